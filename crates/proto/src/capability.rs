@@ -1,0 +1,147 @@
+//! The IRCv3 capabilities a session may ask for, and sets of them.
+
+/// A capability that Parlor knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Capability {
+    /// Tags on messages, both ways.
+    MessageTags,
+    /// The tag `time` on what is delivered.
+    ServerTime,
+    /// `BATCH` around what belongs together.
+    Batch,
+    /// One's own messages come back once they are stored.
+    EchoMessage,
+    /// The tag `label` ties replies to what was asked.
+    LabeledResponse,
+    /// `FAIL`, `WARN`, `NOTE`.
+    StandardReplies,
+    /// The tag `account` on what is delivered.
+    AccountTag,
+    /// `AUTHENTICATE`.
+    Sasl,
+    /// `CAP NEW` and `CAP DEL` when the list changes.
+    CapNotify,
+    /// `CHATHISTORY` (draft).
+    ChatHistory,
+}
+
+impl Capability {
+    /// All of them, in the order of the list a server sends.
+    pub const ALL: [Capability; 10] = [
+        Capability::MessageTags,
+        Capability::ServerTime,
+        Capability::Batch,
+        Capability::EchoMessage,
+        Capability::LabeledResponse,
+        Capability::StandardReplies,
+        Capability::AccountTag,
+        Capability::Sasl,
+        Capability::CapNotify,
+        Capability::ChatHistory,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Capability::MessageTags => "message-tags",
+            Capability::ServerTime => "server-time",
+            Capability::Batch => "batch",
+            Capability::EchoMessage => "echo-message",
+            Capability::LabeledResponse => "labeled-response",
+            Capability::StandardReplies => "standard-replies",
+            Capability::AccountTag => "account-tag",
+            Capability::Sasl => "sasl",
+            Capability::CapNotify => "cap-notify",
+            Capability::ChatHistory => "draft/chathistory",
+        }
+    }
+
+    /// The capability of that name; names are case-sensitive (IRCv3 capability negotiation).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Capability> {
+        Capability::ALL.into_iter().find(|capability| capability.name() == name)
+    }
+
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// A set of capabilities: one word, so that it can key a rendered form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Capabilities(u32);
+
+impl Capabilities {
+    /// The empty set.
+    pub const NONE: Capabilities = Capabilities(0);
+
+    /// Adds one.
+    pub const fn insert(&mut self, capability: Capability) {
+        self.0 |= capability.bit();
+    }
+
+    /// Takes one out.
+    pub const fn remove(&mut self, capability: Capability) {
+        self.0 &= !capability.bit();
+    }
+
+    /// Whether it is in the set.
+    #[must_use]
+    pub const fn contains(self, capability: Capability) -> bool {
+        self.0 & capability.bit() != 0
+    }
+
+    /// The members, in the order of [`Capability::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Capability> {
+        Capability::ALL.into_iter().filter(move |&capability| self.contains(capability))
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The set as a number, a bit per capability; equal sets give equal numbers within one program.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromIterator<Capability> for Capabilities {
+    fn from_iter<I: IntoIterator<Item = Capability>>(members: I) -> Capabilities {
+        let mut set = Capabilities::NONE;
+        members.into_iter().for_each(|capability| set.insert(capability));
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_capability_is_found_by_its_name_and_has_its_own_bit() {
+        let mut all = Capabilities::default();
+        for capability in Capability::ALL {
+            assert_eq!(Capability::from_name(capability.name()), Some(capability));
+            assert!(!all.contains(capability), "{capability:?} shares a bit");
+            all.insert(capability);
+        }
+        assert_eq!(all.iter().collect::<Vec<_>>(), Capability::ALL);
+        assert_eq!(Capability::from_name("SASL"), None);
+        assert_eq!(Capability::from_name("tls"), None);
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_nothing_else() {
+        let mut set: Capabilities = [Capability::Batch, Capability::Sasl].into_iter().collect();
+        set.remove(Capability::Batch);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Capability::Sasl]);
+        set.remove(Capability::Sasl);
+        assert!(set.is_empty());
+        assert_eq!(set.bits(), 0);
+    }
+}

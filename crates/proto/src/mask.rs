@@ -1,0 +1,151 @@
+//! Sources (`nick!user@host`) and the glob masks that name them (Modern IRC, "Wildcard Expressions").
+
+/// Whether `text` matches `mask`: `*` any run of characters, `?` exactly one, `\*` and `\?` those characters
+/// themselves; ASCII letters without case. Takes at most `mask` times `text` steps and no memory.
+#[must_use]
+pub fn matches(mask: &str, text: &str) -> bool {
+    let (mut mask, mut text) = (mask, text);
+    // After the last `*`: the mask that follows it, and where the text for it begins.
+    let mut retry: Option<(&str, &str)> = None;
+    loop {
+        match next_token(mask) {
+            Some((Token::Many, rest)) => {
+                retry = Some((rest, text));
+                mask = rest;
+                continue;
+            }
+            None if text.is_empty() => return true,
+            Some((token, rest)) => {
+                if let Some((c, text_rest)) = split_char(text)
+                    && token.takes(c)
+                {
+                    (mask, text) = (rest, text_rest);
+                    continue;
+                }
+            }
+            None => {}
+        }
+        // A mismatch: the last `*` takes one character more. Earlier ones need not be tried again.
+        let Some((after_star, from)) = retry else { return false };
+        let Some((_, later)) = split_char(from) else { return false };
+        retry = Some((after_star, later));
+        (mask, text) = (after_star, later);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Token {
+    Many,
+    One,
+    Exactly(char),
+}
+
+impl Token {
+    fn takes(self, c: char) -> bool {
+        match self {
+            Token::Many | Token::One => true,
+            Token::Exactly(expected) => expected.eq_ignore_ascii_case(&c),
+        }
+    }
+}
+
+fn next_token(mask: &str) -> Option<(Token, &str)> {
+    let (c, rest) = split_char(mask)?;
+    Some(match c {
+        '*' => (Token::Many, rest),
+        '?' => (Token::One, rest),
+        // Names may have backslashes, so one escapes only where it must.
+        '\\' => match split_char(rest) {
+            Some((wild @ ('*' | '?'), rest)) => (Token::Exactly(wild), rest),
+            _ => (Token::Exactly('\\'), rest),
+        },
+        c => (Token::Exactly(c), rest),
+    })
+}
+
+fn split_char(text: &str) -> Option<(char, &str)> {
+    let mut chars = text.chars();
+    chars.next().map(|c| (c, chars.as_str()))
+}
+
+/// The full form of a mask as a person types it: `nick` is `nick!*@*`, `user@host` is `*!user@host`.
+#[must_use]
+pub fn complete_mask(mask: &str) -> String {
+    let (before, host) = mask.rsplit_once('@').unwrap_or((mask, "*"));
+    let (nick, user) = match before.split_once('!') {
+        Some(parts) => parts,
+        None if mask.contains('@') => ("*", before),
+        None => (before, "*"),
+    };
+    let or_any = |part: &str| if part.is_empty() { "*".to_owned() } else { part.to_owned() };
+    [or_any(nick), "!".into(), or_any(user), "@".into(), or_any(host)].concat()
+}
+
+/// Who sent a message, taken apart: a nick or the name of a server, perhaps with user and host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// The nick, or the server's name.
+    pub nick: &'a str,
+    /// What stands between `!` and `@`.
+    pub user: Option<&'a str>,
+    /// What stands after the last `@`.
+    pub host: Option<&'a str>,
+}
+
+impl<'a> Source<'a> {
+    /// Takes `nick[!user][@host]` apart; any text has a reading.
+    #[must_use]
+    pub fn parse(source: &'a str) -> Source<'a> {
+        let (before, host) = match source.rsplit_once('@') {
+            Some((before, host)) => (before, Some(host)),
+            None => (source, None),
+        };
+        let (nick, user) = match before.split_once('!') {
+            Some((nick, user)) => (nick, Some(user)),
+            None => (before, None),
+        };
+        Source { nick, user, host }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backslash_takes_the_meaning_from_wildcards_only() {
+        assert!(matches("a\\*b", "a*b"));
+        assert!(!matches("a\\*b", "axb"));
+        assert!(matches("a\\?", "a?"));
+        assert!(!matches("a\\?", "ab"));
+        assert!(matches("back\\slash!*@*", "back\\slash!u@h"));
+        assert!(matches("end\\", "end\\"));
+    }
+
+    #[test]
+    fn letters_match_without_case_and_a_question_mark_takes_a_whole_character() {
+        assert!(matches("ANN!*@*", "ann!u@h"));
+        assert!(matches("?", "\u{fc}"));
+        assert!(!matches("?", ""));
+        assert!(matches("*", ""));
+        assert!(matches("", ""));
+        assert!(!matches("", "a"));
+    }
+
+    #[test]
+    fn many_stars_do_not_explode() {
+        let mask = format!("{}b", "*a".repeat(200));
+        assert!(!matches(&mask, &"a".repeat(5000)));
+    }
+
+    #[test]
+    fn short_masks_are_completed() {
+        assert_eq!(complete_mask("ann"), "ann!*@*");
+        assert_eq!(complete_mask("a@b"), "*!a@b");
+        assert_eq!(complete_mask("n!u"), "n!u@*");
+        assert_eq!(complete_mask("n!u@h"), "n!u@h");
+        assert_eq!(complete_mask("@h"), "*!*@h");
+        assert_eq!(complete_mask("n!@"), "n!*@*");
+        assert_eq!(complete_mask(""), "*!*@*");
+    }
+}

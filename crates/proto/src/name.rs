@@ -1,0 +1,156 @@
+//! Names of people and rooms: which are allowed, and when two are the same (`CASEMAPPING=ascii`).
+
+use crate::limits::{NAME_BYTES, ROOM_BYTES};
+
+/// Names that would make people believe that the network speaks; compared without case.
+const RESERVED: [&str; 6] = ["server", "nickserv", "chanserv", "saslserv", "operserv", "memoserv"];
+
+/// Why a name cannot be a user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing at all.
+    #[error("A name needs at least one character")]
+    Empty,
+    /// More than [`NAME_BYTES`].
+    #[error("A name has at most {NAME_BYTES} characters")]
+    TooLong,
+    /// A digit or a hyphen in front.
+    #[error("A name cannot begin with {0:?}, only with a letter or one of _ [ ] \\ ` ^ {{ }} |")]
+    FirstCharacter(char),
+    /// A character outside of the alphabet.
+    #[error(
+        "A name cannot have {0:?} in it, only the letters a to z, digits and - _ [ ] \\ ` ^ {{ }} |"
+    )]
+    Character(char),
+    /// A name kept for the server.
+    #[error("This name is reserved")]
+    Reserved,
+}
+
+/// Why a name cannot be a room's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RoomNameError {
+    /// No `#` in front.
+    #[error("The name of a room begins with #")]
+    NoHash,
+    /// Nothing after the `#`.
+    #[error("The name of a room needs at least one character after the #")]
+    Empty,
+    /// More than [`ROOM_BYTES`].
+    #[error("The name of a room has at most {ROOM_BYTES} bytes")]
+    TooLong,
+    /// A space, comma, colon or control character.
+    #[error("The name of a room cannot have {0:?} in it")]
+    Character(char),
+}
+
+/// Checks a user's name: 1 to [`NAME_BYTES`] letters, digits and the marks ``- _ [ ] \ ` ^ { } |``,
+/// not beginning with a digit or `-`.
+///
+/// # Errors
+/// The rule it breaks, in words for the person who chose it.
+pub fn check_name(name: &str) -> Result<(), NameError> {
+    let first = name.chars().next().ok_or(NameError::Empty)?;
+    if first.is_ascii_digit() || first == '-' {
+        return Err(NameError::FirstCharacter(first));
+    }
+    if let Some(c) = name.chars().find(|&c| !in_name(c)) {
+        return Err(NameError::Character(c));
+    }
+    if name.len() > NAME_BYTES {
+        return Err(NameError::TooLong);
+    }
+    if RESERVED.iter().any(|reserved| same(reserved, name)) {
+        return Err(NameError::Reserved);
+    }
+    Ok(())
+}
+
+fn in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c)
+}
+
+/// Checks a room's name: a `#`, then at least one character, at most [`ROOM_BYTES`] in all; no space, comma,
+/// colon or control character.
+///
+/// # Errors
+/// The rule it breaks, in words for the person who chose it.
+pub fn check_room(name: &str) -> Result<(), RoomNameError> {
+    let after = name.strip_prefix('#').ok_or(RoomNameError::NoHash)?;
+    if after.is_empty() {
+        return Err(RoomNameError::Empty);
+    }
+    if name.len() > ROOM_BYTES {
+        return Err(RoomNameError::TooLong);
+    }
+    match after.chars().find(|&c| c.is_control() || matches!(c, ' ' | ',' | ':')) {
+        Some(c) => Err(RoomNameError::Character(c)),
+        None => Ok(()),
+    }
+}
+
+/// The name as a key: two names are the same if their folded forms are equal.
+#[must_use]
+pub fn fold(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// Whether two names are the same: ASCII letters without case, everything else exactly.
+#[must_use]
+pub fn same(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_letters_digits_and_marks_are_allowed() {
+        for name in ["a", "Ann", "ann2", "_x-", "[a]{b}|^`\\", &"n".repeat(32)] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_refused_name_comes_with_its_reason() {
+        assert_eq!(check_name(""), Err(NameError::Empty));
+        assert_eq!(check_name(&"n".repeat(33)), Err(NameError::TooLong));
+        assert_eq!(check_name("1ann"), Err(NameError::FirstCharacter('1')));
+        assert_eq!(check_name("-ann"), Err(NameError::FirstCharacter('-')));
+        assert_eq!(check_name("an n"), Err(NameError::Character(' ')));
+        assert_eq!(check_name("J\u{f6}rg"), Err(NameError::Character('\u{f6}')));
+        assert_eq!(check_name("*"), Err(NameError::Character('*')));
+        assert_eq!(check_name("#room"), Err(NameError::Character('#')));
+        assert_eq!(check_name("NickServ"), Err(NameError::Reserved));
+    }
+
+    #[test]
+    fn a_reason_never_carries_a_control_character() {
+        let reason = check_name("a\r\nb").unwrap_err().to_string();
+        assert!(reason.starts_with("A name cannot have '\\r' in it"), "{reason}");
+        assert!(!reason.contains(char::is_control));
+    }
+
+    #[test]
+    fn rooms_begin_with_a_hash_and_keep_to_one_word() {
+        for room in ["#a", "##", "#\u{fc}ber-1", &format!("#{}", "r".repeat(63))] {
+            assert_eq!(check_room(room), Ok(()), "{room}");
+        }
+        assert_eq!(check_room(""), Err(RoomNameError::NoHash));
+        assert_eq!(check_room("lobby"), Err(RoomNameError::NoHash));
+        assert_eq!(check_room("#"), Err(RoomNameError::Empty));
+        assert_eq!(check_room(&format!("#{}", "r".repeat(64))), Err(RoomNameError::TooLong));
+        for c in [' ', ',', ':', '\u{7}', '\0', '\n'] {
+            assert_eq!(check_room(&format!("#a{c}b")), Err(RoomNameError::Character(c)));
+        }
+    }
+
+    #[test]
+    fn only_ascii_letters_lose_their_case() {
+        assert_eq!(fold("ANN[\u{c4}]"), "ann[\u{c4}]");
+        assert!(same("Ann", "aNN"));
+        assert!(!same("a[", "a{"));
+        assert!(!same("\u{c4}", "\u{e4}"));
+    }
+}
