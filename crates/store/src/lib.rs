@@ -1,1 +1,36 @@
-//! Parlor's store.
+//! What survives a restart: accounts, rooms, who is in them, and every event with its history.
+//!
+//! [`Store`] is the one writer, [`Reader`] any number of readers; both speak plain data. Two
+//! implementations answer alike and pass one contract suite: [`SqliteStore`], which is on disk
+//! when `commit` returns, and [`MemoryStore`], the reference, which is gone with the process.
+//!
+//! Two facts hold for every caller and both implementations: event ids rise strictly, and an event's
+//! time is never below that of an event with a lower id. So a time is found by its id, and there is
+//! no index on time.
+
+#![forbid(unsafe_code)]
+
+// The data.
+mod conversation;
+mod event;
+mod msgid;
+mod record;
+mod write;
+mod query;
+
+// The contract.
+mod failure;
+mod contract;
+
+// The two that keep it.
+mod memory;
+
+pub use contract::{Reader, Store};
+pub use conversation::Conversation;
+pub use event::{Event, EventId, EventKind};
+pub use failure::Failure;
+pub use memory::MemoryStore;
+pub use msgid::{msgid, parse_msgid};
+pub use query::{Point, Query, Scope, Select};
+pub use record::{Account, AccountId, ListEntry, Loaded, Member, Room, RoomId, Topic};
+pub use write::{Outcome, RESEND_MS, Write};

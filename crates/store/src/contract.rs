@@ -1,0 +1,85 @@
+//! What a store promises. `tests/contract.rs` holds both implementations to it.
+
+use crate::{
+    AccountId, Conversation, Event, EventId, Failure, Loaded, Outcome, Query, RoomId, Write,
+};
+
+/// The writing side. The journal thread owns it and is the only writer.
+pub trait Store: Send {
+    /// Everything the hub starts from.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn load(&mut self) -> Result<Loaded, Failure>;
+
+    /// Stores all writes as one transaction, which is on disk when this returns. Outcomes are one per
+    /// write, in order; later writes see the earlier ones.
+    ///
+    /// # Errors
+    /// When it cannot be stored: then nothing of it is, and the store can be used again.
+    ///
+    /// # Panics
+    /// When an event's id is not above all stored ones or its time is below theirs: a bug of the caller.
+    fn commit(&mut self, writes: &mut dyn Iterator<Item = &Write>)
+    -> Result<Vec<Outcome>, Failure>;
+
+    /// A new reader, for another thread. It sees what is committed at the time of each question.
+    ///
+    /// # Errors
+    /// When another connection to the store cannot be opened.
+    fn reader(&self) -> Result<Box<dyn Reader>, Failure>;
+
+    /// Forgets resend ids that are older than [`crate::RESEND_MS`] at `now` (milliseconds since the Unix
+    /// epoch), a bounded number of them. Call it about once a minute.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is lost, the next call does it.
+    fn maintain(&mut self, now: i64) -> Result<(), Failure>;
+
+    /// Ends the use of the store, with everything committed in its place.
+    ///
+    /// # Errors
+    /// When that cannot be written; what was committed is safe all the same.
+    fn close(self: Box<Self>) -> Result<(), Failure>;
+}
+
+/// A reading side. Each of a few reader threads owns one.
+pub trait Reader: Send {
+    /// A page of history, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn page(&mut self, query: &Query) -> Result<Vec<Event>, Failure>;
+
+    /// The events waiting for `account`, none above `up_to`, oldest first, `limit` at most.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn pending(
+        &mut self,
+        account: AccountId,
+        up_to: EventId,
+        limit: usize,
+    ) -> Result<Vec<Event>, Failure>;
+
+    /// The conversations (the rooms given and the direct ones of `account`) whose latest message's
+    /// time lies strictly between two times, with that time, in milliseconds since the Unix epoch. Ordered by
+    /// that time, then by conversation, rising; `limit` at most, counted from the `after` end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn targets(
+        &mut self,
+        account: AccountId,
+        rooms: &[RoomId],
+        after: i64,
+        before: i64,
+        limit: usize,
+    ) -> Result<Vec<(Conversation, i64)>, Failure>;
+
+    /// An event's conversation, and its time in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure>;
+}

@@ -1,0 +1,105 @@
+//! A stored fact.
+
+use std::sync::Arc;
+
+use crate::{AccountId, Conversation};
+
+/// The number of an event. The hub gives it: from 1, strictly rising, gaps allowed, at most `i64::MAX`.
+pub type EventId = u64;
+
+/// What kind of fact an event is. The codes are on disk and never change their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum EventKind {
+    /// A `PRIVMSG`.
+    Message = 0,
+    /// A `NOTICE`.
+    Notice = 1,
+    /// A `TAGMSG`: tags without text.
+    Tagmsg = 2,
+    /// A topic was set (`text`) or removed (empty `text`).
+    Topic = 3,
+    /// Somebody joined a room.
+    Join = 4,
+    /// Somebody left a room; `text` is the reason.
+    Part = 5,
+    /// Somebody (`target`) was kicked from a room; `text` is the reason.
+    Kick = 6,
+    /// A room's modes changed; `text` is the change with its parameters.
+    Mode = 7,
+    /// Somebody went offline; `text` is the reason.
+    Quit = 8,
+    /// A guest changed its nick; `target` is the new one.
+    Nick = 9,
+}
+
+impl EventKind {
+    /// Every kind, in the order of the codes.
+    pub const ALL: [Self; 10] = [
+        Self::Message,
+        Self::Notice,
+        Self::Tagmsg,
+        Self::Topic,
+        Self::Join,
+        Self::Part,
+        Self::Kick,
+        Self::Mode,
+        Self::Quit,
+        Self::Nick,
+    ];
+
+    /// The code on disk.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind of a code read from disk.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Whether this is a text from one person to others (`PRIVMSG` or `NOTICE`): what history shows to a
+    /// client that did not ask for the other kinds.
+    pub fn is_message(self) -> bool {
+        matches!(self, Self::Message | Self::Notice)
+    }
+}
+
+/// A stored fact: a message, or a change of a room that its history needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number; see [`EventId`].
+    pub id: EventId,
+    /// Where it happened.
+    pub conversation: Conversation,
+    /// What it is.
+    pub kind: EventKind,
+    /// Its author; guests have ids from the same sequence as accounts.
+    pub account: AccountId,
+    /// Whether the author is a guest, so that the name is nobody's account.
+    pub guest: bool,
+    /// The author's nick at that time.
+    pub nick: Arc<str>,
+    /// A direct message's receiver; for a kick who was kicked; for a nick the new one; else empty.
+    pub target: Arc<str>,
+    /// Milliseconds since the Unix epoch; never below the time of an event with a lower id.
+    pub time: i64,
+    /// The text; may be empty.
+    pub text: Box<str>,
+    /// The client-only tags as they came, without `@`; may be empty.
+    pub tags: Box<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_kinds_are_a_bijection() {
+        for (index, kind) in EventKind::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(kind.code()), index);
+            assert_eq!(EventKind::from_code(kind.code()), Some(kind));
+        }
+        assert_eq!(EventKind::from_code(EventKind::ALL.len() as u8), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! Why a store could not do its work. Each sentence says what to do.
+
+use std::path::PathBuf;
+
+/// Why a store could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Another process has the data folder open.
+    #[error(
+        "the data folder {} is in use by another server; stop that one or choose another folder",
+        .path.display()
+    )]
+    InUse {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// The data folder or a file in it cannot be made or written.
+    #[error("{} cannot be written ({source}); check its permissions or choose another data folder", .path.display())]
+    NotWritable {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The database was written by a newer version of this program.
+    #[error("the database {} is newer than this program; use chatserver {program} or later", .path.display())]
+    TooNew {
+        /// The database.
+        path: PathBuf,
+        /// The version of the program that wrote it.
+        program: String,
+    },
+    /// The database is damaged.
+    #[error(
+        "the database {} is damaged ({problem}); run `chatserver check` and restore a backup",
+        .path.display()
+    )]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// SQLite reported an error.
+    #[error(
+        "the database could not be used ({source}); check the disk it is on, its free space first"
+    )]
+    Sqlite {
+        /// What SQLite says.
+        #[from]
+        source: rusqlite::Error,
+    },
+    /// The system reported an error with a file.
+    #[error("{} could not be used ({source}); check the disk it is on", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}

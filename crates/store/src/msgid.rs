@@ -1,0 +1,84 @@
+//! The IRCv3 message id of an event.
+//!
+//! It is the store's instance and the event's id in base 36 (`k3f9-1z`): a bijection, so it is computed both
+//! ways and needs no column and no index. The instance keeps a new store from repeating an old one's ids.
+
+use crate::EventId;
+
+/// The message id of an event; 20 bytes at most with an instance of 4 and ids up to `i64::MAX`.
+pub fn msgid(instance: &str, id: EventId) -> String {
+    let mut digits = [0_u8; 13]; // u64::MAX has 13 digits in base 36
+    let mut start = digits.len();
+    let mut rest = id;
+    loop {
+        start -= 1;
+        digits[start] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize];
+        rest /= 36;
+        if rest == 0 {
+            break;
+        }
+    }
+    let mut msgid = String::with_capacity(instance.len() + 1 + digits.len() - start);
+    msgid.push_str(instance);
+    msgid.push('-');
+    msgid.extend(digits[start..].iter().map(|&digit| char::from(digit)));
+    msgid
+}
+
+/// The event of a message id; `None` for what [`msgid`] would not have written for this instance.
+pub fn parse_msgid(instance: &str, text: &str) -> Option<EventId> {
+    let digits = text.strip_prefix(instance)?.strip_prefix('-')?;
+    if digits.is_empty() || digits.starts_with('0') {
+        return None;
+    }
+    digits.bytes().try_fold(0_u64, |id, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'z' => digit - b'a' + 10,
+            _ => return None,
+        };
+        id.checked_mul(36)?.checked_add(u64::from(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_ids() {
+        assert_eq!(msgid("k3f9", 1), "k3f9-1");
+        assert_eq!(msgid("k3f9", 71), "k3f9-1z");
+        assert_eq!(msgid("k3f9", u64::MAX), "k3f9-3w5e11264sgsf");
+    }
+
+    #[test]
+    fn only_what_msgid_writes_is_read() {
+        for text in [
+            "",
+            "k3f9",
+            "k3f9-",
+            "k3f9-0",
+            "k3f9-01",
+            "k3f9-1Z",
+            "k3f9-+1",
+            "k3f9--1",
+            "abcd-1z",
+            "k3f9-1 ",
+            "k3f9-3w5e11264sgsg",
+            "k3f9-10000000000000",
+            "1z",
+            "K3f9-1",
+            "k3f9-é",
+        ] {
+            assert_eq!(parse_msgid("k3f9", text), None, "{text:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn reading_undoes_writing(id in 1..=u64::MAX) {
+            proptest::prop_assert_eq!(parse_msgid("k3f9", &msgid("k3f9", id)), Some(id));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A question about history, in the terms of the IRCv3 `draft/chathistory` specification.
+
+use crate::{AccountId, Conversation, EventId, RoomId};
+
+/// Asks for one page of history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Whose events.
+    pub of: Scope,
+    /// Which of them.
+    pub select: Select,
+    /// The most events to return; 0 returns none.
+    pub limit: usize,
+    /// Events above this id are not looked at, so that an answer shows what was committed when it was asked.
+    pub up_to: EventId,
+    /// Leave out everything that is not a message; see [`crate::EventKind::is_message`].
+    pub messages_only: bool,
+}
+
+/// The conversations a query looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One conversation.
+    One(Conversation),
+    /// All direct conversations of a user, and one room (the lobby) if given, as one sequence.
+    Everything {
+        /// The user.
+        account: AccountId,
+        /// The room.
+        room: Option<RoomId>,
+    },
+}
+
+/// A place in history. It need not be an event of the conversation asked for, nor any stored event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// An event's id.
+    Id(EventId),
+    /// A time in milliseconds since the Unix epoch.
+    Time(i64),
+}
+
+/// Which events of a sequence to return. A page is always ordered oldest first; the point itself, or
+/// events at exactly that time, are left out except in [`Select::Around`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Select {
+    /// The newest ones.
+    Latest,
+    /// The newest ones that are newer than the point.
+    LatestAfter(Point),
+    /// The newest ones that are older than the point.
+    Before(Point),
+    /// The oldest ones that are newer than the point.
+    After(Point),
+    /// Those between two points, counted from the first: if it is the later one, the newest ones.
+    Between(Point, Point),
+    /// Half of the limit from before the point (rounded down), half from it on, itself included.
+    Around(Point),
+}

@@ -1,0 +1,105 @@
+//! What the hub knows of accounts and rooms, as it is kept.
+
+use std::sync::Arc;
+
+use proto::scram::Keys;
+
+use crate::EventId;
+
+/// The number of a user: an account, or a guest while it is here. From 1, never used twice.
+pub type AccountId = u32;
+
+/// The number of a room. From 1, never used twice, also after the room ended.
+pub type RoomId = u32;
+
+/// A stored login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number.
+    pub id: AccountId,
+    /// The name, which is the nick too, as its owner spelled it.
+    pub name: Arc<str>,
+    /// What the password is checked with.
+    pub keys: Keys,
+    /// When it was made: milliseconds since the Unix epoch.
+    pub created: i64,
+}
+
+/// A room and its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Its number.
+    pub id: RoomId,
+    /// The name with its `#`, as the first who joined spelled it.
+    pub name: Arc<str>,
+    /// When it was made: milliseconds since the Unix epoch.
+    pub created: i64,
+    /// The topic, if one is set.
+    pub topic: Option<Topic>,
+    /// The letters of the modes without a parameter, such as `nt`.
+    pub modes: String,
+    /// The key (`+k`), if one is set.
+    pub key: Option<Box<str>>,
+    /// The member limit (`+l`), if one is set.
+    pub limit: Option<u32>,
+    /// The entries of the mode lists, in the order they were added.
+    pub lists: Vec<ListEntry>,
+}
+
+/// A room's topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// The topic itself.
+    pub text: Box<str>,
+    /// Who set it.
+    pub by: Arc<str>,
+    /// When: milliseconds since the Unix epoch.
+    pub time: i64,
+}
+
+/// An entry of a mode list, such as one ban.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListEntry {
+    /// The mode's letter: `b` is a ban.
+    pub mode: char,
+    /// The mask.
+    pub mask: Box<str>,
+    /// Who added it.
+    pub by: Arc<str>,
+    /// When: milliseconds since the Unix epoch.
+    pub time: i64,
+}
+
+/// Somebody's place in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The room.
+    pub room: RoomId,
+    /// Who is in it.
+    pub account: AccountId,
+    /// Whether they are its operator (`+o`).
+    pub op: bool,
+    /// Whether they have a voice (`+v`).
+    pub voice: bool,
+}
+
+/// What the hub starts from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// All accounts, by rising id.
+    pub accounts: Vec<Account>,
+    /// All rooms, by rising id.
+    pub rooms: Vec<Room>,
+    /// All members, by room and then account.
+    pub members: Vec<Member>,
+    /// The newest event's id; 0 if there is none.
+    pub last_event: EventId,
+    /// The newest event's time in milliseconds since the Unix epoch; 0 if there is none.
+    pub last_time: i64,
+    /// The highest user id ever seen: of an account, an event's author, or a party of a direct conversation.
+    pub last_account: AccountId,
+    /// The highest room id ever seen, ended rooms included.
+    pub last_room: RoomId,
+    /// A few characters `a-z 0-9` made once per store, which begin its message ids; see [`crate::msgid`].
+    pub instance: String,
+}
