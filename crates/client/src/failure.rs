@@ -1,0 +1,44 @@
+//! Why the client cannot go on, one sentence each.
+
+use std::io;
+
+use crate::link::ConnectError;
+use crate::login::LoginError;
+
+/// What ends the client.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// There is no connection to the server.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The server does not let the person in.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// The connection could not be restored.
+    #[error("the connection could not be restored: {0}")]
+    GaveUp(String),
+    /// The answers cannot be read.
+    #[error("the input cannot be read: {0}")]
+    Input(String),
+    /// The terminal or the output.
+    #[error("the terminal or output does not work: {0}")]
+    Output(#[from] io::Error),
+    /// The password file.
+    #[error("the password file {path:?} cannot be used: {reason}")]
+    PasswordFile {
+        /// The file as given.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system's random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+impl Failure {
+    /// Whether another attempt may succeed, once there was a connection.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Failure::Connect(_) | Failure::Login(LoginError::Later(_)))
+    }
+}

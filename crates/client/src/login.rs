@@ -1,0 +1,445 @@
+//! From a fresh connection to a logged-in session, as a machine without network: lines and answers in, bytes out.
+//! The same machine logs in again after a break, then without questions.
+
+use proto::sasl::{Chunks, Progress, SaslError};
+use proto::scram::ScramClient;
+use proto::{Line, Message, name, numeric};
+
+use crate::question::Question;
+
+/// What a server must offer to be a Parlor server.
+const CAPABILITIES: [&str; 7] = [
+    "message-tags",
+    "server-time",
+    "batch",
+    "standard-replies",
+    "account-tag",
+    "draft/chathistory",
+    "sasl",
+];
+const MECHANISM: &str = "SCRAM-SHA-256";
+/// A new password goes over the wire as one line, once: it and its line end must fit.
+const NEW_PASSWORD_BYTES: usize = proto::limits::LINE_BYTES - "\r\n".len();
+/// How often a wrong password may be typed at a terminal.
+const TRIES: u32 = 3;
+
+/// Why the login came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// Something else answers there.
+    #[error("this is not a Parlor server ({0})")]
+    NotParlor(String),
+    /// A final no.
+    #[error("{0}")]
+    Refused(String),
+    /// A no for the moment.
+    #[error("{0}")]
+    Later(String),
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The server's next line.
+    Wait,
+    /// The person's answer, by [`Login::answer`]; the sentence says why the question comes again.
+    Ask(Question, Option<String>),
+    /// The session is logged in.
+    Done,
+}
+
+/// What is known for logging in, kept for the reconnects.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// The user name.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<String>,
+    /// The password that the server asks of everybody.
+    pub server_password: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Waiting for the list of capabilities.
+    Listing,
+    /// Waiting for the capabilities to be acknowledged.
+    Requesting,
+    /// A question is open.
+    Asking,
+    /// Waiting for the answer to `LOGIN user`.
+    Naming,
+    /// Waiting for the new account.
+    Creating,
+    /// Waiting for the end of the server's password prompt, which SCRAM makes needless.
+    Cancelling,
+    /// Waiting for the server's "go on" to SCRAM.
+    ScramStart,
+    /// Waiting for salt and iterations.
+    ScramFirst,
+    /// Waiting for the server's proof.
+    ScramFinal,
+    /// The server has proved itself; waiting for its success.
+    ScramEnd,
+    /// Waiting for the welcome.
+    Registering,
+}
+
+/// The login.
+pub struct Login {
+    credentials: Credentials,
+    stage: Stage,
+    /// Somebody can answer again: wrong names and passwords are asked for again, a new password twice.
+    interactive: bool,
+    /// This login succeeded before: what the server then asks anew is refused instead.
+    known: bool,
+    tries: u32,
+    /// A new password that was typed once.
+    chosen: Option<String>,
+    offered: String,
+    nonce: String,
+    scram: Option<ScramClient>,
+    chunks: Chunks,
+}
+
+type Next = Result<Step, LoginError>;
+
+impl Login {
+    /// A login with what is known already.
+    pub fn new(credentials: Credentials, interactive: bool) -> Login {
+        Login {
+            credentials,
+            stage: Stage::Listing,
+            interactive,
+            known: false,
+            tries: 0,
+            chosen: None,
+            offered: String::new(),
+            nonce: String::new(),
+            scram: None,
+            chunks: Chunks::default(),
+        }
+    }
+
+    /// The user name, once it is known.
+    pub fn user(&self) -> &str {
+        self.credentials.user.as_deref().unwrap_or("")
+    }
+
+    /// Whether the server has not yet shown that it speaks the protocol.
+    pub fn is_first_word(&self) -> bool {
+        self.stage == Stage::Listing
+    }
+
+    /// Begins on a new connection. `nonce`: fresh random printable ASCII without commas.
+    pub fn start(&mut self, nonce: &str, out: &mut Vec<u8>) {
+        self.stage = Stage::Listing;
+        self.offered.clear();
+        self.chunks = Chunks::default();
+        nonce.clone_into(&mut self.nonce);
+        Line::to(out).verb("CAP").param("LS").param("302").end();
+    }
+
+    /// Takes in a line from the server.
+    ///
+    /// # Errors
+    /// When the login cannot come to a good end on this connection.
+    pub fn receive(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Next {
+        let sentence = message.params().last().copied().unwrap_or("");
+        match message.verb {
+            "PING" => {
+                Line::to(out).verb("PONG").text(message.param(0).unwrap_or("")).end();
+                Ok(Step::Wait)
+            }
+            "ERROR" => Err(LoginError::Later(sentence.to_owned())),
+            "CAP" => self.capabilities(message, out),
+            "NOTE" if message.param(0) == Some("LOGIN") => self.note(message, out),
+            "FAIL" => self.fail(message),
+            "AUTHENTICATE" => self.scram(message.param(0).unwrap_or("+"), out),
+            numeric if is_numeric(numeric) => self.numeric(numeric, sentence, out),
+            "NOTICE" | "NOTE" | "WARN" => Ok(Step::Wait),
+            other if self.is_first_word() => Err(not_parlor(other)),
+            _ => Ok(Step::Wait),
+        }
+    }
+
+    /// Takes in the answer to the question that was asked last.
+    ///
+    /// # Errors
+    /// When there is no use in asking again.
+    pub fn answer(&mut self, question: Question, text: &str, out: &mut Vec<u8>) -> Next {
+        match question {
+            Question::Username => {
+                let name = text.trim();
+                if let Err(error) = name::check_name(name) {
+                    return self.ask_again(Question::Username, error.to_string());
+                }
+                self.credentials.user = Some(name.to_owned());
+                self.name(out)
+            }
+            Question::NewPassword if text.is_empty() || text.len() > NEW_PASSWORD_BYTES => {
+                let sentence = format!("A password has 1 to {NEW_PASSWORD_BYTES} bytes.");
+                self.ask_again(Question::NewPassword, sentence)
+            }
+            Question::NewPassword if self.interactive => {
+                self.chosen = Some(text.to_owned());
+                self.ask(Question::RepeatPassword, None)
+            }
+            Question::RepeatPassword if self.chosen.take().as_deref() != Some(text) => {
+                self.ask_again(Question::NewPassword, "The passwords do not match.".to_owned())
+            }
+            Question::NewPassword | Question::RepeatPassword => {
+                self.credentials.password = Some(text.to_owned());
+                self.create(out)
+            }
+            Question::Password => {
+                self.credentials.password = Some(text.to_owned());
+                self.authenticate(out)
+            }
+            Question::ServerPassword => {
+                self.credentials.server_password = Some(text.to_owned());
+                Line::to(out).verb("PASS").text(text).end();
+                self.name(out)
+            }
+            Question::Operation | Question::Text | Question::Recipient => Ok(Step::Wait),
+        }
+    }
+
+    fn ask(&mut self, question: Question, because: Option<String>) -> Next {
+        if self.known {
+            let user = self.user();
+            let sentence = format!("The server no longer accepts the password of {user}.");
+            return Err(LoginError::Refused(because.unwrap_or(sentence)));
+        }
+        self.stage = Stage::Asking;
+        Ok(Step::Ask(question, because))
+    }
+
+    fn ask_again(&mut self, question: Question, because: String) -> Next {
+        if !self.interactive {
+            return Err(LoginError::Refused(because));
+        }
+        self.ask(question, Some(because))
+    }
+
+    fn capabilities(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Next {
+        match (self.stage, message.param(1)) {
+            (Stage::Listing, Some("LS")) => {
+                let more_follows = message.param(2) == Some("*");
+                self.offered.push_str(message.params().last().copied().unwrap_or(""));
+                self.offered.push(' ');
+                if more_follows {
+                    return Ok(Step::Wait);
+                }
+                if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {
+                    return Err(not_parlor(&format!("it does not offer {missing}")));
+                }
+                Line::to(out).verb("CAP").param("REQ").text(&CAPABILITIES.join(" ")).end();
+                self.stage = Stage::Requesting;
+                Ok(Step::Wait)
+            }
+            (Stage::Requesting, Some("ACK")) => {
+                if let Some(password) = &self.credentials.server_password {
+                    Line::to(out).verb("PASS").text(password).end();
+                }
+                self.name(out)
+            }
+            (Stage::Requesting, Some("NAK")) => Err(not_parlor("it refused its own capabilities")),
+            _ => Ok(Step::Wait),
+        }
+    }
+
+    /// Whether the server's list has a capability, and for `sasl` the mechanism.
+    fn offers(&self, name: &str) -> bool {
+        self.offered.split_whitespace().any(|offer| match offer.split_once('=') {
+            Some(("sasl", mechanisms)) if name == "sasl" => {
+                mechanisms.split(',').any(|offered| offered == MECHANISM)
+            }
+            Some((offered, _)) => offered == name,
+            None => offer == name,
+        })
+    }
+
+    fn name(&mut self, out: &mut Vec<u8>) -> Next {
+        let Some(user) = &self.credentials.user else {
+            return self.ask(Question::Username, None);
+        };
+        if let Err(error) = name::check_name(user) {
+            return self.ask_again(Question::Username, error.to_string());
+        }
+        Line::to(out).verb("LOGIN").param(user).end();
+        self.stage = Stage::Naming;
+        Ok(Step::Wait)
+    }
+
+    fn note(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Next {
+        match (self.stage, message.param(1).unwrap_or("")) {
+            // Otherwise whoever has taken the server's place could ask for the password in the clear.
+            (Stage::Naming, "NEW_USER") if self.known => Err(LoginError::Refused(format!(
+                "The server has no account {} any more; it may be another server.",
+                self.user()
+            ))),
+            (Stage::Naming, "NEW_USER") if self.credentials.password.is_some() => self.create(out),
+            (Stage::Naming, "NEW_USER") => self.ask(Question::NewPassword, None),
+            (Stage::Naming, "PASSWORD_REQUIRED") => {
+                out.extend_from_slice(b"\r\n");
+                self.stage = Stage::Cancelling;
+                Ok(Step::Wait)
+            }
+            (Stage::Cancelling, "CANCELLED") if self.credentials.password.is_some() => {
+                self.authenticate(out)
+            }
+            (Stage::Cancelling, "CANCELLED") => self.ask(Question::Password, None),
+            (Stage::Creating, "ACCOUNT_CREATED") => {
+                Line::to(out).verb("CAP").param("END").end();
+                Ok(self.done())
+            }
+            (Stage::Registering, "LOGGED_IN") => Ok(self.done()),
+            _ => Ok(Step::Wait),
+        }
+    }
+
+    /// Makes the account by answering the server's prompt: the whole line is the password.
+    fn create(&mut self, out: &mut Vec<u8>) -> Next {
+        let password = self.credentials.password.as_deref().unwrap_or("");
+        if password.is_empty()
+            || password.len() > NEW_PASSWORD_BYTES
+            || password.contains(['\r', '\n', '\0'])
+        {
+            return Err(LoginError::Refused(format!(
+                "A password has 1 to {NEW_PASSWORD_BYTES} bytes, and no line end."
+            )));
+        }
+        out.extend_from_slice(password.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        self.stage = Stage::Creating;
+        Ok(Step::Wait)
+    }
+
+    fn fail(&mut self, message: &Message<'_>) -> Next {
+        let sentence = message.params().last().copied().unwrap_or("").to_owned();
+        match message.param(1).unwrap_or("") {
+            "BAD_NAME" | "NAME_IN_USE" => {
+                self.credentials.user = None;
+                self.ask_again(Question::Username, sentence)
+            }
+            "SERVER_PASSWORD_REQUIRED" if self.credentials.server_password.is_none() => {
+                self.ask(Question::ServerPassword, Some(sentence))
+            }
+            "SERVER_PASSWORD_REQUIRED" => {
+                self.credentials.server_password = None;
+                self.ask_again(Question::ServerPassword, sentence)
+            }
+            "BUSY" | "STORE_FAILED" => Err(LoginError::Later(sentence)),
+            "TOO_MANY_ATTEMPTS" if self.known => Err(LoginError::Later(sentence)),
+            _ => Err(LoginError::Refused(sentence)),
+        }
+    }
+
+    fn authenticate(&mut self, out: &mut Vec<u8>) -> Next {
+        Line::to(out).verb("AUTHENTICATE").param(MECHANISM).end();
+        self.stage = Stage::ScramStart;
+        Ok(Step::Wait)
+    }
+
+    fn scram(&mut self, chunk: &str, out: &mut Vec<u8>) -> Next {
+        let bytes = match self.chunks.push(chunk).map_err(sasl_refused)? {
+            Progress::More => return Ok(Step::Wait),
+            Progress::Done(bytes) => bytes,
+        };
+        self.stage = match (self.stage, &mut self.scram) {
+            (Stage::ScramStart, _) => {
+                let password = self.credentials.password.as_deref().unwrap_or("");
+                // Each try is an exchange of its own, and needs a nonce of its own.
+                let nonce = format!("{}.{}", self.nonce, self.tries);
+                let scram = ScramClient::new(self.user(), password, &nonce);
+                send_chunks(&scram.first(), out);
+                self.scram = Some(scram);
+                Stage::ScramFirst
+            }
+            (Stage::ScramFirst, Some(scram)) => {
+                send_chunks(&scram.respond(&bytes).map_err(sasl_refused)?, out);
+                Stage::ScramFinal
+            }
+            (Stage::ScramFinal, Some(scram)) => match scram.verify(&bytes) {
+                Ok(()) => {
+                    send_chunks(&[], out);
+                    Stage::ScramEnd
+                }
+                // The numeric that follows says the same.
+                Err(SaslError::WrongPassword) => {
+                    send_chunks(&[], out);
+                    Stage::ScramFinal
+                }
+                Err(error) => return Err(sasl_refused(error)),
+            },
+            (stage, _) => stage,
+        };
+        Ok(Step::Wait)
+    }
+
+    fn numeric(&mut self, numeric: &str, sentence: &str, out: &mut Vec<u8>) -> Next {
+        match (self.stage, numeric) {
+            (Stage::Registering, numeric::RPL_WELCOME) => Ok(self.done()),
+            (Stage::ScramEnd, numeric::RPL_SASLSUCCESS) => {
+                let user = self.user();
+                Line::to(out).verb("NICK").param(user).end();
+                Line::to(out).verb("USER").param(user).param("0").param("*").text(user).end();
+                Line::to(out).verb("CAP").param("END").end();
+                self.stage = Stage::Registering;
+                Ok(Step::Wait)
+            }
+            (Stage::ScramFinal, numeric::RPL_SASLSUCCESS) => {
+                Err(sasl_refused(SaslError::WrongServer))
+            }
+            (_, numeric::ERR_SASLFAIL) => self.wrong_password(sentence),
+            (_, numeric::ERR_UNKNOWNCOMMAND) => Err(not_parlor("it does not know LOGIN")),
+            (Stage::Listing, _) => Err(not_parlor(sentence)),
+            (_, numeric::RPL_LOGGEDIN | numeric::RPL_LOGGEDOUT | numeric::RPL_SASLSUCCESS) => {
+                Ok(Step::Wait)
+            }
+            (_, refusal) if refusal >= "400" => Err(LoginError::Refused(sentence.to_owned())),
+            _ => Ok(Step::Wait),
+        }
+    }
+
+    fn wrong_password(&mut self, sentence: &str) -> Next {
+        self.scram = None;
+        self.credentials.password = None;
+        self.tries += 1;
+        if self.known || !self.interactive || self.tries >= TRIES {
+            let user = self.user();
+            return Err(LoginError::Refused(format!("{user} was not let in: {sentence}")));
+        }
+        self.ask(Question::Password, Some(sentence.to_owned()))
+    }
+
+    fn done(&mut self) -> Step {
+        self.known = true;
+        self.tries = 0;
+        self.scram = None;
+        Step::Done
+    }
+}
+
+fn not_parlor(why: &str) -> LoginError {
+    LoginError::NotParlor(crate::show::harmless(why.chars().take(60).collect::<String>().as_str()))
+}
+
+fn sasl_refused(error: SaslError) -> LoginError {
+    LoginError::Refused(format!("{error}."))
+}
+
+fn is_numeric(verb: &str) -> bool {
+    verb.len() == 3 && verb.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn send_chunks(bytes: &[u8], out: &mut Vec<u8>) {
+    for chunk in proto::sasl::encode_chunks(bytes) {
+        Line::to(out).verb("AUTHENTICATE").param(&chunk).end();
+    }
+}
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

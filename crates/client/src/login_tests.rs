@@ -1,0 +1,291 @@
+//! The login's conversation, with a real SCRAM server on the other side.
+
+use proto::scram::{Keys, ScramServer};
+
+use super::*;
+
+const OFFER: &str = "CAP * LS :message-tags server-time batch standard-replies account-tag \
+    draft/chathistory sasl=PLAIN,SCRAM-SHA-256 echo-message";
+
+fn login(user: Option<&str>, password: Option<&str>) -> Login {
+    let text = |value: Option<&str>| value.map(str::to_owned);
+    Login::new(
+        Credentials { user: text(user), password: text(password), server_password: None },
+        true,
+    )
+}
+
+/// What comes next, and the lines sent.
+#[derive(Debug, PartialEq)]
+struct Reaction(Next, Vec<String>);
+
+/// What one line leads to, and the lines sent in answer.
+fn take(login: &mut Login, line: &str) -> Reaction {
+    let mut out = Vec::new();
+    let next = login.receive(&Message::parse(line).unwrap(), &mut out);
+    Reaction(next, lines(&out))
+}
+
+fn answer(login: &mut Login, question: Question, text: &str) -> Reaction {
+    let mut out = Vec::new();
+    let next = login.answer(question, text, &mut out);
+    Reaction(next, lines(&out))
+}
+
+fn lines(out: &[u8]) -> Vec<String> {
+    std::str::from_utf8(out).unwrap().split_terminator("\r\n").map(str::to_owned).collect()
+}
+
+fn wait(sent: &[&str]) -> Reaction {
+    Reaction(Ok(Step::Wait), sent.iter().map(|line| (*line).to_owned()).collect())
+}
+
+fn ask(question: Question) -> Reaction {
+    Reaction(Ok(Step::Ask(question, None)), Vec::new())
+}
+
+fn again(question: Question, because: &str) -> Reaction {
+    Reaction(Ok(Step::Ask(question, Some(because.to_owned()))), Vec::new())
+}
+
+/// Up to the acknowledged capabilities; gives what follows.
+fn begin(login: &mut Login) -> Reaction {
+    let mut out = Vec::new();
+    login.start("nonce", &mut out);
+    assert_eq!(lines(&out), ["CAP LS 302"]);
+    let wanted =
+        "message-tags server-time batch standard-replies account-tag draft/chathistory sasl";
+    assert_eq!(take(login, OFFER), wait(&[&format!("CAP REQ :{wanted}")]));
+    take(login, &format!("CAP * ACK :{wanted}"))
+}
+
+/// The SCRAM exchange with a server that keeps the keys of `password`; gives what follows the server's proof.
+fn scram(login: &mut Login, password: &str, prove: bool) -> Reaction {
+    let keys = Keys::derive(password, [7; 16], proto::limits::SCRAM_ITERATIONS_MIN);
+    let decode = |lines: &[String]| {
+        let mut chunks = Chunks::default();
+        for line in lines {
+            let chunk = line.strip_prefix("AUTHENTICATE ").unwrap();
+            if let Progress::Done(bytes) = chunks.push(chunk).unwrap() {
+                return bytes;
+            }
+        }
+        panic!("the message does not end: {lines:?}");
+    };
+    let encode = |bytes: &[u8]| format!("AUTHENTICATE {}", proto::sasl::encode_chunks(bytes)[0]);
+    let Reaction(_, first) = take(login, "AUTHENTICATE +");
+    let mut server = ScramServer::start(&decode(&first)).unwrap();
+    assert_eq!(server.user(), "ann");
+    let Reaction(_, last) = take(login, &encode(&server.challenge(&keys, "server-nonce")));
+    match server.finish(&decode(&last)) {
+        Ok(proof) if prove => take(login, &encode(&proof)),
+        Ok(_) => take(login, "AUTHENTICATE dj1BQUFB"),
+        Err(_) => take(login, ":parlor 904 ann :Wrong password"),
+    }
+}
+
+fn to_scram(login: &mut Login) {
+    begin(login);
+    assert_eq!(
+        take(login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:"),
+        wait(&[""])
+    );
+    assert_eq!(take(login, "NOTE LOGIN CANCELLED :Cancelled"), ask(Question::Password));
+}
+
+const TO_WELCOME: [&str; 3] = ["NICK ann", "USER ann 0 * :ann", "CAP END"];
+
+#[test]
+fn an_existing_user_logs_in_by_scram() {
+    let mut login = login(None, None);
+    assert_eq!(begin(&mut login), ask(Question::Username));
+    assert_eq!(answer(&mut login, Question::Username, " ann "), wait(&["LOGIN ann"]));
+    assert_eq!(
+        take(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:"),
+        wait(&[""])
+    );
+    assert_eq!(take(&mut login, "NOTE LOGIN CANCELLED :Cancelled"), ask(Question::Password));
+    let Reaction(next, sent) = answer(&mut login, Question::Password, "secret");
+    assert_eq!(Reaction(next, sent), wait(&["AUTHENTICATE SCRAM-SHA-256"]));
+    assert_eq!(scram(&mut login, "secret", true), wait(&["AUTHENTICATE +"]));
+    assert_eq!(take(&mut login, ":parlor 900 ann ann!ann@parlor ann :Logged in"), wait(&[]));
+    assert_eq!(take(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
+    assert_eq!(take(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
+}
+
+#[test]
+fn a_new_user_chooses_a_password_twice() {
+    let mut login = login(Some("ann"), None);
+    assert_eq!(begin(&mut login), wait(&["LOGIN ann"]));
+    assert_eq!(
+        take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:"),
+        ask(Question::NewPassword)
+    );
+    assert!(matches!(
+        answer(&mut login, Question::NewPassword, "").0,
+        Ok(Step::Ask(Question::NewPassword, Some(_)))
+    ));
+    assert_eq!(answer(&mut login, Question::NewPassword, " secret"), ask(Question::RepeatPassword));
+    assert_eq!(
+        answer(&mut login, Question::RepeatPassword, "secret"),
+        again(Question::NewPassword, "The passwords do not match.")
+    );
+    assert_eq!(answer(&mut login, Question::NewPassword, " secret"), ask(Question::RepeatPassword));
+    assert_eq!(answer(&mut login, Question::RepeatPassword, " secret"), wait(&[" secret"]));
+    let Reaction(next, sent) = take(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome");
+    assert_eq!((next, sent), (Ok(Step::Done), vec!["CAP END".to_owned()]));
+}
+
+#[test]
+fn a_wrong_password_may_be_tried_twice_again() {
+    let mut login = login(Some("ann"), None);
+    to_scram(&mut login);
+    for _ in 0..2 {
+        answer(&mut login, Question::Password, "wrong");
+        assert_eq!(scram(&mut login, "secret", true), again(Question::Password, "Wrong password"));
+    }
+    answer(&mut login, Question::Password, "wrong");
+    let refused = LoginError::Refused("ann was not let in: Wrong password".to_owned());
+    assert_eq!(scram(&mut login, "secret", true).0, Err(refused));
+}
+
+#[test]
+fn the_right_password_after_a_wrong_one_lets_in() {
+    let mut login = login(Some("ann"), None);
+    to_scram(&mut login);
+    answer(&mut login, Question::Password, "wrong");
+    scram(&mut login, "secret", true);
+    answer(&mut login, Question::Password, "secret");
+    assert_eq!(scram(&mut login, "secret", true), wait(&["AUTHENTICATE +"]));
+    assert_eq!(take(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
+}
+
+#[test]
+fn a_server_that_cannot_prove_itself_is_refused() {
+    let mut liar = login(Some("ann"), None);
+    to_scram(&mut liar);
+    answer(&mut liar, Question::Password, "secret");
+    assert!(matches!(scram(&mut liar, "secret", false).0, Err(LoginError::Refused(_))));
+
+    let mut hasty = login(Some("ann"), None);
+    to_scram(&mut hasty);
+    answer(&mut hasty, Question::Password, "secret");
+    let keys = Keys::derive("whatever", [7; 16], proto::limits::SCRAM_ITERATIONS_MIN);
+    let Reaction(_, first) = take(&mut hasty, "AUTHENTICATE +");
+    let mut chunks = Chunks::default();
+    let Progress::Done(first) = chunks.push(&first[0]["AUTHENTICATE ".len()..]).unwrap() else {
+        panic!()
+    };
+    let challenge = ScramServer::start(&first).unwrap().challenge(&keys, "server-nonce");
+    take(&mut hasty, &format!("AUTHENTICATE {}", proto::sasl::encode_chunks(&challenge)[0]));
+    assert!(matches!(take(&mut hasty, ":parlor 903 ann :Success").0, Err(LoginError::Refused(_))));
+}
+
+#[test]
+fn logging_in_again_asks_nothing_and_never_sends_the_password_itself() {
+    let mut login = login(Some("ann"), Some("secret"));
+    assert_eq!(begin(&mut login), wait(&["LOGIN ann"]));
+    assert_eq!(take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:"), wait(&["secret"]));
+    assert_eq!(take(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome").0, Ok(Step::Done));
+
+    begin(&mut login);
+    take(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:");
+    assert_eq!(take(&mut login, "NOTE LOGIN CANCELLED :x"), wait(&["AUTHENTICATE SCRAM-SHA-256"]));
+    assert_eq!(scram(&mut login, "secret", true), wait(&["AUTHENTICATE +"]));
+    take(&mut login, ":parlor 903 ann :Success");
+    assert_eq!(take(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
+
+    begin(&mut login);
+    let Reaction(next, sent) = take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
+    assert!(matches!(next, Err(LoginError::Refused(_))), "{next:?}");
+    assert_eq!(sent, Vec::<String>::new());
+}
+
+#[test]
+fn bad_names_are_asked_for_again_with_the_reason() {
+    let mut login = login(Some("9lives"), None);
+    assert!(matches!(begin(&mut login).0, Ok(Step::Ask(Question::Username, Some(_)))));
+    assert!(matches!(
+        answer(&mut login, Question::Username, "a b").0,
+        Ok(Step::Ask(Question::Username, Some(_)))
+    ));
+    assert_eq!(answer(&mut login, Question::Username, "ann"), wait(&["LOGIN ann"]));
+    let no = "FAIL LOGIN NAME_IN_USE ann :A guest is using that name";
+    assert_eq!(take(&mut login, no), again(Question::Username, "A guest is using that name"));
+}
+
+#[test]
+fn a_script_is_asked_once() {
+    let nobody_there = |user: Option<&str>| {
+        let user = user.map(str::to_owned);
+        Login::new(Credentials { user, ..Credentials::default() }, false)
+    };
+    assert!(matches!(begin(&mut nobody_there(Some("9lives"))).0, Err(LoginError::Refused(_))));
+    let mut login = nobody_there(Some("ann"));
+    begin(&mut login);
+    take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
+    assert_eq!(answer(&mut login, Question::NewPassword, "secret"), wait(&["secret"]));
+    let mut login = nobody_there(Some("ann"));
+    to_scram(&mut login);
+    answer(&mut login, Question::Password, "wrong");
+    assert!(matches!(scram(&mut login, "secret", true).0, Err(LoginError::Refused(_))));
+}
+
+#[test]
+fn the_servers_own_password_is_asked_for_and_kept() {
+    let mut login = login(Some("ann"), None);
+    begin(&mut login);
+    let required = "FAIL LOGIN SERVER_PASSWORD_REQUIRED :This server has a password";
+    assert_eq!(
+        take(&mut login, required),
+        again(Question::ServerPassword, "This server has a password")
+    );
+    assert_eq!(
+        answer(&mut login, Question::ServerPassword, "open sesame"),
+        wait(&["PASS :open sesame", "LOGIN ann"])
+    );
+    assert_eq!(begin(&mut login), wait(&["PASS :open sesame", "LOGIN ann"]));
+}
+
+#[test]
+fn what_is_no_parlor_server_is_told_from_what_is_busy() {
+    let first_word = |line: &str| {
+        let mut login = login(None, None);
+        login.start("nonce", &mut Vec::new());
+        take(&mut login, line).0
+    };
+    for line in [
+        "HTTP/1.1 400 Bad Request",
+        "220 mail.example ESMTP",
+        "SSH-2.0-OpenSSH",
+        "CAP * LS :message-tags",
+        "CAP * LS :message-tags server-time batch standard-replies account-tag draft/chathistory sasl=PLAIN",
+        ":irc.example 421 * CAP :Unknown command",
+    ] {
+        assert!(
+            matches!(first_word(line), Err(LoginError::NotParlor(_))),
+            "{line}: {:?}",
+            first_word(line)
+        );
+    }
+    assert_eq!(first_word(":irc.example NOTICE * :Looking up your hostname"), Ok(Step::Wait));
+    assert_eq!(
+        first_word("ERROR :Too many connections"),
+        Err(LoginError::Later("Too many connections".to_owned()))
+    );
+    let mut login = login(Some("ann"), None);
+    begin(&mut login);
+    let busy = LoginError::Later("Try again in a moment".to_owned());
+    assert_eq!(take(&mut login, "FAIL LOGIN BUSY ann :Try again in a moment").0, Err(busy));
+}
+
+#[test]
+fn a_list_of_capabilities_may_take_several_lines() {
+    let mut login = login(None, None);
+    login.start("nonce", &mut Vec::new());
+    let first = "CAP * LS * :message-tags server-time batch standard-replies";
+    assert_eq!(take(&mut login, first), wait(&[]));
+    let Reaction(next, sent) =
+        take(&mut login, "CAP * LS :account-tag draft/chathistory sasl=SCRAM-SHA-256");
+    assert_eq!((next, sent.len()), (Ok(Step::Wait), 1));
+}

@@ -1,0 +1,280 @@
+//! The plain client: one line that names the four operations, again and again.
+
+use crate::failure::Failure;
+use crate::outgoing::pieces;
+use crate::question::Question;
+use crate::session::{End, Session};
+use crate::show::harmless;
+use crate::state::{Answer, Verdict};
+
+/// Messages on a page of history, so that it fits a screen.
+const PAGE: u32 = 20;
+
+const HELP: &str = "\
+BM [text]                 send a message to everybody
+PM [user [text]]          send a message to one user; PM alone shows who is online
+CH [user or room] [count] show the newest messages: the lobby's and your private ones, or of one user or room
+more                      show the page before the one shown last
+EX                        leave";
+
+/// An operation as it was typed.
+#[derive(Debug, PartialEq, Eq)]
+enum Operation<'a> {
+    Broadcast(&'a str),
+    Private { user: &'a str, text: &'a str },
+    History { target: &'a str, count: u32 },
+    More,
+    Help,
+    Exit,
+    Nothing,
+    Unknown(&'a str),
+}
+
+impl<'a> Operation<'a> {
+    fn parse(line: &'a str) -> Operation<'a> {
+        let (word, rest) = split_word(line);
+        match word.to_ascii_lowercase().as_str() {
+            "bm" => Operation::Broadcast(rest),
+            "pm" => {
+                let (user, text) = split_word(rest);
+                Operation::Private { user, text }
+            }
+            "ch" => {
+                let (target, count) = split_word(rest);
+                let target = if target.is_empty() { "*" } else { target };
+                match count.parse() {
+                    Ok(count) => Operation::History { target, count },
+                    Err(_) if count.is_empty() => Operation::History { target, count: PAGE },
+                    Err(_) => Operation::Unknown(line),
+                }
+            }
+            "more" => Operation::More,
+            "help" | "?" => Operation::Help,
+            "ex" => Operation::Exit,
+            "" => Operation::Nothing,
+            _ => Operation::Unknown(line),
+        }
+    }
+}
+
+/// The first word, and what follows it.
+fn split_word(line: &str) -> (&str, &str) {
+    let line = line.trim();
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, rest.trim_start())
+}
+
+/// Where the next older page of history ends.
+struct Older {
+    target: String,
+    count: u32,
+    before: String,
+}
+
+/// The plain client at work.
+pub struct Plain<'s> {
+    session: &'s mut Session,
+    older: Option<Older>,
+    /// Everything that was asked for was done, and every message confirmed.
+    all_well: bool,
+}
+
+impl Plain<'_> {
+    /// Does what the person says until the exit; true if everything was done and every message confirmed.
+    ///
+    /// # Errors
+    /// If it cannot go on.
+    pub fn run(session: &mut Session) -> Result<bool, Failure> {
+        let mut plain = Plain { session, older: None, all_well: true };
+        loop {
+            match plain.operation() {
+                Ok(true) => {}
+                Ok(false) | Err(End::Left) => return Ok(plain.all_well),
+                Err(End::Failed(failure)) => return Err(failure),
+            }
+        }
+    }
+
+    /// Asks for one operation and does it; false if it was the exit.
+    fn operation(&mut self) -> Result<bool, End> {
+        let line = self.session.ask(Question::Operation)?;
+        match Operation::parse(&line) {
+            Operation::Broadcast(text) => self.broadcast(text)?,
+            Operation::Private { user, text } => self.private(user, text)?,
+            Operation::History { target, count } => self.history(target, count, None)?,
+            Operation::More => self.more()?,
+            Operation::Help => {
+                for line in HELP.lines() {
+                    self.session.console.status(line)?;
+                }
+            }
+            Operation::Exit => return Ok(false),
+            Operation::Nothing => {}
+            Operation::Unknown(line) => {
+                self.refuse(&format!("{} is none of the operations; try help.", harmless(line)))?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn broadcast(&mut self, text: &str) -> Result<(), End> {
+        let asked;
+        let text = if text.is_empty() {
+            asked = self.detail(Question::Text)?;
+            &asked
+        } else {
+            text
+        };
+        self.deliver(None, text)
+    }
+
+    fn private(&mut self, user: &str, text: &str) -> Result<(), End> {
+        let asked_user;
+        let user = if user.is_empty() {
+            self.show_online()?;
+            asked_user = self.detail(Question::Recipient)?;
+            asked_user.trim()
+        } else {
+            user
+        };
+        if user.is_empty() || user.contains(char::is_whitespace) || user.starts_with(':') {
+            return self.refuse("Nothing sent: that is no user name.");
+        }
+        let asked_text;
+        let text = if text.is_empty() {
+            asked_text = self.detail(Question::Text)?;
+            &asked_text
+        } else {
+            text
+        };
+        self.deliver(Some(user), text)
+    }
+
+    /// Asks for a part of an operation; input that ends before it leaves the operation undone.
+    fn detail(&mut self, question: Question) -> Result<String, End> {
+        let answer = self.session.ask(question);
+        self.all_well &= answer.is_ok();
+        answer
+    }
+
+    fn show_online(&mut self) -> Result<(), End> {
+        match self.session.request(|state, out| state.ask_online(out))? {
+            Answer::Online(lines) => {
+                for line in lines {
+                    self.session.console.status(&harmless(&line))?;
+                }
+            }
+            Answer::Refused { sentence, .. } => self.refuse(&sentence)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, to: Option<&str>, text: &str) -> Result<(), End> {
+        let limit = self.session.state.piece_bytes(to);
+        let pieces = pieces(text, limit);
+        if pieces.is_empty() {
+            return self.refuse("Nothing sent: the message is empty.");
+        }
+        let mut kept = false;
+        for (index, piece) in pieces.iter().enumerate() {
+            let verdict = self.session.deliver(to, piece).inspect_err(|_| self.all_well = false)?;
+            match verdict {
+                Verdict::Sent => {}
+                Verdict::Stored => kept = true,
+                Verdict::Refused { code, sentence } => {
+                    let why = match (code.as_str(), to) {
+                        ("NO_SUCH_USER", Some(user)) => format!("there is no user {user}."),
+                        _ => sentence,
+                    };
+                    let so_far = match index {
+                        0 => String::new(),
+                        _ => format!(" from piece {} of {} on", index + 1, pieces.len()),
+                    };
+                    return self.refuse(&format!("Not sent{so_far}: {why}"));
+                }
+            }
+        }
+        let parts =
+            if pieces.len() > 1 { format!(" in {} pieces", pieces.len()) } else { String::new() };
+        let sentence = match to {
+            None => format!("Sent to everybody{parts}."),
+            Some(user) if kept => {
+                format!("Kept for {user}{parts}, who is offline and gets it at the next login.")
+            }
+            Some(user) => format!("Sent to {user}{parts}."),
+        };
+        Ok(self.session.aside(&sentence)?)
+    }
+
+    fn history(&mut self, target: &str, count: u32, before: Option<&str>) -> Result<(), End> {
+        let answer =
+            self.session.request(|state, out| state.ask_page(target, count, before, out))?;
+        let (entries, oldest) = match answer {
+            Answer::Page { entries, oldest } => (entries, oldest),
+            Answer::Refused { sentence, .. } => return self.refuse(&sentence),
+            _ => return Ok(()),
+        };
+        for entry in &entries {
+            let line = self.session.console.look.record(entry);
+            self.session.console.message(&line)?;
+        }
+        let is_full = entries.len() >= count as usize;
+        self.older = oldest.filter(|_| is_full).map(|before| Older {
+            target: target.to_owned(),
+            count,
+            before,
+        });
+        let sentence = match (&self.older, entries.is_empty(), before) {
+            (Some(_), ..) => "More towards the past: more",
+            (None, true, None) => "There are no messages yet.",
+            (None, ..) => "There are no older messages.",
+        };
+        Ok(self.session.aside(sentence)?)
+    }
+
+    fn more(&mut self) -> Result<(), End> {
+        match self.older.take() {
+            Some(older) => self.history(&older.target, older.count, Some(&older.before)),
+            None => Ok(self.session.aside("There are no older messages; CH shows the newest.")?),
+        }
+    }
+
+    /// Says that something was not done.
+    fn refuse(&mut self, sentence: &str) -> Result<(), End> {
+        self.all_well = false;
+        Ok(self.session.aside(sentence)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_understood_alone_and_whole_in_any_case() {
+        assert_eq!(Operation::parse("BM"), Operation::Broadcast(""));
+        assert_eq!(Operation::parse(" bm  hello  all "), Operation::Broadcast("hello  all"));
+        assert_eq!(Operation::parse("Pm"), Operation::Private { user: "", text: "" });
+        assert_eq!(Operation::parse("pm bob"), Operation::Private { user: "bob", text: "" });
+        assert_eq!(
+            Operation::parse("PM bob hi you"),
+            Operation::Private { user: "bob", text: "hi you" }
+        );
+        assert_eq!(Operation::parse("ch"), Operation::History { target: "*", count: PAGE });
+        assert_eq!(Operation::parse("CH bob"), Operation::History { target: "bob", count: PAGE });
+        assert_eq!(
+            Operation::parse("CH #rust 50"),
+            Operation::History { target: "#rust", count: 50 }
+        );
+        assert_eq!(Operation::parse("MORE"), Operation::More);
+        assert_eq!(Operation::parse("Ex"), Operation::Exit);
+        assert_eq!(Operation::parse("  "), Operation::Nothing);
+    }
+
+    #[test]
+    fn what_is_no_operation_is_not_guessed() {
+        assert_eq!(Operation::parse("hello"), Operation::Unknown("hello"));
+        assert_eq!(Operation::parse("CH bob many"), Operation::Unknown("CH bob many"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Standard input that is not a terminal: each answer is its next line.
+
+use std::io::{self, BufRead, Read, Write};
+use std::sync::mpsc::{Receiver, SyncSender};
+
+use crate::link::{Event, Input};
+use crate::question::Question;
+
+/// The longest line that is taken, in bytes; longer texts are for files.
+const LINE_BYTES: u64 = 64 * 1024;
+
+/// Answers questions from standard input until nobody asks any more. Prompts go to standard error.
+pub fn answer(questions: &Receiver<Question>, events: &SyncSender<Event>) {
+    let mut input = io::stdin().lock();
+    for question in questions {
+        // Without standard error there is nobody to see the prompt, and the answer comes all the same.
+        let _ = writeln!(io::stderr(), "{}", question.prompt().trim_end());
+        let answer = next_line(&mut input).unwrap_or_else(|error| Input::Failed(error.to_string()));
+        if events.send(Event::Input(answer)).is_err() {
+            return;
+        }
+    }
+}
+
+fn next_line(input: &mut impl BufRead) -> io::Result<Input> {
+    let mut line = Vec::new();
+    input.take(LINE_BYTES + 1).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Ok(Input::End);
+    }
+    if line.len() as u64 > LINE_BYTES {
+        return Err(io::Error::other(format!("a line is longer than {LINE_BYTES} bytes")));
+    }
+    let line = String::from_utf8(line).map_err(|_| io::Error::other("a line is not UTF-8"))?;
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    Ok(Input::Line(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_without_their_ends_and_the_last_needs_none() {
+        let mut input = &b"one\r\n two \n\nlast"[..];
+        for expected in ["one", " two ", "", "last"] {
+            assert_eq!(next_line(&mut input).unwrap(), Input::Line(expected.to_owned()));
+        }
+        assert_eq!(next_line(&mut input).unwrap(), Input::End);
+    }
+
+    #[test]
+    fn lines_that_cannot_be_taken_are_said_to_be_so() {
+        let long = vec![b'x'; 70_000];
+        assert!(next_line(&mut &long[..]).is_err());
+        assert!(next_line(&mut &b"\xff\n"[..]).is_err());
+    }
+}

@@ -1,0 +1,438 @@
+//! What the client knows, and what each line from the server means for it. Pure: no network, no clock.
+
+use std::collections::{HashMap, VecDeque};
+
+use proto::{Line, Message, name};
+
+use crate::entry::Entry;
+use crate::outgoing::{self, Outgoing};
+use crate::seen::Seen;
+
+/// Batches a server may have open at once; more are not a sensible answer to anything this client asks.
+const BATCHES_MAX: usize = 32;
+/// Messages kept of one history page, ten times what servers allow.
+const PAGE_MAX: usize = 1000;
+/// Live messages held back while the missed ones are fetched; beyond it they are shown at once.
+const HELD_MAX: usize = 1000;
+/// Lines of names kept of one answer to "who is online".
+const ONLINE_MAX: usize = 1000;
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is on the server's disk and on its way.
+    Sent,
+    /// It is on the server's disk; the receiver is offline and gets it at the next login.
+    Stored,
+    /// It was refused: the code and the sentence of docs/protocol.md.
+    Refused {
+        /// The stable word, such as `NO_SUCH_USER`.
+        code: String,
+        /// The server's sentence about it.
+        sentence: String,
+    },
+}
+
+/// The server's last word to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A message that was sent is confirmed or refused.
+    Settled(Outgoing, Verdict),
+    /// Sentences that name who is online.
+    Online(Vec<String>),
+    /// A page of history, oldest first, for `CH` or `CHATHISTORY`.
+    Page {
+        /// The messages, those that were seen before too.
+        entries: Vec<Entry>,
+        /// The oldest one's msgid, if the page was asked for with `CH` and is not empty.
+        oldest: Option<String>,
+    },
+    /// Conversations with their newest message's time, as the server wrote it.
+    Targets(Vec<(String, String)>),
+    /// The request was refused.
+    Refused {
+        /// The stable word.
+        code: String,
+        /// The server's sentence.
+        sentence: String,
+    },
+    /// The server says goodbye.
+    Bye,
+}
+
+/// What a line from the server means for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// A message to show.
+    Entry(Entry),
+    /// Somebody came, left or the like.
+    Presence(String),
+    /// A sentence for the person.
+    Notice(String),
+    /// Bytes to send in answer.
+    Send(Vec<u8>),
+    /// The last word to a request.
+    Answer(Answer),
+}
+
+/// What the open history request asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asked {
+    /// `CH`, whose last word is `NOTE CH END`.
+    Page { target: String },
+    /// `CHATHISTORY AFTER`, whose last word is the end of its batch.
+    After { target: String },
+    /// `CHATHISTORY TARGETS`, likewise.
+    Targets,
+}
+
+/// The client's knowledge, across reconnects.
+#[derive(Debug)]
+pub struct State {
+    me: String,
+    lobby: Option<String>,
+    seen: Seen,
+    /// Time of the newest message up to which nothing is missing.
+    mark_ms: Option<i64>,
+    unconfirmed: VecDeque<Outgoing>,
+    resend_prefix: String,
+    resend_next: u64,
+    asked: Option<Asked>,
+    /// Open batches: whether they are what was asked for.
+    batches: HashMap<String, bool>,
+    page: Vec<Entry>,
+    targets: Vec<(String, String)>,
+    online: Vec<String>,
+    /// While missed messages are fetched: the live ones, to be shown after them.
+    held: Option<Vec<Entry>>,
+}
+
+impl State {
+    /// `resend_prefix` makes this process's resend ids unlike all others of the account (A-Z a-z 0-9 - _ . :).
+    pub fn new(resend_prefix: &str) -> State {
+        State {
+            me: String::new(),
+            lobby: None,
+            seen: Seen::default(),
+            mark_ms: None,
+            unconfirmed: VecDeque::new(),
+            resend_prefix: resend_prefix.to_owned(),
+            resend_next: 0,
+            asked: None,
+            batches: HashMap::new(),
+            page: Vec::new(),
+            targets: Vec::new(),
+            online: Vec::new(),
+            held: None,
+        }
+    }
+
+    /// Says who is logged in.
+    pub fn set_me(&mut self, me: &str) {
+        me.clone_into(&mut self.me);
+    }
+
+    /// The most bytes of text that one message to `user`, or to the lobby, can carry.
+    pub fn piece_bytes(&self, user: Option<&str>) -> usize {
+        // A lobby whose name is not known yet could have the longest that rooms may have.
+        const ROOM_BYTES: [u8; proto::limits::ROOM_BYTES] = [b'#'; proto::limits::ROOM_BYTES];
+        let longest = std::str::from_utf8(&ROOM_BYTES).unwrap_or("#");
+        outgoing::piece_bytes(&self.me, user.unwrap_or(self.lobby.as_deref().unwrap_or(longest)))
+    }
+
+    /// Takes a message over until the server's last word about it; its line is appended to `out`.
+    pub fn submit(&mut self, to: Option<&str>, text: &str, out: &mut Vec<u8>) {
+        let message = Outgoing {
+            to: to.map(str::to_owned),
+            text: text.to_owned(),
+            resend_id: format!("{}.{}", self.resend_prefix, self.resend_next),
+        };
+        self.resend_next += 1;
+        message.write(out);
+        self.unconfirmed.push_back(message);
+    }
+
+    /// Appends the lines of all that is not confirmed, in their order.
+    pub fn resubmit(&self, out: &mut Vec<u8>) {
+        self.unconfirmed.iter().for_each(|message| message.write(out));
+    }
+
+    /// How many messages the server has not confirmed or refused.
+    pub fn unconfirmed(&self) -> usize {
+        self.unconfirmed.len()
+    }
+
+    /// Asks who is online.
+    pub fn ask_online(&mut self, out: &mut Vec<u8>) {
+        self.online.clear();
+        Line::to(out).verb("PM").end();
+    }
+
+    /// Asks for the goodbye.
+    pub fn ask_goodbye(&mut self, out: &mut Vec<u8>) {
+        Line::to(out).verb("EX").end();
+    }
+
+    /// Asks for the newest `count` messages of `target` that are older than the msgid `before`.
+    pub fn ask_page(&mut self, target: &str, count: u32, before: Option<&str>, out: &mut Vec<u8>) {
+        let line = Line::to(out).verb("CH").param(target).param(&count.to_string());
+        match before {
+            Some(msgid) => line.param(msgid).end(),
+            None => line.end(),
+        }
+        self.page.clear();
+        self.asked = Some(Asked::Page { target: target.to_owned() });
+    }
+
+    /// Asks for up to `count` messages of `target` after `selector` (`msgid=…` or `timestamp=…`).
+    pub fn ask_after(&mut self, target: &str, selector: &str, count: u32, out: &mut Vec<u8>) {
+        let count = count.to_string();
+        let line = Line::to(out).verb("CHATHISTORY").param("AFTER").param(target);
+        line.param(selector).param(&count).end();
+        self.page.clear();
+        self.asked = Some(Asked::After { target: target.to_owned() });
+    }
+
+    /// Asks which conversations have messages between two times (`timestamp=…`).
+    pub fn ask_targets(&mut self, from: &str, to: &str, count: u32, out: &mut Vec<u8>) {
+        let count = count.to_string();
+        let line = Line::to(out).verb("CHATHISTORY").param("TARGETS").param(from);
+        line.param(to).param(&count).end();
+        self.targets.clear();
+        self.asked = Some(Asked::Targets);
+    }
+
+    /// The time, in milliseconds since 1970 UTC, up to which nothing is missing; none before the first message or baseline.
+    pub fn mark_ms(&self) -> Option<i64> {
+        self.mark_ms
+    }
+
+    /// Says that everything up to `time_ms` is known, and these messages too; what is newer is missed after a break.
+    pub fn set_baseline(&mut self, time_ms: i64, known: &[Entry]) {
+        self.mark_ms = self.mark_ms.max(Some(time_ms));
+        for entry in known {
+            self.note_seen(entry);
+        }
+    }
+
+    /// The connection broke: forgets what it had half done, and holds live messages back until
+    /// [`State::end_catch_up`], so that the missed ones are shown before them.
+    pub fn begin_catch_up(&mut self) {
+        self.asked = None;
+        self.batches.clear();
+        // What was held is newer than the mark, so it is fetched again.
+        self.held = Some(Vec::new());
+    }
+
+    /// Whether a missed message is new to the person; it counts as seen from now on.
+    pub fn take_missed(&mut self, entry: &Entry) -> bool {
+        entry.msgid.as_deref().is_none_or(|msgid| self.seen.insert(msgid))
+    }
+
+    /// All that was missed is fetched, up to `newest_ms`: gives the live messages that came meanwhile and are new.
+    pub fn end_catch_up(&mut self, newest_ms: Option<i64>) -> Vec<Entry> {
+        let held = self.held.take().unwrap_or_default();
+        self.mark_ms = self.mark_ms.max(newest_ms);
+        held.into_iter().filter(|entry| self.note_seen(entry)).collect()
+    }
+
+    /// Takes in one line from the server.
+    pub fn receive(&mut self, message: &Message<'_>) -> Vec<Happening> {
+        let happening = match message.verb.to_ascii_uppercase().as_str() {
+            "PRIVMSG" | "NOTICE" => self.said(message),
+            "NOTE" => self.note(message),
+            "FAIL" => self.fail(message),
+            "WARN" => Some(Happening::Notice(last(message).to_owned())),
+            "BATCH" => self.batch(message),
+            "CHATHISTORY" => self.target(message),
+            "PING" => {
+                let mut pong = Vec::new();
+                Line::to(&mut pong).verb("PONG").text(message.param(0).unwrap_or("")).end();
+                Some(Happening::Send(pong))
+            }
+            "ERROR" => Some(Happening::Notice(format!("The server says: {}", last(message)))),
+            "JOIN" => self.join(message),
+            verb @ ("PART" | "QUIT" | "KICK" | "NICK" | "TOPIC") => self.presence(verb, message),
+            numeric if is_refusal(numeric) => Some(Happening::Notice(last(message).to_owned())),
+            _ => None,
+        };
+        happening.into_iter().collect()
+    }
+
+    fn said(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let Some(entry) = Entry::read(message, &self.me, self.lobby.as_deref()) else {
+            return Some(Happening::Notice(last(message).to_owned()));
+        };
+        if message.tags.get("batch").is_some_and(|batch| self.batches.get(&*batch) == Some(&true)) {
+            if self.page.len() < PAGE_MAX {
+                self.page.push(entry);
+            }
+            return None;
+        }
+        match &mut self.held {
+            Some(held) if held.len() < HELD_MAX => {
+                held.push(entry);
+                None
+            }
+            Some(_) => self.take_missed(&entry).then_some(Happening::Entry(entry)),
+            None => self.note_seen(&entry).then_some(Happening::Entry(entry)),
+        }
+    }
+
+    /// Remembers a message; false if it was known.
+    fn note_seen(&mut self, entry: &Entry) -> bool {
+        let new = self.take_missed(entry);
+        if self.held.is_none() {
+            self.mark_ms = self.mark_ms.max(entry.time_ms);
+        }
+        new
+    }
+
+    fn note(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let (verb, code) = (message.param(0)?, message.param(1)?);
+        match (verb, code) {
+            ("BM", "SENT") => self.settle("BM", Verdict::Sent, message.param(2)),
+            ("PM", "SENT") => self.settle("PM", Verdict::Sent, message.param(3)),
+            ("PM", "STORED") => self.settle("PM", Verdict::Stored, message.param(3)),
+            ("PM", "ONLINE") => {
+                if self.online.len() < ONLINE_MAX {
+                    self.online.push(last(message).to_owned());
+                }
+                None
+            }
+            // The list was all that was wanted: the empty line cancels the server's prompt, and the
+            // message is sent on one line later, which a reconnect in between cannot break.
+            ("PM", "USER_REQUIRED") => Some(Happening::Send(b"\r\n".to_vec())),
+            ("PM", "CANCELLED") => {
+                Some(Happening::Answer(Answer::Online(std::mem::take(&mut self.online))))
+            }
+            ("CH", "END") => {
+                self.asked = None;
+                let oldest = message.param(4).filter(|msgid| *msgid != "*").map(str::to_owned);
+                let entries = std::mem::take(&mut self.page);
+                Some(Happening::Answer(Answer::Page { entries, oldest }))
+            }
+            ("EX", "BYE") => Some(Happening::Answer(Answer::Bye)),
+            ("LOGIN", _) => None,
+            _ => Some(Happening::Notice(last(message).to_owned())),
+        }
+    }
+
+    fn fail(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let verb = message.param(0)?;
+        let (code, sentence) = (message.param(1)?.to_owned(), last(message).to_owned());
+        let refused = Answer::Refused { code: code.clone(), sentence: sentence.clone() };
+        match verb {
+            "BM" | "PM" if self.unconfirmed.iter().any(|message| message.verb() == verb) => {
+                self.settle(verb, Verdict::Refused { code, sentence }, None)
+            }
+            "CH" | "CHATHISTORY" => {
+                self.asked = None;
+                Some(Happening::Answer(refused))
+            }
+            "PM" | "EX" => Some(Happening::Answer(refused)),
+            _ => Some(Happening::Notice(sentence)),
+        }
+    }
+
+    /// The server answers a session's commands in their order, so the oldest message sent with `verb` is meant.
+    fn settle(&mut self, verb: &str, verdict: Verdict, msgid: Option<&str>) -> Option<Happening> {
+        let oldest = self.unconfirmed.iter().position(|message| message.verb() == verb)?;
+        let message = self.unconfirmed.remove(oldest)?;
+        if let Some(msgid) = msgid {
+            // It may come again with the missed messages; the person who wrote it has seen it.
+            self.seen.insert(msgid);
+        }
+        Some(Happening::Answer(Answer::Settled(message, verdict)))
+    }
+
+    fn batch(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let reference = message.param(0)?;
+        if let Some(opened) = reference.strip_prefix('+') {
+            let wanted = self.is_wanted(message.param(1)?, message.param(2));
+            if self.batches.len() < BATCHES_MAX {
+                self.batches.insert(opened.to_owned(), wanted);
+            }
+            return None;
+        }
+        let wanted = self.batches.remove(reference.strip_prefix('-')?)?;
+        let answer = match self.asked {
+            Some(Asked::After { .. }) if wanted => {
+                Answer::Page { entries: std::mem::take(&mut self.page), oldest: None }
+            }
+            Some(Asked::Targets) if wanted => Answer::Targets(std::mem::take(&mut self.targets)),
+            _ => return None,
+        };
+        self.asked = None;
+        Some(Happening::Answer(answer))
+    }
+
+    /// Whether a batch of this kind is the answer to what was asked.
+    fn is_wanted(&self, kind: &str, target: Option<&str>) -> bool {
+        match &self.asked {
+            Some(Asked::Page { target: asked } | Asked::After { target: asked }) => {
+                kind == "chathistory" && target.is_some_and(|target| name::same(target, asked))
+            }
+            Some(Asked::Targets) => kind == "draft/chathistory-targets",
+            None => false,
+        }
+    }
+
+    fn target(&mut self, message: &Message<'_>) -> Option<Happening> {
+        if message.param(0) == Some("TARGETS") && self.targets.len() < PAGE_MAX {
+            self.targets.push((message.param(1)?.to_owned(), message.param(2)?.to_owned()));
+        }
+        None
+    }
+
+    fn join(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let room = message.param(0)?;
+        if !name::same(nick(message)?, &self.me) {
+            return self.presence("JOIN", message);
+        }
+        // Everybody is put into the lobby at login, before any other room.
+        self.lobby.get_or_insert_with(|| room.to_owned());
+        None
+    }
+
+    fn presence(&self, verb: &str, message: &Message<'_>) -> Option<Happening> {
+        let who = nick(message)?;
+        let target = message.param(0).unwrap_or("");
+        let room = match &self.lobby {
+            Some(lobby) if name::same(lobby, target) => String::new(),
+            _ => format!(" {target}"),
+        };
+        let reason = |index| message.param(index).filter(|reason| !reason.is_empty());
+        let because = |index| reason(index).map_or(String::new(), |reason| format!(" ({reason})"));
+        let sentence = match verb {
+            "JOIN" => format!("{who} joined{room}"),
+            "PART" => format!("{who} left{room}{}", because(1)),
+            "QUIT" => format!("{who} left{}", because(0)),
+            "KICK" => format!("{who} removed {} from {target}{}", message.param(1)?, because(2)),
+            "NICK" => format!("{who} is now {target}"),
+            _ => format!("{who} set the topic{}: {}", room, message.param(1).unwrap_or("")),
+        };
+        Some(Happening::Presence(sentence))
+    }
+}
+
+/// A numeric that says no (400 to 599), but not 422: a server without a message of the day is no news.
+fn is_refusal(verb: &str) -> bool {
+    verb.len() == 3
+        && verb.bytes().all(|byte| byte.is_ascii_digit())
+        && matches!(verb.as_bytes()[0], b'4' | b'5')
+        && verb != proto::numeric::ERR_NOMOTD
+}
+
+/// The sentence that standard replies, numerics and notices end with.
+fn last<'a>(message: &Message<'a>) -> &'a str {
+    message.params().last().copied().unwrap_or("")
+}
+
+fn nick<'a>(message: &Message<'a>) -> Option<&'a str> {
+    Some(proto::mask::Source::parse(message.source?).nick)
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

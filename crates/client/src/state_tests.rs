@@ -1,0 +1,305 @@
+//! What lines from the server mean to the client, in the order in which a session meets them.
+
+use super::*;
+
+fn state() -> State {
+    let mut state = State::new("prefix");
+    state.set_me("ann");
+    assert_eq!(take(&mut state, ":ann!ann@parlor JOIN #lobby"), []);
+    state
+}
+
+fn take(state: &mut State, line: &str) -> Vec<Happening> {
+    state.receive(&Message::parse(line).expect(line))
+}
+
+fn said(msgid: &str, second: u32, text: &str) -> String {
+    format!(
+        "@msgid={msgid};time=2026-11-22T14:02:{second:02}.000Z :bob!bob@parlor PRIVMSG #lobby :{text}"
+    )
+}
+
+/// The texts of the messages to show.
+fn shown(happenings: &[Happening]) -> Vec<&str> {
+    let text = |happening| match happening {
+        &Happening::Entry(ref entry) => Some(entry.text.as_str()),
+        _ => None,
+    };
+    happenings.iter().filter_map(text).collect()
+}
+
+fn submit(state: &mut State, to: Option<&str>, text: &str) -> String {
+    let mut out = Vec::new();
+    state.submit(to, text, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn resubmitted(state: &State) -> String {
+    let mut out = Vec::new();
+    state.resubmit(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn verdict(happenings: &[Happening]) -> (&str, &Verdict) {
+    match happenings {
+        [Happening::Answer(Answer::Settled(message, verdict))] => (&message.text, verdict),
+        other => panic!("no verdict: {other:?}"),
+    }
+}
+
+#[test]
+fn the_same_msgid_is_shown_once() {
+    let mut state = state();
+    assert_eq!(shown(&take(&mut state, &said("m1", 5, "hello"))), ["hello"]);
+    assert_eq!(take(&mut state, &said("m1", 5, "hello")), []);
+    assert_eq!(shown(&take(&mut state, &said("m2", 6, "hello"))), ["hello"]);
+}
+
+#[test]
+fn the_first_own_join_names_the_lobby_and_others_are_told_of() {
+    let mut state = state();
+    assert_eq!(take(&mut state, ":ann!ann@parlor JOIN #rust"), []);
+    let tell = |state: &mut State, line| match take(state, line).pop() {
+        Some(Happening::Presence(sentence)) => sentence,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(tell(&mut state, ":bob!bob@parlor JOIN #lobby"), "bob joined");
+    assert_eq!(tell(&mut state, ":bob!bob@parlor JOIN #rust"), "bob joined #rust");
+    assert_eq!(tell(&mut state, ":bob!bob@parlor PART #rust :bye"), "bob left #rust (bye)");
+    assert_eq!(tell(&mut state, ":bob!bob@parlor QUIT :gone"), "bob left (gone)");
+    assert_eq!(
+        tell(&mut state, ":bob!bob@parlor KICK #rust eve :spam"),
+        "bob removed eve from #rust (spam)"
+    );
+    assert_eq!(tell(&mut state, ":bob!bob@parlor TOPIC #lobby :tea"), "bob set the topic: tea");
+    let in_lobby = take(&mut state, &said("m1", 1, "x"));
+    assert!(
+        matches!(&in_lobby[..], [Happening::Entry(entry)] if entry.place == crate::entry::Place::Lobby)
+    );
+}
+
+#[test]
+fn a_message_stays_unconfirmed_until_the_servers_last_word() {
+    let mut state = state();
+    assert_eq!(submit(&mut state, None, "one"), "@+parlor/resend=prefix.0 BM :one\r\n");
+    assert_eq!(submit(&mut state, Some("bob"), "two"), "@+parlor/resend=prefix.1 PM bob :two\r\n");
+    assert_eq!(submit(&mut state, None, "three"), "@+parlor/resend=prefix.2 BM :three\r\n");
+    assert_eq!(
+        verdict(&take(&mut state, ":parlor NOTE BM SENT m1 :Sent")),
+        ("one", &Verdict::Sent)
+    );
+    assert_eq!(
+        resubmitted(&state),
+        "@+parlor/resend=prefix.1 PM bob :two\r\n@+parlor/resend=prefix.2 BM :three\r\n"
+    );
+    assert_eq!(
+        verdict(&take(&mut state, ":parlor NOTE PM STORED bob m2 :Kept")),
+        ("two", &Verdict::Stored)
+    );
+    let refused =
+        Verdict::Refused { code: "STORE_FAILED".to_owned(), sentence: "Disk full".to_owned() };
+    assert_eq!(
+        verdict(&take(&mut state, ":parlor FAIL BM STORE_FAILED :Disk full")),
+        ("three", &refused)
+    );
+    assert_eq!((state.unconfirmed(), resubmitted(&state)), (0, String::new()));
+}
+
+#[test]
+fn confirmations_go_to_the_oldest_message_of_their_verb() {
+    let mut state = state();
+    submit(&mut state, None, "all");
+    submit(&mut state, Some("bob"), "bob");
+    assert_eq!(verdict(&take(&mut state, "NOTE PM SENT bob m1 :Sent")), ("bob", &Verdict::Sent));
+    assert_eq!(verdict(&take(&mut state, "NOTE BM SENT m2 :Sent")), ("all", &Verdict::Sent));
+    assert_eq!(take(&mut state, "NOTE BM SENT m3 :Sent"), [], "nothing was waiting");
+}
+
+#[test]
+fn what_was_confirmed_is_not_shown_when_it_comes_with_the_missed_messages() {
+    let mut state = state();
+    submit(&mut state, None, "mine");
+    take(&mut state, "NOTE BM SENT m1 :Sent");
+    let line = "@msgid=m1 :ann!ann@parlor PRIVMSG #lobby :mine";
+    assert_eq!(take(&mut state, line), []);
+}
+
+#[test]
+fn a_refused_private_message_is_not_mistaken_for_the_list_of_users() {
+    let mut state = state();
+    submit(&mut state, Some("nobody"), "hi");
+    let happenings = take(&mut state, "FAIL PM NO_SUCH_USER nobody :No such user");
+    assert!(
+        matches!(verdict(&happenings), ("hi", Verdict::Refused { code, .. }) if code == "NO_SUCH_USER")
+    );
+    let happenings = take(&mut state, "FAIL PM LOGIN_REQUIRED :Log in first");
+    assert!(matches!(&happenings[..], [Happening::Answer(Answer::Refused { .. })]));
+}
+
+#[test]
+fn who_is_online_is_collected_and_the_prompt_cancelled() {
+    let mut state = state();
+    let mut out = Vec::new();
+    state.ask_online(&mut out);
+    assert_eq!(out, b"PM\r\n");
+    assert_eq!(take(&mut state, "NOTE PM ONLINE 3 :ann bob"), []);
+    assert_eq!(take(&mut state, "NOTE PM ONLINE 3 :eve"), []);
+    let asks = take(&mut state, "NOTE PM USER_REQUIRED :Enter the user:");
+    assert_eq!(asks, [Happening::Send(b"\r\n".to_vec())]);
+    let online = Answer::Online(vec!["ann bob".to_owned(), "eve".to_owned()]);
+    assert_eq!(take(&mut state, "NOTE PM CANCELLED :Cancelled"), [Happening::Answer(online)]);
+}
+
+fn page_texts(happenings: &[Happening]) -> (Vec<&str>, Option<&str>) {
+    match happenings {
+        [Happening::Answer(Answer::Page { entries, oldest })] => {
+            (entries.iter().map(|entry| entry.text.as_str()).collect(), oldest.as_deref())
+        }
+        other => panic!("no page: {other:?}"),
+    }
+}
+
+#[test]
+fn a_page_of_history_is_whole_also_with_messages_that_were_seen() {
+    let mut state = state();
+    take(&mut state, &said("m2", 2, "two"));
+    let mut out = Vec::new();
+    state.ask_page("*", 20, Some("m9"), &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), "CH * 20 m9\r\n");
+    assert_eq!(take(&mut state, "BATCH +b chathistory *"), []);
+    assert_eq!(take(&mut state, &said("m1", 1, "one").replacen('@', "@batch=b;", 1)), []);
+    // A live message in between is no part of the page.
+    assert_eq!(shown(&take(&mut state, &said("m3", 3, "three"))), ["three"]);
+    assert_eq!(take(&mut state, &said("m2", 2, "two").replacen('@', "@batch=b;", 1)), []);
+    assert_eq!(take(&mut state, "BATCH -b"), []);
+    let end = take(&mut state, "NOTE CH END * 2 m1 :End of history");
+    assert_eq!(page_texts(&end), (vec!["one", "two"], Some("m1")));
+    state.ask_page("*", 20, None, &mut Vec::new());
+    assert_eq!(page_texts(&take(&mut state, "NOTE CH END * 0 * :End")), (vec![], None));
+}
+
+#[test]
+fn batches_that_nobody_asked_for_are_live() {
+    let mut state = state();
+    take(&mut state, "BATCH +b chathistory bob");
+    let line = "@batch=b;msgid=m1 :bob!bob@parlor PRIVMSG ann :while you were away";
+    assert_eq!(shown(&take(&mut state, line)), ["while you were away"]);
+    assert_eq!(take(&mut state, "BATCH -b"), []);
+}
+
+#[test]
+fn missed_messages_come_before_the_live_ones_and_each_once() {
+    let mut state = state();
+    take(&mut state, &said("m1", 1, "before the break"));
+    let mark_ms = state.mark_ms();
+    state.begin_catch_up();
+    assert_eq!(take(&mut state, &said("m3", 3, "missed, and live")), []);
+    assert_eq!(take(&mut state, &said("m4", 4, "live")), []);
+    assert_eq!(state.mark_ms(), mark_ms, "another break now must fetch from the same place");
+
+    state.ask_targets("timestamp=a", "timestamp=b", 100, &mut Vec::new());
+    take(&mut state, "BATCH +t draft/chathistory-targets");
+    take(&mut state, "@batch=t CHATHISTORY TARGETS #lobby 2026-11-22T14:02:03.000Z");
+    let targets =
+        Answer::Targets(vec![("#lobby".to_owned(), "2026-11-22T14:02:03.000Z".to_owned())]);
+    assert_eq!(take(&mut state, "BATCH -t"), [Happening::Answer(targets)]);
+
+    let mut out = Vec::new();
+    state.ask_after("#lobby", "timestamp=a", 100, &mut out);
+    assert_eq!(out, b"CHATHISTORY AFTER #lobby timestamp=a 100\r\n");
+    take(&mut state, "BATCH +h chathistory #LOBBY");
+    for line in [
+        said("m1", 1, "before the break"),
+        said("m2", 2, "missed"),
+        said("m3", 3, "missed, and live"),
+    ] {
+        take(&mut state, &line.replacen('@', "@batch=h;", 1));
+    }
+    let page = take(&mut state, "BATCH -h");
+    let [Happening::Answer(Answer::Page { entries, .. })] = &page[..] else { panic!("{page:?}") };
+    let new = entries.iter().filter(|entry| state.take_missed(entry));
+    assert_eq!(
+        new.map(|entry| entry.text.as_str()).collect::<Vec<_>>(),
+        ["missed", "missed, and live"]
+    );
+
+    let held = state.end_catch_up(None);
+    assert_eq!(held.iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>(), ["live"]);
+    assert_eq!(state.mark_ms(), held[0].time_ms);
+}
+
+#[test]
+fn a_break_while_catching_up_starts_over_without_losing_or_doubling() {
+    let mut state = state();
+    state.set_baseline(1000, &[]);
+    state.begin_catch_up();
+    take(&mut state, &said("m1", 1, "held, then lost with the connection"));
+    state.ask_after("#lobby", "timestamp=a", 100, &mut Vec::new());
+    take(&mut state, "BATCH +h chathistory #lobby");
+    state.begin_catch_up();
+    assert_eq!(take(&mut state, "BATCH -h"), [], "the old connection's batch is forgotten");
+    assert_eq!((state.mark_ms(), state.end_catch_up(None).len()), (Some(1000), 0));
+    assert_eq!(shown(&take(&mut state, &said("m1", 1, "again"))), ["again"]);
+}
+
+#[test]
+fn memory_is_bounded_whatever_the_server_sends() {
+    let mut state = state();
+    state.begin_catch_up();
+    let mut shown_at_once = 0;
+    for number in 0..HELD_MAX + 5 {
+        shown_at_once += take(&mut state, &said(&format!("m{number}"), 1, "x")).len();
+    }
+    assert_eq!(shown_at_once, 5);
+    state.ask_page("*", 20, None, &mut Vec::new());
+    take(&mut state, "BATCH +b chathistory *");
+    for number in 0..PAGE_MAX + 5 {
+        take(&mut state, &said(&format!("p{number}"), 1, "x").replacen('@', "@batch=b;", 1));
+        take(&mut state, &format!("BATCH +more{number} chathistory *"));
+        take(&mut state, "NOTE PM ONLINE 1 :ann");
+    }
+    assert_eq!(
+        (state.page.len(), state.batches.len(), state.online.len()),
+        (PAGE_MAX, BATCHES_MAX, ONLINE_MAX)
+    );
+}
+
+#[test]
+fn pings_are_answered_and_refusals_told() {
+    let mut state = state();
+    assert_eq!(take(&mut state, "PING :a b"), [Happening::Send(b"PONG :a b\r\n".to_vec())]);
+    let told = |sentence: &str| vec![Happening::Notice(sentence.to_owned())];
+    assert_eq!(take(&mut state, ":parlor 417 ann :Line too long"), told("Line too long"));
+    assert_eq!(take(&mut state, ":parlor 422 ann :No MOTD"), []);
+    assert_eq!(take(&mut state, ":parlor 332 ann #lobby :topic"), []);
+    assert_eq!(take(&mut state, ":parlor NOTICE ann :Maintenance"), told("Maintenance"));
+    assert_eq!(take(&mut state, "FAIL * INVALID_UTF8 :Not UTF-8"), told("Not UTF-8"));
+    assert_eq!(take(&mut state, "ERROR :Shutting down"), told("The server says: Shutting down"));
+    assert_eq!(take(&mut state, "NOTE EX BYE :Bye"), [Happening::Answer(Answer::Bye)]);
+    let mut out = Vec::new();
+    state.ask_page("x", 1, None, &mut out);
+    let refused = Answer::Refused { code: "NO_SUCH_TARGET".to_owned(), sentence: "No".to_owned() };
+    assert_eq!(take(&mut state, "FAIL CH NO_SUCH_TARGET x :No"), [Happening::Answer(refused)]);
+}
+
+#[test]
+fn nonsense_from_the_server_is_harmless() {
+    for line in [
+        "BATCH",
+        "BATCH +",
+        "BATCH -x",
+        "BATCH x",
+        "NOTE",
+        "NOTE BM",
+        "NOTE PM SENT",
+        "FAIL",
+        "FAIL X",
+    ] {
+        take(&mut state(), line);
+    }
+    for line in
+        ["JOIN", ":x JOIN", "CHATHISTORY TARGETS", "PING", "ERROR", ":x KICK #y", "PRIVMSG", "é 1"]
+    {
+        take(&mut state(), line);
+    }
+}
