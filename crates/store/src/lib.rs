@@ -24,7 +24,16 @@ mod contract;
 
 // The two that keep it.
 mod memory;
+mod sqlite;
 
+// What the one on disk is made of.
+mod open;
+mod schema;
+mod check;
+mod batch;
+mod history;
+
+pub use check::check;
 pub use contract::{Reader, Store};
 pub use conversation::Conversation;
 pub use event::{Event, EventId, EventKind};
@@ -33,4 +42,5 @@ pub use memory::MemoryStore;
 pub use msgid::{msgid, parse_msgid};
 pub use query::{Point, Query, Scope, Select};
 pub use record::{Account, AccountId, ListEntry, Loaded, Member, Room, RoomId, Topic};
+pub use sqlite::SqliteStore;
 pub use write::{Outcome, RESEND_MS, Write};

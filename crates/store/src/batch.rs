@@ -1,0 +1,252 @@
+//! One transaction in the making: each write turned into rows.
+
+use std::collections::HashSet;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use crate::{
+    Account, AccountId, Conversation, Event, EventId, Member, Outcome, RESEND_MS, Room, RoomId,
+    Write,
+};
+
+/// How many known pairs are kept in memory: about a megabyte.
+const PAIRS: usize = 65_536;
+
+/// The highest of everything that is numbered.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Marks {
+    pub(crate) event: EventId,
+    pub(crate) time: i64,
+    pub(crate) account: AccountId,
+    pub(crate) room: RoomId,
+}
+
+impl Marks {
+    /// The marks of what is stored.
+    pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let newest = "SELECT id, time FROM events ORDER BY id DESC LIMIT 1";
+        let newest = connection
+            .query_row(newest, [], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))
+            .optional()?;
+        let (event, time) = newest.unwrap_or((0, 0));
+        let about = "SELECT value FROM about WHERE key = ?1";
+        let mark = |key: &str| connection.query_row(about, [key], |row| row.get(0)).optional();
+        Ok(Self {
+            event: event as EventId,
+            time,
+            account: mark("last_account")?.unwrap_or(0),
+            room: mark("last_room")?.unwrap_or(0),
+        })
+    }
+}
+
+/// A transaction that is being filled.
+///
+/// `pairs` are direct conversations that need no row in `talks` any more; it spares a search for each message.
+/// After a failure it may hold pairs that were rolled back, and must be cleared.
+pub(crate) struct Batch<'t> {
+    connection: &'t Connection,
+    add_event: CachedStatement<'t>,
+    stored: Marks,
+    marks: Marks,
+    pairs: &'t mut HashSet<Conversation>,
+    resends: usize,
+}
+
+impl<'t> Batch<'t> {
+    pub(crate) fn new(
+        connection: &'t Connection,
+        marks: Marks,
+        pairs: &'t mut HashSet<Conversation>,
+    ) -> rusqlite::Result<Self> {
+        let add_event = connection.prepare_cached(
+            "INSERT INTO events(id, conversation, kind, account, guest, nick, target, time, text, tags)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?;
+        Ok(Self { connection, add_event, stored: marks, marks, pairs, resends: 0 })
+    }
+
+    /// Writes the marks that rose; returns them, and how many resend ids were stored.
+    pub(crate) fn finish(self) -> rusqlite::Result<(Marks, usize)> {
+        let mark = "INSERT OR REPLACE INTO about(key, value) VALUES (?1, ?2)";
+        if self.marks.account > self.stored.account {
+            self.connection
+                .prepare_cached(mark)?
+                .execute(params!["last_account", self.marks.account])?;
+        }
+        if self.marks.room > self.stored.room {
+            self.connection.prepare_cached(mark)?.execute(params!["last_room", self.marks.room])?;
+        }
+        Ok((self.marks, self.resends))
+    }
+
+    pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
+        match write {
+            Write::Event { event, resend, pending_for } => {
+                return self.event(event, resend.as_deref(), *pending_for);
+            }
+            Write::Account(account) => self.account(account)?,
+            Write::Room(room) => self.room(room)?,
+            Write::RoomEnded(room) => self.room_ended(*room)?,
+            Write::Member(member) => self.member(*member)?,
+            Write::MemberGone { room, account } => {
+                self.run("DELETE FROM members WHERE room = ?1 AND account = ?2", [room, account])?;
+            }
+            Write::PendingDelivered { account, up_to } => {
+                let delivered = "DELETE FROM pending WHERE account = ?1 AND event <= ?2";
+                self.run(delivered, params![account, sql_id(*up_to)])?;
+            }
+        }
+        Ok(Outcome::Stored)
+    }
+
+    fn event(
+        &mut self,
+        event: &Event,
+        resend: Option<&str>,
+        pending_for: Option<AccountId>,
+    ) -> rusqlite::Result<Outcome> {
+        assert!(event.id > self.marks.event, "event ids rise");
+        assert!(event.time >= self.marks.time, "event times do not fall");
+        if let Some(resend) = resend
+            && let Some(first) = self.resend(event, resend)?
+        {
+            return Ok(first);
+        }
+        self.add_event.execute(params![
+            sql_id(event.id),
+            event.conversation.key(),
+            event.kind.code(),
+            event.account,
+            event.guest,
+            event.nick,
+            event.target,
+            event.time,
+            event.text,
+            event.tags,
+        ])?;
+        if let Some(receiver) = pending_for {
+            let pending = "INSERT INTO pending(account, event) VALUES (?1, ?2)";
+            self.run(pending, params![receiver, sql_id(event.id)])?;
+        }
+        if let Some((low, high)) = event.conversation.pair() {
+            self.talk(event.conversation, low, high)?;
+        }
+        self.marks.event = event.id;
+        self.marks.time = event.time;
+        self.marks.account = self.marks.account.max(event.account);
+        Ok(Outcome::Stored)
+    }
+
+    /// The first event of this resend id, if it still counts; else this event becomes it.
+    fn resend(&mut self, event: &Event, resend: &str) -> rusqlite::Result<Option<Outcome>> {
+        let first = "SELECT event, time FROM resends WHERE account = ?1 AND id = ?2";
+        let first = self
+            .connection
+            .prepare_cached(first)?
+            .query_row(params![event.account, resend], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })
+            .optional()?;
+        if let Some((id, time)) = first
+            && event.time - time < RESEND_MS
+        {
+            return Ok(Some(Outcome::Duplicate { id: id as EventId, time }));
+        }
+        let remember = "INSERT OR REPLACE INTO resends(account, id, event, time)
+            VALUES (?1, ?2, ?3, ?4)";
+        self.run(remember, params![event.account, resend, sql_id(event.id), event.time])?;
+        self.resends += 1;
+        Ok(None)
+    }
+
+    fn talk(
+        &mut self,
+        pair: Conversation,
+        low: AccountId,
+        high: AccountId,
+    ) -> rusqlite::Result<()> {
+        if self.pairs.contains(&pair) {
+            return Ok(());
+        }
+        let talk = "INSERT OR IGNORE INTO talks(account, peer) VALUES (?1, ?2), (?2, ?1)";
+        self.run(talk, [low, high])?;
+        if self.pairs.len() >= PAIRS {
+            self.pairs.clear();
+        }
+        self.pairs.insert(pair);
+        self.marks.account = self.marks.account.max(high);
+        Ok(())
+    }
+
+    fn account(&mut self, account: &Account) -> rusqlite::Result<()> {
+        self.marks.account = self.marks.account.max(account.id);
+        self.run(
+            "INSERT OR REPLACE INTO accounts(id, name, salt, iterations, stored_key, server_key, created)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                account.id,
+                account.name,
+                account.keys.salt,
+                account.keys.iterations,
+                account.keys.stored_key,
+                account.keys.server_key,
+                account.created,
+            ],
+        )
+    }
+
+    fn room(&mut self, room: &Room) -> rusqlite::Result<()> {
+        self.marks.room = self.marks.room.max(room.id);
+        let topic = room.topic.as_ref();
+        self.run(
+            "INSERT OR REPLACE INTO rooms(id, name, created, topic, topic_by, topic_time, modes, key,
+                member_limit) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                room.id,
+                room.name,
+                room.created,
+                topic.map(|topic| &topic.text),
+                topic.map(|topic| &topic.by),
+                topic.map(|topic| topic.time),
+                room.modes,
+                room.key,
+                room.limit,
+            ],
+        )?;
+        self.run("DELETE FROM lists WHERE room = ?1", [room.id])?;
+        for (position, entry) in room.lists.iter().enumerate() {
+            let mode = entry.mode.to_string();
+            self.run(
+                "INSERT INTO lists(room, position, mode, mask, set_by, time)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![room.id, position as i64, mode, entry.mask, entry.by, entry.time],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn room_ended(&self, room: RoomId) -> rusqlite::Result<()> {
+        self.run("DELETE FROM rooms WHERE id = ?1", [room])?;
+        self.run("DELETE FROM lists WHERE room = ?1", [room])?;
+        self.run("DELETE FROM members WHERE room = ?1", [room])
+    }
+
+    fn member(&self, member: Member) -> rusqlite::Result<()> {
+        let Member { room, account, op, voice } = member;
+        self.run(
+            "INSERT OR REPLACE INTO members(room, account, op, voice) VALUES (?1, ?2, ?3, ?4)",
+            params![room, account, op, voice],
+        )
+    }
+
+    fn run(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute(params)?;
+        Ok(())
+    }
+}
+
+/// An id as SQLite has integers. Ids above `i64::MAX` are never given; asked for, they are above all others.
+pub(crate) fn sql_id(id: EventId) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,129 @@
+//! Is the database whole? A quick look at each start, and all of it for `chatserver check`.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::{Failure, open, schema};
+
+/// Up to this size the whole file is looked at when it is opened; it takes about a tenth of a second.
+const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of them.
+const PROBES: [&str; 12] = [
+    "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
+    "SELECT count(*) FROM (SELECT id FROM events INDEXED BY events_messages
+        WHERE kind < 2 ORDER BY conversation DESC LIMIT 1)",
+    "SELECT count(*) FROM (SELECT id FROM events INDEXED BY events_others
+        WHERE kind >= 2 ORDER BY conversation DESC LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM about)",
+    "SELECT count(*) FROM (SELECT * FROM talks LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM pending LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM resends LIMIT 1)",
+    "SELECT count(*) FROM (SELECT time FROM resends INDEXED BY resends_by_time
+        ORDER BY time DESC LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM accounts LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM rooms LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM lists LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM members LIMIT 1)",
+];
+
+/// What SQLite cannot know to be wrong: a sentence, and a question that counts what breaks it.
+const RULES: [(&str, &str); 7] = [
+    (
+        "events are earlier than the event before them",
+        "SELECT count(*) FROM (SELECT time, lag(time) OVER (ORDER BY id) AS earlier FROM events)
+            WHERE time < earlier",
+    ),
+    ("events are of an unknown kind", "SELECT count(*) FROM events WHERE kind NOT BETWEEN 0 AND 9"),
+    (
+        "direct messages are in nobody's list of conversations",
+        "SELECT count(*) FROM (SELECT DISTINCT conversation AS c FROM events WHERE c >= 1 << 32 OR c < 0)
+            WHERE NOT EXISTS (SELECT 1 FROM talks WHERE account = (c >> 32) & 0xffffffff
+                AND peer = c & 0xffffffff)",
+    ),
+    (
+        "pending deliveries are of events that do not exist",
+        "SELECT count(*) FROM pending WHERE event NOT IN (SELECT id FROM events)",
+    ),
+    (
+        "accounts have the name of another one",
+        "SELECT count(*) - count(DISTINCT lower(name)) FROM accounts",
+    ),
+    (
+        "members are in rooms that do not exist",
+        "SELECT count(*) FROM members WHERE room NOT IN (SELECT id FROM rooms)",
+    ),
+    (
+        "list entries are of rooms that do not exist",
+        "SELECT count(*) FROM lists WHERE room NOT IN (SELECT id FROM rooms)",
+    ),
+];
+
+/// What an opening can afford: under 64 MiB SQLite's quick check; above it, and in any case, the end of
+/// every table and index and the newest events are read. It takes well under a second at any size.
+pub(crate) fn quick(connection: &Connection, path: &Path) -> Result<(), Failure> {
+    let found = quick_problem(connection, path);
+    match found.map_err(|error| open::damaged_or(path, error))? {
+        None => Ok(()),
+        Some(problem) => Err(Failure::Corrupt { path: path.to_owned(), problem }),
+    }
+}
+
+fn quick_problem(connection: &Connection, path: &Path) -> rusqlite::Result<Option<String>> {
+    // Without a size to go by, the thorough way is the safe one.
+    if path.metadata().map_or(true, |file| file.len() < QUICK_CHECK_BYTES) {
+        let answer: String =
+            connection.pragma_query_value(None, "quick_check(1)", |row| row.get(0))?;
+        if answer != "ok" {
+            return Ok(Some(answer));
+        }
+    }
+    for probe in PROBES {
+        connection.query_row(probe, [], |_| Ok(()))?;
+    }
+    Ok(None)
+}
+
+/// Reads the whole database in a data folder and says what is wrong with it, a sentence for each problem;
+/// none is a healthy database. It changes nothing, and takes seconds for each gigabyte.
+///
+/// # Errors
+/// When there is no database, it is in use or newer than this program, or the disk cannot be read.
+pub fn check(folder: &Path) -> Result<Vec<String>, Failure> {
+    let path = folder.join(open::DATABASE);
+    if let Err(source) = path.metadata() {
+        return Err(Failure::Io { path, source });
+    }
+    let _lock = open::lock_folder(folder)?;
+    match open::writer(&path).and_then(|connection| Ok(problems(&connection)?)) {
+        Err(Failure::Corrupt { problem, .. }) => Ok(vec![problem]),
+        Err(Failure::Io { source, .. }) if source.kind() == ErrorKind::UnexpectedEof => {
+            Ok(vec!["the file is cut short".to_owned()])
+        }
+        result => result,
+    }
+}
+
+fn problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let found = schema::version(connection)?;
+    if found != schema::VERSION {
+        let known = schema::VERSION;
+        return Ok(vec![format!("its version is {found}, not {known}; start the server once")]);
+    }
+    let mut statement = connection.prepare("PRAGMA integrity_check(100)")?;
+    let answers = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let mut problems = answers.collect::<rusqlite::Result<Vec<_>>>()?;
+    problems.retain(|problem| problem != "ok");
+    if !problems.is_empty() {
+        return Ok(problems); // the rules below would only repeat it
+    }
+    for (rule, question) in RULES {
+        let count: i64 = connection.query_row(question, [], |row| row.get(0))?;
+        if count > 0 {
+            problems.push(format!("{count} {rule}"));
+        }
+    }
+    Ok(problems)
+}

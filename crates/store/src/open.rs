@@ -1,0 +1,156 @@
+//! Opening: the folder, its lock, the version, the connections.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::{Failure, schema};
+
+/// The database in the data folder.
+pub(crate) const DATABASE: &str = "parlor.db";
+const LOCK: &str = "lock";
+
+/// Only a checkpoint or a foreign tool looking into the file can be in the way.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages of the log after which it is moved into the database: small, for it delays the commit it follows.
+const CHECKPOINT_PAGES: u32 = 1000;
+const WRITER_CACHE_KIB: i32 = 32 * 1024;
+
+/// Makes the folder if it is missing (for its owner only) and locks it until the file is dropped.
+pub(crate) fn lock_folder(folder: &Path) -> Result<File, Failure> {
+    make_folder(folder)?;
+    let path = folder.join(LOCK);
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let lock = opened.map_err(|source| Failure::NotWritable { path: path.clone(), source })?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Failure::InUse { path: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(Failure::Io { path, source }),
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .map_err(|source| Failure::NotWritable { path: folder.to_owned(), source })
+}
+
+/// The writing connection, its version checked before anything is changed.
+pub(crate) fn writer(path: &Path) -> Result<Connection, Failure> {
+    refuse_newer_file(path)?;
+    refuse_read_only(path)?;
+    let connection = open(path).map_err(|error| damaged_or(path, error))?;
+    refuse_newer_log(&connection, path)?;
+    set_up(&connection).map_err(|error| damaged_or(path, error))?;
+    Ok(connection)
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
+}
+
+/// A reading connection; it cannot write.
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Looks at the file's header itself (SQLite's file format, §1.3), for SQLite would leave files beside it.
+fn refuse_newer_file(path: &Path) -> Result<(), Failure> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(Failure::Io { path: path.to_owned(), source }),
+    };
+    let mut header = [0; 64];
+    match file.read_exact(&mut header) {
+        Ok(()) => {}
+        // What a first start leaves when it is killed at once.
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+        Err(source) => return Err(Failure::Io { path: path.to_owned(), source }),
+    }
+    if !header.starts_with(b"SQLite format 3\0") {
+        let problem = "it is not an SQLite database".to_owned();
+        return Err(Failure::Corrupt { path: path.to_owned(), problem });
+    }
+    let found = u32::from_be_bytes([header[60], header[61], header[62], header[63]]);
+    if found <= schema::VERSION {
+        return Ok(());
+    }
+    let program = untouched(path).and_then(|connection| program(&connection));
+    Err(Failure::TooNew { path: path.to_owned(), program: program.unwrap_or_else(unknown) })
+}
+
+fn refuse_read_only(path: &Path) -> Result<(), Failure> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(Failure::NotWritable { path: path.to_owned(), source }),
+    }
+}
+
+/// A newer program that was killed may have its version in the write-ahead log only.
+fn refuse_newer_log(connection: &Connection, path: &Path) -> Result<(), Failure> {
+    let guard = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(guard, true)?;
+    let found = schema::version(connection).map_err(|error| damaged_or(path, error))?;
+    if found > schema::VERSION {
+        let program = program(connection).unwrap_or_else(unknown);
+        return Err(Failure::TooNew { path: path.to_owned(), program });
+    }
+    connection.set_db_config(guard, false)?;
+    Ok(())
+}
+
+/// A connection that neither writes nor leaves files beside the database.
+fn untouched(path: &Path) -> rusqlite::Result<Connection> {
+    // In a URI these three have a meaning of their own.
+    let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(PathBuf::from(format!("file:{name}?immutable=1")), flags)
+}
+
+fn program(connection: &Connection) -> rusqlite::Result<String> {
+    connection.query_row("SELECT value FROM about WHERE key = 'program'", [], |row| row.get(0))
+}
+
+/// What a newer program calls itself when its database cannot even be asked.
+fn unknown(_: rusqlite::Error) -> String {
+    "a newer version".to_owned()
+}
+
+/// Tells a damaged database from a disk that does not work.
+pub(crate) fn damaged_or(path: &Path, error: rusqlite::Error) -> Failure {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Failure::Corrupt { path: path.to_owned(), problem: error.to_string() }
+        }
+        _ => Failure::from(error),
+    }
+}
