@@ -1,1 +1,21 @@
-//! Parlor's bench.
+//! Measures chat servers: their CPU time per delivery, latency and memory, beside a floor and beside peers.
+//!
+//! One thread drives all the clients. It has one core and the server has another, so that a figure is the
+//! server's own. In reading order:
+
+pub mod failure;
+pub mod poller;
+pub mod dialect;
+pub mod drive;
+pub mod proc;
+pub mod server;
+pub mod floor;
+pub mod crowd;
+pub mod traffic;
+pub mod fanout;
+pub mod stalled;
+pub mod durable;
+pub mod idle;
+pub mod join;
+pub mod history;
+pub mod report;

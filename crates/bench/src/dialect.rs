@@ -1,0 +1,191 @@
+//! The two languages the servers speak: IRC, and the text protocol of NATS.
+
+/// A server's language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// IRC, with IRCv3 capabilities if the server has them.
+    Irc,
+    /// The text protocol of NATS; a room is a subject.
+    Nats,
+}
+
+/// What a server's line means to a scenario.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// Logged in.
+    Welcome,
+    /// The answer to [`Dialect::ping`].
+    Pong,
+    /// The server asks whether we live; the answer to give is inside.
+    Ping(&'a [u8]),
+    /// A message in a room.
+    Message {
+        /// IRCv3 tags without the `@`; empty if there are none.
+        tags: &'a [u8],
+        /// The text.
+        text: &'a [u8],
+    },
+    /// The server does not have the capabilities that were asked for.
+    Lacks(&'a [u8]),
+    /// An error.
+    Refused(&'a [u8]),
+    /// Anything else.
+    Other(&'a [u8]),
+}
+
+/// Who logs in.
+#[derive(Debug, Clone, Default)]
+pub struct Person {
+    /// Nick; for NATS unused.
+    pub nick: String,
+    /// Capabilities to ask for, separated by spaces; empty for none.
+    pub caps: String,
+    /// Password of an account, made at the first login; `None` for a guest.
+    pub password: Option<String>,
+}
+
+impl Dialect {
+    /// Lines with which a person logs in; the server's last word is [`Heard::Welcome`].
+    #[must_use]
+    pub fn login(self, person: &Person) -> String {
+        if self == Self::Nats {
+            return "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false}\r\n".to_owned();
+        }
+        let nick = &person.nick;
+        let mut lines = String::new();
+        if !person.caps.is_empty() {
+            lines += &format!("CAP REQ :{}\r\n", person.caps);
+        }
+        if let Some(password) = &person.password {
+            lines += &format!("PASS {password}\r\n");
+        }
+        lines += &format!("NICK {nick}\r\nUSER {nick} 0 * :{nick}\r\n");
+        if !person.caps.is_empty() {
+            lines += "CAP END\r\n";
+        }
+        lines
+    }
+
+    /// The line with which a person enters a room. Ask [`Dialect::ping`] behind it to know when it is done.
+    #[must_use]
+    pub fn join(self, room: &str) -> String {
+        match self {
+            Self::Irc => format!("JOIN #{room}\r\n"),
+            Self::Nats => format!("SUB {room} 1\r\n"),
+        }
+    }
+
+    /// Appends a message to a room.
+    pub fn say(self, room: &str, text: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Irc => {
+                out.extend_from_slice(b"PRIVMSG #");
+                out.extend_from_slice(room.as_bytes());
+                out.extend_from_slice(b" :");
+            }
+            Self::Nats => {
+                out.extend_from_slice(format!("PUB {room} {}\r\n", text.len()).as_bytes());
+            }
+        }
+        out.extend_from_slice(text);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// A question that a server answers after everything that was asked before it on the same connection.
+    #[must_use]
+    pub fn ping(self) -> &'static str {
+        match self {
+            Self::Irc => "PING :bench\r\n",
+            Self::Nats => "PING\r\n",
+        }
+    }
+
+    /// The answer to [`Heard::Ping`].
+    #[must_use]
+    pub fn pong(self, token: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Irc => [b"PONG ", token, b"\r\n"].concat(),
+            Self::Nats => b"PONG\r\n".to_vec(),
+        }
+    }
+
+    /// Understands one line, given without its line end.
+    #[must_use]
+    pub fn hear(self, line: &[u8]) -> Heard<'_> {
+        match self {
+            Self::Irc => hear_irc(line),
+            Self::Nats => hear_nats(line),
+        }
+    }
+}
+
+fn hear_irc(line: &[u8]) -> Heard<'_> {
+    let (tags, rest) = match line.strip_prefix(b"@") {
+        Some(tagged) => word(tagged),
+        None => (&line[..0], line),
+    };
+    let rest = if rest.first() == Some(&b':') { word(rest).1 } else { rest };
+    let (verb, parameters) = word(rest);
+    match verb {
+        b"PRIVMSG" => {
+            let (_room, text) = word(parameters);
+            Heard::Message { tags, text: text.strip_prefix(b":").unwrap_or(text) }
+        }
+        b"001" => Heard::Welcome,
+        b"PONG" => Heard::Pong,
+        b"PING" => Heard::Ping(parameters),
+        b"CAP" if word(word(parameters).1).0 == b"NAK" => Heard::Lacks(line),
+        b"ERROR" | b"FAIL" => Heard::Refused(line),
+        // No message of the day: no error to anybody.
+        b"422" => Heard::Other(line),
+        [b'4' | b'5', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit() => {
+            Heard::Refused(line)
+        }
+        _ => Heard::Other(line),
+    }
+}
+
+/// A message is two lines in NATS, its head and its text. Scenarios' texts begin with a digit of
+/// [`crate::traffic`]'s numbering, which is lower-case, so that they differ from all of the server's words.
+fn hear_nats(line: &[u8]) -> Heard<'_> {
+    let (verb, parameters) = word(line);
+    match verb {
+        b"MSG" | b"+OK" => Heard::Other(line),
+        b"INFO" => Heard::Welcome,
+        b"PONG" => Heard::Pong,
+        b"PING" => Heard::Ping(parameters),
+        b"-ERR" => Heard::Refused(line),
+        _ => Heard::Message { tags: &[], text: line },
+    }
+}
+
+/// The first word, and what follows the space behind it.
+fn word(text: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b' ', text) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_found_behind_tags_and_source() {
+        let text = Heard::Message { tags: b"time=1;msgid=x", text: b"hello : all" };
+        let line = b"@time=1;msgid=x :a!b@c PRIVMSG #r :hello : all";
+        assert_eq!(Dialect::Irc.hear(line), text);
+        let bare = Heard::Message { tags: b"", text: b"hi" };
+        assert_eq!(Dialect::Irc.hear(b":a!b@c PRIVMSG #r hi"), bare);
+    }
+
+    #[test]
+    fn errors_are_told_from_answers() {
+        assert!(matches!(Dialect::Irc.hear(b":s 433 * a :in use"), Heard::Refused(_)));
+        assert!(matches!(Dialect::Irc.hear(b":s CAP * NAK :x"), Heard::Lacks(_)));
+        assert!(matches!(Dialect::Irc.hear(b":s 422 a :none"), Heard::Other(_)));
+        assert!(matches!(Dialect::Irc.hear(b":s 366 a #r :end"), Heard::Other(_)));
+        assert!(matches!(Dialect::Nats.hear(b"-ERR 'no'"), Heard::Refused(_)));
+    }
+}

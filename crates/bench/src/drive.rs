@@ -1,0 +1,206 @@
+//! All clients, driven by one thread.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::dialect::{Dialect, Heard};
+use crate::failure::{Doing, Failure, Result};
+use crate::poller::{Poller, Ready};
+
+/// Bytes read at once: large, so that the clients cost less than the server that is measured.
+const READ_BYTES: usize = 256 * 1024;
+
+/// How long a server may be silent while something is awaited.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The clients and their connections, numbered from 0 in the order in which they connect.
+pub struct Drive {
+    dialect: Dialect,
+    address: SocketAddr,
+    poller: Poller,
+    ready: Vec<Ready>,
+    connections: Vec<Connection>,
+    /// Connections with something to send, each once.
+    dirty: Vec<usize>,
+    buffer: Box<[u8]>,
+    received_bytes: u64,
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// The beginning of a line whose end has not come.
+    partial: Vec<u8>,
+    outgoing: Vec<u8>,
+    /// The socket was full; the rest goes when it has room.
+    blocked: bool,
+}
+
+impl Drive {
+    /// Clients for the server at `address`, none connected yet.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if the system has no epoll to give.
+    pub fn new(dialect: Dialect, address: SocketAddr) -> Result<Self> {
+        Ok(Self {
+            dialect,
+            address,
+            poller: Poller::new().doing("creating an epoll")?,
+            ready: Vec::new(),
+            connections: Vec::new(),
+            dirty: Vec::new(),
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            received_bytes: 0,
+        })
+    }
+
+    /// The language of the server.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Bytes received by all clients since the beginning.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// Connects one more client and gives its number.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if the server does not accept.
+    pub fn connect(&mut self) -> Result<usize> {
+        let number = self.connections.len();
+        let doing = || format!("connecting client {number}");
+        let stream = TcpStream::connect(self.address).doing(doing())?;
+        stream.set_nodelay(true).doing(doing())?;
+        stream.set_nonblocking(true).doing(doing())?;
+        self.poller.add(&stream, number).doing(doing())?;
+        let (partial, outgoing) = (Vec::new(), Vec::new());
+        self.connections.push(Connection { stream, partial, outgoing, blocked: false });
+        Ok(number)
+    }
+
+    /// Sends bytes from a client; they leave with the next [`Drive::poll`], in one write.
+    pub fn send(&mut self, client: usize, bytes: &[u8]) {
+        self.outgoing(client).extend_from_slice(bytes);
+    }
+
+    /// Sends a message to a room; it leaves with the next [`Drive::poll`].
+    pub fn say(&mut self, client: usize, room: &str, text: &[u8]) {
+        let dialect = self.dialect;
+        dialect.say(room, text, self.outgoing(client));
+    }
+
+    /// A client stops reading, but stays connected.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if the system refuses.
+    pub fn stop_reading(&mut self, client: usize) -> Result<()> {
+        self.poller.remove(&self.connections[client].stream).doing("no longer watching a client")
+    }
+
+    /// Sends what there is to send, waits for the server at most `wait`, and tells `heard` every line that came:
+    /// which client, what, and when it was read. The server's pings are answered here.
+    ///
+    /// # Errors
+    /// [`Failure::Closed`], [`Failure::Refused`] and [`Failure::Lacks`] as soon as a line says so; whatever `heard` returns.
+    pub fn poll(
+        &mut self,
+        wait: Duration,
+        mut heard: impl FnMut(usize, Heard<'_>, Instant) -> Result<()>,
+    ) -> Result<()> {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for client in dirty.drain(..) {
+            self.write(client)?;
+        }
+        self.dirty = dirty;
+        let mut ready = std::mem::take(&mut self.ready);
+        self.poller.wait(Some(wait), &mut ready).doing("waiting for the server")?;
+        for Ready { key, readable, writable } in ready.drain(..) {
+            if writable {
+                self.write(key)?;
+            }
+            if readable {
+                self.read(key, &mut heard)?;
+            }
+        }
+        self.ready = ready;
+        Ok(())
+    }
+
+    fn outgoing(&mut self, client: usize) -> &mut Vec<u8> {
+        let connection = &mut self.connections[client];
+        if connection.outgoing.is_empty() {
+            self.dirty.push(client);
+        }
+        &mut connection.outgoing
+    }
+
+    fn write(&mut self, client: usize) -> Result<()> {
+        let connection = &mut self.connections[client];
+        let sent = match connection.stream.write(&connection.outgoing) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error).doing(format!("sending from client {client}")),
+        };
+        connection.outgoing.drain(..sent);
+        let blocked = !connection.outgoing.is_empty();
+        if blocked != connection.blocked {
+            connection.blocked = blocked;
+            let watched = self.poller.watch_writes(&connection.stream, client, blocked);
+            watched.doing("watching a blocked client")?;
+        }
+        Ok(())
+    }
+
+    fn read(
+        &mut self,
+        client: usize,
+        heard: &mut impl FnMut(usize, Heard<'_>, Instant) -> Result<()>,
+    ) -> Result<()> {
+        let connection = &mut self.connections[client];
+        let kept = connection.partial.len();
+        self.buffer[..kept].copy_from_slice(&connection.partial);
+        let count = match connection.stream.read(&mut self.buffer[kept..]) {
+            Ok(0) => return Err(closed(client, &connection.partial)),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error).doing(format!("reading as client {client}")),
+        };
+        let now = Instant::now();
+        self.received_bytes += count as u64;
+        let bytes = &self.buffer[..kept + count];
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let line = &bytes[start..end];
+            start = end + 1;
+            match self.dialect.hear(line.strip_suffix(b"\r").unwrap_or(line)) {
+                Heard::Ping(token) => {
+                    if connection.outgoing.is_empty() {
+                        self.dirty.push(client);
+                    }
+                    connection.outgoing.extend_from_slice(&self.dialect.pong(token));
+                }
+                Heard::Refused(line) => return Err(Failure::Refused(readable(line))),
+                Heard::Lacks(line) => return Err(Failure::Lacks(readable(line))),
+                other => heard(client, other, now)?,
+            }
+        }
+        connection.partial.clear();
+        connection.partial.extend_from_slice(&bytes[start..]);
+        if connection.partial.len() == READ_BYTES {
+            return Err(Failure::NotUnderstood("a line without end".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+fn closed(connection: usize, last: &[u8]) -> Failure {
+    Failure::Closed { connection, last: readable(last) }
+}
+
+fn readable(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).into_owned()
+}

@@ -1,0 +1,102 @@
+//! Scenario `fanout`: rooms in which a few talk and all listen.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::failure::Result;
+use crate::report::{Better, Figure, figure, latency_figures};
+use crate::server::{Bench, Kind};
+use crate::traffic::{Measured, Pace, Traffic};
+
+/// How long to talk.
+#[derive(Debug, Clone, Args)]
+pub struct Times {
+    /// Seconds that are measured.
+    #[arg(long, default_value_t = 5.0)]
+    pub seconds: f64,
+    /// Seconds of the same traffic before that.
+    #[arg(long, default_value_t = 1.0)]
+    pub warm_up: f64,
+}
+
+/// The shape of the traffic.
+#[derive(Debug, Clone, Args)]
+pub struct Fanout {
+    /// Rooms.
+    #[arg(long, default_value_t = 1)]
+    pub rooms: usize,
+    /// Members of each room.
+    #[arg(long, default_value_t = 500)]
+    pub members: usize,
+    /// Members of each room that publish; the last member never does, it paces them.
+    #[arg(long, default_value_t = 1)]
+    pub publishers: usize,
+    /// Bytes of each text.
+    #[arg(long, default_value_t = 100)]
+    pub bytes: usize,
+    /// Messages in flight of each publisher.
+    #[arg(long, default_value_t = 64)]
+    pub window: usize,
+    /// Messages a second of all publishers together, instead of the window; latency counts from when each was due.
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// IRCv3 capabilities of the members, separated by commas.
+    #[arg(long, default_value = "")]
+    pub caps: String,
+    /// How many members in a hundred have the capabilities.
+    #[arg(long, default_value_t = 100)]
+    pub caps_share: usize,
+    /// How long to talk.
+    #[command(flatten)]
+    pub times: Times,
+}
+
+impl Fanout {
+    /// The traffic of these options, with some of each room's members stalled.
+    #[must_use]
+    pub fn traffic(&self, stalled: usize) -> Traffic {
+        Traffic {
+            rooms: self.rooms,
+            members: self.members,
+            publishers: self.publishers,
+            bytes: self.bytes,
+            window: self.window,
+            rate: self.rate,
+            stalled,
+            caps: self.caps.replace(',', " "),
+            caps_share: self.caps_share,
+            pace: Pace::Watcher,
+            warm_up: Duration::from_secs_f64(self.times.warm_up),
+            duration: Duration::from_secs_f64(self.times.seconds),
+        }
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// Any failure of the server.
+    pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
+        Ok(figures(&self.traffic(0).run(kind, bench)?))
+    }
+}
+
+fn figures(measured: &Measured) -> Vec<Figure> {
+    let (cpu, elapsed) = (measured.cpu.as_secs_f64(), measured.elapsed.as_secs_f64());
+    let (deliveries, bytes) = (measured.deliveries as f64, measured.bytes as f64);
+    let mut figures = vec![
+        figure("server CPU per delivery, µs", cpu * 1e6 / deliveries, Better::Lower),
+        figure("server CPU per byte, ns", cpu * 1e9 / bytes, Better::Lower),
+        figure("deliveries per second", deliveries / elapsed, Better::Higher),
+    ];
+    figures.extend(latency_figures(&measured.latency));
+    figures.extend([
+        figure("server CPU, % of a core", 100.0 * cpu / elapsed, Better::Neither),
+        figure("anonymous memory, MiB", measured.anonymous_bytes as f64 / MIB, Better::Neither),
+        figure("messages sent in all", measured.sent_in_all as f64, Better::Neither),
+        figure("deliveries in all", measured.delivered_in_all as f64, Better::Neither),
+    ]);
+    figures
+}
+
+const MIB: f64 = 1024.0 * 1024.0;

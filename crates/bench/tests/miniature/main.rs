@@ -1,0 +1,51 @@
+//! Every scenario in miniature: they count right. Never a time.
+
+mod floor;
+
+use std::path::PathBuf;
+
+use parlor_bench::fanout::{Fanout, Times};
+use parlor_bench::report::Figure;
+use parlor_bench::server::Bench;
+
+const TIMES: Times = Times { seconds: 0.2, warm_up: 0.05 };
+
+/// Nothing is pinned: other tests run on the same cores.
+fn bench(chatserver: PathBuf) -> Bench {
+    Bench { chatserver, bench: env!("CARGO_BIN_EXE_bench").into(), cores: None }
+}
+
+/// Three rooms of five, two of whom talk.
+fn small_fanout() -> Fanout {
+    Fanout {
+        rooms: 3,
+        members: 5,
+        publishers: 2,
+        bytes: 40,
+        window: 4,
+        rate: None,
+        caps: String::new(),
+        caps_share: 100,
+        times: TIMES,
+    }
+}
+
+/// One room of six, one of whom talks.
+fn one_room() -> Fanout {
+    Fanout { rooms: 1, members: 6, publishers: 1, ..small_fanout() }
+}
+
+fn value(figures: &[Figure], name: &str) -> f64 {
+    figures.iter().find(|figure| figure.name == name).expect(name).value
+}
+
+fn each_message_reaches(figures: &[Figure], receivers: f64) {
+    let sent = value(figures, "messages sent in all");
+    assert!(sent > 0.0);
+    assert_eq!(value(figures, "deliveries in all"), receivers * sent);
+}
+
+/// The welcome and the JOIN line are more than this for each of them.
+fn each_was_told_of_joining(figures: &[Figure]) {
+    assert!(value(figures, "bytes sent") > value(figures, "users") * 60.0);
+}
