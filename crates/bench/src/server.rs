@@ -293,6 +293,10 @@ fn spawn(command: &mut Command, kind: &Kind, bench: &Bench) -> Result<Child> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && kind.is_peer() => {
             Err(Failure::Lacks(format!("{program} is not installed")))
         }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let why = format!("there is no {program}: build it, as with `cargo build --release`");
+            Err(Failure::Start { name: kind.name(), why })
+        }
         spawned => spawned.doing(format!("starting {program}")),
     }
 }
