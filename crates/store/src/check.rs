@@ -1,6 +1,5 @@
 //! Is the database whole? A quick look at each start, and all of it for `chatserver check`.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -74,8 +73,7 @@ pub(crate) fn quick(connection: &Connection, path: &Path) -> Result<(), Failure>
 fn quick_problem(connection: &Connection, path: &Path) -> rusqlite::Result<Option<String>> {
     // Without a size to go by, the thorough way is the safe one.
     if path.metadata().map_or(true, |file| file.len() < QUICK_CHECK_BYTES) {
-        let answer: String =
-            connection.pragma_query_value(None, "quick_check(1)", |row| row.get(0))?;
+        let answer: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if answer != "ok" {
             return Ok(Some(answer));
         }
@@ -87,7 +85,7 @@ fn quick_problem(connection: &Connection, path: &Path) -> rusqlite::Result<Optio
 }
 
 /// Reads the whole database in a data folder and says what is wrong with it, a sentence for each problem;
-/// none is a healthy database. It changes nothing, and takes seconds for each gigabyte.
+/// none is a healthy database. It changes nothing that is stored, and takes seconds for each gigabyte.
 ///
 /// # Errors
 /// When there is no database, it is in use or newer than this program, or the disk cannot be read.
@@ -97,12 +95,12 @@ pub fn check(folder: &Path) -> Result<Vec<String>, Failure> {
         return Err(Failure::Io { path, source });
     }
     let _lock = open::lock_folder(folder)?;
-    match open::writer(&path).and_then(|connection| Ok(problems(&connection)?)) {
+    let found = open::writer(&path).and_then(|connection| {
+        problems(&connection).map_err(|error| open::damaged_or(&path, error))
+    });
+    match found {
         Err(Failure::Corrupt { problem, .. }) => Ok(vec![problem]),
-        Err(Failure::Io { source, .. }) if source.kind() == ErrorKind::UnexpectedEof => {
-            Ok(vec!["the file is cut short".to_owned()])
-        }
-        result => result,
+        found => found,
     }
 }
 

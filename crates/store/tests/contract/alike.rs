@@ -1,0 +1,201 @@
+//! Whatever is written and asked, both stores answer alike.
+
+use std::sync::Arc;
+
+use parlor_store::{
+    Conversation, Event, EventKind, MemoryStore, Point, Query, RESEND_MS, Scope, Select, Store,
+    Write,
+};
+use proptest::prelude::*;
+
+use crate::support::{INSTANCE, account, commit, ids, member, message, open, room};
+
+/// What happens next; ids and times are made when it does.
+#[derive(Clone, Debug)]
+enum Step {
+    Event { place: Conversation, kind: EventKind, author: u32, later: i64, gap: u64, resend: u8 },
+    Pending { place: Conversation, receiver: u32 },
+    Delivered { receiver: u32, up_to: u64 },
+    Account(u32),
+    Room { id: u32, modes: String },
+    RoomEnded(u32),
+    Member { room: u32, account: u32, op: bool },
+    MemberGone { room: u32, account: u32 },
+    Maintain,
+    Commit,
+    Restart,
+}
+
+const USERS: std::ops::RangeInclusive<u32> = 1..=4;
+const ROOMS: std::ops::RangeInclusive<u32> = 1..=3;
+
+fn place() -> impl Strategy<Value = Conversation> {
+    prop_oneof![
+        ROOMS.prop_map(Conversation::room),
+        (USERS, USERS).prop_map(|(a, b)| Conversation::direct(a, b)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let kind = proptest::sample::select(EventKind::ALL.to_vec());
+    let later = prop_oneof![5 => 0..3_i64, 1 => Just(RESEND_MS / 2)];
+    let event = (place(), kind, USERS, later, 1..4_u64, 0..6_u8).prop_map(
+        |(place, kind, author, later, gap, resend)| Step::Event {
+            place,
+            kind,
+            author,
+            later,
+            gap,
+            resend,
+        },
+    );
+    prop_oneof![
+        20 => event,
+        3 => (place(), USERS).prop_map(|(place, receiver)| Step::Pending { place, receiver }),
+        2 => (USERS, 0..80_u64).prop_map(|(receiver, up_to)| Step::Delivered { receiver, up_to }),
+        1 => USERS.prop_map(Step::Account),
+        2 => (ROOMS, "[mnst]{0,3}").prop_map(|(id, modes)| Step::Room { id, modes }),
+        1 => ROOMS.prop_map(Step::RoomEnded),
+        2 => (ROOMS, USERS, any::<bool>())
+            .prop_map(|(room, account, op)| Step::Member { room, account, op }),
+        1 => (ROOMS, USERS).prop_map(|(room, account)| Step::MemberGone { room, account }),
+        1 => Just(Step::Maintain),
+        4 => Just(Step::Commit),
+        1 => Just(Step::Restart),
+    ]
+}
+
+fn point() -> impl Strategy<Value = Point> {
+    prop_oneof![
+        (0..90_u64).prop_map(Point::Id),
+        (0..60_i64).prop_map(Point::Time),
+        (0..4_i64, 0..9_i64).prop_map(|(half, more)| Point::Time(half * RESEND_MS / 2 + more)),
+    ]
+}
+
+fn question() -> impl Strategy<Value = Query> {
+    let select = prop_oneof![
+        Just(Select::Latest),
+        point().prop_map(Select::LatestAfter),
+        point().prop_map(Select::Before),
+        point().prop_map(Select::After),
+        (point(), point()).prop_map(|(a, b)| Select::Between(a, b)),
+        point().prop_map(Select::Around),
+    ];
+    let of = prop_oneof![
+        place().prop_map(Scope::One),
+        (USERS, proptest::option::of(ROOMS))
+            .prop_map(|(account, room)| Scope::Everything { account, room }),
+    ];
+    let up_to = prop_oneof![0..90_u64, Just(u64::MAX)];
+    (of, select, 0..8_usize, up_to, any::<bool>()).prop_map(
+        |(of, select, limit, up_to, messages_only)| Query {
+            of,
+            select,
+            limit,
+            up_to,
+            messages_only,
+        },
+    )
+}
+
+/// The hub's part: it numbers what happens.
+#[derive(Default)]
+struct Clock {
+    id: u64,
+    time: i64,
+}
+
+impl Clock {
+    fn event(&mut self, conversation: Conversation, later: i64, gap: u64) -> Event {
+        self.id += gap;
+        self.time += later;
+        Event { time: self.time, ..message(self.id, conversation) }
+    }
+
+    fn write(&mut self, step: Step) -> Option<Write> {
+        Some(match step {
+            Step::Event { place, kind, author, later, gap, resend } => {
+                let event = Event { kind, account: author, ..self.event(place, later, gap) };
+                let resend = (resend < 3).then(|| resend.to_string().into());
+                Write::Event { event: Arc::new(event), resend, pending_for: None }
+            }
+            Step::Pending { place, receiver } => {
+                let event = Arc::new(self.event(place, 1, 1));
+                Write::Event { event, resend: None, pending_for: Some(receiver) }
+            }
+            Step::Delivered { receiver, up_to } => {
+                Write::PendingDelivered { account: receiver, up_to }
+            }
+            Step::Account(id) => Write::Account(account(id, &format!("user{id}"))),
+            Step::Room { id, modes } => {
+                Write::Room(parlor_store::Room { modes, ..room(id, "#room") })
+            }
+            Step::RoomEnded(id) => Write::RoomEnded(id),
+            Step::Member { room, account, op } => {
+                Write::Member(parlor_store::Member { op, ..member(room, account) })
+            }
+            Step::MemberGone { room, account } => Write::MemberGone { room, account },
+            Step::Maintain | Step::Commit | Step::Restart => return None,
+        })
+    }
+}
+
+fn answer_alike(memory: &mut dyn Store, disk: &mut dyn Store, questions: &[Query]) {
+    assert_eq!(memory.load().unwrap(), disk.load().unwrap());
+    for question in questions {
+        assert_eq!(ids(memory, question), ids(disk, question), "{question:?}");
+    }
+    let (mut memory, mut disk) = (memory.reader().unwrap(), disk.reader().unwrap());
+    for user in USERS {
+        assert_eq!(
+            memory.pending(user, 50, 5).unwrap(),
+            disk.pending(user, 50, 5).unwrap(),
+            "pending for {user}"
+        );
+        assert_eq!(
+            memory.targets(user, &[1, 3], 2, 40, 4).unwrap(),
+            disk.targets(user, &[1, 3], 2, 40, 4).unwrap(),
+            "targets of {user}"
+        );
+    }
+    for id in 0..50 {
+        assert_eq!(memory.event_time(id).unwrap(), disk.event_time(id).unwrap());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn both_stores_answer_alike(
+        steps in proptest::collection::vec(step(), 1..80),
+        questions in proptest::collection::vec(question(), 30),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut memory = MemoryStore::new(INSTANCE);
+        let mut disk = open(folder.path());
+        let mut clock = Clock::default();
+        let mut batch = Vec::new();
+        for step in steps.into_iter().chain([Step::Commit]) {
+            if let Some(write) = clock.write(step.clone()) {
+                batch.push(write);
+                continue;
+            }
+            prop_assert_eq!(commit(&mut memory, &batch), commit(&mut disk, &batch));
+            batch.clear();
+            match step {
+                Step::Maintain => {
+                    memory.maintain(clock.time).unwrap();
+                    disk.maintain(clock.time).unwrap();
+                }
+                Step::Restart => {
+                    Box::new(disk).close().unwrap();
+                    disk = open(folder.path());
+                }
+                _ => {}
+            }
+        }
+        answer_alike(&mut memory, &mut disk, &questions);
+    }
+}

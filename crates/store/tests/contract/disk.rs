@@ -1,0 +1,269 @@
+//! What only the store on disk can show: restarts, locks, versions, damage, a full disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use parlor_store::{
+    Conversation, Failure, Outcome, Select::Latest, SqliteStore, Store, Write, check,
+};
+use rusqlite::Connection;
+use tempfile::{TempDir, tempdir};
+
+use crate::support::{
+    INSTANCE, account, commit, keep_for, lobby, member, message, open, page, pending, resend, room,
+    say, try_commit,
+};
+
+fn database(folder: &TempDir) -> PathBuf {
+    folder.path().join("parlor.db")
+}
+
+/// Every file of a folder with its contents.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+fn fill(store: &mut dyn Store) {
+    commit(
+        store,
+        &[
+            Write::Account(account(1, "ann")),
+            Write::Room(room(1, "#lobby")),
+            Write::Member(member(1, 1)),
+            say(1, lobby()),
+            resend(message(2, lobby()), "x"),
+            keep_for(message(3, Conversation::direct(1, 2)), 2),
+        ],
+    );
+}
+
+#[test]
+fn everything_survives_a_restart_and_the_first_instance_stays() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    fill(&mut store);
+    commit(&mut store, &[Write::RoomEnded(1)]);
+    let before = store.load().unwrap();
+    Box::new(store).close().unwrap();
+
+    let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
+    assert_eq!(store.load().unwrap(), before);
+    assert_eq!((before.instance.as_str(), before.last_room, before.last_account), (INSTANCE, 1, 2));
+    assert_eq!(page(&store, lobby(), Latest, 9), [1, 2]);
+    assert_eq!(pending(&store, 2, 9, 9), [3]);
+    let again = commit(&mut store, &[resend(message(4, lobby()), "x")]);
+    assert_eq!(again, [Outcome::Duplicate { id: 2, time: 20 }]);
+}
+
+#[test]
+fn what_was_committed_survives_without_a_close() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    fill(&mut store);
+    // What a killed process leaves: the files as they are, with the log not moved into the database.
+    let crashed = tempdir().unwrap();
+    for name in ["parlor.db", "parlor.db-wal"] {
+        fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    let mut found = open(crashed.path());
+    assert_eq!(found.load().unwrap(), store.load().unwrap());
+    assert_eq!(page(&found, lobby(), Latest, 9), [1, 2]);
+}
+
+#[test]
+fn a_folder_in_use_is_refused_and_left_alone() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    fill(&mut store);
+    let before = files(folder.path());
+    let refused = SqliteStore::open(folder.path(), "zzzz").err().unwrap();
+    assert!(matches!(refused, Failure::InUse { .. }), "{refused:?}");
+    assert!(matches!(check(folder.path()), Err(Failure::InUse { .. })));
+    assert_eq!(files(folder.path()), before);
+    drop(store);
+    open(folder.path());
+}
+
+#[test]
+fn a_newer_database_is_refused_by_name_and_left_alone() {
+    let folder = tempdir().unwrap();
+    drop(open(folder.path()));
+    let newer = Connection::open(database(&folder)).unwrap();
+    newer.execute_batch("PRAGMA user_version = 999").unwrap();
+    newer.execute("UPDATE about SET value = '7.8.9' WHERE key = 'program'", []).unwrap();
+    newer.close().unwrap();
+    let before = files(folder.path());
+    let refused = SqliteStore::open(folder.path(), "zzzz").err().unwrap();
+    assert!(matches!(refused, Failure::TooNew { .. }), "{refused:?}");
+    assert!(refused.to_string().ends_with("use chatserver 7.8.9 or later"), "{refused}");
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn a_newer_version_that_is_only_in_the_log_is_refused_too() {
+    let folder = tempdir().unwrap();
+    drop(open(folder.path()));
+    let newer = Connection::open(database(&folder)).unwrap();
+    newer.execute_batch("PRAGMA user_version = 999").unwrap();
+    let killed = tempdir().unwrap();
+    for name in ["parlor.db", "parlor.db-wal"] {
+        fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
+    }
+    let kept = |name: &str| fs::read(killed.path().join(name)).unwrap();
+    let before = (kept("parlor.db"), kept("parlor.db-wal"));
+    let refused = SqliteStore::open(killed.path(), "zzzz").err().unwrap();
+    assert!(matches!(refused, Failure::TooNew { .. }), "{refused:?}");
+    assert!((kept("parlor.db"), kept("parlor.db-wal")) == before);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let refused = SqliteStore::open(&file.join("data"), INSTANCE).err().unwrap();
+    assert!(matches!(&refused, Failure::NotWritable { path, .. } if path.starts_with(&file)));
+    assert!(refused.to_string().contains("cannot be written"), "{refused}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("deep/data");
+    drop(open(&data));
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    let folder = tempdir().unwrap();
+    fs::write(database(&folder), [b'x'; 4096]).unwrap();
+    let refused = SqliteStore::open(folder.path(), INSTANCE).err().unwrap();
+    assert!(matches!(refused, Failure::Corrupt { .. }), "{refused:?}");
+    assert_eq!(check(folder.path()).unwrap(), ["it is not an SQLite database"]);
+}
+
+#[test]
+fn damage_is_found_when_the_store_is_opened() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    commit(&mut store, &(1..=2000).map(|n| say(n, lobby())).collect::<Vec<_>>());
+    Box::new(store).close().unwrap();
+    let whole = fs::read(database(&folder)).unwrap();
+
+    let mut hurt = whole.clone();
+    let middle = whole.len() / 2 / 4096 * 4096;
+    hurt[middle..middle + 4096].fill(0xa5);
+    fs::write(database(&folder), hurt).unwrap();
+    let refused = SqliteStore::open(folder.path(), INSTANCE).err().unwrap();
+    assert!(matches!(refused, Failure::Corrupt { .. }), "{refused:?}");
+    assert!(!check(folder.path()).unwrap().is_empty());
+
+    fs::write(database(&folder), &whole[..middle]).unwrap();
+    let refused = SqliteStore::open(folder.path(), INSTANCE).err().unwrap();
+    assert!(matches!(refused, Failure::Corrupt { .. }), "{refused:?}");
+    assert!(!check(folder.path()).unwrap().is_empty());
+}
+
+#[test]
+fn the_full_check_finds_what_sqlite_cannot_know() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    fill(&mut store);
+    drop(store);
+    assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
+    let cases = [
+        ("UPDATE events SET time = 25 WHERE id = 1", "1 events are earlier than"),
+        ("UPDATE events SET kind = 99 WHERE id = 3", "1 events are of an unknown kind"),
+        ("DELETE FROM talks", "1 direct messages are in nobody's list"),
+        ("INSERT INTO pending VALUES (2, 77)", "1 pending deliveries are of events"),
+        (
+            "INSERT INTO accounts SELECT 9, 'ANN', salt, 1, stored_key, server_key, 1 FROM accounts",
+            "1 accounts have the name",
+        ),
+        ("INSERT INTO members VALUES (8, 1, 0, 0)", "1 members are in rooms"),
+        ("INSERT INTO lists VALUES (8, 0, 'b', 'm', 'x', 1)", "1 list entries are of rooms"),
+    ];
+    for (index, (harm, _)) in cases.iter().enumerate() {
+        Connection::open(database(&folder)).unwrap().execute(harm, []).unwrap();
+        assert_eq!(check(folder.path()).unwrap().len(), index + 1, "{harm}");
+    }
+    let problems = check(folder.path()).unwrap();
+    for (harm, expected) in cases {
+        assert!(problems.iter().any(|found| found.starts_with(expected)), "{harm}: {problems:?}");
+    }
+}
+
+#[test]
+fn checking_a_folder_without_a_database_makes_nothing() {
+    let folder = tempdir().unwrap();
+    assert!(matches!(check(folder.path()), Err(Failure::Io { .. })));
+    assert_eq!(files(folder.path()), []);
+}
+
+#[test]
+fn a_full_disk_fails_the_whole_batch_and_nothing_else() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    fill(&mut store);
+    let before = store.load().unwrap();
+    store.limit_pages(Some(1)).unwrap();
+    // Small things first, so that there is something to undo.
+    let talk = Conversation::direct(1, 9);
+    let mut batch = vec![
+        Write::Account(account(5, "eva")),
+        Write::Room(room(2, "#new")),
+        resend(message(10, lobby()), "again"),
+        keep_for(message(11, talk), 9),
+    ];
+    batch.extend((12..3000).map(|n| say(n, talk)));
+    for _ in 0..2 {
+        let failed = try_commit(&mut store, &batch).unwrap_err();
+        assert!(matches!(failed, Failure::Sqlite { .. }), "{failed:?}");
+        assert_eq!(store.load().unwrap(), before);
+        assert_eq!(page(&store, lobby(), Latest, 9), [1, 2]);
+        assert_eq!(page(&store, talk, Latest, 9), Vec::<u64>::new());
+        assert_eq!(pending(&store, 9, 9000, 9), Vec::<u64>::new());
+    }
+    store.limit_pages(None).unwrap();
+    assert_eq!(commit(&mut store, &batch), vec![Outcome::Stored; batch.len()]);
+    let after = store.load().unwrap();
+    Box::new(store).close().unwrap();
+    let mut store = open(folder.path());
+    assert_eq!(store.load().unwrap(), after);
+    assert_eq!(page(&store, talk, Latest, 2), [2998, 2999]);
+    let everything = parlor_store::Scope::Everything { account: 9, room: None };
+    let asked = crate::support::query(everything, Latest, 2);
+    assert_eq!(crate::support::ids(&store, &asked), [2998, 2999]);
+    assert_eq!(pending(&store, 9, 9000, 9), [11]);
+    assert_eq!(check_after(store, &folder), Vec::<String>::new());
+}
+
+fn check_after(store: SqliteStore, folder: &TempDir) -> Vec<String> {
+    Box::new(store).close().unwrap();
+    check(folder.path()).unwrap()
+}
+
+#[test]
+fn maintenance_catches_up_with_whatever_came() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    let many: Vec<Write> =
+        (1..=25_000).map(|n| resend(message(n, lobby()), &n.to_string())).collect();
+    commit(&mut store, &many);
+    let left = || -> i64 {
+        let other = Connection::open(database(&folder)).unwrap();
+        other.query_row("SELECT count(*) FROM resends", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(left(), 25_000);
+    store.maintain(i64::MAX).unwrap();
+    assert_eq!(left(), 0);
+}

@@ -1,0 +1,8 @@
+//! What a store promises, held against both implementations, and what only the one on disk can show.
+
+mod support;
+
+mod promises;
+mod alike;
+mod disk;
+mod speed;

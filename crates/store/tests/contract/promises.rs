@@ -1,0 +1,421 @@
+//! What `Store` and `Reader` promise, held against both implementations.
+
+use std::sync::Arc;
+
+use crate::support::{
+    INSTANCE, LOBBY, account, commit, id, ids, keep_for, lobby, member, message, on_both, page,
+    pending, put, query, resend, room, say, time,
+};
+use parlor_store::{
+    Conversation, Event, EventKind, ListEntry, Member, Outcome, RESEND_MS, Room, Scope,
+    Select::{self, After, Around, Before, Between, Latest, LatestAfter},
+    Store, Topic, Write,
+};
+
+const NONE: [u64; 0] = [];
+
+#[test]
+fn a_new_store_is_empty_and_has_its_instance() {
+    on_both(|store| {
+        let loaded = store.load().unwrap();
+        assert_eq!(
+            loaded,
+            parlor_store::Loaded { instance: INSTANCE.to_owned(), ..Default::default() }
+        );
+        assert_eq!(page(store, lobby(), Latest, 10), NONE);
+        assert_eq!(store.reader().unwrap().event_time(1).unwrap(), None);
+        assert_eq!(store.commit(&mut std::iter::empty()).unwrap(), []);
+    });
+}
+
+#[test]
+fn an_event_comes_back_whole() {
+    on_both(|store| {
+        let mut events = Vec::new();
+        for (index, kind) in EventKind::ALL.into_iter().enumerate() {
+            events.push(Event {
+                id: 3 * index as u64 + 1,
+                conversation: Conversation::direct(7, u32::MAX),
+                kind,
+                account: u32::MAX,
+                guest: index % 2 == 0,
+                nick: "Zoë".into(),
+                target: "bob".into(),
+                time: 1_700_000_000_000 + index as i64,
+                text: format!("line \0 {index} \u{1f600}").into(),
+                tags: "+draft/reply=k3f9-1;+x".into(),
+            });
+        }
+        let writes: Vec<Write> = events.iter().cloned().map(put).collect();
+        assert_eq!(commit(store, &writes), vec![Outcome::Stored; writes.len()]);
+        let asked = query(Scope::One(events[0].conversation), Latest, 100);
+        assert_eq!(store.reader().unwrap().page(&asked).unwrap(), events);
+        let found = store.reader().unwrap().event_time(4).unwrap();
+        assert_eq!(found, Some((events[1].conversation, events[1].time)));
+        assert_eq!(store.reader().unwrap().event_time(5).unwrap(), None);
+        assert_eq!(store.reader().unwrap().event_time(u64::MAX).unwrap(), None);
+    });
+}
+
+#[test]
+fn accounts_rooms_and_members_are_replaced_and_removed() {
+    on_both(|store| {
+        let mut full = full_room();
+        commit(
+            store,
+            &[
+                Write::Account(account(2, "bob")),
+                Write::Account(account(1, "ann")),
+                Write::Room(room(1, "#lobby")),
+                Write::Room(full.clone()),
+                Write::Member(member(2, 2)),
+                Write::Member(member(2, 1)),
+                Write::Member(member(1, 1)),
+            ],
+        );
+        let loaded = store.load().unwrap();
+        assert_eq!(loaded.accounts, [account(1, "ann"), account(2, "bob")]);
+        assert_eq!(loaded.rooms, [room(1, "#lobby"), full.clone()]);
+        assert_eq!(loaded.members, [member(1, 1), member(2, 1), member(2, 2)]);
+
+        full.topic = None;
+        full.lists.remove(0);
+        full.key = None;
+        let op = Member { op: true, voice: true, ..member(2, 1) };
+        let mut bob = account(2, "bob");
+        bob.keys = account(9, "").keys;
+        commit(
+            store,
+            &[
+                Write::Room(full.clone()),
+                Write::Member(op),
+                Write::MemberGone { room: 2, account: 2 },
+                Write::Account(bob.clone()),
+            ],
+        );
+        let loaded = store.load().unwrap();
+        assert_eq!(loaded.accounts, [account(1, "ann"), bob]);
+        assert_eq!(loaded.rooms[1], full);
+        assert_eq!(loaded.members, [member(1, 1), op]);
+    });
+}
+
+fn full_room() -> Room {
+    let entry = |mode, mask: &str| ListEntry { mode, mask: mask.into(), by: "ann".into(), time: 9 };
+    Room {
+        topic: Some(Topic { text: "of the day".into(), by: "ann".into(), time: 7 }),
+        modes: "mnt".to_owned(),
+        key: Some("secret".into()),
+        limit: Some(30),
+        lists: vec![entry('b', "z!*@*"), entry('b', "a!*@*"), entry('e', "a!*@*")],
+        ..room(2, "#Full")
+    }
+}
+
+#[test]
+fn an_ended_room_leaves_nothing_but_its_number_and_events() {
+    on_both(|store| {
+        commit(
+            store,
+            &[
+                Write::Room(full_room()),
+                Write::Member(member(2, 1)),
+                say(1, Conversation::room(2)),
+                Write::RoomEnded(2),
+            ],
+        );
+        let loaded = store.load().unwrap();
+        assert_eq!((loaded.rooms.len(), loaded.members.len(), loaded.last_room), (0, 0, 2));
+        // A room made later with no list has none of the old one's.
+        commit(store, &[Write::Room(room(2, "#again"))]);
+        assert_eq!(store.load().unwrap().rooms, [room(2, "#again")]);
+    });
+}
+
+#[test]
+fn the_highest_numbers_are_known_also_of_guests() {
+    on_both(|store| {
+        commit(store, &[Write::Account(account(4, "ann")), Write::Room(room(3, "#r"))]);
+        let guest = Event { account: 9, guest: true, ..message(5, lobby()) };
+        commit(store, &[put(guest)]);
+        assert_eq!(store.load().unwrap().last_account, 9);
+        commit(store, &[say(8, Conversation::direct(12, 3))]);
+        let loaded = store.load().unwrap();
+        assert_eq!((loaded.last_event, loaded.last_time), (8, 80));
+        assert_eq!((loaded.last_account, loaded.last_room), (12, 3));
+    });
+}
+
+#[test]
+fn each_selection_of_one_conversation() {
+    on_both(|store| {
+        // The lobby has the odd ids 1 to 19, another room the even ones; the time is ten times the id.
+        let writes: Vec<Write> = (1..=20)
+            .map(|n| say(n, Conversation::room(if n % 2 == 1 { LOBBY } else { 2 })))
+            .collect();
+        commit(store, &writes);
+        let cases: &[(Select, usize, &[u64])] = &[
+            (Latest, 3, &[15, 17, 19]),
+            (Latest, 0, &[]),
+            (Latest, 10, &[1, 3, 5, 7, 9, 11, 13, 15, 17, 19]),
+            (Latest, usize::MAX, &[1, 3, 5, 7, 9, 11, 13, 15, 17, 19]),
+            (LatestAfter(id(13)), 10, &[15, 17, 19]),
+            (LatestAfter(id(14)), 2, &[17, 19]),
+            (LatestAfter(time(150)), 10, &[17, 19]),
+            (LatestAfter(time(149)), 10, &[15, 17, 19]),
+            (LatestAfter(id(19)), 10, &[]),
+            (Before(id(7)), 2, &[3, 5]),
+            (Before(id(6)), 2, &[3, 5]),
+            (Before(id(1)), 2, &[]),
+            (Before(id(u64::MAX)), 1, &[19]),
+            (Before(time(70)), 2, &[3, 5]),
+            (Before(time(71)), 2, &[5, 7]),
+            (Before(time(i64::MIN)), 2, &[]),
+            (Before(time(i64::MAX)), 1, &[19]),
+            (After(id(7)), 2, &[9, 11]),
+            (After(id(8)), 2, &[9, 11]),
+            (After(id(0)), 2, &[1, 3]),
+            (After(id(19)), 2, &[]),
+            (After(id(u64::MAX)), 2, &[]),
+            (After(time(70)), 2, &[9, 11]),
+            (After(time(69)), 2, &[7, 9]),
+            (After(time(i64::MIN)), 1, &[1]),
+            (After(time(i64::MAX)), 1, &[]),
+            (Between(id(5), id(13)), 10, &[7, 9, 11]),
+            (Between(id(5), id(13)), 2, &[7, 9]),
+            (Between(id(13), id(5)), 10, &[7, 9, 11]),
+            (Between(id(13), id(5)), 2, &[9, 11]),
+            (Between(time(50), time(130)), 2, &[7, 9]),
+            (Between(time(130), time(50)), 2, &[9, 11]),
+            (Between(id(5), time(130)), 2, &[7, 9]),
+            (Between(time(130), id(5)), 2, &[9, 11]),
+            (Between(id(5), id(5)), 10, &[]),
+            (Between(id(5), id(7)), 10, &[]),
+            (Between(id(7), id(5)), 10, &[]),
+            (Between(time(50), time(50)), 10, &[]),
+            (Between(id(0), id(u64::MAX)), 2, &[1, 3]),
+            (Between(id(u64::MAX), id(0)), 2, &[17, 19]),
+            (Around(id(9)), 1, &[9]),
+            (Around(id(9)), 4, &[5, 7, 9, 11]),
+            (Around(id(9)), 5, &[5, 7, 9, 11, 13]),
+            (Around(id(10)), 4, &[7, 9, 11, 13]),
+            (Around(id(1)), 4, &[1, 3]),
+            (Around(id(19)), 4, &[15, 17, 19]),
+            (Around(id(u64::MAX)), 4, &[17, 19]),
+            (Around(time(90)), 4, &[5, 7, 9, 11]),
+            (Around(time(91)), 4, &[7, 9, 11, 13]),
+            (Around(id(9)), 0, &[]),
+        ];
+        for &(select, limit, expected) in cases {
+            assert_eq!(page(store, lobby(), select, limit), expected, "{select:?} limit {limit}");
+        }
+    });
+}
+
+#[test]
+fn a_time_shared_by_events_is_left_out_whole_on_both_sides() {
+    on_both(|store| {
+        for (number, at) in [(1, 5), (2, 7), (4, 7), (9, 7), (12, 8)] {
+            commit(store, &[put(Event { time: at, ..message(number, lobby()) })]);
+        }
+        assert_eq!(page(store, lobby(), Before(time(7)), 9), [1]);
+        assert_eq!(page(store, lobby(), After(time(7)), 9), [12]);
+        assert_eq!(page(store, lobby(), Between(time(5), time(8)), 9), [2, 4, 9]);
+        assert_eq!(page(store, lobby(), Around(time(7)), 4), [1, 2, 4]);
+    });
+}
+
+#[test]
+fn nothing_above_up_to_is_looked_at() {
+    on_both(|store| {
+        commit(store, &(1..=9).map(|n| say(n, lobby())).collect::<Vec<_>>());
+        let of = Scope::One(lobby());
+        let asked = |select| parlor_store::Query { up_to: 6, ..query(of, select, 3) };
+        assert_eq!(ids(store, &asked(Latest)), [4, 5, 6]);
+        assert_eq!(ids(store, &asked(Before(id(9)))), [4, 5, 6]);
+        assert_eq!(ids(store, &asked(Before(time(90)))), [4, 5, 6]);
+        assert_eq!(ids(store, &asked(After(id(4)))), [5, 6]);
+        assert_eq!(ids(store, &asked(After(time(40)))), [5, 6]);
+        assert_eq!(ids(store, &asked(Around(id(6)))), [5, 6]);
+        assert_eq!(ids(store, &asked(Between(id(9), id(1)))), [4, 5, 6]);
+        assert_eq!(ids(store, &parlor_store::Query { up_to: 0, ..query(of, Latest, 3) }), NONE);
+    });
+}
+
+#[test]
+fn messages_only_leaves_out_the_rest_and_still_fills_the_page() {
+    on_both(|store| {
+        let kinds = [EventKind::Message, EventKind::Join, EventKind::Notice, EventKind::Tagmsg];
+        for n in 1..=12 {
+            let kind = kinds[n as usize % 4];
+            commit(store, &[put(Event { kind, ..message(n, lobby()) })]);
+        }
+        let mut asked = query(Scope::One(lobby()), Latest, 4);
+        assert_eq!(ids(store, &asked), [9, 10, 11, 12]);
+        asked.messages_only = true;
+        assert_eq!(ids(store, &asked), [6, 8, 10, 12]);
+        asked.select = After(id(4));
+        assert_eq!(ids(store, &asked), [6, 8, 10, 12]);
+    });
+}
+
+#[test]
+fn everything_is_the_room_and_all_own_direct_conversations() {
+    on_both(|store| {
+        let direct = Conversation::direct;
+        let places = [
+            lobby(),
+            direct(1, 2),
+            direct(3, 1),
+            direct(2, 3),
+            Conversation::room(2),
+            direct(1, 1),
+            lobby(),
+            direct(1, 2),
+        ];
+        for (index, place) in places.into_iter().enumerate() {
+            commit(store, &[say(index as u64 + 1, place)]);
+        }
+        let mine = |select, limit| {
+            query(Scope::Everything { account: 1, room: Some(LOBBY) }, select, limit)
+        };
+        assert_eq!(ids(store, &mine(Latest, 9)), [1, 2, 3, 6, 7, 8]);
+        assert_eq!(ids(store, &mine(Latest, 2)), [7, 8]);
+        assert_eq!(ids(store, &mine(Before(id(7)), 2)), [3, 6]);
+        assert_eq!(ids(store, &mine(After(id(1)), 3)), [2, 3, 6]);
+        let without = query(Scope::Everything { account: 2, room: None }, Latest, 9);
+        assert_eq!(ids(store, &without), [2, 4, 8]);
+        let nobody = query(Scope::Everything { account: 5, room: None }, Latest, 9);
+        assert_eq!(ids(store, &nobody), NONE);
+    });
+}
+
+#[test]
+fn a_resend_within_a_day_is_answered_with_the_first() {
+    on_both(|store| {
+        let at = |number, time| Event { time, ..message(number, lobby()) };
+        let stored = commit(store, &[resend(at(1, 1000), "x"), resend(at(2, 1001), "x")]);
+        let first = Outcome::Duplicate { id: 1, time: 1000 };
+        assert_eq!(stored, [Outcome::Stored, first]);
+        // Another author, another id: not the same message.
+        let other = Event { account: 2, ..at(3, 1002) };
+        let stored = commit(store, &[resend(other, "x"), resend(at(4, 1003), "y")]);
+        assert_eq!(stored, [Outcome::Stored; 2]);
+        // In the last millisecond it still counts; then the id is free, and means the new event.
+        assert_eq!(commit(store, &[resend(at(5, 999 + RESEND_MS), "x")]), [first]);
+        let later = 1000 + RESEND_MS;
+        let stored = commit(store, &[resend(at(6, later), "x"), resend(at(7, later), "x")]);
+        assert_eq!(stored, [Outcome::Stored, Outcome::Duplicate { id: 6, time: later }]);
+        assert_eq!(page(store, lobby(), Latest, 9), [1, 3, 4, 6]);
+    });
+}
+
+#[test]
+fn a_duplicate_leaves_nothing_pending() {
+    on_both(|store| {
+        let talk = Conversation::direct(1, 2);
+        let write = |number| Write::Event {
+            event: Arc::new(message(number, talk)),
+            resend: Some("x".into()),
+            pending_for: Some(2),
+        };
+        commit(store, &[write(1)]);
+        commit(store, &[write(2)]);
+        assert_eq!(pending(store, 2, u64::MAX, 9), [1]);
+        assert_eq!(page(store, talk, Latest, 9), [1]);
+        assert_eq!(store.load().unwrap().last_event, 1);
+    });
+}
+
+#[test]
+fn maintenance_forgets_only_what_is_a_day_old() {
+    on_both(|store| {
+        let at = |number, time| Event { time, ..message(number, lobby()) };
+        commit(store, &[resend(at(1, 10), "old"), resend(at(2, 20), "young")]);
+        store.maintain(10 + RESEND_MS).unwrap();
+        let stored = commit(store, &[resend(at(3, 30), "old"), resend(at(4, 30), "young")]);
+        assert_eq!(stored, [Outcome::Stored, Outcome::Duplicate { id: 2, time: 20 }]);
+    });
+}
+
+#[test]
+fn pending_events_wait_until_delivered() {
+    on_both(|store| {
+        let (ann, cem) = (Conversation::direct(1, 2), Conversation::direct(2, 3));
+        commit(
+            store,
+            &[
+                keep_for(message(1, ann), 2),
+                keep_for(message(2, cem), 2),
+                say(3, ann),
+                keep_for(message(4, ann), 2),
+                keep_for(message(5, cem), 3),
+            ],
+        );
+        assert_eq!(pending(store, 2, u64::MAX, 9), [1, 2, 4]);
+        assert_eq!(pending(store, 2, u64::MAX, 2), [1, 2]);
+        assert_eq!(pending(store, 2, u64::MAX, 0), NONE);
+        assert_eq!(pending(store, 2, 3, 9), [1, 2]);
+        assert_eq!(pending(store, 1, u64::MAX, 9), NONE);
+        commit(store, &[Write::PendingDelivered { account: 2, up_to: 2 }]);
+        assert_eq!(pending(store, 2, u64::MAX, 9), [4]);
+        assert_eq!(pending(store, 3, u64::MAX, 9), [5]);
+        assert_eq!(page(store, ann, Latest, 9), [1, 3, 4]);
+    });
+}
+
+#[test]
+fn targets_are_the_conversations_by_their_latest_message() {
+    on_both(|store| {
+        let (bob, cem, else_where) =
+            (Conversation::direct(1, 2), Conversation::direct(1, 3), Conversation::direct(2, 3));
+        commit(
+            store,
+            &[say(1, cem), say(2, bob), say(3, lobby()), say(4, else_where), say(5, cem)],
+        );
+        let join = Event { kind: EventKind::Join, ..message(6, lobby()) };
+        commit(store, &[put(join)]);
+        let targets = |rooms: &[u32], after, before, limit| {
+            store.reader().unwrap().targets(1, rooms, after, before, limit).unwrap()
+        };
+        let (bobs, lobbys, cems) = ((bob, 20), (lobby(), 30), (cem, 50));
+        assert_eq!(targets(&[LOBBY, 2, LOBBY], 0, 100, 9), [bobs, lobbys, cems]);
+        assert_eq!(targets(&[], 0, 100, 9), [bobs, cems]);
+        assert_eq!(targets(&[LOBBY], 20, 50, 9), [lobbys]);
+        assert_eq!(targets(&[LOBBY], 19, 51, 2), [bobs, lobbys]);
+        assert_eq!(targets(&[LOBBY], 50, 20, 9), []);
+        assert_eq!(targets(&[LOBBY], i64::MIN, i64::MAX, 0), []);
+    });
+}
+
+#[test]
+fn a_reader_sees_what_was_committed_after_it_was_made() {
+    on_both(|store| {
+        let mut reader = store.reader().unwrap();
+        commit(store, &[say(1, lobby())]);
+        let asked = query(Scope::One(lobby()), Latest, 9);
+        assert_eq!(reader.page(&asked).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn ids_that_do_not_rise_and_times_that_fall_are_bugs() {
+    let panics = |writes: Vec<Write>, new: &dyn Fn() -> Box<dyn Store>| {
+        let mut store = new();
+        commit(&mut *store, &[say(5, lobby())]);
+        let run = std::panic::AssertUnwindSafe(|| commit(&mut *store, &writes));
+        std::panic::catch_unwind(run).is_err()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let kinds: [&dyn Fn() -> Box<dyn Store>; 2] =
+        [&|| Box::new(parlor_store::MemoryStore::new(INSTANCE)), &|| {
+            Box::new(crate::support::open(
+                tempfile::tempdir_in(folder.path()).unwrap().keep().as_path(),
+            ))
+        }];
+    for new in kinds {
+        assert!(panics(vec![say(5, lobby())], new));
+        assert!(panics(vec![put(Event { time: 49, ..message(6, lobby()) })], new));
+        assert!(!panics(vec![put(Event { time: 50, ..message(6, lobby()) })], new));
+    }
+}

@@ -1,0 +1,124 @@
+//! What the store's tests share: short ways to make data, and the two stores under one roof.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parlor_store::{
+    Account, Conversation, Event, EventKind, Failure, Member, MemoryStore, Outcome, Point, Query,
+    Room, Scope, Select, SqliteStore, Store, Write,
+};
+use proto::scram::Keys;
+use tempfile::TempDir;
+
+pub(crate) const INSTANCE: &str = "k3f9";
+pub(crate) const LOBBY: u32 = 1;
+
+/// Runs a test on a new store of each kind.
+pub(crate) fn on_both(test: impl Fn(&mut dyn Store)) {
+    test(&mut MemoryStore::new(INSTANCE));
+    let folder = TempDir::new().unwrap();
+    test(&mut open(folder.path()));
+}
+
+pub(crate) fn open(folder: &Path) -> SqliteStore {
+    SqliteStore::open(folder, INSTANCE).unwrap()
+}
+
+pub(crate) fn commit(store: &mut dyn Store, writes: &[Write]) -> Vec<Outcome> {
+    try_commit(store, writes).unwrap()
+}
+
+pub(crate) fn try_commit(store: &mut dyn Store, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
+    store.commit(&mut writes.iter())
+}
+
+/// A message whose time is ten times its id.
+pub(crate) fn message(id: u64, conversation: Conversation) -> Event {
+    Event {
+        id,
+        conversation,
+        kind: EventKind::Message,
+        account: 1,
+        guest: false,
+        nick: Arc::from("ann"),
+        target: Arc::from(""),
+        time: id as i64 * 10,
+        text: format!("text {id}").into(),
+        tags: "".into(),
+    }
+}
+
+pub(crate) fn say(id: u64, conversation: Conversation) -> Write {
+    put(message(id, conversation))
+}
+
+pub(crate) fn put(event: Event) -> Write {
+    Write::Event { event: Arc::new(event), resend: None, pending_for: None }
+}
+
+pub(crate) fn resend(event: Event, resend: &str) -> Write {
+    Write::Event { event: Arc::new(event), resend: Some(resend.into()), pending_for: None }
+}
+
+pub(crate) fn keep_for(event: Event, receiver: u32) -> Write {
+    Write::Event { event: Arc::new(event), resend: None, pending_for: Some(receiver) }
+}
+
+pub(crate) fn lobby() -> Conversation {
+    Conversation::room(LOBBY)
+}
+
+pub(crate) fn account(id: u32, name: &str) -> Account {
+    let byte = id as u8;
+    let keys = Keys {
+        salt: [byte; 16],
+        iterations: 600_000 + id,
+        stored_key: [byte ^ 0xff; 32],
+        server_key: [byte ^ 0x0f; 32],
+    };
+    Account { id, name: name.into(), keys, created: 1000 + i64::from(id) }
+}
+
+pub(crate) fn room(id: u32, name: &str) -> Room {
+    Room {
+        id,
+        name: name.into(),
+        created: 5,
+        topic: None,
+        modes: String::new(),
+        key: None,
+        limit: None,
+        lists: Vec::new(),
+    }
+}
+
+pub(crate) fn member(room: u32, account: u32) -> Member {
+    Member { room, account, op: false, voice: false }
+}
+
+pub(crate) fn query(of: Scope, select: Select, limit: usize) -> Query {
+    Query { of, select, limit, up_to: u64::MAX, messages_only: false }
+}
+
+/// The ids of a page of one conversation.
+pub(crate) fn page(store: &dyn Store, of: Conversation, select: Select, limit: usize) -> Vec<u64> {
+    ids(store, &query(Scope::One(of), select, limit))
+}
+
+pub(crate) fn ids(store: &dyn Store, query: &Query) -> Vec<u64> {
+    let events = store.reader().unwrap().page(query).unwrap();
+    events.iter().map(|event| event.id).collect()
+}
+
+pub(crate) fn pending(store: &dyn Store, account: u32, up_to: u64, limit: usize) -> Vec<u64> {
+    let events = store.reader().unwrap().pending(account, up_to, limit).unwrap();
+    events.iter().map(|event| event.id).collect()
+}
+
+pub(crate) fn id(id: u64) -> Point {
+    Point::Id(id)
+}
+
+pub(crate) fn time(time: i64) -> Point {
+    Point::Time(time)
+}
