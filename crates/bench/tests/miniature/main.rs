@@ -1,6 +1,7 @@
 //! Every scenario in miniature: they count right. Never a time.
 
 mod floor;
+mod liar;
 
 use std::path::PathBuf;
 

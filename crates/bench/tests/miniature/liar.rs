@@ -1,0 +1,107 @@
+//! Servers that do it wrong are caught.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use parlor_bench::failure::Failure;
+use parlor_bench::server::Kind;
+
+use crate::{bench, one_room};
+
+/// What is wrong with a server.
+#[derive(Clone, Copy, PartialEq)]
+enum Lie {
+    LosesTheTenth,
+    DoublesTheTenth,
+    LetsNobodyIn,
+    ClosesAtTheTenth,
+}
+
+/// Everybody in the one room, by number, so that an author is not told.
+type Members = Arc<Mutex<Vec<(usize, TcpStream)>>>;
+
+/// A server with one room and one lie; its threads end with the test's clients.
+fn start(lie: Lie) -> Kind {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let members = Members::default();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let (stream, members) = (stream.unwrap(), members.clone());
+            thread::spawn(move || serve(number, stream, &members, lie));
+        }
+    });
+    Kind::Running { address, pid: std::process::id() }
+}
+
+fn serve(number: usize, stream: TcpStream, members: &Members, lie: Lie) {
+    let mut own = stream.try_clone().unwrap();
+    let mut said = 0;
+    for line in BufReader::new(stream).lines() {
+        // The client is gone, as it is when the lie is found out.
+        let Ok(line) = line else { return };
+        let answer = match line.split(' ').next() {
+            Some("USER") => ":liar 001 b :Welcome\r\n",
+            Some("PING") => ":liar PONG liar :bench\r\n",
+            Some("JOIN") if lie == Lie::LetsNobodyIn => ":liar 473 b #r0 :Invite only\r\n",
+            Some("JOIN") => {
+                members.lock().unwrap().push((number, own.try_clone().unwrap()));
+                ":b!b@b JOIN #r0\r\n"
+            }
+            Some("PRIVMSG") => {
+                said += 1;
+                let times = match lie {
+                    _ if said != 10 => 1,
+                    Lie::ClosesAtTheTenth => {
+                        return own.shutdown(std::net::Shutdown::Both).unwrap();
+                    }
+                    Lie::LosesTheTenth => 0,
+                    Lie::DoublesTheTenth | Lie::LetsNobodyIn => 2,
+                };
+                let text = format!(":b!b@b {line}\r\n").repeat(times);
+                for (_, member) in members.lock().unwrap().iter_mut().filter(|(m, _)| *m != number)
+                {
+                    if member.write_all(text.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        if own.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn failure_of(lie: Lie) -> Failure {
+    one_room().run(&start(lie), &bench("no-chatserver-is-needed".into())).unwrap_err()
+}
+
+#[test]
+fn a_loss_is_noticed() {
+    let failure = failure_of(Lie::LosesTheTenth);
+    assert!(matches!(failure, Failure::Miscounted { got: 10, expected: 9, .. }), "{failure}");
+}
+
+#[test]
+fn a_double_is_noticed() {
+    let failure = failure_of(Lie::DoublesTheTenth);
+    assert!(matches!(failure, Failure::Miscounted { got: 9, expected: 10, .. }), "{failure}");
+}
+
+#[test]
+fn a_refusal_is_not_taken_for_a_room() {
+    let failure = failure_of(Lie::LetsNobodyIn);
+    assert!(matches!(failure, Failure::Refused(_)), "{failure}");
+}
+
+#[test]
+fn a_closed_connection_is_noticed() {
+    let failure = failure_of(Lie::ClosesAtTheTenth);
+    // Closing with bytes unread resets the connection, which the client may meet while sending.
+    assert!(matches!(failure, Failure::Closed { .. } | Failure::Io { .. }), "{failure}");
+}
