@@ -21,10 +21,12 @@ fn said(msgid: &str, second: u32, text: &str) -> String {
 
 /// The texts of the messages to show.
 fn shown(happenings: &[Happening]) -> Vec<&str> {
-    let text = |happening| match happening {
-        &Happening::Entry(ref entry) => Some(entry.text.as_str()),
-        _ => None,
-    };
+    fn text(happening: &Happening) -> Option<&str> {
+        match happening {
+            Happening::Entry(entry) => Some(&entry.text),
+            _ => None,
+        }
+    }
     happenings.iter().filter_map(text).collect()
 }
 

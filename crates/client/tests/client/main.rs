@@ -1,0 +1,9 @@
+//! The program `chatclient` as a script uses it, against a server played line by line by the test.
+
+mod server;
+mod process;
+mod login;
+mod talk;
+mod history;
+mod breaks;
+mod failures;
