@@ -59,9 +59,10 @@ impl<'a> Tags<'a> {
                 out.push(';');
             }
             out.push_str(key);
+            let value = unescape(value);
             if !value.is_empty() {
                 out.push('=');
-                escape(&unescape(value), |piece| out.push_str(piece));
+                escape(&value, |piece| out.push_str(piece));
             }
         }
         out
@@ -159,9 +160,9 @@ mod tests {
     #[test]
     fn only_clean_client_tags_are_relayed() {
         let tags = Tags::new(
-            "time=x;+draft/reply=abc;+typing=;+parlor/resend=7;+a=x\\sy\\;+;+/a;+a/;+b_d;+v.org/k-1=\\:;+a/b/c",
+            "time=x;+draft/reply=abc;+typing=;+e=\\;+parlor/resend=7;+a=x\\sy\\;+;+/a;+a/;+b_d;+v.org/k-1=\\:;+a/b/c",
         );
-        assert_eq!(tags.client_only(), "+draft/reply=abc;+typing;+a=x\\sy;+v.org/k-1=\\:");
+        assert_eq!(tags.client_only(), "+draft/reply=abc;+typing;+e;+a=x\\sy;+v.org/k-1=\\:");
         assert_eq!(Tags::new("msgid=1;label=2").client_only(), "");
     }
 

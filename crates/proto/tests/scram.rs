@@ -64,8 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn another_password_never_works(right in "[a-c]{0,2}", wrong in "[a-c]{0,2}") {
-        prop_assume!(right != wrong);
+    fn another_password_never_works(right in "[a-c]{0,2}", wrong in "[a-c]{0,2}d") {
         let keys = Keys::derive(&right, SALT, ITERATIONS);
         prop_assert!(!keys.verify(&wrong));
         let (_, mut server, client_final) = until_final("ann", &wrong, &keys);
