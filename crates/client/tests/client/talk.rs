@@ -56,6 +56,8 @@ fn what_arrives_is_told_with_place_time_and_author_and_does_no_harm() {
     let server = Server::start();
     let client = Client::ann(server.port, "CH bob\n");
     let mut peer = server.accept_ann();
+    // The client waits now, so nothing of its own comes between.
+    peer.expect("CH bob 20");
     let tags = "@time=2001-02-03T14:02:05.000Z;msgid=";
     peer.send(&format!("{tags}m1 :bob!bob@parlor PRIVMSG #lobby :hello"));
     peer.send(&format!("{tags}m2 :bob!bob@parlor PRIVMSG ann :\x1b[2Jpsst"));
@@ -63,7 +65,6 @@ fn what_arrives_is_told_with_place_time_and_author_and_does_no_harm() {
     peer.send(&format!("{tags}m1 :bob!bob@parlor PRIVMSG #lobby :hello"));
     peer.send(":eve!eve@parlor JOIN #lobby");
     peer.send("PING :still there");
-    peer.expect("CH bob 20");
     peer.expect("PONG :still there");
     peer.send(":parlor NOTE CH END bob 0 * :End of history");
     peer.goodbye();
