@@ -41,7 +41,14 @@ impl<'a> Operation<'a> {
             }
             "ch" => {
                 let (target, count) = split_word(rest);
-                let target = if target.is_empty() { "*" } else { target };
+                let (target, count) = match target {
+                    "" => ("*", ""),
+                    // No name and no room begins with a digit.
+                    number if number.starts_with(|first: char| first.is_ascii_digit()) => {
+                        ("*", number)
+                    }
+                    _ => (target, count),
+                };
                 match count.parse() {
                     Ok(count) => Operation::History { target, count },
                     Err(_) if count.is_empty() => Operation::History { target, count: PAGE },
@@ -267,6 +274,7 @@ mod tests {
             Operation::parse("CH #rust 50"),
             Operation::History { target: "#rust", count: 50 }
         );
+        assert_eq!(Operation::parse("CH 50"), Operation::History { target: "*", count: 50 });
         assert_eq!(Operation::parse("MORE"), Operation::More);
         assert_eq!(Operation::parse("Ex"), Operation::Exit);
         assert_eq!(Operation::parse("  "), Operation::Nothing);

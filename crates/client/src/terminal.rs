@@ -1,6 +1,8 @@
 //! Standard input that is a terminal: lines are edited, and what arrives meanwhile appears above them.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -12,10 +14,14 @@ use crate::question::Question;
 
 /// Lines that may wait to be shown while one is being typed.
 const WAITING_LINES: usize = 4096;
+/// The exit code of a program that Ctrl-C ended, as shells have it.
+const INTERRUPTED: i32 = 130;
 
 /// The line editor, and the way to print above the line that is being edited (none if standard output is no terminal).
 pub struct Terminal {
     editor: DefaultEditor,
+    /// A secret is being typed: the terminal's echo is off.
+    hidden: Arc<AtomicBool>,
     /// Takes whole lines with their ends.
     pub above: Option<SyncSender<String>>,
 }
@@ -24,14 +30,24 @@ impl Terminal {
     /// Takes hold of the terminal.
     ///
     /// # Errors
-    /// If the system refuses it, or a thread.
+    /// If the system refuses it, a thread or the handler for Ctrl-C.
     pub fn open() -> io::Result<Terminal> {
+        let hidden = Arc::new(AtomicBool::new(false));
+        let echo_is_off = Arc::clone(&hidden);
+        // The reader of passwords raises the signal before it has switched the echo on again: dying
+        // of it would leave the terminal mute. It reports the interruption all the same.
+        ctrlc::set_handler(move || {
+            if !echo_is_off.load(Ordering::SeqCst) {
+                std::process::exit(INTERRUPTED);
+            }
+        })
+        .map_err(io::Error::other)?;
         let mut editor = DefaultEditor::new().map_err(io::Error::other)?;
         let above = match editor.create_external_printer() {
             Ok(printer) => Some(start_printer(printer)?),
             Err(_) => None,
         };
-        Ok(Terminal { editor, above })
+        Ok(Terminal { editor, hidden, above })
     }
 
     /// Answers questions until nobody asks any more.
@@ -45,7 +61,10 @@ impl Terminal {
 
     fn ask(&mut self, question: Question) -> Input {
         if question.is_secret() {
-            return match rpassword::prompt_password(question.prompt()) {
+            self.hidden.store(true, Ordering::SeqCst);
+            let answer = rpassword::prompt_password(question.prompt());
+            self.hidden.store(false, Ordering::SeqCst);
+            return match answer {
                 Ok(secret) => Input::Line(secret),
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Input::End,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => Input::End,
