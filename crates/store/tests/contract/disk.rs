@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use parlor_store::{
-    Conversation, Failure, Outcome, Select::Latest, SqliteStore, Store, Write, check,
+    Conversation, Failure, ListEntry, Outcome, Room, Select::Latest, SqliteStore, Store, Write,
+    check,
 };
 use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
@@ -30,11 +31,12 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 fn fill(store: &mut dyn Store) {
+    let ban = ListEntry { mode: 'b', mask: "z!*@*".into(), by: "ann".into(), time: 9 };
     commit(
         store,
         &[
             Write::Account(account(1, "ann")),
-            Write::Room(room(1, "#lobby")),
+            Write::Room(Room { lists: vec![ban], ..room(1, "#lobby") }),
             Write::Member(member(1, 1)),
             say(1, lobby()),
             resend(message(2, lobby()), "x"),
@@ -59,6 +61,7 @@ fn everything_survives_a_restart_and_the_first_instance_stays() {
     assert_eq!(pending(&store, 2, 9, 9), [3]);
     let again = commit(&mut store, &[resend(message(4, lobby()), "x")]);
     assert_eq!(again, [Outcome::Duplicate { id: 2, time: 20 }]);
+    assert_eq!(check_after(store, &folder), Vec::<String>::new());
 }
 
 #[test]

@@ -57,3 +57,25 @@ fn ten_million_events_open_in_under_a_second() {
     println!("a page of 100 from the middle, by time, in {:?}", began.elapsed());
     assert_eq!(found.len(), 100);
 }
+
+#[test]
+#[ignore = "measures; the largest database that is looked at whole when it is opened"]
+fn a_database_near_the_quick_checks_bound_opens_in_under_a_second() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    let path = folder.path().join("parlor.db");
+    let mut next = 1;
+    while std::fs::metadata(&path).unwrap().len() < 58 << 20 {
+        commit_many(&mut store, next, 10_000, 10_000, 100);
+        next += 10_000;
+    }
+    Box::new(store).close().unwrap();
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    assert!(bytes < 64 << 20, "{bytes}");
+
+    let began = Instant::now();
+    open(folder.path());
+    let took = began.elapsed();
+    println!("{next} events in {bytes} bytes opened in {took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
