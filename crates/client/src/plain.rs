@@ -218,7 +218,7 @@ impl Plain<'_> {
         let answer =
             self.session.request(|state, out| state.ask_page(target, count, before, out))?;
         let (entries, oldest) = match answer {
-            Answer::Page { entries, oldest } => (entries, oldest),
+            Answer::Page { entries, oldest, .. } => (entries, oldest),
             Answer::Refused { sentence, .. } => return self.refuse(&sentence),
             _ => return Ok(()),
         };

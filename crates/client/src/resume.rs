@@ -83,8 +83,8 @@ impl Session {
             let ask = |state: &mut crate::state::State, out: &mut Vec<u8>| {
                 state.ask_after(target, &selector, PAGE, out);
             };
-            let entries = match self.exchange(ask)? {
-                Answer::Page { entries, .. } => entries,
+            let (entries, newest) = match self.exchange(ask)? {
+                Answer::Page { entries, newest, .. } => (entries, newest),
                 Answer::Refused { sentence, .. } => {
                     self.aside(&format!(
                         "What was missed in {target} cannot be fetched: {sentence}"
@@ -95,9 +95,7 @@ impl Session {
             };
             self.show_missed(&entries)?;
             newest_ms = entries.iter().filter_map(|entry| entry.time_ms).fold(newest_ms, i64::max);
-            let next = entries.last().and_then(|entry| entry.msgid.as_ref());
-            let next = next.map(|msgid| format!("msgid={msgid}"));
-            match next {
+            match newest.map(|msgid| format!("msgid={msgid}")) {
                 Some(next) if next != selector => selector = next,
                 _ => return Ok(newest_ms),
             }

@@ -46,6 +46,8 @@ pub enum Answer {
         entries: Vec<Entry>,
         /// The oldest one's msgid, if the page was asked for with `CH` and is not empty.
         oldest: Option<String>,
+        /// The msgid of the page's last line, which need not be a message.
+        newest: Option<String>,
     },
     /// Conversations with their newest message's time, as the server wrote it.
     Targets(Vec<(String, String)>),
@@ -101,6 +103,7 @@ pub struct State {
     /// Open batches: whether they are what was asked for.
     batches: HashMap<String, bool>,
     page: Vec<Entry>,
+    page_newest: Option<String>,
     targets: Vec<(String, String)>,
     online: Vec<String>,
     /// While missed messages are fetched: the live ones, to be shown after them.
@@ -121,6 +124,7 @@ impl State {
             asked: None,
             batches: HashMap::new(),
             page: Vec::new(),
+            page_newest: None,
             targets: Vec::new(),
             online: Vec::new(),
             held: None,
@@ -181,6 +185,7 @@ impl State {
             None => line.end(),
         }
         self.page.clear();
+        self.page_newest = None;
         self.asked = Some(Asked::Page { target: target.to_owned() });
     }
 
@@ -190,6 +195,7 @@ impl State {
         let line = Line::to(out).verb("CHATHISTORY").param("AFTER").param(target);
         line.param(selector).param(&count).end();
         self.page.clear();
+        self.page_newest = None;
         self.asked = Some(Asked::After { target: target.to_owned() });
     }
 
@@ -238,6 +244,9 @@ impl State {
 
     /// Takes in one line from the server.
     pub fn receive(&mut self, message: &Message<'_>) -> Vec<Happening> {
+        if self.is_in_page(message) {
+            self.page_newest = message.tags.get("msgid").map(|msgid| msgid.into_owned());
+        }
         let happening = match message.verb.to_ascii_uppercase().as_str() {
             "PRIVMSG" | "NOTICE" => self.said(message),
             "NOTE" => self.note(message),
@@ -263,7 +272,7 @@ impl State {
         let Some(entry) = Entry::read(message, &self.me, self.lobby.as_deref()) else {
             return Some(Happening::Notice(last(message).to_owned()));
         };
-        if message.tags.get("batch").is_some_and(|batch| self.batches.get(&*batch) == Some(&true)) {
+        if self.is_in_page(message) {
             if self.page.len() < PAGE_MAX {
                 self.page.push(entry);
             }
@@ -309,8 +318,7 @@ impl State {
             ("CH", "END") => {
                 self.asked = None;
                 let oldest = message.param(4).filter(|msgid| *msgid != "*").map(str::to_owned);
-                let entries = std::mem::take(&mut self.page);
-                Some(Happening::Answer(Answer::Page { entries, oldest }))
+                Some(Happening::Answer(self.take_page(oldest)))
             }
             ("EX", "BYE") => Some(Happening::Answer(Answer::Bye)),
             ("LOGIN", _) => None,
@@ -357,14 +365,23 @@ impl State {
         }
         let wanted = self.batches.remove(reference.strip_prefix('-')?)?;
         let answer = match self.asked {
-            Some(Asked::After { .. }) if wanted => {
-                Answer::Page { entries: std::mem::take(&mut self.page), oldest: None }
-            }
+            Some(Asked::After { .. }) if wanted => self.take_page(None),
             Some(Asked::Targets) if wanted => Answer::Targets(std::mem::take(&mut self.targets)),
             _ => return None,
         };
         self.asked = None;
         Some(Happening::Answer(answer))
+    }
+
+    fn take_page(&mut self, oldest: Option<String>) -> Answer {
+        let entries = std::mem::take(&mut self.page);
+        Answer::Page { entries, oldest, newest: self.page_newest.take() }
+    }
+
+    /// Whether a line belongs to the answer to what was asked.
+    fn is_in_page(&self, message: &Message<'_>) -> bool {
+        let batch = message.tags.get("batch");
+        batch.is_some_and(|batch| self.batches.get(&*batch) == Some(&true))
     }
 
     /// Whether a batch of this kind is the answer to what was asked.

@@ -154,7 +154,7 @@ fn who_is_online_is_collected_and_the_prompt_cancelled() {
 
 fn page_texts(happenings: &[Happening]) -> (Vec<&str>, Option<&str>) {
     match happenings {
-        [Happening::Answer(Answer::Page { entries, oldest })] => {
+        [Happening::Answer(Answer::Page { entries, oldest, .. })] => {
             (entries.iter().map(|entry| entry.text.as_str()).collect(), oldest.as_deref())
         }
         other => panic!("no page: {other:?}"),
@@ -217,8 +217,12 @@ fn missed_messages_come_before_the_live_ones_and_each_once() {
     ] {
         take(&mut state, &line.replacen('@', "@batch=h;", 1));
     }
+    take(&mut state, "@batch=h;msgid=t1;+typing=done :bob!bob@parlor TAGMSG #lobby");
     let page = take(&mut state, "BATCH -h");
-    let [Happening::Answer(Answer::Page { entries, .. })] = &page[..] else { panic!("{page:?}") };
+    let [Happening::Answer(Answer::Page { entries, newest, .. })] = &page[..] else {
+        panic!("{page:?}")
+    };
+    assert_eq!(newest.as_deref(), Some("t1"), "where the next page begins");
     let new = entries.iter().filter(|entry| state.take_missed(entry));
     assert_eq!(
         new.map(|entry| entry.text.as_str()).collect::<Vec<_>>(),
