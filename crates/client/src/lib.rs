@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod limits;
 pub mod question;
 pub mod entry;
 pub mod outgoing;

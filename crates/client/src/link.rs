@@ -4,20 +4,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::SyncSender;
 use std::thread;
-use std::time::Duration;
 
 use proto::limits::{LINE_BYTES, TAGS_BYTES};
 use proto::line;
 
-/// How long one address may take to answer the first packet.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a write may be stuck before the connection counts as broken.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the server may be silent before it is asked for a sign of life, and then again until the
-/// connection counts as broken. Servers ping idle clients about every minute or two.
-const SILENCE: Duration = Duration::from_secs(90);
-/// What is read at once.
-const READ_BYTES: usize = 16 * 1024;
+use crate::limits::{CONNECT_TIMEOUT, READ_BYTES, SILENCE, WRITE_TIMEOUT};
 
 /// What the threads of the client tell its main thread.
 #[derive(Debug)]

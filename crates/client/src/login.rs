@@ -5,6 +5,7 @@ use proto::sasl::{Chunks, Progress, SaslError};
 use proto::scram::ScramClient;
 use proto::{Line, Message, name, numeric};
 
+use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_TRIES};
 use crate::question::Question;
 
 /// What a server must offer to be a Parlor server.
@@ -18,10 +19,6 @@ const CAPABILITIES: [&str; 7] = [
     "sasl",
 ];
 const MECHANISM: &str = "SCRAM-SHA-256";
-/// A new password goes over the wire as one line, once: it and its line end must fit.
-const NEW_PASSWORD_BYTES: usize = proto::limits::LINE_BYTES - "\r\n".len();
-/// How often a wrong password may be typed at a terminal.
-const TRIES: u32 = 3;
 
 /// Why the login came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -407,7 +404,7 @@ impl Login {
         self.scram = None;
         self.credentials.password = None;
         self.tries += 1;
-        if self.known || !self.interactive || self.tries >= TRIES {
+        if self.known || !self.interactive || self.tries >= PASSWORD_TRIES {
             let user = self.user();
             return Err(LoginError::Refused(format!("{user} was not let in: {sentence}")));
         }

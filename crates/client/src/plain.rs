@@ -1,14 +1,12 @@
 //! The plain client: one line that names the four operations, again and again.
 
 use crate::failure::Failure;
+use crate::limits::HISTORY_PAGE;
 use crate::outgoing::pieces;
 use crate::question::Question;
 use crate::session::{End, Session};
 use crate::show::harmless;
 use crate::state::{Answer, Verdict};
-
-/// Messages on a page of history, so that it fits a screen.
-const PAGE: u32 = 20;
 
 const HELP: &str = "\
 BM [text]                 send a message to everybody
@@ -51,7 +49,9 @@ impl<'a> Operation<'a> {
                 };
                 match count.parse() {
                     Ok(count) => Operation::History { target, count },
-                    Err(_) if count.is_empty() => Operation::History { target, count: PAGE },
+                    Err(_) if count.is_empty() => {
+                        Operation::History { target, count: HISTORY_PAGE }
+                    }
                     Err(_) => Operation::Unknown(line),
                 }
             }
@@ -268,8 +268,11 @@ mod tests {
             Operation::parse("PM bob hi you"),
             Operation::Private { user: "bob", text: "hi you" }
         );
-        assert_eq!(Operation::parse("ch"), Operation::History { target: "*", count: PAGE });
-        assert_eq!(Operation::parse("CH bob"), Operation::History { target: "bob", count: PAGE });
+        assert_eq!(Operation::parse("ch"), Operation::History { target: "*", count: HISTORY_PAGE });
+        assert_eq!(
+            Operation::parse("CH bob"),
+            Operation::History { target: "bob", count: HISTORY_PAGE }
+        );
         assert_eq!(
             Operation::parse("CH #rust 50"),
             Operation::History { target: "#rust", count: 50 }

@@ -1,13 +1,10 @@
 //! What was missed while the connection was broken.
 
 use crate::entry::Entry;
+use crate::limits::{MISSED_PAGE, TARGETS_MAX};
 use crate::session::{Session, Trouble, now_ms};
 use crate::state::Answer;
 
-/// Messages, or conversations, asked for at once; a server may give fewer.
-const PAGE: u32 = 100;
-/// Conversations that are fetched after one break.
-const TARGETS_MAX: usize = 10_000;
 /// The end of the year 9999, later than any message, in milliseconds since 1970 UTC.
 const NEVER_MS: i64 = 253_402_300_799_999;
 
@@ -52,7 +49,9 @@ impl Session {
         let mut from_ms = mark_ms;
         while targets.len() < TARGETS_MAX {
             let (from, to) = (timestamp(from_ms - 1), timestamp(NEVER_MS));
-            let page = match self.exchange(|state, out| state.ask_targets(&from, &to, PAGE, out))? {
+            let page = match self
+                .exchange(|state, out| state.ask_targets(&from, &to, MISSED_PAGE, out))?
+            {
                 Answer::Targets(page) => page,
                 Answer::Refused { sentence, .. } => {
                     self.aside(&format!("What was missed cannot be fetched: {sentence}"))?;
@@ -81,7 +80,7 @@ impl Session {
         let mut selector = timestamp(mark_ms - 1);
         loop {
             let ask = |state: &mut crate::state::State, out: &mut Vec<u8>| {
-                state.ask_after(target, &selector, PAGE, out);
+                state.ask_after(target, &selector, MISSED_PAGE, out);
             };
             let (entries, newest) = match self.exchange(ask)? {
                 Answer::Page { entries, newest, .. } => (entries, newest),

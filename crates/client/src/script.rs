@@ -3,11 +3,9 @@
 use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender};
 
+use crate::limits::SCRIPT_LINE_BYTES;
 use crate::link::{Event, Input};
 use crate::question::Question;
-
-/// The longest line that is taken, in bytes; longer texts are for files.
-const LINE_BYTES: u64 = 64 * 1024;
 
 /// Answers questions from standard input until nobody asks any more. Prompts go to standard error.
 pub fn answer(questions: &Receiver<Question>, events: &SyncSender<Event>) {
@@ -24,12 +22,12 @@ pub fn answer(questions: &Receiver<Question>, events: &SyncSender<Event>) {
 
 fn next_line(input: &mut impl BufRead) -> io::Result<Input> {
     let mut line = Vec::new();
-    input.take(LINE_BYTES + 1).read_until(b'\n', &mut line)?;
+    input.take(SCRIPT_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line)?;
     if line.is_empty() {
         return Ok(Input::End);
     }
-    if line.len() as u64 > LINE_BYTES {
-        return Err(io::Error::other(format!("a line is longer than {LINE_BYTES} bytes")));
+    if line.len() > SCRIPT_LINE_BYTES {
+        return Err(io::Error::other(format!("a line is longer than {SCRIPT_LINE_BYTES} bytes")));
     }
     let line = String::from_utf8(line).map_err(|_| io::Error::other("a line is not UTF-8"))?;
     let line = line.strip_suffix('\n').unwrap_or(&line);

@@ -2,9 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-/// How many msgids are remembered. After a break the same messages can only come again if they are
-/// younger than the last one before the break, or were being fetched when it broke again.
-const SEEN_MAX: usize = 20_000;
+use crate::limits::SEEN_MAX;
 
 /// A set of msgids that forgets the oldest beyond [`SEEN_MAX`].
 #[derive(Debug, Default)]

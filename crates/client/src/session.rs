@@ -11,24 +11,14 @@ use proto::Message;
 use crate::console::Console;
 use crate::entry::Entry;
 use crate::failure::Failure;
+use crate::limits::{
+    ANSWER_TIMEOUT, EVENTS_WAITING, FIRST_WORD_TIMEOUT, GOODBYE_TIMEOUT, LOGIN_TRIES, SCRIPT_TRIES,
+};
 use crate::link::{Event, Input, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
 use crate::outgoing::Outgoing;
 use crate::question::Question;
 use crate::state::{Answer, Happening, State, Verdict};
-
-/// Events that may wait for the main thread; beyond it the server has to wait.
-const EVENTS_WAITING: usize = 256;
-/// How long the server may take for its last word to a request, or for its next word during the login.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a server may take for its first word.
-const FIRST_WORD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait for the goodbye.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the first login is begun anew when the connection breaks during it or the server is busy.
-const LOGIN_TRIES: u32 = 5;
-/// How often a script tries to restore a connection, about four minutes in all. A person decides alone.
-const SCRIPT_TRIES: u32 = 10;
 
 /// Why an operation did not come to its end.
 #[derive(Debug)]

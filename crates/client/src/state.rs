@@ -5,17 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use proto::{Line, Message, name};
 
 use crate::entry::Entry;
+use crate::limits::{BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX};
 use crate::outgoing::{self, Outgoing};
 use crate::seen::Seen;
-
-/// Batches a server may have open at once; more are not a sensible answer to anything this client asks.
-const BATCHES_MAX: usize = 32;
-/// Messages kept of one history page, ten times what servers allow.
-const PAGE_MAX: usize = 1000;
-/// Live messages held back while the missed ones are fetched; beyond it they are shown at once.
-const HELD_MAX: usize = 1000;
-/// Lines of names kept of one answer to "who is online".
-const ONLINE_MAX: usize = 1000;
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,11 +9,10 @@ use std::thread;
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
 
+use crate::limits::LINES_WAITING;
 use crate::link::{Event, Input};
 use crate::question::Question;
 
-/// Lines that may wait to be shown while one is being typed.
-const WAITING_LINES: usize = 4096;
 /// The exit code of a program that Ctrl-C ended, as shells have it.
 const INTERRUPTED: i32 = 130;
 
@@ -87,7 +86,7 @@ impl Terminal {
 fn start_printer(
     mut printer: impl ExternalPrinter + Send + 'static,
 ) -> io::Result<SyncSender<String>> {
-    let (above, lines) = sync_channel::<String>(WAITING_LINES);
+    let (above, lines) = sync_channel::<String>(LINES_WAITING);
     thread::Builder::new().name("printer".to_owned()).spawn(move || {
         // When the terminal is gone, the thread ends, and the next line finds nobody to take it.
         while let Ok(line) = lines.recv()

@@ -1,0 +1,54 @@
+//! Every bound of the client that the protocol does not give ([`proto::limits`]).
+
+use std::time::Duration;
+
+/// Msgids remembered. After a break a message can only come again if it is younger than the last one
+/// before the break, or was being fetched when it broke again.
+pub const SEEN_MAX: usize = 20_000;
+/// Batches a server may have open at once; more are no sensible answer to anything this client asks.
+pub const BATCHES_MAX: usize = 32;
+/// Messages kept of one history page, and conversations of one list of them: ten times what servers give.
+pub const PAGE_MAX: usize = 1000;
+/// Live messages held back while the missed ones are fetched; beyond it they are shown at once.
+pub const HELD_MAX: usize = 1000;
+/// Lines of names kept of one answer to "who is online".
+pub const ONLINE_MAX: usize = 1000;
+/// Conversations whose missed messages are fetched after one break.
+pub const TARGETS_MAX: usize = 10_000;
+/// Missed messages, or conversations, asked for at once; a server may give fewer.
+pub const MISSED_PAGE: u32 = 100;
+/// Messages on a page of history, so that it fits a screen.
+pub const HISTORY_PAGE: u32 = 20;
+
+/// Events that may wait for the main thread; beyond it the server has to wait.
+pub const EVENTS_WAITING: usize = 256;
+/// Lines that may wait to be shown while one is being typed; more than events, so that the main thread can
+/// always get to the event that ends the typing.
+pub const LINES_WAITING: usize = 4096;
+/// Bytes read from the connection at once.
+pub const READ_BYTES: usize = 16 * 1024;
+/// The longest line of a script, in bytes with its end; longer texts are for files.
+pub const SCRIPT_LINE_BYTES: usize = 64 * 1024;
+/// The longest new password, in bytes: it goes over the wire as one line, once.
+pub const NEW_PASSWORD_BYTES: usize = proto::limits::LINE_BYTES - "\r\n".len();
+
+/// How long one address may take to answer the first packet.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a write may be stuck before the connection counts as broken.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the server may be silent before it is asked for a sign of life, and then again until the
+/// connection counts as broken. Servers ping idle clients about every minute or two.
+pub const SILENCE: Duration = Duration::from_secs(90);
+/// How long a server may take for its first word.
+pub const FIRST_WORD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may take for its last word to a request, or for its next word during the login.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long to wait for the goodbye.
+pub const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a wrong password may be typed at a terminal.
+pub const PASSWORD_TRIES: u32 = 3;
+/// How often the first login is begun anew when the connection breaks during it or the server is busy.
+pub const LOGIN_TRIES: u32 = 5;
+/// How often a script tries to restore a connection, about four minutes in all. A person decides alone.
+pub const SCRIPT_TRIES: u32 = 10;
