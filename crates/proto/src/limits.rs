@@ -2,6 +2,10 @@
 
 /// Most bytes of a line without its tags, CRLF included (Modern IRC, "Message Format").
 pub const LINE_BYTES: usize = 512;
+
+/// Bytes of a line that a client may send before it has logged in, line end included, tags excluded: a whole `LOGIN` with
+/// the longest name and password fits.
+pub const LOGIN_LINE_BYTES: usize = 700;
 /// Most bytes of the tags a client may send, the `@` and the space after them included (IRCv3 message-tags:
 /// 4094 bytes of data).
 pub const TAGS_CLIENT_BYTES: usize = 4096;

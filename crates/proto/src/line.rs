@@ -36,7 +36,16 @@ pub fn next_line(buf: &[u8]) -> Option<(&[u8], usize)> {
 /// # Errors
 /// The first rule broken, of: the two lengths, no NUL, CR or LF, UTF-8.
 pub fn check_line(bytes: &[u8]) -> Result<&str, LineError> {
-    check(bytes, TAGS_CLIENT_BYTES)
+    check(bytes, TAGS_CLIENT_BYTES, LINE_BYTES)
+}
+
+/// Checks a line that a client sent as [`check_line`] does, but allows `most` bytes beside the tags, its end included:
+/// [`LOGIN_LINE_BYTES`](crate::limits::LOGIN_LINE_BYTES) before the login.
+///
+/// # Errors
+/// As [`check_line`].
+pub fn check_line_within(bytes: &[u8], most: usize) -> Result<&str, LineError> {
+    check(bytes, TAGS_CLIENT_BYTES, most)
 }
 
 /// Checks a line that a server sent, given without its end: tags up to [`TAGS_BYTES`].
@@ -44,15 +53,15 @@ pub fn check_line(bytes: &[u8]) -> Result<&str, LineError> {
 /// # Errors
 /// As [`check_line`].
 pub fn check_server_line(bytes: &[u8]) -> Result<&str, LineError> {
-    check(bytes, TAGS_BYTES)
+    check(bytes, TAGS_BYTES, LINE_BYTES)
 }
 
-fn check(bytes: &[u8], tags_limit: usize) -> Result<&str, LineError> {
+fn check(bytes: &[u8], tags_limit: usize, line_limit: usize) -> Result<&str, LineError> {
     let tags = tags_bytes(bytes);
     if tags > tags_limit {
         return Err(LineError::TagsTooLong);
     }
-    if bytes.len() - tags + LINE_END_BYTES > LINE_BYTES {
+    if bytes.len() - tags + LINE_END_BYTES > line_limit {
         return Err(LineError::TooLong);
     }
     // No early exit: the compiler makes this loop look at many bytes at once.

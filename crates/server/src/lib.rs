@@ -1,1 +1,26 @@
-//! Parlor's server.
+//! Parlor's server. In reading order, which is the order of a message's way through it:
+//! it is accepted and read by a shard, understood and applied by the hub, stored by the journal, and only then fanned out,
+//! rendered and written by the shards. See `ARCHITECTURE.md`.
+
+pub mod config;
+pub mod limits;
+pub mod log;
+
+pub mod listen;
+pub mod shard;
+pub mod session;
+pub mod connection;
+
+pub mod hub;
+pub mod command;
+
+pub mod password;
+pub mod journal;
+pub mod reader;
+
+pub mod fanout;
+pub mod render;
+pub mod outbox;
+
+pub mod args;
+pub mod run;

@@ -1,0 +1,83 @@
+//! The command line.
+
+use crate::log::Format;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// The port of the README's examples.
+const DEFAULT_PORT: u16 = 9999;
+
+/// The Parlor chat server: a room that people join with chatclient, any IRC client, or nc.
+///
+/// A message is acknowledged, and seen by anyone, only once it is on disk.
+#[derive(Debug, Parser)]
+#[command(name = "chatserver", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "\
+Examples:
+  chatserver -p 9999                      start the room; data in ./parlor-data
+  chatserver -p 9999 --data /srv/parlor   keep the data somewhere else
+  chatserver --data :memory: -p 9999      try it out; nothing is kept
+  chatserver passwd ann                   give ann a new password (the server must not be running)
+
+Join with:
+  chatclient -hn HOST -p 9999             or any IRC client: server HOST, port 9999, no TLS,
+                                          your name as the nick, your password as the server password
+Stop with Ctrl-C or SIGTERM: everybody is told, everything is stored.")]
+pub struct Args {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+/// How to serve.
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// Port to listen on; 0 picks a free one
+    #[arg(short, long, value_name = "PORT", conflicts_with = "port_alone")]
+    pub port: Option<u16>,
+    /// The port may also stand alone
+    #[arg(value_name = "PORT", id = "port_alone")]
+    pub port_alone: Option<u16>,
+    /// Address to listen on [default: all addresses of this machine, IPv4 and IPv6]
+    #[arg(long, value_name = "ADDR")]
+    pub bind: Option<IpAddr>,
+    /// Folder for accounts, rooms and history; `:memory:` keeps nothing
+    #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
+    pub data: PathBuf,
+    /// Config file (TOML); every key is optional
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How log lines look
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub log_format: Format,
+}
+
+impl Serve {
+    /// The port to listen on.
+    pub fn port(&self) -> u16 {
+        self.port.or(self.port_alone).unwrap_or(DEFAULT_PORT)
+    }
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Set a user's password anew (asks for it, or reads it from standard input); the server must not be running
+    Passwd {
+        /// The user
+        name: String,
+        /// The server's data folder
+        #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
+        data: PathBuf,
+    },
+    /// Check the whole database for damage
+    Check {
+        /// The server's data folder
+        #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
+        data: PathBuf,
+    },
+}

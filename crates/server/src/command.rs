@@ -1,0 +1,202 @@
+//! The verbs: one table of what there is, when it may be used and with how many parameters; one file for each.
+
+pub mod refusal;
+
+pub mod authenticate;
+pub mod away;
+pub mod bm;
+pub mod cap;
+pub mod ch;
+pub mod chathistory;
+pub mod error;
+pub mod ex;
+pub mod invite;
+pub mod ison;
+pub mod join;
+pub mod kick;
+pub mod list;
+pub mod login;
+pub mod lusers;
+pub mod mode;
+pub mod motd;
+pub mod names;
+pub mod nick;
+pub mod notice;
+pub mod oper;
+pub mod part;
+pub mod pass;
+pub mod ping;
+pub mod pm;
+pub mod pong;
+pub mod privmsg;
+pub mod quit;
+pub mod tagmsg;
+pub mod time;
+pub mod topic;
+pub mod user;
+pub mod userhost;
+pub mod version;
+pub mod who;
+pub mod whois;
+
+use crate::hub::context::Context;
+use crate::hub::session::Prompt;
+use proto::line::LineError;
+use proto::numeric as n;
+use proto::{Capability, Message};
+use refusal::{Refusal, refuse};
+
+/// One verb.
+pub struct Verb {
+    /// The word, in capitals.
+    pub name: &'static str,
+    /// How many parameters it needs at least.
+    pub params: usize,
+    /// When it may be used.
+    pub when: When,
+    /// What it does.
+    pub run: fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>,
+}
+
+/// When a verb may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At any time.
+    Always,
+    /// Only before the session has registered.
+    Before,
+    /// Only after.
+    After,
+}
+
+/// All verbs.
+#[rustfmt::skip]
+pub const VERBS: &[Verb] = &[
+    Verb { name: "PRIVMSG",      params: 0, when: When::After,  run: privmsg::run },
+    Verb { name: "PING",         params: 1, when: When::Always, run: ping::run },
+    Verb { name: "PONG",         params: 0, when: When::Always, run: pong::run },
+    Verb { name: "AUTHENTICATE", params: 1, when: When::Always, run: authenticate::run },
+    Verb { name: "AWAY",         params: 0, when: When::After,  run: away::run },
+    Verb { name: "BM",           params: 0, when: When::After,  run: bm::run },
+    Verb { name: "CAP",          params: 1, when: When::Always, run: cap::run },
+    Verb { name: "CH",           params: 0, when: When::After,  run: ch::run },
+    Verb { name: "CHATHISTORY",  params: 0, when: When::After,  run: chathistory::run },
+    Verb { name: "ERROR",        params: 0, when: When::Always, run: error::run },
+    Verb { name: "EX",           params: 0, when: When::Always, run: ex::run },
+    Verb { name: "INVITE",       params: 2, when: When::After,  run: invite::run },
+    Verb { name: "ISON",         params: 1, when: When::After,  run: ison::run },
+    Verb { name: "JOIN",         params: 1, when: When::After,  run: join::run },
+    Verb { name: "KICK",         params: 2, when: When::After,  run: kick::run },
+    Verb { name: "LIST",         params: 0, when: When::After,  run: list::run },
+    Verb { name: "LOGIN",        params: 0, when: When::Always, run: login::run },
+    Verb { name: "LUSERS",       params: 0, when: When::After,  run: lusers::run },
+    Verb { name: "MODE",         params: 1, when: When::After,  run: mode::run },
+    Verb { name: "MOTD",         params: 0, when: When::After,  run: motd::run },
+    Verb { name: "NAMES",        params: 0, when: When::After,  run: names::run },
+    Verb { name: "NICK",         params: 0, when: When::Always, run: nick::run },
+    Verb { name: "NOTICE",       params: 0, when: When::After,  run: notice::run },
+    Verb { name: "OPER",         params: 2, when: When::After,  run: oper::run },
+    Verb { name: "PART",         params: 1, when: When::After,  run: part::run },
+    Verb { name: "PASS",         params: 1, when: When::Before, run: pass::run },
+    Verb { name: "PM",           params: 0, when: When::After,  run: pm::run },
+    Verb { name: "QUIT",         params: 0, when: When::Always, run: quit::run },
+    Verb { name: "TAGMSG",       params: 1, when: When::After,  run: tagmsg::run },
+    Verb { name: "TIME",         params: 0, when: When::After,  run: time::run },
+    Verb { name: "TOPIC",        params: 1, when: When::After,  run: topic::run },
+    Verb { name: "USER",         params: 4, when: When::Before, run: user::run },
+    Verb { name: "USERHOST",     params: 1, when: When::After,  run: userhost::run },
+    Verb { name: "VERSION",      params: 0, when: When::After,  run: version::run },
+    Verb { name: "WHO",          params: 0, when: When::After,  run: who::run },
+    Verb { name: "WHOIS",        params: 1, when: When::After,  run: whois::run },
+];
+
+/// Deals with one line of a session: an answer to a question, or a command.
+pub fn line(context: &mut Context<'_>, line: &str) {
+    if let Some(prompt) = context.known_mut().prompt.take() {
+        answer(context, *prompt, line);
+        return;
+    }
+    let Ok(message) = Message::parse(line) else { return }; // An empty line means nothing.
+    let label = message.tags.get("label").filter(|_| context.has(Capability::LabeledResponse));
+    let label = label.map(|label| Box::from(&*label));
+    run(context, label, |context| {
+        let verb = VERBS.iter().find(|verb| message.verb.eq_ignore_ascii_case(verb.name));
+        let Some(verb) = verb else {
+            let unknown = Refusal::UnknownCommand(message.verb.to_owned());
+            let refusal =
+                if context.known().user.is_some() { unknown } else { Refusal::NotLoggedIn };
+            return Err((message.verb.to_ascii_uppercase(), refusal));
+        };
+        carry_out(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
+    });
+}
+
+fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
+    match (verb.when, context.known().user) {
+        (When::After, None) => return Err(Refusal::NotLoggedIn),
+        (When::Before, Some(_)) => return Err(Refusal::AlreadyRegistered),
+        _ => {}
+    }
+    if message.params().len() < verb.params {
+        return Err(Refusal::NeedMoreParams);
+    }
+    (verb.run)(context, message)
+}
+
+/// Runs one command: from its label to its refusal.
+fn run(
+    context: &mut Context<'_>,
+    label: Option<Box<str>>,
+    command: impl FnOnce(&mut Context<'_>) -> Result<(), (String, Refusal)>,
+) {
+    let server = context.state.renderer.server.clone();
+    let batches = context.has(Capability::Batch);
+    context.out.begin(context.session, label, batches);
+    if let Err((verb, refusal)) = command(context) {
+        refuse(context, &verb, &refusal);
+    }
+    context.out.end(&server);
+}
+
+/// The line answers a question of one of the five verbs; an empty one cancels it.
+fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
+    let verb = match prompt {
+        Prompt::LoginUser | Prompt::LoginPassword(_) => "LOGIN",
+        Prompt::BmText => "BM",
+        Prompt::PmUser | Prompt::PmText(_) => "PM",
+    };
+    run(context, None, |context| {
+        if line.is_empty() {
+            context.note(verb, "CANCELLED", &[], "Cancelled");
+            return Ok(());
+        }
+        let done = match prompt {
+            Prompt::LoginUser => login::user(context, line.trim()),
+            Prompt::LoginPassword(user) => login::password(context, &user, line),
+            Prompt::BmText => bm::send(context, line, None),
+            Prompt::PmUser => pm::user(context, line.trim()),
+            Prompt::PmText(user) => pm::send(context, &user, line, None),
+        };
+        done.map_err(|refusal| (verb.to_owned(), refusal))
+    });
+}
+
+/// A line came that is none: says so. If it was to answer a question, the question stands.
+pub fn bad_line(context: &mut Context<'_>, error: LineError) {
+    context.out.begin(context.session, None, false);
+    match error {
+        LineError::TooLong | LineError::TagsTooLong => {
+            context.numeric(n::ERR_INPUTTOOLONG, &[], &error.to_string());
+        }
+        LineError::InvalidUtf8 => {
+            let text = "Text must be UTF-8; the line was ignored";
+            context.standard("FAIL", "*", "INVALID_UTF8", &[], text);
+        }
+        LineError::InvalidByte => {
+            let text = "A line cannot have a NUL or a bare CR; it was ignored";
+            context.standard("FAIL", "*", "INVALID_LINE", &[], text);
+        }
+    }
+    let server = context.state.renderer.server.clone();
+    context.out.end(&server);
+}

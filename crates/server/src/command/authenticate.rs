@@ -1,0 +1,174 @@
+//! `AUTHENTICATE`: SASL with PLAIN or SCRAM-SHA-256.
+//!
+//! <https://ircv3.net/specs/extensions/sasl-3.2>, RFC 4616, RFC 7677
+
+use super::cap::MECHANISMS;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::login::{self, How};
+use crate::hub::session::Sasl;
+use proto::name::same;
+use proto::numeric as n;
+use proto::sasl::{Chunks, Progress, SaslError, decode_plain, encode_chunks};
+use proto::scram::ScramServer;
+use proto::{Capability, Message};
+
+/// Carries out `AUTHENTICATE`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let given = message.param(0).unwrap_or_default();
+    let logged_in = match context.known().entering.as_deref() {
+        None => true,
+        Some(entering) => entering.account.is_some(),
+    };
+    if logged_in {
+        context.numeric(n::ERR_SASLALREADY, &[], "You have already authenticated");
+    } else if !context.has(Capability::Sasl) {
+        context.numeric(
+            n::ERR_SASLFAIL,
+            &[],
+            "SASL authentication failed: request the capability sasl first",
+        );
+    } else if given == "*" {
+        abort(context);
+    } else {
+        match context.entering().and_then(|entering| entering.sasl.take()) {
+            None => choose(context, given),
+            Some(sasl) => go_on(context, sasl, given),
+        }
+    }
+    Ok(())
+}
+
+fn abort(context: &mut Context<'_>) {
+    if let Some(entering) = context.entering() {
+        entering.sasl = None;
+    }
+    context.numeric(n::ERR_SASLABORTED, &[], "SASL authentication aborted");
+}
+
+fn choose(context: &mut Context<'_>, mechanism: &str) {
+    let sasl = match mechanism.to_ascii_uppercase().as_str() {
+        "PLAIN" => Sasl::Plain(Chunks::default()),
+        "SCRAM-SHA-256" => Sasl::ScramFirst(Chunks::default()),
+        _ => {
+            context.numeric(n::RPL_SASLMECHS, &[MECHANISMS], "are available SASL mechanisms");
+            context.numeric(n::ERR_SASLFAIL, &[], "SASL authentication failed: no such mechanism");
+            return;
+        }
+    };
+    keep(context, sasl);
+    ask(context, "+");
+}
+
+fn keep(context: &mut Context<'_>, sasl: Sasl) {
+    if let Some(entering) = context.entering() {
+        entering.sasl = Some(sasl);
+    }
+}
+
+fn ask(context: &mut Context<'_>, parameter: &str) {
+    context.out.reply(context.session, |out| {
+        proto::Line::to(out).verb("AUTHENTICATE").param(parameter).end();
+    });
+}
+
+fn say(context: &mut Context<'_>, bytes: &[u8]) {
+    for chunk in encode_chunks(bytes) {
+        ask(context, &chunk);
+    }
+}
+
+/// The next chunk of the exchange came.
+fn go_on(context: &mut Context<'_>, sasl: Sasl, given: &str) {
+    match sasl {
+        Sasl::Plain(mut chunks) => match chunks.push(given) {
+            Err(error) => failed(context, "*", &error),
+            Ok(Progress::More) => keep(context, Sasl::Plain(chunks)),
+            Ok(Progress::Done(bytes)) => plain_login(context, &bytes),
+        },
+        Sasl::ScramFirst(mut chunks) => match chunks.push(given) {
+            Err(error) => failed(context, "*", &error),
+            Ok(Progress::More) => keep(context, Sasl::ScramFirst(chunks)),
+            Ok(Progress::Done(bytes)) => scram_first(context, &bytes),
+        },
+        Sasl::ScramFinal(chunks, server, account) => {
+            scram_final(context, chunks, server, account, given);
+        }
+        Sasl::ScramDone(account) => login::logged_in(context, account, How::Sasl, false),
+    }
+}
+
+fn plain_login(context: &mut Context<'_>, bytes: &[u8]) {
+    let plain = match decode_plain(bytes) {
+        Ok(plain) => plain,
+        Err(error) => return failed(context, "*", &error),
+    };
+    if !plain.authzid.is_empty() && !same(&plain.authzid, &plain.authcid) {
+        return failed(context, &plain.authcid, &SaslError::OtherIdentity);
+    }
+    if let Err(refusal) = login::begin(context, &plain.authcid, &plain.password, How::Sasl) {
+        login::refused(context, &plain.authcid, How::Sasl, &refusal);
+    }
+}
+
+fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
+    let mut server = match ScramServer::start(bytes) {
+        Ok(server) => server,
+        Err(error) => return failed(context, "*", &error),
+    };
+    let user = server.user().to_owned();
+    if let Err(refusal) = login::may_try(context, &user) {
+        return login::refused(context, &user, How::Sasl, &refusal);
+    }
+    // A free name cannot be registered this way: the server never learns the password, nor chooses the salt first.
+    let Some(account) = context.state.account(&user).cloned() else {
+        let refusal = Refusal::WrongPassword(user.clone());
+        return login::refused(context, &user, How::Sasl, &refusal);
+    };
+    let nonce = nonce(context);
+    let challenge = server.challenge(&account.keys, &nonce);
+    keep(context, Sasl::ScramFinal(Chunks::default(), Box::new(server), account));
+    say(context, &challenge);
+}
+
+fn scram_final(
+    context: &mut Context<'_>,
+    mut chunks: Chunks,
+    mut server: Box<ScramServer>,
+    account: std::sync::Arc<store::Account>,
+    given: &str,
+) {
+    match chunks.push(given) {
+        Err(error) => failed(context, server.user(), &error),
+        Ok(Progress::More) => keep(context, Sasl::ScramFinal(chunks, server, account)),
+        Ok(Progress::Done(bytes)) => match server.finish(&bytes) {
+            Ok(proof) => {
+                keep(context, Sasl::ScramDone(account));
+                say(context, &proof);
+            }
+            Err(error) => failed(context, &account.name, &error),
+        },
+    }
+}
+
+/// A nonce nobody had before: the session's random bytes, counted up for each exchange.
+fn nonce(context: &mut Context<'_>) -> String {
+    let nonce = u128::from_le_bytes(context.known().entropy);
+    context.known_mut().entropy = nonce.wrapping_add(1).to_le_bytes();
+    format!("{nonce:032x}")
+}
+
+fn failed(context: &mut Context<'_>, user: &str, error: &SaslError) {
+    match error {
+        SaslError::TooLong => {
+            context.numeric(n::ERR_SASLTOOLONG, &[], "SASL message too long");
+        }
+        SaslError::WrongPassword => {
+            login::refused(context, user, How::Sasl, &Refusal::WrongPassword(user.to_owned()));
+        }
+        other => {
+            let text = format!("SASL authentication failed: {other}");
+            context.numeric(n::ERR_SASLFAIL, &[], &text);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `CHATHISTORY subcommand target selector… limit`: pages of history.
+//!
+//! <https://ircv3.net/specs/extensions/chathistory>
+
+use super::privmsg::find;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::{Read, ReadWhat, What};
+use proto::Message;
+use proto::time::parse_server_time;
+use std::sync::Arc;
+use store::{Conversation, Point, Query, Scope, Select};
+
+/// Carries out `CHATHISTORY`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
+    let asked = Asked { subcommand: &subcommand, params: message.params() };
+    match subcommand.as_str() {
+        "TARGETS" => targets(context, &asked),
+        "LATEST" => {
+            let select = match asked.param(2)? {
+                "*" => Select::Latest,
+                _ => Select::LatestAfter(asked.point(context, 2)?),
+            };
+            page(context, &asked, select, 3)
+        }
+        "BEFORE" => page(context, &asked, Select::Before(asked.point(context, 2)?), 3),
+        "AFTER" => page(context, &asked, Select::After(asked.point(context, 2)?), 3),
+        "AROUND" => page(context, &asked, Select::Around(asked.point(context, 2)?), 3),
+        "BETWEEN" => {
+            let select = Select::Between(asked.point(context, 2)?, asked.point(context, 3)?);
+            page(context, &asked, select, 4)
+        }
+        "" => Err(Refusal::NeedMoreParams),
+        _ => Err(asked.invalid("INVALID_PARAMS", &[], "There is no such subcommand")),
+    }
+}
+
+/// The command at hand, for its refusals: they name the subcommand.
+struct Asked<'a> {
+    subcommand: &'a str,
+    params: &'a [&'a str],
+}
+
+impl<'a> Asked<'a> {
+    fn invalid(&self, code: &'static str, context: &[&str], text: &'static str) -> Refusal {
+        let mut words = vec![self.subcommand.to_owned()];
+        words.extend(context.iter().map(|word| (*word).to_owned()));
+        words.retain(|word| !word.is_empty());
+        Refusal::Invalid { code, context: words, text }
+    }
+
+    fn param(&self, at: usize) -> Result<&'a str, Refusal> {
+        let missing = || self.invalid("NEED_MORE_PARAMS", &[], "Not enough parameters");
+        self.params.get(at).copied().ok_or_else(missing)
+    }
+
+    /// `timestamp=…` or `msgid=…`.
+    fn point(&self, context: &Context<'_>, at: usize) -> Result<Point, Refusal> {
+        let given = self.param(at)?;
+        let bad = |text| Err(self.invalid("INVALID_PARAMS", &[given], text));
+        match given.split_once('=') {
+            Some(("timestamp", time)) => match parse_server_time(time) {
+                Some(time) => Ok(Point::Time(time)),
+                None => bad("The timestamp is not of the form YYYY-MM-DDThh:mm:ss.sssZ"),
+            },
+            Some(("msgid", msgid)) => {
+                match store::parse_msgid(&context.state.renderer.instance, msgid) {
+                    Some(id) => Ok(Point::Id(id)),
+                    None => bad("This is not a msgid of this server"),
+                }
+            }
+            Some(_) => {
+                let text = "The selector is timestamp=… or msgid=…";
+                Err(self.invalid("INVALID_MSGREFTYPE", &[given], text))
+            }
+            None => bad("The selector is timestamp=… or msgid=…"),
+        }
+    }
+
+    fn limit(&self, context: &Context<'_>, at: usize) -> Result<usize, Refusal> {
+        let given = self.param(at)?;
+        match given.parse::<usize>() {
+            Ok(limit) if limit > 0 => Ok(limit.min(context.state.config.limits.page())),
+            _ => Err(self.invalid("INVALID_PARAMS", &[given], "The limit is a number above 0")),
+        }
+    }
+}
+
+fn page(
+    context: &mut Context<'_>,
+    asked: &Asked<'_>,
+    select: Select,
+    limit_at: usize,
+) -> Result<(), Refusal> {
+    let target = asked.param(1)?;
+    let limit = asked.limit(context, limit_at)?;
+    let (conversation, name) = conversation(context, target).map_err(|_| {
+        let text = "There is no such user or room, or its history is not yours to read";
+        asked.invalid("INVALID_TARGET", &[target], text)
+    })?;
+    let query = Query {
+        of: Scope::One(conversation),
+        select,
+        limit,
+        up_to: context.state.last_event(),
+        messages_only: true,
+    };
+    read(context, ReadWhat::Page { query, target: name });
+    Ok(())
+}
+
+fn targets(context: &mut Context<'_>, asked: &Asked<'_>) -> Result<(), Refusal> {
+    let mut bounds = [0; 2];
+    for (at, bound) in bounds.iter_mut().enumerate() {
+        let given = asked.param(at + 1)?;
+        let time = given.strip_prefix("timestamp=").and_then(parse_server_time);
+        let text = "Give timestamp=YYYY-MM-DDThh:mm:ss.sssZ twice, then the limit";
+        *bound = time.ok_or_else(|| asked.invalid("INVALID_PARAMS", &[given], text))?;
+    }
+    let limit = asked.limit(context, 3)?;
+    let (after, before) = (bounds[0].min(bounds[1]), bounds[0].max(bounds[1]));
+    read(context, ReadWhat::Targets { after, before, limit });
+    Ok(())
+}
+
+/// The conversation of a target whose history the asker may read, and its name: a room they are in, or a user with whom
+/// they can talk.
+pub fn conversation(
+    context: &Context<'_>,
+    target: &str,
+) -> Result<(Conversation, Arc<str>), Refusal> {
+    let no = || Refusal::NoHistory(target.to_owned());
+    if target.starts_with('#') {
+        let (room, _) = context.my_room(target).map_err(|_| no())?;
+        return Ok((Conversation::room(room.id), room.name.clone()));
+    }
+    let (id, name, _) = find(context, target).map_err(|_| no())?;
+    Ok((Conversation::direct(context.me(), id), name))
+}
+
+/// Asks the readers; the answer takes its place among the replies.
+pub fn read(context: &mut Context<'_>, what: ReadWhat) {
+    let user = context.user();
+    let rooms = user.rooms.iter().map(|room| &context.state.rooms[room]);
+    let request = Read {
+        what,
+        capabilities: context.capabilities(),
+        rooms: rooms.map(|room| (room.id, room.name.clone())).collect(),
+        me: (user.id, user.nick.clone()),
+    };
+    let session = context.session;
+    context.out.push(What::Read { session, request: std::sync::Arc::new(request), tag: None });
+}

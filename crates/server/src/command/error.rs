@@ -1,0 +1,10 @@
+//! `ERROR`: only servers say it; from a client it means nothing.
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use proto::Message;
+
+/// Carries out `ERROR`.
+pub fn run(_context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+    Ok(())
+}

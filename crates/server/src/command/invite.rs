@@ -1,0 +1,43 @@
+//! `INVITE user room`: lets somebody into a room that is for the invited.
+//!
+//! <https://modern.ircdocs.horse/#invite-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::What;
+use crate::limits::INVITES;
+use proto::{Message, numeric as n};
+
+/// Carries out `INVITE`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let target = message.param(0).unwrap_or_default();
+    let name = message.param(1).unwrap_or_default();
+    let (room, member) = context.my_room(name)?;
+    if room.is('i') && !member.op && !context.user().operator {
+        return Err(Refusal::NotRoomOperator(room.name.clone()));
+    }
+    let (id, room_name) = (room.id, room.name.clone());
+    let user = context.state.online(target);
+    let user = user.ok_or_else(|| Refusal::NoSuchUser(target.to_owned()))?;
+    let (target, nick, away) = (user.id, user.nick.clone(), user.away.clone());
+    if context.state.rooms[&id].member(target).is_some() {
+        return Err(Refusal::UserInRoom(nick, room_name));
+    }
+    let room = context.state.rooms.get_mut(&id).expect("just looked up");
+    if room.invited.len() >= INVITES
+        && let Some(first) = room.invited.iter().next().copied()
+    {
+        room.invited.remove(&first);
+    }
+    room.invited.insert(target);
+    let me = context.me();
+    let news = context.passing(me, "INVITE", &[&nick, &room_name], None);
+    for to in context.state.users[&target].sessions.clone() {
+        context.out.push(What::TellOne { to, news });
+    }
+    context.numeric_only(n::RPL_INVITING, &[&nick, &room_name]);
+    if let Some(away) = away {
+        context.numeric(n::RPL_AWAY, &[&nick], &away);
+    }
+    Ok(())
+}

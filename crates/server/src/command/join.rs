@@ -1,0 +1,94 @@
+//! `JOIN room[,room…] [key[,key…]]`: enters rooms; the first who joins makes the room and is its operator.
+//!
+//! <https://modern.ircdocs.horse/#join-message>
+
+use super::refusal::{Refusal, refuse};
+use super::{names, topic};
+use crate::hub::context::Context;
+use crate::hub::membership;
+use crate::hub::room::Member;
+use crate::hub::user::UserId;
+use proto::Message;
+use proto::name::check_room;
+use store::{EventKind, RoomId};
+
+/// Carries out `JOIN`. Each room is answered for itself.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let rooms = message.param(0).unwrap_or_default();
+    if rooms == "0" {
+        super::part::all(context);
+        return Ok(());
+    }
+    let mut keys = message.param(1).unwrap_or_default().split(',');
+    for room in rooms.split(',').filter(|room| !room.is_empty()) {
+        let key = keys.next().unwrap_or_default();
+        if let Err(refusal) = join(context, room, key) {
+            refuse(context, "JOIN", &refusal);
+        }
+    }
+    Ok(())
+}
+
+fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal> {
+    check_room(name).map_err(|error| match error {
+        proto::name::RoomNameError::NoHash => Refusal::NoSuchRoom(name.to_owned()),
+        other => Refusal::BadRoomName(name.to_owned(), other),
+    })?;
+    let me = context.me();
+    let existing = context.state.room(name).map(|room| (room.id, room.members.get(&me).copied()));
+    match existing {
+        Some((_, Some(_))) => return Ok(()), // In it already: nothing happens, as IRC has it.
+        Some((room, None)) => may_join(context, room, key)?,
+        None => {}
+    }
+    let most = context.state.config.limits.rooms_per_user;
+    let lobby = context.state.lobby;
+    let mine = context.user().rooms.iter().filter(|room| Some(**room) != lobby).count();
+    if most != 0 && mine >= most {
+        return Err(Refusal::TooManyRooms(name.to_owned()));
+    }
+    match existing {
+        Some((room, _)) => enter(context, me, room, Member::default()),
+        None => {
+            let room = membership::make_room(context.state, context.out, name);
+            enter(context, me, room, Member { op: true, ..Member::default() });
+        }
+    }
+    Ok(())
+}
+
+fn may_join(context: &Context<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {
+    let room = &context.state.rooms[&room];
+    let user = context.user();
+    let invited = room.invited.contains(&user.id);
+    if user.operator || invited {
+        return Ok(());
+    }
+    if room.listed('b', &context.source()) {
+        return Err(Refusal::Banned(room.name.clone()));
+    }
+    if room.is('i') {
+        return Err(Refusal::InviteOnly(room.name.clone()));
+    }
+    if room.settings.key.as_deref().is_some_and(|right| right != key) {
+        return Err(Refusal::BadKey(room.name.clone()));
+    }
+    if room.settings.limit.is_some_and(|limit| room.online >= limit as usize) {
+        return Err(Refusal::RoomFull(room.name.clone()));
+    }
+    Ok(())
+}
+
+/// The asker enters; everybody in the room is told, the asker is shown topic and names.
+fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
+    if let Some(room) = context.state.rooms.get_mut(&room) {
+        room.invited.remove(&me);
+    }
+    membership::enter(context.state, context.out, me, room, member);
+    context.tell_change(room, EventKind::Join, "", "", "JOIN");
+    for session in context.user().sessions.clone() {
+        let mut device = Context { state: context.state, out: context.out, session };
+        topic::show(&mut device, room, false);
+        names::show(&mut device, room);
+    }
+}

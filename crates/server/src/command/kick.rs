@@ -1,0 +1,33 @@
+//! `KICK room user [:reason]`: an operator of a room puts somebody out of it.
+//!
+//! <https://modern.ircdocs.horse/#kick-message>
+
+use super::quit::shorten;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::membership;
+use crate::limits::KICK_BYTES;
+use proto::Message;
+use store::EventKind;
+
+/// Carries out `KICK`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let name = message.param(0).unwrap_or_default();
+    let target = message.param(1).unwrap_or_default();
+    let room = context.room_as_operator(name)?;
+    let (id, room_name) = (room.id, room.name.clone());
+    if Some(id) == context.state.lobby {
+        return Err(Refusal::LobbyStays(room_name));
+    }
+    let user = context.state.online(target);
+    let user = user.ok_or_else(|| Refusal::NoSuchUser(target.to_owned()))?;
+    let (target, nick) = (user.id, user.nick.clone());
+    if context.state.rooms[&id].member(target).is_none() {
+        return Err(Refusal::UserNotInRoom(nick, room_name));
+    }
+    let asker = context.user().nick.clone();
+    let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&asker);
+    context.tell_change(id, EventKind::Kick, &nick, shorten(reason, KICK_BYTES), "KICK");
+    membership::leave(context.state, context.out, target, id);
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! `LUSERS`: how many are here.
+//!
+//! <https://modern.ircdocs.horse/#lusers-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use proto::{Message, numeric as n};
+
+/// Carries out `LUSERS`.
+pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+    show(context);
+    Ok(())
+}
+
+/// Replies with the counts.
+pub fn show(context: &mut Context<'_>) {
+    let users = context.state.users.values();
+    let (all, invisible) = (users.len(), users.clone().filter(|user| user.invisible).count());
+    let operators = users.filter(|user| user.operator).count();
+    let entering = context.state.sessions.values().filter(|one| one.user.is_none()).count();
+    let (rooms, sessions) = (context.state.rooms.len(), context.state.sessions.len());
+    let most = context.state.users_most;
+    let text = format!("There are {} users and {invisible} invisible on 1 server", all - invisible);
+    context.numeric(n::RPL_LUSERCLIENT, &[], &text);
+    context.numeric(n::RPL_LUSEROP, &[&operators.to_string()], "operators online");
+    context.numeric(n::RPL_LUSERUNKNOWN, &[&entering.to_string()], "connections not logged in");
+    context.numeric(n::RPL_LUSERCHANNELS, &[&rooms.to_string()], "rooms");
+    context.numeric(n::RPL_LUSERME, &[], &format!("I have {sessions} clients and 0 servers"));
+    let (all, most) = (all.to_string(), most.to_string());
+    let text = format!("Current local users {all}, max {most}");
+    context.numeric(n::RPL_LOCALUSERS, &[&all, &most], &text);
+    let text = format!("Current global users {all}, max {most}");
+    context.numeric(n::RPL_GLOBALUSERS, &[&all, &most], &text);
+}

@@ -1,0 +1,28 @@
+//! `MOTD`: the message of the day.
+//!
+//! <https://modern.ircdocs.horse/#motd-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use proto::{Message, numeric as n};
+
+/// Carries out `MOTD`.
+pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+    show(context);
+    Ok(())
+}
+
+/// Replies with the message of the day.
+pub fn show(context: &mut Context<'_>) {
+    let config = context.state.config.clone();
+    if config.server.motd.is_empty() {
+        context.numeric(n::ERR_NOMOTD, &[], "There is no message of the day");
+        return;
+    }
+    let start = format!("- {} Message of the day -", config.server.name);
+    context.numeric(n::RPL_MOTDSTART, &[], &start);
+    for line in config.server.motd.lines() {
+        context.numeric(n::RPL_MOTD, &[], line);
+    }
+    context.numeric(n::RPL_ENDOFMOTD, &[], "End of MOTD command");
+}

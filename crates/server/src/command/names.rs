@@ -1,0 +1,68 @@
+//! `NAMES [room[,room…]]`: who is in a room.
+//!
+//! <https://modern.ircdocs.horse/#names-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::limits::NAMES_LINE_BYTES;
+use proto::{Message, numeric as n};
+use store::RoomId;
+
+/// Carries out `NAMES`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let Some(names) = message.param(0) else {
+        context.numeric(n::RPL_ENDOFNAMES, &["*"], "End of NAMES list");
+        return Ok(());
+    };
+    for name in names.split(',').filter(|name| !name.is_empty()) {
+        match visible(context, name) {
+            Ok(room) => show(context, room),
+            Err(_) => context.numeric(n::RPL_ENDOFNAMES, &[name], "End of NAMES list"),
+        }
+    }
+    Ok(())
+}
+
+/// A room that the asker may look into: not a secret one of others.
+pub fn visible(context: &Context<'_>, name: &str) -> Result<RoomId, Refusal> {
+    let room = context.room(name)?;
+    if room.is('s') && room.member(context.me()).is_none() && !context.user().operator {
+        return Err(Refusal::NoSuchRoom(name.to_owned()));
+    }
+    Ok(room.id)
+}
+
+/// Replies with everybody online in the room.
+pub fn show(context: &mut Context<'_>, room: RoomId) {
+    let room = &context.state.rooms[&room];
+    let name = room.name.clone();
+    let inside = room.member(context.me()).is_some();
+    let marked: Vec<String> = room
+        .members
+        .iter()
+        .filter(|(_, member)| member.online)
+        .map(|(id, member)| (&context.state.users[id], member))
+        .filter(|(user, _)| inside || !user.invisible)
+        .map(|(user, member)| format!("{}{}", member.mark(), user.nick))
+        .collect();
+    let kind = if room.is('s') { "@" } else { "=" };
+    for line in lines(marked.iter().map(String::as_str), NAMES_LINE_BYTES - name.len()) {
+        context.numeric(n::RPL_NAMREPLY, &[kind, &name], &line);
+    }
+    context.numeric(n::RPL_ENDOFNAMES, &[&name], "End of NAMES list");
+}
+
+/// Words joined by spaces into lines of at most `most` bytes (one word a line at least).
+pub fn lines<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

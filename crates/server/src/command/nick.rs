@@ -1,0 +1,54 @@
+//! `NICK name`: introduces a session; a guest may change it later, an account's name stays.
+//!
+//! <https://modern.ircdocs.horse/#nick-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::{membership, welcome};
+use proto::Message;
+use proto::name::{check_name, fold, same};
+
+/// Carries out `NICK`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let name = message.param(0).filter(|name| !name.is_empty()).ok_or(Refusal::NoName)?;
+    if context.known().user.is_some() {
+        return change(context, name);
+    }
+    check_name(name).map_err(|error| Refusal::BadName(name.to_owned(), error))?;
+    let taken = context.state.online(name).is_some_and(|user| user.guest);
+    if taken {
+        return Err(Refusal::NameTaken(name.to_owned()));
+    }
+    if let Some(entering) = context.entering() {
+        entering.nick = Some(name.to_owned());
+        entering.told = false;
+    }
+    welcome::register_if_complete(context);
+    Ok(())
+}
+
+fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    if name == &*context.user().nick {
+        return Ok(());
+    }
+    if !context.user().guest {
+        return Err(Refusal::NameStays);
+    }
+    check_name(name).map_err(|error| Refusal::BadName(name.to_owned(), error))?;
+    let own = same(name, &context.user().nick);
+    if context.state.account(name).is_some() || (!own && context.state.online(name).is_some()) {
+        return Err(Refusal::NameTaken(name.to_owned()));
+    }
+    let me = context.me();
+    let news = context.passing(me, "NICK", &[name], None);
+    if context.user().rooms.is_empty() {
+        context.tell_user(me, news);
+    } else {
+        membership::tell_acquaintances(context.state, context.out, me, news);
+    }
+    let before = context.user().nick.clone();
+    context.state.nicks.remove(&fold(&before));
+    context.state.nicks.insert(fold(name), me);
+    context.user_mut().nick = name.into();
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! `OPER name password`: takes the rights of a server operator, as the config file grants them.
+//!
+//! <https://modern.ircdocs.horse/#oper-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::{Fact, What};
+use proto::{Message, numeric as n};
+use subtle::ConstantTimeEq;
+
+/// Carries out `OPER`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let (name, password) =
+        (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
+    let address = context.known().address;
+    let now = context.state.now;
+    let config = context.state.config.clone();
+    if let Some(seconds) = context.state.doors.closed_for(address, now, &config.limits) {
+        return Err(Refusal::TooManyAttempts(seconds));
+    }
+    let granted = config
+        .operator
+        .iter()
+        .filter(|operator| operator.name == name)
+        .any(|operator| operator.password.as_bytes().ct_eq(password.as_bytes()).into());
+    let user = context.user().nick.clone();
+    context.out.push(What::Log(Fact::Operator { user: user.clone(), granted }));
+    if !granted {
+        context.state.doors.failed(address, now);
+        return Err(Refusal::WrongPassword(name.to_owned()));
+    }
+    context.user_mut().operator = true;
+    context.numeric(n::RPL_YOUREOPER, &[], "You are now an operator of this server");
+    context.from_server("MODE", &[&user], "+o");
+    Ok(())
+}

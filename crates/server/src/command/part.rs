@@ -1,0 +1,43 @@
+//! `PART room[,room…] [:reason]`: leaves rooms.
+//!
+//! <https://modern.ircdocs.horse/#part-message>
+
+use super::quit::shorten;
+use super::refusal::{Refusal, refuse};
+use crate::hub::context::Context;
+use crate::hub::membership;
+use crate::limits::KICK_BYTES;
+use proto::Message;
+use store::{EventKind, RoomId};
+
+/// Carries out `PART`. Each room is answered for itself.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let reason = shorten(message.param(1).unwrap_or_default(), KICK_BYTES);
+    for name in message.param(0).unwrap_or_default().split(',').filter(|name| !name.is_empty()) {
+        let room = context.my_room(name).map(|(room, _)| room.id);
+        match room {
+            Err(refusal) => refuse(context, "PART", &refusal),
+            Ok(room) if Some(room) == context.state.lobby => {
+                let name = context.state.rooms[&room].name.clone();
+                refuse(context, "PART", &Refusal::LobbyStays(name));
+            }
+            Ok(room) => part(context, room, reason),
+        }
+    }
+    Ok(())
+}
+
+/// Leaves all rooms but the lobby.
+pub fn all(context: &mut Context<'_>) {
+    for room in context.user().rooms.clone() {
+        if Some(room) != context.state.lobby {
+            part(context, room, "");
+        }
+    }
+}
+
+fn part(context: &mut Context<'_>, room: RoomId, reason: &str) {
+    let me = context.me();
+    context.tell_change(room, EventKind::Part, "", reason, "PART");
+    membership::leave(context.state, context.out, me, room);
+}

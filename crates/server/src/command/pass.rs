@@ -1,0 +1,15 @@
+//! `PASS password`: the server's own password, the account's, or both as `server:account`.
+//!
+//! <https://modern.ircdocs.horse/#pass-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::{login, welcome};
+use proto::Message;
+
+/// Carries out `PASS`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    login::pass(context, message.rest(0).unwrap_or_default());
+    welcome::register_if_complete(context);
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! `PING token`: answered with `PONG`.
+//!
+//! <https://modern.ircdocs.horse/#ping-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use proto::Message;
+
+/// Carries out `PING`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let server = context.state.renderer.server.clone();
+    context.from_server("PONG", &[&server], message.param(0).unwrap_or_default());
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! `PM [user [:text]]`: a message to one user.
+
+use super::privmsg::{Draft, find, to_user};
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::session::Prompt;
+use crate::limits::NAMES_LINE_BYTES;
+use proto::Message;
+use store::EventKind;
+
+/// Carries out `PM`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    match (message.param(0), message.rest(1)) {
+        (None, _) => {
+            show_online(context);
+            context.known_mut().prompt = Some(Box::new(Prompt::PmUser));
+            context.note("PM", "USER_REQUIRED", &[], "Enter the user:");
+            Ok(())
+        }
+        (Some(name), None) => user(context, name),
+        (Some(name), Some(text)) => send(context, name, text, Some(message)),
+    }
+}
+
+/// The receiver is known: asks for the message.
+pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    let (_, name, _) = find(context, name)?;
+    context.note("PM", "TEXT_REQUIRED", &[&name], "Enter the message:");
+    context.known_mut().prompt = Some(Box::new(Prompt::PmText(name.to_string())));
+    Ok(())
+}
+
+/// Sends the text to the user.
+pub fn send(
+    context: &mut Context<'_>,
+    user: &str,
+    text: &str,
+    tagged: Option<&Message<'_>>,
+) -> Result<(), Refusal> {
+    let draft = Draft::new(context, EventKind::Message, text, tagged);
+    to_user(context, user, draft, true)
+}
+
+fn show_online(context: &mut Context<'_>) {
+    let names: Vec<_> = context.state.users.values().map(|user| user.nick.clone()).collect();
+    let count = names.len().to_string();
+    for line in super::names::lines(names.iter().map(|name| &**name), NAMES_LINE_BYTES) {
+        context.note("PM", "ONLINE", &[&count], &line);
+    }
+}

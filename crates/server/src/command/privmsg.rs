@@ -1,0 +1,242 @@
+//! `PRIVMSG target[,target…] :text`, and what all messages have in common: `NOTICE`, `TAGMSG`, `BM` and `PM` send by it.
+//!
+//! <https://modern.ircdocs.horse/#privmsg-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::{Form, Rooms, What, When};
+use crate::hub::user::UserId;
+use crate::limits::{RESEND_ID_BYTES, TARGETS};
+use proto::{Capability, Message, numeric as n};
+use std::sync::Arc;
+use store::{Conversation, Event, EventKind, RoomId, Write};
+
+/// The client tag with which a message may be sent again without doubling.
+pub const RESEND_TAG: &str = "+parlor/resend";
+
+/// Something to send, whatever the verb.
+pub struct Draft<'a> {
+    /// `PRIVMSG`, `NOTICE` or `TAGMSG`.
+    pub kind: EventKind,
+    /// The text; empty for `TAGMSG`.
+    pub text: &'a str,
+    /// Client-only tags to relay, raw.
+    pub tags: String,
+    /// The client's own id for this message.
+    pub resend: Option<Box<str>>,
+}
+
+impl<'a> Draft<'a> {
+    /// What the line says, with its tags as far as the session may send tags.
+    pub fn new(
+        context: &Context<'_>,
+        kind: EventKind,
+        text: &'a str,
+        tagged: Option<&Message<'_>>,
+    ) -> Draft<'a> {
+        let tagged = tagged.filter(|_| context.has(Capability::MessageTags));
+        let tags = tagged.map(|message| message.tags.client_only()).unwrap_or_default();
+        let resend = tagged.and_then(|message| message.tags.get(RESEND_TAG));
+        let resend = resend.filter(|id| is_resend_id(id) && !context.user().guest);
+        Draft { kind, text, tags, resend: resend.map(|id| Box::from(&*id)) }
+    }
+}
+
+fn is_resend_id(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    !id.is_empty() && id.len() <= RESEND_ID_BYTES && id.bytes().all(allowed)
+}
+
+/// Carries out `PRIVMSG`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let targets = message.param(0).ok_or(Refusal::NoRecipient("PRIVMSG"))?;
+    let text = message.param(1).unwrap_or_default();
+    let draft = Draft::new(context, EventKind::Message, text, Some(message));
+    to_each(context, targets, draft)
+}
+
+/// Sends a draft to each target of a list; the first refusal ends it.
+pub fn to_each(context: &mut Context<'_>, targets: &str, draft: Draft<'_>) -> Result<(), Refusal> {
+    for (at, target) in targets.split(',').filter(|target| !target.is_empty()).enumerate() {
+        if at == TARGETS {
+            return Err(Refusal::TooManyTargets(target.to_owned()));
+        }
+        // An id names one message; each further target of the line gets an id of its own.
+        let resend = match &draft.resend {
+            Some(id) if at > 0 => Some(format!("{id},{at}").into()),
+            other => other.clone(),
+        };
+        let tags = draft.tags.clone();
+        let one = Draft { kind: draft.kind, text: draft.text, tags, resend };
+        if target.starts_with('#') {
+            let room = context.room(target)?.id;
+            to_room(context, room, one, None)?;
+        } else {
+            to_user(context, target, one, false)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends to a room; `form` is a confirmation beside the echo.
+pub fn to_room(
+    context: &mut Context<'_>,
+    room: RoomId,
+    draft: Draft<'_>,
+    form: Option<Form>,
+) -> Result<(), Refusal> {
+    let name = may_speak(context, room)?;
+    check_text(context, &draft, &name)?;
+    if is_passing(&draft) {
+        let news = passing(context, &draft, &name);
+        let except = (!context.has(Capability::EchoMessage)).then_some(context.session);
+        context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
+        return Ok(());
+    }
+    let event = context.event(Conversation::room(room), draft.kind, "", draft.text, &draft.tags);
+    let news = store(context, event, &name, draft.resend, None);
+    let except = Some(context.session);
+    context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
+    confirm(context, draft.kind, news, form);
+    Ok(())
+}
+
+/// Sends to a user; who is offline gets it at the next login. `by_pm`: confirmed in the words of `PM`.
+pub fn to_user(
+    context: &mut Context<'_>,
+    target: &str,
+    draft: Draft<'_>,
+    by_pm: bool,
+) -> Result<(), Refusal> {
+    let (id, name, online) = find(context, target)?;
+    check_text(context, &draft, &name)?;
+    if is_passing(&draft) {
+        let news = passing(context, &draft, &name);
+        if online {
+            tell_both(context, id, news);
+        }
+        return Ok(());
+    }
+    let me = context.me();
+    let conversation = Conversation::direct(me, id);
+    let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
+    let pending = (!online && draft.kind != EventKind::Tagmsg).then_some(id);
+    let news = store(context, event, &name, draft.resend, pending);
+    tell_both(context, id, news);
+    let form = by_pm.then(|| Form::Private { to: name.clone(), online });
+    confirm(context, draft.kind, news, form);
+    if draft.kind == EventKind::Message && !by_pm {
+        tell_absence(context, id, &name, online);
+    }
+    Ok(())
+}
+
+/// Who has the name: an id, the name as its owner writes it, and whether they are online.
+pub fn find(context: &Context<'_>, name: &str) -> Result<(UserId, Arc<str>, bool), Refusal> {
+    if let Some(user) = context.state.online(name) {
+        return Ok((user.id, user.nick.clone(), true));
+    }
+    match context.state.account(name) {
+        Some(account) => Ok((account.id, account.name.clone(), false)),
+        None => Err(Refusal::NoSuchUser(name.to_owned())),
+    }
+}
+
+/// Whether the asker may speak in the room; its name if so.
+fn may_speak(context: &Context<'_>, room: RoomId) -> Result<Arc<str>, Refusal> {
+    let room = &context.state.rooms[&room];
+    let member = room.member(context.me());
+    let cannot = |why| Err(Refusal::CannotSend(room.name.clone(), why));
+    if member.is_none() && room.is('n') {
+        return cannot("Cannot send to room (+n): join it first");
+    }
+    let above = member.is_some_and(|member| member.op || member.voice) || context.user().operator;
+    if !above && room.is('m') {
+        return cannot("Cannot send to room (+m): only who has voice may speak");
+    }
+    if !above && room.listed('b', &context.source()) {
+        return cannot("Cannot send to room (+b): you are banned");
+    }
+    Ok(room.name.clone())
+}
+
+fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<(), Refusal> {
+    if draft.kind == EventKind::Tagmsg {
+        return Ok(());
+    }
+    if draft.text.is_empty() {
+        return Err(Refusal::NoText);
+    }
+    let user = context.user();
+    let verb = crate::render::verb(draft.kind);
+    let most = context.state.renderer.text_room(&user.nick, user.guest, verb, target);
+    if draft.text.len() > most { Err(Refusal::TextTooLong(most)) } else { Ok(()) }
+}
+
+/// Whether a draft is gone as soon as it is told: that somebody is typing is nobody's history.
+fn is_passing(draft: &Draft<'_>) -> bool {
+    draft.kind == EventKind::Tagmsg
+        && draft.tags.split(';').all(|tag| tag.split('=').next() == Some("+typing"))
+}
+
+fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
+    let me = context.me();
+    let news = context.passing(me, "TAGMSG", &[target], None);
+    let passing = &mut context.out.news[news as usize];
+    passing.tags = draft.tags.as_str().into();
+    passing.needs.insert(Capability::MessageTags);
+    news
+}
+
+fn store(
+    context: &mut Context<'_>,
+    event: Event,
+    target: &str,
+    resend: Option<Box<str>>,
+    pending_for: Option<UserId>,
+) -> u32 {
+    let now = context.state.now;
+    context.user_mut().spoke = now;
+    let news = context.news_of(&event, target);
+    let verb = crate::render::verb(event.kind);
+    let write = context.out.write(Write::Event { event: Arc::new(event), resend, pending_for });
+    let to = context.session;
+    context.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });
+    news
+}
+
+/// Tells all sessions of the receiver, and the other sessions of the asker.
+fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32) {
+    let me = context.me();
+    let sessions = |id: UserId| context.state.users.get(&id).map(|user| user.sessions.clone());
+    let mut to = sessions(receiver).unwrap_or_default();
+    if receiver != me {
+        to.extend(sessions(me).unwrap_or_default().iter().filter(|id| **id != context.session));
+    }
+    for to in to {
+        context.out.push(What::TellOne { to, news });
+    }
+}
+
+/// The last word to the author, now or at a second sending.
+fn confirm(context: &mut Context<'_>, kind: EventKind, news: u32, form: Option<Form>) {
+    let to = context.session;
+    let when = context.out.settled();
+    if context.has(Capability::EchoMessage)
+        && (kind != EventKind::Tagmsg || context.has(Capability::MessageTags))
+    {
+        let form = Form::Echo;
+        context.out.push_when(when, What::Confirm { to, form, news, tag: None });
+    }
+    if let Some(form) = form {
+        context.out.push_when(when, What::Confirm { to, form, news, tag: None });
+    }
+}
+
+fn tell_absence(context: &mut Context<'_>, id: UserId, name: &str, online: bool) {
+    if !online {
+        context.numeric(n::RPL_AWAY, &[name], "is offline and will get it at the next login");
+    } else if let Some(away) = context.state.users[&id].away.clone() {
+        context.numeric(n::RPL_AWAY, &[name], &away);
+    }
+}

@@ -1,0 +1,30 @@
+//! `QUIT [:reason]`: ends this connection.
+//!
+//! <https://modern.ircdocs.horse/#quit-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::membership;
+use crate::limits::KICK_BYTES;
+use proto::Message;
+
+/// Carries out `QUIT`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let reason = match message.param(0) {
+        Some(reason) if !reason.is_empty() => format!("Quit: {}", shorten(reason, KICK_BYTES)),
+        _ => "Quit".to_owned(),
+    };
+    leave(context, &reason);
+    Ok(())
+}
+
+/// Ends the session of the asker.
+pub fn leave(context: &mut Context<'_>, reason: &str) {
+    let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
+    membership::end_session(state, out, session, reason);
+}
+
+/// The text, cut at a character to at most `most` bytes.
+pub fn shorten(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}

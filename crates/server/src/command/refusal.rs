@@ -1,0 +1,381 @@
+//! The person's mistakes, as values; one table turns them into numerics or `FAIL`.
+
+use crate::hub::context::Context;
+use proto::name::{NameError, RoomNameError};
+use proto::numeric as n;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A "no" to the asker, who can do something about it.
+#[derive(Debug, Clone)]
+pub enum Refusal {
+    /// The command needs a login.
+    NotLoggedIn,
+    /// The command is only for the time before the login.
+    AlreadyRegistered,
+    /// Nobody knows this command.
+    UnknownCommand(String),
+    /// Something is missing on the line.
+    NeedMoreParams,
+    /// Nobody has that name.
+    NoSuchUser(String),
+    /// There is no such room.
+    NoSuchRoom(String),
+    /// A room cannot have that name.
+    BadRoomName(String, RoomNameError),
+    /// The asker is not in the room.
+    NotInRoom(Arc<str>),
+    /// Somebody else is not in the room.
+    UserNotInRoom(Arc<str>, Arc<str>),
+    /// Somebody is in the room already.
+    UserInRoom(Arc<str>, Arc<str>),
+    /// The asker may not speak in the room.
+    CannotSend(Arc<str>, &'static str),
+    /// The asker is not an operator of the room.
+    NotRoomOperator(Arc<str>),
+    /// The asker has no operator's rights.
+    NotOperator,
+    /// The lobby is not left.
+    LobbyStays(Arc<str>),
+    /// The asker is in too many rooms.
+    TooManyRooms(String),
+    /// The room is full.
+    RoomFull(Arc<str>),
+    /// The room is for the invited.
+    InviteOnly(Arc<str>),
+    /// The asker is banned from the room.
+    Banned(Arc<str>),
+    /// The room has a key, and this is not it.
+    BadKey(Arc<str>),
+    /// A room's list is full.
+    ListFull(Arc<str>, char),
+    /// There is no such mode.
+    UnknownMode(char),
+    /// A mode's parameter cannot be.
+    BadModeParameter(Arc<str>, char, String, &'static str),
+    /// Only one's own modes can be seen and set.
+    OtherUsersModes,
+    /// There is nothing to send.
+    NoText,
+    /// There is nobody to send to.
+    NoRecipient(&'static str),
+    /// The text would not fit; the most bytes that would.
+    TextTooLong(usize),
+    /// Too many targets on one line.
+    TooManyTargets(String),
+    /// There is no lobby.
+    NoLobby,
+    /// No name given.
+    NoName,
+    /// The name cannot be a user's.
+    BadName(String, NameError),
+    /// The name is somebody's.
+    NameTaken(String),
+    /// A name with an account stays as it is.
+    NameStays,
+    /// The session is somebody already.
+    AlreadyLoggedIn(Arc<str>),
+    /// Not the password of the account.
+    WrongPassword(String),
+    /// No password, or one too long.
+    BadPassword(String),
+    /// Too many failed logins from the address; seconds to wait.
+    TooManyAttempts(i64),
+    /// The server's own password must come first.
+    ServerPasswordRequired,
+    /// Too many logins or reads at once.
+    Busy,
+    /// A guest or account cannot read that history.
+    NoHistory(String),
+    /// Not a count.
+    BadCount(String, usize),
+    /// Not a msgid.
+    BadMsgid(String),
+    /// A parameter that makes no sense, with the code that says which.
+    Invalid {
+        /// The code of the standard reply.
+        code: &'static str,
+        /// Its context.
+        context: Vec<String>,
+        /// What is wrong.
+        text: &'static str,
+    },
+}
+
+/// How a refusal is said: as a numeric with parameters, or as a code of a standard reply.
+struct Said<'a> {
+    numeric: &'a str,
+    code: &'a str,
+    params: Vec<Cow<'a, str>>,
+    text: Cow<'a, str>,
+}
+
+/// Verbs whose refusals are standard replies, whether the session asked for the capability or not.
+const STANDARD: &[&str] = &["LOGIN", "BM", "PM", "CH", "EX", "CHATHISTORY"];
+
+/// Says "no" to the asker.
+pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
+    let said = said(refusal, verb);
+    let params: Vec<&str> = said.params.iter().map(|param| &**param).collect();
+    let code = match refusal {
+        // One table of names: what IRC calls a missing text, the five verbs call empty.
+        Refusal::UnknownCommand(_) => None,
+        _ if STANDARD.contains(&verb) => Some(said.code),
+        _ if said.numeric.is_empty() => Some(said.code),
+        _ => None,
+    };
+    match code {
+        Some(code) => {
+            let standard: Vec<&str> = match refusal {
+                Refusal::NeedMoreParams | Refusal::NotLoggedIn => Vec::new(),
+                _ => params,
+            };
+            context.standard("FAIL", verb, code, &standard, &said.text);
+        }
+        // 464 has no place for a name.
+        None if said.numeric == n::ERR_PASSWDMISMATCH => {
+            context.numeric(said.numeric, &[], &said.text)
+        }
+        None => context.numeric(said.numeric, &params, &said.text),
+    }
+}
+
+fn says<'a>(
+    numeric: &'a str,
+    code: &'a str,
+    params: &[&'a str],
+    text: impl Into<Cow<'a, str>>,
+) -> Said<'a> {
+    let params = params.iter().map(|param| Cow::Borrowed(*param)).collect();
+    Said { numeric, code, params, text: text.into() }
+}
+
+fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
+    about_messages(refusal, verb)
+        .or_else(|| about_rooms(refusal))
+        .or_else(|| about_logins(refusal))
+        .unwrap_or_else(|| about_commands(refusal, verb))
+}
+
+fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
+    Some(match refusal {
+        Refusal::NoSuchUser(name) => {
+            says(n::ERR_NOSUCHNICK, "NO_SUCH_USER", &[name], format!("Nobody has the name {name}"))
+        }
+        Refusal::NoText => says(n::ERR_NOTEXTTOSEND, "TEXT_EMPTY", &[], "There is no text to send"),
+        Refusal::NoRecipient(verb) => says(
+            n::ERR_NORECIPIENT,
+            "NEED_MORE_PARAMS",
+            &[],
+            format!("No recipient given ({verb})"),
+        ),
+        Refusal::TextTooLong(most) => {
+            let text = format!(
+                "The text is too long for one line at its receivers; send at most {most} bytes at once"
+            );
+            let params = match verb {
+                "BM" | "PM" => vec![most.to_string().into()],
+                _ => Vec::new(),
+            };
+            Said { numeric: n::ERR_INPUTTOOLONG, code: "TEXT_TOO_LONG", params, text: text.into() }
+        }
+        Refusal::TooManyTargets(target) => says(
+            n::ERR_TOOMANYTARGETS,
+            "TOO_MANY_TARGETS",
+            &[target],
+            format!("Too many targets; at most {} on one line", crate::limits::TARGETS),
+        ),
+        Refusal::CannotSend(room, why) => {
+            says(n::ERR_CANNOTSENDTOCHAN, "CANNOT_SEND", &[room], *why)
+        }
+        Refusal::NoLobby => says("", "NO_LOBBY", &[], "This server has no lobby"),
+        Refusal::NoHistory(target) => says(
+            "",
+            if verb == "CH" { "NO_SUCH_TARGET" } else { "INVALID_TARGET" },
+            &[target],
+            "There is no such user or room, or its history is not yours to read",
+        ),
+        Refusal::BadCount(count, most) => {
+            says("", "BAD_COUNT", &[count], format!("The count is a number from 1 to {most}"))
+        }
+        Refusal::BadMsgid(msgid) => {
+            says("", "BAD_MSGID", &[msgid], "This is not a msgid of this server")
+        }
+        _ => return None,
+    })
+}
+
+fn about_rooms(refusal: &Refusal) -> Option<Said<'_>> {
+    Some(match refusal {
+        Refusal::NoSuchRoom(room) => {
+            says(n::ERR_NOSUCHCHANNEL, "NO_SUCH_ROOM", &[room], "There is no such room")
+        }
+        Refusal::BadRoomName(room, error) => {
+            says(n::ERR_BADCHANMASK, "BAD_ROOM_NAME", &[room], error.to_string())
+        }
+        Refusal::NotInRoom(room) => {
+            says(n::ERR_NOTONCHANNEL, "NOT_IN_ROOM", &[room], "You're not in that room")
+        }
+        Refusal::UserNotInRoom(user, room) => says(
+            n::ERR_USERNOTINCHANNEL,
+            "USER_NOT_IN_ROOM",
+            &[user, room],
+            "They aren't in that room",
+        ),
+        Refusal::UserInRoom(user, room) => {
+            says(n::ERR_USERONCHANNEL, "USER_IN_ROOM", &[user, room], "is in that room already")
+        }
+        Refusal::NotRoomOperator(room) => says(
+            n::ERR_CHANOPRIVSNEEDED,
+            "NOT_ROOM_OPERATOR",
+            &[room],
+            "Only an operator of the room can do that",
+        ),
+        Refusal::LobbyStays(room) => says(
+            n::ERR_UNKNOWNERROR,
+            "LOBBY_STAYS",
+            &[room],
+            "Everybody online is in the lobby; it cannot be left. To leave altogether: QUIT or EX",
+        ),
+        Refusal::TooManyRooms(room) => says(
+            n::ERR_TOOMANYCHANNELS,
+            "TOO_MANY_ROOMS",
+            &[room],
+            "You are in as many rooms as you may be; leave one first",
+        ),
+        Refusal::RoomFull(room) => {
+            says(n::ERR_CHANNELISFULL, "ROOM_FULL", &[room], "Cannot join room (+l): it is full")
+        }
+        Refusal::InviteOnly(room) => says(
+            n::ERR_INVITEONLYCHAN,
+            "INVITE_ONLY",
+            &[room],
+            "Cannot join room (+i): it is for the invited; ask an operator of the room",
+        ),
+        Refusal::Banned(room) => {
+            says(n::ERR_BANNEDFROMCHAN, "BANNED", &[room], "Cannot join room (+b): you are banned")
+        }
+        Refusal::BadKey(room) => says(
+            n::ERR_BADCHANNELKEY,
+            "BAD_KEY",
+            &[room],
+            "Cannot join room (+k): it needs the right key (JOIN room key)",
+        ),
+        Refusal::ListFull(room, _) => says(
+            n::ERR_BANLISTFULL,
+            "LIST_FULL",
+            &[room],
+            "The list is full; remove an entry first",
+        ),
+        Refusal::UnknownMode(mode) => Said {
+            numeric: n::ERR_UNKNOWNMODE,
+            code: "UNKNOWN_MODE",
+            params: vec![mode.to_string().into()],
+            text: "is not a mode of rooms here".into(),
+        },
+        Refusal::BadModeParameter(room, mode, parameter, why) => Said {
+            numeric: n::ERR_INVALIDMODEPARAM,
+            code: "BAD_MODE_PARAMETER",
+            params: vec![(&**room).into(), mode.to_string().into(), parameter.into()],
+            text: (*why).into(),
+        },
+        _ => return None,
+    })
+}
+
+fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
+    Some(match refusal {
+        Refusal::NoName => says(n::ERR_NONICKNAMEGIVEN, "NEED_MORE_PARAMS", &[], "No name given"),
+        Refusal::BadName(name, error) => {
+            says(n::ERR_ERRONEUSNICKNAME, "BAD_NAME", &[name], error.to_string())
+        }
+        Refusal::NameTaken(name) => says(
+            n::ERR_NICKNAMEINUSE,
+            "NAME_IN_USE",
+            &[name],
+            "Somebody else has this name; choose another, or log in if it is yours",
+        ),
+        Refusal::NameStays => says(
+            n::ERR_NICKLOCKED,
+            "NAME_STAYS",
+            &[],
+            "Your name is your account's; to use another name, log in as another account",
+        ),
+        Refusal::AlreadyLoggedIn(name) => says(
+            n::ERR_SASLALREADY,
+            "ALREADY_LOGGED_IN",
+            &[name],
+            format!("You are {name} on this connection already; EX leaves"),
+        ),
+        Refusal::WrongPassword(name) => {
+            says(n::ERR_PASSWDMISMATCH, "WRONG_PASSWORD", &[name], "Wrong password")
+        }
+        Refusal::BadPassword(name) => says(
+            n::ERR_PASSWDMISMATCH,
+            "BAD_PASSWORD",
+            &[name],
+            format!("A password has 1 to {} bytes", crate::limits::PASSWORD_BYTES),
+        ),
+        Refusal::TooManyAttempts(seconds) => says(
+            n::ERR_PASSWDMISMATCH,
+            "TOO_MANY_ATTEMPTS",
+            &[],
+            format!("Too many failed logins from your address; try again in {seconds} seconds"),
+        ),
+        Refusal::ServerPasswordRequired => says(
+            n::ERR_PASSWDMISMATCH,
+            "SERVER_PASSWORD_REQUIRED",
+            &[],
+            "This server has a password for everybody; send PASS and that password first",
+        ),
+        Refusal::Busy => says(
+            n::RPL_TRYAGAIN,
+            "BUSY",
+            &[],
+            "The server is busy with others' requests; try again in a moment",
+        ),
+        _ => return None,
+    })
+}
+
+fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
+    match refusal {
+        Refusal::NotLoggedIn => says(
+            n::ERR_NOTREGISTERED,
+            "LOGIN_REQUIRED",
+            &[],
+            "You have not logged in; LOGIN and your name begins it",
+        ),
+        Refusal::AlreadyRegistered => says(
+            n::ERR_ALREADYREGISTERED,
+            "ALREADY_REGISTERED",
+            &[],
+            "This is only for the time before the login",
+        ),
+        Refusal::UnknownCommand(word) => {
+            says(n::ERR_UNKNOWNCOMMAND, "UNKNOWN_COMMAND", &[word], "Unknown command")
+        }
+        Refusal::NeedMoreParams => {
+            says(n::ERR_NEEDMOREPARAMS, "NEED_MORE_PARAMS", &[verb], "Not enough parameters")
+        }
+        Refusal::NotOperator => says(
+            n::ERR_NOPRIVILEGES,
+            "NOT_OPERATOR",
+            &[],
+            "Permission denied: you're not an operator of this server",
+        ),
+        Refusal::OtherUsersModes => says(
+            n::ERR_USERSDONTMATCH,
+            "OTHER_USERS_MODES",
+            &[],
+            "You can see and set only your own modes",
+        ),
+        Refusal::Invalid { code, context, text } => Said {
+            numeric: "",
+            code,
+            params: context.iter().map(|word| word.as_str().into()).collect(),
+            text: (*text).into(),
+        },
+        _ => unreachable!("the other tables have the rest"),
+    }
+}

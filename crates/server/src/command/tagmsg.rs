@@ -1,0 +1,21 @@
+//! `TAGMSG target[,target…]`: only tags, no text.
+//!
+//! <https://ircv3.net/specs/extensions/message-tags#the-tagmsg-tag-only-message>
+
+use super::privmsg::{Draft, to_each};
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use proto::{Capability, Message};
+use store::EventKind;
+
+/// Carries out `TAGMSG`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    if !context.has(Capability::MessageTags) {
+        return Err(Refusal::UnknownCommand(message.verb.to_owned()));
+    }
+    let draft = Draft::new(context, EventKind::Tagmsg, "", Some(message));
+    if draft.tags.is_empty() {
+        return Ok(());
+    }
+    to_each(context, message.param(0).unwrap_or_default(), draft)
+}

@@ -1,0 +1,52 @@
+//! `TOPIC room [:topic]`: shows or sets what a room is about.
+//!
+//! <https://modern.ircdocs.horse/#topic-message>
+
+use super::quit::shorten;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::membership;
+use crate::limits::TOPIC_BYTES;
+use proto::{Message, numeric as n};
+use store::{EventKind, RoomId, Topic};
+
+/// Carries out `TOPIC`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let name = message.param(0).unwrap_or_default();
+    let Some(text) = message.param(1) else {
+        let room = super::names::visible(context, name)?;
+        show(context, room, true);
+        return Ok(());
+    };
+    let (room, member) = context.my_room(name)?;
+    if room.is('t') && !member.op && !context.user().operator {
+        return Err(Refusal::NotRoomOperator(room.name.clone()));
+    }
+    let id = room.id;
+    set(context, id, shorten(text, TOPIC_BYTES));
+    Ok(())
+}
+
+fn set(context: &mut Context<'_>, id: RoomId, text: &str) {
+    let (by, time) = (context.user().nick.clone(), context.state.now);
+    let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
+    let before = room.settings.clone();
+    room.settings.topic = (!text.is_empty()).then(|| Topic { text: text.into(), by, time });
+    membership::settings_changed(context, id, before);
+    context.tell_change(id, EventKind::Topic, "", text, "TOPIC");
+}
+
+/// Replies with the topic and who set it when; that there is none only if `always`.
+pub fn show(context: &mut Context<'_>, room: RoomId, always: bool) {
+    let room = &context.state.rooms[&room];
+    let name = room.name.clone();
+    match room.settings.topic.clone() {
+        Some(topic) => {
+            context.numeric(n::RPL_TOPIC, &[&name], &topic.text);
+            let seconds = (topic.time / 1000).to_string();
+            context.numeric_only(n::RPL_TOPICWHOTIME, &[&name, &topic.by, &seconds]);
+        }
+        None if always => context.numeric(n::RPL_NOTOPIC, &[&name], "No topic is set"),
+        None => {}
+    }
+}

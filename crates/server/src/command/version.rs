@@ -1,0 +1,15 @@
+//! `VERSION`: which program this is.
+//!
+//! <https://modern.ircdocs.horse/#version-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::welcome::VERSION;
+use proto::{Message, numeric as n};
+
+/// Carries out `VERSION`.
+pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+    let server = context.state.renderer.server.clone();
+    context.numeric(n::RPL_VERSION, &[VERSION, &server], "Parlor");
+    Ok(())
+}

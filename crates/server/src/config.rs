@@ -1,0 +1,168 @@
+//! The config file: TOML, every key optional, unknown keys refused.
+
+use crate::limits::{Limits, MOTD_LINES, SERVER_NAME_BYTES};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// What the config file may say; the default is what an absent file means.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[[operator]]`: who may take operator's rights with `OPER`.
+    pub operator: Vec<Operator>,
+    /// `[limits]`
+    pub limits: Limits,
+}
+
+/// `[server]`: what the server is called and how it treats its users.
+#[derive(Clone, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// The server's name on the wire, and the host part of everybody's source.
+    pub name: String,
+    /// More addresses to listen on, each `HOST:PORT`.
+    pub listen: Vec<String>,
+    /// One password for everybody, asked for before any login.
+    pub password: Option<String>,
+    /// Message of the day; may have several lines.
+    pub motd: String,
+    /// The room that everyone who logs in is in; `""` for none.
+    pub lobby: String,
+    /// Whether somebody who has not logged in may chat, under a name that nobody has registered.
+    pub guests: bool,
+    /// Whether a user who logs in is back in the rooms they were in.
+    pub remember_rooms: bool,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server {
+            name: "parlor".into(),
+            listen: Vec::new(),
+            password: None,
+            motd: String::new(),
+            lobby: "#lobby".into(),
+            guests: false,
+            remember_rooms: true,
+        }
+    }
+}
+
+/// `[[operator]]`: a name and password for `OPER`.
+#[derive(Clone, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// The name given to `OPER`; it need not be an account.
+    pub name: String,
+    /// The password given to `OPER`.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Operator").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Why a config file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read the config file {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or has a key that does not exist or a value of the wrong kind.
+    #[error("the config file {path} has a mistake in line {line}: {message}")]
+    Mistake {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A value that is well-formed but cannot be.
+    #[error("the config file {path} cannot be used: {message}")]
+    Impossible {
+        /// The file.
+        path: PathBuf,
+        /// Which key, and what it should be.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks the config file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], whose text names the file, the line and the key.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let config: Config = toml::from_str(&text).map_err(|error| ConfigError::Mistake {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| line_of(&text, span.start)),
+            message: error.message().to_owned(),
+        })?;
+        config
+            .check()
+            .map_err(|message| ConfigError::Impossible { path: path.to_owned(), message })?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let server = &self.server;
+        let name_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+        if server.name.is_empty()
+            || server.name.len() > SERVER_NAME_BYTES
+            || !server.name.bytes().all(name_byte)
+        {
+            return Err(format!(
+                "[server] name is {:?}; use 1 to {SERVER_NAME_BYTES} letters, digits, dots and hyphens",
+                server.name
+            ));
+        }
+        if !server.lobby.is_empty()
+            && let Err(error) = proto::name::check_room(&server.lobby)
+        {
+            return Err(format!("[server] lobby is {:?}: {error}", server.lobby));
+        }
+        if server.password.as_deref() == Some("") {
+            return Err("[server] password is empty; leave the key out for none".into());
+        }
+        if server.motd.lines().count() > MOTD_LINES {
+            return Err(format!("[server] motd has more than {MOTD_LINES} lines"));
+        }
+        if server.motd.lines().any(|line| line.len() > crate::limits::NAMES_LINE_BYTES) {
+            return Err(format!(
+                "[server] motd has a line of more than {} bytes",
+                crate::limits::NAMES_LINE_BYTES
+            ));
+        }
+        for operator in &self.operator {
+            if operator.name.is_empty() || operator.name.contains(' ') {
+                return Err("an [[operator]] needs a name without spaces".into());
+            }
+            if operator.password.is_empty() {
+                return Err(format!("[[operator]] {:?} has an empty password", operator.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+}

@@ -1,0 +1,181 @@
+//! One connection as its shard owns it: the socket, what came half, what waits to go, and how much it may still send.
+
+use crate::limits::{LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES};
+use crate::outbox::Outbox;
+use proto::Capabilities;
+use proto::line::{LineError, check_line_within, next_line};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Instant;
+use store::RoomId;
+use tokio::net::TcpStream;
+
+/// A connection. At rest it owns no buffer.
+#[derive(Debug)]
+pub struct Connection {
+    /// The socket; its task holds it too.
+    pub stream: Rc<TcpStream>,
+    /// Tells it from earlier connections in the same slot.
+    pub generation: u32,
+    /// From where.
+    pub address: IpAddr,
+    /// What its lines are rendered for.
+    pub capabilities: Capabilities,
+    /// Where it stands.
+    pub stage: Stage,
+    /// When the stage's deadline, if it has one, began.
+    pub since: Instant,
+    /// When it last sent anything.
+    pub heard: Instant,
+    /// It was asked for a sign of life since then.
+    pub pinged: bool,
+    /// A task is waiting for its socket to take more.
+    pub writing: bool,
+    /// It has something to write in this round.
+    pub dirty: bool,
+    /// Lines it may send at once; refilled with time.
+    allowance: f32,
+    refilled: Instant,
+    /// The rest of a line that is too long is being thrown away.
+    skipping: bool,
+    /// Bytes read and not yet taken as lines.
+    unread: Vec<u8>,
+    /// Lines to write.
+    pub outbox: Outbox,
+    /// The rooms it is told of.
+    pub rooms: Vec<RoomId>,
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It has not logged in.
+    Entering,
+    /// It has.
+    Ready,
+    /// Its last lines are being written, then the socket closes.
+    Closing,
+}
+
+/// What came of a line's bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken<'a> {
+    /// A line.
+    Line(&'a str),
+    /// Something else.
+    Bad(LineError),
+}
+
+/// Why no further line was taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// There is none.
+    NoLine,
+    /// It has sent too many lines lately.
+    Flood,
+    /// The taker has no room.
+    Full,
+}
+
+impl Connection {
+    /// A connection just accepted.
+    pub fn new(
+        stream: Rc<TcpStream>,
+        generation: u32,
+        address: IpAddr,
+        limits: &Limits,
+        now: Instant,
+    ) -> Connection {
+        Connection {
+            stream,
+            generation,
+            address,
+            capabilities: Capabilities::default(),
+            stage: Stage::Entering,
+            since: now,
+            heard: now,
+            pinged: false,
+            writing: false,
+            dirty: false,
+            allowance: burst(limits),
+            refilled: now,
+            skipping: false,
+            unread: Vec::new(),
+            outbox: Outbox::default(),
+            rooms: Vec::new(),
+        }
+    }
+
+    /// Whether lines may be left over from an earlier read.
+    pub fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Takes the lines out of what was left over and `data`, until there are none, it floods, or `take` says it is full.
+    pub fn take_lines(
+        &mut self,
+        data: &[u8],
+        limits: &Limits,
+        now: Instant,
+        mut take: impl FnMut(Taken<'_>) -> bool,
+    ) -> Stopped {
+        self.refill(limits, now);
+        let mut unread = std::mem::take(&mut self.unread);
+        let joined = if unread.is_empty() {
+            data
+        } else {
+            unread.extend_from_slice(data);
+            &unread
+        };
+        let most = if self.stage == Stage::Entering {
+            LOGIN_LINE_BYTES
+        } else {
+            crate::limits::LINE_BYTES
+        };
+        let mut left = joined;
+        let stopped = loop {
+            let Some((line, used)) = next_line(left) else { break Stopped::NoLine };
+            if self.allowance < 1.0 && limits.commands_per_second != 0 {
+                break Stopped::Flood;
+            }
+            self.allowance -= 1.0;
+            left = &left[used..];
+            if std::mem::take(&mut self.skipping) {
+                continue; // The end of a line that was refused before.
+            }
+            let taken = match check_line_within(line, most) {
+                Ok(line) => Taken::Line(line),
+                Err(error) => Taken::Bad(error),
+            };
+            if !take(taken) {
+                break Stopped::Full;
+            }
+        };
+        if stopped == Stopped::NoLine && left.len() > TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES {
+            if !std::mem::replace(&mut self.skipping, true) {
+                take(Taken::Bad(LineError::TooLong));
+            }
+            left = &[];
+        }
+        self.unread = left.to_vec();
+        stopped
+    }
+
+    /// How long until it may send another line.
+    pub fn flood_pause(&self, limits: &Limits) -> std::time::Duration {
+        let missing = (1.0 - self.allowance).max(0.0);
+        std::time::Duration::from_secs_f32(missing / limits.commands_per_second.max(1) as f32)
+    }
+
+    fn refill(&mut self, limits: &Limits, now: Instant) {
+        let seconds = now.saturating_duration_since(self.refilled).as_secs_f32();
+        self.refilled = now;
+        let earned = seconds * limits.commands_per_second as f32;
+        self.allowance = (self.allowance + earned).min(burst(limits));
+    }
+}
+
+/// Lines that may come at once; at least one, or nothing would ever come.
+fn burst(limits: &Limits) -> f32 {
+    limits.command_burst.max(1) as f32
+}

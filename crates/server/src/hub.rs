@@ -1,0 +1,422 @@
+//! The hub: all live state, and the one function that changes it.
+//!
+//! [`State::apply`] is deterministic: no I/O, no clock, no randomness. Time, random bytes and derived keys come in with the
+//! input; what is to happen goes out as [`Effects`]. The same inputs give the same effects, byte for byte.
+
+pub mod context;
+pub mod door;
+pub mod effects;
+pub mod login;
+pub mod membership;
+pub mod room;
+pub mod session;
+pub mod undo;
+pub mod user;
+pub mod welcome;
+
+use crate::command;
+use crate::config::Config;
+use crate::render::Renderer;
+use crate::session::SessionId;
+use context::Context;
+use door::Doors;
+use effects::{Effects, Fact, What};
+use login::Derived;
+use proto::line::LineError;
+use proto::name::fold;
+use proto::{Capabilities, Line};
+use room::Room;
+use session::Session;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use store::{Account, EventId, Loaded, RoomId};
+use undo::{Notes, Undo};
+use user::{User, UserId};
+
+/// One thing for the hub to deal with, and when it came.
+#[derive(Debug, Clone)]
+pub struct Stamped {
+    /// Milliseconds since the epoch.
+    pub now: i64,
+    /// The newest batch that the journal has committed.
+    pub committed: u64,
+    /// What came.
+    pub input: Input,
+}
+
+/// What the hub deals with.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// What a shard's connections did.
+    Batch(Batch),
+    /// A password's key was derived.
+    Derived(Derived),
+    /// The journal could not store this batch, and has refused all after it.
+    Failed {
+        /// The batch's number.
+        from: u64,
+    },
+    /// The server stops.
+    Stop,
+}
+
+/// What a shard's connections did, in order: one arena of lines.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Which shard.
+    pub shard: u8,
+    /// The lines that `entries` refer to, UTF-8.
+    pub text: Vec<u8>,
+    /// What happened, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// What one connection did.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Which one.
+    pub session: SessionId,
+    /// What it did.
+    pub what: Did,
+}
+
+/// What a connection can do.
+#[derive(Debug, Clone)]
+pub enum Did {
+    /// It opened.
+    Opened {
+        /// From where.
+        address: IpAddr,
+        /// Random bytes for its nonces.
+        entropy: [u8; 16],
+    },
+    /// It sent a line; where in [`Batch::text`].
+    Line(Range<u32>),
+    /// It sent a line that is none.
+    BadLine(LineError),
+    /// It wanted to log in while too many others did.
+    PasswordBusy,
+    /// It got the messages kept for it, up to this event.
+    GotPending {
+        /// None later than this were shown.
+        up_to: EventId,
+    },
+    /// It closed, or was closed by its shard.
+    Closed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// All live state.
+#[derive(Debug)]
+pub struct State {
+    /// What the config file says.
+    pub config: Arc<Config>,
+    /// What all lines have in common.
+    pub renderer: Renderer,
+    /// The time of the input at hand (milliseconds since the epoch); never falls.
+    pub now: i64,
+    /// The connections.
+    pub sessions: BTreeMap<SessionId, Session>,
+    /// Who is online.
+    pub users: BTreeMap<UserId, User>,
+    /// The same by folded name.
+    pub nicks: BTreeMap<String, UserId>,
+    /// All stored logins by folded name.
+    pub accounts: BTreeMap<String, Arc<Account>>,
+    /// The rooms.
+    pub rooms: BTreeMap<RoomId, Room>,
+    /// The same by folded name.
+    pub room_names: BTreeMap<String, RoomId>,
+    /// Rooms that accounts will be back in when they log in.
+    pub remembered: BTreeMap<UserId, Vec<RoomId>>,
+    /// The lobby, if there is one.
+    pub lobby: Option<RoomId>,
+    /// What each address has done lately.
+    pub doors: Doors,
+    /// Most users online at once since the start.
+    pub users_most: usize,
+    /// When the server started (milliseconds since the epoch).
+    pub started: i64,
+    notes: Notes,
+    batch: u64,
+    epoch: u32,
+    last_event: EventId,
+    last_id: UserId,
+    last_room: RoomId,
+    stopping: bool,
+}
+
+impl State {
+    /// The state as the store has it, nobody online; and what is to be stored because the config wants it so.
+    pub fn new(config: Arc<Config>, loaded: Loaded, now: i64) -> (State, Effects) {
+        let renderer = Renderer {
+            server: config.server.name.as_str().into(),
+            instance: loaded.instance.as_str().into(),
+        };
+        let accounts = loaded.accounts.into_iter().map(|a| (fold(&a.name), Arc::new(a))).collect();
+        let mut state = State {
+            config,
+            renderer,
+            now: now.max(loaded.last_time),
+            sessions: BTreeMap::new(),
+            users: BTreeMap::new(),
+            nicks: BTreeMap::new(),
+            accounts,
+            rooms: BTreeMap::new(),
+            room_names: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            lobby: None,
+            doors: Doors::default(),
+            users_most: 0,
+            started: now,
+            notes: Notes::default(),
+            batch: 0,
+            epoch: 0,
+            last_event: loaded.last_event,
+            last_id: loaded.last_account,
+            last_room: loaded.last_room,
+            stopping: false,
+        };
+        let mut effects = state.effects();
+        state.restore_rooms(loaded.rooms, &loaded.members, &mut effects);
+        (state, effects)
+    }
+
+    /// Applies one input.
+    pub fn apply(&mut self, stamped: Stamped) -> Effects {
+        self.now = self.now.max(stamped.now);
+        self.notes.committed(stamped.committed);
+        let mut effects = self.effects();
+        match stamped.input {
+            Input::Batch(batch) => {
+                effects.answers = Some(batch.shard);
+                for entry in &batch.entries {
+                    self.entry(&mut effects, entry, &batch.text);
+                }
+            }
+            Input::Derived(derived) => {
+                let session = derived.session;
+                if self.sessions.contains_key(&session) {
+                    login::finish(&mut self.context(&mut effects, session), derived.outcome);
+                    self.lines_that_waited(&mut effects, session);
+                }
+            }
+            Input::Failed { from } => self.undo(&mut effects, from),
+            Input::Stop => self.stop(&mut effects),
+        }
+        effects
+    }
+
+    /// A context for what `session` does.
+    pub fn context<'a>(&'a mut self, out: &'a mut Effects, session: SessionId) -> Context<'a> {
+        Context { state: self, out, session }
+    }
+
+    /// The next event's id.
+    pub fn next_event(&mut self) -> EventId {
+        self.last_event += 1;
+        self.last_event
+    }
+
+    /// The newest event's id.
+    pub fn last_event(&self) -> EventId {
+        self.last_event
+    }
+
+    /// An id for a new account or guest.
+    pub fn next_id(&mut self) -> UserId {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// An id for a new room.
+    pub fn next_room(&mut self) -> RoomId {
+        self.last_room += 1;
+        self.last_room
+    }
+
+    /// Notes how something stored was, before it changes in batch `batch`.
+    pub fn note(&mut self, batch: u64, undo: Undo) {
+        self.notes.add(batch, undo);
+    }
+
+    /// Who is online under a name.
+    pub fn online(&self, name: &str) -> Option<&User> {
+        self.nicks.get(&fold(name)).map(|id| &self.users[id])
+    }
+
+    /// The account of a name.
+    pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
+        self.accounts.get(&fold(name))
+    }
+
+    /// The room of a name.
+    pub fn room(&self, name: &str) -> Option<&Room> {
+        self.room_names.get(&fold(name)).map(|id| &self.rooms[id])
+    }
+
+    /// The source of a user who is online.
+    pub fn source(&self, user: UserId) -> String {
+        let user = &self.users[&user];
+        self.renderer.source(&user.nick, user.guest)
+    }
+
+    fn effects(&mut self) -> Effects {
+        self.batch += 1;
+        Effects::new(self.batch, self.epoch)
+    }
+
+    fn entry(&mut self, out: &mut Effects, entry: &Entry, text: &[u8]) {
+        let session = entry.session;
+        if let Did::Opened { address, entropy } = entry.what {
+            self.opened(out, session, address, entropy);
+            return;
+        }
+        if !self.sessions.contains_key(&session) {
+            return; // The hub closed it; its shard had not heard yet.
+        }
+        match &entry.what {
+            Did::Opened { .. } => {}
+            Did::Line(range) => {
+                let line = &text[range.start as usize..range.end as usize];
+                let line = std::str::from_utf8(line).expect("the shard has checked");
+                self.line(out, session, line);
+            }
+            Did::BadLine(error) => command::bad_line(&mut self.context(out, session), *error),
+            Did::PasswordBusy => {
+                login::finish(&mut self.context(out, session), login::Outcome::Busy);
+                self.lines_that_waited(out, session);
+            }
+            Did::GotPending { up_to } => {
+                if let Some(account) = self.sessions[&session].user {
+                    let up_to = *up_to;
+                    out.begin(session, None, false);
+                    out.write(store::Write::PendingDelivered { account, up_to });
+                    out.end(&self.renderer.server);
+                }
+            }
+            Did::Closed { reason } => membership::session_ended(self, out, session, reason),
+        }
+    }
+
+    fn opened(
+        &mut self,
+        out: &mut Effects,
+        session: SessionId,
+        address: IpAddr,
+        entropy: [u8; 16],
+    ) {
+        self.sessions.insert(session, Session::new(address, entropy));
+        let admitted = self.doors.enter(address, self.now, &self.config.limits);
+        let refused = match admitted {
+            Err(reason) => Some(reason),
+            Ok(()) if self.stopping => Some("The server is stopping"),
+            Ok(()) => None,
+        };
+        if let Some(reason) = refused {
+            out.push(What::Log(Fact::Refused { address, reason }));
+            self.context(out, session).close(reason);
+            self.doors.leave(address);
+            self.sessions.remove(&session);
+        }
+    }
+
+    /// A line came; while a password is being checked it waits its turn.
+    fn line(&mut self, out: &mut Effects, session: SessionId, line: &str) {
+        let known = self.sessions.get_mut(&session).expect("the caller has checked");
+        if known.waiting.is_none() {
+            command::line(&mut self.context(out, session), line);
+        } else if known.lines.len() < crate::limits::LINES_WHILE_LOGGING_IN {
+            known.lines.push_back(line.into());
+        } else {
+            membership::end_session(self, out, session, "Too many lines before the login was done");
+        }
+    }
+
+    fn lines_that_waited(&mut self, out: &mut Effects, session: SessionId) {
+        while let Some(known) = self.sessions.get_mut(&session)
+            && known.waiting.is_none()
+            && let Some(line) = known.lines.pop_front()
+        {
+            command::line(&mut self.context(out, session), &line);
+        }
+    }
+
+    /// Takes back all changes of batch `from` and later, newest first.
+    fn undo(&mut self, out: &mut Effects, from: u64) {
+        self.epoch += 1;
+        out.epoch = self.epoch;
+        while let Some(undo) = self.notes.take_from(from) {
+            membership::undo(self, out, undo);
+        }
+    }
+
+    fn stop(&mut self, out: &mut Effects) {
+        self.stopping = true;
+        out.last = true;
+        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for session in sessions {
+            let mut context = self.context(out, session);
+            if context.known().user.is_some() {
+                context.notice("The server is stopping; everything you were told is stored");
+            }
+            context.close("The server is stopping");
+            context.log_left("The server is stopping");
+        }
+    }
+
+    fn restore_rooms(
+        &mut self,
+        rooms: Vec<store::Room>,
+        members: &[store::Member],
+        out: &mut Effects,
+    ) {
+        for record in rooms {
+            let room = Room::from_record(record);
+            self.room_names.insert(fold(&room.name), room.id);
+            self.rooms.insert(room.id, room);
+        }
+        if self.config.server.remember_rooms {
+            for member in members {
+                let Some(room) = self.rooms.get_mut(&member.room) else { continue };
+                let standing = room::Member { op: member.op, voice: member.voice, online: false };
+                room.members.insert(member.account, standing);
+                self.remembered.entry(member.account).or_default().push(member.room);
+            }
+        }
+        let lobby = self.config.server.lobby.clone();
+        if !lobby.is_empty() {
+            let id = match self.room(&lobby) {
+                Some(room) => room.id,
+                None => membership::make_room(self, out, &lobby),
+            };
+            self.lobby = Some(id);
+        }
+        let nobodys: Vec<RoomId> = self
+            .rooms
+            .values()
+            .filter(|room| room.members.is_empty() && Some(room.id) != self.lobby)
+            .map(|room| room.id)
+            .collect();
+        for id in nobodys {
+            let room = self.rooms.remove(&id).expect("just listed");
+            self.room_names.remove(&fold(&room.name));
+            out.write(store::Write::RoomEnded(id));
+        }
+        out.begin(SessionId { shard: 0, slot: 0, generation: 0 }, None, false);
+    }
+}
+
+/// Capabilities that news for everybody need: none.
+pub fn no_needs() -> Capabilities {
+    Capabilities::default()
+}
+
+/// Writes `ERROR :reason`.
+pub fn write_error(out: &mut Vec<u8>, reason: &str) {
+    Line::to(out).verb("ERROR").text(reason).end();
+}

@@ -1,0 +1,288 @@
+//! What a handler works with: the state, the effects, and the session that asks.
+
+use super::effects::{Effects, Fact, News, Rooms, What, When};
+use super::room::{Member, Room};
+use super::session::{Entering, Session};
+use super::user::{User, UserId};
+use super::{State, write_error};
+use crate::command::refusal::Refusal;
+use crate::session::SessionId;
+use proto::{Capabilities, Capability, Line};
+use std::sync::Arc;
+use store::{Conversation, Event, EventKind, RoomId, Write};
+
+/// The hub's state while one session's command is carried out.
+pub struct Context<'a> {
+    /// All live state.
+    pub state: &'a mut State,
+    /// What is to happen.
+    pub out: &'a mut Effects,
+    /// Who asks.
+    pub session: SessionId,
+}
+
+impl Context<'_> {
+    /// The session that asks.
+    pub fn known(&self) -> &Session {
+        &self.state.sessions[&self.session]
+    }
+
+    /// The session that asks, to change it.
+    pub fn known_mut(&mut self) -> &mut Session {
+        self.state
+            .sessions
+            .get_mut(&self.session)
+            .expect("a context is made for a session that is there")
+    }
+
+    /// The registration under way; none once it is over.
+    pub fn entering(&mut self) -> Option<&mut Entering> {
+        self.known_mut().entering.as_deref_mut()
+    }
+
+    /// The session's capabilities.
+    pub fn capabilities(&self) -> Capabilities {
+        self.known().capabilities
+    }
+
+    /// Whether the session has a capability.
+    pub fn has(&self, capability: Capability) -> bool {
+        self.capabilities().contains(capability)
+    }
+
+    /// The id of the user who asks. Only for handlers of commands that need a login.
+    pub fn me(&self) -> UserId {
+        self.known().user.expect("the table of verbs lets in only those who have logged in")
+    }
+
+    /// The user who asks. Only for handlers of commands that need a login.
+    pub fn user(&self) -> &User {
+        &self.state.users[&self.me()]
+    }
+
+    /// The user who asks, to change it. Only for handlers of commands that need a login.
+    pub fn user_mut(&mut self) -> &mut User {
+        let me = self.me();
+        self.state.users.get_mut(&me).expect("a session's user is online")
+    }
+
+    /// The name by which the session is addressed: `*` before it has one.
+    pub fn nick(&self) -> Arc<str> {
+        let session = self.known();
+        match (session.user, &session.entering) {
+            (Some(user), _) => self.state.users[&user].nick.clone(),
+            (None, Some(entering)) => entering.nick.as_deref().unwrap_or("*").into(),
+            (None, None) => "*".into(),
+        }
+    }
+
+    /// The source of the user who asks.
+    pub fn source(&self) -> String {
+        self.state.source(self.me())
+    }
+
+    /// Replies with a numeric whose last parameter is a sentence.
+    pub fn numeric(&mut self, code: &str, params: &[&str], text: &str) {
+        let (nick, server) = (self.nick(), self.state.renderer.server.clone());
+        self.out.reply(self.session, |out| {
+            let line = Line::to(out).source(&server).verb(code).param(&nick);
+            params.iter().fold(line, |line, param| line.param(param)).text(text).end();
+        });
+    }
+
+    /// Replies with a numeric without a sentence.
+    pub fn numeric_only(&mut self, code: &str, params: &[&str]) {
+        let (nick, server) = (self.nick(), self.state.renderer.server.clone());
+        self.out.reply(self.session, |out| {
+            let line = Line::to(out).source(&server).verb(code).param(&nick);
+            params.iter().fold(line, |line, param| line.param(param)).end();
+        });
+    }
+
+    /// Replies with a line from the server.
+    pub fn from_server(&mut self, verb: &str, params: &[&str], text: &str) {
+        let server = self.state.renderer.server.clone();
+        self.out.reply(self.session, |out| {
+            let line = Line::to(out).source(&server).verb(verb);
+            params.iter().fold(line, |line, param| line.param(param)).text(text).end();
+        });
+    }
+
+    /// Replies with a standard reply: `kind` is NOTE, FAIL or WARN.
+    pub fn standard(&mut self, kind: &str, verb: &str, code: &str, context: &[&str], text: &str) {
+        let mut params = vec![verb, code];
+        params.extend(context);
+        self.from_server(kind, &params, text);
+    }
+
+    /// Replies `NOTE verb code context :text`.
+    pub fn note(&mut self, verb: &str, code: &str, context: &[&str], text: &str) {
+        self.standard("NOTE", verb, code, context, text);
+    }
+
+    /// Sends the session a notice from the server.
+    pub fn notice(&mut self, text: &str) {
+        let nick = self.nick();
+        self.from_server("NOTICE", &[&nick], text);
+    }
+
+    /// Ends the connection with `ERROR`; the session itself is ended by the caller.
+    pub fn close(&mut self, reason: &str) {
+        self.out.reply(self.session, |out| write_error(out, reason));
+        self.out.push(What::Close { session: self.session });
+    }
+
+    /// Tells the operator's terminal that the session ended.
+    pub fn log_left(&mut self, reason: &str) {
+        let (user, address) = (self.known().user, self.known().address);
+        let user = user.map(|user| self.state.users[&user].nick.clone());
+        self.out.push(What::Log(Fact::Left { user, address, reason: reason.to_owned() }));
+    }
+
+    /// The room of a name that the asker may know of.
+    pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
+        self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))
+    }
+
+    /// A room that the asker is in, and their standing.
+    pub fn my_room(&self, name: &str) -> Result<(&Room, Member), Refusal> {
+        let room = self.room(name)?;
+        let member = room.member(self.me());
+        member.map(|member| (room, member)).ok_or_else(|| Refusal::NotInRoom(room.name.clone()))
+    }
+
+    /// A room in which the asker may do what its operators may.
+    pub fn room_as_operator(&self, name: &str) -> Result<&Room, Refusal> {
+        let room = self.room(name)?;
+        if self.user().operator || self.my_room(name)?.1.op {
+            Ok(room)
+        } else {
+            Err(Refusal::NotRoomOperator(room.name.clone()))
+        }
+    }
+
+    /// An event by the asker, now.
+    pub fn event(
+        &mut self,
+        conversation: Conversation,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        tags: &str,
+    ) -> Event {
+        let id = self.state.next_event();
+        let time = self.state.now;
+        let user = self.user();
+        Event {
+            id,
+            conversation,
+            kind,
+            account: user.id,
+            guest: user.guest,
+            nick: user.nick.clone(),
+            target: target.into(),
+            time,
+            text: text.into(),
+            tags: tags.into(),
+        }
+    }
+
+    /// Stores a change of a room as an event by the asker, and tells the room, the asker included.
+    pub fn tell_change(
+        &mut self,
+        room: RoomId,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        verb: &'static str,
+    ) {
+        let name = self.state.rooms[&room].name.clone();
+        let event = self.event(Conversation::room(room), kind, target, text, "");
+        let news = self.news_of(&event, &name);
+        let event = Write::Event { event: Arc::new(event), resend: None, pending_for: None };
+        let write = self.out.write(event);
+        let to = self.session;
+        self.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });
+        self.tell_room(room, news);
+    }
+
+    /// News of a stored event; `target` is the room's name, or the receiver.
+    pub fn news_of(&mut self, event: &Event, target: &str) -> u32 {
+        let news = News {
+            id: event.id,
+            time: event.time,
+            account: (!event.guest).then(|| event.nick.clone()),
+            tags: event.tags.clone(),
+            needs: needs(event.kind),
+            body: 0..0,
+        };
+        let renderer = &self.state.renderer;
+        self.out.news(news, |out| renderer.body(out, event, target, ""))
+    }
+
+    /// News of something that is not stored: `:source verb params [:text]`, by the user `of`.
+    pub fn passing(&mut self, of: UserId, verb: &str, params: &[&str], text: Option<&str>) -> u32 {
+        let user = &self.state.users[&of];
+        let source = self.state.renderer.source(&user.nick, user.guest);
+        let news = News {
+            id: 0,
+            time: self.state.now,
+            account: (!user.guest).then(|| user.nick.clone()),
+            tags: "".into(),
+            needs: super::no_needs(),
+            body: 0..0,
+        };
+        self.out.news(news, |out| {
+            let line = Line::to(out).source(&source).verb(verb);
+            let line = params.iter().fold(line, |line, param| line.param(param));
+            match text {
+                Some(text) => line.text(text).end(),
+                None => line.end(),
+            }
+        })
+    }
+
+    /// Tells a room, the asker included: with a label, the asker's own copy is the reply.
+    pub fn tell_room(&mut self, room: RoomId, news: u32) {
+        let rooms = Rooms::One(room);
+        let me_in =
+            self.known().user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
+        if self.out.is_labeled() && me_in {
+            self.out.push(What::Tell { rooms, except: Some(self.session), news });
+            self.reply_news(news);
+        } else {
+            self.out.push(What::Tell { rooms, except: None, news });
+        }
+    }
+
+    /// The asker's own copy of news, among the replies.
+    pub fn reply_news(&mut self, news: u32) {
+        let tagging =
+            crate::render::Tagging { capabilities: self.capabilities(), tag: Default::default() };
+        let mut line = Vec::new();
+        let news = &self.out.news[news as usize];
+        let body = &self.out.text[news.body.start as usize..news.body.end as usize];
+        self.state.renderer.news(&mut line, news, body, tagging);
+        self.out.reply(self.session, |out| out.extend_from_slice(&line));
+    }
+
+    /// Tells all sessions of a user.
+    pub fn tell_user(&mut self, user: UserId, news: u32) {
+        for to in self.state.users[&user].sessions.clone() {
+            if to == self.session && self.out.is_labeled() {
+                self.reply_news(news);
+            } else {
+                self.out.push(What::TellOne { to, news });
+            }
+        }
+    }
+}
+
+/// What a session must have negotiated to be told of an event.
+fn needs(kind: EventKind) -> Capabilities {
+    let mut needs = Capabilities::default();
+    if kind == EventKind::Tagmsg {
+        needs.insert(Capability::MessageTags);
+    }
+    needs
+}

@@ -1,0 +1,495 @@
+//! What the hub's handlers ask for: facts to store, and what may leave the process once they are stored.
+
+use crate::session::SessionId;
+use proto::{Capabilities, Line};
+use std::ops::Range;
+use std::sync::Arc;
+use store::{AccountId, EventId, RoomId, Write};
+
+/// All that one batch of commands led to, in order. The journal stores `writes` and then releases `list`.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// The batch's number, rising from 1.
+    pub batch: u64,
+    /// Rises whenever the hub has taken back what could not be stored; see [`super::undo`].
+    pub epoch: u32,
+    /// The shard whose batch this answers: it may send its next one.
+    pub answers: Option<u8>,
+    /// Nothing comes after this: the server stops.
+    pub last: bool,
+    /// Facts to store, in order.
+    pub writes: Vec<Write>,
+    /// What is told to rooms and sessions, referred to by index.
+    pub news: Vec<News>,
+    /// What is to happen, in order.
+    pub list: Vec<Effect>,
+    /// The lines that replies and news refer to.
+    pub text: Vec<u8>,
+    when: When,
+    label: Option<Label>,
+}
+
+/// An effect and the outcome it waits for.
+#[derive(Debug)]
+pub struct Effect {
+    /// On which outcome it happens.
+    pub when: When,
+    /// What happens.
+    pub what: What,
+}
+
+/// The outcome of a write that an effect depends on; the number is the write's index in [`Effects::writes`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum When {
+    /// It depends on nothing stored.
+    #[default]
+    Always,
+    /// The write is on disk, and for the first time.
+    Stored(u32),
+    /// The write is on disk, now or from an earlier sending with the same resend id.
+    Settled(u32),
+    /// The write could not be stored.
+    Failed(u32),
+}
+
+/// What the journal releases to the shards.
+#[derive(Debug)]
+pub enum What {
+    /// Finished lines for one session.
+    Reply {
+        /// The asker.
+        to: SessionId,
+        /// Where in [`Effects::text`].
+        text: Range<u32>,
+    },
+    /// News for everybody in some rooms, each session once.
+    Tell {
+        /// The rooms.
+        rooms: Rooms,
+        /// A session that is left out: the author's, who does not want an echo.
+        except: Option<SessionId>,
+        /// Index in [`Effects::news`].
+        news: u32,
+    },
+    /// News for one session.
+    TellOne {
+        /// The receiver.
+        to: SessionId,
+        /// Index in [`Effects::news`].
+        news: u32,
+    },
+    /// The last word on a message: it is stored, now or earlier.
+    Confirm {
+        /// The author's session.
+        to: SessionId,
+        /// In which words.
+        form: Form,
+        /// Index in [`Effects::news`].
+        news: u32,
+        /// A tag to put on the line (`label=…` or `batch=…`).
+        tag: Option<Box<str>>,
+    },
+    /// The last word on a command whose write failed.
+    NotStored {
+        /// The asker.
+        to: SessionId,
+        /// The command.
+        verb: &'static str,
+        /// A tag to put on the line (`label=…`).
+        tag: Option<Box<str>>,
+    },
+    /// From here on the session gets what is told to the room.
+    Enter {
+        /// The session.
+        session: SessionId,
+        /// The room.
+        room: RoomId,
+    },
+    /// From here on it does not.
+    Leave {
+        /// The session.
+        session: SessionId,
+        /// The room.
+        room: RoomId,
+    },
+    /// From here on the session's lines are rendered for these capabilities.
+    Capabilities {
+        /// The session.
+        session: SessionId,
+        /// All that it has.
+        capabilities: Capabilities,
+    },
+    /// The session has logged in: its login deadline is over.
+    Ready {
+        /// The session.
+        session: SessionId,
+    },
+    /// A read of history; its answer takes this place among the session's lines.
+    Read {
+        /// The asker.
+        session: SessionId,
+        /// What to read and how to show it.
+        request: Arc<Read>,
+        /// A tag for the answer (`label=…` or `batch=…`).
+        tag: Option<Box<str>>,
+    },
+    /// A password whose key is to be derived; the answer comes back to the hub.
+    Derive {
+        /// The session that logs in.
+        session: SessionId,
+        /// What to derive.
+        job: Arc<Derive>,
+    },
+    /// The session ends after its last lines.
+    Close {
+        /// The session.
+        session: SessionId,
+    },
+    /// A line for the operator's terminal.
+    Log(Fact),
+}
+
+/// The rooms that news are for.
+#[derive(Debug)]
+pub enum Rooms {
+    /// One room.
+    One(RoomId),
+    /// Several; who is in more than one of them is told once.
+    Several(Box<[RoomId]>),
+}
+
+/// Something to tell: a stored event, or a passing notice. Rendered by [`crate::render`].
+#[derive(Debug)]
+pub struct News {
+    /// The event's id; 0 if it is not stored.
+    pub id: EventId,
+    /// Milliseconds since the epoch.
+    pub time: i64,
+    /// The author's account, if any.
+    pub account: Option<Arc<str>>,
+    /// Client-only tags, raw.
+    pub tags: Box<str>,
+    /// Only sessions with all of these are told.
+    pub needs: Capabilities,
+    /// The line without its tags, in [`Effects::text`].
+    pub body: Range<u32>,
+}
+
+/// In which words a message is confirmed to its author.
+#[derive(Debug)]
+pub enum Form {
+    /// The message itself, as `echo-message` has it.
+    Echo,
+    /// `NOTE BM SENT`.
+    Broadcast,
+    /// `NOTE PM SENT` or `NOTE PM STORED`.
+    Private {
+        /// To whom.
+        to: Arc<str>,
+        /// Whether they are online.
+        online: bool,
+    },
+}
+
+/// A read of history.
+#[derive(Debug)]
+pub struct Read {
+    /// What to read.
+    pub what: ReadWhat,
+    /// The capabilities of the asker.
+    pub capabilities: Capabilities,
+    /// Names for the conversations that may come up.
+    pub rooms: Vec<(RoomId, Arc<str>)>,
+    /// The asker.
+    pub me: (AccountId, Arc<str>),
+}
+
+/// The kinds of reads.
+#[derive(Debug)]
+pub enum ReadWhat {
+    /// `CH`: a page and a `NOTE CH END`.
+    Ch {
+        /// Which page.
+        query: store::Query,
+        /// What was asked for, as it is shown.
+        target: Arc<str>,
+    },
+    /// `CHATHISTORY`: a page as a batch.
+    Page {
+        /// Which page.
+        query: store::Query,
+        /// What was asked for, as it is shown.
+        target: Arc<str>,
+    },
+    /// `CHATHISTORY TARGETS`.
+    Targets {
+        /// Later than this (milliseconds since the epoch).
+        after: i64,
+        /// Earlier than this.
+        before: i64,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Messages kept for a user who was offline.
+    Pending {
+        /// None later than this.
+        up_to: EventId,
+    },
+}
+
+/// A password whose key is to be derived.
+pub struct Derive {
+    /// The password; it lives no longer than this.
+    pub password: Box<str>,
+    /// The keys to compare with; none to make new ones.
+    pub keys: Option<proto::scram::Keys>,
+    /// Milliseconds to hold the answer back: failed logins are slowed.
+    pub hold_millis: u64,
+}
+
+impl std::fmt::Debug for Derive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Derive").field("hold_millis", &self.hold_millis).finish_non_exhaustive()
+    }
+}
+
+/// What the operator's terminal is told.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A session logged in.
+    Came {
+        /// The user.
+        user: Arc<str>,
+        /// From where.
+        address: std::net::IpAddr,
+        /// Whether the name was registered just now.
+        new: bool,
+    },
+    /// A login failed.
+    LoginFailed {
+        /// The name that was tried.
+        user: String,
+        /// From where.
+        address: std::net::IpAddr,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A session was refused at the door.
+    Refused {
+        /// From where.
+        address: std::net::IpAddr,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A session ended.
+    Left {
+        /// The user; none if it never logged in.
+        user: Option<Arc<str>>,
+        /// From where.
+        address: std::net::IpAddr,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody took operator's rights, or failed to.
+    Operator {
+        /// The user.
+        user: Arc<str>,
+        /// Whether the password was right.
+        granted: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Label {
+    session: SessionId,
+    value: Box<str>,
+    first: usize,
+    batches: bool,
+}
+
+impl Effects {
+    /// An empty list for batch number `batch`.
+    pub fn new(batch: u64, epoch: u32) -> Effects {
+        Effects { batch, epoch, ..Effects::default() }
+    }
+
+    /// Whether nothing at all is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.writes.is_empty() && self.answers.is_none() && !self.last
+    }
+
+    /// What follows in this command happens only if `write` is stored; returns its index.
+    pub fn write(&mut self, write: Write) -> u32 {
+        let index = index(self.writes.len());
+        self.writes.push(write);
+        self.when = When::Stored(index);
+        index
+    }
+
+    /// On which outcome the last word on the command's last write is due.
+    pub fn settled(&self) -> When {
+        match self.when {
+            When::Stored(write) => When::Settled(write),
+            other => other,
+        }
+    }
+
+    /// Adds an effect that depends on the command's last write, if it had one.
+    pub fn push(&mut self, what: What) {
+        self.list.push(Effect { when: self.when, what });
+    }
+
+    /// Adds an effect that happens on `when`.
+    pub fn push_when(&mut self, when: When, what: What) {
+        self.list.push(Effect { when, what });
+    }
+
+    /// Appends one line or more for `to`, written by `write`.
+    pub fn reply(&mut self, to: SessionId, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = index(self.text.len());
+        write(&mut self.text);
+        let end = index(self.text.len());
+        if self.label.is_none()
+            && let Some(Effect { when, what: What::Reply { to: last, text } }) =
+                self.list.last_mut()
+            && *last == to
+            && *when == self.when
+            && text.end == start
+        {
+            text.end = end;
+            return;
+        }
+        self.push(What::Reply { to, text: start..end });
+    }
+
+    /// Adds news whose line, without tags, is written by `body`; returns its index.
+    pub fn news(&mut self, mut news: News, body: impl FnOnce(&mut Vec<u8>)) -> u32 {
+        let start = index(self.text.len());
+        body(&mut self.text);
+        news.body = start..index(self.text.len());
+        self.news.push(news);
+        index(self.news.len() - 1)
+    }
+
+    /// A command begins; with a label, its replies will be marked as `labeled-response` has it.
+    pub fn begin(&mut self, session: SessionId, label: Option<Box<str>>, batches: bool) {
+        self.when = When::Always;
+        let first = self.list.len();
+        self.label = label.map(|value| Label { session, value, first, batches });
+    }
+
+    /// Whether the command at hand has a label: then its author's own copies are replies.
+    pub fn is_labeled(&self) -> bool {
+        self.label.is_some()
+    }
+
+    /// The label, for a command that is answered later.
+    pub fn take_label(&mut self) -> Option<Box<str>> {
+        self.label.take().map(|label| label.value)
+    }
+
+    /// The command ends: marks what answers it with its label.
+    ///
+    /// <https://ircv3.net/specs/extensions/labeled-response>: no answer is an `ACK`, one line bears the label itself, more
+    /// are wrapped in a batch that does.
+    pub fn end(&mut self, server: &str) {
+        let Some(label) = self.label.take() else {
+            self.when = When::Always;
+            return;
+        };
+        let tag = raw_tag("label", &label.value);
+        for effect in &mut self.list[label.first..] {
+            if let What::NotStored { tag: slot, .. } = &mut effect.what {
+                *slot = Some(tag.clone());
+            }
+        }
+        let answers: Vec<usize> = (label.first..self.list.len())
+            .filter(|at| self.list[*at].what.answers(label.session))
+            .collect();
+        match answers[..] {
+            [] => self.reply(label.session, |out| {
+                Line::to(out).raw_tags(&tag).source(server).verb("ACK").end();
+            }),
+            [only] => self.mark(only, &tag),
+            [first, ..] if label.batches => {
+                let reference = format!("L{}", self.text.len());
+                for at in &answers {
+                    self.mark(*at, &raw_tag("batch", &reference));
+                }
+                let when = self.list[first].when;
+                let start = self.span(|out| {
+                    let line = Line::to(out).raw_tags(&tag).source(server).verb("BATCH");
+                    line.param(&format!("+{reference}")).param("labeled-response").end();
+                });
+                let what = What::Reply { to: label.session, text: start };
+                self.list.insert(first, Effect { when, what });
+                let end = self.span(|out| {
+                    Line::to(out)
+                        .source(server)
+                        .verb("BATCH")
+                        .param(&format!("-{reference}"))
+                        .end();
+                });
+                let what = What::Reply { to: label.session, text: end };
+                self.list.push(Effect { when, what });
+            }
+            [..] => answers.iter().for_each(|at| self.mark(*at, &tag)),
+        }
+        self.when = When::Always;
+    }
+
+    fn span(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
+        let start = index(self.text.len());
+        write(&mut self.text);
+        start..index(self.text.len())
+    }
+
+    /// Puts `tag` on the line that the effect at `at` sends.
+    fn mark(&mut self, at: usize, tag: &str) {
+        match &mut self.list[at].what {
+            What::Reply { text, .. } => {
+                let line = self.text[text.start as usize..text.end as usize].to_vec();
+                let start = index(self.text.len());
+                self.text.extend_from_slice(b"@");
+                self.text.extend_from_slice(tag.as_bytes());
+                match line.strip_prefix(b"@") {
+                    Some(tagged) => {
+                        self.text.push(b';');
+                        self.text.extend_from_slice(tagged);
+                    }
+                    None => {
+                        self.text.push(b' ');
+                        self.text.extend_from_slice(&line);
+                    }
+                }
+                *text = start..index(self.text.len());
+            }
+            What::Confirm { tag: slot, .. } | What::Read { tag: slot, .. } => {
+                *slot = Some(tag.into());
+            }
+            _ => {}
+        }
+    }
+}
+
+impl What {
+    /// Whether this is an answer to the command of `session`.
+    fn answers(&self, session: SessionId) -> bool {
+        match self {
+            What::Reply { to, .. } | What::Confirm { to, .. } => *to == session,
+            What::Read { session: to, .. } => *to == session,
+            _ => false,
+        }
+    }
+}
+
+fn raw_tag(key: &str, value: &str) -> Box<str> {
+    let mut tag = format!("{key}=").into_bytes();
+    proto::tags::escape_value(value, &mut tag);
+    String::from_utf8(tag).expect("escaping keeps UTF-8").into()
+}
+
+/// An index or offset within one batch; its text is bounded far below 4 GiB.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("a batch stays far below 4 GiB")
+}

@@ -1,0 +1,219 @@
+//! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words differ.
+
+use super::context::Context;
+use super::effects::{Derive, Fact, What};
+use super::session::Waiting;
+use super::undo::Undo;
+use super::{membership, welcome};
+use crate::command::refusal::{Refusal, refuse};
+use crate::limits::PASSWORD_BYTES;
+use crate::session::SessionId;
+use proto::name::{check_name, fold};
+use proto::numeric as n;
+use proto::scram::Keys;
+use std::sync::Arc;
+use store::{Account, Write};
+use subtle::ConstantTimeEq;
+
+/// By which way somebody logs in; it decides the words of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The verb `LOGIN`.
+    Verb,
+    /// `PASS`, `NICK` and `USER`.
+    Pass,
+    /// `AUTHENTICATE`.
+    Sasl,
+}
+
+/// A password's key was derived.
+#[derive(Clone, Debug)]
+pub struct Derived {
+    /// For whom.
+    pub session: SessionId,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a derivation.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Compared with an account's keys: whether it was the password.
+    Compared(bool),
+    /// Keys for a new account.
+    Made(Keys),
+    /// Too many wait already.
+    Busy,
+}
+
+/// Whether the session may try to log in as `name` at all.
+pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    if let Some(user) = context.known().user {
+        return Err(Refusal::AlreadyLoggedIn(context.state.users[&user].nick.clone()));
+    }
+    if let Some(account) = context.entering().and_then(|entering| entering.account.clone()) {
+        return Err(Refusal::AlreadyLoggedIn(account.name.clone()));
+    }
+    let address = context.known().address;
+    let (now, limits) = (context.state.now, &context.state.config.limits);
+    if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
+        return Err(Refusal::TooManyAttempts(seconds));
+    }
+    let needs_admission = context.state.config.server.password.is_some();
+    if needs_admission && !context.entering().is_some_and(|entering| entering.admitted) {
+        return Err(Refusal::ServerPasswordRequired);
+    }
+    if context.state.account(name).is_none() {
+        check_name(name).map_err(|error| Refusal::BadName(name.to_owned(), error))?;
+        if context.state.online(name).is_some() {
+            return Err(Refusal::NameTaken(name.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Starts a login with a password: an account's, or the first password of a free name.
+pub fn begin(
+    context: &mut Context<'_>,
+    name: &str,
+    password: &str,
+    how: How,
+) -> Result<(), Refusal> {
+    may_try(context, name)?;
+    if password.is_empty() || password.len() > PASSWORD_BYTES {
+        return Err(Refusal::BadPassword(name.to_owned()));
+    }
+    let address = context.known().address;
+    let state = &context.state;
+    let hold_millis = state.doors.delay(address, state.now, &state.config.limits);
+    let keys = state.account(name).map(|account| account.keys.clone());
+    let label = context.out.take_label();
+    let session = context.session;
+    context.known_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), how, label }));
+    let job = Derive { password: password.into(), keys, hold_millis };
+    context.out.push(What::Derive { session, job: std::sync::Arc::new(job) });
+    Ok(())
+}
+
+/// The password was checked, or a new account's keys were made: says so and goes on with the registration.
+pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
+    let Some(waiting) = context.known_mut().waiting.take() else { return };
+    let Waiting { name, how, label } = *waiting;
+    context.out.begin(context.session, label, context.has(proto::Capability::Batch));
+    match (outcome, context.state.account(&name).cloned()) {
+        (Outcome::Busy, _) => refused(context, &name, how, &Refusal::Busy),
+        (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
+        (Outcome::Made(keys), None) => {
+            let account = make_account(context, &name, keys);
+            logged_in(context, account, how, true);
+        }
+        // A wrong password; or somebody else registered the name while the keys were made.
+        _ => refused(context, &name, how, &Refusal::WrongPassword(name.clone())),
+    }
+    let server = context.state.renderer.server.clone();
+    context.out.end(&server);
+}
+
+fn make_account(context: &mut Context<'_>, name: &str, keys: Keys) -> Arc<Account> {
+    let id = context.state.next_id();
+    let account = Account { id, name: name.into(), keys, created: context.state.now };
+    context.state.note(context.out.batch, Undo::NoAccount(id));
+    context.out.write(Write::Account(account.clone()));
+    let account = Arc::new(account);
+    context.state.accounts.insert(fold(name), account.clone());
+    account
+}
+
+/// The session has proven who it is.
+pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
+    let address = context.known().address;
+    context.state.doors.succeeded(address);
+    let name = account.name.clone();
+    let Some(entering) = context.entering() else { return };
+    entering.account = Some(account);
+    entering.by_verb = how == How::Verb;
+    entering.password = None;
+    match how {
+        How::Verb if new => {
+            let text = format!("Welcome, {name}: the name is yours now, by this password");
+            context.note("LOGIN", "ACCOUNT_CREATED", &[&name], &text);
+        }
+        How::Verb => context.note("LOGIN", "LOGGED_IN", &[&name], &format!("Welcome back, {name}")),
+        How::Sasl => {
+            let source = context.state.renderer.source(&name, false);
+            let text = format!("You are now logged in as {name}");
+            context.numeric(n::RPL_LOGGEDIN, &[&source, &name], &text);
+            context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
+        }
+        How::Pass => {}
+    }
+    context.out.push(What::Log(Fact::Came { user: name, address, new }));
+    welcome::register_if_complete(context);
+}
+
+/// The login failed: says so, and slows the next one down.
+pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusal) {
+    let address = context.known().address;
+    if matches!(refusal, Refusal::WrongPassword(_)) {
+        let now = context.state.now;
+        context.state.doors.failed(address, now);
+        let user = name.to_owned();
+        context.out.push(What::Log(Fact::LoginFailed { user, address, reason: "wrong password" }));
+    }
+    match how {
+        How::Verb => refuse(context, "LOGIN", refusal),
+        How::Sasl => sasl_failed(context, refusal),
+        How::Pass => {
+            refuse(context, "PASS", refusal);
+            let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
+            membership::end_session(state, out, session, "The login failed");
+        }
+    }
+}
+
+/// Ends an `AUTHENTICATE` exchange without success; the person may try again.
+pub fn sasl_failed(context: &mut Context<'_>, refusal: &Refusal) {
+    if let Some(entering) = context.entering() {
+        entering.sasl = None;
+    }
+    let text = match refusal {
+        Refusal::WrongPassword(_) => "SASL authentication failed: wrong password".to_owned(),
+        Refusal::TooManyAttempts(seconds) => {
+            format!("SASL authentication failed: too many failed logins; wait {seconds} seconds")
+        }
+        Refusal::ServerPasswordRequired => {
+            "SASL authentication failed: send the server's own password with PASS first".to_owned()
+        }
+        Refusal::BadName(_, error) => format!("SASL authentication failed: {error}"),
+        Refusal::NameTaken(_) => "SASL authentication failed: a guest has this name now".to_owned(),
+        Refusal::Busy => {
+            "SASL authentication failed: too many logins at once; try again".to_owned()
+        }
+        _ => "SASL authentication failed".to_owned(),
+    };
+    context.numeric(n::ERR_SASLFAIL, &[], &text);
+}
+
+/// Takes the parameter of `PASS`: the server's own password, the account's, or both as `server:account`.
+pub fn pass(context: &mut Context<'_>, given: &str) {
+    let config = context.state.config.clone();
+    let Some(entering) = context.entering() else { return };
+    let account = match &config.server.password {
+        None => Some(given),
+        Some(server) if bool::from(server.as_bytes().ct_eq(given.as_bytes())) => {
+            entering.admitted = true;
+            None
+        }
+        Some(server) => match given.split_at_checked(server.len()) {
+            Some((first, rest))
+                if rest.starts_with(':')
+                    && bool::from(server.as_bytes().ct_eq(first.as_bytes())) =>
+            {
+                entering.admitted = true;
+                Some(&rest[1..])
+            }
+            _ => Some(given),
+        },
+    };
+    entering.password = account.map(Box::from);
+}

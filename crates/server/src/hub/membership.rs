@@ -1,0 +1,233 @@
+//! Who is in which room, and what follows when that changes.
+
+use super::State;
+use super::context::Context;
+use super::effects::{Effects, Rooms, What};
+use super::room::{Member, Room};
+use super::undo::Undo;
+use super::user::UserId;
+use crate::session::SessionId;
+use proto::name::fold;
+use store::{RoomId, Write};
+
+/// Makes a room and stores it; nobody is in it yet.
+pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
+    let id = state.next_room();
+    let room = Room::new(id, name.into(), state.now);
+    state.note(out.batch, Undo::NoRoom(id));
+    out.write(Write::Room(room.record()));
+    state.room_names.insert(fold(name), id);
+    state.rooms.insert(id, room);
+    id
+}
+
+/// Stores the settings of a room after a change; `before` is how it was.
+pub fn settings_changed(context: &mut Context<'_>, room: RoomId, before: super::room::Settings) {
+    let batch = context.out.batch;
+    context.state.note(batch, Undo::Settings(room, Box::new(before)));
+    let record = context.state.rooms[&room].record();
+    context.out.write(Write::Room(record));
+}
+
+/// A user comes into a room, with all sessions. The caller tells the room.
+pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, member: Member) {
+    let member = Member { online: true, ..member };
+    set_member(state, out, room, user, Some(member));
+    let user = state.users.get_mut(&user).expect("who enters is online");
+    user.rooms.push(room);
+    for session in user.sessions.clone() {
+        out.push(What::Enter { session, room });
+    }
+}
+
+/// A user leaves a room for good, with all sessions. The caller has told the room.
+pub fn leave(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
+    let online = state.users.get_mut(&user).expect("who leaves is online");
+    online.rooms.retain(|id| *id != room);
+    for session in online.sessions.clone() {
+        out.push(What::Leave { session, room });
+    }
+    set_member(state, out, room, user, None);
+    end_if_empty(state, out, room);
+}
+
+/// Changes a user's standing in a room, and stores it if it is to survive.
+pub fn set_member(
+    state: &mut State,
+    out: &mut Effects,
+    room_id: RoomId,
+    user: UserId,
+    after: Option<Member>,
+) {
+    let room = state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
+    let before = put_member(room, user, after);
+    let standing = |member: Option<Member>| member.map(|member| (member.op, member.voice));
+    if standing(before) == standing(after) || !is_stored(state, room_id, user) {
+        return;
+    }
+    state.note(out.batch, Undo::Member(room_id, user, before));
+    out.write(match after {
+        Some(Member { op, voice, .. }) => {
+            Write::Member(store::Member { room: room_id, account: user, op, voice })
+        }
+        None => Write::MemberGone { room: room_id, account: user },
+    });
+}
+
+/// Puts a standing into the room and keeps the count of who is online; returns the one before.
+fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Option<Member> {
+    let before = match after {
+        Some(member) => room.members.insert(user, member),
+        None => room.members.remove(&user),
+    };
+    room.online += usize::from(after.is_some_and(|member| member.online));
+    room.online -= usize::from(before.is_some_and(|member| member.online));
+    before
+}
+
+/// Whether a user's standing in a room survives a restart: not for guests, and not the lobby's plain members, who are
+/// in it because they are online.
+fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
+    let guest = state.users.get(&user).is_some_and(|user| user.guest);
+    state.config.server.remember_rooms && !guest && Some(room) != state.lobby
+}
+
+/// A session closed, or is closed by its shard.
+pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, reason: &str) {
+    out.begin(session, None, false);
+    state.context(out, session).log_left(reason);
+    let ended = state.sessions.remove(&session).expect("the caller has checked");
+    state.doors.leave(ended.address);
+    let Some(user) = ended.user else { return };
+    for room in state.users[&user].rooms.clone() {
+        out.push(What::Leave { session, room });
+    }
+    let online = state.users.get_mut(&user).expect("a session's user is online");
+    online.sessions.retain(|id| *id != session);
+    if online.sessions.is_empty() {
+        user_gone(state, out, user, session, reason);
+    }
+    out.end(&state.renderer.server);
+}
+
+/// The hub itself ends a session, saying why.
+pub fn end_session(state: &mut State, out: &mut Effects, session: SessionId, reason: &str) {
+    state.context(out, session).close(reason);
+    session_ended(state, out, session, reason);
+}
+
+/// The last session of a user has ended.
+fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionId, reason: &str) {
+    let rooms = state.users[&id].rooms.clone();
+    let news = Context { state, out, session }.passing(id, "QUIT", &[], Some(reason));
+    tell_acquaintances(state, out, id, news);
+    let user = state.users.remove(&id).expect("just used");
+    state.nicks.remove(&fold(&user.nick));
+    let remembered = state.config.server.remember_rooms && !user.guest;
+    for room_id in rooms {
+        let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");
+        let lobby = Some(room_id) == state.lobby;
+        let member = room.members[&id];
+        if remembered && !lobby {
+            put_member(room, id, Some(Member { online: false, ..member }));
+            state.remembered.entry(id).or_default().push(room_id);
+        } else {
+            put_member(room, id, None);
+            end_if_empty(state, out, room_id);
+        }
+    }
+}
+
+/// Tells everybody who shares a room with the user, each session once.
+pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
+    let rooms = &state.users[&user].rooms;
+    // Everyone is in the lobby, so whoever is there hears everything.
+    let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
+        Some(lobby) => Rooms::One(lobby),
+        None if rooms.is_empty() => return,
+        None => Rooms::Several(rooms.as_slice().into()),
+    };
+    out.push(What::Tell { rooms, except: None, news });
+}
+
+fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
+    if !state.rooms[&id].members.is_empty() || Some(id) == state.lobby {
+        return;
+    }
+    let room = state.rooms.remove(&id).expect("just looked at");
+    state.room_names.remove(&fold(&room.name));
+    state.note(out.batch, Undo::Room(Box::new(room)));
+    out.write(Write::RoomEnded(id));
+}
+
+/// Takes one change back because it could not be stored.
+pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
+    match undo {
+        Undo::NoAccount(id) => undo_account(state, out, id),
+        Undo::NoRoom(id) => undo_room(state, out, id),
+        Undo::Room(room) => {
+            state.room_names.insert(fold(&room.name), room.id);
+            state.rooms.insert(room.id, *room);
+        }
+        Undo::Settings(id, settings) => {
+            if let Some(room) = state.rooms.get_mut(&id) {
+                room.settings = *settings;
+            }
+        }
+        Undo::Member(room, user, before) => undo_member(state, out, room, user, before),
+    }
+}
+
+fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
+    state.accounts.retain(|_, account| account.id != id);
+    let Some(user) = state.users.get(&id) else { return };
+    for session in user.sessions.clone() {
+        end_session(state, out, session, "Your new account could not be stored; try again later");
+    }
+}
+
+fn undo_room(state: &mut State, out: &mut Effects, id: RoomId) {
+    let Some(room) = state.rooms.remove(&id) else { return };
+    state.room_names.remove(&fold(&room.name));
+    for user in room.members.into_keys() {
+        forget_room(state, out, user, id);
+    }
+}
+
+fn undo_member(
+    state: &mut State,
+    out: &mut Effects,
+    room_id: RoomId,
+    user: UserId,
+    before: Option<Member>,
+) {
+    let online = state.users.contains_key(&user);
+    let Some(room) = state.rooms.get_mut(&room_id) else { return };
+    let before = before.map(|member| Member { online, ..member });
+    let now = put_member(room, user, before);
+    match (now, before) {
+        (Some(_), None) => forget_room(state, out, user, room_id),
+        (None, Some(_)) => match state.users.get_mut(&user) {
+            Some(user) => {
+                user.rooms.push(room_id);
+                for session in &user.sessions {
+                    out.push(What::Enter { session: *session, room: room_id });
+                }
+            }
+            None => state.remembered.entry(user).or_default().push(room_id),
+        },
+        _ => {}
+    }
+}
+
+/// A room is no longer one of the user's.
+fn forget_room(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
+    if let Some(online) = state.users.get_mut(&user) {
+        online.rooms.retain(|id| *id != room);
+        for session in &online.sessions {
+            out.push(What::Leave { session: *session, room });
+        }
+    } else if let Some(rooms) = state.remembered.get_mut(&user) {
+        rooms.retain(|id| *id != room);
+    }
+}

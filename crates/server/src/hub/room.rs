@@ -1,0 +1,139 @@
+//! A room: its settings, and who is in it.
+
+use super::user::UserId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::{ListEntry, RoomId, Topic};
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    /// Its id, never used for another room.
+    pub id: RoomId,
+    /// Its name, as its maker wrote it.
+    pub name: Arc<str>,
+    /// What survives a restart.
+    pub settings: Settings,
+    /// Who is in it: users online, and accounts that will be back when they log in.
+    pub members: BTreeMap<UserId, Member>,
+    /// How many of the members are online.
+    pub online: usize,
+    /// Who may come in once although the room is for the invited.
+    pub invited: BTreeSet<UserId>,
+}
+
+/// What members of a room may set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// When it was made (milliseconds since the epoch).
+    pub created: i64,
+    /// The topic.
+    pub topic: Option<Topic>,
+    /// Modes without a parameter.
+    pub flags: BTreeSet<char>,
+    /// `+k`
+    pub key: Option<Box<str>>,
+    /// `+l`
+    pub limit: Option<u32>,
+    /// `+b` and other lists.
+    pub lists: Vec<ListEntry>,
+}
+
+/// One member's standing in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// `+o`
+    pub op: bool,
+    /// `+v`
+    pub voice: bool,
+    /// Whether the user is online; if not, only remembered.
+    pub online: bool,
+}
+
+impl Member {
+    /// The highest mark, `@` or `+`, or none.
+    pub fn mark(self) -> &'static str {
+        if self.op {
+            "@"
+        } else if self.voice {
+            "+"
+        } else {
+            ""
+        }
+    }
+}
+
+impl Room {
+    /// A new and empty room.
+    pub fn new(id: RoomId, name: Arc<str>, created: i64) -> Room {
+        let flags = BTreeSet::from(['n', 't']);
+        let settings =
+            Settings { created, topic: None, flags, key: None, limit: None, lists: Vec::new() };
+        Room { id, name, settings, members: BTreeMap::new(), online: 0, invited: BTreeSet::new() }
+    }
+
+    /// The room as the store keeps it.
+    pub fn record(&self) -> store::Room {
+        let settings = self.settings.clone();
+        store::Room {
+            id: self.id,
+            name: self.name.clone(),
+            created: settings.created,
+            topic: settings.topic,
+            modes: settings.flags.iter().collect(),
+            key: settings.key,
+            limit: settings.limit,
+            lists: settings.lists,
+        }
+    }
+
+    /// The room as the store had it.
+    pub fn from_record(record: store::Room) -> Room {
+        let mut room = Room::new(record.id, record.name, record.created);
+        room.settings = Settings {
+            created: record.created,
+            topic: record.topic,
+            flags: record.modes.chars().collect(),
+            key: record.key,
+            limit: record.limit,
+            lists: record.lists,
+        };
+        room
+    }
+
+    /// Whether a mode without a parameter is set.
+    pub fn is(&self, flag: char) -> bool {
+        self.settings.flags.contains(&flag)
+    }
+
+    /// The standing of a user who is in the room and online.
+    pub fn member(&self, user: UserId) -> Option<Member> {
+        self.members.get(&user).copied().filter(|member| member.online)
+    }
+
+    /// Whether a list has a mask that fits the source.
+    pub fn listed(&self, mode: char, source: &str) -> bool {
+        self.settings
+            .lists
+            .iter()
+            .any(|entry| entry.mode == mode && proto::mask::matches(&entry.mask, source))
+    }
+
+    /// The modes as `MODE` shows them; the key only to members.
+    pub fn modes(&self, with_key: bool) -> Vec<String> {
+        let mut letters: String = "+".into();
+        letters.extend(&self.settings.flags);
+        let mut parameters = Vec::new();
+        if let Some(key) = &self.settings.key {
+            letters.push('k');
+            parameters.push(if with_key { key.to_string() } else { "*".into() });
+        }
+        if let Some(limit) = self.settings.limit {
+            letters.push('l');
+            parameters.push(limit.to_string());
+        }
+        let mut all = vec![letters];
+        all.append(&mut parameters);
+        all
+    }
+}

@@ -1,0 +1,113 @@
+//! What the hub knows of a connection.
+
+use super::login::How;
+use super::user::UserId;
+use proto::Capabilities;
+use proto::sasl::Chunks;
+use proto::scram::ScramServer;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use store::Account;
+
+/// One connection, as the hub sees it.
+#[derive(Debug)]
+pub struct Session {
+    /// From where.
+    pub address: IpAddr,
+    /// Random bytes of this session alone, for nonces.
+    pub entropy: [u8; 16],
+    /// What it negotiated.
+    pub capabilities: Capabilities,
+    /// Whether it speaks `CAP` version 302 and so is told of changes.
+    pub cap302: bool,
+    /// Who it is, once it has registered.
+    pub user: Option<UserId>,
+    /// What it has said of itself so far; gone once it has registered.
+    pub entering: Option<Box<Entering>>,
+    /// The question that its next line answers.
+    pub prompt: Option<Box<Prompt>>,
+    /// A password being checked.
+    pub waiting: Option<Box<Waiting>>,
+    /// Lines that came since; dealt with after the answer.
+    pub lines: VecDeque<Box<str>>,
+}
+
+/// A registration under way.
+#[derive(Debug, Default)]
+pub struct Entering {
+    /// `NICK`
+    pub nick: Option<String>,
+    /// `USER` was given; its last parameter.
+    pub realname: Option<String>,
+    /// `PASS`, as far as it is an account's password.
+    pub password: Option<Box<str>>,
+    /// The server's own password was given.
+    pub admitted: bool,
+    /// Between `CAP LS` and `CAP END`.
+    pub negotiating: bool,
+    /// The account it has logged in to.
+    pub account: Option<Arc<Account>>,
+    /// It logged in with the verb `LOGIN`: it need not say `NICK` and `USER`.
+    pub by_verb: bool,
+    /// It was told once how to log in.
+    pub told: bool,
+    /// An `AUTHENTICATE` exchange under way.
+    pub sasl: Option<Sasl>,
+}
+
+/// Where an `AUTHENTICATE` exchange stands.
+#[derive(Debug)]
+pub enum Sasl {
+    /// PLAIN: collecting the one message.
+    Plain(Chunks),
+    /// SCRAM-SHA-256: collecting the client's first message.
+    ScramFirst(Chunks),
+    /// SCRAM-SHA-256: collecting the client's proof.
+    ScramFinal(Chunks, Box<ScramServer>, Arc<Account>),
+    /// SCRAM-SHA-256: proven; the client's empty last word is awaited.
+    ScramDone(Arc<Account>),
+}
+
+/// A question put to a session by one of the five verbs.
+#[derive(Debug)]
+pub enum Prompt {
+    /// `LOGIN`: for the name.
+    LoginUser,
+    /// `LOGIN`: for the password of this name.
+    LoginPassword(String),
+    /// `BM`: for the message.
+    BmText,
+    /// `PM`: for the receiver.
+    PmUser,
+    /// `PM`: for the message to this user.
+    PmText(String),
+}
+
+/// A password being checked.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The name that is logging in.
+    pub name: String,
+    /// By which way, which decides the words of the answer.
+    pub how: How,
+    /// The label of the command, if it had one.
+    pub label: Option<Box<str>>,
+}
+
+impl Session {
+    /// A connection just opened.
+    pub fn new(address: IpAddr, entropy: [u8; 16]) -> Session {
+        Session {
+            address,
+            entropy,
+            capabilities: Capabilities::default(),
+            cap302: false,
+            user: None,
+            entering: Some(Box::default()),
+            prompt: None,
+            waiting: None,
+            lines: VecDeque::new(),
+        }
+    }
+}

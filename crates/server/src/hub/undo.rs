@@ -1,0 +1,54 @@
+//! Taking back what could not be stored.
+//!
+//! The hub does not wait for the disk: it applies a command at once and goes on. When the disk refuses a batch, nothing that
+//! depended on it has left the process, but the live state is ahead of the store. So each change of something that is stored
+//! leaves a note here of how it was before, until the journal has committed it; on a failure the notes are applied backwards,
+//! from the newest to the batch that failed. The journal refuses all that the hub did in between (it knows by the epoch).
+
+use super::room::{Member, Room, Settings};
+use super::user::UserId;
+use std::collections::VecDeque;
+use store::{AccountId, RoomId};
+
+/// How something stored was before a change.
+#[derive(Debug)]
+pub enum Undo {
+    /// The account did not exist.
+    NoAccount(AccountId),
+    /// The room did not exist.
+    NoRoom(RoomId),
+    /// The room existed, empty as it was when it ended.
+    Room(Box<Room>),
+    /// The room had these settings.
+    Settings(RoomId, Box<Settings>),
+    /// The user had this standing in the room, or none.
+    Member(RoomId, UserId, Option<Member>),
+}
+
+/// The notes, oldest first, each with the batch it belongs to.
+#[derive(Debug, Default)]
+pub struct Notes {
+    notes: VecDeque<(u64, Undo)>,
+}
+
+impl Notes {
+    /// Notes what `batch` changed.
+    pub fn add(&mut self, batch: u64, undo: Undo) {
+        self.notes.push_back((batch, undo));
+    }
+
+    /// Forgets what is committed: all up to and including `batch`.
+    pub fn committed(&mut self, batch: u64) {
+        while self.notes.front().is_some_and(|(noted, _)| *noted <= batch) {
+            self.notes.pop_front();
+        }
+    }
+
+    /// Takes the newest note of `batch` or later.
+    pub fn take_from(&mut self, batch: u64) -> Option<Undo> {
+        if self.notes.back().is_some_and(|(noted, _)| *noted >= batch) {
+            return self.notes.pop_back().map(|(_, undo)| undo);
+        }
+        None
+    }
+}

@@ -1,0 +1,42 @@
+//! A user: a name that is online, with its sessions.
+
+use crate::session::SessionId;
+use std::sync::Arc;
+use store::RoomId;
+
+/// An account's id, or a guest's from the same sequence; never used for anybody else.
+pub type UserId = store::AccountId;
+
+/// A name that is online.
+#[derive(Debug)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Its name: login, account and nick are one word.
+    pub nick: Arc<str>,
+    /// Whether it has no account.
+    pub guest: bool,
+    /// What it says of itself (`USER`).
+    pub realname: Box<str>,
+    /// Its connections, in the order they came; never empty.
+    pub sessions: Vec<SessionId>,
+    /// The rooms it is in, in the order it entered.
+    pub rooms: Vec<RoomId>,
+    /// Why it is away.
+    pub away: Option<Box<str>>,
+    /// `+i`
+    pub invisible: bool,
+    /// `+o`: has operator's rights.
+    pub operator: bool,
+    /// When it came (milliseconds since the epoch).
+    pub since: i64,
+    /// When it last said something (milliseconds since the epoch).
+    pub spoke: i64,
+}
+
+impl User {
+    /// The user part of the source.
+    pub fn username(&self) -> &str {
+        if self.guest { crate::render::GUEST_USERNAME } else { &self.nick }
+    }
+}

@@ -1,0 +1,248 @@
+//! From a registration to a user who is online.
+
+use super::context::Context;
+use super::effects::{Read, ReadWhat, What};
+use super::login::{self, How};
+use super::membership;
+use super::room::Member;
+use super::user::User;
+use crate::command::{lusers, motd, names, topic};
+use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
+use proto::name::fold;
+use proto::numeric as n;
+use std::sync::Arc;
+use store::RoomId;
+
+/// Parlor's name and version, as `VERSION` and 002 give it.
+pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
+
+/// Goes on with the registration as far as it can: called whenever a part of it has come.
+pub fn register_if_complete(context: &mut Context<'_>) {
+    let guests = context.state.config.server.guests;
+    let Some(entering) = context.known().entering.as_deref() else { return };
+    if entering.negotiating || context.known().waiting.is_some() {
+        return;
+    }
+    let introduced = entering.nick.is_some() && entering.realname.is_some();
+    if entering.account.is_some() {
+        if introduced || entering.by_verb {
+            register(context, introduced);
+        }
+        return;
+    }
+    if !introduced || entering.sasl.is_some() {
+        return;
+    }
+    let nick = entering.nick.clone().expect("introduced");
+    if let Some(password) = entering.password.clone() {
+        if let Some(entering) = context.entering() {
+            entering.password = None;
+        }
+        if let Err(refusal) = login::begin(context, &nick, &password, How::Pass) {
+            login::refused(context, &nick, How::Pass, &refusal);
+        }
+    } else if guests && context.state.config.server.password.is_none()
+        || guests && entering.admitted
+    {
+        register_guest(context, &nick);
+    } else {
+        tell_how_to_log_in(context, &nick);
+    }
+}
+
+fn register_guest(context: &mut Context<'_>, nick: &str) {
+    if context.state.account(nick).is_some() || context.state.online(nick).is_some() {
+        if let Some(entering) = context.entering() {
+            entering.nick = None;
+        }
+        let text = "This name is somebody's; log in if it is yours, or choose another";
+        context.numeric(n::ERR_NICKNAMEINUSE, &[nick], text);
+        return;
+    }
+    register(context, true);
+}
+
+fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
+    let Some(entering) = context.entering() else { return };
+    if std::mem::replace(&mut entering.told, true) {
+        return;
+    }
+    let known = context.state.account(nick).is_some();
+    let (who, what) = if known {
+        (format!("{nick} has an account here."), "log in with its password")
+    } else {
+        (format!("The name {nick} is free."), "register it by choosing a password")
+    };
+    context.notice(&format!("{who} To come in, {what}: LOGIN {nick} :password (in many clients: /quote LOGIN {nick} :password)"));
+    context
+        .notice("Next time, give the password to your client as the server password, or for SASL");
+}
+
+/// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects the welcome they know.
+fn register(context: &mut Context<'_>, full: bool) {
+    let entering = context.known_mut().entering.take().expect("the caller has it");
+    let session = context.session;
+    let (id, nick, guest) = match &entering.account {
+        Some(account) => (account.id, account.name.clone(), false),
+        None => (context.state.next_id(), entering.nick.as_deref().unwrap_or("*").into(), true),
+    };
+    context.known_mut().user = Some(id);
+    context.out.push(What::Ready { session });
+    let first = !context.state.users.contains_key(&id);
+    if first {
+        let now = context.state.now;
+        let user = User {
+            id,
+            nick: nick.clone(),
+            guest,
+            realname: entering.realname.as_deref().unwrap_or(&nick).into(),
+            sessions: vec![session],
+            rooms: Vec::new(),
+            away: None,
+            invisible: false,
+            operator: false,
+            since: now,
+            spoke: now,
+        };
+        context.state.users.insert(id, user);
+        context.state.nicks.insert(fold(&nick), id);
+        context.state.users_most = context.state.users_most.max(context.state.users.len());
+        if guest {
+            let address = context.known().address;
+            let fact = super::effects::Fact::Came { user: nick.clone(), address, new: false };
+            context.out.push(What::Log(fact));
+        }
+    } else {
+        context.user_mut().sessions.push(session);
+    }
+    if full {
+        burst(context, &nick);
+    }
+    if first {
+        come_online(context, full)
+    } else {
+        join_in(context, full)
+    }
+    if !guest {
+        read_pending(context);
+    }
+}
+
+/// The first session of a user: the user appears in the lobby and the rooms remembered.
+fn come_online(context: &mut Context<'_>, full: bool) {
+    let me = context.me();
+    if let Some(lobby) = context.state.lobby {
+        let operator = Member::default();
+        come_into(context, lobby, operator, full);
+    }
+    for room in context.state.remembered.remove(&me).unwrap_or_default() {
+        let Some(member) = context.state.rooms.get(&room).and_then(|room| room.members.get(&me))
+        else {
+            continue;
+        };
+        come_into(context, room, *member, full);
+    }
+}
+
+fn come_into(context: &mut Context<'_>, room: RoomId, member: Member, full: bool) {
+    let me = context.me();
+    membership::enter(context.state, context.out, me, room, member);
+    let name = context.state.rooms[&room].name.clone();
+    let news = context.passing(me, "JOIN", &[&name], None);
+    context.tell_room(room, news);
+    if full {
+        topic::show(context, room, false);
+        names::show(context, room);
+    }
+}
+
+/// A further session of a user who is online: only this session is told of the rooms.
+fn join_in(context: &mut Context<'_>, full: bool) {
+    let (me, session) = (context.me(), context.session);
+    for room in context.user().rooms.clone() {
+        context.out.push(What::Enter { session, room });
+        let name = context.state.rooms[&room].name.clone();
+        let news = context.passing(me, "JOIN", &[&name], None);
+        context.reply_news(news);
+        if full {
+            topic::show(context, room, false);
+            names::show(context, room);
+        }
+    }
+    if context.user().away.is_some() {
+        context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away");
+    }
+}
+
+fn read_pending(context: &mut Context<'_>) {
+    let user = context.user();
+    let request = Read {
+        what: ReadWhat::Pending { up_to: context.state.last_event() },
+        capabilities: context.capabilities(),
+        rooms: Vec::new(),
+        me: (user.id, user.nick.clone()),
+    };
+    let session = context.session;
+    context.out.push(What::Read { session, request: std::sync::Arc::new(request), tag: None });
+}
+
+/// 001 to 005, `LUSERS` and the message of the day.
+fn burst(context: &mut Context<'_>, nick: &str) {
+    let server = context.state.renderer.server.clone();
+    let source = context.state.source(context.me());
+    context.numeric(n::RPL_WELCOME, &[], &format!("Welcome to {server}, {source}"));
+    context.numeric(n::RPL_YOURHOST, &[], &format!("Your host is {server}, running {VERSION}"));
+    let mut started = Vec::new();
+    proto::time::write_date(context.state.started, &mut started);
+    let started = String::from_utf8_lossy(&started).into_owned();
+    context.numeric(n::RPL_CREATED, &[], &format!("This server was started {started} UTC"));
+    context.numeric_only(n::RPL_MYINFO, &[&server, VERSION, "io", "biklmnostv", "bklov"]);
+    for line in isupport(context).chunks(12) {
+        let tokens: Vec<&str> = line.iter().map(String::as_str).collect();
+        context.numeric(n::RPL_ISUPPORT, &tokens, "are supported by this server");
+    }
+    lusers::show(context);
+    motd::show(context);
+    debug_assert_eq!(&*context.nick(), nick);
+}
+
+/// What 005 tells.
+fn isupport(context: &Context<'_>) -> Vec<String> {
+    let settings = &context.state.config.limits;
+    let rooms = match settings.rooms_per_user {
+        0 => String::new(),
+        most => most.to_string(),
+    };
+    vec![
+        format!("NETWORK={}", context.state.renderer.server),
+        "CASEMAPPING=ascii".into(),
+        "CHANTYPES=#".into(),
+        "PREFIX=(ov)@+".into(),
+        "STATUSMSG=".into(),
+        "CHANMODES=b,k,l,imnst".into(),
+        format!("MODES={}", limits::MODES_PER_LINE),
+        format!("MAXLIST=b:{}", limits::LIST_ENTRIES),
+        format!("CHANLIMIT=#:{rooms}"),
+        format!("NICKLEN={NAME_BYTES}"),
+        format!("USERLEN={NAME_BYTES}"),
+        format!("HOSTLEN={}", limits::SERVER_NAME_BYTES),
+        format!("CHANNELLEN={ROOM_BYTES}"),
+        format!("TOPICLEN={}", limits::TOPIC_BYTES),
+        format!("KICKLEN={}", limits::KICK_BYTES),
+        format!("AWAYLEN={}", limits::AWAY_BYTES),
+        format!("KEYLEN={}", limits::KEY_BYTES),
+        format!(
+            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},JOIN:,PART:,KICK:1,NAMES:1,WHOIS:1",
+            limits::TARGETS
+        ),
+        "SAFELIST".into(),
+        "UTF8ONLY".into(),
+        format!("CHATHISTORY={}", settings.page()),
+        "MSGREFTYPES=msgid,timestamp".into(),
+    ]
+}
+
+/// The name under which a room is known, for lines about it.
+pub fn room_name(context: &Context<'_>, room: RoomId) -> Arc<str> {
+    context.state.rooms[&room].name.clone()
+}

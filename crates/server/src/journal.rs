@@ -1,0 +1,143 @@
+//! The journal: one thread that owns the only write connection to the store.
+//!
+//! It commits whatever has queued up as one transaction, flushed to disk, and only then releases what depends on it. What
+//! stores nothing passes through in its place: one order holds for all.
+
+use crate::hub::Input;
+use crate::hub::effects::Effects;
+use crate::limits::{JOURNAL_GROUP, MAINTAIN_SECONDS};
+use crate::shard::Item;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use store::{Failure, Outcome, Store, Write};
+use tokio::sync::mpsc::Sender;
+
+/// Effects that may leave the process now, in order.
+#[derive(Debug)]
+pub struct Released {
+    /// One for each batch.
+    pub settled: Vec<Settled>,
+}
+
+/// A batch whose writes have been dealt with.
+#[derive(Debug)]
+pub struct Settled {
+    /// What it asked for.
+    pub effects: Effects,
+    /// What became of each write; none if they could not be stored.
+    pub outcomes: Option<Vec<Outcome>>,
+}
+
+/// What the journal works with.
+pub struct Journal {
+    /// The store.
+    pub store: Box<dyn Store>,
+    /// What the hub wants done.
+    pub queue: Receiver<Effects>,
+    /// The shards.
+    pub shards: Vec<Sender<Item>>,
+    /// The way back to the hub, for bad news.
+    pub hub: SyncSender<Input>,
+    /// The newest batch that is committed; the hub forgets what it kept to undo it.
+    pub committed: Arc<AtomicU64>,
+}
+
+impl Journal {
+    /// Runs until the last effects are released, then closes the store.
+    ///
+    /// # Errors
+    /// When the store cannot be closed in good order; all that was committed is safe all the same.
+    pub fn run(mut self) -> Result<(), Failure> {
+        // Effects of an earlier epoch build upon something that could not be stored.
+        let mut epoch = 0;
+        let mut maintained = Instant::now();
+        loop {
+            let wait = Duration::from_secs(MAINTAIN_SECONDS);
+            let first = match self.queue.recv_timeout(wait) {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if maintained.elapsed() >= wait {
+                maintained = Instant::now();
+                if let Err(error) = self.store.maintain(now()) {
+                    tracing::warn!("housekeeping in the store failed, will try again: {error}");
+                }
+            }
+            let Some(first) = first else { continue };
+            let mut group = vec![first];
+            while group.len() < JOURNAL_GROUP
+                && let Ok(next) = self.queue.try_recv()
+            {
+                group.push(next);
+            }
+            let last = group.iter().any(|effects| effects.last);
+            let settled = self.settle(group, &mut epoch);
+            self.release(settled);
+            if last {
+                break;
+            }
+        }
+        self.store.close()
+    }
+
+    /// Stores what a group of batches asks for, in one transaction.
+    fn settle(&mut self, group: Vec<Effects>, epoch: &mut u32) -> Vec<Settled> {
+        let sound = |effects: &Effects| effects.writes.is_empty() || effects.epoch >= *epoch;
+        let has_writes = |effects: &&Effects| !effects.writes.is_empty() && sound(effects);
+        let mut outcomes = Ok(Vec::new());
+        if group.iter().any(|effects| has_writes(&effects)) {
+            let writes: Vec<&Write> =
+                group.iter().filter(has_writes).flat_map(|effects| &effects.writes).collect();
+            outcomes = self.store.commit(&mut writes.into_iter());
+        }
+        let mut outcomes = match outcomes {
+            Ok(outcomes) => Some(outcomes.into_iter()),
+            Err(error) => {
+                tracing::error!("nothing can be stored: {error}");
+                None
+            }
+        };
+        let mut failed = None;
+        let mut settled = Vec::with_capacity(group.len());
+        for effects in group {
+            let refused = !effects.writes.is_empty() && effects.epoch < *epoch;
+            let outcomes = match &mut outcomes {
+                _ if effects.writes.is_empty() => Some(Vec::new()),
+                Some(outcomes) if !refused => {
+                    Some(outcomes.by_ref().take(effects.writes.len()).collect())
+                }
+                _ => None,
+            };
+            if outcomes.is_none() && !refused && failed.is_none() {
+                failed = Some((effects.batch, effects.epoch));
+            }
+            if effects.epoch >= *epoch && failed.is_none() {
+                self.committed.store(effects.batch, Ordering::Release);
+            }
+            settled.push(Settled { effects, outcomes });
+        }
+        if let Some((from, of)) = failed {
+            *epoch = of + 1;
+            // The hub's queue is larger than all that can be in flight. If the hub is gone, there is nothing to undo.
+            let _ = self.hub.send(Input::Failed { from });
+        }
+        settled
+    }
+
+    fn release(&self, settled: Vec<Settled>) {
+        let released = Arc::new(Released { settled });
+        for shard in &self.shards {
+            // A shard is gone only when the server stops.
+            let _ = shard.blocking_send(Item::Released(released.clone()));
+        }
+    }
+}
+
+/// Milliseconds since the epoch.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,137 @@
+//! Every bound of the server: what one line, list, queue or wait may be at most.
+//!
+//! The bounds of the wire itself (a line, a name, a password) are `proto::limits`, because the client keeps them too; they
+//! are re-exported here, so that the code names all limits alike. [`Limits`] are those that the config file may change.
+
+pub use proto::limits::*;
+
+use serde::Deserialize;
+
+/// `[limits]` of the config file. 0 means no limit, except where noted.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections at once, in all.
+    pub connections: usize,
+    /// Connections at once from one address (IPv6: one /64).
+    pub connections_per_address: usize,
+    /// New connections a minute from one address (IPv6: one /64).
+    pub connects_per_minute: u32,
+    /// Seconds in which a connection must have logged in.
+    pub login_seconds: u32,
+    /// Lines a second that one connection may send on average; more wait their turn in the socket.
+    pub commands_per_second: u32,
+    /// Lines that one connection may send at once before the average counts.
+    pub command_burst: u32,
+    /// Bytes that may wait for one slow reader before it is disconnected.
+    pub outbox_bytes: usize,
+    /// Rooms that one user may be in, the lobby not counted.
+    pub rooms_per_user: usize,
+    /// Messages in one page of history; at most [`HISTORY_PAGE_MOST`], also where 0.
+    pub history_page: usize,
+    /// Seconds of silence after which a connection is asked for a sign of life; as many again and it is closed.
+    pub ping_seconds: u32,
+    /// Failed logins from one address before each further one waits; three times as many close the door for
+    /// [`DOOR_CLOSED_SECONDS`].
+    pub failed_logins: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 16_000,
+            connections_per_address: 200,
+            connects_per_minute: 300,
+            login_seconds: 120,
+            commands_per_second: 10,
+            command_burst: 60,
+            outbox_bytes: 4 * 1024 * 1024,
+            rooms_per_user: 100,
+            history_page: 100,
+            ping_seconds: 90,
+            failed_logins: 5,
+        }
+    }
+}
+
+impl Limits {
+    /// Messages in one page of history, 1 to [`HISTORY_PAGE_MOST`].
+    pub fn page(&self) -> usize {
+        if self.history_page == 0 {
+            HISTORY_PAGE_MOST
+        } else {
+            self.history_page.min(HISTORY_PAGE_MOST)
+        }
+    }
+}
+
+/// Messages in one page of history, whatever the config says.
+pub const HISTORY_PAGE_MOST: usize = 1000;
+/// Messages kept for a user who is offline that are shown at the login; older ones stay in the history.
+pub const PENDING_SHOWN: usize = 1000;
+
+/// Bytes of the server's name.
+pub const SERVER_NAME_BYTES: usize = 63;
+/// Bytes of a real name (the last parameter of `USER`).
+pub const REALNAME_BYTES: usize = 150;
+/// Entries of one list of a room (bans).
+pub const LIST_ENTRIES: usize = 100;
+/// Changes with a parameter in one `MODE`.
+pub const MODES_PER_LINE: usize = 4;
+/// Targets of one command, where it takes several.
+pub const TARGETS: usize = 4;
+/// Users that one `JOIN` to a room may have been invited and not yet come.
+pub const INVITES: usize = 100;
+/// Lines of a message of the day.
+pub const MOTD_LINES: usize = 200;
+/// Bytes of one `WHO`, `NAMES` or `LIST` answer line's payload.
+pub const NAMES_LINE_BYTES: usize = 400;
+
+/// Lines that a session may send ahead while its password is being checked.
+pub const LINES_WHILE_LOGGING_IN: usize = 64;
+/// Seconds that one failed login too many is made to wait, doubled each time up to [`LOGIN_DELAY_MOST_SECONDS`].
+pub const LOGIN_DELAY_SECONDS: u32 = 1;
+/// Seconds that a failed login waits at most.
+pub const LOGIN_DELAY_MOST_SECONDS: u32 = 16;
+/// Seconds for which an address that failed far too often is refused; failures are forgotten after as long.
+pub const DOOR_CLOSED_SECONDS: u32 = 600;
+/// Addresses whose failures and connects are remembered; beyond it the oldest are forgotten.
+pub const ADDRESSES_REMEMBERED: usize = 16_384;
+
+/// Connections that wait in the kernel for `accept`.
+pub const ACCEPT_BACKLOG: i32 = 4096;
+/// Bytes read from a socket at once; each shard owns one such buffer.
+pub const READ_BYTES: usize = 64 * 1024;
+/// Bytes of lines in one batch from a shard to the hub; sockets wait while it is full.
+pub const BATCH_BYTES: usize = 256 * 1024;
+/// Items that wait for a shard (released batches, history pages, new connections).
+pub const SHARD_QUEUE: usize = 1024;
+/// Items that wait for the hub: more than all its senders can have in flight together.
+pub const HUB_QUEUE: usize = 4096;
+/// Outputs that wait for the journal.
+pub const JOURNAL_QUEUE: usize = 256;
+/// Outputs in one transaction of the journal.
+pub const JOURNAL_GROUP: usize = 64;
+/// Passwords that wait for their key to be derived; further logins are told to try again.
+pub const PASSWORD_QUEUE: usize = 1024;
+/// History reads that wait for a reader; further ones are told to try again.
+pub const READ_QUEUE: usize = 4096;
+/// History reads that one session may have open; the session's input waits while there are more.
+pub const READS_PER_SESSION: usize = 16;
+/// Threads that read history.
+pub const READERS: usize = 2;
+/// Threads that derive keys from passwords.
+pub const PASSWORD_THREADS: usize = 2;
+/// Log lines that wait for the terminal; further ones are dropped and counted.
+pub const LOG_QUEUE: usize = 8192;
+
+/// Milliseconds that a connection may take to accept its last lines when it is closed.
+pub const LINGER_MILLIS: u64 = 1000;
+/// Milliseconds between two looks at all connections of a shard (login deadline, pings, lingering).
+pub const SWEEP_MILLIS: u64 = 500;
+/// Milliseconds to wait before accepting again when the process has no file descriptor left.
+pub const ACCEPT_PAUSE_MILLIS: u64 = 100;
+/// Seconds between two rounds of the journal's housekeeping in the store.
+pub const MAINTAIN_SECONDS: u64 = 60;
+/// Milliseconds that everybody has for their last lines when the server stops.
+pub const STOP_MILLIS: u64 = 1200;

@@ -1,0 +1,105 @@
+//! Keys from passwords: slow by design, so on threads of their own and no more at once than those can do.
+
+use crate::hub::Input;
+use crate::hub::effects::Derive;
+use crate::hub::login::{Derived, Outcome};
+use crate::limits::{OWASP_ITERATIONS, PASSWORD_QUEUE};
+use crate::session::SessionId;
+use proto::scram::Keys;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A password whose key is to be derived.
+#[derive(Debug)]
+pub struct Job {
+    /// For whom.
+    pub session: SessionId,
+    /// What to derive.
+    pub derive: Arc<Derive>,
+}
+
+/// The way to those who derive keys.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    queue: SyncSender<Job>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Who derives keys.
+#[derive(Clone)]
+pub struct Worker {
+    queue: Arc<Mutex<Receiver<Job>>>,
+    waiting: Arc<AtomicUsize>,
+    hub: SyncSender<Input>,
+}
+
+/// The queue's two ends.
+pub fn queue(hub: SyncSender<Input>) -> (Passwords, Worker) {
+    let (sender, receiver) = sync_channel(PASSWORD_QUEUE);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let worker = Worker { queue: Arc::new(Mutex::new(receiver)), waiting: waiting.clone(), hub };
+    (Passwords { queue: sender, waiting }, worker)
+}
+
+impl Passwords {
+    /// Takes a job; false if too many wait already. Must be called on a shard: a job that is held back waits there.
+    pub fn derive(&self, job: Job) -> bool {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= PASSWORD_QUEUE {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        let hold = Duration::from_millis(job.derive.hold_millis);
+        if hold.is_zero() {
+            return self.queue.try_send(job).is_ok();
+        }
+        let queue = self.queue.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(hold).await;
+            // There is room: every job is counted until it is done. It fails only when the server stops.
+            let _ = queue.try_send(job);
+        });
+        true
+    }
+}
+
+impl Worker {
+    /// Derives keys until the server stops.
+    pub fn run(self) {
+        loop {
+            let job = self.queue.lock().expect("no worker panics while it waits").recv();
+            let Ok(job) = job else { return };
+            let outcome = match &job.derive.keys {
+                Some(keys) => Outcome::Compared(keys.verify(&job.derive.password)),
+                None => make(&job.derive.password),
+            };
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            let derived = Derived { session: job.session, outcome };
+            if self.hub.send(Input::Derived(derived)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Keys for a new account, or for a new password of an old one.
+fn make(password: &str) -> Outcome {
+    match new_keys(password) {
+        Ok(keys) => Outcome::Made(keys),
+        Err(error) => {
+            tracing::error!("no randomness from the system, nobody can register: {error}");
+            Outcome::Busy
+        }
+    }
+}
+
+/// Keys with a fresh random salt and today's number of iterations.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn new_keys(password: &str) -> Result<Keys, getrandom::Error> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt)?;
+    Ok(Keys::derive(password, salt, OWASP_ITERATIONS))
+}

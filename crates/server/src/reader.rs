@@ -1,0 +1,228 @@
+//! Readers: threads that read history and render it, by the same renderer as live delivery.
+
+use crate::hub::effects::{Read, ReadWhat};
+use crate::limits::{PENDING_SHOWN, READ_QUEUE};
+use crate::render::{Renderer, Tagging};
+use crate::session::SessionId;
+use crate::shard::Item;
+use proto::time::write_server_time;
+use proto::{Capabilities, Capability, Line};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use store::{Conversation, Event, EventId, Failure, Query, Reader, Scope, Select};
+use tokio::sync::mpsc::Sender;
+
+/// A read of history for one session.
+#[derive(Debug)]
+pub struct ReadJob {
+    /// For whom.
+    pub session: SessionId,
+    /// The place kept for the answer among the session's lines.
+    pub place: u64,
+    /// What to read and how to show it.
+    pub request: Arc<Read>,
+    /// A tag for the answer, raw.
+    pub tag: Option<Box<str>>,
+}
+
+/// The way to the readers.
+#[derive(Clone, Debug)]
+pub struct Readers {
+    queue: SyncSender<ReadJob>,
+}
+
+/// One reader's end of the queue.
+#[derive(Clone)]
+pub struct Queue {
+    jobs: Arc<Mutex<Receiver<ReadJob>>>,
+}
+
+/// The queue's two ends.
+pub fn queue() -> (Readers, Queue) {
+    let (sender, receiver) = sync_channel(READ_QUEUE);
+    (Readers { queue: sender }, Queue { jobs: Arc::new(Mutex::new(receiver)) })
+}
+
+impl Readers {
+    /// Asks for a read. If too many wait already, returns the lines that say so.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub fn ask(&self, job: ReadJob, renderer: &Renderer) -> Result<(), Vec<u8>> {
+        self.queue.try_send(job).map_err(|refused| {
+            let (std::sync::mpsc::TrySendError::Full(job)
+            | std::sync::mpsc::TrySendError::Disconnected(job)) = refused;
+            let text = "Too many history reads at once; try again in a moment";
+            failure(renderer, &job, "BUSY", text)
+        })
+    }
+}
+
+fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8> {
+    let verb = match job.request.what {
+        ReadWhat::Ch { .. } => "CH",
+        ReadWhat::Pending { .. } => return Vec::new(), // Nobody asked; the next login shows them.
+        ReadWhat::Page { .. } | ReadWhat::Targets { .. } => "CHATHISTORY",
+    };
+    let mut out = Vec::new();
+    let tag = job.tag.as_deref().unwrap_or_default();
+    let line = Line::to(&mut out).raw_tags(tag).source(&renderer.server).verb("FAIL");
+    line.param(verb).param(code).text(text).end();
+    out
+}
+
+/// Reads and renders until the server stops.
+pub fn run(
+    queue: &Queue,
+    mut store: Box<dyn Reader>,
+    renderer: &Renderer,
+    shards: &[Sender<Item>],
+) {
+    loop {
+        let job = queue.jobs.lock().expect("no reader panics while it waits").recv();
+        let Ok(job) = job else { return };
+        let mut page = Page { renderer, job: &job, out: Vec::new(), pending: None };
+        if let Err(error) = page.write(&mut *store) {
+            tracing::error!("history cannot be read: {error}");
+            let text = "The server could not read its history; try again later";
+            page.out = failure(renderer, &job, "MESSAGE_ERROR", text);
+            page.pending = None;
+        }
+        let (lines, pending) = (page.out, page.pending);
+        let item = Item::Page { session: job.session, place: job.place, lines, pending };
+        if shards[usize::from(job.session.shard)].blocking_send(item).is_err() {
+            return;
+        }
+    }
+}
+
+/// A page being written.
+struct Page<'a> {
+    renderer: &'a Renderer,
+    job: &'a ReadJob,
+    out: Vec<u8>,
+    pending: Option<EventId>,
+}
+
+impl Page<'_> {
+    fn write(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
+        match &self.job.request.what {
+            ReadWhat::Ch { query, target } => {
+                let events = store.page(query)?;
+                self.batch("chathistory", Some(target), |page, tag| page.events(&events, tag));
+                self.end_of_ch(&events, target);
+            }
+            ReadWhat::Page { query, target } => {
+                let events = store.page(query)?;
+                self.batch("chathistory", Some(target), |page, tag| page.events(&events, tag));
+            }
+            ReadWhat::Targets { after, before, limit } => {
+                self.targets(store, *after, *before, *limit)?;
+            }
+            ReadWhat::Pending { up_to } => {
+                let events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
+                self.events(&events, "");
+                self.pending = (!events.is_empty()).then_some(*up_to);
+            }
+        }
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.job.request.capabilities
+    }
+
+    /// Wraps lines in a batch, for those who know batches. The inner tag is `batch=…`, or the answer's own.
+    fn batch(&mut self, kind: &str, target: Option<&str>, write: impl FnOnce(&mut Self, &str)) {
+        let outer = self.job.tag.clone().unwrap_or_default();
+        if !self.capabilities().contains(Capability::Batch) {
+            return write(self, &outer);
+        }
+        let reference = format!("H{}", self.job.place);
+        let line = Line::to(&mut self.out).raw_tags(&outer).source(&self.renderer.server);
+        let line = line.verb("BATCH").param(&format!("+{reference}")).param(kind);
+        match target {
+            Some(target) => line.param(target).end(),
+            None => line.end(),
+        }
+        write(self, &format!("batch={reference}"));
+        let inner = outer.strip_prefix("batch=").map_or("", |_| &*outer);
+        let line = Line::to(&mut self.out).raw_tags(inner).source(&self.renderer.server);
+        line.verb("BATCH").param(&format!("-{reference}")).end();
+    }
+
+    fn events(&mut self, events: &[Event], tag: &str) {
+        let tagging = Tagging { capabilities: self.capabilities(), tag };
+        for event in events {
+            let target = self.target(event);
+            self.renderer.event(&mut self.out, event, &target, tagging);
+        }
+    }
+
+    /// Where an event went: a room's name, or the receiver.
+    fn target(&self, event: &Event) -> Arc<str> {
+        match event.conversation.as_room() {
+            None => event.target.clone(),
+            Some(room) => {
+                let known = self.job.request.rooms.iter().find(|(id, _)| *id == room);
+                known.map_or_else(|| "*".into(), |(_, name)| name.clone())
+            }
+        }
+    }
+
+    fn end_of_ch(&mut self, events: &[Event], target: &str) {
+        let oldest = events.first().map(|event| self.renderer.msgid(event.id));
+        let line = Line::to(&mut self.out).source(&self.renderer.server).verb("NOTE").param("CH");
+        line.param("END")
+            .param(target)
+            .param(&events.len().to_string())
+            .param(oldest.as_deref().unwrap_or("*"))
+            .text("End of history")
+            .end();
+    }
+
+    fn targets(
+        &mut self,
+        store: &mut dyn Reader,
+        after: i64,
+        before: i64,
+        limit: usize,
+    ) -> Result<(), Failure> {
+        let request = self.job.request.clone();
+        let rooms: Vec<_> = request.rooms.iter().map(|(id, _)| *id).collect();
+        let mut found = Vec::new();
+        for (conversation, time) in store.targets(request.me.0, &rooms, after, before, limit)? {
+            found.extend(self.name(store, conversation)?.map(|name| (name, time)));
+        }
+        self.batch("draft/chathistory-targets", None, |page, tag| {
+            for (name, time) in found {
+                let mut stamp = Vec::new();
+                write_server_time(time, &mut stamp);
+                let line = Line::to(&mut page.out).raw_tags(tag).source(&page.renderer.server);
+                let line = line.verb("CHATHISTORY").param("TARGETS").param(&name);
+                line.param(&String::from_utf8_lossy(&stamp)).end();
+            }
+        });
+        Ok(())
+    }
+
+    /// What the asker calls a conversation: a room's name, or the other user as its newest message names them.
+    fn name(
+        &self,
+        store: &mut dyn Reader,
+        conversation: Conversation,
+    ) -> Result<Option<Arc<str>>, Failure> {
+        if let Some(room) = conversation.as_room() {
+            let known = self.job.request.rooms.iter().find(|(id, _)| *id == room);
+            return Ok(known.map(|(_, name)| name.clone()));
+        }
+        let of = Scope::One(conversation);
+        let up_to = EventId::MAX >> 1;
+        let query = Query { of, select: Select::Latest, limit: 1, up_to, messages_only: true };
+        let me = self.job.request.me.0;
+        Ok(store.page(&query)?.pop().map(|event| match event.account == me {
+            true => event.target,
+            false => event.nick,
+        }))
+    }
+}

@@ -1,0 +1,207 @@
+//! From an event to the bytes on the wire. Live delivery and history come out of the same functions.
+
+use crate::hub::effects::{Form, News};
+use proto::time::{write_date, write_server_time};
+use proto::{Capabilities, Capability, Line};
+use std::sync::Arc;
+use store::{Event, EventId, EventKind};
+
+/// The user part of a guest's source, whatever `USER` said: nobody has vouched for it.
+pub const GUEST_USERNAME: &str = "guest";
+
+/// What all lines of one server have in common.
+#[derive(Clone, Debug)]
+pub struct Renderer {
+    /// The server's name.
+    pub server: Arc<str>,
+    /// The store's own prefix of msgids.
+    pub instance: Arc<str>,
+}
+
+/// What differs from line to line for one receiver.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tagging<'a> {
+    /// The receiver's capabilities.
+    pub capabilities: Capabilities,
+    /// A tag of this one line (`label=…`, `batch=…`), raw; empty for none.
+    pub tag: &'a str,
+}
+
+impl Renderer {
+    /// Writes `nick!user@host`.
+    pub fn source(&self, nick: &str, guest: bool) -> String {
+        let user = if guest { GUEST_USERNAME } else { nick };
+        format!("{nick}!{user}@{}", self.server)
+    }
+
+    /// Bytes of text that fit one line from `nick` to `target`, as every receiver gets it without tags.
+    pub fn text_room(&self, nick: &str, guest: bool, verb: &str, target: &str) -> usize {
+        let frame = ":".len() + self.source(nick, guest).len() + 1 + verb.len() + 1 + target.len();
+        crate::limits::LINE_BYTES.saturating_sub(frame + " :".len() + "\r\n".len())
+    }
+
+    /// Writes the line of a stored event without its tags. `target` is the room's name, or the receiver.
+    pub fn body(&self, out: &mut Vec<u8>, event: &Event, target: &str, prefix: &str) {
+        let source = self.source(&event.nick, event.guest);
+        let line = match event.kind {
+            EventKind::Quit | EventKind::Nick => {
+                Line::to(out).source(&source).verb(verb(event.kind))
+            }
+            _ => Line::to(out).source(&source).verb(verb(event.kind)).param(target),
+        };
+        match event.kind {
+            EventKind::Message | EventKind::Notice if prefix.is_empty() => {
+                line.text(&event.text).end();
+            }
+            EventKind::Message | EventKind::Notice => {
+                line.text(&format!("{prefix}{}", event.text)).end();
+            }
+            EventKind::Nick => line.param(&event.target).end(),
+            EventKind::Quit | EventKind::Topic => line.text(&event.text).end(),
+            EventKind::Part if event.text.is_empty() => line.end(),
+            EventKind::Part => line.text(&event.text).end(),
+            EventKind::Kick => line.param(&event.target).text(&event.text).end(),
+            EventKind::Mode => {
+                event.text.split(' ').fold(line, |line, parameter| line.param(parameter)).end();
+            }
+            EventKind::Tagmsg | EventKind::Join => line.end(),
+        }
+    }
+
+    /// Writes news for one receiver: its tags, then the line.
+    pub fn news(&self, out: &mut Vec<u8>, news: &News, body: &[u8], tagging: Tagging<'_>) {
+        let tags = TagValues {
+            id: news.id,
+            time: news.time,
+            account: news.account.as_deref(),
+            client: &news.tags,
+        };
+        self.tags(out, &tags, tagging);
+        out.extend_from_slice(body);
+    }
+
+    /// Writes a stored event for one receiver, as history has it.
+    pub fn event(&self, out: &mut Vec<u8>, event: &Event, target: &str, tagging: Tagging<'_>) {
+        let tags = TagValues {
+            id: event.id,
+            time: event.time,
+            account: (!event.guest).then_some(&*event.nick),
+            client: &event.tags,
+        };
+        self.tags(out, &tags, tagging);
+        let mut prefix = Vec::new();
+        if !tagging.capabilities.contains(Capability::ServerTime) {
+            prefix.push(b'[');
+            write_date(event.time, &mut prefix);
+            prefix.extend_from_slice(b"] ");
+        }
+        self.body(out, event, target, &String::from_utf8_lossy(&prefix));
+    }
+
+    /// Writes the last word on a message; `id` and `time` are those under which it is stored.
+    pub fn confirm(
+        &self,
+        out: &mut Vec<u8>,
+        form: &Form,
+        (id, time): (EventId, i64),
+        (news, body): (&News, &[u8]),
+        tagging: Tagging<'_>,
+    ) {
+        let account = news.account.as_deref();
+        match form {
+            Form::Echo => {
+                self.tags(out, &TagValues { id, time, account, client: &news.tags }, tagging);
+                out.extend_from_slice(body);
+            }
+            Form::Broadcast => {
+                self.tags(out, &TagValues { id: 0, time, account: None, client: "" }, tagging);
+                let line = Line::to(out).source(&self.server).verb("NOTE").param("BM");
+                line.param("SENT").param(&self.msgid(id)).text("Sent to everyone online").end();
+            }
+            Form::Private { to, online } => {
+                self.tags(out, &TagValues { id: 0, time, account: None, client: "" }, tagging);
+                let (code, text) = if *online {
+                    ("SENT", format!("Delivered to {to}"))
+                } else {
+                    ("STORED", format!("{to} is offline and will get it at the next login"))
+                };
+                let line = Line::to(out).source(&self.server).verb("NOTE").param("PM").param(code);
+                line.param(to).param(&self.msgid(id)).text(&text).end();
+            }
+        }
+    }
+
+    /// Writes the answer to a command whose write failed.
+    pub fn not_stored(&self, out: &mut Vec<u8>, verb: &str, tag: &str) {
+        Line::to(out)
+            .raw_tags(tag)
+            .source(&self.server)
+            .verb("FAIL")
+            .param(verb)
+            .param("STORE_FAILED")
+            .text("The server could not write to its disk; nothing was stored or sent. Try again later")
+            .end();
+    }
+
+    /// An event's msgid.
+    pub fn msgid(&self, id: EventId) -> String {
+        store::msgid(&self.instance, id)
+    }
+
+    fn tags(&self, out: &mut Vec<u8>, values: &TagValues<'_>, tagging: Tagging<'_>) {
+        let has = |capability| tagging.capabilities.contains(capability);
+        let start = out.len();
+        let tag = |out: &mut Vec<u8>, key: &[u8]| {
+            out.push(if out.len() == start { b'@' } else { b';' });
+            out.extend_from_slice(key);
+        };
+        if !tagging.tag.is_empty() {
+            tag(out, tagging.tag.as_bytes());
+        }
+        if has(Capability::ServerTime) {
+            tag(out, b"time=");
+            write_server_time(values.time, out);
+        }
+        if has(Capability::MessageTags) {
+            if values.id != 0 {
+                tag(out, b"msgid=");
+                out.extend_from_slice(self.msgid(values.id).as_bytes());
+            }
+            if !values.client.is_empty() {
+                tag(out, values.client.as_bytes());
+            }
+        }
+        if let Some(account) = values.account
+            && has(Capability::AccountTag)
+        {
+            tag(out, b"account=");
+            out.extend_from_slice(account.as_bytes());
+        }
+        if out.len() > start {
+            out.push(b' ');
+        }
+    }
+}
+
+struct TagValues<'a> {
+    id: EventId,
+    time: i64,
+    account: Option<&'a str>,
+    client: &'a str,
+}
+
+/// The IRC command of an event.
+pub fn verb(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Message => "PRIVMSG",
+        EventKind::Notice => "NOTICE",
+        EventKind::Tagmsg => "TAGMSG",
+        EventKind::Topic => "TOPIC",
+        EventKind::Join => "JOIN",
+        EventKind::Part => "PART",
+        EventKind::Kick => "KICK",
+        EventKind::Mode => "MODE",
+        EventKind::Quit => "QUIT",
+        EventKind::Nick => "NICK",
+    }
+}

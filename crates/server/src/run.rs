@@ -1,0 +1,301 @@
+//! Starting and stopping: opens what the server needs, starts its threads, and waits for the signal to end.
+
+use crate::args::{Args, Command, Serve};
+use crate::config::{Config, ConfigError};
+use crate::hub::effects::Effects;
+use crate::hub::{Input, Stamped, State};
+use crate::journal::{Journal, now};
+use crate::limits::{
+    HUB_QUEUE, JOURNAL_QUEUE, PASSWORD_BYTES, PASSWORD_THREADS, READERS, SHARD_QUEUE,
+};
+use crate::listen::{self, ListenError};
+use crate::shard::{self, Item};
+use crate::{log, password, reader};
+use std::io::{BufRead, IsTerminal, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use store::{Failure, MemoryStore, SqliteStore, Store, Write};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Why the server cannot start, or stopped badly: a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The config file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The addresses.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The data folder.
+    #[error(transparent)]
+    Store(#[from] Failure),
+    /// The system.
+    #[error("the system refused what the server needs: {0}")]
+    System(#[from] std::io::Error),
+    /// Randomness.
+    #[error("the system has no randomness to give: {0}")]
+    Randomness(#[from] getrandom::Error),
+    /// `passwd` for a name that is nobody's.
+    #[error("no account has the name {0:?}; names are registered by logging in")]
+    NoAccount(String),
+    /// `passwd` with a password that cannot be.
+    #[error("a password has 1 to {PASSWORD_BYTES} bytes and no NUL; nothing was changed")]
+    BadPassword,
+    /// `passwd` with two different passwords.
+    #[error("the two passwords differ; nothing was changed")]
+    PasswordsDiffer,
+    /// `check` found damage.
+    #[error(
+        "the database is damaged: {0}; stop the server, keep a copy of the folder, and restore a backup"
+    )]
+    Damaged(String),
+    /// A bug: a thread ended in a panic.
+    #[error(
+        "a part of the server failed; what was acknowledged is stored. Please report the lines above"
+    )]
+    Panic,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// [`RunError`], whose text says what to do.
+pub fn run(args: Args) -> Result<(), RunError> {
+    match args.command {
+        None => serve(&args.serve),
+        Some(Command::Passwd { name, data }) => passwd(&name, &data),
+        Some(Command::Check { data }) => check(&data),
+    }
+}
+
+/// Opens everything first, so that a mistake changes nothing; then runs until a signal.
+fn serve(args: &Serve) -> Result<(), RunError> {
+    let config = match &args.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    let listener = listen::bind(args.bind, args.port())?;
+    let port = listener.local_addr()?.port();
+    let mut listeners = vec![listener];
+    listeners.extend(listen::bind_more(&config.server.listen)?);
+    let store = open_store(&args.data)?;
+    let guard = log::start(args.log_format);
+    let ended = Server::start(Arc::new(config), listeners, port, store)?.wait();
+    drop(guard);
+    ended
+}
+
+fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random)?;
+    let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let instance: String =
+        random.iter().map(|byte| char::from(letters[usize::from(*byte) % letters.len()])).collect();
+    Ok(if data == Path::new(":memory:") {
+        Box::new(MemoryStore::new(&instance))
+    } else {
+        Box::new(SqliteStore::open(data, &instance)?)
+    })
+}
+
+/// The running server: its threads and the ways to them.
+struct Server {
+    hub: SyncSender<Input>,
+    inboxes: Vec<mpsc::Sender<Item>>,
+    listeners: Vec<TcpListener>,
+    port: u16,
+    threads: Vec<JoinHandle<Result<(), RunError>>>,
+}
+
+impl Server {
+    fn start(
+        config: Arc<Config>,
+        listeners: Vec<TcpListener>,
+        port: u16,
+        mut store: Box<dyn Store>,
+    ) -> Result<Server, RunError> {
+        let (state, first) = State::new(config.clone(), store.load()?, now());
+        let renderer = state.renderer.clone();
+        let (hub, to_hub) = sync_channel(HUB_QUEUE);
+        let (journal, to_journal) = sync_channel(JOURNAL_QUEUE);
+        let (passwords, worker) = password::queue(hub.clone());
+        let (readers, queue) = reader::queue();
+        let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
+        let (inboxes, outlets): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| mpsc::channel(SHARD_QUEUE)).unzip();
+        let committed = Arc::new(AtomicU64::new(0));
+        let mut server = Server { hub, inboxes, listeners, port, threads: Vec::new() };
+
+        for number in 0..READERS {
+            let (queue, store) = (queue.clone(), store.reader()?);
+            let (renderer, shards) = (renderer.clone(), server.inboxes.clone());
+            server.spawn(&format!("reader-{number}"), false, move || {
+                reader::run(&queue, store, &renderer, &shards);
+                Ok(())
+            })?;
+        }
+        for number in 0..PASSWORD_THREADS {
+            let worker = worker.clone();
+            server.spawn(&format!("password-{number}"), false, move || {
+                worker.run();
+                Ok(())
+            })?;
+        }
+        let keeper = Journal {
+            store,
+            queue: to_journal,
+            shards: server.inboxes.clone(),
+            hub: server.hub.clone(),
+            committed: committed.clone(),
+        };
+        server.spawn("journal", true, move || Ok(keeper.run()?))?;
+        server.spawn("hub", true, move || {
+            run_hub(state, first, &to_hub, &journal, &committed);
+            Ok(())
+        })?;
+        for (id, outlet) in (0u8..).zip(outlets) {
+            let parts = shard::Parts {
+                id,
+                config: config.clone(),
+                renderer: renderer.clone(),
+                port,
+                hub: server.hub.clone(),
+                passwords: passwords.clone(),
+                readers: readers.clone(),
+            };
+            server.spawn(&format!("shard-{id}"), true, move || Ok(shard::run(parts, outlet)?))?;
+        }
+        Ok(server)
+    }
+
+    /// Starts a thread; `joined`: the stop waits for it.
+    fn spawn(
+        &mut self,
+        name: &str,
+        joined: bool,
+        run: impl FnOnce() -> Result<(), RunError> + Send + 'static,
+    ) -> Result<(), RunError> {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        if joined {
+            self.threads.push(thread);
+        }
+        Ok(())
+    }
+
+    /// Accepts connections until SIGTERM or Ctrl-C, then stops in order.
+    fn wait(mut self) -> Result<(), RunError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let turn = Arc::new(AtomicUsize::new(0));
+            for listener in self.listeners.drain(..) {
+                tokio::spawn(listen::accept(listener, self.inboxes.clone(), turn.clone()));
+            }
+            log::waiting(self.port);
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            Ok::<(), std::io::Error>(())
+        })?;
+        drop(runtime); // Closes the listening sockets.
+        tracing::info!("Stopping: everybody is told, everything is stored");
+        self.hub.send(Input::Stop).map_err(|_| RunError::Panic)?;
+        for thread in self.threads {
+            thread.join().map_err(|_| RunError::Panic)??;
+        }
+        tracing::info!("Stopped");
+        Ok(())
+    }
+}
+
+/// The hub's thread: stamps what comes with the time, applies it, and passes the effects on.
+fn run_hub(
+    mut state: State,
+    first: Effects,
+    inputs: &Receiver<Input>,
+    journal: &SyncSender<Effects>,
+    committed: &AtomicU64,
+) {
+    if journal.send(first).is_err() {
+        return;
+    }
+    while let Ok(input) = inputs.recv() {
+        let committed = committed.load(Ordering::Acquire);
+        let effects = state.apply(Stamped { now: now(), committed, input });
+        if effects.is_empty() {
+            continue;
+        }
+        let last = effects.last;
+        if journal.send(effects).is_err() || last {
+            return;
+        }
+    }
+}
+
+/// Sets an account's password anew. The store's lock sees to it that no server runs.
+fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
+    let mut store = open_existing(data)?;
+    let accounts = store.load()?.accounts;
+    let account = accounts.into_iter().find(|account| proto::name::same(&account.name, name));
+    let mut account = account.ok_or_else(|| RunError::NoAccount(name.to_owned()))?;
+    let password = ask_password("New password: ")?;
+    if password.is_empty() || password.len() > PASSWORD_BYTES || password.contains('\0') {
+        return Err(RunError::BadPassword);
+    }
+    if std::io::stdin().is_terminal() && ask_password("Again: ")? != password {
+        return Err(RunError::PasswordsDiffer);
+    }
+    account.keys = password::new_keys(&password)?;
+    let name = account.name.clone();
+    store.commit(&mut [Write::Account(account)].iter())?;
+    store.close()?;
+    println!("{name} has a new password.");
+    Ok(())
+}
+
+/// Reads a password: without echo from a terminal, else one line of standard input.
+fn ask_password(prompt: &str) -> Result<String, RunError> {
+    if std::io::stdin().is_terminal() {
+        return Ok(rpassword::prompt_password(prompt)?);
+    }
+    eprint!("{prompt}");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn open_existing(data: &Path) -> Result<Box<dyn Store>, RunError> {
+    if !data.join("parlor.db").exists() {
+        let source = std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            format!(
+                "there is no Parlor database in {}; name the folder with --data",
+                data.display()
+            ),
+        );
+        return Err(source.into());
+    }
+    open_store(data)
+}
+
+fn check(data: &Path) -> Result<(), RunError> {
+    let problems = store::check(data)?;
+    match problems.first() {
+        None => {
+            println!("The database in {} is sound.", data.display());
+            Ok(())
+        }
+        Some(first) => {
+            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            Err(RunError::Damaged(first.clone()))
+        }
+    }
+}
