@@ -404,6 +404,8 @@ impl Login {
         self.scram = None;
         self.credentials.password = None;
         self.tries += 1;
+        // "SASL authentication failed: wrong password": only the end is for people.
+        let sentence = sentence.rsplit(": ").next().unwrap_or(sentence);
         if self.known || !self.interactive || self.tries >= PASSWORD_TRIES {
             let user = self.user();
             return Err(LoginError::Refused(format!("{user} was not let in: {sentence}")));

@@ -80,7 +80,7 @@ fn scram(login: &mut Login, password: &str, prove: bool) -> Reaction {
     match server.finish(&decode(&last)) {
         Ok(proof) if prove => take(login, &encode(&proof)),
         Ok(_) => take(login, "AUTHENTICATE dj1BQUFB"),
-        Err(_) => take(login, ":parlor 904 ann :Wrong password"),
+        Err(_) => take(login, ":parlor 904 ann :SASL authentication failed: wrong password"),
     }
 }
 
@@ -142,10 +142,10 @@ fn a_wrong_password_may_be_tried_twice_again() {
     to_scram(&mut login);
     for _ in 0..2 {
         answer(&mut login, Question::Password, "wrong");
-        assert_eq!(scram(&mut login, "secret", true), again(Question::Password, "Wrong password"));
+        assert_eq!(scram(&mut login, "secret", true), again(Question::Password, "wrong password"));
     }
     answer(&mut login, Question::Password, "wrong");
-    let refused = LoginError::Refused("ann was not let in: Wrong password".to_owned());
+    let refused = LoginError::Refused("ann was not let in: wrong password".to_owned());
     assert_eq!(scram(&mut login, "secret", true).0, Err(refused));
 }
 

@@ -168,7 +168,7 @@ impl Plain<'_> {
         match self.session.request(|state, out| state.ask_online(out))? {
             Answer::Online(lines) => {
                 for line in lines {
-                    self.session.console.status(&harmless(&line))?;
+                    self.session.console.status(&format!("Online: {}", harmless(&line)))?;
                 }
             }
             Answer::Refused { sentence, .. } => self.refuse(&sentence)?,

@@ -102,24 +102,27 @@ impl Session {
     /// # Errors
     /// If there is no server, it is none of Parlor's, or it does not let the person in.
     pub fn open(&mut self) -> Result<(), End> {
+        // Once the server has shown that it is one of Parlor's, a break is only a break.
+        let mut greeted = false;
         for attempt in 1.. {
-            let (trouble, pause) = match self.log_in().and_then(|()| self.take_baseline()) {
+            let outcome = self.log_in().and_then(|()| self.take_baseline());
+            greeted |= !self.login.is_first_word();
+            let why = match outcome {
                 Ok(()) => break,
-                Err(Trouble::Broken(reason)) if self.login.is_first_word() => {
-                    return Err(LoginError::NotParlor(reason).into());
+                Err(Trouble::Broken(reason)) if greeted => reason,
+                Err(Trouble::Broken(reason)) => return Err(LoginError::NotParlor(reason).into()),
+                Err(Trouble::Failed(Failure::Login(LoginError::Later(sentence)))) => sentence,
+                Err(Trouble::Failed(failure)) if greeted && failure.may_pass() => {
+                    failure.to_string()
                 }
-                Err(Trouble::Broken(reason)) => (reason, Duration::ZERO),
-                Err(Trouble::Failed(Failure::Login(LoginError::Later(sentence)))) => {
-                    (sentence, pause_before(attempt - 1, random_byte()?))
-                }
-                Err(Trouble::Left) => return Err(End::Left),
                 Err(Trouble::Failed(failure)) => return Err(failure.into()),
+                Err(Trouble::Left) => return Err(End::Left),
             };
             if attempt == LOGIN_TRIES {
-                return Err(LoginError::Later(trouble).into());
+                return Err(LoginError::Later(why).into());
             }
-            self.aside(&format!("Once more, since: {trouble}"))?;
-            self.pause(pause)?;
+            self.aside(&format!("Once more, since: {why}"))?;
+            self.pause(pause_before(attempt - 1, random_byte()?))?;
         }
         Ok(())
     }

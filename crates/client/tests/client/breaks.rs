@@ -146,8 +146,8 @@ fn a_break_while_the_list_of_users_comes_asks_for_it_again() {
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(
-        outcome.stderr.lines().filter(|line| line.starts_with("ann")).collect::<Vec<_>>(),
-        ["ann"]
+        outcome.stderr.lines().filter(|line| line.starts_with("Online")).collect::<Vec<_>>(),
+        ["Online: ann"]
     );
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
 }

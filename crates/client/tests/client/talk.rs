@@ -43,7 +43,7 @@ fn private_messages_show_who_is_online_and_tell_sent_kept_and_unknown_apart() {
     assert_eq!(
         told.collect::<Vec<_>>(),
         [
-            "ann bob",
+            "Online: ann bob",
             "* Sent to bob.",
             "* Kept for eve, who is offline and gets it at the next login.",
             "* Not sent: there is no user nobody.",
