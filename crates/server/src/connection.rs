@@ -163,6 +163,9 @@ impl Connection {
 
     /// How long until it may send another line.
     pub fn flood_pause(&self, limits: &Limits) -> std::time::Duration {
+        if limits.commands_per_second == 0 {
+            return std::time::Duration::ZERO;
+        }
         let missing = (1.0 - self.allowance).max(0.0);
         std::time::Duration::from_secs_f32(missing / limits.commands_per_second.max(1) as f32)
     }

@@ -14,6 +14,9 @@ pub mod undo;
 pub mod user;
 pub mod welcome;
 
+#[cfg(test)]
+mod replay;
+
 use crate::command;
 use crate::config::Config;
 use crate::render::Renderer;
@@ -151,8 +154,9 @@ pub struct State {
 }
 
 impl State {
-    /// The state as the store has it, nobody online; and what is to be stored because the config wants it so.
-    pub fn new(config: Arc<Config>, loaded: Loaded, now: i64) -> (State, Effects) {
+    /// The state as the store has it, nobody online; and what the caller has to store before anything else, because the
+    /// config wants it so.
+    pub fn new(config: Arc<Config>, loaded: Loaded, now: i64) -> (State, Vec<store::Write>) {
         let renderer = Renderer {
             server: config.server.name.as_str().into(),
             instance: loaded.instance.as_str().into(),
@@ -183,7 +187,8 @@ impl State {
         };
         let mut effects = state.effects();
         state.restore_rooms(loaded.rooms, &loaded.members, &mut effects);
-        (state, effects)
+        state.notes.committed(effects.batch);
+        (state, effects.writes)
     }
 
     /// Applies one input.
@@ -407,7 +412,6 @@ impl State {
             self.room_names.remove(&fold(&room.name));
             out.write(store::Write::RoomEnded(id));
         }
-        out.begin(SessionId { shard: 0, slot: 0, generation: 0 }, None, false);
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Journal {
     pub hub: SyncSender<Input>,
     /// The newest batch that is committed; the hub forgets what it kept to undo it.
     pub committed: Arc<AtomicU64>,
+    /// Effects of an earlier epoch build upon something that could not be stored, and are refused.
+    pub epoch: u32,
 }
 
 impl Journal {
@@ -50,8 +52,6 @@ impl Journal {
     /// # Errors
     /// When the store cannot be closed in good order; all that was committed is safe all the same.
     pub fn run(mut self) -> Result<(), Failure> {
-        // Effects of an earlier epoch build upon something that could not be stored.
-        let mut epoch = 0;
         let mut maintained = Instant::now();
         loop {
             let wait = Duration::from_secs(MAINTAIN_SECONDS);
@@ -74,7 +74,7 @@ impl Journal {
                 group.push(next);
             }
             let last = group.iter().any(|effects| effects.last);
-            let settled = self.settle(group, &mut epoch);
+            let settled = self.settle(group);
             self.release(settled);
             if last {
                 break;
@@ -84,8 +84,9 @@ impl Journal {
     }
 
     /// Stores what a group of batches asks for, in one transaction.
-    fn settle(&mut self, group: Vec<Effects>, epoch: &mut u32) -> Vec<Settled> {
-        let sound = |effects: &Effects| effects.writes.is_empty() || effects.epoch >= *epoch;
+    pub(crate) fn settle(&mut self, group: Vec<Effects>) -> Vec<Settled> {
+        let epoch = self.epoch;
+        let sound = |effects: &Effects| effects.writes.is_empty() || effects.epoch >= epoch;
         let has_writes = |effects: &&Effects| !effects.writes.is_empty() && sound(effects);
         let mut outcomes = Ok(Vec::new());
         if group.iter().any(|effects| has_writes(&effects)) {
@@ -103,7 +104,7 @@ impl Journal {
         let mut failed = None;
         let mut settled = Vec::with_capacity(group.len());
         for effects in group {
-            let refused = !effects.writes.is_empty() && effects.epoch < *epoch;
+            let refused = !effects.writes.is_empty() && effects.epoch < epoch;
             let outcomes = match &mut outcomes {
                 _ if effects.writes.is_empty() => Some(Vec::new()),
                 Some(outcomes) if !refused => {
@@ -114,13 +115,13 @@ impl Journal {
             if outcomes.is_none() && !refused && failed.is_none() {
                 failed = Some((effects.batch, effects.epoch));
             }
-            if effects.epoch >= *epoch && failed.is_none() {
+            if effects.epoch >= epoch && failed.is_none() {
                 self.committed.store(effects.batch, Ordering::Release);
             }
             settled.push(Settled { effects, outcomes });
         }
         if let Some((from, of)) = failed {
-            *epoch = of + 1;
+            self.epoch = of + 1;
             // The hub's queue is larger than all that can be in flight. If the hub is gone, there is nothing to undo.
             let _ = self.hub.send(Input::Failed { from });
         }

@@ -85,7 +85,7 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     listeners.extend(listen::bind_more(&config.server.listen)?);
     let store = open_store(&args.data)?;
     let guard = log::start(args.log_format);
-    let ended = Server::start(Arc::new(config), listeners, port, store)?.wait();
+    let ended = Server::start(&Arc::new(config), listeners, port, store)?.wait();
     drop(guard);
     ended
 }
@@ -114,12 +114,13 @@ struct Server {
 
 impl Server {
     fn start(
-        config: Arc<Config>,
+        config: &Arc<Config>,
         listeners: Vec<TcpListener>,
         port: u16,
         mut store: Box<dyn Store>,
     ) -> Result<Server, RunError> {
         let (state, first) = State::new(config.clone(), store.load()?, now());
+        store.commit(&mut first.iter())?;
         let renderer = state.renderer.clone();
         let (hub, to_hub) = sync_channel(HUB_QUEUE);
         let (journal, to_journal) = sync_channel(JOURNAL_QUEUE);
@@ -152,10 +153,11 @@ impl Server {
             shards: server.inboxes.clone(),
             hub: server.hub.clone(),
             committed: committed.clone(),
+            epoch: 0,
         };
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         server.spawn("hub", true, move || {
-            run_hub(state, first, &to_hub, &journal, &committed);
+            run_hub(state, &to_hub, &journal, &committed);
             Ok(())
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {
@@ -218,14 +220,10 @@ impl Server {
 /// The hub's thread: stamps what comes with the time, applies it, and passes the effects on.
 fn run_hub(
     mut state: State,
-    first: Effects,
     inputs: &Receiver<Input>,
     journal: &SyncSender<Effects>,
     committed: &AtomicU64,
 ) {
-    if journal.send(first).is_err() {
-        return;
-    }
     while let Ok(input) = inputs.recv() {
         let committed = committed.load(Ordering::Acquire);
         let effects = state.apply(Stamped { now: now(), committed, input });

@@ -200,9 +200,7 @@ fn accept(shared: &Rc<Shared>, stream: std::net::TcpStream, address: SocketAddr)
 async fn read(shared: Rc<Shared>, stream: Rc<TcpStream>, slot: usize, generation: u32) {
     loop {
         let next = shared.shard.borrow_mut().read(&stream, slot, generation);
-        if !matches!(next, Next::Readable) {
-            shared.gathered.notify_one();
-        }
+        shared.gathered.notify_one();
         match next {
             Next::Readable => {
                 // An error shows itself in the read that follows.

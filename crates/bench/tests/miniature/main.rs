@@ -2,6 +2,7 @@
 
 mod floor;
 mod liar;
+mod parlor;
 
 use std::path::PathBuf;
 

@@ -52,11 +52,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let targets = message.param(0).ok_or(Refusal::NoRecipient("PRIVMSG"))?;
     let text = message.param(1).unwrap_or_default();
     let draft = Draft::new(context, EventKind::Message, text, Some(message));
-    to_each(context, targets, draft)
+    to_each(context, targets, &draft)
 }
 
 /// Sends a draft to each target of a list; the first refusal ends it.
-pub fn to_each(context: &mut Context<'_>, targets: &str, draft: Draft<'_>) -> Result<(), Refusal> {
+pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> Result<(), Refusal> {
     for (at, target) in targets.split(',').filter(|target| !target.is_empty()).enumerate() {
         if at == TARGETS {
             return Err(Refusal::TooManyTargets(target.to_owned()));

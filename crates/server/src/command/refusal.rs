@@ -118,7 +118,6 @@ pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);
     let params: Vec<&str> = said.params.iter().map(|param| &**param).collect();
     let code = match refusal {
-        // One table of names: what IRC calls a missing text, the five verbs call empty.
         Refusal::UnknownCommand(_) => None,
         _ if STANDARD.contains(&verb) => Some(said.code),
         _ if said.numeric.is_empty() => Some(said.code),
@@ -134,7 +133,7 @@ pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
         }
         // 464 has no place for a name.
         None if said.numeric == n::ERR_PASSWDMISMATCH => {
-            context.numeric(said.numeric, &[], &said.text)
+            context.numeric(said.numeric, &[], &said.text);
         }
         None => context.numeric(said.numeric, &params, &said.text),
     }

@@ -17,5 +17,5 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if draft.tags.is_empty() {
         return Ok(());
     }
-    to_each(context, message.param(0).unwrap_or_default(), draft)
+    to_each(context, message.param(0).unwrap_or_default(), &draft)
 }

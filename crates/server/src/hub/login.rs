@@ -103,6 +103,10 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     match (outcome, context.state.account(&name).cloned()) {
         (Outcome::Busy, _) => refused(context, &name, how, &Refusal::Busy),
         (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
+        (Outcome::Made(_), None) if context.state.online(&name).is_some() => {
+            // A guest took the name while the keys were made.
+            refused(context, &name, how, &Refusal::NameTaken(name.clone()));
+        }
         (Outcome::Made(keys), None) => {
             let account = make_account(context, &name, keys);
             logged_in(context, account, how, true);

@@ -10,7 +10,6 @@ use crate::command::{lusers, motd, names, topic};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use proto::name::fold;
 use proto::numeric as n;
-use std::sync::Arc;
 use store::RoomId;
 
 /// Parlor's name and version, as `VERSION` and 002 give it.
@@ -41,9 +40,7 @@ pub fn register_if_complete(context: &mut Context<'_>) {
         if let Err(refusal) = login::begin(context, &nick, &password, How::Pass) {
             login::refused(context, &nick, How::Pass, &refusal);
         }
-    } else if guests && context.state.config.server.password.is_none()
-        || guests && entering.admitted
-    {
+    } else if guests && (entering.admitted || context.state.config.server.password.is_none()) {
         register_guest(context, &nick);
     } else {
         tell_how_to_log_in(context, &nick);
@@ -119,9 +116,9 @@ fn register(context: &mut Context<'_>, full: bool) {
         burst(context, &nick);
     }
     if first {
-        come_online(context, full)
+        come_online(context, full);
     } else {
-        join_in(context, full)
+        join_in(context, full);
     }
     if !guest {
         read_pending(context);
@@ -132,8 +129,7 @@ fn register(context: &mut Context<'_>, full: bool) {
 fn come_online(context: &mut Context<'_>, full: bool) {
     let me = context.me();
     if let Some(lobby) = context.state.lobby {
-        let operator = Member::default();
-        come_into(context, lobby, operator, full);
+        come_into(context, lobby, Member::default(), full);
     }
     for room in context.state.remembered.remove(&me).unwrap_or_default() {
         let Some(member) = context.state.rooms.get(&room).and_then(|room| room.members.get(&me))
@@ -240,9 +236,4 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         format!("CHATHISTORY={}", settings.page()),
         "MSGREFTYPES=msgid,timestamp".into(),
     ]
-}
-
-/// The name under which a room is known, for lines about it.
-pub fn room_name(context: &Context<'_>, room: RoomId) -> Arc<str> {
-    context.state.rooms[&room].name.clone()
 }
