@@ -205,3 +205,78 @@ pub fn verb(kind: EventKind) -> &'static str {
         EventKind::Nick => "NICK",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::Conversation;
+
+    fn renderer() -> Renderer {
+        Renderer { server: "parlor".into(), instance: "test".into() }
+    }
+
+    fn event(kind: EventKind, text: &str) -> Event {
+        Event {
+            id: 42,
+            conversation: Conversation::room(1),
+            kind,
+            account: 1,
+            guest: false,
+            nick: "ann".into(),
+            target: "bob".into(),
+            time: 1_795_382_793_123,
+            text: text.into(),
+            tags: "+draft/reply=x".into(),
+        }
+    }
+
+    /// The line of an event as the fan-out writes it.
+    fn live(event: &Event, capabilities: Capabilities) -> Vec<u8> {
+        let (renderer, mut body, mut line) = (renderer(), Vec::new(), Vec::new());
+        renderer.body(&mut body, event, "#lobby", "");
+        let news = News {
+            id: event.id,
+            time: event.time,
+            account: Some(event.nick.clone()),
+            tags: event.tags.clone(),
+            needs: Capabilities::default(),
+            body: 0..0,
+        };
+        renderer.news(&mut line, &news, &body, Tagging { capabilities, tag: "" });
+        line
+    }
+
+    #[test]
+    fn live_and_history_show_the_same_line() {
+        for bits in 0..1_u32 << Capability::ALL.len() {
+            let has = |(at, capability)| (bits & (1 << at) != 0).then_some(capability);
+            let mut capabilities: Capabilities =
+                Capability::ALL.into_iter().enumerate().filter_map(has).collect();
+            // Without it, history says the time in the text, which live delivery need not.
+            capabilities.insert(Capability::ServerTime);
+            for kind in EventKind::ALL {
+                let event = event(kind, "+o bob");
+                let mut history = Vec::new();
+                let tagging = Tagging { capabilities, tag: "" };
+                renderer().event(&mut history, &event, "#lobby", tagging);
+                assert_eq!(live(&event, capabilities), history);
+            }
+        }
+    }
+
+    #[test]
+    fn history_without_server_time_says_the_time_in_the_text() {
+        let mut line = Vec::new();
+        let event = event(EventKind::Message, "hello");
+        renderer().event(&mut line, &event, "#lobby", Tagging::default());
+        let text = String::from_utf8(line).unwrap();
+        assert_eq!(text, ":ann!ann@parlor PRIVMSG #lobby :[2026-11-22 21:26:33] hello\r\n");
+    }
+
+    #[test]
+    fn the_longest_text_makes_a_line_of_512_bytes() {
+        let most = renderer().text_room("ann", false, "PRIVMSG", "#lobby");
+        let event = event(EventKind::Message, &"x".repeat(most));
+        assert_eq!(live(&event, Capabilities::default()).len(), crate::limits::LINE_BYTES);
+    }
+}
