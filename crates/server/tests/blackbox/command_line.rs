@@ -1,0 +1,297 @@
+//! The program as its owner sees it: arguments, what it says when it cannot start, how it stops, what it logs.
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::support::{Server, chatserver};
+
+fn run(command: &mut Command) -> Output {
+    command.output().expect("the program runs")
+}
+
+/// Not started: a code other than 0, and one line on stderr that says why, and contains `words`.
+fn refused(command: &mut Command, words: &[&str]) {
+    let output = run(command);
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(!output.status.success(), "it ran; {text}");
+    assert_eq!(text.trim_end().lines().count(), 1, "not one sentence:\n{text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is not in: {text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+fn serve(data: &Path) -> Command {
+    let mut command = chatserver();
+    command.args(["--bind", "127.0.0.1", "-p", "0", "--data"]).arg(data);
+    command
+}
+
+#[test]
+fn version_and_help() {
+    let output = run(chatserver().arg("--version"));
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains(env!("CARGO_PKG_VERSION")));
+    let output = run(chatserver().arg("--help"));
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    for word in
+        ["--port", "--bind", "--data", "--config", "--log-format", "passwd", "check", "parlor-data"]
+    {
+        assert!(help.contains(word), "`{word}` is not in the help:\n{help}");
+    }
+}
+
+#[test]
+fn the_port_may_stand_alone_as_the_first_argument() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    // That the port is taken shows that the number was understood as the port.
+    refused(
+        chatserver().args([&port, "--bind", "127.0.0.1", "--data"]).arg(folder.path().join("d")),
+        &[&port],
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_and_no_folder_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let data = folder.path().join("data");
+    let mut command = chatserver();
+    command.args(["--bind", "127.0.0.1", "-p", &port, "--data"]).arg(&data);
+    refused(&mut command, &[&port]);
+    assert!(!data.join("parlor.db").exists(), "a store was made");
+}
+
+#[test]
+fn a_data_folder_that_is_a_file_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "precious").expect("written");
+    refused(&mut serve(&file), &["file"]);
+    assert_eq!(fs::read_to_string(&file).expect("still there"), "precious");
+    refused(&mut serve(&file.join("below")), &["below"]);
+}
+
+#[test]
+fn a_data_folder_where_nothing_can_be_written_is_refused() {
+    // Not even the superuser can make a folder there.
+    refused(&mut serve(Path::new("/proc/parlor-data")), &["/proc/parlor-data"]);
+}
+
+#[test]
+fn a_data_folder_in_use_by_another_server_is_refused() {
+    let server = Server::start("");
+    let mut ann = server.log_in("ann");
+    refused(&mut serve(&server.data()), &["another"]);
+    ann.send("BM :still fine");
+    ann.expect(":parlor NOTE BM SENT * :*");
+}
+
+#[test]
+fn a_database_newer_than_the_program_is_refused_and_left_alone() {
+    let mut server = Server::start("");
+    let (status, _) = server.terminate();
+    assert!(status.success(), "{status}");
+    let file = database(&server.data());
+    let connection = rusqlite::Connection::open(&file).expect("the database opens");
+    connection.pragma_update(None, "user_version", 9_999).expect("the version is set");
+    drop(connection);
+    let before = fs::read(&file).expect("the database");
+    refused(&mut serve(&server.data()), &["newer"]);
+    assert!(fs::read(&file).expect("the database") == before, "the database was touched");
+}
+
+#[test]
+fn a_folder_with_something_else_in_place_of_the_database_is_refused_and_left_alone() {
+    let mut server = Server::start("");
+    server.kill();
+    let file = database(&server.data());
+    let noise = b"this is no database, but somebody's diary. ".repeat(500);
+    fs::write(&file, &noise).expect("written");
+    for name in ["-wal", "-shm"] {
+        let mut path = file.clone().into_os_string();
+        path.push(name);
+        if Path::new(&path).exists() {
+            fs::remove_file(path).expect("removed");
+        }
+    }
+    refused(&mut serve(&server.data()), &[]);
+    assert!(fs::read(&file).expect("the file") == noise, "the file was touched");
+}
+
+/// The one file of the data folder that is a database.
+fn database(data: &Path) -> std::path::PathBuf {
+    let files =
+        fs::read_dir(data).expect("the data folder").map(|file| file.expect("a file").path());
+    let mut found = files
+        .filter(|path| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3")));
+    found.next().expect("there is a database")
+}
+
+#[test]
+fn a_config_with_a_mistake_is_refused_with_key_and_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("parlor.toml");
+    let data = folder.path().join("data");
+    for (text, words) in [
+        ("[server]\nname = \"x\"\nlobbby = \"#a\"\n", &["lobbby", "line 3"][..]),
+        ("[limits]\nconnections = \"many\"\n", &["line 2"]),
+        ("[server\n", &["line 1"]),
+        ("[server]\nlobby = \"no room\"\n", &["lobby"]),
+    ] {
+        fs::write(&config, text).expect("written");
+        refused(serve(&data).arg("--config").arg(&config), words);
+    }
+    refused(serve(&data).arg("--config").arg(folder.path().join("absent.toml")), &["absent.toml"]);
+    assert!(!data.exists(), "the data folder was made");
+}
+
+#[test]
+fn by_sigterm_everybody_is_told_and_all_is_kept() {
+    let mut server = Server::start("");
+    let mut clients = [server.log_in("ann"), server.log_in("bob")];
+    clients[0].until(":bob!* JOIN #lobby");
+    clients[0].send("BM :last words");
+    clients[0].expect(":parlor NOTE BM SENT * :*");
+    let (status, took) = server.terminate();
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    for client in &mut clients {
+        client.until("ERROR :*");
+        client.expect_closed();
+    }
+    server.restart();
+    let mut ann = server.log_in("ann");
+    ann.send("CH");
+    ann.expect(":ann!ann@parlor PRIVMSG #lobby :*last words");
+}
+
+#[test]
+fn by_sigterm_with_nobody_there_it_ends_at_once() {
+    let mut server = Server::start("");
+    let (status, took) = server.terminate();
+    assert!(status.success(), "{status}");
+    // 100 ms are promised, for a program built for use on a machine with nothing else to do.
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+/// Even one who does not read does not hold it up.
+#[test]
+fn by_sigterm_a_client_that_never_reads_is_not_waited_for() {
+    let mut server = Server::start("server.guests = true\n");
+    let stuck = server.guest("stuck");
+    let mut ann = server.guest("ann");
+    let text = "x".repeat(400);
+    for _ in 0..8 {
+        let many: String = (0..1000).map(|_| format!("PRIVMSG #lobby :{text}\r\n")).collect();
+        ann.send_bytes(many.as_bytes());
+        ann.until_answered();
+    }
+    let (status, took) = server.terminate();
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    drop(stuck);
+}
+
+#[test]
+fn the_terminal_shows_who_comes_and_goes_and_no_secret() {
+    let server = Server::start("");
+    let mut ann = server.connect("ann");
+    ann.send("LOGIN ann :open sesame");
+    ann.until(":parlor NOTE LOGIN ACCOUNT_CREATED *");
+    server.wait_for_log(|line| line.contains("ann"));
+    let mut eve = server.connect("eve");
+    eve.send("LOGIN ann :guessed-wrong");
+    eve.until(":parlor FAIL LOGIN WRONG_PASSWORD *");
+    server.wait_for_log(|line| {
+        line.contains("ann") && line.to_lowercase().contains("wrong password")
+    });
+    eve.send("PASS leaked-password");
+    eve.send("LOGIN ann sesame:open:sesame extra");
+    eve.until(":parlor FAIL LOGIN *");
+    ann.send("QUIT :dinner is ready");
+    ann.until("ERROR :*");
+    server.wait_for_log(|line| line.contains("ann") && line.contains("dinner is ready"));
+    server.wait_for_logs(2, |line| line.contains("[INFO] Waiting for connection on port"));
+    let log = server.log();
+    for secret in ["open sesame", "guessed-wrong", "leaked-password", "sesame:open"] {
+        assert!(!log.contains(secret), "`{secret}` is in the log:\n{log}");
+    }
+}
+
+#[test]
+fn the_log_may_be_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = serve(&folder.path().join("data"));
+    let mut child =
+        command.args(["--log-format", "json"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    let mut output = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    std::io::BufRead::read_line(&mut output, &mut line).expect("a line");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert!(line.starts_with('{') && line.trim_end().ends_with('}'), "{line}");
+    assert!(line.contains("Waiting for connection on port"), "{line}");
+}
+
+#[test]
+fn a_password_can_be_reset_while_the_server_is_not_running() {
+    let mut server = Server::start("");
+    server.log_in("ann");
+    server.terminate();
+    let output = passwd(&server.data(), "ann", "new one\n");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = passwd(&server.data(), "nobody", "new one\n");
+    assert!(!output.status.success());
+    let output = passwd(&server.data(), "ann", "\n");
+    assert!(!output.status.success(), "an empty password was taken");
+    server.restart();
+    let mut ann = server.connect("ann");
+    ann.send("LOGIN ann :secret");
+    ann.expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
+    ann.send("LOGIN ann :new one");
+    ann.expect(":parlor NOTE LOGIN LOGGED_IN ann :*");
+    // The folder is in use now.
+    let output = passwd(&server.data(), "ann", "third\n");
+    assert!(!output.status.success());
+}
+
+fn passwd(data: &Path, name: &str, input: &str) -> Output {
+    let mut command = chatserver();
+    command.args(["passwd", name, "--data"]).arg(data);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    // The program may refuse before it reads; then nobody takes the password, and that is fine.
+    if let Err(error) = stdin.write_all(input.as_bytes()) {
+        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    }
+    drop(stdin);
+    child.wait_with_output().expect("the program ends")
+}
+
+#[test]
+fn a_store_can_be_checked() {
+    let mut server = Server::start("");
+    let mut ann = server.log_in("ann");
+    ann.send("BM :hello");
+    ann.expect(":parlor NOTE BM SENT * :*");
+    server.terminate();
+    let output = run(chatserver().arg("check").arg("--data").arg(server.data()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let file = database(&server.data());
+    let mut bytes = fs::read(&file).expect("the database");
+    let length = bytes.len();
+    bytes[length / 2..].fill(0x5a);
+    fs::write(&file, bytes).expect("written");
+    let output = run(chatserver().arg("check").arg("--data").arg(server.data()));
+    assert!(!output.status.success(), "half a database was found good");
+}

@@ -1,0 +1,12 @@
+//! The server as its users see it: the real program as a process, and bytes over sockets.
+
+mod support;
+mod transcripts;
+mod bad_input;
+mod command_line;
+mod crash;
+mod disk_full;
+mod limits;
+mod multi_device;
+mod restart;
+mod sasl;

@@ -1,0 +1,165 @@
+//! One person on several devices, and messages for those who are away.
+
+use crate::support::{Captures, Server, matches};
+
+#[test]
+fn each_device_sees_everything_own_messages_included() {
+    let server = Server::start("");
+    let (mut laptop, mut phone, mut bob) =
+        (server.log_in("ann"), server.log_in("ann"), server.log_in("bob"));
+    for device in [&mut laptop, &mut phone] {
+        device.until(":bob!* JOIN #lobby");
+    }
+    laptop.send("BM :from the laptop");
+    laptop.expect(":parlor NOTE BM SENT * :*");
+    phone.expect(":ann!ann@parlor PRIVMSG #lobby :from the laptop");
+    phone.send("PM bob :from the phone");
+    phone.expect(":parlor NOTE PM SENT bob * :*");
+    laptop.expect(":ann!ann@parlor PRIVMSG bob :from the phone");
+    bob.until(":ann!ann@parlor PRIVMSG bob :from the phone");
+    bob.send("PM ann :to both");
+    bob.expect(":parlor NOTE PM SENT ann * :*");
+    for device in [&mut laptop, &mut phone] {
+        device.expect(":bob!bob@parlor PRIVMSG ann :to both");
+        device.expect_quiet();
+    }
+}
+
+#[test]
+fn a_room_joined_on_one_device_is_joined_on_all() {
+    let server = Server::start("");
+    let (mut laptop, mut phone) = (server.log_in("ann"), server.log_in("ann"));
+    laptop.send("JOIN #garden");
+    laptop.until(":parlor 366 ann #garden :*");
+    phone.expect(":ann!ann@parlor JOIN *#garden");
+    phone.until_answered();
+    phone.send("PRIVMSG #garden :roses");
+    laptop.expect(":ann!ann@parlor PRIVMSG #garden :roses");
+    phone.send("PART #garden");
+    phone.expect(":ann!ann@parlor PART *#garden");
+    laptop.expect(":ann!ann@parlor PART *#garden");
+}
+
+#[test]
+fn others_see_one_person_come_once_and_leave_once() {
+    let server = Server::start("");
+    let mut bob = server.log_in("bob");
+    let mut laptop = server.log_in("ann");
+    bob.expect(":ann!ann@parlor JOIN #lobby");
+    let mut phone = server.log_in("ann");
+    bob.expect_quiet();
+    laptop.send("EX");
+    laptop.until_closed();
+    bob.expect_quiet();
+    phone.send("EX");
+    phone.until_closed();
+    bob.expect(":ann!ann@parlor QUIT :*");
+    bob.expect_quiet();
+}
+
+/// Also when the server was killed between the sending and the login, and only once.
+#[test]
+fn a_message_for_one_who_is_offline_comes_at_the_next_login_with_its_real_time() {
+    for killed in [false, true] {
+        let mut server = Server::start("");
+        let mut bob = server.log_in("bob");
+        bob.send("EX");
+        bob.until_closed();
+        let mut ann = server.connect("ann");
+        ann.request("server-time message-tags echo-message");
+        ann.log_in("ann");
+        ann.send("PRIVMSG bob :for later");
+        let mut sent = Captures::new();
+        let echo = ann.expect("@* :ann!ann@parlor PRIVMSG bob :for later");
+        for key in ["time", "msgid"] {
+            sent.insert(key.to_owned(), tag(&echo, key));
+        }
+        if killed {
+            server.restart();
+        }
+        let mut bob = server.connect("bob");
+        bob.request("server-time message-tags");
+        bob.log_in_only("bob");
+        let mut line = bob.until("*PRIVMSG bob :for later");
+        assert_eq!(tag(&line, "time"), sent["time"]);
+        assert_eq!(tag(&line, "msgid"), sent["msgid"]);
+        bob.expect_quiet();
+        let mut again = server.connect("bob");
+        again.log_in_only("bob");
+        line = again.until_answered().join("\n");
+        assert!(!line.contains("for later"), "it came twice: {line}");
+    }
+}
+
+fn tag(line: &str, key: &str) -> String {
+    let tags =
+        line.strip_prefix('@').and_then(|line| line.split(' ').next()).expect("a line with tags");
+    let value = tags.split(';').find_map(|tag| tag.strip_prefix(&format!("{key}=")));
+    value.unwrap_or_else(|| panic!("no {key} in {line}")).to_owned()
+}
+
+#[test]
+fn a_message_for_one_who_is_offline_shows_its_time_also_without_server_time() {
+    let server = Server::start("");
+    let mut bob = server.log_in("bob");
+    bob.send("EX");
+    bob.until_closed();
+    let mut ann = server.log_in("ann");
+    ann.send("PM bob :for later");
+    ann.expect(":parlor NOTE PM STORED bob * :*");
+    let mut bob = server.connect("bob");
+    bob.log_in_only("bob");
+    bob.until(":ann!ann@parlor PRIVMSG bob :[20*-*-* *:*:*] for later");
+}
+
+/// The same id is answered with the first msgid and delivered to nobody, also from another device and after a restart.
+#[test]
+fn a_message_sent_again_is_stored_and_delivered_once() {
+    let mut server = Server::start("");
+    let mut captures = Captures::new();
+    for restarted in [false, true] {
+        if restarted {
+            server.restart();
+        }
+        let mut bob = server.log_in("bob");
+        let mut ann = server.connect("ann");
+        ann.request("message-tags");
+        ann.log_in("ann");
+        bob.until(":ann!* JOIN #lobby");
+        for _ in 0..2 {
+            ann.send("@+parlor/resend=4711 BM :once");
+            ann.expect_with("*:parlor NOTE BM SENT {bm} :*", &mut captures);
+            ann.send("@+parlor/resend=4712 PM bob :once, too");
+            ann.expect_with("*:parlor NOTE PM SENT bob {pm} :*", &mut captures);
+        }
+        if !restarted {
+            bob.expect(":ann!ann@parlor PRIVMSG #lobby :once");
+            bob.expect(":ann!ann@parlor PRIVMSG bob :once, too");
+        }
+        bob.expect_quiet();
+    }
+    let mut bob = server.log_in("bob");
+    bob.send("CH");
+    bob.expect(":ann!ann@parlor PRIVMSG #lobby :*once");
+    bob.expect(":ann!ann@parlor PRIVMSG bob :*once, too");
+    let end = bob.expect(":parlor NOTE CH END * 2 *");
+    assert!(matches("*END * 2 {bm} :*", &end, &mut captures), "{end}");
+}
+
+/// An id belongs to its account: somebody else's equal one is another message.
+#[test]
+fn resend_ids_of_two_accounts_have_nothing_to_do_with_each_other() {
+    let server = Server::start("");
+    let mut clients = ["ann", "bob"].map(|name| {
+        let mut client = server.connect(name);
+        client.request("message-tags");
+        client.log_in(name);
+        client
+    });
+    let msgids = [0, 1].map(|n| {
+        clients[n].until_answered();
+        clients[n].send("@+parlor/resend=1 BM :mine");
+        clients[n].until("*:parlor NOTE BM SENT * :*")
+    });
+    assert_ne!(msgids[0], msgids[1]);
+}

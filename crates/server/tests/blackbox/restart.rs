@@ -1,0 +1,142 @@
+//! What is still so after a kill and a new start.
+
+use crate::support::Server;
+
+#[test]
+fn rooms_topics_modes_bans_and_members_survive() {
+    let mut server = Server::start("");
+    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
+    for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob")] {
+        client.send("JOIN #garden");
+        client.until(&format!(":parlor 366 {name} #garden :*"));
+    }
+    ann.until_answered();
+    ann.send("TOPIC #garden :roses");
+    ann.expect(":ann!ann@parlor TOPIC #garden :roses");
+    ann.send("MODE #garden +mv bob");
+    ann.expect(":ann!ann@parlor MODE #garden +mv *bob");
+    ann.send("MODE #garden +b eve");
+    ann.expect(":ann!ann@parlor MODE #garden +b *eve!*@*");
+    ann.send("PRIVMSG #garden :before the kill");
+    ann.expect_quiet();
+
+    server.restart();
+    let mut ann = server.connect("ann");
+    ann.send("NICK ann");
+    ann.send("USER ann 0 * :Ann");
+    ann.log_in_only("ann");
+    ann.until(":ann!ann@parlor JOIN *#garden");
+    ann.expect(":parlor 332 ann #garden :roses");
+    ann.expect(":parlor 333 ann #garden ann* *");
+    ann.expect(":parlor 353 ann = #garden :*@ann*");
+    ann.until_answered();
+    ann.send("MODE #garden");
+    let modes = ann.expect(":parlor 324 ann #garden +*");
+    assert!(modes.split(' ').nth(4).is_some_and(|modes| modes.contains('m')), "{modes}");
+    ann.until_answered();
+    ann.send("MODE #garden +b");
+    ann.expect(":parlor 367 ann #garden eve!*@* ann* *");
+    let mut bob = server.log_in("bob");
+    bob.send("PRIVMSG #garden :I still have a voice");
+    ann.until(":bob!bob@parlor PRIVMSG #garden :I still have a voice");
+    bob.send("CH #garden");
+    bob.expect(":ann!ann@parlor PRIVMSG #garden :*before the kill");
+    let mut eve = server.log_in("eve");
+    eve.send("JOIN #garden");
+    eve.expect(":parlor 474 eve #garden :*");
+}
+
+#[test]
+fn a_room_that_was_left_stays_left() {
+    let mut server = Server::start("");
+    let mut ann = server.log_in("ann");
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    ann.send("PART #garden");
+    ann.until(":ann!ann@parlor PART *#garden");
+    server.restart();
+    let mut ann = server.connect("ann");
+    ann.log_in_only("ann");
+    let greeting = ann.until_answered().join("\n");
+    assert!(!greeting.contains("#garden"), "{greeting}");
+}
+
+/// A member who is away stays a member: the room lives on, and the messages are read later.
+#[test]
+fn who_logs_in_again_is_back_in_the_rooms() {
+    let server = Server::start("");
+    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
+    for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob")] {
+        client.send("JOIN #garden");
+        client.until(&format!(":parlor 366 {name} #garden :*"));
+    }
+    bob.send("EX");
+    bob.until_closed();
+    ann.until(":bob!bob@parlor QUIT :*");
+    ann.send("PRIVMSG #garden :missed");
+    ann.expect_quiet();
+    let mut bob = server.connect("bob");
+    bob.log_in_only("bob");
+    bob.until(":bob!bob@parlor JOIN *#garden");
+    ann.until(":bob!bob@parlor JOIN *#garden");
+    bob.until_answered();
+    bob.send("CH #garden");
+    bob.expect(":ann!ann@parlor PRIVMSG #garden :*missed");
+}
+
+#[test]
+fn without_remembered_rooms_the_last_session_leaves_them_and_an_empty_room_ends() {
+    let server = Server::start("server.remember_rooms = false\n");
+    let mut ann = server.log_in("ann");
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    ann.send("TOPIC #garden :roses");
+    ann.until(":ann!ann@parlor TOPIC #garden :roses");
+    let mut phone = server.log_in("ann");
+    ann.send("EX");
+    ann.until_closed();
+    phone.send("PRIVMSG #garden :still in");
+    phone.expect_quiet();
+    phone.send("EX");
+    phone.until_closed();
+    let mut ann = server.connect("ann");
+    ann.log_in_only("ann");
+    let greeting = ann.until_answered().join("\n");
+    assert!(!greeting.contains("#garden"), "{greeting}");
+    let mut bob = server.log_in("bob");
+    bob.send("JOIN #garden");
+    let names = bob.until(":parlor 353 bob = #garden :*");
+    assert!(names.ends_with(":@bob"), "a new room has its maker as operator: {names}");
+    bob.until_answered();
+    bob.send("TOPIC #garden");
+    bob.expect(":parlor 331 bob #garden :*");
+}
+
+#[test]
+fn a_guest_leaves_all_rooms_at_the_end() {
+    let server = Server::start("server.guests = true\n");
+    let mut ann = server.guest("ann");
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    ann.send("QUIT");
+    ann.until_closed();
+    let mut bob = server.guest("bob");
+    bob.send("NAMES #garden");
+    bob.expect(":parlor 366 bob #garden :*");
+    let mut ann = server.guest("ann");
+    ann.send("PRIVMSG #garden :hello");
+    ann.expect(":parlor 40* ann #garden :*");
+}
+
+#[test]
+fn accounts_and_spellings_survive() {
+    let mut server = Server::start("");
+    server.log_in("Ann");
+    server.restart();
+    let mut ann = server.connect("ann");
+    ann.send("LOGIN ann :wrong");
+    ann.expect(":parlor FAIL LOGIN WRONG_PASSWORD * :*");
+    ann.send("LOGIN ann :secret");
+    ann.expect(":parlor NOTE LOGIN LOGGED_IN Ann :*");
+    ann.expect(":Ann!Ann@parlor JOIN #lobby");
+}

@@ -1,0 +1,35 @@
+//! What all tests here stand on: a server process, a client, patterns for lines, and chance by seed.
+
+mod client;
+mod pattern;
+mod random;
+mod server;
+
+pub(crate) use client::Client;
+pub(crate) use pattern::{Captures, matches};
+pub(crate) use random::Random;
+pub(crate) use server::{Server, Start, chatserver};
+
+use std::time::Duration;
+
+/// How long a test waits for what must come; only a broken server lets it pass.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Settings under which nothing but the subject of a test stops its clients.
+pub(crate) const OPEN_DOORS: &[(&str, &str)] = &[
+    ("limits.connections_per_address", "0"),
+    ("limits.connects_per_minute", "0"),
+    ("limits.commands_per_second", "0"),
+    ("limits.failed_logins", "0"),
+];
+
+/// `config`, lines of `table.key = value`, completed by those of [`OPEN_DOORS`] that it does not set.
+pub(crate) fn with_open_doors(config: &str) -> String {
+    let mut full = String::new();
+    for (key, value) in OPEN_DOORS {
+        if !config.lines().any(|line| line.split('=').next().unwrap_or("").trim() == *key) {
+            full.push_str(&format!("{key} = {value}\n"));
+        }
+    }
+    full + config
+}

@@ -1,0 +1,211 @@
+//! One connection: lines out, lines in, each wait with an end.
+
+use std::fmt::Debug;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Instant;
+
+use super::{Captures, PATIENCE, matches};
+
+/// A client that knows lines and nothing else. Each failed expectation panics and shows what came before.
+pub(crate) struct Client {
+    name: String,
+    stream: TcpStream,
+    unread: Vec<u8>,
+    ended: bool,
+    heard: Vec<String>,
+}
+
+impl Client {
+    pub(crate) fn connect(name: &str, address: SocketAddr) -> Client {
+        Client::try_connect(name, address).expect("the server accepts connections")
+    }
+
+    pub(crate) fn try_connect(name: &str, address: SocketAddr) -> io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let name = name.to_owned();
+        Ok(Client { name, stream, unread: Vec::new(), ended: false, heard: Vec::new() })
+    }
+
+    /// The word this client is called by, which is also whom it logs in as.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The socket itself, for tests that fill it or break it.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    pub(crate) fn send(&mut self, line: &str) {
+        self.heard.push(format!("> {line}"));
+        self.send_bytes(format!("{line}\r\n").as_bytes());
+    }
+
+    /// Sends exactly these bytes. A connection that the server has closed is not an error: what it said is still to be read.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.stream.write_all(bytes) {
+            assert!(is_closed(error.kind()), "{}: cannot send: {error}", self.name);
+        }
+    }
+
+    /// The next line without its end; `None` when the connection is closed, be it in the middle of a line.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(end) = self.unread.iter().position(|&byte| byte == b'\n') {
+                let line: Vec<u8> = self.unread.drain(..=end).collect();
+                let line = String::from_utf8(line).expect("the server sends UTF-8");
+                let line = line.strip_suffix("\r\n").expect("the server ends lines with CR LF");
+                self.heard.push(format!("< {line}"));
+                return Some(line.to_owned());
+            }
+            if self.ended {
+                return None;
+            }
+            self.fill(deadline);
+        }
+    }
+
+    fn fill(&mut self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            self.fail("waited in vain for a line", "");
+        }
+        self.stream.set_read_timeout(Some(left)).expect("a read timeout");
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => self.ended = true,
+            Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
+            Err(error) if is_closed(error.kind()) => self.ended = true,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => self.fail("cannot read", error),
+        }
+    }
+
+    /// The very next line must match `pattern`.
+    pub(crate) fn expect(&mut self, pattern: &str) -> String {
+        self.expect_with(pattern, &mut Captures::new())
+    }
+
+    pub(crate) fn expect_with(&mut self, pattern: &str, captures: &mut Captures) -> String {
+        match self.next() {
+            Some(line) if matches(pattern, &line, captures) => line,
+            Some(line) => self.fail(&format!("expected `{pattern}`"), line),
+            None => self.fail(&format!("expected `{pattern}`"), "the connection was closed"),
+        }
+    }
+
+    /// Skips lines until one matches `pattern`.
+    pub(crate) fn until(&mut self, pattern: &str) -> String {
+        self.until_with(pattern, &mut Captures::new())
+    }
+
+    pub(crate) fn until_with(&mut self, pattern: &str, captures: &mut Captures) -> String {
+        loop {
+            match self.next() {
+                Some(line) if matches(pattern, &line, captures) => return line,
+                Some(_) => {}
+                None => self.fail(&format!("waited for `{pattern}`"), "the connection was closed"),
+            }
+        }
+    }
+
+    /// All lines up to the answer to a PING, which is not among them.
+    pub(crate) fn until_answered(&mut self) -> Vec<String> {
+        self.send("PING :are you there");
+        let mut lines = Vec::new();
+        loop {
+            match self.next() {
+                Some(line) if matches(":* PONG * :are you there", &line, &mut Captures::new()) => {
+                    return lines;
+                }
+                Some(line) => lines.push(line),
+                None => self.fail("waited for PONG", "the connection was closed"),
+            }
+        }
+    }
+
+    /// Nothing has been sent to this client that it has not read.
+    pub(crate) fn expect_quiet(&mut self) {
+        let lines = self.until_answered();
+        if !lines.is_empty() {
+            self.fail("expected nothing", lines);
+        }
+    }
+
+    /// The server closes the connection now; returns the lines that it said before.
+    pub(crate) fn until_closed(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+
+    /// The server closes the connection without another word.
+    pub(crate) fn expect_closed(&mut self) {
+        if let Some(line) = self.next() {
+            self.fail("expected the end of the connection", line);
+        }
+        assert!(self.unread.is_empty(), "{}: the last line was cut", self.name);
+    }
+
+    /// Sends no more; reading goes on. A connection that the server has closed already is fine.
+    pub(crate) fn end_input(&mut self) {
+        if let Err(error) = self.stream.shutdown(Shutdown::Write) {
+            assert_eq!(error.kind(), ErrorKind::NotConnected, "{}: {error}", self.name);
+        }
+    }
+
+    /// Requests capabilities (separated by spaces), which must be granted, and ends the negotiation.
+    pub(crate) fn request(&mut self, capabilities: &str) {
+        self.send(&format!("CAP REQ :{capabilities}"));
+        self.until(":* CAP * ACK :*");
+        self.send("CAP END");
+    }
+
+    /// Logs in with the password `secret` by one LOGIN line, and reads all that follows.
+    pub(crate) fn log_in(&mut self, account: &str) {
+        self.log_in_only(account);
+        self.until_answered();
+    }
+
+    /// Logs in and leaves unread what follows the confirmation.
+    pub(crate) fn log_in_only(&mut self, account: &str) {
+        self.send(&format!("LOGIN {account} :secret"));
+        loop {
+            let line = self.until("*");
+            if line.contains(" NOTE LOGIN LOGGED_IN ")
+                || line.contains(" NOTE LOGIN ACCOUNT_CREATED ")
+            {
+                return;
+            }
+            if line.contains(" FAIL ") {
+                self.fail("expected to be logged in", line);
+            }
+        }
+    }
+
+    /// Becomes a guest by NICK and USER, and reads all that follows.
+    pub(crate) fn be_guest(&mut self, nick: &str) {
+        self.send(&format!("NICK {nick}"));
+        self.send(&format!("USER {nick} 0 * :{nick}"));
+        self.until(":* 005 *");
+        self.until_answered();
+    }
+
+    /// Panics with this client's conversation so far.
+    pub(crate) fn fail(&self, what: &str, got: impl Debug) -> ! {
+        let from = self.heard.len().saturating_sub(20);
+        panic!(
+            "{}: {what}, got {got:?}; before:\n  {}",
+            self.name,
+            self.heard[from..].join("\n  ")
+        );
+    }
+}
+
+fn is_closed(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted
+    )
+}
