@@ -107,7 +107,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "USERHOST",     params: 1, when: When::After,  run: userhost::run },
     Verb { name: "VERSION",      params: 0, when: When::After,  run: version::run },
     Verb { name: "WHO",          params: 0, when: When::After,  run: who::run },
-    Verb { name: "WHOIS",        params: 1, when: When::After,  run: whois::run },
+    Verb { name: "WHOIS",        params: 0, when: When::After,  run: whois::run },
 ];
 
 /// Deals with one line of a session: an answer to a question, or a command.

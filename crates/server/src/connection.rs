@@ -1,5 +1,6 @@
 //! One connection as its shard owns it: the socket, what came half, what waits to go, and how much it may still send.
 
+use crate::fanout::Sources;
 use crate::limits::{LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES};
 use crate::outbox::Outbox;
 use proto::Capabilities;
@@ -33,11 +34,17 @@ pub struct Connection {
     pub writing: bool,
     /// It has something to write in this round.
     pub dirty: bool,
+    /// Where its lines of the release at hand come from.
+    pub(crate) sources: Sources,
     /// Lines it may send at once; refilled with time.
     allowance: f32,
     refilled: Instant,
     /// The rest of a line that is too long is being thrown away.
     skipping: bool,
+    /// Its peer has said that nothing more comes.
+    pub ended: bool,
+    /// Whole lines are among the unread bytes: they were too many at once.
+    pub lines_wait: bool,
     /// Bytes read and not yet taken as lines.
     unread: Vec<u8>,
     /// Lines to write.
@@ -97,18 +104,26 @@ impl Connection {
             pinged: false,
             writing: false,
             dirty: false,
+            sources: Sources::None,
             allowance: burst(limits),
             refilled: now,
             skipping: false,
+            ended: false,
+            lines_wait: false,
             unread: Vec::new(),
             outbox: Outbox::default(),
             rooms: Vec::new(),
         }
     }
 
-    /// Whether lines may be left over from an earlier read.
-    pub fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
+    /// Writes lines to the socket without copying them first. What it does not take is left in the outbox, which was empty;
+    /// false then, or if the socket fails: an ordinary write deals with it.
+    pub(crate) fn write_at_once(&mut self, lines: &[u8]) -> bool {
+        let taken = self.stream.try_write(lines).unwrap_or(0);
+        if taken < lines.len() {
+            self.outbox.push(&lines[taken..]);
+        }
+        taken == lines.len()
     }
 
     /// Takes the lines out of what was left over and `data`, until there are none, it floods, or `take` says it is full.
@@ -158,6 +173,7 @@ impl Connection {
             left = &[];
         }
         self.unread = left.to_vec();
+        self.lines_wait = stopped != Stopped::NoLine;
         stopped
     }
 

@@ -10,12 +10,57 @@ use crate::render::Tagging;
 use crate::shard::Shard;
 use proto::Capabilities;
 use std::ops::Range;
-use store::Outcome;
+use store::{Outcome, RoomId};
+
+/// The connections of this shard in one room, and what they share while a release is carried out.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    slots: Vec<usize>,
+    /// The members' lines of this release, once for each set of capabilities; only while the room shares.
+    shared: Vec<(Capabilities, Vec<u8>)>,
+    /// Members that are told more than this room's lines, and so in order, each into its own outbox.
+    mixed: Vec<usize>,
+    /// Whether members share in this release.
+    shares: bool,
+}
+
+/// Where a connection's lines of one release come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sources {
+    /// There are none, as far as is known.
+    #[default]
+    None,
+    /// One room alone.
+    OneRoom,
+    /// Several, or its socket is behind: its lines are appended to its outbox.
+    Mixed,
+}
+
+impl Members {
+    /// Adds a connection that is not in yet.
+    pub(crate) fn add(&mut self, slot: usize) {
+        self.slots.push(slot);
+    }
+
+    /// Removes a connection; true if none is left.
+    pub(crate) fn remove(&mut self, slot: usize) -> bool {
+        if let Some(at) = self.slots.iter().position(|member| *member == slot) {
+            self.slots.swap_remove(at);
+        }
+        self.slots.is_empty()
+    }
+}
 
 impl Shard {
     /// Carries out what was released, as far as it concerns this shard's connections. Returns whether it answers this
     /// shard's batch.
+    ///
+    /// Most members of a busy room are told that room's lines and nothing else. They are written straight from one buffer,
+    /// instead of each line being copied into each outbox first.
     pub(crate) fn release(&mut self, released: &Released) -> bool {
+        let mut mixed = Vec::new();
+        let rooms = self.find_sharing(released, &mut mixed);
+        self.part_members(&rooms, &mixed);
         let mut answered = false;
         for settled in &released.settled {
             for effect in &settled.effects.list {
@@ -26,7 +71,107 @@ impl Shard {
             answered |= settled.effects.answers == Some(self.parts.id);
             self.stopping |= settled.effects.last;
         }
+        for slot in mixed {
+            self.connections[slot].sources = Sources::None;
+        }
+        for room in rooms {
+            self.write_shared(room);
+        }
         answered
+    }
+
+    /// The rooms that are told something, if their members can share; and in `mixed` who is told something by itself.
+    fn find_sharing(&mut self, released: &Released, mixed: &mut Vec<usize>) -> Vec<RoomId> {
+        let mut rooms = Vec::new();
+        for settled in &released.settled {
+            for effect in &settled.effects.list {
+                let by_itself = match &effect.what {
+                    _ if !settled.happens(effect.when) => None,
+                    What::Tell { rooms: Rooms::One(room), except, .. } => {
+                        if let Some(members) = self.rooms.get_mut(room)
+                            && !std::mem::replace(&mut members.shares, true)
+                        {
+                            rooms.push(*room);
+                        }
+                        *except
+                    }
+                    What::Reply { to, .. }
+                    | What::TellOne { to, .. }
+                    | What::Confirm { to, .. }
+                    | What::NotStored { to, .. }
+                    | What::Read { session: to, .. } => Some(*to),
+                    What::Ready { .. } | What::Derive { .. } | What::Log(_) => None,
+                    // Who is in a room, or how they are told, changes on the way: rare, and not worth sharing.
+                    What::Tell { rooms: Rooms::Several(_), .. }
+                    | What::Enter { .. }
+                    | What::Leave { .. }
+                    | What::Capabilities { .. }
+                    | What::Close { .. } => {
+                        for room in rooms {
+                            self.rooms.entry(room).and_modify(|members| members.shares = false);
+                        }
+                        mixed.clear();
+                        return Vec::new();
+                    }
+                };
+                if let Some(session) = by_itself
+                    && self.connection(session).is_some()
+                {
+                    mixed.push(session.slot as usize);
+                }
+            }
+        }
+        rooms
+    }
+
+    /// Parts the members of the rooms into those that share a buffer and those that do not.
+    fn part_members(&mut self, rooms: &[RoomId], mixed: &[usize]) {
+        for slot in mixed {
+            self.connections[*slot].sources = Sources::Mixed;
+        }
+        for room in rooms {
+            for slot in &self.rooms[room].slots {
+                let connection = &mut self.connections[*slot];
+                connection.sources = match connection.sources {
+                    Sources::None if connection.outbox.is_empty() => Sources::OneRoom,
+                    _ => Sources::Mixed,
+                };
+            }
+        }
+        for room in rooms {
+            let members = self.rooms.get_mut(room).expect("just looked at");
+            for slot in &members.slots {
+                let connection = &self.connections[*slot];
+                let capabilities = connection.capabilities;
+                if connection.sources == Sources::Mixed {
+                    members.mixed.push(*slot);
+                } else if !members.shared.iter().any(|(set, _)| *set == capabilities) {
+                    members.shared.push((capabilities, Vec::new()));
+                }
+            }
+        }
+    }
+
+    /// Writes what a room's members share, each from the buffer for its capabilities.
+    fn write_shared(&mut self, room: RoomId) {
+        let Some(members) = self.rooms.get_mut(&room) else { return };
+        let slots = std::mem::take(&mut members.slots);
+        let shared = std::mem::take(&mut members.shared);
+        members.mixed = Vec::new();
+        members.shares = false;
+        for slot in &slots {
+            let connection = &mut self.connections[*slot];
+            if std::mem::take(&mut connection.sources) == Sources::OneRoom {
+                let set = shared.iter().find(|(set, _)| *set == connection.capabilities);
+                let (_, lines) = set.expect("each set of capabilities was found before");
+                if !connection.write_at_once(lines) {
+                    self.touch(*slot);
+                }
+            }
+        }
+        if let Some(members) = self.rooms.get_mut(&room) {
+            members.slots = slots;
+        }
     }
 
     fn carry_out(&mut self, settled: &Settled, when: When, what: &What) {
@@ -39,7 +184,10 @@ impl Shard {
                 }
             }
             What::Tell { rooms, except, news } => {
-                let slots = self.members(rooms);
+                let slots = match rooms {
+                    Rooms::One(room) => self.share_news(effects, *news, *room),
+                    Rooms::Several(rooms) => self.members(rooms),
+                };
                 let except = except.and_then(|id| self.connection(id).map(|_| id.slot as usize));
                 let slots = slots.into_iter().filter(|slot| Some(*slot) != except);
                 self.tell(effects, *news, slots);
@@ -68,7 +216,7 @@ impl Shard {
                     && !connection.rooms.contains(room)
                 {
                     connection.rooms.push(*room);
-                    self.rooms.entry(*room).or_default().push(session.slot as usize);
+                    self.rooms.entry(*room).or_default().add(session.slot as usize);
                 }
             }
             What::Leave { session, room } => {
@@ -125,22 +273,30 @@ impl Shard {
         }
     }
 
-    /// The connections of this shard in some rooms, each once.
-    fn members(&self, rooms: &Rooms) -> Vec<usize> {
-        match rooms {
-            Rooms::One(room) => self.rooms.get(room).cloned().unwrap_or_default(),
-            Rooms::Several(rooms) => {
-                let mut slots: Vec<usize> = rooms
-                    .iter()
-                    .filter_map(|room| self.rooms.get(room))
-                    .flatten()
-                    .copied()
-                    .collect();
-                slots.sort_unstable();
-                slots.dedup();
-                slots
+    /// Renders news for the members of a room that share, and returns the others.
+    fn share_news(&mut self, effects: &Effects, news: u32, room: RoomId) -> Vec<usize> {
+        let Some(members) = self.rooms.get_mut(&room) else { return Vec::new() };
+        if !members.shares {
+            return members.slots.clone();
+        }
+        let news = &effects.news[news as usize];
+        let body = slice(effects, &news.body);
+        for (capabilities, lines) in &mut members.shared {
+            if news.is_for(*capabilities) {
+                let tagging = Tagging { capabilities: *capabilities, tag: "" };
+                self.parts.renderer.news(lines, news, body, tagging);
             }
         }
+        members.mixed.clone()
+    }
+
+    /// The connections of this shard in some rooms, each once.
+    fn members(&self, rooms: &[RoomId]) -> Vec<usize> {
+        let members = rooms.iter().filter_map(|room| self.rooms.get(room));
+        let mut slots: Vec<usize> = members.flat_map(|members| &members.slots).copied().collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots
     }
 
     /// Appends news to outboxes: rendered once for each set of capabilities.
@@ -152,7 +308,7 @@ impl Shard {
         for slot in slots {
             let connection = &mut self.connections[slot];
             let capabilities = connection.capabilities;
-            if news.needs.bits() & !capabilities.bits() != 0 {
+            if !news.is_for(capabilities) {
                 continue;
             }
             let range = match sets.iter().find(|(set, _)| *set == capabilities) {

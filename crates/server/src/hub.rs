@@ -19,6 +19,7 @@ mod replay;
 
 use crate::command;
 use crate::config::Config;
+use crate::limits::BATCH_BYTES;
 use crate::render::Renderer;
 use crate::session::SessionId;
 use context::Context;
@@ -76,6 +77,13 @@ pub struct Batch {
     pub entries: Vec<Entry>,
 }
 
+impl Batch {
+    /// Whether nothing more should go in.
+    pub fn is_full(&self) -> bool {
+        self.text.len() + self.entries.len() * size_of::<Entry>() >= BATCH_BYTES
+    }
+}
+
 /// What one connection did.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -106,6 +114,8 @@ pub enum Did {
         /// None later than this were shown.
         up_to: EventId,
     },
+    /// It sends nothing more, but may still read.
+    Ended,
     /// It closed, or was closed by its shard.
     Closed {
         /// Why.
@@ -304,6 +314,11 @@ impl State {
                     out.end(&self.renderer.server);
                 }
             }
+            Did::Ended => {
+                let known = self.sessions.get_mut(&session).expect("just looked up");
+                known.ended = true;
+                self.end_if_done(out, session);
+            }
             Did::Closed { reason } => membership::session_ended(self, out, session, reason),
         }
     }
@@ -348,6 +363,14 @@ impl State {
             && let Some(line) = known.lines.pop_front()
         {
             command::line(&mut self.context(out, session), &line);
+        }
+        self.end_if_done(out, session);
+    }
+
+    /// A session whose input has ended goes when all its lines are dealt with.
+    fn end_if_done(&mut self, out: &mut Effects, session: SessionId) {
+        if self.sessions.get(&session).is_some_and(|known| known.ended && known.waiting.is_none()) {
+            membership::end_session(self, out, session, "Connection closed");
         }
     }
 

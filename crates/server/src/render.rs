@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn live_and_history_show_the_same_line() {
         for bits in 0..1_u32 << Capability::ALL.len() {
-            let has = |(at, capability)| (bits & (1 << at) != 0).then_some(capability);
+            let has = |(at, capability)| (bits & (1_u32 << at) != 0).then_some(capability);
             let mut capabilities: Capabilities =
                 Capability::ALL.into_iter().enumerate().filter_map(has).collect();
             // Without it, history says the time in the text, which live delivery need not.

@@ -3,12 +3,11 @@
 
 use crate::config::Config;
 use crate::connection::{Connection, Stage, Stopped, Taken};
+use crate::fanout::Members;
 use crate::hub::effects::Fact;
 use crate::hub::{Batch, Did, Entry, Input, write_error};
 use crate::journal::Released;
-use crate::limits::{
-    BATCH_BYTES, LINGER_MILLIS, READ_BYTES, READS_PER_SESSION, STOP_MILLIS, SWEEP_MILLIS,
-};
+use crate::limits::{LINGER_MILLIS, READ_BYTES, READS_PER_SESSION, STOP_MILLIS, SWEEP_MILLIS};
 use crate::password::Passwords;
 use crate::reader::Readers;
 use crate::render::Renderer;
@@ -71,7 +70,7 @@ pub struct Parts {
 pub struct Shard {
     pub(crate) parts: Parts,
     pub(crate) connections: Slab<Connection>,
-    pub(crate) rooms: HashMap<RoomId, Vec<usize>>,
+    pub(crate) rooms: HashMap<RoomId, Members>,
     /// Connections that have something to write in this round.
     pub(crate) dirty: Vec<usize>,
     /// The last release has come: the server stops.
@@ -332,28 +331,26 @@ impl Shard {
         if connection.stage == Stage::Closing {
             return self.drain(stream, slot);
         }
-        if self.batch.text.len() >= BATCH_BYTES || connection.outbox.places() > READS_PER_SESSION {
+        if self.batch.is_full() || connection.outbox.places() > READS_PER_SESSION {
             return Next::Room;
         }
-        let read = if connection.has_unread()
-            && connection.flood_pause(&self.parts.config.limits).is_zero()
-        {
-            // Lines left over from before the pause come first.
-            match stream.try_read(&mut self.buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-                other => other.map(Some),
-            }
-        } else {
-            match stream.try_read(&mut self.buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Readable,
-                other => other.map(Some),
-            }
-        };
-        match read {
-            Ok(Some(0)) => self.gone(slot, "Connection closed"),
-            Ok(bytes) => self.gather_lines(slot, bytes.unwrap_or(0)),
+        if connection.lines_wait {
+            return self.gather_lines(slot, 0);
+        }
+        match stream.try_read(&mut self.buffer) {
+            Ok(0) => self.ended(slot),
+            Ok(bytes) => self.gather_lines(slot, bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Next::Readable,
             Err(error) => self.gone(slot, &format!("Connection lost: {}", error.kind())),
         }
+    }
+
+    /// The peer sends nothing more; what it sent before is dealt with and answered first.
+    fn ended(&mut self, slot: usize) -> Next {
+        let session = self.session(slot);
+        self.gather(session, Did::Ended);
+        self.connections[slot].ended = true;
+        Next::Gone
     }
 
     fn gather_lines(&mut self, slot: usize, bytes: usize) -> Next {
@@ -376,7 +373,7 @@ impl Shard {
                 Taken::Bad(error) => Did::BadLine(error),
             };
             batch.entries.push(Entry { session, what });
-            batch.text.len() < BATCH_BYTES
+            !batch.is_full()
         });
         match stopped {
             Stopped::NoLine if bytes == READ_BYTES => Next::Again,
@@ -433,11 +430,7 @@ impl Shard {
 
     /// The connection is no longer told of a room.
     pub(crate) fn leave_room(&mut self, slot: usize, room: RoomId) {
-        let Some(members) = self.rooms.get_mut(&room) else { return };
-        if let Some(at) = members.iter().position(|member| *member == slot) {
-            members.swap_remove(at);
-        }
-        if members.is_empty() {
+        if self.rooms.get_mut(&room).is_some_and(|members| members.remove(slot)) {
             self.rooms.remove(&room);
         }
     }
@@ -479,6 +472,10 @@ impl Shard {
             }
         }
         if connection.stage == Stage::Closing && connection.outbox.is_empty() {
+            if connection.ended {
+                self.remove(slot);
+                return None;
+            }
             // The peer reads our last lines, then sees the end; its own end, or the deadline, removes the connection.
             let _ = socket2::SockRef::from(&*connection.stream).shutdown(Shutdown::Write);
         }

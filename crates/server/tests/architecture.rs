@@ -55,3 +55,16 @@ fn verbs() -> Vec<String> {
     let pieces = table.split("name: \"").skip(1);
     pieces.filter_map(|piece| piece.split('"').next()).map(str::to_ascii_lowercase).collect()
 }
+
+/// Promise 8.
+#[test]
+fn the_client_depends_on_proto_alone() {
+    let manifest = fs::read_to_string(root().join("crates/client/Cargo.toml")).expect("a manifest");
+    let ours = ["parlor-", "proto", "store", "server", "bench"];
+    let named: Vec<&str> = manifest
+        .lines()
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| ours.iter().any(|ours| name.starts_with(ours)))
+        .collect();
+    assert_eq!(named, ["proto"]);
+}

@@ -28,6 +28,6 @@ pub fn send(
     tagged: Option<&Message<'_>>,
 ) -> Result<(), Refusal> {
     let lobby = context.state.lobby.ok_or(Refusal::NoLobby)?;
-    let draft = Draft::new(context, EventKind::Message, text, tagged);
+    let draft = Draft::new(context, (EventKind::Message, "BM"), text, tagged);
     to_room(context, lobby, draft, Some(Form::Broadcast))
 }

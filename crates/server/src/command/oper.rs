@@ -16,7 +16,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let now = context.state.now;
     let config = context.state.config.clone();
     if let Some(seconds) = context.state.doors.closed_for(address, now, &config.limits) {
-        return Err(Refusal::TooManyAttempts(seconds));
+        return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
     }
     let granted = config
         .operator

@@ -37,7 +37,7 @@ pub fn send(
     text: &str,
     tagged: Option<&Message<'_>>,
 ) -> Result<(), Refusal> {
-    let draft = Draft::new(context, EventKind::Message, text, tagged);
+    let draft = Draft::new(context, (EventKind::Message, "PM"), text, tagged);
     to_user(context, user, draft, true)
 }
 

@@ -18,6 +18,8 @@ pub const RESEND_TAG: &str = "+parlor/resend";
 pub struct Draft<'a> {
     /// `PRIVMSG`, `NOTICE` or `TAGMSG`.
     pub kind: EventKind,
+    /// The verb by which it is sent.
+    pub verb: &'static str,
     /// The text; empty for `TAGMSG`.
     pub text: &'a str,
     /// Client-only tags to relay, raw.
@@ -30,7 +32,7 @@ impl<'a> Draft<'a> {
     /// What the line says, with its tags as far as the session may send tags.
     pub fn new(
         context: &Context<'_>,
-        kind: EventKind,
+        (kind, verb): (EventKind, &'static str),
         text: &'a str,
         tagged: Option<&Message<'_>>,
     ) -> Draft<'a> {
@@ -38,7 +40,7 @@ impl<'a> Draft<'a> {
         let tags = tagged.map(|message| message.tags.client_only()).unwrap_or_default();
         let resend = tagged.and_then(|message| message.tags.get(RESEND_TAG));
         let resend = resend.filter(|id| is_resend_id(id) && !context.user().guest);
-        Draft { kind, text, tags, resend: resend.map(|id| Box::from(&*id)) }
+        Draft { kind, verb, text, tags, resend: resend.map(|id| Box::from(&*id)) }
     }
 }
 
@@ -51,7 +53,7 @@ fn is_resend_id(id: &str) -> bool {
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let targets = message.param(0).ok_or(Refusal::NoRecipient("PRIVMSG"))?;
     let text = message.param(1).unwrap_or_default();
-    let draft = Draft::new(context, EventKind::Message, text, Some(message));
+    let draft = Draft::new(context, (EventKind::Message, "PRIVMSG"), text, Some(message));
     to_each(context, targets, &draft)
 }
 
@@ -67,7 +69,7 @@ pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> R
             other => other.clone(),
         };
         let tags = draft.tags.clone();
-        let one = Draft { kind: draft.kind, text: draft.text, tags, resend };
+        let one = Draft { tags, resend, ..*draft };
         if target.starts_with('#') {
             let room = context.room(target)?.id;
             to_room(context, room, one, None)?;
@@ -94,7 +96,7 @@ pub fn to_room(
         return Ok(());
     }
     let event = context.event(Conversation::room(room), draft.kind, "", draft.text, &draft.tags);
-    let news = store(context, event, &name, draft.resend, None);
+    let news = store(context, event, &name, draft.verb, draft.resend, None);
     let except = Some(context.session);
     context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
     confirm(context, draft.kind, news, form);
@@ -121,7 +123,7 @@ pub fn to_user(
     let conversation = Conversation::direct(me, id);
     let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
     let pending = (!online && draft.kind != EventKind::Tagmsg).then_some(id);
-    let news = store(context, event, &name, draft.resend, pending);
+    let news = store(context, event, &name, draft.verb, draft.resend, pending);
     tell_both(context, id, news);
     let form = by_pm.then(|| Form::Private { to: name.clone(), online });
     confirm(context, draft.kind, news, form);
@@ -192,13 +194,13 @@ fn store(
     context: &mut Context<'_>,
     event: Event,
     target: &str,
+    verb: &'static str,
     resend: Option<Box<str>>,
     pending_for: Option<UserId>,
 ) -> u32 {
     let now = context.state.now;
     context.user_mut().spoke = now;
     let news = context.news_of(&event, target);
-    let verb = crate::render::verb(event.kind);
     let write = context.out.write(Write::Event { event: Arc::new(event), resend, pending_for });
     let to = context.session;
     context.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });

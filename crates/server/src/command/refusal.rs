@@ -80,11 +80,11 @@ pub enum Refusal {
     /// No password, or one too long.
     BadPassword(String),
     /// Too many failed logins from the address; seconds to wait.
-    TooManyAttempts(i64),
+    TooManyAttempts(String, i64),
     /// The server's own password must come first.
     ServerPasswordRequired,
-    /// Too many logins or reads at once.
-    Busy,
+    /// Too many log in at once.
+    Busy(String),
     /// A guest or account cannot read that history.
     NoHistory(String),
     /// Not a count.
@@ -315,10 +315,10 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[name],
             format!("A password has 1 to {} bytes", crate::limits::PASSWORD_BYTES),
         ),
-        Refusal::TooManyAttempts(seconds) => says(
+        Refusal::TooManyAttempts(name, seconds) => says(
             n::ERR_PASSWDMISMATCH,
             "TOO_MANY_ATTEMPTS",
-            &[],
+            &[name],
             format!("Too many failed logins from your address; try again in {seconds} seconds"),
         ),
         Refusal::ServerPasswordRequired => says(
@@ -327,11 +327,11 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[],
             "This server has a password for everybody; send PASS and that password first",
         ),
-        Refusal::Busy => says(
+        Refusal::Busy(name) => says(
             n::RPL_TRYAGAIN,
             "BUSY",
-            &[],
-            "The server is busy with others' requests; try again in a moment",
+            &[name],
+            "Too many log in at the same time; try again in a moment",
         ),
         _ => return None,
     })

@@ -13,7 +13,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if !context.has(Capability::MessageTags) {
         return Err(Refusal::UnknownCommand(message.verb.to_owned()));
     }
-    let draft = Draft::new(context, EventKind::Tagmsg, "", Some(message));
+    let draft = Draft::new(context, (EventKind::Tagmsg, "TAGMSG"), "", Some(message));
     if draft.tags.is_empty() {
         return Ok(());
     }

@@ -10,6 +10,9 @@ use proto::{Message, numeric as n};
 
 /// Carries out `WHOIS`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    if message.params().is_empty() {
+        return Err(Refusal::NoName);
+    }
     let names = message.param(1).or(message.param(0)).unwrap_or_default();
     let name = names.split(',').next().unwrap_or_default();
     match context.state.online(name).map(|user| user.id) {

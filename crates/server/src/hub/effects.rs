@@ -299,6 +299,13 @@ pub enum Fact {
     },
 }
 
+impl News {
+    /// Whether a session with these capabilities is told.
+    pub fn is_for(&self, capabilities: Capabilities) -> bool {
+        self.needs.bits() & !capabilities.bits() == 0
+    }
+}
+
 #[derive(Debug)]
 struct Label {
     session: SessionId,

@@ -1,7 +1,7 @@
 //! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words differ.
 
 use super::context::Context;
-use super::effects::{Derive, Fact, What};
+use super::effects::{Derive, Fact, What, When};
 use super::session::Waiting;
 use super::undo::Undo;
 use super::{membership, welcome};
@@ -57,7 +57,7 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let address = context.known().address;
     let (now, limits) = (context.state.now, &context.state.config.limits);
     if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
-        return Err(Refusal::TooManyAttempts(seconds));
+        return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
     }
     let needs_admission = context.state.config.server.password.is_some();
     if needs_admission && !context.entering().is_some_and(|entering| entering.admitted) {
@@ -101,14 +101,14 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let Waiting { name, how, label } = *waiting;
     context.out.begin(context.session, label, context.has(proto::Capability::Batch));
     match (outcome, context.state.account(&name).cloned()) {
-        (Outcome::Busy, _) => refused(context, &name, how, &Refusal::Busy),
+        (Outcome::Busy, _) => refused(context, &name, how, &Refusal::Busy(name.clone())),
         (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
         (Outcome::Made(_), None) if context.state.online(&name).is_some() => {
             // A guest took the name while the keys were made.
             refused(context, &name, how, &Refusal::NameTaken(name.clone()));
         }
         (Outcome::Made(keys), None) => {
-            let account = make_account(context, &name, keys);
+            let account = make_account(context, &name, keys, how);
             logged_in(context, account, how, true);
         }
         // A wrong password; or somebody else registered the name while the keys were made.
@@ -118,11 +118,18 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     context.out.end(&server);
 }
 
-fn make_account(context: &mut Context<'_>, name: &str, keys: Keys) -> Arc<Account> {
+fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> Arc<Account> {
     let id = context.state.next_id();
     let account = Account { id, name: name.into(), keys, created: context.state.now };
     context.state.note(context.out.batch, Undo::NoAccount(id));
-    context.out.write(Write::Account(account.clone()));
+    let write = context.out.write(Write::Account(account.clone()));
+    let verb = match how {
+        How::Verb => "LOGIN",
+        How::Pass => "PASS",
+        How::Sasl => "AUTHENTICATE",
+    };
+    let failed = What::NotStored { to: context.session, verb, tag: None };
+    context.out.push_when(When::Failed(write), failed);
     let account = Arc::new(account);
     context.state.accounts.insert(fold(name), account.clone());
     account
@@ -182,7 +189,7 @@ pub fn sasl_failed(context: &mut Context<'_>, refusal: &Refusal) {
     }
     let text = match refusal {
         Refusal::WrongPassword(_) => "SASL authentication failed: wrong password".to_owned(),
-        Refusal::TooManyAttempts(seconds) => {
+        Refusal::TooManyAttempts(_, seconds) => {
             format!("SASL authentication failed: too many failed logins; wait {seconds} seconds")
         }
         Refusal::ServerPasswordRequired => {
@@ -190,7 +197,7 @@ pub fn sasl_failed(context: &mut Context<'_>, refusal: &Refusal) {
         }
         Refusal::BadName(_, error) => format!("SASL authentication failed: {error}"),
         Refusal::NameTaken(_) => "SASL authentication failed: a guest has this name now".to_owned(),
-        Refusal::Busy => {
+        Refusal::Busy(_) => {
             "SASL authentication failed: too many logins at once; try again".to_owned()
         }
         _ => "SASL authentication failed".to_owned(),

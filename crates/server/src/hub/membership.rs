@@ -181,7 +181,14 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
 fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
     state.accounts.retain(|_, account| account.id != id);
     let Some(user) = state.users.get(&id) else { return };
-    for session in user.sessions.clone() {
+    // Nobody has seen this user come, so nobody must see them go.
+    let (rooms, sessions) = (user.rooms.clone(), user.sessions.clone());
+    for room in rooms {
+        put_member(state.rooms.get_mut(&room).expect("a user's rooms exist"), id, None);
+        forget_room(state, out, id, room);
+        end_if_empty(state, out, room);
+    }
+    for session in sessions {
         end_session(state, out, session, "Your new account could not be stored; try again later");
     }
 }

@@ -31,6 +31,8 @@ pub struct Session {
     pub waiting: Option<Box<Waiting>>,
     /// Lines that came since; dealt with after the answer.
     pub lines: VecDeque<Box<str>>,
+    /// Nothing more comes; the session ends when these are dealt with.
+    pub ended: bool,
 }
 
 /// A registration under way.
@@ -108,6 +110,7 @@ impl Session {
             prompt: None,
             waiting: None,
             lines: VecDeque::new(),
+            ended: false,
         }
     }
 }

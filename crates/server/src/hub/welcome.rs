@@ -193,16 +193,21 @@ fn burst(context: &mut Context<'_>, nick: &str) {
     let started = String::from_utf8_lossy(&started).into_owned();
     context.numeric(n::RPL_CREATED, &[], &format!("This server was started {started} UTC"));
     context.numeric_only(n::RPL_MYINFO, &[&server, VERSION, "io", "biklmnostv", "bklov"]);
-    for line in isupport(context).chunks(12) {
-        let tokens: Vec<&str> = line.iter().map(String::as_str).collect();
-        context.numeric(n::RPL_ISUPPORT, &tokens, "are supported by this server");
-    }
+    show_isupport(context);
     lusers::show(context);
     motd::show(context);
     debug_assert_eq!(&*context.nick(), nick);
 }
 
-/// What 005 tells.
+/// Replies with 005.
+pub fn show_isupport(context: &mut Context<'_>) {
+    // A line has at most fifteen parameters, the nick and the sentence among them.
+    for line in isupport(context).chunks(12) {
+        let tokens: Vec<&str> = line.iter().map(String::as_str).collect();
+        context.numeric(n::RPL_ISUPPORT, &tokens, "are supported by this server");
+    }
+}
+
 fn isupport(context: &Context<'_>) -> Vec<String> {
     let settings = &context.state.config.limits;
     let rooms = match settings.rooms_per_user {

@@ -202,7 +202,6 @@ fn half_a_login_leaves_nothing_behind() {
 
 /// Logged in before the bytes end: the login counts, and what was asked is answered.
 #[test]
-#[ignore = "open fault: the end of input drops lines that wait for the login"]
 fn what_was_sent_before_the_end_of_input_is_done() {
     let server = Server::start("");
     let mut bob = server.log_in("bob");

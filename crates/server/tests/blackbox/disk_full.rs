@@ -8,7 +8,6 @@ use rustix::process::{Resource, Rlimit, prlimit};
 use crate::support::{Client, Server};
 
 #[test]
-#[ignore = "open fault: FAIL PRIVMSG for BM and PM, no FAIL LOGIN, QUIT of one who never came"]
 fn a_full_disk_is_told_and_confirms_nothing_and_heals() {
     let mut server = Server::start_on_small_disk("");
     let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
