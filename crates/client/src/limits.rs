@@ -30,7 +30,7 @@ pub const READ_BYTES: usize = 16 * 1024;
 /// The longest line of a script, in bytes with its end; longer texts are for files.
 pub const SCRIPT_LINE_BYTES: usize = 64 * 1024;
 /// The longest new password, in bytes: it goes over the wire as one line, once.
-pub const NEW_PASSWORD_BYTES: usize = proto::limits::LINE_BYTES - "\r\n".len();
+pub const NEW_PASSWORD_BYTES: usize = proto::limits::PASSWORD_BYTES;
 
 /// How long one address may take to answer the first packet.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

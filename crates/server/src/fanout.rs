@@ -93,7 +93,12 @@ impl Shard {
                         {
                             rooms.push(*room);
                         }
-                        *except
+                        for session in except {
+                            if self.connection(*session).is_some() {
+                                mixed.push(session.slot as usize);
+                            }
+                        }
+                        None
                     }
                     What::Reply { to, .. }
                     | What::TellOne { to, .. }
@@ -188,8 +193,9 @@ impl Shard {
                     Rooms::One(room) => self.share_news(effects, *news, *room),
                     Rooms::Several(rooms) => self.members(rooms),
                 };
-                let except = except.and_then(|id| self.connection(id).map(|_| id.slot as usize));
-                let slots = slots.into_iter().filter(|slot| Some(*slot) != except);
+                let left_out = except.iter().filter(|id| self.connection(**id).is_some());
+                let left_out: Vec<usize> = left_out.map(|id| id.slot as usize).collect();
+                let slots = slots.into_iter().filter(|slot| !left_out.contains(slot));
                 self.tell(effects, *news, slots);
             }
             What::TellOne { to, news } => {

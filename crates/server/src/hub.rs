@@ -10,6 +10,7 @@ pub mod login;
 pub mod membership;
 pub mod room;
 pub mod session;
+pub mod sessions;
 pub mod undo;
 pub mod user;
 pub mod welcome;
@@ -31,6 +32,7 @@ use proto::name::fold;
 use proto::{Capabilities, Line};
 use room::Room;
 use session::Session;
+use sessions::Sessions;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -133,7 +135,7 @@ pub struct State {
     /// The time of the input at hand (milliseconds since the epoch); never falls.
     pub now: i64,
     /// The connections.
-    pub sessions: BTreeMap<SessionId, Session>,
+    pub sessions: Sessions,
     /// Who is online.
     pub users: BTreeMap<UserId, User>,
     /// The same by folded name.
@@ -176,7 +178,7 @@ impl State {
             config,
             renderer,
             now: now.max(loaded.last_time),
-            sessions: BTreeMap::new(),
+            sessions: Sessions::default(),
             users: BTreeMap::new(),
             nicks: BTreeMap::new(),
             accounts,
@@ -386,7 +388,7 @@ impl State {
     fn stop(&mut self, out: &mut Effects) {
         self.stopping = true;
         out.last = true;
-        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
+        let sessions: Vec<SessionId> = self.sessions.iter().map(|(id, _)| id).collect();
         for session in sessions {
             let mut context = self.context(out, session);
             if context.known().user.is_some() {
@@ -411,7 +413,8 @@ impl State {
         if self.config.server.remember_rooms {
             for member in members {
                 let Some(room) = self.rooms.get_mut(&member.room) else { continue };
-                let standing = room::Member { op: member.op, voice: member.voice, online: false };
+                let (op, voice) = (member.op, member.voice);
+                let standing = room::Member { op, voice, ..room::Member::default() };
                 room.members.insert(member.account, standing);
                 self.remembered.entry(member.account).or_default().push(member.room);
             }

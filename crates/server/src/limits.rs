@@ -27,6 +27,8 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Rooms that one user may be in, the lobby not counted.
     pub rooms_per_user: usize,
+    /// Members online from which on a room does not tell everybody of those who come, but of each with their first word.
+    pub large_room: usize,
     /// Messages in one page of history; at most [`HISTORY_PAGE_MOST`], also where 0.
     pub history_page: usize,
     /// Seconds of silence after which a connection is asked for a sign of life; as many again and it is closed.
@@ -47,6 +49,7 @@ impl Default for Limits {
             command_burst: 60,
             outbox_bytes: 4 * 1024 * 1024,
             rooms_per_user: 100,
+            large_room: 200,
             history_page: 100,
             ping_seconds: 90,
             failed_logins: 5,

@@ -89,6 +89,6 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     for session in context.user().sessions.clone() {
         let mut device = Context { state: context.state, out: context.out, session };
         topic::show(&mut device, room, false);
-        names::show(&mut device, room);
+        names::show_known(&mut device, room);
     }
 }

@@ -25,6 +25,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if context.state.rooms[&id].member(target).is_none() {
         return Err(Refusal::UserNotInRoom(nick, room_name));
     }
+    membership::reveal(context, id, target);
     let asker = context.user().nick.clone();
     let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&asker);
     context.tell_change(id, EventKind::Kick, &nick, shorten(reason, KICK_BYTES), "KICK");

@@ -17,7 +17,7 @@ pub fn show(context: &mut Context<'_>) {
     let users = context.state.users.values();
     let (all, invisible) = (users.len(), users.clone().filter(|user| user.invisible).count());
     let operators = users.filter(|user| user.operator).count();
-    let entering = context.state.sessions.values().filter(|one| one.user.is_none()).count();
+    let entering = context.state.sessions.iter().filter(|(_, one)| one.user.is_none()).count();
     let (rooms, sessions) = (context.state.rooms.len(), context.state.sessions.len());
     let most = context.state.users_most;
     let text = format!("There are {} users and {invisible} invisible on 1 server", all - invisible);

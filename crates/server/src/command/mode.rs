@@ -179,6 +179,8 @@ fn standing(
         _ => Member { voice: step.add, ..before },
     };
     if after != before {
+        membership::reveal(context, id, user);
+        let after = Member { hidden: false, ..after };
         membership::set_member(context.state, context.out, id, user, Some(after));
         done.add(step.add, step.mode, Some(&nick));
     }

@@ -16,7 +16,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     };
     for name in names.split(',').filter(|name| !name.is_empty()) {
         match visible(context, name) {
-            Ok(room) => show(context, room),
+            Ok(room) => show(context, room, true),
             Err(_) => context.numeric(n::RPL_ENDOFNAMES, &[name], "End of NAMES list"),
         }
     }
@@ -32,15 +32,23 @@ pub fn visible(context: &Context<'_>, name: &str) -> Result<RoomId, Refusal> {
     Ok(room.id)
 }
 
-/// Replies with everybody online in the room.
-pub fn show(context: &mut Context<'_>, room: RoomId) {
+/// Replies with those whom a new member of the room will be told of when they leave: in a large room, not with those who
+/// have not said anything yet. `NAMES` itself answers with everybody.
+pub fn show_known(context: &mut Context<'_>, room: RoomId) {
+    let large = context.state.config.limits.large_room;
+    let all = large == 0 || context.state.rooms[&room].online <= large;
+    show(context, room, all);
+}
+
+fn show(context: &mut Context<'_>, room: RoomId, all: bool) {
+    let me = context.me();
     let room = &context.state.rooms[&room];
     let name = room.name.clone();
     let inside = room.member(context.me()).is_some();
     let marked: Vec<String> = room
         .members
         .iter()
-        .filter(|(_, member)| member.online)
+        .filter(|(id, member)| member.online && (all || !member.hidden || **id == me))
         .map(|(id, member)| (&context.state.users[id], member))
         .filter(|(user, _)| inside || !user.invisible)
         .map(|(user, member)| format!("{}{}", member.mark(), user.nick))

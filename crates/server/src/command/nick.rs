@@ -41,10 +41,8 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     }
     let me = context.me();
     let news = context.passing(me, "NICK", &[name], None);
-    if context.user().rooms.is_empty() {
+    if !membership::tell_acquaintances(context.state, context.out, me, news) {
         context.tell_user(me, news);
-    } else {
-        membership::tell_acquaintances(context.state, context.out, me, news);
     }
     let before = context.user().nick.clone();
     context.state.nicks.remove(&fold(&before));

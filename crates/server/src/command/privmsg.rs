@@ -5,6 +5,7 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Form, Rooms, What, When};
+use crate::hub::membership;
 use crate::hub::user::UserId;
 use crate::limits::{RESEND_ID_BYTES, TARGETS};
 use proto::{Capability, Message, numeric as n};
@@ -91,13 +92,16 @@ pub fn to_room(
     check_text(context, &draft, &name)?;
     if is_passing(&draft) {
         let news = passing(context, &draft, &name);
-        let except = (!context.has(Capability::EchoMessage)).then_some(context.session);
+        let echo = context.has(Capability::EchoMessage);
+        let except = if echo { Vec::new() } else { vec![context.session] };
         context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
         return Ok(());
     }
+    let me = context.me();
+    membership::reveal(context, room, me);
     let event = context.event(Conversation::room(room), draft.kind, "", draft.text, &draft.tags);
     let news = store(context, event, &name, draft.verb, draft.resend, None);
-    let except = Some(context.session);
+    let except = vec![context.session];
     context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
     confirm(context, draft.kind, news, form);
     Ok(())

@@ -4,7 +4,7 @@ use super::effects::{Effects, Fact, News, Rooms, What, When};
 use super::room::{Member, Room};
 use super::session::{Entering, Session};
 use super::user::{User, UserId};
-use super::{State, write_error};
+use super::{State, membership, write_error};
 use crate::command::refusal::Refusal;
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
@@ -203,7 +203,14 @@ impl Context<'_> {
         let write = self.out.write(event);
         let to = self.session;
         self.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });
-        self.tell_room(room, news);
+        match kind {
+            EventKind::Join | EventKind::Part => self.tell_way(room, news),
+            _ => {
+                let me = self.me();
+                membership::reveal(self, room, me);
+                self.tell_room(room, news);
+            }
+        }
     }
 
     /// News of a stored event; `target` is the room's name, or the receiver.
@@ -248,10 +255,20 @@ impl Context<'_> {
         let me_in =
             self.known().user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
         if self.out.is_labeled() && me_in {
-            self.out.push(What::Tell { rooms, except: Some(self.session), news });
+            self.out.push(What::Tell { rooms, except: vec![self.session], news });
             self.reply_news(news);
         } else {
-            self.out.push(What::Tell { rooms, except: None, news });
+            self.out.push(What::Tell { rooms, except: Vec::new(), news });
+        }
+    }
+
+    /// Tells a room that the asker comes or goes; only the asker, if the room does not know of them.
+    pub fn tell_way(&mut self, room: RoomId, news: u32) {
+        let me = self.me();
+        if self.state.rooms[&room].members[&me].hidden {
+            self.tell_user(me, news);
+        } else {
+            self.tell_room(room, news);
         }
     }
 

@@ -66,8 +66,8 @@ pub enum What {
     Tell {
         /// The rooms.
         rooms: Rooms,
-        /// A session that is left out: the author's, who does not want an echo.
-        except: Option<SessionId>,
+        /// Sessions that are left out: the author's, who does not want an echo.
+        except: Vec<SessionId>,
         /// Index in [`Effects::news`].
         news: u32,
     },

@@ -31,7 +31,9 @@ pub fn settings_changed(context: &mut Context<'_>, room: RoomId, before: super::
 
 /// A user comes into a room, with all sessions. The caller tells the room.
 pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, member: Member) {
-    let member = Member { online: true, ..member };
+    let large = state.config.limits.large_room;
+    let hidden = large != 0 && state.rooms[&room].online >= large && !member.op && !member.voice;
+    let member = Member { online: true, hidden, ..member };
     set_member(state, out, room, user, Some(member));
     let user = state.users.get_mut(&user).expect("who enters is online");
     user.rooms.push(room);
@@ -138,16 +140,30 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     }
 }
 
-/// Tells everybody who shares a room with the user, each session once.
-pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
-    let rooms = &state.users[&user].rooms;
+/// Tells everybody who shares a room with the user and knows of it, each session once; false if there is no such room.
+pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) -> bool {
+    let known = |room: &&RoomId| !state.rooms[room].members[&user].hidden;
+    let rooms: Vec<RoomId> = state.users[&user].rooms.iter().filter(known).copied().collect();
     // Everyone is in the lobby, so whoever is there hears everything.
     let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
         Some(lobby) => Rooms::One(lobby),
-        None if rooms.is_empty() => return,
-        None => Rooms::Several(rooms.as_slice().into()),
+        None if rooms.is_empty() => return false,
+        None => Rooms::Several(rooms.into()),
     };
-    out.push(What::Tell { rooms, except: None, news });
+    out.push(What::Tell { rooms, except: Vec::new(), news });
+    true
+}
+
+/// Tells a room of a member who came unannounced because the room is large: before the member's first word there.
+pub fn reveal(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
+    let room = context.state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
+    let Some(member) = room.members.get_mut(&user).filter(|member| member.hidden) else { return };
+    member.hidden = false;
+    let name = room.name.clone();
+    let news = context.passing(user, "JOIN", &[&name], None);
+    // The user's own sessions have seen it at the time.
+    let except = context.state.users[&user].sessions.clone();
+    context.out.push(What::Tell { rooms: Rooms::One(room_id), except, news });
 }
 
 fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
@@ -180,6 +196,10 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
 
 fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
     state.accounts.retain(|_, account| account.id != id);
+    let reason = "Your new account could not be stored; try again later";
+    for session in state.sessions.entering_as(id) {
+        end_session(state, out, session, reason);
+    }
     let Some(user) = state.users.get(&id) else { return };
     // Nobody has seen this user come, so nobody must see them go.
     let (rooms, sessions) = (user.rooms.clone(), user.sessions.clone());
@@ -189,7 +209,7 @@ fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
         end_if_empty(state, out, room);
     }
     for session in sessions {
-        end_session(state, out, session, "Your new account could not be stored; try again later");
+        end_session(state, out, session, reason);
     }
 }
 

@@ -97,6 +97,7 @@ fn config(random: &mut Random) -> Arc<Config> {
     if random.below(3) == 0 {
         config.server.lobby = String::new();
     }
+    config.limits.large_room = random.below(4);
     config.limits.failed_logins = 0;
     config.limits.connects_per_minute = 0;
     Arc::new(config)
@@ -290,10 +291,10 @@ fn line(random: &mut Random) -> String {
 
 /// What must hold after every step.
 fn check(state: &State) {
-    for (id, session) in &state.sessions {
+    for (id, session) in state.sessions.iter() {
         if let Some(user) = session.user {
             assert!(session.entering.is_none());
-            assert!(state.users[&user].sessions.contains(id), "a session's user knows it");
+            assert!(state.users[&user].sessions.contains(&id), "a session's user knows it");
         } else {
             assert!(session.entering.is_some());
         }

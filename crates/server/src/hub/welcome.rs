@@ -145,10 +145,10 @@ fn come_into(context: &mut Context<'_>, room: RoomId, member: Member, full: bool
     membership::enter(context.state, context.out, me, room, member);
     let name = context.state.rooms[&room].name.clone();
     let news = context.passing(me, "JOIN", &[&name], None);
-    context.tell_room(room, news);
+    context.tell_way(room, news);
     if full {
         topic::show(context, room, false);
-        names::show(context, room);
+        names::show_known(context, room);
     }
 }
 
@@ -162,7 +162,7 @@ fn join_in(context: &mut Context<'_>, full: bool) {
         context.reply_news(news);
         if full {
             topic::show(context, room, false);
-            names::show(context, room);
+            names::show_known(context, room);
         }
     }
     if context.user().away.is_some() {

@@ -6,6 +6,7 @@ mod bad_input;
 mod command_line;
 mod crash;
 mod disk_full;
+mod large_room;
 mod limits;
 mod multi_device;
 mod restart;
