@@ -219,7 +219,6 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         "CASEMAPPING=ascii".into(),
         "CHANTYPES=#".into(),
         "PREFIX=(ov)@+".into(),
-        "STATUSMSG=".into(),
         "CHANMODES=b,k,l,imnst".into(),
         format!("MODES={}", limits::MODES_PER_LINE),
         format!("MAXLIST=b:{}", limits::LIST_ENTRIES),

@@ -43,6 +43,7 @@ fn who_leaves_a_large_room_without_a_word_is_not_told_of() {
     eve.send("PART #big");
     eve.expect(":eve!guest@parlor PART #big");
     fay.send("QUIT");
+    fay.expect("ERROR :Quit");
     fay.expect_closed();
     ann.expect_quiet();
     // What is done to somebody unknown makes them known first.
