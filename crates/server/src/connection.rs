@@ -3,19 +3,19 @@
 use crate::fanout::Sources;
 use crate::limits::{LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES};
 use crate::outbox::Outbox;
+use mio::net::TcpStream;
 use proto::Capabilities;
 use proto::line::{LineError, check_line_within, next_line};
+use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::time::Instant;
 use store::RoomId;
-use tokio::net::TcpStream;
 
 /// A connection. At rest it owns no buffer.
 #[derive(Debug)]
 pub struct Connection {
-    /// The socket; its task holds it too.
-    pub stream: Rc<TcpStream>,
+    /// The socket.
+    pub stream: TcpStream,
     /// Tells it from earlier connections in the same slot.
     pub generation: u32,
     /// From where.
@@ -30,8 +30,14 @@ pub struct Connection {
     pub heard: Instant,
     /// It was asked for a sign of life since then.
     pub pinged: bool,
-    /// A task is waiting for its socket to take more.
-    pub writing: bool,
+    /// Its socket takes no more at the moment; an event will tell when it does.
+    pub blocked: bool,
+    /// It is among those that may have something to read.
+    pub ready: bool,
+    /// It floods, and is read again only after a pause.
+    pub paused: bool,
+    /// Its peer will send nothing more, though not all may have been read.
+    pub read_closed: bool,
     /// It has something to write in this round.
     pub dirty: bool,
     /// Where its lines of the release at hand come from.
@@ -87,7 +93,7 @@ pub enum Stopped {
 impl Connection {
     /// A connection just accepted.
     pub fn new(
-        stream: Rc<TcpStream>,
+        stream: TcpStream,
         generation: u32,
         address: IpAddr,
         limits: &Limits,
@@ -102,7 +108,10 @@ impl Connection {
             since: now,
             heard: now,
             pinged: false,
-            writing: false,
+            blocked: false,
+            ready: false,
+            paused: false,
+            read_closed: false,
             dirty: false,
             sources: Sources::None,
             allowance: burst(limits),
@@ -119,11 +128,27 @@ impl Connection {
     /// Writes lines to the socket without copying them first. What it does not take is left in the outbox, which was empty;
     /// false then, or if the socket fails: an ordinary write deals with it.
     pub(crate) fn write_at_once(&mut self, lines: &[u8]) -> bool {
-        let taken = self.stream.try_write(lines).unwrap_or(0);
+        let taken = if self.blocked { 0 } else { self.stream.write(lines).unwrap_or(0) };
         if taken < lines.len() {
             self.outbox.push(&lines[taken..]);
         }
         taken == lines.len()
+    }
+
+    /// Writes what the socket takes of the outbox.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub(crate) fn write_ready(&mut self) -> io::Result<()> {
+        while !self.blocked && !self.outbox.ready().is_empty() {
+            match self.stream.write(self.outbox.ready()) {
+                Ok(bytes) => self.outbox.advance(bytes),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.blocked = true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Takes the lines out of what was left over and `data`, until there are none, it floods, or `take` says it is full.

@@ -1,15 +1,15 @@
 //! From what the journal released to the outboxes of this shard's connections.
 
 use crate::connection::Stage;
-use crate::hub::Did;
 use crate::hub::effects::{Effects, News, Rooms, What, When};
 use crate::journal::{Released, Settled};
 use crate::password::Job;
 use crate::reader::ReadJob;
 use crate::render::Tagging;
-use crate::shard::Shard;
+use crate::shard::{Later, Shard};
 use proto::Capabilities;
 use std::ops::Range;
+use std::time::Duration;
 use store::{Outcome, RoomId};
 
 /// The connections of this shard in one room, and what they share while a release is carried out.
@@ -261,8 +261,9 @@ impl Shard {
             What::Derive { session, job } => {
                 if self.connection(*session).is_some() {
                     let job = Job { session: *session, derive: job.clone() };
-                    if !self.parts.passwords.derive(job) {
-                        self.gather(*session, Did::PasswordBusy);
+                    match Duration::from_millis(job.derive.hold_millis) {
+                        Duration::ZERO => self.derive(job),
+                        pause => self.do_later(pause, Later::Derive(job)),
                     }
                 }
             }

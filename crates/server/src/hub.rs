@@ -137,9 +137,9 @@ pub struct State {
     /// The connections.
     pub sessions: Sessions,
     /// Who is online.
-    pub users: BTreeMap<UserId, User>,
+    pub users: BTreeMap<UserId, Box<User>>,
     /// The same by folded name.
-    pub nicks: BTreeMap<String, UserId>,
+    pub nicks: BTreeMap<Box<str>, UserId>,
     /// All stored logins by folded name.
     pub accounts: BTreeMap<String, Arc<Account>>,
     /// The rooms.
@@ -263,7 +263,7 @@ impl State {
 
     /// Who is online under a name.
     pub fn online(&self, name: &str) -> Option<&User> {
-        self.nicks.get(&fold(name)).map(|id| &self.users[id])
+        self.nicks.get(&*fold(name)).map(|id| &*self.users[id])
     }
 
     /// The account of a name.

@@ -5,14 +5,13 @@
 
 use crate::hub::Input;
 use crate::hub::effects::Effects;
+use crate::inbox::{Inbox, Item};
 use crate::limits::{JOURNAL_GROUP, MAINTAIN_SECONDS};
-use crate::shard::Item;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::{Failure, Outcome, Store, Write};
-use tokio::sync::mpsc::Sender;
 
 /// Effects that may leave the process now, in order.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ pub struct Journal {
     /// What the hub wants done.
     pub queue: Receiver<Effects>,
     /// The shards.
-    pub shards: Vec<Sender<Item>>,
+    pub shards: Vec<Inbox>,
     /// The way back to the hub, for bad news.
     pub hub: SyncSender<Input>,
     /// The newest batch that is committed; the hub forgets what it kept to undo it.
@@ -132,7 +131,7 @@ impl Journal {
         let released = Arc::new(Released { settled });
         for shard in &self.shards {
             // A shard is gone only when the server stops.
-            let _ = shard.blocking_send(Item::Released(released.clone()));
+            shard.send(Item::Released(released.clone()));
         }
     }
 }

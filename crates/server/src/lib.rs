@@ -8,6 +8,7 @@ pub mod log;
 
 pub mod listen;
 pub mod shard;
+pub mod inbox;
 pub mod session;
 pub mod connection;
 

@@ -107,6 +107,8 @@ pub const ACCEPT_BACKLOG: i32 = 4096;
 pub const READ_BYTES: usize = 64 * 1024;
 /// Bytes of one batch from a shard to the hub; sockets wait while it is full.
 pub const BATCH_BYTES: usize = 512 * 1024;
+/// Events that a shard takes from the system at once.
+pub const EVENTS: usize = 1024;
 /// Items that wait for a shard (released batches, history pages, new connections).
 pub const SHARD_QUEUE: usize = 1024;
 /// Items that wait for the hub: more than all its senders can have in flight together.

@@ -1,14 +1,12 @@
-//! Listening: binds the addresses, accepts connections, and hands them to the shards in turn.
+//! Listening: binds the addresses, and accepts connections for the shards in turn.
 
-use crate::limits::{ACCEPT_BACKLOG, ACCEPT_PAUSE_MILLIS};
-use crate::shard::Item;
+use crate::inbox::Inbox;
+use crate::limits::ACCEPT_BACKLOG;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-use tokio::sync::mpsc::Sender;
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -98,27 +96,70 @@ fn open(address: SocketAddr) -> Result<TcpListener, Error> {
     Ok(socket.into())
 }
 
-/// Accepts until dropped; each connection goes to the next shard.
-pub async fn accept(listener: TcpListener, shards: Vec<Sender<Item>>, turn: Arc<AtomicUsize>) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!("cannot watch a listening socket: {error}"),
-    };
-    loop {
-        // Taken out of this runtime again: the shard registers it with its own.
-        let accepted = listener.accept().await;
-        match accepted.and_then(|(stream, address)| Ok((stream.into_std()?, address))) {
-            Ok((stream, address)) => {
-                let shard = turn.fetch_add(1, Ordering::Relaxed) % shards.len();
-                if shards[shard].send(Item::Connection(stream, address)).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                tracing::warn!("cannot accept a connection, will try again: {error}");
-                tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MILLIS)).await;
+/// The listening sockets, all of the first shard, and whose turn it is to get a connection.
+#[derive(Debug)]
+pub struct Listeners {
+    sockets: Vec<mio::net::TcpListener>,
+    shards: Vec<Inbox>,
+    turn: usize,
+}
+
+/// A new connection: its socket, its peer, and whose it is if not the first shard's own.
+pub type Accepted<'a> = (TcpStream, SocketAddr, Option<&'a Inbox>);
+
+impl Listeners {
+    /// Sockets that [`bind`] made, and the shards, of which the first is to own them.
+    pub fn new(sockets: Vec<TcpListener>, shards: Vec<Inbox>) -> Listeners {
+        let sockets = sockets.into_iter().map(mio::net::TcpListener::from_std).collect();
+        Listeners { sockets, shards, turn: 0 }
+    }
+
+    /// Watches the sockets for connections.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub fn register(&mut self, registry: &Registry) -> Result<(), Error> {
+        for socket in &mut self.sockets {
+            registry.register(socket, Listeners::TOKEN, Interest::READABLE)?;
+        }
+        Ok(())
+    }
+
+    const TOKEN: Token = Token(usize::MAX - 1);
+
+    /// Whether an event is about the listening sockets.
+    pub fn is_token(token: Token) -> bool {
+        token == Listeners::TOKEN
+    }
+
+    /// Accepts a connection, if one waits; each goes to the next shard.
+    ///
+    /// # Errors
+    /// When there is one but it cannot be accepted now: usually for want of file descriptors.
+    pub fn accept(&mut self) -> Result<Option<Accepted<'_>>, Error> {
+        let mut accepted = None;
+        for socket in &self.sockets {
+            accepted = accept_one(socket)?;
+            if accepted.is_some() {
+                break;
             }
         }
+        let Some((stream, address)) = accepted else { return Ok(None) };
+        let shard = self.turn % self.shards.len();
+        self.turn = shard + 1;
+        Ok(Some((stream, address, (shard > 0).then(|| &self.shards[shard]))))
+    }
+}
+
+fn accept_one(socket: &mio::net::TcpListener) -> Result<Option<(TcpStream, SocketAddr)>, Error> {
+    loop {
+        return match socket.accept() {
+            Ok(accepted) => Ok(Some(accepted)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => Ok(None),
+                ErrorKind::ConnectionAborted | ErrorKind::Interrupted => continue,
+                _ => Err(error),
+            },
+        };
     }
 }

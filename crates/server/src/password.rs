@@ -6,10 +6,8 @@ use crate::hub::login::{Derived, Outcome};
 use crate::limits::{OWASP_ITERATIONS, PASSWORD_QUEUE};
 use crate::session::SessionId;
 use proto::scram::Keys;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// A password whose key is to be derived.
 #[derive(Debug)]
@@ -24,43 +22,25 @@ pub struct Job {
 #[derive(Clone, Debug)]
 pub struct Passwords {
     queue: SyncSender<Job>,
-    waiting: Arc<AtomicUsize>,
 }
 
 /// Who derives keys.
 #[derive(Clone)]
 pub struct Worker {
     queue: Arc<Mutex<Receiver<Job>>>,
-    waiting: Arc<AtomicUsize>,
     hub: SyncSender<Input>,
 }
 
 /// The queue's two ends.
 pub fn queue(hub: SyncSender<Input>) -> (Passwords, Worker) {
     let (sender, receiver) = sync_channel(PASSWORD_QUEUE);
-    let waiting = Arc::new(AtomicUsize::new(0));
-    let worker = Worker { queue: Arc::new(Mutex::new(receiver)), waiting: waiting.clone(), hub };
-    (Passwords { queue: sender, waiting }, worker)
+    (Passwords { queue: sender }, Worker { queue: Arc::new(Mutex::new(receiver)), hub })
 }
 
 impl Passwords {
-    /// Takes a job; false if too many wait already. Must be called on a shard: a job that is held back waits there.
+    /// Takes a job; false if too many wait already.
     pub fn derive(&self, job: Job) -> bool {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= PASSWORD_QUEUE {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
-        let hold = Duration::from_millis(job.derive.hold_millis);
-        if hold.is_zero() {
-            return self.queue.try_send(job).is_ok();
-        }
-        let queue = self.queue.clone();
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(hold).await;
-            // There is room: every job is counted until it is done. It fails only when the server stops.
-            let _ = queue.try_send(job);
-        });
-        true
+        self.queue.try_send(job).is_ok()
     }
 }
 
@@ -74,7 +54,6 @@ impl Worker {
                 Some(keys) => Outcome::Compared(keys.verify(&job.derive.password)),
                 None => make(&job.derive.password),
             };
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
             let derived = Derived { session: job.session, outcome };
             if self.hub.send(Input::Derived(derived)).is_err() {
                 return;

@@ -1,16 +1,15 @@
 //! Readers: threads that read history and render it, by the same renderer as live delivery.
 
 use crate::hub::effects::{Read, ReadWhat};
+use crate::inbox::{Inbox, Item};
 use crate::limits::{PENDING_SHOWN, READ_QUEUE};
 use crate::render::{Renderer, Tagging};
 use crate::session::SessionId;
-use crate::shard::Item;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use store::{Conversation, Event, EventId, Failure, Query, Reader, Scope, Select};
-use tokio::sync::mpsc::Sender;
 
 /// A read of history for one session.
 #[derive(Debug)]
@@ -72,12 +71,7 @@ fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8
 }
 
 /// Reads and renders until the server stops.
-pub fn run(
-    queue: &Queue,
-    mut store: Box<dyn Reader>,
-    renderer: &Renderer,
-    shards: &[Sender<Item>],
-) {
+pub fn run(queue: &Queue, mut store: Box<dyn Reader>, renderer: &Renderer, shards: &[Inbox]) {
     loop {
         let job = queue.jobs.lock().expect("no reader panics while it waits").recv();
         let Ok(job) = job else { return };
@@ -90,7 +84,7 @@ pub fn run(
         }
         let (lines, pending) = (page.out, page.pending);
         let item = Item::Page { session: job.session, place: job.place, lines, pending };
-        if shards[usize::from(job.session.shard)].blocking_send(item).is_err() {
+        if !shards[usize::from(job.session.shard)].send(item) {
             return;
         }
     }

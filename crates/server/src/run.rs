@@ -4,23 +4,21 @@ use crate::args::{Args, Command, Serve};
 use crate::config::{Config, ConfigError};
 use crate::hub::effects::Effects;
 use crate::hub::{Input, Stamped, State};
+use crate::inbox::{self, Inbox, Item};
 use crate::journal::{Journal, now};
-use crate::limits::{
-    HUB_QUEUE, JOURNAL_QUEUE, PASSWORD_BYTES, PASSWORD_THREADS, READERS, SHARD_QUEUE,
-};
-use crate::listen::{self, ListenError};
-use crate::shard::{self, Item};
-use crate::{log, password, reader};
+use crate::limits::{HUB_QUEUE, JOURNAL_QUEUE, PASSWORD_BYTES, PASSWORD_THREADS, READERS};
+use crate::listen::{self, ListenError, Listeners};
+use crate::{log, password, reader, shard};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{BufRead, IsTerminal, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use store::{Failure, MemoryStore, SqliteStore, Store, Write};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 /// Why the server cannot start, or stopped badly: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -106,8 +104,7 @@ fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
 /// The running server: its threads and the ways to them.
 struct Server {
     hub: SyncSender<Input>,
-    inboxes: Vec<mpsc::Sender<Item>>,
-    listeners: Vec<TcpListener>,
+    inboxes: Vec<Inbox>,
     port: u16,
     threads: Vec<JoinHandle<Result<(), RunError>>>,
 }
@@ -127,10 +124,16 @@ impl Server {
         let (passwords, worker) = password::queue(hub.clone());
         let (readers, queue) = reader::queue();
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
-        let (inboxes, outlets): (Vec<_>, Vec<_>) =
-            (0..count).map(|_| mpsc::channel(SHARD_QUEUE)).unzip();
+        let mut inboxes = Vec::new();
+        let mut outlets = Vec::new();
+        for _ in 0..count {
+            let (inbox, outlet) = inbox::new()?;
+            inboxes.push(inbox);
+            outlets.push(outlet);
+        }
+        let mut listeners = Some(Listeners::new(listeners, inboxes.clone()));
         let committed = Arc::new(AtomicU64::new(0));
-        let mut server = Server { hub, inboxes, listeners, port, threads: Vec::new() };
+        let mut server = Server { hub, inboxes, port, threads: Vec::new() };
 
         for number in 0..READERS {
             let (queue, store) = (queue.clone(), store.reader()?);
@@ -166,6 +169,7 @@ impl Server {
                 config: config.clone(),
                 renderer: renderer.clone(),
                 port,
+                listeners: listeners.take(),
                 hub: server.hub.clone(),
                 passwords: passwords.clone(),
                 readers: readers.clone(),
@@ -189,25 +193,13 @@ impl Server {
         Ok(())
     }
 
-    /// Accepts connections until SIGTERM or Ctrl-C, then stops in order.
-    fn wait(mut self) -> Result<(), RunError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let turn = Arc::new(AtomicUsize::new(0));
-            for listener in self.listeners.drain(..) {
-                tokio::spawn(listen::accept(listener, self.inboxes.clone(), turn.clone()));
-            }
-            log::waiting(self.port);
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            Ok::<(), std::io::Error>(())
-        })?;
-        drop(runtime); // Closes the listening sockets.
+    /// Serves until SIGTERM or Ctrl-C, then stops in order.
+    fn wait(self) -> Result<(), RunError> {
+        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        log::waiting(self.port);
+        signals.forever().next();
         tracing::info!("Stopping: everybody is told, everything is stored");
+        self.inboxes[0].send(Item::StopListening);
         self.hub.send(Input::Stop).map_err(|_| RunError::Panic)?;
         for thread in self.threads {
             thread.join().map_err(|_| RunError::Panic)??;

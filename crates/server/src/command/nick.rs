@@ -45,8 +45,8 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         context.tell_user(me, news);
     }
     let before = context.user().nick.clone();
-    context.state.nicks.remove(&fold(&before));
-    context.state.nicks.insert(fold(name), me);
+    context.state.nicks.remove(&*fold(&before));
+    context.state.nicks.insert(fold(name).into(), me);
     context.user_mut().nick = name.into();
     Ok(())
 }

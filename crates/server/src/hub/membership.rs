@@ -124,7 +124,7 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     let news = Context { state, out, session }.passing(id, "QUIT", &[], Some(reason));
     tell_acquaintances(state, out, id, news);
     let user = state.users.remove(&id).expect("just used");
-    state.nicks.remove(&fold(&user.nick));
+    state.nicks.remove(&*fold(&user.nick));
     let remembered = state.config.server.remember_rooms && !user.guest;
     for room_id in rooms {
         let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");

@@ -302,7 +302,7 @@ fn check(state: &State) {
     for (id, user) in &state.users {
         assert_eq!(user.id, *id);
         assert!(!user.sessions.is_empty(), "nobody is online without a session");
-        assert_eq!(state.nicks[&proto::name::fold(&user.nick)], *id, "no name twice");
+        assert_eq!(state.nicks[&*proto::name::fold(&user.nick)], *id, "no name twice");
         for session in &user.sessions {
             assert_eq!(state.sessions[session].user, Some(*id));
         }

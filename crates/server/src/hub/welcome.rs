@@ -93,7 +93,7 @@ fn register(context: &mut Context<'_>, full: bool) {
             nick: nick.clone(),
             guest,
             realname: entering.realname.as_deref().unwrap_or(&nick).into(),
-            sessions: vec![session],
+            sessions: Vec::from([session]),
             rooms: Vec::new(),
             away: None,
             invisible: false,
@@ -101,8 +101,8 @@ fn register(context: &mut Context<'_>, full: bool) {
             since: now,
             spoke: now,
         };
-        context.state.users.insert(id, user);
-        context.state.nicks.insert(fold(&nick), id);
+        context.state.users.insert(id, Box::new(user));
+        context.state.nicks.insert(fold(&nick).into(), id);
         context.state.users_most = context.state.users_most.max(context.state.users.len());
         if guest {
             let address = context.known().address;
