@@ -196,6 +196,8 @@ pub const ERR_USERNOTINCHANNEL: &str = "441";
 pub const ERR_NOTONCHANNEL: &str = "442";
 /// The user is in that room already.
 pub const ERR_USERONCHANNEL: &str = "443";
+/// The name stays as it is.
+pub const ERR_NONICKCHANGE: &str = "447";
 /// Not before logging in.
 pub const ERR_NOTREGISTERED: &str = "451";
 /// Parameters are missing.

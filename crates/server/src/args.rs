@@ -2,7 +2,6 @@
 
 use crate::log::Format;
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// The port of the README's examples.
@@ -44,7 +43,7 @@ pub struct Serve {
     pub port_alone: Option<u16>,
     /// Address to listen on [default: all addresses of this machine, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR")]
-    pub bind: Option<IpAddr>,
+    pub bind: Option<String>,
     /// Folder for accounts, rooms and history; `:memory:` keeps nothing
     #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
     pub data: PathBuf,

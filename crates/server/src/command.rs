@@ -38,6 +38,7 @@ pub mod userhost;
 pub mod version;
 pub mod who;
 pub mod whois;
+pub mod whowas;
 
 use crate::hub::context::Context;
 use crate::hub::session::Prompt;
@@ -108,6 +109,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "VERSION",      params: 0, when: When::After,  run: version::run },
     Verb { name: "WHO",          params: 0, when: When::After,  run: who::run },
     Verb { name: "WHOIS",        params: 0, when: When::After,  run: whois::run },
+    Verb { name: "WHOWAS",       params: 0, when: When::After,  run: whowas::run },
 ];
 
 /// Deals with one line of a session: an answer to a question, or a command.

@@ -1,6 +1,6 @@
 //! The config file: TOML, every key optional, unknown keys refused.
 
-use crate::limits::{Limits, MOTD_LINES, SERVER_NAME_BYTES};
+use crate::limits::{HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, SERVER_NAME_BYTES};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -149,6 +149,19 @@ impl Config {
             return Err(format!(
                 "[server] motd has a line of more than {} bytes",
                 crate::limits::NAMES_LINE_BYTES
+            ));
+        }
+        let limits = &self.limits;
+        if limits.outbox_bytes != 0 && limits.outbox_bytes < OUTBOX_BYTES_LEAST {
+            return Err(format!(
+                "[limits] outbox_bytes is {}; use at least {OUTBOX_BYTES_LEAST}",
+                limits.outbox_bytes
+            ));
+        }
+        if limits.history_page > HISTORY_PAGE_MOST {
+            return Err(format!(
+                "[limits] history_page is {}; use at most {HISTORY_PAGE_MOST}",
+                limits.history_page
             ));
         }
         for operator in &self.operator {

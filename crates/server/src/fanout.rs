@@ -63,13 +63,13 @@ impl Shard {
         self.part_members(&rooms, &mixed);
         let mut answered = false;
         for settled in &released.settled {
+            self.stopping |= settled.effects.last;
             for effect in &settled.effects.list {
                 if settled.happens(effect.when) {
                     self.carry_out(settled, effect.when, &effect.what);
                 }
             }
             answered |= settled.effects.answers == Some(self.parts.id);
-            self.stopping |= settled.effects.last;
         }
         for slot in mixed {
             self.connections[slot].sources = Sources::None;

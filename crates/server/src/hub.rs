@@ -33,13 +33,13 @@ use proto::{Capabilities, Line};
 use room::Room;
 use session::Session;
 use sessions::Sessions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use store::{Account, EventId, Loaded, RoomId};
 use undo::{Notes, Undo};
-use user::{User, UserId};
+use user::{Left, User, UserId};
 
 /// One thing for the hub to deal with, and when it came.
 #[derive(Debug, Clone)]
@@ -150,6 +150,8 @@ pub struct State {
     pub remembered: BTreeMap<UserId, Vec<RoomId>>,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
+    /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
+    pub left: VecDeque<Left>,
     /// What each address has done lately.
     pub doors: Doors,
     /// Most users online at once since the start.
@@ -186,6 +188,7 @@ impl State {
             room_names: BTreeMap::new(),
             remembered: BTreeMap::new(),
             lobby: None,
+            left: VecDeque::new(),
             doors: Doors::default(),
             users_most: 0,
             started: now,

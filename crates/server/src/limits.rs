@@ -70,6 +70,8 @@ impl Limits {
 
 /// Messages in one page of history, whatever the config says.
 pub const HISTORY_PAGE_MOST: usize = 1000;
+/// Bytes that `outbox_bytes` must be at least: a page of history is to fit.
+pub const OUTBOX_BYTES_LEAST: usize = 16 * 1024;
 /// Messages kept for a user who is offline that are shown at the login; older ones stay in the history.
 pub const PENDING_SHOWN: usize = 1000;
 
@@ -85,6 +87,8 @@ pub const MODES_PER_LINE: usize = 4;
 pub const TARGETS: usize = 4;
 /// Users that one `JOIN` to a room may have been invited and not yet come.
 pub const INVITES: usize = 100;
+/// Users who left that `WHOWAS` remembers.
+pub const WHOWAS_KEPT: usize = 1000;
 /// Lines of a message of the day.
 pub const MOTD_LINES: usize = 200;
 /// Bytes of one `WHO`, `NAMES` or `LIST` answer line's payload.

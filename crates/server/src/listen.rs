@@ -26,7 +26,9 @@ pub enum ListenError {
         port: u16,
     },
     /// Not an address.
-    #[error("{address:?} is not an address to listen on (HOST:PORT): {source}")]
+    #[error(
+        "{address:?} is not an address to listen on: {source}; --bind takes HOST, listen takes HOST:PORT"
+    )]
     BadAddress {
         /// What was given.
         address: String,
@@ -47,18 +49,18 @@ pub enum ListenError {
 ///
 /// # Errors
 /// [`ListenError`], whose text says what to do.
-pub fn bind(address: Option<IpAddr>, port: u16) -> Result<TcpListener, ListenError> {
-    let all_ipv6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-    match address {
-        Some(address) => bind_one(SocketAddr::new(address, port)),
-        None => bind_one(SocketAddr::new(all_ipv6, port)).or_else(|error| match error {
+pub fn bind(address: Option<&str>, port: u16) -> Result<TcpListener, ListenError> {
+    let all = |ip: IpAddr| SocketAddr::new(ip, port);
+    let Some(address) = address else {
+        return bind_one(all(Ipv6Addr::UNSPECIFIED.into())).or_else(|error| match error {
             // A machine without IPv6.
-            ListenError::Other { .. } => {
-                bind_one(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port))
-            }
+            ListenError::Other { .. } => bind_one(all(Ipv4Addr::UNSPECIFIED.into())),
             other => Err(other),
-        }),
-    }
+        });
+    };
+    let bad = |source| ListenError::BadAddress { address: address.to_owned(), source };
+    let found = (address, port).to_socket_addrs().map_err(bad)?.next();
+    bind_one(found.ok_or_else(|| bad(ErrorKind::NotFound.into()))?)
 }
 
 /// Binds each of `addresses`, given as `HOST:PORT`.

@@ -12,8 +12,8 @@ use crate::{log, password, reader, shard};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{BufRead, IsTerminal, Write as _};
-use std::net::TcpListener;
-use std::path::Path;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -41,6 +41,9 @@ pub enum RunError {
     /// `passwd` for a name that is nobody's.
     #[error("no account has the name {0:?}; names are registered by logging in")]
     NoAccount(String),
+    /// `passwd` or `check` where there is no database.
+    #[error("there is no Parlor database in {0}; name the folder with --data")]
+    NoDatabase(PathBuf),
     /// `passwd` with a password that cannot be.
     #[error("a password has 1 to {PASSWORD_BYTES} bytes and no NUL; nothing was changed")]
     BadPassword,
@@ -77,7 +80,7 @@ fn serve(args: &Serve) -> Result<(), RunError> {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
-    let listener = listen::bind(args.bind, args.port())?;
+    let listener = listen::bind(args.bind.as_deref(), args.port())?;
     let port = listener.local_addr()?.port();
     let mut listeners = vec![listener];
     listeners.extend(listen::bind_more(&config.server.listen)?);
@@ -105,6 +108,7 @@ fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
 struct Server {
     hub: SyncSender<Input>,
     inboxes: Vec<Inbox>,
+    listening: Vec<SocketAddr>,
     port: u16,
     threads: Vec<JoinHandle<Result<(), RunError>>>,
 }
@@ -131,9 +135,10 @@ impl Server {
             inboxes.push(inbox);
             outlets.push(outlet);
         }
+        let listening = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let mut listeners = Some(Listeners::new(listeners, inboxes.clone()));
         let committed = Arc::new(AtomicU64::new(0));
-        let mut server = Server { hub, inboxes, port, threads: Vec::new() };
+        let mut server = Server { hub, inboxes, listening, port, threads: Vec::new() };
 
         for number in 0..READERS {
             let (queue, store) = (queue.clone(), store.reader()?);
@@ -196,6 +201,9 @@ impl Server {
     /// Serves until SIGTERM or Ctrl-C, then stops in order.
     fn wait(self) -> Result<(), RunError> {
         let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        for address in &self.listening[1..] {
+            tracing::info!("Listening on {address}, too");
+        }
         log::waiting(self.port);
         signals.forever().next();
         tracing::info!("Stopping: everybody is told, everything is stored");
@@ -263,20 +271,19 @@ fn ask_password(prompt: &str) -> Result<String, RunError> {
 }
 
 fn open_existing(data: &Path) -> Result<Box<dyn Store>, RunError> {
-    if !data.join("parlor.db").exists() {
-        let source = std::io::Error::new(
-            std::io::ErrorKind::NotFound,
-            format!(
-                "there is no Parlor database in {}; name the folder with --data",
-                data.display()
-            ),
-        );
-        return Err(source.into());
-    }
+    must_exist(data)?;
     open_store(data)
 }
 
+fn must_exist(data: &Path) -> Result<(), RunError> {
+    match data.join("parlor.db").exists() {
+        true => Ok(()),
+        false => Err(RunError::NoDatabase(data.to_owned())),
+    }
+}
+
 fn check(data: &Path) -> Result<(), RunError> {
+    must_exist(data)?;
     let problems = store::check(data)?;
     match problems.first() {
         None => {

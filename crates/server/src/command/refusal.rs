@@ -19,6 +19,8 @@ pub enum Refusal {
     NeedMoreParams,
     /// Nobody has that name.
     NoSuchUser(String),
+    /// Nobody who left lately had that name.
+    WasNobody(String),
     /// There is no such room.
     NoSuchRoom(String),
     /// A room cannot have that name.
@@ -161,6 +163,9 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
         Refusal::NoSuchUser(name) => {
             says(n::ERR_NOSUCHNICK, "NO_SUCH_USER", &[name], format!("Nobody has the name {name}"))
         }
+        Refusal::WasNobody(name) => {
+            says(n::ERR_WASNOSUCHNICK, "WAS_NOBODY", &[name], "Nobody of that name left lately")
+        }
         Refusal::NoText => says(n::ERR_NOTEXTTOSEND, "TEXT_EMPTY", &[], "There is no text to send"),
         Refusal::NoRecipient(verb) => says(
             n::ERR_NORECIPIENT,
@@ -295,7 +300,7 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             "Somebody else has this name; choose another, or log in if it is yours",
         ),
         Refusal::NameStays => says(
-            n::ERR_NICKLOCKED,
+            n::ERR_NONICKCHANGE,
             "NAME_STAYS",
             &[],
             "Your name is your account's; to use another name, log in as another account",

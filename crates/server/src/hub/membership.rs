@@ -5,7 +5,8 @@ use super::context::Context;
 use super::effects::{Effects, Rooms, What};
 use super::room::{Member, Room};
 use super::undo::Undo;
-use super::user::UserId;
+use super::user::{Left, UserId};
+use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::name::fold;
 use store::{RoomId, Write};
@@ -125,6 +126,11 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     tell_acquaintances(state, out, id, news);
     let user = state.users.remove(&id).expect("just used");
     state.nicks.remove(&*fold(&user.nick));
+    if state.left.len() == WHOWAS_KEPT {
+        state.left.pop_front();
+    }
+    let (username, realname) = (user.username().into(), user.realname.clone());
+    state.left.push_back(Left { nick: user.nick.clone(), username, realname, time: state.now });
     let remembered = state.config.server.remember_rooms && !user.guest;
     for room_id in rooms {
         let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");

@@ -34,6 +34,19 @@ pub struct User {
     pub spoke: i64,
 }
 
+/// A user who left, for `WHOWAS`.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// The name.
+    pub nick: Arc<str>,
+    /// The user part of the source.
+    pub username: Box<str>,
+    /// What the user said of itself.
+    pub realname: Box<str>,
+    /// When (milliseconds since the epoch).
+    pub time: i64,
+}
+
 impl User {
     /// The user part of the source.
     pub fn username(&self) -> &str {

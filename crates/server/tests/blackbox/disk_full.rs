@@ -30,6 +30,8 @@ fn a_full_disk_is_told_and_confirms_nothing_and_heals() {
         }
     }
     bob.expect_quiet();
+    // A smaller write might still fit; now none does.
+    limit_files(&server, Some(0));
     ann.send("PM bob :hi");
     ann.expect(":parlor FAIL PM STORE_FAILED :*");
     let mut newcomer = server.connect("newcomer");
