@@ -20,13 +20,13 @@ pub const ROOM_BYTES: usize = 64;
 /// Most bytes of a password.
 pub const PASSWORD_BYTES: usize = 600;
 /// Most bytes of a topic (`TOPICLEN`).
-pub const TOPIC_BYTES: usize = 390;
+pub const TOPIC_BYTES: usize = 300;
 /// Most bytes of a room's key (`KEYLEN`).
 pub const KEY_BYTES: usize = 32;
 /// Most bytes of an away message (`AWAYLEN`).
 pub const AWAY_BYTES: usize = 200;
 /// Most bytes of the reason of a kick (`KICKLEN`).
-pub const KICK_BYTES: usize = 300;
+pub const KICK_BYTES: usize = 250;
 /// Most bytes of the id in the tag `+parlor/resend`.
 pub const RESEND_ID_BYTES: usize = 64;
 /// Bytes of a full `AUTHENTICATE` chunk; a shorter one is the last (IRCv3 SASL 3.1).

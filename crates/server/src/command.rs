@@ -42,6 +42,7 @@ pub mod whowas;
 
 use crate::hub::context::Context;
 use crate::hub::session::Prompt;
+use crate::limits::LABEL_BYTES;
 use proto::line::LineError;
 use proto::numeric as n;
 use proto::{Capability, Message};
@@ -120,7 +121,7 @@ pub fn line(context: &mut Context<'_>, line: &str) {
     }
     let Ok(message) = Message::parse(line) else { return }; // An empty line means nothing.
     let label = message.tags.get("label").filter(|_| context.has(Capability::LabeledResponse));
-    let label = label.map(|label| Box::from(&*label));
+    let label = label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Box::from(&*label));
     run(context, label, |context| {
         let verb = VERBS.iter().find(|verb| message.verb.eq_ignore_ascii_case(verb.name));
         let Some(verb) = verb else {
@@ -155,6 +156,7 @@ fn run(
     let batches = context.has(Capability::Batch);
     context.out.begin(context.session, label, batches);
     if let Err((verb, refusal)) = command(context) {
+        context.out.settle();
         refuse(context, &verb, &refusal);
     }
     context.out.end(&server);

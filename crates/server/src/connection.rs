@@ -53,8 +53,11 @@ pub struct Connection {
     pub lines_wait: bool,
     /// Bytes read and not yet taken as lines.
     unread: Vec<u8>,
-    /// Lines to write.
+    /// Lines to write; [`Connection::push`] keeps them within the limit.
     pub outbox: Outbox,
+    /// More lines came than its outbox may hold.
+    pub overflown: bool,
+    outbox_most: usize,
     /// The rooms it is told of.
     pub rooms: Vec<RoomId>,
 }
@@ -121,7 +124,30 @@ impl Connection {
             lines_wait: false,
             unread: Vec::new(),
             outbox: Outbox::default(),
+            overflown: false,
+            outbox_most: if limits.outbox_bytes == 0 { usize::MAX } else { limits.outbox_bytes },
             rooms: Vec::new(),
+        }
+    }
+
+    /// Appends lines to the outbox. Beyond its limit nothing is kept: the connection will be closed.
+    pub(crate) fn push(&mut self, lines: &[u8]) {
+        self.outbox.push(lines);
+        self.check_outbox();
+    }
+
+    /// Puts history in the place kept for it.
+    pub(crate) fn fill_place(&mut self, place: u64, lines: Vec<u8>) {
+        self.outbox.fill_place(place, lines);
+        self.check_outbox();
+    }
+
+    fn check_outbox(&mut self) {
+        if self.outbox.len() > self.outbox_most {
+            self.overflown = true;
+        }
+        if self.overflown {
+            self.outbox = Outbox::default();
         }
     }
 
@@ -130,7 +156,7 @@ impl Connection {
     pub(crate) fn write_at_once(&mut self, lines: &[u8]) -> bool {
         let taken = if self.blocked { 0 } else { self.stream.write(lines).unwrap_or(0) };
         if taken < lines.len() {
-            self.outbox.push(&lines[taken..]);
+            self.push(&lines[taken..]);
         }
         taken == lines.len()
     }

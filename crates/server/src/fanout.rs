@@ -184,7 +184,7 @@ impl Shard {
         match what {
             What::Reply { to, text } => {
                 if let Some(connection) = self.connection(*to) {
-                    connection.outbox.push(slice(effects, text));
+                    connection.push(slice(effects, text));
                     self.touch(to.slot as usize);
                 }
             }
@@ -254,7 +254,7 @@ impl Shard {
                 };
                 if let Err(lines) = self.parts.readers.ask(job, &self.parts.renderer) {
                     let connection = self.connection(*session).expect("just there");
-                    connection.outbox.fill_place(place, lines);
+                    connection.fill_place(place, lines);
                     self.touch(session.slot as usize);
                 }
             }
@@ -328,7 +328,7 @@ impl Shard {
                     start..rendered.len()
                 }
             };
-            connection.outbox.push(&rendered[range]);
+            connection.push(&rendered[range]);
             self.touch(slot);
         }
     }
@@ -345,7 +345,7 @@ impl Shard {
                 Tagging { capabilities: connection.capabilities, tag: tag.unwrap_or_default() };
             let mut line = Vec::new();
             write(&renderer, &mut line, tagging);
-            connection.outbox.push(&line);
+            connection.push(&line);
             self.touch(to.slot as usize);
         }
     }

@@ -38,7 +38,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use store::{Account, EventId, Loaded, RoomId};
-use undo::{Notes, Undo};
+use undo::Notes;
 use user::{Left, User, UserId};
 
 /// One thing for the hub to deal with, and when it came.
@@ -57,6 +57,8 @@ pub struct Stamped {
 pub enum Input {
     /// What a shard's connections did.
     Batch(Batch),
+    /// The rest of the last batch, of which the first part's effects have been passed on.
+    GoOn,
     /// A password's key was derived.
     Derived(Derived),
     /// The journal could not store this batch, and has refused all after it.
@@ -159,6 +161,7 @@ pub struct State {
     /// When the server started (milliseconds since the epoch).
     pub started: i64,
     notes: Notes,
+    rest: Option<(Batch, usize)>,
     batch: u64,
     epoch: u32,
     last_event: EventId,
@@ -193,6 +196,7 @@ impl State {
             users_most: 0,
             started: now,
             notes: Notes::default(),
+            rest: None,
             batch: 0,
             epoch: 0,
             last_event: loaded.last_event,
@@ -202,7 +206,6 @@ impl State {
         };
         let mut effects = state.effects();
         state.restore_rooms(loaded.rooms, &loaded.members, &mut effects);
-        state.notes.committed(effects.batch);
         (state, effects.writes)
     }
 
@@ -213,9 +216,11 @@ impl State {
         let mut effects = self.effects();
         match stamped.input {
             Input::Batch(batch) => {
-                effects.answers = Some(batch.shard);
-                for entry in &batch.entries {
-                    self.entry(&mut effects, entry, &batch.text);
+                self.entries(&mut effects, batch, 0);
+            }
+            Input::GoOn => {
+                if let Some((batch, from)) = self.rest.take() {
+                    self.entries(&mut effects, batch, from);
                 }
             }
             Input::Derived(derived) => {
@@ -228,7 +233,27 @@ impl State {
             Input::Failed { from } => self.undo(&mut effects, from),
             Input::Stop => self.stop(&mut effects),
         }
+        for undo in effects.undo.drain(..) {
+            self.notes.add(effects.batch, undo);
+        }
         effects
+    }
+
+    /// Whether a batch is not done with: [`Input::GoOn`] is to come next.
+    pub fn has_more(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Applies a batch, until it is done or enough is to be released first.
+    fn entries(&mut self, out: &mut Effects, batch: Batch, from: usize) {
+        for at in from..batch.entries.len() {
+            if out.is_large() {
+                self.rest = Some((batch, at));
+                return;
+            }
+            self.entry(out, &batch.entries[at], &batch.text);
+        }
+        out.answers = Some(batch.shard);
     }
 
     /// A context for what `session` does.
@@ -257,11 +282,6 @@ impl State {
     pub fn next_room(&mut self) -> RoomId {
         self.last_room += 1;
         self.last_room
-    }
-
-    /// Notes how something stored was, before it changes in batch `batch`.
-    pub fn note(&mut self, batch: u64, undo: Undo) {
-        self.notes.add(batch, undo);
     }
 
     /// Who is online under a name.
@@ -384,7 +404,9 @@ impl State {
         self.epoch += 1;
         out.epoch = self.epoch;
         while let Some(undo) = self.notes.take_from(from) {
+            out.begin(NOBODY, None, false);
             membership::undo(self, out, undo);
+            out.end(&self.renderer.server);
         }
     }
 
@@ -443,6 +465,9 @@ impl State {
         }
     }
 }
+
+/// No session: for what nobody asked for.
+const NOBODY: SessionId = SessionId { shard: 0, slot: u32::MAX, generation: 0 };
 
 /// Capabilities that news for everybody need: none.
 pub fn no_needs() -> Capabilities {

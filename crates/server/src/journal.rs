@@ -6,7 +6,7 @@
 use crate::hub::Input;
 use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
-use crate::limits::{JOURNAL_GROUP, MAINTAIN_SECONDS};
+use crate::limits::{JOURNAL_GROUP, JOURNAL_GROUP_BYTES, MAINTAIN_SECONDS};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -67,9 +67,12 @@ impl Journal {
             }
             let Some(first) = first else { continue };
             let mut group = vec![first];
+            let mut bytes = 0;
             while group.len() < JOURNAL_GROUP
+                && bytes < JOURNAL_GROUP_BYTES
                 && let Ok(next) = self.queue.try_recv()
             {
+                bytes += next.text.len();
                 group.push(next);
             }
             let last = group.iter().any(|effects| effects.last);

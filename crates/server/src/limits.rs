@@ -72,7 +72,7 @@ impl Limits {
 pub const HISTORY_PAGE_MOST: usize = 1000;
 /// Bytes that `outbox_bytes` must be at least: a page of history is to fit.
 pub const OUTBOX_BYTES_LEAST: usize = 16 * 1024;
-/// Messages kept for a user who is offline that are shown at the login; older ones stay in the history.
+/// Messages kept for a user who is offline that are shown at one login; the next login shows the next ones.
 pub const PENDING_SHOWN: usize = 1000;
 
 /// Bytes of the server's name.
@@ -82,7 +82,13 @@ pub const REALNAME_BYTES: usize = 150;
 /// Entries of one list of a room (bans).
 pub const LIST_ENTRIES: usize = 100;
 /// Changes with a parameter in one `MODE`.
-pub const MODES_PER_LINE: usize = 4;
+pub const MODES_PER_LINE: usize = 3;
+/// Bytes of a mask in a list.
+pub const MASK_BYTES: usize = 100;
+/// Bytes of the label of a command; longer ones are ignored, as the specification has it.
+pub const LABEL_BYTES: usize = 64;
+/// Names whose failed logins are counted one by one for an address; further ones together.
+pub const FAILED_NAMES: usize = 64;
 /// Targets of one command, where it takes several.
 pub const TARGETS: usize = 4;
 /// Users that one `JOIN` to a room may have been invited and not yet come.
@@ -121,12 +127,18 @@ pub const HUB_QUEUE: usize = 4096;
 pub const JOURNAL_QUEUE: usize = 256;
 /// Outputs in one transaction of the journal.
 pub const JOURNAL_GROUP: usize = 64;
+/// Bytes of lines after which no further output joins a transaction.
+pub const JOURNAL_GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of lines after which the hub passes its effects on before it goes on with a batch.
+pub const EFFECTS_BYTES: usize = 1024 * 1024;
+/// Bytes of one answer of `LIST` or `WHO`; what is beyond is left out, and the asker told so.
+pub const ANSWER_BYTES: usize = 256 * 1024;
 /// Passwords that wait for their key to be derived; further logins are told to try again.
 pub const PASSWORD_QUEUE: usize = 1024;
 /// History reads that wait for a reader; further ones are told to try again.
 pub const READ_QUEUE: usize = 4096;
 /// History reads that one session may have open; the session's input waits while there are more.
-pub const READS_PER_SESSION: usize = 16;
+pub const READS_PER_SESSION: usize = 4;
 /// Threads that read history.
 pub const READERS: usize = 2;
 /// Threads that derive keys from passwords.

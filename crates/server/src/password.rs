@@ -1,7 +1,7 @@
 //! Keys from passwords: slow by design, so on threads of their own and no more at once than those can do.
 
 use crate::hub::Input;
-use crate::hub::effects::Derive;
+use crate::hub::effects::{Derive, Task};
 use crate::hub::login::{Derived, Outcome};
 use crate::limits::{OWASP_ITERATIONS, PASSWORD_QUEUE};
 use crate::session::SessionId;
@@ -50,9 +50,10 @@ impl Worker {
         loop {
             let job = self.queue.lock().expect("no worker panics while it waits").recv();
             let Ok(job) = job else { return };
-            let outcome = match &job.derive.keys {
-                Some(keys) => Outcome::Compared(keys.verify(&job.derive.password)),
-                None => make(&job.derive.password),
+            let outcome = match &job.derive.task {
+                Task::Compare(keys) => Outcome::Compared(keys.verify(&job.derive.password)),
+                Task::Make => make(&job.derive.password),
+                Task::Refuse => Outcome::Compared(false),
             };
             let derived = Derived { session: job.session, outcome };
             if self.hub.send(Input::Derived(derived)).is_err() {

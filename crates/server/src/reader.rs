@@ -116,7 +116,8 @@ impl Page<'_> {
             ReadWhat::Pending { up_to } => {
                 let events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
                 self.events(&events, "");
-                self.pending = (!events.is_empty()).then_some(*up_to);
+                // As far as they were shown: if there are more, the next login shows them.
+                self.pending = events.last().map(|event| event.id);
             }
         }
         Ok(())

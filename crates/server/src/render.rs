@@ -88,14 +88,25 @@ impl Renderer {
             account: (!event.guest).then_some(&*event.nick),
             client: &event.tags,
         };
-        self.tags(out, &tags, tagging);
-        let mut prefix = Vec::new();
-        if !tagging.capabilities.contains(Capability::ServerTime) {
-            prefix.push(b'[');
-            write_date(event.time, &mut prefix);
-            prefix.extend_from_slice(b"] ");
+        let mut date = Vec::new();
+        if event.kind.is_message() && !tagging.capabilities.contains(Capability::ServerTime) {
+            date.push(b'[');
+            write_date(event.time, &mut date);
+            date.extend_from_slice(b"] ");
         }
-        self.body(out, event, target, &String::from_utf8_lossy(&prefix));
+        let date = String::from_utf8_lossy(&date);
+        let most = self.text_room(&event.nick, event.guest, verb(event.kind), target);
+        if date.len() + event.text.len() <= most || date.is_empty() {
+            self.tags(out, &tags, tagging);
+            self.body(out, event, target, &date);
+            return;
+        }
+        // The date does not fit: it comes on a line of its own, for nothing is cut.
+        let dated = Event { text: date.trim_end().into(), ..event.clone() };
+        for event in [&dated, event] {
+            self.tags(out, &tags, tagging);
+            self.body(out, event, target, "");
+        }
     }
 
     /// Writes the last word on a message; `id` and `time` are those under which it is stored.

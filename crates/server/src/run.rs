@@ -9,6 +9,7 @@ use crate::journal::{Journal, now};
 use crate::limits::{HUB_QUEUE, JOURNAL_QUEUE, PASSWORD_BYTES, PASSWORD_THREADS, READERS};
 use crate::listen::{self, ListenError, Listeners};
 use crate::{log, password, reader, shard};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{BufRead, IsTerminal, Write as _};
@@ -85,10 +86,25 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     let mut listeners = vec![listener];
     listeners.extend(listen::bind_more(&config.server.listen)?);
     let store = open_store(&args.data)?;
+    allow_many_files();
+    // Half a server is worse than none: a client would wait for ever.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        eprintln!("chatserver: this is a bug, please report it; what was acknowledged is stored");
+        std::process::abort();
+    }));
     let guard = log::start(args.log_format);
     let ended = Server::start(&Arc::new(config), listeners, port, store)?.wait();
     drop(guard);
     ended
+}
+
+/// Each connection is an open file; the system's first limit is often far below its last.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Refused, we go on with what there is: a connection beyond it waits, which the log tells.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
@@ -225,14 +241,15 @@ fn run_hub(
     committed: &AtomicU64,
 ) {
     while let Ok(input) = inputs.recv() {
-        let committed = committed.load(Ordering::Acquire);
-        let effects = state.apply(Stamped { now: now(), committed, input });
-        if effects.is_empty() {
-            continue;
-        }
-        let last = effects.last;
-        if journal.send(effects).is_err() || last {
-            return;
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            let committed = committed.load(Ordering::Acquire);
+            let effects = state.apply(Stamped { now: now(), committed, input });
+            next = state.has_more().then_some(Input::GoOn);
+            let last = effects.last;
+            if !effects.is_empty() && (journal.send(effects).is_err() || last) {
+                return;
+            }
         }
     }
 }

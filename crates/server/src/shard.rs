@@ -200,7 +200,7 @@ impl Shard {
             }
             Item::Page { session, place, lines, pending } => {
                 let Some(connection) = self.connection(session) else { return };
-                connection.outbox.fill_place(place, lines);
+                connection.fill_place(place, lines);
                 let slot = session.slot as usize;
                 self.touch(slot);
                 self.make_ready(slot);
@@ -284,6 +284,9 @@ impl Shard {
     /// Hands a password to those who derive keys.
     pub(crate) fn derive(&mut self, job: Job) {
         let session = job.session;
+        if self.connection(session).is_none() {
+            return;
+        }
         if !self.parts.passwords.derive(job) {
             self.gather(session, Did::PasswordBusy);
         }
@@ -457,7 +460,7 @@ impl Shard {
         self.gather(session, Did::Closed { reason: reason.to_owned() });
         let mut error = Vec::new();
         write_error(&mut error, reason);
-        self.connections[slot].outbox.push(&error);
+        self.connections[slot].push(&error);
         self.close(slot);
     }
 
@@ -506,13 +509,12 @@ impl Shard {
         if let Err(error) = connection.write_ready() {
             return self.gone(slot, &format!("Connection lost: {}", error.kind()));
         }
-        let most = self.parts.config.limits.outbox_bytes;
-        let closing = connection.stage == Stage::Closing;
-        if most != 0 && connection.outbox.len() > most && !closing {
+        if connection.overflown {
             // It will find everything in the history.
             let reason = "Too slow: more waits to be read than the server keeps for one connection";
             return self.gone(slot, reason);
         }
+        let closing = connection.stage == Stage::Closing;
         if closing && connection.outbox.is_empty() {
             if connection.ended {
                 return self.remove(slot);
@@ -547,7 +549,7 @@ impl Shard {
                     connection.pinged = true;
                     let mut line = Vec::new();
                     Line::to(&mut line).verb("PING").text(&self.parts.renderer.server).end();
-                    connection.outbox.push(&line);
+                    connection.push(&line);
                     self.touch(slot);
                 }
                 _ => {}

@@ -164,7 +164,7 @@ fn failed(context: &mut Context<'_>, user: &str, error: &SaslError) {
             context.numeric(n::ERR_SASLTOOLONG, &[], "SASL message too long");
         }
         SaslError::WrongPassword => {
-            login::refused(context, user, How::Sasl, &Refusal::WrongPassword(user.to_owned()));
+            login::wrong_proof(context, user);
         }
         other => {
             let text = format!("SASL authentication failed: {other}");

@@ -5,8 +5,10 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::What;
+use crate::hub::user::UserId;
 use crate::limits::INVITES;
 use proto::{Message, numeric as n};
+use store::RoomId;
 
 /// Carries out `INVITE`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -16,6 +18,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if room.is('i') && !member.op && !context.user().operator {
         return Err(Refusal::NotRoomOperator(room.name.clone()));
     }
+    // Any member may point somebody to a room; only its operators open a closed one.
+    let opens = member.op || context.user().operator;
     let (id, room_name) = (room.id, room.name.clone());
     let user = context.state.online(target);
     let user = user.ok_or_else(|| Refusal::NoSuchUser(target.to_owned()))?;
@@ -23,13 +27,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if context.state.rooms[&id].member(target).is_some() {
         return Err(Refusal::UserInRoom(nick, room_name));
     }
-    let room = context.state.rooms.get_mut(&id).expect("just looked up");
-    if room.invited.len() >= INVITES
-        && let Some(first) = room.invited.iter().next().copied()
-    {
-        room.invited.remove(&first);
+    if opens {
+        invite(context, id, target);
     }
-    room.invited.insert(target);
     let me = context.me();
     let news = context.passing(me, "INVITE", &[&nick, &room_name], None);
     for to in context.state.users[&target].sessions.clone() {
@@ -40,4 +40,15 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         context.numeric(n::RPL_AWAY, &[&nick], &away);
     }
     Ok(())
+}
+
+/// Lets a user in once, whatever closes the room to others.
+fn invite(context: &mut Context<'_>, id: RoomId, target: UserId) {
+    let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
+    if room.invited.len() >= INVITES
+        && let Some(first) = room.invited.iter().next().copied()
+    {
+        room.invited.remove(&first);
+    }
+    room.invited.insert(target);
 }

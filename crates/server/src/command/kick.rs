@@ -19,16 +19,18 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if Some(id) == context.state.lobby {
         return Err(Refusal::LobbyStays(room_name));
     }
-    let user = context.state.online(target);
-    let user = user.ok_or_else(|| Refusal::NoSuchUser(target.to_owned()))?;
-    let (target, nick) = (user.id, user.nick.clone());
-    if context.state.rooms[&id].member(target).is_none() {
+    let (target, nick, online) = super::privmsg::find(context, target)?;
+    if !context.state.rooms[&id].members.contains_key(&target) {
         return Err(Refusal::UserNotInRoom(nick, room_name));
     }
     membership::reveal(context, id, target);
     let asker = context.user().nick.clone();
     let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&asker);
     context.tell_change(id, EventKind::Kick, &nick, shorten(reason, KICK_BYTES), "KICK");
-    membership::leave(context.state, context.out, target, id);
+    if online {
+        membership::leave(context.state, context.out, target, id);
+    } else {
+        membership::forget(context.state, context.out, target, id);
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::room::{Member, Settings};
-use crate::limits::{KEY_BYTES, LIST_ENTRIES, MODES_PER_LINE};
+use crate::limits::{KEY_BYTES, LIST_ENTRIES, MASK_BYTES, MODES_PER_LINE};
 use proto::{Message, numeric as n};
 use std::sync::Arc;
 use store::{EventKind, ListEntry, RoomId};
@@ -119,6 +119,7 @@ fn steps<'a>(changes: &str, parameters: &[&'a str]) -> Vec<Step<'a>> {
             _ => {
                 let takes = "bovk".contains(mode) || (mode == 'l' && add);
                 let parameter = if takes { parameters.next() } else { None };
+                let parameter = parameter.filter(|parameter| !parameter.is_empty());
                 with_parameter += usize::from(takes);
                 if with_parameter > MODES_PER_LINE {
                     break;
@@ -199,7 +200,7 @@ fn ban(
         return Ok(());
     };
     let mask = proto::mask::complete_mask(mask);
-    if mask.len() > crate::limits::KICK_BYTES || mask.contains(' ') {
+    if mask.len() > MASK_BYTES || mask.contains(' ') {
         let why = "is not a mask (nick!user@host, * and ? fit anything)";
         return Err(Refusal::BadModeParameter(room_name(context, id), 'b', mask, why));
     }
@@ -261,7 +262,7 @@ fn limit(
     match given.parse::<u32>() {
         Ok(limit) if limit > 0 => {
             if settings(context, id).limit.replace(limit) != Some(limit) {
-                done.add(true, 'l', Some(given));
+                done.add(true, 'l', Some(&limit.to_string()));
             }
             Ok(())
         }

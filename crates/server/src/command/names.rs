@@ -4,7 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::limits::NAMES_LINE_BYTES;
+use crate::limits::{NAMES_LINE_BYTES, TARGETS};
 use proto::{Message, numeric as n};
 use store::RoomId;
 
@@ -14,7 +14,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         context.numeric(n::RPL_ENDOFNAMES, &["*"], "End of NAMES list");
         return Ok(());
     };
-    for name in names.split(',').filter(|name| !name.is_empty()) {
+    for name in names.split(',').filter(|name| !name.is_empty()).take(TARGETS) {
         match visible(context, name) {
             Ok(room) => show(context, room, true),
             Err(_) => context.numeric(n::RPL_ENDOFNAMES, &[name], "End of NAMES list"),

@@ -4,9 +4,10 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::hub::login::may_be_named;
 use crate::hub::{membership, welcome};
 use proto::Message;
-use proto::name::{check_name, fold, same};
+use proto::name::{fold, same};
 
 /// Carries out `NICK`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -14,7 +15,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if context.known().user.is_some() {
         return change(context, name);
     }
-    check_name(name).map_err(|error| Refusal::BadName(name.to_owned(), error))?;
+    may_be_named(context, name)?;
     let taken = context.state.online(name).is_some_and(|user| user.guest);
     if taken {
         return Err(Refusal::NameTaken(name.to_owned()));
@@ -34,7 +35,7 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     if !context.user().guest {
         return Err(Refusal::NameStays);
     }
-    check_name(name).map_err(|error| Refusal::BadName(name.to_owned(), error))?;
+    may_be_named(context, name)?;
     let own = same(name, &context.user().nick);
     if context.state.account(name).is_some() || (!own && context.state.online(name).is_some()) {
         return Err(Refusal::NameTaken(name.to_owned()));

@@ -26,7 +26,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let user = context.user().nick.clone();
     context.out.push(What::Log(Fact::Operator { user: user.clone(), granted }));
     if !granted {
-        context.state.doors.failed(address, now);
+        context.state.doors.failed(address, name, now);
         return Err(Refusal::WrongPassword(name.to_owned()));
     }
     context.user_mut().operator = true;

@@ -152,6 +152,9 @@ pub fn find(context: &Context<'_>, name: &str) -> Result<(UserId, Arc<str>, bool
 fn may_speak(context: &Context<'_>, room: RoomId) -> Result<Arc<str>, Refusal> {
     let room = &context.state.rooms[&room];
     let member = room.member(context.me());
+    if member.is_none() && room.is('s') && !context.user().operator {
+        return Err(Refusal::NoSuchRoom(room.name.to_string()));
+    }
     let cannot = |why| Err(Refusal::CannotSend(room.name.clone(), why));
     if member.is_none() && room.is('n') {
         return cannot("Cannot send to room (+n): join it first");

@@ -1,6 +1,8 @@
 //! The person's mistakes, as values; one table turns them into numerics or `FAIL`.
 
+use super::quit::shorten;
 use crate::hub::context::Context;
+use crate::limits::ROOM_BYTES;
 use proto::name::{NameError, RoomNameError};
 use proto::numeric as n;
 use std::borrow::Cow;
@@ -118,7 +120,8 @@ const STANDARD: &[&str] = &["LOGIN", "BM", "PM", "CH", "EX", "CHATHISTORY"];
 /// Says "no" to the asker.
 pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);
-    let params: Vec<&str> = said.params.iter().map(|param| &**param).collect();
+    // What was typed comes back, but not at any length: the answer is to fit a line.
+    let params: Vec<&str> = said.params.iter().map(|param| shorten(param, ROOM_BYTES)).collect();
     let code = match refusal {
         Refusal::UnknownCommand(_) => None,
         _ if STANDARD.contains(&verb) => Some(said.code),
@@ -161,7 +164,8 @@ fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
 fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
     Some(match refusal {
         Refusal::NoSuchUser(name) => {
-            says(n::ERR_NOSUCHNICK, "NO_SUCH_USER", &[name], format!("Nobody has the name {name}"))
+            let text = format!("Nobody has the name {}", shorten(name, ROOM_BYTES));
+            says(n::ERR_NOSUCHNICK, "NO_SUCH_USER", &[name], text)
         }
         Refusal::WasNobody(name) => {
             says(n::ERR_WASNOSUCHNICK, "WAS_NOBODY", &[name], "Nobody of that name left lately")

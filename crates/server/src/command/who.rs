@@ -5,6 +5,7 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::user::UserId;
+use crate::limits::ANSWER_BYTES;
 use proto::mask::matches;
 use proto::{Message, numeric as n};
 use store::RoomId;
@@ -33,9 +34,7 @@ fn who_room(context: &mut Context<'_>, id: RoomId) {
         .map(|(user, _)| *user)
         .filter(|user| inside || !context.state.users[user].invisible)
         .collect();
-    for user in users {
-        reply(context, Some(id), user);
-    }
+    reply_all(context, Some(id), users);
 }
 
 fn who_mask(context: &mut Context<'_>, mask: &str) {
@@ -53,8 +52,17 @@ fn who_mask(context: &mut Context<'_>, mask: &str) {
         })
         .map(|user| user.id)
         .collect();
+    reply_all(context, None, users);
+}
+
+fn reply_all(context: &mut Context<'_>, room: Option<RoomId>, users: Vec<UserId>) {
+    let most = context.out.text.len() + ANSWER_BYTES;
     for user in users {
-        reply(context, None, user);
+        if context.out.text.len() > most {
+            context.notice("There are more users than one answer holds; ask for fewer");
+            return;
+        }
+        reply(context, room, user);
     }
 }
 

@@ -196,6 +196,25 @@ impl Context<'_> {
         text: &str,
         verb: &'static str,
     ) {
+        let news = self.store_change(room, kind, target, text, verb);
+        if kind == EventKind::Part {
+            self.tell_way(room, news);
+        } else {
+            let me = self.me();
+            membership::reveal(self, room, me);
+            self.tell_room(room, news);
+        }
+    }
+
+    /// Stores a change of a room as an event by the asker; what follows depends on it. Returns the news.
+    pub fn store_change(
+        &mut self,
+        room: RoomId,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        verb: &'static str,
+    ) -> u32 {
         let name = self.state.rooms[&room].name.clone();
         let event = self.event(Conversation::room(room), kind, target, text, "");
         let news = self.news_of(&event, &name);
@@ -203,14 +222,7 @@ impl Context<'_> {
         let write = self.out.write(event);
         let to = self.session;
         self.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });
-        match kind {
-            EventKind::Join | EventKind::Part => self.tell_way(room, news),
-            _ => {
-                let me = self.me();
-                membership::reveal(self, room, me);
-                self.tell_room(room, news);
-            }
-        }
+        news
     }
 
     /// News of a stored event; `target` is the room's name, or the receiver.

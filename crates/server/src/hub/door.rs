@@ -1,9 +1,10 @@
 //! Who may connect and try passwords: counts per address.
 
 use crate::limits::{
-    ADDRESSES_REMEMBERED, DOOR_CLOSED_SECONDS, LOGIN_DELAY_MOST_SECONDS, LOGIN_DELAY_SECONDS,
-    Limits,
+    ADDRESSES_REMEMBERED, DOOR_CLOSED_SECONDS, FAILED_NAMES, LOGIN_DELAY_MOST_SECONDS,
+    LOGIN_DELAY_SECONDS, Limits,
 };
+use proto::name::fold;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -21,6 +22,8 @@ struct Door {
     connects: u32,
     failures: u32,
     failed_at: i64,
+    /// Which of the failures were for which name; at most [`FAILED_NAMES`].
+    failed_names: BTreeMap<Box<str>, u32>,
 }
 
 /// An IPv4 address counts for itself, an IPv6 address for its /64.
@@ -100,20 +103,26 @@ impl Doors {
         u64::from(delay) * 1000
     }
 
-    /// A login from the address failed.
-    pub fn failed(&mut self, address: IpAddr, now: i64) {
+    /// A login from the address, as `name`, failed.
+    pub fn failed(&mut self, address: IpAddr, name: &str, now: i64) {
         let door = self.addresses.entry(key(address)).or_default();
         if now - door.failed_at >= seconds(DOOR_CLOSED_SECONDS) {
             door.failures = 0;
+            door.failed_names.clear();
         }
         door.failures = door.failures.saturating_add(1);
         door.failed_at = now;
+        let name = fold(name).into_boxed_str();
+        if door.failed_names.len() < FAILED_NAMES || door.failed_names.contains_key(&name) {
+            *door.failed_names.entry(name).or_default() += 1;
+        }
     }
 
-    /// A login from the address succeeded.
-    pub fn succeeded(&mut self, address: IpAddr) {
+    /// A login from the address, as `name`, succeeded: its own failures are forgiven. Those for other names are not, or
+    /// somebody with an account could guess at others' without end.
+    pub fn succeeded(&mut self, address: IpAddr, name: &str) {
         if let Some(door) = self.addresses.get_mut(&key(address)) {
-            door.failures = 0;
+            door.failures -= door.failed_names.remove(&*fold(name)).unwrap_or(0);
         }
     }
 
@@ -186,11 +195,26 @@ mod tests {
         let mut delays = Vec::new();
         while doors.closed_for(address, 0, &limits()).is_none() {
             delays.push(doors.delay(address, 0, &limits()));
-            doors.failed(address, 0);
+            doors.failed(address, "ann", 0);
         }
         assert_eq!(delays, [0, 0, 1000, 2000, 4000, 8000]);
         let later = seconds(DOOR_CLOSED_SECONDS);
         assert_eq!(doors.closed_for(address, later, &limits()), None);
         assert_eq!(doors.delay(address, later, &limits()), 0);
+    }
+
+    #[test]
+    fn a_login_forgives_the_failures_of_its_own_name_only() {
+        let mut doors = Doors::default();
+        let address = "192.0.2.1".parse().unwrap();
+        for name in ["Ann", "ann", "bob"] {
+            doors.failed(address, name, 0);
+        }
+        doors.succeeded(address, "eve");
+        assert_eq!(doors.delay(address, 0, &limits()), 2000);
+        doors.succeeded(address, "ANN");
+        assert_eq!(doors.delay(address, 0, &limits()), 0);
+        doors.failed(address, "bob", 0);
+        assert_eq!(doors.delay(address, 0, &limits()), 1000);
     }
 }

@@ -1,5 +1,7 @@
 //! What the hub's handlers ask for: facts to store, and what may leave the process once they are stored.
 
+use super::undo::Undo;
+use crate::limits::EFFECTS_BYTES;
 use crate::session::SessionId;
 use proto::{Capabilities, Line};
 use std::ops::Range;
@@ -25,8 +27,18 @@ pub struct Effects {
     pub list: Vec<Effect>,
     /// The lines that replies and news refer to.
     pub text: Vec<u8>,
-    when: When,
+    /// How stored things were before this batch changed them; the hub keeps it until the writes are committed.
+    pub undo: Vec<Undo>,
+    command: Command,
     label: Option<Label>,
+}
+
+/// Where the command at hand began, and what its further effects depend on.
+#[derive(Debug, Default)]
+struct Command {
+    when: When,
+    writes: usize,
+    undo: usize,
 }
 
 /// An effect and the outcome it waits for.
@@ -241,10 +253,21 @@ pub enum ReadWhat {
 pub struct Derive {
     /// The password; it lives no longer than this.
     pub password: Box<str>,
-    /// The keys to compare with; none to make new ones.
-    pub keys: Option<proto::scram::Keys>,
+    /// What to do with it.
+    pub task: Task,
     /// Milliseconds to hold the answer back: failed logins are slowed.
     pub hold_millis: u64,
+}
+
+/// What to do with a password.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// Compare it with an account's keys.
+    Compare(proto::scram::Keys),
+    /// Make keys for a new account.
+    Make,
+    /// Nothing: it is known to be wrong, and only the answer is held back.
+    Refuse,
 }
 
 impl std::fmt::Debug for Derive {
@@ -325,25 +348,41 @@ impl Effects {
         self.list.is_empty() && self.writes.is_empty() && self.answers.is_none() && !self.last
     }
 
+    /// Whether this is as much as should be released at once.
+    pub fn is_large(&self) -> bool {
+        self.text.len() >= EFFECTS_BYTES
+    }
+
+    /// Notes how something was before the command at hand changes it. Only commands that write something can fail and be taken
+    /// back; the notes of others are dropped at their end.
+    pub fn note(&mut self, undo: Undo) {
+        self.undo.push(undo);
+    }
+
     /// What follows in this command happens only if `write` is stored; returns its index.
     pub fn write(&mut self, write: Write) -> u32 {
         let index = index(self.writes.len());
         self.writes.push(write);
-        self.when = When::Stored(index);
+        self.command.when = When::Stored(index);
         index
     }
 
     /// On which outcome the last word on the command's last write is due.
     pub fn settled(&self) -> When {
-        match self.when {
+        match self.command.when {
             When::Stored(write) => When::Settled(write),
             other => other,
         }
     }
 
+    /// What follows in this command is said also if its message was stored before.
+    pub fn settle(&mut self) {
+        self.command.when = self.settled();
+    }
+
     /// Adds an effect that depends on the command's last write, if it had one.
     pub fn push(&mut self, what: What) {
-        self.list.push(Effect { when: self.when, what });
+        self.list.push(Effect { when: self.command.when, what });
     }
 
     /// Adds an effect that happens on `when`.
@@ -360,7 +399,7 @@ impl Effects {
             && let Some(Effect { when, what: What::Reply { to: last, text } }) =
                 self.list.last_mut()
             && *last == to
-            && *when == self.when
+            && *when == self.command.when
             && text.end == start
         {
             text.end = end;
@@ -380,7 +419,8 @@ impl Effects {
 
     /// A command begins; with a label, its replies will be marked as `labeled-response` has it.
     pub fn begin(&mut self, session: SessionId, label: Option<Box<str>>, batches: bool) {
-        self.when = When::Always;
+        self.command =
+            Command { when: When::Always, writes: self.writes.len(), undo: self.undo.len() };
         let first = self.list.len();
         self.label = label.map(|value| Label { session, value, first, batches });
     }
@@ -400,10 +440,19 @@ impl Effects {
     /// <https://ircv3.net/specs/extensions/labeled-response>: no answer is an `ACK`, one line bears the label itself, more
     /// are wrapped in a batch that does.
     pub fn end(&mut self, server: &str) {
-        let Some(label) = self.label.take() else {
-            self.when = When::Always;
-            return;
-        };
+        if self.writes.len() == self.command.writes {
+            self.undo.truncate(self.command.undo);
+        }
+        if let Some(label) = self.label.take() {
+            self.settle();
+            self.mark_answers(&label, server);
+        }
+        self.command = Command::default();
+        self.command.writes = self.writes.len();
+        self.command.undo = self.undo.len();
+    }
+
+    fn mark_answers(&mut self, label: &Label, server: &str) {
         let tag = raw_tag("label", &label.value);
         for effect in &mut self.list[label.first..] {
             if let What::NotStored { tag: slot, .. } = &mut effect.what {
@@ -442,7 +491,6 @@ impl Effects {
             }
             [..] => answers.iter().for_each(|at| self.mark(*at, &tag)),
         }
-        self.when = When::Always;
     }
 
     fn span(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {

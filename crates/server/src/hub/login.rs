@@ -1,19 +1,22 @@
 //! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words differ.
 
 use super::context::Context;
-use super::effects::{Derive, Fact, What, When};
+use super::effects::{Derive, Fact, Task, What, When};
 use super::session::Waiting;
 use super::undo::Undo;
 use super::{membership, welcome};
 use crate::command::refusal::{Refusal, refuse};
 use crate::limits::PASSWORD_BYTES;
 use crate::session::SessionId;
-use proto::name::{check_name, fold};
+use proto::name::{NameError, check_name, fold, same};
 use proto::numeric as n;
 use proto::scram::Keys;
 use std::sync::Arc;
 use store::{Account, Write};
 use subtle::ConstantTimeEq;
+
+/// The name for which a wrong server password counts as failed; no user can have it.
+const SERVER_ITSELF: &str = "*";
 
 /// By which way somebody logs in; it decides the words of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +67,20 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         return Err(Refusal::ServerPasswordRequired);
     }
     if context.state.account(name).is_none() {
-        check_name(name).map_err(|error| Refusal::BadName(name.to_owned(), error))?;
+        may_be_named(context, name)?;
         if context.state.online(name).is_some() {
             return Err(Refusal::NameTaken(name.to_owned()));
         }
+    }
+    Ok(())
+}
+
+/// Whether the name can be anybody's: nobody is called like the server.
+pub fn may_be_named(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
+    let bad = |error| Refusal::BadName(name.to_owned(), error);
+    check_name(name).map_err(bad)?;
+    if same(name, &context.state.renderer.server) {
+        return Err(bad(NameError::Reserved));
     }
     Ok(())
 }
@@ -86,13 +99,27 @@ pub fn begin(
     let address = context.known().address;
     let state = &context.state;
     let hold_millis = state.doors.delay(address, state.now, &state.config.limits);
-    let keys = state.account(name).map(|account| account.keys.clone());
+    let task = match state.account(name) {
+        Some(account) => Task::Compare(account.keys.clone()),
+        None => Task::Make,
+    };
+    wait_for(context, name, how, Derive { password: password.into(), task, hold_millis });
+    Ok(())
+}
+
+/// A proof was wrong: says so as late as a wrong password would be told.
+pub fn wrong_proof(context: &mut Context<'_>, name: &str) {
+    let (address, state) = (context.known().address, &context.state);
+    let hold_millis = state.doors.delay(address, state.now, &state.config.limits);
+    let job = Derive { password: "".into(), task: Task::Refuse, hold_millis };
+    wait_for(context, name, How::Sasl, job);
+}
+
+fn wait_for(context: &mut Context<'_>, name: &str, how: How, job: Derive) {
     let label = context.out.take_label();
     let session = context.session;
     context.known_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), how, label }));
-    let job = Derive { password: password.into(), keys, hold_millis };
-    context.out.push(What::Derive { session, job: std::sync::Arc::new(job) });
-    Ok(())
+    context.out.push(What::Derive { session, job: Arc::new(job) });
 }
 
 /// The password was checked, or a new account's keys were made: says so and goes on with the registration.
@@ -100,6 +127,15 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let Some(waiting) = context.known_mut().waiting.take() else { return };
     let Waiting { name, how, label } = *waiting;
     context.out.begin(context.session, label, context.has(proto::Capability::Batch));
+    let address = context.known().address;
+    let (now, limits) = (context.state.now, &context.state.config.limits);
+    if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
+        // The door closed while this was on its way: many guesses at once are no more than many in a row.
+        let refusal = Refusal::TooManyAttempts(name.clone(), seconds);
+        refused(context, &name, how, &refusal);
+        let server = context.state.renderer.server.clone();
+        return context.out.end(&server);
+    }
     match (outcome, context.state.account(&name).cloned()) {
         (Outcome::Busy, _) => refused(context, &name, how, &Refusal::Busy(name.clone())),
         (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
@@ -121,7 +157,7 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
 fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> Arc<Account> {
     let id = context.state.next_id();
     let account = Account { id, name: name.into(), keys, created: context.state.now };
-    context.state.note(context.out.batch, Undo::NoAccount(id));
+    context.out.note(Undo::NoAccount(id));
     let write = context.out.write(Write::Account(account.clone()));
     let verb = match how {
         How::Verb => "LOGIN",
@@ -138,7 +174,7 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
 /// The session has proven who it is.
 pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
     let address = context.known().address;
-    context.state.doors.succeeded(address);
+    context.state.doors.succeeded(address, &account.name);
     let name = account.name.clone();
     let Some(entering) = context.entering() else { return };
     entering.account = Some(account);
@@ -167,7 +203,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
     let address = context.known().address;
     if matches!(refusal, Refusal::WrongPassword(_)) {
         let now = context.state.now;
-        context.state.doors.failed(address, now);
+        context.state.doors.failed(address, name, now);
         let user = name.to_owned();
         context.out.push(What::Log(Fact::LoginFailed { user, address, reason: "wrong password" }));
     }
@@ -226,5 +262,10 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
             _ => Some(given),
         },
     };
+    let wrong = config.server.password.is_some() && !entering.admitted;
     entering.password = account.map(Box::from);
+    if wrong {
+        let (address, now) = (context.known().address, context.state.now);
+        context.state.doors.failed(address, SERVER_ITSELF, now);
+    }
 }

@@ -15,7 +15,7 @@ use store::{RoomId, Write};
 pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
     let id = state.next_room();
     let room = Room::new(id, name.into(), state.now);
-    state.note(out.batch, Undo::NoRoom(id));
+    out.note(Undo::NoRoom(id));
     out.write(Write::Room(room.record()));
     state.room_names.insert(fold(name), id);
     state.rooms.insert(id, room);
@@ -24,8 +24,7 @@ pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
 
 /// Stores the settings of a room after a change; `before` is how it was.
 pub fn settings_changed(context: &mut Context<'_>, room: RoomId, before: super::room::Settings) {
-    let batch = context.out.batch;
-    context.state.note(batch, Undo::Settings(room, Box::new(before)));
+    context.out.note(Undo::Settings(room, Box::new(before)));
     let record = context.state.rooms[&room].record();
     context.out.write(Write::Room(record));
 }
@@ -54,6 +53,15 @@ pub fn leave(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
     end_if_empty(state, out, room);
 }
 
+/// A user who is offline will not be back in a room.
+pub fn forget(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
+    if let Some(rooms) = state.remembered.get_mut(&user) {
+        rooms.retain(|id| *id != room);
+    }
+    set_member(state, out, room, user, None);
+    end_if_empty(state, out, room);
+}
+
 /// Changes a user's standing in a room, and stores it if it is to survive.
 pub fn set_member(
     state: &mut State,
@@ -65,10 +73,13 @@ pub fn set_member(
     let room = state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
     let before = put_member(room, user, after);
     let standing = |member: Option<Member>| member.map(|member| (member.op, member.voice));
-    if standing(before) == standing(after) || !is_stored(state, room_id, user) {
+    if standing(before) == standing(after) {
         return;
     }
-    state.note(out.batch, Undo::Member(room_id, user, before));
+    out.note(Undo::Member(room_id, user, before));
+    if !is_stored(state, room_id, user) {
+        return;
+    }
     out.write(match after {
         Some(Member { op, voice, .. }) => {
             Write::Member(store::Member { room: room_id, account: user, op, voice })
@@ -178,7 +189,7 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
     }
     let room = state.rooms.remove(&id).expect("just looked at");
     state.room_names.remove(&fold(&room.name));
-    state.note(out.batch, Undo::Room(Box::new(room)));
+    out.note(Undo::Room(Box::new(room)));
     out.write(Write::RoomEnded(id));
 }
 

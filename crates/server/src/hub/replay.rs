@@ -3,18 +3,18 @@
 //! Random sequences of what connections do run through the hub and the real journal, over a store that refuses writes now
 //! and then. After each step the state must be consistent; at the end it must equal what the store would give a restart.
 
-use super::effects::{Effects, What};
+use super::effects::{Effects, Task, What};
 use super::login::{Derived, Outcome};
 use super::{Batch, Did, Entry, Input, Stamped, State};
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::session::SessionId;
 use proto::scram::Keys;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use store::{Failure, Loaded, MemoryStore, Reader, Store, Write};
+use store::{Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write};
 
 /// SplitMix64: small, and the same everywhere.
 struct Random(u64);
@@ -85,6 +85,8 @@ struct World {
     opened: u32,
     recorded: Vec<Stamped>,
     output: Vec<String>,
+    /// Who would be told of which room, if the shards did what was released.
+    told: BTreeSet<(SessionId, RoomId)>,
 }
 
 const NAMES: [&str; 6] = ["ann", "bob", "cem", "dee", "eve", "fay"];
@@ -132,6 +134,7 @@ impl World {
             opened: 0,
             recorded: Vec::new(),
             output: Vec::new(),
+            told: BTreeSet::new(),
         }
     }
 
@@ -144,7 +147,7 @@ impl World {
         for effect in &effects.list {
             match &effect.what {
                 What::Derive { session, job } => {
-                    self.derivations.push_back((*session, job.keys.is_none()));
+                    self.derivations.push_back((*session, matches!(job.task, Task::Make)));
                 }
                 What::Close { session } => self.sessions.retain(|open| open != session),
                 _ => {}
@@ -152,6 +155,9 @@ impl World {
         }
         self.queue.push_back(effects);
         check(&self.state);
+        if self.state.has_more() {
+            self.apply(Input::GoOn);
+        }
     }
 
     fn batch(&mut self, session: SessionId, what: Did, text: &str) {
@@ -206,7 +212,21 @@ impl World {
             return;
         }
         let group: Vec<Effects> = self.queue.drain(..take).collect();
-        self.journal.settle(group);
+        for settled in self.journal.settle(group) {
+            let happening = settled.effects.list.iter().filter(|one| settled.happens(one.when));
+            for effect in happening {
+                match &effect.what {
+                    What::Enter { session, room } => {
+                        self.told.insert((*session, *room));
+                    }
+                    What::Leave { session, room } => {
+                        self.told.remove(&(*session, *room));
+                    }
+                    What::Close { session } => self.told.retain(|(told, _)| told != session),
+                    _ => {}
+                }
+            }
+        }
         while let Ok(input) = self.bad_news.try_recv() {
             self.apply(input);
         }
@@ -218,6 +238,14 @@ impl World {
         while !self.queue.is_empty() {
             self.settle(random, 8);
         }
+        let users = self.state.users.values();
+        let in_rooms: BTreeSet<_> = users
+            .flat_map(|user| user.sessions.iter().map(move |session| (session, user)))
+            .flat_map(|(session, user)| user.rooms.iter().map(move |room| (*session, *room)))
+            .collect();
+        // A shard forgets a connection that closed, whatever is still released for it.
+        self.told.retain(|(session, _)| self.state.sessions.contains_key(session));
+        assert_eq!(self.told, in_rooms, "who is told of a room is in it");
         let restarted = State::new(config.clone(), self.journal.store.load().unwrap(), self.now).0;
         let accounts = |state: &State| -> Vec<_> { state.accounts.keys().cloned().collect() };
         assert_eq!(accounts(&self.state), accounts(&restarted));

@@ -136,7 +136,12 @@ fn come_online(context: &mut Context<'_>, full: bool) {
         else {
             continue;
         };
-        come_into(context, room, *member, full);
+        let (member, room_is) = (*member, &context.state.rooms[&room]);
+        if room_is.listed('b', &context.source()) && !member.op {
+            membership::forget(context.state, context.out, me, room);
+        } else {
+            come_into(context, room, member, full);
+        }
     }
 }
 
