@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use crate::tail::Entry;
 use crate::{
     Account, AccountId, Conversation, Event, EventId, Member, Outcome, RESEND_MS, Room, RoomId,
     Write,
@@ -50,7 +51,17 @@ pub(crate) struct Batch<'t> {
     stored: Marks,
     marks: Marks,
     pairs: &'t mut HashSet<Conversation>,
+    added: Vec<Entry>,
     resends: usize,
+}
+
+/// What a transaction changes outside the database, once it is committed.
+pub(crate) struct Filled {
+    pub(crate) marks: Marks,
+    /// The events stored, rising by id.
+    pub(crate) added: Vec<Entry>,
+    /// How many resend ids were stored.
+    pub(crate) resends: usize,
 }
 
 impl<'t> Batch<'t> {
@@ -63,11 +74,12 @@ impl<'t> Batch<'t> {
             "INSERT INTO events(id, conversation, kind, account, guest, nick, target, time, text, tags)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
-        Ok(Self { connection, add_event, stored: marks, marks, pairs, resends: 0 })
+        let added = Vec::new();
+        Ok(Self { connection, add_event, stored: marks, marks, pairs, added, resends: 0 })
     }
 
-    /// Writes the marks that rose; returns them, and how many resend ids were stored.
-    pub(crate) fn finish(self) -> rusqlite::Result<(Marks, usize)> {
+    /// Writes the marks that rose.
+    pub(crate) fn finish(self) -> rusqlite::Result<Filled> {
         let mark = "INSERT OR REPLACE INTO about(key, value) VALUES (?1, ?2)";
         if self.marks.account > self.stored.account {
             self.connection
@@ -77,7 +89,7 @@ impl<'t> Batch<'t> {
         if self.marks.room > self.stored.room {
             self.connection.prepare_cached(mark)?.execute(params!["last_room", self.marks.room])?;
         }
-        Ok((self.marks, self.resends))
+        Ok(Filled { marks: self.marks, added: self.added, resends: self.resends })
     }
 
     pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
@@ -132,6 +144,11 @@ impl<'t> Batch<'t> {
         if let Some((low, high)) = event.conversation.pair() {
             self.talk(event.conversation, low, high)?;
         }
+        self.added.push(Entry {
+            conversation: event.conversation,
+            other: !event.kind.is_message(),
+            id: sql_id(event.id),
+        });
         self.marks.event = event.id;
         self.marks.time = event.time;
         self.marks.account = self.marks.account.max(event.account);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Failure, open, schema};
+use crate::{Failure, index, open, schema};
 
 /// Up to this size the whole file is looked at when it is opened; it takes a fifth of a second.
 const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
@@ -12,10 +12,8 @@ const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
 /// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of them.
 const PROBES: [&str; 12] = [
     "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
-    "SELECT count(*) FROM (SELECT id FROM events INDEXED BY events_messages
-        WHERE kind < 2 ORDER BY conversation DESC LIMIT 1)",
-    "SELECT count(*) FROM (SELECT id FROM events INDEXED BY events_others
-        WHERE kind >= 2 ORDER BY conversation DESC LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM history LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM history ORDER BY conversation DESC LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM about)",
     "SELECT count(*) FROM (SELECT * FROM talks LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM pending LIMIT 1)",
@@ -122,6 +120,43 @@ fn problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         if count > 0 {
             problems.push(format!("{count} {rule}"));
         }
+    }
+    problems.extend(history_problems(connection)?);
+    Ok(problems)
+}
+
+/// Is every event once in the history of its conversation, as far as that is complete?
+fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut blocks = connection.prepare(
+        "SELECT first, rest, conversation, other FROM history ORDER BY conversation, other, first",
+    )?;
+    let mut find =
+        connection.prepare("SELECT conversation, kind >= 2 FROM events WHERE id = ?1")?;
+    let indexed = index::mark(connection, "indexed")?;
+    let (mut known, mut wrong) = (0_i64, 0_i64);
+    let (mut place, mut last) = (None, 0);
+    let mut rows = blocks.query([])?;
+    while let Some(row) = rows.next()? {
+        let here: (i64, bool) = (row.get(2)?, row.get(3)?);
+        let before = if place.replace(here) == Some(here) { last } else { 0 };
+        let ids = index::block(row)?;
+        wrong += i64::from(ids[0] <= before);
+        last = ids[ids.len() - 1];
+        for id in ids {
+            let found = find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            wrong += i64::from(found != Some(here));
+            known += i64::from(id <= indexed);
+        }
+    }
+    let events = "SELECT count(*) FROM events WHERE id <= ?1";
+    let events: i64 = connection.query_row(events, [indexed], |row| row.get(0))?;
+    let mut problems = Vec::new();
+    if wrong > 0 {
+        problems.push(format!("{wrong} entries of a history are doubled or of no event of it"));
+    }
+    if known < events {
+        let missing = events - known;
+        problems.push(format!("{missing} events are missing in the history of their conversation"));
     }
     Ok(problems)
 }

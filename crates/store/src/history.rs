@@ -1,6 +1,7 @@
 //! Reading history from disk.
 //!
-//! A page is found as ids first, by index alone, conversation by conversation; only the rows of the page are read.
+//! A page is found as ids first, in the tail and in `history`, conversation by conversation; only the rows of the
+//! page are read.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,26 +9,23 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::batch::sql_id;
+use crate::tail::{self, End, Shared, Tail};
 use crate::{
     AccountId, Conversation, Event, EventId, EventKind, Failure, Point, Query, Reader, RoomId,
-    Scope, Select,
+    Scope, Select, index,
 };
 
 /// A connection that only reads.
 pub(crate) struct SqliteReader {
     connection: Connection,
-}
-
-/// Which end of a range the limit counts from.
-#[derive(Clone, Copy, PartialEq)]
-enum End {
-    Newest,
-    Oldest,
+    tail: Shared,
 }
 
 /// One snapshot of the store, and what a page is chosen from.
 struct Page<'c> {
+    /// Taken after the tail, so that it has all events of it.
     connection: &'c Connection,
+    tail: &'c Tail,
     conversations: BTreeSet<Conversation>,
     messages_only: bool,
     /// One above the last id that is looked at.
@@ -35,8 +33,8 @@ struct Page<'c> {
 }
 
 impl SqliteReader {
-    pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection }
+    pub(crate) fn new(connection: Connection, tail: Shared) -> Self {
+        Self { connection, tail }
     }
 }
 
@@ -45,15 +43,18 @@ impl Reader for SqliteReader {
         if query.limit == 0 {
             return Ok(Vec::new());
         }
+        let tail = tail::now(&self.tail);
         let snapshot = self.connection.transaction()?;
         let page = Page {
             connection: &snapshot,
+            tail: &tail,
             conversations: conversations(&snapshot, query.of)?,
             messages_only: query.messages_only,
             end: sql_id(query.up_to).saturating_add(1),
         };
         let ids = page.select(query.select, query.limit)?;
-        Ok(ids.into_iter().map(|id| event_by_id(&snapshot, id)).collect::<Result<_, _>>()?)
+        let mut by_id = snapshot.prepare_cached("SELECT * FROM events WHERE id = ?1")?;
+        Ok(ids.into_iter().map(|id| by_id.query_row([id], event)).collect::<Result<_, _>>()?)
     }
 
     fn pending(
@@ -79,16 +80,23 @@ impl Reader for SqliteReader {
         before: i64,
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure> {
+        let tail = tail::now(&self.tail);
         let snapshot = self.connection.transaction()?;
         let mut talks = conversations(&snapshot, Scope::Everything { account, room: None })?;
         talks.extend(rooms.iter().map(|&room| Conversation::room(room)));
-        let mut latest = snapshot.prepare_cached(
-            "SELECT time FROM events INDEXED BY events_messages
-                WHERE conversation = ?1 AND kind < 2 ORDER BY id DESC LIMIT 1",
-        )?;
+        let newest = tail.latest(&talks);
+        let mut time_of = snapshot.prepare_cached("SELECT time FROM events WHERE id = ?1")?;
         let mut targets = Vec::new();
         for talk in talks {
-            let time = latest.query_row([talk.key()], |row| row.get::<_, i64>(0)).optional()?;
+            let id = match newest.get(&talk) {
+                Some(&id) => Some(id),
+                None => {
+                    let range = 0..tail.indexed + 1;
+                    index::ids(&snapshot, talk, false, &range, End::Newest, 1)?.into_iter().max()
+                }
+            };
+            let time =
+                id.map(|id| time_of.query_row([id], |row| row.get::<_, i64>(0))).transpose()?;
             targets.extend(time.filter(|&time| after < time && time < before).map(|t| (talk, t)));
         }
         targets.sort_by_key(|&(talk, time)| (time, talk));
@@ -121,6 +129,38 @@ fn conversations(
     talks.chain(room.map(|room| Ok(Conversation::room(room)))).collect()
 }
 
+/// The ids found so far that are nearest to one end of a range, rising.
+struct Nearest {
+    /// Where a nearer one can still be.
+    range: Range<i64>,
+    from: End,
+    limit: usize,
+    ids: Vec<i64>,
+}
+
+impl Nearest {
+    fn add(&mut self, ids: Vec<i64>) {
+        if ids.is_empty() {
+            return;
+        }
+        self.ids.extend(ids);
+        self.ids.sort_unstable();
+        // A full page leaves room only for what is nearer than its farthest: most conversations have none.
+        if let Some(more) = self.ids.len().checked_sub(self.limit) {
+            match self.from {
+                End::Newest => {
+                    self.ids.drain(..more);
+                    self.range.start = self.ids.first().map_or(self.range.end, |id| id + 1);
+                }
+                End::Oldest => {
+                    self.ids.truncate(self.limit);
+                    self.range.end = self.ids.last().map_or(self.range.start, |id| *id);
+                }
+            }
+        }
+    }
+}
+
 impl Page<'_> {
     /// The ids of the page, rising.
     fn select(&self, select: Select, limit: usize) -> rusqlite::Result<Vec<i64>> {
@@ -148,46 +188,38 @@ impl Page<'_> {
 
     /// The ids within a range that are nearest to one end of it, rising.
     fn ids(&self, range: Range<i64>, from: End, limit: usize) -> rusqlite::Result<Vec<i64>> {
-        let mut found: Vec<i64> = Vec::new();
-        if limit == 0 {
-            return Ok(found);
-        }
-        let indexes: &[_] = &[("events_messages", "kind < 2"), ("events_others", "kind >= 2")];
-        let indexes = if self.messages_only { &indexes[..1] } else { indexes };
-        let order = if from == End::Newest { "DESC" } else { "ASC" };
-        for (index, kinds) in indexes {
-            let mut statement = self.connection.prepare_cached(&format!(
-                "SELECT id FROM events INDEXED BY {index}
-                    WHERE conversation = ?1 AND {kinds} AND id >= ?2 AND id < ?3
-                    ORDER BY id {order} LIMIT ?4"
-            ))?;
-            let mut range = range.clone();
-            for conversation in &self.conversations {
-                let asked = params![conversation.key(), range.start, range.end, sql_limit(limit)];
-                let before = found.len();
-                for id in statement.query_map(asked, |row| row.get(0))? {
-                    found.push(id?);
-                }
-                if found.len() == before {
-                    continue;
-                }
-                found.sort_unstable();
-                // A full page leaves room only for what is nearer than its farthest: most conversations have none.
-                if found.len() >= limit {
-                    match from {
-                        End::Newest => {
-                            found.drain(..found.len() - limit);
-                            range.start = found[0] + 1;
-                        }
-                        End::Oldest => {
-                            found.truncate(limit);
-                            range.end = found[limit - 1];
-                        }
-                    }
-                }
+        let mut nearest = Nearest { range, from, limit, ids: Vec::new() };
+        // The nearer of the two first: a full page leaves nothing to look for in the other.
+        match from {
+            End::Newest => {
+                self.add_tail(&mut nearest);
+                self.add_indexed(&mut nearest)?;
+            }
+            End::Oldest => {
+                self.add_indexed(&mut nearest)?;
+                self.add_tail(&mut nearest);
             }
         }
-        Ok(found)
+        Ok(nearest.ids)
+    }
+
+    fn add_tail(&self, nearest: &mut Nearest) {
+        let (from, limit) = (nearest.from, nearest.limit);
+        let range = &nearest.range;
+        let ids = self.tail.ids(&self.conversations, self.messages_only, range, from, limit);
+        nearest.add(ids);
+    }
+
+    fn add_indexed(&self, nearest: &mut Nearest) -> rusqlite::Result<()> {
+        for &other in tail::classes(self.messages_only) {
+            for &conversation in &self.conversations {
+                let range = nearest.range.start..nearest.range.end.min(self.tail.indexed + 1);
+                let (from, limit) = (nearest.from, nearest.limit);
+                let ids = index::ids(self.connection, conversation, other, &range, from, limit)?;
+                nearest.add(ids);
+            }
+        }
+        Ok(())
     }
 
     /// The first id that is newer than a point.
@@ -227,10 +259,6 @@ impl Page<'_> {
         }
         Ok(low)
     }
-}
-
-fn event_by_id(connection: &Connection, id: i64) -> rusqlite::Result<Event> {
-    connection.prepare_cached("SELECT * FROM events WHERE id = ?1")?.query_row([id], event)
 }
 
 fn event(row: &Row<'_>) -> rusqlite::Result<Event> {

@@ -31,6 +31,8 @@ mod open;
 mod schema;
 mod check;
 mod batch;
+mod tail;
+mod index;
 mod history;
 
 pub use check::check;

@@ -10,9 +10,8 @@ const STEPS: [&str; 1] = [FIRST];
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
 
-// The history is read by conversation, with or without what is not a message. Two partial indexes cost as much to
-// write as one whole one, and either question seeks straight to its rows. Both end in the id, as every
-// index does. The codes below 2 are those of `EventKind::is_message`.
+// `history` says which events a conversation has, what is not a message (`other`) apart, so that with or without it a
+// question seeks straight to its rows. A row is a block of ids, the first and the `rest`; see `index`.
 const FIRST: &str = "
 CREATE TABLE about(
     key TEXT PRIMARY KEY,
@@ -31,8 +30,14 @@ CREATE TABLE events(
     text TEXT NOT NULL,
     tags TEXT NOT NULL
 ) STRICT;
-CREATE INDEX events_messages ON events(conversation) WHERE kind < 2;
-CREATE INDEX events_others ON events(conversation) WHERE kind >= 2;
+
+CREATE TABLE history(
+    conversation INTEGER NOT NULL,
+    other INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    rest BLOB NOT NULL,
+    PRIMARY KEY(conversation, other, first)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE talks(
     account INTEGER NOT NULL,

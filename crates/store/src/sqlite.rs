@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row, TransactionBehavior, params};
 
 use crate::batch::{Batch, Marks};
 use crate::history::SqliteReader;
+use crate::index::Indexer;
 use crate::{
     Account, Conversation, Failure, ListEntry, Loaded, Member, Outcome, RESEND_MS, Reader, Room,
     Store, Topic, Write, check, open, schema,
@@ -24,6 +25,7 @@ pub struct SqliteStore {
     connection: Connection,
     path: PathBuf,
     marks: Marks,
+    indexer: Indexer,
     /// Pairs known to be in `talks`, a bounded number of them; see [`Batch`].
     pairs: HashSet<Conversation>,
     /// How many resend ids were stored since the last `maintain`.
@@ -46,10 +48,12 @@ impl SqliteStore {
             .map_err(|error| open::damaged_or(&path, error))?;
         check::quick(&connection, &path)?;
         let marks = Marks::read(&connection)?;
-        Ok(Self { connection, path, marks, pairs: HashSet::new(), resends: 0, _lock: lock })
+        let indexer = Indexer::new(&connection)?;
+        let pairs = HashSet::new();
+        Ok(Self { connection, path, marks, indexer, pairs, resends: 0, _lock: lock })
     }
 
-    /// Lets the database grow to so many pages (of 4 KiB) and no further, as a full disk would; `None` lifts
+    /// Lets the database grow to so many pages (of 8 KiB) and no further, as a full disk would; `None` lifts
     /// it. For tests, and for a quota. A limit below the size it has now is the size it has now.
     ///
     /// # Errors
@@ -68,10 +72,12 @@ impl SqliteStore {
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch = Batch::new(&transaction, self.marks, &mut self.pairs)?;
         let outcomes = writes.map(|write| batch.apply(write)).collect::<Result<Vec<_>, _>>()?;
-        let (marks, resends) = batch.finish()?;
+        let filled = batch.finish()?;
+        let moved = self.indexer.advance(&transaction, filled.added.len())?;
         transaction.commit()?;
-        self.marks = marks;
-        self.resends += resends;
+        self.indexer.committed(&filled.added, moved);
+        self.marks = filled.marks;
+        self.resends += filled.resends;
         Ok(outcomes)
     }
 }
@@ -103,7 +109,7 @@ impl Store for SqliteStore {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, Failure> {
-        Ok(Box::new(SqliteReader::new(open::reader(&self.path)?)))
+        Ok(Box::new(SqliteReader::new(open::reader(&self.path)?, self.indexer.share())))
     }
 
     fn maintain(&mut self, now: i64) -> Result<(), Failure> {
@@ -200,6 +206,7 @@ mod tests {
         assert_eq!(pragma("synchronous"), "2");
         let sql = "PRAGMA wal_autocheckpoint";
         let pages: u32 = store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        assert_eq!(pages, 1000);
+        assert_eq!(pages, 500);
+        assert_eq!(pragma("page_size"), "8192");
     }
 }

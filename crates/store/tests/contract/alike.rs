@@ -8,19 +8,44 @@ use parlor_store::{
 };
 use proptest::prelude::*;
 
-use crate::support::{INSTANCE, account, commit, ids, member, message, open, room};
+use crate::support::{INSTANCE, account, commit, ids, member, message, open, put, room};
 
 /// What happens next; ids and times are made when it does.
 #[derive(Clone, Debug)]
 enum Step {
-    Event { place: Conversation, kind: EventKind, author: u32, later: i64, gap: u64, resend: u8 },
-    Pending { place: Conversation, receiver: u32 },
-    Delivered { receiver: u32, up_to: u64 },
+    Event {
+        place: Conversation,
+        kind: EventKind,
+        author: u32,
+        later: i64,
+        gap: u64,
+        resend: u8,
+    },
+    Pending {
+        place: Conversation,
+        receiver: u32,
+    },
+    /// Enough that some are indexed.
+    Many(u64),
+    Delivered {
+        receiver: u32,
+        up_to: u64,
+    },
     Account(u32),
-    Room { id: u32, modes: String },
+    Room {
+        id: u32,
+        modes: String,
+    },
     RoomEnded(u32),
-    Member { room: u32, account: u32, op: bool },
-    MemberGone { room: u32, account: u32 },
+    Member {
+        room: u32,
+        account: u32,
+        op: bool,
+    },
+    MemberGone {
+        room: u32,
+        account: u32,
+    },
     Maintain,
     Commit,
     Restart,
@@ -60,6 +85,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(room, account, op)| Step::Member { room, account, op }),
         1 => (ROOMS, USERS).prop_map(|(room, account)| Step::MemberGone { room, account }),
         1 => Just(Step::Maintain),
+        1 => (2000..20_000_u64).prop_map(Step::Many),
         4 => Just(Step::Commit),
         1 => Just(Step::Restart),
     ]
@@ -68,6 +94,8 @@ fn step() -> impl Strategy<Value = Step> {
 fn point() -> impl Strategy<Value = Point> {
     prop_oneof![
         (0..90_u64).prop_map(Point::Id),
+        (0..30_000_u64).prop_map(Point::Id),
+        (0..15_000_i64).prop_map(Point::Time),
         (0..60_i64).prop_map(Point::Time),
         (0..4_i64, 0..9_i64).prop_map(|(half, more)| Point::Time(half * RESEND_MS / 2 + more)),
     ]
@@ -87,7 +115,7 @@ fn question() -> impl Strategy<Value = Query> {
         (USERS, proptest::option::of(ROOMS))
             .prop_map(|(account, room)| Scope::Everything { account, room }),
     ];
-    let up_to = prop_oneof![0..90_u64, Just(u64::MAX)];
+    let up_to = prop_oneof![0..90_u64, 0..30_000_u64, Just(u64::MAX)];
     (of, select, 0..8_usize, up_to, any::<bool>()).prop_map(
         |(of, select, limit, up_to, messages_only)| Query {
             of,
@@ -113,6 +141,15 @@ impl Clock {
         Event { time: self.time, ..message(self.id, conversation) }
     }
 
+    fn one_of_many(&mut self, n: u64) -> Write {
+        let place = match n % 5 {
+            0 => Conversation::direct(1, 2),
+            _ => Conversation::room(1 + (n % 3) as u32),
+        };
+        let kind = if n.is_multiple_of(7) { EventKind::Join } else { EventKind::Message };
+        put(Event { kind, ..self.event(place, (n % 2) as i64, 1) })
+    }
+
     fn write(&mut self, step: Step) -> Option<Write> {
         Some(match step {
             Step::Event { place, kind, author, later, gap, resend } => {
@@ -136,7 +173,7 @@ impl Clock {
                 Write::Member(parlor_store::Member { op, ..member(room, account) })
             }
             Step::MemberGone { room, account } => Write::MemberGone { room, account },
-            Step::Maintain | Step::Commit | Step::Restart => return None,
+            Step::Many(_) | Step::Maintain | Step::Commit | Step::Restart => return None,
         })
     }
 }
@@ -178,6 +215,10 @@ proptest! {
         let mut clock = Clock::default();
         let mut batch = Vec::new();
         for step in steps.into_iter().chain([Step::Commit]) {
+            if let Step::Many(count) = step {
+                batch.extend((0..count).map(|n| clock.one_of_many(n)));
+                continue;
+            }
             if let Some(write) = clock.write(step.clone()) {
                 batch.push(write);
                 continue;

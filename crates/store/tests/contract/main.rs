@@ -5,4 +5,5 @@ mod support;
 mod promises;
 mod alike;
 mod disk;
+mod behind;
 mod speed;

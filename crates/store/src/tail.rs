@@ -1,0 +1,97 @@
+//! The newest events of every conversation, until the table `history` has them too; see [`crate::index`].
+//!
+//! The writer and its readers share it: a reader takes the tail first and its snapshot of the database second, and
+//! asks the table only for what is not newer than [`Tail::indexed`]. So it sees each event once, whatever is
+//! committed or indexed meanwhile.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use crate::Conversation;
+
+/// One event's place in the history, in the order of `history`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) conversation: Conversation,
+    /// Whether it is something else than a message; these are apart, for most questions leave them out.
+    pub(crate) other: bool,
+    pub(crate) id: i64,
+}
+
+/// The events that `history` does not have, or not surely.
+#[derive(Clone, Debug)]
+pub(crate) struct Tail {
+    /// Up to this id `history` is complete.
+    pub(crate) indexed: i64,
+    /// What is being indexed, sorted.
+    pub(crate) run: Arc<[Entry]>,
+    /// What came after the run, rising by id.
+    pub(crate) fresh: Vec<Entry>,
+}
+
+/// The writer's and its readers' common knowledge. It is locked for an instant only.
+pub(crate) type Shared = Arc<Mutex<Arc<Tail>>>;
+
+/// The tail as it is now.
+pub(crate) fn now(shared: &Shared) -> Arc<Tail> {
+    Arc::clone(&shared.lock().expect("nothing that holds the tail panics"))
+}
+
+/// Which end of a range a limit counts from.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum End {
+    Newest,
+    Oldest,
+}
+
+/// The kinds of entries a question looks at: `false` for messages, `true` for the rest.
+pub(crate) fn classes(messages_only: bool) -> &'static [bool] {
+    if messages_only { &[false] } else { &[false, true] }
+}
+
+impl Tail {
+    /// The ids of some conversations within a range, in no order: of each conversation and kind in the run, and of
+    /// the fresh ones together, the `limit` nearest to an end of the range.
+    pub(crate) fn ids(
+        &self,
+        conversations: &BTreeSet<Conversation>,
+        messages_only: bool,
+        range: &Range<i64>,
+        from: End,
+        limit: usize,
+    ) -> Vec<i64> {
+        let mut ids = Vec::new();
+        for &conversation in conversations.iter().filter(|_| !self.run.is_empty()) {
+            for &other in classes(messages_only) {
+                let at = |id| Entry { conversation, other, id };
+                let start = self.run.partition_point(|entry| *entry < at(range.start));
+                let run = &self.run[start..];
+                let run = &run[..run.partition_point(|entry| *entry < at(range.end))];
+                let nearest = match from {
+                    End::Newest => &run[run.len().saturating_sub(limit)..],
+                    End::Oldest => &run[..run.len().min(limit)],
+                };
+                ids.extend(nearest.iter().map(|entry| entry.id));
+            }
+        }
+        let start = self.fresh.partition_point(|entry| entry.id < range.start);
+        let fresh = &self.fresh[start..];
+        let fresh = &fresh[..fresh.partition_point(|entry| entry.id < range.end)];
+        let wanted = |entry: &&Entry| {
+            conversations.contains(&entry.conversation) && !(messages_only && entry.other)
+        };
+        match from {
+            End::Newest => ids.extend(fresh.iter().rev().filter(wanted).take(limit).map(|e| e.id)),
+            End::Oldest => ids.extend(fresh.iter().filter(wanted).take(limit).map(|e| e.id)),
+        }
+        ids
+    }
+
+    /// The newest message of each of some conversations that has one here.
+    pub(crate) fn latest(&self, of: &BTreeSet<Conversation>) -> HashMap<Conversation, i64> {
+        let messages = self.run.iter().chain(&self.fresh).filter(|entry| !entry.other);
+        let wanted = messages.filter(|entry| of.contains(&entry.conversation));
+        wanted.map(|entry| (entry.conversation, entry.id)).collect()
+    }
+}
