@@ -8,12 +8,15 @@ use clap::Parser;
 /// Joins a Parlor chat room.
 ///
 /// On a terminal it asks for what it needs. With standard input not a terminal it takes its answers
-/// from the lines of standard input, one an answer: the user name (unless -u), the password (unless
-/// --password-file; once, for a new name too), then the operations: BM, PM, CH, more, EX. Prompts go to
-/// standard error, messages to standard output; the end of input is EX. It ends with 0 only if everything
-/// was confirmed by the server.
+/// from the lines of standard input, one an answer: the user name (unless -u); if the server has a password
+/// for everybody, that password (with --password-file too, which holds the user's own); the password (unless
+/// --password-file; once, for a new name too); then the operations: BM, PM, CH, more, EX. Prompts go to
+/// standard error, messages to standard output; the end of input is EX.
+///
+/// It ends with 0 if everything was done and confirmed by the server, 1 if not (at a terminal only if it could
+/// not go on), 2 if the command line is wrong, and 130 after Ctrl-C.
 #[derive(Debug, PartialEq, Eq, Parser)]
-#[command(name = "chatclient", version, about, max_term_width = 100)]
+#[command(name = "chatclient", version, about, verbatim_doc_comment, max_term_width = 100)]
 pub struct Args {
     /// The server's host name or address [default: localhost]
     #[arg(value_name = "HOST")]

@@ -21,6 +21,8 @@ pub struct Console {
     questions: SyncSender<Question>,
     open_question: Option<Question>,
     above: Option<SyncSender<String>>,
+    /// Standard output is a terminal, which the person's lines share with the messages.
+    shared: bool,
 }
 
 impl Console {
@@ -42,9 +44,9 @@ impl Console {
         }
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        let look =
-            Look { colour: io::stdout().is_terminal() && !no_colour, zone: TimeZone::system() };
-        Ok(Console { look, interactive, questions, open_question: None, above })
+        let shared = io::stdout().is_terminal();
+        let look = Look { colour: shared && !no_colour, zone: TimeZone::system() };
+        Ok(Console { look, interactive, questions, open_question: None, above, shared })
     }
 
     /// Asks; one question at a time. The answer comes as [`Event::Input`] and is to be announced with [`Console::answered`].
@@ -72,23 +74,31 @@ impl Console {
     /// # Errors
     /// If standard output is closed.
     pub fn message(&mut self, line: &str) -> io::Result<()> {
+        if self.shared {
+            return self.show(line, io::stdout());
+        }
+        writeln!(io::stdout(), "{line}")
+    }
+
+    /// Tells the person how things stand: on the terminal, for a script on standard error.
+    ///
+    /// # Errors
+    /// If the output is closed.
+    pub fn status(&mut self, sentence: &str) -> io::Result<()> {
+        if self.interactive && self.shared {
+            return self.show(sentence, io::stdout());
+        }
+        self.show(sentence, io::stderr())
+    }
+
+    /// Writes to the terminal: above the line that is being edited, or else to `output`.
+    fn show(&self, line: &str, mut output: impl Write) -> io::Result<()> {
         match (&self.above, self.open_question) {
             (Some(above), Some(_)) => above
                 .send(format!("{line}\n"))
                 .map_err(|_| io::Error::other("the terminal is closed")),
             // Nothing is being edited, or nothing that the output could disturb.
-            _ => writeln!(io::stdout().lock(), "{line}"),
+            _ => writeln!(output, "{line}"),
         }
-    }
-
-    /// Tells the person how things stand: on the terminal among the messages, for a script on standard error.
-    ///
-    /// # Errors
-    /// If the output is closed.
-    pub fn status(&mut self, sentence: &str) -> io::Result<()> {
-        if self.interactive {
-            return self.message(sentence);
-        }
-        writeln!(io::stderr(), "{sentence}")
     }
 }

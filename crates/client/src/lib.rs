@@ -22,29 +22,46 @@ pub mod plain;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::link::Leaving;
 use crate::login::Credentials;
 use crate::plain::Plain;
 use crate::session::{End, Session};
 
-/// Runs the client; true if everything that was asked for was done and every message confirmed, or a person
-/// sat at it who was told.
+/// How the client ended, when nothing kept it from going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that was asked for was done and every message confirmed.
+    Done,
+    /// Something was not done; the person, or standard error, was told.
+    Undone,
+    /// Ctrl-C ended it.
+    Interrupted,
+}
+
+/// Runs the client.
 ///
 /// # Errors
 /// What kept it from going on.
-pub fn run(args: &Args) -> Result<bool, Failure> {
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let password = args.password_file.as_deref().map(read_password).transpose()?;
     let credentials = Credentials { user: args.user.clone(), password, server_password: None };
     let mut session = Session::new(args.host(), args.port(), credentials)?;
     let outcome = match session.open() {
         Ok(()) => Plain::run(&mut session),
-        Err(End::Left) => Ok(false),
+        Err(End::Left(Leaving::Interrupted)) => Ok(Outcome::Interrupted),
+        Err(End::Left(_)) if session.console.interactive => Ok(Outcome::Undone),
+        Err(End::Left(_)) => Err(Failure::Input("it ended before the login was done".to_owned())),
         Err(End::Failed(failure)) => Err(failure),
     };
     match &outcome {
         Ok(_) => session.leave(),
         Err(_) => session.give_terminal_back(),
     }
-    Ok(outcome? || session.console.interactive)
+    match outcome? {
+        // A person was there when it was said that something could not be done; only a script needs the exit code.
+        Outcome::Undone if session.console.interactive => Ok(Outcome::Done),
+        outcome => Ok(outcome),
+    }
 }
 
 /// The first line of the password file.

@@ -46,6 +46,9 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait for the goodbye.
 pub const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The exit code after Ctrl-C, as shells have it for a program that it ended.
+pub const INTERRUPTED: u8 = 130;
+
 /// How often a wrong password may be typed at a terminal.
 pub const PASSWORD_TRIES: u32 = 3;
 /// How often the first login is begun anew when the connection breaks during it or the server is busy.

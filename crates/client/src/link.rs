@@ -28,10 +28,21 @@ pub enum Event {
 pub enum Input {
     /// With a line, without its end.
     Line(String),
-    /// With the end of input, or Ctrl-C.
-    End,
+    /// By leaving: with the end of input or Ctrl-C.
+    Left(Leaving),
     /// Not at all, since the input cannot be read.
     Failed(String),
+}
+
+/// How a person leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// With the operation EX.
+    Exit,
+    /// With the end of input (Ctrl-D).
+    EndOfInput,
+    /// With Ctrl-C.
+    Interrupted,
 }
 
 /// Why there is no connection.

@@ -321,10 +321,12 @@ impl Login {
                 self.ask_again(Question::Username, sentence)
             }
             "SERVER_PASSWORD_REQUIRED" if self.credentials.server_password.is_none() => {
+                let sentence = "This server has a password for everybody.".to_owned();
                 self.ask(Question::ServerPassword, Some(sentence))
             }
             "SERVER_PASSWORD_REQUIRED" => {
                 self.credentials.server_password = None;
+                let sentence = "That is not the server's password.".to_owned();
                 self.ask_again(Question::ServerPassword, sentence)
             }
             "BUSY" | "STORE_FAILED" => Err(LoginError::Later(sentence)),

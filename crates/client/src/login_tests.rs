@@ -137,6 +137,20 @@ fn a_new_user_chooses_a_password_twice() {
 }
 
 #[test]
+fn a_new_password_may_have_600_bytes() {
+    let mut login = login(Some("ann"), None);
+    begin(&mut login);
+    take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
+    let (longest, too_long) = ("x".repeat(600), "x".repeat(601));
+    assert_eq!(
+        answer(&mut login, Question::NewPassword, &too_long),
+        again(Question::NewPassword, "A password has 1 to 600 bytes.")
+    );
+    answer(&mut login, Question::NewPassword, &longest);
+    assert_eq!(answer(&mut login, Question::RepeatPassword, &longest), wait(&[&longest]));
+}
+
+#[test]
 fn a_wrong_password_may_be_tried_twice_again() {
     let mut login = login(Some("ann"), None);
     to_scram(&mut login);
@@ -235,10 +249,18 @@ fn a_script_is_asked_once() {
 fn the_servers_own_password_is_asked_for_and_kept() {
     let mut login = login(Some("ann"), None);
     begin(&mut login);
-    let required = "FAIL LOGIN SERVER_PASSWORD_REQUIRED :This server has a password";
+    let required = "FAIL LOGIN SERVER_PASSWORD_REQUIRED :Send PASS and that password first";
     assert_eq!(
         take(&mut login, required),
-        again(Question::ServerPassword, "This server has a password")
+        again(Question::ServerPassword, "This server has a password for everybody.")
+    );
+    assert_eq!(
+        answer(&mut login, Question::ServerPassword, "guess"),
+        wait(&["PASS :guess", "LOGIN ann"])
+    );
+    assert_eq!(
+        take(&mut login, required),
+        again(Question::ServerPassword, "That is not the server's password.")
     );
     assert_eq!(
         answer(&mut login, Question::ServerPassword, "open sesame"),

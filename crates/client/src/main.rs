@@ -3,7 +3,9 @@
 
 use std::process::ExitCode;
 
+use parlor_client::Outcome;
 use parlor_client::args::Args;
+use parlor_client::limits::INTERRUPTED;
 
 fn main() -> ExitCode {
     let args = match Args::read(std::env::args_os()) {
@@ -11,8 +13,9 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     match parlor_client::run(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Undone) => ExitCode::FAILURE,
+        Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(failure) => {
             eprintln!("chatclient: {failure}");
             ExitCode::FAILURE

@@ -1,7 +1,9 @@
 //! The plain client: one line that names the four operations, again and again.
 
+use crate::Outcome;
 use crate::failure::Failure;
 use crate::limits::HISTORY_PAGE;
+use crate::link::Leaving;
 use crate::outgoing::pieces;
 use crate::question::Question;
 use crate::session::{End, Session};
@@ -87,16 +89,18 @@ pub struct Plain<'s> {
 }
 
 impl Plain<'_> {
-    /// Does what the person says until the exit; true if everything was done and every message confirmed.
+    /// Does what the person says until the exit.
     ///
     /// # Errors
     /// If it cannot go on.
-    pub fn run(session: &mut Session) -> Result<bool, Failure> {
+    pub fn run(session: &mut Session) -> Result<Outcome, Failure> {
         let mut plain = Plain { session, older: None, all_well: true };
         loop {
             match plain.operation() {
                 Ok(true) => {}
-                Ok(false) | Err(End::Left) => return Ok(plain.all_well),
+                Err(End::Left(Leaving::Interrupted)) => return Ok(Outcome::Interrupted),
+                Ok(false) | Err(End::Left(_)) if plain.all_well => return Ok(Outcome::Done),
+                Ok(false) | Err(End::Left(_)) => return Ok(Outcome::Undone),
                 Err(End::Failed(failure)) => return Err(failure),
             }
         }
@@ -118,7 +122,7 @@ impl Plain<'_> {
             Operation::Exit => return Ok(false),
             Operation::Nothing => {}
             Operation::Unknown(line) => {
-                self.refuse(&format!("{} is none of the operations; try help.", harmless(line)))?;
+                self.refuse(&format!("There is no operation {}; try help.", harmless(line)))?;
             }
         }
         Ok(true)
@@ -160,6 +164,9 @@ impl Plain<'_> {
     /// Asks for a part of an operation; input that ends before it leaves the operation undone.
     fn detail(&mut self, question: Question) -> Result<String, End> {
         let answer = self.session.ask(question);
+        if let Err(End::Left(Leaving::EndOfInput)) = answer {
+            self.refuse("Nothing sent: the input ended before the message was complete.")?;
+        }
         self.all_well &= answer.is_ok();
         answer
     }
@@ -233,7 +240,7 @@ impl Plain<'_> {
             before,
         });
         let sentence = match (&self.older, entries.is_empty(), before) {
-            (Some(_), ..) => "More towards the past: more",
+            (Some(_), ..) => "Type more for the messages before these.",
             (None, true, None) => "There are no messages yet.",
             (None, ..) => "There are no older messages.",
         };

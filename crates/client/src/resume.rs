@@ -3,15 +3,20 @@
 use crate::entry::Entry;
 use crate::limits::{MISSED_PAGE, TARGETS_MAX};
 use crate::session::{Session, Trouble, now_ms};
-use crate::state::Answer;
+use crate::state::{Answer, State};
 
 /// The end of the year 9999, later than any message, in milliseconds since 1970 UTC.
 const NEVER_MS: i64 = 253_402_300_799_999;
 
 impl Session {
-    /// Notes where the history stands, so that it is known after a break what is missing.
+    /// Asks what needs to be known of the server: whether it has a lobby, and where the history stands, so that
+    /// it is known after a break what is missing.
     pub(crate) fn take_baseline(&mut self) -> Result<(), Trouble> {
-        match self.exchange(|state, out| state.ask_page("*", 1, None, out))? {
+        let ask = |state: &mut State, out: &mut Vec<u8>| {
+            state.ask_lobby(out);
+            state.ask_page("*", 1, None, out);
+        };
+        match self.exchange(ask)? {
             Answer::Page { entries, .. } => {
                 let newest = entries.iter().filter_map(|entry| entry.time_ms).max();
                 self.state.set_baseline(newest.unwrap_or(0), &entries);
@@ -79,7 +84,7 @@ impl Session {
         // The message that made the mark may share its millisecond with others.
         let mut selector = timestamp(mark_ms - 1);
         loop {
-            let ask = |state: &mut crate::state::State, out: &mut Vec<u8>| {
+            let ask = |state: &mut State, out: &mut Vec<u8>| {
                 state.ask_after(target, &selector, MISSED_PAGE, out);
             };
             let (entries, newest) = match self.exchange(ask)? {

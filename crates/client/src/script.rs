@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use crate::limits::SCRIPT_LINE_BYTES;
-use crate::link::{Event, Input};
+use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
 
 /// Answers questions from standard input until nobody asks any more. Prompts go to standard error.
@@ -24,7 +24,7 @@ fn next_line(input: &mut impl BufRead) -> io::Result<Input> {
     let mut line = Vec::new();
     input.take(SCRIPT_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line)?;
     if line.is_empty() {
-        return Ok(Input::End);
+        return Ok(Input::Left(Leaving::EndOfInput));
     }
     if line.len() > SCRIPT_LINE_BYTES {
         return Err(io::Error::other(format!("a line is longer than {SCRIPT_LINE_BYTES} bytes")));
@@ -44,7 +44,7 @@ mod tests {
         for expected in ["one", " two ", "", "last"] {
             assert_eq!(next_line(&mut input).unwrap(), Input::Line(expected.to_owned()));
         }
-        assert_eq!(next_line(&mut input).unwrap(), Input::End);
+        assert_eq!(next_line(&mut input).unwrap(), Input::Left(Leaving::EndOfInput));
     }
 
     #[test]

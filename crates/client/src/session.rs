@@ -14,17 +14,18 @@ use crate::failure::Failure;
 use crate::limits::{
     ANSWER_TIMEOUT, EVENTS_WAITING, FIRST_WORD_TIMEOUT, GOODBYE_TIMEOUT, LOGIN_TRIES, SCRIPT_TRIES,
 };
-use crate::link::{Event, Input, Link};
+use crate::link::{Event, Input, Leaving, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
 use crate::outgoing::Outgoing;
 use crate::question::Question;
+use crate::show::sentence;
 use crate::state::{Answer, Happening, State, Verdict};
 
 /// Why an operation did not come to its end.
 #[derive(Debug)]
 pub enum End {
-    /// The person left: end of input, Ctrl-C, or EX while there was no connection.
-    Left,
+    /// The person left.
+    Left(Leaving),
     /// It cannot go on.
     Failed(Failure),
 }
@@ -34,7 +35,7 @@ pub enum End {
 pub(crate) enum Trouble {
     /// The connection is gone, and why; another one may do.
     Broken(String),
-    Left,
+    Left(Leaving),
     Failed(Failure),
 }
 
@@ -70,6 +71,8 @@ pub struct Session {
     /// An answer of the person that came while something else was waited for.
     input: Option<Input>,
     settled: Vec<(Outgoing, Verdict)>,
+    /// What the server said last that was no message and no answer.
+    last_notice: String,
 }
 
 impl Session {
@@ -94,6 +97,7 @@ impl Session {
             login,
             input: None,
             settled: Vec::new(),
+            last_notice: String::new(),
         })
     }
 
@@ -116,7 +120,7 @@ impl Session {
                     failure.to_string()
                 }
                 Err(Trouble::Failed(failure)) => return Err(failure.into()),
-                Err(Trouble::Left) => return Err(End::Left),
+                Err(Trouble::Left(how)) => return Err(End::Left(how)),
             };
             if attempt == LOGIN_TRIES {
                 return Err(LoginError::Later(why).into());
@@ -136,7 +140,7 @@ impl Session {
         loop {
             match self.input.take() {
                 Some(Input::Line(line)) => return Ok(line),
-                Some(Input::End) => return Err(End::Left),
+                Some(Input::Left(how)) => return Err(End::Left(how)),
                 Some(Input::Failed(reason)) => return Err(Failure::Input(reason).into()),
                 None => {}
             }
@@ -207,12 +211,12 @@ impl Session {
         }
     }
 
-    /// Shows a sentence that is no message.
+    /// Shows a sentence that is no message, the server's as well as the client's own.
     ///
     /// # Errors
     /// If the output is closed.
-    pub fn aside(&mut self, sentence: &str) -> Result<(), Failure> {
-        let line = self.console.look.aside(sentence);
+    pub fn aside(&mut self, text: &str) -> Result<(), Failure> {
+        let line = self.console.look.aside(&sentence(text));
         Ok(self.console.status(&line)?)
     }
 
@@ -221,13 +225,18 @@ impl Session {
         match step {
             Ok(()) => Ok(()),
             Err(Trouble::Broken(reason)) => self.restore(&reason),
-            Err(Trouble::Left) => Err(End::Left),
+            Err(Trouble::Left(how)) => Err(End::Left(how)),
             Err(Trouble::Failed(failure)) => Err(failure.into()),
         }
     }
 
     fn restore(&mut self, reason: &str) -> Result<(), End> {
-        self.aside(&format!("The connection broke ({reason}). Connecting again …"))?;
+        // A server that stops says so, and then closes with the same words.
+        if std::mem::take(&mut self.last_notice).contains(reason) {
+            self.aside("Connecting again …")?;
+        } else {
+            self.aside(&format!("The connection broke ({reason}). Connecting again …"))?;
+        }
         let mut told = String::new();
         for attempt in 0.. {
             self.state.begin_catch_up();
@@ -237,7 +246,7 @@ impl Session {
                 Err(Trouble::Broken(reason)) => reason,
                 Err(Trouble::Failed(failure)) if failure.may_pass() => failure.to_string(),
                 Err(Trouble::Failed(failure)) => return Err(failure.into()),
-                Err(Trouble::Left) => return Err(End::Left),
+                Err(Trouble::Left(how)) => return Err(End::Left(how)),
             };
             if !self.console.interactive && attempt + 1 == SCRIPT_TRIES {
                 return Err(Failure::GaveUp(why).into());
@@ -271,10 +280,11 @@ impl Session {
                     let leaves = self.console.open_question() == Some(Question::Operation)
                         && matches!(&input, Input::Line(line) if line.trim().eq_ignore_ascii_case("ex"));
                     self.console.answered();
-                    if leaves || input == Input::End {
-                        return Err(End::Left);
+                    match input {
+                        _ if leaves => return Err(End::Left(Leaving::Exit)),
+                        Input::Left(how) => return Err(End::Left(how)),
+                        input => self.input = Some(input),
                     }
-                    self.input = Some(input);
                 }
                 // Of the connection that broke.
                 Ok(Event::Line(..) | Event::Silent(_) | Event::Broken(..)) => {}
@@ -336,7 +346,7 @@ impl Session {
         };
         let text = match input {
             Input::Line(text) => text,
-            Input::End => return Err(Trouble::Left),
+            Input::Left(how) => return Err(Trouble::Left(how)),
             Input::Failed(reason) => return Err(Failure::Input(reason).into()),
         };
         let mut out = Vec::new();
@@ -433,11 +443,19 @@ impl Session {
         for happening in self.state.receive(&message) {
             match happening {
                 Happening::Entry(entry) => self.show(&entry)?,
-                Happening::Presence(sentence) if self.console.interactive => {
-                    self.aside(&sentence)?;
+                Happening::Presence(event) if self.console.interactive => {
+                    let line = self.console.look.aside(&event);
+                    self.console.status(&line)?;
                 }
                 Happening::Presence(_) => {}
-                Happening::Notice(sentence) => self.aside(&sentence)?,
+                Happening::Notice(sentence) => {
+                    self.aside(&sentence)?;
+                    self.last_notice = sentence;
+                }
+                Happening::Closing(reason) => {
+                    self.link = None;
+                    return Err(Trouble::Broken(reason));
+                }
                 Happening::Send(lines) => self.send(&lines)?,
                 Happening::Answer(Answer::Settled(message, verdict)) => {
                     self.settled.push((message, verdict));

@@ -94,6 +94,18 @@ impl Look {
     }
 }
 
+/// The text as a sentence: with a capital, and a full stop if it ends with a word.
+pub fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    let mut characters = text.chars();
+    let first = characters.next().into_iter().flat_map(char::to_uppercase);
+    let mut sentence: String = first.chain(characters).collect();
+    if text.ends_with(|last: char| last.is_alphanumeric() || matches!(last, ')' | '"' | '\'')) {
+        sentence.push('.');
+    }
+    sentence
+}
+
 /// The text with everything visible that could move the cursor, change the terminal or turn the reading direction:
 /// ESC becomes `^[`, a right-to-left override `<U+202E>`.
 pub fn harmless(text: &str) -> String {
@@ -191,6 +203,15 @@ mod tests {
         let coloured = Look { colour: true, zone: TimeZone::UTC }.arrival(&entry, NOON_MS);
         assert_eq!(coloured, "\x1b[36m[BM]\x1b[0m \x1b[90m12:02\x1b[0m \x1b[1mann\x1b[0m: hi");
         assert!(!plain().arrival(&entry, NOON_MS).contains('\x1b'));
+    }
+
+    #[test]
+    fn sentences_begin_with_a_capital_and_end_with_a_stop() {
+        assert_eq!(sentence("wrong password"), "Wrong password.");
+        assert_eq!(sentence("Not yet: nothing there (5)"), "Not yet: nothing there (5).");
+        for whole in ["Sent.", "Connecting again …", "Really?", "Enter the user:", ""] {
+            assert_eq!(sentence(whole), whole);
+        }
     }
 
     #[test]

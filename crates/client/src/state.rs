@@ -63,6 +63,8 @@ pub enum Happening {
     Presence(String),
     /// A sentence for the person.
     Notice(String),
+    /// The server closes the connection, and why.
+    Closing(String),
     /// Bytes to send in answer.
     Send(Vec<u8>),
     /// The last word to a request.
@@ -84,6 +86,8 @@ enum Asked {
 #[derive(Debug)]
 pub struct State {
     me: String,
+    /// The first room this person was put into: the lobby, if the server has one.
+    first_room: Option<String>,
     lobby: Option<String>,
     seen: Seen,
     /// Time of the newest message up to which nothing is missing.
@@ -107,6 +111,7 @@ impl State {
     pub fn new(resend_prefix: &str) -> State {
         State {
             me: String::new(),
+            first_room: None,
             lobby: None,
             seen: Seen::default(),
             mark_ms: None,
@@ -162,6 +167,14 @@ impl State {
     pub fn ask_online(&mut self, out: &mut Vec<u8>) {
         self.online.clear();
         Line::to(out).verb("PM").end();
+    }
+
+    /// Asks whether there is a lobby. Everybody is put into it at login before any other room, but a server
+    /// without one may put people back into a room they were in. Nothing else that it says tells these two apart
+    /// than its answer to `BM` alone; the empty line cancels the prompt, or means nothing.
+    pub fn ask_lobby(&mut self, out: &mut Vec<u8>) {
+        Line::to(out).verb("BM").end();
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Asks for the goodbye.
@@ -251,8 +264,9 @@ impl State {
                 Line::to(&mut pong).verb("PONG").text(message.param(0).unwrap_or("")).end();
                 Some(Happening::Send(pong))
             }
-            "ERROR" => Some(Happening::Notice(format!("The server says: {}", last(message)))),
+            "ERROR" => Some(Happening::Closing(last(message).to_owned())),
             "JOIN" => self.join(message),
+            "INVITE" => invite(message),
             verb @ ("PART" | "QUIT" | "KICK" | "NICK" | "TOPIC") => self.presence(verb, message),
             numeric if is_refusal(numeric) => Some(Happening::Notice(last(message).to_owned())),
             _ => None,
@@ -292,6 +306,11 @@ impl State {
     fn note(&mut self, message: &Message<'_>) -> Option<Happening> {
         let (verb, code) = (message.param(0)?, message.param(1)?);
         match (verb, code) {
+            ("BM", "TEXT_REQUIRED") => {
+                self.lobby.clone_from(&self.first_room);
+                None
+            }
+            ("BM", "CANCELLED") => None,
             ("BM", "SENT") => self.settle("BM", Verdict::Sent, message.param(2)),
             ("PM", "SENT") => self.settle("PM", Verdict::Sent, message.param(3)),
             ("PM", "STORED") => self.settle("PM", Verdict::Stored, message.param(3)),
@@ -325,6 +344,10 @@ impl State {
         match verb {
             "BM" | "PM" if self.unconfirmed.iter().any(|message| message.verb() == verb) => {
                 self.settle(verb, Verdict::Refused { code, sentence }, None)
+            }
+            "BM" if code == "NO_LOBBY" => {
+                self.lobby = None;
+                None
             }
             "CH" | "CHATHISTORY" => {
                 self.asked = None;
@@ -399,8 +422,7 @@ impl State {
         if !name::same(nick(message)?, &self.me) {
             return self.presence("JOIN", message);
         }
-        // Everybody is put into the lobby at login, before any other room.
-        self.lobby.get_or_insert_with(|| room.to_owned());
+        self.first_room.get_or_insert_with(|| room.to_owned());
         None
     }
 
@@ -423,6 +445,11 @@ impl State {
         };
         Some(Happening::Presence(sentence))
     }
+}
+
+fn invite(message: &Message<'_>) -> Option<Happening> {
+    let (who, whom, room) = (nick(message)?, message.param(0)?, message.param(1)?);
+    Some(Happening::Presence(format!("{who} invites {whom} to the room {room}")))
 }
 
 /// A numeric that says no (400 to 599), but not 422: a server without a message of the day is no news.

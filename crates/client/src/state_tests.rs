@@ -1,11 +1,14 @@
 //! What lines from the server mean to the client, in the order in which a session meets them.
 
 use super::*;
+use crate::entry::Place;
 
 fn state() -> State {
     let mut state = State::new("prefix");
     state.set_me("ann");
     assert_eq!(take(&mut state, ":ann!ann@parlor JOIN #lobby"), []);
+    assert_eq!(take(&mut state, ":parlor NOTE BM TEXT_REQUIRED :Enter the message:"), []);
+    assert_eq!(take(&mut state, ":parlor NOTE BM CANCELLED :Cancelled"), []);
     state
 }
 
@@ -28,6 +31,13 @@ fn shown(happenings: &[Happening]) -> Vec<&str> {
         }
     }
     happenings.iter().filter_map(text).collect()
+}
+
+fn place(happenings: &[Happening]) -> &Place {
+    match happenings {
+        [Happening::Entry(entry)] => &entry.place,
+        other => panic!("no message: {other:?}"),
+    }
 }
 
 fn submit(state: &mut State, to: Option<&str>, text: &str) -> String {
@@ -74,10 +84,19 @@ fn the_first_own_join_names_the_lobby_and_others_are_told_of() {
         "bob removed eve from #rust (spam)"
     );
     assert_eq!(tell(&mut state, ":bob!bob@parlor TOPIC #lobby :tea"), "bob set the topic: tea");
-    let in_lobby = take(&mut state, &said("m1", 1, "x"));
-    assert!(
-        matches!(&in_lobby[..], [Happening::Entry(entry)] if entry.place == crate::entry::Place::Lobby)
-    );
+    let invited = tell(&mut state, ":bob!bob@parlor INVITE ann #tea");
+    assert_eq!(invited, "bob invites ann to the room #tea");
+    assert_eq!(place(&take(&mut state, &said("m1", 1, "x"))), &Place::Lobby);
+}
+
+#[test]
+fn where_there_is_no_lobby_the_first_room_is_a_room() {
+    let mut state = State::new("prefix");
+    state.set_me("ann");
+    assert_eq!(take(&mut state, ":ann!ann@parlor JOIN #lobby"), []);
+    assert_eq!(take(&mut state, ":parlor FAIL BM NO_LOBBY :This server has no lobby"), []);
+    let room = Place::Room("#lobby".to_owned());
+    assert_eq!(place(&take(&mut state, &said("m1", 1, "x"))), &room);
 }
 
 #[test]
@@ -280,7 +299,10 @@ fn pings_are_answered_and_refusals_told() {
     assert_eq!(take(&mut state, ":parlor 332 ann #lobby :topic"), []);
     assert_eq!(take(&mut state, ":parlor NOTICE ann :Maintenance"), told("Maintenance"));
     assert_eq!(take(&mut state, "FAIL * INVALID_UTF8 :Not UTF-8"), told("Not UTF-8"));
-    assert_eq!(take(&mut state, "ERROR :Shutting down"), told("The server says: Shutting down"));
+    assert_eq!(
+        take(&mut state, "ERROR :Shutting down"),
+        vec![Happening::Closing("Shutting down".to_owned())]
+    );
     assert_eq!(take(&mut state, "NOTE EX BYE :Bye"), [Happening::Answer(Answer::Bye)]);
     let mut out = Vec::new();
     state.ask_page("x", 1, None, &mut out);

@@ -153,6 +153,39 @@ fn a_break_while_the_list_of_users_comes_asks_for_it_again() {
 }
 
 #[test]
+fn a_server_that_stops_is_told_of_once() {
+    let server = Server::start();
+    let client = Client::ann(server.port, "CH bob\n");
+    let mut peer = server.accept_ann();
+    peer.expect("CH bob 20");
+    peer.send(":parlor NOTICE ann :The server is stopping; everything you were told is stored");
+    peer.send("ERROR :The server is stopping");
+    let mut peer = server.accept_ann_again();
+    peer.no_targets_missed();
+    peer.expect("CH bob 20");
+    peer.send("ERROR :Too slow");
+    let mut peer = server.accept_ann_again();
+    peer.no_targets_missed();
+    peer.expect("CH bob 20");
+    peer.send(":parlor NOTE CH END bob 0 * :End of history");
+    peer.goodbye();
+    let outcome = client.finish();
+    let told = outcome.stderr.lines().filter(|line| line.starts_with('*'));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "* The server is stopping; everything you were told is stored.",
+            "* Connecting again …",
+            "* Connected again.",
+            "* The connection broke (Too slow). Connecting again …",
+            "* Connected again.",
+            "* There are no messages yet.",
+        ]
+    );
+    assert_eq!(outcome.code, Some(0));
+}
+
+#[test]
 fn a_server_that_has_forgotten_the_user_does_not_get_the_password() {
     let server = Server::start();
     let client = Client::ann(server.port, "BM hello\n");

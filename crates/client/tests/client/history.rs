@@ -43,7 +43,7 @@ fn history_of_somebody_unknown_is_refused_in_the_servers_words() {
     peer.send(":parlor FAIL CH NO_SUCH_TARGET nobody :There is no such user or room");
     peer.goodbye();
     let outcome = client.finish();
-    assert!(outcome.stderr.contains("* There is no such user or room\n"), "{outcome:?}");
+    assert!(outcome.stderr.contains("* There is no such user or room.\n"), "{outcome:?}");
     assert_eq!(outcome.code, Some(1));
 }
 

@@ -18,12 +18,47 @@ fn a_new_user_registers_with_name_and_password_from_the_script() {
     peer.send(":parlor NOTE LOGIN ACCOUNT_CREATED zoe :Welcome");
     peer.expect("CAP END");
     peer.send(":zoe!zoe@parlor JOIN #lobby");
-    peer.expect("CH * 1");
-    peer.send(":parlor NOTE CH END * 0 * :End of history");
+    peer.baseline();
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{outcome:?}");
     assert!(outcome.stderr.starts_with("Enter username:\nEnter Password:\n"), "{outcome:?}");
+}
+
+#[test]
+fn a_script_that_ends_before_the_password_is_told_so() {
+    let server = Server::start();
+    let client = Client::start(&["localhost", &server.port.to_string()], "ann\n");
+    let mut peer = server.accept();
+    peer.negotiate();
+    peer.demand_password("ann");
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.ends_with("it ended before the login was done\n"), "{outcome:?}");
+}
+
+#[test]
+fn the_servers_own_password_comes_between_name_and_password() {
+    let server = Server::start();
+    let port = server.port.to_string();
+    let client = Client::start(&["localhost", &port], "ann\neverybodys\nsecret\n");
+    let mut peer = server.accept();
+    peer.negotiate();
+    peer.expect("LOGIN ann");
+    peer.send(":parlor FAIL LOGIN SERVER_PASSWORD_REQUIRED :Send PASS and that password first");
+    peer.expect("PASS :everybodys");
+    peer.demand_password("ann");
+    assert!(peer.scram());
+    peer.welcome("ann");
+    peer.baseline();
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("* This server has a password for everybody.\n"),
+        "{outcome:?}"
+    );
+    assert!(!outcome.stderr.contains("PASS"), "{outcome:?}");
 }
 
 #[test]
@@ -110,7 +145,7 @@ fn a_busy_server_is_tried_again() {
     server.accept_ann().goodbye();
     let outcome = client.finish();
     assert!(
-        outcome.stderr.contains("* Once more, since: Too many logins at once\n"),
+        outcome.stderr.contains("* Once more, since: Too many logins at once.\n"),
         "{outcome:?}"
     );
     assert_eq!(outcome.code, Some(0));

@@ -7,3 +7,5 @@ mod talk;
 mod history;
 mod breaks;
 mod failures;
+#[cfg(unix)]
+mod terminal;

@@ -48,16 +48,19 @@ impl Server {
     /// The next connection, with ann logged in by SCRAM and her history empty so far.
     pub(crate) fn accept_ann(&self) -> Peer {
         let mut peer = self.accept();
-        peer.log_in_ann();
-        peer.expect("CH * 1");
-        peer.send(":parlor NOTE CH END * 0 * :End of history");
+        peer.negotiate();
+        peer.demand_password("ann");
+        peer.let_ann_in();
         peer
     }
 
     /// The next connection, with ann logged in again after a break.
     pub(crate) fn accept_ann_again(&self) -> Peer {
         let mut peer = self.accept();
-        peer.log_in_ann();
+        peer.negotiate();
+        peer.demand_password("ann");
+        assert!(peer.scram(), "the right password");
+        peer.welcome("ann");
         peer
     }
 }
@@ -155,11 +158,21 @@ impl Peer {
         self.send(&format!(":{user}!{user}@parlor JOIN #lobby"));
     }
 
-    pub(crate) fn log_in_ann(&mut self) {
-        self.negotiate();
-        self.demand_password("ann");
+    /// From the right password to the first operation.
+    pub(crate) fn let_ann_in(&mut self) {
         assert!(self.scram(), "the right password");
         self.welcome("ann");
+        self.baseline();
+    }
+
+    /// There is a lobby, and no history so far.
+    pub(crate) fn baseline(&mut self) {
+        self.expect("BM");
+        self.send(":parlor NOTE BM TEXT_REQUIRED :Enter the message:");
+        self.expect("");
+        self.send(":parlor NOTE BM CANCELLED :Cancelled");
+        self.expect("CH * 1");
+        self.send(":parlor NOTE CH END * 0 * :End of history");
     }
 
     /// Takes the goodbye.

@@ -110,7 +110,7 @@ fn what_the_server_could_not_store_is_not_said_to_be_sent() {
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(1));
     assert!(
-        outcome.stderr.contains("* Not sent: The disk is full; nothing was sent\n"),
+        outcome.stderr.contains("* Not sent: The disk is full; nothing was sent.\n"),
         "{outcome:?}"
     );
     assert!(!outcome.stderr.contains("Sent to"), "{outcome:?}");
@@ -124,5 +124,7 @@ fn an_operation_that_input_does_not_finish_or_that_does_not_exist_is_no_success(
         server.accept_ann().goodbye();
         let outcome = client.finish();
         assert_eq!(outcome.code, Some(1), "{input:?}: {outcome:?}");
+        let told = outcome.stderr.lines().rfind(|line| line.starts_with("* "));
+        assert!(told.is_some_and(|told| told.ends_with('.')), "{input:?}: {outcome:?}");
     }
 }

@@ -1,0 +1,207 @@
+//! The client at a terminal, with a person typing.
+
+use std::io::{Read, Write};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pty_process::Size;
+use pty_process::blocking::{Command, Pty, open};
+
+use crate::server::{PASSWORD, Peer, Server};
+
+/// No test's client needs so long.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const OPERATION: &str = "EX (exit): ";
+
+/// A terminal with a client running on it.
+struct Terminal {
+    client: Child,
+    pty: Arc<Pty>,
+    chunks: Receiver<Vec<u8>>,
+    output: Vec<u8>,
+    /// How much of the output was looked at already.
+    seen: usize,
+}
+
+impl Terminal {
+    fn start(port: u16, arguments: &[&str]) -> Terminal {
+        Terminal::start_with(port, arguments, |command| command)
+    }
+
+    fn start_with(
+        port: u16,
+        arguments: &[&str],
+        change: impl FnOnce(Command) -> Command,
+    ) -> Terminal {
+        let (pty, pts) = open().expect("the system has pseudo-terminals");
+        // So wide that no line wraps.
+        pty.resize(Size::new(24, 500)).expect("a pseudo-terminal has a size");
+        let command = Command::new(env!("CARGO_BIN_EXE_chatclient"))
+            .args(["localhost", &port.to_string()])
+            .args(arguments)
+            .env("TERM", "xterm")
+            .env("TZ", "UTC")
+            .env("NO_COLOR", "1");
+        let client = change(command).spawn(pts).expect("the client starts");
+        let pty = Arc::new(pty);
+        let chunks = collect(Arc::clone(&pty));
+        Terminal { client, pty, chunks, output: Vec::new(), seen: 0 }
+    }
+
+    /// Logs ann in up to the prompt for operations.
+    fn log_in_ann(&mut self, server: &Server) -> Peer {
+        let mut peer = server.accept();
+        peer.negotiate();
+        peer.demand_password("ann");
+        self.expect("Enter user's password: ");
+        self.type_in(&format!("{PASSWORD}\r"));
+        peer.let_ann_in();
+        self.expect(OPERATION);
+        peer
+    }
+
+    /// All in one write, as a paste or a quick typist would.
+    fn type_in(&mut self, keys: &str) {
+        (&*self.pty).write_all(keys.as_bytes()).expect("the terminal takes a test's input");
+    }
+
+    /// Waits until the text appears after what was expected before.
+    fn expect(&mut self, text: &str) {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let new = &self.output[self.seen..];
+            if let Some(at) = new.windows(text.len()).position(|part| part == text.as_bytes()) {
+                self.seen += at + text.len();
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.chunks.recv_timeout(left) {
+                Ok(chunk) => self.output.extend(chunk),
+                Err(_) => panic!("no {text:?} in {:?}", String::from_utf8_lossy(new)),
+            }
+        }
+    }
+
+    /// The exit code, and everything that the terminal was told.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let deadline = Instant::now() + TIMEOUT;
+        while let Ok(chunk) =
+            self.chunks.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            self.output.extend(chunk);
+        }
+        if Instant::now() >= deadline {
+            self.client.kill().expect("a client that does not end can be killed");
+        }
+        let code = self.client.wait().expect("it is our child").code();
+        (code, String::from_utf8_lossy(&self.output).into_owned())
+    }
+}
+
+fn collect(pty: Arc<Pty>) -> Receiver<Vec<u8>> {
+    let (send, chunks) = channel();
+    thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        // When the client has closed its end, reading fails.
+        while let Ok(count @ 1..) = (&*pty).read(&mut chunk)
+            && send.send(chunk[..count].to_vec()).is_ok()
+        {}
+    });
+    chunks
+}
+
+#[test]
+fn lines_typed_ahead_are_all_done_in_their_order() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(server.port, &["-u", "ann"]);
+    let mut peer = terminal.log_in_ann(&server);
+    terminal.type_in("BM one\rBM two\rPM bob three\rBM\rfour\rEX\r");
+    for (number, line) in ["BM :one", "BM :two", "PM bob :three", "BM :four"].iter().enumerate() {
+        peer.expect_message(line);
+        let to = if line.starts_with("PM") { "PM SENT bob" } else { "BM SENT" };
+        peer.send(&format!(":parlor NOTE {to} m{number} :Sent"));
+    }
+    peer.goodbye();
+    let (code, output) = terminal.finish();
+    assert_eq!(code, Some(0), "{output}");
+    assert_eq!(output.matches("* Sent to ").count(), 4, "{output}");
+}
+
+#[test]
+fn a_pasted_login_is_taken_whole_and_its_password_not_shown() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(server.port, &[]);
+    let mut peer = server.accept();
+    peer.negotiate();
+    terminal.expect("Enter username: ");
+    terminal.type_in(&format!("ann\r{PASSWORD}\rEX\r"));
+    peer.demand_password("ann");
+    peer.let_ann_in();
+    peer.goodbye();
+    let (code, output) = terminal.finish();
+    assert_eq!(code, Some(0), "{output}");
+    assert!(!output.contains(PASSWORD), "{output}");
+}
+
+#[test]
+fn a_message_that_arrives_appears_above_the_line_that_is_being_typed() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(server.port, &["-u", "ann"]);
+    let mut peer = terminal.log_in_ann(&server);
+    terminal.type_in("BM half a li");
+    terminal.expect("BM half a li");
+    peer.send("@time=2001-02-03T14:02:05.000Z :bob!bob@parlor PRIVMSG #lobby :hello");
+    terminal.expect("\r\x1b[K[BM] 2001-02-03 14:02 bob: hello");
+    terminal.expect(&format!("{OPERATION}BM half a li"));
+    terminal.type_in("ne\r");
+    peer.expect_message("BM :half a line");
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    terminal.expect("* Sent to everybody.");
+    terminal.type_in("EX\r");
+    peer.goodbye();
+    assert_eq!(terminal.finish().0, Some(0));
+}
+
+#[test]
+fn ctrl_c_leaves_with_its_own_exit_code_and_ctrl_d_with_none() {
+    for (key, expected) in [("\x03", 130), ("\x04", 0)] {
+        let server = Server::start();
+        let mut terminal = Terminal::start(server.port, &["-u", "ann"]);
+        let peer = terminal.log_in_ann(&server);
+        terminal.type_in(key);
+        peer.goodbye();
+        assert_eq!(terminal.finish().0, Some(expected));
+
+        let mut terminal = Terminal::start(server.port, &["-u", "ann"]);
+        let mut peer = server.accept();
+        peer.negotiate();
+        peer.demand_password("ann");
+        terminal.expect("Enter user's password: ");
+        terminal.type_in(key);
+        peer.goodbye();
+        let (code, output) = terminal.finish();
+        assert_eq!(code, Some(expected), "{output}");
+        assert!(output.ends_with('\n'), "the shell's prompt needs a line of its own: {output:?}");
+    }
+}
+
+#[test]
+fn a_file_for_the_messages_gets_nothing_but_messages() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let server = Server::start();
+    let output = Stdio::from(file.reopen().unwrap());
+    let mut terminal =
+        Terminal::start_with(server.port, &["-u", "ann"], |command| command.stdout(output));
+    let mut peer = terminal.log_in_ann(&server);
+    peer.send("@time=2001-02-03T14:02:05.000Z :bob!bob@parlor PRIVMSG #lobby :hello");
+    peer.send(":eve!eve@parlor JOIN #lobby");
+    terminal.expect("* eve joined");
+    terminal.type_in("EX\r");
+    peer.goodbye();
+    assert_eq!(terminal.finish().0, Some(0));
+    let messages = std::fs::read_to_string(file.path()).unwrap();
+    assert_eq!(messages, "[BM] 2001-02-03 14:02 bob: hello\n");
+}
