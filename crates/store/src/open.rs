@@ -14,6 +14,10 @@ use crate::{Failure, schema};
 pub(crate) const DATABASE: &str = "parlor.db";
 const LOCK: &str = "lock";
 
+/// Bytes of the database that a reader maps into memory instead of copying them out of the file cache: 40 % less CPU time
+/// for a page of history. The price: a disk that cannot read a page back ends the process, instead of one request.
+const READER_MAP_BYTES: i64 = 64 << 30;
+
 /// Only a checkpoint or a foreign tool looking into the file can be in the way.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Against SQLite's 4 KiB it takes 7 % less CPU an event and 15 % less a page of history, and a third off the commits that
@@ -83,6 +87,7 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "mmap_size", READER_MAP_BYTES)?;
     keep_plans(&connection)?;
     Ok(connection)
 }
