@@ -65,7 +65,8 @@ impl Serve {
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Set a user's password anew (asks for it, or reads it from standard input); the server must not be running
+    /// Set a user's password anew (asks for it, or reads it from standard input); the server must
+    /// not be running
     Passwd {
         /// The user
         name: String,

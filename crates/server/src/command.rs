@@ -1,4 +1,5 @@
-//! The verbs: one table of what there is, when it may be used and with how many parameters; one file for each.
+//! The verbs: one table of what there is, when it may be used and with how many parameters; one
+//! file for each.
 
 pub mod refusal;
 

@@ -1,4 +1,5 @@
-//! One connection as its shard owns it: the socket, what came half, what waits to go, and how much it may still send.
+//! One connection as its shard owns it: the socket, what came half, what waits to go, and how much
+//! it may still send.
 
 use crate::fanout::Sources;
 use crate::limits::{LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES};
@@ -53,7 +54,7 @@ pub struct Connection {
     pub lines_wait: bool,
     /// Bytes read and not yet taken as lines.
     unread: Vec<u8>,
-    /// Lines to write; [`Connection::push`] keeps them within the limit.
+    /// Lines to write; `push` keeps them within the limit.
     pub outbox: Outbox,
     /// More lines came than its outbox may hold.
     pub overflown: bool,
@@ -130,7 +131,8 @@ impl Connection {
         }
     }
 
-    /// Appends lines to the outbox. Beyond its limit nothing is kept: the connection will be closed.
+    /// Appends lines to the outbox. Beyond its limit nothing is kept: the connection will be
+    /// closed.
     pub(crate) fn push(&mut self, lines: &[u8]) {
         self.outbox.push(lines);
         self.check_outbox();
@@ -151,8 +153,9 @@ impl Connection {
         }
     }
 
-    /// Writes lines to the socket without copying them first. What it does not take is left in the outbox, which was empty;
-    /// false then, or if the socket fails: an ordinary write deals with it.
+    /// Writes lines to the socket without copying them first. What it does not take is left in the
+    /// outbox, which was empty; false then, or if the socket fails: an ordinary write deals with
+    /// it.
     pub(crate) fn write_at_once(&mut self, lines: &[u8]) -> bool {
         let taken = if self.blocked { 0 } else { self.stream.write(lines).unwrap_or(0) };
         if taken < lines.len() {
@@ -177,7 +180,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes the lines out of what was left over and `data`, until there are none, it floods, or `take` says it is full.
+    /// Takes the lines out of what was left over and `data`, until there are none, it floods, or
+    /// `take` says it is full.
     pub fn take_lines(
         &mut self,
         data: &[u8],

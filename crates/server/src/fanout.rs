@@ -16,9 +16,11 @@ use store::{Outcome, RoomId};
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     slots: Vec<usize>,
-    /// The members' lines of this release, once for each set of capabilities; only while the room shares.
+    /// The members' lines of this release, once for each set of capabilities; only while the room
+    /// shares.
     shared: Vec<(Capabilities, Vec<u8>)>,
-    /// Members that are told more than this room's lines, and so in order, each into its own outbox.
+    /// Members that are told more than this room's lines, and so in order, each into its own
+    /// outbox.
     mixed: Vec<usize>,
     /// Whether members share in this release.
     shares: bool,
@@ -52,11 +54,11 @@ impl Members {
 }
 
 impl Shard {
-    /// Carries out what was released, as far as it concerns this shard's connections. Returns whether it answers this
-    /// shard's batch.
+    /// Carries out what was released, as far as it concerns this shard's connections. Returns
+    /// whether it answers this shard's batch.
     ///
-    /// Most members of a busy room are told that room's lines and nothing else. They are written straight from one buffer,
-    /// instead of each line being copied into each outbox first.
+    /// Most members of a busy room are told that room's lines and nothing else. They are written
+    /// straight from one buffer, instead of each line being copied into each outbox first.
     pub(crate) fn release(&mut self, released: &Released) -> bool {
         let mut mixed = Vec::new();
         let rooms = self.find_sharing(released, &mut mixed);
@@ -80,7 +82,8 @@ impl Shard {
         answered
     }
 
-    /// The rooms that are told something, if their members can share; and in `mixed` who is told something by itself.
+    /// The rooms that are told something, if their members can share; and in `mixed` who is told
+    /// something by itself.
     fn find_sharing(&mut self, released: &Released, mixed: &mut Vec<usize>) -> Vec<RoomId> {
         let mut rooms = Vec::new();
         for settled in &released.settled {
@@ -106,7 +109,8 @@ impl Shard {
                     | What::NotStored { to, .. }
                     | What::Read { session: to, .. } => Some(*to),
                     What::Ready { .. } | What::Derive { .. } | What::Log(_) => None,
-                    // Who is in a room, or how they are told, changes on the way: rare, and not worth sharing.
+                    // Who is in a room, or how they are told, changes on the way: rare, and not
+                    // worth sharing.
                     What::Tell { rooms: Rooms::Several(_), .. }
                     | What::Enter { .. }
                     | What::Leave { .. }

@@ -1,7 +1,8 @@
 //! The hub: all live state, and the one function that changes it.
 //!
-//! [`State::apply`] is deterministic: no I/O, no clock, no randomness. Time, random bytes and derived keys come in with the
-//! input; what is to happen goes out as [`Effects`]. The same inputs give the same effects, byte for byte.
+//! [`State::apply`] is deterministic: no I/O, no clock, no randomness. Time, random bytes and
+//! derived keys come in with the input; what is to happen goes out as [`Effects`]. The same inputs
+//! give the same effects, byte for byte.
 
 pub mod context;
 pub mod door;
@@ -171,8 +172,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state as the store has it, nobody online; and what the caller has to store before anything else, because the
-    /// config wants it so.
+    /// The state as the store has it, nobody online; and what the caller has to store before
+    /// anything else, because the config wants it so.
     pub fn new(config: Arc<Config>, loaded: Loaded, now: i64) -> (State, Vec<store::Write>) {
         let renderer = Renderer {
             server: config.server.name.as_str().into(),

@@ -60,7 +60,8 @@ pub fn new() -> io::Result<(Inbox, Outlet)> {
 }
 
 impl Inbox {
-    /// Sends an item; waits while the shard is behind. False if the shard is gone, which it is only when the server stops.
+    /// Sends an item; waits while the shard is behind. False if the shard is gone, which it is only
+    /// when the server stops.
     pub fn send(&self, item: Item) -> bool {
         if self.items.send(item).is_err() {
             return false;

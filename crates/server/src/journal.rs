@@ -1,7 +1,7 @@
 //! The journal: one thread that owns the only write connection to the store.
 //!
-//! It commits whatever has queued up as one transaction, flushed to disk, and only then releases what depends on it. What
-//! stores nothing passes through in its place: one order holds for all.
+//! It commits whatever has queued up as one transaction, flushed to disk, and only then releases
+//! what depends on it. What stores nothing passes through in its place: one order holds for all.
 
 use crate::hub::Input;
 use crate::hub::effects::Effects;
@@ -124,7 +124,8 @@ impl Journal {
         }
         if let Some((from, of)) = failed {
             self.epoch = of + 1;
-            // The hub's queue is larger than all that can be in flight. If the hub is gone, there is nothing to undo.
+            // The hub's queue is larger than all that can be in flight. If the hub is gone, there
+            // is nothing to undo.
             let _ = self.hub.send(Input::Failed { from });
         }
         settled

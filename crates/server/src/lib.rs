@@ -1,6 +1,6 @@
-//! Parlor's server. In reading order, which is the order of a message's way through it:
-//! it is accepted and read by a shard, understood and applied by the hub, stored by the journal, and only then fanned out,
-//! rendered and written by the shards. See `ARCHITECTURE.md`.
+//! Parlor's server. In reading order, which is the order of a message's way through it: it is
+//! accepted and read by a shard, understood and applied by the hub, stored by the journal, and only
+//! then fanned out, rendered and written by the shards. See `ARCHITECTURE.md`.
 
 pub mod config;
 pub mod limits;

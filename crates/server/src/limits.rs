@@ -1,7 +1,8 @@
 //! Every bound of the server: what one line, list, queue or wait may be at most.
 //!
-//! The bounds of the wire itself (a line, a name, a password) are `proto::limits`, because the client keeps them too; they
-//! are re-exported here, so that the code names all limits alike. [`Limits`] are those that the config file may change.
+//! The bounds of the wire itself (a line, a name, a password) are `proto::limits`, because the
+//! client keeps them too; they are re-exported here, so that the code names all limits alike.
+//! [`Limits`] are those that the config file may change.
 
 pub use proto::limits::*;
 
@@ -27,14 +28,16 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// Rooms that one user may be in, the lobby not counted.
     pub rooms_per_user: usize,
-    /// Members online from which on a room does not tell everybody of those who come, but of each with their first word.
+    /// Members online from which on a room does not tell everybody of those who come, but of each
+    /// with their first word.
     pub large_room: usize,
     /// Messages in one page of history; at most [`HISTORY_PAGE_MOST`], also where 0.
     pub history_page: usize,
-    /// Seconds of silence after which a connection is asked for a sign of life; as many again and it is closed.
+    /// Seconds of silence after which a connection is asked for a sign of life; as many again and
+    /// it is closed.
     pub ping_seconds: u32,
-    /// Failed logins from one address before each further one waits; three times as many close the door for
-    /// [`DOOR_CLOSED_SECONDS`].
+    /// Failed logins from one address before each further one waits; three times as many close the
+    /// door for [`DOOR_CLOSED_SECONDS`].
     pub failed_logins: u32,
 }
 
@@ -72,7 +75,8 @@ impl Limits {
 pub const HISTORY_PAGE_MOST: usize = 1000;
 /// Bytes that `outbox_bytes` must be at least: a page of history is to fit.
 pub const OUTBOX_BYTES_LEAST: usize = 16 * 1024;
-/// Messages kept for a user who is offline that are shown at one login; the next login shows the next ones.
+/// Messages kept for a user who is offline that are shown at one login; the next login shows the
+/// next ones.
 pub const PENDING_SHOWN: usize = 1000;
 
 /// Bytes of the server's name.
@@ -102,11 +106,13 @@ pub const NAMES_LINE_BYTES: usize = 400;
 
 /// Lines that a session may send ahead while its password is being checked.
 pub const LINES_WHILE_LOGGING_IN: usize = 64;
-/// Seconds that one failed login too many is made to wait, doubled each time up to [`LOGIN_DELAY_MOST_SECONDS`].
+/// Seconds that one failed login too many is made to wait, doubled each time up to
+/// [`LOGIN_DELAY_MOST_SECONDS`].
 pub const LOGIN_DELAY_SECONDS: u32 = 1;
 /// Seconds that a failed login waits at most.
 pub const LOGIN_DELAY_MOST_SECONDS: u32 = 16;
-/// Seconds for which an address that failed far too often is refused; failures are forgotten after as long.
+/// Seconds for which an address that failed far too often is refused; failures are forgotten after
+/// as long.
 pub const DOOR_CLOSED_SECONDS: u32 = 600;
 /// Addresses whose failures and connects are remembered; beyond it the oldest are forgotten.
 pub const ADDRESSES_REMEMBERED: usize = 16_384;

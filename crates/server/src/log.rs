@@ -39,8 +39,8 @@ where
     }
 }
 
-/// Starts logging to standard output, on a thread of its own: a terminal that stands still delays nobody. What is logged until
-/// the guard is dropped is written.
+/// Starts logging to standard output, on a thread of its own: a terminal that stands still delays
+/// nobody. What is logged until the guard is dropped is written.
 pub fn start(format: Format) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(LOG_QUEUE)
@@ -59,7 +59,8 @@ pub fn waiting(port: u16) {
     tracing::info!("Waiting for connection on port {port}...");
 }
 
-/// Logs what the hub found worth telling. After somebody left, and unless the server stops, it says again that it waits.
+/// Logs what the hub found worth telling. After somebody left, and unless the server stops, it says
+/// again that it waits.
 pub fn fact(fact: &Fact, port: Option<u16>) {
     match fact {
         Fact::Came { user, address, new: true } => {

@@ -1,4 +1,5 @@
-//! What waits to be written to one connection: bounded by the caller, in order, with places kept for answers still to come.
+//! What waits to be written to one connection: bounded by the caller, in order, with places kept
+//! for answers still to come.
 
 use std::collections::VecDeque;
 
@@ -40,7 +41,8 @@ impl Outbox {
         }
     }
 
-    /// Keeps a place for an answer; what is pushed from here on waits behind it. Returns the place's number.
+    /// Keeps a place for an answer; what is pushed from here on waits behind it. Returns the
+    /// place's number.
     pub fn keep_place(&mut self) -> u64 {
         let held = self.held.get_or_insert_default();
         let number = held.next;

@@ -1,4 +1,5 @@
-//! Keys from passwords: slow by design, so on threads of their own and no more at once than those can do.
+//! Keys from passwords: slow by design, so on threads of their own and no more at once than those
+//! can do.
 
 use crate::hub::Input;
 use crate::hub::effects::{Derive, Task};

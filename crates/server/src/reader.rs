@@ -127,7 +127,8 @@ impl Page<'_> {
         self.job.request.capabilities
     }
 
-    /// Wraps lines in a batch, for those who know batches. The inner tag is `batch=…`, or the answer's own.
+    /// Wraps lines in a batch, for those who know batches. The inner tag is `batch=…`, or the
+    /// answer's own.
     fn batch(&mut self, kind: &str, target: Option<&str>, write: impl FnOnce(&mut Self, &str)) {
         let outer = self.job.tag.clone().unwrap_or_default();
         if !self.capabilities().contains(Capability::Batch) {
@@ -201,7 +202,8 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// What the asker calls a conversation: a room's name, or the other user as its newest message names them.
+    /// What the asker calls a conversation: a room's name, or the other user as its newest message
+    /// names them.
     fn name(
         &self,
         store: &mut dyn Reader,

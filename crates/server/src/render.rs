@@ -1,4 +1,5 @@
-//! From an event to the bytes on the wire. Live delivery and history come out of the same functions.
+//! From an event to the bytes on the wire. Live delivery and history come out of the same
+//! functions.
 
 use crate::hub::effects::{Form, News};
 use proto::time::{write_date, write_server_time};
@@ -34,13 +35,15 @@ impl Renderer {
         format!("{nick}!{user}@{}", self.server)
     }
 
-    /// Bytes of text that fit one line from `nick` to `target`, as every receiver gets it without tags.
+    /// Bytes of text that fit one line from `nick` to `target`, as every receiver gets it without
+    /// tags.
     pub fn text_room(&self, nick: &str, guest: bool, verb: &str, target: &str) -> usize {
         let frame = ":".len() + self.source(nick, guest).len() + 1 + verb.len() + 1 + target.len();
         crate::limits::LINE_BYTES.saturating_sub(frame + " :".len() + "\r\n".len())
     }
 
-    /// Writes the line of a stored event without its tags. `target` is the room's name, or the receiver.
+    /// Writes the line of a stored event without its tags. `target` is the room's name, or the
+    /// receiver.
     pub fn body(&self, out: &mut Vec<u8>, event: &Event, target: &str, prefix: &str) {
         let source = self.source(&event.nick, event.guest);
         let line = match event.kind {

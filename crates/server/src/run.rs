@@ -1,4 +1,5 @@
-//! Starting and stopping: opens what the server needs, starts its threads, and waits for the signal to end.
+//! Starting and stopping: opens what the server needs, starts its threads, and waits for the signal
+//! to end.
 
 use crate::args::{Args, Command, Serve};
 use crate::config::{Config, ConfigError};

@@ -1,8 +1,10 @@
-//! A shard: one thread that owns sockets. It reads lines and hands them to the hub in batches, one batch at a time; it
-//! takes what the journal releases and writes it. Nothing here is shared with other threads.
+//! A shard: one thread that owns sockets. It reads lines and hands them to the hub in batches, one
+//! batch at a time; it takes what the journal releases and writes it. Nothing here is shared with
+//! other threads.
 //!
-//! The loop is mio's: readiness is edge-triggered, so what is left in a socket is remembered in `ready`. An async runtime
-//! costs the same CPU time, but a task and its bookkeeping for each connection: 650 bytes of the 1.9 KiB it then took.
+//! The loop is mio's: readiness is edge-triggered, so what is left in a socket is remembered in
+//! `ready`. An async runtime costs the same CPU time, but a task and its bookkeeping for each
+//! connection: 650 bytes of the 1.9 KiB it then took.
 
 use crate::config::Config;
 use crate::connection::{Connection, Stage, Stopped, Taken};
@@ -339,7 +341,8 @@ impl Shard {
         }
         let next = Batch { shard: self.parts.id, ..Batch::default() };
         let batch = std::mem::replace(&mut self.batch, next);
-        // The queue is larger than all that can be in flight, so this never blocks. If the hub is gone, so are we soon.
+        // The queue is larger than all that can be in flight, so this never blocks. If the hub is
+        // gone, so are we soon.
         self.in_flight = self.parts.hub.send(Input::Batch(batch)).is_ok();
     }
 
@@ -418,7 +421,8 @@ impl Shard {
             !batch.is_full()
         });
         match stopped {
-            // Less than was asked for: the socket is empty, and an event will tell of more. An end has been told of already.
+            // Less than was asked for: the socket is empty, and an event will tell of more. An end
+            // has been told of already.
             Stopped::NoLine if (1..READ_BYTES).contains(&bytes) && !connection.read_closed => {
                 After::Empty
             }
@@ -432,7 +436,8 @@ impl Shard {
         }
     }
 
-    /// A closing connection: throws away what still comes, so that the peer can read our last lines in peace.
+    /// A closing connection: throws away what still comes, so that the peer can read our last lines
+    /// in peace.
     fn drain(&mut self, slot: usize) -> After {
         match self.connections[slot].stream.read(&mut self.buffer) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
@@ -519,8 +524,9 @@ impl Shard {
             if connection.ended {
                 return self.remove(slot);
             }
-            // The peer reads our last lines, then sees the end; its own end, or the deadline, removes the connection. An error
-            // here means that it is gone already, which the read shows.
+            // The peer reads our last lines, then sees the end; its own end, or the deadline,
+            // removes the connection. An error here means that it is gone already, which the read
+            // shows.
             let _ = connection.stream.shutdown(Shutdown::Write);
         }
     }

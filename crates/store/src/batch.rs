@@ -263,7 +263,8 @@ impl<'t> Batch<'t> {
     }
 }
 
-/// An id as SQLite has integers. Ids above `i64::MAX` are never given; asked for, they are above all others.
+/// An id as SQLite has integers. Ids above `i64::MAX` are never given; asked for, they are above
+/// all others.
 pub(crate) fn sql_id(id: EventId) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }

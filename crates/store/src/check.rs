@@ -9,7 +9,8 @@ use crate::{Failure, index, open, schema};
 /// Up to this size the whole file is looked at when it is opened; it takes a fifth of a second.
 const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of them.
+/// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of
+/// them.
 const PROBES: [&str; 12] = [
     "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
     "SELECT count(*) FROM (SELECT * FROM history LIMIT 1)",
@@ -58,8 +59,9 @@ const RULES: [(&str, &str); 7] = [
     ),
 ];
 
-/// What an opening can afford: under 64 MiB SQLite's quick check; above it, and in any case, the end of
-/// every table and index and the newest events are read. It takes well under a second at any size.
+/// What an opening can afford: under 64 MiB SQLite's quick check; above it, and in any case, the
+/// end of every table and index and the newest events are read. It takes well under a second at any
+/// size.
 pub(crate) fn quick(connection: &Connection, path: &Path) -> Result<(), Failure> {
     let found = quick_problem(connection, path);
     match found.map_err(|error| open::damaged_or(path, error))? {
@@ -82,8 +84,9 @@ fn quick_problem(connection: &Connection, path: &Path) -> rusqlite::Result<Optio
     Ok(None)
 }
 
-/// Reads the whole database in a data folder and says what is wrong with it, a sentence for each problem;
-/// none is a healthy database. It changes nothing that is stored, and takes seconds for each gigabyte.
+/// Reads the whole database in a data folder and says what is wrong with it, a sentence for each
+/// problem; none is a healthy database. It changes nothing that is stored, and takes seconds for
+/// each gigabyte.
 ///
 /// # Errors
 /// When there is no database, it is in use or newer than this program, or the disk cannot be read.

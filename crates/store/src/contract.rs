@@ -12,8 +12,8 @@ pub trait Store: Send {
     /// When the store cannot be read.
     fn load(&mut self) -> Result<Loaded, Failure>;
 
-    /// Stores all writes as one transaction, which is on disk when this returns. Outcomes are one per
-    /// write, in order; later writes see the earlier ones.
+    /// Stores all writes as one transaction, which is on disk when this returns. Outcomes are one
+    /// per write, in order; later writes see the earlier ones.
     ///
     /// # Errors
     /// When it cannot be stored: then nothing of it is, and the store can be used again.
@@ -29,8 +29,8 @@ pub trait Store: Send {
     /// When another connection to the store cannot be opened.
     fn reader(&self) -> Result<Box<dyn Reader>, Failure>;
 
-    /// Forgets resend ids that are older than [`crate::RESEND_MS`] at `now` (milliseconds since the Unix
-    /// epoch), a bounded number of them. Call it about once a minute.
+    /// Forgets resend ids that are older than [`crate::RESEND_MS`] at `now` (milliseconds since the
+    /// Unix epoch), a bounded number of them. Call it about once a minute.
     ///
     /// # Errors
     /// When the store cannot be written; nothing is lost, the next call does it.
@@ -63,8 +63,9 @@ pub trait Reader: Send {
     ) -> Result<Vec<Event>, Failure>;
 
     /// The conversations (the rooms given and the direct ones of `account`) whose latest message's
-    /// time lies strictly between two times, with that time, in milliseconds since the Unix epoch. Ordered by
-    /// that time, then by conversation, rising; `limit` at most, counted from the `after` end.
+    /// time lies strictly between two times, with that time, in milliseconds since the Unix epoch.
+    /// Ordered by that time, then by conversation, rising; `limit` at most, counted from the
+    /// `after` end.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::{AccountId, Conversation};
 
-/// The number of an event. The hub gives it: from 1, strictly rising, gaps allowed, at most `i64::MAX`.
+/// The number of an event. The hub gives it: from 1, strictly rising, gaps allowed, at most
+/// `i64::MAX`.
 pub type EventId = u64;
 
 /// What kind of fact an event is. The codes are on disk and never change their meaning.
@@ -58,8 +59,8 @@ impl EventKind {
         Self::ALL.get(usize::from(code)).copied()
     }
 
-    /// Whether this is a text from one person to others (`PRIVMSG` or `NOTICE`): what history shows to a
-    /// client that did not ask for the other kinds.
+    /// Whether this is a text from one person to others (`PRIVMSG` or `NOTICE`): what history shows
+    /// to a client that did not ask for the other kinds.
     pub fn is_message(self) -> bool {
         matches!(self, Self::Message | Self::Notice)
     }

@@ -1,7 +1,7 @@
 //! Reading history from disk.
 //!
-//! A page is found as ids first, in the tail and in `history`, conversation by conversation; only the rows of the
-//! page are read.
+//! A page is found as ids first, in the tail and in `history`, conversation by conversation; only
+//! the rows of the page are read.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -145,7 +145,8 @@ impl Nearest {
         }
         self.ids.extend(ids);
         self.ids.sort_unstable();
-        // A full page leaves room only for what is nearer than its farthest: most conversations have none.
+        // A full page leaves room only for what is nearer than its farthest: most conversations
+        // have none.
         if let Some(more) = self.ids.len().checked_sub(self.limit) {
             match self.from {
                 End::Newest => {

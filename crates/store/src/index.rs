@@ -1,9 +1,10 @@
 //! The table `history`: which events a conversation has. It is filled a little behind.
 //!
-//! A commit appends rows to `events` and nothing else. When [`RUN`] events have come they are sorted by conversation,
-//! and the commits that follow write them to the table as blocks of ids, each commit a piece. An entry for each event in
-//! its commit cost more than the row: with 100 rooms and 16 messages of each in a commit 2.0 µs of CPU an event against
-//! 0.8 without any index and 0.9 in this way, for a page that is touched is written to the log and to its place.
+//! A commit appends rows to `events` and nothing else. When [`RUN`] events have come they are
+//! sorted by conversation, and the commits that follow write them to the table as blocks of ids,
+//! each commit a piece. An entry for each event in its commit cost more than the row: with 100
+//! rooms and 16 messages of each in a commit 2.0 µs of CPU an event against 0.8 without any index
+//! and 0.9 in this way, for a page that is touched is written to the log and to its place.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -16,13 +17,16 @@ use crate::{Conversation, EventKind};
 
 /// How many events are gathered and sorted before they are indexed.
 const RUN: usize = 16_384;
-/// How many blocks a commit writes at least; else as many as take as many events as it adds, which keeps up.
+/// How many blocks a commit writes at least; else as many as take as many events as it adds, which
+/// keeps up.
 const PIECE: usize = 32;
-/// The most ids in a block: a row of it stays within a page. An unfinished run is divided again after a restart, and
-/// must give the same blocks: to change this number is a new version of the database.
+/// The most ids in a block: a row of it stays within a page. An unfinished run is divided again
+/// after a restart, and must give the same blocks: to change this number is a new version of the
+/// database.
 const BLOCK: usize = 128;
 
-/// The ids after a block's first, each as its distance from the one before, seven bits a byte, low ones first.
+/// The ids after a block's first, each as its distance from the one before, seven bits a byte, low
+/// ones first.
 fn encode(block: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(2 * block.len());
     for pair in block.windows(2) {
@@ -59,7 +63,8 @@ pub(crate) fn block(row: &Row<'_>) -> rusqlite::Result<Vec<i64>> {
         .ok_or(rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, damaged))
 }
 
-/// The indexed ids of a conversation within a range, in no order: the `limit` nearest to an end, and perhaps more.
+/// The indexed ids of a conversation within a range, in no order: the `limit` nearest to an end,
+/// and perhaps more.
 pub(crate) fn ids(
     connection: &Connection,
     conversation: Conversation,
@@ -113,8 +118,8 @@ impl Indexer {
         Arc::clone(&self.tail)
     }
 
-    /// Indexes the next piece of the run, for a transaction that adds `added` events. Returns how much of the
-    /// run will be in `history` once it is committed.
+    /// Indexes the next piece of the run, for a transaction that adds `added` events. Returns how
+    /// much of the run will be in `history` once it is committed.
     pub(crate) fn advance(&self, connection: &Connection, added: usize) -> rusqlite::Result<usize> {
         let tail = tail::now(&self.tail);
         if self.moved == tail.run.len() {
@@ -144,7 +149,8 @@ impl Indexer {
         Ok(self.moved + moved)
     }
 
-    /// A transaction is committed that added events and moved the run on; from now on readers may see them.
+    /// A transaction is committed that added events and moved the run on; from now on readers may
+    /// see them.
     pub(crate) fn committed(&mut self, added: &[Entry], moved: usize) {
         let tail = tail::now(&self.tail);
         self.moved = moved;
@@ -181,7 +187,8 @@ fn last(run: &[Entry]) -> i64 {
     run.iter().map(|entry| entry.id).max().unwrap_or(0)
 }
 
-/// How far the table is: `indexed`, up to where it is complete; `indexing`, up to where its newest run goes.
+/// How far the table is: `indexed`, up to where it is complete; `indexing`, up to where its newest
+/// run goes.
 pub(crate) fn mark(connection: &Connection, key: &str) -> rusqlite::Result<i64> {
     let about = "SELECT value FROM about WHERE key = ?1";
     Ok(connection.query_row(about, [key], |row| row.get(0)).optional()?.unwrap_or(0))

@@ -4,9 +4,9 @@
 //! implementations answer alike and pass one contract suite: [`SqliteStore`], which is on disk
 //! when `commit` returns, and [`MemoryStore`], the reference, which is gone with the process.
 //!
-//! Two facts hold for every caller and both implementations: event ids rise strictly, and an event's
-//! time is never below that of an event with a lower id. So a time is found by its id, and there is
-//! no index on time.
+//! Two facts hold for every caller and both implementations: event ids rise strictly, and an
+//! event's time is never below that of an event with a lower id. So a time is found by its id, and
+//! there is no index on time.
 
 #![forbid(unsafe_code)]
 

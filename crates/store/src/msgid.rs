@@ -1,7 +1,8 @@
 //! The IRCv3 message id of an event.
 //!
-//! It is the store's instance and the event's id in base 36 (`k3f9-1z`): a bijection, so it is computed both
-//! ways and needs no column and no index. The instance keeps a new store from repeating an old one's ids.
+//! It is the store's instance and the event's id in base 36 (`k3f9-1z`): a bijection, so it is
+//! computed both ways and needs no column and no index. The instance keeps a new store from
+//! repeating an old one's ids.
 
 use crate::EventId;
 

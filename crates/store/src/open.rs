@@ -14,16 +14,19 @@ use crate::{Failure, schema};
 pub(crate) const DATABASE: &str = "parlor.db";
 const LOCK: &str = "lock";
 
-/// Bytes of the database that a reader maps into memory instead of copying them out of the file cache: 40 % less CPU time
-/// for a page of history. The price: a disk that cannot read a page back ends the process, instead of one request.
+/// Bytes of the database that a reader maps into memory instead of copying them out of the file
+/// cache: 40 % less CPU time for a page of history. The price: a disk that cannot read a page back
+/// ends the process, instead of one request.
 const READER_MAP_BYTES: i64 = 64 << 30;
 
 /// Only a checkpoint or a foreign tool looking into the file can be in the way.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Against SQLite's 4 KiB it takes 7 % less CPU an event and 15 % less a page of history, and a third off the commits that
-/// a checkpoint follows; 16 KiB makes the small commits dearer. A database keeps the size it was made with.
+/// Against SQLite's 4 KiB it takes 7 % less CPU an event and 15 % less a page of history, and a
+/// third off the commits that a checkpoint follows; 16 KiB makes the small commits dearer. A
+/// database keeps the size it was made with.
 const PAGE_BYTES: u32 = 8192;
-/// Pages of the log (4 MiB) after which it is moved into the database: few, for it delays the commit it follows.
+/// Pages of the log (4 MiB) after which it is moved into the database: few, for it delays the
+/// commit it follows.
 const CHECKPOINT_PAGES: u32 = 500;
 const WRITER_CACHE_KIB: i32 = 32 * 1024;
 
@@ -92,13 +95,15 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The plan of a question is the same whatever it asks for, and is not made again each time: 5 % of a page.
+/// The plan of a question is the same whatever it asks for, and is not made again each time: 5 % of
+/// a page.
 fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
-/// Looks at the file's header itself (SQLite's file format, §1.3), for SQLite would leave files beside it.
+/// Looks at the file's header itself (SQLite's file format, §1.3), for SQLite would leave files
+/// beside it.
 fn refuse_newer_file(path: &Path) -> Result<(), Failure> {
     let mut file = match File::open(path) {
         Ok(file) => file,

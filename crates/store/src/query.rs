@@ -11,7 +11,8 @@ pub struct Query {
     pub select: Select,
     /// The most events to return; 0 returns none.
     pub limit: usize,
-    /// Events above this id are not looked at, so that an answer shows what was committed when it was asked.
+    /// Events above this id are not looked at, so that an answer shows what was committed when it
+    /// was asked.
     pub up_to: EventId,
     /// Leave out everything that is not a message; see [`crate::EventKind::is_message`].
     pub messages_only: bool,
@@ -40,8 +41,8 @@ pub enum Point {
     Time(i64),
 }
 
-/// Which events of a sequence to return. A page is always ordered oldest first; the point itself, or
-/// events at exactly that time, are left out except in [`Select::Around`].
+/// Which events of a sequence to return. A page is always ordered oldest first; the point itself,
+/// or events at exactly that time, are left out except in [`Select::Around`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Select {
     /// The newest ones.

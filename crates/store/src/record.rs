@@ -96,10 +96,12 @@ pub struct Loaded {
     pub last_event: EventId,
     /// The newest event's time in milliseconds since the Unix epoch; 0 if there is none.
     pub last_time: i64,
-    /// The highest user id ever seen: of an account, an event's author, or a party of a direct conversation.
+    /// The highest user id ever seen: of an account, an event's author, or a party of a direct
+    /// conversation.
     pub last_account: AccountId,
     /// The highest room id ever seen, ended rooms included.
     pub last_room: RoomId,
-    /// A few characters `a-z 0-9` made once per store, which begin its message ids; see [`crate::msgid`].
+    /// A few characters `a-z 0-9` made once per store, which begin its message ids; see
+    /// [`crate::msgid`].
     pub instance: String,
 }

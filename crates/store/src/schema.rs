@@ -1,10 +1,12 @@
 //! The tables, their version and how one version becomes the next.
 //!
-//! The version is SQLite's `user_version`. A step, once released, is never edited: a change is a new step.
+//! The version is SQLite's `user_version`. A step, once released, is never edited: a change is a
+//! new step.
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-/// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is version 0.
+/// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
+/// version 0.
 const STEPS: [&str; 1] = [FIRST];
 
 /// The version this program reads and writes.
@@ -106,7 +108,8 @@ pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Takes the database forward to [`VERSION`], all of it or nothing. A new one gets `fresh_instance`.
+/// Takes the database forward to [`VERSION`], all of it or nothing. A new one gets
+/// `fresh_instance`.
 pub(crate) fn migrate(connection: &mut Connection, fresh_instance: &str) -> rusqlite::Result<()> {
     let found = version(connection)?;
     if found >= VERSION {

@@ -15,8 +15,8 @@ use crate::{
     Store, Topic, Write, check, open, schema,
 };
 
-/// How many resend ids one call of `maintain` forgets besides as many as came since the last one. It takes
-/// some tens of milliseconds, in which nothing is committed.
+/// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
+/// It takes some tens of milliseconds, in which nothing is committed.
 const FORGET: usize = 10_000;
 
 /// The store in a data folder, in `parlor.db`; the folder is locked as long as this lives.
@@ -34,8 +34,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in a folder, making what is missing; a new store takes `fresh_instance`, a few
-    /// random characters `a-z 0-9`, and keeps it for ever. An older database is taken forward.
+    /// Opens the store in a folder, making what is missing; a new store takes `fresh_instance`, a
+    /// few random characters `a-z 0-9`, and keeps it for ever. An older database is taken forward.
     ///
     /// # Errors
     /// When the folder is in use or cannot be written, or the database is newer than this program or damaged.
@@ -53,8 +53,9 @@ impl SqliteStore {
         Ok(Self { connection, path, marks, indexer, pairs, resends: 0, _lock: lock })
     }
 
-    /// Lets the database grow to so many pages (of 8 KiB) and no further, as a full disk would; `None` lifts
-    /// it. For tests, and for a quota. A limit below the size it has now is the size it has now.
+    /// Lets the database grow to so many pages (of 8 KiB) and no further, as a full disk would;
+    /// `None` lifts it. For tests, and for a quota. A limit below the size it has now is the size
+    /// it has now.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -190,7 +191,8 @@ mod tests {
 
     #[test]
     fn the_linked_sqlite_has_the_fixes_we_rely_on() {
-        // 3.51.3 repairs a rare corruption when a write-ahead log is reset while another connection commits.
+        // 3.51.3 repairs a rare corruption when a write-ahead log is reset while another connection
+        // commits.
         assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
     }
 

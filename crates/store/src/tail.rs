@@ -1,8 +1,9 @@
-//! The newest events of every conversation, until the table `history` has them too; see [`crate::index`].
+//! The newest events of every conversation, until the table `history` has them too; see
+//! [`crate::index`].
 //!
-//! The writer and its readers share it: a reader takes the tail first and its snapshot of the database second, and
-//! asks the table only for what is not newer than [`Tail::indexed`]. So it sees each event once, whatever is
-//! committed or indexed meanwhile.
+//! The writer and its readers share it: a reader takes the tail first and its snapshot of the
+//! database second, and asks the table only for what is not newer than [`Tail::indexed`]. So it
+//! sees each event once, whatever is committed or indexed meanwhile.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -14,7 +15,8 @@ use crate::Conversation;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) conversation: Conversation,
-    /// Whether it is something else than a message; these are apart, for most questions leave them out.
+    /// Whether it is something else than a message; these are apart, for most questions leave them
+    /// out.
     pub(crate) other: bool,
     pub(crate) id: i64,
 }
@@ -51,8 +53,8 @@ pub(crate) fn classes(messages_only: bool) -> &'static [bool] {
 }
 
 impl Tail {
-    /// The ids of some conversations within a range, in no order: of each conversation and kind in the run, and of
-    /// the fresh ones together, the `limit` nearest to an end of the range.
+    /// The ids of some conversations within a range, in no order: of each conversation and kind in
+    /// the run, and of the fresh ones together, the `limit` nearest to an end of the range.
     pub(crate) fn ids(
         &self,
         conversations: &BTreeSet<Conversation>,

@@ -14,7 +14,8 @@ pub enum Write {
     Event {
         /// The event; its id is above that of every stored event and its time not below theirs.
         event: Arc<Event>,
-        /// The client's own id of this message, remembered for the event's account for [`RESEND_MS`].
+        /// The client's own id of this message, remembered for the event's account for
+        /// [`RESEND_MS`].
         resend: Option<Box<str>>,
         /// The receiver, if it is offline and must get the event at its next login.
         pending_for: Option<AccountId>,
@@ -23,7 +24,8 @@ pub enum Write {
     Account(Account),
     /// A room was made or changed; it replaces the one with the same id, lists included.
     Room(Room),
-    /// A room is over: it, its lists and its members go. Its events stay; nobody asks for them again.
+    /// A room is over: it, its lists and its members go. Its events stay; nobody asks for them
+    /// again.
     RoomEnded(RoomId),
     /// Somebody came into a room or has other rights there now.
     Member(Member),
@@ -48,8 +50,8 @@ pub enum Write {
 pub enum Outcome {
     /// It is stored.
     Stored,
-    /// The event's author sent the same resend id less than [`RESEND_MS`] before. Of this write nothing is
-    /// stored and nothing is pending; this is the first event.
+    /// The event's author sent the same resend id less than [`RESEND_MS`] before. Of this write
+    /// nothing is stored and nothing is pending; this is the first event.
     Duplicate {
         /// The first event.
         id: EventId,

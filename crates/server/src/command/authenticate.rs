@@ -120,7 +120,8 @@ fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
     if let Err(refusal) = login::may_try(context, &user) {
         return login::refused(context, &user, How::Sasl, &refusal);
     }
-    // A free name cannot be registered this way: the server never learns the password, nor chooses the salt first.
+    // A free name cannot be registered this way: the server never learns the password, nor chooses
+    // the salt first.
     let Some(account) = context.state.account(&user).cloned() else {
         let refusal = Refusal::WrongPassword(user.clone());
         return login::refused(context, &user, How::Sasl, &refusal);

@@ -124,8 +124,8 @@ fn targets(context: &mut Context<'_>, asked: &Asked<'_>) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// The conversation of a target whose history the asker may read, and its name: a room they are in, or a user with whom
-/// they can talk.
+/// The conversation of a target whose history the asker may read, and its name: a room they are in,
+/// or a user with whom they can talk.
 pub fn conversation(
     context: &Context<'_>,
     target: &str,

@@ -32,8 +32,8 @@ pub fn visible(context: &Context<'_>, name: &str) -> Result<RoomId, Refusal> {
     Ok(room.id)
 }
 
-/// Replies with those whom a new member of the room will be told of when they leave: in a large room, not with those who
-/// have not said anything yet. `NAMES` itself answers with everybody.
+/// Replies with those whom a new member of the room will be told of when they leave: in a large
+/// room, not with those who have not said anything yet. `NAMES` itself answers with everybody.
 pub fn show_known(context: &mut Context<'_>, room: RoomId) {
     let large = context.state.config.limits.large_room;
     let all = large == 0 || context.state.rooms[&room].online <= large;

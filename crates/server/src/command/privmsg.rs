@@ -107,7 +107,8 @@ pub fn to_room(
     Ok(())
 }
 
-/// Sends to a user; who is offline gets it at the next login. `by_pm`: confirmed in the words of `PM`.
+/// Sends to a user; who is offline gets it at the next login. `by_pm`: confirmed in the words of
+/// `PM`.
 pub fn to_user(
     context: &mut Context<'_>,
     target: &str,

@@ -206,7 +206,8 @@ impl Context<'_> {
         }
     }
 
-    /// Stores a change of a room as an event by the asker; what follows depends on it. Returns the news.
+    /// Stores a change of a room as an event by the asker; what follows depends on it. Returns the
+    /// news.
     pub fn store_change(
         &mut self,
         room: RoomId,
@@ -274,7 +275,8 @@ impl Context<'_> {
         }
     }
 
-    /// Tells a room that the asker comes or goes; only the asker, if the room does not know of them.
+    /// Tells a room that the asker comes or goes; only the asker, if the room does not know of
+    /// them.
     pub fn tell_way(&mut self, room: RoomId, news: u32) {
         let me = self.me();
         if self.state.rooms[&room].members[&me].hidden {

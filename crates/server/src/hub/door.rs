@@ -43,7 +43,8 @@ fn seconds(count: u32) -> i64 {
 }
 
 impl Doors {
-    /// A connection asks to come in; the reason if it may not. Either way [`Doors::leave`] follows when it closes.
+    /// A connection asks to come in; the reason if it may not. Either way [`Doors::leave`] follows
+    /// when it closes.
     pub fn enter(
         &mut self,
         address: IpAddr,
@@ -118,15 +119,16 @@ impl Doors {
         }
     }
 
-    /// A login from the address, as `name`, succeeded: its own failures are forgiven. Those for other names are not, or
-    /// somebody with an account could guess at others' without end.
+    /// A login from the address, as `name`, succeeded: its own failures are forgiven. Those for
+    /// other names are not, or somebody with an account could guess at others' without end.
     pub fn succeeded(&mut self, address: IpAddr, name: &str) {
         if let Some(door) = self.addresses.get_mut(&key(address)) {
             door.failures -= door.failed_names.remove(&*fold(name)).unwrap_or(0);
         }
     }
 
-    /// Keeps the table small: forgets addresses with nothing open and nothing recent, when there are many.
+    /// Keeps the table small: forgets addresses with nothing open and nothing recent, when there
+    /// are many.
     fn forget(&mut self, now: i64) {
         if self.addresses.len() < ADDRESSES_REMEMBERED {
             return;

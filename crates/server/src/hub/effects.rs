@@ -1,4 +1,5 @@
-//! What the hub's handlers ask for: facts to store, and what may leave the process once they are stored.
+//! What the hub's handlers ask for: facts to store, and what may leave the process once they are
+//! stored.
 
 use super::undo::Undo;
 use crate::limits::EFFECTS_BYTES;
@@ -8,7 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use store::{AccountId, EventId, RoomId, Write};
 
-/// All that one batch of commands led to, in order. The journal stores `writes` and then releases `list`.
+/// All that one batch of commands led to, in order. The journal stores `writes` and then releases
+/// `list`.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// The batch's number, rising from 1.
@@ -27,7 +29,8 @@ pub struct Effects {
     pub list: Vec<Effect>,
     /// The lines that replies and news refer to.
     pub text: Vec<u8>,
-    /// How stored things were before this batch changed them; the hub keeps it until the writes are committed.
+    /// How stored things were before this batch changed them; the hub keeps it until the writes are
+    /// committed.
     pub undo: Vec<Undo>,
     command: Command,
     label: Option<Label>,
@@ -50,7 +53,8 @@ pub struct Effect {
     pub what: What,
 }
 
-/// The outcome of a write that an effect depends on; the number is the write's index in [`Effects::writes`].
+/// The outcome of a write that an effect depends on; the number is the write's index in
+/// [`Effects::writes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum When {
     /// It depends on nothing stored.
@@ -353,8 +357,8 @@ impl Effects {
         self.text.len() >= EFFECTS_BYTES
     }
 
-    /// Notes how something was before the command at hand changes it. Only commands that write something can fail and be taken
-    /// back; the notes of others are dropped at their end.
+    /// Notes how something was before the command at hand changes it. Only commands that write
+    /// something can fail and be taken back; the notes of others are dropped at their end.
     pub fn note(&mut self, undo: Undo) {
         self.undo.push(undo);
     }

@@ -1,4 +1,5 @@
-//! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words differ.
+//! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words
+//! differ.
 
 use super::context::Context;
 use super::effects::{Derive, Fact, Task, What, When};
@@ -122,7 +123,8 @@ fn wait_for(context: &mut Context<'_>, name: &str, how: How, job: Derive) {
     context.out.push(What::Derive { session, job: Arc::new(job) });
 }
 
-/// The password was checked, or a new account's keys were made: says so and goes on with the registration.
+/// The password was checked, or a new account's keys were made: says so and goes on with the
+/// registration.
 pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let Some(waiting) = context.known_mut().waiting.take() else { return };
     let Waiting { name, how, label } = *waiting;
@@ -130,7 +132,8 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let address = context.known().address;
     let (now, limits) = (context.state.now, &context.state.config.limits);
     if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
-        // The door closed while this was on its way: many guesses at once are no more than many in a row.
+        // The door closed while this was on its way: many guesses at once are no more than many in
+        // a row.
         let refusal = Refusal::TooManyAttempts(name.clone(), seconds);
         refused(context, &name, how, &refusal);
         let server = context.state.renderer.server.clone();
@@ -241,7 +244,8 @@ pub fn sasl_failed(context: &mut Context<'_>, refusal: &Refusal) {
     context.numeric(n::ERR_SASLFAIL, &[], &text);
 }
 
-/// Takes the parameter of `PASS`: the server's own password, the account's, or both as `server:account`.
+/// Takes the parameter of `PASS`: the server's own password, the account's, or both as
+/// `server:account`.
 pub fn pass(context: &mut Context<'_>, given: &str) {
     let config = context.state.config.clone();
     let Some(entering) = context.entering() else { return };

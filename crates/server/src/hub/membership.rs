@@ -99,8 +99,8 @@ fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Option<Me
     before
 }
 
-/// Whether a user's standing in a room survives a restart: not for guests, and not the lobby's plain members, who are
-/// in it because they are online.
+/// Whether a user's standing in a room survives a restart: not for guests, and not the lobby's
+/// plain members, who are in it because they are online.
 fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
     let guest = state.users.get(&user).is_some_and(|user| user.guest);
     state.config.server.remember_rooms && !guest && Some(room) != state.lobby
@@ -157,7 +157,8 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     }
 }
 
-/// Tells everybody who shares a room with the user and knows of it, each session once; false if there is no such room.
+/// Tells everybody who shares a room with the user and knows of it, each session once; false if
+/// there is no such room.
 pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) -> bool {
     let known = |room: &&RoomId| !state.rooms[room].members[&user].hidden;
     let rooms: Vec<RoomId> = state.users[&user].rooms.iter().filter(known).copied().collect();
@@ -171,7 +172,8 @@ pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: 
     true
 }
 
-/// Tells a room of a member who came unannounced because the room is large: before the member's first word there.
+/// Tells a room of a member who came unannounced because the room is large: before the member's
+/// first word there.
 pub fn reveal(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
     let room = context.state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
     let Some(member) = room.members.get_mut(&user).filter(|member| member.hidden) else { return };

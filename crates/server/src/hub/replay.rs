@@ -1,7 +1,9 @@
-//! Promise 4: live state is the fold of what the hub applied, and replaying a recorded sequence gives the same bytes out.
+//! Promise 4: live state is the fold of what the hub applied, and replaying a recorded sequence
+//! gives the same bytes out.
 //!
-//! Random sequences of what connections do run through the hub and the real journal, over a store that refuses writes now
-//! and then. After each step the state must be consistent; at the end it must equal what the store would give a restart.
+//! Random sequences of what connections do run through the hub and the real journal, over a store
+//! that refuses writes now and then. After each step the state must be consistent; at the end it
+//! must equal what the store would give a restart.
 
 use super::effects::{Effects, Task, What};
 use super::login::{Derived, Outcome};

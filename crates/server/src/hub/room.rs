@@ -48,7 +48,8 @@ pub struct Member {
     pub voice: bool,
     /// Whether the user is online; if not, only remembered.
     pub online: bool,
-    /// Whether the others have not been told of the user yet: in a large room one is told of with the first word.
+    /// Whether the others have not been told of the user yet: in a large room one is told of with
+    /// the first word.
     pub hidden: bool,
 }
 

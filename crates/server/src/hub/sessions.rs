@@ -5,7 +5,8 @@ use crate::session::SessionId;
 use std::ops::Index;
 use store::AccountId;
 
-/// All connections, found by shard and slot. Iterates in that order, so that the hub stays deterministic.
+/// All connections, found by shard and slot. Iterates in that order, so that the hub stays
+/// deterministic.
 #[derive(Debug, Default)]
 pub struct Sessions {
     shards: Vec<Vec<Option<(u32, Session)>>>,
@@ -30,7 +31,8 @@ impl Sessions {
         self.get(id).is_some()
     }
 
-    /// Adds a session. Its shard's slots are dense, so the table grows no larger than the most connections at once.
+    /// Adds a session. Its shard's slots are dense, so the table grows no larger than the most
+    /// connections at once.
     pub fn insert(&mut self, id: SessionId, session: Session) {
         let (shard, slot) = (usize::from(id.shard), id.slot as usize);
         if self.shards.len() <= shard {

@@ -1,9 +1,11 @@
 //! Taking back what could not be stored.
 //!
-//! The hub does not wait for the disk: it applies a command at once and goes on. When the disk refuses a batch, nothing that
-//! depended on it has left the process, but the live state is ahead of the store. So each change of something that is stored
-//! leaves a note here of how it was before, until the journal has committed it; on a failure the notes are applied backwards,
-//! from the newest to the batch that failed. The journal refuses all that the hub did in between (it knows by the epoch).
+//! The hub does not wait for the disk: it applies a command at once and goes on. When the disk
+//! refuses a batch, nothing that depended on it has left the process, but the live state is ahead
+//! of the store. So each change of something that is stored leaves a note here of how it was
+//! before, until the journal has committed it; on a failure the notes are applied backwards, from
+//! the newest to the batch that failed. The journal refuses all that the hub did in between (it
+//! knows by the epoch).
 
 use super::room::{Member, Room, Settings};
 use super::user::UserId;

@@ -75,7 +75,8 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
         .notice("Next time, give the password to your client as the server password, or for SASL");
 }
 
-/// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects the welcome they know.
+/// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects
+/// the welcome they know.
 fn register(context: &mut Context<'_>, full: bool) {
     let entering = context.known_mut().entering.take().expect("the caller has it");
     let session = context.session;
