@@ -238,7 +238,7 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         format!("AWAYLEN={}", limits::AWAY_BYTES),
         format!("KEYLEN={}", limits::KEY_BYTES),
         format!(
-            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},JOIN:,PART:,KICK:1,NAMES:1,WHOIS:1",
+            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:{0},LIST:{0},JOIN:,PART:,KICK:1,WHOIS:1,WHOWAS:1",
             limits::TARGETS
         ),
         "SAFELIST".into(),
