@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::support::{Server, chatserver};
+use crate::support::{Client, Server, chatserver};
 
 fn run(command: &mut Command) -> Output {
     command.output().expect("the program runs")
@@ -56,6 +56,38 @@ fn the_port_may_stand_alone_as_the_first_argument() {
         chatserver().args([&port, "--bind", "127.0.0.1", "--data"]).arg(folder.path().join("d")),
         &[&port],
     );
+}
+
+#[test]
+fn the_address_to_listen_on_may_be_a_name() {
+    let server = Server::start_bound_to("localhost");
+    let port = server.address().port();
+    let address = ("localhost", port).to_socket_addrs().expect("every machine knows localhost");
+    let mut first = Client::connect("first", address.into_iter().next().expect("an address"));
+    first.send("PING :by name");
+    first.expect(":parlor PONG parlor :by name");
+    refused(
+        chatserver().args(["-p", "0", "--data", ":memory:", "--bind", "no name"]),
+        &["no name"],
+    );
+}
+
+/// Beside the first address; both lead to the same room.
+#[test]
+fn more_addresses_to_listen_on_are_told_and_work() {
+    let server = Server::start("server.guests = true\nserver.listen = [\"127.0.0.1:0\"]\n");
+    let log = server.log();
+    let told = log.lines().find(|line| line.contains("Listening on 127.0.0.1:"));
+    let told = told.unwrap_or_else(|| panic!("it is not in the log:\n{log}"));
+    let more = told.split("Listening on ").nth(1).and_then(|rest| rest.split(',').next());
+    let more: SocketAddr = more.and_then(|text| text.parse().ok()).expect("an address");
+    assert_ne!(more.port(), server.address().port());
+    let mut ann = server.guest("ann");
+    let mut bob = Client::connect("bob", more);
+    bob.be_guest("bob");
+    ann.expect(":bob!guest@parlor JOIN #lobby");
+    bob.send("PRIVMSG #lobby :from next door");
+    ann.expect(":bob!guest@parlor PRIVMSG #lobby :from next door");
 }
 
 #[test]
@@ -146,6 +178,8 @@ fn a_config_with_a_mistake_is_refused_with_key_and_line() {
         ("[limits]\nconnections = \"many\"\n", &["line 2"]),
         ("[server\n", &["line 1"]),
         ("[server]\nlobby = \"no room\"\n", &["lobby"]),
+        ("[limits]\nhistory_page = 1000000\n", &["history_page", "1000000", "1000"]),
+        ("[limits]\noutbox_bytes = 10\n", &["outbox_bytes", "10", "16384"]),
     ] {
         fs::write(&config, text).expect("written");
         refused(serve(&data).arg("--config").arg(&config), words);

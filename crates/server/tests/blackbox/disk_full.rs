@@ -48,6 +48,118 @@ fn a_full_disk_is_told_and_confirms_nothing_and_heals() {
     assert_eq!(history(&mut server.log_in("bob")), confirmed);
 }
 
+/// Nothing that could not be stored has happened, in the eyes of whom it would have concerned.
+#[test]
+fn with_a_full_disk_rooms_stay_as_they_are() {
+    rooms_stay("", Server::log_in);
+    rooms_stay("server.guests = true\n", Server::guest);
+}
+
+fn rooms_stay(config: &str, enter: fn(&Server, &str) -> Client) {
+    let server = Server::start_on_small_disk(config);
+    let [mut ann, mut bob, mut cid] = ["ann", "bob", "cid"].map(|name| enter(&server, name));
+    for client in [&mut ann, &mut bob] {
+        client.send("JOIN #garden");
+        client.until(":parlor 366 * #garden :*");
+    }
+    for client in [&mut ann, &mut bob, &mut cid] {
+        client.until_answered();
+    }
+    limit_files(&server, Some(0));
+    let of_ann = [
+        "TOPIC #garden :roses",
+        "MODE #garden +o bob",
+        "MODE #garden +b cid",
+        "KICK #garden bob",
+        "PART #garden",
+        "JOIN #new",
+    ];
+    for (client, lines) in [
+        (&mut cid, &["JOIN #garden", "JOIN #new"][..]),
+        (&mut bob, &["PART #garden", "PRIVMSG #garden :lost"]),
+        (&mut ann, &of_ann),
+    ] {
+        for line in lines {
+            client.send(line);
+            let verb = line.split(' ').next().expect("a verb");
+            client.expect(&format!(":parlor FAIL {verb} STORE_FAILED :*"));
+        }
+    }
+    for client in [&mut ann, &mut bob, &mut cid] {
+        client.expect_quiet();
+    }
+
+    limit_files(&server, None);
+    ann.send("NAMES #garden");
+    ann.expect(":parlor 353 ann = #garden :@ann bob");
+    ann.expect(":parlor 366 ann #garden :*");
+    ann.send("TOPIC #garden");
+    ann.expect(":parlor 331 ann #garden :*");
+    ann.send("PRIVMSG #garden :still here?");
+    bob.expect(":ann!* PRIVMSG #garden :still here?");
+    bob.send("MODE #garden +m");
+    bob.expect(":parlor 482 bob #garden :*");
+    bob.send("PRIVMSG #garden :still here");
+    ann.expect(":bob!* PRIVMSG #garden :still here");
+    cid.send("PRIVMSG #garden :from outside");
+    cid.expect(":parlor 404 cid #garden :*");
+    cid.send("JOIN #garden");
+    cid.expect(":cid!* JOIN #garden");
+    for client in [&mut ann, &mut bob] {
+        client.expect(":cid!* JOIN #garden");
+        client.expect_quiet();
+    }
+    cid.until_answered();
+    // Nobody has made the room yet: who does is its operator.
+    cid.send("JOIN #new");
+    cid.until(":parlor 353 cid = #new :@cid");
+}
+
+/// One who enters and says something at once has neither entered nor said it.
+#[test]
+fn with_a_full_disk_what_follows_on_what_was_not_stored_is_not_done_either() {
+    let server = Server::start_on_small_disk("server.guests = true\n");
+    let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    ann.until_answered();
+    limit_files(&server, Some(0));
+    bob.send_bytes(b"JOIN #garden\r\nPRIVMSG #garden :hello\r\nTOPIC #garden :mine\r\n");
+    bob.expect(":parlor FAIL JOIN STORE_FAILED :*");
+    for _ in 0..2 {
+        let answer = bob.next().expect("the connection stays");
+        let no = [" FAIL ", " 404 ", " 442 ", " 482 "].iter().any(|no| answer.contains(no));
+        assert!(no, "{answer}");
+    }
+    bob.expect_quiet();
+    ann.expect_quiet();
+    limit_files(&server, None);
+    ann.send("NAMES #garden");
+    ann.expect(":parlor 353 ann = #garden :@ann");
+    ann.send("PRIVMSG #garden :alone");
+    ann.until_answered();
+    bob.expect_quiet();
+}
+
+/// A room that ends while nothing can be stored has nobody in it: who comes next is its operator.
+#[test]
+#[ignore = "a fault of the server: the empty room comes back, and never has an operator again"]
+fn a_room_that_ended_with_a_full_disk_can_be_made_anew() {
+    let server = Server::start_on_small_disk("server.guests = true\n");
+    let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    limit_files(&server, Some(0));
+    ann.send("QUIT");
+    ann.until_closed();
+    bob.until(":ann!guest@parlor QUIT :*");
+    limit_files(&server, None);
+    bob.until_answered();
+    bob.send("JOIN #garden");
+    bob.expect(":bob!guest@parlor JOIN #garden");
+    bob.expect(":parlor 353 bob = #garden :@bob");
+}
+
 /// Broadcasts, and returns the msgid, or `None` if the store has failed.
 fn say(client: &mut Client, text: &str) -> Option<String> {
     client.send(&format!("BM :{text}"));

@@ -3,9 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, getrlimit, setrlimit};
-
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, allow_many_connections};
 
 const GUESTS: &str = "server.guests = true\n";
 
@@ -103,7 +101,7 @@ fn a_flood_delays_nobody_else() {
 fn endless_input_is_refused_and_not_kept() {
     let mut server = Server::start(GUESTS);
     let mut ann = server.guest("ann");
-    let before = resident_kib(&server);
+    let before = server.memory_kib("VmRSS");
     let megabyte = vec![b'x'; 1024 * 1024];
     for _ in 0..64 {
         // The server may close the connection: that is an answer, too.
@@ -115,22 +113,13 @@ fn endless_input_is_refused_and_not_kept() {
     let answer = ann.next().expect("an answer");
     assert!(answer.contains(" 417 ") || answer.starts_with("ERROR "), "{answer}");
     assert!(server.is_running());
-    let grown = resident_kib(&server).saturating_sub(before);
+    let grown = server.memory_kib("VmRSS").saturating_sub(before);
     assert!(grown < 16 * 1024, "the server has grown by {grown} KiB");
-}
-
-fn resident_kib(server: &Server) -> u64 {
-    let path = format!("/proc/{}/status", server.pid().as_raw_nonzero());
-    let status = std::fs::read_to_string(path).expect("the process's status");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
 #[test]
 fn a_thousand_connect_at_once() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).expect("the soft limit may be raised to the hard one");
+    allow_many_connections();
     let server =
         Server::start("server.guests = true\nserver.lobby = \"\"\nlimits.login_seconds = 0\n");
     let mut clients: Vec<Client> =
@@ -212,22 +201,49 @@ fn connecting_too_often_is_refused() {
     fourth.expect_closed();
 }
 
+/// As many as a client sends ahead are answered in their order after the login; far more are refused.
 #[test]
-fn failed_logins_are_slowed_down_and_then_the_door_closes() {
-    let server = Server::start("limits.failed_logins = 1\n");
-    server.log_in("ann");
-    let mut eve = server.connect("eve");
-    eve.send("LOGIN ann :guess1");
-    eve.expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
-    let begin = Instant::now();
-    eve.send("LOGIN ann :guess2");
-    eve.expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
-    assert!(begin.elapsed() >= Duration::from_millis(900), "{:?}", begin.elapsed());
-    eve.send("LOGIN ann :guess3");
-    eve.expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
-    eve.send("LOGIN ann :guess4");
-    eve.until(":parlor FAIL LOGIN TOO_MANY_ATTEMPTS ann :*");
-    let mut other = server.connect("other");
-    other.send("LOGIN ann :secret");
-    other.until(":parlor FAIL LOGIN TOO_MANY_ATTEMPTS ann :*");
+fn lines_sent_while_the_password_is_checked_wait_up_to_a_limit() {
+    let server = Server::start("");
+    let ahead = |lines: usize| -> String {
+        (0..lines).map(|number| format!("PING :{number}\r\n")).collect()
+    };
+    let mut ann = server.connect("ann");
+    ann.send_bytes(format!("LOGIN ann :secret\r\n{}", ahead(60)).as_bytes());
+    ann.expect(":parlor NOTE LOGIN ACCOUNT_CREATED ann :*");
+    ann.expect(":ann!ann@parlor JOIN #lobby");
+    for number in 0..60 {
+        ann.expect(&format!(":parlor PONG parlor *{number}"));
+    }
+    let mut bob = server.connect("bob");
+    bob.send_bytes(format!("LOGIN bob :secret\r\n{}", ahead(100)).as_bytes());
+    bob.expect("ERROR :*Too many lines before the login was done*");
+    bob.expect_closed();
+    ann.expect_quiet();
+}
+
+/// More history is asked for than one session may have open: the rest waits, and all is answered in
+/// order.
+#[test]
+fn pipelined_history_is_answered_in_order() {
+    let server = Server::start(GUESTS);
+    let mut ann = server.connect("ann");
+    ann.request("batch draft/chathistory server-time");
+    ann.be_guest("ann");
+    for number in 0..20 {
+        ann.send(&format!("PRIVMSG #lobby :{number}"));
+    }
+    ann.until_answered();
+    let asked: String =
+        (1..=20).map(|n| format!("CHATHISTORY LATEST #lobby * {n}\r\nPING :{n}\r\n")).collect();
+    ann.send_bytes(asked.as_bytes());
+    for n in 1..=20 {
+        ann.expect("*BATCH +* chathistory #lobby");
+        for number in 20 - n..20 {
+            ann.expect(&format!("@*PRIVMSG #lobby :{number}"));
+        }
+        ann.expect("*BATCH -*");
+        ann.expect(&format!(":parlor PONG parlor *{n}"));
+    }
+    ann.expect_quiet();
 }

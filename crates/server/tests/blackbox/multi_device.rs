@@ -112,6 +112,34 @@ fn a_message_for_one_who_is_offline_shows_its_time_also_without_server_time() {
     bob.until(":ann!ann@parlor PRIVMSG bob :[20*-*-* *:*:*] for later");
 }
 
+/// A login shows a thousand, the next one goes on where it ended, and nothing is lost or shown twice.
+#[test]
+fn many_messages_for_one_who_is_offline_come_over_several_logins() {
+    let server = Server::start("");
+    let mut bob = server.log_in("bob");
+    bob.send("EX");
+    bob.until_closed();
+    let mut ann = server.log_in("ann");
+    for number in 0..1100 {
+        ann.send(&format!("PM bob :{number}"));
+    }
+    for _ in 0..1100 {
+        ann.expect(":parlor NOTE PM STORED bob * :*");
+    }
+    for numbers in [0..1000, 1000..1100, 0..0] {
+        let mut bob = server.connect("bob");
+        bob.request("server-time");
+        bob.log_in_only("bob");
+        bob.expect("*:bob!bob@parlor JOIN #lobby");
+        for number in numbers {
+            bob.expect(&format!("@*:ann!ann@parlor PRIVMSG bob :{number}"));
+        }
+        bob.expect_quiet();
+        bob.send("EX");
+        bob.until_closed();
+    }
+}
+
 /// The same id is answered with the first msgid and delivered to nobody, also from another device and after a restart.
 #[test]
 fn a_message_sent_again_is_stored_and_delivered_once() {

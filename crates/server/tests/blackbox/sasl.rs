@@ -1,5 +1,7 @@
 //! Logging in by SASL where a transcript cannot say it: SCRAM, and long answers in chunks.
 
+use std::time::{Duration, Instant};
+
 use proto::sasl::{Chunks, Progress, encode_chunks};
 use proto::scram::ScramClient;
 
@@ -82,6 +84,19 @@ fn scram_with_a_wrong_password_fails() {
     let mut again = with_sasl(&server);
     assert_eq!(scram(&mut again, "ann", "wrong"), "904");
     assert_eq!(scram(&mut again, "ann", "secret"), "900");
+}
+
+#[test]
+fn scram_with_wrong_passwords_is_slowed_down_and_then_the_door_closes() {
+    let server = Server::start("limits.failed_logins = 1\n");
+    server.log_in("ann");
+    let mut eve = with_sasl(&server);
+    assert_eq!(scram(&mut eve, "ann", "guess1"), "904");
+    let begin = Instant::now();
+    assert_eq!(scram(&mut eve, "ann", "guess2"), "904");
+    assert!(begin.elapsed() >= Duration::from_millis(900), "{:?}", begin.elapsed());
+    assert_eq!(scram(&mut eve, "ann", "guess3"), "904");
+    assert_eq!(scram(&mut eve, "ann", "secret"), "904");
 }
 
 /// Whoever asks by SCRAM for a name without an account is not told in another way than by a wrong password.

@@ -12,6 +12,8 @@ pub(crate) use server::{Server, Start, chatserver};
 
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 /// How long a test waits for what must come; only a broken server lets it pass.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -32,4 +34,11 @@ pub(crate) fn with_open_doors(config: &str) -> String {
         }
     }
     full + config
+}
+
+/// Lets this process have as many connections as the system gives it.
+pub(crate) fn allow_many_connections() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("the soft limit may be raised to the hard one");
 }

@@ -54,7 +54,15 @@ impl Server {
     pub(crate) fn start_as(start: Start, config: &str) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         write_config(folder.path(), config);
-        let (child, port, log) = spawn(command(folder.path(), start));
+        let (child, port, log) = spawn(command(folder.path(), start, LOOPBACK));
+        Server { folder, start, child, port, log }
+    }
+
+    /// Starts with `--bind bind`; what it listens on may be another address than [`Server::address`].
+    pub(crate) fn start_bound_to(bind: &str) -> Server {
+        let (folder, start) = (tempfile::tempdir().expect("a temporary folder"), Start::InMemory);
+        write_config(folder.path(), "");
+        let (child, port, log) = spawn(command(folder.path(), start, bind));
         Server { folder, start, child, port, log }
     }
 
@@ -62,7 +70,7 @@ impl Server {
     pub(crate) fn start_on_small_disk(config: &str) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         write_config(folder.path(), config);
-        let plain = command(folder.path(), Start::OnDisk);
+        let plain = command(folder.path(), Start::OnDisk, LOOPBACK);
         let mut shell = Command::new("sh");
         shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
         shell.arg(plain.get_program()).args(plain.get_args());
@@ -73,7 +81,7 @@ impl Server {
     /// Starts again on the same folder and config, on a new port.
     pub(crate) fn restart(&mut self) {
         self.stop_by(Signal::KILL);
-        let (child, port, log) = spawn(command(self.folder.path(), self.start));
+        let (child, port, log) = spawn(command(self.folder.path(), self.start, LOOPBACK));
         (self.child, self.port, self.log) = (child, port, log);
     }
 
@@ -108,6 +116,15 @@ impl Server {
 
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// KiB of memory by a line of the process's status: `VmRSS`, what it has now, or `VmHWM`, the
+    /// most it had.
+    pub(crate) fn memory_kib(&self, which: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        let status = std::fs::read_to_string(path).expect("the process's status");
+        let line = status.lines().find(|line| line.starts_with(which)).expect("it is there");
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
@@ -201,9 +218,11 @@ fn write_config(folder: &Path, config: &str) {
         .expect("the config is written");
 }
 
-fn command(folder: &Path, start: Start) -> Command {
+const LOOPBACK: &str = "127.0.0.1";
+
+fn command(folder: &Path, start: Start, bind: &str) -> Command {
     let mut command = chatserver();
-    command.args(["--bind", "127.0.0.1", "-p", "0", "--config"]).arg(folder.join("parlor.toml"));
+    command.args(["--bind", bind, "-p", "0", "--config"]).arg(folder.join("parlor.toml"));
     command.arg("--data");
     match start {
         Start::OnDisk => command.arg(data(folder)),
