@@ -5,9 +5,10 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::support::{Client, Server, chatserver};
+use crate::support::{Client, PATIENCE, Server, chatserver};
 
 fn run(command: &mut Command) -> Output {
     command.output().expect("the program runs")
@@ -15,7 +16,18 @@ fn run(command: &mut Command) -> Output {
 
 /// Not started: a code other than 0, and one line on stderr that says why, and contains `words`.
 fn refused(command: &mut Command, words: &[&str]) {
-    let output = run(command);
+    let mut child =
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program runs");
+    let begin = Instant::now();
+    while child.try_wait().expect("the child's state").is_none() {
+        if begin.elapsed() > PATIENCE {
+            child.kill().expect("it runs");
+            child.wait().expect("it ends");
+            panic!("it serves, and should have refused {words:?}");
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().expect("its last words");
     let text = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(!output.status.success(), "it ran; {text}");
     assert_eq!(text.trim_end().lines().count(), 1, "not one sentence:\n{text}");
