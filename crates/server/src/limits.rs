@@ -87,8 +87,12 @@ pub const REALNAME_BYTES: usize = 150;
 pub const LIST_ENTRIES: usize = 100;
 /// Changes with a parameter in one `MODE`.
 pub const MODES_PER_LINE: usize = 3;
-/// Bytes of a mask in a list.
-pub const MASK_BYTES: usize = 100;
+/// Bytes of a mask in a list: so many that a `MODE` with the most of them fits a line.
+pub const MASK_BYTES: usize = 90;
+/// Changes in one `MODE`, with and without a parameter.
+pub const MODE_STEPS: usize = 12;
+/// Bytes of one parameter of a reply, all but its text; longer ones are cut.
+pub const PARAMETER_BYTES: usize = 130;
 /// Bytes of the label of a command; longer ones are ignored, as the specification has it.
 pub const LABEL_BYTES: usize = 64;
 /// Names whose failed logins are counted one by one for an address; further ones together.

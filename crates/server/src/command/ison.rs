@@ -2,8 +2,10 @@
 //!
 //! <https://modern.ircdocs.horse/#ison-message>
 
+use super::names::lines;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::limits::NAMES_LINE_BYTES;
 use proto::{Message, numeric as n};
 
 /// Carries out `ISON`.
@@ -11,6 +13,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let names = message.params().iter().flat_map(|param| param.split(' '));
     let online: Vec<_> =
         names.filter_map(|name| context.state.online(name)).map(|user| user.nick.clone()).collect();
-    context.numeric(n::RPL_ISON, &[], &online.join(" "));
+    let lines = lines(online.iter().map(|nick| &**nick), NAMES_LINE_BYTES);
+    for line in if lines.is_empty() { vec![String::new()] } else { lines } {
+        context.numeric(n::RPL_ISON, &[], &line);
+    }
     Ok(())
 }

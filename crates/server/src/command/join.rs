@@ -35,11 +35,16 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
         other => Refusal::BadRoomName(name.to_owned(), other),
     })?;
     let me = context.me();
-    let existing = context.state.room(name).map(|room| (room.id, room.members.get(&me).copied()));
-    match existing {
-        Some((_, Some(_))) => return Ok(()), // In it already: nothing happens, as IRC has it.
-        Some((room, None)) => may_join(context, room, key)?,
-        None => {}
+    let existing = context.state.room(name).map(|room| (room.id, room.members.is_empty()));
+    let founds = existing.is_none_or(|(_, empty)| empty);
+    if let Some((room, _)) = existing {
+        if context.state.rooms[&room].members.contains_key(&me) {
+            return Ok(()); // In it already: nothing happens, as IRC has it.
+        }
+        // A room is empty only if its end could not be stored: who comes founds it anew.
+        if !founds {
+            may_join(context, room, key)?;
+        }
     }
     let most = context.state.config.limits.rooms_per_user;
     let lobby = context.state.lobby;
@@ -47,13 +52,11 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
     if most != 0 && mine >= most {
         return Err(Refusal::TooManyRooms(name.to_owned()));
     }
-    match existing {
-        Some((room, _)) => enter(context, me, room, Member::default()),
-        None => {
-            let room = membership::make_room(context.state, context.out, name);
-            enter(context, me, room, Member { op: true, ..Member::default() });
-        }
-    }
+    let room = match existing {
+        Some((room, _)) => room,
+        None => membership::make_room(context.state, context.out, name),
+    };
+    enter(context, me, room, Member { op: founds, ..Member::default() });
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::room::{Member, Settings};
-use crate::limits::{KEY_BYTES, LIST_ENTRIES, MASK_BYTES, MODES_PER_LINE};
+use crate::limits::{KEY_BYTES, LIST_ENTRIES, MASK_BYTES, MODE_STEPS, MODES_PER_LINE};
 use proto::{Message, numeric as n};
 use std::sync::Arc;
 use store::{EventKind, ListEntry, RoomId};
@@ -121,7 +121,7 @@ fn steps<'a>(changes: &str, parameters: &[&'a str]) -> Vec<Step<'a>> {
                 let parameter = if takes { parameters.next() } else { None };
                 let parameter = parameter.filter(|parameter| !parameter.is_empty());
                 with_parameter += usize::from(takes);
-                if with_parameter > MODES_PER_LINE {
+                if with_parameter > MODES_PER_LINE || steps.len() == MODE_STEPS {
                     break;
                 }
                 steps.push(Step { add, mode, parameter });

@@ -120,7 +120,6 @@ const STANDARD: &[&str] = &["LOGIN", "BM", "PM", "CH", "EX", "CHATHISTORY"];
 /// Says "no" to the asker.
 pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);
-    // What was typed comes back, but not at any length: the answer is to fit a line.
     let params: Vec<&str> = said.params.iter().map(|param| shorten(param, ROOM_BYTES)).collect();
     let code = match refusal {
         Refusal::UnknownCommand(_) => None,

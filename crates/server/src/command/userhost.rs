@@ -2,8 +2,10 @@
 //!
 //! <https://modern.ircdocs.horse/#userhost-message>
 
+use super::names::lines;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::limits::NAMES_LINE_BYTES;
 use proto::{Message, numeric as n};
 
 /// Names that one `USERHOST` may ask for.
@@ -20,6 +22,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             format!("{}{operator}={away}{}@{server}", user.nick, user.username())
         })
         .collect();
-    context.numeric(n::RPL_USERHOST, &[], &replies.join(" "));
+    let lines = lines(replies.iter().map(String::as_str), NAMES_LINE_BYTES);
+    for line in if lines.is_empty() { vec![String::new()] } else { lines } {
+        context.numeric(n::RPL_USERHOST, &[], &line);
+    }
     Ok(())
 }

@@ -5,7 +5,9 @@ use super::room::{Member, Room};
 use super::session::{Entering, Session};
 use super::user::{User, UserId};
 use super::{State, membership, write_error};
+use crate::command::quit::shorten;
 use crate::command::refusal::Refusal;
+use crate::limits::{LINE_BYTES, PARAMETER_BYTES};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
@@ -83,28 +85,45 @@ impl Context<'_> {
 
     /// Replies with a numeric whose last parameter is a sentence.
     pub fn numeric(&mut self, code: &str, params: &[&str], text: &str) {
-        let (nick, server) = (self.nick(), self.state.renderer.server.clone());
-        self.out.reply(self.session, |out| {
-            let line = Line::to(out).source(&server).verb(code).param(&nick);
-            params.iter().fold(line, |line, param| line.param(param)).text(text).end();
-        });
+        let nick = self.nick();
+        let mut all: Vec<&str> = vec![&nick];
+        all.extend(params);
+        self.server_line(code, &all, Some(text));
     }
 
     /// Replies with a numeric without a sentence.
     pub fn numeric_only(&mut self, code: &str, params: &[&str]) {
-        let (nick, server) = (self.nick(), self.state.renderer.server.clone());
-        self.out.reply(self.session, |out| {
-            let line = Line::to(out).source(&server).verb(code).param(&nick);
-            params.iter().fold(line, |line, param| line.param(param)).end();
-        });
+        let nick = self.nick();
+        let mut all: Vec<&str> = vec![&nick];
+        all.extend(params);
+        self.server_line(code, &all, None);
     }
 
     /// Replies with a line from the server.
     pub fn from_server(&mut self, verb: &str, params: &[&str], text: &str) {
+        self.server_line(verb, params, Some(text));
+    }
+
+    /// Replies with a line from the server that fits: what somebody typed may come back in it, at
+    /// any length, and is cut.
+    fn server_line(&mut self, verb: &str, params: &[&str], text: Option<&str>) {
         let server = self.state.renderer.server.clone();
         self.out.reply(self.session, |out| {
+            let start = out.len();
             let line = Line::to(out).source(&server).verb(verb);
-            params.iter().fold(line, |line, param| line.param(param)).text(text).end();
+            let fitting = params.iter().map(|param| shorten(param, PARAMETER_BYTES));
+            let line = fitting.fold(line, Line::param);
+            match text {
+                Some(text) => line.text(text).end(),
+                None => line.end(),
+            }
+            if out.len() - start > LINE_BYTES {
+                let fits = LINE_BYTES - "\r\n".len();
+                let text = String::from_utf8_lossy(&out[start..]).into_owned();
+                out.truncate(start);
+                out.extend_from_slice(shorten(&text, fits).as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
         });
     }
 

@@ -143,7 +143,6 @@ fn with_a_full_disk_what_follows_on_what_was_not_stored_is_not_done_either() {
 
 /// A room that ends while nothing can be stored has nobody in it: who comes next is its operator.
 #[test]
-#[ignore = "a fault of the server: the empty room comes back, and never has an operator again"]
 fn a_room_that_ended_with_a_full_disk_can_be_made_anew() {
     let server = Server::start_on_small_disk("server.guests = true\n");
     let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
