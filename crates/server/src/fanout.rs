@@ -109,6 +109,15 @@ impl Shard {
                     | What::NotStored { to, .. }
                     | What::Read { session: to, .. } => Some(*to),
                     What::Ready { .. } | What::Derive { .. } | What::Log(_) => None,
+                    // Of another shard, or closed already: nothing here changes.
+                    What::Enter { session, .. }
+                    | What::Leave { session, .. }
+                    | What::Capabilities { session, .. }
+                    | What::Close { session }
+                        if self.connection(*session).is_none() =>
+                    {
+                        None
+                    }
                     // Who is in a room, or how they are told, changes on the way: rare, and not
                     // worth sharing.
                     What::Tell { rooms: Rooms::Several(_), .. }
