@@ -28,9 +28,9 @@ use context::Context;
 use door::Doors;
 use effects::{Effects, Fact, What};
 use login::Derived;
+use proto::Line;
 use proto::line::LineError;
 use proto::name::fold;
-use proto::{Capabilities, Line};
 use room::Room;
 use session::Session;
 use sessions::Sessions;
@@ -469,11 +469,6 @@ impl State {
 
 /// No session: for what nobody asked for.
 const NOBODY: SessionId = SessionId { shard: 0, slot: u32::MAX, generation: 0 };
-
-/// Capabilities that news for everybody need: none.
-pub fn no_needs() -> Capabilities {
-    Capabilities::default()
-}
 
 /// Writes `ERROR :reason`.
 pub fn write_error(out: &mut Vec<u8>, reason: &str) {

@@ -37,8 +37,6 @@ pub enum Refusal {
     CannotSend(Arc<str>, &'static str),
     /// The asker is not an operator of the room.
     NotRoomOperator(Arc<str>),
-    /// The asker has no operator's rights.
-    NotOperator,
     /// The lobby is not left.
     LobbyStays(Arc<str>),
     /// The asker is in too many rooms.
@@ -365,12 +363,6 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
         Refusal::NeedMoreParams => {
             says(n::ERR_NEEDMOREPARAMS, "NEED_MORE_PARAMS", &[verb], "Not enough parameters")
         }
-        Refusal::NotOperator => says(
-            n::ERR_NOPRIVILEGES,
-            "NOT_OPERATOR",
-            &[],
-            "Permission denied: you're not an operator of this server",
-        ),
         Refusal::OtherUsersModes => says(
             n::ERR_USERSDONTMATCH,
             "OTHER_USERS_MODES",

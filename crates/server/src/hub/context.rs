@@ -268,7 +268,7 @@ impl Context<'_> {
             time: self.state.now,
             account: (!user.guest).then(|| user.nick.clone()),
             tags: "".into(),
-            needs: super::no_needs(),
+            needs: Capabilities::NONE,
             body: 0..0,
         };
         self.out.news(news, |out| {
