@@ -23,11 +23,31 @@ pub enum Capability {
     CapNotify,
     /// `CHATHISTORY` (draft).
     ChatHistory,
+    /// `ACCOUNT` when somebody logs in.
+    AccountNotify,
+    /// `JOIN` says account and real name, too.
+    ExtendedJoin,
+    /// `AWAY` when somebody goes away or is back.
+    AwayNotify,
+    /// `CHGHOST` when somebody's source changes.
+    ChgHost,
+    /// `INVITE` when somebody else is invited to a room.
+    InviteNotify,
+    /// `NAMES` and `WHO` show all marks of a member, not the highest alone.
+    MultiPrefix,
+    /// `NAMES` shows whole sources.
+    UserhostInNames,
+    /// `SETNAME`, to change one's real name and to be told of others'.
+    SetName,
+    /// No `NAMES` comes with a `JOIN`.
+    NoImplicitNames,
+    /// The same under the name it had as a draft.
+    NoImplicitNamesDraft,
 }
 
 impl Capability {
     /// All of them, in the order of the list a server sends.
-    pub const ALL: [Capability; 10] = [
+    pub const ALL: &[Capability] = &[
         Capability::MessageTags,
         Capability::ServerTime,
         Capability::Batch,
@@ -38,6 +58,16 @@ impl Capability {
         Capability::Sasl,
         Capability::CapNotify,
         Capability::ChatHistory,
+        Capability::AccountNotify,
+        Capability::ExtendedJoin,
+        Capability::AwayNotify,
+        Capability::ChgHost,
+        Capability::InviteNotify,
+        Capability::MultiPrefix,
+        Capability::UserhostInNames,
+        Capability::SetName,
+        Capability::NoImplicitNames,
+        Capability::NoImplicitNamesDraft,
     ];
 
     /// The name on the wire.
@@ -54,27 +84,43 @@ impl Capability {
             Capability::Sasl => "sasl",
             Capability::CapNotify => "cap-notify",
             Capability::ChatHistory => "draft/chathistory",
+            Capability::AccountNotify => "account-notify",
+            Capability::ExtendedJoin => "extended-join",
+            Capability::AwayNotify => "away-notify",
+            Capability::ChgHost => "chghost",
+            Capability::InviteNotify => "invite-notify",
+            Capability::MultiPrefix => "multi-prefix",
+            Capability::UserhostInNames => "userhost-in-names",
+            Capability::SetName => "setname",
+            Capability::NoImplicitNames => "no-implicit-names",
+            Capability::NoImplicitNamesDraft => "draft/no-implicit-names",
         }
     }
 
     /// The capability of that name; names are case-sensitive (IRCv3 capability negotiation).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Capability> {
-        Capability::ALL.into_iter().find(|capability| capability.name() == name)
+        Capability::ALL.iter().copied().find(|capability| capability.name() == name)
     }
 
-    const fn bit(self) -> u32 {
+    const fn bit(self) -> u64 {
         1 << self as u32
     }
 }
 
 /// A set of capabilities: one word, so that it can key a rendered form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Capabilities(u32);
+pub struct Capabilities(u64);
 
 impl Capabilities {
     /// The empty set.
     pub const NONE: Capabilities = Capabilities(0);
+
+    /// The set of one.
+    #[must_use]
+    pub const fn only(capability: Capability) -> Capabilities {
+        Capabilities(capability.bit())
+    }
 
     /// Adds one.
     pub const fn insert(&mut self, capability: Capability) {
@@ -94,7 +140,7 @@ impl Capabilities {
 
     /// The members, in the order of [`Capability::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Capability> {
-        Capability::ALL.into_iter().filter(move |&capability| self.contains(capability))
+        Capability::ALL.iter().copied().filter(move |&capability| self.contains(capability))
     }
 
     /// Whether nothing is in it.
@@ -105,7 +151,7 @@ impl Capabilities {
 
     /// The set as a number, a bit per capability; equal sets give equal numbers within one program.
     #[must_use]
-    pub const fn bits(self) -> u32 {
+    pub const fn bits(self) -> u64 {
         self.0
     }
 }
@@ -125,7 +171,7 @@ mod tests {
     #[test]
     fn each_capability_is_found_by_its_name_and_has_its_own_bit() {
         let mut all = Capabilities::default();
-        for capability in Capability::ALL {
+        for &capability in Capability::ALL {
             assert_eq!(Capability::from_name(capability.name()), Some(capability));
             assert!(!all.contains(capability), "{capability:?} shares a bit");
             all.insert(capability);

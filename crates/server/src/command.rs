@@ -31,6 +31,7 @@ pub mod pm;
 pub mod pong;
 pub mod privmsg;
 pub mod quit;
+pub mod setname;
 pub mod tagmsg;
 pub mod time;
 pub mod topic;
@@ -103,6 +104,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "PASS",         params: 1, when: When::Before, run: pass::run },
     Verb { name: "PM",           params: 0, when: When::After,  run: pm::run },
     Verb { name: "QUIT",         params: 0, when: When::Always, run: quit::run },
+    Verb { name: "SETNAME",      params: 1, when: When::After,  run: setname::run },
     Verb { name: "TAGMSG",       params: 1, when: When::After,  run: tagmsg::run },
     Verb { name: "TIME",         params: 0, when: When::After,  run: time::run },
     Verb { name: "TOPIC",        params: 1, when: When::After,  run: topic::run },

@@ -1,6 +1,9 @@
 //! The config file: TOML, every key optional, unknown keys refused.
 
-use crate::limits::{HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, SERVER_NAME_BYTES};
+use crate::limits::{
+    HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, OWASP_ITERATIONS,
+    SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,
+};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +37,8 @@ pub struct Server {
     pub guests: bool,
     /// Whether a user who logs in is back in the rooms they were in.
     pub remember_rooms: bool,
+    /// Iterations of the key derivation for newly stored passwords: what guessing one costs.
+    pub password_iterations: u32,
 }
 
 impl std::fmt::Debug for Server {
@@ -52,6 +57,7 @@ impl Default for Server {
             lobby: "#lobby".into(),
             guests: false,
             remember_rooms: true,
+            password_iterations: OWASP_ITERATIONS,
         }
     }
 }
@@ -141,6 +147,15 @@ impl Config {
         }
         if server.password.as_deref() == Some("") {
             return Err("[server] password is empty; leave the key out for none".into());
+        }
+        let iterations = SCRAM_ITERATIONS_MIN..=SCRAM_ITERATIONS_MAX;
+        if !iterations.contains(&server.password_iterations) {
+            return Err(format!(
+                "[server] password_iterations is {}; use {} to {}, {OWASP_ITERATIONS} if in doubt",
+                server.password_iterations,
+                iterations.start(),
+                iterations.end()
+            ));
         }
         if server.motd.lines().count() > MOTD_LINES {
             return Err(format!("[server] motd has more than {MOTD_LINES} lines"));

@@ -220,8 +220,7 @@ impl Shard {
                 let news = &effects.news[*news as usize];
                 let stored = settled.stored_as(when).unwrap_or((news.id, news.time));
                 self.append(*to, tag.as_deref(), |renderer, out, tagging| {
-                    let body = slice(effects, &news.body);
-                    renderer.confirm(out, form, stored, (news, body), tagging);
+                    renderer.confirm(out, form, stored, (news, &effects.text), tagging);
                 });
             }
             What::NotStored { to, verb, tag } => {
@@ -300,11 +299,10 @@ impl Shard {
             return members.slots.clone();
         }
         let news = &effects.news[news as usize];
-        let body = slice(effects, &news.body);
         for (capabilities, lines) in &mut members.shared {
             if news.is_for(*capabilities) {
                 let tagging = Tagging { capabilities: *capabilities, tag: "" };
-                self.parts.renderer.news(lines, news, body, tagging);
+                self.parts.renderer.news(lines, news, &effects.text, tagging);
             }
         }
         members.mixed.clone()
@@ -322,7 +320,6 @@ impl Shard {
     /// Appends news to outboxes: rendered once for each set of capabilities.
     fn tell(&mut self, effects: &Effects, news: u32, slots: impl Iterator<Item = usize>) {
         let news: &News = &effects.news[news as usize];
-        let body = slice(effects, &news.body);
         let mut rendered = Vec::new();
         let mut sets: Vec<(Capabilities, Range<usize>)> = Vec::new();
         for slot in slots {
@@ -336,7 +333,7 @@ impl Shard {
                 None => {
                     let start = rendered.len();
                     let tagging = Tagging { capabilities, tag: "" };
-                    self.parts.renderer.news(&mut rendered, news, body, tagging);
+                    self.parts.renderer.news(&mut rendered, news, &effects.text, tagging);
                     sets.push((capabilities, start..rendered.len()));
                     start..rendered.len()
                 }

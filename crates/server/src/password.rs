@@ -4,7 +4,7 @@
 use crate::hub::Input;
 use crate::hub::effects::{Derive, Task};
 use crate::hub::login::{Derived, Outcome};
-use crate::limits::{OWASP_ITERATIONS, PASSWORD_QUEUE};
+use crate::limits::PASSWORD_QUEUE;
 use crate::session::SessionId;
 use proto::scram::Keys;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -53,7 +53,7 @@ impl Worker {
             let Ok(job) = job else { return };
             let outcome = match &job.derive.task {
                 Task::Compare(keys) => Outcome::Compared(keys.verify(&job.derive.password)),
-                Task::Make => make(&job.derive.password),
+                Task::Make { iterations } => make(&job.derive.password, *iterations),
                 Task::Refuse => Outcome::Compared(false),
             };
             let derived = Derived { session: job.session, outcome };
@@ -65,8 +65,8 @@ impl Worker {
 }
 
 /// Keys for a new account, or for a new password of an old one.
-fn make(password: &str) -> Outcome {
-    match new_keys(password) {
+fn make(password: &str, iterations: u32) -> Outcome {
+    match new_keys(password, iterations) {
         Ok(keys) => Outcome::Made(keys),
         Err(error) => {
             tracing::error!("no randomness from the system, nobody can register: {error}");
@@ -75,12 +75,12 @@ fn make(password: &str) -> Outcome {
     }
 }
 
-/// Keys with a fresh random salt and today's number of iterations.
+/// Keys with a fresh random salt.
 ///
 /// # Errors
 /// When the system has no randomness.
-pub fn new_keys(password: &str) -> Result<Keys, getrandom::Error> {
+pub fn new_keys(password: &str, iterations: u32) -> Result<Keys, getrandom::Error> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)?;
-    Ok(Keys::derive(password, salt, OWASP_ITERATIONS))
+    Ok(Keys::derive(password, salt, iterations))
 }

@@ -45,6 +45,18 @@ impl Renderer {
     /// Writes the line of a stored event without its tags. `target` is the room's name, or the
     /// receiver.
     pub fn body(&self, out: &mut Vec<u8>, event: &Event, target: &str, prefix: &str) {
+        self.body_for(out, event, target, prefix, false);
+    }
+
+    /// The same; `extended`: for a session with `extended-join`.
+    pub fn body_for(
+        &self,
+        out: &mut Vec<u8>,
+        event: &Event,
+        target: &str,
+        prefix: &str,
+        extended: bool,
+    ) {
         let source = self.source(&event.nick, event.guest);
         let line = match event.kind {
             EventKind::Quit | EventKind::Nick => {
@@ -67,12 +79,15 @@ impl Renderer {
             EventKind::Mode => {
                 event.text.split(' ').fold(line, |line, parameter| line.param(parameter)).end();
             }
+            EventKind::Join if extended => {
+                line.param(account_of(event).unwrap_or("*")).text(&event.text).end();
+            }
             EventKind::Tagmsg | EventKind::Join => line.end(),
         }
     }
 
-    /// Writes news for one receiver: its tags, then the line.
-    pub fn news(&self, out: &mut Vec<u8>, news: &News, body: &[u8], tagging: Tagging<'_>) {
+    /// Writes news for one receiver: its tags, then the line, which is in `text`.
+    pub fn news(&self, out: &mut Vec<u8>, news: &News, text: &[u8], tagging: Tagging<'_>) {
         let tags = TagValues {
             id: news.id,
             time: news.time,
@@ -80,7 +95,7 @@ impl Renderer {
             client: &news.tags,
         };
         self.tags(out, &tags, tagging);
-        out.extend_from_slice(body);
+        out.extend_from_slice(&text[news.body_for(tagging.capabilities)]);
     }
 
     /// Writes a stored event for one receiver, as history has it.
@@ -88,7 +103,7 @@ impl Renderer {
         let tags = TagValues {
             id: event.id,
             time: event.time,
-            account: (!event.guest).then_some(&*event.nick),
+            account: account_of(event),
             client: &event.tags,
         };
         let mut date = Vec::new();
@@ -98,10 +113,11 @@ impl Renderer {
             date.extend_from_slice(b"] ");
         }
         let date = String::from_utf8_lossy(&date);
+        let extended = tagging.capabilities.contains(Capability::ExtendedJoin);
         let most = self.text_room(&event.nick, event.guest, verb(event.kind), target);
         if date.len() + event.text.len() <= most || date.is_empty() {
             self.tags(out, &tags, tagging);
-            self.body(out, event, target, &date);
+            self.body_for(out, event, target, &date, extended);
             return;
         }
         // The date does not fit: it comes on a line of its own, for nothing is cut.
@@ -118,14 +134,14 @@ impl Renderer {
         out: &mut Vec<u8>,
         form: &Form,
         (id, time): (EventId, i64),
-        (news, body): (&News, &[u8]),
+        (news, text): (&News, &[u8]),
         tagging: Tagging<'_>,
     ) {
         let account = news.account.as_deref();
         match form {
             Form::Echo => {
                 self.tags(out, &TagValues { id, time, account, client: &news.tags }, tagging);
-                out.extend_from_slice(body);
+                out.extend_from_slice(&text[news.body_for(tagging.capabilities)]);
             }
             Form::Broadcast => {
                 self.tags(out, &TagValues { id: 0, time, account: None, client: "" }, tagging);
@@ -204,6 +220,11 @@ struct TagValues<'a> {
     client: &'a str,
 }
 
+/// The account of an event's author: accounts have the name of their user.
+fn account_of(event: &Event) -> Option<&str> {
+    (!event.guest).then_some(&*event.nick)
+}
+
 /// The IRC command of an event.
 pub fn verb(kind: EventKind) -> &'static str {
     match kind {
@@ -246,26 +267,37 @@ mod tests {
 
     /// The line of an event as the fan-out writes it.
     fn live(event: &Event, capabilities: Capabilities) -> Vec<u8> {
-        let (renderer, mut body, mut line) = (renderer(), Vec::new(), Vec::new());
-        renderer.body(&mut body, event, "#lobby", "");
+        let (renderer, mut text, mut line) = (renderer(), Vec::new(), Vec::new());
+        renderer.body(&mut text, event, "#lobby", "");
+        let end = text.len() as u32;
+        renderer.body_for(&mut text, event, "#lobby", "", true);
         let news = News {
             id: event.id,
             time: event.time,
             account: Some(event.nick.clone()),
             tags: event.tags.clone(),
-            needs: Capabilities::default(),
-            body: 0..0,
+            needs: Capabilities::NONE,
+            lacks: Capabilities::NONE,
+            body: 0..end,
+            extended: Some(end..text.len() as u32),
         };
-        renderer.news(&mut line, &news, &body, Tagging { capabilities, tag: "" });
+        renderer.news(&mut line, &news, &text, Tagging { capabilities, tag: "" });
         line
+    }
+
+    /// Each pair of capabilities, and all but each pair.
+    fn small_and_large_sets() -> impl Iterator<Item = Capabilities> {
+        let pairs =
+            Capability::ALL.iter().flat_map(|a| Capability::ALL.iter().map(move |b| [a, b]));
+        pairs.flat_map(|pair| {
+            let others = Capability::ALL.iter().filter(move |other| !pair.contains(other));
+            [pair.into_iter().copied().collect(), others.copied().collect()]
+        })
     }
 
     #[test]
     fn live_and_history_show_the_same_line() {
-        for bits in 0..1_u32 << Capability::ALL.len() {
-            let has = |(at, capability)| (bits & (1_u32 << at) != 0).then_some(capability);
-            let mut capabilities: Capabilities =
-                Capability::ALL.into_iter().enumerate().filter_map(has).collect();
+        for mut capabilities in small_and_large_sets() {
             // Without it, history says the time in the text, which live delivery need not.
             capabilities.insert(Capability::ServerTime);
             for kind in EventKind::ALL {

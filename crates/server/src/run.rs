@@ -7,7 +7,9 @@ use crate::hub::effects::Effects;
 use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::{Journal, now};
-use crate::limits::{HUB_QUEUE, JOURNAL_QUEUE, PASSWORD_BYTES, PASSWORD_THREADS, READERS};
+use crate::limits::{
+    HUB_QUEUE, JOURNAL_QUEUE, OWASP_ITERATIONS, PASSWORD_BYTES, PASSWORD_THREADS, READERS,
+};
 use crate::listen::{self, ListenError, Listeners};
 use crate::{log, password, reader, shard};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -268,7 +270,7 @@ fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
     if std::io::stdin().is_terminal() && ask_password("Again: ")? != password {
         return Err(RunError::PasswordsDiffer);
     }
-    account.keys = password::new_keys(&password)?;
+    account.keys = password::new_keys(&password, OWASP_ITERATIONS)?;
     let name = account.name.clone();
     store.commit(&mut [Write::Account(account)].iter())?;
     store.close()?;

@@ -36,7 +36,7 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
     }
     let with_values = context.known().cap302;
     let all: Vec<String> = Capability::ALL
-        .into_iter()
+        .iter()
         .map(|capability| match capability {
             Capability::Sasl if with_values => format!("sasl={MECHANISMS}"),
             other => other.name().to_owned(),

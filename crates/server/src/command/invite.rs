@@ -4,10 +4,10 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::What;
+use crate::hub::effects::{Rooms, What};
 use crate::hub::user::UserId;
 use crate::limits::INVITES;
-use proto::{Message, numeric as n};
+use proto::{Capability, Message, numeric as n};
 use store::RoomId;
 
 /// Carries out `INVITE`.
@@ -32,9 +32,14 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     let me = context.me();
     let news = context.passing(me, "INVITE", &[&nick, &room_name], None);
-    for to in context.state.users[&target].sessions.clone() {
-        context.out.push(What::TellOne { to, news });
+    let sessions = context.state.users[&target].sessions.clone();
+    for to in &sessions {
+        context.out.push(What::TellOne { to: *to, news });
     }
+    let params: &[&str] = &[&nick, &room_name];
+    let news = context.passing_for(Capability::InviteNotify, me, ("INVITE", params), None);
+    let except = context.user().sessions.clone();
+    context.out.push(What::Tell { rooms: Rooms::One(id), except, news });
     context.numeric_only(n::RPL_INVITING, &[&nick, &room_name]);
     if let Some(away) = away {
         context.numeric(n::RPL_AWAY, &[&nick], &away);

@@ -87,9 +87,11 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     if let Some(room) = context.state.rooms.get_mut(&room) {
         room.invited.remove(&me);
     }
-    let news = context.store_change(room, EventKind::Join, "", "", "JOIN");
+    let realname = context.user().realname.clone();
+    let news = context.store_change(room, EventKind::Join, "", &realname, "JOIN");
     membership::enter(context.state, context.out, me, room, member);
     context.tell_way(room, news);
+    membership::tell_absence(context, room, me);
     for session in context.user().sessions.clone() {
         let mut device = Context { state: context.state, out: context.out, session };
         topic::show(&mut device, room, false);

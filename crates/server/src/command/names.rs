@@ -5,7 +5,7 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS};
-use proto::{Message, numeric as n};
+use proto::{Capability, Message, numeric as n};
 use store::RoomId;
 
 /// Carries out `NAMES`.
@@ -35,6 +35,9 @@ pub fn visible(context: &Context<'_>, name: &str) -> Result<RoomId, Refusal> {
 /// Replies with those whom a new member of the room will be told of when they leave: in a large
 /// room, not with those who have not said anything yet. `NAMES` itself answers with everybody.
 pub fn show_known(context: &mut Context<'_>, room: RoomId) {
+    if context.has(Capability::NoImplicitNames) || context.has(Capability::NoImplicitNamesDraft) {
+        return;
+    }
     let large = context.state.config.limits.large_room;
     let all = large == 0 || context.state.rooms[&room].online <= large;
     show(context, room, all);
@@ -45,13 +48,21 @@ fn show(context: &mut Context<'_>, room: RoomId, all: bool) {
     let room = &context.state.rooms[&room];
     let name = room.name.clone();
     let inside = room.member(context.me()).is_some();
+    let every_mark = context.has(Capability::MultiPrefix);
+    let sources = context.has(Capability::UserhostInNames);
     let marked: Vec<String> = room
         .members
         .iter()
         .filter(|(id, member)| member.online && (all || !member.hidden || **id == me))
         .map(|(id, member)| (&context.state.users[id], member))
         .filter(|(user, _)| inside || !user.invisible)
-        .map(|(user, member)| format!("{}{}", member.mark(), user.nick))
+        .map(|(user, member)| {
+            let marks = member.marks(every_mark);
+            match sources {
+                true => format!("{marks}{}", context.state.source(user.id)),
+                false => format!("{marks}{}", user.nick),
+            }
+        })
         .collect();
     let kind = if room.is('s') { "@" } else { "=" };
     for line in lines(marked.iter().map(String::as_str), NAMES_LINE_BYTES - name.len()) {

@@ -42,9 +42,8 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     }
     let me = context.me();
     let news = context.passing(me, "NICK", &[name], None);
-    if !membership::tell_acquaintances(context.state, context.out, me, news) {
-        context.tell_user(me, news);
-    }
+    membership::tell_acquaintances(context.state, context.out, me, news);
+    context.tell_user(me, news);
     let before = context.user().nick.clone();
     context.state.nicks.remove(&*fold(&before));
     context.state.nicks.insert(fold(name).into(), me);

@@ -73,6 +73,8 @@ pub enum Refusal {
     BadName(String, NameError),
     /// The name is somebody's.
     NameTaken(String),
+    /// That cannot be a real name.
+    BadRealname,
     /// A name with an account stays as it is.
     NameStays,
     /// The session is somebody already.
@@ -299,6 +301,12 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             "NAME_IN_USE",
             &[name],
             "Somebody else has this name; choose another, or log in if it is yours",
+        ),
+        Refusal::BadRealname => says(
+            "",
+            "INVALID_REALNAME",
+            &[],
+            format!("A real name has 1 to {} bytes", crate::limits::REALNAME_BYTES),
         ),
         Refusal::NameStays => says(
             n::ERR_NONICKCHANGE,

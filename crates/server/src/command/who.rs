@@ -7,7 +7,7 @@ use crate::hub::context::Context;
 use crate::hub::user::UserId;
 use crate::limits::ANSWER_BYTES;
 use proto::mask::matches;
-use proto::{Message, numeric as n};
+use proto::{Capability, Message, numeric as n};
 use store::RoomId;
 
 /// Carries out `WHO`.
@@ -71,11 +71,13 @@ fn reply(context: &mut Context<'_>, room: Option<RoomId>, id: UserId) {
     let server = context.state.renderer.server.clone();
     let room = room.map(|room| &context.state.rooms[&room]);
     let name = room.map_or("*".into(), |room| room.name.clone());
-    let mark = room.and_then(|room| room.member(id)).map_or("", |member| member.mark());
+    let every_mark = context.has(Capability::MultiPrefix);
+    let member = room.and_then(|room| room.member(id));
+    let marks = member.map(|member| member.marks(every_mark)).unwrap_or_default();
     let here = if user.away.is_some() { "G" } else { "H" };
     let operator = if user.operator { "*" } else { "" };
     let (username, nick) = (user.username().to_owned(), user.nick.clone());
-    let flags = format!("{here}{operator}{mark}");
+    let flags = format!("{here}{operator}{marks}");
     let text = format!("0 {}", user.realname);
     context.numeric(n::RPL_WHOREPLY, &[&name, &username, &server, &server, &nick, &flags], &text);
 }

@@ -6,7 +6,7 @@ use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
 use crate::hub::user::UserId;
 use crate::limits::NAMES_LINE_BYTES;
-use proto::{Message, numeric as n};
+use proto::{Capability, Message, numeric as n};
 
 /// Carries out `WHOIS`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -52,11 +52,12 @@ fn show(context: &mut Context<'_>, id: UserId) {
 fn rooms(context: &Context<'_>, id: UserId) -> Vec<String> {
     let me = context.me();
     let operator = context.user().operator;
+    let every_mark = context.has(Capability::MultiPrefix);
     context.state.users[&id]
         .rooms
         .iter()
         .map(|room| &context.state.rooms[room])
         .filter(|room| operator || room.member(me).is_some() || !room.is('s'))
-        .filter_map(|room| Some(format!("{}{}", room.member(id)?.mark(), room.name)))
+        .filter_map(|room| Some(format!("{}{}", room.member(id)?.marks(every_mark), room.name)))
         .collect()
 }

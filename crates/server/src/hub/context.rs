@@ -253,10 +253,16 @@ impl Context<'_> {
             account: (!event.guest).then(|| event.nick.clone()),
             tags: event.tags.clone(),
             needs: needs(event.kind),
+            lacks: Capabilities::NONE,
             body: 0..0,
+            extended: None,
         };
         let renderer = &self.state.renderer;
-        self.out.news(news, |out| renderer.body(out, event, target, ""))
+        let news = self.out.news(news, |out| renderer.body(out, event, target, ""));
+        if event.kind == EventKind::Join {
+            self.out.extend(news, |out| renderer.body_for(out, event, target, "", true));
+        }
+        news
     }
 
     /// News of something that is not stored: `:source verb params [:text]`, by the user `of`.
@@ -266,19 +272,40 @@ impl Context<'_> {
         let news = News {
             id: 0,
             time: self.state.now,
-            account: (!user.guest).then(|| user.nick.clone()),
+            account: user.account().cloned(),
             tags: "".into(),
             needs: Capabilities::NONE,
+            lacks: Capabilities::NONE,
             body: 0..0,
+            extended: None,
         };
-        self.out.news(news, |out| {
-            let line = Line::to(out).source(&source).verb(verb);
-            let line = params.iter().fold(line, |line, param| line.param(param));
-            match text {
-                Some(text) => line.text(text).end(),
-                None => line.end(),
-            }
-        })
+        self.out.news(news, |out| write_line(out, &source, verb, params, text))
+    }
+
+    /// The same for sessions with a capability only.
+    pub fn passing_for(
+        &mut self,
+        needs: Capability,
+        of: UserId,
+        (verb, params): (&str, &[&str]),
+        text: Option<&str>,
+    ) -> u32 {
+        let news = self.passing(of, verb, params, text);
+        self.out.news[news as usize].needs = Capabilities::only(needs);
+        news
+    }
+
+    /// News, not stored, that a user comes into a room, or comes to be known there.
+    pub fn passing_join(&mut self, of: UserId, room: RoomId) -> u32 {
+        let name = self.state.rooms[&room].name.clone();
+        let news = self.passing(of, "JOIN", &[&name], None);
+        let source = self.state.source(of);
+        let user = &self.state.users[&of];
+        let account = user.account().map_or("*", |account| &**account);
+        self.out.extend(news, |out| {
+            write_line(out, &source, "JOIN", &[&name, account], Some(&user.realname));
+        });
+        news
     }
 
     /// Tells a room, the asker included: with a label, the asker's own copy is the reply.
@@ -311,8 +338,10 @@ impl Context<'_> {
             crate::render::Tagging { capabilities: self.capabilities(), tag: Default::default() };
         let mut line = Vec::new();
         let news = &self.out.news[news as usize];
-        let body = &self.out.text[news.body.start as usize..news.body.end as usize];
-        self.state.renderer.news(&mut line, news, body, tagging);
+        if !news.is_for(tagging.capabilities) {
+            return;
+        }
+        self.state.renderer.news(&mut line, news, &self.out.text, tagging);
         self.out.reply(self.session, |out| out.extend_from_slice(&line));
     }
 
@@ -325,6 +354,15 @@ impl Context<'_> {
                 self.out.push(What::TellOne { to, news });
             }
         }
+    }
+}
+
+fn write_line(out: &mut Vec<u8>, source: &str, verb: &str, params: &[&str], text: Option<&str>) {
+    let line = Line::to(out).source(source).verb(verb);
+    let line = params.iter().fold(line, |line, param| line.param(param));
+    match text {
+        Some(text) => line.text(text).end(),
+        None => line.end(),
     }
 }
 

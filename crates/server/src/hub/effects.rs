@@ -4,7 +4,7 @@
 use super::undo::Undo;
 use crate::limits::EFFECTS_BYTES;
 use crate::session::SessionId;
-use proto::{Capabilities, Line};
+use proto::{Capabilities, Capability, Line};
 use std::ops::Range;
 use std::sync::Arc;
 use store::{AccountId, EventId, RoomId, Write};
@@ -187,8 +187,12 @@ pub struct News {
     pub tags: Box<str>,
     /// Only sessions with all of these are told.
     pub needs: Capabilities,
+    /// Only sessions with none of these are told.
+    pub lacks: Capabilities,
     /// The line without its tags, in [`Effects::text`].
     pub body: Range<u32>,
+    /// The line for those with `extended-join`, if theirs is another one.
+    pub extended: Option<Range<u32>>,
 }
 
 /// In which words a message is confirmed to its author.
@@ -269,7 +273,10 @@ pub enum Task {
     /// Compare it with an account's keys.
     Compare(proto::scram::Keys),
     /// Make keys for a new account.
-    Make,
+    Make {
+        /// Of the key derivation.
+        iterations: u32,
+    },
     /// Nothing: it is known to be wrong, and only the answer is held back.
     Refuse,
 }
@@ -330,6 +337,15 @@ impl News {
     /// Whether a session with these capabilities is told.
     pub fn is_for(&self, capabilities: Capabilities) -> bool {
         self.needs.bits() & !capabilities.bits() == 0
+            && self.lacks.bits() & capabilities.bits() == 0
+    }
+
+    /// Where in [`Effects::text`] the line is that a session with these capabilities gets.
+    pub fn body_for(&self, capabilities: Capabilities) -> Range<usize> {
+        let extended = self.extended.as_ref();
+        let extended = extended.filter(|_| capabilities.contains(Capability::ExtendedJoin));
+        let body = extended.unwrap_or(&self.body);
+        body.start as usize..body.end as usize
     }
 }
 
@@ -414,11 +430,14 @@ impl Effects {
 
     /// Adds news whose line, without tags, is written by `body`; returns its index.
     pub fn news(&mut self, mut news: News, body: impl FnOnce(&mut Vec<u8>)) -> u32 {
-        let start = index(self.text.len());
-        body(&mut self.text);
-        news.body = start..index(self.text.len());
+        news.body = self.span(body);
         self.news.push(news);
         index(self.news.len() - 1)
+    }
+
+    /// Gives news another line for those with `extended-join`.
+    pub fn extend(&mut self, news: u32, body: impl FnOnce(&mut Vec<u8>)) {
+        self.news[news as usize].extended = Some(self.span(body));
     }
 
     /// A command begins; with a label, its replies will be marked as `labeled-response` has it.

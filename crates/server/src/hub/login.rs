@@ -102,7 +102,7 @@ pub fn begin(
     let hold_millis = state.doors.delay(address, state.now, &state.config.limits);
     let task = match state.account(name) {
         Some(account) => Task::Compare(account.keys.clone()),
-        None => Task::Make,
+        None => Task::Make { iterations: state.config.server.password_iterations },
     };
     wait_for(context, name, how, Derive { password: password.into(), task, hold_millis });
     Ok(())

@@ -8,6 +8,7 @@ use super::undo::Undo;
 use super::user::{Left, UserId};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
+use proto::Capability;
 use proto::name::fold;
 use store::{RoomId, Write};
 
@@ -157,19 +158,18 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     }
 }
 
-/// Tells everybody who shares a room with the user and knows of it, each session once; false if
-/// there is no such room.
-pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) -> bool {
+/// Tells everybody else who shares a room with the user and knows of it, each session once.
+pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
     let known = |room: &&RoomId| !state.rooms[room].members[&user].hidden;
     let rooms: Vec<RoomId> = state.users[&user].rooms.iter().filter(known).copied().collect();
     // Everyone is in the lobby, so whoever is there hears everything.
     let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
         Some(lobby) => Rooms::One(lobby),
-        None if rooms.is_empty() => return false,
+        None if rooms.is_empty() => return,
         None => Rooms::Several(rooms.into()),
     };
-    out.push(What::Tell { rooms, except: Vec::new(), news });
-    true
+    let except = state.users[&user].sessions.clone();
+    out.push(What::Tell { rooms, except, news });
 }
 
 /// Tells a room of a member who came unannounced because the room is large: before the member's
@@ -178,11 +178,26 @@ pub fn reveal(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
     let room = context.state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
     let Some(member) = room.members.get_mut(&user).filter(|member| member.hidden) else { return };
     member.hidden = false;
-    let name = room.name.clone();
-    let news = context.passing(user, "JOIN", &[&name], None);
+    let news = context.passing_join(user, room_id);
     // The user's own sessions have seen it at the time.
+    tell_others(context, room_id, user, news);
+    tell_absence(context, room_id, user);
+}
+
+/// Tells a room that a member who has just become known there is away, if so.
+pub fn tell_absence(context: &mut Context<'_>, room: RoomId, user: UserId) {
+    let Some(away) = context.state.users[&user].away.clone() else { return };
+    if !context.state.rooms[&room].members[&user].hidden {
+        let capability = Capability::AwayNotify;
+        let news = context.passing_for(capability, user, ("AWAY", &[]), Some(&away));
+        tell_others(context, room, user, news);
+    }
+}
+
+/// Tells a room, but for the user's own sessions.
+fn tell_others(context: &mut Context<'_>, room: RoomId, user: UserId, news: u32) {
     let except = context.state.users[&user].sessions.clone();
-    context.out.push(What::Tell { rooms: Rooms::One(room_id), except, news });
+    context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
 }
 
 fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {

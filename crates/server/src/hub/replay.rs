@@ -149,7 +149,7 @@ impl World {
         for effect in &effects.list {
             match &effect.what {
                 What::Derive { session, job } => {
-                    self.derivations.push_back((*session, matches!(job.task, Task::Make)));
+                    self.derivations.push_back((*session, matches!(job.task, Task::Make { .. })));
                 }
                 What::Close { session } => self.sessions.retain(|open| open != session),
                 _ => {}

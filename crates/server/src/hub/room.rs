@@ -54,15 +54,11 @@ pub struct Member {
 }
 
 impl Member {
-    /// The highest mark, `@` or `+`, or none.
-    pub fn mark(self) -> &'static str {
-        if self.op {
-            "@"
-        } else if self.voice {
-            "+"
-        } else {
-            ""
-        }
+    /// The marks of the standing, highest first: all of them for `multi-prefix`, else the highest.
+    pub fn marks(self, all: bool) -> String {
+        let marks = [(self.op, '@'), (self.voice, '+')];
+        let held = marks.into_iter().filter(|(held, _)| *held).map(|(_, mark)| mark);
+        held.take(if all { marks.len() } else { 1 }).collect()
     }
 }
 

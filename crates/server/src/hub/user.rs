@@ -48,6 +48,11 @@ pub struct Left {
 }
 
 impl User {
+    /// Its account: that has the user's name. None for a guest.
+    pub fn account(&self) -> Option<&Arc<str>> {
+        (!self.guest).then_some(&self.nick)
+    }
+
     /// The user part of the source.
     pub fn username(&self) -> &str {
         if self.guest { crate::render::GUEST_USERNAME } else { &self.nick }

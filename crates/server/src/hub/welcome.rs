@@ -149,9 +149,9 @@ fn come_online(context: &mut Context<'_>, full: bool) {
 fn come_into(context: &mut Context<'_>, room: RoomId, member: Member, full: bool) {
     let me = context.me();
     membership::enter(context.state, context.out, me, room, member);
-    let name = context.state.rooms[&room].name.clone();
-    let news = context.passing(me, "JOIN", &[&name], None);
+    let news = context.passing_join(me, room);
     context.tell_way(room, news);
+    membership::tell_absence(context, room, me);
     if full {
         topic::show(context, room, false);
         names::show_known(context, room);
@@ -163,8 +163,7 @@ fn join_in(context: &mut Context<'_>, full: bool) {
     let (me, session) = (context.me(), context.session);
     for room in context.user().rooms.clone() {
         context.out.push(What::Enter { session, room });
-        let name = context.state.rooms[&room].name.clone();
-        let news = context.passing(me, "JOIN", &[&name], None);
+        let news = context.passing_join(me, room);
         context.reply_news(news);
         if full {
             topic::show(context, room, false);
@@ -231,6 +230,7 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         format!("CHANLIMIT=#:{rooms}"),
         format!("NICKLEN={NAME_BYTES}"),
         format!("USERLEN={NAME_BYTES}"),
+        format!("NAMELEN={}", limits::REALNAME_BYTES),
         format!("HOSTLEN={}", limits::SERVER_NAME_BYTES),
         format!("CHANNELLEN={ROOM_BYTES}"),
         format!("TOPICLEN={}", limits::TOPIC_BYTES),

@@ -78,6 +78,19 @@ fn scram_logs_in_and_the_server_proves_that_it_knows_the_password_too() {
 }
 
 #[test]
+fn a_stored_password_costs_what_the_config_says_or_what_owasp_does() {
+    assert_eq!(server::config::Config::default().server.password_iterations, 600_000);
+    let server = Server::start("server.password_iterations = 5000\n");
+    server.log_in("ann");
+    let mut again = with_sasl(&server);
+    again.send("AUTHENTICATE SCRAM-SHA-256");
+    again.expect("AUTHENTICATE +");
+    answer(&mut again, &ScramClient::new("ann", "secret", "r0prNGfwEbeRWgbNEkqO").first());
+    let challenge = challenge(&mut again).expect("a challenge");
+    assert!(challenge.ends_with(b",i=5000"), "{}", String::from_utf8_lossy(&challenge));
+}
+
+#[test]
 fn scram_with_a_wrong_password_fails() {
     let server = Server::start("");
     server.log_in("ann");

@@ -17,12 +17,13 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 /// How long a test waits for what must come; only a broken server lets it pass.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Settings under which nothing but the subject of a test stops its clients.
+/// Settings under which nothing but the subject of a test stops its clients or takes its time.
 pub(crate) const OPEN_DOORS: &[(&str, &str)] = &[
     ("limits.connections_per_address", "0"),
     ("limits.connects_per_minute", "0"),
     ("limits.commands_per_second", "0"),
     ("limits.failed_logins", "0"),
+    ("server.password_iterations", "4096"),
 ];
 
 /// `config`, lines of `table.key = value`, completed by those of [`OPEN_DOORS`] that it does not set.

@@ -193,7 +193,7 @@ impl Stage {
         enter(&mut client, name);
         let known = self.clients.values().any(|other| other.settled.as_deref() == Some(name));
         if self.lobby && !known {
-            let join = format!("*:{name}!* JOIN #lobby");
+            let join = format!("*:{name}!* JOIN #lobby*");
             for other in self.clients.values_mut().filter(|other| other.settled.is_some()) {
                 other.client.until(&join);
             }

@@ -1,0 +1,23 @@
+//! `SETNAME :real name`: changes what one says of oneself.
+//!
+//! <https://ircv3.net/specs/extensions/setname>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::membership::tell_acquaintances;
+use crate::limits::REALNAME_BYTES;
+use proto::{Capability, Message};
+
+/// Carries out `SETNAME`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let name = message.param(0).unwrap_or_default();
+    if name.trim().is_empty() || name.len() > REALNAME_BYTES {
+        return Err(Refusal::BadRealname);
+    }
+    context.user_mut().realname = name.into();
+    let me = context.me();
+    let news = context.passing_for(Capability::SetName, me, ("SETNAME", &[]), Some(name));
+    tell_acquaintances(context.state, context.out, me, news);
+    context.tell_user(me, news);
+    Ok(())
+}
