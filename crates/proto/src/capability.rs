@@ -43,6 +43,10 @@ pub enum Capability {
     NoImplicitNames,
     /// The same under the name it had as a draft.
     NoImplicitNamesDraft,
+    /// `REGISTER` and `VERIFY` (draft).
+    AccountRegistration,
+    /// `AWAY` before the registration is complete, and `AWAY *` (draft).
+    PreAway,
 }
 
 impl Capability {
@@ -68,6 +72,8 @@ impl Capability {
         Capability::SetName,
         Capability::NoImplicitNames,
         Capability::NoImplicitNamesDraft,
+        Capability::AccountRegistration,
+        Capability::PreAway,
     ];
 
     /// The name on the wire.
@@ -94,6 +100,8 @@ impl Capability {
             Capability::SetName => "setname",
             Capability::NoImplicitNames => "no-implicit-names",
             Capability::NoImplicitNamesDraft => "draft/no-implicit-names",
+            Capability::AccountRegistration => "draft/account-registration",
+            Capability::PreAway => "draft/pre-away",
         }
     }
 

@@ -31,12 +31,14 @@ pub mod pm;
 pub mod pong;
 pub mod privmsg;
 pub mod quit;
+pub mod register;
 pub mod setname;
 pub mod tagmsg;
 pub mod time;
 pub mod topic;
 pub mod user;
 pub mod userhost;
+pub mod verify;
 pub mod version;
 pub mod who;
 pub mod whois;
@@ -80,7 +82,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "PING",         params: 1, when: When::Always, run: ping::run },
     Verb { name: "PONG",         params: 0, when: When::Always, run: pong::run },
     Verb { name: "AUTHENTICATE", params: 1, when: When::Always, run: authenticate::run },
-    Verb { name: "AWAY",         params: 0, when: When::After,  run: away::run },
+    Verb { name: "AWAY",         params: 0, when: When::Always, run: away::run },
     Verb { name: "BM",           params: 0, when: When::After,  run: bm::run },
     Verb { name: "CAP",          params: 1, when: When::Always, run: cap::run },
     Verb { name: "CH",           params: 0, when: When::After,  run: ch::run },
@@ -104,12 +106,14 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "PASS",         params: 1, when: When::Before, run: pass::run },
     Verb { name: "PM",           params: 0, when: When::After,  run: pm::run },
     Verb { name: "QUIT",         params: 0, when: When::Always, run: quit::run },
+    Verb { name: "REGISTER",     params: 3, when: When::Always, run: register::run },
     Verb { name: "SETNAME",      params: 1, when: When::After,  run: setname::run },
     Verb { name: "TAGMSG",       params: 1, when: When::After,  run: tagmsg::run },
     Verb { name: "TIME",         params: 0, when: When::After,  run: time::run },
     Verb { name: "TOPIC",        params: 1, when: When::After,  run: topic::run },
     Verb { name: "USER",         params: 4, when: When::Before, run: user::run },
     Verb { name: "USERHOST",     params: 1, when: When::After,  run: userhost::run },
+    Verb { name: "VERIFY",       params: 2, when: When::Always, run: verify::run },
     Verb { name: "VERSION",      params: 0, when: When::After,  run: version::run },
     Verb { name: "WHO",          params: 0, when: When::After,  run: who::run },
     Verb { name: "WHOIS",        params: 0, when: When::After,  run: whois::run },

@@ -4,11 +4,13 @@
 //! derived keys come in with the input; what is to happen goes out as [`Effects`]. The same inputs
 //! give the same effects, byte for byte.
 
+pub mod absence;
 pub mod context;
 pub mod door;
 pub mod effects;
 pub mod login;
 pub mod membership;
+pub mod ownership;
 pub mod room;
 pub mod session;
 pub mod sessions;

@@ -1,27 +1,60 @@
-//! `AWAY [:why]`: says that one does not read at the moment; alone, that one is back.
+//! `AWAY [:why]`: says that one does not read at the moment; alone, that one is back. `AWAY *` says
+//! that only a program is at this connection.
 //!
-//! <https://modern.ircdocs.horse/#away-message>
+//! <https://modern.ircdocs.horse/#away-message>, <https://ircv3.net/specs/extensions/pre-away>
 
 use super::quit::shorten;
 use super::refusal::Refusal;
+use crate::hub::absence;
 use crate::hub::context::Context;
-use crate::hub::membership::tell_acquaintances;
 use crate::limits::AWAY_BYTES;
 use proto::{Capability, Message, numeric as n};
 
+/// What a session says of the person's presence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The person is here.
+    Here,
+    /// The person is away, on whatever device, and why.
+    Away(Box<str>),
+    /// Nobody is at this connection, which says nothing of others.
+    Unattended,
+}
+
 /// Carries out `AWAY`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let why = message.param(0).filter(|why| !why.is_empty());
-    let why = why.map(|why| shorten(why, AWAY_BYTES));
-    let before = std::mem::replace(&mut context.user_mut().away, why.map(Box::from));
-    match why {
-        Some(_) => context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away"),
-        None => context.numeric(n::RPL_UNAWAY, &[], "You are no longer marked as being away"),
+    let early = context.has(Capability::PreAway);
+    let presence = match message.param(0).unwrap_or_default() {
+        "" => Presence::Here,
+        "*" if early => Presence::Unattended,
+        why => Presence::Away(shorten(why, AWAY_BYTES).into()),
+    };
+    if let Some(entering) = context.entering() {
+        if !early {
+            return Err(Refusal::NotLoggedIn);
+        }
+        entering.presence = Some(presence.clone());
+        reply(context, &presence);
+        return Ok(());
     }
-    if before.as_deref() != why {
-        let me = context.me();
-        let news = context.passing_for(Capability::AwayNotify, me, ("AWAY", &[]), why);
-        tell_acquaintances(context.state, context.out, me, news);
+    reply(context, &presence);
+    // The person's other devices hear of it, but for what concerns this connection alone.
+    if presence != Presence::Unattended {
+        for session in context.user().sessions.clone() {
+            if session != context.session {
+                reply(&mut context.of(session), &presence);
+            }
+        }
     }
+    absence::said(context, presence);
     Ok(())
+}
+
+fn reply(context: &mut Context<'_>, presence: &Presence) {
+    match presence {
+        Presence::Here => {
+            context.numeric(n::RPL_UNAWAY, &[], "You are no longer marked as being away");
+        }
+        _ => context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away"),
+    }
 }

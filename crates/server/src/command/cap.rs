@@ -39,6 +39,9 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
         .iter()
         .map(|capability| match capability {
             Capability::Sasl if with_values => format!("sasl={MECHANISMS}"),
+            Capability::AccountRegistration if with_values => {
+                format!("{}=before-connect", capability.name())
+            }
             other => other.name().to_owned(),
         })
         .collect();

@@ -79,6 +79,16 @@ pub enum Refusal {
     NameStays,
     /// The session is somebody already.
     AlreadyLoggedIn(Arc<str>),
+    /// The session has an account already (`REGISTER`, `VERIFY`).
+    AlreadyAuthenticated(Arc<str>),
+    /// The account that was to be made is there.
+    AccountExists(Arc<str>),
+    /// An account has the name of its user, and this is another one.
+    AccountIsNick(String),
+    /// `NICK` must come first.
+    NickFirst,
+    /// No registration waits to be verified.
+    NothingToVerify(String),
     /// Not the password of the account.
     WrongPassword(String),
     /// No password, or one too long.
@@ -115,7 +125,7 @@ struct Said<'a> {
 }
 
 /// Verbs whose refusals are standard replies, whether the session asked for the capability or not.
-const STANDARD: &[&str] = &["LOGIN", "BM", "PM", "CH", "EX", "CHATHISTORY"];
+const STANDARD: &[&str] = &["LOGIN", "BM", "PM", "CH", "EX", "CHATHISTORY", "REGISTER", "VERIFY"];
 
 /// Says "no" to the asker.
 pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
@@ -123,8 +133,8 @@ pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
     let params: Vec<&str> = said.params.iter().map(|param| shorten(param, ROOM_BYTES)).collect();
     let code = match refusal {
         Refusal::UnknownCommand(_) => None,
-        _ if STANDARD.contains(&verb) => Some(said.code),
-        _ if said.numeric.is_empty() => Some(said.code),
+        _ if verb == "REGISTER" => Some(registration_code(refusal, said.code)),
+        _ if STANDARD.contains(&verb) || said.numeric.is_empty() => Some(said.code),
         _ => None,
     };
     match code {
@@ -140,6 +150,17 @@ pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
             context.numeric(said.numeric, &[], &said.text);
         }
         None => context.numeric(said.numeric, &params, &said.text),
+    }
+}
+
+/// What the specification of `REGISTER` calls what a login calls by another code.
+fn registration_code<'a>(refusal: &Refusal, code: &'a str) -> &'a str {
+    match refusal {
+        Refusal::BadName(..) => "BAD_ACCOUNT_NAME",
+        Refusal::BadPassword(_) => "UNACCEPTABLE_PASSWORD",
+        Refusal::NameTaken(_) => "ACCOUNT_EXISTS",
+        Refusal::TooManyAttempts(..) | Refusal::Busy(_) => "TEMPORARILY_UNAVAILABLE",
+        _ => code,
     }
 }
 
@@ -292,6 +313,30 @@ fn about_rooms(refusal: &Refusal) -> Option<Said<'_>> {
 
 fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
     Some(match refusal {
+        Refusal::AlreadyAuthenticated(name) => says(
+            "",
+            "ALREADY_AUTHENTICATED",
+            &[name],
+            format!("You have logged in to the account {name} already"),
+        ),
+        Refusal::AccountExists(name) => says(
+            "",
+            "ACCOUNT_EXISTS",
+            &[name],
+            "This name has an account; log in if it is yours, or choose another name",
+        ),
+        Refusal::AccountIsNick(name) => says(
+            "",
+            "ACCOUNT_NAME_MUST_BE_NICK",
+            &[name],
+            "An account has the name of its user: give * or your nick",
+        ),
+        Refusal::NickFirst => {
+            says("", "NEED_NICK", &["*"], "Send NICK first: the account will have that name")
+        }
+        Refusal::NothingToVerify(name) => {
+            says("", "INVALID_CODE", &[name], "Registrations here need no code")
+        }
         Refusal::NoName => says(n::ERR_NONICKNAMEGIVEN, "NEED_MORE_PARAMS", &[], "No name given"),
         Refusal::BadName(name, error) => {
             says(n::ERR_ERRONEUSNICKNAME, "BAD_NAME", &[name], error.to_string())

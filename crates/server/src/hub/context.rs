@@ -37,6 +37,11 @@ impl Context<'_> {
             .expect("a context is made for a session that is there")
     }
 
+    /// The same for another session.
+    pub fn of(&mut self, session: SessionId) -> Context<'_> {
+        Context { state: self.state, out: self.out, session }
+    }
+
     /// The registration under way; none once it is over.
     pub fn entering(&mut self) -> Option<&mut Entering> {
         self.known_mut().entering.as_deref_mut()
@@ -253,9 +258,7 @@ impl Context<'_> {
             account: (!event.guest).then(|| event.nick.clone()),
             tags: event.tags.clone(),
             needs: needs(event.kind),
-            lacks: Capabilities::NONE,
-            body: 0..0,
-            extended: None,
+            ..News::default()
         };
         let renderer = &self.state.renderer;
         let news = self.out.news(news, |out| renderer.body(out, event, target, ""));
@@ -269,16 +272,8 @@ impl Context<'_> {
     pub fn passing(&mut self, of: UserId, verb: &str, params: &[&str], text: Option<&str>) -> u32 {
         let user = &self.state.users[&of];
         let source = self.state.renderer.source(&user.nick, user.guest);
-        let news = News {
-            id: 0,
-            time: self.state.now,
-            account: user.account().cloned(),
-            tags: "".into(),
-            needs: Capabilities::NONE,
-            lacks: Capabilities::NONE,
-            body: 0..0,
-            extended: None,
-        };
+        let account = user.account().cloned();
+        let news = News { time: self.state.now, account, ..News::default() };
         self.out.news(news, |out| write_line(out, &source, verb, params, text))
     }
 

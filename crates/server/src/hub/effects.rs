@@ -175,7 +175,7 @@ pub enum Rooms {
 }
 
 /// Something to tell: a stored event, or a passing notice. Rendered by [`crate::render`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct News {
     /// The event's id; 0 if it is not stored.
     pub id: EventId,

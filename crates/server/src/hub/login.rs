@@ -5,7 +5,7 @@ use super::context::Context;
 use super::effects::{Derive, Fact, Task, What, When};
 use super::session::Waiting;
 use super::undo::Undo;
-use super::{membership, welcome};
+use super::{membership, ownership, welcome};
 use crate::command::refusal::{Refusal, refuse};
 use crate::limits::PASSWORD_BYTES;
 use crate::session::SessionId;
@@ -28,6 +28,8 @@ pub enum How {
     Pass,
     /// `AUTHENTICATE`.
     Sasl,
+    /// `REGISTER`, which makes a new account and nothing else.
+    Register,
 }
 
 /// A password's key was derived.
@@ -52,7 +54,12 @@ pub enum Outcome {
 
 /// Whether the session may try to log in as `name` at all.
 pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    if let Some(user) = context.known().user {
+    // A guest may register the name that it has.
+    let own = context.known().user.is_some_and(|user| {
+        let user = &context.state.users[&user];
+        user.guest && same(&user.nick, name)
+    });
+    if let Some(user) = context.known().user.filter(|_| !own) {
         return Err(Refusal::AlreadyLoggedIn(context.state.users[&user].nick.clone()));
     }
     if let Some(account) = context.entering().and_then(|entering| entering.account.clone()) {
@@ -63,13 +70,13 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
         return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
     }
-    let needs_admission = context.state.config.server.password.is_some();
+    let needs_admission = context.state.config.server.password.is_some() && !own;
     if needs_admission && !context.entering().is_some_and(|entering| entering.admitted) {
         return Err(Refusal::ServerPasswordRequired);
     }
     if context.state.account(name).is_none() {
         may_be_named(context, name)?;
-        if context.state.online(name).is_some() {
+        if context.state.online(name).is_some() && !own {
             return Err(Refusal::NameTaken(name.to_owned()));
         }
     }
@@ -142,9 +149,15 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     match (outcome, context.state.account(&name).cloned()) {
         (Outcome::Busy, _) => refused(context, &name, how, &Refusal::Busy(name.clone())),
         (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
-        (Outcome::Made(_), None) if context.state.online(&name).is_some() => {
+        (Outcome::Made(_), None)
+            if context.state.online(&name).map(|user| user.id) != context.known().user =>
+        {
             // A guest took the name while the keys were made.
             refused(context, &name, how, &Refusal::NameTaken(name.clone()));
+        }
+        // Somebody else registered the name while the keys were made.
+        (Outcome::Made(_), Some(account)) if how == How::Register => {
+            refused(context, &name, how, &Refusal::AccountExists(account.name.clone()));
         }
         (Outcome::Made(keys), None) => {
             let account = make_account(context, &name, keys, how);
@@ -158,14 +171,22 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
 }
 
 fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> Arc<Account> {
-    let id = context.state.next_id();
+    // A guest keeps its id, and with it its conversations and rooms.
+    let (id, undo) = match context.known().user {
+        Some(guest) => (guest, Undo::Guest(guest, context.session)),
+        None => {
+            let id = context.state.next_id();
+            (id, Undo::NoAccount(id))
+        }
+    };
     let account = Account { id, name: name.into(), keys, created: context.state.now };
-    context.out.note(Undo::NoAccount(id));
+    context.out.note(undo);
     let write = context.out.write(Write::Account(account.clone()));
     let verb = match how {
         How::Verb => "LOGIN",
         How::Pass => "PASS",
         How::Sasl => "AUTHENTICATE",
+        How::Register => "REGISTER",
     };
     let failed = What::NotStored { to: context.session, verb, tag: None };
     context.out.push_when(When::Failed(write), failed);
@@ -179,10 +200,11 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
     let address = context.known().address;
     context.state.doors.succeeded(address, &account.name);
     let name = account.name.clone();
-    let Some(entering) = context.entering() else { return };
-    entering.account = Some(account);
-    entering.by_verb = how == How::Verb;
-    entering.password = None;
+    if let Some(entering) = context.entering() {
+        entering.account = Some(account);
+        entering.by_verb = how == How::Verb;
+        entering.password = None;
+    }
     match how {
         How::Verb if new => {
             let text = format!("Welcome, {name}: the name is yours now, by this password");
@@ -190,15 +212,28 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
         }
         How::Verb => context.note("LOGIN", "LOGGED_IN", &[&name], &format!("Welcome back, {name}")),
         How::Sasl => {
-            let source = context.state.renderer.source(&name, false);
-            let text = format!("You are now logged in as {name}");
-            context.numeric(n::RPL_LOGGEDIN, &[&source, &name], &text);
+            say_logged_in(context, &name);
             context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
+        }
+        How::Register => {
+            let text = "Your account is made; log in with its password from now on";
+            context.from_server("REGISTER", &["SUCCESS", &name], text);
+            say_logged_in(context, &name);
         }
         How::Pass => {}
     }
     context.out.push(What::Log(Fact::Came { user: name, address, new }));
-    welcome::register_if_complete(context);
+    if context.known().user.is_some() {
+        ownership::take(context);
+    } else {
+        welcome::register_if_complete(context);
+    }
+}
+
+fn say_logged_in(context: &mut Context<'_>, name: &str) {
+    let source = context.state.renderer.source(name, false);
+    let text = format!("You are now logged in as {name}");
+    context.numeric(n::RPL_LOGGEDIN, &[&source, name], &text);
 }
 
 /// The login failed: says so, and slows the next one down.
@@ -212,6 +247,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
     }
     match how {
         How::Verb => refuse(context, "LOGIN", refusal),
+        How::Register => refuse(context, "REGISTER", refusal),
         How::Sasl => sasl_failed(context, refusal),
         How::Pass => {
             refuse(context, "PASS", refusal);

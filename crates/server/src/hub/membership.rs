@@ -1,11 +1,11 @@
 //! Who is in which room, and what follows when that changes.
 
-use super::State;
 use super::context::Context;
 use super::effects::{Effects, Rooms, What};
 use super::room::{Member, Room};
 use super::undo::Undo;
 use super::user::{Left, UserId};
+use super::{State, absence, ownership};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
@@ -100,6 +100,16 @@ fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Option<Me
     before
 }
 
+/// Stores in which rooms a user is who was a guest until now.
+pub fn store_rooms(state: &State, out: &mut Effects, user: UserId) {
+    for room in &state.users[&user].rooms {
+        if is_stored(state, *room, user) {
+            let Member { op, voice, .. } = state.rooms[room].members[&user];
+            out.write(Write::Member(store::Member { room: *room, account: user, op, voice }));
+        }
+    }
+}
+
 /// Whether a user's standing in a room survives a restart: not for guests, and not the lobby's
 /// plain members, who are in it because they are online.
 fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
@@ -119,8 +129,9 @@ pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, r
     }
     let online = state.users.get_mut(&user).expect("a session's user is online");
     online.sessions.retain(|id| *id != session);
-    if online.sessions.is_empty() {
-        user_gone(state, out, user, session, reason);
+    match online.sessions.first().copied() {
+        Some(other) => absence::changed(&mut state.context(out, other)),
+        None => user_gone(state, out, user, session, reason),
     }
     out.end(&state.renderer.server);
 }
@@ -149,7 +160,8 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
         let lobby = Some(room_id) == state.lobby;
         let member = room.members[&id];
         if remembered && !lobby {
-            put_member(room, id, Some(Member { online: false, ..member }));
+            // There is nobody to reveal any more.
+            put_member(room, id, Some(Member { online: false, hidden: false, ..member }));
             state.remembered.entry(id).or_default().push(room_id);
         } else {
             put_member(room, id, None);
@@ -214,6 +226,7 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
 pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
     match undo {
         Undo::NoAccount(id) => undo_account(state, out, id),
+        Undo::Guest(id, session) => ownership::undo(state, out, id, session),
         Undo::NoRoom(id) => undo_room(state, out, id),
         Undo::Room(room) => {
             state.room_names.insert(fold(&room.name), room.id);
@@ -264,7 +277,8 @@ fn undo_member(
 ) {
     let online = state.users.contains_key(&user);
     let Some(room) = state.rooms.get_mut(&room_id) else { return };
-    let before = before.map(|member| Member { online, ..member });
+    let hidden = |member: Member| member.hidden && online;
+    let before = before.map(|member| Member { online, hidden: hidden(member), ..member });
     let now = put_member(room, user, before);
     match (now, before) {
         (Some(_), None) => forget_room(state, out, user, room_id),

@@ -281,7 +281,7 @@ impl World {
 
 fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(30) {
+    match random.below(31) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -310,11 +310,15 @@ fn line(random: &mut Random) -> String {
             .pick(&[
                 "CAP LS 302",
                 "CAP REQ :echo-message message-tags batch labeled-response",
+                "CAP REQ :chghost account-notify extended-join away-notify draft/pre-away",
                 "CAP END",
             ])
             .into(),
         27 => format!("@label=x;+parlor/resend={} PRIVMSG {room} :again", random.below(3)),
-        28 => format!("WHOIS {other}"),
+        28 => random
+            .pick(&["REGISTER * * secret", "REGISTER * * secret", "SETNAME :other", "AWAY *"])
+            .into(),
+        29 => format!("WHOIS {other}"),
         _ => format!("NAMES {room}"),
     }
 }

@@ -62,6 +62,15 @@ impl Member {
     }
 }
 
+/// The mode that gives a mark.
+pub fn letter_of(mark: char) -> Option<char> {
+    match mark {
+        '@' => Some('o'),
+        '+' => Some('v'),
+        _ => None,
+    }
+}
+
 impl Room {
     /// A new and empty room.
     pub fn new(id: RoomId, name: Arc<str>, created: i64) -> Room {

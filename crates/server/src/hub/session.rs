@@ -2,6 +2,7 @@
 
 use super::login::How;
 use super::user::UserId;
+use crate::command::away::Presence;
 use proto::Capabilities;
 use proto::sasl::Chunks;
 use proto::scram::ScramServer;
@@ -25,6 +26,8 @@ pub struct Session {
     pub user: Option<UserId>,
     /// What it has said of itself so far; gone once it has registered.
     pub entering: Option<Box<Entering>>,
+    /// It has said that nobody is at it.
+    pub unattended: bool,
     /// The question that its next line answers.
     pub prompt: Option<Box<Prompt>>,
     /// A password being checked.
@@ -54,6 +57,8 @@ pub struct Entering {
     pub by_verb: bool,
     /// It was told once how to log in.
     pub told: bool,
+    /// What it has said with `AWAY`.
+    pub presence: Option<Presence>,
     /// An `AUTHENTICATE` exchange under way.
     pub sasl: Option<Sasl>,
 }
@@ -107,6 +112,7 @@ impl Session {
             cap302: false,
             user: None,
             entering: Some(Box::default()),
+            unattended: false,
             prompt: None,
             waiting: None,
             lines: VecDeque::new(),

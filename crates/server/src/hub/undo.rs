@@ -9,6 +9,7 @@
 
 use super::room::{Member, Room, Settings};
 use super::user::UserId;
+use crate::session::SessionId;
 use std::collections::VecDeque;
 use store::{AccountId, RoomId};
 
@@ -17,6 +18,8 @@ use store::{AccountId, RoomId};
 pub enum Undo {
     /// The account did not exist.
     NoAccount(AccountId),
+    /// The account did not exist; the user was a guest, with this session.
+    Guest(AccountId, SessionId),
     /// The room did not exist.
     NoRoom(RoomId),
     /// The room existed, empty as it was when it ended.

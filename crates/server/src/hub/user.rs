@@ -22,8 +22,10 @@ pub struct User {
     pub sessions: Vec<SessionId>,
     /// The rooms it is in, in the order it entered.
     pub rooms: Vec<RoomId>,
-    /// Why it is away.
+    /// Why it is away, as others see it.
     pub away: Option<Box<str>>,
+    /// Why it is away, if the person has said so.
+    pub said_away: Option<Box<str>>,
     /// `+i`
     pub invisible: bool,
     /// `+o`: has operator's rights.

@@ -3,9 +3,9 @@
 use super::context::Context;
 use super::effects::{Read, ReadWhat, What};
 use super::login::{self, How};
-use super::membership;
 use super::room::Member;
 use super::user::User;
+use super::{absence, membership};
 use crate::command::{lusers, motd, names, topic};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use proto::name::fold;
@@ -97,6 +97,7 @@ fn register(context: &mut Context<'_>, full: bool) {
             sessions: Vec::from([session]),
             rooms: Vec::new(),
             away: None,
+            said_away: None,
             invisible: false,
             operator: false,
             since: now,
@@ -115,6 +116,10 @@ fn register(context: &mut Context<'_>, full: bool) {
     }
     if full {
         burst(context, &nick);
+    }
+    match entering.presence {
+        Some(presence) => absence::said(context, presence),
+        None => absence::changed(context),
     }
     if first {
         come_online(context, full);

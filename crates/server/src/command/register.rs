@@ -1,0 +1,30 @@
+//! `REGISTER account email password`: makes an account of the name that one has, or is about to
+//! have.
+//!
+//! <https://ircv3.net/specs/extensions/account-registration>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::login::{How, begin};
+use proto::Message;
+use proto::name::same;
+
+/// Carries out `REGISTER`. An e-mail address is not asked for, and one that is given is not kept.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let wanted = message.param(0).unwrap_or_default();
+    let password = message.param(2).unwrap_or_default();
+    if let Some(account) = super::verify::account(context) {
+        return Err(Refusal::AlreadyAuthenticated(account));
+    }
+    let nick = context.nick();
+    if &*nick == "*" {
+        return Err(Refusal::NickFirst);
+    }
+    if wanted != "*" && !same(wanted, &nick) {
+        return Err(Refusal::AccountIsNick(wanted.to_owned()));
+    }
+    if context.state.account(&nick).is_some() {
+        return Err(Refusal::AccountExists(nick));
+    }
+    begin(context, &nick, password, How::Register)
+}

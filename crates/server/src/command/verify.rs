@@ -1,0 +1,26 @@
+//! `VERIFY account code`: would complete a registration; none here needs it.
+//!
+//! <https://ircv3.net/specs/extensions/account-registration>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use proto::Message;
+use std::sync::Arc;
+
+/// Carries out `VERIFY`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    match account(context) {
+        Some(account) => Err(Refusal::AlreadyAuthenticated(account)),
+        None => Err(Refusal::NothingToVerify(message.param(0).unwrap_or_default().to_owned())),
+    }
+}
+
+/// The account to which the session has logged in, registered or not.
+pub fn account(context: &Context<'_>) -> Option<Arc<str>> {
+    let session = context.known();
+    match (session.user, &session.entering) {
+        (Some(user), _) => context.state.users[&user].account().cloned(),
+        (None, Some(entering)) => entering.account.as_ref().map(|account| account.name.clone()),
+        (None, None) => None,
+    }
+}

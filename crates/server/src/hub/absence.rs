@@ -1,0 +1,44 @@
+//! Whether a person is away: said by them, for all their devices; or because no connection of
+//! theirs has anybody at it.
+//!
+//! <https://ircv3.net/specs/extensions/away-notify>, <https://ircv3.net/specs/extensions/pre-away>
+
+use super::State;
+use super::context::Context;
+use super::membership::tell_acquaintances;
+use super::user::UserId;
+use crate::command::away::Presence;
+use proto::Capability;
+
+/// The away message of somebody of whom only programs are connected.
+const UNATTENDED: &str = "*";
+
+/// The session of the asker says whether the person is here.
+pub fn said(context: &mut Context<'_>, presence: Presence) {
+    context.known_mut().unattended = presence == Presence::Unattended;
+    match presence {
+        Presence::Here => context.user_mut().said_away = None,
+        Presence::Away(why) => context.user_mut().said_away = Some(why),
+        Presence::Unattended => {}
+    }
+    changed(context);
+}
+
+/// A session of the asker came or went, or said something: tells others if the person is away now
+/// and was not, or the other way round.
+pub fn changed(context: &mut Context<'_>) {
+    let me = context.me();
+    let now = now(context.state, me);
+    let before = std::mem::replace(&mut context.user_mut().away, now.clone());
+    if before != now {
+        let news = context.passing_for(Capability::AwayNotify, me, ("AWAY", &[]), now.as_deref());
+        tell_acquaintances(context.state, context.out, me, news);
+    }
+}
+
+/// The away message of a user as its sessions are; none if the person is here.
+pub fn now(state: &State, user: UserId) -> Option<Box<str>> {
+    let user = &state.users[&user];
+    let unattended = || user.sessions.iter().all(|session| state.sessions[session].unattended);
+    user.said_away.clone().or_else(|| unattended().then(|| UNATTENDED.into()))
+}
