@@ -383,7 +383,7 @@ impl Settled {
         match (when, &self.outcomes) {
             (When::Settled(write), Some(outcomes)) => match outcomes[write as usize] {
                 Outcome::Duplicate { id, time } => Some((id, time)),
-                Outcome::Stored => None,
+                Outcome::Stored | Outcome::Refused(_) => None,
             },
             _ => None,
         }

@@ -59,7 +59,7 @@ impl Renderer {
     ) {
         let source = self.source(&event.nick, event.guest);
         let line = match event.kind {
-            EventKind::Quit | EventKind::Nick => {
+            EventKind::Quit | EventKind::Nick | EventKind::Rename => {
                 Line::to(out).source(&source).verb(verb(event.kind))
             }
             _ => Line::to(out).source(&source).verb(verb(event.kind)).param(target),
@@ -82,7 +82,15 @@ impl Renderer {
             EventKind::Join if extended => {
                 line.param(account_of(event).unwrap_or("*")).text(&event.text).end();
             }
-            EventKind::Tagmsg | EventKind::Join => line.end(),
+            EventKind::Redact => {
+                let line = line.param(&self.msgid(event.about.unwrap_or_default()));
+                if event.text.is_empty() { line.end() } else { line.text(&event.text).end() }
+            }
+            EventKind::Rename => {
+                let (name, reason) = event.text.split_once(' ').unwrap_or((&event.text, ""));
+                line.param(&event.target).param(name).text(reason).end();
+            }
+            EventKind::Tagmsg | EventKind::Join | EventKind::Redacted => line.end(),
         }
     }
 
@@ -238,6 +246,10 @@ pub fn verb(kind: EventKind) -> &'static str {
         EventKind::Mode => "MODE",
         EventKind::Quit => "QUIT",
         EventKind::Nick => "NICK",
+        // Never rendered: no reader is given one.
+        EventKind::Redacted => "TAGMSG",
+        EventKind::Redact => "REDACT",
+        EventKind::Rename => "RENAME",
     }
 }
 
@@ -257,11 +269,13 @@ mod tests {
             kind,
             account: 1,
             guest: false,
+            bot: false,
             nick: "ann".into(),
             target: "bob".into(),
             time: 1_795_382_793_123,
             text: text.into(),
             tags: "+draft/reply=x".into(),
+            about: (kind == EventKind::Redact).then_some(41),
         }
     }
 
@@ -308,6 +322,19 @@ mod tests {
                 assert_eq!(live(&event, capabilities), history);
             }
         }
+    }
+
+    #[test]
+    fn a_message_taken_back_and_a_room_renamed() {
+        let redact = |text| live(&event(EventKind::Redact, text), Capabilities::default());
+        assert_eq!(redact("a slip"), b":ann!ann@parlor REDACT #lobby test-15 :a slip\r\n");
+        assert_eq!(redact(""), b":ann!ann@parlor REDACT #lobby test-15\r\n");
+        let rename = |text| {
+            let event = Event { target: "#old".into(), ..event(EventKind::Rename, text) };
+            live(&event, Capabilities::default())
+        };
+        assert_eq!(rename("#new it grew"), b":ann!ann@parlor RENAME #old #new :it grew\r\n");
+        assert_eq!(rename("#new"), b":ann!ann@parlor RENAME #old #new :\r\n");
     }
 
     #[test]

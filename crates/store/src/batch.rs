@@ -6,8 +6,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::tail::Entry;
 use crate::{
-    Account, AccountId, Conversation, Event, EventId, Member, Outcome, RESEND_MS, Room, RoomId,
-    Write,
+    Account, AccountId, Conversation, Event, EventId, EventKind, Member, Outcome, RESEND_MS,
+    Refused, Room, RoomId, Subject, Write, flags,
 };
 
 /// How many known pairs are kept in memory: about a megabyte.
@@ -71,8 +71,8 @@ impl<'t> Batch<'t> {
         pairs: &'t mut HashSet<Conversation>,
     ) -> rusqlite::Result<Self> {
         let add_event = connection.prepare_cached(
-            "INSERT INTO events(id, conversation, kind, account, guest, nick, target, time, text, tags)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO events(id, conversation, kind, account, flags, nick, target, time, text, tags,
+                about) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?;
         let added = Vec::new();
         Ok(Self { connection, add_event, stored: marks, marks, pairs, added, resends: 0 })
@@ -108,6 +108,15 @@ impl<'t> Batch<'t> {
                 let delivered = "DELETE FROM pending WHERE account = ?1 AND event <= ?2";
                 self.run(delivered, params![account, sql_id(*up_to)])?;
             }
+            Write::Redact { event, anybodys, not_before } => {
+                return self.redact(event, *anybodys, *not_before);
+            }
+            Write::ReadMarker { account, conversation, time } => {
+                let marker = "INSERT INTO read_markers(account, conversation, time)
+                    VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET time = excluded.time";
+                self.run(marker, params![account, conversation.key(), time])?;
+            }
+            Write::Metadata { of, key, value } => self.metadata(*of, key, value.as_deref())?,
         }
         Ok(Outcome::Stored)
     }
@@ -120,6 +129,7 @@ impl<'t> Batch<'t> {
     ) -> rusqlite::Result<Outcome> {
         assert!(event.id > self.marks.event, "event ids rise");
         assert!(event.time >= self.marks.time, "event times do not fall");
+        assert!(event.kind != EventKind::Redacted, "only the store takes a text away");
         if let Some(resend) = resend
             && let Some(first) = self.resend(event, resend)?
         {
@@ -130,12 +140,13 @@ impl<'t> Batch<'t> {
             event.conversation.key(),
             event.kind.code(),
             event.account,
-            event.guest,
+            flags::of(event),
             event.nick,
             event.target,
             event.time,
             event.text,
             event.tags,
+            event.about.map(sql_id),
         ])?;
         if let Some(receiver) = pending_for {
             let pending = "INSERT INTO pending(account, event) VALUES (?1, ?2)";
@@ -153,6 +164,49 @@ impl<'t> Batch<'t> {
         self.marks.time = event.time;
         self.marks.account = self.marks.account.max(event.account);
         Ok(Outcome::Stored)
+    }
+
+    /// Takes away the text of the event that `event` is about, if it may, and stores `event`.
+    fn redact(
+        &mut self,
+        event: &Event,
+        anybodys: bool,
+        not_before: i64,
+    ) -> rusqlite::Result<Outcome> {
+        assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
+        let about = sql_id(event.about.expect("a redaction is about an event"));
+        let find = "SELECT kind, account, time FROM events WHERE id = ?1 AND conversation = ?2";
+        let found = self
+            .connection
+            .prepare_cached(find)?
+            .query_row(params![about, event.conversation.key()], |row| {
+                Ok((row.get::<_, u8>(0)?, row.get::<_, AccountId>(1)?, row.get::<_, i64>(2)?))
+            })
+            .optional()?;
+        let found = found.and_then(|(kind, author, time)| {
+            let kind = EventKind::from_code(kind).filter(|kind| kind.is_said());
+            kind.map(|kind| (kind, author, time))
+        });
+        let kind = match found {
+            None => return Ok(Outcome::Refused(Refused::NoSuchEvent)),
+            Some((_, author, _)) if !anybodys && author != event.account => {
+                return Ok(Outcome::Refused(Refused::NotTheirs));
+            }
+            Some((_, _, time)) if !anybodys && time < not_before => {
+                return Ok(Outcome::Refused(Refused::TooOld));
+            }
+            Some((kind, ..)) => kind,
+        };
+        self.run(
+            "UPDATE events SET kind = ?2, text = '', tags = '', flags = flags | ?3 WHERE id = ?1",
+            params![about, EventKind::Redacted.code(), flags::taken_back(kind)],
+        )?;
+        // It can wait only for one of the two; were it for another, a reader would leave it out.
+        if let Some((low, high)) = event.conversation.pair() {
+            let waits = "DELETE FROM pending WHERE account IN (?1, ?2) AND event = ?3";
+            self.run(waits, params![low, high, about])?;
+        }
+        self.event(event, None, None)
     }
 
     /// The first event of this resend id, if it still counts; else this event becomes it.
@@ -246,15 +300,34 @@ impl<'t> Batch<'t> {
     fn room_ended(&self, room: RoomId) -> rusqlite::Result<()> {
         self.run("DELETE FROM rooms WHERE id = ?1", [room])?;
         self.run("DELETE FROM lists WHERE room = ?1", [room])?;
-        self.run("DELETE FROM members WHERE room = ?1", [room])
+        self.run("DELETE FROM members WHERE room = ?1", [room])?;
+        let markers = "DELETE FROM read_markers WHERE conversation = ?1";
+        self.run(markers, [Conversation::room(room).key()])?;
+        let metadata = "DELETE FROM metadata WHERE kind = ?1 AND subject = ?2";
+        self.run(metadata, Subject::Room(room).key())
     }
 
     fn member(&self, member: Member) -> rusqlite::Result<()> {
-        let Member { room, account, op, voice } = member;
+        let Member { room, account, op, halfop, voice } = member;
         self.run(
-            "INSERT OR REPLACE INTO members(room, account, op, voice) VALUES (?1, ?2, ?3, ?4)",
-            params![room, account, op, voice],
+            "INSERT OR REPLACE INTO members(room, account, op, halfop, voice)
+                VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![room, account, op, halfop, voice],
         )
+    }
+
+    fn metadata(&self, of: Subject, key: &str, value: Option<&str>) -> rusqlite::Result<()> {
+        let (kind, subject) = of.key();
+        match value {
+            Some(value) => self.run(
+                "INSERT OR REPLACE INTO metadata(kind, subject, key, value) VALUES (?1, ?2, ?3, ?4)",
+                params![kind, subject, key, value],
+            ),
+            None => self.run(
+                "DELETE FROM metadata WHERE kind = ?1 AND subject = ?2 AND key = ?3",
+                params![kind, subject, key],
+            ),
+        }
     }
 
     fn run(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Failure, index, open, schema};
+use crate::{EventKind, Failure, flags, index, open, schema};
 
 /// Up to this size the whole file is looked at when it is opened; it takes a fifth of a second.
 const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of
 /// them.
-const PROBES: [&str; 12] = [
+const PROBES: [&str; 15] = [
     "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
     "SELECT count(*) FROM (SELECT * FROM history LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM history ORDER BY conversation DESC LIMIT 1)",
@@ -25,16 +25,29 @@ const PROBES: [&str; 12] = [
     "SELECT count(*) FROM (SELECT * FROM rooms LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM lists LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM members LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM read_markers LIMIT 1)",
+    "SELECT count(*) FROM (SELECT conversation FROM read_markers INDEXED BY read_markers_by_conversation
+        ORDER BY conversation DESC LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM metadata LIMIT 1)",
 ];
 
 /// What SQLite cannot know to be wrong: a sentence, and a question that counts what breaks it.
-const RULES: [(&str, &str); 7] = [
+const RULES: [(&str, &str); 11] = [
     (
         "events are earlier than the event before them",
         "SELECT count(*) FROM (SELECT time, lag(time) OVER (ORDER BY id) AS earlier FROM events)
             WHERE time < earlier",
     ),
-    ("events are of an unknown kind", "SELECT count(*) FROM events WHERE kind NOT BETWEEN 0 AND 9"),
+    ("events are of an unknown kind", "SELECT count(*) FROM events WHERE kind NOT BETWEEN 0 AND 12"),
+    (
+        "messages that were taken back still have a text",
+        "SELECT count(*) FROM events WHERE kind = 10 AND (text <> '' OR tags <> '')",
+    ),
+    (
+        "events take back a message that is still there, or that never was",
+        "SELECT count(*) FROM events AS redaction WHERE kind = 11 AND NOT EXISTS
+            (SELECT 1 FROM events WHERE id = redaction.about AND kind = 10)",
+    ),
     (
         "direct messages are in nobody's list of conversations",
         "SELECT count(*) FROM (SELECT DISTINCT conversation AS c FROM events WHERE c >= 1 << 32 OR c < 0)
@@ -56,6 +69,15 @@ const RULES: [(&str, &str); 7] = [
     (
         "list entries are of rooms that do not exist",
         "SELECT count(*) FROM lists WHERE room NOT IN (SELECT id FROM rooms)",
+    ),
+    (
+        "read markers are in rooms that do not exist",
+        "SELECT count(*) FROM read_markers WHERE conversation BETWEEN 0 AND (1 << 32) - 1
+            AND conversation NOT IN (SELECT id FROM rooms)",
+    ),
+    (
+        "metadata keys are of rooms that do not exist",
+        "SELECT count(*) FROM metadata WHERE kind = 1 AND subject NOT IN (SELECT id FROM rooms)",
     ),
 ];
 
@@ -134,7 +156,7 @@ fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         "SELECT first, rest, conversation, other FROM history ORDER BY conversation, other, first",
     )?;
     let mut find =
-        connection.prepare("SELECT conversation, kind >= 2 FROM events WHERE id = ?1")?;
+        connection.prepare("SELECT conversation, kind, flags FROM events WHERE id = ?1")?;
     let indexed = index::mark(connection, "indexed")?;
     let (mut known, mut wrong) = (0_i64, 0_i64);
     let (mut place, mut last) = (None, 0);
@@ -146,7 +168,11 @@ fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         wrong += i64::from(ids[0] <= before);
         last = ids[ids.len() - 1];
         for id in ids {
-            let found = find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let found = find.query_row([id], |row| {
+                let kind = EventKind::from_code(row.get(1)?);
+                Ok((row.get(0)?, flags::other(kind, row.get(2)?)))
+            });
+            let found = found.optional()?;
             wrong += i64::from(found != Some(here));
             known += i64::from(id <= indexed);
         }

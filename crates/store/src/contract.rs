@@ -4,6 +4,12 @@ use crate::{
     AccountId, Conversation, Event, EventId, Failure, Loaded, Outcome, Query, RoomId, Write,
 };
 
+/// How many events that were taken back a reader looks past for one question, and so where a
+/// question's cost ends. A page, or half of it in [`crate::Select::Around`], that has more of them
+/// in its way is shorter than asked for although there is more; a conversation whose newest messages
+/// are so many of them is no target.
+pub const REDACTED_PASSED: usize = 4096;
+
 /// The writing side. The journal thread owns it and is the only writer.
 pub trait Store: Send {
     /// Everything the hub starts from.
@@ -19,7 +25,9 @@ pub trait Store: Send {
     /// When it cannot be stored: then nothing of it is, and the store can be used again.
     ///
     /// # Panics
-    /// When an event's id is not above all stored ones or its time is below theirs: a bug of the caller.
+    /// When an event's id is not above all stored ones or its time is below theirs, it is an
+    /// [`crate::EventKind::Redacted`], or a [`Write::Redact`] has an event of another kind or about
+    /// none: a bug of the caller.
     fn commit(&mut self, writes: &mut dyn Iterator<Item = &Write>)
     -> Result<Vec<Outcome>, Failure>;
 
@@ -45,7 +53,8 @@ pub trait Store: Send {
 
 /// A reading side. Each of a few reader threads owns one.
 pub trait Reader: Send {
-    /// A page of history, oldest first.
+    /// A page of history, oldest first. What was taken back is left out, and the page filled up with
+    /// what comes next, within [`REDACTED_PASSED`].
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -64,6 +73,7 @@ pub trait Reader: Send {
 
     /// The conversations (the rooms given and the direct ones of `account`) whose latest message's
     /// time lies strictly between two times, with that time, in milliseconds since the Unix epoch.
+    /// What was taken back is no message; see [`REDACTED_PASSED`].
     /// Ordered by that time, then by conversation, rising; `limit` at most, counted from the
     /// `after` end.
     ///
@@ -78,7 +88,8 @@ pub trait Reader: Send {
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure>;
 
-    /// An event's conversation, and its time in milliseconds since the Unix epoch.
+    /// An event's conversation, and its time in milliseconds since the Unix epoch; also of what was
+    /// taken back.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -32,11 +32,19 @@ pub enum EventKind {
     Quit = 8,
     /// A guest changed its nick; `target` is the new one.
     Nick = 9,
+    /// What is left of a message whose text was taken back: no text, no tags. Only the store makes
+    /// one, out of the message, and no reader is given it.
+    Redacted = 10,
+    /// Somebody took a message back: [`Event::about`] says which, `text` is the reason.
+    Redact = 11,
+    /// A room got another name: `target` is the old one, `text` the new one, and after a space the
+    /// reason if there is one.
+    Rename = 12,
 }
 
 impl EventKind {
     /// Every kind, in the order of the codes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Message,
         Self::Notice,
         Self::Tagmsg,
@@ -47,6 +55,9 @@ impl EventKind {
         Self::Mode,
         Self::Quit,
         Self::Nick,
+        Self::Redacted,
+        Self::Redact,
+        Self::Rename,
     ];
 
     /// The code on disk.
@@ -60,9 +71,14 @@ impl EventKind {
     }
 
     /// Whether this is a text from one person to others (`PRIVMSG` or `NOTICE`): what history shows
-    /// to a client that did not ask for the other kinds.
+    /// to a client that did not ask for the other kinds. What is left of one is none.
     pub fn is_message(self) -> bool {
         matches!(self, Self::Message | Self::Notice)
+    }
+
+    /// Whether somebody said it to others, so that it can be taken back.
+    pub(crate) fn is_said(self) -> bool {
+        matches!(self, Self::Message | Self::Notice | Self::Tagmsg)
     }
 }
 
@@ -79,9 +95,12 @@ pub struct Event {
     pub account: AccountId,
     /// Whether the author is a guest, so that the name is nobody's account.
     pub guest: bool,
+    /// Whether the author was marked as a bot at that time.
+    pub bot: bool,
     /// The author's nick at that time.
     pub nick: Arc<str>,
-    /// A direct message's receiver; for a kick who was kicked; for a nick the new one; else empty.
+    /// A direct message's receiver, also when one is taken back; for a kick who was kicked; for a
+    /// nick the new one; for a rename the room's old name; else empty.
     pub target: Arc<str>,
     /// Milliseconds since the Unix epoch; never below the time of an event with a lower id.
     pub time: i64,
@@ -89,6 +108,8 @@ pub struct Event {
     pub text: Box<str>,
     /// The client-only tags as they came, without `@`; may be empty.
     pub tags: Box<str>,
+    /// The event that this one speaks of: for [`EventKind::Redact`] what was taken back; else none.
+    pub about: Option<EventId>,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reading history from disk.
 //!
 //! A page is found as ids first, in the tail and in `history`, conversation by conversation; only
-//! the rows of the page are read.
+//! the rows of the page are read, and those of what was taken back in between.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,9 +11,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::batch::sql_id;
 use crate::tail::{self, End, Shared, Tail};
 use crate::{
-    AccountId, Conversation, Event, EventId, EventKind, Failure, Point, Query, Reader, RoomId,
-    Scope, Select, index,
+    AccountId, Conversation, Event, EventId, EventKind, Failure, Point, Query, REDACTED_PASSED,
+    Reader, RoomId, Scope, Select, flags, index,
 };
+
+/// How many ids are looked up at once when a page is to be filled up.
+const STEP: usize = 256;
 
 /// A connection that only reads.
 pub(crate) struct SqliteReader {
@@ -52,9 +55,7 @@ impl Reader for SqliteReader {
             messages_only: query.messages_only,
             end: sql_id(query.up_to).saturating_add(1),
         };
-        let ids = page.select(query.select, query.limit)?;
-        let mut by_id = snapshot.prepare_cached("SELECT * FROM events WHERE id = ?1")?;
-        Ok(ids.into_iter().map(|id| by_id.query_row([id], event)).collect::<Result<_, _>>()?)
+        Ok(page.select(query.select, query.limit)?)
     }
 
     fn pending(
@@ -66,9 +67,12 @@ impl Reader for SqliteReader {
         // CROSS JOIN keeps the order of the tables: from the few pending ones to the events.
         let mut statement = self.connection.prepare_cached(
             "SELECT events.* FROM pending CROSS JOIN events ON events.id = pending.event
-                WHERE pending.account = ?1 AND pending.event <= ?2 ORDER BY pending.event LIMIT ?3",
+                WHERE pending.account = ?1 AND pending.event <= ?2 AND events.kind <> ?4
+                ORDER BY pending.event LIMIT ?3",
         )?;
-        let rows = statement.query_map(params![account, sql_id(up_to), sql_limit(limit)], event)?;
+        let redacted = EventKind::Redacted.code();
+        let asked = params![account, sql_id(up_to), sql_limit(limit), redacted];
+        let rows = statement.query_map(asked, event)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -85,7 +89,7 @@ impl Reader for SqliteReader {
         let mut talks = conversations(&snapshot, Scope::Everything { account, room: None })?;
         talks.extend(rooms.iter().map(|&room| Conversation::room(room)));
         let newest = tail.latest(&talks);
-        let mut time_of = snapshot.prepare_cached("SELECT time FROM events WHERE id = ?1")?;
+        let mut find = snapshot.prepare_cached("SELECT time, kind FROM events WHERE id = ?1")?;
         let mut targets = Vec::new();
         for talk in talks {
             let id = match newest.get(&talk) {
@@ -95,8 +99,16 @@ impl Reader for SqliteReader {
                     index::ids(&snapshot, talk, false, &range, End::Newest, 1)?.into_iter().max()
                 }
             };
-            let time =
-                id.map(|id| time_of.query_row([id], |row| row.get::<_, i64>(0))).transpose()?;
+            let found = id.map(|id| {
+                find.query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u8>(1)?)))
+            });
+            let time = match found.transpose()? {
+                Some((_, kind)) if kind == EventKind::Redacted.code() => {
+                    let page = Page::messages(&snapshot, &tail, talk);
+                    page.events(0..page.end, End::Newest, 1)?.pop().map(|event| event.time)
+                }
+                found => found.map(|(time, _)| time),
+            };
             targets.extend(time.filter(|&time| after < time && time < before).map(|t| (talk, t)));
         }
         targets.sort_by_key(|&(talk, time)| (time, talk));
@@ -162,29 +174,76 @@ impl Nearest {
     }
 }
 
-impl Page<'_> {
-    /// The ids of the page, rising.
-    fn select(&self, select: Select, limit: usize) -> rusqlite::Result<Vec<i64>> {
+impl<'c> Page<'c> {
+    /// All messages of one conversation.
+    fn messages(connection: &'c Connection, tail: &'c Tail, of: Conversation) -> Self {
+        let conversations = BTreeSet::from([of]);
+        Page { connection, tail, conversations, messages_only: true, end: i64::MAX }
+    }
+
+    /// The events of the page, oldest first.
+    fn select(&self, select: Select, limit: usize) -> rusqlite::Result<Vec<Event>> {
         let end = self.end;
         match select {
-            Select::Latest => self.ids(0..end, End::Newest, limit),
-            Select::LatestAfter(point) => self.ids(self.after(point)?..end, End::Newest, limit),
-            Select::Before(point) => self.ids(0..self.before(point)?, End::Newest, limit),
-            Select::After(point) => self.ids(self.after(point)?..end, End::Oldest, limit),
+            Select::Latest => self.events(0..end, End::Newest, limit),
+            Select::LatestAfter(point) => self.events(self.after(point)?..end, End::Newest, limit),
+            Select::Before(point) => self.events(0..self.before(point)?, End::Newest, limit),
+            Select::After(point) => self.events(self.after(point)?..end, End::Oldest, limit),
             Select::Between(first, second) => {
                 let forwards = self.after(first)?..self.before(second)?;
                 if !forwards.is_empty() {
-                    return self.ids(forwards, End::Oldest, limit);
+                    return self.events(forwards, End::Oldest, limit);
                 }
-                self.ids(self.after(second)?..self.before(first)?, End::Newest, limit)
+                self.events(self.after(second)?..self.before(first)?, End::Newest, limit)
             }
             Select::Around(point) => {
                 let middle = self.before(point)?;
-                let mut ids = self.ids(0..middle, End::Newest, limit / 2)?;
-                ids.extend(self.ids(middle..end, End::Oldest, limit - limit / 2)?);
-                Ok(ids)
+                let mut events = self.events(0..middle, End::Newest, limit / 2)?;
+                events.extend(self.events(middle..end, End::Oldest, limit - limit / 2)?);
+                Ok(events)
             }
         }
+    }
+
+    /// The events within a range that are nearest to one end of it, oldest first. What was taken
+    /// back has its place in the index, so that only the rows tell; instead of it the next ones are
+    /// read, until there are none or [`REDACTED_PASSED`].
+    fn events(&self, range: Range<i64>, from: End, limit: usize) -> rusqlite::Result<Vec<Event>> {
+        let mut by_id = self.connection.prepare_cached("SELECT * FROM events WHERE id = ?1")?;
+        let (mut range, mut ask) = (range, limit);
+        let (mut events, mut passed) = (Vec::new(), 0);
+        while events.len() < limit && passed < REDACTED_PASSED {
+            let mut ids = self.ids(range.clone(), from, ask)?;
+            let Some(&last) = (if from == End::Newest { ids.first() } else { ids.last() }) else {
+                break;
+            };
+            let all = ids.len() < ask;
+            match from {
+                End::Newest => {
+                    range.end = last;
+                    ids.reverse();
+                }
+                End::Oldest => range.start = last + 1,
+            }
+            for id in ids {
+                if events.len() == limit || passed == REDACTED_PASSED {
+                    break;
+                }
+                let event = by_id.query_row([id], event)?;
+                match event.kind {
+                    EventKind::Redacted => passed += 1,
+                    _ => events.push(event),
+                }
+            }
+            if all {
+                break;
+            }
+            ask = (limit - events.len()).max(STEP);
+        }
+        if from == End::Newest {
+            events.reverse();
+        }
+        Ok(events)
     }
 
     /// The ids within a range that are nearest to one end of it, rising.
@@ -263,19 +322,21 @@ impl Page<'_> {
 }
 
 fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
-    let code: u8 = row.get(2)?;
+    let (code, flags): (u8, u8) = (row.get(2)?, row.get(4)?);
     Ok(Event {
         id: row.get::<_, i64>(0)? as EventId,
         conversation: Conversation::from_key(row.get(1)?),
         kind: EventKind::from_code(code)
             .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, code.into()))?,
         account: row.get(3)?,
-        guest: row.get(4)?,
+        guest: flags::guest(flags),
+        bot: flags::bot(flags),
         nick: row.get(5)?,
         target: row.get(6)?,
         time: row.get(7)?,
         text: row.get(8)?,
         tags: row.get(9)?,
+        about: row.get::<_, Option<i64>>(10)?.map(|id| id as EventId),
     })
 }
 

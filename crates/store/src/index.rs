@@ -13,7 +13,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::tail::{self, End, Entry, Shared, Tail};
-use crate::{Conversation, EventKind};
+use crate::{Conversation, EventKind, flags};
 
 /// How many events are gathered and sorted before they are indexed.
 const RUN: usize = 16_384;
@@ -203,13 +203,13 @@ fn set_mark(connection: &Connection, key: &str, id: i64) -> rusqlite::Result<()>
 /// The events above one id and not above another, rising.
 fn entries(connection: &Connection, above: i64, up_to: i64) -> rusqlite::Result<Vec<Entry>> {
     let mut rows = connection.prepare(
-        "SELECT id, conversation, kind FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id",
+        "SELECT id, conversation, kind, flags FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id",
     )?;
     let entry = |row: &Row<'_>| {
         let kind = EventKind::from_code(row.get(2)?);
         Ok(Entry {
             conversation: Conversation::from_key(row.get(1)?),
-            other: !kind.is_some_and(EventKind::is_message),
+            other: flags::other(kind, row.get(3)?),
             id: row.get(0)?,
         })
     };

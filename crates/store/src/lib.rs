@@ -29,6 +29,7 @@ mod sqlite;
 // What the one on disk is made of.
 mod open;
 mod schema;
+mod flags;
 mod check;
 mod batch;
 mod tail;
@@ -36,13 +37,13 @@ mod index;
 mod history;
 
 pub use check::check;
-pub use contract::{Reader, Store};
+pub use contract::{REDACTED_PASSED, Reader, Store};
 pub use conversation::Conversation;
 pub use event::{Event, EventId, EventKind};
 pub use failure::Failure;
 pub use memory::MemoryStore;
 pub use msgid::{msgid, parse_msgid};
 pub use query::{Point, Query, Scope, Select};
-pub use record::{Account, AccountId, ListEntry, Loaded, Member, Room, RoomId, Topic};
+pub use record::{Account, AccountId, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic};
 pub use sqlite::SqliteStore;
-pub use write::{Outcome, RESEND_MS, Write};
+pub use write::{Outcome, RESEND_MS, Refused, Write};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::{
-    Account, AccountId, Conversation, Event, EventId, Failure, Loaded, Member, Outcome, Point,
-    Query, RESEND_MS, Reader, Room, RoomId, Scope, Select, Store, Write,
+    Account, AccountId, Conversation, Event, EventId, EventKind, Failure, Loaded, Member, Outcome,
+    Point, Query, RESEND_MS, Reader, Refused, Room, RoomId, Scope, Select, Store, Subject, Write,
 };
 
 /// A store that lasts as long as the process, for tests and as the measure of the other one.
@@ -23,6 +23,8 @@ struct Contents {
     accounts: BTreeMap<AccountId, Account>,
     rooms: BTreeMap<RoomId, Room>,
     members: BTreeMap<(RoomId, AccountId), Member>,
+    metadata: BTreeMap<(Subject, Box<str>), Box<str>>,
+    read_markers: BTreeMap<(AccountId, Conversation), i64>,
     events: Vec<Event>,
     pending: BTreeSet<(AccountId, EventId)>,
     /// The event and its time that an author's resend id stands for.
@@ -50,6 +52,16 @@ impl Store for MemoryStore {
             accounts: contents.accounts.values().cloned().collect(),
             rooms: contents.rooms.values().cloned().collect(),
             members: contents.members.values().copied().collect(),
+            metadata: contents
+                .metadata
+                .iter()
+                .map(|((of, key), value)| (*of, key.clone(), value.clone()))
+                .collect(),
+            read_markers: contents
+                .read_markers
+                .iter()
+                .map(|(&(account, conversation), &time)| (account, conversation, time))
+                .collect(),
             last_event: contents.events.last().map_or(0, |event| event.id),
             last_time: contents.events.last().map_or(0, |event| event.time),
             last_account: contents.last_account,
@@ -97,6 +109,8 @@ impl Contents {
             Write::RoomEnded(room) => {
                 self.rooms.remove(room);
                 self.members.retain(|(of, _), _| of != room);
+                self.metadata.retain(|(of, _), _| *of != Subject::Room(*room));
+                self.read_markers.retain(|(_, of), _| *of != Conversation::room(*room));
             }
             Write::Member(member) => {
                 self.members.insert((member.room, member.account), *member);
@@ -106,6 +120,18 @@ impl Contents {
             }
             Write::PendingDelivered { account, up_to } => {
                 self.pending.retain(|(of, event)| of != account || event > up_to);
+            }
+            Write::Redact { event, anybodys, not_before } => {
+                return self.redact(event, *anybodys, *not_before);
+            }
+            Write::ReadMarker { account, conversation, time } => {
+                self.read_markers.insert((*account, *conversation), *time);
+            }
+            Write::Metadata { of, key, value: Some(value) } => {
+                self.metadata.insert((*of, key.clone()), value.clone());
+            }
+            Write::Metadata { of, key, value: None } => {
+                self.metadata.remove(&(*of, key.clone()));
             }
         }
         Outcome::Stored
@@ -121,6 +147,7 @@ impl Contents {
             assert!(event.id > last.id, "event ids rise");
             assert!(event.time >= last.time, "event times do not fall");
         }
+        assert!(event.kind != EventKind::Redacted, "only the store takes a text away");
         if let Some(resend) = resend {
             let key = (event.account, Box::from(resend));
             if let Some(&(id, time)) = self.resends.get(&key)
@@ -138,6 +165,24 @@ impl Contents {
         self.events.push(event.clone());
         Outcome::Stored
     }
+
+    fn redact(&mut self, event: &Event, anybodys: bool, not_before: i64) -> Outcome {
+        assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
+        let about = event.about.expect("a redaction is about an event");
+        let found = self.events.iter_mut().find(|found| {
+            found.id == about && found.conversation == event.conversation && found.kind.is_said()
+        });
+        let Some(found) = found else { return Outcome::Refused(Refused::NoSuchEvent) };
+        if !anybodys && found.account != event.account {
+            return Outcome::Refused(Refused::NotTheirs);
+        }
+        if !anybodys && found.time < not_before {
+            return Outcome::Refused(Refused::TooOld);
+        }
+        (found.kind, found.text, found.tags) = (EventKind::Redacted, "".into(), "".into());
+        self.pending.retain(|(_, event)| *event != about);
+        self.add(event, None, None)
+    }
 }
 
 impl Reader for MemoryReader {
@@ -147,6 +192,7 @@ impl Reader for MemoryReader {
             .events
             .iter()
             .filter(|event| event.id <= query.up_to && in_scope(event.conversation, query.of))
+            .filter(|event| event.kind != EventKind::Redacted)
             .filter(|event| !query.messages_only || event.kind.is_message())
             .collect();
         Ok(select(&asked, query.select, query.limit).into_iter().cloned().collect())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proto::scram::Keys;
 
-use crate::EventId;
+use crate::{Conversation, EventId};
 
 /// The number of a user: an account, or a guest while it is here. From 1, never used twice.
 pub type AccountId = u32;
@@ -79,8 +79,38 @@ pub struct Member {
     pub account: AccountId,
     /// Whether they are its operator (`+o`).
     pub op: bool,
+    /// Whether they are its half-operator (`+h`).
+    pub halfop: bool,
     /// Whether they have a voice (`+v`).
     pub voice: bool,
+}
+
+/// Who or what metadata is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A user.
+    Account(AccountId),
+    /// A room.
+    Room(RoomId),
+}
+
+impl Subject {
+    /// What the store keys by: the code of its sort, which never changes its meaning, and its id.
+    pub(crate) fn key(self) -> (u8, u32) {
+        match self {
+            Self::Account(id) => (0, id),
+            Self::Room(id) => (1, id),
+        }
+    }
+
+    /// The subject of a key read back from the store.
+    pub(crate) fn from_key(sort: u8, id: u32) -> Option<Self> {
+        match sort {
+            0 => Some(Self::Account(id)),
+            1 => Some(Self::Room(id)),
+            _ => None,
+        }
+    }
 }
 
 /// What the hub starts from.
@@ -92,6 +122,12 @@ pub struct Loaded {
     pub rooms: Vec<Room>,
     /// All members, by room and then account.
     pub members: Vec<Member>,
+    /// All metadata as subject, key and value: accounts before rooms, each by rising id, and then by
+    /// the bytes of the key.
+    pub metadata: Vec<(Subject, Box<str>, Box<str>)>,
+    /// All read markers as account, conversation and time in milliseconds since the Unix epoch: by
+    /// account and then conversation.
+    pub read_markers: Vec<(AccountId, Conversation, i64)>,
     /// The newest event's id; 0 if there is none.
     pub last_event: EventId,
     /// The newest event's time in milliseconds since the Unix epoch; 0 if there is none.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, SECOND];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -103,6 +103,32 @@ CREATE TABLE members(
 ) STRICT, WITHOUT ROWID;
 ";
 
+// The changes of `events` and `members` touch no row, so a large database takes no longer than a
+// small one; `flags` has `guest` as its first bit. A room's markers are found by the index when it
+// ends; a marker that only moves on does not touch it.
+const SECOND: &str = "
+ALTER TABLE events RENAME COLUMN guest TO flags;
+ALTER TABLE events ADD COLUMN about INTEGER;
+
+ALTER TABLE members ADD COLUMN halfop INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE read_markers(
+    account INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY(account, conversation)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX read_markers_by_conversation ON read_markers(conversation);
+
+CREATE TABLE metadata(
+    kind INTEGER NOT NULL,
+    subject INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY(kind, subject, key)
+) STRICT, WITHOUT ROWID;
+";
+
 /// The version of the database, as the write-ahead log has it.
 pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
@@ -127,4 +153,95 @@ pub(crate) fn migrate(connection: &mut Connection, fresh_instance: &str) -> rusq
     transaction.execute(about, params!["program", env!("CARGO_PKG_VERSION")])?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Conversation, Event, EventKind, Member, Query, Scope, Select, SqliteStore, Store, Write,
+        check,
+    };
+    use std::path::Path;
+
+    /// What version 1 left: a room with its member, a guest's message there, and an account's to
+    /// another, for which it waits.
+    fn first_version(folder: &Path) {
+        let old = Connection::open(folder.join("parlor.db")).unwrap();
+        old.execute_batch(FIRST).unwrap();
+        old.execute_batch(
+            "INSERT INTO about VALUES ('instance', 'k3f9'), ('program', '0.1.0'), ('last_account', 2),
+                ('last_room', 1);
+            INSERT INTO events VALUES (1, 1, 0, 2, 1, 'zed', '', 10, 'hi', '+x'),
+                (2, (1 << 32) + 2, 0, 1, 0, 'ann', 'bob', 20, 'psst', '');
+            INSERT INTO talks VALUES (1, 2), (2, 1);
+            INSERT INTO pending VALUES (2, 2);
+            INSERT INTO rooms VALUES (1, '#lobby', 5, NULL, NULL, NULL, 'nt', NULL, NULL);
+            INSERT INTO members VALUES (1, 1, 1, 0);
+            PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        old.close().unwrap();
+    }
+
+    #[test]
+    fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        first_version(folder.path());
+        let told = ["its version is 1, not 2; start the server once"];
+        assert_eq!(check(folder.path()).unwrap(), told);
+
+        let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
+        let loaded = store.load().unwrap();
+        assert_eq!(
+            (loaded.instance.as_str(), loaded.last_event, loaded.last_time),
+            ("k3f9", 2, 20)
+        );
+        assert_eq!((loaded.rooms.len(), loaded.last_account, loaded.last_room), (1, 2, 1));
+        let ann = Member { room: 1, account: 1, op: true, halfop: false, voice: false };
+        assert_eq!(loaded.members, [ann]);
+        assert_eq!((loaded.metadata, loaded.read_markers), (vec![], vec![]));
+        let (lobby, pair) = (Conversation::room(1), Conversation::direct(1, 2));
+        let first = Event {
+            id: 1,
+            conversation: lobby,
+            kind: EventKind::Message,
+            account: 2,
+            guest: true,
+            bot: false,
+            nick: "zed".into(),
+            target: "".into(),
+            time: 10,
+            text: "hi".into(),
+            tags: "+x".into(),
+            about: None,
+        };
+        let mut reader = store.reader().unwrap();
+        let all = |of| Query {
+            of: Scope::One(of),
+            select: Select::Latest,
+            limit: 9,
+            up_to: 9,
+            messages_only: false,
+        };
+        assert_eq!(reader.page(&all(lobby)).unwrap(), std::slice::from_ref(&first));
+        let waiting = reader.pending(2, 9, 9).unwrap();
+        assert_eq!((&*waiting[0].text, waiting[0].guest, waiting.len()), ("psst", false, 1));
+        drop(reader);
+
+        // The new things work on the old rows, and once more from the start.
+        let kind = EventKind::Redact;
+        let event = Event { id: 3, kind, time: 30, about: Some(1), ..first }.into();
+        let redact = Write::Redact { event, anybodys: false, not_before: 0 };
+        let halfop = Write::Member(Member { halfop: true, ..ann });
+        store.commit(&mut [redact, halfop].iter()).unwrap();
+        Box::new(store).close().unwrap();
+        assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
+        let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
+        assert!(store.load().unwrap().members[0].halfop);
+        let page = store.reader().unwrap().page(&all(lobby)).unwrap();
+        assert_eq!((page.len(), page[0].id, page[0].guest), (1, 3, true));
+        let page = store.reader().unwrap().page(&all(pair)).unwrap();
+        assert_eq!((page.len(), page[0].id), (1, 2));
+    }
 }

@@ -11,8 +11,8 @@ use crate::batch::{Batch, Marks};
 use crate::history::SqliteReader;
 use crate::index::Indexer;
 use crate::{
-    Account, Conversation, Failure, ListEntry, Loaded, Member, Outcome, RESEND_MS, Reader, Room,
-    Store, Topic, Write, check, open, schema,
+    Account, AccountId, Conversation, Failure, ListEntry, Loaded, Member, Outcome, RESEND_MS,
+    Reader, Room, Store, Subject, Topic, Write, check, open, schema,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -90,6 +90,8 @@ impl Store for SqliteStore {
             accounts: accounts(&self.connection)?,
             rooms: rooms(&self.connection)?,
             members: members(&self.connection)?,
+            metadata: metadata(&self.connection)?,
+            read_markers: read_markers(&self.connection)?,
             last_event: self.marks.event,
             last_time: self.marks.time,
             last_account: self.marks.account,
@@ -178,11 +180,40 @@ fn rooms(connection: &Connection) -> rusqlite::Result<Vec<Room>> {
 
 fn members(connection: &Connection) -> rusqlite::Result<Vec<Member>> {
     let mut statement = connection
-        .prepare("SELECT room, account, op, voice FROM members ORDER BY room, account")?;
+        .prepare("SELECT room, account, op, halfop, voice FROM members ORDER BY room, account")?;
     let member = |row: &Row<'_>| {
-        Ok(Member { room: row.get(0)?, account: row.get(1)?, op: row.get(2)?, voice: row.get(3)? })
+        Ok(Member {
+            room: row.get(0)?,
+            account: row.get(1)?,
+            op: row.get(2)?,
+            halfop: row.get(3)?,
+            voice: row.get(4)?,
+        })
     };
     statement.query_map([], member)?.collect()
+}
+
+type Entry = (Subject, Box<str>, Box<str>);
+
+fn metadata(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
+    let mut statement = connection
+        .prepare("SELECT kind, subject, key, value FROM metadata ORDER BY kind, subject, key")?;
+    let entry = |row: &Row<'_>| {
+        let sort: u8 = row.get(0)?;
+        let of = Subject::from_key(sort, row.get(1)?)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(0, sort.into()))?;
+        Ok((of, row.get(2)?, row.get(3)?))
+    };
+    statement.query_map([], entry)?.collect()
+}
+
+fn read_markers(connection: &Connection) -> rusqlite::Result<Vec<(AccountId, Conversation, i64)>> {
+    let mut statement = connection.prepare(
+        "SELECT account, conversation, time FROM read_markers ORDER BY account, conversation",
+    )?;
+    let marker =
+        |row: &Row<'_>| Ok((row.get(0)?, Conversation::from_key(row.get(1)?), row.get(2)?));
+    statement.query_map([], marker)?.collect()
 }
 
 #[cfg(test)]

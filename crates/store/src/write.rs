@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Account, AccountId, Event, EventId, Member, Room, RoomId};
+use crate::{Account, AccountId, Conversation, Event, EventId, Member, Room, RoomId, Subject};
 
 /// How long a resend id is remembered, in milliseconds of event time: 24 hours.
 pub const RESEND_MS: i64 = 24 * 60 * 60 * 1000;
@@ -24,8 +24,8 @@ pub enum Write {
     Account(Account),
     /// A room was made or changed; it replaces the one with the same id, lists included.
     Room(Room),
-    /// A room is over: it, its lists and its members go. Its events stay; nobody asks for them
-    /// again.
+    /// A room is over: it, its lists, its members, its metadata and everybody's read marker in it
+    /// go. Its events stay; nobody asks for them again.
     RoomEnded(RoomId),
     /// Somebody came into a room or has other rights there now.
     Member(Member),
@@ -43,6 +43,35 @@ pub enum Write {
         /// The last event delivered; it and all pending ones before it are done.
         up_to: EventId,
     },
+    /// A message is taken back: its text and tags are overwritten, it waits for nobody any more, and
+    /// no reader is given it again. Or it is [`Outcome::Refused`], and nothing of this is stored.
+    Redact {
+        /// The event that says so. Its kind is [`crate::EventKind::Redact`], and
+        /// [`Event::about`] names a message, notice or tagmsg of the same conversation.
+        event: Arc<Event>,
+        /// Whether it may be anybody's and of any age; else it must be of the event's own account.
+        anybodys: bool,
+        /// One's own must have this time or a later one: milliseconds since the Unix epoch.
+        not_before: i64,
+    },
+    /// An account has read a conversation up to a time; it replaces the one it had read to.
+    ReadMarker {
+        /// Who has read.
+        account: AccountId,
+        /// What was read.
+        conversation: Conversation,
+        /// Up to where: milliseconds since the Unix epoch.
+        time: i64,
+    },
+    /// A key of somebody's or something's metadata is set, or removed.
+    Metadata {
+        /// Whose metadata.
+        of: Subject,
+        /// The key.
+        key: Box<str>,
+        /// Its new value; none removes the key.
+        value: Option<Box<str>>,
+    },
 }
 
 /// What became of one write.
@@ -58,4 +87,18 @@ pub enum Outcome {
         /// Its time in milliseconds since the Unix epoch.
         time: i64,
     },
+    /// What a [`Write::Redact`] asked for cannot be taken back. Of this write nothing is stored.
+    Refused(Refused),
+}
+
+/// Why a message is not taken back. The first of these that holds is the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// In that conversation there is no such message, notice or tagmsg, or it was taken back
+    /// before.
+    NoSuchEvent,
+    /// Somebody else is its author.
+    NotTheirs,
+    /// It is from before the time given.
+    TooOld,
 }

@@ -203,11 +203,13 @@ impl Context<'_> {
             kind,
             account: user.id,
             guest: user.guest,
+            bot: false,
             nick: user.nick.clone(),
             target: target.into(),
             time,
             text: text.into(),
             tags: tags.into(),
+            about: None,
         }
     }
 

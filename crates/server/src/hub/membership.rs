@@ -83,7 +83,7 @@ pub fn set_member(
     }
     out.write(match after {
         Some(Member { op, voice, .. }) => {
-            Write::Member(store::Member { room: room_id, account: user, op, voice })
+            Write::Member(store::Member { room: room_id, account: user, op, halfop: false, voice })
         }
         None => Write::MemberGone { room: room_id, account: user },
     });

@@ -1,14 +1,15 @@
 //! Whatever is written and asked, both stores answer alike.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parlor_store::{
     Conversation, Event, EventKind, MemoryStore, Point, Query, RESEND_MS, Scope, Select, Store,
-    Write,
+    Subject, Write,
 };
 use proptest::prelude::*;
 
-use crate::support::{INSTANCE, account, commit, ids, member, message, open, put, room};
+use crate::support::{INSTANCE, account, commit, events, member, message, open, put, room};
 
 /// What happens next; ids and times are made when it does.
 #[derive(Clone, Debug)]
@@ -24,6 +25,26 @@ enum Step {
     Pending {
         place: Conversation,
         receiver: u32,
+    },
+    Redact {
+        /// How many ids before the newest it is, in thousandths of them all if it is `far`.
+        back: u64,
+        far: bool,
+        author: u32,
+        /// Where it is looked for, if not where it is.
+        place: Option<Conversation>,
+        anybodys: bool,
+        not_before: i64,
+    },
+    ReadMarker {
+        account: u32,
+        place: Conversation,
+        time: i64,
+    },
+    Metadata {
+        of: Subject,
+        key: String,
+        value: Option<String>,
     },
     /// Enough that some are indexed.
     Many(u64),
@@ -61,8 +82,25 @@ fn place() -> impl Strategy<Value = Conversation> {
     ]
 }
 
+fn redact() -> impl Strategy<Value = Step> {
+    let elsewhere = proptest::option::weighted(0.1, place());
+    (0..40_u64, any::<bool>(), USERS, elsewhere, any::<bool>(), 0..200_i64).prop_map(
+        |(back, far, author, place, anybodys, not_before)| Step::Redact {
+            back,
+            far,
+            author,
+            place,
+            anybodys,
+            not_before,
+        },
+    )
+}
+
 fn step() -> impl Strategy<Value = Step> {
-    let kind = proptest::sample::select(EventKind::ALL.to_vec());
+    let kinds = EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Redacted);
+    let kind = proptest::sample::select(kinds.collect::<Vec<_>>());
+    let subject = prop_oneof![USERS.prop_map(Subject::Account), ROOMS.prop_map(Subject::Room)];
+    let value = proptest::option::weighted(0.7, "[xy]{0,2}");
     let later = prop_oneof![5 => 0..3_i64, 1 => Just(RESEND_MS / 2)];
     let event = (place(), kind, USERS, later, 1..4_u64, 0..6_u8).prop_map(
         |(place, kind, author, later, gap, resend)| Step::Event {
@@ -77,6 +115,11 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => event,
         3 => (place(), USERS).prop_map(|(place, receiver)| Step::Pending { place, receiver }),
+        12 => redact(),
+        2 => (USERS, place(), 0..90_i64)
+            .prop_map(|(account, place, time)| Step::ReadMarker { account, place, time }),
+        3 => (subject, "[ab]", value)
+            .prop_map(|(of, key, value)| Step::Metadata { of, key, value }),
         2 => (USERS, 0..80_u64).prop_map(|(receiver, up_to)| Step::Delivered { receiver, up_to }),
         1 => USERS.prop_map(Step::Account),
         2 => (ROOMS, "[mnst]{0,3}").prop_map(|(id, modes)| Step::Room { id, modes }),
@@ -132,12 +175,14 @@ fn question() -> impl Strategy<Value = Query> {
 struct Clock {
     id: u64,
     time: i64,
+    places: BTreeMap<u64, Conversation>,
 }
 
 impl Clock {
     fn event(&mut self, conversation: Conversation, later: i64, gap: u64) -> Event {
         self.id += gap;
         self.time += later;
+        self.places.insert(self.id, conversation);
         Event { time: self.time, ..message(self.id, conversation) }
     }
 
@@ -146,7 +191,11 @@ impl Clock {
             0 => Conversation::direct(1, 2),
             _ => Conversation::room(1 + (n % 3) as u32),
         };
-        let kind = if n.is_multiple_of(7) { EventKind::Join } else { EventKind::Message };
+        let kind = match n % 7 {
+            0 => EventKind::Join,
+            1 => EventKind::Tagmsg,
+            _ => EventKind::Message,
+        };
         put(Event { kind, ..self.event(place, (n % 2) as i64, 1) })
     }
 
@@ -163,6 +212,25 @@ impl Clock {
             }
             Step::Delivered { receiver, up_to } => {
                 Write::PendingDelivered { account: receiver, up_to }
+            }
+            Step::Redact { back, far, author, place, anybodys, not_before } => {
+                let back = if far { self.id * back / 40 } else { back };
+                let about = self.id.saturating_sub(back);
+                let of = place.or(self.places.get(&about).copied());
+                let event = Event {
+                    kind: EventKind::Redact,
+                    account: author,
+                    about: Some(about),
+                    ..self.event(of.unwrap_or(Conversation::room(1)), 1, 1)
+                };
+                let not_before = self.time - not_before;
+                Write::Redact { event: Arc::new(event), anybodys, not_before }
+            }
+            Step::ReadMarker { account, place: conversation, time } => {
+                Write::ReadMarker { account, conversation, time }
+            }
+            Step::Metadata { of, key, value } => {
+                Write::Metadata { of, key: key.into(), value: value.map(Into::into) }
             }
             Step::Account(id) => Write::Account(account(id, &format!("user{id}"))),
             Step::Room { id, modes } => {
@@ -181,7 +249,7 @@ impl Clock {
 fn answer_alike(memory: &mut dyn Store, disk: &mut dyn Store, questions: &[Query]) {
     assert_eq!(memory.load().unwrap(), disk.load().unwrap());
     for question in questions {
-        assert_eq!(ids(memory, question), ids(disk, question), "{question:?}");
+        assert_eq!(events(memory, question), events(disk, question), "{question:?}");
     }
     let (mut memory, mut disk) = (memory.reader().unwrap(), disk.reader().unwrap());
     for user in USERS {

@@ -84,7 +84,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Up to where the index is complete, and up to where it will be with the run that was begun.
-fn marks(folder: &Path) -> (u64, u64) {
+pub(crate) fn marks(folder: &Path) -> (u64, u64) {
     let database = Connection::open(folder.join("parlor.db")).unwrap();
     let mark = |key| {
         let about = "SELECT coalesce((SELECT value FROM about WHERE key = ?1), 0)";

@@ -3,6 +3,7 @@
 mod support;
 
 mod promises;
+mod redaction;
 mod alike;
 mod disk;
 mod behind;

@@ -9,7 +9,7 @@ use crate::support::{
 use parlor_store::{
     Conversation, Event, EventKind, ListEntry, Member, Outcome, RESEND_MS, Room, Scope,
     Select::{self, After, Around, Before, Between, Latest, LatestAfter},
-    Store, Topic, Write,
+    Store, Subject, Topic, Write,
 };
 
 const NONE: [u64; 0] = [];
@@ -32,18 +32,21 @@ fn a_new_store_is_empty_and_has_its_instance() {
 fn an_event_comes_back_whole() {
     on_both(|store| {
         let mut events = Vec::new();
-        for (index, kind) in EventKind::ALL.into_iter().enumerate() {
+        let kinds = EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Redacted);
+        for (index, kind) in kinds.enumerate() {
             events.push(Event {
                 id: 3 * index as u64 + 1,
                 conversation: Conversation::direct(7, u32::MAX),
                 kind,
                 account: u32::MAX,
                 guest: index % 2 == 0,
+                bot: index % 3 == 0,
                 nick: "Zoë".into(),
                 target: "bob".into(),
                 time: 1_700_000_000_000 + index as i64,
                 text: format!("line \0 {index} \u{1f600}").into(),
                 tags: "+draft/reply=k3f9-1;+x".into(),
+                about: (index % 4 == 0).then_some(index as u64),
             });
         }
         let writes: Vec<Write> = events.iter().cloned().map(put).collect();
@@ -81,7 +84,7 @@ fn accounts_rooms_and_members_are_replaced_and_removed() {
         full.topic = None;
         full.lists.remove(0);
         full.key = None;
-        let op = Member { op: true, voice: true, ..member(2, 1) };
+        let op = Member { op: true, halfop: true, voice: true, ..member(2, 1) };
         let mut bob = account(2, "bob");
         bob.keys = account(9, "").keys;
         commit(
@@ -97,6 +100,72 @@ fn accounts_rooms_and_members_are_replaced_and_removed() {
         assert_eq!(loaded.accounts, [account(1, "ann"), bob]);
         assert_eq!(loaded.rooms[1], full);
         assert_eq!(loaded.members, [member(1, 1), op]);
+    });
+}
+
+fn metadata(of: Subject, key: &str, value: Option<&str>) -> Write {
+    Write::Metadata { of, key: key.into(), value: value.map(Into::into) }
+}
+
+fn read_to(account: u32, conversation: Conversation, time: i64) -> Write {
+    Write::ReadMarker { account, conversation, time }
+}
+
+#[test]
+fn metadata_is_set_replaced_and_removed_and_comes_in_order() {
+    on_both(|store| {
+        let (ann, bob, room) = (Subject::Account(1), Subject::Account(u32::MAX), Subject::Room(1));
+        let writes = [
+            metadata(room, "b", Some("1")),
+            metadata(room, "Z", Some("2")),
+            metadata(bob, "b", Some("3")),
+            metadata(ann, "b", Some("4")),
+            metadata(ann, "é", Some("")),
+            metadata(ann, "a", None),
+        ];
+        assert_eq!(commit(store, &writes), [Outcome::Stored; 6]);
+        let entry = |of, key: &str, value: &str| (of, key.into(), value.into());
+        let mut expected = vec![
+            entry(ann, "b", "4"),
+            entry(ann, "é", ""),
+            entry(bob, "b", "3"),
+            entry(room, "Z", "2"),
+            entry(room, "b", "1"),
+        ];
+        assert_eq!(store.load().unwrap().metadata, expected);
+        commit(store, &[metadata(ann, "b", Some("5")), metadata(bob, "b", None)]);
+        expected[0].2 = "5".into();
+        expected.remove(2);
+        assert_eq!(store.load().unwrap().metadata, expected);
+    });
+}
+
+#[test]
+fn a_read_marker_is_one_for_each_account_and_conversation() {
+    on_both(|store| {
+        let pair = Conversation::direct(u32::MAX, 1);
+        let high = Conversation::direct(u32::MAX, u32::MAX);
+        commit(
+            store,
+            &[
+                read_to(2, lobby(), 20),
+                read_to(1, pair, 30),
+                read_to(1, lobby(), 40),
+                read_to(u32::MAX, lobby(), 60),
+                read_to(u32::MAX, high, 50),
+            ],
+        );
+        // It is replaced, also by an earlier one: whether that may be is the hub's question.
+        commit(store, &[read_to(1, pair, 10)]);
+        let mut expected = vec![
+            (1, lobby(), 40),
+            (1, pair, 10),
+            (2, lobby(), 20),
+            (u32::MAX, lobby(), 60),
+            (u32::MAX, high, 50),
+        ];
+        expected.sort();
+        assert_eq!(store.load().unwrap().read_markers, expected);
     });
 }
 
@@ -121,11 +190,17 @@ fn an_ended_room_leaves_nothing_but_its_number_and_events() {
                 Write::Room(full_room()),
                 Write::Member(member(2, 1)),
                 say(1, Conversation::room(2)),
+                metadata(Subject::Room(2), "url", Some("x")),
+                metadata(Subject::Account(2), "url", Some("y")),
+                read_to(1, Conversation::room(2), 10),
+                read_to(1, Conversation::room(3), 10),
                 Write::RoomEnded(2),
             ],
         );
         let loaded = store.load().unwrap();
         assert_eq!((loaded.rooms.len(), loaded.members.len(), loaded.last_room), (0, 0, 2));
+        assert_eq!(loaded.metadata, [(Subject::Account(2), "url".into(), "y".into())]);
+        assert_eq!(loaded.read_markers, [(1, Conversation::room(3), 10)]);
         // A room made later with no list has none of the old one's.
         commit(store, &[Write::Room(room(2, "#again"))]);
         assert_eq!(store.load().unwrap().rooms, [room(2, "#again")]);
@@ -399,7 +474,7 @@ fn a_reader_sees_what_was_committed_after_it_was_made() {
 }
 
 #[test]
-fn ids_that_do_not_rise_and_times_that_fall_are_bugs() {
+fn ids_that_do_not_rise_times_that_fall_and_redactions_of_nothing_are_bugs() {
     let panics = |writes: Vec<Write>, new: &dyn Fn() -> Box<dyn Store>| {
         let mut store = new();
         commit(&mut *store, &[say(5, lobby())]);
@@ -416,6 +491,12 @@ fn ids_that_do_not_rise_and_times_that_fall_are_bugs() {
     for new in kinds {
         assert!(panics(vec![say(5, lobby())], new));
         assert!(panics(vec![put(Event { time: 49, ..message(6, lobby()) })], new));
+        assert!(panics(vec![put(Event { kind: EventKind::Redacted, ..message(6, lobby()) })], new));
+        let redact = |event: Event| {
+            vec![Write::Redact { event: Arc::new(event), anybodys: true, not_before: 0 }]
+        };
+        assert!(panics(redact(Event { about: Some(5), ..message(6, lobby()) }), new));
+        assert!(panics(redact(Event { kind: EventKind::Redact, ..message(6, lobby()) }), new));
         assert!(!panics(vec![put(Event { time: 50, ..message(6, lobby()) })], new));
     }
 }

@@ -40,11 +40,13 @@ pub(crate) fn message(id: u64, conversation: Conversation) -> Event {
         kind: EventKind::Message,
         account: 1,
         guest: false,
+        bot: false,
         nick: Arc::from("ann"),
         target: Arc::from(""),
         time: id as i64 * 10,
         text: format!("text {id}").into(),
         tags: "".into(),
+        about: None,
     }
 }
 
@@ -62,6 +64,13 @@ pub(crate) fn resend(event: Event, resend: &str) -> Write {
 
 pub(crate) fn keep_for(event: Event, receiver: u32) -> Write {
     Write::Event { event: Arc::new(event), resend: None, pending_for: Some(receiver) }
+}
+
+/// Event `id` of account 1, which takes back the event `about`.
+pub(crate) fn redact(id: u64, of: Conversation, about: u64) -> Write {
+    let kind = EventKind::Redact;
+    let event = Event { kind, about: Some(about), text: "why".into(), ..message(id, of) };
+    Write::Redact { event: Arc::new(event), anybodys: false, not_before: i64::MIN }
 }
 
 pub(crate) fn lobby() -> Conversation {
@@ -93,7 +102,7 @@ pub(crate) fn room(id: u32, name: &str) -> Room {
 }
 
 pub(crate) fn member(room: u32, account: u32) -> Member {
-    Member { room, account, op: false, voice: false }
+    Member { room, account, op: false, halfop: false, voice: false }
 }
 
 pub(crate) fn query(of: Scope, select: Select, limit: usize) -> Query {
@@ -106,8 +115,11 @@ pub(crate) fn page(store: &dyn Store, of: Conversation, select: Select, limit: u
 }
 
 pub(crate) fn ids(store: &dyn Store, query: &Query) -> Vec<u64> {
-    let events = store.reader().unwrap().page(query).unwrap();
-    events.iter().map(|event| event.id).collect()
+    events(store, query).iter().map(|event| event.id).collect()
+}
+
+pub(crate) fn events(store: &dyn Store, query: &Query) -> Vec<Event> {
+    store.reader().unwrap().page(query).unwrap()
 }
 
 pub(crate) fn pending(store: &dyn Store, account: u32, up_to: u64, limit: usize) -> Vec<u64> {
