@@ -47,6 +47,14 @@ pub enum Capability {
     AccountRegistration,
     /// `AWAY` before the registration is complete, and `AWAY *` (draft).
     PreAway,
+    /// History has all events, not messages alone (draft).
+    EventPlayback,
+    /// `REDACT` (draft).
+    MessageRedaction,
+    /// `MARKREAD` (draft).
+    ReadMarker,
+    /// Asks for what it missed by `PRIVMSG *playback` (of the bouncer ZNC).
+    ZncPlayback,
 }
 
 impl Capability {
@@ -74,6 +82,10 @@ impl Capability {
         Capability::NoImplicitNamesDraft,
         Capability::AccountRegistration,
         Capability::PreAway,
+        Capability::EventPlayback,
+        Capability::MessageRedaction,
+        Capability::ReadMarker,
+        Capability::ZncPlayback,
     ];
 
     /// The name on the wire.
@@ -102,6 +114,10 @@ impl Capability {
             Capability::NoImplicitNamesDraft => "draft/no-implicit-names",
             Capability::AccountRegistration => "draft/account-registration",
             Capability::PreAway => "draft/pre-away",
+            Capability::EventPlayback => "draft/event-playback",
+            Capability::MessageRedaction => "draft/message-redaction",
+            Capability::ReadMarker => "draft/read-marker",
+            Capability::ZncPlayback => "znc.in/playback",
         }
     }
 
@@ -144,6 +160,18 @@ impl Capabilities {
     #[must_use]
     pub const fn contains(self, capability: Capability) -> bool {
         self.0 & capability.bit() != 0
+    }
+
+    /// Whether all of `others` are in the set.
+    #[must_use]
+    pub const fn has_all(self, others: Capabilities) -> bool {
+        others.0 & !self.0 == 0
+    }
+
+    /// Whether none of `others` is in the set.
+    #[must_use]
+    pub const fn has_none(self, others: Capabilities) -> bool {
+        others.0 & self.0 == 0
     }
 
     /// The members, in the order of [`Capability::ALL`].

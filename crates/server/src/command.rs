@@ -18,6 +18,7 @@ pub mod kick;
 pub mod list;
 pub mod login;
 pub mod lusers;
+pub mod markread;
 pub mod mode;
 pub mod motd;
 pub mod names;
@@ -31,6 +32,7 @@ pub mod pm;
 pub mod pong;
 pub mod privmsg;
 pub mod quit;
+pub mod redact;
 pub mod register;
 pub mod setname;
 pub mod tagmsg;
@@ -96,6 +98,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "LIST",         params: 0, when: When::After,  run: list::run },
     Verb { name: "LOGIN",        params: 0, when: When::Always, run: login::run },
     Verb { name: "LUSERS",       params: 0, when: When::After,  run: lusers::run },
+    Verb { name: "MARKREAD",     params: 0, when: When::After,  run: markread::run },
     Verb { name: "MODE",         params: 1, when: When::After,  run: mode::run },
     Verb { name: "MOTD",         params: 0, when: When::After,  run: motd::run },
     Verb { name: "NAMES",        params: 0, when: When::After,  run: names::run },
@@ -106,6 +109,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "PASS",         params: 1, when: When::Before, run: pass::run },
     Verb { name: "PM",           params: 0, when: When::After,  run: pm::run },
     Verb { name: "QUIT",         params: 0, when: When::Always, run: quit::run },
+    Verb { name: "REDACT",       params: 2, when: When::After,  run: redact::run },
     Verb { name: "REGISTER",     params: 3, when: When::Always, run: register::run },
     Verb { name: "SETNAME",      params: 1, when: When::After,  run: setname::run },
     Verb { name: "TAGMSG",       params: 1, when: When::After,  run: tagmsg::run },

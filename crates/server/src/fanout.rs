@@ -107,6 +107,7 @@ impl Shard {
                     | What::TellOne { to, .. }
                     | What::Confirm { to, .. }
                     | What::NotStored { to, .. }
+                    | What::Refused { to, .. }
                     | What::Read { session: to, .. } => Some(*to),
                     What::Ready { .. } | What::Derive { .. } | What::Log(_) => None,
                     // Of another shard, or closed already: nothing here changes.
@@ -226,6 +227,15 @@ impl Shard {
             What::NotStored { to, verb, tag } => {
                 self.append(*to, tag.as_deref(), |renderer, out, tagging| {
                     renderer.not_stored(out, verb, tagging.tag);
+                });
+            }
+            What::Refused { to, text, tag } => {
+                let line = slice(effects, text);
+                self.append(*to, tag.as_deref(), |_, out, tagging| {
+                    if !tagging.tag.is_empty() {
+                        out.extend_from_slice(format!("@{} ", tagging.tag).as_bytes());
+                    }
+                    out.extend_from_slice(line);
                 });
             }
             What::Enter { session, room } => {
@@ -372,9 +382,14 @@ impl Settled {
         match (when, &self.outcomes) {
             (When::Always, _) => true,
             (When::Stored(write), Some(outcomes)) => outcomes[write as usize] == Outcome::Stored,
-            (When::Settled(_), outcomes) => outcomes.is_some(),
+            (When::Settled(write), Some(outcomes)) => {
+                !matches!(outcomes[write as usize], Outcome::Refused(_))
+            }
+            (When::Refused(write, why), Some(outcomes)) => {
+                outcomes[write as usize] == Outcome::Refused(why)
+            }
             (When::Failed(_), outcomes) => outcomes.is_none(),
-            (When::Stored(_), None) => false,
+            (When::Stored(_) | When::Settled(_) | When::Refused(..), None) => false,
         }
     }
 

@@ -40,7 +40,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use store::{Account, EventId, Loaded, RoomId};
+use store::{Account, Conversation, EventId, Loaded, RoomId};
 use undo::Notes;
 use user::{Left, User, UserId};
 
@@ -153,6 +153,8 @@ pub struct State {
     pub room_names: BTreeMap<String, RoomId>,
     /// Rooms that accounts will be back in when they log in.
     pub remembered: BTreeMap<UserId, Vec<RoomId>>,
+    /// Up to where users have read conversations (milliseconds since the epoch).
+    pub read_markers: BTreeMap<(UserId, Conversation), i64>,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
     /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
@@ -182,6 +184,8 @@ impl State {
             instance: loaded.instance.as_str().into(),
         };
         let accounts = loaded.accounts.into_iter().map(|a| (fold(&a.name), Arc::new(a))).collect();
+        let markers = loaded.read_markers.into_iter();
+        let read_markers = markers.map(|(of, in_, time)| ((of, in_), time)).collect();
         let mut state = State {
             config,
             renderer,
@@ -193,6 +197,7 @@ impl State {
             rooms: BTreeMap::new(),
             room_names: BTreeMap::new(),
             remembered: BTreeMap::new(),
+            read_markers,
             lobby: None,
             left: VecDeque::new(),
             doors: Doors::default(),

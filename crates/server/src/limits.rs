@@ -101,6 +101,8 @@ pub const FAILED_NAMES: usize = 64;
 pub const TARGETS: usize = 4;
 /// Users that one `JOIN` to a room may have been invited and not yet come.
 pub const INVITES: usize = 100;
+/// Conversations of one account of which the server keeps up to where they are read.
+pub const READ_MARKERS: usize = 1000;
 /// Users who left that `WHOWAS` remembers.
 pub const WHOWAS_KEPT: usize = 1000;
 /// Lines of a message of the day.

@@ -3,7 +3,7 @@
 use crate::hub::effects::{Read, ReadWhat};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{PENDING_SHOWN, READ_QUEUE};
-use crate::render::{Renderer, Tagging};
+use crate::render::{Renderer, Tagging, needs};
 use crate::session::SessionId;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
@@ -149,7 +149,8 @@ impl Page<'_> {
 
     fn events(&mut self, events: &[Event], tag: &str) {
         let tagging = Tagging { capabilities: self.capabilities(), tag };
-        for event in events {
+        let told = |event: &&Event| tagging.capabilities.has_all(needs(event.kind));
+        for event in events.iter().filter(told) {
             let target = self.target(event);
             self.renderer.event(&mut self.out, event, &target, tagging);
         }

@@ -233,6 +233,15 @@ fn account_of(event: &Event) -> Option<&str> {
     (!event.guest).then_some(&*event.nick)
 }
 
+/// What a session must have negotiated to be told of an event, now or later.
+pub fn needs(kind: EventKind) -> Capabilities {
+    match kind {
+        EventKind::Tagmsg => Capabilities::only(Capability::MessageTags),
+        EventKind::Redact => Capabilities::only(Capability::MessageRedaction),
+        _ => Capabilities::NONE,
+    }
+}
+
 /// The IRC command of an event.
 pub fn verb(kind: EventKind) -> &'static str {
     match kind {

@@ -108,9 +108,7 @@ impl<'t> Batch<'t> {
                 let delivered = "DELETE FROM pending WHERE account = ?1 AND event <= ?2";
                 self.run(delivered, params![account, sql_id(*up_to)])?;
             }
-            Write::Redact { event, anybodys, not_before } => {
-                return self.redact(event, *anybodys, *not_before);
-            }
+            Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
             Write::ReadMarker { account, conversation, time } => {
                 let marker = "INSERT INTO read_markers(account, conversation, time)
                     VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET time = excluded.time";
@@ -167,35 +165,27 @@ impl<'t> Batch<'t> {
     }
 
     /// Takes away the text of the event that `event` is about, if it may, and stores `event`.
-    fn redact(
-        &mut self,
-        event: &Event,
-        anybodys: bool,
-        not_before: i64,
-    ) -> rusqlite::Result<Outcome> {
+    fn redact(&mut self, event: &Event, anybodys: bool) -> rusqlite::Result<Outcome> {
         assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
         let about = sql_id(event.about.expect("a redaction is about an event"));
-        let find = "SELECT kind, account, time FROM events WHERE id = ?1 AND conversation = ?2";
+        let find = "SELECT kind, account FROM events WHERE id = ?1 AND conversation = ?2";
         let found = self
             .connection
             .prepare_cached(find)?
             .query_row(params![about, event.conversation.key()], |row| {
-                Ok((row.get::<_, u8>(0)?, row.get::<_, AccountId>(1)?, row.get::<_, i64>(2)?))
+                Ok((row.get::<_, u8>(0)?, row.get::<_, AccountId>(1)?))
             })
             .optional()?;
-        let found = found.and_then(|(kind, author, time)| {
+        let found = found.and_then(|(kind, author)| {
             let kind = EventKind::from_code(kind).filter(|kind| kind.is_said());
-            kind.map(|kind| (kind, author, time))
+            kind.map(|kind| (kind, author))
         });
         let kind = match found {
             None => return Ok(Outcome::Refused(Refused::NoSuchEvent)),
-            Some((_, author, _)) if !anybodys && author != event.account => {
+            Some((_, author)) if !anybodys && author != event.account => {
                 return Ok(Outcome::Refused(Refused::NotTheirs));
             }
-            Some((_, _, time)) if !anybodys && time < not_before => {
-                return Ok(Outcome::Refused(Refused::TooOld));
-            }
-            Some((kind, ..)) => kind,
+            Some((kind, _)) => kind,
         };
         self.run(
             "UPDATE events SET kind = ?2, text = '', tags = '', flags = flags | ?3 WHERE id = ?1",

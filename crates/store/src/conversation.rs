@@ -9,6 +9,11 @@ use crate::{AccountId, RoomId};
 pub struct Conversation(i64);
 
 impl Conversation {
+    /// Not above any other.
+    pub const FIRST: Self = Self(i64::MIN);
+    /// Not below any other.
+    pub const LAST: Self = Self(i64::MAX);
+
     /// The conversation in a room.
     pub fn room(room: RoomId) -> Self {
         Self(i64::from(room))

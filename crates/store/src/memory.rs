@@ -121,9 +121,7 @@ impl Contents {
             Write::PendingDelivered { account, up_to } => {
                 self.pending.retain(|(of, event)| of != account || event > up_to);
             }
-            Write::Redact { event, anybodys, not_before } => {
-                return self.redact(event, *anybodys, *not_before);
-            }
+            Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
             Write::ReadMarker { account, conversation, time } => {
                 self.read_markers.insert((*account, *conversation), *time);
             }
@@ -166,7 +164,7 @@ impl Contents {
         Outcome::Stored
     }
 
-    fn redact(&mut self, event: &Event, anybodys: bool, not_before: i64) -> Outcome {
+    fn redact(&mut self, event: &Event, anybodys: bool) -> Outcome {
         assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
         let about = event.about.expect("a redaction is about an event");
         let found = self.events.iter_mut().find(|found| {
@@ -175,9 +173,6 @@ impl Contents {
         let Some(found) = found else { return Outcome::Refused(Refused::NoSuchEvent) };
         if !anybodys && found.account != event.account {
             return Outcome::Refused(Refused::NotTheirs);
-        }
-        if !anybodys && found.time < not_before {
-            return Outcome::Refused(Refused::TooOld);
         }
         (found.kind, found.text, found.tags) = (EventKind::Redacted, "".into(), "".into());
         self.pending.retain(|(_, event)| *event != about);

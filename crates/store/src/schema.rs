@@ -232,7 +232,7 @@ mod tests {
         // The new things work on the old rows, and once more from the start.
         let kind = EventKind::Redact;
         let event = Event { id: 3, kind, time: 30, about: Some(1), ..first }.into();
-        let redact = Write::Redact { event, anybodys: false, not_before: 0 };
+        let redact = Write::Redact { event, anybodys: false };
         let halfop = Write::Member(Member { halfop: true, ..ann });
         store.commit(&mut [redact, halfop].iter()).unwrap();
         Box::new(store).close().unwrap();

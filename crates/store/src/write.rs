@@ -49,10 +49,8 @@ pub enum Write {
         /// The event that says so. Its kind is [`crate::EventKind::Redact`], and
         /// [`Event::about`] names a message, notice or tagmsg of the same conversation.
         event: Arc<Event>,
-        /// Whether it may be anybody's and of any age; else it must be of the event's own account.
+        /// Whether it may be anybody's; else it must be of the event's own account.
         anybodys: bool,
-        /// One's own must have this time or a later one: milliseconds since the Unix epoch.
-        not_before: i64,
     },
     /// An account has read a conversation up to a time; it replaces the one it had read to.
     ReadMarker {
@@ -99,6 +97,4 @@ pub enum Refused {
     NoSuchEvent,
     /// Somebody else is its author.
     NotTheirs,
-    /// It is from before the time given.
-    TooOld,
 }

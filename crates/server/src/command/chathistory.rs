@@ -6,8 +6,8 @@ use super::privmsg::find;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Read, ReadWhat, What};
-use proto::Message;
 use proto::time::parse_server_time;
+use proto::{Capability, Message};
 use std::sync::Arc;
 use store::{Conversation, Point, Query, Scope, Select};
 
@@ -104,7 +104,7 @@ fn page(
         select,
         limit,
         up_to: context.state.last_event(),
-        messages_only: true,
+        messages_only: !context.has(Capability::EventPlayback),
     };
     read(context, ReadWhat::Page { query, target: name });
     Ok(())

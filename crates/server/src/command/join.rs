@@ -3,7 +3,7 @@
 //! <https://modern.ircdocs.horse/#join-message>
 
 use super::refusal::{Refusal, refuse};
-use super::{names, topic};
+use super::{markread, names, topic};
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::room::Member;
@@ -93,7 +93,8 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     context.tell_way(room, news);
     membership::tell_absence(context, room, me);
     for session in context.user().sessions.clone() {
-        let mut device = Context { state: context.state, out: context.out, session };
+        let mut device = context.of(session);
+        markread::show_room(&mut device, room);
         topic::show(&mut device, room, false);
         names::show_known(&mut device, room);
     }

@@ -216,7 +216,7 @@ fn store(
 }
 
 /// Tells all sessions of the receiver, and the other sessions of the asker.
-fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32) {
+pub fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32) {
     let me = context.me();
     let sessions = |id: UserId| context.state.users.get(&id).map(|user| user.sessions.clone());
     let mut to = sessions(receiver).unwrap_or_default();
@@ -229,11 +229,11 @@ fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32) {
 }
 
 /// The last word to the author, now or at a second sending.
-fn confirm(context: &mut Context<'_>, kind: EventKind, news: u32, form: Option<Form>) {
+pub fn confirm(context: &mut Context<'_>, kind: EventKind, news: u32, form: Option<Form>) {
     let to = context.session;
     let when = context.out.settled();
     if context.has(Capability::EchoMessage)
-        && (kind != EventKind::Tagmsg || context.has(Capability::MessageTags))
+        && context.capabilities().has_all(crate::render::needs(kind))
     {
         let form = Form::Echo;
         context.out.push_when(when, What::Confirm { to, form, news, tag: None });

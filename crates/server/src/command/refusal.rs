@@ -125,7 +125,8 @@ struct Said<'a> {
 }
 
 /// Verbs whose refusals are standard replies, whether the session asked for the capability or not.
-const STANDARD: &[&str] = &["LOGIN", "BM", "PM", "CH", "EX", "CHATHISTORY", "REGISTER", "VERIFY"];
+const STANDARD: &[&str] =
+    &["LOGIN", "BM", "PM", "CH", "EX", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY"];
 
 /// Says "no" to the asker.
 pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {

@@ -109,6 +109,11 @@ impl Context<'_> {
         self.server_line(verb, params, Some(text));
     }
 
+    /// Replies with a line from the server without a sentence.
+    pub fn from_server_only(&mut self, verb: &str, params: &[&str]) {
+        self.server_line(verb, params, None);
+    }
+
     /// Replies with a line from the server that fits: what somebody typed may come back in it, at
     /// any length, and is cut.
     fn server_line(&mut self, verb: &str, params: &[&str], text: Option<&str>) {
@@ -259,7 +264,7 @@ impl Context<'_> {
             time: event.time,
             account: (!event.guest).then(|| event.nick.clone()),
             tags: event.tags.clone(),
-            needs: needs(event.kind),
+            needs: crate::render::needs(event.kind),
             ..News::default()
         };
         let renderer = &self.state.renderer;
@@ -361,13 +366,4 @@ fn write_line(out: &mut Vec<u8>, source: &str, verb: &str, params: &[&str], text
         Some(text) => line.text(text).end(),
         None => line.end(),
     }
-}
-
-/// What a session must have negotiated to be told of an event.
-fn needs(kind: EventKind) -> Capabilities {
-    let mut needs = Capabilities::default();
-    if kind == EventKind::Tagmsg {
-        needs.insert(Capability::MessageTags);
-    }
-    needs
 }

@@ -66,6 +66,8 @@ pub enum When {
     Settled(u32),
     /// The write could not be stored.
     Failed(u32),
+    /// The store refused the write, for this reason.
+    Refused(u32, store::Refused),
 }
 
 /// What the journal releases to the shards.
@@ -111,6 +113,15 @@ pub enum What {
         to: SessionId,
         /// The command.
         verb: &'static str,
+        /// A tag to put on the line (`label=…`).
+        tag: Option<Box<str>>,
+    },
+    /// The last word on a command whose write the store refused.
+    Refused {
+        /// The asker.
+        to: SessionId,
+        /// The line, in [`Effects::text`].
+        text: Range<u32>,
         /// A tag to put on the line (`label=…`).
         tag: Option<Box<str>>,
     },
@@ -336,8 +347,7 @@ pub enum Fact {
 impl News {
     /// Whether a session with these capabilities is told.
     pub fn is_for(&self, capabilities: Capabilities) -> bool {
-        self.needs.bits() & !capabilities.bits() == 0
-            && self.lacks.bits() & capabilities.bits() == 0
+        capabilities.has_all(self.needs) && capabilities.has_none(self.lacks)
     }
 
     /// Where in [`Effects::text`] the line is that a session with these capabilities gets.
@@ -478,7 +488,9 @@ impl Effects {
     fn mark_answers(&mut self, label: &Label, server: &str) {
         let tag = raw_tag("label", &label.value);
         for effect in &mut self.list[label.first..] {
-            if let What::NotStored { tag: slot, .. } = &mut effect.what {
+            if let What::NotStored { tag: slot, .. } | What::Refused { tag: slot, .. } =
+                &mut effect.what
+            {
                 *slot = Some(tag.clone());
             }
         }
@@ -516,7 +528,8 @@ impl Effects {
         }
     }
 
-    fn span(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
+    /// Writes a line, to be referred to by an effect.
+    pub fn span(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
         let start = index(self.text.len());
         write(&mut self.text);
         start..index(self.text.len())

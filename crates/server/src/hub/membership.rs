@@ -10,7 +10,7 @@ use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
 use proto::name::fold;
-use store::{RoomId, Write};
+use store::{Conversation, RoomId, Write};
 
 /// Makes a room and stores it; nobody is in it yet.
 pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
@@ -82,11 +82,15 @@ pub fn set_member(
         return;
     }
     out.write(match after {
-        Some(Member { op, voice, .. }) => {
-            Write::Member(store::Member { room: room_id, account: user, op, halfop: false, voice })
-        }
+        Some(member) => Write::Member(record(room_id, user, member)),
         None => Write::MemberGone { room: room_id, account: user },
     });
+}
+
+/// A standing as the store keeps it.
+fn record(room: RoomId, account: UserId, member: Member) -> store::Member {
+    let Member { op, voice, .. } = member;
+    store::Member { room, account, op, halfop: false, voice }
 }
 
 /// Puts a standing into the room and keeps the count of who is online; returns the one before.
@@ -104,8 +108,8 @@ fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Option<Me
 pub fn store_rooms(state: &State, out: &mut Effects, user: UserId) {
     for room in &state.users[&user].rooms {
         if is_stored(state, *room, user) {
-            let Member { op, voice, .. } = state.rooms[room].members[&user];
-            out.write(Write::Member(store::Member { room: *room, account: user, op, voice }));
+            let member = state.rooms[room].members[&user];
+            out.write(Write::Member(record(*room, user, member)));
         }
     }
 }
@@ -154,6 +158,9 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     }
     let (username, realname) = (user.username().into(), user.realname.clone());
     state.left.push_back(Left { nick: user.nick.clone(), username, realname, time: state.now });
+    if user.guest {
+        state.read_markers.retain(|(of, _), _| *of != id);
+    }
     let remembered = state.config.server.remember_rooms && !user.guest;
     for room_id in rooms {
         let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");
@@ -218,6 +225,13 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
     }
     let room = state.rooms.remove(&id).expect("just looked at");
     state.room_names.remove(&fold(&room.name));
+    state.read_markers.retain(|(user, of), time| {
+        let ends = *of == Conversation::room(id);
+        if ends {
+            out.note(Undo::ReadMarker(*user, *of, Some(*time)));
+        }
+        !ends
+    });
     out.note(Undo::Room(Box::new(room)));
     out.write(Write::RoomEnded(id));
 }
@@ -236,6 +250,12 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
             if let Some(room) = state.rooms.get_mut(&id) {
                 room.settings = *settings;
             }
+        }
+        Undo::ReadMarker(user, conversation, Some(before)) => {
+            state.read_markers.insert((user, conversation), before);
+        }
+        Undo::ReadMarker(user, conversation, None) => {
+            state.read_markers.remove(&(user, conversation));
         }
         Undo::Member(room, user, before) => undo_member(state, out, room, user, before),
     }

@@ -251,6 +251,10 @@ impl World {
         let restarted = State::new(config.clone(), self.journal.store.load().unwrap(), self.now).0;
         let accounts = |state: &State| -> Vec<_> { state.accounts.keys().cloned().collect() };
         assert_eq!(accounts(&self.state), accounts(&restarted));
+        let guest = |id: &u32| self.state.users.get(id).is_some_and(|user| user.guest);
+        let mut markers = self.state.read_markers.clone();
+        markers.retain(|(user, _), _| !guest(user));
+        assert_eq!(markers, restarted.read_markers);
         if config.server.remember_rooms {
             // Rooms that only guests are in end with a restart; all others are as they were.
             for room in self.state.rooms.values() {
@@ -281,7 +285,7 @@ impl World {
 
 fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(31) {
+    match random.below(33) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -311,6 +315,7 @@ fn line(random: &mut Random) -> String {
                 "CAP LS 302",
                 "CAP REQ :echo-message message-tags batch labeled-response",
                 "CAP REQ :chghost account-notify extended-join away-notify draft/pre-away",
+                "CAP REQ :message-tags draft/message-redaction draft/read-marker",
                 "CAP END",
             ])
             .into(),
@@ -319,6 +324,8 @@ fn line(random: &mut Random) -> String {
             .pick(&["REGISTER * * secret", "REGISTER * * secret", "SETNAME :other", "AWAY *"])
             .into(),
         29 => format!("WHOIS {other}"),
+        30 => format!("REDACT {room} test-{} :sorry", 1 + random.below(30)),
+        31 => format!("MARKREAD {room} timestamp=1970-01-01T00:0{}:00.000Z", random.below(3)),
         _ => format!("NAMES {room}"),
     }
 }

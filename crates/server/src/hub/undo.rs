@@ -11,7 +11,7 @@ use super::room::{Member, Room, Settings};
 use super::user::UserId;
 use crate::session::SessionId;
 use std::collections::VecDeque;
-use store::{AccountId, RoomId};
+use store::{AccountId, Conversation, RoomId};
 
 /// How something stored was before a change.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub enum Undo {
     Room(Box<Room>),
     /// The room had these settings.
     Settings(RoomId, Box<Settings>),
+    /// The user had read the conversation up to this time, or not at all.
+    ReadMarker(AccountId, Conversation, Option<i64>),
     /// The user had this standing in the room, or none.
     Member(RoomId, UserId, Option<Member>),
 }

@@ -6,7 +6,7 @@ use super::login::{self, How};
 use super::room::Member;
 use super::user::User;
 use super::{absence, membership};
-use crate::command::{lusers, motd, names, topic};
+use crate::command::{lusers, markread, motd, names, topic};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use proto::name::fold;
 use proto::numeric as n;
@@ -157,6 +157,7 @@ fn come_into(context: &mut Context<'_>, room: RoomId, member: Member, full: bool
     let news = context.passing_join(me, room);
     context.tell_way(room, news);
     membership::tell_absence(context, room, me);
+    markread::show_room(context, room);
     if full {
         topic::show(context, room, false);
         names::show_known(context, room);
@@ -170,6 +171,7 @@ fn join_in(context: &mut Context<'_>, full: bool) {
         context.out.push(What::Enter { session, room });
         let news = context.passing_join(me, room);
         context.reply_news(news);
+        markread::show_room(context, room);
         if full {
             topic::show(context, room, false);
             names::show_known(context, room);

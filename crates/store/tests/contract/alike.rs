@@ -34,7 +34,6 @@ enum Step {
         /// Where it is looked for, if not where it is.
         place: Option<Conversation>,
         anybodys: bool,
-        not_before: i64,
     },
     ReadMarker {
         account: u32,
@@ -84,15 +83,8 @@ fn place() -> impl Strategy<Value = Conversation> {
 
 fn redact() -> impl Strategy<Value = Step> {
     let elsewhere = proptest::option::weighted(0.1, place());
-    (0..40_u64, any::<bool>(), USERS, elsewhere, any::<bool>(), 0..200_i64).prop_map(
-        |(back, far, author, place, anybodys, not_before)| Step::Redact {
-            back,
-            far,
-            author,
-            place,
-            anybodys,
-            not_before,
-        },
+    (0..40_u64, any::<bool>(), USERS, elsewhere, any::<bool>()).prop_map(
+        |(back, far, author, place, anybodys)| Step::Redact { back, far, author, place, anybodys },
     )
 }
 
@@ -213,7 +205,7 @@ impl Clock {
             Step::Delivered { receiver, up_to } => {
                 Write::PendingDelivered { account: receiver, up_to }
             }
-            Step::Redact { back, far, author, place, anybodys, not_before } => {
+            Step::Redact { back, far, author, place, anybodys } => {
                 let back = if far { self.id * back / 40 } else { back };
                 let about = self.id.saturating_sub(back);
                 let of = place.or(self.places.get(&about).copied());
@@ -223,8 +215,7 @@ impl Clock {
                     about: Some(about),
                     ..self.event(of.unwrap_or(Conversation::room(1)), 1, 1)
                 };
-                let not_before = self.time - not_before;
-                Write::Redact { event: Arc::new(event), anybodys, not_before }
+                Write::Redact { event: Arc::new(event), anybodys }
             }
             Step::ReadMarker { account, place: conversation, time } => {
                 Write::ReadMarker { account, conversation, time }

@@ -492,9 +492,7 @@ fn ids_that_do_not_rise_times_that_fall_and_redactions_of_nothing_are_bugs() {
         assert!(panics(vec![say(5, lobby())], new));
         assert!(panics(vec![put(Event { time: 49, ..message(6, lobby()) })], new));
         assert!(panics(vec![put(Event { kind: EventKind::Redacted, ..message(6, lobby()) })], new));
-        let redact = |event: Event| {
-            vec![Write::Redact { event: Arc::new(event), anybodys: true, not_before: 0 }]
-        };
+        let redact = |event: Event| vec![Write::Redact { event: Arc::new(event), anybodys: true }];
         assert!(panics(redact(Event { about: Some(5), ..message(6, lobby()) }), new));
         assert!(panics(redact(Event { kind: EventKind::Redact, ..message(6, lobby()) }), new));
         assert!(!panics(vec![put(Event { time: 50, ..message(6, lobby()) })], new));

@@ -24,11 +24,11 @@ fn tagmsg(id: u64, conversation: Conversation) -> Write {
     put(Event { kind, text: "".into(), tags: "+react=k".into(), ..message(id, conversation) })
 }
 
-/// Who takes it back, whether it may be anybody's, and from when on their own.
-fn redact_as(write: Write, account: u32, anybodys: bool, not_before: i64) -> Write {
+/// Who takes it back, and whether it may be anybody's.
+fn redact_as(write: Write, account: u32, anybodys: bool) -> Write {
     let Write::Redact { event, .. } = write else { unreachable!("only of redactions") };
     let event = Arc::new(Event { account, ..(*event).clone() });
-    Write::Redact { event, anybodys, not_before }
+    Write::Redact { event, anybodys }
 }
 
 #[test]
@@ -62,8 +62,7 @@ fn what_may_not_be_taken_back_stays_and_nothing_says_so() {
         let notice = Event { kind: EventKind::Notice, ..message(4, lobby()) };
         commit(store, &[say(1, lobby()), put(bobs), put(join), put(notice), say(5, pair)]);
         let refused = |refused| Outcome::Refused(refused);
-        let (none, not_theirs, too_old) =
-            (refused(Refused::NoSuchEvent), refused(Refused::NotTheirs), refused(Refused::TooOld));
+        let (none, not_theirs) = (refused(Refused::NoSuchEvent), refused(Refused::NotTheirs));
         let cases = [
             // There is no such event, or not here, or it is no message.
             (redact(9, lobby(), 99), none),
@@ -72,11 +71,10 @@ fn what_may_not_be_taken_back_stays_and_nothing_says_so() {
             (redact(9, lobby(), 9), none),
             (redact(9, lobby(), 5), none),
             (redact(9, pair, 1), none),
-            (redact_as(redact(9, lobby(), 3), 1, true, 0), none),
-            // It is bob's, whatever its age; or ann's, a millisecond too old.
+            (redact_as(redact(9, lobby(), 3), 1, true), none),
+            // It is bob's.
             (redact(9, lobby(), 2), not_theirs),
-            (redact_as(redact(9, lobby(), 2), 1, false, 900), not_theirs),
-            (redact_as(redact(9, lobby(), 1), 1, false, 11), too_old),
+            (redact_as(redact(9, lobby(), 1), 2, false), not_theirs),
         ];
         let (before, all) = (store.load().unwrap(), query(Scope::One(lobby()), Latest, 9));
         let shown = events(store, &all);
@@ -89,15 +87,15 @@ fn what_may_not_be_taken_back_stays_and_nothing_says_so() {
         let stored = commit(
             store,
             &[
-                redact_as(redact(9, lobby(), 1), 1, false, 10),
-                redact_as(redact(10, lobby(), 2), 7, true, i64::MAX),
+                redact_as(redact(9, lobby(), 1), 1, false),
+                redact_as(redact(10, lobby(), 2), 7, true),
                 redact(11, lobby(), 4),
             ],
         );
         assert_eq!(stored, [Outcome::Stored; 3]);
         assert_eq!(page(store, lobby(), Latest, 9), [3, 9, 10, 11]);
         // Twice, and of a redaction.
-        let again = [redact(12, lobby(), 1), redact_as(redact(12, lobby(), 9), 1, true, 0)];
+        let again = [redact(12, lobby(), 1), redact_as(redact(12, lobby(), 9), 1, true)];
         assert_eq!(commit(store, &again), [none; 2]);
     });
 }

@@ -70,7 +70,7 @@ pub(crate) fn keep_for(event: Event, receiver: u32) -> Write {
 pub(crate) fn redact(id: u64, of: Conversation, about: u64) -> Write {
     let kind = EventKind::Redact;
     let event = Event { kind, about: Some(about), text: "why".into(), ..message(id, of) };
-    Write::Redact { event: Arc::new(event), anybodys: false, not_before: i64::MIN }
+    Write::Redact { event: Arc::new(event), anybodys: false }
 }
 
 pub(crate) fn lobby() -> Conversation {

@@ -1,0 +1,86 @@
+//! `MARKREAD target [timestamp=…]`: up to where a person has read a conversation, on whatever
+//! device.
+//!
+//! <https://ircv3.net/specs/extensions/read-marker>
+
+use super::chathistory::conversation;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::{What, When};
+use crate::hub::undo::Undo;
+use crate::limits::READ_MARKERS;
+use proto::time::{parse_server_time, write_server_time};
+use proto::{Capability, Message};
+use store::{Conversation, RoomId, Write};
+
+/// Carries out `MARKREAD`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let target = message.param(0).ok_or(Refusal::NeedMoreParams)?;
+    let (conversation, name) = conversation(context, target).map_err(|_| invalid(target))?;
+    let Some(given) = message.param(1) else {
+        reply(context, conversation, &name);
+        return Ok(());
+    };
+    let time = given.strip_prefix("timestamp=").and_then(parse_server_time);
+    let time = time.ok_or_else(|| invalid(given))?.min(context.state.now);
+    let me = context.me();
+    let before = context.state.read_markers.get(&(me, conversation)).copied();
+    if before.is_some_and(|before| time <= before) {
+        reply(context, conversation, &name);
+        return Ok(());
+    }
+    let mine = (me, Conversation::FIRST)..=(me, Conversation::LAST);
+    if before.is_none() && context.state.read_markers.range(mine).count() >= READ_MARKERS {
+        let text = "There are as many read markers of yours as the server keeps";
+        return Err(Refusal::Invalid {
+            code: "INTERNAL_ERROR",
+            context: vec![name.to_string()],
+            text,
+        });
+    }
+    context.state.read_markers.insert((me, conversation), time);
+    if !context.user().guest {
+        context.out.note(Undo::ReadMarker(me, conversation, before));
+        let write = context.out.write(Write::ReadMarker { account: me, conversation, time });
+        let failed = What::NotStored { to: context.session, verb: "MARKREAD", tag: None };
+        context.out.push_when(When::Failed(write), failed);
+    }
+    reply(context, conversation, &name);
+    for session in context.user().sessions.clone() {
+        if session != context.session {
+            show(&mut context.of(session), conversation, &name);
+        }
+    }
+    Ok(())
+}
+
+/// Says up to where the asker has read a room, after its `JOIN`.
+pub fn show_room(context: &mut Context<'_>, room: RoomId) {
+    let name = context.state.rooms[&room].name.clone();
+    show(context, Conversation::room(room), &name);
+}
+
+/// Says it to a session that wants to be told.
+fn show(context: &mut Context<'_>, conversation: Conversation, name: &str) {
+    if context.has(Capability::ReadMarker) {
+        reply(context, conversation, name);
+    }
+}
+
+fn reply(context: &mut Context<'_>, conversation: Conversation, name: &str) {
+    let marker = context.state.read_markers.get(&(context.me(), conversation));
+    let time = match marker {
+        Some(time) => {
+            let mut stamp = b"timestamp=".to_vec();
+            write_server_time(*time, &mut stamp);
+            String::from_utf8_lossy(&stamp).into_owned()
+        }
+        None => "*".to_owned(),
+    };
+    context.from_server_only("MARKREAD", &[name, &time]);
+}
+
+fn invalid(given: &str) -> Refusal {
+    let text = "Give a room that you are in or a user, and timestamp=YYYY-MM-DDThh:mm:ss.sssZ";
+    Refusal::Invalid { code: "INVALID_PARAMS", context: vec![given.to_owned()], text }
+}

@@ -1,0 +1,84 @@
+//! `REDACT target msgid [:reason]`: takes a message back. What it said is overwritten on disk.
+//!
+//! <https://ircv3.net/specs/extensions/message-redaction>
+
+use super::chathistory::conversation;
+use super::privmsg::{confirm, tell_both};
+use super::quit::shorten;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::{Rooms, What, When};
+use crate::hub::user::UserId;
+use crate::limits::KICK_BYTES;
+use proto::{Capability, Line, Message};
+use std::sync::Arc;
+use store::{Conversation, Event, EventKind, Refused, Write};
+
+/// Carries out `REDACT`. One's own messages can be taken back at any time, those of others in a
+/// room by its operators. Which message it is only the store knows, so it decides.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    if !context.has(Capability::MessageRedaction) {
+        return Err(Refusal::UnknownCommand(message.verb.to_owned()));
+    }
+    let (target, msgid) =
+        (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
+    let reason = shorten(message.param(2).unwrap_or_default(), KICK_BYTES);
+    let (conversation, name) = conversation(context, target)?;
+    let Some(about) = store::parse_msgid(&context.state.renderer.instance, msgid) else {
+        return Err(unknown(&name, msgid));
+    };
+    let receiver = if conversation.as_room().is_some() { "" } else { &*name };
+    let event = context.event(conversation, EventKind::Redact, receiver, reason, "");
+    let event = Event { about: Some(about), ..event };
+    let news = context.news_of(&event, &name);
+    let anybodys = conversation.as_room().is_some() && context.room_as_operator(&name).is_ok();
+    let write = Write::Redact { event: Arc::new(event), anybodys };
+    let write = context.out.write(write);
+    say_why_not(context, write, &name, msgid);
+    match conversation.as_room() {
+        Some(room) => {
+            let except = vec![context.session];
+            context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
+        }
+        None => tell_both(context, other(conversation, context.me()), news),
+    }
+    confirm(context, EventKind::Redact, news, None);
+    Ok(())
+}
+
+fn other(conversation: Conversation, me: UserId) -> UserId {
+    conversation.other(me).expect("the asker is one of the two")
+}
+
+fn unknown(target: &str, msgid: &str) -> Refusal {
+    let context = vec![target.to_owned(), msgid.to_owned()];
+    let text = "There is no such message there; it may have been taken back already";
+    Refusal::Invalid { code: "UNKNOWN_MSGID", context, text }
+}
+
+/// The answers for when the store refuses, or fails.
+fn say_why_not(context: &mut Context<'_>, write: u32, target: &str, msgid: &str) {
+    let to = context.session;
+    let failed = What::NotStored { to, verb: "REDACT", tag: None };
+    context.out.push_when(When::Failed(write), failed);
+    let server = context.state.renderer.server.clone();
+    let answers = [
+        (
+            Refused::NoSuchEvent,
+            "UNKNOWN_MSGID",
+            "There is no such message there; it may have been taken back already",
+        ),
+        (
+            Refused::NotTheirs,
+            "REDACT_FORBIDDEN",
+            "Only its author and operators of the room can take a message back",
+        ),
+    ];
+    for (why, code, text) in answers {
+        let text = context.out.span(|out| {
+            let line = Line::to(out).source(&server).verb("FAIL").param("REDACT").param(code);
+            line.param(target).param(msgid).text(text).end();
+        });
+        context.out.push_when(When::Refused(write, why), What::Refused { to, text, tag: None });
+    }
+}
