@@ -2,12 +2,12 @@
 //! it may still send.
 
 use crate::fanout::Sources;
-use crate::limits::{LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES};
-use crate::outbox::Outbox;
+use crate::limits::{LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRITE_PIECES};
+use crate::outbox::{Outbox, SharedLines};
 use mio::net::TcpStream;
 use proto::Capabilities;
 use proto::line::{LineError, check_line_within, next_line};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::IpAddr;
 use std::time::Instant;
 use store::RoomId;
@@ -153,15 +153,20 @@ impl Connection {
         }
     }
 
-    /// Writes lines to the socket without copying them first. What it does not take is left in the
-    /// outbox, which was empty; false then, or if the socket fails: an ordinary write deals with
-    /// it.
-    pub(crate) fn write_at_once(&mut self, lines: &[u8]) -> bool {
-        let taken = if self.blocked { 0 } else { self.stream.write(lines).unwrap_or(0) };
-        if taken < lines.len() {
-            self.push(&lines[taken..]);
+    /// Writes lines that others are told, too, to the socket without copying them first; what it
+    /// does not take is left in the outbox. False then, or if the socket fails: an ordinary write
+    /// deals with it.
+    pub(crate) fn write_shared(&mut self, lines: &mut SharedLines) -> bool {
+        if self.blocked || !self.outbox.is_empty() {
+            self.outbox.push_shared(lines.kept());
+            self.check_outbox();
+            return false;
         }
-        taken == lines.len()
+        let taken = self.stream.write(&lines.bytes).unwrap_or(0);
+        if taken < lines.bytes.len() {
+            self.push(&lines.bytes[taken..]);
+        }
+        taken == lines.bytes.len()
     }
 
     /// Writes what the socket takes of the outbox.
@@ -169,8 +174,10 @@ impl Connection {
     /// # Errors
     /// When the connection is lost.
     pub(crate) fn write_ready(&mut self) -> io::Result<()> {
-        while !self.blocked && !self.outbox.ready().is_empty() {
-            match self.stream.write(self.outbox.ready()) {
+        while !self.blocked && self.outbox.is_ready() {
+            let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
+            let count = self.outbox.ready(&mut slices);
+            match self.stream.write_vectored(&slices[..count]) {
                 Ok(bytes) => self.outbox.advance(bytes),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.blocked = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -252,4 +259,76 @@ impl Connection {
 /// Lines that may come at once; at least one, or nothing would ever come.
 fn burst(limits: &Limits) -> f32 {
     limits.command_burst.max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection whose peer reads nothing, and the peer.
+    fn unread(outbox_bytes: usize) -> (Connection, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream);
+        let limits = Limits { outbox_bytes, ..Limits::default() };
+        (Connection::new(stream, 0, address.ip(), &limits, Instant::now()), peer)
+    }
+
+    fn shared(bytes: &[u8]) -> SharedLines {
+        let mut lines = SharedLines::default();
+        lines.bytes.extend_from_slice(bytes);
+        lines
+    }
+
+    #[test]
+    fn lines_shared_with_others_fill_the_outbox_up_to_its_limit_and_no_further() {
+        let most = 1_000_000;
+        let (mut connection, _peer) = unread(most);
+        let mut references = 0;
+        let mut lines = shared(&[b'x'; 300_000]);
+        while !connection.overflown {
+            connection.write_shared(&mut lines);
+            connection.write_ready().unwrap();
+            assert!(connection.outbox.len() <= most);
+            references = references.max(std::sync::Arc::strong_count(lines.kept()) - 1);
+        }
+        assert!((2..=3).contains(&references), "{references} of 300 kB in 1 MB");
+        assert_eq!(std::sync::Arc::strong_count(lines.kept()), 1, "all is let go");
+        assert!(connection.outbox.is_empty());
+        connection.push(b"more");
+        assert!(connection.outbox.is_empty(), "nothing is kept for one who will be closed");
+    }
+
+    #[test]
+    fn one_who_reads_late_gets_everything_in_order() {
+        use std::io::Read;
+        let (mut connection, mut peer) = unread(0);
+        let mut sent = Vec::new();
+        for number in 0..6000_u32 {
+            let byte = number as u8;
+            if number % 3 == 0 {
+                connection.push(&[byte; 100]);
+                sent.extend([byte; 100]);
+            } else {
+                connection.write_shared(&mut shared(&[byte; 4000]));
+                sent.extend([byte; 4000]);
+            }
+            connection.write_ready().unwrap();
+        }
+        assert!(connection.blocked, "more than the kernel takes");
+        peer.set_nonblocking(true).unwrap();
+        let mut got = Vec::new();
+        let mut buffer = vec![0; 1 << 20];
+        while got.len() < sent.len() {
+            connection.blocked = false; // as the event says
+            connection.write_ready().unwrap();
+            if let Ok(bytes) = peer.read(&mut buffer) {
+                got.extend_from_slice(&buffer[..bytes]);
+            }
+        }
+        assert!(got == sent);
+        assert!(connection.outbox.is_empty());
+    }
 }

@@ -3,6 +3,7 @@
 use crate::connection::Stage;
 use crate::hub::effects::{Effects, News, Rooms, What, When};
 use crate::journal::{Released, Settled};
+use crate::outbox::SharedLines;
 use crate::password::Job;
 use crate::reader::ReadJob;
 use crate::render::Tagging;
@@ -18,7 +19,7 @@ pub(crate) struct Members {
     slots: Vec<usize>,
     /// The members' lines of this release, once for each set of capabilities; only while the room
     /// shares.
-    shared: Vec<(Capabilities, Vec<u8>)>,
+    shared: Vec<(Capabilities, SharedLines)>,
     /// Members that are told more than this room's lines, and so in order, each into its own
     /// outbox.
     mixed: Vec<usize>,
@@ -34,7 +35,7 @@ pub(crate) enum Sources {
     None,
     /// One room alone.
     OneRoom,
-    /// Several, or its socket is behind: its lines are appended to its outbox.
+    /// Several: its lines are appended to its outbox.
     Mixed,
 }
 
@@ -152,7 +153,7 @@ impl Shard {
             for slot in &self.rooms[room].slots {
                 let connection = &mut self.connections[*slot];
                 connection.sources = match connection.sources {
-                    Sources::None if connection.outbox.is_empty() => Sources::OneRoom,
+                    Sources::None => Sources::OneRoom,
                     _ => Sources::Mixed,
                 };
             }
@@ -165,7 +166,7 @@ impl Shard {
                 if connection.sources == Sources::Mixed {
                     members.mixed.push(*slot);
                 } else if !members.shared.iter().any(|(set, _)| *set == capabilities) {
-                    members.shared.push((capabilities, Vec::new()));
+                    members.shared.push((capabilities, SharedLines::default()));
                 }
             }
         }
@@ -175,15 +176,15 @@ impl Shard {
     fn write_shared(&mut self, room: RoomId) {
         let Some(members) = self.rooms.get_mut(&room) else { return };
         let slots = std::mem::take(&mut members.slots);
-        let shared = std::mem::take(&mut members.shared);
+        let mut shared = std::mem::take(&mut members.shared);
         members.mixed = Vec::new();
         members.shares = false;
         for slot in &slots {
             let connection = &mut self.connections[*slot];
             if std::mem::take(&mut connection.sources) == Sources::OneRoom {
-                let set = shared.iter().find(|(set, _)| *set == connection.capabilities);
+                let set = shared.iter_mut().find(|(set, _)| *set == connection.capabilities);
                 let (_, lines) = set.expect("each set of capabilities was found before");
-                if !connection.write_at_once(lines) {
+                if !connection.write_shared(lines) {
                     self.touch(*slot);
                 }
             }
@@ -312,7 +313,7 @@ impl Shard {
         for (capabilities, lines) in &mut members.shared {
             if news.is_for(*capabilities) {
                 let tagging = Tagging { capabilities: *capabilities, tag: "" };
-                self.parts.renderer.news(lines, news, &effects.text, tagging);
+                self.parts.renderer.news(&mut lines.bytes, news, &effects.text, tagging);
             }
         }
         members.mixed.clone()

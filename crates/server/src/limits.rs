@@ -129,6 +129,8 @@ pub const ACCEPT_BACKLOG: i32 = 4096;
 pub const READ_BYTES: usize = 64 * 1024;
 /// Bytes of one batch from a shard to the hub; sockets wait while it is full.
 pub const BATCH_BYTES: usize = 512 * 1024;
+/// Pieces of one outbox that are written to its socket at once.
+pub const WRITE_PIECES: usize = 16;
 /// Events that a shard takes from the system at once.
 pub const EVENTS: usize = 1024;
 /// Items that wait for a shard (released batches, history pages, new connections).

@@ -1,16 +1,60 @@
 //! What waits to be written to one connection: bounded by the caller, in order, with places kept
 //! for answers still to come.
+//!
+//! It is a row of pieces, not one buffer: a piece is never moved to grow, and what a whole room is
+//! told is one piece that all who are behind refer to.
 
 use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+/// Lines shorter than this are copied although they could be shared: a reference is not free.
+const SHARED_LEAST_BYTES: usize = 1024;
+/// A piece of copied lines grows up to this size; then the next one begins.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Lines for one connection that its socket has not taken yet. Empty, it owns no memory.
+///
+/// Shared lines count in full in each outbox that refers to them; what is written of the first
+/// piece does not count, though it goes only with the rest.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// Bytes that may be written now, from `written` on.
-    ready: Vec<u8>,
-    written: usize,
+    /// What may be written now.
+    ready: Pieces,
     /// What comes behind answers that are still awaited.
     held: Option<Box<Held>>,
+}
+
+/// Lines that many connections are told.
+#[derive(Debug, Default)]
+pub struct SharedLines {
+    /// The lines.
+    pub bytes: Vec<u8>,
+    kept: Option<Arc<[u8]>>,
+}
+
+impl SharedLines {
+    /// A copy that outboxes refer to, made when the first of them has to.
+    pub fn kept(&mut self) -> &Arc<[u8]> {
+        self.kept.get_or_insert_with(|| self.bytes.as_slice().into())
+    }
+}
+
+/// Bytes in order.
+#[derive(Debug, Default)]
+struct Pieces {
+    /// None of them is empty.
+    pieces: VecDeque<Piece>,
+    /// How much of the first one is written.
+    written: usize,
+    /// Bytes not written, in all.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Own(Vec<u8>),
+    Shared(Arc<[u8]>),
 }
 
 #[derive(Debug, Default)]
@@ -25,18 +69,30 @@ struct Held {
 struct Place {
     number: u64,
     answer: Option<Vec<u8>>,
-    behind: Vec<u8>,
+    behind: Pieces,
 }
 
 impl Outbox {
     /// Appends lines.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, lines: &[u8]) {
+        self.append(lines.len(), |pieces| pieces.copy(lines));
+    }
+
+    /// Appends lines that others are told, too: all refer to the same bytes.
+    pub fn push_shared(&mut self, lines: &Arc<[u8]>) {
+        if lines.len() < SHARED_LEAST_BYTES {
+            return self.push(lines);
+        }
+        self.append(lines.len(), |pieces| pieces.add(Piece::Shared(lines.clone())));
+    }
+
+    fn append(&mut self, bytes: usize, append: impl FnOnce(&mut Pieces)) {
         match &mut self.held {
-            None => self.ready.extend_from_slice(bytes),
+            None => append(&mut self.ready),
             Some(held) => {
                 let last = held.places.back_mut().expect("held while a place is kept");
-                last.behind.extend_from_slice(bytes);
-                held.bytes += bytes.len();
+                append(&mut last.behind);
+                held.bytes += bytes;
             }
         }
     }
@@ -47,7 +103,7 @@ impl Outbox {
         let held = self.held.get_or_insert_default();
         let number = held.next;
         held.next += 1;
-        held.places.push_back(Place { number, answer: None, behind: Vec::new() });
+        held.places.push_back(Place { number, answer: None, behind: Pieces::default() });
         number
     }
 
@@ -59,17 +115,15 @@ impl Outbox {
         };
         held.bytes += answer.len();
         place.answer = Some(answer);
-        while let Some(Place { answer: Some(answer), .. }) = held.places.front() {
-            self.ready.extend_from_slice(answer);
-            let place = held.places.pop_front().expect("just looked at");
-            self.ready.extend_from_slice(&place.behind);
+        while held.places.front().is_some_and(|place| place.answer.is_some()) {
+            let Place { answer, behind, .. } = held.places.pop_front().expect("just looked at");
+            let answer = answer.expect("just looked at");
+            held.bytes -= answer.len() + behind.bytes;
+            self.ready.add(Piece::Own(answer));
+            behind.pieces.into_iter().for_each(|piece| self.ready.add(piece));
         }
         if held.places.is_empty() {
             self.held = None;
-        } else {
-            let size =
-                |place: &Place| place.behind.len() + place.answer.as_ref().map_or(0, Vec::len);
-            held.bytes = held.places.iter().map(size).sum();
         }
     }
 
@@ -78,27 +132,32 @@ impl Outbox {
         self.held.as_ref().map_or(0, |held| held.places.len())
     }
 
-    /// Bytes that may be written now.
-    pub fn ready(&self) -> &[u8] {
-        &self.ready[self.written..]
+    /// Whether something may be written now.
+    pub fn is_ready(&self) -> bool {
+        self.ready.bytes > 0
     }
 
-    /// The socket has taken this many of them.
-    pub fn advance(&mut self, bytes: usize) {
-        self.written += bytes;
-        if self.written == self.ready.len() {
-            // An idle connection owns no buffer.
-            self.ready = Vec::new();
-            self.written = 0;
-        } else if self.written > self.ready.len() / 2 {
-            self.ready.drain(..self.written);
-            self.written = 0;
+    /// Puts what may be written now into `slices`, as much as they take; returns how many there
+    /// are.
+    pub fn ready<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut skip = self.ready.written;
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(&self.ready.pieces) {
+            *slice = IoSlice::new(&piece.bytes()[skip..]);
+            skip = 0;
+            count += 1;
         }
+        count
+    }
+
+    /// The socket has taken this many of the bytes that may be written.
+    pub fn advance(&mut self, bytes: usize) {
+        self.ready.advance(bytes);
     }
 
     /// Bytes that wait, in all.
     pub fn len(&self) -> usize {
-        self.ready.len() - self.written + self.held.as_ref().map_or(0, |held| held.bytes)
+        self.ready.bytes + self.held.as_ref().map_or(0, |held| held.bytes)
     }
 
     /// Whether nothing waits.
@@ -107,9 +166,60 @@ impl Outbox {
     }
 }
 
+impl Pieces {
+    fn add(&mut self, piece: Piece) {
+        let bytes = piece.bytes().len();
+        if bytes > 0 {
+            self.bytes += bytes;
+            self.pieces.push_back(piece);
+        }
+    }
+
+    fn copy(&mut self, lines: &[u8]) {
+        match self.pieces.back_mut() {
+            Some(Piece::Own(last)) if last.len() + lines.len() <= PIECE_BYTES => {
+                last.extend_from_slice(lines);
+                self.bytes += lines.len();
+            }
+            _ => self.add(Piece::Own(lines.to_vec())),
+        }
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.written += bytes;
+        while let Some(first) = self.pieces.front()
+            && self.written >= first.bytes().len()
+        {
+            self.written -= first.bytes().len();
+            self.pieces.pop_front();
+        }
+        if self.pieces.is_empty() {
+            // An idle connection owns no buffer.
+            self.pieces = VecDeque::new();
+        }
+    }
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Piece::Own(bytes) => bytes,
+            Piece::Shared(bytes) => bytes,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What may be written, joined.
+    fn ready(outbox: &Outbox) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let count = outbox.ready(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
 
     #[test]
     fn lines_keep_their_order_around_answers_that_come_late() {
@@ -119,17 +229,66 @@ mod tests {
         outbox.push(b"c");
         let second = outbox.keep_place();
         outbox.push(b"e");
-        assert_eq!(outbox.ready(), b"a");
+        assert_eq!(ready(&outbox), b"a");
         outbox.fill_place(second, b"d".to_vec());
-        assert_eq!(outbox.ready(), b"a");
+        assert_eq!(ready(&outbox), b"a");
         assert_eq!(outbox.len(), 4);
         outbox.fill_place(first, b"b".to_vec());
-        assert_eq!(outbox.ready(), b"abcde");
+        assert_eq!(ready(&outbox), b"abcde");
+        assert_eq!(outbox.len(), 5);
         outbox.advance(3);
-        assert_eq!(outbox.ready(), b"de");
+        assert_eq!(ready(&outbox), b"de");
         outbox.push(b"f");
-        assert_eq!(outbox.ready(), b"def");
+        assert_eq!(ready(&outbox), b"def");
         outbox.advance(3);
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn lines_shared_by_many_are_one_copy_and_keep_their_order() {
+        let lines: Arc<[u8]> = vec![b's'; SHARED_LEAST_BYTES].into();
+        let mut outboxes: Vec<Outbox> = (0..3).map(|_| Outbox::default()).collect();
+        for outbox in &mut outboxes {
+            outbox.push(b"a");
+            outbox.push_shared(&lines);
+            outbox.push(b"b");
+            let place = outbox.keep_place();
+            outbox.push_shared(&lines);
+            assert_eq!(outbox.len(), 2 + 2 * lines.len());
+            outbox.fill_place(place, b"c".to_vec());
+            assert_eq!(ready(outbox), [b"a", &lines[..], b"b", b"c", &lines].concat());
+            assert_eq!(outbox.len(), 3 + 2 * lines.len());
+        }
+        assert_eq!(Arc::strong_count(&lines), 1 + 2 * outboxes.len());
+        for outbox in &mut outboxes {
+            outbox.advance(lines.len());
+            assert_eq!(ready(outbox), [b"s", &b"b"[..], b"c", &lines].concat());
+            outbox.advance(3 + lines.len());
+            assert!(outbox.is_empty());
+        }
+        assert_eq!(Arc::strong_count(&lines), 1);
+    }
+
+    #[test]
+    fn an_outbox_takes_little_more_than_what_waits_in_it() {
+        let mut outbox = Outbox::default();
+        let short: Arc<[u8]> = vec![b'x'; 100].into();
+        let number = 100_000;
+        for _ in 0..number / 2 {
+            outbox.push(&short);
+            outbox.push_shared(&short);
+        }
+        assert_eq!(outbox.len(), number * short.len());
+        assert_eq!(Arc::strong_count(&short), 1, "short lines are copied");
+        let pieces = &outbox.ready.pieces;
+        assert!(pieces.len() <= outbox.len() / (PIECE_BYTES - short.len()) + 1);
+        let room: usize = pieces.iter().map(|piece| piece.bytes().len()).sum();
+        assert_eq!(room, outbox.len());
+        while outbox.is_ready() {
+            let bytes = ready(&outbox).len();
+            outbox.advance(bytes);
+        }
+        assert!(outbox.is_empty());
+        assert_eq!(outbox.ready.pieces.capacity(), 0, "at rest it owns no buffer");
     }
 }

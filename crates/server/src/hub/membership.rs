@@ -184,8 +184,11 @@ pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: 
     // Everyone is in the lobby, so whoever is there hears everything.
     let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
         Some(lobby) => Rooms::One(lobby),
-        None if rooms.is_empty() => return,
-        None => Rooms::Several(rooms.into()),
+        None => match *rooms {
+            [] => return,
+            [room] => Rooms::One(room),
+            _ => Rooms::Several(rooms.into()),
+        },
     };
     let except = state.users[&user].sessions.clone();
     out.push(What::Tell { rooms, except, news });
