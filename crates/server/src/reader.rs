@@ -11,6 +11,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use store::{Conversation, Event, EventId, Failure, Query, Reader, Scope, Select};
 
+/// About what a line of history has beside its text and its client's tags.
+const LINE_FRAME_BYTES: usize = 128;
+
 /// A read of history for one session.
 #[derive(Debug)]
 pub struct ReadJob {
@@ -149,6 +152,9 @@ impl Page<'_> {
 
     fn events(&mut self, events: &[Event], tag: &str) {
         let tagging = Tagging { capabilities: self.capabilities(), tag };
+        // What grows step by step is copied each time.
+        let bytes = |event: &Event| LINE_FRAME_BYTES + event.text.len() + event.tags.len();
+        self.out.reserve(events.iter().map(bytes).sum());
         let told = |event: &&Event| tagging.capabilities.has_all(needs(event.kind));
         for event in events.iter().filter(told) {
             let target = self.target(event);

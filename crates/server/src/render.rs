@@ -32,13 +32,15 @@ impl Renderer {
     /// Writes `nick!user@host`.
     pub fn source(&self, nick: &str, guest: bool) -> String {
         let user = if guest { GUEST_USERNAME } else { nick };
-        format!("{nick}!{user}@{}", self.server)
+        [nick, "!", user, "@", &self.server].concat()
     }
 
     /// Bytes of text that fit one line from `nick` to `target`, as every receiver gets it without
     /// tags.
     pub fn text_room(&self, nick: &str, guest: bool, verb: &str, target: &str) -> usize {
-        let frame = ":".len() + self.source(nick, guest).len() + 1 + verb.len() + 1 + target.len();
+        let user = if guest { GUEST_USERNAME } else { nick };
+        let source = nick.len() + 1 + user.len() + 1 + self.server.len();
+        let frame = ":".len() + source + 1 + verb.len() + 1 + target.len();
         crate::limits::LINE_BYTES.saturating_sub(frame + " :".len() + "\r\n".len())
     }
 
@@ -203,7 +205,7 @@ impl Renderer {
         if has(Capability::MessageTags) {
             if values.id != 0 {
                 tag(out, b"msgid=");
-                out.extend_from_slice(self.msgid(values.id).as_bytes());
+                store::write_msgid(&self.instance, values.id, out);
             }
             if !values.client.is_empty() {
                 tag(out, values.client.as_bytes());

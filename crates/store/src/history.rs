@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -72,7 +73,8 @@ impl Reader for SqliteReader {
         )?;
         let redacted = EventKind::Redacted.code();
         let asked = params![account, sql_id(up_to), sql_limit(limit), redacted];
-        let rows = statement.query_map(asked, event)?;
+        let mut names = Names::default();
+        let rows = statement.query_map(asked, |row| event(row, &mut names))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -209,7 +211,6 @@ impl<'c> Page<'c> {
     /// back has its place in the index, so that only the rows tell; instead of it the next ones are
     /// read, until there are none or [`REDACTED_PASSED`].
     fn events(&self, range: Range<i64>, from: End, limit: usize) -> rusqlite::Result<Vec<Event>> {
-        let mut by_id = self.connection.prepare_cached("SELECT * FROM events WHERE id = ?1")?;
         let (mut range, mut ask) = (range, limit);
         let (mut events, mut passed) = (Vec::new(), 0);
         while events.len() < limit && passed < REDACTED_PASSED {
@@ -225,11 +226,10 @@ impl<'c> Page<'c> {
                 }
                 End::Oldest => range.start = last + 1,
             }
-            for id in ids {
+            for event in rows(self.connection, &ids)? {
                 if events.len() == limit || passed == REDACTED_PASSED {
                     break;
                 }
-                let event = by_id.query_row([id], event)?;
                 match event.kind {
                     EventKind::Redacted => passed += 1,
                     _ => events.push(event),
@@ -321,7 +321,43 @@ impl<'c> Page<'c> {
     }
 }
 
-fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+/// The events of some ids, in their order. One statement for all: its cursor and its buffers stay
+/// from row to row.
+fn rows(connection: &Connection, ids: &[i64]) -> rusqlite::Result<Vec<Event>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT events.* FROM json_each(?1) AS page CROSS JOIN events ON events.id = page.value",
+    )?;
+    let list = format!("{ids:?}"); // as JSON has lists, too
+    let mut events = Vec::with_capacity(ids.len());
+    let mut names = Names::default();
+    let mut rows = statement.query([list])?;
+    while let Some(row) = rows.next()? {
+        events.push(event(row, &mut names)?);
+    }
+    let expected = ids.iter().copied().eq(events.iter().map(|event| event.id as i64));
+    if expected { Ok(events) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
+}
+
+/// Names of the page at hand: a few people talk, so most rows repeat one of the last.
+#[derive(Default)]
+struct Names {
+    last: [Option<Arc<str>>; 8],
+    next: usize,
+}
+
+impl Names {
+    fn share(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.last.iter().flatten().find(|known| ***known == *name) {
+            return known.clone();
+        }
+        let name: Arc<str> = name.into();
+        self.last[self.next] = Some(name.clone());
+        self.next = (self.next + 1) % self.last.len();
+        name
+    }
+}
+
+fn event(row: &Row<'_>, names: &mut Names) -> rusqlite::Result<Event> {
     let (code, flags): (u8, u8) = (row.get(2)?, row.get(4)?);
     Ok(Event {
         id: row.get::<_, i64>(0)? as EventId,
@@ -331,8 +367,8 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
         account: row.get(3)?,
         guest: flags::guest(flags),
         bot: flags::bot(flags),
-        nick: row.get(5)?,
-        target: row.get(6)?,
+        nick: names.share(row.get_ref(5)?.as_str()?),
+        target: names.share(row.get_ref(6)?.as_str()?),
         time: row.get(7)?,
         text: row.get(8)?,
         tags: row.get(9)?,
@@ -342,4 +378,37 @@ fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
 
 fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shared_and_never_mixed_up() {
+        let mut names = Names::default();
+        for number in 0..100 {
+            let name = format!("n{}", number % 11);
+            assert_eq!(&*names.share(&name), name);
+        }
+        let name = names.share("ann");
+        assert!(Arc::ptr_eq(&name, &names.share("ann")));
+    }
+
+    #[test]
+    fn an_event_that_is_missing_is_a_failure_and_not_left_out() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::schema::migrate(&mut connection, "k3f9").unwrap();
+        for id in [1, 3] {
+            let columns = "id, conversation, kind, account, flags, nick, target, time, text, tags";
+            let add = format!(
+                "INSERT INTO events({columns}) VALUES (?1, 1, 0, 1, 0, 'ann', '', 7, 'hi', '')"
+            );
+            connection.execute(&add, [id]).unwrap();
+        }
+        let ids = |events: Vec<Event>| events.iter().map(|event| event.id).collect::<Vec<_>>();
+        assert_eq!(ids(rows(&connection, &[3, 1]).unwrap()), [3, 1]);
+        assert_eq!(ids(rows(&connection, &[]).unwrap()), []);
+        assert!(rows(&connection, &[1, 2, 3]).is_err());
+    }
 }

@@ -42,7 +42,7 @@ pub use conversation::Conversation;
 pub use event::{Event, EventId, EventKind};
 pub use failure::Failure;
 pub use memory::MemoryStore;
-pub use msgid::{msgid, parse_msgid};
+pub use msgid::{msgid, parse_msgid, write_msgid};
 pub use query::{Point, Query, Scope, Select};
 pub use record::{Account, AccountId, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic};
 pub use sqlite::SqliteStore;

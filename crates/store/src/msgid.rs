@@ -8,6 +8,13 @@ use crate::EventId;
 
 /// The message id of an event; 20 bytes at most with an instance of 4 and ids up to `i64::MAX`.
 pub fn msgid(instance: &str, id: EventId) -> String {
+    let mut msgid = Vec::with_capacity(24);
+    write_msgid(instance, id, &mut msgid);
+    String::from_utf8(msgid).expect("an instance and digits")
+}
+
+/// Appends the message id of an event.
+pub fn write_msgid(instance: &str, id: EventId, out: &mut Vec<u8>) {
     let mut digits = [0_u8; 13]; // u64::MAX has 13 digits in base 36
     let mut start = digits.len();
     let mut rest = id;
@@ -19,11 +26,9 @@ pub fn msgid(instance: &str, id: EventId) -> String {
             break;
         }
     }
-    let mut msgid = String::with_capacity(instance.len() + 1 + digits.len() - start);
-    msgid.push_str(instance);
-    msgid.push('-');
-    msgid.extend(digits[start..].iter().map(|&digit| char::from(digit)));
-    msgid
+    out.extend_from_slice(instance.as_bytes());
+    out.push(b'-');
+    out.extend_from_slice(&digits[start..]);
 }
 
 /// The event of a message id; `None` for what [`msgid`] would not have written for this instance.
