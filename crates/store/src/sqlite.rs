@@ -5,9 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use proto::scram::Keys;
-use rusqlite::{Connection, Row, TransactionBehavior, params};
+use rusqlite::{Connection, Row, params};
 
-use crate::batch::{Batch, Marks};
+use crate::batch::{Batch, Filled, Marks};
 use crate::history::SqliteReader;
 use crate::index::Indexer;
 use crate::{
@@ -69,17 +69,33 @@ impl SqliteStore {
         &mut self,
         writes: &mut dyn Iterator<Item = &Write>,
     ) -> rusqlite::Result<Vec<Outcome>> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut batch = Batch::new(&transaction, self.marks, &mut self.pairs)?;
-        let outcomes = writes.map(|write| batch.apply(write)).collect::<Result<Vec<_>, _>>()?;
-        let filled = batch.finish()?;
-        let moved = self.indexer.advance(&transaction, filled.added.len())?;
-        transaction.commit()?;
+        // These two stay prepared, which `Connection::transaction` does not have.
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let filled = self.fill(writes).and_then(|filled| {
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(filled)
+        });
+        if filled.is_err() && !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        let (outcomes, filled, moved) = filled?;
         self.indexer.committed(&filled.added, moved);
         self.marks = filled.marks;
         self.resends += filled.resends;
         Ok(outcomes)
+    }
+
+    /// Writes what the transaction at hand is to have. Returns how much of the indexer's run is in
+    /// it, last.
+    fn fill(
+        &mut self,
+        writes: &mut dyn Iterator<Item = &Write>,
+    ) -> rusqlite::Result<(Vec<Outcome>, Filled, usize)> {
+        let mut batch = Batch::new(&self.connection, self.marks, &mut self.pairs)?;
+        let outcomes = writes.map(|write| batch.apply(write)).collect::<Result<Vec<_>, _>>()?;
+        let filled = batch.finish()?;
+        let moved = self.indexer.advance(&self.connection, filled.added.len())?;
+        Ok((outcomes, filled, moved))
     }
 }
 
