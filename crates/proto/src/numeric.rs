@@ -256,6 +256,10 @@ pub const RPL_HELPTXT: &str = "705";
 pub const RPL_ENDOFHELP: &str = "706";
 /// The operator lacks that privilege.
 pub const ERR_NOPRIVS: &str = "723";
+/// One mask of those who are quiet in a room.
+pub const RPL_QUIETLIST: &str = "728";
+/// End of the masks of those who are quiet in a room.
+pub const RPL_ENDOFQUIETLIST: &str = "729";
 /// MONITOR: these users are online.
 pub const RPL_MONONLINE: &str = "730";
 /// MONITOR: these users are offline.

@@ -83,7 +83,7 @@ pub const PENDING_SHOWN: usize = 1000;
 pub const SERVER_NAME_BYTES: usize = 63;
 /// Bytes of a real name (the last parameter of `USER`).
 pub const REALNAME_BYTES: usize = 150;
-/// Entries of one list of a room (bans).
+/// Entries of all lists of a room together: bans, exceptions, invitations for good, quiets.
 pub const LIST_ENTRIES: usize = 100;
 /// Changes with a parameter in one `MODE`.
 pub const MODES_PER_LINE: usize = 3;

@@ -5,6 +5,7 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Rooms, What};
+use crate::hub::room::Rank;
 use crate::hub::user::UserId;
 use crate::limits::INVITES;
 use proto::{Capability, Message, numeric as n};
@@ -15,11 +16,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let target = message.param(0).unwrap_or_default();
     let name = message.param(1).unwrap_or_default();
     let (room, member) = context.my_room(name)?;
-    if room.is('i') && !member.op && !context.user().operator {
-        return Err(Refusal::NotRoomOperator(room.name.clone()));
-    }
     // Any member may point somebody to a room; only its operators open a closed one.
-    let opens = member.op || context.user().operator;
+    let opens = member.rank() >= Rank::HalfOp || context.user().operator;
+    if room.is('i') && !opens {
+        return Err(Refusal::NotHalfOperator(room.name.clone()));
+    }
     let (id, room_name) = (room.id, room.name.clone());
     let user = context.state.online(target);
     let user = user.ok_or_else(|| Refusal::NoSuchUser(target.to_owned()))?;

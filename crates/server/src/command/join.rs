@@ -67,10 +67,14 @@ fn may_join(context: &Context<'_>, room: RoomId, key: &str) -> Result<(), Refusa
     if user.operator || invited {
         return Ok(());
     }
-    if room.listed('b', &context.source()) {
+    let who = context.who();
+    if room.bans(&who) {
         return Err(Refusal::Banned(room.name.clone()));
     }
-    if room.is('i') {
+    if room.is('R') && who.account.is_none() {
+        return Err(Refusal::AccountsOnly(room.name.clone()));
+    }
+    if room.is('i') && !room.listed('I', &who) {
         return Err(Refusal::InviteOnly(room.name.clone()));
     }
     if room.settings.key.as_deref().is_some_and(|right| right != key) {

@@ -6,6 +6,7 @@ use super::quit::shorten;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::membership;
+use crate::hub::room::Rank;
 use crate::limits::KICK_BYTES;
 use proto::Message;
 use store::EventKind;
@@ -14,14 +15,17 @@ use store::EventKind;
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
     let target = message.param(1).unwrap_or_default();
-    let room = context.room_as_operator(name)?;
+    let (room, rank) = context.room_as(name, Rank::HalfOp)?;
     let (id, room_name) = (room.id, room.name.clone());
     if Some(id) == context.state.lobby {
         return Err(Refusal::LobbyStays(room_name));
     }
     let (target, nick, online) = super::privmsg::find(context, target)?;
-    if !context.state.rooms[&id].members.contains_key(&target) {
+    let Some(member) = context.state.rooms[&id].members.get(&target) else {
         return Err(Refusal::UserNotInRoom(nick, room_name));
+    };
+    if rank < Rank::Op && member.rank() >= Rank::HalfOp && target != context.me() {
+        return Err(Refusal::NotBelow(room_name));
     }
     membership::reveal(context, id, target);
     let asker = context.user().nick.clone();

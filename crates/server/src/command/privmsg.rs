@@ -6,6 +6,7 @@ use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Form, Rooms, What, When};
 use crate::hub::membership;
+use crate::hub::room::Rank;
 use crate::hub::user::UserId;
 use crate::limits::{RESEND_ID_BYTES, TARGETS};
 use proto::{Capability, Message, numeric as n};
@@ -88,7 +89,7 @@ pub fn to_room(
     draft: Draft<'_>,
     form: Option<Form>,
 ) -> Result<(), Refusal> {
-    let name = may_speak(context, room)?;
+    let name = may_speak(context, room, &draft)?;
     check_text(context, &draft, &name)?;
     if is_passing(&draft) {
         let news = passing(context, &draft, &name);
@@ -149,8 +150,8 @@ pub fn find(context: &Context<'_>, name: &str) -> Result<(UserId, Arc<str>, bool
     }
 }
 
-/// Whether the asker may speak in the room; its name if so.
-fn may_speak(context: &Context<'_>, room: RoomId) -> Result<Arc<str>, Refusal> {
+/// Whether the asker may say this in the room; its name if so.
+fn may_speak(context: &Context<'_>, room: RoomId, draft: &Draft<'_>) -> Result<Arc<str>, Refusal> {
     let room = &context.state.rooms[&room];
     let member = room.member(context.me());
     if member.is_none() && room.is('s') && !context.user().operator {
@@ -160,14 +161,30 @@ fn may_speak(context: &Context<'_>, room: RoomId) -> Result<Arc<str>, Refusal> {
     if member.is_none() && room.is('n') {
         return cannot("Cannot send to room (+n): join it first");
     }
-    let above = member.is_some_and(|member| member.op || member.voice) || context.user().operator;
-    if !above && room.is('m') {
+    if room.is('C') && is_ctcp(draft.text) {
+        return cannot("Cannot send to room (+C): no CTCP here but ACTION");
+    }
+    if context.user().operator || member.is_some_and(|member| member.rank() >= Rank::Voice) {
+        return Ok(room.name.clone());
+    }
+    if room.is('m') {
         return cannot("Cannot send to room (+m): only who has voice may speak");
     }
-    if !above && room.listed('b', &context.source()) {
+    let who = context.who();
+    if room.bans(&who) {
         return cannot("Cannot send to room (+b): you are banned");
     }
+    if room.listed('q', &who) && !room.listed('e', &who) {
+        return cannot("Cannot send to room (+q): you are to be quiet");
+    }
     Ok(room.name.clone())
+}
+
+/// Whether a text is a request between clients (CTCP) other than `/me`.
+fn is_ctcp(text: &str) -> bool {
+    text.strip_prefix('\x01').is_some_and(|request| {
+        request.split([' ', '\x01']).next().is_some_and(|word| word != "ACTION")
+    })
 }
 
 fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<(), Refusal> {

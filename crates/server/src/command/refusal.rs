@@ -37,6 +37,12 @@ pub enum Refusal {
     CannotSend(Arc<str>, &'static str),
     /// The asker is not an operator of the room.
     NotRoomOperator(Arc<str>),
+    /// The asker is neither an operator of the room nor a half-operator.
+    NotHalfOperator(Arc<str>),
+    /// The asker is a half-operator, and the other one is not below that.
+    NotBelow(Arc<str>),
+    /// The room is for those with an account.
+    AccountsOnly(Arc<str>),
     /// The lobby is not left.
     LobbyStays(Arc<str>),
     /// The asker is in too many rooms.
@@ -260,6 +266,18 @@ fn about_rooms(refusal: &Refusal) -> Option<Said<'_>> {
             &[room],
             "Only an operator of the room can do that",
         ),
+        Refusal::NotHalfOperator(room) => says(
+            n::ERR_CHANOPRIVSNEEDED,
+            "NOT_ROOM_OPERATOR",
+            &[room],
+            "Only an operator or half-operator of the room can do that",
+        ),
+        Refusal::NotBelow(room) => says(
+            n::ERR_CHANOPRIVSNEEDED,
+            "NOT_ROOM_OPERATOR",
+            &[room],
+            "Only an operator of the room can do that to its operators and half-operators",
+        ),
         Refusal::LobbyStays(room) => says(
             n::ERR_UNKNOWNERROR,
             "LOBBY_STAYS",
@@ -281,6 +299,12 @@ fn about_rooms(refusal: &Refusal) -> Option<Said<'_>> {
             &[room],
             "Cannot join room (+i): it is for the invited; ask an operator of the room",
         ),
+        Refusal::AccountsOnly(room) => says(
+            n::ERR_NEEDREGGEDNICK,
+            "ACCOUNTS_ONLY",
+            &[room],
+            "Cannot join room (+R): it is for those with an account; log in first",
+        ),
         Refusal::Banned(room) => {
             says(n::ERR_BANNEDFROMCHAN, "BANNED", &[room], "Cannot join room (+b): you are banned")
         }
@@ -290,12 +314,12 @@ fn about_rooms(refusal: &Refusal) -> Option<Said<'_>> {
             &[room],
             "Cannot join room (+k): it needs the right key (JOIN room key)",
         ),
-        Refusal::ListFull(room, _) => says(
-            n::ERR_BANLISTFULL,
-            "LIST_FULL",
-            &[room],
-            "The list is full; remove an entry first",
-        ),
+        Refusal::ListFull(room, mode) => Said {
+            numeric: n::ERR_BANLISTFULL,
+            code: "LIST_FULL",
+            params: vec![(&**room).into(), mode.to_string().into()],
+            text: "The lists of the room are full; remove an entry first".into(),
+        },
         Refusal::UnknownMode(mode) => Said {
             numeric: n::ERR_UNKNOWNMODE,
             code: "UNKNOWN_MODE",

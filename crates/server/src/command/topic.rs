@@ -6,6 +6,7 @@ use super::quit::shorten;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::membership;
+use crate::hub::room::Rank;
 use crate::limits::TOPIC_BYTES;
 use proto::{Message, numeric as n};
 use store::{EventKind, RoomId, Topic};
@@ -19,8 +20,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Ok(());
     };
     let (room, member) = context.my_room(name)?;
-    if room.is('t') && !member.op && !context.user().operator {
-        return Err(Refusal::NotRoomOperator(room.name.clone()));
+    if room.is('t') && member.rank() < Rank::HalfOp && !context.user().operator {
+        return Err(Refusal::NotHalfOperator(room.name.clone()));
     }
     let id = room.id;
     set(context, id, shorten(text, TOPIC_BYTES));

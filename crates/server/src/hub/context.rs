@@ -1,7 +1,7 @@
 //! What a handler works with: the state, the effects, and the session that asks.
 
 use super::effects::{Effects, Fact, News, Rooms, What, When};
-use super::room::{Member, Room};
+use super::room::{Member, Rank, Room, Who};
 use super::session::{Entering, Session};
 use super::user::{User, UserId};
 use super::{State, membership, write_error};
@@ -86,6 +86,12 @@ impl Context<'_> {
     /// The source of the user who asks.
     pub fn source(&self) -> String {
         self.state.source(self.me())
+    }
+
+    /// The user who asks, as the lists of rooms name people.
+    pub fn who(&self) -> Who<'_> {
+        let account = self.user().account().map(|account| &**account);
+        Who { source: self.source(), account }
     }
 
     /// Replies with a numeric whose last parameter is a sentence.
@@ -182,11 +188,18 @@ impl Context<'_> {
 
     /// A room in which the asker may do what its operators may.
     pub fn room_as_operator(&self, name: &str) -> Result<&Room, Refusal> {
+        self.room_as(name, Rank::Op).map(|(room, _)| room)
+    }
+
+    /// A room in which the asker has a rank or a higher one, and which it is. Operators of the
+    /// server have the highest everywhere.
+    pub fn room_as(&self, name: &str, least: Rank) -> Result<(&Room, Rank), Refusal> {
         let room = self.room(name)?;
-        if self.user().operator || self.my_room(name)?.1.op {
-            Ok(room)
-        } else {
-            Err(Refusal::NotRoomOperator(room.name.clone()))
+        let rank = if self.user().operator { Rank::Op } else { self.my_room(name)?.1.rank() };
+        match least {
+            _ if rank >= least => Ok((room, rank)),
+            Rank::Op => Err(Refusal::NotRoomOperator(room.name.clone())),
+            _ => Err(Refusal::NotHalfOperator(room.name.clone())),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::effects::{Effects, Rooms, What};
-use super::room::{Member, Room};
+use super::room::{Member, Rank, Room};
 use super::undo::Undo;
 use super::user::{Left, UserId};
 use super::{State, absence, ownership};
@@ -33,7 +33,7 @@ pub fn settings_changed(context: &mut Context<'_>, room: RoomId, before: super::
 /// A user comes into a room, with all sessions. The caller tells the room.
 pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, member: Member) {
     let large = state.config.limits.large_room;
-    let hidden = large != 0 && state.rooms[&room].online >= large && !member.op && !member.voice;
+    let hidden = large != 0 && state.rooms[&room].online >= large && member.rank() == Rank::Plain;
     let member = Member { online: true, hidden, ..member };
     set_member(state, out, room, user, Some(member));
     let user = state.users.get_mut(&user).expect("who enters is online");
@@ -73,8 +73,7 @@ pub fn set_member(
 ) {
     let room = state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
     let before = put_member(room, user, after);
-    let standing = |member: Option<Member>| member.map(|member| (member.op, member.voice));
-    if standing(before) == standing(after) {
+    if before.map(Member::standing) == after.map(Member::standing) {
         return;
     }
     out.note(Undo::Member(room_id, user, before));

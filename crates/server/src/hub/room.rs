@@ -35,7 +35,7 @@ pub struct Settings {
     pub key: Option<Box<str>>,
     /// `+l`
     pub limit: Option<u32>,
-    /// `+b` and other lists.
+    /// `+b`, `+e`, `+I` and `+q`.
     pub lists: Vec<ListEntry>,
 }
 
@@ -44,6 +44,8 @@ pub struct Settings {
 pub struct Member {
     /// `+o`
     pub op: bool,
+    /// `+h`
+    pub halfop: bool,
     /// `+v`
     pub voice: bool,
     /// Whether the user is online; if not, only remembered.
@@ -53,12 +55,71 @@ pub struct Member {
     pub hidden: bool,
 }
 
+/// What a member may: each rank may what the one before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Is there.
+    Plain,
+    /// `+v`: speaks also where others are silenced.
+    Voice,
+    /// `+h`: changes what the room is like, and keeps those below it in order.
+    HalfOp,
+    /// `+o`: may everything.
+    Op,
+}
+
+impl Rank {
+    /// The marks, highest first, as names and targets bear them.
+    pub const MARKS: &str = "@%+";
+
+    /// The rank of a mark.
+    pub fn of_mark(mark: char) -> Option<Rank> {
+        Some(match mark {
+            '@' => Rank::Op,
+            '%' => Rank::HalfOp,
+            '+' => Rank::Voice,
+            _ => return None,
+        })
+    }
+}
+
 impl Member {
+    /// The highest rank held.
+    pub fn rank(self) -> Rank {
+        match self {
+            Member { op: true, .. } => Rank::Op,
+            Member { halfop: true, .. } => Rank::HalfOp,
+            Member { voice: true, .. } => Rank::Voice,
+            _ => Rank::Plain,
+        }
+    }
+
+    /// What of it survives a restart.
+    pub fn standing(self) -> [bool; 3] {
+        [self.op, self.halfop, self.voice]
+    }
+
     /// The marks of the standing, highest first: all of them for `multi-prefix`, else the highest.
     pub fn marks(self, all: bool) -> String {
-        let marks = [(self.op, '@'), (self.voice, '+')];
-        let held = marks.into_iter().filter(|(held, _)| *held).map(|(_, mark)| mark);
-        held.take(if all { marks.len() } else { 1 }).collect()
+        let marks = self.standing().into_iter().zip(Rank::MARKS.chars());
+        let held = marks.filter(|(held, _)| *held).map(|(_, mark)| mark);
+        held.take(if all { Rank::MARKS.len() } else { 1 }).collect()
+    }
+}
+
+/// Somebody, as the masks of lists name people.
+#[derive(Clone, Debug)]
+pub struct Who<'a> {
+    /// `nick!user@host`
+    pub source: String,
+    /// The account; a guest has none.
+    pub account: Option<&'a str>,
+}
+
+impl Who<'_> {
+    /// Whether a mask fits.
+    pub fn fits(&self, mask: &str) -> bool {
+        proto::mask::matches(mask, &self.source)
     }
 }
 
@@ -119,12 +180,14 @@ impl Room {
         self.members.get(&user).copied().filter(|member| member.online)
     }
 
-    /// Whether a list has a mask that fits the source.
-    pub fn listed(&self, mode: char, source: &str) -> bool {
-        self.settings
-            .lists
-            .iter()
-            .any(|entry| entry.mode == mode && proto::mask::matches(&entry.mask, source))
+    /// Whether a list has a mask that fits somebody.
+    pub fn listed(&self, mode: char, who: &Who<'_>) -> bool {
+        self.settings.lists.iter().any(|entry| entry.mode == mode && who.fits(&entry.mask))
+    }
+
+    /// Whether somebody is banned: listed by `+b`, and not by `+e`.
+    pub fn bans(&self, who: &Who<'_>) -> bool {
+        self.listed('b', who) && !self.listed('e', who)
     }
 
     /// The modes as `MODE` shows them; the key only to members.

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::effects::{Read, ReadWhat, What};
 use super::login::{self, How};
-use super::room::Member;
+use super::room::{Member, Rank};
 use super::user::User;
 use super::{absence, membership};
 use crate::command::{lusers, markread, motd, names, topic};
@@ -143,7 +143,7 @@ fn come_online(context: &mut Context<'_>, full: bool) {
             continue;
         };
         let (member, room_is) = (*member, &context.state.rooms[&room]);
-        if room_is.listed('b', &context.source()) && !member.op {
+        if member.rank() < Rank::HalfOp && room_is.bans(&context.who()) {
             membership::forget(context.state, context.out, me, room);
         } else {
             come_into(context, room, member, full);
@@ -204,7 +204,7 @@ fn burst(context: &mut Context<'_>, nick: &str) {
     proto::time::write_date(context.state.started, &mut started);
     let started = String::from_utf8_lossy(&started).into_owned();
     context.numeric(n::RPL_CREATED, &[], &format!("This server was started {started} UTC"));
-    context.numeric_only(n::RPL_MYINFO, &[&server, VERSION, "io", "biklmnostv", "bklov"]);
+    context.numeric_only(n::RPL_MYINFO, &[&server, VERSION, "io", "CIRbehiklmnoqstv", "Ibehkloqv"]);
     show_isupport(context);
     lusers::show(context);
     motd::show(context);
@@ -230,10 +230,12 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         format!("NETWORK={}", context.state.renderer.server),
         "CASEMAPPING=ascii".into(),
         "CHANTYPES=#".into(),
-        "PREFIX=(ov)@+".into(),
-        "CHANMODES=b,k,l,imnst".into(),
+        "PREFIX=(ohv)@%+".into(),
+        "CHANMODES=beIq,k,l,CRimnst".into(),
+        "EXCEPTS=e".into(),
+        "INVEX=I".into(),
         format!("MODES={}", limits::MODES_PER_LINE),
-        format!("MAXLIST=b:{}", limits::LIST_ENTRIES),
+        format!("MAXLIST=beIq:{}", limits::LIST_ENTRIES),
         format!("CHANLIMIT=#:{rooms}"),
         format!("NICKLEN={NAME_BYTES}"),
         format!("USERLEN={NAME_BYTES}"),

@@ -9,7 +9,7 @@
 //! phone: logs in as ann with batch    the same person elsewhere, with capabilities
 //! bob: is a guest with message-tags   connects, NICK and USER
 //! ann> BM :hello                      is sent
-//! bob< :ann!* PRIVMSG #lobby :hello   the very next line; `*` is anything, `{id}` a word kept from then on
+//! bob< :ann!* PRIVMSG #lobby :hello   the very next line; `*` is anything, `{id}` a word kept from then on, `\*` a star
 //! bob<~ :* 366 *                      the next line that matches; others before it are skipped
 //! ann: is quiet                       has nothing unread
 //! ann: is closed                      the server ends the connection now

@@ -1,4 +1,5 @@
-//! Patterns for lines: `*` stands for anything, `{name}` for a word that is the same each time.
+//! Patterns for lines: `*` stands for anything, `\*` for a star, `{name}` for a word that is the same
+//! each time.
 
 use std::collections::HashMap;
 
@@ -22,6 +23,9 @@ fn fits(pattern: &str, text: &str, captures: &mut Captures) -> bool {
     if first == '*' {
         let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
         return ends.into_iter().any(|at| fits(&pattern[1..], &text[at..], captures));
+    }
+    if let Some(after) = pattern.strip_prefix("\\*") {
+        return text.strip_prefix('*').is_some_and(|rest| fits(after, rest, captures));
     }
     if first == '{' {
         let close = pattern.find('}').expect("a pattern closes its {");
@@ -59,4 +63,6 @@ fn a_star_is_anything_and_a_name_is_the_same_each_time() {
     assert!(matches("NOTE BM SENT {id} :*", "NOTE BM SENT x :Sent.", &mut captures));
     assert!(!matches("NOTE BM SENT {id} :*", "NOTE BM SENT y :Sent.", &mut captures));
     assert!(!matches("PING", "PINGS", &mut captures));
+    assert!(matches("+b \\*!u@\\*", "+b *!u@*", &mut captures));
+    assert!(!matches("+b \\*!u@\\*", "+b x!u@x", &mut captures));
 }

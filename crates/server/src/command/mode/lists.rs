@@ -1,0 +1,64 @@
+//! The lists of a room: who is banned, who is not although a ban fits, who needs no invitation, and
+//! who is quiet.
+
+use super::Step;
+use super::room::Change;
+use crate::command::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::limits::{LIST_ENTRIES, MASK_BYTES};
+use proto::mask::complete_mask;
+use proto::numeric as n;
+use store::{ListEntry, RoomId};
+
+/// The letters of the lists.
+pub(super) const LISTS: &str = "beIq";
+
+/// Replies with a list.
+pub(super) fn show_list(context: &mut Context<'_>, id: RoomId, mode: char) {
+    let (entry_code, end_code, text) = match mode {
+        'b' => (n::RPL_BANLIST, n::RPL_ENDOFBANLIST, "End of channel ban list"),
+        'e' => (n::RPL_EXCEPTLIST, n::RPL_ENDOFEXCEPTLIST, "End of channel exception list"),
+        'I' => (n::RPL_INVEXLIST, n::RPL_ENDOFINVEXLIST, "End of channel invite exception list"),
+        _ => (n::RPL_QUIETLIST, n::RPL_ENDOFQUIETLIST, "End of channel quiet list"),
+    };
+    let room = &context.state.rooms[&id];
+    let name = room.name.clone();
+    // The numerics of the quiet list name the mode, too.
+    let about: &[&str] = if mode == 'q' { &[&name, "q"] } else { &[&name] };
+    let entries = room.settings.lists.iter().filter(|entry| entry.mode == mode);
+    for entry in entries.cloned().collect::<Vec<ListEntry>>() {
+        let seconds = (entry.time / 1000).to_string();
+        let params = [about, &[&entry.mask, &entry.by, &seconds]].concat();
+        context.numeric_only(entry_code, &params);
+    }
+    context.numeric(end_code, about, text);
+}
+
+impl Change<'_, '_> {
+    /// A mask is added to a list, or taken from it.
+    pub(super) fn list(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+        let Step { add, mode, parameter } = step;
+        let mask = complete_mask(parameter.ok_or(Refusal::NeedMoreParams)?);
+        if mask.len() > MASK_BYTES || mask.contains(' ') {
+            return Err(self.bad(step, "is not a mask (nick!user@host, * and ? fit anything)"));
+        }
+        let (by, time) = (self.context.user().nick.clone(), self.context.state.now);
+        let lists = &mut self.settings().lists;
+        let same = |one: &ListEntry| one.mode == mode && one.mask.eq_ignore_ascii_case(&mask);
+        match (add, lists.iter().position(same)) {
+            (true, None) if lists.len() >= LIST_ENTRIES => {
+                return Err(Refusal::ListFull(self.name.clone(), mode));
+            }
+            (true, None) => {
+                lists.push(ListEntry { mode, mask: mask.as_str().into(), by, time });
+                self.done.add(true, mode, Some(&mask));
+            }
+            (false, Some(at)) => {
+                let entry = lists.remove(at);
+                self.done.add(false, mode, Some(&entry.mask));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! The modes of a room: shown, and changed step by step.
+
+use super::lists::{LISTS, show_list};
+use super::{Done, Step, steps};
+use crate::command::refusal::{Refusal, refuse};
+use crate::hub::context::Context;
+use crate::hub::membership;
+use crate::hub::room::{Member, Rank, Settings};
+use crate::limits::KEY_BYTES;
+use proto::numeric as n;
+use std::sync::Arc;
+use store::{EventKind, RoomId};
+
+/// Modes of rooms that are on or off.
+const FLAGS: &str = "CRimnst";
+
+/// Replies with a room's modes.
+pub(super) fn show(context: &mut Context<'_>, id: RoomId) {
+    let room = &context.state.rooms[&id];
+    let inside = room.member(context.me()).is_some();
+    let (name, modes) = (room.name.clone(), room.modes(inside));
+    let created = (room.settings.created / 1000).to_string();
+    let mut params: Vec<&str> = vec![&name];
+    params.extend(modes.iter().map(String::as_str));
+    context.numeric_only(n::RPL_CHANNELMODEIS, &params);
+    context.numeric_only(n::RPL_CREATIONTIME, &[&name, &created]);
+}
+
+/// Carries out changes of a room's modes, and questions for its lists, which anybody may ask.
+pub(super) fn change(
+    context: &mut Context<'_>,
+    id: RoomId,
+    changes: &str,
+    parameters: &[&str],
+) -> Result<(), Refusal> {
+    let (asked, steps): (Vec<Step<'_>>, _) =
+        steps(changes, parameters).into_iter().partition(Step::is_question);
+    for mode in LISTS.chars().filter(|mode| asked.iter().any(|step| step.mode == *mode)) {
+        show_list(context, id, mode);
+    }
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let name = context.state.rooms[&id].name.clone();
+    let (_, rank) = context.room_as(&name, Rank::HalfOp)?;
+    let before = context.state.rooms[&id].settings.clone();
+    let mut change = Change { context, id, name, rank, done: Done::default() };
+    for step in steps {
+        if let Err(refusal) = change.step(step) {
+            refuse(change.context, "MODE", &refusal);
+        }
+    }
+    change.tell(before);
+    Ok(())
+}
+
+impl Step<'_> {
+    /// Whether it asks for a list instead of changing it.
+    fn is_question(&self) -> bool {
+        self.parameter.is_none() && LISTS.contains(self.mode)
+    }
+}
+
+/// A change of a room's modes under way.
+pub(super) struct Change<'c, 'a> {
+    pub(super) context: &'c mut Context<'a>,
+    pub(super) id: RoomId,
+    pub(super) name: Arc<str>,
+    /// The asker's.
+    pub(super) rank: Rank,
+    pub(super) done: Done,
+}
+
+impl Change<'_, '_> {
+    fn step(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+        match step.mode {
+            'o' | 'h' | 'v' => self.standing(step),
+            'k' => self.key(step),
+            'l' => self.limit(step),
+            mode if LISTS.contains(mode) => self.list(step),
+            mode if FLAGS.contains(mode) => {
+                self.flag(step);
+                Ok(())
+            }
+            mode => Err(Refusal::UnknownMode(mode)),
+        }
+    }
+
+    /// The settings of the room.
+    pub(super) fn settings(&mut self) -> &mut Settings {
+        let rooms = &mut self.context.state.rooms;
+        &mut rooms.get_mut(&self.id).expect("the caller has looked the room up").settings
+    }
+
+    /// That a parameter cannot be.
+    pub(super) fn bad(&self, step: Step<'_>, why: &'static str) -> Refusal {
+        let parameter = step.parameter.unwrap_or_default().to_owned();
+        Refusal::BadModeParameter(self.name.clone(), step.mode, parameter, why)
+    }
+
+    /// `+o`, `+h`, `+v` and their taking away. A half-operator makes no operators, and touches only
+    /// who is below; but everybody may step down.
+    fn standing(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+        let target = step.parameter.ok_or(Refusal::NeedMoreParams)?;
+        let (user, nick, _) = crate::command::privmsg::find(self.context, target)?;
+        let room = &self.context.state.rooms[&self.id];
+        let Some(before) = room.members.get(&user).copied() else {
+            return Err(Refusal::UserNotInRoom(nick, self.name.clone()));
+        };
+        let steps_down = !step.add && user == self.context.me();
+        if self.rank < Rank::Op && !steps_down {
+            if step.mode != 'v' {
+                return Err(Refusal::NotRoomOperator(self.name.clone()));
+            }
+            if before.rank() >= Rank::HalfOp && user != self.context.me() {
+                return Err(Refusal::NotBelow(self.name.clone()));
+            }
+        }
+        let after = match step.mode {
+            'o' => Member { op: step.add, ..before },
+            'h' => Member { halfop: step.add, ..before },
+            _ => Member { voice: step.add, ..before },
+        };
+        if after != before {
+            membership::reveal(self.context, self.id, user);
+            let after = Member { hidden: false, ..after };
+            let (state, out) = (&mut *self.context.state, &mut *self.context.out);
+            membership::set_member(state, out, self.id, user, Some(after));
+            self.done.add(step.add, step.mode, Some(&nick));
+        }
+        Ok(())
+    }
+
+    fn flag(&mut self, step: Step<'_>) {
+        let flags = &mut self.settings().flags;
+        let changed = if step.add { flags.insert(step.mode) } else { flags.remove(&step.mode) };
+        if changed {
+            self.done.add(step.add, step.mode, None);
+        }
+    }
+
+    /// `+k key`, `-k key`.
+    fn key(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+        if !step.add {
+            if self.settings().key.take().is_some() {
+                self.done.add(false, 'k', Some("*"));
+            }
+            return Ok(());
+        }
+        let key = step.parameter.ok_or(Refusal::NeedMoreParams)?;
+        if key.len() > KEY_BYTES || key.contains([' ', ',', ':']) {
+            return Err(self.bad(step, "is not a key: one word, without commas and colons"));
+        }
+        self.settings().key = Some(key.into());
+        self.done.add(true, 'k', Some(key));
+        Ok(())
+    }
+
+    /// `+l number`, `-l`.
+    fn limit(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+        if !step.add {
+            if self.settings().limit.take().is_some() {
+                self.done.add(false, 'l', None);
+            }
+            return Ok(());
+        }
+        let given = step.parameter.ok_or(Refusal::NeedMoreParams)?;
+        let Some(limit) = given.parse::<u32>().ok().filter(|limit| *limit > 0) else {
+            return Err(self.bad(step, "is not a number of users"));
+        };
+        if self.settings().limit.replace(limit) != Some(limit) {
+            self.done.add(true, 'l', Some(&limit.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Stores what has changed and tells the room; `before` is how the settings were.
+    fn tell(self, before: Settings) {
+        let Change { context, id, done, .. } = self;
+        if done.letters.is_empty() {
+            return;
+        }
+        if context.state.rooms[&id].settings != before {
+            membership::settings_changed(context, id, before);
+        }
+        let mut text = done.letters;
+        for parameter in done.parameters {
+            text.push(' ');
+            text.push_str(&parameter);
+        }
+        context.tell_change(id, EventKind::Mode, "", &text, "MODE");
+    }
+}
