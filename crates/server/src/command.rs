@@ -91,7 +91,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "CHATHISTORY",  params: 0, when: When::After,  run: chathistory::run },
     Verb { name: "ERROR",        params: 0, when: When::Always, run: error::run },
     Verb { name: "EX",           params: 0, when: When::Always, run: ex::run },
-    Verb { name: "INVITE",       params: 2, when: When::After,  run: invite::run },
+    Verb { name: "INVITE",       params: 0, when: When::After,  run: invite::run },
     Verb { name: "ISON",         params: 1, when: When::After,  run: ison::run },
     Verb { name: "JOIN",         params: 1, when: When::After,  run: join::run },
     Verb { name: "KICK",         params: 2, when: When::After,  run: kick::run },

@@ -99,7 +99,7 @@ pub const LABEL_BYTES: usize = 64;
 pub const FAILED_NAMES: usize = 64;
 /// Targets of one command, where it takes several.
 pub const TARGETS: usize = 4;
-/// Users that one `JOIN` to a room may have been invited and not yet come.
+/// Users invited to a room who have not come yet; of more, one is forgotten.
 pub const INVITES: usize = 100;
 /// Conversations of one account of which the server keeps up to where they are read.
 pub const READ_MARKERS: usize = 1000;

@@ -1,4 +1,5 @@
-//! `INVITE user room`: lets somebody into a room that is for the invited.
+//! `INVITE user room`: points somebody to a room, and lets them in if it is closed; alone: lists the
+//! rooms one is invited to.
 //!
 //! <https://modern.ircdocs.horse/#invite-message>
 
@@ -7,14 +8,18 @@ use crate::hub::context::Context;
 use crate::hub::effects::{Rooms, What};
 use crate::hub::room::Rank;
 use crate::hub::user::UserId;
-use crate::limits::INVITES;
+use crate::limits::{ANSWER_BYTES, INVITES};
 use proto::{Capability, Message, numeric as n};
+use std::sync::Arc;
 use store::RoomId;
 
 /// Carries out `INVITE`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let target = message.param(0).unwrap_or_default();
-    let name = message.param(1).unwrap_or_default();
+    let Some(target) = message.param(0) else {
+        list(context);
+        return Ok(());
+    };
+    let name = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let (room, member) = context.my_room(name)?;
     // Any member may point somebody to a room; only its operators open a closed one.
     let opens = member.rank() >= Rank::HalfOp || context.user().operator;
@@ -28,9 +33,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if context.state.rooms[&id].member(target).is_some() {
         return Err(Refusal::UserInRoom(nick, room_name));
     }
-    if opens {
-        invite(context, id, target);
-    }
+    invite(context, id, target, opens);
     let me = context.me();
     let news = context.passing(me, "INVITE", &[&nick, &room_name], None);
     let sessions = context.state.users[&target].sessions.clone();
@@ -48,13 +51,27 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// Lets a user in once, whatever closes the room to others.
-fn invite(context: &mut Context<'_>, id: RoomId, target: UserId) {
-    let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
-    if room.invited.len() >= INVITES
-        && let Some(first) = room.invited.iter().next().copied()
-    {
-        room.invited.remove(&first);
+/// Replies with the rooms that the asker is invited to.
+fn list(context: &mut Context<'_>) {
+    let me = context.me();
+    let rooms = context.state.rooms.values().filter(|room| room.invited.contains_key(&me));
+    let names: Vec<Arc<str>> = rooms.map(|room| room.name.clone()).collect();
+    let most = context.out.text.len() + ANSWER_BYTES;
+    for name in names {
+        if context.out.text.len() > most {
+            break;
+        }
+        context.numeric_only(n::RPL_INVITELIST, &[&name]);
     }
-    room.invited.insert(target);
+    context.numeric(n::RPL_ENDOFINVITELIST, &[], "End of INVITE list");
+}
+
+/// Notes the invitation until the user comes. `opens`: it lets in, whatever closes the room to
+/// others.
+fn invite(context: &mut Context<'_>, id: RoomId, target: UserId, opens: bool) {
+    let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
+    if room.invited.len() >= INVITES && !room.invited.contains_key(&target) {
+        room.invited.pop_first();
+    }
+    *room.invited.entry(target).or_default() |= opens;
 }

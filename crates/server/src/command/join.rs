@@ -63,8 +63,7 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
 fn may_join(context: &Context<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {
     let room = &context.state.rooms[&room];
     let user = context.user();
-    let invited = room.invited.contains(&user.id);
-    if user.operator || invited {
+    if user.operator || room.invited.get(&user.id) == Some(&true) {
         return Ok(());
     }
     let who = context.who();

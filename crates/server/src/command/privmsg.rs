@@ -2,6 +2,8 @@
 //!
 //! <https://modern.ircdocs.horse/#privmsg-message>
 
+mod ranked;
+
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Form, Rooms, What, When};
@@ -72,7 +74,9 @@ pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> R
         };
         let tags = draft.tags.clone();
         let one = Draft { tags, resend, ..*draft };
-        if target.starts_with('#') {
+        if let Some((rank, room)) = ranked::split(target) {
+            ranked::send(context, rank, room, &one)?;
+        } else if target.starts_with('#') {
             let room = context.room(target)?.id;
             to_room(context, room, one, None)?;
         } else {
@@ -206,12 +210,16 @@ fn is_passing(draft: &Draft<'_>) -> bool {
         && draft.tags.split(';').all(|tag| tag.split('=').next() == Some("+typing"))
 }
 
+/// News of a draft that is told and not stored.
 fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
     let me = context.me();
-    let news = context.passing(me, "TAGMSG", &[target], None);
+    let text = (draft.kind != EventKind::Tagmsg).then_some(draft.text);
+    let news = context.passing(me, crate::render::verb(draft.kind), &[target], text);
     let passing = &mut context.out.news[news as usize];
     passing.tags = draft.tags.as_str().into();
-    passing.needs.insert(Capability::MessageTags);
+    if draft.kind == EventKind::Tagmsg {
+        passing.needs.insert(Capability::MessageTags);
+    }
     news
 }
 

@@ -1,6 +1,7 @@
 //! A room: its settings, and who is in it.
 
 use super::user::UserId;
+use proto::mask::matches;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{ListEntry, RoomId, Topic};
@@ -18,8 +19,9 @@ pub struct Room {
     pub members: BTreeMap<UserId, Member>,
     /// How many of the members are online.
     pub online: usize,
-    /// Who may come in once although the room is for the invited.
-    pub invited: BTreeSet<UserId>,
+    /// Who was invited and has not come; and whether it lets them in, whatever closes the room to
+    /// others.
+    pub invited: BTreeMap<UserId, bool>,
 }
 
 /// What members of a room may set.
@@ -72,6 +74,16 @@ impl Rank {
     /// The marks, highest first, as names and targets bear them.
     pub const MARKS: &str = "@%+";
 
+    /// The mark of the rank; plain members have none.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Rank::Op => "@",
+            Rank::HalfOp => "%",
+            Rank::Voice => "+",
+            Rank::Plain => "",
+        }
+    }
+
     /// The rank of a mark.
     pub fn of_mark(mark: char) -> Option<Rank> {
         Some(match mark {
@@ -116,10 +128,18 @@ pub struct Who<'a> {
     pub account: Option<&'a str>,
 }
 
+/// How a mask begins that is about the account, not the source (the extended ban `a`).
+///
+/// <https://ircv3.net/specs/extensions/account-extban>
+pub const ACCOUNT_MASK: &str = "$a:";
+
 impl Who<'_> {
     /// Whether a mask fits.
     pub fn fits(&self, mask: &str) -> bool {
-        proto::mask::matches(mask, &self.source)
+        match mask.strip_prefix(ACCOUNT_MASK) {
+            Some(mask) => self.account.is_some_and(|account| matches(mask, account)),
+            None => matches(mask, &self.source),
+        }
     }
 }
 
@@ -138,7 +158,7 @@ impl Room {
         let flags = BTreeSet::from(['n', 't']);
         let settings =
             Settings { created, topic: None, flags, key: None, limit: None, lists: Vec::new() };
-        Room { id, name, settings, members: BTreeMap::new(), online: 0, invited: BTreeSet::new() }
+        Room { id, name, settings, members: BTreeMap::new(), online: 0, invited: BTreeMap::new() }
     }
 
     /// The room as the store keeps it.

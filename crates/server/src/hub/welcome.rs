@@ -234,6 +234,9 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         "CHANMODES=beIq,k,l,CRimnst".into(),
         "EXCEPTS=e".into(),
         "INVEX=I".into(),
+        "EXTBAN=$,a".into(),
+        "ACCOUNTEXTBAN=a".into(),
+        format!("STATUSMSG={}", Rank::MARKS),
         format!("MODES={}", limits::MODES_PER_LINE),
         format!("MAXLIST=beIq:{}", limits::LIST_ENTRIES),
         format!("CHANLIMIT=#:{rooms}"),
@@ -247,7 +250,7 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         format!("AWAYLEN={}", limits::AWAY_BYTES),
         format!("KEYLEN={}", limits::KEY_BYTES),
         format!(
-            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:{0},LIST:{0},JOIN:,PART:,KICK:1,WHOIS:1,WHOWAS:1",
+            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:{0},LIST:{0},JOIN:,PART:,KICK:{0},WHOIS:1,WHOWAS:1",
             limits::TARGETS
         ),
         "SAFELIST".into(),

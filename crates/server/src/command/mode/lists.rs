@@ -5,6 +5,7 @@ use super::Step;
 use super::room::Change;
 use crate::command::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::hub::room::ACCOUNT_MASK;
 use crate::limits::{LIST_ENTRIES, MASK_BYTES};
 use proto::mask::complete_mask;
 use proto::numeric as n;
@@ -34,14 +35,25 @@ pub(super) fn show_list(context: &mut Context<'_>, id: RoomId, mode: char) {
     context.numeric(end_code, about, text);
 }
 
+/// The full form of a mask, of a source or of an account.
+fn complete(given: &str) -> Option<String> {
+    let mask = match given.strip_prefix(ACCOUNT_MASK) {
+        Some("") => return None,
+        Some(_) => given.to_owned(),
+        None if given.starts_with('$') => return None,
+        None => complete_mask(given),
+    };
+    (mask.len() <= MASK_BYTES && !mask.contains(' ')).then_some(mask)
+}
+
+const NOT_A_MASK: &str = "is not a mask: nick!user@host or $a:account, where * and ? fit anything";
+
 impl Change<'_, '_> {
     /// A mask is added to a list, or taken from it.
     pub(super) fn list(&mut self, step: Step<'_>) -> Result<(), Refusal> {
         let Step { add, mode, parameter } = step;
-        let mask = complete_mask(parameter.ok_or(Refusal::NeedMoreParams)?);
-        if mask.len() > MASK_BYTES || mask.contains(' ') {
-            return Err(self.bad(step, "is not a mask (nick!user@host, * and ? fit anything)"));
-        }
+        let mask = complete(parameter.ok_or(Refusal::NeedMoreParams)?);
+        let mask = mask.ok_or_else(|| self.bad(step, NOT_A_MASK))?;
         let (by, time) = (self.context.user().nick.clone(), self.context.state.now);
         let lists = &mut self.settings().lists;
         let same = |one: &ListEntry| one.mode == mode && one.mask.eq_ignore_ascii_case(&mask);

@@ -1,0 +1,54 @@
+//! Messages to the members of a room from a rank on (STATUSMSG): `PRIVMSG @#room :text`.
+//!
+//! They are not stored, because a room's history is for all its members: who is not there misses
+//! them, and there is no msgid.
+
+use super::{Draft, check_text, is_passing, may_speak, passing};
+use crate::command::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::What;
+use crate::hub::membership;
+use crate::hub::room::Rank;
+use crate::session::SessionId;
+use proto::Capability;
+
+/// The rank and the room of a target like `@#room`; of several marks the lowest rank counts.
+pub(super) fn split(target: &str) -> Option<(Rank, &str)> {
+    let name = target.trim_start_matches(|mark| Rank::of_mark(mark).is_some());
+    let marks = target.strip_suffix(name)?;
+    let rank = marks.chars().filter_map(Rank::of_mark).min()?;
+    name.starts_with('#').then_some((rank, name))
+}
+
+/// Sends to those of the rank and above, and to the author's other sessions.
+pub(super) fn send(
+    context: &mut Context<'_>,
+    rank: Rank,
+    room: &str,
+    draft: &Draft<'_>,
+) -> Result<(), Refusal> {
+    let id = context.room(room)?.id;
+    let target = format!("{}{}", rank.mark(), may_speak(context, id, draft)?);
+    check_text(context, draft, &target)?;
+    let me = context.me();
+    if !is_passing(draft) {
+        membership::reveal(context, id, me);
+        let now = context.state.now;
+        context.user_mut().spoke = now;
+    }
+    let news = passing(context, draft, &target);
+    let members = context.state.rooms[&id].members.iter().filter(|(_, member)| member.online);
+    let told = members.filter(|(_, member)| member.rank() >= rank).map(|(user, _)| *user);
+    let mut told: Vec<_> = told.filter(|user| *user != me).collect();
+    told.push(me);
+    let sessions = told.iter().flat_map(|user| &context.state.users[user].sessions);
+    for to in sessions.copied().collect::<Vec<SessionId>>() {
+        if to != context.session {
+            context.out.push(What::TellOne { to, news });
+        }
+    }
+    if context.has(Capability::EchoMessage) {
+        context.reply_news(news);
+    }
+    Ok(())
+}
