@@ -55,6 +55,8 @@ pub enum Capability {
     ReadMarker,
     /// Asks for what it missed by `PRIVMSG *playback` (of the bouncer ZNC).
     ZncPlayback,
+    /// `RENAME` when a room gets another name (draft).
+    ChannelRename,
 }
 
 impl Capability {
@@ -86,6 +88,7 @@ impl Capability {
         Capability::MessageRedaction,
         Capability::ReadMarker,
         Capability::ZncPlayback,
+        Capability::ChannelRename,
     ];
 
     /// The name on the wire.
@@ -118,6 +121,7 @@ impl Capability {
             Capability::MessageRedaction => "draft/message-redaction",
             Capability::ReadMarker => "draft/read-marker",
             Capability::ZncPlayback => "znc.in/playback",
+            Capability::ChannelRename => "draft/channel-rename",
         }
     }
 

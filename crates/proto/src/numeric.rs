@@ -208,6 +208,8 @@ pub const ERR_ALREADYREGISTERED: &str = "462";
 pub const ERR_PASSWDMISMATCH: &str = "464";
 /// One is banned from the server.
 pub const ERR_YOUREBANNEDCREEP: &str = "465";
+/// The room has another name now.
+pub const ERR_LINKCHANNEL: &str = "470";
 /// The room is full (+l).
 pub const ERR_CHANNELISFULL: &str = "471";
 /// No such mode.

@@ -33,6 +33,7 @@ pub mod pong;
 pub mod privmsg;
 pub mod quit;
 pub mod redact;
+pub mod rename;
 pub mod register;
 pub mod setname;
 pub mod tagmsg;
@@ -111,6 +112,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "QUIT",         params: 0, when: When::Always, run: quit::run },
     Verb { name: "REDACT",       params: 2, when: When::After,  run: redact::run },
     Verb { name: "REGISTER",     params: 3, when: When::Always, run: register::run },
+    Verb { name: "RENAME",       params: 2, when: When::After,  run: rename::run },
     Verb { name: "SETNAME",      params: 1, when: When::After,  run: setname::run },
     Verb { name: "TAGMSG",       params: 1, when: When::After,  run: tagmsg::run },
     Verb { name: "TIME",         params: 0, when: When::After,  run: time::run },

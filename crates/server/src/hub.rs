@@ -11,6 +11,7 @@ pub mod effects;
 pub mod login;
 pub mod membership;
 pub mod ownership;
+pub mod renames;
 pub mod room;
 pub mod session;
 pub mod sessions;
@@ -33,6 +34,7 @@ use login::Derived;
 use proto::Line;
 use proto::line::LineError;
 use proto::name::fold;
+use renames::Renames;
 use room::Room;
 use session::Session;
 use sessions::Sessions;
@@ -151,6 +153,8 @@ pub struct State {
     pub rooms: BTreeMap<RoomId, Room>,
     /// The same by folded name.
     pub room_names: BTreeMap<String, RoomId>,
+    /// Names that rooms had until lately.
+    pub renames: Renames,
     /// Rooms that accounts will be back in when they log in.
     pub remembered: BTreeMap<UserId, Vec<RoomId>>,
     /// Up to where users have read conversations (milliseconds since the epoch).
@@ -196,6 +200,7 @@ impl State {
             accounts,
             rooms: BTreeMap::new(),
             room_names: BTreeMap::new(),
+            renames: Renames::default(),
             remembered: BTreeMap::new(),
             read_markers,
             lobby: None,
@@ -446,8 +451,8 @@ impl State {
         if self.config.server.remember_rooms {
             for member in members {
                 let Some(room) = self.rooms.get_mut(&member.room) else { continue };
-                let (op, voice) = (member.op, member.voice);
-                let standing = room::Member { op, voice, ..room::Member::default() };
+                let (op, halfop, voice) = (member.op, member.halfop, member.voice);
+                let standing = room::Member { op, halfop, voice, ..room::Member::default() };
                 room.members.insert(member.account, standing);
                 self.remembered.entry(member.account).or_default().push(member.room);
             }

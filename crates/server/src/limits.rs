@@ -103,6 +103,16 @@ pub const TARGETS: usize = 4;
 pub const INVITES: usize = 100;
 /// Conversations of one account of which the server keeps up to where they are read.
 pub const READ_MARKERS: usize = 1000;
+/// Bytes of the reason of a `RENAME`: so many that it fits a line with two names of rooms.
+pub const RENAME_BYTES: usize = 200;
+/// Seconds for which a room keeps a new name at least.
+pub const RENAME_SECONDS: i64 = 30;
+/// Members online with whom a room can still be renamed: each may have to be shown all names.
+pub const RENAME_MEMBERS: usize = 1000;
+/// Milliseconds for which those who come by a room's old name are told the new one.
+pub const RENAMED_MILLIS: i64 = 24 * 60 * 60 * 1000;
+/// Old names of rooms that are remembered.
+pub const RENAMES_REMEMBERED: usize = 1000;
 /// Users who left that `WHOWAS` remembers.
 pub const WHOWAS_KEPT: usize = 1000;
 /// Lines of a message of the day.

@@ -240,6 +240,7 @@ pub fn needs(kind: EventKind) -> Capabilities {
     match kind {
         EventKind::Tagmsg => Capabilities::only(Capability::MessageTags),
         EventKind::Redact => Capabilities::only(Capability::MessageRedaction),
+        EventKind::Rename => Capabilities::only(Capability::ChannelRename),
         _ => Capabilities::NONE,
     }
 }

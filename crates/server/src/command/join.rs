@@ -8,8 +8,9 @@ use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::room::Member;
 use crate::hub::user::UserId;
-use proto::Message;
 use proto::name::check_room;
+use proto::{Capability, Message};
+use std::sync::Arc;
 use store::{EventKind, RoomId};
 
 /// Carries out `JOIN`. Each room is answered for itself.
@@ -36,6 +37,11 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
     })?;
     let me = context.me();
     let existing = context.state.room(name).map(|room| (room.id, room.members.is_empty()));
+    if existing.is_none()
+        && let Some(new) = super::rename::renamed(context, name)
+    {
+        return by_old_name(context, name, new, key);
+    }
     let founds = existing.is_none_or(|(_, empty)| empty);
     if let Some((room, _)) = existing {
         if context.state.rooms[&room].members.contains_key(&me) {
@@ -58,6 +64,20 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
     };
     enter(context, me, room, Member { op: founds, ..Member::default() });
     Ok(())
+}
+
+/// A room had this name until lately. Clients that know of renames are told; others are taken there.
+fn by_old_name(
+    context: &mut Context<'_>,
+    old: &str,
+    new: Arc<str>,
+    key: &str,
+) -> Result<(), Refusal> {
+    if context.has(Capability::ChannelRename) {
+        return Err(Refusal::RoomRenamed(old.to_owned(), new));
+    }
+    refuse(context, "JOIN", &Refusal::RoomMoved(old.to_owned(), new.clone()));
+    join(context, &new, key)
 }
 
 fn may_join(context: &Context<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {

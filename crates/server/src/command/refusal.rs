@@ -43,6 +43,14 @@ pub enum Refusal {
     NotBelow(Arc<str>),
     /// The room is for those with an account.
     AccountsOnly(Arc<str>),
+    /// A room has the name already: the old and the wanted name.
+    RoomNameInUse(Arc<str>, String),
+    /// A room cannot get another name: the old and the wanted name, and why.
+    CannotRename(Arc<str>, String, String),
+    /// The room has another name now: the old and the new name.
+    RoomRenamed(String, Arc<str>),
+    /// The same, to a client that does not know of it: it is taken there.
+    RoomMoved(String, Arc<str>),
     /// The lobby is not left.
     LobbyStays(Arc<str>),
     /// The asker is in too many rooms.
@@ -184,6 +192,7 @@ fn says<'a>(
 fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
     about_messages(refusal, verb)
         .or_else(|| about_rooms(refusal))
+        .or_else(|| about_names_of_rooms(refusal))
         .or_else(|| about_logins(refusal))
         .unwrap_or_else(|| about_commands(refusal, verb))
 }
@@ -332,6 +341,24 @@ fn about_rooms(refusal: &Refusal) -> Option<Said<'_>> {
             params: vec![(&**room).into(), mode.to_string().into(), parameter.into()],
             text: (*why).into(),
         },
+        _ => return None,
+    })
+}
+
+/// The standard replies' codes are the specification's, which says "channel".
+fn about_names_of_rooms(refusal: &Refusal) -> Option<Said<'_>> {
+    let renamed = "The room has another name now";
+    Some(match refusal {
+        Refusal::RoomNameInUse(old, new) => {
+            says("", "CHANNEL_NAME_IN_USE", &[old, new], "Another room has this name")
+        }
+        Refusal::CannotRename(old, new, why) => {
+            says("", "CANNOT_RENAME", &[old, new], why.as_str())
+        }
+        Refusal::RoomRenamed(old, new) => says("", "CHANNEL_RENAMED", &[old, new], renamed),
+        Refusal::RoomMoved(old, new) => {
+            says(n::ERR_LINKCHANNEL, "CHANNEL_RENAMED", &[old, new], renamed)
+        }
         _ => return None,
     })
 }

@@ -10,6 +10,7 @@ use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
 use proto::name::fold;
+use std::sync::Arc;
 use store::{Conversation, RoomId, Write};
 
 /// Makes a room and stores it; nobody is in it yet.
@@ -21,6 +22,22 @@ pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
     state.room_names.insert(fold(name), id);
     state.rooms.insert(id, room);
     id
+}
+
+/// Gives a room another name, which is free, and stores it.
+pub fn rename(state: &mut State, out: &mut Effects, id: RoomId, name: &str) {
+    let before = put_name(state, id, name.into());
+    state.renames.add(&before, id, state.now);
+    out.note(Undo::Name(id, before));
+    out.write(Write::Room(state.rooms[&id].record()));
+}
+
+/// Puts another name on a room; returns the one before.
+fn put_name(state: &mut State, id: RoomId, name: Arc<str>) -> Arc<str> {
+    let room = state.rooms.get_mut(&id).expect("the caller has looked the room up");
+    state.room_names.remove(&fold(&room.name));
+    state.room_names.insert(fold(&name), id);
+    std::mem::replace(&mut room.name, name)
 }
 
 /// Stores the settings of a room after a change; `before` is how it was.
@@ -88,8 +105,8 @@ pub fn set_member(
 
 /// A standing as the store keeps it.
 fn record(room: RoomId, account: UserId, member: Member) -> store::Member {
-    let Member { op, voice, .. } = member;
-    store::Member { room, account, op, halfop: false, voice }
+    let Member { op, halfop, voice, .. } = member;
+    store::Member { room, account, op, halfop, voice }
 }
 
 /// Puts a standing into the room and keeps the count of who is online; returns the one before.
@@ -258,6 +275,12 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
         }
         Undo::ReadMarker(user, conversation, None) => {
             state.read_markers.remove(&(user, conversation));
+        }
+        Undo::Name(id, before) => {
+            if state.rooms.contains_key(&id) {
+                put_name(state, id, before);
+                state.renames.take_back(id);
+            }
         }
         Undo::Member(room, user, before) => undo_member(state, out, room, user, before),
     }

@@ -264,18 +264,16 @@ impl World {
                     .members
                     .iter()
                     .filter(|(id, _)| !lobby && !guest(id))
-                    .map(|(id, member)| (*id, member.op, member.voice))
+                    .map(|(id, member)| (*id, member.standing()))
                     .collect();
                 let Some(kept) = restarted.rooms.get(&room.id) else {
                     assert!(members.is_empty(), "{} is lost", room.name);
                     continue;
                 };
                 assert_eq!(room.settings, kept.settings, "{}", room.name);
-                let kept: Vec<_> = kept
-                    .members
-                    .iter()
-                    .map(|(id, member)| (*id, member.op, member.voice))
-                    .collect();
+                assert_eq!(room.name, kept.name);
+                let kept: Vec<_> =
+                    kept.members.iter().map(|(id, member)| (*id, member.standing())).collect();
                 assert_eq!(members, kept, "{}", room.name);
             }
         }
@@ -285,7 +283,7 @@ impl World {
 
 fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(33) {
+    match random.below(35) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -297,16 +295,19 @@ fn line(random: &mut Random) -> String {
         16 => format!("TOPIC {room} :about {other}"),
         17 => format!(
             "MODE {room} +{}{} {other} {name}",
-            random.pick(&["o", "v", "b"]),
-            random.pick(&["o", "v", "m", "i"])
+            random.pick(&["o", "h", "v", "b", "e", "I", "q"]),
+            random.pick(&["o", "h", "v", "m", "i", "C", "R"])
         ),
-        18 => format!("MODE {room} -{} {other}", random.pick(&["o", "v", "b", "i", "k", "l", "n"])),
+        18 => format!(
+            "MODE {room} -{} {other}",
+            random.pick(&["o", "h", "v", "b", "e", "q", "i", "k", "l", "n", "R"])
+        ),
         19 => {
             format!("MODE {room} +{} {}", random.pick(&["k", "l"]), random.pick(&["3", "key", "0"]))
         }
-        20 => format!("KICK {room} {other} :out"),
+        20 => format!("KICK {room} {other},{name} :out"),
         21 => format!("INVITE {other} {room}"),
-        22 => format!("PRIVMSG {room},{other} :hello"),
+        22 => format!("PRIVMSG {room},{other},{}{room} :hello", random.pick(&["@", "%", "+"])),
         23 => "BM :to all".into(),
         24 => format!("PM {other} :psst"),
         25 => random.pick(&["QUIT", "EX", "", "CH", "WHO #lobby", "AWAY :lunch", "AWAY"]).into(),
@@ -314,6 +315,7 @@ fn line(random: &mut Random) -> String {
             .pick(&[
                 "CAP LS 302",
                 "CAP REQ :echo-message message-tags batch labeled-response",
+                "CAP REQ :draft/channel-rename labeled-response",
                 "CAP REQ :chghost account-notify extended-join away-notify draft/pre-away",
                 "CAP REQ :message-tags draft/message-redaction draft/read-marker",
                 "CAP END",
@@ -326,6 +328,8 @@ fn line(random: &mut Random) -> String {
         29 => format!("WHOIS {other}"),
         30 => format!("REDACT {room} test-{} :sorry", 1 + random.below(30)),
         31 => format!("MARKREAD {room} timestamp=1970-01-01T00:0{}:00.000Z", random.below(3)),
+        32 => format!("RENAME {room} {} :better", random.pick(&ROOMS)),
+        33 => format!("@label=r RENAME {room} {}", random.pick(&["#A", "#d", "#a", "#B"])),
         _ => format!("NAMES {room}"),
     }
 }

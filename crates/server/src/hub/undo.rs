@@ -11,6 +11,7 @@ use super::room::{Member, Room, Settings};
 use super::user::UserId;
 use crate::session::SessionId;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use store::{AccountId, Conversation, RoomId};
 
 /// How something stored was before a change.
@@ -28,6 +29,8 @@ pub enum Undo {
     Settings(RoomId, Box<Settings>),
     /// The user had read the conversation up to this time, or not at all.
     ReadMarker(AccountId, Conversation, Option<i64>),
+    /// The room had this name.
+    Name(RoomId, Arc<str>),
     /// The user had this standing in the room, or none.
     Member(RoomId, UserId, Option<Member>),
 }

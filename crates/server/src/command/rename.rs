@@ -1,0 +1,102 @@
+//! `RENAME room name [:reason]`: gives a room another name; all else of it stays.
+//!
+//! <https://ircv3.net/specs/extensions/channel-rename>
+
+use super::quit::shorten;
+use super::refusal::Refusal;
+use super::{names, topic};
+use crate::hub::context::Context;
+use crate::hub::membership;
+use crate::hub::user::UserId;
+use crate::limits::{RENAME_BYTES, RENAME_MEMBERS, RENAME_SECONDS};
+use crate::session::SessionId;
+use proto::name::{check_room, same};
+use proto::{Capability, Message};
+use std::sync::Arc;
+use store::{EventKind, RoomId};
+
+/// Carries out `RENAME`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let room = context.room_as_operator(message.param(0).unwrap_or_default())?;
+    let (id, old) = (room.id, room.name.clone());
+    let new = message.param(1).unwrap_or_default();
+    may_be_named(context, id, new).map_err(|why| match why {
+        None => Refusal::RoomNameInUse(old.clone(), new.to_owned()),
+        Some(why) => Refusal::CannotRename(old.clone(), new.to_owned(), why),
+    })?;
+    rename(context, id, &old, new, shorten(message.param(2).unwrap_or_default(), RENAME_BYTES));
+    Ok(())
+}
+
+/// Whether a room may get a name; if not, why, but that it is taken.
+fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Option<String>> {
+    let state = &context.state;
+    let room = &state.rooms[&id];
+    let cannot = |why: &str| Err(Some(why.to_owned()));
+    if Some(id) == state.lobby {
+        return cannot("The lobby is called as the server's config says");
+    }
+    check_room(new).map_err(|error| Some(error.to_string()))?;
+    if state.room(new).is_some_and(|other| other.id != id) {
+        return Err(None);
+    }
+    if *room.name == *new {
+        return cannot("The room has this name already");
+    }
+    let again = state.renames.last(id).map(|last| last + RENAME_SECONDS * 1000);
+    if again.is_some_and(|again| state.now < again) {
+        return cannot("The room has been renamed just now; wait half a minute");
+    }
+    if room.online > RENAME_MEMBERS && !same(&room.name, new) {
+        return cannot("There are too many people in the room to take them all elsewhere");
+    }
+    Ok(())
+}
+
+fn rename(context: &mut Context<'_>, id: RoomId, old: &str, new: &str, reason: &str) {
+    let me = context.me();
+    membership::reveal(context, id, me);
+    membership::rename(context.state, context.out, id, new);
+    let text = if reason.is_empty() { new.to_owned() } else { format!("{new} {reason}") };
+    let news = context.store_change(id, EventKind::Rename, old, &text, "RENAME");
+    context.tell_room(id, news);
+    // One who does not know the command is not troubled with a change of case alone.
+    if !same(old, new) {
+        let members = context.state.rooms[&id].members.iter().filter(|(_, member)| member.online);
+        for user in members.map(|(user, _)| *user).collect::<Vec<UserId>>() {
+            take_over(context, user, id, (old, reason));
+        }
+    }
+}
+
+/// Tells those devices of a member that do not know `RENAME`: it is as if they left the old room
+/// and joined the new one.
+fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason): (&str, &str)) {
+    let knows = |session: &SessionId| {
+        context.state.sessions[session].capabilities.contains(Capability::ChannelRename)
+    };
+    let sessions = context.state.users[&user].sessions.iter().copied();
+    let sessions: Vec<SessionId> = sessions.filter(|session| !knows(session)).collect();
+    if sessions.is_empty() {
+        return;
+    }
+    let reason = Some(reason).filter(|reason| !reason.is_empty());
+    let part = context.passing(user, "PART", &[old], reason);
+    let join = context.passing_join(user, id);
+    for session in sessions {
+        let mut device = Context { state: context.state, out: context.out, session };
+        device.reply_news(part);
+        device.reply_news(join);
+        topic::show(&mut device, id, false);
+        names::show_known(&mut device, id);
+    }
+}
+
+/// The room that a name that nobody has stood for until lately, and its name now; not if it is
+/// secret to the asker.
+pub fn renamed(context: &Context<'_>, name: &str) -> Option<Arc<str>> {
+    let id = context.state.renames.find(name, context.state.now)?;
+    let room = context.state.rooms.get(&id)?;
+    let secret = room.is('s') && room.member(context.me()).is_none() && !context.user().operator;
+    (!secret).then(|| room.name.clone())
+}
