@@ -117,13 +117,13 @@ fn endless_input_is_refused_and_not_kept() {
     assert!(grown < 16 * 1024, "the server has grown by {grown} KiB");
 }
 
-#[test]
-fn a_thousand_connect_at_once() {
+/// So many guests in one room; the first is its operator.
+fn crowd(guests: usize) -> (Server, Vec<Client>) {
     allow_many_connections();
     let server =
         Server::start("server.guests = true\nserver.lobby = \"\"\nlimits.login_seconds = 0\n");
     let mut clients: Vec<Client> =
-        (0..1000).map(|n| server.connect(&format!("guest{n}"))).collect();
+        (0..guests).map(|n| server.connect(&format!("guest{n}"))).collect();
     for client in &mut clients {
         let name = client.name().to_owned();
         client.send(&format!("NICK {name}"));
@@ -134,11 +134,37 @@ fn a_thousand_connect_at_once() {
         let name = client.name().to_owned();
         client.until(&format!(":* 366 {name} #crowd :*"));
     }
+    (server, clients)
+}
+
+/// Everybody may have to be shown all names, so only a room of up to a thousand is renamed.
+fn rename(server: &Server, clients: &mut [Client]) {
+    let mut last = server.guest("last");
+    last.send("JOIN #crowd");
+    last.until(":parlor 366 last #crowd :*");
+    clients[0].until_answered();
+    clients[0].send("RENAME #crowd #mob :too many");
+    clients[0].until(":parlor FAIL RENAME CANNOT_RENAME #crowd #mob :There are too many people *");
+    last.send("PART #crowd");
+    last.until(":last!guest@parlor PART #crowd");
+    clients[0].send("RENAME #crowd #mob :one less");
+    for client in clients {
+        let name = client.name().to_owned();
+        client.until(&format!(":{name}!guest@parlor PART #crowd :one less"));
+        client.expect(&format!(":{name}!guest@parlor JOIN #mob"));
+        client.until(&format!(":parlor 366 {name} #mob :*"));
+    }
+}
+
+#[test]
+fn a_thousand_connect_at_once_and_no_larger_room_is_renamed() {
+    let (server, mut clients) = crowd(1000);
     clients[0].until_answered();
     clients[0].send("PRIVMSG #crowd :hello, crowd");
     for client in &mut clients[1..] {
         client.until(":guest0!guest@parlor PRIVMSG #crowd :hello, crowd");
     }
+    rename(&server, &mut clients);
     for client in &mut clients {
         client.send("QUIT");
     }
@@ -146,6 +172,44 @@ fn a_thousand_connect_at_once() {
         client.until("ERROR :*");
     }
     server.guest("late").expect_quiet();
+}
+
+/// Of more invitations to a room than it remembers, one is forgotten.
+#[test]
+fn a_room_remembers_a_hundred_invitations() {
+    let (_server, mut clients) = crowd(102);
+    clients[0].send("JOIN #closed");
+    clients[0].until(":parlor 366 guest0 #closed :*");
+    clients[0].until_answered();
+    for n in 1..102 {
+        clients[0].send(&format!("INVITE guest{n} #closed"));
+        clients[0].expect(&format!(":parlor 341 guest0 guest{n} #closed"));
+    }
+    let mut remembered = 0;
+    for client in &mut clients[1..] {
+        client.until_answered();
+        client.send("INVITE");
+        let answer = client.until_answered();
+        remembered += answer.iter().filter(|line| line.contains(" 336 ")).count();
+    }
+    assert_eq!(remembered, 100);
+}
+
+/// The lists of a room count together.
+#[test]
+fn one_entry_too_many_in_the_lists_of_a_room_is_refused() {
+    let server = Server::start(GUESTS);
+    let mut ann = server.guest("ann");
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    for (n, letter) in (0..100).zip("beIq".chars().cycle()) {
+        ann.send(&format!("MODE #garden +{letter} user{n}"));
+        ann.expect(&format!(":ann!guest@parlor MODE #garden +{letter} user{n}!\\*@\\*"));
+    }
+    ann.send("MODE #garden +q loud");
+    ann.expect(":parlor 478 ann #garden q :*");
+    ann.send("MODE #garden -b+q user0 loud");
+    ann.expect(":ann!guest@parlor MODE #garden -b+q user0!\\*@\\* loud!\\*@\\*");
 }
 
 #[test]

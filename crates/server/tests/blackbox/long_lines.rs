@@ -8,6 +8,7 @@ const SERVER: &str = "a-server-with-a-name-that-is-as-long-as-its-config-lets-it
 const ANN: &str = "ann-whose-name-is-as-long-as-any";
 const BOB: &str = "bob-whose-name-is-as-long-as-any";
 const ROOM: &str = "#a-room-with-a-name-that-is-as-long-as-the-name-of-a-room-can-be";
+const OTHER: &str = "#another-room-whose-name-is-as-long-as-the-name-of-a-room-can-be";
 
 /// Connections, and what was too long of all that they have got.
 struct Stage {
@@ -108,7 +109,11 @@ fn members_do(guests: bool) {
         format!("MODE {ROOM} +b"),
         format!("MODE {ROOM} +k {}", "k".repeat(32)),
         format!("MODE {ROOM} +vl {BOB} 4294967295"),
-        format!("MODE {ROOM} +{}", "imnst".repeat(80)),
+        format!("MODE {ROOM} +eIq {masks}"),
+        format!("MODE {ROOM} +beIq"),
+        format!("MODE {ROOM} -e+qb {masks}"),
+        format!("MODE {ROOM} +hh {BOB} {ANN}"),
+        format!("MODE {ROOM} +{}", "CRimnst".repeat(60)),
         format!("MODE {ROOM}"),
         format!("MODE {ROOM} -bbb {masks}"),
         full("AWAY :"),
@@ -120,16 +125,25 @@ fn members_do(guests: bool) {
         format!("WHOIS {BOB}"),
         full(&format!("KICK {ROOM} {BOB} :")),
         format!("INVITE {BOB} {ROOM}"),
+        format!("INVITE {BOB} {ROOM}"),
         full("PRIVMSG #lobby :"),
+        full(&format!("PRIVMSG @{ROOM} :")),
+        format!("PRIVMSG %{ROOM} :hi"),
     ] {
         stage.send(ann, &line);
     }
+    stage.send(bob, "INVITE");
     stage.send(bob, &format!("JOIN {ROOM}"));
     stage.send(bob, &format!("PM {ANN} :hi"));
     // Lists who is online, and asks whom; the empty line answers that.
     stage.clients[bob].send("PM");
     stage.send(bob, "");
-    stage.send(bob, &full(&format!("PART {ROOM} :")));
+    stage.clients[ann].request("draft/channel-rename");
+    stage.send(ann, &format!("RENAME {ROOM} #lobby :{}", "y".repeat(300)));
+    stage.send(ann, &format!("RENAME {ROOM} {OTHER} :{}", "y".repeat(300)));
+    stage.send(bob, &format!("JOIN {ROOM}"));
+    stage.send(ann, &format!("JOIN {ROOM}"));
+    stage.send(bob, &full(&format!("PART {OTHER} :")));
     stage.quit(bob);
     stage.send(ann, &format!("WHOWAS {BOB}"));
     stage.send(ann, &format!("PRIVMSG {BOB} :hi"));
@@ -168,9 +182,14 @@ const HEADS: &[&str] = &[
     "MODE ",
     "MODE #",
     "KICK #",
+    "RENAME ",
+    "RENAME #",
+    "RENAME #lobby ",
+    "RENAME #lobby #",
     "INVITE ",
     "PRIVMSG ",
     "PRIVMSG #",
+    "PRIVMSG @#",
     "NOTICE ",
     "TAGMSG ",
     "USERHOST ",
@@ -206,10 +225,12 @@ const HEADS: &[&str] = &[
 fn answers_to_the_longest_nonsense_fit() {
     let mut stage = answer_nonsense();
     let ann = stage.enter(ANN, true);
-    for mode in ["+b", "+k", "+l", "+o", "-v"] {
+    for mode in ["+b", "+q", "+b $", "+k", "+l", "+o", "-v"] {
         stage.send(ann, &full(&format!("MODE {ROOM} {mode} ")));
     }
     stage.send(ann, &full(&format!("KICK {ROOM} ")));
+    stage.send(ann, &full(&format!("RENAME {ROOM} ")));
+    stage.send(ann, &full(&format!("RENAME {ROOM} #")));
     stage.send(ann, &full(&format!("INVITE {ANN} #")));
     stage.nothing_was_too_long();
 }

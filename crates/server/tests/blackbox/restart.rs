@@ -61,6 +61,49 @@ fn a_room_that_was_left_stays_left() {
     assert!(!greeting.contains("#garden"), "{greeting}");
 }
 
+#[test]
+fn half_operators_lists_and_a_new_name_survive() {
+    let mut server = Server::start("");
+    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
+    for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob")] {
+        client.send("JOIN #garden");
+        client.until(&format!(":parlor 366 {name} #garden :*"));
+    }
+    ann.until_answered();
+    ann.send("MODE #garden +hRC bob");
+    ann.expect(":ann!ann@parlor MODE #garden +hRC bob");
+    ann.send("MODE #garden +eIq e $a:i q");
+    ann.expect(":ann!ann@parlor MODE #garden +eIq e!\\*@\\* $a:i q!\\*@\\*");
+    ann.send("PRIVMSG #garden :before");
+    ann.send("RENAME #garden #park :it has grown");
+    ann.expect(":ann!ann@parlor PART #garden :it has grown");
+    ann.until_answered();
+
+    server.restart();
+    let (mut ann, mut bob) = (server.connect("ann"), server.connect("bob"));
+    for client in [&mut ann, &mut bob] {
+        let name = client.name().to_owned();
+        client.log_in_only(&name);
+        client.until(&format!(":{name}!{name}@parlor JOIN #park"));
+    }
+    ann.until_answered();
+    ann.send("NAMES #park");
+    ann.expect(":parlor 353 ann = #park :@ann %bob");
+    ann.expect(":parlor 366 ann #park :*");
+    ann.send("MODE #park");
+    ann.expect(":parlor 324 ann #park +CRnt");
+    ann.until_answered();
+    ann.send("MODE #park eIq");
+    ann.expect(":parlor 348 ann #park e!\\*@\\* ann 1*");
+    ann.expect(":parlor 349 ann #park :*");
+    ann.expect(":parlor 346 ann #park $a:i ann 1*");
+    ann.expect(":parlor 347 ann #park :*");
+    ann.expect(":parlor 728 ann #park q q!\\*@\\* ann 1*");
+    ann.expect(":parlor 729 ann #park q :*");
+    ann.send("CH #park");
+    ann.expect(":ann!ann@parlor PRIVMSG #park :*before");
+}
+
 /// A member who is away stays a member: the room lives on, and the messages are read later.
 #[test]
 fn who_logs_in_again_is_back_in_the_rooms() {
