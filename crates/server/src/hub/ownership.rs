@@ -8,7 +8,7 @@ use super::membership;
 use super::user::UserId;
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
-use store::RoomId;
+use store::{Conversation, RoomId, Write};
 
 /// The asker, a guest until now, has an account. The caller has stored it, under the guest's own
 /// id: so conversations and rooms stay the user's.
@@ -23,6 +23,11 @@ pub fn take(context: &mut Context<'_>) {
     context.out.news[quit as usize].lacks = Capabilities::only(capability);
     context.user_mut().guest = false;
     membership::store_rooms(context.state, context.out, me);
+    let mine = (me, Conversation::FIRST)..=(me, Conversation::LAST);
+    for ((account, conversation), time) in context.state.read_markers.range(mine) {
+        let (account, conversation, time) = (*account, *conversation, *time);
+        context.out.write(Write::ReadMarker { account, conversation, time });
+    }
 
     membership::tell_acquaintances(context.state, context.out, me, chghost);
     context.tell_user(me, chghost);
