@@ -179,6 +179,12 @@ impl Config {
                 limits.history_page
             ));
         }
+        if limits.replay > HISTORY_PAGE_MOST {
+            return Err(format!(
+                "[limits] replay is {}; use at most {HISTORY_PAGE_MOST}",
+                limits.replay
+            ));
+        }
         for operator in &self.operator {
             if operator.name.is_empty() || operator.name.contains(' ') {
                 return Err("an [[operator]] needs a name without spaces".into());

@@ -33,6 +33,9 @@ pub struct Limits {
     pub large_room: usize,
     /// Messages in one page of history; at most [`HISTORY_PAGE_MOST`], also where 0.
     pub history_page: usize,
+    /// Messages of a room shown after its `JOIN` to a client that cannot ask for its history; 0:
+    /// none.
+    pub replay: usize,
     /// Seconds of silence after which a connection is asked for a sign of life; as many again and
     /// it is closed.
     pub ping_seconds: u32,
@@ -54,6 +57,7 @@ impl Default for Limits {
             rooms_per_user: 100,
             large_room: 200,
             history_page: 100,
+            replay: 20,
             ping_seconds: 90,
             failed_logins: 5,
         }
@@ -73,6 +77,8 @@ impl Limits {
 
 /// Messages in one page of history, whatever the config says.
 pub const HISTORY_PAGE_MOST: usize = 1000;
+/// Bytes of one playback of several conversations, after which no further one is begun.
+pub const PLAYBACK_BYTES: usize = 1024 * 1024;
 /// Bytes that `outbox_bytes` must be at least: a page of history is to fit.
 pub const OUTBOX_BYTES_LEAST: usize = 16 * 1024;
 /// Messages kept for a user who is offline that are shown at one login; the next login shows the

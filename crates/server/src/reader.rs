@@ -1,18 +1,22 @@
 //! Readers: threads that read history and render it, by the same renderer as live delivery.
 
+use crate::command::playback::NAME as PLAYBACK;
 use crate::hub::effects::{Read, ReadWhat};
 use crate::inbox::{Inbox, Item};
-use crate::limits::{PENDING_SHOWN, READ_QUEUE};
+use crate::limits::{HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE};
 use crate::render::{Renderer, Tagging, needs};
 use crate::session::SessionId;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
-use store::{Conversation, Event, EventId, Failure, Query, Reader, Scope, Select};
+use store::{Conversation, Event, EventId, Failure, Point, Query, Reader, Scope, Select};
 
 /// About what a line of history has beside its text and its client's tags.
 const LINE_FRAME_BYTES: usize = 128;
+
+/// Not below any event's id.
+const ANY_EVENT: EventId = EventId::MAX >> 1;
 
 /// A read of history for one session.
 #[derive(Debug)]
@@ -63,7 +67,10 @@ impl Readers {
 fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8> {
     let verb = match job.request.what {
         ReadWhat::Ch { .. } => "CH",
-        ReadWhat::Pending { .. } => return Vec::new(), // Nobody asked; the next login shows them.
+        // Nobody asked, or nobody who would understand; the next time shows them.
+        ReadWhat::Pending { .. } | ReadWhat::Playback { .. } | ReadWhat::Buffers => {
+            return Vec::new();
+        }
         ReadWhat::Page { .. } | ReadWhat::Targets { .. } => "CHATHISTORY",
     };
     let mut out = Vec::new();
@@ -78,7 +85,7 @@ pub fn run(queue: &Queue, mut store: Box<dyn Reader>, renderer: &Renderer, shard
     loop {
         let job = queue.jobs.lock().expect("no reader panics while it waits").recv();
         let Ok(job) = job else { return };
-        let mut page = Page { renderer, job: &job, out: Vec::new(), pending: None };
+        let mut page = Page { renderer, job: &job, out: Vec::new(), pending: None, batches: 0 };
         if let Err(error) = page.write(&mut *store) {
             tracing::error!("history cannot be read: {error}");
             let text = "The server could not read its history; try again later";
@@ -99,6 +106,8 @@ struct Page<'a> {
     job: &'a ReadJob,
     out: Vec<u8>,
     pending: Option<EventId>,
+    /// How many batches a playback has begun.
+    batches: usize,
 }
 
 impl Page<'_> {
@@ -116,6 +125,27 @@ impl Page<'_> {
             ReadWhat::Targets { after, before, limit } => {
                 self.targets(store, *after, *before, *limit)?;
             }
+            ReadWhat::Playback { of, after, before, limit, up_to, batch } => {
+                let of = match of {
+                    Some(of) => of.clone(),
+                    None => self.conversations(store, *after)?,
+                };
+                let select = Select::Between(Point::Time(*before), Point::Time(*after));
+                for (conversation, name) in of {
+                    // Long enough: the rest is for a further question.
+                    if self.out.len() > PLAYBACK_BYTES {
+                        break;
+                    }
+                    let (of, limit, up_to) = (Scope::One(conversation), *limit, *up_to);
+                    let query = Query { of, select, limit, up_to, messages_only: true };
+                    let events = store.page(&query)?;
+                    if !events.is_empty() {
+                        self.batches += 1;
+                        self.batch(batch, Some(&name), |page, tag| page.events(&events, tag));
+                    }
+                }
+            }
+            ReadWhat::Buffers => self.buffers(store)?,
             ReadWhat::Pending { up_to } => {
                 let events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
                 self.events(&events, "");
@@ -137,7 +167,11 @@ impl Page<'_> {
         if !self.capabilities().contains(Capability::Batch) {
             return write(self, &outer);
         }
-        let reference = format!("H{}", self.job.place);
+        // Unique among the answers that one session waits for.
+        let reference = match self.batches {
+            0 => format!("H{}", self.job.place),
+            number => format!("H{}-{number}", self.job.place),
+        };
         let line = Line::to(&mut self.out).raw_tags(&outer).source(&self.renderer.server);
         let line = line.verb("BATCH").param(&format!("+{reference}")).param(kind);
         match target {
@@ -171,6 +205,41 @@ impl Page<'_> {
                 known.map_or_else(|| "*".into(), |(_, name)| name.clone())
             }
         }
+    }
+
+    /// All conversations of the asker in which there was something after a time, and their names.
+    fn conversations(
+        &self,
+        store: &mut dyn Reader,
+        after: i64,
+    ) -> Result<Vec<(Conversation, Arc<str>)>, Failure> {
+        let request = &self.job.request;
+        let rooms: Vec<_> = request.rooms.iter().map(|(id, _)| *id).collect();
+        let mut all = Vec::new();
+        for (conversation, _) in
+            store.targets(request.me.0, &rooms, after, i64::MAX, HISTORY_PAGE_MOST)?
+        {
+            all.extend(self.name(store, conversation)?.map(|name| (conversation, name)));
+        }
+        Ok(all)
+    }
+
+    /// The answer to `LIST`, as ZNC has it: a name, and from when to when there is something.
+    fn buffers(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
+        let source = format!("{PLAYBACK}!{PLAYBACK}@{}", self.renderer.server);
+        let me = self.job.request.me.1.clone();
+        for (conversation, name) in self.conversations(store, i64::MIN)? {
+            let mut end = |select| {
+                let of = Scope::One(conversation);
+                let query = Query { of, select, limit: 1, up_to: ANY_EVENT, messages_only: true };
+                let page = store.page(&query)?;
+                Ok::<_, Failure>(page.first().map_or(0.0, |event| event.time as f64 / 1000.0))
+            };
+            let (first, last) = (end(Select::After(Point::Id(0)))?, end(Select::Latest)?);
+            let line = Line::to(&mut self.out).source(&source).verb("PRIVMSG").param(&me);
+            line.text(&format!("{name} {first:.3} {last:.3}")).end();
+        }
+        Ok(())
     }
 
     fn end_of_ch(&mut self, events: &[Event], target: &str) {
@@ -221,8 +290,8 @@ impl Page<'_> {
             return Ok(known.map(|(_, name)| name.clone()));
         }
         let of = Scope::One(conversation);
-        let up_to = EventId::MAX >> 1;
-        let query = Query { of, select: Select::Latest, limit: 1, up_to, messages_only: true };
+        let select = Select::Latest;
+        let query = Query { of, select, limit: 1, up_to: ANY_EVENT, messages_only: true };
         let me = self.job.request.me.0;
         Ok(store.page(&query)?.pop().map(|event| match event.account == me {
             true => event.target,

@@ -3,7 +3,7 @@
 //! <https://modern.ircdocs.horse/#join-message>
 
 use super::refusal::{Refusal, refuse};
-use super::{markread, names, topic};
+use super::{markread, names, playback, topic};
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::room::Member;
@@ -120,5 +120,6 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
         markread::show_room(&mut device, room);
         topic::show(&mut device, room, false);
         names::show_known(&mut device, room);
+        playback::after_join(&mut device, room);
     }
 }

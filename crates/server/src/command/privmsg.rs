@@ -4,6 +4,7 @@
 
 mod ranked;
 
+use super::playback;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Form, Rooms, What, When};
@@ -74,7 +75,9 @@ pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> R
         };
         let tags = draft.tags.clone();
         let one = Draft { tags, resend, ..*draft };
-        if let Some((rank, room)) = ranked::split(target) {
+        if target.eq_ignore_ascii_case(playback::NAME) && context.has(Capability::ZncPlayback) {
+            playback::ask(context, draft.text);
+        } else if let Some((rank, room)) = ranked::split(target) {
             ranked::send(context, rank, room, &one)?;
         } else if target.starts_with('#') {
             let room = context.room(target)?.id;
@@ -233,6 +236,10 @@ fn store(
 ) -> u32 {
     let now = context.state.now;
     context.user_mut().spoke = now;
+    let room = event.conversation.as_room();
+    if let Some(room) = room.and_then(|room| context.state.rooms.get_mut(&room)) {
+        room.has_history = true;
+    }
     let news = context.news_of(&event, target);
     let write = context.out.write(Write::Event { event: Arc::new(event), resend, pending_for });
     let to = context.session;

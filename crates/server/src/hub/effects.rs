@@ -7,7 +7,7 @@ use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
 use std::ops::Range;
 use std::sync::Arc;
-use store::{AccountId, EventId, RoomId, Write};
+use store::{AccountId, Conversation, EventId, RoomId, Write};
 
 /// All that one batch of commands led to, in order. The journal stores `writes` and then releases
 /// `list`.
@@ -261,6 +261,23 @@ pub enum ReadWhat {
         /// At most so many.
         limit: usize,
     },
+    /// What somebody missed of some conversations; of each a batch, if there is anything.
+    Playback {
+        /// Which ones, and their names; none: all that the asker may read.
+        of: Option<Vec<(Conversation, Arc<str>)>>,
+        /// Later than this (milliseconds since the epoch).
+        after: i64,
+        /// Earlier than this.
+        before: i64,
+        /// At most so many of each, the newest ones.
+        limit: usize,
+        /// None later than this: those are delivered behind the answer.
+        up_to: EventId,
+        /// The kind of the batches.
+        batch: &'static str,
+    },
+    /// The conversations that can be played back.
+    Buffers,
     /// Messages kept for a user who was offline.
     Pending {
         /// None later than this.

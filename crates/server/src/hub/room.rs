@@ -17,6 +17,8 @@ pub struct Room {
     pub settings: Settings,
     /// Who is in it: users online, and accounts that will be back when they log in.
     pub members: BTreeMap<UserId, Member>,
+    /// Whether it may have messages: until its first one nobody needs to read any.
+    pub has_history: bool,
     /// How many of the members are online.
     pub online: usize,
     /// Who was invited and has not come; and whether it lets them in, whatever closes the room to
@@ -158,7 +160,15 @@ impl Room {
         let flags = BTreeSet::from(['n', 't']);
         let settings =
             Settings { created, topic: None, flags, key: None, limit: None, lists: Vec::new() };
-        Room { id, name, settings, members: BTreeMap::new(), online: 0, invited: BTreeMap::new() }
+        Room {
+            id,
+            name,
+            settings,
+            members: BTreeMap::new(),
+            has_history: false,
+            online: 0,
+            invited: BTreeMap::new(),
+        }
     }
 
     /// The room as the store keeps it.
@@ -179,6 +189,7 @@ impl Room {
     /// The room as the store had it.
     pub fn from_record(record: store::Room) -> Room {
         let mut room = Room::new(record.id, record.name, record.created);
+        room.has_history = true;
         room.settings = Settings {
             created: record.created,
             topic: record.topic,

@@ -6,7 +6,7 @@ use super::login::{self, How};
 use super::room::{Member, Rank};
 use super::user::User;
 use super::{absence, membership};
-use crate::command::{lusers, markread, motd, names, topic};
+use crate::command::{lusers, markread, motd, names, playback, topic};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use proto::name::fold;
 use proto::numeric as n;
@@ -161,6 +161,7 @@ fn come_into(context: &mut Context<'_>, room: RoomId, member: Member, full: bool
     if full {
         topic::show(context, room, false);
         names::show_known(context, room);
+        playback::after_join(context, room);
     }
 }
 
@@ -175,6 +176,8 @@ fn join_in(context: &mut Context<'_>, full: bool) {
         if full {
             topic::show(context, room, false);
             names::show_known(context, room);
+            playback::after_join(context, room);
+            playback::after_join(context, room);
         }
     }
     if context.user().away.is_some() {

@@ -1,0 +1,86 @@
+//! What somebody missed, for clients that do not ask by `CHATHISTORY`: the newest messages of a
+//! room after its `JOIN`; or on request as from the bouncer ZNC, by `PRIVMSG *playback :PLAY …` or
+//! `ZNC *playback PLAY …`.
+//!
+//! <https://wiki.znc.in/Playback>
+
+use super::chathistory::{conversation, read};
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::ReadWhat;
+use crate::limits::TARGETS;
+use proto::{Capability, Message};
+use std::sync::Arc;
+use store::{Conversation, RoomId};
+
+/// The user that ZNC plays: nobody here can have this name.
+pub const NAME: &str = "*playback";
+
+/// Carries out `ZNC *playback command…`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let module = message.param(0).unwrap_or_default();
+    if !context.has(Capability::ZncPlayback) || !module.eq_ignore_ascii_case(NAME) {
+        return Err(Refusal::UnknownCommand(message.verb.to_owned()));
+    }
+    ask(context, message.rest(1).unwrap_or_default());
+    Ok(())
+}
+
+/// Does what is asked of ZNC's module: `PLAY buffers [from] [to]` with seconds since the epoch, or
+/// `LIST`. `CLEAR` means nothing: history is not forgotten by being read.
+pub fn ask(context: &mut Context<'_>, command: &str) {
+    let mut words = command.split(' ').filter(|word| !word.is_empty());
+    match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
+        "PLAY" => {
+            let buffers = words.next().unwrap_or("*");
+            let after = words.next().and_then(milliseconds).unwrap_or(i64::MIN);
+            let before = words.next().and_then(milliseconds).unwrap_or(i64::MAX);
+            let of = match buffers {
+                "*" => None,
+                names => Some(readable(context, names)),
+            };
+            let limit = context.state.config.limits.page();
+            let batch = "znc.in/playback";
+            let up_to = context.state.last_event();
+            read(context, ReadWhat::Playback { of, after, before, limit, up_to, batch });
+        }
+        "LIST" => read(context, ReadWhat::Buffers),
+        "CLEAR" => {}
+        _ => {
+            let source = format!("{NAME}!{NAME}@{}", context.state.renderer.server);
+            let nick = context.nick();
+            context.out.reply(context.session, |out| {
+                let line = proto::Line::to(out).source(&source).verb("PRIVMSG").param(&nick);
+                line.text("Commands: PLAY <* or names> [from] [to], LIST").end();
+            });
+        }
+    }
+}
+
+/// The conversations of these names, as far as they are the asker's to read.
+fn readable(context: &Context<'_>, names: &str) -> Vec<(Conversation, Arc<str>)> {
+    let names = names.split(',').filter(|name| !name.is_empty()).take(TARGETS);
+    names.filter_map(|name| conversation(context, name).ok()).collect()
+}
+
+/// Seconds since the epoch, perhaps with a fraction, in milliseconds.
+fn milliseconds(seconds: &str) -> Option<i64> {
+    let seconds: f64 = seconds.parse().ok()?;
+    // A number out of range becomes the nearest one in it.
+    seconds.is_finite().then_some((seconds * 1000.0) as i64)
+}
+
+/// Shows a session that has just come into a room the newest messages, if it has not said that it
+/// asks for itself.
+pub fn after_join(context: &mut Context<'_>, id: RoomId) {
+    let limit = context.state.config.limits.replay;
+    let asks = context.has(Capability::ChatHistory) || context.has(Capability::ZncPlayback);
+    let room = &context.state.rooms[&id];
+    if limit == 0 || asks || !room.has_history {
+        return;
+    }
+    let of = Some(vec![(Conversation::room(id), room.name.clone())]);
+    let (after, before, batch) = (i64::MIN, i64::MAX, "chathistory");
+    let up_to = context.state.last_event();
+    read(context, ReadWhat::Playback { of, after, before, limit, up_to, batch });
+}
