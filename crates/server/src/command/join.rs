@@ -66,7 +66,7 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
     Ok(())
 }
 
-/// A room had this name until lately. Clients that know of renames are told; others are taken there.
+/// A room had this name until lately: clients that know of renames are told, others taken there.
 fn by_old_name(
     context: &mut Context<'_>,
     old: &str,
@@ -117,9 +117,14 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     membership::tell_absence(context, room, me);
     for session in context.user().sessions.clone() {
         let mut device = context.of(session);
-        markread::show_room(&mut device, room);
-        topic::show(&mut device, room, false);
-        names::show_known(&mut device, room);
+        show_around(&mut device, room);
         playback::after_join(&mut device, room);
     }
+}
+
+/// Shows a device what follows its `JOIN`.
+pub fn show_around(device: &mut Context<'_>, room: RoomId) {
+    markread::show_room(device, room);
+    topic::show(device, room, false);
+    names::show_known(device, room);
 }

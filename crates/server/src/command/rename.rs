@@ -2,9 +2,9 @@
 //!
 //! <https://ircv3.net/specs/extensions/channel-rename>
 
+use super::join;
 use super::quit::shorten;
 use super::refusal::Refusal;
-use super::{names, topic};
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::user::UserId;
@@ -84,11 +84,10 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
     let part = context.passing(user, "PART", &[old], reason);
     let join = context.passing_join(user, id);
     for session in sessions {
-        let mut device = Context { state: context.state, out: context.out, session };
+        let mut device = context.of(session);
         device.reply_news(part);
         device.reply_news(join);
-        topic::show(&mut device, id, false);
-        names::show_known(&mut device, id);
+        join::show_around(&mut device, id);
     }
 }
 
