@@ -40,6 +40,7 @@ pub mod setname;
 pub mod tagmsg;
 pub mod time;
 pub mod topic;
+pub mod umode;
 pub mod user;
 pub mod userhost;
 pub mod verify;

@@ -1,4 +1,5 @@
-//! `MODE target [changes [parameters…]]`: shows or changes modes of a room or of oneself.
+//! `MODE target [changes [parameters…]]`: shows or changes modes of a room; those of users are in
+//! [`super::umode`].
 //!
 //! <https://modern.ircdocs.horse/#mode-message>
 
@@ -8,13 +9,13 @@ mod room;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::limits::{MODE_STEPS, MODES_PER_LINE};
-use proto::{Message, numeric as n};
+use proto::Message;
 
 /// Carries out `MODE`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let target = message.param(0).unwrap_or_default();
     if !target.starts_with('#') {
-        return of_user(context, target, message.param(1));
+        return super::umode::run(context, target, message.param(1));
     }
     let id = super::names::visible(context, target)?;
     match message.param(1) {
@@ -81,47 +82,3 @@ fn steps<'a>(changes: &str, parameters: &[&'a str]) -> Vec<Step<'a>> {
     steps
 }
 
-/// A user's own modes: `i` can be set, `o` only given up.
-fn of_user(context: &mut Context<'_>, target: &str, changes: Option<&str>) -> Result<(), Refusal> {
-    let nick = context.user().nick.clone();
-    if !nick.eq_ignore_ascii_case(target) {
-        return match super::privmsg::find(context, target) {
-            Ok(_) => Err(Refusal::OtherUsersModes),
-            Err(refusal) => Err(refusal),
-        };
-    }
-    let Some(changes) = changes else {
-        let user = context.user();
-        let mut modes = String::from("+");
-        modes.extend(user.invisible.then_some('i'));
-        modes.extend(user.operator.then_some('o'));
-        context.numeric_only(n::RPL_UMODEIS, &[&modes]);
-        return Ok(());
-    };
-    let mut done = Done::default();
-    let mut unknown = false;
-    for Step { add, mode, .. } in steps(changes, &[]) {
-        let user = context.user_mut();
-        match mode {
-            'i' if user.invisible != add => {
-                user.invisible = add;
-                done.add(add, 'i', None);
-            }
-            'o' if user.operator && !add => {
-                user.operator = false;
-                done.add(false, 'o', None);
-            }
-            'i' | 'o' => {}
-            _ => unknown = true,
-        }
-    }
-    if unknown {
-        context.numeric(n::ERR_UMODEUNKNOWNFLAG, &[], "There is no such mode of users here");
-    }
-    if !done.letters.is_empty() {
-        let me = context.me();
-        let news = context.passing(me, "MODE", &[&nick, &done.letters], None);
-        context.tell_user(me, news);
-    }
-    Ok(())
-}

@@ -29,8 +29,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         context.state.doors.failed(address, name, now);
         return Err(Refusal::WrongPassword(name.to_owned()));
     }
-    context.user_mut().operator = true;
+    let before = std::mem::replace(&mut context.user_mut().operator, true);
     context.numeric(n::RPL_YOUREOPER, &[], "You are now an operator of this server");
-    context.from_server("MODE", &[&user], "+o");
+    if !before {
+        super::umode::tell(context, "+o");
+    }
     Ok(())
 }

@@ -30,6 +30,10 @@ pub struct User {
     pub invisible: bool,
     /// `+o`: has operator's rights.
     pub operator: bool,
+    /// `+B`: says that it is a program.
+    pub bot: bool,
+    /// `+w`: wants to hear what operators tell everybody (`WALLOPS`).
+    pub wallops: bool,
     /// When it came (milliseconds since the epoch).
     pub since: i64,
     /// When it last said something (milliseconds since the epoch).
@@ -53,6 +57,14 @@ impl User {
     /// Its account: that has the user's name. None for a guest.
     pub fn account(&self) -> Option<&Arc<str>> {
         (!self.guest).then_some(&self.nick)
+    }
+
+    /// Its modes as `MODE` shows them: `+` and letters.
+    pub fn modes(&self) -> String {
+        let flags =
+            [(self.bot, 'B'), (self.invisible, 'i'), (self.operator, 'o'), (self.wallops, 'w')];
+        let letters = flags.into_iter().filter(|(set, _)| *set).map(|(_, letter)| letter);
+        std::iter::once('+').chain(letters).collect()
     }
 
     /// The user part of the source.

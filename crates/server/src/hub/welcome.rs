@@ -6,6 +6,7 @@ use super::login::{self, How};
 use super::room::{Member, Rank};
 use super::user::User;
 use super::{absence, membership};
+use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{lusers, markread, motd, names, playback, topic};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use proto::name::fold;
@@ -100,6 +101,8 @@ fn register(context: &mut Context<'_>, full: bool) {
             said_away: None,
             invisible: false,
             operator: false,
+            bot: false,
+            wallops: false,
             since: now,
             spoke: now,
         };
@@ -207,7 +210,7 @@ fn burst(context: &mut Context<'_>, nick: &str) {
     proto::time::write_date(context.state.started, &mut started);
     let started = String::from_utf8_lossy(&started).into_owned();
     context.numeric(n::RPL_CREATED, &[], &format!("This server was started {started} UTC"));
-    context.numeric_only(n::RPL_MYINFO, &[&server, VERSION, "io", "CIRbehiklmnoqstv", "Ibehkloqv"]);
+    context.numeric_only(n::RPL_MYINFO, &[&server, VERSION, USER_MODES, "CIRbehiklmnoqstv", "Ibehkloqv"]);
     show_isupport(context);
     lusers::show(context);
     motd::show(context);
@@ -258,6 +261,7 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         ),
         "SAFELIST".into(),
         "UTF8ONLY".into(),
+        format!("BOT={BOT}"),
         format!("CHATHISTORY={}", settings.page()),
         "MSGREFTYPES=msgid,timestamp".into(),
     ]

@@ -1,0 +1,72 @@
+//! `MODE nick [changes]`: shows or changes one's own modes, which all of one's devices share. They
+//! last as long as one is online.
+//!
+//! <https://modern.ircdocs.horse/#user-mode>, <https://ircv3.net/specs/extensions/bot-mode>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use proto::name::same;
+use proto::numeric as n;
+
+/// Modes of users, as 004 has them: `B` a bot, `i` invisible, `o` an operator, `w` hears `WALLOPS`.
+pub const USER_MODES: &str = "Biow";
+/// The mode by which a program says that it is one; also its flag in `WHO`.
+pub const BOT: char = 'B';
+
+/// Carries out `MODE` for a user.
+pub fn run(context: &mut Context<'_>, target: &str, changes: Option<&str>) -> Result<(), Refusal> {
+    if !same(&context.user().nick, target) {
+        return Err(match context.state.online(target) {
+            Some(_) => Refusal::OtherUsersModes,
+            None => Refusal::NoSuchUser(target.to_owned()),
+        });
+    }
+    let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
+        let modes = context.user().modes();
+        context.numeric_only(n::RPL_UMODEIS, &[&modes]);
+        return Ok(());
+    };
+    let unknown = change(context, changes);
+    if unknown {
+        context.numeric(n::ERR_UMODEUNKNOWNFLAG, &[], "There is no such mode of users here");
+    }
+    Ok(())
+}
+
+/// Changes what can be changed and tells the user what differs; returns whether a mode is unknown.
+fn change(context: &mut Context<'_>, changes: &str) -> bool {
+    let before = context.user().modes();
+    let (mut add, mut unknown) = (true, false);
+    for letter in changes.chars() {
+        let user = context.user_mut();
+        match letter {
+            '+' | '-' => add = letter == '+',
+            BOT => user.bot = add,
+            'i' => user.invisible = add,
+            // An operator's rights come from `OPER` alone; they can be given up.
+            'o' => user.operator &= add,
+            'w' => user.wallops = add,
+            _ => unknown = true,
+        }
+    }
+    let after = context.user().modes();
+    let only_in = |one: &str, other: &str| one.replace(|letter| other.contains(letter), "");
+    let mut difference = String::new();
+    for (sign, letters) in [('+', only_in(&after, &before)), ('-', only_in(&before, &after))] {
+        if !letters.is_empty() {
+            difference.push(sign);
+            difference.push_str(&letters);
+        }
+    }
+    if !difference.is_empty() {
+        tell(context, &difference);
+    }
+    unknown
+}
+
+/// Tells all devices of the asker how their modes have changed.
+pub fn tell(context: &mut Context<'_>, changes: &str) {
+    let (me, nick) = (context.me(), context.user().nick.clone());
+    let news = context.passing(me, "MODE", &[&nick, changes], None);
+    context.tell_user(me, news);
+}
