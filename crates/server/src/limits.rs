@@ -73,6 +73,15 @@ impl Limits {
             self.history_page.min(HISTORY_PAGE_MOST)
         }
     }
+
+    /// Bytes of one answer of `LIST` or `WHO`: it fits the outbox whatever its size, so nobody is
+    /// disconnected for asking.
+    pub fn answer(&self) -> usize {
+        match self.outbox_bytes {
+            0 => ANSWER_BYTES,
+            bytes => ANSWER_BYTES.min(bytes / 2),
+        }
+    }
 }
 
 /// Messages in one page of history, whatever the config says.
@@ -105,6 +114,8 @@ pub const LABEL_BYTES: usize = 64;
 pub const FAILED_NAMES: usize = 64;
 /// Targets of one command, where it takes several.
 pub const TARGETS: usize = 4;
+/// Names, masks and other conditions in one parameter of `LIST`; further ones are not looked at.
+pub const LIST_CONDITIONS: usize = 8;
 /// Users invited to a room who have not come yet; of more, one is forgotten.
 pub const INVITES: usize = 100;
 /// Conversations of one account of which the server keeps up to where they are read.

@@ -1,27 +1,31 @@
-//! `LIST [room[,room…]]`: which rooms there are.
+//! `LIST [room[,room…]] [condition[,condition…]]`: which rooms there are.
 //!
-//! <https://modern.ircdocs.horse/#list-message>
+//! <https://modern.ircdocs.horse/#list-message>, <https://modern.ircdocs.horse/#elist-parameter>
 
-use super::names::visible;
+use super::names::may_see;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::limits::{ANSWER_BYTES, TARGETS};
+use crate::hub::room::Room;
+use crate::limits::LIST_CONDITIONS;
+use proto::mask::matches;
 use proto::{Message, numeric as n};
+use std::cmp::Ordering;
 use store::RoomId;
+
+/// Milliseconds of the unit in which rooms are asked for by age.
+const MINUTE: i64 = 60_000;
 
 /// Carries out `LIST`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let rooms: Vec<RoomId> = match message.param(0) {
-        Some(names) => {
-            names.split(',').take(TARGETS).filter_map(|name| visible(context, name).ok()).collect()
-        }
-        None => {
-            let names: Vec<String> = context.state.room_names.keys().cloned().collect();
-            names.iter().filter_map(|name| visible(context, name).ok()).collect()
-        }
-    };
+    let filters: Vec<Filter> =
+        message.params().iter().take(2).map(|text| Filter::of(text)).collect();
+    let now = context.state.now;
+    let asked_for = |room: &&Room| filters.iter().all(|filter| filter.admits(room, now));
+    let rooms = context.state.room_names.values().map(|id| &context.state.rooms[id]);
+    let rooms = rooms.filter(asked_for).filter(|room| may_see(context, room));
+    let rooms: Vec<RoomId> = rooms.map(|room| room.id).collect();
     context.numeric(n::RPL_LISTSTART, &["Channel"], "Users  Name");
-    let most = context.out.text.len() + ANSWER_BYTES;
+    let most = context.out.text.len() + context.state.config.limits.answer();
     for room in rooms {
         if context.out.text.len() > most {
             context.notice("There are more rooms than one answer holds; name those you look for");
@@ -32,6 +36,134 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         let topic = room.settings.topic.as_ref().map(|topic| topic.text.clone());
         context.numeric(n::RPL_LIST, &[&name, &online], &topic.unwrap_or_default());
     }
-    context.numeric(n::RPL_LISTEND, &[], "End of LIST");
+    context.numeric(n::RPL_LISTEND, &[], "End of /LIST");
     Ok(())
+}
+
+/// One parameter of `LIST`: a room must meet all its conditions and, if it has masks, fit one.
+#[derive(Default)]
+struct Filter<'a> {
+    masks: Vec<&'a str>,
+    conditions: Vec<Condition<'a>>,
+}
+
+/// What a room must be.
+enum Condition<'a> {
+    /// `!mask`: of another name.
+    Not(&'a str),
+    /// `<n` and `>n`: less or more full.
+    Users(Ordering, usize),
+    /// `C<n` and `C>n`: made less or more than so many minutes ago.
+    Made(Ordering, i64),
+    /// `T<n` and `T>n`: with a topic set less or more than so many minutes ago.
+    Topic(Ordering, i64),
+}
+
+impl<'a> Filter<'a> {
+    fn of(parameter: &'a str) -> Filter<'a> {
+        let mut filter = Filter::default();
+        let parts = parameter.split(',').filter(|part| !part.is_empty());
+        for part in parts.take(LIST_CONDITIONS) {
+            match Condition::of(part) {
+                Some(condition) => filter.conditions.push(condition),
+                // The name of a room is the mask of that room.
+                None => filter.masks.push(part),
+            }
+        }
+        filter
+    }
+
+    fn admits(&self, room: &Room, now: i64) -> bool {
+        let named =
+            self.masks.is_empty() || self.masks.iter().any(|mask| matches(mask, &room.name));
+        named && self.conditions.iter().all(|condition| condition.holds(room, now))
+    }
+}
+
+impl<'a> Condition<'a> {
+    fn of(text: &'a str) -> Option<Condition<'a>> {
+        if let Some(mask) = text.strip_prefix('!') {
+            return Some(Condition::Not(mask));
+        }
+        let (kind, rest) = match text.as_bytes()[0] {
+            kind @ (b'C' | b'c' | b'T' | b't') => (kind.to_ascii_uppercase(), &text[1..]),
+            _ => (b'U', text),
+        };
+        let order = match rest.as_bytes().first()? {
+            b'<' => Ordering::Less,
+            b'>' => Ordering::Greater,
+            _ => return None,
+        };
+        let number: u32 = rest[1..].parse().ok()?;
+        Some(match kind {
+            b'C' => Condition::Made(order, number.into()),
+            b'T' => Condition::Topic(order, number.into()),
+            _ => Condition::Users(order, number as usize),
+        })
+    }
+
+    fn holds(&self, room: &Room, now: i64) -> bool {
+        match *self {
+            Condition::Not(mask) => !matches(mask, &room.name),
+            Condition::Users(order, number) => room.online.cmp(&number) == order,
+            Condition::Made(order, minutes) => {
+                (now - room.settings.created).cmp(&(minutes * MINUTE)) == order
+            }
+            Condition::Topic(order, minutes) => room
+                .settings
+                .topic
+                .as_ref()
+                .is_some_and(|topic| (now - topic.time).cmp(&(minutes * MINUTE)) == order),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use store::Topic;
+
+    /// A room made an hour ago with a topic of half an hour ago and three people.
+    fn room(name: &str) -> Room {
+        let mut room = Room::new(1, name.into(), 0);
+        room.online = 3;
+        room.settings.flags = BTreeSet::new();
+        room.settings.topic =
+            Some(Topic { text: "roses".into(), by: "ann".into(), time: 30 * MINUTE });
+        room
+    }
+
+    fn admits(parameter: &str, room: &Room) -> bool {
+        Filter::of(parameter).admits(room, 60 * MINUTE)
+    }
+
+    #[test]
+    fn a_younger_age_is_less_and_an_older_one_more() {
+        let room = room("#garden");
+        for held in ["C<61", "C>59", "c>59", "T<31", "T>29", "t<31", "C>59,T<31", "<4", ">2"] {
+            assert!(admits(held, &room), "{held}");
+        }
+        for not_held in ["C<60", "C>60", "T<30", "T>30", "<3", ">3", "C>59,T>31", "<4,C<5"] {
+            assert!(!admits(not_held, &room), "{not_held}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_the_age_of_a_topic_gets_no_room_without_one() {
+        let mut room = room("#garden");
+        room.settings.topic = None;
+        assert!(!admits("T<1000", &room) && !admits("T>0", &room));
+    }
+
+    #[test]
+    fn masks_are_alternatives_and_conditions_all_hold() {
+        let room = room("#garden");
+        for held in ["", "#garden", "#GARDEN", "#x,*den", "*", "!*x*", "*den,!#x*", "!a,!b", ","] {
+            assert!(admits(held, &room), "{held}");
+        }
+        for not_held in ["#x", "!*den", "*,!#g*", "*den,>3", "garden", ">x", "<-1", "C>", "T"] {
+            assert!(!admits(not_held, &room), "{not_held}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::hub::room::Room;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS};
 use proto::{Capability, Message, numeric as n};
 use store::RoomId;
@@ -26,10 +27,15 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 /// A room that the asker may look into: not a secret one of others.
 pub fn visible(context: &Context<'_>, name: &str) -> Result<RoomId, Refusal> {
     let room = context.room(name)?;
-    if room.is('s') && room.member(context.me()).is_none() && !context.user().operator {
-        return Err(Refusal::NoSuchRoom(name.to_owned()));
+    match may_see(context, room) {
+        true => Ok(room.id),
+        false => Err(Refusal::NoSuchRoom(name.to_owned())),
     }
-    Ok(room.id)
+}
+
+/// Whether the asker may know of a room.
+pub fn may_see(context: &Context<'_>, room: &Room) -> bool {
+    !room.is('s') || room.member(context.me()).is_some() || context.user().operator
 }
 
 /// Replies with those whom a new member of the room will be told of when they leave: in a large

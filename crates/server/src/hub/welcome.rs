@@ -256,10 +256,12 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         format!("AWAYLEN={}", limits::AWAY_BYTES),
         format!("KEYLEN={}", limits::KEY_BYTES),
         format!(
-            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:{0},LIST:{0},JOIN:,PART:,KICK:{0},WHOIS:1,WHOWAS:1",
-            limits::TARGETS
+            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:{0},LIST:{1},JOIN:,PART:,KICK:{0},WHOIS:1,WHOWAS:1",
+            limits::TARGETS,
+            limits::LIST_CONDITIONS
         ),
         "SAFELIST".into(),
+        "ELIST=MNUCT".into(),
         "UTF8ONLY".into(),
         format!("BOT={BOT}"),
         format!("CHATHISTORY={}", settings.page()),
