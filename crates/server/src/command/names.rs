@@ -12,13 +12,13 @@ use store::RoomId;
 /// Carries out `NAMES`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let Some(names) = message.param(0) else {
-        context.numeric(n::RPL_ENDOFNAMES, &["*"], "End of NAMES list");
+        context.numeric(n::RPL_ENDOFNAMES, &["*"], "End of /NAMES list");
         return Ok(());
     };
     for name in names.split(',').filter(|name| !name.is_empty()).take(TARGETS) {
         match visible(context, name) {
             Ok(room) => show(context, room, true),
-            Err(_) => context.numeric(n::RPL_ENDOFNAMES, &[name], "End of NAMES list"),
+            Err(_) => context.numeric(n::RPL_ENDOFNAMES, &[name], "End of /NAMES list"),
         }
     }
     Ok(())
@@ -54,6 +54,7 @@ fn show(context: &mut Context<'_>, room: RoomId, all: bool) {
     let room = &context.state.rooms[&room];
     let name = room.name.clone();
     let inside = room.member(context.me()).is_some();
+    let operator = context.user().operator;
     let every_mark = context.has(Capability::MultiPrefix);
     let sources = context.has(Capability::UserhostInNames);
     let marked: Vec<String> = room
@@ -61,7 +62,7 @@ fn show(context: &mut Context<'_>, room: RoomId, all: bool) {
         .iter()
         .filter(|(id, member)| member.online && (all || !member.hidden || **id == me))
         .map(|(id, member)| (&context.state.users[id], member))
-        .filter(|(user, _)| inside || !user.invisible)
+        .filter(|(user, _)| inside || operator || !user.invisible)
         .map(|(user, member)| {
             let marks = member.marks(every_mark);
             match sources {
@@ -74,7 +75,7 @@ fn show(context: &mut Context<'_>, room: RoomId, all: bool) {
     for line in lines(marked.iter().map(String::as_str), NAMES_LINE_BYTES - name.len()) {
         context.numeric(n::RPL_NAMREPLY, &[kind, &name], &line);
     }
-    context.numeric(n::RPL_ENDOFNAMES, &[&name], "End of NAMES list");
+    context.numeric(n::RPL_ENDOFNAMES, &[&name], "End of /NAMES list");
 }
 
 /// Words joined by spaces into lines of at most `most` bytes (one word a line at least).

@@ -21,6 +21,8 @@ pub enum Refusal {
     NeedMoreParams,
     /// Nobody has that name.
     NoSuchUser(String),
+    /// No server has that name.
+    NoSuchServer(String),
     /// Nobody who left lately had that name.
     WasNobody(String),
     /// There is no such room.
@@ -202,6 +204,9 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
         Refusal::NoSuchUser(name) => {
             let text = format!("Nobody has the name {}", shorten(name, ROOM_BYTES));
             says(n::ERR_NOSUCHNICK, "NO_SUCH_USER", &[name], text)
+        }
+        Refusal::NoSuchServer(name) => {
+            says(n::ERR_NOSUCHSERVER, "NO_SUCH_SERVER", &[name], "There is no such server")
         }
         Refusal::WasNobody(name) => {
             says(n::ERR_WASNOSUCHNICK, "WAS_NOBODY", &[name], "Nobody of that name left lately")

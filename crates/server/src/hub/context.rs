@@ -174,6 +174,28 @@ impl Context<'_> {
         self.out.push(What::Log(Fact::Left { user, address, reason: reason.to_owned() }));
     }
 
+    /// Whether the asker may find another user without knowing the name: not an invisible one with
+    /// whom they share no room.
+    pub fn sees(&self, user: &User) -> bool {
+        let me = self.me();
+        let shared = |room: &RoomId| self.state.rooms[room].member(me).is_some();
+        !user.invisible || user.id == me || self.user().operator || user.rooms.iter().any(shared)
+    }
+
+    /// Whether a command's target, if it has one, is this server: by its name, a mask of it, or
+    /// somebody who is on it.
+    pub fn check_server(&self, target: Option<&str>) -> Result<(), Refusal> {
+        let here = |target: &str| {
+            target.is_empty()
+                || proto::mask::matches(target, &self.state.renderer.server)
+                || self.state.online(target).is_some()
+        };
+        match target {
+            Some(target) if !here(target) => Err(Refusal::NoSuchServer(target.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
     /// The room of a name that the asker may know of.
     pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
         self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))

@@ -67,6 +67,11 @@ impl User {
         std::iter::once('+').chain(letters).collect()
     }
 
+    /// Seconds since it last said something.
+    pub fn idle_seconds(&self, now: i64) -> i64 {
+        (now - self.spoke) / 1000
+    }
+
     /// The user part of the source.
     pub fn username(&self) -> &str {
         if self.guest { crate::render::GUEST_USERNAME } else { &self.nick }

@@ -264,6 +264,7 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         "ELIST=MNUCT".into(),
         "UTF8ONLY".into(),
         format!("BOT={BOT}"),
+        "WHOX".into(),
         format!("CHATHISTORY={}", settings.page()),
         "MSGREFTYPES=msgid,timestamp".into(),
     ]
