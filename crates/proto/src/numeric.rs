@@ -96,6 +96,8 @@ pub const RPL_NOTOPIC: &str = "331";
 pub const RPL_TOPIC: &str = "332";
 /// Who set the topic, and when.
 pub const RPL_TOPICWHOTIME: &str = "333";
+/// WHOIS: the user is a bot.
+pub const RPL_WHOISBOT: &str = "335";
 /// INVITE: one room one is invited to.
 pub const RPL_INVITELIST: &str = "336";
 /// INVITE: end of the rooms one is invited to.

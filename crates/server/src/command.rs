@@ -84,7 +84,7 @@ pub enum When {
 #[rustfmt::skip]
 pub const VERBS: &[Verb] = &[
     Verb { name: "PRIVMSG",      params: 0, when: When::After,  run: privmsg::run },
-    Verb { name: "PING",         params: 1, when: When::Always, run: ping::run },
+    Verb { name: "PING",         params: 0, when: When::Always, run: ping::run },
     Verb { name: "PONG",         params: 0, when: When::Always, run: pong::run },
     Verb { name: "AUTHENTICATE", params: 1, when: When::Always, run: authenticate::run },
     Verb { name: "AWAY",         params: 0, when: When::Always, run: away::run },

@@ -106,8 +106,9 @@ pub const MODES_PER_LINE: usize = 3;
 pub const MASK_BYTES: usize = 90;
 /// Changes in one `MODE`, with and without a parameter.
 pub const MODE_STEPS: usize = 12;
-/// Bytes of one parameter of a reply, all but its text; longer ones are cut.
-pub const PARAMETER_BYTES: usize = 130;
+/// Bytes of one parameter of a reply, all but its text; longer ones are cut. The most names of one
+/// `WHOIS` fit.
+pub const PARAMETER_BYTES: usize = 140;
 /// Bytes of the label of a command; longer ones are ignored, as the specification has it.
 pub const LABEL_BYTES: usize = 64;
 /// Names whose failed logins are counted one by one for an address; further ones together.
@@ -130,6 +131,8 @@ pub const RENAME_MEMBERS: usize = 1000;
 pub const RENAMED_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Old names of rooms that are remembered.
 pub const RENAMES_REMEMBERED: usize = 1000;
+/// Devices of a user whose addresses one `WHOIS` shows, to the user and to operators.
+pub const WHOIS_ADDRESSES: usize = 8;
 /// Users who left that `WHOWAS` remembers.
 pub const WHOWAS_KEPT: usize = 1000;
 /// Lines of a message of the day.

@@ -20,11 +20,11 @@ pub fn show(context: &mut Context<'_>) {
     let entering = context.state.sessions.iter().filter(|(_, one)| one.user.is_none()).count();
     let (rooms, sessions) = (context.state.rooms.len(), context.state.sessions.len());
     let most = context.state.users_most;
-    let text = format!("There are {} users and {invisible} invisible on 1 server", all - invisible);
+    let text = format!("There are {all} users and {invisible} invisible on 1 servers");
     context.numeric(n::RPL_LUSERCLIENT, &[], &text);
-    context.numeric(n::RPL_LUSEROP, &[&operators.to_string()], "operators online");
-    context.numeric(n::RPL_LUSERUNKNOWN, &[&entering.to_string()], "connections not logged in");
-    context.numeric(n::RPL_LUSERCHANNELS, &[&rooms.to_string()], "rooms");
+    context.numeric(n::RPL_LUSEROP, &[&operators.to_string()], "operator(s) online");
+    context.numeric(n::RPL_LUSERUNKNOWN, &[&entering.to_string()], "connection(s) not logged in");
+    context.numeric(n::RPL_LUSERCHANNELS, &[&rooms.to_string()], "channels formed");
     context.numeric(n::RPL_LUSERME, &[], &format!("I have {sessions} clients and 0 servers"));
     let (all, most) = (all.to_string(), most.to_string());
     let text = format!("Current local users {all}, max {most}");

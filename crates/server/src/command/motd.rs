@@ -1,4 +1,4 @@
-//! `MOTD`: the message of the day.
+//! `MOTD [server]`: the message of the day.
 //!
 //! <https://modern.ircdocs.horse/#motd-message>
 
@@ -7,7 +7,8 @@ use crate::hub::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `MOTD`.
-pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.check_server(message.param(0))?;
     show(context);
     Ok(())
 }
@@ -19,10 +20,10 @@ pub fn show(context: &mut Context<'_>) {
         context.numeric(n::ERR_NOMOTD, &[], "There is no message of the day");
         return;
     }
-    let start = format!("- {} Message of the day -", config.server.name);
+    let start = format!("- {} Message of the day - ", config.server.name);
     context.numeric(n::RPL_MOTDSTART, &[], &start);
     for line in config.server.motd.lines() {
         context.numeric(n::RPL_MOTD, &[], line);
     }
-    context.numeric(n::RPL_ENDOFMOTD, &[], "End of MOTD command");
+    context.numeric(n::RPL_ENDOFMOTD, &[], "End of /MOTD command.");
 }

@@ -45,6 +45,10 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     membership::tell_acquaintances(context.state, context.out, me, news);
     context.tell_user(me, news);
     let before = context.user().nick.clone();
+    if !own {
+        let left = context.user().left(context.state.now);
+        membership::remember(context.state, left);
+    }
     context.state.nicks.remove(&*fold(&before));
     context.state.nicks.insert(fold(name).into(), me);
     context.user_mut().nick = name.into();

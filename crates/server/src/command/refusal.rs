@@ -17,6 +17,8 @@ pub enum Refusal {
     AlreadyRegistered,
     /// Nobody knows this command.
     UnknownCommand(String),
+    /// A sign of life was asked for without a word to come back with it.
+    NoOrigin,
     /// Something is missing on the line.
     NeedMoreParams,
     /// Nobody has that name.
@@ -165,6 +167,10 @@ pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
         // 464 has no place for a name.
         None if said.numeric == n::ERR_PASSWDMISMATCH => {
             context.numeric(said.numeric, &[], &said.text);
+        }
+        // 263 names the command.
+        None if said.numeric == n::RPL_TRYAGAIN => {
+            context.numeric(said.numeric, &[verb], &said.text);
         }
         None => context.numeric(said.numeric, &params, &said.text),
     }
@@ -472,6 +478,9 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
         }
         Refusal::NeedMoreParams => {
             says(n::ERR_NEEDMOREPARAMS, "NEED_MORE_PARAMS", &[verb], "Not enough parameters")
+        }
+        Refusal::NoOrigin => {
+            says(n::ERR_NOORIGIN, "NEED_MORE_PARAMS", &[], "No token given; it would come back")
         }
         Refusal::OtherUsersModes => says(
             n::ERR_USERSDONTMATCH,

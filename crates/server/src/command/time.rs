@@ -1,4 +1,4 @@
-//! `TIME`: what time it is at the server.
+//! `TIME [server]`: what time it is at the server.
 //!
 //! <https://modern.ircdocs.horse/#time-message>
 
@@ -7,11 +7,12 @@ use crate::hub::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `TIME`.
-pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
-    let mut now = Vec::new();
-    proto::time::write_date(context.state.now, &mut now);
-    let text = format!("{} UTC", String::from_utf8_lossy(&now));
-    let server = context.state.renderer.server.clone();
-    context.numeric(n::RPL_TIME, &[&server], &text);
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.check_server(message.param(0))?;
+    let (now, server) = (context.state.now, context.state.renderer.server.clone());
+    let mut text = Vec::new();
+    proto::time::write_date(now, &mut text);
+    let text = format!("{} UTC", String::from_utf8_lossy(&text));
+    context.numeric(n::RPL_TIME, &[&server, &(now / 1000).to_string()], &text);
     Ok(())
 }

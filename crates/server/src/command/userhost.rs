@@ -1,4 +1,4 @@
-//! `USERHOST name…`: sources of up to five users.
+//! `USERHOST name…`: who up to five users are, and whether they are away.
 //!
 //! <https://modern.ircdocs.horse/#userhost-message>
 
@@ -8,14 +8,16 @@ use crate::hub::context::Context;
 use crate::limits::NAMES_LINE_BYTES;
 use proto::{Message, numeric as n};
 
-/// Names that one `USERHOST` may ask for.
+/// Names that one `USERHOST` may ask for; further ones are not looked at.
 const NAMES: usize = 5;
 
 /// Carries out `USERHOST`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let server = context.state.renderer.server.clone();
-    let online = message.params().iter().take(NAMES).filter_map(|name| context.state.online(name));
-    let replies: Vec<String> = online
+    let names = message.params().iter().flat_map(|param| param.split(' '));
+    let names = names.filter(|name| !name.is_empty()).take(NAMES);
+    let replies: Vec<String> = names
+        .filter_map(|name| context.state.online(name))
         .map(|user| {
             let operator = if user.operator { "*" } else { "" };
             let away = if user.away.is_some() { '-' } else { '+' };

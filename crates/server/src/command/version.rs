@@ -1,16 +1,17 @@
-//! `VERSION`: which program this is.
+//! `VERSION [server]`: which program this is, and what it supports.
 //!
 //! <https://modern.ircdocs.horse/#version-message>
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::welcome::{VERSION, show_isupport};
+use crate::hub::welcome::{DESCRIPTION, VERSION, show_isupport};
 use proto::{Message, numeric as n};
 
 /// Carries out `VERSION`.
-pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.check_server(message.param(0))?;
     let server = context.state.renderer.server.clone();
-    context.numeric(n::RPL_VERSION, &[VERSION, &server], "Parlor");
+    context.numeric(n::RPL_VERSION, &[VERSION, &server], DESCRIPTION);
     show_isupport(context);
     Ok(())
 }

@@ -1,63 +1,103 @@
-//! `WHOIS [server] name`: about one user.
+//! `WHOIS [target] name[,name…]`: about users.
 //!
 //! <https://modern.ircdocs.horse/#whois-message>
 
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
 use crate::hub::user::UserId;
-use crate::limits::NAMES_LINE_BYTES;
+use crate::hub::welcome::DESCRIPTION;
+use crate::limits::{NAMES_LINE_BYTES, TARGETS, WHOIS_ADDRESSES};
 use proto::{Capability, Message, numeric as n};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// Carries out `WHOIS`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    if message.params().is_empty() {
+    let (target, names) = match (message.param(0), message.param(1)) {
+        (Some(target), Some(names)) => (Some(target), names),
+        (names, _) => (None, names.unwrap_or_default()),
+    };
+    if names.is_empty() {
         return Err(Refusal::NoName);
     }
-    let names = message.param(1).or(message.param(0)).unwrap_or_default();
-    let name = names.split(',').next().unwrap_or_default();
-    match context.state.online(name).map(|user| user.id) {
-        Some(user) => show(context, user),
-        None => refuse(context, "WHOIS", &Refusal::NoSuchUser(name.to_owned())),
+    if let Err(refusal) = context.check_server(target) {
+        refuse(context, "WHOIS", &refusal);
+    } else {
+        for name in names.split(',').filter(|name| !name.is_empty()).take(TARGETS) {
+            match context.state.online(name).map(|user| user.id) {
+                Some(user) => show(context, user),
+                None => refuse(context, "WHOIS", &Refusal::NoSuchUser(name.to_owned())),
+            }
+        }
     }
-    context.numeric(n::RPL_ENDOFWHOIS, &[name], "End of WHOIS list");
+    context.numeric(n::RPL_ENDOFWHOIS, &[names], "End of /WHOIS list");
     Ok(())
 }
 
 fn show(context: &mut Context<'_>, id: UserId) {
     let user = &context.state.users[&id];
     let server = context.state.renderer.server.clone();
-    let (nick, username, guest) = (user.nick.clone(), user.username().to_owned(), user.guest);
-    let (realname, away, operator) = (user.realname.clone(), user.away.clone(), user.operator);
-    let idle = ((context.state.now - user.spoke) / 1000).to_string();
+    let (nick, username, account) =
+        (user.nick.clone(), user.username().to_owned(), user.account().cloned());
+    let (realname, away) = (user.realname.clone(), user.away.clone());
+    let (operator, bot) = (user.operator, user.bot);
+    let idle = user.idle_seconds(context.state.now).to_string();
     let since = (user.since / 1000).to_string();
     context.numeric(n::RPL_WHOISUSER, &[&nick, &username, &server, "*"], &realname);
-    for line in super::names::lines(rooms(context, id).iter().map(String::as_str), NAMES_LINE_BYTES)
-    {
+    let rooms = rooms(context, id);
+    let rooms = rooms.iter().map(String::as_str);
+    for line in super::names::lines(rooms, NAMES_LINE_BYTES - nick.len()) {
         context.numeric(n::RPL_WHOISCHANNELS, &[&nick], &line);
     }
-    context.numeric(n::RPL_WHOISSERVER, &[&nick, &server], crate::hub::welcome::VERSION);
-    if let Some(away) = away {
-        context.numeric(n::RPL_AWAY, &[&nick], &away);
-    }
+    context.numeric(n::RPL_WHOISSERVER, &[&nick, &server], DESCRIPTION);
     if operator {
         context.numeric(n::RPL_WHOISOPERATOR, &[&nick], "is an operator of this server");
     }
-    if !guest {
-        context.numeric(n::RPL_WHOISACCOUNT, &[&nick, &nick], "is logged in as");
+    if let Some(account) = account {
+        context.numeric(n::RPL_WHOISACCOUNT, &[&nick, &account], "is logged in as");
+    }
+    if bot {
+        context.numeric(n::RPL_WHOISBOT, &[&nick], "is a bot");
+    }
+    if let Some(away) = away {
+        context.numeric(n::RPL_AWAY, &[&nick], &away);
+    }
+    if id == context.me() || context.user().operator {
+        show_private(context, id);
     }
     context.numeric(n::RPL_WHOISIDLE, &[&nick, &idle, &since], "seconds idle, signon time");
 }
 
-/// The rooms of a user that the asker may know of, with the user's marks.
+/// What only the user and operators are told: the modes, and from where the user's devices come.
+fn show_private(context: &mut Context<'_>, id: UserId) {
+    let user = &context.state.users[&id];
+    let sessions = user.sessions.iter().map(|session| context.state.sessions[session].address);
+    let addresses: BTreeSet<IpAddr> = sessions.take(WHOIS_ADDRESSES).collect();
+    let (nick, modes) = (user.nick.clone(), format!("is using modes {}", user.modes()));
+    let source = format!("{}@{}", user.username(), context.state.renderer.server);
+    for address in addresses {
+        // No parameter but the last can begin with a colon.
+        let address = match address.to_string() {
+            text if text.starts_with(':') => format!("0{text}"),
+            text => text,
+        };
+        let params = [&*nick, &source, &address];
+        context.numeric(n::RPL_WHOISACTUALLY, &params, "is actually using this address");
+    }
+    context.numeric(n::RPL_WHOISMODES, &[&nick], &modes);
+}
+
+/// The rooms of a user that the asker may know of, with the user's marks: no secret rooms of others,
+/// and of an invisible user only those that they share.
 fn rooms(context: &Context<'_>, id: UserId) -> Vec<String> {
     let me = context.me();
-    let operator = context.user().operator;
+    let user = &context.state.users[&id];
     let every_mark = context.has(Capability::MultiPrefix);
-    context.state.users[&id]
-        .rooms
+    let open = id == me || context.user().operator;
+    user.rooms
         .iter()
         .map(|room| &context.state.rooms[room])
-        .filter(|room| operator || room.member(me).is_some() || !room.is('s'))
+        .filter(|room| open || room.member(me).is_some() || (!room.is('s') && !user.invisible))
         .filter_map(|room| Some(format!("{}{}", room.member(id)?.marks(every_mark), room.name)))
         .collect()
 }

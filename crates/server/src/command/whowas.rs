@@ -1,9 +1,10 @@
-//! `WHOWAS name [count]`: about users who left lately.
+//! `WHOWAS name [count]`: about users who left, or took another name, lately.
 //!
 //! <https://modern.ircdocs.horse/#whowas-message>
 
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
+use crate::hub::user::Left;
 use proto::name::same;
 use proto::{Message, numeric as n};
 
@@ -11,20 +12,32 @@ use proto::{Message, numeric as n};
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).filter(|name| !name.is_empty()).ok_or(Refusal::NoName)?;
     let count = message.param(1).and_then(|count| count.parse().ok()).filter(|count| *count > 0);
-    let server = context.state.renderer.server.clone();
     let left = context.state.left.iter().rev().filter(|left| same(&left.nick, name));
-    let left: Vec<_> = left.take(count.unwrap_or(usize::MAX)).cloned().collect();
+    let left: Vec<Left> = left.take(count.unwrap_or(usize::MAX)).cloned().collect();
     if left.is_empty() {
         refuse(context, "WHOWAS", &Refusal::WasNobody(name.to_owned()));
     }
+    let most = context.out.text.len() + context.state.config.limits.answer();
     for left in left {
-        let mut time = Vec::new();
-        proto::time::write_date(left.time, &mut time);
-        let time = format!("left {} UTC", String::from_utf8_lossy(&time));
-        let params = [&*left.nick, &left.username, &server, "*"];
-        context.numeric(n::RPL_WHOWASUSER, &params, &left.realname);
-        context.numeric(n::RPL_WHOISSERVER, &[&left.nick, &server], &time);
+        if context.out.text.len() > most {
+            context.notice("There are more than one answer holds; ask for the newest by a count");
+            break;
+        }
+        show(context, &left);
     }
     context.numeric(n::RPL_ENDOFWHOWAS, &[name], "End of WHOWAS");
     Ok(())
+}
+
+fn show(context: &mut Context<'_>, left: &Left) {
+    let server = context.state.renderer.server.clone();
+    let mut time = Vec::new();
+    proto::time::write_date(left.time, &mut time);
+    let time = format!("last seen {} UTC", String::from_utf8_lossy(&time));
+    let params = [&*left.nick, &left.username, &server, "*"];
+    context.numeric(n::RPL_WHOWASUSER, &params, &left.realname);
+    context.numeric(n::RPL_WHOISSERVER, &[&left.nick, &server], &time);
+    if let Some(account) = &left.account {
+        context.numeric(n::RPL_WHOISACCOUNT, &[&left.nick, account], "was logged in as");
+    }
 }

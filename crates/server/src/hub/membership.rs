@@ -169,11 +169,7 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     tell_acquaintances(state, out, id, news);
     let user = state.users.remove(&id).expect("just used");
     state.nicks.remove(&*fold(&user.nick));
-    if state.left.len() == WHOWAS_KEPT {
-        state.left.pop_front();
-    }
-    let (username, realname) = (user.username().into(), user.realname.clone());
-    state.left.push_back(Left { nick: user.nick.clone(), username, realname, time: state.now });
+    remember(state, user.left(state.now));
     if user.guest {
         state.read_markers.retain(|(of, _), _| *of != id);
     }
@@ -191,6 +187,14 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
             end_if_empty(state, out, room_id);
         }
     }
+}
+
+/// Remembers who had a name, for `WHOWAS`.
+pub fn remember(state: &mut State, left: Left) {
+    if state.left.len() == WHOWAS_KEPT {
+        state.left.pop_front();
+    }
+    state.left.push_back(left);
 }
 
 /// Tells everybody else who shares a room with the user and knows of it, each session once.

@@ -40,7 +40,7 @@ pub struct User {
     pub spoke: i64,
 }
 
-/// A user who left, for `WHOWAS`.
+/// A user who left, or took another name, for `WHOWAS`.
 #[derive(Clone, Debug)]
 pub struct Left {
     /// The name.
@@ -49,6 +49,8 @@ pub struct Left {
     pub username: Box<str>,
     /// What the user said of itself.
     pub realname: Box<str>,
+    /// The account; none for a guest.
+    pub account: Option<Arc<str>>,
     /// When (milliseconds since the epoch).
     pub time: i64,
 }
@@ -57,6 +59,17 @@ impl User {
     /// Its account: that has the user's name. None for a guest.
     pub fn account(&self) -> Option<&Arc<str>> {
         (!self.guest).then_some(&self.nick)
+    }
+
+    /// What is remembered of it when it leaves, or takes another name.
+    pub fn left(&self, time: i64) -> Left {
+        Left {
+            nick: self.nick.clone(),
+            username: self.username().into(),
+            realname: self.realname.clone(),
+            account: self.account().cloned(),
+            time,
+        }
     }
 
     /// Its modes as `MODE` shows them: `+` and letters.

@@ -16,6 +16,9 @@ use store::RoomId;
 /// Parlor's name and version, as `VERSION` and 002 give it.
 pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
 
+/// What a server of this kind is, as `WHOIS`, `VERSION` and others give it.
+pub const DESCRIPTION: &str = "a Parlor chat server";
+
 /// Goes on with the registration as far as it can: called whenever a part of it has come.
 pub fn register_if_complete(context: &mut Context<'_>) {
     let guests = context.state.config.server.guests;
@@ -256,7 +259,7 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         format!("AWAYLEN={}", limits::AWAY_BYTES),
         format!("KEYLEN={}", limits::KEY_BYTES),
         format!(
-            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:{0},LIST:{1},JOIN:,PART:,KICK:{0},WHOIS:1,WHOWAS:1",
+            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:{0},LIST:{1},JOIN:,PART:,KICK:{0},WHOIS:{0},WHOWAS:1",
             limits::TARGETS,
             limits::LIST_CONDITIONS
         ),
