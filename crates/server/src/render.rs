@@ -102,6 +102,7 @@ impl Renderer {
             id: news.id,
             time: news.time,
             account: news.account.as_deref(),
+            bot: news.bot,
             client: &news.tags,
         };
         self.tags(out, &tags, tagging);
@@ -114,6 +115,7 @@ impl Renderer {
             id: event.id,
             time: event.time,
             account: account_of(event),
+            bot: event.bot,
             client: &event.tags,
         };
         let mut date = Vec::new();
@@ -147,19 +149,19 @@ impl Renderer {
         (news, text): (&News, &[u8]),
         tagging: Tagging<'_>,
     ) {
-        let account = news.account.as_deref();
+        let (account, bot) = (news.account.as_deref(), news.bot);
         match form {
             Form::Echo => {
-                self.tags(out, &TagValues { id, time, account, client: &news.tags }, tagging);
+                self.tags(out, &TagValues { id, time, account, bot, client: &news.tags }, tagging);
                 out.extend_from_slice(&text[news.body_for(tagging.capabilities)]);
             }
             Form::Broadcast => {
-                self.tags(out, &TagValues { id: 0, time, account: None, client: "" }, tagging);
+                self.tags(out, &TagValues { time, ..TagValues::default() }, tagging);
                 let line = Line::to(out).source(&self.server).verb("NOTE").param("BM");
                 line.param("SENT").param(&self.msgid(id)).text("Sent to everyone online").end();
             }
             Form::Private { to, online } => {
-                self.tags(out, &TagValues { id: 0, time, account: None, client: "" }, tagging);
+                self.tags(out, &TagValues { time, ..TagValues::default() }, tagging);
                 let (code, text) = if *online {
                     ("SENT", format!("Delivered to {to}"))
                 } else {
@@ -207,6 +209,9 @@ impl Renderer {
                 tag(out, b"msgid=");
                 store::write_msgid(&self.instance, values.id, out);
             }
+            if values.bot {
+                tag(out, b"bot");
+            }
             if !values.client.is_empty() {
                 tag(out, values.client.as_bytes());
             }
@@ -223,10 +228,12 @@ impl Renderer {
     }
 }
 
+#[derive(Default)]
 struct TagValues<'a> {
     id: EventId,
     time: i64,
     account: Option<&'a str>,
+    bot: bool,
     client: &'a str,
 }
 
@@ -281,7 +288,7 @@ mod tests {
             kind,
             account: 1,
             guest: false,
-            bot: false,
+            bot: true,
             nick: "ann".into(),
             target: "bob".into(),
             time: 1_795_382_793_123,
@@ -301,6 +308,7 @@ mod tests {
             id: event.id,
             time: event.time,
             account: Some(event.nick.clone()),
+            bot: event.bot,
             tags: event.tags.clone(),
             needs: Capabilities::NONE,
             lacks: Capabilities::NONE,

@@ -243,7 +243,7 @@ impl Context<'_> {
             kind,
             account: user.id,
             guest: user.guest,
-            bot: false,
+            bot: user.bot,
             nick: user.nick.clone(),
             target: target.into(),
             time,
@@ -298,6 +298,7 @@ impl Context<'_> {
             id: event.id,
             time: event.time,
             account: (!event.guest).then(|| event.nick.clone()),
+            bot: event.bot,
             tags: event.tags.clone(),
             needs: crate::render::needs(event.kind),
             ..News::default()
@@ -314,8 +315,8 @@ impl Context<'_> {
     pub fn passing(&mut self, of: UserId, verb: &str, params: &[&str], text: Option<&str>) -> u32 {
         let user = &self.state.users[&of];
         let source = self.state.renderer.source(&user.nick, user.guest);
-        let account = user.account().cloned();
-        let news = News { time: self.state.now, account, ..News::default() };
+        let (account, bot) = (user.account().cloned(), user.bot);
+        let news = News { time: self.state.now, account, bot, ..News::default() };
         self.out.news(news, |out| write_line(out, &source, verb, params, text))
     }
 

@@ -194,6 +194,8 @@ pub struct News {
     pub time: i64,
     /// The author's account, if any.
     pub account: Option<Arc<str>>,
+    /// Whether the author is a bot.
+    pub bot: bool,
     /// Client-only tags, raw.
     pub tags: Box<str>,
     /// Only sessions with all of these are told.
