@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Server, allow_many_connections};
+use crate::support::{Client, PATIENCE, Server, allow_many_connections};
 
 const GUESTS: &str = "server.guests = true\n";
 
@@ -55,6 +55,42 @@ fn one_who_never_logs_in_is_disconnected() {
         client.expect_closed();
     }
     logged_in.expect_quiet();
+}
+
+/// Passwords that are derived or wait for it at most; two threads derive.
+const PASSWORDS: usize = 1024 + 2;
+
+/// Whether the words are in what the client has not read yet.
+fn has_heard(client: &Client, words: &str) -> bool {
+    let mut line = [0; 512];
+    client.stream().set_nonblocking(true).expect("a mode of the socket");
+    let heard = client.stream().peek(&mut line).unwrap_or(0);
+    client.stream().set_nonblocking(false).expect("a mode of the socket");
+    String::from_utf8_lossy(&line[..heard]).contains(words)
+}
+
+#[test]
+fn too_many_logins_at_once_are_told_to_try_again() {
+    allow_many_connections();
+    let server = Server::start("server.password_iterations = 600000\n");
+    let mut clients: Vec<Client> = Vec::new();
+    for number in 0..PASSWORDS + 50 {
+        let mut client = server.connect("busy");
+        client.send_bytes(
+            format!("PASS secret\r\nNICK busy{number}\r\nUSER u 0 * :U\r\n").as_bytes(),
+        );
+        clients.push(client);
+    }
+    let begin = Instant::now();
+    let mut refused = None;
+    while refused.is_none() {
+        assert!(begin.elapsed() < PATIENCE, "nobody was refused");
+        // Who waits for the turn of the password has heard nothing yet.
+        refused = clients.iter_mut().find(|client| has_heard(client, " 263 "));
+    }
+    let refused = refused.expect("just found").next().expect("it has heard");
+    let told = "PASS :Too many log in at the same time; try again in a moment";
+    assert!(refused.starts_with(":parlor 263 busy") && refused.ends_with(told), "{refused}");
 }
 
 #[test]
