@@ -310,7 +310,9 @@ fn line(random: &mut Random) -> String {
         22 => format!("PRIVMSG {room},{other},{}{room} :hello", random.pick(&["@", "%", "+"])),
         23 => "BM :to all".into(),
         24 => format!("PM {other} :psst"),
-        25 => random.pick(&["QUIT", "EX", "", "CH", "WHO #lobby", "AWAY :lunch", "AWAY"]).into(),
+        25 => random
+            .pick(&["QUIT", "EX", "", "CH", "WHO * o%tnaf,1", "LIST >1,!*b", "AWAY :lunch", "AWAY"])
+            .into(),
         26 => random
             .pick(&[
                 "CAP LS 302",
@@ -325,7 +327,10 @@ fn line(random: &mut Random) -> String {
         28 => random
             .pick(&["REGISTER * * secret", "REGISTER * * secret", "SETNAME :other", "AWAY *"])
             .into(),
-        29 => format!("WHOIS {other}"),
+        29 => random
+            .pick(&["WHOIS {other}", "MODE {name} +Bi-w", "MODE {name} -B+w", "WHOWAS {name}"])
+            .replace("{name}", name)
+            .replace("{other}", other),
         30 => format!("REDACT {room} test-{} :sorry", 1 + random.below(30)),
         31 => format!("MARKREAD {room} timestamp=1970-01-01T00:0{}:00.000Z", random.below(3)),
         32 => format!("RENAME {room} {} :better", random.pick(&ROOMS)),
