@@ -1,5 +1,6 @@
 //! The papers and the code say the same.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,14 +40,98 @@ fn each_verb_of_the_table_has_its_file_and_its_transcript() {
     }
 }
 
+/// Subjects of transcripts that are neither a verb nor a capability.
+const SUBJECTS: &[&str] = &["bot_mode", "errors", "umode", "whox"];
+
 #[test]
-fn each_transcript_has_its_verb() {
-    let verbs = verbs();
-    for entry in fs::read_dir(server().join("tests/transcripts")).expect("transcripts") {
-        let path = entry.expect("an entry").path();
+fn each_transcript_is_about_a_verb_a_capability_or_a_subject_named_here() {
+    let mut names = verbs();
+    names.extend(capabilities());
+    names.extend(SUBJECTS.iter().map(|subject| (*subject).to_owned()));
+    for path in files_in(&server().join("tests/transcripts")) {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        assert!(verbs.contains(&name), "{} is about no verb of the table", path.display());
+        assert!(names.contains(&name), "{} is about nothing known", path.display());
     }
+}
+
+/// The names of `capability.rs` as files have them.
+fn capabilities() -> Vec<String> {
+    let text = fs::read_to_string(root().join("crates/proto/src/capability.rs"));
+    let text = text.expect("crates/proto/src/capability.rs");
+    let names = text.split("=> \"").skip(1).filter_map(|piece| piece.split('"').next());
+    names.map(|name| name.trim_start_matches("draft/").replace('-', "_")).collect()
+}
+
+/// Each numeric that the server can send is sent in a test, and stands in the papers.
+#[test]
+fn each_numeric_that_is_sent_has_a_test_that_makes_the_server_send_it() {
+    let (expected, papers) = (expectations(), listed_numerics());
+    let codes = numerics();
+    let sent = names_of_numerics(&files_in(&server().join("src")));
+    assert!(sent.len() > 80, "only {} numerics were found", sent.len());
+    let codes = || sent.iter().map(|name| (name, &codes[name]));
+    let not_shown: Vec<_> =
+        codes().filter(|(_, code)| !expected.contains(&format!(" {code} "))).collect();
+    assert!(not_shown.is_empty(), "no test makes the server send {not_shown:?}");
+    let not_listed: Vec<_> = codes().filter(|(_, code)| !papers.contains(*code)).collect();
+    assert!(not_listed.is_empty(), "docs/protocol.md does not list {not_listed:?}");
+}
+
+/// What of `numeric.rs` is used in these sources.
+fn names_of_numerics(sources: &[PathBuf]) -> BTreeSet<String> {
+    let in_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let mut names = BTreeSet::new();
+    for path in sources {
+        let text = fs::read_to_string(path).expect("a source");
+        let words = text.split(|c| !in_name(c));
+        let numerics = words.filter(|word| word.starts_with("RPL_") || word.starts_with("ERR_"));
+        names.extend(numerics.map(str::to_owned));
+    }
+    names
+}
+
+/// The codes in `numeric.rs` by name.
+fn numerics() -> BTreeMap<String, String> {
+    let path = root().join("crates/proto/src/numeric.rs");
+    let text = fs::read_to_string(path).expect("crates/proto/src/numeric.rs");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("pub const "));
+    let parts = lines.filter_map(|line| line.split_once(": &str = "));
+    parts.map(|(name, code)| (name.into(), code.trim_matches(['"', ';']).into())).collect()
+}
+
+/// All lines that transcripts expect, and the sources of the other tests with the real server.
+fn expectations() -> String {
+    let mut all = String::new();
+    for path in files_in(&server().join("tests/transcripts")) {
+        let text = fs::read_to_string(&path).expect("a transcript");
+        let who = |line: &str| line.find(['>', '<', ':', ' ']).unwrap_or(0);
+        let heard = text.lines().filter(|line| line[who(line)..].starts_with('<'));
+        heard.for_each(|line| all.extend([line, "\n"]));
+    }
+    for path in files_in(&server().join("tests/blackbox")) {
+        all.push_str(&fs::read_to_string(&path).expect("a test"));
+    }
+    all
+}
+
+/// What stands below the heading of the numerics in the papers.
+fn listed_numerics() -> String {
+    let text = fs::read_to_string(root().join("docs/protocol.md")).expect("docs/protocol.md");
+    let section = text.split("### Numerics").nth(1).expect("a section about numerics");
+    section.split("## ").next().unwrap_or_default().to_owned()
+}
+
+/// The files in a folder and its folders.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => files.extend(files_in(&path)),
+            false => files.push(path),
+        }
+    }
+    files
 }
 
 /// The names in the table of `command.rs`, in lower case.
