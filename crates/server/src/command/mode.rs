@@ -81,4 +81,3 @@ fn steps<'a>(changes: &str, parameters: &[&'a str]) -> Vec<Step<'a>> {
     }
     steps
 }
-

@@ -213,7 +213,10 @@ fn burst(context: &mut Context<'_>, nick: &str) {
     proto::time::write_date(context.state.started, &mut started);
     let started = String::from_utf8_lossy(&started).into_owned();
     context.numeric(n::RPL_CREATED, &[], &format!("This server was started {started} UTC"));
-    context.numeric_only(n::RPL_MYINFO, &[&server, VERSION, USER_MODES, "CIRbehiklmnoqstv", "Ibehkloqv"]);
+    context.numeric_only(
+        n::RPL_MYINFO,
+        &[&server, VERSION, USER_MODES, "CIRbehiklmnoqstv", "Ibehkloqv"],
+    );
     show_isupport(context);
     lusers::show(context);
     motd::show(context);
