@@ -28,7 +28,6 @@ pub mod oper;
 pub mod part;
 pub mod pass;
 pub mod ping;
-pub mod playback;
 pub mod pm;
 pub mod pong;
 pub mod privmsg;
@@ -48,6 +47,7 @@ pub mod version;
 pub mod who;
 pub mod whois;
 pub mod whowas;
+pub mod znc;
 
 use crate::hub::context::Context;
 use crate::hub::session::Prompt;
@@ -125,7 +125,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "VERSION",      params: 0, when: When::After,  run: version::run },
     Verb { name: "WHO",          params: 0, when: When::After,  run: who::run },
     Verb { name: "WHOIS",        params: 0, when: When::After,  run: whois::run },
-    Verb { name: "ZNC",          params: 1, when: When::After,  run: playback::run },
+    Verb { name: "ZNC",          params: 1, when: When::After,  run: znc::run },
     Verb { name: "WHOWAS",       params: 0, when: When::After,  run: whowas::run },
 ];
 

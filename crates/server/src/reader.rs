@@ -1,6 +1,6 @@
 //! Readers: threads that read history and render it, by the same renderer as live delivery.
 
-use crate::command::playback::NAME as PLAYBACK;
+use crate::command::znc::NAME as PLAYBACK;
 use crate::hub::effects::{Read, ReadWhat};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE};

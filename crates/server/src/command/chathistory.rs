@@ -9,7 +9,7 @@ use crate::hub::effects::{Read, ReadWhat, What};
 use proto::time::parse_server_time;
 use proto::{Capability, Message};
 use std::sync::Arc;
-use store::{Conversation, Point, Query, Scope, Select};
+use store::{Conversation, Point, Query, RoomId, Scope, Select};
 
 /// Carries out `CHATHISTORY`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -151,4 +151,19 @@ pub fn read(context: &mut Context<'_>, what: ReadWhat) {
     };
     let session = context.session;
     context.out.push(What::Read { session, request: std::sync::Arc::new(request), tag: None });
+}
+
+/// Shows a session that has just come into a room the newest messages, if it has not said that it
+/// asks for itself.
+pub fn replay(context: &mut Context<'_>, id: RoomId) {
+    let limit = context.state.config.limits.replay;
+    let asks = context.has(Capability::ChatHistory) || context.has(Capability::ZncPlayback);
+    let room = &context.state.rooms[&id];
+    if limit == 0 || asks || !room.has_history {
+        return;
+    }
+    let of = Some(vec![(Conversation::room(id), room.name.clone())]);
+    let (after, before, batch) = (i64::MIN, i64::MAX, "chathistory");
+    let up_to = context.state.last_event();
+    read(context, ReadWhat::Playback { of, after, before, limit, up_to, batch });
 }

@@ -3,7 +3,7 @@
 //! <https://modern.ircdocs.horse/#join-message>
 
 use super::refusal::{Refusal, refuse};
-use super::{markread, names, playback, topic};
+use super::{chathistory, markread, names, topic};
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::room::Member;
@@ -118,7 +118,7 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     for session in context.user().sessions.clone() {
         let mut device = context.of(session);
         show_around(&mut device, room);
-        playback::after_join(&mut device, room);
+        chathistory::replay(&mut device, room);
     }
 }
 

@@ -4,8 +4,8 @@
 
 mod ranked;
 
-use super::playback;
 use super::refusal::Refusal;
+use super::znc;
 use crate::hub::context::Context;
 use crate::hub::effects::{Form, Rooms, What, When};
 use crate::hub::membership;
@@ -75,8 +75,8 @@ pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> R
         };
         let tags = draft.tags.clone();
         let one = Draft { tags, resend, ..*draft };
-        if target.eq_ignore_ascii_case(playback::NAME) && context.has(Capability::ZncPlayback) {
-            playback::ask(context, draft.text);
+        if target.eq_ignore_ascii_case(znc::NAME) && context.has(Capability::ZncPlayback) {
+            znc::ask(context, draft.text);
         } else if let Some((rank, room)) = ranked::split(target) {
             ranked::send(context, rank, room, &one)?;
         } else if target.starts_with('#') {

@@ -7,7 +7,7 @@ use super::room::{Member, Rank};
 use super::user::User;
 use super::{absence, membership};
 use crate::command::umode::{BOT, USER_MODES};
-use crate::command::{lusers, markread, motd, names, playback, topic};
+use crate::command::{chathistory, lusers, markread, motd, names, topic};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use proto::name::fold;
 use proto::numeric as n;
@@ -167,7 +167,7 @@ fn come_into(context: &mut Context<'_>, room: RoomId, member: Member, full: bool
     if full {
         topic::show(context, room, false);
         names::show_known(context, room);
-        playback::after_join(context, room);
+        chathistory::replay(context, room);
     }
 }
 
@@ -182,8 +182,8 @@ fn join_in(context: &mut Context<'_>, full: bool) {
         if full {
             topic::show(context, room, false);
             names::show_known(context, room);
-            playback::after_join(context, room);
-            playback::after_join(context, room);
+            chathistory::replay(context, room);
+            chathistory::replay(context, room);
         }
     }
     if context.user().away.is_some() {

@@ -1,6 +1,5 @@
-//! What somebody missed, for clients that do not ask by `CHATHISTORY`: the newest messages of a
-//! room after its `JOIN`; or on request as from the bouncer ZNC, by `PRIVMSG *playback :PLAY …` or
-//! `ZNC *playback PLAY …`.
+//! `ZNC *playback command…`: what one missed, asked for as of the bouncer ZNC; also by `PRIVMSG
+//! *playback :command…`.
 //!
 //! <https://wiki.znc.in/Playback>
 
@@ -11,7 +10,7 @@ use crate::hub::effects::ReadWhat;
 use crate::limits::TARGETS;
 use proto::{Capability, Message};
 use std::sync::Arc;
-use store::{Conversation, RoomId};
+use store::Conversation;
 
 /// The user that ZNC plays: nobody here can have this name.
 pub const NAME: &str = "*playback";
@@ -68,19 +67,4 @@ fn milliseconds(seconds: &str) -> Option<i64> {
     let seconds: f64 = seconds.parse().ok()?;
     // A number out of range becomes the nearest one in it.
     seconds.is_finite().then_some((seconds * 1000.0) as i64)
-}
-
-/// Shows a session that has just come into a room the newest messages, if it has not said that it
-/// asks for itself.
-pub fn after_join(context: &mut Context<'_>, id: RoomId) {
-    let limit = context.state.config.limits.replay;
-    let asks = context.has(Capability::ChatHistory) || context.has(Capability::ZncPlayback);
-    let room = &context.state.rooms[&id];
-    if limit == 0 || asks || !room.has_history {
-        return;
-    }
-    let of = Some(vec![(Conversation::room(id), room.name.clone())]);
-    let (after, before, batch) = (i64::MIN, i64::MAX, "chathistory");
-    let up_to = context.state.last_event();
-    read(context, ReadWhat::Playback { of, after, before, limit, up_to, batch });
 }
