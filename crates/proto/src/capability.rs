@@ -39,6 +39,8 @@ pub enum Capability {
     UserhostInNames,
     /// `SETNAME`, to change one's real name and to be told of others'.
     SetName,
+    /// Who watches a name is told more of it than that it comes and goes.
+    ExtendedMonitor,
     /// No `NAMES` comes with a `JOIN`.
     NoImplicitNames,
     /// The same under the name it had as a draft.
@@ -80,6 +82,7 @@ impl Capability {
         Capability::MultiPrefix,
         Capability::UserhostInNames,
         Capability::SetName,
+        Capability::ExtendedMonitor,
         Capability::NoImplicitNames,
         Capability::NoImplicitNamesDraft,
         Capability::AccountRegistration,
@@ -113,6 +116,7 @@ impl Capability {
             Capability::MultiPrefix => "multi-prefix",
             Capability::UserhostInNames => "userhost-in-names",
             Capability::SetName => "setname",
+            Capability::ExtendedMonitor => "extended-monitor",
             Capability::NoImplicitNames => "no-implicit-names",
             Capability::NoImplicitNamesDraft => "draft/no-implicit-names",
             Capability::AccountRegistration => "draft/account-registration",

@@ -20,6 +20,7 @@ pub mod login;
 pub mod lusers;
 pub mod markread;
 pub mod mode;
+pub mod monitor;
 pub mod motd;
 pub mod names;
 pub mod nick;
@@ -103,6 +104,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "LUSERS",       params: 0, when: When::After,  run: lusers::run },
     Verb { name: "MARKREAD",     params: 0, when: When::After,  run: markread::run },
     Verb { name: "MODE",         params: 1, when: When::After,  run: mode::run },
+    Verb { name: "MONITOR",      params: 1, when: When::After,  run: monitor::run },
     Verb { name: "MOTD",         params: 0, when: When::After,  run: motd::run },
     Verb { name: "NAMES",        params: 0, when: When::After,  run: names::run },
     Verb { name: "NICK",         params: 0, when: When::Always, run: nick::run },

@@ -17,6 +17,7 @@ pub mod session;
 pub mod sessions;
 pub mod undo;
 pub mod user;
+pub mod watch;
 pub mod welcome;
 
 #[cfg(test)]
@@ -161,6 +162,8 @@ pub struct State {
     pub read_markers: BTreeMap<(UserId, Conversation), i64>,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
+    /// Who watches which names.
+    pub watchers: watch::Watchers,
     /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
     pub left: VecDeque<Left>,
     /// What each address has done lately.
@@ -204,6 +207,7 @@ impl State {
             remembered: BTreeMap::new(),
             read_markers,
             lobby: None,
+            watchers: BTreeMap::new(),
             left: VecDeque::new(),
             doors: Doors::default(),
             users_most: 0,

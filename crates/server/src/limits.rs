@@ -133,6 +133,8 @@ pub const RENAMED_MILLIS: i64 = 24 * 60 * 60 * 1000;
 pub const RENAMES_REMEMBERED: usize = 1000;
 /// Devices of a user whose addresses one `WHOIS` shows, to the user and to operators.
 pub const WHOIS_ADDRESSES: usize = 8;
+/// Names that one session may watch (`MONITOR`).
+pub const MONITOR_NAMES: usize = 100;
 /// Users who left that `WHOWAS` remembers.
 pub const WHOWAS_KEPT: usize = 1000;
 /// Lines of a message of the day.

@@ -5,7 +5,7 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::login::may_be_named;
-use crate::hub::{membership, welcome};
+use crate::hub::{membership, watch, welcome};
 use proto::Message;
 use proto::name::{fold, same};
 
@@ -52,5 +52,9 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     context.state.nicks.remove(&*fold(&before));
     context.state.nicks.insert(fold(name).into(), me);
     context.user_mut().nick = name.into();
+    if !own {
+        watch::went(context.state, context.out, &before);
+        watch::came(context.state, context.out, me);
+    }
     Ok(())
 }

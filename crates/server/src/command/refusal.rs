@@ -19,6 +19,8 @@ pub enum Refusal {
     UnknownCommand(String),
     /// A sign of life was asked for without a word to come back with it.
     NoOrigin,
+    /// The command has no such subcommand.
+    UnknownSubcommand(String),
     /// Something is missing on the line.
     NeedMoreParams,
     /// Nobody has that name.
@@ -476,6 +478,12 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
         Refusal::UnknownCommand(word) => {
             says(n::ERR_UNKNOWNCOMMAND, "UNKNOWN_COMMAND", &[word], "Unknown command")
         }
+        Refusal::UnknownSubcommand(word) => says(
+            n::ERR_UNKNOWNERROR,
+            "UNKNOWN_SUBCOMMAND",
+            &[verb, word],
+            "There is no such subcommand",
+        ),
         Refusal::NeedMoreParams => {
             says(n::ERR_NEEDMOREPARAMS, "NEED_MORE_PARAMS", &[verb], "Not enough parameters")
         }

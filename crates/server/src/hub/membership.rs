@@ -5,7 +5,7 @@ use super::effects::{Effects, Rooms, What};
 use super::room::{Member, Rank, Room};
 use super::undo::Undo;
 use super::user::{Left, UserId};
-use super::{State, absence, ownership};
+use super::{State, absence, ownership, watch};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
@@ -143,6 +143,7 @@ pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, r
     state.context(out, session).log_left(reason);
     let ended = state.sessions.remove(&session).expect("the caller has checked");
     state.doors.leave(ended.address);
+    watch::remove_all(state, session, &ended.watched);
     let Some(user) = ended.user else { return };
     for room in state.users[&user].rooms.clone() {
         out.push(What::Leave { session, room });
@@ -169,6 +170,7 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     tell_acquaintances(state, out, id, news);
     let user = state.users.remove(&id).expect("just used");
     state.nicks.remove(&*fold(&user.nick));
+    watch::went(state, out, &user.nick);
     remember(state, user.left(state.now));
     if user.guest {
         state.read_markers.retain(|(of, _), _| *of != id);
@@ -197,10 +199,12 @@ pub fn remember(state: &mut State, left: Left) {
     state.left.push_back(left);
 }
 
-/// Tells everybody else who shares a room with the user and knows of it, each session once.
+/// Tells everybody else who shares a room with the user and knows of it, each session once; and of
+/// some news those who watch the user.
 pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
     let known = |room: &&RoomId| !state.rooms[room].members[&user].hidden;
     let rooms: Vec<RoomId> = state.users[&user].rooms.iter().filter(known).copied().collect();
+    watch::tell_also(state, out, user, news, &rooms);
     // Everyone is in the lobby, so whoever is there hears everything.
     let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
         Some(lobby) => Rooms::One(lobby),

@@ -283,7 +283,7 @@ impl World {
 
 fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(35) {
+    match random.below(36) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -335,13 +335,25 @@ fn line(random: &mut Random) -> String {
         31 => format!("MARKREAD {room} timestamp=1970-01-01T00:0{}:00.000Z", random.below(3)),
         32 => format!("RENAME {room} {} :better", random.pick(&ROOMS)),
         33 => format!("@label=r RENAME {room} {}", random.pick(&["#A", "#d", "#a", "#B"])),
+        34 => server_commands(random, name, other),
         _ => format!("NAMES {room}"),
+    }
+}
+
+/// What one asks of the server itself, or of others across all rooms.
+fn server_commands(random: &mut Random, name: &str, other: &str) -> String {
+    match random.below(4) {
+        0 | 1 => format!("MONITOR + {name},{other}"),
+        2 => format!("MONITOR - {other}"),
+        _ => random.pick(&["MONITOR C", "MONITOR S"]).into(),
     }
 }
 
 /// What must hold after every step.
 fn check(state: &State) {
     for (id, session) in state.sessions.iter() {
+        let watched = |folded: &Box<str>| state.watchers[folded].contains(&id);
+        assert!(session.watched.keys().all(watched), "who watches a name is known to");
         if let Some(user) = session.user {
             assert!(session.entering.is_none());
             assert!(state.users[&user].sessions.contains(&id), "a session's user knows it");
@@ -365,6 +377,9 @@ fn check(state: &State) {
         let account = state.account(&user.nick).map(|account| account.id);
         assert_eq!(account, (!user.guest).then_some(*id), "a name is its account's");
     }
+    let watching = |(folded, id)| state.sessions[id].watched.contains_key(folded);
+    let pairs = |(folded, ids)| std::iter::repeat(folded).zip(ids);
+    assert!(state.watchers.iter().flat_map(pairs).all(watching), "who is told of a name asked");
     assert_eq!(state.nicks.len(), state.users.len());
     assert_eq!(state.room_names.len(), state.rooms.len());
     for (id, room) in &state.rooms {

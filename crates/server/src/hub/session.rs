@@ -6,7 +6,7 @@ use crate::command::away::Presence;
 use proto::Capabilities;
 use proto::sasl::Chunks;
 use proto::scram::ScramServer;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use store::Account;
@@ -28,6 +28,9 @@ pub struct Session {
     pub entering: Option<Box<Entering>>,
     /// It has said that nobody is at it.
     pub unattended: bool,
+    /// The names it watches (`MONITOR`), as it wrote them, by folded name; at most
+    /// [`MONITOR_NAMES`](crate::limits::MONITOR_NAMES).
+    pub watched: BTreeMap<Box<str>, Box<str>>,
     /// The question that its next line answers.
     pub prompt: Option<Box<Prompt>>,
     /// A password being checked.
@@ -113,6 +116,7 @@ impl Session {
             user: None,
             entering: Some(Box::default()),
             unattended: false,
+            watched: BTreeMap::new(),
             prompt: None,
             waiting: None,
             lines: VecDeque::new(),

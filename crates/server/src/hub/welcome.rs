@@ -5,7 +5,7 @@ use super::effects::{Read, ReadWhat, What};
 use super::login::{self, How};
 use super::room::{Member, Rank};
 use super::user::User;
-use super::{absence, membership};
+use super::{absence, membership, watch};
 use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, lusers, markread, motd, names, topic};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
@@ -131,6 +131,9 @@ fn register(context: &mut Context<'_>, full: bool) {
         come_online(context, full);
     } else {
         join_in(context, full);
+    }
+    if first {
+        watch::came(context.state, context.out, id);
     }
     if !guest {
         read_pending(context);
@@ -271,6 +274,7 @@ fn isupport(context: &Context<'_>) -> Vec<String> {
         "UTF8ONLY".into(),
         format!("BOT={BOT}"),
         "WHOX".into(),
+        format!("MONITOR={}", limits::MONITOR_NAMES),
         format!("CHATHISTORY={}", settings.page()),
         "MSGREFTYPES=msgid,timestamp".into(),
     ]
