@@ -41,6 +41,8 @@ pub enum Capability {
     SetName,
     /// Who watches a name is told more of it than that it comes and goes.
     ExtendedMonitor,
+    /// `ISUPPORT` also before the login, and its answer in a batch (draft).
+    ExtendedIsupport,
     /// No `NAMES` comes with a `JOIN`.
     NoImplicitNames,
     /// The same under the name it had as a draft.
@@ -83,6 +85,7 @@ impl Capability {
         Capability::UserhostInNames,
         Capability::SetName,
         Capability::ExtendedMonitor,
+        Capability::ExtendedIsupport,
         Capability::NoImplicitNames,
         Capability::NoImplicitNamesDraft,
         Capability::AccountRegistration,
@@ -117,6 +120,7 @@ impl Capability {
             Capability::UserhostInNames => "userhost-in-names",
             Capability::SetName => "setname",
             Capability::ExtendedMonitor => "extended-monitor",
+            Capability::ExtendedIsupport => "draft/extended-isupport",
             Capability::NoImplicitNames => "no-implicit-names",
             Capability::NoImplicitNamesDraft => "draft/no-implicit-names",
             Capability::AccountRegistration => "draft/account-registration",

@@ -13,6 +13,7 @@ pub mod error;
 pub mod ex;
 pub mod invite;
 pub mod ison;
+pub mod isupport;
 pub mod join;
 pub mod kick;
 pub mod list;
@@ -97,6 +98,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "EX",           params: 0, when: When::Always, run: ex::run },
     Verb { name: "INVITE",       params: 0, when: When::After,  run: invite::run },
     Verb { name: "ISON",         params: 1, when: When::After,  run: ison::run },
+    Verb { name: "ISUPPORT",     params: 0, when: When::Always, run: isupport::run },
     Verb { name: "JOIN",         params: 1, when: When::After,  run: join::run },
     Verb { name: "KICK",         params: 2, when: When::After,  run: kick::run },
     Verb { name: "LIST",         params: 0, when: When::After,  run: list::run },

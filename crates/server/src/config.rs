@@ -4,6 +4,7 @@ use crate::limits::{
     HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, OWASP_ITERATIONS,
     SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,
 };
+use proto::Capability;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,8 @@ pub struct Server {
     pub guests: bool,
     /// Whether a user who logs in is back in the rooms they were in.
     pub remember_rooms: bool,
+    /// Capabilities that are not offered.
+    pub capabilities_off: Vec<String>,
     /// Iterations of the key derivation for newly stored passwords: what guessing one costs.
     pub password_iterations: u32,
 }
@@ -57,6 +60,7 @@ impl Default for Server {
             lobby: "#lobby".into(),
             guests: false,
             remember_rooms: true,
+            capabilities_off: Vec::new(),
             password_iterations: OWASP_ITERATIONS,
         }
     }
@@ -156,6 +160,13 @@ impl Config {
                 iterations.start(),
                 iterations.end()
             ));
+        }
+        for name in &server.capabilities_off {
+            if Capability::from_name(name).is_none_or(|one| one == Capability::CapNotify) {
+                return Err(format!(
+                    "[server] capabilities_off has {name:?}, which is none that can be off"
+                ));
+            }
         }
         if server.motd.lines().count() > MOTD_LINES {
             return Err(format!("[server] motd has more than {MOTD_LINES} lines"));

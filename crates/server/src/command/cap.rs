@@ -2,90 +2,163 @@
 //!
 //! <https://ircv3.net/specs/extensions/capability-negotiation>
 
+use super::names::lines;
 use super::refusal::Refusal;
+use crate::config::Config;
+use crate::hub::State;
 use crate::hub::context::Context;
-use crate::hub::effects::What;
+use crate::hub::effects::{Effects, What};
 use crate::hub::welcome;
+use crate::limits::LINE_BYTES;
+use crate::session::SessionId;
 use proto::{Capabilities, Capability, Message, numeric as n};
 
 /// Mechanisms of `AUTHENTICATE`, in the order we would take them.
 pub const MECHANISMS: &str = "SCRAM-SHA-256,PLAIN";
 
+/// The version of the negotiation that has values, several lines and `CAP NEW`.
+const VERSION: u32 = 302;
+
+/// A capability that is offered, and its value for who can read one.
+type Offer = (Capability, Option<String>);
+
 /// Carries out `CAP`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let subcommand = message.param(0).unwrap_or_default();
+    let list = message.params().get(1..).unwrap_or_default();
     match subcommand.to_ascii_uppercase().as_str() {
         "LS" => list_all(context, message.param(1)),
         "LIST" => list_mine(context),
-        "REQ" => request(context, message.param(1).unwrap_or_default()),
+        // The list is one parameter; who forgot its colon is understood all the same.
+        "REQ" if !list.is_empty() => request(context, &list.join(" ")),
         "END" => end(context),
         _ => context.numeric(n::ERR_INVALIDCAPCMD, &[subcommand], "Invalid CAP command"),
     }
     Ok(())
 }
 
+/// All that the config lets the server offer.
+fn offers(config: &Config) -> Vec<Offer> {
+    let off = &config.server.capabilities_off;
+    let all = Capability::ALL.iter().copied();
+    let offered = all.filter(|one| !off.iter().any(|name| name == one.name()));
+    offered.map(|capability| (capability, value(capability))).collect()
+}
+
+/// The value of a capability, if it has one.
+fn value(capability: Capability) -> Option<String> {
+    match capability {
+        Capability::Sasl => Some(MECHANISMS.to_owned()),
+        Capability::AccountRegistration => Some("before-connect".to_owned()),
+        _ => None,
+    }
+}
+
+fn word((capability, value): &Offer, with_value: bool) -> String {
+    match value.as_ref().filter(|_| with_value) {
+        Some(value) => format!("{}={value}", capability.name()),
+        None => capability.name().to_owned(),
+    }
+}
+
 fn list_all(context: &mut Context<'_>, version: Option<&str>) {
     begin(context);
-    if version.and_then(|version| version.parse::<u32>().ok()).is_some_and(|version| version >= 302)
-    {
-        let session = context.session;
+    let version = version.and_then(|version| version.parse::<u32>().ok()).unwrap_or(0);
+    if version >= VERSION {
         context.known_mut().cap302 = true;
-        context.known_mut().capabilities.insert(Capability::CapNotify);
-        let capabilities = context.capabilities();
-        context.out.push(What::Capabilities { session, capabilities });
+        let mut capabilities = context.capabilities();
+        capabilities.insert(Capability::CapNotify);
+        change_to(context, capabilities);
     }
-    let with_values = context.known().cap302;
-    let all: Vec<String> = Capability::ALL
-        .iter()
-        .map(|capability| match capability {
-            Capability::Sasl if with_values => format!("sasl={MECHANISMS}"),
-            Capability::AccountRegistration if with_values => {
-                format!("{}=before-connect", capability.name())
-            }
-            other => other.name().to_owned(),
-        })
-        .collect();
-    let nick = context.nick();
-    context.from_server("CAP", &[&nick, "LS"], &all.join(" "));
+    // One who said 302 before and does not now gets no values, but may get several lines.
+    let offers = offers(&context.state.config);
+    let words = offers.iter().map(|offer| word(offer, version >= VERSION)).collect();
+    list(context, "LS", words);
 }
 
 fn list_mine(context: &mut Context<'_>) {
-    let mine: Vec<&str> = context.capabilities().iter().map(Capability::name).collect();
+    let mine = context.capabilities().iter().map(|one| one.name().to_owned()).collect();
+    list(context, "LIST", mine);
+}
+
+/// Replies with a list: on several lines, all but the last with a `*`, to who knows that; else on
+/// one, on which drafts are the first to be left out.
+fn list(context: &mut Context<'_>, subcommand: &str, mut words: Vec<String>) {
+    let several = context.known().cap302;
+    if !several {
+        words.sort_by_key(|word| word.contains('/'));
+    }
     let nick = context.nick();
-    context.from_server("CAP", &[&nick, "LIST"], &mine.join(" "));
+    for (more, line) in continued(fitting(context, subcommand, &words), several) {
+        let star = if more { &["*"][..] } else { &[] };
+        context.from_server("CAP", &[&[&*nick, subcommand], star].concat(), &line);
+    }
+}
+
+/// The lines, each with whether more come; or the first alone.
+fn continued(lines: Vec<String>, several: bool) -> impl Iterator<Item = (bool, String)> {
+    let count = if several { lines.len() } else { 1 };
+    lines.into_iter().take(count).enumerate().map(move |(at, line)| (at + 1 < count, line))
+}
+
+/// The words on lines that are not cut; at least one line.
+fn fitting(context: &Context<'_>, subcommand: &str, words: &[String]) -> Vec<String> {
+    let frame =
+        format!(":{} CAP {} {subcommand} * :\r\n", context.state.renderer.server, context.nick());
+    let lines = lines(words.iter().map(String::as_str), LINE_BYTES - frame.len());
+    if lines.is_empty() { vec![String::new()] } else { lines }
+}
+
+/// Sends a list without an end of its own, on as many lines as it takes.
+fn say(context: &mut Context<'_>, subcommand: &str, words: &[String]) {
+    let nick = context.nick();
+    for line in fitting(context, subcommand, words) {
+        context.from_server("CAP", &[&nick, subcommand], &line);
+    }
 }
 
 fn request(context: &mut Context<'_>, wanted: &str) {
     begin(context);
-    let nick = context.nick();
-    match changed(context.capabilities(), wanted, context.known().cap302) {
+    let words: Vec<String> = wanted.split_ascii_whitespace().map(str::to_owned).collect();
+    match changed(context, &words) {
         Some(capabilities) => {
-            let session = context.session;
-            context.known_mut().capabilities = capabilities;
-            context.out.push(What::Capabilities { session, capabilities });
-            context.from_server("CAP", &[&nick, "ACK"], wanted);
+            // Nothing changes before the last line of the answer.
+            say(context, "ACK", &words);
+            change_to(context, capabilities);
         }
-        None => context.from_server("CAP", &[&nick, "NAK"], wanted),
+        None => say(context, "NAK", &words),
     }
 }
 
 /// The set after a request; none if anything in it cannot be, and then nothing changes.
-fn changed(mut now: Capabilities, wanted: &str, cap302: bool) -> Option<Capabilities> {
-    for word in wanted.split_ascii_whitespace() {
+fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
+    let (mut now, session) = (context.capabilities(), context.known());
+    let offers = offers(&context.state.config);
+    for word in words {
         let (name, add) = match word.strip_prefix('-') {
             Some(name) => (name, false),
-            None => (word, true),
+            None => (word.as_str(), true),
         };
         let capability = Capability::from_name(name)?;
         if add {
+            // What one has already one may ask for, though it is offered no more.
+            if !now.contains(capability) && !offers.iter().any(|(one, _)| *one == capability) {
+                return None;
+            }
             now.insert(capability);
-        } else if capability == Capability::CapNotify && cap302 {
+        } else if capability == Capability::CapNotify && session.cap302 {
             return None; // Implied by version 302.
         } else {
             now.remove(capability);
         }
     }
     Some(now)
+}
+
+fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {
+    let session = context.session;
+    context.known_mut().capabilities = capabilities;
+    context.out.push(What::Capabilities { session, capabilities });
 }
 
 /// A negotiation before the registration holds that one up until `CAP END`.
@@ -103,4 +176,76 @@ fn end(context: &mut Context<'_>) {
         }
     }
     welcome::register_if_complete(context);
+}
+
+/// Tells of what another config changes in the offers, who can be told. Who cannot keeps what it
+/// has until it ends.
+pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
+    let (before, after) = (offers(before), offers(&state.config));
+    let (gone, new) = (gone(&before, &after), new(&before, &after));
+    if gone.is_empty() && new.is_empty() {
+        return;
+    }
+    let knows = |capabilities: Capabilities| capabilities.contains(Capability::CapNotify);
+    let sessions: Vec<SessionId> = state
+        .sessions
+        .iter()
+        .filter(|(_, session)| knows(session.capabilities))
+        .map(|(id, _)| id)
+        .collect();
+    for session in sessions {
+        let context = &mut state.context(out, session);
+        let cap302 = context.known().cap302;
+        let names: Vec<String> = gone.iter().map(|one| one.name().to_owned()).collect();
+        if !names.is_empty() {
+            say(context, "DEL", &names);
+            let mut capabilities = context.capabilities();
+            gone.iter().for_each(|one| capabilities.remove(*one));
+            change_to(context, capabilities);
+        }
+        // A new value is news for those only who can read it.
+        let was = |offer: &&Offer| before.iter().any(|(one, _)| *one == offer.0);
+        let words = new.iter().filter(|offer| cap302 || !was(offer));
+        let words: Vec<String> = words.map(|offer| word(offer, cap302)).collect();
+        if !words.is_empty() {
+            say(context, "NEW", &words);
+        }
+    }
+}
+
+/// What is offered no more.
+fn gone(before: &[Offer], after: &[Offer]) -> Vec<Capability> {
+    let stays = |capability: &Capability| after.iter().any(|(one, _)| one == capability);
+    before.iter().map(|(one, _)| *one).filter(|one| !stays(one)).collect()
+}
+
+/// What is offered anew, or with another value.
+fn new<'a>(before: &[Offer], after: &'a [Offer]) -> Vec<&'a Offer> {
+    after.iter().filter(|offer| !before.contains(offer)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_but_the_last_line_say_that_more_come_to_who_knows_it() {
+        let lines = || ["a", "b", "c"].map(str::to_owned).to_vec();
+        let told: Vec<_> = continued(lines(), true).collect();
+        assert_eq!(told, [(true, "a".into()), (true, "b".into()), (false, "c".into())]);
+        let told: Vec<_> = continued(lines(), false).collect();
+        assert_eq!(told, [(false, "a".to_owned())]);
+    }
+
+    #[test]
+    fn another_value_is_new_and_nothing_is_gone() {
+        let offer = |value: &str| (Capability::Sasl, Some(value.to_owned()));
+        let batch = (Capability::Batch, None);
+        let (before, after) = ([offer("PLAIN"), batch.clone()], [offer("PLAIN,EXTERNAL"), batch]);
+        assert_eq!(new(&before, &after), [&offer("PLAIN,EXTERNAL")]);
+        assert_eq!(gone(&before, &after), []);
+        assert_eq!(gone(&before, &after[..1]), [Capability::Batch]);
+        assert_eq!(word(&before[0], true), "sasl=PLAIN");
+        assert_eq!(word(&before[0], false), "sasl");
+    }
 }

@@ -4,7 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::welcome::{DESCRIPTION, VERSION, show_isupport};
+use crate::hub::welcome::{DESCRIPTION, VERSION};
 use proto::{Message, numeric as n};
 
 /// Carries out `VERSION`.
@@ -12,6 +12,6 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     context.check_server(message.param(0))?;
     let server = context.state.renderer.server.clone();
     context.numeric(n::RPL_VERSION, &[VERSION, &server], DESCRIPTION);
-    show_isupport(context);
+    super::isupport::show(context);
     Ok(())
 }

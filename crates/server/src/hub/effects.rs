@@ -559,6 +559,9 @@ impl Effects {
         match &mut self.list[at].what {
             What::Reply { text, .. } => {
                 let line = self.text[text.start as usize..text.end as usize].to_vec();
+                if tag.starts_with("batch=") && line.starts_with(b"@batch=") {
+                    return; // It is in a batch of its own, which is in this one.
+                }
                 let start = index(self.text.len());
                 self.text.extend_from_slice(b"@");
                 self.text.extend_from_slice(tag.as_bytes());

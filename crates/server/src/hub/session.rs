@@ -22,6 +22,8 @@ pub struct Session {
     pub capabilities: Capabilities,
     /// Whether it speaks `CAP` version 302 and so is told of changes.
     pub cap302: bool,
+    /// It got the welcome of IRC clients, 005 among it, and is told when that changes.
+    pub welcomed: bool,
     /// Who it is, once it has registered.
     pub user: Option<UserId>,
     /// What it has said of itself so far; gone once it has registered.
@@ -113,6 +115,7 @@ impl Session {
             entropy,
             capabilities: Capabilities::default(),
             cap302: false,
+            welcomed: false,
             user: None,
             entering: Some(Box::default()),
             unattended: false,

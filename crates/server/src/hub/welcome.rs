@@ -7,7 +7,8 @@ use super::room::{Member, Rank};
 use super::user::User;
 use super::{absence, membership, watch};
 use crate::command::umode::{BOT, USER_MODES};
-use crate::command::{chathistory, lusers, markread, motd, names, topic};
+use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
+use crate::config::Config;
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use proto::name::fold;
 use proto::numeric as n;
@@ -220,29 +221,22 @@ fn burst(context: &mut Context<'_>, nick: &str) {
         n::RPL_MYINFO,
         &[&server, VERSION, USER_MODES, "CIRbehiklmnoqstv", "Ibehkloqv"],
     );
-    show_isupport(context);
+    isupport::show(context);
+    context.known_mut().welcomed = true;
     lusers::show(context);
     motd::show(context);
     debug_assert_eq!(&*context.nick(), nick);
 }
 
-/// Replies with 005.
-pub fn show_isupport(context: &mut Context<'_>) {
-    // A line has at most fifteen parameters, the nick and the sentence among them.
-    for line in isupport(context).chunks(12) {
-        let tokens: Vec<&str> = line.iter().map(String::as_str).collect();
-        context.numeric(n::RPL_ISUPPORT, &tokens, "are supported by this server");
-    }
-}
-
-fn isupport(context: &Context<'_>) -> Vec<String> {
-    let settings = &context.state.config.limits;
+/// The tokens of 005.
+pub fn isupport(config: &Config) -> Vec<String> {
+    let settings = &config.limits;
     let rooms = match settings.rooms_per_user {
         0 => String::new(),
         most => most.to_string(),
     };
     vec![
-        format!("NETWORK={}", context.state.renderer.server),
+        format!("NETWORK={}", config.server.name),
         "CASEMAPPING=ascii".into(),
         "CHANTYPES=#".into(),
         "PREFIX=(ohv)@%+".into(),

@@ -3,6 +3,7 @@
 mod support;
 mod transcripts;
 mod bad_input;
+mod capabilities;
 mod command_line;
 mod crash;
 mod disk_full;
