@@ -20,6 +20,8 @@ pub const RPL_ENDOFSTATS: &str = "219";
 pub const RPL_UMODEIS: &str = "221";
 /// How long the server has been up.
 pub const RPL_STATSUPTIME: &str = "242";
+/// Who may become an operator.
+pub const RPL_STATSOLINE: &str = "243";
 /// How many users there are.
 pub const RPL_LUSERCLIENT: &str = "251";
 /// How many operators are online.
@@ -184,6 +186,8 @@ pub const ERR_INPUTTOOLONG: &str = "417";
 pub const ERR_UNKNOWNCOMMAND: &str = "421";
 /// There is no message of the day.
 pub const ERR_NOMOTD: &str = "422";
+/// Nobody has said who runs the server.
+pub const ERR_NOADMININFO: &str = "423";
 /// NICK without a name.
 pub const ERR_NONICKNAMEGIVEN: &str = "431";
 /// The name is not allowed.

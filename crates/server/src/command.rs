@@ -3,6 +3,7 @@
 
 pub mod refusal;
 
+pub mod admin;
 pub mod authenticate;
 pub mod away;
 pub mod bm;
@@ -11,11 +12,16 @@ pub mod ch;
 pub mod chathistory;
 pub mod error;
 pub mod ex;
+pub mod help;
+pub mod helpop;
+pub mod info;
 pub mod invite;
 pub mod ison;
 pub mod isupport;
 pub mod join;
 pub mod kick;
+pub mod kill;
+pub mod links;
 pub mod list;
 pub mod login;
 pub mod lusers;
@@ -37,7 +43,9 @@ pub mod quit;
 pub mod redact;
 pub mod rename;
 pub mod register;
+pub mod rehash;
 pub mod setname;
+pub mod stats;
 pub mod tagmsg;
 pub mod time;
 pub mod topic;
@@ -46,6 +54,7 @@ pub mod user;
 pub mod userhost;
 pub mod verify;
 pub mod version;
+pub mod wallops;
 pub mod who;
 pub mod whois;
 pub mod whowas;
@@ -89,6 +98,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "PING",         params: 0, when: When::Always, run: ping::run },
     Verb { name: "PONG",         params: 0, when: When::Always, run: pong::run },
     Verb { name: "AUTHENTICATE", params: 1, when: When::Always, run: authenticate::run },
+    Verb { name: "ADMIN",        params: 0, when: When::After,  run: admin::run },
     Verb { name: "AWAY",         params: 0, when: When::Always, run: away::run },
     Verb { name: "BM",           params: 0, when: When::After,  run: bm::run },
     Verb { name: "CAP",          params: 1, when: When::Always, run: cap::run },
@@ -96,11 +106,16 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "CHATHISTORY",  params: 0, when: When::After,  run: chathistory::run },
     Verb { name: "ERROR",        params: 0, when: When::Always, run: error::run },
     Verb { name: "EX",           params: 0, when: When::Always, run: ex::run },
+    Verb { name: "HELP",         params: 0, when: When::Always, run: help::run },
+    Verb { name: "HELPOP",       params: 0, when: When::Always, run: helpop::run },
+    Verb { name: "INFO",         params: 0, when: When::After,  run: info::run },
     Verb { name: "INVITE",       params: 0, when: When::After,  run: invite::run },
     Verb { name: "ISON",         params: 1, when: When::After,  run: ison::run },
     Verb { name: "ISUPPORT",     params: 0, when: When::Always, run: isupport::run },
     Verb { name: "JOIN",         params: 1, when: When::After,  run: join::run },
     Verb { name: "KICK",         params: 2, when: When::After,  run: kick::run },
+    Verb { name: "KILL",         params: 2, when: When::After,  run: kill::run },
+    Verb { name: "LINKS",        params: 0, when: When::After,  run: links::run },
     Verb { name: "LIST",         params: 0, when: When::After,  run: list::run },
     Verb { name: "LOGIN",        params: 0, when: When::Always, run: login::run },
     Verb { name: "LUSERS",       params: 0, when: When::After,  run: lusers::run },
@@ -118,8 +133,10 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "QUIT",         params: 0, when: When::Always, run: quit::run },
     Verb { name: "REDACT",       params: 2, when: When::After,  run: redact::run },
     Verb { name: "REGISTER",     params: 3, when: When::Always, run: register::run },
+    Verb { name: "REHASH",       params: 0, when: When::After,  run: rehash::run },
     Verb { name: "RENAME",       params: 2, when: When::After,  run: rename::run },
     Verb { name: "SETNAME",      params: 1, when: When::After,  run: setname::run },
+    Verb { name: "STATS",        params: 1, when: When::After,  run: stats::run },
     Verb { name: "TAGMSG",       params: 1, when: When::After,  run: tagmsg::run },
     Verb { name: "TIME",         params: 0, when: When::After,  run: time::run },
     Verb { name: "TOPIC",        params: 1, when: When::After,  run: topic::run },
@@ -127,6 +144,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "USERHOST",     params: 1, when: When::After,  run: userhost::run },
     Verb { name: "VERIFY",       params: 2, when: When::Always, run: verify::run },
     Verb { name: "VERSION",      params: 0, when: When::After,  run: version::run },
+    Verb { name: "WALLOPS",      params: 1, when: When::After,  run: wallops::run },
     Verb { name: "WHO",          params: 0, when: When::After,  run: who::run },
     Verb { name: "WHOIS",        params: 0, when: When::After,  run: whois::run },
     Verb { name: "ZNC",          params: 1, when: When::After,  run: znc::run },
@@ -143,13 +161,15 @@ pub fn line(context: &mut Context<'_>, line: &str) {
     let label = message.tags.get("label").filter(|_| context.has(Capability::LabeledResponse));
     let label = label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Box::from(&*label));
     run(context, label, |context| {
-        let verb = VERBS.iter().find(|verb| message.verb.eq_ignore_ascii_case(verb.name));
-        let Some(verb) = verb else {
+        let found = VERBS.iter().position(|verb| message.verb.eq_ignore_ascii_case(verb.name));
+        let Some(found) = found else {
             let unknown = Refusal::UnknownCommand(message.verb.to_owned());
             let refusal =
                 if context.known().user.is_some() { unknown } else { Refusal::NotLoggedIn };
             return Err((message.verb.to_ascii_uppercase(), refusal));
         };
+        context.state.uses[found] += 1;
+        let verb = &VERBS[found];
         carry_out(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
     });
 }

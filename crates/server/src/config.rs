@@ -1,7 +1,7 @@
 //! The config file: TOML, every key optional, unknown keys refused.
 
 use crate::limits::{
-    HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, OWASP_ITERATIONS,
+    ADMIN_BYTES, HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, OWASP_ITERATIONS,
     SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,
 };
 use proto::Capability;
@@ -16,8 +16,25 @@ pub struct Config {
     pub server: Server,
     /// `[[operator]]`: who may take operator's rights with `OPER`.
     pub operator: Vec<Operator>,
+    /// `[admin]`: who runs the server, as `ADMIN` tells it.
+    pub admin: Admin,
     /// `[limits]`
     pub limits: Limits,
+    /// Where it was read from; none if nowhere.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+}
+
+/// `[admin]`: who runs the server.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Where the server is.
+    pub location1: String,
+    /// Who runs it.
+    pub location2: String,
+    /// How to reach them.
+    pub email: String,
 }
 
 /// `[server]`: what the server is called and how it treats its users.
@@ -121,7 +138,7 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let config: Config = toml::from_str(&text).map_err(|error| ConfigError::Mistake {
+        let mut config: Config = toml::from_str(&text).map_err(|error| ConfigError::Mistake {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| line_of(&text, span.start)),
             message: error.message().to_owned(),
@@ -129,7 +146,31 @@ impl Config {
         config
             .check()
             .map_err(|message| ConfigError::Impossible { path: path.to_owned(), message })?;
+        config.file = Some(path.to_owned());
         Ok(config)
+    }
+
+    /// The name of the file it was read from, without its folder.
+    pub fn file_name(&self) -> Option<String> {
+        let name = self.file.as_deref()?.file_name()?;
+        Some(name.to_string_lossy().into_owned())
+    }
+
+    /// What of `new` takes effect in a server that runs with this config, and the keys that it
+    /// changes without effect before a restart.
+    pub fn reread(&self, new: Config) -> (Config, Vec<&'static str>) {
+        let mut next = new;
+        let mut later = Vec::new();
+        macro_rules! stays {
+            ($($key:ident)*) => {$(
+                if next.server.$key != self.server.$key {
+                    later.push(concat!("server.", stringify!($key)));
+                    next.server.$key = self.server.$key.clone();
+                }
+            )*};
+        }
+        stays!(name listen lobby remember_rooms);
+        (next, later)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -170,6 +211,11 @@ impl Config {
         }
         if server.motd.lines().count() > MOTD_LINES {
             return Err(format!("[server] motd has more than {MOTD_LINES} lines"));
+        }
+        let admin = &self.admin;
+        let texts = [&admin.location1, &admin.location2, &admin.email];
+        if texts.iter().any(|text| text.len() > ADMIN_BYTES || text.contains(['\n', '\r'])) {
+            return Err(format!("[admin] has a text of more than one line or {ADMIN_BYTES} bytes"));
         }
         if server.motd.lines().any(|line| line.len() > crate::limits::NAMES_LINE_BYTES) {
             return Err(format!(

@@ -131,6 +131,11 @@ impl Connection {
         }
     }
 
+    /// Keeps to these limits from here on.
+    pub(crate) fn keep_limits(&mut self, limits: &Limits) {
+        self.outbox_most = if limits.outbox_bytes == 0 { usize::MAX } else { limits.outbox_bytes };
+    }
+
     /// Appends lines to the outbox. Beyond its limit nothing is kept: the connection will be
     /// closed.
     pub(crate) fn push(&mut self, lines: &[u8]) {

@@ -7,6 +7,7 @@ use crate::outbox::SharedLines;
 use crate::password::Job;
 use crate::reader::ReadJob;
 use crate::render::Tagging;
+use crate::run::Wake;
 use crate::shard::{Later, Shard};
 use proto::Capabilities;
 use std::ops::Range;
@@ -110,7 +111,10 @@ impl Shard {
                     | What::NotStored { to, .. }
                     | What::Refused { to, .. }
                     | What::Read { session: to, .. } => Some(*to),
-                    What::Ready { .. } | What::Derive { .. } | What::Log(_) => None,
+                    What::Ready { .. }
+                    | What::Derive { .. }
+                    | What::Reread { .. }
+                    | What::Log(_) => None,
                     // Of another shard, or closed already: nothing here changes.
                     What::Enter { session, .. }
                     | What::Leave { session, .. }
@@ -293,6 +297,12 @@ impl Shard {
             What::Close { session } => {
                 if self.connection(*session).is_some() {
                     self.close(session.slot as usize);
+                }
+            }
+            What::Reread { by } => {
+                if self.logs(effects) {
+                    // The other end is gone only when the server stops.
+                    let _ = self.parts.wake.send(Wake::Reread(Some(*by)));
                 }
             }
             What::Log(fact) => {

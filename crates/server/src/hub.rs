@@ -12,6 +12,7 @@ pub mod login;
 pub mod membership;
 pub mod ownership;
 pub mod renames;
+pub mod reread;
 pub mod room;
 pub mod session;
 pub mod sessions;
@@ -36,6 +37,7 @@ use proto::Line;
 use proto::line::LineError;
 use proto::name::fold;
 use renames::Renames;
+use reread::Reread;
 use room::Room;
 use session::Session;
 use sessions::Sessions;
@@ -72,6 +74,8 @@ pub enum Input {
         /// The batch's number.
         from: u64,
     },
+    /// The config file was read again.
+    Reread(Reread),
     /// The server stops.
     Stop,
 }
@@ -170,6 +174,10 @@ pub struct State {
     pub doors: Doors,
     /// Most users online at once since the start.
     pub users_most: usize,
+    /// How often each verb of [`command::VERBS`] was used since the start.
+    pub uses: Vec<u64>,
+    /// An operator has asked for the config file to be read again, and has no answer yet.
+    pub rereading: bool,
     /// When the server started (milliseconds since the epoch).
     pub started: i64,
     notes: Notes,
@@ -211,6 +219,8 @@ impl State {
             left: VecDeque::new(),
             doors: Doors::default(),
             users_most: 0,
+            uses: vec![0; command::VERBS.len()],
+            rereading: false,
             started: now,
             notes: Notes::default(),
             rest: None,
@@ -248,6 +258,7 @@ impl State {
                 }
             }
             Input::Failed { from } => self.undo(&mut effects, from),
+            Input::Reread(reread) => reread::apply(self, &mut effects, &reread),
             Input::Stop => self.stop(&mut effects),
         }
         for undo in effects.undo.drain(..) {

@@ -1,5 +1,6 @@
 //! The way to a shard: a bounded queue, and a waker for the poll that the shard sleeps in.
 
+use crate::config::Config;
 use crate::journal::Released;
 use crate::limits::SHARD_QUEUE;
 use crate::session::SessionId;
@@ -30,6 +31,8 @@ pub enum Item {
         /// These were the messages kept for the user, up to this event.
         pending: Option<EventId>,
     },
+    /// The config from here on.
+    Config(Arc<Config>),
     /// No new connections: the server stops.
     StopListening,
 }

@@ -137,6 +137,8 @@ pub const WHOIS_ADDRESSES: usize = 8;
 pub const MONITOR_NAMES: usize = 100;
 /// Users who left that `WHOWAS` remembers.
 pub const WHOWAS_KEPT: usize = 1000;
+/// Bytes of one line of what the config says about who runs the server.
+pub const ADMIN_BYTES: usize = 200;
 /// Lines of a message of the day.
 pub const MOTD_LINES: usize = 200;
 /// Bytes of one `WHO`, `NAMES` or `LIST` answer line's payload.
@@ -189,6 +191,8 @@ pub const READS_PER_SESSION: usize = 4;
 pub const READERS: usize = 2;
 /// Threads that derive keys from passwords.
 pub const PASSWORD_THREADS: usize = 2;
+/// Wishes that wait for the thread that deals with signals; who has another waits with it.
+pub const WAKE_QUEUE: usize = 16;
 /// Log lines that wait for the terminal; further ones are dropped and counted.
 pub const LOG_QUEUE: usize = 8192;
 

@@ -4,16 +4,19 @@
 use crate::args::{Args, Command, Serve};
 use crate::config::{Config, ConfigError};
 use crate::hub::effects::Effects;
+use crate::hub::reread::Reread;
 use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::{Journal, now};
 use crate::limits::{
     HUB_QUEUE, JOURNAL_QUEUE, OWASP_ITERATIONS, PASSWORD_BYTES, PASSWORD_THREADS, READERS,
+    WAKE_QUEUE,
 };
 use crate::listen::{self, ListenError, Listeners};
+use crate::session::SessionId;
 use crate::{log, password, reader, shard};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{BufRead, IsTerminal, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -123,12 +126,23 @@ fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
     })
 }
 
+/// What the thread that waits for signals is woken for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wake {
+    /// The server is to stop.
+    Stop,
+    /// The config file is to be read again; by whose wish, if not by a signal.
+    Reread(Option<SessionId>),
+}
+
 /// The running server: its threads and the ways to them.
 struct Server {
     hub: SyncSender<Input>,
     inboxes: Vec<Inbox>,
     listening: Vec<SocketAddr>,
     port: u16,
+    config: Arc<Config>,
+    woken: Receiver<Wake>,
     threads: Vec<JoinHandle<Result<(), RunError>>>,
 }
 
@@ -157,7 +171,10 @@ impl Server {
         let listening = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let mut listeners = Some(Listeners::new(listeners, inboxes.clone()));
         let committed = Arc::new(AtomicU64::new(0));
-        let mut server = Server { hub, inboxes, listening, port, threads: Vec::new() };
+        let (wake, woken) = sync_channel(WAKE_QUEUE);
+        let config = config.clone();
+        let mut server =
+            Server { hub, inboxes, listening, port, config, woken, threads: Vec::new() };
 
         for number in 0..READERS {
             let (queue, store) = (queue.clone(), store.reader()?);
@@ -190,16 +207,30 @@ impl Server {
         for (id, outlet) in (0u8..).zip(outlets) {
             let parts = shard::Parts {
                 id,
-                config: config.clone(),
+                config: server.config.clone(),
                 renderer: renderer.clone(),
                 port,
                 listeners: listeners.take(),
                 hub: server.hub.clone(),
                 passwords: passwords.clone(),
                 readers: readers.clone(),
+                wake: wake.clone(),
             };
             server.spawn(&format!("shard-{id}"), true, move || Ok(shard::run(parts, outlet)?))?;
         }
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+        server.spawn("signals", false, move || {
+            let wishes = signals.forever().map(|signal| match signal {
+                SIGHUP => Wake::Reread(None),
+                _ => Wake::Stop,
+            });
+            for wish in wishes {
+                if wake.send(wish).is_err() {
+                    break; // The server stops already.
+                }
+            }
+            Ok(())
+        })?;
         Ok(server)
     }
 
@@ -217,22 +248,53 @@ impl Server {
         Ok(())
     }
 
-    /// Serves until SIGTERM or Ctrl-C, then stops in order.
-    fn wait(self) -> Result<(), RunError> {
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    /// Serves until SIGTERM or Ctrl-C, then stops in order. On SIGHUP, or when an operator wishes
+    /// it, reads the config file again.
+    fn wait(mut self) -> Result<(), RunError> {
         for address in &self.listening[1..] {
             tracing::info!("Listening on {address}, too");
         }
         log::waiting(self.port);
-        signals.forever().next();
+        while let Ok(Wake::Reread(by)) = self.woken.recv() {
+            self.reread(by)?;
+        }
         tracing::info!("Stopping: everybody is told, everything is stored");
         self.inboxes[0].send(Item::StopListening);
         self.hub.send(Input::Stop).map_err(|_| RunError::Panic)?;
+        drop(self.woken); // Nobody waits to be heard any more.
         for thread in self.threads {
             thread.join().map_err(|_| RunError::Panic)??;
         }
         tracing::info!("Stopped");
         Ok(())
+    }
+}
+
+impl Server {
+    /// Reads the config file again. A mistake in it changes nothing.
+    fn reread(&mut self, by: Option<SessionId>) -> Result<(), RunError> {
+        let outcome = match &self.config.file {
+            None => Err("the server was started without a config file".to_owned()),
+            Some(path) => Config::read(path).map_err(|error| error.to_string()),
+        };
+        let outcome = outcome.map(|new| {
+            let (config, later) = self.config.reread(new);
+            (Arc::new(config), later)
+        });
+        let reread = Reread { by, outcome };
+        for sentence in reread.sentences() {
+            match reread.outcome {
+                Ok(_) => tracing::info!("{sentence}"),
+                Err(_) => tracing::warn!("{sentence}"),
+            }
+        }
+        if let Ok((config, _)) = &reread.outcome {
+            self.config = config.clone();
+            for inbox in &self.inboxes {
+                inbox.send(Item::Config(config.clone()));
+            }
+        }
+        self.hub.send(Input::Reread(reread)).map_err(|_| RunError::Panic)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::listen::Listeners;
 use crate::password::{Job, Passwords};
 use crate::reader::Readers;
 use crate::render::Renderer;
+use crate::run::Wake;
 use crate::session::SessionId;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
@@ -52,6 +53,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// The way to those who read history.
     pub readers: Readers,
+    /// The way to the thread that deals with signals, and reads the config file.
+    pub wake: SyncSender<Wake>,
 }
 
 /// The state of a shard.
@@ -209,6 +212,12 @@ impl Shard {
                 if let Some(up_to) = pending {
                     self.gather(session, Did::GotPending { up_to });
                 }
+            }
+            Item::Config(config) => {
+                for (_, connection) in &mut self.connections {
+                    connection.keep_limits(&config.limits);
+                }
+                self.parts.config = config;
             }
             Item::StopListening => self.parts.listeners = None,
         }

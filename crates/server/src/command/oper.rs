@@ -12,6 +12,9 @@ use subtle::ConstantTimeEq;
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (name, password) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
+    if context.state.config.operator.is_empty() {
+        return Err(Refusal::NoOperators);
+    }
     let address = context.known().address;
     let now = context.state.now;
     let config = context.state.config.clone();

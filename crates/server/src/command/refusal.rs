@@ -85,6 +85,20 @@ pub enum Refusal {
     TextTooLong(usize),
     /// Too many targets on one line.
     TooManyTargets(String),
+    /// Only for operators of the server.
+    NotOperator,
+    /// The config names no operators.
+    NoOperators,
+    /// Users can be killed, the server not.
+    CannotKillServer,
+    /// The server was started without a config file.
+    NoConfigFile,
+    /// The config file is being read.
+    RereadingAlready,
+    /// The config does not say who runs the server.
+    NoAdmin(Arc<str>),
+    /// There is no help on that.
+    NoHelp(String),
     /// There is no lobby.
     NoLobby,
     /// No name given.
@@ -204,6 +218,7 @@ fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
         .or_else(|| about_rooms(refusal))
         .or_else(|| about_names_of_rooms(refusal))
         .or_else(|| about_logins(refusal))
+        .or_else(|| about_the_server(refusal, verb))
         .unwrap_or_else(|| about_commands(refusal, verb))
 }
 
@@ -457,6 +472,54 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[name],
             "Too many log in at the same time; try again in a moment",
         ),
+        _ => return None,
+    })
+}
+
+fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
+    Some(match refusal {
+        Refusal::NotOperator => says(
+            n::ERR_NOPRIVILEGES,
+            "NOT_OPERATOR",
+            &[],
+            "Permission denied: only an operator of this server can do that",
+        ),
+        Refusal::NoOperators => says(
+            n::ERR_NOOPERHOST,
+            "NO_OPERATORS",
+            &[],
+            "This server has no operators: its config names none",
+        ),
+        Refusal::CannotKillServer => {
+            says(n::ERR_CANTKILLSERVER, "CANNOT_KILL_SERVER", &[], "You cannot kill a server")
+        }
+        Refusal::NoConfigFile => says(
+            n::ERR_UNKNOWNERROR,
+            "NO_CONFIG_FILE",
+            &[verb],
+            "This server was started without a config file; there is nothing to read",
+        ),
+        Refusal::RereadingAlready => says(
+            n::ERR_UNKNOWNERROR,
+            "REREADING_ALREADY",
+            &[verb],
+            "The config file is being read already",
+        ),
+        Refusal::NoAdmin(server) => says(
+            n::ERR_NOADMININFO,
+            "NO_ADMIN",
+            &[server],
+            "The config of this server does not say who runs it",
+        ),
+        Refusal::NoHelp(subject) => {
+            let subject = if subject.contains(' ') { "*" } else { subject };
+            says(
+                n::ERR_HELPNOTFOUND,
+                "NO_HELP",
+                &[subject],
+                "There is no help on that; HELP lists it",
+            )
+        }
         _ => return None,
     })
 }

@@ -196,6 +196,11 @@ impl Context<'_> {
         }
     }
 
+    /// Refuses who is not an operator of the server.
+    pub fn must_be_operator(&self) -> Result<(), Refusal> {
+        if self.user().operator { Ok(()) } else { Err(Refusal::NotOperator) }
+    }
+
     /// The room of a name that the asker may know of.
     pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
         self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))

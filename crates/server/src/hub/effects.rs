@@ -172,6 +172,11 @@ pub enum What {
         /// The session.
         session: SessionId,
     },
+    /// The config file is to be read again; what came of it comes back to the hub.
+    Reread {
+        /// Who asks.
+        by: SessionId,
+    },
     /// A line for the operator's terminal.
     Log(Fact),
 }

@@ -7,8 +7,9 @@
 
 use super::effects::{Effects, Task, What};
 use super::login::{Derived, Outcome};
+use super::reread::Reread;
 use super::{Batch, Did, Entry, Input, Stamped, State};
-use crate::config::Config;
+use crate::config::{Config, Operator};
 use crate::journal::Journal;
 use crate::session::SessionId;
 use proto::scram::Keys;
@@ -83,6 +84,8 @@ struct World {
     queue: VecDeque<Effects>,
     derivations: VecDeque<(SessionId, bool)>,
     sessions: Vec<SessionId>,
+    /// Who wishes the config file to be read again.
+    wishes: Vec<SessionId>,
     now: i64,
     opened: u32,
     recorded: Vec<Stamped>,
@@ -104,6 +107,8 @@ fn config(random: &mut Random) -> Arc<Config> {
     config.limits.large_room = random.below(4);
     config.limits.failed_logins = 0;
     config.limits.connects_per_minute = 0;
+    config.operator = vec![Operator { name: "boss".into(), password: "up".into() }];
+    config.file = Some("parlor.toml".into());
     Arc::new(config)
 }
 
@@ -132,6 +137,7 @@ impl World {
             queue: VecDeque::new(),
             derivations: VecDeque::new(),
             sessions: Vec::new(),
+            wishes: Vec::new(),
             now: 0,
             opened: 0,
             recorded: Vec::new(),
@@ -207,6 +213,18 @@ impl World {
         }
     }
 
+    /// The config file is read again: it has a mistake, or another limit and other capabilities.
+    fn reread(&mut self, random: &mut Random, by: SessionId) {
+        let mut config = Config::clone(&self.state.config);
+        config.limits.large_room = random.below(4);
+        config.server.capabilities_off = vec![random.pick(&["batch", "sasl", "setname"]).into()];
+        let outcome = match random.below(3) {
+            0 => Err("a mistake".into()),
+            _ => Ok((Arc::new(config), vec!["server.name"])),
+        };
+        self.apply(Input::Reread(Reread { by: Some(by), outcome }));
+    }
+
     /// The journal takes up to `most` batches as one group.
     fn settle(&mut self, random: &mut Random, most: usize) {
         let take = (1 + random.below(most.max(2))).min(self.queue.len());
@@ -225,9 +243,13 @@ impl World {
                         self.told.remove(&(*session, *room));
                     }
                     What::Close { session } => self.told.retain(|(told, _)| told != session),
+                    What::Reread { by } => self.wishes.push(*by),
                     _ => {}
                 }
             }
+        }
+        for by in std::mem::take(&mut self.wishes) {
+            self.reread(random, by);
         }
         while let Ok(input) = self.bad_news.try_recv() {
             self.apply(input);
@@ -342,18 +364,21 @@ fn line(random: &mut Random) -> String {
 
 /// What one asks of the server itself, or of others across all rooms.
 fn server_commands(random: &mut Random, name: &str, other: &str) -> String {
-    match random.below(4) {
+    match random.below(8) {
         0 | 1 => format!("MONITOR + {name},{other}"),
         2 => format!("MONITOR - {other}"),
-        _ => random.pick(&["MONITOR C", "MONITOR S"]).into(),
+        3 => random.pick(&["MONITOR C", "MONITOR S", "STATS m", "HELP", "ISUPPORT"]).into(),
+        4 | 5 => "OPER boss up".into(),
+        6 => format!("@label=y KILL {other} :out"),
+        _ => random.pick(&["REHASH", "MODE ann +w", "WALLOPS :all"]).into(),
     }
 }
 
 /// What must hold after every step.
 fn check(state: &State) {
     for (id, session) in state.sessions.iter() {
-        let watched = |folded: &Box<str>| state.watchers[folded].contains(&id);
-        assert!(session.watched.keys().all(watched), "who watches a name is known to");
+        let mut watched = session.watched.keys();
+        assert!(watched.all(|folded| state.watchers[folded].contains(&id)), "a watcher is known");
         if let Some(user) = session.user {
             assert!(session.entering.is_none());
             assert!(state.users[&user].sessions.contains(&id), "a session's user knows it");

@@ -14,5 +14,7 @@ mod limits;
 mod long_answers;
 mod long_lines;
 mod multi_device;
+mod order;
+mod rehash;
 mod restart;
 mod sasl;

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! config: limits.history_page = 3     a setting of this scenario's server
+//! config> limits.history_page = 5     the same, written while it runs; without a value, the key is taken out
 //! ann: connects                       opens a connection
 //! ann: logs in                        connects, LOGIN ann :secret, and reads what follows
 //! phone: logs in as ann with batch    the same person elsewhere, with capabilities
@@ -107,7 +108,8 @@ fn read(file: &str, text: &str) -> Vec<Scenario> {
 fn run(scenario: &Scenario, start: Start) {
     let server = Server::start_as(start, &scenario.config);
     let lobby = !scenario.config.contains("server.lobby = \"\"");
-    let mut stage = Stage { server, lobby, clients: HashMap::new(), captures: Captures::new() };
+    let (clients, captures, config) = (HashMap::new(), Captures::new(), scenario.config.clone());
+    let mut stage = Stage { server, lobby, clients, captures, config };
     for (number, step) in &scenario.steps {
         let played = catch_unwind(AssertUnwindSafe(|| stage.play(step)));
         if played.is_err() {
@@ -122,6 +124,8 @@ struct Stage {
     lobby: bool,
     clients: HashMap<String, Participant>,
     captures: Captures,
+    /// What the config file says at the moment.
+    config: String,
 }
 
 struct Participant {
@@ -134,7 +138,9 @@ impl Stage {
     fn play(&mut self, step: &str) {
         let end = step.find(['>', '<', ':']).unwrap_or_else(|| panic!("not a step: {step}"));
         let (who, rest) = step.split_at(end);
-        if let Some(line) = rest.strip_prefix('>') {
+        if who == "config" {
+            self.configure(rest[1..].trim());
+        } else if let Some(line) = rest.strip_prefix('>') {
             let line = self.fill_in(line.strip_prefix(' ').unwrap_or(line));
             self.client(who).send(&line);
         } else if let Some(pattern) = rest.strip_prefix("<~ ") {
@@ -146,6 +152,20 @@ impl Stage {
         } else {
             self.act(who, rest[1..].trim());
         }
+    }
+
+    /// Writes the config file anew with one setting more, in place of another of its key.
+    fn configure(&mut self, setting: &str) {
+        let (key, value) = setting.split_once('=').expect("a setting has a =");
+        let other =
+            |line: &&str| line.split('=').next().is_some_and(|one| one.trim() != key.trim());
+        let mut config: String =
+            self.config.lines().filter(other).map(|line| format!("{line}\n")).collect();
+        if !value.trim().is_empty() {
+            config.push_str(&format!("{setting}\n"));
+        }
+        self.server.write_config(&config);
+        self.config = config;
     }
 
     fn client(&mut self, who: &str) -> &mut Client {

@@ -101,6 +101,16 @@ impl Server {
         kill_process(self.pid(), signal).expect("our own child takes a signal");
     }
 
+    /// Writes the config file anew; the server does not know of it yet.
+    pub(crate) fn write_config(&self, config: &str) {
+        write_config(self.folder.path(), config);
+    }
+
+    /// SIGHUP: the server reads its config file again.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// SIGTERM, and how the process ended, which must happen in time, and how long it took.
     pub(crate) fn terminate(&mut self) -> (ExitStatus, Duration) {
         let begin = Instant::now();

@@ -1,0 +1,26 @@
+//! `INFO`: what this program is.
+//!
+//! <https://modern.ircdocs.horse/#info-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::welcome::VERSION;
+use proto::{Message, numeric as n};
+
+/// Carries out `INFO`.
+pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+    let mut started = Vec::new();
+    proto::time::write_date(context.state.started, &mut started);
+    let started = String::from_utf8_lossy(&started).into_owned();
+    for line in [
+        VERSION,
+        "Parlor: a chat room that you start with one command.",
+        "What is acknowledged is on disk; what you missed is in the history.",
+        "Free software, under the MIT licence or the Apache Licence 2.0, at your choice.",
+        &format!("This server was started {started} UTC"),
+    ] {
+        context.numeric(n::RPL_INFO, &[], line);
+    }
+    context.numeric(n::RPL_ENDOFINFO, &[], "End of INFO list");
+    Ok(())
+}

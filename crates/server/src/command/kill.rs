@@ -1,0 +1,44 @@
+//! `KILL nick :reason`: an operator of the server ends all connections of a user.
+//!
+//! <https://modern.ircdocs.horse/#kill-message>
+
+use super::quit::shorten;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::What;
+use crate::hub::membership;
+use crate::limits::KICK_BYTES;
+use proto::Message;
+use proto::name::same;
+
+/// Carries out `KILL`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.must_be_operator()?;
+    let name = message.param(0).unwrap_or_default();
+    let reason = message.param(1).filter(|reason| !reason.is_empty());
+    let reason = shorten(reason.ok_or(Refusal::NeedMoreParams)?, KICK_BYTES);
+    let server = context.state.renderer.server.clone();
+    if same(name, &server) {
+        return Err(Refusal::CannotKillServer);
+    }
+    let killed = context.state.online(name).ok_or(Refusal::NoSuchUser(name.to_owned()))?;
+    let (id, nick, sessions) = (killed.id, killed.nick.clone(), killed.sessions.clone());
+    let (me, killer) = (context.me(), context.user().nick.clone());
+    let quit = format!("Killed ({killer} ({reason}))");
+    context.notice(&format!("{nick} is off the server (connections: {})", sessions.len()));
+    let news = [
+        context.passing(me, "KILL", &[&nick], Some(reason)),
+        context.passing(id, "QUIT", &[], Some(&quit)),
+    ];
+    for to in &sessions {
+        news.iter().for_each(|news| context.out.push(What::TellOne { to: *to, news: *news }));
+    }
+    // The answer is complete. What follows may end the asker, too, and is nobody's command.
+    context.out.end(&server);
+    let (state, out) = (&mut *context.state, &mut *context.out);
+    for session in sessions {
+        state.context(out, session).close(&format!("Closing Link: {server} ({quit})"));
+        membership::session_ended(state, out, session, &quit);
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! `REHASH`: an operator of the server has the config file read again.
+//!
+//! The hub reads no file: it asks for it by an effect, and the config comes back as an input; see
+//! [`crate::hub::reread`].
+//!
+//! <https://modern.ircdocs.horse/#rehash-message>
+
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::effects::What;
+use proto::{Message, numeric as n};
+
+/// Carries out `REHASH`.
+pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+    context.must_be_operator()?;
+    let Some(file) = context.state.config.file_name() else {
+        return Err(Refusal::NoConfigFile);
+    };
+    if std::mem::replace(&mut context.state.rereading, true) {
+        return Err(Refusal::RereadingAlready);
+    }
+    context.numeric(n::RPL_REHASHING, &[&file], "Rehashing");
+    let by = context.session;
+    context.out.push(What::Reread { by });
+    Ok(())
+}

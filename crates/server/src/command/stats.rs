@@ -1,0 +1,47 @@
+//! `STATS letter [server]`: how long the server has been up (`u`), which commands were used how
+//! often (`m`), and for operators, who may become one (`o`).
+//!
+//! <https://modern.ircdocs.horse/#stats-message>
+
+use super::VERBS;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use proto::{Message, numeric as n};
+
+/// Carries out `STATS`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.check_server(message.param(1))?;
+    let letter = message.param(0).unwrap_or_default();
+    match letter {
+        "u" => uptime(context),
+        "m" => uses(context),
+        "o" => operators(context)?,
+        _ => {}
+    }
+    context.numeric(n::RPL_ENDOFSTATS, &[letter], "End of /STATS report");
+    Ok(())
+}
+
+fn uptime(context: &mut Context<'_>) {
+    let seconds = (context.state.now - context.state.started) / 1000;
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    let text = format!("Server Up {days} days {hours}:{minutes:02}:{seconds:02}");
+    context.numeric(n::RPL_STATSUPTIME, &[], &text);
+}
+
+fn uses(context: &mut Context<'_>) {
+    for (verb, count) in VERBS.iter().zip(context.state.uses.clone()) {
+        if count > 0 {
+            context.numeric_only(n::RPL_STATSCOMMANDS, &[verb.name, &count.to_string()]);
+        }
+    }
+}
+
+fn operators(context: &mut Context<'_>) -> Result<(), Refusal> {
+    context.must_be_operator()?;
+    for operator in &context.state.config.clone().operator {
+        context.numeric_only(n::RPL_STATSOLINE, &["O", "*", "*", &operator.name]);
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The config file was read again: what can change while the server runs changes.
+
+use super::State;
+use super::effects::Effects;
+use crate::command::{cap, isupport};
+use crate::config::Config;
+use crate::session::SessionId;
+use std::sync::Arc;
+
+/// What came of reading the config file again.
+#[derive(Clone, Debug)]
+pub struct Reread {
+    /// Who asked for it; none if a signal did.
+    pub by: Option<SessionId>,
+    /// The config from here on and the keys whose change waits for a restart, or what is wrong with
+    /// the file.
+    pub outcome: Result<(Arc<Config>, Vec<&'static str>), String>,
+}
+
+impl Reread {
+    /// What came of it, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        match &self.outcome {
+            Ok((_, later)) if later.is_empty() => vec!["The config file is in effect".into()],
+            Ok((_, later)) => vec![
+                "The config file is in effect".into(),
+                format!("What it changes of these needs a restart: {}", later.join(", ")),
+            ],
+            Err(why) => vec![format!("Nothing was changed: {why}")],
+        }
+    }
+}
+
+/// Applies what came of it, and tells who asked and whom it concerns.
+pub fn apply(state: &mut State, out: &mut Effects, reread: &Reread) {
+    if let Ok((config, _)) = &reread.outcome {
+        let before = std::mem::replace(&mut state.config, config.clone());
+        cap::tell_changes(state, out, &before);
+        isupport::tell_changes(state, out, &before);
+    }
+    let Some(by) = reread.by else { return };
+    state.rereading = false;
+    if state.sessions.contains_key(&by) {
+        let context = &mut state.context(out, by);
+        reread.sentences().iter().for_each(|sentence| context.notice(sentence));
+    }
+}
