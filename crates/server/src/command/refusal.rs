@@ -91,8 +91,6 @@ pub enum Refusal {
     NoOperators,
     /// Users can be killed, the server not.
     CannotKillServer,
-    /// The server was started without a config file.
-    NoConfigFile,
     /// The config file is being read.
     RereadingAlready,
     /// The config does not say who runs the server.
@@ -493,12 +491,6 @@ fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>>
         Refusal::CannotKillServer => {
             says(n::ERR_CANTKILLSERVER, "CANNOT_KILL_SERVER", &[], "You cannot kill a server")
         }
-        Refusal::NoConfigFile => says(
-            n::ERR_UNKNOWNERROR,
-            "NO_CONFIG_FILE",
-            &[verb],
-            "This server was started without a config file; there is nothing to read",
-        ),
         Refusal::RereadingAlready => says(
             n::ERR_UNKNOWNERROR,
             "REREADING_ALREADY",

@@ -13,12 +13,11 @@ use proto::{Message, numeric as n};
 /// Carries out `REHASH`.
 pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
     context.must_be_operator()?;
-    let Some(file) = context.state.config.file_name() else {
-        return Err(Refusal::NoConfigFile);
-    };
     if std::mem::replace(&mut context.state.rereading, true) {
         return Err(Refusal::RereadingAlready);
     }
+    // Who is an operator is so by a config file.
+    let file = context.state.config.file_name().unwrap_or_default();
     context.numeric(n::RPL_REHASHING, &[&file], "Rehashing");
     let by = context.session;
     context.out.push(What::Reread { by });

@@ -1,6 +1,11 @@
 //! The config file is read again while the server runs: by SIGHUP, and as `rehash.txt` has it.
 
-use crate::support::Server;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Server, chatserver};
 
 const BEGIN: &str = "server.guests = true\n";
 
@@ -34,6 +39,39 @@ fn by_sighup_a_mistake_in_the_config_is_logged_and_changes_nothing() {
     server.wait_for_log(|line| line.contains("[INFO] The config file is in effect"));
     ann.send("MOTD");
     ann.until(":parlor 372 ann :Tea");
+}
+
+#[test]
+fn while_the_config_is_being_read_it_is_not_asked_for_again() {
+    let server = Server::start("operator = [{ name = \"boss\", password = \"open up\" }]\n");
+    let mut boss = server.log_in("boss");
+    boss.send("OPER boss :open up");
+    boss.until_answered();
+    boss.send_bytes(b"REHASH\r\nREHASH\r\n");
+    boss.expect(":parlor 382 boss parlor.toml :Rehashing");
+    boss.expect(":parlor 400 boss REHASH :The config file is being read already");
+    boss.expect(":parlor NOTICE boss :The config file is in effect");
+    boss.send("REHASH");
+    boss.expect(":parlor 382 boss parlor.toml :Rehashing");
+    boss.expect(":parlor NOTICE boss :The config file is in effect");
+}
+
+#[test]
+fn sighup_without_a_config_file_is_no_end() {
+    let mut command = chatserver();
+    command.args(["--bind", "127.0.0.1", "-p", "0", "--data", ":memory:"]).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut log = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut until = |words: &str| {
+        assert!(log.any(|line| line.expect("text").contains(words)), "no line has {words:?}");
+    };
+    until("Waiting for connection");
+    for _ in 0..2 {
+        kill_process(Pid::from_child(&child), Signal::HUP).expect("our own child");
+        until("Nothing was changed: the server was started without a config file");
+    }
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
 }
 
 /// The shards keep limits, too: those of connections that are open and of new ones.
