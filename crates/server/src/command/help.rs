@@ -106,6 +106,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("WHO", "WHO <room or mask> [o]\nShows the users in a room, or whose name fits."),
     ("WHOIS", "WHOIS <user>[,<user>...]\nShows who somebody is."),
     ("WHOWAS", "WHOWAS <user> [<count>]\nShows who had a name that is no longer online."),
+    ("ZNC", "ZNC *playback PLAY <* or names> [<from>] [<to>]\nPlays back what one missed, for clients that know ZNC's way."),
 ];
 
 #[cfg(test)]
