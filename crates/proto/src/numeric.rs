@@ -1,4 +1,4 @@
-//! Numerics: the replies and errors of the Modern IRC document, SASL 3.1, MONITOR and WHOX.
+//! Numerics of the Modern IRC document and of IRCv3's extensions, as far as Parlor has a use for them.
 
 /// Registration is complete: the welcome.
 pub const RPL_WELCOME: &str = "001";
@@ -10,8 +10,6 @@ pub const RPL_CREATED: &str = "003";
 pub const RPL_MYINFO: &str = "004";
 /// What the server supports.
 pub const RPL_ISUPPORT: &str = "005";
-/// Please use another server.
-pub const RPL_BOUNCE: &str = "010";
 /// How often a command was used.
 pub const RPL_STATSCOMMANDS: &str = "212";
 /// End of STATS.
@@ -48,8 +46,6 @@ pub const RPL_LOCALUSERS: &str = "265";
 pub const RPL_GLOBALUSERS: &str = "266";
 /// WHOIS: the fingerprint of the user's certificate.
 pub const RPL_WHOISCERTFP: &str = "276";
-/// A dummy; never used.
-pub const RPL_NONE: &str = "300";
 /// The user is away, and the message says why.
 pub const RPL_AWAY: &str = "301";
 /// The answer to USERHOST.
@@ -60,8 +56,6 @@ pub const RPL_ISON: &str = "303";
 pub const RPL_UNAWAY: &str = "305";
 /// One is away now.
 pub const RPL_NOWAWAY: &str = "306";
-/// WHOIS: the user has logged in for this name.
-pub const RPL_WHOISREGNICK: &str = "307";
 /// WHOIS: user, host and real name.
 pub const RPL_WHOISUSER: &str = "311";
 /// WHOIS: the user's server.
@@ -78,8 +72,6 @@ pub const RPL_WHOISIDLE: &str = "317";
 pub const RPL_ENDOFWHOIS: &str = "318";
 /// WHOIS: the user's rooms.
 pub const RPL_WHOISCHANNELS: &str = "319";
-/// WHOIS: one more line about the user.
-pub const RPL_WHOISSPECIAL: &str = "320";
 /// LIST begins.
 pub const RPL_LISTSTART: &str = "321";
 /// LIST: one room.
@@ -146,8 +138,6 @@ pub const RPL_ENDOFINFO: &str = "374";
 pub const RPL_MOTDSTART: &str = "375";
 /// End of the message of the day.
 pub const RPL_ENDOFMOTD: &str = "376";
-/// WHOIS: where the user connects from.
-pub const RPL_WHOISHOST: &str = "378";
 /// WHOIS: the modes of the user.
 pub const RPL_WHOISMODES: &str = "379";
 /// One is an operator now.
@@ -194,8 +184,6 @@ pub const ERR_NONICKNAMEGIVEN: &str = "431";
 pub const ERR_ERRONEUSNICKNAME: &str = "432";
 /// The name is somebody else's.
 pub const ERR_NICKNAMEINUSE: &str = "433";
-/// The name is used twice on the network.
-pub const ERR_NICKCOLLISION: &str = "436";
 /// The user is not in that room.
 pub const ERR_USERNOTINCHANNEL: &str = "441";
 /// One is not in that room.
@@ -212,8 +200,6 @@ pub const ERR_NEEDMOREPARAMS: &str = "461";
 pub const ERR_ALREADYREGISTERED: &str = "462";
 /// Wrong password.
 pub const ERR_PASSWDMISMATCH: &str = "464";
-/// One is banned from the server.
-pub const ERR_YOUREBANNEDCREEP: &str = "465";
 /// The room has another name now.
 pub const ERR_LINKCHANNEL: &str = "470";
 /// The room is full (+l).
@@ -246,14 +232,8 @@ pub const ERR_UMODEUNKNOWNFLAG: &str = "501";
 pub const ERR_USERSDONTMATCH: &str = "502";
 /// No help on that subject.
 pub const ERR_HELPNOTFOUND: &str = "524";
-/// That cannot be the key of a room.
-pub const ERR_INVALIDKEY: &str = "525";
-/// TLS may begin.
-pub const RPL_STARTTLS: &str = "670";
 /// WHOIS: the connection is encrypted.
 pub const RPL_WHOISSECURE: &str = "671";
-/// TLS could not begin.
-pub const ERR_STARTTLS: &str = "691";
 /// The parameter does not fit the mode.
 pub const ERR_INVALIDMODEPARAM: &str = "696";
 /// HELP begins.
@@ -262,8 +242,6 @@ pub const RPL_HELPSTART: &str = "704";
 pub const RPL_HELPTXT: &str = "705";
 /// End of HELP.
 pub const RPL_ENDOFHELP: &str = "706";
-/// The operator lacks that privilege.
-pub const ERR_NOPRIVS: &str = "723";
 /// One mask of those who are quiet in a room.
 pub const RPL_QUIETLIST: &str = "728";
 /// End of the masks of those who are quiet in a room.
@@ -282,8 +260,6 @@ pub const ERR_MONLISTFULL: &str = "734";
 pub const RPL_LOGGEDIN: &str = "900";
 /// One is logged out.
 pub const RPL_LOGGEDOUT: &str = "901";
-/// The account is locked.
-pub const ERR_NICKLOCKED: &str = "902";
 /// SASL succeeded.
 pub const RPL_SASLSUCCESS: &str = "903";
 /// SASL failed.

@@ -213,7 +213,7 @@ fn says<'a>(
 
 fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
     about_messages(refusal, verb)
-        .or_else(|| about_rooms(refusal))
+        .or_else(|| about_rooms(refusal, verb))
         .or_else(|| about_names_of_rooms(refusal))
         .or_else(|| about_logins(refusal))
         .or_else(|| about_the_server(refusal, verb))
@@ -275,7 +275,7 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
     })
 }
 
-fn about_rooms(refusal: &Refusal) -> Option<Said<'_>> {
+fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
     Some(match refusal {
         Refusal::NoSuchRoom(room) => {
             says(n::ERR_NOSUCHCHANNEL, "NO_SUCH_ROOM", &[room], "There is no such room")
@@ -316,7 +316,7 @@ fn about_rooms(refusal: &Refusal) -> Option<Said<'_>> {
         Refusal::LobbyStays(room) => says(
             n::ERR_UNKNOWNERROR,
             "LOBBY_STAYS",
-            &[room],
+            &[verb, room],
             "Everybody online is in the lobby; it cannot be left. To leave altogether: QUIT or EX",
         ),
         Refusal::TooManyRooms(room) => says(
