@@ -65,6 +65,12 @@ impl Entry {
             text: text.to_owned(),
         })
     }
+
+    /// Whether another line may be the next of the same message.
+    pub fn is_followed_by(&self, next: &Entry) -> bool {
+        (&self.place, &self.author, self.notice, self.time_ms)
+            == (&next.place, &next.author, next.notice, next.time_ms)
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 pub const SEEN_MAX: usize = 20_000;
 /// Batches a server may have open at once; more are no sensible answer to anything this client asks.
 pub const BATCHES_MAX: usize = 32;
-/// Messages kept of one history page, and conversations of one list of them: ten times what servers give.
-pub const PAGE_MAX: usize = 1000;
+/// Lines kept of one history page, and conversations of one list of them: a server may give a hundred messages of a
+/// hundred lines each.
+pub const PAGE_MAX: usize = 10_000;
 /// Live messages held back while the missed ones are fetched; beyond it they are shown at once.
 pub const HELD_MAX: usize = 1000;
 /// Lines of names kept of one answer to "who is online".

@@ -90,6 +90,9 @@ pub struct State {
     first_room: Option<String>,
     lobby: Option<String>,
     seen: Seen,
+    /// The newest message that has a msgid, and how many of its lines came: of several, which a
+    /// server sends as so many messages, only the first has it.
+    lines: Option<(Entry, usize)>,
     /// Time of the newest message up to which nothing is missing.
     mark_ms: Option<i64>,
     unconfirmed: VecDeque<Outgoing>,
@@ -114,6 +117,7 @@ impl State {
             first_room: None,
             lobby: None,
             seen: Seen::default(),
+            lines: None,
             mark_ms: None,
             unconfirmed: VecDeque::new(),
             resend_prefix: resend_prefix.to_owned(),
@@ -237,7 +241,15 @@ impl State {
 
     /// Whether a missed message is new to the person; it counts as seen from now on.
     pub fn take_missed(&mut self, entry: &Entry) -> bool {
-        entry.msgid.as_deref().is_none_or(|msgid| self.seen.insert(msgid))
+        if let Some(msgid) = &entry.msgid {
+            self.lines = Some((entry.clone(), 1));
+            return self.seen.insert(msgid);
+        }
+        let Some((first, count)) = &mut self.lines else { return true };
+        let (Some(msgid), true) = (&first.msgid, first.is_followed_by(entry)) else { return true };
+        *count += 1;
+        // A line of its own in what is remembered: the connection may have broken between them.
+        self.seen.insert(&format!("{msgid} {count}"))
     }
 
     /// All that was missed is fetched, up to `newest_ms`: gives the live messages that came meanwhile and are new.
@@ -249,8 +261,10 @@ impl State {
 
     /// Takes in one line from the server.
     pub fn receive(&mut self, message: &Message<'_>) -> Vec<Happening> {
-        if self.is_in_page(message) {
-            self.page_newest = message.tags.get("msgid").map(|msgid| msgid.into_owned());
+        if self.is_in_page(message)
+            && let Some(msgid) = message.tags.get("msgid")
+        {
+            self.page_newest = Some(msgid.into_owned());
         }
         let happening = match message.verb.to_ascii_uppercase().as_str() {
             "PRIVMSG" | "NOTICE" => self.said(message),

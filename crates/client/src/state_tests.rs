@@ -208,6 +208,31 @@ fn batches_that_nobody_asked_for_are_live() {
     assert_eq!(take(&mut state, "BATCH -b"), []);
 }
 
+/// Of a message of several lines only the first has the msgid; the connection breaks after the second.
+#[test]
+fn each_line_of_a_message_of_several_is_shown_once() {
+    let mut state = state();
+    let further = |text: &str| said("m1", 1, text).replace("msgid=m1;", "");
+    let lines = [said("m1", 1, "one"), further("same"), further("same"), said("m2", 1, "next")];
+    assert_eq!(shown(&take(&mut state, &lines[0])), ["one"]);
+    assert_eq!(shown(&take(&mut state, &lines[1])), ["same"]);
+    state.begin_catch_up();
+    state.ask_after("#lobby", "timestamp=a", 100, &mut Vec::new());
+    take(&mut state, "BATCH +h chathistory #lobby");
+    for line in &lines[..3] {
+        take(&mut state, &line.replacen('@', "@batch=h;", 1));
+    }
+    let page = take(&mut state, "BATCH -h");
+    let [Happening::Answer(Answer::Page { entries, newest, .. })] = &page[..] else {
+        panic!("{page:?}")
+    };
+    assert_eq!(newest.as_deref(), Some("m1"), "where the next page begins");
+    let new: Vec<bool> = entries.iter().map(|entry| state.take_missed(entry)).collect();
+    assert_eq!(new, [false, false, true]);
+    state.end_catch_up(None);
+    assert_eq!(shown(&take(&mut state, &lines[3])), ["next"]);
+}
+
 #[test]
 fn missed_messages_come_before_the_live_ones_and_each_once() {
     let mut state = state();

@@ -61,6 +61,8 @@ pub enum Capability {
     ZncPlayback,
     /// `RENAME` when a room gets another name (draft).
     ChannelRename,
+    /// Messages of several lines, as a `BATCH` both ways (draft).
+    Multiline,
 }
 
 impl Capability {
@@ -95,6 +97,7 @@ impl Capability {
         Capability::ReadMarker,
         Capability::ZncPlayback,
         Capability::ChannelRename,
+        Capability::Multiline,
     ];
 
     /// The name on the wire.
@@ -130,6 +133,7 @@ impl Capability {
             Capability::ReadMarker => "draft/read-marker",
             Capability::ZncPlayback => "znc.in/playback",
             Capability::ChannelRename => "draft/channel-rename",
+            Capability::Multiline => "draft/multiline",
         }
     }
 

@@ -6,6 +6,7 @@ pub mod refusal;
 pub mod admin;
 pub mod authenticate;
 pub mod away;
+pub mod batch;
 pub mod bm;
 pub mod cap;
 pub mod ch;
@@ -100,6 +101,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "AUTHENTICATE", params: 1, when: When::Always, run: authenticate::run },
     Verb { name: "ADMIN",        params: 0, when: When::After,  run: admin::run },
     Verb { name: "AWAY",         params: 0, when: When::Always, run: away::run },
+    Verb { name: "BATCH",        params: 1, when: When::After,  run: batch::run },
     Verb { name: "BM",           params: 0, when: When::After,  run: bm::run },
     Verb { name: "CAP",          params: 1, when: When::Always, run: cap::run },
     Verb { name: "CH",           params: 0, when: When::After,  run: ch::run },
@@ -160,7 +162,14 @@ pub fn line(context: &mut Context<'_>, line: &str) {
     let Ok(message) = Message::parse(line) else { return }; // An empty line means nothing.
     let label = message.tags.get("label").filter(|_| context.has(Capability::LabeledResponse));
     let label = label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Box::from(&*label));
+    // What comes of an open batch is answered with the label of the command that opened it.
+    let reference = batch::reference(context, &message);
+    let label = batch::label(context, &message, reference.as_deref()).or(label);
     run(context, label, |context| {
+        if let Some(reference) = reference {
+            let taken = batch::take_line(context, &message, &reference);
+            return taken.map_err(|refusal| (batch::VERB.to_owned(), refusal));
+        }
         let found = VERBS.iter().position(|verb| message.verb.eq_ignore_ascii_case(verb.name));
         let Some(found) = found else {
             let unknown = Refusal::UnknownCommand(message.verb.to_owned());
@@ -243,4 +252,5 @@ pub fn bad_line(context: &mut Context<'_>, error: LineError) {
     }
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
+    batch::not_without(context);
 }

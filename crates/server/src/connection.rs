@@ -2,11 +2,13 @@
 //! it may still send.
 
 use crate::fanout::Sources;
-use crate::limits::{LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRITE_PIECES};
+use crate::limits::{
+    BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRITE_PIECES,
+};
 use crate::outbox::{Outbox, SharedLines};
 use mio::net::TcpStream;
-use proto::Capabilities;
 use proto::line::{LineError, check_line_within, next_line};
+use proto::{Capabilities, Capability};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::IpAddr;
 use std::time::Instant;
@@ -220,7 +222,7 @@ impl Connection {
             if self.allowance < 1.0 && limits.commands_per_second != 0 {
                 break Stopped::Flood;
             }
-            self.allowance -= 1.0;
+            self.allowance -= self.cost(line);
             left = &left[used..];
             if std::mem::take(&mut self.skipping) {
                 continue; // The end of a line that was refused before.
@@ -253,12 +255,27 @@ impl Connection {
         std::time::Duration::from_secs_f32(missing / limits.commands_per_second.max(1) as f32)
     }
 
+    /// What a line takes of the allowance: one of a batch weighs less, for those to whom the tag
+    /// means something.
+    fn cost(&self, line: &[u8]) -> f32 {
+        let sends_batches =
+            self.stage == Stage::Ready && self.capabilities.contains(Capability::Multiline);
+        if sends_batches && is_of_batch(line) { BATCH_LINE_COST } else { 1.0 }
+    }
+
     fn refill(&mut self, limits: &Limits, now: Instant) {
         let seconds = now.saturating_duration_since(self.refilled).as_secs_f32();
         self.refilled = now;
         let earned = seconds * limits.commands_per_second as f32;
         self.allowance = (self.allowance + earned).min(burst(limits));
     }
+}
+
+/// Whether a line has the tag of a batch.
+fn is_of_batch(line: &[u8]) -> bool {
+    let Some(tagged) = line.strip_prefix(b"@") else { return false };
+    let tags = tagged.split(|byte| *byte == b' ').next().unwrap_or_default();
+    tags.split(|byte| *byte == b';').any(|tag| tag.starts_with(b"batch="))
 }
 
 /// Lines that may come at once; at least one, or nothing would ever come.
@@ -269,6 +286,19 @@ fn burst(limits: &Limits) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_a_batch_is_known_by_its_tag() {
+        for of_batch in ["@batch=1 PRIVMSG #a :b", "@draft/multiline-concat;batch=1 PRIVMSG #a :b"]
+        {
+            assert!(is_of_batch(of_batch.as_bytes()), "{of_batch}");
+        }
+        for other in
+            ["", "@", "PRIVMSG #a :batch=1", "@label=1 PRIVMSG #a :;batch=1", "@batch PING"]
+        {
+            assert!(!is_of_batch(other.as_bytes()), "{other}");
+        }
+    }
 
     /// A connection whose peer reads nothing, and the peer.
     fn unread(outbox_bytes: usize) -> (Connection, std::net::TcpStream) {

@@ -41,7 +41,7 @@ use reread::Reread;
 use room::Room;
 use session::Session;
 use sessions::Sessions;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -172,6 +172,8 @@ pub struct State {
     pub left: VecDeque<Left>,
     /// What each address has done lately.
     pub doors: Doors,
+    /// The batches that clients have open, by when they are refused.
+    pub batches: BTreeSet<(i64, SessionId)>,
     /// Most users online at once since the start.
     pub users_most: usize,
     /// How often each verb of [`command::VERBS`] was used since the start.
@@ -218,6 +220,7 @@ impl State {
             watchers: BTreeMap::new(),
             left: VecDeque::new(),
             doors: Doors::default(),
+            batches: BTreeSet::new(),
             users_most: 0,
             uses: vec![0; command::VERBS.len()],
             rereading: false,
@@ -241,6 +244,7 @@ impl State {
         self.now = self.now.max(stamped.now);
         self.notes.committed(stamped.committed);
         let mut effects = self.effects();
+        command::batch::end_overdue(self, &mut effects);
         match stamped.input {
             Input::Batch(batch) => {
                 self.entries(&mut effects, batch, 0);

@@ -18,6 +18,7 @@ pub mod command;
 pub mod password;
 pub mod journal;
 pub mod reader;
+pub mod portion;
 
 pub mod fanout;
 pub mod render;

@@ -82,14 +82,30 @@ impl Limits {
             bytes => ANSWER_BYTES.min(bytes / 2),
         }
     }
+
+    /// Bytes of one page of history.
+    pub fn page_bytes(&self) -> usize {
+        match self.outbox_bytes / HISTORY_PAGE_PART {
+            0 => HISTORY_PAGE_BYTES,
+            part => part.min(HISTORY_PAGE_BYTES),
+        }
+    }
 }
 
 /// Messages in one page of history, whatever the config says.
 pub const HISTORY_PAGE_MOST: usize = 1000;
 /// Bytes of one playback of several conversations, after which no further one is begun.
 pub const PLAYBACK_BYTES: usize = 1024 * 1024;
-/// Bytes that `outbox_bytes` must be at least: a page of history is to fit.
-pub const OUTBOX_BYTES_LEAST: usize = 16 * 1024;
+/// Bytes that `outbox_bytes` must be at least: the longest message of several lines is to fit.
+pub const OUTBOX_BYTES_LEAST: usize = 64 * 1024;
+/// Bytes of one page of history, as far as the outbox does not make it less; what is beyond is
+/// left out, and asked for as the next page. One message is shown whatever its size.
+pub const HISTORY_PAGE_BYTES: usize = 1024 * 1024;
+/// The part of an outbox that one page of history may take.
+pub const HISTORY_PAGE_PART: usize = 4;
+/// Bytes that a line takes beside its text and its client's tags: what source, target and the
+/// server's tags are together at most.
+pub const LINE_FRAME_BYTES: usize = 400;
 /// Messages kept for a user who is offline that are shown at one login; the next login shows the
 /// next ones.
 pub const PENDING_SHOWN: usize = 1000;
@@ -143,6 +159,18 @@ pub const ADMIN_BYTES: usize = 200;
 pub const MOTD_LINES: usize = 200;
 /// Bytes of one `WHO`, `NAMES` or `LIST` answer line's payload.
 pub const NAMES_LINE_BYTES: usize = 400;
+
+/// Bytes of a message of several lines, line feeds between them included (`max-bytes`).
+pub const MULTILINE_BYTES: usize = 16 * 1024;
+/// Lines of such a message (`max-lines`).
+pub const MULTILINE_LINES: usize = 100;
+/// Bytes of the reference of a batch that a client opens; each session may have one open.
+pub const BATCH_REFERENCE_BYTES: usize = 64;
+/// Seconds for which a client may leave a batch open.
+pub const BATCH_SECONDS: u32 = 120;
+/// What a line of a batch takes of the lines that a client may send: nobody is told of it but
+/// within a message of at most [`MULTILINE_BYTES`], so it weighs no more than so many plain lines.
+pub const BATCH_LINE_COST: f32 = 0.25;
 
 /// Lines that a session may send ahead while its password is being checked.
 pub const LINES_WHILE_LOGGING_IN: usize = 64;

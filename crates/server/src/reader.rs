@@ -4,6 +4,7 @@ use crate::command::znc::NAME as PLAYBACK;
 use crate::hub::effects::{Read, ReadWhat};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE};
+use crate::portion;
 use crate::render::{Renderer, Tagging, needs};
 use crate::session::SessionId;
 use proto::time::write_server_time;
@@ -114,12 +115,12 @@ impl Page<'_> {
     fn write(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
         match &self.job.request.what {
             ReadWhat::Ch { query, target } => {
-                let events = store.page(query)?;
+                let events = self.page(store, query)?;
                 self.batch("chathistory", Some(target), |page, tag| page.events(&events, tag));
                 self.end_of_ch(&events, target);
             }
             ReadWhat::Page { query, target } => {
-                let events = store.page(query)?;
+                let events = self.page(store, query)?;
                 self.batch("chathistory", Some(target), |page, tag| page.events(&events, tag));
             }
             ReadWhat::Targets { after, before, limit } => {
@@ -133,12 +134,12 @@ impl Page<'_> {
                 let select = Select::Between(Point::Time(*before), Point::Time(*after));
                 for (conversation, name) in of {
                     // Long enough: the rest is for a further question.
-                    if self.out.len() > PLAYBACK_BYTES {
+                    if self.out.len() > PLAYBACK_BYTES.min(self.job.request.bytes) {
                         break;
                     }
                     let (of, limit, up_to) = (Scope::One(conversation), *limit, *up_to);
                     let query = Query { of, select, limit, up_to, messages_only: true };
-                    let events = store.page(&query)?;
+                    let events = self.page(store, &query)?;
                     if !events.is_empty() {
                         self.batches += 1;
                         self.batch(batch, Some(&name), |page, tag| page.events(&events, tag));
@@ -147,13 +148,20 @@ impl Page<'_> {
             }
             ReadWhat::Buffers => self.buffers(store)?,
             ReadWhat::Pending { up_to } => {
-                let events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
+                let mut events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
+                portion::keep_oldest(&mut events, self.job.request.bytes);
                 self.events(&events, "");
                 // As far as they were shown: if there are more, the next login shows them.
                 self.pending = events.last().map(|event| event.id);
             }
         }
         Ok(())
+    }
+
+    fn page(&self, store: &mut dyn Reader, query: &Query) -> Result<Vec<Event>, Failure> {
+        let mut events = store.page(query)?;
+        portion::fit(&mut events, query.select, self.job.request.bytes);
+        Ok(events)
     }
 
     fn capabilities(&self) -> Capabilities {

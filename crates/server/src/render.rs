@@ -1,7 +1,10 @@
 //! From an event to the bytes on the wire. Live delivery and history come out of the same
 //! functions.
 
+pub mod lines;
+
 use crate::hub::effects::{Form, News};
+use lines::{Lines, is_several, pieces};
 use proto::time::{write_date, write_server_time};
 use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
@@ -45,9 +48,20 @@ impl Renderer {
     }
 
     /// Writes the line of a stored event without its tags. `target` is the room's name, or the
-    /// receiver.
-    pub fn body(&self, out: &mut Vec<u8>, event: &Event, target: &str, prefix: &str) {
+    /// receiver. A message of several lines is written as all of them, and it is returned where
+    /// they are.
+    pub fn body(
+        &self,
+        out: &mut Vec<u8>,
+        event: &Event,
+        target: &str,
+        prefix: &str,
+    ) -> Option<Box<Lines>> {
+        if event.kind.is_message() && is_several(&event.text) {
+            return Some(Box::new(self.body_of_several(out, event, target)));
+        }
         self.body_for(out, event, target, prefix, false);
+        None
     }
 
     /// The same; `extended`: for a session with `extended-join`.
@@ -105,8 +119,22 @@ impl Renderer {
             bot: news.bot,
             client: &news.tags,
         };
-        self.tags(out, &tags, tagging);
-        out.extend_from_slice(&text[news.body_for(tagging.capabilities)]);
+        self.tagged(out, &tags, tagging, (news, text));
+    }
+
+    fn tagged(
+        &self,
+        out: &mut Vec<u8>,
+        values: &TagValues<'_>,
+        tagging: Tagging<'_>,
+        (news, text): (&News, &[u8]),
+    ) {
+        let body = &text[news.body_for(tagging.capabilities)];
+        if let Some(lines) = &news.lines {
+            return self.several(out, values, tagging, (lines, body));
+        }
+        self.tags(out, values, tagging);
+        out.extend_from_slice(body);
     }
 
     /// Writes a stored event for one receiver, as history has it.
@@ -125,6 +153,9 @@ impl Renderer {
             date.extend_from_slice(b"] ");
         }
         let date = String::from_utf8_lossy(&date);
+        if event.kind.is_message() && is_several(&event.text) {
+            return self.several_with_date(out, event, target, &date, (&tags, tagging));
+        }
         let extended = tagging.capabilities.contains(Capability::ExtendedJoin);
         let most = self.text_room(&event.nick, event.guest, verb(event.kind), target);
         if date.len() + event.text.len() <= most || date.is_empty() {
@@ -136,8 +167,31 @@ impl Renderer {
         let dated = Event { text: date.trim_end().into(), ..event.clone() };
         for event in [&dated, event] {
             self.tags(out, &tags, tagging);
-            self.body(out, event, target, "");
+            self.body_for(out, event, target, "", false);
         }
+    }
+
+    /// A message of several lines, as history has it: its date stands before the first line, or
+    /// where that has no room, on a line of its own.
+    fn several_with_date(
+        &self,
+        out: &mut Vec<u8>,
+        event: &Event,
+        target: &str,
+        date: &str,
+        (tags, tagging): (&TagValues<'_>, Tagging<'_>),
+    ) {
+        let most = self.text_room(&event.nick, event.guest, verb(event.kind), target);
+        let first = pieces(&event.text).next().map_or(0, |(_, piece)| piece.len());
+        let text = match date.len() + first {
+            _ if date.is_empty() => event.text.clone(),
+            _ if first == 0 => format!("{}{}", date.trim_end(), event.text).into(),
+            bytes if bytes <= most => format!("{date}{}", event.text).into(),
+            _ => format!("{}{}{}", date.trim_end(), lines::NEW_LINE, event.text).into(),
+        };
+        let mut body = Vec::new();
+        let lines = self.body_of_several(&mut body, &Event { text, ..event.clone() }, target);
+        self.several(out, tags, tagging, (&lines, &body));
     }
 
     /// Writes the last word on a message; `id` and `time` are those under which it is stored.
@@ -152,8 +206,8 @@ impl Renderer {
         let (account, bot) = (news.account.as_deref(), news.bot);
         match form {
             Form::Echo => {
-                self.tags(out, &TagValues { id, time, account, bot, client: &news.tags }, tagging);
-                out.extend_from_slice(&text[news.body_for(tagging.capabilities)]);
+                let values = TagValues { id, time, account, bot, client: &news.tags };
+                self.tagged(out, &values, tagging, (news, text));
             }
             Form::Broadcast => {
                 self.tags(out, &TagValues { time, ..TagValues::default() }, tagging);
@@ -301,7 +355,7 @@ mod tests {
     /// The line of an event as the fan-out writes it.
     fn live(event: &Event, capabilities: Capabilities) -> Vec<u8> {
         let (renderer, mut text, mut line) = (renderer(), Vec::new(), Vec::new());
-        renderer.body(&mut text, event, "#lobby", "");
+        let lines = renderer.body(&mut text, event, "#lobby", "");
         let end = text.len() as u32;
         renderer.body_for(&mut text, event, "#lobby", "", true);
         let news = News {
@@ -313,7 +367,8 @@ mod tests {
             needs: Capabilities::NONE,
             lacks: Capabilities::NONE,
             body: 0..end,
-            extended: Some(end..text.len() as u32),
+            extended: (event.kind == EventKind::Join).then_some(end..text.len() as u32),
+            lines,
         };
         renderer.news(&mut line, &news, &text, Tagging { capabilities, tag: "" });
         line
@@ -334,14 +389,41 @@ mod tests {
         for mut capabilities in small_and_large_sets() {
             // Without it, history says the time in the text, which live delivery need not.
             capabilities.insert(Capability::ServerTime);
-            for kind in EventKind::ALL {
-                let event = event(kind, "+o bob");
+            let one_line = EventKind::ALL.map(|kind| event(kind, "+o bob"));
+            let several = ["one\ntwo \rthree\n\nfour", "\n\none", "one\rtwo"];
+            let several = several.map(|text| event(EventKind::Notice, text));
+            for event in one_line.into_iter().chain(several) {
                 let mut history = Vec::new();
                 let tagging = Tagging { capabilities, tag: "" };
                 renderer().event(&mut history, &event, "#lobby", tagging);
                 assert_eq!(live(&event, capabilities), history);
             }
         }
+    }
+
+    #[test]
+    fn a_message_of_several_lines_is_dated_once() {
+        let history = |text: &str, capabilities| {
+            let mut lines = Vec::new();
+            let tagging = Tagging { capabilities, tag: "batch=H1" };
+            renderer().event(&mut lines, &event(EventKind::Message, text), "#lobby", tagging);
+            String::from_utf8(lines).unwrap()
+        };
+        let plain = |text| history(text, Capabilities::NONE);
+        let line = |text: &str| format!("@batch=H1 :ann!ann@parlor PRIVMSG #lobby :{text}\r\n");
+        let date = "[2026-11-22 21:26:33]";
+        assert_eq!(plain("one\ntwo"), line(&format!("{date} one")) + &line("two"));
+        assert_eq!(plain("\none"), line(date) + &line("one"));
+        let longest = "x".repeat(renderer().text_room("ann", false, "PRIVMSG", "#lobby"));
+        assert_eq!(plain(&format!("{longest}\r2")), line(date) + &line(&longest) + &line("2"));
+        let both = [Capability::Multiline, Capability::Batch, Capability::ServerTime];
+        assert_eq!(
+            history("one\rtwo", both.into_iter().collect()),
+            "@batch=H1;time=2026-11-22T21:26:33.123Z :ann!ann@parlor BATCH +M42 draft/multiline #lobby\r\n\
+             @batch=M42 :ann!ann@parlor PRIVMSG #lobby :one\r\n\
+             @batch=M42;draft/multiline-concat :ann!ann@parlor PRIVMSG #lobby :two\r\n\
+             @batch=H1 :parlor BATCH -M42\r\n"
+        );
     }
 
     #[test]

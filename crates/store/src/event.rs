@@ -104,7 +104,9 @@ pub struct Event {
     pub target: Arc<str>,
     /// Milliseconds since the Unix epoch; never below the time of an event with a lower id.
     pub time: i64,
-    /// The text; may be empty.
+    /// The text; may be empty. A message sent as several lines has them joined: by `\n` where a new
+    /// line begins, by `\r` where the next one goes on with the same (`draft/multiline-concat`).
+    /// Neither can occur within a line.
     pub text: Box<str>,
     /// The client-only tags as they came, without `@`; may be empty.
     pub tags: Box<str>,

@@ -9,7 +9,7 @@ use crate::hub::State;
 use crate::hub::context::Context;
 use crate::hub::effects::{Effects, What};
 use crate::hub::welcome;
-use crate::limits::LINE_BYTES;
+use crate::limits::{LINE_BYTES, MULTILINE_BYTES, MULTILINE_LINES};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Message, numeric as n};
 
@@ -50,6 +50,9 @@ fn value(capability: Capability) -> Option<String> {
     match capability {
         Capability::Sasl => Some(MECHANISMS.to_owned()),
         Capability::AccountRegistration => Some("before-connect".to_owned()),
+        Capability::Multiline => {
+            Some(format!("max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}"))
+        }
         _ => None,
     }
 }
@@ -72,7 +75,9 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
     }
     // One who said 302 before and does not now gets no values, but may get several lines.
     let offers = offers(&context.state.config);
-    let words = offers.iter().map(|offer| word(offer, version >= VERSION)).collect();
+    // What draft/multiline is without its limits, nobody says.
+    let said = |(one, _): &&Offer| version >= VERSION || *one != Capability::Multiline;
+    let words = offers.iter().filter(said).map(|offer| word(offer, version >= VERSION)).collect();
     list(context, "LS", words);
 }
 

@@ -146,6 +146,7 @@ pub fn read(context: &mut Context<'_>, what: ReadWhat) {
     let request = Read {
         what,
         capabilities: context.capabilities(),
+        bytes: context.state.config.limits.page_bytes(),
         rooms: rooms.map(|room| (room.id, room.name.clone())).collect(),
         me: (user.id, user.nick.clone()),
     };

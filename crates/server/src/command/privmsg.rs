@@ -12,6 +12,7 @@ use crate::hub::membership;
 use crate::hub::room::Rank;
 use crate::hub::user::UserId;
 use crate::limits::{RESEND_ID_BYTES, TARGETS};
+use crate::render::lines::pieces;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
 use store::{Conversation, Event, EventKind, RoomId, Write};
@@ -25,7 +26,7 @@ pub struct Draft<'a> {
     pub kind: EventKind,
     /// The verb by which it is sent.
     pub verb: &'static str,
-    /// The text; empty for `TAGMSG`.
+    /// The text, several lines joined as [`Event::text`] has them; empty for `TAGMSG`.
     pub text: &'a str,
     /// Client-only tags to relay, raw.
     pub tags: String,
@@ -74,19 +75,25 @@ pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> R
             other => other.clone(),
         };
         let tags = draft.tags.clone();
-        let one = Draft { tags, resend, ..*draft };
         if target.eq_ignore_ascii_case(znc::NAME) && context.has(Capability::ZncPlayback) {
             znc::ask(context, draft.text);
-        } else if let Some((rank, room)) = ranked::split(target) {
-            ranked::send(context, rank, room, &one)?;
-        } else if target.starts_with('#') {
-            let room = context.room(target)?.id;
-            to_room(context, room, one, None)?;
-        } else {
-            to_user(context, target, one, false)?;
+            continue;
         }
+        to_one(context, target, Draft { tags, resend, ..*draft })?;
     }
     Ok(())
+}
+
+/// Sends to one target: a room, some of its members, or a user.
+pub fn to_one(context: &mut Context<'_>, target: &str, draft: Draft<'_>) -> Result<(), Refusal> {
+    if let Some((rank, room)) = ranked::split(target) {
+        return ranked::send(context, rank, room, &draft);
+    }
+    if target.starts_with('#') {
+        let room = context.room(target)?.id;
+        return to_room(context, room, draft, None);
+    }
+    to_user(context, target, draft, false)
 }
 
 /// Sends to a room; `form` is a confirmation beside the echo.
@@ -204,7 +211,11 @@ fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<
     let user = context.user();
     let verb = crate::render::verb(draft.kind);
     let most = context.state.renderer.text_room(&user.nick, user.guest, verb, target);
-    if draft.text.len() > most { Err(Refusal::TextTooLong(most)) } else { Ok(()) }
+    // Of several lines each goes by itself.
+    if draft.text.len() > most && pieces(draft.text).any(|(_, line)| line.len() > most) {
+        return Err(Refusal::TextTooLong(most));
+    }
+    Ok(())
 }
 
 /// Whether a draft is gone as soon as it is told: that somebody is typing is nobody's history.

@@ -137,6 +137,8 @@ pub enum Refusal {
     BadCount(String, usize),
     /// Not a msgid.
     BadMsgid(String),
+    /// A batch, or a line of one, is not as it must be; what is wrong.
+    BadBatch(Cow<'static, str>),
     /// A parameter that makes no sense, with the code that says which.
     Invalid {
         /// The code of the standard reply.
@@ -551,6 +553,7 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
             &[],
             "You can see and set only your own modes",
         ),
+        Refusal::BadBatch(why) => says("", "MULTILINE_INVALID", &[], &**why),
         Refusal::Invalid { code, context, text } => Said {
             numeric: "",
             code,

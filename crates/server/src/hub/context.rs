@@ -309,7 +309,9 @@ impl Context<'_> {
             ..News::default()
         };
         let renderer = &self.state.renderer;
-        let news = self.out.news(news, |out| renderer.body(out, event, target, ""));
+        let mut lines = None;
+        let news = self.out.news(news, |out| lines = renderer.body(out, event, target, ""));
+        self.out.news[news as usize].lines = lines;
         if event.kind == EventKind::Join {
             self.out.extend(news, |out| renderer.body_for(out, event, target, "", true));
         }

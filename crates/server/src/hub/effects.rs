@@ -3,6 +3,7 @@
 
 use super::undo::Undo;
 use crate::limits::EFFECTS_BYTES;
+use crate::render::lines::Lines;
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
 use std::ops::Range;
@@ -211,6 +212,8 @@ pub struct News {
     pub body: Range<u32>,
     /// The line for those with `extended-join`, if theirs is another one.
     pub extended: Option<Range<u32>>,
+    /// Where the body's lines are, if it is a message of several.
+    pub lines: Option<Box<Lines>>,
 }
 
 /// In which words a message is confirmed to its author.
@@ -236,6 +239,8 @@ pub struct Read {
     pub what: ReadWhat,
     /// The capabilities of the asker.
     pub capabilities: Capabilities,
+    /// At most so many bytes; what is more is left out.
+    pub bytes: usize,
     /// Names for the conversations that may come up.
     pub rooms: Vec<(RoomId, Arc<str>)>,
     /// The asker.

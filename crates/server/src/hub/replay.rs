@@ -203,11 +203,13 @@ impl World {
                     self.apply(Input::Derived(Derived { session, outcome }));
                 }
             }
+            9 if !self.sessions.is_empty() => {
+                let session = self.sessions[random.below(self.sessions.len())];
+                self.several_lines(random, session);
+            }
             _ if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
-                let line = line(random);
-                let end = line.len() as u32;
-                self.batch(session, Did::Line(0..end), &line);
+                self.line(session, &line(random));
             }
             _ => {}
         }
@@ -223,6 +225,28 @@ impl World {
             _ => Ok((Arc::new(config), vec!["server.name"])),
         };
         self.apply(Input::Reread(Reread { by: Some(by), outcome }));
+    }
+
+    fn line(&mut self, session: SessionId, line: &str) {
+        self.batch(session, Did::Line(0..line.len() as u32), line);
+    }
+
+    /// Sends a message of several lines, mostly as it must be.
+    fn several_lines(&mut self, random: &mut Random, session: SessionId) {
+        let target = random.pick(&["#lobby", "#a", "ann", "bob"]);
+        self.line(session, "CAP REQ :draft/multiline batch echo-message labeled-response");
+        let id = random.below(3);
+        self.line(
+            session,
+            &format!("@label=y;+parlor/resend=m{id} BATCH +r draft/multiline {target}"),
+        );
+        for text in ["one", "", "two"] {
+            self.now += random.below(100) as i64;
+            let tags = random.pick(&["batch=r", "batch=r", "batch=r;draft/multiline-concat"]);
+            self.line(session, &format!("@{tags} PRIVMSG {target} :{text}"));
+        }
+        let last = random.pick(&["BATCH -r", "BATCH -r", "BATCH -r", "BATCH -s", "QUIT", ""]);
+        self.line(session, last);
     }
 
     /// The journal takes up to `most` batches as one group.
@@ -376,6 +400,12 @@ fn server_commands(random: &mut Random, name: &str, other: &str) -> String {
 
 /// What must hold after every step.
 fn check(state: &State) {
+    let open: BTreeSet<_> = state
+        .sessions
+        .iter()
+        .filter_map(|(id, session)| Some((session.batch.as_ref()?.message.as_ref()?.due, id)))
+        .collect();
+    assert_eq!(state.batches, open, "an open batch has a deadline, and no other has");
     for (id, session) in state.sessions.iter() {
         let mut watched = session.watched.keys();
         assert!(watched.all(|folded| state.watchers[folded].contains(&id)), "a watcher is known");

@@ -9,7 +9,7 @@ use proto::scram::ScramServer;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::Account;
+use store::{Account, EventKind};
 
 /// One connection, as the hub sees it.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Session {
     pub watched: BTreeMap<Box<str>, Box<str>>,
     /// The question that its next line answers.
     pub prompt: Option<Box<Prompt>>,
+    /// The batch that it has opened.
+    pub batch: Option<Box<OpenBatch>>,
     /// A password being checked.
     pub waiting: Option<Box<Waiting>>,
     /// Lines that came since; dealt with after the answer.
@@ -96,6 +98,38 @@ pub enum Prompt {
     PmText(String),
 }
 
+/// A batch that a client has opened.
+#[derive(Debug)]
+pub struct OpenBatch {
+    /// What the client calls it.
+    pub reference: Box<str>,
+    /// What came of it so far; none if it was refused: all that still comes of it is ignored.
+    pub message: Option<Collected>,
+}
+
+/// A message of several lines, as far as they came.
+#[derive(Debug)]
+pub struct Collected {
+    /// To whom, as the client wrote it.
+    pub target: Box<str>,
+    /// What its lines are, once the first has come.
+    pub kind: Option<EventKind>,
+    /// The lines, joined as [`store::Event::text`] has them.
+    pub text: String,
+    /// How many there are.
+    pub lines: usize,
+    /// Bytes of them and of the line feeds between them.
+    pub bytes: usize,
+    /// Client-only tags to relay, raw.
+    pub tags: String,
+    /// The client's own id for the message.
+    pub resend: Option<Box<str>>,
+    /// The label of the command that opened the batch.
+    pub label: Option<Box<str>>,
+    /// When it is refused if it is still open (milliseconds since the epoch).
+    pub due: i64,
+}
+
 /// A password being checked.
 #[derive(Debug)]
 pub struct Waiting {
@@ -121,6 +155,7 @@ impl Session {
             unattended: false,
             watched: BTreeMap::new(),
             prompt: None,
+            batch: None,
             waiting: None,
             lines: VecDeque::new(),
             ended: false,

@@ -200,6 +200,7 @@ fn read_pending(context: &mut Context<'_>) {
     let request = Read {
         what: ReadWhat::Pending { up_to: context.state.last_event() },
         capabilities: context.capabilities(),
+        bytes: context.state.config.limits.page_bytes(),
         rooms: Vec::new(),
         me: (user.id, user.nick.clone()),
     };

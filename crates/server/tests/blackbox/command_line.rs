@@ -194,7 +194,7 @@ fn a_config_with_a_mistake_is_refused_with_key_and_line() {
         ("[server]\ncapabilities_off = [\"cap-notify\"]\n", &["cap-notify"]),
         ("[admin]\nemail = \"a\\nb\"\n", &["[admin]", "one line"]),
         ("[limits]\nhistory_page = 1000000\n", &["history_page", "1000000", "1000"]),
-        ("[limits]\noutbox_bytes = 10\n", &["outbox_bytes", "10", "16384"]),
+        ("[limits]\noutbox_bytes = 10\n", &["outbox_bytes", "10", "65536"]),
         ("[limits]\nreplay = 1001\n", &["replay", "1001", "1000"]),
         ("[server]\npassword_iterations = 1\n", &["password_iterations", "4096", "600000"]),
     ] {

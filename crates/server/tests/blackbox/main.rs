@@ -14,6 +14,7 @@ mod limits;
 mod long_answers;
 mod long_lines;
 mod multi_device;
+mod multiline;
 mod order;
 mod rehash;
 mod restart;

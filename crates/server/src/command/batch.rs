@@ -1,0 +1,316 @@
+//! `BATCH +reference draft/multiline target`, its lines, and `BATCH -reference`: a message of
+//! several lines, which is sent when it is whole.
+//!
+//! <https://ircv3.net/specs/extensions/client-batch>, <https://ircv3.net/specs/extensions/multiline>
+
+use super::privmsg::{Draft, to_one};
+use super::refusal::Refusal;
+use crate::hub::State;
+use crate::hub::context::Context;
+use crate::hub::effects::Effects;
+use crate::hub::session::{Collected, OpenBatch};
+use crate::limits::{BATCH_REFERENCE_BYTES, BATCH_SECONDS, MULTILINE_BYTES, MULTILINE_LINES};
+use crate::render::lines::{GOES_ON, NEW_LINE};
+use proto::name::fold;
+use proto::{Capability, Message};
+use std::borrow::Cow;
+use store::EventKind;
+
+/// The verb.
+pub const VERB: &str = "BATCH";
+
+/// The tag of a line that goes on with the line before.
+const CONCAT_TAG: &str = "draft/multiline-concat";
+
+/// Carries out `BATCH`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    if !speaks(context) {
+        return Err(Refusal::UnknownCommand(message.verb.to_owned()));
+    }
+    match message.param(0).unwrap_or_default().split_at_checked(1) {
+        Some(("+", reference)) => open(context, reference, message),
+        Some(("-", reference)) => close(context, reference),
+        _ => Err(bad("The reference begins with + or -")),
+    }
+}
+
+/// The reference of the batch to which a line belongs. To a session that does not send batches the
+/// tag means nothing.
+pub fn reference(context: &Context<'_>, message: &Message<'_>) -> Option<Box<str>> {
+    if message.tags.is_empty() || context.known().user.is_none() || !speaks(context) {
+        return None;
+    }
+    message.tags.get("batch").map(|reference| Box::from(&*reference))
+}
+
+/// The label of the open batch, if the line is about a batch: its answer has that one.
+pub fn label(
+    context: &mut Context<'_>,
+    message: &Message<'_>,
+    reference: Option<&str>,
+) -> Option<Box<str>> {
+    if reference.is_none() && !message.verb.eq_ignore_ascii_case(VERB) {
+        return None;
+    }
+    context.known_mut().batch.as_mut()?.message.as_mut()?.label.take()
+}
+
+/// Takes a line of a batch.
+pub fn take_line(
+    context: &mut Context<'_>,
+    message: &Message<'_>,
+    reference: &str,
+) -> Result<(), Refusal> {
+    let batch = context.known_mut().batch.as_deref_mut();
+    let added = match batch.filter(|batch| *batch.reference == *reference) {
+        None => Err(bad("No batch of this reference is open")),
+        Some(OpenBatch { message: None, .. }) => return Ok(()), // It was refused.
+        Some(OpenBatch { message: Some(collected), .. }) => collected.add(message),
+    };
+    if added.is_err() {
+        refuse_open(context);
+        return added;
+    }
+    // The batch is answered as a whole.
+    let label = context.out.take_label();
+    if let Some(batch) = &mut context.known_mut().batch
+        && let Some(collected) = &mut batch.message
+    {
+        collected.label = label;
+    }
+    Ok(())
+}
+
+/// A line came that is none, which may have been of the open batch: it is not sent without it.
+pub fn not_without(context: &mut Context<'_>) {
+    let Some(batch) = &mut context.known_mut().batch else { return };
+    let Some(collected) = &mut batch.message else { return };
+    let label = collected.label.take();
+    refuse_open(context);
+    super::run(context, label, |_| {
+        let why = "A line that is none came while the batch was open; nothing of it was sent";
+        Err((VERB.to_owned(), bad(why)))
+    });
+}
+
+/// Refuses the batches that were left open too long.
+pub fn end_overdue(state: &mut State, out: &mut Effects) {
+    while let Some((due, session)) = state.batches.first().copied()
+        && due <= state.now
+    {
+        state.batches.remove(&(due, session));
+        let mut context = state.context(out, session);
+        let Some(batch) = &mut context.known_mut().batch else { continue };
+        let reference = batch.reference.to_string();
+        let label = batch.message.take().and_then(|collected| collected.label);
+        super::run(&mut context, label, |_| {
+            let text = "The batch was left open too long; nothing of it was sent";
+            let refusal = Refusal::Invalid { code: "TIMEOUT", context: vec![reference], text };
+            Err((VERB.to_owned(), refusal))
+        });
+    }
+}
+
+/// Whether the session sends batches. One that is open is dealt with to its end.
+fn speaks(context: &Context<'_>) -> bool {
+    context.has(Capability::Multiline) || context.known().batch.is_some()
+}
+
+fn bad(why: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::BadBatch(why.into())
+}
+
+fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Result<(), Refusal> {
+    let another = forget(context);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if !(1..=BATCH_REFERENCE_BYTES).contains(&reference.len()) || !reference.bytes().all(allowed) {
+        return Err(bad(format!(
+            "A reference has 1 to {BATCH_REFERENCE_BYTES} letters, digits and hyphens"
+        )));
+    }
+    // As long as it may still be wrong, what comes of it is to be ignored.
+    context.known_mut().batch = Some(Box::new(OpenBatch::refused(reference)));
+    if another.is_some() {
+        return Err(bad("Another batch was open; neither is sent"));
+    }
+    if message.param(1) != Some(Capability::Multiline.name()) {
+        return Err(bad("There is no such type of batch"));
+    }
+    let target = message.param(2).ok_or_else(|| bad("The batch has no target"))?;
+    let draft = Draft::new(context, (EventKind::Message, VERB), "", Some(message));
+    let due = context.state.now + i64::from(BATCH_SECONDS) * 1000;
+    let collected = Collected {
+        target: target.into(),
+        kind: None,
+        text: String::new(),
+        lines: 0,
+        bytes: 0,
+        tags: draft.tags,
+        resend: draft.resend,
+        label: context.out.take_label(),
+        due,
+    };
+    let session = context.session;
+    context.state.batches.insert((due, session));
+    context.known_mut().batch =
+        Some(Box::new(OpenBatch { message: Some(collected), ..OpenBatch::refused(reference) }));
+    Ok(())
+}
+
+/// The batch is whole: sends its message.
+fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
+    if context.known().batch.as_ref().is_none_or(|batch| *batch.reference != *reference) {
+        refuse_open(context);
+        return Err(bad("No batch of this reference is open"));
+    }
+    let Some(collected) = forget(context) else { return Ok(()) }; // It was refused.
+    let Some(kind) = collected.kind else { return Err(bad("The batch has no lines")) };
+    if collected.text.trim_start_matches([NEW_LINE, GOES_ON]).is_empty() {
+        return Err(bad("All lines of the batch are blank"));
+    }
+    let Collected { target, text, tags, resend, .. } = collected;
+    match to_one(context, &target, Draft { kind, verb: VERB, text: &text, tags, resend }) {
+        Err(Refusal::TextTooLong(most)) => Err(bad(format!(
+            "A line of the batch is too long at its receivers; each may have {most} bytes"
+        ))),
+        // Nothing else about a NOTICE is answered.
+        _ if kind == EventKind::Notice => Ok(()),
+        sent => sent,
+    }
+}
+
+/// The session has no batch open from here on; what came of the one it had, if it is not refused.
+fn forget(context: &mut Context<'_>) -> Option<Collected> {
+    let collected = context.known_mut().batch.take()?.message?;
+    let session = context.session;
+    context.state.batches.remove(&(collected.due, session));
+    Some(collected)
+}
+
+/// The open batch, if there is one, is refused: what still comes of it is ignored.
+fn refuse_open(context: &mut Context<'_>) {
+    let Some(batch) = &context.known().batch else { return };
+    let refused = Box::new(OpenBatch::refused(&batch.reference));
+    forget(context);
+    context.known_mut().batch = Some(refused);
+}
+
+impl OpenBatch {
+    fn refused(reference: &str) -> OpenBatch {
+        OpenBatch { reference: reference.into(), message: None }
+    }
+}
+
+impl Collected {
+    fn add(&mut self, message: &Message<'_>) -> Result<(), Refusal> {
+        let kind = match message.verb.to_ascii_uppercase().as_str() {
+            "PRIVMSG" => EventKind::Message,
+            "NOTICE" => EventKind::Notice,
+            _ => return Err(bad("A batch of this type has only PRIVMSG, or only NOTICE")),
+        };
+        if *self.kind.get_or_insert(kind) != kind {
+            return Err(bad("A batch of this type has only PRIVMSG, or only NOTICE"));
+        }
+        let target = message.param(0).unwrap_or_default();
+        if fold(target) != fold(&self.target) {
+            let context = vec![self.target.to_string(), target.to_owned()];
+            let text = "The line has another target than its batch";
+            return Err(Refusal::Invalid { code: "MULTILINE_INVALID_TARGET", context, text });
+        }
+        if message.tags.iter().any(|(key, _)| key != "batch" && key != CONCAT_TAG) {
+            return Err(bad("The tags of the message belong to the line that opens the batch"));
+        }
+        let text = message.param(1).unwrap_or_default();
+        let goes_on = message.tags.get(CONCAT_TAG).is_some();
+        if goes_on && text.is_empty() {
+            return Err(bad("A blank line cannot go on with the line before"));
+        }
+        self.join(text, goes_on)
+    }
+
+    fn join(&mut self, text: &str, goes_on: bool) -> Result<(), Refusal> {
+        let exceeded = |code, most: usize, text| {
+            Err(Refusal::Invalid { code, context: vec![most.to_string()], text })
+        };
+        if self.lines == MULTILINE_LINES {
+            let text = "The batch has too many lines; nothing of it was sent";
+            return exceeded("MULTILINE_MAX_LINES", MULTILINE_LINES, text);
+        }
+        let first = self.lines == 0;
+        self.bytes += text.len() + usize::from(!first && !goes_on);
+        if self.bytes > MULTILINE_BYTES {
+            let text = "The batch has too many bytes; nothing of it was sent";
+            return exceeded("MULTILINE_MAX_BYTES", MULTILINE_BYTES, text);
+        }
+        if !first {
+            self.text.push(if goes_on { GOES_ON } else { NEW_LINE });
+        }
+        self.text.push_str(text);
+        self.lines += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::{Batch, Did, Entry, Input, Stamped};
+    use crate::session::SessionId;
+    use store::{MemoryStore, Store};
+
+    const ANN: SessionId = SessionId { shard: 0, slot: 0, generation: 1 };
+
+    fn hub() -> State {
+        let mut config = Config::default();
+        config.server.guests = true;
+        let loaded = MemoryStore::new("test").load().expect("it is in memory");
+        let mut hub = State::new(config.into(), loaded, 0).0;
+        let address = "192.0.2.7".parse().expect("an address");
+        tell(&mut hub, 0, "", Did::Opened { address, entropy: [0; 16] });
+        for line in ["CAP REQ :draft/multiline batch labeled-response", "CAP END"] {
+            say(&mut hub, 0, line);
+        }
+        say(&mut hub, 0, "NICK ann");
+        say(&mut hub, 0, "USER ann 0 * :Ann");
+        hub
+    }
+
+    fn tell(hub: &mut State, second: i64, text: &str, what: Did) -> String {
+        let entries = vec![Entry { session: ANN, what }];
+        let input = Input::Batch(Batch { shard: 0, text: text.into(), entries });
+        let effects = hub.apply(Stamped { now: second * 1000, committed: 0, input });
+        String::from_utf8(effects.text).expect("UTF-8")
+    }
+
+    fn say(hub: &mut State, second: i64, line: &str) -> String {
+        tell(hub, second, line, Did::Line(0..line.len() as u32))
+    }
+
+    #[test]
+    fn a_batch_left_open_too_long_is_refused_and_what_still_comes_of_it_ignored() {
+        let mut hub = hub();
+        let end = i64::from(BATCH_SECONDS);
+        assert_eq!(say(&mut hub, 0, "@label=x BATCH +1 draft/multiline #lobby"), "");
+        assert_eq!(say(&mut hub, end - 1, "@batch=1 PRIVMSG #lobby :one"), "");
+        let told = tell(&mut hub, end, "", Did::PasswordBusy);
+        let text = ":parlor FAIL BATCH TIMEOUT 1 :The batch was left open too long; nothing of it was sent";
+        assert!(told.contains(&format!("@label=x {text}\r\n")), "{told}");
+        assert_eq!(say(&mut hub, end, "@batch=1 PRIVMSG #lobby :two"), "");
+        assert_eq!(say(&mut hub, end, "BATCH -1"), "");
+        assert!(hub.batches.is_empty());
+        assert_eq!(say(&mut hub, end, "@label=y BATCH +2 draft/multiline #lobby"), "");
+        let told = say(&mut hub, end * 2, "BATCH -2");
+        assert!(told.contains("@label=y :parlor FAIL BATCH TIMEOUT 2 :"), "{told}");
+        assert!(!told.contains("INVALID"), "{told}");
+    }
+
+    #[test]
+    fn a_batch_of_one_who_is_gone_is_forgotten() {
+        let mut hub = hub();
+        say(&mut hub, 0, "BATCH +1 draft/multiline #lobby");
+        assert_eq!(hub.batches.len(), 1);
+        tell(&mut hub, 1, "", Did::Closed { reason: "gone".into() });
+        assert!(hub.batches.is_empty());
+    }
+}

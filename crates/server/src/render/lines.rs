@@ -1,0 +1,166 @@
+//! Messages of several lines: how their text is stored, and how they are told, as a batch or as
+//! plain lines.
+//!
+//! <https://ircv3.net/specs/extensions/multiline>
+
+use super::{Renderer, TagValues, Tagging, verb};
+use proto::{Capabilities, Capability, Line};
+use store::Event;
+
+/// What stands in a stored text where a new line begins.
+pub const NEW_LINE: char = '\n';
+/// What stands in a stored text where the next line goes on with the line before.
+pub const GOES_ON: char = '\r';
+
+/// Whether a stored text has several lines.
+pub fn is_several(text: &str) -> bool {
+    // No early exit: the compiler makes this loop look at many bytes at once.
+    text.bytes().fold(false, |found, byte| found | matches!(byte, b'\n' | b'\r'))
+}
+
+/// The lines of a stored text, and of each whether it goes on with the one before.
+pub fn pieces(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let mut left = Some((false, text));
+    std::iter::from_fn(move || {
+        let (goes_on, rest) = left.take()?;
+        let Some(end) = rest.find([NEW_LINE, GOES_ON]) else { return Some((goes_on, rest)) };
+        left = Some((rest[end..].starts_with(GOES_ON), &rest[end + 1..]));
+        Some((goes_on, &rest[..end]))
+    })
+}
+
+/// Where the lines of one message are in its body, which begins with the line that opens the batch.
+#[derive(Debug)]
+pub struct Lines {
+    /// The batch's reference: the message's own, so that no receiver has two of the same open.
+    reference: String,
+    /// Bytes of the line that opens the batch.
+    opening: usize,
+    lines: Vec<OneLine>,
+}
+
+#[derive(Debug)]
+struct OneLine {
+    /// Where it ends in the body.
+    end: usize,
+    /// It goes on with the line before.
+    goes_on: bool,
+    /// It has no text.
+    blank: bool,
+}
+
+impl Renderer {
+    /// Writes the line that opens a message's batch, and all its lines, without their tags.
+    pub(super) fn body_of_several(&self, out: &mut Vec<u8>, event: &Event, target: &str) -> Lines {
+        let source = self.source(&event.nick, event.guest);
+        let reference = format!("M{}", event.id);
+        let start = out.len();
+        let line = Line::to(out).source(&source).verb("BATCH").param(&format!("+{reference}"));
+        line.param(Capability::Multiline.name()).param(target).end();
+        let opening = out.len() - start;
+        let lines = pieces(&event.text)
+            .map(|(goes_on, piece)| {
+                let line = Line::to(out).source(&source).verb(verb(event.kind)).param(target);
+                line.text(piece).end();
+                OneLine { end: out.len() - start, goes_on, blank: piece.is_empty() }
+            })
+            .collect();
+        Lines { reference, opening, lines }
+    }
+
+    /// Writes a message of several lines for one receiver.
+    pub(super) fn several(
+        &self,
+        out: &mut Vec<u8>,
+        values: &TagValues<'_>,
+        tagging: Tagging<'_>,
+        (lines, body): (&Lines, &[u8]),
+    ) {
+        // A batch around this one, of history or of a label's answers.
+        let outer = if tagging.tag.starts_with("batch=") { tagging.tag } else { "" };
+        if !takes_batches(tagging.capabilities) {
+            return self.plain_lines(out, values, tagging, outer, (lines, body));
+        }
+        self.tags(out, values, tagging);
+        out.extend_from_slice(&body[..lines.opening]);
+        let mut start = lines.opening;
+        for line in &lines.lines {
+            out.extend_from_slice(b"@batch=");
+            out.extend_from_slice(lines.reference.as_bytes());
+            if line.goes_on {
+                out.extend_from_slice(b";draft/multiline-concat");
+            }
+            out.push(b' ');
+            out.extend_from_slice(&body[start..line.end]);
+            start = line.end;
+        }
+        let line = Line::to(out).raw_tags(outer).source(&self.server).verb("BATCH");
+        line.param(&format!("-{}", lines.reference)).end();
+    }
+
+    /// The same for those who do not know such batches: the first line has all tags, the others
+    /// those that are of each line; a blank one is not sent.
+    fn plain_lines(
+        &self,
+        out: &mut Vec<u8>,
+        values: &TagValues<'_>,
+        tagging: Tagging<'_>,
+        outer: &str,
+        (lines, body): (&Lines, &[u8]),
+    ) {
+        let further = TagValues { id: 0, client: "", ..*values };
+        let mut tags = (values, tagging);
+        let mut start = lines.opening;
+        for line in &lines.lines {
+            if !line.blank {
+                self.tags(out, tags.0, tags.1);
+                out.extend_from_slice(&body[start..line.end]);
+                tags = (&further, Tagging { tag: outer, ..tagging });
+            }
+            start = line.end;
+        }
+    }
+}
+
+/// Whether a session with these capabilities gets a message of several lines as a batch.
+fn takes_batches(capabilities: Capabilities) -> bool {
+    capabilities.contains(Capability::Multiline) && capabilities.contains(Capability::Batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// All lists of up to five lines, each blank, of one character or of two, joined in all ways.
+    fn all_joined() -> Vec<Vec<(bool, &'static str)>> {
+        let one = [(false, ""), (false, "a"), (false, "\u{e9} "), (true, ""), (true, "bc")];
+        let mut all: Vec<Vec<(bool, &str)>> = vec![vec![(false, "")], vec![(false, "a")]];
+        for length in 1..5 {
+            let shorter: Vec<_> =
+                all.iter().filter(|lines| lines.len() == length).cloned().collect();
+            for line in one {
+                all.extend(shorter.iter().map(|lines| [&lines[..], &[line]].concat()));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn joining_and_taking_apart_lose_nothing() {
+        let mut texts = BTreeSet::new();
+        for lines in all_joined() {
+            let mut text = String::new();
+            for (at, (goes_on, line)) in lines.iter().enumerate() {
+                if at > 0 {
+                    text.push(if *goes_on { GOES_ON } else { NEW_LINE });
+                }
+                text.push_str(line);
+            }
+            assert_eq!(is_several(&text), lines.len() > 1, "{text:?}");
+            assert_eq!(pieces(&text).collect::<Vec<_>>(), lines, "{text:?}");
+            assert!(texts.insert(text), "{lines:?} is joined as others are");
+        }
+        assert!(texts.len() > 1000);
+    }
+}
