@@ -2,9 +2,7 @@
 //! it may still send.
 
 use crate::fanout::Sources;
-use crate::limits::{
-    BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRITE_PIECES,
-};
+use crate::limits::{BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRITE_PIECES};
 use crate::outbox::{Outbox, SharedLines};
 use mio::net::TcpStream;
 use proto::line::{LineError, check_line_within, next_line};
