@@ -38,8 +38,8 @@ client.on('raw', (event) => {
 class Failed extends Error {}
 
 /** What the condition gives as soon as it gives something. */
-async function eventually(what, condition) {
-  const end = Date.now() + Number(WAIT) * 1000;
+async function eventually(what, condition, seconds = Number(WAIT)) {
+  const end = Date.now() + seconds * 1000;
   for (;;) {
     const found = condition();
     if (found) return found;
@@ -210,9 +210,11 @@ async function together() {
   start({ account: { account: CLIENT, password: PASSWORD } });
   await check('logs in beside the others', () => saw('loggedin', { account: CLIENT }));
   client.join(TOGETHER);
-  await eventually('hears that all are here', () => live('all are here').length);
+  // The others have their own time first.
+  const wait = 3 * Number(WAIT);
+  await eventually('hears that all are here', () => live('all are here').length, wait);
   client.say(TOGETHER, `word from ${CLIENT}`);
-  await eventually('hears that all have spoken', () => live('all have spoken').length);
+  await eventually('hears that all have spoken', () => live('all have spoken').length, wait);
   for (const who of EVERYBODY.split(' ')) {
     await check(`sees the word from ${who} once`, () => {
       const words = live(`word from ${who}`);

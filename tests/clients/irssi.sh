@@ -30,7 +30,8 @@ settings = {
   };
 };
 CONFIG
-    tmux new-session -d -s irssi -x 250 -y 200 "irssi --home='$home' 2>'$home/stderr'"
+    tmux new-session -d -s irssi -x 250 -y 200 "irssi --home='$home' 2>'$home/stderr'" ||
+        fail "starts in tmux"
 }
 
 types() {
@@ -129,9 +130,9 @@ together() {
     sasl together
     check "logs in beside the others" sees "SASL authentication succeeded"
     types "/join $TOGETHER"
-    eventually sees 'all are here$' || fail "hears that all are here"
+    after_the_others sees 'all are here$' || fail "hears that all are here"
     types "/msg $TOGETHER word from $CLIENT"
-    eventually sees 'all have spoken$' || fail "hears that all have spoken"
+    after_the_others sees 'all have spoken$' || fail "hears that all have spoken"
     local who
     for who in $EVERYBODY; do
         check "sees the word from $who once" sees "$who.*> word from $who\$" 1

@@ -13,8 +13,14 @@ fail() {
 }
 
 # eventually COMMAND...: whether the command comes true in time.
-eventually() {
-    local end=$((SECONDS + WAIT))
+eventually() { within "$WAIT" "$@"; }
+
+# The same for what waits for the other clients, which have their own time first.
+after_the_others() { within $((3 * WAIT)) "$@"; }
+
+within() {
+    local end=$((SECONDS + $1))
+    shift
     until "$@"; do
         ((SECONDS < end)) || return 1
         sleep 0.05
@@ -44,7 +50,7 @@ observe() {
     [ -p "$OBSERVER_IN" ] || mkfifo "$OBSERVER_IN"
     : >"$OBSERVER_OUT"
     # The pipe is opened here, and for both ways, so that it outlives each writer.
-    exec 3<>"/dev/tcp/127.0.0.1/$PORT" 4<>"$OBSERVER_IN"
+    exec 3<>"/dev/tcp/127.0.0.1/$PORT" 4<>"$OBSERVER_IN" || return
     sed -u 's/\r$//' <&3 >"$OBSERVER_OUT" 3>&- 4>&- &
     OBSERVER=$!
     cat <&4 >&3 3>&- 4>&- &

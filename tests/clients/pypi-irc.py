@@ -70,9 +70,9 @@ class Session:
             "127.0.0.1", int(os.environ["PORT"]), CLIENT, username=CLIENT, ircname="A bot", **how
         )
 
-    def eventually(self, what, condition):
+    def eventually(self, what, condition, seconds=WAIT):
         """What the condition gives as soon as it gives something."""
-        end = time.monotonic() + WAIT
+        end = time.monotonic() + seconds
         while True:
             found = condition()
             if found:
@@ -259,13 +259,17 @@ def together():
     )
     take_capabilities(session)
     session.server.join(TOGETHER)
+    # The others have their own time first.
     session.eventually(
-        "hears that all are here", lambda: session.saw("pubmsg", None, TOGETHER, "all are here")
+        "hears that all are here",
+        lambda: session.saw("pubmsg", None, TOGETHER, "all are here"),
+        3 * WAIT,
     )
     session.server.privmsg(TOGETHER, f"word from {CLIENT}")
     session.eventually(
         "hears that all have spoken",
         lambda: session.saw("pubmsg", None, TOGETHER, "all have spoken"),
+        3 * WAIT,
     )
     for who in os.environ["EVERYBODY"].split():
         session.check(

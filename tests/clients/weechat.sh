@@ -151,9 +151,9 @@ together() {
     sasl together plain
     check "logs in beside the others" sees server.parlor "You are now logged in as $CLIENT"
     types server.parlor "/join $TOGETHER"
-    eventually sees "parlor.$TOGETHER" 'all are here$' || fail "hears that all are here"
+    after_the_others sees "parlor.$TOGETHER" 'all are here$' || fail "hears that all are here"
     types "parlor.$TOGETHER" "word from $CLIENT"
-    eventually sees "parlor.$TOGETHER" 'all have spoken$' || fail "hears that all have spoken"
+    after_the_others sees "parlor.$TOGETHER" 'all have spoken$' || fail "hears that all have spoken"
     local who
     for who in $EVERYBODY; do
         check "sees the word from $who once" sees "parlor.$TOGETHER" "$who	word from $who\$" 1
