@@ -38,12 +38,13 @@ class Connection:
         self.voiced = voiced
         self.path = path
         self.wrong = {}
-        self.offered, self.asked, self.has = set(), set(), set()
-        self.refused, self.granted = set(), set()
+        self.asked, self.granted, self.refused = set(), set(), set()
+        # Granted as of the present line.
+        self.has = set()
         self.began = self.ended = self.welcomed = False
-        self.messages = self.names = self.joins = 0
+        self.messages = self.names = 0
         with open(path, encoding="utf-8") as file:
-            for text in file.read().splitlines():
+            for text in file.read().split("\n"):
                 if text.startswith("> "):
                     self.sent(text[2:])
                 elif text.startswith("< "):
@@ -81,9 +82,7 @@ class Connection:
 
     def got_cap(self, line):
         words = line.params[-1].split()
-        if line.params[1] == "LS":
-            self.offered.update(word.partition("=")[0] for word in words)
-        elif line.params[1] == "ACK":
+        if line.params[1] == "ACK":
             self.granted.update(words)
             self.has.update(words)
         elif line.params[1] == "NAK":
@@ -101,7 +100,6 @@ class Connection:
                 self.expect("tags", line.tags.get(tag), f"no {tag}: {line.text}")
 
     def got_join(self, line):
-        self.joins += 1
         count = 3 if "extended-join" in self.has else 1
         self.expect("lists", len(line.params) == count, f"not {count} parameters: {line.text}")
 
