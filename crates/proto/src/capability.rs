@@ -63,6 +63,10 @@ pub enum Capability {
     ChannelRename,
     /// Messages of several lines, as a `BATCH` both ways (draft).
     Multiline,
+    /// `METADATA`, pushed as numerics (draft).
+    Metadata3,
+    /// `METADATA`, pushed under that verb (the draft before).
+    Metadata2,
 }
 
 impl Capability {
@@ -98,6 +102,8 @@ impl Capability {
         Capability::ZncPlayback,
         Capability::ChannelRename,
         Capability::Multiline,
+        Capability::Metadata3,
+        Capability::Metadata2,
     ];
 
     /// The name on the wire.
@@ -134,6 +140,8 @@ impl Capability {
             Capability::ZncPlayback => "znc.in/playback",
             Capability::ChannelRename => "draft/channel-rename",
             Capability::Multiline => "draft/multiline",
+            Capability::Metadata3 => "draft/metadata-3",
+            Capability::Metadata2 => "draft/metadata-2",
         }
     }
 

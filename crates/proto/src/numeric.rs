@@ -256,6 +256,22 @@ pub const RPL_MONLIST: &str = "732";
 pub const RPL_ENDOFMONLIST: &str = "733";
 /// MONITOR: the list is full.
 pub const ERR_MONLISTFULL: &str = "734";
+/// WHOIS: one key of the user's metadata.
+pub const RPL_WHOISKEYVALUE: &str = "760";
+/// METADATA: a key and its value.
+pub const RPL_KEYVALUE: &str = "761";
+/// METADATA: a key that has no value.
+pub const RPL_KEYNOTSET: &str = "766";
+/// METADATA: keys to which one is subscribed now.
+pub const RPL_METADATASUBOK: &str = "770";
+/// METADATA: keys to which one is not subscribed any more.
+pub const RPL_METADATAUNSUBOK: &str = "771";
+/// METADATA: keys to which one is subscribed.
+pub const RPL_METADATASUBS: &str = "772";
+/// METADATA: to be asked for later.
+pub const ERR_METADATASYNCLATER: &str = "774";
+/// METADATA: too many changes; to be sent again later.
+pub const ERR_METADATARATELIMIT: &str = "775";
 /// One is logged in to an account.
 pub const RPL_LOGGEDIN: &str = "900";
 /// One is logged out.

@@ -27,6 +27,7 @@ pub mod list;
 pub mod login;
 pub mod lusers;
 pub mod markread;
+pub mod metadata;
 pub mod mode;
 pub mod monitor;
 pub mod motd;
@@ -122,6 +123,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "LOGIN",        params: 0, when: When::Always, run: login::run },
     Verb { name: "LUSERS",       params: 0, when: When::After,  run: lusers::run },
     Verb { name: "MARKREAD",     params: 0, when: When::After,  run: markread::run },
+    Verb { name: "METADATA",     params: 0, when: When::Always, run: metadata::run },
     Verb { name: "MODE",         params: 1, when: When::After,  run: mode::run },
     Verb { name: "MONITOR",      params: 1, when: When::After,  run: monitor::run },
     Verb { name: "MOTD",         params: 0, when: When::After,  run: motd::run },

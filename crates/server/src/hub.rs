@@ -10,6 +10,7 @@ pub mod door;
 pub mod effects;
 pub mod login;
 pub mod membership;
+pub mod metadata;
 pub mod ownership;
 pub mod renames;
 pub mod reread;
@@ -33,6 +34,7 @@ use context::Context;
 use door::Doors;
 use effects::{Effects, Fact, What};
 use login::Derived;
+use metadata::Metadata;
 use proto::Line;
 use proto::line::LineError;
 use proto::name::fold;
@@ -164,6 +166,8 @@ pub struct State {
     pub remembered: BTreeMap<UserId, Vec<RoomId>>,
     /// Up to where users have read conversations (milliseconds since the epoch).
     pub read_markers: BTreeMap<(UserId, Conversation), i64>,
+    /// The metadata of users, and who is subscribed to which keys.
+    pub metadata: Metadata,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
     /// Who watches which names.
@@ -216,6 +220,7 @@ impl State {
             renames: Renames::default(),
             remembered: BTreeMap::new(),
             read_markers,
+            metadata: Metadata::default(),
             lobby: None,
             watchers: BTreeMap::new(),
             left: VecDeque::new(),
@@ -236,6 +241,7 @@ impl State {
         };
         let mut effects = state.effects();
         state.restore_rooms(loaded.rooms, &loaded.members, &mut effects);
+        metadata::restore(&mut state, loaded.metadata);
         (state, effects.writes)
     }
 

@@ -125,6 +125,24 @@ pub const MODE_STEPS: usize = 12;
 /// Bytes of one parameter of a reply, all but its text; longer ones are cut. The most names of one
 /// `WHOIS` fit.
 pub const PARAMETER_BYTES: usize = 140;
+/// Keys of metadata that one user or one room may have.
+pub const METADATA_KEYS: usize = 20;
+/// Keys that a session may set or remove before it is somebody.
+pub const METADATA_KEYS_BEFORE: usize = 2 * METADATA_KEYS;
+/// Bytes of a key of metadata.
+pub const METADATA_KEY_BYTES: usize = 32;
+/// Bytes of a value of metadata: so many that it fits a line with the longest names and key.
+pub const METADATA_VALUE_BYTES: usize = 300;
+/// Keys of metadata to which one session may be subscribed.
+pub const METADATA_SUBS: usize = 50;
+/// Keys in one line of an answer about subscriptions: so many that it fits, however long they are.
+pub const METADATA_KEYS_A_LINE: usize = 10;
+/// Changes of metadata that one user may make in [`METADATA_CHANGES_SECONDS`].
+pub const METADATA_CHANGES: u32 = 30;
+/// Seconds in which changes of metadata are counted.
+pub const METADATA_CHANGES_SECONDS: i64 = 10;
+/// Seconds after which one who came into a large room may ask for its members' metadata.
+pub const METADATA_SYNC_SECONDS: u32 = 5;
 /// Bytes of the label of a command; longer ones are ignored, as the specification has it.
 pub const LABEL_BYTES: usize = 64;
 /// Names whose failed logins are counted one by one for an address; further ones together.
@@ -207,7 +225,7 @@ pub const JOURNAL_GROUP: usize = 64;
 pub const JOURNAL_GROUP_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of lines after which the hub passes its effects on before it goes on with a batch.
 pub const EFFECTS_BYTES: usize = 1024 * 1024;
-/// Bytes of one answer of `LIST` or `WHO`; what is beyond is left out, and the asker told so.
+/// Bytes of one answer of `LIST`, `WHO` or `METADATA SYNC`; what is beyond is left out, and the asker told so.
 pub const ANSWER_BYTES: usize = 256 * 1024;
 /// Passwords that wait for their key to be derived; further logins are told to try again.
 pub const PASSWORD_QUEUE: usize = 1024;

@@ -2,13 +2,14 @@
 //!
 //! <https://ircv3.net/specs/extensions/capability-negotiation>
 
+use super::metadata::limits;
 use super::names::lines;
 use super::refusal::Refusal;
 use crate::config::Config;
 use crate::hub::State;
 use crate::hub::context::Context;
 use crate::hub::effects::{Effects, What};
-use crate::hub::welcome;
+use crate::hub::{metadata, welcome};
 use crate::limits::{LINE_BYTES, MULTILINE_BYTES, MULTILINE_LINES};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Message, numeric as n};
@@ -53,6 +54,7 @@ fn value(capability: Capability) -> Option<String> {
         Capability::Multiline => {
             Some(format!("max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}"))
         }
+        Capability::Metadata3 | Capability::Metadata2 => Some(limits(capability)),
         _ => None,
     }
 }
@@ -157,12 +159,15 @@ fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
             now.remove(capability);
         }
     }
-    Some(now)
+    // Two drafts of one thing, which differ.
+    let both = now.contains(Capability::Metadata3) && now.contains(Capability::Metadata2);
+    (!both).then_some(now)
 }
 
 fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {
     let session = context.session;
-    context.known_mut().capabilities = capabilities;
+    let before = std::mem::replace(&mut context.known_mut().capabilities, capabilities);
+    metadata::capabilities_changed(context, before);
     context.out.push(What::Capabilities { session, capabilities });
 }
 

@@ -5,9 +5,9 @@
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
 use crate::hub::context::Context;
-use crate::hub::membership;
 use crate::hub::room::Member;
 use crate::hub::user::UserId;
+use crate::hub::{membership, metadata};
 use proto::name::check_room;
 use proto::{Capability, Message};
 use std::sync::Arc;
@@ -115,6 +115,7 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     membership::enter(context.state, context.out, me, room, member);
     context.tell_way(room, news);
     membership::tell_absence(context, room, me);
+    metadata::introduce(context, room, me);
     for session in context.user().sessions.clone() {
         let mut device = context.of(session);
         show_around(&mut device, room);
@@ -127,4 +128,5 @@ pub fn show_around(device: &mut Context<'_>, room: RoomId) {
     markread::show_room(device, room);
     topic::show(device, room, false);
     names::show_known(device, room);
+    metadata::sync_room(device, room);
 }

@@ -5,7 +5,7 @@
 use super::names::lines;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::watch;
+use crate::hub::{metadata, watch};
 use crate::limits::{MONITOR_NAMES, NAMES_LINE_BYTES, PARAMETER_BYTES};
 use proto::name::check_name;
 use proto::{Message, numeric as n};
@@ -62,15 +62,19 @@ fn add(context: &mut Context<'_>, names: &[&str]) {
 
 /// Replies who of these is online and who is not.
 fn show(context: &mut Context<'_>, names: &[String]) {
-    let (mut online, mut offline) = (Vec::new(), Vec::new());
+    let (mut users, mut online, mut offline) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
         match context.state.online(name) {
-            Some(user) => online.push(context.state.source(user.id)),
+            Some(user) => {
+                users.push(user.id);
+                online.push(context.state.source(user.id));
+            }
             None => offline.push(name.clone()),
         }
     }
     list(context, n::RPL_MONONLINE, &online);
     list(context, n::RPL_MONOFFLINE, &offline);
+    metadata::sync_watched(context, &users);
 }
 
 /// Replies with a list, on as many lines as it takes.

@@ -5,7 +5,7 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::login::may_be_named;
-use crate::hub::{membership, watch, welcome};
+use crate::hub::{membership, metadata, watch, welcome};
 use proto::Message;
 use proto::name::{fold, same};
 
@@ -55,6 +55,7 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     if !own {
         watch::went(context.state, context.out, &before);
         watch::came(context.state, context.out, me);
+        metadata::sync_watchers(context, me);
     }
     Ok(())
 }

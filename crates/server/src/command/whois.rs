@@ -4,6 +4,7 @@
 
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
+use crate::hub::metadata;
 use crate::hub::user::UserId;
 use crate::hub::welcome::DESCRIPTION;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS, WHOIS_ADDRESSES};
@@ -66,6 +67,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
         show_private(context, id);
     }
     context.numeric(n::RPL_WHOISIDLE, &[&nick, &idle, &since], "seconds idle, signon time");
+    metadata::whois(context, id);
 }
 
 /// What only the user and operators are told: the modes, and from where the user's devices come.

@@ -426,6 +426,16 @@ impl Effects {
         index
     }
 
+    /// On which outcome what follows in this command happens.
+    pub fn when(&self) -> When {
+        self.command.when
+    }
+
+    /// What follows in this command happens on `when`, whatever was written since.
+    pub fn resume(&mut self, when: When) {
+        self.command.when = when;
+    }
+
     /// On which outcome the last word on the command's last write is due.
     pub fn settled(&self) -> When {
         match self.command.when {
@@ -534,7 +544,10 @@ impl Effects {
             [first, ..] if label.batches => {
                 let reference = format!("L{}", self.text.len());
                 for at in &answers {
-                    self.mark(*at, &raw_tag("batch", &reference));
+                    // What is in an inner batch is in this one by it.
+                    if !self.is_in_batch(*at) {
+                        self.mark(*at, &raw_tag("batch", &reference));
+                    }
                 }
                 let when = self.list[first].when;
                 let start = self.span(|out| {
@@ -562,6 +575,14 @@ impl Effects {
         let start = index(self.text.len());
         write(&mut self.text);
         start..index(self.text.len())
+    }
+
+    /// Whether the effect at `at` is a line of a batch already.
+    fn is_in_batch(&self, at: usize) -> bool {
+        match &self.list[at].what {
+            What::Reply { text, .. } => self.text[text.start as usize..].starts_with(b"@batch="),
+            _ => false,
+        }
     }
 
     /// Puts `tag` on the line that the effect at `at` sends.

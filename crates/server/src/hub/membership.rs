@@ -5,7 +5,7 @@ use super::effects::{Effects, Rooms, What};
 use super::room::{Member, Rank, Room};
 use super::undo::Undo;
 use super::user::{Left, UserId};
-use super::{State, absence, ownership, watch};
+use super::{State, absence, metadata, ownership, watch};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
@@ -147,6 +147,7 @@ pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, r
     }
     state.doors.leave(ended.address);
     watch::remove_all(state, session, &ended.watched);
+    state.metadata.unsubscribe_all(session);
     let Some(user) = ended.user else { return };
     for room in state.users[&user].rooms.clone() {
         out.push(What::Leave { session, room });
@@ -178,6 +179,7 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     if user.guest {
         state.read_markers.retain(|(of, _), _| *of != id);
     }
+    state.metadata.user_gone(id, user.guest);
     let remembered = state.config.server.remember_rooms && !user.guest;
     for room_id in rooms {
         let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");
@@ -231,6 +233,7 @@ pub fn reveal(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
     // The user's own sessions have seen it at the time.
     tell_others(context, room_id, user, news);
     tell_absence(context, room_id, user);
+    metadata::introduce(context, room_id, user);
 }
 
 /// Tells a room that a member who has just become known there is away, if so.
@@ -294,11 +297,13 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
             }
         }
         Undo::Member(room, user, before) => undo_member(state, out, room, user, before),
+        Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
     }
 }
 
 fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
     state.accounts.retain(|_, account| account.id != id);
+    state.metadata.forget(id);
     let reason = "Your new account could not be stored; try again later";
     for session in state.sessions.entering_as(id) {
         end_session(state, out, session, reason);

@@ -4,8 +4,8 @@
 use super::State;
 use super::context::Context;
 use super::effects::{Effects, News, Rooms, What};
-use super::membership;
 use super::user::UserId;
+use super::{membership, metadata};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
 use store::{Conversation, RoomId, Write};
@@ -28,6 +28,7 @@ pub fn take(context: &mut Context<'_>) {
         let (account, conversation, time) = (*account, *conversation, *time);
         context.out.write(Write::ReadMarker { account, conversation, time });
     }
+    metadata::store_all(context.state, context.out, me);
 
     membership::tell_acquaintances(context.state, context.out, me, chghost);
     context.tell_user(me, chghost);
@@ -41,6 +42,7 @@ pub fn take(context: &mut Context<'_>) {
     let account = context.passing_for(Capability::AccountNotify, me, ("ACCOUNT", &[&nick]), None);
     membership::tell_acquaintances(context.state, context.out, me, account);
     context.tell_user(me, account);
+    metadata::tell_again(context, me);
 }
 
 fn come_back(context: &mut Context<'_>, me: UserId, id: RoomId) {
@@ -76,6 +78,7 @@ pub fn undo(state: &mut State, out: &mut Effects, id: UserId, asked: SessionId) 
     }
     let Some(user) = state.users.get_mut(&id) else {
         // Gone meanwhile, and a guest is not back in any room.
+        state.metadata.forget(id);
         for room in state.remembered.remove(&id).unwrap_or_default() {
             membership::forget(state, out, id, room);
         }

@@ -297,10 +297,14 @@ impl World {
         let restarted = State::new(config.clone(), self.journal.store.load().unwrap(), self.now).0;
         let accounts = |state: &State| -> Vec<_> { state.accounts.keys().cloned().collect() };
         assert_eq!(accounts(&self.state), accounts(&restarted));
+        // A guest's metadata and markers end with the guest; everybody else's are as they were.
         let guest = |id: &u32| self.state.users.get(id).is_some_and(|user| user.guest);
         let mut markers = self.state.read_markers.clone();
         markers.retain(|(user, _), _| !guest(user));
         assert_eq!(markers, restarted.read_markers);
+        let mut metadata = self.state.metadata.users.clone();
+        metadata.retain(|id, _| !guest(id));
+        assert_eq!(metadata, restarted.metadata.users);
         if config.server.remember_rooms {
             // Rooms that only guests are in end with a restart; all others are as they were.
             for room in self.state.rooms.values() {
@@ -318,6 +322,7 @@ impl World {
                 };
                 assert_eq!(room.settings, kept.settings, "{}", room.name);
                 assert_eq!(room.name, kept.name);
+                assert_eq!(room.metadata, kept.metadata, "{}", room.name);
                 let kept: Vec<_> =
                     kept.members.iter().map(|(id, member)| (*id, member.standing())).collect();
                 assert_eq!(members, kept, "{}", room.name);
@@ -329,7 +334,7 @@ impl World {
 
 fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(36) {
+    match random.below(38) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -382,6 +387,22 @@ fn line(random: &mut Random) -> String {
         32 => format!("RENAME {room} {} :better", random.pick(&ROOMS)),
         33 => format!("@label=r RENAME {room} {}", random.pick(&["#A", "#d", "#a", "#B"])),
         34 => server_commands(random, name, other),
+        35 => format!(
+            "METADATA {} {}",
+            random.pick(&["*", room, name]),
+            random.pick(&["SET url :x", "SET url :y", "SET url", "SET avatar :z", "CLEAR", "LIST"])
+        ),
+        36 => random
+            .pick(&[
+                "CAP REQ :batch draft/metadata-3",
+                "CAP REQ :batch draft/metadata-2",
+                "CAP REQ :-draft/metadata-3 -draft/metadata-2",
+                "METADATA * SUB url avatar",
+                "METADATA * UNSUB url",
+                "METADATA *ALL SYNC",
+                "METADATA #a SYNC",
+            ])
+            .into(),
         _ => format!("NAMES {room}"),
     }
 }
@@ -436,6 +457,14 @@ fn check(state: &State) {
     let pairs = |(folded, ids)| std::iter::repeat(folded).zip(ids);
     assert!(state.watchers.iter().flat_map(pairs).all(watching), "who is told of a name asked");
     assert_eq!(state.nicks.len(), state.users.len());
+    for (id, keys) in &state.metadata.users {
+        let account = state.accounts.values().any(|account| account.id == *id);
+        assert!(account || state.users.contains_key(id), "metadata is somebody's");
+        assert!(!keys.is_empty());
+    }
+    for session in state.metadata.all_subscribed() {
+        assert!(state.sessions.contains_key(&session), "who is subscribed is there");
+    }
     assert_eq!(state.room_names.len(), state.rooms.len());
     for (id, room) in &state.rooms {
         assert_eq!(state.room_names[&proto::name::fold(&room.name)], *id);

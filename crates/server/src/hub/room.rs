@@ -1,5 +1,6 @@
 //! A room: its settings, and who is in it.
 
+use super::metadata::Keys;
 use super::user::UserId;
 use proto::mask::matches;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ pub struct Room {
     /// Who was invited and has not come; and whether it lets them in, whatever closes the room to
     /// others.
     pub invited: BTreeMap<UserId, bool>,
+    /// Its metadata, which survives a restart, too.
+    pub metadata: Keys,
 }
 
 /// What members of a room may set.
@@ -168,6 +171,7 @@ impl Room {
             has_history: false,
             online: 0,
             invited: BTreeMap::new(),
+            metadata: Keys::new(),
         }
     }
 

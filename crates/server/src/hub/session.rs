@@ -66,6 +66,8 @@ pub struct Entering {
     pub told: bool,
     /// What it has said with `AWAY`.
     pub presence: Option<Presence>,
+    /// What it has said with `METADATA * SET`: values, or none to remove the key.
+    pub metadata: BTreeMap<Box<str>, Option<Box<str>>>,
     /// An `AUTHENTICATE` exchange under way.
     pub sasl: Option<Sasl>,
 }

@@ -12,7 +12,7 @@ use super::user::UserId;
 use crate::session::SessionId;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use store::{AccountId, Conversation, RoomId};
+use store::{AccountId, Conversation, RoomId, Subject};
 
 /// How something stored was before a change.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub enum Undo {
     Name(RoomId, Arc<str>),
     /// The user had this standing in the room, or none.
     Member(RoomId, UserId, Option<Member>),
+    /// The key of metadata had this value, or none.
+    Metadata(Subject, Box<str>, Option<Box<str>>),
 }
 
 /// The notes, oldest first, each with the batch it belongs to.

@@ -3,9 +3,10 @@
 use super::context::Context;
 use super::effects::{Read, ReadWhat, What};
 use super::login::{self, How};
+use super::metadata::Coming;
 use super::room::{Member, Rank};
 use super::user::User;
-use super::{absence, membership, watch};
+use super::{absence, membership, metadata, watch};
 use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
 use crate::config::Config;
@@ -121,20 +122,24 @@ fn register(context: &mut Context<'_>, full: bool) {
     } else {
         context.user_mut().sessions.push(session);
     }
+    let coming = metadata::coming(context, entering.metadata);
     if full {
-        burst(context, &nick);
+        burst(context, &nick, &coming);
+    } else {
+        coming.show(context);
     }
     match entering.presence {
         Some(presence) => absence::said(context, presence),
         None => absence::changed(context),
     }
     if first {
-        come_online(context, full);
+        come_online(context, full, &coming);
     } else {
-        join_in(context, full);
+        join_in(context, full, &coming);
     }
     if first {
         watch::came(context.state, context.out, id);
+        coming.then(context, |context| metadata::sync_watchers(context, id));
     }
     if !guest {
         read_pending(context);
@@ -142,10 +147,10 @@ fn register(context: &mut Context<'_>, full: bool) {
 }
 
 /// The first session of a user: the user appears in the lobby and the rooms remembered.
-fn come_online(context: &mut Context<'_>, full: bool) {
+fn come_online(context: &mut Context<'_>, full: bool, metadata: &Coming) {
     let me = context.me();
     if let Some(lobby) = context.state.lobby {
-        come_into(context, lobby, Member::default(), full);
+        come_into(context, lobby, Member::default(), full, metadata);
     }
     for room in context.state.remembered.remove(&me).unwrap_or_default() {
         let Some(member) = context.state.rooms.get(&room).and_then(|room| room.members.get(&me))
@@ -156,27 +161,35 @@ fn come_online(context: &mut Context<'_>, full: bool) {
         if member.rank() < Rank::HalfOp && room_is.bans(&context.who()) {
             membership::forget(context.state, context.out, me, room);
         } else {
-            come_into(context, room, member, full);
+            come_into(context, room, member, full, metadata);
         }
     }
 }
 
-fn come_into(context: &mut Context<'_>, room: RoomId, member: Member, full: bool) {
+fn come_into(
+    context: &mut Context<'_>,
+    room: RoomId,
+    member: Member,
+    full: bool,
+    metadata: &Coming,
+) {
     let me = context.me();
     membership::enter(context.state, context.out, me, room, member);
     let news = context.passing_join(me, room);
     context.tell_way(room, news);
     membership::tell_absence(context, room, me);
     markread::show_room(context, room);
+    metadata.then(context, |context| metadata::introduce(context, room, me));
     if full {
         topic::show(context, room, false);
         names::show_known(context, room);
         chathistory::replay(context, room);
     }
+    metadata.then(context, |context| metadata::sync_room(context, room));
 }
 
 /// A further session of a user who is online: only this session is told of the rooms.
-fn join_in(context: &mut Context<'_>, full: bool) {
+fn join_in(context: &mut Context<'_>, full: bool, metadata: &Coming) {
     let (me, session) = (context.me(), context.session);
     for room in context.user().rooms.clone() {
         context.out.push(What::Enter { session, room });
@@ -189,6 +202,7 @@ fn join_in(context: &mut Context<'_>, full: bool) {
             chathistory::replay(context, room);
             chathistory::replay(context, room);
         }
+        metadata.then(context, |context| metadata::sync_room(context, room));
     }
     if context.user().away.is_some() {
         context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away");
@@ -208,8 +222,8 @@ fn read_pending(context: &mut Context<'_>) {
     context.out.push(What::Read { session, request: std::sync::Arc::new(request), tag: None });
 }
 
-/// 001 to 005, `LUSERS` and the message of the day.
-fn burst(context: &mut Context<'_>, nick: &str) {
+/// 001 to 005, `LUSERS`, one's own metadata and the message of the day.
+fn burst(context: &mut Context<'_>, nick: &str, metadata: &Coming) {
     let server = context.state.renderer.server.clone();
     let source = context.state.source(context.me());
     context.numeric(n::RPL_WELCOME, &[], &format!("Welcome to {server}, {source}"));
@@ -225,6 +239,7 @@ fn burst(context: &mut Context<'_>, nick: &str) {
     isupport::show(context);
     context.known_mut().welcomed = true;
     lusers::show(context);
+    metadata.show(context);
     motd::show(context);
     debug_assert_eq!(&*context.nick(), nick);
 }

@@ -115,6 +115,45 @@ fn rooms_stay(config: &str, enter: fn(&Server, &str) -> Client) {
     cid.until(":parlor 353 cid = #new :@cid");
 }
 
+/// Metadata that could not be stored is not there, and nobody has been told of it; who comes with some
+/// of it comes without.
+#[test]
+fn with_a_full_disk_metadata_stays_as_it_is() {
+    let server = Server::start_on_small_disk("");
+    let mut bob = server.connect("bob");
+    bob.request("batch draft/metadata-3");
+    bob.send("METADATA * SUB url avatar");
+    bob.log_in("bob");
+    let mut ann = server.log_in("ann");
+    ann.send("METADATA * SET url :old");
+    ann.expect(":parlor 761 ann ann url * :old");
+    bob.until(":parlor 761 bob ann url * :old");
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    ann.until_answered();
+    limit_files(&server, Some(0));
+    for line in ["* SET url :new", "* SET avatar :a", "* CLEAR", "#garden SET url :g"] {
+        ann.send(&format!("METADATA {line}"));
+        ann.expect(":parlor FAIL METADATA STORE_FAILED :*");
+    }
+    let mut phone = server.connect("phone");
+    phone.request("batch draft/metadata-3");
+    phone.send("METADATA * SET url :newest");
+    phone.expect(":parlor 761 * * url * :newest");
+    phone.log_in_only("ann");
+    phone.expect(":parlor FAIL METADATA STORE_FAILED :*");
+    phone.expect(":ann!ann@parlor JOIN #lobby");
+    phone.until_answered();
+    bob.expect_quiet();
+    ann.expect_quiet();
+
+    limit_files(&server, None);
+    ann.send("METADATA * LIST");
+    ann.expect(":parlor 761 ann ann url * :old");
+    ann.send("METADATA #garden LIST");
+    ann.expect_quiet();
+}
+
 /// One who enters and says something at once has neither entered nor said it.
 #[test]
 fn with_a_full_disk_what_follows_on_what_was_not_stored_is_not_done_either() {

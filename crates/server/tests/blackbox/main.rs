@@ -13,6 +13,7 @@ mod latency;
 mod limits;
 mod long_answers;
 mod long_lines;
+mod metadata;
 mod multi_device;
 mod multiline;
 mod order;

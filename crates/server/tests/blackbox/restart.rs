@@ -47,6 +47,39 @@ fn rooms_topics_modes_bans_and_members_survive() {
 }
 
 #[test]
+fn the_metadata_of_accounts_and_rooms_survives() {
+    let mut server = Server::start("");
+    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    for (line, answer) in [
+        ("* SET avatar :ann.png", "761 ann ann avatar * :ann.png"),
+        ("* SET status :here", "761 ann ann status * :here"),
+        ("* SET status", "766 ann ann status :*"),
+        ("#garden SET url :roses.example", "761 ann #garden url * :roses.example"),
+        ("#lobby SET url :x", "FAIL METADATA KEY_NO_PERMISSION #lobby url :*"),
+    ] {
+        ann.send(&format!("METADATA {line}"));
+        ann.until(&format!(":parlor {answer}"));
+    }
+    // Before anybody is told that it is stored, it is.
+    bob.send("METADATA * SET avatar :bob.png");
+    bob.until(":parlor 761 bob bob avatar * :bob.png");
+
+    server.restart();
+    let mut cem = server.log_in("cem");
+    cem.send("METADATA ann LIST");
+    cem.expect(":parlor 761 cem ann avatar * :ann.png");
+    cem.expect_quiet();
+    cem.send("METADATA bob LIST");
+    cem.expect(":parlor 761 cem bob avatar * :bob.png");
+    cem.expect_quiet();
+    cem.send("METADATA #garden LIST");
+    cem.expect(":parlor 761 cem #garden url * :roses.example");
+    cem.expect_quiet();
+}
+
+#[test]
 fn a_room_that_was_left_stays_left() {
     let mut server = Server::start("");
     let mut ann = server.log_in("ann");

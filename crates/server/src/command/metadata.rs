@@ -1,0 +1,188 @@
+//! `METADATA target GET|LIST|SET|CLEAR|SUB|UNSUB|SUBS|SYNC …`: what users and rooms say of
+//! themselves by keys.
+//!
+//! `draft/metadata-3` (<https://github.com/ircv3/ircv3-specifications/pull/613>); sessions with
+//! `draft/metadata-2` (<https://ircv3.net/specs/extensions/metadata>) get its codes.
+
+mod change;
+mod subscribe;
+
+use super::names;
+use super::quit::shorten;
+use super::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::metadata::show::{self, EVERYTHING, batch, key_line};
+use crate::hub::metadata::{Keys, Target, keys_before, keys_of};
+use crate::limits::{
+    METADATA_KEY_BYTES, METADATA_KEYS, METADATA_SUBS, METADATA_VALUE_BYTES, PARAMETER_BYTES,
+};
+use proto::{Capability, Message};
+use store::Subject;
+
+/// The value of one of the capabilities.
+pub fn limits(capability: Capability) -> String {
+    let keys = match capability {
+        Capability::Metadata3 => format!(",max-key-bytes={METADATA_KEY_BYTES}"),
+        _ => String::new(),
+    };
+    format!(
+        "before-connect,max-subs={METADATA_SUBS},max-keys={METADATA_KEYS}{keys},max-value-bytes={METADATA_VALUE_BYTES}"
+    )
+}
+
+/// Carries out `METADATA`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let has = |capability| context.has(capability);
+    let before = context.known().user.is_none();
+    if before && !has(Capability::Metadata3) && !has(Capability::Metadata2) {
+        return Err(Refusal::NotLoggedIn);
+    }
+    let [name, subcommand, rest @ ..] = message.params() else {
+        return Err(bad_parameters("*", "Not enough parameters"));
+    };
+    match (subcommand.to_ascii_uppercase().as_str(), rest) {
+        ("GET", [_, ..]) => get(context, name, rest),
+        ("LIST", []) => list(context, name),
+        ("SET", [key]) => change::set(context, name, key, ""),
+        ("SET", [key, value]) => change::set(context, name, key, value),
+        ("CLEAR", []) => change::clear(context, name),
+        ("SUB", [_, ..]) => subscribe::subscribe(context, name, rest),
+        ("UNSUB", [_, ..]) => subscribe::unsubscribe(context, name, rest),
+        ("SUBS", []) => subscribe::subscriptions(context, name),
+        ("SYNC", []) => sync(context, name),
+        ("GET" | "SET" | "SUB" | "UNSUB", []) => {
+            Err(bad_parameters(subcommand, "Not enough parameters"))
+        }
+        ("LIST" | "SET" | "CLEAR" | "SUBS" | "SYNC", _) => {
+            Err(bad_parameters(subcommand, "Too many parameters"))
+        }
+        _ if is_old(context) => {
+            Err(fails("SUBCOMMAND_INVALID", &[middle(subcommand)], "No such subcommand"))
+        }
+        _ => Err(bad_parameters(subcommand, "No such subcommand")),
+    }
+}
+
+/// Whether the session speaks the draft before.
+fn is_old(context: &Context<'_>) -> bool {
+    context.has(Capability::Metadata2)
+}
+
+fn fails(code: &'static str, context: &[&str], text: &'static str) -> Refusal {
+    let context = context.iter().map(|word| (*word).to_owned()).collect();
+    Refusal::Invalid { code, context, text }
+}
+
+fn bad_parameters(subcommand: &str, text: &'static str) -> Refusal {
+    fails("INVALID_PARAMS", &[middle(subcommand)], text)
+}
+
+/// A word as it may stand in the middle of a line.
+fn middle(word: &str) -> &str {
+    let fits = !word.is_empty() && !word.starts_with(':') && !word.contains(' ');
+    if fits { word } else { "*" }
+}
+
+fn bad_target(name: &str) -> Refusal {
+    fails(
+        "INVALID_TARGET",
+        &[name],
+        "There is no such user or room, or it cannot be asked for that",
+    )
+}
+
+/// Whom a target names: any account, a guest who is online, or a room that may be looked into. A
+/// session that is nobody yet can only name itself.
+fn target(context: &Context<'_>, name: &str) -> Result<Target, Refusal> {
+    let Some(me) = context.known().user else {
+        return match name {
+            "*" => Ok(Target { of: None, name: "*".into() }),
+            _ => Err(bad_target(name)),
+        };
+    };
+    let state = &context.state;
+    if name == "*" {
+        return Ok(Target { of: Some(Subject::Account(me)), name: context.nick() });
+    }
+    if let Some(user) = state.online(name) {
+        return Ok(Target { of: Some(Subject::Account(user.id)), name: user.nick.clone() });
+    }
+    if let Some(account) = state.account(name) {
+        return Ok(Target { of: Some(Subject::Account(account.id)), name: account.name.clone() });
+    }
+    let room = names::visible(context, name).map_err(|_| bad_target(name))?;
+    let name = state.rooms[&room].name.clone();
+    Ok(Target { of: Some(Subject::Room(room)), name })
+}
+
+fn keys(context: &Context<'_>, target: &Target) -> Keys {
+    match target.of {
+        Some(of) => keys_of(context.state, of),
+        None => keys_before(context),
+    }
+}
+
+/// What one must call a key that cannot be one.
+fn bad_key_code(context: &Context<'_>) -> &'static str {
+    if is_old(context) { "KEY_INVALID" } else { "INVALID_KEY" }
+}
+
+fn is_key(key: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_./-".contains(&c);
+    !key.is_empty() && key.len() <= METADATA_KEY_BYTES && key.bytes().all(allowed)
+}
+
+const BAD_KEY: &str = "A key has 1 to 32 of a-z 0-9 _ . / -";
+
+/// One key of several cannot be one; the others are dealt with.
+fn bad_key_line(context: &Context<'_>, key: &str) -> Vec<u8> {
+    let kind = if is_old(context) { "FAIL" } else { "WARN" };
+    let code = bad_key_code(context);
+    show::line(context, kind, |line| {
+        let key = shorten(key, PARAMETER_BYTES);
+        line.param("METADATA").param(code).param(key).text(BAD_KEY).end();
+    })
+}
+
+fn get(context: &mut Context<'_>, name: &str, wanted: &[&str]) -> Result<(), Refusal> {
+    let target = target(context, name)?;
+    let (nick, keys) = (context.nick(), keys(context, &target));
+    let answer = |key: &&str| match is_key(key) {
+        true => key_line(context, &nick, &target.name, key, keys.get(*key).map(|value| &**value)),
+        false => bad_key_line(context, key),
+    };
+    let lines: Vec<Vec<u8>> = wanted.iter().map(answer).collect();
+    batch(context, "metadata", Some(&target.name), &lines);
+    Ok(())
+}
+
+fn list(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    let target = target(context, name)?;
+    let (nick, keys) = (context.nick(), keys(context, &target));
+    let lines: Vec<Vec<u8>> = keys
+        .iter()
+        .map(|(key, value)| key_line(context, &nick, &target.name, key, Some(value)))
+        .collect();
+    batch(context, "metadata", Some(&target.name), &lines);
+    Ok(())
+}
+
+/// Replies with what the target has of what the session is subscribed to.
+fn sync(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    let wanted = context.state.metadata.subscriptions(context.session);
+    if name == EVERYTHING && context.known().user.is_some() {
+        let owners = show::everything(context);
+        show::sync(context, EVERYTHING, &owners, &wanted);
+        return Ok(());
+    }
+    let target = target(context, name)?;
+    let owners = match target.of {
+        Some(Subject::Room(room)) => {
+            context.my_room(&target.name).map_err(|_| bad_target(name))?;
+            show::room_and_members(context, room)
+        }
+        _ => vec![target.clone()],
+    };
+    show::sync(context, &target.name, &owners, &wanted);
+    Ok(())
+}

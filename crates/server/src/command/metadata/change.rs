@@ -1,0 +1,143 @@
+//! `METADATA target SET|CLEAR`: changes what a user or a room says of itself.
+
+use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, keys, target};
+use crate::command::refusal::Refusal;
+use crate::hub::context::Context;
+use crate::hub::metadata::show::{batch, key_line};
+use crate::hub::metadata::{self, Target};
+use crate::limits::{METADATA_KEYS, METADATA_KEYS_BEFORE, METADATA_VALUE_BYTES};
+use proto::numeric as n;
+use store::Subject;
+
+/// Whether the asker may change the metadata of a target: one's own, that of a room of which one is
+/// operator, and operators of the server everybody's.
+fn may_change(
+    context: &Context<'_>,
+    name: &str,
+    target: &Target,
+    key: &str,
+) -> Result<(), Refusal> {
+    let may = match target.of {
+        None => true,
+        Some(Subject::Account(user)) => user == context.me() || context.user().operator,
+        Some(Subject::Room(_)) => context.room_as_operator(&target.name).is_ok(),
+    };
+    let text = "This is not yours to change";
+    if may { Ok(()) } else { Err(fails("KEY_NO_PERMISSION", &[name, key], text)) }
+}
+
+/// Whether the asker has changed too much lately; then says so.
+fn is_too_fast(context: &mut Context<'_>, name: &str, words: &[&str], key: &str) -> bool {
+    let Some(me) = context.known().user else { return false };
+    let now = context.state.now;
+    let Some(seconds) = context.state.metadata.count_change(me, now) else { return false };
+    let seconds = seconds.to_string();
+    if is_old(context) {
+        let text = format!("Too many changes; try again in {seconds} seconds");
+        let context_of = [name, key, &seconds];
+        context.standard("FAIL", "METADATA", "RATE_LIMITED", &context_of, &text);
+        return true;
+    }
+    // All that was sent comes back, so that it can be sent again.
+    let mut params = vec![&*seconds, name];
+    params.extend(words);
+    match (words.len(), params.pop()) {
+        (3, Some(value)) => context.numeric(n::ERR_METADATARATELIMIT, &params, value),
+        (_, last) => {
+            params.extend(last);
+            context.numeric_only(n::ERR_METADATARATELIMIT, &params);
+        }
+    }
+    true
+}
+
+/// Sets a key; an empty value removes it.
+pub(super) fn set(
+    context: &mut Context<'_>,
+    name: &str,
+    key: &str,
+    value: &str,
+) -> Result<(), Refusal> {
+    let target = target(context, name)?;
+    if !is_key(key) {
+        return Err(fails(bad_key_code(context), &[key], BAD_KEY));
+    }
+    may_change(context, name, &target, key)?;
+    if value.len() > METADATA_VALUE_BYTES {
+        let text = "The value is too long";
+        return Err(match is_old(context) {
+            true => fails("VALUE_INVALID", &[], text),
+            false => fails("INVALID_VALUE", &[key], text),
+        });
+    }
+    let keys = keys(context, &target);
+    let known = keys.contains_key(key);
+    if value.is_empty() && !known && is_old(context) {
+        return Err(fails("KEY_NOT_SET", &[name, key], "This key is not set"));
+    }
+    if !value.is_empty() && !known && keys.len() >= METADATA_KEYS {
+        return Err(full(context, name));
+    }
+    let words = if value.is_empty() { vec!["SET", key] } else { vec!["SET", key, value] };
+    if is_too_fast(context, name, &words, key) {
+        return Ok(());
+    }
+    let new: Option<Box<str>> = (!value.is_empty()).then(|| value.into());
+    match target.of {
+        Some(of) => metadata::change(context, of, &target.name, &[(key.into(), new)]),
+        None => set_before(context, key, new)?,
+    }
+    let nick = context.nick();
+    let line =
+        key_line(context, &nick, &target.name, key, Some(value).filter(|_| !value.is_empty()));
+    context.out.reply(context.session, |out| out.extend_from_slice(&line));
+    Ok(())
+}
+
+fn full(context: &Context<'_>, name: &str) -> Refusal {
+    let most = METADATA_KEYS.to_string();
+    let text = "There are as many keys as there may be; remove one first";
+    match is_old(context) {
+        true => fails("LIMIT_REACHED", &[name], text),
+        false => fails("LIMIT_REACHED", &["SET", name, &most], text),
+    }
+}
+
+/// A session that is nobody yet sets or removes a key of who it will be.
+fn set_before(
+    context: &mut Context<'_>,
+    key: &str,
+    value: Option<Box<str>>,
+) -> Result<(), Refusal> {
+    let Some(entering) = context.entering() else { return Ok(()) };
+    if entering.metadata.len() >= METADATA_KEYS_BEFORE && !entering.metadata.contains_key(key) {
+        return Err(full(context, "*"));
+    }
+    entering.metadata.insert(key.into(), value);
+    Ok(())
+}
+
+/// Removes all keys.
+pub(super) fn clear(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    let target = target(context, name)?;
+    may_change(context, name, &target, "*")?;
+    if is_too_fast(context, name, &["CLEAR"], "*") {
+        return Ok(());
+    }
+    let all = keys(context, &target);
+    let changes: Vec<(Box<str>, Option<Box<str>>)> =
+        all.into_keys().map(|key| (key, None)).collect();
+    match target.of {
+        Some(of) => metadata::change(context, of, &target.name, &changes),
+        None => {
+            for (key, _) in &changes {
+                set_before(context, key, None)?;
+            }
+        }
+    }
+    let nick = context.nick();
+    let line = |(key, _): &(Box<str>, _)| key_line(context, &nick, &target.name, key, None);
+    let lines: Vec<Vec<u8>> = changes.iter().map(line).collect();
+    batch(context, "metadata", Some(&target.name), &lines);
+    Ok(())
+}
