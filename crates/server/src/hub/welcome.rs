@@ -200,7 +200,6 @@ fn join_in(context: &mut Context<'_>, full: bool, metadata: &Coming) {
             topic::show(context, room, false);
             names::show_known(context, room);
             chathistory::replay(context, room);
-            chathistory::replay(context, room);
         }
         metadata.then(context, |context| metadata::sync_room(context, room));
     }
