@@ -9,7 +9,9 @@ const GUESTS: &str = "server.guests = true\n";
 
 #[test]
 fn a_client_that_never_reads_is_disconnected_and_the_others_are_unharmed() {
-    let server = Server::start("server.guests = true\nlimits.outbox_bytes = 65536\nlimits.ping_seconds = 0\n");
+    let server = Server::start(
+        "server.guests = true\nlimits.outbox_bytes = 65536\nlimits.ping_seconds = 0\n",
+    );
     let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
     ann.until(":bob!* JOIN #lobby");
     let mut stuck = server.guest("stuck");
