@@ -282,19 +282,22 @@ impl Server {
             (Arc::new(config), later)
         });
         let reread = Reread { by, outcome };
-        for sentence in reread.sentences() {
-            match reread.outcome {
-                Ok(_) => tracing::info!("{sentence}"),
-                Err(_) => tracing::warn!("{sentence}"),
-            }
-        }
+        let (sentences, good) = (reread.sentences(), reread.outcome.is_ok());
         if let Ok((config, _)) = &reread.outcome {
             self.config = config.clone();
             for inbox in &self.inboxes {
                 inbox.send(Item::Config(config.clone()));
             }
         }
-        self.hub.send(Input::Reread(reread)).map_err(|_| RunError::Panic)
+        self.hub.send(Input::Reread(reread)).map_err(|_| RunError::Panic)?;
+        // Only now: whoever reads it in the log can rely on it.
+        for sentence in sentences {
+            match good {
+                true => tracing::info!("{sentence}"),
+                false => tracing::warn!("{sentence}"),
+            }
+        }
+        Ok(())
     }
 }
 
