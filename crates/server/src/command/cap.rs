@@ -159,9 +159,7 @@ fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
             now.remove(capability);
         }
     }
-    // Two drafts of one thing, which differ.
-    let both = now.contains(Capability::Metadata3) && now.contains(Capability::Metadata2);
-    (!both).then_some(now)
+    Some(now)
 }
 
 fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {

@@ -12,7 +12,7 @@ use super::quit::shorten;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::metadata::show::{self, EVERYTHING, batch, key_line};
-use crate::hub::metadata::{Keys, Target, keys_before, keys_of};
+use crate::hub::metadata::{self, Keys, Target, keys_before, keys_of};
 use crate::limits::{
     METADATA_KEY_BYTES, METADATA_KEYS, METADATA_SUBS, METADATA_VALUE_BYTES, PARAMETER_BYTES,
 };
@@ -65,7 +65,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Whether the session speaks the draft before.
 fn is_old(context: &Context<'_>) -> bool {
-    context.has(Capability::Metadata2)
+    metadata::is_old(context.capabilities())
 }
 
 fn fails(code: &'static str, context: &[&str], text: &'static str) -> Refusal {

@@ -375,6 +375,12 @@ pub fn is_aware(capabilities: Capabilities) -> bool {
     has(Capability::Batch) && (has(Capability::Metadata3) || has(Capability::Metadata2))
 }
 
+/// Whether a session is told in the way of the draft before. Who asks for both gets the newer one.
+pub fn is_old(capabilities: Capabilities) -> bool {
+    let has = |capability| capabilities.contains(capability);
+    has(Capability::Metadata2) && !has(Capability::Metadata3)
+}
+
 /// A session has other capabilities now: without those for metadata its subscriptions end.
 pub fn capabilities_changed(context: &mut Context<'_>, before: Capabilities) {
     let now = context.capabilities();

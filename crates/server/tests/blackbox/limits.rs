@@ -162,16 +162,22 @@ fn crowd(guests: usize) -> (Server, Vec<Client>) {
         Server::start("server.guests = true\nserver.lobby = \"\"\nlimits.login_seconds = 0\n");
     let mut clients: Vec<Client> =
         (0..guests).map(|n| server.connect(&format!("guest{n}"))).collect();
-    for client in &mut clients {
+    let come = |client: &mut Client| {
         let name = client.name().to_owned();
         client.send(&format!("NICK {name}"));
         client.send(&format!("USER {name} 0 * :{name}"));
         client.send("JOIN #crowd");
-    }
-    for client in &mut clients {
+    };
+    let arrive = |client: &mut Client| {
         let name = client.name().to_owned();
         client.until(&format!(":* 366 {name} #crowd :*"));
-    }
+    };
+    // The first one founds the room.
+    let (first, others) = clients.split_first_mut().expect("a crowd is not empty");
+    come(first);
+    arrive(first);
+    others.iter_mut().for_each(come);
+    others.iter_mut().for_each(arrive);
     (server, clients)
 }
 

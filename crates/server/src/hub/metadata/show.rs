@@ -1,6 +1,6 @@
 //! How metadata looks on the wire: pushed to subscribers, and in answers of many lines.
 
-use super::{Keys, Target, is_aware, keys_of};
+use super::{Keys, Target, is_aware, is_old, keys_of};
 use crate::hub::context::Context;
 use crate::hub::effects::{News, What};
 use crate::hub::user::UserId;
@@ -46,7 +46,7 @@ fn pushed_line(
     value: Option<&str>,
     capabilities: Capabilities,
 ) -> Vec<u8> {
-    if !capabilities.contains(Capability::Metadata2) {
+    if !is_old(capabilities) {
         return key_line(context, nick, target, key, value);
     }
     line(context, "METADATA", |line| {
@@ -72,7 +72,7 @@ pub fn tell(
         let session = &context.state.sessions[to];
         let capabilities = session.capabilities;
         let Some(user) = session.user.filter(|_| is_aware(capabilities)) else { continue };
-        let (by, needs) = if capabilities.contains(Capability::Metadata2) {
+        let (by, needs) = if is_old(capabilities) {
             (None, Capability::Metadata2)
         } else {
             (Some(user), Capability::Metadata3)
