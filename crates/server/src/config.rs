@@ -158,19 +158,17 @@ impl Config {
 
     /// What of `new` takes effect in a server that runs with this config, and the keys that it
     /// changes without effect before a restart.
-    pub fn reread(&self, new: Config) -> (Config, Vec<&'static str>) {
-        let mut next = new;
+    pub fn reread(&self, mut new: Config) -> (Config, Vec<&'static str>) {
+        let (old, next) = (&self.server, &mut new.server);
         let mut later = Vec::new();
-        macro_rules! stays {
-            ($($key:ident)*) => {$(
-                if next.server.$key != self.server.$key {
-                    later.push(concat!("server.", stringify!($key)));
-                    next.server.$key = self.server.$key.clone();
-                }
-            )*};
-        }
-        stays!(name listen lobby remember_rooms);
-        (next, later)
+        later.extend((next.name != old.name).then_some("server.name"));
+        later.extend((next.listen != old.listen).then_some("server.listen"));
+        later.extend((next.lobby != old.lobby).then_some("server.lobby"));
+        let remembers = next.remember_rooms != old.remember_rooms;
+        later.extend(remembers.then_some("server.remember_rooms"));
+        (next.name, next.listen) = (old.name.clone(), old.listen.clone());
+        (next.lobby, next.remember_rooms) = (old.lobby.clone(), old.remember_rooms);
+        (new, later)
     }
 
     fn check(&self) -> Result<(), String> {
