@@ -152,6 +152,7 @@ impl Who<'_> {
 pub fn letter_of(mark: char) -> Option<char> {
     match mark {
         '@' => Some('o'),
+        '%' => Some('h'),
         '+' => Some('v'),
         _ => None,
     }
