@@ -107,9 +107,9 @@ pub fn to_room(
     check_text(context, &draft, &name)?;
     if is_passing(&draft) {
         let news = passing(context, &draft, &name);
-        let echo = context.has(Capability::EchoMessage);
-        let except = if echo { Vec::new() } else { vec![context.session] };
+        let except = vec![context.session];
         context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
+        echo_passing(context, news);
         return Ok(());
     }
     let me = context.me();
@@ -137,6 +137,7 @@ pub fn to_user(
         if online {
             tell_both(context, id, news);
         }
+        echo_passing(context, news);
         return Ok(());
     }
     let me = context.me();
@@ -148,6 +149,8 @@ pub fn to_user(
     let form = by_pm.then(|| Form::Private { to: name.clone(), online });
     confirm(context, draft.kind, news, form);
     if draft.kind == EventKind::Message && !by_pm {
+        // What is sent again is answered in the same way.
+        context.out.settle();
         tell_absence(context, id, &name, online);
     }
     Ok(())
@@ -235,6 +238,13 @@ fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
         passing.needs.insert(Capability::MessageTags);
     }
     news
+}
+
+/// The author's own copy of what is told and not stored: with a label it is the answer.
+fn echo_passing(context: &mut Context<'_>, news: u32) {
+    if context.has(Capability::EchoMessage) {
+        context.reply_news(news);
+    }
 }
 
 fn store(

@@ -3,14 +3,13 @@
 //! They are not stored, because a room's history is for all its members: who is not there misses
 //! them, and there is no msgid.
 
-use super::{Draft, check_text, is_passing, may_speak, passing};
+use super::{Draft, check_text, echo_passing, is_passing, may_speak, passing};
 use crate::command::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::What;
 use crate::hub::membership;
 use crate::hub::room::Rank;
 use crate::session::SessionId;
-use proto::Capability;
 
 /// The rank and the room of a target like `@#room`; of several marks the lowest rank counts.
 pub(super) fn split(target: &str) -> Option<(Rank, &str)> {
@@ -47,8 +46,6 @@ pub(super) fn send(
             context.out.push(What::TellOne { to, news });
         }
     }
-    if context.has(Capability::EchoMessage) {
-        context.reply_news(news);
-    }
+    echo_passing(context, news);
     Ok(())
 }
