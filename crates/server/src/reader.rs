@@ -65,17 +65,25 @@ impl Readers {
     }
 }
 
+/// There is nothing else to say to a command with a label.
+fn acknowledge(renderer: &Renderer, out: &mut Vec<u8>, tag: &str) {
+    Line::to(out).raw_tags(tag).source(&renderer.server).verb("ACK").end();
+}
+
 fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let tag = job.tag.as_deref().unwrap_or_default();
     let verb = match job.request.what {
         ReadWhat::Ch { .. } => "CH",
         // Nobody asked, or nobody who would understand; the next time shows them.
         ReadWhat::Pending { .. } | ReadWhat::Playback { .. } | ReadWhat::Buffers => {
-            return Vec::new();
+            if tag.starts_with("label=") {
+                acknowledge(renderer, &mut out, tag);
+            }
+            return out;
         }
         ReadWhat::Page { .. } | ReadWhat::Targets { .. } => "CHATHISTORY",
     };
-    let mut out = Vec::new();
-    let tag = job.tag.as_deref().unwrap_or_default();
     let line = Line::to(&mut out).raw_tags(tag).source(&renderer.server).verb("FAIL");
     line.param(verb).param(code).text(text).end();
     out
@@ -86,8 +94,16 @@ pub fn run(queue: &Queue, mut store: Box<dyn Reader>, renderer: &Renderer, shard
     loop {
         let job = queue.jobs.lock().expect("no reader panics while it waits").recv();
         let Ok(job) = job else { return };
-        let mut page = Page { renderer, job: &job, out: Vec::new(), pending: None, batches: 0 };
-        if let Err(error) = page.write(&mut *store) {
+        let tag = job.tag.as_deref().unwrap_or_default();
+        let mut page = Page {
+            renderer,
+            job: &job,
+            tag: tag.into(),
+            out: Vec::new(),
+            pending: None,
+            batches: 0,
+        };
+        if let Err(error) = page.write_tagged(&mut *store) {
             tracing::error!("history cannot be read: {error}");
             let text = "The server could not read its history; try again later";
             page.out = failure(renderer, &job, "MESSAGE_ERROR", text);
@@ -105,6 +121,8 @@ pub fn run(queue: &Queue, mut store: Box<dyn Reader>, renderer: &Renderer, shard
 struct Page<'a> {
     renderer: &'a Renderer,
     job: &'a ReadJob,
+    /// What is on each line that is in no batch of the answer's own (`label=…` or `batch=…`), raw.
+    tag: Box<str>,
     out: Vec<u8>,
     pending: Option<EventId>,
     /// How many batches a playback has begun.
@@ -112,6 +130,39 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// Writes the answer to a command with a label, if it has one: one line or one batch bears it; if there may be more, a batch
+    /// around them does; if there is nothing, an `ACK`.
+    ///
+    /// <https://ircv3.net/specs/extensions/labeled-response>
+    fn write_tagged(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
+        if !self.tag.starts_with("label=") {
+            return self.write(store);
+        }
+        let one = matches!(self.job.request.what, ReadWhat::Page { .. } | ReadWhat::Targets { .. });
+        if one || !self.capabilities().contains(Capability::Batch) {
+            self.write(store)?;
+        } else {
+            let reference = format!("L{}", self.job.place);
+            let label = std::mem::replace(&mut self.tag, format!("batch={reference}").into());
+            self.write(store)?;
+            self.tag = label;
+            if !self.out.is_empty() {
+                let inner = std::mem::take(&mut self.out);
+                let line =
+                    Line::to(&mut self.out).raw_tags(&self.tag).source(&self.renderer.server);
+                let line = line.verb("BATCH").param(&format!("+{reference}"));
+                line.param("labeled-response").end();
+                self.out.extend_from_slice(&inner);
+                let line = Line::to(&mut self.out).source(&self.renderer.server).verb("BATCH");
+                line.param(&format!("-{reference}")).end();
+            }
+        }
+        if self.out.is_empty() {
+            acknowledge(self.renderer, &mut self.out, &self.tag);
+        }
+        Ok(())
+    }
+
     fn write(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
         match &self.job.request.what {
             ReadWhat::Ch { query, target } => {
@@ -171,7 +222,7 @@ impl Page<'_> {
     /// Wraps lines in a batch, for those who know batches. The inner tag is `batch=…`, or the
     /// answer's own.
     fn batch(&mut self, kind: &str, target: Option<&str>, write: impl FnOnce(&mut Self, &str)) {
-        let outer = self.job.tag.clone().unwrap_or_default();
+        let outer = self.tag.clone();
         if !self.capabilities().contains(Capability::Batch) {
             return write(self, &outer);
         }
@@ -244,16 +295,18 @@ impl Page<'_> {
                 Ok::<_, Failure>(page.first().map_or(0.0, |event| event.time as f64 / 1000.0))
             };
             let (first, last) = (end(Select::After(Point::Id(0)))?, end(Select::Latest)?);
-            let line = Line::to(&mut self.out).source(&source).verb("PRIVMSG").param(&me);
-            line.text(&format!("{name} {first:.3} {last:.3}")).end();
+            let line = Line::to(&mut self.out).raw_tags(&self.tag).source(&source).verb("PRIVMSG");
+            line.param(&me).text(&format!("{name} {first:.3} {last:.3}")).end();
         }
         Ok(())
     }
 
     fn end_of_ch(&mut self, events: &[Event], target: &str) {
         let oldest = events.first().map(|event| self.renderer.msgid(event.id));
-        let line = Line::to(&mut self.out).source(&self.renderer.server).verb("NOTE").param("CH");
-        line.param("END")
+        let line = Line::to(&mut self.out).raw_tags(&self.tag).source(&self.renderer.server);
+        line.verb("NOTE")
+            .param("CH")
+            .param("END")
             .param(target)
             .param(&events.len().to_string())
             .param(oldest.as_deref().unwrap_or("*"))
