@@ -8,7 +8,7 @@ use crate::hub::context::Context;
 use crate::hub::effects::{Rooms, What};
 use crate::hub::room::Rank;
 use crate::hub::user::UserId;
-use crate::limits::{ANSWER_BYTES, INVITES};
+use crate::limits::INVITES;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
 use store::RoomId;
@@ -56,7 +56,7 @@ fn list(context: &mut Context<'_>) {
     let me = context.me();
     let rooms = context.state.rooms.values().filter(|room| room.invited.contains_key(&me));
     let names: Vec<Arc<str>> = rooms.map(|room| room.name.clone()).collect();
-    let most = context.out.text.len() + ANSWER_BYTES;
+    let most = context.out.text.len() + context.state.config.limits.answer();
     for name in names {
         if context.out.text.len() > most {
             break;

@@ -43,6 +43,7 @@ struct Command {
     when: When,
     writes: usize,
     undo: usize,
+    text: usize,
 }
 
 /// An effect and the outcome it waits for.
@@ -426,6 +427,11 @@ impl Effects {
         index
     }
 
+    /// Bytes of lines that the command at hand has led to.
+    pub fn written(&self) -> usize {
+        self.text.len() - self.command.text
+    }
+
     /// On which outcome what follows in this command happens.
     pub fn when(&self) -> When {
         self.command.when
@@ -491,8 +497,12 @@ impl Effects {
 
     /// A command begins; with a label, its replies will be marked as `labeled-response` has it.
     pub fn begin(&mut self, session: SessionId, label: Option<Box<str>>, batches: bool) {
-        self.command =
-            Command { when: When::Always, writes: self.writes.len(), undo: self.undo.len() };
+        self.command = Command {
+            when: When::Always,
+            writes: self.writes.len(),
+            undo: self.undo.len(),
+            text: self.text.len(),
+        };
         let first = self.list.len();
         self.label = label.map(|value| Label { session, value, first, batches });
     }
@@ -522,6 +532,7 @@ impl Effects {
         self.command = Command::default();
         self.command.writes = self.writes.len();
         self.command.undo = self.undo.len();
+        self.command.text = self.text.len();
     }
 
     fn mark_answers(&mut self, label: &Label, server: &str) {
@@ -621,7 +632,10 @@ impl What {
     fn answers(&self, session: SessionId) -> bool {
         match self {
             What::Reply { to, .. } | What::Confirm { to, .. } => *to == session,
-            What::Read { session: to, .. } => *to == session,
+            // What was kept for who was offline is delivered, whatever was asked.
+            What::Read { session: to, request, .. } => {
+                *to == session && !matches!(request.what, ReadWhat::Pending { .. })
+            }
             _ => false,
         }
     }

@@ -63,6 +63,47 @@ fn before_the_login_only_so_many_keys_are_kept() {
     ann.expect("@batch=* :parlor 761 ann ann b0 * :x");
 }
 
+/// Guests, each with as much as it may have, in rooms of three.
+fn guests_with_metadata(server: &Server, users: usize) -> Vec<Client> {
+    let value = "v".repeat(300);
+    let with_keys = |number: usize| {
+        let mut client = server.guest(&format!("guest{number}"));
+        client.send(&format!("JOIN #{}", number / 3));
+        for key in 0..KEYS {
+            client.send(&format!("METADATA * SET key{key} :{value}"));
+        }
+        client.until(&format!(":parlor 761 * key{} * :*", KEYS - 1));
+        client
+    };
+    (0..users).map(with_keys).collect()
+}
+
+/// Subscribes a session that is nobody yet to all of it.
+fn subscribe(asker: &mut Client) {
+    asker.request("batch draft/metadata-3");
+    for first in [0, KEYS / 2] {
+        let keys: Vec<String> = (first..first + KEYS / 2).map(|key| format!("key{key}")).collect();
+        asker.send(&format!("METADATA * SUB {}", keys.join(" ")));
+    }
+}
+
+/// Nobody is disconnected for asking, nor for coming into several rooms at once.
+#[test]
+fn what_is_synchronised_fits_the_smallest_outbox() {
+    let server = Server::start(
+        "server.guests = true\nlimits.outbox_bytes = 65536\nlimits.command_burst = 500\n",
+    );
+    let _guests = guests_with_metadata(&server, 15);
+    let mut asker = server.connect("asker");
+    subscribe(&mut asker);
+    asker.be_guest("asker");
+    asker.send("METADATA *ALL SYNC");
+    asker.until("@batch=* :parlor WARN METADATA LIMIT_REACHED SYNC \\*ALL 32768 :*");
+    asker.send("JOIN #0,#1,#2,#3,#4");
+    asker.until(":parlor 774 asker #4 5 :*");
+    asker.until_answered();
+}
+
 /// What is beyond the end of a long answer is left out, and the asker told so.
 #[test]
 fn a_synchronisation_has_an_end() {

@@ -4,7 +4,7 @@ use super::{Keys, Target, is_aware, is_old, keys_of};
 use crate::hub::context::Context;
 use crate::hub::effects::{News, What};
 use crate::hub::user::UserId;
-use crate::limits::{ANSWER_BYTES, METADATA_SYNC_SECONDS};
+use crate::limits::METADATA_SYNC_SECONDS;
 use crate::session::SessionId;
 use proto::name::fold;
 use proto::{Capabilities, Capability, Line, numeric as n};
@@ -137,7 +137,7 @@ pub fn sync(
     wanted: &BTreeSet<Box<str>>,
 ) {
     let (nick, capabilities) = (context.nick(), context.capabilities());
-    let (mut lines, mut bytes) = (Vec::new(), 0);
+    let (mut lines, mut bytes, most) = (Vec::new(), 0, context.state.config.limits.answer());
     for owner in owners {
         let keys = match owner.of {
             Some(of) => keys_of(context.state, of),
@@ -146,13 +146,13 @@ pub fn sync(
         for (key, value) in keys.iter().filter(|(key, _)| wanted.contains(*key)) {
             let line = pushed_line(context, &nick, &owner.name, key, Some(value), capabilities);
             bytes += line.len();
-            if bytes <= ANSWER_BYTES {
+            if bytes <= most {
                 lines.push(line);
             }
         }
     }
-    if bytes > ANSWER_BYTES {
-        let most = ANSWER_BYTES.to_string();
+    if bytes > most {
+        let most = most.to_string();
         let text = "There is more than one answer holds; GET what else you need";
         lines.push(line(context, "WARN", |line| {
             let line = line.param("METADATA").param("LIMIT_REACHED").param("SYNC");
@@ -169,7 +169,9 @@ pub fn sync_room(context: &mut Context<'_>, room: RoomId) {
         return;
     }
     let name = context.state.rooms[&room].name.clone();
-    if is_large(context, room) {
+    // Who comes into many rooms at once asks for the rest itself.
+    let much = context.out.written() > context.state.config.limits.answer() / 2;
+    if much || is_large(context, room) {
         return sync_later(context, &name);
     }
     let wanted = context.state.metadata.subscriptions(context.session);
@@ -184,7 +186,7 @@ pub fn sync_watched(context: &mut Context<'_>, users: &[UserId]) {
         return;
     }
     let wanted = context.state.metadata.subscriptions(context.session);
-    let most = context.out.text.len() + ANSWER_BYTES;
+    let most = context.out.text.len() + context.state.config.limits.answer();
     for user in users {
         let owner = user_target(context, *user);
         let name = owner.name.clone();
