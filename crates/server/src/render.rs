@@ -153,6 +153,8 @@ impl Renderer {
             date.extend_from_slice(b"] ");
         }
         let date = String::from_utf8_lossy(&date);
+        let fitting = event.kind.is_message().then(|| self.fitting(event, target)).flatten();
+        let event = fitting.as_ref().unwrap_or(event);
         if event.kind.is_message() && is_several(&event.text) {
             return self.several_with_date(out, event, target, &date, (&tags, tagging));
         }
@@ -169,6 +171,17 @@ impl Renderer {
             self.tags(out, &tags, tagging);
             self.body_for(out, event, target, "", false);
         }
+    }
+
+    /// The event with its lines parted where they no longer fit one line, because its room has a longer
+    /// name now; none if all fit.
+    fn fitting(&self, event: &Event, target: &str) -> Option<Event> {
+        let most = self.text_room(&event.nick, event.guest, verb(event.kind), target);
+        if event.text.len() <= most || pieces(&event.text).all(|(_, piece)| piece.len() <= most) {
+            return None;
+        }
+        let text = lines::parted(&event.text, most);
+        Some(Event { text: text.into(), ..event.clone() })
     }
 
     /// A message of several lines, as history has it: its date stands before the first line, or

@@ -29,6 +29,27 @@ pub fn pieces(text: &str) -> impl Iterator<Item = (bool, &str)> {
     })
 }
 
+/// A stored text whose lines have at most so many bytes: longer ones go on in the next.
+pub fn parted(text: &str, most: usize) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / most.max(1));
+    for (at, (goes_on, mut piece)) in pieces(text).enumerate() {
+        if at > 0 {
+            out.push(if goes_on { GOES_ON } else { NEW_LINE });
+        }
+        while piece.len() > most {
+            let end = piece.floor_char_boundary(most);
+            if end == 0 {
+                break; // Not even one character fits.
+            }
+            out.push_str(&piece[..end]);
+            out.push(GOES_ON);
+            piece = &piece[end..];
+        }
+        out.push_str(piece);
+    }
+    out
+}
+
 /// Where the lines of one message are in its body, which begins with the line that opens the batch.
 #[derive(Debug)]
 pub struct Lines {
@@ -144,6 +165,13 @@ mod tests {
             }
         }
         all
+    }
+
+    #[test]
+    fn long_lines_go_on_in_the_next() {
+        assert_eq!(parted("abcdef\ng\r\u{e9}\u{e9}\u{e9}", 4), "abcd\ref\ng\r\u{e9}\u{e9}\r\u{e9}");
+        assert_eq!(parted("abcd\n", 4), "abcd\n");
+        assert_eq!(parted("a\u{e9}\u{e9}", 2), "a\r\u{e9}\r\u{e9}");
     }
 
     #[test]

@@ -285,3 +285,28 @@ fn the_longest_text_is_the_same_live_and_in_history() {
     assert!(page[0].ends_with("] short"), "{}", page[0]);
     stage.nothing_was_too_long();
 }
+
+/// What fitted while its room had a short name goes on in a further line.
+#[test]
+fn history_of_a_room_with_a_longer_name_now_fits() {
+    let server = Server::start("");
+    let mut ann = server.log_in("ann");
+    let most = |room: &str| 512 - format!(":ann!ann@parlor PRIVMSG {room} :\r\n").len();
+    let (long, short) = ("x".repeat(most("#a")), "x".repeat(most(ROOM)));
+    let rest = "x".repeat(long.len() - short.len());
+    for line in ["JOIN #a", &format!("PRIVMSG #a :{long}"), &format!("RENAME #a {ROOM} :grown")] {
+        ann.send(line);
+    }
+    ann.until_answered();
+    ann.send(&format!("CH {ROOM}"));
+    ann.expect(&format!(":ann!ann@parlor PRIVMSG {ROOM} :[20*]"));
+    ann.expect(&format!(":ann!ann@parlor PRIVMSG {ROOM} :{short}"));
+    ann.expect(&format!(":ann!ann@parlor PRIVMSG {ROOM} :{rest}"));
+    ann.expect(&format!(":parlor NOTE CH END {ROOM} 1 *"));
+    ann.request("batch draft/multiline server-time");
+    ann.send(&format!("CHATHISTORY LATEST {ROOM} * 1"));
+    ann.expect(":parlor BATCH +* chathistory *");
+    ann.expect("@batch=H*;time=* :ann!ann@parlor BATCH +M* draft/multiline *");
+    ann.expect(&format!("@batch=M* :ann!ann@parlor PRIVMSG {ROOM} :{short}"));
+    ann.expect(&format!("@batch=M*;draft/multiline-concat :ann!* PRIVMSG {ROOM} :{rest}"));
+}
