@@ -227,16 +227,26 @@ fn is_passing(draft: &Draft<'_>) -> bool {
         && draft.tags.split(';').all(|tag| tag.split('=').next() == Some("+typing"))
 }
 
-/// News of a draft that is told and not stored.
+/// News of a draft that is told and not stored: without an id, but otherwise as an event is told.
 fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
-    let me = context.me();
-    let text = (draft.kind != EventKind::Tagmsg).then_some(draft.text);
-    let news = context.passing(me, crate::render::verb(draft.kind), &[target], text);
-    let passing = &mut context.out.news[news as usize];
-    passing.tags = draft.tags.as_str().into();
-    if draft.kind == EventKind::Tagmsg {
-        passing.needs.insert(Capability::MessageTags);
-    }
+    let user = context.user();
+    let event = Event {
+        // No event has it; the batch of several lines is called after it.
+        id: context.state.last_event() + 1,
+        conversation: Conversation::direct(user.id, user.id),
+        kind: draft.kind,
+        account: user.id,
+        guest: user.guest,
+        bot: user.bot,
+        nick: user.nick.clone(),
+        target: target.into(),
+        time: context.state.now,
+        text: draft.text.into(),
+        tags: draft.tags.as_str().into(),
+        about: None,
+    };
+    let news = context.news_of(&event, target);
+    context.out.news[news as usize].id = 0;
     news
 }
 
