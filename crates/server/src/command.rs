@@ -166,7 +166,10 @@ pub fn line(context: &mut Context<'_>, line: &str) {
     let label = label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Box::from(&*label));
     // What comes of an open batch is answered with the label of the command that opened it.
     let reference = batch::reference(context, &message);
-    let label = batch::label(context, &message, reference.as_deref()).or(label);
+    let (label, also) = match batch::label(context, &message, reference.as_deref()) {
+        None => (label, None),
+        of_batch => (of_batch, label),
+    };
     run(context, label, |context| {
         if let Some(reference) = reference {
             let taken = batch::take_line(context, &message, &reference);
@@ -183,6 +186,10 @@ pub fn line(context: &mut Context<'_>, line: &str) {
         let verb = &VERBS[found];
         carry_out(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
     });
+    // A label of its own has no other answer.
+    if also.is_some() {
+        run(context, also, |_| Ok(()));
+    }
 }
 
 fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
@@ -205,6 +212,8 @@ fn run(
 ) {
     let server = context.state.renderer.server.clone();
     let batches = context.has(Capability::Batch);
+    // A batch may be answered long after it began: who no longer knows labels gets none.
+    let label = label.filter(|_| context.has(Capability::LabeledResponse));
     context.out.begin(context.session, label, batches);
     if let Err((verb, refusal)) = command(context) {
         context.out.settle();
