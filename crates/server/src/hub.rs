@@ -9,6 +9,7 @@ pub mod context;
 pub mod door;
 pub mod effects;
 pub mod login;
+pub mod markers;
 pub mod membership;
 pub mod metadata;
 pub mod ownership;
@@ -34,6 +35,7 @@ use context::Context;
 use door::Doors;
 use effects::{Effects, Fact, What};
 use login::Derived;
+use markers::Markers;
 use metadata::Metadata;
 use proto::Line;
 use proto::line::LineError;
@@ -164,8 +166,8 @@ pub struct State {
     pub renames: Renames,
     /// Rooms that accounts will be back in when they log in.
     pub remembered: BTreeMap<UserId, Vec<RoomId>>,
-    /// Up to where users have read conversations (milliseconds since the epoch).
-    pub read_markers: BTreeMap<(UserId, Conversation), i64>,
+    /// Up to where users have read conversations.
+    pub read_markers: Markers,
     /// The metadata of users, and who is subscribed to which keys.
     pub metadata: Metadata,
     /// The lobby, if there is one.
@@ -205,8 +207,7 @@ impl State {
             instance: loaded.instance.as_str().into(),
         };
         let accounts = loaded.accounts.into_iter().map(|a| (fold(&a.name), Arc::new(a))).collect();
-        let markers = loaded.read_markers.into_iter();
-        let read_markers = markers.map(|(of, in_, time)| ((of, in_), time)).collect();
+        let read_markers = loaded.read_markers.into_iter().collect();
         let mut state = State {
             config,
             renderer,
@@ -499,6 +500,7 @@ impl State {
         for id in nobodys {
             let room = self.rooms.remove(&id).expect("just listed");
             self.room_names.remove(&fold(&room.name));
+            self.read_markers.end(Conversation::room(id));
             out.write(store::Write::RoomEnded(id));
         }
     }

@@ -24,13 +24,12 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let time = given.strip_prefix("timestamp=").and_then(parse_server_time);
     let time = time.ok_or_else(|| invalid(given))?.min(context.state.now);
     let me = context.me();
-    let before = context.state.read_markers.get(&(me, conversation)).copied();
+    let before = context.state.read_markers.get(me, conversation);
     if before.is_some_and(|before| time <= before) {
         reply(context, conversation, &name);
         return Ok(());
     }
-    let mine = (me, Conversation::FIRST)..=(me, Conversation::LAST);
-    if before.is_none() && context.state.read_markers.range(mine).count() >= READ_MARKERS {
+    if before.is_none() && context.state.read_markers.of(me).count() >= READ_MARKERS {
         let text = "There are as many read markers of yours as the server keeps";
         return Err(Refusal::Invalid {
             code: "INTERNAL_ERROR",
@@ -38,7 +37,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             text,
         });
     }
-    context.state.read_markers.insert((me, conversation), time);
+    context.state.read_markers.set(me, conversation, time);
     if !context.user().guest {
         context.out.note(Undo::ReadMarker(me, conversation, before));
         let write = context.out.write(Write::ReadMarker { account: me, conversation, time });
@@ -68,11 +67,11 @@ fn show(context: &mut Context<'_>, conversation: Conversation, name: &str) {
 }
 
 fn reply(context: &mut Context<'_>, conversation: Conversation, name: &str) {
-    let marker = context.state.read_markers.get(&(context.me(), conversation));
+    let marker = context.state.read_markers.get(context.me(), conversation);
     let time = match marker {
         Some(time) => {
             let mut stamp = b"timestamp=".to_vec();
-            write_server_time(*time, &mut stamp);
+            write_server_time(time, &mut stamp);
             String::from_utf8_lossy(&stamp).into_owned()
         }
         None => "*".to_owned(),

@@ -177,7 +177,7 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     watch::went(state, out, &user.nick);
     remember(state, user.left(state.now));
     if user.guest {
-        state.read_markers.retain(|(of, _), _| *of != id);
+        state.read_markers.forget(id);
     }
     state.metadata.user_gone(id, user.guest);
     let remembered = state.config.server.remember_rooms && !user.guest;
@@ -258,13 +258,10 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
     }
     let room = state.rooms.remove(&id).expect("just looked at");
     state.room_names.remove(&fold(&room.name));
-    state.read_markers.retain(|(user, of), time| {
-        let ends = *of == Conversation::room(id);
-        if ends {
-            out.note(Undo::ReadMarker(*user, *of, Some(*time)));
-        }
-        !ends
-    });
+    let conversation = Conversation::room(id);
+    for (user, time) in state.read_markers.end(conversation) {
+        out.note(Undo::ReadMarker(user, conversation, Some(time)));
+    }
     out.note(Undo::Room(Box::new(room)));
     out.write(Write::RoomEnded(id));
 }
@@ -284,11 +281,12 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
                 room.settings = *settings;
             }
         }
-        Undo::ReadMarker(user, conversation, Some(before)) => {
-            state.read_markers.insert((user, conversation), before);
-        }
-        Undo::ReadMarker(user, conversation, None) => {
-            state.read_markers.remove(&(user, conversation));
+        Undo::ReadMarker(user, conversation, before) => {
+            // Those of a guest ended with the guest.
+            match before.filter(|_| state.users.contains_key(&user) || has_account(state, user)) {
+                Some(before) => state.read_markers.set(user, conversation, before),
+                None => state.read_markers.remove(user, conversation),
+            }
         }
         Undo::Name(id, before) => {
             if state.rooms.contains_key(&id) {
@@ -324,6 +322,7 @@ fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
 fn undo_room(state: &mut State, out: &mut Effects, id: RoomId) {
     let Some(room) = state.rooms.remove(&id) else { return };
     state.room_names.remove(&fold(&room.name));
+    state.read_markers.end(Conversation::room(id));
     for user in room.members.into_keys() {
         forget_room(state, out, user, id);
     }
@@ -337,8 +336,13 @@ fn undo_member(
     before: Option<Member>,
 ) {
     let online = state.users.contains_key(&user);
+    // Who has gone meanwhile is still in what they will be back in, as `user_gone` has it.
+    let remembered = state.config.server.remember_rooms
+        && Some(room_id) != state.lobby
+        && has_account(state, user);
     let Some(room) = state.rooms.get_mut(&room_id) else { return };
     let hidden = |member: Member| member.hidden && online;
+    let before = before.filter(|_| online || remembered);
     let before = before.map(|member| Member { online, hidden: hidden(member), ..member });
     let now = put_member(room, user, before);
     match (now, before) {
@@ -354,6 +358,11 @@ fn undo_member(
         },
         _ => {}
     }
+}
+
+/// Whether a user has an account. Only what is taken back asks for that.
+fn has_account(state: &State, user: UserId) -> bool {
+    state.accounts.values().any(|account| account.id == user)
 }
 
 /// A room is no longer one of the user's.

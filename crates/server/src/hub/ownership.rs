@@ -8,7 +8,7 @@ use super::user::UserId;
 use super::{membership, metadata};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
-use store::{Conversation, RoomId, Write};
+use store::{RoomId, Write};
 
 /// The asker, a guest until now, has an account. The caller has stored it, under the guest's own
 /// id: so conversations and rooms stay the user's.
@@ -23,10 +23,8 @@ pub fn take(context: &mut Context<'_>) {
     context.out.news[quit as usize].lacks = Capabilities::only(capability);
     context.user_mut().guest = false;
     membership::store_rooms(context.state, context.out, me);
-    let mine = (me, Conversation::FIRST)..=(me, Conversation::LAST);
-    for ((account, conversation), time) in context.state.read_markers.range(mine) {
-        let (account, conversation, time) = (*account, *conversation, *time);
-        context.out.write(Write::ReadMarker { account, conversation, time });
+    for (conversation, time) in context.state.read_markers.of(me) {
+        context.out.write(Write::ReadMarker { account: me, conversation, time });
     }
     metadata::store_all(context.state, context.out, me);
 
@@ -79,6 +77,7 @@ pub fn undo(state: &mut State, out: &mut Effects, id: UserId, asked: SessionId) 
     let Some(user) = state.users.get_mut(&id) else {
         // Gone meanwhile, and a guest is not back in any room.
         state.metadata.forget(id);
+        state.read_markers.forget(id);
         for room in state.remembered.remove(&id).unwrap_or_default() {
             membership::forget(state, out, id, room);
         }

@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use store::{Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write};
+use store::{Conversation, Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write};
 
 /// SplitMix64: small, and the same everywhere.
 struct Random(u64);
@@ -299,9 +299,13 @@ impl World {
         assert_eq!(accounts(&self.state), accounts(&restarted));
         // A guest's metadata and markers end with the guest; everybody else's are as they were.
         let guest = |id: &u32| self.state.users.get(id).is_some_and(|user| user.guest);
-        let mut markers = self.state.read_markers.clone();
-        markers.retain(|(user, _), _| !guest(user));
-        assert_eq!(markers, restarted.read_markers);
+        let ended = |of: &Conversation| {
+            of.as_room().is_some_and(|room| !restarted.rooms.contains_key(&room))
+        };
+        let markers = self.state.read_markers.iter();
+        let markers = markers.filter(|(user, of, _)| !guest(user) && !ended(of));
+        let kept = restarted.read_markers.iter();
+        assert_eq!(markers.collect::<Vec<_>>(), kept.collect::<Vec<_>>());
         let mut metadata = self.state.metadata.users.clone();
         metadata.retain(|id, _| !guest(id));
         assert_eq!(metadata, restarted.metadata.users);
@@ -465,6 +469,11 @@ fn check(state: &State) {
     for session in state.metadata.all_subscribed() {
         assert!(state.sessions.contains_key(&session), "who is subscribed is there");
     }
+    for (user, of, _) in state.read_markers.iter() {
+        let account = state.accounts.values().any(|account| account.id == user);
+        assert!(account || state.users.contains_key(&user), "a marker is somebody's");
+        assert!(of.as_room().is_none_or(|room| state.rooms.contains_key(&room)));
+    }
     assert_eq!(state.room_names.len(), state.rooms.len());
     for (id, room) in &state.rooms {
         assert_eq!(state.room_names[&proto::name::fold(&room.name)], *id);
@@ -475,6 +484,8 @@ fn check(state: &State) {
                 assert!(state.users[user].rooms.contains(id), "who is in a room knows it");
             } else {
                 assert!(state.remembered[user].contains(id), "who is away will be back");
+                assert!(state.config.server.remember_rooms && Some(*id) != state.lobby);
+                assert!(state.accounts.values().any(|account| account.id == *user));
             }
         }
     }

@@ -64,3 +64,95 @@ impl Notes {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Operator};
+    use crate::hub::login::{Derived, Outcome};
+    use crate::hub::{Batch, Did, Entry, Input, Stamped, State};
+    use crate::session::SessionId;
+    use proto::scram::Keys;
+    use store::{MemoryStore, Store};
+
+    fn hub() -> State {
+        let mut config = Config::default();
+        config.server.guests = true;
+        config.operator = vec![Operator { name: "boss".into(), password: "up".into() }];
+        let loaded = MemoryStore::new("test").load().expect("it is in memory");
+        State::new(config.into(), loaded, 0).0
+    }
+
+    fn session(slot: u32) -> SessionId {
+        SessionId { shard: 0, slot, generation: 1 }
+    }
+
+    fn apply(hub: &mut State, input: Input) -> u64 {
+        hub.apply(Stamped { now: 0, committed: 0, input }).batch
+    }
+
+    fn does(hub: &mut State, slot: u32, text: &str, what: Did) -> u64 {
+        let entries = vec![Entry { session: session(slot), what }];
+        apply(hub, Input::Batch(Batch { shard: 0, text: text.into(), entries }))
+    }
+
+    fn opens(hub: &mut State, slot: u32) {
+        let address = "192.0.2.7".parse().expect("an address");
+        does(hub, slot, "", Did::Opened { address, entropy: [0; 16] });
+    }
+
+    fn says(hub: &mut State, slot: u32, line: &str) -> u64 {
+        does(hub, slot, line, Did::Line(0..line.len() as u32))
+    }
+
+    fn goes(hub: &mut State, slot: u32) {
+        does(hub, slot, "", Did::Closed { reason: "gone".into() });
+    }
+
+    fn logs_in(hub: &mut State, slot: u32, name: &str, outcome: Outcome) {
+        opens(hub, slot);
+        says(hub, slot, &format!("LOGIN {name} :secret"));
+        apply(hub, Input::Derived(Derived { session: session(slot), outcome }));
+    }
+
+    fn is_guest(hub: &mut State, slot: u32, name: &str) {
+        opens(hub, slot);
+        says(hub, slot, &format!("NICK {name}"));
+        says(hub, slot, "USER u 0 * :real");
+    }
+
+    #[test]
+    fn a_guest_who_is_gone_is_not_put_back_anywhere() {
+        let mut hub = hub();
+        for (slot, name) in [(1, "ann"), (2, "bob")] {
+            is_guest(&mut hub, slot, name);
+            says(&mut hub, slot, "JOIN #a");
+            says(&mut hub, slot, "MARKREAD #a timestamp=1970-01-01T00:00:00.000Z");
+        }
+        let from = says(&mut hub, 1, "PART #a");
+        says(&mut hub, 2, "PART #a");
+        goes(&mut hub, 1);
+        apply(&mut hub, Input::Failed { from });
+        let room = hub.room("#a").expect("its end was taken back");
+        let bob = hub.online("bob").expect("bob is here").id;
+        assert_eq!(room.members.keys().copied().collect::<Vec<_>>(), [bob]);
+        assert!(hub.remembered.is_empty(), "{:?}", hub.remembered);
+        let markers: Vec<_> = hub.read_markers.iter().map(|(user, ..)| user).collect();
+        assert_eq!(markers, [bob]);
+    }
+
+    #[test]
+    fn who_is_gone_is_not_in_the_lobby_twice_when_coming_back() {
+        let mut hub = hub();
+        let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
+        logs_in(&mut hub, 1, "ann", Outcome::Made(keys));
+        says(&mut hub, 1, "OPER boss up");
+        let from = says(&mut hub, 1, "MODE #lobby +o ann");
+        goes(&mut hub, 1);
+        apply(&mut hub, Input::Failed { from });
+        assert!(hub.room("#lobby").expect("it stays").members.is_empty());
+        logs_in(&mut hub, 2, "ann", Outcome::Compared(true));
+        assert_eq!(hub.online("ann").map(|ann| ann.rooms.clone()), hub.lobby.map(|id| vec![id]));
+        goes(&mut hub, 2);
+        assert!(hub.users.is_empty());
+    }
+}
