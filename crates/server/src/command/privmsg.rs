@@ -90,7 +90,7 @@ pub fn to_one(context: &mut Context<'_>, target: &str, draft: Draft<'_>) -> Resu
         return ranked::send(context, rank, room, &draft);
     }
     if target.starts_with('#') {
-        let room = context.room(target)?.id;
+        let room = super::names::visible(context, target)?;
         return to_room(context, room, draft, None);
     }
     to_user(context, target, draft, false)
@@ -140,8 +140,7 @@ pub fn to_user(
         echo_passing(context, news);
         return Ok(());
     }
-    let me = context.me();
-    let conversation = Conversation::direct(me, id);
+    let conversation = Conversation::direct(context.me(), id);
     let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
     let pending = (!online && draft.kind != EventKind::Tagmsg).then_some(id);
     let news = store(context, event, &name, draft.verb, draft.resend, pending);
@@ -167,18 +166,15 @@ pub fn find(context: &Context<'_>, name: &str) -> Result<(UserId, Arc<str>, bool
     }
 }
 
-/// Whether the asker may say this in the room; its name if so.
+/// Whether the asker may say this in the room, of which they may know; its name if so.
 fn may_speak(context: &Context<'_>, room: RoomId, draft: &Draft<'_>) -> Result<Arc<str>, Refusal> {
     let room = &context.state.rooms[&room];
     let member = room.member(context.me());
-    if member.is_none() && room.is('s') && !context.user().operator {
-        return Err(Refusal::NoSuchRoom(room.name.to_string()));
-    }
     let cannot = |why| Err(Refusal::CannotSend(room.name.clone(), why));
     if member.is_none() && room.is('n') {
         return cannot("Cannot send to room (+n): join it first");
     }
-    if room.is('C') && is_ctcp(draft.text) {
+    if room.is('C') && pieces(draft.text).any(|(_, line)| is_ctcp(line)) {
         return cannot("Cannot send to room (+C): no CTCP here but ACTION");
     }
     if context.user().operator || member.is_some_and(|member| member.rank() >= Rank::Voice) {
@@ -197,7 +193,7 @@ fn may_speak(context: &Context<'_>, room: RoomId, draft: &Draft<'_>) -> Result<A
     Ok(room.name.clone())
 }
 
-/// Whether a text is a request between clients (CTCP) other than `/me`.
+/// Whether a line is a request between clients (CTCP) other than `/me`.
 fn is_ctcp(text: &str) -> bool {
     text.strip_prefix('\x01').is_some_and(|request| {
         request.split([' ', '\x01']).next().is_some_and(|word| word != "ACTION")

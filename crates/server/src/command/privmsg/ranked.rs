@@ -4,6 +4,7 @@
 //! them, and there is no msgid.
 
 use super::{Draft, check_text, echo_passing, is_passing, may_speak, passing};
+use crate::command::names;
 use crate::command::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::What;
@@ -26,7 +27,7 @@ pub(super) fn send(
     room: &str,
     draft: &Draft<'_>,
 ) -> Result<(), Refusal> {
-    let id = context.room(room)?.id;
+    let id = names::visible(context, room)?;
     let target = format!("{}{}", rank.mark(), may_speak(context, id, draft)?);
     check_text(context, draft, &target)?;
     let me = context.me();
