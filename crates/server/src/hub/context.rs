@@ -5,6 +5,7 @@ use super::room::{Member, Rank, Room, Who};
 use super::session::{Entering, Session};
 use super::user::{User, UserId};
 use super::{State, membership, write_error};
+use crate::command::names::may_see;
 use crate::command::quit::shorten;
 use crate::command::refusal::Refusal;
 use crate::limits::{LINE_BYTES, PARAMETER_BYTES};
@@ -201,7 +202,7 @@ impl Context<'_> {
         if self.user().operator { Ok(()) } else { Err(Refusal::NotOperator) }
     }
 
-    /// The room of a name that the asker may know of.
+    /// The room of a name, whether the asker may know of it or not.
     pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
         self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))
     }
@@ -209,8 +210,11 @@ impl Context<'_> {
     /// A room that the asker is in, and their standing.
     pub fn my_room(&self, name: &str) -> Result<(&Room, Member), Refusal> {
         let room = self.room(name)?;
-        let member = room.member(self.me());
-        member.map(|member| (room, member)).ok_or_else(|| Refusal::NotInRoom(room.name.clone()))
+        match room.member(self.me()) {
+            Some(member) => Ok((room, member)),
+            None if may_see(self, room) => Err(Refusal::NotInRoom(room.name.clone())),
+            None => Err(Refusal::NoSuchRoom(name.to_owned())),
+        }
     }
 
     /// A room in which the asker may do what its operators may.
