@@ -497,12 +497,7 @@ impl Effects {
 
     /// A command begins; with a label, its replies will be marked as `labeled-response` has it.
     pub fn begin(&mut self, session: SessionId, label: Option<Box<str>>, batches: bool) {
-        self.command = Command {
-            when: When::Always,
-            writes: self.writes.len(),
-            undo: self.undo.len(),
-            text: self.text.len(),
-        };
+        self.command = self.next_command();
         let first = self.list.len();
         self.label = label.map(|value| Label { session, value, first, batches });
     }
@@ -529,10 +524,12 @@ impl Effects {
             self.settle();
             self.mark_answers(&label, server);
         }
-        self.command = Command::default();
-        self.command.writes = self.writes.len();
-        self.command.undo = self.undo.len();
-        self.command.text = self.text.len();
+        self.command = self.next_command();
+    }
+
+    fn next_command(&self) -> Command {
+        let (writes, undo, text) = (self.writes.len(), self.undo.len(), self.text.len());
+        Command { when: When::Always, writes, undo, text }
     }
 
     fn mark_answers(&mut self, label: &Label, server: &str) {

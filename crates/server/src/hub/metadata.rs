@@ -141,13 +141,17 @@ pub fn restore(state: &mut State, metadata: Vec<(Subject, Box<str>, Box<str>)>) 
     }
 }
 
-/// The keys of a user or a room.
-pub fn keys_of(state: &State, of: Subject) -> Keys {
-    let keys = match of {
+/// The keys of a user or a room, if there are any.
+fn known_keys(state: &State, of: Subject) -> Option<&Keys> {
+    match of {
         Subject::Account(user) => state.metadata.users.get(&user),
         Subject::Room(room) => state.rooms.get(&room).map(|room| &room.metadata),
-    };
-    keys.cloned().unwrap_or_default()
+    }
+}
+
+/// A copy of the keys of a user or a room.
+pub fn keys_of(state: &State, of: Subject) -> Keys {
+    known_keys(state, of).cloned().unwrap_or_default()
 }
 
 /// Sets a key, or removes it; returns the value before.

@@ -144,3 +144,35 @@ fn a_synchronisation_has_an_end() {
         asker.expect_quiet();
     }
 }
+
+/// Who comes into many rooms at once is told when to ask, instead of being told more than its
+/// outbox holds.
+#[test]
+fn who_comes_into_many_rooms_is_not_shown_more_than_the_outbox_holds() {
+    const ROOMS: usize = 16;
+    let server = Server::start("limits.outbox_bytes = 65536\n");
+    let (value, keys) = ("v".repeat(300), KEYS / 2);
+    let mut clients: Vec<Client> = Vec::new();
+    for number in 0..ROOMS {
+        let mut client = server.log_in(&format!("user{number}"));
+        client.send(&format!("JOIN #room{number}"));
+        for key in 0..keys {
+            client.send(&format!("METADATA #room{number} SET key{key} :{value}"));
+            client.send(&format!("METADATA * SET key{key} :{value}"));
+        }
+        client.until(&format!(":parlor 761 * user{number} key{} * :*", keys - 1));
+        clients.push(client);
+    }
+    let mut ann = server.connect("ann");
+    ann.request("batch draft/metadata-3");
+    let subscribed: Vec<String> = (0..keys).map(|key| format!("key{key}")).collect();
+    ann.send(&format!("METADATA * SUB {}", subscribed.join(" ")));
+    ann.log_in("ann");
+    let rooms: Vec<String> = (0..ROOMS).map(|number| format!("#room{number}")).collect();
+    ann.send(&format!("JOIN {}", rooms.join(",")));
+    let told = ann.until_answered();
+    let later = |room: &String| told.iter().any(|line| line.contains(&format!(" 774 ann {room} ")));
+    let whole = |room: &String| told.iter().any(|line| line.contains(&format!(" {room} key0 ")));
+    assert!(whole(&rooms[0]) && later(&rooms[ROOMS - 1]), "{told:#?}");
+    assert!(rooms.iter().all(|room| whole(room) != later(room)), "{told:#?}");
+}

@@ -1,6 +1,6 @@
 //! How metadata looks on the wire: pushed to subscribers, and in answers of many lines.
 
-use super::{Keys, Target, is_aware, is_old, keys_of};
+use super::{Keys, Target, is_aware, is_old, keys_before, keys_of, known_keys};
 use crate::hub::context::Context;
 use crate::hub::effects::{News, What};
 use crate::hub::user::UserId;
@@ -137,19 +137,24 @@ pub fn sync(
     wanted: &BTreeSet<Box<str>>,
 ) {
     let (nick, capabilities) = (context.nick(), context.capabilities());
-    let (mut lines, mut bytes, most) = (Vec::new(), 0, context.state.config.limits.answer());
-    for owner in owners {
-        let keys = match owner.of {
-            Some(of) => keys_of(context.state, of),
-            None => super::keys_before(context),
-        };
-        for (key, value) in keys.iter().filter(|(key, _)| wanted.contains(*key)) {
-            let line = pushed_line(context, &nick, &owner.name, key, Some(value), capabilities);
-            bytes += line.len();
-            if bytes <= most {
-                lines.push(line);
-            }
+    let most = context.state.config.limits.answer();
+    let (mut lines, mut bytes) = (Vec::new(), 0);
+    let before = keys_before(context);
+    let keys = |owner: &Target| match owner.of {
+        Some(of) => known_keys(context.state, of),
+        None => Some(&before),
+    };
+    let all = owners.iter().filter_map(|owner| Some((owner, keys(owner)?)));
+    let all =
+        all.flat_map(|(owner, keys)| keys.iter().map(move |(key, value)| (owner, key, value)));
+    // What is beyond one answer is not even looked for: there may be very many.
+    for (owner, key, value) in all.filter(|(_, key, _)| wanted.contains(*key)) {
+        let line = pushed_line(context, &nick, &owner.name, key, Some(value), capabilities);
+        bytes += line.len();
+        if bytes > most {
+            break;
         }
+        lines.push(line);
     }
     if bytes > most {
         let most = most.to_string();
@@ -163,7 +168,8 @@ pub fn sync(
 }
 
 /// The session has come into a room: replies with what the room and its members have of what the
-/// session is subscribed to, or when to ask for that.
+/// session is subscribed to, or when to ask for that. Who comes into many rooms at once is shown
+/// no more than an outbox holds.
 pub fn sync_room(context: &mut Context<'_>, room: RoomId) {
     if !is_aware(context.capabilities()) {
         return;
