@@ -5,8 +5,9 @@
 
 use super::State;
 use super::context::Context;
-use super::membership::tell_acquaintances;
+use super::membership::{known_in, tell_acquaintances};
 use super::user::UserId;
+use super::watch;
 use crate::command::away::Presence;
 use proto::Capability;
 
@@ -15,13 +16,34 @@ const UNATTENDED: &str = "*";
 
 /// The session of the asker says whether the person is here.
 pub fn said(context: &mut Context<'_>, presence: Presence) {
+    note(context, presence);
+    changed(context);
+}
+
+fn note(context: &mut Context<'_>, presence: Presence) {
     context.known_mut().unattended = presence == Presence::Unattended;
     match presence {
         Presence::Here => context.user_mut().said_away = None,
         Presence::Away(why) => context.user_mut().said_away = Some(why),
         Presence::Unattended => {}
     }
-    changed(context);
+}
+
+/// The asker comes online, having said this before, if anything. Nobody is told yet: the rooms are
+/// when they come to know of the user, and watchers by [`tell_watchers`].
+pub fn came(context: &mut Context<'_>, presence: Option<Presence>) {
+    presence.into_iter().for_each(|presence| note(context, presence));
+    context.user_mut().away = now(context.state, context.me());
+}
+
+/// Tells those who watch the asker's name, and have just been told that the asker is online, that
+/// the person is away, if so.
+pub fn tell_watchers(context: &mut Context<'_>) {
+    let me = context.me();
+    let Some(away) = context.user().away.clone() else { return };
+    let news = context.passing_for(Capability::AwayNotify, me, ("AWAY", &[]), Some(&away));
+    let told = known_in(context.state, me);
+    watch::tell_also(context.state, context.out, me, news, &told);
 }
 
 /// A session of the asker came or went, or said something: tells others if the person is away now

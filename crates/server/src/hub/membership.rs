@@ -204,11 +204,16 @@ pub fn remember(state: &mut State, left: Left) {
     state.left.push_back(left);
 }
 
+/// The rooms of a user that know of it.
+pub fn known_in(state: &State, user: UserId) -> Vec<RoomId> {
+    let known = |room: &&RoomId| !state.rooms[room].members[&user].hidden;
+    state.users[&user].rooms.iter().filter(known).copied().collect()
+}
+
 /// Tells everybody else who shares a room with the user and knows of it, each session once; and of
 /// some news those who watch the user.
 pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
-    let known = |room: &&RoomId| !state.rooms[room].members[&user].hidden;
-    let rooms: Vec<RoomId> = state.users[&user].rooms.iter().filter(known).copied().collect();
+    let rooms = known_in(state, user);
     watch::tell_also(state, out, user, news, &rooms);
     // Everyone is in the lobby, so whoever is there hears everything.
     let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {

@@ -128,9 +128,10 @@ fn register(context: &mut Context<'_>, full: bool) {
     } else {
         coming.show(context);
     }
-    match entering.presence {
-        Some(presence) => absence::said(context, presence),
-        None => absence::changed(context),
+    match (first, entering.presence) {
+        (true, presence) => absence::came(context, presence),
+        (false, Some(presence)) => absence::said(context, presence),
+        (false, None) => absence::changed(context),
     }
     if first {
         come_online(context, full, &coming);
@@ -139,6 +140,7 @@ fn register(context: &mut Context<'_>, full: bool) {
     }
     if first {
         watch::came(context.state, context.out, id);
+        absence::tell_watchers(context);
         coming.then(context, |context| metadata::sync_watchers(context, id));
     }
     if !guest {
