@@ -159,8 +159,8 @@ pub const READ_MARKERS: usize = 1000;
 pub const RENAME_BYTES: usize = 200;
 /// Seconds for which a room keeps a new name at least.
 pub const RENAME_SECONDS: i64 = 30;
-/// Members online with whom a room can still be renamed: each may have to be shown all names.
-pub const RENAME_MEMBERS: usize = 1000;
+/// Devices in a room with which it can still be renamed: each may have to be shown all names.
+pub const RENAME_DEVICES: usize = 1000;
 /// Milliseconds for which those who come by a room's old name are told the new one.
 pub const RENAMED_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Old names of rooms that are remembered.

@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::user::UserId;
-use crate::limits::{RENAME_BYTES, RENAME_MEMBERS, RENAME_SECONDS};
+use crate::limits::{RENAME_BYTES, RENAME_DEVICES, RENAME_SECONDS};
 use crate::session::SessionId;
 use proto::name::{check_room, same};
 use proto::{Capability, Message};
@@ -47,7 +47,9 @@ fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Opti
     if again.is_some_and(|again| state.now < again) {
         return cannot("The room has been renamed just now; wait half a minute");
     }
-    if room.online > RENAME_MEMBERS && !same(&room.name, new) {
+    let members = room.members.iter().filter(|(_, member)| member.online);
+    let devices = members.map(|(user, _)| state.users[user].sessions.len()).sum::<usize>();
+    if devices > RENAME_DEVICES && !same(&room.name, new) {
         return cannot("There are too many people in the room to take them all elsewhere");
     }
     Ok(())
