@@ -2,8 +2,11 @@
 //! gives the same bytes out.
 //!
 //! Random sequences of what connections do run through the hub and the real journal, over a store
-//! that refuses writes now and then. After each step the state must be consistent; at the end it
-//! must equal what the store would give a restart.
+//! that refuses writes now and then. After each step the state must be consistent, and what anybody
+//! is told must be lines that fit; at the end the state must equal what the store would give a
+//! restart.
+
+mod nonsense;
 
 use super::effects::{Effects, Task, What};
 use super::login::{Derived, Outcome};
@@ -105,6 +108,9 @@ fn config(random: &mut Random) -> Arc<Config> {
         config.server.lobby = String::new();
     }
     config.limits.large_room = random.below(4);
+    if random.below(3) == 0 {
+        config.server.name = nonsense::SERVER.into();
+    }
     config.limits.failed_logins = 0;
     config.limits.connects_per_minute = 0;
     config.operator = vec![Operator { name: "boss".into(), password: "up".into() }];
@@ -152,6 +158,7 @@ impl World {
         self.recorded.push(stamped.clone());
         let effects = self.state.apply(stamped);
         self.output.push(format!("{effects:?}"));
+        nonsense::check(&effects);
         for effect in &effects.list {
             match &effect.what {
                 What::Derive { session, job } => {
@@ -207,6 +214,10 @@ impl World {
                 let session = self.sessions[random.below(self.sessions.len())];
                 self.several_lines(random, session);
             }
+            10 if !self.sessions.is_empty() => {
+                let session = self.sessions[random.below(self.sessions.len())];
+                self.line(session, &nonsense::line(random));
+            }
             _ if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
                 self.line(session, &line(random));
@@ -233,7 +244,7 @@ impl World {
 
     /// Sends a message of several lines, mostly as it must be.
     fn several_lines(&mut self, random: &mut Random, session: SessionId) {
-        let target = random.pick(&["#lobby", "#a", "ann", "bob"]);
+        let target = random.pick(&["#lobby", "#a", "@#a", "ann", "bob"]);
         self.line(session, "CAP REQ :draft/multiline batch echo-message labeled-response");
         let id = random.below(3);
         self.line(
