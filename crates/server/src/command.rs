@@ -151,8 +151,8 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "WALLOPS",      params: 1, when: When::After,  run: wallops::run },
     Verb { name: "WHO",          params: 0, when: When::After,  run: who::run },
     Verb { name: "WHOIS",        params: 0, when: When::After,  run: whois::run },
-    Verb { name: "ZNC",          params: 1, when: When::After,  run: znc::run },
     Verb { name: "WHOWAS",       params: 0, when: When::After,  run: whowas::run },
+    Verb { name: "ZNC",          params: 1, when: When::After,  run: znc::run },
 ];
 
 /// Deals with one line of a session: an answer to a question, or a command.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use store::{Conversation, Event, EventId, Failure, Point, Query, Reader, Scope, Select};
 
 /// About what a line of history has beside its text and its client's tags.
-const LINE_FRAME_BYTES: usize = 128;
+const USUAL_FRAME_BYTES: usize = 128;
 
 /// Not below any event's id.
 const ANY_EVENT: EventId = EventId::MAX >> 1;
@@ -246,7 +246,7 @@ impl Page<'_> {
     fn events(&mut self, events: &[Event], tag: &str) {
         let tagging = Tagging { capabilities: self.capabilities(), tag };
         // What grows step by step is copied each time.
-        let bytes = |event: &Event| LINE_FRAME_BYTES + event.text.len() + event.tags.len();
+        let bytes = |event: &Event| USUAL_FRAME_BYTES + event.text.len() + event.tags.len();
         self.out.reserve(events.iter().map(bytes).sum());
         let told = |event: &&Event| tagging.capabilities.has_all(needs(event.kind));
         for event in events.iter().filter(told) {

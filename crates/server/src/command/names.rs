@@ -7,6 +7,7 @@ use crate::hub::context::Context;
 use crate::hub::room::Room;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS};
 use proto::{Capability, Message, numeric as n};
+use std::collections::BTreeSet;
 use store::RoomId;
 
 /// Carries out `NAMES`.
@@ -15,8 +16,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         context.numeric(n::RPL_ENDOFNAMES, &["*"], "End of /NAMES list");
         return Ok(());
     };
+    // A room named twice is shown once: in a large one that is much.
+    let mut shown = BTreeSet::new();
     for name in names.split(',').filter(|name| !name.is_empty()).take(TARGETS) {
         match visible(context, name) {
+            Ok(room) if !shown.insert(room) => {}
             Ok(room) => show(context, room, true),
             Err(_) => context.numeric(n::RPL_ENDOFNAMES, &[name], "End of /NAMES list"),
         }

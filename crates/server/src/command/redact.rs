@@ -14,6 +14,9 @@ use proto::{Capability, Line, Message};
 use std::sync::Arc;
 use store::{Conversation, Event, EventKind, Refused, Write};
 
+/// Why a message is not found, whoever finds out.
+const UNKNOWN: &str = "There is no such message there; it may have been taken back already";
+
 /// Carries out `REDACT`. One's own messages can be taken back at any time, those of others in a
 /// room by its operators. Which message it is only the store knows, so it decides.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -52,8 +55,7 @@ fn other(conversation: Conversation, me: UserId) -> UserId {
 
 fn unknown(target: &str, msgid: &str) -> Refusal {
     let context = vec![target.to_owned(), msgid.to_owned()];
-    let text = "There is no such message there; it may have been taken back already";
-    Refusal::Invalid { code: "UNKNOWN_MSGID", context, text }
+    Refusal::Invalid { code: "UNKNOWN_MSGID", context, text: UNKNOWN }
 }
 
 /// The answers for when the store refuses, or fails.
@@ -63,11 +65,7 @@ fn say_why_not(context: &mut Context<'_>, write: u32, target: &str, msgid: &str)
     context.out.push_when(When::Failed(write), failed);
     let server = context.state.renderer.server.clone();
     let answers = [
-        (
-            Refused::NoSuchEvent,
-            "UNKNOWN_MSGID",
-            "There is no such message there; it may have been taken back already",
-        ),
+        (Refused::NoSuchEvent, "UNKNOWN_MSGID", UNKNOWN),
         (
             Refused::NotTheirs,
             "REDACT_FORBIDDEN",

@@ -41,7 +41,9 @@ pub fn ask(context: &mut Context<'_>, command: &str) {
             let limit = context.state.config.limits.page();
             let batch = "znc.in/playback";
             let up_to = context.state.last_event();
-            read(context, ReadWhat::Playback { of, after, before, limit, up_to, batch });
+            if after < before {
+                read(context, ReadWhat::Playback { of, after, before, limit, up_to, batch });
+            }
         }
         "LIST" => read(context, ReadWhat::Buffers),
         "CLEAR" => {}

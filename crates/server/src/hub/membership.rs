@@ -130,8 +130,8 @@ pub fn store_rooms(state: &State, out: &mut Effects, user: UserId) {
     }
 }
 
-/// Whether a user's standing in a room survives a restart: not for guests, and not the lobby's
-/// plain members, who are in it because they are online.
+/// Whether a user's standing in a room survives a restart: not a guest's, and not one in the lobby,
+/// whose members are in it because they are online.
 fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
     let guest = state.users.get(&user).is_some_and(|user| user.guest);
     state.config.server.remember_rooms && !guest && Some(room) != state.lobby
