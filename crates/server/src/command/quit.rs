@@ -20,6 +20,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Ends the session of the asker.
 pub fn leave(context: &mut Context<'_>, reason: &str) {
+    // The command is answered before its session ends.
+    let server = context.state.renderer.server.clone();
+    context.out.end(&server);
     let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
     membership::end_session(state, out, session, reason);
 }
