@@ -62,6 +62,30 @@ fn capabilities() -> Vec<String> {
     names.map(|name| name.trim_start_matches("draft/").replace('-', "_")).collect()
 }
 
+/// Capabilities whose transcript is that of a verb.
+const OF_A_VERB: &[(&str, &str)] = &[
+    ("sasl", "authenticate"),
+    ("cap_notify", "rehash"),
+    ("account_registration", "register"),
+    ("message_redaction", "redact"),
+    ("read_marker", "markread"),
+    ("znc.in/playback", "znc"),
+    ("channel_rename", "rename"),
+    ("multiline", "batch"),
+    ("extended_isupport", "isupport"),
+    ("metadata_3", "metadata"),
+];
+
+#[test]
+fn each_capability_has_a_transcript() {
+    for capability in capabilities() {
+        let verb = OF_A_VERB.iter().find(|(name, _)| *name == capability);
+        let name = verb.map_or(&*capability, |(_, verb)| verb);
+        let path = server().join(format!("tests/transcripts/{name}.txt"));
+        assert!(path.exists(), "{capability} has no {}", path.display());
+    }
+}
+
 /// Each numeric that the server can send is sent in a test, and stands in the papers.
 #[test]
 fn each_numeric_that_is_sent_has_a_test_that_makes_the_server_send_it() {
