@@ -4,6 +4,7 @@ use crate::limits::{
     ADMIN_BYTES, HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, OWASP_ITERATIONS,
     SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,
 };
+use crate::networks::Networks;
 use proto::Capability;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -18,11 +19,46 @@ pub struct Config {
     pub operator: Vec<Operator>,
     /// `[admin]`: who runs the server, as `ADMIN` tells it.
     pub admin: Admin,
+    /// `[tls]`: a certificate that others have made.
+    pub tls: Tls,
+    /// `[http]`: who may have what over HTTP and WebSocket.
+    pub http: Http,
     /// `[limits]`
     pub limits: Limits,
     /// Where it was read from; none if nowhere.
     #[serde(skip)]
     pub file: Option<PathBuf>,
+    /// The port that people are told of: the first one that is listened on.
+    #[serde(skip)]
+    pub port: u16,
+}
+
+/// `[tls]`: the certificate to show instead of the server's own, which it makes itself. Both keys
+/// or none.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// A file of certificates, PEM: the server's, then those that vouch for it.
+    pub certificate: Option<PathBuf>,
+    /// The file of its private key, PEM.
+    pub key: Option<PathBuf>,
+}
+
+impl Tls {
+    /// Whether somebody else than the server itself has made its certificate.
+    pub fn is_real(&self) -> bool {
+        self.certificate.is_some()
+    }
+}
+
+/// `[http]`: who may have what over HTTP and WebSocket.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// The `Origin`s whose pages may open a WebSocket, such as `https://chat.example`; none: all.
+    pub origins: Vec<String>,
+    /// From where `/metrics` may be read, besides this machine.
+    pub metrics: Networks,
 }
 
 /// `[admin]`: who runs the server.
@@ -51,6 +87,10 @@ pub struct Server {
     pub motd: String,
     /// The room that everyone who logs in is in; `""` for none.
     pub lobby: String,
+    /// Whether a password may come unencrypted from another machine.
+    pub plaintext_login: bool,
+    /// Reverse proxies, which are believed when they say for whom a connection is.
+    pub proxies: Networks,
     /// Whether somebody who has not logged in may chat, under a name that nobody has registered.
     pub guests: bool,
     /// Whether a user who logs in is back in the rooms they were in.
@@ -75,6 +115,8 @@ impl Default for Server {
             password: None,
             motd: String::new(),
             lobby: "#lobby".into(),
+            plaintext_login: false,
+            proxies: Networks::default(),
             guests: false,
             remember_rooms: true,
             capabilities_off: Vec::new(),
@@ -168,6 +210,7 @@ impl Config {
         later.extend(remembers.then_some("server.remember_rooms"));
         (next.name, next.listen) = (old.name.clone(), old.listen.clone());
         (next.lobby, next.remember_rooms) = (old.lobby.clone(), old.remember_rooms);
+        new.port = self.port;
         (new, later)
     }
 
@@ -209,6 +252,9 @@ impl Config {
         }
         if server.motd.lines().count() > MOTD_LINES {
             return Err(format!("[server] motd has more than {MOTD_LINES} lines"));
+        }
+        if self.tls.certificate.is_some() != self.tls.key.is_some() {
+            return Err("[tls] needs both certificate and key, or neither".into());
         }
         let admin = &self.admin;
         let texts = [&admin.location1, &admin.location2, &admin.email];

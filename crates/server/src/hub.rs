@@ -30,7 +30,7 @@ use crate::command;
 use crate::config::Config;
 use crate::limits::BATCH_BYTES;
 use crate::render::Renderer;
-use crate::session::SessionId;
+use crate::session::{Fingerprint, SessionId};
 use context::Context;
 use door::Doors;
 use effects::{Effects, Fact, What};
@@ -121,6 +121,20 @@ pub enum Did {
         /// Random bytes for its nonces.
         entropy: [u8; 16],
     },
+    /// Its connection is encrypted; the fingerprint of the certificate that its client has shown.
+    Encrypted {
+        /// None if it has shown none.
+        certificate: Option<Fingerprint>,
+    },
+    /// The reverse proxy that it comes from says for whom.
+    Forwarded {
+        /// From where the client connected to the proxy.
+        address: IpAddr,
+        /// Whether that connection is encrypted, as the proxy says.
+        encrypted: bool,
+    },
+    /// It was a request of HTTP, and its shard has answered it.
+    Served,
     /// It sent a line; where in [`Batch::text`].
     Line(Range<u32>),
     /// It sent a line that is none.
@@ -360,6 +374,17 @@ impl State {
         }
         match &entry.what {
             Did::Opened { .. } => {}
+            Did::Encrypted { certificate } => {
+                let known = self.sessions.get_mut(&session).expect("just looked up");
+                (known.encrypted, known.certificate) = (true, *certificate);
+            }
+            Did::Forwarded { address, encrypted } => {
+                self.forwarded(out, session, *address, *encrypted);
+            }
+            Did::Served => {
+                let ended = self.sessions.remove(&session).expect("just looked up");
+                self.doors.leave(ended.address);
+            }
             Did::Line(range) => {
                 let line = &text[range.start as usize..range.end as usize];
                 let line = std::str::from_utf8(line).expect("the shard has checked");
@@ -395,7 +420,28 @@ impl State {
         entropy: [u8; 16],
     ) {
         self.sessions.insert(session, Session::new(address, entropy));
-        let admitted = self.doors.enter(address, self.now, &self.config.limits);
+        self.enter(out, session, address);
+    }
+
+    /// A proxy's connection counts for whom it is for.
+    fn forwarded(
+        &mut self,
+        out: &mut Effects,
+        session: SessionId,
+        address: IpAddr,
+        encrypted: bool,
+    ) {
+        let known = self.sessions.get_mut(&session).expect("the caller has checked");
+        let proxy = std::mem::replace(&mut known.address, address);
+        known.encrypted |= encrypted;
+        self.doors.leave(proxy);
+        self.enter(out, session, address);
+    }
+
+    /// Lets a session in, as far as its address may have another one.
+    fn enter(&mut self, out: &mut Effects, session: SessionId, address: IpAddr) {
+        let proxy = self.config.server.proxies.contain(address);
+        let admitted = self.doors.enter(address, proxy, self.now, &self.config.limits);
         let refused = match admitted {
             Err(reason) => Some(reason),
             Ok(()) if self.stopping => Some("The server is stopping"),

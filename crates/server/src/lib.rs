@@ -3,6 +3,7 @@
 //! then fanned out, rendered and written by the shards. See `ARCHITECTURE.md`.
 
 pub mod config;
+pub mod networks;
 pub mod limits;
 pub mod log;
 

@@ -83,12 +83,13 @@ pub fn run(args: Args) -> Result<(), RunError> {
 
 /// Opens everything first, so that a mistake changes nothing; then runs until a signal.
 fn serve(args: &Serve) -> Result<(), RunError> {
-    let config = match &args.config {
+    let mut config = match &args.config {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
     let listener = listen::bind(args.bind.as_deref(), args.port())?;
     let port = listener.local_addr()?.port();
+    config.port = port;
     let mut listeners = vec![listener];
     listeners.extend(listen::bind_more(&config.server.listen)?);
     let store = open_store(&args.data)?;

@@ -44,10 +44,11 @@ fn seconds(count: u32) -> i64 {
 
 impl Doors {
     /// A connection asks to come in; the reason if it may not. Either way [`Doors::leave`] follows
-    /// when it closes.
+    /// when it closes. A proxy stands for many, who are counted once it has said for whom it comes.
     pub fn enter(
         &mut self,
         address: IpAddr,
+        proxy: bool,
         now: i64,
         limits: &Limits,
     ) -> Result<(), &'static str> {
@@ -63,6 +64,9 @@ impl Doors {
         let over = |limit: usize, count: usize| limit != 0 && count > limit;
         if over(limits.connections, self.open) {
             return Err("The server is full; try again later");
+        }
+        if proxy {
+            return Ok(());
         }
         if over(limits.connections_per_address, door.open) {
             return Err("Too many connections from your address; close one first");
@@ -171,10 +175,10 @@ mod tests {
         let mut doors = Doors::default();
         for last in 1..=2 {
             let address = format!("2001:db8::{last}").parse().unwrap();
-            assert!(doors.enter(address, 0, &limits()).is_ok());
+            assert!(doors.enter(address, false, 0, &limits()).is_ok());
         }
-        assert!(doors.enter("2001:db8::3".parse().unwrap(), 0, &limits()).is_err());
-        assert!(doors.enter("2001:db8:0:1::1".parse().unwrap(), 0, &limits()).is_ok());
+        assert!(doors.enter("2001:db8::3".parse().unwrap(), false, 0, &limits()).is_err());
+        assert!(doors.enter("2001:db8:0:1::1".parse().unwrap(), false, 0, &limits()).is_ok());
     }
 
     #[test]
@@ -182,12 +186,12 @@ mod tests {
         let mut doors = Doors::default();
         let address = "192.0.2.1".parse().unwrap();
         for _ in 0..5 {
-            assert!(doors.enter(address, 0, &limits()).is_ok());
+            assert!(doors.enter(address, false, 0, &limits()).is_ok());
             doors.leave(address);
         }
-        assert!(doors.enter(address, 59_999, &limits()).is_err());
+        assert!(doors.enter(address, false, 59_999, &limits()).is_err());
         doors.leave(address);
-        assert!(doors.enter(address, 60_000, &limits()).is_ok());
+        assert!(doors.enter(address, false, 60_000, &limits()).is_ok());
     }
 
     #[test]

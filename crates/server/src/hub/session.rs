@@ -3,6 +3,7 @@
 use super::login::How;
 use super::user::UserId;
 use crate::command::away::Presence;
+use crate::session::Fingerprint;
 use proto::Capabilities;
 use proto::sasl::Chunks;
 use proto::scram::ScramServer;
@@ -16,6 +17,10 @@ use store::{Account, EventKind};
 pub struct Session {
     /// From where.
     pub address: IpAddr,
+    /// Nobody between it and the server reads along.
+    pub encrypted: bool,
+    /// The certificate that it has shown with TLS.
+    pub certificate: Option<Fingerprint>,
     /// Random bytes of this session alone, for nonces.
     pub entropy: [u8; 16],
     /// What it negotiated.
@@ -148,6 +153,8 @@ impl Session {
     pub fn new(address: IpAddr, entropy: [u8; 16]) -> Session {
         Session {
             address,
+            encrypted: false,
+            certificate: None,
             entropy,
             capabilities: Capabilities::default(),
             cap302: false,

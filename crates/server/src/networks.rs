@@ -1,0 +1,62 @@
+//! Sets of addresses, as the config file names them.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de::Error};
+use std::net::IpAddr;
+
+/// Addresses and networks: `["10.0.0.7", "192.168.0.0/16", "2001:db8::/32"]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Networks(Vec<IpNet>);
+
+impl Networks {
+    /// Whether an address is in one of them.
+    pub fn contain(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl<'de> Deserialize<'de> for Networks {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Networks, D::Error> {
+        let network = |text: String| {
+            text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+                D::Error::custom(format!(
+                    "{text:?} is no address and no network; write it like \"10.0.0.7\" or \"10.0.0.0/8\""
+                ))
+            })
+        };
+        Vec::deserialize(input)?.into_iter().map(network).collect::<Result<_, _>>().map(Networks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Holder {
+        of: Networks,
+    }
+
+    fn networks(text: &str) -> Result<Networks, toml::de::Error> {
+        toml::from_str::<Holder>(&format!("of = {text}")).map(|holder| holder.of)
+    }
+
+    #[test]
+    fn an_address_is_in_its_networks_and_in_no_others() {
+        let some = networks(r#"["10.0.0.7", "192.168.0.0/16", "2001:db8::/32"]"#).unwrap();
+        for inside in ["10.0.0.7", "::ffff:10.0.0.7", "192.168.9.9", "2001:db8::1"] {
+            assert!(some.contain(inside.parse().unwrap()), "{inside}");
+        }
+        for outside in ["10.0.0.8", "192.169.0.1", "2001:db9::1", "::1"] {
+            assert!(!some.contain(outside.parse().unwrap()), "{outside}");
+        }
+        assert!(!networks("[]").unwrap().contain("10.0.0.7".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_its_text() {
+        let error = networks(r#"["10.0.0.7", "proxy.example"]"#).unwrap_err();
+        assert!(error.message().contains(r#""proxy.example" is no address"#), "{error}");
+    }
+}
