@@ -2,13 +2,18 @@
 //! it may still send.
 
 use crate::fanout::Sources;
-use crate::limits::{BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRITE_PIECES};
+use crate::limits::{
+    BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRAP_BYTES, WRITE_PIECES,
+};
 use crate::outbox::{Outbox, SharedLines};
+use crate::transport::{Layers, Received, Scratch, Way};
+use memchr::memrchr;
 use mio::net::TcpStream;
 use proto::line::{LineError, check_line_within, next_line};
 use proto::{Capabilities, Capability};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 use store::RoomId;
 
@@ -17,6 +22,8 @@ use store::RoomId;
 pub struct Connection {
     /// The socket.
     pub stream: TcpStream,
+    /// By which way its lines come and go.
+    pub way: Way,
     /// Tells it from earlier connections in the same slot.
     pub generation: u32,
     /// From where.
@@ -105,6 +112,7 @@ impl Connection {
     ) -> Connection {
         Connection {
             stream,
+            way: Way::Unknown,
             generation,
             address,
             capabilities: Capabilities::default(),
@@ -150,7 +158,7 @@ impl Connection {
     }
 
     fn check_outbox(&mut self) {
-        if self.outbox.len() > self.outbox_most {
+        if self.outbox.len() + self.unsent() > self.outbox_most {
             self.overflown = true;
         }
         if self.overflown {
@@ -162,7 +170,7 @@ impl Connection {
     /// does not take is left in the outbox. False then, or if the socket fails: an ordinary write
     /// deals with it.
     pub(crate) fn write_shared(&mut self, lines: &mut SharedLines) -> bool {
-        if self.blocked || !self.outbox.is_empty() {
+        if self.blocked || !self.outbox.is_empty() || !matches!(self.way, Way::Lines) {
             self.outbox.push_shared(lines.kept());
             self.check_outbox();
             return false;
@@ -178,7 +186,15 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection is lost.
-    pub(crate) fn write_ready(&mut self) -> io::Result<()> {
+    pub(crate) fn write_ready(&mut self, scratch: &mut Scratch) -> io::Result<()> {
+        if let Way::Layers(layers) = &mut self.way {
+            let closing = self.stage == Stage::Closing;
+            let written =
+                write_wrapped(&mut self.stream, layers, &mut self.outbox, closing, scratch)?;
+            self.blocked |= !written;
+            self.check_outbox();
+            return Ok(());
+        }
         while !self.blocked && self.outbox.is_ready() {
             let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
             let count = self.outbox.ready(&mut slices);
@@ -190,6 +206,41 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Whether all that was to be written is.
+    pub(crate) fn is_written(&self) -> bool {
+        self.outbox.is_empty() && self.unsent() == 0
+    }
+
+    /// Bytes that are wrapped for the socket, which has not taken them yet.
+    fn unsent(&self) -> usize {
+        match &self.way {
+            Way::Layers(layers) => layers.unsent.len(),
+            Way::Unknown | Way::Lines => 0,
+        }
+    }
+
+    /// What came before and told nothing yet, or was no whole record.
+    pub(crate) fn kept(&self) -> &[u8] {
+        self.way.unread(&self.unread)
+    }
+
+    /// Whether its peer has begun something that it should end soon.
+    pub(crate) fn is_half_open(&self) -> bool {
+        self.way.is_half_open(&self.unread)
+    }
+
+    /// Takes bytes that are not just lines: those [`Connection::kept`] and what came after them.
+    pub(crate) fn receive(
+        &mut self,
+        bytes: &mut [u8],
+        tls: &Arc<rustls::ServerConfig>,
+        scratch: &mut Scratch,
+    ) -> Received {
+        let received = self.way.receive(bytes, tls, scratch, &mut self.unread);
+        self.check_outbox();
+        received
     }
 
     /// Takes the lines out of what was left over and `data`, until there are none, it floods, or
@@ -269,6 +320,68 @@ impl Connection {
     }
 }
 
+/// Writes what a socket takes of an outbox, wrapped; at the end the layers' last words. True if the
+/// socket has taken all that can be written now.
+fn write_wrapped(
+    stream: &mut TcpStream,
+    layers: &mut Layers,
+    outbox: &mut Outbox,
+    closing: bool,
+    scratch: &mut Scratch,
+) -> io::Result<bool> {
+    loop {
+        while !layers.unsent.is_empty() {
+            match stream.write(&layers.unsent) {
+                Ok(bytes) if bytes == layers.unsent.len() => layers.unsent = Vec::new(),
+                Ok(bytes) => drop(layers.unsent.drain(..bytes)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        scratch.out.clear();
+        let taken = wrap(layers, outbox, &mut scratch.out)?;
+        outbox.advance(taken);
+        if scratch.out.is_empty() {
+            if closing && outbox.is_empty() && layers.finish()? {
+                continue;
+            }
+            return Ok(true);
+        }
+        let written = match stream.write(&scratch.out) {
+            Err(error) if is_passing(&error) => 0,
+            other => other?,
+        };
+        layers.unsent.extend_from_slice(&scratch.out[written..]);
+    }
+}
+
+/// Wraps lines of an outbox, whole ones, and at most [`WRAP_BYTES`]; returns how many bytes of it.
+fn wrap(layers: &mut Layers, outbox: &Outbox, out: &mut Vec<u8>) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
+    let count = outbox.ready(&mut slices);
+    let mut taken = 0;
+    for slice in &slices[..count] {
+        let room = WRAP_BYTES - taken;
+        let whole = match slice.len() > room {
+            true => memrchr(b'\n', &slice[..room]).map_or(0, |end| end + 1),
+            false => slice.len(),
+        };
+        if whole > 0 && !layers.wrap(&slice[..whole], out)? {
+            break;
+        }
+        taken += whole;
+        if whole < slice.len() {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
 /// Whether a line has the tag of a batch.
 fn is_of_batch(line: &[u8]) -> bool {
     let Some(tagged) = line.strip_prefix(b"@") else { return false };
@@ -306,7 +419,9 @@ mod tests {
         stream.set_nonblocking(true).unwrap();
         let stream = TcpStream::from_std(stream);
         let limits = Limits { outbox_bytes, ..Limits::default() };
-        (Connection::new(stream, 0, address.ip(), &limits, Instant::now()), peer)
+        let mut connection = Connection::new(stream, 0, address.ip(), &limits, Instant::now());
+        connection.way = Way::Lines;
+        (connection, peer)
     }
 
     fn shared(bytes: &[u8]) -> SharedLines {
@@ -323,7 +438,7 @@ mod tests {
         let mut lines = shared(&[b'x'; 300_000]);
         while !connection.overflown {
             connection.write_shared(&mut lines);
-            connection.write_ready().unwrap();
+            connection.write_ready(&mut Scratch::default()).unwrap();
             assert!(connection.outbox.len() <= most);
             references = references.max(std::sync::Arc::strong_count(lines.kept()) - 1);
         }
@@ -348,7 +463,7 @@ mod tests {
                 connection.write_shared(&mut shared(&[byte; 4000]));
                 sent.extend([byte; 4000]);
             }
-            connection.write_ready().unwrap();
+            connection.write_ready(&mut Scratch::default()).unwrap();
         }
         assert!(connection.blocked, "more than the kernel takes");
         peer.set_nonblocking(true).unwrap();
@@ -356,7 +471,7 @@ mod tests {
         let mut buffer = vec![0; 1 << 20];
         while got.len() < sent.len() {
             connection.blocked = false; // as the event says
-            connection.write_ready().unwrap();
+            connection.write_ready(&mut Scratch::default()).unwrap();
             if let Ok(bytes) = peer.read(&mut buffer) {
                 got.extend_from_slice(&buffer[..bytes]);
             }

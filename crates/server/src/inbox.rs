@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::journal::Released;
 use crate::limits::SHARD_QUEUE;
 use crate::session::SessionId;
+use crate::transport::certificate::Certificate;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Registry, Token, Waker};
 use std::io;
@@ -33,6 +34,8 @@ pub enum Item {
     },
     /// The config from here on.
     Config(Arc<Config>),
+    /// The certificate from here on.
+    Certificate(Certificate),
     /// No new connections: the server stops.
     StopListening,
 }

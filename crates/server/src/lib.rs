@@ -12,6 +12,7 @@ pub mod shard;
 pub mod inbox;
 pub mod session;
 pub mod connection;
+pub mod transport;
 
 pub mod hub;
 pub mod command;

@@ -207,6 +207,16 @@ pub const ADDRESSES_REMEMBERED: usize = 16_384;
 pub const ACCEPT_BACKLOG: i32 = 4096;
 /// Bytes read from a socket at once; each shard owns one such buffer.
 pub const READ_BYTES: usize = 64 * 1024;
+/// Bytes that came of a connection and are not whole yet: one record of TLS at most.
+pub const UNREAD_BYTES: usize = 18 * 1024;
+/// Seconds from its beginning in which a handshake, or what else tells the way of a connection, must
+/// be done.
+pub const HANDSHAKE_SECONDS: u64 = 10;
+/// Steps of TLS handshakes that a shard makes before it looks after its other connections: each
+/// takes about a tenth of a millisecond.
+pub const HANDSHAKES_PER_ROUND: usize = 16;
+/// Bytes of lines that are wrapped for a socket at once.
+pub const WRAP_BYTES: usize = 64 * 1024;
 /// Bytes of one batch from a shard to the hub; sockets wait while it is full.
 pub const BATCH_BYTES: usize = 512 * 1024;
 /// Pieces of one outbox that are written to its socket at once.

@@ -14,6 +14,7 @@ use crate::limits::{
 };
 use crate::listen::{self, ListenError, Listeners};
 use crate::session::SessionId;
+use crate::transport::certificate::{Certificate, CertificateError};
 use crate::{log, password, reader, shard};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -36,6 +37,9 @@ pub enum RunError {
     /// The addresses.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The data folder.
     #[error(transparent)]
     Store(#[from] Failure),
@@ -93,6 +97,8 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     let mut listeners = vec![listener];
     listeners.extend(listen::bind_more(&config.server.listen)?);
     let store = open_store(&args.data)?;
+    let folder = (args.data != Path::new(IN_MEMORY)).then(|| args.data.clone());
+    let certificate = Certificate::load(&config.tls, folder.as_deref())?;
     allow_many_files();
     // Half a server is worse than none: a client would wait for ever.
     let report = std::panic::take_hook();
@@ -102,7 +108,8 @@ fn serve(args: &Serve) -> Result<(), RunError> {
         std::process::abort();
     }));
     let guard = log::start(args.log_format);
-    let ended = Server::start(&Arc::new(config), listeners, port, store)?.wait();
+    let begun = Begun { config: Arc::new(config), folder, certificate, listeners, store };
+    let ended = Server::start(begun)?.wait();
     drop(guard);
     ended
 }
@@ -120,12 +127,15 @@ fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
     let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let instance: String =
         random.iter().map(|byte| char::from(letters[usize::from(*byte) % letters.len()])).collect();
-    Ok(if data == Path::new(":memory:") {
+    Ok(if data == Path::new(IN_MEMORY) {
         Box::new(MemoryStore::new(&instance))
     } else {
         Box::new(SqliteStore::open(data, &instance)?)
     })
 }
+
+/// The data folder that is none.
+const IN_MEMORY: &str = ":memory:";
 
 /// What the thread that waits for signals is woken for.
 #[derive(Clone, Copy, Debug)]
@@ -136,24 +146,31 @@ pub enum Wake {
     Reread(Option<SessionId>),
 }
 
+/// What the server has opened, so that nothing more can go wrong for a mistake of the operator's.
+struct Begun {
+    config: Arc<Config>,
+    /// The data folder; none if nothing is kept.
+    folder: Option<PathBuf>,
+    certificate: Certificate,
+    listeners: Vec<TcpListener>,
+    store: Box<dyn Store>,
+}
+
 /// The running server: its threads and the ways to them.
 struct Server {
     hub: SyncSender<Input>,
     inboxes: Vec<Inbox>,
     listening: Vec<SocketAddr>,
-    port: u16,
     config: Arc<Config>,
+    folder: Option<PathBuf>,
+    certificate: Certificate,
     woken: Receiver<Wake>,
     threads: Vec<JoinHandle<Result<(), RunError>>>,
 }
 
 impl Server {
-    fn start(
-        config: &Arc<Config>,
-        listeners: Vec<TcpListener>,
-        port: u16,
-        mut store: Box<dyn Store>,
-    ) -> Result<Server, RunError> {
+    fn start(begun: Begun) -> Result<Server, RunError> {
+        let Begun { config, folder, certificate, listeners, mut store } = begun;
         let (state, first) = State::new(config.clone(), store.load()?, now());
         store.commit(&mut first.iter())?;
         let renderer = state.renderer.clone();
@@ -173,9 +190,9 @@ impl Server {
         let mut listeners = Some(Listeners::new(listeners, inboxes.clone()));
         let committed = Arc::new(AtomicU64::new(0));
         let (wake, woken) = sync_channel(WAKE_QUEUE);
-        let config = config.clone();
+        let threads = Vec::new();
         let mut server =
-            Server { hub, inboxes, listening, port, config, woken, threads: Vec::new() };
+            Server { hub, inboxes, listening, config, folder, certificate, woken, threads };
 
         for number in 0..READERS {
             let (queue, store) = (queue.clone(), store.reader()?);
@@ -209,8 +226,9 @@ impl Server {
             let parts = shard::Parts {
                 id,
                 config: server.config.clone(),
+                certificate: server.certificate.clone(),
                 renderer: renderer.clone(),
-                port,
+                port: server.config.port,
                 listeners: listeners.take(),
                 hub: server.hub.clone(),
                 passwords: passwords.clone(),
@@ -255,7 +273,13 @@ impl Server {
         for address in &self.listening[1..] {
             tracing::info!("Listening on {address}, too");
         }
-        log::waiting(self.port);
+        if !self.config.tls.is_real() {
+            let fingerprint = self.certificate.fingerprint;
+            tracing::info!(
+                "The certificate is the server's own, its SHA-256 fingerprint is {fingerprint}"
+            );
+        }
+        log::waiting(self.config.port);
         while let Ok(Wake::Reread(by)) = self.woken.recv() {
             self.reread(by)?;
         }
@@ -278,9 +302,12 @@ impl Server {
             None => Err("the server was started without a config file".to_owned()),
             Some(path) => Config::read(path).map_err(|error| error.to_string()),
         };
-        let outcome = outcome.map(|new| {
+        // Its files may be new ones under the same names.
+        let outcome = outcome.and_then(|new| {
             let (config, later) = self.config.reread(new);
-            (Arc::new(config), later)
+            let certificate = Certificate::load(&config.tls, self.folder.as_deref());
+            self.certificate = certificate.map_err(|error| error.to_string())?;
+            Ok((Arc::new(config), later))
         });
         let reread = Reread { by, outcome };
         let (sentences, good) = (reread.sentences(), reread.outcome.is_ok());
@@ -288,6 +315,7 @@ impl Server {
             self.config = config.clone();
             for inbox in &self.inboxes {
                 inbox.send(Item::Config(config.clone()));
+                inbox.send(Item::Certificate(self.certificate.clone()));
             }
         }
         self.hub.send(Input::Reread(reread)).map_err(|_| RunError::Panic)?;

@@ -13,8 +13,8 @@ use crate::hub::effects::Fact;
 use crate::hub::{Batch, Did, Entry, Input, write_error};
 use crate::inbox::{Item, Outlet};
 use crate::limits::{
-    ACCEPT_PAUSE_MILLIS, EVENTS, LINGER_MILLIS, READ_BYTES, READS_PER_SESSION, STOP_MILLIS,
-    SWEEP_MILLIS,
+    ACCEPT_PAUSE_MILLIS, EVENTS, HANDSHAKE_SECONDS, HANDSHAKES_PER_ROUND, LINGER_MILLIS,
+    READ_BYTES, READS_PER_SESSION, STOP_MILLIS, SWEEP_MILLIS, UNREAD_BYTES,
 };
 use crate::listen::Listeners;
 use crate::password::{Job, Passwords};
@@ -22,6 +22,8 @@ use crate::reader::Readers;
 use crate::render::Renderer;
 use crate::run::Wake;
 use crate::session::SessionId;
+use crate::transport::certificate::Certificate;
+use crate::transport::{Scratch, Way};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use proto::Line;
@@ -41,6 +43,8 @@ pub struct Parts {
     pub id: u8,
     /// What the config file says.
     pub config: Arc<Config>,
+    /// What it shows to clients that connect with TLS.
+    pub certificate: Certificate,
     /// What all lines have in common.
     pub renderer: Renderer,
     /// The port that the terminal is told of.
@@ -74,7 +78,11 @@ pub struct Shard {
     generation: u32,
     batch: Batch,
     in_flight: bool,
+    /// What a socket is read into, behind room for what its connection has kept.
     buffer: Box<[u8]>,
+    scratch: Scratch,
+    /// Steps of handshakes made in this round.
+    handshakes: usize,
     swept: Instant,
 }
 
@@ -133,7 +141,9 @@ impl Shard {
             later: Vec::new(),
             generation: 0,
             in_flight: false,
-            buffer: vec![0; READ_BYTES].into(),
+            buffer: vec![0; UNREAD_BYTES + READ_BYTES].into(),
+            scratch: Scratch::default(),
+            handshakes: 0,
             swept: Instant::now(),
         }
     }
@@ -219,6 +229,7 @@ impl Shard {
                 }
                 self.parts.config = config;
             }
+            Item::Certificate(certificate) => self.parts.certificate = certificate,
             Item::StopListening => self.parts.listeners = None,
         }
     }
@@ -358,11 +369,15 @@ impl Shard {
     /// Reads each ready connection once, as long as the batch takes more.
     fn read_ready(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
+        self.handshakes = 0;
         ready.retain(|slot| {
             if self.batch.is_full() {
                 return true;
             }
             let Some(connection) = self.connections.get_mut(*slot) else { return false };
+            if self.handshakes >= HANDSHAKES_PER_ROUND && connection.way.may_shake_hands() {
+                return true;
+            }
             connection.ready = false;
             match self.read(*slot) {
                 After::More => {
@@ -387,9 +402,9 @@ impl Shard {
             return After::Waits;
         }
         if connection.lines_wait {
-            return self.gather_lines(slot, 0);
+            return self.gather_lines(slot, 0, false);
         }
-        match connection.stream.read(&mut self.buffer) {
+        match connection.stream.read(&mut self.buffer[UNREAD_BYTES..]) {
             Ok(0) => {
                 // What it sent before is dealt with and answered first.
                 connection.ended = true;
@@ -397,7 +412,10 @@ impl Shard {
                 self.gather(session, Did::Ended);
                 After::Waits
             }
-            Ok(bytes) => self.gather_lines(slot, bytes),
+            Ok(bytes) if matches!(connection.way, Way::Lines) => {
+                self.gather_lines(slot, bytes, false)
+            }
+            Ok(bytes) => self.receive(slot, bytes),
             Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
             Err(error) if error.kind() == ErrorKind::Interrupted => After::More,
             Err(error) => {
@@ -407,7 +425,35 @@ impl Shard {
         }
     }
 
-    fn gather_lines(&mut self, slot: usize, bytes: usize) -> After {
+    /// Takes bytes that are not just lines, and gathers the lines that they are found to hold.
+    fn receive(&mut self, slot: usize, bytes: usize) -> After {
+        let connection = &mut self.connections[slot];
+        let kept = connection.kept();
+        let start = UNREAD_BYTES - kept.len();
+        self.buffer[start..UNREAD_BYTES].copy_from_slice(kept);
+        self.scratch.lines.clear();
+        let tls = &self.parts.certificate.config;
+        let incoming = &mut self.buffer[start..UNREAD_BYTES + bytes];
+        let received = connection.receive(incoming, tls, &mut self.scratch);
+        let session = self.session(slot);
+        self.touch(slot);
+        self.handshakes += usize::from(received.shook_hands);
+        if let Some(certificate) = received.encrypted {
+            self.gather(session, Did::Encrypted { certificate });
+        }
+        let after = self.gather_lines(slot, bytes, true);
+        if let Some(reason) = received.failure {
+            self.gather(session, Did::Closed { reason });
+            self.close(slot);
+        } else if received.closed {
+            self.connections[slot].ended = true;
+            self.gather(session, Did::Ended);
+        }
+        after
+    }
+
+    /// Gathers lines: of the bytes just read, or of those that they were found to hold.
+    fn gather_lines(&mut self, slot: usize, bytes: usize, wrapped: bool) -> After {
         let session = self.session(slot);
         let limits = &self.parts.config.limits;
         let connection = &mut self.connections[slot];
@@ -417,7 +463,11 @@ impl Shard {
             connection.pinged = false;
         }
         let batch = &mut self.batch;
-        let stopped = connection.take_lines(&self.buffer[..bytes], limits, now, |taken| {
+        let lines = match wrapped {
+            true => &self.scratch.lines[..],
+            false => &self.buffer[UNREAD_BYTES..UNREAD_BYTES + bytes],
+        };
+        let stopped = connection.take_lines(lines, limits, now, |taken| {
             let what = match taken {
                 Taken::Line(line) => {
                     let start = batch.text.len() as u32;
@@ -448,7 +498,7 @@ impl Shard {
     /// A closing connection: throws away what still comes, so that the peer can read our last lines
     /// in peace.
     fn drain(&mut self, slot: usize) -> After {
-        match self.connections[slot].stream.read(&mut self.buffer) {
+        match self.connections[slot].stream.read(&mut self.buffer[..]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
             Ok(bytes) if bytes > 0 => After::More,
             _ => {
@@ -520,7 +570,7 @@ impl Shard {
     /// Writes what a connection's socket takes.
     fn write(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
-        if let Err(error) = connection.write_ready() {
+        if let Err(error) = connection.write_ready(&mut self.scratch) {
             return self.gone(slot, &format!("Connection lost: {}", error.kind()));
         }
         if connection.overflown {
@@ -529,7 +579,7 @@ impl Shard {
             return self.gone(slot, reason);
         }
         let closing = connection.stage == Stage::Closing;
-        if closing && connection.outbox.is_empty() {
+        if closing && connection.is_written() {
             if connection.ended {
                 return self.remove(slot);
             }
@@ -553,6 +603,12 @@ impl Shard {
             match connection.stage {
                 Stage::Closing if since >= Duration::from_millis(LINGER_MILLIS) => {
                     self.remove(slot);
+                }
+                Stage::Entering
+                    if since >= Duration::from_secs(HANDSHAKE_SECONDS)
+                        && connection.is_half_open() =>
+                {
+                    self.end(slot, "Too slow: the connection was begun and not completed in time");
                 }
                 Stage::Entering if !login.is_zero() && since >= login => {
                     self.end(slot, "No login in time");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -284,13 +285,16 @@ fn the_log_may_be_json() {
     let mut command = serve(&folder.path().join("data"));
     let mut child =
         command.args(["--log-format", "json"]).stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut line = String::new();
-    let mut output = std::io::BufReader::new(child.stdout.take().expect("piped"));
-    std::io::BufRead::read_line(&mut output, &mut line).expect("a line");
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
-    assert!(line.starts_with('{') && line.trim_end().ends_with('}'), "{line}");
-    assert!(line.contains("Waiting for connection on port"), "{line}");
+    let output = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    for line in std::io::BufRead::lines(output) {
+        let line = line.expect("a line");
+        assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
+        if line.contains("Waiting for connection on port") {
+            child.kill().expect("it runs");
+        }
+    }
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.signal(), Some(9), "it ended before it said that it waits");
 }
 
 #[test]

@@ -20,3 +20,4 @@ mod order;
 mod rehash;
 mod restart;
 mod sasl;
+mod tls;

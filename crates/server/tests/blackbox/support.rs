@@ -4,6 +4,7 @@ mod client;
 mod pattern;
 mod random;
 mod server;
+pub(crate) mod tls;
 
 pub(crate) use client::Client;
 pub(crate) use pattern::{Captures, matches};

@@ -5,12 +5,15 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Instant;
 
-use super::{Captures, PATIENCE, matches};
+use rustls::{ClientConfig, ClientConnection, Stream};
+
+use super::{Captures, PATIENCE, matches, tls};
 
 /// A client that knows lines and nothing else. Each failed expectation panics and shows what came before.
 pub(crate) struct Client {
     name: String,
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     unread: Vec<u8>,
     ended: bool,
     heard: Vec<String>,
@@ -24,8 +27,25 @@ impl Client {
     pub(crate) fn try_connect(name: &str, address: SocketAddr) -> io::Result<Client> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        let name = name.to_owned();
-        Ok(Client { name, stream, unread: Vec::new(), ended: false, heard: Vec::new() })
+        let (name, tls) = (name.to_owned(), None);
+        Ok(Client { name, stream, tls, unread: Vec::new(), ended: false, heard: Vec::new() })
+    }
+
+    /// Connects and does the handshake; a server that does not is a failure.
+    pub(crate) fn connect_tls(name: &str, address: SocketAddr, config: ClientConfig) -> Client {
+        let mut client = Client::connect(name, address);
+        client.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        let mut tls = tls::begin(config);
+        if let Err(error) = tls.complete_io(&mut client.stream) {
+            client.fail("expected a handshake", error);
+        }
+        client.tls = Some(Box::new(tls));
+        client
+    }
+
+    /// The client's end of TLS.
+    pub(crate) fn tls(&mut self) -> &mut ClientConnection {
+        self.tls.as_mut().expect("connected by TLS")
     }
 
     /// The word this client is called by, which is also whom it logs in as.
@@ -45,7 +65,11 @@ impl Client {
 
     /// Sends exactly these bytes. A connection that the server has closed is not an error: what it said is still to be read.
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.stream.write_all(bytes) {
+        let sent = match &mut self.tls {
+            Some(tls) => Stream::new(&mut **tls, &mut self.stream).write_all(bytes),
+            None => self.stream.write_all(bytes),
+        };
+        if let Err(error) = sent {
             assert!(is_closed(error.kind()), "{}: cannot send: {error}", self.name);
         }
     }
@@ -75,7 +99,11 @@ impl Client {
         }
         self.stream.set_read_timeout(Some(left)).expect("a read timeout");
         let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer) {
+        let read = match &mut self.tls {
+            Some(tls) => Stream::new(&mut **tls, &mut self.stream).read(&mut buffer),
+            None => self.stream.read(&mut buffer),
+        };
+        match read {
             Ok(0) => self.ended = true,
             Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
             Err(error) if is_closed(error.kind()) => self.ended = true,
@@ -150,6 +178,10 @@ impl Client {
 
     /// Sends no more; reading goes on. A connection that the server has closed already is fine.
     pub(crate) fn end_input(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            tls.write_tls(&mut self.stream).expect("the server takes it");
+        }
         if let Err(error) = self.stream.shutdown(Shutdown::Write) {
             assert_eq!(error.kind(), ErrorKind::NotConnected, "{}: {error}", self.name);
         }

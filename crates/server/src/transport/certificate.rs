@@ -1,0 +1,258 @@
+//! The server's certificate: one that others have made, or its own, made at the first start; and
+//! how rustls is to use it.
+
+use crate::config;
+use crate::session::Fingerprint;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName as Subject, ServerConfig, SignatureScheme};
+use sha2::{Digest, Sha256};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The file of the server's own certificate, in the data folder.
+pub const CERTIFICATE_FILE: &str = "tls-certificate.pem";
+/// The file of its private key.
+pub const KEY_FILE: &str = "tls-key.pem";
+
+/// Why there is no certificate to show.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; the server needs a certificate and its key in PEM")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The two do not belong together, or rustls does not take them.
+    #[error("the certificate {path} and its key cannot be used: {source}")]
+    Unusable {
+        /// The file of the certificate.
+        path: PathBuf,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+    /// The server's own certificate cannot be made.
+    #[error("cannot make a certificate: {0}")]
+    NotMade(#[from] rcgen::Error),
+    /// The server's own certificate cannot be kept.
+    #[error("cannot keep the certificate in {path}: {source}")]
+    NotKept {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A certificate, ready for use.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// What rustls serves connections with.
+    pub config: Arc<ServerConfig>,
+    /// What people compare it by.
+    pub fingerprint: Fingerprint,
+}
+
+impl Certificate {
+    /// The certificate that the config names; else the one in the data folder, which is made if
+    /// there is none; else, without a folder, one for this run alone.
+    ///
+    /// # Errors
+    /// [`CertificateError`], whose text names the file.
+    pub fn load(
+        config: &config::Tls,
+        data: Option<&Path>,
+    ) -> Result<Certificate, CertificateError> {
+        if let (Some(certificate), Some(key)) = (&config.certificate, &config.key) {
+            return Certificate::read(certificate, key);
+        }
+        let Some(folder) = data else {
+            let (certificate, key) = make()?;
+            let key = PrivateKeyDer::try_from(key.serialize_der()).expect("just written");
+            return Certificate::new(
+                vec![certificate.der().clone()],
+                key,
+                Path::new("of this run"),
+            );
+        };
+        let (certificate, key) = (folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE));
+        if !certificate.exists() {
+            let (made, made_key) = make()?;
+            // The certificate last: where it is, the key is.
+            keep(&key, &made_key.serialize_pem())?;
+            keep(&certificate, &made.pem())?;
+        }
+        Certificate::read(&certificate, &key)
+    }
+
+    fn read(certificate: &Path, key: &Path) -> Result<Certificate, CertificateError> {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| CertificateError::Unreadable { path, source }
+        };
+        let chain: Result<Vec<CertificateDer<'static>>, _> =
+            CertificateDer::pem_file_iter(certificate).map_err(unreadable(certificate))?.collect();
+        let chain = chain.map_err(unreadable(certificate))?;
+        if chain.is_empty() {
+            return Err(unreadable(certificate)(rustls::pki_types::pem::Error::NoItemsFound));
+        }
+        let private = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
+        Certificate::new(chain, private, certificate)
+    }
+
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        path: &Path,
+    ) -> Result<Certificate, CertificateError> {
+        let fingerprint = fingerprint(&chain[0]);
+        let unusable = |source| CertificateError::Unusable { path: path.to_owned(), source };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?
+            .with_client_cert_verifier(Arc::new(AnyCertificate(provider)))
+            .with_single_cert(chain, key)
+            .map_err(unusable)?;
+        config.alpn_protocols = vec![b"irc".to_vec(), b"http/1.1".to_vec()];
+        // Who comes back needs no second full handshake, and the server remembers nothing for it.
+        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(unusable)?;
+        Ok(Certificate { config: Arc::new(config), fingerprint })
+    }
+}
+
+/// What people compare a certificate by.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
+    Fingerprint(Sha256::digest(certificate).into())
+}
+
+/// A certificate that nobody vouches for: clients remember it, as `ssh` does.
+fn make() -> Result<(rcgen::Certificate, KeyPair), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, "Parlor");
+    // Clients that look at names and dates have no reason to refuse it but that it is self-made.
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
+    params.distinguished_name = name;
+    Ok((params.self_signed(&key)?, key))
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+fn keep(path: &Path, text: &str) -> Result<(), CertificateError> {
+    let partial = path.with_extension("partial");
+    let write = || {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)?;
+        // It may be left from a start that was broken off, with other rights.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|source| CertificateError::NotKept { path: path.to_owned(), source })
+}
+
+/// Any certificate will do, if the client has its key: whose it is, its fingerprint says (SASL
+/// EXTERNAL). A client without one is as welcome.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ClientCertVerifier for AnyCertificate {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[Subject] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(folder: &Path) -> Certificate {
+        Certificate::load(&config::Tls::default(), Some(folder)).unwrap()
+    }
+
+    #[test]
+    fn the_own_certificate_is_made_once_and_only_its_owner_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = own(folder.path()).fingerprint;
+        assert_eq!(own(folder.path()).fingerprint, first);
+        for file in [CERTIFICATE_FILE, KEY_FILE] {
+            let mode = fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(own(other.path()).fingerprint, first);
+    }
+
+    #[test]
+    fn a_start_that_was_broken_off_between_key_and_certificate_is_made_good() {
+        let folder = tempfile::tempdir().unwrap();
+        own(folder.path());
+        fs::remove_file(folder.path().join(CERTIFICATE_FILE)).unwrap();
+        own(folder.path());
+    }
+
+    #[test]
+    fn a_certificate_with_anothers_key_is_refused_with_its_name() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        own(folder.path());
+        own(other.path());
+        let config = config::Tls {
+            certificate: Some(folder.path().join(CERTIFICATE_FILE)),
+            key: Some(other.path().join(KEY_FILE)),
+        };
+        let error = Certificate::load(&config, None).unwrap_err().to_string();
+        assert!(error.contains(CERTIFICATE_FILE), "{error}");
+    }
+}

@@ -1,0 +1,196 @@
+//! TLS for one connection, by rustls without its buffers: a connection at rest owns none.
+
+use super::certificate::fingerprint;
+use crate::session::Fingerprint;
+use rustls::ServerConfig;
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError, WriteTraffic,
+};
+use std::sync::Arc;
+
+/// Bytes that a record has beyond what it carries: header, tag, and what TLS 1.2 adds.
+const RECORD_OVERHEAD_BYTES: usize = 64;
+/// Bytes that a record carries at most.
+const RECORD_BYTES: usize = 16 * 1024;
+
+type Traffic<'a> = WriteTraffic<'a, ServerConnectionData>;
+
+/// The server's end of a connection with TLS.
+pub struct Tls {
+    connection: UnbufferedServerConnection,
+    /// What came and is not done with: part of a record, or of a message of several. rustls has
+    /// marks in it, so it is shown again at each call.
+    unread: Vec<u8>,
+    /// It ended in an error; rustls is not to be asked again.
+    failed: bool,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+/// What came of a client's records.
+#[derive(Debug, PartialEq)]
+pub struct Taken {
+    /// Its peer will send nothing more.
+    pub closed: bool,
+    /// What is wrong with them. What it still has to say of that is among the answers.
+    pub outcome: Result<(), rustls::Error>,
+}
+
+impl Tls {
+    /// For a connection whose first byte says that it is TLS.
+    ///
+    /// # Errors
+    /// When rustls cannot work with the config.
+    pub fn new(config: Arc<ServerConfig>) -> Result<Tls, rustls::Error> {
+        let connection = UnbufferedServerConnection::new(config)?;
+        Ok(Tls { connection, unread: Vec::new(), failed: false })
+    }
+
+    /// Whether the handshake is still under way.
+    pub fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    /// What the client has shown of itself.
+    pub fn certificate(&self) -> Option<Fingerprint> {
+        self.connection.peer_certificates()?.first().map(fingerprint)
+    }
+
+    /// The protocol that the two have agreed on, by ALPN.
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.connection.alpn_protocol()
+    }
+
+    /// What came and is not done with.
+    pub fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
+    /// Takes a client's records, from [`Tls::unread`] on: appends what they carry to `plain`, and
+    /// what the server has to answer to `answers`. `incoming` is worked on in place.
+    pub fn receive(
+        &mut self,
+        incoming: &mut [u8],
+        plain: &mut Vec<u8>,
+        answers: &mut Vec<u8>,
+    ) -> Taken {
+        let mut taken = Taken { closed: false, outcome: Ok(()) };
+        let mut used = 0;
+        while !self.failed {
+            let status = self.connection.process_tls_records(&mut incoming[used..]);
+            match status.state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(Ok(record)) = traffic.next_record() {
+                        plain.extend_from_slice(record.payload);
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, answers),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => taken.closed = true,
+                // Early data is not allowed, so none comes.
+                Ok(_) => {
+                    used += status.discard;
+                    break;
+                }
+                Err(error) => {
+                    taken.outcome = Err(error);
+                    used += status.discard;
+                    self.failed = true;
+                    // The alert that says so to the client.
+                    if let Ok(ConnectionState::EncodeTlsData(data)) =
+                        self.connection.process_tls_records(&mut incoming[used..]).state
+                    {
+                        encode(data, answers);
+                    }
+                    break;
+                }
+            }
+            used += status.discard;
+        }
+        self.unread = incoming[used..].to_vec();
+        taken
+    }
+
+    /// Appends records that carry `plain` to `out`. False if nothing can be sent yet, because the
+    /// handshake is not done.
+    ///
+    /// # Errors
+    /// When the keys are used up, which happens with TLS 1.2 only: the connection is over.
+    pub fn send(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<bool, EncryptError> {
+        let room = plain.len() + plain.len().div_ceil(RECORD_BYTES) * RECORD_OVERHEAD_BYTES;
+        self.with_traffic(out, |traffic, out| append(out, room, |out| traffic.encrypt(plain, out)))
+    }
+
+    /// Appends that nothing more comes. False if the handshake is not done.
+    ///
+    /// # Errors
+    /// As [`Tls::send`].
+    pub fn close(&mut self, out: &mut Vec<u8>) -> Result<bool, EncryptError> {
+        self.with_traffic(out, |traffic, out| {
+            append(out, RECORD_OVERHEAD_BYTES, |out| traffic.queue_close_notify(out))
+        })
+    }
+
+    fn with_traffic(
+        &mut self,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Traffic<'_>, &mut Vec<u8>) -> Result<(), EncryptError>,
+    ) -> Result<bool, EncryptError> {
+        while !self.failed {
+            // All that came was dealt with when it came: nothing is done with here.
+            match self.connection.process_tls_records(&mut self.unread).state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    write(&mut traffic, out)?;
+                    return Ok(true);
+                }
+                // It has something to say itself first, such as that it changes its keys.
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                _ => break,
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, out: &mut Vec<u8>) {
+    let start = out.len();
+    let room = match data.encode(&mut []) {
+        Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
+            required_size
+        }
+        _ => return, // Nothing to encode.
+    };
+    out.resize(start + room, 0);
+    data.encode(&mut out[start..]).expect("there is room");
+}
+
+/// Lets `write` write to the end of `out`, where it needs about `room` bytes.
+fn append(
+    out: &mut Vec<u8>,
+    room: usize,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
+) -> Result<(), EncryptError> {
+    let start = out.len();
+    out.resize(start + room, 0);
+    loop {
+        match write(&mut out[start..]) {
+            Ok(bytes) => {
+                out.truncate(start + bytes);
+                return Ok(());
+            }
+            Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                out.resize(start + required_size, 0);
+            }
+            Err(error) => {
+                out.truncate(start);
+                return Err(error);
+            }
+        }
+    }
+}

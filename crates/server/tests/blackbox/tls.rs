@@ -1,0 +1,306 @@
+//! TLS on the same port: whoever begins with a handshake gets one; what is none of it ends clearly.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustls::version;
+
+use crate::support::{Client, PATIENCE, Server, Start, allow_many_connections, tls};
+
+/// What a handshake may take on the server's side, with room for a busy machine.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+
+fn connect(name: &str, server: &Server) -> Client {
+    Client::connect_tls(name, server.address(), tls::any())
+}
+
+/// Everything that a server says until it closes.
+fn all_that_comes(mut stream: TcpStream) -> Vec<u8> {
+    stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    let mut all = Vec::new();
+    // A reset is an end, too.
+    if let Err(error) = stream.read_to_end(&mut all) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+    }
+    all
+}
+
+#[test]
+fn lines_come_and_go_by_tls_as_they_do_without() {
+    let server = Server::start_as(Start::InMemory, "");
+    let mut plain = server.connect("plain");
+    plain.log_in("plain");
+    for (name, versions, protocol) in [
+        ("old", [&version::TLS12], None),
+        ("new", [&version::TLS13], None),
+        ("irc", [&version::TLS13], Some("irc")),
+    ] {
+        let mut config = tls::of_version(&versions);
+        config.alpn_protocols.extend(protocol.map(Into::into));
+        let mut client = Client::connect_tls(name, server.address(), config);
+        assert_eq!(client.tls().alpn_protocol(), protocol.map(str::as_bytes));
+        client.log_in(name);
+        client.send(&format!("BM :by {name}"));
+        client.until(":* NOTE BM SENT *");
+        plain.until(&format!(":{name}!* PRIVMSG #lobby :by {name}"));
+        plain.send(&format!("PM {name} :back"));
+        client.until(&format!(":plain!* PRIVMSG {name} :back"));
+        client.send("EX");
+        client.until("ERROR :*");
+        client.expect_closed();
+    }
+}
+
+#[test]
+fn a_handshake_and_lines_may_come_byte_by_byte_and_many_lines_at_once() {
+    let server = Server::start_as(Start::InMemory, "");
+    let mut stream = TcpStream::connect(server.address()).expect("it listens");
+    stream.set_nodelay(true).expect("no delay");
+    let mut tls = tls::begin(tls::any());
+    let dribble = |tls: &mut rustls::ClientConnection, stream: &mut TcpStream| {
+        let mut bytes = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut bytes).expect("to memory");
+        }
+        for byte in bytes {
+            stream.write_all(&[byte]).expect("it reads");
+        }
+    };
+    while tls.is_handshaking() {
+        dribble(&mut tls, &mut stream);
+        if tls.is_handshaking() {
+            tls.read_tls(&mut stream).expect("it answers");
+            tls.process_new_packets().expect("it speaks TLS");
+        }
+    }
+    tls.writer().write_all(b"PING :1\r\n").expect("to memory");
+    dribble(&mut tls, &mut stream);
+    let many: String = (2..5000).map(|number| format!("PING :{number}\r\n")).collect();
+    let mut stream = rustls::StreamOwned::new(tls, stream);
+    stream.sock.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    let writer = std::thread::spawn(move || {
+        stream.write_all(many.as_bytes()).expect("it reads");
+        let (mut heard, mut buffer) = (String::new(), [0; 16 * 1024]);
+        while !heard.contains("PONG parlor :4999\r\n") {
+            let count = stream.read(&mut buffer).expect("it answers");
+            assert_ne!(count, 0, "closed after {heard}");
+            heard.push_str(std::str::from_utf8(&buffer[..count]).expect("ASCII"));
+        }
+        heard
+    });
+    let heard = writer.join().expect("no panic");
+    let pongs: Vec<&str> = heard.lines().filter(|line| line.contains(" PONG ")).collect();
+    let expected = (1..5000).map(|number| format!(":parlor PONG parlor :{number}"));
+    assert!(pongs.iter().copied().eq(expected), "{} answers", pongs.len());
+}
+
+#[test]
+fn a_long_answer_comes_whole_though_its_reader_is_slow() {
+    let server = Server::start_as(Start::InMemory, "");
+    let mut ann = connect("ann", &server);
+    ann.log_in("ann");
+    let text = "x".repeat(400);
+    for number in 0..3000 {
+        ann.send_bytes(format!("BM :{number} {text}\r\n").as_bytes());
+    }
+    let mut bob = connect("bob", &server);
+    bob.log_in("bob");
+    for _ in 0..3000 {
+        ann.until(":* NOTE BM SENT *");
+    }
+    bob.send_bytes("CH #lobby 1000\r\n".repeat(5).as_bytes());
+    bob.send("PING :done");
+    let mut lines = 0;
+    while !bob.until("*").contains(" PONG ") {
+        lines += 1;
+    }
+    assert!(lines > 500, "{lines}");
+    bob.expect_quiet();
+}
+
+#[test]
+fn a_reader_by_tls_that_is_too_slow_is_disconnected_and_the_memory_is_bounded() {
+    let server = Server::start_as(Start::InMemory, "limits.outbox_bytes = 1000000");
+    let mut slow = connect("slow", &server);
+    slow.log_in("slow");
+    let mut ann = connect("ann", &server);
+    ann.log_in("ann");
+    let text = "x".repeat(400);
+    for _ in 0..60 {
+        for _ in 0..500 {
+            ann.send_bytes(format!("BM :{text}\r\n").as_bytes());
+        }
+        for _ in 0..500 {
+            ann.until(":* NOTE BM SENT *");
+        }
+        if server.log().contains("Too slow") {
+            return;
+        }
+    }
+    panic!("30,000 unread messages and still connected:\n{}", server.log());
+}
+
+#[test]
+fn an_end_by_tls_is_answered_by_one() {
+    let server = Server::start_as(Start::InMemory, "");
+    let mut ann = connect("ann", &server);
+    ann.log_in("ann");
+    ann.send("BM :the last word");
+    ann.end_input();
+    ann.until(":* NOTE BM SENT *");
+    ann.until("ERROR :*");
+    // Without the end of TLS this would be an error (a cut connection), and fail.
+    ann.expect_closed();
+}
+
+#[test]
+fn a_client_may_change_its_keys() {
+    let server = Server::start_as(Start::InMemory, "");
+    let mut ann = connect("ann", &server);
+    ann.log_in("ann");
+    for _ in 0..3 {
+        ann.tls().refresh_traffic_keys().expect("TLS 1.3 can");
+        ann.send("PING :with new keys");
+        ann.until(":* PONG * :with new keys");
+    }
+}
+
+#[test]
+fn the_servers_own_certificate_is_told_at_the_start_and_stays() {
+    let mut server = Server::start("");
+    let first = tls::fingerprint(connect("ann", &server).tls());
+    server.wait_for_log(|line| line.contains("fingerprint") && line.contains(&first));
+    for file in ["tls-certificate.pem", "tls-key.pem"] {
+        let mode = std::fs::metadata(server.data().join(file)).expect(file).permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    server.restart();
+    assert_eq!(tls::fingerprint(connect("ann", &server).tls()), first);
+}
+
+/// Writes a certificate and its key; returns the lines of config that name them.
+fn certificate(folder: &Path, name: &str) -> String {
+    let made = rcgen::generate_simple_self_signed(vec!["chat.example".to_owned()]).expect(name);
+    let (certificate, key) = (folder.join("chain.pem"), folder.join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).expect("a file");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    format!("tls.certificate = {certificate:?}\ntls.key = {key:?}\n")
+}
+
+#[test]
+fn a_certificate_of_others_is_shown_and_a_new_one_drops_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&certificate(folder.path(), "first"));
+    assert!(!server.log().contains("fingerprint"), "its own is not in use");
+    let mut ann = connect("ann", &server);
+    ann.log_in("ann");
+    let first = tls::fingerprint(ann.tls());
+
+    certificate(folder.path(), "second");
+    server.hang_up();
+    server.wait_for_log(|line| line.contains("The config file is in effect"));
+    let second = tls::fingerprint(connect("bob", &server).tls());
+    assert_ne!(second, first);
+
+    std::fs::write(folder.path().join("chain.pem"), "no certificate").expect("a file");
+    server.hang_up();
+    server.wait_for_log(|line| line.contains("Nothing was changed") && line.contains("chain.pem"));
+    assert_eq!(tls::fingerprint(connect("eve", &server).tls()), second);
+    ann.expect_quiet();
+}
+
+#[test]
+fn what_is_no_tls_after_all_is_told_so_and_closed() {
+    let server = Server::start_as(Start::InMemory, "");
+    let hello = hello();
+    let cases: [(&str, Vec<u8>); 5] = [
+        ("garbage", b"\x16\x03\x01\x00\x20\x01\x00\x00\x1cthis is no hello from anyone".to_vec()),
+        ("a record that is too long", b"\x16\x03\x01\xff\xff".to_vec()),
+        ("an unknown version", b"\x16\x09\x09\x00\x05hello".to_vec()),
+        ("lines after the first message", [&hello[..], b"NICK ann\r\nUSER a 0 * a\r\n"].concat()),
+        ("another first message", [&hello[..], &hello[..]].concat()),
+    ];
+    for (what, bytes) in cases {
+        let begin = Instant::now();
+        let mut stream = TcpStream::connect(server.address()).expect("it listens");
+        stream.write_all(&bytes).expect("it reads");
+        let heard = all_that_comes(stream);
+        // The last record is an alert: of that type, or encrypted with the handshake's keys.
+        let alerts: [&[u8]; 2] = [&[21, 3, 3, 0, 2], &[23, 3, 3, 0, 19]];
+        let last = alerts.map(|alert| memmem(&heard, alert));
+        assert!(last.contains(&true), "{what}: {heard:02x?}");
+        assert!(begin.elapsed() < HANDSHAKE_DEADLINE, "{what}: only the deadline ended it");
+    }
+    server.wait_for_logs(5, |line| line.contains("TLS failed"));
+    connect("ann", &server).log_in("ann");
+}
+
+fn memmem(all: &[u8], part: &[u8]) -> bool {
+    all.windows(part.len()).any(|window| window == part)
+}
+
+/// The first message of a client.
+fn hello() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    tls::begin(tls::any()).write_tls(&mut bytes).expect("to memory");
+    bytes
+}
+
+#[test]
+fn what_is_begun_and_not_completed_is_closed_in_time() {
+    let server = Server::start_as(Start::InMemory, "");
+    let hello = hello();
+    // A whole record, with part of a message: rustls keeps marks in the bytes that it has seen.
+    let part = [b"\x16\x03\x01\x00\x64", &hello[5..105]].concat();
+    let halves = [&b"\x16"[..], &hello[..hello.len() / 2], &part, &hello, b"GE", b"\r\n\r\n\0"];
+    let begin = Instant::now();
+    let streams = halves.map(|half| {
+        let mut stream = TcpStream::connect(server.address()).expect("it listens");
+        stream.write_all(half).expect("it reads");
+        stream
+    });
+    let mut patient = server.connect("patient");
+    for stream in streams {
+        all_that_comes(stream);
+    }
+    assert!(begin.elapsed() >= HANDSHAKE_DEADLINE, "{:?}", begin.elapsed());
+    // Who has said nothing at all may take longer, as a person does who types.
+    patient.log_in("patient");
+}
+
+#[test]
+fn ten_thousand_half_open_handshakes_stop_nobody_and_their_memory_is_bounded() {
+    const HALF_OPEN: usize = 10_000;
+    const BYTES_EACH: u64 = 16 * 1024;
+    allow_many_connections();
+    let server = Server::start_as(Start::InMemory, "");
+    let mut ann = connect("ann", &server);
+    ann.log_in("ann");
+    let before = server.memory_kib("VmRSS");
+    let hello = hello();
+    let mut slowest = Duration::ZERO;
+    let mut half_open = Vec::new();
+    for number in 0..HALF_OPEN {
+        let mut stream = TcpStream::connect(server.address()).expect("it listens");
+        stream.write_all(&hello).expect("it reads");
+        half_open.push(stream);
+        if number % 100 == 0 {
+            let begin = Instant::now();
+            ann.send("PING :still there");
+            ann.until(":* PONG * :still there");
+            slowest = slowest.max(begin.elapsed());
+        }
+    }
+    connect("bob", &server).log_in("bob");
+    let grown = (server.memory_kib("VmHWM") - before) * 1024;
+    assert!(grown < HALF_OPEN as u64 * BYTES_EACH, "{} bytes each", grown / HALF_OPEN as u64);
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    for stream in half_open {
+        all_that_comes(stream);
+    }
+    ann.send("PING :still there");
+    ann.until(":* PONG * :still there");
+}
