@@ -217,6 +217,23 @@ pub const HANDSHAKE_SECONDS: u64 = 10;
 pub const HANDSHAKES_PER_ROUND: usize = 16;
 /// Bytes of lines that are wrapped for a socket at once.
 pub const WRAP_BYTES: usize = 64 * 1024;
+/// Bytes of the longest message over WebSocket: the longest line with its tags. A longer one closes
+/// the connection (1009) before its payload is read.
+pub const WEBSOCKET_MESSAGE_BYTES: usize = TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES;
+/// Bytes of the payload of a control frame (RFC 6455, 5.5).
+pub const WEBSOCKET_CONTROL_BYTES: usize = 125;
+/// Bytes of a request's head over HTTP, the empty line after it included; a longer one is answered
+/// 431.
+pub const HTTP_HEAD_BYTES: usize = 8 * 1024;
+/// Header lines of a request; more are answered 431.
+pub const HTTP_HEADERS: usize = 64;
+/// Bytes of a host's name in a request, as DNS has it; a longer one is not shown.
+pub const HOST_BYTES: usize = 253;
+/// Bytes of a PROXY protocol header of version 1, its line end included.
+pub const PROXY_V1_BYTES: usize = 107;
+/// Bytes of a PROXY protocol header of version 2 with all its fields; a longer one is refused
+/// before it is read.
+pub const PROXY_V2_BYTES: usize = 1024;
 /// Bytes of one batch from a shard to the hub; sockets wait while it is full.
 pub const BATCH_BYTES: usize = 512 * 1024;
 /// Pieces of one outbox that are written to its socket at once.

@@ -7,6 +7,8 @@
 pub mod sniff;
 pub mod certificate;
 pub mod tls;
+pub mod proxy;
+pub mod websocket;
 
 use crate::limits::UNREAD_BYTES;
 use crate::session::Fingerprint;
