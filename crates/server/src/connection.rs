@@ -6,14 +6,13 @@ use crate::limits::{
     BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRAP_BYTES, WRITE_PIECES,
 };
 use crate::outbox::{Outbox, SharedLines};
-use crate::transport::{Layers, Received, Scratch, Way};
+use crate::transport::{Judge, Layers, Received, Scratch, Way};
 use memchr::memrchr;
 use mio::net::TcpStream;
 use proto::line::{LineError, check_line_within, next_line};
 use proto::{Capabilities, Capability};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 use store::RoomId;
 
@@ -112,7 +111,7 @@ impl Connection {
     ) -> Connection {
         Connection {
             stream,
-            way: Way::Unknown,
+            way: Way::Unknown { forwarded: false },
             generation,
             address,
             capabilities: Capabilities::default(),
@@ -169,11 +168,25 @@ impl Connection {
     /// Writes lines that others are told, too, to the socket without copying them first; what it
     /// does not take is left in the outbox. False then, or if the socket fails: an ordinary write
     /// deals with it.
-    pub(crate) fn write_shared(&mut self, lines: &mut SharedLines) -> bool {
-        if self.blocked || !self.outbox.is_empty() || !matches!(self.way, Way::Lines) {
+    pub(crate) fn write_shared(&mut self, lines: &mut SharedLines, scratch: &mut Scratch) -> bool {
+        if self.blocked || !self.outbox.is_empty() {
             self.outbox.push_shared(lines.kept());
             self.check_outbox();
             return false;
+        }
+        if let Way::Layers(layers) = &mut self.way {
+            scratch.out.clear();
+            if layers.unsent.is_empty()
+                && lines.bytes.len() <= WRAP_BYTES
+                && layers.wrap_shared(lines, scratch).unwrap_or(false)
+            {
+                let taken = self.stream.write(&scratch.out).unwrap_or(0);
+                layers.unsent.extend_from_slice(&scratch.out[taken..]);
+            } else {
+                self.outbox.push_shared(lines.kept());
+            }
+            self.check_outbox();
+            return self.is_written();
         }
         let taken = self.stream.write(&lines.bytes).unwrap_or(0);
         if taken < lines.bytes.len() {
@@ -217,7 +230,7 @@ impl Connection {
     fn unsent(&self) -> usize {
         match &self.way {
             Way::Layers(layers) => layers.unsent.len(),
-            Way::Unknown | Way::Lines => 0,
+            Way::Unknown { .. } | Way::Lines => 0,
         }
     }
 
@@ -235,10 +248,10 @@ impl Connection {
     pub(crate) fn receive(
         &mut self,
         bytes: &mut [u8],
-        tls: &Arc<rustls::ServerConfig>,
+        judge: &Judge<'_>,
         scratch: &mut Scratch,
     ) -> Received {
-        let received = self.way.receive(bytes, tls, scratch, &mut self.unread);
+        let received = self.way.receive(bytes, judge, scratch, &mut self.unread);
         self.check_outbox();
         received
     }
@@ -340,7 +353,7 @@ fn write_wrapped(
             }
         }
         scratch.out.clear();
-        let taken = wrap(layers, outbox, &mut scratch.out)?;
+        let taken = wrap(layers, outbox, scratch)?;
         outbox.advance(taken);
         if scratch.out.is_empty() {
             if closing && outbox.is_empty() && layers.finish()? {
@@ -357,7 +370,7 @@ fn write_wrapped(
 }
 
 /// Wraps lines of an outbox, whole ones, and at most [`WRAP_BYTES`]; returns how many bytes of it.
-fn wrap(layers: &mut Layers, outbox: &Outbox, out: &mut Vec<u8>) -> io::Result<usize> {
+fn wrap(layers: &mut Layers, outbox: &Outbox, scratch: &mut Scratch) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
     let count = outbox.ready(&mut slices);
     let mut taken = 0;
@@ -367,7 +380,7 @@ fn wrap(layers: &mut Layers, outbox: &Outbox, out: &mut Vec<u8>) -> io::Result<u
             true => memrchr(b'\n', &slice[..room]).map_or(0, |end| end + 1),
             false => slice.len(),
         };
-        if whole > 0 && !layers.wrap(&slice[..whole], out)? {
+        if whole > 0 && !layers.wrap(&slice[..whole], scratch)? {
             break;
         }
         taken += whole;
@@ -437,7 +450,7 @@ mod tests {
         let mut references = 0;
         let mut lines = shared(&[b'x'; 300_000]);
         while !connection.overflown {
-            connection.write_shared(&mut lines);
+            connection.write_shared(&mut lines, &mut Scratch::default());
             connection.write_ready(&mut Scratch::default()).unwrap();
             assert!(connection.outbox.len() <= most);
             references = references.max(std::sync::Arc::strong_count(lines.kept()) - 1);
@@ -460,7 +473,7 @@ mod tests {
                 connection.push(&[byte; 100]);
                 sent.extend([byte; 100]);
             } else {
-                connection.write_shared(&mut shared(&[byte; 4000]));
+                connection.write_shared(&mut shared(&[byte; 4000]), &mut Scratch::default());
                 sent.extend([byte; 4000]);
             }
             connection.write_ready(&mut Scratch::default()).unwrap();

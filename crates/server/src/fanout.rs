@@ -188,7 +188,7 @@ impl Shard {
             if std::mem::take(&mut connection.sources) == Sources::OneRoom {
                 let set = shared.iter_mut().find(|(set, _)| *set == connection.capabilities);
                 let (_, lines) = set.expect("each set of capabilities was found before");
-                if !connection.write_shared(lines) {
+                if !connection.write_shared(lines, &mut self.scratch) {
                     self.touch(*slot);
                 }
             }

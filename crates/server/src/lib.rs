@@ -13,6 +13,7 @@ pub mod inbox;
 pub mod session;
 pub mod connection;
 pub mod transport;
+pub mod serve;
 
 pub mod hub;
 pub mod command;

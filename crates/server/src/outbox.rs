@@ -4,6 +4,7 @@
 //! It is a row of pieces, not one buffer: a piece is never moved to grow, and what a whole room is
 //! told is one piece that all who are behind refer to.
 
+use crate::transport::websocket;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -31,12 +32,23 @@ pub struct SharedLines {
     /// The lines.
     pub bytes: Vec<u8>,
     kept: Option<Arc<[u8]>>,
+    /// As text and as binary messages of WebSocket.
+    framed: [Option<Vec<u8>>; 2],
 }
 
 impl SharedLines {
     /// A copy that outboxes refer to, made when the first of them has to.
     pub fn kept(&mut self) -> &Arc<[u8]> {
         self.kept.get_or_insert_with(|| self.bytes.as_slice().into())
+    }
+
+    /// The lines as messages of WebSocket, framed when the first connection needs it.
+    pub fn framed(&mut self, binary: bool) -> &[u8] {
+        self.framed[usize::from(binary)].get_or_insert_with(|| {
+            let mut frames = Vec::new();
+            websocket::wrap(binary, &self.bytes, &mut frames);
+            frames
+        })
     }
 }
 

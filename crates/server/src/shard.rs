@@ -23,7 +23,7 @@ use crate::render::Renderer;
 use crate::run::Wake;
 use crate::session::SessionId;
 use crate::transport::certificate::Certificate;
-use crate::transport::{Scratch, Way};
+use crate::transport::{Judge, Scratch, Way};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use proto::Line;
@@ -80,7 +80,7 @@ pub struct Shard {
     in_flight: bool,
     /// What a socket is read into, behind room for what its connection has kept.
     buffer: Box<[u8]>,
-    scratch: Scratch,
+    pub(crate) scratch: Scratch,
     /// Steps of handshakes made in this round.
     handshakes: usize,
     swept: Instant,
@@ -432,19 +432,28 @@ impl Shard {
         let start = UNREAD_BYTES - kept.len();
         self.buffer[start..UNREAD_BYTES].copy_from_slice(kept);
         self.scratch.lines.clear();
-        let tls = &self.parts.certificate.config;
+        let judge = Judge {
+            config: &self.parts.config,
+            tls: &self.parts.certificate.config,
+            peer: connection.address,
+        };
         let incoming = &mut self.buffer[start..UNREAD_BYTES + bytes];
-        let received = connection.receive(incoming, tls, &mut self.scratch);
+        let received = connection.receive(incoming, &judge, &mut self.scratch);
         let session = self.session(slot);
         self.touch(slot);
         self.handshakes += usize::from(received.shook_hands);
+        if let Some((address, encrypted)) = received.forwarded {
+            self.connections[slot].address = address;
+            self.gather(session, Did::Forwarded { address, encrypted });
+        }
         if let Some(certificate) = received.encrypted {
             self.gather(session, Did::Encrypted { certificate });
         }
         let after = self.gather_lines(slot, bytes, true);
         if let Some(reason) = received.failure {
-            self.gather(session, Did::Closed { reason });
-            self.close(slot);
+            self.end(slot, &reason);
+        } else if let Some(request) = received.request {
+            self.serve(slot, &request);
         } else if received.closed {
             self.connections[slot].ended = true;
             self.gather(session, Did::Ended);
@@ -510,7 +519,7 @@ impl Shard {
     }
 
     /// The peer is gone.
-    fn gone(&mut self, slot: usize, reason: &str) {
+    pub(crate) fn gone(&mut self, slot: usize, reason: &str) {
         if self.connections[slot].stage != Stage::Closing {
             let session = self.session(slot);
             self.gather(session, Did::Closed { reason: reason.to_owned() });

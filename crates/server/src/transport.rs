@@ -5,23 +5,33 @@
 //! kept until the rest is there, and what the socket does not take until it does.
 
 pub mod sniff;
+pub mod proxy;
 pub mod certificate;
 pub mod tls;
-pub mod proxy;
+pub mod http;
 pub mod websocket;
 
+use crate::config::Config;
 use crate::limits::UNREAD_BYTES;
+use crate::outbox::SharedLines;
 use crate::session::Fingerprint;
+use http::{Answer, Request, Rules, Status, Wants};
 use rustls::ServerConfig;
 use sniff::{Speech, sniff};
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tls::Tls;
+use websocket::{CloseCode, Ended, WebSocket};
 
 /// By which way a connection's lines come and go.
 #[derive(Debug)]
 pub enum Way {
     /// Too little has come to tell.
-    Unknown,
+    Unknown {
+        /// A proxy has said for whom it is; what follows is its client's.
+        forwarded: bool,
+    },
     /// As they are.
     Lines,
     /// Through what stands between.
@@ -46,15 +56,38 @@ enum Web {
     Unknown(Vec<u8>),
     /// Lines of IRC.
     Lines,
+    /// HTTP, a request of which is coming.
+    Http(http::Incoming),
+    /// HTTP, a request of which is to be answered.
+    Asked,
+    /// HTTP, done with.
+    Answered,
+    /// Lines of IRC, each in a message of its own.
+    WebSocket(WebSocket),
+}
+
+/// By what a connection is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge<'a> {
+    /// What the config file says.
+    pub config: &'a Config,
+    /// What clients with TLS are served with.
+    pub tls: &'a Arc<ServerConfig>,
+    /// From where the connection comes.
+    pub peer: IpAddr,
 }
 
 /// What came of a connection's bytes, apart from lines; in this order.
 #[derive(Debug, Default)]
 pub struct Received {
+    /// A proxy says for whom the connection is, and whether they are encrypted up to there.
+    pub forwarded: Option<(IpAddr, bool)>,
     /// It is encrypted from here on; the fingerprint of the certificate its client has shown.
     pub encrypted: Option<Option<Fingerprint>>,
     /// A step of a TLS handshake was made, which takes time.
     pub shook_hands: bool,
+    /// It asks for something other than to chat, and is to be answered.
+    pub request: Option<Request>,
     /// Its peer will send nothing more.
     pub closed: bool,
     /// It has to end, and why.
@@ -68,6 +101,8 @@ pub struct Scratch {
     plain: Vec<u8>,
     /// What came, as lines.
     pub lines: Vec<u8>,
+    /// Lines as frames of WebSocket.
+    frames: Vec<u8>,
     /// What goes to the socket.
     pub out: Vec<u8>,
 }
@@ -76,16 +111,16 @@ impl Way {
     /// Whether the next bytes may be part of a TLS handshake, which takes time.
     pub fn may_shake_hands(&self) -> bool {
         match self {
-            Way::Unknown => true,
+            Way::Unknown { .. } => true,
             Way::Lines => false,
             Way::Layers(layers) => layers.tls.as_ref().is_some_and(Tls::is_handshaking),
         }
     }
 
     /// Whether its peer has begun something that it should end soon.
-    pub fn is_half_open(&self, unread: &[u8]) -> bool {
+    pub fn is_half_open(&self, unknown: &[u8]) -> bool {
         match self {
-            Way::Unknown => !unread.is_empty(),
+            Way::Unknown { .. } => !unknown.is_empty(),
             Way::Lines => false,
             Way::Layers(layers) => {
                 layers.tls.as_ref().is_some_and(Tls::is_handshaking) || layers.web.is_half()
@@ -96,10 +131,15 @@ impl Way {
     /// What came before and was not whole.
     pub fn unread<'a>(&'a self, unknown: &'a [u8]) -> &'a [u8] {
         match self {
-            Way::Unknown => unknown,
+            Way::Unknown { .. } => unknown,
             Way::Lines => &[],
             Way::Layers(layers) => layers.tls.as_ref().map_or(&[], Tls::unread),
         }
+    }
+
+    /// Whether its bytes are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Way::Layers(layers) if layers.tls.is_some())
     }
 
     /// Takes the bytes of a connection that has layers, or of which it is not known yet whether it
@@ -108,48 +148,90 @@ impl Way {
     pub fn receive(
         &mut self,
         bytes: &mut [u8],
-        tls: &Arc<ServerConfig>,
+        judge: &Judge<'_>,
         scratch: &mut Scratch,
         unknown: &mut Vec<u8>,
     ) -> Received {
-        if let Way::Unknown = self {
+        let mut received = Received::default();
+        let mut used = 0;
+        if let Way::Unknown { .. } = self {
             *unknown = Vec::new();
-            match sniff(bytes) {
-                None => *unknown = bytes.to_vec(),
-                Some(Speech::Lines | Speech::Proxy | Speech::Http) => {
-                    *self = Way::Lines;
-                    scratch.lines.extend_from_slice(bytes);
+            match self.find_out(bytes, judge, &mut received) {
+                Ok(header) => used = header,
+                Err(reason) => {
+                    received.failure = Some(reason);
+                    return received;
                 }
-                Some(Speech::Tls) => match Tls::new(tls.clone()) {
-                    Ok(tls) => *self = Way::Layers(Box::new(Layers::new(Some(tls)))),
-                    Err(error) => {
-                        let failure = Some(format!("TLS cannot begin: {error}"));
-                        return Received { failure, ..Received::default() };
-                    }
-                },
             }
         }
+        let bytes = &mut bytes[used..];
         match self {
-            Way::Layers(layers) => layers.receive(bytes, scratch),
-            Way::Unknown | Way::Lines => Received::default(),
+            Way::Unknown { .. } => *unknown = bytes.to_vec(),
+            Way::Lines => scratch.lines.extend_from_slice(bytes),
+            Way::Layers(layers) => layers.receive(bytes, judge, scratch, &mut received),
         }
+        received
+    }
+
+    /// Looks which way it is, as far as the first bytes tell; how many of them are for nobody else.
+    fn find_out(
+        &mut self,
+        bytes: &[u8],
+        judge: &Judge<'_>,
+        received: &mut Received,
+    ) -> Result<usize, String> {
+        let mut used = 0;
+        let Way::Unknown { forwarded } = self else { return Ok(0) };
+        if sniff(bytes) == Some(Speech::Proxy) && !*forwarded {
+            if !judge.config.server.proxies.contain(judge.peer) {
+                return Err("The PROXY protocol is for the addresses in [server] proxies of the \
+                            config file only"
+                    .to_owned());
+            }
+            match proxy::read(bytes) {
+                proxy::Read::Absent | proxy::Read::Partial => return Ok(0),
+                proxy::Read::Bad => return Err("The header of the PROXY protocol is bad".into()),
+                proxy::Read::Whole { used: header, client, encrypted } => {
+                    used = header;
+                    *forwarded = true;
+                    received.forwarded = client.map(|client| (client, encrypted));
+                }
+            }
+        }
+        match sniff(&bytes[used..]) {
+            None => {}
+            Some(Speech::Lines | Speech::Proxy) => *self = Way::Lines,
+            Some(Speech::Http) => {
+                *self = Way::layers(None, Web::Http(http::Incoming::default()));
+            }
+            Some(Speech::Tls) => {
+                let tls = Tls::new(judge.tls.clone());
+                let tls = tls.map_err(|error| format!("TLS cannot begin: {error}"))?;
+                *self = Way::layers(Some(tls), Web::Unknown(Vec::new()));
+            }
+        }
+        Ok(used)
+    }
+
+    fn layers(tls: Option<Tls>, web: Web) -> Way {
+        Way::Layers(Box::new(Layers { tls, web, unsent: Vec::new(), finished: false }))
     }
 }
 
 impl Layers {
-    fn new(tls: Option<Tls>) -> Layers {
-        let web = Web::Unknown(Vec::new());
-        Layers { tls, web, unsent: Vec::new(), finished: false }
-    }
-
-    fn receive(&mut self, bytes: &mut [u8], scratch: &mut Scratch) -> Received {
-        let mut received = Received::default();
+    fn receive(
+        &mut self,
+        bytes: &mut [u8],
+        judge: &Judge<'_>,
+        scratch: &mut Scratch,
+        received: &mut Received,
+    ) {
         let Scratch { plain, lines, .. } = scratch;
         let Some(tls) = &mut self.tls else {
-            self.web.receive(bytes, lines);
-            return received;
+            return self.receive_plain(bytes, judge, lines, received);
         };
         let shakes = tls.is_handshaking();
+        // Once it is lines that come, they need no second look.
         let taken = match self.web {
             Web::Lines => tls.receive(bytes, lines, &mut self.unsent),
             _ => tls.receive(bytes, plain, &mut self.unsent),
@@ -159,8 +241,7 @@ impl Layers {
         if let Err(error) = taken.outcome {
             received.failure = Some(format!("TLS failed: {error}"));
         } else if tls.unread().len() > UNREAD_BYTES {
-            received.failure =
-                Some("TLS failed: a message of the handshake is too long".to_owned());
+            received.failure = Some("TLS failed: a message of the handshake is too long".into());
         }
         if shakes && !tls.is_handshaking() {
             received.encrypted = Some(tls.certificate());
@@ -168,23 +249,125 @@ impl Layers {
                 self.web = Web::Lines;
             }
         }
-        self.web.receive(plain, lines);
-        plain.clear();
-        received
+        if !plain.is_empty() {
+            let plain = std::mem::take(&mut scratch.plain);
+            self.receive_plain(&plain, judge, &mut scratch.lines, received);
+            scratch.plain = plain;
+            scratch.plain.clear();
+        }
     }
 
-    /// Appends to `out` what the socket is to be sent for these lines. False if it can be sent
-    /// nothing yet.
+    /// Takes what came within TLS, or without it.
+    fn receive_plain(
+        &mut self,
+        bytes: &[u8],
+        judge: &Judge<'_>,
+        lines: &mut Vec<u8>,
+        received: &mut Received,
+    ) {
+        match &mut self.web {
+            Web::Unknown(before) => {
+                before.extend_from_slice(bytes);
+                let Some(speech) = sniff(before) else { return };
+                let before = std::mem::take(before);
+                self.web = match speech {
+                    Speech::Http => Web::Http(http::Incoming::default()),
+                    Speech::Lines | Speech::Tls | Speech::Proxy => Web::Lines,
+                };
+                self.receive_plain(&before, judge, lines, received);
+            }
+            Web::Lines => lines.extend_from_slice(bytes),
+            Web::Http(incoming) => {
+                let config = judge.config;
+                let peer = received.forwarded.map_or(judge.peer, |(address, _)| address);
+                let (proxies, origins) = (&config.server.proxies, &config.http.origins);
+                let rules = Rules { peer, proxies, origins };
+                let Some((request, used)) = incoming.receive(bytes, &rules) else { return };
+                self.asked(request, received);
+                self.receive_plain(&bytes[used..], judge, lines, received);
+            }
+            Web::Asked | Web::Answered => {}
+            Web::WebSocket(socket) => {
+                let mut answers = Vec::new();
+                let outcome = socket.receive(bytes, lines, &mut answers);
+                match outcome {
+                    Ok(()) => {}
+                    Err(Ended::Closed) => received.closed = true,
+                    Err(Ended::Broken { reason, .. }) => {
+                        received.failure = Some(format!("WebSocket: {reason}"));
+                    }
+                }
+                self.say(&answers, received);
+            }
+        }
+    }
+
+    /// The head of a request has come.
+    fn asked(&mut self, request: Request, received: &mut Received) {
+        if let Wants::WebSocket { binary, response } = &request.wants {
+            self.web = Web::WebSocket(WebSocket::new(*binary));
+            if let Some(forwarded) = &request.forwarded
+                && let Some(address) = forwarded.address
+            {
+                received.forwarded = Some((address, forwarded.encrypted));
+            }
+            self.say(response, received);
+        } else {
+            self.web = Web::Asked;
+            received.request = Some(request);
+        }
+    }
+
+    /// Answers the request; nothing comes after it.
     ///
     /// # Errors
     /// When the connection cannot be used any more.
-    pub fn wrap(&mut self, lines: &[u8], out: &mut Vec<u8>) -> std::io::Result<bool> {
-        match &mut self.tls {
-            Some(tls) => tls.send(lines, out).map_err(std::io::Error::other),
-            None => {
-                out.extend_from_slice(lines);
-                Ok(true)
+    pub fn answer(&mut self, response: &[u8]) -> io::Result<()> {
+        self.web = Web::Answered;
+        seal(&mut self.tls, response, &mut self.unsent).map(drop)
+    }
+
+    /// Sends what is no line.
+    fn say(&mut self, bytes: &[u8], received: &mut Received) {
+        if !bytes.is_empty()
+            && let Err(error) = seal(&mut self.tls, bytes, &mut self.unsent)
+        {
+            received.failure = Some(error.to_string());
+        }
+    }
+
+    /// Appends to [`Scratch::out`] what the socket is to be sent for these lines. False if it can
+    /// be sent nothing yet.
+    ///
+    /// # Errors
+    /// When the connection cannot be used any more.
+    pub fn wrap(&mut self, lines: &[u8], scratch: &mut Scratch) -> io::Result<bool> {
+        match &self.web {
+            Web::Unknown(_) | Web::Lines => seal(&mut self.tls, lines, &mut scratch.out),
+            Web::WebSocket(socket) => {
+                scratch.frames.clear();
+                socket.wrap(lines, &mut scratch.frames);
+                seal(&mut self.tls, &scratch.frames, &mut scratch.out)
             }
+            // They speak another language; how it ends is said by its answer.
+            Web::Http(_) | Web::Asked | Web::Answered => Ok(true),
+        }
+    }
+
+    /// As [`Layers::wrap`], for lines that others are told, too.
+    ///
+    /// # Errors
+    /// When the connection cannot be used any more.
+    pub fn wrap_shared(
+        &mut self,
+        lines: &mut SharedLines,
+        scratch: &mut Scratch,
+    ) -> io::Result<bool> {
+        match &self.web {
+            Web::WebSocket(socket) if !socket.is_closing() => {
+                seal(&mut self.tls, lines.framed(socket.is_binary()), &mut scratch.out)
+            }
+            _ => self.wrap(&lines.bytes, scratch),
         }
     }
 
@@ -192,31 +375,45 @@ impl Layers {
     ///
     /// # Errors
     /// When the connection cannot be used any more.
-    pub fn finish(&mut self) -> std::io::Result<bool> {
+    pub fn finish(&mut self) -> io::Result<bool> {
         if std::mem::replace(&mut self.finished, true) {
             return Ok(false);
         }
+        let mut last = Vec::new();
+        match &mut self.web {
+            Web::WebSocket(socket) => socket.close(CloseCode::Normal, "", &mut last),
+            Web::Http(_) | Web::Asked => {
+                let text = "It took too long, or the server has too much to do; try again later.\n";
+                last = Answer::text(Status::Unavailable, text).write();
+            }
+            Web::Unknown(_) | Web::Lines | Web::Answered => {}
+        }
+        seal(&mut self.tls, &last, &mut self.unsent)?;
         if let Some(tls) = &mut self.tls {
-            tls.close(&mut self.unsent).map_err(std::io::Error::other)?;
+            tls.close(&mut self.unsent).map_err(io::Error::other)?;
         }
         Ok(true)
     }
 }
 
-impl Web {
-    fn is_half(&self) -> bool {
-        matches!(self, Web::Unknown(unread) if !unread.is_empty())
+/// Appends bytes to `out`, encrypted if they are to be. False if nothing can be sent yet.
+fn seal(tls: &mut Option<Tls>, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<bool> {
+    match tls {
+        Some(tls) => tls.send(bytes, out).map_err(io::Error::other),
+        None => {
+            out.extend_from_slice(bytes);
+            Ok(true)
+        }
     }
+}
 
-    fn receive(&mut self, plain: &[u8], lines: &mut Vec<u8>) {
-        if let Web::Unknown(unread) = self {
-            unread.extend_from_slice(plain);
-            if sniff(unread).is_some() {
-                lines.append(unread);
-                *self = Web::Lines;
-            }
-        } else {
-            lines.extend_from_slice(plain);
+impl Web {
+    /// Whether something was begun that is not whole.
+    fn is_half(&self) -> bool {
+        match self {
+            Web::Unknown(before) => !before.is_empty(),
+            Web::Http(_) => true,
+            Web::Lines | Web::Asked | Web::Answered | Web::WebSocket(_) => false,
         }
     }
 }

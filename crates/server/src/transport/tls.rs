@@ -117,7 +117,7 @@ impl Tls {
     }
 
     /// Appends records that carry `plain` to `out`. False if nothing can be sent yet, because the
-    /// handshake is not done.
+    /// handshake is not done. After an error nothing is sent any more: nobody could read it.
     ///
     /// # Errors
     /// When the keys are used up, which happens with TLS 1.2 only: the connection is over.
@@ -154,7 +154,7 @@ impl Tls {
                 _ => break,
             }
         }
-        Ok(false)
+        Ok(self.failed)
     }
 }
 

@@ -99,6 +99,16 @@ impl WebSocket {
         Err(ended)
     }
 
+    /// Whether its lines go out as binary messages.
+    pub fn is_binary(&self) -> bool {
+        self.binary
+    }
+
+    /// Whether nothing more can be sent.
+    pub fn is_closing(&self) -> bool {
+        self.closing
+    }
+
     /// Appends to `out` one frame for each line, without its line end; nothing once it is closing.
     pub fn wrap(&self, lines: &[u8], out: &mut Vec<u8>) {
         if !self.closing {

@@ -1,0 +1,260 @@
+//! HTTP/1.1, as much as a chat server needs of it: a page that says how to join, two pages for
+//! machines, and the handshake that opens a WebSocket.
+//!
+//! One request a connection (`Connection: close`): nobody asks for a second page here, so there is
+//! nothing to gain from the states, deadlines and ways to smuggle a request that come with more.
+
+pub mod answer;
+pub mod forwarded;
+pub mod handshake;
+pub mod host;
+pub mod page;
+
+pub use answer::{Answer, Kind, Status};
+pub use forwarded::Forwarded;
+pub use host::Host;
+pub use page::{Page, page};
+
+use crate::limits::{HTTP_HEAD_BYTES, HTTP_HEADERS};
+use crate::networks::Networks;
+use httparse::{EMPTY_HEADER, Error, Header};
+use memchr::memchr_iter;
+use std::net::IpAddr;
+
+/// A request whose head is coming. Once it has come, nothing is kept.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    head: Vec<u8>,
+}
+
+/// By what a request is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// From where it comes: the socket's peer, or whom a PROXY header named.
+    pub peer: IpAddr,
+    /// The proxies that are believed.
+    pub proxies: &'a Networks,
+    /// The origins whose pages may open a WebSocket; none: all.
+    pub origins: &'a [String],
+}
+
+/// A request whose head has come.
+#[derive(Debug, PartialEq)]
+pub struct Request {
+    /// What it is about.
+    pub wants: Wants,
+    /// Only the answer's head is wanted, not its body (`HEAD`).
+    pub head_only: bool,
+    /// The server's name as the client knows it; none if it is none that can be shown.
+    pub host: Option<Host>,
+    /// A proxy has written into it, or somebody who would be taken for one.
+    pub relayed: bool,
+    /// For whom it is, if a configured proxy says so.
+    pub forwarded: Option<Forwarded>,
+}
+
+/// What a request is about.
+#[derive(Debug, PartialEq)]
+pub enum Wants {
+    /// The page at `/`.
+    Page,
+    /// `/healthz`
+    Health,
+    /// `/metrics`
+    Metrics,
+    /// A WebSocket, and it gets one.
+    WebSocket {
+        /// Lines go out as binary messages, not as text.
+        binary: bool,
+        /// What to send first.
+        response: Vec<u8>,
+    },
+    /// Nothing that there is: what to send before the connection is closed.
+    Refused(Vec<u8>),
+}
+
+impl Incoming {
+    /// Takes bytes that have come. When the head is whole: the request, and how many of these
+    /// bytes belong to it; what is behind them is the WebSocket's.
+    pub fn receive(&mut self, bytes: &[u8], rules: &Rules<'_>) -> Option<(Request, usize)> {
+        let before = self.head.len();
+        let room = bytes.len().min(HTTP_HEAD_BYTES - before);
+        self.head.extend_from_slice(&bytes[..room]);
+        // It is parsed but once, however many pieces it comes in.
+        match end_of_head(&self.head, before) {
+            Some(end) => {
+                let mut head = std::mem::take(&mut self.head);
+                head.truncate(end);
+                Some((understand(&head, rules), end - before))
+            }
+            None if self.head.len() == HTTP_HEAD_BYTES => {
+                self.head = Vec::new();
+                Some((too_large(), room))
+            }
+            None => None,
+        }
+    }
+}
+
+impl Request {
+    /// Its answer, whole.
+    pub fn answer(&self, status: Status, kind: Kind, body: &str) -> Vec<u8> {
+        Answer { head_only: self.head_only, ..Answer::new(status, kind, body) }.write()
+    }
+
+    /// Whether it comes from this machine or from one of `networks`. Never if it came by way of a
+    /// proxy that is not configured, or that does not say from whom: that could be anybody.
+    pub fn is_from(&self, peer: IpAddr, networks: &Networks) -> bool {
+        let address = match (&self.forwarded, self.relayed) {
+            (Some(forwarded), _) => forwarded.address,
+            (None, relayed) => (!relayed).then_some(peer),
+        };
+        address.is_some_and(|one| one.to_canonical().is_loopback() || networks.contain(one))
+    }
+
+    fn refused(answer: &Answer<'_>) -> Request {
+        Request {
+            wants: Wants::Refused(answer.write()),
+            head_only: answer.head_only,
+            host: None,
+            relayed: false,
+            forwarded: None,
+        }
+    }
+}
+
+fn too_large() -> Request {
+    let text = "The head of this request is too large.\n";
+    Request::refused(&Answer::text(Status::HeadTooLarge, text))
+}
+
+/// Where the head ends, behind its empty line, if its last line came after the first `known` bytes.
+fn end_of_head(head: &[u8], known: usize) -> Option<usize> {
+    let from = known.saturating_sub(3);
+    memchr_iter(b'\n', &head[from..]).map(|at| from + at + 1).find_map(|next| {
+        let empty = [&b"\n"[..], b"\r\n"].into_iter().find(|line| head[next..].starts_with(line));
+        empty.map(|line| next + line.len())
+    })
+}
+
+/// The header lines of a request.
+#[derive(Clone, Copy, Debug)]
+struct Fields<'f>(&'f [Header<'f>]);
+
+impl<'f> Fields<'f> {
+    /// The values of all lines with this name, in their order.
+    fn all(self, name: &'static str) -> impl DoubleEndedIterator<Item = &'f str> + Clone {
+        let named = move |header: &&Header<'_>| header.name.eq_ignore_ascii_case(name);
+        // What is no text is nothing that could be known.
+        self.0.iter().filter(named).map(|header| str::from_utf8(header.value).unwrap_or("?").trim())
+    }
+
+    /// The elements of a list that may stand in several lines.
+    fn list(self, name: &'static str) -> impl DoubleEndedIterator<Item = &'f str> {
+        let elements = self.all(name).flat_map(|value| value.split(',')).map(str::trim);
+        elements.filter(|element| !element.is_empty())
+    }
+
+    /// Whether a list has this element, in capitals or not.
+    fn has(self, name: &'static str, element: &str) -> bool {
+        self.list(name).any(|one| one.eq_ignore_ascii_case(element))
+    }
+
+    fn has_none(self, name: &'static str) -> bool {
+        self.all(name).next().is_none()
+    }
+}
+
+fn understand(head: &[u8], rules: &Rules<'_>) -> Request {
+    let mut headers = [EMPTY_HEADER; HTTP_HEADERS];
+    let mut parsed = httparse::Request::new(&mut headers);
+    match parsed.parse(head) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Err(Error::TooManyHeaders) => return too_large(),
+        Err(Error::Version) => {
+            let text = "This server speaks HTTP/1.1.\n";
+            return Request::refused(&Answer::text(Status::VersionNotSupported, text));
+        }
+        Ok(httparse::Status::Partial) | Err(_) => {
+            let text = "This is no request of HTTP.\n";
+            return Request::refused(&Answer::text(Status::BadRequest, text));
+        }
+    }
+    let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version)
+    else {
+        unreachable!("a whole request has them");
+    };
+    judge(method, target, minor, Fields(parsed.headers), rules).unwrap_or_else(|mut answer| {
+        answer.head_only = method == "HEAD";
+        Request::refused(&answer)
+    })
+}
+
+fn judge<'a>(
+    method: &str,
+    target: &str,
+    minor: u8,
+    fields: Fields<'_>,
+    rules: &Rules<'_>,
+) -> Result<Request, Answer<'a>> {
+    if !matches!(method, "GET" | "HEAD") {
+        let text = "This server answers GET and HEAD.\n";
+        let allow = "Allow: GET, HEAD\r\n";
+        return Err(Answer { extra: allow, ..Answer::text(Status::MethodNotAllowed, text) });
+    }
+    check_body(fields)?;
+    let (authority, path) = split_target(target)?;
+    let host = match (fields.all("Host").count(), minor) {
+        (1, _) | (0, 0) => authority.or_else(|| fields.all("Host").next()).and_then(Host::parse),
+        _ => return Err(bad("A request of HTTP/1.1 has one Host header.\n")),
+    };
+    let forwarded = forwarded::read(fields, rules)?;
+    let wants = match path.split('?').next().unwrap_or_default() {
+        _ if handshake::is_wanted(fields) => handshake::answer(method, minor, fields, rules)?,
+        "/" => Wants::Page,
+        "/healthz" => Wants::Health,
+        "/metrics" => Wants::Metrics,
+        _ => {
+            let text = "There is nothing here. How to join this server is said at /\n";
+            return Err(Answer::text(Status::NotFound, text));
+        }
+    };
+    let head_only = method == "HEAD";
+    let relayed = forwarded::is_relayed(fields);
+    Ok(Request { wants, head_only, host, relayed, forwarded })
+}
+
+fn bad(text: &str) -> Answer<'_> {
+    Answer::text(Status::BadRequest, text)
+}
+
+/// No request that is answered here has a body.
+fn check_body<'a>(fields: Fields<'_>) -> Result<(), Answer<'a>> {
+    let mut lengths = fields.all("Content-Length");
+    if !lengths.clone().all(|length| length.parse::<u64>().is_ok()) {
+        return Err(bad("The Content-Length of this request is no number.\n"));
+    }
+    if lengths.any(|length| length.parse() != Ok(0_u64)) || !fields.has_none("Transfer-Encoding") {
+        let text = "This server takes no requests with a body.\n";
+        return Err(Answer::text(Status::ContentTooLarge, text));
+    }
+    Ok(())
+}
+
+/// Host and port if the target has them, and its path.
+fn split_target<'t, 'a>(target: &'t str) -> Result<(Option<&'t str>, &'t str), Answer<'a>> {
+    if target.starts_with('/') {
+        return Ok((None, target));
+    }
+    let (scheme, rest) = target.split_once("://").unwrap_or_default();
+    if !["http", "https", "ws", "wss"].iter().any(|one| scheme.eq_ignore_ascii_case(one)) {
+        return Err(bad("This server is no proxy; ask for a path.\n"));
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    Ok((Some(authority), if path.starts_with('/') { path } else { "/" }))
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

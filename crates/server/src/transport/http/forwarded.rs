@@ -1,0 +1,93 @@
+//! What reverse proxies write into a request: for whom it is (`X-Forwarded-For`), and whether that
+//! client is encrypted (`X-Forwarded-Proto`). Only a configured proxy is believed; anybody else can
+//! write these headers, too.
+
+use super::{Answer, Fields, Rules, bad};
+use std::net::{IpAddr, SocketAddr};
+
+/// For whom a request is, as a configured proxy says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    /// From where; none if the proxy does not say.
+    pub address: Option<IpAddr>,
+    /// That client speaks TLS to the proxy. Not so if the proxy does not say.
+    pub encrypted: bool,
+}
+
+/// Names of headers by which a request is known to have come through a proxy.
+const OF_PROXIES: [&str; 3] = ["Forwarded", "Via", "X-Real-IP"];
+const ALSO_OF_PROXIES: &str = "X-Forwarded-";
+
+/// Whether a proxy has written into a request, or somebody who would be taken for one.
+pub(super) fn is_relayed(fields: Fields<'_>) -> bool {
+    fields.0.iter().any(|header| {
+        let start = header.name.get(..ALSO_OF_PROXIES.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(ALSO_OF_PROXIES)
+            || OF_PROXIES.iter().any(|name| header.name.eq_ignore_ascii_case(name))
+    })
+}
+
+/// What a configured proxy says; none if the request comes from no such proxy, or it says nothing.
+///
+/// The address is the rightmost one that is not itself a configured proxy: what is left of it was
+/// there before, and anybody may have written it.
+pub(super) fn read<'a>(
+    fields: Fields<'_>,
+    rules: &Rules<'_>,
+) -> Result<Option<Forwarded>, Answer<'a>> {
+    let addresses = || fields.list("X-Forwarded-For");
+    let mut protocols = fields.list("X-Forwarded-Proto").peekable();
+    let silent = addresses().next().is_none() && protocols.peek().is_none();
+    if silent || !rules.proxies.contain(rules.peer) {
+        return Ok(None);
+    }
+    let mut address = None;
+    for text in addresses().rev() {
+        let Some(one) = parse_address(text) else {
+            return Err(bad(
+                "The X-Forwarded-For of the proxy has something that is no address.\n",
+            ));
+        };
+        address = Some(one);
+        if !rules.proxies.contain(one) {
+            break;
+        }
+    }
+    // Several proxies may each have said it; one unencrypted way is enough to listen.
+    let mut encrypted = protocols.peek().is_some();
+    encrypted &=
+        protocols.all(|one| ["https", "wss"].iter().any(|tls| one.eq_ignore_ascii_case(tls)));
+    Ok(Some(Forwarded { address, encrypted }))
+}
+
+/// An address, perhaps with a port, perhaps in brackets.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim_matches('"');
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address =
+        bare.parse().or_else(|_| text.parse().map(|with_port: SocketAddr| with_port.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_with_and_without_ports_and_brackets() {
+        for (text, address) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("192.0.2.7:51234", "192.0.2.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:51234", "2001:db8::7"),
+            ("\"[2001:db8::7]\"", "2001:db8::7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+        ] {
+            assert_eq!(parse_address(text).unwrap().to_string(), address, "{text}");
+        }
+        for text in ["", "unknown", "unix:", "_hidden", "192.0.2", "192.0.2.7:", "[192.0.2.7"] {
+            assert_eq!(parse_address(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The handshake that opens a WebSocket (RFC 6455, 4.2), with the subprotocols of IRCv3.
+//!
+//! It is answered at any path: reverse proxies hand on the path that the web page was given (gamja
+//! asks for `/socket`, KiwiIRC for what its config says), and the field's servers look at none.
+
+use super::answer::{Answer, Status};
+use super::{Fields, Rules, Wants, bad};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest, Sha1};
+
+/// What is hashed with the client's key (RFC 6455, 1.3).
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const KEY_BYTES: usize = 16;
+const VERSION: &str = "13";
+/// The subprotocols, and whether lines go out as binary messages under them.
+const SUBPROTOCOLS: [(&str, bool); 2] = [("text.ircv3.net", false), ("binary.ircv3.net", true)];
+
+/// Whether a request is meant as a handshake, even if a proxy has lost half of it.
+pub(super) fn is_wanted(fields: Fields<'_>) -> bool {
+    fields.has("Upgrade", "websocket") || !fields.has_none("Sec-WebSocket-Key")
+}
+
+/// Opens the WebSocket, or says why not.
+pub(super) fn answer<'a>(
+    method: &str,
+    minor: u8,
+    fields: Fields<'_>,
+    rules: &Rules<'_>,
+) -> Result<Wants, Answer<'a>> {
+    if method != "GET" || minor == 0 {
+        return Err(bad("A WebSocket is opened by GET and HTTP/1.1; is the proxy set to that?\n"));
+    }
+    if !fields.has("Upgrade", "websocket") || !fields.has("Connection", "Upgrade") {
+        return Err(bad("A WebSocket needs the headers \"Upgrade: websocket\" and \
+                        \"Connection: Upgrade\"; does the proxy pass them on?\n"));
+    }
+    let mut versions = fields.all("Sec-WebSocket-Version");
+    if (versions.next(), versions.next()) != (Some(VERSION), None) {
+        let text = "This server speaks version 13 of the WebSocket protocol.\n";
+        let extra = "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+        return Err(Answer { extra, ..Answer::text(Status::UpgradeRequired, text) });
+    }
+    let mut keys = fields.all("Sec-WebSocket-Key");
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(bad("A WebSocket needs one Sec-WebSocket-Key.\n"));
+    };
+    if STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES) {
+        check_origin(fields, rules)?;
+        let subprotocol = choose(fields);
+        let binary = subprotocol.is_some_and(|(_, binary)| binary);
+        let response = accept(key, subprotocol.map(|(name, _)| name));
+        return Ok(Wants::WebSocket { binary, response });
+    }
+    Err(bad("The Sec-WebSocket-Key must be 16 bytes in base64.\n"))
+}
+
+/// A client that is no page says no origin, and could say any: only pages are kept out.
+fn check_origin<'a>(fields: Fields<'_>, rules: &Rules<'_>) -> Result<(), Answer<'a>> {
+    let may = |origin: &str| {
+        rules.origins.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin))
+    };
+    if rules.origins.is_empty() || fields.all("Origin").all(may) {
+        return Ok(());
+    }
+    let text = "Pages from this origin may not connect to this server.\n";
+    Err(Answer::text(Status::Forbidden, text))
+}
+
+/// The first that the client names and the server knows. If there is none, it goes on without, as
+/// text: the specification allows it, and old clients name others or none.
+fn choose(fields: Fields<'_>) -> Option<(&'static str, bool)> {
+    let known = |offer: &str| SUBPROTOCOLS.into_iter().find(|(name, _)| *name == offer);
+    fields.list("Sec-WebSocket-Protocol").find_map(known)
+}
+
+fn accept(key: &str, subprotocol: Option<&str>) -> Vec<u8> {
+    let proof = STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize());
+    let mut response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\n\
+         Upgrade: websocket\r\n\
+         Connection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {proof}\r\n"
+    );
+    if let Some(name) = subprotocol {
+        response.push_str(&format!("Sec-WebSocket-Protocol: {name}\r\n"));
+    }
+    response.push_str("\r\n");
+    response.into_bytes()
+}

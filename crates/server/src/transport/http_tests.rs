@@ -1,0 +1,416 @@
+use super::*;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+#[derive(serde::Deserialize)]
+struct Proxies {
+    proxies: Networks,
+}
+
+fn networks(text: &str) -> Networks {
+    toml::from_str::<Proxies>(&format!("proxies = {text}")).unwrap().proxies
+}
+
+/// What comes of a request from this peer, where 10.0.0.0/8 are proxies.
+fn from(peer: &str, head: &str) -> Request {
+    let proxies = networks(r#"["10.0.0.0/8"]"#);
+    let rules = Rules { peer: peer.parse().unwrap(), proxies: &proxies, origins: &[] };
+    let (request, used) = Incoming::default().receive(head.as_bytes(), &rules).expect("a request");
+    assert_eq!(used, head.len());
+    request
+}
+
+/// The same from nobody special, of these lines.
+fn ask(lines: &[&str]) -> Request {
+    from("192.0.2.7", &(lines.join("\r\n") + "\r\n\r\n"))
+}
+
+/// The answer to what gets nothing else.
+fn refused(lines: &[&str]) -> String {
+    match ask(lines).wants {
+        Wants::Refused(answer) => String::from_utf8(answer).unwrap(),
+        other => panic!("{other:?} for {lines:?}"),
+    }
+}
+
+/// Its status and header lines.
+fn status(lines: &[&str]) -> String {
+    let answer = refused(lines);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{answer}");
+    assert!(body.ends_with(".\n") || body.ends_with(" /\n") || body.ends_with("?\n"), "{body:?}");
+    head.strip_prefix("HTTP/1.1 ").unwrap()[..3].to_owned()
+}
+
+const HOST: &str = "Host: chat.example:9999";
+
+#[test]
+fn three_paths_are_known_and_the_query_does_not_matter() {
+    for (target, wants) in [
+        ("/", Wants::Page),
+        ("/?from=mail", Wants::Page),
+        ("http://other.example", Wants::Page),
+        ("http://other.example?a", Wants::Page),
+        ("/healthz", Wants::Health),
+        ("HTTP://other.example:80/healthz?verbose", Wants::Health),
+        ("/metrics?name[]=x", Wants::Metrics),
+    ] {
+        assert_eq!(ask(&[&format!("GET {target} HTTP/1.1"), HOST]).wants, wants, "{target}");
+    }
+    for target in ["/index.html", "//", "/healthz/", "/Metrics", "/socket"] {
+        assert_eq!(status(&[&format!("GET {target} HTTP/1.1"), HOST]), "404", "{target}");
+    }
+    for target in ["ftp://a/", "healthz", "*", "a:80", "://", "?"] {
+        assert_eq!(status(&[&format!("GET {target} HTTP/1.1"), HOST]), "400", "{target}");
+    }
+}
+
+#[test]
+fn head_is_answered_as_get_but_without_the_body() {
+    let request = ask(&["HEAD /healthz HTTP/1.1", HOST]);
+    assert_eq!((&request.wants, request.head_only), (&Wants::Health, true));
+    let answer = String::from_utf8(request.answer(Status::Ok, Kind::Text, "well\n")).unwrap();
+    assert!(answer.contains("Content-Length: 5\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+    let answer = refused(&["HEAD /nothing HTTP/1.1", HOST]);
+    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[test]
+fn an_answer_is_whole_and_guarded() {
+    let request = ask(&["GET / HTTP/1.1", HOST]);
+    let text = String::from_utf8(request.answer(Status::Unavailable, Kind::Text, "é\n")).unwrap();
+    let expected = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                    Content-Length: 3\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+                    Connection: close\r\n\r\né\n";
+    assert_eq!(text, expected);
+    let html = String::from_utf8(request.answer(Status::Ok, Kind::Html, "<p>")).unwrap();
+    assert!(html.contains("\r\nContent-Type: text/html; charset=utf-8\r\n"), "{html}");
+    assert!(html.contains("\r\nContent-Security-Policy: default-src 'none'; "), "{html}");
+}
+
+#[test]
+fn other_methods_are_answered_405_with_those_there_are() {
+    for method in ["POST", "OPTIONS", "PUT", "BREW", "get"] {
+        let answer = refused(&[&format!("{method} / HTTP/1.1"), HOST, "Content-Length: 9"]);
+        assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("\r\nAllow: GET, HEAD\r\n"));
+    }
+    assert_eq!(status(&["CONNECT chat.example:443 HTTP/1.1", HOST]), "405");
+    assert_eq!(status(&["OPTIONS * HTTP/1.1", HOST]), "405");
+}
+
+#[test]
+fn what_is_no_request_is_answered_400_and_what_is_of_another_version_505() {
+    for bad in ["GET", "GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 x", "G\u{e9}T / HTTP/1.1"] {
+        assert_eq!(status(&[bad, HOST]), "400", "{bad}");
+    }
+    for line in ["no colon", " folded: x", "a b: x", "x: \u{1}"] {
+        assert_eq!(status(&["GET / HTTP/1.1", HOST, line]), "400", "{line:?}");
+    }
+    for version in ["HTTP/2.0", "HTTP/1.2", "http/1.1"] {
+        assert_eq!(status(&[&format!("GET / {version}"), HOST]), "505", "{version}");
+    }
+    assert_eq!(status(&["PRI * HTTP/2.0"]), "505");
+}
+
+#[test]
+fn a_request_of_http_1_1_has_one_host() {
+    for none_or_two in [&["GET / HTTP/1.1"][..], &["GET / HTTP/1.1", HOST, "host: b"]] {
+        assert_eq!(status(none_or_two), "400");
+    }
+    assert_eq!(ask(&["GET / HTTP/1.0"]).host, None);
+    let host = ask(&["GET / HTTP/1.0", HOST]).host;
+    assert_eq!(host, Some(Host { name: "chat.example".into(), port: Some(9999) }));
+    let host = ask(&["GET http://other.example:80/ HTTP/1.1", HOST]).host;
+    assert_eq!(host, Some(Host { name: "other.example".into(), port: Some(80) }));
+    assert_eq!(ask(&["GET / HTTP/1.1", "Host: <b>"]).host, None, "it cannot be shown");
+}
+
+#[test]
+fn a_body_is_refused() {
+    let with = |line: &str| status(&["GET / HTTP/1.1", HOST, line]);
+    assert_eq!(with("Content-Length: 1"), "413");
+    assert_eq!(with("Transfer-Encoding: chunked"), "413");
+    for bad in ["-1", "x", "", "1,1", "99999999999999999999"] {
+        assert_eq!(with(&format!("Content-Length: {bad}")), "400", "{bad}");
+    }
+    assert_eq!(ask(&["GET / HTTP/1.1", HOST, "Content-Length: 0"]).wants, Wants::Page);
+}
+
+#[test]
+fn a_head_that_is_too_large_is_answered_431() {
+    let filling = |bytes: usize| format!("X: {}", "x".repeat(bytes));
+    let empty = ["GET / HTTP/1.1", HOST, &filling(0), "", ""].join("\r\n").len();
+    let most = filling(HTTP_HEAD_BYTES - empty);
+    assert_eq!(ask(&["GET / HTTP/1.1", HOST, &most]).wants, Wants::Page);
+
+    let rules = Rules { peer: [192, 0, 2, 7].into(), proxies: &Networks::default(), origins: &[] };
+    let mut incoming = Incoming::default();
+    let endless = [b"GET / HTTP/1.1\r\nX: ", &[b'x'; HTTP_HEAD_BYTES][..]].concat();
+    let (request, _) = incoming.receive(&endless, &rules).expect("an answer");
+    assert!(
+        matches!(request.wants, Wants::Refused(answer) if answer.starts_with(b"HTTP/1.1 431 "))
+    );
+    assert_eq!(incoming.head.capacity(), 0);
+
+    let lines =
+        |count: usize| [vec!["GET / HTTP/1.1"], vec![HOST; 1], vec!["X: x"; count]].concat();
+    assert_eq!(ask(&lines(HTTP_HEADERS - 1)).wants, Wants::Page);
+    assert_eq!(status(&lines(HTTP_HEADERS)), "431");
+}
+
+#[test]
+fn bare_line_feeds_end_lines_too_and_what_follows_the_head_is_left() {
+    let rules = Rules { peer: [192, 0, 2, 7].into(), proxies: &Networks::default(), origins: &[] };
+    for head in ["GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n\r\n"] {
+        let bytes = [head.as_bytes(), &[0x81, 0x80], b"\n\n"].concat();
+        let (request, used) = Incoming::default().receive(&bytes, &rules).expect("a request");
+        assert_eq!((request.wants, used), (Wants::Page, head.len()));
+    }
+}
+
+const GET: &str = "GET /socket HTTP/1.1";
+const UPGRADE: &str = "Upgrade: websocket";
+const CONNECTION: &str = "Connection: keep-alive, Upgrade";
+const VERSION: &str = "Sec-WebSocket-Version: 13";
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+
+fn opened(lines: &[&str]) -> (bool, String) {
+    match ask(lines).wants {
+        Wants::WebSocket { binary, response } => (binary, String::from_utf8(response).unwrap()),
+        other => panic!("{other:?} for {lines:?}"),
+    }
+}
+
+#[test]
+fn the_specifications_own_handshake_is_answered_as_there() {
+    let (binary, response) = opened(&[GET, HOST, UPGRADE, CONNECTION, KEY, VERSION]);
+    let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    assert_eq!((binary, &*response), (false, expected), "no subprotocol is text");
+    for path in ["/", "/webirc/websocket/", "/socket?room=1"] {
+        opened(&[&format!("GET {path} HTTP/1.1"), HOST, UPGRADE, CONNECTION, KEY, VERSION]);
+    }
+    let loud = ["UPGRADE: h2c, WebSocket", "connection: UPGRADE"];
+    opened(&[GET, HOST, loud[0], loud[1], KEY, VERSION]);
+}
+
+#[test]
+fn the_first_subprotocol_that_both_know_is_chosen() {
+    for (offers, binary, chosen) in [
+        (&["text.ircv3.net"][..], false, Some("text.ircv3.net")),
+        (&["binary.ircv3.net, text.ircv3.net"], true, Some("binary.ircv3.net")),
+        (&["text.ircv3.net,binary.ircv3.net"], false, Some("text.ircv3.net")),
+        (&["irc, mqtt", " binary.ircv3.net"], true, Some("binary.ircv3.net")),
+        (&["irc"], false, None),
+        (&["TEXT.ircv3.net"], false, None),
+        (&[], false, None),
+    ] {
+        let lines: Vec<String> =
+            offers.iter().map(|offer| format!("Sec-WebSocket-Protocol: {offer}")).collect();
+        let mut request = vec![GET, HOST, UPGRADE, CONNECTION, KEY, VERSION];
+        request.extend(lines.iter().map(String::as_str));
+        let (is_binary, response) = opened(&request);
+        let header =
+            response.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Protocol: "));
+        assert_eq!((is_binary, header), (binary, chosen), "{offers:?}");
+    }
+}
+
+#[test]
+fn a_handshake_that_lacks_something_is_told_what() {
+    let all = [GET, HOST, UPGRADE, CONNECTION, KEY, VERSION];
+    let but = |line: &str, with: &[&str]| {
+        let rest = all.iter().copied().filter(|one| *one != line);
+        let (start, rest): (Vec<&str>, Vec<&str>) = rest.partition(|one| one.ends_with("HTTP/1.1"));
+        let first = with.iter().copied().filter(|one| one.contains(" HTTP/"));
+        let last = with.iter().copied().filter(|one| !one.contains(" HTTP/"));
+        refused(&start.into_iter().chain(first).chain(rest).chain(last).collect::<Vec<_>>())
+    };
+    for (answer, code, text) in [
+        (but(GET, &["GET /socket HTTP/1.0"]), "400", "HTTP/1.1"),
+        (but(GET, &["HEAD /socket HTTP/1.1"]), "400", ""),
+        (but(UPGRADE, &[]), "400", "\"Upgrade: websocket\""),
+        (but(CONNECTION, &["Connection: close"]), "400", "\"Connection: Upgrade\""),
+        (but(KEY, &[]), "400", "Sec-WebSocket-Key"),
+        (but(KEY, &["Sec-WebSocket-Key: SGVsbG8sIHdvcmxkIQ=="]), "400", "16 bytes in base64"),
+        (but(KEY, &["Sec-WebSocket-Key: !"]), "400", "16 bytes in base64"),
+        (but("", &[KEY]), "400", "one Sec-WebSocket-Key"),
+        (but(VERSION, &[]), "426", "version 13"),
+        (but(VERSION, &["Sec-WebSocket-Version: 8"]), "426", "\r\nSec-WebSocket-Version: 13\r\n"),
+        (but("", &[VERSION]), "426", "\r\nUpgrade: websocket\r\n"),
+    ] {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")), "{answer}");
+        assert!(answer.contains(text), "{answer}");
+    }
+}
+
+#[test]
+fn pages_from_elsewhere_are_kept_out_if_origins_are_configured() {
+    let handshake = [GET, HOST, UPGRADE, CONNECTION, KEY, VERSION].join("\r\n");
+    let is_let_in = |origins: &[&str], origin: &str| {
+        let origins: Vec<String> = origins.iter().map(|&one| one.into()).collect();
+        let proxies = Networks::default();
+        let rules = Rules { peer: [192, 0, 2, 7].into(), proxies: &proxies, origins: &origins };
+        let head = format!("{handshake}\r\n{origin}\r\n\r\n").replace("\r\n\r\n\r\n", "\r\n\r\n");
+        match Incoming::default().receive(head.as_bytes(), &rules).unwrap().0.wants {
+            Wants::WebSocket { .. } => true,
+            Wants::Refused(answer) => {
+                assert!(answer.starts_with(b"HTTP/1.1 403 "));
+                false
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let origins = ["https://chat.example", "https://other.example:8443/"];
+    assert!(is_let_in(&[], "Origin: https://anywhere.example"));
+    assert!(is_let_in(&origins, "Origin: https://Chat.example"));
+    assert!(is_let_in(&origins, "Origin: https://other.example:8443"));
+    assert!(is_let_in(&origins, ""), "what is no page has no origin");
+    for origin in
+        ["https://chat.example.evil", "http://chat.example", "null", "https://other.example", ""]
+    {
+        assert!(!is_let_in(&origins, &format!("Origin: {origin}")), "{origin}");
+    }
+}
+
+#[test]
+fn a_configured_proxy_says_for_whom_a_request_is() {
+    let said = |peer: &str, lines: &str| {
+        let lines = lines.replace('|', "\r\n");
+        from(peer, &format!("GET / HTTP/1.1\r\n{HOST}\r\n{lines}\r\n\r\n"))
+            .forwarded
+            .map(|one| (one.address.map(|address| address.to_string()), one.encrypted))
+    };
+    let of = |address: &str, encrypted| Some((Some(address.to_owned()), encrypted));
+    for (lines, expected) in [
+        ("X-Forwarded-For: 192.0.2.9|X-Forwarded-Proto: https", of("192.0.2.9", true)),
+        ("x-forwarded-for: 192.0.2.9|X-Forwarded-Proto: WSS", of("192.0.2.9", true)),
+        ("X-Forwarded-For: 192.0.2.9|X-Forwarded-Proto: http", of("192.0.2.9", false)),
+        ("X-Forwarded-For: 192.0.2.9|X-Forwarded-Proto: https, http", of("192.0.2.9", false)),
+        ("X-Forwarded-For: 192.0.2.9", of("192.0.2.9", false)),
+        ("X-Forwarded-For: 203.0.113.1, 192.0.2.9", of("192.0.2.9", false)),
+        (
+            "X-Forwarded-For: 203.0.113.1|X-Forwarded-For: 192.0.2.9, 10.0.0.2",
+            of("192.0.2.9", false),
+        ),
+        ("X-Forwarded-For: nonsense, 192.0.2.9, 10.0.0.2", of("192.0.2.9", false)),
+        ("X-Forwarded-For: 10.0.0.3, 10.0.0.2", of("10.0.0.3", false)),
+        ("X-Forwarded-For: 2001:db8::9", of("2001:db8::9", false)),
+        ("X-Forwarded-Proto: https", Some((None, true))),
+        ("Via: 1.1 proxy", None),
+        ("X: x", None),
+    ] {
+        assert_eq!(said("10.0.0.1", lines), expected, "{lines}");
+        assert_eq!(said("::ffff:10.0.0.1", lines), expected, "{lines}");
+        assert_eq!(said("192.0.2.7", lines), None, "anybody can write {lines}");
+    }
+}
+
+#[test]
+fn a_proxy_that_names_no_address_is_told_so() {
+    for bad in ["unknown", "192.0.2.9, unknown", "unknown, 10.0.0.2"] {
+        let head = format!("GET / HTTP/1.1\r\n{HOST}\r\nX-Forwarded-For: {bad}\r\n\r\n");
+        let Wants::Refused(answer) = from("10.0.0.1", &head).wants else { panic!("{bad}") };
+        assert!(answer.starts_with(b"HTTP/1.1 400 "));
+        assert_eq!(from("192.0.2.7", &head).wants, Wants::Page, "from others it means nothing");
+    }
+}
+
+#[test]
+fn who_asks_by_way_of_an_unknown_proxy_is_from_nowhere() {
+    let allowed = networks(r#"["198.51.100.0/24"]"#);
+    let is_from = |peer: &str, line: &str| {
+        let head = format!("GET /metrics HTTP/1.1\r\n{HOST}\r\n{line}\r\n\r\n");
+        from(peer, &head).is_from(peer.parse().unwrap(), &allowed)
+    };
+    for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "198.51.100.7", "::ffff:198.51.100.7"] {
+        assert!(is_from(peer, "X: x"), "{peer}");
+        for line in [
+            "X-Forwarded-For: 127.0.0.1",
+            "Forwarded: for=127.0.0.1",
+            "via: 1.1 a",
+            "X-Forwarded-Host: a",
+            "X-Real-IP: 127.0.0.1",
+        ] {
+            assert!(!is_from(peer, line), "{peer} with {line}");
+        }
+    }
+    assert!(!is_from("192.0.2.7", "X: x"));
+    // 10.0.0.1 is a configured proxy.
+    assert!(is_from("10.0.0.1", "X-Forwarded-For: 198.51.100.7"));
+    assert!(!is_from("10.0.0.1", "X-Forwarded-For: 198.51.100.7, 192.0.2.7"));
+    for line in ["X-Forwarded-Proto: https", "Via: 1.1 a", "X: x"] {
+        assert!(!is_from("10.0.0.1", line), "{line}");
+    }
+}
+
+/// A request, mostly a good one, perhaps with a byte of it changed.
+fn some_request() -> impl Strategy<Value = Vec<u8>> {
+    let first = prop_oneof![
+        6 => Just("GET / HTTP/1.1".to_owned()), 3 => Just(GET.to_owned()), 1 => "[ -~é]{0,40}"
+    ];
+    let known = [
+        HOST,
+        UPGRADE,
+        CONNECTION,
+        KEY,
+        VERSION,
+        "Origin: https://a.example",
+        "Content-Length: 3",
+        "X-Forwarded-For: 192.0.2.9, 10.0.0.2",
+        "X-Forwarded-Proto: https",
+        "Host: [::1]:80",
+        "Sec-WebSocket-Protocol: a,,binary.ircv3.net",
+    ];
+    let line = prop_oneof![
+        8 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => "[ -~é☃]{0,60}"
+    ];
+    let changed = proptest::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>()));
+    let rest = vec(any::<u8>(), 0..40);
+    (first, vec(line, 0..12), changed, rest).prop_map(|(first, lines, changed, rest)| {
+        let head = [&[first][..], &lines].concat().join("\r\n") + "\r\n\r\n";
+        let mut bytes = [head.into_bytes(), rest].concat();
+        if let Some((at, byte)) = changed {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_come_to_the_same_however_they_are_cut_and_within_bounds(
+        bytes in prop_oneof![4 => some_request(), 1 => vec(any::<u8>(), 0..300),
+            1 => vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'a')], 0..40)],
+        cuts in vec(1..60_usize, 1..20),
+        from_proxy in any::<bool>(),
+    ) {
+        let proxies = networks(r#"["10.0.0.0/8"]"#);
+        let origins = ["https://a.example".to_owned()];
+        let peer = if from_proxy { [10, 0, 0, 1] } else { [192, 0, 2, 7] };
+        let rules = Rules { peer: peer.into(), proxies: &proxies, origins: &origins };
+        let whole = Incoming::default().receive(&bytes, &rules);
+
+        let (mut incoming, mut taken, mut left) = (Incoming::default(), 0, &bytes[..]);
+        let mut found = None;
+        for cut in cuts.iter().cycle() {
+            let (piece, rest) = left.split_at(left.len().min(*cut));
+            left = rest;
+            if let Some((request, used)) = incoming.receive(piece, &rules) {
+                found = Some((request, taken + used));
+                prop_assert_eq!(incoming.head.capacity(), 0);
+                break;
+            }
+            taken += piece.len();
+            prop_assert!(incoming.head.len() <= HTTP_HEAD_BYTES);
+            if left.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(&found, &whole);
+        if let Some((Request { wants: Wants::Refused(answer), .. }, _)) = &found {
+            prop_assert!(answer.starts_with(b"HTTP/1.1 4") || answer.starts_with(b"HTTP/1.1 505"));
+        }
+    }
+}
