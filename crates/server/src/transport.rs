@@ -41,7 +41,8 @@ pub enum Way {
 /// What stands between a socket and its lines.
 #[derive(Debug)]
 pub struct Layers {
-    tls: Option<Tls>,
+    /// Boxed, because it is large and a WebSocket behind a proxy has none.
+    tls: Option<Box<Tls>>,
     web: Web,
     /// What the socket has not taken yet.
     pub unsent: Vec<u8>,
@@ -113,7 +114,7 @@ impl Way {
         match self {
             Way::Unknown { .. } => true,
             Way::Lines => false,
-            Way::Layers(layers) => layers.tls.as_ref().is_some_and(Tls::is_handshaking),
+            Way::Layers(layers) => layers.is_handshaking(),
         }
     }
 
@@ -122,9 +123,7 @@ impl Way {
         match self {
             Way::Unknown { .. } => !unknown.is_empty(),
             Way::Lines => false,
-            Way::Layers(layers) => {
-                layers.tls.as_ref().is_some_and(Tls::is_handshaking) || layers.web.is_half()
-            }
+            Way::Layers(layers) => layers.is_handshaking() || layers.web.is_half(),
         }
     }
 
@@ -133,7 +132,7 @@ impl Way {
         match self {
             Way::Unknown { .. } => unknown,
             Way::Lines => &[],
-            Way::Layers(layers) => layers.tls.as_ref().map_or(&[], Tls::unread),
+            Way::Layers(layers) => layers.tls.as_ref().map_or(&[], |tls| tls.unread()),
         }
     }
 
@@ -214,11 +213,16 @@ impl Way {
     }
 
     fn layers(tls: Option<Tls>, web: Web) -> Way {
+        let tls = tls.map(Box::new);
         Way::Layers(Box::new(Layers { tls, web, unsent: Vec::new(), finished: false }))
     }
 }
 
 impl Layers {
+    fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
     fn receive(
         &mut self,
         bytes: &mut [u8],
@@ -397,7 +401,7 @@ impl Layers {
 }
 
 /// Appends bytes to `out`, encrypted if they are to be. False if nothing can be sent yet.
-fn seal(tls: &mut Option<Tls>, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<bool> {
+fn seal(tls: &mut Option<Box<Tls>>, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<bool> {
     match tls {
         Some(tls) => tls.send(bytes, out).map_err(io::Error::other),
         None => {
