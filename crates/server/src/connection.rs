@@ -297,6 +297,9 @@ impl Connection {
                 break Stopped::Full;
             }
         };
+        // It has sent too much that is no line.
+        let floods = self.allowance < 0.0 && limits.commands_per_second != 0;
+        let stopped = if stopped == Stopped::NoLine && floods { Stopped::Flood } else { stopped };
         if stopped == Stopped::NoLine && left.len() > TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES {
             if !std::mem::replace(&mut self.skipping, true) {
                 take(Taken::Bad(LineError::TooLong));
@@ -306,6 +309,12 @@ impl Connection {
         self.unread = left.to_vec();
         self.lines_wait = stopped != Stopped::NoLine;
         stopped
+    }
+
+    /// Counts bytes that came and were of no line, such as pings of WebSocket, as the lines that
+    /// they could have been.
+    pub(crate) fn charge(&mut self, bytes: usize) {
+        self.allowance -= bytes as f32 / crate::limits::LINE_BYTES as f32;
     }
 
     /// How long until it may send another line.
@@ -422,6 +431,24 @@ mod tests {
         {
             assert!(!is_of_batch(other.as_bytes()), "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_no_line_counts_as_lines_that_it_could_have_been() {
+        let (mut connection, _peer) = unread(0);
+        let limits = Limits { command_burst: 4, commands_per_second: 1, ..Limits::default() };
+        let now = Instant::now();
+        let stopped = |connection: &mut Connection, after: u64| {
+            let now = now + std::time::Duration::from_secs(after);
+            connection.take_lines(b"", &limits, now, |_| unreachable!("there is no line"))
+        };
+        assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
+        connection.charge(3 * 512);
+        assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
+        connection.charge(3 * 512);
+        assert_eq!(stopped(&mut connection, 0), Stopped::Flood);
+        assert!(connection.flood_pause(&limits) > std::time::Duration::ZERO);
+        assert_eq!(stopped(&mut connection, 3), Stopped::NoLine);
     }
 
     /// A connection whose peer reads nothing, and the peer.

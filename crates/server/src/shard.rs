@@ -449,6 +449,10 @@ impl Shard {
         if let Some(certificate) = received.encrypted {
             self.gather(session, Did::Encrypted { certificate });
         }
+        if !received.shook_hands {
+            let no_lines = bytes.saturating_sub(self.scratch.lines.len());
+            self.connections[slot].charge(no_lines);
+        }
         let after = self.gather_lines(slot, bytes, true);
         if let Some(reason) = received.failure {
             self.end(slot, &reason);
