@@ -6,8 +6,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::tail::Entry;
 use crate::{
-    Account, AccountId, Conversation, Event, EventId, EventKind, Member, Outcome, RESEND_MS,
-    Refused, Room, RoomId, Subject, Write, flags,
+    Account, AccountId, Conversation, Event, EventId, EventKind, Fingerprint, Member, Outcome,
+    RESEND_MS, Refused, Room, RoomId, Subject, Write, flags,
 };
 
 /// How many known pairs are kept in memory: about a megabyte.
@@ -115,6 +115,9 @@ impl<'t> Batch<'t> {
                 self.run(marker, params![account, conversation.key(), time])?;
             }
             Write::Metadata { of, key, value } => self.metadata(*of, key, value.as_deref())?,
+            Write::Certificate { fingerprint, account } => {
+                self.certificate(*fingerprint, *account)?;
+            }
         }
         Ok(Outcome::Stored)
     }
@@ -317,6 +320,20 @@ impl<'t> Batch<'t> {
                 "DELETE FROM metadata WHERE kind = ?1 AND subject = ?2 AND key = ?3",
                 params![kind, subject, key],
             ),
+        }
+    }
+
+    fn certificate(
+        &self,
+        fingerprint: Fingerprint,
+        account: Option<AccountId>,
+    ) -> rusqlite::Result<()> {
+        match account {
+            Some(account) => self.run(
+                "INSERT OR REPLACE INTO certificates(fingerprint, account) VALUES (?1, ?2)",
+                params![fingerprint, account],
+            ),
+            None => self.run("DELETE FROM certificates WHERE fingerprint = ?1", [fingerprint]),
         }
     }
 

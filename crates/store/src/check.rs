@@ -11,7 +11,7 @@ const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of
 /// them.
-const PROBES: [&str; 15] = [
+const PROBES: [&str; 16] = [
     "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
     "SELECT count(*) FROM (SELECT * FROM history LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM history ORDER BY conversation DESC LIMIT 1)",
@@ -29,10 +29,11 @@ const PROBES: [&str; 15] = [
     "SELECT count(*) FROM (SELECT conversation FROM read_markers INDEXED BY read_markers_by_conversation
         ORDER BY conversation DESC LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM metadata LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM certificates LIMIT 1)",
 ];
 
 /// What SQLite cannot know to be wrong: a sentence, and a question that counts what breaks it.
-const RULES: [(&str, &str); 11] = [
+const RULES: [(&str, &str); 12] = [
     (
         "events are earlier than the event before them",
         "SELECT count(*) FROM (SELECT time, lag(time) OVER (ORDER BY id) AS earlier FROM events)
@@ -78,6 +79,10 @@ const RULES: [(&str, &str); 11] = [
     (
         "metadata keys are of rooms that do not exist",
         "SELECT count(*) FROM metadata WHERE kind = 1 AND subject NOT IN (SELECT id FROM rooms)",
+    ),
+    (
+        "certificates are of accounts that do not exist",
+        "SELECT count(*) FROM certificates WHERE account NOT IN (SELECT id FROM accounts)",
     ),
 ];
 

@@ -44,6 +44,8 @@ pub use failure::Failure;
 pub use memory::MemoryStore;
 pub use msgid::{msgid, parse_msgid, write_msgid};
 pub use query::{Point, Query, Scope, Select};
-pub use record::{Account, AccountId, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic};
+pub use record::{
+    Account, AccountId, Fingerprint, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic,
+};
 pub use sqlite::SqliteStore;
 pub use write::{Outcome, RESEND_MS, Refused, Write};

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::{
-    Account, AccountId, Conversation, Event, EventId, EventKind, Failure, Loaded, Member, Outcome,
-    Point, Query, RESEND_MS, Reader, Refused, Room, RoomId, Scope, Select, Store, Subject, Write,
+    Account, AccountId, Conversation, Event, EventId, EventKind, Failure, Fingerprint, Loaded,
+    Member, Outcome, Point, Query, RESEND_MS, Reader, Refused, Room, RoomId, Scope, Select, Store,
+    Subject, Write,
 };
 
 /// A store that lasts as long as the process, for tests and as the measure of the other one.
@@ -25,6 +26,7 @@ struct Contents {
     members: BTreeMap<(RoomId, AccountId), Member>,
     metadata: BTreeMap<(Subject, Box<str>), Box<str>>,
     read_markers: BTreeMap<(AccountId, Conversation), i64>,
+    certificates: BTreeMap<Fingerprint, AccountId>,
     events: Vec<Event>,
     pending: BTreeSet<(AccountId, EventId)>,
     /// The event and its time that an author's resend id stands for.
@@ -62,6 +64,7 @@ impl Store for MemoryStore {
                 .iter()
                 .map(|(&(account, conversation), &time)| (account, conversation, time))
                 .collect(),
+            certificates: contents.certificates.iter().map(|(of, id)| (*of, *id)).collect(),
             last_event: contents.events.last().map_or(0, |event| event.id),
             last_time: contents.events.last().map_or(0, |event| event.time),
             last_account: contents.last_account,
@@ -130,6 +133,12 @@ impl Contents {
             }
             Write::Metadata { of, key, value: None } => {
                 self.metadata.remove(&(*of, key.clone()));
+            }
+            Write::Certificate { fingerprint, account: Some(account) } => {
+                self.certificates.insert(*fingerprint, *account);
+            }
+            Write::Certificate { fingerprint, account: None } => {
+                self.certificates.remove(fingerprint);
             }
         }
         Outcome::Stored

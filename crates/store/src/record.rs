@@ -12,6 +12,9 @@ pub type AccountId = u32;
 /// The number of a room. From 1, never used twice, also after the room ended.
 pub type RoomId = u32;
 
+/// The SHA-256 of a certificate in DER.
+pub type Fingerprint = [u8; 32];
+
 /// A stored login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -128,6 +131,8 @@ pub struct Loaded {
     /// All read markers as account, conversation and time in milliseconds since the Unix epoch: by
     /// account and then conversation.
     pub read_markers: Vec<(AccountId, Conversation, i64)>,
+    /// All certificates and whose they are, by the bytes of the fingerprint.
+    pub certificates: Vec<(Fingerprint, AccountId)>,
     /// The newest event's id; 0 if there is none.
     pub last_event: EventId,
     /// The newest event's time in milliseconds since the Unix epoch; 0 if there is none.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 2] = [FIRST, SECOND];
+const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -129,6 +129,14 @@ CREATE TABLE metadata(
 ) STRICT, WITHOUT ROWID;
 ";
 
+// Whose certificate it is, is asked by the certificate; the hub has them all in memory.
+const THIRD: &str = "
+CREATE TABLE certificates(
+    fingerprint BLOB PRIMARY KEY,
+    account INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
 /// The version of the database, as the write-ahead log has it.
 pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
@@ -159,8 +167,8 @@ pub(crate) fn migrate(connection: &mut Connection, fresh_instance: &str) -> rusq
 mod tests {
     use super::*;
     use crate::{
-        Conversation, Event, EventKind, Member, Query, Scope, Select, SqliteStore, Store, Write,
-        check,
+        Conversation, Event, EventKind, Member, Query, Scope, Select, SqliteStore, Store, Subject,
+        Write, check,
     };
     use std::path::Path;
 
@@ -188,7 +196,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 2; start the server once"];
+        let told = ["its version is 1, not 3; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
@@ -201,6 +209,7 @@ mod tests {
         let ann = Member { room: 1, account: 1, op: true, halfop: false, voice: false };
         assert_eq!(loaded.members, [ann]);
         assert_eq!((loaded.metadata, loaded.read_markers), (vec![], vec![]));
+        assert_eq!(loaded.certificates, []);
         let (lobby, pair) = (Conversation::room(1), Conversation::direct(1, 2));
         let first = Event {
             id: 1,
@@ -243,5 +252,35 @@ mod tests {
         assert_eq!((page.len(), page[0].id, page[0].guest), (1, 3, true));
         let page = store.reader().unwrap().page(&all(pair)).unwrap();
         assert_eq!((page.len(), page[0].id), (1, 2));
+    }
+
+    #[test]
+    fn a_database_of_version_2_is_taken_forward_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join("parlor.db")).unwrap();
+        old.execute_batch(&[FIRST, SECOND].concat()).unwrap();
+        old.execute_batch(
+            "INSERT INTO about VALUES ('instance', 'k3f9'), ('program', '0.1.0'), ('last_account', 1);
+            INSERT INTO accounts VALUES (1, 'ann', zeroblob(16), 1, zeroblob(32), zeroblob(32), 5);
+            INSERT INTO metadata VALUES (0, 1, 'url', 'x');
+            INSERT INTO read_markers VALUES (1, (1 << 32) + 2, 7);
+            PRAGMA user_version = 2;",
+        )
+        .unwrap();
+        old.close().unwrap();
+
+        let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
+        let before = store.load().unwrap();
+        let url = (Subject::Account(1), "url".into(), "x".into());
+        assert_eq!((&*before.instance, &before.metadata), ("k3f9", &vec![url]));
+        assert_eq!(before.read_markers, [(1, Conversation::direct(1, 2), 7)]);
+        assert_eq!((before.accounts.len(), before.certificates.len()), (1, 0));
+        let certificate = Write::Certificate { fingerprint: [7; 32], account: Some(1) };
+        store.commit(&mut [certificate].iter()).unwrap();
+        Box::new(store).close().unwrap();
+        assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
+        let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
+        let certificates = vec![([7; 32], 1)];
+        assert_eq!(store.load().unwrap(), crate::Loaded { certificates, ..before });
     }
 }

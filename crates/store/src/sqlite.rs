@@ -11,8 +11,8 @@ use crate::batch::{Batch, Filled, Marks};
 use crate::history::SqliteReader;
 use crate::index::Indexer;
 use crate::{
-    Account, AccountId, Conversation, Failure, ListEntry, Loaded, Member, Outcome, RESEND_MS,
-    Reader, Room, Store, Subject, Topic, Write, check, open, schema,
+    Account, AccountId, Conversation, Failure, Fingerprint, ListEntry, Loaded, Member, Outcome,
+    RESEND_MS, Reader, Room, Store, Subject, Topic, Write, check, open, schema,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -108,6 +108,7 @@ impl Store for SqliteStore {
             members: members(&self.connection)?,
             metadata: metadata(&self.connection)?,
             read_markers: read_markers(&self.connection)?,
+            certificates: certificates(&self.connection)?,
             last_event: self.marks.event,
             last_time: self.marks.time,
             last_account: self.marks.account,
@@ -230,6 +231,12 @@ fn read_markers(connection: &Connection) -> rusqlite::Result<Vec<(AccountId, Con
     let marker =
         |row: &Row<'_>| Ok((row.get(0)?, Conversation::from_key(row.get(1)?), row.get(2)?));
     statement.query_map([], marker)?.collect()
+}
+
+fn certificates(connection: &Connection) -> rusqlite::Result<Vec<(Fingerprint, AccountId)>> {
+    let mut statement =
+        connection.prepare("SELECT fingerprint, account FROM certificates ORDER BY fingerprint")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 #[cfg(test)]

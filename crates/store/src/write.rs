@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{Account, AccountId, Conversation, Event, EventId, Member, Room, RoomId, Subject};
+use crate::{
+    Account, AccountId, Conversation, Event, EventId, Fingerprint, Member, Room, RoomId, Subject,
+};
 
 /// How long a resend id is remembered, in milliseconds of event time: 24 hours.
 pub const RESEND_MS: i64 = 24 * 60 * 60 * 1000;
@@ -69,6 +71,13 @@ pub enum Write {
         key: Box<str>,
         /// Its new value; none removes the key.
         value: Option<Box<str>>,
+    },
+    /// A certificate logs in to an account from now on, and to no other; or to none.
+    Certificate {
+        /// Which certificate.
+        fingerprint: Fingerprint,
+        /// Whose it is now; none removes it.
+        account: Option<AccountId>,
     },
 }
 

@@ -45,6 +45,10 @@ enum Step {
         key: String,
         value: Option<String>,
     },
+    Certificate {
+        certificate: u8,
+        account: Option<u32>,
+    },
     /// Enough that some are indexed.
     Many(u64),
     Delivered {
@@ -112,6 +116,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(account, place, time)| Step::ReadMarker { account, place, time }),
         3 => (subject, "[ab]", value)
             .prop_map(|(of, key, value)| Step::Metadata { of, key, value }),
+        2 => (0..4_u8, proptest::option::weighted(0.7, USERS))
+            .prop_map(|(certificate, account)| Step::Certificate { certificate, account }),
         2 => (USERS, 0..80_u64).prop_map(|(receiver, up_to)| Step::Delivered { receiver, up_to }),
         1 => USERS.prop_map(Step::Account),
         2 => (ROOMS, "[mnst]{0,3}").prop_map(|(id, modes)| Step::Room { id, modes }),
@@ -222,6 +228,9 @@ impl Clock {
             }
             Step::Metadata { of, key, value } => {
                 Write::Metadata { of, key: key.into(), value: value.map(Into::into) }
+            }
+            Step::Certificate { certificate, account } => {
+                Write::Certificate { fingerprint: [certificate; 32], account }
             }
             Step::Account(id) => Write::Account(account(id, &format!("user{id}"))),
             Step::Room { id, modes } => {
