@@ -67,6 +67,8 @@ pub enum Capability {
     Metadata3,
     /// `METADATA`, pushed under that verb (the draft before).
     Metadata2,
+    /// Where, and for how long only there, to connect encrypted. Read in the list, never requested.
+    Sts,
 }
 
 impl Capability {
@@ -104,6 +106,7 @@ impl Capability {
         Capability::Multiline,
         Capability::Metadata3,
         Capability::Metadata2,
+        Capability::Sts,
     ];
 
     /// The name on the wire.
@@ -142,6 +145,7 @@ impl Capability {
             Capability::Multiline => "draft/multiline",
             Capability::Metadata3 => "draft/metadata-3",
             Capability::Metadata2 => "draft/metadata-2",
+            Capability::Sts => "sts",
         }
     }
 

@@ -1,4 +1,5 @@
-//! SASL over `AUTHENTICATE` (IRCv3 SASL 3.1): chunks of base64, and the mechanism PLAIN (RFC 4616).
+//! SASL over `AUTHENTICATE` (IRCv3 SASL 3.1): chunks of base64, and the mechanisms
+//! EXTERNAL (RFC 4422) and PLAIN (RFC 4616).
 
 use std::fmt;
 
@@ -77,6 +78,15 @@ pub fn decode_plain(bytes: &[u8]) -> Result<Plain, SaslError> {
         return Err(SaslError::Malformed);
     }
     Ok(Plain { authzid: authzid.into(), authcid: authcid.into(), password: password.into() })
+}
+
+/// Reads an EXTERNAL message (RFC 4422, appendix A): whom to act as; empty: whoever one proves to be.
+///
+/// # Errors
+/// [`SaslError::InvalidUtf8`], or [`SaslError::Malformed`] if it has a NUL.
+pub fn decode_external(bytes: &[u8]) -> Result<&str, SaslError> {
+    let authzid = std::str::from_utf8(bytes).map_err(|_| SaslError::InvalidUtf8)?;
+    if authzid.contains('\0') { Err(SaslError::Malformed) } else { Ok(authzid) }
 }
 
 /// Collects the chunks of one SASL message.
@@ -168,6 +178,14 @@ mod tests {
             assert_eq!(decode_plain(malformed), Err(SaslError::Malformed), "{malformed:?}");
         }
         assert_eq!(decode_plain(b"\0ann\0\xff"), Err(SaslError::InvalidUtf8));
+    }
+
+    #[test]
+    fn external_has_one_part_which_may_be_empty() {
+        assert_eq!(decode_external(b""), Ok(""));
+        assert_eq!(decode_external(b"ann"), Ok("ann"));
+        assert_eq!(decode_external(b"\0ann"), Err(SaslError::Malformed));
+        assert_eq!(decode_external(b"\xff"), Err(SaslError::InvalidUtf8));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use parlor_proto::limits::{LINE_BYTES, PARAMS, SASL_BYTES, TAGS_BYTES, TAGS_CLIENT_BYTES};
 use parlor_proto::line::{LineError, check_line, check_server_line, next_line};
 use parlor_proto::name::{check_name, check_room};
-use parlor_proto::sasl::{Chunks, Progress, decode_plain, encode_chunks};
+use parlor_proto::sasl::{Chunks, Progress, decode_external, decode_plain, encode_chunks};
 use parlor_proto::tags::escape_value;
 use parlor_proto::time::{parse_server_time, write_date, write_server_time};
 use parlor_proto::{Line, Message, Tags, encode, mask};
@@ -208,6 +208,13 @@ proptest! {
                 prop_assert!(bytes.len() <= SASL_BYTES);
             }
             prop_assert!(chunks.held_bytes() <= SASL_BYTES);
+        }
+    }
+
+    #[test]
+    fn external_is_read_or_refused(bytes: Vec<u8>) {
+        if let Ok(authzid) = decode_external(&bytes) {
+            prop_assert_eq!(authzid.as_bytes(), bytes.as_slice());
         }
     }
 

@@ -9,6 +9,7 @@ pub mod away;
 pub mod batch;
 pub mod bm;
 pub mod cap;
+pub mod cert;
 pub mod ch;
 pub mod chathistory;
 pub mod error;
@@ -105,6 +106,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "BATCH",        params: 1, when: When::After,  run: batch::run },
     Verb { name: "BM",           params: 0, when: When::After,  run: bm::run },
     Verb { name: "CAP",          params: 1, when: When::Always, run: cap::run },
+    Verb { name: "CERT",         params: 1, when: When::After,  run: cert::run },
     Verb { name: "CH",           params: 0, when: When::After,  run: ch::run },
     Verb { name: "CHATHISTORY",  params: 0, when: When::After,  run: chathistory::run },
     Verb { name: "ERROR",        params: 0, when: When::Always, run: error::run },

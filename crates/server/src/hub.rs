@@ -5,6 +5,7 @@
 //! give the same effects, byte for byte.
 
 pub mod absence;
+pub mod certificates;
 pub mod context;
 pub mod door;
 pub mod effects;
@@ -24,6 +25,8 @@ pub mod watch;
 pub mod welcome;
 
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod replay;
 
 use crate::command;
@@ -31,6 +34,7 @@ use crate::config::Config;
 use crate::limits::BATCH_BYTES;
 use crate::render::Renderer;
 use crate::session::{Fingerprint, SessionId};
+use certificates::Certificates;
 use context::Context;
 use door::Doors;
 use effects::{Effects, Fact, What};
@@ -172,6 +176,8 @@ pub struct State {
     pub nicks: BTreeMap<Box<str>, UserId>,
     /// All stored logins by folded name.
     pub accounts: BTreeMap<String, Arc<Account>>,
+    /// The certificates that log in to them.
+    pub certificates: Certificates,
     /// The rooms.
     pub rooms: BTreeMap<RoomId, Room>,
     /// The same by folded name.
@@ -230,6 +236,7 @@ impl State {
             users: BTreeMap::new(),
             nicks: BTreeMap::new(),
             accounts,
+            certificates: Certificates::default(),
             rooms: BTreeMap::new(),
             room_names: BTreeMap::new(),
             renames: Renames::default(),
@@ -257,6 +264,7 @@ impl State {
         let mut effects = state.effects();
         state.restore_rooms(loaded.rooms, &loaded.members, &mut effects);
         metadata::restore(&mut state, loaded.metadata);
+        certificates::restore(&mut state, &loaded.certificates);
         (state, effects.writes)
     }
 
@@ -376,7 +384,8 @@ impl State {
             Did::Opened { .. } => {}
             Did::Encrypted { certificate } => {
                 let known = self.sessions.get_mut(&session).expect("just looked up");
-                (known.encrypted, known.certificate) = (true, *certificate);
+                known.certificate = certificate.filter(|_| !known.encrypted);
+                known.encrypted = true;
             }
             Did::Forwarded { address, encrypted } => {
                 self.forwarded(out, session, *address, *encrypted);
@@ -423,7 +432,8 @@ impl State {
         self.enter(out, session, address);
     }
 
-    /// A proxy's connection counts for whom it is for.
+    /// A proxy's connection counts for whom it is for, and is as safe as the proxy says: what the
+    /// proxy itself has shown is not the client's.
     fn forwarded(
         &mut self,
         out: &mut Effects,
@@ -433,7 +443,7 @@ impl State {
     ) {
         let known = self.sessions.get_mut(&session).expect("the caller has checked");
         let proxy = std::mem::replace(&mut known.address, address);
-        known.encrypted |= encrypted;
+        (known.forwarded, known.encrypted, known.certificate) = (true, encrypted, None);
         self.doors.leave(proxy);
         self.enter(out, session, address);
     }

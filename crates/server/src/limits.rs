@@ -145,6 +145,11 @@ pub const METADATA_CHANGES_SECONDS: i64 = 10;
 pub const METADATA_SYNC_SECONDS: u32 = 5;
 /// Bytes of the label of a command; longer ones are ignored, as the specification has it.
 pub const LABEL_BYTES: usize = 64;
+/// Certificates that one account may have.
+pub const CERTIFICATES: usize = 10;
+/// Seconds for which clients connect in no other way than encrypted, from each connection on (`sts`):
+/// 30 days.
+pub const STS_SECONDS: u32 = 30 * 24 * 60 * 60;
 /// Names whose failed logins are counted one by one for an address; further ones together.
 pub const FAILED_NAMES: usize = 64;
 /// Targets of one command, where it takes several.
@@ -165,7 +170,8 @@ pub const RENAME_DEVICES: usize = 1000;
 pub const RENAMED_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Old names of rooms that are remembered.
 pub const RENAMES_REMEMBERED: usize = 1000;
-/// Devices of a user whose addresses one `WHOIS` shows, to the user and to operators.
+/// Devices of a user whose addresses and certificates one `WHOIS` shows, to the user and to
+/// operators.
 pub const WHOIS_ADDRESSES: usize = 8;
 /// Names that one session may watch (`MONITOR`).
 pub const MONITOR_NAMES: usize = 100;

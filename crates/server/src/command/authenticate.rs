@@ -1,17 +1,28 @@
-//! `AUTHENTICATE`: SASL with PLAIN or SCRAM-SHA-256.
+//! `AUTHENTICATE`: SASL with EXTERNAL, SCRAM-SHA-256 or PLAIN.
 //!
-//! <https://ircv3.net/specs/extensions/sasl-3.2>, RFC 4616, RFC 7677
+//! <https://ircv3.net/specs/extensions/sasl-3.2>, RFC 4422, RFC 4616, RFC 7677
 
-use super::cap::MECHANISMS;
-use super::refusal::Refusal;
+mod external;
+
+use super::refusal::{NOT_ENCRYPTED, Refusal};
+use crate::config::Config;
 use crate::hub::context::Context;
 use crate::hub::login::{self, How};
-use crate::hub::session::Sasl;
+use crate::hub::session::{Sasl, Session};
 use proto::name::same;
 use proto::numeric as n;
 use proto::sasl::{Chunks, Progress, SaslError, decode_plain, encode_chunks};
 use proto::scram::ScramServer;
 use proto::{Capability, Message};
+
+/// Mechanisms that a session may use, in the order we would take them. A certificate comes with
+/// TLS, and a password only where nobody can read along.
+pub fn mechanisms(config: &Config, session: &Session) -> String {
+    let external = session.encrypted.then_some("EXTERNAL");
+    let plain = session.may_send_passwords(config).then_some("PLAIN");
+    let all = external.into_iter().chain(["SCRAM-SHA-256"]).chain(plain);
+    all.collect::<Vec<_>>().join(",")
+}
 
 /// Carries out `AUTHENTICATE`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -47,17 +58,30 @@ fn abort(context: &mut Context<'_>) {
 }
 
 fn choose(context: &mut Context<'_>, mechanism: &str) {
-    let sasl = match mechanism.to_ascii_uppercase().as_str() {
+    let mechanism = mechanism.to_ascii_uppercase();
+    let sasl = match mechanism.as_str() {
+        "EXTERNAL" => Sasl::External(Chunks::default()),
         "PLAIN" => Sasl::Plain(Chunks::default()),
         "SCRAM-SHA-256" => Sasl::ScramFirst(Chunks::default()),
-        _ => {
-            context.numeric(n::RPL_SASLMECHS, &[MECHANISMS], "are available SASL mechanisms");
-            context.numeric(n::ERR_SASLFAIL, &[], "SASL authentication failed: no such mechanism");
-            return;
-        }
+        _ => return refuse_mechanism(context, "no such mechanism"),
     };
+    let offered = mechanisms(&context.state.config, context.known());
+    let why = match sasl {
+        _ if offered.split(',').any(|one| one == mechanism) => external::lacks(context, &sasl),
+        Sasl::External(_) => Some(external::NO_TLS),
+        _ => Some(NOT_ENCRYPTED),
+    };
+    if let Some(why) = why {
+        return refuse_mechanism(context, why);
+    }
     keep(context, sasl);
     ask(context, "+");
+}
+
+fn refuse_mechanism(context: &mut Context<'_>, why: &str) {
+    let offered = mechanisms(&context.state.config, context.known());
+    context.numeric(n::RPL_SASLMECHS, &[&offered], "are available SASL mechanisms");
+    context.numeric(n::ERR_SASLFAIL, &[], &format!("SASL authentication failed: {why}"));
 }
 
 fn keep(context: &mut Context<'_>, sasl: Sasl) {
@@ -81,6 +105,11 @@ fn say(context: &mut Context<'_>, bytes: &[u8]) {
 /// The next chunk of the exchange came.
 fn go_on(context: &mut Context<'_>, sasl: Sasl, given: &str) {
     match sasl {
+        Sasl::External(mut chunks) => match chunks.push(given) {
+            Err(error) => failed(context, "*", &error),
+            Ok(Progress::More) => keep(context, Sasl::External(chunks)),
+            Ok(Progress::Done(bytes)) => external::login(context, &bytes),
+        },
         Sasl::Plain(mut chunks) => match chunks.push(given) {
             Err(error) => failed(context, "*", &error),
             Ok(Progress::More) => keep(context, Sasl::Plain(chunks)),
@@ -165,7 +194,7 @@ fn failed(context: &mut Context<'_>, user: &str, error: &SaslError) {
             context.numeric(n::ERR_SASLTOOLONG, &[], "SASL message too long");
         }
         SaslError::WrongPassword => {
-            login::wrong_proof(context, user);
+            login::wrong_proof(context, user, How::Sasl);
         }
         other => {
             let text = format!("SASL authentication failed: {other}");

@@ -2,6 +2,7 @@
 //!
 //! <https://ircv3.net/specs/extensions/capability-negotiation>
 
+use super::authenticate::mechanisms;
 use super::metadata::limits;
 use super::names::lines;
 use super::refusal::Refusal;
@@ -9,13 +10,11 @@ use crate::config::Config;
 use crate::hub::State;
 use crate::hub::context::Context;
 use crate::hub::effects::{Effects, What};
+use crate::hub::session::Session;
 use crate::hub::{metadata, welcome};
-use crate::limits::{LINE_BYTES, MULTILINE_BYTES, MULTILINE_LINES};
+use crate::limits::{LINE_BYTES, MULTILINE_BYTES, MULTILINE_LINES, STS_SECONDS};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Message, numeric as n};
-
-/// Mechanisms of `AUTHENTICATE`, in the order we would take them.
-pub const MECHANISMS: &str = "SCRAM-SHA-256,PLAIN";
 
 /// The version of the negotiation that has values, several lines and `CAP NEW`.
 const VERSION: u32 = 302;
@@ -38,18 +37,40 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// All that the config lets the server offer.
-fn offers(config: &Config) -> Vec<Offer> {
-    let off = &config.server.capabilities_off;
-    let all = Capability::ALL.iter().copied();
-    let offered = all.filter(|one| !off.iter().any(|name| name == one.name()));
-    offered.map(|capability| (capability, value(capability))).collect()
+/// All that the config lets the server offer to a session.
+fn offers(config: &Config, session: &Session) -> Vec<Offer> {
+    let offered = |one: &Capability| match one {
+        Capability::Sts => sts(config, session).is_some(),
+        Capability::AccountRegistration if !session.may_send_passwords(config) => false,
+        other => !is_off(config, *other),
+    };
+    let all = Capability::ALL.iter().copied().filter(offered);
+    all.map(|capability| (capability, value(capability, config, session))).collect()
+}
+
+fn is_off(config: &Config, capability: Capability) -> bool {
+    config.server.capabilities_off.iter().any(|name| name == capability.name())
+}
+
+/// Where to connect encrypted, or for how long only that is to be done, or not any more: only with
+/// a certificate that clients can verify, for who believes this can connect in no other way.
+///
+/// <https://ircv3.net/specs/extensions/sts>
+fn sts(config: &Config, session: &Session) -> Option<String> {
+    let on = !is_off(config, Capability::Sts);
+    match session.encrypted {
+        _ if !config.tls.is_real() => None,
+        true => Some(format!("duration={}", if on { STS_SECONDS } else { 0 })),
+        // On which port a proxy is encrypted, it alone knows.
+        false => (on && !session.forwarded).then(|| format!("port={}", config.port)),
+    }
 }
 
 /// The value of a capability, if it has one.
-fn value(capability: Capability) -> Option<String> {
+fn value(capability: Capability, config: &Config, session: &Session) -> Option<String> {
     match capability {
-        Capability::Sasl => Some(MECHANISMS.to_owned()),
+        Capability::Sasl => Some(mechanisms(config, session)),
+        Capability::Sts => sts(config, session),
         Capability::AccountRegistration => Some("before-connect".to_owned()),
         Capability::Multiline => {
             Some(format!("max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}"))
@@ -76,9 +97,10 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
         change_to(context, capabilities);
     }
     // One who said 302 before and does not now gets no values, but may get several lines.
-    let offers = offers(&context.state.config);
-    // What draft/multiline is without its limits, nobody says.
-    let said = |(one, _): &&Offer| version >= VERSION || *one != Capability::Multiline;
+    let offers = offers(&context.state.config, context.known());
+    // What these are without their values, nobody says.
+    let valued = [Capability::Multiline, Capability::Sts];
+    let said = |(one, _): &&Offer| version >= VERSION || !valued.contains(one);
     let words = offers.iter().filter(said).map(|offer| word(offer, version >= VERSION)).collect();
     list(context, "LS", words);
 }
@@ -140,13 +162,13 @@ fn request(context: &mut Context<'_>, wanted: &str) {
 /// The set after a request; none if anything in it cannot be, and then nothing changes.
 fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
     let (mut now, session) = (context.capabilities(), context.known());
-    let offers = offers(&context.state.config);
+    let offers = offers(&context.state.config, session);
     for word in words {
         let (name, add) = match word.strip_prefix('-') {
             Some(name) => (name, false),
             None => (word.as_str(), true),
         };
-        let capability = Capability::from_name(name)?;
+        let capability = Capability::from_name(name).filter(|one| *one != Capability::Sts)?;
         if add {
             // What one has already one may ask for, though it is offered no more.
             if !now.contains(capability) && !offers.iter().any(|(one, _)| *one == capability) {
@@ -189,11 +211,6 @@ fn end(context: &mut Context<'_>) {
 /// Tells of what another config changes in the offers, who can be told. Who cannot keeps what it
 /// has until it ends.
 pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
-    let (before, after) = (offers(before), offers(&state.config));
-    let (gone, new) = (gone(&before, &after), new(&before, &after));
-    if gone.is_empty() && new.is_empty() {
-        return;
-    }
     let knows = |capabilities: Capabilities| capabilities.contains(Capability::CapNotify);
     let sessions: Vec<SessionId> = state
         .sessions
@@ -204,6 +221,8 @@ pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
     for session in sessions {
         let context = &mut state.context(out, session);
         let cap302 = context.known().cap302;
+        let (before, after) = told(before, &context.state.config, context.known());
+        let (gone, new) = (gone(&before, &after), new(&before, &after));
         let names: Vec<String> = gone.iter().map(|one| one.name().to_owned()).collect();
         if !names.is_empty() {
             say(context, "DEL", &names);
@@ -212,13 +231,30 @@ pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
             change_to(context, capabilities);
         }
         // A new value is news for those only who can read it.
-        let was = |offer: &&Offer| before.iter().any(|(one, _)| *one == offer.0);
+        let was = |offer: &&Offer| {
+            offer.0 == Capability::Sts || before.iter().any(|(one, _)| *one == offer.0)
+        };
         let words = new.iter().filter(|offer| cap302 || !was(offer));
         let words: Vec<String> = words.map(|offer| word(offer, cap302)).collect();
         if !words.is_empty() {
             say(context, "NEW", &words);
         }
     }
+}
+
+/// What was offered to a session and what is now, as far as it is told of a change. A policy of `sts`
+/// is not taken back by `CAP DEL` but by its end; and nobody is told to come back by another way in
+/// the midst of a connection.
+fn told(before: &Config, after: &Config, session: &Session) -> (Vec<Offer>, Vec<Offer>) {
+    let (mut before, mut after) = (offers(before, session), offers(after, session));
+    let sts = |offer: &Offer| offer.0 == Capability::Sts;
+    if !session.encrypted {
+        before.retain(|offer| !sts(offer));
+        after.retain(|offer| !sts(offer));
+    } else if before.iter().any(sts) && !after.iter().any(sts) {
+        after.push((Capability::Sts, Some("duration=0".to_owned())));
+    }
+    (before, after)
 }
 
 /// What is offered no more.

@@ -51,11 +51,12 @@ fn text(verb: &str) -> Option<&'static str> {
 #[rustfmt::skip]
 const TEXTS: &[(&str, &str)] = &[
     ("ADMIN", "ADMIN\nShows who runs this server."),
-    ("AUTHENTICATE", "AUTHENTICATE <mechanism>|<data>|*\nLogs in by SASL (PLAIN or SCRAM-SHA-256); clients do this by themselves."),
+    ("AUTHENTICATE", "AUTHENTICATE <mechanism>|<data>|*\nLogs in by SASL (EXTERNAL, SCRAM-SHA-256 or PLAIN); clients do this by themselves."),
     ("AWAY", "AWAY [:<why>]\nSays that you do not read at the moment; without a reason, that you are back."),
     ("BATCH", "BATCH +<reference> <type> [<parameters>] | BATCH -<reference>\nBegins or ends what belongs together; clients do this by themselves."),
     ("BM", "BM [:<text>]\nTells everybody in the lobby. Alone, it asks for the text."),
     ("CAP", "CAP LS [302] | CAP LIST | CAP REQ :<names> | CAP END\nShows and chooses the extensions of IRC that your client speaks."),
+    ("CERT", "CERT ADD [<fingerprint>] | CERT LIST | CERT DEL <fingerprint>\nAdds a certificate that logs in to your account (SASL EXTERNAL), shows them, removes one.\nWithout a fingerprint (SHA-256, in hexadecimal) ADD takes the one that your client has shown."),
     ("CH", "CH [<user or room>] [<count>] [<before>]\nShows the newest messages, yours and the lobby's if you name nobody; before: a msgid."),
     ("CHATHISTORY", "CHATHISTORY LATEST|BEFORE|AFTER|AROUND <target> <selector> <limit>\nCHATHISTORY BETWEEN <target> <selector> <selector> <limit>\nCHATHISTORY TARGETS timestamp=<time> timestamp=<time> <limit>\nShows history; a selector is timestamp=<time>, msgid=<msgid> or, for LATEST, *."),
     ("ERROR", "ERROR\nMeans nothing from a client."),

@@ -8,6 +8,7 @@ use proto::Message;
 
 /// Carries out `LOGIN`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.must_be_private()?;
     match (message.param(0), message.rest(1)) {
         (None, _) => {
             if let Some(user) = context.known().user {
@@ -25,6 +26,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// The name is known: asks for the password, in words that tell whether the name is new.
 pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    context.must_be_private()?;
     may_try(context, name)?;
     let (code, words) = match context.state.account(name) {
         None => ("NEW_USER", "Enter Password:"),

@@ -15,6 +15,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if context.state.config.operator.is_empty() {
         return Err(Refusal::NoOperators);
     }
+    context.must_be_private()?;
     let address = context.known().address;
     let now = context.state.now;
     let config = context.state.config.clone();

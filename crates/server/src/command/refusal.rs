@@ -127,6 +127,8 @@ pub enum Refusal {
     BadPassword(String),
     /// Too many failed logins from the address; seconds to wait.
     TooManyAttempts(String, i64),
+    /// A password came, or would, on a connection that others can read.
+    NotEncrypted,
     /// The server's own password must come first.
     ServerPasswordRequired,
     /// Too many log in at once.
@@ -150,6 +152,10 @@ pub enum Refusal {
     },
 }
 
+/// What is wrong with a password on a connection that others can read, and what to do.
+pub const NOT_ENCRYPTED: &str =
+    "This connection is not encrypted, so passwords are refused; connect with TLS to the same port";
+
 /// How a refusal is said: as a numeric with parameters, or as a code of a standard reply.
 struct Said<'a> {
     numeric: &'a str,
@@ -159,8 +165,10 @@ struct Said<'a> {
 }
 
 /// Verbs whose refusals are standard replies, whether the session asked for the capability or not.
-const STANDARD: &[&str] =
-    &["LOGIN", "BM", "PM", "CH", "EX", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY"];
+#[rustfmt::skip]
+const STANDARD: &[&str] = &[
+    "LOGIN", "BM", "PM", "CH", "EX", "CERT", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
+];
 
 /// Says "no" to the asker.
 pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
@@ -460,6 +468,7 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[name],
             format!("Too many failed logins from your address; try again in {seconds} seconds"),
         ),
+        Refusal::NotEncrypted => says("", "ENCRYPTION_REQUIRED", &[], NOT_ENCRYPTED),
         Refusal::ServerPasswordRequired => says(
             n::ERR_PASSWDMISMATCH,
             "SERVER_PASSWORD_REQUIRED",

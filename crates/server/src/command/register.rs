@@ -11,6 +11,7 @@ use proto::name::same;
 
 /// Carries out `REGISTER`. An e-mail address is not asked for, and one that is given is not kept.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.must_be_private()?;
     let wanted = message.param(0).unwrap_or_default();
     let password = message.param(2).unwrap_or_default();
     if let Some(account) = super::verify::account(context) {

@@ -8,6 +8,7 @@ use crate::hub::metadata;
 use crate::hub::user::UserId;
 use crate::hub::welcome::DESCRIPTION;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS, WHOIS_ADDRESSES};
+use crate::session::Fingerprint;
 use proto::{Capability, Message, numeric as n};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -42,6 +43,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
         (user.nick.clone(), user.username().to_owned(), user.account().cloned());
     let (realname, away) = (user.realname.clone(), user.away.clone());
     let (operator, bot) = (user.operator, user.bot);
+    let private = user.sessions.iter().all(|one| context.state.sessions[one].is_private());
     let idle = user.idle_seconds(context.state.now).to_string();
     let since = (user.since / 1000).to_string();
     context.numeric(n::RPL_WHOISUSER, &[&nick, &username, &server, "*"], &realname);
@@ -60,6 +62,9 @@ fn show(context: &mut Context<'_>, id: UserId) {
     if bot {
         context.numeric(n::RPL_WHOISBOT, &[&nick], "is a bot");
     }
+    if private {
+        context.numeric(n::RPL_WHOISSECURE, &[&nick], "is using a secure connection");
+    }
     if let Some(away) = away {
         context.numeric(n::RPL_AWAY, &[&nick], &away);
     }
@@ -70,11 +75,15 @@ fn show(context: &mut Context<'_>, id: UserId) {
     metadata::whois(context, id);
 }
 
-/// What only the user and operators are told: the modes, and from where the user's devices come.
+/// What only the user and operators are told: the modes, from where the user's devices come, and
+/// which certificates they have shown.
 fn show_private(context: &mut Context<'_>, id: UserId) {
     let user = &context.state.users[&id];
-    let sessions = user.sessions.iter().map(|session| context.state.sessions[session].address);
-    let addresses: BTreeSet<IpAddr> = sessions.take(WHOIS_ADDRESSES).collect();
+    let sessions = || user.sessions.iter().map(|session| &context.state.sessions[session]);
+    let addresses: BTreeSet<IpAddr> =
+        sessions().map(|session| session.address).take(WHOIS_ADDRESSES).collect();
+    let certificates: BTreeSet<Fingerprint> =
+        sessions().filter_map(|session| session.certificate).take(WHOIS_ADDRESSES).collect();
     let (nick, modes) = (user.nick.clone(), format!("is using modes {}", user.modes()));
     let source = format!("{}@{}", user.username(), context.state.renderer.server);
     for address in addresses {
@@ -85,6 +94,10 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
         };
         let params = [&*nick, &source, &address];
         context.numeric(n::RPL_WHOISACTUALLY, &params, "is actually using this address");
+    }
+    for certificate in certificates {
+        let text = format!("has client certificate fingerprint {certificate:x}");
+        context.numeric(n::RPL_WHOISCERTFP, &[&nick], &text);
     }
     context.numeric(n::RPL_WHOISMODES, &[&nick], &modes);
 }

@@ -197,6 +197,12 @@ impl Context<'_> {
         }
     }
 
+    /// Refuses a password that somebody can read along.
+    pub fn must_be_private(&self) -> Result<(), Refusal> {
+        let may = self.known().may_send_passwords(&self.state.config);
+        if may { Ok(()) } else { Err(Refusal::NotEncrypted) }
+    }
+
     /// Refuses who is not an operator of the server.
     pub fn must_be_operator(&self) -> Result<(), Refusal> {
         if self.user().operator { Ok(()) } else { Err(Refusal::NotOperator) }

@@ -27,7 +27,7 @@ struct Door {
 }
 
 /// An IPv4 address counts for itself, an IPv6 address for its /64.
-fn key(address: IpAddr) -> [u8; 16] {
+pub(super) fn key(address: IpAddr) -> [u8; 16] {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
         IpAddr::V6(address) => {
@@ -82,6 +82,15 @@ impl Doors {
         self.open -= 1;
         let door = self.addresses.get_mut(&key(address)).expect("who leaves has entered");
         door.open -= 1;
+    }
+
+    /// How many connections are open, by [`key`]; nothing of those that have none.
+    #[cfg(test)]
+    pub(super) fn open_by_address(&self) -> BTreeMap<[u8; 16], usize> {
+        let all = self.addresses.iter().map(|(key, door)| (*key, door.open));
+        let open: BTreeMap<_, _> = all.filter(|(_, open)| *open > 0).collect();
+        assert_eq!(open.values().sum::<usize>(), self.open);
+        open
     }
 
     /// Seconds for which the address may not try passwords, if the door is closed to it.

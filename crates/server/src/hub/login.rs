@@ -6,7 +6,7 @@ use super::effects::{Derive, Fact, Task, What, When};
 use super::session::Waiting;
 use super::undo::Undo;
 use super::{membership, ownership, welcome};
-use crate::command::refusal::{Refusal, refuse};
+use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::limits::PASSWORD_BYTES;
 use crate::session::SessionId;
 use proto::name::{NameError, check_name, fold, same};
@@ -16,8 +16,9 @@ use std::sync::Arc;
 use store::{Account, Write};
 use subtle::ConstantTimeEq;
 
-/// The name for which a wrong server password counts as failed; no user can have it.
-const SERVER_ITSELF: &str = "*";
+/// The name for which a wrong server password, or a certificate of nobody, counts as failed; no user
+/// can have it.
+pub const NOBODYS_NAME: &str = "*";
 
 /// By which way somebody logs in; it decides the words of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +27,10 @@ pub enum How {
     Verb,
     /// `PASS`, `NICK` and `USER`.
     Pass,
-    /// `AUTHENTICATE`.
+    /// `AUTHENTICATE` with a password, or a proof of one.
     Sasl,
+    /// `AUTHENTICATE` with a certificate.
+    External,
     /// `REGISTER`, which makes a new account and nothing else.
     Register,
 }
@@ -100,6 +103,7 @@ pub fn begin(
     password: &str,
     how: How,
 ) -> Result<(), Refusal> {
+    context.must_be_private()?;
     may_try(context, name)?;
     if password.is_empty() || password.len() > PASSWORD_BYTES {
         return Err(Refusal::BadPassword(name.to_owned()));
@@ -115,12 +119,12 @@ pub fn begin(
     Ok(())
 }
 
-/// A proof was wrong: says so as late as a wrong password would be told.
-pub fn wrong_proof(context: &mut Context<'_>, name: &str) {
+/// A proof or a certificate was wrong: says so as late as a wrong password would be told.
+pub fn wrong_proof(context: &mut Context<'_>, name: &str, how: How) {
     let (address, state) = (context.known().address, &context.state);
     let hold_millis = state.doors.delay(address, state.now, &state.config.limits);
     let job = Derive { password: "".into(), task: Task::Refuse, hold_millis };
-    wait_for(context, name, How::Sasl, job);
+    wait_for(context, name, how, job);
 }
 
 fn wait_for(context: &mut Context<'_>, name: &str, how: How, job: Derive) {
@@ -185,7 +189,7 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
     let verb = match how {
         How::Verb => "LOGIN",
         How::Pass => "PASS",
-        How::Sasl => "AUTHENTICATE",
+        How::Sasl | How::External => "AUTHENTICATE",
         How::Register => "REGISTER",
     };
     let failed = What::NotStored { to: context.session, verb, tag: None };
@@ -211,7 +215,7 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
             context.note("LOGIN", "ACCOUNT_CREATED", &[&name], &text);
         }
         How::Verb => context.note("LOGIN", "LOGGED_IN", &[&name], &format!("Welcome back, {name}")),
-        How::Sasl => {
+        How::Sasl | How::External => {
             say_logged_in(context, &name);
             context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
         }
@@ -243,30 +247,40 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
         let now = context.state.now;
         context.state.doors.failed(address, name, now);
         let user = name.to_owned();
-        context.out.push(What::Log(Fact::LoginFailed { user, address, reason: "wrong password" }));
+        let reason = if how == How::External { "wrong certificate" } else { "wrong password" };
+        context.out.push(What::Log(Fact::LoginFailed { user, address, reason }));
     }
     match how {
         How::Verb => refuse(context, "LOGIN", refusal),
         How::Register => refuse(context, "REGISTER", refusal),
-        How::Sasl => sasl_failed(context, refusal),
+        How::Sasl | How::External => sasl_failed(context, how, refusal),
         How::Pass => {
             refuse(context, "PASS", refusal);
+            // Also who knows no standard replies reads why the connection was closed.
+            let why = match refusal {
+                Refusal::NotEncrypted => NOT_ENCRYPTED,
+                _ => "The login failed",
+            };
             let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
-            membership::end_session(state, out, session, "The login failed");
+            membership::end_session(state, out, session, why);
         }
     }
 }
 
 /// Ends an `AUTHENTICATE` exchange without success; the person may try again.
-pub fn sasl_failed(context: &mut Context<'_>, refusal: &Refusal) {
+fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
     if let Some(entering) = context.entering() {
         entering.sasl = None;
     }
     let text = match refusal {
+        Refusal::WrongPassword(_) if how == How::External => {
+            "SASL authentication failed: this certificate logs in to no account, or to another one; CERT ADD makes it yours".to_owned()
+        }
         Refusal::WrongPassword(_) => "SASL authentication failed: wrong password".to_owned(),
         Refusal::TooManyAttempts(_, seconds) => {
             format!("SASL authentication failed: too many failed logins; wait {seconds} seconds")
         }
+        Refusal::NotEncrypted => format!("SASL authentication failed: {NOT_ENCRYPTED}"),
         Refusal::ServerPasswordRequired => {
             "SASL authentication failed: send the server's own password with PASS first".to_owned()
         }
@@ -306,6 +320,6 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
     entering.password = account.map(Box::from);
     if wrong {
         let (address, now) = (context.known().address, context.state.now);
-        context.state.doors.failed(address, SERVER_ITSELF, now);
+        context.state.doors.failed(address, NOBODYS_NAME, now);
     }
 }

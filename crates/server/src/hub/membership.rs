@@ -300,6 +300,9 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
             }
         }
         Undo::Member(room, user, before) => undo_member(state, out, room, user, before),
+        Undo::Certificate(certificate, before) => {
+            state.certificates.set(certificate, before);
+        }
         Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
     }
 }

@@ -14,7 +14,7 @@ use super::reread::Reread;
 use super::{Batch, Did, Entry, Input, Stamped, State};
 use crate::config::{Config, Operator};
 use crate::journal::Journal;
-use crate::session::SessionId;
+use crate::session::{Fingerprint, SessionId};
 use proto::scram::Keys;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -99,10 +99,16 @@ struct World {
 
 const NAMES: [&str; 6] = ["ann", "bob", "cem", "dee", "eve", "fay"];
 const ROOMS: [&str; 4] = ["#a", "#b", "#lobby", "#c"];
+/// This machine, others, and a reverse proxy.
+const ADDRESSES: [&str; 5] = ["127.0.0.1", "::1", "192.0.2.7", "2001:db8::1", PROXY];
+const PROXY: &str = "198.51.100.1";
 
 fn config(random: &mut Random) -> Arc<Config> {
-    let mut config = Config::default();
+    let proxies = format!("server.proxies = [{PROXY:?}]");
+    let mut config: Config = toml::from_str(&proxies).expect("a config");
     config.server.guests = random.below(2) == 0;
+    config.server.plaintext_login = random.below(2) == 0;
+    config.limits.connections_per_address = [0, 0, 3][random.below(3)];
     config.server.remember_rooms = random.below(3) > 0;
     if random.below(3) == 0 {
         config.server.lobby = String::new();
@@ -186,10 +192,7 @@ impl World {
             0 | 1 => {
                 self.opened += 1;
                 let session = SessionId { shard: 0, slot: self.opened, generation: self.opened };
-                self.sessions.push(session);
-                let address = "192.0.2.7".parse().unwrap();
-                let entropy = u128::from(random.next()).to_le_bytes();
-                self.batch(session, Did::Opened { address, entropy }, "");
+                self.opens(random, session);
             }
             2 if !self.sessions.is_empty() => {
                 let session = self.sessions.swap_remove(random.below(self.sessions.len()));
@@ -226,11 +229,40 @@ impl World {
         }
     }
 
+    /// Somebody connects, maybe by a proxy, maybe encrypted, maybe for a page.
+    fn opens(&mut self, random: &mut Random, session: SessionId) {
+        self.sessions.push(session);
+        let from = random.pick(&ADDRESSES);
+        let address = from.parse().unwrap();
+        let entropy = u128::from(random.next()).to_le_bytes();
+        self.batch(session, Did::Opened { address, entropy }, "");
+        let encrypted = Did::Encrypted { certificate: certificate(random) };
+        let mut ways = vec![encrypted];
+        if from == PROXY {
+            let address = random.pick(&ADDRESSES).parse().unwrap();
+            ways.push(Did::Forwarded { address, encrypted: random.below(2) == 0 });
+        }
+        if random.below(2) == 0 {
+            ways.reverse();
+        }
+        ways.truncate(random.below(ways.len() + 1));
+        for way in ways {
+            self.batch(session, way, "");
+        }
+        if random.below(10) == 0 {
+            self.sessions.retain(|open| *open != session);
+            self.batch(session, Did::Served, "");
+        }
+    }
+
     /// The config file is read again: it has a mistake, or another limit and other capabilities.
     fn reread(&mut self, random: &mut Random, by: SessionId) {
         let mut config = Config::clone(&self.state.config);
         config.limits.large_room = random.below(4);
-        config.server.capabilities_off = vec![random.pick(&["batch", "sasl", "setname"]).into()];
+        let off = ["batch", "sasl", "setname", "sts"];
+        config.server.capabilities_off = vec![random.pick(&off).into()];
+        config.server.plaintext_login = random.below(2) == 0;
+        config.tls.certificate = (random.below(2) == 0).then(|| "c.pem".into());
         let outcome = match random.below(3) {
             0 => Err("a mistake".into()),
             _ => Ok((Arc::new(config), vec!["server.name"])),
@@ -317,6 +349,11 @@ impl World {
         let markers = markers.filter(|(user, of, _)| !guest(user) && !ended(of));
         let kept = restarted.read_markers.iter();
         assert_eq!(markers.collect::<Vec<_>>(), kept.collect::<Vec<_>>());
+        let certificates = |state: &State| -> Vec<_> {
+            let all = state.certificates.iter();
+            all.map(|(certificate, owner)| (certificate, owner.id)).collect()
+        };
+        assert_eq!(certificates(&self.state), certificates(&restarted));
         let mut metadata = self.state.metadata.users.clone();
         metadata.retain(|id, _| !guest(id));
         assert_eq!(metadata, restarted.metadata.users);
@@ -347,9 +384,15 @@ impl World {
     }
 }
 
+/// One of a few, if any.
+fn certificate(random: &mut Random) -> Option<Fingerprint> {
+    let which = random.below(4) as u8;
+    (which > 0).then_some(Fingerprint([which; 32]))
+}
+
 fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(38) {
+    match random.below(39) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -418,7 +461,21 @@ fn line(random: &mut Random) -> String {
                 "METADATA #a SYNC",
             ])
             .into(),
+        37 => certificates(random),
         _ => format!("NAMES {room}"),
+    }
+}
+
+/// What one does with certificates.
+fn certificates(random: &mut Random) -> String {
+    let certificate = Fingerprint([random.below(4) as u8; 32]);
+    match random.below(6) {
+        0 => format!("CERT ADD {certificate}"),
+        1 => format!("CERT DEL {certificate:x}"),
+        2 => random.pick(&["CERT ADD", "CERT LIST", "CAP REQ :sasl"]).into(),
+        3 | 4 => "AUTHENTICATE EXTERNAL".into(),
+        // Nobody in particular, ann, bob.
+        _ => format!("AUTHENTICATE {}", random.pick(&["+", "YW5u", "Ym9i"])),
     }
 }
 
@@ -467,6 +524,15 @@ fn check(state: &State) {
         }
         let account = state.account(&user.nick).map(|account| account.id);
         assert_eq!(account, (!user.guest).then_some(*id), "a name is its account's");
+    }
+    let mut open = std::collections::BTreeMap::<_, usize>::new();
+    for (_, session) in state.sessions.iter() {
+        *open.entry(super::door::key(session.address)).or_default() += 1;
+    }
+    assert_eq!(state.doors.open_by_address(), open, "each connection counts for one address");
+    for (certificate, owner) in state.certificates.iter() {
+        assert_eq!(state.account(&owner.name).map(|account| account.id), Some(owner.id));
+        assert!(state.certificates.of(owner.id).any(|one| one == certificate));
     }
     let watching = |(folded, id)| state.sessions[id].watched.contains_key(folded);
     let pairs = |(folded, ids)| std::iter::repeat(folded).zip(ids);

@@ -3,6 +3,7 @@
 use super::login::How;
 use super::user::UserId;
 use crate::command::away::Presence;
+use crate::config::Config;
 use crate::session::Fingerprint;
 use proto::Capabilities;
 use proto::sasl::Chunks;
@@ -19,6 +20,8 @@ pub struct Session {
     pub address: IpAddr,
     /// Nobody between it and the server reads along.
     pub encrypted: bool,
+    /// A reverse proxy has said for whom it is.
+    pub forwarded: bool,
     /// The certificate that it has shown with TLS.
     pub certificate: Option<Fingerprint>,
     /// Random bytes of this session alone, for nonces.
@@ -80,6 +83,8 @@ pub struct Entering {
 /// Where an `AUTHENTICATE` exchange stands.
 #[derive(Debug)]
 pub enum Sasl {
+    /// EXTERNAL: collecting the one message.
+    External(Chunks),
     /// PLAIN: collecting the one message.
     Plain(Chunks),
     /// SCRAM-SHA-256: collecting the client's first message.
@@ -149,11 +154,22 @@ pub struct Waiting {
 }
 
 impl Session {
+    /// Whether nobody can read along: it is encrypted, or does not leave this machine.
+    pub fn is_private(&self) -> bool {
+        self.encrypted || self.address.to_canonical().is_loopback()
+    }
+
+    /// Whether a password may come this way. All that takes one asks this.
+    pub fn may_send_passwords(&self, config: &Config) -> bool {
+        self.is_private() || config.server.plaintext_login
+    }
+
     /// A connection just opened.
     pub fn new(address: IpAddr, entropy: [u8; 16]) -> Session {
         Session {
             address,
             encrypted: false,
+            forwarded: false,
             certificate: None,
             entropy,
             capabilities: Capabilities::default(),

@@ -9,10 +9,10 @@
 
 use super::room::{Member, Room, Settings};
 use super::user::UserId;
-use crate::session::SessionId;
+use crate::session::{Fingerprint, SessionId};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use store::{AccountId, Conversation, RoomId, Subject};
+use store::{Account, AccountId, Conversation, RoomId, Subject};
 
 /// How something stored was before a change.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub enum Undo {
     Name(RoomId, Arc<str>),
     /// The user had this standing in the room, or none.
     Member(RoomId, UserId, Option<Member>),
+    /// The certificate was this account's, or nobody's.
+    Certificate(Fingerprint, Option<Arc<Account>>),
     /// The key of metadata had this value, or none.
     Metadata(Subject, Box<str>, Option<Box<str>>),
 }
@@ -96,7 +98,7 @@ mod tests {
     }
 
     fn opens(hub: &mut State, slot: u32) {
-        let address = "192.0.2.7".parse().expect("an address");
+        let address = "127.0.0.1".parse().expect("an address");
         does(hub, slot, "", Did::Opened { address, entropy: [0; 16] });
     }
 

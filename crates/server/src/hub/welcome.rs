@@ -7,6 +7,7 @@ use super::metadata::Coming;
 use super::room::{Member, Rank};
 use super::user::User;
 use super::{absence, membership, metadata, watch};
+use crate::command::refusal::NOT_ENCRYPTED;
 use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
 use crate::config::Config;
@@ -69,6 +70,9 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     let Some(entering) = context.entering() else { return };
     if std::mem::replace(&mut entering.told, true) {
         return;
+    }
+    if context.must_be_private().is_err() {
+        return context.notice(&format!("To come in you must log in. {NOT_ENCRYPTED}"));
     }
     let known = context.state.account(nick).is_some();
     let (who, what) = if known {

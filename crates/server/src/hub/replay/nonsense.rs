@@ -33,7 +33,8 @@ const WORDS: &[&str] = &[
     "TARGETS", "AFTER", "+r", "-r", "draft/multiline", "LS", "302", "REQ", "END", "LIST", "SET", "GET", "SUB",
     "UNSUB", "SUBS", "SYNC", "CLEAR", "*ALL", "url", "u", "m", "o", "%tcuihsnfdlaor,123", "%a,ä", "C<", "T>5",
     "!ä", ",", "secret", "boss", "up", "*playback", "PLAY", "1e300", "nan", "-inf", "L", "C", "S", "PLAIN",
-    "SCRAM-SHA-256", "AGFubgBzZWNyZXQ=",
+    "SCRAM-SHA-256", "EXTERNAL", "AGFubgBzZWNyZXQ=", "ADD", "DEL",
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 ];
 
 /// A verb with some words, whether they make sense together or not.

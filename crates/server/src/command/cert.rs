@@ -1,0 +1,108 @@
+//! `CERT ADD [fingerprint]`, `CERT LIST`, `CERT DEL fingerprint`: the certificates that log in to
+//! one's account (SASL EXTERNAL).
+
+use super::refusal::Refusal;
+use crate::hub::certificates::change;
+use crate::hub::context::Context;
+use crate::limits::CERTIFICATES;
+use crate::session::Fingerprint;
+use proto::Message;
+use std::sync::Arc;
+use store::Account;
+
+/// Carries out `CERT`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let (subcommand, given) = (message.param(0).unwrap_or_default(), message.param(1));
+    let account = account(context)?;
+    match (subcommand.to_ascii_uppercase().as_str(), given) {
+        ("ADD", Some(given)) => add(context, account, fingerprint(given)?),
+        ("ADD", None) => {
+            let text =
+                "Your client has shown no certificate; let it show one, or give a fingerprint";
+            let shown = context.known().certificate;
+            add(context, account, shown.ok_or_else(|| refused("NO_CERTIFICATE", None, text))?)
+        }
+        ("LIST", _) => {
+            list(context, &account);
+            Ok(())
+        }
+        ("DEL", Some(given)) => remove(context, &account, fingerprint(given)?),
+        ("DEL", None) => Err(Refusal::NeedMoreParams),
+        _ => {
+            let text = "CERT knows ADD, LIST and DEL";
+            Err(refused("UNKNOWN_SUBCOMMAND", Some(subcommand.to_owned()), text))
+        }
+    }
+}
+
+fn refused(code: &'static str, about: Option<String>, text: &'static str) -> Refusal {
+    Refusal::Invalid { code, context: about.into_iter().collect(), text }
+}
+
+fn account(context: &Context<'_>) -> Result<Arc<Account>, Refusal> {
+    let account = context.user().account().and_then(|name| context.state.account(name));
+    let text = "A guest has no account for a certificate; REGISTER makes one";
+    account.cloned().ok_or_else(|| refused("ACCOUNT_REQUIRED", None, text))
+}
+
+fn fingerprint(given: &str) -> Result<Fingerprint, Refusal> {
+    let text = "A fingerprint is the SHA-256 of a certificate, 64 hexadecimal digits; colons may be between the pairs";
+    given.parse().map_err(|_| refused("BAD_FINGERPRINT", Some(given.to_owned()), text))
+}
+
+fn add(
+    context: &mut Context<'_>,
+    account: Arc<Account>,
+    certificate: Fingerprint,
+) -> Result<(), Refusal> {
+    let written = format!("{certificate:x}");
+    match context.state.certificates.owner(certificate) {
+        Some(owner) if owner.id == account.id => {
+            let text = "This certificate is yours already";
+            return Err(refused("ALREADY_ADDED", Some(written), text));
+        }
+        Some(_) => {
+            let text = "This certificate logs in to another account; it can be only one account's";
+            return Err(refused("IN_USE", Some(written), text));
+        }
+        None => {}
+    }
+    if context.state.certificates.of(account.id).count() >= CERTIFICATES {
+        let text = "You have as many certificates as there may be; CERT DEL removes one";
+        return Err(refused("LIMIT_REACHED", Some(CERTIFICATES.to_string()), text));
+    }
+    let text = format!("This certificate logs in as {} from now on (SASL EXTERNAL)", account.name);
+    change(context, certificate, Some(account));
+    context.note("CERT", "ADDED", &[&written], &text);
+    Ok(())
+}
+
+fn list(context: &mut Context<'_>, account: &Account) {
+    let all: Vec<Fingerprint> = context.state.certificates.of(account.id).collect();
+    let shown = context.known().certificate;
+    for certificate in &all {
+        let text = match shown {
+            Some(shown) if shown == *certificate => "Your client has shown this one here",
+            _ => "Logs in to your account",
+        };
+        context.note("CERT", "ENTRY", &[&format!("{certificate:x}")], text);
+    }
+    context.note("CERT", "END", &[&all.len().to_string()], "These are your certificates");
+}
+
+fn remove(
+    context: &mut Context<'_>,
+    account: &Account,
+    certificate: Fingerprint,
+) -> Result<(), Refusal> {
+    let written = format!("{certificate:x}");
+    let owner = context.state.certificates.owner(certificate);
+    if owner.is_none_or(|owner| owner.id != account.id) {
+        let text = "This is none of your certificates; CERT LIST shows them";
+        return Err(refused("NO_SUCH_CERTIFICATE", Some(written), text));
+    }
+    change(context, certificate, None);
+    let text = "This certificate logs in no more; who is logged in with it stays so";
+    context.note("CERT", "DELETED", &[&written], text);
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! For whom a proxy's connection counts, and what becomes of a request of HTTP.
+
+use super::{ELSEWHERE, PROXY, SHOWN, address, hub, session};
+use crate::hub::Did;
+use crate::hub::login::Outcome;
+
+#[test]
+fn a_proxys_connection_counts_for_whom_it_is_for() {
+    let mut hub = hub(&format!(
+        "server.proxies = [\"{PROXY}\"]\nlimits.connections_per_address = 2\nlimits.connects_per_minute = 0"
+    ));
+    for slot in 1..=5 {
+        hub.opens(slot, PROXY);
+    }
+    assert_eq!((hub.open(PROXY), hub.closed.len()), (5, 0));
+    for slot in [1, 2] {
+        hub.forwards(slot, ELSEWHERE, false);
+        assert_eq!(hub.hears(slot), [""; 0]);
+    }
+    assert_eq!((hub.open(PROXY), hub.open(ELSEWHERE)), (3, 2));
+    hub.forwards(3, ELSEWHERE, false);
+    let refused = "ERROR :Too many connections from your address; close one first";
+    assert_eq!(hub.hears(3), [refused]);
+    assert_eq!(hub.closed, [session(3)]);
+    assert_eq!((hub.open(PROXY), hub.open(ELSEWHERE)), (2, 2));
+    // What its shard still says of it is of nobody.
+    hub.does(3, Did::Closed { reason: "gone".into() });
+    // Another one has a place of its own.
+    hub.forwards(4, "203.0.113.9", false);
+    assert_eq!((hub.open("203.0.113.9"), hub.closed.len()), (1, 1));
+    assert_eq!(hub.state.sessions[&session(4)].address, address("203.0.113.9"));
+    for slot in [1, 2, 4, 5] {
+        hub.does(slot, Did::Closed { reason: "gone".into() });
+    }
+    assert!(hub.state.doors.open_by_address().is_empty());
+    assert!(hub.state.sessions.is_empty());
+}
+
+#[test]
+fn a_failed_login_counts_for_whom_a_proxys_connection_is_for() {
+    let mut hub = hub(&format!("server.proxies = [\"{PROXY}\"]\nlimits.failed_logins = 1"));
+    hub.registers(1, "ann");
+    for slot in [2, 3, 4] {
+        hub.opens(slot, PROXY);
+        hub.forwards(slot, if slot < 4 { ELSEWHERE } else { "203.0.113.9" }, true);
+    }
+    for _ in 0..3 {
+        hub.says(2, "LOGIN ann :wrong");
+        hub.is_derived(2, Outcome::Compared(false));
+    }
+    hub.says(3, "LOGIN ann :secret");
+    assert!(hub.hears_all(3).contains("TOO_MANY_ATTEMPTS"), "{:?}", hub.told);
+    let derived = hub.derived;
+    hub.says(4, "LOGIN ann :secret");
+    assert_eq!(hub.derived, derived + 1);
+}
+
+#[test]
+fn what_a_proxy_has_shown_for_itself_is_not_its_clients() {
+    // TLS from the proxy, in which it says for whom: a request of HTTP.
+    for encrypted in [false, true] {
+        let mut hub = hub("");
+        hub.opens(1, PROXY);
+        hub.encrypts(1, Some(SHOWN));
+        hub.forwards(1, ELSEWHERE, encrypted);
+        let known = &hub.state.sessions[&session(1)];
+        assert_eq!((known.encrypted, known.certificate), (encrypted, None));
+    }
+    // It says that the client speaks TLS with it: so the TLS that follows is its own.
+    let mut hub = hub("");
+    hub.opens(1, PROXY);
+    hub.forwards(1, ELSEWHERE, true);
+    hub.encrypts(1, Some(SHOWN));
+    assert_eq!(hub.state.sessions[&session(1)].certificate, None);
+    // It passes on what the client speaks.
+    hub.opens(2, PROXY);
+    hub.forwards(2, ELSEWHERE, false);
+    hub.encrypts(2, Some(SHOWN));
+    let known = &hub.state.sessions[&session(2)];
+    assert_eq!((known.encrypted, known.certificate), (true, Some(SHOWN)));
+}
+
+#[test]
+fn a_request_of_http_leaves_nothing_behind() {
+    let mut hub = hub("limits.connections_per_address = 1");
+    for slot in 1..=3 {
+        hub.opens(slot, ELSEWHERE);
+        hub.encrypts(slot, None);
+        assert_eq!(hub.open(ELSEWHERE), 1);
+        hub.does(slot, Did::Served);
+        assert!(hub.state.sessions.is_empty() && hub.told.is_empty() && hub.closed.is_empty());
+        // Its shard closes the connection later.
+        hub.does(slot, Did::Closed { reason: "served".into() });
+        assert!(hub.state.doors.open_by_address().is_empty());
+    }
+}

@@ -1,0 +1,68 @@
+//! `sts`: where to connect encrypted, and for how long only so.
+
+use super::{ELSEWHERE, HERE, PROXY, hub};
+use crate::config::Config;
+
+/// A real certificate, as far as the hub has to know.
+const REAL: &str = "tls = { certificate = \"c.pem\", key = \"k.pem\" }";
+
+#[test]
+fn sts_says_where_to_connect_encrypted_and_for_how_long_only_so() {
+    let mut own = hub("");
+    let mut real = hub(REAL);
+    for (slot, from, encrypted) in
+        [(1, ELSEWHERE, false), (2, ELSEWHERE, true), (3, HERE, false), (4, HERE, true)]
+    {
+        for hub in [&mut own, &mut real] {
+            hub.opens(slot, from);
+            if encrypted {
+                hub.encrypts(slot, None);
+            }
+        }
+        assert_eq!(own.offer(slot, "sts"), None);
+        let expected = if encrypted { "duration=2592000" } else { "port=9999" };
+        assert_eq!(real.offer(slot, "sts").as_deref(), Some(expected));
+        real.says(slot, "CAP REQ :sts");
+        assert_eq!(real.hears(slot), [":parlor CAP * NAK :sts"]);
+    }
+    // Without values it would mean nothing.
+    real.says(1, "CAP LS");
+    assert!(real.hears(1).len() == 1 && !real.hears_all(1).contains("sts"), "{:?}", real.told);
+    // A proxy has ports of its own.
+    real.opens(5, PROXY);
+    real.forwards(5, ELSEWHERE, false);
+    assert_eq!(real.offer(5, "sts"), None);
+    real.opens(6, PROXY);
+    real.forwards(6, ELSEWHERE, true);
+    assert_eq!(real.offer(6, "sts").as_deref(), Some("duration=2592000"));
+}
+
+#[test]
+fn a_policy_of_sts_ends_by_its_duration_and_never_by_del() {
+    let mut hub = hub(REAL);
+    for (slot, encrypted) in [(1, false), (2, true), (3, true)] {
+        hub.opens(slot, ELSEWHERE);
+        if encrypted {
+            hub.encrypts(slot, None);
+        }
+        hub.says(slot, if slot == 3 { "CAP REQ :cap-notify" } else { "CAP LS 302" });
+    }
+    hub.rereads(|config| config.server.capabilities_off = vec!["sts".into()]);
+    assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=0"]);
+    assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
+    assert_eq!(hub.offer(2, "sts").as_deref(), Some("duration=0"));
+    assert_eq!(hub.offer(1, "sts"), None);
+    hub.rereads(|config| config.server.capabilities_off = vec![]);
+    assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=2592000"]);
+    assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
+    // The real certificate goes: who has come by it must be able to come without.
+    hub.rereads(|config| config.tls = Default::default());
+    assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=0"]);
+    assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
+    assert_eq!(hub.offer(2, "sts"), None);
+    // It comes back; nobody is made to leave for it.
+    hub.rereads(|config| config.tls = toml::from_str::<Config>(REAL).expect("a config").tls);
+    assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=2592000"]);
+    assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
+    assert_eq!(hub.offer(1, "sts").as_deref(), Some("port=9999"));
+}
