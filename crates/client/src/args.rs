@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueHint};
+
+use crate::fingerprint::Fingerprint;
 
 /// Joins a Parlor chat room.
 ///
@@ -13,13 +15,18 @@ use clap::Parser;
 /// --password-file; once, for a new name too); then the operations: BM, PM, CH, more, EX. Prompts go to
 /// standard error, messages to standard output; the end of input is EX.
 ///
+/// What is said is encrypted (TLS). The server has to show a certificate that an authority vouches for, or
+/// else the same one each time: its fingerprint is shown at the first time, and remembered in the file
+/// parlor/known_hosts of the folder $XDG_STATE_HOME (or ~/.local/state). A server that shows another one is
+/// refused before anything is said, until --fingerprint confirms it.
+///
 /// It ends with 0 if everything was done and confirmed by the server, 1 if not (at a terminal only if it could
 /// not go on), 2 if the command line is wrong, and 130 after Ctrl-C.
 #[derive(Debug, PartialEq, Eq, Parser)]
 #[command(name = "chatclient", version, about, verbatim_doc_comment, max_term_width = 100)]
 pub struct Args {
     /// The server's host name or address [default: localhost]
-    #[arg(value_name = "HOST")]
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
     positional_host: Option<String>,
 
     /// The server's port [default: 9999]
@@ -27,7 +34,7 @@ pub struct Args {
     positional_port: Option<u16>,
 
     /// The server's host name or address; may also be written -hn HOST
-    #[arg(long = "host", value_name = "HOST", conflicts_with = "positional_host")]
+    #[arg(long = "host", value_name = "HOST", value_hint = ValueHint::Hostname, conflicts_with = "positional_host")]
     named_host: Option<String>,
 
     /// The server's port
@@ -39,8 +46,16 @@ pub struct Args {
     pub user: Option<String>,
 
     /// Take the password from the first line of this file instead of asking for it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
+
+    /// Trust only a server whose certificate has this SHA-256 fingerprint, and remember it from now on
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
+    pub fingerprint: Option<Fingerprint>,
+
+    /// Do not encrypt: for servers that cannot, and for looking at the protocol
+    #[arg(long)]
+    pub plaintext: bool,
 }
 
 impl Args {

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::link::ConnectError;
 use crate::login::LoginError;
+use crate::route::ConnectError;
 
 /// What ends the client.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,11 @@ pub enum Failure {
 impl Failure {
     /// Whether another attempt may succeed, once there was a connection.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Failure::Connect(_) | Failure::Login(LoginError::Later(_)))
+        match self {
+            // Another try would only give it another chance.
+            Failure::Connect(ConnectError::Untrusted(_)) => false,
+            Failure::Connect(_) | Failure::Login(LoginError::Later(_)) => true,
+            _ => false,
+        }
     }
 }

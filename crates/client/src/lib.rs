@@ -1,5 +1,5 @@
 //! Parlor's terminal client. The modules in reading order: what the person says on the command line and is
-//! asked, what the client knows, how it logs in, and how all that meets the network and the terminal.
+//! asked, what the client knows, how it logs in, which servers it trusts, and how all that meets the network and the terminal.
 #![forbid(unsafe_code)]
 
 pub mod args;
@@ -11,6 +11,11 @@ pub mod seen;
 pub mod state;
 pub mod login;
 pub mod show;
+pub mod fingerprint;
+pub mod known_hosts;
+pub mod trust;
+pub mod tls;
+pub mod route;
 pub mod failure;
 pub mod link;
 pub mod script;
@@ -25,6 +30,7 @@ use crate::failure::Failure;
 use crate::link::Leaving;
 use crate::login::Credentials;
 use crate::plain::Plain;
+use crate::route::Route;
 use crate::session::{End, Session};
 
 /// How the client ended, when nothing kept it from going on.
@@ -45,7 +51,7 @@ pub enum Outcome {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let password = args.password_file.as_deref().map(read_password).transpose()?;
     let credentials = Credentials { user: args.user.clone(), password, server_password: None };
-    let mut session = Session::new(args.host(), args.port(), credentials)?;
+    let mut session = Session::new(Route::new(args), credentials)?;
     let outcome = match session.open() {
         Ok(()) => Plain::run(&mut session),
         Err(End::Left(Leaving::Interrupted)) => Ok(Outcome::Interrupted),

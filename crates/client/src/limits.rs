@@ -33,8 +33,17 @@ pub const SCRIPT_LINE_BYTES: usize = 64 * 1024;
 /// The longest new password, in bytes: it goes over the wire as one line, once.
 pub const NEW_PASSWORD_BYTES: usize = proto::limits::PASSWORD_BYTES;
 
+/// The largest file of known servers, in bytes: about ten thousand of them.
+pub const KNOWN_HOSTS_BYTES: usize = 1024 * 1024;
+/// Lines of that file that are named when they are not understood; of more there is only the number.
+pub const DAMAGED_LINES_NAMED: usize = 9;
+
 /// How long one address may take to answer the first packet.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the TLS handshake may take in all.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the goodbye of TLS may be stuck; the connection is closed anyway.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long a write may be stuck before the connection counts as broken.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the server may be silent before it is asked for a sign of life, and then again until the

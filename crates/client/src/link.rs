@@ -1,14 +1,16 @@
 //! One connection to the server: lines come in as events, bytes go out.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use proto::limits::{LINE_BYTES, TAGS_BYTES};
 use proto::line;
 
-use crate::limits::{CONNECT_TIMEOUT, READ_BYTES, SILENCE, WRITE_TIMEOUT};
+use crate::limits::{CLOSE_TIMEOUT, READ_BYTES, SILENCE, WRITE_TIMEOUT};
+use crate::route::{ConnectError, Opened};
+use crate::tls::Encryption;
 
 /// What the threads of the client tell its main thread.
 #[derive(Debug)]
@@ -45,59 +47,35 @@ pub enum Leaving {
     Interrupted,
 }
 
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The name has no address.
-    #[error("there is no host {host:?} ({source})")]
-    UnknownHost {
-        /// The name as given.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
-    /// No address of the host answers.
-    #[error("nothing answers at {address}: {source}")]
-    Unreachable {
-        /// The last address tried.
-        address: SocketAddr,
-        /// What the network said.
-        source: io::Error,
-    },
-    /// Connected, but the connection could not be set up.
-    #[error("the connection could not be set up: {0}")]
-    SetUp(#[from] io::Error),
-}
-
 /// An open connection. Dropping it closes it.
 #[derive(Debug)]
 pub struct Link {
     stream: TcpStream,
+    encryption: Option<Encryption>,
     /// Which of the client's connections this is; its events carry the number.
     pub number: u64,
 }
 
 impl Link {
-    /// Connects, and sends what arrives to `events`, which blocks the reading when it is full.
+    /// Takes over a connection, and sends what arrives to `events`, which blocks the reading when it is full.
     ///
     /// # Errors
-    /// If the host is unknown, nothing listens there, or the system refuses a thread or socket option.
-    pub fn connect(
-        host: &str,
-        port: u16,
+    /// If the system refuses a thread or socket option.
+    pub fn start(
+        opened: Opened,
         number: u64,
         events: SyncSender<Event>,
     ) -> Result<Link, ConnectError> {
-        let stream = open(host, port)?;
-        stream.set_nodelay(true)?;
+        let Opened { stream, encryption, .. } = opened;
         stream.set_read_timeout(Some(SILENCE))?;
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let reader = stream.try_clone()?;
-        let link = Link { stream, number };
+        let mut reader =
+            Reader { stream: stream.try_clone()?, encryption: encryption.clone(), number, events };
+        let link = Link { stream, encryption, number };
         thread::Builder::new().name("link".to_owned()).spawn(move || {
-            let reason = read(reader, number, &events).unwrap_or_else(|error| error.to_string());
+            let reason = reader.read().unwrap_or_else(|error| error.to_string());
             // If nobody listens any more, the client is ending.
-            let _ = events.send(Event::Broken(number, reason));
+            let _ = reader.events.send(Event::Broken(number, reason));
         })?;
         Ok(link)
     }
@@ -107,64 +85,97 @@ impl Link {
     /// # Errors
     /// If the connection is broken, or the server reads nothing for [`WRITE_TIMEOUT`].
     pub fn send(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.stream.write_all(lines)
+        match &self.encryption {
+            Some(encryption) => self.stream.write_all(&encryption.encrypt(lines)?),
+            None => self.stream.write_all(lines),
+        }
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
+        if let Some(encryption) = &self.encryption {
+            // A courtesy, for which nobody has to wait.
+            let _ = self.stream.set_write_timeout(Some(CLOSE_TIMEOUT));
+            let _ = self.stream.write_all(&encryption.goodbye());
+        }
         // Wakes the reading thread, which shares the socket; fails only if the socket is closed already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
-fn open(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-    let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
-    let addresses = (host, port).to_socket_addrs().map_err(unknown)?;
-    let mut failed = unknown(io::Error::new(ErrorKind::NotFound, "it has no address"));
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-            Ok(stream) => return Ok(stream),
-            Err(source) => failed = ConnectError::Unreachable { address, source },
-        }
-    }
-    Err(failed)
+/// The reading end of a connection, in a thread of its own. It never writes, so that a server that does not read
+/// cannot keep it from reading.
+struct Reader {
+    stream: TcpStream,
+    encryption: Option<Encryption>,
+    number: u64,
+    events: SyncSender<Event>,
 }
 
-/// Reads lines until the connection ends; gives the reason.
-fn read(mut stream: TcpStream, number: u64, events: &SyncSender<Event>) -> io::Result<String> {
-    let mut buffer = Vec::new();
-    let mut chunk = vec![0; READ_BYTES];
-    let mut silences = 0;
-    loop {
-        let count = match stream.read(&mut chunk) {
-            Ok(0) => return Ok("the server closed it".to_owned()),
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                silences += 1;
-                if silences > 1 || events.send(Event::Silent(number)).is_err() {
-                    return Ok("the server gives no sign of life".to_owned());
-                }
-                continue;
+impl Reader {
+    /// Reads lines until the connection ends; gives the reason.
+    fn read(&mut self) -> io::Result<String> {
+        let mut buffer = Vec::new();
+        let mut chunk = vec![0; READ_BYTES];
+        let mut silences = 0;
+        // The end of the handshake may have brought lines with it.
+        let mut closed = self.take_in(&[], &mut buffer)?;
+        loop {
+            if let Some(reason) = self.tell(&mut buffer) {
+                return Ok(reason);
             }
-            Err(error) => return Err(error),
-        };
-        silences = 0;
-        buffer.extend_from_slice(&chunk[..count]);
+            if closed {
+                return Ok("the server closed it".to_owned());
+            }
+            let count = match self.stream.read(&mut chunk) {
+                Ok(0) if self.encryption.is_some() => {
+                    return Ok("it broke off without the server's goodbye".to_owned());
+                }
+                Ok(0) => return Ok("the server closed it".to_owned()),
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    silences += 1;
+                    if silences > 1 || self.events.send(Event::Silent(self.number)).is_err() {
+                        return Ok("the server gives no sign of life".to_owned());
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            silences = 0;
+            closed = self.take_in(&chunk[..count], &mut buffer)?;
+        }
+    }
+
+    /// Appends what the received bytes say; true if nothing more will follow.
+    fn take_in(&self, received: &[u8], buffer: &mut Vec<u8>) -> io::Result<bool> {
+        match &self.encryption {
+            Some(encryption) => encryption.decrypt(received, buffer),
+            None => {
+                buffer.extend_from_slice(received);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Tells of each whole line; gives the reason if there is no use in reading on.
+    fn tell(&self, buffer: &mut Vec<u8>) -> Option<String> {
         let mut start = 0;
         while let Some((bytes, consumed)) = line::next_line(&buffer[start..]) {
             let Ok(line) = line::check_server_line(bytes) else {
-                return Ok("it sent a line that is not of the protocol".to_owned());
+                return Some("it sent a line that is not of the protocol".to_owned());
             };
-            if events.send(Event::Line(number, line.to_owned())).is_err() {
-                return Ok("the client is ending".to_owned());
+            if self.events.send(Event::Line(self.number, line.to_owned())).is_err() {
+                return Some("the client is ending".to_owned());
             }
             start += consumed;
         }
         buffer.drain(..start);
-        if buffer.len() > TAGS_BYTES + LINE_BYTES {
-            return Ok("it sent a line that is too long for the protocol".to_owned());
-        }
+        (buffer.len() > TAGS_BYTES + LINE_BYTES)
+            .then(|| "it sent a line that is too long for the protocol".to_owned())
     }
 }

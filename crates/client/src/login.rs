@@ -90,6 +90,8 @@ pub struct Login {
     interactive: bool,
     /// This login succeeded before: what the server then asks anew is refused instead.
     known: bool,
+    /// All that is said can be read on the way.
+    pub is_plaintext: bool,
     tries: u32,
     /// A new password that was typed once.
     chosen: Option<String>,
@@ -102,13 +104,14 @@ pub struct Login {
 type Next = Result<Step, LoginError>;
 
 impl Login {
-    /// A login with what is known already.
+    /// A login with what is known already, on connections that are encrypted.
     pub fn new(credentials: Credentials, interactive: bool) -> Login {
         Login {
             credentials,
             stage: Stage::Listing,
             interactive,
             known: false,
+            is_plaintext: false,
             tries: 0,
             chosen: None,
             offered: String::new(),
@@ -228,6 +231,11 @@ impl Login {
                 if more_follows {
                     return Ok(Step::Wait);
                 }
+                if let Some(port) = self.secure_port() {
+                    return Err(LoginError::Refused(format!(
+                        "The server wants to be talked to encrypted: without --plaintext, at port {port}."
+                    )));
+                }
                 if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {
                     return Err(not_parlor(&format!("it does not offer {missing}")));
                 }
@@ -255,6 +263,14 @@ impl Login {
             Some((offered, _)) => offered == name,
             None => offer == name,
         })
+    }
+
+    /// The port that a server which wants encryption names to those who come without (`sts` of IRCv3).
+    fn secure_port(&self) -> Option<u16> {
+        let offers = self.offered.split_whitespace();
+        let sts = offers.filter_map(|offer| offer.strip_prefix("sts=")).next_back()?;
+        let port = sts.split(',').find_map(|key| key.strip_prefix("port="))?;
+        port.parse().ok().filter(|_| self.is_plaintext)
     }
 
     fn name(&mut self, out: &mut Vec<u8>) -> Next {
@@ -330,6 +346,10 @@ impl Login {
                 self.ask_again(Question::ServerPassword, sentence)
             }
             "BUSY" | "STORE_FAILED" => Err(LoginError::Later(sentence)),
+            "ENCRYPTION_REQUIRED" if self.is_plaintext => Err(LoginError::Refused(format!(
+                "{} Try without --plaintext.",
+                crate::show::sentence(&sentence)
+            ))),
             "TOO_MANY_ATTEMPTS" if self.known => Err(LoginError::Later(sentence)),
             _ => Err(LoginError::Refused(sentence)),
         }

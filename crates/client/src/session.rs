@@ -18,6 +18,7 @@ use crate::link::{Event, Input, Leaving, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
 use crate::outgoing::Outgoing;
 use crate::question::Question;
+use crate::route::Route;
 use crate::show::sentence;
 use crate::state::{Answer, Happening, State, Verdict};
 
@@ -61,8 +62,7 @@ enum Next {
 pub struct Session {
     pub(crate) console: Console,
     pub(crate) state: State,
-    host: String,
-    port: u16,
+    route: Route,
     events: Receiver<Event>,
     to_events: SyncSender<Event>,
     link: Option<Link>,
@@ -71,6 +71,8 @@ pub struct Session {
     /// An answer of the person that came while something else was waited for.
     input: Option<Input>,
     settled: Vec<(Outgoing, Verdict)>,
+    /// What was told about the connection, to tell it once.
+    told: Vec<String>,
     /// What the server said last that was no message and no answer.
     last_notice: String,
 }
@@ -80,16 +82,16 @@ impl Session {
     ///
     /// # Errors
     /// If the system refuses the terminal, a thread or random bytes.
-    pub fn new(host: &str, port: u16, credentials: Credentials) -> Result<Session, Failure> {
+    pub fn new(route: Route, credentials: Credentials) -> Result<Session, Failure> {
         let (to_events, events) = sync_channel(EVENTS_WAITING);
         let console = Console::open(to_events.clone())?;
-        let login = Login::new(credentials, console.interactive);
+        let mut login = Login::new(credentials, console.interactive);
+        login.is_plaintext = route.is_plaintext();
         let state = State::new(&random_text()?);
         Ok(Session {
             console,
             state,
-            host: host.to_owned(),
-            port,
+            route,
             events,
             to_events,
             link: None,
@@ -97,6 +99,7 @@ impl Session {
             login,
             input: None,
             settled: Vec::new(),
+            told: Vec::new(),
             last_notice: String::new(),
         })
     }
@@ -297,7 +300,14 @@ impl Session {
         self.link = None;
         self.links += 1;
         let events = self.to_events.clone();
-        self.link = Some(Link::connect(&self.host, self.port, self.links, events)?);
+        let mut opened = self.route.open()?;
+        for sentence in std::mem::take(&mut opened.told) {
+            if !self.told.contains(&sentence) {
+                self.aside(&sentence)?;
+                self.told.push(sentence);
+            }
+        }
+        self.link = Some(Link::start(opened, self.links, events)?);
         let mut out = Vec::new();
         self.login.start(&random_text()?, &mut out);
         self.send(&out)?;

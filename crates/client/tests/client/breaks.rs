@@ -30,7 +30,7 @@ impl Peer {
 #[test]
 fn an_unconfirmed_message_is_sent_again_with_the_same_id() {
     let server = Server::start();
-    let client = Client::ann(server.port, "BM one\nBM two\n");
+    let client = Client::ann(&server, "BM one\nBM two\n");
     let mut peer = server.accept_ann();
     let id = peer.expect_message("BM :one");
     peer.break_off();
@@ -55,7 +55,7 @@ fn an_unconfirmed_message_is_sent_again_with_the_same_id() {
 #[test]
 fn what_was_missed_is_fetched_page_by_page_and_shown_once_and_in_order() {
     let server = Server::start();
-    let client = Client::ann(server.port, "CH bob\nBM last\n");
+    let client = Client::ann(&server, "CH bob\nBM last\n");
     let mut peer = server.accept_ann();
     peer.send(&format!("@{TAGS}m1 :bob!bob@parlor PRIVMSG #lobby :one"));
     peer.expect("CH bob 20");
@@ -103,7 +103,7 @@ fn what_was_missed_is_fetched_page_by_page_and_shown_once_and_in_order() {
 #[test]
 fn a_message_confirmed_only_after_the_break_does_not_come_back_as_news() {
     let server = Server::start();
-    let client = Client::ann(server.port, "PM bob hi\n");
+    let client = Client::ann(&server, "PM bob hi\n");
     let mut peer = server.accept_ann();
     let id = peer.expect_message("PM bob :hi");
     // Stored, but the confirmation is lost.
@@ -129,7 +129,7 @@ fn a_message_confirmed_only_after_the_break_does_not_come_back_as_news() {
 #[test]
 fn a_break_while_the_list_of_users_comes_asks_for_it_again() {
     let server = Server::start();
-    let client = Client::ann(server.port, "PM\nbob\nhi\n");
+    let client = Client::ann(&server, "PM\nbob\nhi\n");
     let mut peer = server.accept_ann();
     peer.expect("PM");
     peer.send(":parlor NOTE PM ONLINE 2 :ann bob");
@@ -155,7 +155,7 @@ fn a_break_while_the_list_of_users_comes_asks_for_it_again() {
 #[test]
 fn a_server_that_stops_is_told_of_once() {
     let server = Server::start();
-    let client = Client::ann(server.port, "CH bob\n");
+    let client = Client::ann(&server, "CH bob\n");
     let mut peer = server.accept_ann();
     peer.expect("CH bob 20");
     peer.send(":parlor NOTICE ann :The server is stopping; everything you were told is stored");
@@ -188,7 +188,7 @@ fn a_server_that_stops_is_told_of_once() {
 #[test]
 fn a_server_that_has_forgotten_the_user_does_not_get_the_password() {
     let server = Server::start();
-    let client = Client::ann(server.port, "BM hello\n");
+    let client = Client::ann(&server, "BM hello\n");
     let mut peer = server.accept_ann();
     peer.expect_message("BM :hello");
     peer.break_off();

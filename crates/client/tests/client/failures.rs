@@ -16,13 +16,13 @@ fn at_server_that_says(greeting: &'static [u8]) -> Outcome {
         stream.read_exact(&mut first_words).unwrap();
         stream.write_all(greeting).unwrap();
     });
-    let outcome = Client::start(&["localhost", &port], "ann\nsecret\n").finish();
+    let outcome = Client::start(&["localhost", &port, "--plaintext"], "ann\nsecret\n").finish();
     server.join().unwrap();
     outcome
 }
 
 /// The one sentence that a client ended with.
-fn sentence(outcome: &Outcome) -> &str {
+pub(crate) fn sentence(outcome: &Outcome) -> &str {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
     assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
     outcome.stderr.strip_prefix("chatclient: ").unwrap_or_else(|| panic!("{outcome:?}")).trim_end()

@@ -17,7 +17,7 @@ fn page(peer: &mut Peer, target: &str, numbers: std::ops::RangeInclusive<u32>) {
 #[test]
 fn history_comes_page_by_page_towards_the_past() {
     let server = Server::start();
-    let client = Client::ann(server.port, "CH #lobby 2\nmore\nMORE\nmore\n");
+    let client = Client::ann(&server, "CH #lobby 2\nmore\nMORE\nmore\n");
     let mut peer = server.accept_ann();
     peer.expect("CH #lobby 2");
     page(&mut peer, "#lobby", 4..=5);
@@ -37,7 +37,7 @@ fn history_comes_page_by_page_towards_the_past() {
 #[test]
 fn history_of_somebody_unknown_is_refused_in_the_servers_words() {
     let server = Server::start();
-    let client = Client::ann(server.port, "CH nobody\n");
+    let client = Client::ann(&server, "CH nobody\n");
     let mut peer = server.accept_ann();
     peer.expect("CH nobody 20");
     peer.send(":parlor FAIL CH NO_SUCH_TARGET nobody :There is no such user or room");
@@ -50,7 +50,7 @@ fn history_of_somebody_unknown_is_refused_in_the_servers_words() {
 #[test]
 fn a_break_in_the_middle_of_a_page_asks_for_the_page_again() {
     let server = Server::start();
-    let client = Client::ann(server.port, "CH #lobby 2\n");
+    let client = Client::ann(&server, "CH #lobby 2\n");
     let mut peer = server.accept_ann();
     peer.expect("CH #lobby 2");
     peer.send(":parlor BATCH +b chathistory #lobby");

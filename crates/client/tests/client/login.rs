@@ -8,8 +8,7 @@ use crate::server::{PASSWORD, Server};
 #[test]
 fn a_new_user_registers_with_name_and_password_from_the_script() {
     let server = Server::start();
-    let client =
-        Client::start(&["-hn", "localhost", "-p", &server.port.to_string()], "zoe\nopen sesame\n");
+    let client = Client::at(&server, &[], "zoe\nopen sesame\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.expect("LOGIN zoe");
@@ -28,7 +27,7 @@ fn a_new_user_registers_with_name_and_password_from_the_script() {
 #[test]
 fn a_script_that_ends_before_the_password_is_told_so() {
     let server = Server::start();
-    let client = Client::start(&["localhost", &server.port.to_string()], "ann\n");
+    let client = Client::at(&server, &[], "ann\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.demand_password("ann");
@@ -40,8 +39,7 @@ fn a_script_that_ends_before_the_password_is_told_so() {
 #[test]
 fn the_servers_own_password_comes_between_name_and_password() {
     let server = Server::start();
-    let port = server.port.to_string();
-    let client = Client::start(&["localhost", &port], "ann\neverybodys\nsecret\n");
+    let client = Client::at(&server, &[], "ann\neverybodys\nsecret\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.expect("LOGIN ann");
@@ -64,7 +62,7 @@ fn the_servers_own_password_comes_between_name_and_password() {
 #[test]
 fn an_existing_user_comes_in_by_scram_and_the_password_never_crosses_the_wire() {
     let server = Server::start();
-    let client = Client::ann(server.port, "EX\n");
+    let client = Client::ann(&server, "EX\n");
     server.accept_ann().goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -77,8 +75,7 @@ fn the_password_can_come_from_a_file() {
     writeln!(file, "{PASSWORD}").unwrap();
     let path = file.path().to_str().unwrap();
     let server = Server::start();
-    let port = server.port.to_string();
-    let client = Client::start(&["localhost", &port, "-u", "ann", "--password-file", path], "EX\n");
+    let client = Client::at(&server, &["-u", "ann", "--password-file", path], "EX\n");
     server.accept_ann().goodbye();
     assert_eq!(client.finish().code, Some(0));
 }
@@ -86,8 +83,7 @@ fn the_password_can_come_from_a_file() {
 #[test]
 fn a_wrong_password_ends_a_script() {
     let server = Server::start();
-    let port = server.port.to_string();
-    let client = Client::start(&["localhost", &port, "-u", "ann"], "wrong\nBM hello\n");
+    let client = Client::at(&server, &["-u", "ann"], "wrong\nBM hello\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.demand_password("ann");
@@ -103,7 +99,7 @@ fn a_wrong_password_ends_a_script() {
 #[test]
 fn a_server_that_does_not_know_the_password_either_is_refused() {
     let server = Server::start();
-    let client = Client::ann(server.port, "BM hello\n");
+    let client = Client::ann(&server, "BM hello\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.demand_password("ann");
@@ -123,7 +119,7 @@ fn a_server_that_does_not_know_the_password_either_is_refused() {
 #[test]
 fn a_connection_that_breaks_during_the_login_is_made_again() {
     let server = Server::start();
-    let client = Client::ann(server.port, "EX\n");
+    let client = Client::ann(&server, "EX\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.expect("LOGIN ann");
@@ -137,7 +133,7 @@ fn a_connection_that_breaks_during_the_login_is_made_again() {
 #[test]
 fn a_busy_server_is_tried_again() {
     let server = Server::start();
-    let client = Client::ann(server.port, "EX\n");
+    let client = Client::ann(&server, "EX\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.expect("LOGIN ann");

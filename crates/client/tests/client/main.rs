@@ -1,5 +1,6 @@
 //! The program `chatclient` as a script uses it, against a server played line by line by the test.
 
+mod identity;
 mod server;
 mod process;
 mod login;
@@ -7,5 +8,7 @@ mod talk;
 mod history;
 mod breaks;
 mod failures;
+mod trust;
+mod plaintext;
 #[cfg(unix)]
 mod terminal;

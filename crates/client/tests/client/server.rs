@@ -1,13 +1,20 @@
 //! A server whose part the test plays.
 
-use std::io::{BufRead, BufReader, Write};
+use std::cell::RefCell;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use proto::sasl::{Chunks, Progress, encode_chunks};
 use proto::scram::{Keys, ScramServer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::TLS12;
+use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+
+use crate::identity::Identity;
 
 /// Longer than any pause of the client's before its third attempt.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,15 +25,80 @@ pub(crate) const PASSWORD: &str = "secret";
 pub(crate) struct Server {
     pub(crate) port: u16,
     connections: Receiver<TcpStream>,
+    /// How it encrypts; none if it does not.
+    tls: RefCell<Option<Tls>>,
+}
+
+struct Tls {
+    config: Arc<ServerConfig>,
+    fingerprint: String,
 }
 
 /// The server's end of one connection.
 pub(crate) struct Peer {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Wire>,
+}
+
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Wire {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Wire::Plain(socket) => socket,
+            Wire::Tls(stream) => &stream.sock,
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Wire::Plain(socket) => socket.read(buffer),
+            Wire::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Wire::Plain(socket) => socket.write(bytes),
+            Wire::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Wire::Plain(socket) => socket.flush(),
+            Wire::Tls(stream) => stream.flush(),
+        }
+    }
 }
 
 impl Server {
+    /// With a certificate that it made itself.
     pub(crate) fn start() -> Server {
+        Server::start_as(&Identity::self_made())
+    }
+
+    pub(crate) fn start_as(identity: &Identity) -> Server {
+        let server = Server::start_plain();
+        server.show(identity);
+        server
+    }
+
+    /// One that knows nothing newer than TLS 1.2.
+    pub(crate) fn start_old() -> Server {
+        let server = Server::start_plain();
+        server.show_in_old_way(&Identity::self_made());
+        server
+    }
+
+    /// Without encryption.
+    pub(crate) fn start_plain() -> Server {
         let listener = TcpListener::bind(("localhost", 0)).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let (send, connections) = channel();
@@ -35,14 +107,59 @@ impl Server {
                 && send.send(stream).is_ok()
             {}
         });
-        Server { port, connections }
+        Server { port, connections, tls: RefCell::new(None) }
+    }
+
+    /// Proves itself with this from now on.
+    pub(crate) fn show(&self, identity: &Identity) {
+        self.show_by(identity, ALL_VERSIONS);
+    }
+
+    /// Proves itself with this from now on, by TLS 1.2.
+    pub(crate) fn show_in_old_way(&self, identity: &Identity) {
+        self.show_by(identity, &[&TLS12]);
+    }
+
+    fn show_by(&self, identity: &Identity, versions: &[&'static SupportedProtocolVersion]) {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = provider.key_provider.load_private_key(identity.key()).expect("a good key");
+        let shown = CertifiedKey::new(vec![identity.certificate.clone()], key);
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .expect("ring has all versions")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+        config.alpn_protocols = vec![b"irc".to_vec(), b"http/1.1".to_vec()];
+        let fingerprint = identity.fingerprint();
+        *self.tls.borrow_mut() = Some(Tls { config: Arc::new(config), fingerprint });
+    }
+
+    /// What it shows.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.tls.borrow().as_ref().expect("it encrypts").fingerprint.clone()
     }
 
     /// The next connection that comes.
     pub(crate) fn accept(&self) -> Peer {
         let stream = self.connections.recv_timeout(TIMEOUT).expect("the client connects");
         stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout that is not 0");
-        Peer { reader: BufReader::new(stream) }
+        let wire = match &*self.tls.borrow() {
+            None => Wire::Plain(stream),
+            Some(tls) => {
+                let server = ServerConnection::new(Arc::clone(&tls.config)).expect("a good config");
+                Wire::Tls(Box::new(StreamOwned::new(server, stream)))
+            }
+        };
+        Peer { reader: BufReader::new(wire) }
+    }
+
+    /// The next connection that comes, whose client breaks the handshake off.
+    pub(crate) fn be_refused(&self) {
+        let mut peer = self.accept();
+        let mut said = Vec::new();
+        let error = peer.reader.read_to_end(&mut said).expect_err("the client does not trust us");
+        assert!(error.to_string().contains("received fatal alert"), "{error}");
+        assert_eq!(String::from_utf8_lossy(&said), "", "nothing was said");
     }
 
     /// The next connection, with ann logged in by SCRAM and her history empty so far.
@@ -184,6 +301,15 @@ impl Peer {
 
     /// The connection breaks.
     pub(crate) fn break_off(self) {
-        self.reader.get_ref().shutdown(Shutdown::Both).expect("it is open");
+        self.reader.get_ref().socket().shutdown(Shutdown::Both).expect("it is open");
+    }
+
+    /// The connection ends in good order.
+    pub(crate) fn close(mut self) {
+        if let Wire::Tls(stream) = self.reader.get_mut() {
+            stream.conn.send_close_notify();
+            stream.flush().expect("the client reads");
+        }
+        self.break_off();
     }
 }

@@ -6,7 +6,7 @@ use crate::server::Server;
 #[test]
 fn a_broadcast_is_sent_when_the_server_has_confirmed_it() {
     let server = Server::start();
-    let client = Client::ann(server.port, "BM\n:) hello all\nbm in one line\n");
+    let client = Client::ann(&server, "BM\n:) hello all\nbm in one line\n");
     let mut peer = server.accept_ann();
     let first = peer.expect_message("BM ::) hello all");
     peer.send(":parlor NOTE BM SENT m1 :Sent");
@@ -23,7 +23,7 @@ fn a_broadcast_is_sent_when_the_server_has_confirmed_it() {
 #[test]
 fn private_messages_show_who_is_online_and_tell_sent_kept_and_unknown_apart() {
     let server = Server::start();
-    let client = Client::ann(server.port, "PM\nbob\nhi bob\npm eve are you there\nPM nobody hi\n");
+    let client = Client::ann(&server, "PM\nbob\nhi bob\npm eve are you there\nPM nobody hi\n");
     let mut peer = server.accept_ann();
     peer.expect("PM");
     peer.send(":parlor NOTE PM ONLINE 2 :ann bob");
@@ -54,7 +54,7 @@ fn private_messages_show_who_is_online_and_tell_sent_kept_and_unknown_apart() {
 #[test]
 fn what_arrives_is_told_with_place_time_and_author_and_does_no_harm() {
     let server = Server::start();
-    let client = Client::ann(server.port, "CH bob\n");
+    let client = Client::ann(&server, "CH bob\n");
     let mut peer = server.accept_ann();
     // The client waits now, so nothing of its own comes between.
     peer.expect("CH bob 20");
@@ -82,7 +82,7 @@ fn what_arrives_is_told_with_place_time_and_author_and_does_no_harm() {
 fn a_long_message_goes_in_pieces_and_each_is_confirmed() {
     let server = Server::start();
     let words = "word ".repeat(150);
-    let client = Client::ann(server.port, &format!("BM {words}\n"));
+    let client = Client::ann(&server, &format!("BM {words}\n"));
     let mut peer = server.accept_ann();
     let mut received = String::new();
     for piece in 1..=2 {
@@ -102,7 +102,7 @@ fn a_long_message_goes_in_pieces_and_each_is_confirmed() {
 #[test]
 fn what_the_server_could_not_store_is_not_said_to_be_sent() {
     let server = Server::start();
-    let client = Client::ann(server.port, "BM hello\n");
+    let client = Client::ann(&server, "BM hello\n");
     let mut peer = server.accept_ann();
     peer.expect_message("BM :hello");
     peer.send(":parlor FAIL BM STORE_FAILED :The disk is full; nothing was sent");
@@ -120,7 +120,7 @@ fn what_the_server_could_not_store_is_not_said_to_be_sent() {
 fn an_operation_that_input_does_not_finish_or_that_does_not_exist_is_no_success() {
     for input in ["BM\n", "shout hello\n", "BM\n\n", "PM :\n"] {
         let server = Server::start();
-        let client = Client::ann(server.port, input);
+        let client = Client::ann(&server, input);
         server.accept_ann().goodbye();
         let outcome = client.finish();
         assert_eq!(outcome.code, Some(1), "{input:?}: {outcome:?}");

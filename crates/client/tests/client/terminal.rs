@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
 
+use crate::process::Computer;
 use crate::server::{PASSWORD, Peer, Server};
 
 /// No test's client needs so long.
@@ -18,6 +19,8 @@ const OPERATION: &str = "EX (exit): ";
 
 /// A terminal with a client running on it.
 struct Terminal {
+    /// It is there for as long as the client is.
+    _computer: Computer,
     client: Child,
     pty: Arc<Pty>,
     chunks: Receiver<Vec<u8>>,
@@ -27,28 +30,32 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(port: u16, arguments: &[&str]) -> Terminal {
-        Terminal::start_with(port, arguments, |command| command)
+    fn start(server: &Server, arguments: &[&str]) -> Terminal {
+        Terminal::start_with(server, arguments, |command| command)
     }
 
     fn start_with(
-        port: u16,
+        server: &Server,
         arguments: &[&str],
         change: impl FnOnce(Command) -> Command,
     ) -> Terminal {
         let (pty, pts) = open().expect("the system has pseudo-terminals");
         // So wide that no line wraps.
         pty.resize(Size::new(24, 500)).expect("a pseudo-terminal has a size");
+        let computer = Computer::that_knows(server);
         let command = Command::new(env!("CARGO_BIN_EXE_chatclient"))
-            .args(["localhost", &port.to_string()])
+            .args(["localhost", &server.port.to_string()])
             .args(arguments)
+            .env("XDG_STATE_HOME", computer.state())
+            .env("SSL_CERT_FILE", computer.authorities())
+            .env_remove("SSL_CERT_DIR")
             .env("TERM", "xterm")
             .env("TZ", "UTC")
             .env("NO_COLOR", "1");
         let client = change(command).spawn(pts).expect("the client starts");
         let pty = Arc::new(pty);
         let chunks = collect(Arc::clone(&pty));
-        Terminal { client, pty, chunks, output: Vec::new(), seen: 0 }
+        Terminal { _computer: computer, client, pty, chunks, output: Vec::new(), seen: 0 }
     }
 
     /// Logs ann in up to the prompt for operations.
@@ -116,7 +123,7 @@ fn collect(pty: Arc<Pty>) -> Receiver<Vec<u8>> {
 #[test]
 fn lines_typed_ahead_are_all_done_in_their_order() {
     let server = Server::start();
-    let mut terminal = Terminal::start(server.port, &["-u", "ann"]);
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
     let mut peer = terminal.log_in_ann(&server);
     terminal.type_in("BM one\rBM two\rPM bob three\rBM\rfour\rEX\r");
     for (number, line) in ["BM :one", "BM :two", "PM bob :three", "BM :four"].iter().enumerate() {
@@ -133,7 +140,7 @@ fn lines_typed_ahead_are_all_done_in_their_order() {
 #[test]
 fn a_pasted_login_is_taken_whole_and_its_password_not_shown() {
     let server = Server::start();
-    let mut terminal = Terminal::start(server.port, &[]);
+    let mut terminal = Terminal::start(&server, &[]);
     let mut peer = server.accept();
     peer.negotiate();
     terminal.expect("Enter username: ");
@@ -149,7 +156,7 @@ fn a_pasted_login_is_taken_whole_and_its_password_not_shown() {
 #[test]
 fn a_message_that_arrives_appears_above_the_line_that_is_being_typed() {
     let server = Server::start();
-    let mut terminal = Terminal::start(server.port, &["-u", "ann"]);
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
     let mut peer = terminal.log_in_ann(&server);
     terminal.type_in("BM half a li");
     terminal.expect("BM half a li");
@@ -169,13 +176,13 @@ fn a_message_that_arrives_appears_above_the_line_that_is_being_typed() {
 fn ctrl_c_leaves_with_its_own_exit_code_and_ctrl_d_with_none() {
     for (key, expected) in [("\x03", 130), ("\x04", 0)] {
         let server = Server::start();
-        let mut terminal = Terminal::start(server.port, &["-u", "ann"]);
+        let mut terminal = Terminal::start(&server, &["-u", "ann"]);
         let peer = terminal.log_in_ann(&server);
         terminal.type_in(key);
         peer.goodbye();
         assert_eq!(terminal.finish().0, Some(expected));
 
-        let mut terminal = Terminal::start(server.port, &["-u", "ann"]);
+        let mut terminal = Terminal::start(&server, &["-u", "ann"]);
         let mut peer = server.accept();
         peer.negotiate();
         peer.demand_password("ann");
@@ -194,7 +201,7 @@ fn a_file_for_the_messages_gets_nothing_but_messages() {
     let server = Server::start();
     let output = Stdio::from(file.reopen().unwrap());
     let mut terminal =
-        Terminal::start_with(server.port, &["-u", "ann"], |command| command.stdout(output));
+        Terminal::start_with(&server, &["-u", "ann"], |command| command.stdout(output));
     let mut peer = terminal.log_in_ann(&server);
     peer.send("@time=2001-02-03T14:02:05.000Z :bob!bob@parlor PRIVMSG #lobby :hello");
     peer.send(":eve!eve@parlor JOIN #lobby");

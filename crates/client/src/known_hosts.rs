@@ -1,0 +1,245 @@
+//! What was seen of servers before, in a file of the person's: a line for each server, with the fingerprint
+//! of its certificate, or the word `authority` if an authority vouched for it.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::fingerprint::Fingerprint;
+use crate::limits::KNOWN_HOSTS_BYTES;
+
+/// The word in place of a fingerprint.
+const AUTHORITY: &str = "authority";
+
+/// What is known of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It showed the certificate with this fingerprint.
+    Certificate(Fingerprint),
+    /// It showed a certificate that an authority vouched for.
+    Authority,
+}
+
+/// What is known of a server, and where that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What is known; none if the line is damaged.
+    pub known: Option<Known>,
+    /// The number of its line in the file, from 1.
+    pub line: usize,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// Nobody says where it would be.
+    #[error("there is no folder for it, since neither XDG_STATE_HOME nor HOME names one")]
+    NoFolder,
+    /// The system does not let us.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The file.
+#[derive(Clone, Debug)]
+pub struct KnownHosts {
+    path: PathBuf,
+}
+
+impl KnownHosts {
+    /// The file in the state folder of the environment: `XDG_STATE_HOME`, or else `.local/state` in `HOME`.
+    ///
+    /// # Errors
+    /// [`Unusable::NoFolder`].
+    pub fn of_this_person() -> Result<KnownHosts, Unusable> {
+        let folder = |name| std::env::var_os(name).map(PathBuf::from);
+        KnownHosts::below(folder("XDG_STATE_HOME"), folder("HOME"))
+    }
+
+    fn below(state: Option<PathBuf>, home: Option<PathBuf>) -> Result<KnownHosts, Unusable> {
+        // As the XDG specification has it, a relative path counts as none.
+        let state = state.filter(|path| path.is_absolute()).or_else(|| {
+            home.filter(|path| path.is_absolute()).map(|home| home.join(".local/state"))
+        });
+        Ok(KnownHosts::at(state.ok_or(Unusable::NoFolder)?.join("parlor/known_hosts")))
+    }
+
+    /// The file at this path.
+    pub fn at(path: PathBuf) -> KnownHosts {
+        KnownHosts { path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads it; a file that is not there yet is an empty one.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is larger than [`KNOWN_HOSTS_BYTES`].
+    pub fn read(&self) -> Result<Lines, Unusable> {
+        let mut bytes = Vec::new();
+        let read = match File::open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(file) => file.take(KNOWN_HOSTS_BYTES as u64 + 1).read_to_end(&mut bytes).map(drop),
+        };
+        let fits = read.and_then(|()| check_size(&bytes));
+        fits.map_err(|source| unusable(&self.path, source))?;
+        Ok(Lines::parse(&bytes))
+    }
+
+    /// Reads it, lets `change` change the lines, and writes them if it says so, while no other client can do the
+    /// same. Whatever happens meanwhile, the file is either the old or the new one.
+    ///
+    /// # Errors
+    /// If it cannot be read or written; what `change` said is in the inner result.
+    pub fn change<E>(
+        &self,
+        change: impl FnOnce(&mut Lines) -> Result<bool, E>,
+    ) -> Result<Result<(), E>, Unusable> {
+        let fails = |source| unusable(&self.path, source);
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        make_folder(folder).map_err(|source| unusable(folder, source))?;
+        let lock_path = self.path.with_extension("lock");
+        let lock = create(&lock_path).map_err(|source| unusable(&lock_path, source))?;
+        match lock.lock() {
+            // Some network folders have no locks; then the last of two clients counts.
+            Err(error) if error.kind() != ErrorKind::Unsupported => return Err(fails(error)),
+            _ => {}
+        }
+        let mut lines = self.read()?;
+        match change(&mut lines) {
+            Ok(true) => self.replace(&lines).map_err(fails).map(Ok),
+            Ok(false) => Ok(Ok(())),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Writes a new file and gives it the old one's name.
+    fn replace(&self, lines: &Lines) -> io::Result<()> {
+        let bytes = lines.to_bytes();
+        check_size(&bytes)?;
+        let new_path = self.path.with_extension("new");
+        let mut new = create(&new_path)?;
+        // One that was left behind by a client that was killed.
+        new.set_len(0)?;
+        new.write_all(&bytes)?;
+        new.sync_all()?;
+        fs::rename(new_path, &self.path)
+    }
+}
+
+fn check_size(bytes: &[u8]) -> io::Result<()> {
+    match bytes.len() > KNOWN_HOSTS_BYTES {
+        true => Err(io::Error::other(format!("it is larger than {KNOWN_HOSTS_BYTES} bytes"))),
+        false => Ok(()),
+    }
+}
+
+fn unusable(path: &Path, source: io::Error) -> Unusable {
+    Unusable::File { path: path.to_owned(), source }
+}
+
+/// Opens a file for writing that only its owner may read; what it holds stays.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes the folder, and those that it is in, so that only their owner may look into them.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// The lines of the file, with those that mean nothing to us: they stay as they are.
+#[derive(Debug, Default)]
+pub struct Lines(Vec<Vec<u8>>);
+
+impl Lines {
+    fn parse(bytes: &[u8]) -> Lines {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec);
+        Lines(if bytes.is_empty() { Vec::new() } else { lines.collect() })
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|line| [line, &b"\n"[..]]).flatten().copied().collect()
+    }
+
+    /// What is known of a server (see [`server_name`]). Should there be several lines, the first counts.
+    pub fn find(&self, server: &str) -> Option<Entry> {
+        self.entries().find(|(name, _)| name == server).map(|(_, entry)| entry)
+    }
+
+    /// Writes down what is known of a server, in the place of what was known.
+    pub fn set(&mut self, server: &str, known: Known) {
+        let what = match known {
+            Known::Certificate(fingerprint) => fingerprint.to_string(),
+            Known::Authority => AUTHORITY.to_owned(),
+        };
+        let line = format!("{server} {what}").into_bytes();
+        match self.find(server) {
+            Some(entry) => self.0[entry.line - 1] = line,
+            None => self.0.push(line),
+        }
+    }
+
+    /// The numbers of the lines that are neither understood nor empty nor comments.
+    pub fn damaged(&self) -> Vec<usize> {
+        let entries = self.entries().map(|(_, entry)| entry);
+        entries.filter(|entry| entry.known.is_none()).map(|entry| entry.line).collect()
+    }
+
+    /// What each line says, with the server that it is about.
+    fn entries(&self) -> impl Iterator<Item = (String, Entry)> {
+        (1..).zip(&self.0).filter_map(|(line, text)| {
+            let (server, known) = understand(text)?;
+            Some((server, Entry { known, line }))
+        })
+    }
+}
+
+/// The server that a line is about, and what it says; nothing if it is empty or a comment.
+fn understand(line: &[u8]) -> Option<(String, Option<Known>)> {
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.split_whitespace();
+    let server = words.next().filter(|word| !word.starts_with('#'))?;
+    let known = match (words.next(), words.next()) {
+        (Some(AUTHORITY), None) => Some(Known::Authority),
+        (Some(word), None) => word.parse().ok().map(Known::Certificate),
+        _ => None,
+    };
+    Some((server.to_ascii_lowercase(), known))
+}
+
+/// How the file names a server: the host in lower case, an IPv6 address in brackets, and the port.
+pub fn server_name(host: &str, port: u16) -> String {
+    match host.parse::<std::net::IpAddr>() {
+        // One spelling for each address.
+        Ok(address) => std::net::SocketAddr::new(address, port).to_string(),
+        // An IPv6 address with a zone.
+        Err(_) if host.contains(':') => format!("[{}]:{port}", host.to_ascii_lowercase()),
+        Err(_) => {
+            let host = host.strip_suffix('.').unwrap_or(host);
+            format!("{}:{port}", host.to_ascii_lowercase())
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "known_hosts_tests.rs"]
+mod tests;

@@ -1,0 +1,187 @@
+//! The handshake and the records, against rustls' own server side.
+
+use std::net::TcpListener;
+use std::thread;
+
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection};
+
+use super::*;
+use crate::known_hosts::KnownHosts;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn server_config() -> ServerConfig {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    // They would come after the handshake, between the records that a test looks at.
+    config.send_tls13_tickets = 0;
+    config
+}
+
+/// A client's TLS that remembers in a folder of its own.
+fn tls(folder: &tempfile::TempDir) -> Tls {
+    let known_hosts = Ok(KnownHosts::at(folder.path().join("parlor/known_hosts")));
+    Tls::new("localhost", Trust::new("localhost", 9999, None, known_hosts))
+}
+
+/// Both ends of a connection on this machine.
+fn sockets() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    for stream in [&client, &server] {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
+    (client, server)
+}
+
+/// A client's encryption, and the server's end of the same connection.
+fn agreed(
+    config: ServerConfig,
+    early: &'static [u8],
+) -> (Encryption, ServerConnection, TcpStream, TcpStream) {
+    let (client, mut socket) = sockets();
+    let server = thread::spawn(move || {
+        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+        server.writer().write_all(early).unwrap();
+        while server.is_handshaking() {
+            server.complete_io(&mut socket).unwrap();
+        }
+        (server, socket)
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let (encryption, _) = tls(&folder).handshake(&client).unwrap();
+    let (server, socket) = server.join().unwrap();
+    (encryption, server, client, socket)
+}
+
+/// Everything that the server has to send, without a network.
+fn records(server: &mut ServerConnection) -> Vec<u8> {
+    let mut records = Vec::new();
+    while server.wants_write() {
+        server.write_tls(&mut records).unwrap();
+    }
+    records
+}
+
+#[test]
+fn bytes_go_both_ways_however_the_records_are_cut() {
+    let (encryption, mut server, ..) = agreed(server_config(), b"");
+    server.set_buffer_limit(None);
+    let text: Vec<u8> = (0..50_000_u32).map(|number| number as u8).collect();
+    server.writer().write_all(&text).unwrap();
+    let sent = records(&mut server);
+    for size in [1, 7, 1000, 16_384, sent.len()] {
+        let (encryption, mut server, ..) = agreed(server_config(), b"");
+        server.set_buffer_limit(None);
+        server.writer().write_all(&text).unwrap();
+        let mut plain = Vec::new();
+        for piece in records(&mut server).chunks(size) {
+            assert!(!encryption.decrypt(piece, &mut plain).unwrap());
+        }
+        assert!(plain.ends_with(&text), "in pieces of {size}");
+    }
+    let records = encryption.encrypt(&text).unwrap();
+    let (mut received, mut plain) = (&records[..], Vec::new());
+    while !received.is_empty() {
+        server.read_tls(&mut received).unwrap();
+        let state = server.process_new_packets().unwrap();
+        let count = state.plaintext_bytes_to_read() as u64;
+        server.reader().take(count).read_to_end(&mut plain).unwrap();
+    }
+    assert_eq!(plain, text);
+}
+
+#[test]
+fn what_comes_with_the_end_of_the_handshake_is_not_lost() {
+    let mut config = server_config();
+    config.send_half_rtt_data = true;
+    let (encryption, mut server, mut client, mut socket) = agreed(config, b"early\r\n");
+    socket.write_all(&records(&mut server)).unwrap();
+    let mut plain = Vec::new();
+    while !plain.ends_with(b"early\r\n") {
+        encryption.decrypt(&[], &mut plain).unwrap();
+        if plain.is_empty() {
+            let mut chunk = [0; 1000];
+            let count = client.read(&mut chunk).unwrap();
+            assert!(count > 0, "it came with the handshake or comes after it");
+            encryption.decrypt(&chunk[..count], &mut plain).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_goodbye_of_the_server_is_the_end_and_what_follows_counts_for_nothing() {
+    let (encryption, mut server, ..) = agreed(server_config(), b"");
+    server.writer().write_all(b"last").unwrap();
+    server.send_close_notify();
+    let mut records = records(&mut server);
+    records.extend_from_slice(b"what somebody in between appends");
+    let mut plain = Vec::new();
+    assert!(encryption.decrypt(&records, &mut plain).unwrap());
+    assert!(encryption.decrypt(b"and more", &mut plain).unwrap());
+    assert_eq!(plain, b"last");
+}
+
+#[test]
+fn records_that_were_changed_on_the_way_are_an_error() {
+    let (encryption, mut server, ..) = agreed(server_config(), b"");
+    server.writer().write_all(b"hello").unwrap();
+    let mut records = records(&mut server);
+    *records.last_mut().unwrap() ^= 1;
+    let mut plain = Vec::new();
+    assert!(encryption.decrypt(&records, &mut plain).is_err());
+    assert!(plain.is_empty());
+}
+
+#[test]
+fn the_goodbye_of_the_client_is_understood() {
+    let (encryption, mut server, ..) = agreed(server_config(), b"");
+    let records = encryption.goodbye();
+    server.read_tls(&mut &records[..]).unwrap();
+    assert!(server.process_new_packets().unwrap().peer_has_closed());
+}
+
+/// The reason why a server without TLS is no good, which does this with its socket.
+fn without_tls(act: impl FnOnce(TcpStream) + Send + 'static) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = Tls { timeout: Duration::from_millis(300), ..tls(&folder) };
+    let (client, server) = sockets();
+    let server = thread::spawn(move || act(server));
+    let error = tls.handshake(&client).unwrap_err();
+    drop(client);
+    server.join().unwrap();
+    assert!(!folder.path().join("parlor").exists(), "nothing was seen");
+    match error {
+        HandshakeError::NoTls(reason) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_server_that_stalls_in_the_handshake_is_given_up() {
+    let silent = without_tls(|mut socket| drop(socket.read_to_end(&mut Vec::new())));
+    assert_eq!(silent, "it did not answer in time");
+}
+
+#[test]
+fn a_server_that_says_a_byte_now_and_then_is_given_up_at_the_same_time() {
+    let slow = without_tls(|mut socket| {
+        // The beginning of a long handshake record, one byte at a time, until the client has gone.
+        let mut byte = 0_usize;
+        while socket.write_all(&[[0x16, 3, 3, 0x3f, 0xff].get(byte).copied().unwrap_or(0)]).is_ok()
+        {
+            byte += 1;
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    assert_eq!(slow, "it did not answer in time");
+}

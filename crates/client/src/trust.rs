@@ -1,0 +1,268 @@
+//! Whether a server is the one that the person means: by what it shows, what was seen of it before, and what the
+//! person said. As with ssh, the first sight counts; whatever differs later is refused.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::fingerprint::Fingerprint;
+use crate::known_hosts::{Entry, Known, KnownHosts, Lines, Unusable, server_name};
+use crate::limits::DAMAGED_LINES_NAMED;
+
+/// The certificate that a server shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// Whether an authority that this system trusts vouches for it and for the server's name.
+    pub vouched: Result<(), Doubt>,
+}
+
+/// Why no authority vouches for a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// It is self-made, or its authority is unknown here.
+    #[error("it is self-made, or from an authority that is not known here")]
+    Unknown,
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// It is another server's.
+    #[error("it is for another name")]
+    OtherName,
+    /// It is made for something else, or damaged.
+    #[error("it is not in order")]
+    NotInOrder,
+}
+
+/// Why a server is not trusted. Nothing has been sent to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    server: String,
+    shown: Fingerprint,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Another certificate than the one given on the command line.
+    NotGiven(Fingerprint),
+    /// Another certificate than the one seen before.
+    Changed(Fingerprint, Place),
+    /// An authority vouched for it before, and now none does.
+    NotVouched(Doubt, Place),
+    /// What was seen before cannot be read any more.
+    Damaged(Place),
+    /// It cannot be remembered, so that each time would be the first.
+    Forgetful(String),
+}
+
+/// A line of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    path: PathBuf,
+    line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {} of {}", self.line, self.path.display())
+    }
+}
+
+const EITHER_NEW: &str = "Either the server was set up anew, \
+    or somebody between here and there wants to read along.";
+const COMPARE: &str = "Compare the one shown with the fingerprint that the server prints when it starts, \
+    or ask whoever runs it. If it is right,";
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { server, shown, kind } = self;
+        match kind {
+            Kind::NotGiven(given) => write!(
+                f,
+                "{server} does not show the certificate that --fingerprint demands, so nothing was sent to it. \
+                 {EITHER_NEW}\n  given: {given}\n  shown: {shown}\n{COMPARE} give that one."
+            ),
+            Kind::Changed(known, place) => write!(
+                f,
+                "{server} shows another certificate than before, so nothing was sent to it. {EITHER_NEW}\n  \
+                 known: {known}\n  shown: {shown}\n{COMPARE} connect once with --fingerprint and the one shown, \
+                 or delete {place}."
+            ),
+            Kind::NotVouched(doubt, place) => write!(
+                f,
+                "An authority vouched for {server} before, but none does for the certificate that it shows now \
+                 ({doubt}), so nothing was sent to it. {EITHER_NEW}\n  shown: {shown}\n{COMPARE} connect once with \
+                 --fingerprint and the one shown, or delete {place}."
+            ),
+            Kind::Damaged(place) => write!(
+                f,
+                "what is known of {server} cannot be read, so nothing was sent to it: mend {place}.\n  \
+                 shown: {shown}\n{COMPARE} connect once with --fingerprint and the one shown, or delete that line."
+            ),
+            Kind::Forgetful(reason) => write!(
+                f,
+                "the certificate of {server} cannot be remembered, so nothing was sent to it ({reason}).\n  \
+                 shown: {shown}\n{COMPARE} connect with --fingerprint and the one shown."
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What one server has to prove.
+#[derive(Debug)]
+pub struct Trust {
+    server: String,
+    given: Option<Fingerprint>,
+    known_hosts: Result<KnownHosts, Unusable>,
+}
+
+impl Trust {
+    /// What this server has to prove: that it has the certificate with the `given` fingerprint, or else that
+    /// it is the one seen before.
+    pub fn new(
+        host: &str,
+        port: u16,
+        given: Option<Fingerprint>,
+        known_hosts: Result<KnownHosts, Unusable>,
+    ) -> Trust {
+        Trust { server: server_name(host, port), given, known_hosts }
+    }
+
+    /// Whether the server is known to have a certificate.
+    pub fn is_known(&self) -> bool {
+        self.given.is_some() || self.read().is_ok_and(|lines| lines.find(&self.server).is_some())
+    }
+
+    /// Whether the server may be talked to. Asked in the middle of the handshake.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub fn check(&self, shown: &Shown) -> Result<(), Refusal> {
+        let found = self.read().map(|lines| lines.find(&self.server));
+        self.judge(shown, found).map(drop)
+    }
+
+    /// Remembers what a server has shown that has proved by now that the certificate is its own; gives what the
+    /// person should be told. Another client may have met the server at the same moment, so it is judged again.
+    ///
+    /// # Errors
+    /// If it is not to be trusted after all.
+    pub fn remember(&self, shown: &Shown) -> Result<Vec<String>, Refusal> {
+        let lines = self.read();
+        let mut told: Vec<String> = lines.iter().filter_map(|lines| self.damaged(lines)).collect();
+        if self.judge(shown, lines.map(|lines| lines.find(&self.server)))?.is_some() {
+            told.extend(self.write_down(shown)?);
+        }
+        Ok(told)
+    }
+
+    fn write_down(&self, shown: &Shown) -> Result<Option<String>, Refusal> {
+        let mut news = None;
+        let written = self.known_hosts().and_then(|known_hosts| {
+            let change = |lines: &mut Lines| {
+                let before = lines.find(&self.server);
+                let new = self.judge(shown, Ok(before))?;
+                if let Some(new) = new {
+                    lines.set(&self.server, new);
+                    news = self.news(before, new, shown);
+                }
+                Ok(new.is_some())
+            };
+            known_hosts.change(change).map_err(|reason| reason.to_string())
+        });
+        match written {
+            Ok(judged) => judged.map(|()| news),
+            Err(reason) => {
+                // Without memory, only what was given or an authority speaks for the server.
+                self.judge(shown, Err(reason.clone()))?;
+                Ok(Some(format!("What {} shows cannot be remembered: {reason}", self.server)))
+            }
+        }
+    }
+
+    fn known_hosts(&self) -> Result<&KnownHosts, String> {
+        self.known_hosts.as_ref().map_err(Unusable::to_string)
+    }
+
+    fn read(&self) -> Result<Lines, String> {
+        self.known_hosts()?.read().map_err(|reason| reason.to_string())
+    }
+
+    /// Whether to trust what is shown, by what is known of the server or why that cannot be said; gives what is
+    /// to be remembered instead of it.
+    fn judge(
+        &self,
+        shown: &Shown,
+        found: Result<Option<Entry>, String>,
+    ) -> Result<Option<Known>, Refusal> {
+        let new = Known::Certificate(shown.fingerprint);
+        let line = found.as_ref().ok().copied().flatten().map_or(0, |entry| entry.line);
+        let place = || {
+            let path = self.known_hosts().map_or(PathBuf::new(), |file| file.path().to_owned());
+            Place { path, line }
+        };
+        let known = found.map(|entry| entry.map(|entry| entry.known));
+        let kind = match (self.given, known, shown.vouched) {
+            (Some(given), Ok(Some(Some(known))), _) if given == shown.fingerprint => {
+                return Ok((known != new).then_some(new));
+            }
+            (Some(given), ..) if given == shown.fingerprint => return Ok(Some(new)),
+            (Some(given), ..) => Kind::NotGiven(given),
+            (None, Ok(Some(Some(known))), _) if known == new => return Ok(None),
+            (None, Ok(Some(Some(Known::Authority))), Ok(())) => return Ok(None),
+            (None, _, Ok(())) => return Ok(Some(Known::Authority)),
+            (None, Ok(None), Err(_)) => return Ok(Some(new)),
+            (None, Ok(Some(Some(Known::Certificate(known)))), Err(_)) => {
+                Kind::Changed(known, place())
+            }
+            (None, Ok(Some(Some(Known::Authority))), Err(doubt)) => {
+                Kind::NotVouched(doubt, place())
+            }
+            (None, Ok(Some(None)), Err(_)) => Kind::Damaged(place()),
+            (None, Err(reason), Err(_)) => Kind::Forgetful(reason),
+        };
+        Err(Refusal { server: self.server.clone(), shown: shown.fingerprint, kind })
+    }
+
+    /// What a person should know of something that is remembered from now on.
+    fn news(&self, before: Option<Entry>, new: Known, shown: &Shown) -> Option<String> {
+        let (server, fingerprint) = (&self.server, shown.fingerprint);
+        match (before, new, shown.vouched) {
+            (None, Known::Authority, _) => None,
+            (Some(_), Known::Authority, _) => Some(format!(
+                "An authority vouches for {server} now; that is remembered in the place of its fingerprint."
+            )),
+            (None, Known::Certificate(_), Err(doubt)) if self.given.is_none() => Some(format!(
+                "No authority vouches for {server} ({doubt}), and it is new here. Its certificate is remembered, and \
+                 any other will be refused; the fingerprint is {fingerprint}"
+            )),
+            (_, Known::Certificate(_), _) => {
+                Some(format!("The fingerprint of {server} is remembered: {fingerprint}"))
+            }
+        }
+    }
+
+    /// Names the lines of the file that are of no use.
+    fn damaged(&self, lines: &Lines) -> Option<String> {
+        let damaged = lines.damaged();
+        let path = self.known_hosts().ok()?.path().display();
+        let named = damaged.iter().take(DAMAGED_LINES_NAMED).map(usize::to_string);
+        let named = named.collect::<Vec<_>>().join(", ");
+        match damaged.len() {
+            0 => None,
+            1 => Some(format!("Line {named} of {path} is not understood.")),
+            2..=DAMAGED_LINES_NAMED => Some(format!("Lines {named} of {path} are not understood.")),
+            count => Some(format!("{count} lines of {path} are not understood: {named} …")),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "trust_tests.rs"]
+mod tests;

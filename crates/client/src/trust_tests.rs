@@ -1,0 +1,256 @@
+//! Each way in which what is known, what is given and what is shown can meet.
+
+use super::*;
+
+const SERVER: &str = "chat.example:9999";
+
+fn fingerprint(number: u8) -> Fingerprint {
+    Fingerprint::of(&[number])
+}
+
+fn self_made(number: u8) -> Shown {
+    Shown { fingerprint: fingerprint(number), vouched: Err(Doubt::Unknown) }
+}
+
+fn vouched(number: u8) -> Shown {
+    Shown { fingerprint: fingerprint(number), vouched: Ok(()) }
+}
+
+fn certificate(number: u8) -> String {
+    format!("{SERVER} {}\n", fingerprint(number))
+}
+
+const AUTHORITY: &str = "chat.example:9999 authority\n";
+const DAMAGED: &str = "chat.example:9999 AB:CD\n";
+
+/// A person with this file of known servers, if there is one.
+struct Person {
+    folder: tempfile::TempDir,
+}
+
+impl Person {
+    fn with(file: &str) -> Person {
+        let person = Person { folder: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(person.folder.path().join("parlor")).unwrap();
+        if !file.is_empty() {
+            std::fs::write(person.path(), file).unwrap();
+        }
+        person
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("parlor/known_hosts")
+    }
+
+    fn trust(&self, given: Option<u8>) -> Trust {
+        Trust::new("chat.example", 9999, given.map(fingerprint), Ok(KnownHosts::at(self.path())))
+    }
+
+    fn file(&self) -> String {
+        std::fs::read_to_string(self.path()).unwrap_or_default()
+    }
+}
+
+/// What a person with this file is told when the server shows that, and the file afterwards.
+fn meet(file: &str, given: Option<u8>, shown: &Shown) -> (Result<Vec<String>, String>, String) {
+    let person = Person::with(file);
+    let trust = person.trust(given);
+    let outcome = trust.check(shown);
+    let remembered = trust.remember(shown);
+    assert_eq!(outcome.err(), remembered.clone().err(), "both look at the same");
+    let path = person.path().display().to_string();
+    let outcome = remembered.map_err(|refusal| refusal.to_string().replace(&path, "FILE"));
+    (outcome, person.file())
+}
+
+fn is_silent(file: &str, given: Option<u8>, shown: &Shown) {
+    assert_eq!(meet(file, given, shown), (Ok(Vec::new()), file.to_owned()));
+}
+
+/// Told of with one sentence that has this in it, and remembered in this way.
+fn is_news(file: &str, given: Option<u8>, shown: &Shown, news: &str, after: &str) {
+    let (told, written) = meet(file, given, shown);
+    let told = told.unwrap();
+    assert!(told.len() == 1 && told[0].contains(news), "{told:?}");
+    assert_eq!(written, after);
+}
+
+/// Refused with a sentence that has all this in it, and nothing changed.
+fn is_refused(file: &str, given: Option<u8>, shown: &Shown, parts: &[&str]) {
+    let (outcome, written) = meet(file, given, shown);
+    let sentence = outcome.unwrap_err();
+    let fingerprint = format!("shown: {}", shown.fingerprint);
+    let always = [SERVER, "nothing was sent to it", &fingerprint, "--fingerprint"];
+    for part in parts.iter().chain(&always) {
+        assert!(sentence.contains(part), "no {part:?} in {sentence}");
+    }
+    assert_eq!(written, file);
+}
+
+#[test]
+fn the_first_sight_is_told_and_remembered() {
+    let told = format!("the fingerprint is {}", fingerprint(1));
+    is_news("", None, &self_made(1), &told, &certificate(1));
+    let expired = Shown { vouched: Err(Doubt::Expired), ..self_made(1) };
+    is_news("", None, &expired, "(it has expired)", &certificate(1));
+    let others = "other.example:9999 authority\n";
+    is_news(others, None, &self_made(1), &told, &format!("{others}{}", certificate(1)));
+}
+
+#[test]
+fn the_same_again_is_nothing_to_talk_about() {
+    is_silent(&certificate(1), None, &self_made(1));
+    is_silent(&certificate(1), None, &vouched(1));
+    is_silent(&certificate(1), Some(1), &self_made(1));
+    is_silent(AUTHORITY, None, &vouched(1));
+    is_silent(AUTHORITY, None, &vouched(2));
+}
+
+#[test]
+fn another_certificate_than_before_is_refused() {
+    let known = format!("known: {}", fingerprint(1));
+    let parts = ["another certificate than before", "set up anew", "read along", &known];
+    is_refused(&certificate(1), None, &self_made(2), &parts);
+    is_refused(&certificate(1), None, &self_made(2), &["or delete line 1 of FILE."]);
+    let second = format!("# mine\n{}", certificate(1));
+    is_refused(&second, None, &self_made(2), &["or delete line 2 of FILE."]);
+}
+
+#[test]
+fn an_authority_is_believed_without_a_word_and_remembered() {
+    assert_eq!(meet("", None, &vouched(1)), (Ok(Vec::new()), AUTHORITY.to_owned()));
+    is_news(&certificate(1), None, &vouched(2), "An authority vouches for", AUTHORITY);
+}
+
+#[test]
+fn a_server_that_had_an_authority_may_not_come_back_without() {
+    let parts = ["An authority vouched for chat.example:9999 before", "line 1 of FILE"];
+    is_refused(AUTHORITY, None, &self_made(1), &parts);
+    for (doubt, why) in [
+        (Doubt::Unknown, "(it is self-made, or from an authority that is not known here)"),
+        (Doubt::Expired, "(it has expired)"),
+        (Doubt::NotYetValid, "(it is not valid yet)"),
+        (Doubt::OtherName, "(it is for another name)"),
+        (Doubt::NotInOrder, "(it is not in order)"),
+    ] {
+        let shown = Shown { vouched: Err(doubt), ..self_made(1) };
+        is_refused(AUTHORITY, None, &shown, &[why]);
+    }
+}
+
+#[test]
+fn a_given_fingerprint_is_what_counts_and_is_remembered() {
+    let told = format!("is remembered: {}", fingerprint(2));
+    for before in ["", &certificate(1), AUTHORITY, DAMAGED] {
+        for shown in [self_made(2), vouched(2)] {
+            let (outcome, after) = meet(before, Some(2), &shown);
+            let news = outcome.unwrap().pop().unwrap();
+            assert!(news.ends_with(&told), "{news}");
+            assert_eq!(after, certificate(2), "after {before:?}");
+        }
+    }
+    let given = format!("given: {}", fingerprint(1));
+    for before in ["", &certificate(1), &certificate(2), AUTHORITY] {
+        for shown in [self_made(2), vouched(2)] {
+            let parts = [&given, "that --fingerprint demands", "set up anew", "read along"];
+            is_refused(before, Some(1), &shown, &parts);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_line_about_the_server_is_no_first_sight() {
+    is_refused(DAMAGED, None, &self_made(1), &["cannot be read", "mend line 1 of FILE"]);
+    let (outcome, after) = meet(DAMAGED, None, &vouched(1));
+    assert!(outcome.unwrap()[1].starts_with("An authority vouches for"));
+    assert_eq!(after, AUTHORITY);
+}
+
+#[test]
+fn damaged_lines_about_others_are_named_and_stay() {
+    let person = Person::with(&format!("\nwhat is this\n{}", certificate(1)));
+    let told = person.trust(None).remember(&self_made(1)).unwrap();
+    assert_eq!(told, [format!("Line 2 of {} is not understood.", person.path().display())]);
+    let person = Person::with(&format!("what\n\nis this\n{}", certificate(1)));
+    let told = person.trust(None).remember(&self_made(1)).unwrap();
+    assert_eq!(told, [format!("Lines 1, 3 of {} are not understood.", person.path().display())]);
+    let person = Person::with(&"what is this\n".repeat(1000));
+    let told = person.trust(None).remember(&self_made(1)).unwrap();
+    let path = person.path().display().to_string();
+    let expected = format!("1000 lines of {path} are not understood: 1, 2, 3, 4, 5, 6, 7, 8, 9 …");
+    assert_eq!(told[0], expected);
+}
+
+/// Trust of a person whose file cannot be read or written.
+fn forgetful(given: Option<u8>) -> [Trust; 2] {
+    let file = std::env::current_exe().unwrap();
+    let below_a_file = Ok(KnownHosts::at(file.join("parlor/known_hosts")));
+    let given = given.map(fingerprint);
+    [below_a_file, Err(Unusable::NoFolder)]
+        .map(|known_hosts| Trust::new("chat.example", 9999, given, known_hosts))
+}
+
+#[test]
+fn what_cannot_be_remembered_is_not_trusted() {
+    for trust in forgetful(None) {
+        let sentence = trust.check(&self_made(1)).unwrap_err().to_string();
+        assert!(sentence.contains("cannot be remembered, so nothing was sent to it"), "{sentence}");
+        assert!(sentence.ends_with("connect with --fingerprint and the one shown."), "{sentence}");
+        assert!(trust.remember(&self_made(1)).is_err());
+    }
+}
+
+#[test]
+fn what_needs_no_memory_goes_without() {
+    let given = forgetful(Some(1)).map(|trust| (trust, self_made(1)));
+    let authority = forgetful(None).map(|trust| (trust, vouched(1)));
+    for (trust, shown) in given.into_iter().chain(authority) {
+        trust.check(&shown).unwrap();
+        let told = trust.remember(&shown).unwrap();
+        assert!(told.len() == 1 && told[0].contains("cannot be remembered"), "{told:?}");
+    }
+    for trust in forgetful(Some(2)) {
+        assert!(trust.check(&self_made(1)).is_err());
+    }
+}
+
+/// A folder where files can be read but not written, also by those who may write everywhere.
+#[test]
+fn a_first_sight_that_cannot_be_written_down_is_refused() {
+    let person = Person::with("");
+    // What should become the lock is a folder.
+    std::fs::create_dir(person.path().with_extension("lock")).unwrap();
+    let trust = person.trust(None);
+    trust.check(&self_made(1)).unwrap();
+    let sentence = trust.remember(&self_made(1)).unwrap_err().to_string();
+    assert!(sentence.contains("cannot be remembered"), "{sentence}");
+    let told = person.trust(Some(1)).remember(&self_made(1)).unwrap();
+    assert!(told[0].contains("cannot be remembered"), "{told:?}");
+}
+
+/// Another client pinned the server between the look and the writing.
+#[test]
+fn two_clients_that_meet_a_server_at_once_do_not_overrule_each_other() {
+    let person = Person::with("");
+    let (first, second) = (person.trust(None), person.trust(None));
+    first.check(&self_made(1)).unwrap();
+    second.check(&self_made(2)).unwrap();
+    assert_eq!(first.write_down(&self_made(1)).unwrap().iter().count(), 1);
+    let refusal = second.write_down(&self_made(2)).unwrap_err();
+    assert!(refusal.to_string().contains("another certificate than before"));
+    // One that saw the same has nothing to say any more.
+    assert_eq!(second.write_down(&self_made(1)), Ok(None));
+    assert_eq!(person.file(), certificate(1));
+}
+
+#[test]
+fn a_server_is_known_by_its_line_or_by_what_is_given() {
+    for (file, given, known) in
+        [("", None, false), ("", Some(1), true), (AUTHORITY, None, true), (DAMAGED, None, true)]
+    {
+        assert_eq!(Person::with(file).trust(given).is_known(), known, "{file}{given:?}");
+    }
+    for trust in forgetful(None) {
+        assert!(!trust.is_known());
+    }
+}
