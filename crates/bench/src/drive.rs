@@ -2,11 +2,14 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::dialect::{Dialect, Heard};
 use crate::failure::{Doing, Failure, Result};
+use crate::layers::{self, Layers, Scratch};
 use crate::poller::{Poller, Ready};
+use crate::way::Way;
 
 /// Bytes read at once: large, so that the clients cost less than the server that is measured.
 const READ_BYTES: usize = 256 * 1024;
@@ -18,20 +21,29 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Drive {
     dialect: Dialect,
     address: SocketAddr,
+    way: Way,
+    /// What the clients share if TLS is in their way.
+    tls: Option<Arc<rustls::ClientConfig>>,
     poller: Poller,
     ready: Vec<Ready>,
     connections: Vec<Connection>,
     /// Connections with something to send, each once.
     dirty: Vec<usize>,
     buffer: Box<[u8]>,
+    scratch: Scratch,
     received_bytes: u64,
+    wire_bytes: u64,
 }
 
 struct Connection {
     stream: TcpStream,
+    /// `None` in the plain way, in which lines are read and written as they are.
+    layers: Option<Box<Layers>>,
     /// The beginning of a line whose end has not come.
     partial: Vec<u8>,
     outgoing: Vec<u8>,
+    /// It is among those with something to send.
+    dirty: bool,
     /// The socket was full; the rest goes when it has room.
     blocked: bool,
 }
@@ -41,16 +53,20 @@ impl Drive {
     ///
     /// # Errors
     /// [`Failure::Io`] if the system has no epoll to give.
-    pub fn new(dialect: Dialect, address: SocketAddr) -> Result<Self> {
+    pub fn new(dialect: Dialect, address: SocketAddr, way: Way) -> Result<Self> {
         Ok(Self {
             dialect,
             address,
+            way,
+            tls: layers::client_config(way)?,
             poller: Poller::new().doing("creating an epoll")?,
             ready: Vec::new(),
             connections: Vec::new(),
             dirty: Vec::new(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            scratch: Scratch::default(),
             received_bytes: 0,
+            wire_bytes: 0,
         })
     }
 
@@ -60,16 +76,28 @@ impl Drive {
         self.dialect
     }
 
-    /// Bytes received by all clients since the beginning.
+    /// Bytes of lines received by all clients since the beginning.
     #[must_use]
     pub fn received_bytes(&self) -> u64 {
         self.received_bytes
     }
 
+    /// The same with all that the way adds to the lines.
+    #[must_use]
+    pub fn wire_bytes(&self) -> u64 {
+        self.wire_bytes
+    }
+
+    /// The cipher of the first client, if TLS is in the way.
+    #[must_use]
+    pub fn cipher(&self) -> Option<rustls::SupportedCipherSuite> {
+        self.connections.first()?.layers.as_ref()?.cipher()
+    }
+
     /// Connects one more client and gives its number.
     ///
     /// # Errors
-    /// [`Failure::Io`] if the server does not accept.
+    /// [`Failure::Io`] if the server does not accept; [`Failure::Tls`] if rustls has no first words.
     pub fn connect(&mut self) -> Result<usize> {
         let number = self.connections.len();
         let doing = || format!("connecting client {number}");
@@ -77,8 +105,17 @@ impl Drive {
         stream.set_nodelay(true).doing(doing())?;
         stream.set_nonblocking(true).doing(doing())?;
         self.poller.add(&stream, number).doing(doing())?;
-        let (partial, outgoing) = (Vec::new(), Vec::new());
-        self.connections.push(Connection { stream, partial, outgoing, blocked: false });
+        let layers = Layers::new(self.way, self.tls.as_ref())?.map(Box::new);
+        let has_first_words = layers.is_some();
+        self.connections.push(Connection {
+            stream,
+            layers,
+            partial: Vec::new(),
+            outgoing: Vec::new(),
+            dirty: has_first_words,
+            blocked: false,
+        });
+        self.dirty.extend(has_first_words.then_some(number));
         Ok(number)
     }
 
@@ -132,21 +169,30 @@ impl Drive {
 
     fn outgoing(&mut self, client: usize) -> &mut Vec<u8> {
         let connection = &mut self.connections[client];
-        if connection.outgoing.is_empty() {
-            self.dirty.push(client);
-        }
+        connection.mark(client, &mut self.dirty);
         &mut connection.outgoing
     }
 
     fn write(&mut self, client: usize) -> Result<()> {
         let connection = &mut self.connections[client];
-        let sent = match connection.stream.write(&connection.outgoing) {
+        connection.dirty = false;
+        let outgoing = match &mut connection.layers {
+            None => &mut connection.outgoing,
+            Some(layers) => {
+                layers.send(&mut connection.outgoing, &mut self.scratch)?;
+                if layers.wire.is_empty() {
+                    return Ok(());
+                }
+                &mut layers.wire
+            }
+        };
+        let sent = match connection.stream.write(outgoing) {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return Err(error).doing(format!("sending from client {client}")),
         };
-        connection.outgoing.drain(..sent);
-        let blocked = !connection.outgoing.is_empty();
+        outgoing.drain(..sent);
+        let blocked = !outgoing.is_empty();
         if blocked != connection.blocked {
             connection.blocked = blocked;
             let watched = self.poller.watch_writes(&connection.stream, client, blocked);
@@ -161,8 +207,12 @@ impl Drive {
         heard: &mut impl FnMut(usize, Heard<'_>, Instant) -> Result<()>,
     ) -> Result<()> {
         let connection = &mut self.connections[client];
-        let kept = connection.partial.len();
-        self.buffer[..kept].copy_from_slice(&connection.partial);
+        let held = connection.layers.as_ref().map_or(&connection.partial[..], |l| l.held());
+        let kept = held.len();
+        if kept == READ_BYTES || connection.partial.len() >= READ_BYTES {
+            return Err(Failure::NotUnderstood("a line without end".to_owned()));
+        }
+        self.buffer[..kept].copy_from_slice(held);
         let count = match connection.stream.read(&mut self.buffer[kept..]) {
             Ok(0) => return Err(closed(client, &connection.partial)),
             Ok(count) => count,
@@ -170,17 +220,27 @@ impl Drive {
             Err(error) => return Err(error).doing(format!("reading as client {client}")),
         };
         let now = Instant::now();
-        self.received_bytes += count as u64;
-        let bytes = &self.buffer[..kept + count];
+        self.wire_bytes += count as u64;
+        let incoming = &mut self.buffer[..kept + count];
+        let bytes = match &mut connection.layers {
+            None => &*incoming,
+            Some(layers) => {
+                layers.receive(incoming, &connection.partial, &mut self.scratch)?;
+                if !layers.wire.is_empty() || (layers.is_open() && !connection.outgoing.is_empty())
+                {
+                    connection.mark(client, &mut self.dirty);
+                }
+                &self.scratch.lines[..]
+            }
+        };
+        self.received_bytes += (bytes.len() - connection.partial.len()) as u64;
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', bytes) {
             let line = &bytes[start..end];
             start = end + 1;
             match self.dialect.hear(line.strip_suffix(b"\r").unwrap_or(line)) {
                 Heard::Ping(token) => {
-                    if connection.outgoing.is_empty() {
-                        self.dirty.push(client);
-                    }
+                    connection.mark(client, &mut self.dirty);
                     connection.outgoing.extend_from_slice(&self.dialect.pong(token));
                 }
                 Heard::Refused(line) => return Err(Failure::Refused(readable(line))),
@@ -190,10 +250,17 @@ impl Drive {
         }
         connection.partial.clear();
         connection.partial.extend_from_slice(&bytes[start..]);
-        if connection.partial.len() == READ_BYTES {
-            return Err(Failure::NotUnderstood("a line without end".to_owned()));
-        }
         Ok(())
+    }
+}
+
+impl Connection {
+    /// It has something to send. One that is blocked sends when its socket has room.
+    fn mark(&mut self, client: usize, dirty: &mut Vec<usize>) {
+        if !self.dirty && !self.blocked {
+            self.dirty = true;
+            dirty.push(client);
+        }
     }
 }
 

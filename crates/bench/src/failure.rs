@@ -58,6 +58,9 @@ pub enum Failure {
         /// The number that should have come.
         expected: u64,
     },
+    /// TLS refused something.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
     /// The options contradict each other.
     #[error("{0}")]
     Options(String),

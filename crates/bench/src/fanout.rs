@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::bare;
 use crate::failure::Result;
 use crate::report::{Better, Figure, figure, latency_figures};
 use crate::server::{Bench, Kind};
@@ -77,16 +78,35 @@ impl Fanout {
     /// # Errors
     /// Any failure of the server.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
-        Ok(figures(&self.traffic(0).run(kind, bench)?))
+        let measured = self.traffic(0).run(kind, bench)?;
+        let mut figures = figures(&measured);
+        figures.extend(encryption_figures(&measured)?);
+        Ok(figures)
     }
+}
+
+/// What no server can save that encrypts: each line by itself, or as many at once as a record holds.
+fn encryption_figures(measured: &Measured) -> Result<Vec<Figure>> {
+    let Some(cipher) = measured.cipher else { return Ok(Vec::new()) };
+    let line_bytes = (measured.bytes / measured.deliveries.max(1)) as usize;
+    let micros = |lines| -> Result<f64> {
+        Ok(bare::encryption_time(cipher, line_bytes, lines)?.as_secs_f64() * 1e6)
+    };
+    let in_full_record = micros(bare::lines_in_a_record(line_bytes))?;
+    Ok(vec![
+        figure("encrypting one such line alone, µs", micros(1)?, Better::Neither),
+        figure("the same in a full record, µs", in_full_record, Better::Neither),
+    ])
 }
 
 fn figures(measured: &Measured) -> Vec<Figure> {
     let (cpu, elapsed) = (measured.cpu.as_secs_f64(), measured.elapsed.as_secs_f64());
     let (deliveries, bytes) = (measured.deliveries as f64, measured.bytes as f64);
+    let wire_bytes = measured.wire_bytes as f64;
     let mut figures = vec![
         figure("server CPU per delivery, µs", cpu * 1e6 / deliveries, Better::Lower),
         figure("server CPU per byte, ns", cpu * 1e9 / bytes, Better::Lower),
+        figure("bytes on the wire per delivery", wire_bytes / deliveries, Better::Lower),
         figure("deliveries per second", deliveries / elapsed, Better::Higher),
     ];
     figures.extend(latency_figures(&measured.latency));

@@ -74,7 +74,7 @@ impl History {
         let places = self.places()?;
         let start = Instant::now();
         let server = Server::start_parlor(bench, &self.store, CONFIG)?;
-        let mut drive = Drive::new(server.dialect(), server.address())?;
+        let mut drive = server.drive()?;
         crowd::log_in(&mut drive, &[person()], 1)?;
         let first_login = start.elapsed();
         // Other devices of the same person: they are in the rooms already.
@@ -109,7 +109,7 @@ impl History {
     /// Sends the events over the wire, round the rooms, and notes some of their msgids.
     fn fill(&self, bench: &Bench) -> Result<()> {
         let server = Server::start_parlor(bench, &self.store, CONFIG)?;
-        let mut drive = Drive::new(server.dialect(), server.address())?;
+        let mut drive = server.drive()?;
         crowd::log_in(&mut drive, &[person()], 1)?;
         let rooms: Vec<String> = (0..self.rooms()).map(|room| format!("h{room}")).collect();
         for room in &rooms {

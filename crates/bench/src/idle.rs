@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::crowd;
 use crate::dialect::Person;
-use crate::drive::Drive;
 use crate::failure::Result;
 use crate::report::{Better, Figure, figure};
 use crate::server::{Bench, Kind, Server};
@@ -32,7 +31,7 @@ impl Idle {
     /// Any failure of the server.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
         let server = Server::start(kind, bench)?;
-        let mut drive = Drive::new(server.dialect(), server.address())?;
+        let mut drive = server.drive()?;
         let person = |client| Person { nick: format!("b{client}"), ..Person::default() };
         let people: Vec<Person> = (0..self.connections).map(person).collect();
         let count = self.connections as f64;

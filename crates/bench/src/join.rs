@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::crowd;
 use crate::dialect::{Dialect, Person};
-use crate::drive::Drive;
 use crate::failure::{Failure, Result};
 use crate::report::{Better, Figure, figure};
 use crate::server::{Bench, Kind, Server};
@@ -29,7 +28,7 @@ impl Join {
             return Err(Failure::Lacks("it has no members".to_owned()));
         }
         let server = Server::start(kind, bench)?;
-        let mut drive = Drive::new(server.dialect(), server.address())?;
+        let mut drive = server.drive()?;
         let person = |client| Person { nick: nick(client), ..Person::default() };
         let people: Vec<Person> = (0..self.users).map(person).collect();
         let (cpu, start) = (server.cpu_time()?, Instant::now());

@@ -8,12 +8,14 @@ use clap::{Parser, Subcommand};
 use parlor_bench::durable::Durable;
 use parlor_bench::failure::{Failure, Result};
 use parlor_bench::fanout::Fanout;
+use parlor_bench::handshakes::Handshakes;
 use parlor_bench::history::History;
 use parlor_bench::idle::Idle;
 use parlor_bench::join::Join;
 use parlor_bench::report::{self, Figure, Outcome};
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
+use parlor_bench::way::Way;
 use parlor_bench::{floor, proc};
 
 /// Measures chat servers: CPU time per delivery, latency, memory; ours, a floor, and peers.
@@ -27,6 +29,9 @@ struct Options {
     /// Runs of each server, in turn; the table has their medians.
     #[arg(long, global = true, default_value_t = 1)]
     runs: usize,
+    /// How the clients reach our server. Several, by commas or repeated: the first is compared with the others.
+    #[arg(long, global = true, value_delimiter = ',', default_value = "plain")]
+    way: Vec<Way>,
     /// Prints all runs as JSON instead of the table.
     #[arg(long, global = true)]
     json: bool,
@@ -53,6 +58,8 @@ enum Scenario {
     Durable(Durable),
     /// Connections that are logged in and silent.
     Idle(Idle),
+    /// TLS connections that are made and ended, whatever the way.
+    Handshakes(Handshakes),
     /// Many who log in to one lobby.
     Join(Join),
     /// Pages at random places of a large store, which is filled at the first run and kept.
@@ -79,7 +86,7 @@ fn run(options: &Options) -> Result<()> {
     let own = std::env::current_exe()
         .map_err(|source| Failure::Io { what: "finding this program".to_owned(), source })?;
     let chatserver = options.chatserver.clone().unwrap_or_else(|| own.with_file_name("chatserver"));
-    let bench = Bench { chatserver, bench: own, cores: options.cores.0 };
+    let bench = Bench { chatserver, bench: own, cores: options.cores.0, way: Way::Plain };
     let outcomes = measure(options, &bench)?;
     if options.json {
         let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
@@ -90,13 +97,16 @@ fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The servers take turns, so that what else the machine does falls on all of them.
+/// The servers and ways take turns, so that what else the machine does falls on all of them.
 fn measure(options: &Options, bench: &Bench) -> Result<Vec<Outcome>> {
-    let outcome = |kind: &Kind| Outcome { kind: kind.clone(), runs: Vec::new(), skipped: None };
-    let mut outcomes: Vec<Outcome> = options.server.iter().map(outcome).collect();
+    let outcome =
+        |kind: &Kind, way| Outcome { kind: kind.clone(), way, runs: Vec::new(), skipped: None };
+    let by_all_ways = |kind| options.way.iter().map(move |way| outcome(kind, *way));
+    let mut outcomes: Vec<Outcome> = options.server.iter().flat_map(by_all_ways).collect();
     for _ in 0..options.runs {
         for outcome in outcomes.iter_mut().filter(|outcome| outcome.skipped.is_none()) {
-            match one_run(&options.scenario, &outcome.kind, bench) {
+            let bench = Bench { way: outcome.way, ..bench.clone() };
+            match one_run(&options.scenario, &outcome.kind, &bench) {
                 Ok(figures) => outcome.runs.push(figures),
                 Err(Failure::Lacks(why)) => outcome.skipped = Some(why),
                 // A peer that fails is told of; it must not hide what the others can do.
@@ -117,6 +127,7 @@ fn one_run(scenario: &Scenario, kind: &Kind, bench: &Bench) -> Result<Vec<Figure
         Scenario::Stalled(stalled) => stalled.run(kind, bench),
         Scenario::Durable(durable) => durable.run(kind, bench),
         Scenario::Idle(idle) => idle.run(kind, bench),
+        Scenario::Handshakes(handshakes) => handshakes.run(kind, bench),
         Scenario::Join(join) => join.run(kind, bench),
         Scenario::History(history) => history.run(kind, bench),
         Scenario::FloorServer => unreachable!("it is no measurement"),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::server::Kind;
+use crate::way::Way;
 
 /// What is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +44,13 @@ pub fn latency_figures(latency: &hdrhistogram::Histogram<u64>) -> [Figure; 3] {
     ]
 }
 
-/// All runs of one server; or why there are none.
+/// All runs of one server by one way; or why there are none.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The server.
     pub kind: Kind,
+    /// How the clients reached it.
+    pub way: Way,
     /// The figures of each run, all in the same order.
     pub runs: Vec<Vec<Figure>>,
     /// Why the server was passed over.
@@ -55,6 +58,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The name in tables.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.way {
+            Way::Plain => self.kind.name(),
+            way => format!("{} {way}", self.kind.name()),
+        }
+    }
+
     /// The median of a figure over the runs.
     #[must_use]
     pub fn median(&self, name: &str) -> Option<f64> {
@@ -75,7 +87,8 @@ impl Outcome {
 }
 
 /// A Markdown table of the medians. Where the first server stands beside a floor or peers, its ratio to the floor and
-/// to the best peer is in it.
+/// to the best peer is in it; and where it stands there by other ways, their ratio to the first way and what they are
+/// beyond it.
 #[must_use]
 pub fn table(outcomes: &[Outcome]) -> String {
     let measured: Vec<&Outcome> =
@@ -86,27 +99,56 @@ pub fn table(outcomes: &[Outcome]) -> String {
         let with_floor = others.iter().any(|other| other.kind == Kind::Floor);
         let with_peers = others.iter().any(|other| other.kind.is_peer());
         let mut head = vec![String::new()];
-        head.extend(measured.iter().map(|outcome| outcome.kind.name()));
+        head.extend(measured.iter().map(|outcome| outcome.name()));
         head.extend(with_floor.then(|| "to floor".to_owned()));
         head.extend(with_peers.then(|| "to best peer".to_owned()));
+        let by_other_ways: Vec<&Outcome> = others
+            .iter()
+            .copied()
+            .filter(|other| other.kind == first.kind && other.way != first.way)
+            .collect();
+        head.extend(by_other_ways.iter().map(|other| format!("{} to {}", other.way, first.way)));
         rows.push(head);
-        for figure in &first.runs[0] {
+        for figure in figures(&measured) {
             let mut row = vec![figure.name.to_owned()];
             let medians = measured.iter().map(|outcome| outcome.median(figure.name));
             row.extend(medians.map(|median| median.map(number).unwrap_or_default()));
             let to_floor = with_floor.then(|| ratio(figure, first, others, |k| *k == Kind::Floor));
             let to_peer = with_peers.then(|| ratio(figure, first, others, Kind::is_peer));
             row.extend([to_floor, to_peer].into_iter().flatten());
+            row.extend(by_other_ways.iter().map(|other| beyond(figure, other, first)));
             rows.push(row);
         }
     }
     let mut text = markdown(&rows);
     for outcome in outcomes {
         if let Some(why) = &outcome.skipped {
-            text += &format!("\n{} was passed over: {why}\n", outcome.kind.name());
+            text += &format!("\n{} was passed over: {why}\n", outcome.name());
         }
     }
     text
+}
+
+/// Each figure that anybody has: a way may have its own.
+fn figures<'a>(measured: &[&'a Outcome]) -> Vec<&'a Figure> {
+    let mut figures: Vec<&Figure> = Vec::new();
+    for figure in measured.iter().flat_map(|outcome| &outcome.runs[0]) {
+        if !figures.iter().any(|known| known.name == figure.name) {
+            figures.push(figure);
+        }
+    }
+    figures
+}
+
+/// One way's median in multiples of another's, and what it is beyond it.
+fn beyond(figure: &Figure, way: &Outcome, first: &Outcome) -> String {
+    match (way.median(figure.name), first.median(figure.name)) {
+        (Some(way), Some(first)) if first > 0.0 && figure.better != Better::Neither => {
+            let sign = if way < first { '-' } else { '+' };
+            format!("{:.2} × ({sign}{})", way / first, number((way - first).abs()))
+        }
+        _ => String::new(),
+    }
 }
 
 /// The first server's median in multiples of the best one among `others` that `counts`.
@@ -184,7 +226,8 @@ pub fn json(command: &str, outcomes: &[Outcome]) -> Value {
                 (name.to_owned(), json!({ "median": outcome.median(name), "runs": runs }))
             })
             .collect();
-        json!({ "server": outcome.kind.name(), "figures": figures, "skipped": outcome.skipped })
+        let (server, way) = (outcome.kind.name(), outcome.way.name());
+        json!({ "server": server, "way": way, "figures": figures, "skipped": outcome.skipped })
     };
     json!({ "command": command, "servers": outcomes.iter().map(server).collect::<Vec<_>>() })
 }
@@ -195,7 +238,8 @@ mod tests {
 
     fn outcome(kind: Kind, values: &[f64]) -> Outcome {
         let run = |value: &f64| vec![figure("CPU, µs", *value, Better::Lower)];
-        Outcome { kind, runs: values.iter().map(run).collect(), skipped: None }
+        let runs = values.iter().map(run).collect();
+        Outcome { kind, way: Way::Plain, runs, skipped: None }
     }
 
     #[test]
@@ -220,5 +264,22 @@ mod tests {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         assert_eq!(cells[2..8], ["3", "2", "12", "6", "1.50 ×", "0.50 ×"]);
         assert!(table.contains("nats was passed over: not installed"));
+    }
+
+    #[test]
+    fn other_ways_are_compared_with_the_first() {
+        let by = |way, values| Outcome { way, ..outcome(Kind::Parlor, values) };
+        let mut tls = by(Way::Tls, &[5.0]);
+        tls.runs[0].push(figure("of TLS alone", 7.0, Better::Neither));
+        let table = table(&[by(Way::Plain, &[4.0]), tls, by(Way::WebSocket, &[3.0])]);
+        let cells = |name: &str| -> Vec<String> {
+            let row = table.lines().find(|line| line.starts_with(&format!("| {name}"))).unwrap();
+            row.split('|').skip(1).map(|cell| cell.trim().to_owned()).collect()
+        };
+        assert_eq!(cells("CPU, µs")[1..6], ["4", "5", "3", "1.25 × (+1)", "0.75 × (-1)"]);
+        assert_eq!(cells("of TLS alone")[1..6], ["", "7", "", "", ""]);
+        assert!(
+            table.contains("| parlor tls | parlor websocket | tls to plain | websocket to plain |")
+        );
     }
 }

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::dialect::Dialect;
+use crate::drive::Drive;
 use crate::failure::{Doing, Failure, Result};
 use crate::proc;
+use crate::way::Way;
 
 /// How long a server may take to start.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -101,11 +103,14 @@ pub struct Bench {
     pub bench: PathBuf,
     /// The server's core and the clients' core; `None` leaves both to the system.
     pub cores: Option<(usize, usize)>,
+    /// How the clients reach the server.
+    pub way: Way,
 }
 
 /// A server that runs; it is killed when dropped.
 pub struct Server {
     kind: Kind,
+    way: Way,
     child: Option<Child>,
     pid: u32,
     address: SocketAddr,
@@ -116,7 +121,8 @@ impl Server {
     /// Starts a server with an empty store and waits until it takes connections.
     ///
     /// # Errors
-    /// [`Failure::Lacks`] if its program is not installed, [`Failure::Start`] if it ends or stays silent.
+    /// [`Failure::Lacks`] if its program is not installed or the clients cannot come by their way, [`Failure::Start`] if
+    /// it ends or stays silent.
     pub fn start(kind: &Kind, bench: &Bench) -> Result<Self> {
         let folder = temporary_folder()?;
         let data = folder.path().join("data");
@@ -138,7 +144,10 @@ impl Server {
         data: &Path,
         config: &str,
     ) -> Result<Self> {
-        let port = free_port()?;
+        if bench.way != Way::Plain && (*kind == Kind::Floor || kind.is_peer()) {
+            return Err(Failure::Lacks(format!("it is measured without {}", bench.way)));
+        }
+        let (port, way) = (free_port()?, bench.way);
         let mut command = match kind {
             Kind::Parlor => parlor_command(bench, folder.path(), data, config)?,
             Kind::Floor => floor_command(bench),
@@ -146,7 +155,8 @@ impl Server {
             Kind::Inspircd => inspircd_command(folder.path(), port)?,
             Kind::Nats => nats_command(port),
             &Kind::Running { address, pid } => {
-                return Ok(Self { kind: kind.clone(), child: None, pid, address, _folder: folder });
+                let (kind, child) = (kind.clone(), None);
+                return Ok(Self { kind, way, child, pid, address, _folder: folder });
             }
         };
         let output = folder.path().join("output");
@@ -155,8 +165,8 @@ impl Server {
         command.stdin(Stdio::null()).stdout(file).stderr(errors);
         let child = spawn(&mut command, kind, bench)?;
         let (pid, address) = (child.id(), loopback(port));
-        let mut server =
-            Self { kind: kind.clone(), child: Some(child), pid, address, _folder: folder };
+        let (kind, child) = (kind.clone(), Some(child));
+        let mut server = Self { kind, way, child, pid, address, _folder: folder };
         server.await_listening(&output)?;
         Ok(server)
     }
@@ -167,10 +177,12 @@ impl Server {
         self.address
     }
 
-    /// Its language.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        self.kind.dialect()
+    /// Clients for it, none connected yet.
+    ///
+    /// # Errors
+    /// What [`Drive::new`] says.
+    pub fn drive(&self) -> Result<Drive> {
+        Drive::new(self.kind.dialect(), self.address, self.way)
     }
 
     /// How many clients to log in at the same time so that it is the server that takes its time.

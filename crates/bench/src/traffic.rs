@@ -72,8 +72,12 @@ pub struct Measured {
     pub cpu: Duration,
     /// Messages that members received in it.
     pub deliveries: u64,
-    /// Bytes that members received in it.
+    /// Bytes of lines that members received in it.
     pub bytes: u64,
+    /// The same with all that their way adds.
+    pub wire_bytes: u64,
+    /// The cipher, if TLS was in the way.
+    pub cipher: Option<rustls::SupportedCipherSuite>,
     /// Messages that ceased to be in flight in it: see [`Pace`].
     pub paced: u64,
     /// Nanoseconds, of the messages sent in it.
@@ -94,7 +98,7 @@ impl Traffic {
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Measured> {
         self.check()?;
         let server = Server::start(kind, bench)?;
-        let mut drive = Drive::new(server.dialect(), server.address())?;
+        let mut drive = server.drive()?;
         let people: Vec<Person> =
             (0..self.rooms * self.members).map(|client| self.person(client)).collect();
         crowd::log_in(&mut drive, &people, server.logins_at_once())?;
@@ -106,7 +110,8 @@ impl Traffic {
         let mut talk = Talk::new(self);
         talk.go_on(&mut drive, self.warm_up)?;
 
-        let (cpu, bytes) = (server.cpu_time()?, drive.received_bytes());
+        let (bytes, wire_bytes) = (drive.received_bytes(), drive.wire_bytes());
+        let cpu = server.cpu_time()?;
         let (delivered, paced) = (talk.delivered, talk.paced);
         let start = Instant::now();
         talk.measured_since = Some(start);
@@ -117,6 +122,8 @@ impl Traffic {
             cpu: server.cpu_time()?.saturating_sub(cpu),
             deliveries: talk.delivered - delivered,
             bytes: drive.received_bytes() - bytes,
+            wire_bytes: drive.wire_bytes() - wire_bytes,
+            cipher: drive.cipher(),
             paced: talk.paced - paced,
             latency: talk.latency.clone(),
             sent_in_all: 0,
