@@ -22,8 +22,8 @@ use parlor_bench::{floor, proc};
 #[derive(Debug, Parser)]
 #[command(version, name = "bench")]
 struct Options {
-    /// What to measure: parlor, floor, ngircd, inspircd, nats, or a running IRC server as ADDRESS:PORT@PID. Several,
-    /// by commas or repeated: the first is compared with the others.
+    /// What to measure: parlor, parlor=PATH for an older program of it, floor, ngircd, inspircd, nats, or a running IRC
+    /// server as ADDRESS:PORT@PID. Several, by commas or repeated: the first is compared with the others.
     #[arg(long, global = true, value_delimiter = ',', default_value = "parlor")]
     server: Vec<Kind>,
     /// Runs of each server, in turn; the table has their medians.

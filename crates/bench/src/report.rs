@@ -67,6 +67,14 @@ impl Outcome {
         }
     }
 
+    /// Whether it is the same server by another way, or the same way to an older one.
+    fn is_like(&self, first: &Self) -> bool {
+        match self.kind {
+            Kind::Older(_) => self.way == first.way,
+            _ => self.kind == first.kind && self.way != first.way,
+        }
+    }
+
     /// The median of a figure over the runs.
     #[must_use]
     pub fn median(&self, name: &str) -> Option<f64> {
@@ -87,8 +95,7 @@ impl Outcome {
 }
 
 /// A Markdown table of the medians. Where the first server stands beside a floor or peers, its ratio to the floor and
-/// to the best peer is in it; and where it stands there by other ways, their ratio to the first way and what they are
-/// beyond it.
+/// to the best peer is in it; its ratio to what it was, and the difference; and the same of its other ways to the first.
 #[must_use]
 pub fn table(outcomes: &[Outcome]) -> String {
     let measured: Vec<&Outcome> =
@@ -102,12 +109,12 @@ pub fn table(outcomes: &[Outcome]) -> String {
         head.extend(measured.iter().map(|outcome| outcome.name()));
         head.extend(with_floor.then(|| "to floor".to_owned()));
         head.extend(with_peers.then(|| "to best peer".to_owned()));
-        let by_other_ways: Vec<&Outcome> = others
-            .iter()
-            .copied()
-            .filter(|other| other.kind == first.kind && other.way != first.way)
-            .collect();
-        head.extend(by_other_ways.iter().map(|other| format!("{} to {}", other.way, first.way)));
+        let like_it: Vec<&Outcome> =
+            others.iter().copied().filter(|other| other.is_like(first)).collect();
+        head.extend(like_it.iter().map(|other| match &other.kind {
+            Kind::Older(_) => format!("to {}", other.name()),
+            _ => format!("{} to {}", other.way, first.way),
+        }));
         rows.push(head);
         for figure in figures(&measured) {
             let mut row = vec![figure.name.to_owned()];
@@ -116,7 +123,10 @@ pub fn table(outcomes: &[Outcome]) -> String {
             let to_floor = with_floor.then(|| ratio(figure, first, others, |k| *k == Kind::Floor));
             let to_peer = with_peers.then(|| ratio(figure, first, others, Kind::is_peer));
             row.extend([to_floor, to_peer].into_iter().flatten());
-            row.extend(by_other_ways.iter().map(|other| beyond(figure, other, first)));
+            row.extend(like_it.iter().map(|other| match &other.kind {
+                Kind::Older(_) => beyond(figure, first, other),
+                _ => beyond(figure, other, first),
+            }));
             rows.push(row);
         }
     }
@@ -140,12 +150,12 @@ fn figures<'a>(measured: &[&'a Outcome]) -> Vec<&'a Figure> {
     figures
 }
 
-/// One way's median in multiples of another's, and what it is beyond it.
-fn beyond(figure: &Figure, way: &Outcome, first: &Outcome) -> String {
-    match (way.median(figure.name), first.median(figure.name)) {
-        (Some(way), Some(first)) if first > 0.0 && figure.better != Better::Neither => {
-            let sign = if way < first { '-' } else { '+' };
-            format!("{:.2} × ({sign}{})", way / first, number((way - first).abs()))
+/// One median in multiples of another, and what it is beyond it.
+fn beyond(figure: &Figure, this: &Outcome, other: &Outcome) -> String {
+    match (this.median(figure.name), other.median(figure.name)) {
+        (Some(this), Some(other)) if other > 0.0 && figure.better != Better::Neither => {
+            let sign = if this < other { '-' } else { '+' };
+            format!("{:.2} × ({sign}{})", this / other, number((this - other).abs()))
         }
         _ => String::new(),
     }
@@ -242,6 +252,11 @@ mod tests {
         Outcome { kind, way: Way::Plain, runs, skipped: None }
     }
 
+    fn cells<'a>(table: &'a str, beginning: &str) -> Vec<&'a str> {
+        let row = table.lines().find(|line| line.starts_with(beginning)).unwrap();
+        row.split('|').map(str::trim).collect()
+    }
+
     #[test]
     fn the_median_is_the_middle_one() {
         assert_eq!(outcome(Kind::Floor, &[9.0, 1.0, 2.0]).median("CPU, µs"), Some(2.0));
@@ -260,9 +275,7 @@ mod tests {
             outcome(Kind::Inspircd, &[6.0]),
             late,
         ]);
-        let row = table.lines().find(|line| line.starts_with("| CPU")).unwrap();
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        assert_eq!(cells[2..8], ["3", "2", "12", "6", "1.50 ×", "0.50 ×"]);
+        assert_eq!(cells(&table, "| CPU")[2..8], ["3", "2", "12", "6", "1.50 ×", "0.50 ×"]);
         assert!(table.contains("nats was passed over: not installed"));
     }
 
@@ -272,14 +285,17 @@ mod tests {
         let mut tls = by(Way::Tls, &[5.0]);
         tls.runs[0].push(figure("of TLS alone", 7.0, Better::Neither));
         let table = table(&[by(Way::Plain, &[4.0]), tls, by(Way::WebSocket, &[3.0])]);
-        let cells = |name: &str| -> Vec<String> {
-            let row = table.lines().find(|line| line.starts_with(&format!("| {name}"))).unwrap();
-            row.split('|').skip(1).map(|cell| cell.trim().to_owned()).collect()
-        };
-        assert_eq!(cells("CPU, µs")[1..6], ["4", "5", "3", "1.25 × (+1)", "0.75 × (-1)"]);
-        assert_eq!(cells("of TLS alone")[1..6], ["", "7", "", "", ""]);
+        assert_eq!(cells(&table, "| CPU")[2..7], ["4", "5", "3", "1.25 × (+1)", "0.75 × (-1)"]);
+        assert_eq!(cells(&table, "| of TLS alone")[2..7], ["", "7", "", "", ""]);
         assert!(
             table.contains("| parlor tls | parlor websocket | tls to plain | websocket to plain |")
         );
+    }
+    #[test]
+    fn the_first_is_compared_with_what_it_was() {
+        let before = outcome(Kind::Older("before".into()), &[4.0]);
+        let table = table(&[outcome(Kind::Parlor, &[3.0]), before, outcome(Kind::Floor, &[2.0])]);
+        assert!(table.contains("| to floor |   to before |"), "{table}");
+        assert_eq!(cells(&table, "| CPU")[2..7], ["3", "4", "2", "1.50 ×", "0.75 × (-1)"]);
     }
 }

@@ -30,6 +30,8 @@ const INSPIRCD_CONFIG: &str = include_str!("../peers/inspircd.conf");
 pub enum Kind {
     /// Our own.
     Parlor,
+    /// Our own as it was: an older program, written `parlor=PATH`.
+    Older(PathBuf),
     /// The bare loop of [`crate::floor`].
     Floor,
     /// ngIRCd, Debian's package `ngircd`.
@@ -58,10 +60,15 @@ impl FromStr for Kind {
             "inspircd" => Self::Inspircd,
             "nats" => Self::Nats,
             _ => {
+                if let Some(path) = text.strip_prefix("parlor=") {
+                    return Ok(Self::Older(path.into()));
+                }
                 let parts = text.split_once('@').and_then(|(address, pid)| {
                     Some(Self::Running { address: address.parse().ok()?, pid: pid.parse().ok()? })
                 });
-                parts.ok_or("parlor, floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID")?
+                parts.ok_or(
+                    "parlor, parlor=PATH, floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID",
+                )?
             }
         })
     }
@@ -73,6 +80,7 @@ impl Kind {
     pub fn name(&self) -> String {
         match self {
             Self::Parlor => "parlor".to_owned(),
+            Self::Older(path) => path.display().to_string(),
             Self::Floor => "floor".to_owned(),
             Self::Ngircd => "ngircd".to_owned(),
             Self::Inspircd => "inspircd".to_owned(),
@@ -149,7 +157,8 @@ impl Server {
         }
         let (port, way) = (free_port()?, bench.way);
         let mut command = match kind {
-            Kind::Parlor => parlor_command(bench, folder.path(), data, config)?,
+            Kind::Parlor => parlor_command(&bench.chatserver, folder.path(), data, config)?,
+            Kind::Older(program) => parlor_command(program, folder.path(), data, config)?,
             Kind::Floor => floor_command(bench),
             Kind::Ngircd => ngircd_command(folder.path(), port)?,
             Kind::Inspircd => inspircd_command(folder.path(), port)?,
@@ -215,7 +224,7 @@ impl Server {
 
     fn await_listening(&mut self, output: &Path) -> Result<()> {
         let start = Instant::now();
-        let says_its_port = matches!(self.kind, Kind::Parlor | Kind::Floor);
+        let says_its_port = !self.kind.is_peer();
         loop {
             let said = fs::read_to_string(output).doing("reading the server's output")?;
             if says_its_port {
@@ -255,8 +264,8 @@ impl Drop for Server {
     }
 }
 
-fn parlor_command(bench: &Bench, folder: &Path, data: &Path, config: &str) -> Result<Command> {
-    let mut command = Command::new(&bench.chatserver);
+fn parlor_command(program: &Path, folder: &Path, data: &Path, config: &str) -> Result<Command> {
+    let mut command = Command::new(program);
     command.arg("--config").arg(write(folder, "parlor.toml", config)?);
     command.arg("--data").arg(data).args(["-p", "0"]);
     Ok(command)
