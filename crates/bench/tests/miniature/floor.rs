@@ -3,10 +3,12 @@
 use parlor_bench::durable::Durable;
 use parlor_bench::failure::Failure;
 use parlor_bench::fanout::Fanout;
+use parlor_bench::handshakes::Handshakes;
 use parlor_bench::idle::Idle;
 use parlor_bench::join::Join;
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
+use parlor_bench::way::Way;
 
 use crate::{TIMES, each_message_reaches, each_was_told_of_joining, one_room, small_fanout, value};
 
@@ -32,6 +34,16 @@ fn fanout_sends_at_the_rate_it_is_given() {
 fn a_server_without_the_capabilities_is_passed_over() {
     let fanout = Fanout { caps: "server-time".to_owned(), ..small_fanout() };
     let failure = fanout.run(&Kind::Floor, &bench()).unwrap_err();
+    assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
+}
+
+#[test]
+fn a_server_without_the_way_is_passed_over() {
+    let bench = Bench { way: Way::Tls, ..bench() };
+    let failure = small_fanout().run(&Kind::Floor, &bench).unwrap_err();
+    assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
+    let handshakes = Handshakes { count: 1, at_once: 1 };
+    let failure = handshakes.run(&Kind::Floor, &bench).unwrap_err();
     assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
 }
 

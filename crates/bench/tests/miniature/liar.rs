@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use parlor_bench::failure::Failure;
+use parlor_bench::handshakes::Handshakes;
 use parlor_bench::server::Kind;
 
 use crate::{bench, one_room};
@@ -17,6 +18,16 @@ enum Lie {
     DoublesTheTenth,
     LetsNobodyIn,
     ClosesAtTheTenth,
+}
+
+/// A TLS server that is none.
+#[test]
+fn a_handshake_that_fails_does_not_count() {
+    let handshakes = Handshakes { count: 3, at_once: 2 };
+    let bench = bench("no-chatserver-is-needed".into());
+    let failure = handshakes.run(&start(Lie::LosesTheTenth), &bench).unwrap_err();
+    // It is not UTF-8, so that this server closes, with bytes unread or not.
+    assert!(matches!(failure, Failure::Closed { .. } | Failure::Io { .. }), "{failure}");
 }
 
 /// Everybody in the one room, by number, so that an author is not told.

@@ -4,19 +4,27 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use clap::ValueEnum;
+
 use parlor_bench::durable::Durable;
 use parlor_bench::failure::Failure;
 use parlor_bench::fanout::Fanout;
+use parlor_bench::handshakes::Handshakes;
 use parlor_bench::history::History;
 use parlor_bench::idle::Idle;
 use parlor_bench::join::Join;
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
+use parlor_bench::way::Way;
 
 use crate::{TIMES, each_message_reaches, each_was_told_of_joining, one_room, small_fanout, value};
 
 fn bench() -> Bench {
     crate::bench(chatserver().clone())
+}
+
+fn by(way: Way) -> Bench {
+    Bench { way, ..bench() }
 }
 
 /// The server from the same build as this test; built if it is not there, as when this package is tested alone.
@@ -37,6 +45,17 @@ fn chatserver() -> &'static PathBuf {
 #[test]
 fn fanout_counts_each_delivery() {
     each_message_reaches(&small_fanout().run(&Kind::Parlor, &bench()).unwrap(), 4.0);
+}
+
+/// The encrypted ones have what encrypting alone takes beside them.
+#[test]
+fn fanout_counts_each_delivery_by_every_way() {
+    for &way in Way::value_variants() {
+        let figures = small_fanout().run(&Kind::Parlor, &by(way)).unwrap();
+        each_message_reaches(&figures, 4.0);
+        let encrypting = figures.iter().find(|f| f.name == "encrypting one such line alone, µs");
+        assert_eq!(encrypting.is_some_and(|figure| figure.value > 0.0), way.is_encrypted());
+    }
 }
 
 #[test]
@@ -66,6 +85,24 @@ fn idle_logs_everybody_in() {
     let figures = Idle { connections: 120, seconds: 0.1 }.run(&Kind::Parlor, &bench()).unwrap();
     assert_eq!(value(&figures, "connections"), 120.0);
     assert!(value(&figures, "anonymous memory per connection, bytes") > 0.0);
+}
+
+#[test]
+fn idle_logs_everybody_in_by_every_way() {
+    for &way in Way::value_variants() {
+        let idle = Idle { connections: 70, seconds: 0.1 };
+        let figures = idle.run(&Kind::Parlor, &by(way)).unwrap();
+        assert_eq!(value(&figures, "connections"), 70.0);
+    }
+}
+
+#[test]
+fn handshakes_of_each_kind_are_counted() {
+    let figures = Handshakes { count: 20, at_once: 4 }.run(&Kind::Parlor, &bench()).unwrap();
+    for kind in ["TLS 1.3 handshakes", "TLS 1.2 handshakes", "connections without TLS"] {
+        assert!(value(&figures, &format!("{kind} per second")) > 0.0);
+    }
+    assert_eq!(value(&figures, "of these resumed, %"), 100.0);
 }
 
 #[test]
