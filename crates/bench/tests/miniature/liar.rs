@@ -26,7 +26,8 @@ fn a_handshake_that_fails_does_not_count() {
     let handshakes = Handshakes { count: 3, at_once: 2 };
     let bench = bench("no-chatserver-is-needed".into());
     let failure = handshakes.run(&start(Lie::LosesTheTenth), &bench).unwrap_err();
-    // It is not UTF-8, so that this server closes, with bytes unread or not.
+    // In a client's first words there is a line feed, the number of an extension, and before it no UTF-8. So this server
+    // closes, with bytes unread or not.
     assert!(matches!(failure, Failure::Closed { .. } | Failure::Io { .. }), "{failure}");
 }
 
