@@ -190,13 +190,13 @@ fn understand(head: &[u8], rules: &Rules<'_>) -> Request {
     })
 }
 
-fn judge<'a>(
+fn judge(
     method: &str,
     target: &str,
     minor: u8,
     fields: Fields<'_>,
     rules: &Rules<'_>,
-) -> Result<Request, Answer<'a>> {
+) -> Result<Request, Answer<'static>> {
     if !matches!(method, "GET" | "HEAD") {
         let text = "This server answers GET and HEAD.\n";
         let allow = "Allow: GET, HEAD\r\n";
@@ -224,12 +224,12 @@ fn judge<'a>(
     Ok(Request { wants, head_only, host, relayed, forwarded })
 }
 
-fn bad(text: &str) -> Answer<'_> {
+fn bad(text: &'static str) -> Answer<'static> {
     Answer::text(Status::BadRequest, text)
 }
 
 /// No request that is answered here has a body.
-fn check_body<'a>(fields: Fields<'_>) -> Result<(), Answer<'a>> {
+fn check_body(fields: Fields<'_>) -> Result<(), Answer<'static>> {
     let mut lengths = fields.all("Content-Length");
     if !lengths.clone().all(|length| length.parse::<u64>().is_ok()) {
         return Err(bad("The Content-Length of this request is no number.\n"));
@@ -242,7 +242,7 @@ fn check_body<'a>(fields: Fields<'_>) -> Result<(), Answer<'a>> {
 }
 
 /// Host and port if the target has them, and its path.
-fn split_target<'t, 'a>(target: &'t str) -> Result<(Option<&'t str>, &'t str), Answer<'a>> {
+fn split_target(target: &str) -> Result<(Option<&str>, &str), Answer<'static>> {
     if target.starts_with('/') {
         return Ok((None, target));
     }

@@ -80,7 +80,8 @@ fn an_answer_is_whole_and_guarded() {
     let request = ask(&["GET / HTTP/1.1", HOST]);
     let text = String::from_utf8(request.answer(Status::Unavailable, Kind::Text, "é\n")).unwrap();
     let expected = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
-                    Content-Length: 3\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
+                    Content-Length: 3\r\nCache-Control: no-store\r\n\
+                    X-Content-Type-Options: nosniff\r\n\
                     Connection: close\r\n\r\né\n";
     assert_eq!(text, expected);
     let html = String::from_utf8(request.answer(Status::Ok, Kind::Html, "<p>")).unwrap();
@@ -184,7 +185,8 @@ fn opened(lines: &[&str]) -> (bool, String) {
 #[test]
 fn the_specifications_own_handshake_is_answered_as_there() {
     let (binary, response) = opened(&[GET, HOST, UPGRADE, CONNECTION, KEY, VERSION]);
-    let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    let expected = "HTTP/1.1 101 Switching Protocols\r\n\
+                    Upgrade: websocket\r\nConnection: Upgrade\r\n\
                     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     assert_eq!((binary, &*response), (false, expected), "no subprotocol is text");
     for path in ["/", "/webirc/websocket/", "/socket?room=1"] {
@@ -363,7 +365,8 @@ fn some_request() -> impl Strategy<Value = Vec<u8>> {
         "Sec-WebSocket-Protocol: a,,binary.ircv3.net",
     ];
     let line = prop_oneof![
-        8 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => "[ -~é☃]{0,60}"
+        8 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned),
+        1 => "[ -~é☃]{0,60}"
     ];
     let changed = proptest::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>()));
     let rest = vec(any::<u8>(), 0..40);

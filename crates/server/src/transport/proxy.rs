@@ -120,7 +120,7 @@ mod tests {
         let authority = Tlv::Authority("chat.example".into());
         let with_tls = v2(Some(ann()), vec![authority, tls(true)]);
         assert_eq!(for_whom(&with_tls), (Some("2001:db8::7".into()), true));
-        assert_eq!(for_whom(&v2(Some(ann()), vec![tls(false)])).1, false);
+        assert!(!for_whom(&v2(Some(ann()), vec![tls(false)])).1);
     }
 
     #[test]

@@ -31,10 +31,10 @@ pub(super) fn is_relayed(fields: Fields<'_>) -> bool {
 ///
 /// The address is the rightmost one that is not itself a configured proxy: what is left of it was
 /// there before, and anybody may have written it.
-pub(super) fn read<'a>(
+pub(super) fn read(
     fields: Fields<'_>,
     rules: &Rules<'_>,
-) -> Result<Option<Forwarded>, Answer<'a>> {
+) -> Result<Option<Forwarded>, Answer<'static>> {
     let addresses = || fields.list("X-Forwarded-For");
     let mut protocols = fields.list("X-Forwarded-Proto").peekable();
     let silent = addresses().next().is_none() && protocols.peek().is_none();

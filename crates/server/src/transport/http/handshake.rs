@@ -22,12 +22,12 @@ pub(super) fn is_wanted(fields: Fields<'_>) -> bool {
 }
 
 /// Opens the WebSocket, or says why not.
-pub(super) fn answer<'a>(
+pub(super) fn answer(
     method: &str,
     minor: u8,
     fields: Fields<'_>,
     rules: &Rules<'_>,
-) -> Result<Wants, Answer<'a>> {
+) -> Result<Wants, Answer<'static>> {
     if method != "GET" || minor == 0 {
         return Err(bad("A WebSocket is opened by GET and HTTP/1.1; is the proxy set to that?\n"));
     }
@@ -56,7 +56,7 @@ pub(super) fn answer<'a>(
 }
 
 /// A client that is no page says no origin, and could say any: only pages are kept out.
-fn check_origin<'a>(fields: Fields<'_>, rules: &Rules<'_>) -> Result<(), Answer<'a>> {
+fn check_origin(fields: Fields<'_>, rules: &Rules<'_>) -> Result<(), Answer<'static>> {
     let may = |origin: &str| {
         rules.origins.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin))
     };

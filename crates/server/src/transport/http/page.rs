@@ -74,8 +74,9 @@ impl Page<'_> {
         let Some(fingerprint) = self.fingerprint else { return String::new() };
         format!(
             "\n<h2>Its certificate</h2>\n\
-             <p>The server has made it itself, so no authority vouches for it. Ask whoever runs the server for\n\
-             its SHA-256 fingerprint, and let your client accept this one only:</p>\n\
+             <p>The server has made it itself, so no authority vouches for it. Ask\n\
+             whoever runs the server for its SHA-256 fingerprint, and let your client accept this\n\
+             one only:</p>\n\
              <pre><code>{fingerprint}</code></pre>\n"
         )
     }
