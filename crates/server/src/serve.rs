@@ -17,7 +17,7 @@ impl Shard {
                     server: &config.server.name,
                     host: request.host.as_ref(),
                     port: config.port,
-                    proxied: request.forwarded.is_some(),
+                    proxied: request.relayed,
                     encrypted: encrypted
                         || request.forwarded.as_ref().is_some_and(|by| by.encrypted),
                     fingerprint: own,

@@ -287,7 +287,7 @@ impl Layers {
                 let (proxies, origins) = (&config.server.proxies, &config.http.origins);
                 let rules = Rules { peer, proxies, origins };
                 let Some((request, used)) = incoming.receive(bytes, &rules) else { return };
-                self.asked(request, received);
+                self.asked(request, peer, received);
                 self.receive_plain(&bytes[used..], judge, lines, received);
             }
             Web::Asked | Web::Answered => {}
@@ -307,13 +307,11 @@ impl Layers {
     }
 
     /// The head of a request has come.
-    fn asked(&mut self, request: Request, received: &mut Received) {
+    fn asked(&mut self, request: Request, peer: IpAddr, received: &mut Received) {
         if let Wants::WebSocket { binary, response } = &request.wants {
             self.web = Web::WebSocket(WebSocket::new(*binary));
-            if let Some(forwarded) = &request.forwarded
-                && let Some(address) = forwarded.address
-            {
-                received.forwarded = Some((address, forwarded.encrypted));
+            if let Some(forwarded) = &request.forwarded {
+                received.forwarded = Some((forwarded.address.unwrap_or(peer), forwarded.encrypted));
             }
             self.say(response, received);
         } else {
