@@ -140,6 +140,7 @@ impl Contents {
             Write::Certificate { fingerprint, account: None } => {
                 self.certificates.remove(fingerprint);
             }
+            Write::Probe => {}
         }
         Outcome::Stored
     }

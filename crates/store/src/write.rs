@@ -79,6 +79,8 @@ pub enum Write {
         /// Whose it is now; none removes it.
         account: Option<AccountId>,
     },
+    /// Nothing to keep: something small is written all the same, to see that it can be.
+    Probe,
 }
 
 /// What became of one write.

@@ -70,6 +70,7 @@ enum Step {
         room: u32,
         account: u32,
     },
+    Probe,
     Maintain,
     Commit,
     Restart,
@@ -125,6 +126,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (ROOMS, USERS, any::<bool>())
             .prop_map(|(room, account, op)| Step::Member { room, account, op }),
         1 => (ROOMS, USERS).prop_map(|(room, account)| Step::MemberGone { room, account }),
+        1 => Just(Step::Probe),
         1 => Just(Step::Maintain),
         1 => (2000..20_000_u64).prop_map(Step::Many),
         4 => Just(Step::Commit),
@@ -241,6 +243,7 @@ impl Clock {
                 Write::Member(parlor_store::Member { op, ..member(room, account) })
             }
             Step::MemberGone { room, account } => Write::MemberGone { room, account },
+            Step::Probe => Write::Probe,
             Step::Many(_) | Step::Maintain | Step::Commit | Step::Restart => return None,
         })
     }

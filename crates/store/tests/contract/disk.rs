@@ -287,3 +287,18 @@ fn maintenance_catches_up_with_whatever_came() {
     store.maintain(i64::MAX).unwrap();
     assert_eq!(left(), 0);
 }
+
+/// Each probe is a transaction that reaches the disk: the log grows by it.
+#[test]
+fn each_probe_is_written_to_the_disk() {
+    let folder = tempdir().unwrap();
+    let mut store = open(folder.path());
+    let written = || fs::metadata(folder.path().join("parlor.db-wal")).unwrap().len();
+    let mut before = 0;
+    for _ in 0..3 {
+        assert_eq!(commit(&mut store, &[Write::Probe]), [Outcome::Stored]);
+        assert!(written() > before, "nothing was written");
+        before = written();
+    }
+    assert_eq!(check_after(store, &folder), Vec::<String>::new());
+}

@@ -103,6 +103,20 @@ fn accounts_rooms_and_members_are_replaced_and_removed() {
     });
 }
 
+#[test]
+fn a_probe_is_stored_and_nothing_is_seen_of_it() {
+    on_both(|store| {
+        commit(store, &[Write::Account(account(1, "ann")), say(1, lobby())]);
+        let before = store.load().unwrap();
+        assert_eq!(commit(store, &[Write::Probe]), [Outcome::Stored]);
+        let together = [Write::Probe, say(2, lobby()), Write::Probe];
+        assert_eq!(commit(store, &together), [Outcome::Stored; 3]);
+        let after = parlor_store::Loaded { last_event: 2, last_time: 20, ..before };
+        assert_eq!(store.load().unwrap(), after);
+        assert_eq!(page(store, lobby(), Latest, 10), [1, 2]);
+    });
+}
+
 fn metadata(of: Subject, key: &str, value: Option<&str>) -> Write {
     Write::Metadata { of, key: key.into(), value: value.map(Into::into) }
 }
