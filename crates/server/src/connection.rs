@@ -157,7 +157,7 @@ impl Connection {
     }
 
     fn check_outbox(&mut self) {
-        if self.outbox.len() + self.unsent() > self.outbox_most {
+        if self.waiting() > self.outbox_most {
             self.overflown = true;
         }
         if self.overflown {
@@ -224,6 +224,11 @@ impl Connection {
     /// Whether all that was to be written is.
     pub(crate) fn is_written(&self) -> bool {
         self.outbox.is_empty() && self.unsent() == 0
+    }
+
+    /// Bytes that wait to be written, in all.
+    pub(crate) fn waiting(&self) -> usize {
+        self.outbox.len() + self.unsent()
     }
 
     /// Bytes that are wrapped for the socket, which has not taken them yet.

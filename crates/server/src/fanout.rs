@@ -114,7 +114,9 @@ impl Shard {
                     What::Ready { .. }
                     | What::Derive { .. }
                     | What::Reread { .. }
-                    | What::Log(_) => None,
+                    | What::Probed { .. }
+                    | What::Log(_)
+                    | What::Count(_) => None,
                     // Of another shard, or closed already: nothing here changes.
                     What::Enter { session, .. }
                     | What::Leave { session, .. }
@@ -188,7 +190,13 @@ impl Shard {
             if std::mem::take(&mut connection.sources) == Sources::OneRoom {
                 let set = shared.iter_mut().find(|(set, _)| *set == connection.capabilities);
                 let (_, lines) = set.expect("each set of capabilities was found before");
-                if !connection.write_shared(lines, &mut self.scratch) {
+                self.tally.deliveries += lines.news;
+                let before = connection.outbox.len() + lines.bytes.len();
+                let written = connection.write_shared(lines, &mut self.scratch);
+                if !connection.overflown {
+                    self.tally.sent += (before - connection.outbox.len()) as u64;
+                }
+                if !written {
                     self.touch(*slot);
                 }
             }
@@ -305,9 +313,19 @@ impl Shard {
                     let _ = self.parts.wake.send(Wake::Reread(Some(*by)));
                 }
             }
+            What::Probed { to, ok } => {
+                if to.shard == self.parts.id {
+                    self.health_found(*ok);
+                }
+            }
             What::Log(fact) => {
                 if self.logs(effects) {
                     self.log(fact);
+                }
+            }
+            What::Count(what) => {
+                if self.logs(effects) {
+                    self.parts.metrics.count(*what);
                 }
             }
         }
@@ -324,6 +342,7 @@ impl Shard {
             if news.is_for(*capabilities) {
                 let tagging = Tagging { capabilities: *capabilities, tag: "" };
                 self.parts.renderer.news(&mut lines.bytes, news, &effects.text, tagging);
+                lines.news += 1;
             }
         }
         members.mixed.clone()
@@ -360,6 +379,7 @@ impl Shard {
                 }
             };
             connection.push(&rendered[range]);
+            self.tally.deliveries += 1;
             self.touch(slot);
         }
     }

@@ -14,6 +14,7 @@ pub mod markers;
 pub mod membership;
 pub mod metadata;
 pub mod ownership;
+pub mod probe;
 pub mod renames;
 pub mod reread;
 pub mod room;
@@ -32,6 +33,7 @@ mod replay;
 use crate::command;
 use crate::config::Config;
 use crate::limits::BATCH_BYTES;
+use crate::metrics::{Count, Refused};
 use crate::render::Renderer;
 use crate::session::{Fingerprint, SessionId};
 use certificates::Certificates;
@@ -152,6 +154,8 @@ pub enum Did {
     },
     /// It sends nothing more, but may still read.
     Ended,
+    /// It asks whether the server is well.
+    Probe,
     /// It closed, or was closed by its shard.
     Closed {
         /// Why.
@@ -373,15 +377,19 @@ impl State {
 
     fn entry(&mut self, out: &mut Effects, entry: &Entry, text: &[u8]) {
         let session = entry.session;
-        if let Did::Opened { address, entropy } = entry.what {
-            self.opened(out, session, address, entropy);
-            return;
+        match entry.what {
+            Did::Opened { address, entropy } => {
+                return self.opened(out, session, address, entropy);
+            }
+            // Others wait for the same answer, so who asked may be gone.
+            Did::Probe => return probe::begin(self, out, session),
+            _ => {}
         }
         if !self.sessions.contains_key(&session) {
             return; // The hub closed it; its shard had not heard yet.
         }
         match &entry.what {
-            Did::Opened { .. } => {}
+            Did::Opened { .. } | Did::Probe => {}
             Did::Encrypted { certificate } => {
                 let known = self.sessions.get_mut(&session).expect("just looked up");
                 known.certificate = certificate.filter(|_| !known.encrypted);
@@ -453,11 +461,12 @@ impl State {
         let proxy = self.config.server.proxies.contain(address);
         let admitted = self.doors.enter(address, proxy, self.now, &self.config.limits);
         let refused = match admitted {
-            Err(reason) => Some(reason),
-            Ok(()) if self.stopping => Some("The server is stopping"),
+            Err(refused) => Some(refused),
+            Ok(()) if self.stopping => Some((Refused::Stopping, "The server is stopping")),
             Ok(()) => None,
         };
-        if let Some(reason) = refused {
+        if let Some((why, reason)) = refused {
+            out.push(What::Count(Count::Refused(why)));
             out.push(What::Log(Fact::Refused { address, reason }));
             self.context(out, session).close(reason);
             self.doors.leave(address);

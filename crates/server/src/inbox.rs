@@ -3,14 +3,15 @@
 use crate::config::Config;
 use crate::journal::Released;
 use crate::limits::SHARD_QUEUE;
+use crate::queue::{Receiver, Sender, bounded};
 use crate::session::SessionId;
 use crate::transport::certificate::Certificate;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Registry, Token, Waker};
+use prometheus_client::metrics::gauge::Gauge;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 use store::EventId;
 
@@ -43,7 +44,7 @@ pub enum Item {
 /// The senders' end.
 #[derive(Clone, Debug)]
 pub struct Inbox {
-    items: SyncSender<Item>,
+    items: Sender<Item>,
     waker: Arc<Waker>,
 }
 
@@ -54,12 +55,12 @@ pub struct Outlet {
     poll: Poll,
 }
 
-/// A shard's inbox and outlet.
+/// A shard's inbox and outlet. `waiting` tells how much is in all shards' inboxes.
 ///
 /// # Errors
 /// When the system has no more file descriptors.
-pub fn new() -> io::Result<(Inbox, Outlet)> {
-    let (sender, receiver) = sync_channel(SHARD_QUEUE);
+pub fn new(waiting: Gauge) -> io::Result<(Inbox, Outlet)> {
+    let (sender, receiver) = bounded(SHARD_QUEUE, waiting);
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), Outlet::WAKE)?);
     Ok((Inbox { items: sender, waker }, Outlet { items: receiver, poll }))

@@ -7,9 +7,12 @@ use crate::hub::Input;
 use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
 use crate::limits::{JOURNAL_GROUP, JOURNAL_GROUP_BYTES, MAINTAIN_SECONDS};
+use crate::metrics::Metrics;
+use crate::queue::{Receiver, Sender};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::{Failure, Outcome, Store, Write};
 
@@ -38,11 +41,15 @@ pub struct Journal {
     /// The shards.
     pub shards: Vec<Inbox>,
     /// The way back to the hub, for bad news.
-    pub hub: SyncSender<Input>,
+    pub hub: Sender<Input>,
     /// The newest batch that is committed; the hub forgets what it kept to undo it.
     pub committed: Arc<AtomicU64>,
     /// Effects of an earlier epoch build upon something that could not be stored, and are refused.
     pub epoch: u32,
+    /// The data folder; none if nothing is kept.
+    pub folder: Option<PathBuf>,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Journal {
@@ -52,6 +59,7 @@ impl Journal {
     /// When the store cannot be closed in good order; all that was committed is safe all the same.
     pub fn run(mut self) -> Result<(), Failure> {
         let mut maintained = Instant::now();
+        self.look_at_disk();
         loop {
             let wait = Duration::from_secs(MAINTAIN_SECONDS);
             let first = match self.queue.recv_timeout(wait) {
@@ -61,6 +69,7 @@ impl Journal {
             };
             if maintained.elapsed() >= wait {
                 maintained = Instant::now();
+                self.look_at_disk();
                 if let Err(error) = self.store.maintain(now()) {
                     tracing::warn!("housekeeping in the store failed, will try again: {error}");
                 }
@@ -76,7 +85,11 @@ impl Journal {
                 group.push(next);
             }
             let last = group.iter().any(|effects| effects.last);
+            let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
             let settled = self.settle(group);
+            if probes {
+                self.look_at_disk();
+            }
             self.release(settled);
             if last {
                 break;
@@ -94,7 +107,12 @@ impl Journal {
         if group.iter().any(|effects| has_writes(&effects)) {
             let writes: Vec<&Write> =
                 group.iter().filter(has_writes).flat_map(|effects| &effects.writes).collect();
-            outcomes = self.store.commit(&mut writes.into_iter());
+            let begun = Instant::now();
+            outcomes = self.store.commit(&mut writes.iter().copied());
+            match &outcomes {
+                Ok(outcomes) => self.metrics.committed(begun.elapsed(), &writes, outcomes),
+                Err(_) => self.metrics.commit_failed(),
+            }
         }
         let mut outcomes = match outcomes {
             Ok(outcomes) => Some(outcomes.into_iter()),
@@ -129,6 +147,12 @@ impl Journal {
             let _ = self.hub.send(Input::Failed { from });
         }
         settled
+    }
+
+    fn look_at_disk(&self) {
+        if let Some(folder) = &self.folder {
+            self.metrics.disk().look(folder);
+        }
     }
 
     fn release(&self, settled: Vec<Settled>) {

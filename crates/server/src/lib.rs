@@ -6,14 +6,17 @@ pub mod config;
 pub mod networks;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 
 pub mod listen;
 pub mod shard;
 pub mod inbox;
+pub mod queue;
 pub mod session;
 pub mod connection;
 pub mod transport;
 pub mod serve;
+pub mod health;
 
 pub mod hub;
 pub mod command;

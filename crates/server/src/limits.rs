@@ -285,3 +285,10 @@ pub const ACCEPT_PAUSE_MILLIS: u64 = 100;
 pub const MAINTAIN_SECONDS: u64 = 60;
 /// Milliseconds that everybody has for their last lines when the server stops.
 pub const STOP_MILLIS: u64 = 1200;
+
+/// Milliseconds for which an answer about the server's health is given again without a look.
+pub const HEALTH_MILLIS: u64 = 1000;
+/// Milliseconds in which the store must have taken something small, or the server is not well.
+pub const HEALTH_PATIENCE_MILLIS: u64 = 5000;
+/// Bytes that must be free on the disk of the data folder, or the server is not well.
+pub const DISK_FREE_LEAST: u64 = 64 * 1024 * 1024;

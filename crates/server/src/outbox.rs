@@ -31,6 +31,8 @@ pub struct Outbox {
 pub struct SharedLines {
     /// The lines.
     pub bytes: Vec<u8>,
+    /// How many messages and notices they are.
+    pub news: u64,
     kept: Option<Arc<[u8]>>,
     /// As text and as binary messages of WebSocket.
     framed: [Option<Vec<u8>>; 2],

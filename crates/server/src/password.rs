@@ -5,9 +5,10 @@ use crate::hub::Input;
 use crate::hub::effects::{Derive, Task};
 use crate::hub::login::{Derived, Outcome};
 use crate::limits::PASSWORD_QUEUE;
+use crate::queue::{Receiver, Sender, bounded};
 use crate::session::SessionId;
+use prometheus_client::metrics::gauge::Gauge;
 use proto::scram::Keys;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
 /// A password whose key is to be derived.
@@ -22,19 +23,19 @@ pub struct Job {
 /// The way to those who derive keys.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    queue: SyncSender<Job>,
+    queue: Sender<Job>,
 }
 
 /// Who derives keys.
 #[derive(Clone)]
 pub struct Worker {
     queue: Arc<Mutex<Receiver<Job>>>,
-    hub: SyncSender<Input>,
+    hub: Sender<Input>,
 }
 
-/// The queue's two ends.
-pub fn queue(hub: SyncSender<Input>) -> (Passwords, Worker) {
-    let (sender, receiver) = sync_channel(PASSWORD_QUEUE);
+/// The queue's two ends. `waiting` tells how many passwords are in it.
+pub fn queue(hub: Sender<Input>, waiting: Gauge) -> (Passwords, Worker) {
+    let (sender, receiver) = bounded(PASSWORD_QUEUE, waiting);
     (Passwords { queue: sender }, Worker { queue: Arc::new(Mutex::new(receiver)), hub })
 }
 

@@ -5,11 +5,12 @@ use crate::hub::effects::{Read, ReadWhat};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE};
 use crate::portion;
+use crate::queue::{Receiver, Sender, bounded};
 use crate::render::{Renderer, Tagging, needs};
 use crate::session::SessionId;
+use prometheus_client::metrics::gauge::Gauge;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use store::{Conversation, Event, EventId, Failure, Point, Query, Reader, Scope, Select};
 
@@ -35,7 +36,7 @@ pub struct ReadJob {
 /// The way to the readers.
 #[derive(Clone, Debug)]
 pub struct Readers {
-    queue: SyncSender<ReadJob>,
+    queue: Sender<ReadJob>,
 }
 
 /// One reader's end of the queue.
@@ -44,9 +45,9 @@ pub struct Queue {
     jobs: Arc<Mutex<Receiver<ReadJob>>>,
 }
 
-/// The queue's two ends.
-pub fn queue() -> (Readers, Queue) {
-    let (sender, receiver) = sync_channel(READ_QUEUE);
+/// The queue's two ends. `waiting` tells how many reads are in it.
+pub fn queue(waiting: Gauge) -> (Readers, Queue) {
+    let (sender, receiver) = bounded(READ_QUEUE, waiting);
     (Readers { queue: sender }, Queue { jobs: Arc::new(Mutex::new(receiver)) })
 }
 

@@ -13,6 +13,8 @@ use crate::limits::{
     WAKE_QUEUE,
 };
 use crate::listen::{self, ListenError, Listeners};
+use crate::metrics::{Metrics, Queue};
+use crate::queue::{self, Sender, bounded};
 use crate::session::SessionId;
 use crate::transport::certificate::{Certificate, CertificateError};
 use crate::{log, password, reader, shard};
@@ -24,7 +26,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 use store::{Failure, MemoryStore, SqliteStore, Store, Write};
 
@@ -158,7 +160,7 @@ struct Begun {
 
 /// The running server: its threads and the ways to them.
 struct Server {
-    hub: SyncSender<Input>,
+    hub: Sender<Input>,
     inboxes: Vec<Inbox>,
     listening: Vec<SocketAddr>,
     config: Arc<Config>,
@@ -174,15 +176,17 @@ impl Server {
         let (state, first) = State::new(config.clone(), store.load()?, now());
         store.commit(&mut first.iter())?;
         let renderer = state.renderer.clone();
-        let (hub, to_hub) = sync_channel(HUB_QUEUE);
-        let (journal, to_journal) = sync_channel(JOURNAL_QUEUE);
-        let (passwords, worker) = password::queue(hub.clone());
-        let (readers, queue) = reader::queue();
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
+        let metrics = Arc::new(Metrics::new(count));
+        let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
+        let (journal, to_journal) = bounded(JOURNAL_QUEUE, metrics.waiting(Queue::Journal));
+        let waiting = metrics.waiting(Queue::Passwords);
+        let (passwords, worker) = password::queue(hub.clone(), waiting);
+        let (readers, queue) = reader::queue(metrics.waiting(Queue::Readers));
         let mut inboxes = Vec::new();
         let mut outlets = Vec::new();
         for _ in 0..count {
-            let (inbox, outlet) = inbox::new()?;
+            let (inbox, outlet) = inbox::new(metrics.waiting(Queue::Shards))?;
             inboxes.push(inbox);
             outlets.push(outlet);
         }
@@ -216,10 +220,13 @@ impl Server {
             hub: server.hub.clone(),
             committed: committed.clone(),
             epoch: 0,
+            folder: server.folder.clone(),
+            metrics: metrics.clone(),
         };
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
+        let counts = metrics.clone();
         server.spawn("hub", true, move || {
-            run_hub(state, &to_hub, &journal, &committed);
+            run_hub(state, &to_hub, &journal, &committed, &counts);
             Ok(())
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {
@@ -234,6 +241,7 @@ impl Server {
                 passwords: passwords.clone(),
                 readers: readers.clone(),
                 wake: wake.clone(),
+                metrics: metrics.clone(),
             };
             server.spawn(&format!("shard-{id}"), true, move || Ok(shard::run(parts, outlet)?))?;
         }
@@ -333,9 +341,10 @@ impl Server {
 /// The hub's thread: stamps what comes with the time, applies it, and passes the effects on.
 fn run_hub(
     mut state: State,
-    inputs: &Receiver<Input>,
-    journal: &SyncSender<Effects>,
+    inputs: &queue::Receiver<Input>,
+    journal: &Sender<Effects>,
     committed: &AtomicU64,
+    metrics: &Metrics,
 ) {
     while let Ok(input) = inputs.recv() {
         let mut next = Some(input);
@@ -343,6 +352,7 @@ fn run_hub(
             let committed = committed.load(Ordering::Acquire);
             let effects = state.apply(Stamped { now: now(), committed, input });
             next = state.has_more().then_some(Input::GoOn);
+            metrics.hub_has(state.sessions.len(), state.users.len(), state.rooms.len());
             let last = effects.last;
             if !effects.is_empty() && (journal.send(effects).is_err() || last) {
                 return;

@@ -1,6 +1,8 @@
-//! Answers requests of HTTP: the page that says how to join.
+//! Answers requests of HTTP: the page that says how to join, and two pages for machines.
 
+use crate::health::Asker;
 use crate::hub::Did;
+use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::transport::Way;
 use crate::transport::http::{Kind, Page, Request, Status, Wants, page};
@@ -24,8 +26,25 @@ impl Shard {
                 });
                 request.answer(Status::Ok, Kind::Html, &page)
             }
-            Wants::Health | Wants::Metrics => request.answer(Status::NotFound, Kind::Text, ""),
-            Wants::Refused(response) => response.clone(),
+            Wants::Health => {
+                let who = Asker { session: self.session(slot), head_only: request.head_only };
+                return self.ask_health(who);
+            }
+            Wants::Metrics => {
+                let networks = &self.parts.config.http.metrics;
+                if request.is_from(self.connections[slot].address, networks) {
+                    request.answer(Status::Ok, Kind::Metrics, &self.parts.metrics.text())
+                } else {
+                    self.parts.metrics.count(Count::Refused(Refused::Forbidden));
+                    let text = "The metrics are for this machine, and for the networks in \
+                                [http] metrics of the config file.\n";
+                    request.answer(Status::Forbidden, Kind::Text, text)
+                }
+            }
+            Wants::Refused(response) => {
+                self.parts.metrics.count(Count::Refused(Refused::BadRequest));
+                response.clone()
+            }
             // Its lines come from here on.
             Wants::WebSocket { .. } => return,
         };
@@ -33,7 +52,7 @@ impl Shard {
     }
 
     /// Sends an answer, the only one on its connection.
-    fn answer(&mut self, slot: usize, response: &[u8]) {
+    pub(crate) fn answer(&mut self, slot: usize, response: &[u8]) {
         let session = self.session(slot);
         if let Way::Layers(layers) = &mut self.connections[slot].way
             && let Err(error) = layers.answer(response)

@@ -9,6 +9,7 @@
 use crate::config::Config;
 use crate::connection::{Connection, Stage, Stopped, Taken};
 use crate::fanout::Members;
+use crate::health::Health;
 use crate::hub::effects::Fact;
 use crate::hub::{Batch, Did, Entry, Input, write_error};
 use crate::inbox::{Item, Outlet};
@@ -17,7 +18,9 @@ use crate::limits::{
     READ_BYTES, READS_PER_SESSION, STOP_MILLIS, SWEEP_MILLIS, UNREAD_BYTES,
 };
 use crate::listen::Listeners;
+use crate::metrics::{Census, Count, Handshake, Kind, Metrics, Refused, Tally};
 use crate::password::{Job, Passwords};
+use crate::queue::Sender;
 use crate::reader::Readers;
 use crate::render::Renderer;
 use crate::run::Wake;
@@ -52,13 +55,15 @@ pub struct Parts {
     /// What it listens on; only the first shard does.
     pub listeners: Option<Listeners>,
     /// The way to the hub.
-    pub hub: SyncSender<Input>,
+    pub hub: Sender<Input>,
     /// The way to those who derive keys.
     pub passwords: Passwords,
     /// The way to those who read history.
     pub readers: Readers,
     /// The way to the thread that deals with signals, and reads the config file.
     pub wake: SyncSender<Wake>,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The state of a shard.
@@ -71,6 +76,12 @@ pub struct Shard {
     pub(crate) dirty: Vec<usize>,
     /// The last release has come: the server stops.
     pub(crate) stopping: bool,
+    /// What it has done in this round.
+    pub(crate) tally: Tally,
+    /// Whether the server is well, and who waits to hear of it.
+    pub(crate) health: Health,
+    /// What the last look at all connections has found.
+    census: Census,
     /// Connections that may have something to read.
     ready: Vec<usize>,
     /// What is to be done later.
@@ -137,6 +148,9 @@ impl Shard {
             rooms: HashMap::new(),
             dirty: Vec::new(),
             stopping: false,
+            tally: Tally::default(),
+            health: Health::default(),
+            census: Census::default(),
             ready: Vec::new(),
             later: Vec::new(),
             generation: 0,
@@ -191,6 +205,7 @@ impl Shard {
             self.sweep(self.swept);
         }
         self.write_dirty();
+        self.parts.metrics.add(self.parts.id, &mut self.tally);
         Ok(())
     }
 
@@ -266,6 +281,7 @@ impl Shard {
         if let Err(error) = registered.and_then(|()| stream.set_nodelay(true)) {
             return tracing::warn!("cannot take over a connection: {error}");
         }
+        self.parts.metrics.accepted();
         self.generation = self.generation.wrapping_add(1);
         let address = address.ip().to_canonical();
         let limits = &self.parts.config.limits;
@@ -412,10 +428,13 @@ impl Shard {
                 self.gather(session, Did::Ended);
                 After::Waits
             }
-            Ok(bytes) if matches!(connection.way, Way::Lines) => {
-                self.gather_lines(slot, bytes, false)
+            Ok(bytes) => {
+                self.tally.received += bytes as u64;
+                match connection.way {
+                    Way::Lines => self.gather_lines(slot, bytes, false),
+                    Way::Unknown { .. } | Way::Layers(_) => self.receive(slot, bytes),
+                }
             }
-            Ok(bytes) => self.receive(slot, bytes),
             Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
             Err(error) if error.kind() == ErrorKind::Interrupted => After::More,
             Err(error) => {
@@ -447,6 +466,7 @@ impl Shard {
             self.gather(session, Did::Forwarded { address, encrypted });
         }
         if let Some(certificate) = received.encrypted {
+            self.parts.metrics.handshake(Handshake::Done);
             self.gather(session, Did::Encrypted { certificate });
         }
         if !received.shook_hands {
@@ -455,6 +475,10 @@ impl Shard {
         }
         let after = self.gather_lines(slot, bytes, true);
         if let Some(reason) = received.failure {
+            if received.shook_hands && received.encrypted.is_none() {
+                self.parts.metrics.handshake(Handshake::Failed);
+            }
+            self.parts.metrics.count(Count::Refused(Refused::BadBytes));
             self.end(slot, &reason);
         } else if let Some(request) = received.request {
             self.serve(slot, &request);
@@ -501,6 +525,7 @@ impl Shard {
             Stopped::NoLine | Stopped::Full => After::More,
             Stopped::Flood => {
                 connection.paused = true;
+                self.parts.metrics.count(Count::Refused(Refused::Flood));
                 let pause = connection.flood_pause(limits);
                 self.do_later(pause, Later::Read(session));
                 After::Waits
@@ -583,11 +608,15 @@ impl Shard {
     /// Writes what a connection's socket takes.
     fn write(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
-        if let Err(error) = connection.write_ready(&mut self.scratch) {
+        let waiting = connection.outbox.len();
+        let written = connection.write_ready(&mut self.scratch);
+        self.tally.sent += waiting.saturating_sub(connection.outbox.len()) as u64;
+        if let Err(error) = written {
             return self.gone(slot, &format!("Connection lost: {}", error.kind()));
         }
         if connection.overflown {
             // It will find everything in the history.
+            self.parts.metrics.count(Count::Refused(Refused::OutboxOverflow));
             let reason = "Too slow: more waits to be read than the server keeps for one connection";
             return self.gone(slot, reason);
         }
@@ -609,8 +638,11 @@ impl Shard {
             (self.parts.config.limits.login_seconds, self.parts.config.limits.ping_seconds);
         let seconds = |limit: u32| Duration::from_secs(u64::from(limit));
         let (login, ping) = (seconds(login), seconds(ping));
+        let mut census = Census::default();
         for slot in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get_mut(slot) else { continue };
+            let kind = connection.way.kind();
+            census.add(kind, connection.waiting());
             let silent = now.saturating_duration_since(connection.heard);
             let since = now.saturating_duration_since(connection.since);
             match connection.stage {
@@ -621,12 +653,18 @@ impl Shard {
                     if since >= Duration::from_secs(HANDSHAKE_SECONDS)
                         && connection.is_half_open() =>
                 {
+                    self.parts.metrics.count(Count::Refused(Refused::HandshakeDeadline));
+                    if kind == Kind::Tls && connection.way.may_shake_hands() {
+                        self.parts.metrics.handshake(Handshake::Late);
+                    }
                     self.end(slot, "Too slow: the connection was begun and not completed in time");
                 }
                 Stage::Entering if !login.is_zero() && since >= login => {
+                    self.parts.metrics.count(Count::Refused(Refused::LoginDeadline));
                     self.end(slot, "No login in time");
                 }
                 Stage::Ready if !ping.is_zero() && silent >= ping * 2 && connection.pinged => {
+                    self.parts.metrics.count(Count::Refused(Refused::Silent));
                     self.end(slot, "No sign of life");
                 }
                 Stage::Ready if !ping.is_zero() && silent >= ping && !connection.pinged => {
@@ -639,6 +677,8 @@ impl Shard {
                 _ => {}
             }
         }
+        self.parts.metrics.found(self.parts.id, &mut self.census, census);
+        self.health_overdue(now);
     }
 
     /// Tells the operator's terminal.

@@ -13,6 +13,7 @@ pub mod websocket;
 
 use crate::config::Config;
 use crate::limits::UNREAD_BYTES;
+use crate::metrics::Kind;
 use crate::outbox::SharedLines;
 use crate::session::Fingerprint;
 use http::{Answer, Request, Rules, Status, Wants};
@@ -109,6 +110,21 @@ pub struct Scratch {
 }
 
 impl Way {
+    /// How metrics have it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Way::Unknown { .. } => Kind::Unknown,
+            Way::Lines => Kind::Plain,
+            Way::Layers(layers) => match (&layers.web, &layers.tls) {
+                (Web::Http(_) | Web::Asked | Web::Answered, _) => Kind::Http,
+                (Web::WebSocket(_), None) => Kind::WebSocket,
+                (Web::WebSocket(_), Some(_)) => Kind::WebSocketTls,
+                (Web::Unknown(_) | Web::Lines, Some(_)) => Kind::Tls,
+                (Web::Unknown(_) | Web::Lines, None) => Kind::Plain,
+            },
+        }
+    }
+
     /// Whether the next bytes may be part of a TLS handshake, which takes time.
     pub fn may_shake_hands(&self) -> bool {
         match self {

@@ -5,6 +5,7 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Fact, What};
+use crate::metrics::{Count, Refused};
 use proto::{Message, numeric as n};
 use subtle::ConstantTimeEq;
 
@@ -20,6 +21,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let now = context.state.now;
     let config = context.state.config.clone();
     if let Some(seconds) = context.state.doors.closed_for(address, now, &config.limits) {
+        context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
         return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
     }
     let granted = config

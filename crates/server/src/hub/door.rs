@@ -4,6 +4,7 @@ use crate::limits::{
     ADDRESSES_REMEMBERED, DOOR_CLOSED_SECONDS, FAILED_NAMES, LOGIN_DELAY_MOST_SECONDS,
     LOGIN_DELAY_SECONDS, Limits,
 };
+use crate::metrics::Refused;
 use proto::name::fold;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -51,7 +52,7 @@ impl Doors {
         proxy: bool,
         now: i64,
         limits: &Limits,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), (Refused, &'static str)> {
         self.forget(now);
         self.open += 1;
         let door = self.addresses.entry(key(address)).or_default();
@@ -63,16 +64,18 @@ impl Doors {
         door.connects = door.connects.saturating_add(1);
         let over = |limit: usize, count: usize| limit != 0 && count > limit;
         if over(limits.connections, self.open) {
-            return Err("The server is full; try again later");
+            return Err((Refused::Connections, "The server is full; try again later"));
         }
         if proxy {
             return Ok(());
         }
         if over(limits.connections_per_address, door.open) {
-            return Err("Too many connections from your address; close one first");
+            let reason = "Too many connections from your address; close one first";
+            return Err((Refused::ConnectionsOfAddress, reason));
         }
         if over(limits.connects_per_minute as usize, door.connects as usize) {
-            return Err("Too many connections from your address in a short time; wait a minute");
+            let reason = "Too many connections from your address in a short time; wait a minute";
+            return Err((Refused::ConnectsOfAddress, reason));
         }
         Ok(())
     }
@@ -180,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn each_refusal_has_its_reason() {
+        let limits = Limits { connections: 3, ..limits() };
+        let mut doors = Doors::default();
+        let mut enter = |address: &str| {
+            let entered = doors.enter(address.parse().unwrap(), false, 0, &limits);
+            entered.map_err(|(why, _)| why)
+        };
+        assert_eq!([enter("192.0.2.1"), enter("192.0.2.1")], [Ok(()); 2]);
+        assert_eq!(enter("192.0.2.1"), Err(Refused::ConnectionsOfAddress));
+        assert_eq!(enter("192.0.2.2"), Err(Refused::Connections));
+    }
+
+    #[test]
     fn ipv6_addresses_of_one_network_count_together() {
         let mut doors = Doors::default();
         for last in 1..=2 {
@@ -198,7 +214,8 @@ mod tests {
             assert!(doors.enter(address, false, 0, &limits()).is_ok());
             doors.leave(address);
         }
-        assert!(doors.enter(address, false, 59_999, &limits()).is_err());
+        let refused = doors.enter(address, false, 59_999, &limits());
+        assert_eq!(refused.map_err(|(why, _)| why), Err(Refused::ConnectsOfAddress));
         doors.leave(address);
         assert!(doors.enter(address, false, 60_000, &limits()).is_ok());
     }

@@ -3,6 +3,7 @@
 
 use super::undo::Undo;
 use crate::limits::EFFECTS_BYTES;
+use crate::metrics::Count;
 use crate::render::lines::Lines;
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
@@ -179,8 +180,17 @@ pub enum What {
         /// Who asks.
         by: SessionId,
     },
+    /// What came of seeing whether the store can be written.
+    Probed {
+        /// Who asked; its shard is told, even if it is gone.
+        to: SessionId,
+        /// Whether it can.
+        ok: bool,
+    },
     /// A line for the operator's terminal.
     Log(Fact),
+    /// Something for the metrics.
+    Count(Count),
 }
 
 /// The rooms that news are for.

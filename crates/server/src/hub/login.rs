@@ -8,6 +8,7 @@ use super::undo::Undo;
 use super::{membership, ownership, welcome};
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::limits::PASSWORD_BYTES;
+use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::session::SessionId;
 use proto::name::{NameError, check_name, fold, same};
 use proto::numeric as n;
@@ -33,6 +34,19 @@ pub enum How {
     External,
     /// `REGISTER`, which makes a new account and nothing else.
     Register,
+}
+
+impl How {
+    /// How metrics have it.
+    fn counted(self) -> LoginBy {
+        match self {
+            How::Verb => LoginBy::Verb,
+            How::Pass => LoginBy::Pass,
+            How::Sasl => LoginBy::Sasl,
+            How::External => LoginBy::External,
+            How::Register => LoginBy::Register,
+        }
+    }
 }
 
 /// A password's key was derived.
@@ -71,6 +85,7 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let address = context.known().address;
     let (now, limits) = (context.state.now, &context.state.config.limits);
     if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
+        context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
         return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
     }
     let needs_admission = context.state.config.server.password.is_some() && !own;
@@ -146,6 +161,7 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
         // The door closed while this was on its way: many guesses at once are no more than many in
         // a row.
         let refusal = Refusal::TooManyAttempts(name.clone(), seconds);
+        context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
         refused(context, &name, how, &refusal);
         let server = context.state.renderer.server.clone();
         return context.out.end(&server);
@@ -194,6 +210,8 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
     };
     let failed = What::NotStored { to: context.session, verb, tag: None };
     context.out.push_when(When::Failed(write), failed);
+    let failed = Count::Login(how.counted(), Login::NotStored);
+    context.out.push_when(When::Failed(write), What::Count(failed));
     let account = Arc::new(account);
     context.state.accounts.insert(fold(name), account.clone());
     account
@@ -227,6 +245,8 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
         How::Pass => {}
     }
     context.out.push(What::Log(Fact::Came { user: name, address, new }));
+    let outcome = if new { Login::Registered } else { Login::Done };
+    context.out.push(What::Count(Count::Login(how.counted(), outcome)));
     if context.known().user.is_some() {
         ownership::take(context);
     } else {
@@ -243,6 +263,12 @@ fn say_logged_in(context: &mut Context<'_>, name: &str) {
 /// The login failed: says so, and slows the next one down.
 pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusal) {
     let address = context.known().address;
+    let outcome = match refusal {
+        Refusal::WrongPassword(_) => Login::Wrong,
+        Refusal::Busy(_) => Login::Busy,
+        _ => Login::Refused,
+    };
+    context.out.push(What::Count(Count::Login(how.counted(), outcome)));
     if matches!(refusal, Refusal::WrongPassword(_)) {
         let now = context.state.now;
         context.state.doors.failed(address, name, now);
@@ -321,5 +347,6 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
     if wrong {
         let (address, now) = (context.known().address, context.state.now);
         context.state.doors.failed(address, NOBODYS_NAME, now);
+        context.out.push(What::Count(Count::Login(LoginBy::Pass, Login::Wrong)));
     }
 }

@@ -14,12 +14,13 @@ use super::reread::Reread;
 use super::{Batch, Did, Entry, Input, Stamped, State};
 use crate::config::{Config, Operator};
 use crate::journal::Journal;
+use crate::metrics::{Metrics, Queue};
+use crate::queue::{Receiver, bounded};
 use crate::session::{Fingerprint, SessionId};
 use proto::scram::Keys;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
 use store::{Conversation, Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write};
 
 /// SplitMix64: small, and the same everywhere.
@@ -95,6 +96,10 @@ struct World {
     output: Vec<String>,
     /// Who would be told of which room, if the shards did what was released.
     told: BTreeSet<(SessionId, RoomId)>,
+    /// How often somebody has asked whether the store can be written, and has not been told.
+    probes: usize,
+    /// Events that the store has taken.
+    stored: usize,
 }
 
 const NAMES: [&str; 6] = ["ann", "bob", "cem", "dee", "eve", "fay"];
@@ -131,8 +136,9 @@ impl World {
         let loaded = store.load().unwrap();
         let (state, first) = State::new(config.clone(), loaded, 0);
         store.commit(&mut first.iter()).unwrap();
-        let (hub, bad_news) = sync_channel(1024);
-        let (_, queue) = sync_channel(1);
+        let metrics = Arc::new(Metrics::new(1));
+        let (hub, bad_news) = bounded(1024, metrics.waiting(Queue::Hub));
+        let (_, queue) = bounded(1, metrics.waiting(Queue::Journal));
         let journal = Journal {
             store: Box::new(store),
             queue,
@@ -140,6 +146,8 @@ impl World {
             hub,
             committed: Arc::new(AtomicU64::new(0)),
             epoch: 0,
+            folder: None,
+            metrics,
         };
         World {
             state,
@@ -155,6 +163,8 @@ impl World {
             recorded: Vec::new(),
             output: Vec::new(),
             told: BTreeSet::new(),
+            probes: 0,
+            stored: 0,
         }
     }
 
@@ -188,7 +198,7 @@ impl World {
 
     fn step(&mut self, random: &mut Random) {
         self.now += random.below(2000) as i64;
-        match random.below(20) {
+        match random.below(21) {
             0 | 1 => {
                 self.opened += 1;
                 let session = SessionId { shard: 0, slot: self.opened, generation: self.opened };
@@ -220,6 +230,13 @@ impl World {
             10 if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
                 self.line(session, &nonsense::line(random));
+            }
+            11 => {
+                // Also by one who is not there.
+                let slot = 1 + random.below(9) as u32;
+                self.probes += 1;
+                let session = SessionId { shard: 0, slot, generation: slot };
+                self.batch(session, Did::Probe, "");
             }
             _ if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
@@ -311,9 +328,19 @@ impl World {
                     }
                     What::Close { session } => self.told.retain(|(told, _)| told != session),
                     What::Reread { by } => self.wishes.push(*by),
+                    What::Probed { ok, .. } => {
+                        assert_eq!(*ok, settled.outcomes.is_some());
+                        self.probes -= 1;
+                    }
                     _ => {}
                 }
             }
+            let outcomes = settled.outcomes.into_iter().flatten();
+            let stored = settled.effects.writes.iter().zip(outcomes).filter(|(write, outcome)| {
+                let event = matches!(write, Write::Event { .. } | Write::Redact { .. });
+                event && *outcome == store::Outcome::Stored
+            });
+            self.stored += stored.count();
         }
         for by in std::mem::take(&mut self.wishes) {
             self.reread(random, by);
@@ -334,6 +361,9 @@ impl World {
             .flat_map(|user| user.sessions.iter().map(move |session| (session, user)))
             .flat_map(|(session, user)| user.rooms.iter().map(move |room| (*session, *room)))
             .collect();
+        assert_eq!(self.probes, 0, "each who asks is told, and once");
+        let counted = self.journal.metrics.sum("parlor_events_stored_total");
+        assert_eq!(counted, self.stored as f64, "what was stored is counted");
         // A shard forgets a connection that closed, whatever is still released for it.
         self.told.retain(|(session, _)| self.state.sessions.contains_key(session));
         assert_eq!(self.told, in_rooms, "who is told of a room is in it");

@@ -12,6 +12,7 @@ use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
 use crate::config::Config;
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
+use crate::metrics::{Count, Login, LoginBy};
 use proto::name::fold;
 use proto::numeric as n;
 use store::RoomId;
@@ -122,6 +123,7 @@ fn register(context: &mut Context<'_>, full: bool) {
             let address = context.known().address;
             let fact = super::effects::Fact::Came { user: nick.clone(), address, new: false };
             context.out.push(What::Log(fact));
+            context.out.push(What::Count(Count::Login(LoginBy::Guest, Login::Done)));
         }
     } else {
         context.user_mut().sessions.push(session);

@@ -49,8 +49,10 @@ pub enum Kind {
     Text,
     /// A page of HTML.
     Html,
+    /// JSON.
+    Json,
     /// What Prometheus reads, in its text format.
-    OpenMetrics,
+    Metrics,
 }
 
 impl Kind {
@@ -58,7 +60,8 @@ impl Kind {
         match self {
             Kind::Text => "text/plain; charset=utf-8",
             Kind::Html => "text/html; charset=utf-8",
-            Kind::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Kind::Json => "application/json",
+            Kind::Metrics => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
 }
@@ -95,7 +98,7 @@ impl<'a> Answer<'a> {
         let (status, kind) = (self.status.line(), self.kind.content_type());
         let policy = match self.kind {
             Kind::Html => format!("Content-Security-Policy: {}\r\n", super::page::policy()),
-            Kind::Text | Kind::OpenMetrics => String::new(),
+            Kind::Text | Kind::Json | Kind::Metrics => String::new(),
         };
         let (length, extra) = (self.body.len(), self.extra);
         let body = if self.head_only { "" } else { self.body };

@@ -1,0 +1,70 @@
+//! Whether what is said can be stored: something small is written, on the way of every message.
+
+use super::State;
+use super::effects::{Effects, What, When};
+use crate::session::SessionId;
+use store::Write;
+
+/// Has something written, and what came of it told to the shard of `session`.
+pub fn begin(state: &State, out: &mut Effects, session: SessionId) {
+    out.begin(session, None, false);
+    let write = out.write(Write::Probe);
+    out.push_when(When::Settled(write), What::Probed { to: session, ok: true });
+    out.push_when(When::Failed(write), What::Probed { to: session, ok: false });
+    out.end(&state.renderer.server);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::hub::effects::{Effects, What};
+    use crate::hub::{Batch, Did, Entry, Input, Stamped, State};
+    use crate::journal::Settled;
+    use crate::session::SessionId;
+    use store::{MemoryStore, Outcome, Store, Write};
+
+    fn hub() -> State {
+        let loaded = MemoryStore::new("test").load().expect("it is in memory");
+        State::new(Config::default().into(), loaded, 0).0
+    }
+
+    fn session(slot: u32) -> SessionId {
+        SessionId { shard: 0, slot, generation: 1 }
+    }
+
+    fn asks(hub: &mut State, slots: &[u32]) -> Effects {
+        let entry = |slot: &u32| Entry { session: session(*slot), what: Did::Probe };
+        let batch = Batch { entries: slots.iter().map(entry).collect(), ..Batch::default() };
+        hub.apply(Stamped { now: 0, committed: 0, input: Input::Batch(batch) })
+    }
+
+    /// What those who asked are told if that is what became of the writes.
+    fn told(effects: Effects, outcomes: Option<Vec<Outcome>>) -> Vec<(SessionId, bool)> {
+        let settled = Settled { effects, outcomes };
+        let happening = settled.effects.list.iter().filter(|effect| settled.happens(effect.when));
+        let told = |effect: &crate::hub::effects::Effect| match effect.what {
+            What::Probed { to, ok } => Some((to, ok)),
+            _ => None,
+        };
+        happening.filter_map(told).collect()
+    }
+
+    #[test]
+    fn who_asks_is_told_once_whether_something_could_be_stored() {
+        let mut hub = hub();
+        let effects = asks(&mut hub, &[1]);
+        assert_eq!(effects.writes, [Write::Probe]);
+        assert_eq!(told(effects, Some(vec![Outcome::Stored])), [(session(1), true)]);
+        assert_eq!(told(asks(&mut hub, &[2]), None), [(session(2), false)]);
+    }
+
+    /// Others may wait for the same answer: it comes even if who asked was not let in, or is gone.
+    #[test]
+    fn who_asks_need_not_be_there() {
+        let mut hub = hub();
+        assert!(hub.sessions.is_empty());
+        let effects = asks(&mut hub, &[7, 8]);
+        let stored = vec![Outcome::Stored; 2];
+        assert_eq!(told(effects, Some(stored)), [(session(7), true), (session(8), true)]);
+    }
+}

@@ -1,0 +1,97 @@
+//! What the system knows of the process, asked when somebody wants to know. Names as all programs
+//! have them, so that dashboards find them.
+
+use super::Disk;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The process.
+#[derive(Debug)]
+pub(super) struct Process {
+    /// Seconds since the epoch.
+    started: f64,
+    disk: Arc<Disk>,
+}
+
+impl Process {
+    pub(super) fn new(disk: Arc<Disk>) -> Process {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Process { started: since.as_secs_f64(), disk }
+    }
+}
+
+/// What is shown of it, each only if the system says it.
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let bytes = Some(&Unit::Bytes);
+        let started = ("process_start_time", "When it started, in seconds since 1970");
+        show(&mut encoder, started, Some(&Unit::Seconds), Some(self.started))?;
+        let resident = ("process_resident_memory", "Memory that it has now");
+        show(&mut encoder, resident, bytes, system::resident_bytes())?;
+        let open = ("process_open_fds", "Open files; each connection is one");
+        show(&mut encoder, open, None, system::open_files())?;
+        let most = ("process_max_fds", "Open files that it may have");
+        show(&mut encoder, most, None, system::open_files_most())?;
+        let free = ("parlor_disk_free", "Free space on the disk of the data folder");
+        show(&mut encoder, free, bytes, self.disk.free())
+    }
+}
+
+fn show(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&'static str, &'static str),
+    unit: Option<&Unit>,
+    value: Option<impl EncodeGaugeValue>,
+) -> Result<(), fmt::Error> {
+    let Some(value) = value else { return Ok(()) };
+    let gauge = ConstGauge::new(value);
+    // Elsewhere the library adds the full stop itself.
+    let help = format!("{help}.");
+    gauge.encode(encoder.encode_descriptor(name, &help, unit, gauge.metric_type())?)
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use rustix::process::{Resource, getrlimit};
+    use std::fs;
+
+    /// Bytes of memory, by the second number of `statm`, which counts pages.
+    pub(super) fn resident_bytes() -> Option<u64> {
+        let statm = fs::read_to_string("/proc/self/statm").ok()?;
+        let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+        Some(pages * rustix::param::page_size() as u64)
+    }
+
+    /// Open files: newer kernels tell their number as the folder's size, others let us count.
+    pub(super) fn open_files() -> Option<u64> {
+        match fs::metadata("/proc/self/fd").ok()?.len() {
+            // The folder itself is open while it is read.
+            0 => Some(fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1) as u64),
+            number => Some(number),
+        }
+    }
+
+    pub(super) fn open_files_most() -> Option<u64> {
+        getrlimit(Resource::Nofile).current
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    pub(super) fn resident_bytes() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn open_files() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn open_files_most() -> Option<u64> {
+        None
+    }
+}

@@ -1,0 +1,132 @@
+//! A bounded queue between threads that knows how many wait in it.
+//!
+//! The standard library's has no length. What passes through ours is batches and jobs, not lines, so
+//! one more atomic addition at each end is nothing beside what they carry.
+
+use prometheus_client::metrics::gauge::Gauge;
+use std::sync::mpsc::{
+    self, RecvError, RecvTimeoutError, SendError, SyncSender, TryRecvError, TrySendError,
+};
+use std::time::Duration;
+
+/// The end that many may have.
+#[derive(Debug)]
+pub struct Sender<T> {
+    items: SyncSender<T>,
+    waiting: Gauge,
+}
+
+/// The end that takes out.
+#[derive(Debug)]
+pub struct Receiver<T> {
+    items: mpsc::Receiver<T>,
+    waiting: Gauge,
+}
+
+/// A queue for `most` items. `waiting` tells how many there are, those that its senders are held up
+/// with included; several queues may share one.
+pub fn bounded<T>(most: usize, waiting: Gauge) -> (Sender<T>, Receiver<T>) {
+    let (sender, receiver) = mpsc::sync_channel(most);
+    (Sender { items: sender, waiting: waiting.clone() }, Receiver { items: receiver, waiting })
+}
+
+impl<T> Sender<T> {
+    /// Adds an item; waits while the queue is full.
+    ///
+    /// # Errors
+    /// When the other end is gone.
+    pub fn send(&self, item: T) -> Result<(), SendError<T>> {
+        self.waiting.inc();
+        self.items.send(item).inspect_err(|_| {
+            self.waiting.dec();
+        })
+    }
+
+    /// Adds an item, if there is room.
+    ///
+    /// # Errors
+    /// When there is none, or the other end is gone.
+    pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        self.waiting.inc();
+        self.items.try_send(item).inspect_err(|_| {
+            self.waiting.dec();
+        })
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        Sender { items: self.items.clone(), waiting: self.waiting.clone() }
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Waits for the next item.
+    ///
+    /// # Errors
+    /// When there is none and never will be.
+    pub fn recv(&self) -> Result<T, RecvError> {
+        self.items.recv().inspect(|_| {
+            self.waiting.dec();
+        })
+    }
+
+    /// Waits for the next item, but not for ever.
+    ///
+    /// # Errors
+    /// When there is none in time, or never will be.
+    pub fn recv_timeout(&self, patience: Duration) -> Result<T, RecvTimeoutError> {
+        self.items.recv_timeout(patience).inspect(|_| {
+            self.waiting.dec();
+        })
+    }
+
+    /// The next item, if there is one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.items.try_recv().inspect(|_| {
+            self.waiting.dec();
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_counted_and_what_was_refused_is_not() {
+        let waiting = Gauge::default();
+        let (sender, receiver) = bounded(2, waiting.clone());
+        sender.send(1).unwrap();
+        sender.clone().try_send(2).unwrap();
+        assert!(sender.try_send(3).is_err());
+        assert_eq!(waiting.get(), 2);
+        assert_eq!(receiver.recv().unwrap(), 1);
+        assert_eq!(receiver.recv_timeout(Duration::ZERO).unwrap(), 2);
+        assert!(receiver.try_recv().is_err());
+        assert!(receiver.recv_timeout(Duration::ZERO).is_err());
+        assert_eq!(waiting.get(), 0);
+        sender.send(4).unwrap();
+        assert_eq!(receiver.try_recv().unwrap(), 4);
+        drop(receiver);
+        assert!(sender.send(5).is_err() && sender.try_send(6).is_err());
+        assert_eq!(waiting.get(), 0);
+    }
+
+    #[test]
+    fn who_is_held_up_by_a_full_queue_waits_too() {
+        let waiting = Gauge::default();
+        let (sender, receiver) = bounded(1, waiting.clone());
+        sender.send(1).unwrap();
+        let held_up = std::thread::spawn(move || sender.send(2));
+        while waiting.get() < 2 {
+            std::thread::yield_now();
+        }
+        assert_eq!((receiver.recv(), receiver.recv()), (Ok(1), Ok(2)));
+        held_up.join().unwrap().unwrap();
+        assert_eq!(waiting.get(), 0);
+    }
+}
