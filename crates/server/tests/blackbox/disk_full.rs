@@ -244,7 +244,7 @@ fn largest_file(server: &Server) -> u64 {
 }
 
 /// From here on, the server's files cannot grow beyond `bytes`. The hard limit stays, so that it can be lifted.
-fn limit_files(server: &Server, bytes: Option<u64>) {
+pub(crate) fn limit_files(server: &Server, bytes: Option<u64>) {
     let limit = Rlimit { current: bytes, maximum: None };
     prlimit(Some(server.pid()), Resource::Fsize, limit).expect("our own child's limits");
 }
