@@ -392,6 +392,22 @@ mod tests {
     }
 
     #[test]
+    fn the_papers_list_every_metric_and_every_reason() {
+        let papers = include_str!("../../../docs/metrics.md");
+        let metrics = Metrics::new(1);
+        metrics.disk().look(Path::new("/"));
+        let text = metrics.text();
+        let names = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
+        let mut words: Vec<&str> = names.collect();
+        assert!(words.len() > 20, "{words:?}");
+        words.extend(Refused::WORDS.iter().chain(Kind::WORDS).chain(Handshake::WORDS));
+        words.extend(LoginBy::WORDS.iter().chain(Login::WORDS).chain(Queue::WORDS));
+        for word in words {
+            assert!(papers.contains(&format!("`{word}`")), "docs/metrics.md lacks {word}");
+        }
+    }
+
+    #[test]
     fn connections_are_counted_by_what_they_speak() {
         let metrics = Metrics::new(2);
         let mut shards = [Census::default(), Census::default()];
