@@ -311,3 +311,38 @@ fn a_list_of_capabilities_may_take_several_lines() {
         take(&mut login, "CAP * LS :account-tag draft/chathistory sasl=SCRAM-SHA-256");
     assert_eq!((next, sent.len()), (Ok(Step::Wait), 1));
 }
+
+/// What follows the list of capabilities with `offer` in it.
+fn offered(offer: &str, is_plaintext: bool) -> Next {
+    let mut login = login(Some("ann"), None);
+    login.is_plaintext = is_plaintext;
+    login.start("nonce", &mut Vec::new());
+    take(&mut login, &format!("{OFFER} {offer}")).0
+}
+
+#[test]
+fn a_server_that_wants_encryption_is_not_talked_to_in_plaintext() {
+    let sentence = "The server wants to be talked to encrypted: without --plaintext, at port 6697.";
+    let refused = Err(LoginError::Refused(sentence.to_owned()));
+    assert_eq!(offered("sts=port=6697", true), refused);
+    assert_eq!(offered("sts=duration=1,port=6697,preload", true), refused);
+    // Without a port it is for those who are encrypted already, and the port is a number.
+    for other in ["sts=duration=1", "sts=port=x", "sts=port=70000", "sts", "xsts=port=6697", ""] {
+        assert_eq!(offered(other, true), Ok(Step::Wait), "{other}");
+    }
+    assert_eq!(offered("sts=port=6697", false), Ok(Step::Wait));
+}
+
+#[test]
+fn a_server_that_takes_no_passwords_in_plaintext_is_quoted_with_the_remedy() {
+    for (is_plaintext, sentence) in [
+        (true, "Not without encryption. Try without --plaintext."),
+        (false, "not without encryption"),
+    ] {
+        let mut login = login(Some("ann"), None);
+        login.is_plaintext = is_plaintext;
+        begin(&mut login);
+        let refused = take(&mut login, "FAIL LOGIN ENCRYPTION_REQUIRED :not without encryption").0;
+        assert_eq!(refused, Err(LoginError::Refused(sentence.to_owned())));
+    }
+}

@@ -12,7 +12,12 @@ use crate::known_hosts::KnownHosts;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn server_config() -> ServerConfig {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    server_config_for("localhost").0
+}
+
+/// For a server with this name, and its certificate.
+fn server_config_for(name: &str) -> (ServerConfig, CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -23,7 +28,7 @@ fn server_config() -> ServerConfig {
         .unwrap();
     // They would come after the handshake, between the records that a test looks at.
     config.send_tls13_tickets = 0;
-    config
+    (config, made.cert.der().clone())
 }
 
 /// A client's TLS that remembers in a folder of its own.
@@ -148,6 +153,51 @@ fn the_goodbye_of_the_client_is_understood() {
     let records = encryption.goodbye();
     server.read_tls(&mut &records[..]).unwrap();
     assert!(server.process_new_packets().unwrap().peer_has_closed());
+}
+
+#[test]
+fn fresh_keys_in_the_middle_change_nothing() {
+    let (encryption, mut server, ..) = agreed(server_config(), b"");
+    server.writer().write_all(b"one ").unwrap();
+    server.refresh_traffic_keys().unwrap();
+    server.writer().write_all(b"two").unwrap();
+    let mut plain = Vec::new();
+    encryption.decrypt(&records(&mut server), &mut plain).unwrap();
+    assert_eq!(plain, b"one two");
+    // The answer to the server's new keys goes with the next line.
+    let records = encryption.encrypt(b"three").unwrap();
+    server.read_tls(&mut &records[..]).unwrap();
+    let state = server.process_new_packets().unwrap();
+    assert_eq!(state.plaintext_bytes_to_read(), 5);
+}
+
+/// What is told of a server at 127.0.0.1 with a certificate for that address, whose maker is an authority here.
+fn told_of_authority(name: Option<ServerName<'static>>) -> Vec<String> {
+    let (config, certificate) = server_config_for("127.0.0.1");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let tls = tls(&folder);
+    let authorities =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&tls.provider));
+    let tls = Tls { name, authorities: authorities.build().ok(), ..tls };
+    let (client, mut socket) = sockets();
+    let server = thread::spawn(move || {
+        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+        server.complete_io(&mut socket).unwrap();
+    });
+    let (_, told) = tls.handshake(&client).unwrap();
+    server.join().unwrap();
+    told
+}
+
+/// Otherwise whoever answers for a name of that kind could show an honest certificate for the address that he has.
+#[test]
+fn nobody_vouches_for_a_server_whose_name_cannot_stand_in_a_certificate() {
+    let address = ServerName::try_from("127.0.0.1").ok();
+    assert_eq!(told_of_authority(address), [""; 0]);
+    let told = told_of_authority(None);
+    assert!(told[0].starts_with("No authority vouches for"), "{told:?}");
 }
 
 /// The reason why a server without TLS is no good, which does this with its socket.

@@ -239,11 +239,11 @@ impl Trust {
                 "An authority vouches for {server} now; that is remembered in the place of its fingerprint."
             )),
             (None, Known::Certificate(_), Err(doubt)) if self.given.is_none() => Some(format!(
-                "No authority vouches for {server} ({doubt}), and it is new here. Its certificate is remembered, and \
-                 any other will be refused; the fingerprint is {fingerprint}"
+                "No authority vouches for {server} ({doubt}), and it is new here. Its fingerprint {fingerprint} is \
+                 remembered, and any other will be refused."
             )),
             (_, Known::Certificate(_), _) => {
-                Some(format!("The fingerprint of {server} is remembered: {fingerprint}"))
+                Some(format!("The fingerprint {fingerprint} is remembered for {server}"))
             }
         }
     }

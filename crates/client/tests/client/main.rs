@@ -1,4 +1,5 @@
-//! The program `chatclient` as a script uses it, against a server played line by line by the test.
+//! The program `chatclient` as a script uses it, against a server played line by line by the test
+//! (and once against the real one).
 
 mod identity;
 mod server;
@@ -10,5 +11,6 @@ mod breaks;
 mod failures;
 mod trust;
 mod plaintext;
+mod together;
 #[cfg(unix)]
 mod terminal;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty, open};
 
+use crate::identity::Identity;
 use crate::process::Computer;
 use crate::server::{PASSWORD, Peer, Server};
 
@@ -39,10 +40,18 @@ impl Terminal {
         arguments: &[&str],
         change: impl FnOnce(Command) -> Command,
     ) -> Terminal {
+        Terminal::start_on(Computer::that_knows(server), server, arguments, change)
+    }
+
+    fn start_on(
+        computer: Computer,
+        server: &Server,
+        arguments: &[&str],
+        change: impl FnOnce(Command) -> Command,
+    ) -> Terminal {
         let (pty, pts) = open().expect("the system has pseudo-terminals");
         // So wide that no line wraps.
         pty.resize(Size::new(24, 500)).expect("a pseudo-terminal has a size");
-        let computer = Computer::that_knows(server);
         let command = Command::new(env!("CARGO_BIN_EXE_chatclient"))
             .args(["localhost", &server.port.to_string()])
             .args(arguments)
@@ -211,4 +220,46 @@ fn a_file_for_the_messages_gets_nothing_but_messages() {
     assert_eq!(terminal.finish().0, Some(0));
     let messages = std::fs::read_to_string(file.path()).unwrap();
     assert_eq!(messages, "[BM] 2001-02-03 14:02 bob: hello\n");
+}
+
+#[test]
+fn the_first_sight_is_told_before_the_password_and_a_changed_server_is_left_at_once() {
+    let server = Server::start();
+    let computer = Computer::new();
+    let mut terminal = Terminal::start_on(computer, &server, &["-u", "ann"], |command| command);
+    let mut peer = server.accept();
+    peer.negotiate();
+    terminal.expect(&format!("Its fingerprint {} is remembered", server.fingerprint()));
+    peer.demand_password("ann");
+    terminal.expect("Enter user's password: ");
+    terminal.type_in(&format!("{PASSWORD}\r"));
+    peer.let_ann_in();
+    terminal.type_in("EX\r");
+    peer.goodbye();
+    assert_eq!(terminal.finish().0, Some(0));
+
+    let computer = Computer::that_knows(&server);
+    let known = server.fingerprint();
+    server.show(&Identity::self_made());
+    let terminal = Terminal::start_on(computer, &server, &["-u", "ann"], |command| command);
+    server.be_refused();
+    let (code, output) = terminal.finish();
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains(&format!("known: {known}\r\n")), "{output}");
+    assert!(!output.contains("password"), "{output}");
+}
+
+#[test]
+fn a_server_that_changes_during_the_session_ends_it_and_gives_the_terminal_back() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+    let peer = terminal.log_in_ann(&server);
+    server.show(&Identity::self_made());
+    peer.break_off();
+    server.be_refused();
+    terminal.expect("Press Enter to leave.");
+    terminal.type_in("\r");
+    let (code, output) = terminal.finish();
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("another certificate than before"), "{output}");
 }

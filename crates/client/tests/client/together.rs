@@ -1,0 +1,112 @@
+//! The client and our own server.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+
+use crate::process::{Client, Computer, Outcome};
+
+/// The server from the same build as this test; built if it is not there, as when this package is tested alone.
+fn program() -> &'static PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let path = PathBuf::from(env!("CARGO_BIN_EXE_chatclient")).with_file_name("chatserver");
+        if !path.exists() {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["build", "-p", "parlor-server", "--bin", "chatserver"]);
+            cargo.args((!cfg!(debug_assertions)).then_some("--release"));
+            assert!(cargo.status().expect("cargo starts").success());
+        }
+        path
+    })
+}
+
+/// A running server.
+struct Chatserver {
+    child: Child,
+    port: u16,
+    /// What it wrote until it waited for connections.
+    start: String,
+}
+
+impl Chatserver {
+    /// On a free port, with its data in this folder.
+    fn start(folder: &Path) -> Chatserver {
+        let mut command = Command::new(program());
+        command.args(["--bind", "127.0.0.1", "-p", "0"]).arg("--data").arg(folder);
+        command.arg("--config").arg(folder.join("config.toml"));
+        let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = pipes.spawn().expect("the server starts");
+        let mut log = BufReader::new(child.stdout.take().expect("piped"));
+        let mut start = String::new();
+        let port = loop {
+            let count = log.read_line(&mut start).expect("it writes UTF-8");
+            assert!(count > 0, "it ended with {start}");
+            let last = start.lines().last().unwrap_or_default();
+            if let Some((_, port)) = last.split_once("Waiting for connection on port ") {
+                break port.trim_end_matches('.').parse().expect("a port");
+            }
+        };
+        thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Chatserver { child, port, start }
+    }
+}
+
+impl Drop for Chatserver {
+    fn drop(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it is our child");
+    }
+}
+
+fn ann(computer: &Computer, port: u16, more_args: &[&str], input: &str) -> Outcome {
+    let mut command = computer.chatclient();
+    command.args(["127.0.0.1", &port.to_string(), "-u", "ann"]).args(more_args);
+    Client::run(command, &format!("secret\n{input}")).finish()
+}
+
+#[test]
+fn they_agree_on_encryption_names_and_fingerprints() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    std::fs::write(data.join("config.toml"), "server.password_iterations = 4096\n").unwrap();
+    let computer = Computer::new();
+
+    let server = Chatserver::start(data);
+    let outcome = ann(&computer, server.port, &[], "BM hello\n");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let name = format!("127.0.0.1:{} ", server.port);
+    let line = computer.remembered();
+    let fingerprint = line.trim_end().strip_prefix(&name).unwrap();
+    assert!(server.start.contains(fingerprint), "what is shown can be compared: {}", server.start);
+    assert!(outcome.stderr.contains(fingerprint), "{outcome:?}");
+    let outcome = ann(&computer, server.port, &["--plaintext"], "BM from this machine it may\n");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    drop(server);
+
+    // It keeps its certificate, and the account.
+    let server = Chatserver::start(data);
+    move_to(&computer, fingerprint, server.port);
+    let outcome = ann(&computer, server.port, &[], "BM again\n");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(!outcome.stderr.contains("new here"), "{outcome:?}");
+    drop(server);
+
+    // Another one in its place.
+    let other = tempfile::tempdir().unwrap();
+    std::fs::copy(data.join("config.toml"), other.path().join("config.toml")).unwrap();
+    let server = Chatserver::start(other.path());
+    move_to(&computer, fingerprint, server.port);
+    let outcome = ann(&computer, server.port, &[], "BM hello\n");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("another certificate than before"), "{outcome:?}");
+    assert!(!outcome.stderr.contains("assword"), "it was not even asked for: {outcome:?}");
+}
+
+/// As if the server that has this certificate had always been on that port, which a test cannot choose.
+fn move_to(computer: &Computer, fingerprint: &str, port: u16) {
+    let line = format!("127.0.0.1:{port} {fingerprint}\n");
+    std::fs::write(computer.known_hosts(), line).expect("the folder takes files");
+}
