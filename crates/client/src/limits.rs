@@ -38,6 +38,9 @@ pub const KNOWN_HOSTS_BYTES: usize = 1024 * 1024;
 /// Lines of that file that are named when they are not understood; of more there is only the number.
 pub const DAMAGED_LINES_NAMED: usize = 9;
 
+/// Characters that are shown of what a server says instead of TLS.
+pub const ANSWER_SHOWN: usize = 100;
+
 /// How long one address may take to answer the first packet.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the TLS handshake may take in all.

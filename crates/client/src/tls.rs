@@ -15,7 +15,8 @@ use rustls::{
 };
 
 use crate::fingerprint::Fingerprint;
-use crate::limits::{HANDSHAKE_TIMEOUT, READ_BYTES};
+use crate::limits::{ANSWER_SHOWN, HANDSHAKE_TIMEOUT, READ_BYTES};
+use crate::show::harmless;
 use crate::trust::{Doubt, Refusal, Shown, Trust};
 
 /// Why a handshake failed.
@@ -81,8 +82,9 @@ impl Tls {
             shown: OnceLock::new(),
         });
         let mut connection = self.connection(stream, Arc::clone(&examiner))?;
-        let mut limited = Limited { stream, until: Instant::now() + self.timeout };
-        connection.complete_io(&mut limited).map_err(why)?;
+        let until = Instant::now() + self.timeout;
+        let mut limited = Limited { stream, until, first: Vec::new() };
+        connection.complete_io(&mut limited).map_err(|error| why(error, &limited.first))?;
         let told = match examiner.shown.get() {
             Some(shown) if !connection.is_handshaking() => self.trust.remember(shown)?,
             _ => return Err(HandshakeError::Tls(rustls::Error::HandshakeNotComplete)),
@@ -113,8 +115,8 @@ impl Tls {
     }
 }
 
-/// Why the handshake ended.
-fn why(error: io::Error) -> HandshakeError {
+/// Why the handshake ended with a server that began with the bytes `first`.
+fn why(error: io::Error, first: &[u8]) -> HandshakeError {
     let no_tls = |sentence: &str| HandshakeError::NoTls(sentence.to_owned());
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match (tls, error.kind()) {
@@ -125,7 +127,9 @@ fn why(error: io::Error) -> HandshakeError {
             Some(refusal) => HandshakeError::Untrusted(refusal.clone()),
             None => HandshakeError::Tls(rustls::Error::General(inner.to_string())),
         },
-        (Some(rustls::Error::InvalidMessage(_)), _) => no_tls("it answered something else"),
+        (Some(rustls::Error::InvalidMessage(_)), _) => {
+            HandshakeError::NoTls(format!("it said {:?}", beginning(first)))
+        }
         (Some(other), _) => HandshakeError::Tls(other.clone()),
         (None, ErrorKind::UnexpectedEof) => no_tls("it closed the connection"),
         (None, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
@@ -136,10 +140,18 @@ fn why(error: io::Error) -> HandshakeError {
     }
 }
 
+/// The beginning of the first line, as far as there is one: what speaks no TLS has mostly something to say.
+fn beginning(first: &[u8]) -> String {
+    let line = first.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    harmless(&String::from_utf8_lossy(line).chars().take(ANSWER_SHOWN).collect::<String>())
+}
+
 /// A connection with one deadline for all that is read and written.
 struct Limited<'s> {
     stream: &'s TcpStream,
     until: Instant,
+    /// What was read first.
+    first: Vec<u8>,
 }
 
 impl Limited<'_> {
@@ -157,7 +169,11 @@ fn timed_out(error: io::Error) -> io::Error {
 impl Read for Limited<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.set_read_timeout(self.left()?)?;
-        self.stream.read(buffer).map_err(timed_out)
+        let count = self.stream.read(buffer).map_err(timed_out)?;
+        if self.first.is_empty() {
+            self.first.extend_from_slice(&buffer[..count]);
+        }
+        Ok(count)
     }
 }
 

@@ -70,10 +70,13 @@ fn at_server_without_tls(computer: &Computer, answer: &'static [u8], known: bool
 }
 
 const ANSWERS: [(&[u8], &str); 5] = [
-    (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it answered something else"),
-    (b"SSH-2.0-OpenSSH_9.2\r\n", "it answered something else"),
-    (b":irc.example 421 * \x16 :Unknown command\r\n", "it answered something else"),
-    (b"ERROR :Closing link\r\n", "it answered something else"),
+    (b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", "it said \"HTTP/1.1 400 Bad Request\""),
+    (b"SSH-2.0-OpenSSH_9.2\r\n", "it said \"SSH-2.0-OpenSSH_9.2\""),
+    (
+        b"ERROR :Too many \x1b[1m \xff connections\r\n",
+        "it said \"ERROR :Too many ^[[1m \u{fffd} connections\"",
+    ),
+    (b"\r\n\x07\r\n", "it said \"\""),
     (b"", "it closed the connection"),
 ];
 
