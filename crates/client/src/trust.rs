@@ -94,7 +94,7 @@ impl fmt::Display for Refusal {
             ),
             Kind::NotVouched(doubt, place) => write!(
                 f,
-                "An authority vouched for {server} before, but none does for the certificate that it shows now \
+                "an authority vouched for {server} before, but none does for the certificate that it shows now \
                  ({doubt}), so nothing was sent to it. {EITHER_NEW}\n  shown: {shown}\n{COMPARE} connect once with \
                  --fingerprint and the one shown, or delete {place}."
             ),

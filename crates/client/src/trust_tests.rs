@@ -124,7 +124,7 @@ fn an_authority_is_believed_without_a_word_and_remembered() {
 
 #[test]
 fn a_server_that_had_an_authority_may_not_come_back_without() {
-    let parts = ["An authority vouched for chat.example:9999 before", "line 1 of FILE"];
+    let parts = ["an authority vouched for chat.example:9999 before", "line 1 of FILE"];
     is_refused(AUTHORITY, None, &self_made(1), &parts);
     for (doubt, why) in [
         (Doubt::Unknown, "(it is self-made, or from an authority that is not known here)"),

@@ -165,7 +165,7 @@ fn a_server_that_had_an_authority_may_not_come_back_with_something_self_made() {
     visit_silently(&computer, &server);
     server.show(&Identity::self_made());
     let shown = format!("\n  shown: {}\n", server.fingerprint());
-    let parts = ["An authority vouched for localhost:", &shown, "or delete line 1 of "];
+    let parts = ["an authority vouched for localhost:", &shown, "or delete line 1 of "];
     refuse(&computer, &server, &[], &parts);
     server.show(&authority.vouched_once("localhost"));
     refuse(&computer, &server, &[], &["(it has expired)"]);
