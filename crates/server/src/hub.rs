@@ -128,11 +128,12 @@ pub enum Did {
         entropy: [u8; 16],
     },
     /// Its connection is encrypted; the fingerprint of the certificate that its client has shown.
+    /// Said before its first line.
     Encrypted {
         /// None if it has shown none.
         certificate: Option<Fingerprint>,
     },
-    /// The reverse proxy that it comes from says for whom.
+    /// The reverse proxy that it comes from says for whom. Said before its first line.
     Forwarded {
         /// From where the client connected to the proxy.
         address: IpAddr,
@@ -392,7 +393,7 @@ impl State {
             Did::Opened { .. } | Did::Probe => {}
             Did::Encrypted { certificate } => {
                 let known = self.sessions.get_mut(&session).expect("just looked up");
-                known.certificate = certificate.filter(|_| !known.encrypted);
+                known.certificate = certificate.filter(|_| !known.encrypted).map(Box::new);
                 known.encrypted = true;
             }
             Did::Forwarded { address, encrypted } => {

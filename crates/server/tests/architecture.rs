@@ -123,8 +123,7 @@ fn numerics() -> BTreeMap<String, String> {
     parts.map(|(name, code)| (name.into(), code.trim_matches(['"', ';']).into())).collect()
 }
 
-/// All lines that transcripts expect, and the sources of the other tests with the real server; and of
-/// the hub's tests of what it takes an encrypted connection, or another machine, to see.
+/// All lines that transcripts expect, and the sources of the other tests with the real server.
 fn expectations() -> String {
     let mut all = String::new();
     for path in files_in(&server().join("tests/transcripts")) {
@@ -133,8 +132,7 @@ fn expectations() -> String {
         let heard = text.lines().filter(|line| line[who(line)..].starts_with('<'));
         heard.for_each(|line| all.extend([line, "\n"]));
     }
-    let hub = server().join("src/hub/encrypted.rs");
-    for path in files_in(&server().join("tests/blackbox")).into_iter().chain([hub]) {
+    for path in files_in(&server().join("tests/blackbox")) {
         all.push_str(&fs::read_to_string(&path).expect("a test"));
     }
     all

@@ -19,7 +19,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         ("ADD", None) => {
             let text =
                 "Your client has shown no certificate; let it show one, or give a fingerprint";
-            let shown = context.known().certificate;
+            let shown = context.known().certificate();
             add(context, account, shown.ok_or_else(|| refused("NO_CERTIFICATE", None, text))?)
         }
         ("LIST", _) => {
@@ -79,7 +79,7 @@ fn add(
 
 fn list(context: &mut Context<'_>, account: &Account) {
     let all: Vec<Fingerprint> = context.state.certificates.of(account.id).collect();
-    let shown = context.known().certificate;
+    let shown = context.known().certificate();
     for certificate in &all {
         let text = match shown {
             Some(shown) if shown == *certificate => "Your client has shown this one here",

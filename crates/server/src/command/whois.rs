@@ -5,6 +5,7 @@
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
 use crate::hub::metadata;
+use crate::hub::session::Session;
 use crate::hub::user::UserId;
 use crate::hub::welcome::DESCRIPTION;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS, WHOIS_ADDRESSES};
@@ -83,7 +84,7 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
     let addresses: BTreeSet<IpAddr> =
         sessions().map(|session| session.address).take(WHOIS_ADDRESSES).collect();
     let certificates: BTreeSet<Fingerprint> =
-        sessions().filter_map(|session| session.certificate).take(WHOIS_ADDRESSES).collect();
+        sessions().filter_map(Session::certificate).take(WHOIS_ADDRESSES).collect();
     let (nick, modes) = (user.nick.clone(), format!("is using modes {}", user.modes()));
     let source = format!("{}@{}", user.username(), context.state.renderer.server);
     for address in addresses {

@@ -22,8 +22,8 @@ pub struct Session {
     pub encrypted: bool,
     /// A reverse proxy has said for whom it is.
     pub forwarded: bool,
-    /// The certificate that it has shown with TLS.
-    pub certificate: Option<Fingerprint>,
+    /// The certificate that it has shown with TLS; boxed, because hardly any has.
+    pub certificate: Option<Box<Fingerprint>>,
     /// Random bytes of this session alone, for nonces.
     pub entropy: [u8; 16],
     /// What it negotiated.
@@ -157,6 +157,11 @@ impl Session {
     /// Whether nobody can read along: it is encrypted, or does not leave this machine.
     pub fn is_private(&self) -> bool {
         self.encrypted || self.address.to_canonical().is_loopback()
+    }
+
+    /// The certificate that it has shown with TLS.
+    pub fn certificate(&self) -> Option<Fingerprint> {
+        self.certificate.as_deref().copied()
     }
 
     /// Whether a password may come this way. All that takes one asks this.

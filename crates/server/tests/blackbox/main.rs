@@ -19,6 +19,7 @@ mod metrics;
 mod multi_device;
 mod multiline;
 mod order;
+mod private;
 mod rehash;
 mod restart;
 mod sasl;

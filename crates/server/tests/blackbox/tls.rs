@@ -182,7 +182,7 @@ fn the_servers_own_certificate_is_told_at_the_start_and_stays() {
 }
 
 /// Writes a certificate and its key; returns the lines of config that name them.
-fn certificate(folder: &Path, name: &str) -> String {
+pub(crate) fn certificate(folder: &Path, name: &str) -> String {
     let made = rcgen::generate_simple_self_signed(vec!["chat.example".to_owned()]).expect(name);
     let (certificate, key) = (folder.join("chain.pem"), folder.join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).expect("a file");

@@ -16,7 +16,7 @@ pub(super) const NO_TLS: &str =
 /// What the session lacks for its mechanism, if that is a certificate.
 pub(super) fn lacks(context: &Context<'_>, sasl: &Sasl) -> Option<&'static str> {
     let external = matches!(sasl, Sasl::External(_));
-    let none = external && context.known().certificate.is_none();
+    let none = external && context.known().certificate().is_none();
     none.then_some("your client has shown no certificate")
 }
 
@@ -26,7 +26,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
         Ok(wanted) => wanted,
         Err(error) => return failed(context, NOBODYS_NAME, &error),
     };
-    let certificate = context.known().certificate;
+    let certificate = context.known().certificate();
     let owner = certificate.and_then(|one| context.state.certificates.owner(one)).cloned();
     let owner = owner.filter(|owner| wanted.is_empty() || same(wanted, &owner.name));
     let tried = match (&owner, wanted) {

@@ -64,20 +64,20 @@ fn what_a_proxy_has_shown_for_itself_is_not_its_clients() {
         hub.encrypts(1, Some(SHOWN));
         hub.forwards(1, ELSEWHERE, encrypted);
         let known = &hub.state.sessions[&session(1)];
-        assert_eq!((known.encrypted, known.certificate), (encrypted, None));
+        assert_eq!((known.encrypted, known.certificate()), (encrypted, None));
     }
     // It says that the client speaks TLS with it: so the TLS that follows is its own.
     let mut hub = hub("");
     hub.opens(1, PROXY);
     hub.forwards(1, ELSEWHERE, true);
     hub.encrypts(1, Some(SHOWN));
-    assert_eq!(hub.state.sessions[&session(1)].certificate, None);
+    assert_eq!(hub.state.sessions[&session(1)].certificate(), None);
     // It passes on what the client speaks.
     hub.opens(2, PROXY);
     hub.forwards(2, ELSEWHERE, false);
     hub.encrypts(2, Some(SHOWN));
     let known = &hub.state.sessions[&session(2)];
-    assert_eq!((known.encrypted, known.certificate), (true, Some(SHOWN)));
+    assert_eq!((known.encrypted, known.certificate()), (true, Some(SHOWN)));
 }
 
 #[test]

@@ -33,14 +33,18 @@ impl Client {
 
     /// Connects and does the handshake; a server that does not is a failure.
     pub(crate) fn connect_tls(name: &str, address: SocketAddr, config: ClientConfig) -> Client {
-        let mut client = Client::connect(name, address);
-        client.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        Client::connect(name, address).into_tls(config)
+    }
+
+    /// Does the handshake, after whatever was sent.
+    pub(crate) fn into_tls(mut self, config: ClientConfig) -> Client {
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         let mut tls = tls::begin(config);
-        if let Err(error) = tls.complete_io(&mut client.stream) {
-            client.fail("expected a handshake", error);
+        if let Err(error) = tls.complete_io(&mut self.stream) {
+            self.fail("expected a handshake", error);
         }
-        client.tls = Some(Box::new(tls));
-        client
+        self.tls = Some(Box::new(tls));
+        self
     }
 
     /// The client's end of TLS.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
 use rustls::{SupportedProtocolVersion, version};
 use sha2::{Digest, Sha256};
@@ -23,6 +24,22 @@ pub(crate) fn of_version(versions: &[&'static SupportedProtocolVersion]) -> Clie
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Any(provider)))
         .with_no_client_auth()
+}
+
+/// A client with these versions only, which shows a certificate that it has just made; and the
+/// certificate's fingerprint, as IRC writes it.
+pub(crate) fn with_certificate(
+    versions: &[&'static SupportedProtocolVersion],
+) -> (ClientConfig, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["ann".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let mut config = of_version(versions);
+    let provider = config.crypto_provider();
+    let shown = CertifiedKey::from_der(vec![made.cert.der().clone()], key, provider);
+    let shown = shown.expect("a key of its certificate");
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(shown));
+    let digest = Sha256::digest(made.cert.der());
+    (config, digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A connection that has not sent anything yet.

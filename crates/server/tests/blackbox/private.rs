@@ -1,0 +1,111 @@
+//! What it takes TLS to do: logging in by a certificate, and being told to come encrypted only.
+
+use rustls::version;
+
+use crate::support::{Client, Server, tls};
+use crate::tls::certificate;
+
+/// Somebody on another machine, behind a proxy on this one.
+fn from_elsewhere(name: &str, server: &Server) -> Client {
+    let mut client = server.connect(name);
+    client.send("PROXY TCP4 192.0.2.7 192.0.2.1 50000 6667");
+    client
+}
+
+/// The words of the list of capabilities.
+fn offers(client: &mut Client) -> Vec<String> {
+    client.send("CAP LS 302");
+    let mut words = Vec::new();
+    for line in client.until_answered() {
+        let (_, list) = line.split_once(" :").expect("a list");
+        words.extend(list.split(' ').map(str::to_owned));
+    }
+    words
+}
+
+#[test]
+fn a_certificate_that_was_added_logs_in_also_after_a_restart() {
+    let mut server = Server::start("");
+    for (name, versions) in [("ann", [&version::TLS12]), ("bob", [&version::TLS13])] {
+        let (shows, fingerprint) = tls::with_certificate(&versions);
+        let mut first = Client::connect_tls(name, server.address(), shows.clone());
+        first.log_in(name);
+        first.send("CERT ADD");
+        first.expect(&format!(":parlor NOTE CERT ADDED {fingerprint} :*"));
+        first.send(&format!("WHOIS {name}"));
+        first.until(&format!(":parlor 671 {name} {name} :is using a secure connection"));
+        first.until(&format!(
+            ":parlor 276 {name} {name} :has client certificate fingerprint {fingerprint}"
+        ));
+        server.restart();
+
+        let mut again = Client::connect_tls("again", server.address(), shows.clone());
+        let offers = offers(&mut again);
+        assert!(offers.iter().any(|word| word == "sasl=EXTERNAL,SCRAM-SHA-256,PLAIN"));
+        again.request("sasl");
+        again.send("AUTHENTICATE EXTERNAL");
+        again.expect("AUTHENTICATE +");
+        again.send("AUTHENTICATE +");
+        again.expect(&format!(":parlor 900 * {name}!{name}@parlor {name} :*"));
+        again.expect(":parlor 903 * :SASL authentication successful");
+        again.send("NICK other");
+        again.send("USER other 0 * :Other");
+        again.send("CAP END");
+        again.expect(&format!(":parlor 001 {name} :*"));
+
+        // Another certificate is nobody's.
+        let (shows, _) = tls::with_certificate(&versions);
+        let mut eve = Client::connect_tls("eve", server.address(), shows);
+        eve.request("sasl");
+        eve.send("AUTHENTICATE EXTERNAL");
+        eve.expect("AUTHENTICATE +");
+        eve.send("AUTHENTICATE +");
+        eve.expect(":parlor 904 * :SASL authentication failed: this certificate logs in to no *");
+    }
+    // And one that shows none is told so.
+    let mut none = Client::connect_tls("none", server.address(), tls::any());
+    none.request("sasl");
+    none.send("AUTHENTICATE EXTERNAL");
+    none.expect(":parlor 908 * EXTERNAL,SCRAM-SHA-256,PLAIN :*");
+    none.expect(":parlor 904 * :SASL authentication failed: your client has shown no certificate");
+}
+
+#[test]
+fn a_password_from_elsewhere_is_taken_by_tls_and_refused_without() {
+    let server = Server::start("server.proxies = [\"127.0.0.1\"]");
+    let mut ann = from_elsewhere("ann", &server).into_tls(tls::any());
+    ann.log_in("ann");
+    server.wait_for_log(|line| line.contains("ann") && line.contains("192.0.2.7"));
+    let mut bob = from_elsewhere("bob", &server);
+    bob.send("LOGIN ann :secret");
+    bob.expect(":parlor FAIL LOGIN ENCRYPTION_REQUIRED :*");
+    bob.expect_quiet();
+    ann.expect_quiet();
+}
+
+#[test]
+fn who_comes_unencrypted_is_told_the_port_and_who_is_encrypted_for_how_long_to_stay_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let real = certificate(folder.path(), "real");
+    let server = Server::start(&real);
+    let mut plain = server.connect("plain");
+    let port = format!("sts=port={}", server.address().port());
+    assert!(offers(&mut plain).contains(&port), "it is the port that is listened on");
+    let mut ann = Client::connect_tls("ann", server.address(), tls::any());
+    assert!(offers(&mut ann).iter().any(|word| word == "sts=duration=2592000"));
+    ann.send("CAP REQ :sts");
+    ann.expect(":parlor CAP * NAK :sts");
+
+    server.write_config(&format!("{real}server.capabilities_off = [\"sts\"]"));
+    server.hang_up();
+    ann.expect(":parlor CAP * NEW :sts=duration=0");
+    server.write_config(&real);
+    server.hang_up();
+    ann.expect(":parlor CAP * NEW :sts=duration=2592000");
+    server.write_config("");
+    server.hang_up();
+    server.wait_for_logs(3, |line| line.contains("The config file is in effect"));
+    plain.expect_quiet();
+    ann.expect(":parlor CAP * NEW :sts=duration=0");
+    ann.expect_quiet();
+}
