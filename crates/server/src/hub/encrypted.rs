@@ -273,8 +273,13 @@ fn a_password_is_taken_from_this_machine_or_encrypted_or_if_the_config_says_so()
     let mut hub = hub("");
     hub.opens(1, PROXY);
     hub.forwards(1, ELSEWHERE, false);
-    hub.says(1, "LOGIN ann :secret");
-    assert!(hub.hears_all(1).contains("ENCRYPTION_REQUIRED"));
+    // A proxy on this machine that does not know from where its client comes.
+    hub.opens(2, HERE);
+    hub.forwards(2, HERE, false);
+    for slot in [2, 1] {
+        hub.says(slot, "LOGIN ann :secret");
+        assert!(hub.hears_all(slot).contains("ENCRYPTION_REQUIRED"));
+    }
     assert_eq!(hub.offer(1, "draft/account-registration"), None);
     hub.says(1, "CAP REQ :draft/account-registration");
     assert_eq!(hub.hears(1), [":parlor CAP * NAK :draft/account-registration"]);

@@ -154,9 +154,10 @@ pub struct Waiting {
 }
 
 impl Session {
-    /// Whether nobody can read along: it is encrypted, or does not leave this machine.
+    /// Whether nobody can read along: it is encrypted, or does not leave this machine. What a proxy
+    /// says of where its clients are, such as nothing, does not make them local.
     pub fn is_private(&self) -> bool {
-        self.encrypted || self.address.to_canonical().is_loopback()
+        self.encrypted || (!self.forwarded && self.address.to_canonical().is_loopback())
     }
 
     /// The certificate that it has shown with TLS.
