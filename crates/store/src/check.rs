@@ -138,11 +138,22 @@ fn problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         let known = schema::VERSION;
         return Ok(vec![format!("its version is {found}, not {known}; start the server once")]);
     }
+    all_problems(connection, true)
+}
+
+/// What is wrong with a copy. Of an older version SQLite's own rules are checked: ours are of this
+/// one.
+pub(crate) fn problems_of_copy(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let current = schema::version(connection)? == schema::VERSION;
+    all_problems(connection, current)
+}
+
+fn all_problems(connection: &Connection, current: bool) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare("PRAGMA integrity_check(100)")?;
     let answers = statement.query_map([], |row| row.get::<_, String>(0))?;
     let mut problems = answers.collect::<rusqlite::Result<Vec<_>>>()?;
     problems.retain(|problem| problem != "ok");
-    if !problems.is_empty() {
+    if !problems.is_empty() || !current {
         return Ok(problems); // the rules below would only repeat it
     }
     for (rule, question) in RULES {

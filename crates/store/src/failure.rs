@@ -41,6 +41,40 @@ pub enum Failure {
         /// What was found.
         problem: String,
     },
+    /// A file is in the way.
+    #[error("{} exists already; nothing is overwritten, choose another place or move it away", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A backup is to be laid where there is a database.
+    #[error(
+        "the data folder {} has a database already; choose another one with --data or move it away",
+        .path.display()
+    )]
+    Occupied {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// A backup is no good.
+    #[error("the backup {} cannot be used: {problem}", .path.display())]
+    BadCopy {
+        /// The backup.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// A copy could not be made.
+    #[error(
+        "the database could not be copied into {} ({source}); check the free space of its disk",
+        .path.display()
+    )]
+    NotCopied {
+        /// The copy.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// SQLite reported an error.
     #[error(
         "the database could not be used ({source}); check the disk it is on, its free space first"

@@ -35,7 +35,9 @@ mod batch;
 mod tail;
 mod index;
 mod history;
+mod backup;
 
+pub use backup::{Progress, backup, restore};
 pub use check::check;
 pub use contract::{REDACTED_PASSED, Reader, Store};
 pub use conversation::Conversation;

@@ -12,7 +12,8 @@ use crate::{Failure, schema};
 
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "parlor.db";
-const LOCK: &str = "lock";
+/// The file that is locked while a server uses the folder.
+pub(crate) const LOCK: &str = "lock";
 
 /// Bytes of the database that a reader maps into memory instead of copying them out of the file
 /// cache: 40 % less CPU time for a page of history. The price: a disk that cannot read a page back
@@ -29,6 +30,8 @@ const PAGE_BYTES: u32 = 8192;
 /// commit it follows.
 const CHECKPOINT_PAGES: u32 = 500;
 const WRITER_CACHE_KIB: i32 = 32 * 1024;
+/// Bytes to which the log's file shrinks again, after a backup for whose time it could only grow.
+const LOG_KEPT_BYTES: i64 = 32 << 20;
 
 /// Makes the folder if it is missing (for its owner only) and locks it until the file is dropped.
 pub(crate) fn lock_folder(folder: &Path) -> Result<File, Failure> {
@@ -86,7 +89,19 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     // nothing. In the write-ahead log the text stays until that is written over, or a close.
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
+}
+
+/// A connection to copy the database from, which a server may be using.
+pub(crate) fn source(path: &Path) -> Result<Connection, Failure> {
+    if let Err(source) = path.metadata() {
+        return Err(Failure::Io { path: path.to_owned(), source });
+    }
+    refuse_newer_file(path)?;
+    let connection = open(path).map_err(|error| damaged_or(path, error))?;
+    refuse_newer_log(&connection, path)?;
+    Ok(connection)
 }
 
 /// A reading connection; it cannot write.
@@ -108,7 +123,7 @@ fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Looks at the file's header itself (SQLite's file format, §1.3), for SQLite would leave files
 /// beside it.
-fn refuse_newer_file(path: &Path) -> Result<(), Failure> {
+pub(crate) fn refuse_newer_file(path: &Path) -> Result<(), Failure> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -155,7 +170,7 @@ fn refuse_newer_log(connection: &Connection, path: &Path) -> Result<(), Failure>
 }
 
 /// A connection that neither writes nor leaves files beside the database.
-fn untouched(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn untouched(path: &Path) -> rusqlite::Result<Connection> {
     // In a URI these three have a meaning of their own.
     let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;

@@ -6,5 +6,6 @@ mod promises;
 mod redaction;
 mod alike;
 mod disk;
+mod backup;
 mod behind;
 mod speed;

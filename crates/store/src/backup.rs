@@ -1,0 +1,356 @@
+//! Copies of the whole store: one made while a server writes, and one laid back.
+//!
+//! SQLite's online backup starts again whenever another process has written, so under a busy server
+//! it would never end. Here the source stays in one read transaction: what the copy is to have stands
+//! still from the first page to the last, the number of steps is known at the start, and nothing of
+//! it makes the server wait. The price is that the server's write-ahead log grows until the copy
+//! is done.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{Failure, check, open, schema};
+
+/// Pages copied at once (512 KiB), between which the copy stands back for [`STEP_PAUSE`].
+const STEP_PAGES: i32 = 64;
+/// It makes the copy leave half of a core and of a quick disk to the server, and still takes a
+/// gigabyte in some seconds.
+const STEP_PAUSE: Duration = Duration::from_millis(1);
+/// Steps (32 MiB) after which the copy is flushed to disk, so that no great flush at the end
+/// stands in the way of the server's small ones.
+const FLUSH_STEPS: u32 = 64;
+/// What the server's certificate may be at most.
+const EXTRA_BYTES: u64 = 1024 * 1024;
+
+/// The files beside the database that a backup has within.
+const EXTRAS: &str = "CREATE TABLE files(name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT";
+
+/// How far a backup is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// So many pages of so many are copied.
+    Copied {
+        /// Pages copied.
+        pages: u64,
+        /// Pages in all.
+        of: u64,
+    },
+    /// All are copied, and the copy is being checked.
+    Checking,
+}
+
+/// Copies the store in a data folder into `file`, also while a server uses it; everything committed
+/// before the call is in it. The files of the folder named by `extras` are in it as far as they
+/// exist. The copy is whole, checked and flushed before it has its name.
+///
+/// # Errors
+/// When `file` exists, the database is newer than this program, or something cannot be read or
+/// written. Then there is no `file`.
+pub fn backup(
+    folder: &Path,
+    file: &Path,
+    extras: &[&str],
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), Failure> {
+    refuse_existing(file)?;
+    let database = folder.join(open::DATABASE);
+    let source = open::source(&database)?;
+    let partial = with_suffix(file, ".partial");
+    let copy = open_partial(&partial)?;
+    let made = copy_pages(&source, &database, &partial, &copy, progress)
+        .and_then(|()| tidy_log(source))
+        .and_then(|()| add_extras(&partial, folder, extras))
+        .and_then(|()| {
+            progress(Progress::Checking);
+            check_copy(&partial).map_err(|error| match error {
+                // What is wrong with a fresh copy is wrong with the original.
+                Failure::BadCopy { problem, .. } => Failure::Corrupt { path: database, problem },
+                other => other,
+            })
+        })
+        .and_then(|()| copy.sync_all().map_err(not_written(file)))
+        .and_then(|()| give_name(&partial, file));
+    if made.is_err() {
+        // What is left of it would only be in the way; if it cannot be removed, the next one uses it.
+        let _ = fs::remove_file(&partial);
+    }
+    made
+}
+
+/// Lays a backup into a data folder that has no database, and beside it those of the files that
+/// `extras` names.
+///
+/// # Errors
+/// When the folder has a database or is in use, the backup is damaged, newer than this program or
+/// none of ours, or something cannot be read or written. Then the folder has no database.
+pub fn restore(file: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
+    refuse_log_beside(file)?;
+    check_copy(file)?;
+    let _lock = open::lock_folder(folder)?;
+    let database = folder.join(open::DATABASE);
+    for suffix in ["", "-wal", "-journal"] {
+        // A log that was left alone would be taken for the new database's.
+        if with_suffix(&database, suffix).exists() {
+            return Err(Failure::Occupied { path: folder.to_owned() });
+        }
+    }
+    let partial = with_suffix(&database, ".partial");
+    let laid = lay(file, &partial, folder, extras).and_then(|()| {
+        own_like_folder(folder, &partial);
+        give_name(&partial, &database)
+    });
+    if laid.is_err() {
+        // As above.
+        let _ = fs::remove_file(&partial);
+    }
+    laid
+}
+
+fn lay(file: &Path, partial: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
+    let unreadable = |source| Failure::Io { path: file.to_owned(), source };
+    let copy = open_partial(partial)?;
+    io::copy(&mut File::open(file).map_err(unreadable)?, &mut &copy)
+        .map_err(not_written(partial))?;
+    let taken = take_extras(partial, extras).map_err(not_copied(partial))?;
+    for (name, content) in taken {
+        let path = folder.join(name);
+        put_extra(&path, &content)?;
+        own_like_folder(folder, &path);
+    }
+    own_like_folder(folder, &folder.join(open::LOCK));
+    copy.sync_all().map_err(not_written(partial))
+}
+
+/// The administrator restores for the user whose folder it is.
+fn own_like_folder(folder: &Path, path: &Path) {
+    #[cfg(unix)]
+    if let (Ok(folder), Ok(file)) = (folder.metadata(), path.metadata()) {
+        use std::os::unix::fs::{MetadataExt, chown};
+        if (folder.uid(), folder.gid()) != (file.uid(), file.gid()) {
+            // Nobody else can, and then the file is whose it has to be.
+            let _ = chown(path, Some(folder.uid()), Some(folder.gid()));
+        }
+    }
+}
+
+/// Writes a file that only its owner may read; one that is there already must say the same.
+fn put_extra(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    match fs::read(path) {
+        Ok(found) if found == content => return Ok(()),
+        Ok(_) => return Err(Failure::Exists { path: path.to_owned() }),
+        Err(_) => {}
+    }
+    let partial = with_suffix(path, ".partial");
+    let mut file = open_partial(&partial)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(not_written(path))?;
+    give_name(&partial, path)
+}
+
+/// Copies all pages as they are now.
+fn copy_pages(
+    source: &Connection,
+    database: &Path,
+    partial: &Path,
+    copy: &File,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), Failure> {
+    // The read transaction begins with the first question.
+    source.execute_batch("BEGIN")?;
+    schema::version(source).map_err(|error| open::damaged_or(database, error))?;
+    let mut target = open_alone(partial).map_err(not_copied(partial))?;
+    let copied = Backup::new(source, &mut target).map_err(not_copied(partial))?;
+    for step in 1.. {
+        let result =
+            copied.step(STEP_PAGES).map_err(|error| match open::damaged_or(database, error) {
+                Failure::Sqlite { source } => not_copied(partial)(source),
+                other => other,
+            })?;
+        let done = copied.progress();
+        let of = u64::try_from(done.pagecount).unwrap_or_default();
+        let left = u64::try_from(done.remaining).unwrap_or_default();
+        progress(Progress::Copied { pages: of.saturating_sub(left), of });
+        if result == StepResult::Done {
+            break;
+        }
+        if step % FLUSH_STEPS == 0 {
+            copy.sync_data().map_err(not_written(partial))?;
+        }
+        thread::sleep(STEP_PAUSE);
+    }
+    drop(copied);
+    // It is to be one file that needs no other beside it.
+    target
+        .pragma_update(None, "journal_mode", "delete")
+        .and_then(|()| target.close().map_err(|(_, error)| error))
+        .map_err(not_copied(partial))?;
+    Ok(source.execute_batch("COMMIT")?)
+}
+
+/// Moves into the database what the server could not while the copy was made, so that it need not
+/// do all of that at once within a commit. What the server does meanwhile goes before.
+fn tidy_log(source: Connection) -> Result<(), Failure> {
+    source.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    source.close().map_err(|(_, error)| Failure::from(error))
+}
+
+fn add_extras(partial: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
+    let mut found = Vec::new();
+    for name in extras {
+        let path = folder.join(name);
+        let mut content = Vec::new();
+        let read =
+            File::open(&path).and_then(|file| file.take(EXTRA_BYTES).read_to_end(&mut content));
+        match read {
+            Ok(_) => found.push((name, content)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(Failure::Io { path, source }),
+        }
+    }
+    let add = || {
+        let target = open_alone(partial)?;
+        target.execute_batch(EXTRAS)?;
+        for (name, content) in &found {
+            target.execute("INSERT INTO files VALUES (?1, ?2)", params![name, content])?;
+        }
+        target.close().map_err(|(_, error)| error)
+    };
+    add().map_err(not_copied(partial))
+}
+
+/// Takes the files out of a copy, without a trace.
+fn take_extras(copy: &Path, extras: &[&str]) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+    let target = open_alone(copy)?;
+    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'files'";
+    if target.query_row(table, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(Vec::new()); // A copy made by other means has none.
+    }
+    target.pragma_update(None, "secure_delete", true)?;
+    let mut taken = Vec::new();
+    for name in extras {
+        let content = "SELECT content FROM files WHERE name = ?1";
+        let content = target.query_row(content, [name], |row| row.get(0)).optional()?;
+        taken.extend(content.map(|content| ((*name).to_owned(), content)));
+    }
+    target.execute_batch("DROP TABLE files")?;
+    target.close().map_err(|(_, error)| error)?;
+    Ok(taken)
+}
+
+/// Reads all of a copy.
+fn check_copy(path: &Path) -> Result<(), Failure> {
+    let unusable = |problem| Failure::BadCopy { path: path.to_owned(), problem };
+    if let Err(source) = path.metadata() {
+        return Err(Failure::Io { path: path.to_owned(), source });
+    }
+    open::refuse_newer_file(path).map_err(|error| match error {
+        Failure::Corrupt { problem, .. } => unusable(problem),
+        other => other,
+    })?;
+    let problems = open::untouched(path).and_then(|connection| {
+        let ours = "SELECT 1 FROM about WHERE key = 'instance'";
+        match connection.query_row(ours, [], |_| Ok(())) {
+            Err(_) => Ok(vec!["it is none of a Parlor server".to_owned()]),
+            Ok(()) => check::problems_of_copy(&connection),
+        }
+    });
+    match problems.map_err(|error| unusable(error.to_string()))?.into_iter().next() {
+        None => Ok(()),
+        Some(problem) => Err(unusable(problem)),
+    }
+}
+
+/// A database with a log beside it is not all in one file.
+fn refuse_log_beside(file: &Path) -> Result<(), Failure> {
+    match with_suffix(file, "-wal").metadata() {
+        Ok(log) if log.len() > 0 => Err(Failure::BadCopy {
+            path: file.to_owned(),
+            problem: "part of it is in the file beside it that ends in -wal; make a backup of it \
+                      with `chatserver backup`"
+                .to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_existing(file: &Path) -> Result<(), Failure> {
+    match file.symlink_metadata() {
+        Ok(_) => Err(Failure::Exists { path: file.to_owned() }),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A connection for us alone, with nothing to fall back on: who is broken off starts from nothing.
+fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false)?;
+    connection.pragma_update(None, "locking_mode", "exclusive")?;
+    connection.pragma_update(None, "journal_mode", "memory")?;
+    connection.pragma_update(None, "synchronous", "off")?;
+    Ok(connection)
+}
+
+/// An empty file that only its owner may read and that nobody else writes.
+fn open_partial(path: &Path) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(not_written(path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(Failure::Exists { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => return Err(not_written(path)(source)),
+    }
+    // What an attempt that was broken off has left.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .map_err(not_written(path))?;
+    file.set_len(0).map_err(not_written(path))?;
+    for suffix in ["-wal", "-journal"] {
+        match fs::remove_file(with_suffix(path, suffix)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(not_written(path)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(file)
+}
+
+/// Gives a finished file its name, unless somebody else has it by now, and flushes that.
+fn give_name(partial: &Path, path: &Path) -> Result<(), Failure> {
+    match fs::hard_link(partial, path) {
+        Ok(()) => fs::remove_file(partial).map_err(not_written(path))?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(Failure::Exists { path: path.to_owned() });
+        }
+        // A file system without such links.
+        Err(_) => fs::rename(partial, path).map_err(not_written(path))?,
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_written(path))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn not_written(path: &Path) -> impl Fn(io::Error) -> Failure {
+    move |source| Failure::NotWritable { path: path.to_owned(), source }
+}
+
+fn not_copied(path: &Path) -> impl Fn(rusqlite::Error) -> Failure {
+    move |source| Failure::NotCopied { path: path.to_owned(), source }
+}

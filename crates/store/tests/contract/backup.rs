@@ -1,0 +1,250 @@
+//! Copies: whole although the store is written all the time, and never laid over anything.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use parlor_store::{Failure, Progress, Select, Store, Write, backup, check, restore};
+use rusqlite::Connection;
+use tempfile::tempdir;
+
+use crate::support::{INSTANCE, account, commit, lobby, message, open, page, put, room, say};
+
+const BESIDE: &[&str] = &["key.pem", "certificate.pem"];
+
+fn no_progress(_: Progress) {}
+
+fn copy(folder: &Path, file: &Path) -> Result<(), Failure> {
+    backup(folder, file, BESIDE, &mut no_progress)
+}
+
+/// A store with so many messages in the lobby, closed.
+fn filled(folder: &Path, messages: u64) {
+    let mut store = open(folder);
+    commit(&mut store, &[Write::Account(account(1, "ann")), Write::Room(room(1, "#lobby"))]);
+    for id in 1..=messages {
+        commit(&mut store, &[say(id, lobby())]);
+    }
+    Box::new(store).close().unwrap();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> =
+        names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Each step is a step forward: SQLite by itself would begin again with each commit of another
+/// connection.
+#[test]
+fn a_copy_made_while_the_store_is_written_ends_and_is_of_one_moment() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    let file = place.path().join("copy");
+    let mut store = open(folder.path());
+    let text: Box<str> = "x".repeat(8000).into();
+    let large = |id| {
+        let mut event = message(id, lobby());
+        event.text = text.clone();
+        put(event)
+    };
+    commit(&mut store, &[Write::Account(account(1, "ann")), Write::Room(room(1, "#lobby"))]);
+    commit(&mut store, &(1..=1000).map(large).collect::<Vec<_>>());
+
+    let (committed, over) = (AtomicU64::new(1000), AtomicBool::new(false));
+    let (before, after, steps) = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Acquire) {
+                let id = committed.load(Ordering::Acquire) + 1;
+                commit(&mut store, &[large(id)]);
+                committed.store(id, Ordering::Release);
+            }
+        });
+        while committed.load(Ordering::Acquire) < 1010 {
+            thread::yield_now();
+        }
+        let before = committed.load(Ordering::Acquire);
+        let mut steps = Vec::new();
+        let made = backup(folder.path(), &file, BESIDE, &mut |progress| {
+            if let Progress::Copied { pages, of } = progress {
+                steps.push((pages, of, committed.load(Ordering::Acquire)));
+            }
+        });
+        over.store(true, Ordering::Release);
+        made.unwrap();
+        (before, committed.load(Ordering::Acquire), steps)
+    });
+    assert!(steps.len() > 10, "{steps:?}");
+    assert!(steps.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 == two[1].1), "{steps:?}");
+    assert!(steps[0].2 < steps[steps.len() - 1].2, "nothing was written meanwhile: {steps:?}");
+
+    let restored = place.path().join("data");
+    restore(&file, &restored, BESIDE).unwrap();
+    assert_eq!(check(&restored).unwrap(), Vec::<String>::new());
+    let store = open(&restored);
+    let last = page(&store, lobby(), Select::Latest, 5000);
+    let newest = *last.last().unwrap();
+    assert!((before..=after).contains(&newest), "{before} {newest} {after}");
+    assert_eq!(last, (1..=newest).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_copy_has_what_is_beside_the_database_and_gives_it_back_to_the_owner_alone() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(folder.path(), 3);
+    fs::write(folder.path().join("key.pem"), "the key").unwrap();
+    fs::write(folder.path().join("certificate.pem"), "the certificate").unwrap();
+    fs::write(folder.path().join("other"), "not asked for").unwrap();
+    let before = names(folder.path());
+    let file = place.path().join("copy");
+    copy(folder.path(), &file).unwrap();
+    assert_eq!(names(folder.path()), before, "the copy left something in the folder");
+    assert_eq!(names(place.path()), ["copy"]);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&file), 0o600);
+
+    let restored = place.path().join("data");
+    restore(&file, &restored, BESIDE).unwrap();
+    assert_eq!(names(&restored), ["certificate.pem", "key.pem", "lock", "parlor.db"]);
+    assert_eq!(fs::read_to_string(restored.join("key.pem")).unwrap(), "the key");
+    for name in ["", "key.pem", "certificate.pem", "parlor.db"] {
+        assert_eq!(mode(&restored.join(name)) & 0o077, 0, "{name}");
+    }
+    // The key is nowhere else, not even in a page that is free.
+    let bytes = fs::read(restored.join("parlor.db")).unwrap();
+    assert!(!bytes.windows(7).any(|part| part == b"the key"));
+    let mut store = open(&restored);
+    assert_eq!(page(&store, lobby(), Select::Latest, 9), [1, 2, 3]);
+    assert_eq!(store.load().unwrap().instance, INSTANCE);
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(folder.path(), 1);
+    fs::write(folder.path().join("key.pem"), "the key").unwrap();
+    let (file, taken) = (place.path().join("copy"), place.path().join("taken"));
+    fs::write(&taken, "precious").unwrap();
+    assert!(matches!(copy(folder.path(), &taken), Err(Failure::Exists { .. })));
+    assert_eq!(fs::read_to_string(&taken).unwrap(), "precious");
+    copy(folder.path(), &file).unwrap();
+    assert!(matches!(copy(folder.path(), &file), Err(Failure::Exists { .. })));
+
+    let database = fs::read(folder.path().join("parlor.db")).unwrap();
+    let found = restore(&file, folder.path(), BESIDE);
+    assert!(matches!(found, Err(Failure::Occupied { .. })));
+    assert!(fs::read(folder.path().join("parlor.db")).unwrap() == database);
+
+    // A log without its database would be taken for the new one's.
+    let orphan = place.path().join("orphan");
+    fs::create_dir(&orphan).unwrap();
+    fs::write(orphan.join("parlor.db-wal"), "").unwrap();
+    assert!(matches!(restore(&file, &orphan, BESIDE), Err(Failure::Occupied { .. })));
+
+    // Another server's key.
+    let other = place.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("key.pem"), "another key").unwrap();
+    assert!(matches!(restore(&file, &other, BESIDE), Err(Failure::Exists { .. })));
+    assert_eq!(names(&other), ["key.pem", "lock"]);
+    // The same one is no hindrance: a restore that was broken off is done again.
+    fs::write(other.join("key.pem"), "the key").unwrap();
+    fs::write(other.join("parlor.db.partial"), "half").unwrap();
+    restore(&file, &other, BESIDE).unwrap();
+    assert_eq!(names(&other), ["key.pem", "lock", "parlor.db"]);
+}
+
+#[test]
+fn what_was_left_of_a_copy_is_used_and_one_that_is_being_made_is_not() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(folder.path(), 1);
+    let (file, partial) = (place.path().join("copy"), place.path().join("copy.partial"));
+    for name in ["copy.partial", "copy.partial-wal", "copy.partial-journal"] {
+        fs::write(place.path().join(name), "left over").unwrap();
+    }
+    let other = fs::File::open(&partial).unwrap();
+    other.lock().unwrap();
+    assert!(matches!(copy(folder.path(), &file), Err(Failure::Exists { .. })));
+    drop(other);
+    copy(folder.path(), &file).unwrap();
+    assert_eq!(names(place.path()), ["copy"]);
+}
+
+#[test]
+fn a_copy_that_is_no_good_is_not_laid_anywhere() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(folder.path(), 300);
+    let good = place.path().join("good");
+    copy(folder.path(), &good).unwrap();
+    let bytes = fs::read(&good).unwrap();
+    let bad = place.path().join("bad");
+    let data = place.path().join("data");
+    let refused = |words: &str| {
+        let error = restore(&bad, &data, BESIDE).unwrap_err().to_string();
+        assert!(error.contains("bad") && error.contains(words), "{words}: {error}");
+        assert!(!data.exists(), "{words}");
+    };
+
+    let mut broken = bytes.clone();
+    let middle = broken.len() / 2;
+    broken[middle..middle + 9000].fill(0x5a);
+    fs::write(&bad, broken).unwrap();
+    refused("");
+    fs::write(&bad, &bytes[..bytes.len() / 2]).unwrap();
+    refused("");
+    fs::write(&bad, "somebody's diary. ".repeat(50)).unwrap();
+    refused("not an SQLite database");
+    fs::remove_file(&bad).unwrap();
+    let others = Connection::open(&bad).unwrap();
+    others.execute_batch("CREATE TABLE songs(name)").unwrap();
+    drop(others);
+    refused("none of a Parlor server");
+    fs::write(&bad, &bytes).unwrap();
+    let newer = Connection::open(&bad).unwrap();
+    newer.pragma_update(None, "user_version", 9999).unwrap();
+    drop(newer);
+    refused("newer");
+    // A database that a server has open is not all in its one file.
+    let store = open(folder.path());
+    for name in ["", "-wal"] {
+        let from = folder.path().join(format!("parlor.db{name}"));
+        fs::copy(from, place.path().join(format!("bad{name}"))).unwrap();
+    }
+    fs::write(place.path().join("bad-wal"), "something").unwrap();
+    refused("-wal");
+    drop(store);
+}
+
+#[test]
+fn an_older_and_a_newer_database() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(folder.path(), 1);
+    let version = |version: u32| {
+        let database = Connection::open(folder.path().join("parlor.db")).unwrap();
+        database.pragma_update(None, "user_version", version).unwrap();
+    };
+    // Before a new program takes it forward is when a backup is wanted most.
+    version(1);
+    copy(folder.path(), &place.path().join("old")).unwrap();
+    restore(&place.path().join("old"), &place.path().join("data"), BESIDE).unwrap();
+    version(9999);
+    let newer = place.path().join("new");
+    assert!(matches!(copy(folder.path(), &newer), Err(Failure::TooNew { .. })));
+    assert!(!newer.exists());
+}
+
+#[test]
+fn a_damaged_database_gives_no_copy() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(folder.path(), 300);
+    let database = folder.path().join("parlor.db");
+    let mut bytes = fs::read(&database).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 9000].fill(0x5a);
+    fs::write(&database, bytes).unwrap();
+    copy(folder.path(), &place.path().join("copy")).unwrap_err();
+    assert_eq!(names(place.path()), Vec::<String>::new());
+}
