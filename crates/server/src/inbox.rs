@@ -74,7 +74,7 @@ impl Inbox {
             return false;
         }
         if let Err(error) = self.waker.wake() {
-            tracing::error!("cannot wake a shard: {error}");
+            tracing::error!(%error, "Cannot wake a shard");
         }
         true
     }

@@ -1,42 +1,22 @@
-//! What the operator's terminal is told: one line a fact, nothing secret, no message text.
+//! What the operator's terminal is told: one line a fact, its fields named, nothing secret, no text
+//! that a client wrote for others.
+
+mod plain;
 
 use crate::hub::effects::Fact;
 use crate::limits::LOG_QUEUE;
-use std::fmt;
-use tracing::{Event, Subscriber};
+use plain::{Fields, Plain};
+use std::borrow::Cow;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// `[INFO] a sentence`
+    /// `[INFO] what happened name=value`
     #[default]
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// Lines as a person reads them.
-struct Plain;
-
-impl<S, N> FormatEvent<S, N> for Plain
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        write!(writer, "[{}] ", event.metadata().level())?;
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
-    }
 }
 
 /// Starts logging to standard output, on a thread of its own: a terminal that stands still delays
@@ -48,7 +28,7 @@ pub fn start(format: Format) -> WorkerGuard {
         .finish(std::io::stdout());
     let builder = tracing_subscriber::fmt().with_writer(writer).with_ansi(false);
     match format {
-        Format::Text => builder.event_format(Plain).init(),
+        Format::Text => builder.fmt_fields(Fields).event_format(Plain).init(),
         Format::Json => builder.json().with_target(false).flatten_event(true).init(),
     }
     guard
@@ -64,29 +44,54 @@ pub fn waiting(port: u16) {
 pub fn fact(fact: &Fact, port: Option<u16>) {
     match fact {
         Fact::Came { user, address, new: true } => {
-            tracing::info!("{user} registered and logged in from {address}");
+            tracing::info!(%user, %address, "Registered and logged in");
         }
-        Fact::Came { user, address, new: false } => {
-            tracing::info!("{user} logged in from {address}");
-        }
+        Fact::Came { user, address, new: false } => tracing::info!(%user, %address, "Logged in"),
         Fact::LoginFailed { user, address, reason } => {
-            tracing::warn!("{user:?} failed to log in from {address}: {reason}");
+            tracing::warn!(%user, %address, reason, "Login failed");
         }
         Fact::Refused { address, reason } => {
-            tracing::warn!("a connection from {address} was refused: {reason}");
+            tracing::warn!(%address, reason, "Connection refused");
         }
         Fact::Left { user, address, reason } => {
+            let reason = &*without_text(reason);
             match user {
-                Some(user) => tracing::info!("{user} left ({address}): {reason:?}"),
-                None => tracing::info!("a connection from {address} left: {reason:?}"),
+                Some(user) => tracing::info!(%user, %address, reason, "Left"),
+                None => tracing::info!(%address, reason, "Connection left"),
             }
             if let Some(port) = port {
                 waiting(port);
             }
         }
-        Fact::Operator { user, granted: true } => tracing::info!("{user} is an operator now"),
+        Fact::Operator { user, granted: true } => tracing::info!(%user, "Became an operator"),
         Fact::Operator { user, granted: false } => {
-            tracing::warn!("{user} failed to become an operator: wrong name or password");
+            let reason = "wrong name or password";
+            tracing::warn!(%user, reason, "Failed to become an operator");
         }
+    }
+}
+
+/// Why somebody left, without what they, or the operator who threw them out, had to say to it: that
+/// is for those who share a room with them.
+fn without_text(reason: &str) -> Cow<'_, str> {
+    if reason.starts_with("Quit: ") {
+        return "Quit".into();
+    }
+    match reason.strip_prefix("Killed (").and_then(|rest| rest.split(' ').next()) {
+        Some(by) => format!("Killed by {by}").into(),
+        None => reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_reason_only_what_the_server_says_is_logged() {
+        assert_eq!(without_text("Quit: dinner"), "Quit");
+        assert_eq!(without_text("Quit"), "Quit");
+        assert_eq!(without_text("Killed (root (no (more) spam))"), "Killed by root");
+        assert_eq!(without_text("Ping timeout"), "Ping timeout");
     }
 }

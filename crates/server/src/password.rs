@@ -70,7 +70,7 @@ fn make(password: &str, iterations: u32) -> Outcome {
     match new_keys(password, iterations) {
         Ok(keys) => Outcome::Made(keys),
         Err(error) => {
-            tracing::error!("no randomness from the system, nobody can register: {error}");
+            tracing::error!(%error, "No randomness from the system, nobody can register");
             Outcome::Busy
         }
     }

@@ -105,7 +105,7 @@ pub fn run(queue: &Queue, mut store: Box<dyn Reader>, renderer: &Renderer, shard
             batches: 0,
         };
         if let Err(error) = page.write_tagged(&mut *store) {
-            tracing::error!("history cannot be read: {error}");
+            tracing::error!(%error, "History cannot be read");
             let text = "The server could not read its history; try again later";
             page.out = failure(renderer, &job, "MESSAGE_ERROR", text);
             page.pending = None;

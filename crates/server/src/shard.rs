@@ -259,7 +259,7 @@ impl Shard {
                     other.send(Item::Connection(stream, address));
                 }
                 Err(error) => {
-                    tracing::warn!("cannot accept a connection, will try again: {error}");
+                    tracing::warn!(%error, "Cannot accept a connection, will try again");
                     self.do_later(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Later::Accept);
                     return;
                 }
@@ -271,7 +271,7 @@ impl Shard {
     fn own(&mut self, mut stream: TcpStream, address: SocketAddr, outlet: &Outlet) {
         let mut entropy = [0; 16];
         if let Err(error) = getrandom::fill(&mut entropy) {
-            return tracing::error!("no randomness from the system, connection refused: {error}");
+            return tracing::error!(%error, "No randomness from the system, connection refused");
         }
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
@@ -279,7 +279,7 @@ impl Shard {
         let registered = outlet.registry().register(&mut stream, Token(slot), interest);
         // A socket that cannot be set up is closed by dropping it; its peer sees that.
         if let Err(error) = registered.and_then(|()| stream.set_nodelay(true)) {
-            return tracing::warn!("cannot take over a connection: {error}");
+            return tracing::warn!(%error, "Cannot take over a connection");
         }
         self.parts.metrics.accepted();
         self.generation = self.generation.wrapping_add(1);
