@@ -18,6 +18,8 @@ Examples:
   chatserver -p 9999 --data /srv/parlor   keep the data somewhere else
   chatserver --data :memory: -p 9999      try it out; nothing is kept
   chatserver passwd ann                   give ann a new password (the server must not be running)
+  chatserver backup room.db               copy everything into one file while the server runs
+  chatserver restore room.db --data DIR   make a data folder of that copy
 
 Join with:
   chatclient -hn HOST -p 9999             or any IRC client: server HOST, port 9999, no TLS,
@@ -56,6 +58,11 @@ pub struct Serve {
 }
 
 impl Serve {
+    /// Whether it says where to listen, which is ignored where a service manager listens.
+    pub fn says_where(&self) -> bool {
+        self.port.or(self.port_alone).is_some() || self.bind.is_some()
+    }
+
     /// The port to listen on.
     pub fn port(&self) -> u16 {
         self.port.or(self.port_alone).unwrap_or(DEFAULT_PORT)
@@ -77,6 +84,23 @@ pub enum Command {
     /// Check the whole database for damage
     Check {
         /// The server's data folder
+        #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
+        data: PathBuf,
+    },
+    /// Copy everything into one file, also while the server is running: accounts, rooms, history and
+    /// the server's own certificate with its key. Keep it where nobody else can read it
+    Backup {
+        /// The file to make; nothing is overwritten
+        file: PathBuf,
+        /// The server's data folder
+        #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
+        data: PathBuf,
+    },
+    /// Make a data folder of a backup; one that has a database is not touched
+    Restore {
+        /// The file that `chatserver backup` made
+        file: PathBuf,
+        /// The data folder to make
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
     },

@@ -9,6 +9,7 @@ use crate::inbox::{Inbox, Item};
 use crate::limits::{JOURNAL_GROUP, JOURNAL_GROUP_BYTES, MAINTAIN_SECONDS};
 use crate::metrics::Metrics;
 use crate::queue::{Receiver, Sender};
+use crate::systemd::Pulse;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +51,8 @@ pub struct Journal {
     pub folder: Option<PathBuf>,
     /// What it counts.
     pub metrics: Arc<Metrics>,
+    /// Who asks whether it is alive.
+    pub pulse: Arc<Pulse>,
 }
 
 impl Journal {
@@ -71,10 +74,11 @@ impl Journal {
                 maintained = Instant::now();
                 self.look_at_disk();
                 if let Err(error) = self.store.maintain(now()) {
-                    tracing::warn!("housekeeping in the store failed, will try again: {error}");
+                    tracing::warn!(%error, "Housekeeping in the store failed, will try again");
                 }
             }
             let Some(first) = first else { continue };
+            let question = self.pulse.question();
             let mut group = vec![first];
             let mut bytes = 0;
             while group.len() < JOURNAL_GROUP
@@ -91,6 +95,7 @@ impl Journal {
                 self.look_at_disk();
             }
             self.release(settled);
+            self.pulse.answer(question);
             if last {
                 break;
             }
@@ -117,7 +122,7 @@ impl Journal {
         let mut outcomes = match outcomes {
             Ok(outcomes) => Some(outcomes.into_iter()),
             Err(error) => {
-                tracing::error!("nothing can be stored: {error}");
+                tracing::error!(%error, "Nothing can be stored");
                 None
             }
         };

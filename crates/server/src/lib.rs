@@ -31,4 +31,5 @@ pub mod render;
 pub mod outbox;
 
 pub mod args;
+pub mod systemd;
 pub mod run;

@@ -35,6 +35,16 @@ pub enum ListenError {
         /// What the system said.
         source: Error,
     },
+    /// The service manager gave something else.
+    #[error(
+        "socket {at} of the service manager does not listen for TCP ({source}); use ListenStream in its unit"
+    )]
+    BadSocket {
+        /// Which of its sockets, counted from 0.
+        at: usize,
+        /// What the system said.
+        source: Error,
+    },
     /// Anything else.
     #[error("cannot listen on {address}: {source}; give an address of this machine with --bind")]
     Other {

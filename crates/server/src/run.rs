@@ -1,6 +1,8 @@
 //! Starting and stopping: opens what the server needs, starts its threads, and waits for the signal
 //! to end.
 
+mod tasks;
+
 use crate::args::{Args, Command, Serve};
 use crate::config::{Config, ConfigError};
 use crate::hub::effects::Effects;
@@ -9,26 +11,25 @@ use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::{Journal, now};
 use crate::limits::{
-    HUB_QUEUE, JOURNAL_QUEUE, OWASP_ITERATIONS, PASSWORD_BYTES, PASSWORD_THREADS, READERS,
-    WAKE_QUEUE,
+    HUB_QUEUE, JOURNAL_QUEUE, PASSWORD_BYTES, PASSWORD_THREADS, READERS, WAKE_QUEUE,
 };
 use crate::listen::{self, ListenError, Listeners};
 use crate::metrics::{Metrics, Queue};
 use crate::queue::{self, Sender, bounded};
 use crate::session::SessionId;
+use crate::systemd::{self, Pulse, Watchdog};
 use crate::transport::certificate::{Certificate, CertificateError};
 use crate::{log, password, reader, shard};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::io::{BufRead, IsTerminal, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::{self, JoinHandle};
-use store::{Failure, MemoryStore, SqliteStore, Store, Write};
+use store::{Failure, MemoryStore, SqliteStore, Store};
 
 /// Why the server cannot start, or stopped badly: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -82,8 +83,10 @@ pub enum RunError {
 pub fn run(args: Args) -> Result<(), RunError> {
     match args.command {
         None => serve(&args.serve),
-        Some(Command::Passwd { name, data }) => passwd(&name, &data),
-        Some(Command::Check { data }) => check(&data),
+        Some(Command::Passwd { name, data }) => tasks::passwd(&name, &data),
+        Some(Command::Check { data }) => tasks::check(&data),
+        Some(Command::Backup { file, data }) => tasks::backup(&file, &data),
+        Some(Command::Restore { file, data }) => tasks::restore(&file, &data),
     }
 }
 
@@ -93,10 +96,12 @@ fn serve(args: &Serve) -> Result<(), RunError> {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
-    let listener = listen::bind(args.bind.as_deref(), args.port())?;
-    let port = listener.local_addr()?.port();
-    config.port = port;
-    let mut listeners = vec![listener];
+    let mut listeners = systemd::sockets()?;
+    let given = !listeners.is_empty();
+    if !given {
+        listeners.push(listen::bind(args.bind.as_deref(), args.port())?);
+    }
+    config.port = listeners[0].local_addr()?.port();
     listeners.extend(listen::bind_more(&config.server.listen)?);
     let store = open_store(&args.data)?;
     let folder = (args.data != Path::new(IN_MEMORY)).then(|| args.data.clone());
@@ -110,6 +115,9 @@ fn serve(args: &Serve) -> Result<(), RunError> {
         std::process::abort();
     }));
     let guard = log::start(args.log_format);
+    if given && args.says_where() {
+        tracing::warn!("The service manager listens; --port and --bind are ignored");
+    }
     let begun = Begun { config: Arc::new(config), folder, certificate, listeners, store };
     let ended = Server::start(begun)?.wait();
     drop(guard);
@@ -167,6 +175,7 @@ struct Server {
     folder: Option<PathBuf>,
     certificate: Certificate,
     woken: Receiver<Wake>,
+    pulse: Arc<Pulse>,
     threads: Vec<JoinHandle<Result<(), RunError>>>,
 }
 
@@ -194,9 +203,9 @@ impl Server {
         let mut listeners = Some(Listeners::new(listeners, inboxes.clone()));
         let committed = Arc::new(AtomicU64::new(0));
         let (wake, woken) = sync_channel(WAKE_QUEUE);
-        let threads = Vec::new();
+        let (pulse, threads) = (Arc::new(Pulse::default()), Vec::new());
         let mut server =
-            Server { hub, inboxes, listening, config, folder, certificate, woken, threads };
+            Server { hub, inboxes, listening, config, folder, certificate, woken, pulse, threads };
 
         for number in 0..READERS {
             let (queue, store) = (queue.clone(), store.reader()?);
@@ -222,11 +231,12 @@ impl Server {
             epoch: 0,
             folder: server.folder.clone(),
             metrics: metrics.clone(),
+            pulse: server.pulse.clone(),
         };
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
-        let counts = metrics.clone();
+        let (counts, pulse) = (metrics.clone(), server.pulse.clone());
         server.spawn("hub", true, move || {
-            run_hub(state, &to_hub, &journal, &committed, &counts);
+            run_hub(state, &to_hub, &journal, &committed, &counts, &pulse);
             Ok(())
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {
@@ -279,18 +289,21 @@ impl Server {
     /// it, reads the config file again.
     fn wait(mut self) -> Result<(), RunError> {
         for address in &self.listening[1..] {
-            tracing::info!("Listening on {address}, too");
+            tracing::info!(%address, "Listening at another address, too");
         }
         if !self.config.tls.is_real() {
             let fingerprint = self.certificate.fingerprint;
-            tracing::info!(
-                "The certificate is the server's own, its SHA-256 fingerprint is {fingerprint}"
-            );
+            tracing::info!(sha256_fingerprint = %fingerprint, "The server shows its own certificate");
         }
         log::waiting(self.config.port);
-        while let Ok(Wake::Reread(by)) = self.woken.recv() {
+        systemd::ready(self.config.port);
+        let mut watchdog = Watchdog::from_env();
+        while let Some(Wake::Reread(by)) = self.next_wish(&mut watchdog)? {
+            systemd::reloading();
             self.reread(by)?;
+            systemd::ready(self.config.port);
         }
+        systemd::stopping();
         tracing::info!("Stopping: everybody is told, everything is stored");
         self.inboxes[0].send(Item::StopListening);
         self.hub.send(Input::Stop).map_err(|_| RunError::Panic)?;
@@ -304,6 +317,22 @@ impl Server {
 }
 
 impl Server {
+    /// Waits for a signal or an operator's wish, and meanwhile gives signs of life.
+    fn next_wish(&self, watchdog: &mut Watchdog) -> Result<Option<Wake>, RunError> {
+        let Some(every) = watchdog.every else { return Ok(self.woken.recv().ok()) };
+        loop {
+            match self.woken.recv_timeout(every) {
+                Ok(wish) => return Ok(Some(wish)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if watchdog.ask(&self.pulse) => {
+                    // There is nothing to go on with; it only wakes the hub.
+                    self.hub.send(Input::GoOn).map_err(|_| RunError::Panic)?;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
     /// Reads the config file again. A mistake in it changes nothing.
     fn reread(&mut self, by: Option<SessionId>) -> Result<(), RunError> {
         let outcome = match &self.config.file {
@@ -345,6 +374,7 @@ fn run_hub(
     journal: &Sender<Effects>,
     committed: &AtomicU64,
     metrics: &Metrics,
+    pulse: &Pulse,
 ) {
     while let Ok(input) = inputs.recv() {
         let mut next = Some(input);
@@ -354,69 +384,10 @@ fn run_hub(
             next = state.has_more().then_some(Input::GoOn);
             metrics.hub_has(state.sessions.len(), state.users.len(), state.rooms.len());
             let last = effects.last;
-            if !effects.is_empty() && (journal.send(effects).is_err() || last) {
+            let asked = pulse.take_up();
+            if (asked || !effects.is_empty()) && (journal.send(effects).is_err() || last) {
                 return;
             }
-        }
-    }
-}
-
-/// Sets an account's password anew. The store's lock sees to it that no server runs.
-fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
-    let mut store = open_existing(data)?;
-    let accounts = store.load()?.accounts;
-    let account = accounts.into_iter().find(|account| proto::name::same(&account.name, name));
-    let mut account = account.ok_or_else(|| RunError::NoAccount(name.to_owned()))?;
-    let password = ask_password("New password: ")?;
-    if password.is_empty() || password.len() > PASSWORD_BYTES || password.contains('\0') {
-        return Err(RunError::BadPassword);
-    }
-    if std::io::stdin().is_terminal() && ask_password("Again: ")? != password {
-        return Err(RunError::PasswordsDiffer);
-    }
-    account.keys = password::new_keys(&password, OWASP_ITERATIONS)?;
-    let name = account.name.clone();
-    store.commit(&mut [Write::Account(account)].iter())?;
-    store.close()?;
-    println!("{name} has a new password.");
-    Ok(())
-}
-
-/// Reads a password: without echo from a terminal, else one line of standard input.
-fn ask_password(prompt: &str) -> Result<String, RunError> {
-    if std::io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password(prompt)?);
-    }
-    eprint!("{prompt}");
-    std::io::stderr().flush()?;
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-fn open_existing(data: &Path) -> Result<Box<dyn Store>, RunError> {
-    must_exist(data)?;
-    open_store(data)
-}
-
-fn must_exist(data: &Path) -> Result<(), RunError> {
-    match data.join("parlor.db").exists() {
-        true => Ok(()),
-        false => Err(RunError::NoDatabase(data.to_owned())),
-    }
-}
-
-fn check(data: &Path) -> Result<(), RunError> {
-    must_exist(data)?;
-    let problems = store::check(data)?;
-    match problems.first() {
-        None => {
-            println!("The database in {} is sound.", data.display());
-            Ok(())
-        }
-        Some(first) => {
-            problems.iter().for_each(|problem| eprintln!("{problem}"));
-            Err(RunError::Damaged(first.clone()))
         }
     }
 }

@@ -148,6 +148,7 @@ impl World {
             epoch: 0,
             folder: None,
             metrics,
+            pulse: Arc::default(),
         };
         World {
             state,

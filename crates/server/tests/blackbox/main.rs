@@ -2,6 +2,7 @@
 
 mod support;
 mod transcripts;
+mod backup;
 mod bad_input;
 mod capabilities;
 mod command_line;
@@ -12,6 +13,7 @@ mod health;
 mod large_room;
 mod latency;
 mod limits;
+mod log;
 mod long_answers;
 mod long_lines;
 mod metadata;
@@ -23,4 +25,5 @@ mod private;
 mod rehash;
 mod restart;
 mod sasl;
+mod systemd;
 mod tls;

@@ -66,16 +66,22 @@ impl Server {
         Server { folder, start, child, port, log }
     }
 
+    /// Starts in another way: `change` makes another command of the usual one.
+    pub(crate) fn start_by(config: &str, change: impl FnOnce(Command) -> Command) -> Server {
+        let (folder, start) = (tempfile::tempdir().expect("a temporary folder"), Start::OnDisk);
+        write_config(folder.path(), config);
+        let (child, port, log) = spawn(change(command(folder.path(), start, LOOPBACK)));
+        Server { folder, start, child, port, log }
+    }
+
     /// Starts so that writes beyond a file size limit fail instead of ending the process (see `setrlimit`).
     pub(crate) fn start_on_small_disk(config: &str) -> Server {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        write_config(folder.path(), config);
-        let plain = command(folder.path(), Start::OnDisk, LOOPBACK);
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
-        shell.arg(plain.get_program()).args(plain.get_args());
-        let (child, port, log) = spawn(shell);
-        Server { folder, start: Start::OnDisk, child, port, log }
+        Server::start_by(config, |plain| {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).stdin(Stdio::null());
+            shell.arg(plain.get_program()).args(plain.get_args());
+            shell
+        })
     }
 
     /// Starts again on the same folder and config, on a new port.
@@ -242,12 +248,12 @@ fn command(folder: &Path, start: Start, bind: &str) -> Command {
 }
 
 fn spawn(mut command: Command) -> (Child, u16, Arc<Log>) {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the server starts");
     let log = Arc::new(Log::default());
     log.clone().follow(child.stdout.take().expect("stdout is piped"));
     log.clone().follow(child.stderr.take().expect("stderr is piped"));
     let line = log.wait_for(1, |line| line.contains("Waiting for connection on port "));
-    let port = line.rsplit("port ").next().and_then(|end| end.trim_end_matches('.').parse().ok());
+    let port = line.rsplit("port ").next().and_then(|end| end.split('.').next()?.parse().ok());
     (child, port.unwrap_or_else(|| panic!("no port in `{line}`")), log)
 }

@@ -1,0 +1,119 @@
+//! What `chatserver` does besides serving: passwords, checks, backups.
+
+use super::{RunError, open_store};
+use crate::limits::{OWASP_ITERATIONS, PASSWORD_BYTES};
+use crate::password;
+use crate::transport::certificate::{CERTIFICATE_FILE, KEY_FILE};
+use std::io::{BufRead, IsTerminal, Write as _};
+use std::path::Path;
+use store::{Progress, Store, Write};
+
+/// What is in a data folder beside the database and has to outlive it: with another key every client
+/// would refuse the server.
+const BESIDE: &[&str] = &[KEY_FILE, CERTIFICATE_FILE];
+
+/// Copies the store into a file, also while a server runs.
+pub(super) fn backup(file: &Path, data: &Path) -> Result<(), RunError> {
+    must_exist(data)?;
+    let mut shown = Shown::default();
+    let made = store::backup(data, file, BESIDE, &mut |progress| shown.show(progress));
+    shown.clear();
+    made?;
+    println!("Everything in {} is in {}, and checked.", data.display(), file.display());
+    Ok(())
+}
+
+/// Makes a data folder of a backup.
+pub(super) fn restore(file: &Path, data: &Path) -> Result<(), RunError> {
+    store::restore(file, data, BESIDE)?;
+    let (file, data) = (file.display(), data.display());
+    println!("{file} is in {data}; start the server with --data {data}");
+    Ok(())
+}
+
+/// The progress of a backup, on a terminal only, in one line that is written over.
+#[derive(Default)]
+struct Shown(Option<String>);
+
+impl Shown {
+    fn show(&mut self, progress: Progress) {
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let text = match progress {
+            Progress::Copied { pages, of } => format!("{:3} % copied", pages * 100 / of.max(1)),
+            Progress::Checking => "Checking the copy...".to_owned(),
+        };
+        if self.0.as_deref() != Some(&text) {
+            eprint!("\r\x1b[K{text}");
+            self.0 = Some(text);
+        }
+    }
+
+    fn clear(&self) {
+        if self.0.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// Sets an account's password anew. The store's lock sees to it that no server runs.
+pub(super) fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
+    let mut store = open_existing(data)?;
+    let accounts = store.load()?.accounts;
+    let account = accounts.into_iter().find(|account| proto::name::same(&account.name, name));
+    let mut account = account.ok_or_else(|| RunError::NoAccount(name.to_owned()))?;
+    let password = ask_password("New password: ")?;
+    if password.is_empty() || password.len() > PASSWORD_BYTES || password.contains('\0') {
+        return Err(RunError::BadPassword);
+    }
+    if std::io::stdin().is_terminal() && ask_password("Again: ")? != password {
+        return Err(RunError::PasswordsDiffer);
+    }
+    account.keys = password::new_keys(&password, OWASP_ITERATIONS)?;
+    let name = account.name.clone();
+    store.commit(&mut [Write::Account(account)].iter())?;
+    store.close()?;
+    println!("{name} has a new password.");
+    Ok(())
+}
+
+/// Reads a password: without echo from a terminal, else one line of standard input.
+fn ask_password(prompt: &str) -> Result<String, RunError> {
+    if std::io::stdin().is_terminal() {
+        return Ok(rpassword::prompt_password(prompt)?);
+    }
+    eprint!("{prompt}");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn open_existing(data: &Path) -> Result<Box<dyn Store>, RunError> {
+    must_exist(data)?;
+    open_store(data)
+}
+
+fn must_exist(data: &Path) -> Result<(), RunError> {
+    match data.join("parlor.db").exists() {
+        true => Ok(()),
+        false => Err(RunError::NoDatabase(data.to_owned())),
+    }
+}
+
+/// Reads the whole database. The server must not be running.
+pub(super) fn check(data: &Path) -> Result<(), RunError> {
+    must_exist(data)?;
+    let problems = store::check(data)?;
+    match problems.first() {
+        None => {
+            println!("The database in {} is sound.", data.display());
+            Ok(())
+        }
+        Some(first) => {
+            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            Err(RunError::Damaged(first.clone()))
+        }
+    }
+}
