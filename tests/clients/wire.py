@@ -41,6 +41,8 @@ class Connection:
         self.asked, self.granted, self.refused = set(), set(), set()
         # Granted as of the present line.
         self.has = set()
+        # Batches that are one message each; what is said of it stands at its beginning.
+        self.multiline = set()
         self.began = self.ended = self.welcomed = False
         self.messages = self.names = 0
         with open(path, encoding="utf-8") as file:
@@ -93,7 +95,16 @@ class Connection:
         self.welcomed = True
         self.expect("negotiation", self.ended or not self.began, "welcomed before CAP END")
 
+    def got_batch(self, line):
+        if line.params[0].startswith("+") and line.params[1] == "draft/multiline":
+            self.multiline.add(line.params[0][1:])
+            self.got_message(line)
+
     def got_privmsg(self, line):
+        if line.tags.get("batch") not in self.multiline:
+            self.got_message(line)
+
+    def got_message(self, line):
         self.messages += 1
         for tag in ("time", "account", "msgid"):
             if TAGS[tag] in self.has:
