@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
 }
 
 /// Writes all of them.
-pub fn write(folder: &Path) -> io::Result<()> {
+pub(crate) fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let command = Args::command();
     let mut page = Vec::new();

@@ -41,7 +41,7 @@ fn main() -> io::Result<()> {
 }
 
 /// Writes all of them.
-pub fn write(folder: &Path) -> io::Result<()> {
+pub(crate) fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let command = Args::command();
     // One for each subcommand, and the program's, to which something is added.
