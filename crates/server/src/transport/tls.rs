@@ -101,8 +101,8 @@ impl Tls {
                     taken.outcome = Err(error);
                     used += status.discard;
                     self.failed = true;
-                    // The alert that says so to the client.
-                    if let Ok(ConnectionState::EncodeTlsData(data)) =
+                    // The alert that says so to the client, behind what it needs to read that.
+                    while let Ok(ConnectionState::EncodeTlsData(data)) =
                         self.connection.process_tls_records(&mut incoming[used..]).state
                     {
                         encode(data, answers);
