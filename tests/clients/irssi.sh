@@ -65,8 +65,9 @@ quit() {
 
 stop() { tmux kill-server 2>/dev/null; }
 
+# sasl SESSION FINGERPRINT: through TLS, with a server that has that certificate, whoever made it.
 sasl() {
-    start "$1" '' \
+    start "$1" "use_tls = \"yes\"; tls_verify = \"no\"; tls_pinned_cert = \"$2\";" \
         "sasl_mechanism = \"plain\"; sasl_username = \"$CLIENT\"; sasl_password = \"secret-irssi\";"
 }
 
@@ -111,8 +112,11 @@ alone() {
     quit
     check "is gone after its quit" observed "^:$CLIENT!\S+ QUIT "
 
-    sasl 2
-    check "logs in by SASL PLAIN" sees "SASL authentication succeeded"
+    sasl other "$(another "$FINGERPRINT")"
+    check "refuses another certificate than the one pinned" sees 'Pinned certificate mismatch'
+    quit
+    sasl 2 "$FINGERPRINT"
+    check "logs in by SASL PLAIN, through TLS" sees "SASL authentication succeeded"
     check "is back in its room" sees "$CLIENT \[.*\] has joined $ROOM"
     check "asked for no room itself" got '> JOIN #' 0
     types "/msg $ROOM here again"
@@ -127,7 +131,7 @@ alone() {
 }
 
 together() {
-    sasl together
+    sasl together "$FINGERPRINT"
     check "logs in beside the others" sees "SASL authentication succeeded"
     types "/join $TOGETHER"
     after_the_others sees 'all are here$' || fail "hears that all are here"

@@ -72,6 +72,9 @@ observer() { printf '%s\r\n' "$1" 1<>"$OBSERVER_IN"; }
 # observed REGEX [TIMES]: whether the observer got such a line.
 observed() { shown "$OBSERVER_OUT" "$@"; }
 
+# another FINGERPRINT: one that differs, in each digit.
+another() { tr 0-9A-F 1-9A-F0 <<<"$1"; }
+
 # A driver that fails shows what its client showed; `screen` and `stop` are the driver's own.
 leave() {
     local status=$?

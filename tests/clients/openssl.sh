@@ -16,7 +16,8 @@ start() {
     mkfifo "$FOLDER/$SESSION.in"
     # Opened here, and for both ways, so that what is typed waits for it, and never ends.
     exec 3<>"$FOLDER/$SESSION.in"
-    openssl s_client -connect "127.0.0.1:$PORT" -crlf "$@" <&3 3>&- \
+    # What it says of the connection must not stand in its buffer while lines of IRC pass by that.
+    stdbuf -oL openssl s_client -connect "127.0.0.1:$PORT" -crlf "$@" <&3 3>&- \
         > >(exec sed -u 's/\r$//' >"$FOLDER/$SESSION.out" 3>&-) 2>&1 &
     PID=$!
     echo "$PID" >"$FOLDER/pid"

@@ -62,12 +62,16 @@ got() { shown "$HOME_FOLDER/logs/core.wire.weechatlog" "$@"; }
 
 ended() { ! kill -0 "$PID" 2>/dev/null; }
 
-# Leaves as a person does, and keeps what went over the wire.
-quit() {
+leaves() {
     types server.parlor "/quit see you"
     eventually ended || fail "ends with /quit"
     PID=
     rm "$FOLDER/pid"
+}
+
+# Leaves as a person does, and keeps what went over the wire.
+quit() {
+    leaves
     sed 's/^[^\t]*\t\t//' "$HOME_FOLDER/logs/core.wire.weechatlog" >"$FOLDER/wire.$SESSION"
 }
 
@@ -75,9 +79,18 @@ screen() { tail -n 30 "$HOME_FOLDER"/logs/{core.wire,irc.*}.weechatlog; }
 
 stop() { if [ -n "$PID" ]; then kill "$PID" 2>/dev/null; fi; }
 
+# sasl SESSION MECHANISM [OPTION...]
 sasl() {
-    start "$1" "sasl_mechanism = $2" "sasl_username = \"$CLIENT\"" 'sasl_password = "secret-wee"'
+    local session=$1 mechanism=$2
+    shift 2
+    start "$session" "sasl_mechanism = $mechanism" "sasl_username = \"$CLIENT\"" \
+        'sasl_password = "secret-wee"' "$@"
 }
+
+# pinned FINGERPRINT: options for TLS; the certificate must be that one, whoever made it. WeeChat
+# wants the digits alone. From WeeChat 4 on these options are called tls and tls_fingerprint, and it
+# understands the old names in a file.
+pinned() { PINNED=('ssl = on' "ssl_fingerprint = \"${1//:/}\""); }
 
 alone() {
     start 1 'password = "secret-wee"'
@@ -121,8 +134,16 @@ alone() {
     quit
     check "is gone after its quit" observed "^:$CLIENT!\S+ QUIT "
 
-    sasl 2 plain
-    check "logs in by SASL PLAIN" sees server.parlor "You are now logged in as $CLIENT"
+    pinned "$(another "$FINGERPRINT")"
+    sasl other plain "${PINNED[@]}"
+    check "refuses another certificate than the one pinned" \
+        sees server.parlor 'certificate fingerprint does NOT match'
+    leaves
+    pinned "$FINGERPRINT"
+    sasl 2 plain "${PINNED[@]}"
+    check "believes the certificate that is pinned" \
+        sees server.parlor 'certificate fingerprint matches'
+    check "logs in by SASL PLAIN, through TLS" sees server.parlor "You are now logged in as $CLIENT"
     check "is back in its room" sees "parlor.$ROOM" "$CLIENT .* has joined $ROOM"
     check "asked for no room itself" got '> JOIN' 0
     types "parlor.$ROOM" "here again"
@@ -148,7 +169,8 @@ history() {
 }
 
 together() {
-    sasl together plain
+    pinned "$FINGERPRINT"
+    sasl together plain "${PINNED[@]}"
     check "logs in beside the others" sees server.parlor "You are now logged in as $CLIENT"
     types server.parlor "/join $TOGETHER"
     after_the_others sees "parlor.$TOGETHER" 'all are here$' || fail "hears that all are here"

@@ -1,0 +1,226 @@
+"""nginx and HAProxy before the server: it knows for whom each connection is, and if encrypted."""
+
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import traceback
+from http.client import HTTPConnection
+
+from websockets.sync.client import connect
+
+CLIENT = "proxies"
+FOLDER = os.environ["FOLDER"]
+PORT = os.environ["PORT"]
+CERTIFICATE = os.environ["CERTIFICATE"]
+SERVER_LOG = os.environ["SERVER_LOG"]
+WAIT = float(os.environ.get("WAIT", "20"))
+# By this address the server knows its proxies; at another they listen; clients come from a third.
+PROXY = os.environ["PROXY"]
+FRONT, SOMEBODY = "127.0.0.8", "127.0.0.7"
+# A proxy before the proxies, and somebody on another machine behind it.
+OUTER, ELSEWHERE = os.environ["OUTER_PROXY"], "203.0.113.9"
+
+
+class Failed(Exception):
+    """A condition that did not come true in time."""
+
+
+def eventually(what, condition):
+    end = time.monotonic() + WAIT
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise Failed(what)
+        time.sleep(0.02)
+
+
+def check(what, condition):
+    found = eventually(what, condition)
+    print(f"PASS {CLIENT}: {what}", flush=True)
+    return found
+
+
+def logged(regex):
+    with open(SERVER_LOG, encoding="utf-8") as file:
+        return re.search(regex, file.read())
+
+
+def observed(regex):
+    with open(os.environ["OBSERVER_OUT"], encoding="utf-8") as file:
+        return re.search(regex, file.read(), re.MULTILINE)
+
+
+def free_address():
+    with socket.create_server((FRONT, 0)) as taken:
+        return f"{FRONT}:{taken.getsockname()[1]}"
+
+
+def accepts(address):
+    host, port = address.split(":")
+    try:
+        socket.create_connection((host, int(port)), source_address=(SOMEBODY, 0)).close()
+        return True
+    except OSError:
+        return False
+
+
+class Proxy:
+    """A proxy that runs until its block ends, with its config's words filled in."""
+
+    def __init__(self, name, config, words, command):
+        self.name = name
+        self.addresses = [word for word in words.values() if word.startswith(f"{FRONT}:")]
+        with open(config, encoding="utf-8") as file:
+            text = file.read()
+        words = {"PARLOR": f"127.0.0.1:{PORT}", "PROXY": PROXY, "FOLDER": FOLDER} | words
+        for word, value in words.items():
+            text = text.replace(f"@{word}@", value)
+        path = f"{FOLDER}/{config}"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.command = [*command, path]
+
+    def __enter__(self):
+        with open(f"{FOLDER}/{self.name}.log", "w", encoding="utf-8") as log:
+            # Its end is waited for below.
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        with open(f"{FOLDER}/pid", "w", encoding="utf-8") as file:
+            file.write(str(self.process.pid))
+        for address in self.addresses:
+            eventually(f"{self.name} listens on {address}", lambda one=address: accepts(one))
+        return self
+
+    def __exit__(self, *exception):
+        self.process.terminate()
+        self.process.wait()
+        os.remove(f"{FOLDER}/pid")
+
+
+def pinned():
+    context = ssl.create_default_context(cafile=CERTIFICATE)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = False
+    return context
+
+
+def websocket(scheme, address, source, **headers):
+    return connect(
+        f"{scheme}://{address}/",
+        subprotocols=["text.ircv3.net"],
+        source_address=(source, 0),
+        additional_headers={name.replace("_", "-"): value for name, value in headers.items()},
+        ssl=pinned() if scheme == "wss" else None,
+        open_timeout=WAIT,
+        proxy=None,
+    )
+
+
+def says(session, line, regex):
+    """Sends the line, and waits for an answer."""
+    session.send(line)
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        if re.search(regex, session.recv(timeout=WAIT)):
+            return
+    raise Failed(f"{line}: no {regex}")
+
+
+def nginx():
+    words = {word: free_address() for word in ("HTTP", "HTTPS", "LINES")}
+    http, https, lines = words.values()
+    modules = "/usr/lib/nginx/modules"
+    key = CERTIFICATE.replace("certificate", "key")
+    words |= {"CERTIFICATE": CERTIFICATE, "KEY": key, "MODULES": modules}
+    with Proxy("nginx", "nginx.conf", words, ["nginx", "-p", FOLDER, "-c"]):
+        for scheme, address, name in (("ws", http, "ann"), ("wss", https, "ben")):
+            with websocket(scheme, address, SOMEBODY) as session:
+                says(session, f"LOGIN {name} :secret-{name}", "NOTE LOGIN ACCOUNT_CREATED")
+                session.send(f"BM :by {scheme} and nginx")
+                said = f":by {scheme} and nginx$"
+                check(f"speaks by {scheme} and nginx", lambda said=said: observed(said))
+                came = f"{name} registered and logged in from {SOMEBODY}\n"
+                check(f"the log has the real address, {scheme}", lambda came=came: logged(came))
+        what_is_not_encrypted(http, https)
+        metrics(http)
+        host, port = lines.split(":")
+        with socket.create_connection((host, int(port)), WAIT, (SOMEBODY, 0)) as plain:
+            plain.sendall(b"LOGIN cat :secret-cat\r\nBM :by lines and nginx\r\n")
+            check("speaks by lines and nginx", lambda: observed(":by lines and nginx$"))
+            check(
+                "the log has the real address by the PROXY protocol",
+                lambda: logged(f"cat registered and logged in from {SOMEBODY}\n"),
+            )
+
+
+def what_is_not_encrypted(http, https):
+    """A password from another machine comes by nginx, and by a proxy before it."""
+    headers = {"X_Forwarded_For": f"198.51.100.1, {ELSEWHERE}"}
+    with websocket("ws", http, OUTER, **headers) as session:
+        says(session, "LOGIN dan :secret-dan", "FAIL LOGIN ENCRYPTION_REQUIRED")
+        check("takes no password that has come in the clear to nginx", lambda: True)
+    with websocket("wss", https, OUTER, **headers) as session:
+        says(session, "LOGIN dan :secret-dan", "NOTE LOGIN ACCOUNT_CREATED")
+        check(
+            "finds the first address that no proxy has",
+            lambda: logged(f"dan registered and logged in from {ELSEWHERE}\n"),
+        )
+
+
+def metrics(http):
+    """nginx is on this machine, but they for whom it asks need not be."""
+    host, port = http.split(":")
+
+    def status(source, **headers):
+        request = HTTPConnection(host, int(port), WAIT, (source, 0))
+        request.request("GET", "/metrics", headers=headers)
+        answer = request.getresponse().status
+        request.close()
+        return answer
+
+    says = {"X-Forwarded-For": ELSEWHERE}
+    check("shows its figures to this machine by nginx", lambda: status(SOMEBODY) == 200)
+    check("not to others by nginx", lambda: status(OUTER, **says) == 403)
+    check("and believes no address from somebody", lambda: status(SOMEBODY, **says) == 200)
+
+
+def haproxy():
+    both = f"{FOLDER}/both.pem"
+    with open(both, "w", encoding="utf-8") as file:
+        for path in (CERTIFICATE, CERTIFICATE.replace("certificate", "key")):
+            with open(path, encoding="utf-8") as part:
+                file.write(part.read())
+    address = free_address()
+    words = {"TLS": address, "BOTH": both}
+    with Proxy("haproxy", "haproxy.cfg", words, ["haproxy", "-db", "-f"]):
+        host, port = address.split(":")
+        plain = socket.create_connection((host, int(port)), WAIT, (SOMEBODY, 0))
+        with pinned().wrap_socket(plain) as tls:
+            tls.sendall(b"LOGIN eve :secret-eve\r\nBM :by TLS and HAProxy\r\n")
+            check("speaks by TLS and HAProxy", lambda: observed(":by TLS and HAProxy$"))
+            check(
+                "the log has the real address by version 2 of it",
+                lambda: logged(f"eve registered and logged in from {SOMEBODY}\n"),
+            )
+        with websocket("wss", address, SOMEBODY) as session:
+            says(session, "LOGIN eve :secret-eve", "NOTE LOGIN LOGGED_IN")
+            check("opens a WebSocket behind HAProxy", lambda: True)
+
+
+try:
+    nginx()
+    haproxy()
+except Exception as error:
+    print(f"FAIL {CLIENT}: {error if isinstance(error, Failed) else traceback.format_exc()}")
+    for name in ("nginx", "haproxy"):
+        if os.path.exists(f"{FOLDER}/{name}.log"):
+            print(f"---- what {name} said")
+            with open(f"{FOLDER}/{name}.log", encoding="utf-8") as file:
+                print(file.read())
+    print("----", flush=True)
+    sys.exit(1)
