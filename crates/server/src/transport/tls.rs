@@ -101,9 +101,11 @@ impl Tls {
                     taken.outcome = Err(error);
                     used += status.discard;
                     self.failed = true;
-                    // The alert that says so to the client, behind what it needs to read that.
-                    while let Ok(ConnectionState::EncodeTlsData(data)) =
-                        self.connection.process_tls_records(&mut incoming[used..]).state
+                    // The alert that says so to the client, behind what it needs to read that;
+                    // and no call more, which would look at the same bytes again.
+                    while self.connection.wants_write()
+                        && let Ok(ConnectionState::EncodeTlsData(data)) =
+                            self.connection.process_tls_records(&mut incoming[used..]).state
                     {
                         encode(data, answers);
                     }
