@@ -1,6 +1,6 @@
 //! The man page and the completions that packages have.
 
-#[path = "../examples/papers.rs"]
+#[path = "../examples/client-papers.rs"]
 #[allow(dead_code)] // its `main`
 mod papers;
 

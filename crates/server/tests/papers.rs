@@ -1,6 +1,6 @@
 //! The man pages and completions that packages have, and the config file that they lay down.
 
-#[path = "../examples/papers.rs"]
+#[path = "../examples/server-papers.rs"]
 #[allow(dead_code)] // its `main`
 mod papers;
 
