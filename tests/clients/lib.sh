@@ -75,6 +75,13 @@ observed() { shown "$OBSERVER_OUT" "$@"; }
 # another FINGERPRINT: one that differs, in each digit.
 another() { tr 0-9A-F 1-9A-F0 <<<"$1"; }
 
+# own_certificate FILE: makes a certificate for the client, and its key, both in that file.
+own_certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+        -subj "/CN=$CLIENT" -keyout "$1.key" -out "$1" 2>/dev/null
+    cat "$1.key" >>"$1"
+}
+
 # A driver that fails shows what its client showed; `screen` and `stop` are the driver's own.
 leave() {
     local status=$?

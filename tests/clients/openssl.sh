@@ -103,10 +103,9 @@ renegotiate() {
 
 certificate() {
     local pem=$FOLDER/own.pem own version
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-        -subj "/CN=$CLIENT" -keyout "$FOLDER/own.key" -out "$pem" 2>/dev/null
+    own_certificate "$pem"
     own=$(fingerprint -in "$pem" | tr -d : | tr '[:upper:]' '[:lower:]')
-    local shown=(-cert "$pem" -key "$FOLDER/own.key")
+    local shown=(-cert "$pem")
 
     start with-certificate "${shown[@]}"
     types "LOGIN $CLIENT :secret-openssl"

@@ -140,7 +140,9 @@ alone() {
         sees server.parlor 'certificate fingerprint does NOT match'
     leaves
     pinned "$FINGERPRINT"
-    sasl 2 plain "${PINNED[@]}"
+    own_certificate "$FOLDER/own.pem"
+    local shown="ssl_cert = \"$FOLDER/own.pem\""
+    sasl 2 plain "${PINNED[@]}" "$shown"
     check "believes the certificate that is pinned" \
         sees server.parlor 'certificate fingerprint matches'
     check "logs in by SASL PLAIN, through TLS" sees server.parlor "You are now logged in as $CLIENT"
@@ -148,6 +150,11 @@ alone() {
     check "asked for no room itself" got '> JOIN' 0
     types "parlor.$ROOM" "here again"
     check "speaks again" observed "^:$CLIENT!\S+ PRIVMSG $ROOM :here again\$"
+    types server.parlor "/quote CERT ADD"
+    check "adds the certificate that it shows" got '< .* NOTE CERT ADDED '
+    quit
+    sasl external external "${PINNED[@]}" "$shown"
+    check "logs in by SASL EXTERNAL" sees server.parlor "You are now logged in as $CLIENT"
     quit
 
     sasl 3 scram-sha-256

@@ -216,13 +216,16 @@ fn a_certificate_of_others_is_shown_and_a_new_one_drops_nobody() {
 #[test]
 fn what_is_no_tls_after_all_is_told_so_and_closed() {
     let server = Server::start_as(Start::InMemory, "");
-    let hello = hello();
-    let cases: [(&str, Vec<u8>); 5] = [
+    let hello = hello(tls::any());
+    let mut gopher = tls::of_version(&[&version::TLS13]);
+    gopher.alpn_protocols.push(b"gopher".to_vec());
+    let cases: [(&str, Vec<u8>); 6] = [
         ("garbage", b"\x16\x03\x01\x00\x20\x01\x00\x00\x1cthis is no hello from anyone".to_vec()),
         ("a record that is too long", b"\x16\x03\x01\xff\xff".to_vec()),
         ("an unknown version", b"\x16\x09\x09\x00\x05hello".to_vec()),
         ("lines after the first message", [&hello[..], b"NICK ann\r\nUSER a 0 * a\r\n"].concat()),
         ("another first message", [&hello[..], &hello[..]].concat()),
+        ("a protocol that is not spoken here", self::hello(gopher)),
     ];
     for (what, bytes) in cases {
         let begin = Instant::now();
@@ -235,7 +238,7 @@ fn what_is_no_tls_after_all_is_told_so_and_closed() {
         assert!(last.contains(&true), "{what}: {heard:02x?}");
         assert!(begin.elapsed() < HANDSHAKE_DEADLINE, "{what}: only the deadline ended it");
     }
-    server.wait_for_logs(5, |line| line.contains("TLS failed"));
+    server.wait_for_logs(6, |line| line.contains("TLS failed"));
     connect("ann", &server).log_in("ann");
 }
 
@@ -244,16 +247,16 @@ fn memmem(all: &[u8], part: &[u8]) -> bool {
 }
 
 /// The first message of a client.
-fn hello() -> Vec<u8> {
+fn hello(config: rustls::ClientConfig) -> Vec<u8> {
     let mut bytes = Vec::new();
-    tls::begin(tls::any()).write_tls(&mut bytes).expect("to memory");
+    tls::begin(config).write_tls(&mut bytes).expect("to memory");
     bytes
 }
 
 #[test]
 fn what_is_begun_and_not_completed_is_closed_in_time() {
     let server = Server::start_as(Start::InMemory, "");
-    let hello = hello();
+    let hello = hello(tls::any());
     // A whole record, with part of a message: rustls keeps marks in the bytes that it has seen.
     let part = [b"\x16\x03\x01\x00\x64", &hello[5..105]].concat();
     let halves = [&b"\x16"[..], &hello[..hello.len() / 2], &part, &hello, b"GE", b"\r\n\r\n\0"];
@@ -281,7 +284,7 @@ fn ten_thousand_half_open_handshakes_stop_nobody_and_their_memory_is_bounded() {
     let mut ann = connect("ann", &server);
     ann.log_in("ann");
     let before = server.memory_kib("VmRSS");
-    let hello = hello();
+    let hello = hello(tls::any());
     let mut slowest = Duration::ZERO;
     let mut half_open = Vec::new();
     for number in 0..HALF_OPEN {
