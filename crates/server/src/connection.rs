@@ -6,7 +6,8 @@ use crate::limits::{
     BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRAP_BYTES, WRITE_PIECES,
 };
 use crate::outbox::{Outbox, SharedLines};
-use crate::transport::{Judge, Layers, Received, Scratch, Way};
+use crate::transport::sniff::{Speech, sniff};
+use crate::transport::{Judge, Layers, Received, Scratch, Way, tls};
 use memchr::memrchr;
 use mio::net::TcpStream;
 use proto::line::{LineError, check_line_within, next_line};
@@ -54,7 +55,9 @@ pub struct Connection {
     refilled: Instant,
     /// The rest of a line that is too long is being thrown away.
     skipping: bool,
-    /// Its peer has said that nothing more comes.
+    /// Its peer has said that nothing more comes; lines that came before may wait.
+    pub over: bool,
+    /// Nothing more comes, and all that came is dealt with.
     pub ended: bool,
     /// Whole lines are among the unread bytes: they were too many at once.
     pub lines_wait: bool,
@@ -128,6 +131,7 @@ impl Connection {
             allowance: burst(limits),
             refilled: now,
             skipping: false,
+            over: false,
             ended: false,
             lines_wait: false,
             unread: Vec::new(),
@@ -247,6 +251,25 @@ impl Connection {
     /// Whether its peer has begun something that it should end soon.
     pub(crate) fn is_half_open(&self) -> bool {
         self.way.is_half_open(&self.unread)
+    }
+
+    /// Whether its peer has said nothing yet, and so may not be ready to hear lines.
+    pub(crate) fn is_unheard(&self) -> bool {
+        matches!(self.way, Way::Unknown { .. }) && self.unread.is_empty()
+    }
+
+    /// It is refused, and these are its first bytes, if there were any: it is told so in what it
+    /// speaks.
+    pub(crate) fn refuse(&mut self, first: &[u8]) {
+        match sniff(first) {
+            Some(Speech::Http) => self.way = Way::http(),
+            Some(Speech::Tls) => {
+                self.outbox = Outbox::default();
+                self.outbox.push(&tls::REFUSAL);
+                self.way = Way::Lines;
+            }
+            Some(Speech::Lines | Speech::Proxy) | None => self.way = Way::Lines,
+        }
     }
 
     /// Takes bytes that are not just lines: those [`Connection::kept`] and what came after them.
@@ -370,6 +393,9 @@ fn write_wrapped(
         let taken = wrap(layers, outbox, scratch)?;
         outbox.advance(taken);
         if scratch.out.is_empty() {
+            if taken > 0 {
+                continue; // Nobody is there any more to hear these.
+            }
             if closing && outbox.is_empty() && layers.finish()? {
                 continue;
             }

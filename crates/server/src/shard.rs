@@ -412,7 +412,10 @@ impl Shard {
     fn read(&mut self, slot: usize) -> After {
         let connection = &mut self.connections[slot];
         if connection.stage == Stage::Closing {
-            return self.drain(slot);
+            return match connection.is_unheard() {
+                true => self.hear_first(slot),
+                false => self.drain(slot),
+            };
         }
         if connection.ended || connection.paused || connection.outbox.places() > READS_PER_SESSION {
             return After::Waits;
@@ -423,9 +426,7 @@ impl Shard {
         match connection.stream.read(&mut self.buffer[UNREAD_BYTES..]) {
             Ok(0) => {
                 // What it sent before is dealt with and answered first.
-                connection.ended = true;
-                let session = self.session(slot);
-                self.gather(session, Did::Ended);
+                self.no_more(slot);
                 After::Waits
             }
             Ok(bytes) => {
@@ -441,6 +442,15 @@ impl Shard {
                 self.gone(slot, &format!("Connection lost: {}", error.kind()));
                 After::Waits
             }
+        }
+    }
+
+    /// Nothing more comes of a connection; who has asked for something is answered first.
+    fn no_more(&mut self, slot: usize) {
+        self.connections[slot].ended = true;
+        if !self.connections[slot].way.awaits_answer() {
+            let session = self.session(slot);
+            self.gather(session, Did::Ended);
         }
     }
 
@@ -473,6 +483,7 @@ impl Shard {
             let no_lines = bytes.saturating_sub(self.scratch.lines.len());
             self.connections[slot].charge(no_lines);
         }
+        self.connections[slot].over = received.closed && received.failure.is_none();
         let after = self.gather_lines(slot, bytes, true);
         if let Some(reason) = received.failure {
             if received.shook_hands && received.encrypted.is_none() {
@@ -482,9 +493,6 @@ impl Shard {
             self.end(slot, &reason);
         } else if let Some(request) = received.request {
             self.serve(slot, &request);
-        } else if received.closed {
-            self.connections[slot].ended = true;
-            self.gather(session, Did::Ended);
         }
         after
     }
@@ -516,6 +524,10 @@ impl Shard {
             batch.entries.push(Entry { session, what });
             !batch.is_full()
         });
+        if connection.over && stopped == Stopped::NoLine {
+            self.no_more(slot);
+            return After::Waits;
+        }
         match stopped {
             // Less than was asked for: the socket is empty, and an event will tell of more. An end
             // has been told of already.
@@ -531,6 +543,22 @@ impl Shard {
                 After::Waits
             }
         }
+    }
+
+    /// A connection that is closed and has not said anything yet: its first bytes tell in what it
+    /// can be told why.
+    fn hear_first(&mut self, slot: usize) -> After {
+        let connection = &mut self.connections[slot];
+        match connection.stream.read(&mut self.buffer[..]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return After::Empty,
+            Ok(bytes) if bytes > 0 => connection.refuse(&self.buffer[..bytes]),
+            _ => {
+                connection.ended = true;
+                connection.refuse(&[]);
+            }
+        }
+        self.touch(slot);
+        After::More
     }
 
     /// A closing connection: throws away what still comes, so that the peer can read our last lines
@@ -608,6 +636,9 @@ impl Shard {
     /// Writes what a connection's socket takes.
     fn write(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
+        if connection.stage == Stage::Closing && connection.is_unheard() && !self.stopping {
+            return; // Until it has said something, or for a moment.
+        }
         let waiting = connection.outbox.len();
         let written = connection.write_ready(&mut self.scratch);
         self.tally.sent += waiting.saturating_sub(connection.outbox.len()) as u64;
@@ -646,6 +677,14 @@ impl Shard {
             let silent = now.saturating_duration_since(connection.heard);
             let since = now.saturating_duration_since(connection.since);
             match connection.stage {
+                Stage::Closing
+                    if connection.is_unheard()
+                        && since >= Duration::from_millis(SWEEP_MILLIS / 2) =>
+                {
+                    connection.refuse(&[]);
+                    connection.since = now;
+                    self.touch(slot);
+                }
                 Stage::Closing if since >= Duration::from_millis(LINGER_MILLIS) => {
                     self.remove(slot);
                 }

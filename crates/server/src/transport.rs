@@ -152,6 +152,11 @@ impl Way {
         }
     }
 
+    /// Whether a request of its peer is to be answered.
+    pub fn awaits_answer(&self) -> bool {
+        matches!(self, Way::Layers(layers) if matches!(layers.web, Web::Asked))
+    }
+
     /// Whether its bytes are encrypted.
     pub fn is_encrypted(&self) -> bool {
         matches!(self, Way::Layers(layers) if layers.tls.is_some())
@@ -216,9 +221,7 @@ impl Way {
         match sniff(&bytes[used..]) {
             None => {}
             Some(Speech::Lines | Speech::Proxy) => *self = Way::Lines,
-            Some(Speech::Http) => {
-                *self = Way::layers(None, Web::Http(http::Incoming::default()));
-            }
+            Some(Speech::Http) => *self = Way::http(),
             Some(Speech::Tls) => {
                 let tls = Tls::new(judge.tls.clone());
                 let tls = tls.map_err(|error| format!("TLS cannot begin: {error}"))?;
@@ -226,6 +229,11 @@ impl Way {
             }
         }
         Ok(used)
+    }
+
+    /// HTTP, a request of which is coming.
+    pub fn http() -> Way {
+        Way::layers(None, Web::Http(http::Incoming::default()))
     }
 
     fn layers(tls: Option<Tls>, web: Web) -> Way {
@@ -401,7 +409,8 @@ impl Layers {
         match &mut self.web {
             Web::WebSocket(socket) => socket.close(CloseCode::Normal, "", &mut last),
             Web::Http(_) | Web::Asked => {
-                let text = "It took too long, or the server has too much to do; try again later.\n";
+                let text = "The server has no room for this connection, or it took too long; try \
+                            again later.\n";
                 last = Answer::text(Status::Unavailable, text).write();
             }
             Web::Unknown(_) | Web::Lines | Web::Answered => {}

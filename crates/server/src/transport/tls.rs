@@ -14,6 +14,10 @@ const RECORD_OVERHEAD_BYTES: usize = 64;
 /// Bytes that a record carries at most.
 const RECORD_BYTES: usize = 16 * 1024;
 
+/// What one hears who begins with TLS and is refused: the alert `access_denied`. A handshake in which
+/// to say more would cost the server what the refusal is to spare it.
+pub const REFUSAL: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
+
 type Traffic<'a> = WriteTraffic<'a, ServerConnectionData>;
 
 /// The server's end of a connection with TLS.
