@@ -70,6 +70,36 @@ fn a_certificate_that_was_added_logs_in_also_after_a_restart() {
     none.expect(":parlor 904 * :SASL authentication failed: your client has shown no certificate");
 }
 
+/// Logs in by what the client has shown; the numeric that tells how it went.
+fn external(mut client: Client) -> String {
+    client.request("sasl");
+    client.send("AUTHENTICATE EXTERNAL");
+    client.expect("AUTHENTICATE +");
+    client.send("AUTHENTICATE +");
+    let answer = client.until(":parlor 90* *");
+    answer.split(' ').nth(1).expect("a numeric").to_owned()
+}
+
+#[test]
+fn a_certificate_that_was_removed_logs_in_no_more_by_websocket_either() {
+    let mut server = Server::start("");
+    let (shows, fingerprint) = tls::with_certificate(&[&version::TLS13]);
+    let by_tls = |server: &Server| Client::connect_tls("a", server.address(), shows.clone());
+    let by_websocket = |server: &Server| by_tls(server).upgraded("");
+    assert_eq!(external(by_tls(&server)), "904", "it is nobody's yet");
+    let mut ann = by_websocket(&server);
+    ann.log_in("ann");
+    ann.send("CERT ADD");
+    ann.expect(&format!(":parlor NOTE CERT ADDED {fingerprint} :*"));
+    assert_eq!(external(by_tls(&server)), "900");
+    assert_eq!(external(by_websocket(&server)), "900");
+    ann.send(&format!("CERT DEL {fingerprint}"));
+    ann.until(&format!(":parlor NOTE CERT DELETED {fingerprint} :*"));
+    assert_eq!(external(by_tls(&server)), "904");
+    server.restart();
+    assert_eq!(external(by_websocket(&server)), "904");
+}
+
 #[test]
 fn a_password_from_elsewhere_is_taken_by_tls_and_refused_without() {
     let server = Server::start("server.proxies = [\"127.0.0.1\"]");

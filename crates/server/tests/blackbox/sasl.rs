@@ -29,7 +29,7 @@ fn challenge(client: &mut Client) -> Result<Vec<u8>, String> {
 }
 
 /// SCRAM-SHA-256 from the mechanism's name to the numeric that ends it.
-fn scram(client: &mut Client, user: &str, password: &str) -> String {
+pub(crate) fn scram(client: &mut Client, user: &str, password: &str) -> String {
     let mut scram = ScramClient::new(user, password, "r0prNGfwEbeRWgbNEkqO");
     client.send("AUTHENTICATE SCRAM-SHA-256");
     client.expect("AUTHENTICATE +");
@@ -49,7 +49,7 @@ fn scram(client: &mut Client, user: &str, password: &str) -> String {
     }
 }
 
-fn plain(client: &mut Client, user: &str, password: &str) -> String {
+pub(crate) fn plain(client: &mut Client, user: &str, password: &str) -> String {
     client.send("AUTHENTICATE PLAIN");
     client.expect("AUTHENTICATE +");
     answer(client, format!("\0{user}\0{password}").as_bytes());

@@ -1,10 +1,13 @@
 //! What all tests here stand on: a server process, a client, patterns for lines, and chance by seed.
 
 mod client;
+pub(crate) mod http;
 mod pattern;
+pub(crate) mod proxy;
 mod random;
 mod server;
 pub(crate) mod tls;
+pub(crate) mod websocket;
 
 pub(crate) use client::Client;
 pub(crate) use pattern::{Captures, matches};

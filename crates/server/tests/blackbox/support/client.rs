@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use rustls::{ClientConfig, ClientConnection, Stream};
 
-use super::{Captures, PATIENCE, matches, tls};
+use super::{Captures, PATIENCE, matches, tls, websocket};
+use websocket::WebSocket;
 
 /// A client that knows lines and nothing else. Each failed expectation panics and shows what came before.
 pub(crate) struct Client {
     name: String,
     stream: TcpStream,
     tls: Option<Box<ClientConnection>>,
+    websocket: Option<WebSocket>,
     unread: Vec<u8>,
     ended: bool,
     heard: Vec<String>,
@@ -27,8 +29,15 @@ impl Client {
     pub(crate) fn try_connect(name: &str, address: SocketAddr) -> io::Result<Client> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        let (name, tls) = (name.to_owned(), None);
-        Ok(Client { name, stream, tls, unread: Vec::new(), ended: false, heard: Vec::new() })
+        Ok(Client {
+            name: name.to_owned(),
+            stream,
+            tls: None,
+            websocket: None,
+            unread: Vec::new(),
+            ended: false,
+            heard: Vec::new(),
+        })
     }
 
     /// Connects and does the handshake; a server that does not is a failure.
@@ -45,6 +54,33 @@ impl Client {
         }
         self.tls = Some(Box::new(tls));
         self
+    }
+
+    /// Opens a WebSocket, with these header lines in its request; from here on each line is a
+    /// message.
+    pub(crate) fn upgraded(mut self, headers: &str) -> Client {
+        self.write(websocket::request(headers).as_bytes());
+        let deadline = Instant::now() + PATIENCE;
+        let end = loop {
+            if let Some(end) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if self.ended {
+                self.fail("expected an answer", String::from_utf8_lossy(&self.unread));
+            }
+            self.fill(deadline);
+        };
+        let behind = self.unread.split_off(end);
+        let head = String::from_utf8(std::mem::take(&mut self.unread)).expect("ASCII");
+        let mut websocket = WebSocket::opened(&head);
+        websocket.take(&behind, &mut self.unread);
+        self.websocket = Some(websocket);
+        self
+    }
+
+    /// The client's end of its WebSocket.
+    pub(crate) fn websocket(&self) -> &WebSocket {
+        self.websocket.as_ref().expect("a WebSocket was opened")
     }
 
     /// The client's end of TLS.
@@ -67,8 +103,16 @@ impl Client {
         self.send_bytes(format!("{line}\r\n").as_bytes());
     }
 
-    /// Sends exactly these bytes. A connection that the server has closed is not an error: what it said is still to be read.
+    /// Sends exactly these bytes, or, by WebSocket, the lines that they are.
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        match self.websocket {
+            Some(_) => self.write(&websocket::frames(bytes)),
+            None => self.write(bytes),
+        }
+    }
+
+    /// Sends exactly these bytes, whatever is spoken. A connection that the server has closed is not an error: what it said is still to be read.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         let sent = match &mut self.tls {
             Some(tls) => Stream::new(&mut **tls, &mut self.stream).write_all(bytes),
             None => self.stream.write_all(bytes),
@@ -109,7 +153,10 @@ impl Client {
         };
         match read {
             Ok(0) => self.ended = true,
-            Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
+            Ok(length) => match &mut self.websocket {
+                Some(websocket) => websocket.take(&buffer[..length], &mut self.unread),
+                None => self.unread.extend_from_slice(&buffer[..length]),
+            },
             Err(error) if is_closed(error.kind()) => self.ended = true,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => self.fail("cannot read", error),
@@ -172,12 +219,31 @@ impl Client {
         std::iter::from_fn(|| self.next()).collect()
     }
 
+    /// All bytes up to the end of the connection.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.ended {
+            self.fill(deadline);
+        }
+        std::mem::take(&mut self.unread)
+    }
+
     /// The server closes the connection without another word.
     pub(crate) fn expect_closed(&mut self) {
         if let Some(line) = self.next() {
             self.fail("expected the end of the connection", line);
         }
         assert!(self.unread.is_empty(), "{}: the last line was cut", self.name);
+    }
+
+    /// Waits until so many pings were answered, and returns what was in them.
+    pub(crate) fn pongs(&mut self, count: usize) -> &[Vec<u8>] {
+        let deadline = Instant::now() + PATIENCE;
+        while self.websocket().pongs.len() < count {
+            assert!(!self.ended, "{}: closed before {count} answers", self.name);
+            self.fill(deadline);
+        }
+        &self.websocket().pongs
     }
 
     /// Sends no more; reading goes on. A connection that the server has closed already is fine.
@@ -193,9 +259,14 @@ impl Client {
 
     /// Requests capabilities (separated by spaces), which must be granted, and ends the negotiation.
     pub(crate) fn request(&mut self, capabilities: &str) {
+        self.request_only(capabilities);
+        self.send("CAP END");
+    }
+
+    /// Requests capabilities, which must be granted, and leaves the negotiation open.
+    pub(crate) fn request_only(&mut self, capabilities: &str) {
         self.send(&format!("CAP REQ :{capabilities}"));
         self.until(":* CAP * ACK :*");
-        self.send("CAP END");
     }
 
     /// Logs in with the password `secret` by one LOGIN line, and reads all that follows.
