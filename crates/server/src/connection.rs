@@ -294,6 +294,9 @@ impl Connection {
         mut take: impl FnMut(Taken<'_>) -> bool,
     ) -> Stopped {
         self.refill(limits, now);
+        if let Way::Unknown { .. } = self.way {
+            return Stopped::NoLine; // What is kept may be something else.
+        }
         let mut unread = std::mem::take(&mut self.unread);
         let joined = if unread.is_empty() {
             data
