@@ -453,6 +453,8 @@ fn burst(limits: &Limits) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::transport::certificate::Certificate;
 
     #[test]
     fn a_line_of_a_batch_is_known_by_its_tag() {
@@ -483,6 +485,34 @@ mod tests {
         assert_eq!(stopped(&mut connection, 0), Stopped::Flood);
         assert!(connection.flood_pause(&limits) > std::time::Duration::ZERO);
         assert_eq!(stopped(&mut connection, 3), Stopped::NoLine);
+    }
+
+    #[test]
+    fn the_header_of_a_proxy_is_no_line_however_it_is_cut() {
+        let config: Config = toml::from_str("server.proxies = [\"127.0.0.1\"]").unwrap();
+        let certificate = Certificate::load(&config.tls, None).unwrap();
+        let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x63\x7f\0\0\x01\x10\0\x27\x0f";
+        let all = [&header[..], b"PING :x\r\n"].concat();
+        for cut in 0..all.len() {
+            let (mut connection, _peer) = unread(0);
+            connection.way = Way::Unknown { forwarded: false };
+            let (tls, peer) = (&certificate.config, connection.address);
+            let judge = Judge { config: &config, tls, peer };
+            let (mut lines, mut forwarded) = (Vec::new(), None);
+            for piece in [&all[..cut], &all[cut..]] {
+                let mut bytes = [connection.kept(), piece].concat();
+                let mut scratch = Scratch::default();
+                let received = connection.receive(&mut bytes, &judge, &mut scratch);
+                forwarded = forwarded.or(received.forwarded);
+                let limits = Limits::default();
+                connection.take_lines(&scratch.lines, &limits, Instant::now(), |taken| {
+                    lines.push(format!("{taken:?}"));
+                    true
+                });
+            }
+            assert_eq!(lines, [r#"Line("PING :x")"#], "cut at {cut}");
+            assert_eq!(forwarded, Some(("192.0.2.99".parse().unwrap(), false)));
+        }
     }
 
     /// A connection whose peer reads nothing, and the peer.
