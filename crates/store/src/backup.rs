@@ -7,28 +7,23 @@
 //! is done.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{Failure, check, open, schema};
 
 /// Pages copied at once (512 KiB), between which the copy stands back for [`STEP_PAUSE`].
 const STEP_PAGES: i32 = 64;
-/// It makes the copy leave half of a core and of a quick disk to the server, and still takes a
-/// gigabyte in some seconds.
+/// So that the server has its turn at the disk; a gigabyte still takes some seconds.
 const STEP_PAUSE: Duration = Duration::from_millis(1);
 /// Steps (32 MiB) after which the copy is flushed to disk, so that no great flush at the end
 /// stands in the way of the server's small ones.
 const FLUSH_STEPS: u32 = 64;
-/// What the server's certificate may be at most.
-const EXTRA_BYTES: u64 = 1024 * 1024;
-
 /// The files beside the database that a backup has within.
 const EXTRAS: &str = "CREATE TABLE files(name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT";
 
@@ -64,8 +59,9 @@ pub fn backup(
     let source = open::source(&database)?;
     let partial = with_suffix(file, ".partial");
     let copy = open_partial(&partial)?;
-    let made = copy_pages(&source, &database, &partial, &copy, progress)
-        .and_then(|()| tidy_log(source))
+    let copied = copy_pages(&source, &database, &partial, &copy, progress);
+    tidy_log(source);
+    let made = copied
         .and_then(|()| add_extras(&partial, folder, extras))
         .and_then(|()| {
             progress(Progress::Checking);
@@ -176,8 +172,14 @@ fn copy_pages(
         let of = u64::try_from(done.pagecount).unwrap_or_default();
         let left = u64::try_from(done.remaining).unwrap_or_default();
         progress(Progress::Copied { pages: of.saturating_sub(left), of });
-        if result == StepResult::Done {
-            break;
+        match result {
+            StepResult::Done => break,
+            StepResult::More => {}
+            // Both ends are ours alone, so this is no time to wait for.
+            other => {
+                let problem = format!("a step of it was not made: {other:?}");
+                return Err(Failure::BadCopy { path: partial.to_owned(), problem });
+            }
         }
         if step % FLUSH_STEPS == 0 {
             copy.sync_data().map_err(not_written(partial))?;
@@ -194,21 +196,18 @@ fn copy_pages(
 }
 
 /// Moves into the database what the server could not while the copy was made, so that it need not
-/// do all of that at once within a commit. What the server does meanwhile goes before.
-fn tidy_log(source: Connection) -> Result<(), Failure> {
-    source.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-    source.close().map_err(|(_, error)| Failure::from(error))
+/// do all of that at once within a commit. What this cannot do, the server does.
+fn tidy_log(source: Connection) {
+    let _ = source.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    let _ = source.close();
 }
 
 fn add_extras(partial: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
     let mut found = Vec::new();
     for name in extras {
         let path = folder.join(name);
-        let mut content = Vec::new();
-        let read =
-            File::open(&path).and_then(|file| file.take(EXTRA_BYTES).read_to_end(&mut content));
-        match read {
-            Ok(_) => found.push((name, content)),
+        match fs::read(&path) {
+            Ok(content) => found.push((name, content)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(source) => return Err(Failure::Io { path, source }),
         }
@@ -289,7 +288,6 @@ fn refuse_existing(file: &Path) -> Result<(), Failure> {
 /// A connection for us alone, with nothing to fall back on: who is broken off starts from nothing.
 fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false)?;
     connection.pragma_update(None, "locking_mode", "exclusive")?;
     connection.pragma_update(None, "journal_mode", "memory")?;
     connection.pragma_update(None, "synchronous", "off")?;
