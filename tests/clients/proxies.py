@@ -18,9 +18,9 @@ PORT = os.environ["PORT"]
 CERTIFICATE = os.environ["CERTIFICATE"]
 SERVER_LOG = os.environ["SERVER_LOG"]
 WAIT = float(os.environ.get("WAIT", "20"))
-# By this address the server knows its proxies; at another they listen; clients come from a third.
+# By this address the server knows its proxies; at another they listen; clients come from others.
 PROXY = os.environ["PROXY"]
-FRONT, SOMEBODY = "127.0.0.8", "127.0.0.7"
+FRONT, SOMEBODY, UNENCRYPTED, UNFORWARDED = "127.0.0.8", "127.0.0.7", "127.0.0.6", "127.0.0.5"
 # A proxy before the proxies, and somebody on another machine behind it.
 OUTER, ELSEWHERE = os.environ["OUTER_PROXY"], "203.0.113.9"
 
@@ -142,37 +142,41 @@ def nginx():
     key = CERTIFICATE.replace("certificate", "key")
     words |= {"CERTIFICATE": CERTIFICATE, "KEY": key, "MODULES": modules}
     with Proxy("nginx", "nginx.conf", words, ["nginx", "-p", FOLDER, "-c"]):
-        for scheme, address, name in (("ws", http, "ann"), ("wss", https, "ben")):
-            with websocket(scheme, address, SOMEBODY) as session:
-                says(session, f"LOGIN {name} :secret-{name}", "NOTE LOGIN ACCOUNT_CREATED")
-                session.send(f"BM :by {scheme} and nginx")
-                said = f":by {scheme} and nginx$"
-                check(f"speaks by {scheme} and nginx", lambda said=said: observed(said))
-                came = came_from(name, SOMEBODY)
-                check(f"the log has the real address, {scheme}", lambda came=came: logged(came))
-        what_is_not_encrypted(http, https)
+        by_websocket(http, https)
         metrics(http)
         host, port = lines.split(":")
-        with socket.create_connection((host, int(port)), WAIT, (SOMEBODY, 0)) as plain:
-            plain.sendall(b"LOGIN cat :secret-cat\r\nBM :by lines and nginx\r\n")
-            check("speaks by lines and nginx", lambda: observed(":by lines and nginx$"))
-            check(
-                "the log has the real address by the PROXY protocol",
-                lambda: logged(came_from("cat", SOMEBODY)),
-            )
+        with socket.create_connection((host, int(port)), WAIT, (UNFORWARDED, 0)) as plain:
+            plain.sendall(b"LOGIN ann :secret-ann\r\nPING :by lines\r\nEX\r\n")
+            heard = b"".join(iter(lambda: plain.recv(4096), b"")).decode()
+        check(
+            "takes no password in the clear by lines and nginx",
+            lambda: "FAIL LOGIN ENCRYPTION_REQUIRED" in heard and "ERROR :" in heard,
+        )
+        check(
+            "the log has the real address by the PROXY protocol",
+            lambda: logged(rf"Connection left address={UNFORWARDED} "),
+        )
 
 
-def what_is_not_encrypted(http, https):
-    """A password from another machine comes by nginx, and by a proxy before it."""
+def by_websocket(http, https):
+    with websocket("wss", https, SOMEBODY) as session:
+        says(session, "LOGIN ann :secret-ann", "NOTE LOGIN ACCOUNT_CREATED")
+        says(session, "BM :by wss and nginx", "NOTE BM SENT")
+        check("speaks by wss and nginx", lambda: observed(":by wss and nginx$"))
+        check("the log has the real address", lambda: logged(came_from("ann", SOMEBODY)))
+    with websocket("ws", http, UNENCRYPTED) as session:
+        says(session, "LOGIN ann :secret-ann", "FAIL LOGIN ENCRYPTION_REQUIRED")
+        check("takes no password that came to nginx in the clear", lambda: True)
+    check(
+        "the log has the real address of who did not log in",
+        lambda: logged(rf"Connection left address={UNENCRYPTED} "),
+    )
     headers = {"X_Forwarded_For": f"198.51.100.1, {ELSEWHERE}"}
-    with websocket("ws", http, OUTER, **headers) as session:
-        says(session, "LOGIN dan :secret-dan", "FAIL LOGIN ENCRYPTION_REQUIRED")
-        check("takes no password that has come in the clear to nginx", lambda: True)
     with websocket("wss", https, OUTER, **headers) as session:
-        says(session, "LOGIN dan :secret-dan", "NOTE LOGIN ACCOUNT_CREATED")
+        says(session, "LOGIN ben :secret-ben", "NOTE LOGIN ACCOUNT_CREATED")
         check(
             "finds the first address that no proxy has",
-            lambda: logged(came_from("dan", ELSEWHERE)),
+            lambda: logged(came_from("ben", ELSEWHERE)),
         )
 
 
@@ -205,14 +209,14 @@ def haproxy():
         host, port = address.split(":")
         plain = socket.create_connection((host, int(port)), WAIT, (SOMEBODY, 0))
         with pinned().wrap_socket(plain) as tls:
-            tls.sendall(b"LOGIN eve :secret-eve\r\nBM :by TLS and HAProxy\r\n")
+            tls.sendall(b"LOGIN cat :secret-cat\r\nBM :by TLS and HAProxy\r\n")
             check("speaks by TLS and HAProxy", lambda: observed(":by TLS and HAProxy$"))
             check(
                 "the log has the real address by version 2 of it",
-                lambda: logged(came_from("eve", SOMEBODY)),
+                lambda: logged(came_from("cat", SOMEBODY)),
             )
         with websocket("wss", address, SOMEBODY) as session:
-            says(session, "LOGIN eve :secret-eve", "NOTE LOGIN LOGGED_IN")
+            says(session, "LOGIN cat :secret-cat", "NOTE LOGIN LOGGED_IN")
             check("opens a WebSocket behind HAProxy", lambda: True)
 
 
