@@ -34,6 +34,8 @@ pub struct Connection {
     pub stage: Stage,
     /// When the stage's deadline, if it has one, began.
     pub since: Instant,
+    /// When its peer began what it should end soon: a handshake, a request.
+    pub half_since: Option<Instant>,
     /// When it last sent anything.
     pub heard: Instant,
     /// It was asked for a sign of life since then.
@@ -120,6 +122,7 @@ impl Connection {
             capabilities: Capabilities::default(),
             stage: Stage::Entering,
             since: now,
+            half_since: None,
             heard: now,
             pinged: false,
             blocked: false,
@@ -248,11 +251,6 @@ impl Connection {
         self.way.unread(&self.unread)
     }
 
-    /// Whether its peer has begun something that it should end soon.
-    pub(crate) fn is_half_open(&self) -> bool {
-        self.way.is_half_open(&self.unread)
-    }
-
     /// Whether its peer has said nothing yet, and so may not be ready to hear lines.
     pub(crate) fn is_unheard(&self) -> bool {
         matches!(self.way, Way::Unknown { .. }) && self.unread.is_empty()
@@ -280,6 +278,11 @@ impl Connection {
         scratch: &mut Scratch,
     ) -> Received {
         let received = self.way.receive(bytes, judge, scratch, &mut self.unread);
+        if !self.way.is_half_open(&self.unread) {
+            self.half_since = None;
+        } else if self.half_since.is_none() {
+            self.half_since = Some(Instant::now());
+        }
         self.check_outbox();
         received
     }
@@ -342,10 +345,10 @@ impl Connection {
         stopped
     }
 
-    /// Counts bytes that came and were of no line, such as pings of WebSocket, as the lines that
-    /// they could have been.
-    pub(crate) fn charge(&mut self, bytes: usize) {
-        self.allowance -= bytes as f32 / crate::limits::LINE_BYTES as f32;
+    /// Counts what came and was of no line, such as pings of WebSocket, as the lines that it could
+    /// have been. What came before and is of lines now is given back.
+    pub(crate) fn charge(&mut self, bytes: usize, lines: usize) {
+        self.allowance -= (bytes as f32 - lines as f32) / crate::limits::LINE_BYTES as f32;
     }
 
     /// How long until it may send another line.
@@ -368,6 +371,11 @@ impl Connection {
     fn refill(&mut self, limits: &Limits, now: Instant) {
         let seconds = now.saturating_duration_since(self.refilled).as_secs_f32();
         self.refilled = now;
+        if limits.commands_per_second == 0 {
+            // Nothing is counted; and it begins anew when a limit is set.
+            self.allowance = burst(limits);
+            return;
+        }
         let earned = seconds * limits.commands_per_second as f32;
         self.allowance = (self.allowance + earned).min(burst(limits));
     }
@@ -479,9 +487,9 @@ mod tests {
             connection.take_lines(b"", &limits, now, |_| unreachable!("there is no line"))
         };
         assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
-        connection.charge(3 * 512);
+        connection.charge(3 * 512, 0);
         assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
-        connection.charge(3 * 512);
+        connection.charge(3 * 512, 0);
         assert_eq!(stopped(&mut connection, 0), Stopped::Flood);
         assert!(connection.flood_pause(&limits) > std::time::Duration::ZERO);
         assert_eq!(stopped(&mut connection, 3), Stopped::NoLine);
@@ -503,7 +511,7 @@ mod tests {
                 let mut bytes = [connection.kept(), piece].concat();
                 let mut scratch = Scratch::default();
                 let received = connection.receive(&mut bytes, &judge, &mut scratch);
-                forwarded = forwarded.or(received.forwarded);
+                forwarded = forwarded.or(received.proxied);
                 let limits = Limits::default();
                 connection.take_lines(&scratch.lines, &limits, Instant::now(), |taken| {
                     lines.push(format!("{taken:?}"));

@@ -10,6 +10,7 @@ pub mod metrics;
 
 pub mod listen;
 pub mod shard;
+pub mod reading;
 pub mod inbox;
 pub mod queue;
 pub mod session;

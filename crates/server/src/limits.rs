@@ -218,9 +218,9 @@ pub const UNREAD_BYTES: usize = 18 * 1024;
 /// Seconds from its beginning in which a handshake, or what else tells the way of a connection, must
 /// be done.
 pub const HANDSHAKE_SECONDS: u64 = 10;
-/// Steps of TLS handshakes that a shard makes before it looks after its other connections: each
-/// takes about a tenth of a millisecond.
-pub const HANDSHAKES_PER_ROUND: usize = 16;
+/// Milliseconds of TLS handshakes after which a shard looks after its other connections first: about
+/// twenty with a key on a curve, one with a long RSA key.
+pub const HANDSHAKE_MILLIS_PER_ROUND: u64 = 2;
 /// Bytes of lines that are wrapped for a socket at once.
 pub const WRAP_BYTES: usize = 64 * 1024;
 /// Bytes of the longest message over WebSocket: the longest line with its tags. A longer one closes

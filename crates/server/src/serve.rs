@@ -31,8 +31,9 @@ impl Shard {
                 return self.ask_health(who);
             }
             Wants::Metrics => {
-                let networks = &self.parts.config.http.metrics;
-                if request.is_from(self.connections[slot].address, networks) {
+                let config = &self.parts.config;
+                let (proxies, networks) = (&config.server.proxies, &config.http.metrics);
+                if request.is_from(self.connections[slot].address, proxies, networks) {
                     request.answer(Status::Ok, Kind::Metrics, &self.parts.metrics.text())
                 } else {
                     self.parts.metrics.count(Count::Refused(Refused::Forbidden));

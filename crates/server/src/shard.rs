@@ -7,15 +7,15 @@
 //! connection: 650 bytes of the 1.9 KiB it then took.
 
 use crate::config::Config;
-use crate::connection::{Connection, Stage, Stopped, Taken};
+use crate::connection::{Connection, Stage};
 use crate::fanout::Members;
 use crate::health::Health;
 use crate::hub::effects::Fact;
 use crate::hub::{Batch, Did, Entry, Input, write_error};
 use crate::inbox::{Item, Outlet};
 use crate::limits::{
-    ACCEPT_PAUSE_MILLIS, EVENTS, HANDSHAKE_SECONDS, HANDSHAKES_PER_ROUND, LINGER_MILLIS,
-    READ_BYTES, READS_PER_SESSION, STOP_MILLIS, SWEEP_MILLIS, UNREAD_BYTES,
+    ACCEPT_PAUSE_MILLIS, EVENTS, HANDSHAKE_SECONDS, LINGER_MILLIS, READ_BYTES, STOP_MILLIS,
+    SWEEP_MILLIS, UNREAD_BYTES,
 };
 use crate::listen::Listeners;
 use crate::metrics::{Census, Count, Handshake, Kind, Metrics, Refused, Tally};
@@ -25,14 +25,14 @@ use crate::reader::Readers;
 use crate::render::Renderer;
 use crate::run::Wake;
 use crate::session::SessionId;
+use crate::transport::Scratch;
 use crate::transport::certificate::Certificate;
-use crate::transport::{Judge, Scratch, Way};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use proto::Line;
 use slab::Slab;
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -83,17 +83,17 @@ pub struct Shard {
     /// What the last look at all connections has found.
     census: Census,
     /// Connections that may have something to read.
-    ready: Vec<usize>,
+    pub(crate) ready: Vec<usize>,
     /// What is to be done later.
     later: Vec<(Instant, Later)>,
     generation: u32,
-    batch: Batch,
+    pub(crate) batch: Batch,
     in_flight: bool,
     /// What a socket is read into, behind room for what its connection has kept.
-    buffer: Box<[u8]>,
+    pub(crate) buffer: Box<[u8]>,
     pub(crate) scratch: Scratch,
-    /// Steps of handshakes made in this round.
-    handshakes: usize,
+    /// How long handshakes took in this round.
+    pub(crate) shaken: Duration,
     swept: Instant,
 }
 
@@ -106,16 +106,6 @@ pub(crate) enum Later {
     Derive(Job),
     /// Accept again.
     Accept,
-}
-
-/// What became of reading a connection.
-enum After {
-    /// Its socket is empty; an event will tell of more.
-    Empty,
-    /// There is, or may be, more.
-    More,
-    /// It waits for something that will put it back among the ready.
-    Waits,
 }
 
 /// Runs a shard until the server stops.
@@ -157,7 +147,7 @@ impl Shard {
             in_flight: false,
             buffer: vec![0; UNREAD_BYTES + READ_BYTES].into(),
             scratch: Scratch::default(),
-            handshakes: 0,
+            shaken: Duration::ZERO,
             swept: Instant::now(),
         }
     }
@@ -382,199 +372,6 @@ impl Shard {
         self.in_flight = self.parts.hub.send(Input::Batch(batch)).is_ok();
     }
 
-    /// Reads each ready connection once, as long as the batch takes more.
-    fn read_ready(&mut self) {
-        let mut ready = std::mem::take(&mut self.ready);
-        self.handshakes = 0;
-        ready.retain(|slot| {
-            if self.batch.is_full() {
-                return true;
-            }
-            let Some(connection) = self.connections.get_mut(*slot) else { return false };
-            if self.handshakes >= HANDSHAKES_PER_ROUND && connection.way.may_shake_hands() {
-                return true;
-            }
-            connection.ready = false;
-            match self.read(*slot) {
-                After::More => {
-                    self.connections[*slot].ready = true;
-                    true
-                }
-                After::Empty | After::Waits => false,
-            }
-        });
-        // What became ready meanwhile stands behind those that wait longer.
-        ready.append(&mut self.ready);
-        self.ready = ready;
-    }
-
-    /// Reads from a socket once, and gathers the lines.
-    fn read(&mut self, slot: usize) -> After {
-        let connection = &mut self.connections[slot];
-        if connection.stage == Stage::Closing {
-            return match connection.is_unheard() {
-                true => self.hear_first(slot),
-                false => self.drain(slot),
-            };
-        }
-        if connection.ended || connection.paused || connection.outbox.places() > READS_PER_SESSION {
-            return After::Waits;
-        }
-        if connection.lines_wait {
-            return self.gather_lines(slot, 0, false);
-        }
-        match connection.stream.read(&mut self.buffer[UNREAD_BYTES..]) {
-            Ok(0) => {
-                // What it sent before is dealt with and answered first.
-                self.no_more(slot);
-                After::Waits
-            }
-            Ok(bytes) => {
-                self.tally.received += bytes as u64;
-                match connection.way {
-                    Way::Lines => self.gather_lines(slot, bytes, false),
-                    Way::Unknown { .. } | Way::Layers(_) => self.receive(slot, bytes),
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
-            Err(error) if error.kind() == ErrorKind::Interrupted => After::More,
-            Err(error) => {
-                self.gone(slot, &format!("Connection lost: {}", error.kind()));
-                After::Waits
-            }
-        }
-    }
-
-    /// Nothing more comes of a connection; who has asked for something is answered first.
-    fn no_more(&mut self, slot: usize) {
-        self.connections[slot].ended = true;
-        if !self.connections[slot].way.awaits_answer() {
-            let session = self.session(slot);
-            self.gather(session, Did::Ended);
-        }
-    }
-
-    /// Takes bytes that are not just lines, and gathers the lines that they are found to hold.
-    fn receive(&mut self, slot: usize, bytes: usize) -> After {
-        let connection = &mut self.connections[slot];
-        let kept = connection.kept();
-        let start = UNREAD_BYTES - kept.len();
-        self.buffer[start..UNREAD_BYTES].copy_from_slice(kept);
-        self.scratch.lines.clear();
-        let judge = Judge {
-            config: &self.parts.config,
-            tls: &self.parts.certificate.config,
-            peer: connection.address,
-        };
-        let incoming = &mut self.buffer[start..UNREAD_BYTES + bytes];
-        let received = connection.receive(incoming, &judge, &mut self.scratch);
-        let session = self.session(slot);
-        self.touch(slot);
-        self.handshakes += usize::from(received.shook_hands);
-        if let Some((address, encrypted)) = received.forwarded {
-            self.connections[slot].address = address;
-            self.gather(session, Did::Forwarded { address, encrypted });
-        }
-        if let Some(certificate) = received.encrypted {
-            self.parts.metrics.handshake(Handshake::Done);
-            self.gather(session, Did::Encrypted { certificate });
-        }
-        if !received.shook_hands {
-            let no_lines = bytes.saturating_sub(self.scratch.lines.len());
-            self.connections[slot].charge(no_lines);
-        }
-        self.connections[slot].over = received.closed && received.failure.is_none();
-        let after = self.gather_lines(slot, bytes, true);
-        if let Some(reason) = received.failure {
-            if received.shook_hands && received.encrypted.is_none() {
-                self.parts.metrics.handshake(Handshake::Failed);
-            }
-            self.parts.metrics.count(Count::Refused(Refused::BadBytes));
-            self.end(slot, &reason);
-        } else if let Some(request) = received.request {
-            self.serve(slot, &request);
-        }
-        after
-    }
-
-    /// Gathers lines: of the bytes just read, or of those that they were found to hold.
-    fn gather_lines(&mut self, slot: usize, bytes: usize, wrapped: bool) -> After {
-        let session = self.session(slot);
-        let limits = &self.parts.config.limits;
-        let connection = &mut self.connections[slot];
-        let now = Instant::now();
-        if bytes > 0 {
-            connection.heard = now;
-            connection.pinged = false;
-        }
-        let batch = &mut self.batch;
-        let lines = match wrapped {
-            true => &self.scratch.lines[..],
-            false => &self.buffer[UNREAD_BYTES..UNREAD_BYTES + bytes],
-        };
-        let stopped = connection.take_lines(lines, limits, now, |taken| {
-            let what = match taken {
-                Taken::Line(line) => {
-                    let start = batch.text.len() as u32;
-                    batch.text.extend_from_slice(line.as_bytes());
-                    Did::Line(start..batch.text.len() as u32)
-                }
-                Taken::Bad(error) => Did::BadLine(error),
-            };
-            batch.entries.push(Entry { session, what });
-            !batch.is_full()
-        });
-        if connection.over && stopped == Stopped::NoLine {
-            self.no_more(slot);
-            return After::Waits;
-        }
-        match stopped {
-            // Less than was asked for: the socket is empty, and an event will tell of more. An end
-            // has been told of already.
-            Stopped::NoLine if (1..READ_BYTES).contains(&bytes) && !connection.read_closed => {
-                After::Empty
-            }
-            Stopped::NoLine | Stopped::Full => After::More,
-            Stopped::Flood => {
-                connection.paused = true;
-                self.parts.metrics.count(Count::Refused(Refused::Flood));
-                let pause = connection.flood_pause(limits);
-                self.do_later(pause, Later::Read(session));
-                After::Waits
-            }
-        }
-    }
-
-    /// A connection that is closed and has not said anything yet: its first bytes tell in what it
-    /// can be told why.
-    fn hear_first(&mut self, slot: usize) -> After {
-        let connection = &mut self.connections[slot];
-        match connection.stream.read(&mut self.buffer[..]) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return After::Empty,
-            Ok(bytes) if bytes > 0 => connection.refuse(&self.buffer[..bytes]),
-            _ => {
-                connection.ended = true;
-                connection.refuse(&[]);
-            }
-        }
-        self.touch(slot);
-        After::More
-    }
-
-    /// A closing connection: throws away what still comes, so that the peer can read our last lines
-    /// in peace.
-    fn drain(&mut self, slot: usize) -> After {
-        match self.connections[slot].stream.read(&mut self.buffer[..]) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
-            Ok(bytes) if bytes > 0 => After::More,
-            _ => {
-                self.connections[slot].ended = true;
-                self.touch(slot); // Removed once it has been sent its last lines.
-                After::Waits
-            }
-        }
-    }
-
     /// The peer is gone.
     pub(crate) fn gone(&mut self, slot: usize, reason: &str) {
         if self.connections[slot].stage != Stage::Closing {
@@ -585,7 +382,7 @@ impl Shard {
     }
 
     /// The shard itself ends a connection, saying why.
-    fn end(&mut self, slot: usize, reason: &str) {
+    pub(crate) fn end(&mut self, slot: usize, reason: &str) {
         let session = self.session(slot);
         self.gather(session, Did::Closed { reason: reason.to_owned() });
         let mut error = Vec::new();
@@ -689,8 +486,10 @@ impl Shard {
                     self.remove(slot);
                 }
                 Stage::Entering
-                    if since >= Duration::from_secs(HANDSHAKE_SECONDS)
-                        && connection.is_half_open() =>
+                    if connection.half_since.is_some_and(|half| {
+                        now.saturating_duration_since(half)
+                            >= Duration::from_secs(HANDSHAKE_SECONDS)
+                    }) =>
                 {
                     self.parts.metrics.count(Count::Refused(Refused::HandshakeDeadline));
                     if kind == Kind::Tls && connection.way.may_shake_hands() {

@@ -17,6 +17,7 @@ use crate::metrics::Kind;
 use crate::outbox::SharedLines;
 use crate::session::Fingerprint;
 use http::{Answer, Request, Rules, Status, Wants};
+use proxy::Client;
 use rustls::ServerConfig;
 use sniff::{Speech, sniff};
 use std::io;
@@ -82,12 +83,15 @@ pub struct Judge<'a> {
 /// What came of a connection's bytes, apart from lines; in this order.
 #[derive(Debug, Default)]
 pub struct Received {
-    /// A proxy says for whom the connection is, and whether they are encrypted up to there.
-    pub forwarded: Option<(IpAddr, bool)>,
+    /// A proxy says for whom the connection is, and whether they are encrypted up to there: before
+    /// all else, by the PROXY protocol.
+    pub proxied: Option<(IpAddr, bool)>,
     /// It is encrypted from here on; the fingerprint of the certificate its client has shown.
     pub encrypted: Option<Option<Fingerprint>>,
     /// A step of a TLS handshake was made, which takes time.
     pub shook_hands: bool,
+    /// As [`Received::proxied`], but by the headers of a request, and so within the encryption.
+    pub forwarded: Option<(IpAddr, bool)>,
     /// It asks for something other than to chat, and is to be answered.
     pub request: Option<Request>,
     /// Its peer will send nothing more.
@@ -107,6 +111,12 @@ pub struct Scratch {
     frames: Vec<u8>,
     /// What goes to the socket.
     pub out: Vec<u8>,
+}
+
+impl Judge<'_> {
+    fn is_of_proxy(&self) -> bool {
+        self.config.server.proxies.contain(self.peer)
+    }
 }
 
 impl Way {
@@ -203,7 +213,7 @@ impl Way {
         let mut used = 0;
         let Way::Unknown { forwarded } = self else { return Ok(0) };
         if sniff(bytes) == Some(Speech::Proxy) && !*forwarded {
-            if !judge.config.server.proxies.contain(judge.peer) {
+            if !judge.is_of_proxy() {
                 return Err("The PROXY protocol is for the addresses in [server] proxies of the \
                             config file only"
                     .to_owned());
@@ -211,14 +221,22 @@ impl Way {
             match proxy::read(bytes) {
                 proxy::Read::Absent | proxy::Read::Partial => return Ok(0),
                 proxy::Read::Bad => return Err("The header of the PROXY protocol is bad".into()),
-                proxy::Read::Whole { used: header, client, encrypted } => {
+                proxy::Read::Whole { used: header, client } => {
                     used = header;
                     *forwarded = true;
-                    received.forwarded = client.map(|client| (client, encrypted));
+                    received.proxied = match client {
+                        Client::Known { address, encrypted } => Some((address, encrypted)),
+                        // Somebody's, and not this machine's own, even if the proxy is on it.
+                        Client::Unknown => Some((judge.peer, false)),
+                        Client::TheProxy => None,
+                    };
                 }
             }
         }
+        // An empty line is no beginning of anything but from a proxy.
+        let empty_line = bytes.starts_with(b"\r") && !judge.is_of_proxy();
         match sniff(&bytes[used..]) {
+            None if empty_line => *self = Way::Lines,
             None => {}
             Some(Speech::Lines | Speech::Proxy) => *self = Way::Lines,
             Some(Speech::Http) => *self = Way::http(),
@@ -307,11 +325,11 @@ impl Layers {
             Web::Lines => lines.extend_from_slice(bytes),
             Web::Http(incoming) => {
                 let config = judge.config;
-                let peer = received.forwarded.map_or(judge.peer, |(address, _)| address);
+                let peer = received.proxied.map_or(judge.peer, |(address, _)| address);
                 let (proxies, origins) = (&config.server.proxies, &config.http.origins);
                 let rules = Rules { peer, proxies, origins };
                 let Some((request, used)) = incoming.receive(bytes, &rules) else { return };
-                self.asked(request, peer, received);
+                self.asked(request, &rules, received);
                 self.receive_plain(&bytes[used..], judge, lines, received);
             }
             Web::Asked | Web::Answered => {}
@@ -331,12 +349,17 @@ impl Layers {
     }
 
     /// The head of a request has come.
-    fn asked(&mut self, request: Request, peer: IpAddr, received: &mut Received) {
+    fn asked(&mut self, request: Request, rules: &Rules<'_>, received: &mut Received) {
         if let Wants::WebSocket { binary, response } = &request.wants {
             self.web = Web::WebSocket(WebSocket::new(*binary));
-            if let Some(forwarded) = &request.forwarded {
-                received.forwarded = Some((forwarded.address.unwrap_or(peer), forwarded.encrypted));
-            }
+            let (peer, by_proxy) = (rules.peer, rules.proxies.contain(rules.peer));
+            received.forwarded = match &request.forwarded {
+                Some(by) => Some((by.address.unwrap_or(peer), by.encrypted)),
+                // A proxy that does not say for whom: for somebody, who is not this machine.
+                None if by_proxy => Some((peer, false)),
+                None if request.relayed => Some((peer, self.tls.is_some())),
+                None => None,
+            };
             self.say(response, received);
         } else {
             self.web = Web::Asked;

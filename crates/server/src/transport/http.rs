@@ -103,13 +103,15 @@ impl Request {
     }
 
     /// Whether it comes from this machine or from one of `networks`. Never if it came by way of a
-    /// proxy that is not configured, or that does not say from whom: that could be anybody.
-    pub fn is_from(&self, peer: IpAddr, networks: &Networks) -> bool {
-        let address = match (&self.forwarded, self.relayed) {
-            (Some(forwarded), _) => forwarded.address,
-            (None, relayed) => (!relayed).then_some(peer),
-        };
-        address.is_some_and(|one| one.to_canonical().is_loopback() || networks.contain(one))
+    /// proxy that is not configured: that could be anybody. A proxy that does not say from whom is
+    /// itself asked for in `networks`.
+    pub fn is_from(&self, peer: IpAddr, proxies: &Networks, networks: &Networks) -> bool {
+        let is_local = |one: IpAddr| one.to_canonical().is_loopback();
+        match &self.forwarded {
+            Some(by) => by.address.is_some_and(|one| is_local(one) || networks.contain(one)),
+            None if self.relayed => false,
+            None => networks.contain(peer) || (is_local(peer) && !proxies.contain(peer)),
+        }
     }
 
     fn refused(answer: &Answer<'_>) -> Request {

@@ -323,7 +323,7 @@ fn who_asks_by_way_of_an_unknown_proxy_is_from_nowhere() {
     let allowed = networks(r#"["198.51.100.0/24"]"#);
     let is_from = |peer: &str, line: &str| {
         let head = format!("GET /metrics HTTP/1.1\r\n{HOST}\r\n{line}\r\n\r\n");
-        from(peer, &head).is_from(peer.parse().unwrap(), &allowed)
+        from(peer, &head).is_from(peer.parse().unwrap(), &networks(r#"["10.0.0.0/8"]"#), &allowed)
     };
     for peer in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "198.51.100.7", "::ffff:198.51.100.7"] {
         assert!(is_from(peer, "X: x"), "{peer}");
@@ -344,6 +344,16 @@ fn who_asks_by_way_of_an_unknown_proxy_is_from_nowhere() {
     for line in ["X-Forwarded-Proto: https", "Via: 1.1 a", "X: x"] {
         assert!(!is_from("10.0.0.1", line), "{line}");
     }
+}
+
+#[test]
+fn a_proxy_on_this_machine_that_says_nothing_is_not_this_machine() {
+    let silent = from("127.0.0.1", &format!("GET /metrics HTTP/1.1\r\n{HOST}\r\n\r\n"));
+    let (here, nobody) = (networks(r#"["127.0.0.1"]"#), networks("[]"));
+    let peer = "127.0.0.1".parse().unwrap();
+    assert!(!silent.is_from(peer, &here, &nobody));
+    assert!(silent.is_from(peer, &here, &here), "asked for by name");
+    assert!(silent.is_from(peer, &nobody, &nobody), "no proxy");
 }
 
 /// A request, mostly a good one, perhaps with a byte of it changed.

@@ -22,14 +22,27 @@ pub enum Read {
     Whole {
         /// Its bytes; what is behind them is the connection's.
         used: usize,
-        /// For whom the connection is; none if it is the proxy's own (`LOCAL`, `UNKNOWN`, and
-        /// what does not come over TCP).
-        client: Option<IpAddr>,
-        /// That client speaks TLS to the proxy. Only version 2 can say so.
-        encrypted: bool,
+        /// For whom the connection is.
+        client: Client,
     },
     /// A header that cannot be understood or is too long: the connection cannot go on.
     Bad,
+}
+
+/// For whom a proxy has opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// For this one.
+    Known {
+        /// From where it has come to the proxy.
+        address: IpAddr,
+        /// It speaks TLS to the proxy. Only version 2 can say so.
+        encrypted: bool,
+    },
+    /// For somebody (`UNKNOWN`, and what does not come over TCP).
+    Unknown,
+    /// For the proxy itself, which looks whether the server is there (`LOCAL`).
+    TheProxy,
 }
 
 /// Looks for a header at the start of a connection.
@@ -51,7 +64,7 @@ pub fn read(bytes: &[u8]) -> Read {
     };
     let bytes = &bytes[..bytes.len().min(most)];
     match ProxyHeader::parse(bytes, ParseConfig::default()) {
-        Ok((header, used)) => whole(&header, used),
+        Ok((header, used)) => Read::Whole { used, client: client(&header, bytes) },
         Err(Error::BufferTooShort) if bytes.len() < most => Read::Partial,
         Err(_) => Read::Bad,
     }
@@ -63,11 +76,16 @@ fn v2_bytes(bytes: &[u8]) -> usize {
     V2_FIXED_BYTES + usize::from(u16::from_be_bytes(length))
 }
 
-fn whole(header: &ProxyHeader<'_>, used: usize) -> Read {
-    let address = header.proxied_address().filter(|one| one.protocol == Protocol::Stream);
-    let client = address.map(|one| one.source.ip().to_canonical());
-    let encrypted = client.is_some() && header.ssl().is_some_and(|ssl| ssl.client_ssl());
-    Read::Whole { used, client, encrypted }
+fn client(header: &ProxyHeader<'_>, bytes: &[u8]) -> Client {
+    match header.proxied_address().filter(|one| one.protocol == Protocol::Stream) {
+        Some(proxied) => Client::Known {
+            address: proxied.source.ip().to_canonical(),
+            encrypted: header.ssl().is_some_and(|ssl| ssl.client_ssl()),
+        },
+        // The command is in the lower half of the byte behind the signature.
+        None if bytes.starts_with(V2) && bytes[V2.len()] & 0xf == 0 => Client::TheProxy,
+        None => Client::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -91,9 +109,12 @@ mod tests {
         Tlv::Ssl(SslInfo::new(by_client, false, false, 0))
     }
 
-    fn for_whom(bytes: &[u8]) -> (Option<String>, bool) {
+    fn for_whom(bytes: &[u8]) -> (String, bool) {
         match read(bytes) {
-            Read::Whole { client, encrypted, .. } => (client.map(|one| one.to_string()), encrypted),
+            Read::Whole { client: Client::Known { address, encrypted }, .. } => {
+                (address.to_string(), encrypted)
+            }
+            Read::Whole { client, .. } => (format!("{client:?}"), false),
             other => panic!("{other:?}"),
         }
     }
@@ -101,36 +122,39 @@ mod tests {
     #[test]
     fn a_header_of_version_1_says_for_whom_it_is() {
         let line = b"PROXY TCP4 192.0.2.7 198.51.100.1 51234 9999\r\n";
-        let client = Some("192.0.2.7".parse().unwrap());
-        let whole = Read::Whole { used: line.len(), client, encrypted: false };
+        let client = Client::Known { address: "192.0.2.7".parse().unwrap(), encrypted: false };
+        let whole = Read::Whole { used: line.len(), client };
         assert_eq!(read(line), whole);
         assert_eq!(read(&[line, &b"LOGIN ann\r\n"[..]].concat()), whole);
         let v6 = b"PROXY TCP6 2001:db8::7 2001:db8::1 51234 9999\r\n";
-        assert_eq!(for_whom(v6), (Some("2001:db8::7".into()), false));
+        assert_eq!(for_whom(v6), ("2001:db8::7".into(), false));
         let mapped = b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.1 51234 9999\r\n";
-        assert_eq!(for_whom(mapped), (Some("192.0.2.7".into()), false));
-        for own in ["PROXY UNKNOWN\r\n", "PROXY UNKNOWN ffff:: ffff:: 65535 65535\r\n"] {
-            assert_eq!(for_whom(own.as_bytes()), (None, false), "{own}");
+        assert_eq!(for_whom(mapped), ("192.0.2.7".into(), false));
+        for somebodys in ["PROXY UNKNOWN\r\n", "PROXY UNKNOWN ffff:: ffff:: 65535 65535\r\n"] {
+            assert_eq!(for_whom(somebodys.as_bytes()), ("Unknown".into(), false), "{somebodys}");
         }
     }
 
     #[test]
     fn a_header_of_version_2_also_says_whether_its_client_is_encrypted() {
-        assert_eq!(for_whom(&v2(Some(ann()), vec![])), (Some("2001:db8::7".into()), false));
+        assert_eq!(for_whom(&v2(Some(ann()), vec![])), ("2001:db8::7".into(), false));
         let authority = Tlv::Authority("chat.example".into());
         let with_tls = v2(Some(ann()), vec![authority, tls(true)]);
-        assert_eq!(for_whom(&with_tls), (Some("2001:db8::7".into()), true));
+        assert_eq!(for_whom(&with_tls), ("2001:db8::7".into(), true));
         assert!(!for_whom(&v2(Some(ann()), vec![tls(false)])).1);
     }
 
     #[test]
-    fn what_is_the_proxys_own_keeps_its_address_and_is_not_encrypted() {
-        assert_eq!(for_whom(&v2(None, vec![tls(true)])), (None, false));
+    fn what_is_for_the_proxy_itself_is_told_from_what_is_for_somebody() {
+        assert_eq!(for_whom(&v2(None, vec![tls(true)])), ("TheProxy".into(), false));
+        // Without an address, and yet for somebody.
+        let unspecified = [V2, &[0x21, 0, 0, 0]].concat();
+        assert_eq!(for_whom(&unspecified), ("Unknown".into(), false));
         let (source, destination) = ("192.0.2.7:53".parse().unwrap(), "192.0.2.1:53".parse());
         let datagram = ProxiedAddress::datagram(source, destination.unwrap());
-        assert_eq!(for_whom(&v2(Some(datagram), vec![tls(true)])), (None, false));
+        assert_eq!(for_whom(&v2(Some(datagram), vec![tls(true)])), ("Unknown".into(), false));
         let unix = [V2, &[0x21, 0x31, 0, 216], &[b'x'; 216][..]].concat();
-        assert_eq!(for_whom(&unix), (None, false));
+        assert_eq!(for_whom(&unix), ("Unknown".into(), false));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Behind a reverse proxy: for whom a connection is, and whether nobody can read along.
 
+use std::io::{Read, Write};
+
 use crate::sasl::{plain, scram};
 use crate::support::http::ask;
 use crate::support::proxy::{ENCRYPTED, LOCAL, v1, v2};
 use crate::support::websocket::{TEXT, frame, request};
-use crate::support::{Client, Server, Start, tls};
+use crate::support::{Client, PATIENCE, Server, Start, tls};
 
 /// This machine is a proxy; what it says is believed.
 const PROXY: &str = "server.proxies = [\"127.0.0.1\"]\n";
@@ -77,13 +79,18 @@ fn every_way_in_goes_by_the_proxy_protocol() {
 #[test]
 fn a_connection_that_is_the_proxys_own_keeps_its_address() {
     let server = server("");
-    let headers: [(&str, &[u8]); 3] = [
-        ("local", LOCAL),
+    behind(&server, LOCAL).log_in("local");
+    expect_from(&server, "local", "127.0.0.1");
+    let headers: [(&str, &[u8]); 2] = [
         ("unknown", b"PROXY UNKNOWN\r\n"),
         ("more", b"PROXY UNKNOWN ffff:f:: ffff:f:: 65535 65535\r\n"),
     ];
     for (name, header) in headers {
-        behind(&server, header).log_in(name);
+        // It is somebody's, and so not this machine's, although the proxy is on it.
+        let mut client = behind(&server, header);
+        client.send(&format!("LOGIN {name} :secret"));
+        client.expect(":parlor FAIL LOGIN ENCRYPTION_REQUIRED *");
+        behind(&server, header).into_tls(tls::any()).log_in(name);
         expect_from(&server, name, "127.0.0.1");
     }
     assert_eq!(ask(&mut behind(&server, LOCAL), "GET / HTTP/1.0\r\n\r\n").status, 200);
@@ -123,10 +130,59 @@ fn a_header_from_elsewhere_is_refused_and_the_reason_is_told() {
         client.expect("ERROR :The PROXY protocol is for the addresses in [server] proxies of *");
         client.expect_closed();
     }
-    // What it says over HTTP is as nobody had said it.
-    let headers = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n";
-    server.connect("ann").upgraded(headers).log_in("ann");
-    expect_from(&server, "ann", "127.0.0.1");
+    // What it says over HTTP is not believed; but somebody is behind it, who is not this machine.
+    for headers in ["X-Forwarded-For: 192.0.2.7\r\n", "X-Real-IP: 127.0.0.1\r\n"] {
+        let headers = format!("{headers}X-Forwarded-Proto: https\r\n");
+        let mut client = server.connect("ann").upgraded(&headers);
+        client.send("LOGIN ann :secret");
+        client.expect(":parlor FAIL LOGIN ENCRYPTION_REQUIRED *");
+        server.connect("ann").into_tls(tls::any()).upgraded(&headers).log_in("ann");
+        expect_from(&server, "ann", "127.0.0.1");
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_say_for_whom_is_not_taken_for_this_machine() {
+    let server = server("");
+    for headers in ["", "X-Real-IP: 127.0.0.1\r\n", "X-Forwarded-Proto: http\r\n"] {
+        let mut client = server.connect("ann").upgraded(headers);
+        client.send("LOGIN ann :secret");
+        client.expect(":parlor FAIL LOGIN ENCRYPTION_REQUIRED *");
+    }
+    let metrics = "GET /metrics HTTP/1.0\r\n\r\n";
+    assert_eq!(ask(&mut server.connect("metrics"), metrics).status, 403);
+}
+
+#[test]
+fn the_encryption_of_a_proxy_is_not_its_clients_though_all_comes_at_once() {
+    let server = server("");
+    let mut stream = std::net::TcpStream::connect(server.address()).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    let mut tls = tls::begin(tls::any());
+    while tls.is_handshaking() {
+        while tls.wants_write() {
+            tls.write_tls(&mut stream).expect("it reads");
+        }
+        tls.read_tls(&mut stream).expect("it answers");
+        tls.process_new_packets().expect("it speaks TLS");
+    }
+    // The end of the handshake, the request and the first line in one write.
+    let asked = request("X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: http\r\n");
+    tls.writer().write_all(asked.as_bytes()).expect("to memory");
+    tls.writer().write_all(&frame(TEXT, "LOGIN bob :secret")).expect("to memory");
+    let mut all = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut all).expect("to memory");
+    }
+    stream.write_all(&all).expect("it reads");
+    let mut stream = rustls::StreamOwned::new(tls, stream);
+    let (mut heard, mut buffer) = (String::new(), [0; 4096]);
+    while !heard.contains(" LOGIN ") {
+        let count = stream.read(&mut buffer).expect("it answers");
+        assert_ne!(count, 0, "closed after {heard}");
+        heard.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    assert!(heard.contains("FAIL LOGIN ENCRYPTION_REQUIRED"), "{heard}");
 }
 
 #[test]
