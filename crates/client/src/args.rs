@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueHint};
 
-use crate::fingerprint::Fingerprint;
+use proto::Fingerprint;
 
 /// Joins a Parlor chat room.
 ///

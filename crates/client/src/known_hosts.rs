@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::fingerprint::Fingerprint;
 use crate::limits::KNOWN_HOSTS_BYTES;
+use proto::Fingerprint;
 
 /// The word in place of a fingerprint.
 const AUTHORITY: &str = "authority";

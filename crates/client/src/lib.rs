@@ -11,7 +11,6 @@ pub mod seen;
 pub mod state;
 pub mod login;
 pub mod show;
-pub mod fingerprint;
 pub mod known_hosts;
 pub mod trust;
 pub mod tls;

@@ -14,10 +14,10 @@ use rustls::{
     RootCertStore, SignatureScheme,
 };
 
-use crate::fingerprint::Fingerprint;
 use crate::limits::{ANSWER_SHOWN, HANDSHAKE_TIMEOUT, READ_BYTES};
 use crate::show::harmless;
 use crate::trust::{Doubt, Refusal, Shown, Trust};
+use proto::Fingerprint;
 
 /// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]

@@ -18,9 +18,11 @@ pub mod numeric;
 pub mod time;
 pub mod sasl;
 pub mod scram;
+pub mod fingerprint;
 pub mod encode;
 
 pub use capability::{Capabilities, Capability};
 pub use encode::Line;
+pub use fingerprint::Fingerprint;
 pub use message::Message;
 pub use tags::Tags;

@@ -5,7 +5,7 @@ use super::refusal::Refusal;
 use crate::hub::certificates::change;
 use crate::hub::context::Context;
 use crate::limits::CERTIFICATES;
-use crate::session::Fingerprint;
+use proto::Fingerprint;
 use proto::Message;
 use std::sync::Arc;
 use store::Account;

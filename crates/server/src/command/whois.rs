@@ -9,7 +9,7 @@ use crate::hub::session::Session;
 use crate::hub::user::UserId;
 use crate::hub::welcome::DESCRIPTION;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS, WHOIS_ADDRESSES};
-use crate::session::Fingerprint;
+use proto::Fingerprint;
 use proto::{Capability, Message, numeric as n};
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -4,7 +4,7 @@ use super::State;
 use super::context::Context;
 use super::effects::{What, When};
 use super::undo::Undo;
-use crate::session::Fingerprint;
+use proto::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{Account, AccountId, Write};

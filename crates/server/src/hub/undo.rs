@@ -9,7 +9,8 @@
 
 use super::room::{Member, Room, Settings};
 use super::user::UserId;
-use crate::session::{Fingerprint, SessionId};
+use crate::session::SessionId;
+use proto::Fingerprint;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use store::{Account, AccountId, Conversation, RoomId, Subject};

@@ -2,7 +2,7 @@
 //! how rustls is to use it.
 
 use crate::config;
-use crate::session::Fingerprint;
+use proto::Fingerprint;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -10,7 +10,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName as Subject, ServerConfig, SignatureScheme};
-use sha2::{Digest, Sha256};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -115,7 +114,7 @@ impl Certificate {
         key: PrivateKeyDer<'static>,
         path: &Path,
     ) -> Result<Certificate, CertificateError> {
-        let fingerprint = fingerprint(&chain[0]);
+        let fingerprint = Fingerprint::of(&chain[0]);
         let unusable = |source| CertificateError::Unusable { path: path.to_owned(), source };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider.clone())
@@ -129,11 +128,6 @@ impl Certificate {
         config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(unusable)?;
         Ok(Certificate { config: Arc::new(config), fingerprint })
     }
-}
-
-/// What people compare a certificate by.
-pub fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
-    Fingerprint(Sha256::digest(certificate).into())
 }
 
 /// A certificate that nobody vouches for: clients remember it, as `ssh` does.

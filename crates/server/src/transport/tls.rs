@@ -1,7 +1,6 @@
 //! TLS for one connection, by rustls without its buffers: a connection at rest owns none.
 
-use super::certificate::fingerprint;
-use crate::session::Fingerprint;
+use proto::Fingerprint;
 use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
@@ -62,7 +61,7 @@ impl Tls {
 
     /// What the client has shown of itself.
     pub fn certificate(&self) -> Option<Fingerprint> {
-        self.connection.peer_certificates()?.first().map(fingerprint)
+        self.connection.peer_certificates()?.first().map(|shown| Fingerprint::of(shown))
     }
 
     /// The protocol that the two have agreed on, by ALPN.

@@ -1,9 +1,9 @@
 //! The page at `/`: what this is, and how to join.
 
 use super::Host;
-use crate::session::Fingerprint;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use proto::Fingerprint;
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
