@@ -42,12 +42,15 @@ pub struct Tls {
     pub certificate: Option<PathBuf>,
     /// The file of its private key, PEM.
     pub key: Option<PathBuf>,
+    /// Whether somebody else vouches for the certificate, which is known once it is loaded.
+    #[serde(skip)]
+    pub vouched: bool,
 }
 
 impl Tls {
-    /// Whether somebody else than the server itself has made its certificate.
+    /// Whether the certificate is one that clients can verify without knowing it.
     pub fn is_real(&self) -> bool {
-        self.certificate.is_some()
+        self.certificate.is_some() && self.vouched
     }
 }
 

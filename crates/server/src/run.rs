@@ -106,6 +106,7 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     let store = open_store(&args.data)?;
     let folder = (args.data != Path::new(IN_MEMORY)).then(|| args.data.clone());
     let certificate = Certificate::load(&config.tls, folder.as_deref())?;
+    config.tls.vouched = certificate.vouched;
     allow_many_files();
     // Half a server is worse than none: a client would wait for ever.
     let report = std::panic::take_hook();
@@ -291,10 +292,7 @@ impl Server {
         for address in &self.listening[1..] {
             tracing::info!(%address, "Listening at another address, too");
         }
-        if !self.config.tls.is_real() {
-            let fingerprint = self.certificate.fingerprint;
-            tracing::info!(sha256_fingerprint = %fingerprint, "The server shows its own certificate");
-        }
+        self.say_fingerprint();
         log::waiting(self.config.port);
         systemd::ready(self.config.port);
         let mut watchdog = Watchdog::from_env();
@@ -333,17 +331,35 @@ impl Server {
         }
     }
 
+    /// Tells the operator's terminal by what people can know the certificate, if nobody vouches.
+    fn say_fingerprint(&self) {
+        let fingerprint = self.certificate.fingerprint;
+        if self.config.tls.is_real() {
+            return;
+        }
+        if self.config.tls.certificate.is_some() {
+            tracing::warn!(
+                sha256_fingerprint = %fingerprint,
+                "The certificate in [tls] is self-signed: clients cannot verify it, so STS is not advertised"
+            );
+        } else {
+            tracing::info!(sha256_fingerprint = %fingerprint, "The server shows its own certificate");
+        }
+    }
+
     /// Reads the config file again. A mistake in it changes nothing.
     fn reread(&mut self, by: Option<SessionId>) -> Result<(), RunError> {
+        let shown = self.certificate.fingerprint;
         let outcome = match &self.config.file {
             None => Err("the server was started without a config file".to_owned()),
             Some(path) => Config::read(path).map_err(|error| error.to_string()),
         };
         // Its files may be new ones under the same names.
         let outcome = outcome.and_then(|new| {
-            let (config, later) = self.config.reread(new);
+            let (mut config, later) = self.config.reread(new);
             let certificate = Certificate::load(&config.tls, self.folder.as_deref());
             self.certificate = certificate.map_err(|error| error.to_string())?;
+            config.tls.vouched = self.certificate.vouched;
             Ok((Arc::new(config), later))
         });
         let reread = Reread { by, outcome };
@@ -356,6 +372,9 @@ impl Server {
             }
         }
         self.hub.send(Input::Reread(reread)).map_err(|_| RunError::Panic)?;
+        if self.certificate.fingerprint != shown {
+            self.say_fingerprint();
+        }
         // Only now: whoever reads it in the log can rely on it.
         for sentence in sentences {
             match good {

@@ -69,7 +69,7 @@ fn the_config_file_of_the_package_has_every_key() {
     fs::write(&path, full).unwrap();
     let mut config = Config::read(&path).unwrap();
     assert_eq!(config.limits, Config::default().limits);
-    assert_eq!((config.operator.len(), config.tls.is_real()), (1, true));
+    assert_eq!((config.operator.len(), config.tls.certificate.is_some()), (1, true));
     // What has no value that holds without it.
     (config.server.listen, config.server.password) = (Vec::new(), None);
     assert_eq!(config.server, Config::default().server);

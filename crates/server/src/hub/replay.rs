@@ -281,6 +281,7 @@ impl World {
         let off = ["batch", "sasl", "setname", "sts"];
         config.server.capabilities_off = vec![random.pick(&off).into()];
         config.server.plaintext_login = random.below(2) == 0;
+        config.tls.vouched = true;
         config.tls.certificate = (random.below(2) == 0).then(|| "c.pem".into());
         let outcome = match random.below(3) {
             0 => Err("a mistake".into()),

@@ -60,6 +60,8 @@ pub struct Certificate {
     pub config: Arc<ServerConfig>,
     /// What people compare it by.
     pub fingerprint: Fingerprint,
+    /// Whether another one vouches for it; else clients can only remember it.
+    pub vouched: bool,
 }
 
 impl Certificate {
@@ -114,7 +116,7 @@ impl Certificate {
         key: PrivateKeyDer<'static>,
         path: &Path,
     ) -> Result<Certificate, CertificateError> {
-        let fingerprint = Fingerprint::of(&chain[0]);
+        let (fingerprint, vouched) = (Fingerprint::of(&chain[0]), is_vouched(&chain[0]));
         let unusable = |source| CertificateError::Unusable { path: path.to_owned(), source };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider.clone())
@@ -126,8 +128,13 @@ impl Certificate {
         config.alpn_protocols = vec![b"irc".to_vec(), b"http/1.1".to_vec()];
         // Who comes back needs no second full handshake, and the server remembers nothing for it.
         config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(unusable)?;
-        Ok(Certificate { config: Arc::new(config), fingerprint })
+        Ok(Certificate { config: Arc::new(config), fingerprint, vouched })
     }
+}
+
+/// Whether somebody else has signed it; what cannot be read, nobody can verify.
+fn is_vouched(certificate: &CertificateDer<'_>) -> bool {
+    webpki::EndEntityCert::try_from(certificate).is_ok_and(|one| one.issuer() != one.subject())
 }
 
 /// A certificate that nobody vouches for: clients remember it, as `ssh` does.
@@ -245,6 +252,7 @@ mod tests {
         let config = config::Tls {
             certificate: Some(folder.path().join(CERTIFICATE_FILE)),
             key: Some(other.path().join(KEY_FILE)),
+            vouched: false,
         };
         let error = Certificate::load(&config, None).unwrap_err().to_string();
         assert!(error.contains(CERTIFICATE_FILE), "{error}");

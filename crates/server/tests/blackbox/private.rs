@@ -3,7 +3,7 @@
 use rustls::version;
 
 use crate::support::{Client, Server, tls};
-use crate::tls::certificate;
+use crate::tls::{certificate, self_signed};
 
 /// Somebody on another machine, behind a proxy on this one.
 fn from_elsewhere(name: &str, server: &Server) -> Client {
@@ -138,4 +138,22 @@ fn who_comes_unencrypted_is_told_the_port_and_who_is_encrypted_for_how_long_to_s
     plain.expect_quiet();
     ann.expect(":parlor CAP * NEW :sts=duration=0");
     ann.expect_quiet();
+}
+
+#[test]
+fn a_self_signed_certificate_binds_nobody_and_its_fingerprint_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&self_signed(folder.path()));
+    let mut ann = Client::connect_tls("ann", server.address(), tls::any());
+    assert!(!offers(&mut ann).iter().any(|word| word.starts_with("sts")));
+    let shown = tls::fingerprint(ann.tls());
+    let warned = |line: &str| line.contains("STS is not advertised") && line.contains(&shown);
+    server.wait_for_log(warned);
+    // An authority vouches for the next one, and none again for the one after.
+    certificate(folder.path(), "real");
+    server.hang_up();
+    ann.expect(":parlor CAP * NEW :sts=duration=2592000");
+    self_signed(folder.path());
+    server.hang_up();
+    ann.expect(":parlor CAP * NEW :sts=duration=0");
 }

@@ -1,5 +1,6 @@
 //! TLS on the same port: whoever begins with a handshake gets one; what is none of it ends clearly.
 
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -182,12 +183,28 @@ fn the_servers_own_certificate_is_told_at_the_start_and_stays() {
     assert_eq!(tls::fingerprint(connect("ann", &server).tls()), first);
 }
 
-/// Writes a certificate and its key; returns the lines of config that name them.
+/// Writes a certificate that an authority vouches for, and its key; returns the lines of config that
+/// name them.
 pub(crate) fn certificate(folder: &Path, name: &str) -> String {
-    let made = rcgen::generate_simple_self_signed(vec!["chat.example".to_owned()]).expect(name);
+    let mut authority = CertificateParams::new(Vec::new()).expect(name);
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, "An authority");
+    let authority = Issuer::new(authority, KeyPair::generate().expect(name));
+    let key = KeyPair::generate().expect(name);
+    let params = CertificateParams::new(vec!["chat.example".to_owned()]).expect(name);
+    write(folder, &params.signed_by(&key, &authority).expect(name), &key)
+}
+
+/// The same with one that nobody vouches for.
+pub(crate) fn self_signed(folder: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed(vec!["chat.example".to_owned()]).expect("one");
+    write(folder, &made.cert, &made.signing_key)
+}
+
+fn write(folder: &Path, made: &Certificate, made_key: &KeyPair) -> String {
     let (certificate, key) = (folder.join("chain.pem"), folder.join("key.pem"));
-    std::fs::write(&certificate, made.cert.pem()).expect("a file");
-    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    std::fs::write(&certificate, made.pem()).expect("a file");
+    std::fs::write(&key, made_key.serialize_pem()).expect("a file");
     format!("tls.certificate = {certificate:?}\ntls.key = {key:?}\n")
 }
 

@@ -10,16 +10,19 @@ const REAL: &str = "tls = { certificate = \"c.pem\", key = \"k.pem\" }";
 fn sts_says_where_to_connect_encrypted_and_for_how_long_only_so() {
     let mut own = hub("");
     let mut real = hub(REAL);
+    // A certificate from the config for which nobody vouches.
+    let mut unknown = hub(REAL);
+    real.rereads(|config| config.tls.vouched = true);
     for (slot, from, encrypted) in
         [(1, ELSEWHERE, false), (2, ELSEWHERE, true), (3, HERE, false), (4, HERE, true)]
     {
-        for hub in [&mut own, &mut real] {
+        for hub in [&mut own, &mut unknown, &mut real] {
             hub.opens(slot, from);
             if encrypted {
                 hub.encrypts(slot, None);
             }
         }
-        assert_eq!(own.offer(slot, "sts"), None);
+        assert_eq!((own.offer(slot, "sts"), unknown.offer(slot, "sts")), (None, None));
         let expected = if encrypted { "duration=2592000" } else { "port=9999" };
         assert_eq!(real.offer(slot, "sts").as_deref(), Some(expected));
         real.says(slot, "CAP REQ :sts");
@@ -40,6 +43,7 @@ fn sts_says_where_to_connect_encrypted_and_for_how_long_only_so() {
 #[test]
 fn a_policy_of_sts_ends_by_its_duration_and_never_by_del() {
     let mut hub = hub(REAL);
+    hub.rereads(|config| config.tls.vouched = true);
     for (slot, encrypted) in [(1, false), (2, true), (3, true)] {
         hub.opens(slot, ELSEWHERE);
         if encrypted {
@@ -61,7 +65,10 @@ fn a_policy_of_sts_ends_by_its_duration_and_never_by_del() {
     assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
     assert_eq!(hub.offer(2, "sts"), None);
     // It comes back; nobody is made to leave for it.
-    hub.rereads(|config| config.tls = toml::from_str::<Config>(REAL).expect("a config").tls);
+    hub.rereads(|config| {
+        config.tls = toml::from_str::<Config>(REAL).expect("a config").tls;
+        config.tls.vouched = true;
+    });
     assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=2592000"]);
     assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
     assert_eq!(hub.offer(1, "sts").as_deref(), Some("port=9999"));
