@@ -49,7 +49,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
 
-    /// Trust only a server whose certificate has this SHA-256 fingerprint, and remember it from now on
+    /// Trust, this time, only a server whose certificate has this SHA-256 fingerprint, and remember it; if an
+    /// authority vouches for the server later, that counts instead
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
     pub fingerprint: Option<Fingerprint>,
 

@@ -158,6 +158,15 @@ fn a_given_fingerprint_is_what_counts_and_is_remembered() {
 }
 
 #[test]
+fn an_authority_that_vouches_later_replaces_a_given_fingerprint() {
+    let (outcome, after) = meet("", Some(2), &self_made(2));
+    assert!(outcome.is_ok());
+    let (outcome, after) = meet(&after, None, &vouched(3));
+    assert!(outcome.is_ok());
+    assert_eq!(after, AUTHORITY);
+}
+
+#[test]
 fn a_damaged_line_about_the_server_is_no_first_sight() {
     is_refused(DAMAGED, None, &self_made(1), &["cannot be read", "mend line 1 of FILE"]);
     let (outcome, after) = meet(DAMAGED, None, &vouched(1));
