@@ -58,6 +58,9 @@ pub enum ConnectError {
         /// What the handshake said.
         source: rustls::Error,
     },
+    /// It has as many connections as it takes, from here or in all.
+    #[error("the server takes no more connections from here at the moment; try again later")]
+    Full,
     /// Connected, but the connection could not be set up.
     #[error("the connection could not be set up: {0}")]
     SetUp(#[from] io::Error),
@@ -138,6 +141,7 @@ impl Route {
             }
             HandshakeError::NoTls(reason) => ConnectError::NoTls { server, reason },
             HandshakeError::Tls(source) => ConnectError::Handshake { server, source },
+            HandshakeError::Full => ConnectError::Full,
             HandshakeError::Broken(source) => ConnectError::SetUp(source),
         }
     }

@@ -10,7 +10,7 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
     RootCertStore, SignatureScheme,
 };
 
@@ -31,6 +31,9 @@ pub enum HandshakeError {
     /// They could not agree on how to encrypt.
     #[error(transparent)]
     Tls(rustls::Error),
+    /// The server takes no more connections.
+    #[error("the server takes no more connections from here at the moment; try again later")]
+    Full,
     /// The network.
     #[error(transparent)]
     Broken(io::Error),
@@ -129,6 +132,9 @@ fn why(error: io::Error, first: &[u8]) -> HandshakeError {
         },
         (Some(rustls::Error::InvalidMessage(_)), _) => {
             HandshakeError::NoTls(format!("it said {:?}", beginning(first)))
+        }
+        (Some(rustls::Error::AlertReceived(AlertDescription::AccessDenied)), _) => {
+            HandshakeError::Full
         }
         (Some(other), _) => HandshakeError::Tls(other.clone()),
         (None, ErrorKind::UnexpectedEof) => no_tls("it closed the connection"),

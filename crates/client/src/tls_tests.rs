@@ -217,6 +217,20 @@ fn without_tls(act: impl FnOnce(TcpStream) + Send + 'static) -> String {
 }
 
 #[test]
+fn a_server_that_refuses_further_connections_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, mut server) = sockets();
+    server.write_all(&[21, 3, 3, 0, 2, 2, 49]).unwrap();
+    let error = tls(&folder).handshake(&client).unwrap_err();
+    let sentence = "the server takes no more connections from here at the moment; try again later";
+    assert_eq!(error.to_string(), sentence);
+    assert!(matches!(error, HandshakeError::Full));
+    let failure = crate::failure::Failure::Connect(crate::route::ConnectError::Full);
+    assert!(failure.may_pass());
+    assert!(failure.to_string().contains(sentence));
+}
+
+#[test]
 fn a_server_that_stalls_in_the_handshake_is_given_up() {
     let silent = without_tls(|mut socket| drop(socket.read_to_end(&mut Vec::new())));
     assert_eq!(silent, "it did not answer in time");
