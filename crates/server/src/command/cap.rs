@@ -61,8 +61,10 @@ fn sts(config: &Config, session: &Session) -> Option<String> {
     match session.encrypted {
         _ if !config.tls.is_real() => None,
         true => Some(format!("duration={}", if on { STS_SECONDS } else { 0 })),
-        // On which port a proxy is encrypted, it alone knows.
-        false => (on && !session.forwarded).then(|| format!("port={}", config.port)),
+        // On which port a proxy is encrypted, it alone knows. Who is on this machine has come by a name
+        // that is not in the certificate, and nobody reads along there.
+        false => (on && !session.forwarded && !session.address.to_canonical().is_loopback())
+            .then(|| format!("port={}", config.port)),
     }
 }
 
