@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName as Subject, ServerConfig, SignatureScheme};
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -43,6 +43,14 @@ pub enum CertificateError {
     /// The server's own certificate cannot be made.
     #[error("cannot make a certificate: {0}")]
     NotMade(#[from] rcgen::Error),
+    /// The server's own certificate cannot be made from the key that is there.
+    #[error("cannot make a certificate from the key in {path}: {source}")]
+    UnusableKey {
+        /// The file of the key.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rcgen::Error,
+    },
     /// The server's own certificate cannot be kept.
     #[error("cannot keep the certificate in {path}: {source}")]
     NotKept {
@@ -78,7 +86,8 @@ impl Certificate {
             return Certificate::read(certificate, key);
         }
         let Some(folder) = data else {
-            let (certificate, key) = make()?;
+            let key = KeyPair::generate()?;
+            let certificate = make(&key)?;
             let key = PrivateKeyDer::try_from(key.serialize_der()).expect("just written");
             return Certificate::new(
                 vec![certificate.der().clone()],
@@ -87,11 +96,13 @@ impl Certificate {
             );
         };
         let (certificate, key) = (folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE));
-        if !certificate.exists() {
-            let (made, made_key) = make()?;
-            // The certificate last: where it is, the key is.
-            keep(&key, &made_key.serialize_pem())?;
-            keep(&certificate, &made.pem())?;
+        if !is_there(&certificate)? {
+            // The certificate last: where it is, the key is. A key that is there may be known.
+            let own_key = if is_there(&key)? { read_key(&key)? } else { KeyPair::generate()? };
+            if !is_there(&key)? {
+                keep(&key, &own_key.serialize_pem())?;
+            }
+            keep(&certificate, &make(&own_key)?.pem())?;
         }
         Certificate::read(&certificate, &key)
     }
@@ -138,14 +149,34 @@ fn is_vouched(certificate: &CertificateDer<'_>) -> bool {
 }
 
 /// A certificate that nobody vouches for: clients remember it, as `ssh` does.
-fn make() -> Result<(rcgen::Certificate, KeyPair), rcgen::Error> {
-    let key = KeyPair::generate()?;
+fn make(key: &KeyPair) -> Result<rcgen::Certificate, rcgen::Error> {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, "Parlor");
     // Clients that look at names and dates have no reason to refuse it but that it is self-made.
     let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
     params.distinguished_name = name;
-    Ok((params.self_signed(&key)?, key))
+    params.self_signed(key)
+}
+
+/// Whether there is a file, or a link, be it to nowhere: what cannot be looked at is not made anew.
+fn is_there(path: &Path) -> Result<bool, CertificateError> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unreadable(path, error)),
+    }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> CertificateError {
+    let source = rustls::pki_types::pem::Error::Io(error);
+    CertificateError::Unreadable { path: path.to_owned(), source }
+}
+
+/// The key of a start that was broken off, or of a certificate that somebody has removed.
+fn read_key(path: &Path) -> Result<KeyPair, CertificateError> {
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+    let unusable = |source| CertificateError::UnusableKey { path: path.to_owned(), source };
+    KeyPair::from_pem(&text).map_err(unusable)
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
@@ -162,7 +193,9 @@ fn keep(path: &Path, text: &str) -> Result<(), CertificateError> {
         file.set_permissions(Permissions::from_mode(0o600))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&partial, path)
+        fs::rename(&partial, path)?;
+        // The name, too, is there after a power cut.
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     };
     write().map_err(|source| CertificateError::NotKept { path: path.to_owned(), source })
 }
@@ -240,8 +273,27 @@ mod tests {
     fn a_start_that_was_broken_off_between_key_and_certificate_is_made_good() {
         let folder = tempfile::tempdir().unwrap();
         own(folder.path());
+        let key = fs::read(folder.path().join(KEY_FILE)).unwrap();
         fs::remove_file(folder.path().join(CERTIFICATE_FILE)).unwrap();
         own(folder.path());
+        assert_eq!(fs::read(folder.path().join(KEY_FILE)).unwrap(), key, "it may be pinned");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_and_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, key) = (folder.path().join(CERTIFICATE_FILE), folder.path().join(KEY_FILE));
+        let refused = || {
+            let own = config::Tls::default();
+            Certificate::load(&own, Some(folder.path())).unwrap_err().to_string()
+        };
+        std::os::unix::fs::symlink("nowhere", &file).unwrap();
+        assert!(refused().contains(CERTIFICATE_FILE));
+        assert!(!key.exists() && file.is_symlink());
+        fs::remove_file(&file).unwrap();
+        fs::write(&key, "no key").unwrap();
+        assert!(refused().contains(KEY_FILE));
+        assert_eq!(fs::read(&key).unwrap(), b"no key");
     }
 
     #[test]
