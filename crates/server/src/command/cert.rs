@@ -15,12 +15,12 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let (subcommand, given) = (message.param(0).unwrap_or_default(), message.param(1));
     let account = account(context)?;
     match (subcommand.to_ascii_uppercase().as_str(), given) {
-        ("ADD", Some(given)) => add(context, account, fingerprint(given)?),
+        ("ADD", Some(given)) => add(context, &account, fingerprint(given)?),
         ("ADD", None) => {
             let text =
                 "Your client has shown no certificate; let it show one, or give a fingerprint";
             let shown = context.known().certificate();
-            add(context, account, shown.ok_or_else(|| refused("NO_CERTIFICATE", None, text))?)
+            add(context, &account, shown.ok_or_else(|| refused("NO_CERTIFICATE", None, text))?)
         }
         ("LIST", _) => {
             list(context, &account);
@@ -52,29 +52,45 @@ fn fingerprint(given: &str) -> Result<Fingerprint, Refusal> {
 
 fn add(
     context: &mut Context<'_>,
-    account: Arc<Account>,
+    account: &Arc<Account>,
     certificate: Fingerprint,
 ) -> Result<(), Refusal> {
     let written = format!("{certificate:x}");
-    match context.state.certificates.owner(certificate) {
+    // Who gives a fingerprint need not have the key; who shows the certificate has it.
+    let proved = context.known().certificate() == Some(certificate);
+    let owner = context.state.certificates.owner(certificate).cloned();
+    match &owner {
         Some(owner) if owner.id == account.id => {
             let text = "This certificate is yours already";
             return Err(refused("ALREADY_ADDED", Some(written), text));
         }
-        Some(_) => {
+        Some(_) if !proved => {
             let text = "This certificate logs in to another account; it can be only one account's";
             return Err(refused("IN_USE", Some(written), text));
         }
-        None => {}
+        _ => {}
     }
     if context.state.certificates.of(account.id).count() >= CERTIFICATES {
         let text = "You have as many certificates as there may be; CERT DEL removes one";
         return Err(refused("LIMIT_REACHED", Some(CERTIFICATES.to_string()), text));
     }
     let text = format!("This certificate logs in as {} from now on (SASL EXTERNAL)", account.name);
-    change(context, certificate, Some(account));
+    change(context, certificate, Some(account.clone()));
     context.note("CERT", "ADDED", &[&written], &text);
+    if let Some(before) = owner {
+        tell_loser(context, &before, account, &written);
+    }
     Ok(())
+}
+
+/// Tells all devices of the account that had the certificate that it is another's now.
+fn tell_loser(context: &mut Context<'_>, before: &Account, now: &Account, written: &str) {
+    let Some(user) = context.state.online(&before.name).map(|user| user.id) else { return };
+    let text = format!(
+        "Your certificate {written} logs in as {} from now on, whose client has shown it",
+        now.name
+    );
+    context.tell_notice(user, &text);
 }
 
 fn list(context: &mut Context<'_>, account: &Account) {

@@ -410,6 +410,15 @@ impl Context<'_> {
             }
         }
     }
+
+    /// Tells all sessions of a user a notice of the server.
+    pub fn tell_notice(&mut self, user: UserId, text: &str) {
+        let (server, nick) = (&self.state.config.server.name, &self.state.users[&user].nick);
+        let news = News { time: self.state.now, ..News::default() };
+        let news =
+            self.out.news(news, |out| write_line(out, server, "NOTICE", &[nick], Some(text)));
+        self.tell_user(user, news);
+    }
 }
 
 fn write_line(out: &mut Vec<u8>, source: &str, verb: &str, params: &[&str], text: Option<&str>) {

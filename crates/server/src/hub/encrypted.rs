@@ -459,6 +459,34 @@ fn a_certificate_that_could_not_be_stored_is_what_it_was() {
 }
 
 #[test]
+fn who_shows_a_certificate_may_take_it_from_who_only_named_it() {
+    // Bob has named a certificate that ann has.
+    let mut hub = hub("");
+    hub.registers(1, "bob");
+    hub.says(1, &format!("CERT ADD {SHOWN}"));
+    hub.registers(2, "ann");
+    hub.says(2, &format!("CERT ADD {SHOWN}"));
+    assert!(hub.hears_all(2).starts_with(&format!(":parlor FAIL CERT IN_USE {SHOWN:x} ")));
+    hub.encrypts(2, Some(Fingerprint([1; 32])));
+    hub.says(2, &format!("CERT ADD {SHOWN}"));
+    assert!(hub.hears_all(2).starts_with(":parlor FAIL CERT IN_USE "), "it shows another");
+    let ann = hub.state.sessions.get_mut(&session(2)).expect("she is there");
+    ann.certificate = Some(Box::new(SHOWN));
+    let owner = |hub: &Hub| hub.state.certificates.owner(SHOWN).map(|owner| owner.name.to_string());
+    for line in ["CERT ADD".to_owned(), format!("CERT ADD {SHOWN}")] {
+        hub.says(2, &line);
+        let added = format!(":parlor NOTE CERT ADDED {SHOWN:x} :");
+        assert!(hub.hears_all(2).starts_with(&added), "{:?}", hub.told);
+        let write = Write::Certificate { fingerprint: SHOWN.0, account: Some(2) };
+        assert_eq!((&hub.writes[..], owner(&hub).as_deref()), (&[write][..], Some("ann")));
+        assert_eq!(hub.state.certificates.of(1).count(), 0);
+        let from = hub.state.batch;
+        hub.apply(Input::Failed { from });
+        assert_eq!(owner(&hub).as_deref(), Some("bob"), "it could not be stored");
+    }
+}
+
+#[test]
 fn a_certificate_is_its_accounts_after_a_restart() {
     let mut store = MemoryStore::new("test");
     let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };

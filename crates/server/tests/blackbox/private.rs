@@ -157,3 +157,24 @@ fn a_self_signed_certificate_binds_nobody_and_its_fingerprint_is_told() {
     server.hang_up();
     ann.expect(":parlor CAP * NEW :sts=duration=0");
 }
+
+#[test]
+fn a_certificate_that_somebody_else_has_named_is_taken_by_who_shows_it_and_they_are_told() {
+    let server = Server::start("");
+    let (shows, fingerprint) = tls::with_certificate(&[&version::TLS13]);
+    let mut devices = [server.connect("bob"), server.connect("phone")];
+    devices.iter_mut().for_each(|device| device.log_in("bob"));
+    let [bob, phone] = &mut devices;
+    bob.send(&format!("CERT ADD {fingerprint}"));
+    bob.until(&format!(":parlor NOTE CERT ADDED {fingerprint} :*"));
+    let mut ann = Client::connect_tls("ann", server.address(), shows.clone());
+    ann.log_in("ann");
+    ann.send("CERT ADD");
+    ann.until(&format!(":parlor NOTE CERT ADDED {fingerprint} :*"));
+    let told = format!(
+        ":parlor NOTICE bob :Your certificate {fingerprint} logs in as ann from now on, whose client has shown it"
+    );
+    bob.until(&told);
+    phone.until(&told);
+    assert_eq!(external(Client::connect_tls("a", server.address(), shows)), "900");
+}
