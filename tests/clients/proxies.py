@@ -7,17 +7,17 @@ import ssl
 import subprocess
 import sys
 import time
-import traceback
 from http.client import HTTPConnection
 
 from websockets.sync.client import connect
+
+from waiting import WAIT, Failed, eventually, failed, passed
 
 CLIENT = "proxies"
 FOLDER = os.environ["FOLDER"]
 PORT = os.environ["PORT"]
 CERTIFICATE = os.environ["CERTIFICATE"]
 SERVER_LOG = os.environ["SERVER_LOG"]
-WAIT = float(os.environ.get("WAIT", "20"))
 # By this address the server knows its proxies; at another they listen; clients come from others.
 PROXY = os.environ["PROXY"]
 FRONT, SOMEBODY, UNENCRYPTED, UNFORWARDED = "127.0.0.8", "127.0.0.7", "127.0.0.6", "127.0.0.5"
@@ -25,24 +25,9 @@ FRONT, SOMEBODY, UNENCRYPTED, UNFORWARDED = "127.0.0.8", "127.0.0.7", "127.0.0.6
 OUTER, ELSEWHERE = os.environ["OUTER_PROXY"], "203.0.113.9"
 
 
-class Failed(Exception):
-    """A condition that did not come true in time."""
-
-
-def eventually(what, condition):
-    end = time.monotonic() + WAIT
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > end:
-            raise Failed(what)
-        time.sleep(0.02)
-
-
 def check(what, condition):
     found = eventually(what, condition)
-    print(f"PASS {CLIENT}: {what}", flush=True)
+    passed(CLIENT, what)
     return found
 
 
@@ -224,7 +209,7 @@ try:
     nginx()
     haproxy()
 except Exception as error:
-    print(f"FAIL {CLIENT}: {error if isinstance(error, Failed) else traceback.format_exc()}")
+    failed(CLIENT, error)
     for name in ("nginx", "haproxy"):
         if os.path.exists(f"{FOLDER}/{name}.log"):
             print(f"---- what {name} said")

@@ -3,17 +3,16 @@
 import os
 import re
 import sys
-import time
-import traceback
 
 import irc.client
+
+from waiting import STEP, WAIT, eventually, failed, passed
 
 CLIENT = "pypi-irc"
 ROOM = f"#{CLIENT}"
 PASSWORD = "secret-pypi"
 FOLDER = os.environ["FOLDER"]
 TOGETHER = os.environ["TOGETHER"]
-WAIT = float(os.environ.get("WAIT", "20"))
 # What a bot that knows them would take, if offered; the library itself asks for `sasl` alone.
 TAKES = {
     "account-notify",
@@ -31,10 +30,6 @@ TAKES = {
     "standard-replies",
     "userhost-in-names",
 }
-
-
-class Failed(Exception):
-    """A condition that did not come true in time."""
 
 
 class Connection(irc.client.ServerConnection):
@@ -72,18 +67,11 @@ class Session:
 
     def eventually(self, what, condition, seconds=WAIT):
         """What the condition gives as soon as it gives something."""
-        end = time.monotonic() + seconds
-        while True:
-            found = condition()
-            if found:
-                return found
-            if time.monotonic() > end:
-                raise Failed(what)
-            self.reactor.process_once(0.02)
+        return eventually(what, condition, lambda: self.reactor.process_once(STEP), seconds)
 
     def check(self, what, condition):
         found = self.eventually(what, condition)
-        print(f"PASS {CLIENT}: {what}", flush=True)
+        passed(CLIENT, what)
         return found
 
     def saw(self, kind, nick=None, target=None, text=None):
@@ -282,7 +270,7 @@ def together():
 try:
     {"alone": alone, "together": together}[sys.argv[1]]()
 except Exception as error:
-    print(f"FAIL {CLIENT}: {error if isinstance(error, Failed) else traceback.format_exc()}")
+    failed(CLIENT, error)
     print("---- what went over the wire")
     print("\n".join(Session.newest.server.wire[-40:]))
     print("----", flush=True)

@@ -5,11 +5,11 @@ import os
 import re
 import ssl
 import sys
-import time
-import traceback
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+
+from waiting import STEP, WAIT, Failed, eventually, failed, passed
 
 CLIENT = "pypi-websockets"
 ROOM = f"#{CLIENT}"
@@ -17,13 +17,8 @@ PASSWORD = "secret-websockets"
 FOLDER = os.environ["FOLDER"]
 PORT = os.environ["PORT"]
 TOGETHER = os.environ["TOGETHER"]
-WAIT = float(os.environ.get("WAIT", "20"))
 TEXT, BINARY = "text.ircv3.net", "binary.ircv3.net"
 TAKES = ["account-tag", "echo-message", "message-tags", "multi-prefix", "sasl", "server-time"]
-
-
-class Failed(Exception):
-    """A condition that did not come true in time."""
 
 
 def pinned():
@@ -65,24 +60,21 @@ class Session:
 
     def eventually(self, what, condition, seconds=WAIT):
         """What the condition gives as soon as it gives something."""
-        end = time.monotonic() + seconds
-        while True:
-            found = condition()
-            if found:
-                return found
-            if time.monotonic() > end:
-                raise Failed(what)
-            try:
-                message = self.socket.recv(timeout=0.02)
-            except TimeoutError:
-                continue
-            self.messages.append(message)
-            line = message if isinstance(message, str) else message.decode()
-            self.wire.append(f"< {line}")
+        return eventually(what, condition, self.receive, seconds)
+
+    def receive(self):
+        """Takes a message, if one comes."""
+        try:
+            message = self.socket.recv(timeout=STEP)
+        except TimeoutError:
+            return
+        self.messages.append(message)
+        line = message if isinstance(message, str) else message.decode()
+        self.wire.append(f"< {line}")
 
     def check(self, what, condition):
         found = self.eventually(what, condition)
-        passed(what)
+        passed(CLIENT, what)
         return found
 
     def saw(self, regex):
@@ -114,15 +106,11 @@ class Session:
             file.write("".join(line + "\n" for line in self.wire))
 
 
-def passed(what):
-    print(f"PASS {CLIENT}: {what}", flush=True)
-
-
 def demand(what, right):
     """For what can be told at once."""
     if not right:
         raise Failed(what)
-    passed(what)
+    passed(CLIENT, what)
 
 
 def observer(line):
@@ -220,7 +208,7 @@ def closings():
 
 def origins():
     with Session("ws", [TEXT], origin=os.environ["ORIGIN"]):
-        passed("a page of the configured origin may connect")
+        passed(CLIENT, "a page of the configured origin may connect")
     status = None
     try:
         with Session("ws", [TEXT], origin="https://elsewhere.example"):
@@ -252,7 +240,7 @@ def together():
 try:
     {"alone": alone, "together": together}[sys.argv[1]]()
 except Exception as error:
-    print(f"FAIL {CLIENT}: {error if isinstance(error, Failed) else traceback.format_exc()}")
+    failed(CLIENT, error)
     print("---- what went over the wire")
     if Session.newest:
         print("\n".join(Session.newest.wire[-40:]))

@@ -116,7 +116,7 @@ impl Connection {
     ) -> Connection {
         Connection {
             stream,
-            way: Way::Unknown { forwarded: false },
+            way: Way::Unknown { proxied: false },
             generation,
             address,
             capabilities: Capabilities::default(),
@@ -183,14 +183,14 @@ impl Connection {
         }
         if let Way::Layers(layers) = &mut self.way {
             scratch.out.clear();
-            if layers.unsent.is_empty()
-                && lines.bytes.len() <= WRAP_BYTES
-                && layers.wrap_shared(lines, scratch).unwrap_or(false)
-            {
+            let at_once = layers.unsent.is_empty() && lines.bytes.len() <= WRAP_BYTES;
+            if !(at_once && layers.wrap_shared(lines, scratch).unwrap_or(false)) {
+                self.outbox.push_shared(lines.kept());
+            }
+            // Even if no line: TLS may have something of its own to say.
+            if !scratch.out.is_empty() {
                 let taken = self.stream.write(&scratch.out).unwrap_or(0);
                 layers.unsent.extend_from_slice(&scratch.out[taken..]);
-            } else {
-                self.outbox.push_shared(lines.kept());
             }
             self.check_outbox();
             return self.is_written();
@@ -503,7 +503,7 @@ mod tests {
         let all = [&header[..], b"PING :x\r\n"].concat();
         for cut in 0..all.len() {
             let (mut connection, _peer) = unread(0);
-            connection.way = Way::Unknown { forwarded: false };
+            connection.way = Way::Unknown { proxied: false };
             let (tls, peer) = (&certificate.config, connection.address);
             let judge = Judge { config: &config, tls, peer };
             let (mut lines, mut forwarded) = (Vec::new(), None);

@@ -46,7 +46,7 @@ impl Shard {
                 self.parts.metrics.count(Count::Refused(Refused::BadRequest));
                 response.clone()
             }
-            // Its lines come from here on.
+            // The transport has opened it, and asks for nothing more.
             Wants::WebSocket { .. } => return,
         };
         self.answer(slot, &response);

@@ -32,7 +32,7 @@ pub enum Way {
     /// Too little has come to tell.
     Unknown {
         /// A proxy has said for whom it is; what follows is its client's.
-        forwarded: bool,
+        proxied: bool,
     },
     /// As they are.
     Lines,
@@ -211,8 +211,8 @@ impl Way {
         received: &mut Received,
     ) -> Result<usize, String> {
         let mut used = 0;
-        let Way::Unknown { forwarded } = self else { return Ok(0) };
-        if sniff(bytes) == Some(Speech::Proxy) && !*forwarded {
+        let Way::Unknown { proxied } = self else { return Ok(0) };
+        if sniff(bytes) == Some(Speech::Proxy) && !*proxied {
             if !judge.is_of_proxy() {
                 return Err("The PROXY protocol is for the addresses in [server] proxies of the \
                             config file only"
@@ -223,7 +223,7 @@ impl Way {
                 proxy::Read::Bad => return Err("The header of the PROXY protocol is bad".into()),
                 proxy::Read::Whole { used: header, client } => {
                     used = header;
-                    *forwarded = true;
+                    *proxied = true;
                     received.proxied = match client {
                         Client::Known { address, encrypted } => Some((address, encrypted)),
                         // Somebody's, and not this machine's own, even if the proxy is on it.
@@ -278,16 +278,18 @@ impl Layers {
         };
         let shakes = tls.is_handshaking();
         // Once it is lines that come, they need no second look.
-        let taken = match self.web {
+        let outcome = match self.web {
             Web::Lines => tls.receive(bytes, lines, &mut self.unsent),
             _ => tls.receive(bytes, plain, &mut self.unsent),
         };
         received.shook_hands = shakes;
-        received.closed = taken.closed;
-        if let Err(error) = taken.outcome {
-            received.failure = Some(format!("TLS failed: {error}"));
-        } else if tls.unread().len() > UNREAD_BYTES {
-            received.failure = Some("TLS failed: a message of the handshake is too long".into());
+        match outcome {
+            Err(error) => received.failure = Some(format!("TLS failed: {error}")),
+            Ok(_) if tls.unread().len() > UNREAD_BYTES => {
+                let reason = "TLS failed: a message of the handshake is too long";
+                received.failure = Some(reason.into());
+            }
+            Ok(closed) => received.closed = closed,
         }
         if shakes && !tls.is_handshaking() {
             received.encrypted = Some(tls.certificate());

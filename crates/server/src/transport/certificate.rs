@@ -98,10 +98,14 @@ impl Certificate {
         let (certificate, key) = (folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE));
         if !is_there(&certificate)? {
             // The certificate last: where it is, the key is. A key that is there may be known.
-            let own_key = if is_there(&key)? { read_key(&key)? } else { KeyPair::generate()? };
-            if !is_there(&key)? {
-                keep(&key, &own_key.serialize_pem())?;
-            }
+            let own_key = match is_there(&key)? {
+                true => read_key(&key)?,
+                false => {
+                    let made = KeyPair::generate()?;
+                    keep(&key, &made.serialize_pem())?;
+                    made
+                }
+            };
             keep(&certificate, &make(&own_key)?.pem())?;
         }
         Certificate::read(&certificate, &key)

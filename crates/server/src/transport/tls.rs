@@ -35,15 +35,6 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-/// What came of a client's records.
-#[derive(Debug, PartialEq)]
-pub struct Taken {
-    /// Its peer will send nothing more.
-    pub closed: bool,
-    /// What is wrong with them. What it still has to say of that is among the answers.
-    pub outcome: Result<(), rustls::Error>,
-}
-
 impl Tls {
     /// For a connection whose first byte says that it is TLS.
     ///
@@ -75,14 +66,18 @@ impl Tls {
     }
 
     /// Takes a client's records, from [`Tls::unread`] on: appends what they carry to `plain`, and
-    /// what the server has to answer to `answers`. `incoming` is worked on in place.
+    /// what the server has to answer to `answers`. `incoming` is worked on in place. True once the
+    /// client has said that nothing more comes.
+    ///
+    /// # Errors
+    /// When they are no TLS that can go on; what is still to be said of that is among the answers.
     pub fn receive(
         &mut self,
         incoming: &mut [u8],
         plain: &mut Vec<u8>,
         answers: &mut Vec<u8>,
-    ) -> Taken {
-        let mut taken = Taken { closed: false, outcome: Ok(()) };
+    ) -> Result<bool, rustls::Error> {
+        let mut outcome = Ok(false);
         let mut used = 0;
         while !self.failed {
             let status = self.connection.process_tls_records(&mut incoming[used..]);
@@ -94,14 +89,14 @@ impl Tls {
                 }
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, answers),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => taken.closed = true,
+                Ok(ConnectionState::PeerClosed) => outcome = Ok(true),
                 // Early data is not allowed, so none comes.
                 Ok(_) => {
                     used += status.discard;
                     break;
                 }
                 Err(error) => {
-                    taken.outcome = Err(error);
+                    outcome = Err(error);
                     used += status.discard;
                     self.failed = true;
                     // The alert that says so to the client, behind what it needs to read that;
@@ -118,7 +113,7 @@ impl Tls {
             used += status.discard;
         }
         self.unread = incoming[used..].to_vec();
-        taken
+        outcome
     }
 
     /// Appends records that carry `plain` to `out`. False if nothing can be sent yet, because the

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, PATIENCE, Server, chatserver};
+use crate::support::{Client, PATIENCE, Server, chatserver, tls};
 
 fn run(command: &mut Command) -> Output {
     command.output().expect("the program runs")
@@ -110,6 +110,11 @@ fn more_addresses_to_listen_on_are_told_and_work() {
     ann.expect(":bob!guest@parlor JOIN #lobby");
     bob.send("PRIVMSG #lobby :from next door");
     ann.expect(":bob!guest@parlor PRIVMSG #lobby :from next door");
+    // Each port takes every way.
+    let mut eve = Client::connect_tls("eve", more, tls::any());
+    eve.be_guest("eve");
+    eve.send("PRIVMSG #lobby :by TLS");
+    ann.until(":eve!guest@parlor PRIVMSG #lobby :by TLS");
 }
 
 #[test]
