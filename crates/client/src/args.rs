@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueHint};
-
 use proto::Fingerprint;
 
 /// Joins a Parlor chat room.

@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::limits::KNOWN_HOSTS_BYTES;
 use proto::Fingerprint;
+
+use crate::limits::KNOWN_HOSTS_BYTES;
 
 /// The word in place of a fingerprint.
 const AUTHORITY: &str = "authority";

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use proto::Fingerprint;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -17,7 +18,6 @@ use rustls::{
 use crate::limits::{ANSWER_SHOWN, HANDSHAKE_TIMEOUT, READ_BYTES};
 use crate::show::harmless;
 use crate::trust::{Doubt, Refusal, Shown, Trust};
-use proto::Fingerprint;
 
 /// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use proto::Fingerprint;
+
 use crate::known_hosts::{Entry, Known, KnownHosts, Lines, Unusable, server_name};
 use crate::limits::DAMAGED_LINES_NAMED;
-use proto::Fingerprint;
 
 /// The certificate that a server shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
