@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, kill_process};
 use rustls::version;
 
 use crate::support::{Client, PATIENCE, Server, Start, allow_many_connections, tls};
@@ -333,4 +334,32 @@ fn ten_thousand_half_open_handshakes_stop_nobody_and_their_memory_is_bounded() {
     }
     ann.send("PING :still there");
     ann.until(":* PONG * :still there");
+}
+
+/// In one go they would take a shard half a second, in which nobody else would be heard.
+#[test]
+fn others_have_their_turns_between_the_handshakes_of_a_flood() {
+    const FLOOD: usize = 1500;
+    let server = Server::start_as(Start::InMemory, "");
+    let mut ann = server.connect("ann");
+    ann.log_in("ann");
+    let hello = hello(tls::any());
+    // All of it is there when the server looks.
+    kill_process(server.pid(), Signal::STOP).expect("our own child takes a signal");
+    let mut flood = Vec::new();
+    for _ in 0..FLOOD {
+        let mut stream = TcpStream::connect(server.address()).expect("the kernel takes it");
+        stream.write_all(&hello).expect("the kernel takes it");
+        flood.push(stream);
+    }
+    kill_process(server.pid(), Signal::CONT).expect("our own child takes a signal");
+    let last = flood.last().expect("some");
+    last.set_nonblocking(true).expect("it may be");
+    let mut turns = 0;
+    while last.peek(&mut [0]).is_err() {
+        ann.send("PING :my turn");
+        ann.until(":* PONG * :my turn");
+        turns += 1;
+    }
+    assert!(turns >= 4, "{turns}");
 }
