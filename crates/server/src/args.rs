@@ -22,7 +22,7 @@ Examples:
   chatserver restore room.db --data DIR   make a data folder of that copy
 
 Join with:
-  chatclient -hn HOST -p 9999             or any IRC client: server HOST, port 9999, no TLS,
+  chatclient -hn HOST -p 9999             or any IRC client: server HOST, port 9999, with TLS,
                                           your name as the nick, your password as the server password
 Stop with Ctrl-C or SIGTERM: everybody is told, everything is stored.")]
 pub struct Args {
@@ -81,7 +81,7 @@ pub enum Command {
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
     },
-    /// Check the whole database for damage
+    /// Check the whole database for damage; the server must not be running
     Check {
         /// The server's data folder
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
