@@ -29,6 +29,63 @@ fn is_path(word: &str) -> bool {
     plain && (slash || word.ends_with(".md") || word.ends_with(".toml"))
 }
 
+/// Functions, constants, tests: whatever has an underscore or a path of Rust in its name.
+#[test]
+fn each_name_in_the_architecture_is_in_the_code() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_name = |word: &&str| {
+        let plain = word.chars().all(|c| in_name(c) || c == ':');
+        plain && (word.contains('_') || word.contains("::"))
+    };
+    let names: BTreeSet<&str> = text.split('`').skip(1).step_by(2).filter(is_name).collect();
+    assert!(names.len() >= 15, "only {} names were found: {names:?}", names.len());
+    let mut absent: BTreeSet<&str> = names.iter().flat_map(|name| name.split("::")).collect();
+    let sources = files_in(&root().join("crates"));
+    for path in sources.iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
+        let source = fs::read_to_string(path).expect("a source");
+        source.split(|c| !in_name(c)).for_each(|word| _ = absent.remove(word));
+    }
+    assert!(absent.is_empty(), "ARCHITECTURE.md names what the code does not: {absent:?}");
+}
+
+/// Within the project: to files, and to headings in them.
+#[test]
+fn each_link_of_the_papers_leads_somewhere() {
+    let mut papers = files_in(&root().join("docs"));
+    papers.extend(
+        ["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG"]
+            .map(|name| root().join(name).with_extension("md")),
+    );
+    let mut links = 0;
+    for paper in papers.iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let text = fs::read_to_string(paper).expect("a paper");
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            links += 1;
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => paper.clone(),
+                file => paper.with_file_name(file),
+            };
+            assert!(file.exists(), "{} leads to {target}", paper.display());
+            let there = || {
+                fs::read_to_string(&file).expect("a paper").lines().any(|line| {
+                    line.starts_with('#') && anchor(line.trim_start_matches(['#', ' '])) == heading
+                })
+            };
+            assert!(heading.is_empty() || there(), "{} leads to {target}", paper.display());
+        }
+    }
+    assert!(links >= 10, "only {links} links were found");
+}
+
+/// What a heading is called in links.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_ascii_alphanumeric() || " -".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
 #[test]
 fn each_verb_of_the_table_has_its_file_and_its_transcript() {
     let verbs = verbs();
