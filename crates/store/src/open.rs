@@ -59,10 +59,26 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
         .map_err(|source| Failure::NotWritable { path: folder.to_owned(), source })
 }
 
+/// Makes the file of the database if it is missing, for its owner only: the folder may be one that
+/// others can read. SQLite's files beside it get the same rights.
+fn make_file(path: &Path) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(Failure::NotWritable { path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The writing connection, its version checked before anything is changed.
 pub(crate) fn writer(path: &Path) -> Result<Connection, Failure> {
     refuse_newer_file(path)?;
     refuse_read_only(path)?;
+    make_file(path)?;
     let connection = open(path).map_err(|error| damaged_or(path, error))?;
     refuse_newer_log(&connection, path)?;
     set_up(&connection).map_err(|error| damaged_or(path, error))?;

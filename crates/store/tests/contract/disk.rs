@@ -146,6 +146,20 @@ fn a_new_folder_is_its_owners_alone() {
     assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
+#[cfg(unix)]
+#[test]
+fn in_a_folder_that_others_may_read_the_files_are_still_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut store = open(folder.path());
+    commit(&mut store, &[say(1, lobby())]);
+    for file in ["parlor.db", "parlor.db-wal", "parlor.db-shm"] {
+        let mode = fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
 #[test]
 fn a_file_that_is_no_database_is_refused() {
     let folder = tempdir().unwrap();
