@@ -1,8 +1,11 @@
 //! What it takes TLS to do: logging in by a certificate, and being told to come encrypted only.
 
-use rustls::version;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
-use crate::support::{Client, Server, tls};
+use rustls::{Stream, version};
+
+use crate::support::{Client, PATIENCE, Server, Start, tls};
 use crate::tls::{certificate, self_signed};
 
 /// Somebody on another machine, behind a proxy on this one.
@@ -68,6 +71,21 @@ fn a_certificate_that_was_added_logs_in_also_after_a_restart() {
     none.send("AUTHENTICATE EXTERNAL");
     none.expect(":parlor 908 * EXTERNAL,SCRAM-SHA-256,PLAIN :*");
     none.expect(":parlor 904 * :SASL authentication failed: your client has shown no certificate");
+}
+
+#[test]
+fn a_certificate_without_its_key_is_nobodys() {
+    let server = Server::start_as(Start::InMemory, "");
+    for version in [&version::TLS12, &version::TLS13] {
+        let mut stream = TcpStream::connect(server.address()).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        let mut tls = tls::begin(tls::with_stolen_certificate(&[version]));
+        let mut thief = Stream::new(&mut tls, &mut stream);
+        let heard = thief.write_all(b"PING :it is me\r\n").and_then(|()| thief.read(&mut [0; 64]));
+        let error = format!("{:?}", heard.expect_err("no handshake that is good"));
+        assert!(error.contains("DecryptError"), "{error}");
+    }
+    server.wait_for_logs(2, |line| line.contains("TLS failed"));
 }
 
 /// Logs in by what the client has shown; the numeric that tells how it went.

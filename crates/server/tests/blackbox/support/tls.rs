@@ -42,6 +42,20 @@ pub(crate) fn with_certificate(
     (config, digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// A client that shows somebody's certificate, of which it does not have the key.
+pub(crate) fn with_stolen_certificate(
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let made = rcgen::generate_simple_self_signed(vec!["ann".to_owned()]).expect("a certificate");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let mut config = of_version(versions);
+    let key = config.crypto_provider().key_provider.load_private_key(key).expect("a key");
+    let shown = CertifiedKey::new(vec![made.cert.der().clone()], key);
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(shown));
+    config
+}
+
 /// A connection that has not sent anything yet.
 pub(crate) fn begin(config: ClientConfig) -> ClientConnection {
     let name = ServerName::try_from("localhost").expect("a name");
