@@ -17,6 +17,7 @@ pub mod capability;
 pub mod numeric;
 pub mod time;
 pub mod sasl;
+pub mod saslprep;
 pub mod scram;
 pub mod fingerprint;
 pub mod encode;

@@ -1,7 +1,6 @@
 //! SCRAM-SHA-256 (RFC 5802, RFC 7677), both sides, without channel binding.
 //!
-//! Passwords and names are used as the UTF-8 they are; nothing is normalised. For ASCII that is what SASLprep
-//! gives; other text must be typed in the same form each time.
+//! Passwords are prepared on both sides ([`crate::saslprep`]). Names are ASCII, so that nothing is to be prepared.
 
 use std::fmt;
 
@@ -14,6 +13,7 @@ use subtle::ConstantTimeEq;
 use crate::limits::{SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN};
 use crate::name::same;
 use crate::sasl::SaslError;
+use crate::saslprep::prepare;
 
 const KEY_BYTES: usize = 32;
 type Key = [u8; KEY_BYTES];
@@ -36,6 +36,10 @@ impl Keys {
     /// (see [`crate::limits::OWASP_ITERATIONS`]).
     #[must_use]
     pub fn derive(password: &str, salt: [u8; 16], iterations: u32) -> Keys {
+        Keys::derive_raw(&prepare(password), salt, iterations)
+    }
+
+    fn derive_raw(password: &str, salt: [u8; 16], iterations: u32) -> Keys {
         let salted = salted_password(password, &salt, iterations);
         let stored_key = Sha256::digest(hmac(&salted, b"Client Key")).into();
         Keys { salt, iterations, stored_key, server_key: hmac(&salted, b"Server Key") }
@@ -44,7 +48,18 @@ impl Keys {
     /// Whether this is the password; as slow as [`Keys::derive`], and compared in constant time.
     #[must_use]
     pub fn verify(&self, password: &str) -> bool {
-        let keys = Keys::derive(password, self.salt, self.iterations);
+        self.verify_raw(&prepare(password))
+    }
+
+    /// Whether these keys were made of this password as it is, before passwords were prepared, and
+    /// so must be made anew. False at once if preparing changes nothing.
+    #[must_use]
+    pub fn verify_unprepared(&self, password: &str) -> bool {
+        prepare(password) != password && self.verify_raw(password)
+    }
+
+    fn verify_raw(&self, password: &str) -> bool {
+        let keys = Keys::derive_raw(password, self.salt, self.iterations);
         keys.stored_key.ct_eq(&self.stored_key).into()
     }
 }
@@ -180,7 +195,7 @@ impl ScramClient {
         debug_assert!(is_nonce(nonce), "not a nonce: {nonce:?}");
         ScramClient {
             user: user.to_owned(),
-            password: password.to_owned(),
+            password: prepare(password).into_owned(),
             nonce: nonce.to_owned(),
             server_signature: None,
         }

@@ -41,6 +41,52 @@ fn the_server_says_what_the_rfc_says() {
     assert_eq!(server.finish(rfc::CLIENT_FINAL.as_bytes()).unwrap(), rfc::SERVER_FINAL.as_bytes());
 }
 
+/// The salted password of RFC 5802 made by hand of the password as it is, as accounts of old have it.
+fn keys_of_old(password: &str) -> Keys {
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::{Digest, Sha256};
+    let salted = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), &SALT, ITERATIONS);
+    let hmac = |text: &[u8]| -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&salted).unwrap();
+        mac.update(text);
+        mac.finalize().into_bytes().into()
+    };
+    Keys {
+        salt: SALT,
+        iterations: ITERATIONS,
+        stored_key: Sha256::digest(hmac(b"Client Key")).into(),
+        server_key: hmac(b"Server Key"),
+    }
+}
+
+#[test]
+fn a_password_is_the_same_however_it_was_composed() {
+    for (made_of, typed) in [
+        ("passwort\u{b2}", "passwort2"),
+        ("caf\u{e9}", "cafe\u{301}"),
+        ("two words", "two\u{a0}words"),
+        ("\u{fb01}n", "fin"),
+    ] {
+        for (made_of, typed) in [(made_of, typed), (typed, made_of)] {
+            let keys = Keys::derive(made_of, SALT, ITERATIONS);
+            assert!(keys.verify(typed), "{typed:?}");
+            assert!(!keys.verify_unprepared(typed), "these keys are made of the prepared form");
+            let (client, mut server, client_final) = until_final("ann", typed, &keys);
+            assert_eq!(client.verify(&server.finish(&client_final).unwrap()), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn keys_made_before_passwords_were_prepared_are_recognised() {
+    let old = keys_of_old("passwort\u{b2}");
+    assert!(!old.verify("passwort\u{b2}"));
+    assert!(old.verify_unprepared("passwort\u{b2}"));
+    assert!(!old.verify_unprepared("passwort2") && !old.verify_unprepared("passwort\u{b3}"));
+    let plain = keys_of_old("secret");
+    assert!(plain.verify("secret") && !plain.verify_unprepared("secret"));
+}
+
 /// A whole exchange up to the client's final message, which the server has yet to see.
 fn until_final(user: &str, typed: &str, keys: &Keys) -> (ScramClient, ScramServer, Vec<u8>) {
     let mut client = ScramClient::new(user, typed, "client-nonce");

@@ -1,0 +1,46 @@
+//! SASLprep (RFC 4013): one form of a password, however a keyboard or a client composed it.
+
+use std::borrow::Cow;
+
+/// The form of a password from which keys are made, on both sides. With it `é` is the same password in one character
+/// or in two, a no-break space is a space, and a soft hyphen is nothing.
+///
+/// What SASLprep refuses (control characters, mixed directions of writing, anything newer than Unicode 3.2, such as
+/// most emoji), and what it would leave empty, stays as it is; so any password can be used, and clients that do the
+/// same, as those of PostgreSQL do, can log in with it.
+#[must_use]
+pub fn prepare(password: &str) -> Cow<'_, str> {
+    match stringprep::saslprep(password) {
+        Ok(prepared) if !prepared.is_empty() => prepared,
+        _ => Cow::Borrowed(password),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_of_the_rfc() {
+        assert_eq!(prepare("I\u{ad}X"), "IX");
+        assert_eq!(prepare("user"), "user");
+        assert_eq!(prepare("USER"), "USER");
+        assert_eq!(prepare("\u{aa}"), "a");
+        assert_eq!(prepare("\u{2168}"), "IX");
+    }
+
+    #[test]
+    fn what_is_typed_alike_is_the_same_password() {
+        assert_eq!(prepare("passwort\u{b2}"), "passwort2");
+        assert_eq!(prepare("e\u{301}t\u{e9}"), prepare("\u{e9}te\u{301}"));
+        assert_eq!(prepare("two\u{a0}words\u{3000}here"), "two words here");
+        assert_eq!(prepare("\u{fb01}n"), "fin");
+    }
+
+    #[test]
+    fn what_cannot_be_prepared_stays_as_it_is() {
+        for as_it_is in ["\u{7}bell", "\u{627}1", "\u{1f600}e\u{301}", "\u{e000}", "\u{ad}", ""] {
+            assert_eq!(prepare(as_it_is), as_it_is);
+        }
+    }
+}
