@@ -440,6 +440,7 @@ mod tests {
             kind,
             account: 1,
             guest: false,
+            userhost: None,
             bot: false,
             nick: "ann".into(),
             target: "".into(),

@@ -86,6 +86,7 @@ mod tests {
             kind: EventKind::Message,
             account: 1,
             guest: false,
+            userhost: None,
             nick: "ann".into(),
             target: "".into(),
             time: id as i64,

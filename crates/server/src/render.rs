@@ -355,6 +355,7 @@ mod tests {
             kind,
             account: 1,
             guest: false,
+            userhost: None,
             bot: true,
             nick: "ann".into(),
             target: "bob".into(),

@@ -72,7 +72,7 @@ impl<'t> Batch<'t> {
     ) -> rusqlite::Result<Self> {
         let add_event = connection.prepare_cached(
             "INSERT INTO events(id, conversation, kind, account, flags, nick, target, time, text, tags,
-                about) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                about, userhost) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?;
         let added = Vec::new();
         Ok(Self { connection, add_event, stored: marks, marks, pairs, added, resends: 0 })
@@ -118,6 +118,10 @@ impl<'t> Batch<'t> {
             Write::Certificate { fingerprint, account } => {
                 self.certificate(*fingerprint, *account)?;
             }
+            Write::CloakKey(key) => {
+                let about = "INSERT OR REPLACE INTO about(key, value) VALUES ('cloak_key', ?1)";
+                self.run(about, [key])?;
+            }
             // Another value each time: what does not change SQLite does not write.
             Write::Probe => self.run(
                 "INSERT INTO about(key, value) VALUES ('probes', 1)
@@ -154,6 +158,7 @@ impl<'t> Batch<'t> {
             event.text,
             event.tags,
             event.about.map(sql_id),
+            event.userhost,
         ])?;
         if let Some(receiver) = pending_for {
             let pending = "INSERT INTO pending(account, event) VALUES (?1, ?2)";

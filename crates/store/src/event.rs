@@ -99,6 +99,9 @@ pub struct Event {
     pub bot: bool,
     /// The author's nick at that time.
     pub nick: Arc<str>,
+    /// The rest of the author's source at that time, as far as it does not follow from nick and server: `user`, or
+    /// `user@host`. None for an account whose user name is its nick, and for what was stored before this was kept.
+    pub userhost: Option<Arc<str>>,
     /// A direct message's receiver, also when one is taken back; for a kick who was kicked; for a
     /// nick the new one; for a rename the room's old name; else empty.
     pub target: Arc<str>,

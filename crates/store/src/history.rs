@@ -368,6 +368,7 @@ fn event(row: &Row<'_>, names: &mut Names) -> rusqlite::Result<Event> {
         guest: flags::guest(flags),
         bot: flags::bot(flags),
         nick: names.share(row.get_ref(5)?.as_str()?),
+        userhost: row.get_ref(11)?.as_str_or_null()?.map(|userhost| names.share(userhost)),
         target: names.share(row.get_ref(6)?.as_str()?),
         time: row.get(7)?,
         text: row.get(8)?,

@@ -21,6 +21,7 @@ struct MemoryReader {
 #[derive(Default)]
 struct Contents {
     instance: String,
+    cloak_key: Option<[u8; 32]>,
     accounts: BTreeMap<AccountId, Account>,
     rooms: BTreeMap<RoomId, Room>,
     members: BTreeMap<(RoomId, AccountId), Member>,
@@ -70,6 +71,7 @@ impl Store for MemoryStore {
             last_account: contents.last_account,
             last_room: contents.last_room,
             instance: contents.instance.clone(),
+            cloak_key: contents.cloak_key,
         })
     }
 
@@ -140,6 +142,7 @@ impl Contents {
             Write::Certificate { fingerprint, account: None } => {
                 self.certificates.remove(fingerprint);
             }
+            Write::CloakKey(key) => self.cloak_key = Some(*key),
             Write::Probe => {}
         }
         Outcome::Stored

@@ -145,4 +145,6 @@ pub struct Loaded {
     /// A few characters `a-z 0-9` made once per store, which begin its message ids; see
     /// [`crate::msgid`].
     pub instance: String,
+    /// The key under which addresses are hidden, if one was made.
+    pub cloak_key: Option<[u8; 32]>,
 }

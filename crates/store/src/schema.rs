@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
+const STEPS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -137,6 +137,11 @@ CREATE TABLE certificates(
 ) STRICT, WITHOUT ROWID;
 ";
 
+// What is there stays as it was, and is shown as it was.
+const FOURTH: &str = "
+ALTER TABLE events ADD COLUMN userhost TEXT;
+";
+
 /// The version of the database, as the write-ahead log has it.
 pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
@@ -196,7 +201,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 3; start the server once"];
+        let told = ["its version is 1, not 4; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
@@ -219,6 +224,7 @@ mod tests {
             guest: true,
             bot: false,
             nick: "zed".into(),
+            userhost: None,
             target: "".into(),
             time: 10,
             text: "hi".into(),
@@ -282,5 +288,38 @@ mod tests {
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
         let certificates = vec![([7; 32], 1)];
         assert_eq!(store.load().unwrap(), crate::Loaded { certificates, ..before });
+    }
+
+    #[test]
+    fn a_database_of_version_3_is_taken_forward_and_its_guests_stay_who_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join("parlor.db")).unwrap();
+        old.execute_batch(&[FIRST, SECOND, THIRD].concat()).unwrap();
+        old.execute_batch(
+            "INSERT INTO about VALUES ('instance', 'k3f9'), ('program', '0.1.0');
+            INSERT INTO events VALUES (1, 1, 0, 2, 1, 'zed', '', 10, 'hi', '+x', NULL);
+            PRAGMA user_version = 3;",
+        )
+        .unwrap();
+        old.close().unwrap();
+
+        let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
+        assert_eq!(store.load().unwrap().cloak_key, None);
+        let query = Query {
+            of: Scope::One(Conversation::room(1)),
+            select: Select::Latest,
+            limit: 9,
+            up_to: 9,
+            messages_only: false,
+        };
+        let before = store.reader().unwrap().page(&query).unwrap();
+        assert_eq!((&*before[0].nick, before[0].guest, &before[0].userhost), ("zed", true, &None));
+        let userhost = Some("~zed@c-1".into());
+        let event = Event { id: 2, time: 20, userhost, ..before[0].clone() };
+        let event = Write::Event { event: event.into(), resend: None, pending_for: None };
+        store.commit(&mut [event, Write::CloakKey([7; 32])].iter()).unwrap();
+        assert_eq!(store.load().unwrap().cloak_key, Some([7; 32]));
+        let after = store.reader().unwrap().page(&query).unwrap();
+        assert_eq!(after[1].userhost.as_deref(), Some("~zed@c-1"));
     }
 }

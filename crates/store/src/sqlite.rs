@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use proto::scram::Keys;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::batch::{Batch, Filled, Marks};
 use crate::history::SqliteReader;
@@ -101,7 +101,7 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn load(&mut self) -> Result<Loaded, Failure> {
-        let about = "SELECT value FROM about WHERE key = 'instance'";
+        let about = "SELECT value FROM about WHERE key = ?1";
         Ok(Loaded {
             accounts: accounts(&self.connection)?,
             rooms: rooms(&self.connection)?,
@@ -113,7 +113,11 @@ impl Store for SqliteStore {
             last_time: self.marks.time,
             last_account: self.marks.account,
             last_room: self.marks.room,
-            instance: self.connection.query_row(about, [], |row| row.get(0))?,
+            instance: self.connection.query_row(about, ["instance"], |row| row.get(0))?,
+            cloak_key: self
+                .connection
+                .query_row(about, ["cloak_key"], |row| row.get(0))
+                .optional()?,
         })
     }
 

@@ -79,6 +79,8 @@ pub enum Write {
         /// Whose it is now; none removes it.
         account: Option<AccountId>,
     },
+    /// The key under which addresses are hidden; it replaces the one there was.
+    CloakKey([u8; 32]),
     /// Nothing to keep: something small is written all the same, to see that it can be.
     Probe,
 }

@@ -235,6 +235,7 @@ fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
         guest: user.guest,
         bot: user.bot,
         nick: user.nick.clone(),
+        userhost: None,
         target: target.into(),
         time: context.state.now,
         text: draft.text.into(),

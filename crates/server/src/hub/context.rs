@@ -260,6 +260,7 @@ impl Context<'_> {
             guest: user.guest,
             bot: user.bot,
             nick: user.nick.clone(),
+            userhost: None,
             target: target.into(),
             time,
             text: text.into(),

@@ -70,6 +70,7 @@ enum Step {
         room: u32,
         account: u32,
     },
+    CloakKey(u8),
     Probe,
     Maintain,
     Commit,
@@ -126,6 +127,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (ROOMS, USERS, any::<bool>())
             .prop_map(|(room, account, op)| Step::Member { room, account, op }),
         1 => (ROOMS, USERS).prop_map(|(room, account)| Step::MemberGone { room, account }),
+        1 => any::<u8>().prop_map(Step::CloakKey),
         1 => Just(Step::Probe),
         1 => Just(Step::Maintain),
         1 => (2000..20_000_u64).prop_map(Step::Many),
@@ -202,7 +204,9 @@ impl Clock {
     fn write(&mut self, step: Step) -> Option<Write> {
         Some(match step {
             Step::Event { place, kind, author, later, gap, resend } => {
-                let event = Event { kind, account: author, ..self.event(place, later, gap) };
+                let userhost = (author > 2).then(|| format!("~u{author}@host").into());
+                let event =
+                    Event { kind, account: author, userhost, ..self.event(place, later, gap) };
                 let resend = (resend < 3).then(|| resend.to_string().into());
                 Write::Event { event: Arc::new(event), resend, pending_for: None }
             }
@@ -243,6 +247,7 @@ impl Clock {
                 Write::Member(parlor_store::Member { op, ..member(room, account) })
             }
             Step::MemberGone { room, account } => Write::MemberGone { room, account },
+            Step::CloakKey(byte) => Write::CloakKey([byte; 32]),
             Step::Probe => Write::Probe,
             Step::Many(_) | Step::Maintain | Step::Commit | Step::Restart => return None,
         })

@@ -42,6 +42,7 @@ fn an_event_comes_back_whole() {
                 guest: index % 2 == 0,
                 bot: index % 3 == 0,
                 nick: "Zoë".into(),
+                userhost: [None, Some("zo".into()), Some("~zo@host".into())][index % 3].clone(),
                 target: "bob".into(),
                 time: 1_700_000_000_000 + index as i64,
                 text: format!("line \0 {index} \u{1f600}").into(),

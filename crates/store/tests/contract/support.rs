@@ -42,6 +42,7 @@ pub(crate) fn message(id: u64, conversation: Conversation) -> Event {
         guest: false,
         bot: false,
         nick: Arc::from("ann"),
+        userhost: None,
         target: Arc::from(""),
         time: id as i64 * 10,
         text: format!("text {id}").into(),
