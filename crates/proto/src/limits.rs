@@ -19,6 +19,8 @@ pub const NAME_BYTES: usize = 32;
 pub const ROOM_BYTES: usize = 64;
 /// Most bytes of a password.
 pub const PASSWORD_BYTES: usize = 600;
+/// Fewest bytes of the first password of a name.
+pub const NEW_PASSWORD_BYTES: usize = 4;
 /// Most bytes of a topic (`TOPICLEN`).
 pub const TOPIC_BYTES: usize = 300;
 /// Most bytes of a room's key (`KEYLEN`).

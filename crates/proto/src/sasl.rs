@@ -11,7 +11,10 @@ use crate::limits::{SASL_BYTES, SASL_CHUNK_BYTES};
 /// Why a SASL exchange fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SaslError {
-    /// A chunk or the whole message is too long (numeric 905).
+    /// A chunk is too long (numeric 905).
+    #[error("A part of the SASL message is too long")]
+    ChunkTooLong,
+    /// The chunks are too much together (numeric 904).
     #[error("The SASL message is too long")]
     TooLong,
     /// Not base64.
@@ -109,13 +112,18 @@ impl Chunks {
     /// [`Progress::Done`] or an error the next chunk begins a new message.
     ///
     /// # Errors
-    /// [`SaslError::TooLong`] beyond [`SASL_CHUNK_BYTES`] or, all together, [`SASL_BYTES`];
-    /// [`SaslError::InvalidBase64`].
+    /// [`SaslError::ChunkTooLong`] beyond [`SASL_CHUNK_BYTES`], [`SaslError::TooLong`] beyond [`SASL_BYTES`] all
+    /// together; [`SaslError::InvalidBase64`].
     pub fn push(&mut self, param: &str) -> Result<Progress, SaslError> {
         let chunk = if param == "+" { "" } else { param };
-        if chunk.len() > SASL_CHUNK_BYTES || self.base64.len() + chunk.len() > SASL_BYTES {
+        let error = match chunk.len() {
+            bytes if bytes > SASL_CHUNK_BYTES => Some(SaslError::ChunkTooLong),
+            bytes if self.base64.len() + bytes > SASL_BYTES => Some(SaslError::TooLong),
+            _ => None,
+        };
+        if let Some(error) = error {
             self.base64.clear();
-            return Err(SaslError::TooLong);
+            return Err(error);
         }
         self.base64.push_str(chunk);
         if chunk.len() == SASL_CHUNK_BYTES {
@@ -209,7 +217,7 @@ mod tests {
     #[test]
     fn too_much_is_refused_and_the_next_message_begins_afresh() {
         let mut chunks = Chunks::default();
-        assert_eq!(chunks.push(&"A".repeat(401)), Err(SaslError::TooLong));
+        assert_eq!(chunks.push(&"A".repeat(401)), Err(SaslError::ChunkTooLong));
         for _ in 0..10 {
             assert_eq!(chunks.push(&"A".repeat(400)), Ok(Progress::More));
         }

@@ -238,7 +238,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
         }
         let done = match prompt {
             Prompt::LoginUser => login::user(context, line.trim()),
-            Prompt::LoginPassword(user) => login::password(context, &user, line),
+            Prompt::LoginPassword(user) => login::answer(context, &user, line),
             Prompt::BmText => bm::send(context, line, None),
             Prompt::PmUser => pm::user(context, line.trim()),
             Prompt::PmText(user) => pm::send(context, &user, line, None),

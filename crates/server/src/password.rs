@@ -53,7 +53,9 @@ impl Worker {
             let job = self.queue.lock().expect("no worker panics while it waits").recv();
             let Ok(job) = job else { return };
             let outcome = match &job.derive.task {
-                Task::Compare(keys) => Outcome::Compared(keys.verify(&job.derive.password)),
+                Task::Compare { keys, iterations } => {
+                    compare(keys, &job.derive.password, *iterations)
+                }
                 Task::Make { iterations } => make(&job.derive.password, *iterations),
                 Task::Refuse => Outcome::Compared(false),
             };
@@ -62,6 +64,20 @@ impl Worker {
                 return;
             }
         }
+    }
+}
+
+/// Compares a password with an account's keys. Those of before passwords were prepared are made anew.
+fn compare(keys: &Keys, password: &str, iterations: u32) -> Outcome {
+    if keys.verify(password) {
+        return Outcome::Compared(true);
+    }
+    if !keys.verify_unprepared(password) {
+        return Outcome::Compared(false);
+    }
+    match new_keys(password, iterations.max(keys.iterations)) {
+        Ok(keys) => Outcome::Renewed(keys),
+        Err(_) => Outcome::Compared(true),
     }
 }
 
@@ -84,4 +100,43 @@ pub fn new_keys(password: &str, iterations: u32) -> Result<Keys, getrandom::Erro
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)?;
     Ok(Keys::derive(password, salt, iterations))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_password_as_it_was_typed_are_renewed_with_as_many_rounds_or_more() {
+        // PBKDF2 of the raw "passwort²": made before passwords were prepared.
+        let old = old_keys();
+        let Outcome::Renewed(new) = compare(&old, "passwort\u{b2}", 2) else {
+            panic!("the old keys are known");
+        };
+        assert_eq!(new.iterations, 3);
+        assert!(new.verify("passwort2") && new.verify("passwort\u{b2}"));
+        assert!(matches!(compare(&old, "passwort2", 2), Outcome::Compared(false)));
+        assert!(matches!(compare(&new, "passwort2", 2), Outcome::Compared(true)));
+        assert!(matches!(compare(&new, "passwort\u{b2}", 2), Outcome::Compared(true)));
+    }
+
+    fn old_keys() -> Keys {
+        use hmac::{Hmac, KeyInit, Mac};
+        use sha2::{Digest, Sha256};
+        let mac = |key: &[u8], data: &[u8]| -> [u8; 32] {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
+            mac.update(data);
+            mac.finalize().into_bytes().into()
+        };
+        // Hi(password, salt, 3) of RFC 5802, by hand.
+        let (password, salt) = ("passwort\u{b2}".as_bytes(), [7; 16]);
+        let mut last = mac(password, &[&salt[..], &[0, 0, 0, 1]].concat());
+        let mut salted = last;
+        for _ in 1..3 {
+            last = mac(password, &last);
+            salted.iter_mut().zip(last).for_each(|(sum, byte)| *sum ^= byte);
+        }
+        let stored_key = Sha256::digest(mac(&salted, b"Client Key")).into();
+        Keys { salt, iterations: 3, stored_key, server_key: mac(&salted, b"Server Key") }
+    }
 }

@@ -11,7 +11,8 @@ use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::{Journal, now};
 use crate::limits::{
-    HUB_QUEUE, JOURNAL_QUEUE, PASSWORD_BYTES, PASSWORD_THREADS, READERS, WAKE_QUEUE,
+    HUB_QUEUE, JOURNAL_QUEUE, NEW_PASSWORD_BYTES, PASSWORD_BYTES, PASSWORD_THREADS, READERS,
+    WAKE_QUEUE,
 };
 use crate::listen::{self, ListenError, Listeners};
 use crate::metrics::{Metrics, Queue};
@@ -59,7 +60,9 @@ pub enum RunError {
     #[error("there is no Parlor database in {0}; name the folder with --data")]
     NoDatabase(PathBuf),
     /// `passwd` with a password that cannot be.
-    #[error("a password has 1 to {PASSWORD_BYTES} bytes and no NUL; nothing was changed")]
+    #[error(
+        "a password has {NEW_PASSWORD_BYTES} to {PASSWORD_BYTES} bytes and no NUL; nothing was changed"
+    )]
     BadPassword,
     /// `passwd` with two different passwords.
     #[error("the two passwords differ; nothing was changed")]

@@ -28,7 +28,7 @@ pub fn mechanisms(config: &Config, session: &Session) -> String {
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(0).unwrap_or_default();
     let logged_in = match context.known().entering.as_deref() {
-        None => true,
+        None => !context.user().guest,
         Some(entering) => entering.account.is_some(),
     };
     if logged_in {
@@ -42,18 +42,16 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     } else if given == "*" {
         abort(context);
     } else {
-        match context.entering().and_then(|entering| entering.sasl.take()) {
+        match context.known_mut().sasl.take() {
             None => choose(context, given),
-            Some(sasl) => go_on(context, sasl, given),
+            Some(sasl) => go_on(context, *sasl, given),
         }
     }
     Ok(())
 }
 
 fn abort(context: &mut Context<'_>) {
-    if let Some(entering) = context.entering() {
-        entering.sasl = None;
-    }
+    context.known_mut().sasl = None;
     context.numeric(n::ERR_SASLABORTED, &[], "SASL authentication aborted");
 }
 
@@ -85,9 +83,7 @@ fn refuse_mechanism(context: &mut Context<'_>, why: &str) {
 }
 
 fn keep(context: &mut Context<'_>, sasl: Sasl) {
-    if let Some(entering) = context.entering() {
-        entering.sasl = Some(sasl);
-    }
+    context.known_mut().sasl = Some(Box::new(sasl));
 }
 
 fn ask(context: &mut Context<'_>, parameter: &str) {
@@ -190,7 +186,7 @@ fn nonce(context: &mut Context<'_>) -> String {
 
 fn failed(context: &mut Context<'_>, user: &str, error: &SaslError) {
     match error {
-        SaslError::TooLong => {
+        SaslError::ChunkTooLong => {
             context.numeric(n::ERR_SASLTOOLONG, &[], "SASL message too long");
         }
         SaslError::WrongPassword => {

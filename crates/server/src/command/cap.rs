@@ -203,7 +203,7 @@ fn begin(context: &mut Context<'_>) {
 fn end(context: &mut Context<'_>) {
     if let Some(entering) = context.entering() {
         entering.negotiating = false;
-        if entering.sasl.take().is_some() {
+        if context.known_mut().sasl.take().is_some() {
             context.numeric(n::ERR_SASLABORTED, &[], "SASL authentication aborted");
         }
     }

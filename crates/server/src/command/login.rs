@@ -1,10 +1,14 @@
 //! `LOGIN [user [:password]]`: asks for what is missing, then logs in or registers.
 
-use super::refusal::Refusal;
+use super::VERBS;
+use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
 use crate::hub::login::{How, begin, may_try};
 use crate::hub::session::Prompt;
 use proto::Message;
+
+/// The verbs that people type.
+const TYPED: [&str; 6] = ["LOGIN", "BM", "PM", "CH", "EX", "QUIT"];
 
 /// Carries out `LOGIN`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -37,7 +41,34 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The line answers the question for the password. One for a new name that cannot be meant as one is
+/// refused, and the question stands: a client that gives up says `QUIT`, and that is nobody's password.
+pub fn answer(context: &mut Context<'_>, name: &str, line: &str) -> Result<(), Refusal> {
+    let new = context.state.account(name).is_none();
+    let refused = if new && is_command(line) {
+        Err(Refusal::CommandAsPassword(name.to_owned()))
+    } else {
+        password(context, name, line)
+    };
+    match refused {
+        Err(refusal @ (Refusal::CommandAsPassword(_) | Refusal::WeakPassword(_))) => {
+            refuse(context, "LOGIN", &refusal);
+            user(context, name)
+        }
+        other => other,
+    }
+}
+
+/// Whether a line is a verb in capitals with what follows it, as programs send them, or nothing but
+/// one of the verbs that people type.
+fn is_command(line: &str) -> bool {
+    let line = line.trim();
+    let first = line.split(' ').next().unwrap_or_default();
+    VERBS.iter().any(|verb| verb.name == first)
+        || TYPED.iter().any(|verb| verb.eq_ignore_ascii_case(line))
+}
+
 /// Name and password are known.
-pub fn password(context: &mut Context<'_>, user: &str, password: &str) -> Result<(), Refusal> {
+fn password(context: &mut Context<'_>, user: &str, password: &str) -> Result<(), Refusal> {
     begin(context, user, password, How::Verb)
 }

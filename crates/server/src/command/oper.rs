@@ -5,9 +5,9 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Fact, What};
+use crate::hub::login::is_password;
 use crate::metrics::{Count, Refused};
 use proto::{Message, numeric as n};
-use subtle::ConstantTimeEq;
 
 /// Carries out `OPER`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -28,7 +28,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         .operator
         .iter()
         .filter(|operator| operator.name == name)
-        .any(|operator| operator.password.as_bytes().ct_eq(password.as_bytes()).into());
+        .any(|operator| is_password(&operator.password, password));
     let user = context.user().nick.clone();
     context.out.push(What::Log(Fact::Operator { user: user.clone(), granted }));
     if !granted {

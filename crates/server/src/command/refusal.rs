@@ -125,6 +125,10 @@ pub enum Refusal {
     WrongPassword(String),
     /// No password, or one too long.
     BadPassword(String),
+    /// Too short for the first password of a name.
+    WeakPassword(String),
+    /// A command came where the first password of a name was asked for.
+    CommandAsPassword(String),
     /// Too many failed logins from the address; seconds to wait.
     TooManyAttempts(String, i64),
     /// A password came, or would, on a connection that others can read.
@@ -205,6 +209,7 @@ fn registration_code<'a>(refusal: &Refusal, code: &'a str) -> &'a str {
     match refusal {
         Refusal::BadName(..) => "BAD_ACCOUNT_NAME",
         Refusal::BadPassword(_) => "UNACCEPTABLE_PASSWORD",
+        Refusal::WeakPassword(_) => "WEAK_PASSWORD",
         Refusal::NameTaken(_) => "ACCOUNT_EXISTS",
         Refusal::TooManyAttempts(..) | Refusal::Busy(_) => "TEMPORARILY_UNAVAILABLE",
         _ => code,
@@ -461,6 +466,18 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             "BAD_PASSWORD",
             &[name],
             format!("A password has 1 to {} bytes", crate::limits::PASSWORD_BYTES),
+        ),
+        Refusal::WeakPassword(name) => says(
+            n::ERR_PASSWDMISMATCH,
+            "BAD_PASSWORD",
+            &[name],
+            format!("A new password has at least {} bytes", crate::limits::NEW_PASSWORD_BYTES),
+        ),
+        Refusal::CommandAsPassword(name) => says(
+            n::ERR_PASSWDMISMATCH,
+            "BAD_PASSWORD",
+            &[name],
+            "This looks like a command, so it is not taken as a password; an empty line cancels the question",
         ),
         Refusal::TooManyAttempts(name, seconds) => says(
             n::ERR_PASSWDMISMATCH,

@@ -322,7 +322,12 @@ pub struct Derive {
 #[derive(Clone, Debug)]
 pub enum Task {
     /// Compare it with an account's keys.
-    Compare(proto::scram::Keys),
+    Compare {
+        /// The account's keys.
+        keys: proto::scram::Keys,
+        /// Of the key derivation, if these must be made anew.
+        iterations: u32,
+    },
     /// Make keys for a new account.
     Make {
         /// Of the key derivation.

@@ -7,11 +7,12 @@ use super::session::Waiting;
 use super::undo::Undo;
 use super::{membership, ownership, welcome};
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
-use crate::limits::PASSWORD_BYTES;
+use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::session::SessionId;
 use proto::name::{NameError, check_name, fold, same};
 use proto::numeric as n;
+use proto::saslprep::prepare;
 use proto::scram::Keys;
 use std::sync::Arc;
 use store::{Account, Write};
@@ -63,6 +64,8 @@ pub struct Derived {
 pub enum Outcome {
     /// Compared with an account's keys: whether it was the password.
     Compared(bool),
+    /// It was the password, by keys of the form in which it was typed: these are made as keys are now.
+    Renewed(Keys),
     /// Keys for a new account.
     Made(Keys),
     /// Too many wait already.
@@ -71,14 +74,16 @@ pub enum Outcome {
 
 /// Whether the session may try to log in as `name` at all.
 pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    // A guest may register the name that it has.
-    let own = context.known().user.is_some_and(|user| {
-        let user = &context.state.users[&user];
-        user.guest && same(&user.nick, name)
-    });
-    if let Some(user) = context.known().user.filter(|_| !own) {
-        return Err(Refusal::AlreadyLoggedIn(context.state.users[&user].nick.clone()));
+    // A guest may register the name that it has, or become who has an account.
+    let user = context.known().user.map(|user| &context.state.users[&user]);
+    let guest = user.filter(|user| user.guest);
+    let own = guest.is_some_and(|guest| same(&guest.nick, name));
+    if let Some(user) = user
+        && (!user.guest || !own && context.state.account(name).is_none())
+    {
+        return Err(Refusal::AlreadyLoggedIn(user.nick.clone()));
     }
+    let admitted_before = guest.is_some();
     if let Some(account) = context.entering().and_then(|entering| entering.account.clone()) {
         return Err(Refusal::AlreadyLoggedIn(account.name.clone()));
     }
@@ -88,7 +93,7 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
         return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
     }
-    let needs_admission = context.state.config.server.password.is_some() && !own;
+    let needs_admission = context.state.config.server.password.is_some() && !admitted_before;
     if needs_admission && !context.entering().is_some_and(|entering| entering.admitted) {
         return Err(Refusal::ServerPasswordRequired);
     }
@@ -123,12 +128,16 @@ pub fn begin(
     if password.is_empty() || password.len() > PASSWORD_BYTES {
         return Err(Refusal::BadPassword(name.to_owned()));
     }
+    if context.state.account(name).is_none() && password.len() < NEW_PASSWORD_BYTES {
+        return Err(Refusal::WeakPassword(name.to_owned()));
+    }
     let address = context.known().address;
     let state = &context.state;
     let hold_millis = state.doors.delay(address, state.now, &state.config.limits);
+    let iterations = state.config.server.password_iterations;
     let task = match state.account(name) {
-        Some(account) => Task::Compare(account.keys.clone()),
-        None => Task::Make { iterations: state.config.server.password_iterations },
+        Some(account) => Task::Compare { keys: account.keys.clone(), iterations },
+        None => Task::Make { iterations },
     };
     wait_for(context, name, how, Derive { password: password.into(), task, hold_millis });
     Ok(())
@@ -169,6 +178,10 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     match (outcome, context.state.account(&name).cloned()) {
         (Outcome::Busy, _) => refused(context, &name, how, &Refusal::Busy(name.clone())),
         (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
+        (Outcome::Renewed(keys), Some(account)) => {
+            let account = renew(context, &account, keys);
+            logged_in(context, account, how, false);
+        }
         (Outcome::Made(_), None)
             if context.state.online(&name).map(|user| user.id) != context.known().user =>
         {
@@ -188,6 +201,18 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     }
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
+}
+
+/// Puts other keys of the same password in place of an account's. The login does not depend on their
+/// being stored: without them the old ones stay.
+fn renew(context: &mut Context<'_>, before: &Arc<Account>, keys: Keys) -> Arc<Account> {
+    let account = Arc::new(Account { keys, ..Account::clone(before) });
+    let when = context.out.when();
+    context.out.note(Undo::Keys(before.clone()));
+    context.out.write(Write::Account(Account::clone(&account)));
+    context.out.resume(when);
+    context.state.accounts.insert(fold(&account.name), account.clone());
+    account
 }
 
 fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> Arc<Account> {
@@ -222,8 +247,9 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
     let address = context.known().address;
     context.state.doors.succeeded(address, &account.name);
     let name = account.name.clone();
+    let becomes = context.known().user.is_some_and(|user| user != account.id);
     if let Some(entering) = context.entering() {
-        entering.account = Some(account);
+        entering.account = Some(account.clone());
         entering.by_verb = how == How::Verb;
         entering.password = None;
     }
@@ -247,7 +273,9 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
     context.out.push(What::Log(Fact::Came { user: name, address, new }));
     let outcome = if new { Login::Registered } else { Login::Done };
     context.out.push(What::Count(Count::Login(how.counted(), outcome)));
-    if context.known().user.is_some() {
+    if becomes {
+        welcome::become_account(context, account);
+    } else if context.known().user.is_some() {
         ownership::take(context);
     } else {
         welcome::register_if_complete(context);
@@ -295,9 +323,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
 
 /// Ends an `AUTHENTICATE` exchange without success; the person may try again.
 fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
-    if let Some(entering) = context.entering() {
-        entering.sasl = None;
-    }
+    context.known_mut().sasl = None;
     let text = match refusal {
         Refusal::WrongPassword(_) if how == How::External => {
             "SASL authentication failed: this certificate logs in to no account, or to another one; CERT ADD makes it yours".to_owned()
@@ -311,6 +337,12 @@ fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
             "SASL authentication failed: send the server's own password with PASS first".to_owned()
         }
         Refusal::BadName(_, error) => format!("SASL authentication failed: {error}"),
+        Refusal::AlreadyLoggedIn(nick) => format!(
+            "SASL authentication failed: nobody has this account; as a guest you can register your own name, {nick}"
+        ),
+        Refusal::WeakPassword(_) => format!(
+            "SASL authentication failed: a new password has at least {NEW_PASSWORD_BYTES} bytes"
+        ),
         Refusal::NameTaken(_) => "SASL authentication failed: a guest has this name now".to_owned(),
         Refusal::Busy(_) => {
             "SASL authentication failed: too many logins at once; try again".to_owned()
@@ -320,6 +352,11 @@ fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
     context.numeric(n::ERR_SASLFAIL, &[], &text);
 }
 
+/// Whether what was typed is a password of the config file, however it was composed.
+pub fn is_password(configured: &str, typed: &str) -> bool {
+    prepare(configured).as_bytes().ct_eq(prepare(typed).as_bytes()).into()
+}
+
 /// Takes the parameter of `PASS`: the server's own password, the account's, or both as
 /// `server:account`.
 pub fn pass(context: &mut Context<'_>, given: &str) {
@@ -327,20 +364,21 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
     let Some(entering) = context.entering() else { return };
     let account = match &config.server.password {
         None => Some(given),
-        Some(server) if bool::from(server.as_bytes().ct_eq(given.as_bytes())) => {
+        Some(server) if is_password(server, given) => {
             entering.admitted = true;
             None
         }
-        Some(server) => match given.split_at_checked(server.len()) {
-            Some((first, rest))
-                if rest.starts_with(':')
-                    && bool::from(server.as_bytes().ct_eq(first.as_bytes())) =>
-            {
-                entering.admitted = true;
-                Some(&rest[1..])
+        Some(server) => {
+            let colons = server.matches(':').count();
+            let both = given.match_indices(':').nth(colons).map(|(at, _)| given.split_at(at));
+            match both.filter(|(first, _)| is_password(server, first)) {
+                Some((_, rest)) => {
+                    entering.admitted = true;
+                    Some(&rest[1..])
+                }
+                None => Some(given),
             }
-            _ => Some(given),
-        },
+        }
     };
     let wrong = config.server.password.is_some() && !entering.admitted;
     entering.password = account.map(Box::from);

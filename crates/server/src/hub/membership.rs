@@ -161,6 +161,15 @@ pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, r
     out.end(&state.renderer.server);
 }
 
+/// The guest that a session was goes, and the session stays.
+pub fn guest_gone(context: &mut Context<'_>, reason: &str) {
+    let (guest, session) = (context.me(), context.session);
+    for room in context.user().rooms.clone() {
+        context.out.push(What::Leave { session, room });
+    }
+    user_gone(context.state, context.out, guest, session, reason);
+}
+
 /// The hub itself ends a session, saying why.
 pub fn end_session(state: &mut State, out: &mut Effects, session: SessionId, reason: &str) {
     state.context(out, session).close(reason);
@@ -275,6 +284,9 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
 pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
     match undo {
         Undo::NoAccount(id) => undo_account(state, out, id),
+        Undo::Keys(before) => {
+            state.accounts.insert(fold(&before.name), before);
+        }
         Undo::Guest(id, session) => ownership::undo(state, out, id, session),
         Undo::NoRoom(id) => undo_room(state, out, id),
         Undo::Room(room) => {

@@ -220,8 +220,13 @@ impl World {
                         stored_key: [1; 32],
                         server_key: [2; 32],
                     };
-                    let right = random.below(4) > 0;
-                    let outcome = if new { Outcome::Made(keys) } else { Outcome::Compared(right) };
+                    let stored_key = [random.below(9) as u8; 32];
+                    let outcome = match random.below(6) {
+                        _ if new => Outcome::Made(keys),
+                        0 => Outcome::Compared(false),
+                        1 => Outcome::Renewed(Keys { stored_key, ..keys }),
+                        _ => Outcome::Compared(true),
+                    };
                     self.apply(Input::Derived(Derived { session, outcome }));
                 }
             }
@@ -371,8 +376,7 @@ impl World {
         self.told.retain(|(session, _)| self.state.sessions.contains_key(session));
         assert_eq!(self.told, in_rooms, "who is told of a room is in it");
         let restarted = State::new(config.clone(), self.journal.store.load().unwrap(), self.now).0;
-        let accounts = |state: &State| -> Vec<_> { state.accounts.keys().cloned().collect() };
-        assert_eq!(accounts(&self.state), accounts(&restarted));
+        assert_eq!(self.state.accounts, restarted.accounts);
         // A guest's metadata and markers end with the guest; everybody else's are as they were.
         let guest = |id: &u32| self.state.users.get(id).is_some_and(|user| user.guest);
         let ended = |of: &Conversation| {
@@ -506,9 +510,13 @@ fn certificates(random: &mut Random) -> String {
         0 => format!("CERT ADD {certificate}"),
         1 => format!("CERT DEL {certificate:x}"),
         2 => random.pick(&["CERT ADD", "CERT LIST", "CAP REQ :sasl"]).into(),
-        3 | 4 => "AUTHENTICATE EXTERNAL".into(),
-        // Nobody in particular, ann, bob.
-        _ => format!("AUTHENTICATE {}", random.pick(&["+", "YW5u", "Ym9i"])),
+        3 => "AUTHENTICATE EXTERNAL".into(),
+        4 => "AUTHENTICATE PLAIN".into(),
+        // Nobody in particular, ann, bob; and with a password.
+        _ => format!(
+            "AUTHENTICATE {}",
+            random.pick(&["+", "YW5u", "Ym9i", "AGFubgBzZWNyZXQ=", "AGJvYgBzZWNyZXQ="])
+        ),
     }
 }
 

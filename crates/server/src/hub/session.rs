@@ -45,6 +45,8 @@ pub struct Session {
     pub prompt: Option<Box<Prompt>>,
     /// The batch that it has opened.
     pub batch: Option<Box<OpenBatch>>,
+    /// An `AUTHENTICATE` exchange under way.
+    pub sasl: Option<Box<Sasl>>,
     /// A password being checked.
     pub waiting: Option<Box<Waiting>>,
     /// Lines that came since; dealt with after the answer.
@@ -76,8 +78,6 @@ pub struct Entering {
     pub presence: Option<Presence>,
     /// What it has said with `METADATA * SET`: values, or none to remove the key.
     pub metadata: BTreeMap<Box<str>, Option<Box<str>>>,
-    /// An `AUTHENTICATE` exchange under way.
-    pub sasl: Option<Sasl>,
 }
 
 /// Where an `AUTHENTICATE` exchange stands.
@@ -187,6 +187,7 @@ impl Session {
             watched: BTreeMap::new(),
             prompt: None,
             batch: None,
+            sasl: None,
             waiting: None,
             lines: VecDeque::new(),
             ended: false,

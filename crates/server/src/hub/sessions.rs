@@ -54,15 +54,15 @@ impl Sessions {
         self.shards[usize::from(id.shard)][id.slot as usize].take().map(|(_, session)| session)
     }
 
-    /// Those that have logged in to an account, or are about to, and have not registered yet.
+    /// Those that have logged in to an account, or are about to, and are not its user's yet.
     pub fn entering_as(&self, account: AccountId) -> Vec<SessionId> {
         let as_it = |(id, session): (SessionId, &Session)| {
-            let entering = session.entering.as_deref()?;
-            let by_sasl = match &entering.sasl {
+            let by_sasl = match session.sasl.as_deref() {
                 Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account)) => Some(account),
                 _ => None,
             };
-            let found = entering.account.as_ref().or(by_sasl)?;
+            let entering = session.entering.as_deref();
+            let found = entering.and_then(|entering| entering.account.as_ref()).or(by_sasl)?;
             (found.id == account).then_some(id)
         };
         self.iter().filter_map(as_it).collect()

@@ -20,6 +20,8 @@ use store::{Account, AccountId, Conversation, RoomId, Subject};
 pub enum Undo {
     /// The account did not exist.
     NoAccount(AccountId),
+    /// The account had other keys.
+    Keys(Arc<Account>),
     /// The account did not exist; the user was a guest, with this session.
     Guest(AccountId, SessionId),
     /// The room did not exist.

@@ -5,6 +5,7 @@ use super::effects::{Read, ReadWhat, What};
 use super::login::{self, How};
 use super::metadata::Coming;
 use super::room::{Member, Rank};
+use super::session::Entering;
 use super::user::User;
 use super::{absence, membership, metadata, watch};
 use crate::command::refusal::NOT_ENCRYPTED;
@@ -15,7 +16,8 @@ use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy};
 use proto::name::fold;
 use proto::numeric as n;
-use store::RoomId;
+use std::sync::Arc;
+use store::{Account, RoomId};
 
 /// Parlor's name and version, as `VERSION` and 002 give it.
 pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
@@ -37,7 +39,7 @@ pub fn register_if_complete(context: &mut Context<'_>) {
         }
         return;
     }
-    if !introduced || entering.sasl.is_some() {
+    if !introduced || context.known().sasl.is_some() {
         return;
     }
     let nick = entering.nick.clone().expect("introduced");
@@ -65,6 +67,32 @@ fn register_guest(context: &mut Context<'_>, nick: &str) {
         return;
     }
     register(context, true);
+}
+
+/// A guest has proven to be somebody else, who has an account: the guest is gone, with its rooms, and
+/// the connection is that user's from here on.
+pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
+    let (guest, full) = (context.me(), context.known().welcomed);
+    let user = context.user();
+    let (rooms, realname) = (user.rooms.clone(), user.realname.clone());
+    let reason = format!("Logged in as {}", account.name);
+    for room in &rooms {
+        let name = context.state.rooms[room].name.clone();
+        let part = context.passing(guest, "PART", &[&name], Some(&reason));
+        context.reply_news(part);
+    }
+    let nick = context.passing(guest, "NICK", &[&account.name], None);
+    context.reply_news(nick);
+    membership::guest_gone(context, &reason);
+    let entering = Entering {
+        nick: Some(account.name.to_string()),
+        realname: Some(realname.into()),
+        account: Some(account),
+        ..Entering::default()
+    };
+    let known = context.known_mut();
+    (known.user, known.entering) = (None, Some(Box::new(entering)));
+    register(context, full);
 }
 
 fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
@@ -95,7 +123,8 @@ fn register(context: &mut Context<'_>, full: bool) {
         Some(account) => (account.id, account.name.clone(), false),
         None => (context.state.next_id(), entering.nick.as_deref().unwrap_or("*").into(), true),
     };
-    context.known_mut().user = Some(id);
+    let known = context.known_mut();
+    (known.user, known.sasl) = (Some(id), None);
     context.out.push(What::Ready { session });
     let first = !context.state.users.contains_key(&id);
     if first {
@@ -129,7 +158,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         context.user_mut().sessions.push(session);
     }
     let coming = metadata::coming(context, entering.metadata);
-    if full {
+    if full && !context.known().welcomed {
         burst(context, &nick, &coming);
     } else {
         coming.show(context);

@@ -1,7 +1,7 @@
 //! What `chatserver` does besides serving: passwords, checks, backups.
 
 use super::{RunError, open_store};
-use crate::limits::{OWASP_ITERATIONS, PASSWORD_BYTES};
+use crate::limits::{NEW_PASSWORD_BYTES, OWASP_ITERATIONS, PASSWORD_BYTES};
 use crate::password;
 use crate::transport::certificate::{CERTIFICATE_FILE, KEY_FILE};
 use std::io::{BufRead, IsTerminal, Write as _};
@@ -64,7 +64,8 @@ pub(super) fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
     let account = accounts.into_iter().find(|account| proto::name::same(&account.name, name));
     let mut account = account.ok_or_else(|| RunError::NoAccount(name.to_owned()))?;
     let password = ask_password("New password: ")?;
-    if password.is_empty() || password.len() > PASSWORD_BYTES || password.contains('\0') {
+    let bytes = NEW_PASSWORD_BYTES..=PASSWORD_BYTES;
+    if !bytes.contains(&password.len()) || password.contains('\0') {
         return Err(RunError::BadPassword);
     }
     if std::io::stdin().is_terminal() && ask_password("Again: ")? != password {
