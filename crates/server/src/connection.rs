@@ -6,6 +6,7 @@ use crate::limits::{
     BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRAP_BYTES, WRITE_PIECES,
 };
 use crate::outbox::{Outbox, SharedLines};
+use crate::receipts::Receipts;
 use crate::transport::sniff::{Speech, sniff};
 use crate::transport::{Judge, Layers, Received, Scratch, Way, tls};
 use memchr::memrchr;
@@ -72,6 +73,8 @@ pub struct Connection {
     outbox_most: usize,
     /// The rooms it is told of.
     pub rooms: Vec<RoomId>,
+    /// What it was told and has not answered.
+    pub receipts: Receipts,
 }
 
 /// Where a connection stands.
@@ -142,6 +145,14 @@ impl Connection {
             overflown: false,
             outbox_most: if limits.outbox_bytes == 0 { usize::MAX } else { limits.outbox_bytes },
             rooms: Vec::new(),
+            receipts: Receipts::default(),
+        }
+    }
+
+    /// The next line answers what is written by now, unless it may have come before.
+    pub(crate) fn note_written(&mut self) {
+        if self.is_written() && !self.paused && !self.lines_wait && !self.ready {
+            self.receipts.written();
         }
     }
 

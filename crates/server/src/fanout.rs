@@ -6,6 +6,7 @@ use crate::journal::{Released, Settled};
 use crate::outbox::SharedLines;
 use crate::password::Job;
 use crate::reader::ReadJob;
+use crate::receipts::Told;
 use crate::render::Tagging;
 use crate::run::Wake;
 use crate::shard::{Later, Shard};
@@ -225,8 +226,12 @@ impl Shard {
                 let slots = slots.into_iter().filter(|slot| !left_out.contains(slot));
                 self.tell(effects, *news, slots);
             }
-            What::TellOne { to, news } => {
-                if self.connection(*to).is_some() {
+            What::TellOne { to, news, kept } => {
+                if let Some(connection) = self.connection(*to) {
+                    if *kept {
+                        let live = effects.news[*news as usize].id;
+                        connection.receipts.tell(Told { kept: 0, live });
+                    }
                     self.tell(effects, *news, std::iter::once(to.slot as usize));
                 }
             }

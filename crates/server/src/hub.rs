@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod context;
 pub mod door;
 pub mod effects;
+pub mod kept;
 pub mod login;
 pub mod markers;
 pub mod membership;
@@ -34,6 +35,7 @@ use crate::command;
 use crate::config::Config;
 use crate::limits::BATCH_BYTES;
 use crate::metrics::{Count, Refused};
+use crate::receipts::Told;
 use crate::render::Renderer;
 use crate::session::SessionId;
 use certificates::Certificates;
@@ -149,11 +151,8 @@ pub enum Did {
     BadLine(LineError),
     /// It wanted to log in while too many others did.
     PasswordBusy,
-    /// It got the messages kept for it, up to this event.
-    GotPending {
-        /// None later than this were shown.
-        up_to: EventId,
-    },
+    /// It sends a line, told next, after all this was written to it.
+    Answered(Told),
     /// It sends nothing more, but may still read.
     Ended,
     /// It asks whether the server is well.
@@ -408,20 +407,17 @@ impl State {
                 let line = &text[range.start as usize..range.end as usize];
                 let line = std::str::from_utf8(line).expect("the shard has checked");
                 self.line(out, session, line);
+                kept::settle(self, out, session);
             }
-            Did::BadLine(error) => command::bad_line(&mut self.context(out, session), *error),
+            Did::BadLine(error) => {
+                command::bad_line(&mut self.context(out, session), *error);
+                kept::settle(self, out, session);
+            }
             Did::PasswordBusy => {
                 login::finish(&mut self.context(out, session), login::Outcome::Busy);
                 self.lines_that_waited(out, session);
             }
-            Did::GotPending { up_to } => {
-                if let Some(account) = self.sessions[&session].user {
-                    let up_to = *up_to;
-                    out.begin(session, None, false);
-                    out.write(store::Write::PendingDelivered { account, up_to });
-                    out.end(&self.renderer.server);
-                }
-            }
+            Did::Answered(told) => kept::answered(self, session, *told),
             Did::Ended => {
                 let known = self.sessions.get_mut(&session).expect("just looked up");
                 known.ended = true;

@@ -30,7 +30,7 @@ pub enum Item {
         place: u64,
         /// The lines.
         lines: Vec<u8>,
-        /// These were the messages kept for the user, up to this event.
+        /// These are messages kept for the user, all or as many as fit, up to this event.
         pending: Option<EventId>,
     },
     /// The config from here on.

@@ -15,6 +15,7 @@ pub mod inbox;
 pub mod queue;
 pub mod session;
 pub mod connection;
+pub mod receipts;
 pub mod transport;
 pub mod serve;
 pub mod health;

@@ -199,12 +199,23 @@ impl Page<'_> {
                 }
             }
             ReadWhat::Buffers => self.buffers(store)?,
-            ReadWhat::Pending { up_to } => {
+            ReadWhat::Pending { up_to, read } => {
                 let mut events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
+                let newest = events.last().map(|event| event.id);
+                let all = events.len() < PENDING_SHOWN;
+                let is_read = |event: &Event| {
+                    read.iter().any(|(of, time)| *of == event.conversation && event.time <= *time)
+                };
+                events.retain(|event| !is_read(event));
+                let found = events.len();
                 portion::keep_oldest(&mut events, self.job.request.bytes);
                 self.events(&events, "");
                 // As far as they were shown: if there are more, the next login shows them.
-                self.pending = events.last().map(|event| event.id);
+                self.pending = match newest {
+                    Some(_) if events.len() < found => events.last().map(|event| event.id),
+                    Some(_) if all => Some(*up_to),
+                    newest => newest,
+                };
             }
         }
         Ok(())

@@ -42,7 +42,11 @@ impl Shard {
                     }
                     None => false,
                 },
-                After::Empty | After::Waits => false,
+                After::Empty => {
+                    self.connections[*slot].note_written();
+                    false
+                }
+                After::Waits => false,
             }
         });
         // What became ready meanwhile stands behind those that wait longer.
@@ -161,6 +165,8 @@ impl Shard {
             true => &self.scratch.lines[..],
             false => &self.buffer[UNREAD_BYTES..UNREAD_BYTES + bytes],
         };
+        // Those that were left over have come before.
+        let (left_over, first) = (connection.lines_wait, batch.entries.len());
         let stopped = connection.take_lines(lines, limits, now, |taken| {
             let what = match taken {
                 Taken::Line(line) => {
@@ -173,6 +179,12 @@ impl Shard {
             batch.entries.push(Entry { session, what });
             !batch.is_full()
         });
+        if !left_over
+            && batch.entries.len() > first
+            && let Some(told) = connection.receipts.answered()
+        {
+            batch.entries.insert(first, Entry { session, what: Did::Answered(told) });
+        }
         if connection.over && stopped == Stopped::NoLine {
             self.no_more(slot);
             return After::Waits;

@@ -230,7 +230,7 @@ impl Renderer {
             Form::Private { to, online } => {
                 self.tags(out, &TagValues { time, ..TagValues::default() }, tagging);
                 let (code, text) = if *online {
-                    ("SENT", format!("Delivered to {to}"))
+                    ("SENT", format!("On its way to {to}"))
                 } else {
                     ("STORED", format!("{to} is offline and will get it at the next login"))
                 };

@@ -22,6 +22,7 @@ use crate::metrics::{Census, Count, Handshake, Kind, Metrics, Refused, Tally};
 use crate::password::{Job, Passwords};
 use crate::queue::Sender;
 use crate::reader::Readers;
+use crate::receipts::Told;
 use crate::render::Renderer;
 use crate::run::Wake;
 use crate::session::SessionId;
@@ -221,12 +222,12 @@ impl Shard {
             Item::Page { session, place, lines, pending } => {
                 let Some(connection) = self.connection(session) else { return };
                 connection.fill_place(place, lines);
+                if let Some(kept) = pending {
+                    connection.receipts.tell(Told { kept, live: 0 });
+                }
                 let slot = session.slot as usize;
                 self.touch(slot);
                 self.make_ready(slot);
-                if let Some(up_to) = pending {
-                    self.gather(session, Did::GotPending { up_to });
-                }
             }
             Item::Config(config) => {
                 for (_, connection) in &mut self.connections {
@@ -448,6 +449,7 @@ impl Shard {
             let reason = "Too slow: more waits to be read than the server keeps for one connection";
             return self.gone(slot, reason);
         }
+        connection.note_written();
         let closing = connection.stage == Stage::Closing;
         if closing && connection.is_written() {
             if connection.ended {

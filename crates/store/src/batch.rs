@@ -104,9 +104,10 @@ impl<'t> Batch<'t> {
             Write::MemberGone { room, account } => {
                 self.run("DELETE FROM members WHERE room = ?1 AND account = ?2", [room, account])?;
             }
-            Write::PendingDelivered { account, up_to } => {
-                let delivered = "DELETE FROM pending WHERE account = ?1 AND event <= ?2";
-                self.run(delivered, params![account, sql_id(*up_to)])?;
+            Write::PendingDelivered { account, after, up_to } => {
+                let delivered =
+                    "DELETE FROM pending WHERE account = ?1 AND event > ?2 AND event <= ?3";
+                self.run(delivered, params![account, sql_id(*after), sql_id(*up_to)])?;
             }
             Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
             Write::ReadMarker { account, conversation, time } => {

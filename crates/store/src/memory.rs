@@ -123,8 +123,8 @@ impl Contents {
             Write::MemberGone { room, account } => {
                 self.members.remove(&(*room, *account));
             }
-            Write::PendingDelivered { account, up_to } => {
-                self.pending.retain(|(of, event)| of != account || event > up_to);
+            Write::PendingDelivered { account, after, up_to } => {
+                self.pending.retain(|(of, event)| of != account || event <= after || event > up_to);
             }
             Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
             Write::ReadMarker { account, conversation, time } => {

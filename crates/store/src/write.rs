@@ -19,7 +19,7 @@ pub enum Write {
         /// The client's own id of this message, remembered for the event's account for
         /// [`RESEND_MS`].
         resend: Option<Box<str>>,
-        /// The receiver, if it is offline and must get the event at its next login.
+        /// The account for which the event is pending until it is known to have been taken.
         pending_for: Option<AccountId>,
     },
     /// An account was made or changed; it replaces the one with the same id.
@@ -38,11 +38,13 @@ pub enum Write {
         /// Who left.
         account: AccountId,
     },
-    /// The pending events of an account were delivered.
+    /// The pending events of an account within a range have been taken.
     PendingDelivered {
         /// The receiver.
         account: AccountId,
-        /// The last event delivered; it and all pending ones before it are done.
+        /// Those above this one.
+        after: EventId,
+        /// The last of them.
         up_to: EventId,
     },
     /// A message is taken back: its text and tags are overwritten, it waits for nobody any more, and

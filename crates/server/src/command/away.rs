@@ -5,8 +5,8 @@
 
 use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::hub::absence;
 use crate::hub::context::Context;
+use crate::hub::{absence, kept};
 use crate::limits::AWAY_BYTES;
 use proto::{Capability, Message, numeric as n};
 
@@ -47,6 +47,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         }
     }
     absence::said(context, presence);
+    kept::show(context);
     Ok(())
 }
 

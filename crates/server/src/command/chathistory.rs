@@ -155,12 +155,12 @@ pub fn read(context: &mut Context<'_>, what: ReadWhat) {
 }
 
 /// Shows a session that has just come into a room the newest messages, if it has not said that it
-/// asks for itself.
+/// asks for itself, or that it is a bot.
 pub fn replay(context: &mut Context<'_>, id: RoomId) {
     let limit = context.state.config.limits.replay;
     let asks = context.has(Capability::ChatHistory) || context.has(Capability::ZncPlayback);
     let room = &context.state.rooms[&id];
-    if limit == 0 || asks || !room.has_history {
+    if limit == 0 || asks || context.user().bot || !room.has_history {
         return;
     }
     let of = Some(vec![(Conversation::room(id), room.name.clone())]);

@@ -38,7 +38,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let news = context.passing(me, "INVITE", &[&nick, &room_name], None);
     let sessions = context.state.users[&target].sessions.clone();
     for to in &sessions {
-        context.out.push(What::TellOne { to: *to, news });
+        context.out.push(What::TellOne { to: *to, news, kept: false });
     }
     let params: &[&str] = &[&nick, &room_name];
     let news = context.passing_for(Capability::InviteNotify, me, ("INVITE", params), None);

@@ -31,7 +31,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         context.passing(id, "QUIT", &[], Some(&quit)),
     ];
     for to in &sessions {
-        news.iter().for_each(|news| context.out.push(What::TellOne { to: *to, news: *news }));
+        news.iter()
+            .for_each(|news| context.out.push(What::TellOne { to: *to, news: *news, kept: false }));
     }
     // The answer is complete. What follows may end the asker, too, and is nobody's command.
     context.out.end(&server);

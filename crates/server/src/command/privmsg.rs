@@ -122,7 +122,7 @@ pub fn to_room(
     Ok(())
 }
 
-/// Sends to a user; who is offline gets it at the next login. `by_pm`: confirmed in the words of
+/// Sends to a user; it is kept until a session of theirs has taken it. `by_pm`: confirmed in the words of
 /// `PM`.
 pub fn to_user(
     context: &mut Context<'_>,
@@ -135,16 +135,17 @@ pub fn to_user(
     if is_passing(&draft) {
         let news = passing(context, &draft, &name);
         if online {
-            tell_both(context, id, news);
+            tell_both(context, id, news, false);
         }
         echo_passing(context, news);
         return Ok(());
     }
     let conversation = Conversation::direct(context.me(), id);
     let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
-    let pending = (!online && draft.kind != EventKind::Tagmsg).then_some(id);
+    let kept = draft.kind != EventKind::Tagmsg && id != context.me() && has_account(context, id);
+    let pending = kept.then_some(id);
     let news = store(context, event, &name, draft.verb, draft.resend, pending);
-    tell_both(context, id, news);
+    tell_both(context, id, news, kept);
     let form = by_pm.then(|| Form::Private { to: name.clone(), online });
     confirm(context, draft.kind, news, form);
     if draft.kind == EventKind::Message && !by_pm {
@@ -275,16 +276,25 @@ fn store(
     news
 }
 
-/// Tells all sessions of the receiver, and the other sessions of the asker.
-pub fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32) {
+/// Whether somebody who has been found has an account, and so may come back for what is kept.
+fn has_account(context: &Context<'_>, id: UserId) -> bool {
+    context.state.users.get(&id).is_none_or(|user| !user.guest)
+}
+
+/// Tells all sessions of the receiver, for whom it is `kept` or not, and the other sessions of the
+/// asker.
+pub fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32, kept: bool) {
     let me = context.me();
     let sessions = |id: UserId| context.state.users.get(&id).map(|user| user.sessions.clone());
-    let mut to = sessions(receiver).unwrap_or_default();
-    if receiver != me {
-        to.extend(sessions(me).unwrap_or_default().iter().filter(|id| **id != context.session));
+    for to in sessions(receiver).unwrap_or_default() {
+        context.out.push(What::TellOne { to, news, kept });
     }
-    for to in to {
-        context.out.push(What::TellOne { to, news });
+    if receiver != me {
+        for to in sessions(me).unwrap_or_default() {
+            if to != context.session {
+                context.out.push(What::TellOne { to, news, kept: false });
+            }
+        }
     }
 }
 

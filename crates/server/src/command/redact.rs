@@ -43,7 +43,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             let except = vec![context.session];
             context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
         }
-        None => tell_both(context, other(conversation, context.me()), news),
+        None => tell_both(context, other(conversation, context.me()), news, false),
     }
     confirm(context, EventKind::Redact, news, None);
     Ok(())

@@ -41,7 +41,10 @@ fn change(context: &mut Context<'_>, changes: &str) -> bool {
         let user = context.user_mut();
         match letter {
             '+' | '-' => add = letter == '+',
-            BOT => user.bot = add,
+            BOT => {
+                user.bot = add;
+                context.known_mut().taking.bot = add;
+            }
             'i' => user.invisible = add,
             // An operator's rights come from `OPER` alone; they can be given up.
             'o' => user.operator &= add,

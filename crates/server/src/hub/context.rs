@@ -407,7 +407,7 @@ impl Context<'_> {
             if to == self.session && self.out.is_labeled() {
                 self.reply_news(news);
             } else {
-                self.out.push(What::TellOne { to, news });
+                self.out.push(What::TellOne { to, news, kept: false });
             }
         }
     }

@@ -98,6 +98,8 @@ pub enum What {
         to: SessionId,
         /// Index in [`Effects::news`].
         news: u32,
+        /// It is kept for the receiver until it is taken.
+        kept: bool,
     },
     /// The last word on a message: it is stored, now or earlier.
     Confirm {
@@ -305,6 +307,8 @@ pub enum ReadWhat {
     Pending {
         /// None later than this.
         up_to: EventId,
+        /// Up to when the conversations are read; what is older is not shown.
+        read: Vec<(Conversation, i64)>,
     },
 }
 

@@ -5,7 +5,7 @@ use super::effects::{Effects, Rooms, What};
 use super::room::{Member, Rank, Room};
 use super::undo::Undo;
 use super::user::{Left, UserId};
-use super::{State, absence, metadata, ownership, watch};
+use super::{State, absence, kept, metadata, ownership, watch};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
@@ -139,6 +139,7 @@ fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
 
 /// A session closed, or is closed by its shard.
 pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, reason: &str) {
+    kept::settle(state, out, session);
     out.begin(session, None, false);
     state.context(out, session).log_left(reason);
     let ended = state.sessions.remove(&session).expect("the caller has checked");

@@ -8,21 +8,24 @@
 
 mod nonsense;
 
-use super::effects::{Effects, Task, What};
+use super::effects::{Effects, ReadWhat, Task, What};
 use super::login::{Derived, Outcome};
 use super::reread::Reread;
 use super::{Batch, Did, Entry, Input, Stamped, State};
 use crate::config::{Config, Operator};
-use crate::journal::Journal;
+use crate::journal::{Journal, Settled};
 use crate::metrics::{Metrics, Queue};
 use crate::queue::{Receiver, bounded};
+use crate::receipts::Told;
 use crate::session::SessionId;
 use proto::Fingerprint;
 use proto::scram::Keys;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use store::{Conversation, Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write};
+use store::{
+    AccountId, Conversation, EventId, Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write,
+};
 
 /// SplitMix64: small, and the same everywhere.
 struct Random(u64);
@@ -101,6 +104,12 @@ struct World {
     probes: usize,
     /// Events that the store has taken.
     stored: usize,
+    /// What is kept for whom.
+    kept: BTreeSet<(AccountId, EventId)>,
+    /// What of it each session was told: what was kept when it came, and what came since.
+    shown: BTreeMap<SessionId, [Vec<EventId>; 2]>,
+    /// What was told to a session that has answered since.
+    answered: BTreeSet<EventId>,
 }
 
 const NAMES: [&str; 6] = ["ann", "bob", "cem", "dee", "eve", "fay"];
@@ -167,6 +176,9 @@ impl World {
             told: BTreeSet::new(),
             probes: 0,
             stored: 0,
+            kept: BTreeSet::new(),
+            shown: BTreeMap::new(),
+            answered: BTreeSet::new(),
         }
     }
 
@@ -200,7 +212,7 @@ impl World {
 
     fn step(&mut self, random: &mut Random) {
         self.now += random.below(2000) as i64;
-        match random.below(21) {
+        match random.below(22) {
             0 | 1 => {
                 self.opened += 1;
                 let session = SessionId { shard: 0, slot: self.opened, generation: self.opened };
@@ -237,6 +249,11 @@ impl World {
             10 if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
                 self.line(session, &nonsense::line(random));
+            }
+            12 if !self.sessions.is_empty() => {
+                let session = self.sessions[random.below(self.sessions.len())];
+                let first = ["PING :x", "MODE ann +B", "MODE bob -B", "AWAY *", "AWAY", "QUIT"];
+                self.answers(session, random.pick(&first));
             }
             11 => {
                 // Also by one who is not there.
@@ -317,6 +334,40 @@ impl World {
         self.line(session, last);
     }
 
+    /// A session sends a line after all that it was told was written to it.
+    fn answers(&mut self, session: SessionId, line: &str) {
+        let shown = self.shown.remove(&session).unwrap_or_default();
+        let [kept, live] = [0, 1].map(|at: usize| shown[at].last().copied().unwrap_or_default());
+        self.answered.extend(shown.into_iter().flatten());
+        self.batch(session, Did::Answered(Told { kept, live }), "");
+        self.line(session, line);
+    }
+
+    /// What was stored is kept until somebody who was told it has answered.
+    fn keep(&mut self, settled: &Settled) {
+        let outcomes = settled.outcomes.iter().flatten();
+        let writes = settled.effects.writes.iter().zip(outcomes);
+        for (write, _) in writes.filter(|(_, outcome)| **outcome == store::Outcome::Stored) {
+            match write {
+                Write::Event { event, pending_for, .. } => {
+                    self.kept.extend(pending_for.map(|account| (account, event.id)));
+                }
+                Write::Redact { event, .. } => {
+                    self.kept.retain(|(_, kept)| Some(*kept) != event.about);
+                }
+                Write::PendingDelivered { account, after, up_to } => {
+                    let answered = &self.answered;
+                    self.kept.retain(|(of, event)| {
+                        let taken = of == account && after < event && event <= up_to;
+                        assert!(!taken || answered.contains(event), "{event} is lost to {of}");
+                        !taken
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// The journal takes up to `most` batches as one group.
     fn settle(&mut self, random: &mut Random, most: usize) {
         let take = (1 + random.below(most.max(2))).min(self.queue.len());
@@ -325,6 +376,7 @@ impl World {
         }
         let group: Vec<Effects> = self.queue.drain(..take).collect();
         for settled in self.journal.settle(group) {
+            self.keep(&settled);
             let happening = settled.effects.list.iter().filter(|one| settled.happens(one.when));
             for effect in happening {
                 match &effect.what {
@@ -335,6 +387,18 @@ impl World {
                         self.told.remove(&(*session, *room));
                     }
                     What::Close { session } => self.told.retain(|(told, _)| told != session),
+                    What::TellOne { to, news, kept: true } => {
+                        let id = settled.effects.news[*news as usize].id;
+                        self.shown.entry(*to).or_default()[1].push(id);
+                    }
+                    What::Read { session, request, .. } => {
+                        if let ReadWhat::Pending { up_to, .. } = request.what {
+                            let mut reader = self.journal.store.reader().unwrap();
+                            let events = reader.pending(request.me.0, up_to, usize::MAX).unwrap();
+                            let kept = events.into_iter().map(|event| event.id).collect();
+                            self.shown.entry(*session).or_default()[0] = kept;
+                        }
+                    }
                     What::Reread { by } => self.wishes.push(*by),
                     What::Probed { ok, .. } => {
                         assert_eq!(*ok, settled.outcomes.is_some());
@@ -370,6 +434,13 @@ impl World {
             .flat_map(|(session, user)| user.rooms.iter().map(move |room| (*session, *room)))
             .collect();
         assert_eq!(self.probes, 0, "each who asks is told, and once");
+        let mut reader = self.journal.store.reader().unwrap();
+        for account in self.state.accounts.values() {
+            let of = |(of, event): &(AccountId, EventId)| (*of == account.id).then_some(*event);
+            let kept: Vec<_> = self.kept.iter().filter_map(of).collect();
+            let pending = reader.pending(account.id, EventId::MAX >> 1, usize::MAX).unwrap();
+            assert_eq!(pending.iter().map(|event| event.id).collect::<Vec<_>>(), kept);
+        }
         let counted = self.journal.metrics.sum("parlor_events_stored_total");
         assert_eq!(counted, self.stored as f64, "what was stored is counted");
         // A shard forgets a connection that closed, whatever is still released for it.
@@ -465,6 +536,7 @@ fn line(random: &mut Random) -> String {
                 "CAP REQ :echo-message message-tags batch labeled-response",
                 "CAP REQ :draft/channel-rename labeled-response",
                 "CAP REQ :chghost account-notify extended-join away-notify draft/pre-away",
+                "CAP REQ :draft/pre-away",
                 "CAP REQ :message-tags draft/message-redaction draft/read-marker",
                 "CAP END",
             ])

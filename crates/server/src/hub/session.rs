@@ -1,5 +1,6 @@
 //! What the hub knows of a connection.
 
+use super::kept::Taking;
 use super::login::How;
 use super::user::UserId;
 use crate::command::away::Presence;
@@ -38,6 +39,8 @@ pub struct Session {
     pub entering: Option<Box<Entering>>,
     /// It has said that nobody is at it.
     pub unattended: bool,
+    /// How far it has come in taking what is kept for its user.
+    pub taking: Taking,
     /// The names it watches (`MONITOR`), as it wrote them, by folded name; at most
     /// [`MONITOR_NAMES`](crate::limits::MONITOR_NAMES).
     pub watched: BTreeMap<Box<str>, Box<str>>,
@@ -184,6 +187,7 @@ impl Session {
             user: None,
             entering: Some(Box::default()),
             unattended: false,
+            taking: Taking::default(),
             watched: BTreeMap::new(),
             prompt: None,
             batch: None,

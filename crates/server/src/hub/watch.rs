@@ -78,7 +78,7 @@ fn tell(state: &State, out: &mut Effects, name: &str, code: &str, text: &str) {
         Line::to(out).source(server).verb(code).param("*").text(text).end();
     });
     for to in sessions {
-        out.push(What::TellOne { to: *to, news });
+        out.push(What::TellOne { to: *to, news, kept: false });
     }
 }
 
@@ -98,7 +98,7 @@ pub fn tell_also(state: &State, out: &mut Effects, user: UserId, news: u32, told
             && watcher != user
             && !told.iter().any(hears)
         {
-            out.push(What::TellOne { to: *to, news });
+            out.push(What::TellOne { to: *to, news, kept: false });
         }
     }
 }

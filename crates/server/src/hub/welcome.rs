@@ -1,13 +1,13 @@
 //! From a registration to a user who is online.
 
 use super::context::Context;
-use super::effects::{Read, ReadWhat, What};
+use super::effects::What;
 use super::login::{self, How};
 use super::metadata::Coming;
 use super::room::{Member, Rank};
 use super::session::Entering;
 use super::user::User;
-use super::{absence, membership, metadata, watch};
+use super::{absence, kept, membership, metadata, watch};
 use crate::command::refusal::NOT_ENCRYPTED;
 use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
@@ -178,9 +178,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         absence::tell_watchers(context);
         coming.then(context, |context| metadata::sync_watchers(context, id));
     }
-    if !guest {
-        read_pending(context);
-    }
+    kept::came(context);
 }
 
 /// The first session of a user: the user appears in the lobby and the rooms remembered.
@@ -243,19 +241,6 @@ fn join_in(context: &mut Context<'_>, full: bool, metadata: &Coming) {
     if context.user().away.is_some() {
         context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away");
     }
-}
-
-fn read_pending(context: &mut Context<'_>) {
-    let user = context.user();
-    let request = Read {
-        what: ReadWhat::Pending { up_to: context.state.last_event() },
-        capabilities: context.capabilities(),
-        bytes: context.state.config.limits.page_bytes(),
-        rooms: Vec::new(),
-        me: (user.id, user.nick.clone()),
-    };
-    let session = context.session;
-    context.out.push(What::Read { session, request: std::sync::Arc::new(request), tag: None });
 }
 
 /// 001 to 005, `LUSERS`, one's own metadata and the message of the day.

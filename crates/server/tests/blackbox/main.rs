@@ -7,6 +7,7 @@ mod bad_input;
 mod capabilities;
 mod command_line;
 mod crash;
+mod delivery;
 mod disk_full;
 mod guessing;
 mod health;

@@ -53,6 +53,7 @@ enum Step {
     Many(u64),
     Delivered {
         receiver: u32,
+        after: u64,
         up_to: u64,
     },
     Account(u32),
@@ -120,7 +121,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(of, key, value)| Step::Metadata { of, key, value }),
         2 => (0..4_u8, proptest::option::weighted(0.7, USERS))
             .prop_map(|(certificate, account)| Step::Certificate { certificate, account }),
-        2 => (USERS, 0..80_u64).prop_map(|(receiver, up_to)| Step::Delivered { receiver, up_to }),
+        2 => (USERS, 0..40_u64, 0..80_u64)
+            .prop_map(|(receiver, after, up_to)| Step::Delivered { receiver, after, up_to }),
         1 => USERS.prop_map(Step::Account),
         2 => (ROOMS, "[mnst]{0,3}").prop_map(|(id, modes)| Step::Room { id, modes }),
         1 => ROOMS.prop_map(Step::RoomEnded),
@@ -214,8 +216,8 @@ impl Clock {
                 let event = Arc::new(self.event(place, 1, 1));
                 Write::Event { event, resend: None, pending_for: Some(receiver) }
             }
-            Step::Delivered { receiver, up_to } => {
-                Write::PendingDelivered { account: receiver, up_to }
+            Step::Delivered { receiver, after, up_to } => {
+                Write::PendingDelivered { account: receiver, after, up_to }
             }
             Step::Redact { back, far, author, place, anybodys } => {
                 let back = if far { self.id * back / 40 } else { back };

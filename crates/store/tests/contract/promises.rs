@@ -467,7 +467,7 @@ fn pending_events_wait_until_delivered() {
         assert_eq!(pending(store, 2, u64::MAX, 0), NONE);
         assert_eq!(pending(store, 2, 3, 9), [1, 2]);
         assert_eq!(pending(store, 1, u64::MAX, 9), NONE);
-        commit(store, &[Write::PendingDelivered { account: 2, up_to: 2 }]);
+        commit(store, &[Write::PendingDelivered { account: 2, after: 0, up_to: 2 }]);
         assert_eq!(pending(store, 2, u64::MAX, 9), [4]);
         assert_eq!(pending(store, 3, u64::MAX, 9), [5]);
         assert_eq!(page(store, ann, Latest, 9), [1, 3, 4]);

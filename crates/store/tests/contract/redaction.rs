@@ -121,7 +121,7 @@ fn nobody_waits_for_what_was_taken_back() {
         commit(store, &[redact(5, pair, 1), redact(6, pair, 2), redact(7, lobby(), 4)]);
         assert_eq!(pending(store, 2, u64::MAX, 1), [3]);
         assert_eq!(pending(store, 2, u64::MAX, 9), [3]);
-        commit(store, &[Write::PendingDelivered { account: 2, up_to: 3 }]);
+        commit(store, &[Write::PendingDelivered { account: 2, after: 0, up_to: 3 }]);
         assert_eq!(pending(store, 2, u64::MAX, 9), NONE);
     });
 }

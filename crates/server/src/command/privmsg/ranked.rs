@@ -44,7 +44,7 @@ pub(super) fn send(
     let sessions = told.iter().flat_map(|user| &context.state.users[user].sessions);
     for to in sessions.copied().collect::<Vec<SessionId>>() {
         if to != context.session {
-            context.out.push(What::TellOne { to, news });
+            context.out.push(What::TellOne { to, news, kept: false });
         }
     }
     echo_passing(context, news);

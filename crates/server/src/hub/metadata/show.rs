@@ -89,7 +89,7 @@ pub fn tell(
                 news
             }
         };
-        context.out.push(What::TellOne { to: *to, news });
+        context.out.push(What::TellOne { to: *to, news, kept: false });
     }
 }
 

@@ -1,0 +1,134 @@
+//! A private message is kept until a connection of its receiver has taken it: has sent a line after
+//! it was told.
+
+use crate::support::{Client, Server};
+
+const TOLD: &str = ":bob!*@* PRIVMSG ann :*hello";
+
+/// Ann is here and has said nothing since she was told; Bob, too.
+fn told(server: &Server) -> (Client, Client) {
+    let mut ann = server.log_in("ann");
+    let mut bob = server.log_in("bob");
+    ann.until(":bob!* JOIN #lobby");
+    bob.send("PM ann :hello");
+    bob.expect(":parlor NOTE PM SENT ann * :On its way to ann");
+    ann.expect(TOLD);
+    (ann, bob)
+}
+
+/// Whether ann's login shows the message; she answers then.
+fn is_shown(server: &Server) -> bool {
+    let mut ann = server.connect("ann");
+    ann.log_in_only("ann");
+    let shown = ann.until_answered().iter().any(|line| line.ends_with("hello"));
+    ann.until_answered(); // This line has come after it for sure.
+    shown
+}
+
+#[test]
+fn what_was_told_to_a_dead_link_is_shown_at_the_next_login() {
+    let server = Server::start("limits.ping_seconds = 1");
+    let (ann, mut bob) = told(&server);
+    // Bob's client answers; hers does not.
+    while !bob.until("*").starts_with(":ann!") {
+        bob.send("PONG :parlor");
+    }
+    drop(ann);
+    assert!(is_shown(&server));
+    assert!(!is_shown(&server), "it was answered");
+}
+
+#[test]
+fn what_was_told_to_a_connection_that_breaks_is_shown_at_the_next_login() {
+    let server = Server::start("");
+    let (ann, mut bob) = told(&server);
+    drop(ann);
+    bob.until(":ann!* QUIT :*");
+    assert!(is_shown(&server));
+    assert!(!is_shown(&server));
+}
+
+#[test]
+fn what_was_kept_is_shown_again_if_the_connection_dies_right_after_the_login() {
+    let server = Server::start("");
+    let (mut ann, mut bob) = told(&server);
+    ann.send("QUIT");
+    bob.until(":ann!* QUIT :*");
+    assert!(!is_shown(&server), "whoever quits has read");
+    bob.until(":ann!* QUIT :*");
+    bob.send("PM ann :hello");
+    bob.until(":parlor NOTE PM STORED ann *");
+    for _ in 0..2 {
+        let mut ann = server.connect("ann");
+        ann.log_in_only("ann");
+        ann.until(TOLD);
+        drop(ann);
+        bob.until(":ann!* QUIT :*");
+    }
+    assert!(is_shown(&server));
+    assert!(!is_shown(&server));
+}
+
+#[test]
+fn what_was_told_and_not_answered_survives_a_killed_server_and_what_was_answered_is_done() {
+    let mut server = Server::start("");
+    let (_ann, _bob) = told(&server);
+    server.restart();
+    assert!(is_shown(&server));
+    server.restart();
+    assert!(!is_shown(&server));
+}
+
+#[test]
+fn what_one_device_has_answered_is_not_kept_for_another_that_broke() {
+    let server = Server::start("");
+    let mut phone = server.log_in("ann");
+    let (ann, mut bob) = told(&server);
+    phone.until(TOLD);
+    phone.until_answered();
+    drop((ann, phone));
+    bob.until(":ann!* QUIT :*");
+    assert!(!is_shown(&server));
+}
+
+/// More was kept than a login shows: what comes meanwhile and is answered takes none of it along.
+#[test]
+fn what_was_not_shown_yet_is_not_taken_by_an_answer_to_something_later() {
+    let server = Server::start("");
+    let (mut ann, mut bob) = told(&server);
+    ann.send("QUIT");
+    ann.until_closed();
+    let most = 1000;
+    for _ in 0..most {
+        bob.send("PM ann :kept");
+    }
+    bob.send("PM ann :hello");
+    for _ in 0..=most {
+        bob.until(":parlor NOTE PM STORED ann *");
+    }
+    let mut ann = server.log_in("ann");
+    bob.send("PM ann :live");
+    ann.until(":bob!*@* PRIVMSG ann :live");
+    ann.until_answered();
+    assert!(is_shown(&server));
+}
+
+#[test]
+fn what_is_marked_as_read_is_not_shown() {
+    let server = Server::start("");
+    let mut ann = server.log_in("ann");
+    let mut bob = server.log_in("bob");
+    ann.send("QUIT");
+    bob.until(":ann!* QUIT :*");
+    bob.send("PM ann :hello");
+    bob.expect(":parlor NOTE PM STORED ann *");
+    let mut phone = server.connect("ann");
+    phone.request("draft/pre-away draft/read-marker");
+    phone.send("AWAY *");
+    phone.log_in("ann");
+    phone.send("CH bob");
+    phone.until(TOLD);
+    phone.send("MARKREAD bob timestamp=9999-12-31T23:59:59.999Z");
+    phone.until(":parlor MARKREAD bob *");
+    assert!(!is_shown(&server));
+}
