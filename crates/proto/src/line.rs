@@ -72,6 +72,20 @@ fn check(bytes: &[u8], tags_limit: usize, line_limit: usize) -> Result<&str, Lin
     std::str::from_utf8(bytes).map_err(|_| LineError::InvalidUtf8)
 }
 
+/// The beginning of bytes that [`check_line`] refuses, up to the verb and with it: what an answer
+/// can be about. Empty if that much is not a line either.
+#[must_use]
+pub fn head(bytes: &[u8]) -> &str {
+    let tags = tags_bytes(bytes);
+    let spaces = |at: usize| at + bytes[at..].iter().take_while(|byte| **byte == b' ').count();
+    let word = |at: usize| at + bytes[at..].iter().take_while(|byte| **byte != b' ').count();
+    let mut verb = spaces(tags);
+    if bytes.get(verb) == Some(&b':') {
+        verb = spaces(word(verb));
+    }
+    check_line(&bytes[..word(verb)]).unwrap_or_default()
+}
+
 /// Bytes of the tags at the start of a line, `@` and space included; 0 if it has none.
 fn tags_bytes(bytes: &[u8]) -> usize {
     if bytes.first() != Some(&b'@') {
@@ -118,6 +132,17 @@ mod tests {
     fn tags_without_an_end_count_as_tags() {
         let endless = format!("@{}", "t".repeat(4096));
         assert_eq!(check_line(endless.as_bytes()), Err(LineError::TagsTooLong));
+    }
+
+    #[test]
+    fn the_head_of_what_is_no_line_is_what_can_be_read_up_to_the_verb() {
+        assert_eq!(head(b"PRIVMSG #a :caf\xe9"), "PRIVMSG");
+        assert_eq!(head(b"@label=x  :src  PRIVMSG #a :\0"), "@label=x  :src  PRIVMSG");
+        assert_eq!(head(&[b"BM ", &[b'a'; 600][..]].concat()), "BM");
+        for unreadable in [&b""[..], b"\xff", b"@label=\xff BM a", b"B\0M a\xff", &[b'a'; 600]] {
+            assert_eq!(head(unreadable), "");
+        }
+        assert_eq!(head(&[&[b'@'; 5000], &b" BM \xff"[..]].concat()), "");
     }
 
     #[test]

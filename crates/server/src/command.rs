@@ -63,6 +63,9 @@ pub mod whois;
 pub mod whowas;
 pub mod znc;
 
+#[cfg(test)]
+mod blanks;
+
 use crate::hub::context::Context;
 use crate::hub::session::Prompt;
 use crate::limits::LABEL_BYTES;
@@ -75,7 +78,7 @@ use refusal::{Refusal, refuse};
 pub struct Verb {
     /// The word, in capitals.
     pub name: &'static str,
-    /// How many parameters it needs at least.
+    /// How many parameters it needs at least, none of them empty.
     pub params: usize,
     /// When it may be used.
     pub when: When,
@@ -138,10 +141,10 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "PM",           params: 0, when: When::After,  run: pm::run },
     Verb { name: "QUIT",         params: 0, when: When::Always, run: quit::run },
     Verb { name: "REDACT",       params: 2, when: When::After,  run: redact::run },
-    Verb { name: "REGISTER",     params: 3, when: When::Always, run: register::run },
+    Verb { name: "REGISTER",     params: 2, when: When::Always, run: register::run },
     Verb { name: "REHASH",       params: 0, when: When::After,  run: rehash::run },
     Verb { name: "RENAME",       params: 2, when: When::After,  run: rename::run },
-    Verb { name: "SETNAME",      params: 1, when: When::After,  run: setname::run },
+    Verb { name: "SETNAME",      params: 0, when: When::After,  run: setname::run },
     Verb { name: "STATS",        params: 1, when: When::After,  run: stats::run },
     Verb { name: "TAGMSG",       params: 1, when: When::After,  run: tagmsg::run },
     Verb { name: "TIME",         params: 0, when: When::After,  run: time::run },
@@ -164,8 +167,7 @@ pub fn line(context: &mut Context<'_>, line: &str) {
         return;
     }
     let Ok(message) = Message::parse(line) else { return }; // An empty line means nothing.
-    let label = message.tags.get("label").filter(|_| context.has(Capability::LabeledResponse));
-    let label = label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Box::from(&*label));
+    let label = label_of(context, &message);
     // What comes of an open batch is answered with the label of the command that opened it.
     let reference = batch::reference(context, &message);
     let (label, also) = match batch::label(context, &message, reference.as_deref()) {
@@ -194,16 +196,29 @@ pub fn line(context: &mut Context<'_>, line: &str) {
     }
 }
 
+/// The label of a line, if the session knows labels.
+fn label_of(context: &Context<'_>, message: &Message<'_>) -> Option<Box<str>> {
+    let label = message.tags.get("label").filter(|_| context.has(Capability::LabeledResponse));
+    label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Box::from(&*label))
+}
+
 fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
     match (verb.when, context.known().user) {
         (When::After, None) => return Err(Refusal::NotLoggedIn),
         (When::Before, Some(_)) => return Err(Refusal::AlreadyRegistered),
         _ => {}
     }
-    if message.params().len() < verb.params {
+    let needed = message.params().get(..verb.params).ok_or(Refusal::NeedMoreParams)?;
+    if needed.contains(&"") {
         return Err(Refusal::NeedMoreParams);
     }
     (verb.run)(context, message)
+}
+
+/// The names in a list, of which there must be one at least.
+pub fn names_of(list: &str) -> Result<Vec<&str>, Refusal> {
+    let names: Vec<&str> = list.split(',').filter(|name| !name.is_empty()).collect();
+    if names.is_empty() { Err(Refusal::NeedMoreParams) } else { Ok(names) }
 }
 
 /// Runs one command: from its label to its refusal.
@@ -247,20 +262,24 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
     });
 }
 
-/// A line came that is none: says so. If it was to answer a question, the question stands.
-pub fn bad_line(context: &mut Context<'_>, error: LineError) {
-    context.out.begin(context.session, None, false);
+/// A line came that is none: says so. `head` is what can be read of it, up to its verb. If it was to
+/// answer a question, the question stands.
+pub fn bad_line(context: &mut Context<'_>, error: LineError, head: &str) {
+    let command = Message::parse(head).ok().filter(|_| context.known().prompt.is_none());
+    let label = command.as_ref().and_then(|command| label_of(context, command));
+    let verb = command.map_or("*".to_owned(), |command| command.verb.to_ascii_uppercase());
+    context.out.begin(context.session, label, context.has(Capability::Batch));
     match error {
         LineError::TooLong | LineError::TagsTooLong => {
             context.numeric(n::ERR_INPUTTOOLONG, &[], &error.to_string());
         }
         LineError::InvalidUtf8 => {
             let text = "Text must be UTF-8; the line was ignored";
-            context.standard("FAIL", "*", "INVALID_UTF8", &[], text);
+            context.standard("FAIL", &verb, "INVALID_UTF8", &[], text);
         }
         LineError::InvalidByte => {
             let text = "A line cannot have a NUL or a bare CR; it was ignored";
-            context.standard("FAIL", "*", "INVALID_LINE", &[], text);
+            context.standard("FAIL", &verb, "INVALID_LINE", &[], text);
         }
     }
     let server = context.state.renderer.server.clone();

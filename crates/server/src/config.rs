@@ -1,5 +1,6 @@
 //! The config file: TOML, every key optional, unknown keys refused.
 
+use crate::hub::welcome::DESCRIPTION;
 use crate::limits::{
     ADMIN_BYTES, HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, OWASP_ITERATIONS,
     SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,
@@ -82,6 +83,8 @@ pub struct Admin {
 pub struct Server {
     /// The server's name on the wire, and the host part of everybody's source.
     pub name: String,
+    /// What the server is, as `LINKS` and `WHOIS` tell it.
+    pub description: String,
     /// More addresses to listen on, each `HOST:PORT`.
     pub listen: Vec<String>,
     /// One password for everybody, asked for before any login.
@@ -114,6 +117,7 @@ impl Default for Server {
     fn default() -> Server {
         Server {
             name: "parlor".into(),
+            description: DESCRIPTION.into(),
             listen: Vec::new(),
             password: None,
             motd: String::new(),
@@ -183,9 +187,11 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let mut config: Config = toml::from_str(&text).map_err(|error| ConfigError::Mistake {
+        // Some editors begin a file with a mark that says that it is UTF-8.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let mut config: Config = toml::from_str(text).map_err(|error| ConfigError::Mistake {
             path: path.to_owned(),
-            line: error.span().map_or(1, |span| line_of(&text, span.start)),
+            line: error.span().map_or(1, |span| line_of(text, span.start)),
             message: error.message().to_owned(),
         })?;
         config
@@ -227,6 +233,14 @@ impl Config {
             return Err(format!(
                 "[server] name is {:?}; use 1 to {SERVER_NAME_BYTES} letters, digits, dots and hyphens",
                 server.name
+            ));
+        }
+        let described = 1..=ADMIN_BYTES;
+        if !described.contains(&server.description.len())
+            || server.description.contains(['\n', '\r'])
+        {
+            return Err(format!(
+                "[server] description is to be one line of 1 to {ADMIN_BYTES} bytes"
             ));
         }
         if !server.lobby.is_empty()

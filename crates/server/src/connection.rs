@@ -3,7 +3,8 @@
 
 use crate::fanout::Sources;
 use crate::limits::{
-    BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRAP_BYTES, WRITE_PIECES,
+    ACCOUNT_SECONDS, BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRAP_BYTES,
+    WRITE_PIECES,
 };
 use crate::outbox::{Outbox, SharedLines};
 use crate::receipts::Receipts;
@@ -11,11 +12,11 @@ use crate::transport::sniff::{Speech, sniff};
 use crate::transport::{Judge, Layers, Received, Scratch, Way, tls};
 use memchr::memrchr;
 use mio::net::TcpStream;
-use proto::line::{LineError, check_line_within, next_line};
+use proto::line::{LineError, check_line_within, head, next_line};
 use proto::{Capabilities, Capability};
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::RoomId;
 
 /// A connection. At rest it owns no buffer.
@@ -37,6 +38,8 @@ pub struct Connection {
     pub since: Instant,
     /// When its peer began what it should end soon: a handshake, a request.
     pub half_since: Option<Instant>,
+    /// It cannot come in without an account, and was told so.
+    must_log_in: bool,
     /// When it last sent anything.
     pub heard: Instant,
     /// It was asked for a sign of life since then.
@@ -93,8 +96,8 @@ pub enum Stage {
 pub enum Taken<'a> {
     /// A line.
     Line(&'a str),
-    /// Something else.
-    Bad(LineError),
+    /// Something else, and as much of it as can be read, up to its verb.
+    Bad(LineError, &'a str),
 }
 
 /// Why no further line was taken.
@@ -126,6 +129,7 @@ impl Connection {
             stage: Stage::Entering,
             since: now,
             half_since: None,
+            must_log_in: false,
             heard: now,
             pinged: false,
             blocked: false,
@@ -159,6 +163,24 @@ impl Connection {
     /// Keeps to these limits from here on.
     pub(crate) fn keep_limits(&mut self, limits: &Limits) {
         self.outbox_most = if limits.outbox_bytes == 0 { usize::MAX } else { limits.outbox_bytes };
+    }
+
+    /// It was told that it must log in: it has [`ACCOUNT_SECONDS`] from the first time on.
+    pub(crate) fn must_log_in(&mut self, now: Instant) {
+        if self.stage == Stage::Entering && !std::mem::replace(&mut self.must_log_in, true) {
+            self.since = now;
+        }
+    }
+
+    /// How long since [`Connection::since`] it may take to log in; none: for ever.
+    pub(crate) fn login_patience(&self, limits: &Limits) -> Option<Duration> {
+        let seconds = match (limits.login_seconds, self.must_log_in) {
+            (0, false) => return None,
+            (0, true) => ACCOUNT_SECONDS,
+            (seconds, true) => seconds.min(ACCOUNT_SECONDS),
+            (seconds, false) => seconds,
+        };
+        Some(Duration::from_secs(u64::from(seconds)))
     }
 
     /// Appends lines to the outbox. Beyond its limit nothing is kept: the connection will be
@@ -336,7 +358,7 @@ impl Connection {
             }
             let taken = match check_line_within(line, most) {
                 Ok(line) => Taken::Line(line),
-                Err(error) => Taken::Bad(error),
+                Err(error) => Taken::Bad(error, head(line)),
             };
             if !take(taken) {
                 break Stopped::Full;
@@ -347,7 +369,7 @@ impl Connection {
         let stopped = if stopped == Stopped::NoLine && floods { Stopped::Flood } else { stopped };
         if stopped == Stopped::NoLine && left.len() > TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES {
             if !std::mem::replace(&mut self.skipping, true) {
-                take(Taken::Bad(LineError::TooLong));
+                take(Taken::Bad(LineError::TooLong, head(left)));
             }
             left = &[];
         }
@@ -486,6 +508,24 @@ mod tests {
         {
             assert!(!is_of_batch(other.as_bytes()), "{other}");
         }
+    }
+
+    #[test]
+    fn who_was_told_to_log_in_has_half_a_minute_from_then_on_or_less() {
+        let (mut connection, _peer) = unread(0);
+        let limits = |login_seconds| Limits { login_seconds, ..Limits::default() };
+        let patience = |connection: &Connection, seconds| {
+            connection.login_patience(&limits(seconds)).map(|patience| patience.as_secs())
+        };
+        assert_eq!([0, 5, 120].map(|most| patience(&connection, most)), [None, Some(5), Some(120)]);
+        let told = connection.since + Duration::from_secs(7);
+        connection.must_log_in(told);
+        connection.must_log_in(told + Duration::from_secs(20)); // Saying NICK anew gains nothing.
+        assert_eq!(connection.since, told);
+        assert_eq!(
+            [0, 5, 120].map(|most| patience(&connection, most)),
+            [Some(30), Some(5), Some(30)]
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::run::Wake;
 use crate::shard::{Later, Shard};
 use proto::Capabilities;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Outcome, RoomId};
 
 /// The connections of this shard in one room, and what they share while a release is carried out.
@@ -113,6 +113,7 @@ impl Shard {
                     | What::Refused { to, .. }
                     | What::Read { session: to, .. } => Some(*to),
                     What::Ready { .. }
+                    | What::MustLogIn { .. }
                     | What::Derive { .. }
                     | What::Reread { .. }
                     | What::Probed { .. }
@@ -281,6 +282,11 @@ impl Shard {
                     && connection.stage == Stage::Entering
                 {
                     connection.stage = Stage::Ready;
+                }
+            }
+            What::MustLogIn { session } => {
+                if let Some(connection) = self.connection(*session) {
+                    connection.must_log_in(Instant::now());
                 }
             }
             What::Read { session, request, tag } => {

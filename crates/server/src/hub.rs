@@ -147,8 +147,8 @@ pub enum Did {
     Served,
     /// It sent a line; where in [`Batch::text`].
     Line(Range<u32>),
-    /// It sent a line that is none.
-    BadLine(LineError),
+    /// It sent a line that is none; where in [`Batch::text`] as much of it is as can be read.
+    BadLine(LineError, Range<u32>),
     /// It wanted to log in while too many others did.
     PasswordBusy,
     /// It sends a line, told next, after all this was written to it.
@@ -404,13 +404,12 @@ impl State {
                 self.doors.leave(ended.address);
             }
             Did::Line(range) => {
-                let line = &text[range.start as usize..range.end as usize];
-                let line = std::str::from_utf8(line).expect("the shard has checked");
-                self.line(out, session, line);
+                self.line(out, session, piece(text, range));
                 kept::settle(self, out, session);
             }
-            Did::BadLine(error) => {
-                command::bad_line(&mut self.context(out, session), *error);
+            Did::BadLine(error, range) => {
+                let head = piece(text, range);
+                command::bad_line(&mut self.context(out, session), *error, head);
                 kept::settle(self, out, session);
             }
             Did::PasswordBusy => {
@@ -567,6 +566,12 @@ impl State {
             out.write(store::Write::RoomEnded(id));
         }
     }
+}
+
+/// A piece of a batch's text.
+fn piece<'a>(text: &'a [u8], range: &Range<u32>) -> &'a str {
+    let piece = &text[range.start as usize..range.end as usize];
+    std::str::from_utf8(piece).expect("the shard has checked")
 }
 
 /// No session: for what nobody asked for.

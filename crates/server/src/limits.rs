@@ -145,6 +145,10 @@ pub const METADATA_CHANGES_SECONDS: i64 = 10;
 pub const METADATA_SYNC_SECONDS: u32 = 5;
 /// Bytes of the label of a command; longer ones are ignored, as the specification has it.
 pub const LABEL_BYTES: usize = 64;
+/// Days before the end of the server's certificate from which on the operator is warned.
+pub const CERTIFICATE_WARNING_DAYS: i64 = 14;
+/// Seconds between two looks at when the server's certificate expires.
+pub const CERTIFICATE_LOOK_SECONDS: u64 = 24 * 60 * 60;
 /// Certificates that one account may have.
 pub const CERTIFICATES: usize = 10;
 /// Seconds for which clients connect in no other way than encrypted, from each connection on (`sts`):
@@ -198,6 +202,8 @@ pub const BATCH_LINE_COST: f32 = 0.25;
 
 /// Lines that a session may send ahead while its password is being checked.
 pub const LINES_WHILE_LOGGING_IN: usize = 64;
+/// Seconds to log in, at most, for who cannot come in without an account and was told so.
+pub const ACCOUNT_SECONDS: u32 = 30;
 /// Seconds that one failed login too many is made to wait, doubled each time up to
 /// [`LOGIN_DELAY_MOST_SECONDS`].
 pub const LOGIN_DELAY_SECONDS: u32 = 1;

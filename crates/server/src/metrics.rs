@@ -67,6 +67,7 @@ pub struct Metrics {
     refused: Row<Counter>,
     logins: Row<Counter>,
     handshakes: Row<Counter>,
+    certificate_expires: Gauge,
     disk: Arc<Disk>,
 }
 
@@ -136,6 +137,7 @@ impl Metrics {
             refused: Row::of("reason", Refused::WORDS),
             logins: Row::of_pairs(["way", "outcome"], [LoginBy::WORDS, Login::WORDS]),
             handshakes: Row::of("outcome", Handshake::WORDS),
+            certificate_expires: Gauge::default(),
             disk: Arc::new(Disk(AtomicU64::new(u64::MAX))),
         };
         Metrics { registry: metrics.registered(shards), ..metrics }
@@ -171,6 +173,10 @@ impl Metrics {
         own.register("refused", about, self.refused.clone());
         let about = "TLS handshakes, by outcome";
         own.register("tls_handshakes", about, self.handshakes.clone());
+        let about =
+            "When the certificate expires, in seconds since the epoch; 0 if that is not known";
+        let expires = self.certificate_expires.clone();
+        own.register("certificate_expires_timestamp_seconds", about, expires);
     }
 
     fn register_traffic(&self, own: &mut Registry) {
@@ -242,6 +248,11 @@ impl Metrics {
     /// A TLS handshake came to an end.
     pub fn handshake(&self, outcome: Handshake) {
         self.handshakes.at(outcome as usize).inc();
+    }
+
+    /// When the certificate at hand expires (seconds since the epoch), if that is known.
+    pub fn certificate_expires(&self, expires: Option<i64>) {
+        self.certificate_expires.set(expires.unwrap_or(0));
     }
 
     /// Something happened that is counted one by one.

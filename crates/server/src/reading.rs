@@ -168,13 +168,13 @@ impl Shard {
         // Those that were left over have come before.
         let (left_over, first) = (connection.lines_wait, batch.entries.len());
         let stopped = connection.take_lines(lines, limits, now, |taken| {
+            let (Taken::Line(text) | Taken::Bad(_, text)) = taken;
+            let start = batch.text.len() as u32;
+            batch.text.extend_from_slice(text.as_bytes());
+            let place = start..batch.text.len() as u32;
             let what = match taken {
-                Taken::Line(line) => {
-                    let start = batch.text.len() as u32;
-                    batch.text.extend_from_slice(line.as_bytes());
-                    Did::Line(start..batch.text.len() as u32)
-                }
-                Taken::Bad(error) => Did::BadLine(error),
+                Taken::Line(_) => Did::Line(place),
+                Taken::Bad(error, _) => Did::BadLine(error, place),
             };
             batch.entries.push(Entry { session, what });
             !batch.is_full()

@@ -20,6 +20,7 @@ use crate::queue::{self, Sender, bounded};
 use crate::session::SessionId;
 use crate::systemd::{self, Pulse, Watchdog};
 use crate::transport::certificate::{Certificate, CertificateError};
+use crate::transport::expiry::{self, Looks};
 use crate::{log, password, reader, shard};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 use store::{Failure, MemoryStore, SqliteStore, Store};
 
 /// Why the server cannot start, or stopped badly: a sentence that says what to do.
@@ -179,6 +181,8 @@ struct Server {
     folder: Option<PathBuf>,
     certificate: Certificate,
     woken: Receiver<Wake>,
+    metrics: Arc<Metrics>,
+    looks: Looks,
     pulse: Arc<Pulse>,
     threads: Vec<JoinHandle<Result<(), RunError>>>,
 }
@@ -207,9 +211,19 @@ impl Server {
         let mut listeners = Some(Listeners::new(listeners, inboxes.clone()));
         let committed = Arc::new(AtomicU64::new(0));
         let (wake, woken) = sync_channel(WAKE_QUEUE);
-        let (pulse, threads) = (Arc::new(Pulse::default()), Vec::new());
-        let mut server =
-            Server { hub, inboxes, listening, config, folder, certificate, woken, pulse, threads };
+        let mut server = Server {
+            hub,
+            inboxes,
+            listening,
+            config,
+            folder,
+            certificate,
+            woken,
+            metrics: metrics.clone(),
+            looks: Looks::new(Instant::now()),
+            pulse: Arc::new(Pulse::default()),
+            threads: Vec::new(),
+        };
 
         for number in 0..READERS {
             let (queue, store) = (queue.clone(), store.reader()?);
@@ -296,6 +310,7 @@ impl Server {
             tracing::info!(%address, "Listening at another address, too");
         }
         self.say_fingerprint();
+        self.look_at_certificate();
         log::waiting(self.config.port);
         systemd::ready(self.config.port);
         let mut watchdog = Watchdog::from_env();
@@ -318,19 +333,37 @@ impl Server {
 }
 
 impl Server {
-    /// Waits for a signal or an operator's wish, and meanwhile gives signs of life.
-    fn next_wish(&self, watchdog: &mut Watchdog) -> Result<Option<Wake>, RunError> {
-        let Some(every) = watchdog.every else { return Ok(self.woken.recv().ok()) };
+    /// Waits for a signal or an operator's wish; meanwhile gives signs of life and looks at the
+    /// certificate once a day.
+    fn next_wish(&mut self, watchdog: &mut Watchdog) -> Result<Option<Wake>, RunError> {
         loop {
-            match self.woken.recv_timeout(every) {
+            let look = self.looks.patience(Instant::now());
+            let patience = watchdog.every.map_or(look, |every| every.min(look));
+            match self.woken.recv_timeout(patience) {
                 Ok(wish) => return Ok(Some(wish)),
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) if watchdog.ask(&self.pulse) => {
-                    // There is nothing to go on with; it only wakes the hub.
-                    self.hub.send(Input::GoOn).map_err(|_| RunError::Panic)?;
-                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            if self.looks.take_due(Instant::now()) {
+                self.look_at_certificate();
+            }
+            if watchdog.every.is_some() && watchdog.ask(&self.pulse) {
+                // There is nothing to go on with; it only wakes the hub.
+                self.hub.send(Input::GoOn).map_err(|_| RunError::Panic)?;
+            }
+        }
+    }
+
+    /// Warns the operator of a certificate that has expired or will soon.
+    fn look_at_certificate(&self) {
+        let expires = self.certificate.expires;
+        self.metrics.certificate_expires(expires);
+        let Some(expires) = expires else { return };
+        if let Some(warning) = expiry::warning(expires, now() / 1000) {
+            let mut date = Vec::new();
+            proto::time::write_date(expires.saturating_mul(1000), &mut date);
+            let expires = String::from_utf8_lossy(&date).into_owned();
+            tracing::warn!(%expires, "{warning}");
         }
     }
 
@@ -378,6 +411,7 @@ impl Server {
         if self.certificate.fingerprint != shown {
             self.say_fingerprint();
         }
+        self.look_at_certificate();
         // Only now: whoever reads it in the log can rely on it.
         for sentence in sentences {
             match good {

@@ -464,10 +464,8 @@ impl Shard {
 
     /// Closes what is over its deadline, and asks the silent for a sign of life.
     fn sweep(&mut self, now: Instant) {
-        let (login, ping) =
-            (self.parts.config.limits.login_seconds, self.parts.config.limits.ping_seconds);
-        let seconds = |limit: u32| Duration::from_secs(u64::from(limit));
-        let (login, ping) = (seconds(login), seconds(ping));
+        let limits = self.parts.config.limits.clone();
+        let ping = Duration::from_secs(u64::from(limits.ping_seconds));
         let mut census = Census::default();
         for slot in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get_mut(slot) else { continue };
@@ -499,7 +497,9 @@ impl Shard {
                     }
                     self.end(slot, "Too slow: the connection was begun and not completed in time");
                 }
-                Stage::Entering if !login.is_zero() && since >= login => {
+                Stage::Entering
+                    if connection.login_patience(&limits).is_some_and(|most| since >= most) =>
+                {
                     self.parts.metrics.count(Count::Refused(Refused::LoginDeadline));
                     self.end(slot, "No login in time");
                 }

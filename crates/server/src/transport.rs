@@ -7,6 +7,7 @@
 pub mod sniff;
 pub mod proxy;
 pub mod certificate;
+pub mod expiry;
 pub mod tls;
 pub mod http;
 pub mod websocket;

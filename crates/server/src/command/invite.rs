@@ -19,7 +19,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         list(context);
         return Ok(());
     };
-    let name = message.param(1).ok_or(Refusal::NeedMoreParams)?;
+    let name = message
+        .param(1)
+        .filter(|name| ![target, *name].contains(&""))
+        .ok_or(Refusal::NeedMoreParams)?;
     let (room, member) = context.my_room(name)?;
     // Any member may point somebody to a room; only its operators open a closed one.
     let opens = member.rank() >= Rank::HalfOp || context.user().operator;

@@ -21,7 +21,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Ok(());
     }
     let mut keys = message.param(1).unwrap_or_default().split(',');
-    for room in rooms.split(',').filter(|room| !room.is_empty()) {
+    for room in super::names_of(rooms)? {
         let key = keys.next().unwrap_or_default();
         if let Err(refusal) = join(context, room, key) {
             refuse(context, "JOIN", &refusal);
@@ -77,7 +77,17 @@ fn by_old_name(
         return Err(Refusal::RoomRenamed(old.to_owned(), new));
     }
     refuse(context, "JOIN", &Refusal::RoomMoved(old.to_owned(), new.clone()));
-    join(context, &new, key)
+    let (me, room) = (context.me(), context.state.room(&new).map(|room| room.id));
+    match room.filter(|room| context.state.rooms[room].member(me).is_some()) {
+        None => join(context, &new, key),
+        // In it already: this device is shown where it is.
+        Some(room) => {
+            let news = context.passing_join(me, room);
+            context.reply_news(news);
+            show_around(context, room);
+            Ok(())
+        }
+    }
 }
 
 fn may_join(context: &Context<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {

@@ -13,6 +13,7 @@ use store::{EventKind, RoomId};
 
 /// Carries out `KICK`. Each user is answered for by itself.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let targets = super::names_of(message.param(1).unwrap_or_default())?;
     let (room, rank) = context.room_as(message.param(0).unwrap_or_default(), Rank::HalfOp)?;
     let (id, name) = (room.id, room.name.clone());
     if Some(id) == context.state.lobby {
@@ -20,8 +21,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     let asker = context.user().nick.clone();
     let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&asker);
-    let targets = message.param(1).unwrap_or_default();
-    for (at, target) in targets.split(',').filter(|target| !target.is_empty()).enumerate() {
+    for (at, target) in targets.into_iter().enumerate() {
         if at == TARGETS {
             return Err(Refusal::TooManyTargets(target.to_owned()));
         }

@@ -4,13 +4,13 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::welcome::DESCRIPTION;
 use proto::{Message, numeric as n};
 
 /// Carries out `LINKS`.
 pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
     let server = context.state.renderer.server.clone();
-    context.numeric(n::RPL_LINKS, &["*", &server], &format!("0 {DESCRIPTION}"));
+    let text = format!("0 {}", context.state.config.server.description);
+    context.numeric(n::RPL_LINKS, &[&server, &server], &text);
     context.numeric(n::RPL_ENDOFLINKS, &["*"], "End of /LINKS list");
     Ok(())
 }

@@ -16,16 +16,18 @@ pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refu
 pub fn show(context: &mut Context<'_>) {
     let users = context.state.users.values();
     let (all, invisible) = (users.len(), users.clone().filter(|user| user.invisible).count());
+    let visible = all - invisible;
     let operators = users.filter(|user| user.operator).count();
     let entering = context.state.sessions.iter().filter(|(_, one)| one.user.is_none()).count();
-    let (rooms, sessions) = (context.state.rooms.len(), context.state.sessions.len());
+    let rooms = context.state.rooms.len();
     let most = context.state.users_most;
-    let text = format!("There are {all} users and {invisible} invisible on 1 servers");
+    let text = format!("There are {visible} users and {invisible} invisible on 1 servers");
     context.numeric(n::RPL_LUSERCLIENT, &[], &text);
     context.numeric(n::RPL_LUSEROP, &[&operators.to_string()], "operator(s) online");
     context.numeric(n::RPL_LUSERUNKNOWN, &[&entering.to_string()], "connection(s) not logged in");
     context.numeric(n::RPL_LUSERCHANNELS, &[&rooms.to_string()], "channels formed");
-    context.numeric(n::RPL_LUSERME, &[], &format!("I have {sessions} clients and 0 servers"));
+    // A user counts once, on however many devices: so all these numbers agree.
+    context.numeric(n::RPL_LUSERME, &[], &format!("I have {all} clients and 0 servers"));
     let (all, most) = (all.to_string(), most.to_string());
     let text = format!("Current local users {all}, max {most}");
     context.numeric(n::RPL_LOCALUSERS, &[&all, &most], &text);

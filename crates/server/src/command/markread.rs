@@ -9,6 +9,7 @@ use crate::hub::context::Context;
 use crate::hub::effects::{What, When};
 use crate::hub::undo::Undo;
 use crate::limits::READ_MARKERS;
+use proto::name::{check_name, check_room};
 use proto::time::{parse_server_time, write_server_time};
 use proto::{Capability, Message};
 use store::{Conversation, RoomId, Write};
@@ -16,11 +17,19 @@ use store::{Conversation, RoomId, Write};
 /// Carries out `MARKREAD`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let target = message.param(0).ok_or(Refusal::NeedMoreParams)?;
-    let (conversation, name) = conversation(context, target).map_err(|_| invalid(target))?;
+    let found = conversation(context, target).map_err(|_| invalid(target));
     let Some(given) = message.param(1) else {
-        reply(context, conversation, &name);
+        match found {
+            Ok((conversation, name)) => reply(context, conversation, &name),
+            // Of what has no marker nobody learns here whether it is there.
+            Err(_) if check_room(target).is_ok() || check_name(target).is_ok() => {
+                context.from_server_only("MARKREAD", &[target, "*"]);
+            }
+            Err(refusal) => return Err(refusal),
+        }
         return Ok(());
     };
+    let (conversation, name) = found?;
     let time = given.strip_prefix("timestamp=").and_then(parse_server_time);
     let time = time.ok_or_else(|| invalid(given))?.min(context.state.now);
     let me = context.me();

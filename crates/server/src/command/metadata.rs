@@ -115,6 +115,19 @@ fn target(context: &Context<'_>, name: &str) -> Result<Target, Refusal> {
     Ok(Target { of: Some(Subject::Room(room)), name })
 }
 
+/// Whom a target names whose metadata the asker may read: what a closed room says of itself, it says
+/// to its members.
+fn readable(context: &Context<'_>, name: &str) -> Result<Target, Refusal> {
+    let target = target(context, name)?;
+    if let Some(Subject::Room(room)) = target.of {
+        let room = &context.state.rooms[&room];
+        if (room.is('i') || room.is('s')) && room.member(context.me()).is_none() {
+            return Err(bad_target(name));
+        }
+    }
+    Ok(target)
+}
+
 fn keys(context: &Context<'_>, target: &Target) -> Keys {
     match target.of {
         Some(of) => keys_of(context.state, of),
@@ -145,7 +158,7 @@ fn bad_key_line(context: &Context<'_>, key: &str) -> Vec<u8> {
 }
 
 fn get(context: &mut Context<'_>, name: &str, wanted: &[&str]) -> Result<(), Refusal> {
-    let target = target(context, name)?;
+    let target = readable(context, name)?;
     let (nick, keys) = (context.nick(), keys(context, &target));
     let answer = |key: &&str| match is_key(key) {
         true => key_line(context, &nick, &target.name, key, keys.get(*key).map(|value| &**value)),
@@ -157,7 +170,7 @@ fn get(context: &mut Context<'_>, name: &str, wanted: &[&str]) -> Result<(), Ref
 }
 
 fn list(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    let target = target(context, name)?;
+    let target = readable(context, name)?;
     let (nick, keys) = (context.nick(), keys(context, &target));
     let lines: Vec<Vec<u8>> = keys
         .iter()

@@ -18,7 +18,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return super::umode::run(context, target, message.param(1));
     }
     let id = super::names::visible(context, target)?;
-    match message.param(1) {
+    match message.param(1).filter(|changes| !changes.is_empty()) {
         None => {
             room::show(context, id);
             Ok(())
@@ -70,7 +70,6 @@ fn steps<'a>(changes: &str, parameters: &[&'a str]) -> Vec<Step<'a>> {
             _ => {
                 let takes = "beIqohvk".contains(mode) || (mode == 'l' && add);
                 let parameter = if takes { parameters.next() } else { None };
-                let parameter = parameter.filter(|parameter| !parameter.is_empty());
                 with_parameter += usize::from(parameter.is_some());
                 if with_parameter > MODES_PER_LINE || steps.len() == MODE_STEPS {
                     break;

@@ -12,13 +12,14 @@ use store::RoomId;
 
 /// Carries out `NAMES`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let Some(names) = message.param(0) else {
+    let names = message.param(0).and_then(|names| super::names_of(names).ok());
+    let Some(names) = names else {
         context.numeric(n::RPL_ENDOFNAMES, &["*"], "End of /NAMES list");
         return Ok(());
     };
     // A room named twice is shown once: in a large one that is much.
     let mut shown = BTreeSet::new();
-    for name in names.split(',').filter(|name| !name.is_empty()).take(TARGETS) {
+    for name in names.into_iter().take(TARGETS) {
         match visible(context, name) {
             Ok(room) if !shown.insert(room) => {}
             Ok(room) => show(context, room, true),

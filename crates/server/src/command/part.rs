@@ -13,7 +13,7 @@ use store::{EventKind, RoomId};
 /// Carries out `PART`. Each room is answered for itself.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let reason = shorten(message.param(1).unwrap_or_default(), KICK_BYTES);
-    for name in message.param(0).unwrap_or_default().split(',').filter(|name| !name.is_empty()) {
+    for name in super::names_of(message.param(0).unwrap_or_default())? {
         let room = context.my_room(name).map(|(room, _)| room.id);
         match room {
             Err(refusal) => refuse(context, "PART", &refusal),

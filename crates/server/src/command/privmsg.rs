@@ -65,6 +65,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Sends a draft to each target of a list; the first refusal ends it.
 pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> Result<(), Refusal> {
+    if targets.bytes().all(|byte| byte == b',') {
+        return Err(Refusal::NoRecipient(draft.verb));
+    }
     for (at, target) in targets.split(',').filter(|target| !target.is_empty()).enumerate() {
         if at == TARGETS {
             return Err(Refusal::TooManyTargets(target.to_owned()));

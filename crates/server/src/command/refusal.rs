@@ -74,7 +74,7 @@ pub enum Refusal {
     /// There is no such mode.
     UnknownMode(char),
     /// A mode's parameter cannot be.
-    BadModeParameter(Arc<str>, char, String, &'static str),
+    BadModeParameter(Arc<str>, char, String, Cow<'static, str>),
     /// Only one's own modes can be seen and set.
     OtherUsersModes,
     /// There is nothing to send.
@@ -135,6 +135,8 @@ pub enum Refusal {
     NotEncrypted,
     /// The server's own password must come first.
     ServerPasswordRequired,
+    /// What came as the server's own password is another one.
+    WrongServerPassword,
     /// Too many log in at once.
     Busy(String),
     /// A guest or account cannot read that history.
@@ -380,7 +382,7 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             numeric: n::ERR_INVALIDMODEPARAM,
             code: "BAD_MODE_PARAMETER",
             params: vec![(&**room).into(), mode.to_string().into(), parameter.into()],
-            text: (*why).into(),
+            text: why.clone(),
         },
         _ => return None,
     })
@@ -491,6 +493,12 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             "SERVER_PASSWORD_REQUIRED",
             &[],
             "This server has a password for everybody; send PASS and that password first",
+        ),
+        Refusal::WrongServerPassword => says(
+            n::ERR_PASSWDMISMATCH,
+            "SERVER_PASSWORD_REQUIRED",
+            &[],
+            "This server has a password for everybody, and what PASS gave is another one",
         ),
         Refusal::Busy(name) => says(
             n::RPL_TRYAGAIN,

@@ -13,7 +13,7 @@ use proto::name::same;
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.must_be_private()?;
     let wanted = message.param(0).unwrap_or_default();
-    let password = message.param(2).unwrap_or_default();
+    let password = message.param(2).ok_or(Refusal::NeedMoreParams)?;
     if let Some(account) = super::verify::account(context) {
         return Err(Refusal::AlreadyAuthenticated(account));
     }

@@ -10,7 +10,7 @@ use proto::{Capability, Message};
 
 /// Carries out `SETNAME`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let name = message.param(0).unwrap_or_default();
+    let name = message.param(0).ok_or(Refusal::NeedMoreParams)?;
     if name.trim().is_empty() || name.len() > REALNAME_BYTES {
         return Err(Refusal::BadRealname);
     }

@@ -14,8 +14,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Err(Refusal::UnknownCommand(message.verb.to_owned()));
     }
     let draft = Draft::new(context, (EventKind::Tagmsg, "TAGMSG"), "", Some(message));
-    if draft.tags.is_empty() {
+    let targets = message.param(0).unwrap_or_default();
+    // Without a tag there is nothing to tell, but also nobody to tell it to is a mistake.
+    if draft.tags.is_empty() && super::names_of(targets).is_ok() {
         return Ok(());
     }
-    to_each(context, message.param(0).unwrap_or_default(), &draft)
+    to_each(context, targets, &draft)
 }

@@ -7,7 +7,6 @@ use crate::hub::context::Context;
 use crate::hub::metadata;
 use crate::hub::session::Session;
 use crate::hub::user::UserId;
-use crate::hub::welcome::DESCRIPTION;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS, WHOIS_ADDRESSES};
 use proto::Fingerprint;
 use proto::{Capability, Message, numeric as n};
@@ -20,13 +19,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         (Some(target), Some(names)) => (Some(target), names),
         (names, _) => (None, names.unwrap_or_default()),
     };
-    if names.is_empty() {
-        return Err(Refusal::NoName);
-    }
+    let each = super::names_of(names).map_err(|_| Refusal::NoName)?;
     if let Err(refusal) = context.check_server(target) {
         refuse(context, "WHOIS", &refusal);
     } else {
-        for name in names.split(',').filter(|name| !name.is_empty()).take(TARGETS) {
+        for name in each.into_iter().take(TARGETS) {
             match context.state.online(name).map(|user| user.id) {
                 Some(user) => show(context, user),
                 None => refuse(context, "WHOIS", &Refusal::NoSuchUser(name.to_owned())),
@@ -53,7 +50,8 @@ fn show(context: &mut Context<'_>, id: UserId) {
     for line in super::names::lines(rooms, NAMES_LINE_BYTES - nick.len()) {
         context.numeric(n::RPL_WHOISCHANNELS, &[&nick], &line);
     }
-    context.numeric(n::RPL_WHOISSERVER, &[&nick, &server], DESCRIPTION);
+    let description = context.state.config.server.description.clone();
+    context.numeric(n::RPL_WHOISSERVER, &[&nick, &server], &description);
     if operator {
         context.numeric(n::RPL_WHOISOPERATOR, &[&nick], "is an operator of this server");
     }

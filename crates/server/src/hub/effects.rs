@@ -2,6 +2,8 @@
 //! stored.
 
 use super::undo::Undo;
+#[cfg(doc)]
+use crate::limits::ACCOUNT_SECONDS;
 use crate::limits::EFFECTS_BYTES;
 use crate::metrics::Count;
 use crate::render::lines::Lines;
@@ -153,6 +155,11 @@ pub enum What {
     },
     /// The session has logged in: its login deadline is over.
     Ready {
+        /// The session.
+        session: SessionId,
+    },
+    /// The session cannot come in without an account: it has [`ACCOUNT_SECONDS`] to log in.
+    MustLogIn {
         /// The session.
         session: SessionId,
     },

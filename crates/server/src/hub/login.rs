@@ -93,9 +93,8 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
         return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
     }
-    let needs_admission = context.state.config.server.password.is_some() && !admitted_before;
-    if needs_admission && !context.entering().is_some_and(|entering| entering.admitted) {
-        return Err(Refusal::ServerPasswordRequired);
+    if !admitted_before {
+        must_be_admitted(context)?;
     }
     if context.state.account(name).is_none() {
         may_be_named(context, name)?;
@@ -104,6 +103,17 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Refuses who has not given the server's own password, if it has one.
+pub fn must_be_admitted(context: &mut Context<'_>) -> Result<(), Refusal> {
+    let needed = context.state.config.server.password.is_some();
+    match context.entering() {
+        Some(entering) if !needed || entering.admitted => Ok(()),
+        Some(entering) if entering.misled => Err(Refusal::WrongServerPassword),
+        None if !needed => Ok(()),
+        _ => Err(Refusal::ServerPasswordRequired),
+    }
 }
 
 /// Whether the name can be anybody's: nobody is called like the server.
@@ -313,6 +323,8 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
             // Also who knows no standard replies reads why the connection was closed.
             let why = match refusal {
                 Refusal::NotEncrypted => NOT_ENCRYPTED,
+                Refusal::ServerPasswordRequired => "No server password",
+                Refusal::WrongServerPassword => "Wrong server password",
                 _ => "The login failed",
             };
             let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
@@ -333,7 +345,7 @@ fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
             format!("SASL authentication failed: too many failed logins; wait {seconds} seconds")
         }
         Refusal::NotEncrypted => format!("SASL authentication failed: {NOT_ENCRYPTED}"),
-        Refusal::ServerPasswordRequired => {
+        Refusal::ServerPasswordRequired | Refusal::WrongServerPassword => {
             "SASL authentication failed: send the server's own password with PASS first".to_owned()
         }
         Refusal::BadName(_, error) => format!("SASL authentication failed: {error}"),
@@ -381,6 +393,7 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
         }
     };
     let wrong = config.server.password.is_some() && !entering.admitted;
+    entering.misled = wrong;
     entering.password = account.map(Box::from);
     if wrong {
         let (address, now) = (context.known().address, context.state.now);

@@ -69,6 +69,8 @@ pub struct Entering {
     pub password: Option<Box<str>>,
     /// The server's own password was given.
     pub admitted: bool,
+    /// What was given as the server's own password is another one.
+    pub misled: bool,
     /// Between `CAP LS` and `CAP END`.
     pub negotiating: bool,
     /// The account it has logged in to.

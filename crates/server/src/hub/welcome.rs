@@ -43,6 +43,10 @@ pub fn register_if_complete(context: &mut Context<'_>) {
         return;
     }
     let nick = entering.nick.clone().expect("introduced");
+    if let Err(refusal) = login::must_be_admitted(context) {
+        return login::refused(context, &nick, How::Pass, &refusal);
+    }
+    let entering = context.known().entering.as_deref().expect("as before");
     if let Some(password) = entering.password.clone() {
         if let Some(entering) = context.entering() {
             entering.password = None;
@@ -50,7 +54,7 @@ pub fn register_if_complete(context: &mut Context<'_>) {
         if let Err(refusal) = login::begin(context, &nick, &password, How::Pass) {
             login::refused(context, &nick, How::Pass, &refusal);
         }
-    } else if guests && (entering.admitted || context.state.config.server.password.is_none()) {
+    } else if guests {
         register_guest(context, &nick);
     } else {
         tell_how_to_log_in(context, &nick);
@@ -95,11 +99,15 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     register(context, full);
 }
 
+/// Nobody comes in without an account: says so and how to log in, for which there is a while.
 fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     let Some(entering) = context.entering() else { return };
     if std::mem::replace(&mut entering.told, true) {
         return;
     }
+    let text = "This server is for those with an account: log in within half a minute";
+    context.standard("FAIL", "*", "ACCOUNT_REQUIRED", &[], text);
+    context.out.push(What::MustLogIn { session: context.session });
     if context.must_be_private().is_err() {
         return context.notice(&format!("To come in you must log in. {NOT_ENCRYPTED}"));
     }
@@ -272,7 +280,7 @@ pub fn isupport(config: &Config) -> Vec<String> {
         0 => String::new(),
         most => most.to_string(),
     };
-    vec![
+    let mut tokens = vec![
         format!("NETWORK={}", config.server.name),
         "CASEMAPPING=ascii".into(),
         "CHANTYPES=#".into(),
@@ -308,5 +316,7 @@ pub fn isupport(config: &Config) -> Vec<String> {
         format!("MONITOR={}", limits::MONITOR_NAMES),
         format!("CHATHISTORY={}", settings.page()),
         "MSGREFTYPES=msgid,timestamp".into(),
-    ]
+    ];
+    tokens.extend((!config.server.guests).then(|| "draft/ACCOUNTREQUIRED".to_owned()));
+    tokens
 }

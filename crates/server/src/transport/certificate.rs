@@ -1,6 +1,7 @@
 //! The server's certificate: one that others have made, or its own, made at the first start; and
 //! how rustls is to use it.
 
+use super::expiry;
 use crate::config;
 use proto::Fingerprint;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
@@ -20,6 +21,9 @@ use std::sync::Arc;
 pub const CERTIFICATE_FILE: &str = "tls-certificate.pem";
 /// The file of its private key.
 pub const KEY_FILE: &str = "tls-key.pem";
+
+/// The byte order mark of UTF-8.
+const UTF8_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Why there is no certificate to show.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,8 @@ pub struct Certificate {
     pub fingerprint: Fingerprint,
     /// Whether another one vouches for it; else clients can only remember it.
     pub vouched: bool,
+    /// When it, or one that vouches for it, expires (seconds since the epoch), if that can be read.
+    pub expires: Option<i64>,
 }
 
 impl Certificate {
@@ -116,13 +122,14 @@ impl Certificate {
             let path = path.to_owned();
             move |source| CertificateError::Unreadable { path, source }
         };
+        let text = read_pem(certificate)?;
         let chain: Result<Vec<CertificateDer<'static>>, _> =
-            CertificateDer::pem_file_iter(certificate).map_err(unreadable(certificate))?.collect();
+            CertificateDer::pem_slice_iter(&text).collect();
         let chain = chain.map_err(unreadable(certificate))?;
         if chain.is_empty() {
             return Err(unreadable(certificate)(rustls::pki_types::pem::Error::NoItemsFound));
         }
-        let private = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
+        let private = PrivateKeyDer::from_pem_slice(&read_pem(key)?).map_err(unreadable(key))?;
         Certificate::new(chain, private, certificate)
     }
 
@@ -132,6 +139,7 @@ impl Certificate {
         path: &Path,
     ) -> Result<Certificate, CertificateError> {
         let (fingerprint, vouched) = (Fingerprint::of(&chain[0]), is_vouched(&chain[0]));
+        let expires = expiry::of(&chain);
         let unusable = |source| CertificateError::Unusable { path: path.to_owned(), source };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider.clone())
@@ -143,7 +151,7 @@ impl Certificate {
         config.alpn_protocols = vec![b"irc".to_vec(), b"http/1.1".to_vec()];
         // Who comes back needs no second full handshake, and the server remembers nothing for it.
         config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(unusable)?;
-        Ok(Certificate { config: Arc::new(config), fingerprint, vouched })
+        Ok(Certificate { config: Arc::new(config), fingerprint, vouched, expires })
     }
 }
 
@@ -176,11 +184,21 @@ fn unreadable(path: &Path, error: io::Error) -> CertificateError {
     CertificateError::Unreadable { path: path.to_owned(), source }
 }
 
+/// A file in PEM, without the mark by which some editors say that it is UTF-8: as a part of the first
+/// line it would hide that one.
+fn read_pem(path: &Path) -> Result<Vec<u8>, CertificateError> {
+    let mut bytes = fs::read(path).map_err(|error| unreadable(path, error))?;
+    if bytes.starts_with(UTF8_MARK) {
+        bytes.drain(..UTF8_MARK.len());
+    }
+    Ok(bytes)
+}
+
 /// The key of a start that was broken off, or of a certificate that somebody has removed.
 fn read_key(path: &Path) -> Result<KeyPair, CertificateError> {
-    let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+    let text = read_pem(path)?;
     let unusable = |source| CertificateError::UnusableKey { path: path.to_owned(), source };
-    KeyPair::from_pem(&text).map_err(unusable)
+    KeyPair::from_pem(&String::from_utf8_lossy(&text)).map_err(unusable)
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
@@ -298,6 +316,21 @@ mod tests {
         fs::write(&key, "no key").unwrap();
         assert!(refused().contains(KEY_FILE));
         assert_eq!(fs::read(&key).unwrap(), b"no key");
+    }
+
+    #[test]
+    fn files_may_begin_with_the_mark_of_utf8() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = own(folder.path()).fingerprint;
+        let (file, key) = (folder.path().join(CERTIFICATE_FILE), folder.path().join(KEY_FILE));
+        for file in [&file, &key] {
+            let marked = [UTF8_MARK, &fs::read(file).unwrap()].concat();
+            fs::write(file, marked).unwrap();
+        }
+        assert_eq!(own(folder.path()).fingerprint, first);
+        // Also where the certificate is to be made anew from the key.
+        fs::remove_file(&file).unwrap();
+        own(folder.path());
     }
 
     #[test]

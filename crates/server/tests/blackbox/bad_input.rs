@@ -105,6 +105,36 @@ fn invalid_utf8_is_refused_and_not_stored() {
 }
 
 #[test]
+fn what_is_no_line_is_answered_with_its_verb_and_label_if_they_can_be_read() {
+    let server = Server::start("");
+    let mut ann = server.connect("ann");
+    ann.request("labeled-response batch");
+    ann.log_in("ann");
+    for (bytes, answer) in [
+        (
+            &b"@label=a PRIVMSG #lobby hi\xaa\r\n"[..],
+            "@label=a :parlor FAIL PRIVMSG INVALID_UTF8 :*",
+        ),
+        (b"@label=b :ann  topic #lobby :\0\r\n", "@label=b :parlor FAIL TOPIC INVALID_LINE :*"),
+        (b"BM :caf\xe9\r\n", ":parlor FAIL BM INVALID_UTF8 :*"),
+        (b"@label=\xff BM :x\r\n", ":parlor FAIL \\* INVALID_UTF8 :*"),
+        (b"B\xffM :x\r\n", ":parlor FAIL \\* INVALID_UTF8 :*"),
+    ] {
+        ann.send_bytes(bytes);
+        ann.expect(answer);
+    }
+    ann.send_bytes(&[b"@label=c PRIVMSG ann :", &[b'x'; 600][..], b"\r\n"].concat());
+    ann.expect("@label=c :parlor 417 ann :*");
+    // As an answer to a question it has no verb.
+    ann.send("BM");
+    ann.expect(":parlor NOTE BM TEXT_REQUIRED :*");
+    ann.send_bytes(b"@label=d caf\xe9\r\n");
+    ann.expect(":parlor FAIL \\* INVALID_UTF8 :*");
+    ann.send("good");
+    ann.expect(":parlor NOTE BM SENT *");
+}
+
+#[test]
 fn before_the_login_verbs_say_that_one_must_log_in() {
     let server = Server::start("");
     let mut ann = server.connect("ann");

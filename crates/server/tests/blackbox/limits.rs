@@ -1,6 +1,6 @@
 //! What happens at each limit that the config sets: the one beyond it is refused with a reason, the others are unharmed.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::support::{Client, PATIENCE, Server, allow_many_connections};
@@ -57,6 +57,26 @@ fn one_who_never_logs_in_is_disconnected() {
         client.expect_closed();
     }
     logged_in.expect_quiet();
+}
+
+#[test]
+fn who_was_told_that_an_account_is_needed_has_half_a_minute() {
+    let server = Server::start("limits.login_seconds = 0\n");
+    let (mut silent, mut told) = (server.connect("silent"), server.connect("told"));
+    told.send_bytes(b"NICK told\r\nUSER told 0 * :Told\r\n");
+    told.until(":parlor FAIL \\* ACCOUNT_REQUIRED :*");
+    let begin = Instant::now();
+    told.send_bytes(b"NICK other\r\nNICK told\r\nPING :x\r\n");
+    told.until(":parlor PONG parlor :x");
+    let mut rest = String::new();
+    let mut stream = told.stream().try_clone().expect("a handle");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a read timeout");
+    stream.read_to_string(&mut rest).expect("it is closed");
+    assert_eq!(rest, "ERROR :No login in time\r\n");
+    let took = begin.elapsed().as_secs();
+    assert!((28..45).contains(&took), "{took} s");
+    // Who has said nothing has as long as the config says.
+    silent.log_in("ann");
 }
 
 /// Passwords that are derived or wait for it at most; two threads derive.

@@ -23,6 +23,16 @@ fn by_sighup_the_config_is_read_again_and_the_log_says_so() {
 }
 
 #[test]
+fn the_config_file_may_begin_with_the_mark_of_utf8() {
+    let server = Server::start("");
+    let config = server.data().with_file_name("parlor.toml");
+    let marked = format!("\u{feff}{}", std::fs::read_to_string(&config).expect("it is there"));
+    std::fs::write(&config, marked).expect("it can be written");
+    server.hang_up();
+    server.wait_for_log(|line| line.contains("The config file is in effect"));
+}
+
+#[test]
 fn by_sighup_a_mistake_in_the_config_is_logged_and_changes_nothing() {
     let server = Server::start(&format!("{BEGIN}server.motd = \"Cake\"\n"));
     let mut ann = server.guest("ann");

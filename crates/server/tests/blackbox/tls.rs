@@ -5,11 +5,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Signal, kill_process};
 use rustls::version;
 
+use crate::metrics::numbers;
 use crate::support::{Client, PATIENCE, Server, Start, allow_many_connections, tls};
 
 /// What a handshake may take on the server's side, with room for a busy machine.
@@ -229,6 +230,47 @@ fn a_certificate_of_others_is_shown_and_a_new_one_drops_nobody() {
     server.wait_for_log(|line| line.contains("Nothing was changed") && line.contains("chain.pem"));
     assert_eq!(tls::fingerprint(connect("eve", &server).tls()), second);
     ann.expect_quiet();
+}
+
+/// Writes a certificate that expires in so many days, and the config for it.
+fn expiring(folder: &Path, days: i64) -> String {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(vec!["chat.example".to_owned()]).expect("a name");
+    let now = SystemTime::now();
+    let ends = match u64::try_from(days) {
+        Ok(days) => now + Duration::from_secs(days * 24 * 3600 + 3600),
+        Err(_) => now - Duration::from_secs(days.unsigned_abs() * 24 * 3600),
+    };
+    params.not_after = ends.into();
+    write(folder, &params.self_signed(&key).expect("a certificate"), &key)
+}
+
+#[test]
+fn the_operator_is_warned_before_the_certificate_expires_and_metrics_say_when() {
+    let expires = |server: &Server| {
+        let at = numbers(server)["parlor_certificate_expires_timestamp_seconds"];
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        ((at - now.as_secs_f64()) / (24.0 * 3600.0)).floor() as i64
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&expiring(folder.path(), 3));
+    server.wait_for_log(|line| {
+        line.contains("[WARN] The certificate expires in 3 days") && line.contains(" expires=")
+    });
+    assert_eq!(expires(&server), 3);
+
+    expiring(folder.path(), -2);
+    server.hang_up();
+    server.wait_for_log(|line| line.contains("[WARN] The certificate has expired"));
+    assert_eq!(expires(&server), -3, "two days and a moment ago");
+
+    expiring(folder.path(), 90);
+    let warnings = |log: &str| log.matches("The certificate ").count();
+    let before = warnings(&server.log());
+    server.hang_up();
+    server.wait_for_logs(2, |line| line.contains("The config file is in effect"));
+    assert_eq!(expires(&server), 90);
+    assert_eq!(warnings(&server.log()), before + 1, "only that it is self-signed");
 }
 
 #[test]

@@ -33,11 +33,13 @@ pub(super) fn change(
     changes: &str,
     parameters: &[&str],
 ) -> Result<(), Refusal> {
-    let (asked, steps): (Vec<Step<'_>>, _) =
+    let (asked, mut steps): (Vec<Step<'_>>, Vec<_>) =
         steps(changes, parameters).into_iter().partition(Step::is_question);
     for mode in LISTS.chars().filter(|mode| asked.iter().any(|step| step.mode == *mode)) {
         show_list(context, id, mode);
     }
+    // A mode without the parameter that it needs means nothing, as others have it.
+    steps.retain(|step| !step.lacks_parameter());
     if steps.is_empty() {
         return Ok(());
     }
@@ -57,7 +59,13 @@ pub(super) fn change(
 impl Step<'_> {
     /// Whether it asks for a list instead of changing it.
     fn is_question(&self) -> bool {
-        self.parameter.is_none() && LISTS.contains(self.mode)
+        self.parameter.is_none_or(str::is_empty) && LISTS.contains(self.mode)
+    }
+
+    /// Whether it needs a parameter and has none; an empty one is one.
+    fn lacks_parameter(&self) -> bool {
+        let needs = "ohv".contains(self.mode) || (self.add && "kl".contains(self.mode));
+        needs && self.parameter.is_none()
     }
 }
 
@@ -95,7 +103,7 @@ impl Change<'_, '_> {
     /// That a parameter cannot be.
     pub(super) fn bad(&self, step: Step<'_>, why: &'static str) -> Refusal {
         let parameter = step.parameter.unwrap_or_default().to_owned();
-        Refusal::BadModeParameter(self.name.clone(), step.mode, parameter, why)
+        Refusal::BadModeParameter(self.name.clone(), step.mode, parameter, why.into())
     }
 
     /// `+o`, `+h`, `+v` and their taking away. A half-operator makes no operators, and touches only
@@ -148,8 +156,13 @@ impl Change<'_, '_> {
             return Ok(());
         }
         let key = step.parameter.ok_or(Refusal::NeedMoreParams)?;
-        if key.len() > KEY_BYTES || key.contains([' ', ',', ':']) {
-            return Err(self.bad(step, "is not a key: one word, without commas and colons"));
+        let one_word = !key.is_empty() && !key.contains([' ', ',', ':']);
+        if !one_word || key.len() > KEY_BYTES {
+            // The key itself is not repeated: it may be no parameter, and is a secret.
+            let why =
+                format!("A key is one word of 1 to {KEY_BYTES} bytes, without commas and colons");
+            let secret = "*".to_owned();
+            return Err(Refusal::BadModeParameter(self.name.clone(), 'k', secret, why.into()));
         }
         self.settings().key = Some(key.into());
         self.done.add(true, 'k', Some(key));
@@ -166,7 +179,7 @@ impl Change<'_, '_> {
         }
         let given = step.parameter.ok_or(Refusal::NeedMoreParams)?;
         let Some(limit) = given.parse::<u32>().ok().filter(|limit| *limit > 0) else {
-            return Err(self.bad(step, "is not a number of users"));
+            return Err(self.bad(step, "A limit is a number of users, 1 or more"));
         };
         if self.settings().limit.replace(limit) != Some(limit) {
             self.done.add(true, 'l', Some(&limit.to_string()));

@@ -1,0 +1,105 @@
+//! Parameters that are none, to every verb of the table: empty ones, and lists of commas alone. A
+//! program that sends one waits for the answer as after any other line.
+
+use super::VERBS;
+use crate::config::Config;
+use crate::hub::effects::{Effects, What};
+use crate::hub::{Batch, Did, Entry, Input, Stamped, State};
+use crate::session::SessionId;
+use store::{MemoryStore, Store};
+
+const ANN: SessionId = SessionId { shard: 0, slot: 0, generation: 1 };
+
+/// What may stand after a verb.
+const TAILS: &[&str] = &[
+    "",
+    " :",
+    " ,",
+    " ,,,",
+    " : :",
+    " , :x",
+    " :,",
+    " * :",
+    " + :",
+    " + ,",
+    " #room :",
+    " #room ,",
+    " #room , :x",
+    " #room + :",
+    " ann :",
+    " ann ,",
+    " nobody :",
+    " ann #room :",
+    " LATEST :",
+    " LATEST #room :",
+    " GET :",
+    " * GET :",
+    " ADD :",
+    " DEL :",
+    " *playback :",
+    " ann 0 * :",
+];
+
+/// What nobody waits for an answer to: `PONG` and `ERROR` are answers, a `NOTICE` is never answered.
+const UNANSWERED: &[&str] = &["PONG", "ERROR", "NOTICE"];
+
+/// Lines that are complete, and change nothing that anybody could be told: she is in the room and has
+/// the name, there is no mode to change, and no tag to relay.
+const NOTHING_TO_TELL: &[&str] = &["JOIN #room ", "NICK ann ", "MODE #room + ", "TAGMSG "];
+
+fn tell(hub: &mut State, text: &str, what: Did) -> Effects {
+    let entries = vec![Entry { session: ANN, what }];
+    let input = Input::Batch(Batch { shard: 0, text: text.into(), entries });
+    hub.apply(Stamped { now: 0, committed: 0, input })
+}
+
+fn say(hub: &mut State, line: &str) -> Effects {
+    tell(hub, line, Did::Line(0..line.len() as u32))
+}
+
+/// A hub with ann, who has a room and all capabilities that bring verbs with them.
+fn hub() -> State {
+    let mut config = Config::default();
+    config.server.guests = true;
+    let loaded = MemoryStore::new("test").load().expect("it is in memory");
+    let mut hub = State::new(config.into(), loaded, 0).0;
+    let address = "127.0.0.1".parse().expect("an address");
+    tell(&mut hub, "", Did::Opened { address, entropy: [0; 16] });
+    for line in [
+        "CAP REQ :message-tags batch draft/multiline draft/message-redaction znc.in/playback",
+        "CAP END",
+        "NICK ann",
+        "USER ann 0 * :Ann",
+        "JOIN #room",
+    ] {
+        assert!(!say(&mut hub, line).is_empty() || line == "NICK ann", "{line}");
+    }
+    hub
+}
+
+/// Whether who asked is answered, now or once something is read, derived or stored.
+fn is_answered(effects: &Effects) -> bool {
+    let later =
+        |what: &What| matches!(what, What::Read { .. } | What::Derive { .. } | What::Reread { .. });
+    !effects.text.is_empty()
+        || !effects.writes.is_empty()
+        || effects.list.iter().any(|effect| later(&effect.what))
+}
+
+#[test]
+fn every_verb_answers_parameters_that_are_none() {
+    let mut silent = Vec::new();
+    for verb in VERBS.iter().filter(|verb| !UNANSWERED.contains(&verb.name)) {
+        for tail in TAILS {
+            let line = format!("{}{tail}", verb.name);
+            if !is_answered(&say(&mut hub(), &line)) {
+                silent.push(line);
+            }
+        }
+    }
+    let nobody = ["TAGMSG", "TAGMSG :", "TAGMSG ,", "TAGMSG ,,,", "TAGMSG , :x", "TAGMSG :,"];
+    let told = nobody.iter().filter(|line| is_answered(&say(&mut hub(), line)));
+    assert_eq!(told.count(), nobody.len(), "nobody to tell it to");
+    silent.retain(|line| !NOTHING_TO_TELL.iter().any(|complete| line.starts_with(complete)));
+    assert!(silent.is_empty(), "without an answer: {silent:#?}");
+}

@@ -1,0 +1,97 @@
+//! When the server's certificate expires, and how the operator hears of it in time.
+
+use crate::limits::{CERTIFICATE_LOOK_SECONDS, CERTIFICATE_WARNING_DAYS};
+use rustls::pki_types::CertificateDer;
+use std::time::{Duration, Instant};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// When the first certificate of a chain expires, in seconds since the epoch: from then on clients
+/// refuse it. None if none of them can be read.
+pub fn of(chain: &[CertificateDer<'_>]) -> Option<i64> {
+    let read = |one: &CertificateDer<'_>| {
+        let (_, certificate) = X509Certificate::from_der(one).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    };
+    chain.iter().filter_map(read).min()
+}
+
+/// What the operator is to do about a certificate that expires at that time, if anything.
+pub fn warning(expires: i64, now: i64) -> Option<String> {
+    let what = "put a new one in its place and send SIGHUP";
+    match (expires - now).div_euclid(DAY) {
+        left if left < 0 => {
+            Some(format!("The certificate has expired, and clients refuse it: {what}"))
+        }
+        left if left < CERTIFICATE_WARNING_DAYS => Some(match left {
+            0 => format!("The certificate expires in less than a day: {what}"),
+            1 => format!("The certificate expires in 1 day: {what}"),
+            days => format!("The certificate expires in {days} days: {what}"),
+        }),
+        _ => None,
+    }
+}
+
+/// When the certificate is looked at again.
+#[derive(Debug)]
+pub struct Looks(Instant);
+
+impl Looks {
+    /// It was looked at just now.
+    pub fn new(now: Instant) -> Looks {
+        Looks(now + Duration::from_secs(CERTIFICATE_LOOK_SECONDS))
+    }
+
+    /// How long until the next look.
+    pub fn patience(&self, now: Instant) -> Duration {
+        self.0.saturating_duration_since(now)
+    }
+
+    /// Whether the next look is due; if so, the one after it is set.
+    pub fn take_due(&mut self, now: Instant) -> bool {
+        let due = now >= self.0;
+        if due {
+            *self = Looks::new(now);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_is_warned_from_two_weeks_before_the_end_on() {
+        let now = 1_800_000_000;
+        let said = |left: i64| warning(now + left, now);
+        assert_eq!(said(14 * DAY), None);
+        for (left, words) in [
+            (14 * DAY - 1, "expires in 13 days"),
+            (2 * DAY - 1, "expires in 1 day:"),
+            (DAY - 1, "in less than a day"),
+            (0, "in less than a day"),
+            (-1, "has expired"),
+            (-400 * DAY, "has expired"),
+        ] {
+            assert!(
+                said(left).is_some_and(|said| said.contains(words)),
+                "{left}: {:?}",
+                said(left)
+            );
+        }
+    }
+
+    #[test]
+    fn it_is_looked_at_once_a_day() {
+        let start = Instant::now();
+        let day = Duration::from_secs(DAY as u64);
+        let mut looks = Looks::new(start);
+        assert!(!looks.take_due(start + day / 2));
+        assert_eq!(looks.patience(start + day / 2), day / 2);
+        assert!(looks.take_due(start + day));
+        assert!(!looks.take_due(start + day), "once");
+        assert_eq!(looks.patience(start + day), day);
+    }
+}
