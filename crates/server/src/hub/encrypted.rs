@@ -193,7 +193,9 @@ fn an_irc_client_that_sends_its_password_is_told_why_and_closed() {
     hub.says(2, "NICK ann");
     hub.says(2, "USER a 0 * :Ann");
     let told = format!(":parlor NOTICE ann :To come in you must log in. {NOT_ENCRYPTED}");
-    assert_eq!(hub.hears(2), [told]);
+    let heard = hub.hears(2);
+    assert!(heard[0].starts_with(":parlor FAIL * ACCOUNT_REQUIRED :"), "{heard:?}");
+    assert_eq!(heard[1..], [told]);
 }
 
 #[test]
