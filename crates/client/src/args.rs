@@ -1,52 +1,71 @@
 //! What may stand on the command line.
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Parser, ValueHint};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, ValueHint};
 use proto::Fingerprint;
+
+use crate::address::Address;
+use crate::proxy::Proxy;
 
 /// Joins a Parlor chat room.
 ///
 /// On a terminal it asks for what it needs. With standard input not a terminal it takes its answers
 /// from the lines of standard input, one an answer: the user name (unless -u); if the server has a password
 /// for everybody, that password (with --password-file too, which holds the user's own); the password (unless
-/// --password-file; once, for a new name too); then the operations: BM, PM, CH, more, EX. Prompts go to
-/// standard error, messages to standard output; the end of input is EX.
+/// --password-file; once, for a new name with --register too); then the operations: BM, PM, CH, more, EX. Prompts
+/// go to standard error, messages to standard output; the end of input is EX. Messages that the server keeps for
+/// the user stay there for the person.
 ///
 /// What is said is encrypted (TLS). The server has to show a certificate that an authority vouches for, or
 /// else the same one each time: its fingerprint is shown at the first time, and remembered in the file
 /// parlor/known_hosts of the folder $XDG_STATE_HOME (or ~/.local/state). A server that shows another one is
 /// refused before anything is said, until --fingerprint confirms it.
 ///
-/// It ends with 0 if everything was done and confirmed by the server, 1 if not (at a terminal only if it could
-/// not go on), 2 if the command line is wrong, and 130 after Ctrl-C.
+/// Exit codes:
+///   0    everything was done and confirmed by the server
+///   1    something was not done (at a terminal: the client could not go on)
+///   2    the command line is wrong
+///   3    it ended before the server had confirmed every message: those named may have been sent, or not
+///   4    the name has no account, and --register was not given
+///   124  the time of --timeout is over
+///   130  Ctrl-C
 #[derive(Debug, PartialEq, Eq, Parser)]
 #[command(name = "chatclient", version, about, verbatim_doc_comment, max_term_width = 100)]
 pub struct Args {
-    /// The server's host name or address [default: localhost]
+    /// The server: HOST, HOST:PORT, [IPV6]:PORT or ircs://HOST:PORT [default: localhost]
     #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
-    positional_host: Option<String>,
+    positional_host: Option<Address>,
 
     /// The server's port [default: 9999]
-    #[arg(value_name = "PORT")]
+    #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     positional_port: Option<u16>,
 
-    /// The server's host name or address; may also be written -hn HOST
+    /// The server, as above; may also be written -hn HOST
     #[arg(long = "host", value_name = "HOST", value_hint = ValueHint::Hostname, conflicts_with = "positional_host")]
-    named_host: Option<String>,
+    named_host: Option<Address>,
 
     /// The server's port
-    #[arg(short = 'p', long = "port", value_name = "PORT", conflicts_with = "positional_port")]
+    #[arg(short = 'p', long = "port", value_name = "PORT", conflicts_with = "positional_port",
+        value_parser = clap::value_parser!(u16).range(1..))]
     named_port: Option<u16>,
 
     /// Log in as this user instead of asking for the name
-    #[arg(short = 'u', long, value_name = "NAME")]
+    #[arg(short = 'u', long, value_name = "NAME", value_parser = user_name)]
     pub user: Option<String>,
 
     /// Take the password from the first line of this file instead of asking for it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
+
+    /// Register the user if there is no such account. At a terminal, where a new password is asked for twice,
+    /// this is needed only with --password-file
+    #[arg(long)]
+    pub register: bool,
 
     /// Trust, this time, only a server whose certificate has this SHA-256 fingerprint, and remember it; if an
     /// authority vouches for the server later, that counts instead
@@ -56,6 +75,21 @@ pub struct Args {
     /// Do not encrypt: for servers that cannot, and for looking at the protocol
     #[arg(long)]
     pub plaintext: bool,
+
+    /// Connect through this SOCKS5 proxy: socks5://HOST:PORT, or socks5h://HOST:PORT to let it look up the
+    /// server's name. Without it, ALL_PROXY of the environment counts, where NO_PROXY does not name the server;
+    /// a proxy's user and password can stand only there: socks5h://USER:PASSWORD@HOST:PORT
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub proxy: Option<Proxy>,
+
+    /// For scripts: end with exit code 124 if not everything is done after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<NonZeroU32>,
+
+    /// Prove the password also to a server that wants fewer than 100,000 rounds of key derivation, or fewer than
+    /// before: only for tests, since it makes the password easier to guess for who has taken the server's place
+    #[arg(long)]
+    pub allow_weak_scram: bool,
 }
 
 impl Args {
@@ -64,23 +98,57 @@ impl Args {
     /// # Errors
     /// clap's own, which print themselves: also for `--help` and `--version`.
     pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
-        // The original program's `-hn HOST` would be `-h` (help) to clap, which knows one-letter options only.
-        let spelled_out = line
-            .into_iter()
-            .map(|word| if word == "-hn" { OsString::from("--host") } else { word });
-        Args::try_parse_from(spelled_out)
+        let mut only_values = false;
+        let spelled_out = line.into_iter().map(|word| {
+            only_values |= word == "--";
+            if only_values { word } else { spell_out(word) }
+        });
+        let args = Args::try_parse_from(spelled_out)?;
+        let twice = args.address().is_some_and(|address| address.port.is_some());
+        if twice && (args.named_port.is_some() || args.positional_port.is_some()) {
+            let sentence = "the port is given twice: with the host, and by itself";
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, sentence));
+        }
+        Ok(args)
+    }
+
+    fn address(&self) -> Option<&Address> {
+        self.named_host.as_ref().or(self.positional_host.as_ref())
     }
 
     /// The server's host, without the brackets that an IPv6 address may have been given in.
     pub fn host(&self) -> &str {
-        let host = self.named_host.as_deref().or(self.positional_host.as_deref());
-        let host = host.unwrap_or("localhost");
-        host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+        self.address().map_or("localhost", |address| &address.host)
     }
 
     /// The server's port.
     pub fn port(&self) -> u16 {
-        self.named_port.or(self.positional_port).unwrap_or(9999)
+        let with_host = self.address().and_then(|address| address.port);
+        self.named_port.or(self.positional_port).or(with_host).unwrap_or(9999)
+    }
+
+    /// How long all may take.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout.map(|seconds| Duration::from_secs(seconds.get().into()))
+    }
+}
+
+/// The original program's `-hn HOST`, `-hn=HOST` and `-hnHOST` would be `-h` (help) to clap, which knows
+/// one-letter options only.
+fn spell_out(word: OsString) -> OsString {
+    match word.to_str().and_then(|word| word.strip_prefix("-hn")) {
+        None => word,
+        Some("") => "--host".into(),
+        Some(host) => format!("--host={}", host.strip_prefix('=').unwrap_or(host)).into(),
+    }
+}
+
+fn user_name(name: &str) -> Result<String, String> {
+    match proto::name::check_name(name) {
+        Ok(()) => Ok(name.to_owned()),
+        // The server says it in its own words: it may know the name from the time before.
+        Err(proto::name::NameError::Reserved) => Ok(name.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -105,12 +173,26 @@ mod tests {
             assert_eq!(address(line), ("chat.example".to_owned(), 7000), "{line}");
         }
         assert_eq!(address("-p 7000 chat.example"), ("chat.example".to_owned(), 7000));
+        for line in [
+            "-hn=chat.example -p 7000",
+            "-hnchat.example -p7000",
+            "-hnchat.example:7000",
+            "-hn ircs://chat.example:7000",
+            "chat.example:7000",
+            "ircs://chat.example:7000/",
+            "IRCS://chat.example:7000",
+            "-- chat.example 7000",
+        ] {
+            assert_eq!(address(line), ("chat.example".to_owned(), 7000), "{line}");
+        }
     }
 
     #[test]
     fn without_words_it_is_the_own_machine() {
         assert_eq!(address(""), ("localhost".to_owned(), 9999));
-        assert_eq!(address("[::1] 7000"), ("::1".to_owned(), 7000));
+        for line in ["[::1] 7000", "::1 7000", "[::1]:7000", "-hn [::1]:7000", "-hn=::1 -p 7000"] {
+            assert_eq!(address(line), ("::1".to_owned(), 7000), "{line}");
+        }
     }
 
     #[test]
@@ -121,9 +203,40 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_and_bad_ports_are_refused() {
-        for line in ["a -hn b", "a 1 -p 2", "a 70000", "-p x", "a 1 2", "--nonsense"] {
-            assert!(read(line).is_err(), "{line}");
+    fn what_is_wrong_is_refused_with_the_exit_code_for_it() {
+        for line in [
+            "a -hn b",
+            "a 1 -p 2",
+            "a:1 2",
+            "a:1 -p 1",
+            "-hn=a:1 -p 2",
+            "a 70000",
+            "a:70000",
+            "a 0",
+            "a:0",
+            "-p 0",
+            "-p x",
+            "a:",
+            "a 1 2",
+            "-hn",
+            "-hn=",
+            "--nonsense",
+            "irc://a",
+            "https://a",
+            "ircs://ann:secret@a",
+            "ircs://a/#room",
+            "[::1",
+            "[a]:1",
+            "a:b:c",
+            "-u 1ann",
+            "-u an@n",
+            "--timeout 0",
+            "--timeout soon",
+            "--proxy http://a:1",
+            "--proxy socks5://ann:secret@a:1",
+        ] {
+            let error = read(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}: {error}");
         }
     }
 }

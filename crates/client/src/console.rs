@@ -40,6 +40,7 @@ impl Console {
             above = terminal.above.take();
             input.spawn(move || terminal.answer(&to_answer, &events))?;
         } else {
+            script::watch_interrupts(events.clone())?;
             input.spawn(move || script::answer(&to_answer, &events))?;
         }
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())

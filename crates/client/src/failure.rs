@@ -17,6 +17,17 @@ pub enum Failure {
     /// The connection could not be restored.
     #[error("the connection could not be restored: {0}")]
     GaveUp(String),
+    /// An operator of the server ended it; to come back at once would be no answer to that.
+    #[error("{by} has removed you from the server: {reason}")]
+    Killed {
+        /// Who did it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// The time that the command line gives is over.
+    #[error("not everything was done in the time of --timeout")]
+    TimedOut,
     /// The answers cannot be read.
     #[error("the input cannot be read: {0}")]
     Input(String),

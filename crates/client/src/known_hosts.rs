@@ -1,24 +1,30 @@
 //! What was seen of servers before, in a file of the person's: a line for each server, with the fingerprint
-//! of its certificate, or the word `authority` if an authority vouched for it.
+//! of its certificate, or the word `authority` if an authority vouched for it; and a line `user@server` for each
+//! account, with the most rounds of key derivation that were seen for its password.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use proto::Fingerprint;
 
-use crate::limits::KNOWN_HOSTS_BYTES;
+use crate::limits::{KNOWN_HOSTS_BYTES, SYMLINKS_MAX};
 
 /// The word in place of a fingerprint.
 const AUTHORITY: &str = "authority";
+/// What stands before the rounds of key derivation.
+const ITERATIONS: &str = "iterations=";
 
-/// What is known of a server.
+/// What is known of a server or account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// It showed the certificate with this fingerprint.
     Certificate(Fingerprint),
     /// It showed a certificate that an authority vouched for.
     Authority,
+    /// Of an account: its password was proved with so many rounds of key derivation (SCRAM's iterations).
+    Iterations(u32),
 }
 
 /// What is known of a server, and where that is written.
@@ -123,18 +129,34 @@ impl KnownHosts {
         }
     }
 
-    /// Writes a new file and gives it the old one's name.
+    /// Writes a new file and gives it the old one's name. If that is a symbolic link, the file that it leads to is
+    /// replaced, and the link stays.
     fn replace(&self, lines: &Lines) -> io::Result<()> {
         let bytes = lines.to_bytes();
         check_size(&bytes)?;
-        let new_path = self.path.with_extension("new");
+        let path = destination(&self.path)?;
+        let new_path = path.with_extension("new");
         let mut new = create(&new_path)?;
         // One that was left behind by a client that was killed.
         new.set_len(0)?;
         new.write_all(&bytes)?;
         new.sync_all()?;
-        fs::rename(new_path, &self.path)
+        fs::rename(new_path, path)
     }
+}
+
+/// Where a path leads to in the end, also if nothing is there yet.
+fn destination(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..SYMLINKS_MAX {
+        match fs::read_link(&path) {
+            // A relative link counts from the folder that it is in.
+            Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
+            // No link (EINVAL), or nothing at all.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("its symbolic links have no end"))
 }
 
 fn check_size(bytes: &[u8]) -> io::Result<()> {
@@ -181,16 +203,29 @@ impl Lines {
         self.0.iter().flat_map(|line| [line, &b"\n"[..]]).flatten().copied().collect()
     }
 
-    /// What is known of a server (see [`server_name`]). Should there be several lines, the first counts.
+    /// What is known of a server (see [`server_name`]) or account (see [`account_name`]). Should there be several lines, the first counts.
     pub fn find(&self, server: &str) -> Option<Entry> {
         self.entries().find(|(name, _)| name == server).map(|(_, entry)| entry)
     }
 
-    /// Writes down what is known of a server, in the place of what was known.
+    /// The rounds of key derivation of each account on a server, by the users' names in lower case.
+    pub fn accounts(&self, server: &str) -> HashMap<String, u32> {
+        let accounts = self.entries().filter_map(|(name, entry)| match entry.known? {
+            Known::Iterations(count) => {
+                let user = name.strip_suffix(server)?.strip_suffix('@')?;
+                Some((user.to_owned(), count))
+            }
+            Known::Certificate(_) | Known::Authority => None,
+        });
+        accounts.collect()
+    }
+
+    /// Writes down what is known of a server or account, in the place of what was known.
     pub fn set(&mut self, server: &str, known: Known) {
         let what = match known {
             Known::Certificate(fingerprint) => fingerprint.to_string(),
             Known::Authority => AUTHORITY.to_owned(),
+            Known::Iterations(count) => format!("{ITERATIONS}{count}"),
         };
         let line = format!("{server} {what}").into_bytes();
         match self.find(server) {
@@ -220,11 +255,20 @@ fn understand(line: &[u8]) -> Option<(String, Option<Known>)> {
     let mut words = line.split_whitespace();
     let server = words.next().filter(|word| !word.starts_with('#'))?;
     let known = match (words.next(), words.next()) {
+        (Some(word), None) if server.contains('@') => {
+            let count = word.strip_prefix(ITERATIONS).and_then(|count| count.parse().ok());
+            count.map(Known::Iterations)
+        }
         (Some(AUTHORITY), None) => Some(Known::Authority),
         (Some(word), None) => word.parse().ok().map(Known::Certificate),
         _ => None,
     };
     Some((server.to_ascii_lowercase(), known))
+}
+
+/// How the file names the account of a user on a server (see [`server_name`]).
+pub fn account_name(user: &str, server: &str) -> String {
+    format!("{}@{server}", user.to_ascii_lowercase())
 }
 
 /// How the file names a server: the host in lower case, an IPv6 address in brackets, and the port.

@@ -198,3 +198,41 @@ fn a_file_or_folder_that_cannot_be_used_is_named() {
     let is_a_folder = KnownHosts::at(folder.path().to_owned());
     assert!(is_a_folder.read().is_err());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_stays_one_and_its_destination_is_written() {
+    use std::os::unix::fs::symlink;
+    let (folder, known_hosts) = file();
+    let kept = folder.path().join("kept");
+    fs::create_dir_all(known_hosts.path.parent().unwrap()).unwrap();
+    fs::create_dir(&kept).unwrap();
+    symlink("../../kept/hosts", &known_hosts.path).unwrap();
+    // First where nothing is yet, then over what is there.
+    for number in [1, 2] {
+        set(&known_hosts, SERVER, certificate(number));
+        assert!(fs::symlink_metadata(&known_hosts.path).unwrap().is_symlink());
+        let kept = fs::read_to_string(kept.join("hosts")).unwrap();
+        assert!(kept.starts_with(SERVER), "{kept}");
+        assert_eq!(known_hosts.read().unwrap().find(SERVER), entry(certificate(number), 1));
+    }
+    let circle = KnownHosts::at(folder.path().join("a"));
+    symlink("b", folder.path().join("a")).unwrap();
+    symlink("a", folder.path().join("b")).unwrap();
+    assert!(circle.change(|_| Ok::<bool, ()>(true)).is_err());
+}
+
+#[test]
+fn accounts_have_lines_of_their_own() {
+    let (_folder, known_hosts) = file();
+    set(&known_hosts, SERVER, certificate(1));
+    let ann = account_name("Ann", SERVER);
+    assert_eq!(ann, "ann@chat.example:9999");
+    set(&known_hosts, &ann, Known::Iterations(600_000));
+    let lines = known_hosts.read().unwrap();
+    assert_eq!(lines.find(&ann), entry(Known::Iterations(600_000), 2));
+    assert_eq!(lines.find(SERVER), entry(certificate(1), 1));
+    assert!(lines.damaged().is_empty());
+    let mixed = Lines::parse(b"ann@chat.example:9999 authority\nchat.example:9999 iterations=1\n");
+    assert_eq!(mixed.damaged(), [1, 2], "each says what only the other can");
+}

@@ -2,20 +2,26 @@
 //! asked, what the client knows, how it logs in, which servers it trusts, and how all that meets the network and the terminal.
 #![forbid(unsafe_code)]
 
+pub mod address;
+pub mod proxy;
 pub mod args;
 pub mod limits;
 pub mod question;
 pub mod entry;
 pub mod outgoing;
 pub mod seen;
+pub mod missed;
+pub mod pace;
 pub mod state;
 pub mod login;
 pub mod show;
 pub mod known_hosts;
+pub mod rounds;
 pub mod trust;
 pub mod tls;
 pub mod route;
 pub mod failure;
+mod password_file;
 pub mod link;
 pub mod script;
 pub mod terminal;
@@ -26,19 +32,27 @@ pub mod plain;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::known_hosts::KnownHosts;
 use crate::link::Leaving;
-use crate::login::Credentials;
+use crate::login::{Credentials, LoginError};
 use crate::plain::Plain;
+use crate::rounds::Rounds;
 use crate::route::Route;
 use crate::session::{End, Session};
 
-/// How the client ended, when nothing kept it from going on.
+/// How the client ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything that was asked for was done and every message confirmed.
     Done,
-    /// Something was not done; the person, or standard error, was told.
+    /// Something was not done, or the client could not go on; the person, or standard error, was told.
     Undone,
+    /// Not every message was confirmed: some may have been sent, or not.
+    Unconfirmed,
+    /// The name has no account, and was not to be registered.
+    NoAccount,
+    /// The time given was over.
+    TimedOut,
     /// Ctrl-C ended it.
     Interrupted,
 }
@@ -46,11 +60,17 @@ pub enum Outcome {
 /// Runs the client.
 ///
 /// # Errors
-/// What kept it from going on.
+/// What kept it from beginning. What ended it later, it has told the person itself.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let password = args.password_file.as_deref().map(read_password).transpose()?;
+    let password = args.password_file.as_deref().map(password_file::read).transpose()?;
+    let (password, warning) = password.unzip();
     let credentials = Credentials { user: args.user.clone(), password, server_password: None };
-    let mut session = Session::new(Route::new(args), credentials)?;
+    let route = Route::new(args)?;
+    let rounds = Rounds::new(route.server(), KnownHosts::of_this_person());
+    let mut session = Session::new(route, rounds, credentials, args)?;
+    if let Some(warning) = warning.flatten() {
+        session.aside(&warning)?;
+    }
     let outcome = match session.open() {
         Ok(()) => Plain::run(&mut session),
         Err(End::Left(Leaving::Interrupted)) => Ok(Outcome::Interrupted),
@@ -59,22 +79,20 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Err(End::Failed(failure)) => Err(failure),
     };
     match &outcome {
-        Ok(_) => session.leave(),
-        Err(_) => session.give_terminal_back(),
+        Ok(outcome) => session.leave(*outcome == Outcome::Interrupted),
+        Err(failure) => session.give_up(failure),
     }
-    match outcome? {
+    let unsent = session.tell_unsent(outcome.is_err());
+    if outcome.is_err() {
+        session.give_terminal_back();
+    }
+    Ok(match outcome {
+        Err(Failure::TimedOut) => Outcome::TimedOut,
+        _ if unsent => Outcome::Unconfirmed,
+        Err(Failure::Login(LoginError::NoAccount(_))) => Outcome::NoAccount,
+        Err(_) => Outcome::Undone,
         // A person was there when it was said that something could not be done; only a script needs the exit code.
-        Outcome::Undone if session.console.interactive => Ok(Outcome::Done),
-        outcome => Ok(outcome),
-    }
-}
-
-/// The first line of the password file.
-fn read_password(path: &std::path::Path) -> Result<String, Failure> {
-    let unusable = |reason| Failure::PasswordFile { path: path.to_owned(), reason };
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-    match text.lines().next() {
-        Some(password) if !password.is_empty() => Ok(password.to_owned()),
-        _ => Err(unusable("its first line is empty".to_owned())),
-    }
+        Ok(Outcome::Undone) if session.console.interactive => Outcome::Done,
+        Ok(outcome) => outcome,
+    })
 }

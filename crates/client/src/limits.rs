@@ -10,7 +10,7 @@ pub const BATCHES_MAX: usize = 32;
 /// Lines kept of one history page, and conversations of one list of them: a server may give a hundred messages of a
 /// hundred lines each.
 pub const PAGE_MAX: usize = 10_000;
-/// Live messages held back while the missed ones are fetched; beyond it they are shown at once.
+/// Live messages held back while the missed ones are fetched; those beyond it are fetched, too.
 pub const HELD_MAX: usize = 1000;
 /// Lines of names kept of one answer to "who is online".
 pub const ONLINE_MAX: usize = 1000;
@@ -33,8 +33,18 @@ pub const SCRIPT_LINE_BYTES: usize = 64 * 1024;
 /// The longest new password, in bytes: it goes over the wire as one line, once.
 pub const NEW_PASSWORD_BYTES: usize = proto::limits::PASSWORD_BYTES;
 
+/// The fewest rounds of key derivation with which a password is proved to a server: fewer make it easy to guess
+/// for who hears the proof.
+pub const ITERATIONS_MIN: u32 = 100_000;
+/// The longest list of capabilities that a server may offer, in bytes, all its lines together.
+pub const OFFER_BYTES: usize = 16 * 1024;
+/// The longest password file.
+pub const PASSWORD_FILE_BYTES: u64 = 64 * 1024;
+
 /// The largest file of known servers, in bytes: about ten thousand of them.
 pub const KNOWN_HOSTS_BYTES: usize = 1024 * 1024;
+/// Symbolic links from the file's name to the file.
+pub const SYMLINKS_MAX: usize = 8;
 /// Lines of that file that are named when they are not understood; of more there is only the number.
 pub const DAMAGED_LINES_NAMED: usize = 9;
 
@@ -48,17 +58,44 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the goodbye of TLS may be stuck; the connection is closed anyway.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long a write may be stuck before the connection counts as broken.
-pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the server may be silent before it is asked for a sign of life, and then again until the
-/// connection counts as broken. Servers ping idle clients about every minute or two.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection may be silent before the server is asked for a sign of life. Servers ping
+/// idle clients about every minute or two.
 pub const SILENCE: Duration = Duration::from_secs(90);
-/// How long a server may take for its first word.
-pub const FIRST_WORD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the server may take for its last word to a request, or for its next word during the login.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long nothing at all may come from the server while something is waited for.
+pub const ANSWER_SILENCE: Duration = Duration::from_secs(10);
+/// The same during the login, after the first word: servers answer later after failed logins, by up to 16 seconds.
+pub const LOGIN_SILENCE: Duration = Duration::from_secs(20);
+/// How long one answer may take in all, however slowly it comes.
+pub const ANSWER_MOST: Duration = Duration::from_secs(600);
+/// How long a login may take in all, without the time in which the person is asked.
+pub const LOGIN_MOST: Duration = Duration::from_secs(60);
+/// When a person is told that the server is being waited for.
+pub const WAITING_TOLD: Duration = Duration::from_secs(1);
+/// Lines that a person may type ahead while the server is waited for.
+pub const AHEAD_MAX: usize = 64;
 /// How long to wait for the goodbye.
 pub const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same after Ctrl-C.
+pub const INTERRUPTED_GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a connection must hold for the pauses before attempts to begin anew.
+pub const HELD_LONG: Duration = Duration::from_secs(30);
+/// The longest pause before an attempt to connect.
+pub const PAUSE_MOST_SECONDS: u32 = 30;
+/// A page of missed messages that takes so long is followed by a smaller one…
+pub const PAGE_SLOW: Duration = Duration::from_secs(5);
+/// … and one that takes no longer than this by a larger one.
+pub const PAGE_QUICK: Duration = Duration::from_secs(1);
+/// Bytes of missed messages that are kept to be shown in the order of time; beyond it what is there is shown.
+pub const MISSED_BYTES: usize = 8 * 1024 * 1024;
+
+/// The exit code if the server has not confirmed every message.
+pub const UNCONFIRMED: u8 = 3;
+/// The exit code if the name has no account and was not to be registered.
+pub const NO_ACCOUNT: u8 = 4;
+/// The exit code when the time is over, as `timeout` of GNU has it.
+pub const TIMED_OUT: u8 = 124;
 /// The exit code after Ctrl-C, as shells have it for a program that it ended.
 pub const INTERRUPTED: u8 = 130;
 
@@ -66,5 +103,6 @@ pub const INTERRUPTED: u8 = 130;
 pub const PASSWORD_TRIES: u32 = 3;
 /// How often the first login is begun anew when the connection breaks during it or the server is busy.
 pub const LOGIN_TRIES: u32 = 5;
-/// How often a script tries to restore a connection, about four minutes in all. A person decides alone.
+/// How often a script tries to restore the connection for one operation, about four minutes in all. A person
+/// decides alone.
 pub const SCRIPT_TRIES: u32 = 10;

@@ -2,19 +2,23 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use proto::limits::{LINE_BYTES, TAGS_BYTES};
 use proto::line;
 
-use crate::limits::{CLOSE_TIMEOUT, READ_BYTES, SILENCE, WRITE_TIMEOUT};
+use crate::limits::{ANSWER_SILENCE, CLOSE_TIMEOUT, READ_BYTES, SILENCE, WRITE_TIMEOUT};
 use crate::route::{ConnectError, Opened};
 use crate::tls::Encryption;
 
 /// What the threads of the client tell its main thread.
 #[derive(Debug)]
 pub enum Event {
+    /// The attempt to make connection number `.0` has come to its end.
+    Opened(u64, Result<Opened, ConnectError>),
     /// Connection number `.0` received a line.
     Line(u64, String),
     /// Connection number `.0` was silent for a while.
@@ -52,6 +56,7 @@ pub enum Leaving {
 pub struct Link {
     stream: TcpStream,
     encryption: Option<Encryption>,
+    received: Arc<AtomicU64>,
     /// Which of the client's connections this is; its events carry the number.
     pub number: u64,
 }
@@ -69,15 +74,26 @@ impl Link {
         let Opened { stream, encryption, .. } = opened;
         stream.set_read_timeout(Some(SILENCE))?;
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let mut reader =
-            Reader { stream: stream.try_clone()?, encryption: encryption.clone(), number, events };
-        let link = Link { stream, encryption, number };
+        let received = Arc::new(AtomicU64::new(0));
+        let mut reader = Reader {
+            stream: stream.try_clone()?,
+            encryption: encryption.clone(),
+            received: Arc::clone(&received),
+            number,
+            events,
+        };
+        let link = Link { stream, encryption, received, number };
         thread::Builder::new().name("link".to_owned()).spawn(move || {
             let reason = reader.read().unwrap_or_else(|error| error.to_string());
             // If nobody listens any more, the client is ending.
             let _ = reader.events.send(Event::Broken(number, reason));
         })?;
         Ok(link)
+    }
+
+    /// How many bytes have come so far: also part of a line is a sign of life.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Sends whole lines.
@@ -109,6 +125,7 @@ impl Drop for Link {
 struct Reader {
     stream: TcpStream,
     encryption: Option<Encryption>,
+    received: Arc<AtomicU64>,
     number: u64,
     events: SyncSender<Event>,
 }
@@ -118,7 +135,7 @@ impl Reader {
     fn read(&mut self) -> io::Result<String> {
         let mut buffer = Vec::new();
         let mut chunk = vec![0; READ_BYTES];
-        let mut silences = 0;
+        let mut asked = false;
         // The end of the handshake may have brought lines with it.
         let mut closed = self.take_in(&[], &mut buffer)?;
         loop {
@@ -138,15 +155,19 @@ impl Reader {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
                 {
-                    silences += 1;
-                    if silences > 1 || self.events.send(Event::Silent(self.number)).is_err() {
+                    if asked || self.events.send(Event::Silent(self.number)).is_err() {
                         return Ok("the server gives no sign of life".to_owned());
                     }
+                    asked = true;
+                    self.stream.set_read_timeout(Some(ANSWER_SILENCE))?;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            silences = 0;
+            self.received.fetch_add(count as u64, Ordering::Relaxed);
+            if std::mem::take(&mut asked) {
+                self.stream.set_read_timeout(Some(SILENCE))?;
+            }
             closed = self.take_in(&chunk[..count], &mut buffer)?;
         }
     }

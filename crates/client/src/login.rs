@@ -1,11 +1,13 @@
 //! From a fresh connection to a logged-in session, as a machine without network: lines and answers in, bytes out.
 //! The same machine logs in again after a break, then without questions.
 
+use std::collections::HashMap;
+
 use proto::sasl::{Chunks, Progress, SaslError};
-use proto::scram::ScramClient;
+use proto::scram::{self, ScramClient};
 use proto::{Line, Message, name, numeric};
 
-use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_TRIES};
+use crate::limits::{ITERATIONS_MIN, NEW_PASSWORD_BYTES, OFFER_BYTES, PASSWORD_TRIES};
 use crate::question::Question;
 
 /// What a server must offer to be a Parlor server.
@@ -19,6 +21,8 @@ const CAPABILITIES: [&str; 7] = [
     "sasl",
 ];
 const MECHANISM: &str = "SCRAM-SHA-256";
+/// What a script asks for where it is offered: to say that nobody is there who reads.
+const UNATTENDED: &str = "draft/pre-away";
 
 /// Why the login came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +36,9 @@ pub enum LoginError {
     /// A no for the moment.
     #[error("{0}")]
     Later(String),
+    /// Nobody has said that the name should be registered.
+    #[error("there is no account {0}; to register the name with this password, give --register")]
+    NoAccount(String),
 }
 
 /// What comes next.
@@ -92,12 +99,22 @@ pub struct Login {
     known: bool,
     /// All that is said can be read on the way.
     pub is_plaintext: bool,
+    /// A new name may be registered though nobody types its password twice.
+    pub may_register: bool,
+    /// The password is proved with however few rounds of key derivation.
+    pub allow_weak_scram: bool,
+    /// The most rounds with which it was proved before, by the user's name in lower case.
+    pub rounds_seen: HashMap<String, u32>,
+    /// With how many rounds it was proved this time, to a server that has proved itself.
+    pub rounds: Option<u32>,
     tries: u32,
     /// A new password that was typed once.
     chosen: Option<String>,
     offered: String,
     nonce: String,
     scram: Option<ScramClient>,
+    /// The rounds that the server asks for; it has not proved itself yet.
+    asked_rounds: Option<u32>,
     chunks: Chunks,
 }
 
@@ -112,11 +129,16 @@ impl Login {
             interactive,
             known: false,
             is_plaintext: false,
+            may_register: false,
+            allow_weak_scram: false,
+            rounds_seen: HashMap::new(),
+            rounds: None,
             tries: 0,
             chosen: None,
             offered: String::new(),
             nonce: String::new(),
             scram: None,
+            asked_rounds: None,
             chunks: Chunks::default(),
         }
     }
@@ -124,6 +146,11 @@ impl Login {
     /// The user name, once it is known.
     pub fn user(&self) -> &str {
         self.credentials.user.as_deref().unwrap_or("")
+    }
+
+    /// Whether the password was proved, or the account made, at least once.
+    pub fn is_known(&self) -> bool {
+        self.known
     }
 
     /// Whether the server has not yet shown that it speaks the protocol.
@@ -228,6 +255,9 @@ impl Login {
                 let more_follows = message.param(2) == Some("*");
                 self.offered.push_str(message.params().last().copied().unwrap_or(""));
                 self.offered.push(' ');
+                if self.offered.len() > OFFER_BYTES {
+                    return Err(not_parlor("its list of capabilities has no end"));
+                }
                 if more_follows {
                     return Ok(Step::Wait);
                 }
@@ -239,11 +269,19 @@ impl Login {
                 if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {
                     return Err(not_parlor(&format!("it does not offer {missing}")));
                 }
-                Line::to(out).verb("CAP").param("REQ").text(&CAPABILITIES.join(" ")).end();
+                let mut wanted = CAPABILITIES.join(" ");
+                if self.is_unattended() {
+                    wanted = format!("{wanted} {UNATTENDED}");
+                }
+                Line::to(out).verb("CAP").param("REQ").text(&wanted).end();
                 self.stage = Stage::Requesting;
                 Ok(Step::Wait)
             }
             (Stage::Requesting, Some("ACK")) => {
+                if self.is_unattended() {
+                    // What is kept for the person stays where it is: a script does not read it.
+                    Line::to(out).verb("AWAY").param("*").end();
+                }
                 if let Some(password) = &self.credentials.server_password {
                     Line::to(out).verb("PASS").text(password).end();
                 }
@@ -252,6 +290,11 @@ impl Login {
             (Stage::Requesting, Some("NAK")) => Err(not_parlor("it refused its own capabilities")),
             _ => Ok(Step::Wait),
         }
+    }
+
+    /// Whether this is a script, on a server that wants to know it.
+    fn is_unattended(&self) -> bool {
+        !self.interactive && self.offers(UNATTENDED)
     }
 
     /// Whether the server's list has a capability, and for `sasl` the mechanism.
@@ -292,6 +335,9 @@ impl Login {
                 "The server has no account {} any more; it may be another server.",
                 self.user()
             ))),
+            (Stage::Naming, "NEW_USER") if !self.may_register && !self.is_asked_twice() => {
+                Err(LoginError::NoAccount(self.user().to_owned()))
+            }
             (Stage::Naming, "NEW_USER") if self.credentials.password.is_some() => self.create(out),
             (Stage::Naming, "NEW_USER") => self.ask(Question::NewPassword, None),
             (Stage::Naming, "PASSWORD_REQUIRED") => {
@@ -310,6 +356,12 @@ impl Login {
             (Stage::Registering, "LOGGED_IN") => Ok(self.done()),
             _ => Ok(Step::Wait),
         }
+    }
+
+    /// Whether a person types a new password, and types it again: a name that was only mistyped does not
+    /// get through that.
+    fn is_asked_twice(&self) -> bool {
+        self.interactive && self.credentials.password.is_none()
     }
 
     /// Makes the account by answering the server's prompt: the whole line is the password.
@@ -335,6 +387,11 @@ impl Login {
             "BAD_NAME" | "NAME_IN_USE" => {
                 self.credentials.user = None;
                 self.ask_again(Question::Username, sentence)
+            }
+            // The server's question stands.
+            "BAD_PASSWORD" if self.stage == Stage::Creating => {
+                self.credentials.password = None;
+                self.ask_again(Question::NewPassword, sentence)
             }
             "SERVER_PASSWORD_REQUIRED" if self.credentials.server_password.is_none() => {
                 let sentence = "This server has a password for everybody.".to_owned();
@@ -366,6 +423,9 @@ impl Login {
             Progress::More => return Ok(Step::Wait),
             Progress::Done(bytes) => bytes,
         };
+        if self.stage == Stage::ScramFirst {
+            self.check_rounds(&bytes)?;
+        }
         self.stage = match (self.stage, &mut self.scram) {
             (Stage::ScramStart, _) => {
                 let password = self.credentials.password.as_deref().unwrap_or("");
@@ -382,6 +442,7 @@ impl Login {
             }
             (Stage::ScramFinal, Some(scram)) => match scram.verify(&bytes) {
                 Ok(()) => {
+                    self.rounds = self.asked_rounds;
                     send_chunks(&[], out);
                     Stage::ScramEnd
                 }
@@ -395,6 +456,31 @@ impl Login {
             (stage, _) => stage,
         };
         Ok(Step::Wait)
+    }
+
+    /// Refuses to prove the password in a way that gives it away. Also on this machine, where the server may be
+    /// somebody else's.
+    fn check_rounds(&mut self, server_first: &[u8]) -> Result<(), LoginError> {
+        self.asked_rounds = scram::iterations(server_first);
+        let asked = self.asked_rounds.unwrap_or(0);
+        let seen = self.rounds_seen.get(&self.user().to_ascii_lowercase()).copied().unwrap_or(0);
+        if self.allow_weak_scram || asked >= ITERATIONS_MIN.max(seen) {
+            return Ok(());
+        }
+        let user = self.user();
+        Err(LoginError::Refused(if seen > asked && seen >= ITERATIONS_MIN {
+            format!(
+                "The server wants the password of {user} proved with {asked} rounds of key derivation, but had \
+                 {seen} before. Somebody else may have taken its place, so nothing was proved. If whoever runs it \
+                 has lowered password_iterations, delete the line of {user} in the file known_hosts."
+            )
+        } else {
+            format!(
+                "The server wants the password proved with {asked} rounds of key derivation, from which it could be \
+                 guessed; {ITERATIONS_MIN} are the least. Whoever runs it should raise password_iterations; for a \
+                 test there is --allow-weak-scram."
+            )
+        }))
     }
 
     fn numeric(&mut self, numeric: &str, sentence: &str, out: &mut Vec<u8>) -> Next {

@@ -61,7 +61,7 @@ fn begin(login: &mut Login) -> Reaction {
 
 /// The SCRAM exchange with a server that keeps the keys of `password`; gives what follows the server's proof.
 fn scram(login: &mut Login, password: &str, prove: bool) -> Reaction {
-    let keys = Keys::derive(password, [7; 16], proto::limits::SCRAM_ITERATIONS_MIN);
+    let keys = Keys::derive(password, [7; 16], ITERATIONS_MIN);
     let decode = |lines: &[String]| {
         let mut chunks = Chunks::default();
         for line in lines {
@@ -184,7 +184,7 @@ fn a_server_that_cannot_prove_itself_is_refused() {
     let mut hasty = login(Some("ann"), None);
     to_scram(&mut hasty);
     answer(&mut hasty, Question::Password, "secret");
-    let keys = Keys::derive("whatever", [7; 16], proto::limits::SCRAM_ITERATIONS_MIN);
+    let keys = Keys::derive("whatever", [7; 16], ITERATIONS_MIN);
     let Reaction(_, first) = take(&mut hasty, "AUTHENTICATE +");
     let mut chunks = Chunks::default();
     let Progress::Done(first) = chunks.push(&first[0]["AUTHENTICATE ".len()..]).unwrap() else {
@@ -198,6 +198,7 @@ fn a_server_that_cannot_prove_itself_is_refused() {
 #[test]
 fn logging_in_again_asks_nothing_and_never_sends_the_password_itself() {
     let mut login = login(Some("ann"), Some("secret"));
+    login.may_register = true;
     assert_eq!(begin(&mut login), wait(&["LOGIN ann"]));
     assert_eq!(take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:"), wait(&["secret"]));
     assert_eq!(take(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome").0, Ok(Step::Done));
@@ -345,4 +346,109 @@ fn a_server_that_takes_no_passwords_in_plaintext_is_quoted_with_the_remedy() {
         let refused = take(&mut login, "FAIL LOGIN ENCRYPTION_REQUIRED :not without encryption").0;
         assert_eq!(refused, Err(LoginError::Refused(sentence.to_owned())));
     }
+}
+
+#[test]
+fn a_name_is_registered_without_a_person_only_if_that_is_wished() {
+    let new_name = "NOTE LOGIN NEW_USER ann :Enter Password:";
+    let refused = Reaction(Err(LoginError::NoAccount("ann".to_owned())), Vec::new());
+    let script = |password: Option<&str>| {
+        let password = password.map(str::to_owned);
+        let user = Some("ann".to_owned());
+        Login::new(Credentials { user, password, server_password: None }, false)
+    };
+    for mut login in [script(None), script(Some("secret")), login(Some("ann"), Some("secret"))] {
+        begin(&mut login);
+        assert_eq!(take(&mut login, new_name), refused);
+    }
+    let mut wished = script(None);
+    wished.may_register = true;
+    begin(&mut wished);
+    assert_eq!(take(&mut wished, new_name), ask(Question::NewPassword));
+    assert_eq!(answer(&mut wished, Question::NewPassword, "secret"), wait(&["secret"]));
+}
+
+#[test]
+fn a_new_password_that_the_server_does_not_take_is_asked_for_again() {
+    let mut login = login(Some("ann"), None);
+    begin(&mut login);
+    take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
+    answer(&mut login, Question::NewPassword, "EX");
+    assert_eq!(answer(&mut login, Question::RepeatPassword, "EX"), wait(&["EX"]));
+    let no = "FAIL LOGIN BAD_PASSWORD ann :That is too short";
+    assert_eq!(take(&mut login, no), again(Question::NewPassword, "That is too short"));
+    answer(&mut login, Question::NewPassword, "long enough");
+    assert_eq!(answer(&mut login, Question::RepeatPassword, "long enough"), wait(&["long enough"]));
+}
+
+/// What a server hears from a client that knows `seen` rounds when it asks for `asked`, or why it hears nothing.
+fn prove(asked: u32, seen: u32, allow_weak: bool) -> Result<Option<u32>, String> {
+    let mut login = login(Some("Ann"), Some("secret"));
+    login.allow_weak_scram = allow_weak;
+    login.rounds_seen.insert("ann".to_owned(), seen);
+    login.stage = Stage::ScramStart;
+    let keys = Keys::derive("secret", [7; 16], asked);
+    let Reaction(_, first) = take(&mut login, "AUTHENTICATE +");
+    let decode = |line: &str| {
+        let mut chunks = Chunks::default();
+        match chunks.push(line.strip_prefix("AUTHENTICATE ").unwrap()).unwrap() {
+            Progress::Done(bytes) => bytes,
+            Progress::More => panic!("{line}"),
+        }
+    };
+    let encode = |bytes: &[u8]| format!("AUTHENTICATE {}", proto::sasl::encode_chunks(bytes)[0]);
+    let mut server = ScramServer::start(&decode(&first[0])).unwrap();
+    let Reaction(next, sent) = take(&mut login, &encode(&server.challenge(&keys, "server-nonce")));
+    if let Err(error) = next {
+        assert!(sent.is_empty(), "it is not given away: {sent:?}");
+        return Err(error.to_string());
+    }
+    assert_eq!(login.rounds, None, "the server has not proved itself yet");
+    take(&mut login, &encode(&server.finish(&decode(&sent[0])).unwrap()));
+    Ok(login.rounds)
+}
+
+#[test]
+fn a_password_is_not_proved_in_a_way_that_gives_it_away() {
+    assert_eq!(prove(100_000, 0, false), Ok(Some(100_000)));
+    assert_eq!(prove(200_000, 200_000, false), Ok(Some(200_000)));
+    assert_eq!(prove(200_000, 100_000, false), Ok(Some(200_000)), "more is always good");
+    let weak = prove(99_999, 0, false).unwrap_err();
+    assert!(weak.contains("--allow-weak-scram"), "{weak}");
+    assert!(prove(4096, 4096, false).is_err());
+    let fewer = prove(100_000, 100_001, false).unwrap_err();
+    assert!(fewer.contains("100001 before") && fewer.contains("known_hosts"), "{fewer}");
+    assert!(!fewer.contains("--allow-weak-scram"), "{fewer}");
+    assert_eq!(prove(4096, 0, true), Ok(Some(4096)));
+    assert_eq!(prove(4096, 600_000, true), Ok(Some(4096)));
+}
+
+#[test]
+fn a_script_says_that_nobody_is_there_where_the_server_wants_to_know_it() {
+    let login = |interactive| {
+        let user = Some("ann".to_owned());
+        Login::new(Credentials { user, ..Credentials::default() }, interactive)
+    };
+    let offered = format!("{OFFER} draft/pre-away");
+    let mut out = Vec::new();
+    for interactive in [false, true] {
+        let mut login = login(interactive);
+        login.start("nonce", &mut out);
+        let Reaction(_, asked) = take(&mut login, &offered);
+        assert_eq!(asked[0].ends_with(" draft/pre-away"), !interactive, "{asked:?}");
+        let acknowledged = take(&mut login, &asked[0].replacen("REQ", "* ACK", 1));
+        let expected: &[&str] = if interactive { &["LOGIN ann"] } else { &["AWAY *", "LOGIN ann"] };
+        assert_eq!(acknowledged, wait(expected));
+    }
+    assert_eq!(begin(&mut login(false)), wait(&["LOGIN ann"]), "where it is not offered");
+}
+
+#[test]
+fn a_list_of_capabilities_without_end_is_no_parlor_server() {
+    let mut login = login(Some("ann"), None);
+    login.start("nonce", &mut Vec::new());
+    let line = format!("CAP * LS * :{}", "x".repeat(400));
+    let ending = (0..).map(|_| take(&mut login, &line)).find(|reaction| reaction.0.is_err());
+    assert!(matches!(ending.unwrap().0, Err(LoginError::NotParlor(_))));
+    assert!(login.offered.len() < 2 * OFFER_BYTES);
 }

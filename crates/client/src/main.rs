@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use parlor_client::Outcome;
 use parlor_client::args::Args;
-use parlor_client::limits::INTERRUPTED;
+use parlor_client::limits::{INTERRUPTED, NO_ACCOUNT, TIMED_OUT, UNCONFIRMED};
 
 fn main() -> ExitCode {
     let args = match Args::read(std::env::args_os()) {
@@ -15,6 +15,9 @@ fn main() -> ExitCode {
     match parlor_client::run(&args) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Undone) => ExitCode::FAILURE,
+        Ok(Outcome::Unconfirmed) => ExitCode::from(UNCONFIRMED),
+        Ok(Outcome::NoAccount) => ExitCode::from(NO_ACCOUNT),
+        Ok(Outcome::TimedOut) => ExitCode::from(TIMED_OUT),
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(failure) => {
             eprintln!("chatclient: {failure}");

@@ -19,6 +19,14 @@ impl Outgoing {
         if self.to.is_some() { "PM" } else { "BM" }
     }
 
+    /// The operation that a person would type for it.
+    pub fn operation(&self) -> String {
+        match &self.to {
+            Some(user) => format!("PM {user} {}", self.text),
+            None => format!("BM {}", self.text),
+        }
+    }
+
     /// Appends the line that sends it, the same each time.
     pub fn write(&self, out: &mut Vec<u8>) {
         let line = Line::to(out).tag("+parlor/resend", &self.resend_id).verb(self.verb());

@@ -192,7 +192,12 @@ impl Plain<'_> {
         }
         let mut kept = false;
         for (index, piece) in pieces.iter().enumerate() {
-            let verdict = self.session.deliver(to, piece).inspect_err(|_| self.all_well = false)?;
+            let delivered = self.session.deliver(to, piece);
+            if delivered.is_err() {
+                self.all_well = false;
+                self.session.leave_unsent(to, &pieces[index + 1..]);
+            }
+            let verdict = delivered?;
             match verdict {
                 Verdict::Sent => {}
                 Verdict::Stored => kept = true,

@@ -1,5 +1,7 @@
 //! What was missed while the connection was broken.
 
+use std::time::Instant;
+
 use crate::entry::Entry;
 use crate::limits::{MISSED_PAGE, TARGETS_MAX};
 use crate::session::{Session, Trouble, now_ms};
@@ -9,40 +11,63 @@ use crate::state::{Answer, State};
 const NEVER_MS: i64 = 253_402_300_799_999;
 
 impl Session {
-    /// Asks what needs to be known of the server: whether it has a lobby, and where the history stands, so that
-    /// it is known after a break what is missing.
+    /// Asks what needs to be known of the server: whether it has a lobby, and how far the history of all
+    /// conversations has come, so that it is known after a break what is missing.
     pub(crate) fn take_baseline(&mut self) -> Result<(), Trouble> {
-        let ask = |state: &mut State, out: &mut Vec<u8>| {
+        let newest_first = |state: &mut State, out: &mut Vec<u8>| {
             state.ask_lobby(out);
-            state.ask_page("*", 1, None, out);
+            state.ask_targets(&timestamp(NEVER_MS), &timestamp(0), 1, out);
         };
-        match self.exchange(ask)? {
-            Answer::Page { entries, .. } => {
-                let newest = entries.iter().filter_map(|entry| entry.time_ms).max();
-                self.state.set_baseline(newest.unwrap_or(0), &entries);
-            }
+        let newest = match self.exchange(newest_first)? {
+            Answer::Targets(targets) => targets.into_iter().next(),
             // The server is too busy for history now. Our clock may be wrong, but nothing better is known.
-            _ => self.state.set_baseline(now_ms(), &[]),
-        }
+            _ => {
+                self.state.set_baseline(now_ms(), &[]);
+                return Ok(());
+            }
+        };
+        let Some((target, time)) = newest else {
+            self.state.set_baseline(0, &[]);
+            return Ok(());
+        };
+        // So that this message is not taken for a new one, since what is missed is asked for by the time.
+        let known = match self.exchange(|state, out| state.ask_newest(&target, out))? {
+            Answer::Page { entries, .. } => entries,
+            _ => Vec::new(),
+        };
+        let time_ms = proto::time::parse_server_time(&time).unwrap_or_else(now_ms);
+        self.state.set_baseline(time_ms, &known);
         Ok(())
     }
 
-    /// Fetches and shows all messages since the break, then those that came live meanwhile.
+    /// Fetches all messages since the break, and shows them in the order of time, with those that came live meanwhile.
     pub(crate) fn catch_up(&mut self) -> Result<(), Trouble> {
         let Some(mark_ms) = self.state.mark_ms() else {
             // The break came before anything was seen, so nothing is missing.
             self.take_baseline()?;
-            return self.end_catch_up(None);
+            return Ok(self.show_missed()?);
         };
-        let mut newest_ms = mark_ms;
-        for target in self.missed_targets(mark_ms)? {
-            newest_ms = newest_ms.max(self.fetch_missed(&target, mark_ms)?);
+        loop {
+            for target in self.missed_targets(mark_ms)? {
+                self.fetch_missed(&target, mark_ms)?;
+            }
+            if !self.state.must_fetch_more() {
+                return Ok(self.show_missed()?);
+            }
+            self.show_fetched(Vec::new())?;
         }
-        self.end_catch_up(Some(newest_ms))
     }
 
-    fn end_catch_up(&mut self, newest_ms: Option<i64>) -> Result<(), Trouble> {
-        for entry in self.state.end_catch_up(newest_ms) {
+    /// Shows what was fetched, and what came live; from now on messages are shown as they come.
+    pub(crate) fn show_missed(&mut self) -> Result<(), crate::failure::Failure> {
+        let held = self.state.end_catch_up(self.missed.newest_ms());
+        self.show_fetched(held)?;
+        self.missed = Default::default();
+        Ok(())
+    }
+
+    fn show_fetched(&mut self, live: Vec<Entry>) -> Result<(), crate::failure::Failure> {
+        for entry in self.missed.take(live) {
             self.show(&entry)?;
         }
         Ok(())
@@ -78,41 +103,40 @@ impl Session {
         Ok(targets)
     }
 
-    /// Fetches and shows one conversation's messages since `mark_ms`; gives the newest one's time.
-    fn fetch_missed(&mut self, target: &str, mark_ms: i64) -> Result<i64, Trouble> {
-        let mut newest_ms = mark_ms;
-        // The message that made the mark may share its millisecond with others.
-        let mut selector = timestamp(mark_ms - 1);
+    /// Fetches one conversation's messages since `mark_ms`, or since what is there of them already.
+    fn fetch_missed(&mut self, target: &str, mark_ms: i64) -> Result<(), Trouble> {
+        let mut selector = match self.missed.cursor(target) {
+            Some(msgid) => format!("msgid={msgid}"),
+            // The message that made the mark may share its millisecond with others.
+            None => timestamp(mark_ms - 1),
+        };
         loop {
+            let (count, asked) = (self.page_size.messages(), Instant::now());
             let ask = |state: &mut State, out: &mut Vec<u8>| {
-                state.ask_after(target, &selector, MISSED_PAGE, out);
+                state.ask_after(target, &selector, count, out);
             };
-            let (entries, newest) = match self.exchange(ask)? {
+            let answer = self.exchange(ask).inspect_err(|_| self.page_size.broke())?;
+            self.page_size.came(asked.elapsed());
+            let (entries, newest) = match answer {
                 Answer::Page { entries, newest, .. } => (entries, newest),
                 Answer::Refused { sentence, .. } => {
                     self.aside(&format!(
                         "What was missed in {target} cannot be fetched: {sentence}"
                     ))?;
-                    return Ok(newest_ms);
+                    return Ok(());
                 }
-                _ => return Ok(newest_ms),
+                _ => return Ok(()),
             };
-            self.show_missed(&entries)?;
-            newest_ms = entries.iter().filter_map(|entry| entry.time_ms).fold(newest_ms, i64::max);
+            let new = entries.into_iter().filter(|entry| self.state.take_missed(entry)).collect();
+            self.missed.add(target, new, newest.clone());
+            if self.missed.is_full() {
+                self.show_fetched(Vec::new())?;
+            }
             match newest.map(|msgid| format!("msgid={msgid}")) {
                 Some(next) if next != selector => selector = next,
-                _ => return Ok(newest_ms),
+                _ => return Ok(()),
             }
         }
-    }
-
-    fn show_missed(&mut self, entries: &[Entry]) -> Result<(), Trouble> {
-        for entry in entries {
-            if self.state.take_missed(entry) {
-                self.show(entry)?;
-            }
-        }
-        Ok(())
     }
 }
 

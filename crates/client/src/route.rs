@@ -1,12 +1,13 @@
 //! The way to the server: its address, and how what is said on the way is protected.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 
 use crate::args::Args;
 use crate::known_hosts::{KnownHosts, server_name};
-use crate::limits::CONNECT_TIMEOUT;
-use crate::tls::{Encryption, HandshakeError, Tls};
+use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
+use crate::proxy::{Proxy, Target};
+use crate::tls::{Encryption, HandshakeError, Limited, Tls};
 use crate::trust::{Refusal, Trust};
 
 /// Why there is no connection.
@@ -27,6 +28,31 @@ pub enum ConnectError {
         address: SocketAddr,
         /// What the network said.
         source: io::Error,
+    },
+    /// The proxy cannot be used, or does not go on to the server.
+    #[error("the proxy {proxy} is of no help: {reason}")]
+    Proxy {
+        /// The proxy's host and port.
+        proxy: String,
+        /// What it said, or what is wrong.
+        reason: String,
+    },
+    /// What the environment says about a proxy cannot be used.
+    #[error("{0}")]
+    NoProxy(String),
+    /// It takes the connection, and says nothing.
+    #[error("{server} does not answer")]
+    Silent {
+        /// The host and port.
+        server: String,
+    },
+    /// It closes the connection without having said why.
+    #[error("{server} {how} before the encryption was agreed on")]
+    Closed {
+        /// The host and port.
+        server: String,
+        /// How it ended.
+        how: &'static str,
     },
     /// The server is not the one that it should be.
     #[error(transparent)]
@@ -73,9 +99,11 @@ pub struct Route {
     port: u16,
     /// None to talk to it in plaintext.
     tls: Option<Tls>,
+    proxy: Option<Proxy>,
 }
 
 /// A connection that is open, and where encryption was agreed on, if it should be.
+#[derive(Debug)]
 pub struct Opened {
     /// The connection.
     pub stream: TcpStream,
@@ -86,14 +114,26 @@ pub struct Opened {
 }
 
 impl Route {
-    /// The way that the command line says.
-    pub fn new(args: &Args) -> Route {
+    /// The way that the command line and the environment say.
+    ///
+    /// # Errors
+    /// [`ConnectError::NoProxy`].
+    pub fn new(args: &Args) -> Result<Route, ConnectError> {
         let (host, port) = (args.host(), args.port());
+        let proxy = match &args.proxy {
+            Some(proxy) => Some(proxy.clone()),
+            None => Proxy::of_environment(host).map_err(ConnectError::NoProxy)?,
+        };
         let tls = (!args.plaintext).then(|| {
             let known_hosts = KnownHosts::of_this_person();
             Tls::new(host, Trust::new(host, port, args.fingerprint, known_hosts))
         });
-        Route { host: host.to_owned(), port, tls }
+        Ok(Route { host: host.to_owned(), port, tls, proxy })
+    }
+
+    /// The server, as messages and the file of known servers name it.
+    pub fn server(&self) -> String {
+        server_name(&self.host, self.port)
     }
 
     /// Whether it is unencrypted.
@@ -119,20 +159,15 @@ impl Route {
     }
 
     fn connect(&self) -> Result<TcpStream, ConnectError> {
-        let unknown = |source| ConnectError::UnknownHost { host: self.host.clone(), source };
-        let addresses = (&*self.host, self.port).to_socket_addrs().map_err(unknown)?;
-        let mut failed = unknown(io::Error::new(ErrorKind::NotFound, "it has no address"));
-        for address in addresses {
-            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-                Ok(stream) => return Ok(stream),
-                Err(source) => failed = ConnectError::Unreachable { address, source },
-            }
+        let Some(proxy) = &self.proxy else { return reach(&self.host, self.port) };
+        if proxy.resolves && self.host.parse::<IpAddr>().is_err() {
+            return through(proxy, &Target::Name(&self.host, self.port));
         }
-        Err(failed)
+        first(&self.host, self.port, |address| through(proxy, &Target::Address(address)))
     }
 
     fn failed(&self, tls: &Tls, error: HandshakeError) -> ConnectError {
-        let server = server_name(&self.host, self.port);
+        let server = self.server();
         match error {
             HandshakeError::Untrusted(refusal) => ConnectError::Untrusted(refusal),
             // Whoever stands in between would like to hear that plaintext is the remedy.
@@ -141,6 +176,8 @@ impl Route {
             }
             HandshakeError::NoTls(reason) => ConnectError::NoTls { server, reason },
             HandshakeError::Tls(source) => ConnectError::Handshake { server, source },
+            HandshakeError::Silent => ConnectError::Silent { server },
+            HandshakeError::Closed(how) => ConnectError::Closed { server, how },
             HandshakeError::Full => ConnectError::Full,
             HandshakeError::Broken(source) => ConnectError::SetUp(source),
         }
@@ -148,11 +185,49 @@ impl Route {
 
     /// What to say about plaintext that leaves this machine.
     fn warning(&self, address: SocketAddr) -> Option<String> {
-        let leaves = !address.ip().to_canonical().is_loopback();
+        let leaves = self.proxy.is_some() || !address.ip().to_canonical().is_loopback();
         leaves.then(|| {
             format!("Nothing is encrypted: all between here and {} can read along.", self.host)
         })
     }
+}
+
+/// Connects to the first address of the host that answers.
+fn reach(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+    first(host, port, |address| {
+        let connected = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT);
+        connected.map_err(|source| ConnectError::Unreachable { address, source })
+    })
+}
+
+/// The first address of the host to which `connect` succeeds.
+fn first(
+    host: &str,
+    port: u16,
+    connect: impl Fn(SocketAddr) -> Result<TcpStream, ConnectError>,
+) -> Result<TcpStream, ConnectError> {
+    let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
+    let addresses = (host, port).to_socket_addrs().map_err(unknown)?;
+    let mut failed = unknown(io::Error::new(ErrorKind::NotFound, "it has no address"));
+    for address in addresses {
+        match connect(address) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+/// Connects to the target through the proxy.
+fn through(proxy: &Proxy, target: &Target<'_>) -> Result<TcpStream, ConnectError> {
+    let failed = |reason: String| {
+        let proxy = server_name(&proxy.host, proxy.port);
+        ConnectError::Proxy { proxy, reason }
+    };
+    let stream = reach(&proxy.host, proxy.port).map_err(|error| failed(error.to_string()))?;
+    let went = proxy.go_on(&mut Limited::new(&stream, HANDSHAKE_TIMEOUT), target);
+    went.map_err(|error| failed(error.to_string()))?;
+    Ok(stream)
 }
 
 #[cfg(test)]
@@ -161,7 +236,8 @@ mod tests {
 
     #[test]
     fn plaintext_that_leaves_the_machine_is_warned_of() {
-        let route = Route { host: "chat.example".to_owned(), port: 9999, tls: None };
+        let host = "chat.example".to_owned();
+        let mut route = Route { host, port: 9999, tls: None, proxy: None };
         let warning = |address: &str| route.warning(address.parse().unwrap());
         for own in ["127.0.0.1:9999", "127.8.8.8:9999", "[::1]:9999", "[::ffff:127.0.0.1]:9999"] {
             assert_eq!(warning(own), None, "{own}");
@@ -170,5 +246,8 @@ mod tests {
             let told = warning(other).unwrap();
             assert!(told.contains("chat.example can read along"), "{other}: {told}");
         }
+        route.proxy = Some("socks5h://localhost:1080".parse().unwrap());
+        let to_the_proxy = route.warning("127.0.0.1:1080".parse().unwrap());
+        assert!(to_the_proxy.is_some(), "behind the proxy it goes on in plaintext");
     }
 }

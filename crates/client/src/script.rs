@@ -3,9 +3,24 @@
 use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use crate::limits::SCRIPT_LINE_BYTES;
+use crate::limits::{INTERRUPTED, SCRIPT_LINE_BYTES};
 use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
+
+/// Ends the script in good order at Ctrl-C: what was not confirmed is named. At a second one it ends at once.
+///
+/// # Errors
+/// If the system refuses the handler.
+pub fn watch_interrupts(events: SyncSender<Event>) -> io::Result<()> {
+    let mut again = false;
+    let handler = move || {
+        if again || events.send(Event::Input(Input::Left(Leaving::Interrupted))).is_err() {
+            std::process::exit(INTERRUPTED.into());
+        }
+        again = true;
+    };
+    ctrlc::set_handler(handler).map_err(io::Error::other)
+}
 
 /// Answers questions from standard input until nobody asks any more. Prompts go to standard error.
 pub fn answer(questions: &Receiver<Question>, events: &SyncSender<Event>) {

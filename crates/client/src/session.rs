@@ -1,26 +1,38 @@
 //! The client's main thread between the person and the server: asks, sends, waits, and restores the
 //! connection when it breaks, so that its callers never see that it did.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+mod ending;
+mod news;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proto::Message;
 
+use crate::args::Args;
 use crate::console::Console;
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::limits::{
-    ANSWER_TIMEOUT, EVENTS_WAITING, FIRST_WORD_TIMEOUT, GOODBYE_TIMEOUT, LOGIN_TRIES, SCRIPT_TRIES,
+    ANSWER_MOST, ANSWER_SILENCE, EVENTS_WAITING, LOGIN_MOST, LOGIN_SILENCE, LOGIN_TRIES,
+    SCRIPT_TRIES,
 };
 use crate::link::{Event, Input, Leaving, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
+use crate::missed::Missed;
 use crate::outgoing::Outgoing;
+use crate::pace::{PageSize, Patience, Pauses};
 use crate::question::Question;
-use crate::route::Route;
+use crate::rounds::Rounds;
+use crate::route::{ConnectError, Opened, Route};
 use crate::show::sentence;
 use crate::state::{Answer, Happening, State, Verdict};
+use news::{Woken, leaves};
 
 /// Why an operation did not come to its end.
 #[derive(Debug)]
@@ -52,25 +64,36 @@ impl<F: Into<Failure>> From<F> for End {
     }
 }
 
-/// What the main thread waits for.
-enum Next {
-    Line(String),
-    Input(Input),
-}
-
 /// A logged-in person at this client.
 pub struct Session {
     pub(crate) console: Console,
     pub(crate) state: State,
-    route: Route,
+    route: Arc<Route>,
+    rounds: Rounds,
     events: Receiver<Event>,
     to_events: SyncSender<Event>,
     link: Option<Link>,
     links: u64,
     login: Login,
-    /// An answer of the person that came while something else was waited for.
-    input: Option<Input>,
+    /// This connection is logged in: what is said on it is understood as an operation, and not as a password.
+    logged_in: bool,
+    /// When the client ends, whatever is still to do.
+    deadline: Option<Instant>,
+    /// The connection broke, and the person was told so.
+    restoring: bool,
+    leaving: bool,
+    pauses: Pauses,
+    /// Attempts to restore the connection during this operation.
+    tries: u32,
+    pub(crate) page_size: PageSize,
+    pub(crate) missed: Missed,
+    /// What the person typed while something else was waited for.
+    ahead: VecDeque<Input>,
+    /// Lines of input so far.
+    inputs: u64,
     settled: Vec<(Outgoing, Verdict)>,
+    /// Operations that were begun, and of which nothing was sent.
+    unsent: Vec<String>,
     /// What was told about the connection, to tell it once.
     told: Vec<String>,
     /// What the server said last that was no message and no answer.
@@ -82,23 +105,41 @@ impl Session {
     ///
     /// # Errors
     /// If the system refuses the terminal, a thread or random bytes.
-    pub fn new(route: Route, credentials: Credentials) -> Result<Session, Failure> {
+    pub fn new(
+        route: Route,
+        rounds: Rounds,
+        credentials: Credentials,
+        args: &Args,
+    ) -> Result<Session, Failure> {
         let (to_events, events) = sync_channel(EVENTS_WAITING);
         let console = Console::open(to_events.clone())?;
         let mut login = Login::new(credentials, console.interactive);
         login.is_plaintext = route.is_plaintext();
+        login.may_register = args.register;
+        login.allow_weak_scram = args.allow_weak_scram;
         let state = State::new(&random_text()?);
         Ok(Session {
             console,
             state,
-            route,
+            route: Arc::new(route),
+            rounds,
             events,
             to_events,
             link: None,
             links: 0,
             login,
-            input: None,
+            logged_in: false,
+            deadline: args.timeout().map(|time| Instant::now() + time),
+            restoring: false,
+            leaving: false,
+            pauses: Pauses::default(),
+            tries: 0,
+            page_size: PageSize::default(),
+            missed: Missed::default(),
+            ahead: VecDeque::new(),
+            inputs: 0,
             settled: Vec::new(),
+            unsent: Vec::new(),
             told: Vec::new(),
             last_notice: String::new(),
         })
@@ -129,8 +170,9 @@ impl Session {
                 return Err(LoginError::Later(why).into());
             }
             self.aside(&format!("Once more, since: {why}"))?;
-            self.pause(pause_before(attempt - 1, random_byte()?))?;
+            self.pause()?;
         }
+        self.pauses.connected(Instant::now());
         Ok(())
     }
 
@@ -139,24 +181,41 @@ impl Session {
     /// # Errors
     /// [`End::Left`] instead of an answer; failures that cannot be restored.
     pub fn ask(&mut self, question: Question) -> Result<String, End> {
-        self.console.ask(question)?;
+        if question == Question::Operation {
+            self.tries = 0;
+        }
         loop {
-            match self.input.take() {
+            match self.ahead.pop_front() {
                 Some(Input::Line(line)) => return Ok(line),
                 Some(Input::Left(how)) => return Err(End::Left(how)),
                 Some(Input::Failed(reason)) => return Err(Failure::Input(reason).into()),
                 None => {}
             }
-            let step = match self.next(None) {
-                Ok(Next::Line(line)) => self.take_in(&line).map(drop),
-                Ok(Next::Input(input)) => {
-                    self.input = Some(input);
+            match self.console.open_question() {
+                None => self.console.ask(question)?,
+                Some(open) if open == question => {}
+                // It was opened while the server was waited for. What is typed there answers this question.
+                Some(_) => self.console.status(question.prompt().trim_end())?,
+            }
+            self.answer_or_news()?;
+        }
+    }
+
+    /// Shows what arrives until the open question is answered.
+    fn answer_or_news(&mut self) -> Result<(), End> {
+        while self.ahead.is_empty() {
+            let step = match self.wait(None) {
+                Ok(Woken::Line(line)) => self.take_in(&line).map(drop),
+                Ok(Woken::Input(_, input)) => {
+                    self.ahead.push_back(input);
                     Ok(())
                 }
+                Ok(Woken::Opened(_) | Woken::Time) => Ok(()),
                 Err(trouble) => Err(trouble),
             };
             self.mend(step)?;
         }
+        Ok(())
     }
 
     /// Sends a request and gives the server's last word; asks again after a break.
@@ -187,33 +246,6 @@ impl Session {
         verdict.ok_or_else(|| Failure::Input("a message went astray".to_owned()).into())
     }
 
-    /// Says goodbye, as far as there is a connection.
-    pub fn leave(&mut self) {
-        let mut line = Vec::new();
-        self.state.ask_goodbye(&mut line);
-        let deadline = Instant::now() + GOODBYE_TIMEOUT;
-        // All is confirmed, and the person has gone: how the connection ends changes nothing.
-        let mut last = self.send(&line).map(|()| None);
-        while let Ok(None) = last {
-            last = match self.next(Some(deadline)) {
-                Ok(Next::Line(line)) => self.take_in(&line),
-                Ok(Next::Input(_)) => Ok(None),
-                Err(trouble) => Err(trouble),
-            };
-        }
-        self.link = None;
-    }
-
-    /// When a line is still being edited: waits for its end, since the terminal is the editor's until then.
-    pub fn give_terminal_back(&mut self) {
-        if !self.console.interactive || self.console.open_question().is_none() {
-            return;
-        }
-        if self.console.status("Press Enter to leave.").is_ok() {
-            while !matches!(self.events.recv(), Ok(Event::Input(_)) | Err(_)) {}
-        }
-    }
-
     /// Shows a sentence that is no message, the server's as well as the client's own.
     ///
     /// # Errors
@@ -234,32 +266,52 @@ impl Session {
     }
 
     fn restore(&mut self, reason: &str) -> Result<(), End> {
+        if self.pauses.broke(Instant::now()) {
+            self.tries = 0;
+        }
         // A server that stops says so, and then closes with the same words.
         if std::mem::take(&mut self.last_notice).contains(reason) {
             self.aside("Connecting again …")?;
         } else {
             self.aside(&format!("The connection broke ({reason}). Connecting again …"))?;
         }
+        self.restoring = true;
+        let restored = self.keep_trying();
+        self.restoring = false;
+        if restored.is_err() {
+            // What was fetched by now counts as seen.
+            self.show_missed()?;
+        }
+        restored?;
+        self.pauses.connected(Instant::now());
+        Ok(self.aside("Connected again.")?)
+    }
+
+    fn keep_trying(&mut self) -> Result<(), End> {
         let mut told = String::new();
-        for attempt in 0.. {
+        loop {
             self.state.begin_catch_up();
-            self.pause(pause_before(attempt, random_byte()?))?;
+            self.pause()?;
             let why = match self.resume() {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err(Trouble::Broken(reason)) => reason,
                 Err(Trouble::Failed(failure)) if failure.may_pass() => failure.to_string(),
                 Err(Trouble::Failed(failure)) => return Err(failure.into()),
                 Err(Trouble::Left(how)) => return Err(End::Left(how)),
             };
-            if !self.console.interactive && attempt + 1 == SCRIPT_TRIES {
+            self.tries += 1;
+            if !self.console.interactive && self.tries >= SCRIPT_TRIES {
                 return Err(Failure::GaveUp(why).into());
+            }
+            if let Some(how) = self.ahead.iter().find_map(leaves) {
+                // Typed ahead behind other lines, which will not be sent any more.
+                return Err(End::Left(how));
             }
             if why != told {
                 self.aside(&format!("Not yet: {why}"))?;
                 told = why;
             }
         }
-        Ok(self.aside("Connected again.")?)
     }
 
     /// Logs in again, sends again what was not confirmed, and fetches what was missed, in this order: so a
@@ -273,66 +325,93 @@ impl Session {
         self.catch_up()
     }
 
-    /// Waits, with an ear for the person who does not want to wait any longer.
-    fn pause(&mut self, pause: Duration) -> Result<(), End> {
-        let deadline = Instant::now() + pause;
+    /// Waits before the next attempt to connect, with an ear for the person who does not want to wait any longer.
+    fn pause(&mut self) -> Result<(), End> {
+        let pause = self.pauses.next(random_byte()?);
+        self.logged_in = false;
+        self.link = None;
+        let mut patience = Patience::new(Instant::now(), pause, pause);
+        match self.news(&mut patience) {
+            Ok(_) | Err(Trouble::Broken(_)) => Ok(()),
+            Err(Trouble::Left(how)) => Err(End::Left(how)),
+            Err(Trouble::Failed(failure)) => Err(failure.into()),
+        }
+    }
+
+    /// Makes the connection, in a thread of its own: meanwhile the person may leave.
+    fn connect(&mut self) -> Result<Opened, Trouble> {
+        // The old connection is closed first: its events no longer count.
+        self.logged_in = false;
+        self.link = None;
+        self.links += 1;
+        let (route, events, number) = (Arc::clone(&self.route), self.to_events.clone(), self.links);
+        thread::Builder::new().name("connect".to_owned()).spawn(move || {
+            // If nobody listens any more, the client is ending.
+            let _ = events.send(Event::Opened(number, route.open()));
+        })?;
+        // It has time-outs of its own.
+        let mut patience = Patience::new(Instant::now(), ANSWER_MOST, ANSWER_MOST);
         loop {
-            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Err(_) => return Ok(()),
-                Ok(Event::Input(input)) => {
-                    let leaves = self.console.open_question() == Some(Question::Operation)
-                        && matches!(&input, Input::Line(line) if line.trim().eq_ignore_ascii_case("ex"));
-                    self.console.answered();
-                    match input {
-                        _ if leaves => return Err(End::Left(Leaving::Exit)),
-                        Input::Left(how) => return Err(End::Left(how)),
-                        input => self.input = Some(input),
-                    }
-                }
-                // Of the connection that broke.
-                Ok(Event::Line(..) | Event::Silent(_) | Event::Broken(..)) => {}
+            if let Woken::Opened(outcome) = self.news(&mut patience)? {
+                return Ok(outcome?);
             }
         }
     }
 
     fn log_in(&mut self) -> Result<(), Trouble> {
-        // The old connection is closed first: its events no longer count.
-        self.link = None;
-        self.links += 1;
-        let events = self.to_events.clone();
-        let mut opened = self.route.open()?;
+        let mut opened = self.connect()?;
         for sentence in std::mem::take(&mut opened.told) {
             if !self.told.contains(&sentence) {
                 self.aside(&sentence)?;
                 self.told.push(sentence);
             }
         }
-        self.link = Some(Link::start(opened, self.links, events)?);
+        self.link = Some(Link::start(opened, self.links, self.to_events.clone())?);
+        self.login.rounds_seen = self.rounds.seen();
         let mut out = Vec::new();
         self.login.start(&random_text()?, &mut out);
         self.send(&out)?;
+        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, LOGIN_MOST);
+        let mut heard = false;
         loop {
-            let timeout =
-                if self.login.is_first_word() { FIRST_WORD_TIMEOUT } else { ANSWER_TIMEOUT };
-            let line = match self.next(Some(Instant::now() + timeout))? {
-                Next::Line(line) => line,
-                Next::Input(input) => {
-                    self.input = Some(input);
-                    continue;
+            let line = match self.next_line(&mut patience) {
+                Err(Trouble::Broken(_)) if !heard && self.link.is_some() => {
+                    return Err(ConnectError::Silent { server: self.route.server() }.into());
                 }
+                line => line?,
             };
+            if !std::mem::replace(&mut heard, true) {
+                patience.allow(Instant::now(), LOGIN_SILENCE);
+            }
             let Ok(message) = Message::parse(&line) else { continue };
             let mut out = Vec::new();
             let mut step = self.login.receive(&message, &mut out)?;
             self.send(&out)?;
             while let Step::Ask(question, because) = step {
+                let asked = Instant::now();
                 step = self.ask_for_login(question, because)?;
+                patience.forgive(Instant::now(), asked.elapsed());
             }
             if step == Step::Done {
-                self.state.set_me(self.login.user());
-                return Ok(());
+                return self.logged_in();
             }
         }
+    }
+
+    fn logged_in(&mut self) -> Result<(), Trouble> {
+        self.logged_in = true;
+        self.state.set_me(self.login.user());
+        if let Some(rounds) = self.login.rounds.take()
+            && let Err(reason) = self.rounds.remember(self.login.user(), rounds)
+            && !self.login.is_plaintext
+        {
+            let sentence = format!("How the password was proved cannot be remembered: {reason}");
+            if !self.told.contains(&sentence) {
+                self.aside(&sentence)?;
+                self.told.push(sentence);
+            }
+        }
+        Ok(())
     }
 
     /// Asks for something that the login needs. Should the connection break meanwhile, the answer is kept for the next one.
@@ -347,9 +426,10 @@ impl Session {
         self.console.ask(question)?;
         let mut broken = None;
         let input = loop {
-            match self.next(None) {
-                Ok(Next::Input(input)) => break input,
-                Ok(Next::Line(line)) => self.stay_awake(&line)?,
+            match self.wait(None) {
+                Ok(Woken::Input(_, input)) => break input,
+                Ok(Woken::Line(line)) => self.stay_awake(&line)?,
+                Ok(Woken::Opened(_) | Woken::Time) => {}
                 Err(Trouble::Broken(reason)) => broken = Some(reason),
                 Err(trouble) => return Err(trouble),
             }
@@ -386,26 +466,20 @@ impl Session {
         let mut lines = Vec::new();
         write(&mut self.state, &mut lines);
         self.send(&lines)?;
-        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
         loop {
-            match self.next(Some(deadline))? {
-                Next::Input(input) => self.input = Some(input),
-                Next::Line(line) => {
-                    if let Some(answer) = self.take_in(&line)? {
-                        return Ok(answer);
-                    }
-                }
+            let line = self.next_line(&mut patience)?;
+            if let Some(answer) = self.take_in(&line)? {
+                return Ok(answer);
             }
         }
     }
 
     fn await_confirmations(&mut self) -> Result<(), Trouble> {
-        let deadline = Instant::now() + ANSWER_TIMEOUT;
-        while self.state.unconfirmed() > 0 {
-            match self.next(Some(deadline))? {
-                Next::Input(input) => self.input = Some(input),
-                Next::Line(line) => drop(self.take_in(&line)?),
-            }
+        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+        while !self.state.unconfirmed().is_empty() {
+            let line = self.next_line(&mut patience)?;
+            self.take_in(&line)?;
         }
         Ok(())
     }
@@ -413,36 +487,6 @@ impl Session {
     fn send(&mut self, lines: &[u8]) -> Result<(), Trouble> {
         let link = self.link.as_mut().ok_or_else(|| Trouble::Broken("it is closed".to_owned()))?;
         link.send(lines).map_err(|error| Trouble::Broken(error.to_string()))
-    }
-
-    /// The next line or answer; a server that lets the deadline pass counts as gone.
-    fn next(&mut self, deadline: Option<Instant>) -> Result<Next, Trouble> {
-        loop {
-            let event = match deadline {
-                None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(deadline) => {
-                    self.events.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-                }
-            };
-            let number = self.link.as_ref().map(|link| link.number);
-            match event {
-                Ok(Event::Input(input)) => {
-                    self.console.answered();
-                    return Ok(Next::Input(input));
-                }
-                Ok(Event::Line(from, line)) if Some(from) == number => return Ok(Next::Line(line)),
-                Ok(Event::Silent(from)) if Some(from) == number => {
-                    self.send(b"PING :still there\r\n")?;
-                }
-                Ok(Event::Broken(from, reason)) if Some(from) == number => {
-                    self.link = None;
-                    return Err(Trouble::Broken(reason));
-                }
-                // Of an earlier connection.
-                Ok(Event::Line(..) | Event::Silent(_) | Event::Broken(..)) => {}
-                Err(_) => return Err(Trouble::Broken("the server does not answer".to_owned())),
-            }
-        }
     }
 
     /// Takes in a line: shows what there is to show, and gives the last word to a request if it is one.
@@ -462,8 +506,12 @@ impl Session {
                     self.aside(&sentence)?;
                     self.last_notice = sentence;
                 }
+                Happening::Killed { by, reason } => {
+                    return Err(Failure::Killed { by, reason }.into());
+                }
                 Happening::Closing(reason) => {
                     self.link = None;
+                    self.logged_in = false;
                     return Err(Trouble::Broken(reason));
                 }
                 Happening::Send(lines) => self.send(&lines)?,
@@ -483,14 +531,6 @@ impl Session {
     }
 }
 
-/// How long to wait before attempt number `attempt` (from 0): about 1, 2, 4 … 30 seconds, ±25 % by
-/// `chance`, so that a room full of clients does not come back in one moment.
-fn pause_before(attempt: u32, chance: u8) -> Duration {
-    let seconds = 2_u32.saturating_pow(attempt).min(30);
-    let percent = 75 + u32::from(chance) * 50 / 255;
-    Duration::from_millis(u64::from(seconds * 10 * percent))
-}
-
 /// 24 random characters of A-Z a-z 0-9 - _.
 fn random_text() -> Result<String, Failure> {
     let mut bytes = [0; 18];
@@ -508,17 +548,4 @@ fn random_byte() -> Result<u8, Failure> {
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_half_a_minute_and_vary() {
-        let in_the_middle = [0, 1, 2, 3, 4, 5, 40].map(|n| pause_before(n, 128).as_secs());
-        assert_eq!(in_the_middle, [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(pause_before(0, 0), Duration::from_millis(750));
-        assert_eq!(pause_before(9, 255), Duration::from_millis(37_500));
-    }
 }

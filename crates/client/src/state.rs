@@ -65,6 +65,13 @@ pub enum Happening {
     Notice(String),
     /// The server closes the connection, and why.
     Closing(String),
+    /// An operator of the server ends all of this person's connections.
+    Killed {
+        /// Who does it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// Bytes to send in answer.
     Send(Vec<u8>),
     /// The last word to a request.
@@ -76,7 +83,7 @@ pub enum Happening {
 enum Asked {
     /// `CH`, whose last word is `NOTE CH END`.
     Page { target: String },
-    /// `CHATHISTORY AFTER`, whose last word is the end of its batch.
+    /// `CHATHISTORY AFTER` or `LATEST`, whose last word is the end of its batch.
     After { target: String },
     /// `CHATHISTORY TARGETS`, likewise.
     Targets,
@@ -105,8 +112,10 @@ pub struct State {
     page_newest: Option<String>,
     targets: Vec<(String, String)>,
     online: Vec<String>,
-    /// While missed messages are fetched: the live ones, to be shown after them.
+    /// While missed messages are fetched: the live ones, to be shown with them.
     held: Option<Vec<Entry>>,
+    /// There were more than could be held.
+    held_too_few: bool,
 }
 
 impl State {
@@ -129,6 +138,7 @@ impl State {
             targets: Vec::new(),
             online: Vec::new(),
             held: None,
+            held_too_few: false,
         }
     }
 
@@ -162,15 +172,17 @@ impl State {
         self.unconfirmed.iter().for_each(|message| message.write(out));
     }
 
-    /// How many messages the server has not confirmed or refused.
-    pub fn unconfirmed(&self) -> usize {
-        self.unconfirmed.len()
+    /// The messages that the server has not confirmed or refused.
+    pub fn unconfirmed(&self) -> &VecDeque<Outgoing> {
+        &self.unconfirmed
     }
 
-    /// Asks who is online.
+    /// Asks who is online. The list is all that is wanted: the empty line cancels the server's prompt, and the message
+    /// is sent on one line later, which a break in between cannot harm.
     pub fn ask_online(&mut self, out: &mut Vec<u8>) {
         self.online.clear();
         Line::to(out).verb("PM").end();
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Asks whether there is a lobby. Everybody is put into it at login before any other room, but a server
@@ -208,6 +220,14 @@ impl State {
         self.asked = Some(Asked::After { target: target.to_owned() });
     }
 
+    /// Asks for the newest message of `target`.
+    pub fn ask_newest(&mut self, target: &str, out: &mut Vec<u8>) {
+        Line::to(out).verb("CHATHISTORY").param("LATEST").param(target).param("*").param("1").end();
+        self.page.clear();
+        self.page_newest = None;
+        self.asked = Some(Asked::After { target: target.to_owned() });
+    }
+
     /// Asks which conversations have messages between two times (`timestamp=…`).
     pub fn ask_targets(&mut self, from: &str, to: &str, count: u32, out: &mut Vec<u8>) {
         let count = count.to_string();
@@ -235,8 +255,22 @@ impl State {
     pub fn begin_catch_up(&mut self) {
         self.asked = None;
         self.batches.clear();
-        // What was held is newer than the mark, so it is fetched again.
+        self.hold();
+    }
+
+    /// Holds live messages back from now on. What was held before is newer than the mark, so it is fetched.
+    fn hold(&mut self) {
         self.held = Some(Vec::new());
+        self.held_too_few = false;
+    }
+
+    /// Whether more came live than could be held, so that it has to be fetched; then holding begins anew.
+    pub fn must_fetch_more(&mut self) -> bool {
+        let more = self.held_too_few;
+        if more {
+            self.hold();
+        }
+        more
     }
 
     /// Whether a missed message is new to the person; it counts as seen from now on.
@@ -279,6 +313,7 @@ impl State {
                 Some(Happening::Send(pong))
             }
             "ERROR" => Some(Happening::Closing(last(message).to_owned())),
+            "KILL" => self.killed(message),
             "JOIN" => self.join(message),
             "INVITE" => invite(message),
             verb @ ("PART" | "QUIT" | "KICK" | "NICK" | "TOPIC") => self.presence(verb, message),
@@ -303,7 +338,10 @@ impl State {
                 held.push(entry);
                 None
             }
-            Some(_) => self.take_missed(&entry).then_some(Happening::Entry(entry)),
+            Some(_) => {
+                self.held_too_few = true;
+                None
+            }
             None => self.note_seen(&entry).then_some(Happening::Entry(entry)),
         }
     }
@@ -334,9 +372,7 @@ impl State {
                 }
                 None
             }
-            // The list was all that was wanted: the empty line cancels the server's prompt, and the
-            // message is sent on one line later, which a reconnect in between cannot break.
-            ("PM", "USER_REQUIRED") => Some(Happening::Send(b"\r\n".to_vec())),
+            ("PM", "USER_REQUIRED") => None,
             ("PM", "CANCELLED") => {
                 Some(Happening::Answer(Answer::Online(std::mem::take(&mut self.online))))
             }
@@ -438,6 +474,12 @@ impl State {
         }
         self.first_room.get_or_insert_with(|| room.to_owned());
         None
+    }
+
+    fn killed(&self, message: &Message<'_>) -> Option<Happening> {
+        let (by, whom) = (nick(message)?.to_owned(), message.param(0)?);
+        let reason = message.param(1).unwrap_or("").to_owned();
+        name::same(whom, &self.me).then_some(Happening::Killed { by, reason })
     }
 
     fn presence(&self, verb: &str, message: &Message<'_>) -> Option<Happening> {

@@ -123,7 +123,7 @@ fn a_message_stays_unconfirmed_until_the_servers_last_word() {
         verdict(&take(&mut state, ":parlor FAIL BM STORE_FAILED :Disk full")),
         ("three", &refused)
     );
-    assert_eq!((state.unconfirmed(), resubmitted(&state)), (0, String::new()));
+    assert_eq!((state.unconfirmed().len(), resubmitted(&state)), (0, String::new()));
 }
 
 #[test]
@@ -162,11 +162,10 @@ fn who_is_online_is_collected_and_the_prompt_cancelled() {
     let mut state = state();
     let mut out = Vec::new();
     state.ask_online(&mut out);
-    assert_eq!(out, b"PM\r\n");
+    assert_eq!(out, b"PM\r\n\r\n");
     assert_eq!(take(&mut state, "NOTE PM ONLINE 3 :ann bob"), []);
     assert_eq!(take(&mut state, "NOTE PM ONLINE 3 :eve"), []);
-    let asks = take(&mut state, "NOTE PM USER_REQUIRED :Enter the user:");
-    assert_eq!(asks, [Happening::Send(b"\r\n".to_vec())]);
+    assert_eq!(take(&mut state, "NOTE PM USER_REQUIRED :Enter the user:"), []);
     let online = Answer::Online(vec!["ann bob".to_owned(), "eve".to_owned()]);
     assert_eq!(take(&mut state, "NOTE PM CANCELLED :Cancelled"), [Happening::Answer(online)]);
 }
@@ -296,11 +295,18 @@ fn a_break_while_catching_up_starts_over_without_losing_or_doubling() {
 fn memory_is_bounded_whatever_the_server_sends() {
     let mut state = state();
     state.begin_catch_up();
-    let mut shown_at_once = 0;
-    for number in 0..HELD_MAX + 5 {
-        shown_at_once += take(&mut state, &said(&format!("m{number}"), 1, "x")).len();
+    for number in 0..HELD_MAX {
+        assert_eq!(take(&mut state, &said(&format!("m{number}"), 1, "x")), []);
     }
-    assert_eq!(shown_at_once, 5);
+    assert!(!state.must_fetch_more());
+    assert_eq!(take(&mut state, &said("more", 1, "x")), []);
+    assert!(state.must_fetch_more(), "none is lost");
+    assert!(!state.must_fetch_more());
+    assert_eq!(
+        state.end_catch_up(None).len(),
+        0,
+        "and none is shown before those that were missed"
+    );
     state.ask_page("*", 20, None, &mut Vec::new());
     take(&mut state, "BATCH +b chathistory *");
     for number in 0..PAGE_MAX + 5 {
@@ -355,4 +361,12 @@ fn nonsense_from_the_server_is_harmless() {
     {
         take(&mut state(), line);
     }
+}
+
+#[test]
+fn who_was_thrown_out_is_told_by_whom_and_why() {
+    let mut state = state();
+    let killed = Happening::Killed { by: "boss".to_owned(), reason: "spam".to_owned() };
+    assert_eq!(take(&mut state, ":boss!boss@parlor KILL ANN :spam"), [killed]);
+    assert_eq!(take(&mut state, ":boss!boss@parlor KILL bob :spam"), []);
 }

@@ -28,6 +28,12 @@ pub enum HandshakeError {
     /// What answers does not speak TLS.
     #[error("{0}")]
     NoTls(String),
+    /// It takes the connection, and does not go on.
+    #[error("the server does not answer")]
+    Silent,
+    /// It ends the connection without a word.
+    #[error("the server {0}")]
+    Closed(&'static str),
     /// They could not agree on how to encrypt.
     #[error(transparent)]
     Tls(rustls::Error),
@@ -85,8 +91,7 @@ impl Tls {
             shown: OnceLock::new(),
         });
         let mut connection = self.connection(stream, Arc::clone(&examiner))?;
-        let until = Instant::now() + self.timeout;
-        let mut limited = Limited { stream, until, first: Vec::new() };
+        let mut limited = Limited::new(stream, self.timeout);
         connection.complete_io(&mut limited).map_err(|error| why(error, &limited.first))?;
         let told = match examiner.shown.get() {
             Some(shown) if !connection.is_handshaking() => self.trust.remember(shown)?,
@@ -120,7 +125,9 @@ impl Tls {
 
 /// Why the handshake ended with a server that began with the bytes `first`.
 fn why(error: io::Error, first: &[u8]) -> HandshakeError {
-    let no_tls = |sentence: &str| HandshakeError::NoTls(sentence.to_owned());
+    // Every record of TLS begins with one of these bytes.
+    let talks_otherwise = first.first().is_some_and(|byte| !(0x14..=0x17).contains(byte));
+    let said = || HandshakeError::NoTls(format!("it said {:?}", beginning(first)));
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match (tls, error.kind()) {
         (
@@ -130,18 +137,18 @@ fn why(error: io::Error, first: &[u8]) -> HandshakeError {
             Some(refusal) => HandshakeError::Untrusted(refusal.clone()),
             None => HandshakeError::Tls(rustls::Error::General(inner.to_string())),
         },
-        (Some(rustls::Error::InvalidMessage(_)), _) => {
-            HandshakeError::NoTls(format!("it said {:?}", beginning(first)))
-        }
+        (Some(rustls::Error::InvalidMessage(_)), _) => said(),
         (Some(rustls::Error::AlertReceived(AlertDescription::AccessDenied)), _) => {
             HandshakeError::Full
         }
         (Some(other), _) => HandshakeError::Tls(other.clone()),
-        (None, ErrorKind::UnexpectedEof) => no_tls("it closed the connection"),
+        // Less than the head of a record, but enough to tell.
+        (None, _) if talks_otherwise => said(),
+        (None, ErrorKind::UnexpectedEof) => HandshakeError::Closed("closed the connection"),
         (None, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
-            no_tls("it broke the connection off")
+            HandshakeError::Closed("broke the connection off")
         }
-        (None, ErrorKind::TimedOut) => no_tls("it did not answer in time"),
+        (None, ErrorKind::TimedOut) => HandshakeError::Silent,
         (None, _) => HandshakeError::Broken(error),
     }
 }
@@ -153,14 +160,19 @@ fn beginning(first: &[u8]) -> String {
 }
 
 /// A connection with one deadline for all that is read and written.
-struct Limited<'s> {
+pub(crate) struct Limited<'s> {
     stream: &'s TcpStream,
     until: Instant,
     /// What was read first.
     first: Vec<u8>,
 }
 
-impl Limited<'_> {
+impl<'s> Limited<'s> {
+    /// One on which all has to be done within this time from now.
+    pub(crate) fn new(stream: &'s TcpStream, time: Duration) -> Limited<'s> {
+        Limited { stream, until: Instant::now() + time, first: Vec::new() }
+    }
+
     fn left(&self) -> io::Result<Option<Duration>> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }

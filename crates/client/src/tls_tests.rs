@@ -200,8 +200,8 @@ fn nobody_vouches_for_a_server_whose_name_cannot_stand_in_a_certificate() {
     assert!(told[0].starts_with("No authority vouches for"), "{told:?}");
 }
 
-/// The reason why a server without TLS is no good, which does this with its socket.
-fn without_tls(act: impl FnOnce(TcpStream) + Send + 'static) -> String {
+/// Why a server without TLS is no good, which does this with its socket.
+fn without_tls(act: impl FnOnce(TcpStream) + Send + 'static) -> HandshakeError {
     let folder = tempfile::tempdir().unwrap();
     let tls = Tls { timeout: Duration::from_millis(300), ..tls(&folder) };
     let (client, server) = sockets();
@@ -210,10 +210,7 @@ fn without_tls(act: impl FnOnce(TcpStream) + Send + 'static) -> String {
     drop(client);
     server.join().unwrap();
     assert!(!folder.path().join("parlor").exists(), "nothing was seen");
-    match error {
-        HandshakeError::NoTls(reason) => reason,
-        other => panic!("{other:?}"),
-    }
+    error
 }
 
 #[test]
@@ -233,7 +230,7 @@ fn a_server_that_refuses_further_connections_is_tried_again() {
 #[test]
 fn a_server_that_stalls_in_the_handshake_is_given_up() {
     let silent = without_tls(|mut socket| drop(socket.read_to_end(&mut Vec::new())));
-    assert_eq!(silent, "it did not answer in time");
+    assert!(matches!(silent, HandshakeError::Silent), "{silent:?}");
 }
 
 #[test]
@@ -247,5 +244,20 @@ fn a_server_that_says_a_byte_now_and_then_is_given_up_at_the_same_time() {
             thread::sleep(Duration::from_millis(20));
         }
     });
-    assert_eq!(slow, "it did not answer in time");
+    assert!(matches!(slow, HandshakeError::Silent), "{slow:?}");
+}
+
+#[test]
+fn what_says_something_else_is_told_from_what_says_nothing() {
+    let other = without_tls(|mut socket| {
+        socket.write_all(b"hi").unwrap();
+        drop(socket.read_to_end(&mut Vec::new()));
+    });
+    assert!(matches!(&other, HandshakeError::NoTls(said) if said == "it said \"hi\""), "{other:?}");
+    let closed = without_tls(|mut socket| {
+        // All of the client's first words, so that nothing is left that would make it a reset.
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        drop(socket.read_to_end(&mut Vec::new()));
+    });
+    assert!(matches!(closed, HandshakeError::Closed("closed the connection")), "{closed:?}");
 }

@@ -225,7 +225,7 @@ impl Trust {
             (None, Ok(Some(Some(Known::Authority))), Err(doubt)) => {
                 Kind::NotVouched(doubt, place())
             }
-            (None, Ok(Some(None)), Err(_)) => Kind::Damaged(place()),
+            (None, Ok(Some(Some(Known::Iterations(_)) | None)), Err(_)) => Kind::Damaged(place()),
             (None, Err(reason), Err(_)) => Kind::Forgetful(reason),
         };
         Err(Refusal { server: self.server.clone(), shown: shown.fingerprint, kind })
@@ -243,7 +243,7 @@ impl Trust {
                 "No authority vouches for {server} ({doubt}), and it is new here. Its fingerprint {fingerprint} is \
                  remembered, and any other will be refused."
             )),
-            (_, Known::Certificate(_), _) => {
+            (_, Known::Certificate(_) | Known::Iterations(_), _) => {
                 Some(format!("The fingerprint {fingerprint} is remembered for {server}"))
             }
         }

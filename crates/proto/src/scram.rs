@@ -264,6 +264,15 @@ impl fmt::Debug for ScramClient {
     }
 }
 
+/// How many iterations the server's first message asks for; none if it does not say.
+#[must_use]
+pub fn iterations(server_first: &[u8]) -> Option<u32> {
+    let attributes = utf8(server_first).ok()?.split(',');
+    attributes
+        .filter_map(|attribute| attribute.strip_prefix("i="))
+        .find_map(|count| count.parse().ok())
+}
+
 fn salted_password(password: &str, salt: &[u8], iterations: u32) -> Key {
     pbkdf2::pbkdf2_hmac_array::<Sha256, KEY_BYTES>(password.as_bytes(), salt, iterations)
 }

@@ -197,6 +197,14 @@ fn a_server_that_has_forgotten_the_user_does_not_get_the_password() {
     peer.expect("LOGIN ann");
     peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
     let outcome = client.finish();
-    assert_eq!(outcome.code, Some(1), "the message was never confirmed");
+    assert_eq!(outcome.code, Some(3), "the message was never confirmed");
+    let (reason, rest) =
+        outcome.stderr.split_once("chatclient: ").unwrap().1.split_once('\n').unwrap();
+    assert!(reason.contains("no account ann any more"), "{outcome:?}");
+    assert_eq!(
+        rest,
+        "* Perhaps sent, but not confirmed: BM hello\n\
+         * Nothing was done of the input after line 2.\n"
+    );
     assert!(outcome.stderr.contains("no account ann any more"), "{outcome:?}");
 }

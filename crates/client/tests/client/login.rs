@@ -1,14 +1,16 @@
 //! Who comes in, and who does not.
 
 use std::io::Write;
+use std::thread;
+use std::time::Duration;
 
-use crate::process::Client;
-use crate::server::{PASSWORD, Server};
+use crate::process::{Client, Computer};
+use crate::server::{PASSWORD, Server, keys};
 
 #[test]
 fn a_new_user_registers_with_name_and_password_from_the_script() {
     let server = Server::start();
-    let client = Client::at(&server, &[], "zoe\nopen sesame\n");
+    let client = Client::at(&server, &["--register"], "zoe\nopen sesame\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.expect("LOGIN zoe");
@@ -145,4 +147,107 @@ fn a_busy_server_is_tried_again() {
         "{outcome:?}"
     );
     assert_eq!(outcome.code, Some(0));
+}
+
+#[test]
+fn a_mistyped_name_is_not_registered_by_a_script() {
+    let server = Server::start();
+    let client = Client::at(&server, &["-u", "robto"], "secret\nBM hello\n");
+    let mut peer = server.accept();
+    peer.negotiate();
+    peer.expect("LOGIN robto");
+    peer.send(":parlor NOTE LOGIN NEW_USER robto :Enter Password:");
+    peer.expect_end();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let sentence =
+        "there is no account robto; to register the name with this password, give --register";
+    assert_eq!(outcome.stderr, format!("chatclient: {sentence}\n"));
+}
+
+#[test]
+fn a_server_that_wants_a_weaker_proof_than_before_gets_none() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let log_in = |iterations: u32, args: &[&str]| {
+        let client = computer.ann(server.port, args, "EX\n");
+        let mut peer = server.accept();
+        peer.negotiate();
+        peer.demand_password("ann");
+        (client, peer, keys(iterations))
+    };
+    let (client, mut peer, keys) = log_in(100_001, &[]);
+    assert!(peer.scram_with(&keys));
+    peer.welcome("ann");
+    peer.baseline();
+    peer.goodbye();
+    assert_eq!(client.finish().code, Some(0));
+    let remembered = format!("ann@localhost:{} iterations=100001\n", server.port);
+    assert_eq!(computer.remembered_accounts(), remembered);
+
+    for (iterations, why) in [(100_000, "had 100001 before"), (4096, "had 100001 before")] {
+        let (client, peer, keys) = log_in(iterations, &[]);
+        peer.challenge_in_vain(&keys);
+        let outcome = client.finish();
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains(why), "{outcome:?}");
+    }
+
+    let (client, mut peer, keys) = log_in(4096, &["--allow-weak-scram"]);
+    assert!(peer.scram_with(&keys));
+    peer.welcome("ann");
+    peer.baseline();
+    peer.goodbye();
+    assert_eq!(client.finish().code, Some(0));
+    assert_eq!(computer.remembered_accounts(), remembered, "the highest counts");
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing_does_not_answer() {
+    let server = Server::start_plain();
+    let client = Computer::new().ann(server.port, &["--plaintext"], "EX\n");
+    let mut peer = server.accept();
+    peer.expect("CAP LS 302");
+    let outcome = client.finish();
+    let told = format!("chatclient: localhost:{} does not answer\n", server.port);
+    assert_eq!((outcome.code, outcome.stderr), (Some(1), told));
+}
+
+/// It takes a minute, which is the bound.
+#[test]
+#[ignore = "takes a minute"]
+fn a_server_that_always_has_something_to_say_but_never_logs_in_is_given_up() {
+    let server = Server::start();
+    let client = Client::ann(&server, "EX\n");
+    let mut peer = server.accept();
+    peer.negotiate();
+    peer.expect("LOGIN ann");
+    let notice = || peer.try_send(":parlor NOTICE ann :just a moment");
+    let notices = std::iter::repeat_with(notice).inspect(|_| thread::sleep(Duration::from_secs(1)));
+    let count = notices.take_while(|sent| *sent).count();
+    assert!((55..=65).contains(&count), "{count} seconds");
+    server.accept_ann().goodbye();
+    let outcome = client.finish();
+    assert!(outcome.stderr.contains("the server does not come to an end"), "{outcome:?}");
+    assert_eq!(outcome.code, Some(0));
+}
+
+#[test]
+fn a_login_is_bounded_in_memory() {
+    for endless in [&b":parlor CAP * LS * :some capabilities "[..], b":parlor NOTICE * :"] {
+        let server = Server::start_plain();
+        let client = Computer::new().ann(server.port, &["--plaintext"], "EX\n");
+        let mut peer = server.accept();
+        peer.expect("CAP LS 302");
+        let line = [endless, &[b'x'; 300]].concat();
+        let is_list = endless.ends_with(b"capabilities ");
+        let end: &[u8] = if is_list { b"\r\n" } else { b"" };
+        while peer.try_send_raw(&[&*line, end].concat()) {}
+        let outcome = client.finish();
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(
+            outcome.stderr.starts_with("chatclient: this is not a Parlor server ("),
+            "{outcome:?}"
+        );
+    }
 }

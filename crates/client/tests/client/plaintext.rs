@@ -69,7 +69,7 @@ fn at_server_without_tls(computer: &Computer, answer: &'static [u8], known: bool
     outcome
 }
 
-const ANSWERS: [(&[u8], &str); 5] = [
+const ANSWERS: [(&[u8], &str); 4] = [
     (b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", "it said \"HTTP/1.1 400 Bad Request\""),
     (b"SSH-2.0-OpenSSH_9.2\r\n", "it said \"SSH-2.0-OpenSSH_9.2\""),
     (
@@ -77,8 +77,17 @@ const ANSWERS: [(&[u8], &str); 5] = [
         "it said \"ERROR :Too many ^[[1m \u{fffd} connections\"",
     ),
     (b"\r\n\x07\r\n", "it said \"\""),
-    (b"", "it closed the connection"),
 ];
+
+#[test]
+fn a_server_that_only_closes_the_connection_is_no_reason_to_do_without_tls() {
+    for known in [false, true] {
+        let outcome = at_server_without_tls(&Computer::new(), b"", known);
+        let told = sentence(&outcome);
+        let end = "closed the connection before the encryption was agreed on";
+        assert!(told.ends_with(end) && !told.contains("--plaintext"), "{told}");
+    }
+}
 
 #[test]
 fn a_server_without_tls_is_told_of_with_the_word_that_does_without() {
@@ -119,7 +128,8 @@ fn a_server_that_breaks_the_handshake_off_in_tls_is_quoted() {
 fn a_server_that_wants_no_password_in_plaintext_has_its_say() {
     let server = Server::start_plain();
     let port = server.port.to_string();
-    let client = Client::start(&["localhost", &port, "--plaintext"], "zoe\nopen sesame\n");
+    let args = ["localhost", &port, "--plaintext", "--register"];
+    let client = Client::start(&args, "zoe\nopen sesame\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.expect("LOGIN zoe");

@@ -53,9 +53,19 @@ impl Computer {
         self.state().join("parlor/known_hosts")
     }
 
-    /// What the clients remember.
+    /// What the clients remember of servers.
     pub(crate) fn remembered(&self) -> String {
-        std::fs::read_to_string(self.known_hosts()).unwrap_or_default()
+        self.known_lines().filter(|line| !line.contains('@')).collect()
+    }
+
+    /// What the clients remember of accounts.
+    pub(crate) fn remembered_accounts(&self) -> String {
+        self.known_lines().filter(|line| line.contains('@')).collect()
+    }
+
+    fn known_lines(&self) -> impl Iterator<Item = String> {
+        let text = std::fs::read_to_string(self.known_hosts()).unwrap_or_default();
+        text.split_inclusive('\n').map(str::to_owned).collect::<Vec<_>>().into_iter()
     }
 
     /// The client on this computer, not started yet.

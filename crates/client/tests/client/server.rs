@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use parlor_client::limits::ITERATIONS_MIN;
 use proto::sasl::{Chunks, Progress, encode_chunks};
 use proto::scram::{Keys, ScramServer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -182,12 +183,26 @@ impl Server {
     }
 }
 
+/// The keys of the password, with so many iterations.
+pub(crate) fn keys(iterations: u32) -> Keys {
+    Keys::derive(PASSWORD, [7; 16], iterations)
+}
+
 impl Peer {
     pub(crate) fn send(&mut self, line: &str) {
         self.reader
             .get_mut()
             .write_all(format!("{line}\r\n").as_bytes())
             .expect("the client reads");
+    }
+
+    /// Sends a line, if the client is still there.
+    pub(crate) fn try_send(&mut self, line: &str) -> bool {
+        self.try_send_raw(format!("{line}\r\n").as_bytes())
+    }
+
+    pub(crate) fn try_send_raw(&mut self, bytes: &[u8]) -> bool {
+        self.reader.get_mut().write_all(bytes).is_ok()
     }
 
     pub(crate) fn line(&mut self) -> String {
@@ -228,11 +243,16 @@ impl Peer {
 
     /// The SCRAM exchange; whether the password was right.
     pub(crate) fn scram(&mut self) -> bool {
-        let keys = Keys::derive(PASSWORD, [7; 16], proto::limits::SCRAM_ITERATIONS_MIN);
+        static KEYS: OnceLock<Keys> = OnceLock::new();
+        self.scram_with(KEYS.get_or_init(|| keys(ITERATIONS_MIN)))
+    }
+
+    /// The same with a server that keeps these keys.
+    pub(crate) fn scram_with(&mut self, keys: &Keys) -> bool {
         self.expect("AUTHENTICATE SCRAM-SHA-256");
         self.send("AUTHENTICATE +");
         let mut server = ScramServer::start(&self.sasl()).expect("a first message");
-        self.send_sasl(&server.challenge(&keys, "server-nonce"));
+        self.send_sasl(&server.challenge(keys, "server-nonce"));
         match server.finish(&self.sasl()) {
             Ok(proof) => {
                 self.send_sasl(&proof);
@@ -244,6 +264,15 @@ impl Peer {
                 false
             }
         }
+    }
+
+    /// Begins a SCRAM exchange in which the client does not go on.
+    pub(crate) fn challenge_in_vain(mut self, keys: &Keys) {
+        self.expect("AUTHENTICATE SCRAM-SHA-256");
+        self.send("AUTHENTICATE +");
+        let mut server = ScramServer::start(&self.sasl()).expect("a first message");
+        self.send_sasl(&server.challenge(keys, "server-nonce"));
+        self.expect_end();
     }
 
     fn sasl(&mut self) -> Vec<u8> {
@@ -289,14 +318,22 @@ impl Peer {
         self.baseline();
     }
 
-    /// There is a lobby, and no history so far.
+    /// There is a lobby, and no history so far in any conversation.
     pub(crate) fn baseline(&mut self) {
         self.expect("BM");
         self.send(":parlor NOTE BM TEXT_REQUIRED :Enter the message:");
         self.expect("");
         self.send(":parlor NOTE BM CANCELLED :Cancelled");
-        self.expect("CH * 1");
-        self.send(":parlor NOTE CH END * 0 * :End of history");
+        self.expect_baseline_request();
+        self.send(":parlor BATCH +t draft/chathistory-targets");
+        self.send(":parlor BATCH -t");
+    }
+
+    /// The client asks which conversation has the newest message.
+    pub(crate) fn expect_baseline_request(&mut self) {
+        self.expect(
+            "CHATHISTORY TARGETS timestamp=9999-12-31T23:59:59.999Z timestamp=1970-01-01T00:00:00.000Z 1",
+        );
     }
 
     /// Takes the goodbye.
@@ -304,6 +341,17 @@ impl Peer {
         self.expect("EX");
         self.send(":parlor NOTE EX BYE :Goodbye");
         self.send("ERROR :Left");
+    }
+
+    /// The client closes the connection without having said anything more.
+    pub(crate) fn expect_end(mut self) {
+        let mut said = Vec::new();
+        if let Err(error) = self.reader.read_to_end(&mut said) {
+            // What we sent last may not have been read.
+            let closed = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe);
+            assert!(closed, "{error}");
+        }
+        assert_eq!(String::from_utf8_lossy(&said), "");
     }
 
     /// The connection breaks.

@@ -128,3 +128,19 @@ fn an_operation_that_input_does_not_finish_or_that_does_not_exist_is_no_success(
         assert!(told.is_some_and(|told| told.ends_with('.')), "{input:?}: {outcome:?}");
     }
 }
+
+#[test]
+fn who_is_thrown_out_is_told_by_whom_and_why_and_does_not_come_back_by_itself() {
+    let server = Server::start();
+    let client = Client::ann(&server, "CH bob\n");
+    let mut peer = server.accept_ann();
+    peer.expect("CH bob 20");
+    peer.send(":boss!boss@parlor KILL ann :enough of this");
+    peer.send(":ann!ann@parlor QUIT :Killed (boss (enough of this))");
+    peer.send("ERROR :Closing Link: parlor (Killed (boss (enough of this)))");
+    peer.expect_end();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let told = "chatclient: boss has removed you from the server: enough of this\n";
+    assert!(outcome.stderr.contains(told), "{outcome:?}");
+}

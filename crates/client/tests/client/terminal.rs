@@ -197,10 +197,32 @@ fn ctrl_c_leaves_with_its_own_exit_code_and_ctrl_d_with_none() {
         peer.demand_password("ann");
         terminal.expect("Enter user's password: ");
         terminal.type_in(key);
-        peer.goodbye();
+        peer.expect_end();
         let (code, output) = terminal.finish();
         assert_eq!(code, Some(expected), "{output}");
         assert!(output.ends_with('\n'), "the shell's prompt needs a line of its own: {output:?}");
+    }
+}
+
+#[test]
+fn who_leaves_at_the_question_for_a_new_password_registers_nothing() {
+    for key in ["\x03", "\x04"] {
+        for typed in [&[][..], &["secret\r"]] {
+            let server = Server::start();
+            let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+            let mut peer = server.accept();
+            peer.negotiate();
+            peer.expect("LOGIN ann");
+            peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
+            terminal.expect("Enter Password: ");
+            for line in typed {
+                terminal.type_in(line);
+                terminal.expect("Enter Password again: ");
+            }
+            terminal.type_in(key);
+            peer.expect_end();
+            terminal.finish();
+        }
     }
 }
 

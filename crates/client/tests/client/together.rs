@@ -76,20 +76,24 @@ fn they_agree_on_encryption_names_and_fingerprints() {
 
     let server = Chatserver::start(data);
     let outcome = ann(&computer, server.port, &[], "BM hello\n");
+    assert_eq!(outcome.code, Some(4), "a name is not registered by mistake: {outcome:?}");
+    let outcome = ann(&computer, server.port, &["--register"], "BM hello\n");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let name = format!("127.0.0.1:{} ", server.port);
     let line = computer.remembered();
     let fingerprint = line.trim_end().strip_prefix(&name).unwrap();
     assert!(server.start.contains(fingerprint), "what is shown can be compared: {}", server.start);
-    assert!(outcome.stderr.contains(fingerprint), "{outcome:?}");
-    let outcome = ann(&computer, server.port, &["--plaintext"], "BM from this machine it may\n");
+    let outcome = ann(&computer, server.port, &[], "BM again\n");
+    assert_eq!(outcome.code, Some(1), "this server keeps passwords badly: {outcome:?}");
+    let weak = ["--plaintext", "--allow-weak-scram"];
+    let outcome = ann(&computer, server.port, &weak, "BM from this machine it may\n");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     drop(server);
 
     // It keeps its certificate, and the account.
     let server = Chatserver::start(data);
     move_to(&computer, fingerprint, server.port);
-    let outcome = ann(&computer, server.port, &[], "BM again\n");
+    let outcome = ann(&computer, server.port, &["--allow-weak-scram"], "BM again\n");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(!outcome.stderr.contains("new here"), "{outcome:?}");
     drop(server);

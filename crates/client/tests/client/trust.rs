@@ -244,7 +244,7 @@ fn after_a_break_the_same_certificate_goes_on_and_another_one_is_the_end() {
     server.show(&Identity::self_made());
     server.be_refused();
     let outcome = client.finish();
-    assert_eq!(outcome.code, Some(1), "the message was never confirmed");
+    assert_eq!(outcome.code, Some(3), "the message was never confirmed");
     assert_eq!(outcome.stderr.matches("it is new here").count(), 1, "{outcome:?}");
     assert!(outcome.stderr.contains("\nchatclient: localhost:"), "{outcome:?}");
     assert!(outcome.stderr.contains("another certificate than before"), "{outcome:?}");

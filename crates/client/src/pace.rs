@@ -1,0 +1,216 @@
+//! How long to wait, and how much to ask for at once. Pure: the time comes in.
+
+use std::time::{Duration, Instant};
+
+use crate::limits::{
+    HELD_LONG, MISSED_PAGE, PAGE_QUICK, PAGE_SLOW, PAUSE_MOST_SECONDS, WAITING_TOLD,
+};
+
+/// The pauses before attempts to connect. They grow until a connection has held for a while: one that opens and
+/// breaks at once is no better than none.
+#[derive(Debug, Default)]
+pub struct Pauses {
+    attempts: u32,
+    connected: Option<Instant>,
+}
+
+impl Pauses {
+    /// The connection stands, and all that was missed is there.
+    pub fn connected(&mut self, now: Instant) {
+        self.connected = Some(now);
+    }
+
+    /// The connection broke; true if it had held long enough to begin anew.
+    pub fn broke(&mut self, now: Instant) -> bool {
+        let connected = self.connected.take();
+        let held = connected.is_some_and(|since| now.duration_since(since) >= HELD_LONG);
+        if held {
+            self.attempts = 0;
+        }
+        held
+    }
+
+    /// How long to wait before the next attempt: about 1, 2, 4 … 30 seconds, ±25 % by `chance`, so that a room
+    /// full of clients does not come back in one moment.
+    pub fn next(&mut self, chance: u8) -> Duration {
+        let seconds = 2_u32.saturating_pow(self.attempts).min(PAUSE_MOST_SECONDS);
+        self.attempts = self.attempts.saturating_add(1);
+        let percent = 75 + u32::from(chance) * 50 / 255;
+        Duration::from_millis(u64::from(seconds * 10 * percent))
+    }
+}
+
+/// How many missed messages to ask for at once, by how long the last ones took.
+#[derive(Debug)]
+pub struct PageSize(u32);
+
+impl Default for PageSize {
+    fn default() -> PageSize {
+        PageSize(MISSED_PAGE)
+    }
+}
+
+impl PageSize {
+    /// The number to ask for.
+    pub fn messages(&self) -> u32 {
+        self.0
+    }
+
+    /// A page came, which took so long.
+    pub fn came(&mut self, took: Duration) {
+        if took >= PAGE_SLOW {
+            self.0 = (self.0 / 2).max(1);
+        } else if took <= PAGE_QUICK {
+            self.0 = (self.0 * 2).min(MISSED_PAGE);
+        }
+    }
+
+    /// The connection broke before the page was whole: the next one must be more likely to get through.
+    pub fn broke(&mut self) {
+        self.0 = (self.0 / 4).max(1);
+    }
+}
+
+/// How long to wait for something: until nothing at all has come for a while, or it takes too long in all.
+#[derive(Debug)]
+pub struct Patience {
+    silence: Duration,
+    quiet_until: Instant,
+    whole_until: Instant,
+    received: u64,
+    tell_at: Instant,
+    /// The person was told that there is something to wait for.
+    pub told: bool,
+}
+
+impl Patience {
+    /// From now on: `silence` with nothing received, `whole` in all.
+    pub fn new(now: Instant, silence: Duration, whole: Duration) -> Patience {
+        Patience {
+            silence,
+            quiet_until: now + silence,
+            whole_until: now + whole,
+            received: 0,
+            tell_at: now + WAITING_TOLD,
+            told: false,
+        }
+    }
+
+    /// When to look again.
+    pub fn until(&self) -> Instant {
+        let until = self.quiet_until.min(self.whole_until);
+        if self.told { until } else { until.min(self.tell_at) }
+    }
+
+    /// Whether it is time to tell the person.
+    pub fn must_tell(&self, now: Instant) -> bool {
+        !self.told && now >= self.tell_at
+    }
+
+    /// From now on there may be so much silence; the whole stays as it was.
+    pub fn allow(&mut self, now: Instant, silence: Duration) {
+        self.silence = silence;
+        self.quiet_until = now + silence;
+    }
+
+    /// Time that passed while somebody else was waited for does not count.
+    pub fn forgive(&mut self, now: Instant, time: Duration) {
+        self.whole_until += time;
+        self.quiet_until = now + self.silence;
+    }
+
+    /// Why there is no use in waiting longer, if so; `received`: all bytes so far, whatever they say.
+    pub fn over(&mut self, now: Instant, received: u64) -> Option<&'static str> {
+        if received != self.received {
+            self.received = received;
+            self.quiet_until = now + self.silence;
+        }
+        if now >= self.quiet_until {
+            return Some("the server does not answer");
+        }
+        (now >= self.whole_until).then_some("the server does not come to an end")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn pauses_grow_to_half_a_minute_and_vary() {
+        let mut pauses = Pauses::default();
+        let in_the_middle: Vec<_> = (0..7).map(|_| pauses.next(128).as_secs()).collect();
+        assert_eq!(in_the_middle, [1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(Pauses::default().next(0), Duration::from_millis(750));
+        assert_eq!(pauses.next(255), Duration::from_millis(37_500));
+        pauses.attempts = u32::MAX;
+        assert_eq!(pauses.next(128).as_secs(), 30);
+    }
+
+    #[test]
+    fn pauses_begin_anew_only_after_a_connection_that_held() {
+        let start = Instant::now();
+        let mut pauses = Pauses::default();
+        assert!(!pauses.broke(start), "there was none");
+        assert_eq!([pauses.next(128), pauses.next(128)].map(|pause| pause.as_secs()), [1, 2]);
+        pauses.connected(start);
+        assert!(!pauses.broke(start + 29 * SECOND));
+        assert_eq!(pauses.next(128).as_secs(), 4);
+        assert!(!pauses.broke(start + 60 * SECOND), "it was broken all the time");
+        assert_eq!(pauses.next(128).as_secs(), 8);
+        pauses.connected(start);
+        assert!(pauses.broke(start + 30 * SECOND));
+        assert_eq!(pauses.next(128).as_secs(), 1);
+    }
+
+    #[test]
+    fn pages_shrink_where_they_are_slow_and_grow_where_they_are_quick() {
+        let mut size = PageSize::default();
+        let most = size.messages();
+        size.came(SECOND / 10);
+        assert_eq!(size.messages(), most, "it never gets more than the most");
+        size.came(6 * SECOND);
+        assert_eq!(size.messages(), most / 2);
+        size.came(2 * SECOND);
+        assert_eq!(size.messages(), most / 2);
+        size.broke();
+        assert_eq!(size.messages(), most / 8);
+        for _ in 0..10 {
+            size.broke();
+            size.came(6 * SECOND);
+        }
+        assert_eq!(size.messages(), 1, "it never asks for nothing");
+        (0..10).for_each(|_| size.came(SECOND / 10));
+        assert_eq!(size.messages(), most);
+    }
+
+    #[test]
+    fn patience_is_for_no_progress() {
+        let start = Instant::now();
+        let mut patience = Patience::new(start, 10 * SECOND, 100 * SECOND);
+        assert_eq!(patience.over(start + 9 * SECOND, 0), None);
+        assert_eq!(patience.over(start + 10 * SECOND, 0), Some("the server does not answer"));
+        // A byte every nine seconds is progress, but not for ever.
+        let mut patience = Patience::new(start, 10 * SECOND, 100 * SECOND);
+        let ending = (1..).map(|n| (n * 9, patience.over(start + n * 9 * SECOND, u64::from(n))));
+        let ending = ending.into_iter().find(|(_, over)| over.is_some());
+        assert_eq!(ending, Some((108, Some("the server does not come to an end"))));
+    }
+
+    #[test]
+    fn the_person_is_told_once_and_time_for_others_is_forgiven() {
+        let start = Instant::now();
+        let mut patience = Patience::new(start, 10 * SECOND, 20 * SECOND);
+        assert!(!patience.must_tell(start) && patience.must_tell(start + WAITING_TOLD));
+        assert_eq!(patience.until(), start + WAITING_TOLD);
+        patience.told = true;
+        assert!(!patience.must_tell(start + WAITING_TOLD));
+        assert_eq!(patience.until(), start + 10 * SECOND);
+        patience.forgive(start + 100 * SECOND, 100 * SECOND);
+        assert_eq!(patience.over(start + 109 * SECOND, 0), None);
+        patience.allow(start + 109 * SECOND, 30 * SECOND);
+        assert_eq!(patience.until(), start + 120 * SECOND);
+    }
+}

@@ -1,0 +1,71 @@
+//! With how many rounds of key derivation (SCRAM's iterations) each account's password was proved before. Fewer make
+//! it easier to guess for who has taken the server's place and hears the proof, so they are refused.
+
+use std::collections::HashMap;
+
+use crate::known_hosts::{Known, KnownHosts, Lines, Unusable, account_name};
+
+/// The accounts of one server in the file of known servers.
+#[derive(Debug)]
+pub struct Rounds {
+    server: String,
+    known_hosts: Result<KnownHosts, Unusable>,
+}
+
+impl Rounds {
+    /// Those of this server (see [`crate::known_hosts::server_name`]).
+    pub fn new(server: String, known_hosts: Result<KnownHosts, Unusable>) -> Rounds {
+        Rounds { server, known_hosts }
+    }
+
+    /// The most rounds seen for each account, by the user's name in lower case. What cannot be read counts as
+    /// nothing, as for somebody who is new here.
+    pub fn seen(&self) -> HashMap<String, u32> {
+        let lines = self.known_hosts.as_ref().ok().and_then(|file| file.read().ok());
+        lines.map_or_else(HashMap::new, |lines| lines.accounts(&self.server))
+    }
+
+    /// Remembers what was seen, if it is more than before.
+    ///
+    /// # Errors
+    /// Why it cannot be remembered.
+    pub fn remember(&self, user: &str, count: u32) -> Result<(), String> {
+        let known_hosts = self.known_hosts.as_ref().map_err(Unusable::to_string)?;
+        let account = account_name(user, &self.server);
+        let change = |lines: &mut Lines| {
+            let more = match lines.find(&account).and_then(|entry| entry.known) {
+                Some(Known::Iterations(before)) => count > before,
+                _ => true,
+            };
+            if more {
+                lines.set(&account, Known::Iterations(count));
+            }
+            Ok::<bool, std::convert::Infallible>(more)
+        };
+        known_hosts.change(change).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_are_remembered_for_each_account_of_each_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("known_hosts");
+        let rounds =
+            |server: &str| Rounds::new(server.to_owned(), Ok(KnownHosts::at(path.clone())));
+        let here = rounds("chat.example:9999");
+        assert!(here.seen().is_empty());
+        for count in [200_000, 600_000, 300_000] {
+            here.remember("Ann", count).unwrap();
+        }
+        here.remember("bob", 100_000).unwrap();
+        rounds("other.example:9999").remember("ann", 700_000).unwrap();
+        let seen = here.seen();
+        assert_eq!((seen["ann"], seen["bob"], seen.len()), (600_000, 100_000, 2));
+        let without = Rounds::new("a:1".to_owned(), Err(Unusable::NoFolder));
+        assert!(without.seen().is_empty() && without.remember("ann", 1).is_err());
+    }
+}
