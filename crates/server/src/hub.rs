@@ -27,13 +27,16 @@ pub mod watch;
 pub mod welcome;
 
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod encrypted;
 #[cfg(test)]
 mod replay;
 
+use crate::clock;
 use crate::command;
 use crate::config::Config;
-use crate::limits::BATCH_BYTES;
+use crate::limits::{BATCH_BYTES, CLOCK_JUMP_MILLIS};
 use crate::metrics::{Count, Refused};
 use crate::receipts::Told;
 use crate::render::Renderer;
@@ -65,8 +68,10 @@ use user::{Left, User, UserId};
 /// One thing for the hub to deal with, and when it came.
 #[derive(Debug, Clone)]
 pub struct Stamped {
-    /// Milliseconds since the epoch.
+    /// Milliseconds since the epoch, by the wall clock.
     pub now: i64,
+    /// Milliseconds by the steady clock; see [`crate::clock`].
+    pub steady: i64,
     /// The newest batch that the journal has committed.
     pub committed: u64,
     /// What came.
@@ -171,8 +176,14 @@ pub struct State {
     pub config: Arc<Config>,
     /// What all lines have in common.
     pub renderer: Renderer,
-    /// The time of the input at hand (milliseconds since the epoch); never falls.
+    /// The time of what the input at hand does (milliseconds since the epoch), by the wall clock: it
+    /// may be put ahead and back. See [`clock::follow`].
     pub now: i64,
+    /// When the input at hand came, in milliseconds by the steady clock, which never falls nor
+    /// jumps: what is measured is measured by it.
+    pub steady: i64,
+    /// By how much the wall clock was ahead of the steady one at the last input.
+    ahead: Option<i64>,
     /// The connections.
     pub sessions: Sessions,
     /// Who is online.
@@ -213,6 +224,8 @@ pub struct State {
     pub rereading: bool,
     /// When the server started (milliseconds since the epoch).
     pub started: i64,
+    /// When it started, by the steady clock.
+    pub up_since: i64,
     notes: Notes,
     rest: Option<(Batch, usize)>,
     batch: u64,
@@ -236,7 +249,9 @@ impl State {
         let mut state = State {
             config,
             renderer,
-            now: now.max(loaded.last_time),
+            now: clock::follow(loaded.last_time, now),
+            steady: loaded.last_resend,
+            ahead: None,
             sessions: Sessions::default(),
             users: BTreeMap::new(),
             nicks: BTreeMap::new(),
@@ -257,6 +272,7 @@ impl State {
             uses: vec![0; command::VERBS.len()],
             rereading: false,
             started: now,
+            up_since: loaded.last_resend,
             notes: Notes::default(),
             rest: None,
             batch: 0,
@@ -275,9 +291,9 @@ impl State {
 
     /// Applies one input.
     pub fn apply(&mut self, stamped: Stamped) -> Effects {
-        self.now = self.now.max(stamped.now);
         self.notes.committed(stamped.committed);
         let mut effects = self.effects();
+        self.look_at_clocks(&mut effects, &stamped);
         command::batch::end_overdue(self, &mut effects);
         match stamped.input {
             Input::Batch(batch) => {
@@ -303,6 +319,17 @@ impl State {
             self.notes.add(effects.batch, undo);
         }
         effects
+    }
+
+    /// Takes over what the clocks show, and tells the operator if somebody has set one.
+    fn look_at_clocks(&mut self, out: &mut Effects, stamped: &Stamped) {
+        self.now = clock::follow(self.now, stamped.now);
+        self.steady = stamped.steady;
+        let ahead = stamped.now.saturating_sub(stamped.steady);
+        let jump = self.ahead.replace(ahead).map_or(0, |before| ahead.saturating_sub(before));
+        if jump.saturating_abs() > CLOCK_JUMP_MILLIS {
+            out.push(What::Log(Fact::ClockSet { by: jump, to: stamped.now }));
+        }
     }
 
     /// Whether a batch is not done with: [`Input::GoOn`] is to come next.
@@ -456,7 +483,7 @@ impl State {
     /// Lets a session in, as far as its address may have another one.
     fn enter(&mut self, out: &mut Effects, session: SessionId, address: IpAddr) {
         let proxy = self.config.server.proxies.contain(address);
-        let admitted = self.doors.enter(address, proxy, self.now, &self.config.limits);
+        let admitted = self.doors.enter(address, proxy, self.steady, &self.config.limits);
         let refused = match admitted {
             Err(refused) => Some(refused),
             Ok(()) if self.stopping => Some((Refused::Stopping, "The server is stopping")),

@@ -3,6 +3,7 @@
 //! It commits whatever has queued up as one transaction, flushed to disk, and only then releases
 //! what depends on it. What stores nothing passes through in its place: one order holds for all.
 
+use crate::clock::Clock;
 use crate::hub::Input;
 use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use store::{Failure, Outcome, Store, Write};
 
 /// Effects that may leave the process now, in order.
@@ -47,6 +48,8 @@ pub struct Journal {
     pub committed: Arc<AtomicU64>,
     /// Effects of an earlier epoch build upon something that could not be stored, and are refused.
     pub epoch: u32,
+    /// What the store's housekeeping goes by.
+    pub clock: Clock,
     /// The data folder; none if nothing is kept.
     pub folder: Option<PathBuf>,
     /// What it counts.
@@ -73,7 +76,7 @@ impl Journal {
             if maintained.elapsed() >= wait {
                 maintained = Instant::now();
                 self.look_at_disk();
-                if let Err(error) = self.store.maintain(now()) {
+                if let Err(error) = self.store.maintain(self.clock.steady()) {
                     tracing::warn!(%error, "Housekeeping in the store failed, will try again");
                 }
             }
@@ -167,10 +170,4 @@ impl Journal {
             shard.send(Item::Released(released.clone()));
         }
     }
-}
-
-/// Milliseconds since the epoch.
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

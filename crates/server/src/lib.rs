@@ -5,6 +5,7 @@
 pub mod config;
 pub mod networks;
 pub mod limits;
+pub mod clock;
 pub mod log;
 pub mod metrics;
 

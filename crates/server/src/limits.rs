@@ -292,6 +292,12 @@ pub const MAINTAIN_SECONDS: u64 = 60;
 /// Milliseconds that everybody has for their last lines when the server stops.
 pub const STOP_MILLIS: u64 = 1200;
 
+/// Milliseconds by which the wall clock may be behind the time of what happened last and is waited for;
+/// further back it is followed.
+pub const CLOCK_STANDS_MILLIS: i64 = 1000;
+/// Milliseconds by which the wall clock must be set, ahead or back, for the operator to be warned.
+pub const CLOCK_JUMP_MILLIS: i64 = 60_000;
+
 /// Milliseconds for which an answer about the server's health is given again without a look.
 pub const HEALTH_MILLIS: u64 = 1000;
 /// Milliseconds in which the store must have taken something small, or the server is not well.

@@ -4,8 +4,9 @@
 mod plain;
 
 use crate::hub::effects::Fact;
-use crate::limits::LOG_QUEUE;
+use crate::limits::{CLOCK_JUMP_MILLIS, LOG_QUEUE};
 use plain::{Fields, Plain};
+use proto::time::write_server_time;
 use std::borrow::Cow;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
@@ -39,6 +40,16 @@ pub fn waiting(port: u16) {
     tracing::info!("Waiting for connection on port {port}...");
 }
 
+/// Warns if at the start the machine's clock is behind the newest message: then that, or the clock, is
+/// wrong.
+pub fn clock_behind(newest: i64, now: i64) {
+    let behind = newest.saturating_sub(now);
+    if behind > CLOCK_JUMP_MILLIS {
+        let seconds = behind / 1000;
+        tracing::warn!(seconds, "The machine's clock is behind the newest message's time");
+    }
+}
+
 /// Logs what the hub found worth telling. After somebody left, and unless the server stops, it says
 /// again that it waits.
 pub fn fact(fact: &Fact, port: Option<u16>) {
@@ -61,6 +72,17 @@ pub fn fact(fact: &Fact, port: Option<u16>) {
             }
             if let Some(port) = port {
                 waiting(port);
+            }
+        }
+        Fact::ClockSet { by, to } => {
+            let mut now = Vec::new();
+            write_server_time(*to, &mut now);
+            let now = &*String::from_utf8_lossy(&now);
+            match by / 1000 {
+                seconds if seconds < 0 => {
+                    tracing::warn!(seconds = -seconds, now, "The machine's clock was put back");
+                }
+                seconds => tracing::warn!(seconds, now, "The machine's clock was put forward"),
             }
         }
         Fact::Operator { user, granted: true } => tracing::info!(%user, "Became an operator"),

@@ -4,12 +4,13 @@
 mod tasks;
 
 use crate::args::{Args, Command, Serve};
+use crate::clock::{self, Clock};
 use crate::config::{Config, ConfigError};
 use crate::hub::effects::Effects;
 use crate::hub::reread::Reread;
 use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
-use crate::journal::{Journal, now};
+use crate::journal::Journal;
 use crate::limits::{
     HUB_QUEUE, JOURNAL_QUEUE, NEW_PASSWORD_BYTES, PASSWORD_BYTES, PASSWORD_THREADS, READERS,
     WAKE_QUEUE,
@@ -190,7 +191,10 @@ struct Server {
 impl Server {
     fn start(begun: Begun) -> Result<Server, RunError> {
         let Begun { config, folder, certificate, listeners, mut store } = begun;
-        let (state, first) = State::new(config.clone(), store.load()?, now());
+        let loaded = store.load()?;
+        let (clock, now) = (Clock::going_on_from(loaded.last_resend), clock::wall());
+        log::clock_behind(loaded.last_time, now);
+        let (state, first) = State::new(config.clone(), loaded, now);
         store.commit(&mut first.iter())?;
         let renderer = state.renderer.clone();
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
@@ -247,6 +251,7 @@ impl Server {
             hub: server.hub.clone(),
             committed: committed.clone(),
             epoch: 0,
+            clock,
             folder: server.folder.clone(),
             metrics: metrics.clone(),
             pulse: server.pulse.clone(),
@@ -254,7 +259,7 @@ impl Server {
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         let (counts, pulse) = (metrics.clone(), server.pulse.clone());
         server.spawn("hub", true, move || {
-            run_hub(state, &to_hub, &journal, &committed, &counts, &pulse);
+            run_hub(state, clock, &to_hub, &journal, &committed, &counts, &pulse);
             Ok(())
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {
@@ -359,7 +364,7 @@ impl Server {
         let expires = self.certificate.expires;
         self.metrics.certificate_expires(expires);
         let Some(expires) = expires else { return };
-        if let Some(warning) = expiry::warning(expires, now() / 1000) {
+        if let Some(warning) = expiry::warning(expires, clock::wall() / 1000) {
             let mut date = Vec::new();
             proto::time::write_date(expires.saturating_mul(1000), &mut date);
             let expires = String::from_utf8_lossy(&date).into_owned();
@@ -426,6 +431,7 @@ impl Server {
 /// The hub's thread: stamps what comes with the time, applies it, and passes the effects on.
 fn run_hub(
     mut state: State,
+    clock: Clock,
     inputs: &queue::Receiver<Input>,
     journal: &Sender<Effects>,
     committed: &AtomicU64,
@@ -436,7 +442,8 @@ fn run_hub(
         let mut next = Some(input);
         while let Some(input) = next.take() {
             let committed = committed.load(Ordering::Acquire);
-            let effects = state.apply(Stamped { now: now(), committed, input });
+            let (now, steady) = (clock::wall(), clock.steady());
+            let effects = state.apply(Stamped { now, steady, committed, input });
             next = state.has_more().then_some(Input::GoOn);
             metrics.hub_has(state.sessions.len(), state.users.len(), state.rooms.len());
             let last = effects.last;

@@ -7,13 +7,17 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use crate::tail::Entry;
 use crate::{
     Account, AccountId, Conversation, Event, EventId, EventKind, Fingerprint, Member, Outcome,
-    RESEND_MS, Refused, Room, RoomId, Subject, Write, flags,
+    RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, flags,
 };
 
 /// How many known pairs are kept in memory: about a megabyte.
 const PAIRS: usize = 65_536;
 
-/// The highest of everything that is numbered.
+/// How many steps back of the clock are known. Before the oldest one a timestamp is looked for as
+/// if there had been none.
+const CLOCK_STEPS: u32 = 1000;
+
+/// The highest of everything that is numbered, and the newest event's time.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Marks {
     pub(crate) event: EventId,
@@ -95,7 +99,7 @@ impl<'t> Batch<'t> {
     pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
         match write {
             Write::Event { event, resend, pending_for } => {
-                return self.event(event, resend.as_deref(), *pending_for);
+                return self.event(event, resend.as_ref(), *pending_for);
             }
             Write::Account(account) => self.account(account)?,
             Write::Room(room) => self.room(room)?,
@@ -136,16 +140,18 @@ impl<'t> Batch<'t> {
     fn event(
         &mut self,
         event: &Event,
-        resend: Option<&str>,
+        resend: Option<&Resend>,
         pending_for: Option<AccountId>,
     ) -> rusqlite::Result<Outcome> {
         assert!(event.id > self.marks.event, "event ids rise");
-        assert!(event.time >= self.marks.time, "event times do not fall");
         assert!(event.kind != EventKind::Redacted, "only the store takes a text away");
         if let Some(resend) = resend
             && let Some(first) = self.resend(event, resend)?
         {
             return Ok(first);
+        }
+        if event.time < self.marks.time {
+            self.clock_step(event.id)?;
         }
         self.add_event.execute(params![
             sql_id(event.id),
@@ -215,25 +221,36 @@ impl<'t> Batch<'t> {
     }
 
     /// The first event of this resend id, if it still counts; else this event becomes it.
-    fn resend(&mut self, event: &Event, resend: &str) -> rusqlite::Result<Option<Outcome>> {
-        let first = "SELECT event, time FROM resends WHERE account = ?1 AND id = ?2";
+    fn resend(&mut self, event: &Event, resend: &Resend) -> rusqlite::Result<Option<Outcome>> {
+        let first = "SELECT events.id, events.time, resends.time FROM resends
+            JOIN events ON events.id = resends.event
+            WHERE resends.account = ?1 AND resends.id = ?2";
         let first = self
             .connection
             .prepare_cached(first)?
-            .query_row(params![event.account, resend], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            .query_row(params![event.account, resend.id], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
             })
             .optional()?;
-        if let Some((id, time)) = first
-            && event.time - time < RESEND_MS
+        if let Some((id, time, at)) = first
+            && resend.at.saturating_sub(at) < RESEND_MS
         {
             return Ok(Some(Outcome::Duplicate { id: id as EventId, time }));
         }
         let remember = "INSERT OR REPLACE INTO resends(account, id, event, time)
             VALUES (?1, ?2, ?3, ?4)";
-        self.run(remember, params![event.account, resend, sql_id(event.id), event.time])?;
+        self.run(remember, params![event.account, resend.id, sql_id(event.id), resend.at])?;
         self.resends += 1;
         Ok(None)
+    }
+
+    /// The clock was put back before this event. Of a clock that is put back again and again only
+    /// the newest steps are kept.
+    fn clock_step(&self, event: EventId) -> rusqlite::Result<()> {
+        self.run("INSERT INTO clock_steps(event) VALUES (?1)", [sql_id(event)])?;
+        let oldest = "SELECT event FROM clock_steps ORDER BY event DESC LIMIT 1 OFFSET ?1";
+        let forget = format!("DELETE FROM clock_steps WHERE event <= ({oldest})");
+        self.run(&forget, [CLOCK_STEPS])
     }
 
     fn talk(

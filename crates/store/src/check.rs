@@ -11,7 +11,7 @@ const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of
 /// them.
-const PROBES: [&str; 16] = [
+const PROBES: [&str; 17] = [
     "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
     "SELECT count(*) FROM (SELECT * FROM history LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM history ORDER BY conversation DESC LIMIT 1)",
@@ -30,14 +30,16 @@ const PROBES: [&str; 16] = [
         ORDER BY conversation DESC LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM metadata LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM certificates LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM clock_steps LIMIT 1)",
 ];
 
 /// What SQLite cannot know to be wrong: a sentence, and a question that counts what breaks it.
 const RULES: [(&str, &str); 12] = [
     (
-        "events are earlier than the event before them",
-        "SELECT count(*) FROM (SELECT time, lag(time) OVER (ORDER BY id) AS earlier FROM events)
-            WHERE time < earlier",
+        "events are earlier than the event before them, and no step of the clock is noted",
+        "SELECT count(*) FROM (SELECT id, time, lag(time) OVER (ORDER BY id) AS earlier FROM events)
+            WHERE time < earlier AND id NOT IN (SELECT event FROM clock_steps) AND id > iif(
+                (SELECT count(*) FROM clock_steps) < 1000, 0, (SELECT min(event) FROM clock_steps))",
     ),
     ("events are of an unknown kind", "SELECT count(*) FROM events WHERE kind NOT BETWEEN 0 AND 12"),
     (

@@ -25,7 +25,7 @@ pub trait Store: Send {
     /// When it cannot be stored: then nothing of it is, and the store can be used again.
     ///
     /// # Panics
-    /// When an event's id is not above all stored ones or its time is below theirs, it is an
+    /// When an event's id is not above all stored ones, it is an
     /// [`crate::EventKind::Redacted`], or a [`Write::Redact`] has an event of another kind or about
     /// none: a bug of the caller.
     fn commit(&mut self, writes: &mut dyn Iterator<Item = &Write>)
@@ -37,8 +37,8 @@ pub trait Store: Send {
     /// When another connection to the store cannot be opened.
     fn reader(&self) -> Result<Box<dyn Reader>, Failure>;
 
-    /// Forgets resend ids that are older than [`crate::RESEND_MS`] at `now` (milliseconds since the
-    /// Unix epoch), a bounded number of them. Call it about once a minute.
+    /// Forgets resend ids that are older than [`crate::RESEND_MS`] at `now` (by the clock of
+    /// [`crate::Resend::at`]), a bounded number of them. Call it about once a minute.
     ///
     /// # Errors
     /// When the store cannot be written; nothing is lost, the next call does it.
@@ -71,11 +71,10 @@ pub trait Reader: Send {
         limit: usize,
     ) -> Result<Vec<Event>, Failure>;
 
-    /// The conversations (the rooms given and the direct ones of `account`) whose latest message's
-    /// time lies strictly between two times, with that time, in milliseconds since the Unix epoch.
+    /// The conversations (the rooms given and the direct ones of `account`) whose latest message
+    /// lies strictly between two times (see [`crate::Point::Time`]), with its time, in milliseconds since the Unix epoch.
     /// What was taken back is no message; see [`REDACTED_PASSED`].
-    /// Ordered by that time, then by conversation, rising; `limit` at most, counted from the
-    /// `after` end.
+    /// In the order of those messages; `limit` at most, counted from the `after` end.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -105,7 +105,8 @@ pub struct Event {
     /// A direct message's receiver, also when one is taken back; for a kick who was kicked; for a
     /// nick the new one; for a rename the room's old name; else empty.
     pub target: Arc<str>,
-    /// Milliseconds since the Unix epoch; never below the time of an event with a lower id.
+    /// Milliseconds since the Unix epoch, by the wall clock: when that is put back, it is below the
+    /// time of events with lower ids.
     pub time: i64,
     /// The text; may be empty. A message sent as several lines has them joined: by `\n` where a new
     /// line begins, by `\r` where the next one goes on with the same (`draft/multiline-concat`).

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::batch::sql_id;
+use crate::place::Places;
 use crate::tail::{self, End, Shared, Tail};
 use crate::{
     AccountId, Conversation, Event, EventId, EventKind, Failure, Point, Query, REDACTED_PASSED,
@@ -91,6 +92,14 @@ impl Reader for SqliteReader {
         let mut talks = conversations(&snapshot, Scope::Everything { account, room: None })?;
         talks.extend(rooms.iter().map(|&room| Conversation::room(room)));
         let newest = tail.latest(&talks);
+        let all = Page {
+            connection: &snapshot,
+            tail: &tail,
+            conversations: talks.clone(),
+            messages_only: false,
+            end: i64::MAX,
+        };
+        let within = all.after(Point::Time(after))?..all.before(Point::Time(before))?;
         let mut find = snapshot.prepare_cached("SELECT time, kind FROM events WHERE id = ?1")?;
         let mut targets = Vec::new();
         for talk in talks {
@@ -104,18 +113,20 @@ impl Reader for SqliteReader {
             let found = id.map(|id| {
                 find.query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u8>(1)?)))
             });
-            let time = match found.transpose()? {
+            let latest = match found.transpose()? {
                 Some((_, kind)) if kind == EventKind::Redacted.code() => {
                     let page = Page::messages(&snapshot, &tail, talk);
-                    page.events(0..page.end, End::Newest, 1)?.pop().map(|event| event.time)
+                    let event = page.events(0..page.end, End::Newest, 1)?.pop();
+                    event.map(|event| (sql_id(event.id), event.time))
                 }
-                found => found.map(|(time, _)| time),
+                found => id.zip(found.map(|(time, _)| time)),
             };
-            targets.extend(time.filter(|&time| after < time && time < before).map(|t| (talk, t)));
+            let latest = latest.filter(|(id, _)| within.contains(id));
+            targets.extend(latest.map(|(id, time)| (id, talk, time)));
         }
-        targets.sort_by_key(|&(talk, time)| (time, talk));
+        targets.sort_unstable();
         targets.truncate(limit);
-        Ok(targets)
+        Ok(targets.into_iter().map(|(_, talk, time)| (talk, time)).collect())
     }
 
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {
@@ -191,11 +202,10 @@ impl<'c> Page<'c> {
             Select::LatestAfter(point) => self.events(self.after(point)?..end, End::Newest, limit),
             Select::Before(point) => self.events(0..self.before(point)?, End::Newest, limit),
             Select::After(point) => self.events(self.after(point)?..end, End::Oldest, limit),
+            Select::Between(first, second) if self.is_forwards(first, second)? => {
+                self.events(self.after(first)?..self.before(second)?, End::Oldest, limit)
+            }
             Select::Between(first, second) => {
-                let forwards = self.after(first)?..self.before(second)?;
-                if !forwards.is_empty() {
-                    return self.events(forwards, End::Oldest, limit);
-                }
                 self.events(self.after(second)?..self.before(first)?, End::Newest, limit)
             }
             Select::Around(point) => {
@@ -286,7 +296,9 @@ impl<'c> Page<'c> {
     fn after(&self, point: Point) -> rusqlite::Result<i64> {
         match point {
             Point::Id(id) => Ok(sql_id(id).saturating_add(1).min(self.end)),
-            Point::Time(time) => self.first(|other| other > time),
+            Point::Time(time) => {
+                Places::read(self.connection, self.end)?.after(time, |ids| self.has(ids))
+            }
         }
     }
 
@@ -294,30 +306,24 @@ impl<'c> Page<'c> {
     fn before(&self, point: Point) -> rusqlite::Result<i64> {
         match point {
             Point::Id(id) => Ok(sql_id(id).min(self.end)),
-            Point::Time(time) => self.first(|other| other >= time),
+            Point::Time(time) => {
+                Places::read(self.connection, self.end)?.before(time, |ids| self.has(ids))
+            }
         }
     }
 
-    /// Where the events begin whose time is `late`; it relies on times not falling with the id.
-    fn first(&self, late: impl Fn(i64) -> bool) -> rusqlite::Result<i64> {
-        let newest: Option<i64> =
-            self.connection.query_row("SELECT max(id) FROM events", [], |row| row.get(0))?;
-        let mut next = self.connection.prepare_cached(
-            "SELECT id, time FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1",
-        )?;
-        let mut low = 0;
-        let mut high = newest.map_or(0, |id| id + 1).min(self.end);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let found = next
-                .query_row([middle, high], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))
-                .optional()?;
-            match found {
-                Some((id, time)) if !late(time) => low = id + 1,
-                _ => high = middle,
-            }
+    /// Whether the first of two points is the earlier one.
+    fn is_forwards(&self, first: Point, second: Point) -> rusqlite::Result<bool> {
+        match (first, second) {
+            (Point::Time(first), Point::Time(second)) => Ok(first <= second),
+            _ => Ok(self.after(first)? < self.before(second)?),
         }
-        Ok(low)
+    }
+
+    /// Whether any event of the conversations, of whatever kind, is in a range.
+    fn has(&self, range: Range<i64>) -> rusqlite::Result<bool> {
+        let all = Page { conversations: self.conversations.clone(), messages_only: false, ..*self };
+        Ok(!all.ids(range, End::Newest, 1)?.is_empty())
     }
 }
 

@@ -4,9 +4,9 @@
 //! implementations answer alike and pass one contract suite: [`SqliteStore`], which is on disk
 //! when `commit` returns, and [`MemoryStore`], the reference, which is gone with the process.
 //!
-//! Two facts hold for every caller and both implementations: event ids rise strictly, and an
-//! event's time is never below that of an event with a lower id. So a time is found by its id, and
-//! there is no index on time.
+//! For every caller and both implementations event ids rise strictly: they are the order of
+//! everything. An event's time is the wall clock's, which is put back now and then, so where it fell is
+//! noted: between two such steps a time is found by its id, and there is no index on time.
 
 #![forbid(unsafe_code)]
 
@@ -34,6 +34,7 @@ mod check;
 mod batch;
 mod tail;
 mod index;
+mod place;
 mod history;
 mod backup;
 
@@ -50,4 +51,4 @@ pub use record::{
     Account, AccountId, Fingerprint, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic,
 };
 pub use sqlite::SqliteStore;
-pub use write::{Outcome, RESEND_MS, Refused, Write};
+pub use write::{Outcome, RESEND_MS, Refused, Resend, Write};

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::{
     Account, AccountId, Conversation, Event, EventId, EventKind, Failure, Fingerprint, Loaded,
-    Member, Outcome, Point, Query, RESEND_MS, Reader, Refused, Room, RoomId, Scope, Select, Store,
-    Subject, Write,
+    Member, Outcome, Point, Query, RESEND_MS, Reader, Refused, Resend, Room, RoomId, Scope, Select,
+    Store, Subject, Write,
 };
 
 /// A store that lasts as long as the process, for tests and as the measure of the other one.
@@ -30,8 +30,8 @@ struct Contents {
     certificates: BTreeMap<Fingerprint, AccountId>,
     events: Vec<Event>,
     pending: BTreeSet<(AccountId, EventId)>,
-    /// The event and its time that an author's resend id stands for.
-    resends: HashMap<(AccountId, Box<str>), (EventId, i64)>,
+    /// The event that an author's resend id stands for, its time, and when the id came.
+    resends: HashMap<(AccountId, Box<str>), (EventId, i64, i64)>,
     last_account: AccountId,
     last_room: RoomId,
 }
@@ -68,6 +68,7 @@ impl Store for MemoryStore {
             certificates: contents.certificates.iter().map(|(of, id)| (*of, *id)).collect(),
             last_event: contents.events.last().map_or(0, |event| event.id),
             last_time: contents.events.last().map_or(0, |event| event.time),
+            last_resend: contents.resends.values().map(|&(_, _, at)| at).max().unwrap_or(0),
             last_account: contents.last_account,
             last_room: contents.last_room,
             instance: contents.instance.clone(),
@@ -88,7 +89,7 @@ impl Store for MemoryStore {
     }
 
     fn maintain(&mut self, now: i64) -> Result<(), Failure> {
-        lock(&self.contents).resends.retain(|_, (_, time)| now.saturating_sub(*time) < RESEND_MS);
+        lock(&self.contents).resends.retain(|_, (_, _, at)| now.saturating_sub(*at) < RESEND_MS);
         Ok(())
     }
 
@@ -101,7 +102,7 @@ impl Contents {
     fn apply(&mut self, write: &Write) -> Outcome {
         match write {
             Write::Event { event, resend, pending_for } => {
-                return self.add(event, resend.as_deref(), *pending_for);
+                return self.add(event, resend.as_ref(), *pending_for);
             }
             Write::Account(account) => {
                 self.last_account = self.last_account.max(account.id);
@@ -151,22 +152,21 @@ impl Contents {
     fn add(
         &mut self,
         event: &Event,
-        resend: Option<&str>,
+        resend: Option<&Resend>,
         pending_for: Option<AccountId>,
     ) -> Outcome {
         if let Some(last) = self.events.last() {
             assert!(event.id > last.id, "event ids rise");
-            assert!(event.time >= last.time, "event times do not fall");
         }
         assert!(event.kind != EventKind::Redacted, "only the store takes a text away");
         if let Some(resend) = resend {
-            let key = (event.account, Box::from(resend));
-            if let Some(&(id, time)) = self.resends.get(&key)
-                && event.time - time < RESEND_MS
+            let key = (event.account, resend.id.clone());
+            if let Some(&(id, time, at)) = self.resends.get(&key)
+                && resend.at.saturating_sub(at) < RESEND_MS
             {
                 return Outcome::Duplicate { id, time };
             }
-            self.resends.insert(key, (event.id, event.time));
+            self.resends.insert(key, (event.id, event.time, resend.at));
         }
         if let Some(receiver) = pending_for {
             self.pending.insert((receiver, event.id));
@@ -196,6 +196,9 @@ impl Contents {
 impl Reader for MemoryReader {
     fn page(&mut self, query: &Query) -> Result<Vec<Event>, Failure> {
         let contents = lock(&self.contents);
+        let end = query.up_to.saturating_add(1);
+        let of = |of| in_scope(of, query.of);
+        let places = Places { events: &contents.events, end, of: &of };
         let asked: Vec<&Event> = contents
             .events
             .iter()
@@ -203,7 +206,7 @@ impl Reader for MemoryReader {
             .filter(|event| event.kind != EventKind::Redacted)
             .filter(|event| !query.messages_only || event.kind.is_message())
             .collect();
-        Ok(select(&asked, query.select, query.limit).into_iter().cloned().collect())
+        Ok(select(&asked, &places, query.select, query.limit).into_iter().cloned().collect())
     }
 
     fn pending(
@@ -226,18 +229,24 @@ impl Reader for MemoryReader {
         before: i64,
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure> {
+        let contents = lock(&self.contents);
+        let of = |talk: Conversation| {
+            talk.other(account).is_some() || talk.as_room().is_some_and(|r| rooms.contains(&r))
+        };
+        let places = Places { events: &contents.events, end: EventId::MAX, of: &of };
+        let within = places.after(Point::Time(after))..places.before(Point::Time(before));
         let mut latest = BTreeMap::new();
-        for event in lock(&self.contents).events.iter().filter(|event| event.kind.is_message()) {
-            let talk = event.conversation;
-            if talk.other(account).is_some() || talk.as_room().is_some_and(|r| rooms.contains(&r)) {
-                latest.insert(talk, event.time);
+        for event in contents.events.iter().filter(|event| event.kind.is_message()) {
+            if of(event.conversation) {
+                latest.insert(event.conversation, (event.id, event.time));
             }
         }
-        latest.retain(|_, time| after < *time && *time < before);
-        let mut targets: Vec<_> = latest.into_iter().collect();
-        targets.sort_by_key(|&(talk, time)| (time, talk));
+        let mut targets: Vec<_> =
+            latest.into_iter().map(|(talk, (id, time))| (id, talk, time)).collect();
+        targets.retain(|(id, ..)| within.contains(id));
+        targets.sort_unstable();
         targets.truncate(limit);
-        Ok(targets)
+        Ok(targets.into_iter().map(|(_, talk, time)| (talk, time)).collect())
     }
 
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {
@@ -257,40 +266,88 @@ fn in_scope(conversation: Conversation, scope: Scope) -> bool {
     }
 }
 
-fn select<'e>(events: &[&'e Event], select: Select, limit: usize) -> Vec<&'e Event> {
-    let those = |keep: &dyn Fn(&Event) -> bool| -> Vec<&'e Event> {
-        events.iter().copied().filter(|event| keep(event)).collect()
+/// Where points stand among all events below `end`, for a question about the conversations `of`; see
+/// [`Point::Time`].
+struct Places<'e> {
+    events: &'e [Event],
+    end: EventId,
+    of: &'e dyn Fn(Conversation) -> bool,
+}
+
+impl Places<'_> {
+    /// Stretches of events whose times do not fall, each with the id at which it ends.
+    fn stretches(&self) -> Vec<(&[Event], EventId)> {
+        let below = self.events.partition_point(|event| event.id < self.end);
+        let stretches = self.events[..below].chunk_by(|one, next| one.time <= next.time);
+        stretches.map(|stretch| (stretch, stretch[stretch.len() - 1].id + 1)).collect()
+    }
+
+    fn has(&self, stretch: &[Event], time: i64) -> bool {
+        stretch.iter().any(|event| event.time == time && (self.of)(event.conversation))
+    }
+
+    /// The first id that is not older than a point.
+    fn before(&self, point: Point) -> EventId {
+        let time = match point {
+            Point::Id(id) => return id,
+            Point::Time(time) => time,
+        };
+        let stretches = self.stretches();
+        let exact = stretches.iter().rfind(|(stretch, _)| self.has(stretch, time));
+        let older = || stretches.iter().rfind(|(stretch, _)| stretch[0].time < time);
+        let Some((stretch, end)) = exact.or_else(older) else { return 0 };
+        stretch.iter().find(|event| event.time >= time).map_or(*end, |event| event.id)
+    }
+
+    /// The first id that is newer than a point.
+    fn after(&self, point: Point) -> EventId {
+        let time = match point {
+            Point::Id(id) => return id.saturating_add(1),
+            Point::Time(time) => time,
+        };
+        let stretches = self.stretches();
+        let exact = stretches.iter().find(|(stretch, _)| self.has(stretch, time));
+        let newer = |(stretch, _): &&(&[Event], _)| stretch.iter().any(|event| event.time > time);
+        let Some((stretch, end)) = exact.or_else(|| stretches.iter().find(newer)) else {
+            return self.end;
+        };
+        stretch.iter().find(|event| event.time > time).map_or(*end, |event| event.id)
+    }
+
+    fn is_forwards(&self, first: Point, second: Point) -> bool {
+        match (first, second) {
+            (Point::Time(first), Point::Time(second)) => first <= second,
+            _ => self.after(first) < self.before(second),
+        }
+    }
+}
+
+fn select<'e>(
+    events: &[&'e Event],
+    places: &Places<'_>,
+    select: Select,
+    limit: usize,
+) -> Vec<&'e Event> {
+    let within = |start: EventId, end: EventId| -> Vec<&'e Event> {
+        events.iter().copied().filter(|event| event.id >= start && event.id < end).collect()
     };
     match select {
         Select::Latest => newest(events.to_vec(), limit),
-        Select::LatestAfter(point) => newest(those(&|event| is_newer(event, point)), limit),
-        Select::Before(point) => newest(those(&|event| is_older(event, point)), limit),
-        Select::After(point) => oldest(those(&|event| is_newer(event, point)), limit),
+        Select::LatestAfter(point) => newest(within(places.after(point), EventId::MAX), limit),
+        Select::Before(point) => newest(within(0, places.before(point)), limit),
+        Select::After(point) => oldest(within(places.after(point), EventId::MAX), limit),
+        Select::Between(first, second) if places.is_forwards(first, second) => {
+            oldest(within(places.after(first), places.before(second)), limit)
+        }
         Select::Between(first, second) => {
-            // At most one of the two is not empty, whichever way the points lie.
-            let forwards = those(&|event| is_newer(event, first) && is_older(event, second));
-            let backwards = those(&|event| is_newer(event, second) && is_older(event, first));
-            if forwards.is_empty() { newest(backwards, limit) } else { oldest(forwards, limit) }
+            newest(within(places.after(second), places.before(first)), limit)
         }
         Select::Around(point) => {
-            let mut page = newest(those(&|event| is_older(event, point)), limit / 2);
-            page.extend(oldest(those(&|event| !is_older(event, point)), limit - limit / 2));
+            let middle = places.before(point);
+            let mut page = newest(within(0, middle), limit / 2);
+            page.extend(oldest(within(middle, EventId::MAX), limit - limit / 2));
             page
         }
-    }
-}
-
-fn is_older(event: &Event, point: Point) -> bool {
-    match point {
-        Point::Id(id) => event.id < id,
-        Point::Time(time) => event.time < time,
-    }
-}
-
-fn is_newer(event: &Event, point: Point) -> bool {
-    match point {
-        Point::Id(id) => event.id > id,
-        Point::Time(time) => event.time > time,
     }
 }
 

@@ -38,6 +38,12 @@ pub enum Point {
     /// An event's id.
     Id(EventId),
     /// A time in milliseconds since the Unix epoch.
+    ///
+    /// Where the wall clock was put back, a time may have several places. If an event asked for (of
+    /// whatever kind, also one that was taken back) has just this time, its place is meant: who
+    /// turns pages goes on from what they have. Else, or if there are several such, so that
+    /// nothing is left out: what is older than the time ends at its last place, and what is newer
+    /// begins at its first.
     Time(i64),
 }
 
@@ -54,6 +60,7 @@ pub enum Select {
     /// The oldest ones that are newer than the point.
     After(Point),
     /// Those between two points, counted from the first: if it is the later one, the newest ones.
+    /// Of two times the higher is the later.
     Between(Point, Point),
     /// Half of the limit from before the point (rounded down), half from it on, itself included.
     Around(Point),

@@ -137,6 +137,8 @@ pub struct Loaded {
     pub last_event: EventId,
     /// The newest event's time in milliseconds since the Unix epoch; 0 if there is none.
     pub last_time: i64,
+    /// The highest [`crate::Resend::at`] that is remembered; 0 if there is none.
+    pub last_resend: i64,
     /// The highest user id ever seen: of an account, an event's author, or a party of a direct
     /// conversation.
     pub last_account: AccountId,

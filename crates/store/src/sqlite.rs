@@ -102,6 +102,7 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn load(&mut self) -> Result<Loaded, Failure> {
         let about = "SELECT value FROM about WHERE key = ?1";
+        let resend = "SELECT coalesce(max(time), 0) FROM resends";
         Ok(Loaded {
             accounts: accounts(&self.connection)?,
             rooms: rooms(&self.connection)?,
@@ -111,6 +112,7 @@ impl Store for SqliteStore {
             certificates: certificates(&self.connection)?,
             last_event: self.marks.event,
             last_time: self.marks.time,
+            last_resend: self.connection.query_row(resend, [], |row| row.get(0))?,
             last_account: self.marks.account,
             last_room: self.marks.room,
             instance: self.connection.query_row(about, ["instance"], |row| row.get(0))?,

@@ -6,7 +6,7 @@ use crate::{
     Account, AccountId, Conversation, Event, EventId, Fingerprint, Member, Room, RoomId, Subject,
 };
 
-/// How long a resend id is remembered, in milliseconds of event time: 24 hours.
+/// How long a resend id is remembered, in milliseconds by [`Resend::at`]: 24 hours.
 pub const RESEND_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// One change.
@@ -14,11 +14,11 @@ pub const RESEND_MS: i64 = 24 * 60 * 60 * 1000;
 pub enum Write {
     /// An event happened.
     Event {
-        /// The event; its id is above that of every stored event and its time not below theirs.
+        /// The event; its id is above that of every stored event.
         event: Arc<Event>,
         /// The client's own id of this message, remembered for the event's account for
         /// [`RESEND_MS`].
-        resend: Option<Box<str>>,
+        resend: Option<Resend>,
         /// The account for which the event is pending until it is known to have been taken.
         pending_for: Option<AccountId>,
     },
@@ -85,6 +85,17 @@ pub enum Write {
     CloakKey([u8; 32]),
     /// Nothing to keep: something small is written all the same, to see that it can be.
     Probe,
+}
+
+/// A client's own id of a message, by which it is known when it is sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resend {
+    /// The id.
+    pub id: Box<str>,
+    /// When it came, in milliseconds by a clock that never stands still, falls or jumps and goes on
+    /// from [`crate::Loaded::last_resend`]: the wall clock may be put ahead, and would have it
+    /// forgotten at once.
+    pub at: i64,
 }
 
 /// What became of one write.

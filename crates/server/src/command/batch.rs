@@ -96,7 +96,7 @@ pub fn not_without(context: &mut Context<'_>) {
 /// Refuses the batches that were left open too long.
 pub fn end_overdue(state: &mut State, out: &mut Effects) {
     while let Some((due, session)) = state.batches.first().copied()
-        && due <= state.now
+        && due <= state.steady
     {
         state.batches.remove(&(due, session));
         let mut context = state.context(out, session);
@@ -138,7 +138,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
     }
     let target = message.param(2).ok_or_else(|| bad("The batch has no target"))?;
     let draft = Draft::new(context, (EventKind::Message, VERB), "", Some(message));
-    let due = context.state.now + i64::from(BATCH_SECONDS) * 1000;
+    let due = context.state.steady + i64::from(BATCH_SECONDS) * 1000;
     let collected = Collected {
         target: target.into(),
         kind: None,
@@ -279,7 +279,7 @@ mod tests {
     fn tell(hub: &mut State, second: i64, text: &str, what: Did) -> String {
         let entries = vec![Entry { session: ANN, what }];
         let input = Input::Batch(Batch { shard: 0, text: text.into(), entries });
-        let effects = hub.apply(Stamped { now: second * 1000, committed: 0, input });
+        let effects = hub.apply(Stamped { now: 0, steady: second * 1000, committed: 0, input });
         String::from_utf8(effects.text).expect("UTF-8")
     }
 

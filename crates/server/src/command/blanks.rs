@@ -50,7 +50,7 @@ const NOTHING_TO_TELL: &[&str] = &["JOIN #room ", "NICK ann ", "MODE #room + ", 
 fn tell(hub: &mut State, text: &str, what: Did) -> Effects {
     let entries = vec![Entry { session: ANN, what }];
     let input = Input::Batch(Batch { shard: 0, text: text.into(), entries });
-    hub.apply(Stamped { now: 0, committed: 0, input })
+    hub.apply(Stamped { now: 0, steady: 0, committed: 0, input })
 }
 
 fn say(hub: &mut State, line: &str) -> Effects {

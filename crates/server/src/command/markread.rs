@@ -34,7 +34,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let time = time.ok_or_else(|| invalid(given))?.min(context.state.now);
     let me = context.me();
     let before = context.state.read_markers.get(me, conversation);
-    if before.is_some_and(|before| time <= before) {
+    // A marker ahead of the clock was set when that was wrong; it must not hide what comes now.
+    if before.is_some_and(|before| time <= before && before <= context.state.now) {
         reply(context, conversation, &name);
         return Ok(());
     }

@@ -18,7 +18,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     context.must_be_private()?;
     let address = context.known().address;
-    let now = context.state.now;
+    let now = context.state.steady;
     let config = context.state.config.clone();
     if let Some(seconds) = context.state.doors.closed_for(address, now, &config.limits) {
         context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));

@@ -15,7 +15,7 @@ use crate::limits::{RESEND_ID_BYTES, TARGETS};
 use crate::render::lines::pieces;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
-use store::{Conversation, Event, EventKind, RoomId, Write};
+use store::{Conversation, Event, EventKind, Resend, RoomId, Write};
 
 /// The client tag with which a message may be sent again without doubling.
 pub const RESEND_TAG: &str = "+parlor/resend";
@@ -266,13 +266,14 @@ fn store(
     resend: Option<Box<str>>,
     pending_for: Option<UserId>,
 ) -> u32 {
-    let now = context.state.now;
-    context.user_mut().spoke = now;
+    let at = context.state.steady;
+    context.user_mut().spoke = at;
     let room = event.conversation.as_room();
     if let Some(room) = room.and_then(|room| context.state.rooms.get_mut(&room)) {
         room.has_history = true;
     }
     let news = context.news_of(&event, target);
+    let resend = resend.map(|id| Resend { id, at });
     let write = context.out.write(Write::Event { event: Arc::new(event), resend, pending_for });
     let to = context.session;
     context.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });

@@ -44,7 +44,7 @@ fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Opti
         return cannot("The room has this name already");
     }
     let again = state.renames.last(id).map(|last| last + RENAME_SECONDS * 1000);
-    if again.is_some_and(|again| state.now < again) {
+    if again.is_some_and(|again| state.steady < again) {
         return cannot("The room has been renamed just now; wait half a minute");
     }
     let members = room.members.iter().filter(|(_, member)| member.online);
@@ -96,7 +96,7 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
 /// The room that a name that nobody has stood for until lately, and its name now; not if it is
 /// secret to the asker.
 pub fn renamed(context: &Context<'_>, name: &str) -> Option<Arc<str>> {
-    let id = context.state.renames.find(name, context.state.now)?;
+    let id = context.state.renames.find(name, context.state.steady)?;
     let room = context.state.rooms.get(&id)?;
     let secret = room.is('s') && room.member(context.me()).is_none() && !context.user().operator;
     (!secret).then(|| room.name.clone())

@@ -115,7 +115,7 @@ fn with_fields(
     let user = &context.state.users[&id];
     let server = &*context.state.renderer.server;
     let flags = flags(context, room, user);
-    let idle = user.idle_seconds(context.state.now).to_string();
+    let idle = user.idle_seconds(context.state.steady).to_string();
     // In the order of the specification, whatever the order in which they are asked for.
     let all = [
         ('t', *token),

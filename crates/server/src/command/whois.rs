@@ -42,7 +42,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
     let (realname, away) = (user.realname.clone(), user.away.clone());
     let (operator, bot) = (user.operator, user.bot);
     let private = user.sessions.iter().all(|one| context.state.sessions[one].is_private());
-    let idle = user.idle_seconds(context.state.now).to_string();
+    let idle = user.idle_seconds(context.state.steady).to_string();
     let since = (user.since / 1000).to_string();
     context.numeric(n::RPL_WHOISUSER, &[&nick, &username, &server, "*"], &realname);
     let rooms = rooms(context, id);

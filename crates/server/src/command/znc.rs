@@ -68,5 +68,5 @@ fn readable(context: &Context<'_>, names: &str) -> Vec<(Conversation, Arc<str>)>
 fn milliseconds(seconds: &str) -> Option<i64> {
     let seconds: f64 = seconds.parse().ok()?;
     // A number out of range becomes the nearest one in it.
-    seconds.is_finite().then_some((seconds * 1000.0) as i64)
+    seconds.is_finite().then_some((seconds * 1000.0).round() as i64)
 }

@@ -391,6 +391,13 @@ pub enum Fact {
         /// Why.
         reason: String,
     },
+    /// The wall clock was set.
+    ClockSet {
+        /// By how many milliseconds; below 0 if it was put back.
+        by: i64,
+        /// What it shows now (milliseconds since the epoch).
+        to: i64,
+    },
     /// Somebody took operator's rights, or failed to.
     Operator {
         /// The user.

@@ -60,7 +60,8 @@ fn address(text: &str) -> IpAddr {
 
 impl Hub {
     fn apply(&mut self, input: Input) {
-        let effects = self.state.apply(Stamped { now: self.now, committed: 0, input });
+        let effects =
+            self.state.apply(Stamped { now: self.now, steady: self.now, committed: 0, input });
         self.told.clear();
         for effect in &effects.list {
             match &effect.what {

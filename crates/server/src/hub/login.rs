@@ -88,7 +88,7 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         return Err(Refusal::AlreadyLoggedIn(account.name.clone()));
     }
     let address = context.known().address;
-    let (now, limits) = (context.state.now, &context.state.config.limits);
+    let (now, limits) = (context.state.steady, &context.state.config.limits);
     if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
         context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
         return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
@@ -143,7 +143,7 @@ pub fn begin(
     }
     let address = context.known().address;
     let state = &context.state;
-    let hold_millis = state.doors.delay(address, state.now, &state.config.limits);
+    let hold_millis = state.doors.delay(address, state.steady, &state.config.limits);
     let iterations = state.config.server.password_iterations;
     let task = match state.account(name) {
         Some(account) => Task::Compare { keys: account.keys.clone(), iterations },
@@ -156,7 +156,7 @@ pub fn begin(
 /// A proof or a certificate was wrong: says so as late as a wrong password would be told.
 pub fn wrong_proof(context: &mut Context<'_>, name: &str, how: How) {
     let (address, state) = (context.known().address, &context.state);
-    let hold_millis = state.doors.delay(address, state.now, &state.config.limits);
+    let hold_millis = state.doors.delay(address, state.steady, &state.config.limits);
     let job = Derive { password: "".into(), task: Task::Refuse, hold_millis };
     wait_for(context, name, how, job);
 }
@@ -175,7 +175,7 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let Waiting { name, how, label } = *waiting;
     context.out.begin(context.session, label, context.has(proto::Capability::Batch));
     let address = context.known().address;
-    let (now, limits) = (context.state.now, &context.state.config.limits);
+    let (now, limits) = (context.state.steady, &context.state.config.limits);
     if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
         // The door closed while this was on its way: many guesses at once are no more than many in
         // a row.
@@ -308,7 +308,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
     };
     context.out.push(What::Count(Count::Login(how.counted(), outcome)));
     if matches!(refusal, Refusal::WrongPassword(_)) {
-        let now = context.state.now;
+        let now = context.state.steady;
         context.state.doors.failed(address, name, now);
         let user = name.to_owned();
         let reason = if how == How::External { "wrong certificate" } else { "wrong password" };
@@ -396,7 +396,7 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
     entering.misled = wrong;
     entering.password = account.map(Box::from);
     if wrong {
-        let (address, now) = (context.known().address, context.state.now);
+        let (address, now) = (context.known().address, context.state.steady);
         context.state.doors.failed(address, NOBODYS_NAME, now);
         context.out.push(What::Count(Count::Login(LoginBy::Pass, Login::Wrong)));
     }

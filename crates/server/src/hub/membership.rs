@@ -27,7 +27,7 @@ pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
 /// Gives a room another name, which is free, and stores it.
 pub fn rename(state: &mut State, out: &mut Effects, id: RoomId, name: &str) {
     let before = put_name(state, id, name.into());
-    state.renames.add(&before, id, state.now);
+    state.renames.add(&before, id, state.steady);
     out.note(Undo::Name(id, before));
     out.write(Write::Room(state.rooms[&id].record()));
 }

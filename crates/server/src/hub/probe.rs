@@ -35,7 +35,7 @@ mod tests {
     fn asks(hub: &mut State, slots: &[u32]) -> Effects {
         let entry = |slot: &u32| Entry { session: session(*slot), what: Did::Probe };
         let batch = Batch { entries: slots.iter().map(entry).collect(), ..Batch::default() };
-        hub.apply(Stamped { now: 0, committed: 0, input: Input::Batch(batch) })
+        hub.apply(Stamped { now: 0, steady: 0, committed: 0, input: Input::Batch(batch) })
     }
 
     /// What those who asked are told if that is what became of the writes.

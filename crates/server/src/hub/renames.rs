@@ -17,7 +17,7 @@ struct Renamed {
     /// The folded old name.
     old: String,
     room: RoomId,
-    /// When (milliseconds since the epoch).
+    /// When (milliseconds by the steady clock).
     time: i64,
 }
 
@@ -44,7 +44,7 @@ impl Renames {
         lately.filter(|one| one.old == name).map(|one| one.room).next()
     }
 
-    /// When a room last changed its name (milliseconds since the epoch).
+    /// When a room last changed its name (milliseconds by the steady clock).
     pub fn last(&self, room: RoomId) -> Option<i64> {
         self.list.iter().rev().find(|renamed| renamed.room == room).map(|renamed| renamed.time)
     }

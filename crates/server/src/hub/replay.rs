@@ -12,6 +12,7 @@ use super::effects::{Effects, ReadWhat, Task, What};
 use super::login::{Derived, Outcome};
 use super::reread::Reread;
 use super::{Batch, Did, Entry, Input, Stamped, State};
+use crate::clock::Clock;
 use crate::config::{Config, Operator};
 use crate::journal::{Journal, Settled};
 use crate::metrics::{Metrics, Queue};
@@ -94,7 +95,9 @@ struct World {
     sessions: Vec<SessionId>,
     /// Who wishes the config file to be read again.
     wishes: Vec<SessionId>,
+    /// The wall clock, which somebody sets now and then.
     now: i64,
+    steady: i64,
     opened: u32,
     recorded: Vec<Stamped>,
     output: Vec<String>,
@@ -112,6 +115,8 @@ struct World {
     answered: BTreeSet<EventId>,
 }
 
+/// By how much the clock is set: to and fro, days and less than a second.
+const CLOCK_SET: [i64; 6] = [86_400_000, -86_400_000, -3_600_000, 40_000, -900, -1500];
 const NAMES: [&str; 6] = ["ann", "bob", "cem", "dee", "eve", "fay"];
 const ROOMS: [&str; 4] = ["#a", "#b", "#lobby", "#c"];
 /// This machine, others, and a reverse proxy.
@@ -156,6 +161,7 @@ impl World {
             hub,
             committed: Arc::new(AtomicU64::new(0)),
             epoch: 0,
+            clock: Clock::going_on_from(0),
             folder: None,
             metrics,
             pulse: Arc::default(),
@@ -170,6 +176,7 @@ impl World {
             sessions: Vec::new(),
             wishes: Vec::new(),
             now: 0,
+            steady: 0,
             opened: 0,
             recorded: Vec::new(),
             output: Vec::new(),
@@ -182,9 +189,14 @@ impl World {
         }
     }
 
+    fn passes(&mut self, millis: i64) {
+        self.now += millis;
+        self.steady += millis;
+    }
+
     fn apply(&mut self, input: Input) {
         let committed = self.journal.committed.load(Ordering::Relaxed);
-        let stamped = Stamped { now: self.now, committed, input };
+        let stamped = Stamped { now: self.now, steady: self.steady, committed, input };
         self.recorded.push(stamped.clone());
         let effects = self.state.apply(stamped);
         self.output.push(format!("{effects:?}"));
@@ -211,7 +223,10 @@ impl World {
     }
 
     fn step(&mut self, random: &mut Random) {
-        self.now += random.below(2000) as i64;
+        self.passes(random.below(2000) as i64);
+        if random.below(30) == 0 {
+            self.now += CLOCK_SET[random.below(CLOCK_SET.len())];
+        }
         match random.below(22) {
             0 | 1 => {
                 self.opened += 1;
@@ -326,7 +341,7 @@ impl World {
             &format!("@label=y;+parlor/resend=m{id} BATCH +r draft/multiline {target}"),
         );
         for text in ["one", "", "two"] {
-            self.now += random.below(100) as i64;
+            self.passes(random.below(100) as i64);
             let tags = random.pick(&["batch=r", "batch=r", "batch=r;draft/multiline-concat"]);
             self.line(session, &format!("@{tags} PRIVMSG {target} :{text}"));
         }

@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn apply(hub: &mut State, input: Input) -> u64 {
-        hub.apply(Stamped { now: 0, committed: 0, input }).batch
+        hub.apply(Stamped { now: 0, steady: 0, committed: 0, input }).batch
     }
 
     fn does(hub: &mut State, slot: u32, text: &str, what: Did) -> u64 {

@@ -36,7 +36,7 @@ pub struct User {
     pub wallops: bool,
     /// When it came (milliseconds since the epoch).
     pub since: i64,
-    /// When it last said something (milliseconds since the epoch).
+    /// When it last said something (milliseconds by the steady clock).
     pub spoke: i64,
 }
 
@@ -81,8 +81,8 @@ impl User {
     }
 
     /// Seconds since it last said something.
-    pub fn idle_seconds(&self, now: i64) -> i64 {
-        (now - self.spoke) / 1000
+    pub fn idle_seconds(&self, steady: i64) -> i64 {
+        (steady - self.spoke) / 1000
     }
 
     /// The user part of the source.

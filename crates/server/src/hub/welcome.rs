@@ -151,7 +151,7 @@ fn register(context: &mut Context<'_>, full: bool) {
             bot: false,
             wallops: false,
             since: now,
-            spoke: now,
+            spoke: context.state.steady,
         };
         context.state.users.insert(id, Box::new(user));
         context.state.nicks.insert(fold(&nick).into(), id);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parlor_store::{
-    Conversation, Event, EventKind, MemoryStore, Point, Query, RESEND_MS, Scope, Select, Store,
-    Subject, Write,
+    Conversation, Event, EventKind, MemoryStore, Point, Query, RESEND_MS, Resend, Scope, Select,
+    Store, Subject, Write,
 };
 use proptest::prelude::*;
 
@@ -100,7 +100,7 @@ fn step() -> impl Strategy<Value = Step> {
     let kind = proptest::sample::select(kinds.collect::<Vec<_>>());
     let subject = prop_oneof![USERS.prop_map(Subject::Account), ROOMS.prop_map(Subject::Room)];
     let value = proptest::option::weighted(0.7, "[xy]{0,2}");
-    let later = prop_oneof![5 => 0..3_i64, 1 => Just(RESEND_MS / 2)];
+    let later = prop_oneof![9 => 0..3_i64, 1 => Just(RESEND_MS / 2), 2 => -6..0_i64, 1 => Just(-RESEND_MS / 2)];
     let event = (place(), kind, USERS, later, 1..4_u64, 0..6_u8).prop_map(
         |(place, kind, author, later, gap, resend)| Step::Event {
             place,
@@ -178,7 +178,9 @@ fn question() -> impl Strategy<Value = Query> {
 #[derive(Default)]
 struct Clock {
     id: u64,
+    /// The wall clock, which is put back now and then.
     time: i64,
+    steady: i64,
     places: BTreeMap<u64, Conversation>,
 }
 
@@ -186,6 +188,7 @@ impl Clock {
     fn event(&mut self, conversation: Conversation, later: i64, gap: u64) -> Event {
         self.id += gap;
         self.time += later;
+        self.steady += later.max(0);
         self.places.insert(self.id, conversation);
         Event { time: self.time, ..message(self.id, conversation) }
     }
@@ -209,7 +212,8 @@ impl Clock {
                 let userhost = (author > 2).then(|| format!("~u{author}@host").into());
                 let event =
                     Event { kind, account: author, userhost, ..self.event(place, later, gap) };
-                let resend = (resend < 3).then(|| resend.to_string().into());
+                let id = resend.to_string().into();
+                let resend = (resend < 3).then_some(Resend { id, at: self.steady });
                 Write::Event { event: Arc::new(event), resend, pending_for: None }
             }
             Step::Pending { place, receiver } => {
@@ -305,8 +309,8 @@ proptest! {
             batch.clear();
             match step {
                 Step::Maintain => {
-                    memory.maintain(clock.time).unwrap();
-                    disk.maintain(clock.time).unwrap();
+                    memory.maintain(clock.steady).unwrap();
+                    disk.maintain(clock.steady).unwrap();
                 }
                 Step::Restart => {
                     Box::new(disk).close().unwrap();

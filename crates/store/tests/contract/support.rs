@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parlor_store::{
     Account, Conversation, Event, EventKind, Failure, Member, MemoryStore, Outcome, Point, Query,
-    Room, Scope, Select, SqliteStore, Store, Write,
+    Resend, Room, Scope, Select, SqliteStore, Store, Write,
 };
 use proto::scram::Keys;
 use tempfile::TempDir;
@@ -60,7 +60,8 @@ pub(crate) fn put(event: Event) -> Write {
 }
 
 pub(crate) fn resend(event: Event, resend: &str) -> Write {
-    Write::Event { event: Arc::new(event), resend: Some(resend.into()), pending_for: None }
+    let resend = Some(Resend { id: resend.into(), at: event.time });
+    Write::Event { event: Arc::new(event), resend, pending_for: None }
 }
 
 pub(crate) fn keep_for(event: Event, receiver: u32) -> Write {

@@ -33,7 +33,7 @@ pub(super) fn send(
     let me = context.me();
     if !is_passing(draft) {
         membership::reveal(context, id, me);
-        let now = context.state.now;
+        let now = context.state.steady;
         context.user_mut().spoke = now;
     }
     let news = passing(context, draft, &target);

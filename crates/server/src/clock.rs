@@ -1,0 +1,81 @@
+//! The clocks: the wall clock, which people and programs set, and a steady one, which nobody does.
+//!
+//! What happens has its time by the wall clock. Whatever is measured (for how long an address may
+//! not log in, when a batch is overdue, how long somebody was idle) is measured by the steady one.
+
+use crate::limits::CLOCK_STANDS_MILLIS;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// It also counts while the machine sleeps.
+#[cfg(target_os = "linux")]
+const STEADY: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const STEADY: ClockId = ClockId::Monotonic;
+
+/// A steady clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// What it adds to the system's.
+    ahead: i64,
+}
+
+impl Clock {
+    /// A clock that goes on from what another one showed when the server last ran.
+    pub fn going_on_from(last: i64) -> Clock {
+        Clock { ahead: last - system() }
+    }
+
+    /// Milliseconds by the steady clock.
+    pub fn steady(&self) -> i64 {
+        system() + self.ahead
+    }
+}
+
+/// The system's steady clock, in milliseconds.
+fn system() -> i64 {
+    let now = clock_gettime(STEADY);
+    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+}
+
+/// Milliseconds since the epoch, by the wall clock.
+pub fn wall() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The time of what happens when the wall clock shows `wall` and what happened last has the time
+/// `last`. A clock that is set right by up to a second stands still; one that is put back further is
+/// followed.
+pub fn follow(last: i64, wall: i64) -> i64 {
+    match last.saturating_sub(wall) {
+        0..=CLOCK_STANDS_MILLIS => last,
+        _ => wall,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_step_back_is_waited_out_and_a_large_one_followed() {
+        let times = [5000, 5001, 4500, 4001, 4000, 3999, 9000, 8000, 9001, 0];
+        let mut last = 5000;
+        let followed = times.map(|wall| {
+            last = follow(last, wall);
+            last
+        });
+        assert_eq!(followed, [5000, 5001, 5001, 5001, 4000, 4000, 9000, 9000, 9001, 0]);
+        assert_eq!(follow(i64::MIN, i64::MAX), i64::MAX);
+        assert_eq!(follow(i64::MAX, i64::MIN), i64::MIN);
+    }
+
+    #[test]
+    fn the_steady_clock_goes_on_from_where_it_was() {
+        let (first, other) = (Clock::going_on_from(1_000_000), Clock::going_on_from(0));
+        let (before, after) = (first.steady(), first.steady());
+        assert!((1_000_000..1_060_000).contains(&before) && after >= before);
+        assert!((0..60_000).contains(&other.steady()));
+    }
+}

@@ -1,0 +1,324 @@
+//! The wall clock is put ahead and back, also while the server is down; the steady one goes on.
+//! Tested with clocks that the test sets, a hub and a store on disk.
+
+use super::effects::{Fact, What};
+use super::login::{Derived, Outcome as Login};
+use super::{Batch, Did, Entry, Input, Stamped, State};
+use crate::config::Config;
+use crate::session::SessionId;
+use proto::scram::Keys;
+use proto::time::write_server_time;
+use std::sync::Arc;
+use store::{
+    Account, Conversation, Outcome, Point, Query, Scope, Select, SqliteStore, Store, Write,
+};
+use tempfile::TempDir;
+
+const SECOND: i64 = 1000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+const YEAR: i64 = 365 * DAY;
+/// Some day in 2026.
+const BEGIN: i64 = 1_790_000_000_000;
+
+/// A server of one thread, with a clock on the wall and a steady one.
+struct World {
+    folder: TempDir,
+    config: Arc<Config>,
+    state: State,
+    store: SqliteStore,
+    wall: i64,
+    /// Since the server last started.
+    up: i64,
+    /// What the last input made: lines, and by how much the clock was found to be set.
+    told: String,
+    set: Vec<i64>,
+    opened: u32,
+}
+
+impl World {
+    fn new(config: &str) -> World {
+        let config: Config = toml::from_str(config).expect("a config");
+        let (config, folder) = (Arc::new(config), tempfile::tempdir().expect("a folder"));
+        let mut store = SqliteStore::open(folder.path(), "k3f9").expect("a new one");
+        let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
+        let ann = Account { id: 1, name: "ann".into(), keys, created: 0 };
+        store.commit(&mut [Write::Account(ann)].iter()).expect("there is room");
+        let state = start(&config, &mut store, BEGIN);
+        let (told, set) = (String::new(), Vec::new());
+        World { folder, config, state, store, wall: BEGIN, up: 0, told, set, opened: 0 }
+    }
+
+    fn passes(&mut self, millis: i64) {
+        self.wall += millis;
+        self.up += millis;
+    }
+
+    /// The server ends and is started again, on the same machine.
+    fn restart(mut self) -> World {
+        Box::new(self.store).close().expect("nothing is open");
+        self.store = SqliteStore::open(self.folder.path(), "zzzz").expect("nobody else has it");
+        self.state = start(&self.config, &mut self.store, self.wall);
+        self.up = 0;
+        self
+    }
+
+    fn apply(&mut self, input: Input) -> Vec<Outcome> {
+        let steady = self.state.up_since + self.up;
+        let effects = self.state.apply(Stamped { now: self.wall, steady, committed: 0, input });
+        self.told = String::from_utf8(effects.text.clone()).expect("UTF-8");
+        for effect in &effects.list {
+            if let What::Log(Fact::ClockSet { by, to }) = effect.what {
+                assert_eq!(to, self.wall);
+                self.set.push(by);
+            }
+        }
+        self.store.commit(&mut effects.writes.iter()).expect("there is room")
+    }
+
+    fn does(&mut self, session: SessionId, what: Did, text: &str) -> Vec<Outcome> {
+        let entries = vec![Entry { session, what }];
+        self.apply(Input::Batch(Batch { shard: 0, text: text.into(), entries }))
+    }
+
+    fn say(&mut self, session: SessionId, line: &str) -> Vec<Outcome> {
+        self.does(session, Did::Line(0..line.len() as u32), line)
+    }
+
+    fn open(&mut self) -> SessionId {
+        self.opened += 1;
+        let session = SessionId { shard: 0, slot: self.opened, generation: self.opened };
+        let address = "127.0.0.1".parse().expect("an address");
+        self.does(session, Did::Opened { address, entropy: [0; 16] }, "");
+        session
+    }
+
+    fn tries(&mut self, session: SessionId, right: bool) {
+        self.say(session, "LOGIN ann :secret");
+        let told = std::mem::take(&mut self.told);
+        let outcome = Login::Compared(right);
+        self.apply(Input::Derived(Derived { session, outcome }));
+        self.told.insert_str(0, &told);
+    }
+
+    fn ann(&mut self) -> SessionId {
+        let ann = self.open();
+        self.say(ann, "CAP REQ :message-tags draft/read-marker");
+        self.say(ann, "CAP END");
+        self.tries(ann, true);
+        assert!(self.told.contains("LOGGED_IN"), "{}", self.told);
+        ann
+    }
+
+    /// Ann says something in the lobby; its time is what is returned.
+    fn message(&mut self, ann: SessionId) -> i64 {
+        self.say(ann, "PRIVMSG #lobby :hello");
+        self.store.load().expect("it can be read").last_time
+    }
+
+    fn lobby(&mut self, select: Select) -> Vec<i64> {
+        let of = Scope::One(Conversation::room(self.state.lobby.expect("there is one")));
+        let query = Query { of, select, limit: 100, up_to: u64::MAX, messages_only: true };
+        let page = self.store.reader().expect("a reader").page(&query).expect("it can be read");
+        page.iter().map(|event| event.time).collect()
+    }
+}
+
+fn start(config: &Arc<Config>, store: &mut SqliteStore, wall: i64) -> State {
+    let loaded = store.load().expect("it can be read");
+    let (state, first) = State::new(config.clone(), loaded, wall);
+    store.commit(&mut first.iter()).expect("there is room");
+    state
+}
+
+/// By how much a clock is put ahead, and then back to where it should be; and the other way round.
+const STEPS: [i64; 6] = [DAY, HOUR, YEAR, -HOUR, -DAY, -YEAR];
+
+#[test]
+fn each_message_has_the_time_that_the_clock_shows_and_history_finds_it() {
+    for step in STEPS {
+        for restarts in [false, true] {
+            let mut world = World::new("");
+            let mut ann = world.ann();
+            let mut times = Vec::new();
+            for set in [0, step, -step, 0] {
+                if restarts {
+                    world = world.restart();
+                    ann = world.ann();
+                }
+                world.wall += set;
+                for _ in 0..3 {
+                    world.passes(MINUTE);
+                    times.push(world.message(ann));
+                    assert_eq!(times.last(), Some(&world.wall), "{step}");
+                }
+            }
+            assert_eq!(world.lobby(Select::Latest), times);
+            // Who turns pages by time, one message at a time, sees each, in order.
+            for (at, time) in times.iter().enumerate() {
+                let point = Point::Time(*time);
+                assert_eq!(world.lobby(Select::Before(point)), times[..at], "{step}");
+                assert_eq!(world.lobby(Select::After(point)), times[at + 1..], "{step}");
+            }
+            let folder = world.folder;
+            Box::new(world.store).close().expect("nothing is open");
+            assert_eq!(store::check(folder.path()).expect("it can be read"), [""; 0]);
+        }
+    }
+}
+
+/// It is the operator who can put it right, so it is told, and each time once.
+#[test]
+fn a_jump_of_more_than_a_minute_is_told_once() {
+    let mut world = World::new("");
+    let ann = world.ann();
+    let jumps = [DAY, -DAY, -HOUR, HOUR, YEAR, -YEAR, MINUTE + 1, -MINUTE - 1];
+    for set in jumps.into_iter().chain([MINUTE, -MINUTE, 900, -900]) {
+        world.passes(10 * SECOND);
+        world.wall += set;
+        for _ in 0..3 {
+            world.message(ann);
+            world.passes(HOUR);
+        }
+    }
+    assert_eq!(world.set, jumps);
+}
+
+#[test]
+fn an_address_is_locked_out_for_as_long_whatever_the_clock_shows() {
+    for step in STEPS {
+        let mut world = World::new("limits = { failed_logins = 1 }");
+        let ann = world.open();
+        for _ in 0..3 {
+            world.tries(ann, false);
+        }
+        world.tries(ann, true);
+        assert!(world.told.contains("TOO_MANY_ATTEMPTS"), "{}", world.told);
+        world.passes(5 * MINUTE);
+        world.wall += step;
+        world.tries(ann, true);
+        assert!(world.told.contains("TOO_MANY_ATTEMPTS"), "{step}: {}", world.told);
+        world.wall -= step;
+        world.passes(5 * MINUTE);
+        world.tries(ann, true);
+        assert!(world.told.contains("LOGGED_IN"), "{step}: {}", world.told);
+    }
+}
+
+#[test]
+fn connections_are_counted_by_real_minutes() {
+    for step in STEPS {
+        let mut world = World::new("limits = { connects_per_minute = 2 }");
+        let refused = |world: &mut World| {
+            world.open();
+            world.told.contains("in a short time")
+        };
+        assert_eq!([refused(&mut world), refused(&mut world)], [false; 2]);
+        world.wall += step;
+        assert!(refused(&mut world), "{step}");
+        world.passes(MINUTE);
+        assert!(!refused(&mut world), "{step}");
+    }
+}
+
+#[test]
+fn idle_times_and_old_names_are_measured_and_when_somebody_came_is_shown() {
+    for step in STEPS {
+        let mut world = World::new("");
+        let ann = world.ann();
+        let came = world.wall / 1000;
+        world.say(ann, "JOIN #a");
+        world.say(ann, "RENAME #a #b");
+        world.say(ann, "PRIVMSG #b :x");
+        world.wall += step;
+        world.passes(20 * SECOND);
+        world.say(ann, "WHOIS ann");
+        assert!(world.told.contains(&format!(" 317 ann ann 20 {came} ")), "{}", world.told);
+        world.say(ann, "RENAME #b #c");
+        assert!(world.told.contains("wait half a minute"), "{step}: {}", world.told);
+        world.passes(10 * SECOND);
+        world.say(ann, "RENAME #b #c");
+        assert!(!world.told.contains("FAIL"), "{step}: {}", world.told);
+        world.say(ann, "STATS u");
+        assert!(world.told.contains("Server Up 0 days 0:00:30"), "{step}: {}", world.told);
+        // Who left while the clock was wrong is found, and the newest first.
+        world.does(ann, Did::Closed { reason: "gone".into() }, "");
+        world.wall -= step;
+        let ann = world.ann();
+        world.say(ann, "WHOWAS ann 1");
+        assert!(world.told.contains(" 314 ann ann "), "{}", world.told);
+    }
+}
+
+#[test]
+fn a_message_sent_again_is_known_whatever_the_clock_shows_and_across_restarts() {
+    for step in STEPS {
+        let mut world = World::new("");
+        let ann = world.ann();
+        let again = "@+parlor/resend=x PRIVMSG #lobby :once";
+        let first = world.say(ann, again);
+        let time = world.wall;
+        assert_eq!(first, [Outcome::Stored]);
+        let doubled = |world: &mut World, ann| {
+            let [outcome] = world.say(ann, again)[..] else { panic!("one write") };
+            matches!(outcome, Outcome::Duplicate { time: first, .. } if first == time)
+        };
+        world.wall += step;
+        assert!(doubled(&mut world, ann), "{step}");
+        let mut world = world.restart();
+        let ann = world.ann();
+        assert!(doubled(&mut world, ann), "{step}");
+        world.store.maintain(world.state.steady).expect("there is room");
+        world.wall -= step;
+        world.passes(DAY - 1);
+        assert!(doubled(&mut world, ann), "{step}");
+        world.passes(1);
+        assert!(!doubled(&mut world, ann), "{step}");
+    }
+}
+
+/// A marker that was set while the clock was ahead would hide everything until that day.
+#[test]
+fn a_read_marker_ahead_of_the_clock_can_be_set_back() {
+    let stamp = |time: i64| {
+        let mut stamp = Vec::new();
+        write_server_time(time, &mut stamp);
+        String::from_utf8(stamp).expect("ASCII")
+    };
+    for step in [HOUR, DAY, YEAR] {
+        let mut world = World::new("");
+        let ann = world.ann();
+        let mark = |world: &mut World, time: i64, expected: i64| {
+            world.say(ann, &format!("MARKREAD #lobby timestamp={}", stamp(time)));
+            let expected = format!("MARKREAD #lobby timestamp={}\r\n", stamp(expected));
+            assert!(world.told.contains(&expected), "{}, not {expected}", world.told);
+        };
+        world.wall += step;
+        let ahead = world.wall;
+        mark(&mut world, ahead, ahead);
+        mark(&mut world, ahead - 1, ahead);
+        world.wall -= step;
+        let now = world.wall;
+        mark(&mut world, now - 10, now - 10);
+        mark(&mut world, now - 20, now - 10);
+        mark(&mut world, ahead, now);
+    }
+}
+
+#[test]
+fn a_batch_is_overdue_by_the_steady_clock() {
+    for step in STEPS {
+        let mut world = World::new("");
+        let ann = world.ann();
+        world.say(ann, "CAP REQ :draft/multiline batch");
+        world.say(ann, "BATCH +1 draft/multiline #lobby");
+        world.wall += step;
+        world.passes(MINUTE);
+        world.say(ann, "@batch=1 PRIVMSG #lobby :one");
+        assert!(!world.told.contains("TIMEOUT"), "{step}: {}", world.told);
+        world.passes(MINUTE);
+        world.say(ann, "@batch=1 PRIVMSG #lobby :two");
+        assert!(world.told.contains("FAIL BATCH TIMEOUT 1"), "{step}: {}", world.told);
+    }
+}

@@ -1,0 +1,123 @@
+//! Where a time stands among the events, whose order is that of their ids.
+//!
+//! Times do not fall with the id, but where the wall clock was put back; `clock_steps` has the
+//! events before which that happened. So the events are a few stretches, usually one, and within
+//! each a time is found by halving. What a time means where it is in several, says
+//! [`crate::Point::Time`].
+
+use std::ops::Range;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+/// The stretches of the events, oldest first.
+pub(crate) struct Places<'c> {
+    connection: &'c Connection,
+    stretches: Vec<Range<i64>>,
+    end: i64,
+}
+
+impl<'c> Places<'c> {
+    /// The stretches of the events below an id.
+    pub(crate) fn read(connection: &'c Connection, end: i64) -> rusqlite::Result<Self> {
+        let newest: Option<i64> =
+            connection.query_row("SELECT max(id) FROM events", [], |row| row.get(0))?;
+        let high = newest.map_or(0, |id| id.saturating_add(1)).min(end);
+        let mut steps = connection
+            .prepare_cached("SELECT event FROM clock_steps WHERE event < ?1 ORDER BY event")?;
+        let (mut stretches, mut low) = (Vec::new(), 0);
+        for step in steps.query_map([high], |row| row.get(0))? {
+            let step = step?;
+            stretches.push(low..step);
+            low = step;
+        }
+        stretches.push(low..high);
+        Ok(Self { connection, stretches, end })
+    }
+
+    /// The first id that is not older than a time. `has` knows whether an event that is asked for
+    /// is in a range.
+    pub(crate) fn before(
+        &self,
+        time: i64,
+        has: impl Fn(Range<i64>) -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<i64> {
+        for stretch in self.several().iter().rev() {
+            let exact = self.exact(stretch, time)?;
+            if !exact.is_empty() && has(exact.clone())? {
+                return Ok(exact.start);
+            }
+        }
+        for stretch in self.stretches.iter().rev() {
+            if self.first_time(stretch)?.is_some_and(|first| first < time) {
+                return self.find(stretch, |other| other >= time);
+            }
+        }
+        Ok(0)
+    }
+
+    /// The first id that is newer than a time; `has` as in [`Places::before`].
+    pub(crate) fn after(
+        &self,
+        time: i64,
+        has: impl Fn(Range<i64>) -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<i64> {
+        for stretch in self.several() {
+            let exact = self.exact(stretch, time)?;
+            if !exact.is_empty() && has(exact.clone())? {
+                return Ok(exact.end);
+            }
+        }
+        for stretch in &self.stretches {
+            if self.last_time(stretch)?.is_some_and(|last| last > time) {
+                return self.find(stretch, |other| other > time);
+            }
+        }
+        Ok(self.end)
+    }
+
+    /// The stretches, if there is more than one: else a time has one place.
+    fn several(&self) -> &[Range<i64>] {
+        if self.stretches.len() > 1 { &self.stretches } else { &[] }
+    }
+
+    /// The ids of a stretch with just this time.
+    fn exact(&self, stretch: &Range<i64>, time: i64) -> rusqlite::Result<Range<i64>> {
+        let around = self.first_time(stretch)?.is_some_and(|first| first <= time)
+            && self.last_time(stretch)?.is_some_and(|last| last >= time);
+        if !around {
+            return Ok(stretch.end..stretch.end);
+        }
+        let start = self.find(stretch, |other| other >= time)?;
+        Ok(start..self.find(&(start..stretch.end), |other| other > time)?)
+    }
+
+    fn first_time(&self, stretch: &Range<i64>) -> rusqlite::Result<Option<i64>> {
+        Ok(self.first(stretch)?.map(|(_, time)| time))
+    }
+
+    fn last_time(&self, stretch: &Range<i64>) -> rusqlite::Result<Option<i64>> {
+        let last = "SELECT time FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1";
+        let mut last = self.connection.prepare_cached(last)?;
+        last.query_row([stretch.start, stretch.end], |row| row.get(0)).optional()
+    }
+
+    /// The first event of a range of ids, and its time.
+    fn first(&self, range: &Range<i64>) -> rusqlite::Result<Option<(i64, i64)>> {
+        let first = "SELECT id, time FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1";
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        self.connection.prepare_cached(first)?.query_row([range.start, range.end], row).optional()
+    }
+
+    /// Where in a stretch the events begin whose time is `late`.
+    fn find(&self, stretch: &Range<i64>, late: impl Fn(i64) -> bool) -> rusqlite::Result<i64> {
+        let Range { start: mut low, end: mut high } = *stretch;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.first(&(middle..high))? {
+                Some((id, time)) if !late(time) => low = id + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+}
