@@ -95,7 +95,7 @@ fn page(
 ) -> Result<(), Refusal> {
     let target = asked.param(1)?;
     let limit = asked.limit(context, limit_at)?;
-    let (conversation, name) = conversation(context, target).map_err(|_| {
+    let (conversation, _) = conversation(context, target).map_err(|_| {
         let text = "There is no such user or room, or its history is not yours to read";
         asked.invalid("INVALID_TARGET", &[target], text)
     })?;
@@ -106,7 +106,7 @@ fn page(
         up_to: context.state.last_event(),
         messages_only: !context.has(Capability::EventPlayback),
     };
-    read(context, ReadWhat::Page { query, target: name });
+    read(context, ReadWhat::Page { query, target: target.into() });
     Ok(())
 }
 

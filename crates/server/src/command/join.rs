@@ -33,6 +33,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal> {
     check_room(name).map_err(|error| match error {
         proto::name::RoomNameError::NoHash => Refusal::NoSuchRoom(name.to_owned()),
+        proto::name::RoomNameError::TooLong => Refusal::RoomNameTooLong(name.to_owned()),
         other => Refusal::BadRoomName(name.to_owned(), other),
     })?;
     let me = context.me();

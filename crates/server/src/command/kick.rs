@@ -1,4 +1,4 @@
-//! `KICK room user[,user…] [:reason]`: puts members out of a room.
+//! `KICK room[,room…] user[,user…] [:reason]`: puts members out of a room, or of one room each.
 //!
 //! <https://modern.ircdocs.horse/#kick-message>
 
@@ -13,23 +13,48 @@ use store::{EventKind, RoomId};
 
 /// Carries out `KICK`. Each user is answered for by itself.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let targets = super::names_of(message.param(1).unwrap_or_default())?;
-    let (room, rank) = context.room_as(message.param(0).unwrap_or_default(), Rank::HalfOp)?;
+    let rooms = super::names_of(message.param(0).unwrap_or_default())?;
+    let users = super::names_of(message.param(1).unwrap_or_default())?;
+    let asker = context.user().nick.clone();
+    let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&asker);
+    let reason = shorten(reason, KICK_BYTES);
+    if let [room] = rooms[..] {
+        return from_room(context, room, &users, reason);
+    }
+    if rooms.len() != users.len() {
+        return Err(Refusal::NeedMoreParams);
+    }
+    if let Some(beyond) = users.get(TARGETS) {
+        return Err(Refusal::TooManyTargets((*beyond).to_owned()));
+    }
+    for (room, user) in rooms.iter().zip(users) {
+        if let Err(refusal) = from_room(context, room, &[user], reason) {
+            refuse(context, "KICK", &refusal);
+        }
+    }
+    Ok(())
+}
+
+fn from_room(
+    context: &mut Context<'_>,
+    room: &str,
+    users: &[&str],
+    reason: &str,
+) -> Result<(), Refusal> {
+    let (room, rank) = context.room_as(room, Rank::HalfOp)?;
     let (id, name) = (room.id, room.name.clone());
     if Some(id) == context.state.lobby {
         return Err(Refusal::LobbyStays(name));
     }
-    let asker = context.user().nick.clone();
-    let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&asker);
-    for (at, target) in targets.into_iter().enumerate() {
+    for (at, target) in users.iter().enumerate() {
         if at == TARGETS {
-            return Err(Refusal::TooManyTargets(target.to_owned()));
+            return Err(Refusal::TooManyTargets((*target).to_owned()));
         }
         // The room ends when the last one goes, who may be the asker.
         if !context.state.rooms.contains_key(&id) {
             return Err(Refusal::NoSuchRoom(name.to_string()));
         }
-        if let Err(refusal) = kick(context, id, rank, target, shorten(reason, KICK_BYTES)) {
+        if let Err(refusal) = kick(context, id, rank, target, reason) {
             refuse(context, "KICK", &refusal);
         }
     }

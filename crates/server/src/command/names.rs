@@ -10,7 +10,8 @@ use proto::{Capability, Message, numeric as n};
 use std::collections::BTreeSet;
 use store::RoomId;
 
-/// Carries out `NAMES`.
+/// Carries out `NAMES`. Of several rooms each has its own end, though some expect one for all of the
+/// list: so `TARGMAX` says 1.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let names = message.param(0).and_then(|names| super::names_of(names).ok());
     let Some(names) = names else {

@@ -26,7 +26,14 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let (target, msgid) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
     let reason = shorten(message.param(2).unwrap_or_default(), KICK_BYTES);
-    let (conversation, name) = conversation(context, target)?;
+    let (conversation, name) = match conversation(context, target) {
+        // Operators of the server may everywhere, be they there or not.
+        Err(_) if context.user().operator && context.room(target).is_ok() => {
+            let room = context.room(target)?;
+            (Conversation::room(room.id), room.name.clone())
+        }
+        found => found?,
+    };
     let Some(about) = store::parse_msgid(&context.state.renderer.instance, msgid) else {
         return Err(unknown(&name, msgid));
     };

@@ -2,7 +2,7 @@
 
 use super::quit::shorten;
 use crate::hub::context::Context;
-use crate::limits::ROOM_BYTES;
+use crate::limits::{PARAMETER_BYTES, ROOM_BYTES};
 use proto::name::{NameError, RoomNameError};
 use proto::numeric as n;
 use std::borrow::Cow;
@@ -31,6 +31,8 @@ pub enum Refusal {
     WasNobody(String),
     /// There is no such room.
     NoSuchRoom(String),
+    /// No room has that name, because it is too long for one.
+    RoomNameTooLong(String),
     /// A room cannot have that name.
     BadRoomName(String, RoomNameError),
     /// The asker is not in the room.
@@ -179,7 +181,8 @@ const STANDARD: &[&str] = &[
 /// Says "no" to the asker.
 pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);
-    let params: Vec<&str> = said.params.iter().map(|param| shorten(param, ROOM_BYTES)).collect();
+    let params: Vec<&str> =
+        said.params.iter().map(|param| shorten(param, PARAMETER_BYTES)).collect();
     let code = match refusal {
         Refusal::UnknownCommand(_) => None,
         _ if verb == "REGISTER" => Some(registration_code(refusal, said.code)),
@@ -296,6 +299,9 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
     Some(match refusal {
         Refusal::NoSuchRoom(room) => {
             says(n::ERR_NOSUCHCHANNEL, "NO_SUCH_ROOM", &[room], "There is no such room")
+        }
+        Refusal::RoomNameTooLong(room) => {
+            says(n::ERR_NOSUCHCHANNEL, "NO_SUCH_ROOM", &[room], RoomNameError::TooLong.to_string())
         }
         Refusal::BadRoomName(room, error) => {
             says(n::ERR_BADCHANMASK, "BAD_ROOM_NAME", &[room], error.to_string())

@@ -281,7 +281,7 @@ pub enum ReadWhat {
     Page {
         /// Which page.
         query: store::Query,
-        /// What was asked for, as it is shown.
+        /// What was asked for, as the asker wrote it.
         target: Arc<str>,
     },
     /// `CHATHISTORY TARGETS`.

@@ -304,7 +304,7 @@ pub fn isupport(config: &Config) -> Vec<String> {
         format!("AWAYLEN={}", limits::AWAY_BYTES),
         format!("KEYLEN={}", limits::KEY_BYTES),
         format!(
-            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:{0},LIST:{1},JOIN:,PART:,KICK:{0},WHOIS:{0},WHOWAS:1",
+            "TARGMAX=PRIVMSG:{0},NOTICE:{0},TAGMSG:{0},NAMES:1,LIST:{1},JOIN:,PART:,KICK:{0},WHOIS:{0},WHOWAS:1",
             limits::TARGETS,
             limits::LIST_CONDITIONS
         ),
