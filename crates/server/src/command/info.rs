@@ -1,4 +1,4 @@
-//! `INFO`: what this program is.
+//! `INFO [server]`: what this program is.
 //!
 //! <https://modern.ircdocs.horse/#info-message>
 
@@ -8,7 +8,8 @@ use crate::hub::welcome::VERSION;
 use proto::{Message, numeric as n};
 
 /// Carries out `INFO`.
-pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.check_server(message.param(0))?;
     let mut started = Vec::new();
     proto::time::write_date(context.state.started, &mut started);
     let started = String::from_utf8_lossy(&started).into_owned();

@@ -158,7 +158,7 @@ impl Client {
                 None => self.unread.extend_from_slice(&buffer[..length]),
             },
             Err(error) if is_closed(error.kind()) => self.ended = true,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) if is_passing(error.kind()) => {}
             Err(error) => self.fail("cannot read", error),
         }
     }
@@ -308,6 +308,11 @@ impl Client {
             self.heard[from..].join("\n  ")
         );
     }
+}
+
+/// Whether to read on: nothing has come yet, or a signal came between.
+fn is_passing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 fn is_closed(kind: ErrorKind) -> bool {
