@@ -11,23 +11,34 @@ use crate::limits::{
 #[derive(Debug, Default)]
 pub struct Pauses {
     attempts: u32,
+    /// Those of this operation.
+    tries: u32,
     connected: Option<Instant>,
 }
 
 impl Pauses {
+    /// A new operation begins, which may have as many tries as any.
+    pub fn begin(&mut self) {
+        self.tries = 0;
+    }
+
+    /// How often was tried to connect again during this operation.
+    pub fn tries(&self) -> u32 {
+        self.tries
+    }
+
     /// The connection stands, and all that was missed is there.
     pub fn connected(&mut self, now: Instant) {
         self.connected = Some(now);
     }
 
-    /// The connection broke; true if it had held long enough to begin anew.
-    pub fn broke(&mut self, now: Instant) -> bool {
+    /// The connection broke. If it had held for long enough, all begins anew.
+    pub fn broke(&mut self, now: Instant) {
         let connected = self.connected.take();
-        let held = connected.is_some_and(|since| now.duration_since(since) >= HELD_LONG);
-        if held {
+        if connected.is_some_and(|since| now.duration_since(since) >= HELD_LONG) {
             self.attempts = 0;
+            self.tries = 0;
         }
-        held
     }
 
     /// How long to wait before the next attempt: about 1, 2, 4 … 30 seconds, ±25 % by `chance`, so that a room
@@ -35,6 +46,7 @@ impl Pauses {
     pub fn next(&mut self, chance: u8) -> Duration {
         let seconds = 2_u32.saturating_pow(self.attempts).min(PAUSE_MOST_SECONDS);
         self.attempts = self.attempts.saturating_add(1);
+        self.tries = self.tries.saturating_add(1);
         let percent = 75 + u32::from(chance) * 50 / 255;
         Duration::from_millis(u64::from(seconds * 10 * percent))
     }
@@ -153,16 +165,36 @@ mod tests {
     fn pauses_begin_anew_only_after_a_connection_that_held() {
         let start = Instant::now();
         let mut pauses = Pauses::default();
-        assert!(!pauses.broke(start), "there was none");
-        assert_eq!([pauses.next(128), pauses.next(128)].map(|pause| pause.as_secs()), [1, 2]);
+        let mut next_seconds = |broke_at: u32, connected: bool| {
+            if connected {
+                pauses.connected(start);
+            }
+            pauses.broke(start + broke_at * SECOND);
+            pauses.next(128).as_secs()
+        };
+        assert_eq!([next_seconds(0, false), next_seconds(0, false)], [1, 2]);
+        assert_eq!(next_seconds(29, true), 4);
+        assert_eq!(next_seconds(60, false), 8, "it was broken all the time");
+        assert_eq!(next_seconds(30, true), 1);
+    }
+
+    #[test]
+    fn tries_are_counted_for_each_operation_however_often_it_breaks() {
+        let start = Instant::now();
+        let mut pauses = Pauses::default();
+        for tries in 1..=3 {
+            pauses.connected(start);
+            pauses.broke(start + SECOND);
+            pauses.next(128);
+            assert_eq!(pauses.tries(), tries);
+        }
+        pauses.begin();
+        assert_eq!(pauses.tries(), 0);
+        assert_eq!(pauses.next(128).as_secs(), 8, "but the pauses go on growing");
+        assert_eq!(pauses.tries(), 1);
         pauses.connected(start);
-        assert!(!pauses.broke(start + 29 * SECOND));
-        assert_eq!(pauses.next(128).as_secs(), 4);
-        assert!(!pauses.broke(start + 60 * SECOND), "it was broken all the time");
-        assert_eq!(pauses.next(128).as_secs(), 8);
-        pauses.connected(start);
-        assert!(pauses.broke(start + 30 * SECOND));
-        assert_eq!(pauses.next(128).as_secs(), 1);
+        pauses.broke(start + 30 * SECOND);
+        assert_eq!(pauses.tries(), 0, "one that waits for days may break now and then");
     }
 
     #[test]

@@ -83,8 +83,6 @@ pub struct Session {
     restoring: bool,
     leaving: bool,
     pauses: Pauses,
-    /// Attempts to restore the connection during this operation.
-    tries: u32,
     pub(crate) page_size: PageSize,
     pub(crate) missed: Missed,
     /// What the person typed while something else was waited for.
@@ -133,7 +131,6 @@ impl Session {
             restoring: false,
             leaving: false,
             pauses: Pauses::default(),
-            tries: 0,
             page_size: PageSize::default(),
             missed: Missed::default(),
             ahead: VecDeque::new(),
@@ -182,7 +179,7 @@ impl Session {
     /// [`End::Left`] instead of an answer; failures that cannot be restored.
     pub fn ask(&mut self, question: Question) -> Result<String, End> {
         if question == Question::Operation {
-            self.tries = 0;
+            self.pauses.begin();
         }
         loop {
             match self.ahead.pop_front() {
@@ -266,9 +263,7 @@ impl Session {
     }
 
     fn restore(&mut self, reason: &str) -> Result<(), End> {
-        if self.pauses.broke(Instant::now()) {
-            self.tries = 0;
-        }
+        self.pauses.broke(Instant::now());
         // A server that stops says so, and then closes with the same words.
         if std::mem::take(&mut self.last_notice).contains(reason) {
             self.aside("Connecting again …")?;
@@ -299,8 +294,7 @@ impl Session {
                 Err(Trouble::Failed(failure)) => return Err(failure.into()),
                 Err(Trouble::Left(how)) => return Err(End::Left(how)),
             };
-            self.tries += 1;
-            if !self.console.interactive && self.tries >= SCRIPT_TRIES {
+            if !self.console.interactive && self.pauses.tries() >= SCRIPT_TRIES {
                 return Err(Failure::GaveUp(why).into());
             }
             if let Some(how) = self.ahead.iter().find_map(leaves) {

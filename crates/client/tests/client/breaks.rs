@@ -208,3 +208,139 @@ fn a_server_that_has_forgotten_the_user_does_not_get_the_password() {
     );
     assert!(outcome.stderr.contains("no account ann any more"), "{outcome:?}");
 }
+
+fn at(second: u32, msgid: &str, rest: &str) -> String {
+    format!("time=2001-02-03T14:02:{second:02}.000Z;msgid={msgid} {rest}")
+}
+
+impl Peer {
+    fn targets(&mut self, names: &[&str]) {
+        self.expect_targets_request();
+        self.send(":parlor BATCH +t draft/chathistory-targets");
+        for name in names {
+            self.send(&format!(
+                "@batch=t :parlor CHATHISTORY TARGETS {name} 2001-02-03T14:02:05.000Z"
+            ));
+        }
+        self.send(":parlor BATCH -t");
+    }
+
+    fn page_of(&mut self, target: &str, messages: &[String]) {
+        self.send(&format!(":parlor BATCH +h chathistory {target}"));
+        for message in messages {
+            self.send(&format!("@batch=h;{message}"));
+        }
+        self.send(":parlor BATCH -h");
+    }
+}
+
+#[test]
+fn what_was_missed_and_what_came_live_is_shown_in_the_order_of_time() {
+    let server = Server::start();
+    let client = Client::ann(&server, "CH bob\n");
+    let mut peer = server.accept_ann();
+    let lobby = |text: &str| format!(":bob!bob@parlor PRIVMSG #lobby :{text}");
+    let private = |text: &str| format!(":eve!eve@parlor PRIVMSG ann :{text}");
+    peer.send(&format!("@{}", at(5, "m5", &lobby("five"))));
+    peer.expect("CH bob 20");
+    peer.break_off();
+
+    let mut peer = server.accept_ann_again();
+    peer.send(&format!("@{}", at(9, "m9", &lobby("nine"))));
+    peer.targets(&["#lobby", "eve"]);
+    peer.targets(&["#lobby", "eve"]);
+    peer.expect("CHATHISTORY AFTER #lobby timestamp=2001-02-03T14:02:04.999Z 100");
+    peer.page_of("#lobby", &[at(5, "m5", &lobby("five")), at(6, "m6", &lobby("six"))]);
+    // Live, too, and so late that its page does not have it.
+    peer.send(&format!("@{}", at(11, "p11", &private("eleven"))));
+    peer.expect("CHATHISTORY AFTER #lobby msgid=m6 100");
+    peer.page_of("#lobby", &[at(8, "m8", &lobby("eight"))]);
+    peer.expect("CHATHISTORY AFTER #lobby msgid=m8 100");
+    peer.page_of("#lobby", &[]);
+    peer.expect("CHATHISTORY AFTER eve timestamp=2001-02-03T14:02:04.999Z 100");
+    peer.page_of("eve", &[at(7, "p7", &private("seven")), at(10, "p10", &private("ten"))]);
+    peer.expect("CHATHISTORY AFTER eve msgid=p10 100");
+    peer.page_of("eve", &[]);
+    peer.expect("CH bob 20");
+    peer.send(":parlor NOTE CH END bob 0 * :End of history");
+    peer.goodbye();
+    let outcome = client.finish();
+    let texts: Vec<_> =
+        outcome.stdout.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(texts, ["five", "six", "seven", "eight", "nine", "ten", "eleven"], "{outcome:?}");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn what_was_in_a_room_before_the_login_was_not_missed() {
+    let server = Server::start();
+    let client = Client::ann(&server, "CH bob\n");
+    let rust = |text: &str| format!(":bob!bob@parlor PRIVMSG #rust :{text}");
+    let mut peer = server.accept();
+    peer.negotiate();
+    peer.demand_password("ann");
+    assert!(peer.scram());
+    peer.welcome("ann");
+    peer.expect("BM");
+    peer.send(":parlor NOTE BM TEXT_REQUIRED :Enter the message:");
+    peer.expect("");
+    peer.send(":parlor NOTE BM CANCELLED :Cancelled");
+    peer.expect_baseline_request();
+    peer.send(":parlor BATCH +t draft/chathistory-targets");
+    peer.send("@batch=t :parlor CHATHISTORY TARGETS #rust 2001-02-03T14:02:05.000Z");
+    peer.send(":parlor BATCH -t");
+    peer.expect("CHATHISTORY LATEST #rust * 1");
+    peer.page_of("#rust", &[at(5, "m5", &rust("old"))]);
+    peer.expect("CH bob 20");
+    peer.break_off();
+
+    let mut peer = server.accept_ann_again();
+    peer.targets(&["#rust"]);
+    peer.targets(&["#rust"]);
+    peer.expect("CHATHISTORY AFTER #rust timestamp=2001-02-03T14:02:04.999Z 100");
+    peer.page_of("#rust", &[at(5, "m5", &rust("old")), at(6, "m6", &rust("new"))]);
+    peer.expect("CHATHISTORY AFTER #rust msgid=m6 100");
+    peer.page_of("#rust", &[]);
+    peer.expect("CH bob 20");
+    peer.send(":parlor NOTE CH END bob 0 * :End of history");
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.stdout, "[#rust] 2001-02-03 14:02 bob: new\n", "{outcome:?}");
+}
+
+#[test]
+fn a_page_that_breaks_off_is_followed_by_a_smaller_one_and_nothing_is_fetched_twice() {
+    let server = Server::start();
+    let client = Client::ann(&server, "CH bob\n");
+    let mut peer = server.accept_ann();
+    let lobby = |text: &str| format!(":bob!bob@parlor PRIVMSG #lobby :{text}");
+    peer.send(&format!("@{}", at(5, "m5", &lobby("five"))));
+    peer.expect("CH bob 20");
+    peer.break_off();
+
+    let mut peer = server.accept_ann_again();
+    peer.targets(&["#lobby"]);
+    peer.targets(&["#lobby"]);
+    peer.expect("CHATHISTORY AFTER #lobby timestamp=2001-02-03T14:02:04.999Z 100");
+    peer.page_of("#lobby", &[at(6, "m6", &lobby("six"))]);
+    peer.expect("CHATHISTORY AFTER #lobby msgid=m6 100");
+    peer.send(":parlor BATCH +h chathistory #lobby");
+    peer.send(&format!("@batch=h;{}", at(7, "m7", &lobby("seven"))));
+    peer.break_off();
+
+    let mut peer = server.accept_ann_again();
+    peer.targets(&["#lobby"]);
+    peer.targets(&["#lobby"]);
+    peer.expect("CHATHISTORY AFTER #lobby msgid=m6 25");
+    peer.page_of("#lobby", &[at(7, "m7", &lobby("seven")), at(8, "m8", &lobby("eight"))]);
+    let line = peer.line();
+    assert!(line.starts_with("CHATHISTORY AFTER #lobby msgid=m8 "), "{line}");
+    peer.page_of("#lobby", &[]);
+    peer.expect("CH bob 20");
+    peer.send(":parlor NOTE CH END bob 0 * :End of history");
+    peer.goodbye();
+    let outcome = client.finish();
+    let texts: Vec<_> =
+        outcome.stdout.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(texts, ["five", "six", "seven", "eight"], "{outcome:?}");
+}

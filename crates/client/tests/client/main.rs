@@ -11,6 +11,9 @@ mod breaks;
 mod failures;
 mod trust;
 mod plaintext;
+mod proxy;
 mod together;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod waiting;

@@ -140,6 +140,14 @@ impl Client {
         Client { _computer: None, child, stdout, stderr }
     }
 
+    /// Sends it what Ctrl-C would.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status().expect("the system has kill");
+        assert!(sent.success());
+    }
+
     /// Waits for the end.
     pub(crate) fn finish(mut self) -> Outcome {
         let outputs = [&self.stdout, &self.stderr].map(|output| output.recv_timeout(TIMEOUT));

@@ -16,10 +16,10 @@ use crate::server::{PASSWORD, Peer, Server};
 
 /// No test's client needs so long.
 const TIMEOUT: Duration = Duration::from_secs(30);
-const OPERATION: &str = "EX (exit): ";
+pub(crate) const OPERATION: &str = "EX (exit): ";
 
 /// A terminal with a client running on it.
-struct Terminal {
+pub(crate) struct Terminal {
     /// It is there for as long as the client is.
     _computer: Computer,
     client: Child,
@@ -31,11 +31,11 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(server: &Server, arguments: &[&str]) -> Terminal {
+    pub(crate) fn start(server: &Server, arguments: &[&str]) -> Terminal {
         Terminal::start_with(server, arguments, |command| command)
     }
 
-    fn start_with(
+    pub(crate) fn start_with(
         server: &Server,
         arguments: &[&str],
         change: impl FnOnce(Command) -> Command,
@@ -43,7 +43,7 @@ impl Terminal {
         Terminal::start_on(Computer::that_knows(server), server, arguments, change)
     }
 
-    fn start_on(
+    pub(crate) fn start_on(
         computer: Computer,
         server: &Server,
         arguments: &[&str],
@@ -68,7 +68,7 @@ impl Terminal {
     }
 
     /// Logs ann in up to the prompt for operations.
-    fn log_in_ann(&mut self, server: &Server) -> Peer {
+    pub(crate) fn log_in_ann(&mut self, server: &Server) -> Peer {
         let mut peer = server.accept();
         peer.negotiate();
         peer.demand_password("ann");
@@ -80,12 +80,12 @@ impl Terminal {
     }
 
     /// All in one write, as a paste or a quick typist would.
-    fn type_in(&mut self, keys: &str) {
+    pub(crate) fn type_in(&mut self, keys: &str) {
         (&*self.pty).write_all(keys.as_bytes()).expect("the terminal takes a test's input");
     }
 
     /// Waits until the text appears after what was expected before.
-    fn expect(&mut self, text: &str) {
+    pub(crate) fn expect(&mut self, text: &str) {
         let deadline = Instant::now() + TIMEOUT;
         loop {
             let new = &self.output[self.seen..];
@@ -102,7 +102,7 @@ impl Terminal {
     }
 
     /// The exit code, and everything that the terminal was told.
-    fn finish(mut self) -> (Option<i32>, String) {
+    pub(crate) fn finish(mut self) -> (Option<i32>, String) {
         let deadline = Instant::now() + TIMEOUT;
         while let Ok(chunk) =
             self.chunks.recv_timeout(deadline.saturating_duration_since(Instant::now()))

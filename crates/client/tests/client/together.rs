@@ -1,10 +1,12 @@
 //! The client and our own server.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
+use std::time::Duration;
 
 use crate::process::{Client, Computer, Outcome};
 
@@ -37,6 +39,10 @@ impl Chatserver {
         let mut command = Command::new(program());
         command.args(["--bind", "127.0.0.1", "-p", "0"]).arg("--data").arg(folder);
         command.arg("--config").arg(folder.join("config.toml"));
+        Chatserver::run(command)
+    }
+
+    fn run(mut command: Command) -> Chatserver {
         let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = pipes.spawn().expect("the server starts");
         let mut log = BufReader::new(child.stdout.take().expect("piped"));
@@ -62,8 +68,12 @@ impl Drop for Chatserver {
 }
 
 fn ann(computer: &Computer, port: u16, more_args: &[&str], input: &str) -> Outcome {
+    log_in("ann", computer, port, more_args, input)
+}
+
+fn log_in(user: &str, computer: &Computer, port: u16, more_args: &[&str], input: &str) -> Outcome {
     let mut command = computer.chatclient();
-    command.args(["127.0.0.1", &port.to_string(), "-u", "ann"]).args(more_args);
+    command.args(["127.0.0.1", &port.to_string(), "-u", user]).args(more_args);
     Client::run(command, &format!("secret\n{input}")).finish()
 }
 
@@ -113,4 +123,57 @@ fn they_agree_on_encryption_names_and_fingerprints() {
 fn move_to(computer: &Computer, fingerprint: &str, port: u16) {
     let line = format!("127.0.0.1:{port} {fingerprint}\n");
     std::fs::write(computer.known_hosts(), line).expect("the folder takes files");
+}
+
+#[test]
+fn a_script_leaves_to_the_person_what_is_kept_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Chatserver::start(folder.path());
+    let computer = Computer::new();
+    assert_eq!(ann(&computer, server.port, &["--register"], "EX\n").code, Some(0));
+    let told = log_in("bob", &computer, server.port, &["--register"], "PM ann hello\n");
+    assert!(told.stderr.contains("* Kept for ann"), "{told:?}");
+    for _ in 0..2 {
+        let script = ann(&computer, server.port, &[], "BM the build is green\n");
+        assert_eq!((script.code, script.stdout.as_str()), (Some(0), ""), "{script:?}");
+    }
+    let mut person = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    person.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    person.write_all(b"LOGIN ann :secret\r\n").unwrap();
+    let mut lines = BufReader::new(person).lines().map(|line| line.unwrap());
+    assert!(lines.any(|line| line.ends_with("hello")), "it was kept for the person");
+}
+
+#[test]
+fn what_was_in_a_room_before_a_login_is_not_shown_as_missed_after_a_break() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Chatserver::start(folder.path());
+    let computer = Computer::new();
+    assert_eq!(ann(&computer, server.port, &["--register"], "BM first\n").code, Some(0));
+    let mut irc = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    irc.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    irc.write_all(b"LOGIN ann :secret\r\nJOIN #rust\r\nPRIVMSG #rust :old\r\nPING :x\r\n").unwrap();
+    let mut lines = BufReader::new(irc.try_clone().unwrap()).lines().map(|line| line.unwrap());
+    assert!(lines.any(|line| line.contains("PONG")));
+
+    // One that waits for input, while the server is started again.
+    let mut command = computer.chatclient();
+    command.args(["127.0.0.1", &server.port.to_string(), "-u", "ann", "--timeout", "50"]);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = pipes.spawn().unwrap();
+    let mut input = client.stdin.take().unwrap();
+    input.write_all(b"secret\nBM here\n").unwrap();
+    let mut told = BufReader::new(client.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    assert!(told.any(|line| line.contains("Sent to everybody")));
+    let port = server.port;
+    drop(server);
+    let mut command = Command::new(program());
+    command.args(["--bind", "127.0.0.1", "-p", &port.to_string()]).arg("--data").arg(folder.path());
+    let server = Chatserver::run(command);
+    assert!(told.any(|line| line.contains("Connected again")));
+    input.write_all(b"EX\n").unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    drop(server);
 }

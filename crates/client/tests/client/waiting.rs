@@ -1,0 +1,172 @@
+//! A server that lets the client wait: what a person sees and can do meanwhile, and how a script ends.
+
+use std::time::{Duration, Instant};
+
+use crate::process::Client;
+use crate::server::{Peer, Server};
+use crate::terminal::{OPERATION, Terminal};
+
+const NOT_CONFIRMED: &str = "* Perhaps sent, but not confirmed: BM hello";
+
+/// A person who has said something, on a server that does not confirm it.
+fn waiting() -> (Server, Terminal, Peer) {
+    let server = Server::start();
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+    let mut peer = terminal.log_in_ann(&server);
+    terminal.type_in("BM hello\r");
+    peer.expect_message("BM :hello");
+    terminal.expect("* Waiting for the server …");
+    terminal.expect(OPERATION);
+    (server, terminal, peer)
+}
+
+#[test]
+fn who_leaves_before_the_confirmation_is_told_what_may_not_have_been_sent() {
+    for keys in ["EX\r", "\x03", "\x04"] {
+        let (_server, mut terminal, mut peer) = waiting();
+        terminal.type_in(keys);
+        peer.expect("EX");
+        let (code, output) = terminal.finish();
+        assert!(output.contains(NOT_CONFIRMED), "{keys:?}: {output}");
+        assert_eq!(code, Some(3), "{keys:?}: {output}");
+    }
+}
+
+#[test]
+fn a_confirmation_that_comes_with_the_goodbye_counts() {
+    let (_server, mut terminal, mut peer) = waiting();
+    terminal.type_in("EX\r");
+    peer.expect("EX");
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.send(":parlor NOTE EX BYE :Goodbye");
+    let (code, output) = terminal.finish();
+    assert!(output.contains("* Sent: BM hello"), "{output}");
+    assert_eq!(code, Some(0), "{output}");
+}
+
+#[test]
+fn what_is_typed_while_the_server_is_waited_for_is_done_afterwards() {
+    let (_server, mut terminal, mut peer) = waiting();
+    terminal.type_in("BM two\r");
+    terminal.expect(OPERATION);
+    terminal.type_in("PM\r");
+    terminal.expect(OPERATION);
+    terminal.type_in("bob\r");
+    terminal.expect(OPERATION);
+    terminal.type_in("EX\r");
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.expect_message("BM :two");
+    peer.send(":parlor NOTE BM SENT m2 :Sent");
+    peer.expect("PM");
+    peer.expect("");
+    peer.send(":parlor NOTE PM ONLINE 1 :ann");
+    peer.send(":parlor NOTE PM USER_REQUIRED :Enter the user:");
+    peer.send(":parlor NOTE PM CANCELLED :Cancelled");
+    peer.expect_message("PM bob :EX");
+    peer.send(":parlor NOTE PM STORED bob m3 :Stored");
+    terminal.expect("* Kept for bob");
+    terminal.type_in("EX\r");
+    peer.goodbye();
+    assert_eq!(terminal.finish().0, Some(0));
+}
+
+#[test]
+fn a_hung_server_is_noticed_after_ten_seconds() {
+    let (server, mut terminal, peer) = waiting();
+    let since = Instant::now();
+    terminal.expect("* The connection broke (the server does not answer). Connecting again …");
+    let seconds = since.elapsed().as_secs();
+    assert!((8..20).contains(&seconds), "{seconds} seconds");
+    drop(peer);
+    let mut peer = server.accept_ann_again();
+    peer.expect_message("BM :hello");
+    // While it is hung again, the person can leave.
+    terminal.type_in("EX\r");
+    let (code, output) = terminal.finish();
+    assert!(output.contains(NOT_CONFIRMED), "{output}");
+    assert_eq!(code, Some(3), "{output}");
+}
+
+#[test]
+fn the_person_can_leave_while_the_client_connects_again() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+    let peer = terminal.log_in_ann(&server);
+    peer.break_off();
+    terminal.expect("Connecting again …");
+    // It takes the connection, and says nothing.
+    let peer = server.accept();
+    terminal.type_in("EX\r");
+    let (code, output) = terminal.finish();
+    assert_eq!(code, Some(0), "nothing was left undone: {output}");
+    drop(peer);
+}
+
+#[test]
+fn a_script_ends_when_its_time_is_over_and_names_what_was_not_confirmed() {
+    let server = Server::start();
+    let client =
+        Client::at(&server, &["-u", "ann", "--timeout", "4"], "secret\nBM hello\nBM two\n");
+    let mut peer = server.accept_ann();
+    peer.expect_message("BM :hello");
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(124), "{outcome:?}");
+    let ending = format!(
+        "chatclient: not everything was done in the time of --timeout\n{NOT_CONFIRMED}\n\
+         * Nothing was done of the input after line 2.\n"
+    );
+    assert!(outcome.stderr.ends_with(&ending), "{outcome:?}");
+}
+
+#[test]
+fn a_long_text_of_which_a_part_was_sent_is_named_in_its_parts() {
+    let server = Server::start();
+    let text = format!("{} {}", "one".repeat(130), "two".repeat(130));
+    let input = format!("secret\nBM {text}\n");
+    let client = Client::at(&server, &["-u", "ann", "--timeout", "4"], &input);
+    let mut peer = server.accept_ann();
+    peer.expect_message(&format!("BM :{}", "one".repeat(130)));
+    let outcome = client.finish();
+    let (one, two) = ("one".repeat(130), "two".repeat(130));
+    let named = format!("* Perhaps sent, but not confirmed: BM {one}\n* Not sent: BM {two}\n");
+    assert!(outcome.stderr.contains(&named), "{outcome:?}");
+}
+
+#[test]
+fn ctrl_c_ends_a_script_in_good_order() {
+    let server = Server::start();
+    let client = Client::ann(&server, "BM hello\n");
+    let mut peer = server.accept_ann();
+    peer.expect_message("BM :hello");
+    client.interrupt();
+    peer.expect("EX");
+    let outcome = client.finish();
+    assert!(outcome.stderr.contains(NOT_CONFIRMED), "{outcome:?}");
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+
+    let client = Client::ann(&server, "CH bob\n");
+    let mut peer = server.accept_ann();
+    peer.expect("CH bob 20");
+    client.interrupt();
+    peer.goodbye();
+    assert_eq!(client.finish().code, Some(130));
+}
+
+#[test]
+fn an_answer_that_comes_slowly_is_an_answer() {
+    let server = Server::start();
+    let client = Client::ann(&server, "CH bob\n");
+    let mut peer = server.accept_ann();
+    peer.expect("CH bob 20");
+    peer.send(":parlor BATCH +b chathistory bob");
+    for number in 1..=3 {
+        std::thread::sleep(Duration::from_secs(4));
+        peer.send(&format!("@batch=b;msgid=m{number} :bob!bob@parlor PRIVMSG ann :slow {number}"));
+    }
+    peer.send(":parlor BATCH -b");
+    peer.send(":parlor NOTE CH END bob 3 m1 :End of history");
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 3), "{outcome:?}");
+    assert!(!outcome.stderr.contains("broke"), "{outcome:?}");
+}
