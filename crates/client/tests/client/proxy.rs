@@ -23,7 +23,7 @@ fn proxy(to: u16, login: bool) -> (u16, Receiver<Vec<u8>>) {
 }
 
 fn lead(mut client: TcpStream, to: u16, login: bool, asked: impl Fn(Vec<u8>)) -> io::Result<()> {
-    let mut read = |client: &mut TcpStream, count: usize| {
+    let read = |client: &mut TcpStream, count: usize| {
         let mut bytes = vec![0; count];
         client.read_exact(&mut bytes).map(|()| bytes)
     };
