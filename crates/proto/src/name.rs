@@ -1,9 +1,7 @@
 //! Names of people and rooms: which are allowed, and when two are the same (`CASEMAPPING=ascii`).
 
 use crate::limits::{NAME_BYTES, ROOM_BYTES};
-
-/// Names that would make people believe that the network speaks; compared without case.
-const RESERVED: [&str; 6] = ["server", "nickserv", "chanserv", "saslserv", "operserv", "memoserv"];
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// Why a name cannot be a user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,11 +17,11 @@ pub enum NameError {
     FirstCharacter(char),
     /// A character outside of the alphabet.
     #[error(
-        "A name cannot have {0:?} in it, only the letters a to z, digits and - _ [ ] \\ ` ^ {{ }} |"
+        "A name cannot have {} in it, only the letters a to z, digits and - _ [ ] \\ ` ^ {{ }} |", shown(*.0)
     )]
     Character(char),
-    /// A name kept for the server.
-    #[error("This name is reserved")]
+    /// A name kept back by the server, unless it is an account's already.
+    #[error("This name is reserved; choose another")]
     Reserved,
 }
 
@@ -39,8 +37,8 @@ pub enum RoomNameError {
     /// More than [`ROOM_BYTES`].
     #[error("The name of a room has at most {ROOM_BYTES} bytes")]
     TooLong,
-    /// A space, comma, colon or control character.
-    #[error("The name of a room cannot have {0:?} in it")]
+    /// A comma, a colon, or what cannot be seen.
+    #[error("The name of a room cannot have {} in it", shown(*.0))]
     Character(char),
 }
 
@@ -60,9 +58,6 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     if name.len() > NAME_BYTES {
         return Err(NameError::TooLong);
     }
-    if RESERVED.iter().any(|reserved| same(reserved, name)) {
-        return Err(NameError::Reserved);
-    }
     Ok(())
 }
 
@@ -70,8 +65,8 @@ fn in_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c)
 }
 
-/// Checks a room's name: a `#`, then at least one character, at most [`ROOM_BYTES`] in all; no space, comma,
-/// colon or control character.
+/// Checks a room's name: a `#`, then at least one character, at most [`ROOM_BYTES`] in all; no comma, no
+/// colon, and nothing that cannot be seen: then two rooms of different names would look the same.
 ///
 /// # Errors
 /// The rule it breaks, in words for the person who chose it.
@@ -83,9 +78,28 @@ pub fn check_room(name: &str) -> Result<(), RoomNameError> {
     if name.len() > ROOM_BYTES {
         return Err(RoomNameError::TooLong);
     }
-    match after.chars().find(|&c| c.is_control() || matches!(c, ' ' | ',' | ':')) {
+    match after.chars().find(|&c| matches!(c, ',' | ':') || is_invisible(c)) {
         Some(c) => Err(RoomNameError::Character(c)),
         None => Ok(()),
+    }
+}
+
+/// Whether a character is blank or shows nothing: controls, formats, separators, what is private or unassigned, and
+/// the letters and marks among the default-ignorable ones (Unicode's DerivedCoreProperties), such as variation selectors.
+fn is_invisible(c: char) -> bool {
+    let group = c.general_category_group();
+    matches!(group, GeneralCategoryGroup::Other | GeneralCategoryGroup::Separator)
+        || matches!(c,
+            '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}' |
+            '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// A character in quotes, or the code of one that cannot be seen.
+fn shown(c: char) -> String {
+    if !c.is_ascii() && is_invisible(c) {
+        format!("U+{:04X}", u32::from(c))
+    } else {
+        format!("{c:?}")
     }
 }
 
@@ -122,7 +136,6 @@ mod tests {
         assert_eq!(check_name("J\u{f6}rg"), Err(NameError::Character('\u{f6}')));
         assert_eq!(check_name("*"), Err(NameError::Character('*')));
         assert_eq!(check_name("#room"), Err(NameError::Character('#')));
-        assert_eq!(check_name("NickServ"), Err(NameError::Reserved));
     }
 
     #[test]
@@ -143,6 +156,27 @@ mod tests {
         assert_eq!(check_room(&format!("#{}", "r".repeat(64))), Err(RoomNameError::TooLong));
         for c in [' ', ',', ':', '\u{7}', '\0', '\n'] {
             assert_eq!(check_room(&format!("#a{c}b")), Err(RoomNameError::Character(c)));
+        }
+    }
+
+    #[test]
+    fn nothing_in_the_name_of_a_room_is_invisible() {
+        for c in "\u{200b}\u{a0}\u{ad}\u{202e}\u{2028}\u{2060}\u{feff}\u{3000}\u{e0041}\u{fe0f}\u{e0100}\u{200d}\
+            \u{34f}\u{115f}\u{3164}\u{ffa0}\u{17b4}\u{180e}\u{2800}\u{85}\u{e000}\u{378}\u{fff9}\u{10ffff}"
+            .chars()
+        {
+            let error = check_room(&format!("#lob{c}by")).unwrap_err();
+            assert_eq!(error, RoomNameError::Character(c));
+            assert!(error.to_string().is_ascii(), "{error}");
+        }
+        for room in [
+            "#\u{fc}ber",
+            "#\u{65e5}\u{672c}\u{8a9e}",
+            "#\u{915}\u{93f}",
+            "#\u{2615}",
+            "#e\u{301}t",
+        ] {
+            assert_eq!(check_room(room), Ok(()), "{room}");
         }
     }
 

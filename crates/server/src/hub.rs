@@ -11,6 +11,7 @@ pub mod door;
 pub mod effects;
 pub mod kept;
 pub mod login;
+pub mod looks;
 pub mod markers;
 pub mod membership;
 pub mod metadata;
@@ -46,6 +47,7 @@ use context::Context;
 use door::Doors;
 use effects::{Effects, Fact, What};
 use login::Derived;
+use looks::Looks;
 use markers::Markers;
 use metadata::Metadata;
 use proto::Fingerprint;
@@ -192,12 +194,16 @@ pub struct State {
     pub nicks: BTreeMap<Box<str>, UserId>,
     /// All stored logins by folded name.
     pub accounts: BTreeMap<String, Arc<Account>>,
+    /// What their names look like.
+    pub account_looks: Looks,
     /// The certificates that log in to them.
     pub certificates: Certificates,
     /// The rooms.
     pub rooms: BTreeMap<RoomId, Room>,
     /// The same by folded name.
     pub room_names: BTreeMap<String, RoomId>,
+    /// What their names look like.
+    pub room_looks: Looks,
     /// Names that rooms had until lately.
     pub renames: Renames,
     /// Rooms that accounts will be back in when they log in.
@@ -244,7 +250,6 @@ impl State {
             server: config.server.name.as_str().into(),
             instance: loaded.instance.as_str().into(),
         };
-        let accounts = loaded.accounts.into_iter().map(|a| (fold(&a.name), Arc::new(a))).collect();
         let read_markers = loaded.read_markers.into_iter().collect();
         let mut state = State {
             config,
@@ -255,10 +260,12 @@ impl State {
             sessions: Sessions::default(),
             users: BTreeMap::new(),
             nicks: BTreeMap::new(),
-            accounts,
+            accounts: BTreeMap::new(),
+            account_looks: Looks::default(),
             certificates: Certificates::default(),
             rooms: BTreeMap::new(),
             room_names: BTreeMap::new(),
+            room_looks: Looks::default(),
             renames: Renames::default(),
             remembered: BTreeMap::new(),
             read_markers,
@@ -282,6 +289,9 @@ impl State {
             last_room: loaded.last_room,
             stopping: false,
         };
+        for account in loaded.accounts {
+            state.add_account(Arc::new(account));
+        }
         let mut effects = state.effects();
         state.restore_rooms(loaded.rooms, &loaded.members, &mut effects);
         metadata::restore(&mut state, loaded.metadata);
@@ -385,6 +395,31 @@ impl State {
     /// The account of a name.
     pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
         self.accounts.get(&fold(name))
+    }
+
+    /// An account is there, or has changed.
+    pub fn add_account(&mut self, account: Arc<Account>) {
+        self.account_looks.add(&account.name, account.id);
+        self.accounts.insert(fold(&account.name), account);
+    }
+
+    /// An account could not be stored.
+    pub fn remove_account(&mut self, id: UserId) {
+        for (_, account) in self.accounts.extract_if(.., |_, account| account.id == id) {
+            self.account_looks.remove(&account.name, id);
+        }
+    }
+
+    /// A room has this name from here on.
+    pub fn add_room_name(&mut self, name: &str, id: RoomId) {
+        self.room_looks.add(name, id);
+        self.room_names.insert(fold(name), id);
+    }
+
+    /// A room has this name no longer.
+    pub fn remove_room_name(&mut self, name: &str, id: RoomId) {
+        self.room_looks.remove(name, id);
+        self.room_names.remove(&fold(name));
     }
 
     /// The room of a name.
@@ -560,7 +595,7 @@ impl State {
     ) {
         for record in rooms {
             let room = Room::from_record(record);
-            self.room_names.insert(fold(&room.name), room.id);
+            self.add_room_name(&room.name, room.id);
             self.rooms.insert(room.id, room);
         }
         if self.config.server.remember_rooms {
@@ -588,7 +623,7 @@ impl State {
             .collect();
         for id in nobodys {
             let room = self.rooms.remove(&id).expect("just listed");
-            self.room_names.remove(&fold(&room.name));
+            self.remove_room_name(&room.name, id);
             self.read_markers.end(Conversation::room(id));
             out.write(store::Write::RoomEnded(id));
         }

@@ -31,17 +31,24 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal> {
-    check_room(name).map_err(|error| match error {
-        proto::name::RoomNameError::NoHash => Refusal::NoSuchRoom(name.to_owned()),
-        proto::name::RoomNameError::TooLong => Refusal::RoomNameTooLong(name.to_owned()),
-        other => Refusal::BadRoomName(name.to_owned(), other),
-    })?;
     let me = context.me();
     let existing = context.state.room(name).map(|room| (room.id, room.members.is_empty()));
+    if existing.is_none() {
+        check_room(name).map_err(|error| match error {
+            proto::name::RoomNameError::NoHash => Refusal::NoSuchRoom(name.to_owned()),
+            proto::name::RoomNameError::TooLong => Refusal::RoomNameTooLong(name.to_owned()),
+            other => Refusal::BadRoomName(name.to_owned(), other),
+        })?;
+    }
     if existing.is_none()
         && let Some(new) = super::rename::renamed(context, name)
     {
         return by_old_name(context, name, new, key);
+    }
+    if existing.is_none()
+        && let Some(alike) = looks_like(context, name, None)
+    {
+        return Err(Refusal::LooksLikeRoom(name.to_owned(), alike));
     }
     let founds = existing.is_none_or(|(_, empty)| empty);
     if let Some((room, _)) = existing {
@@ -65,6 +72,17 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
     };
     enter(context, me, room, Member { op: founds, ..Member::default() });
     Ok(())
+}
+
+/// Whether another room than `own` has a name that looks like this one; and which name, if the
+/// asker may know of it.
+pub fn looks_like(
+    context: &Context<'_>,
+    name: &str,
+    own: Option<RoomId>,
+) -> Option<Option<Arc<str>>> {
+    let alike = &context.state.rooms[&context.state.room_looks.find(name, own)?];
+    Some(names::may_see(context, alike).then(|| alike.name.clone()))
 }
 
 /// A room had this name until lately: clients that know of renames are told, others taken there.

@@ -33,6 +33,8 @@ pub enum Refusal {
     NoSuchRoom(String),
     /// No room has that name, because it is too long for one.
     RoomNameTooLong(String),
+    /// A room has a name that looks like that one; which, if the asker may know of it.
+    LooksLikeRoom(String, Option<Arc<str>>),
     /// A room cannot have that name.
     BadRoomName(String, RoomNameError),
     /// The asker is not in the room.
@@ -105,6 +107,8 @@ pub enum Refusal {
     NoName,
     /// The name cannot be a user's.
     BadName(String, NameError),
+    /// The name looks like that of somebody's account.
+    LooksLikeAccount(String),
     /// The name is somebody's.
     NameTaken(String),
     /// That cannot be a real name.
@@ -212,7 +216,7 @@ pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
 /// What the specification of `REGISTER` calls what a login calls by another code.
 fn registration_code<'a>(refusal: &Refusal, code: &'a str) -> &'a str {
     match refusal {
-        Refusal::BadName(..) => "BAD_ACCOUNT_NAME",
+        Refusal::BadName(..) | Refusal::LooksLikeAccount(_) => "BAD_ACCOUNT_NAME",
         Refusal::BadPassword(_) => "UNACCEPTABLE_PASSWORD",
         Refusal::WeakPassword(_) => "WEAK_PASSWORD",
         Refusal::NameTaken(_) => "ACCOUNT_EXISTS",
@@ -295,6 +299,16 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
     })
 }
 
+/// Why a room cannot have a name that looks like another room's.
+pub fn looks_like(room: Option<&str>) -> String {
+    match room {
+        Some(room) => {
+            format!("This name looks like {room}; join that room, or choose another name")
+        }
+        None => "This name looks like that of another room; choose another".to_owned(),
+    }
+}
+
 fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
     Some(match refusal {
         Refusal::NoSuchRoom(room) => {
@@ -305,6 +319,9 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
         }
         Refusal::BadRoomName(room, error) => {
             says(n::ERR_BADCHANMASK, "BAD_ROOM_NAME", &[room], error.to_string())
+        }
+        Refusal::LooksLikeRoom(name, room) => {
+            says(n::ERR_BADCHANMASK, "BAD_ROOM_NAME", &[name], looks_like(room.as_deref()))
         }
         Refusal::NotInRoom(room) => {
             says(n::ERR_NOTONCHANNEL, "NOT_IN_ROOM", &[room], "You're not in that room")
@@ -442,6 +459,12 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
         Refusal::BadName(name, error) => {
             says(n::ERR_ERRONEUSNICKNAME, "BAD_NAME", &[name], error.to_string())
         }
+        Refusal::LooksLikeAccount(name) => says(
+            n::ERR_NICKNAMEINUSE,
+            "BAD_NAME",
+            &[name],
+            "This name looks like that of somebody who has an account; choose another",
+        ),
         Refusal::NameTaken(name) => says(
             n::ERR_NICKNAMEINUSE,
             "NAME_IN_USE",

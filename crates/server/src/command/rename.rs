@@ -4,7 +4,7 @@
 
 use super::join;
 use super::quit::shorten;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, looks_like};
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::user::UserId;
@@ -39,6 +39,9 @@ fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Opti
     check_room(new).map_err(|error| Some(error.to_string()))?;
     if state.room(new).is_some_and(|other| other.id != id) {
         return Err(None);
+    }
+    if let Some(alike) = join::looks_like(context, new, Some(id)) {
+        return Err(Some(looks_like(alike.as_deref())));
     }
     if *room.name == *new {
         return cannot("The room has this name already");

@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::effects::{Derive, Fact, Task, What, When};
+use super::looks::is_reserved;
 use super::session::Waiting;
 use super::undo::Undo;
 use super::{membership, ownership, welcome};
@@ -10,7 +11,7 @@ use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::session::SessionId;
-use proto::name::{NameError, check_name, fold, same};
+use proto::name::{NameError, check_name, same};
 use proto::numeric as n;
 use proto::saslprep::prepare;
 use proto::scram::Keys;
@@ -116,14 +117,22 @@ pub fn must_be_admitted(context: &mut Context<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the name can be anybody's: nobody is called like the server.
+/// Whether a name can be anybody's who has no account of this name: it is not kept back, and looks
+/// like nobody's account.
 pub fn may_be_named(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
     let bad = |error| Refusal::BadName(name.to_owned(), error);
     check_name(name).map_err(bad)?;
-    if same(name, &context.state.renderer.server) {
+    let state = &context.state;
+    if state.account(name).is_some() {
+        return Ok(());
+    }
+    if is_reserved(name, &state.renderer.server) {
         return Err(bad(NameError::Reserved));
     }
-    Ok(())
+    match state.account_looks.find(name, None) {
+        Some(_) => Err(Refusal::LooksLikeAccount(name.to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// Starts a login with a password: an account's, or the first password of a free name.
@@ -198,6 +207,10 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
             // A guest took the name while the keys were made.
             refused(context, &name, how, &Refusal::NameTaken(name.clone()));
         }
+        // Somebody else registered a name that looks like it while the keys were made.
+        (Outcome::Made(_), None) if context.state.account_looks.find(&name, None).is_some() => {
+            refused(context, &name, how, &Refusal::LooksLikeAccount(name.clone()));
+        }
         // Somebody else registered the name while the keys were made.
         (Outcome::Made(_), Some(account)) if how == How::Register => {
             refused(context, &name, how, &Refusal::AccountExists(account.name.clone()));
@@ -221,7 +234,7 @@ fn renew(context: &mut Context<'_>, before: &Arc<Account>, keys: Keys) -> Arc<Ac
     context.out.note(Undo::Keys(before.clone()));
     context.out.write(Write::Account(Account::clone(&account)));
     context.out.resume(when);
-    context.state.accounts.insert(fold(&account.name), account.clone());
+    context.state.add_account(account.clone());
     account
 }
 
@@ -248,7 +261,7 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
     let failed = Count::Login(how.counted(), Login::NotStored);
     context.out.push_when(When::Failed(write), What::Count(failed));
     let account = Arc::new(account);
-    context.state.accounts.insert(fold(name), account.clone());
+    context.state.add_account(account.clone());
     account
 }
 
@@ -355,6 +368,9 @@ fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
         Refusal::WeakPassword(_) => format!(
             "SASL authentication failed: a new password has at least {NEW_PASSWORD_BYTES} bytes"
         ),
+        Refusal::LooksLikeAccount(_) => {
+            "SASL authentication failed: the name looks like another account's".to_owned()
+        }
         Refusal::NameTaken(_) => "SASL authentication failed: a guest has this name now".to_owned(),
         Refusal::Busy(_) => {
             "SASL authentication failed: too many logins at once; try again".to_owned()

@@ -19,25 +19,26 @@ pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
     let room = Room::new(id, name.into(), state.now);
     out.note(Undo::NoRoom(id));
     out.write(Write::Room(room.record()));
-    state.room_names.insert(fold(name), id);
+    state.add_room_name(name, id);
     state.rooms.insert(id, room);
     id
 }
 
 /// Gives a room another name, which is free, and stores it.
 pub fn rename(state: &mut State, out: &mut Effects, id: RoomId, name: &str) {
-    let before = put_name(state, id, name.into());
+    let before = put_name(state, id, &name.into());
     state.renames.add(&before, id, state.steady);
     out.note(Undo::Name(id, before));
     out.write(Write::Room(state.rooms[&id].record()));
 }
 
 /// Puts another name on a room; returns the one before.
-fn put_name(state: &mut State, id: RoomId, name: Arc<str>) -> Arc<str> {
+fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
     let room = state.rooms.get_mut(&id).expect("the caller has looked the room up");
-    state.room_names.remove(&fold(&room.name));
-    state.room_names.insert(fold(&name), id);
-    std::mem::replace(&mut room.name, name)
+    let before = std::mem::replace(&mut room.name, name.clone());
+    state.remove_room_name(&before, id);
+    state.add_room_name(name, id);
+    before
 }
 
 /// Stores the settings of a room after a change; `before` is how it was.
@@ -272,7 +273,7 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
         return;
     }
     let room = state.rooms.remove(&id).expect("just looked at");
-    state.room_names.remove(&fold(&room.name));
+    state.remove_room_name(&room.name, id);
     let conversation = Conversation::room(id);
     for (user, time) in state.read_markers.end(conversation) {
         out.note(Undo::ReadMarker(user, conversation, Some(time)));
@@ -285,13 +286,11 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
 pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
     match undo {
         Undo::NoAccount(id) => undo_account(state, out, id),
-        Undo::Keys(before) => {
-            state.accounts.insert(fold(&before.name), before);
-        }
+        Undo::Keys(before) => state.add_account(before),
         Undo::Guest(id, session) => ownership::undo(state, out, id, session),
         Undo::NoRoom(id) => undo_room(state, out, id),
         Undo::Room(room) => {
-            state.room_names.insert(fold(&room.name), room.id);
+            state.add_room_name(&room.name, room.id);
             state.rooms.insert(room.id, *room);
         }
         Undo::Settings(id, settings) => {
@@ -308,7 +307,7 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
         }
         Undo::Name(id, before) => {
             if state.rooms.contains_key(&id) {
-                put_name(state, id, before);
+                put_name(state, id, &before);
                 state.renames.take_back(id);
             }
         }
@@ -321,7 +320,7 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
 }
 
 fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
-    state.accounts.retain(|_, account| account.id != id);
+    state.remove_account(id);
     state.metadata.forget(id);
     let reason = "Your new account could not be stored; try again later";
     for session in state.sessions.entering_as(id) {
@@ -342,7 +341,7 @@ fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
 
 fn undo_room(state: &mut State, out: &mut Effects, id: RoomId) {
     let Some(room) = state.rooms.remove(&id) else { return };
-    state.room_names.remove(&fold(&room.name));
+    state.remove_room_name(&room.name, id);
     state.read_markers.end(Conversation::room(id));
     for user in room.members.into_keys() {
         forget_room(state, out, user, id);

@@ -69,7 +69,7 @@ fn come_back(context: &mut Context<'_>, me: UserId, id: RoomId) {
 /// The account could not be stored: the user is a guest again, with the session that asked. Nobody
 /// has been told otherwise.
 pub fn undo(state: &mut State, out: &mut Effects, id: UserId, asked: SessionId) {
-    state.accounts.retain(|_, account| account.id != id);
+    state.remove_account(id);
     let reason = "This account could not be stored; try again later";
     for session in state.sessions.entering_as(id) {
         membership::end_session(state, out, session, reason);

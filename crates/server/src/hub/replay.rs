@@ -10,6 +10,7 @@ mod nonsense;
 
 use super::effects::{Effects, ReadWhat, Task, What};
 use super::login::{Derived, Outcome};
+use super::looks::Looks;
 use super::reread::Reread;
 use super::{Batch, Did, Entry, Input, Stamped, State};
 use crate::clock::Clock;
@@ -117,8 +118,8 @@ struct World {
 
 /// By how much the clock is set: to and fro, days and less than a second.
 const CLOCK_SET: [i64; 6] = [86_400_000, -86_400_000, -3_600_000, 40_000, -900, -1500];
-const NAMES: [&str; 6] = ["ann", "bob", "cem", "dee", "eve", "fay"];
-const ROOMS: [&str; 4] = ["#a", "#b", "#lobby", "#c"];
+const NAMES: [&str; 7] = ["ann", "bob", "b0b", "cem", "dee", "eve", "fay"];
+const ROOMS: [&str; 5] = ["#a", "#b", "#lobby", "#c", "#\u{430}"];
 /// This machine, others, and a reverse proxy.
 const ADDRESSES: [&str; 5] = ["127.0.0.1", "::1", "192.0.2.7", "2001:db8::1", PROXY];
 const PROXY: &str = "198.51.100.1";
@@ -448,6 +449,7 @@ impl World {
             .flat_map(|user| user.sessions.iter().map(move |session| (session, user)))
             .flat_map(|(session, user)| user.rooms.iter().map(move |room| (*session, *room)))
             .collect();
+        check_looks(&self.state);
         assert_eq!(self.probes, 0, "each who asks is told, and once");
         let mut reader = self.journal.store.reader().unwrap();
         for account in self.state.accounts.values() {
@@ -616,6 +618,25 @@ fn server_commands(random: &mut Random, name: &str, other: &str) -> String {
         4 | 5 => "OPER boss up".into(),
         6 => format!("@label=y KILL {other} :out"),
         _ => random.pick(&["REHASH", "MODE ann +w", "WALLOPS :all"]).into(),
+    }
+}
+
+/// What names look like is known, and none looks like another. Too slow to be looked at after each step.
+fn check_looks(state: &State) {
+    let (mut accounts, mut rooms) = (Looks::default(), Looks::default());
+    state.accounts.values().for_each(|account| accounts.add(&account.name, account.id));
+    state.rooms.values().for_each(|room| rooms.add(&room.name, room.id));
+    assert_eq!(state.account_looks, accounts, "what looks like an account is known");
+    assert_eq!(state.room_looks, rooms, "what looks like a room is known");
+    for account in state.accounts.values() {
+        assert_eq!(
+            accounts.find(&account.name, Some(account.id)),
+            None,
+            "no account looks like another"
+        );
+    }
+    for room in state.rooms.values() {
+        assert_eq!(rooms.find(&room.name, Some(room.id)), None, "no room looks like another");
     }
 }
 

@@ -8,7 +8,7 @@ use super::room::{Member, Rank};
 use super::session::Entering;
 use super::user::User;
 use super::{absence, kept, membership, metadata, watch};
-use crate::command::refusal::NOT_ENCRYPTED;
+use crate::command::refusal::{NOT_ENCRYPTED, refuse};
 use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
 use crate::config::Config;
@@ -62,6 +62,13 @@ pub fn register_if_complete(context: &mut Context<'_>) {
 }
 
 fn register_guest(context: &mut Context<'_>, nick: &str) {
+    if let Err(refusal) = login::may_be_named(context, nick) {
+        // Somebody has registered a name like it since `NICK`.
+        if let Some(entering) = context.entering() {
+            entering.nick = None;
+        }
+        return refuse(context, "NICK", &refusal);
+    }
     if context.state.account(nick).is_some() || context.state.online(nick).is_some() {
         if let Some(entering) = context.entering() {
             entering.nick = None;

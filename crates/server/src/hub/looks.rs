@@ -1,0 +1,102 @@
+//! What names look like, so that nobody passes for somebody else, and no room for another: UTS #39.
+//!
+//! Two names that are the same but for their case may have different looks (`Il` and `il`): what counts is the name as
+//! it is spelled, because that is what people see.
+
+use proto::name::{fold, same};
+use std::collections::BTreeSet;
+
+/// Names that would make people believe that the network speaks, or that clients show for
+/// themselves or for everybody.
+const RESERVED: [&str; 9] =
+    ["all", "everyone", "here", "me", "online", "parlor", "server", "system", "you"];
+
+/// How the names end that people take for services of a network, such as NickServ.
+const SERVICE: &str = "serv";
+
+/// Names by what they look like, each with the id of whose it is. Names of before this was looked
+/// at may look alike.
+#[derive(Debug, Default, PartialEq)]
+pub struct Looks(BTreeSet<(Box<str>, u32)>);
+
+impl Looks {
+    /// A name is there.
+    pub fn add(&mut self, name: &str, id: u32) {
+        self.0.insert((skeleton(name), id));
+    }
+
+    /// A name is gone.
+    pub fn remove(&mut self, name: &str, id: u32) {
+        self.0.remove(&(skeleton(name), id));
+    }
+
+    /// Whose name looks like this one, if it is not only that of `own`.
+    pub fn find(&self, name: &str, own: Option<u32>) -> Option<u32> {
+        let look = skeleton(name);
+        let alike = self.0.range((look.clone(), 0)..=(look, u32::MAX)).map(|(_, id)| *id);
+        alike.filter(|id| Some(*id) != own).min()
+    }
+}
+
+/// Whether a name is kept back: nobody can register it, and no guest take it.
+pub fn is_reserved(name: &str, server: &str) -> bool {
+    let look = skeleton(name);
+    let alike = |reserved: &str| same(reserved, name) || *skeleton(reserved) == *look;
+    RESERVED.into_iter().chain([server]).any(alike)
+        || fold(name).ends_with(SERVICE)
+        || look.ends_with(SERVICE)
+}
+
+/// What all names have in common that look like this one.
+fn skeleton(name: &str) -> Box<str> {
+    let look: String = unicode_security::skeleton(name).collect();
+    fold(&look).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_alike_is_found_and_nothing_else() {
+        let mut looks = Looks::default();
+        for (id, name) in
+            [(1, "paypal"), (2, "Bob"), (3, "#lobby"), (4, "barn"), (5, "#\u{e9}t\u{e9}")]
+        {
+            looks.add(name, id);
+        }
+        for (name, whose) in [
+            ("paypaI", 1),
+            ("PaypaI", 1),
+            ("paypa1", 1),
+            ("b0b", 2),
+            ("bam", 4),
+            ("#l\u{43e}bby", 3),
+            ("#Iobby", 3),
+            ("#\u{ff4c}obby", 3),
+            ("#e\u{301}te\u{301}", 5),
+        ] {
+            assert_eq!(looks.find(name, None), Some(whose), "{name}");
+            assert_eq!(looks.find(name, Some(whose)), None, "{name}");
+        }
+        for name in ["paypals", "bobby", "lobby", "#lobb", "#ete"] {
+            assert_eq!(looks.find(name, None), None, "{name}");
+        }
+        looks.add("b0b", 6);
+        looks.remove("Bob", 2);
+        assert_eq!(looks.find("bob", None), Some(6));
+        assert_eq!(looks.find("bob", Some(6)), None);
+    }
+
+    #[test]
+    fn names_of_the_server_and_of_services_are_kept_back_however_they_are_spelled() {
+        for name in
+            ["you", "Me", "SYSTEM", "systern", "parIor", "NickServ", "botserv", "serv", "Chat"]
+        {
+            assert!(is_reserved(name, "chat"), "{name}");
+        }
+        for name in ["young", "ann", "server2", "servant", "met"] {
+            assert!(!is_reserved(name, "chat"), "{name}");
+        }
+    }
+}
