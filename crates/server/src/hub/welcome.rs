@@ -103,6 +103,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     };
     let known = context.known_mut();
     (known.user, known.entering) = (None, Some(Box::new(entering)));
+    known.taking = kept::Taking::default();
     register(context, full);
 }
 
