@@ -12,11 +12,18 @@ use parlor_client::args::Args;
 
 /// What the man page says beyond what `--help` does.
 const SPELLINGS_AND_FILES: &str = r#".SH SPELLINGS
-\fB\-hn\fR \fIHOST\fR means the same as \fB\-\-host\fR \fIHOST\fR, so \fBchatclient \-hn localhost \-p 9999\fR joins the room of this machine.
+\fB\-hn\fR \fIHOST\fR (also \fB\-hn=\fIHOST\fR and \fB\-hn\fIHOST\fR) means the same as \fB\-\-host\fR \fIHOST\fR, so \fBchatclient \-hn localhost \-p 9999\fR joins the room of this machine.
 .SH FILES
 .TP
 $XDG_STATE_HOME/parlor/known_hosts, else ~/.local/state/parlor/known_hosts
-The servers that this client knows, each with the fingerprint of its certificate.
+The servers that this client knows, each with the fingerprint of its certificate; and the accounts, as
+\fIUSER\fR@\fIHOST\fR:\fIPORT\fR, each with the most rounds of key derivation (SCRAM iterations) with which its password was
+proved. A server that asks for fewer is refused; delete the line if that is right.
+.SH ENVIRONMENT
+.TP
+ALL_PROXY, NO_PROXY
+A SOCKS5 proxy for all connections, as \fBsocks5h://\fR[\fIUSER\fR:\fIPASSWORD\fR@]\fIHOST\fR:\fIPORT\fR, and the hosts and
+domains that are reached without it, with commas between them.
 "#;
 
 fn main() -> io::Result<()> {

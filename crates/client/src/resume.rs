@@ -76,9 +76,10 @@ impl Session {
     /// The conversations that have messages since `mark_ms`.
     fn missed_targets(&mut self, mark_ms: i64) -> Result<Vec<String>, Trouble> {
         let mut targets: Vec<String> = Vec::new();
-        let mut from_ms = mark_ms;
+        // The message that made the mark may share its millisecond with others.
+        let mut from_ms = mark_ms - 1;
         while targets.len() < TARGETS_MAX {
-            let (from, to) = (timestamp(from_ms - 1), timestamp(NEVER_MS));
+            let (from, to) = (timestamp(from_ms), timestamp(NEVER_MS));
             let page = match self
                 .exchange(|state, out| state.ask_targets(&from, &to, MISSED_PAGE, out))?
             {
@@ -91,7 +92,8 @@ impl Session {
             };
             let known = targets.len();
             for (target, time) in page {
-                from_ms = from_ms.max(proto::time::parse_server_time(&time).unwrap_or(from_ms));
+                // The next page begins behind this one's last conversation, and all with the same time.
+                from_ms = proto::time::parse_server_time(&time).unwrap_or(from_ms);
                 if !targets.contains(&target) {
                     targets.push(target);
                 }
