@@ -6,13 +6,13 @@ use crate::inbox::{Inbox, Item};
 use crate::limits::{HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE};
 use crate::portion;
 use crate::queue::{Receiver, Sender, bounded};
-use crate::render::{Renderer, Tagging, needs};
+use crate::render::{Renderer, Tagging};
 use crate::session::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
 use std::sync::{Arc, Mutex};
-use store::{Conversation, Event, EventId, Failure, Point, Query, Reader, Scope, Select};
+use store::{Conversation, Event, EventId, Failure, Kinds, Point, Query, Reader, Scope, Select};
 
 /// About what a line of history has beside its text and its client's tags.
 const USUAL_FRAME_BYTES: usize = 128;
@@ -175,8 +175,8 @@ impl Page<'_> {
                 let events = self.page(store, query)?;
                 self.batch("chathistory", Some(target), |page, tag| page.events(&events, tag));
             }
-            ReadWhat::Targets { after, before, limit } => {
-                self.targets(store, *after, *before, *limit)?;
+            ReadWhat::Targets { first, second, limit } => {
+                self.targets(store, *first, *second, *limit)?;
             }
             ReadWhat::Playback { of, after, before, limit, up_to, batch } => {
                 let of = match of {
@@ -190,7 +190,7 @@ impl Page<'_> {
                         break;
                     }
                     let (of, limit, up_to) = (Scope::One(conversation), *limit, *up_to);
-                    let query = Query { of, select, limit, up_to, messages_only: true };
+                    let query = Query { of, select, limit, up_to, kinds: Kinds::MESSAGES };
                     let events = self.page(store, &query)?;
                     if !events.is_empty() {
                         self.batches += 1;
@@ -260,8 +260,7 @@ impl Page<'_> {
         // What grows step by step is copied each time.
         let bytes = |event: &Event| USUAL_FRAME_BYTES + event.text.len() + event.tags.len();
         self.out.reserve(events.iter().map(bytes).sum());
-        let told = |event: &&Event| tagging.capabilities.has_all(needs(event.kind));
-        for event in events.iter().filter(told) {
+        for event in events {
             let target = self.target(event);
             self.renderer.event(&mut self.out, event, &target, tagging);
         }
@@ -302,7 +301,8 @@ impl Page<'_> {
         for (conversation, name) in self.conversations(store, i64::MIN)? {
             let mut end = |select| {
                 let of = Scope::One(conversation);
-                let query = Query { of, select, limit: 1, up_to: ANY_EVENT, messages_only: true };
+                let query =
+                    Query { of, select, limit: 1, up_to: ANY_EVENT, kinds: Kinds::MESSAGES };
                 let page = store.page(&query)?;
                 Ok::<_, Failure>(page.first().map_or(0.0, |event| event.time as f64 / 1000.0))
             };
@@ -329,14 +329,14 @@ impl Page<'_> {
     fn targets(
         &mut self,
         store: &mut dyn Reader,
-        after: i64,
-        before: i64,
+        first: i64,
+        second: i64,
         limit: usize,
     ) -> Result<(), Failure> {
         let request = self.job.request.clone();
         let rooms: Vec<_> = request.rooms.iter().map(|(id, _)| *id).collect();
         let mut found = Vec::new();
-        for (conversation, time) in store.targets(request.me.0, &rooms, after, before, limit)? {
+        for (conversation, time) in store.targets(request.me.0, &rooms, first, second, limit)? {
             found.extend(self.name(store, conversation)?.map(|name| (name, time)));
         }
         self.batch("draft/chathistory-targets", None, |page, tag| {
@@ -364,7 +364,7 @@ impl Page<'_> {
         }
         let of = Scope::One(conversation);
         let select = Select::Latest;
-        let query = Query { of, select, limit: 1, up_to: ANY_EVENT, messages_only: true };
+        let query = Query { of, select, limit: 1, up_to: ANY_EVENT, kinds: Kinds::MESSAGES };
         let me = self.job.request.me.0;
         Ok(store.page(&query)?.pop().map(|event| match event.account == me {
             true => event.target,

@@ -8,7 +8,7 @@ use lines::{Lines, is_several, pieces};
 use proto::time::{write_date, write_server_time};
 use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
-use store::{Event, EventId, EventKind};
+use store::{Event, EventId, EventKind, Kinds};
 
 /// The user part of a guest's source, whatever `USER` said: nobody has vouched for it.
 pub const GUEST_USERNAME: &str = "guest";
@@ -317,6 +317,14 @@ pub fn needs(kind: EventKind) -> Capabilities {
         EventKind::Rename => Capabilities::only(Capability::ChannelRename),
         _ => Capabilities::NONE,
     }
+}
+
+/// The kinds of events that history has for a session.
+pub fn shown(capabilities: Capabilities) -> Kinds {
+    if !capabilities.contains(Capability::EventPlayback) {
+        return Kinds::MESSAGES;
+    }
+    EventKind::ALL.into_iter().filter(|kind| capabilities.has_all(needs(*kind))).collect()
 }
 
 /// The IRC command of an event.

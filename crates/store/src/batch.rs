@@ -176,7 +176,7 @@ impl<'t> Batch<'t> {
         }
         self.added.push(Entry {
             conversation: event.conversation,
-            other: !event.kind.is_message(),
+            class: flags::class_of(event.kind),
             id: sql_id(event.id),
         });
         self.marks.event = event.id;

@@ -176,11 +176,12 @@ fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut find =
         connection.prepare("SELECT conversation, kind, flags FROM events WHERE id = ?1")?;
     let indexed = index::mark(connection, "indexed")?;
+    let coarse = index::mark(connection, "coarse")?;
     let (mut known, mut wrong) = (0_i64, 0_i64);
     let (mut place, mut last) = (None, 0);
     let mut rows = blocks.query([])?;
     while let Some(row) = rows.next()? {
-        let here: (i64, bool) = (row.get(2)?, row.get(3)?);
+        let here: (i64, u8) = (row.get(2)?, row.get(3)?);
         let before = if place.replace(here) == Some(here) { last } else { 0 };
         let ids = index::block(row)?;
         wrong += i64::from(ids[0] <= before);
@@ -188,7 +189,7 @@ fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         for id in ids {
             let found = find.query_row([id], |row| {
                 let kind = EventKind::from_code(row.get(1)?);
-                Ok((row.get(0)?, flags::other(kind, row.get(2)?)))
+                Ok((row.get(0)?, flags::class(kind, row.get(2)?, id <= coarse)))
             });
             let found = found.optional()?;
             wrong += i64::from(found != Some(here));

@@ -4,8 +4,8 @@ use crate::{
     AccountId, Conversation, Event, EventId, Failure, Loaded, Outcome, Query, RoomId, Write,
 };
 
-/// How many events that were taken back a reader looks past for one question, and so where a
-/// question's cost ends. A page, or half of it in [`crate::Select::Around`], that has more of them
+/// How many events that were taken back, or are of a kind that is not asked for, a reader looks past
+/// for one question, and so where a question's cost ends. A page, or half of it in [`crate::Select::Around`], that has more of them
 /// in its way is shorter than asked for although there is more; a conversation whose newest messages
 /// are so many of them is no target.
 pub const REDACTED_PASSED: usize = 4096;
@@ -74,7 +74,9 @@ pub trait Reader: Send {
     /// The conversations (the rooms given and the direct ones of `account`) whose latest message
     /// lies strictly between two times (see [`crate::Point::Time`]), with its time, in milliseconds since the Unix epoch.
     /// What was taken back is no message; see [`REDACTED_PASSED`].
-    /// In the order of those messages; `limit` at most, counted from the `after` end.
+    /// In the order of those messages; `limit` at most, counted from `first`: if it is the later one,
+    /// the newest ones. Those next to the last that is counted with the same time come along, so that
+    /// who goes on from there misses none.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -82,8 +84,8 @@ pub trait Reader: Send {
         &mut self,
         account: AccountId,
         rooms: &[RoomId],
-        after: i64,
-        before: i64,
+        first: i64,
+        second: i64,
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure>;
 

@@ -76,9 +76,37 @@ impl EventKind {
         matches!(self, Self::Message | Self::Notice)
     }
 
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
     /// Whether somebody said it to others, so that it can be taken back.
     pub(crate) fn is_said(self) -> bool {
         matches!(self, Self::Message | Self::Notice | Self::Tagmsg)
+    }
+}
+
+/// A set of kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u16);
+
+impl Kinds {
+    /// Texts from one person to others; see [`EventKind::is_message`].
+    pub const MESSAGES: Self = Self(EventKind::Message.bit() | EventKind::Notice.bit());
+    /// All that a reader is given.
+    pub const ALL: Self = Self(!EventKind::Redacted.bit());
+
+    /// Whether a kind is in the set.
+    #[must_use]
+    pub const fn contains(self, kind: EventKind) -> bool {
+        self.0 & kind.bit() != 0
+    }
+}
+
+impl FromIterator<EventKind> for Kinds {
+    fn from_iter<I: IntoIterator<Item = EventKind>>(kinds: I) -> Self {
+        let bits = kinds.into_iter().fold(0, |bits, kind| bits | kind.bit());
+        Self(bits & Self::ALL.0)
     }
 }
 

@@ -11,10 +11,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::batch::sql_id;
 use crate::place::Places;
+use crate::query::counted_targets;
 use crate::tail::{self, End, Shared, Tail};
 use crate::{
-    AccountId, Conversation, Event, EventId, EventKind, Failure, Point, Query, REDACTED_PASSED,
-    Reader, RoomId, Scope, Select, flags, index,
+    AccountId, Conversation, Event, EventId, EventKind, Failure, Kinds, Point, Query,
+    REDACTED_PASSED, Reader, RoomId, Scope, Select, flags, index,
 };
 
 /// How many ids are looked up at once when a page is to be filled up.
@@ -32,7 +33,9 @@ struct Page<'c> {
     connection: &'c Connection,
     tail: &'c Tail,
     conversations: BTreeSet<Conversation>,
-    messages_only: bool,
+    kinds: Kinds,
+    /// The classes of `history` in which these are.
+    classes: Vec<u8>,
     /// One above the last id that is looked at.
     end: i64,
 }
@@ -54,7 +57,8 @@ impl Reader for SqliteReader {
             connection: &snapshot,
             tail: &tail,
             conversations: conversations(&snapshot, query.of)?,
-            messages_only: query.messages_only,
+            kinds: query.kinds,
+            classes: flags::classes(query.kinds),
             end: sql_id(query.up_to).saturating_add(1),
         };
         Ok(page.select(query.select, query.limit)?)
@@ -83,8 +87,8 @@ impl Reader for SqliteReader {
         &mut self,
         account: AccountId,
         rooms: &[RoomId],
-        after: i64,
-        before: i64,
+        first: i64,
+        second: i64,
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure> {
         let tail = tail::now(&self.tail);
@@ -96,10 +100,12 @@ impl Reader for SqliteReader {
             connection: &snapshot,
             tail: &tail,
             conversations: talks.clone(),
-            messages_only: false,
+            kinds: Kinds::ALL,
+            classes: flags::classes(Kinds::ALL),
             end: i64::MAX,
         };
-        let within = all.after(Point::Time(after))?..all.before(Point::Time(before))?;
+        let within = all.after(Point::Time(first.min(second)))?
+            ..all.before(Point::Time(first.max(second)))?;
         let mut find = snapshot.prepare_cached("SELECT time, kind FROM events WHERE id = ?1")?;
         let mut targets = Vec::new();
         for talk in talks {
@@ -107,7 +113,9 @@ impl Reader for SqliteReader {
                 Some(&id) => Some(id),
                 None => {
                     let range = 0..tail.indexed + 1;
-                    index::ids(&snapshot, talk, false, &range, End::Newest, 1)?.into_iter().max()
+                    index::ids(&snapshot, talk, flags::MESSAGES, &range, End::Newest, 1)?
+                        .into_iter()
+                        .max()
                 }
             };
             let found = id.map(|id| {
@@ -122,11 +130,9 @@ impl Reader for SqliteReader {
                 found => id.zip(found.map(|(time, _)| time)),
             };
             let latest = latest.filter(|(id, _)| within.contains(id));
-            targets.extend(latest.map(|(id, time)| (id, talk, time)));
+            targets.extend(latest.map(|(id, time)| (id as EventId, talk, time)));
         }
-        targets.sort_unstable();
-        targets.truncate(limit);
-        Ok(targets.into_iter().map(|(_, talk, time)| (talk, time)).collect())
+        Ok(counted_targets(targets, first <= second, limit))
     }
 
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {
@@ -191,7 +197,8 @@ impl<'c> Page<'c> {
     /// All messages of one conversation.
     fn messages(connection: &'c Connection, tail: &'c Tail, of: Conversation) -> Self {
         let conversations = BTreeSet::from([of]);
-        Page { connection, tail, conversations, messages_only: true, end: i64::MAX }
+        let (kinds, classes) = (Kinds::MESSAGES, vec![flags::MESSAGES]);
+        Page { connection, tail, conversations, kinds, classes, end: i64::MAX }
     }
 
     /// The events of the page, oldest first.
@@ -218,7 +225,7 @@ impl<'c> Page<'c> {
     }
 
     /// The events within a range that are nearest to one end of it, oldest first. What was taken
-    /// back has its place in the index, so that only the rows tell; instead of it the next ones are
+    /// back has its place in the index, and of old events only the rows tell the kind; instead of it the next ones are
     /// read, until there are none or [`REDACTED_PASSED`].
     fn events(&self, range: Range<i64>, from: End, limit: usize) -> rusqlite::Result<Vec<Event>> {
         let (mut range, mut ask) = (range, limit);
@@ -240,9 +247,9 @@ impl<'c> Page<'c> {
                 if events.len() == limit || passed == REDACTED_PASSED {
                     break;
                 }
-                match event.kind {
-                    EventKind::Redacted => passed += 1,
-                    _ => events.push(event),
+                match self.kinds.contains(event.kind) {
+                    true => events.push(event),
+                    false => passed += 1,
                 }
             }
             if all {
@@ -276,16 +283,16 @@ impl<'c> Page<'c> {
     fn add_tail(&self, nearest: &mut Nearest) {
         let (from, limit) = (nearest.from, nearest.limit);
         let range = &nearest.range;
-        let ids = self.tail.ids(&self.conversations, self.messages_only, range, from, limit);
+        let ids = self.tail.ids(&self.conversations, &self.classes, range, from, limit);
         nearest.add(ids);
     }
 
     fn add_indexed(&self, nearest: &mut Nearest) -> rusqlite::Result<()> {
-        for &other in tail::classes(self.messages_only) {
+        for &class in &self.classes {
             for &conversation in &self.conversations {
                 let range = nearest.range.start..nearest.range.end.min(self.tail.indexed + 1);
                 let (from, limit) = (nearest.from, nearest.limit);
-                let ids = index::ids(self.connection, conversation, other, &range, from, limit)?;
+                let ids = index::ids(self.connection, conversation, class, &range, from, limit)?;
                 nearest.add(ids);
             }
         }
@@ -322,7 +329,8 @@ impl<'c> Page<'c> {
 
     /// Whether any event of the conversations, of whatever kind, is in a range.
     fn has(&self, range: Range<i64>) -> rusqlite::Result<bool> {
-        let all = Page { conversations: self.conversations.clone(), messages_only: false, ..*self };
+        let (conversations, classes) = (self.conversations.clone(), flags::classes(Kinds::ALL));
+        let all = Page { conversations, kinds: Kinds::ALL, classes, ..*self };
         Ok(!all.ids(range, End::Newest, 1)?.is_empty())
     }
 }

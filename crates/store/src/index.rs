@@ -68,7 +68,7 @@ pub(crate) fn block(row: &Row<'_>) -> rusqlite::Result<Vec<i64>> {
 pub(crate) fn ids(
     connection: &Connection,
     conversation: Conversation,
-    other: bool,
+    class: u8,
     range: &Range<i64>,
     from: End,
     limit: usize,
@@ -85,7 +85,7 @@ pub(crate) fn ids(
                 WHERE conversation = ?1 AND other = ?2 AND first <= ?3), ?3)
             ORDER BY first {order}"
     ))?;
-    let mut rows = blocks.query(params![conversation.key(), other, range.start, range.end])?;
+    let mut rows = blocks.query(params![conversation.key(), class, range.start, range.end])?;
     while ids.len() < limit
         && let Some(row) = rows.next()?
     {
@@ -133,14 +133,14 @@ impl Indexer {
         )?;
         let piece = &tail.run[self.moved..];
         let mut moved = 0;
-        let same = |a: &Entry, b: &Entry| (a.conversation, a.other) == (b.conversation, b.other);
+        let same = |a: &Entry, b: &Entry| (a.conversation, a.class) == (b.conversation, b.class);
         let blocks = piece.chunk_by(same).flat_map(|entries| entries.chunks(BLOCK));
         for (count, block) in blocks.enumerate() {
             if count >= PIECE && moved >= added {
                 break;
             }
-            let Entry { conversation, other, id } = block[0];
-            add.execute(params![conversation.key(), other, id, encode(block)])?;
+            let Entry { conversation, class, id } = block[0];
+            add.execute(params![conversation.key(), class, id, encode(block)])?;
             moved += block.len();
         }
         if moved == piece.len() {
@@ -188,7 +188,7 @@ fn last(run: &[Entry]) -> i64 {
 }
 
 /// How far the table is: `indexed`, up to where it is complete; `indexing`, up to where its newest
-/// run goes.
+/// run goes; `coarse`, up to where all that is no message is in one class.
 pub(crate) fn mark(connection: &Connection, key: &str) -> rusqlite::Result<i64> {
     let about = "SELECT value FROM about WHERE key = ?1";
     Ok(connection.query_row(about, [key], |row| row.get(0)).optional()?.unwrap_or(0))
@@ -202,6 +202,7 @@ fn set_mark(connection: &Connection, key: &str, id: i64) -> rusqlite::Result<()>
 
 /// The events above one id and not above another, rising.
 fn entries(connection: &Connection, above: i64, up_to: i64) -> rusqlite::Result<Vec<Entry>> {
+    let coarse = mark(connection, "coarse")?;
     let mut rows = connection.prepare(
         "SELECT id, conversation, kind, flags FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id",
     )?;
@@ -209,7 +210,7 @@ fn entries(connection: &Connection, above: i64, up_to: i64) -> rusqlite::Result<
         let kind = EventKind::from_code(row.get(2)?);
         Ok(Entry {
             conversation: Conversation::from_key(row.get(1)?),
-            other: flags::other(kind, row.get(3)?),
+            class: flags::class(kind, row.get(3)?, row.get::<_, i64>(0)? <= coarse),
             id: row.get(0)?,
         })
     };
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_block_is_read_as_it_was_written_and_damage_is_seen() {
-        let entry = |id| Entry { conversation: Conversation::room(1), other: false, id };
+        let entry = |id| Entry { conversation: Conversation::room(1), class: 0, id };
         for ids in [&[7][..], &[1, 2, 129, 257, 20_000, 1 << 40, i64::MAX], &[0, i64::MAX]] {
             let block: Vec<Entry> = ids.iter().map(|&id| entry(id)).collect();
             assert_eq!(decode(ids[0], &encode(&block)).unwrap(), ids);

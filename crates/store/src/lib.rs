@@ -42,7 +42,7 @@ pub use backup::{Progress, backup, restore};
 pub use check::check;
 pub use contract::{REDACTED_PASSED, Reader, Store};
 pub use conversation::Conversation;
-pub use event::{Event, EventId, EventKind};
+pub use event::{Event, EventId, EventKind, Kinds};
 pub use failure::Failure;
 pub use memory::MemoryStore;
 pub use msgid::{msgid, parse_msgid, write_msgid};

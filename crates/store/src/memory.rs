@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::query::counted_targets;
 use crate::{
     Account, AccountId, Conversation, Event, EventId, EventKind, Failure, Fingerprint, Loaded,
     Member, Outcome, Point, Query, RESEND_MS, Reader, Refused, Resend, Room, RoomId, Scope, Select,
@@ -204,7 +205,7 @@ impl Reader for MemoryReader {
             .iter()
             .filter(|event| event.id <= query.up_to && in_scope(event.conversation, query.of))
             .filter(|event| event.kind != EventKind::Redacted)
-            .filter(|event| !query.messages_only || event.kind.is_message())
+            .filter(|event| query.kinds.contains(event.kind))
             .collect();
         Ok(select(&asked, &places, query.select, query.limit).into_iter().cloned().collect())
     }
@@ -225,8 +226,8 @@ impl Reader for MemoryReader {
         &mut self,
         account: AccountId,
         rooms: &[RoomId],
-        after: i64,
-        before: i64,
+        first: i64,
+        second: i64,
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure> {
         let contents = lock(&self.contents);
@@ -234,7 +235,8 @@ impl Reader for MemoryReader {
             talk.other(account).is_some() || talk.as_room().is_some_and(|r| rooms.contains(&r))
         };
         let places = Places { events: &contents.events, end: EventId::MAX, of: &of };
-        let within = places.after(Point::Time(after))..places.before(Point::Time(before));
+        let within = places.after(Point::Time(first.min(second)))
+            ..places.before(Point::Time(first.max(second)));
         let mut latest = BTreeMap::new();
         for event in contents.events.iter().filter(|event| event.kind.is_message()) {
             if of(event.conversation) {
@@ -244,9 +246,7 @@ impl Reader for MemoryReader {
         let mut targets: Vec<_> =
             latest.into_iter().map(|(talk, (id, time))| (id, talk, time)).collect();
         targets.retain(|(id, ..)| within.contains(id));
-        targets.sort_unstable();
-        targets.truncate(limit);
-        Ok(targets.into_iter().map(|(_, talk, time)| (talk, time)).collect())
+        Ok(counted_targets(targets, first <= second, limit))
     }
 
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {

@@ -1,6 +1,6 @@
 //! A question about history, in the terms of the IRCv3 `draft/chathistory` specification.
 
-use crate::{AccountId, Conversation, EventId, RoomId};
+use crate::{AccountId, Conversation, EventId, Kinds, RoomId};
 
 /// Asks for one page of history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct Query {
     /// Events above this id are not looked at, so that an answer shows what was committed when it
     /// was asked.
     pub up_to: EventId,
-    /// Leave out everything that is not a message; see [`crate::EventKind::is_message`].
-    pub messages_only: bool,
+    /// Only events of these kinds.
+    pub kinds: Kinds,
 }
 
 /// The conversations a query looks at.
@@ -64,4 +64,28 @@ pub enum Select {
     Between(Point, Point),
     /// Half of the limit from before the point (rounded down), half from it on, itself included.
     Around(Point),
+}
+
+/// Conversations with their newest messages and those's times, as far as a limit counts them from
+/// one end; see [`crate::Reader::targets`].
+pub(crate) fn counted_targets(
+    mut targets: Vec<(EventId, Conversation, i64)>,
+    from_oldest: bool,
+    limit: usize,
+) -> Vec<(Conversation, i64)> {
+    targets.sort_unstable();
+    if !from_oldest {
+        targets.reverse();
+    }
+    if let Some(last) = limit.checked_sub(1).and_then(|last| targets.get(last)) {
+        let time = last.2;
+        let along = targets[limit..].iter().take_while(|target| target.2 == time).count();
+        targets.truncate(limit + along);
+    } else if limit == 0 {
+        targets.clear();
+    }
+    if !from_oldest {
+        targets.reverse();
+    }
+    targets.into_iter().map(|(_, talk, time)| (talk, time)).collect()
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 5] = [FIRST, SECOND, THIRD, FOURTH, FIFTH];
+const STEPS: [&str; 6] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -149,6 +149,13 @@ CREATE TABLE clock_steps(
 ) STRICT;
 ";
 
+// `history.other` has more classes from here on; see `flags::class`. A run that is being indexed keeps to
+// the two that it began with.
+const SIXTH: &str = "
+INSERT INTO about(key, value) SELECT 'coarse', max(value) FROM about
+    WHERE key IN ('indexed', 'indexing') HAVING count(*) > 0;
+";
+
 /// The version of the database, as the write-ahead log has it.
 pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
@@ -179,8 +186,8 @@ pub(crate) fn migrate(connection: &mut Connection, fresh_instance: &str) -> rusq
 mod tests {
     use super::*;
     use crate::{
-        Conversation, Event, EventKind, Member, Query, Scope, Select, SqliteStore, Store, Subject,
-        Write, check,
+        Conversation, Event, EventKind, Kinds, Member, Query, Scope, Select, SqliteStore, Store,
+        Subject, Write, check,
     };
     use std::path::Path;
 
@@ -208,7 +215,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 5; start the server once"];
+        let told = ["its version is 1, not 6; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
@@ -244,7 +251,7 @@ mod tests {
             select: Select::Latest,
             limit: 9,
             up_to: 9,
-            messages_only: false,
+            kinds: Kinds::ALL,
         };
         assert_eq!(reader.page(&all(lobby)).unwrap(), std::slice::from_ref(&first));
         let waiting = reader.pending(2, 9, 9).unwrap();
@@ -265,6 +272,42 @@ mod tests {
         assert_eq!((page.len(), page[0].id, page[0].guest), (1, 3, true));
         let page = store.reader().unwrap().page(&all(pair)).unwrap();
         assert_eq!((page.len(), page[0].id), (1, 2));
+    }
+
+    /// There what is no message was in one class, whatever it was.
+    #[test]
+    fn a_database_of_version_5_shows_each_kind_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = Connection::open(folder.path().join("parlor.db")).unwrap();
+        old.execute_batch(&[FIRST, SECOND, THIRD, FOURTH, FIFTH].concat()).unwrap();
+        old.execute_batch(
+            "INSERT INTO about VALUES ('instance', 'k3f9'), ('program', '0.1.0'), ('last_account', 1),
+                ('indexed', 3), ('indexing', 4);
+            INSERT INTO events(id, conversation, kind, account, flags, nick, target, time, text, tags)
+                VALUES (1, 1, 0, 1, 0, 'ann', '', 10, 'hi', ''), (2, 1, 2, 1, 0, 'ann', '', 20, '', '+x'),
+                    (3, 1, 4, 1, 0, 'ann', '', 30, '', ''), (4, 1, 2, 1, 0, 'ann', '', 40, '', '+x'),
+                    (5, 1, 2, 1, 0, 'ann', '', 50, '', '+x');
+            INSERT INTO history VALUES (1, 0, 1, x''), (1, 1, 2, x'01'), (1, 1, 4, x'');
+            PRAGMA user_version = 5;",
+        )
+        .unwrap();
+        old.close().unwrap();
+        let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
+        let lobby = Conversation::room(1);
+        let of = Scope::One(lobby);
+        let mut reader = store.reader().unwrap();
+        let mut ids = |kinds| {
+            let query = Query { of, select: Select::Latest, limit: 9, up_to: 9, kinds };
+            let page = reader.page(&query).unwrap();
+            page.iter().map(|event| event.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(Kinds::ALL), [1, 2, 3, 4, 5]);
+        assert_eq!(ids([EventKind::Message, EventKind::Join].into_iter().collect()), [1, 3]);
+        assert_eq!(ids([EventKind::Tagmsg].into_iter().collect()), [2, 4, 5]);
+        drop(reader);
+        store.commit(&mut [].iter()).unwrap();
+        Box::new(store).close().unwrap();
+        assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
     }
 
     #[test]
@@ -317,7 +360,7 @@ mod tests {
             select: Select::Latest,
             limit: 9,
             up_to: 9,
-            messages_only: false,
+            kinds: Kinds::ALL,
         };
         let before = store.reader().unwrap().page(&query).unwrap();
         assert_eq!((&*before[0].nick, before[0].guest, &before[0].userhost), ("zed", true, &None));

@@ -10,14 +10,14 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use crate::Conversation;
+use crate::flags::MESSAGES;
 
 /// One event's place in the history, in the order of `history`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) conversation: Conversation,
-    /// Whether it is something else than a message; these are apart, for most questions leave them
-    /// out.
-    pub(crate) other: bool,
+    /// Its kind, as far as questions tell kinds apart; see [`flags::class`](crate::flags::class).
+    pub(crate) class: u8,
     pub(crate) id: i64,
 }
 
@@ -47,26 +47,21 @@ pub(crate) enum End {
     Oldest,
 }
 
-/// The kinds of entries a question looks at: `false` for messages, `true` for the rest.
-pub(crate) fn classes(messages_only: bool) -> &'static [bool] {
-    if messages_only { &[false] } else { &[false, true] }
-}
-
 impl Tail {
-    /// The ids of some conversations within a range, in no order: of each conversation and kind in
+    /// The ids of some conversations within a range, in no order: of each conversation and class in
     /// the run, and of the fresh ones together, the `limit` nearest to an end of the range.
     pub(crate) fn ids(
         &self,
         conversations: &BTreeSet<Conversation>,
-        messages_only: bool,
+        classes: &[u8],
         range: &Range<i64>,
         from: End,
         limit: usize,
     ) -> Vec<i64> {
         let mut ids = Vec::new();
         for &conversation in conversations.iter().filter(|_| !self.run.is_empty()) {
-            for &other in classes(messages_only) {
-                let at = |id| Entry { conversation, other, id };
+            for &class in classes {
+                let at = |id| Entry { conversation, class, id };
                 let start = self.run.partition_point(|entry| *entry < at(range.start));
                 let run = &self.run[start..];
                 let run = &run[..run.partition_point(|entry| *entry < at(range.end))];
@@ -81,7 +76,7 @@ impl Tail {
         let fresh = &self.fresh[start..];
         let fresh = &fresh[..fresh.partition_point(|entry| entry.id < range.end)];
         let wanted = |entry: &&Entry| {
-            conversations.contains(&entry.conversation) && !(messages_only && entry.other)
+            conversations.contains(&entry.conversation) && classes.contains(&entry.class)
         };
         match from {
             End::Newest => ids.extend(fresh.iter().rev().filter(wanted).take(limit).map(|e| e.id)),
@@ -92,7 +87,7 @@ impl Tail {
 
     /// The newest message of each of some conversations that has one here.
     pub(crate) fn latest(&self, of: &BTreeSet<Conversation>) -> HashMap<Conversation, i64> {
-        let messages = self.run.iter().chain(&self.fresh).filter(|entry| !entry.other);
+        let messages = self.run.iter().chain(&self.fresh).filter(|entry| entry.class == MESSAGES);
         let wanted = messages.filter(|entry| of.contains(&entry.conversation));
         wanted.map(|entry| (entry.conversation, entry.id)).collect()
     }

@@ -5,7 +5,7 @@ use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::ReadWhat;
 use proto::Message;
-use store::{Point, Query, Scope, Select};
+use store::{Kinds, Point, Query, Scope, Select};
 
 /// Carries out `CH`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -35,7 +35,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         (Scope::One(conversation), name)
     };
     let up_to = context.state.last_event();
-    let query = Query { of, select, limit, up_to, messages_only: true };
+    let query = Query { of, select, limit, up_to, kinds: Kinds::MESSAGES };
     read(context, ReadWhat::Ch { query, target });
     Ok(())
 }

@@ -104,7 +104,7 @@ fn page(
         select,
         limit,
         up_to: context.state.last_event(),
-        messages_only: !context.has(Capability::EventPlayback),
+        kinds: crate::render::shown(context.capabilities()),
     };
     read(context, ReadWhat::Page { query, target: target.into() });
     Ok(())
@@ -119,8 +119,7 @@ fn targets(context: &mut Context<'_>, asked: &Asked<'_>) -> Result<(), Refusal> 
         *bound = time.ok_or_else(|| asked.invalid("INVALID_PARAMS", &[given], text))?;
     }
     let limit = asked.limit(context, 3)?;
-    let (after, before) = (bounds[0].min(bounds[1]), bounds[0].max(bounds[1]));
-    read(context, ReadWhat::Targets { after, before, limit });
+    read(context, ReadWhat::Targets { first: bounds[0], second: bounds[1], limit });
     Ok(())
 }
 

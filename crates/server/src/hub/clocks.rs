@@ -119,7 +119,8 @@ impl World {
 
     fn lobby(&mut self, select: Select) -> Vec<i64> {
         let of = Scope::One(Conversation::room(self.state.lobby.expect("there is one")));
-        let query = Query { of, select, limit: 100, up_to: u64::MAX, messages_only: true };
+        let query =
+            Query { of, select, limit: 100, up_to: u64::MAX, kinds: store::Kinds::MESSAGES };
         let page = self.store.reader().expect("a reader").page(&query).expect("it can be read");
         page.iter().map(|event| event.time).collect()
     }

@@ -286,11 +286,11 @@ pub enum ReadWhat {
     },
     /// `CHATHISTORY TARGETS`.
     Targets {
-        /// Later than this (milliseconds since the epoch).
-        after: i64,
-        /// Earlier than this.
-        before: i64,
-        /// At most so many.
+        /// Between this time (milliseconds since the epoch), from which the limit counts,
+        first: i64,
+        /// and this one.
+        second: i64,
+        /// At most so many, and those with the same time as the last.
         limit: usize,
     },
     /// What somebody missed of some conversations; of each a batch, if there is anything.

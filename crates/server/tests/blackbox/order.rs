@@ -44,3 +44,45 @@ fn after_the_senders_pong_the_message_is_before_everybody_elses() {
         }
     }
 }
+
+/// `TARGETS` counts from the first time, as `BETWEEN` does; going on from the last one's misses none.
+#[test]
+fn targets_are_paged_from_either_end_and_none_is_missed() {
+    let server = Server::start("");
+    let names = ["bob", "cem", "dee", "eve", "fay"];
+    let mut ann = server.connect("ann");
+    ann.request("draft/chathistory");
+    ann.log_in("ann");
+    for name in names {
+        server.log_in(name).send("PM ann :hello");
+        ann.until(&format!(":{name}!* PRIVMSG ann :hello"));
+    }
+    let (early, late) = ("2020-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z");
+    for (start, end) in [(early, late), (late, early)] {
+        let (mut from, mut found) = (start.to_owned(), Vec::new());
+        while from != end {
+            ann.until_answered();
+            ann.send(&format!("CHATHISTORY TARGETS timestamp={from} timestamp={end} 2"));
+            let page = ann.until_answered().into_iter().filter(|line| line.contains("TARGETS"));
+            let mut page: Vec<(String, String)> = page
+                .map(|line| {
+                    let words: Vec<&str> = line.split(' ').collect();
+                    (words[3].to_owned(), words[4].trim_start_matches(':').to_owned())
+                })
+                .collect();
+            assert!(page.is_sorted_by_key(|(_, time)| time.clone()), "{page:?}");
+            if start == late {
+                page.reverse();
+            }
+            from = page.last().map_or(end.to_owned(), |(_, time)| time.clone());
+            found.extend(page.into_iter().map(|(name, _)| name));
+        }
+        let mut expected = names.map(str::to_owned).to_vec();
+        if start == late {
+            assert_eq!(found[0], "fay");
+        }
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected);
+    }
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parlor_store::{
-    Conversation, Event, EventKind, MemoryStore, Point, Query, RESEND_MS, Resend, Scope, Select,
-    Store, Subject, Write,
+    Conversation, Event, EventKind, Kinds, MemoryStore, Point, Query, RESEND_MS, Resend, Scope,
+    Select, Store, Subject, Write,
 };
 use proptest::prelude::*;
 
@@ -163,15 +163,16 @@ fn question() -> impl Strategy<Value = Query> {
             .prop_map(|(account, room)| Scope::Everything { account, room }),
     ];
     let up_to = prop_oneof![0..90_u64, 0..30_000_u64, Just(u64::MAX)];
-    (of, select, 0..8_usize, up_to, any::<bool>()).prop_map(
-        |(of, select, limit, up_to, messages_only)| Query {
-            of,
-            select,
-            limit,
-            up_to,
-            messages_only,
-        },
-    )
+    let some = proptest::sample::subsequence(EventKind::ALL.to_vec(), 0..=13);
+    let some = some.prop_map(|kinds| kinds.into_iter().collect::<Kinds>());
+    let kinds = prop_oneof![Just(Kinds::MESSAGES), Just(Kinds::ALL), some];
+    (of, select, 0..8_usize, up_to, kinds).prop_map(|(of, select, limit, up_to, kinds)| Query {
+        of,
+        select,
+        limit,
+        up_to,
+        kinds,
+    })
 }
 
 /// The hub's part: it numbers what happens.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use parlor_store::{
-    Conversation, Query, Reader, Scope,
+    Conversation, Kinds, Query, Reader, Scope,
     Select::{self, After, Around, Before, Latest},
     Store, Write, check,
 };
@@ -50,8 +50,8 @@ fn assert_pages(reader: &mut dyn Reader, room: u64, point: u64, last: u64) {
     for select in [Latest, Before(id(point)), After(id(point)), Around(id(point))] {
         for limit in [1, 300] {
             let of = Scope::One(Conversation::room(1 + (room % ROOMS) as u32));
-            let query =
-                Query { of, select, limit, up_to: last, messages_only: room.is_multiple_of(2) };
+            let kinds = if room.is_multiple_of(2) { Kinds::MESSAGES } else { Kinds::ALL };
+            let query = Query { of, select, limit, up_to: last, kinds };
             let page = reader.page(&query).unwrap();
             let found: Vec<u64> = page.iter().map(|event| event.id).collect();
             assert_eq!(found, expected(room, select, limit, last), "{query:?}");
@@ -66,7 +66,7 @@ fn assert_whole(store: &dyn Store, last: u64) {
         assert_pages(&mut *reader, room, last / 2, last);
         let of = Scope::One(Conversation::room(1 + room as u32));
         for select in [Latest, After(id(0))] {
-            let query = Query { of, select, limit: usize::MAX, up_to: last, messages_only: false };
+            let query = Query { of, select, limit: usize::MAX, up_to: last, kinds: Kinds::ALL };
             let found: Vec<u64> = reader.page(&query).unwrap().iter().map(|e| e.id).collect();
             assert_eq!(found, expected(room, Latest, usize::MAX, last));
         }

@@ -7,7 +7,8 @@ use crate::support::{
     pending, put, query, resend, room, say, time,
 };
 use parlor_store::{
-    Conversation, Event, EventKind, ListEntry, Member, Outcome, RESEND_MS, Resend, Room, Scope,
+    Conversation, Event, EventKind, Kinds, ListEntry, Member, Outcome, RESEND_MS, Resend, Room,
+    Scope,
     Select::{self, After, Around, Before, Between, Latest, LatestAfter},
     Store, Subject, Topic, Write,
 };
@@ -353,7 +354,7 @@ fn nothing_above_up_to_is_looked_at() {
 }
 
 #[test]
-fn messages_only_leaves_out_the_rest_and_still_fills_the_page() {
+fn kinds_not_asked_for_are_left_out_and_the_page_is_still_filled() {
     on_both(|store| {
         let kinds = [EventKind::Message, EventKind::Join, EventKind::Notice, EventKind::Tagmsg];
         for n in 1..=12 {
@@ -362,10 +363,39 @@ fn messages_only_leaves_out_the_rest_and_still_fills_the_page() {
         }
         let mut asked = query(Scope::One(lobby()), Latest, 4);
         assert_eq!(ids(store, &asked), [9, 10, 11, 12]);
-        asked.messages_only = true;
+        asked.kinds = Kinds::MESSAGES;
         assert_eq!(ids(store, &asked), [6, 8, 10, 12]);
         asked.select = After(id(4));
         assert_eq!(ids(store, &asked), [6, 8, 10, 12]);
+        asked.kinds = [EventKind::Message, EventKind::Join].into_iter().collect();
+        assert_eq!(ids(store, &asked), [5, 8, 9, 12]);
+        asked.kinds = [EventKind::Tagmsg, EventKind::Redacted].into_iter().collect();
+        assert_eq!(ids(store, &asked), [7, 11]);
+        asked.kinds = std::iter::empty().collect();
+        assert_eq!(ids(store, &asked), NONE);
+    });
+}
+
+/// However many there are of them: a question does not read past them.
+#[test]
+fn a_page_is_full_though_thousands_of_another_kind_are_in_its_way() {
+    let many = parlor_store::REDACTED_PASSED as u64 + 10;
+    on_both(|store| {
+        for kind in [EventKind::Tagmsg, EventKind::Rename] {
+            let mut writes = vec![];
+            let first = 1 + ids(store, &query(Scope::One(lobby()), Latest, 1)).last().unwrap_or(&0);
+            writes.push(put(Event { kind: EventKind::Topic, ..message(first, lobby()) }));
+            for n in 1..=many {
+                writes.push(put(Event { kind, ..message(first + n, lobby()) }));
+            }
+            commit(store, &writes);
+            let all = EventKind::ALL.into_iter().filter(|other| *other != kind);
+            let asked = parlor_store::Query {
+                kinds: all.collect(),
+                ..query(Scope::One(lobby()), Latest, 1)
+            };
+            assert_eq!(ids(store, &asked), [first]);
+        }
     });
 }
 
@@ -564,8 +594,30 @@ fn targets_are_the_conversations_by_their_latest_message() {
         assert_eq!(targets(&[], 0, 100, 9), [bobs, cems]);
         assert_eq!(targets(&[LOBBY], 20, 50, 9), [lobbys]);
         assert_eq!(targets(&[LOBBY], 19, 51, 2), [bobs, lobbys]);
-        assert_eq!(targets(&[LOBBY], 50, 20, 9), []);
+        assert_eq!(targets(&[LOBBY], 50, 20, 9), [lobbys]);
+        assert_eq!(targets(&[LOBBY], 51, 19, 2), [lobbys, cems]);
         assert_eq!(targets(&[LOBBY], i64::MIN, i64::MAX, 0), []);
+    });
+}
+
+/// Who goes on from the last one's time misses none.
+#[test]
+fn targets_with_the_time_of_the_last_come_along() {
+    on_both(|store| {
+        let talks = [2, 3, 4, 5].map(|other| Conversation::direct(1, other));
+        let times = [10, 20, 20, 30];
+        let at = |n: usize| Event { time: times[n], ..message(n as u64 + 1, talks[n]) };
+        commit(store, &[0, 1, 2, 3].map(|n| put(at(n))));
+        let targets = |first, second, limit| {
+            let found = store.reader().unwrap().targets(1, &[], first, second, limit).unwrap();
+            found.into_iter().map(|(talk, _)| talk).collect::<Vec<_>>()
+        };
+        assert_eq!(targets(0, 99, 1), talks[..1]);
+        assert_eq!(targets(0, 99, 2), talks[..3]);
+        assert_eq!(targets(0, 99, 3), talks[..3]);
+        assert_eq!(targets(20, 99, 2), talks[3..]);
+        assert_eq!(targets(99, 0, 2), talks[1..]);
+        assert_eq!(targets(20, 0, 2), talks[..1]);
     });
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use parlor_store::{
-    Conversation, Event, EventKind, Outcome, Query, REDACTED_PASSED, Refused, Scope,
+    Conversation, Event, EventKind, Kinds, Outcome, Query, REDACTED_PASSED, Refused, Scope,
     Select::{self, After, Around, Before, Between, Latest, LatestAfter},
     Store, Subject, Write, check,
 };
@@ -43,7 +43,7 @@ fn what_was_taken_back_is_gone_and_the_rest_as_before() {
         assert_eq!((said.kind, said.about), (EventKind::Redact, Some(3)));
         assert_eq!((&*said.text, said.account), ("why", 1));
         // It is no message, and neither is what it took back.
-        let messages = Query { messages_only: true, ..query(Scope::One(lobby()), Latest, 9) };
+        let messages = Query { kinds: Kinds::MESSAGES, ..query(Scope::One(lobby()), Latest, 9) };
         assert_eq!(ids(store, &messages), [1, 4]);
         let loaded = store.load().unwrap();
         assert_eq!((loaded.last_event, loaded.last_time), (6, 60));
@@ -151,7 +151,7 @@ fn a_page_that_lost_events_is_filled_up() {
         ];
         for &(select, limit, expected) in cases {
             let asked = query(Scope::One(lobby()), select, limit);
-            let asked = Query { messages_only: true, ..asked };
+            let asked = Query { kinds: Kinds::MESSAGES, ..asked };
             assert_eq!(ids(store, &asked), expected, "{select:?} {limit}");
         }
         assert_eq!(page(store, lobby(), Before(id(22)), 5), [10, 18, 19, 20, 21]);
@@ -227,7 +227,8 @@ fn a_question_looks_past_a_bounded_number_of_them() {
     commit(&mut store, &(1..=last).map(|n| say(n, lobby())).collect::<Vec<_>>());
     let back = |n: u64| redact(last + n, lobby(), n + 1);
     commit(&mut store, &(1..passed).map(back).collect::<Vec<_>>());
-    let messages = |select| Query { messages_only: true, ..query(Scope::One(lobby()), select, 1) };
+    let messages =
+        |select| Query { kinds: Kinds::MESSAGES, ..query(Scope::One(lobby()), select, 1) };
     let targets =
         |store: &dyn Store| store.reader().unwrap().targets(1, &[1], 0, i64::MAX, 9).unwrap().len();
     assert_eq!(ids(&store, &messages(Before(id(last)))), [1]);

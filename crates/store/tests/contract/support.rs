@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parlor_store::{
-    Account, Conversation, Event, EventKind, Failure, Member, MemoryStore, Outcome, Point, Query,
-    Resend, Room, Scope, Select, SqliteStore, Store, Write,
+    Account, Conversation, Event, EventKind, Failure, Kinds, Member, MemoryStore, Outcome, Point,
+    Query, Resend, Room, Scope, Select, SqliteStore, Store, Write,
 };
 use proto::scram::Keys;
 use tempfile::TempDir;
@@ -108,7 +108,7 @@ pub(crate) fn member(room: u32, account: u32) -> Member {
 }
 
 pub(crate) fn query(of: Scope, select: Select, limit: usize) -> Query {
-    Query { of, select, limit, up_to: u64::MAX, messages_only: false }
+    Query { of, select, limit, up_to: u64::MAX, kinds: Kinds::ALL }
 }
 
 /// The ids of a page of one conversation.
