@@ -106,6 +106,9 @@ pub const HISTORY_PAGE_PART: usize = 4;
 /// Bytes that a line takes beside its text and its client's tags: what source, target and the
 /// server's tags are together at most.
 pub const LINE_FRAME_BYTES: usize = 400;
+/// Bytes of a client's tags that are told with each line of a message of several lines to those who
+/// do not know such messages; more are told with the first alone. They fit into [`LINE_FRAME_BYTES`].
+pub const CLIENT_TAGS_EACH_LINE_BYTES: usize = 40;
 /// Messages kept for a user who is offline that are shown at one login; the next login shows the
 /// next ones.
 pub const PENDING_SHOWN: usize = 1000;

@@ -68,7 +68,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("ISON", "ISON <user> [<user>...]\nShows who of these is online."),
     ("ISUPPORT", "ISUPPORT\nShows what the server supports, for clients."),
     ("JOIN", "JOIN <room>[,<room>...] [<key>[,<key>...]]\nEnters rooms, and makes those that are not there. JOIN 0 leaves all but the lobby."),
-    ("KICK", "KICK <room> <user>[,<user>...] [:<reason>]\nTakes somebody out of a room that you are operator of."),
+    ("KICK", "KICK <room>[,<room>...] <user>[,<user>...] [:<reason>]\nTakes somebody out of a room that you are operator of; with several rooms, one user out of each."),
     ("KILL", "KILL <user> :<reason>\nFor operators of the server: ends all connections of a user."),
     ("LINKS", "LINKS\nShows the servers of this network: this one."),
     ("LIST", "LIST [<conditions>]\nShows the rooms; conditions are names, masks, and what ELIST has: >3, <10, C<60, T>60."),

@@ -4,6 +4,7 @@
 //! <https://ircv3.net/specs/extensions/multiline>
 
 use super::{Renderer, TagValues, Tagging, verb};
+use crate::limits::CLIENT_TAGS_EACH_LINE_BYTES;
 use proto::{Capabilities, Capability, Line};
 use store::Event;
 
@@ -120,7 +121,8 @@ impl Renderer {
     }
 
     /// The same for those who do not know such batches: the first line has all tags, the others
-    /// those that are of each line; a blank one is not sent.
+    /// those that are of each line, among which are the client's if they are few; a blank one is not
+    /// sent.
     fn plain_lines(
         &self,
         out: &mut Vec<u8>,
@@ -129,7 +131,9 @@ impl Renderer {
         outer: &str,
         (lines, body): (&Lines, &[u8]),
     ) {
-        let further = TagValues { id: 0, client: "", ..*values };
+        let few = values.client.len() <= CLIENT_TAGS_EACH_LINE_BYTES;
+        let client = if few { values.client } else { "" };
+        let further = TagValues { id: 0, client, ..*values };
         let mut tags = (values, tagging);
         let mut start = lines.opening;
         for line in &lines.lines {
