@@ -52,6 +52,10 @@ pub struct Serve {
     /// Config file (TOML); every key is optional
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Start though the database has less than was stored in it, and take what is there for all. Only
+    /// when what is missing cannot be had back
+    #[arg(long)]
+    pub accept_loss: bool,
     /// How log lines look
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub log_format: Format,

@@ -6,7 +6,10 @@
 
 use crate::connection::Stage;
 use crate::hub::Did;
-use crate::limits::{DISK_FREE_LEAST, HEALTH_MILLIS, HEALTH_PATIENCE_MILLIS};
+use crate::limits::{
+    DISK_FREE_LEAST, HEALTH_MILLIS, HEALTH_PATIENCE_MILLIS, LOG_BYTES_MOST, LOG_WAITS_SECONDS,
+};
+use crate::metrics::Seen;
 use crate::session::SessionId;
 use crate::shard::Shard;
 use crate::transport::http::{self, Status};
@@ -59,15 +62,15 @@ pub struct Health {
 }
 
 impl Health {
-    /// Somebody asks. `disk_free`: bytes, if there is a disk.
-    pub fn ask(&mut self, who: Asker, now: Instant, disk_free: Option<u64>) -> Asked {
+    /// Somebody asks.
+    pub fn ask(&mut self, who: Asker, now: Instant, disk: Seen) -> Asked {
         if let Some((at, found)) = self.last
             && now.saturating_duration_since(at) < Duration::from_millis(HEALTH_MILLIS)
         {
-            return Asked::Answer(health(found, disk_free));
+            return Asked::Answer(health(found, disk));
         }
         match self.probe {
-            Some(since) if is_late(since, now) => Asked::Answer(health(Found::NoAnswer, disk_free)),
+            Some(since) if is_late(since, now) => Asked::Answer(health(Found::NoAnswer, disk)),
             Some(_) => {
                 self.waiting.push_back((now, who));
                 Asked::Wait
@@ -81,36 +84,27 @@ impl Health {
     }
 
     /// What was to be written is stored, or is not: the answer, and for whom.
-    pub fn probed(
-        &mut self,
-        stored: bool,
-        now: Instant,
-        disk_free: Option<u64>,
-    ) -> (Answer, Vec<Asker>) {
+    pub fn probed(&mut self, stored: bool, now: Instant, disk: Seen) -> (Answer, Vec<Asker>) {
         let found = if stored { Found::Writable } else { Found::NotWritable };
         self.probe = None;
         self.last = Some((now, found));
         let all = std::mem::take(&mut self.waiting);
-        (health(found, disk_free), all.into_iter().map(|(_, who)| who).collect())
+        (health(found, disk), all.into_iter().map(|(_, who)| who).collect())
     }
 
     /// The answer for those who have waited too long, and who they are.
-    pub fn overdue(
-        &mut self,
-        now: Instant,
-        disk_free: Option<u64>,
-    ) -> Option<(Answer, Vec<Asker>)> {
+    pub fn overdue(&mut self, now: Instant, disk: Seen) -> Option<(Answer, Vec<Asker>)> {
         let late = self.waiting.iter().take_while(|(since, _)| is_late(*since, now)).count();
         let late = self.waiting.drain(..late).map(|(_, who)| who).collect::<Vec<_>>();
-        (!late.is_empty()).then(|| (health(Found::NoAnswer, disk_free), late))
+        (!late.is_empty()).then(|| (health(Found::NoAnswer, disk), late))
     }
 }
 
 impl Shard {
     /// Answers a request for the server's health, now or when it is known.
     pub(crate) fn ask_health(&mut self, who: Asker) {
-        let disk_free = self.parts.metrics.disk().free();
-        match self.health.ask(who, Instant::now(), disk_free) {
+        let disk = self.parts.metrics.disk().seen();
+        match self.health.ask(who, Instant::now(), disk) {
             Asked::Answer(answer) => self.health_is(&answer, &[who]),
             Asked::Probe => self.gather(who.session, Did::Probe),
             Asked::Wait => {}
@@ -119,15 +113,15 @@ impl Shard {
 
     /// What was to be written is stored, or is not.
     pub(crate) fn health_found(&mut self, stored: bool) {
-        let disk_free = self.parts.metrics.disk().free();
-        let (answer, all) = self.health.probed(stored, Instant::now(), disk_free);
+        let disk = self.parts.metrics.disk().seen();
+        let (answer, all) = self.health.probed(stored, Instant::now(), disk);
         self.health_is(&answer, &all);
     }
 
     /// Answers those who have waited too long.
     pub(crate) fn health_overdue(&mut self, now: Instant) {
-        let disk_free = self.parts.metrics.disk().free();
-        if let Some((answer, late)) = self.health.overdue(now, disk_free) {
+        let disk = self.parts.metrics.disk().seen();
+        if let Some((answer, late)) = self.health.overdue(now, disk) {
             self.health_is(&answer, &late);
         }
     }
@@ -149,35 +143,56 @@ fn is_late(since: Instant, now: Instant) -> bool {
     now.saturating_duration_since(since) >= Duration::from_millis(HEALTH_PATIENCE_MILLIS)
 }
 
-/// The answer to what was found: 200 if all is well, or 503 and what is wrong.
-pub fn health(found: Found, disk_free: Option<u64>) -> Answer {
+/// The answer to what was found: 200 if people can talk, also if something is not quite well, or
+/// 503; and what is wrong.
+pub fn health(found: Found, disk: Seen) -> Answer {
     let (store, problem) = match found {
         Found::Writable => ("writable", None),
         Found::NotWritable => ("not_writable", Some("nothing can be stored; see the server's log")),
         Found::NoAnswer => ("no_answer", Some("the store did not answer in time")),
     };
-    let full = disk_free.is_some_and(|bytes| bytes < DISK_FREE_LEAST);
-    let problems = [problem, full.then_some("the disk of the data folder is almost full")];
-    let problems: Vec<String> =
-        problems.into_iter().flatten().map(|text| format!("\"{text}\"")).collect();
-    let healthy = problems.is_empty();
-    let status = if healthy { "ok" } else { "failing" };
-    let mut body = format!("{{\"status\":\"{status}\",\"store\":\"{store}\"");
-    if let Some(bytes) = disk_free {
+    let full = disk.free.is_some_and(|bytes| bytes < DISK_FREE_LEAST);
+    let gone = "a file of the database was moved or deleted; see the server's log";
+    let grave = [
+        problem,
+        disk.gone.then_some(gone),
+        full.then_some("the disk of the data folder is almost full"),
+    ];
+    let large =
+        "the write-ahead log is large: perhaps another program holds it by reading the database";
+    let late = "the write-ahead log is not moved into the database; see the server's log";
+    let light = [
+        (disk.log_bytes > LOG_BYTES_MOST).then_some(large),
+        (disk.log_waits >= LOG_WAITS_SECONDS).then_some(late),
+    ];
+    let failing = grave.iter().any(Option::is_some);
+    let problems = grave.into_iter().chain(light).flatten();
+    let problems: Vec<String> = problems.map(|text| format!("\"{text}\"")).collect();
+    let (status, word) = match (failing, problems.is_empty()) {
+        (true, _) => (Status::Unavailable, "failing"),
+        (false, false) => (Status::Ok, "degraded"),
+        (false, true) => (Status::Ok, "ok"),
+    };
+    let mut body = format!("{{\"status\":\"{word}\",\"store\":\"{store}\"");
+    if let Some(bytes) = disk.free {
         body += &format!(",\"disk_free_bytes\":{bytes}");
     }
-    if !healthy {
+    if !problems.is_empty() {
         body += &format!(",\"problems\":[{}]", problems.join(","));
     }
     body += "}\n";
-    (if healthy { Status::Ok } else { Status::Unavailable }, body)
+    (status, body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLENTY: Option<u64> = Some(1 << 40);
+    const PLENTY: Seen = Seen { free: Some(1 << 40), log_bytes: 0, log_waits: 0, gone: false };
+
+    fn free(bytes: u64) -> Seen {
+        Seen { free: Some(bytes), ..PLENTY }
+    }
 
     fn asker(slot: u32) -> Asker {
         let session = SessionId { shard: 0, slot, generation: 1 };
@@ -198,35 +213,70 @@ mod tests {
                     r#"{"status":"ok","store":"writable","disk_free_bytes":1099511627776}"#,
                 ),
             ),
-            ((Found::Writable, None), (Status::Ok, r#"{"status":"ok","store":"writable"}"#)),
             (
-                (Found::Writable, Some(DISK_FREE_LEAST)),
+                (Found::Writable, Seen::default()),
+                (Status::Ok, r#"{"status":"ok","store":"writable"}"#),
+            ),
+            (
+                (Found::Writable, free(DISK_FREE_LEAST)),
                 (Status::Ok, r#"{"status":"ok","store":"writable","disk_free_bytes":67108864}"#),
             ),
             (
-                (Found::Writable, Some(DISK_FREE_LEAST - 1)),
+                (Found::Writable, free(DISK_FREE_LEAST - 1)),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"writable","disk_free_bytes":67108863,"problems":["the disk of the data folder is almost full"]}"#,
                 ),
             ),
             (
-                (Found::NotWritable, Some(0)),
+                (Found::NotWritable, free(0)),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"not_writable","disk_free_bytes":0,"problems":["nothing can be stored; see the server's log","the disk of the data folder is almost full"]}"#,
                 ),
             ),
             (
-                (Found::NoAnswer, None),
+                (Found::NoAnswer, Seen::default()),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"no_answer","problems":["the store did not answer in time"]}"#,
                 ),
             ),
+            (
+                (Found::NotWritable, Seen { gone: true, ..Seen::default() }),
+                (
+                    Status::Unavailable,
+                    r#"{"status":"failing","store":"not_writable","problems":["nothing can be stored; see the server's log","a file of the database was moved or deleted; see the server's log"]}"#,
+                ),
+            ),
+            (
+                (
+                    Found::Writable,
+                    Seen {
+                        log_bytes: LOG_BYTES_MOST,
+                        log_waits: LOG_WAITS_SECONDS - 1,
+                        ..Seen::default()
+                    },
+                ),
+                (Status::Ok, r#"{"status":"ok","store":"writable"}"#),
+            ),
+            (
+                (Found::Writable, Seen { log_bytes: LOG_BYTES_MOST + 1, ..Seen::default() }),
+                (
+                    Status::Ok,
+                    r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is large: perhaps another program holds it by reading the database"]}"#,
+                ),
+            ),
+            (
+                (Found::Writable, Seen { log_waits: LOG_WAITS_SECONDS, ..Seen::default() }),
+                (
+                    Status::Ok,
+                    r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is not moved into the database; see the server's log"]}"#,
+                ),
+            ),
         ];
-        for ((found, free), (status, body)) in cases {
-            assert_eq!(health(found, free), (status, format!("{body}\n")), "{found:?} {free:?}");
+        for ((found, disk), (status, body)) in cases {
+            assert_eq!(health(found, disk), (status, format!("{body}\n")), "{found:?} {disk:?}");
         }
     }
 
@@ -241,8 +291,8 @@ mod tests {
         let soon = after(begin, 10 + HEALTH_MILLIS - 1);
         assert_eq!(state.ask(asker(3), soon, PLENTY), Asked::Answer(well));
         // What the disk has left is as new as it can be.
-        let full = health(Found::Writable, Some(1));
-        assert_eq!(state.ask(asker(3), soon, Some(1)), Asked::Answer(full));
+        let full = health(Found::Writable, free(1));
+        assert_eq!(state.ask(asker(3), soon, free(1)), Asked::Answer(full));
         let later = after(begin, 10 + HEALTH_MILLIS);
         assert_eq!(state.ask(asker(4), later, PLENTY), Asked::Probe);
         let bad = health(Found::NotWritable, PLENTY);

@@ -10,11 +10,14 @@ use crate::inbox::{Inbox, Item};
 use crate::limits::{JOURNAL_GROUP, JOURNAL_GROUP_BYTES, MAINTAIN_SECONDS};
 use crate::metrics::Metrics;
 use crate::queue::{Receiver, Sender};
+use crate::run::Wake;
 use crate::systemd::Pulse;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{self, RecvTimeoutError, SendError, SyncSender};
+use std::thread;
 use std::time::{Duration, Instant};
 use store::{Failure, Outcome, Store, Write};
 
@@ -56,13 +59,18 @@ pub struct Journal {
     pub metrics: Arc<Metrics>,
     /// Who asks whether it is alive.
     pub pulse: Arc<Pulse>,
+    /// Closed by the last reader of the store when it ends.
+    pub readers: mpsc::Receiver<Infallible>,
+    /// Who ends the process, if nobody knows what is stored.
+    pub wake: SyncSender<Wake>,
 }
 
 impl Journal {
-    /// Runs until the last effects are released, then closes the store.
+    /// Runs until the last effects are released and the readers have ended, then closes the store.
     ///
     /// # Errors
-    /// When the store cannot be closed in good order; all that was committed is safe all the same.
+    /// When nobody knows what is stored, and nobody may be told anything; or when the store cannot be
+    /// closed in good order, and all that was committed is safe all the same.
     pub fn run(mut self) -> Result<(), Failure> {
         let mut maintained = Instant::now();
         self.look_at_disk();
@@ -75,10 +83,10 @@ impl Journal {
             };
             if maintained.elapsed() >= wait {
                 maintained = Instant::now();
-                self.look_at_disk();
                 if let Err(error) = self.store.maintain(self.clock.steady()) {
                     tracing::warn!(%error, "Housekeeping in the store failed, will try again");
                 }
+                self.look_at_disk();
             }
             let Some(first) = first else { continue };
             let question = self.pulse.question();
@@ -93,7 +101,10 @@ impl Journal {
             }
             let last = group.iter().any(|effects| effects.last);
             let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
-            let settled = self.settle(group);
+            let settled = match self.settle(group) {
+                Ok(settled) => settled,
+                Err(failure) => return self.end_all(failure),
+            };
             if probes {
                 self.look_at_disk();
             }
@@ -103,11 +114,16 @@ impl Journal {
                 break;
             }
         }
+        // Who reads keeps the log from being moved into the database. None is left: nobody sends.
+        let _ = self.readers.recv();
         self.store.close()
     }
 
     /// Stores what a group of batches asks for, in one transaction.
-    pub(crate) fn settle(&mut self, group: Vec<Effects>) -> Vec<Settled> {
+    ///
+    /// # Errors
+    /// When nobody knows whether it is stored.
+    pub(crate) fn settle(&mut self, group: Vec<Effects>) -> Result<Vec<Settled>, Failure> {
         let epoch = self.epoch;
         let sound = |effects: &Effects| effects.writes.is_empty() || effects.epoch >= epoch;
         let has_writes = |effects: &&Effects| !effects.writes.is_empty() && sound(effects);
@@ -124,6 +140,7 @@ impl Journal {
         }
         let mut outcomes = match outcomes {
             Ok(outcomes) => Some(outcomes.into_iter()),
+            Err(error @ Failure::Uncertain { .. }) => return Err(error),
             Err(error) => {
                 tracing::error!(%error, "Nothing can be stored");
                 None
@@ -154,12 +171,23 @@ impl Journal {
             // is nothing to undo.
             let _ = self.hub.send(Input::Failed { from });
         }
-        settled
+        Ok(settled)
     }
 
-    fn look_at_disk(&self) {
+    /// Has the process ended. Until then this thread stands still, and all others wait for it: nobody
+    /// is told anything any more.
+    fn end_all(self, failure: Failure) -> Result<(), Failure> {
+        if let Err(SendError(Wake::Failed(failure))) = self.wake.send(Wake::Failed(failure)) {
+            return Err(failure); // The server stops already, and waits for this thread.
+        }
+        loop {
+            thread::park();
+        }
+    }
+
+    fn look_at_disk(&mut self) {
         if let Some(folder) = &self.folder {
-            self.metrics.disk().look(folder);
+            self.metrics.disk().look(folder, self.store.condition());
         }
     }
 

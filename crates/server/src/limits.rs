@@ -305,5 +305,10 @@ pub const CLOCK_JUMP_MILLIS: i64 = 60_000;
 pub const HEALTH_MILLIS: u64 = 1000;
 /// Milliseconds in which the store must have taken something small, or the server is not well.
 pub const HEALTH_PATIENCE_MILLIS: u64 = 5000;
+/// Bytes of the write-ahead log above which the server is not quite well: 4 MiB are usual.
+pub const LOG_BYTES_MOST: u64 = 256 * 1024 * 1024;
+/// Seconds for which something may wait to be moved from the log into the database: one minute is
+/// usual.
+pub const LOG_WAITS_SECONDS: u64 = 600;
 /// Bytes that must be free on the disk of the data folder, or the server is not well.
 pub const DISK_FREE_LEAST: u64 = 64 * 1024 * 1024;

@@ -8,6 +8,7 @@ use crate::limits::{CLOCK_JUMP_MILLIS, LOG_QUEUE};
 use plain::{Fields, Plain};
 use proto::time::write_server_time;
 use std::borrow::Cow;
+use store::Loaded;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 /// How lines look.
@@ -33,6 +34,24 @@ pub fn start(format: Format) -> WorkerGuard {
         Format::Json => builder.json().with_target(false).flatten_event(true).init(),
     }
     guard
+}
+
+/// Says what the store has: who expects a history and reads "new room" knows that something is wrong.
+pub fn loaded(loaded: &Loaded) {
+    if loaded.rooms.is_empty() && loaded.accounts.is_empty() && loaded.events == 0 {
+        tracing::info!("A new room: nothing is stored yet");
+        return;
+    }
+    let mut newest = Vec::new();
+    write_server_time(loaded.last_time, &mut newest);
+    match loaded.events {
+        0 => tracing::info!(accounts = loaded.accounts.len(), "No events are stored yet"),
+        events => tracing::info!(
+            accounts = loaded.accounts.len(),
+            "{events} events are stored, the newest of {}",
+            String::from_utf8_lossy(&newest)
+        ),
+    }
 }
 
 /// Says that the server waits for connections.

@@ -19,9 +19,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use store::{EventKind, Outcome, Write};
+use store::{Condition, EventKind, Outcome, Write};
 
 /// The kinds of events and the words for them. What is left of a message is none: it was stored as
 /// one.
@@ -109,9 +109,27 @@ pub enum Count {
     Login(LoginBy, Login),
 }
 
-/// The disk of the data folder, as the journal last saw it.
+/// The data folder, as the journal last saw it.
 #[derive(Debug)]
-pub struct Disk(AtomicU64);
+pub struct Disk {
+    free: AtomicU64,
+    log_bytes: AtomicU64,
+    log_waits: AtomicU64,
+    gone: AtomicBool,
+}
+
+/// What is known of the data folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Free bytes of its disk; none if nobody knows, or nothing is stored on one.
+    pub free: Option<u64>,
+    /// Bytes of the write-ahead log.
+    pub log_bytes: u64,
+    /// Seconds for which something has waited in the log to be moved into the database.
+    pub log_waits: u64,
+    /// A file of the database was moved or deleted.
+    pub gone: bool,
+}
 
 impl Metrics {
     /// Metrics of a server with so many shards, all zero.
@@ -138,7 +156,7 @@ impl Metrics {
             logins: Row::of_pairs(["way", "outcome"], [LoginBy::WORDS, Login::WORDS]),
             handshakes: Row::of("outcome", Handshake::WORDS),
             certificate_expires: Gauge::default(),
-            disk: Arc::new(Disk(AtomicU64::new(u64::MAX))),
+            disk: Arc::new(Disk::new()),
         };
         Metrics { registry: metrics.registered(shards), ..metrics }
     }
@@ -341,19 +359,36 @@ impl Metrics {
 }
 
 impl Disk {
-    /// Looks how much space is left for a folder. The journal does it: a disk that hangs is to hold
-    /// up nobody else.
-    pub fn look(&self, folder: &Path) {
+    fn new() -> Disk {
+        Disk {
+            free: AtomicU64::new(u64::MAX),
+            log_bytes: AtomicU64::new(0),
+            log_waits: AtomicU64::new(0),
+            gone: AtomicBool::new(false),
+        }
+    }
+
+    /// Looks how much space is left for a folder, and notes how the store in it is. The journal does
+    /// it: a disk that hangs is to hold up nobody else.
+    pub fn look(&self, folder: &Path, store: Condition) {
         let free = match rustix::fs::statvfs(folder) {
             Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
             Err(_) => u64::MAX,
         };
-        self.0.store(free, Ordering::Relaxed);
+        self.free.store(free, Ordering::Relaxed);
+        self.log_bytes.store(store.log_bytes, Ordering::Relaxed);
+        self.log_waits.store(store.log_waits.as_secs(), Ordering::Relaxed);
+        self.gone.store(store.gone, Ordering::Relaxed);
     }
 
-    /// Bytes that are left; none if nobody knows, or nothing is stored on one.
-    pub fn free(&self) -> Option<u64> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|bytes| *bytes != u64::MAX)
+    /// What was seen last.
+    pub fn seen(&self) -> Seen {
+        Seen {
+            free: Some(self.free.load(Ordering::Relaxed)).filter(|bytes| *bytes != u64::MAX),
+            log_bytes: self.log_bytes.load(Ordering::Relaxed),
+            log_waits: self.log_waits.load(Ordering::Relaxed),
+            gone: self.gone.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -406,7 +441,7 @@ mod tests {
     fn the_papers_list_every_metric_and_every_reason() {
         let papers = include_str!("../../../docs/metrics.md");
         let metrics = Metrics::new(1);
-        metrics.disk().look(Path::new("/"));
+        metrics.disk().look(Path::new("/"), Condition::default());
         let text = metrics.text();
         let names = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
         let mut words: Vec<&str> = names.collect();
@@ -539,13 +574,19 @@ mod tests {
     #[test]
     fn the_disk_is_shown_once_somebody_has_looked() {
         let metrics = Metrics::new(1);
-        assert_eq!(metrics.disk().free(), None);
+        assert_eq!(metrics.disk().seen(), Seen::default());
         assert!(!metrics.text().contains("parlor_disk_free_bytes"));
-        metrics.disk().look(&std::env::temp_dir());
-        assert!(metrics.disk().free().is_some_and(|bytes| bytes < 1 << 60));
+        let log_waits = Duration::from_secs(7);
+        let condition = Condition { log_bytes: 4096, log_waits, gone: true };
+        metrics.disk().look(&std::env::temp_dir(), condition);
+        let Seen { free, log_bytes, log_waits, gone } = metrics.disk().seen();
+        assert!(free.is_some_and(|bytes| bytes < 1 << 60));
+        assert_eq!((log_bytes, log_waits, gone), (4096, 7, true));
+        assert!(metrics.text().contains("\nparlor_log_bytes 4096\n"));
+        assert!(metrics.text().contains("\nparlor_log_waits_seconds 7\n"));
         assert!(metrics.text().contains("\nparlor_disk_free_bytes "));
-        metrics.disk().look(Path::new("/nowhere/at/all"));
-        assert_eq!(metrics.disk().free(), None);
+        metrics.disk().look(Path::new("/nowhere/at/all"), Condition::default());
+        assert_eq!(metrics.disk().seen(), Seen::default());
     }
 
     #[cfg(target_os = "linux")]

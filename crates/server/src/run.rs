@@ -30,7 +30,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 use store::{Failure, MemoryStore, SqliteStore, Store};
@@ -109,7 +109,9 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     }
     config.port = listeners[0].local_addr()?.port();
     listeners.extend(listen::bind_more(&config.server.listen)?);
-    let store = open_store(&args.data)?;
+    // What the store finds is in the log, too.
+    let guard = log::start(args.log_format);
+    let store = open_store(&args.data, args.accept_loss)?;
     let folder = (args.data != Path::new(IN_MEMORY)).then(|| args.data.clone());
     let certificate = Certificate::load(&config.tls, folder.as_deref())?;
     config.tls.vouched = certificate.vouched;
@@ -121,7 +123,6 @@ fn serve(args: &Serve) -> Result<(), RunError> {
         eprintln!("chatserver: this is a bug, please report it; what was acknowledged is stored");
         std::process::abort();
     }));
-    let guard = log::start(args.log_format);
     if given && args.says_where() {
         tracing::warn!("The service manager listens; --port and --bind are ignored");
     }
@@ -138,7 +139,7 @@ fn allow_many_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
+fn open_store(data: &Path, accept_loss: bool) -> Result<Box<dyn Store>, RunError> {
     let mut random = [0; 4];
     getrandom::fill(&mut random)?;
     let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -147,7 +148,8 @@ fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
     Ok(if data == Path::new(IN_MEMORY) {
         Box::new(MemoryStore::new(&instance))
     } else {
-        Box::new(SqliteStore::open(data, &instance)?)
+        let open = if accept_loss { SqliteStore::open_accepting_loss } else { SqliteStore::open };
+        Box::new(open(data, &instance)?)
     })
 }
 
@@ -155,12 +157,14 @@ fn open_store(data: &Path) -> Result<Box<dyn Store>, RunError> {
 const IN_MEMORY: &str = ":memory:";
 
 /// What the thread that waits for signals is woken for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Wake {
     /// The server is to stop.
     Stop,
     /// The config file is to be read again; by whose wish, if not by a signal.
     Reread(Option<SessionId>),
+    /// Nobody knows what is stored: the process is to end before anybody is told anything.
+    Failed(Failure),
 }
 
 /// What the server has opened, so that nothing more can go wrong for a mistake of the operator's.
@@ -192,6 +196,7 @@ impl Server {
     fn start(begun: Begun) -> Result<Server, RunError> {
         let Begun { config, folder, certificate, listeners, mut store } = begun;
         let loaded = store.load()?;
+        log::loaded(&loaded);
         let (clock, now) = (Clock::going_on_from(loaded.last_resend), clock::wall());
         log::clock_behind(loaded.last_time, now);
         let (state, first) = State::new(config.clone(), loaded, now);
@@ -199,6 +204,7 @@ impl Server {
         let renderer = state.renderer.clone();
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
         let metrics = Arc::new(Metrics::new(count));
+        metrics.hub_has(0, 0, state.rooms.len());
         let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
         let (journal, to_journal) = bounded(JOURNAL_QUEUE, metrics.waiting(Queue::Journal));
         let waiting = metrics.waiting(Queue::Passwords);
@@ -229,14 +235,17 @@ impl Server {
             threads: Vec::new(),
         };
 
+        let (reading, readers_ended) = mpsc::channel();
         for number in 0..READERS {
-            let (queue, store) = (queue.clone(), store.reader()?);
+            let (queue, store, reading) = (queue.clone(), store.reader()?, reading.clone());
             let (renderer, shards) = (renderer.clone(), server.inboxes.clone());
             server.spawn(&format!("reader-{number}"), false, move || {
                 reader::run(&queue, store, &renderer, &shards);
+                drop(reading); // After the store's reader.
                 Ok(())
             })?;
         }
+        drop(reading);
         for number in 0..PASSWORD_THREADS {
             let worker = worker.clone();
             server.spawn(&format!("password-{number}"), false, move || {
@@ -255,6 +264,8 @@ impl Server {
             folder: server.folder.clone(),
             metrics: metrics.clone(),
             pulse: server.pulse.clone(),
+            readers: readers_ended,
+            wake: wake.clone(),
         };
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         let (counts, pulse) = (metrics.clone(), server.pulse.clone());
@@ -319,10 +330,19 @@ impl Server {
         log::waiting(self.config.port);
         systemd::ready(self.config.port);
         let mut watchdog = Watchdog::from_env();
-        while let Some(Wake::Reread(by)) = self.next_wish(&mut watchdog)? {
-            systemd::reloading();
-            self.reread(by)?;
-            systemd::ready(self.config.port);
+        loop {
+            match self.next_wish(&mut watchdog)? {
+                Some(Wake::Reread(by)) => {
+                    systemd::reloading();
+                    self.reread(by)?;
+                    systemd::ready(self.config.port);
+                }
+                Some(Wake::Failed(failure)) => {
+                    tracing::error!("{failure}");
+                    return Err(failure.into());
+                }
+                Some(Wake::Stop) | None => break,
+            }
         }
         systemd::stopping();
         tracing::info!("Stopping: everybody is told, everything is stored");

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{Failure, check, open, schema};
+use crate::{Failure, check, mark, open, schema};
 
 /// Pages copied at once (512 KiB), between which the copy stands back for [`STEP_PAUSE`].
 const STEP_PAGES: i32 = 64;
@@ -100,6 +100,8 @@ pub fn restore(file: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failur
     let partial = with_suffix(&database, ".partial");
     let laid = lay(file, &partial, folder, extras).and_then(|()| {
         own_like_folder(folder, &partial);
+        // What it says is of the database that was here before.
+        mark::forget(folder)?;
         give_name(&partial, &database)
     });
     if laid.is_err() {

@@ -18,7 +18,7 @@ const PAIRS: usize = 65_536;
 const CLOCK_STEPS: u32 = 1000;
 
 /// The highest of everything that is numbered, and the newest event's time.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) event: EventId,
     pub(crate) time: i64,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{EventKind, Failure, flags, index, open, schema};
+use crate::{EventKind, Failure, flags, index, open, schema, start};
 
 /// Up to this size the whole file is looked at when it is opened; it takes a fifth of a second.
 const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
@@ -125,11 +125,19 @@ pub fn check(folder: &Path) -> Result<Vec<String>, Failure> {
         return Err(Failure::Io { path, source });
     }
     let _lock = open::lock_folder(folder)?;
-    let found = open::writer(&path).and_then(|connection| {
-        problems(&connection).map_err(|error| open::damaged_or(&path, error))
+    let before = start::Before::look(folder, &path, false);
+    let found = before.and_then(|before| {
+        let connection = open::writer(&path)?;
+        let found = before.missing(&connection).and_then(|missing| {
+            let missing = missing.map(|what| format!("it has less than was stored: {what}"));
+            Ok(missing.into_iter().chain(problems(&connection)?).collect())
+        });
+        found.map_err(|error| open::damaged_or(&path, error))
     });
     match found {
-        Err(Failure::Corrupt { problem, .. }) => Ok(vec![problem]),
+        Err(Failure::Corrupt { problem, .. } | Failure::Lost { missing: problem, .. }) => {
+            Ok(vec![problem])
+        }
         found => found,
     }
 }

@@ -1,5 +1,7 @@
 //! What a store promises. `tests/contract.rs` holds both implementations to it.
 
+use std::time::Duration;
+
 use crate::{
     AccountId, Conversation, Event, EventId, Failure, Loaded, Outcome, Query, RoomId, Write,
 };
@@ -22,7 +24,8 @@ pub trait Store: Send {
     /// per write, in order; later writes see the earlier ones.
     ///
     /// # Errors
-    /// When it cannot be stored: then nothing of it is, and the store can be used again.
+    /// When it cannot be stored: then nothing of it is, and the store can be used again. Only of
+    /// [`Failure::Uncertain`] nobody knows: then nobody must be told anything, and the process ends.
     ///
     /// # Panics
     /// When an event's id is not above all stored ones, it is an
@@ -37,18 +40,36 @@ pub trait Store: Send {
     /// When another connection to the store cannot be opened.
     fn reader(&self) -> Result<Box<dyn Reader>, Failure>;
 
+    /// How the store is, besides what each commit says of it.
+    fn condition(&mut self) -> Condition {
+        Condition::default()
+    }
+
     /// Forgets resend ids that are older than [`crate::RESEND_MS`] at `now` (by the clock of
-    /// [`crate::Resend::at`]), a bounded number of them. Call it about once a minute.
+    /// [`crate::Resend::at`]), a bounded number of them, and moves what waits to its place. Call it
+    /// about once a minute.
     ///
     /// # Errors
     /// When the store cannot be written; nothing is lost, the next call does it.
     fn maintain(&mut self, now: i64) -> Result<(), Failure>;
 
-    /// Ends the use of the store, with everything committed in its place.
+    /// Ends the use of the store, with everything committed in its place: one file, if no reader is
+    /// left and no other program has it open.
     ///
     /// # Errors
     /// When that cannot be written; what was committed is safe all the same.
     fn close(self: Box<Self>) -> Result<(), Failure>;
+}
+
+/// How a store is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Bytes of the write-ahead log.
+    pub log_bytes: u64,
+    /// How long part of the log has waited to be moved into the database.
+    pub log_waits: Duration,
+    /// A file of it was moved or deleted: nothing can be stored.
+    pub gone: bool,
 }
 
 /// A reading side. Each of a few reader threads owns one.

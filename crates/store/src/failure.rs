@@ -75,6 +75,43 @@ pub enum Failure {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// The database has less than was stored in it.
+    #[error(
+        "{} has less than was stored: {missing}. Put back what was moved or deleted, or restore a \
+         backup; or go on with what is there, by starting once with --accept-loss",
+        .path.display()
+    )]
+    Lost {
+        /// The database.
+        path: PathBuf,
+        /// What is missing.
+        missing: String,
+    },
+    /// A file of the database was deleted, moved or replaced while it was in use.
+    #[error(
+        "{} was {} while the server ran; nothing is stored any more. {advice}",
+        .path.display(), if *.replaced { "replaced" } else { "moved or deleted" }
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// Whether another file has its name now.
+        replaced: bool,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// What was being stored may be on disk or not, and nothing can be done about it here.
+    #[error(
+        "the disk failed while {} was written ({source}), and it cannot be made certain what is on \
+         it; the server ends, and its next start goes by what is there. Check the disk first",
+        .path.display()
+    )]
+    Uncertain {
+        /// The database.
+        path: PathBuf,
+        /// What failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// SQLite reported an error.
     #[error(
         "the database could not be used ({source}); check the disk it is on, its free space first"

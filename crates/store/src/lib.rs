@@ -28,6 +28,10 @@ mod sqlite;
 
 // What the one on disk is made of.
 mod open;
+mod files;
+mod mark;
+mod start;
+mod checkpoint;
 mod schema;
 mod flags;
 mod check;
@@ -40,7 +44,7 @@ mod backup;
 
 pub use backup::{Progress, backup, restore};
 pub use check::check;
-pub use contract::{REDACTED_PASSED, Reader, Store};
+pub use contract::{Condition, REDACTED_PASSED, Reader, Store};
 pub use conversation::Conversation;
 pub use event::{Event, EventId, EventKind, Kinds};
 pub use failure::Failure;

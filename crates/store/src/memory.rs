@@ -67,6 +67,7 @@ impl Store for MemoryStore {
                 .map(|(&(account, conversation), &time)| (account, conversation, time))
                 .collect(),
             certificates: contents.certificates.iter().map(|(of, id)| (*of, *id)).collect(),
+            events: contents.events.len() as u64,
             last_event: contents.events.last().map_or(0, |event| event.id),
             last_time: contents.events.last().map_or(0, |event| event.time),
             last_resend: contents.resends.values().map(|&(_, _, at)| at).max().unwrap_or(0),

@@ -26,9 +26,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// third off the commits that a checkpoint follows; 16 KiB makes the small commits dearer. A
 /// database keeps the size it was made with.
 const PAGE_BYTES: u32 = 8192;
-/// Pages of the log (4 MiB) after which it is moved into the database: few, for it delays the
-/// commit it follows.
-const CHECKPOINT_PAGES: u32 = 500;
 const WRITER_CACHE_KIB: i32 = 32 * 1024;
 /// Bytes to which the log's file shrinks again, after a backup for whose time it could only grow.
 const LOG_KEPT_BYTES: i64 = 32 << 20;
@@ -74,7 +71,8 @@ fn make_file(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The writing connection, its version checked before anything is changed.
+/// The writing connection, its version checked before anything is changed. Its end leaves the log as
+/// it is until [`may_tidy`] is called.
 pub(crate) fn writer(path: &Path) -> Result<Connection, Failure> {
     refuse_newer_file(path)?;
     refuse_read_only(path)?;
@@ -104,19 +102,43 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     // that become free, which `fast` would spare. Commits of messages free nothing, so it costs them
     // nothing. In the write-ahead log the text stays until that is written over, or a close.
     connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // The store makes its checkpoints itself, to know what becomes of them.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
 }
 
+/// From now on the end of the last connection moves the log into the database and removes it. What
+/// SQLite cannot read of a damaged log would be lost by that.
+pub(crate) fn may_tidy(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
+}
+
+/// A file that SQLite has beside the database, by what is appended to its name.
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Bytes of the database's log; none if there is no such file.
+pub(crate) fn log_bytes(database: &Path) -> Option<u64> {
+    beside(database, "-wal").metadata().ok().map(|file| file.len())
+}
+
 /// A connection to copy the database from, which a server may be using.
 pub(crate) fn source(path: &Path) -> Result<Connection, Failure> {
+    let log = log_bytes(path);
     if let Err(source) = path.metadata() {
         return Err(Failure::Io { path: path.to_owned(), source });
     }
     refuse_newer_file(path)?;
     let connection = open(path).map_err(|error| damaged_or(path, error))?;
     refuse_newer_log(&connection, path)?;
+    // A log that was there may be damaged, which the server has to see at its next start.
+    if log.unwrap_or_default() == 0 {
+        may_tidy(&connection)?;
+    }
     Ok(connection)
 }
 
@@ -127,6 +149,8 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "mmap_size", READER_MAP_BYTES)?;
     keep_plans(&connection)?;
+    // Only the first question opens all its files, which it then reads whatever becomes of their names.
+    schema::version(&connection)?;
     Ok(connection)
 }
 
@@ -174,14 +198,12 @@ fn refuse_read_only(path: &Path) -> Result<(), Failure> {
 
 /// A newer program that was killed may have its version in the write-ahead log only.
 fn refuse_newer_log(connection: &Connection, path: &Path) -> Result<(), Failure> {
-    let guard = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-    connection.set_db_config(guard, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let found = schema::version(connection).map_err(|error| damaged_or(path, error))?;
     if found > schema::VERSION {
         let program = program(connection).unwrap_or_else(unknown);
         return Err(Failure::TooNew { path: path.to_owned(), program });
     }
-    connection.set_db_config(guard, false)?;
     Ok(())
 }
 
@@ -202,12 +224,28 @@ fn unknown(_: rusqlite::Error) -> String {
     "a newer version".to_owned()
 }
 
-/// Tells a damaged database from a disk that does not work.
+/// Tells a damaged database and a file that cannot be written from a disk that does not work.
 pub(crate) fn damaged_or(path: &Path, error: rusqlite::Error) -> Failure {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             Failure::Corrupt { path: path.to_owned(), problem: error.to_string() }
         }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            not_writable(path, &error)
+        }
         _ => Failure::from(error),
     }
+}
+
+/// SQLite does not say which of its files cannot be written: the first that we cannot, either.
+fn not_writable(path: &Path, error: &rusqlite::Error) -> Failure {
+    let files = ["", "-wal", "-shm"].map(|suffix| beside(path, suffix));
+    let mut refused = files.into_iter().filter(|path| path.exists()).filter_map(|path| {
+        let opened = OpenOptions::new().write(true).open(&path);
+        opened.err().map(|source| Failure::NotWritable { path, source })
+    });
+    refused.next().unwrap_or_else(|| Failure::NotWritable {
+        path: path.to_owned(),
+        source: std::io::Error::other(error.to_string()),
+    })
 }

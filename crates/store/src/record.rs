@@ -133,6 +133,8 @@ pub struct Loaded {
     pub read_markers: Vec<(AccountId, Conversation, i64)>,
     /// All certificates and whose they are, by the bytes of the fingerprint.
     pub certificates: Vec<(Fingerprint, AccountId)>,
+    /// How many events there are.
+    pub events: u64,
     /// The newest event's id; 0 if there is none.
     pub last_event: EventId,
     /// The newest event's time in milliseconds since the Unix epoch; 0 if there is none.

@@ -8,11 +8,15 @@ use proto::scram::Keys;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::batch::{Batch, Filled, Marks};
+use crate::checkpoint::{How, Log};
+use crate::files::{Files, Gone};
 use crate::history::SqliteReader;
 use crate::index::Indexer;
+use crate::mark::{Mark, MarkFile};
+use crate::start::Before;
 use crate::{
-    Account, AccountId, Conversation, Failure, Fingerprint, ListEntry, Loaded, Member, Outcome,
-    RESEND_MS, Reader, Room, Store, Subject, Topic, Write, check, open, schema,
+    Account, AccountId, Condition, Conversation, Failure, Fingerprint, ListEntry, Loaded, Member,
+    Outcome, RESEND_MS, Reader, Room, Store, Subject, Topic, Write, check, open, schema,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -30,7 +34,39 @@ pub struct SqliteStore {
     pairs: HashSet<Conversation>,
     /// How many resend ids were stored since the last `maintain`.
     resends: usize,
+    log: Log,
+    log_bytes: u64,
+    files: Files,
+    /// The file that is not in its place, since it is not.
+    gone: Option<Gone>,
+    /// What is known to be on disk, and where that is noted.
+    mark: Mark,
+    mark_file: MarkFile,
     _lock: File,
+}
+
+/// Why a transaction failed.
+struct Failed {
+    error: rusqlite::Error,
+    /// Whether it was to be committed already, so that it may be on disk all the same.
+    in_commit: bool,
+}
+
+impl Failed {
+    fn filling(error: rusqlite::Error) -> Self {
+        Self { error, in_commit: false }
+    }
+
+    fn committing(error: rusqlite::Error) -> Self {
+        Self { error, in_commit: true }
+    }
+
+    /// Whether a write failed, the commit's last one or one before it: then there is no whole
+    /// transaction in the log. When it could not be flushed, there may be.
+    fn is_partial(&self) -> bool {
+        let code = self.error.sqlite_error().map(|error| error.extended_code);
+        matches!(code, Some(rusqlite::ffi::SQLITE_FULL | rusqlite::ffi::SQLITE_IOERR_WRITE))
+    }
 }
 
 impl SqliteStore {
@@ -38,19 +74,54 @@ impl SqliteStore {
     /// few random characters `a-z 0-9`, and keeps it for ever. An older database is taken forward.
     ///
     /// # Errors
-    /// When the folder is in use or cannot be written, or the database is newer than this program or damaged.
-    /// A folder that is in use and a newer database are left as they are.
+    /// When the folder is in use or cannot be written, or the database is newer than this program, damaged,
+    /// or has less than was stored in it. A folder that is in use, a newer database and one that has less are
+    /// left as they are.
     pub fn open(folder: &Path, fresh_instance: &str) -> Result<Self, Failure> {
+        Self::open_or_lose(folder, fresh_instance, false)
+    }
+
+    /// As [`SqliteStore::open`], also if the database has less than was stored in it: what is there
+    /// is taken for all.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_accepting_loss(folder: &Path, fresh_instance: &str) -> Result<Self, Failure> {
+        Self::open_or_lose(folder, fresh_instance, true)
+    }
+
+    fn open_or_lose(
+        folder: &Path,
+        fresh_instance: &str,
+        accept_loss: bool,
+    ) -> Result<Self, Failure> {
         let lock = open::lock_folder(folder)?;
         let path = folder.join(open::DATABASE);
+        let mut before = Before::look(folder, &path, accept_loss)?;
         let mut connection = open::writer(&path)?;
+        before.compare(&connection, &path, accept_loss)?;
         schema::migrate(&mut connection, fresh_instance)
             .map_err(|error| open::damaged_or(&path, error))?;
         check::quick(&connection, &path)?;
         let marks = Marks::read(&connection)?;
         let indexer = Indexer::new(&connection)?;
-        let pairs = HashSet::new();
-        Ok(Self { connection, path, marks, indexer, pairs, resends: 0, _lock: lock })
+        let mark = before.begin(&connection).map_err(|error| open::damaged_or(&path, error))?;
+        let mark_file = MarkFile::create(folder, &mark)?;
+        Ok(Self {
+            connection,
+            marks,
+            indexer,
+            pairs: HashSet::new(),
+            resends: 0,
+            log: Log::new(),
+            log_bytes: open::log_bytes(&path).unwrap_or_default(),
+            files: Files::of(&path),
+            gone: None,
+            mark,
+            mark_file,
+            path,
+            _lock: lock,
+        })
     }
 
     /// Lets the database grow to so many pages (of 8 KiB) and no further, as a full disk would;
@@ -68,21 +139,98 @@ impl SqliteStore {
     fn transact(
         &mut self,
         writes: &mut dyn Iterator<Item = &Write>,
-    ) -> rusqlite::Result<Vec<Outcome>> {
-        // These two stay prepared, which `Connection::transaction` does not have.
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let filled = self.fill(writes).and_then(|filled| {
-            self.connection.prepare_cached("COMMIT")?.execute([])?;
+    ) -> Result<Vec<Outcome>, Failed> {
+        self.control("BEGIN IMMEDIATE").map_err(Failed::filling)?;
+        let filled = self.fill(writes).map_err(Failed::filling).and_then(|filled| {
+            self.control("COMMIT").map_err(Failed::committing)?;
             Ok(filled)
         });
         if filled.is_err() && !self.connection.is_autocommit() {
-            self.connection.execute_batch("ROLLBACK")?;
+            self.control("ROLLBACK").map_err(Failed::committing)?;
         }
         let (outcomes, filled, moved) = filled?;
         self.indexer.committed(&filled.added, moved);
         self.marks = filled.marks;
         self.resends += filled.resends;
+        self.mark.events += filled.added.len() as u64;
+        self.mark.marks = filled.marks;
         Ok(outcomes)
+    }
+
+    /// These stay prepared, which `Connection::transaction` does not have.
+    fn control(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    /// After a commit that failed: sees to it that nothing of it is on disk, before anybody is told so.
+    ///
+    /// A transaction that was written and could not be flushed is whole in the log's file, and a
+    /// start after a kill would find it. The next commit writes over its first page, and the sums of
+    /// all that follow do not fit any more.
+    fn make_certain(&mut self, failed: Failed) -> Failure {
+        if failed.in_commit {
+            let over = self.transact(&mut [Write::Probe].iter());
+            if over.is_err() && !failed.is_partial() {
+                let (path, source) = (self.path.clone(), Box::new(failed.error));
+                return Failure::Uncertain { path, source };
+            }
+        }
+        open::damaged_or(&self.path, failed.error)
+    }
+
+    /// Looks whether the files are still the ones that were opened.
+    fn look_for_files(&mut self) -> Result<(), Failure> {
+        match self.files.look() {
+            Ok(log_bytes) => {
+                self.log_bytes = log_bytes;
+                if self.gone.take().is_some() {
+                    tracing::info!("The database is in its place again, and what comes is stored");
+                }
+                Ok(())
+            }
+            Err(gone) => Err(self.lose(gone)),
+        }
+    }
+
+    /// A file is not in its place. What is only in the log goes into the database, if that is there.
+    fn lose(&mut self, gone: Gone) -> Failure {
+        let again = self.gone.as_ref() == Some(&gone);
+        let saved = !gone.database
+            && (self.log.waits().is_none() || self.log.checkpoint(&self.connection, How::Full));
+        let advice = match (gone.database, saved) {
+            (true, _) => {
+                "Move it back, and the server goes on. If it was deleted, the system keeps its contents \
+                 as long as the server runs: copy them from its /proc/PID/fd before you stop it"
+            }
+            (false, true) => {
+                "All that was acknowledged is in the database; stop the server and start it again"
+            }
+            (false, false) => "Move it back: what is in it could not be moved into the database",
+        };
+        let failure = Failure::Gone { path: gone.path.clone(), replaced: gone.replaced, advice };
+        if !again {
+            tracing::error!("{failure}");
+        }
+        self.gone = Some(gone);
+        failure
+    }
+
+    /// After a commit: it counts only if it went into the files that a start would find.
+    fn is_kept(&mut self) -> Result<(), Failure> {
+        let Err(failure) = self.look_for_files() else { return Ok(()) };
+        let database = self.gone.as_ref().is_some_and(|gone| gone.database);
+        if !database && self.log.waits().is_none() {
+            return Ok(()); // It is in the database, which is there.
+        }
+        Err(Failure::Uncertain { path: self.path.clone(), source: Box::new(failure) })
+    }
+
+    fn checkpoint(&mut self, how: How) -> bool {
+        let complete = self.log.checkpoint(&self.connection, how);
+        if complete {
+            self.mark_file.write(&self.mark, true);
+        }
+        complete
     }
 
     /// Writes what the transaction at hand is to have. Returns how much of the indexer's run is in
@@ -110,6 +258,7 @@ impl Store for SqliteStore {
             metadata: metadata(&self.connection)?,
             read_markers: read_markers(&self.connection)?,
             certificates: certificates(&self.connection)?,
+            events: self.mark.events,
             last_event: self.marks.event,
             last_time: self.marks.time,
             last_resend: self.connection.query_row(resend, [], |row| row.get(0))?,
@@ -127,28 +276,60 @@ impl Store for SqliteStore {
         &mut self,
         writes: &mut dyn Iterator<Item = &Write>,
     ) -> Result<Vec<Outcome>, Failure> {
-        let result = self.transact(writes);
-        if result.is_err() {
+        self.look_for_files()?;
+        let outcomes = self.transact(writes).map_err(|failed| {
             self.pairs.clear(); // some of them are not stored now
+            self.make_certain(failed)
+        })?;
+        self.is_kept()?;
+        self.mark_file.write(&self.mark, false);
+        // When nobody knows how long the log is, it is time to look after it.
+        if self.log.grown(&self.connection).unwrap_or(true) {
+            self.checkpoint(How::Passive);
         }
-        Ok(result?)
+        Ok(outcomes)
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, Failure> {
         Ok(Box::new(SqliteReader::new(open::reader(&self.path)?, self.indexer.share())))
     }
 
+    fn condition(&mut self) -> Condition {
+        Condition {
+            log_bytes: self.log_bytes,
+            log_waits: self.log.waits().unwrap_or_default(),
+            gone: self.gone.is_some(),
+        }
+    }
+
     fn maintain(&mut self, now: i64) -> Result<(), Failure> {
+        self.look_for_files()?;
+        if self.log.waits().is_some() {
+            self.checkpoint(How::Passive);
+        }
         let many = FORGET.saturating_add(self.resends);
         let forget = "DELETE FROM resends WHERE (account, id) IN
             (SELECT account, id FROM resends WHERE time <= ?1 ORDER BY time LIMIT ?2)";
         let last = now.saturating_sub(RESEND_MS);
-        self.connection.prepare_cached(forget)?.execute(params![last, many as i64])?;
+        let forgotten = self.connection.prepare_cached(forget)?.execute(params![last, many as i64]);
+        forgotten.map_err(|error| open::damaged_or(&self.path, error))?;
         self.resends = 0;
         Ok(())
     }
 
-    fn close(self: Box<Self>) -> Result<(), Failure> {
+    fn close(mut self: Box<Self>) -> Result<(), Failure> {
+        let placed = self.look_for_files();
+        if placed.is_err() && self.gone.as_ref().is_some_and(|gone| gone.database) {
+            return placed;
+        }
+        // First, so that a kill from here on leaves something that agrees with it.
+        self.mark.closed = true;
+        self.mark_file.write(&self.mark, true);
+        if !self.log.checkpoint(&self.connection, How::Truncate) {
+            tracing::warn!(
+                "The write-ahead log stays beside the database, for another program has that open"
+            );
+        }
         self.connection.close().map_err(|(_, error)| Failure::from(error))
     }
 }
@@ -266,9 +447,6 @@ mod tests {
         };
         assert_eq!(pragma("journal_mode"), "wal");
         assert_eq!(pragma("synchronous"), "2");
-        let sql = "PRAGMA wal_autocheckpoint";
-        let pages: u32 = store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        assert_eq!(pages, 500);
         assert_eq!(pragma("page_size"), "8192");
     }
 }

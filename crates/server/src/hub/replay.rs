@@ -25,6 +25,7 @@ use proto::scram::Keys;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{channel, sync_channel};
 use store::{
     AccountId, Conversation, EventId, Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write,
 };
@@ -166,6 +167,8 @@ impl World {
             folder: None,
             metrics,
             pulse: Arc::default(),
+            readers: channel().1,
+            wake: sync_channel(1).0,
         };
         World {
             state,
@@ -391,7 +394,7 @@ impl World {
             return;
         }
         let group: Vec<Effects> = self.queue.drain(..take).collect();
-        for settled in self.journal.settle(group) {
+        for settled in self.journal.settle(group).expect("it is known what is stored") {
             self.keep(&settled);
             let happening = settled.effects.list.iter().filter(|one| settled.happens(one.when));
             for effect in happening {

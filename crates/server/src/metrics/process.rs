@@ -37,8 +37,14 @@ impl Collector for Process {
         show(&mut encoder, open, None, system::open_files())?;
         let most = ("process_max_fds", "Open files that it may have");
         show(&mut encoder, most, None, system::open_files_most())?;
+        let seen = self.disk.seen();
         let free = ("parlor_disk_free", "Free space on the disk of the data folder");
-        show(&mut encoder, free, bytes, self.disk.free())
+        show(&mut encoder, free, bytes, seen.free)?;
+        let log =
+            ("parlor_log", "Write-ahead log; beyond some MiB it cannot be moved into the database");
+        show(&mut encoder, log, bytes, Some(seen.log_bytes))?;
+        let waits = ("parlor_log_waits", "How long part of the log has waited to be moved");
+        show(&mut encoder, waits, Some(&Unit::Seconds), Some(seen.log_waits))
     }
 }
 

@@ -93,7 +93,7 @@ fn ask_password(prompt: &str) -> Result<String, RunError> {
 
 fn open_existing(data: &Path) -> Result<Box<dyn Store>, RunError> {
     must_exist(data)?;
-    open_store(data)
+    open_store(data, false)
 }
 
 fn must_exist(data: &Path) -> Result<(), RunError> {

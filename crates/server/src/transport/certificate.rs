@@ -3,6 +3,7 @@
 
 use super::expiry;
 use crate::config;
+use crate::transport::tls;
 use proto::Fingerprint;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::client::danger::HandshakeSignatureValid;
@@ -36,6 +37,11 @@ pub enum CertificateError {
         /// What is wrong with it.
         source: rustls::pki_types::pem::Error,
     },
+    /// Nothing can be valid now.
+    #[error(
+        "the system's clock says a time before 1970, with which there is no TLS; set the clock"
+    )]
+    NoClock,
     /// The two do not belong together, or rustls does not take them.
     #[error("the certificate {path} and its key cannot be used: {source}")]
     Unusable {
@@ -138,6 +144,9 @@ impl Certificate {
         key: PrivateKeyDer<'static>,
         path: &Path,
     ) -> Result<Certificate, CertificateError> {
+        if !tls::has_clock() {
+            return Err(CertificateError::NoClock);
+        }
         let (fingerprint, vouched) = (Fingerprint::of(&chain[0]), is_vouched(&chain[0]));
         let expires = expiry::of(&chain);
         let unusable = |source| CertificateError::Unusable { path: path.to_owned(), source };

@@ -7,6 +7,7 @@ use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError, WriteTraffic,
 };
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes that a record has beyond what it carries: header, tag, and what TLS 1.2 adds.
 const RECORD_OVERHEAD_BYTES: usize = 64;
@@ -27,6 +28,12 @@ pub struct Tls {
     unread: Vec<u8>,
     /// It ended in an error; rustls is not to be asked again.
     failed: bool,
+}
+
+/// Whether the system's clock says a time that TLS knows; before 1970 rustls would panic when it
+/// makes a ticket.
+pub(super) fn has_clock() -> bool {
+    SystemTime::now() >= UNIX_EPOCH
 }
 
 impl std::fmt::Debug for Tls {
@@ -77,6 +84,10 @@ impl Tls {
         plain: &mut Vec<u8>,
         answers: &mut Vec<u8>,
     ) -> Result<bool, rustls::Error> {
+        if self.is_handshaking() && !has_clock() {
+            self.failed = true;
+            return Err(rustls::Error::FailedToGetCurrentTime);
+        }
         let mut outcome = Ok(false);
         let mut used = 0;
         while !self.failed {

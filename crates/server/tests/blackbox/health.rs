@@ -12,7 +12,7 @@ fn health(server: &Server) -> (u16, String) {
 }
 
 /// Asks until the answer has this status, and returns its body: answers are as old as a second.
-fn until(server: &Server, wanted: u16) -> String {
+pub(crate) fn until(server: &Server, wanted: u16) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let (status, body) = health(server);

@@ -6,6 +6,7 @@ mod promises;
 mod redaction;
 mod alike;
 mod disk;
+mod lost;
 mod backup;
 mod behind;
 mod speed;

@@ -113,7 +113,7 @@ fn a_probe_is_stored_and_nothing_is_seen_of_it() {
         assert_eq!(commit(store, &[Write::Probe]), [Outcome::Stored]);
         let together = [Write::Probe, say(2, lobby()), Write::Probe];
         assert_eq!(commit(store, &together), [Outcome::Stored; 3]);
-        let after = parlor_store::Loaded { last_event: 2, last_time: 20, ..before };
+        let after = parlor_store::Loaded { events: 2, last_event: 2, last_time: 20, ..before };
         assert_eq!(store.load().unwrap(), after);
         assert_eq!(page(store, lobby(), Latest, 10), [1, 2]);
     });

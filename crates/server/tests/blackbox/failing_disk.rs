@@ -1,0 +1,215 @@
+//! A disk that fails at some calls, and a clock that is wrong: `tests/faults/faults.c` stands between
+//! the server and the C library.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::metrics::numbers;
+use crate::support::{Client, PATIENCE, Server, chatserver, tls};
+
+/// The compiled library.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults-server.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/faults/faults.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&made).args([source, "-ldl"]);
+        assert!(compiler.status().expect("there is a C compiler").success());
+        made
+    })
+}
+
+/// Adds what a fault needs to the command that starts a server, which is to be armed by [`arm`].
+fn with_fault(command: &mut Command, data: &Path, fault: &[(&str, &str)]) {
+    command.env("LD_PRELOAD", library()).env("FAULT_AT", data);
+    command.env("FAULT_ARMED", data.with_extension("armed"));
+    command.envs(fault.iter().copied());
+}
+
+fn start(fault: &[(&str, &str)]) -> Server {
+    Server::start_by("", |mut command| {
+        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        let at = arguments.iter().position(|argument| argument == "--data").expect("it is named");
+        with_fault(&mut command, Path::new(&arguments[at + 1]), fault);
+        command
+    })
+}
+
+fn arm(server: &Server) {
+    fs::write(server.data().with_extension("armed"), "").expect("the file is made");
+}
+
+fn disarm(server: &Server) {
+    fs::remove_file(server.data().with_extension("armed")).expect("the file is removed");
+}
+
+/// Broadcasts; false if it is refused.
+fn say(client: &mut Client, text: &str) -> bool {
+    client.send(&format!("BM :{text}"));
+    !client.expect(":parlor * BM *").contains(" FAIL BM STORE_FAILED ")
+}
+
+/// What is in the lobby, oldest first, 100 at most.
+fn history(client: &mut Client) -> Vec<String> {
+    client.until_answered();
+    client.send("CH #lobby 100");
+    let mut texts = Vec::new();
+    loop {
+        let line = client.until("*");
+        if line.contains(" NOTE CH END ") {
+            return texts;
+        }
+        let text = line.rsplit(':').next().expect("a line has parts");
+        texts.push(text.rsplit(' ').next().expect("the last word").to_owned());
+    }
+}
+
+#[test]
+fn what_could_not_be_flushed_is_not_there_after_a_kill() {
+    let fault = [("FAULT", "flush-eio"), ("FAULT_END", "-wal"), ("FAULT_ONCE", "1")];
+    let mut server = start(&fault);
+    let mut ann = server.log_in("ann");
+    assert!(say(&mut ann, "before"));
+    arm(&server);
+    assert!(!say(&mut ann, "refused"));
+    server.restart();
+    let mut ann = server.log_in("ann");
+    assert_eq!(history(&mut ann), ["before"]);
+
+    let mut server = start(&fault);
+    let mut cid = server.connect("cid");
+    arm(&server);
+    cid.send("LOGIN cid :secret");
+    cid.expect(":parlor FAIL LOGIN STORE_FAILED *");
+    server.restart();
+    let mut cid = server.connect("cid");
+    cid.send("LOGIN cid :another");
+    cid.expect(":parlor NOTE LOGIN ACCOUNT_CREATED *");
+}
+
+#[test]
+fn a_disk_on_which_nothing_is_certain_ends_the_server_and_nobody_is_told_anything() {
+    let mut server = start(&[("FAULT", "flush-eio"), ("FAULT_END", "-wal")]);
+    let mut ann = server.log_in("ann");
+    assert!(say(&mut ann, "before"));
+    arm(&server);
+    ann.send("BM :perhaps");
+    let told = ann.until_closed();
+    assert!(told.iter().all(|line| !line.contains(" BM ")), "{told:?}");
+    let deadline = Instant::now() + PATIENCE;
+    while server.is_running() {
+        assert!(Instant::now() < deadline, "it does not end");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let words = "it cannot be made certain what is on it; the server ends";
+    server.wait_for_logs(2, |line| line.contains(words)); // In the log, and on standard error.
+    server.restart();
+    let found = history(&mut server.log_in("ann"));
+    assert!(found == ["before"] || found == ["before", "perhaps"], "{found:?}");
+}
+
+#[test]
+fn on_a_disk_that_fails_once_at_any_call_what_was_confirmed_is_there_and_nothing_else() {
+    for (kind, first) in [
+        ("write-eio", 3),
+        ("write-eio", 20),
+        ("write-enospc", 41),
+        ("write-short", 12),
+        ("write-short", 13),
+        ("flush-eio", 7),
+    ] {
+        let first = first.to_string();
+        let mut server = start(&[("FAULT", kind), ("FAULT_FIRST", &first), ("FAULT_ONCE", "1")]);
+        let mut ann = server.log_in("ann");
+        arm(&server);
+        let texts: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+        let confirmed: Vec<&String> = texts.iter().filter(|text| say(&mut ann, text)).collect();
+        assert!(confirmed.len() >= 29, "{kind} {first}: it goes on");
+        server.restart();
+        let found = history(&mut server.log_in("ann"));
+        assert!(found.iter().eq(confirmed), "{kind} {first}: {found:?}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_moved_into_the_database_is_told() {
+    let server = start(&[("FAULT", "write-eio"), ("FAULT_END", "/parlor.db")]);
+    let mut ann = server.log_in("ann");
+    arm(&server);
+    let text = "x".repeat(300);
+    let fill = |ann: &mut Client, wanted: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + PATIENCE;
+        while !wanted() {
+            assert!(Instant::now() < deadline, "it is not told:\n{}", server.log());
+            (0..100).for_each(|_| assert!(say(ann, &text), "the log takes it"));
+        }
+    };
+    let told = "The write-ahead log cannot be moved into the database and grows";
+    fill(&mut ann, &|| {
+        server.log().lines().any(|line| line.starts_with("[ERROR]") && line.contains(told))
+    });
+    crate::health::until(&server, 200);
+    let bytes = numbers(&server)["parlor_log_bytes"];
+    assert!(bytes > 4e6, "{bytes}");
+    disarm(&server);
+    let again = "The write-ahead log was moved into the database again";
+    fill(&mut ann, &|| server.log().contains(again));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named() {
+    for file in ["parlor.db-wal", "parlor.db-shm"] {
+        let mut server = Server::start("");
+        assert!(say(&mut server.log_in("ann"), "hello"));
+        server.kill();
+        let mut command = chatserver();
+        command.args(["--bind", "127.0.0.1", "-p", "0", "--data"]).arg(server.data());
+        with_fault(&mut command, &server.data(), &[("FAULT", "open-eacces"), ("FAULT_END", file)]);
+        arm(&server);
+        let output = command.output().expect("it ends");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{text}");
+        assert!(text.contains(&format!("{file} cannot be written (Permission denied")), "{text}");
+    }
+}
+
+#[test]
+fn a_clock_before_1970_is_named_at_the_start_and_later_only_stops_tls() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut command = chatserver();
+    command.args(["--bind", "127.0.0.1", "-p", "0", "--data"]).arg(folder.path().join("data"));
+    with_fault(&mut command, &folder.path().join("data"), &[("FAULT", "clock")]);
+    fs::write(folder.path().join("data.armed"), "").expect("the file is made");
+    let output = command.output().expect("it ends");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("the system's clock says a time before 1970"), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+
+    let mut server = start(&[("FAULT", "clock")]);
+    let mut ann = server.log_in("ann");
+    arm(&server);
+    assert_ne!(first_byte(&server), Some(22), "a handshake without a clock");
+    assert!(say(&mut ann, "still here"));
+    disarm(&server);
+    assert_eq!(first_byte(&server), Some(22), "a handshake with a clock");
+    assert!(server.is_running());
+}
+
+/// What the server's answer to a client of TLS begins with: 22 if it is a handshake.
+fn first_byte(server: &Server) -> Option<u8> {
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    let mut hello = Vec::new();
+    tls::begin(tls::any()).write_tls(&mut hello).expect("memory takes it");
+    stream.write_all(&hello).expect("the server takes it");
+    let mut byte = [0];
+    stream.read_exact(&mut byte).ok().map(|()| byte[0])
+}
