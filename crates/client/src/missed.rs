@@ -30,8 +30,7 @@ impl Missed {
         if newest.is_some() {
             *cursor = newest;
         }
-        self.bytes +=
-            entries.iter().map(|entry| entry.text.len() + size_of::<Entry>()).sum::<usize>();
+        self.bytes += bytes(&entries);
         self.newest_ms = self.newest_ms.max(entries.iter().filter_map(|entry| entry.time_ms).max());
         self.conversations[*place].extend(entries);
     }
@@ -57,16 +56,35 @@ impl Missed {
         self.bytes = 0;
         let mut lists: Vec<_> = self.conversations.iter_mut().map(std::mem::take).collect();
         lists.push(live.into());
-        merge(lists)
+        merge(&mut lists, i64::MAX)
+    }
+
+    /// Takes out what is not younger than the newest message of this conversation, which is the only one of which more
+    /// may come, and older than the first one that came live: so on a slow way something is seen before all is there.
+    pub fn take_up_to(&mut self, conversation: &str, first_live_ms: Option<i64>) -> Vec<Entry> {
+        let place = self.known.get(&conversation.to_ascii_lowercase()).map(|known| known.0);
+        let newest = place.and_then(|place| self.conversations[place].back()?.time_ms);
+        let before_live = first_live_ms.map_or(i64::MAX, |time| time.saturating_sub(1));
+        let until = newest.map(|newest| newest.min(before_live));
+        let taken = until.map(|until| merge(&mut self.conversations, until)).unwrap_or_default();
+        self.bytes = self.bytes.saturating_sub(bytes(&taken));
+        taken
     }
 }
 
-fn merge(mut lists: Vec<VecDeque<Entry>>) -> Vec<Entry> {
+fn bytes(entries: &[Entry]) -> usize {
+    entries.iter().map(|entry| entry.text.len() + size_of::<Entry>()).sum()
+}
+
+/// Takes the entries up to this time out of the lists.
+fn merge(lists: &mut [VecDeque<Entry>], until_ms: i64) -> Vec<Entry> {
     let mut merged = Vec::new();
     let time = |list: &VecDeque<Entry>| Some(list.front()?.time_ms.unwrap_or(i64::MIN));
     let heads = lists.iter().enumerate().filter_map(|(at, list)| Some(Reverse((time(list)?, at))));
     let mut heads: BinaryHeap<_> = heads.collect();
-    while let Some(Reverse((_, at))) = heads.pop() {
+    while let Some(Reverse((time_ms, at))) = heads.pop()
+        && time_ms <= until_ms
+    {
         merged.extend(lists[at].pop_front());
         heads.extend(time(&lists[at]).map(|time| Reverse((time, at))));
     }
@@ -115,6 +133,20 @@ mod tests {
         missed.add("#lobby", entries(&[(5, "a"), (2, "b"), (6, "e")]), None);
         missed.add("bob", entries(&[(5, "c"), (6, "f")]), None);
         assert_eq!(texts(&missed.take(entries(&[(5, "d")]))), ["a", "b", "c", "d", "e", "f"]);
+    }
+
+    #[test]
+    fn what_is_certain_is_shown_before_all_is_there() {
+        let mut missed = Missed::default();
+        missed.add("#lobby", entries(&[(1, "a"), (4, "d"), (7, "g")]), None);
+        missed.add("bob", entries(&[(2, "b"), (4, "e")]), None);
+        assert_eq!(texts(&missed.take_up_to("Bob", Some(5))), ["a", "b", "d", "e"]);
+        assert!(missed.take_up_to("bob", None).is_empty(), "nothing new came");
+        missed.add("bob", entries(&[(5, "f")]), None);
+        assert!(missed.take_up_to("bob", Some(5)).is_empty(), "what came live has its place first");
+        assert_eq!(texts(&missed.take_up_to("bob", Some(6))), ["f"]);
+        assert!(missed.take_up_to("eve", None).is_empty());
+        assert_eq!(texts(&missed.take(entries(&[(8, "h")]))), ["g", "h"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::entry::Entry;
+use crate::failure::Failure;
 use crate::limits::{MISSED_PAGE, TARGETS_MAX};
 use crate::session::{Session, Trouble, now_ms};
 use crate::state::{Answer, State};
@@ -48,29 +49,28 @@ impl Session {
             return Ok(self.show_missed()?);
         };
         loop {
-            for target in self.missed_targets(mark_ms)? {
-                self.fetch_missed(&target, mark_ms)?;
+            let targets = self.missed_targets(mark_ms)?;
+            for (at, target) in targets.iter().enumerate() {
+                self.fetch_missed(target, mark_ms, at + 1 == targets.len())?;
             }
             if !self.state.must_fetch_more() {
                 return Ok(self.show_missed()?);
             }
-            self.show_fetched(Vec::new())?;
+            self.show_all(Vec::new())?;
         }
     }
 
     /// Shows what was fetched, and what came live; from now on messages are shown as they come.
-    pub(crate) fn show_missed(&mut self) -> Result<(), crate::failure::Failure> {
+    pub(crate) fn show_missed(&mut self) -> Result<(), Failure> {
         let held = self.state.end_catch_up(self.missed.newest_ms());
-        self.show_fetched(held)?;
+        self.show_all(held)?;
         self.missed = Default::default();
         Ok(())
     }
 
-    fn show_fetched(&mut self, live: Vec<Entry>) -> Result<(), crate::failure::Failure> {
-        for entry in self.missed.take(live) {
-            self.show(&entry)?;
-        }
-        Ok(())
+    fn show_all(&mut self, live: Vec<Entry>) -> Result<(), Failure> {
+        let all = self.missed.take(live);
+        all.iter().try_for_each(|entry| self.show(entry))
     }
 
     /// The conversations that have messages since `mark_ms`.
@@ -106,7 +106,8 @@ impl Session {
     }
 
     /// Fetches one conversation's messages since `mark_ms`, or since what is there of them already.
-    fn fetch_missed(&mut self, target: &str, mark_ms: i64) -> Result<(), Trouble> {
+    /// If it is the last conversation to be fetched, what is certain is shown.
+    fn fetch_missed(&mut self, target: &str, mark_ms: i64, last: bool) -> Result<(), Trouble> {
         let mut selector = match self.missed.cursor(target) {
             Some(msgid) => format!("msgid={msgid}"),
             // The message that made the mark may share its millisecond with others.
@@ -131,8 +132,12 @@ impl Session {
             };
             let new = entries.into_iter().filter(|entry| self.state.take_missed(entry)).collect();
             self.missed.add(target, new, newest.clone());
+            if last {
+                let certain = self.missed.take_up_to(target, self.state.first_held_ms());
+                certain.iter().try_for_each(|entry| self.show(entry))?;
+            }
             if self.missed.is_full() {
-                self.show_fetched(Vec::new())?;
+                self.show_all(Vec::new())?;
             }
             match newest.map(|msgid| format!("msgid={msgid}")) {
                 Some(next) if next != selector => selector = next,

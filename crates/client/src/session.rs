@@ -325,6 +325,8 @@ impl Session {
         self.logged_in = false;
         self.link = None;
         let mut patience = Patience::new(Instant::now(), pause, pause);
+        // What is waited for was told already.
+        patience.told = true;
         match self.news(&mut patience) {
             Ok(_) | Err(Trouble::Broken(_)) => Ok(()),
             Err(Trouble::Left(how)) => Err(End::Left(how)),

@@ -264,6 +264,11 @@ impl State {
         self.held_too_few = false;
     }
 
+    /// The time of the first live message that is held back.
+    pub fn first_held_ms(&self) -> Option<i64> {
+        self.held.iter().flatten().find_map(|entry| entry.time_ms)
+    }
+
     /// Whether more came live than could be held, so that it has to be fetched; then holding begins anew.
     pub fn must_fetch_more(&mut self) -> bool {
         let more = self.held_too_few;

@@ -43,7 +43,7 @@ impl Session {
             }
             if patience.must_tell(Instant::now()) {
                 patience.told = true;
-                if self.is_heard() && !self.restoring {
+                if self.console.interactive && !self.restoring && !self.leaving {
                     self.aside("Waiting for the server …")?;
                 }
             }

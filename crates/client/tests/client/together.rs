@@ -146,3 +146,35 @@ fn a_script_leaves_to_the_person_what_is_kept_for_them() {
     let mut lines = BufReader::new(person).lines().map(|line| line.unwrap());
     assert!(lines.any(|line| line.ends_with("hello")), "it was kept for the person");
 }
+
+#[test]
+fn what_was_in_a_room_before_a_login_is_not_shown_as_missed_after_a_break() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Chatserver::start(folder.path());
+    let computer = Computer::new();
+    assert_eq!(ann(&computer, server.port, &["--register"], "BM first\n").code, Some(0));
+    let mut irc = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    irc.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    irc.write_all(b"LOGIN ann :secret\r\nJOIN #rust\r\nPRIVMSG #rust :old\r\nPING :x\r\n").unwrap();
+    let mut lines = BufReader::new(irc.try_clone().unwrap()).lines().map(|line| line.unwrap());
+    assert!(lines.any(|line| line.contains("PONG")));
+
+    // One that waits for input, while the server is started again.
+    let mut command = computer.chatclient();
+    command.args(["127.0.0.1", &server.port.to_string(), "-u", "ann", "--timeout", "50"]);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = pipes.spawn().unwrap();
+    let mut input = client.stdin.take().unwrap();
+    input.write_all(b"secret\nBM here\n").unwrap();
+    let mut told = BufReader::new(client.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    assert!(told.any(|line| line.contains("Sent to everybody")));
+    let port = server.port;
+    drop(server);
+    let server = Chatserver::start_at(port, folder.path());
+    assert!(told.any(|line| line.contains("Connected again")));
+    input.write_all(b"EX\n").unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    drop(server);
+}
