@@ -25,3 +25,27 @@ fn every_option_is_in_the_man_page_and_completions() {
     // The original program's spelling, which clap does not know.
     assert!(page.contains("-hn"), "{page}");
 }
+
+/// The first words of the lines that begin with a number, from the line after `start` to the first one that does not.
+fn codes(text: &str, start: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|line| !line.contains(start)).skip(1);
+    let words = lines.map(|line| line.split([' ', '|']).find(|word| !word.is_empty()));
+    let codes = words.skip_while(|word| word.is_none_or(|word| word.starts_with('-')));
+    codes
+        .map_while(|word| word.filter(|word| word.parse::<u8>().is_ok()).map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn help_man_page_and_readme_have_the_same_exit_codes() {
+    let help = Args::command().render_long_help().to_string();
+    let expected = ["0", "1", "2", "3", "4", "124", "130"];
+    assert_eq!(codes(&help, "Exit codes:"), expected);
+    let readme =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    assert_eq!(codes(&readme, "| exit code |"), expected);
+    let folder = tempfile::tempdir().unwrap();
+    papers::write(folder.path()).unwrap();
+    let page = fs::read_to_string(folder.path().join("chatclient.1")).unwrap();
+    assert_eq!(codes(&page, "Exit codes:"), expected, "{page}");
+}
