@@ -88,6 +88,8 @@ fn ask_password(prompt: &str) -> Result<String, RunError> {
     std::io::stderr().flush()?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
+    // A file may begin with the mark that it is UTF-8.
+    let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 

@@ -318,7 +318,7 @@ fn a_password_can_be_reset_while_the_server_is_not_running() {
     let mut server = Server::start("");
     server.log_in("ann");
     server.terminate();
-    let output = passwd(&server.data(), "ann", "new one\n");
+    let output = passwd(&server.data(), "ann", "\u{feff}new one\r\n");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let output = passwd(&server.data(), "nobody", "new one\n");
     assert!(!output.status.success());

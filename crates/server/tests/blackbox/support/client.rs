@@ -285,7 +285,7 @@ impl Client {
             {
                 return;
             }
-            if line.contains(" FAIL ") {
+            if line.contains(" FAIL LOGIN ") {
                 self.fail("expected to be logged in", line);
             }
         }
