@@ -28,6 +28,8 @@ const WRITES: u64 = 200;
 static ALONE: Mutex<()> = Mutex::new(());
 /// Where the run finds its folder.
 const FOLDER: &str = "FAULT_RUN_FOLDER";
+/// Set if the run ends with the first write that is refused.
+const THEN_KILLED: &str = "FAULT_RUN_THEN_KILLED";
 
 /// The compiled library.
 fn library() -> &'static Path {
@@ -56,6 +58,9 @@ struct Fault {
     /// Which call of its kind, from 1.
     first: u64,
     once: bool,
+    /// The kill comes as soon as the first write is refused, not at the end: nothing that came later
+    /// has put anything right.
+    then_killed: bool,
 }
 
 /// What the run has said.
@@ -74,7 +79,10 @@ fn run(folder: &Path, fault: Option<Fault>) -> Said {
     child.args(["--exact", "the_run_of_the_tests_here", "--ignored", "--nocapture"]);
     child.env("LD_PRELOAD", library()).env("FAULT_AT", folder).env(FOLDER, folder);
     child.env("FAULT_COUNTS", folder.join("counts"));
-    if let Some(Fault { kind, first, once }) = fault {
+    if let Some(Fault { kind, first, once, then_killed }) = fault {
+        if then_killed {
+            child.env(THEN_KILLED, "1");
+        }
         child.env("FAULT", kind).env("FAULT_FIRST", first.to_string());
         if once {
             child.env("FAULT_ONCE", "1");
@@ -157,8 +165,12 @@ fn the_run_of_the_tests_here() {
                 }
             }
             tries += 1;
-            if tries == 2 {
+            let killed = env::var_os(THEN_KILLED).is_some();
+            if tries == 2 || killed {
                 say(&format!("refused {n}"));
+                if killed {
+                    exit(0);
+                }
                 break;
             }
         }
@@ -221,14 +233,20 @@ fn calls() -> (u64, u64) {
 fn faults() -> Vec<Fault> {
     let (writes, flushes) = calls();
     assert!(writes > 4 * WRITES && flushes > WRITES, "{writes} writes, {flushes} flushes");
-    let kinds = [("write-eio", writes), ("write-enospc", writes), ("flush-eio", flushes)];
-    let mut faults: Vec<_> =
-        (1..=writes).map(|first| Fault { kind: "write-short", first, once: true }).collect();
+    let kinds = [
+        ("write-short", writes),
+        ("write-eio", writes),
+        ("write-enospc", writes),
+        ("flush-eio", flushes),
+    ];
+    let mut faults = Vec::new();
     for (kind, calls) in kinds {
-        for once in [true, false] {
-            faults.extend((1..=calls).map(|first| Fault { kind, first, once }));
+        for (once, then_killed) in [(true, false), (true, true), (false, false)] {
+            faults.extend((1..=calls).map(|first| Fault { kind, first, once, then_killed }));
         }
     }
+    // A write of which half is done is no failure: the rest follows. So once is all there is to it.
+    faults.retain(|fault| fault.kind != "write-short" || fault.once && !fault.then_killed);
     faults
 }
 
@@ -242,7 +260,8 @@ fn hold_all(faults: &[Fault]) {
                     let said = hold(Some(*fault));
                     refused.fetch_add(said.refused.len(), Ordering::Relaxed);
                     uncertain.fetch_add(said.uncertain.len(), Ordering::Relaxed);
-                    if fault.once && said.opened && said.uncertain.is_empty() {
+                    if fault.once && !fault.then_killed && said.opened && said.uncertain.is_empty()
+                    {
                         assert!(said.ended && said.refused.is_empty(), "{fault:?}: it goes on");
                     }
                 }
@@ -274,10 +293,13 @@ fn the_promises_hold_on_a_disk_that_fails_at_any_call() {
 #[test]
 fn what_could_not_be_flushed_was_not_stored() {
     let (_, flushes) = calls();
-    for first in flushes - 20..=flushes {
-        let said = hold(Some(Fault { kind: "flush-eio", first, once: true }));
+    let fault = Fault { kind: "flush-eio", first: 0, once: true, then_killed: false };
+    for first in flushes - 5..=flushes {
+        let said = hold(Some(Fault { first, ..fault }));
         assert!(said.ended && said.uncertain.is_empty());
+        let said = hold(Some(Fault { first, then_killed: true, ..fault }));
+        assert!(said.uncertain.is_empty());
     }
-    let said = hold(Some(Fault { kind: "flush-eio", first: flushes - 20, once: false }));
+    let said = hold(Some(Fault { first: flushes - 20, once: false, ..fault }));
     assert!(!said.ended && said.uncertain.len() == 1, "a disk that stays so ends the process");
 }
