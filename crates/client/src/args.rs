@@ -143,13 +143,8 @@ fn spell_out(word: OsString) -> OsString {
     }
 }
 
-fn user_name(name: &str) -> Result<String, String> {
-    match proto::name::check_name(name) {
-        Ok(()) => Ok(name.to_owned()),
-        // The server says it in its own words: it may know the name from the time before.
-        Err(proto::name::NameError::Reserved) => Ok(name.to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+fn user_name(name: &str) -> Result<String, proto::name::NameError> {
+    proto::name::check_name(name).map(|()| name.to_owned())
 }
 
 #[cfg(test)]
