@@ -19,6 +19,9 @@ $XDG_STATE_HOME/parlor/known_hosts, else ~/.local/state/parlor/known_hosts
 The servers that this client knows, each with the fingerprint of its certificate; and the accounts, as
 \fIUSER\fR@\fIHOST\fR:\fIPORT\fR, each with the most rounds of key derivation (SCRAM iterations) with which its password was
 proved. A server that asks for fewer is refused; delete the line if that is right.
+.TP
+$XDG_STATE_HOME/parlor/history, else ~/.local/state/parlor/history
+What was typed at terminals, for the arrow keys; not with \fB\-\-no\-history\fR.
 .SH ENVIRONMENT
 .TP
 ALL_PROXY, NO_PROXY

@@ -26,6 +26,9 @@ use crate::proxy::Proxy;
 /// parlor/known_hosts of the folder $XDG_STATE_HOME (or ~/.local/state). A server that shows another one is
 /// refused before anything is said, until --fingerprint confirms it.
 ///
+/// What is typed at a terminal (but no password, and no line that begins with a space) is kept for the next
+/// session in the file parlor/history of the same folder, for its owner alone.
+///
 /// Exit codes:
 ///   0    everything was done and confirmed by the server
 ///   1    something was not done (at a terminal: the client could not go on)
@@ -71,6 +74,10 @@ pub struct Args {
     /// authority vouches for the server later, that counts instead
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
     pub fingerprint: Option<Fingerprint>,
+
+    /// Do not keep what is typed at the terminal for the next session
+    #[arg(long)]
+    pub no_history: bool,
 
     /// Do not encrypt: for servers that cannot, and for looking at the protocol
     #[arg(long)]

@@ -20,8 +20,10 @@ pub enum Place {
 pub struct Entry {
     /// Where it was said.
     pub place: Place,
-    /// Who said it; none if it was this person, from this or another device.
-    pub author: Option<String>,
+    /// Who said it.
+    pub author: String,
+    /// It was this person who said it, from this or another device.
+    pub mine: bool,
     /// A NOTICE: nothing should answer it automatically.
     pub notice: bool,
     /// When the server took it, in milliseconds since 1970 UTC; none if the server did not say.
@@ -30,6 +32,8 @@ pub struct Entry {
     pub msgid: Option<String>,
     /// What was said, as it came: not yet harmless to a terminal.
     pub text: String,
+    /// Who took it back; then nothing is left of the text.
+    pub taken_back_by: Option<String>,
 }
 
 impl Entry {
@@ -55,7 +59,8 @@ impl Entry {
         };
         Some(Entry {
             place,
-            author: (!mine).then(|| source.nick.to_owned()),
+            author: source.nick.to_owned(),
+            mine,
             notice,
             time_ms: message
                 .tags
@@ -63,7 +68,13 @@ impl Entry {
                 .and_then(|time| proto::time::parse_server_time(&time)),
             msgid: message.tags.get("msgid").map(|msgid| msgid.into_owned()),
             text: text.to_owned(),
+            taken_back_by: None,
         })
+    }
+
+    /// The same without its text.
+    pub fn taken_back(&self, by: &str) -> Entry {
+        Entry { text: String::new(), taken_back_by: Some(by.to_owned()), ..self.clone() }
     }
 
     /// Whether another line may be the next of the same message.
@@ -89,11 +100,13 @@ mod tests {
             read(line),
             Some(Entry {
                 place: Place::Lobby,
-                author: Some("bob".to_owned()),
+                author: "bob".to_owned(),
+                mine: false,
                 notice: false,
                 time_ms: Some(1500),
                 msgid: Some("m1".to_owned()),
                 text: "hello all".to_owned(),
+                taken_back_by: None,
             })
         );
     }
@@ -102,13 +115,13 @@ mod tests {
     fn private_messages_are_filed_under_the_other_person() {
         let from_bob = read(":bob!bob@parlor PRIVMSG ann :hi").unwrap();
         assert_eq!(
-            (from_bob.place, from_bob.author),
-            (Place::Private("bob".to_owned()), Some("bob".to_owned()))
+            (from_bob.place, from_bob.author, from_bob.mine),
+            (Place::Private("bob".to_owned()), "bob".to_owned(), false)
         );
         let from_my_phone = read(":ann!ann@parlor PRIVMSG bob :hi").unwrap();
         assert_eq!(
-            (from_my_phone.place, from_my_phone.author),
-            (Place::Private("bob".to_owned()), None)
+            (from_my_phone.place, from_my_phone.author, from_my_phone.mine),
+            (Place::Private("bob".to_owned()), "ann".to_owned(), true)
         );
     }
 

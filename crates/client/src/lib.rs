@@ -6,6 +6,8 @@ pub mod address;
 pub mod proxy;
 pub mod args;
 pub mod limits;
+pub mod recall;
+pub mod editor;
 pub mod question;
 pub mod entry;
 pub mod outgoing;
@@ -24,6 +26,10 @@ pub mod failure;
 mod password_file;
 pub mod link;
 pub mod script;
+pub mod keys;
+pub mod layout;
+pub mod screen;
+pub mod tty;
 pub mod terminal;
 pub mod console;
 pub mod session;
@@ -76,6 +82,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Err(End::Left(Leaving::Interrupted)) => Ok(Outcome::Interrupted),
         Err(End::Left(_)) if session.console.interactive => Ok(Outcome::Undone),
         Err(End::Left(_)) => Err(Failure::Input("it ended before the login was done".to_owned())),
+        Err(End::Unusable(reason)) => Err(Failure::Input(reason)),
         Err(End::Failed(failure)) => Err(failure),
     };
     match &outcome {
@@ -83,9 +90,6 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Err(failure) => session.give_up(failure),
     }
     let unsent = session.tell_unsent(outcome.is_err());
-    if outcome.is_err() {
-        session.give_terminal_back();
-    }
     Ok(match outcome {
         Err(Failure::TimedOut) => Outcome::TimedOut,
         _ if unsent => Outcome::Unconfirmed,

@@ -26,6 +26,24 @@ pub const EVENTS_WAITING: usize = 256;
 /// Lines that may wait to be shown while one is being typed; more than events, so that the main thread can
 /// always get to the event that ends the typing.
 pub const LINES_WAITING: usize = 4096;
+/// The longest line that can be typed or pasted at a terminal, in bytes.
+pub const TYPED_BYTES: usize = 64 * 1024;
+/// Bytes of one paste that are taken; the editor takes no more.
+pub const PASTE_BYTES: usize = TYPED_BYTES;
+/// The longest sequence of bytes that one key may send.
+pub const SEQUENCE_BYTES: usize = 4096;
+/// Keys kept that are typed before they are asked for.
+pub const KEYS_AHEAD_MAX: usize = 64 * 1024;
+/// Lines of a text that are sent without asking whether so many are meant.
+pub const LINES_UNASKED: usize = 5;
+/// Lines kept of what was typed before, in this session and those before it.
+pub const RECALL_LINES: usize = 1000;
+/// The largest file of them, in bytes.
+pub const RECALL_BYTES: u64 = 1024 * 1024;
+/// Messages of which it is remembered who said them, so that it can be told when they are taken back.
+pub const RECENT_MAX: usize = 1000;
+/// Lines shown of the message of the day.
+pub const MOTD_LINES: usize = 100;
 /// Bytes read from the connection at once.
 pub const READ_BYTES: usize = 16 * 1024;
 /// The longest line of a script, in bytes with its end; longer texts are for files.
@@ -51,6 +69,12 @@ pub const DAMAGED_LINES_NAMED: usize = 9;
 /// Characters that are shown of what a server says instead of TLS.
 pub const ANSWER_SHOWN: usize = 100;
 
+/// How long the rest of a key's sequence may take; Esc alone waits as long.
+pub const KEY_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long the rest of a paste may take.
+pub const PASTE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the terminal may take to say where its cursor is.
+pub const POSITION_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long one address may take to answer the first packet.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the TLS handshake may take in all.

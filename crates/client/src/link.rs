@@ -36,6 +36,8 @@ pub enum Input {
     Line(String),
     /// By leaving: with the end of input or Ctrl-C.
     Left(Leaving),
+    /// With a line that cannot be used, and why; the next one may do.
+    Unusable(String),
     /// Not at all, since the input cannot be read.
     Failed(String),
 }

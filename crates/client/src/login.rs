@@ -20,6 +20,8 @@ const CAPABILITIES: [&str; 7] = [
     "draft/chathistory",
     "sasl",
 ];
+/// What it may offer; without it something is not told.
+const WELCOME: [&str; 1] = ["draft/message-redaction"];
 const MECHANISM: &str = "SCRAM-SHA-256";
 /// What a script asks for where it is offered: to say that nobody is there who reads.
 const UNATTENDED: &str = "draft/pre-away";
@@ -228,7 +230,9 @@ impl Login {
                 Line::to(out).verb("PASS").text(text).end();
                 self.name(out)
             }
-            Question::Operation | Question::Text | Question::Recipient => Ok(Step::Wait),
+            Question::Operation | Question::Text | Question::Recipient | Question::SendLines => {
+                Ok(Step::Wait)
+            }
         }
     }
 
@@ -269,10 +273,10 @@ impl Login {
                 if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {
                     return Err(not_parlor(&format!("it does not offer {missing}")));
                 }
-                let mut wanted = CAPABILITIES.join(" ");
-                if self.is_unattended() {
-                    wanted = format!("{wanted} {UNATTENDED}");
-                }
+                let welcome = WELCOME.iter().filter(|name| self.offers(name)).copied();
+                let unattended = self.is_unattended().then_some(UNATTENDED);
+                let wanted = CAPABILITIES.into_iter().chain(welcome).chain(unattended);
+                let wanted = wanted.collect::<Vec<_>>().join(" ");
                 Line::to(out).verb("CAP").param("REQ").text(&wanted).end();
                 self.stage = Stage::Requesting;
                 Ok(Step::Wait)

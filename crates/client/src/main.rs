@@ -1,6 +1,7 @@
 //! The program `chatclient`.
 #![forbid(unsafe_code)]
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use parlor_client::Outcome;
@@ -20,7 +21,8 @@ fn main() -> ExitCode {
         Ok(Outcome::TimedOut) => ExitCode::from(TIMED_OUT),
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(failure) => {
-            eprintln!("chatclient: {failure}");
+            // Without standard error there is nobody to be told; the exit code says it, too.
+            let _ = writeln!(std::io::stderr(), "chatclient: {failure}");
             ExitCode::FAILURE
         }
     }

@@ -99,11 +99,13 @@ mod tests {
     fn entries(texts: &[(i64, &str)]) -> Vec<Entry> {
         let entry = |(time_ms, text): &(i64, &str)| Entry {
             place: Place::Lobby,
-            author: None,
+            author: "ann".to_owned(),
+            mine: true,
             notice: false,
             time_ms: Some(*time_ms),
             msgid: None,
             text: (*text).to_owned(),
+            taken_back_by: None,
         };
         texts.iter().map(entry).collect()
     }

@@ -49,10 +49,10 @@ pub fn piece_bytes(author: &str, target: &str) -> usize {
 }
 
 /// Cuts a text into pieces of at most `limit` bytes: at its line ends, else between words, else between characters.
-/// Pieces without anything visible are left out.
+/// Of blank lines those in its midst stay, as a space each, since nothing can be sent that is empty.
 pub fn pieces(text: &str, limit: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
-    for line in text.split(['\r', '\n']) {
+    for line in text.split('\n') {
         let mut rest = line.trim_end();
         while rest.len() > limit {
             let end = cut(rest, limit);
@@ -61,8 +61,11 @@ pub fn pieces(text: &str, limit: usize) -> Vec<&str> {
         }
         pieces.push(rest);
     }
-    pieces.retain(|piece| !piece.trim().is_empty());
-    pieces
+    let is_blank = |piece: &&str| piece.trim().is_empty();
+    let Some(first) = pieces.iter().position(|piece| !is_blank(piece)) else { return Vec::new() };
+    let last = pieces.iter().rposition(|piece| !is_blank(piece)).unwrap_or(first);
+    let whole = pieces[first..=last].iter();
+    whole.map(|piece| if is_blank(piece) { " " } else { *piece }).collect()
 }
 
 /// Where to cut a text longer than `limit` bytes; always more than 0, so that cutting comes to an end.
@@ -123,8 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn pasted_lines_are_pieces_of_their_own_and_empty_ones_vanish() {
-        assert_eq!(pieces("one\r\n\n  two\n", 100), ["one", "  two"]);
+    fn pasted_lines_are_pieces_of_their_own_and_blank_ones_stay_between_them() {
+        assert_eq!(pieces("\none\r\n\n\t two\n \n", 100), ["one", " ", "\t two"]);
         assert!(pieces(" \n ", 100).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::failure::Failure;
-use crate::limits::HISTORY_PAGE;
+use crate::limits::{HISTORY_PAGE, LINES_UNASKED};
 use crate::link::Leaving;
 use crate::outgoing::pieces;
 use crate::question::Question;
@@ -13,9 +13,13 @@ use crate::state::{Answer, Verdict};
 const HELP: &str = "\
 BM [text]                 send a message to everybody
 PM [user [text]]          send a message to one user; PM alone shows who is online
+PM #room [text]           send a message to a room that you are in
 CH [user or room] [count] show the newest messages: the lobby's and your private ones, or of one user or room
 more                      show the page before the one shown last
-EX                        leave";
+PART #room                leave a room
+EX                        leave the chat
+
+A text may have several lines, if it is pasted. What begins with a space is not kept for the arrow keys.";
 
 /// An operation as it was typed.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +28,7 @@ enum Operation<'a> {
     Private { user: &'a str, text: &'a str },
     History { target: &'a str, count: u32 },
     More,
+    Part(&'a str),
     Help,
     Exit,
     Nothing,
@@ -58,6 +63,9 @@ impl<'a> Operation<'a> {
                 }
             }
             "more" => Operation::More,
+            "part" if rest.starts_with('#') && !rest.contains(char::is_whitespace) => {
+                Operation::Part(rest)
+            }
             "help" | "?" => Operation::Help,
             "ex" => Operation::Exit,
             "" => Operation::Nothing,
@@ -66,11 +74,11 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// The first word, and what follows it.
+/// The first word, and what follows it; a text may begin with a tab, or with a line end where it was pasted.
 fn split_word(line: &str) -> (&str, &str) {
-    let line = line.trim();
+    let line = line.trim_start().trim_end_matches(' ');
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    (word, rest.trim_start())
+    (word, rest.trim_start_matches(' '))
 }
 
 /// Where the next older page of history ends.
@@ -96,11 +104,20 @@ impl Plain<'_> {
     pub fn run(session: &mut Session) -> Result<Outcome, Failure> {
         let mut plain = Plain { session, older: None, all_well: true };
         loop {
-            match plain.operation() {
+            let outcome = match plain.operation() {
+                Err(End::Unusable(reason)) => {
+                    let sentence =
+                        format!("Not done: a line of the input cannot be used, {reason}.");
+                    plain.refuse(&sentence).map(|()| true)
+                }
+                outcome => outcome,
+            };
+            match outcome {
                 Ok(true) => {}
                 Err(End::Left(Leaving::Interrupted)) => return Ok(Outcome::Interrupted),
                 Ok(false) | Err(End::Left(_)) if plain.all_well => return Ok(Outcome::Done),
                 Ok(false) | Err(End::Left(_)) => return Ok(Outcome::Undone),
+                Err(End::Unusable(reason)) => return Err(Failure::Input(reason)),
                 Err(End::Failed(failure)) => return Err(failure),
             }
         }
@@ -114,6 +131,7 @@ impl Plain<'_> {
             Operation::Private { user, text } => self.private(user, text)?,
             Operation::History { target, count } => self.history(target, count, None)?,
             Operation::More => self.more()?,
+            Operation::Part(room) => self.part(room)?,
             Operation::Help => {
                 for line in HELP.lines() {
                     self.session.console.status(line)?;
@@ -190,6 +208,9 @@ impl Plain<'_> {
         if pieces.is_empty() {
             return self.refuse("Nothing sent: the message is empty.");
         }
+        if !self.is_meant(text)? {
+            return self.refuse("Nothing sent.");
+        }
         let mut kept = false;
         for (index, piece) in pieces.iter().enumerate() {
             let delivered = self.session.deliver(to, piece);
@@ -224,6 +245,24 @@ impl Plain<'_> {
             Some(user) => format!("Sent to {user}{parts}."),
         };
         Ok(self.session.aside(&sentence)?)
+    }
+
+    /// Somebody may have pasted more than they knew.
+    fn is_meant(&mut self, text: &str) -> Result<bool, End> {
+        let lines = text.lines().count();
+        if !self.session.console.interactive || lines <= LINES_UNASKED {
+            return Ok(true);
+        }
+        self.session.aside(&format!("This text has {lines} lines."))?;
+        let answer = self.session.ask(Question::SendLines)?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    fn part(&mut self, room: &str) -> Result<(), End> {
+        match self.session.request(|state, out| state.ask_part(room, out))? {
+            Answer::Refused { sentence, .. } => self.refuse(&format!("Not left: {sentence}")),
+            _ => Ok(self.session.aside(&format!("You left {room}."))?),
+        }
     }
 
     fn history(&mut self, target: &str, count: u32, before: Option<&str>) -> Result<(), End> {
@@ -291,6 +330,8 @@ mod tests {
         );
         assert_eq!(Operation::parse("CH 50"), Operation::History { target: "*", count: 50 });
         assert_eq!(Operation::parse("MORE"), Operation::More);
+        assert_eq!(Operation::parse("part #rust "), Operation::Part("#rust"));
+        assert_eq!(Operation::parse("BM \tone\n\n two"), Operation::Broadcast("\tone\n\n two"));
         assert_eq!(Operation::parse("Ex"), Operation::Exit);
         assert_eq!(Operation::parse("  "), Operation::Nothing);
     }
@@ -298,6 +339,7 @@ mod tests {
     #[test]
     fn what_is_no_operation_is_not_guessed() {
         assert_eq!(Operation::parse("hello"), Operation::Unknown("hello"));
+        assert_eq!(Operation::parse("part rust"), Operation::Unknown("part rust"));
         assert_eq!(Operation::parse("CH bob many"), Operation::Unknown("CH bob many"));
     }
 }

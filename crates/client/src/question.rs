@@ -1,5 +1,7 @@
 //! What the client asks the person, in the words of the original program.
 
+use crate::editor::Kind;
+
 /// A question; its answer is one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
@@ -19,6 +21,8 @@ pub enum Question {
     Text,
     /// To whom.
     Recipient,
+    /// Whether so many lines are meant.
+    SendLines,
 }
 
 impl Question {
@@ -33,7 +37,21 @@ impl Question {
             Question::Operation => "BM (to all), PM (to one), CH (history), EX (exit): ",
             Question::Text => "Enter the message: ",
             Question::Recipient => "Enter the user: ",
+            Question::SendLines => "Send all of them? (y/n): ",
         }
+    }
+
+    /// What kind of answer it wants.
+    pub fn kind(self) -> Kind {
+        match self {
+            Question::Operation | Question::Text => Kind::Text,
+            _ => Kind::Word,
+        }
+    }
+
+    /// Whether it is asked before the login is done.
+    pub fn is_of_login(self) -> bool {
+        self == Question::Username || self.is_secret()
     }
 
     /// Whether the answer is typed without echo and kept nowhere.

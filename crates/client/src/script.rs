@@ -2,6 +2,10 @@
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::thread;
+
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
 
 use crate::limits::{INTERRUPTED, SCRIPT_LINE_BYTES};
 use crate::link::{Event, Input, Leaving};
@@ -12,14 +16,16 @@ use crate::question::Question;
 /// # Errors
 /// If the system refuses the handler.
 pub fn watch_interrupts(events: SyncSender<Event>) -> io::Result<()> {
-    let mut again = false;
-    let handler = move || {
-        if again || events.send(Event::Input(Input::Left(Leaving::Interrupted))).is_err() {
-            std::process::exit(INTERRUPTED.into());
+    let mut signals = Signals::new([SIGINT])?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for (before, _) in signals.forever().enumerate() {
+            let interrupted = Event::Input(Input::Left(Leaving::Interrupted));
+            if before > 0 || events.send(interrupted).is_err() {
+                std::process::exit(INTERRUPTED.into());
+            }
         }
-        again = true;
-    };
-    ctrlc::set_handler(handler).map_err(io::Error::other)
+    })?;
+    Ok(())
 }
 
 /// Answers questions from standard input until nobody asks any more. Prompts go to standard error.
@@ -44,7 +50,9 @@ fn next_line(input: &mut impl BufRead) -> io::Result<Input> {
     if line.len() > SCRIPT_LINE_BYTES {
         return Err(io::Error::other(format!("a line is longer than {SCRIPT_LINE_BYTES} bytes")));
     }
-    let line = String::from_utf8(line).map_err(|_| io::Error::other("a line is not UTF-8"))?;
+    let Ok(line) = String::from_utf8(line) else {
+        return Ok(Input::Unusable("it is not UTF-8".to_owned()));
+    };
     let line = line.strip_suffix('\n').unwrap_or(&line);
     Ok(Input::Line(line.strip_suffix('\r').unwrap_or(line).to_owned()))
 }
@@ -66,6 +74,12 @@ mod tests {
     fn lines_that_cannot_be_taken_are_said_to_be_so() {
         let long = vec![b'x'; 70_000];
         assert!(next_line(&mut &long[..]).is_err());
-        assert!(next_line(&mut &b"\xff\n"[..]).is_err());
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_does_not_end_the_input() {
+        let mut input = &b"gr\xfc\xdfe\nnext\n"[..];
+        assert!(matches!(next_line(&mut input), Ok(Input::Unusable(_))));
+        assert_eq!(next_line(&mut input).unwrap(), Input::Line("next".to_owned()));
     }
 }

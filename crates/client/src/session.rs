@@ -39,6 +39,8 @@ use news::{Woken, leaves};
 pub enum End {
     /// The person left.
     Left(Leaving),
+    /// The answer is a line that cannot be used, and why; the next one may do.
+    Unusable(String),
     /// It cannot go on.
     Failed(Failure),
 }
@@ -110,7 +112,7 @@ impl Session {
         args: &Args,
     ) -> Result<Session, Failure> {
         let (to_events, events) = sync_channel(EVENTS_WAITING);
-        let console = Console::open(to_events.clone())?;
+        let console = Console::open(to_events.clone(), !args.no_history)?;
         let mut login = Login::new(credentials, console.interactive);
         login.is_plaintext = route.is_plaintext();
         login.may_register = args.register;
@@ -169,6 +171,12 @@ impl Session {
             self.aside(&format!("Once more, since: {why}"))?;
             self.pause()?;
         }
+        if self.console.interactive {
+            let mut lines = Vec::new();
+            self.state.ask_welcome(&mut lines);
+            // If that breaks the connection, it will be noticed.
+            let _ = self.send(&lines);
+        }
         self.pauses.connected(Instant::now());
         Ok(())
     }
@@ -182,9 +190,11 @@ impl Session {
             self.pauses.begin();
         }
         loop {
+            self.check_output()?;
             match self.ahead.pop_front() {
                 Some(Input::Line(line)) => return Ok(line),
                 Some(Input::Left(how)) => return Err(End::Left(how)),
+                Some(Input::Unusable(reason)) => return Err(End::Unusable(reason)),
                 Some(Input::Failed(reason)) => return Err(Failure::Input(reason).into()),
                 None => {}
             }
@@ -192,7 +202,7 @@ impl Session {
                 None => self.console.ask(question)?,
                 Some(open) if open == question => {}
                 // It was opened while the server was waited for. What is typed there answers this question.
-                Some(_) => self.console.status(question.prompt().trim_end())?,
+                Some(_) => self.console.ask(question)?,
             }
             self.answer_or_news()?;
         }
@@ -211,8 +221,14 @@ impl Session {
                 Err(trouble) => Err(trouble),
             };
             self.mend(step)?;
+            self.check_output()?;
         }
         Ok(())
+    }
+
+    /// What standard output has refused ends the client when nothing waits for the server's word any more.
+    fn check_output(&mut self) -> Result<(), End> {
+        self.console.take_refused().map_or(Ok(()), |error| Err(Failure::Output(error).into()))
     }
 
     /// Sends a request and gives the server's last word; asks again after a break.
@@ -433,7 +449,9 @@ impl Session {
         let text = match input {
             Input::Line(text) => text,
             Input::Left(how) => return Err(Trouble::Left(how)),
-            Input::Failed(reason) => return Err(Failure::Input(reason).into()),
+            Input::Unusable(reason) | Input::Failed(reason) => {
+                return Err(Failure::Input(reason).into());
+            }
         };
         let mut out = Vec::new();
         let step = self.login.answer(question, &text, &mut out)?;

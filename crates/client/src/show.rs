@@ -40,18 +40,19 @@ impl Ink {
 
 impl Look {
     /// A message that arrives: `[BM] 14:02 ann: hello`; with its date if that is not the day of `now_ms`
-    /// (milliseconds since 1970 UTC).
+    /// (milliseconds since 1970 UTC). What this person said elsewhere is said by "you".
     pub fn arrival(&self, entry: &Entry, now_ms: i64) -> String {
         let dated =
             entry.time_ms.is_some_and(|time| self.format(time, "%F") != self.format(now_ms, "%F"));
         let format = if dated { "%F %H:%M" } else { "%H:%M" };
-        self.entry(entry, &self.format(entry.time_ms.unwrap_or(now_ms), format))
+        let author = if entry.mine { "you" } else { &entry.author };
+        self.entry(entry, author, &self.format(entry.time_ms.unwrap_or(now_ms), format))
     }
 
-    /// A message from history, always with its date: `[PM] 2026-11-22 14:02 ann: hello`.
+    /// A message from history, always with its date and everybody's name: `[PM] 2026-11-22 14:02 ann -> bob: hello`.
     pub fn record(&self, entry: &Entry) -> String {
         let when = entry.time_ms.map_or("?".to_owned(), |time| self.format(time, "%F %H:%M"));
-        self.entry(entry, &when)
+        self.entry(entry, &entry.author, &when)
     }
 
     /// Something that is no message: `* ann joined`.
@@ -59,28 +60,42 @@ impl Look {
         self.paint(Ink::Quiet, &format!("* {}", harmless(sentence)))
     }
 
-    fn entry(&self, entry: &Entry, when: &str) -> String {
+    fn entry(&self, entry: &Entry, author: &str, when: &str) -> String {
         let (tag, ink) = match &entry.place {
             Place::Lobby => ("BM".to_owned(), Ink::Broadcast),
             Place::Private(_) => ("PM".to_owned(), Ink::Private),
             Place::Room(room) => (harmless(room), Ink::Room),
         };
-        let mut who =
-            self.paint(Ink::Name, &entry.author.as_deref().map_or("you".to_owned(), harmless));
-        if let (Place::Private(other), None) = (&entry.place, &entry.author) {
+        let mut who = self.paint(Ink::Name, &harmless(author));
+        if let (Place::Private(other), true) = (&entry.place, entry.mine) {
             who = format!("{who} -> {}", self.paint(Ink::Name, &harmless(other)));
         }
-        if entry.notice {
-            who.push_str(" (notice)");
-        }
-        // "/me waves" of IRC clients.
-        let action =
-            entry.text.strip_prefix("\u{1}ACTION ").map(|text| text.trim_end_matches('\u{1}'));
-        let said = match action {
-            Some(text) => format!("* {who} {}", harmless(text)),
-            None => format!("{who}: {}", harmless(&entry.text)),
-        };
+        let said = self.said(entry, &who);
         format!("{} {} {said}", self.paint(ink, &format!("[{tag}]")), self.paint(Ink::Quiet, when))
+    }
+
+    fn said(&self, entry: &Entry, who: &str) -> String {
+        let notice = if entry.notice { " (notice)" } else { "" };
+        if let Some(by) = &entry.taken_back_by {
+            let by = if *by == entry.author { "" } else { &format!(" by {}", harmless(by)) };
+            return format!(
+                "{who}{notice}: {}",
+                self.paint(Ink::Quiet, &format!("(taken back{by})"))
+            );
+        }
+        let Some(request) = entry.text.strip_prefix('\u{1}') else {
+            return format!("{who}{notice}: {}", formatted(&entry.text, self.colour));
+        };
+        // What clients say to each other (CTCP); "/me waves" is the one that is meant for people.
+        let request = request.trim_end_matches('\u{1}');
+        let (word, rest) = request.split_once(' ').unwrap_or((request, ""));
+        let rest = formatted(rest, self.colour);
+        let (word, colon) = (harmless(word), if rest.is_empty() { "" } else { ": " });
+        match (word.as_str(), entry.notice) {
+            ("ACTION", _) => format!("* {who}{notice} {rest}"),
+            (_, false) => format!("* {who} asks by CTCP for {word}{colon}{rest}"),
+            (_, true) => format!("* {who} answers by CTCP to {word}{colon}{rest}"),
+        }
     }
 
     fn format(&self, time_ms: i64, format: &str) -> String {
@@ -106,23 +121,76 @@ pub fn sentence(text: &str) -> String {
     sentence
 }
 
+/// The text, harmless, with the formatting of IRC clients as the terminal's own, or without it: bold, italics,
+/// underlined, struck through, reversed. Colours are left out: they are chosen for somebody else's background.
+pub fn formatted(text: &str, as_terminal: bool) -> String {
+    const CODES: [(char, &str); 5] =
+        [('\x02', "1"), ('\x1d', "3"), ('\x1f', "4"), ('\x1e', "9"), ('\x16', "7")];
+    let mut out = String::with_capacity(text.len());
+    let mut on: Vec<&str> = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(is_formatting) {
+        out.push_str(&harmless(&rest[..at]));
+        let mut characters = rest[at..].chars();
+        let code = characters.next().unwrap_or_default();
+        rest = characters.as_str();
+        match code {
+            '\x03' => rest = without_colours(rest, 2, |digit| digit.is_ascii_digit()),
+            '\x04' => rest = without_colours(rest, 6, |digit| digit.is_ascii_hexdigit()),
+            '\x0f' => on.clear(),
+            _ => {
+                let code = CODES.iter().find(|(known, _)| *known == code).map(|(_, sgr)| *sgr);
+                match code.and_then(|code| on.iter().position(|other| *other == code)) {
+                    Some(at) => drop(on.remove(at)),
+                    None => on.extend(code),
+                }
+            }
+        }
+        if as_terminal {
+            out.push_str("\x1b[0m");
+            on.iter().for_each(|code| {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\x1b[{code}m");
+            });
+        }
+    }
+    out.push_str(&harmless(rest));
+    if as_terminal && !on.is_empty() {
+        out.push_str("\x1b[0m");
+    }
+    out
+}
+
+/// Bold, colours, off, monospace, reversed, italics, struck through, underlined.
+fn is_formatting(code: char) -> bool {
+    matches!(code, '\x02'..='\x04' | '\x0f' | '\x11' | '\x16' | '\x1d'..='\x1f')
+}
+
+/// What follows the numbers of a colour and of its background.
+fn without_colours(text: &str, digits: usize, is_digit: fn(&char) -> bool) -> &str {
+    let number = |text: &str| text.chars().take(digits).take_while(is_digit).count();
+    let rest = &text[number(text)..];
+    match rest.strip_prefix(',') {
+        Some(background) if rest.len() < text.len() && number(background) > 0 => {
+            &background[number(background)..]
+        }
+        _ => rest,
+    }
+}
+
 /// The text with everything visible that could move the cursor, change the terminal or turn the reading direction:
-/// ESC becomes `^[`, a right-to-left override `<U+202E>`.
+/// ESC becomes `^[`, a right-to-left override `<U+202E>`. Tabs stay; a terminal gets them as spaces.
 pub fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\t' => out.push(' '),
+            '\t' => out.push('\t'),
             '\0'..='\x1f' => {
                 out.push('^');
                 out.push(char::from(character as u8 + b'@'));
             }
             '\x7f' => out.push_str("^?"),
-            '\u{80}'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200e}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
+            _ if is_harmful(character) => {
                 // Writing to a String cannot fail.
                 let _ = write!(out, "<U+{:04X}>", u32::from(character));
             }
@@ -130,6 +198,18 @@ pub fn harmless(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a terminal could obey the character instead of showing it.
+pub fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
 }
 
 #[cfg(test)]
@@ -142,14 +222,17 @@ mod tests {
         Look { colour: false, zone: TimeZone::UTC }
     }
 
+    /// Without an author it is this person's, who is called me.
     fn entry(place: Place, author: Option<&str>, text: &str) -> Entry {
         Entry {
             place,
-            author: author.map(str::to_owned),
+            author: author.unwrap_or("me").to_owned(),
+            mine: author.is_none(),
             notice: false,
             time_ms: Some(NOON_MS + 2 * 60_000),
             msgid: None,
             text: text.to_owned(),
+            taken_back_by: None,
         }
     }
 
@@ -171,6 +254,16 @@ mod tests {
         let entry = entry(Place::Lobby, Some("ann"), "hi");
         assert_eq!(plain().arrival(&entry, NOON_MS + 86_400_000), "[BM] 2026-11-22 12:02 ann: hi");
         assert_eq!(plain().record(&entry), "[BM] 2026-11-22 12:02 ann: hi");
+    }
+
+    #[test]
+    fn in_history_everybody_has_a_name() {
+        let to_bob = entry(Place::Private("bob".to_owned()), None, "hi");
+        assert_eq!(plain().record(&to_bob), "[PM] 2026-11-22 12:02 me -> bob: hi");
+        assert_eq!(
+            plain().record(&entry(Place::Lobby, None, "hi")),
+            "[BM] 2026-11-22 12:02 me: hi"
+        );
     }
 
     #[test]
@@ -198,6 +291,43 @@ mod tests {
     }
 
     #[test]
+    fn what_clients_say_to_each_other_is_told_as_that() {
+        let told = |notice, text| {
+            let place = Place::Private("bob".to_owned());
+            let entry = Entry { notice, ..entry(place, Some("bob"), text) };
+            plain().arrival(&entry, NOON_MS)
+        };
+        let version = told(false, "\u{1}VERSION\u{1}");
+        assert_eq!(version, "[PM] 12:02 * bob asks by CTCP for VERSION");
+        assert_eq!(told(false, "\u{1}PING 12"), "[PM] 12:02 * bob asks by CTCP for PING: 12");
+        let answer = told(true, "\u{1}VERSION irssi 1.4\u{1}");
+        assert_eq!(answer, "[PM] 12:02 * bob answers by CTCP to VERSION: irssi 1.4");
+        assert!(!told(false, "\u{1}\x1b[2J\u{1}").chars().any(char::is_control));
+    }
+
+    #[test]
+    fn what_was_taken_back_leaves_its_place_and_author() {
+        let message = entry(Place::Lobby, Some("bob"), "oops");
+        let line = |by| plain().arrival(&message.taken_back(by), NOON_MS);
+        assert_eq!(line("bob"), "[BM] 12:02 bob: (taken back)");
+        assert_eq!(line("eve"), "[BM] 12:02 bob: (taken back by eve)");
+    }
+
+    #[test]
+    fn formatting_is_the_terminals_or_none() {
+        let text =
+            "\x02bold\x02 \x1d\x1fboth\x0f \x0304,12red\x03, \x04ff0000hex \x11mono\x11 \x16r";
+        assert_eq!(formatted(text, false), "bold both red, hex mono r");
+        assert_eq!(
+            formatted("a\x02b\x02c\x1dd", true),
+            "a\x1b[0m\x1b[1mb\x1b[0mc\x1b[0m\x1b[3md\x1b[0m"
+        );
+        // Digits that belong to the text, and a comma that does.
+        assert_eq!(formatted("\x03051 \x033,x \x03,1", false), "1 ,x ,1");
+        assert_eq!(formatted("\x02\x1b[2J", false), "^[[2J");
+    }
+
+    #[test]
     fn colours_are_there_only_when_wanted() {
         let entry = entry(Place::Lobby, Some("ann"), "hi");
         let coloured = Look { colour: true, zone: TimeZone::UTC }.arrival(&entry, NOON_MS);
@@ -216,11 +346,14 @@ mod tests {
 
     #[test]
     fn nothing_that_others_send_reaches_the_terminal_as_a_control() {
-        assert_eq!(harmless("\x1b[2Jx\x07\x7f\tz"), "^[[2Jx^G^? z");
+        assert_eq!(harmless("\x1b[2Jx\x07\x7f\tz"), "^[[2Jx^G^?\tz");
         assert_eq!(harmless("a\u{9b}31m\u{202e}b"), "a<U+009B>31m<U+202E>b");
         assert_eq!(harmless("Grüße, 世界 👋🏽"), "Grüße, 世界 👋🏽");
         let everything: String = (0..0x3000).filter_map(char::from_u32).collect();
-        assert!(!harmless(&everything).chars().any(char::is_control));
+        assert!(!harmless(&everything).chars().any(|seen| seen != '\t' && is_harmful(seen)));
+        assert!(
+            !formatted(&everything, false).chars().any(|seen| seen != '\t' && is_harmful(seen))
+        );
         let evil = entry(Place::Room("#\x1b[31m".to_owned()), Some("a\x1b[0m"), "\x1b]0;pwned\x07");
         assert!(!plain().arrival(&evil, NOON_MS).chars().any(char::is_control));
         assert!(!plain().aside("\x1b[2J joined").chars().any(char::is_control));

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use proto::{Line, Message, name};
+use proto::{Line, Message, name, numeric};
 
 use crate::entry::Entry;
-use crate::limits::{BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX};
+use crate::limits::{BATCHES_MAX, HELD_MAX, MOTD_LINES, ONLINE_MAX, PAGE_MAX, RECENT_MAX};
 use crate::outgoing::{self, Outgoing};
 use crate::seen::Seen;
 
@@ -43,9 +43,11 @@ pub enum Answer {
     },
     /// Conversations with their newest message's time, as the server wrote it.
     Targets(Vec<(String, String)>),
+    /// The room was left.
+    Parted,
     /// The request was refused.
     Refused {
-        /// The stable word.
+        /// The stable word, or the numeric.
         code: String,
         /// The server's sentence.
         sentence: String,
@@ -59,7 +61,7 @@ pub enum Answer {
 pub enum Happening {
     /// A message to show.
     Entry(Entry),
-    /// Somebody came, left or the like.
+    /// Something that is not said by anybody: who came or left, what the room is about, the message of the day.
     Presence(String),
     /// A sentence for the person.
     Notice(String),
@@ -87,6 +89,8 @@ enum Asked {
     After { target: String },
     /// `CHATHISTORY TARGETS`, likewise.
     Targets,
+    /// `PART`, whose last word is one's own `PART`.
+    Part { room: String },
 }
 
 /// The client's knowledge, across reconnects.
@@ -112,6 +116,13 @@ pub struct State {
     page_newest: Option<String>,
     targets: Vec<(String, String)>,
     online: Vec<String>,
+    /// The newest messages, without their texts.
+    recent: VecDeque<Entry>,
+    /// The message of the day, as it comes, and as it was shown last.
+    motd: Vec<String>,
+    motd_shown: Option<Vec<String>>,
+    /// What the first room was about when that was shown last.
+    topic_shown: Option<String>,
     /// While missed messages are fetched: the live ones, to be shown with them.
     held: Option<Vec<Entry>>,
     /// There were more than could be held.
@@ -137,6 +148,10 @@ impl State {
             page_newest: None,
             targets: Vec::new(),
             online: Vec::new(),
+            recent: VecDeque::new(),
+            motd: Vec::new(),
+            motd_shown: None,
+            topic_shown: None,
             held: None,
             held_too_few: false,
         }
@@ -183,6 +198,23 @@ impl State {
         self.online.clear();
         Line::to(out).verb("PM").end();
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// Asks to be taken out of a room.
+    pub fn ask_part(&mut self, room: &str, out: &mut Vec<u8>) {
+        Line::to(out).verb("PART").param(room).end();
+        self.asked = Some(Asked::Part { room: room.to_owned() });
+    }
+
+    /// Asks for the message of the day and for what the lobby is about, if the server has not told: it does not tell who
+    /// came in with a new name.
+    pub fn ask_welcome(&self, out: &mut Vec<u8>) {
+        if self.motd_shown.is_none() {
+            Line::to(out).verb("MOTD").end();
+            if let Some(lobby) = &self.lobby {
+                Line::to(out).verb("TOPIC").param(lobby).end();
+            }
+        }
     }
 
     /// Asks whether there is a lobby. Everybody is put into it at login before any other room, but a server
@@ -305,6 +337,9 @@ impl State {
         {
             self.page_newest = Some(msgid.into_owned());
         }
+        if message.verb == numeric::RPL_ENDOFMOTD || message.verb == numeric::ERR_NOMOTD {
+            return self.end_of_motd();
+        }
         let happening = match message.verb.to_ascii_uppercase().as_str() {
             "PRIVMSG" | "NOTICE" => self.said(message),
             "NOTE" => self.note(message),
@@ -321,8 +356,17 @@ impl State {
             "KILL" => self.killed(message),
             "JOIN" => self.join(message),
             "INVITE" => invite(message),
-            verb @ ("PART" | "QUIT" | "KICK" | "NICK" | "TOPIC") => self.presence(verb, message),
-            numeric if is_refusal(numeric) => Some(Happening::Notice(last(message).to_owned())),
+            "PART" => self.part(message),
+            "REDACT" => self.redact(message),
+            verb @ ("QUIT" | "KICK" | "NICK" | "TOPIC") => self.presence(verb, message),
+            numeric::RPL_MOTD => {
+                if self.motd.len() < MOTD_LINES {
+                    self.motd.push(last(message).to_owned());
+                }
+                None
+            }
+            numeric::RPL_TOPIC => self.topic(message),
+            numeric if is_refusal(numeric) => self.refused(numeric, message),
             _ => None,
         };
         happening.into_iter().collect()
@@ -332,6 +376,7 @@ impl State {
         let Some(entry) = Entry::read(message, &self.me, self.lobby.as_deref()) else {
             return Some(Happening::Notice(last(message).to_owned()));
         };
+        self.remember(&entry);
         if self.is_in_page(message) {
             if self.page.len() < PAGE_MAX {
                 self.page.push(entry);
@@ -404,7 +449,7 @@ impl State {
                 self.lobby = None;
                 None
             }
-            "CH" | "CHATHISTORY" => {
+            "CH" | "CHATHISTORY" | "PART" => {
                 self.asked = None;
                 Some(Happening::Answer(refused))
             }
@@ -461,7 +506,7 @@ impl State {
                 kind == "chathistory" && target.is_some_and(|target| name::same(target, asked))
             }
             Some(Asked::Targets) => kind == "draft/chathistory-targets",
-            None => false,
+            Some(Asked::Part { .. }) | None => false,
         }
     }
 
@@ -485,6 +530,79 @@ impl State {
         let (by, whom) = (nick(message)?.to_owned(), message.param(0)?);
         let reason = message.param(1).unwrap_or("").to_owned();
         name::same(whom, &self.me).then_some(Happening::Killed { by, reason })
+    }
+
+    fn part(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let room = message.param(0)?;
+        if !name::same(nick(message)?, &self.me) {
+            return self.presence("PART", message);
+        }
+        if self.is_asked_to_part(room) {
+            self.asked = None;
+            return Some(Happening::Answer(Answer::Parted));
+        }
+        // From another device.
+        Some(Happening::Presence(format!("you left {room}")))
+    }
+
+    fn is_asked_to_part(&self, room: &str) -> bool {
+        matches!(&self.asked, Some(Asked::Part { room: asked }) if name::same(room, asked))
+    }
+
+    /// A numeric that says no: to what was asked, or to nobody knows what.
+    fn refused(&mut self, numeric: &str, message: &Message<'_>) -> Option<Happening> {
+        let sentence = last(message).to_owned();
+        let is_about = |param: &&str| self.is_asked_to_part(param);
+        if message.params().iter().skip(1).any(is_about) {
+            self.asked = None;
+            let code = numeric.to_owned();
+            return Some(Happening::Answer(Answer::Refused { code, sentence }));
+        }
+        Some(Happening::Notice(sentence))
+    }
+
+    /// Remembers who said it, in case that it is taken back.
+    fn remember(&mut self, entry: &Entry) {
+        if entry.msgid.is_none() || self.recent.iter().any(|known| known.msgid == entry.msgid) {
+            return;
+        }
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Entry { text: String::new(), ..entry.clone() });
+    }
+
+    fn redact(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let (by, msgid) = (nick(message)?, message.param(1)?);
+        let is_it = |entry: &Entry| entry.msgid.as_deref() == Some(msgid);
+        // What waits for its turn is shown as it is now.
+        for waiting in self.held.iter_mut().flatten().chain(&mut self.page).filter(|e| is_it(e)) {
+            *waiting = waiting.taken_back(by);
+        }
+        match self.recent.iter().find(|entry| is_it(entry)) {
+            Some(entry) => Some(Happening::Entry(entry.taken_back(by))),
+            None => Some(Happening::Presence(format!("{by} took back an older message"))),
+        }
+    }
+
+    fn end_of_motd(&mut self) -> Vec<Happening> {
+        let motd = std::mem::take(&mut self.motd);
+        // At the logins after a break it is no news.
+        if self.motd_shown.as_ref() == Some(&motd) {
+            return Vec::new();
+        }
+        self.motd_shown = Some(motd.clone());
+        motd.into_iter().map(Happening::Presence).collect()
+    }
+
+    fn topic(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let (room, topic) = (message.param(1)?, last(message));
+        let is_first = self.first_room.as_deref().is_some_and(|first| name::same(first, room));
+        if !is_first || self.topic_shown.as_deref() == Some(topic) {
+            return None;
+        }
+        self.topic_shown = Some(topic.to_owned());
+        Some(Happening::Presence(format!("the topic of {room}: {topic}")))
     }
 
     fn presence(&self, verb: &str, message: &Message<'_>) -> Option<Happening> {

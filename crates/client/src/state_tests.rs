@@ -327,7 +327,7 @@ fn pings_are_answered_and_refusals_told() {
     let told = |sentence: &str| vec![Happening::Notice(sentence.to_owned())];
     assert_eq!(take(&mut state, ":parlor 417 ann :Line too long"), told("Line too long"));
     assert_eq!(take(&mut state, ":parlor 422 ann :No MOTD"), []);
-    assert_eq!(take(&mut state, ":parlor 332 ann #lobby :topic"), []);
+    assert_eq!(take(&mut state, ":parlor 332 ann #rust :topic"), []);
     assert_eq!(take(&mut state, ":parlor NOTICE ann :Maintenance"), told("Maintenance"));
     assert_eq!(take(&mut state, "FAIL * INVALID_UTF8 :Not UTF-8"), told("Not UTF-8"));
     assert_eq!(
@@ -369,4 +369,96 @@ fn who_was_thrown_out_is_told_by_whom_and_why() {
     let killed = Happening::Killed { by: "boss".to_owned(), reason: "spam".to_owned() };
     assert_eq!(take(&mut state, ":boss!boss@parlor KILL ANN :spam"), [killed]);
     assert_eq!(take(&mut state, ":boss!boss@parlor KILL bob :spam"), []);
+}
+
+fn told(happenings: Vec<Happening>) -> Vec<String> {
+    let tell = |happening| match happening {
+        Happening::Presence(sentence) => sentence,
+        other => panic!("{other:?}"),
+    };
+    happenings.into_iter().map(tell).collect()
+}
+
+#[test]
+fn the_message_of_the_day_and_the_topic_are_told_once() {
+    let mut state = State::new("prefix");
+    state.set_me("ann");
+    let log_in = |state: &mut State| {
+        let lines = [
+            ":parlor 375 ann :- parlor Message of the day - ",
+            ":parlor 372 ann :Be kind",
+            ":parlor 372 ann :",
+            ":parlor 372 ann :and brief",
+            ":parlor 376 ann :End of /MOTD command.",
+            ":ann!ann@parlor JOIN #lobby",
+            ":parlor 332 ann #lobby :tea",
+            ":parlor 333 ann #lobby bob 1795348800",
+        ];
+        lines.into_iter().flat_map(|line| told(take(state, line))).collect::<Vec<_>>()
+    };
+    let first = ["Be kind", "", "and brief", "the topic of #lobby: tea"];
+    assert_eq!(log_in(&mut state), first);
+    assert!(log_in(&mut state).is_empty(), "nothing is new after a break");
+    let changed = take(&mut state, ":parlor 332 ann #lobby :coffee");
+    assert_eq!(told(changed), ["the topic of #lobby: coffee"]);
+}
+
+#[test]
+fn what_was_not_told_at_the_login_is_asked_for() {
+    let asked = |state: &State| {
+        let mut out = Vec::new();
+        state.ask_welcome(&mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let mut state = state();
+    assert_eq!(asked(&state), "MOTD\r\nTOPIC #lobby\r\n");
+    take(&mut state, ":parlor 422 ann :There is no message of the day");
+    assert_eq!(asked(&state), "");
+}
+
+#[test]
+fn what_is_taken_back_is_shown_again_without_its_text() {
+    let mut state = state();
+    take(&mut state, &said("m1", 5, "oops"));
+    let [Happening::Entry(entry)] = &take(&mut state, ":bob!bob@parlor REDACT #lobby m1 :typo")[..]
+    else {
+        panic!("it was shown")
+    };
+    assert_eq!((entry.text.as_str(), entry.taken_back_by.as_deref()), ("", Some("bob")));
+    assert_eq!((&entry.place, entry.author.as_str()), (&Place::Lobby, "bob"));
+    let older = take(&mut state, ":eve!eve@parlor REDACT #lobby m0 :old");
+    assert_eq!(told(older), ["eve took back an older message"]);
+}
+
+#[test]
+fn what_is_taken_back_before_it_is_shown_is_never_shown() {
+    let mut state = state();
+    state.begin_catch_up();
+    assert_eq!(take(&mut state, &said("m1", 5, "oops")), []);
+    take(&mut state, ":bob!bob@parlor REDACT #lobby m1 :typo");
+    let shown = state.end_catch_up(None);
+    assert_eq!(shown.iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>(), [""]);
+}
+
+#[test]
+fn a_room_is_left_when_the_server_says_so() {
+    let mut state = state();
+    let mut out = Vec::new();
+    state.ask_part("#Rust", &mut out);
+    assert_eq!(out, b"PART #Rust\r\n");
+    let bob = take(&mut state, ":bob!bob@parlor PART #rust");
+    assert_eq!(told(bob), ["bob left #rust"]);
+    let parted = take(&mut state, ":ann!ann@parlor PART #rust");
+    assert_eq!(parted, [Happening::Answer(Answer::Parted)]);
+    assert_eq!(told(take(&mut state, ":ann!ann@parlor PART #tea")), ["you left #tea"]);
+
+    for refusal in [
+        ":parlor 442 ann #lobby :You're not in that room",
+        ":parlor 400 ann PART #lobby :The lobby stays",
+        ":parlor FAIL PART STORE_FAILED :The disk is full",
+    ] {
+        state.ask_part("#lobby", &mut Vec::new());
+        let answer = take(&mut state, refusal);
+        assert!(matches!(&answer[..], [Happening::Answer(Answer::Refused { .. })]), "{refusal}");
+    }
 }

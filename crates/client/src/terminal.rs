@@ -1,167 +1,477 @@
-//! Standard input that is a terminal: lines are edited, and what arrives meanwhile appears above them.
+//! Standard input that is a terminal, in a thread of its own: lines are edited, and what arrives meanwhile
+//! appears above them.
 
-use std::borrow::Cow;
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use rustyline::completion::Completer;
-use rustyline::error::{ReadlineError, Signal};
-use rustyline::highlight::{CmdKind, Highlighter};
-use rustyline::hint::Hinter;
-use rustyline::history::DefaultHistory;
-use rustyline::validate::Validator;
-use rustyline::{Behavior, ColorMode, Config, Editor, ExternalPrinter, Helper};
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTSTP, SIGWINCH};
+use termina::Event as Press;
+use termina::escape::csi::{Csi, Cursor};
 
-use crate::limits::{INTERRUPTED, LINES_WAITING};
+use crate::editor::{Act, Editor, Kind, act, lines_as_keys};
+use crate::keys::Decoder;
+use crate::limits::{INTERRUPTED, KEYS_AHEAD_MAX, LINES_WAITING, POSITION_TIMEOUT};
 use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
+use crate::recall::Recall;
+use crate::screen::{Line, Screen};
+use crate::tty::{Signals, Tty, die_of, stop_group, wake};
 
-/// The line editor, and the way to print above the line that is being edited (none on a terminal that knows
-/// no control sequences).
+/// How soon to try again to give an answer that nobody had room for.
+const RETRY: Duration = Duration::from_millis(20);
+
+enum Order {
+    Ask(Question),
+    Show(String),
+}
+
+/// The terminal, and the thread that has it. Dropping it gives the terminal back.
+#[derive(Debug)]
 pub struct Terminal {
-    editor: Editor<Veil, DefaultHistory>,
-    /// The editor draws the line itself, and can hide it.
-    draws: bool,
-    /// A secret is being typed without the editor: the terminal's echo is off.
-    hidden: Arc<AtomicBool>,
-    /// Takes whole lines with their ends.
-    pub above: Option<SyncSender<String>>,
+    orders: Option<SyncSender<Order>>,
+    waker: UnixStream,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
-    /// Takes hold of the terminal.
+    /// Takes hold of the terminal; answers go to `events`.
     ///
     /// # Errors
-    /// If the system refuses it, a thread or the handler for Ctrl-C.
-    pub fn open() -> io::Result<Terminal> {
-        let hidden = Arc::new(AtomicBool::new(false));
-        let echo_is_off = Arc::clone(&hidden);
-        // The reader of passwords raises the signal before it has switched the echo on again: dying
-        // of it would leave the terminal mute. It reports the interruption all the same.
-        ctrlc::set_handler(move || {
-            if !echo_is_off.load(Ordering::SeqCst) {
-                std::process::exit(INTERRUPTED.into());
-            }
-        })
-        .map_err(io::Error::other)?;
-        // Where standard output is a file, the editing still belongs on the terminal. "Colour" is what
-        // the editor calls all drawing of its helper's, without which a secret would be seen.
-        let config =
-            Config::builder().behavior(Behavior::PreferTerm).color_mode(ColorMode::Forced).build();
-        let mut editor = Editor::with_config(config).map_err(io::Error::other)?;
-        editor.set_helper(Some(Veil::default()));
-        let above = match editor.create_external_printer() {
-            Ok(printer) => Some(start_printer(printer)?),
-            Err(_) => None,
+    /// If the system refuses it, or a thread.
+    pub fn open(events: SyncSender<Event>, recall: Recall) -> io::Result<Terminal> {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
+        let (signals, waker) = Signals::take()?;
+        let tty = Tty::open(is_dumb)?;
+        tty.take()?;
+        let (orders, to_do) = sync_channel(LINES_WAITING);
+        let screen = Screen::new(tty.size());
+        let worker = Worker {
+            tty,
+            signals,
+            orders: to_do,
+            events,
+            recall,
+            screen,
+            editor: Editor::default(),
+            decoder: Decoder::default(),
+            question: None,
+            asked: Vec::new(),
+            ahead: VecDeque::new(),
+            lines: Vec::new(),
+            answer: None,
+            interrupted: false,
+            key_by: None,
+            going_on: false,
+            position_by: None,
+            out: String::new(),
         };
-        Ok(Terminal { editor, draws: above.is_some(), hidden, above })
+        let thread = thread::Builder::new().name("terminal".to_owned());
+        let thread = thread.spawn(move || worker.work())?;
+        Ok(Terminal { orders: Some(orders), waker, thread: Some(thread) })
     }
 
-    /// Answers questions until nobody asks any more.
-    pub fn answer(&mut self, questions: &Receiver<Question>, events: &SyncSender<Event>) {
-        for question in questions {
-            let answer = match question.is_secret() {
-                true if self.draws => self.ask_veiled(question),
-                true => self.ask_without_echo(question),
-                false => self.ask(question),
-            };
-            if events.send(Event::Input(answer)).is_err() {
-                return;
+    /// Asks; the answer comes as an event.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn ask(&self, question: Question) -> io::Result<()> {
+        self.order(Order::Ask(question))
+    }
+
+    /// Shows a line, above the one that is being edited.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn show(&self, line: &str) -> io::Result<()> {
+        self.order(Order::Show(line.to_owned()))
+    }
+
+    fn order(&self, order: Order) -> io::Result<()> {
+        let gone = || io::Error::other("the terminal is closed");
+        self.orders.as_ref().ok_or_else(gone)?.send(order).map_err(|_| gone())?;
+        wake(&self.waker);
+        Ok(())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.orders = None;
+        wake(&self.waker);
+        if let Some(thread) = self.thread.take() {
+            // Were there a panic in it, it would have been told.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread.
+struct Worker {
+    tty: Arc<Tty>,
+    signals: Signals,
+    orders: Receiver<Order>,
+    events: SyncSender<Event>,
+    recall: Recall,
+    screen: Screen,
+    editor: Editor,
+    decoder: Decoder,
+    question: Option<Question>,
+    /// The questions of the login that were asked already.
+    asked: Vec<Question>,
+    /// What was typed before anybody asked.
+    ahead: VecDeque<Press>,
+    /// What is to be shown above the question.
+    lines: Vec<String>,
+    /// What there was no room for among the events.
+    answer: Option<Input>,
+    /// Ctrl-C was pressed, and nothing was asked since.
+    interrupted: bool,
+    /// When a key that has begun is taken for whole.
+    key_by: Option<Instant>,
+    /// The signal that let us go on after a stop may still come.
+    going_on: bool,
+    /// Until when the terminal may say where its cursor is.
+    position_by: Option<Instant>,
+    out: String,
+}
+
+/// Why the thread ends.
+enum Over {
+    /// Nobody needs it any more.
+    Done,
+    /// The terminal is gone.
+    Gone(io::Error),
+}
+
+impl From<io::Error> for Over {
+    fn from(error: io::Error) -> Over {
+        Over::Gone(error)
+    }
+}
+
+impl Worker {
+    fn work(mut self) {
+        let over = loop {
+            if let Err(over) = self.turn() {
+                break over;
+            }
+        };
+        if let Over::Gone(error) = over {
+            self.tty.give_back();
+            // The receiver ends when it takes this, or has ended.
+            let _ = self.events.send(Event::Input(Input::Failed(error.to_string())));
+            return;
+        }
+        self.put_the_question_away();
+        // A terminal that takes nothing any more is gone, and needs nothing.
+        let _ = self.flush();
+        self.tty.give_back();
+    }
+
+    /// Waits until there is something to do, and does it.
+    fn turn(&mut self) -> Result<(), Over> {
+        let keys = self.signals.wait(self.timeout())?;
+        self.obey_signals()?;
+        let mut presses = Vec::new();
+        if keys {
+            self.read(&mut presses)?;
+            self.key_by = self.decoder.patience().map(|patience| Instant::now() + patience);
+        } else if self.key_by.is_some_and(|by| by <= Instant::now()) {
+            self.key_by = None;
+            self.decoder.give_up(&mut presses);
+        }
+        for press in presses {
+            self.take_press(press)?;
+        }
+        self.obey_orders()?;
+        self.type_ahead()?;
+        if self.position_by.is_some_and(|by| by <= Instant::now()) {
+            self.position_by = None;
+            self.screen.cursor_is_at(None);
+        }
+        self.redraw();
+        self.flush()?;
+        self.answer_again();
+        Ok(())
+    }
+
+    /// How long to wait if nothing happens.
+    fn timeout(&self) -> Option<Duration> {
+        let first = [self.key_by, self.position_by].into_iter().flatten().min();
+        let first = first.map(|by| by.saturating_duration_since(Instant::now()));
+        let answer = self.answer.as_ref().map(|_| RETRY);
+        [first, answer].into_iter().flatten().min()
+    }
+
+    fn obey_signals(&mut self) -> Result<(), Over> {
+        if let Some(signal) = self.signals.end() {
+            self.put_the_question_away();
+            // It may be gone already.
+            let _ = self.flush();
+            self.tty.give_back();
+            die_of(signal);
+        }
+        if self.signals.came(SIGTSTP) {
+            self.suspend()?;
+        }
+        if self.signals.came(SIGCONT) {
+            self.tty.take()?;
+            if !std::mem::take(&mut self.going_on) {
+                // Stopped by a signal that asks nobody: others have written below the question.
+                self.screen.start_over();
+            }
+            self.resize();
+        }
+        if self.signals.came(SIGINT) {
+            self.interrupt();
+        }
+        if self.signals.came(SIGWINCH) {
+            self.resize();
+        }
+        Ok(())
+    }
+
+    fn resize(&mut self) {
+        self.screen.resize(self.tty.size(), &mut self.out);
+        if self.screen.is_waiting() {
+            self.position_by = Some(Instant::now() + POSITION_TIMEOUT);
+        }
+    }
+
+    fn suspend(&mut self) -> Result<(), Over> {
+        self.put_the_question_away();
+        self.flush()?;
+        self.tty.stop()?;
+        self.going_on = !self.signals.came(SIGCONT);
+        self.resize();
+        Ok(())
+    }
+
+    fn read(&mut self, presses: &mut Vec<Press>) -> Result<(), Over> {
+        let mut bytes = [0; 4096];
+        match io::stdin().lock().read(&mut bytes) {
+            Ok(0) if self.tty.is_dumb => self.end_of_input(),
+            Ok(0) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
+            Ok(count) => self.decoder.feed(&bytes[..count], presses),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn end_of_input(&mut self) {
+        self.give(Input::Left(Leaving::EndOfInput));
+    }
+
+    /// Takes a key in, or keeps it for the next question.
+    fn take_press(&mut self, press: Press) -> Result<(), Over> {
+        match press {
+            Press::Csi(Csi::Cursor(Cursor::ActivePositionReport { col, .. })) => {
+                self.screen.cursor_is_at(Some(usize::from(col.get_zero_based())));
+                if !self.screen.is_waiting() {
+                    self.position_by = None;
+                }
+            }
+            Press::Key(key) => match act(key) {
+                Some(Act::Interrupt) => self.interrupt(),
+                Some(Act::Suspend) => {
+                    stop_group()?;
+                    // Our own turn comes with the signal.
+                }
+                Some(Act::Quit) => {
+                    self.put_the_question_away();
+                    self.flush()?;
+                    self.tty.give_back();
+                    die_of(signal_hook::consts::SIGQUIT);
+                }
+                Some(Act::ClearScreen) => self.screen.clear(&mut self.out),
+                _ => self.push_ahead(press),
+            },
+            Press::Paste(_) => self.push_ahead(press),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push_ahead(&mut self, press: Press) {
+        if self.ahead.len() < KEYS_AHEAD_MAX {
+            self.ahead.push_back(press);
+        }
+    }
+
+    /// Ctrl-C: whoever waits is told; a second time there is no waiting.
+    fn interrupt(&mut self) {
+        self.ahead.clear();
+        if self.interrupted {
+            self.put_the_question_away();
+            let _ = self.flush();
+            self.tty.give_back();
+            std::process::exit(INTERRUPTED.into());
+        }
+        self.interrupted = true;
+        self.put_the_question_away();
+        self.give(Input::Left(Leaving::Interrupted));
+    }
+
+    fn obey_orders(&mut self) -> Result<(), Over> {
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Ask(question)) => {
+                    // What was typed for the answer to a question must not answer another one.
+                    if question.is_of_login() {
+                        if self.asked.contains(&question) {
+                            self.ahead.clear();
+                        } else {
+                            self.asked.push(question);
+                        }
+                    }
+                    self.interrupted = false;
+                    self.print();
+                    self.question = Some(question);
+                    if self.tty.is_dumb {
+                        self.out.push_str(question.prompt());
+                        // A password could be typed before the server asks for it.
+                        self.tty.echo(!question.is_of_login())?;
+                    }
+                    self.type_ahead()?;
+                }
+                Ok(Order::Show(line)) => self.lines.push(line),
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err(Over::Done),
             }
         }
     }
 
-    fn ask(&mut self, question: Question) -> Input {
-        let answer = self.edit(question);
-        if let Input::Line(line) = &answer
-            && let Err(error) = self.editor.add_history_entry(line)
+    /// Gives the editor what was typed, as far as it is for this question.
+    fn type_ahead(&mut self) -> Result<(), Over> {
+        while let Some(question) = self.question
+            && let Some(press) = self.ahead.pop_front()
         {
-            return Input::Failed(error.to_string());
-        }
-        answer
-    }
-
-    /// Asks for a secret with the editor, since the editor may hold it already: it was pasted with the
-    /// lines before it.
-    fn ask_veiled(&mut self, question: Question) -> Input {
-        self.editor.set_helper(Some(Veil { drawn: true }));
-        let answer = self.edit(question);
-        self.editor.set_helper(Some(Veil { drawn: false }));
-        answer
-    }
-
-    fn edit(&mut self, question: Question) -> Input {
-        match self.editor.readline(question.prompt()) {
-            Ok(line) => Input::Line(line),
-            Err(ReadlineError::Eof) => Input::Left(Leaving::EndOfInput),
-            Err(ReadlineError::Interrupted | ReadlineError::Signal(Signal::Interrupt)) => {
-                Input::Left(Leaving::Interrupted)
+            let kind = question.kind();
+            match press {
+                Press::Paste(text) if kind == Kind::Text => self.editor.paste(&text),
+                Press::Paste(text) => {
+                    for key in lines_as_keys(&text).into_iter().rev() {
+                        self.ahead.push_front(key);
+                    }
+                }
+                Press::Key(key) => match self.editor.press(key, kind, &self.recall) {
+                    Act::Done => self.submit(question),
+                    Act::EndOfInput => {
+                        self.put_the_question_away();
+                        self.end_of_input();
+                    }
+                    _ => {}
+                },
+                _ => {}
             }
-            Err(error) => Input::Failed(error.to_string()),
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, question: Question) {
+        if !self.tty.is_dumb {
+            self.put_the_question_away();
+        } else if question.is_of_login() {
+            self.out.push('\n');
+        }
+        let text = self.editor.take();
+        if question.is_secret() {
+            self.recall.hide(&text);
+            self.editor.forget_cut();
+        } else if question.kind() == Kind::Text
+            && let Err(error) = self.recall.add(&text)
+        {
+            self.lines.push(format!("* What is typed is no longer kept: {error}."));
+        }
+        self.question = None;
+        self.give(Input::Line(text));
+    }
+
+    /// Leaves the question as it stands; what comes next is written below it.
+    fn put_the_question_away(&mut self) {
+        self.print();
+        match self.question {
+            Some(_) if self.tty.is_dumb => self.out.push('\n'),
+            Some(question) => {
+                self.find_the_question();
+                self.screen.finish(&line(question, &self.editor), &mut self.out);
+            }
+            None => {}
         }
     }
 
-    /// Asks for a secret where the editor cannot hide it.
-    fn ask_without_echo(&mut self, question: Question) -> Input {
-        self.hidden.store(true, Ordering::SeqCst);
-        let answer = rpassword::prompt_password(question.prompt());
-        self.hidden.store(false, Ordering::SeqCst);
-        match answer {
-            Ok(secret) => Input::Line(secret),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Input::Left(Leaving::EndOfInput)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                Input::Left(Leaving::Interrupted)
-            }
-            Err(error) => Input::Failed(error.to_string()),
+    /// If it is not known where the question stands, there is no time to ask.
+    fn find_the_question(&mut self) {
+        self.position_by = None;
+        self.screen.cursor_is_at(None);
+    }
+
+    /// Gives an answer, now or when there is room for it.
+    fn give(&mut self, input: Input) {
+        self.question = None;
+        self.answer = Some(input);
+        self.answer_again();
+    }
+
+    fn answer_again(&mut self) {
+        let Some(input) = self.answer.take() else { return };
+        // If nobody listens any more, the client is ending.
+        let given = self.events.try_send(Event::Input(input));
+        if let Err(TrySendError::Full(Event::Input(input))) = given {
+            self.answer = Some(input);
         }
     }
-}
 
-/// The editor's helper: while it is drawn, nothing of the line is shown.
-#[derive(Default)]
-struct Veil {
-    drawn: bool,
-}
-
-impl Highlighter for Veil {
-    fn highlight<'l>(&self, line: &'l str, _cursor: usize) -> Cow<'l, str> {
-        if self.drawn { Cow::Borrowed("") } else { Cow::Borrowed(line) }
+    /// Shows what waits to be shown.
+    fn print(&mut self) {
+        if self.lines.is_empty() {
+            return;
+        }
+        let lines = std::mem::take(&mut self.lines);
+        if !self.tty.is_dumb {
+            self.find_the_question();
+            self.screen.print_above(&lines, &mut self.out);
+            return;
+        }
+        let prompt = self.question.map(Question::prompt);
+        self.out.push_str(if prompt.is_some() { "\n" } else { "" });
+        for line in &lines {
+            self.out.push_str(line);
+            self.out.push('\n');
+        }
+        self.out.push_str(prompt.unwrap_or_default());
     }
 
-    fn highlight_char(&self, _line: &str, _cursor: usize, _kind: CmdKind) -> bool {
-        // Otherwise the editor would write a character typed at the line's end as it is.
-        self.drawn
+    fn redraw(&mut self) {
+        if self.screen.is_waiting() {
+            return;
+        }
+        self.print();
+        if let Some(question) = self.question
+            && !self.tty.is_dumb
+        {
+            self.screen.draw_changes(&line(question, &self.editor), &mut self.out);
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let out = std::mem::take(&mut self.out);
+        self.tty.write(out.as_bytes())
     }
 }
 
-impl Completer for Veil {
-    type Candidate = String;
-}
-
-impl Hinter for Veil {
-    type Hint = String;
-}
-
-impl Validator for Veil {}
-
-impl Helper for Veil {}
-
-/// The editor's printer can block for a moment while a line ends, until the next one begins. The thread that
-/// would begin it must not be the one that blocks, so printing has a thread of its own.
-fn start_printer(
-    mut printer: impl ExternalPrinter + Send + 'static,
-) -> io::Result<SyncSender<String>> {
-    let (above, lines) = sync_channel::<String>(LINES_WAITING);
-    thread::Builder::new().name("printer".to_owned()).spawn(move || {
-        // When the terminal is gone, the thread ends, and the next line finds nobody to take it.
-        while let Ok(line) = lines.recv()
-            && printer.print(line).is_ok()
-        {}
-    })?;
-    Ok(above)
+/// The question and as much of its answer as may be seen.
+fn line<'a>(question: Question, editor: &'a Editor) -> Line<'a> {
+    let prompt = question.prompt();
+    if question.is_secret() {
+        return Line { prompt, text: "", cursor: 0 };
+    }
+    Line { prompt, text: editor.text(), cursor: editor.cursor() }
 }

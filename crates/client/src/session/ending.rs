@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Session;
 use crate::failure::Failure;
 use crate::limits::{GOODBYE_TIMEOUT, INTERRUPTED_GOODBYE_TIMEOUT};
-use crate::link::{Event, Input};
+use crate::link::Input;
 use crate::outgoing::Outgoing;
 use crate::pace::Patience;
 use crate::state::{Answer, Verdict};
@@ -81,15 +81,5 @@ impl Session {
     /// Whether the login succeeded, on this connection or one before.
     pub fn logged_in_once(&self) -> bool {
         self.login.is_known()
-    }
-
-    /// When a line is still being edited: waits for its end, since the terminal is the editor's until then.
-    pub fn give_terminal_back(&mut self) {
-        if !self.console.interactive || self.console.open_question().is_none() {
-            return;
-        }
-        if self.console.status("Press Enter to leave.").is_ok() {
-            while !matches!(self.events.recv(), Ok(Event::Input(_)) | Err(_)) {}
-        }
     }
 }

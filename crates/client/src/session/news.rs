@@ -105,7 +105,7 @@ impl Session {
                 Ok(Event::Input(input)) => {
                     let question = self.console.open_question();
                     self.console.answered();
-                    self.inputs += u64::from(matches!(input, Input::Line(_)));
+                    self.inputs += u64::from(matches!(input, Input::Line(_) | Input::Unusable(_)));
                     return Ok(Woken::Input(question, input));
                 }
                 Ok(Event::Line(from, line)) if Some(from) == number => {
@@ -135,6 +135,6 @@ pub(super) fn leaves(input: &Input) -> Option<Leaving> {
     match input {
         Input::Line(line) if line.trim().eq_ignore_ascii_case("ex") => Some(Leaving::Exit),
         Input::Left(how) => Some(*how),
-        Input::Line(_) | Input::Failed(_) => None,
+        Input::Line(_) | Input::Unusable(_) | Input::Failed(_) => None,
     }
 }

@@ -14,6 +14,8 @@ mod plaintext;
 mod proxy;
 mod together;
 #[cfg(unix)]
+mod emulator;
+#[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
 mod waiting;

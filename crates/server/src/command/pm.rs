@@ -1,8 +1,10 @@
-//! `PM [user [:text]]`: a message to one user.
+//! `PM [user [:text]]`: a message to one user; or, since a person need not know the difference, to a room.
 
-use super::privmsg::{Draft, find, to_user};
+use super::names::visible;
+use super::privmsg::{Draft, find, to_room, to_user};
 use super::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::hub::effects::Form;
 use crate::hub::session::Prompt;
 use crate::limits::NAMES_LINE_BYTES;
 use proto::Message;
@@ -24,13 +26,18 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// The receiver is known: asks for the message.
 pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    let (_, name, _) = find(context, name)?;
+    let name = if name.starts_with('#') {
+        let room = visible(context, name)?;
+        context.state.rooms[&room].name.clone()
+    } else {
+        find(context, name)?.1
+    };
     context.note("PM", "TEXT_REQUIRED", &[&name], "Enter the message:");
     context.known_mut().prompt = Some(Box::new(Prompt::PmText(name.to_string())));
     Ok(())
 }
 
-/// Sends the text to the user.
+/// Sends the text to the user or room.
 pub fn send(
     context: &mut Context<'_>,
     user: &str,
@@ -38,6 +45,11 @@ pub fn send(
     tagged: Option<&Message<'_>>,
 ) -> Result<(), Refusal> {
     let draft = Draft::new(context, (EventKind::Message, "PM"), text, tagged);
+    if user.starts_with('#') {
+        let room = visible(context, user)?;
+        let to = context.state.rooms[&room].name.clone();
+        return to_room(context, room, draft, Some(Form::Private { to, online: true }));
+    }
     to_user(context, user, draft, true)
 }
 

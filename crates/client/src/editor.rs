@@ -1,0 +1,268 @@
+//! The line that is being typed. Pure: keys in, text and cursor out; how it is drawn is the screen's.
+
+use termina::Event;
+use termina::event::{KeyCode, KeyEvent, KeyEventKind, Modifiers};
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::limits::TYPED_BYTES;
+use crate::recall::Recall;
+
+/// What a key leads to beyond the line itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Nothing: the line may have changed.
+    Edited,
+    /// The line is done.
+    Done,
+    /// Ctrl-D where nothing is typed.
+    EndOfInput,
+    /// Ctrl-C.
+    Interrupt,
+    /// Ctrl-Z.
+    Suspend,
+    /// Ctrl-\.
+    Quit,
+    /// Ctrl-L.
+    ClearScreen,
+}
+
+/// What kind of answer is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A name, a password and the like: one line.
+    Word,
+    /// A text, of several lines if it was pasted so. What was typed before can be recalled.
+    Text,
+}
+
+/// A line and its cursor.
+#[derive(Debug, Default)]
+pub struct Editor {
+    text: String,
+    /// In bytes; between two graphemes.
+    cursor: usize,
+    /// What was cut out last.
+    cut: String,
+    /// How far back in what was typed before the line is; 0 is what is being typed.
+    back: usize,
+    /// What was being typed before going back.
+    draft: String,
+}
+
+impl Editor {
+    /// The text so far.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where the cursor is, in bytes of the text.
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Gives the line away and begins a new one.
+    pub fn take(&mut self) -> String {
+        self.cursor = 0;
+        self.back = 0;
+        self.draft.clear();
+        std::mem::take(&mut self.text)
+    }
+
+    /// Forgets what was cut out, which may have been a password.
+    pub fn forget_cut(&mut self) {
+        self.cut.clear();
+    }
+
+    /// Takes in a key.
+    pub fn press(&mut self, event: KeyEvent, kind: Kind, recall: &Recall) -> Act {
+        if event.kind == KeyEventKind::Release {
+            return Act::Edited;
+        }
+        if let Some(act) = act(event) {
+            return match act {
+                Act::EndOfInput if !self.text.is_empty() => {
+                    self.delete_to(self.right());
+                    Act::Edited
+                }
+                act => act,
+            };
+        }
+        let modifiers = event.modifiers & (Modifiers::CONTROL | Modifiers::ALT);
+        match (event.code, modifiers) {
+            (KeyCode::Enter, _) => return Act::Done,
+            (KeyCode::Tab, _) => self.insert("\t"),
+            (KeyCode::Backspace, Modifiers::ALT) => self.cut_to(self.word_left()),
+            (KeyCode::Backspace, _) => self.delete_to(self.left()),
+            (KeyCode::Delete, _) => self.delete_to(self.right()),
+            (KeyCode::Home, _) => self.cursor = 0,
+            (KeyCode::End, _) => self.cursor = self.text.len(),
+            (KeyCode::Left, Modifiers::NONE) => self.cursor = self.left(),
+            (KeyCode::Right, Modifiers::NONE) => self.cursor = self.right(),
+            (KeyCode::Left, _) => self.cursor = self.word_left(),
+            (KeyCode::Right, _) => self.cursor = self.word_right(),
+            (KeyCode::Up, _) if kind == Kind::Text => self.recall(recall, self.back + 1),
+            (KeyCode::Down, _) if kind == Kind::Text => {
+                self.recall(recall, self.back.saturating_sub(1));
+            }
+            (KeyCode::Char(key), Modifiers::CONTROL) => return self.control(key, kind, recall),
+            (KeyCode::Char(key), Modifiers::ALT) => self.alt(key),
+            (KeyCode::Char(character), Modifiers::NONE) => {
+                self.insert(character.encode_utf8(&mut [0; 4]));
+            }
+            _ => {}
+        }
+        Act::Edited
+    }
+
+    /// Takes in a paste, whose last line end is not part of what was meant.
+    pub fn paste(&mut self, text: &str) {
+        let text = with_plain_ends(text);
+        self.insert(text.strip_suffix('\n').unwrap_or(&text));
+    }
+
+    fn control(&mut self, key: char, kind: Kind, recall: &Recall) -> Act {
+        match key {
+            'a' => self.cursor = 0,
+            'b' => self.cursor = self.left(),
+            'e' => self.cursor = self.text.len(),
+            'f' => self.cursor = self.right(),
+            'h' => self.delete_to(self.left()),
+            'j' | 'm' => return Act::Done,
+            'k' => self.cut_to(self.text.len()),
+            'n' if kind == Kind::Text => self.recall(recall, self.back.saturating_sub(1)),
+            'p' if kind == Kind::Text => self.recall(recall, self.back + 1),
+            'u' => self.cut_to(0),
+            'w' => self.cut_to(self.space_left()),
+            'y' => {
+                let cut = std::mem::take(&mut self.cut);
+                self.insert(&cut);
+                self.cut = cut;
+            }
+            _ => {}
+        }
+        Act::Edited
+    }
+
+    fn alt(&mut self, key: char) {
+        match key {
+            'b' => self.cursor = self.word_left(),
+            'f' => self.cursor = self.word_right(),
+            'd' => self.cut_to(self.word_right()),
+            _ => {}
+        }
+    }
+
+    fn insert(&mut self, text: &str) {
+        let visible = text.chars().filter(|new| !new.is_control() || matches!(new, '\n' | '\t'));
+        for character in visible {
+            if self.text.len() + character.len_utf8() > TYPED_BYTES {
+                break;
+            }
+            self.text.insert(self.cursor, character);
+            self.cursor += character.len_utf8();
+        }
+        // It may have joined with what follows to one grapheme.
+        self.cursor = self.at_or_after(self.cursor);
+    }
+
+    fn at_or_after(&self, at: usize) -> usize {
+        let mut ends = self.text.grapheme_indices(true).map(|(start, part)| start + part.len());
+        if at == 0 { 0 } else { ends.find(|end| *end >= at).unwrap_or(self.text.len()) }
+    }
+
+    fn left(&self) -> usize {
+        let before = &self.text[..self.cursor];
+        before.grapheme_indices(true).next_back().map_or(0, |(start, _)| start)
+    }
+
+    fn right(&self) -> usize {
+        self.cursor + self.text[self.cursor..].graphemes(true).next().map_or(0, str::len)
+    }
+
+    fn word_left(&self) -> usize {
+        let before = self.text[..self.cursor].trim_end_matches(|c: char| !c.is_alphanumeric());
+        let rest = before.trim_end_matches(char::is_alphanumeric);
+        self.at_or_after(rest.len())
+    }
+
+    fn word_right(&self) -> usize {
+        let after = self.text[self.cursor..].trim_start_matches(|c: char| !c.is_alphanumeric());
+        let rest = after.trim_start_matches(char::is_alphanumeric);
+        self.at_or_after(self.text.len() - rest.len())
+    }
+
+    fn space_left(&self) -> usize {
+        let before = self.text[..self.cursor].trim_end();
+        self.at_or_after(before.rfind(char::is_whitespace).map_or(0, |space| space + 1))
+    }
+
+    fn delete_to(&mut self, end: usize) {
+        self.take_out(end);
+    }
+
+    /// Deletes what is between the cursor and `end`, and gives it.
+    fn take_out(&mut self, end: usize) -> String {
+        let (from, to) = (self.cursor.min(end), self.cursor.max(end));
+        self.cursor = from;
+        self.text.drain(from..to).collect()
+    }
+
+    fn cut_to(&mut self, end: usize) {
+        let cut = self.take_out(end);
+        if !cut.is_empty() {
+            self.cut = cut;
+        }
+    }
+
+    /// Goes to what was typed `back` lines ago.
+    fn recall(&mut self, recall: &Recall, back: usize) {
+        let line = match back {
+            0 => Some(self.draft.clone()),
+            _ => recall.get(back).map(str::to_owned),
+        };
+        let Some(line) = line.filter(|_| back != self.back) else { return };
+        if self.back == 0 {
+            self.draft = std::mem::take(&mut self.text);
+        }
+        self.back = back;
+        self.text = line;
+        self.cursor = self.text.len();
+    }
+}
+
+/// What a key means wherever it is pressed.
+pub fn act(event: KeyEvent) -> Option<Act> {
+    if event.kind == KeyEventKind::Release || !event.modifiers.contains(Modifiers::CONTROL) {
+        return None;
+    }
+    match event.code {
+        KeyCode::Char('c') => Some(Act::Interrupt),
+        KeyCode::Char('d') => Some(Act::EndOfInput),
+        KeyCode::Char('l') => Some(Act::ClearScreen),
+        KeyCode::Char('z') => Some(Act::Suspend),
+        KeyCode::Char('4' | '\\') => Some(Act::Quit),
+        _ => None,
+    }
+}
+
+/// A paste as keys, where each line is an answer: its last line is left to be finished by hand.
+pub fn lines_as_keys(text: &str) -> Vec<Event> {
+    let mut events = Vec::new();
+    let text = with_plain_ends(text);
+    for (at, line) in text.strip_suffix('\n').unwrap_or(&text).split('\n').enumerate() {
+        if at > 0 {
+            events.push(Event::Key(KeyCode::Enter.into()));
+        }
+        events.extend(line.chars().map(|character| Event::Key(KeyCode::Char(character).into())));
+    }
+    events
+}
+
+/// Terminals paste line ends as they like.
+fn with_plain_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+#[cfg(test)]
+#[path = "editor_tests.rs"]
+mod tests;

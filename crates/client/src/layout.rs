@@ -1,0 +1,137 @@
+//! Where text stands on a terminal: which cells it fills, and where its rows break.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// What the later rows of a wrapped message begin with, where there is room for it.
+const INDENT: usize = 2;
+/// Columns from one tab stop to the next.
+const TAB: usize = 8;
+
+/// A cell: its row, counted from the first of the text, and its column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// Rows below the first.
+    pub row: usize,
+    /// Columns right of the first.
+    pub column: usize,
+}
+
+/// The cells that the characters of a text fill, as far as this can be known without the terminal.
+pub fn widths(text: &str) -> impl Iterator<Item = usize> {
+    text.graphemes(true).map(width)
+}
+
+/// The cells that one character (a grapheme) fills.
+pub fn width(grapheme: &str) -> usize {
+    grapheme.width().min(2)
+}
+
+/// Where the character after these would stand, on a terminal with so many columns.
+pub fn spot_after(widths: impl IntoIterator<Item = usize>, columns: usize) -> Spot {
+    let mut spot = Spot::default();
+    for width in widths {
+        // A wide character does not stand half on one row.
+        if spot.column + width > columns {
+            spot = Spot { row: spot.row + 1, column: 0 };
+        }
+        spot.column += width;
+    }
+    if spot.column >= columns { Spot { row: spot.row + 1, column: 0 } } else { spot }
+}
+
+/// Breaks a line between words into rows of at most so many columns. Colours take no room; a word that is too
+/// long for a row is left for the terminal to break, so that it can still be copied whole. Tabs become spaces.
+pub fn wrap(line: &str, columns: usize) -> Vec<String> {
+    let line = without_tabs(line);
+    let indent = if columns >= 10 * INDENT { INDENT } else { 0 };
+    let mut rows = vec![String::new()];
+    let mut column = 0;
+    for (at, word) in line.split(' ').enumerate() {
+        let cells = visible_cells(word);
+        if at > 0 {
+            if column + 1 + cells > columns && column > indent {
+                rows.push(" ".repeat(indent));
+                column = indent;
+            } else if let Some(row) = rows.last_mut() {
+                row.push(' ');
+                column += 1;
+            }
+        }
+        if let Some(row) = rows.last_mut() {
+            row.push_str(word);
+        }
+        column += cells;
+        if column > columns {
+            column %= columns.max(1);
+        }
+    }
+    rows
+}
+
+fn without_tabs(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for (at, part) in line.split('\t').enumerate() {
+        if at > 0 {
+            let column = visible_cells(&out);
+            out.push_str(&" ".repeat(TAB - column % TAB));
+        }
+        out.push_str(part);
+    }
+    out
+}
+
+/// The cells of a text that may have colours (`ESC [ … m`) in it.
+fn visible_cells(text: &str) -> usize {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.split_once('m').map_or("", |(_, text)| text));
+    std::iter::once(first).chain(rest).flat_map(widths).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spot(text: &str, columns: usize) -> (usize, usize) {
+        let spot = spot_after(widths(text), columns);
+        (spot.row, spot.column)
+    }
+
+    #[test]
+    fn characters_stand_where_a_terminal_puts_them() {
+        assert_eq!(spot("", 10), (0, 0));
+        assert_eq!(spot("abc", 10), (0, 3));
+        assert_eq!(spot("abcdefghij", 10), (1, 0));
+        assert_eq!(spot("abcdefghijk", 10), (1, 1));
+        // The last column is too narrow for it.
+        assert_eq!(spot("abcdefghi世", 10), (1, 2));
+        assert_eq!(spot("e\u{301}e\u{301}", 10), (0, 2));
+        assert_eq!(spot("👨‍👩‍👧x", 10), (0, 3));
+    }
+
+    #[test]
+    fn long_lines_break_between_words() {
+        assert_eq!(wrap("one two three", 80), ["one two three"]);
+        let words = "the quick brown fox jumps over the lazy dog";
+        assert_eq!(wrap(words, 22), ["the quick brown fox", "  jumps over the lazy", "  dog"]);
+        assert_eq!(wrap("a  b", 80), ["a  b"]);
+        assert_eq!(wrap("日本語 日本語 日本語 日本語", 20), ["日本語 日本語 日本語", "  日本語"]);
+        let painted = "\x1b[36m[BM]\x1b[0m \x1b[90m12:02\x1b[0m ann: one two";
+        assert_eq!(wrap(painted, 23), [painted]);
+        assert_eq!(wrap(painted, 22).len(), 2);
+    }
+
+    #[test]
+    fn a_word_that_is_too_long_stays_whole() {
+        let address = format!("https://chat.example/{}", "x".repeat(30));
+        assert_eq!(wrap(&format!("see {address} now"), 20), ["see", &format!("  {address} now")]);
+        assert_eq!(wrap(&address, 20), [address]);
+        assert_eq!(wrap("", 20), [""]);
+    }
+
+    #[test]
+    fn tabs_go_to_their_stops() {
+        assert_eq!(wrap("a\tb\t\tc", 80), ["a       b               c"]);
+    }
+}

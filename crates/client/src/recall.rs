@@ -1,0 +1,192 @@
+//! What was typed before, kept across sessions in a file that only its owner can read.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::limits::{RECALL_BYTES, RECALL_LINES};
+
+/// Lines that were typed before, and the file they are kept in.
+#[derive(Debug, Default)]
+pub struct Recall {
+    lines: VecDeque<String>,
+    /// None if they are not kept.
+    path: Option<PathBuf>,
+    /// What was typed where nothing is shown: it is not kept, wherever else it is typed.
+    secrets: Vec<String>,
+}
+
+impl Recall {
+    /// Lines that are forgotten at the end.
+    pub fn for_now() -> Recall {
+        Recall::default()
+    }
+
+    /// Lines that are kept in this file, which need not be there yet.
+    ///
+    /// # Errors
+    /// If the file or its folder cannot be read or made.
+    pub fn kept_in(path: &Path) -> io::Result<Recall> {
+        if let Some(folder) = path.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut lines = VecDeque::new();
+        let mut too_long = false;
+        match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(file) => {
+                file.set_permissions(fs::Permissions::from_mode(0o600))?;
+                let mut bytes = Vec::new();
+                file.take(RECALL_BYTES + 1).read_to_end(&mut bytes)?;
+                too_long = bytes.len() as u64 > RECALL_BYTES;
+                lines.extend(String::from_utf8_lossy(&bytes).lines().map(unescape));
+            }
+        }
+        too_long |= lines.len() > RECALL_LINES;
+        lines.drain(..lines.len().saturating_sub(RECALL_LINES));
+        let recall = Recall { lines, path: Some(path.to_owned()), secrets: Vec::new() };
+        if too_long {
+            recall.write_anew(path)?;
+        }
+        Ok(recall)
+    }
+
+    /// Never keeps this from now on.
+    pub fn hide(&mut self, secret: &str) {
+        if !secret.is_empty() && !self.secrets.iter().any(|known| known == secret) {
+            self.secrets.push(secret.to_owned());
+        }
+    }
+
+    /// Remembers a line, unless it begins with a space or has a secret among its words.
+    ///
+    /// # Errors
+    /// If the file cannot be written; then no further line is kept in it.
+    pub fn add(&mut self, line: &str) -> io::Result<()> {
+        let is_secret = |secret: &String| {
+            line.trim() == secret.trim() || line.split_whitespace().any(|word| word == secret)
+        };
+        if line.trim().is_empty()
+            || line.starts_with(' ')
+            || self.lines.back().is_some_and(|last| last == line)
+            || self.secrets.iter().any(is_secret)
+        {
+            return Ok(());
+        }
+        self.lines.push_back(line.to_owned());
+        if self.lines.len() > RECALL_LINES {
+            self.lines.pop_front();
+        }
+        let Some(path) = self.path.take() else { return Ok(()) };
+        let mut file = open(OpenOptions::new().append(true).create(true), &path)?;
+        file.write_all(format!("{}\n", escape(line)).as_bytes())?;
+        self.path = Some(path);
+        Ok(())
+    }
+
+    /// The line that was typed `back` lines before now, from 1.
+    pub fn get(&self, back: usize) -> Option<&str> {
+        let at = self.lines.len().checked_sub(back)?;
+        self.lines.get(at).map(String::as_str)
+    }
+
+    /// Replaces the file by one with the newest lines alone.
+    fn write_anew(&self, path: &Path) -> io::Result<()> {
+        let new = path.with_extension(format!("{}.new", std::process::id()));
+        let mut file = open(OpenOptions::new().write(true).create(true).truncate(true), &new)?;
+        let text: String = self.lines.iter().map(|line| escape(line) + "\n").collect();
+        file.write_all(text.as_bytes())?;
+        // Where it is a link, it stays one.
+        fs::rename(&new, fs::canonicalize(path)?)
+    }
+}
+
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.mode(0o600).open(path)
+}
+
+/// A line of the file: a text of several lines is one.
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "")
+}
+
+fn unescape(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next() {
+                Some('n') => text.push('\n'),
+                Some(other) => text.push(other),
+                None => {}
+            },
+            // Nothing that could do the terminal harm was written by this client.
+            other if other.is_control() && other != '\t' => {}
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(recall: &Recall) -> Vec<&str> {
+        (1..).map_while(|back| recall.get(back)).collect()
+    }
+
+    #[test]
+    fn lines_are_kept_across_sessions_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parlor/history");
+        let mut recall = Recall::kept_in(&path).unwrap();
+        for line in ["BM one", "BM two\n\n\tlines \\n", "EX", "EX"] {
+            recall.add(line).unwrap();
+        }
+        let expected = ["EX", "BM two\n\n\tlines \\n", "BM one"];
+        assert_eq!(all(&recall), expected);
+        assert_eq!(all(&Recall::kept_in(&path).unwrap()), expected);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        Recall::kept_in(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn secrets_and_what_begins_with_a_space_are_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        let mut recall = Recall::kept_in(&path).unwrap();
+        recall.hide("swordfish");
+        for line in [" BM quiet", "swordfish", "BM swordfish", " ", "", "BM fish"] {
+            recall.add(line).unwrap();
+        }
+        assert_eq!(all(&recall), ["BM fish"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "BM fish\n");
+    }
+
+    #[test]
+    fn the_file_is_bounded_and_the_newest_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        let text: String = (0..RECALL_LINES + 50).map(|number| format!("{number}\n")).collect();
+        fs::write(&path, text).unwrap();
+        let recall = Recall::kept_in(&path).unwrap();
+        assert_eq!(recall.get(1), Some(&*(RECALL_LINES + 49).to_string()));
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), RECALL_LINES);
+        assert_eq!(recall.get(RECALL_LINES), Some("50"));
+        assert_eq!(recall.get(RECALL_LINES + 1), None);
+    }
+
+    #[test]
+    fn without_a_file_lines_are_remembered_for_now() {
+        let mut recall = Recall::for_now();
+        recall.add("BM one").unwrap();
+        assert_eq!(all(&recall), ["BM one"]);
+    }
+}

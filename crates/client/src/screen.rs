@@ -1,0 +1,309 @@
+//! What the terminal shows of the question and its answer. Pure: it gives the bytes to write, and never
+//! clears anything above the first row of the question.
+
+use std::fmt::Write;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::layout::{Spot, spot_after, width, wrap};
+
+/// Asks the terminal where the cursor is.
+const WHERE: &str = "\x1b[6n";
+/// Clears from the cursor to the end of the screen.
+const CLEAR_BELOW: &str = "\x1b[J";
+
+/// The terminal's rows and columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// How many rows it has.
+    pub rows: usize,
+    /// How many columns it has.
+    pub columns: usize,
+}
+
+/// A question with its answer so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// The question.
+    pub prompt: &'a str,
+    /// The answer so far, as far as it may be seen.
+    pub text: &'a str,
+    /// Where the cursor is, in bytes of the text.
+    pub cursor: usize,
+}
+
+/// What is drawn.
+#[derive(Debug)]
+struct Drawn {
+    prompt: String,
+    text: String,
+    /// In bytes of the text.
+    cursor: usize,
+    /// The cells of each character before the cursor, those of the prompt included.
+    before: Vec<usize>,
+    /// The rows from the first to the cursor's.
+    rows: usize,
+    /// The cursor's column.
+    column: usize,
+}
+
+/// The part of the terminal that the question stands on.
+#[derive(Debug)]
+pub struct Screen {
+    size: Size,
+    /// None where no question stands: then the cursor is at the beginning of a row.
+    drawn: Option<Drawn>,
+    /// Since the terminal changed its size: whether it has moved the text to fit, which only the cursor's column tells.
+    moved: Option<Moved>,
+    /// Whether the terminal breaks its rows anew to fit, once that is known.
+    flows: Option<bool>,
+    /// What is drawn need not be there any more.
+    stale: bool,
+}
+
+#[derive(Debug)]
+struct Moved {
+    /// Where the cursor is if the rows are as they were.
+    stayed: Spot,
+    /// Where it is if they were broken anew.
+    flowed: Vec<Spot>,
+    /// How often the terminal was asked; only its last answer is about the size it has now.
+    asked: usize,
+}
+
+impl Screen {
+    /// A terminal of this size, with the cursor at the beginning of a row.
+    pub fn new(size: Size) -> Screen {
+        Screen { size, drawn: None, moved: None, flows: None, stale: false }
+    }
+
+    /// Whether nothing may be written until [`Screen::cursor_is_at`] has been told.
+    pub fn is_waiting(&self) -> bool {
+        self.moved.is_some()
+    }
+
+    /// Draws the line unless it stands there as it is.
+    pub fn draw_changes(&mut self, line: &Line<'_>, out: &mut String) {
+        let is_same = self.drawn.as_ref().is_some_and(|drawn| {
+            drawn.prompt == line.prompt && drawn.text == line.text && drawn.cursor == line.cursor
+        });
+        if !is_same || self.stale {
+            self.draw(line, out);
+        }
+    }
+
+    /// Draws the line where it stands, or at the cursor if it does not yet.
+    pub fn draw(&mut self, line: &Line<'_>, out: &mut String) {
+        self.go_to_first_row(out);
+        let shown = Shown::of(line, self.size);
+        out.push_str(&shown.text);
+        let end = spot_after(shown.widths.iter().copied(), self.size.columns);
+        if end.row > 0 && end.column == 0 {
+            // The terminal goes to the next row only with the next character.
+            out.push_str(" \r");
+        }
+        out.push_str(CLEAR_BELOW);
+        let before = shown.widths[..shown.cursor].to_vec();
+        let rest = shown.widths[shown.cursor..].iter().copied();
+        let cursor = spot_of_next(&before, rest, self.size.columns);
+        up(end.row - cursor.row.min(end.row), out);
+        to_column(cursor.column, out);
+        self.stale = false;
+        self.drawn = Some(Drawn {
+            prompt: line.prompt.to_owned(),
+            text: line.text.to_owned(),
+            cursor: line.cursor,
+            before,
+            rows: cursor.row,
+            column: cursor.column,
+        });
+    }
+
+    /// Writes lines above the question, which is taken away; [`Screen::draw`] brings it back.
+    pub fn print_above(&mut self, lines: &[String], out: &mut String) {
+        self.erase(out);
+        for line in lines {
+            for row in line.split('\n').flat_map(|line| wrap(line, self.size.columns)) {
+                out.push_str(&row);
+                out.push_str("\r\n");
+            }
+        }
+    }
+
+    /// Takes the question away; the cursor is where it began.
+    pub fn erase(&mut self, out: &mut String) {
+        if self.drawn.is_some() {
+            self.go_to_first_row(out);
+            out.push_str(CLEAR_BELOW);
+        }
+        self.drawn = None;
+    }
+
+    /// The answer is given: leaves it on the screen, and goes to the row below.
+    pub fn finish(&mut self, line: &Line<'_>, out: &mut String) {
+        self.draw(&Line { cursor: line.text.len(), ..*line }, out);
+        out.push_str("\r\n");
+        self.drawn = None;
+    }
+
+    /// Somebody else has written below the question: it is drawn anew in the cursor's row.
+    pub fn start_over(&mut self) {
+        self.moved = None;
+        self.stale = true;
+        if let Some(drawn) = &mut self.drawn {
+            drawn.rows = 0;
+        }
+    }
+
+    /// Clears the whole screen.
+    pub fn clear(&mut self, out: &mut String) {
+        out.push_str("\x1b[H\x1b[2J");
+        self.drawn = None;
+        self.moved = None;
+    }
+
+    /// The terminal has another size now. It may have asked where the cursor is; then nothing can be drawn before the
+    /// answer is there.
+    pub fn resize(&mut self, size: Size, out: &mut String) {
+        let columns = std::mem::replace(&mut self.size, size).columns;
+        self.stale = true;
+        let Some(drawn) = self.drawn.as_ref().filter(|_| columns != size.columns) else { return };
+        let stayed =
+            Spot { row: drawn.rows, column: drawn.column.min(size.columns.saturating_sub(1)) };
+        let flowed = spot_after(drawn.before.iter().copied(), size.columns);
+        let mut flowed = vec![flowed];
+        if let [Spot { row: 1.., column: 0 }] = flowed[..] {
+            // After a full row, terminals differ in where the cursor is.
+            flowed.push(Spot { row: flowed[0].row - 1, column: size.columns.saturating_sub(1) });
+        }
+        if flowed.iter().all(|spot| spot.row == stayed.row) {
+            self.moved = None;
+            return;
+        }
+        let asked = self.moved.as_ref().map_or(0, |moved| moved.asked) + 1;
+        self.moved = Some(Moved { stayed, flowed, asked });
+        out.push_str(WHERE);
+    }
+
+    /// The terminal has said in which column (from 0) the cursor is, or nothing (none). In doubt the question is taken to
+    /// have fewer rows, so that nothing else is cleared.
+    pub fn cursor_is_at(&mut self, column: Option<usize>) {
+        let Some(mut moved) = self.moved.take() else { return };
+        moved.asked = moved.asked.saturating_sub(1);
+        if column.is_some() && moved.asked > 0 {
+            self.moved = Some(moved);
+            return;
+        }
+        let Moved { stayed, flowed, .. } = moved;
+        let is_there = |spot: &&Spot| Some(spot.column) == column;
+        let if_stayed = Some(&stayed).filter(is_there).map(|spot| spot.row);
+        let if_flowed = flowed.iter().filter(is_there).map(|spot| spot.row).min();
+        match (if_stayed, if_flowed) {
+            _ if flowed.len() > 1 => {}
+            (Some(_), None) => self.flows = Some(false),
+            (None, Some(_)) => self.flows = Some(true),
+            _ => {}
+        }
+        let rows = match (self.flows, if_stayed, if_flowed) {
+            (Some(true), _, Some(row)) | (Some(false), Some(row), _) => Some(row),
+            (_, Some(row), Some(other)) => Some(row.min(other)),
+            (_, row, other) => row.or(other),
+        };
+        let fewest = flowed.iter().map(|spot| spot.row).fold(stayed.row, usize::min);
+        if let Some(drawn) = &mut self.drawn {
+            drawn.rows = rows.unwrap_or(fewest);
+        }
+    }
+
+    fn go_to_first_row(&mut self, out: &mut String) {
+        if let Some(drawn) = self.drawn.take() {
+            up(drawn.rows, out);
+            out.push('\r');
+        }
+    }
+}
+
+/// Where the next character stands, which may have to go to the next row.
+fn spot_of_next(before: &[usize], rest: impl Iterator<Item = usize>, columns: usize) -> Spot {
+    let spot = spot_after(before.iter().copied(), columns);
+    match rest.into_iter().next() {
+        Some(next) if spot.column + next > columns => Spot { row: spot.row + 1, column: 0 },
+        _ => spot,
+    }
+}
+
+/// What is shown of a line: all of it if that fits the screen.
+struct Shown {
+    text: String,
+    /// The cells of each of its characters.
+    widths: Vec<usize>,
+    /// How many characters are before the cursor.
+    cursor: usize,
+}
+
+impl Shown {
+    fn of(line: &Line<'_>, size: Size) -> Shown {
+        let mut parts: Vec<&str> = line.prompt.graphemes(true).collect();
+        let (before, after) = line.text.split_at(line.cursor);
+        parts.extend(before.graphemes(true).map(visible));
+        let mut cursor = parts.len();
+        parts.extend(after.graphemes(true).map(visible));
+        let mut widths: Vec<usize> = parts.iter().map(|part| width(part)).collect();
+        // A row less than there is, for the cursor after the end; wide characters may leave a cell free.
+        let room = size.rows.saturating_sub(1).max(1) * size.columns.saturating_sub(1).max(1);
+        if widths.iter().sum::<usize>() > room {
+            let (from, to) = window(&widths, cursor, room);
+            parts = parts[from..to].to_vec();
+            widths = widths[from..to].to_vec();
+            cursor -= from;
+        }
+        Shown { text: parts.concat(), widths, cursor }
+    }
+}
+
+/// Which characters to show if they do not fit all: those around the cursor.
+fn window(widths: &[usize], cursor: usize, room: usize) -> (usize, usize) {
+    let (mut from, mut to, mut left) = (cursor, cursor, room);
+    while from > 0 && widths[from - 1] <= left && left > room / 4 {
+        from -= 1;
+        left -= widths[from];
+    }
+    while to < widths.len() && widths[to] <= left {
+        left -= widths[to];
+        to += 1;
+    }
+    while from > 0 && widths[from - 1] <= left {
+        from -= 1;
+        left -= widths[from];
+    }
+    (from, to)
+}
+
+/// How a character of the answer is shown: a line end and a tab as a sign, and nothing that the terminal would obey.
+fn visible(grapheme: &str) -> &str {
+    let mut characters = grapheme.chars();
+    match (characters.next(), characters.next()) {
+        (Some('\n'), None) => "↵",
+        (Some('\t'), None) => "→",
+        _ if grapheme.chars().any(crate::show::is_harmful) => "\u{fffd}",
+        _ => grapheme,
+    }
+}
+
+fn up(rows: usize, out: &mut String) {
+    if rows > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\x1b[{rows}A");
+    }
+}
+
+fn to_column(column: usize, out: &mut String) {
+    out.push('\r');
+    if column > 0 {
+        let _ = write!(out, "\x1b[{column}C");
+    }
+}
+
+#[cfg(test)]
+#[path = "screen_tests.rs"]
+mod tests;

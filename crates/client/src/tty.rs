@@ -1,0 +1,262 @@
+//! The terminal as the system has it: its modes, its size, and the signals that concern it. Whatever ends or
+//! stops the client, the terminal is given back as it was found.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{
+    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+    tcsetattr,
+};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGWINCH};
+use signal_hook::low_level::{emulate_default_handler, raise};
+
+use crate::screen::Size;
+
+const PASTES_MARKED: &[u8] = b"\x1b[?2004h";
+const PASTES_UNMARKED: &[u8] = b"\x1b[?2004l";
+
+/// The terminal of standard input.
+#[derive(Debug)]
+pub struct Tty {
+    output: OwnedFd,
+    /// As it was found.
+    found: Termios,
+    is_ours: AtomicBool,
+    /// It obeys no control sequences: it edits lines by itself, and only its echo is switched.
+    pub is_dumb: bool,
+}
+
+impl Tty {
+    /// Takes hold of the terminal of standard input, and makes sure that a panic gives it back.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn open(is_dumb: bool) -> io::Result<Arc<Tty>> {
+        // Where standard output is a file, the editing still belongs on the terminal.
+        let output = if io::stdout().is_terminal() {
+            io::stdout().as_fd().try_clone_to_owned()?
+        } else if io::stderr().is_terminal() {
+            io::stderr().as_fd().try_clone_to_owned()?
+        } else {
+            OpenOptions::new().write(true).open("/dev/tty")?.into()
+        };
+        let found = tcgetattr(io::stdin())?;
+        let tty = Arc::new(Tty { output, found, is_ours: AtomicBool::new(false), is_dumb });
+        let panicking = Arc::clone(&tty);
+        let told = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            panicking.give_back();
+            told(panic);
+            // With a thread gone the others would wait for it.
+            std::process::exit(101);
+        }));
+        Ok(tty)
+    }
+
+    /// Takes keys as they are pressed, and shows none of them by itself.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn take(&self) -> io::Result<()> {
+        let mut ours = self.found.clone();
+        if self.is_dumb {
+            ours.local_modes |= LocalModes::ICANON | LocalModes::ISIG;
+            ours.local_modes -= LocalModes::ECHO;
+        } else {
+            ours.input_modes -= InputModes::BRKINT
+                | InputModes::ICRNL
+                | InputModes::INLCR
+                | InputModes::IGNCR
+                | InputModes::INPCK
+                | InputModes::ISTRIP
+                | InputModes::IXON;
+            // Ctrl-C and the like come as keys, in their order.
+            ours.local_modes -= LocalModes::ECHO
+                | LocalModes::ECHONL
+                | LocalModes::ICANON
+                | LocalModes::IEXTEN
+                | LocalModes::ISIG;
+            ours.special_codes[SpecialCodeIndex::VMIN] = 1;
+            ours.special_codes[SpecialCodeIndex::VTIME] = 0;
+        }
+        self.is_ours.store(true, Ordering::SeqCst);
+        tcsetattr(io::stdin(), OptionalActions::Now, &ours)?;
+        if self.is_dumb { Ok(()) } else { self.write(PASTES_MARKED) }
+    }
+
+    /// Shows or hides what is typed, on a terminal that edits by itself.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn echo(&self, on: bool) -> io::Result<()> {
+        let mut modes = tcgetattr(io::stdin())?;
+        modes.local_modes.set(LocalModes::ECHO, on);
+        Ok(tcsetattr(io::stdin(), OptionalActions::Now, &modes)?)
+    }
+
+    /// Gives the terminal back as it was found.
+    pub fn give_back(&self) {
+        if self.is_ours.swap(false, Ordering::SeqCst) {
+            // A terminal that takes nothing any more is gone, and needs nothing.
+            if !self.is_dumb {
+                let _ = self.write(PASTES_UNMARKED);
+            }
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.found);
+        }
+    }
+
+    /// Its size; a terminal that does not know has the size that most had.
+    pub fn size(&self) -> Size {
+        match tcgetwinsize(&self.output) {
+            Ok(size) if size.ws_row > 0 && size.ws_col > 0 => {
+                Size { rows: size.ws_row.into(), columns: size.ws_col.into() }
+            }
+            _ => Size { rows: 24, columns: 80 },
+        }
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match rustix::io::write(&self.output, bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(rustix::io::Errno::INTR) => {}
+                // Somebody who shares the terminal has set it so.
+                Err(rustix::io::Errno::AGAIN) => {
+                    wait(&[self.output.as_fd()], PollFlags::OUT, None)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops until the shell lets the client go on, with the terminal given back meanwhile.
+    ///
+    /// # Errors
+    /// If the terminal cannot be taken again.
+    pub fn stop(&self) -> io::Result<()> {
+        self.give_back();
+        // SIGTSTP itself has a handler. Unlike SIGSTOP this one does nothing where no shell could continue us.
+        raise(SIGTTIN)?;
+        // Only in the foreground: elsewhere the system stops us again.
+        self.take()
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Stops everybody who shares the terminal with the client, as Ctrl-Z does; the client's turn is [`Tty::stop`].
+///
+/// # Errors
+/// If the system refuses it.
+pub fn stop_group() -> io::Result<()> {
+    Ok(kill_current_process_group(Signal::TSTP)?)
+}
+
+/// The signals that came and were not dealt with.
+#[derive(Debug)]
+pub struct Signals {
+    wake: UnixStream,
+    flags: Vec<(i32, Arc<AtomicBool>)>,
+}
+
+impl Signals {
+    /// Takes the signals from now on. The other end is for those who want to wake the one who waits.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn take() -> io::Result<(Signals, UnixStream)> {
+        let (wake, waker) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        waker.set_nonblocking(true)?;
+        let mut flags = Vec::new();
+        for signal in [SIGWINCH, SIGCONT, SIGTSTP, SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+            let flag = Arc::new(AtomicBool::new(false));
+            if ends(signal) {
+                // The second one ends us even if nobody deals with the first.
+                signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))?;
+            }
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+            signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
+            flags.push((signal, flag));
+        }
+        Ok((Signals { wake, flags }, waker))
+    }
+
+    /// Whether this signal came since it was asked for last.
+    pub fn came(&self, signal: i32) -> bool {
+        let mut flags = self.flags.iter().filter(|(number, _)| *number == signal);
+        flags.next().is_some_and(|(_, flag)| flag.swap(false, Ordering::SeqCst))
+    }
+
+    /// The signal that is to end the client, if one came.
+    pub fn end(&self) -> Option<i32> {
+        [SIGTERM, SIGHUP, SIGQUIT].into_iter().find(|signal| self.came(*signal))
+    }
+
+    /// Waits for a key, a signal or somebody who wakes us; true if there are keys.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        let stdin = io::stdin();
+        let ready = wait(&[stdin.as_fd(), self.wake.as_fd()], PollFlags::IN, timeout)?;
+        let mut bytes = [0; 64];
+        loop {
+            match self.wake.read(&mut bytes) {
+                Ok(1..) => {}
+                Ok(0) => return Ok(ready),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(ready),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn ends(signal: i32) -> bool {
+    matches!(signal, SIGTERM | SIGHUP | SIGQUIT)
+}
+
+/// Ends the client as the signal would have, so that whoever waits for it can tell.
+pub fn die_of(signal: i32) {
+    // It does not come back.
+    let _ = emulate_default_handler(signal);
+}
+
+/// Wakes the one who waits for the signals.
+pub fn wake(mut waker: &UnixStream) {
+    // Where it is full it has been woken already.
+    let _ = waker.write(&[0]);
+}
+
+/// Waits for one of them, with this for an answer of the first; a signal is an end of the waiting, too.
+fn wait(files: &[BorrowedFd<'_>], what: PollFlags, timeout: Option<Duration>) -> io::Result<bool> {
+    let mut polled: Vec<PollFd<'_>> =
+        files.iter().map(|file| PollFd::from_borrowed_fd(*file, what)).collect();
+    let timeout = timeout.map(|timeout| Timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    match poll(&mut polled, timeout.as_ref()) {
+        Ok(_) => Ok(polled.first().is_some_and(|first| !first.revents().is_empty())),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
