@@ -323,7 +323,7 @@ fn spawn(command: &mut Command, kind: &Kind, bench: &Bench) -> Result<Child> {
 }
 
 fn listening_port(line: &str) -> Option<u16> {
-    line.strip_prefix(LISTENING)?.strip_suffix("...")?.parse().ok()
+    line.split_once(LISTENING)?.1.strip_suffix("...")?.parse().ok()
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -43,7 +43,8 @@ fn main() -> io::Result<()> {
 /// Writes all of them.
 pub(crate) fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let command = Args::command();
+    // It has no page of its own, so none may name one.
+    let command = Args::command().disable_help_subcommand(true);
     // One for each subcommand, and the program's, to which something is added.
     clap_mangen::generate_to(command.clone(), folder)?;
     let mut page = Vec::new();

@@ -1,11 +1,9 @@
 //! The command line.
 
+use crate::config::Server;
 use crate::log::Format;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
-
-/// The port of the README's examples.
-const DEFAULT_PORT: u16 = 9999;
 
 /// The Parlor chat server: a room that people join with chatclient, any IRC client, or nc.
 ///
@@ -37,7 +35,7 @@ pub struct Args {
 /// How to serve.
 #[derive(Debug, ClapArgs)]
 pub struct Serve {
-    /// Port to listen on; 0 picks a free one
+    /// Port to listen on; 0 picks a free one [default: 9999]
     #[arg(short, long, value_name = "PORT", conflicts_with = "port_alone")]
     pub port: Option<u16>,
     /// The port may also stand alone
@@ -46,12 +44,15 @@ pub struct Serve {
     /// Address to listen on [default: all addresses of this machine, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR")]
     pub bind: Option<String>,
-    /// Folder for accounts, rooms and history; `:memory:` keeps nothing
-    #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
-    pub data: PathBuf,
-    /// Config file (TOML); every key is optional
+    /// Folder for accounts, rooms and history; `:memory:` keeps nothing [default: ./parlor-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Config file (TOML); every key is optional, and what the command line says comes first
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Check the config file, with the certificate and the addresses in it, and do not start
+    #[arg(long, requires = "config")]
+    pub check_config: bool,
     /// Start though the database has less than was stored in it, and take what is there for all. Only
     /// when what is missing cannot be had back
     #[arg(long)]
@@ -67,9 +68,9 @@ impl Serve {
         self.port.or(self.port_alone).is_some() || self.bind.is_some()
     }
 
-    /// The port to listen on.
-    pub fn port(&self) -> u16 {
-        self.port.or(self.port_alone).unwrap_or(DEFAULT_PORT)
+    /// The port to listen on; the command line comes before the config file.
+    pub fn port(&self, config: &Server) -> u16 {
+        self.port.or(self.port_alone).unwrap_or(config.port)
     }
 }
 

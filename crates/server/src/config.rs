@@ -1,5 +1,7 @@
 //! The config file: TOML, every key optional, unknown keys refused.
 
+mod words;
+
 use crate::hub::welcome::DESCRIPTION;
 use crate::limits::{
     ADMIN_BYTES, HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, OWASP_ITERATIONS,
@@ -85,6 +87,12 @@ pub struct Server {
     pub name: String,
     /// What the server is, as `LINKS` and `WHOIS` tell it.
     pub description: String,
+    /// The port to listen on; 0 is a free one.
+    pub port: u16,
+    /// The address to listen on; none: all of this machine.
+    pub bind: Option<String>,
+    /// The folder of accounts, rooms and history.
+    pub data: PathBuf,
     /// More addresses to listen on, each `HOST:PORT`.
     pub listen: Vec<String>,
     /// One password for everybody, asked for before any login.
@@ -118,6 +126,9 @@ impl Default for Server {
         Server {
             name: "parlor".into(),
             description: DESCRIPTION.into(),
+            port: 9999,
+            bind: None,
+            data: "./parlor-data".into(),
             listen: Vec::new(),
             password: None,
             motd: String::new(),
@@ -192,7 +203,7 @@ impl Config {
         let mut config: Config = toml::from_str(text).map_err(|error| ConfigError::Mistake {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| line_of(text, span.start)),
-            message: error.message().to_owned(),
+            message: words::of(error.message(), error.span().map(|span| &text[..span.start])),
         })?;
         config
             .check()
@@ -213,11 +224,15 @@ impl Config {
         let (old, next) = (&self.server, &mut new.server);
         let mut later = Vec::new();
         later.extend((next.name != old.name).then_some("server.name"));
+        later.extend((next.port != old.port).then_some("server.port"));
+        later.extend((next.bind != old.bind).then_some("server.bind"));
+        later.extend((next.data != old.data).then_some("server.data"));
         later.extend((next.listen != old.listen).then_some("server.listen"));
         later.extend((next.lobby != old.lobby).then_some("server.lobby"));
         let remembers = next.remember_rooms != old.remember_rooms;
         later.extend(remembers.then_some("server.remember_rooms"));
         (next.name, next.listen) = (old.name.clone(), old.listen.clone());
+        (next.port, next.bind, next.data) = (old.port, old.bind.clone(), old.data.clone());
         (next.lobby, next.remember_rooms) = (old.lobby.clone(), old.remember_rooms);
         new.port = self.port;
         (new, later)
@@ -273,6 +288,11 @@ impl Config {
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
             return Err("[tls] needs both certificate and key, or neither".into());
         }
+        if let Some(origin) = self.http.origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(format!(
+                "[http] origins has {origin:?}; an origin is a scheme and a host, such as \"https://chat.example\""
+            ));
+        }
         let admin = &self.admin;
         let texts = [&admin.location1, &admin.location2, &admin.email];
         if texts.iter().any(|text| text.len() > ADMIN_BYTES || text.contains(['\n', '\r'])) {
@@ -313,6 +333,15 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Whether something is an origin as browsers name it, such as `https://chat.example:8443`.
+fn is_origin(origin: &str) -> bool {
+    let Some((scheme, host)) = origin.split_once("://") else { return false };
+    let bad = |c: char| c == '/' || c.is_whitespace();
+    let plain = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let host = host.strip_suffix('/').unwrap_or(host);
+    !scheme.is_empty() && plain && !host.is_empty() && !host.contains(bad)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -3,8 +3,8 @@
 
 use crate::fanout::Sources;
 use crate::limits::{
-    ACCOUNT_SECONDS, BATCH_LINE_COST, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES, WRAP_BYTES,
-    WRITE_PIECES,
+    ACCOUNT_SECONDS, BATCH_LINE_COST, DISCARDS, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES,
+    WRAP_BYTES, WRITE_PIECES,
 };
 use crate::outbox::{Outbox, SharedLines};
 use crate::receipts::Receipts;
@@ -14,7 +14,7 @@ use memchr::memrchr;
 use mio::net::TcpStream;
 use proto::line::{LineError, check_line_within, head, next_line};
 use proto::{Capabilities, Capability};
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use store::RoomId;
@@ -259,6 +259,11 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Throws away what the system has for us, up to a bound.
+    pub(crate) fn discard(&mut self, buffer: &mut [u8]) {
+        let _ = (0..DISCARDS).find(|_| !matches!(self.stream.read(buffer), Ok(bytes) if bytes > 0));
     }
 
     /// Whether all that was to be written is.
@@ -614,7 +619,6 @@ mod tests {
 
     #[test]
     fn one_who_reads_late_gets_everything_in_order() {
-        use std::io::Read;
         let (mut connection, mut peer) = unread(0);
         let mut sent = Vec::new();
         for number in 0..6000_u32 {

@@ -521,7 +521,7 @@ impl State {
         let admitted = self.doors.enter(address, proxy, self.steady, &self.config.limits);
         let refused = match admitted {
             Err(refused) => Some(refused),
-            Ok(()) if self.stopping => Some((Refused::Stopping, "The server is stopping")),
+            Ok(()) if self.stopping => Some((Refused::Stopping, STOPPING)),
             Ok(()) => None,
         };
         if let Some((why, reason)) = refused {
@@ -582,8 +582,8 @@ impl State {
             if context.known().user.is_some() {
                 context.notice("The server is stopping; everything you were told is stored");
             }
-            context.close("The server is stopping");
-            context.log_left("The server is stopping");
+            context.close(STOPPING);
+            context.log_left(STOPPING);
         }
     }
 
@@ -635,6 +635,9 @@ fn piece<'a>(text: &'a [u8], range: &Range<u32>) -> &'a str {
     let piece = &text[range.start as usize..range.end as usize];
     std::str::from_utf8(piece).expect("the shard has checked")
 }
+
+/// Why everybody is disconnected when the server stops.
+pub const STOPPING: &str = "The server is stopping";
 
 /// No session: for what nobody asked for.
 const NOBODY: SessionId = SessionId { shard: 0, slot: u32::MAX, generation: 0 };

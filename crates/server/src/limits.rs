@@ -292,8 +292,11 @@ pub const SWEEP_MILLIS: u64 = 500;
 pub const ACCEPT_PAUSE_MILLIS: u64 = 100;
 /// Seconds between two rounds of the journal's housekeeping in the store.
 pub const MAINTAIN_SECONDS: u64 = 60;
-/// Milliseconds that everybody has for their last lines when the server stops.
-pub const STOP_MILLIS: u64 = 1200;
+/// Milliseconds that everybody has for their last lines when the server stops. With what comes before and
+/// after it, it is at most 1.2 seconds.
+pub const STOP_MILLIS: u64 = 1000;
+/// Reads by which a connection that is closed at the stop throws away what its peer has still sent.
+pub const DISCARDS: usize = 16;
 
 /// Milliseconds by which the wall clock may be behind the time of what happened last and is waited for;
 /// further back it is followed.

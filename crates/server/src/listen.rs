@@ -45,6 +45,16 @@ pub enum ListenError {
         /// What the system said.
         source: Error,
     },
+    /// An address is there twice.
+    #[error(
+        "the address {address} in [server] listen is doubled: {by} covers it already; take one of the two out"
+    )]
+    Doubled {
+        /// The address.
+        address: SocketAddr,
+        /// The one that covers it.
+        by: SocketAddr,
+    },
     /// Anything else.
     #[error("cannot listen on {address}: {source}; give an address of this machine with --bind")]
     Other {
@@ -60,32 +70,68 @@ pub enum ListenError {
 /// # Errors
 /// [`ListenError`], whose text says what to do.
 pub fn bind(address: Option<&str>, port: u16) -> Result<TcpListener, ListenError> {
-    let all = |ip: IpAddr| SocketAddr::new(ip, port);
-    let Some(address) = address else {
-        return bind_one(all(Ipv6Addr::UNSPECIFIED.into())).or_else(|error| match error {
-            // A machine without IPv6.
-            ListenError::Other { .. } => bind_one(all(Ipv4Addr::UNSPECIFIED.into())),
-            other => Err(other),
-        });
-    };
-    let bad = |source| ListenError::BadAddress { address: address.to_owned(), source };
-    let found = (address, port).to_socket_addrs().map_err(bad)?.next();
-    bind_one(found.ok_or_else(|| bad(ErrorKind::NotFound.into()))?)
+    bind_one(resolve(address, port)?).or_else(|error| match error {
+        // A machine without IPv6.
+        ListenError::Other { .. } if address.is_none() => {
+            bind_one((Ipv4Addr::UNSPECIFIED, port).into())
+        }
+        other => Err(other),
+    })
 }
 
-/// Binds each of `addresses`, given as `HOST:PORT`.
+/// Binds each of `addresses`, given as `HOST:PORT`, beside those that are `taken`.
 ///
 /// # Errors
 /// [`ListenError`], whose text says what to do.
-pub fn bind_more(addresses: &[String]) -> Result<Vec<TcpListener>, ListenError> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        let bad = |source| ListenError::BadAddress { address: address.clone(), source };
-        for resolved in address.to_socket_addrs().map_err(bad)? {
-            listeners.push(bind_one(resolved)?);
+pub fn bind_more(
+    addresses: &[String],
+    taken: &[SocketAddr],
+) -> Result<Vec<TcpListener>, ListenError> {
+    resolve_more(addresses, taken)?.into_iter().map(bind_one).collect()
+}
+
+/// The addresses to listen on that are given as `HOST:PORT`, none of them there twice or `taken`.
+///
+/// # Errors
+/// [`ListenError`], whose text says what to do.
+pub fn resolve_more(
+    addresses: &[String],
+    taken: &[SocketAddr],
+) -> Result<Vec<SocketAddr>, ListenError> {
+    let mut all = taken.to_vec();
+    for given in addresses {
+        let bad = |source| ListenError::BadAddress { address: given.clone(), source };
+        for address in given.to_socket_addrs().map_err(bad)? {
+            if let Some(by) = all.iter().find(|other| collide(**other, address)) {
+                return Err(ListenError::Doubled { address, by: *by });
+            }
+            all.push(address);
         }
     }
-    Ok(listeners)
+    Ok(all.split_off(taken.len()))
+}
+
+/// Whether only one of two addresses can be listened on. Port 0 is a free one each time.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |all: IpAddr, one: IpAddr| match all {
+        IpAddr::V6(all) => all.is_unspecified(), // IPv4, too
+        IpAddr::V4(all) => all.is_unspecified() && one.is_ipv4(),
+    };
+    let (first, second) = (one.ip(), other.ip());
+    one.port() == other.port()
+        && one.port() != 0
+        && (first == second || covers(first, second) || covers(second, first))
+}
+
+/// The address that [`bind`] would listen on.
+///
+/// # Errors
+/// [`ListenError`], whose text says what to do.
+pub fn resolve(address: Option<&str>, port: u16) -> Result<SocketAddr, ListenError> {
+    let Some(address) = address else { return Ok((Ipv6Addr::UNSPECIFIED, port).into()) };
+    let bad = |source| ListenError::BadAddress { address: address.to_owned(), source };
+    let found = (address, port).to_socket_addrs().map_err(bad)?.next();
+    found.ok_or_else(|| bad(ErrorKind::NotFound.into()))
 }
 
 fn bind_one(address: SocketAddr) -> Result<TcpListener, ListenError> {
@@ -173,5 +219,33 @@ fn accept_one(socket: &mio::net::TcpListener) -> Result<Option<(TcpStream, Socke
                 _ => Err(error),
             },
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_another_covers_is_doubled() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        for (one, other, expected) in [
+            ("127.0.0.1:9", "127.0.0.1:9", true),
+            ("127.0.0.1:9", "127.0.0.1:8", false),
+            ("127.0.0.1:9", "127.0.0.2:9", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("[::]:9", "127.0.0.1:9", true),
+            ("[::]:9", "0.0.0.0:9", true),
+            ("[::]:9", "[::1]:9", true),
+            ("0.0.0.0:9", "127.0.0.1:9", true),
+            ("0.0.0.0:9", "[::1]:9", false),
+        ] {
+            let (one, other) = (address(one), address(other));
+            let found = [collide(one, other), collide(other, one)];
+            assert_eq!(found, [expected; 2], "{one} {other}");
+        }
+        let more = ["127.0.0.1:6667".to_owned(), "[::1]:0".to_owned()];
+        let resolved = resolve_more(&more, &[address("[::]:9")]).unwrap();
+        assert_eq!(resolved, [address("127.0.0.1:6667"), address("[::1]:0")]);
     }
 }

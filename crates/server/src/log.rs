@@ -8,13 +8,14 @@ use crate::limits::{CLOCK_JUMP_MILLIS, LOG_QUEUE};
 use plain::{Fields, Plain};
 use proto::time::write_server_time;
 use std::borrow::Cow;
+use std::io::IsTerminal;
 use store::Loaded;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// `[INFO] what happened name=value`
+    /// `[INFO] what happened name=value`; with the time before it, unless at a terminal
     #[default]
     Text,
     /// One JSON object a line.
@@ -30,7 +31,10 @@ pub fn start(format: Format) -> WorkerGuard {
         .finish(std::io::stdout());
     let builder = tracing_subscriber::fmt().with_writer(writer).with_ansi(false);
     match format {
-        Format::Text => builder.fmt_fields(Fields).event_format(Plain).init(),
+        Format::Text => {
+            let dated = !std::io::stdout().is_terminal();
+            builder.fmt_fields(Fields).event_format(Plain { dated }).init();
+        }
         Format::Json => builder.json().with_target(false).flatten_event(true).init(),
     }
     guard

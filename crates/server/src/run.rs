@@ -24,8 +24,10 @@ use crate::transport::certificate::{Certificate, CertificateError};
 use crate::transport::expiry::{self, Looks};
 use crate::{log, password, reader, shard};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::system::uname;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,17 +104,27 @@ fn serve(args: &Serve) -> Result<(), RunError> {
         Some(path) => Config::read(path)?,
         None => Config::default(),
     };
+    let server = &config.server;
+    let (bind, port) = (args.bind.as_deref().or(server.bind.as_deref()), args.port(server));
+    let data = args.data.clone().unwrap_or_else(|| server.data.clone());
+    if args.check_config {
+        listen::resolve_more(&config.server.listen, &[listen::resolve(bind, port)?])?;
+        Certificate::load(&config.tls, None)?;
+        return Ok(writeln!(std::io::stdout(), "The config file is fine")?);
+    }
     let mut listeners = systemd::sockets()?;
     let given = !listeners.is_empty();
     if !given {
-        listeners.push(listen::bind(args.bind.as_deref(), args.port())?);
+        listeners.push(listen::bind(bind, port)?);
     }
-    config.port = listeners[0].local_addr()?.port();
-    listeners.extend(listen::bind_more(&config.server.listen)?);
+    let taken =
+        listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<SocketAddr>, _>>()?;
+    config.port = taken[0].port();
+    listeners.extend(listen::bind_more(&config.server.listen, &taken)?);
     // What the store finds is in the log, too.
     let guard = log::start(args.log_format);
-    let store = open_store(&args.data, args.accept_loss)?;
-    let folder = (args.data != Path::new(IN_MEMORY)).then(|| args.data.clone());
+    let store = open_store(&data, args.accept_loss)?;
+    let folder = (data != Path::new(IN_MEMORY)).then_some(data);
     let certificate = Certificate::load(&config.tls, folder.as_deref())?;
     config.tls.vouched = certificate.vouched;
     allow_many_files();
@@ -130,6 +142,18 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     let ended = Server::start(begun)?.wait();
     drop(guard);
     ended
+}
+
+/// What people type to join: by the machine's name, unless it listens at one address only.
+fn join_line(address: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    let machine = uname();
+    let host = match ip.is_unspecified() {
+        true => machine.nodename().to_string_lossy().into_owned(),
+        false if ip.is_loopback() => "localhost".to_owned(),
+        false => ip.to_string(),
+    };
+    format!("chatclient -hn {host} -p {port}")
 }
 
 /// Each connection is an open file; the system's first limit is often far below its last.
@@ -325,8 +349,15 @@ impl Server {
         for address in &self.listening[1..] {
             tracing::info!(%address, "Listening at another address, too");
         }
+        match self.folder.as_ref().map(|folder| folder.canonicalize()) {
+            Some(folder) => {
+                tracing::info!(folder = %folder?.display(), "Accounts, rooms and history are kept");
+            }
+            None => tracing::info!("Nothing is kept: accounts, rooms and history are in memory"),
+        }
         self.say_fingerprint();
         self.look_at_certificate();
+        tracing::info!("Join with: {}", join_line(self.listening[0]));
         log::waiting(self.config.port);
         systemd::ready(self.config.port);
         let mut watchdog = Watchdog::from_env();
@@ -392,13 +423,12 @@ impl Server {
         }
     }
 
-    /// Tells the operator's terminal by what people can know the certificate, if nobody vouches.
+    /// Tells the operator's terminal by what people can know the certificate.
     fn say_fingerprint(&self) {
         let fingerprint = self.certificate.fingerprint;
         if self.config.tls.is_real() {
-            return;
-        }
-        if self.config.tls.certificate.is_some() {
+            tracing::info!(sha256_fingerprint = %fingerprint, "The server shows the certificate in [tls]");
+        } else if self.config.tls.certificate.is_some() {
             tracing::warn!(
                 sha256_fingerprint = %fingerprint,
                 "The certificate in [tls] is self-signed: clients cannot verify it, so STS is not advertised"

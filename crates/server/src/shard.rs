@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::connection::{Connection, Stage};
 use crate::fanout::Members;
 use crate::health::Health;
+use crate::hub::STOPPING;
 use crate::hub::effects::Fact;
 use crate::hub::{Batch, Did, Entry, Input, write_error};
 use crate::inbox::{Item, Outlet};
@@ -96,6 +97,8 @@ pub struct Shard {
     /// How long handshakes took in this round.
     pub(crate) shaken: Duration,
     swept: Instant,
+    /// When the shard ends, whoever still has something to read; none as long as the server serves.
+    deadline: Option<Instant>,
 }
 
 /// What is to be done later.
@@ -122,8 +125,10 @@ pub fn run(parts: Parts, mut outlet: Outlet) -> io::Result<()> {
     while !shard.stopping {
         shard.round(&mut outlet, &mut events)?;
     }
-    // Everything is released; the last lines are written as long as there is time.
+    // Everything is released: each goes once the system has its last lines, as long as there is time.
     let deadline = Instant::now() + Duration::from_millis(STOP_MILLIS);
+    shard.deadline = Some(deadline);
+    shard.close_all();
     while !shard.connections.is_empty() && Instant::now() < deadline {
         shard.round(&mut outlet, &mut events)?;
     }
@@ -150,6 +155,7 @@ impl Shard {
             scratch: Scratch::default(),
             shaken: Duration::ZERO,
             swept: Instant::now(),
+            deadline: None,
         }
     }
 
@@ -208,7 +214,8 @@ impl Shard {
         let now = Instant::now();
         let sweep = Duration::from_millis(SWEEP_MILLIS).saturating_sub(now - self.swept);
         let due = self.later.iter().map(|(due, _)| due.saturating_duration_since(now)).min();
-        due.map_or(sweep, |due| due.min(sweep))
+        let end = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        due.into_iter().chain(end).fold(sweep, Duration::min)
     }
 
     fn take(&mut self, item: Item, outlet: &Outlet) {
@@ -402,6 +409,19 @@ impl Shard {
         self.make_ready(slot);
     }
 
+    /// The server stops: who came too late for the hub to hear of it is told, too, and nobody is
+    /// waited for who has been told.
+    fn close_all(&mut self) {
+        for slot in 0..self.connections.capacity() {
+            match self.connections.get(slot).map(|connection| connection.stage) {
+                None => {}
+                Some(Stage::Closing) => self.touch(slot),
+                Some(Stage::Entering | Stage::Ready) => self.end(slot, STOPPING),
+            }
+        }
+        self.write_dirty();
+    }
+
     fn leave_rooms(&mut self, slot: usize) {
         for room in std::mem::take(&mut self.connections[slot].rooms) {
             self.leave_room(slot, room);
@@ -459,6 +479,12 @@ impl Shard {
             // removes the connection. An error here means that it is gone already, which the read
             // shows.
             let _ = connection.stream.shutdown(Shutdown::Write);
+            if self.stopping {
+                // The system goes on delivering what it has, also when we are gone; but a socket that
+                // is closed with something unread in it is reset, and its peer may lose that.
+                connection.discard(&mut self.buffer);
+                self.remove(slot);
+            }
         }
     }
 

@@ -1,8 +1,11 @@
-//! Log lines as a person reads them: `[INFO] what happened name=value other="two words"`.
+//! Log lines as a person reads them: `[INFO] what happened name=value other="two words"`. In a file the
+//! UTC time stands before that.
 //!
 //! A value may be what a client sent. It cannot begin a line, move the cursor or pass for another
 //! field: what has anything but plain characters stands in quotes, with all others escaped.
 
+use crate::clock::wall;
+use proto::time::write_server_time;
 use std::fmt::{self, Debug, Write as _};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -12,7 +15,10 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// A line: its level, and what the fields say.
-pub(super) struct Plain;
+pub(super) struct Plain {
+    /// Whether the time stands before it.
+    pub(super) dated: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for Plain
 where
@@ -25,6 +31,11 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        if self.dated {
+            let mut now = Vec::new();
+            write_server_time(wall(), &mut now);
+            write!(writer, "{} ", String::from_utf8_lossy(&now))?;
+        }
         write!(writer, "[{}] ", event.metadata().level())?;
         context.format_fields(writer.by_ref(), event)?;
         writeln!(writer)
@@ -99,6 +110,10 @@ mod tests {
 
     /// What a subscriber with this format writes.
     fn written(log: impl FnOnce()) -> String {
+        written_as(Plain { dated: false }, log)
+    }
+
+    fn written_as(format: Plain, log: impl FnOnce()) -> String {
         #[derive(Clone, Default)]
         struct Shared(Arc<Mutex<Vec<u8>>>);
         impl std::io::Write for Shared {
@@ -116,7 +131,7 @@ mod tests {
             .with_writer(move || writer.clone())
             .with_ansi(false)
             .fmt_fields(Fields)
-            .event_format(Plain)
+            .event_format(format)
             .finish();
         tracing::subscriber::with_default(subscriber, log);
         let bytes = shared.0.lock().unwrap().clone();
@@ -129,6 +144,15 @@ mod tests {
         assert_eq!(line, "[INFO] Logged in user=ann count=3\n");
         let line = written(|| tracing::warn!(reason = "two words", "It's \"so\" = \\"));
         assert_eq!(line, "[WARN] It's \"so\" = \\ reason=\"two words\"\n");
+    }
+
+    #[test]
+    fn a_dated_line_begins_with_the_time_and_a_space() {
+        let (before, line) = (wall(), written_as(Plain { dated: true }, || tracing::info!("x")));
+        let (time, rest) = line.split_once(' ').unwrap();
+        let time = proto::time::parse_server_time(time).unwrap();
+        assert!((before..before + 60_000).contains(&time), "{line}");
+        assert_eq!(rest, "[INFO] x\n");
     }
 
     #[test]

@@ -217,11 +217,19 @@ impl Log {
     fn follow(self: Arc<Log>, output: impl Read + Send + 'static) {
         thread::spawn(move || {
             for line in BufReader::new(output).lines() {
-                let line = line.expect("the server writes UTF-8");
+                let line = without_time(line.expect("the server writes UTF-8"));
                 self.lines.lock().expect("no panic holds the log").push(line);
                 self.grown.notify_all();
             }
         });
+    }
+}
+
+/// A line of the log without the time before it, if it has one.
+fn without_time(line: String) -> String {
+    match line.split_once(' ') {
+        Some((time, rest)) if proto::time::parse_server_time(time).is_some() => rest.to_owned(),
+        _ => line,
     }
 }
 

@@ -1,0 +1,117 @@
+//! Mistakes in the config file, in words for whoever wrote it: what reads the file says it in terms of the
+//! program.
+
+/// A mistake, of which the reader of the file says `message`; `before` is the text before it.
+pub(super) fn of(message: &str, before: Option<&str>) -> String {
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        let (key, keys) = rest.split_once(", expected ").unwrap_or((rest, "none"));
+        let keys = keys.strip_prefix("one of ").unwrap_or(keys).replace("` or `", "`, `");
+        return format!("there is no key {key} here; the keys are {keys}");
+    }
+    if let Some(key) = message.strip_prefix("missing field ") {
+        return format!("the key {key} is missing");
+    }
+    let wrong = ["invalid type: ", "invalid value: "];
+    let wrong =
+        wrong.iter().find_map(|start| message.strip_prefix(start)?.split_once(", expected "));
+    let Some((found, wanted)) = wrong else { return message.to_owned() };
+    let key = before.and_then(key).unwrap_or("the value");
+    format!("{key} is {}, and should be {}", what(found), what(wanted))
+}
+
+/// The key whose value follows.
+fn key(before: &str) -> Option<&str> {
+    let line = before.rsplit('\n').next()?;
+    let key = line.split_once('=')?.0.trim();
+    (!key.is_empty()).then_some(key)
+}
+
+/// A value or a type in words.
+fn what(kind: &str) -> String {
+    let (sort, value) = kind.split_once(' ').unwrap_or((kind, ""));
+    let whole = |most: u64| format!("a whole number from 0 to {most}");
+    match sort {
+        "u16" => whole(u16::MAX.into()),
+        "u32" => whole(u32::MAX.into()),
+        // More than that cannot stand in such a file.
+        "u64" | "usize" => whole(i64::MAX as u64),
+        "string" | "str" if !value.is_empty() => format!("the text {value}"),
+        "integer" => format!("the number {}", value.trim_matches('`')),
+        "floating" => {
+            format!("the number {}", value.trim_start_matches("point ").trim_matches('`'))
+        }
+        "boolean" => value.trim_matches('`').to_owned(),
+        "sequence" => "a list".to_owned(),
+        "map" | "struct" | "table" => "a table".to_owned(),
+        _ => match kind {
+            "a string" | "path string" => "a text in quotes".to_owned(),
+            "a boolean" => "true or false".to_owned(),
+            "a sequence" => "a list in brackets".to_owned(),
+            "a map" => "a table".to_owned(),
+            other => other.to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    /// What is said of a config file with this text.
+    fn told(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parlor.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn mistakes_are_told_in_words() {
+        let count = "a whole number from 0 to 9223372036854775807";
+        for (text, expected) in [
+            ("[limits]\nconnections = \"many\"", format!("line 2: connections is the text \"many\", and should be {count}")),
+            ("[limits]\nconnections = -1", format!("connections is the number -1, and should be {count}")),
+            ("[limits]\nconnections = 1.5", format!("connections is the number 1.5, and should be {count}")),
+            ("[limits]\nconnections = true", format!("connections is true, and should be {count}")),
+            ("[limits]\nping_seconds = 5000000000", "ping_seconds is the number 5000000000, and should be a whole number from 0 to 4294967295".into()),
+            ("[server]\nport = 70000", "port is the number 70000, and should be a whole number from 0 to 65535".into()),
+            ("[server]\nport = [1]", "port is a list, and should be a whole number from 0 to 65535".into()),
+            ("[server]\nmotd = 1", "motd is the number 1, and should be a text in quotes".into()),
+            ("[server]\ndata = 1", "data is the number 1, and should be a text in quotes".into()),
+            ("[server]\nguests = \"yes\"", "guests is the text \"yes\", and should be true or false".into()),
+            ("[server]\nlisten = \"x\"", "listen is the text \"x\", and should be a list in brackets".into()),
+            ("[server]\nlisten = [\n1]", "the value is the number 1, and should be a text in quotes".into()),
+            ("server = 1", "server is the number 1, and should be a table".into()),
+            ("operator = 1", "operator is the number 1, and should be a list in brackets".into()),
+            ("[[operator]]\nname = \"x\"", "the key `password` is missing".into()),
+            ("[tls]\nkeys = 1", "there is no key `keys` here; the keys are `certificate`, `key`".into()),
+            ("[http]\norigins = [\"chat.example\"]", "an origin is a scheme and a host".into()),
+            ("[http]\norigins = [\"https://chat.example/x\"]", "an origin is a scheme and a host".into()),
+            ("[http]\norigins = [\"https://\"]", "an origin is a scheme and a host".into()),
+        ] {
+            let told = told(text);
+            assert!(told.contains(&expected), "{text}: {told}");
+        }
+        for text in [
+            "[server",
+            "x",
+            "[server]\nport = 1\nport = 2",
+            "[server]\nmotd = \"",
+            "a = 99999999999999999999",
+        ] {
+            let told = told(text);
+            for word in ["usize", "u16", "u32", "u64", "i64", "struct", "field", "expected a"] {
+                assert!(!told.contains(word), "{text}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn origins_as_browsers_name_them_are_taken() {
+        let config: Config = toml::from_str(
+            "http.origins = [\"https://chat.example\", \"http://[::1]:8080/\", \"moz-extension://a-b\"]",
+        )
+        .unwrap();
+        assert_eq!(config.check(), Ok(()));
+    }
+}
