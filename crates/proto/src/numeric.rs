@@ -184,6 +184,8 @@ pub const ERR_NONICKNAMEGIVEN: &str = "431";
 pub const ERR_ERRONEUSNICKNAME: &str = "432";
 /// The name is somebody else's.
 pub const ERR_NICKNAMEINUSE: &str = "433";
+/// `nick room :…`, in answer to `NICK` of who is banned there.
+pub const ERR_BANONCHAN: &str = "435";
 /// The user is not in that room.
 pub const ERR_USERNOTINCHANNEL: &str = "441";
 /// One is not in that room.

@@ -83,7 +83,7 @@ pub struct Admin {
 #[derive(Clone, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// The server's name on the wire, and the host part of everybody's source.
+    /// The server's name on the wire, and the host part of the source of who has an account.
     pub name: String,
     /// What the server is, as `LINKS` and `WHOIS` tell it.
     pub description: String,

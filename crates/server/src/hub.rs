@@ -34,6 +34,7 @@ mod encrypted;
 #[cfg(test)]
 mod replay;
 
+use crate::cloak::Cloak;
 use crate::clock;
 use crate::command;
 use crate::config::Config;
@@ -178,6 +179,8 @@ pub struct State {
     pub config: Arc<Config>,
     /// What all lines have in common.
     pub renderer: Renderer,
+    /// What hides the addresses of guests.
+    pub cloak: Cloak,
     /// The time of what the input at hand does (milliseconds since the epoch), by the wall clock: it
     /// may be put ahead and back. See [`clock::follow`].
     pub now: i64,
@@ -254,6 +257,7 @@ impl State {
         let mut state = State {
             config,
             renderer,
+            cloak: Cloak::new(loaded.cloak_key.unwrap_or_default()),
             now: clock::follow(loaded.last_time, now),
             steady: loaded.last_resend,
             ahead: None,
@@ -430,7 +434,7 @@ impl State {
     /// The source of a user who is online.
     pub fn source(&self, user: UserId) -> String {
         let user = &self.users[&user];
-        self.renderer.source(&user.nick, user.guest)
+        self.renderer.source(user.author())
     }
 
     fn effects(&mut self) -> Effects {

@@ -21,6 +21,7 @@ pub mod transport;
 pub mod serve;
 pub mod health;
 
+pub mod cloak;
 pub mod hub;
 pub mod command;
 

@@ -10,8 +10,40 @@ use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
 use store::{Event, EventId, EventKind, Kinds};
 
-/// The user part of a guest's source, whatever `USER` said: nobody has vouched for it.
+/// The user part of a guest's source in events of before it was kept, and in those of a guest who gave none.
 pub const GUEST_USERNAME: &str = "guest";
+
+/// Who says something: what the source of a line is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Author<'a> {
+    /// The nick.
+    pub nick: &'a str,
+    /// See [`Event::userhost`].
+    pub userhost: Option<&'a str>,
+    /// Whether it has no account.
+    pub guest: bool,
+}
+
+impl<'a> Author<'a> {
+    /// The author of an event.
+    pub fn of(event: &'a Event) -> Author<'a> {
+        Author { nick: &event.nick, userhost: event.userhost.as_deref(), guest: event.guest }
+    }
+
+    /// The user part of the source.
+    pub fn username(self) -> &'a str {
+        match self.userhost {
+            Some(userhost) => userhost.split_once('@').map_or(userhost, |(user, _)| user),
+            None if self.guest => GUEST_USERNAME,
+            None => self.nick,
+        }
+    }
+
+    /// The host, which is the server's name if the author has none of its own.
+    pub fn host(self, server: &'a str) -> &'a str {
+        self.userhost.and_then(|userhost| userhost.split_once('@')).map_or(server, |(_, host)| host)
+    }
+}
 
 /// What all lines of one server have in common.
 #[derive(Clone, Debug)]
@@ -33,16 +65,15 @@ pub struct Tagging<'a> {
 
 impl Renderer {
     /// Writes `nick!user@host`.
-    pub fn source(&self, nick: &str, guest: bool) -> String {
-        let user = if guest { GUEST_USERNAME } else { nick };
-        [nick, "!", user, "@", &self.server].concat()
+    pub fn source(&self, author: Author<'_>) -> String {
+        [author.nick, "!", author.username(), "@", author.host(&self.server)].concat()
     }
 
-    /// Bytes of text that fit one line from `nick` to `target`, as every receiver gets it without
+    /// Bytes of text that fit one line from `author` to `target`, as every receiver gets it without
     /// tags.
-    pub fn text_room(&self, nick: &str, guest: bool, verb: &str, target: &str) -> usize {
-        let user = if guest { GUEST_USERNAME } else { nick };
-        let source = nick.len() + 1 + user.len() + 1 + self.server.len();
+    pub fn text_room(&self, author: Author<'_>, verb: &str, target: &str) -> usize {
+        let (user, host) = (author.username(), author.host(&self.server));
+        let source = author.nick.len() + 1 + user.len() + 1 + host.len();
         let frame = ":".len() + source + 1 + verb.len() + 1 + target.len();
         crate::limits::LINE_BYTES.saturating_sub(frame + " :".len() + "\r\n".len())
     }
@@ -73,7 +104,7 @@ impl Renderer {
         prefix: &str,
         extended: bool,
     ) {
-        let source = self.source(&event.nick, event.guest);
+        let source = self.source(Author::of(event));
         let line = match event.kind {
             EventKind::Quit | EventKind::Nick | EventKind::Rename => {
                 Line::to(out).source(&source).verb(verb(event.kind))
@@ -159,7 +190,7 @@ impl Renderer {
             return self.several_with_date(out, event, target, &date, (&tags, tagging));
         }
         let extended = tagging.capabilities.contains(Capability::ExtendedJoin);
-        let most = self.text_room(&event.nick, event.guest, verb(event.kind), target);
+        let most = self.text_room(Author::of(event), verb(event.kind), target);
         if date.len() + event.text.len() <= most || date.is_empty() {
             self.tags(out, &tags, tagging);
             self.body_for(out, event, target, &date, extended);
@@ -176,7 +207,7 @@ impl Renderer {
     /// The event with its lines parted where they no longer fit one line, because its room has a longer
     /// name now; none if all fit.
     fn fitting(&self, event: &Event, target: &str) -> Option<Event> {
-        let most = self.text_room(&event.nick, event.guest, verb(event.kind), target);
+        let most = self.text_room(Author::of(event), verb(event.kind), target);
         if event.text.len() <= most || pieces(&event.text).all(|(_, piece)| piece.len() <= most) {
             return None;
         }
@@ -194,7 +225,7 @@ impl Renderer {
         date: &str,
         (tags, tagging): (&TagValues<'_>, Tagging<'_>),
     ) {
-        let most = self.text_room(&event.nick, event.guest, verb(event.kind), target);
+        let most = self.text_room(Author::of(event), verb(event.kind), target);
         let first = pieces(&event.text).next().map_or(0, |(_, piece)| piece.len());
         let text = match date.len() + first {
             _ if date.is_empty() => event.text.clone(),
@@ -356,6 +387,10 @@ mod tests {
         Renderer { server: "parlor".into(), instance: "test".into() }
     }
 
+    fn ann() -> Author<'static> {
+        Author { nick: "ann", userhost: None, guest: false }
+    }
+
     fn event(kind: EventKind, text: &str) -> Event {
         Event {
             id: 42,
@@ -436,7 +471,7 @@ mod tests {
         let date = "[2026-11-22 21:26:33]";
         assert_eq!(plain("one\ntwo"), line(&format!("{date} one")) + &line("two"));
         assert_eq!(plain("\none"), line(date) + &line("one"));
-        let longest = "x".repeat(renderer().text_room("ann", false, "PRIVMSG", "#lobby"));
+        let longest = "x".repeat(renderer().text_room(ann(), "PRIVMSG", "#lobby"));
         assert_eq!(plain(&format!("{longest}\r2")), line(date) + &line(&longest) + &line("2"));
         let both = [Capability::Multiline, Capability::Batch, Capability::ServerTime];
         assert_eq!(
@@ -462,6 +497,26 @@ mod tests {
     }
 
     #[test]
+    fn a_source_has_the_user_and_the_host_of_the_time() {
+        let with = |userhost: Option<&str>, guest| {
+            let author = Author { userhost, guest, ..ann() };
+            let (source, room) =
+                (renderer().source(author), renderer().text_room(author, "PRIVMSG", "#lobby"));
+            let line = format!(":{source} PRIVMSG #lobby :{}\r\n", "x".repeat(room));
+            assert_eq!(line.len(), crate::limits::LINE_BYTES);
+            let userhost = userhost.map(Into::into);
+            let event = Event { userhost, guest, ..event(EventKind::Notice, "x") };
+            let line = live(&event, Capabilities::NONE);
+            assert_eq!(String::from_utf8(line).unwrap(), format!(":{source} NOTICE #lobby :x\r\n"));
+            source
+        };
+        assert_eq!(with(None, false), "ann!ann@parlor");
+        assert_eq!(with(Some("annie"), false), "ann!annie@parlor");
+        assert_eq!(with(Some("~annie@c-1.2.parlor"), true), "ann!~annie@c-1.2.parlor");
+        assert_eq!(with(None, true), "ann!guest@parlor");
+    }
+
+    #[test]
     fn history_without_server_time_says_the_time_in_the_text() {
         let mut line = Vec::new();
         let event = event(EventKind::Message, "hello");
@@ -472,7 +527,7 @@ mod tests {
 
     #[test]
     fn the_longest_text_makes_a_line_of_512_bytes() {
-        let most = renderer().text_room("ann", false, "PRIVMSG", "#lobby");
+        let most = renderer().text_room(ann(), "PRIVMSG", "#lobby");
         let event = event(EventKind::Message, &"x".repeat(most));
         assert_eq!(live(&event, Capabilities::default()).len(), crate::limits::LINE_BYTES);
     }

@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
-use store::{Failure, MemoryStore, SqliteStore, Store};
+use store::{Failure, MemoryStore, SqliteStore, Store, Write};
 
 /// Why the server cannot start, or stopped badly: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -219,8 +219,14 @@ struct Server {
 impl Server {
     fn start(begun: Begun) -> Result<Server, RunError> {
         let Begun { config, folder, certificate, listeners, mut store } = begun;
-        let loaded = store.load()?;
+        let mut loaded = store.load()?;
         log::loaded(&loaded);
+        if loaded.cloak_key.is_none() {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key)?;
+            store.commit(&mut [Write::CloakKey(key)].iter())?;
+            loaded.cloak_key = Some(key);
+        }
         let (clock, now) = (Clock::going_on_from(loaded.last_resend), clock::wall());
         log::clock_behind(loaded.last_time, now);
         let (state, first) = State::new(config.clone(), loaded, now);

@@ -5,9 +5,11 @@
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::login::may_be_named;
+use crate::hub::room::Rank;
 use crate::hub::{membership, metadata, watch, welcome};
 use proto::Message;
 use proto::name::{fold, same};
+use std::sync::Arc;
 
 /// Carries out `NICK`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -28,6 +30,17 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
+/// A room in which the guest is banned or to be quiet: it keeps the nick by which it is known there.
+fn silenced_in(context: &Context<'_>) -> Option<Arc<str>> {
+    let (me, who) = (context.me(), context.who());
+    let rooms = context.user().rooms.iter().map(|room| &context.state.rooms[room]);
+    let mut rooms = rooms.filter(|room| {
+        let plain = room.member(me).is_some_and(|member| member.rank() == Rank::Plain);
+        plain && (room.bans(&who) || room.quiets(&who))
+    });
+    rooms.next().map(|room| room.name.clone())
+}
+
 fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     if name == &*context.user().nick {
         return Ok(());
@@ -39,6 +52,9 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let own = same(name, &context.user().nick);
     if context.state.account(name).is_some() || (!own && context.state.online(name).is_some()) {
         return Err(Refusal::NameTaken(name.to_owned()));
+    }
+    if let Some(room) = silenced_in(context) {
+        return Err(Refusal::SilencedNick(name.to_owned(), room));
     }
     let me = context.me();
     let news = context.passing(me, "NICK", &[name], None);

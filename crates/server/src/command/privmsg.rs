@@ -191,7 +191,7 @@ fn may_speak(context: &Context<'_>, room: RoomId, draft: &Draft<'_>) -> Result<A
     if room.bans(&who) {
         return cannot("Cannot send to room (+b): you are banned");
     }
-    if room.listed('q', &who) && !room.listed('e', &who) {
+    if room.quiets(&who) {
         return cannot("Cannot send to room (+q): you are to be quiet");
     }
     Ok(room.name.clone())
@@ -213,7 +213,7 @@ fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<
     }
     let user = context.user();
     let verb = crate::render::verb(draft.kind);
-    let most = context.state.renderer.text_room(&user.nick, user.guest, verb, target);
+    let most = context.state.renderer.text_room(user.author(), verb, target);
     // Of several lines each goes by itself.
     if draft.text.len() > most && pieces(draft.text).any(|(_, line)| line.len() > most) {
         return Err(Refusal::TextTooLong(most));
@@ -239,7 +239,7 @@ fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
         guest: user.guest,
         bot: user.bot,
         nick: user.nick.clone(),
-        userhost: None,
+        userhost: user.userhost.clone(),
         target: target.into(),
         time: context.state.now,
         text: draft.text.into(),

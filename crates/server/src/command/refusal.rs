@@ -109,6 +109,8 @@ pub enum Refusal {
     BadName(String, NameError),
     /// The name looks like that of somebody's account.
     LooksLikeAccount(String),
+    /// A guest who is banned from a room, or to be quiet there, wants another nick: which, and the room.
+    SilencedNick(String, Arc<str>),
     /// The name is somebody's.
     NameTaken(String),
     /// That cannot be a real name.
@@ -464,6 +466,12 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             "BAD_NAME",
             &[name],
             "This name looks like that of somebody who has an account; choose another",
+        ),
+        Refusal::SilencedNick(name, room) => says(
+            n::ERR_BANONCHAN,
+            "NAME_STAYS",
+            &[name, room],
+            "You are banned or to be quiet in this room, and keep your nick while you are there",
         ),
         Refusal::NameTaken(name) => says(
             n::ERR_NICKNAMEINUSE,

@@ -1,4 +1,4 @@
-//! `USER username 0 * :realname`. The user name is the account's or a fixed one, so only the last parameter counts.
+//! `USER username 0 * :realname`.
 //!
 //! <https://modern.ircdocs.horse/#user-message>
 
@@ -6,7 +6,7 @@ use super::quit::shorten;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::welcome;
-use crate::limits::REALNAME_BYTES;
+use crate::limits::{REALNAME_BYTES, USERNAME_BYTES};
 use proto::Message;
 
 /// Carries out `USER`.
@@ -16,7 +16,34 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if entering.realname.is_some() {
         return Err(Refusal::AlreadyRegistered);
     }
+    entering.username = username(message.param(0).unwrap_or_default());
     entering.realname = Some(shorten(realname, REALNAME_BYTES).to_owned());
     welcome::register_if_complete(context);
     Ok(())
+}
+
+/// A user name as it can stand in a source: what would be misread there is left out.
+fn username(given: &str) -> Option<Box<str>> {
+    let fits = |c: &char| c.is_ascii_alphanumeric() || "-_.[]\\`^{}|".contains(*c);
+    let name: String = given.chars().filter(fits).take(USERNAME_BYTES).collect();
+    (!name.is_empty()).then(|| name.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_name_is_what_can_stand_in_a_source() {
+        for (given, taken) in [
+            ("ann", "ann"),
+            ("~a!n@n", "ann"),
+            ("*", ""),
+            ("J\u{f6}rg", "Jrg"),
+            ("a.b-c_d", "a.b-c_d"),
+        ] {
+            assert_eq!(username(given).as_deref().unwrap_or_default(), taken, "{given}");
+        }
+        assert_eq!(username(&"u".repeat(90)).map(|name| name.len()), Some(USERNAME_BYTES));
+    }
 }

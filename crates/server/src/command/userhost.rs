@@ -21,7 +21,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         .map(|user| {
             let operator = if user.operator { "*" } else { "" };
             let away = if user.away.is_some() { '-' } else { '+' };
-            format!("{}{operator}={away}{}@{server}", user.nick, user.username())
+            let author = user.author();
+            let (username, host) = (author.username(), author.host(&server));
+            format!("{}{operator}={away}{username}@{host}", user.nick)
         })
         .collect();
     let lines = lines(replies.iter().map(String::as_str), NAMES_LINE_BYTES);

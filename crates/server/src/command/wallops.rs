@@ -12,7 +12,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     context.must_be_operator()?;
     let text = message.param(0).filter(|text| !text.is_empty()).ok_or(Refusal::NeedMoreParams)?;
     let user = context.user();
-    let most = context.state.renderer.text_room(&user.nick, user.guest, "WALLOPS", "");
+    let most = context.state.renderer.text_room(user.author(), "WALLOPS", "");
     if text.len() > most {
         return Err(Refusal::TextTooLong(most));
     }

@@ -101,7 +101,9 @@ fn plain(context: &Context<'_>, room: Option<RoomId>, id: UserId) -> Line {
     let user = &context.state.users[&id];
     let server = &*context.state.renderer.server;
     let flags = flags(context, room, user);
-    let params = [name(context, room), user.username(), server, server, &user.nick, &flags];
+    let author = user.author();
+    let host = author.host(server);
+    let params = [name(context, room), author.username(), host, server, &user.nick, &flags];
     let text = format!("0 {}", user.realname);
     (n::RPL_WHOREPLY, params.map(str::to_owned).into(), Some(text))
 }
@@ -120,9 +122,9 @@ fn with_fields(
     let all = [
         ('t', *token),
         ('c', name(context, room)),
-        ('u', user.username()),
+        ('u', user.author().username()),
         ('i', NO_ADDRESS),
-        ('h', server),
+        ('h', user.author().host(server)),
         ('s', server),
         ('n', &user.nick),
         ('f', &flags),

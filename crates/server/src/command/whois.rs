@@ -37,14 +37,15 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 fn show(context: &mut Context<'_>, id: UserId) {
     let user = &context.state.users[&id];
     let server = context.state.renderer.server.clone();
-    let (nick, username, account) =
-        (user.nick.clone(), user.username().to_owned(), user.account().cloned());
+    let (username, host) = (user.author().username(), user.author().host(&server));
+    let (username, host) = (username.to_owned(), host.to_owned());
+    let (nick, account) = (user.nick.clone(), user.account().cloned());
     let (realname, away) = (user.realname.clone(), user.away.clone());
     let (operator, bot) = (user.operator, user.bot);
     let private = user.sessions.iter().all(|one| context.state.sessions[one].is_private());
     let idle = user.idle_seconds(context.state.steady).to_string();
     let since = (user.since / 1000).to_string();
-    context.numeric(n::RPL_WHOISUSER, &[&nick, &username, &server, "*"], &realname);
+    context.numeric(n::RPL_WHOISUSER, &[&nick, &username, &host, "*"], &realname);
     let rooms = rooms(context, id);
     let rooms = rooms.iter().map(String::as_str);
     for line in super::names::lines(rooms, NAMES_LINE_BYTES - nick.len()) {
@@ -84,7 +85,8 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
     let certificates: BTreeSet<Fingerprint> =
         sessions().filter_map(Session::certificate).take(WHOIS_ADDRESSES).collect();
     let (nick, modes) = (user.nick.clone(), format!("is using modes {}", user.modes()));
-    let source = format!("{}@{}", user.username(), context.state.renderer.server);
+    let host = user.author().host(&context.state.renderer.server);
+    let source = format!("{}@{host}", user.author().username());
     for address in addresses {
         // No parameter but the last can begin with a colon.
         let address = match address.to_string() {

@@ -34,7 +34,8 @@ fn show(context: &mut Context<'_>, left: &Left) {
     let mut time = Vec::new();
     proto::time::write_date(left.time, &mut time);
     let time = format!("last seen {} UTC", String::from_utf8_lossy(&time));
-    let params = [&*left.nick, &left.username, &server, "*"];
+    let author = left.author();
+    let params = [&*left.nick, author.username(), author.host(&server), "*"];
     context.numeric(n::RPL_WHOWASUSER, &params, &left.realname);
     context.numeric(n::RPL_WHOISSERVER, &[&left.nick, &server], &time);
     if let Some(account) = &left.account {

@@ -260,7 +260,7 @@ impl Context<'_> {
             guest: user.guest,
             bot: user.bot,
             nick: user.nick.clone(),
-            userhost: None,
+            userhost: user.userhost.clone(),
             target: target.into(),
             time,
             text: text.into(),
@@ -332,7 +332,7 @@ impl Context<'_> {
     /// News of something that is not stored: `:source verb params [:text]`, by the user `of`.
     pub fn passing(&mut self, of: UserId, verb: &str, params: &[&str], text: Option<&str>) -> u32 {
         let user = &self.state.users[&of];
-        let source = self.state.renderer.source(&user.nick, user.guest);
+        let source = self.state.renderer.source(user.author());
         let (account, bot) = (user.account().cloned(), user.bot);
         let news = News { time: self.state.now, account, bot, ..News::default() };
         self.out.news(news, |out| write_line(out, &source, verb, params, text))

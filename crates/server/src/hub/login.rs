@@ -10,6 +10,7 @@ use super::{membership, ownership, welcome};
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
+use crate::render::Author;
 use crate::session::SessionId;
 use proto::name::{NameError, check_name, same};
 use proto::numeric as n;
@@ -306,7 +307,7 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
 }
 
 fn say_logged_in(context: &mut Context<'_>, name: &str) {
-    let source = context.state.renderer.source(name, false);
+    let source = context.state.renderer.source(Author { nick: name, userhost: None, guest: false });
     let text = format!("You are now logged in as {name}");
     context.numeric(n::RPL_LOGGEDIN, &[&source, name], &text);
 }

@@ -5,9 +5,11 @@ use super::State;
 use super::context::Context;
 use super::effects::{Effects, News, Rooms, What};
 use super::user::UserId;
+use super::welcome::{guest_userhost, user_as_given};
 use super::{membership, metadata};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
+use std::sync::Arc;
 use store::{RoomId, Write};
 
 /// The asker, a guest until now, has an account. The caller has stored it, under the guest's own
@@ -17,11 +19,14 @@ use store::{RoomId, Write};
 pub fn take(context: &mut Context<'_>) {
     let me = context.me();
     let (nick, server) = (context.user().nick.clone(), context.state.renderer.server.clone());
+    let username: Arc<str> = user_as_given(context.user()).into();
     let capability = Capability::ChgHost;
-    let chghost = context.passing_for(capability, me, ("CHGHOST", &[&nick, &server]), None);
+    let chghost = context.passing_for(capability, me, ("CHGHOST", &[&username, &server]), None);
     let quit = context.passing(me, "QUIT", &[], Some("Changing host"));
     context.out.news[quit as usize].lacks = Capabilities::only(capability);
-    context.user_mut().guest = false;
+    let user = context.user_mut();
+    user.guest = false;
+    user.userhost = (*username != *nick).then_some(username);
     membership::store_rooms(context.state, context.out, me);
     for (conversation, time) in context.state.read_markers.of(me) {
         context.out.write(Write::ReadMarker { account: me, conversation, time });
@@ -84,6 +89,10 @@ pub fn undo(state: &mut State, out: &mut Effects, id: UserId, asked: SessionId) 
         return;
     };
     user.guest = true;
+    if let Some(session) = state.sessions.get(&asked) {
+        let host = state.cloak.host(session.address);
+        user.userhost = Some(guest_userhost(user_as_given(user), &host));
+    }
     // Who logged in to the account in between did so to what never was.
     let others: Vec<_> = user.sessions.iter().copied().filter(|other| *other != asked).collect();
     for session in others {

@@ -226,6 +226,11 @@ impl Room {
         self.listed('b', who) && !self.listed('e', who)
     }
 
+    /// Whether somebody is to be quiet: listed by `+q`, and not by `+e`.
+    pub fn quiets(&self, who: &Who<'_>) -> bool {
+        self.listed('q', who) && !self.listed('e', who)
+    }
+
     /// The modes as `MODE` shows them; the key only to members.
     pub fn modes(&self, with_key: bool) -> Vec<String> {
         let mut letters: String = "+".into();

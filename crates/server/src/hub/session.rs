@@ -65,6 +65,8 @@ pub struct Entering {
     pub nick: Option<String>,
     /// `USER` was given; its last parameter.
     pub realname: Option<String>,
+    /// The user name that `USER` gave, as far as one can have it.
+    pub username: Option<Box<str>>,
     /// `PASS`, as far as it is an account's password.
     pub password: Option<Box<str>>,
     /// The server's own password was given.

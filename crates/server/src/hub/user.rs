@@ -1,5 +1,6 @@
 //! A user: a name that is online, with its sessions.
 
+use crate::render::Author;
 use crate::session::SessionId;
 use std::sync::Arc;
 use store::RoomId;
@@ -16,6 +17,9 @@ pub struct User {
     pub nick: Arc<str>,
     /// Whether it has no account.
     pub guest: bool,
+    /// What else its source has, as [`store::Event::userhost`] has it: the user name if that is not the
+    /// nick, and the host if that is not the server's.
+    pub userhost: Option<Arc<str>>,
     /// What it says of itself (`USER`).
     pub realname: Box<str>,
     /// Its connections, in the order they came; never empty.
@@ -45,14 +49,22 @@ pub struct User {
 pub struct Left {
     /// The name.
     pub nick: Arc<str>,
-    /// The user part of the source.
-    pub username: Box<str>,
+    /// What else its source had.
+    pub userhost: Option<Arc<str>>,
     /// What the user said of itself.
     pub realname: Box<str>,
     /// The account; none for a guest.
     pub account: Option<Arc<str>>,
     /// When (milliseconds since the epoch).
     pub time: i64,
+}
+
+impl Left {
+    /// Who it was.
+    pub fn author(&self) -> Author<'_> {
+        let guest = self.account.is_none();
+        Author { nick: &self.nick, userhost: self.userhost.as_deref(), guest }
+    }
 }
 
 impl User {
@@ -65,7 +77,7 @@ impl User {
     pub fn left(&self, time: i64) -> Left {
         Left {
             nick: self.nick.clone(),
-            username: self.username().into(),
+            userhost: self.userhost.clone(),
             realname: self.realname.clone(),
             account: self.account().cloned(),
             time,
@@ -85,8 +97,8 @@ impl User {
         (steady - self.spoke) / 1000
     }
 
-    /// The user part of the source.
-    pub fn username(&self) -> &str {
-        if self.guest { crate::render::GUEST_USERNAME } else { &self.nick }
+    /// Who it is, in what it says.
+    pub fn author(&self) -> Author<'_> {
+        Author { nick: &self.nick, userhost: self.userhost.as_deref(), guest: self.guest }
     }
 }

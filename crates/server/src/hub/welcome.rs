@@ -14,6 +14,7 @@ use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic
 use crate::config::Config;
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy};
+use crate::render::GUEST_USERNAME;
 use proto::name::fold;
 use proto::numeric as n;
 use std::sync::Arc;
@@ -86,6 +87,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     let (guest, full) = (context.me(), context.known().welcomed);
     let user = context.user();
     let (rooms, realname) = (user.rooms.clone(), user.realname.clone());
+    let username = Some(user_as_given(user).into());
     let reason = format!("Logged in as {}", account.name);
     for room in &rooms {
         let name = context.state.rooms[room].name.clone();
@@ -96,6 +98,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     context.reply_news(nick);
     membership::guest_gone(context, &reason);
     let entering = Entering {
+        username,
         nick: Some(account.name.to_string()),
         realname: Some(realname.into()),
         account: Some(account),
@@ -108,6 +111,33 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
 }
 
 /// Nobody comes in without an account: says so and how to log in, for which there is a while.
+/// What the source of a user has beside the nick: a guest has the user name it gave, for which nobody
+/// has vouched, and a host that stands for its address.
+fn userhost(
+    context: &Context<'_>,
+    entering: &Entering,
+    nick: &str,
+    guest: bool,
+) -> Option<Arc<str>> {
+    let username = entering.username.as_deref();
+    if !guest {
+        return username.filter(|username| *username != nick).map(Arc::from);
+    }
+    let host = context.state.cloak.host(context.known().address);
+    Some(guest_userhost(username.unwrap_or(GUEST_USERNAME), &host))
+}
+
+/// What the source of a guest has beside the nick.
+pub fn guest_userhost(username: &str, host: &str) -> Arc<str> {
+    format!("~{username}@{host}").into()
+}
+
+/// The user name that a user gave.
+pub fn user_as_given(user: &User) -> &str {
+    let username = user.author().username();
+    username.strip_prefix('~').unwrap_or(username)
+}
+
 fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     let Some(entering) = context.entering() else { return };
     if std::mem::replace(&mut entering.told, true) {
@@ -148,6 +178,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         let user = User {
             id,
             nick: nick.clone(),
+            userhost: userhost(context, &entering, &nick, guest),
             guest,
             realname: entering.realname.as_deref().unwrap_or(&nick).into(),
             sessions: Vec::from([session]),

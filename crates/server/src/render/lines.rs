@@ -3,7 +3,7 @@
 //!
 //! <https://ircv3.net/specs/extensions/multiline>
 
-use super::{Renderer, TagValues, Tagging, verb};
+use super::{Author, Renderer, TagValues, Tagging, verb};
 use crate::limits::CLIENT_TAGS_EACH_LINE_BYTES;
 use proto::{Capabilities, Capability, Line};
 use store::Event;
@@ -74,7 +74,7 @@ struct OneLine {
 impl Renderer {
     /// Writes the line that opens a message's batch, and all its lines, without their tags.
     pub(super) fn body_of_several(&self, out: &mut Vec<u8>, event: &Event, target: &str) -> Lines {
-        let source = self.source(&event.nick, event.guest);
+        let source = self.source(Author::of(event));
         let reference = format!("M{}", event.id);
         let start = out.len();
         let line = Line::to(out).source(&source).verb("BATCH").param(&format!("+{reference}"));

@@ -108,14 +108,14 @@ fn more_addresses_to_listen_on_are_told_and_work() {
     let mut ann = server.guest("ann");
     let mut bob = Client::connect("bob", more);
     bob.be_guest("bob");
-    ann.expect(":bob!guest@parlor JOIN #lobby");
+    ann.expect(":bob!~*@c-*.parlor JOIN #lobby");
     bob.send("PRIVMSG #lobby :from next door");
-    ann.expect(":bob!guest@parlor PRIVMSG #lobby :from next door");
+    ann.expect(":bob!~*@c-*.parlor PRIVMSG #lobby :from next door");
     // Each port takes every way.
     let mut eve = Client::connect_tls("eve", more, tls::any());
     eve.be_guest("eve");
     eve.send("PRIVMSG #lobby :by TLS");
-    ann.until(":eve!guest@parlor PRIVMSG #lobby :by TLS");
+    ann.until(":eve!~*@c-*.parlor PRIVMSG #lobby :by TLS");
 }
 
 #[test]

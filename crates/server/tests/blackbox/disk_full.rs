@@ -190,11 +190,11 @@ fn a_room_that_ended_with_a_full_disk_can_be_made_anew() {
     limit_files(&server, Some(0));
     ann.send("QUIT");
     ann.until_closed();
-    bob.until(":ann!guest@parlor QUIT :*");
+    bob.until(":ann!~*@c-*.parlor QUIT :*");
     limit_files(&server, None);
     bob.until_answered();
     bob.send("JOIN #garden");
-    bob.expect(":bob!guest@parlor JOIN #garden");
+    bob.expect(":bob!~*@c-*.parlor JOIN #garden");
     bob.expect(":parlor 353 bob = #garden :@bob");
 }
 

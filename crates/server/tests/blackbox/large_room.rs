@@ -13,20 +13,20 @@ fn who_comes_into_a_large_room_is_told_of_with_the_first_word() {
         client.send("JOIN #big");
         client.until(":parlor 366 * #big :*");
     }
-    ann.expect(":bob!guest@parlor JOIN #big");
+    ann.expect(":bob!~*@c-*.parlor JOIN #big");
     ann.expect_quiet(); // Nothing of eve, who came third.
     ann.send("NAMES #big");
     ann.expect(":parlor 353 ann = #big :@ann bob eve");
     ann.expect(":parlor 366 ann #big :*");
     eve.send("PRIVMSG #big :hello");
     for client in [&mut ann, &mut bob] {
-        client.expect(":eve!guest@parlor JOIN #big");
-        client.expect(":eve!guest@parlor PRIVMSG #big :hello");
+        client.expect(":eve!~*@c-*.parlor JOIN #big");
+        client.expect(":eve!~*@c-*.parlor PRIVMSG #big :hello");
     }
     eve.expect_quiet(); // She knows that she is there.
     eve.send("QUIT");
     for client in [&mut ann, &mut bob] {
-        client.expect(":eve!guest@parlor QUIT :*");
+        client.expect(":eve!~*@c-*.parlor QUIT :*");
     }
 }
 
@@ -39,9 +39,9 @@ fn who_leaves_a_large_room_without_a_word_is_not_told_of() {
         client.send("JOIN #big");
         client.until(":parlor 366 * #big :*");
     }
-    ann.expect(":bob!guest@parlor JOIN #big");
+    ann.expect(":bob!~*@c-*.parlor JOIN #big");
     eve.send("PART #big");
-    eve.expect(":eve!guest@parlor PART #big");
+    eve.expect(":eve!~*@c-*.parlor PART #big");
     fay.send("QUIT");
     fay.expect("ERROR :Quit");
     fay.expect_closed();
@@ -49,13 +49,13 @@ fn who_leaves_a_large_room_without_a_word_is_not_told_of() {
     // What is done to somebody unknown makes them known first.
     let mut gil = server.guest("gil");
     gil.send("JOIN #big");
-    gil.expect(":gil!guest@parlor JOIN #big");
+    gil.expect(":gil!~*@c-*.parlor JOIN #big");
     gil.expect(":parlor 353 gil = #big :@ann bob gil");
     gil.until(":parlor 366 gil #big :*");
     ann.send("KICK #big gil");
     for client in [&mut ann, &mut bob] {
-        client.expect(":gil!guest@parlor JOIN #big");
-        client.expect(":ann!guest@parlor KICK #big gil :ann");
+        client.expect(":gil!~*@c-*.parlor JOIN #big");
+        client.expect(":ann!~*@c-*.parlor KICK #big gil :ann");
     }
-    gil.expect(":ann!guest@parlor KICK #big gil :ann");
+    gil.expect(":ann!~*@c-*.parlor KICK #big gil :ann");
 }

@@ -31,7 +31,8 @@ fn a_client_that_never_reads_is_disconnected_and_the_others_are_unharmed() {
                 line = bob.next().expect("bob is unharmed");
             }
             assert!(
-                line.starts_with(&format!(":ann!guest@parlor PRIVMSG #lobby :{sent} x")),
+                line.starts_with(":ann!~ann@c-")
+                    && line.contains(&format!(" PRIVMSG #lobby :{sent} x")),
                 "{line}"
             );
             sent += 1;
@@ -39,7 +40,7 @@ fn a_client_that_never_reads_is_disconnected_and_the_others_are_unharmed() {
         ann.until_answered();
     }
     let left = left.expect("it is set now");
-    assert!(left.starts_with(":stuck!guest@parlor QUIT :"), "{left}");
+    assert!(left.starts_with(":stuck!~stuck@c-") && left.contains(" QUIT :"), "{left}");
     bob.expect_quiet();
     let last = stuck.until_closed();
     assert!(last.len() < sent, "it got all {sent}");
@@ -127,7 +128,7 @@ fn a_flood_is_slowed_down_and_loses_nothing() {
     let flood: String = (0..120).map(|n| format!("PRIVMSG #lobby :{n}\r\n")).collect();
     ann.send_bytes(flood.as_bytes());
     for n in 0..120 {
-        bob.expect(&format!(":ann!guest@parlor PRIVMSG #lobby :{n}"));
+        bob.expect(&format!(":ann!~*@c-*.parlor PRIVMSG #lobby :{n}"));
     }
     // 120 lines, of which at most 20 at once: the other 100 take two seconds at least.
     let took = begin.elapsed();
@@ -210,12 +211,12 @@ fn rename(server: &Server, clients: &mut [Client]) {
     clients[0].send("RENAME #crowd #mob :too many");
     clients[0].until(":parlor FAIL RENAME CANNOT_RENAME #crowd #mob :There are too many people *");
     last.send("PART #crowd");
-    last.until(":last!guest@parlor PART #crowd");
+    last.until(":last!~*@c-*.parlor PART #crowd");
     clients[0].send("RENAME #crowd #mob :one less");
     for client in clients {
         let name = client.name().to_owned();
-        client.until(&format!(":{name}!guest@parlor PART #crowd :one less"));
-        client.expect(&format!(":{name}!guest@parlor JOIN #mob"));
+        client.until(&format!(":{name}!~*@c-*.parlor PART #crowd :one less"));
+        client.expect(&format!(":{name}!~*@c-*.parlor JOIN #mob"));
         client.until(&format!(":parlor 366 {name} #mob :*"));
     }
 }
@@ -226,7 +227,7 @@ fn a_thousand_connect_at_once_and_no_larger_room_is_renamed() {
     clients[0].until_answered();
     clients[0].send("PRIVMSG #crowd :hello, crowd");
     for client in &mut clients[1..] {
-        client.until(":guest0!guest@parlor PRIVMSG #crowd :hello, crowd");
+        client.until(":guest0!~*@c-*.parlor PRIVMSG #crowd :hello, crowd");
     }
     rename(&server, &mut clients);
     for client in &mut clients {
@@ -268,12 +269,12 @@ fn one_entry_too_many_in_the_lists_of_a_room_is_refused() {
     ann.until(":parlor 366 ann #garden :*");
     for (n, letter) in (0..100).zip("beIq".chars().cycle()) {
         ann.send(&format!("MODE #garden +{letter} user{n}"));
-        ann.expect(&format!(":ann!guest@parlor MODE #garden +{letter} user{n}!\\*@\\*"));
+        ann.expect(&format!(":ann!~*@c-*.parlor MODE #garden +{letter} user{n}!\\*@\\*"));
     }
     ann.send("MODE #garden +q loud");
     ann.expect(":parlor 478 ann #garden q :*");
     ann.send("MODE #garden -b+q user0 loud");
-    ann.expect(":ann!guest@parlor MODE #garden -b+q user0!\\*@\\* loud!\\*@\\*");
+    ann.expect(":ann!~*@c-*.parlor MODE #garden -b+q user0!\\*@\\* loud!\\*@\\*");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn after_the_senders_pong_the_message_is_before_everybody_elses() {
     people.iter_mut().for_each(|client| drop(client.until_answered()));
     for round in 0..ROUNDS {
         let sender = round % PEOPLE;
-        let source = format!(":p{sender}!guest@parlor");
+        let source = format!(":p{sender}!~*@c-*.parlor");
         // Something that is stored first, and something that is not.
         let (command, told) = match round % 3 {
             0 => (format!("AWAY :{round}"), format!("{source} AWAY :{round}")),
