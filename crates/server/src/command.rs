@@ -67,7 +67,7 @@ pub mod znc;
 mod blanks;
 
 use crate::hub::context::Context;
-use crate::hub::session::Prompt;
+use crate::hub::session::{Prompt, Unfinished};
 use crate::limits::LABEL_BYTES;
 use proto::line::LineError;
 use proto::numeric as n;
@@ -160,6 +160,9 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "ZNC",          params: 1, when: When::After,  run: znc::run },
 ];
 
+/// Verbs that are carried out whatever their user and address owe: signs of life, and leaving.
+const FREE: &[&str] = &["PING", "PONG", "QUIT", "EX"];
+
 /// Deals with one line of a session: an answer to a question, or a command.
 pub fn line(context: &mut Context<'_>, line: &str) {
     if let Some(prompt) = context.known_mut().prompt.take() {
@@ -190,6 +193,9 @@ pub fn line(context: &mut Context<'_>, line: &str) {
         let verb = &VERBS[found];
         carry_out(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
     });
+    if let Some(unfinished) = context.unfinished() {
+        unfinished.line = line.into();
+    }
     // A label of its own has no other answer.
     if also.is_some() {
         run(context, also, |_| Ok(()));
@@ -212,7 +218,27 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
     if needed.contains(&"") {
         return Err(Refusal::NeedMoreParams);
     }
+    if !FREE.contains(&verb.name) {
+        context.must_have_budget()?;
+    }
     (verb.run)(context, message)
+}
+
+/// Goes on with a command that a turn was not enough for.
+pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
+    let Unfinished { line, cursor, written, label } = unfinished;
+    let Ok(message) = Message::parse(&line) else { return };
+    let Some(verb) = VERBS.iter().find(|verb| message.verb.eq_ignore_ascii_case(verb.name)) else {
+        return;
+    };
+    context.out.begin_again(context.session, label, context.has(Capability::Batch));
+    context.out.resume_at(cursor, written);
+    finish(context, |context| {
+        (verb.run)(context, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
+    });
+    if let Some(unfinished) = context.unfinished() {
+        unfinished.line = line;
+    }
 }
 
 /// The names in a list, of which there must be one at least.
@@ -227,16 +253,31 @@ fn run(
     label: Option<Box<str>>,
     command: impl FnOnce(&mut Context<'_>) -> Result<(), (String, Refusal)>,
 ) {
-    let server = context.state.renderer.server.clone();
     let batches = context.has(Capability::Batch);
     // A batch may be answered long after it began: who no longer knows labels gets none.
     let label = label.filter(|_| context.has(Capability::LabeledResponse));
     context.out.begin(context.session, label, batches);
+    finish(context, command);
+}
+
+/// Carries out a command, or the next part of it, to the end of the turn.
+fn finish(
+    context: &mut Context<'_>,
+    command: impl FnOnce(&mut Context<'_>) -> Result<(), (String, Refusal)>,
+) {
+    let server = context.state.renderer.server.clone();
     if let Err((verb, refusal)) = command(context) {
         context.out.settle();
         refuse(context, &verb, &refusal);
     }
-    context.out.end(&server);
+    context.charge();
+    if context.unfinished().is_none() {
+        return context.out.end(&server);
+    }
+    let (written, label) = (context.out.answered(), context.out.pause(&server));
+    if let Some(unfinished) = context.unfinished() {
+        (unfinished.written, unfinished.label) = (written, label);
+    }
 }
 
 /// The line answers a question of one of the five verbs; an empty one cancels it.
@@ -250,6 +291,11 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
         if line.is_empty() {
             context.note(verb, "CANCELLED", &[], "Cancelled");
             return Ok(());
+        }
+        if let Err(refusal) = context.must_have_budget() {
+            // The question stands.
+            context.known_mut().prompt = Some(Box::new(prompt));
+            return Err((verb.to_owned(), refusal));
         }
         let done = match prompt {
             Prompt::LoginUser => login::user(context, line.trim()),

@@ -5,6 +5,7 @@
 //! give the same effects, byte for byte.
 
 pub mod absence;
+pub mod budget;
 pub mod certificates;
 pub mod context;
 pub mod door;
@@ -32,17 +33,20 @@ mod clocks;
 #[cfg(test)]
 mod encrypted;
 #[cfg(test)]
+mod fairness;
+#[cfg(test)]
 mod replay;
 
 use crate::cloak::Cloak;
 use crate::clock;
 use crate::command;
 use crate::config::Config;
-use crate::limits::{BATCH_BYTES, CLOCK_JUMP_MILLIS};
+use crate::limits::{ADDRESS_TURN_WORK, BATCH_BYTES, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
 use crate::metrics::{Count, Refused};
 use crate::receipts::Told;
 use crate::render::Renderer;
 use crate::session::SessionId;
+use budget::{Budgets, Payer};
 use certificates::Certificates;
 use context::Context;
 use door::Doors;
@@ -86,7 +90,8 @@ pub struct Stamped {
 pub enum Input {
     /// What a shard's connections did.
     Batch(Batch),
-    /// The rest of the last batch, of which the first part's effects have been passed on.
+    /// The rest of the last batch, of which the first part's effects have been passed on; or the
+    /// next session that waits for its turn.
     GoOn,
     /// A password's key was derived.
     Derived(Derived),
@@ -223,6 +228,10 @@ pub struct State {
     pub left: VecDeque<Left>,
     /// What each address has done lately.
     pub doors: Doors,
+    /// Who owes how much work.
+    pub budgets: Budgets,
+    /// Sessions that wait for their turn, in order.
+    turns: VecDeque<SessionId>,
     /// The batches that clients have open, by when they are refused.
     pub batches: BTreeSet<(i64, SessionId)>,
     /// Most users online at once since the start.
@@ -278,6 +287,8 @@ impl State {
             watchers: BTreeMap::new(),
             left: VecDeque::new(),
             doors: Doors::default(),
+            budgets: Budgets::default(),
+            turns: VecDeque::new(),
             batches: BTreeSet::new(),
             users_most: 0,
             uses: vec![0; command::VERBS.len()],
@@ -316,13 +327,15 @@ impl State {
             Input::GoOn => {
                 if let Some((batch, from)) = self.rest.take() {
                     self.entries(&mut effects, batch, from);
+                } else if let Some(session) = self.turns.pop_front() {
+                    self.take_turn(&mut effects, session);
                 }
             }
             Input::Derived(derived) => {
                 let session = derived.session;
                 if self.sessions.contains_key(&session) {
                     login::finish(&mut self.context(&mut effects, session), derived.outcome);
-                    self.lines_that_waited(&mut effects, session);
+                    self.take_turn(&mut effects, session);
                 }
             }
             Input::Failed { from } => self.undo(&mut effects, from),
@@ -347,8 +360,14 @@ impl State {
     }
 
     /// Whether a batch is not done with: [`Input::GoOn`] is to come next.
-    pub fn has_more(&self) -> bool {
+    pub fn has_rest(&self) -> bool {
         self.rest.is_some()
+    }
+
+    /// Whether sessions wait for their turn: after each input that comes, [`Input::GoOn`] lets one
+    /// of them go on.
+    pub fn has_turns(&self) -> bool {
+        !self.turns.is_empty()
     }
 
     /// Applies a batch, until it is done or enough is to be released first.
@@ -467,7 +486,7 @@ impl State {
             }
             Did::Served => {
                 let ended = self.sessions.remove(&session).expect("just looked up");
-                self.doors.leave(ended.address);
+                self.leave(&ended);
             }
             Did::Line(range) => {
                 self.line(out, session, piece(text, range));
@@ -480,7 +499,7 @@ impl State {
             }
             Did::PasswordBusy => {
                 login::finish(&mut self.context(out, session), login::Outcome::Busy);
-                self.lines_that_waited(out, session);
+                self.take_turn(out, session);
             }
             Did::Answered(told) => kept::answered(self, session, *told),
             Did::Ended => {
@@ -499,7 +518,8 @@ impl State {
         address: IpAddr,
         entropy: [u8; 16],
     ) {
-        self.sessions.insert(session, Session::new(address, entropy));
+        let budget = self.budgets.hold(Payer::address(address), self.steady, &self.config.limits);
+        self.sessions.insert(session, Session::new(address, budget, entropy));
         self.enter(out, session, address);
     }
 
@@ -512,8 +532,10 @@ impl State {
         address: IpAddr,
         encrypted: bool,
     ) {
+        let budget = self.budgets.hold(Payer::address(address), self.steady, &self.config.limits);
         let known = self.sessions.get_mut(&session).expect("the caller has checked");
         let proxy = std::mem::replace(&mut known.address, address);
+        self.budgets.release(std::mem::replace(&mut known.address_budget, budget));
         (known.forwarded, known.encrypted, known.certificate) = (true, encrypted, None);
         self.doors.leave(proxy);
         self.enter(out, session, address);
@@ -532,36 +554,86 @@ impl State {
             out.push(What::Count(Count::Refused(why)));
             out.push(What::Log(Fact::Refused { address, reason }));
             self.context(out, session).close(reason);
-            self.doors.leave(address);
-            self.sessions.remove(&session);
+            let refused = self.sessions.remove(&session).expect("just closed");
+            self.leave(&refused);
         }
     }
 
-    /// A line came; while a password is being checked it waits its turn.
+    /// A session that is removed no longer counts for its address, nor draws on budgets.
+    pub fn leave(&mut self, ended: &Session) {
+        self.doors.leave(ended.address);
+        self.budgets.release(ended.address_budget);
+        if let Some(budget) = ended.user_budget {
+            self.budgets.release(budget);
+        }
+    }
+
+    /// A line came. It waits while a password is being checked, while an earlier line waits, and
+    /// when the session has had its turn.
     fn line(&mut self, out: &mut Effects, session: SessionId, line: &str) {
+        let over = self.turn_is_over(session);
         let known = self.sessions.get_mut(&session).expect("the caller has checked");
-        if known.waiting.is_none() {
+        if known.waiting.is_none() && !known.queued && !over {
             command::line(&mut self.context(out, session), line);
-        } else if known.lines.len() < crate::limits::LINES_WHILE_LOGGING_IN {
+            self.queue_if_unfinished(session);
+        } else if known.lines.len() < LINES_WAITING {
             known.lines.push_back(line.into());
+            if known.waiting.is_none() {
+                self.queue(session);
+            }
         } else {
-            membership::end_session(self, out, session, "Too many lines before the login was done");
+            membership::end_session(self, out, session, "Too many lines at once");
         }
     }
 
-    fn lines_that_waited(&mut self, out: &mut Effects, session: SessionId) {
-        while let Some(known) = self.sessions.get_mut(&session)
-            && known.waiting.is_none()
-            && let Some(line) = known.lines.pop_front()
+    /// Whether the session, or all of its address, have had their share of this input.
+    fn turn_is_over(&self, session: SessionId) -> bool {
+        let known = &self.sessions[&session];
+        let mine = if known.turn.number == self.batch { known.turn.work } else { 0 };
+        mine >= TURN_WORK
+            || self.budgets.in_turn(known.address_budget, self.batch) >= ADDRESS_TURN_WORK
+    }
+
+    fn queue(&mut self, session: SessionId) {
+        if let Some(known) = self.sessions.get_mut(&session)
+            && !std::mem::replace(&mut known.queued, true)
         {
-            command::line(&mut self.context(out, session), &line);
+            self.turns.push_back(session);
+        }
+    }
+
+    fn queue_if_unfinished(&mut self, session: SessionId) {
+        if self.sessions.get(&session).is_some_and(|known| known.unfinished.is_some()) {
+            self.queue(session);
+        }
+    }
+
+    /// Goes on with a session that has waited, until its turn is over.
+    fn take_turn(&mut self, out: &mut Effects, session: SessionId) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.queued = false;
+        }
+        while let Some(known) = self.sessions.get(&session)
+            && known.waiting.is_none()
+            && (known.unfinished.is_some() || !known.lines.is_empty())
+        {
+            if self.turn_is_over(session) {
+                return self.queue(session);
+            }
+            let known = self.sessions.get_mut(&session).expect("just looked up");
+            if let Some(unfinished) = known.unfinished.take() {
+                command::go_on(&mut self.context(out, session), *unfinished);
+            } else if let Some(line) = known.lines.pop_front() {
+                command::line(&mut self.context(out, session), &line);
+            }
         }
         self.end_if_done(out, session);
     }
 
     /// A session whose input has ended goes when all its lines are dealt with.
     fn end_if_done(&mut self, out: &mut Effects, session: SessionId) {
-        if self.sessions.get(&session).is_some_and(|known| known.ended && known.waiting.is_none()) {
+        let done = |known: &Session| known.ended && known.waiting.is_none() && !known.queued;
+        if self.sessions.get(&session).is_some_and(done) {
             membership::end_session(self, out, session, "Connection closed");
         }
     }

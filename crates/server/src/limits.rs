@@ -26,6 +26,11 @@ pub struct Limits {
     pub command_burst: u32,
     /// Bytes that may wait for one slow reader before it is disconnected.
     pub outbox_bytes: usize,
+    /// Connections at once of one account.
+    pub sessions_per_account: usize,
+    /// Milliseconds of the server's work a second that one account may take in the long run; all
+    /// people of one address may take [`WORK_ADDRESS_SHARE`] times as much.
+    pub work_millis: u32,
     /// Rooms that one user may be in, the lobby not counted.
     pub rooms_per_user: usize,
     /// Members online from which on a room does not tell everybody of those who come, but of each
@@ -54,6 +59,8 @@ impl Default for Limits {
             commands_per_second: 10,
             command_burst: 60,
             outbox_bytes: 4 * 1024 * 1024,
+            sessions_per_account: 20,
+            work_millis: 50,
             rooms_per_user: 100,
             large_room: 200,
             history_page: 100,
@@ -176,7 +183,7 @@ pub const RENAME_BYTES: usize = 200;
 /// Seconds for which a room keeps a new name at least.
 pub const RENAME_SECONDS: i64 = 30;
 /// Devices in a room with which it can still be renamed: each may have to be shown all names.
-pub const RENAME_DEVICES: usize = 1000;
+pub const RENAME_DEVICES: usize = 200;
 /// Milliseconds for which those who come by a room's old name are told the new one.
 pub const RENAMED_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Old names of rooms that are remembered.
@@ -207,10 +214,36 @@ pub const BATCH_SECONDS: u32 = 120;
 /// within a message of at most [`MULTILINE_BYTES`], so it weighs no more than so many plain lines.
 pub const BATCH_LINE_COST: f32 = 0.25;
 
-/// Lines that a session may send ahead while its password is being checked.
-pub const LINES_WHILE_LOGGING_IN: usize = 64;
 /// Seconds to log in, at most, for who cannot come in without an account and was told so.
 pub const ACCOUNT_SECONDS: u32 = 30;
+/// Lines of a session that may wait for its turn or for its password to be checked; with more it
+/// is ended.
+pub const LINES_WAITING: usize = 64;
+
+/// Units of work in a millisecond: one is about ten nanoseconds of one core.
+pub const WORK_PER_MILLI: u64 = 100_000;
+/// Work of any line.
+pub const LINE_WORK: u64 = 100;
+/// Work of a room, user or entry of a list that is looked at.
+pub const ROW_WORK: u64 = 10;
+/// Bytes answered that are one unit of work.
+pub const BYTES_PER_WORK: u64 = 2;
+/// Work of telling one session something; done by the shards.
+pub const TELL_WORK: u64 = 40;
+/// Work of reading one event of history; done by the readers.
+pub const READ_WORK: u64 = 500;
+/// Private conversations that somebody is taken to have where the hub does not know.
+pub const UNKNOWN_CONVERSATIONS: usize = 20;
+/// Work of the hub for one session after which others have their turn: a millisecond.
+pub const TURN_WORK: u64 = WORK_PER_MILLI;
+/// Work of the hub for all sessions of one address after which others have their turn.
+pub const ADDRESS_TURN_WORK: u64 = 10 * TURN_WORK;
+/// Seconds of the work that a payer may take in the long run that it may take at once.
+pub const WORK_BURST_SECONDS: u64 = 10;
+/// How many times the work of one account all people of one address may take.
+pub const WORK_ADDRESS_SHARE: u64 = 4;
+/// Payers beyond which those who owe nothing are forgotten.
+pub const BUDGETS_REMEMBERED: usize = 4096;
 /// Seconds that one failed login too many is made to wait, doubled each time up to
 /// [`LOGIN_DELAY_MOST_SECONDS`].
 pub const LOGIN_DELAY_SECONDS: u32 = 1;

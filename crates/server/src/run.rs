@@ -27,12 +27,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::system::uname;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::io::Write;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 use store::{Failure, MemoryStore, SqliteStore, Store, Write};
@@ -494,19 +494,30 @@ fn run_hub(
     metrics: &Metrics,
     pulse: &Pulse,
 ) {
-    while let Ok(input) = inputs.recv() {
-        let mut next = Some(input);
-        while let Some(input) = next.take() {
-            let committed = committed.load(Ordering::Acquire);
-            let (now, steady) = (clock::wall(), clock.steady());
-            let effects = state.apply(Stamped { now, steady, committed, input });
-            next = state.has_more().then_some(Input::GoOn);
-            metrics.hub_has(state.sessions.len(), state.users.len(), state.rooms.len());
-            let last = effects.last;
-            let asked = pulse.take_up();
-            if (asked || !effects.is_empty()) && (journal.send(effects).is_err() || last) {
-                return;
+    // Those who wait for their turn and what comes from the shards take turns.
+    let mut their_turn = false;
+    loop {
+        let input = if state.has_rest() || (their_turn && state.has_turns()) {
+            Ok(Input::GoOn)
+        } else if state.has_turns() {
+            match inputs.try_recv() {
+                Err(TryRecvError::Empty) => Ok(Input::GoOn),
+                Err(TryRecvError::Disconnected) => Err(RecvError),
+                Ok(input) => Ok(input),
             }
+        } else {
+            inputs.recv()
+        };
+        let Ok(input) = input else { return };
+        their_turn = !matches!(input, Input::GoOn);
+        let committed = committed.load(Ordering::Acquire);
+        let (now, steady) = (clock::wall(), clock.steady());
+        let effects = state.apply(Stamped { now, steady, committed, input });
+        metrics.hub_has(state.sessions.len(), state.users.len(), state.rooms.len());
+        let last = effects.last;
+        let asked = pulse.take_up();
+        if (asked || !effects.is_empty()) && (journal.send(effects).is_err() || last) {
+            return;
         }
     }
 }

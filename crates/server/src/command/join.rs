@@ -5,7 +5,8 @@
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
 use crate::hub::context::Context;
-use crate::hub::room::Member;
+use crate::hub::room::{Member, Who};
+use crate::hub::session::Cursor;
 use crate::hub::user::UserId;
 use crate::hub::{membership, metadata};
 use proto::name::check_room;
@@ -20,9 +21,17 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         super::part::all(context);
         return Ok(());
     }
-    let mut keys = message.param(1).unwrap_or_default().split(',');
-    for room in super::names_of(rooms)? {
-        let key = keys.next().unwrap_or_default();
+    let keys = message.param(1).unwrap_or_default().split(',').chain(std::iter::repeat(""));
+    let done = match context.out.take_cursor() {
+        Cursor::Target(target) => target,
+        _ => 0,
+    };
+    let targets = super::names_of(rooms)?.into_iter().zip(keys);
+    for (at, (room, key)) in targets.enumerate().skip(done) {
+        if context.turn_is_over() {
+            context.go_on_at(Cursor::Target(at));
+            break;
+        }
         if let Err(refusal) = join(context, room, key) {
             refuse(context, "JOIN", &refusal);
         }
@@ -103,26 +112,32 @@ fn by_old_name(
         Some(room) => {
             let news = context.passing_join(me, room);
             context.reply_news(news);
-            show_around(context, room);
+            show_around(context, room, &mut names::Shared::default());
             Ok(())
         }
     }
 }
 
-fn may_join(context: &Context<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {
+fn may_join(context: &mut Context<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {
+    let who = context.who();
+    let may = admits(context, room, key, &who);
+    context.out.spend(who.steps.get());
+    may
+}
+
+fn admits(context: &Context<'_>, room: RoomId, key: &str, who: &Who) -> Result<(), Refusal> {
     let room = &context.state.rooms[&room];
     let user = context.user();
     if user.operator || room.invited.get(&user.id) == Some(&true) {
         return Ok(());
     }
-    let who = context.who();
-    if room.bans(&who) {
+    if room.bans(who) {
         return Err(Refusal::Banned(room.name.clone()));
     }
     if room.is('R') && who.account.is_none() {
         return Err(Refusal::AccountsOnly(room.name.clone()));
     }
-    if room.is('i') && !room.listed('I', &who) {
+    if room.is('i') && !room.listed('I', who) {
         return Err(Refusal::InviteOnly(room.name.clone()));
     }
     if room.settings.key.as_deref().is_some_and(|right| right != key) {
@@ -145,17 +160,18 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     context.tell_way(room, news);
     membership::tell_absence(context, room, me);
     metadata::introduce(context, room, me);
+    let mut names = names::Shared::default();
     for session in context.user().sessions.clone() {
         let mut device = context.of(session);
-        show_around(&mut device, room);
+        show_around(&mut device, room, &mut names);
         chathistory::replay(&mut device, room);
     }
 }
 
-/// Shows a device what follows its `JOIN`.
-pub fn show_around(device: &mut Context<'_>, room: RoomId) {
+/// Shows a device what follows its `JOIN`; the names as another device of its user was shown them.
+pub fn show_around(device: &mut Context<'_>, room: RoomId, names: &mut names::Shared) {
     markread::show_room(device, room);
     topic::show(device, room, false);
-    names::show_known(device, room);
+    names.show_known(device, room);
     metadata::sync_room(device, room);
 }

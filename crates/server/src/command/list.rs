@@ -6,10 +6,12 @@ use super::names::may_see;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::room::Room;
-use crate::limits::LIST_CONDITIONS;
-use proto::mask::matches;
+use crate::hub::session::Cursor;
+use crate::limits::{LIST_CONDITIONS, ROW_WORK};
+use proto::mask::matches_counted;
 use proto::{Message, numeric as n};
 use std::cmp::Ordering;
+use std::ops::Bound;
 use store::RoomId;
 
 /// Milliseconds of the unit in which rooms are asked for by age.
@@ -19,25 +21,46 @@ const MINUTE: i64 = 60_000;
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let filters: Vec<Filter> =
         message.params().iter().take(2).map(|text| Filter::of(text)).collect();
-    let now = context.state.now;
-    let asked_for = |room: &&Room| filters.iter().all(|filter| filter.admits(room, now));
-    let rooms = context.state.room_names.values().map(|id| &context.state.rooms[id]);
-    let rooms = rooms.filter(asked_for).filter(|room| may_see(context, room));
-    let rooms: Vec<RoomId> = rooms.map(|room| room.id).collect();
-    context.numeric(n::RPL_LISTSTART, &["Channel"], "Users  Name");
-    let most = context.out.text.len() + context.state.config.limits.answer();
-    for room in rooms {
-        if context.out.text.len() > most {
+    let mut cursor = context.out.take_cursor();
+    if cursor == Cursor::Start {
+        context.numeric(n::RPL_LISTSTART, &["Channel"], "Users  Name");
+    }
+    while let Some((name, id)) = next(context, &cursor) {
+        if context.turn_is_over() {
+            context.go_on_at(cursor);
+            return Ok(());
+        }
+        if context.out.answered() > context.state.config.limits.answer() {
             context.notice("There are more rooms than one answer holds; name those you look for");
             break;
         }
-        let room = &context.state.rooms[&room];
+        show_if_asked_for(context, id, &filters);
+        cursor = Cursor::Room(name.into());
+    }
+    context.numeric(n::RPL_LISTEND, &[], "End of /LIST");
+    Ok(())
+}
+
+/// The next room by its folded name.
+fn next(context: &Context<'_>, cursor: &Cursor) -> Option<(String, RoomId)> {
+    let after = match cursor {
+        Cursor::Room(name) => Bound::Excluded(&**name),
+        _ => Bound::Unbounded,
+    };
+    let mut rooms = context.state.room_names.range::<str, _>((after, Bound::Unbounded));
+    rooms.next().map(|(name, id)| (name.clone(), *id))
+}
+
+fn show_if_asked_for(context: &mut Context<'_>, id: RoomId, filters: &[Filter<'_>]) {
+    let (room, now) = (&context.state.rooms[&id], context.state.now);
+    let mut work = ROW_WORK;
+    let admitted = filters.iter().all(|filter| filter.admits(room, now, &mut work));
+    if admitted && may_see(context, room) {
         let (name, online) = (room.name.clone(), room.online.to_string());
         let topic = room.settings.topic.as_ref().map(|topic| topic.text.clone());
         context.numeric(n::RPL_LIST, &[&name, &online], &topic.unwrap_or_default());
     }
-    context.numeric(n::RPL_LISTEND, &[], "End of /LIST");
-    Ok(())
+    context.out.spend(work);
 }
 
 /// One parameter of `LIST`: a room must meet all its conditions and, if it has masks, fit one.
@@ -73,10 +96,11 @@ impl<'a> Filter<'a> {
         filter
     }
 
-    fn admits(&self, room: &Room, now: i64) -> bool {
-        let named =
-            self.masks.is_empty() || self.masks.iter().any(|mask| matches(mask, &room.name));
-        named && self.conditions.iter().all(|condition| condition.holds(room, now))
+    /// Adds the work that it took to `work`.
+    fn admits(&self, room: &Room, now: i64, work: &mut u64) -> bool {
+        let named = self.masks.is_empty()
+            || self.masks.iter().any(|mask| matches_counted(mask, &room.name, work));
+        named && self.conditions.iter().all(|condition| condition.holds(room, now, work))
     }
 }
 
@@ -102,9 +126,9 @@ impl<'a> Condition<'a> {
         })
     }
 
-    fn holds(&self, room: &Room, now: i64) -> bool {
+    fn holds(&self, room: &Room, now: i64, work: &mut u64) -> bool {
         match *self {
-            Condition::Not(mask) => !matches(mask, &room.name),
+            Condition::Not(mask) => !matches_counted(mask, &room.name, work),
             Condition::Users(order, number) => room.online.cmp(&number) == order,
             Condition::Made(order, minutes) => {
                 (now - room.settings.created).cmp(&(minutes * MINUTE)) == order
@@ -135,7 +159,7 @@ mod tests {
     }
 
     fn admits(parameter: &str, room: &Room) -> bool {
-        Filter::of(parameter).admits(room, 60 * MINUTE)
+        Filter::of(parameter).admits(room, 60 * MINUTE, &mut 0)
     }
 
     #[test]

@@ -4,10 +4,15 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::hub::effects::What;
 use crate::hub::room::Room;
-use crate::limits::{NAMES_LINE_BYTES, TARGETS};
+use crate::hub::session::Cursor;
+use crate::hub::user::{User, UserId};
+use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
+use proto::name::fold;
 use proto::{Capability, Message, numeric as n};
 use std::collections::BTreeSet;
+use std::ops::{Bound, Range};
 use store::RoomId;
 
 /// Carries out `NAMES`. Of several rooms each has its own end, though some expect one for all of the
@@ -18,16 +23,33 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         context.numeric(n::RPL_ENDOFNAMES, &["*"], "End of /NAMES list");
         return Ok(());
     };
-    // A room named twice is shown once: in a large one that is much.
-    let mut shown = BTreeSet::new();
-    for name in names.into_iter().take(TARGETS) {
+    let (first, mut after) = match context.out.take_cursor() {
+        Cursor::Member(target, user) => (target, Some(user)),
+        Cursor::Target(target) => (target, None),
+        _ => (0, None),
+    };
+    for (at, name) in targets(names).into_iter().enumerate().skip(first) {
+        if context.turn_is_over() {
+            context.go_on_at(Cursor::Target(at));
+            break;
+        }
         match visible(context, name) {
-            Ok(room) if !shown.insert(room) => {}
-            Ok(room) => show(context, room, true),
+            Ok(room) => {
+                if let Some(user) = show(context, room, true, after.take(), true) {
+                    context.go_on_at(Cursor::Member(at, user));
+                    break;
+                }
+            }
             Err(_) => context.numeric(n::RPL_ENDOFNAMES, &[name], "End of /NAMES list"),
         }
     }
     Ok(())
+}
+
+/// The rooms named, each once: in a large one an answer is much.
+fn targets(names: Vec<&str>) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().take(TARGETS).filter(|name| seen.insert(fold(name))).collect()
 }
 
 /// A room that the asker may look into: not a secret one of others.
@@ -52,36 +74,103 @@ pub fn show_known(context: &mut Context<'_>, room: RoomId) {
     }
     let large = context.state.config.limits.large_room;
     let all = large == 0 || context.state.rooms[&room].online <= large;
-    show(context, room, all);
+    show(context, room, all, None, false);
 }
 
-fn show(context: &mut Context<'_>, room: RoomId, all: bool) {
-    let me = context.me();
-    let room = &context.state.rooms[&room];
-    let name = room.name.clone();
-    let inside = room.member(context.me()).is_some();
-    let operator = context.user().operator;
-    let every_mark = context.has(Capability::MultiPrefix);
-    let sources = context.has(Capability::UserhostInNames);
-    let marked: Vec<String> = room
-        .members
-        .iter()
-        .filter(|(id, member)| member.online && (all || !member.hidden || **id == me))
-        .map(|(id, member)| (&context.state.users[id], member))
-        .filter(|(user, _)| inside || operator || !user.invisible)
-        .map(|(user, member)| {
-            let marks = member.marks(every_mark);
-            match sources {
-                true => format!("{marks}{}", context.state.source(user.id)),
-                false => format!("{marks}{}", user.nick),
+/// A list of names as one device was shown it: those of the same user that show names alike share it.
+#[derive(Default)]
+pub struct Shared(Vec<([bool; 4], Range<u32>)>);
+
+impl Shared {
+    /// Shows a device of a new member what [`show_known`] does.
+    pub fn show_known(&mut self, device: &mut Context<'_>, room: RoomId) {
+        let alike = [
+            Capability::MultiPrefix,
+            Capability::UserhostInNames,
+            Capability::NoImplicitNames,
+            Capability::NoImplicitNamesDraft,
+        ]
+        .map(|capability| device.has(capability));
+        if let Some((_, text)) = self.0.iter().find(|(other, _)| *other == alike) {
+            let (to, text) = (device.session, text.clone());
+            return device.out.push(What::Reply { to, text });
+        }
+        let text = device.out.lines(|out| {
+            let mut device = Context { state: device.state, out, session: device.session };
+            show_known(&mut device, room);
+        });
+        self.0.push((alike, text));
+    }
+}
+
+/// Replies with the members of a room behind one of them. In turns, if asked to: returns behind
+/// whom to go on.
+fn show(
+    context: &mut Context<'_>,
+    room: RoomId,
+    all: bool,
+    after: Option<UserId>,
+    turns: bool,
+) -> Option<UserId> {
+    let name = context.state.rooms[&room].name.clone();
+    let kind = if context.state.rooms[&room].is('s') { "@" } else { "=" };
+    let most = NAMES_LINE_BYTES - name.len();
+    let mut cursor = after;
+    loop {
+        let (line, last) = next_line(context, room, all, cursor, most);
+        if !line.is_empty() {
+            context.numeric(n::RPL_NAMREPLY, &[kind, &name], &line);
+        }
+        match last {
+            None => break,
+            Some(user) if turns && context.turn_is_over() => return Some(user),
+            Some(_) if context.out.answered() > context.state.config.limits.answer() => {
+                context.notice("There are more names than one answer holds");
+                break;
             }
-        })
-        .collect();
-    let kind = if room.is('s') { "@" } else { "=" };
-    for line in lines(marked.iter().map(String::as_str), NAMES_LINE_BYTES - name.len()) {
-        context.numeric(n::RPL_NAMREPLY, &[kind, &name], &line);
+            Some(user) => cursor = Some(user),
+        }
     }
     context.numeric(n::RPL_ENDOFNAMES, &[&name], "End of /NAMES list");
+    None
+}
+
+/// The next line of names, and the last user looked at, if there may be more.
+fn next_line(
+    context: &mut Context<'_>,
+    room: RoomId,
+    all: bool,
+    after: Option<UserId>,
+    most: usize,
+) -> (String, Option<UserId>) {
+    let me = context.me();
+    let room = &context.state.rooms[&room];
+    let inside = room.member(me).is_some() || context.user().operator;
+    let every_mark = context.has(Capability::MultiPrefix);
+    let sources = context.has(Capability::UserhostInNames);
+    let (mut line, mut last, mut work, mut more) = (String::new(), after, 0, false);
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    for (id, member) in room.members.range((from, Bound::Unbounded)) {
+        work += ROW_WORK;
+        let user = member.online.then(|| &context.state.users[id]);
+        let shown =
+            |user: &&Box<User>| (all || !member.hidden || *id == me) && (inside || !user.invisible);
+        if let Some(user) = user.filter(shown) {
+            let source = if sources { context.state.source(*id) } else { user.nick.to_string() };
+            let word = member.marks(every_mark) + &source;
+            if !line.is_empty() && line.len() + 1 + word.len() > most {
+                more = true;
+                break;
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&word);
+        }
+        last = Some(*id);
+    }
+    context.out.spend(work);
+    (line, last.filter(|_| more))
 }
 
 /// Words joined by spaces into lines of at most `most` bytes (one word a line at least).

@@ -31,14 +31,16 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 /// A room in which the guest is banned or to be quiet: it keeps the nick by which it is known there.
-fn silenced_in(context: &Context<'_>) -> Option<Arc<str>> {
+fn silenced_in(context: &mut Context<'_>) -> Option<Arc<str>> {
     let (me, who) = (context.me(), context.who());
     let rooms = context.user().rooms.iter().map(|room| &context.state.rooms[room]);
     let mut rooms = rooms.filter(|room| {
         let plain = room.member(me).is_some_and(|member| member.rank() == Rank::Plain);
         plain && (room.bans(&who) || room.quiets(&who))
     });
-    rooms.next().map(|room| room.name.clone())
+    let silenced = rooms.next().map(|room| room.name.clone());
+    context.out.spend(who.steps.get());
+    silenced
 }
 
 fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {

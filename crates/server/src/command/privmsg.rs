@@ -9,7 +9,7 @@ use super::znc;
 use crate::hub::context::Context;
 use crate::hub::effects::{Form, Rooms, What, When};
 use crate::hub::membership;
-use crate::hub::room::Rank;
+use crate::hub::room::{Rank, Who};
 use crate::hub::user::UserId;
 use crate::limits::{RESEND_ID_BYTES, TARGETS};
 use crate::render::lines::pieces;
@@ -171,7 +171,23 @@ pub fn find(context: &Context<'_>, name: &str) -> Result<(UserId, Arc<str>, bool
 }
 
 /// Whether the asker may say this in the room, of which they may know; its name if so.
-fn may_speak(context: &Context<'_>, room: RoomId, draft: &Draft<'_>) -> Result<Arc<str>, Refusal> {
+fn may_speak(
+    context: &mut Context<'_>,
+    room: RoomId,
+    draft: &Draft<'_>,
+) -> Result<Arc<str>, Refusal> {
+    let who = context.who();
+    let may = may_say(context, room, draft, &who);
+    context.out.spend(who.steps.get());
+    may
+}
+
+fn may_say(
+    context: &Context<'_>,
+    room: RoomId,
+    draft: &Draft<'_>,
+    who: &Who,
+) -> Result<Arc<str>, Refusal> {
     let room = &context.state.rooms[&room];
     let member = room.member(context.me());
     let cannot = |why| Err(Refusal::CannotSend(room.name.clone(), why));
@@ -187,11 +203,10 @@ fn may_speak(context: &Context<'_>, room: RoomId, draft: &Draft<'_>) -> Result<A
     if room.is('m') {
         return cannot("Cannot send to room (+m): only who has voice may speak");
     }
-    let who = context.who();
-    if room.bans(&who) {
+    if room.bans(who) {
         return cannot("Cannot send to room (+b): you are banned");
     }
-    if room.quiets(&who) {
+    if room.quiets(who) {
         return cannot("Cannot send to room (+q): you are to be quiet");
     }
     Ok(room.name.clone())

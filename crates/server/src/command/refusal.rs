@@ -147,6 +147,8 @@ pub enum Refusal {
     WrongServerPassword,
     /// Too many log in at once.
     Busy(String),
+    /// The account or its address has had too much work done; seconds to wait.
+    TooMuchWork(u64),
     /// A guest or account cannot read that history.
     NoHistory(String),
     /// Not a count.
@@ -537,6 +539,13 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[],
             "This server has a password for everybody, and what PASS gave is another one",
         ),
+        Refusal::TooMuchWork(seconds) => {
+            let text = format!(
+                "You, or somebody at your address, asked the server for too much; try again in {seconds} seconds"
+            );
+            let params = vec![seconds.to_string().into()];
+            Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
+        }
         Refusal::Busy(name) => says(
             n::RPL_TRYAGAIN,
             "BUSY",

@@ -2,9 +2,9 @@
 //!
 //! <https://ircv3.net/specs/extensions/channel-rename>
 
-use super::join;
 use super::quit::shorten;
 use super::refusal::{Refusal, looks_like};
+use super::{join, names};
 use crate::hub::context::Context;
 use crate::hub::membership;
 use crate::hub::user::UserId;
@@ -88,11 +88,12 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
     let reason = Some(reason).filter(|reason| !reason.is_empty());
     let part = context.passing(user, "PART", &[old], reason);
     let join = context.passing_join(user, id);
+    let mut names = names::Shared::default();
     for session in sessions {
         let mut device = context.of(session);
         device.reply_news(part);
         device.reply_news(join);
-        join::show_around(&mut device, id);
+        join::show_around(&mut device, id, &mut names);
     }
 }
 

@@ -5,9 +5,12 @@
 use super::refusal::Refusal;
 use super::umode::BOT;
 use crate::hub::context::Context;
+use crate::hub::session::Cursor;
 use crate::hub::user::{User, UserId};
-use proto::mask::matches;
+use crate::limits::ROW_WORK;
+use proto::mask::matches_counted;
 use proto::{Capability, Message, numeric as n};
+use std::ops::Bound;
 use store::RoomId;
 
 /// Digits that the token of a `WHO` has at most.
@@ -22,49 +25,100 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         Some((flags, fields)) => (flags, Some(Fields::of(fields))),
         None => (message.param(1).unwrap_or_default(), None),
     };
-    let (room, mut users) = match mask.starts_with('#') {
-        true => in_room(context, mask),
-        false => (None, named(context, mask)),
-    };
-    if flags.contains('o') {
-        users.retain(|user| context.state.users[user].operator);
-    }
-    let most = context.out.text.len() + context.state.config.limits.answer();
-    for user in users {
-        if context.out.text.len() > most {
+    let among = Among::of(context, mask);
+    let mut cursor = context.out.take_cursor();
+    while let Some(user) = among.next(context, &cursor) {
+        if context.turn_is_over() {
+            context.go_on_at(cursor);
+            return Ok(());
+        }
+        if context.out.answered() > context.state.config.limits.answer() {
             context.notice("There are more users than one answer holds; ask for fewer");
             break;
         }
-        reply(context, room, user, fields.as_ref());
+        context.out.spend(ROW_WORK);
+        let wanted = !flags.contains('o') || context.state.users[&user].operator;
+        if wanted && among.has(context, user) {
+            reply(context, among.room(), user, fields.as_ref());
+        }
+        cursor = Cursor::User(user);
     }
     context.numeric(n::RPL_ENDOFWHO, &[mask], "End of WHO list");
     Ok(())
 }
 
-/// The members of a room, as far as the asker may see them.
-fn in_room(context: &Context<'_>, name: &str) -> (Option<RoomId>, Vec<UserId>) {
-    let Ok(id) = super::names::visible(context, name) else { return (None, Vec::new()) };
-    let room = &context.state.rooms[&id];
-    let inside = room.member(context.me()).is_some();
-    let online = room.members.iter().filter(|(_, member)| member.online).map(|(user, _)| *user);
-    let seen = |user: &UserId| inside || context.sees(&context.state.users[user]);
-    (Some(id), online.filter(seen).collect())
+/// Among whom a `WHO` looks, one after the other.
+enum Among<'a> {
+    /// Nobody: there is no such room.
+    Nobody,
+    /// The members of a room who are online.
+    Room(RoomId),
+    /// Who has exactly that name, however invisible.
+    Name(&'a str),
+    /// All whose names fit a mask, or whose sources, if it is one of sources.
+    Mask(&'a str),
 }
 
-/// Who has that name, however invisible; or all whose names or sources fit, as far as the asker may
-/// see them.
-fn named(context: &Context<'_>, mask: &str) -> Vec<UserId> {
-    if !mask.contains(['*', '?', '!', '@']) && mask != "0" {
-        return context.state.online(mask).map(|user| user.id).into_iter().collect();
+impl<'a> Among<'a> {
+    fn of(context: &Context<'_>, mask: &'a str) -> Among<'a> {
+        if mask.starts_with('#') {
+            let room = super::names::visible(context, mask);
+            return room.map_or(Among::Nobody, Among::Room);
+        }
+        match mask {
+            "0" => Among::Mask("*"),
+            mask if mask.contains(['*', '?', '!', '@']) => Among::Mask(mask),
+            name => Among::Name(name),
+        }
     }
-    let mask = if mask == "0" { "*" } else { mask };
-    let by_source = mask.contains(['!', '@']);
-    let fits = |user: &&User| match by_source {
-        true => matches(mask, &context.state.source(user.id)),
-        false => matches(mask, &user.nick),
-    };
-    let users = context.state.users.values().map(|user| &**user);
-    users.filter(fits).filter(|user| context.sees(user)).map(|user| user.id).collect()
+
+    fn room(&self) -> Option<RoomId> {
+        match self {
+            Among::Room(room) => Some(*room),
+            _ => None,
+        }
+    }
+
+    /// The next user to look at.
+    fn next(&self, context: &Context<'_>, cursor: &Cursor) -> Option<UserId> {
+        let state = &context.state;
+        let after = match cursor {
+            Cursor::User(user) => (Bound::Excluded(*user), Bound::Unbounded),
+            _ => (Bound::Unbounded, Bound::Unbounded),
+        };
+        match self {
+            Among::Nobody => None,
+            Among::Room(room) => {
+                let members = state.rooms[room].members.range(after);
+                members.filter(|(_, member)| member.online).map(|(user, _)| *user).next()
+            }
+            Among::Name(name) if *cursor == Cursor::Start => state.online(name).map(|user| user.id),
+            Among::Name(_) => None,
+            Among::Mask(_) => state.users.range(after).map(|(user, _)| *user).next(),
+        }
+    }
+
+    /// Whether a user is one of those, as far as the asker may see.
+    fn has(&self, context: &mut Context<'_>, id: UserId) -> bool {
+        let user = &context.state.users[&id];
+        let mut work = if user.invisible { user.rooms.len() as u64 * ROW_WORK } else { 0 };
+        let has = match self {
+            Among::Nobody => false,
+            Among::Name(_) => true,
+            Among::Room(room) => {
+                context.state.rooms[room].member(context.me()).is_some() || context.sees(user)
+            }
+            Among::Mask(mask) => {
+                let fits = match mask.contains(['!', '@']) {
+                    true => matches_counted(mask, &context.state.source(id), &mut work),
+                    false => matches_counted(mask, &user.nick, &mut work),
+                };
+                fits && context.sees(user)
+            }
+        };
+        context.out.spend(work);
+        has
+    }
 }
 
 /// What a `WHO` with fields asks for.

@@ -2,15 +2,17 @@
 
 use super::effects::{Effects, Fact, News, Rooms, What, When};
 use super::room::{Member, Rank, Room, Who};
-use super::session::{Entering, Session};
+use super::session::{Cursor, Entering, Session, Turn, Unfinished};
 use super::user::{User, UserId};
 use super::{State, membership, write_error};
 use crate::command::names::may_see;
 use crate::command::quit::shorten;
 use crate::command::refusal::Refusal;
-use crate::limits::{LINE_BYTES, PARAMETER_BYTES};
+use crate::limits::{LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
+use crate::metrics::{Count, Refused};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
+use std::cell::Cell;
 use std::sync::Arc;
 use store::{Conversation, Event, EventKind, RoomId, Write};
 
@@ -90,9 +92,9 @@ impl Context<'_> {
     }
 
     /// The user who asks, as the lists of rooms name people.
-    pub fn who(&self) -> Who<'_> {
-        let account = self.user().account().map(|account| &**account);
-        Who { source: self.source(), account }
+    pub fn who(&self) -> Who {
+        let account = self.user().account().cloned();
+        Who { source: self.source(), account, steps: Cell::new(0) }
     }
 
     /// Replies with a numeric whose last parameter is a sentence.
@@ -201,6 +203,67 @@ impl Context<'_> {
     pub fn must_be_private(&self) -> Result<(), Refusal> {
         let may = self.known().may_send_passwords(&self.state.config);
         if may { Ok(()) } else { Err(Refusal::NotEncrypted) }
+    }
+
+    /// Refuses who owes too much work, or whose address does.
+    pub fn must_have_budget(&mut self) -> Result<(), Refusal> {
+        let known = self.known();
+        let Some(user) = known.user_budget else { return Ok(()) };
+        let address = known.address_budget;
+        let State { budgets, config, steady, .. } = &mut *self.state;
+        let wait = [user, address].map(|payer| budgets.wait(payer, *steady, &config.limits));
+        match wait.into_iter().flatten().max() {
+            Some(seconds) => {
+                self.out.push(What::Count(Count::Refused(Refused::Work)));
+                Err(Refusal::TooMuchWork(seconds))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Charges the session's user and address with what the command at hand took so far.
+    pub fn charge(&mut self) {
+        let turn = self.state.batch;
+        let here = self.out.spent();
+        let elsewhere: u64 = self.out.asked().iter().map(|effect| self.work_of(&effect.what)).sum();
+        let Some(known) = self.state.sessions.get_mut(&self.session) else { return };
+        if known.turn.number != turn {
+            known.turn = Turn { number: turn, work: 0 };
+        }
+        known.turn.work += here;
+        for payer in std::iter::once(known.address_budget).chain(known.user_budget) {
+            self.state.budgets.charge(payer, here, elsewhere, turn);
+        }
+    }
+
+    /// The work that an effect makes for shards and readers.
+    fn work_of(&self, what: &What) -> u64 {
+        let online = |room: &RoomId| self.state.rooms.get(room).map_or(0, |room| room.online);
+        match what {
+            What::Tell { rooms: Rooms::One(room), .. } => online(room) as u64 * TELL_WORK,
+            What::Tell { rooms: Rooms::Several(rooms), .. } => {
+                rooms.iter().map(online).sum::<usize>() as u64 * TELL_WORK
+            }
+            What::TellOne { .. } => TELL_WORK,
+            What::Read { request, .. } => request.events() as u64 * READ_WORK,
+            _ => 0,
+        }
+    }
+
+    /// Whether the command at hand has had its turn and should go on in another one.
+    pub fn turn_is_over(&self) -> bool {
+        self.out.spent() >= TURN_WORK
+    }
+
+    /// The rest of the command at hand is for another turn: it is called again, to go on there.
+    pub fn go_on_at(&mut self, cursor: Cursor) {
+        let unfinished = Unfinished { line: Box::default(), cursor, written: 0, label: None };
+        self.known_mut().unfinished = Some(Box::new(unfinished));
+    }
+
+    /// What is left of the command at hand for another turn.
+    pub fn unfinished(&mut self) -> Option<&mut Unfinished> {
+        self.state.sessions.get_mut(&self.session)?.unfinished.as_deref_mut()
     }
 
     /// Refuses who is not an operator of the server.

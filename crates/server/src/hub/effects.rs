@@ -1,10 +1,14 @@
 //! What the hub's handlers ask for: facts to store, and what may leave the process once they are
 //! stored.
 
+use super::session::{Cursor, OpenLabel};
 use super::undo::Undo;
 #[cfg(doc)]
 use crate::limits::ACCOUNT_SECONDS;
-use crate::limits::EFFECTS_BYTES;
+use crate::limits::{
+    ADDRESS_TURN_WORK, BYTES_PER_WORK, EFFECTS_BYTES, HISTORY_PAGE_MOST, LINE_WORK,
+    UNKNOWN_CONVERSATIONS,
+};
 use crate::metrics::Count;
 use crate::render::lines::Lines;
 use crate::session::SessionId;
@@ -33,6 +37,12 @@ pub struct Effects {
     pub list: Vec<Effect>,
     /// The lines that replies and news refer to.
     pub text: Vec<u8>,
+    /// Work that the command at hand took, beside what is counted by its effects.
+    work: u64,
+    /// Work that all commands so far took of the hub.
+    pub work_done: u64,
+    /// Where the command at hand goes on, and the bytes that its earlier turns answered.
+    resumed: (Cursor, usize),
     /// How stored things were before this batch changed them; the hub keeps it until the writes are
     /// committed.
     pub undo: Vec<Undo>,
@@ -44,6 +54,7 @@ pub struct Effects {
 #[derive(Debug, Default)]
 struct Command {
     when: When,
+    list: usize,
     writes: usize,
     undo: usize,
     text: usize,
@@ -267,6 +278,24 @@ pub struct Read {
     pub me: (AccountId, Arc<str>),
 }
 
+impl Read {
+    /// About how many events are read for it.
+    pub fn events(&self) -> usize {
+        match &self.what {
+            ReadWhat::Ch { query, .. } | ReadWhat::Page { query, .. } => query.limit,
+            ReadWhat::Targets { limit, .. } => self.rooms.len() + limit,
+            ReadWhat::Playback { of: Some(of), limit, .. } => of.len() * limit,
+            // The private conversations are known to the store alone.
+            ReadWhat::Playback { of: None, limit, .. } => {
+                (self.rooms.len() + UNKNOWN_CONVERSATIONS) * (*limit).min(HISTORY_PAGE_MOST)
+            }
+            ReadWhat::Buffers => self.rooms.len() + UNKNOWN_CONVERSATIONS,
+            // What is kept for somebody is shown once.
+            ReadWhat::Pending { .. } => 0,
+        }
+    }
+}
+
 /// The kinds of reads.
 #[derive(Debug)]
 pub enum ReadWhat {
@@ -428,6 +457,8 @@ struct Label {
     value: Box<str>,
     first: usize,
     batches: bool,
+    /// The batch that an earlier turn has opened.
+    reference: Option<Box<str>>,
 }
 
 impl Effects {
@@ -443,7 +474,7 @@ impl Effects {
 
     /// Whether this is as much as should be released at once.
     pub fn is_large(&self) -> bool {
-        self.text.len() >= EFFECTS_BYTES
+        self.text.len() >= EFFECTS_BYTES || self.work_done >= ADDRESS_TURN_WORK
     }
 
     /// Notes how something was before the command at hand changes it. Only commands that write
@@ -458,6 +489,21 @@ impl Effects {
         self.writes.push(write);
         self.command.when = When::Stored(index);
         index
+    }
+
+    /// The command at hand takes work: rows looked at, characters compared.
+    pub fn spend(&mut self, work: u64) {
+        self.work += work;
+    }
+
+    /// Work that the hub has had with the command at hand so far.
+    pub fn spent(&self) -> u64 {
+        LINE_WORK + self.work + self.written() as u64 / BYTES_PER_WORK
+    }
+
+    /// What the command at hand asks of shards and readers.
+    pub fn asked(&self) -> &[Effect] {
+        &self.list[self.command.list..]
     }
 
     /// Bytes of lines that the command at hand has led to.
@@ -532,7 +578,44 @@ impl Effects {
     pub fn begin(&mut self, session: SessionId, label: Option<Box<str>>, batches: bool) {
         self.command = self.next_command();
         let first = self.list.len();
-        self.label = label.map(|value| Label { session, value, first, batches });
+        self.label = label.map(|value| Label { session, value, first, batches, reference: None });
+    }
+
+    /// A command goes on that was [paused](Self::pause).
+    pub fn begin_again(&mut self, session: SessionId, label: Option<OpenLabel>, batches: bool) {
+        let (value, reference) = match label {
+            Some(OpenLabel { value, reference }) => (Some(value), reference),
+            None => (None, None),
+        };
+        self.begin(session, value, batches);
+        if let Some(label) = &mut self.label {
+            label.reference = reference;
+        }
+    }
+
+    /// Where the command that goes on does so, and how many bytes its earlier turns answered.
+    pub fn resume_at(&mut self, cursor: Cursor, answered: usize) {
+        self.resumed = (cursor, answered);
+    }
+
+    /// Where the command at hand goes on: at its start, if it has not been paused.
+    pub fn take_cursor(&mut self) -> Cursor {
+        std::mem::take(&mut self.resumed.0)
+    }
+
+    /// Bytes of lines that the command at hand has led to in all its turns.
+    pub fn answered(&self) -> usize {
+        self.resumed.1 + self.written()
+    }
+
+    /// The command goes on in another turn, when others have had theirs. Its label waits for that.
+    pub fn pause(&mut self, server: &str) -> Option<OpenLabel> {
+        let label = self.label.take().map(|label| {
+            let reference = self.mark_part(&label, server, true);
+            OpenLabel { value: label.value, reference }
+        });
+        self.end(server);
+        label
     }
 
     /// Whether the command at hand has a label: then its author's own copies are replies.
@@ -555,28 +638,79 @@ impl Effects {
         }
         if let Some(label) = self.label.take() {
             self.settle();
-            self.mark_answers(&label, server);
+            match label.reference {
+                Some(_) => _ = self.mark_part(&label, server, false),
+                None => self.mark_answers(&label, server),
+            }
         }
+        self.work_done += self.spent();
         self.command = self.next_command();
+        self.work = 0;
+        self.resumed = (Cursor::Start, 0);
     }
 
     fn next_command(&self) -> Command {
-        let (writes, undo, text) = (self.writes.len(), self.undo.len(), self.text.len());
-        Command { when: When::Always, writes, undo, text }
+        Command {
+            when: When::Always,
+            list: self.list.len(),
+            writes: self.writes.len(),
+            undo: self.undo.len(),
+            text: self.text.len(),
+        }
     }
 
-    fn mark_answers(&mut self, label: &Label, server: &str) {
+    /// Marks what one turn of a command has answered: all turns' answers are in one batch, which
+    /// the first one opens and the last one closes. Returns the batch's reference; none if the
+    /// session knows no batches, and each line bears the label.
+    fn mark_part(&mut self, label: &Label, server: &str, more: bool) -> Option<Box<str>> {
         let tag = raw_tag("label", &label.value);
+        let answers = self.find_answers(label, &tag);
+        if !label.batches {
+            answers.iter().for_each(|at| self.mark(*at, &tag));
+            return None;
+        }
+        let new = || format!("P{}-{}", self.batch, self.text.len()).into();
+        let reference: Box<str> = label.reference.clone().unwrap_or_else(new);
+        for at in answers {
+            if !self.is_in_batch(at) {
+                self.mark(at, &raw_tag("batch", &reference));
+            }
+        }
+        let to = label.session;
+        if label.reference.is_none() {
+            let text = self.span(|out| {
+                let line = Line::to(out).raw_tags(&tag).source(server).verb("BATCH");
+                line.param(&format!("+{reference}")).param("labeled-response").end();
+            });
+            let start = Effect { when: When::Always, what: What::Reply { to, text } };
+            self.list.insert(label.first, start);
+        }
+        if !more {
+            let text = self.span(|out| {
+                let line = Line::to(out).source(server).verb("BATCH");
+                line.param(&format!("-{reference}")).end();
+            });
+            self.push_when(When::Always, What::Reply { to, text });
+        }
+        Some(reference)
+    }
+
+    /// Where the answers to a command are. What may yet answer it in their place gets the tag.
+    fn find_answers(&mut self, label: &Label, tag: &str) -> Vec<usize> {
         for effect in &mut self.list[label.first..] {
             if let What::NotStored { tag: slot, .. } | What::Refused { tag: slot, .. } =
                 &mut effect.what
             {
-                *slot = Some(tag.clone());
+                *slot = Some(tag.into());
             }
         }
-        let answers: Vec<usize> = (label.first..self.list.len())
-            .filter(|at| self.list[*at].what.answers(label.session))
-            .collect();
+        let all = label.first..self.list.len();
+        all.filter(|at| self.list[*at].what.answers(label.session)).collect()
+    }
+
+    fn mark_answers(&mut self, label: &Label, server: &str) {
+        let tag = raw_tag("label", &label.value);
+        let answers = self.find_answers(label, &tag);
         match answers[..] {
             [] => self.reply(label.session, |out| {
                 Line::to(out).raw_tags(&tag).source(server).verb("ACK").end();
@@ -615,6 +749,13 @@ impl Effects {
     pub fn span(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
         let start = index(self.text.len());
         write(&mut self.text);
+        start..index(self.text.len())
+    }
+
+    /// Lets `write` ask for replies; returns where their lines are, one behind the other.
+    pub fn lines(&mut self, write: impl FnOnce(&mut Effects)) -> Range<u32> {
+        let start = index(self.text.len());
+        write(self);
         start..index(self.text.len())
     }
 

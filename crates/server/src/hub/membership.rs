@@ -144,10 +144,10 @@ pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, r
     out.begin(session, None, false);
     state.context(out, session).log_left(reason);
     let ended = state.sessions.remove(&session).expect("the caller has checked");
+    state.leave(&ended);
     if let Some(message) = ended.batch.and_then(|batch| batch.message) {
         state.batches.remove(&(message.due, session));
     }
-    state.doors.leave(ended.address);
     watch::remove_all(state, session, &ended.watched);
     state.metadata.unsubscribe_all(session);
     let Some(user) = ended.user else { return };

@@ -6,8 +6,9 @@
 //! is told must be lines that fit; at the end the state must equal what the store would give a
 //! restart.
 
-mod nonsense;
+pub(super) mod nonsense;
 
+use super::budget::Payer;
 use super::effects::{Effects, ReadWhat, Task, What};
 use super::login::{Derived, Outcome};
 use super::looks::Looks;
@@ -31,9 +32,13 @@ use store::{
 };
 
 /// SplitMix64: small, and the same everywhere.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
+    pub(super) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -42,7 +47,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
@@ -216,7 +221,7 @@ impl World {
         }
         self.queue.push_back(effects);
         check(&self.state);
-        if self.state.has_more() {
+        if self.state.has_rest() || self.state.has_turns() {
             self.apply(Input::GoOn);
         }
     }
@@ -682,6 +687,14 @@ fn check(state: &State) {
         *open.entry(super::door::key(session.address)).or_default() += 1;
     }
     assert_eq!(state.doors.open_by_address(), open, "each connection counts for one address");
+    let mut payers = std::collections::BTreeMap::<_, u32>::new();
+    for (_, session) in state.sessions.iter() {
+        *payers.entry(Payer::address(session.address)).or_default() += 1;
+        if let Some(user) = session.user {
+            *payers.entry(Payer::User(user)).or_default() += 1;
+        }
+    }
+    assert_eq!(state.budgets.holders(), payers, "each session draws on two budgets");
     for (certificate, owner) in state.certificates.iter() {
         assert_eq!(state.account(&owner.name).map(|account| account.id), Some(owner.id));
         assert!(state.certificates.of(owner.id).any(|one| one == certificate));

@@ -2,7 +2,8 @@
 
 use super::metadata::Keys;
 use super::user::UserId;
-use proto::mask::matches;
+use proto::mask::matches_counted;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{ListEntry, RoomId, Topic};
@@ -126,11 +127,13 @@ impl Member {
 
 /// Somebody, as the masks of lists name people.
 #[derive(Clone, Debug)]
-pub struct Who<'a> {
+pub struct Who {
     /// `nick!user@host`
     pub source: String,
     /// The account; a guest has none.
-    pub account: Option<&'a str>,
+    pub account: Option<Arc<str>>,
+    /// Characters compared with masks so far, which is work.
+    pub steps: Cell<u64>,
 }
 
 /// How a mask begins that is about the account, not the source (the extended ban `a`).
@@ -138,13 +141,17 @@ pub struct Who<'a> {
 /// <https://ircv3.net/specs/extensions/account-extban>
 pub const ACCOUNT_MASK: &str = "$a:";
 
-impl Who<'_> {
+impl Who {
     /// Whether a mask fits.
     pub fn fits(&self, mask: &str) -> bool {
-        match mask.strip_prefix(ACCOUNT_MASK) {
-            Some(mask) => self.account.is_some_and(|account| matches(mask, account)),
-            None => matches(mask, &self.source),
-        }
+        let mut steps = self.steps.get();
+        let fits = match (mask.strip_prefix(ACCOUNT_MASK), &self.account) {
+            (Some(mask), Some(account)) => matches_counted(mask, account, &mut steps),
+            (Some(_), None) => false,
+            (None, _) => matches_counted(mask, &self.source, &mut steps),
+        };
+        self.steps.set(steps);
+        fits
     }
 }
 
@@ -217,17 +224,17 @@ impl Room {
     }
 
     /// Whether a list has a mask that fits somebody.
-    pub fn listed(&self, mode: char, who: &Who<'_>) -> bool {
+    pub fn listed(&self, mode: char, who: &Who) -> bool {
         self.settings.lists.iter().any(|entry| entry.mode == mode && who.fits(&entry.mask))
     }
 
     /// Whether somebody is banned: listed by `+b`, and not by `+e`.
-    pub fn bans(&self, who: &Who<'_>) -> bool {
+    pub fn bans(&self, who: &Who) -> bool {
         self.listed('b', who) && !self.listed('e', who)
     }
 
     /// Whether somebody is to be quiet: listed by `+q`, and not by `+e`.
-    pub fn quiets(&self, who: &Who<'_>) -> bool {
+    pub fn quiets(&self, who: &Who) -> bool {
         self.listed('q', who) && !self.listed('e', who)
     }
 

@@ -1,5 +1,6 @@
 //! What the hub knows of a connection.
 
+use super::budget::Budget;
 use super::kept::Taking;
 use super::login::How;
 use super::user::UserId;
@@ -52,10 +53,67 @@ pub struct Session {
     pub sasl: Option<Box<Sasl>>,
     /// A password being checked.
     pub waiting: Option<Box<Waiting>>,
-    /// Lines that came since; dealt with after the answer.
+    /// A command of which only a part is done.
+    pub unfinished: Option<Box<Unfinished>>,
+    /// It is among those that wait for their turn.
+    pub queued: bool,
+    /// Lines that came while it waited for one of these; dealt with afterwards.
     pub lines: VecDeque<Box<str>>,
+    /// The budget of its address.
+    pub address_budget: Budget,
+    /// The budget of its user, once it is somebody.
+    pub user_budget: Option<Budget>,
+    /// Work that the hub had with it in a turn, and in which.
+    pub turn: Turn,
     /// Nothing more comes; the session ends when these are dealt with.
     pub ended: bool,
+}
+
+/// Work that the hub had with a session in one turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turn {
+    /// Which turn.
+    pub number: u64,
+    /// How much work.
+    pub work: u64,
+}
+
+/// A command that takes more than one turn.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// The line that it came in.
+    pub line: Box<str>,
+    /// Where it goes on.
+    pub cursor: Cursor,
+    /// Bytes answered so far.
+    pub written: usize,
+    /// Its label, if it has one.
+    pub label: Option<OpenLabel>,
+}
+
+/// Where a command goes on in its next turn; what was there may be gone by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cursor {
+    /// At its beginning.
+    #[default]
+    Start,
+    /// At this one of its targets.
+    Target(usize),
+    /// Behind the room of this folded name.
+    Room(Box<str>),
+    /// Behind this user.
+    User(UserId),
+    /// At this one of its targets, behind this user.
+    Member(usize, UserId),
+}
+
+/// The label of a command that goes on in another turn.
+#[derive(Debug)]
+pub struct OpenLabel {
+    /// The label.
+    pub value: Box<str>,
+    /// The batch that bears it and is still open.
+    pub reference: Option<Box<str>>,
 }
 
 /// A registration under way.
@@ -178,9 +236,14 @@ impl Session {
     }
 
     /// A connection just opened.
-    pub fn new(address: IpAddr, entropy: [u8; 16]) -> Session {
+    pub fn new(address: IpAddr, address_budget: Budget, entropy: [u8; 16]) -> Session {
         Session {
             address,
+            address_budget,
+            user_budget: None,
+            turn: Turn::default(),
+            unfinished: None,
+            queued: false,
             encrypted: false,
             forwarded: false,
             certificate: None,

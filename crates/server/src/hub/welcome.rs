@@ -1,5 +1,6 @@
 //! From a registration to a user who is online.
 
+use super::budget::Payer;
 use super::context::Context;
 use super::effects::What;
 use super::login::{self, How};
@@ -13,7 +14,7 @@ use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
 use crate::config::Config;
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
-use crate::metrics::{Count, Login, LoginBy};
+use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::GUEST_USERNAME;
 use proto::name::fold;
 use proto::numeric as n;
@@ -160,6 +161,17 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
         .notice("Next time, give the password to your client as the server password, or for SASL");
 }
 
+/// The account has as many sessions as it may: this one ends.
+fn too_many_sessions(context: &mut Context<'_>, name: &str, by_verb: bool) {
+    let text = "Your account has as many connections as it may; close one of them first";
+    if by_verb {
+        context.standard("FAIL", "LOGIN", "TOO_MANY_SESSIONS", &[name], text);
+    }
+    context.out.push(What::Count(Count::Refused(Refused::SessionsOfAccount)));
+    let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
+    membership::end_session(state, out, session, text);
+}
+
 /// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects
 /// the welcome they know.
 fn register(context: &mut Context<'_>, full: bool) {
@@ -169,8 +181,14 @@ fn register(context: &mut Context<'_>, full: bool) {
         Some(account) => (account.id, account.name.clone(), false),
         None => (context.state.next_id(), entering.nick.as_deref().unwrap_or("*").into(), true),
     };
+    let (now, limits) = (context.state.steady, &context.state.config.limits);
+    let devices = context.state.users.get(&id).map_or(0, |user| user.sessions.len());
+    if limits.sessions_per_account != 0 && devices >= limits.sessions_per_account {
+        return too_many_sessions(context, &nick, entering.by_verb);
+    }
+    let budget = context.state.budgets.hold(Payer::User(id), now, limits);
     let known = context.known_mut();
-    (known.user, known.sasl) = (Some(id), None);
+    (known.user, known.user_budget, known.sasl) = (Some(id), Some(budget), None);
     context.out.push(What::Ready { session });
     let first = !context.state.users.contains_key(&id);
     if first {

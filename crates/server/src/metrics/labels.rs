@@ -57,6 +57,10 @@ words! {
         LoginDeadline = "login_deadline",
         /// It gave no sign of life.
         Silent = "silent",
+        /// Its account had as many connections as it may.
+        SessionsOfAccount = "sessions_of_account",
+        /// Its account or address has had too much work done, and had to wait.
+        Work = "work",
         /// It sent more lines than it may, and had to wait.
         Flood = "flood",
         /// It read too slowly for what it was told.

@@ -27,6 +27,7 @@ pub(crate) const OPEN_DOORS: &[(&str, &str)] = &[
     ("limits.connects_per_minute", "0"),
     ("limits.commands_per_second", "0"),
     ("limits.failed_logins", "0"),
+    ("limits.work_millis", "0"),
     ("server.password_iterations", "4096"),
 ];
 

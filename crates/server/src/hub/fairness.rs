@@ -1,0 +1,243 @@
+//! That nobody takes the hub from the others: work is done in turns, and paid for. Tested without
+//! sockets and clocks, so each bound is exact.
+
+use super::replay::Random;
+use super::{Batch, Did, Effects, Entry, Input, Stamped, State};
+use crate::config::Config;
+use crate::hub::effects::What;
+use crate::hub::replay::nonsense;
+use crate::limits::{ADDRESS_TURN_WORK, EFFECTS_BYTES, TURN_WORK};
+use crate::session::SessionId;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use store::{MemoryStore, Store};
+
+/// What one command may take beyond the end of its turn: it goes on to the next row, room or line.
+const SLACK: u64 = TURN_WORK / 2;
+
+const CONFIG: &str = "server.guests = true\nlimits.rooms_per_user = 0\nlimits.large_room = 20\n";
+
+struct Hub {
+    state: State,
+    now: i64,
+}
+
+fn session(slot: u32) -> SessionId {
+    SessionId { shard: 0, slot, generation: 1 }
+}
+
+/// Batches of lines, from sessions that are each at an address of their own.
+fn batch(lines: &[(u32, &str)]) -> Input {
+    let mut batch = Batch::default();
+    for (slot, line) in lines {
+        let start = batch.text.len() as u32;
+        batch.text.extend_from_slice(line.as_bytes());
+        let what = Did::Line(start..batch.text.len() as u32);
+        batch.entries.push(Entry { session: session(*slot), what });
+    }
+    Input::Batch(batch)
+}
+
+impl Hub {
+    fn new(config: &str) -> Hub {
+        let mut config: Config = toml::from_str(config).expect("a config");
+        config.port = 9999;
+        let loaded = MemoryStore::new("test").load().expect("it is in memory");
+        Hub { state: State::new(Arc::new(config), loaded, 0).0, now: 0 }
+    }
+
+    fn apply(&mut self, input: Input) -> Effects {
+        self.state.apply(Stamped { now: self.now, steady: self.now, committed: 0, input })
+    }
+
+    /// A guest comes.
+    fn opens(&mut self, slot: u32, nick: &str) {
+        let address = Ipv4Addr::from(0xc000_0200 + slot).into();
+        let what = Did::Opened { address, entropy: [0; 16] };
+        let entries = vec![Entry { session: session(slot), what }];
+        self.apply(Input::Batch(Batch { entries, ..Batch::default() }));
+        self.all(&[(slot, &format!("NICK {nick}")), (slot, "USER u 0 * :Somebody")]);
+    }
+
+    /// What comes of lines to the end, input by input.
+    fn all(&mut self, lines: &[(u32, &str)]) -> Vec<Effects> {
+        let mut effects = vec![self.apply(batch(lines))];
+        while self.state.has_rest() || self.state.has_turns() {
+            effects.push(self.apply(Input::GoOn));
+        }
+        effects
+    }
+
+    /// Makes many rooms, of which `slot` is the only member.
+    fn with_rooms(&mut self, slot: u32, rooms: usize) {
+        for first in (0..rooms).step_by(20) {
+            let names: Vec<String> = (first..first + 20).map(|n| format!("#{n:a>12}")).collect();
+            self.all(&[(slot, &format!("JOIN {}", names.join(",")))]);
+            self.now += 1000;
+        }
+    }
+}
+
+/// The lines that a session is sent.
+fn told(effects: &Effects, slot: u32) -> Vec<&str> {
+    let mut lines = Vec::new();
+    for effect in &effects.list {
+        if let What::Reply { to, text } = &effect.what
+            && *to == session(slot)
+        {
+            let text = &effects.text[text.start as usize..text.end as usize];
+            lines.extend(std::str::from_utf8(text).expect("UTF-8").lines());
+        }
+    }
+    lines
+}
+
+fn numeric(line: &str) -> Option<&str> {
+    line.split(' ').find(|word| !word.starts_with(['@', ':']))
+}
+
+const EVE: u32 = 1;
+const ANN: u32 = 2;
+/// Rooms beside the lobby: more than fit a turn.
+const ROOMS: usize = 5000;
+/// Compared with each room from its beginning to its end, many times.
+const COSTLY: &str =
+    "LIST *aaaaaaaab,*aaaaaaab,*aaaaaab,*aaaaab,*aaaab,*aaab,*aab,*ab !*aaaaaaaab,!*aab";
+
+fn crowded() -> Hub {
+    let mut hub = Hub::new(CONFIG);
+    hub.opens(EVE, "eve");
+    hub.opens(ANN, "ann");
+    hub.with_rooms(EVE, ROOMS);
+    hub.now += 1_000_000;
+    hub
+}
+
+#[test]
+fn who_asks_for_little_is_answered_before_who_asks_for_much() {
+    let mut hub = crowded();
+    let mut lines = vec![(EVE, COSTLY); 30];
+    lines.push((ANN, "PING :well?"));
+    let first = hub.apply(batch(&lines));
+    assert_eq!(told(&first, ANN).len(), 1, "in the same input");
+    assert!(first.work_done <= TURN_WORK + SLACK, "{}", first.work_done);
+    let mut ends = 0;
+    while hub.state.has_turns() {
+        let next = hub.apply(Input::GoOn);
+        assert!(next.work_done <= TURN_WORK + SLACK, "{}", next.work_done);
+        let ended = |line: &&str| matches!(numeric(line), Some("323" | "263"));
+        ends += told(&next, EVE).into_iter().filter(ended).count();
+        // Whoever comes meanwhile is answered at once.
+        assert_eq!(told(&hub.apply(batch(&[(ANN, "PING :well?")])), ANN).len(), 1);
+    }
+    assert_eq!(ends, 30, "each is answered, or refused");
+}
+
+#[test]
+fn an_answer_in_several_turns_is_whole_and_in_order() {
+    let mut hub = crowded();
+    let all = hub.all(&[(EVE, "LIST"), (EVE, "PING :done")]);
+    assert!(all.len() >= 2, "{} turns", all.len());
+    let lines: Vec<&str> = all.iter().flat_map(|effects| told(effects, EVE)).collect();
+    let numerics: Vec<_> = lines.iter().filter_map(|line| numeric(line)).collect();
+    assert_eq!(numerics.first(), Some(&"321"));
+    assert_eq!(numerics[numerics.len() - 2..], ["323", "PONG"]);
+    assert_eq!(numerics.iter().filter(|numeric| **numeric == "322").count(), ROOMS + 1);
+}
+
+#[test]
+fn an_answer_in_several_turns_is_one_labeled_batch() {
+    let mut hub = crowded();
+    hub.all(&[(EVE, "CAP REQ :batch labeled-response")]);
+    let all = hub.all(&[(EVE, "@label=x LIST"), (EVE, "@label=y PING :done")]);
+    let lines: Vec<&str> = all.iter().flat_map(|effects| told(effects, EVE)).collect();
+    let start = lines[0].strip_prefix("@label=x :parlor BATCH +").expect(lines[0]);
+    let reference = start.strip_suffix(" labeled-response").expect(start);
+    let tag = format!("@batch={reference} ");
+    let inside = lines.iter().filter(|line| line.starts_with(&tag)).count();
+    assert_eq!(inside, ROOMS + 1 + 2, "all between start and end");
+    assert_eq!(lines[inside + 1], format!(":parlor BATCH -{reference}"));
+    assert!(lines[inside + 2].starts_with("@label=y "));
+    assert_eq!(lines.len(), inside + 3);
+}
+
+#[test]
+fn work_is_paid_for_by_who_wants_it_and_forgiven_with_time() {
+    let mut hub = crowded();
+    let mut refused = None;
+    for _ in 0..2000 {
+        let all = hub.all(&[(EVE, COSTLY)]);
+        let last = all.iter().flat_map(|effects| told(effects, EVE)).last().map(str::to_owned);
+        refused = last.filter(|line| numeric(line) == Some("263"));
+        if refused.is_some() {
+            break;
+        }
+    }
+    let refused = refused.expect("a loop is refused");
+    let expected = ":parlor 263 eve LIST :You, or somebody at your address, asked the server for too much; try again in ";
+    assert!(refused.starts_with(expected), "{refused}");
+    for free in ["PING :x", "PONG"] {
+        assert!(!hub.all(&[(EVE, free)]).iter().any(|effects| effects.work_done > TURN_WORK));
+    }
+    let others = hub.all(&[(ANN, "LIST")]);
+    let last = others.iter().flat_map(|effects| told(effects, ANN)).last();
+    assert_eq!(last.and_then(numeric), Some("323"), "others are not refused");
+    hub.now += 60_000;
+    let all = hub.all(&[(EVE, COSTLY)]);
+    let last = all.iter().flat_map(|effects| told(effects, EVE)).last();
+    assert_eq!(last.and_then(numeric), Some("323"), "a minute later");
+}
+
+#[test]
+fn what_a_person_does_in_a_day_is_never_refused() {
+    let mut hub = Hub::new(CONFIG);
+    let people: Vec<u32> = (1..=100).collect();
+    for slot in &people {
+        hub.opens(*slot, &format!("guest{slot}"));
+    }
+    // A client that joins fifty rooms at login, and asks for all that some clients ask for.
+    for slot in &people[..20] {
+        let rooms: Vec<String> = (0..50).map(|room| format!("#room{room}")).collect();
+        hub.all(&[(*slot, &format!("JOIN {}", rooms.join(",")))]);
+        for room in &rooms {
+            let lines = [format!("MODE {room}"), format!("WHO {room}"), format!("MODE {room} +b")];
+            for line in &lines {
+                let all = hub.all(&[(*slot, line)]);
+                let mut lines = all.iter().flat_map(|effects| told(effects, *slot));
+                assert!(lines.all(|line| numeric(line) != Some("263")), "{line}");
+            }
+        }
+    }
+    // A paste, as fast as the lines may come.
+    for _ in 0..100 {
+        let all = hub.all(&[(1, "PRIVMSG #room0 :one line of a hundred")]);
+        let refused = all.iter().flat_map(|effects| told(effects, 1)).next();
+        assert_eq!(refused, None);
+        hub.now += 100;
+    }
+}
+
+#[test]
+fn whatever_is_sent_an_input_makes_bounded_work_and_output() {
+    for seed in 1..=3 {
+        let mut random = Random::new(seed);
+        let mut hub = crowded();
+        for slot in 3..60 {
+            hub.opens(slot, &format!("guest{slot}"));
+            hub.all(&[(slot, "JOIN #a,#b,#c")]);
+        }
+        for _ in 0..1500 {
+            hub.now += random.below(300) as i64;
+            let line = nonsense::line(&mut random);
+            let slot = 1 + random.below(58) as u32;
+            for effects in hub.all(&[(slot, &line)]) {
+                assert!(effects.work_done <= TURN_WORK + SLACK, "{} for {line}", effects.work_done);
+                assert!(effects.text.len() <= EFFECTS_BYTES, "{} for {line}", effects.text.len());
+            }
+            if !hub.state.sessions.contains_key(&session(slot)) {
+                hub.opens(slot, &format!("guest{slot}"));
+            }
+        }
+        const { assert!(TURN_WORK + SLACK < ADDRESS_TURN_WORK) };
+    }
+}
