@@ -582,7 +582,11 @@ impl State {
                 self.queue(session);
             }
         } else {
-            membership::end_session(self, out, session, "Too many lines at once");
+            let reason = match known.waiting {
+                Some(_) => "Too many lines before the login was done",
+                None => "Too many lines at once",
+            };
+            membership::end_session(self, out, session, reason);
         }
     }
 

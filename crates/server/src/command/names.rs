@@ -152,9 +152,9 @@ fn next_line(
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     for (id, member) in room.members.range((from, Bound::Unbounded)) {
         work += ROW_WORK;
-        let user = member.online.then(|| &context.state.users[id]);
+        let user = member.online.then(|| &*context.state.users[id]);
         let shown =
-            |user: &&Box<User>| (all || !member.hidden || *id == me) && (inside || !user.invisible);
+            |user: &&User| (all || !member.hidden || *id == me) && (inside || !user.invisible);
         if let Some(user) = user.filter(shown) {
             let source = if sources { context.state.source(*id) } else { user.nick.to_string() };
             let word = member.marks(every_mark) + &source;

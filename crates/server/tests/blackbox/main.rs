@@ -4,6 +4,7 @@ mod support;
 mod transcripts;
 mod backup;
 mod bad_input;
+mod budgets;
 mod capabilities;
 mod command_line;
 mod crash;

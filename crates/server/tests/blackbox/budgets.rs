@@ -1,0 +1,71 @@
+//! Budgets: nobody takes the server from the others, and who asks for too much is told how long to
+//! wait.
+
+use crate::metrics::numbers;
+use crate::support::{Client, Server};
+
+/// So little that a few long answers are too much.
+const CONFIG: &str = "server.guests = true\nlimits.work_millis = 1\nlimits.rooms_per_user = 0\n";
+
+/// Asks for a long list until it is refused; the line that refuses it.
+fn until_refused(client: &mut Client) -> String {
+    for _ in 0..1000 {
+        client.send("LIST *a*a*a*b,*b*b*b*a,*c*c*c");
+        loop {
+            let line = client.next().expect("the connection stays");
+            match line.split(' ').nth(1) {
+                Some("263") => return line,
+                Some("323") => break,
+                _ => {}
+            }
+        }
+    }
+    panic!("never refused");
+}
+
+#[test]
+fn who_asks_for_too_much_is_told_how_long_to_wait_and_others_are_not_refused() {
+    let server = Server::start(CONFIG);
+    let mut eve = server.guest("eve");
+    for number in 0..20 {
+        let rooms: Vec<String> =
+            (0..20).map(|room| format!("#aaaaaaaaaaaaaa{number}-{room}")).collect();
+        eve.send(&format!("JOIN {}", rooms.join(",")));
+    }
+    eve.until_answered();
+    let refused = until_refused(&mut eve);
+    let expected = ":parlor 263 eve LIST :You, or somebody at your address, asked the server for too much; try again in ";
+    let seconds = refused.strip_prefix(expected).and_then(|rest| rest.strip_suffix(" seconds"));
+    assert!(seconds.is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0)));
+    eve.send("BM :hello");
+    eve.until(":parlor FAIL BM RATE_LIMITED * :You, or somebody at your address, asked *");
+    eve.send("PING :there?");
+    eve.until(":parlor PONG parlor :there?");
+    // Leaving and coming back forgives an account nothing; a guest is somebody new.
+    let mut ann = server.guest("ann");
+    ann.send("BM :hello");
+    ann.until(":parlor NOTE BM SENT *");
+    assert!(numbers(&server)["parlor_refused_total{reason=\"work\"}"] >= 2.0);
+}
+
+#[test]
+fn an_account_has_a_bounded_number_of_connections() {
+    let server = Server::start("limits.sessions_per_account = 2\n");
+    let first = server.log_in("ann");
+    let mut second = server.log_in("ann");
+    let mut third = server.connect("ann");
+    third.send("LOGIN ann :secret");
+    third.until(":parlor FAIL LOGIN TOO_MANY_SESSIONS ann :*");
+    third.expect("ERROR :Your account has as many connections as it may; close one of them first");
+    third.until_closed();
+    drop(first);
+    second.until_answered();
+    loop {
+        let mut again = server.connect("ann");
+        again.send("LOGIN ann :secret");
+        let answer = again.next().expect("an answer");
+        if answer.contains(" NOTE LOGIN LOGGED_IN ") {
+            break; // The server has noticed that the first one is gone.
+        }
+    }
+}
