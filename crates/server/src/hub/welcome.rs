@@ -108,6 +108,9 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     let known = context.known_mut();
     (known.user, known.entering) = (None, Some(Box::new(entering)));
     known.taking = kept::Taking::default();
+    if let Some(budget) = known.user_budget.take() {
+        context.state.budgets.release(budget);
+    }
     register(context, full);
 }
 
