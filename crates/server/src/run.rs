@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
-use store::{Failure, MemoryStore, SqliteStore, Store, Write};
+use store::{Failure, MemoryStore, SqliteStore, Store};
 
 /// Why the server cannot start, or stopped badly: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +224,7 @@ impl Server {
         if loaded.cloak_key.is_none() {
             let mut key = [0; 32];
             getrandom::fill(&mut key)?;
-            store.commit(&mut [Write::CloakKey(key)].iter())?;
+            store.commit(&mut [store::Write::CloakKey(key)].iter())?;
             loaded.cloak_key = Some(key);
         }
         let (clock, now) = (Clock::going_on_from(loaded.last_resend), clock::wall());
