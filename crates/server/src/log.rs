@@ -101,7 +101,7 @@ pub fn fact(fact: &Fact, port: Option<u16>) {
             let mut now = Vec::new();
             write_server_time(*to, &mut now);
             let now = &*String::from_utf8_lossy(&now);
-            match by / 1000 {
+            match by.saturating_abs().saturating_add(500) / 1000 * by.signum() {
                 seconds if seconds < 0 => {
                     tracing::warn!(seconds = -seconds, now, "The machine's clock was put back");
                 }

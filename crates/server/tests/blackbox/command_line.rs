@@ -350,7 +350,7 @@ fn by_sigterm_a_thousand_idle_clients_are_not_waited_for() {
         (server, clients)
     });
     // 100 ms are promised, for a program built for use on a machine with nothing else to do.
-    assert!(took < Duration::from_millis(600), "{took:?}");
+    assert!(took < Duration::from_millis(800), "{took:?}");
 }
 
 #[test]
