@@ -122,8 +122,8 @@ pub const PENDING_SHOWN: usize = 1000;
 
 /// Bytes of the server's name.
 pub const SERVER_NAME_BYTES: usize = 63;
-/// Bytes of a user name as `USER` gives it: so many that a guest's with its `~` is no longer than a name.
-pub const USERNAME_BYTES: usize = NAME_BYTES - 1;
+/// Bytes of a guest's user name: so many that with its `~` it is no longer than a name.
+pub const GUEST_USERNAME_BYTES: usize = NAME_BYTES - 1;
 /// Bytes of the hash that stands for an address, and of the one for its network, in a guest's host.
 pub const CLOAK_PART_BYTES: usize = 6;
 /// Bytes of a real name (the last parameter of `USER`).

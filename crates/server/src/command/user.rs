@@ -6,7 +6,7 @@ use super::quit::shorten;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::welcome;
-use crate::limits::{REALNAME_BYTES, USERNAME_BYTES};
+use crate::limits::{NAME_BYTES, REALNAME_BYTES};
 use proto::Message;
 
 /// Carries out `USER`.
@@ -25,7 +25,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 /// A user name as it can stand in a source: what would be misread there is left out.
 fn username(given: &str) -> Option<Box<str>> {
     let fits = |c: &char| c.is_ascii_alphanumeric() || "-_.[]\\`^{}|".contains(*c);
-    let name: String = given.chars().filter(fits).take(USERNAME_BYTES).collect();
+    let name: String = given.chars().filter(fits).take(NAME_BYTES).collect();
     (!name.is_empty()).then(|| name.into())
 }
 
@@ -44,6 +44,6 @@ mod tests {
         ] {
             assert_eq!(username(given).as_deref().unwrap_or_default(), taken, "{given}");
         }
-        assert_eq!(username(&"u".repeat(90)).map(|name| name.len()), Some(USERNAME_BYTES));
+        assert_eq!(username(&"u".repeat(90)).map(|name| name.len()), Some(NAME_BYTES));
     }
 }

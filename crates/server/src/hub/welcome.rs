@@ -9,6 +9,7 @@ use super::room::{Member, Rank};
 use super::session::Entering;
 use super::user::User;
 use super::{absence, kept, membership, metadata, watch};
+use crate::command::quit::shorten;
 use crate::command::refusal::{NOT_ENCRYPTED, refuse};
 use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
@@ -133,7 +134,7 @@ fn userhost(
 
 /// What the source of a guest has beside the nick.
 pub fn guest_userhost(username: &str, host: &str) -> Arc<str> {
-    format!("~{username}@{host}").into()
+    format!("~{}@{host}", shorten(username, limits::GUEST_USERNAME_BYTES)).into()
 }
 
 /// The user name that a user gave.

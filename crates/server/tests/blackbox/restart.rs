@@ -216,3 +216,25 @@ fn accounts_and_spellings_survive() {
     ann.expect(":parlor NOTE LOGIN LOGGED_IN Ann :*");
     ann.expect(":Ann!Ann@parlor JOIN #lobby");
 }
+
+#[test]
+fn a_guest_has_the_same_host_after_a_restart_and_a_ban_by_it_holds() {
+    let mut server = Server::start("server.guests = true\n");
+    let (mut ann, mut gus) = (server.log_in("ann"), server.guest("gus"));
+    let joined = ann.expect(":gus!~gus@c-*.parlor JOIN #lobby");
+    let host = joined.split(['@', ' ']).nth(1).expect("a source has a host").to_owned();
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    ann.send(&format!("MODE #garden +b *!*@{host}"));
+    ann.until(&format!(":ann!ann@parlor MODE #garden +b \\*!\\*@{host}"));
+    gus.send("BM :hello");
+    ann.expect(&format!(":gus!~gus@{host} PRIVMSG #lobby :hello"));
+
+    server.restart();
+    let (mut ann, mut eve) = (server.log_in("ann"), server.guest("eve"));
+    ann.expect(&format!(":eve!~eve@{host} JOIN #lobby"));
+    eve.send("JOIN #garden");
+    eve.expect(":parlor 474 eve #garden :*");
+    ann.send("CH");
+    ann.expect(&format!(":gus!~gus@{host} PRIVMSG #lobby :*hello"));
+}
