@@ -67,12 +67,15 @@ pub mod znc;
 mod blanks;
 
 use crate::hub::context::Context;
+use crate::hub::effects::When as Outcome;
 use crate::hub::session::{Prompt, Unfinished};
-use crate::limits::LABEL_BYTES;
+use crate::limits::{LABEL_BYTES, TARGETS};
 use proto::line::LineError;
+use proto::name::fold;
 use proto::numeric as n;
 use proto::{Capability, Message};
 use refusal::{Refusal, refuse};
+use std::collections::BTreeSet;
 
 /// One verb.
 pub struct Verb {
@@ -245,6 +248,37 @@ pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
 pub fn names_of(list: &str) -> Result<Vec<&str>, Refusal> {
     let names: Vec<&str> = list.split(',').filter(|name| !name.is_empty()).collect();
     if names.is_empty() { Err(Refusal::NeedMoreParams) } else { Ok(names) }
+}
+
+/// Calls `one` for each target of a list, the same target once, and tells each refusal. Targets
+/// beyond [`TARGETS`] are refused together.
+pub fn for_each_target(
+    context: &mut Context<'_>,
+    verb: &'static str,
+    targets: Vec<&str>,
+    mut one: impl FnMut(&mut Context<'_>, usize, &str) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let mut targets = once(targets);
+    let beyond = targets.split_off(targets.len().min(TARGETS));
+    for (at, target) in targets.into_iter().enumerate() {
+        // Whatever became of the one before.
+        context.out.resume(Outcome::Always);
+        if let Err(refusal) = one(context, at, target) {
+            context.out.resume(Outcome::Always);
+            refuse(context, verb, &refusal);
+        }
+    }
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    context.out.resume(Outcome::Always);
+    Err(Refusal::TooManyTargets(beyond.join(",")))
+}
+
+/// The same names, each once, however it is spelled.
+pub fn once(names: Vec<&str>) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().filter(|name| seen.insert(fold(name))).collect()
 }
 
 /// Runs one command: from its label to its refusal.

@@ -81,29 +81,16 @@ impl Renderer {
     /// Writes the line of a stored event without its tags. `target` is the room's name, or the
     /// receiver. A message of several lines is written as all of them, and it is returned where
     /// they are.
-    pub fn body(
-        &self,
-        out: &mut Vec<u8>,
-        event: &Event,
-        target: &str,
-        prefix: &str,
-    ) -> Option<Box<Lines>> {
+    pub fn body(&self, out: &mut Vec<u8>, event: &Event, target: &str) -> Option<Box<Lines>> {
         if event.kind.is_message() && is_several(&event.text) {
             return Some(Box::new(self.body_of_several(out, event, target)));
         }
-        self.body_for(out, event, target, prefix, false);
+        self.body_for(out, event, target, false);
         None
     }
 
     /// The same; `extended`: for a session with `extended-join`.
-    pub fn body_for(
-        &self,
-        out: &mut Vec<u8>,
-        event: &Event,
-        target: &str,
-        prefix: &str,
-        extended: bool,
-    ) {
+    pub fn body_for(&self, out: &mut Vec<u8>, event: &Event, target: &str, extended: bool) {
         let source = self.source(Author::of(event));
         let line = match event.kind {
             EventKind::Quit | EventKind::Nick | EventKind::Rename => {
@@ -112,14 +99,10 @@ impl Renderer {
             _ => Line::to(out).source(&source).verb(verb(event.kind)).param(target),
         };
         match event.kind {
-            EventKind::Message | EventKind::Notice if prefix.is_empty() => {
+            EventKind::Nick => line.param(&event.target).end(),
+            EventKind::Message | EventKind::Notice | EventKind::Quit | EventKind::Topic => {
                 line.text(&event.text).end();
             }
-            EventKind::Message | EventKind::Notice => {
-                line.text(&format!("{prefix}{}", event.text)).end();
-            }
-            EventKind::Nick => line.param(&event.target).end(),
-            EventKind::Quit | EventKind::Topic => line.text(&event.text).end(),
             EventKind::Part if event.text.is_empty() => line.end(),
             EventKind::Part => line.text(&event.text).end(),
             EventKind::Kick => line.param(&event.target).text(&event.text).end(),
@@ -193,14 +176,17 @@ impl Renderer {
         let most = self.text_room(Author::of(event), verb(event.kind), target);
         if date.len() + event.text.len() <= most || date.is_empty() {
             self.tags(out, &tags, tagging);
-            self.body_for(out, event, target, &date, extended);
-            return;
+            if date.is_empty() {
+                return self.body_for(out, event, target, extended);
+            }
+            let text = dated(&date, &event.text).into();
+            return self.body_for(out, &Event { text, ..event.clone() }, target, extended);
         }
         // The date does not fit: it comes on a line of its own, for nothing is cut.
-        let dated = Event { text: date.trim_end().into(), ..event.clone() };
-        for event in [&dated, event] {
+        let text = date_alone(&date, &event.text).into();
+        for event in [&Event { text, ..event.clone() }, event] {
             self.tags(out, &tags, tagging);
-            self.body_for(out, event, target, "", false);
+            self.body_for(out, event, target, false);
         }
     }
 
@@ -230,8 +216,8 @@ impl Renderer {
         let text = match date.len() + first {
             _ if date.is_empty() => event.text.clone(),
             _ if first == 0 => format!("{}{}", date.trim_end(), event.text).into(),
-            bytes if bytes <= most => format!("{date}{}", event.text).into(),
-            _ => format!("{}{}{}", date.trim_end(), lines::NEW_LINE, event.text).into(),
+            bytes if bytes <= most => dated(date, &event.text).into(),
+            _ => [&date_alone(date, &event.text), "\n", &event.text].concat().into(),
         };
         let mut body = Vec::new();
         let lines = self.body_of_several(&mut body, &Event { text, ..event.clone() }, target);
@@ -335,6 +321,26 @@ struct TagValues<'a> {
     client: &'a str,
 }
 
+/// How a `/me` begins.
+const ACTION: &str = "\x01ACTION ";
+
+/// A text with a date, which ends with a space, before it; or within it, if it is a `/me`, which has
+/// to stay one.
+fn dated(date: &str, text: &str) -> String {
+    match text.strip_prefix(ACTION) {
+        Some(rest) => [ACTION, date, rest].concat(),
+        None => [date, text].concat(),
+    }
+}
+
+/// A date on a line of its own, in the shape of the text that follows.
+fn date_alone(date: &str, text: &str) -> String {
+    match text.starts_with(ACTION) {
+        true => [ACTION, date.trim_end(), "\x01"].concat(),
+        false => date.trim_end().to_owned(),
+    }
+}
+
 /// The account of an event's author: accounts have the name of their user.
 fn account_of(event: &Event) -> Option<&str> {
     (!event.guest).then_some(&*event.nick)
@@ -412,9 +418,9 @@ mod tests {
     /// The line of an event as the fan-out writes it.
     fn live(event: &Event, capabilities: Capabilities) -> Vec<u8> {
         let (renderer, mut text, mut line) = (renderer(), Vec::new(), Vec::new());
-        let lines = renderer.body(&mut text, event, "#lobby", "");
+        let lines = renderer.body(&mut text, event, "#lobby");
         let end = text.len() as u32;
-        renderer.body_for(&mut text, event, "#lobby", "", true);
+        renderer.body_for(&mut text, event, "#lobby", true);
         let news = News {
             id: event.id,
             time: event.time,
@@ -523,6 +529,23 @@ mod tests {
         renderer().event(&mut line, &event, "#lobby", Tagging::default());
         let text = String::from_utf8(line).unwrap();
         assert_eq!(text, ":ann!ann@parlor PRIVMSG #lobby :[2026-11-22 21:26:33] hello\r\n");
+    }
+
+    #[test]
+    fn an_action_of_long_ago_stays_one() {
+        let history = |text: &str| {
+            let mut lines = Vec::new();
+            let event = event(EventKind::Message, text);
+            renderer().event(&mut lines, &event, "#lobby", Tagging::default());
+            String::from_utf8(lines).unwrap()
+        };
+        let line = |text: &str| format!(":ann!ann@parlor PRIVMSG #lobby :{text}\r\n");
+        let date = "\x01ACTION [2026-11-22 21:26:33]";
+        assert_eq!(history("\x01ACTION waves\x01"), line(&format!("{date} waves\x01")));
+        assert_eq!(history("\x01ACTION a\n b"), line(&format!("{date} a")) + &line(" b"));
+        let most = renderer().text_room(ann(), "PRIVMSG", "#lobby");
+        let longest = format!("\x01ACTION {}\x01", "x".repeat(most - 9));
+        assert_eq!(history(&longest), line(&format!("{date}\x01")) + &line(&longest));
     }
 
     #[test]

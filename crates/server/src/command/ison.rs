@@ -10,7 +10,8 @@ use proto::{Message, numeric as n};
 
 /// Carries out `ISON`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let names = message.params().iter().flat_map(|param| param.split(' '));
+    let names = message.params().iter().flat_map(|param| param.split(' ')).collect();
+    let names = super::once(names).into_iter();
     let online: Vec<_> =
         names.filter_map(|name| context.state.online(name)).map(|user| user.nick.clone()).collect();
     let lines = lines(online.iter().map(|nick| &**nick), NAMES_LINE_BYTES);

@@ -5,12 +5,14 @@
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
 use crate::hub::context::Context;
+use crate::hub::effects::When;
 use crate::hub::room::{Member, Who};
 use crate::hub::session::Cursor;
 use crate::hub::user::UserId;
 use crate::hub::{membership, metadata};
-use proto::name::check_room;
+use proto::name::{check_room, fold};
 use proto::{Capability, Message};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{EventKind, RoomId};
 
@@ -26,12 +28,15 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         Cursor::Target(target) => target,
         _ => 0,
     };
+    let mut seen = BTreeSet::new();
     let targets = super::names_of(rooms)?.into_iter().zip(keys);
+    let targets = targets.filter(|(room, _)| seen.insert(fold(room)));
     for (at, (room, key)) in targets.enumerate().skip(done) {
         if context.turn_is_over() {
             context.go_on_at(Cursor::Target(at));
             break;
         }
+        context.out.resume(When::Always);
         if let Err(refusal) = join(context, room, key) {
             refuse(context, "JOIN", &refusal);
         }

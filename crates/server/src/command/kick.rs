@@ -5,10 +5,13 @@
 use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
+use crate::hub::effects::When;
 use crate::hub::membership;
 use crate::hub::room::Rank;
 use crate::limits::{KICK_BYTES, TARGETS};
 use proto::Message;
+use proto::name::fold;
+use std::collections::BTreeSet;
 use store::{EventKind, RoomId};
 
 /// Carries out `KICK`. Each user is answered for by itself.
@@ -19,16 +22,20 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&asker);
     let reason = shorten(reason, KICK_BYTES);
     if let [room] = rooms[..] {
-        return from_room(context, room, &users, reason);
+        return from_room(context, room, users, reason);
     }
     if rooms.len() != users.len() {
         return Err(Refusal::NeedMoreParams);
     }
-    if let Some(beyond) = users.get(TARGETS) {
+    let mut seen = BTreeSet::new();
+    let mut pairs: Vec<(&str, &str)> = rooms.into_iter().zip(users).collect();
+    pairs.retain(|(room, user)| seen.insert((fold(room), fold(user))));
+    if let Some((_, beyond)) = pairs.get(TARGETS) {
         return Err(Refusal::TooManyTargets((*beyond).to_owned()));
     }
-    for (room, user) in rooms.iter().zip(users) {
-        if let Err(refusal) = from_room(context, room, &[user], reason) {
+    for (room, user) in pairs {
+        context.out.resume(When::Always);
+        if let Err(refusal) = from_room(context, room, vec![user], reason) {
             refuse(context, "KICK", &refusal);
         }
     }
@@ -38,7 +45,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 fn from_room(
     context: &mut Context<'_>,
     room: &str,
-    users: &[&str],
+    users: Vec<&str>,
     reason: &str,
 ) -> Result<(), Refusal> {
     let (room, rank) = context.room_as(room, Rank::HalfOp)?;
@@ -46,19 +53,13 @@ fn from_room(
     if Some(id) == context.state.lobby {
         return Err(Refusal::LobbyStays(name));
     }
-    for (at, target) in users.iter().enumerate() {
-        if at == TARGETS {
-            return Err(Refusal::TooManyTargets((*target).to_owned()));
-        }
+    super::for_each_target(context, "KICK", users, |context, _, target| {
         // The room ends when the last one goes, who may be the asker.
         if !context.state.rooms.contains_key(&id) {
             return Err(Refusal::NoSuchRoom(name.to_string()));
         }
-        if let Err(refusal) = kick(context, id, rank, target, reason) {
-            refuse(context, "KICK", &refusal);
-        }
-    }
-    Ok(())
+        kick(context, id, rank, target, reason)
+    })
 }
 
 fn kick(

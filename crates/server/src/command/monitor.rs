@@ -37,7 +37,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 fn targets<'a>(message: &Message<'a>) -> Result<Vec<&'a str>, Refusal> {
     let targets = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let names: Vec<&str> = targets.split([',', ' ']).filter(|name| !name.is_empty()).collect();
-    if names.is_empty() { Err(Refusal::NeedMoreParams) } else { Ok(names) }
+    if names.is_empty() { Err(Refusal::NeedMoreParams) } else { Ok(super::once(names)) }
 }
 
 fn watched(context: &Context<'_>) -> Vec<String> {

@@ -9,9 +9,7 @@ use crate::hub::room::Room;
 use crate::hub::session::Cursor;
 use crate::hub::user::{User, UserId};
 use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
-use proto::name::fold;
 use proto::{Capability, Message, numeric as n};
-use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 use store::RoomId;
 
@@ -28,7 +26,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         Cursor::Target(target) => (target, None),
         _ => (0, None),
     };
-    for (at, name) in targets(names).into_iter().enumerate().skip(first) {
+    // A room named twice is shown once: in a large one that is much.
+    for (at, name) in super::once(names).into_iter().take(TARGETS).enumerate().skip(first) {
         if context.turn_is_over() {
             context.go_on_at(Cursor::Target(at));
             break;
@@ -44,12 +43,6 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         }
     }
     Ok(())
-}
-
-/// The rooms named, each once: in a large one an answer is much.
-fn targets(names: Vec<&str>) -> Vec<&str> {
-    let mut seen = BTreeSet::new();
-    names.into_iter().take(TARGETS).filter(|name| seen.insert(fold(name))).collect()
 }
 
 /// A room that the asker may look into: not a secret one of others.

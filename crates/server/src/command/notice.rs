@@ -8,14 +8,12 @@ use crate::hub::context::Context;
 use proto::Message;
 use store::EventKind;
 
-/// Carries out `NOTICE`.
+/// Carries out `NOTICE`. That there is nobody to tell it to is not answered either.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (Some(targets), Some(text)) = (message.param(0), message.param(1)) else { return Ok(()) };
     let draft = Draft::new(context, (EventKind::Notice, "NOTICE"), text, Some(message));
     match to_each(context, targets, &draft) {
-        // The specification forbids to answer; only that a text would be cut is told, or it would
-        // be lost unseen.
-        Err(Refusal::TextTooLong(most)) => Err(Refusal::TextTooLong(most)),
+        Err(Refusal::TooManyTargets(beyond)) => Err(Refusal::TooManyTargets(beyond)),
         _ => Ok(()),
     }
 }

@@ -5,13 +5,13 @@
 mod ranked;
 
 use super::refusal::Refusal;
-use super::znc;
+use super::{for_each_target, names_of, znc};
 use crate::hub::context::Context;
 use crate::hub::effects::{Form, Rooms, What, When};
 use crate::hub::membership;
 use crate::hub::room::{Rank, Who};
 use crate::hub::user::UserId;
-use crate::limits::{RESEND_ID_BYTES, TARGETS};
+use crate::limits::RESEND_ID_BYTES;
 use crate::render::lines::pieces;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
@@ -63,15 +63,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     to_each(context, targets, &draft)
 }
 
-/// Sends a draft to each target of a list; the first refusal ends it.
+/// Sends a draft to each target of a list; each is answered for itself.
 pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> Result<(), Refusal> {
-    if targets.bytes().all(|byte| byte == b',') {
-        return Err(Refusal::NoRecipient(draft.verb));
-    }
-    for (at, target) in targets.split(',').filter(|target| !target.is_empty()).enumerate() {
-        if at == TARGETS {
-            return Err(Refusal::TooManyTargets(target.to_owned()));
-        }
+    let targets = names_of(targets).map_err(|_| Refusal::NoRecipient(draft.verb))?;
+    for_each_target(context, draft.verb, targets, |context, at, target| {
         // An id names one message; each further target of the line gets an id of its own.
         let resend = match &draft.resend {
             Some(id) if at > 0 => Some(format!("{id},{at}").into()),
@@ -80,11 +75,20 @@ pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> R
         let tags = draft.tags.clone();
         if target.eq_ignore_ascii_case(znc::NAME) && context.has(Capability::ZncPlayback) {
             znc::ask(context, draft.text);
-            continue;
+            return Ok(());
         }
-        to_one(context, target, Draft { tags, resend, ..*draft })?;
-    }
-    Ok(())
+        match to_one(context, target, Draft { tags, resend, ..*draft }) {
+            // The specification forbids to answer a NOTICE; only that a text would be cut is told,
+            // or it would be lost unseen.
+            Err(refusal)
+                if draft.kind == EventKind::Notice
+                    && !matches!(refusal, Refusal::TextTooLong(_)) =>
+            {
+                Ok(())
+            }
+            sent => sent,
+        }
+    })
 }
 
 /// Sends to one target: a room, some of its members, or a user.
@@ -108,15 +112,18 @@ pub fn to_room(
 ) -> Result<(), Refusal> {
     let name = may_speak(context, room, &draft)?;
     check_text(context, &draft, &name)?;
+    let me = context.me();
+    if !is_typing(&draft) {
+        membership::reveal(context, room, me);
+    }
     if is_passing(&draft) {
         let news = passing(context, &draft, &name);
         let except = vec![context.session];
         context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
         echo_passing(context, news);
+        confirm_passing(context, form);
         return Ok(());
     }
-    let me = context.me();
-    membership::reveal(context, room, me);
     let event = context.event(Conversation::room(room), draft.kind, "", draft.text, &draft.tags);
     let news = store(context, event, &name, draft.verb, draft.resend, None);
     let except = vec![context.session];
@@ -136,11 +143,15 @@ pub fn to_user(
     let (id, name, online) = find(context, target)?;
     check_text(context, &draft, &name)?;
     if is_passing(&draft) {
+        if !online && !is_typing(&draft) {
+            return Err(Refusal::NotKept(name));
+        }
         let news = passing(context, &draft, &name);
         if online {
             tell_both(context, id, news, false);
         }
         echo_passing(context, news);
+        confirm_passing(context, by_pm.then_some(Form::Private { to: name, online }));
         return Ok(());
     }
     let conversation = Conversation::direct(context.me(), id);
@@ -194,7 +205,7 @@ fn may_say(
     if member.is_none() && room.is('n') {
         return cannot("Cannot send to room (+n): join it first");
     }
-    if room.is('C') && pieces(draft.text).any(|(_, line)| is_ctcp(line)) {
+    if room.is('C') && is_request(draft) {
         return cannot("Cannot send to room (+C): no CTCP here but ACTION");
     }
     if context.user().operator || member.is_some_and(|member| member.rank() >= Rank::Voice) {
@@ -236,14 +247,27 @@ fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<
     Ok(())
 }
 
-/// Whether a draft is gone as soon as it is told: that somebody is typing is nobody's history.
+/// Whether a draft is gone as soon as it is told: nobody is to answer a request from long ago, and
+/// that somebody is typing is nobody's history.
 fn is_passing(draft: &Draft<'_>) -> bool {
+    is_typing(draft) || is_request(draft)
+}
+
+/// Whether there is a request between clients (CTCP), or an answer to one, in a draft.
+fn is_request(draft: &Draft<'_>) -> bool {
+    draft.text.contains('\x01') && pieces(draft.text).any(|(_, line)| is_ctcp(line))
+}
+
+fn is_typing(draft: &Draft<'_>) -> bool {
     draft.kind == EventKind::Tagmsg
         && draft.tags.split(';').all(|tag| tag.split('=').next() == Some("+typing"))
 }
 
 /// News of a draft that is told and not stored: without an id, but otherwise as an event is told.
 fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
+    if !is_typing(draft) {
+        spoke(context);
+    }
     let user = context.user();
     let event = Event {
         // No event has it; the batch of several lines is called after it.
@@ -273,6 +297,25 @@ fn echo_passing(context: &mut Context<'_>, news: u32) {
     }
 }
 
+/// The last word on what is told and not stored: there is no msgid to confirm.
+fn confirm_passing(context: &mut Context<'_>, form: Option<Form>) {
+    match form {
+        Some(Form::Private { to, .. }) => {
+            context.note("PM", "SENT", &[&to, "*"], &format!("On its way to {to}, and not kept"));
+        }
+        Some(Form::Broadcast) => {
+            context.note("BM", "SENT", &["*"], "Sent to everyone online, and not kept");
+        }
+        Some(Form::Echo) | None => {}
+    }
+}
+
+/// The asker is not idle.
+fn spoke(context: &mut Context<'_>) {
+    let at = context.state.steady;
+    context.user_mut().spoke = at;
+}
+
 fn store(
     context: &mut Context<'_>,
     event: Event,
@@ -281,14 +324,13 @@ fn store(
     resend: Option<Box<str>>,
     pending_for: Option<UserId>,
 ) -> u32 {
-    let at = context.state.steady;
-    context.user_mut().spoke = at;
+    spoke(context);
     let room = event.conversation.as_room();
     if let Some(room) = room.and_then(|room| context.state.rooms.get_mut(&room)) {
         room.has_history = true;
     }
     let news = context.news_of(&event, target);
-    let resend = resend.map(|id| Resend { id, at });
+    let resend = resend.map(|id| Resend { id, at: context.state.steady });
     let write = context.out.write(Write::Event { event: Arc::new(event), resend, pending_for });
     let to = context.session;
     context.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });

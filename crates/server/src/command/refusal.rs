@@ -43,6 +43,8 @@ pub enum Refusal {
     UserNotInRoom(Arc<str>, Arc<str>),
     /// Somebody is in the room already.
     UserInRoom(Arc<str>, Arc<str>),
+    /// The user is offline, and this is not kept.
+    NotKept(Arc<str>),
     /// The asker may not speak in the room.
     CannotSend(Arc<str>, &'static str),
     /// The asker is not an operator of the room.
@@ -87,7 +89,7 @@ pub enum Refusal {
     NoRecipient(&'static str),
     /// The text would not fit; the most bytes that would.
     TextTooLong(usize),
-    /// Too many targets on one line.
+    /// Too many targets on one line; those that are left out.
     TooManyTargets(String),
     /// Only for operators of the server.
     NotOperator,
@@ -283,6 +285,10 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             &[target],
             format!("Too many targets; at most {} on one line", crate::limits::TARGETS),
         ),
+        Refusal::NotKept(name) => {
+            let text = "is offline; a CTCP request is not kept";
+            says(n::RPL_AWAY, "NOT_KEPT", &[name], text)
+        }
         Refusal::CannotSend(room, why) => {
             says(n::ERR_CANNOTSENDTOCHAN, "CANNOT_SEND", &[room], *why)
         }

@@ -15,7 +15,8 @@ const NAMES: usize = 5;
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let server = context.state.renderer.server.clone();
     let names = message.params().iter().flat_map(|param| param.split(' '));
-    let names = names.filter(|name| !name.is_empty()).take(NAMES);
+    let names = super::once(names.filter(|name| !name.is_empty()).collect());
+    let names = names.into_iter().take(NAMES);
     let replies: Vec<String> = names
         .filter_map(|name| context.state.online(name))
         .map(|user| {

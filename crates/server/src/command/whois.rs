@@ -23,7 +23,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if let Err(refusal) = context.check_server(target) {
         refuse(context, "WHOIS", &refusal);
     } else {
-        for name in each.into_iter().take(TARGETS) {
+        for name in super::once(each).into_iter().take(TARGETS) {
             match context.state.online(name).map(|user| user.id) {
                 Some(user) => show(context, user),
                 None => refuse(context, "WHOIS", &Refusal::NoSuchUser(name.to_owned())),

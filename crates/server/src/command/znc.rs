@@ -60,7 +60,8 @@ pub fn ask(context: &mut Context<'_>, command: &str) {
 
 /// The conversations of these names, as far as they are the asker's to read.
 fn readable(context: &Context<'_>, names: &str) -> Vec<(Conversation, Arc<str>)> {
-    let names = names.split(',').filter(|name| !name.is_empty()).take(TARGETS);
+    let names = super::once(names.split(',').filter(|name| !name.is_empty()).collect());
+    let names = names.into_iter().take(TARGETS);
     names.filter_map(|name| conversation(context, name).ok()).collect()
 }
 

@@ -384,10 +384,10 @@ impl Context<'_> {
         };
         let renderer = &self.state.renderer;
         let mut lines = None;
-        let news = self.out.news(news, |out| lines = renderer.body(out, event, target, ""));
+        let news = self.out.news(news, |out| lines = renderer.body(out, event, target));
         self.out.news[news as usize].lines = lines;
         if event.kind == EventKind::Join {
-            self.out.extend(news, |out| renderer.body_for(out, event, target, "", true));
+            self.out.extend(news, |out| renderer.body_for(out, event, target, true));
         }
         news
     }

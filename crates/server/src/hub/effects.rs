@@ -724,7 +724,10 @@ impl Effects {
                         self.mark(*at, &raw_tag("batch", &reference));
                     }
                 }
+                // Answers that wait for different things are in it, whichever of them come.
                 let when = self.list[first].when;
+                let same = answers.iter().all(|at| self.list[*at].when == when);
+                let when = if same { when } else { When::Always };
                 let start = self.span(|out| {
                     let line = Line::to(out).raw_tags(&tag).source(server).verb("BATCH");
                     line.param(&format!("+{reference}")).param("labeled-response").end();

@@ -168,7 +168,7 @@ fn a_message_sent_again_is_stored_and_delivered_once() {
     }
     let mut bob = server.log_in("bob");
     bob.send("CH");
-    bob.expect(":ann!ann@parlor PRIVMSG #lobby :*once");
+    bob.until(":ann!ann@parlor PRIVMSG #lobby :*once");
     bob.expect(":ann!ann@parlor PRIVMSG bob :*once, too");
     let end = bob.expect(":parlor NOTE CH END * 2 *");
     assert!(matches("*END * 2 {bm} :*", &end, &mut captures), "{end}");

@@ -3,7 +3,7 @@
 //! They are not stored, because a room's history is for all its members: who is not there misses
 //! them, and there is no msgid.
 
-use super::{Draft, check_text, echo_passing, is_passing, may_speak, passing};
+use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing};
 use crate::command::names;
 use crate::command::refusal::Refusal;
 use crate::hub::context::Context;
@@ -31,10 +31,8 @@ pub(super) fn send(
     let target = format!("{}{}", rank.mark(), may_speak(context, id, draft)?);
     check_text(context, draft, &target)?;
     let me = context.me();
-    if !is_passing(draft) {
+    if !is_typing(draft) {
         membership::reveal(context, id, me);
-        let now = context.state.steady;
-        context.user_mut().spoke = now;
     }
     let news = passing(context, draft, &target);
     let members = context.state.rooms[&id].members.iter().filter(|(_, member)| member.online);
