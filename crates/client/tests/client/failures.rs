@@ -1,10 +1,14 @@
 //! One sentence each for what cannot work.
 
+#[cfg(target_os = "linux")]
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::Stdio;
 use std::thread;
 
-use crate::process::{Client, Outcome};
+use crate::process::{Client, Computer, Outcome};
+use crate::server::Server;
 
 /// The client at a server that says `greeting` and then closes the connection.
 fn at_server_that_says(greeting: &'static [u8]) -> Outcome {
@@ -78,4 +82,84 @@ fn a_wrong_command_line_is_told_apart_from_a_failure() {
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     let help = Client::start(&["--help"], "").finish();
     assert!(help.code == Some(0) && help.stdout.contains("--password-file"), "{help:?}");
+}
+
+/// A script that says hello while bob does, with its output and errors to these; its exit code and what it
+/// could still say on standard error.
+#[cfg(target_os = "linux")]
+fn say_hello_with(stdout: Stdio, stderr: Stdio) -> (Option<i32>, String) {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let mut command = computer.chatclient();
+    command.args(["localhost", &server.port.to_string(), "-u", "ann"]);
+    let mut client =
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn().expect("it starts");
+    let mut stdin = client.stdin.take().expect("piped");
+    stdin.write_all(b"secret\nBM hello\nEX\n").expect("the pipe has room");
+    let mut peer = server.accept_ann();
+    peer.expect_message("BM :hello");
+    peer.send(":bob!bob@parlor PRIVMSG #lobby :hi ann");
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.drain();
+    let output = client.wait_with_output().expect("it is our child");
+    (output.status.code(), String::from_utf8(output.stderr).expect("the client writes UTF-8"))
+}
+
+#[cfg(target_os = "linux")]
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").expect("Linux has it").into()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_is_not_taken_keeps_no_message_from_being_confirmed() {
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    for stdout in [full(), closed.into()] {
+        let (code, stderr) = say_hello_with(stdout, Stdio::piped());
+        assert_eq!(code, Some(1), "{stderr}");
+        assert!(stderr.contains("* Sent to everybody."), "{stderr}");
+        assert!(stderr.contains("chatclient: the terminal or output does not work: "), "{stderr}");
+        assert!(!stderr.contains("panicked") && !stderr.contains("not confirmed"), "{stderr}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn where_nobody_can_be_told_all_is_done_nevertheless() {
+    for (stdout, expected) in [(Stdio::null(), 0), (full(), 1)] {
+        assert_eq!(say_hello_with(stdout, full()).0, Some(expected));
+    }
+    // Before anything is connected, too.
+    let mut command = Computer::new().chatclient();
+    command.args(["nowhere..invalid"]).stdin(Stdio::null()).stdout(full()).stderr(full());
+    assert_eq!(command.status().expect("it starts").code(), Some(1));
+}
+
+#[test]
+fn a_line_that_is_not_utf_8_is_refused_and_the_next_ones_are_done() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let mut command = computer.chatclient();
+    command.args(["localhost", &server.port.to_string(), "-u", "ann"]);
+    let mut client = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = client.stdin.take().expect("piped");
+    stdin.write_all(b"secret\nBM caf\xe9\nBM after it\n").expect("the pipe has room");
+    drop(stdin);
+    let mut peer = server.accept_ann();
+    peer.expect_message("BM :after it");
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.goodbye();
+    let output = client.wait_with_output().expect("it is our child");
+    assert_eq!(output.status.code(), Some(1), "one line was not done");
+    let stderr = String::from_utf8(output.stderr).expect("the client writes UTF-8");
+    assert!(
+        stderr.contains("* Not done: a line of the input cannot be used, it is not UTF-8."),
+        "{stderr}"
+    );
 }

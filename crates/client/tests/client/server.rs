@@ -336,6 +336,18 @@ impl Peer {
         );
     }
 
+    /// Answers a goodbye if there is one, and waits for the end.
+    pub(crate) fn drain(mut self) {
+        let mut line = String::new();
+        while let Ok(1..) = self.reader.read_line(&mut line) {
+            if line == "EX\r\n" {
+                self.send(":parlor NOTE EX BYE :Goodbye");
+                return self.send("ERROR :Left");
+            }
+            line.clear();
+        }
+    }
+
     /// Takes the goodbye.
     pub(crate) fn goodbye(mut self) {
         self.expect("EX");

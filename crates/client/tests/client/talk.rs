@@ -1,6 +1,8 @@
 //! Broadcasts and private messages, out and in.
 
-use crate::process::Client;
+use std::path::Path;
+
+use crate::process::{Client, Computer};
 use crate::server::Server;
 
 #[test]
@@ -143,4 +145,87 @@ fn who_is_thrown_out_is_told_by_whom_and_why_and_does_not_come_back_by_itself() 
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     let told = "chatclient: boss has removed you from the server: enough of this\n";
     assert!(outcome.stderr.contains(told), "{outcome:?}");
+}
+
+#[test]
+fn a_room_is_spoken_in_and_left() {
+    let server = Server::start();
+    let client = Client::ann(&server, "PM #rust hi\nPART #rust\nPART #lobby\nPM #tea hi\n");
+    let mut peer = server.accept_ann();
+    peer.expect_message("PM #rust :hi");
+    peer.send(":parlor NOTE PM SENT #rust m1 :On its way to #rust");
+    peer.expect("PART #rust");
+    peer.send(":ann!ann@parlor PART #rust");
+    peer.expect("PART #lobby");
+    peer.send(":parlor 400 ann PART #lobby :It cannot be left");
+    peer.expect_message("PM #tea :hi");
+    peer.send(":parlor FAIL PM CANNOT_SEND #tea :Join it first");
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(1), "two operations were not done");
+    let told: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with('*')).collect();
+    let expected = [
+        "* Sent to #rust.",
+        "* You left #rust.",
+        "* Not left: It cannot be left.",
+        "* Not sent: Join it first.",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_is_taken_back_is_told_and_what_clients_ask_each_other() {
+    let server = Server::start();
+    let client = Client::ann(&server, "CH bob\n");
+    let mut peer = server.accept();
+    peer.expect("CAP LS 302");
+    let all = "message-tags server-time batch standard-replies account-tag draft/chathistory sasl";
+    let offer = all.replace("sasl", "sasl=SCRAM-SHA-256 draft/message-redaction");
+    peer.send(&format!(":parlor CAP * LS :{offer}"));
+    peer.expect(&format!("CAP REQ :{all} draft/message-redaction"));
+    peer.send(&format!(":parlor CAP * ACK :{all} draft/message-redaction"));
+    peer.demand_password("ann");
+    peer.let_ann_in();
+    peer.expect("CH bob 20");
+    let tags = "@time=2001-02-03T14:02:05.000Z;msgid=";
+    peer.send(&format!("{tags}m1 :bob!bob@parlor PRIVMSG #lobby :\x02oops\x02"));
+    peer.send(":bob!bob@parlor REDACT #lobby m1 :typo");
+    peer.send(&format!("{tags}m2 :bob!bob@parlor PRIVMSG ann :\x01VERSION\x01"));
+    peer.send("BATCH +h chathistory bob");
+    peer.send(&format!("{tags}m3;batch=h :ann!ann@parlor PRIVMSG bob :\tfrom me"));
+    peer.send("BATCH -h");
+    peer.send(":parlor NOTE CH END bob 1 m3 :End of history");
+    peer.goodbye();
+    assert_eq!(
+        client.finish().stdout,
+        "[BM] 2001-02-03 14:02 bob: oops\n\
+         [BM] 2001-02-03 14:02 bob: (taken back)\n\
+         [PM] 2001-02-03 14:02 * bob asks by CTCP for VERSION\n\
+         [PM] 2001-02-03 14:02 ann -> bob: \tfrom me\n"
+    );
+}
+
+#[test]
+fn times_are_those_of_the_zone_that_is_named() {
+    if !Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() {
+        // A system that knows no zones cannot tell their times.
+        return;
+    }
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let mut command = computer.chatclient();
+    command.args(["localhost", &server.port.to_string(), "-u", "ann"]);
+    // With summer time.
+    command.env("TZ", "Europe/Berlin");
+    let client = Client::run(command, "secret\nCH bob\n");
+    let mut peer = server.accept_ann();
+    peer.expect("CH bob 20");
+    for month in ["01", "07"] {
+        let time = format!("2001-{month}-03T14:02:05.000Z");
+        peer.send(&format!("@time={time} :bob!bob@parlor PRIVMSG ann :hello"));
+    }
+    peer.send(":parlor NOTE CH END bob 0 * :End of history");
+    peer.goodbye();
+    let hello = ["01-03 15:02", "07-03 16:02"].map(|time| format!("[PM] 2001-{time} bob: hello\n"));
+    assert_eq!(client.finish().stdout, hello.concat());
 }

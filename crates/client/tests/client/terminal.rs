@@ -462,6 +462,35 @@ fn stopped_and_continued_at_the_password_it_still_hides_what_is_typed() {
 }
 
 #[test]
+fn who_comes_with_a_new_name_sees_the_message_of_the_day_and_the_topic() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+    let mut peer = server.accept();
+    peer.negotiate();
+    peer.expect("LOGIN ann");
+    peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
+    for prompt in ["Enter Password: ", "Enter Password again: "] {
+        terminal.expect(prompt);
+        terminal.type_in("secret\r");
+    }
+    peer.expect("secret");
+    peer.send(":parlor NOTE LOGIN ACCOUNT_CREATED ann :Welcome");
+    peer.send(":ann!ann@parlor JOIN #lobby");
+    peer.expect("CAP END");
+    peer.baseline();
+    peer.expect("MOTD");
+    peer.expect("TOPIC #lobby");
+    for line in ["375 ann :- parlor", "372 ann :Be kind", "376 ann :End", "332 ann #lobby :tea"] {
+        peer.send(&format!(":parlor {line}"));
+    }
+    terminal.expect("* Be kind\r");
+    terminal.expect("* the topic of #lobby: tea\r");
+    terminal.type_in("EX\r");
+    peer.goodbye();
+    assert_eq!(terminal.finish().0, Some(0));
+}
+
+#[test]
 fn where_no_shell_could_continue_it_ctrl_z_does_not_stop_it() {
     let server = Server::start();
     let mut terminal = Terminal::start(&server, &["-u", "ann"]);

@@ -86,7 +86,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("PART", "PART <room>[,<room>...] [:<reason>]\nLeaves rooms; the lobby cannot be left."),
     ("PASS", "PASS <password>\nBefore NICK and USER: your password, the server's, or both as server:yours."),
     ("PING", "PING <word>\nAsks the server for a sign of life."),
-    ("PM", "PM [<user> [:<text>]]\nTells one person, who gets it at the next login if not online. Alone, it asks."),
+    ("PM", "PM [<user or room> [:<text>]]\nTells one person, who gets it at the next login if not online, or a room. Alone, it asks."),
     ("PONG", "PONG <word>\nAnswers the server's PING."),
     ("PRIVMSG", "PRIVMSG <user or room>[,<user or room>...] :<text>\nSends a message."),
     ("QUIT", "QUIT [:<reason>]\nCloses your connection."),
