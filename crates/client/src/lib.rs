@@ -12,6 +12,8 @@ pub mod question;
 pub mod entry;
 pub mod outgoing;
 pub mod seen;
+pub mod recent;
+pub mod welcome;
 pub mod missed;
 pub mod pace;
 pub mod state;

@@ -5,9 +5,11 @@ use std::collections::{HashMap, VecDeque};
 use proto::{Line, Message, name, numeric};
 
 use crate::entry::Entry;
-use crate::limits::{BATCHES_MAX, HELD_MAX, MOTD_LINES, ONLINE_MAX, PAGE_MAX, RECENT_MAX};
+use crate::limits::{BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX};
 use crate::outgoing::{self, Outgoing};
+use crate::recent::Recent;
 use crate::seen::Seen;
+use crate::welcome::Welcome;
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,13 +118,8 @@ pub struct State {
     page_newest: Option<String>,
     targets: Vec<(String, String)>,
     online: Vec<String>,
-    /// The newest messages, without their texts.
-    recent: VecDeque<Entry>,
-    /// The message of the day, as it comes, and as it was shown last.
-    motd: Vec<String>,
-    motd_shown: Option<Vec<String>>,
-    /// What the first room was about when that was shown last.
-    topic_shown: Option<String>,
+    recent: Recent,
+    welcome: Welcome,
     /// While missed messages are fetched: the live ones, to be shown with them.
     held: Option<Vec<Entry>>,
     /// There were more than could be held.
@@ -148,10 +145,8 @@ impl State {
             page_newest: None,
             targets: Vec::new(),
             online: Vec::new(),
-            recent: VecDeque::new(),
-            motd: Vec::new(),
-            motd_shown: None,
-            topic_shown: None,
+            recent: Recent::default(),
+            welcome: Welcome::default(),
             held: None,
             held_too_few: false,
         }
@@ -209,7 +204,7 @@ impl State {
     /// Asks for the message of the day and for what the lobby is about, if the server has not told: it does not tell who
     /// came in with a new name.
     pub fn ask_welcome(&self, out: &mut Vec<u8>) {
-        if self.motd_shown.is_none() {
+        if !self.welcome.is_told() {
             Line::to(out).verb("MOTD").end();
             if let Some(lobby) = &self.lobby {
                 Line::to(out).verb("TOPIC").param(lobby).end();
@@ -338,7 +333,8 @@ impl State {
             self.page_newest = Some(msgid.into_owned());
         }
         if message.verb == numeric::RPL_ENDOFMOTD || message.verb == numeric::ERR_NOMOTD {
-            return self.end_of_motd();
+            let lines = self.welcome.end_of_motd();
+            return lines.into_iter().map(Happening::Presence).collect();
         }
         let happening = match message.verb.to_ascii_uppercase().as_str() {
             "PRIVMSG" | "NOTICE" => self.said(message),
@@ -360,9 +356,7 @@ impl State {
             "REDACT" => self.redact(message),
             verb @ ("QUIT" | "KICK" | "NICK" | "TOPIC") => self.presence(verb, message),
             numeric::RPL_MOTD => {
-                if self.motd.len() < MOTD_LINES {
-                    self.motd.push(last(message).to_owned());
-                }
+                self.welcome.line_of_motd(last(message));
                 None
             }
             numeric::RPL_TOPIC => self.topic(message),
@@ -376,7 +370,7 @@ impl State {
         let Some(entry) = Entry::read(message, &self.me, self.lobby.as_deref()) else {
             return Some(Happening::Notice(last(message).to_owned()));
         };
-        self.remember(&entry);
+        self.recent.remember(&entry);
         if self.is_in_page(message) {
             if self.page.len() < PAGE_MAX {
                 self.page.push(entry);
@@ -561,48 +555,25 @@ impl State {
         Some(Happening::Notice(sentence))
     }
 
-    /// Remembers who said it, in case that it is taken back.
-    fn remember(&mut self, entry: &Entry) {
-        if entry.msgid.is_none() || self.recent.iter().any(|known| known.msgid == entry.msgid) {
-            return;
-        }
-        if self.recent.len() == RECENT_MAX {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(Entry { text: String::new(), ..entry.clone() });
-    }
-
     fn redact(&mut self, message: &Message<'_>) -> Option<Happening> {
         let (by, msgid) = (nick(message)?, message.param(1)?);
-        let is_it = |entry: &Entry| entry.msgid.as_deref() == Some(msgid);
+        let is_it = |entry: &&mut Entry| entry.msgid.as_deref() == Some(msgid);
         // What waits for its turn is shown as it is now.
-        for waiting in self.held.iter_mut().flatten().chain(&mut self.page).filter(|e| is_it(e)) {
+        for waiting in self.held.iter_mut().flatten().chain(&mut self.page).filter(is_it) {
             *waiting = waiting.taken_back(by);
         }
-        match self.recent.iter().find(|entry| is_it(entry)) {
+        match self.recent.find(msgid) {
             Some(entry) => Some(Happening::Entry(entry.taken_back(by))),
             None => Some(Happening::Presence(format!("{by} took back an older message"))),
         }
     }
 
-    fn end_of_motd(&mut self) -> Vec<Happening> {
-        let motd = std::mem::take(&mut self.motd);
-        // At the logins after a break it is no news.
-        if self.motd_shown.as_ref() == Some(&motd) {
-            return Vec::new();
-        }
-        self.motd_shown = Some(motd.clone());
-        motd.into_iter().map(Happening::Presence).collect()
-    }
-
+    /// Of other rooms than the first, who is in them knows.
     fn topic(&mut self, message: &Message<'_>) -> Option<Happening> {
-        let (room, topic) = (message.param(1)?, last(message));
+        let room = message.param(1)?;
         let is_first = self.first_room.as_deref().is_some_and(|first| name::same(first, room));
-        if !is_first || self.topic_shown.as_deref() == Some(topic) {
-            return None;
-        }
-        self.topic_shown = Some(topic.to_owned());
-        Some(Happening::Presence(format!("the topic of {room}: {topic}")))
+        let news = is_first.then(|| self.welcome.topic(room, last(message))).flatten();
+        news.map(Happening::Presence)
     }
 
     fn presence(&self, verb: &str, message: &Message<'_>) -> Option<Happening> {

@@ -18,4 +18,6 @@ mod emulator;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
+mod editing;
+#[cfg(unix)]
 mod waiting;

@@ -1,7 +1,6 @@
 //! The client at a terminal, with a person typing.
 
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -14,8 +13,6 @@ use pty_process::blocking::{Command, Pty, open};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::tcgetattr;
 
-use parlor_client::limits::KEY_TIMEOUT;
-
 use crate::emulator::Emulator;
 use crate::identity::Identity;
 use crate::process::Computer;
@@ -25,19 +22,19 @@ use crate::server::{PASSWORD, Peer, Server};
 const TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const OPERATION: &str = "EX (exit): ";
 /// The question for an operation as it stands on the screen without an answer.
-const QUESTION: &str = "BM (to all), PM (to one), CH (history), EX (exit):";
+pub(crate) const QUESTION: &str = "BM (to all), PM (to one), CH (history), EX (exit):";
 
 /// A terminal with a client running on it.
 pub(crate) struct Terminal {
     /// It is there for as long as the client is.
-    computer: Computer,
+    pub(crate) computer: Computer,
     client: Child,
     pty: Arc<Pty>,
     chunks: Receiver<Vec<u8>>,
     output: Vec<u8>,
     /// How much of the output was looked at already.
     seen: usize,
-    screen: Emulator,
+    pub(crate) screen: Emulator,
 }
 
 impl Terminal {
@@ -65,7 +62,7 @@ impl Terminal {
         Terminal::run(computer, command, change)
     }
 
-    fn run(
+    pub(crate) fn run(
         computer: Computer,
         command: Command,
         change: impl FnOnce(Command) -> Command,
@@ -104,12 +101,12 @@ impl Terminal {
         self.type_bytes(keys.as_bytes());
     }
 
-    fn type_bytes(&mut self, keys: &[u8]) {
+    pub(crate) fn type_bytes(&mut self, keys: &[u8]) {
         (&*self.pty).write_all(keys).expect("the terminal takes a test's input");
     }
 
     /// Waits for more output, and answers what the terminal is asked by it; false if there is no more.
-    fn more(&mut self, deadline: Instant) -> bool {
+    pub(crate) fn more(&mut self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
         let Ok(chunk) = self.chunks.recv_timeout(left) else { return false };
         self.screen.feed(&chunk);
@@ -136,7 +133,7 @@ impl Terminal {
     }
 
     /// Waits until the terminal shows these lines, and no other ones.
-    fn expect_screen(&mut self, lines: &[&str]) {
+    pub(crate) fn expect_screen(&mut self, lines: &[&str]) {
         let deadline = Instant::now() + TIMEOUT;
         while self.screen.lines() != lines {
             assert!(self.more(deadline), "{lines:#?} expected; shown {:#?}", self.screen.lines());
@@ -144,18 +141,18 @@ impl Terminal {
     }
 
     /// Pulls at the window.
-    fn resize(&mut self, rows: u16, columns: u16) {
+    pub(crate) fn resize(&mut self, rows: u16, columns: u16) {
         self.screen.resize(rows.into(), columns.into());
         self.pty.resize(Size::new(rows, columns)).expect("a pseudo-terminal has a size");
     }
 
-    fn modes(&self) -> Modes {
+    pub(crate) fn modes(&self) -> Modes {
         let modes = tcgetattr(&*self.pty).expect("the pseudo-terminal is there");
         Modes(format!("{:?} {:?} {:?}", modes.input_modes, modes.output_modes, modes.local_modes))
     }
 
     /// Waits until the terminal's modes are these.
-    fn expect_modes(&mut self, is_it: impl Fn(&Modes) -> bool) {
+    pub(crate) fn expect_modes(&mut self, is_it: impl Fn(&Modes) -> bool) {
         let deadline = Instant::now() + TIMEOUT;
         while !is_it(&self.modes()) {
             assert!(Instant::now() < deadline, "{:?}", self.modes());
@@ -163,13 +160,13 @@ impl Terminal {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.client.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a process has an id"), signal).expect("it is our child");
     }
 
     /// How the client ended, and everything that the terminal was told.
-    fn end(&mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(&mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + TIMEOUT;
         while self.more(deadline) {}
         if Instant::now() >= deadline {
@@ -188,10 +185,10 @@ impl Terminal {
 
 /// How a terminal treats what goes through it, as the system tells it.
 #[derive(Debug, PartialEq, Eq)]
-struct Modes(String);
+pub(crate) struct Modes(String);
 
 impl Modes {
-    fn echoes(&self) -> bool {
+    pub(crate) fn echoes(&self) -> bool {
         self.0.contains("ECHO |")
     }
 }
@@ -365,300 +362,4 @@ fn a_server_that_changes_during_the_session_ends_it_and_gives_the_terminal_back(
     let (code, output) = terminal.finish();
     assert_eq!(code, Some(1), "{output}");
     assert!(output.contains("another certificate than before"), "{output}");
-}
-
-#[test]
-fn a_password_is_never_shown_however_early_it_is_typed_and_however_it_is_pasted() {
-    for keys in [
-        "ann\rsecret\r",
-        "\x1b[200~ann\nsecret\n\x1b[201~\r",
-        "ann\r\x1b[200~secret\r\n\x1b[201~\r",
-    ] {
-        let server = Server::start();
-        let mut terminal = Terminal::start(&server, &[]);
-        let mut peer = server.accept();
-        peer.negotiate();
-        terminal.expect("Enter username: ");
-        terminal.type_in(keys);
-        peer.demand_password("ann");
-        peer.let_ann_in();
-        terminal.expect(OPERATION);
-        // Nor is the name an operation that was typed before.
-        terminal.type_in("\x1b[A\x1b[AEX\r");
-        peer.goodbye();
-        let (code, output) = terminal.finish();
-        assert_eq!(code, Some(0), "{keys:?}: {output}");
-        assert!(!output.contains(PASSWORD), "{keys:?}: {output}");
-    }
-}
-
-#[test]
-fn the_terminal_is_given_back_by_whatever_the_client_ends() {
-    for signal in [Signal::TERM, Signal::QUIT, Signal::HUP] {
-        let server = Server::start();
-        let mut terminal = Terminal::start(&server, &["-u", "ann"]);
-        let mut peer = server.accept();
-        peer.negotiate();
-        peer.demand_password("ann");
-        terminal.expect("Enter user's password: ");
-        assert!(!terminal.modes().echoes() && terminal.screen.marks_pastes());
-        terminal.signal(signal);
-        let (status, output) = terminal.end();
-        assert_eq!(status.signal(), Some(signal.as_raw()), "{output}");
-        assert!(!terminal.screen.marks_pastes(), "{signal:?}");
-        assert!(output.ends_with("\n\x1b[?2004l"), "{signal:?}: {output:?}");
-    }
-}
-
-/// A client that a shell has started, so that it can be stopped; the shell's terminal.
-fn in_a_shell(shell: &str, server: &Server) -> Terminal {
-    let computer = Computer::that_knows(server);
-    let own: &[&str] = if shell == "bash" { &["--norc", "--noediting"] } else { &[] };
-    let command = Command::new(shell).args(own).arg("-i");
-    let command = command.env_remove("ENV").env("PS1", "shell> ");
-    let mut terminal = Terminal::run(computer, command, |command| command);
-    terminal.expect("shell> ");
-    let client = env!("CARGO_BIN_EXE_chatclient");
-    terminal.type_in(&format!("'{client}' localhost {} -u ann\n", server.port));
-    terminal
-}
-
-#[test]
-fn stopped_and_continued_at_the_password_it_still_hides_what_is_typed() {
-    // What stands behind "sh", and if it is another one, that.
-    for shell in ["sh", "bash"] {
-        let server = Server::start();
-        let mut terminal = in_a_shell(shell, &server);
-        let mut peer = server.accept();
-        peer.negotiate();
-        peer.demand_password("ann");
-        terminal.expect("Enter user's password: ");
-        for _ in 0..5 {
-            terminal.type_in("\x1a");
-            terminal.expect("shell> ");
-            terminal.expect_modes(Modes::echoes);
-            assert!(!terminal.screen.marks_pastes(), "{shell}");
-            terminal.type_in("fg\n");
-            terminal.expect("Enter user's password: ");
-            assert!(!terminal.modes().echoes() && terminal.screen.marks_pastes(), "{shell}");
-        }
-        terminal.type_in(&format!("{PASSWORD}\r"));
-        peer.let_ann_in();
-        terminal.expect(OPERATION);
-        terminal.type_in("BM half");
-        terminal.expect("BM half");
-        terminal.type_in("\x1a");
-        terminal.expect("shell> ");
-        terminal.type_in("fg\n");
-        terminal.expect(&format!("{OPERATION}BM half"));
-        terminal.type_in("\x15EX\r");
-        peer.goodbye();
-        terminal.expect("shell> ");
-        assert!(terminal.modes().echoes(), "{shell}");
-        terminal.type_in("exit\n");
-        let (_, output) = terminal.finish();
-        assert!(!output.contains(PASSWORD), "{shell}: {output}");
-    }
-}
-
-#[test]
-fn who_comes_with_a_new_name_sees_the_message_of_the_day_and_the_topic() {
-    let server = Server::start();
-    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
-    let mut peer = server.accept();
-    peer.negotiate();
-    peer.expect("LOGIN ann");
-    peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
-    for prompt in ["Enter Password: ", "Enter Password again: "] {
-        terminal.expect(prompt);
-        terminal.type_in("secret\r");
-    }
-    peer.expect("secret");
-    peer.send(":parlor NOTE LOGIN ACCOUNT_CREATED ann :Welcome");
-    peer.send(":ann!ann@parlor JOIN #lobby");
-    peer.expect("CAP END");
-    peer.baseline();
-    peer.expect("MOTD");
-    peer.expect("TOPIC #lobby");
-    for line in ["375 ann :- parlor", "372 ann :Be kind", "376 ann :End", "332 ann #lobby :tea"] {
-        peer.send(&format!(":parlor {line}"));
-    }
-    terminal.expect("* Be kind\r");
-    terminal.expect("* the topic of #lobby: tea\r");
-    terminal.type_in("EX\r");
-    peer.goodbye();
-    assert_eq!(terminal.finish().0, Some(0));
-}
-
-#[test]
-fn where_no_shell_could_continue_it_ctrl_z_does_not_stop_it() {
-    let server = Server::start();
-    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
-    let mut peer = terminal.log_in_ann(&server);
-    terminal.type_in("\x1a");
-    terminal.expect(OPERATION);
-    terminal.type_in("BM on\r");
-    peer.expect_message("BM :on");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    terminal.type_in("EX\r");
-    peer.goodbye();
-    assert_eq!(terminal.finish().0, Some(0));
-}
-
-#[test]
-fn the_window_may_become_wider_and_narrower() {
-    let server = Server::start();
-    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
-    terminal.resize(24, 100);
-    let mut peer = terminal.log_in_ann(&server);
-    let said = ["one", "two", "three"].map(|word| format!("[BM] 2001-02-03 14:02 bob: {word}"));
-    for line in &said {
-        let text = line.rsplit(' ').next().expect("a word");
-        peer.send(&format!(
-            "@time=2001-02-03T14:02:05.000Z :bob!bob@parlor PRIVMSG #lobby :{text}"
-        ));
-    }
-    terminal.type_in("BM and a text that goes on and on, to the next row and further");
-    let question =
-        format!("{QUESTION} BM and a text that goes on and on, to the next row and further");
-    let mut lines = vec!["Enter user's password:"];
-    lines.extend(said.iter().map(String::as_str));
-    lines.push(&question);
-    terminal.expect_screen(&lines);
-    for columns in [60, 200, 33, 100, 45, 46, 150] {
-        terminal.resize(24, columns);
-        terminal.resize(24, columns);
-        // What the client does next is drawn for the new size.
-        terminal.type_in("\x1b[D");
-        peer.send("PING :drawn");
-        peer.expect("PONG :drawn");
-        terminal.expect_screen(&lines);
-    }
-    terminal.type_in("\x05\x15EX\r");
-    peer.goodbye();
-    assert_eq!(terminal.finish().0, Some(0));
-}
-
-#[test]
-fn a_key_that_is_cut_off_silences_nobody() {
-    let server = Server::start();
-    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
-    let mut peer = terminal.log_in_ann(&server);
-    for (number, keys) in ["\x1b", "\x16", "\x18", "\x1b[", "\x1b[1;", "\x1bO"].iter().enumerate() {
-        terminal.type_in(keys);
-        peer.send(&format!(":bob!bob@parlor PRIVMSG #lobby :message {number}"));
-        terminal.expect(&format!("message {number}"));
-        // The time in which a sequence may go on.
-        thread::sleep(3 * KEY_TIMEOUT);
-        terminal.type_in("b");
-        terminal.expect(&format!("{OPERATION}{}", "b".repeat(number + 1)));
-    }
-    terminal.type_in("\x15BM \x1b[200~cut off");
-    terminal.expect(&format!("{OPERATION}BM cut off"));
-    terminal.type_in("\r");
-    peer.expect_message("BM :cut off");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    terminal.type_in("EX\r");
-    peer.goodbye();
-    assert_eq!(terminal.finish().0, Some(0));
-}
-
-#[test]
-fn a_byte_that_is_no_text_is_replaced_and_the_line_goes_on() {
-    let server = Server::start();
-    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
-    let mut peer = terminal.log_in_ann(&server);
-    terminal.type_bytes(b"BM caf\xe9 au lait\r");
-    peer.expect_message("BM :caf\u{fffd} au lait");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    terminal.type_in("EX\r");
-    peer.goodbye();
-    assert_eq!(terminal.finish().0, Some(0));
-}
-
-#[test]
-fn a_paste_is_sent_as_it_is_and_a_long_one_only_when_it_is_meant() {
-    let server = Server::start();
-    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
-    let mut peer = terminal.log_in_ann(&server);
-    terminal.type_in("BM \x1b[200~if so:\n\n\tthis\n\x1b[201~");
-    terminal.expect("BM if so:↵↵→this");
-    terminal.type_in("\r");
-    for (number, text) in ["if so:", " ", "\tthis"].into_iter().enumerate() {
-        peer.expect_message(&format!("BM :{text}"));
-        peer.send(&format!(":parlor NOTE BM SENT m{number} :Sent"));
-    }
-    terminal.expect("* Sent to everybody in 3 pieces.");
-    for (answer, sent) in [("n\r", false), ("\r", false), ("y\r", true)] {
-        terminal.type_in("BM \x1b[200~1\n2\n3\n4\n5\n6\n\x1b[201~\r");
-        terminal.expect("* This text has 6 lines.");
-        terminal.expect("Send all of them? (y/n): ");
-        terminal.type_in(answer);
-        if !sent {
-            terminal.expect("* Nothing sent.");
-        }
-    }
-    for number in 1..=6 {
-        peer.expect_message(&format!("BM :{number}"));
-        peer.send(&format!(":parlor NOTE BM SENT n{number} :Sent"));
-    }
-    terminal.type_in("EX\r");
-    peer.goodbye();
-    assert_eq!(terminal.finish().0, Some(0));
-}
-
-#[test]
-fn what_was_typed_comes_back_in_the_next_session_unless_that_is_not_wanted() {
-    let server = Server::start();
-    let mut computer = Computer::that_knows(&server);
-    // What is typed, and what the server gets.
-    let sessions = [
-        (&[][..], "BM one\r BM quiet\rBM secret\r", &["one", "quiet", "secret"][..]),
-        (&[][..], "\x1b[A\x1b[A\r", &["one"][..]),
-        (&["--no-history"][..], "BM two\r\x1b[A\x1b[A\r", &["two", "two"][..]),
-        (&[][..], "\x10\x10\r", &["one"][..]),
-    ];
-    for (arguments, keys, texts) in sessions {
-        let arguments = [&["-u", "ann"], arguments].concat();
-        let mut terminal = Terminal::start_on(computer, &server, &arguments, |command| command);
-        let mut peer = terminal.log_in_ann(&server);
-        terminal.type_in(keys);
-        for text in texts {
-            peer.expect_message(&format!("BM :{text}"));
-            peer.send(":parlor NOTE BM SENT m :Sent");
-        }
-        terminal.type_in("EX\r");
-        peer.goodbye();
-        let (status, output) = terminal.end();
-        assert_eq!(status.code(), Some(0), "{output}");
-        computer = terminal.computer;
-    }
-    let kept = std::fs::read_to_string(computer.state().join("parlor/history")).unwrap();
-    assert_eq!(kept, "BM one\nEX\nBM one\nEX\nBM one\nEX\n");
-}
-
-#[test]
-fn a_terminal_that_obeys_nothing_is_told_nothing_else() {
-    let server = Server::start();
-    let mut terminal =
-        Terminal::start_with(&server, &["-u", "ann"], |command| command.env("TERM", "dumb"));
-    let mut peer = server.accept();
-    peer.negotiate();
-    peer.demand_password("ann");
-    terminal.expect("Enter user's password: ");
-    assert!(!terminal.modes().echoes());
-    terminal.type_in(&format!("{PASSWORD}\n"));
-    peer.let_ann_in();
-    terminal.expect(OPERATION);
-    terminal.type_in("BM one\n");
-    peer.expect_message("BM :one");
-    peer.send(":bob!bob@parlor PRIVMSG #lobby :two");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    terminal.expect("bob: two\r\n");
-    terminal.expect("* Sent to everybody.\r\n");
-    terminal.type_in("EX\n");
-    peer.goodbye();
-    let (code, output) = terminal.finish();
-    assert_eq!(code, Some(0));
-    assert!(!output.contains('\x1b') && !output.contains(PASSWORD), "{output:?}");
 }
