@@ -103,7 +103,7 @@ impl Health {
 impl Shard {
     /// Answers a request for the server's health, now or when it is known.
     pub(crate) fn ask_health(&mut self, who: Asker) {
-        let disk = self.parts.metrics.disk().seen();
+        let disk = self.parts.metrics.seen();
         match self.health.ask(who, Instant::now(), disk) {
             Asked::Answer(answer) => self.health_is(&answer, &[who]),
             Asked::Probe => self.gather(who.session, Did::Probe),
@@ -113,14 +113,14 @@ impl Shard {
 
     /// What was to be written is stored, or is not.
     pub(crate) fn health_found(&mut self, stored: bool) {
-        let disk = self.parts.metrics.disk().seen();
+        let disk = self.parts.metrics.seen();
         let (answer, all) = self.health.probed(stored, Instant::now(), disk);
         self.health_is(&answer, &all);
     }
 
     /// Answers those who have waited too long.
     pub(crate) fn health_overdue(&mut self, now: Instant) {
-        let disk = self.parts.metrics.disk().seen();
+        let disk = self.parts.metrics.seen();
         if let Some((answer, late)) = self.health.overdue(now, disk) {
             self.health_is(&answer, &late);
         }
@@ -164,6 +164,7 @@ pub fn health(found: Found, disk: Seen) -> Answer {
     let light = [
         (disk.log_bytes > LOG_BYTES_MOST).then_some(large),
         (disk.log_waits >= LOG_WAITS_SECONDS).then_some(late),
+        (disk.damaged > 0).then_some("stored data is damaged; see the server's log"),
     ];
     let failing = grave.iter().any(Option::is_some);
     let problems = grave.into_iter().chain(light).flatten();
@@ -188,7 +189,8 @@ pub fn health(found: Found, disk: Seen) -> Answer {
 mod tests {
     use super::*;
 
-    const PLENTY: Seen = Seen { free: Some(1 << 40), log_bytes: 0, log_waits: 0, gone: false };
+    const PLENTY: Seen =
+        Seen { free: Some(1 << 40), log_bytes: 0, log_waits: 0, gone: false, damaged: 0 };
 
     fn free(bytes: u64) -> Seen {
         Seen { free: Some(bytes), ..PLENTY }

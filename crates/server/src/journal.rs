@@ -4,6 +4,7 @@
 //! what depends on it. What stores nothing passes through in its place: one order holds for all.
 
 use crate::clock::Clock;
+use crate::damage::Watch;
 use crate::hub::Input;
 use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
@@ -57,6 +58,8 @@ pub struct Journal {
     pub folder: Option<PathBuf>,
     /// What it counts.
     pub metrics: Arc<Metrics>,
+    /// What the store finds damaged.
+    pub damage: Watch,
     /// Who asks whether it is alive.
     pub pulse: Arc<Pulse>,
     /// Closed by the last reader of the store when it ends.
@@ -74,6 +77,7 @@ impl Journal {
     pub fn run(mut self) -> Result<(), Failure> {
         let mut maintained = Instant::now();
         self.look_at_disk();
+        self.damage.look();
         loop {
             let wait = Duration::from_secs(MAINTAIN_SECONDS);
             let first = match self.queue.recv_timeout(wait) {
@@ -109,6 +113,7 @@ impl Journal {
                 self.look_at_disk();
             }
             self.release(settled);
+            self.damage.look();
             self.pulse.answer(question);
             if last {
                 break;

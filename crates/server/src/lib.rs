@@ -27,6 +27,7 @@ pub mod command;
 
 pub mod password;
 pub mod journal;
+pub mod damage;
 pub mod reader;
 pub mod portion;
 

@@ -350,5 +350,9 @@ pub const LOG_BYTES_MOST: u64 = 256 * 1024 * 1024;
 /// Seconds for which something may wait to be moved from the log into the database: one minute is
 /// usual.
 pub const LOG_WAITS_SECONDS: u64 = 600;
+/// How often a terminal is told how far a long task is.
+pub const PROGRESS_MILLIS: u64 = 200;
+/// How often a log is told how far a long task is.
+pub const PROGRESS_LOG_SECONDS: u64 = 10;
 /// Bytes that must be free on the disk of the data folder, or the server is not well.
 pub const DISK_FREE_LEAST: u64 = 64 * 1024 * 1024;

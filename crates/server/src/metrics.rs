@@ -58,6 +58,7 @@ pub struct Metrics {
     commit_seconds: Histogram,
     commit_writes: Histogram,
     commit_failures: Counter,
+    damaged: Gauge,
     deliveries: Row<Counter>,
     received: Row<Counter>,
     sent: Row<Counter>,
@@ -129,6 +130,8 @@ pub struct Seen {
     pub log_waits: u64,
     /// A file of the database was moved or deleted.
     pub gone: bool,
+    /// How many places of what is stored were found damaged.
+    pub damaged: u64,
 }
 
 impl Metrics {
@@ -146,6 +149,7 @@ impl Metrics {
             commit_seconds: Histogram::new(COMMIT_SECONDS),
             commit_writes: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
             commit_failures: Counter::default(),
+            damaged: Gauge::default(),
             deliveries: Row::numbered("shard", shards),
             received: Row::numbered("shard", shards),
             sent: Row::numbered("shard", shards),
@@ -221,6 +225,8 @@ impl Metrics {
         own.register("commit_writes", about, self.commit_writes.clone());
         let about = "Commits that failed; nothing of them was stored or told";
         own.register("commit_failures", about, self.commit_failures.clone());
+        let about = "Places of the stored data that were found damaged since the start";
+        own.register("damaged", about, self.damaged.clone());
     }
 
     fn register_queues(&self, own: &mut Registry, shards: usize) {
@@ -316,6 +322,21 @@ impl Metrics {
         self.commit_failures.inc();
     }
 
+    /// So many places of the stored data were found damaged.
+    pub fn is_damaged(&self, places: u64) {
+        self.damaged.set(places.cast_signed());
+    }
+
+    /// What is known of the data folder.
+    pub fn seen(&self) -> Seen {
+        Seen { damaged: self.damaged(), ..self.disk.seen() }
+    }
+
+    /// How many places of the stored data were found damaged.
+    pub fn damaged(&self) -> u64 {
+        self.damaged.get().cast_unsigned()
+    }
+
     /// A shard has ended a round: adds what it did, and begins anew.
     pub fn add(&self, shard: u8, tally: &mut Tally) {
         let Tally { deliveries, received, sent } = std::mem::take(tally);
@@ -388,6 +409,7 @@ impl Disk {
             log_bytes: self.log_bytes.load(Ordering::Relaxed),
             log_waits: self.log_waits.load(Ordering::Relaxed),
             gone: self.gone.load(Ordering::Relaxed),
+            damaged: 0,
         }
     }
 }
@@ -579,7 +601,7 @@ mod tests {
         let log_waits = Duration::from_secs(7);
         let condition = Condition { log_bytes: 4096, log_waits, gone: true };
         metrics.disk().look(&std::env::temp_dir(), condition);
-        let Seen { free, log_bytes, log_waits, gone } = metrics.disk().seen();
+        let Seen { free, log_bytes, log_waits, gone, .. } = metrics.disk().seen();
         assert!(free.is_some_and(|bytes| bytes < 1 << 60));
         assert_eq!((log_bytes, log_waits, gone), (4096, 7, true));
         assert!(metrics.text().contains("\nparlor_log_bytes 4096\n"));

@@ -1,6 +1,7 @@
 //! Readers: threads that read history and render it, by the same renderer as live delivery.
 
 use crate::command::znc::NAME as PLAYBACK;
+use crate::damage::Watch;
 use crate::hub::effects::{Read, ReadWhat};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE};
@@ -12,7 +13,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
 use std::sync::{Arc, Mutex};
-use store::{Conversation, Event, EventId, Failure, Kinds, Point, Query, Reader, Scope, Select};
+use store::{
+    Conversation, Event, EventId, EventKind, Failure, Kinds, Point, Query, Reader, Scope, Select,
+};
 
 /// About what a line of history has beside its text and its client's tags.
 const USUAL_FRAME_BYTES: usize = 128;
@@ -91,7 +94,13 @@ fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8
 }
 
 /// Reads and renders until the server stops.
-pub fn run(queue: &Queue, mut store: Box<dyn Reader>, renderer: &Renderer, shards: &[Inbox]) {
+pub fn run(
+    queue: &Queue,
+    mut store: Box<dyn Reader>,
+    renderer: &Renderer,
+    shards: &[Inbox],
+    damage: &Watch,
+) {
     loop {
         let job = queue.jobs.lock().expect("no reader panics while it waits").recv();
         let Ok(job) = job else { return };
@@ -111,6 +120,7 @@ pub fn run(queue: &Queue, mut store: Box<dyn Reader>, renderer: &Renderer, shard
             page.pending = None;
         }
         let (lines, pending) = (page.out, page.pending);
+        damage.look();
         let item = Item::Page { session: job.session, place: job.place, lines, pending };
         if !shards[usize::from(job.session.shard)].send(item) {
             return;
@@ -269,6 +279,7 @@ impl Page<'_> {
     /// Where an event went: a room's name, or the receiver.
     fn target(&self, event: &Event) -> Arc<str> {
         match event.conversation.as_room() {
+            None if event.kind == EventKind::Damaged => self.job.request.me.1.clone(),
             None => event.target.clone(),
             Some(room) => {
                 let known = self.job.request.rooms.iter().find(|(id, _)| *id == room);
@@ -362,11 +373,18 @@ impl Page<'_> {
             let known = self.job.request.rooms.iter().find(|(id, _)| *id == room);
             return Ok(known.map(|(_, name)| name.clone()));
         }
-        let of = Scope::One(conversation);
-        let select = Select::Latest;
-        let query = Query { of, select, limit: 1, up_to: ANY_EVENT, kinds: Kinds::MESSAGES };
         let me = self.job.request.me.0;
-        Ok(store.page(&query)?.pop().map(|event| match event.account == me {
+        let latest = |limit| {
+            let (of, select) = (Scope::One(conversation), Select::Latest);
+            Query { of, select, limit, up_to: ANY_EVENT, kinds: Kinds::MESSAGES }
+        };
+        let mut page = store.page(&latest(1))?;
+        // One that is damaged names nobody.
+        if page.iter().any(|event| event.kind == EventKind::Damaged) {
+            page = store.page(&latest(HISTORY_PAGE_MOST))?;
+            page.retain(|event| event.kind != EventKind::Damaged);
+        }
+        Ok(page.pop().map(|event| match event.account == me {
             true => event.target,
             false => event.nick,
         }))

@@ -91,6 +91,9 @@ impl Renderer {
 
     /// The same; `extended`: for a session with `extended-join`.
     pub fn body_for(&self, out: &mut Vec<u8>, event: &Event, target: &str, extended: bool) {
+        if event.kind == EventKind::Damaged {
+            return self.damaged(out, event.time, target);
+        }
         let source = self.source(Author::of(event));
         let line = match event.kind {
             EventKind::Quit | EventKind::Nick | EventKind::Rename => {
@@ -120,8 +123,21 @@ impl Renderer {
                 let (name, reason) = event.text.split_once(' ').unwrap_or((&event.text, ""));
                 line.param(&event.target).param(name).text(reason).end();
             }
-            EventKind::Tagmsg | EventKind::Join | EventKind::Redacted => line.end(),
+            EventKind::Tagmsg | EventKind::Join | EventKind::Redacted | EventKind::Damaged => {
+                line.end();
+            }
         }
+    }
+
+    /// Writes what stands in the place of a message that the disk has damaged.
+    fn damaged(&self, out: &mut Vec<u8>, time: i64, target: &str) {
+        let mut stamp = Vec::new();
+        write_server_time(time, &mut stamp);
+        let stamp = String::from_utf8_lossy(&stamp);
+        // As in 2026-11-28T12:04:05.000Z.
+        let clock = stamp.split_once('T').map_or("", |(_, clock)| clock).get(..5);
+        let text = format!("[a message of {} UTC is damaged]", clock.unwrap_or_default());
+        Line::to(out).source(&self.server).verb("NOTICE").param(target).text(&text).end();
     }
 
     /// Writes news for one receiver: its tags, then the line, which is in `text`.
@@ -343,7 +359,7 @@ fn date_alone(date: &str, text: &str) -> String {
 
 /// The account of an event's author: accounts have the name of their user.
 fn account_of(event: &Event) -> Option<&str> {
-    (!event.guest).then_some(&*event.nick)
+    (!event.guest && event.kind != EventKind::Damaged).then_some(&*event.nick)
 }
 
 /// What a session must have negotiated to be told of an event, now or later.
@@ -368,7 +384,7 @@ pub fn shown(capabilities: Capabilities) -> Kinds {
 pub fn verb(kind: EventKind) -> &'static str {
     match kind {
         EventKind::Message => "PRIVMSG",
-        EventKind::Notice => "NOTICE",
+        EventKind::Notice | EventKind::Damaged => "NOTICE",
         EventKind::Tagmsg => "TAGMSG",
         EventKind::Topic => "TOPIC",
         EventKind::Join => "JOIN",

@@ -2,10 +2,12 @@
 //! to end.
 
 mod tasks;
+mod shown;
 
 use crate::args::{Args, Command, Serve};
 use crate::clock::{self, Clock};
 use crate::config::{Config, ConfigError};
+use crate::damage::Watch;
 use crate::hub::effects::Effects;
 use crate::hub::reread::Reread;
 use crate::hub::{Input, Stamped, State};
@@ -25,6 +27,7 @@ use crate::transport::expiry::{self, Looks};
 use crate::{log, password, reader, shard};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::system::uname;
+use shown::Shown;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::Write as _;
@@ -172,8 +175,8 @@ fn open_store(data: &Path, accept_loss: bool) -> Result<Box<dyn Store>, RunError
     Ok(if data == Path::new(IN_MEMORY) {
         Box::new(MemoryStore::new(&instance))
     } else {
-        let open = if accept_loss { SqliteStore::open_accepting_loss } else { SqliteStore::open };
-        Box::new(open(data, &instance)?)
+        let shown = Shown::start();
+        Box::new(SqliteStore::open_watched(data, &instance, accept_loss, shown.progress())?)
     })
 }
 
@@ -232,9 +235,11 @@ impl Server {
         let (state, first) = State::new(config.clone(), loaded, now);
         store.commit(&mut first.iter())?;
         let renderer = state.renderer.clone();
+        let damage = store.damage();
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
         let metrics = Arc::new(Metrics::new(count));
         metrics.hub_has(0, 0, state.rooms.len());
+        let damage = Watch::new(damage, metrics.clone());
         let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
         let (journal, to_journal) = bounded(JOURNAL_QUEUE, metrics.waiting(Queue::Journal));
         let waiting = metrics.waiting(Queue::Passwords);
@@ -269,8 +274,9 @@ impl Server {
         for number in 0..READERS {
             let (queue, store, reading) = (queue.clone(), store.reader()?, reading.clone());
             let (renderer, shards) = (renderer.clone(), server.inboxes.clone());
+            let damage = damage.clone();
             server.spawn(&format!("reader-{number}"), false, move || {
-                reader::run(&queue, store, &renderer, &shards);
+                reader::run(&queue, store, &renderer, &shards, &damage);
                 drop(reading); // After the store's reader.
                 Ok(())
             })?;
@@ -293,6 +299,7 @@ impl Server {
             clock,
             folder: server.folder.clone(),
             metrics: metrics.clone(),
+            damage,
             pulse: server.pulse.clone(),
             readers: readers_ended,
             wake: wake.clone(),

@@ -7,15 +7,16 @@
 //! is done.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{Failure, check, mark, open, schema};
+use crate::{Failure, Progress, Stage, check, mark, open, schema, seal};
 
 /// Pages copied at once (512 KiB), between which the copy stands back for [`STEP_PAUSE`].
 const STEP_PAGES: i32 = 64;
@@ -24,35 +25,23 @@ const STEP_PAUSE: Duration = Duration::from_millis(1);
 /// Steps (32 MiB) after which the copy is flushed to disk, so that no great flush at the end
 /// stands in the way of the server's small ones.
 const FLUSH_STEPS: u32 = 64;
+const COPIED_AT_ONCE: usize = 1 << 20;
 /// The files beside the database that a backup has within.
 const EXTRAS: &str = "CREATE TABLE files(name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT";
 
-/// How far a backup is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// So many pages of so many are copied.
-    Copied {
-        /// Pages copied.
-        pages: u64,
-        /// Pages in all.
-        of: u64,
-    },
-    /// All are copied, and the copy is being checked.
-    Checking,
-}
-
 /// Copies the store in a data folder into `file`, also while a server uses it; everything committed
 /// before the call is in it. The files of the folder named by `extras` are in it as far as they
-/// exist. The copy is whole, checked and flushed before it has its name.
+/// exist. The copy is whole, checked and flushed before it has its name, and ends with a hash over all
+/// of it.
 ///
 /// # Errors
-/// When `file` exists, the database is newer than this program, or something cannot be read or
-/// written. Then there is no `file`.
+/// When `file` exists, the database is newer than this program or damaged, something cannot be read
+/// or written, or `progress` was told to stop. Then there is no `file`.
 pub fn backup(
     folder: &Path,
     file: &Path,
     extras: &[&str],
-    progress: &mut dyn FnMut(Progress),
+    progress: &Arc<Progress>,
 ) -> Result<(), Failure> {
     refuse_existing(file)?;
     let database = folder.join(open::DATABASE);
@@ -64,15 +53,13 @@ pub fn backup(
     let made = copied
         .and_then(|()| add_extras(&partial, folder, extras))
         .and_then(|()| {
-            progress(Progress::Checking);
-            check_copy(&partial).map_err(|error| match error {
+            check_copy(&partial, progress).map_err(|error| match error {
                 // What is wrong with a fresh copy is wrong with the original.
                 Failure::BadCopy { problem, .. } => Failure::Corrupt { path: database, problem },
                 other => other,
             })
         })
-        .and_then(|()| copy.sync_all().map_err(not_written(file)))
-        .and_then(|()| give_name(&partial, file));
+        .and_then(|()| finish(&partial, &copy, file, progress));
     if made.is_err() {
         // What is left of it would only be in the way; if it cannot be removed, the next one uses it.
         let _ = fs::remove_file(&partial);
@@ -80,15 +67,38 @@ pub fn backup(
     made
 }
 
+/// Gives a copy its hash and its name, flushed to disk.
+pub(crate) fn finish(
+    partial: &Path,
+    copy: &File,
+    file: &Path,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    seal::seal(partial, progress)?;
+    copy.sync_all().map_err(not_written(file))?;
+    give_name(partial, file)
+}
+
 /// Lays a backup into a data folder that has no database, and beside it those of the files that
 /// `extras` names.
 ///
 /// # Errors
 /// When the folder has a database or is in use, the backup is damaged, newer than this program or
-/// none of ours, or something cannot be read or written. Then the folder has no database.
-pub fn restore(file: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
+/// none of ours, something cannot be read or written, or `progress` was told to stop. Then the
+/// folder has no database.
+pub fn restore(
+    file: &Path,
+    folder: &Path,
+    extras: &[&str],
+    progress: &Arc<Progress>,
+) -> Result<(), Failure> {
     refuse_log_beside(file)?;
-    check_copy(file)?;
+    refuse_newer_copy(file)?;
+    let sealed = seal::verify(file, progress)?;
+    check_copy(file, progress)?;
+    if sealed.is_none() && needs_seal(file)? {
+        return Err(unusable(file, "its hash is missing, so its end is damaged or cut off"));
+    }
     let _lock = open::lock_folder(folder)?;
     let database = folder.join(open::DATABASE);
     for suffix in ["", "-wal", "-journal"] {
@@ -98,12 +108,14 @@ pub fn restore(file: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failur
         }
     }
     let partial = with_suffix(&database, ".partial");
-    let laid = lay(file, &partial, folder, extras).and_then(|()| {
-        own_like_folder(folder, &partial);
-        // What it says is of the database that was here before.
-        mark::forget(folder)?;
-        give_name(&partial, &database)
-    });
+    let laid = lay(file, sealed, &partial, progress)
+        .and_then(|copy| lay_extras(&partial, &copy, folder, extras))
+        .and_then(|()| {
+            own_like_folder(folder, &partial);
+            // What it says is of the database that was here before.
+            mark::forget(folder)?;
+            give_name(&partial, &database)
+        });
     if laid.is_err() {
         // As above.
         let _ = fs::remove_file(&partial);
@@ -111,11 +123,34 @@ pub fn restore(file: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failur
     laid
 }
 
-fn lay(file: &Path, partial: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
+/// Copies a backup, without its hash.
+fn lay(
+    file: &Path,
+    sealed: Option<u64>,
+    partial: &Path,
+    progress: &Progress,
+) -> Result<File, Failure> {
     let unreadable = |source| Failure::Io { path: file.to_owned(), source };
-    let copy = open_partial(partial)?;
-    io::copy(&mut File::open(file).map_err(unreadable)?, &mut &copy)
-        .map_err(not_written(partial))?;
+    let mut copy = open_partial(partial)?;
+    let mut from = File::open(file).map_err(unreadable)?;
+    let bytes = match sealed {
+        Some(bytes) => bytes,
+        None => from.metadata().map_err(unreadable)?.len(),
+    };
+    progress.begin(Stage::Restoring, bytes);
+    let (mut buffer, mut done) = (vec![0; COPIED_AT_ONCE], 0);
+    while done < bytes {
+        let most =
+            usize::try_from(bytes - done).map_or(COPIED_AT_ONCE, |left| left.min(COPIED_AT_ONCE));
+        from.read_exact(&mut buffer[..most]).map_err(unreadable)?;
+        copy.write_all(&buffer[..most]).map_err(not_written(partial))?;
+        done += most as u64;
+        progress.reach(done)?;
+    }
+    Ok(copy)
+}
+
+fn lay_extras(partial: &Path, copy: &File, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
     let taken = take_extras(partial, extras).map_err(not_copied(partial))?;
     for (name, content) in taken {
         let path = folder.join(name);
@@ -127,7 +162,7 @@ fn lay(file: &Path, partial: &Path, folder: &Path, extras: &[&str]) -> Result<()
 }
 
 /// The administrator restores for the user whose folder it is.
-fn own_like_folder(folder: &Path, path: &Path) {
+pub(crate) fn own_like_folder(folder: &Path, path: &Path) {
     #[cfg(unix)]
     if let (Ok(folder), Ok(file)) = (folder.metadata(), path.metadata()) {
         use std::os::unix::fs::{MetadataExt, chown};
@@ -139,7 +174,7 @@ fn own_like_folder(folder: &Path, path: &Path) {
 }
 
 /// Writes a file that only its owner may read; one that is there already must say the same.
-fn put_extra(path: &Path, content: &[u8]) -> Result<(), Failure> {
+pub(crate) fn put_extra(path: &Path, content: &[u8]) -> Result<(), Failure> {
     match fs::read(path) {
         Ok(found) if found == content => return Ok(()),
         Ok(_) => return Err(Failure::Exists { path: path.to_owned() }),
@@ -157,12 +192,14 @@ fn copy_pages(
     database: &Path,
     partial: &Path,
     copy: &File,
-    progress: &mut dyn FnMut(Progress),
+    progress: &Progress,
 ) -> Result<(), Failure> {
     // The read transaction begins with the first question.
     source.execute_batch("BEGIN")?;
     schema::version(source).map_err(|error| open::damaged_or(database, error))?;
     let mut target = open_alone(partial).map_err(not_copied(partial))?;
+    let page_bytes: u32 = source.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let page_bytes = u64::from(page_bytes);
     let copied = Backup::new(source, &mut target).map_err(not_copied(partial))?;
     for step in 1.. {
         let result =
@@ -173,7 +210,10 @@ fn copy_pages(
         let done = copied.progress();
         let of = u64::try_from(done.pagecount).unwrap_or_default();
         let left = u64::try_from(done.remaining).unwrap_or_default();
-        progress(Progress::Copied { pages: of.saturating_sub(left), of });
+        if step == 1 {
+            progress.begin(Stage::Copying, of * page_bytes);
+        }
+        progress.reach(of.saturating_sub(left) * page_bytes)?;
         match result {
             StepResult::Done => break,
             StepResult::More => {}
@@ -204,7 +244,7 @@ fn tidy_log(source: Connection) {
     let _ = source.close();
 }
 
-fn add_extras(partial: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
+pub(crate) fn add_extras(partial: &Path, folder: &Path, extras: &[&str]) -> Result<(), Failure> {
     let mut found = Vec::new();
     for name in extras {
         let path = folder.join(name);
@@ -228,8 +268,7 @@ fn add_extras(partial: &Path, folder: &Path, extras: &[&str]) -> Result<(), Fail
 /// Takes the files out of a copy, without a trace.
 fn take_extras(copy: &Path, extras: &[&str]) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
     let target = open_alone(copy)?;
-    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'files'";
-    if target.query_row(table, [], |_| Ok(())).optional()?.is_none() {
+    if !has_files(&target)? {
         return Ok(Vec::new()); // A copy made by other means has none.
     }
     target.pragma_update(None, "secure_delete", true)?;
@@ -244,27 +283,52 @@ fn take_extras(copy: &Path, extras: &[&str]) -> rusqlite::Result<Vec<(String, Ve
     Ok(taken)
 }
 
-/// Reads all of a copy.
-fn check_copy(path: &Path) -> Result<(), Failure> {
-    let unusable = |problem| Failure::BadCopy { path: path.to_owned(), problem };
+fn unusable(path: &Path, problem: impl Into<String>) -> Failure {
+    Failure::BadCopy { path: path.to_owned(), problem: problem.into() }
+}
+
+fn refuse_newer_copy(path: &Path) -> Result<(), Failure> {
     if let Err(source) = path.metadata() {
         return Err(Failure::Io { path: path.to_owned(), source });
     }
     open::refuse_newer_file(path).map_err(|error| match error {
-        Failure::Corrupt { problem, .. } => unusable(problem),
+        Failure::Corrupt { problem, .. } => unusable(path, problem),
+        other => other,
+    })
+}
+
+/// Reads all of a copy.
+fn check_copy(path: &Path, progress: &Arc<Progress>) -> Result<(), Failure> {
+    let problems = || {
+        let mut connection = open::untouched(path)?;
+        let ours = "SELECT 1 FROM about WHERE key = 'instance'";
+        if connection.query_row(ours, [], |_| Ok(())).is_err() {
+            return Ok(vec!["it is none of a Parlor server".to_owned()]);
+        }
+        check::problems_of_copy(&mut connection, progress)
+    };
+    let problems = problems().map_err(|error| match error {
+        Failure::Sqlite { source } => unusable(path, source.to_string()),
         other => other,
     })?;
-    let problems = open::untouched(path).and_then(|connection| {
-        let ours = "SELECT 1 FROM about WHERE key = 'instance'";
-        match connection.query_row(ours, [], |_| Ok(())) {
-            Err(_) => Ok(vec!["it is none of a Parlor server".to_owned()]),
-            Ok(()) => check::problems_of_copy(&connection),
-        }
-    });
-    match problems.map_err(|error| unusable(error.to_string()))?.into_iter().next() {
+    match problems.into_iter().next() {
         None => Ok(()),
-        Some(problem) => Err(unusable(problem)),
+        Some(problem) => Err(unusable(path, problem)),
     }
+}
+
+/// Whether a copy is one that `backup` has made since it gives them a hash.
+fn needs_seal(path: &Path) -> Result<bool, Failure> {
+    let found = || {
+        let connection = open::untouched(path)?;
+        Ok::<_, rusqlite::Error>(has_files(&connection)? && schema::has_sums(&connection)?)
+    };
+    found().map_err(|error| unusable(path, error.to_string()))
+}
+
+fn has_files(copy: &Connection) -> rusqlite::Result<bool> {
+    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'files'";
+    Ok(copy.query_row(table, [], |_| Ok(())).optional()?.is_some())
 }
 
 /// A database with a log beside it is not all in one file.
@@ -280,7 +344,7 @@ fn refuse_log_beside(file: &Path) -> Result<(), Failure> {
     }
 }
 
-fn refuse_existing(file: &Path) -> Result<(), Failure> {
+pub(crate) fn refuse_existing(file: &Path) -> Result<(), Failure> {
     match file.symlink_metadata() {
         Ok(_) => Err(Failure::Exists { path: file.to_owned() }),
         Err(_) => Ok(()),
@@ -288,7 +352,7 @@ fn refuse_existing(file: &Path) -> Result<(), Failure> {
 }
 
 /// A connection for us alone, with nothing to fall back on: who is broken off starts from nothing.
-fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "locking_mode", "exclusive")?;
     connection.pragma_update(None, "journal_mode", "memory")?;
@@ -297,7 +361,7 @@ fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// An empty file that only its owner may read and that nobody else writes.
-fn open_partial(path: &Path) -> Result<File, Failure> {
+pub(crate) fn open_partial(path: &Path) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]
@@ -325,7 +389,7 @@ fn open_partial(path: &Path) -> Result<File, Failure> {
 }
 
 /// Gives a finished file its name, unless somebody else has it by now, and flushes that.
-fn give_name(partial: &Path, path: &Path) -> Result<(), Failure> {
+pub(crate) fn give_name(partial: &Path, path: &Path) -> Result<(), Failure> {
     match fs::hard_link(partial, path) {
         Ok(()) => fs::remove_file(partial).map_err(not_written(path))?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -341,16 +405,16 @@ fn give_name(partial: &Path, path: &Path) -> Result<(), Failure> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_written(path))
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-fn not_written(path: &Path) -> impl Fn(io::Error) -> Failure {
+pub(crate) fn not_written(path: &Path) -> impl Fn(io::Error) -> Failure {
     move |source| Failure::NotWritable { path: path.to_owned(), source }
 }
 
-fn not_copied(path: &Path) -> impl Fn(rusqlite::Error) -> Failure {
+pub(crate) fn not_copied(path: &Path) -> impl Fn(rusqlite::Error) -> Failure {
     move |source| Failure::NotCopied { path: path.to_owned(), source }
 }

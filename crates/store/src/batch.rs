@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use crate::row::Rows;
+use crate::sum::{self, Summer};
 use crate::tail::Entry;
 use crate::{
-    Account, AccountId, Conversation, Event, EventId, EventKind, Fingerprint, Member, Outcome,
-    RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, flags,
+    Account, AccountId, Conversation, Damage, Event, EventId, EventKind, Fingerprint, Member,
+    Outcome, RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, about, flags, schema,
 };
 
 /// How many known pairs are kept in memory: about a megabyte.
@@ -29,18 +32,24 @@ pub(crate) struct Marks {
 impl Marks {
     /// The marks of what is stored.
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let newest = "SELECT id, time FROM events ORDER BY id DESC LIMIT 1";
-        let newest = connection
-            .query_row(newest, [], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))
-            .optional()?;
-        let (event, time) = newest.unwrap_or((0, 0));
-        let about = "SELECT value FROM about WHERE key = ?1";
-        let mark = |key: &str| connection.query_row(about, [key], |row| row.get(0)).optional();
+        let newest = "SELECT max(id) FROM events";
+        let newest: Option<i64> = connection.query_row(newest, [], |row| row.get(0))?;
+        // A damaged event tells no time.
+        let sums = schema::has_sums(connection)?;
+        let mut statement = connection.prepare("SELECT * FROM events ORDER BY id DESC")?;
+        let mut rows = statement.query([])?;
+        let (mut time, mut summer) = (0, Summer::default());
+        while let Some(row) = rows.next()? {
+            if !sums || sum::is_right("events", row, &mut summer)? {
+                time = row.get(7)?;
+                break;
+            }
+        }
         Ok(Self {
-            event: event as EventId,
+            event: newest.unwrap_or(0) as EventId,
             time,
-            account: mark("last_account")?.unwrap_or(0),
-            room: mark("last_room")?.unwrap_or(0),
+            account: about::get(connection, "last_account")?.unwrap_or(0),
+            room: about::get(connection, "last_room")?.unwrap_or(0),
         })
     }
 }
@@ -57,6 +66,8 @@ pub(crate) struct Batch<'t> {
     pairs: &'t mut HashSet<Conversation>,
     added: Vec<Entry>,
     resends: usize,
+    damage: &'t Damage,
+    summer: Summer,
 }
 
 /// What a transaction changes outside the database, once it is committed.
@@ -73,25 +84,27 @@ impl<'t> Batch<'t> {
         connection: &'t Connection,
         marks: Marks,
         pairs: &'t mut HashSet<Conversation>,
+        damage: &'t Damage,
     ) -> rusqlite::Result<Self> {
         let add_event = connection.prepare_cached(
             "INSERT INTO events(id, conversation, kind, account, flags, nick, target, time, text, tags,
-                about, userhost) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                about, userhost, sum)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         let added = Vec::new();
-        Ok(Self { connection, add_event, stored: marks, marks, pairs, added, resends: 0 })
+        let summer = Summer::default();
+        let stored = marks;
+        let resends = 0;
+        Ok(Self { connection, add_event, stored, marks, pairs, added, resends, damage, summer })
     }
 
     /// Writes the marks that rose.
     pub(crate) fn finish(self) -> rusqlite::Result<Filled> {
-        let mark = "INSERT OR REPLACE INTO about(key, value) VALUES (?1, ?2)";
         if self.marks.account > self.stored.account {
-            self.connection
-                .prepare_cached(mark)?
-                .execute(params!["last_account", self.marks.account])?;
+            about::set(self.connection, "last_account", self.marks.account)?;
         }
         if self.marks.room > self.stored.room {
-            self.connection.prepare_cached(mark)?.execute(params!["last_room", self.marks.room])?;
+            about::set(self.connection, "last_room", self.marks.room)?;
         }
         Ok(Filled { marks: self.marks, added: self.added, resends: self.resends })
     }
@@ -115,22 +128,21 @@ impl<'t> Batch<'t> {
             }
             Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
             Write::ReadMarker { account, conversation, time } => {
-                let marker = "INSERT INTO read_markers(account, conversation, time)
-                    VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET time = excluded.time";
+                let marker = "INSERT INTO read_markers(account, conversation, time, sum)
+                    VALUES (?1, ?2, ?3, checksum('read_markers', ?1, ?2, ?3))
+                    ON CONFLICT DO UPDATE SET time = excluded.time, sum = excluded.sum";
                 self.run(marker, params![account, conversation.key(), time])?;
             }
             Write::Metadata { of, key, value } => self.metadata(*of, key, value.as_deref())?,
             Write::Certificate { fingerprint, account } => {
                 self.certificate(*fingerprint, *account)?;
             }
-            Write::CloakKey(key) => {
-                let about = "INSERT OR REPLACE INTO about(key, value) VALUES ('cloak_key', ?1)";
-                self.run(about, [key])?;
-            }
+            Write::CloakKey(key) => about::set(self.connection, "cloak_key", key)?,
             // Another value each time: what does not change SQLite does not write.
             Write::Probe => self.run(
-                "INSERT INTO about(key, value) VALUES ('probes', 1)
-                    ON CONFLICT DO UPDATE SET value = value + 1",
+                "INSERT INTO about(key, value, sum) VALUES ('probes', 1, checksum('about', 'probes', 1))
+                    ON CONFLICT DO UPDATE
+                    SET value = value + 1, sum = checksum('about', 'probes', value + 1)",
                 [],
             )?,
         }
@@ -145,6 +157,7 @@ impl<'t> Batch<'t> {
     ) -> rusqlite::Result<Outcome> {
         assert!(event.id > self.marks.event, "event ids rise");
         assert!(event.kind != EventKind::Redacted, "only the store takes a text away");
+        assert!(event.kind != EventKind::Damaged, "only a reader shows damage");
         if let Some(resend) = resend
             && let Some(first) = self.resend(event, resend)?
         {
@@ -153,6 +166,7 @@ impl<'t> Batch<'t> {
         if event.time < self.marks.time {
             self.clock_step(event.id)?;
         }
+        let sum = self.summer.sum("events", columns(event));
         self.add_event.execute(params![
             sql_id(event.id),
             event.conversation.key(),
@@ -166,9 +180,11 @@ impl<'t> Batch<'t> {
             event.tags,
             event.about.map(sql_id),
             event.userhost,
+            sum,
         ])?;
         if let Some(receiver) = pending_for {
-            let pending = "INSERT INTO pending(account, event) VALUES (?1, ?2)";
+            let pending = "INSERT INTO pending(account, event, sum)
+                VALUES (?1, ?2, checksum('pending', ?1, ?2))";
             self.run(pending, params![receiver, sql_id(event.id)])?;
         }
         if let Some((low, high)) = event.conversation.pair() {
@@ -189,29 +205,21 @@ impl<'t> Batch<'t> {
     fn redact(&mut self, event: &Event, anybodys: bool) -> rusqlite::Result<Outcome> {
         assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
         let about = sql_id(event.about.expect("a redaction is about an event"));
-        let find = "SELECT kind, account FROM events WHERE id = ?1 AND conversation = ?2";
-        let found = self
-            .connection
-            .prepare_cached(find)?
-            .query_row(params![about, event.conversation.key()], |row| {
-                Ok((row.get::<_, u8>(0)?, row.get::<_, AccountId>(1)?))
-            })
-            .optional()?;
-        let found = found.and_then(|(kind, author)| {
-            let kind = EventKind::from_code(kind).filter(|kind| kind.is_said());
-            kind.map(|kind| (kind, author))
-        });
-        let kind = match found {
-            None => return Ok(Outcome::Refused(Refused::NoSuchEvent)),
-            Some((_, author)) if !anybodys && author != event.account => {
-                return Ok(Outcome::Refused(Refused::NotTheirs));
-            }
-            Some((kind, _)) => kind,
-        };
-        self.run(
-            "UPDATE events SET kind = ?2, text = '', tags = '', flags = flags | ?3 WHERE id = ?1",
-            params![about, EventKind::Redacted.code(), flags::taken_back(kind)],
-        )?;
+        // Of what is damaged nobody can say whose it is.
+        let rows = Rows { connection: self.connection, damage: self.damage };
+        let found = rows
+            .by_id(about)?
+            .filter(|found| found.conversation == event.conversation && found.kind.is_said());
+        let Some(found) = found else { return Ok(Outcome::Refused(Refused::NoSuchEvent)) };
+        if !anybodys && found.account != event.account {
+            return Ok(Outcome::Refused(Refused::NotTheirs));
+        }
+        let take =
+            "UPDATE events SET kind = ?2, text = '', tags = '', flags = flags | ?3, sum = checksum(
+                'events', id, conversation, ?2, account, flags | ?3, nick, target, time, '', '', about,
+                userhost) WHERE id = ?1";
+        let taken = params![about, EventKind::Redacted.code(), flags::taken_back(found.kind)];
+        self.run(take, taken)?;
         // It can wait only for one of the two; were it for another, a reader would leave it out.
         if let Some((low, high)) = event.conversation.pair() {
             let waits = "DELETE FROM pending WHERE account IN (?1, ?2) AND event = ?3";
@@ -222,23 +230,32 @@ impl<'t> Batch<'t> {
 
     /// The first event of this resend id, if it still counts; else this event becomes it.
     fn resend(&mut self, event: &Event, resend: &Resend) -> rusqlite::Result<Option<Outcome>> {
-        let first = "SELECT events.id, events.time, resends.time FROM resends
-            JOIN events ON events.id = resends.event
-            WHERE resends.account = ?1 AND resends.id = ?2";
+        let first =
+            "SELECT account, id, event, time, sum FROM resends WHERE account = ?1 AND id = ?2";
         let first = self
             .connection
             .prepare_cached(first)?
             .query_row(params![event.account, resend.id], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+                let right = sum::is_right("resends", row, &mut self.summer)?;
+                Ok((right, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
             })
             .optional()?;
-        if let Some((id, time, at)) = first
-            && resend.at.saturating_sub(at) < RESEND_MS
-        {
-            return Ok(Some(Outcome::Duplicate { id: id as EventId, time }));
+        match first {
+            Some((true, id, at)) if resend.at.saturating_sub(at) < RESEND_MS => {
+                let rows = Rows { connection: self.connection, damage: self.damage };
+                // Of what is damaged nothing was kept that a second one would repeat.
+                if let Some(Event { id, time, .. }) = rows.by_id(id)? {
+                    return Ok(Some(Outcome::Duplicate { id, time }));
+                }
+            }
+            Some((false, ..)) => {
+                let sentence = format!("a resend id of account {} is damaged", event.account);
+                self.damage.note("resends", &event.account, sentence);
+            }
+            _ => {}
         }
-        let remember = "INSERT OR REPLACE INTO resends(account, id, event, time)
-            VALUES (?1, ?2, ?3, ?4)";
+        let remember = "INSERT OR REPLACE INTO resends(account, id, event, time, sum)
+            VALUES (?1, ?2, ?3, ?4, checksum('resends', ?1, ?2, ?3, ?4))";
         self.run(remember, params![event.account, resend.id, sql_id(event.id), resend.at])?;
         self.resends += 1;
         Ok(None)
@@ -247,7 +264,8 @@ impl<'t> Batch<'t> {
     /// The clock was put back before this event. Of a clock that is put back again and again only
     /// the newest steps are kept.
     fn clock_step(&self, event: EventId) -> rusqlite::Result<()> {
-        self.run("INSERT INTO clock_steps(event) VALUES (?1)", [sql_id(event)])?;
+        let step = "INSERT INTO clock_steps(event, sum) VALUES (?1, checksum('clock_steps', ?1))";
+        self.run(step, [sql_id(event)])?;
         let oldest = "SELECT event FROM clock_steps ORDER BY event DESC LIMIT 1 OFFSET ?1";
         let forget = format!("DELETE FROM clock_steps WHERE event <= ({oldest})");
         self.run(&forget, [CLOCK_STEPS])
@@ -262,7 +280,8 @@ impl<'t> Batch<'t> {
         if self.pairs.contains(&pair) {
             return Ok(());
         }
-        let talk = "INSERT OR IGNORE INTO talks(account, peer) VALUES (?1, ?2), (?2, ?1)";
+        let talk = "INSERT OR IGNORE INTO talks(account, peer, sum)
+            VALUES (?1, ?2, checksum('talks', ?1, ?2)), (?2, ?1, checksum('talks', ?2, ?1))";
         self.run(talk, [low, high])?;
         if self.pairs.len() >= PAIRS {
             self.pairs.clear();
@@ -275,8 +294,9 @@ impl<'t> Batch<'t> {
     fn account(&mut self, account: &Account) -> rusqlite::Result<()> {
         self.marks.account = self.marks.account.max(account.id);
         self.run(
-            "INSERT OR REPLACE INTO accounts(id, name, salt, iterations, stored_key, server_key, created)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR REPLACE INTO accounts(id, name, salt, iterations, stored_key, server_key, created,
+                sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
+                checksum('accounts', ?1, ?2, ?3, ?4, ?5, ?6, ?7))",
             params![
                 account.id,
                 account.name,
@@ -294,7 +314,8 @@ impl<'t> Batch<'t> {
         let topic = room.topic.as_ref();
         self.run(
             "INSERT OR REPLACE INTO rooms(id, name, created, topic, topic_by, topic_time, modes, key,
-                member_limit) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                member_limit, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+                checksum('rooms', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
             params![
                 room.id,
                 room.name,
@@ -311,8 +332,8 @@ impl<'t> Batch<'t> {
         for (position, entry) in room.lists.iter().enumerate() {
             let mode = entry.mode.to_string();
             self.run(
-                "INSERT INTO lists(room, position, mode, mask, set_by, time)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO lists(room, position, mode, mask, set_by, time, sum)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, checksum('lists', ?1, ?2, ?3, ?4, ?5, ?6))",
                 params![room.id, position as i64, mode, entry.mask, entry.by, entry.time],
             )?;
         }
@@ -332,8 +353,8 @@ impl<'t> Batch<'t> {
     fn member(&self, member: Member) -> rusqlite::Result<()> {
         let Member { room, account, op, halfop, voice } = member;
         self.run(
-            "INSERT OR REPLACE INTO members(room, account, op, halfop, voice)
-                VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO members(room, account, op, halfop, voice, sum)
+                VALUES (?1, ?2, ?3, ?4, ?5, checksum('members', ?1, ?2, ?3, ?4, ?5))",
             params![room, account, op, halfop, voice],
         )
     }
@@ -342,7 +363,8 @@ impl<'t> Batch<'t> {
         let (kind, subject) = of.key();
         match value {
             Some(value) => self.run(
-                "INSERT OR REPLACE INTO metadata(kind, subject, key, value) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT OR REPLACE INTO metadata(kind, subject, key, value, sum)
+                    VALUES (?1, ?2, ?3, ?4, checksum('metadata', ?1, ?2, ?3, ?4))",
                 params![kind, subject, key, value],
             ),
             None => self.run(
@@ -359,7 +381,8 @@ impl<'t> Batch<'t> {
     ) -> rusqlite::Result<()> {
         match account {
             Some(account) => self.run(
-                "INSERT OR REPLACE INTO certificates(fingerprint, account) VALUES (?1, ?2)",
+                "INSERT OR REPLACE INTO certificates(fingerprint, account, sum)
+                    VALUES (?1, ?2, checksum('certificates', ?1, ?2))",
                 params![fingerprint, account],
             ),
             None => self.run("DELETE FROM certificates WHERE fingerprint = ?1", [fingerprint]),
@@ -376,4 +399,22 @@ impl<'t> Batch<'t> {
 /// all others.
 pub(crate) fn sql_id(id: EventId) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+/// The columns of an event's row, for its sum.
+fn columns(event: &Event) -> [ValueRef<'_>; 12] {
+    [
+        ValueRef::Integer(sql_id(event.id)),
+        ValueRef::Integer(event.conversation.key()),
+        ValueRef::Integer(event.kind.code().into()),
+        ValueRef::Integer(event.account.into()),
+        ValueRef::Integer(flags::of(event).into()),
+        ValueRef::Text(event.nick.as_bytes()),
+        ValueRef::Text(event.target.as_bytes()),
+        ValueRef::Integer(event.time),
+        ValueRef::Text(event.text.as_bytes()),
+        ValueRef::Text(event.tags.as_bytes()),
+        event.about.map_or(ValueRef::Null, |about| ValueRef::Integer(sql_id(about))),
+        event.userhost.as_ref().map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())),
+    ]
 }

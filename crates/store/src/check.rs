@@ -1,13 +1,19 @@
 //! Is the database whole? A quick look at each start, and all of it for `chatserver check`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{EventKind, Failure, flags, index, open, schema, start};
+use crate::sum::{EVENTS, Summer, TABLES, Table};
+use crate::{Damage, Failure, Progress, Stage, about, index, open, row, schema, start};
 
 /// Up to this size the whole file is looked at when it is opened; it takes a fifth of a second.
 const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
+/// How many damaged rows of a table are looked for.
+const DAMAGED_NAMED: usize = 100;
+/// Steps of SQLite's machine (some milliseconds) between two looks whether to stop.
+const STEPS_BETWEEN_LOOKS: i32 = 100_000;
 
 /// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of
 /// them.
@@ -55,7 +61,9 @@ const RULES: [(&str, &str); 12] = [
         "direct messages are in nobody's list of conversations",
         "SELECT count(*) FROM (SELECT DISTINCT conversation AS c FROM events WHERE c >= 1 << 32 OR c < 0)
             WHERE NOT EXISTS (SELECT 1 FROM talks WHERE account = (c >> 32) & 0xffffffff
-                AND peer = c & 0xffffffff)",
+                AND peer = c & 0xffffffff)
+            OR NOT EXISTS (SELECT 1 FROM talks WHERE account = c & 0xffffffff
+                AND peer = (c >> 32) & 0xffffffff)",
     ),
     (
         "pending deliveries are of events that do not exist",
@@ -88,20 +96,30 @@ const RULES: [(&str, &str); 12] = [
     ),
 ];
 
-/// What an opening can afford: under 64 MiB SQLite's quick check; above it, and in any case, the
-/// end of every table and index and the newest events are read. It takes well under a second at any
-/// size.
-pub(crate) fn quick(connection: &Connection, path: &Path) -> Result<(), Failure> {
-    let found = quick_problem(connection, path);
+/// What an opening can afford: under 64 MiB SQLite's quick check and every row's checksum; above it,
+/// and in any case, the end of every table and index and the newest events are read. It takes well
+/// under a second at any size. A row that is damaged is noted; the start goes on.
+pub(crate) fn quick(connection: &Connection, path: &Path, damage: &Damage) -> Result<(), Failure> {
+    let found = quick_problem(connection, path, damage);
     match found.map_err(|error| open::damaged_or(path, error))? {
         None => Ok(()),
         Some(problem) => Err(Failure::Corrupt { path: path.to_owned(), problem }),
     }
 }
 
-fn quick_problem(connection: &Connection, path: &Path) -> rusqlite::Result<Option<String>> {
+fn quick_problem(
+    connection: &Connection,
+    path: &Path,
+    damage: &Damage,
+) -> rusqlite::Result<Option<String>> {
+    if let Some(problem) = tables_problem(connection)? {
+        return Ok(Some(problem));
+    }
+    // SQLite says only here that it would not write this file.
+    connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
     // Without a size to go by, the thorough way is the safe one.
-    if path.metadata().map_or(true, |file| file.len() < QUICK_CHECK_BYTES) {
+    let small = path.metadata().map_or(true, |file| file.len() < QUICK_CHECK_BYTES);
+    if small {
         let answer: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if answer != "ok" {
             return Ok(Some(answer));
@@ -110,7 +128,34 @@ fn quick_problem(connection: &Connection, path: &Path) -> rusqlite::Result<Optio
     for probe in PROBES {
         connection.query_row(probe, [], |_| Ok(()))?;
     }
+    if small {
+        for table in TABLES.iter().chain([&EVENTS]) {
+            for name in damaged_rows(connection, table)? {
+                let sentence = format!("of {}, entry {name} is damaged", table.of);
+                damage.note(table.name, &name, sentence);
+            }
+        }
+    }
     Ok(None)
+}
+
+/// The tables themselves are in a table, which has no checksums.
+fn tables_problem(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let written: Option<i64> = about::get(connection, "schema")?;
+    let same = written == Some(schema::tables(connection)?);
+    Ok((!same).then(|| "the description of its tables is damaged".to_owned()))
+}
+
+/// The names of the rows of a table that are not as they were written, some hundred at most.
+fn damaged_rows(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<String>> {
+    let damaged = format!("WHERE (sum = {}) IS NOT TRUE LIMIT {DAMAGED_NAMED}", table.sum());
+    let mut statement = connection.prepare(&table.select(&damaged))?;
+    let mut rows = statement.query([])?;
+    let mut names = Vec::new();
+    while let Some(row) = rows.next()? {
+        names.push(table.name_of(row));
+    }
+    Ok(names)
 }
 
 /// Reads the whole database in a data folder and says what is wrong with it, a sentence for each
@@ -120,6 +165,14 @@ fn quick_problem(connection: &Connection, path: &Path) -> rusqlite::Result<Optio
 /// # Errors
 /// When there is no database, it is in use or newer than this program, or the disk cannot be read.
 pub fn check(folder: &Path) -> Result<Vec<String>, Failure> {
+    check_watched(folder, &Arc::default())
+}
+
+/// The same, and `progress` tells how far it is.
+///
+/// # Errors
+/// As above; and [`Failure::Stopped`].
+pub fn check_watched(folder: &Path, progress: &Arc<Progress>) -> Result<Vec<String>, Failure> {
     let path = folder.join(open::DATABASE);
     if let Err(source) = path.metadata() {
         return Err(Failure::Io { path, source });
@@ -127,12 +180,13 @@ pub fn check(folder: &Path) -> Result<Vec<String>, Failure> {
     let _lock = open::lock_folder(folder)?;
     let before = start::Before::look(folder, &path, false);
     let found = before.and_then(|before| {
-        let connection = open::writer(&path)?;
-        let found = before.missing(&connection).and_then(|missing| {
-            let missing = missing.map(|what| format!("it has less than was stored: {what}"));
-            Ok(missing.into_iter().chain(problems(&connection)?).collect())
-        });
-        found.map_err(|error| open::damaged_or(&path, error))
+        let mut connection = open::alone(&path)?;
+        let missing =
+            before.missing(&connection).map_err(|error| open::damaged_or(&path, error))?;
+        let missing = missing.map(|what| format!("it has less than was stored: {what}"));
+        let found =
+            problems(&mut connection, progress).map_err(|failure| open::told(&path, failure))?;
+        Ok(missing.into_iter().chain(found).collect())
     });
     match found {
         Err(Failure::Corrupt { problem, .. } | Failure::Lost { missing: problem, .. }) => {
@@ -142,30 +196,39 @@ pub fn check(folder: &Path) -> Result<Vec<String>, Failure> {
     }
 }
 
-fn problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+fn problems(connection: &mut Connection, progress: &Arc<Progress>) -> Result<Vec<String>, Failure> {
     let found = schema::version(connection)?;
     if found != schema::VERSION {
         let known = schema::VERSION;
         return Ok(vec![format!("its version is {found}, not {known}; start the server once")]);
     }
-    all_problems(connection, true)
+    all_problems(connection, true, progress)
 }
 
 /// What is wrong with a copy. Of an older version SQLite's own rules are checked: ours are of this
 /// one.
-pub(crate) fn problems_of_copy(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+pub(crate) fn problems_of_copy(
+    connection: &mut Connection,
+    progress: &Arc<Progress>,
+) -> Result<Vec<String>, Failure> {
     let current = schema::version(connection)? == schema::VERSION;
-    all_problems(connection, current)
+    all_problems(connection, current, progress)
 }
 
-fn all_problems(connection: &Connection, current: bool) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare("PRAGMA integrity_check(100)")?;
-    let answers = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let mut problems = answers.collect::<rusqlite::Result<Vec<_>>>()?;
-    problems.retain(|problem| problem != "ok");
+fn all_problems(
+    connection: &mut Connection,
+    current: bool,
+    progress: &Arc<Progress>,
+) -> Result<Vec<String>, Failure> {
+    let mut problems = structure_problems(connection, progress)?;
     if !problems.is_empty() || !current {
         return Ok(problems); // the rules below would only repeat it
     }
+    problems.extend(tables_problem(connection)?);
+    for table in &TABLES {
+        problems.extend(told(table.of, &damaged_rows(connection, table)?));
+    }
+    problems.extend(event_problems(connection, progress)?);
     for (rule, question) in RULES {
         let count: i64 = connection.query_row(question, [], |row| row.get(0))?;
         if count > 0 {
@@ -176,28 +239,90 @@ fn all_problems(connection: &Connection, current: bool) -> rusqlite::Result<Vec<
     Ok(problems)
 }
 
+/// What SQLite itself finds.
+fn structure_problems(
+    connection: &mut Connection,
+    progress: &Arc<Progress>,
+) -> Result<Vec<String>, Failure> {
+    progress.begin(Stage::Checking, 0);
+    let asked = progress.clone();
+    connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || asked.is_stopped()))?;
+    let answers = connection.prepare("PRAGMA integrity_check(100)").and_then(|mut statement| {
+        let answers = statement.query_map([], |row| row.get::<_, String>(0))?;
+        answers.collect::<rusqlite::Result<Vec<_>>>()
+    });
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    progress.reach(0)?;
+    let mut problems = answers?;
+    problems.retain(|problem| problem != "ok");
+    Ok(problems)
+}
+
+/// Every event, as a reader would read it.
+fn event_problems(connection: &Connection, progress: &Progress) -> Result<Vec<String>, Failure> {
+    let bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let bytes: u64 = connection.query_row(bytes, [], |row| row.get::<_, i64>(0))?.cast_unsigned();
+    let last: Option<i64> =
+        connection.query_row("SELECT max(id) FROM events", [], |row| row.get(0))?;
+    progress.begin(Stage::Reading, bytes);
+    let mut statement = connection.prepare("SELECT * FROM events ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let (mut names, mut summer) = (row::Names::default(), Summer::default());
+    let (mut damaged, mut count) = (Vec::new(), 0_u64);
+    while let Some(found) = rows.next()? {
+        let id: i64 = found.get(0)?;
+        match row::event(found, &mut names, &mut summer)? {
+            Some(_) => {}
+            None if damaged.len() < DAMAGED_NAMED => damaged.push(id.to_string()),
+            None => {}
+        }
+        count += 1;
+        if count.is_multiple_of(4096) {
+            let share = id.max(0) as f64 / last.unwrap_or(1).max(1) as f64;
+            progress.reach((bytes as f64 * share) as u64)?;
+        }
+    }
+    Ok(Vec::from_iter(told("events", &damaged)))
+}
+
+/// Which rows are damaged: the first ones by name.
+fn told(of: &str, names: &[String]) -> Option<String> {
+    let more = match names.len() {
+        0 => return None,
+        DAMAGED_NAMED => " or more",
+        _ => "",
+    };
+    let first: Vec<&str> = names.iter().take(10).map(String::as_str).collect();
+    let dots = if names.len() > first.len() { ", ..." } else { "" };
+    Some(format!(
+        "{}{more} {of} are not as they were written: {}{dots}",
+        names.len(),
+        first.join("; ")
+    ))
+}
+
 /// Is every event once in the history of its conversation, as far as that is complete?
 fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut blocks = connection.prepare(
-        "SELECT first, rest, conversation, other FROM history ORDER BY conversation, other, first",
-    )?;
+    let columns = index::COLUMNS;
+    let mut blocks = connection
+        .prepare(&format!("SELECT {columns} FROM history ORDER BY conversation, other, first"))?;
     let mut find =
         connection.prepare("SELECT conversation, kind, flags FROM events WHERE id = ?1")?;
     let indexed = index::mark(connection, "indexed")?;
     let coarse = index::mark(connection, "coarse")?;
     let (mut known, mut wrong) = (0_i64, 0_i64);
     let (mut place, mut last) = (None, 0);
+    let mut summer = Summer::default();
     let mut rows = blocks.query([])?;
     while let Some(row) = rows.next()? {
-        let here: (i64, u8) = (row.get(2)?, row.get(3)?);
+        let here: (i64, u8) = (row.get(0)?, row.get(1)?);
         let before = if place.replace(here) == Some(here) { last } else { 0 };
-        let ids = index::block(row)?;
+        let Some(ids) = index::block(row, &mut summer)? else { continue }; // told of already
         wrong += i64::from(ids[0] <= before);
         last = ids[ids.len() - 1];
         for id in ids {
             let found = find.query_row([id], |row| {
-                let kind = EventKind::from_code(row.get(1)?);
-                Ok((row.get(0)?, flags::class(kind, row.get(2)?, id <= coarse)))
+                Ok((row.get(0)?, index::class(row.get(1)?, row.get(2)?, id <= coarse)))
             });
             let found = found.optional()?;
             wrong += i64::from(found != Some(here));

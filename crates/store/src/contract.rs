@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    AccountId, Conversation, Event, EventId, Failure, Loaded, Outcome, Query, RoomId, Write,
+    AccountId, Conversation, Damage, Event, EventId, Failure, Loaded, Outcome, Query, RoomId, Write,
 };
+use std::sync::Arc;
 
 /// How many events that were taken back, or are of a kind that is not asked for, a reader looks past
 /// for one question, and so where a question's cost ends. A page, or half of it in [`crate::Select::Around`], that has more of them
@@ -17,7 +18,7 @@ pub trait Store: Send {
     /// Everything the hub starts from.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or what it cannot do without is damaged.
     fn load(&mut self) -> Result<Loaded, Failure>;
 
     /// Stores all writes as one transaction, which is on disk when this returns. Outcomes are one
@@ -28,11 +29,14 @@ pub trait Store: Send {
     /// [`Failure::Uncertain`] nobody knows: then nobody must be told anything, and the process ends.
     ///
     /// # Panics
-    /// When an event's id is not above all stored ones, it is an
-    /// [`crate::EventKind::Redacted`], or a [`Write::Redact`] has an event of another kind or about
+    /// When an event's id is not above all stored ones, it is an [`crate::EventKind::Redacted`] or
+    /// [`crate::EventKind::Damaged`], or a [`Write::Redact`] has an event of another kind or about
     /// none: a bug of the caller.
     fn commit(&mut self, writes: &mut dyn Iterator<Item = &Write>)
     -> Result<Vec<Outcome>, Failure>;
+
+    /// What was found damaged, by this and all its readers.
+    fn damage(&self) -> Arc<Damage>;
 
     /// A new reader, for another thread. It sees what is committed at the time of each question.
     ///
@@ -75,13 +79,16 @@ pub struct Condition {
 /// A reading side. Each of a few reader threads owns one.
 pub trait Reader: Send {
     /// A page of history, oldest first. What was taken back is left out, and the page filled up with
-    /// what comes next, within [`REDACTED_PASSED`].
+    /// what comes next, within [`REDACTED_PASSED`]. What is damaged is in its place as an event of
+    /// [`crate::EventKind::Damaged`], and what the store finds in a history that it is not of is left
+    /// out; both are noted in [`Store::damage`].
     ///
     /// # Errors
     /// When the store cannot be read.
     fn page(&mut self, query: &Query) -> Result<Vec<Event>, Failure>;
 
-    /// The events waiting for `account`, none above `up_to`, oldest first, `limit` at most.
+    /// The events waiting for `account`, none above `up_to`, oldest first, `limit` at most; only of
+    /// its own direct conversations.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -111,7 +118,7 @@ pub trait Reader: Send {
     ) -> Result<Vec<(Conversation, i64)>, Failure>;
 
     /// An event's conversation, and its time in milliseconds since the Unix epoch; also of what was
-    /// taken back.
+    /// taken back. None of what is damaged.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -40,10 +40,13 @@ pub enum EventKind {
     /// A room got another name: `target` is the old one, `text` the new one, and after a space the
     /// reason if there is one.
     Rename = 12,
+    /// What is shown in the place of an event that the disk has damaged: its id is right, its time
+    /// about right, and the rest empty. Only a reader makes one; it is never stored.
+    Damaged = 255,
 }
 
 impl EventKind {
-    /// Every kind, in the order of the codes.
+    /// Every kind that is stored, in the order of the codes.
     pub const ALL: [Self; 13] = [
         Self::Message,
         Self::Notice,
@@ -76,8 +79,12 @@ impl EventKind {
         matches!(self, Self::Message | Self::Notice)
     }
 
+    /// What is never stored has none.
     const fn bit(self) -> u16 {
-        1 << self as u16
+        match 1_u16.checked_shl(self as u32) {
+            Some(bit) => bit,
+            None => 0,
+        }
     }
 
     /// Whether somebody said it to others, so that it can be taken back.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 /// Why a store could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -113,14 +115,15 @@ pub enum Failure {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// SQLite reported an error.
-    #[error(
-        "the database could not be used ({source}); check the disk it is on, its free space first"
-    )]
+    #[error("the database could not be used ({source}); {}", advice(.source))]
     Sqlite {
         /// What SQLite says.
         #[from]
         source: rusqlite::Error,
     },
+    /// The task was asked to stop.
+    #[error("stopped; nothing was changed")]
+    Stopped,
     /// The system reported an error with a file.
     #[error("{} could not be used ({source}); check the disk it is on", .path.display())]
     Io {
@@ -129,4 +132,30 @@ pub enum Failure {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+/// What to do about an error of SQLite's.
+fn advice(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "free some space on its disk",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "it is damaged: stop the server, run `chatserver check`, and restore a backup"
+        }
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
+            "its disk may be failing: see the system's log"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program has it open",
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            "check its permissions, and whether its disk is mounted to be written"
+        }
+        _ => "run `chatserver check`",
+    }
+}
+
+/// Whether what was asked for cannot be read, now or later, for it is damaged.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure)
+    )
 }

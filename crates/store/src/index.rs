@@ -9,11 +9,13 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, params};
 
+use crate::row::Rows;
+use crate::sum::{self, Summer};
 use crate::tail::{self, End, Entry, Shared, Tail};
-use crate::{Conversation, EventKind, flags};
+use crate::{Conversation, Damage, EventKind, about, flags};
 
 /// How many events are gathered and sorted before they are indexed.
 const RUN: usize = 16_384;
@@ -24,6 +26,9 @@ const PIECE: usize = 32;
 /// after a restart, and must give the same blocks: to change this number is a new version of the
 /// database.
 const BLOCK: usize = 128;
+/// How far from a damaged block its events are looked for: ids go up by one, and a run has few more
+/// events than [`RUN`].
+const RECOVERED: i64 = 4 * RUN as i64;
 
 /// The ids after a block's first, each as its distance from the one before, seven bits a byte, low
 /// ones first.
@@ -56,17 +61,21 @@ fn decode(first: i64, bytes: &[u8]) -> Option<Vec<i64>> {
     (shift == 0 && ids.is_sorted_by(|a, b| a < b)).then_some(ids)
 }
 
-/// The ids of a row's `first` and `rest`, which are its first two columns.
-pub(crate) fn block(row: &Row<'_>) -> rusqlite::Result<Vec<i64>> {
-    let damaged = "a block of history is damaged".into();
-    decode(row.get(0)?, row.get_ref(1)?.as_blob()?)
-        .ok_or(rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, damaged))
+/// The columns of a block that [`block`] reads.
+pub(crate) const COLUMNS: &str = "conversation, other, first, rest, sum";
+
+/// The ids of a row of [`COLUMNS`], rising; none if it is not as it was written.
+pub(crate) fn block(row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<Option<Vec<i64>>> {
+    if !sum::is_right("history", row, summer)? {
+        return Ok(None);
+    }
+    Ok(decode(row.get(2)?, row.get_ref(3)?.as_blob()?))
 }
 
 /// The indexed ids of a conversation within a range, in no order: the `limit` nearest to an end,
-/// and perhaps more.
+/// and perhaps more. What a damaged block had is found among the events.
 pub(crate) fn ids(
-    connection: &Connection,
+    rows: Rows<'_>,
     conversation: Conversation,
     class: u8,
     range: &Range<i64>,
@@ -79,17 +88,67 @@ pub(crate) fn ids(
     }
     let order = if from == End::Newest { "DESC" } else { "ASC" };
     // From the block on that the range begins in.
-    let mut blocks = connection.prepare_cached(&format!(
-        "SELECT first, rest FROM history WHERE conversation = ?1 AND other = ?2 AND first < ?4
+    let mut blocks = rows.connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM history WHERE conversation = ?1 AND other = ?2 AND first < ?4
             AND first >= coalesce((SELECT max(first) FROM history
                 WHERE conversation = ?1 AND other = ?2 AND first <= ?3), ?3)
             ORDER BY first {order}"
     ))?;
-    let mut rows = blocks.query(params![conversation.key(), class, range.start, range.end])?;
+    let mut found = blocks.query(params![conversation.key(), class, range.start, range.end])?;
+    let mut summer = Summer::default();
+    let mut damaged = false;
     while ids.len() < limit
-        && let Some(row) = rows.next()?
+        && let Some(row) = found.next()?
     {
-        ids.extend(block(row)?.into_iter().filter(|id| range.contains(id)));
+        let block = match block(row, &mut summer)? {
+            Some(block) => block,
+            None => {
+                damaged = true;
+                recover(rows, conversation, class, row.get(2)?)?
+            }
+        };
+        ids.extend(block.into_iter().filter(|id| range.contains(id)));
+    }
+    if damaged {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    Ok(ids)
+}
+
+/// What a damaged block must have had, and perhaps more: the events of its conversation from the
+/// block before it to the block after it, as far as a run can reach.
+fn recover(
+    rows: Rows<'_>,
+    conversation: Conversation,
+    class: u8,
+    first: i64,
+) -> rusqlite::Result<Vec<i64>> {
+    let key = conversation.key();
+    let sentence = format!("a block of the history of conversation {key} is damaged");
+    rows.damage.note("history", &format!("{key}/{class}/{first}"), sentence);
+    let beside = |sql: &str| -> rusqlite::Result<Option<i64>> {
+        rows.connection.query_row(sql, params![key, class, first], |row| row.get(0))
+    };
+    let before = beside(
+        "SELECT max(first) FROM history WHERE conversation = ?1 AND other = ?2 AND first < ?3",
+    )?;
+    let after = beside(
+        "SELECT min(first) FROM history WHERE conversation = ?1 AND other = ?2 AND first > ?3",
+    )?;
+    let before = before.unwrap_or(0).max(first.saturating_sub(RECOVERED));
+    let after = after.unwrap_or(i64::MAX).min(first.saturating_add(RECOVERED));
+    let coarse = mark(rows.connection, "coarse")?;
+    let mut find = rows.connection.prepare(
+        "SELECT id, kind, flags FROM events WHERE id >= ?1 AND id < ?2 AND conversation = ?3",
+    )?;
+    let mut found = find.query(params![before, after, key])?;
+    let mut ids = Vec::new();
+    while let Some(row) = found.next()? {
+        let id = row.get(0)?;
+        if self::class(row.get(1)?, row.get(2)?, id <= coarse) == class {
+            ids.push(id);
+        }
     }
     Ok(ids)
 }
@@ -103,12 +162,12 @@ pub(crate) struct Indexer {
 
 impl Indexer {
     /// Goes on where the store was left: the unfinished run is written again, as the same blocks.
-    pub(crate) fn new(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn new(connection: &Connection, damage: &Damage) -> rusqlite::Result<Self> {
         let indexed = mark(connection, "indexed")?;
         let begun = mark(connection, "indexing")?.max(indexed);
-        let mut run = entries(connection, indexed, begun)?;
+        let mut run = entries(connection, damage, indexed, begun)?;
         run.sort_unstable();
-        let fresh = entries(connection, begun, i64::MAX)?;
+        let fresh = entries(connection, damage, begun, i64::MAX)?;
         let tail = Arc::new(Tail { indexed, run: run.into(), fresh });
         Ok(Self { tail: Arc::new(Mutex::new(tail)), moved: 0 })
     }
@@ -126,25 +185,22 @@ impl Indexer {
             return Ok(self.moved);
         }
         if self.moved == 0 {
-            set_mark(connection, "indexing", last(&tail.run))?;
+            about::set(connection, "indexing", last(&tail.run))?;
         }
-        let mut add = connection.prepare_cached(
-            "INSERT OR REPLACE INTO history(conversation, other, first, rest) VALUES (?1, ?2, ?3, ?4)",
-        )?;
         let piece = &tail.run[self.moved..];
+        let mut summer = Summer::default();
         let mut moved = 0;
-        let same = |a: &Entry, b: &Entry| (a.conversation, a.class) == (b.conversation, b.class);
-        let blocks = piece.chunk_by(same).flat_map(|entries| entries.chunks(BLOCK));
-        for (count, block) in blocks.enumerate() {
+        for (count, block) in blocks(piece).enumerate() {
             if count >= PIECE && moved >= added {
                 break;
             }
-            let Entry { conversation, class, id } = block[0];
-            add.execute(params![conversation.key(), class, id, encode(block)])?;
+            add_block(connection, block, &mut summer)?;
             moved += block.len();
         }
         if moved == piece.len() {
-            set_mark(connection, "indexed", last(&tail.run))?;
+            let count = mark(connection, "indexed_count")?;
+            about::set(connection, "indexed_count", count + tail.run.len() as i64)?;
+            about::set(connection, "indexed", last(&tail.run))?;
         }
         Ok(self.moved + moved)
     }
@@ -187,34 +243,98 @@ fn last(run: &[Entry]) -> i64 {
     run.iter().map(|entry| entry.id).max().unwrap_or(0)
 }
 
-/// How far the table is: `indexed`, up to where it is complete; `indexing`, up to where its newest
-/// run goes; `coarse`, up to where all that is no message is in one class.
-pub(crate) fn mark(connection: &Connection, key: &str) -> rusqlite::Result<i64> {
-    let about = "SELECT value FROM about WHERE key = ?1";
-    Ok(connection.query_row(about, [key], |row| row.get(0)).optional()?.unwrap_or(0))
+/// How a sorted run is divided.
+fn blocks(run: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+    let same = |a: &Entry, b: &Entry| (a.conversation, a.class) == (b.conversation, b.class);
+    run.chunk_by(same).flat_map(|entries| entries.chunks(BLOCK))
 }
 
-fn set_mark(connection: &Connection, key: &str, id: i64) -> rusqlite::Result<()> {
-    let about = "INSERT OR REPLACE INTO about(key, value) VALUES (?1, ?2)";
-    connection.prepare_cached(about)?.execute(params![key, id])?;
+fn add_block(
+    connection: &Connection,
+    block: &[Entry],
+    summer: &mut Summer,
+) -> rusqlite::Result<()> {
+    let mut add = connection.prepare_cached(
+        "INSERT OR REPLACE INTO history(conversation, other, first, rest, sum)
+            VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let Entry { conversation, class, id } = block[0];
+    let rest = encode(block);
+    let values = [
+        ValueRef::Integer(conversation.key()),
+        ValueRef::Integer(class.into()),
+        ValueRef::Integer(id),
+        ValueRef::Blob(&rest),
+    ];
+    let sum = summer.sum("history", values);
+    add.execute(params![conversation.key(), class, id, rest, sum])?;
     Ok(())
 }
 
-/// The events above one id and not above another, rising.
-fn entries(connection: &Connection, above: i64, up_to: i64) -> rusqlite::Result<Vec<Entry>> {
+/// Makes the whole table anew, out of the events.
+pub(crate) fn rebuild(connection: &Connection, damage: &Damage) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM history", [])?;
+    let (mut indexed, mut count, mut summer) = (0, 0, Summer::default());
+    loop {
+        let end = "SELECT max(id) FROM (SELECT id FROM events WHERE id > ?1 ORDER BY id LIMIT ?2)";
+        let end: Option<i64> =
+            connection.query_row(end, params![indexed, RUN as i64], |row| row.get(0))?;
+        let Some(end) = end else { break };
+        let mut run = entries(connection, damage, indexed, end)?;
+        if run.len() < RUN {
+            break; // They are the tail.
+        }
+        run.sort_unstable();
+        for block in blocks(&run) {
+            add_block(connection, block, &mut summer)?;
+        }
+        (indexed, count) = (end, count + run.len() as i64);
+    }
+    for (key, value) in [("indexed", indexed), ("indexing", indexed), ("indexed_count", count)] {
+        about::set(connection, key, value)?;
+    }
+    Ok(())
+}
+
+/// How far the table is: `indexed`, up to where it is complete; `indexing`, up to where its newest
+/// run goes; `indexed_count`, how many events it has up to `indexed`; `coarse`, up to
+/// where all that is no message is in one class.
+pub(crate) fn mark(connection: &Connection, key: &str) -> rusqlite::Result<i64> {
+    Ok(about::get(connection, key)?.unwrap_or(0))
+}
+
+/// The class of an event's `kind` and `flags`, whatever they are.
+pub(crate) fn class(kind: i64, flags: i64, coarse: bool) -> u8 {
+    let kind = u8::try_from(kind).ok().and_then(EventKind::from_code);
+    flags::class(kind, flags as u8, coarse)
+}
+
+/// The events above one id and not above another, rising. Of what is damaged here nothing else tells
+/// where it belongs.
+fn entries(
+    connection: &Connection,
+    damage: &Damage,
+    above: i64,
+    up_to: i64,
+) -> rusqlite::Result<Vec<Entry>> {
     let coarse = mark(connection, "coarse")?;
-    let mut rows = connection.prepare(
-        "SELECT id, conversation, kind, flags FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id",
-    )?;
-    let entry = |row: &Row<'_>| {
-        let kind = EventKind::from_code(row.get(2)?);
-        Ok(Entry {
+    let mut statement =
+        connection.prepare("SELECT * FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id")?;
+    let mut rows = statement.query([above, up_to])?;
+    let (mut entries, mut summer) = (Vec::new(), Summer::default());
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        if !sum::is_right("events", row, &mut summer)? {
+            let sentence = format!("event {id} is damaged: it is not as it was written");
+            damage.note("events", &id, sentence);
+        }
+        entries.push(Entry {
             conversation: Conversation::from_key(row.get(1)?),
-            class: flags::class(kind, row.get(3)?, row.get::<_, i64>(0)? <= coarse),
-            id: row.get(0)?,
-        })
-    };
-    rows.query_map([above, up_to], entry)?.collect()
+            class: class(row.get(2)?, row.get(4)?, id <= coarse),
+            id,
+        });
+    }
+    Ok(entries)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ mod query;
 
 // The contract.
 mod failure;
+mod damage;
+mod progress;
 mod contract;
 
 // The two that keep it.
@@ -33,23 +35,31 @@ mod mark;
 mod start;
 mod checkpoint;
 mod schema;
+mod sum;
+mod about;
 mod flags;
+mod load;
 mod check;
 mod batch;
 mod tail;
 mod index;
+mod repair;
+mod row;
 mod place;
 mod history;
+mod seal;
 mod backup;
 
-pub use backup::{Progress, backup, restore};
-pub use check::check;
+pub use backup::{backup, restore};
+pub use check::{check, check_watched};
 pub use contract::{Condition, REDACTED_PASSED, Reader, Store};
 pub use conversation::Conversation;
+pub use damage::Damage;
 pub use event::{Event, EventId, EventKind, Kinds};
 pub use failure::Failure;
 pub use memory::MemoryStore;
 pub use msgid::{msgid, parse_msgid, write_msgid};
+pub use progress::{Progress, Stage};
 pub use query::{Point, Query, Scope, Select};
 pub use record::{
     Account, AccountId, Fingerprint, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic,

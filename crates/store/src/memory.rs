@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::query::counted_targets;
 use crate::{
-    Account, AccountId, Conversation, Event, EventId, EventKind, Failure, Fingerprint, Loaded,
-    Member, Outcome, Point, Query, RESEND_MS, Reader, Refused, Resend, Room, RoomId, Scope, Select,
-    Store, Subject, Write,
+    Account, AccountId, Conversation, Damage, Event, EventId, EventKind, Failure, Fingerprint,
+    Loaded, Member, Outcome, Point, Query, RESEND_MS, Reader, Refused, Resend, Room, RoomId, Scope,
+    Select, Store, Subject, Write,
 };
 
 /// A store that lasts as long as the process, for tests and as the measure of the other one.
@@ -86,6 +86,10 @@ impl Store for MemoryStore {
         Ok(writes.map(|write| contents.apply(write)).collect())
     }
 
+    fn damage(&self) -> Arc<Damage> {
+        Arc::default() // There is nothing that could be.
+    }
+
     fn reader(&self) -> Result<Box<dyn Reader>, Failure> {
         Ok(Box::new(MemoryReader { contents: Arc::clone(&self.contents) }))
     }
@@ -161,6 +165,7 @@ impl Contents {
             assert!(event.id > last.id, "event ids rise");
         }
         assert!(event.kind != EventKind::Redacted, "only the store takes a text away");
+        assert!(event.kind != EventKind::Damaged, "only a reader shows damage");
         if let Some(resend) = resend {
             let key = (event.account, resend.id.clone());
             if let Some(&(id, time, at)) = self.resends.get(&key)
@@ -218,7 +223,10 @@ impl Reader for MemoryReader {
         limit: usize,
     ) -> Result<Vec<Event>, Failure> {
         let contents = lock(&self.contents);
-        let waiting = |event: &&Event| contents.pending.contains(&(account, event.id));
+        let waiting = |event: &&Event| {
+            event.conversation.other(account).is_some()
+                && contents.pending.contains(&(account, event.id))
+        };
         let events = contents.events.iter().filter(|event| event.id <= up_to).filter(waiting);
         Ok(events.take(limit).cloned().collect())
     }

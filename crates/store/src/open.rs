@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::{Failure, schema};
+use crate::{Failure, schema, sum};
 
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "parlor.db";
@@ -83,12 +83,25 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
+/// A connection that nothing else may share, to a database that no server uses. The index of its log
+/// is in memory: beside a database on a full disk it would be a file with holes, and to write into
+/// one ends the process.
+pub(crate) fn alone(path: &Path) -> Result<Connection, Failure> {
+    refuse_newer_file(path)?;
+    let told = |error| damaged_or(path, error);
+    let connection = open(path).map_err(told)?;
+    connection.pragma_update(None, "locking_mode", "exclusive").map_err(told)?;
+    refuse_newer_log(&connection, path)?;
+    Ok(connection)
+}
+
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    sum::register(&connection)?;
     Ok(connection)
 }
 
@@ -212,7 +225,10 @@ pub(crate) fn untouched(path: &Path) -> rusqlite::Result<Connection> {
     // In a URI these three have a meaning of their own.
     let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(PathBuf::from(format!("file:{name}?immutable=1")), flags)
+    let path = PathBuf::from(format!("file:{name}?immutable=1"));
+    let connection = Connection::open_with_flags(path, flags)?;
+    sum::register(&connection)?;
+    Ok(connection)
 }
 
 fn program(connection: &Connection) -> rusqlite::Result<String> {
@@ -224,12 +240,31 @@ fn unknown(_: rusqlite::Error) -> String {
     "a newer version".to_owned()
 }
 
+/// The same for a failure that may be SQLite's.
+pub(crate) fn told(path: &Path, failure: Failure) -> Failure {
+    match failure {
+        Failure::Sqlite { source } => damaged_or(path, source),
+        other => other,
+    }
+}
+
 /// Tells a damaged database and a file that cannot be written from a disk that does not work.
 pub(crate) fn damaged_or(path: &Path, error: rusqlite::Error) -> Failure {
+    let damaged = match &error {
+        // A value that is none of those that are written there.
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::QueryReturnedNoRows
+        | rusqlite::Error::Utf8Error(..) => true,
+        // `Unknown` is what SQLite says of a table or column that is not there.
+        error => matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+        ),
+    };
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            Failure::Corrupt { path: path.to_owned(), problem: error.to_string() }
-        }
+        _ if damaged => Failure::Corrupt { path: path.to_owned(), problem: error.to_string() },
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             not_writable(path, &error)
         }

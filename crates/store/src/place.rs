@@ -7,31 +7,39 @@
 
 use std::ops::Range;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use crate::row::Rows;
+use crate::sum::{self, Summer};
 
 /// The stretches of the events, oldest first.
 pub(crate) struct Places<'c> {
-    connection: &'c Connection,
+    rows: Rows<'c>,
     stretches: Vec<Range<i64>>,
     end: i64,
 }
 
 impl<'c> Places<'c> {
     /// The stretches of the events below an id.
-    pub(crate) fn read(connection: &'c Connection, end: i64) -> rusqlite::Result<Self> {
+    pub(crate) fn read(rows: Rows<'c>, end: i64) -> rusqlite::Result<Self> {
+        let connection = rows.connection;
         let newest: Option<i64> =
             connection.query_row("SELECT max(id) FROM events", [], |row| row.get(0))?;
         let high = newest.map_or(0, |id| id.saturating_add(1)).min(end);
         let mut steps = connection
-            .prepare_cached("SELECT event FROM clock_steps WHERE event < ?1 ORDER BY event")?;
-        let (mut stretches, mut low) = (Vec::new(), 0);
-        for step in steps.query_map([high], |row| row.get(0))? {
-            let step = step?;
-            stretches.push(low..step);
-            low = step;
+            .prepare_cached("SELECT event, sum FROM clock_steps WHERE event < ?1 ORDER BY event")?;
+        let (mut stretches, mut low, mut summer) = (Vec::new(), 0, Summer::default());
+        let mut found = steps.query([high])?;
+        while let Some(row) = found.next()? {
+            let step = row.get(0)?;
+            if sum::is_right("clock_steps", row, &mut summer)? {
+                stretches.push(low..step);
+                low = step;
+            } else {
+                let sentence = format!("the step of the clock at event {step} is damaged");
+                rows.damage.note("clock_steps", &step, sentence);
+            }
         }
         stretches.push(low..high);
-        Ok(Self { connection, stretches, end })
+        Ok(Self { rows, stretches, end })
     }
 
     /// The first id that is not older than a time. `has` knows whether an event that is asked for
@@ -96,16 +104,12 @@ impl<'c> Places<'c> {
     }
 
     fn last_time(&self, stretch: &Range<i64>) -> rusqlite::Result<Option<i64>> {
-        let last = "SELECT time FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1";
-        let mut last = self.connection.prepare_cached(last)?;
-        last.query_row([stretch.start, stretch.end], |row| row.get(0)).optional()
+        self.rows.last_time(stretch.start, stretch.end)
     }
 
     /// The first event of a range of ids, and its time.
     fn first(&self, range: &Range<i64>) -> rusqlite::Result<Option<(i64, i64)>> {
-        let first = "SELECT id, time FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1";
-        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        self.connection.prepare_cached(first)?.query_row([range.start, range.end], row).optional()
+        self.rows.next(range.start, range.end)
     }
 
     /// Where in a stretch the events begin whose time is `late`.
@@ -118,6 +122,7 @@ impl<'c> Places<'c> {
                 _ => high = middle,
             }
         }
-        Ok(low)
+        // What is on a damaged page is shown with the time of the event before it.
+        Ok(self.first(&(low..stretch.end))?.map_or(low, |(id, _)| id))
     }
 }

@@ -3,11 +3,15 @@
 //! The version is SQLite's `user_version`. A step, once released, is never edited: a change is a
 //! new step.
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use crate::sum::{EVENTS, Summer, TABLES};
+use crate::{Failure, Progress, Stage, about};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 6] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH];
+const STEPS: [&str; 7] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -156,14 +160,45 @@ INSERT INTO about(key, value) SELECT 'coarse', max(value) FROM about
     WHERE key IN ('indexed', 'indexing') HAVING count(*) > 0;
 ";
 
+// The sums of what is there are made by `add_sums`.
+const SEVENTH: &str = "
+ALTER TABLE events ADD COLUMN sum INTEGER;
+ALTER TABLE about ADD COLUMN sum INTEGER;
+ALTER TABLE accounts ADD COLUMN sum INTEGER;
+ALTER TABLE rooms ADD COLUMN sum INTEGER;
+ALTER TABLE lists ADD COLUMN sum INTEGER;
+ALTER TABLE members ADD COLUMN sum INTEGER;
+ALTER TABLE metadata ADD COLUMN sum INTEGER;
+ALTER TABLE read_markers ADD COLUMN sum INTEGER;
+ALTER TABLE certificates ADD COLUMN sum INTEGER;
+ALTER TABLE talks ADD COLUMN sum INTEGER;
+ALTER TABLE pending ADD COLUMN sum INTEGER;
+ALTER TABLE resends ADD COLUMN sum INTEGER;
+ALTER TABLE history ADD COLUMN sum INTEGER;
+ALTER TABLE clock_steps ADD COLUMN sum INTEGER;
+";
+/// The first version whose rows have sums.
+const WITH_SUMS: u32 = 7;
+/// How many events get their sums at once, between which it is told how far this is.
+const SUMS_AT_ONCE: i64 = 20_000;
+
 /// The version of the database, as the write-ahead log has it.
 pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
+/// Whether its rows have sums.
+pub(crate) fn has_sums(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(connection)? >= WITH_SUMS)
+}
+
 /// Takes the database forward to [`VERSION`], all of it or nothing. A new one gets
 /// `fresh_instance`.
-pub(crate) fn migrate(connection: &mut Connection, fresh_instance: &str) -> rusqlite::Result<()> {
+pub(crate) fn migrate(
+    connection: &mut Connection,
+    fresh_instance: &str,
+    progress: &Progress,
+) -> Result<(), Failure> {
     let found = version(connection)?;
     if found >= VERSION {
         return Ok(());
@@ -172,14 +207,73 @@ pub(crate) fn migrate(connection: &mut Connection, fresh_instance: &str) -> rusq
     for step in &STEPS[found as usize..] {
         transaction.execute_batch(step)?;
     }
-    let about = "INSERT OR REPLACE INTO about(key, value) VALUES (?1, ?2)";
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    if found < WITH_SUMS {
+        add_sums(&transaction, progress)?;
+    }
     if found == 0 {
-        transaction.execute(about, params!["instance", fresh_instance])?;
+        about::set(&transaction, "instance", fresh_instance)?;
     }
     // What an older program tells its user to get.
-    transaction.execute(about, params!["program", env!("CARGO_PKG_VERSION")])?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    about::set(&transaction, "program", env!("CARGO_PKG_VERSION"))?;
+    about::set(&transaction, "schema", tables(&transaction)?)?;
+    Ok(transaction.commit()?)
+}
+
+/// Gives every row the sum of what it says now.
+fn add_sums(connection: &Connection, progress: &Progress) -> Result<(), Failure> {
+    for table in &TABLES {
+        connection.execute(&format!("UPDATE {} SET sum = {}", table.name, table.sum()), [])?;
+    }
+    let indexed: i64 = connection
+        .query_row("SELECT value FROM about WHERE key = 'indexed'", [], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0);
+    let count = "SELECT count(*) FROM events WHERE id <= ?1";
+    let count: i64 = connection.query_row(count, [indexed], |row| row.get(0))?;
+    about::set(connection, "indexed_count", count)?;
+    let bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let bytes: u64 = connection.query_row(bytes, [], |row| row.get::<_, i64>(0))?.cast_unsigned();
+    let last: Option<i64> =
+        connection.query_row("SELECT max(id) FROM events", [], |row| row.get(0))?;
+    progress.begin(Stage::Migrating, bytes);
+    let (mut from, last) = (i64::MIN, last.unwrap_or(0));
+    let update = format!(
+        "UPDATE events SET sum = {} WHERE id >= ?1 AND id < coalesce(?2, id + 1)",
+        EVENTS.sum()
+    );
+    let next = "SELECT id FROM events WHERE id >= ?1 ORDER BY id LIMIT 1 OFFSET ?2";
+    loop {
+        let next: Option<i64> = connection
+            .prepare_cached(next)?
+            .query_row([from, SUMS_AT_ONCE], |row| row.get(0))
+            .optional()?;
+        connection.prepare_cached(&update)?.execute(params![from, next])?;
+        let Some(next) = next else { break };
+        from = next;
+        let share = from.max(0) as f64 / last.max(1) as f64;
+        progress.reach((bytes as f64 * share) as u64)?;
+    }
+    Ok(())
+}
+
+/// What the tables and indexes of the database are, as one number.
+pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut statement = connection.prepare(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE tbl_name <> 'files' ORDER BY name",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        for column in 0..4 {
+            match row.get_ref(column)? {
+                ValueRef::Text(text) => all.extend_from_slice(text),
+                _ => all.push(0),
+            }
+            all.push(0);
+        }
+    }
+    Ok(Summer::default().sum("sqlite_schema", [ValueRef::Blob(&all)]).into())
 }
 
 #[cfg(test)]
@@ -215,7 +309,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 6; start the server once"];
+        let told = ["its version is 1, not 7; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();

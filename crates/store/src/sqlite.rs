@@ -3,20 +3,21 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use proto::scram::Keys;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 
 use crate::batch::{Batch, Filled, Marks};
 use crate::checkpoint::{How, Log};
 use crate::files::{Files, Gone};
 use crate::history::SqliteReader;
 use crate::index::Indexer;
+use crate::load::Loader;
 use crate::mark::{Mark, MarkFile};
 use crate::start::Before;
 use crate::{
-    Account, AccountId, Condition, Conversation, Failure, Fingerprint, ListEntry, Loaded, Member,
-    Outcome, RESEND_MS, Reader, Room, Store, Subject, Topic, Write, check, open, schema,
+    Condition, Conversation, Damage, Failure, Loaded, Outcome, Progress, RESEND_MS, Reader, Store,
+    Write, check, open, repair, schema,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -42,6 +43,7 @@ pub struct SqliteStore {
     /// What is known to be on disk, and where that is noted.
     mark: Mark,
     mark_file: MarkFile,
+    damage: Arc<Damage>,
     _lock: File,
 }
 
@@ -78,34 +80,34 @@ impl SqliteStore {
     /// or has less than was stored in it. A folder that is in use, a newer database and one that has less are
     /// left as they are.
     pub fn open(folder: &Path, fresh_instance: &str) -> Result<Self, Failure> {
-        Self::open_or_lose(folder, fresh_instance, false)
+        Self::open_watched(folder, fresh_instance, false, &Progress::default())
     }
 
-    /// As [`SqliteStore::open`], also if the database has less than was stored in it: what is there
-    /// is taken for all.
+    /// The same; `accept_loss`: also if the database has less than was stored in it: what is there is
+    /// taken for all. `progress` tells how far it is when an older database is taken forward.
     ///
     /// # Errors
-    /// As there.
-    pub fn open_accepting_loss(folder: &Path, fresh_instance: &str) -> Result<Self, Failure> {
-        Self::open_or_lose(folder, fresh_instance, true)
-    }
-
-    fn open_or_lose(
+    /// As above.
+    pub fn open_watched(
         folder: &Path,
         fresh_instance: &str,
         accept_loss: bool,
+        progress: &Progress,
     ) -> Result<Self, Failure> {
         let lock = open::lock_folder(folder)?;
         let path = folder.join(open::DATABASE);
         let mut before = Before::look(folder, &path, accept_loss)?;
         let mut connection = open::writer(&path)?;
         before.compare(&connection, &path, accept_loss)?;
-        schema::migrate(&mut connection, fresh_instance)
-            .map_err(|error| open::damaged_or(&path, error))?;
-        check::quick(&connection, &path)?;
-        let marks = Marks::read(&connection)?;
-        let indexer = Indexer::new(&connection)?;
-        let mark = before.begin(&connection).map_err(|error| open::damaged_or(&path, error))?;
+        let damage = Arc::<Damage>::default();
+        let told = |error| open::damaged_or(&path, error);
+        schema::migrate(&mut connection, fresh_instance, progress)
+            .map_err(|failure| open::told(&path, failure))?;
+        check::quick(&connection, &path, &damage)?;
+        repair::derived(&mut connection, &damage).map_err(told)?;
+        let marks = Marks::read(&connection).map_err(told)?;
+        let indexer = Indexer::new(&connection, &damage).map_err(told)?;
+        let mark = before.begin(&connection).map_err(told)?;
         let mark_file = MarkFile::create(folder, &mark)?;
         Ok(Self {
             connection,
@@ -119,6 +121,7 @@ impl SqliteStore {
             gone: None,
             mark,
             mark_file,
+            damage,
             path,
             _lock: lock,
         })
@@ -239,7 +242,7 @@ impl SqliteStore {
         &mut self,
         writes: &mut dyn Iterator<Item = &Write>,
     ) -> rusqlite::Result<(Vec<Outcome>, Filled, usize)> {
-        let mut batch = Batch::new(&self.connection, self.marks, &mut self.pairs)?;
+        let mut batch = Batch::new(&self.connection, self.marks, &mut self.pairs, &self.damage)?;
         let outcomes = writes.map(|write| batch.apply(write)).collect::<Result<Vec<_>, _>>()?;
         let filled = batch.finish()?;
         let moved = self.indexer.advance(&self.connection, filled.added.len())?;
@@ -249,27 +252,9 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn load(&mut self) -> Result<Loaded, Failure> {
-        let about = "SELECT value FROM about WHERE key = ?1";
-        let resend = "SELECT coalesce(max(time), 0) FROM resends";
-        Ok(Loaded {
-            accounts: accounts(&self.connection)?,
-            rooms: rooms(&self.connection)?,
-            members: members(&self.connection)?,
-            metadata: metadata(&self.connection)?,
-            read_markers: read_markers(&self.connection)?,
-            certificates: certificates(&self.connection)?,
-            events: self.mark.events,
-            last_event: self.marks.event,
-            last_time: self.marks.time,
-            last_resend: self.connection.query_row(resend, [], |row| row.get(0))?,
-            last_account: self.marks.account,
-            last_room: self.marks.room,
-            instance: self.connection.query_row(about, ["instance"], |row| row.get(0))?,
-            cloak_key: self
-                .connection
-                .query_row(about, ["cloak_key"], |row| row.get(0))
-                .optional()?,
-        })
+        let loader =
+            Loader { connection: &self.connection, path: &self.path, damage: &self.damage };
+        loader.load(&self.marks, self.mark.events)
     }
 
     fn commit(
@@ -290,8 +275,14 @@ impl Store for SqliteStore {
         Ok(outcomes)
     }
 
+    fn damage(&self) -> Arc<Damage> {
+        Arc::clone(&self.damage)
+    }
+
     fn reader(&self) -> Result<Box<dyn Reader>, Failure> {
-        Ok(Box::new(SqliteReader::new(open::reader(&self.path)?, self.indexer.share())))
+        let connection = open::reader(&self.path)?;
+        let damage = Arc::clone(&self.damage);
+        Ok(Box::new(SqliteReader::new(connection, self.indexer.share(), damage)))
     }
 
     fn condition(&mut self) -> Condition {
@@ -332,98 +323,6 @@ impl Store for SqliteStore {
         }
         self.connection.close().map_err(|(_, error)| Failure::from(error))
     }
-}
-
-fn accounts(connection: &Connection) -> rusqlite::Result<Vec<Account>> {
-    let mut statement = connection.prepare(
-        "SELECT id, name, salt, iterations, stored_key, server_key, created FROM accounts ORDER BY id",
-    )?;
-    let account = |row: &Row<'_>| {
-        let keys = Keys {
-            salt: row.get(2)?,
-            iterations: row.get(3)?,
-            stored_key: row.get(4)?,
-            server_key: row.get(5)?,
-        };
-        Ok(Account { id: row.get(0)?, name: row.get(1)?, keys, created: row.get(6)? })
-    };
-    statement.query_map([], account)?.collect()
-}
-
-fn rooms(connection: &Connection) -> rusqlite::Result<Vec<Room>> {
-    let mut statement = connection.prepare(
-        "SELECT id, name, created, topic, topic_by, topic_time, modes, key, member_limit
-            FROM rooms ORDER BY id",
-    )?;
-    let mut lists = connection
-        .prepare("SELECT mode, mask, set_by, time FROM lists WHERE room = ?1 ORDER BY position")?;
-    let entry = |row: &Row<'_>| {
-        let mode: String = row.get(0)?;
-        let mode = mode.chars().next().unwrap_or_default();
-        Ok(ListEntry { mode, mask: row.get(1)?, by: row.get(2)?, time: row.get(3)? })
-    };
-    let room = |row: &Row<'_>| {
-        let topic = match row.get(3)? {
-            Some(text) => Some(Topic { text, by: row.get(4)?, time: row.get(5)? }),
-            None => None,
-        };
-        let id = row.get(0)?;
-        Ok(Room {
-            id,
-            name: row.get(1)?,
-            created: row.get(2)?,
-            topic,
-            modes: row.get(6)?,
-            key: row.get(7)?,
-            limit: row.get(8)?,
-            lists: lists.query_map([id], entry)?.collect::<rusqlite::Result<_>>()?,
-        })
-    };
-    statement.query_map([], room)?.collect()
-}
-
-fn members(connection: &Connection) -> rusqlite::Result<Vec<Member>> {
-    let mut statement = connection
-        .prepare("SELECT room, account, op, halfop, voice FROM members ORDER BY room, account")?;
-    let member = |row: &Row<'_>| {
-        Ok(Member {
-            room: row.get(0)?,
-            account: row.get(1)?,
-            op: row.get(2)?,
-            halfop: row.get(3)?,
-            voice: row.get(4)?,
-        })
-    };
-    statement.query_map([], member)?.collect()
-}
-
-type Entry = (Subject, Box<str>, Box<str>);
-
-fn metadata(connection: &Connection) -> rusqlite::Result<Vec<Entry>> {
-    let mut statement = connection
-        .prepare("SELECT kind, subject, key, value FROM metadata ORDER BY kind, subject, key")?;
-    let entry = |row: &Row<'_>| {
-        let sort: u8 = row.get(0)?;
-        let of = Subject::from_key(sort, row.get(1)?)
-            .ok_or(rusqlite::Error::IntegralValueOutOfRange(0, sort.into()))?;
-        Ok((of, row.get(2)?, row.get(3)?))
-    };
-    statement.query_map([], entry)?.collect()
-}
-
-fn read_markers(connection: &Connection) -> rusqlite::Result<Vec<(AccountId, Conversation, i64)>> {
-    let mut statement = connection.prepare(
-        "SELECT account, conversation, time FROM read_markers ORDER BY account, conversation",
-    )?;
-    let marker =
-        |row: &Row<'_>| Ok((row.get(0)?, Conversation::from_key(row.get(1)?), row.get(2)?));
-    statement.query_map([], marker)?.collect()
-}
-
-fn certificates(connection: &Connection) -> rusqlite::Result<Vec<(Fingerprint, AccountId)>> {
-    let mut statement =
-        connection.prepare("SELECT fingerprint, account FROM certificates ORDER BY fingerprint")?;
-    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::Connection;
 
 use crate::batch::Marks;
 use crate::mark::{Found, Mark, keep_log};
-use crate::{Failure, open, schema};
+use crate::{Failure, about, open, schema};
 
 /// What is known before the database is opened.
 pub(crate) struct Before {
@@ -97,18 +97,16 @@ impl Before {
         let count = "SELECT count(*) FROM events WHERE id > ?1";
         let newer: i64 = connection.query_row(count, [after as i64], |row| row.get(0))?;
         let generation = known.max(found.generation) + 1;
-        let about = "INSERT OR REPLACE INTO about(key, value) VALUES ('generation', ?1)";
-        connection.execute(about, params![generation as i64])?;
+        about::set(connection, "generation", generation as i64)?;
         Ok(Mark { generation, events: events + newer as u64, ..found })
     }
 }
 
 /// What a database says of itself, except how many events it has.
 fn read(connection: &Connection) -> rusqlite::Result<Mark> {
-    let about = "SELECT value FROM about WHERE key = ?1";
-    let instance = connection.query_row(about, ["instance"], |row| row.get(0))?;
-    let generation: Option<i64> =
-        connection.query_row(about, ["generation"], |row| row.get(0)).optional()?;
+    let instance =
+        about::get(connection, "instance")?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let generation: Option<i64> = about::get(connection, "generation")?;
     let generation = generation.unwrap_or_default() as u64;
     let marks = Marks::read(connection)?;
     Ok(Mark { instance, generation, closed: false, events: 0, marks })

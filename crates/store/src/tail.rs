@@ -48,17 +48,17 @@ pub(crate) enum End {
 }
 
 impl Tail {
-    /// The ids of some conversations within a range, in no order: of each conversation and class in
+    /// The places of some conversations within a range, in no order: of each conversation and class in
     /// the run, and of the fresh ones together, the `limit` nearest to an end of the range.
-    pub(crate) fn ids(
+    pub(crate) fn places(
         &self,
         conversations: &BTreeSet<Conversation>,
         classes: &[u8],
         range: &Range<i64>,
         from: End,
         limit: usize,
-    ) -> Vec<i64> {
-        let mut ids = Vec::new();
+    ) -> Vec<Entry> {
+        let mut found = Vec::new();
         for &conversation in conversations.iter().filter(|_| !self.run.is_empty()) {
             for &class in classes {
                 let at = |id| Entry { conversation, class, id };
@@ -69,7 +69,7 @@ impl Tail {
                     End::Newest => &run[run.len().saturating_sub(limit)..],
                     End::Oldest => &run[..run.len().min(limit)],
                 };
-                ids.extend(nearest.iter().map(|entry| entry.id));
+                found.extend(nearest);
             }
         }
         let start = self.fresh.partition_point(|entry| entry.id < range.start);
@@ -79,10 +79,10 @@ impl Tail {
             conversations.contains(&entry.conversation) && classes.contains(&entry.class)
         };
         match from {
-            End::Newest => ids.extend(fresh.iter().rev().filter(wanted).take(limit).map(|e| e.id)),
-            End::Oldest => ids.extend(fresh.iter().filter(wanted).take(limit).map(|e| e.id)),
+            End::Newest => found.extend(fresh.iter().rev().filter(wanted).take(limit)),
+            End::Oldest => found.extend(fresh.iter().filter(wanted).take(limit)),
         }
-        ids
+        found
     }
 
     /// The newest message of each of some conversations that has one here.

@@ -78,6 +78,10 @@ impl Store for Faulty {
         self.inner.commit(writes)
     }
 
+    fn damage(&self) -> Arc<store::Damage> {
+        self.inner.damage()
+    }
+
     fn reader(&self) -> Result<Box<dyn Reader>, Failure> {
         self.inner.reader()
     }
@@ -159,6 +163,7 @@ impl World {
         let (state, first) = State::new(config.clone(), loaded, 0);
         store.commit(&mut first.iter()).unwrap();
         let metrics = Arc::new(Metrics::new(1));
+        let damage = crate::damage::Watch::new(store.damage(), metrics.clone());
         let (hub, bad_news) = bounded(1024, metrics.waiting(Queue::Hub));
         let (_, queue) = bounded(1, metrics.waiting(Queue::Journal));
         let journal = Journal {
@@ -171,6 +176,7 @@ impl World {
             clock: Clock::going_on_from(0),
             folder: None,
             metrics,
+            damage,
             pulse: Arc::default(),
             readers: channel().1,
             wake: sync_channel(1).0,

@@ -1,12 +1,13 @@
 //! What `chatserver` does besides serving: passwords, checks, backups.
 
+use super::shown::Shown;
 use super::{RunError, open_store};
 use crate::limits::{NEW_PASSWORD_BYTES, OWASP_ITERATIONS, PASSWORD_BYTES};
 use crate::password;
 use crate::transport::certificate::{CERTIFICATE_FILE, KEY_FILE};
 use std::io::{BufRead, IsTerminal, Write as _};
 use std::path::Path;
-use store::{Progress, Store, Write};
+use store::{Store, Write};
 
 /// What is in a data folder beside the database and has to outlive it: with another key every client
 /// would refuse the server.
@@ -15,9 +16,9 @@ const BESIDE: &[&str] = &[KEY_FILE, CERTIFICATE_FILE];
 /// Copies the store into a file, also while a server runs.
 pub(super) fn backup(file: &Path, data: &Path) -> Result<(), RunError> {
     must_exist(data)?;
-    let mut shown = Shown::default();
-    let made = store::backup(data, file, BESIDE, &mut |progress| shown.show(progress));
-    shown.clear();
+    let shown = Shown::start_stoppable()?;
+    let made = store::backup(data, file, BESIDE, shown.progress());
+    drop(shown);
     made?;
     println!("Everything in {} is in {}, and checked.", data.display(), file.display());
     Ok(())
@@ -25,36 +26,13 @@ pub(super) fn backup(file: &Path, data: &Path) -> Result<(), RunError> {
 
 /// Makes a data folder of a backup.
 pub(super) fn restore(file: &Path, data: &Path) -> Result<(), RunError> {
-    store::restore(file, data, BESIDE)?;
+    let shown = Shown::start_stoppable()?;
+    let made = store::restore(file, data, BESIDE, shown.progress());
+    drop(shown);
+    made?;
     let (file, data) = (file.display(), data.display());
     println!("{file} is in {data}; start the server with --data {data}");
     Ok(())
-}
-
-/// The progress of a backup, on a terminal only, in one line that is written over.
-#[derive(Default)]
-struct Shown(Option<String>);
-
-impl Shown {
-    fn show(&mut self, progress: Progress) {
-        if !std::io::stderr().is_terminal() {
-            return;
-        }
-        let text = match progress {
-            Progress::Copied { pages, of } => format!("{:3} % copied", pages * 100 / of.max(1)),
-            Progress::Checking => "Checking the copy...".to_owned(),
-        };
-        if self.0.as_deref() != Some(&text) {
-            eprint!("\r\x1b[K{text}");
-            self.0 = Some(text);
-        }
-    }
-
-    fn clear(&self) {
-        if self.0.is_some() {
-            eprint!("\r\x1b[K");
-        }
-    }
 }
 
 /// Sets an account's password anew. The store's lock sees to it that no server runs.
@@ -108,7 +86,10 @@ fn must_exist(data: &Path) -> Result<(), RunError> {
 /// Reads the whole database. The server must not be running.
 pub(super) fn check(data: &Path) -> Result<(), RunError> {
     must_exist(data)?;
-    let problems = store::check(data)?;
+    let shown = Shown::start_stoppable()?;
+    let problems = store::check_watched(data, shown.progress());
+    drop(shown);
+    let problems = problems?;
     match problems.first() {
         None => {
             println!("The database in {} is sound.", data.display());

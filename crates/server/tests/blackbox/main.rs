@@ -8,6 +8,7 @@ mod budgets;
 mod capabilities;
 mod command_line;
 mod crash;
+mod damage;
 mod delivery;
 mod disk_full;
 mod failing_disk;

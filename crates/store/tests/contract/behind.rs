@@ -176,18 +176,15 @@ fn a_commit_that_fails_amid_a_run_moves_nothing() {
     }
     drop(store);
     assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
-    for (harm, expected) in [
-        ("UPDATE history SET other = 1 WHERE first = 1", "128 entries of a history are doubled or"),
-        ("DELETE FROM history WHERE first = 1", "128 events are missing in the history"),
-        ("UPDATE history SET rest = x'80' WHERE first = 2", "the database could not be used"),
+    for harm in [
+        "UPDATE history SET other = 1 WHERE first = 1",
+        "DELETE FROM history WHERE first = 1",
+        "UPDATE history SET rest = x'80' WHERE first = 2",
     ] {
         let hurt = Connection::open(folder.path().join("parlor.db")).unwrap();
         assert_eq!(hurt.execute(harm, []).unwrap(), 1);
         drop(hurt);
-        let problems = match check(folder.path()) {
-            Ok(problems) => problems.concat(),
-            Err(failure) => failure.to_string(),
-        };
-        assert!(problems.starts_with(expected), "{harm}: {problems}");
+        let problems = check(folder.path()).unwrap().concat();
+        assert!(problems.contains("events are missing in the history"), "{harm}: {problems}");
     }
 }

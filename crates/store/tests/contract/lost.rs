@@ -3,8 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use parlor_store::{Failure, Loaded, Select, SqliteStore, Store, Write, backup, check, restore};
+use parlor_store::{
+    Failure, Loaded, Progress, Select, SqliteStore, Store, Write, backup, check, restore,
+};
 use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
 
@@ -62,7 +65,8 @@ fn refused_until_accepted(folder: &TempDir, words: &str) -> Loaded {
         assert!(problems[0].contains(words), "{problems:?}");
         assert!(contents() == before, "the check has changed something");
     }
-    let mut store = SqliteStore::open_accepting_loss(folder.path(), "zzzz").unwrap();
+    let mut store =
+        SqliteStore::open_watched(folder.path(), "zzzz", true, &Progress::default()).unwrap();
     let loaded = store.load().unwrap();
     Box::new(store).close().unwrap();
     assert_eq!(open(folder.path()).load().unwrap(), loaded);
@@ -166,12 +170,12 @@ fn a_backup_that_is_laid_where_a_database_was_is_taken_for_what_it_is() {
     let folder = killed(20);
     let copy = path(&folder, "copy");
     drop(open(folder.path()));
-    backup(folder.path(), &copy, &[], &mut |_| {}).unwrap();
+    backup(folder.path(), &copy, &[], &Arc::default()).unwrap();
     let mut store = open(folder.path());
     commit(&mut store, &[say(21, lobby())]);
     Box::new(store).close().unwrap();
     fs::remove_file(path(&folder, "parlor.db")).unwrap();
-    restore(&copy, folder.path(), &[]).unwrap();
+    restore(&copy, folder.path(), &[], &Arc::default()).unwrap();
     assert_eq!(open(folder.path()).load().unwrap().events, 20);
 }
 

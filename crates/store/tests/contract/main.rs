@@ -9,4 +9,7 @@ mod disk;
 mod lost;
 mod backup;
 mod behind;
+mod damage;
+mod flips;
+mod old;
 mod speed;

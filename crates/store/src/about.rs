@@ -1,0 +1,32 @@
+//! The table `about`: single values of the store, such as its instance and how far its index is.
+
+use rusqlite::types::{FromSql, Type};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
+
+use crate::schema;
+use crate::sum::{self, Summer};
+
+/// A value, if it was ever set. One that is damaged is an error: there is nothing to go on with.
+pub(crate) fn get<T: FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
+    if !schema::has_sums(connection)? {
+        let find = "SELECT value FROM about WHERE key = ?1";
+        return connection.query_row(find, [key], |row| row.get(0)).optional();
+    }
+    let find = "SELECT key, value, sum FROM about WHERE key = ?1";
+    let found = connection.prepare_cached(find)?.query_row([key], |row| {
+        if !sum::is_right("about", row, &mut Summer::default())? {
+            let problem = format!("the setting {key:?} is damaged");
+            return Err(rusqlite::Error::FromSqlConversionFailure(1, Type::Null, problem.into()));
+        }
+        row.get(1)
+    });
+    found.optional()
+}
+
+/// Sets a value.
+pub(crate) fn set(connection: &Connection, key: &str, value: impl ToSql) -> rusqlite::Result<()> {
+    let set = "INSERT OR REPLACE INTO about(key, value, sum)
+        VALUES (?1, ?2, checksum('about', ?1, ?2))";
+    connection.prepare_cached(set)?.execute(params![key, value])?;
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! What the hub starts from, read back and compared with its checksums.
+//!
+//! A damaged account, room, list, member or certificate is no start: without it somebody else could
+//! take a name, or come in where they were kept out. A read marker or a metadata key is left out.
+
+use std::path::Path;
+
+use proto::scram::Keys;
+use rusqlite::{Connection, Row};
+
+use crate::batch::Marks;
+use crate::sum::{self, Summer, Table};
+use crate::{
+    Account, Conversation, Damage, Failure, ListEntry, Loaded, Member, Room, RoomId, Subject,
+    Topic, about, open,
+};
+
+pub(crate) struct Loader<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) path: &'c Path,
+    pub(crate) damage: &'c Damage,
+}
+
+impl Loader<'_> {
+    pub(crate) fn load(&self, marks: &Marks, events: u64) -> Result<Loaded, Failure> {
+        let told = |error| open::damaged_or(self.path, error);
+        let instance = about::get(self.connection, "instance").map_err(told)?;
+        let read_markers = self.all("read_markers", "ORDER BY account, conversation", |row| {
+            Ok((row.get(0)?, Conversation::from_key(row.get(1)?), row.get(2)?))
+        })?;
+        Ok(Loaded {
+            accounts: self.all("accounts", "ORDER BY id", account)?,
+            rooms: self.rooms()?,
+            members: self.all("members", "ORDER BY room, account", member)?,
+            metadata: self.all("metadata", "ORDER BY kind, subject, key", metadata)?,
+            read_markers,
+            certificates: self.all("certificates", "ORDER BY fingerprint", |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?,
+            events,
+            last_event: marks.event,
+            last_time: marks.time,
+            last_resend: self.last_resend().map_err(told)?,
+            last_account: marks.account,
+            last_room: marks.room,
+            instance: instance.ok_or_else(|| self.corrupt("its instance is missing".to_owned()))?,
+            cloak_key: about::get(self.connection, "cloak_key").map_err(told)?,
+        })
+    }
+
+    /// The newest time at which a resend id was stored.
+    fn last_resend(&self) -> rusqlite::Result<i64> {
+        let newest = "SELECT account, id, event, time, sum FROM resends ORDER BY time DESC";
+        let mut statement = self.connection.prepare(newest)?;
+        let (mut rows, mut summer) = (statement.query([])?, Summer::default());
+        while let Some(row) = rows.next()? {
+            if sum::is_right("resends", row, &mut summer)? {
+                return row.get(3);
+            }
+        }
+        Ok(0)
+    }
+
+    /// All rows of a table. One that is damaged is left out, where the table can do without it.
+    fn all<T>(
+        &self,
+        table: &str,
+        order: &str,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Failure> {
+        let table = Table::named(table);
+        let told = |error| open::damaged_or(self.path, error);
+        let mut statement = self.connection.prepare(&table.select(order)).map_err(told)?;
+        let mut rows = statement.query([]).map_err(told)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next().map_err(told)? {
+            let sound = table.is_sound(row).map_err(told)?;
+            let name = || format!("of {}, entry {} is damaged", table.of, table.name_of(row));
+            match table.name {
+                _ if sound => all.push(read(row).map_err(told)?),
+                "read_markers" | "metadata" => {
+                    self.damage.note(table.name, &table.name_of(row), name());
+                }
+                _ => return Err(self.corrupt(name())),
+            }
+        }
+        Ok(all)
+    }
+
+    fn rooms(&self) -> Result<Vec<Room>, Failure> {
+        let mut rooms = self.all("rooms", "ORDER BY id", room)?;
+        let lists = self.all("lists", "ORDER BY room, position", list_entry)?;
+        for (of, entry) in lists {
+            if let Ok(index) = rooms.binary_search_by_key(&of, |room| room.id) {
+                rooms[index].lists.push(entry);
+            }
+        }
+        Ok(rooms)
+    }
+
+    fn corrupt(&self, problem: String) -> Failure {
+        Failure::Corrupt { path: self.path.to_owned(), problem }
+    }
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    let keys = Keys {
+        salt: row.get(2)?,
+        iterations: row.get(3)?,
+        stored_key: row.get(4)?,
+        server_key: row.get(5)?,
+    };
+    Ok(Account { id: row.get(0)?, name: row.get(1)?, keys, created: row.get(6)? })
+}
+
+fn room(row: &Row<'_>) -> rusqlite::Result<Room> {
+    let topic = match row.get(3)? {
+        Some(text) => Some(Topic { text, by: row.get(4)?, time: row.get(5)? }),
+        None => None,
+    };
+    Ok(Room {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        created: row.get(2)?,
+        topic,
+        modes: row.get(6)?,
+        key: row.get(7)?,
+        limit: row.get(8)?,
+        lists: Vec::new(),
+    })
+}
+
+fn list_entry(row: &Row<'_>) -> rusqlite::Result<(RoomId, ListEntry)> {
+    let mode: String = row.get(2)?;
+    let mode = mode.chars().next().unwrap_or_default();
+    let entry = ListEntry { mode, mask: row.get(3)?, by: row.get(4)?, time: row.get(5)? };
+    Ok((row.get(0)?, entry))
+}
+
+fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
+    Ok(Member {
+        room: row.get(0)?,
+        account: row.get(1)?,
+        op: row.get(2)?,
+        halfop: row.get(3)?,
+        voice: row.get(4)?,
+    })
+}
+
+fn metadata(row: &Row<'_>) -> rusqlite::Result<(Subject, Box<str>, Box<str>)> {
+    let sort: u8 = row.get(0)?;
+    let of = Subject::from_key(sort, row.get(1)?)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(0, sort.into()))?;
+    Ok((of, row.get(2)?, row.get(3)?))
+}

@@ -1,0 +1,344 @@
+//! One event, read back. Every row of `events` that leaves the store goes through here, and is
+//! compared with what was asked for: what it says with its checksum, and its place with the one
+//! where it was looked for.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::failure::is_damage;
+use crate::sum::{self, Summer};
+use crate::tail::Entry;
+use crate::{AccountId, Conversation, Damage, Event, EventId, EventKind, flags};
+
+const BY_LIST: &str = "SELECT events.* FROM json_each(?1) AS page
+    CROSS JOIN events ON events.id = page.value";
+const BY_ID: &str = "SELECT * FROM events WHERE id = ?1";
+const NEXT: &str = "SELECT * FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1";
+const BEFORE: &str = "SELECT * FROM events WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+const AFTER: &str = "SELECT * FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
+/// How many neighbours of a damaged event are asked for the time.
+const NEIGHBOURS: u8 = 8;
+
+/// What reads events, and where it notes what is damaged.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) damage: &'c Damage,
+}
+
+impl Rows<'_> {
+    /// The events of some places, in their order; what is damaged is one of [`EventKind::Damaged`],
+    /// and what is not of its place is left out. One statement for all: its cursor and its buffers
+    /// stay from row to row.
+    pub(crate) fn read(&self, entries: &[Entry]) -> rusqlite::Result<Vec<Event>> {
+        let mut events = Vec::with_capacity(entries.len());
+        let mut left = entries;
+        match self.read_together(&mut left, &mut events) {
+            // A page of the file is damaged; the others are not.
+            Err(error) if is_damage(&error) => {
+                for entry in left {
+                    events.extend(self.one(*entry)?);
+                }
+            }
+            read => read?,
+        }
+        Ok(events)
+    }
+
+    fn read_together(&self, left: &mut &[Entry], events: &mut Vec<Event>) -> rusqlite::Result<()> {
+        let list: Vec<i64> = left.iter().map(|entry| entry.id).collect();
+        let list = format!("{list:?}"); // as JSON has lists, too
+        let mut statement = self.connection.prepare_cached(BY_LIST)?;
+        let mut rows = statement.query([list])?;
+        let (mut names, mut summer) = (Names::default(), Summer::default());
+        while let Some(row) = rows.next()? {
+            let id = row.get(0)?;
+            while let Some((entry, rest)) = left.split_first() {
+                *left = rest;
+                if entry.id == id {
+                    events.extend(self.judge(*entry, event(row, &mut names, &mut summer)?));
+                    break;
+                }
+                events.push(self.lost(*entry));
+            }
+        }
+        events.extend(left.iter().map(|entry| self.lost(*entry)));
+        *left = &[];
+        Ok(())
+    }
+
+    /// The event of one place; none if it is not of that place.
+    pub(crate) fn one(&self, entry: Entry) -> rusqlite::Result<Option<Event>> {
+        match self.find(entry.id) {
+            Ok(Some(found)) => Ok(self.judge(entry, found)),
+            Ok(None) => Ok(Some(self.lost(entry))),
+            Err(error) if is_damage(&error) => {
+                self.note(entry.id, &error.to_string());
+                Ok(Some(self.placeholder(entry)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An event by its id alone, if it is sound.
+    pub(crate) fn by_id(&self, id: i64) -> rusqlite::Result<Option<Event>> {
+        match self.find(id) {
+            Ok(Some(None)) => self.note(id, DIFFERS),
+            Err(error) if is_damage(&error) => self.note(id, &error.to_string()),
+            found => return Ok(found?.flatten()),
+        }
+        Ok(None)
+    }
+
+    /// The event that waits for an account.
+    pub(crate) fn pending(&self, account: AccountId, id: i64) -> rusqlite::Result<Option<Event>> {
+        let found = match self.find(id) {
+            Err(error) if is_damage(&error) => None,
+            found => found?.flatten(),
+        };
+        let conversation = Conversation::direct(account, account);
+        match found {
+            None => {
+                self.note(id, DIFFERS);
+                Ok(Some(self.placeholder(Entry { conversation, class: flags::MESSAGES, id })))
+            }
+            Some(event) if event.conversation.other(account).is_none() => {
+                let sentence = format!("event {id} waits for somebody whom it does not concern");
+                self.damage.note("pending", &id, sentence);
+                Ok(None)
+            }
+            Some(event) => Ok((event.kind != EventKind::Redacted).then_some(event)),
+        }
+    }
+
+    /// The first event of a range of ids that can be found: its id, and its time as it is shown.
+    pub(crate) fn next(&self, from: i64, below: i64) -> rusqlite::Result<Option<(i64, i64)>> {
+        let (mut from, mut step, mut unreadable) = (from, 1, None);
+        let mut statement = self.connection.prepare_cached(NEXT)?;
+        while from < below {
+            let found = statement.query_row([from, below], |row| {
+                let found = event(row, &mut Names::default(), &mut Summer::default())?;
+                Ok((row.get::<_, i64>(0)?, found.map(|event| event.time)))
+            });
+            match (found.optional(), unreadable) {
+                // Out of a damaged page, and perhaps too far.
+                (Ok(_), Some(last)) if last + 1 < from => (from, step) = (last + 1, 1),
+                (Ok(Some((id, Some(time)))), _) => return Ok(Some((id, time))),
+                (Ok(Some((id, None))), _) => {
+                    self.note(id, DIFFERS);
+                    return Ok(Some((id, self.time_about(id))));
+                }
+                (Ok(None), _) => break,
+                (Err(error), _) if is_damage(&error) => {
+                    self.note(from, &error.to_string());
+                    unreadable = Some(from);
+                    from = from.saturating_add(step);
+                    step = step.saturating_mul(2);
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The time of the last event of a range of ids, or of one shortly before it that is sound.
+    pub(crate) fn last_time(&self, from: i64, below: i64) -> rusqlite::Result<Option<i64>> {
+        let last = "SELECT max(id) FROM events WHERE id >= ?1 AND id < ?2";
+        let mut find = self.connection.prepare_cached(last)?;
+        let last: Option<i64> = find.query_row([from, below], |row| row.get(0))?;
+        let Some(last) = last else { return Ok(None) };
+        match self.by_id(last)? {
+            Some(event) => Ok(Some(event.time)),
+            None => Ok(Some(self.time_about(last))),
+        }
+    }
+
+    /// An event as it is on disk; `Some(None)` if it is damaged.
+    fn find(&self, id: i64) -> rusqlite::Result<Option<Option<Event>>> {
+        let mut statement = self.connection.prepare_cached(BY_ID)?;
+        let found = statement
+            .query_row([id], |row| event(row, &mut Names::default(), &mut Summer::default()));
+        found.optional()
+    }
+
+    fn judge(&self, entry: Entry, found: Option<Event>) -> Option<Event> {
+        let Some(event) = found else {
+            self.note(entry.id, DIFFERS);
+            return Some(self.placeholder(entry));
+        };
+        let asked = event.id as i64 == entry.id
+            && event.conversation == entry.conversation
+            && match event.kind {
+                EventKind::Redacted => true,
+                // Before there were other classes, all but messages were in one.
+                kind if entry.class == flags::REST => !kind.is_message(),
+                kind => flags::class_of(kind) == entry.class,
+            };
+        if asked {
+            return Some(event);
+        }
+        let sentence = format!("event {} stands in a history that it is not of", entry.id);
+        self.damage.note("history", &entry.id, sentence);
+        None
+    }
+
+    /// The history has it, and so it was stored.
+    fn lost(&self, entry: Entry) -> Event {
+        self.note(entry.id, "it is not there");
+        self.placeholder(entry)
+    }
+
+    fn note(&self, id: i64, problem: &str) {
+        self.damage.note("events", &id, format!("event {id} is damaged: {problem}"));
+    }
+
+    /// What is shown instead of an event that cannot be.
+    fn placeholder(&self, entry: Entry) -> Event {
+        let empty: Arc<str> = "".into();
+        Event {
+            id: entry.id as EventId,
+            conversation: entry.conversation,
+            kind: EventKind::Damaged,
+            account: 0,
+            guest: false,
+            bot: false,
+            nick: empty.clone(),
+            userhost: None,
+            target: empty,
+            time: self.time_about(entry.id),
+            text: "".into(),
+            tags: "".into(),
+            about: None,
+        }
+    }
+
+    /// The time of a damaged event: its own, if that is possible between its neighbours'; else the
+    /// one of the event before it.
+    fn time_about(&self, id: i64) -> i64 {
+        let neighbour = |sql| {
+            let mut statement = self.connection.prepare_cached(sql).ok()?;
+            let mut rows = statement.query([id, NEIGHBOURS.into()]).ok()?;
+            while let Ok(Some(row)) = rows.next() {
+                let found = event(row, &mut Names::default(), &mut Summer::default()).ok()?;
+                if let Some(event) = found {
+                    return Some(event.time);
+                }
+            }
+            None
+        };
+        let (before, after) = (neighbour(BEFORE), neighbour(AFTER));
+        let own = "SELECT time FROM events WHERE id = ?1";
+        let own: Option<i64> = self.connection.query_row(own, [id], |row| row.get(0)).ok();
+        let possible = |time: &i64| {
+            before.is_none_or(|before| before <= *time) && after.is_none_or(|after| *time <= after)
+        };
+        let neighbours = before.is_some() && after.is_some();
+        own.filter(|time| neighbours && possible(time)).or(before).or(after).unwrap_or(0)
+    }
+}
+
+const DIFFERS: &str = "it is not as it was written";
+
+/// A row of `events` as an event; none if it is not as it was written.
+pub(crate) fn event(
+    row: &Row<'_>,
+    names: &mut Names,
+    summer: &mut Summer,
+) -> rusqlite::Result<Option<Event>> {
+    if !sum::is_right("events", row, summer)? {
+        return Ok(None);
+    }
+    // Only one that was stored by other means has the right sum and cannot be read.
+    Ok(parts(row, names).ok())
+}
+
+fn parts(row: &Row<'_>, names: &mut Names) -> rusqlite::Result<Event> {
+    let (code, flags): (u8, u8) = (row.get(2)?, row.get(4)?);
+    Ok(Event {
+        id: row.get::<_, i64>(0)? as EventId,
+        conversation: Conversation::from_key(row.get(1)?),
+        kind: EventKind::from_code(code)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, code.into()))?,
+        account: row.get(3)?,
+        guest: flags::guest(flags),
+        bot: flags::bot(flags),
+        nick: names.share(row.get_ref(5)?.as_str()?),
+        userhost: row.get_ref(11)?.as_str_or_null()?.map(|userhost| names.share(userhost)),
+        target: names.share(row.get_ref(6)?.as_str()?),
+        time: row.get(7)?,
+        text: row.get(8)?,
+        tags: row.get(9)?,
+        about: row.get::<_, Option<i64>>(10)?.map(|id| id as EventId),
+    })
+}
+
+/// Names of the page at hand: a few people talk, so most rows repeat one of the last.
+#[derive(Default)]
+pub(crate) struct Names {
+    last: [Option<Arc<str>>; 8],
+    next: usize,
+}
+
+impl Names {
+    fn share(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.last.iter().flatten().find(|known| ***known == *name) {
+            return known.clone();
+        }
+        let name: Arc<str> = name.into();
+        self.last[self.next] = Some(name.clone());
+        self.next = (self.next + 1) % self.last.len();
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shared_and_never_mixed_up() {
+        let mut names = Names::default();
+        for number in 0..100 {
+            let name = format!("n{}", number % 11);
+            assert_eq!(&*names.share(&name), name);
+        }
+        let name = names.share("ann");
+        assert!(Arc::ptr_eq(&name, &names.share("ann")));
+    }
+
+    /// An index that is as it was written and wrong all the same, as a bug could leave it.
+    #[test]
+    fn what_is_not_of_the_place_it_was_looked_for_is_left_out() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        sum::register(&connection).unwrap();
+        crate::schema::migrate(&mut connection, "k3f9", &crate::Progress::default()).unwrap();
+        let values = "?1, ?2, 0, 1, 0, 'ann', '', 7, 'hi', '', NULL, NULL";
+        let add = format!("INSERT INTO events VALUES ({values}, checksum('events', {values}))");
+        for (id, conversation) in [(1, 5), (2, 6), (3, 5)] {
+            connection.execute(&add, [id, conversation]).unwrap();
+        }
+        let damage = Damage::default();
+        let rows = Rows { connection: &connection, damage: &damage };
+        let place = |id, class| Entry { conversation: Conversation::room(5), class, id };
+        let read = |entries: &[Entry]| {
+            let read = rows.read(entries).unwrap();
+            read.iter().map(|event| (event.id, event.kind)).collect::<Vec<_>>()
+        };
+        let message = EventKind::Message;
+        let sound = [place(3, flags::MESSAGES), place(1, flags::MESSAGES)];
+        assert_eq!((read(&sound), read(&[])), (vec![(3, message), (1, message)], vec![]));
+        assert_eq!(damage.total(), 0);
+        // Of another conversation; of another class; one that never was.
+        assert_eq!(read(&[place(2, flags::MESSAGES), place(3, flags::MESSAGES)]), [(3, message)]);
+        assert_eq!(read(&[place(1, flags::REST), place(3, flags::MESSAGES)]), [(3, message)]);
+        assert_eq!(damage.total(), 2);
+        let lost = read(&[
+            place(9, flags::MESSAGES),
+            place(3, flags::MESSAGES),
+            place(8, flags::MESSAGES),
+        ]);
+        assert_eq!(lost, [(9, EventKind::Damaged), (3, message), (8, EventKind::Damaged)]);
+        assert_eq!(damage.total(), 4);
+    }
+}
