@@ -97,9 +97,20 @@ pub enum Command {
     Backup {
         /// The file to make; nothing is overwritten
         file: PathBuf,
+        /// Copy all that is sound of a damaged database, and list what is not
+        #[arg(long)]
+        anyway: bool,
         /// The server's data folder
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
+    },
+    /// Make a new data folder of all that is sound in a damaged one, and list what is not; the server
+    /// must not be running. The damaged one is left as it is
+    Salvage {
+        /// The damaged data folder
+        from: PathBuf,
+        /// The data folder to make
+        to: PathBuf,
     },
     /// Make a data folder of a backup; one that has a database is not touched
     Restore {

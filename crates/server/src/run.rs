@@ -96,7 +96,9 @@ pub fn run(args: Args) -> Result<(), RunError> {
         None => serve(&args.serve),
         Some(Command::Passwd { name, data }) => tasks::passwd(&name, &data),
         Some(Command::Check { data }) => tasks::check(&data),
-        Some(Command::Backup { file, data }) => tasks::backup(&file, &data),
+        Some(Command::Backup { file, anyway: false, data }) => tasks::backup(&file, &data),
+        Some(Command::Backup { file, anyway: true, data }) => tasks::backup_anyway(&file, &data),
+        Some(Command::Salvage { from, to }) => tasks::salvage(&from, &to),
         Some(Command::Restore { file, data }) => tasks::restore(&file, &data),
     }
 }
@@ -166,12 +168,16 @@ fn allow_many_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-fn open_store(data: &Path, accept_loss: bool) -> Result<Box<dyn Store>, RunError> {
+/// A few characters that begin the message ids of a new store.
+fn fresh_instance() -> Result<String, RunError> {
     let mut random = [0; 4];
     getrandom::fill(&mut random)?;
     let letters = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let instance: String =
-        random.iter().map(|byte| char::from(letters[usize::from(*byte) % letters.len()])).collect();
+    Ok(random.iter().map(|byte| char::from(letters[usize::from(*byte) % letters.len()])).collect())
+}
+
+fn open_store(data: &Path, accept_loss: bool) -> Result<Box<dyn Store>, RunError> {
+    let instance = fresh_instance()?;
     Ok(if data == Path::new(IN_MEMORY) {
         Box::new(MemoryStore::new(&instance))
     } else {

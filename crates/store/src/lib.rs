@@ -49,6 +49,7 @@ mod place;
 mod history;
 mod seal;
 mod backup;
+mod salvage;
 
 pub use backup::{backup, restore};
 pub use check::{check, check_watched};
@@ -64,5 +65,6 @@ pub use query::{Point, Query, Scope, Select};
 pub use record::{
     Account, AccountId, Fingerprint, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic,
 };
+pub use salvage::{Salvaged, backup_anyway, salvage};
 pub use sqlite::SqliteStore;
 pub use write::{Outcome, RESEND_MS, Refused, Resend, Write};

@@ -9,6 +9,22 @@ use crate::sum::{self, Summer};
 use crate::tail::Entry;
 use crate::{Conversation, Damage, index};
 
+/// Makes all of it, of the events.
+pub(crate) fn anew(connection: &mut Connection, damage: &Damage) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    index::rebuild(&transaction, damage)?;
+    transaction.commit()?;
+    let mut talks = BTreeSet::new();
+    {
+        let mut all = connection.prepare("SELECT DISTINCT conversation FROM events")?;
+        let mut rows = all.query([])?;
+        while let Some(row) = rows.next()? {
+            talks.insert(Conversation::from_key(row.get(0)?));
+        }
+    }
+    add_talks(connection, &talks)
+}
+
 /// Looks at all of it, which takes a tenth of a second for ten million events, and mends it.
 pub(crate) fn derived(connection: &mut Connection, damage: &Damage) -> rusqlite::Result<()> {
     let mut talks = BTreeSet::new();

@@ -1,13 +1,13 @@
 //! What `chatserver` does besides serving: passwords, checks, backups.
 
 use super::shown::Shown;
-use super::{RunError, open_store};
+use super::{RunError, fresh_instance, open_store};
 use crate::limits::{NEW_PASSWORD_BYTES, OWASP_ITERATIONS, PASSWORD_BYTES};
 use crate::password;
 use crate::transport::certificate::{CERTIFICATE_FILE, KEY_FILE};
 use std::io::{BufRead, IsTerminal, Write as _};
 use std::path::Path;
-use store::{Store, Write};
+use store::{Salvaged, Store, Write};
 
 /// What is in a data folder beside the database and has to outlive it: with another key every client
 /// would refuse the server.
@@ -22,6 +22,43 @@ pub(super) fn backup(file: &Path, data: &Path) -> Result<(), RunError> {
     made?;
     println!("Everything in {} is in {}, and checked.", data.display(), file.display());
     Ok(())
+}
+
+/// Copies what is sound of the store into a file, also while a server runs.
+pub(super) fn backup_anyway(file: &Path, data: &Path) -> Result<(), RunError> {
+    must_exist(data)?;
+    let instance = fresh_instance()?;
+    let shown = Shown::start_stoppable()?;
+    let made = store::backup_anyway(data, file, &instance, BESIDE, shown.progress());
+    drop(shown);
+    tell(&made?);
+    println!("What is sound in {} is in {}.", data.display(), file.display());
+    Ok(())
+}
+
+/// Makes a data folder of what is sound in another one.
+pub(super) fn salvage(from: &Path, to: &Path) -> Result<(), RunError> {
+    must_exist(from)?;
+    let instance = fresh_instance()?;
+    let shown = Shown::start_stoppable()?;
+    let made = store::salvage(from, to, &instance, BESIDE, shown.progress());
+    drop(shown);
+    tell(&made?);
+    let (from, to) = (from.display(), to.display());
+    println!("What is sound in {from} is in {to}; start the server with --data {to}");
+    Ok(())
+}
+
+/// Says what was copied, and what was not.
+fn tell(salvaged: &Salvaged) {
+    for (table, count) in &salvaged.kept {
+        println!("{count} rows of {table}");
+    }
+    salvaged.lost.iter().for_each(|sentence| eprintln!("Lost: {sentence}"));
+    let untold = salvaged.lost_in_all - salvaged.lost.len() as u64;
+    if untold > 0 {
+        eprintln!("Lost: {untold} more");
+    }
 }
 
 /// Makes a data folder of a backup.

@@ -63,6 +63,7 @@ fn version_and_help() {
         "check",
         "backup",
         "restore",
+        "salvage",
         "parlor-data",
     ] {
         assert!(help.contains(word), "`{word}` is not in the help:\n{help}");

@@ -46,3 +46,25 @@ fn a_damaged_message_is_shown_as_that_and_the_operator_is_told() {
     let said = String::from_utf8_lossy(&checked.stderr);
     assert!(!checked.status.success() && said.contains("1 events are not as they were"), "{said}");
 }
+
+/// What `chatserver salvage` says: what it leaves out on standard error, a line each.
+#[test]
+fn what_is_sound_can_be_salvaged() {
+    let mut server = Server::start("");
+    let mut ann = server.log_in("ann");
+    for text in ["one", "two"] {
+        ann.send(&format!("BM :{text}"));
+        ann.until(":parlor NOTE BM SENT *");
+    }
+    server.terminate();
+    harm(&server, "UPDATE events SET text = 'other' WHERE text = 'two'");
+    let place = tempfile::tempdir().expect("a folder");
+    let new = place.path().join("new");
+    let made = chatserver().arg("salvage").arg(server.data()).arg(&new).output().expect("it runs");
+    let said = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{said}");
+    assert!(said.starts_with("Lost: of events, entry ") && said.lines().count() == 1, "{said}");
+    let output = chatserver().arg("check").arg("--data").arg(&new).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(new.join("tls-key.pem").exists());
+}

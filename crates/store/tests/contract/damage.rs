@@ -1,18 +1,19 @@
 //! What the disk has damaged is never served as what was written, and stops nobody from reading on.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use parlor_store::{
-    Conversation, Event, EventKind, Failure, Kinds, Outcome, Query, Refused, Scope,
+    Conversation, Event, EventKind, Failure, Kinds, Outcome, Progress, Query, Refused, Scope,
     Select::{self, After, Around, Before, Latest},
-    SqliteStore, Store, Subject, Write, check,
+    SqliteStore, Store, Subject, Write, backup_anyway, check, restore, salvage,
 };
 use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
 
 use crate::support::{
-    account, commit, events, id, keep_for, lobby, member, message, on_both, open, page, pending,
-    query, redact, resend, room, say, time,
+    INSTANCE, account, commit, events, id, keep_for, lobby, member, message, on_both, open, page,
+    pending, query, redact, resend, room, say, time,
 };
 
 /// Enough for two runs to be in the index.
@@ -317,4 +318,63 @@ fn a_damaged_page_hides_only_what_was_on_it() {
     assert_eq!(page(&store, lobby(), Before(time(10_005)), 1), [next - 1]);
     assert_eq!(page(&store, lobby(), After(time(next as i64 * 10)), 2), [next + 1, next + 2]);
     assert!(store.damage().total() >= damaged.len() as u64);
+}
+
+/// All that is sound is in the new folder, what is not is listed, and the damaged one stays as it is.
+#[test]
+fn what_is_sound_can_be_salvaged_and_what_is_not_is_listed() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    let mut store = open(folder.path());
+    let pair = Conversation::direct(1, 2);
+    let long = |n: u64| {
+        let text = format!("{n} {}", "x".repeat(700)).into();
+        let of = if n.is_multiple_of(10) { pair } else { lobby() };
+        crate::support::put(Event { text, ..message(n, of) })
+    };
+    let people = [1, 2, 3].map(|id| Write::Account(account(id, &format!("user{id}"))));
+    commit(&mut store, &people);
+    commit(&mut store, &[Write::Room(room(1, "#lobby")), Write::Member(member(1, 1))]);
+    commit(&mut store, &(1..=2000).map(long).collect::<Vec<_>>());
+    Box::new(store).close().unwrap();
+    harm(folder.path(), "UPDATE accounts SET name = 'stranger' WHERE id = 2");
+    harm(folder.path(), "UPDATE events SET text = 'other' WHERE id = 500");
+    let database = folder.path().join("parlor.db");
+    let mut bytes = std::fs::read(&database).unwrap();
+    let at = bytes.windows(8).position(|part| part == b"1000 xxx").unwrap() / 8192 * 8192;
+    bytes[at..at + 8192].fill(0xa5);
+    std::fs::write(&database, &bytes).unwrap();
+    assert!(SqliteStore::open(folder.path(), "zzzz").is_err());
+
+    let progress = Arc::<Progress>::default();
+    let new = place.path().join("new");
+    let salvaged = salvage(folder.path(), &new, "zzzz", &[], &progress).unwrap();
+    assert!(std::fs::read(&database).unwrap() == bytes, "the damaged one was changed");
+    let lost = salvaged.lost.join("\n");
+    assert!(lost.contains("of accounts, entry 2 is damaged"), "{lost}");
+    assert!(lost.contains("of events, entry 500 is damaged"), "{lost}");
+    assert!(lost.contains(" cannot be read"), "{lost}");
+    assert_eq!(check(&new).unwrap(), Vec::<String>::new());
+    let mut store = open(&new);
+    let loaded = store.load().unwrap();
+    assert_eq!((loaded.instance.as_str(), loaded.last_account), (INSTANCE, 3));
+    assert_eq!(loaded.accounts.iter().map(|account| account.id).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!((loaded.rooms.len(), loaded.members.len()), (1, 1));
+    let all = events(&store, &query(Scope::One(lobby()), Latest, usize::MAX));
+    assert!((1780..1800).contains(&all.len()), "{}", all.len());
+    assert!(all.iter().all(|event| event.text.starts_with(&format!("{} x", event.id))));
+    let direct = page(&store, pair, Latest, usize::MAX);
+    assert!(direct.contains(&10) && direct.contains(&2000) && !direct.contains(&500));
+    drop(store);
+    assert!(matches!(
+        salvage(folder.path(), &new, "zzzz", &[], &progress),
+        Err(Failure::Occupied { .. })
+    ));
+
+    // The same as a backup, which can be laid back.
+    let file = place.path().join("copy");
+    assert!(parlor_store::backup(folder.path(), &file, &[], &progress).is_err());
+    let again = backup_anyway(folder.path(), &file, "zzzz", &[], &progress).unwrap();
+    assert_eq!(again, salvaged);
+    restore(&file, &place.path().join("laid"), &[], &progress).unwrap();
+    assert_eq!(check(&place.path().join("laid")).unwrap(), Vec::<String>::new());
 }
