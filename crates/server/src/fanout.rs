@@ -297,6 +297,7 @@ impl Shard {
                     place,
                     request: request.clone(),
                     tag: tag.clone(),
+                    begun: None,
                 };
                 if let Err(lines) = self.parts.readers.ask(job, &self.parts.renderer) {
                     let connection = self.connection(*session).expect("just there");

@@ -14,6 +14,7 @@ pub mod shard;
 pub mod reading;
 pub mod inbox;
 pub mod queue;
+pub mod fair;
 pub mod session;
 pub mod connection;
 pub mod receipts;

@@ -310,6 +310,10 @@ pub const ANSWER_BYTES: usize = 256 * 1024;
 pub const PASSWORD_QUEUE: usize = 1024;
 /// History reads that wait for a reader; further ones are told to try again.
 pub const READ_QUEUE: usize = 4096;
+/// History reads of one account that wait for a reader; more than all its sessions may have open.
+pub const READ_QUEUE_OF_ONE: usize = 128;
+/// Milliseconds of one playback after which other accounts have their turn.
+pub const READ_TURN_MILLIS: u64 = 5;
 /// History reads that one session may have open; the session's input waits while there are more.
 pub const READS_PER_SESSION: usize = 4;
 /// Threads that read history.

@@ -2,19 +2,24 @@
 
 use crate::command::znc::NAME as PLAYBACK;
 use crate::damage::Watch;
+use crate::fair;
 use crate::hub::effects::{Read, ReadWhat};
 use crate::inbox::{Inbox, Item};
-use crate::limits::{HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE};
+use crate::limits::{
+    HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
+    READ_TURN_MILLIS,
+};
 use crate::portion;
-use crate::queue::{Receiver, Sender, bounded};
 use crate::render::{Renderer, Tagging};
 use crate::session::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use store::{
-    Conversation, Event, EventId, EventKind, Failure, Kinds, Point, Query, Reader, Scope, Select,
+    AccountId, Conversation, Event, EventId, EventKind, Failure, Kinds, Point, Query, Reader,
+    Scope, Select,
 };
 
 /// About what a line of history has beside its text and its client's tags.
@@ -34,24 +39,35 @@ pub struct ReadJob {
     pub request: Arc<Read>,
     /// A tag for the answer, raw.
     pub tag: Option<Box<str>>,
+    /// What was read in earlier turns.
+    pub begun: Option<Begun>,
 }
 
-/// The way to the readers.
+/// The part of an answer that was read in earlier turns.
+#[derive(Debug)]
+pub struct Begun {
+    out: Vec<u8>,
+    batches: usize,
+    /// The conversations that are still to be played back.
+    rest: Conversations,
+}
+
+/// Conversations, and what the asker calls them.
+type Conversations = Vec<(Conversation, Arc<str>)>;
+
+/// The way to the readers. They serve accounts in turn.
 #[derive(Clone, Debug)]
 pub struct Readers {
-    queue: Sender<ReadJob>,
+    queue: fair::Sender<AccountId, ReadJob>,
 }
 
 /// One reader's end of the queue.
-#[derive(Clone)]
-pub struct Queue {
-    jobs: Arc<Mutex<Receiver<ReadJob>>>,
-}
+pub type Queue = fair::Receiver<AccountId, ReadJob>;
 
 /// The queue's two ends. `waiting` tells how many reads are in it.
 pub fn queue(waiting: Gauge) -> (Readers, Queue) {
-    let (sender, receiver) = bounded(READ_QUEUE, waiting);
-    (Readers { queue: sender }, Queue { jobs: Arc::new(Mutex::new(receiver)) })
+    let (queue, receiver) = fair::bounded(READ_QUEUE, READ_QUEUE_OF_ONE, waiting);
+    (Readers { queue }, receiver)
 }
 
 impl Readers {
@@ -60,9 +76,7 @@ impl Readers {
     /// # Errors
     /// The answer to give instead.
     pub fn ask(&self, job: ReadJob, renderer: &Renderer) -> Result<(), Vec<u8>> {
-        self.queue.try_send(job).map_err(|refused| {
-            let (std::sync::mpsc::TrySendError::Full(job)
-            | std::sync::mpsc::TrySendError::Disconnected(job)) = refused;
+        self.queue.try_send(job.request.me.0, job).map_err(|job| {
             let text = "Too many history reads at once; try again in a moment";
             failure(renderer, &job, "BUSY", text)
         })
@@ -101,23 +115,22 @@ pub fn run(
     shards: &[Inbox],
     damage: &Watch,
 ) {
-    loop {
-        let job = queue.jobs.lock().expect("no reader panics while it waits").recv();
-        let Ok(job) = job else { return };
-        let tag = job.tag.as_deref().unwrap_or_default();
-        let mut page = Page {
-            renderer,
-            job: &job,
-            tag: tag.into(),
-            out: Vec::new(),
-            pending: None,
-            batches: 0,
-        };
-        if let Err(error) = page.write_tagged(&mut *store) {
-            tracing::error!(%error, "History cannot be read");
-            let text = "The server could not read its history; try again later";
-            page.out = failure(renderer, &job, "MESSAGE_ERROR", text);
-            page.pending = None;
+    while let Some(mut turn) = queue.recv() {
+        let Some(mut job) = turn.item.take() else { continue };
+        let mut page = Page::new(renderer, &mut job);
+        match page.write_tagged(&mut *store) {
+            Ok(None) => {}
+            Ok(Some(rest)) => {
+                let begun = Begun { out: page.out, batches: page.batches, rest };
+                turn.again(ReadJob { begun: Some(begun), ..job });
+                continue;
+            }
+            Err(error) => {
+                tracing::error!(%error, "History cannot be read");
+                let text = "The server could not read its history; try again later";
+                (page.out, page.pending) =
+                    (failure(renderer, page.job, "MESSAGE_ERROR", text), None);
+            }
         }
         let (lines, pending) = (page.out, page.pending);
         damage.look();
@@ -138,24 +151,46 @@ struct Page<'a> {
     pending: Option<EventId>,
     /// How many batches a playback has begun.
     batches: usize,
+    /// What a playback has left to do after earlier turns.
+    rest: Option<Conversations>,
+    /// When the turn began.
+    since: Instant,
+}
+
+impl<'a> Page<'a> {
+    /// A page, or the rest of it.
+    fn new(renderer: &'a Renderer, job: &'a mut ReadJob) -> Page<'a> {
+        let (out, batches, rest) = match job.begun.take() {
+            None => (Vec::new(), 0, None),
+            Some(Begun { out, batches, rest }) => (out, batches, Some(rest)),
+        };
+        let tag = job.tag.as_deref().unwrap_or_default().into();
+        Page { renderer, job, tag, out, pending: None, batches, rest, since: Instant::now() }
+    }
 }
 
 impl Page<'_> {
     /// Writes the answer to a command with a label, if it has one: one line or one batch bears it; if there may be more, a batch
-    /// around them does; if there is nothing, an `ACK`.
+    /// around them does; if there is nothing, an `ACK`. Returns what is left for another turn.
     ///
     /// <https://ircv3.net/specs/extensions/labeled-response>
-    fn write_tagged(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
+    fn write_tagged(&mut self, store: &mut dyn Reader) -> Result<Option<Conversations>, Failure> {
         if !self.tag.starts_with("label=") {
             return self.write(store);
         }
         let one = matches!(self.job.request.what, ReadWhat::Page { .. } | ReadWhat::Targets { .. });
         if one || !self.capabilities().contains(Capability::Batch) {
-            self.write(store)?;
+            let rest = self.write(store)?;
+            if rest.is_some() {
+                return Ok(rest);
+            }
         } else {
             let reference = format!("L{}", self.job.place);
             let label = std::mem::replace(&mut self.tag, format!("batch={reference}").into());
-            self.write(store)?;
+            let rest = self.write(store)?;
+            if rest.is_some() {
+                return Ok(rest);
+            }
             self.tag = label;
             if !self.out.is_empty() {
                 let inner = std::mem::take(&mut self.out);
@@ -171,10 +206,10 @@ impl Page<'_> {
         if self.out.is_empty() {
             acknowledge(self.renderer, &mut self.out, &self.tag);
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn write(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
+    fn write(&mut self, store: &mut dyn Reader) -> Result<Option<Conversations>, Failure> {
         match &self.job.request.what {
             ReadWhat::Ch { query, target } => {
                 let events = self.page(store, query)?;
@@ -189,12 +224,14 @@ impl Page<'_> {
                 self.targets(store, *first, *second, *limit)?;
             }
             ReadWhat::Playback { of, after, before, limit, up_to, batch } => {
-                let of = match of {
-                    Some(of) => of.clone(),
-                    None => self.conversations(store, *after)?,
+                let conversations = match (self.rest.take(), of) {
+                    (Some(rest), _) => rest,
+                    (None, Some(of)) => of.clone(),
+                    (None, None) => self.conversations(store, *after)?,
                 };
                 let select = Select::Between(Point::Time(*before), Point::Time(*after));
-                for (conversation, name) in of {
+                let mut rest = conversations.into_iter();
+                while let Some((conversation, name)) = rest.next() {
                     // Long enough: the rest is for a further question.
                     if self.out.len() > PLAYBACK_BYTES.min(self.job.request.bytes) {
                         break;
@@ -205,6 +242,10 @@ impl Page<'_> {
                     if !events.is_empty() {
                         self.batches += 1;
                         self.batch(batch, Some(&name), |page, tag| page.events(&events, tag));
+                    }
+                    let over = self.since.elapsed() > Duration::from_millis(READ_TURN_MILLIS);
+                    if over && rest.len() > 0 {
+                        return Ok(Some(rest.collect()));
                     }
                 }
             }
@@ -228,7 +269,7 @@ impl Page<'_> {
                 };
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn page(&self, store: &mut dyn Reader, query: &Query) -> Result<Vec<Event>, Failure> {

@@ -1,0 +1,221 @@
+//! A bounded queue that serves those who ask in turn, one thing of each at a time: who asks for much
+//! waits behind themselves, and not before the others.
+
+use prometheus_client::metrics::gauge::Gauge;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The end that takes in. The queue ends when all of them are gone.
+#[derive(Debug)]
+pub struct Sender<K, T> {
+    shared: Arc<Shared<K, T>>,
+}
+
+/// The end that gives out; several threads may have one.
+#[derive(Debug)]
+pub struct Receiver<K, T> {
+    shared: Arc<Shared<K, T>>,
+}
+
+/// Something whose turn it is. Nothing else of the same asker is given out before it is dropped.
+#[derive(Debug)]
+pub struct Turn<K: Copy + Ord, T> {
+    /// What was asked for.
+    pub item: Option<T>,
+    key: K,
+    shared: Arc<Shared<K, T>>,
+}
+
+#[derive(Debug)]
+struct Shared<K, T> {
+    most: usize,
+    most_each: usize,
+    lines: Mutex<Lines<K, T>>,
+    changed: Condvar,
+    waiting: Gauge,
+}
+
+/// A line for each who asks.
+#[derive(Debug)]
+struct Lines<K, T> {
+    waiting: BTreeMap<K, VecDeque<T>>,
+    /// Whose turn comes when; nobody who is being served.
+    order: VecDeque<K>,
+    served: BTreeSet<K>,
+    len: usize,
+    senders: usize,
+}
+
+/// A queue for `most` items in all and `most_each` of one asker. `waiting` tells how many there are.
+pub fn bounded<K: Copy + Ord, T>(
+    most: usize,
+    most_each: usize,
+    waiting: Gauge,
+) -> (Sender<K, T>, Receiver<K, T>) {
+    let lines = Lines {
+        waiting: BTreeMap::new(),
+        order: VecDeque::new(),
+        served: BTreeSet::new(),
+        len: 0,
+        senders: 1,
+    };
+    let (lines, changed) = (Mutex::new(lines), Condvar::new());
+    let shared = Arc::new(Shared { most, most_each, lines, changed, waiting });
+    (Sender { shared: shared.clone() }, Receiver { shared })
+}
+
+impl<K, T> Shared<K, T> {
+    /// What a thread that panicked leaves behind is whole: nothing is called while it is held.
+    fn lines(&self) -> MutexGuard<'_, Lines<K, T>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Copy + Ord, T> Sender<K, T> {
+    /// Adds an item of an asker, if there is room.
+    ///
+    /// # Errors
+    /// The item, when there is none.
+    pub fn try_send(&self, key: K, item: T) -> Result<(), T> {
+        let mut lines = self.shared.lines();
+        let mine = lines.waiting.get(&key).map_or(0, VecDeque::len);
+        if lines.len >= self.shared.most || mine >= self.shared.most_each {
+            return Err(item);
+        }
+        lines.len += 1;
+        lines.waiting.entry(key).or_default().push_back(item);
+        if mine == 0 && !lines.served.contains(&key) {
+            lines.order.push_back(key);
+        }
+        self.shared.waiting.inc();
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+}
+
+impl<K, T> Clone for Sender<K, T> {
+    fn clone(&self) -> Sender<K, T> {
+        self.shared.lines().senders += 1;
+        Sender { shared: self.shared.clone() }
+    }
+}
+
+impl<K, T> Drop for Sender<K, T> {
+    fn drop(&mut self) {
+        self.shared.lines().senders -= 1;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl<K, T> Clone for Receiver<K, T> {
+    fn clone(&self) -> Receiver<K, T> {
+        Receiver { shared: self.shared.clone() }
+    }
+}
+
+impl<K: Copy + Ord, T> Receiver<K, T> {
+    /// Waits for the next turn; none when there is nothing and never will be.
+    pub fn recv(&self) -> Option<Turn<K, T>> {
+        let mut lines = self.shared.lines();
+        loop {
+            if let Some(key) = lines.order.pop_front() {
+                let line = lines.waiting.get_mut(&key).expect("who is in order waits");
+                let item = line.pop_front();
+                if line.is_empty() {
+                    lines.waiting.remove(&key);
+                }
+                lines.served.insert(key);
+                lines.len -= 1;
+                self.shared.waiting.dec();
+                return Some(Turn { item, key, shared: self.shared.clone() });
+            }
+            if lines.senders == 0 && lines.len == 0 {
+                return None;
+            }
+            lines = self.shared.changed.wait(lines).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<K: Copy + Ord, T> Turn<K, T> {
+    /// The rest is for another turn, before what else the asker wants.
+    pub fn again(mut self, rest: T) {
+        self.item = None;
+        let mut lines = self.shared.lines();
+        lines.len += 1;
+        lines.waiting.entry(self.key).or_default().push_front(rest);
+        self.shared.waiting.inc();
+    }
+}
+
+impl<K: Copy + Ord, T> Drop for Turn<K, T> {
+    fn drop(&mut self) {
+        let mut lines = self.shared.lines();
+        lines.served.remove(&self.key);
+        if lines.waiting.contains_key(&self.key) {
+            lines.order.push_back(self.key);
+        }
+        drop(lines);
+        // Also for those who wait to hear that nothing more comes.
+        self.shared.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes all turns one after the other.
+    fn drain(receiver: &Receiver<u8, u32>, sender: Sender<u8, u32>) -> Vec<u32> {
+        drop(sender);
+        std::iter::from_fn(|| receiver.recv().and_then(|mut turn| turn.item.take())).collect()
+    }
+
+    #[test]
+    fn who_asks_for_much_waits_behind_themselves() {
+        let (sender, receiver) = bounded(100, 100, Gauge::default());
+        for item in [10, 11, 12, 13] {
+            sender.try_send(1, item).unwrap();
+        }
+        sender.try_send(2, 20).unwrap();
+        sender.try_send(3, 30).unwrap();
+        sender.try_send(2, 21).unwrap();
+        assert_eq!(drain(&receiver, sender), [10, 20, 30, 11, 21, 12, 13]);
+    }
+
+    #[test]
+    fn one_thing_of_each_is_served_at_a_time_and_a_rest_comes_first() {
+        let (sender, receiver) = bounded(100, 100, Gauge::default());
+        for (key, item) in [(1, 10), (1, 11), (2, 20)] {
+            sender.try_send(key, item).unwrap();
+        }
+        let first = receiver.recv().unwrap();
+        let second = receiver.recv().unwrap();
+        assert_eq!((first.item, second.item), (Some(10), Some(20)));
+        first.again(15);
+        assert_eq!(receiver.recv().unwrap().item, Some(15));
+        drop(second);
+        assert_eq!(drain(&receiver, sender), [11]);
+    }
+
+    #[test]
+    fn each_has_a_bound_and_all_together() {
+        let waiting = Gauge::default();
+        let (sender, receiver) = bounded(3, 2, waiting.clone());
+        assert_eq!(
+            [1, 1, 1, 2, 3].map(|key| sender.try_send(key, 0).is_ok()),
+            [true, true, false, true, false]
+        );
+        assert_eq!(waiting.get(), 3);
+        assert_eq!(drain(&receiver, sender).len(), 3);
+        assert_eq!(waiting.get(), 0);
+    }
+
+    #[test]
+    fn who_waits_hears_that_nothing_more_comes() {
+        let (sender, receiver) = bounded::<u8, u32>(3, 2, Gauge::default());
+        let waits = std::thread::spawn(move || receiver.recv().is_none());
+        drop(sender);
+        assert!(waits.join().unwrap());
+    }
+}
