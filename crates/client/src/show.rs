@@ -55,9 +55,9 @@ impl Look {
         self.entry(entry, &entry.author, &when)
     }
 
-    /// Something that is no message: `* ann joined`.
+    /// Something that is no message: `* ann joined`. All of it is as quiet, so formatting is left out.
     pub fn aside(&self, sentence: &str) -> String {
-        self.paint(Ink::Quiet, &format!("* {}", harmless(sentence)))
+        self.paint(Ink::Quiet, &format!("* {}", formatted(sentence, false)))
     }
 
     fn entry(&self, entry: &Entry, author: &str, when: &str) -> String {
@@ -325,6 +325,8 @@ mod tests {
         // Digits that belong to the text, and a comma that does.
         assert_eq!(formatted("\x03051 \x033,x \x03,1", false), "1 ,x ,1");
         assert_eq!(formatted("\x02\x1b[2J", false), "^[[2J");
+        // In topics, notices and reasons, too.
+        assert_eq!(plain().aside("the topic: \x02tea\x02 \x0304now"), "* the topic: tea now");
     }
 
     #[test]
