@@ -1,14 +1,16 @@
 //! The file `state` beside the database: what was known to be on disk, so that a start that finds
 //! less says so instead of serving what is left as if it were all.
 //!
-//! After each commit it is written in place, without a flush: the commit was flushed before, so it
-//! never says more than is on disk, and a killed process leaves it exact. After a power cut it may
-//! be older, and then claims less. At the start, with each checkpoint and at the end it is flushed.
+//! After a commit it is written in place, without a flush, unless it was a moment ago: the commit was
+//! flushed before, so it never says more than is on disk. After a kill within that moment, and after
+//! a power cut, it may be older, and then claims less. At the start, with each checkpoint and at the
+//! end it is flushed.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use proto::time::write_server_time;
 
@@ -17,6 +19,9 @@ use crate::{Failure, open};
 
 /// The file in the data folder.
 const STATE: &str = "state";
+/// Between two writes after commits. One with each made small commits dearer by a third, for the flush
+/// of the log then takes longer.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Far more than the file ever has; what is longer is none of ours.
 const MOST_BYTES: u64 = 4096;
 
@@ -53,6 +58,9 @@ pub(crate) struct MarkFile {
     text: String,
     /// Whether the last write failed, which is logged once.
     failing: bool,
+    written: Instant,
+    /// Whether a commit came since.
+    stale: bool,
 }
 
 impl Mark {
@@ -150,7 +158,22 @@ impl MarkFile {
         mark.write(&mut text);
         let file = replace(folder, &path, text.as_bytes())
             .map_err(|source| Failure::NotWritable { path: path.clone(), source })?;
-        Ok(Self { file, path, text, failing: false })
+        Ok(Self { file, path, text, failing: false, written: Instant::now(), stale: false })
+    }
+
+    /// After a commit.
+    pub(crate) fn committed(&mut self, mark: &Mark) {
+        self.stale = true;
+        if self.written.elapsed() >= PAUSE {
+            self.catch_up(mark);
+        }
+    }
+
+    /// Writes it if it is older than the last commit.
+    pub(crate) fn catch_up(&mut self, mark: &Mark) {
+        if self.stale {
+            self.write(mark, false);
+        }
     }
 
     /// Writes it again, and flushes it if `flushed`. What cannot be written only makes the next
@@ -169,6 +192,7 @@ impl MarkFile {
             tracing::warn!(%path, %error, "What is on disk cannot be noted; a loss might go unseen");
         }
         self.failing = written.is_err();
+        (self.written, self.stale) = (Instant::now(), false);
     }
 }
 

@@ -267,7 +267,7 @@ impl Store for SqliteStore {
             self.make_certain(failed)
         })?;
         self.is_kept()?;
-        self.mark_file.write(&self.mark, false);
+        self.mark_file.committed(&self.mark);
         // When nobody knows how long the log is, it is time to look after it.
         if self.log.grown(&self.connection).unwrap_or(true) {
             self.checkpoint(How::Passive);
@@ -286,6 +286,7 @@ impl Store for SqliteStore {
     }
 
     fn condition(&mut self) -> Condition {
+        self.mark_file.catch_up(&self.mark);
         Condition {
             log_bytes: self.log_bytes,
             log_waits: self.log.waits().unwrap_or_default(),

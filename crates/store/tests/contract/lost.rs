@@ -26,6 +26,7 @@ fn killed(events: u64) -> TempDir {
             store.maintain(0).unwrap();
         }
     }
+    store.condition(); // What is noted is as new as can be.
     let killed = tempdir().unwrap();
     for name in ["parlor.db", "parlor.db-wal", "state"] {
         fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
