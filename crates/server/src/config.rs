@@ -26,6 +26,8 @@ pub struct Config {
     pub tls: Tls,
     /// `[http]`: who may have what over HTTP and WebSocket.
     pub http: Http,
+    /// `[backup]`: copies that the server makes by itself.
+    pub backup: Backup,
     /// `[limits]`
     pub limits: Limits,
     /// Where it was read from; none if nowhere.
@@ -65,6 +67,24 @@ pub struct Http {
     pub origins: Vec<String>,
     /// From where `/metrics` may be read, besides this machine.
     pub metrics: Networks,
+}
+
+/// `[backup]`: copies that the server makes by itself.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backup {
+    /// The folder for them; none: no backups.
+    pub folder: Option<PathBuf>,
+    /// Hours from one to the next.
+    pub every_hours: u32,
+    /// How many are kept.
+    pub keep: u32,
+}
+
+impl Default for Backup {
+    fn default() -> Backup {
+        Backup { folder: None, every_hours: 24, keep: 7 }
+    }
 }
 
 /// `[admin]`: who runs the server.
@@ -227,6 +247,7 @@ impl Config {
         later.extend((next.port != old.port).then_some("server.port"));
         later.extend((next.bind != old.bind).then_some("server.bind"));
         later.extend((next.data != old.data).then_some("server.data"));
+        later.extend((new.backup != self.backup).then_some("backup"));
         later.extend((next.listen != old.listen).then_some("server.listen"));
         later.extend((next.lobby != old.lobby).then_some("server.lobby"));
         let remembers = next.remember_rooms != old.remember_rooms;
@@ -303,6 +324,9 @@ impl Config {
                 "[server] motd has a line of more than {} bytes",
                 crate::limits::NAMES_LINE_BYTES
             ));
+        }
+        if self.backup.every_hours == 0 || self.backup.keep == 0 {
+            return Err("[backup] needs every_hours and keep of at least 1".into());
         }
         let limits = &self.limits;
         if limits.outbox_bytes != 0 && limits.outbox_bytes < OUTBOX_BYTES_LEAST {

@@ -356,6 +356,8 @@ pub const LOG_BYTES_MOST: u64 = 256 * 1024 * 1024;
 pub const LOG_WAITS_SECONDS: u64 = 600;
 /// How often a terminal is told how far a long task is.
 pub const PROGRESS_MILLIS: u64 = 200;
+/// Seconds from a backup that the server could not make to the next attempt.
+pub const BACKUP_RETRY_SECONDS: u64 = 600;
 /// How often a log is told how far a long task is.
 pub const PROGRESS_LOG_SECONDS: u64 = 10;
 /// Bytes that must be free on the disk of the data folder, or the server is not well.

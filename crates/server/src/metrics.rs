@@ -20,7 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{Condition, EventKind, Outcome, Write};
 
 /// The kinds of events and the words for them. What is left of a message is none: it was stored as
@@ -59,6 +59,8 @@ pub struct Metrics {
     commit_writes: Histogram,
     commit_failures: Counter,
     damaged: Gauge,
+    backup_time: Gauge,
+    backup_failures: Counter,
     deliveries: Row<Counter>,
     received: Row<Counter>,
     sent: Row<Counter>,
@@ -150,6 +152,8 @@ impl Metrics {
             commit_writes: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
             commit_failures: Counter::default(),
             damaged: Gauge::default(),
+            backup_time: Gauge::default(),
+            backup_failures: Counter::default(),
             deliveries: Row::numbered("shard", shards),
             received: Row::numbered("shard", shards),
             sent: Row::numbered("shard", shards),
@@ -227,6 +231,11 @@ impl Metrics {
         own.register("commit_failures", about, self.commit_failures.clone());
         let about = "Places of the stored data that were found damaged since the start";
         own.register("damaged", about, self.damaged.clone());
+        let about = "When the last good backup of the server's own was made; 0 for never";
+        let seconds = self.backup_time.clone();
+        own.register_with_unit("backup_timestamp", about, Unit::Seconds, seconds);
+        let about = "Backups that the server could not make";
+        own.register("backup_failures", about, self.backup_failures.clone());
     }
 
     fn register_queues(&self, own: &mut Registry, shards: usize) {
@@ -320,6 +329,17 @@ impl Metrics {
     /// The journal could not commit.
     pub fn commit_failed(&self) {
         self.commit_failures.inc();
+    }
+
+    /// A good backup was made then.
+    pub fn backed_up(&self, time: SystemTime) {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.backup_time.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// A backup could not be made.
+    pub fn backup_failed(&self) {
+        self.backup_failures.inc();
     }
 
     /// So many places of the stored data were found damaged.

@@ -3,6 +3,7 @@
 
 mod tasks;
 mod shown;
+mod backups;
 
 use crate::args::{Args, Command, Serve};
 use crate::clock::{self, Clock};
@@ -222,6 +223,9 @@ struct Server {
     metrics: Arc<Metrics>,
     looks: Looks,
     pulse: Arc<Pulse>,
+    /// The backups go on as long as it is there.
+    backups: Option<std::sync::mpsc::Sender<()>>,
+    backup: Arc<store::Progress>,
     threads: Vec<JoinHandle<Result<(), RunError>>>,
 }
 
@@ -262,6 +266,8 @@ impl Server {
         let mut listeners = Some(Listeners::new(listeners, inboxes.clone()));
         let committed = Arc::new(AtomicU64::new(0));
         let (wake, woken) = sync_channel(WAKE_QUEUE);
+        let (backups, running) = std::sync::mpsc::channel();
+        let backup = Arc::<store::Progress>::default();
         let mut server = Server {
             hub,
             inboxes,
@@ -274,7 +280,10 @@ impl Server {
             looks: Looks::new(Instant::now()),
             pulse: Arc::new(Pulse::default()),
             threads: Vec::new(),
+            backups: Some(backups),
+            backup,
         };
+        server.keep_backups(running, &metrics)?;
 
         let (reading, readers_ended) = mpsc::channel();
         for number in 0..READERS {
@@ -348,6 +357,24 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts what makes backups, if the config asks for them.
+    fn keep_backups(
+        &mut self,
+        running: Receiver<()>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<(), RunError> {
+        let config = self.config.backup.clone();
+        let (Some(folder), Some(data)) = (config.folder.clone(), self.folder.clone()) else {
+            return Ok(());
+        };
+        let (progress, metrics) = (self.backup.clone(), metrics.clone());
+        let backups = backups::Backups { data, folder, config, running, progress, metrics };
+        self.spawn("backup", true, move || {
+            backups.run();
+            Ok(())
+        })
+    }
+
     /// Starts a thread; `joined`: the stop waits for it.
     fn spawn(
         &mut self,
@@ -398,6 +425,8 @@ impl Server {
         tracing::info!("Stopping: everybody is told, everything is stored");
         self.inboxes[0].send(Item::StopListening);
         self.hub.send(Input::Stop).map_err(|_| RunError::Panic)?;
+        self.backup.stop();
+        drop(self.backups.take());
         drop(self.woken); // Nobody waits to be heard any more.
         for thread in self.threads {
             thread.join().map_err(|_| RunError::Panic)??;

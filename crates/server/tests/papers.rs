@@ -76,7 +76,7 @@ fn shows_all(full: &str, paper: &str) {
     let mut config = read(full).expect(paper);
     assert_eq!((config.operator.len(), config.tls.certificate.is_some()), (1, true), "{paper}");
     (config.server.listen, config.server.password) = (Vec::new(), None);
-    config.server.bind = None;
+    (config.server.bind, config.backup.folder) = (None, None);
     (config.operator, config.tls, config.admin) = Default::default();
     assert_eq!(config, Config::default(), "{paper}");
     assert_eq!(lacking(full), [""; 0], "{paper}");
@@ -107,7 +107,7 @@ fn uncommented(text: &str, mark: &str, is_key: impl Fn(&str) -> bool) -> String 
 /// The keys of the config that this text of one lacks.
 fn lacking(text: &str) -> Vec<String> {
     let mut absent = Vec::new();
-    for table in ["server", "tls", "http", "admin", "limits", "operator"] {
+    for table in ["server", "tls", "http", "admin", "backup", "limits", "operator"] {
         let header = if table == "operator" { "[[operator]]" } else { &format!("[{table}]") };
         // Whoever names a key that does not exist is told all that do.
         let told = read(&format!("{header}\nno_such_key = 1\n")).unwrap_err();

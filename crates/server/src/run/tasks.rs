@@ -11,7 +11,7 @@ use store::{Salvaged, Store, Write};
 
 /// What is in a data folder beside the database and has to outlive it: with another key every client
 /// would refuse the server.
-const BESIDE: &[&str] = &[KEY_FILE, CERTIFICATE_FILE];
+pub(super) const BESIDE: &[&str] = &[KEY_FILE, CERTIFICATE_FILE];
 
 /// Copies the store into a file, also while a server runs.
 pub(super) fn backup(file: &Path, data: &Path) -> Result<(), RunError> {

@@ -121,3 +121,38 @@ fn what_a_backup_and_a_restore_refuse() {
     refused(&restore(&wrong, &place.path().join("data")), "wrong.db");
     assert!(!place.path().join("data").exists(), "a folder was made");
 }
+
+/// Three backups' time has passed, as far as the server can tell by what is in the folder.
+#[test]
+fn the_server_makes_backups_by_itself_and_keeps_the_newest() {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path().join("copies");
+    fs::create_dir(&folder).expect("a folder");
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    for name in ["parlor-20200101-000000.db", "parlor-20200102-000000.db", "mine.db"] {
+        let file = fs::File::create(folder.join(name)).expect("a file");
+        file.set_modified(long_ago).expect("a time");
+    }
+    let config = format!("backup.folder = {folder:?}\nbackup.every_hours = 1\nbackup.keep = 2\n");
+    let mut server = Server::start(&config);
+    server.log_in("ann");
+    server.wait_for_log(|line| line.contains("Made a backup and checked it"));
+    let names = || {
+        let names = fs::read_dir(&folder).expect("a folder");
+        let mut names: Vec<_> =
+            names.map(|name| name.expect("a name").file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let begin = std::time::Instant::now();
+    while names().len() != 3 {
+        assert!(begin.elapsed() < PATIENCE, "{:?}", names());
+        thread::yield_now();
+    }
+    let all = names();
+    assert_eq!((&*all[0], &*all[1]), ("mine.db", "parlor-20200102-000000.db"));
+    assert!(crate::metrics::numbers(&server)["parlor_backup_timestamp_seconds"] > 1.7e9);
+    let data = place.path().join("data");
+    well(&restore(&folder.join(&all[2]), &data));
+    server.terminate();
+}
