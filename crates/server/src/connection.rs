@@ -50,6 +50,8 @@ pub struct Connection {
     pub ready: bool,
     /// It floods, and is read again only after a pause.
     pub paused: bool,
+    /// The hub has lines of it that wait for their turn: it is not read meanwhile.
+    pub held: bool,
     /// Its peer will send nothing more, though not all may have been read.
     pub read_closed: bool,
     /// It has something to write in this round.
@@ -135,6 +137,7 @@ impl Connection {
             blocked: false,
             ready: false,
             paused: false,
+            held: false,
             read_closed: false,
             dirty: false,
             sources: Sources::None,

@@ -117,6 +117,7 @@ impl Shard {
                     | What::Derive { .. }
                     | What::Reread { .. }
                     | What::Probed { .. }
+                    | What::Hold { .. }
                     | What::Log(_)
                     | What::Count(_) => None,
                     // Of another shard, or closed already: nothing here changes.
@@ -311,6 +312,14 @@ impl Shard {
                     match Duration::from_millis(job.derive.hold_millis) {
                         Duration::ZERO => self.derive(job),
                         pause => self.do_later(pause, Later::Derive(job)),
+                    }
+                }
+            }
+            What::Hold { session, held } => {
+                if let Some(connection) = self.connection(*session) {
+                    connection.held = *held;
+                    if !held {
+                        self.make_ready(session.slot as usize);
                     }
                 }
             }

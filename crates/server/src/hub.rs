@@ -50,7 +50,7 @@ use budget::{Budgets, Payer};
 use certificates::Certificates;
 use context::Context;
 use door::Doors;
-use effects::{Effects, Fact, What};
+use effects::{Effects, Fact, What, When};
 use login::Derived;
 use looks::Looks;
 use markers::Markers;
@@ -575,18 +575,15 @@ impl State {
         let known = self.sessions.get_mut(&session).expect("the caller has checked");
         if known.waiting.is_none() && !known.queued && !over {
             command::line(&mut self.context(out, session), line);
-            self.queue_if_unfinished(session);
-        } else if known.lines.len() < LINES_WAITING {
+            self.queue_if_unfinished(out, session);
+        } else if known.waiting.is_none() || known.held || known.lines.len() < LINES_WAITING {
+            // What a held session has sent is no more than its shard gathered before it heard.
             known.lines.push_back(line.into());
             if known.waiting.is_none() {
-                self.queue(session);
+                self.queue(out, session);
             }
         } else {
-            let reason = match known.waiting {
-                Some(_) => "Too many lines before the login was done",
-                None => "Too many lines at once",
-            };
-            membership::end_session(self, out, session, reason);
+            membership::end_session(self, out, session, "Too many lines before the login was done");
         }
     }
 
@@ -598,17 +595,20 @@ impl State {
             || self.budgets.in_turn(known.address_budget, self.batch) >= ADDRESS_TURN_WORK
     }
 
-    fn queue(&mut self, session: SessionId) {
-        if let Some(known) = self.sessions.get_mut(&session)
-            && !std::mem::replace(&mut known.queued, true)
-        {
+    /// The session waits for its turn, and is not read until it has had it.
+    fn queue(&mut self, out: &mut Effects, session: SessionId) {
+        let Some(known) = self.sessions.get_mut(&session) else { return };
+        if !std::mem::replace(&mut known.queued, true) {
             self.turns.push_back(session);
+        }
+        if !std::mem::replace(&mut known.held, true) {
+            out.push_when(When::Always, What::Hold { session, held: true });
         }
     }
 
-    fn queue_if_unfinished(&mut self, session: SessionId) {
+    fn queue_if_unfinished(&mut self, out: &mut Effects, session: SessionId) {
         if self.sessions.get(&session).is_some_and(|known| known.unfinished.is_some()) {
-            self.queue(session);
+            self.queue(out, session);
         }
     }
 
@@ -617,12 +617,18 @@ impl State {
         if let Some(known) = self.sessions.get_mut(&session) {
             known.queued = false;
         }
-        while let Some(known) = self.sessions.get(&session)
-            && known.waiting.is_none()
-            && (known.unfinished.is_some() || !known.lines.is_empty())
-        {
+        while let Some(known) = self.sessions.get_mut(&session) {
+            if known.lines.is_empty()
+                && known.unfinished.is_none()
+                && std::mem::take(&mut known.held)
+            {
+                out.push_when(When::Always, What::Hold { session, held: false });
+            }
+            if known.waiting.is_some() || (known.unfinished.is_none() && known.lines.is_empty()) {
+                break;
+            }
             if self.turn_is_over(session) {
-                return self.queue(session);
+                return self.queue(out, session);
             }
             let known = self.sessions.get_mut(&session).expect("just looked up");
             if let Some(unfinished) = known.unfinished.take() {

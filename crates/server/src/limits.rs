@@ -216,8 +216,7 @@ pub const BATCH_LINE_COST: f32 = 0.25;
 
 /// Seconds to log in, at most, for who cannot come in without an account and was told so.
 pub const ACCOUNT_SECONDS: u32 = 30;
-/// Lines of a session that may wait for its turn or for its password to be checked; with more it
-/// is ended.
+/// Lines of a session that may wait for its password to be checked; with more it is ended.
 pub const LINES_WAITING: usize = 64;
 
 /// Units of work in a millisecond: one is about ten nanoseconds of one core.

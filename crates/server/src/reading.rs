@@ -63,7 +63,11 @@ impl Shard {
                 false => self.drain(slot),
             };
         }
-        if connection.ended || connection.paused || connection.outbox.places() > READS_PER_SESSION {
+        if connection.ended
+            || connection.paused
+            || connection.held
+            || connection.outbox.places() > READS_PER_SESSION
+        {
             return After::Waits;
         }
         if connection.lines_wait {

@@ -355,7 +355,7 @@ impl Shard {
     }
 
     /// The connection in a slot may have something to read.
-    fn make_ready(&mut self, slot: usize) {
+    pub(crate) fn make_ready(&mut self, slot: usize) {
         if let Some(connection) = self.connections.get_mut(slot)
             && !std::mem::replace(&mut connection.ready, true)
         {

@@ -190,6 +190,13 @@ pub enum What {
         /// What to derive.
         job: Arc<Derive>,
     },
+    /// The session is not read while the hub has lines of it that wait for their turn.
+    Hold {
+        /// The session.
+        session: SessionId,
+        /// Whether that begins; otherwise it is over.
+        held: bool,
+    },
     /// The session ends after its last lines.
     Close {
         /// The session.

@@ -57,6 +57,8 @@ pub struct Session {
     pub unfinished: Option<Box<Unfinished>>,
     /// It is among those that wait for their turn.
     pub queued: bool,
+    /// Its shard does not read it, because lines of it wait.
+    pub held: bool,
     /// Lines that came while it waited for one of these; dealt with afterwards.
     pub lines: VecDeque<Box<str>>,
     /// The budget of its address.
@@ -244,6 +246,7 @@ impl Session {
             turn: Turn::default(),
             unfinished: None,
             queued: false,
+            held: false,
             encrypted: false,
             forwarded: false,
             certificate: None,

@@ -1,6 +1,8 @@
 //! Budgets: nobody takes the server from the others, and who asks for too much is told how long to
 //! wait.
 
+use std::io::Write;
+
 use crate::metrics::numbers;
 use crate::support::{Client, Server};
 
@@ -68,4 +70,23 @@ fn an_account_has_a_bounded_number_of_connections() {
             break; // The server has noticed that the first one is gone.
         }
     }
+}
+
+/// What one sends beyond its turn waits, in order, partly in the socket; nobody is cut off for it.
+#[test]
+fn thousands_of_lines_at_once_are_all_answered_in_order() {
+    const LINES: usize = 20_000;
+    let server = Server::start("server.guests = true\n");
+    let mut eve = server.guest("eve");
+    let mut ann = server.guest("ann");
+    eve.until_answered();
+    let lines: String = (0..LINES).map(|number| format!("PING :{number}\r\n")).collect();
+    let mut stream = eve.stream().try_clone().expect("the same socket");
+    let sender = std::thread::spawn(move || stream.write_all(lines.as_bytes()));
+    ann.until_answered();
+    for number in 0..LINES {
+        eve.expect(&format!(":parlor PONG parlor :{number}"));
+    }
+    sender.join().expect("no panic").expect("all is taken");
+    eve.until_answered();
 }
