@@ -10,6 +10,7 @@ pub mod certificates;
 pub mod context;
 pub mod door;
 pub mod effects;
+pub mod guesses;
 pub mod kept;
 pub mod login;
 pub mod looks;
@@ -18,6 +19,7 @@ pub mod membership;
 pub mod metadata;
 pub mod ownership;
 pub mod probe;
+pub mod recent;
 pub mod renames;
 pub mod reread;
 pub mod room;
@@ -50,8 +52,10 @@ use budget::{Budgets, Payer};
 use certificates::Certificates;
 use context::Context;
 use door::Doors;
+use effects::{Effects, Fact, What};
 use effects::{Effects, Fact, What, When};
-use login::Derived;
+use guesses::Guesses;
+use login::{Derived, Outcome};
 use looks::Looks;
 use markers::Markers;
 use metadata::Metadata;
@@ -164,6 +168,8 @@ pub enum Did {
     BadLine(LineError, Range<u32>),
     /// It wanted to log in while too many others did.
     PasswordBusy,
+    /// The answer that was held back is due.
+    Waited,
     /// It sends a line, told next, after all this was written to it.
     Answered(Told),
     /// It sends nothing more, but may still read.
@@ -228,6 +234,10 @@ pub struct State {
     pub left: VecDeque<Left>,
     /// What each address has done lately.
     pub doors: Doors,
+    /// Who has tried to log in lately.
+    pub logins: Guesses,
+    /// Who has tried to become an operator lately; a good login forgives nothing of it.
+    pub opers: Guesses,
     /// Who owes how much work.
     pub budgets: Budgets,
     /// Sessions that wait for their turn, in order.
@@ -287,6 +297,8 @@ impl State {
             watchers: BTreeMap::new(),
             left: VecDeque::new(),
             doors: Doors::default(),
+            logins: Guesses::default(),
+            opers: Guesses::default(),
             budgets: Budgets::default(),
             turns: VecDeque::new(),
             batches: BTreeSet::new(),
@@ -319,6 +331,7 @@ impl State {
         self.notes.committed(stamped.committed);
         let mut effects = self.effects();
         self.look_at_clocks(&mut effects, &stamped);
+        self.log_refusals(&mut effects);
         command::batch::end_overdue(self, &mut effects);
         match stamped.input {
             Input::Batch(batch) => {
@@ -331,11 +344,9 @@ impl State {
                     self.take_turn(&mut effects, session);
                 }
             }
-            Input::Derived(derived) => {
-                let session = derived.session;
+            Input::Derived(Derived { session, outcome }) => {
                 if self.sessions.contains_key(&session) {
-                    login::finish(&mut self.context(&mut effects, session), derived.outcome);
-                    self.take_turn(&mut effects, session);
+                    self.derived(&mut effects, session, outcome);
                 }
             }
             Input::Failed { from } => self.undo(&mut effects, from),
@@ -497,10 +508,8 @@ impl State {
                 command::bad_line(&mut self.context(out, session), *error, head);
                 kept::settle(self, out, session);
             }
-            Did::PasswordBusy => {
-                login::finish(&mut self.context(out, session), login::Outcome::Busy);
-                self.take_turn(out, session);
-            }
+            Did::PasswordBusy => self.derived(out, session, Outcome::Busy),
+            Did::Waited => self.derived(out, session, Outcome::Waited),
             Did::Answered(told) => kept::answered(self, session, *told),
             Did::Ended => {
                 let known = self.sessions.get_mut(&session).expect("just looked up");
@@ -508,6 +517,18 @@ impl State {
                 self.end_if_done(out, session);
             }
             Did::Closed { reason } => membership::session_ended(self, out, session, reason),
+        }
+    }
+
+    /// What a session has waited for is there: it goes on with its lines.
+    fn derived(&mut self, out: &mut Effects, session: SessionId, outcome: Outcome) {
+        login::finish(&mut self.context(out, session), outcome);
+        self.take_turn(out, session);
+    }
+
+    fn log_refusals(&mut self, out: &mut Effects) {
+        if let Some(count) = self.doors.not_logged(self.steady, self.stopping) {
+            out.push(What::Log(Fact::RefusedMore { count }));
         }
     }
 
@@ -552,7 +573,9 @@ impl State {
         };
         if let Some((why, reason)) = refused {
             out.push(What::Count(Count::Refused(why)));
-            out.push(What::Log(Fact::Refused { address, reason }));
+            if self.doors.is_worth_logging(self.steady) {
+                out.push(What::Log(Fact::Refused { address, reason }));
+            }
             self.context(out, session).close(reason);
             let refused = self.sessions.remove(&session).expect("just closed");
             self.leave(&refused);
@@ -662,6 +685,7 @@ impl State {
     fn stop(&mut self, out: &mut Effects) {
         self.stopping = true;
         out.last = true;
+        self.log_refusals(out);
         let sessions: Vec<SessionId> = self.sessions.iter().map(|(id, _)| id).collect();
         for session in sessions {
             let mut context = self.context(out, session);

@@ -44,8 +44,8 @@ pub struct Limits {
     /// Seconds of silence after which a connection is asked for a sign of life; as many again and
     /// it is closed.
     pub ping_seconds: u32,
-    /// Failed logins from one address before each further one waits; three times as many close the
-    /// door for [`DOOR_CLOSED_SECONDS`].
+    /// Failed logins from one address, or to one name, before each further one waits; three times as
+    /// many close the door to the address's strangers for [`DOOR_CLOSED_SECONDS`].
     pub failed_logins: u32,
 }
 
@@ -248,11 +248,30 @@ pub const BUDGETS_REMEMBERED: usize = 4096;
 pub const LOGIN_DELAY_SECONDS: u32 = 1;
 /// Seconds that a failed login waits at most.
 pub const LOGIN_DELAY_MOST_SECONDS: u32 = 16;
+/// Seconds that strangers must wait at most between two wrong passwords of one name, from wherever.
+pub const NAME_DELAY_MOST_SECONDS: u32 = 64;
 /// Seconds for which an address that failed far too often is refused; failures are forgotten after
 /// as long.
 pub const DOOR_CLOSED_SECONDS: u32 = 600;
-/// Addresses whose failures and connects are remembered; beyond it the oldest are forgotten.
+/// Logins, right or not, that strangers at one address may try at once; then one each
+/// [`LOGIN_MILLIS`].
+pub const LOGINS_OF_ADDRESS: i64 = 200;
+/// The same of one name, from wherever.
+pub const LOGINS_OF_NAME: i64 = 20;
+/// Milliseconds after which an attempt to log in is forgotten.
+pub const LOGIN_MILLIS: i64 = 1000;
+/// Networks of one name's last good logins that are known.
+pub const KNOWN_NETWORKS: usize = 8;
+/// Addresses whose failures and connects are remembered; of more, those used longest ago are
+/// forgotten.
 pub const ADDRESSES_REMEMBERED: usize = 16_384;
+/// Names whose failed logins are remembered.
+pub const NAMES_REMEMBERED: usize = 16_384;
+/// Connections refused in [`REFUSALS_LOGGED_MILLIS`] of which each has its line in the log; further
+/// ones are counted.
+pub const REFUSALS_LOGGED: u32 = 10;
+/// Milliseconds in which they are counted.
+pub const REFUSALS_LOGGED_MILLIS: i64 = 10_000;
 
 /// Connections that wait in the kernel for `accept`.
 pub const ACCEPT_BACKLOG: i32 = 4096;
@@ -307,6 +326,8 @@ pub const EFFECTS_BYTES: usize = 1024 * 1024;
 pub const ANSWER_BYTES: usize = 256 * 1024;
 /// Passwords that wait for their key to be derived; further logins are told to try again.
 pub const PASSWORD_QUEUE: usize = 1024;
+/// Those of one address; as many again of people who are known there.
+pub const PASSWORDS_OF_ADDRESS: usize = 64;
 /// History reads that wait for a reader; further ones are told to try again.
 pub const READ_QUEUE: usize = 4096;
 /// History reads of one account that wait for a reader; more than all its sessions may have open.
@@ -319,6 +340,8 @@ pub const READS_PER_SESSION: usize = 4;
 pub const READERS: usize = 2;
 /// Threads that derive keys from passwords.
 pub const PASSWORD_THREADS: usize = 2;
+/// By how much these threads stand back behind all others (`nice`).
+pub const PASSWORD_NICE: i32 = 10;
 /// Wishes that wait for the thread that deals with signals; who has another waits with it.
 pub const WAKE_QUEUE: usize = 16;
 /// Log lines that wait for the terminal; further ones are dropped and counted.

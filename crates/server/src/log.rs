@@ -87,6 +87,9 @@ pub fn fact(fact: &Fact, port: Option<u16>) {
         Fact::Refused { address, reason } => {
             tracing::warn!(%address, reason, "Connection refused");
         }
+        Fact::RefusedMore { count } => {
+            tracing::warn!(count, "More connections were refused just as these");
+        }
         Fact::Left { user, address, reason } => {
             let reason = &*without_text(reason);
             match user {

@@ -2,14 +2,16 @@
 //! can do.
 
 use crate::hub::Input;
+use crate::hub::door::Key;
 use crate::hub::effects::{Derive, Task};
 use crate::hub::login::{Derived, Outcome};
-use crate::limits::PASSWORD_QUEUE;
+use crate::limits::{PASSWORD_QUEUE, PASSWORDS_OF_ADDRESS};
 use crate::queue::{Receiver, Sender, bounded};
 use crate::session::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::scram::Keys;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A password whose key is to be derived.
 #[derive(Debug)]
@@ -20,50 +22,135 @@ pub struct Job {
     pub derive: Arc<Derive>,
 }
 
+/// The jobs that wait. Those who are known at their address and strangers are served by turns, and
+/// among each the addresses: who sends many waits behind their own.
+#[derive(Debug, Default)]
+struct Jobs {
+    known: Turns,
+    strange: Turns,
+    /// Who is served next, if there are both.
+    strange_next: bool,
+}
+
+/// Jobs by address, and the addresses in the order of their turns.
+#[derive(Debug, Default)]
+struct Turns {
+    jobs: BTreeMap<Key, VecDeque<Job>>,
+    order: VecDeque<Key>,
+}
+
+impl Jobs {
+    fn turns(&mut self, derive: &Derive) -> &mut Turns {
+        if derive.known { &mut self.known } else { &mut self.strange }
+    }
+
+    fn take(&mut self) -> Option<Job> {
+        self.strange_next = !self.strange_next;
+        let (first, second) = match self.strange_next {
+            true => (&mut self.known, &mut self.strange),
+            false => (&mut self.strange, &mut self.known),
+        };
+        first.take().or_else(|| second.take())
+    }
+}
+
+impl Turns {
+    fn has_room(&self, address: Key) -> bool {
+        self.jobs.get(&address).is_none_or(|jobs| jobs.len() < PASSWORDS_OF_ADDRESS)
+    }
+
+    fn add(&mut self, job: Job) {
+        let address = job.derive.address;
+        let jobs = self.jobs.entry(address).or_default();
+        if jobs.is_empty() {
+            self.order.push_back(address);
+        }
+        jobs.push_back(job);
+    }
+
+    fn take(&mut self) -> Option<Job> {
+        let address = self.order.pop_front()?;
+        let jobs = self.jobs.get_mut(&address)?;
+        let job = jobs.pop_front();
+        if jobs.is_empty() {
+            self.jobs.remove(&address);
+        } else {
+            self.order.push_back(address);
+        }
+        job
+    }
+}
+
 /// The way to those who derive keys.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    queue: Sender<Job>,
+    jobs: Arc<Mutex<Jobs>>,
+    /// One word for each job.
+    words: Sender<()>,
 }
 
 /// Who derives keys.
 #[derive(Clone)]
 pub struct Worker {
-    queue: Arc<Mutex<Receiver<Job>>>,
+    jobs: Arc<Mutex<Jobs>>,
+    words: Arc<Mutex<Receiver<()>>>,
     hub: Sender<Input>,
 }
 
 /// The queue's two ends. `waiting` tells how many passwords are in it.
 pub fn queue(hub: Sender<Input>, waiting: Gauge) -> (Passwords, Worker) {
+    let jobs = Arc::new(Mutex::new(Jobs::default()));
     let (sender, receiver) = bounded(PASSWORD_QUEUE, waiting);
-    (Passwords { queue: sender }, Worker { queue: Arc::new(Mutex::new(receiver)), hub })
+    let words = Arc::new(Mutex::new(receiver));
+    (Passwords { jobs: jobs.clone(), words: sender }, Worker { jobs, words, hub })
+}
+
+fn lock(jobs: &Mutex<Jobs>) -> MutexGuard<'_, Jobs> {
+    jobs.lock().expect("nobody panics while they have it")
 }
 
 impl Passwords {
-    /// Takes a job; false if too many wait already.
+    /// Takes a job; false if too many wait already, of its address or in all.
     pub fn derive(&self, job: Job) -> bool {
-        self.queue.try_send(job).is_ok()
+        let mut jobs = lock(&self.jobs);
+        let turns = jobs.turns(&job.derive);
+        let room = turns.has_room(job.derive.address) && self.words.try_send(()).is_ok();
+        if room {
+            turns.add(job);
+        }
+        room
     }
 }
 
 impl Worker {
     /// Derives keys until the server stops.
     pub fn run(self) {
+        stand_back();
         loop {
-            let job = self.queue.lock().expect("no worker panics while it waits").recv();
-            let Ok(job) = job else { return };
+            let word = self.words.lock().expect("no worker panics while it waits").recv();
+            let Ok(()) = word else { return };
+            let job = lock(&self.jobs).take().expect("there is one for each word");
             let outcome = match &job.derive.task {
                 Task::Compare { keys, iterations } => {
                     compare(keys, &job.derive.password, *iterations)
                 }
                 Task::Make { iterations } => make(&job.derive.password, *iterations),
-                Task::Refuse => Outcome::Compared(false),
+                Task::Wait => Outcome::Waited,
             };
             let derived = Derived { session: job.session, outcome };
             if self.hub.send(Input::Derived(derived)).is_err() {
                 return;
             }
         }
+    }
+}
+
+/// Keys are derived with what time the other threads leave: a message does not wait for a password.
+/// Only Linux has priorities of threads; where there are none, or it refuses, all are alike.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, crate::limits::PASSWORD_NICE) {
+        tracing::warn!(%error, "Passwords are checked with as much priority as messages");
     }
 }
 
@@ -105,6 +192,47 @@ pub fn new_keys(password: &str, iterations: u32) -> Result<Keys, getrandom::Erro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn job(slot: u32, address: u8, known: bool) -> Job {
+        let task = Task::Compare { keys: old_keys(), iterations: 1 };
+        let password = "".into();
+        let derive = Derive { password, task, hold_millis: 0, address: [address; 16], known };
+        Job { session: SessionId { shard: 0, slot, generation: 1 }, derive: Arc::new(derive) }
+    }
+
+    fn taken(passwords: &Passwords) -> Vec<u32> {
+        std::iter::from_fn(|| lock(&passwords.jobs).take()).map(|job| job.session.slot).collect()
+    }
+
+    #[test]
+    fn addresses_have_their_turns_and_who_is_known_is_not_behind_strangers() {
+        let (hub, _input) = bounded(1, Gauge::default());
+        let (passwords, _worker) = queue(hub, Gauge::default());
+        for slot in 0..5 {
+            assert!(passwords.derive(job(slot, 1, false)));
+        }
+        assert!(passwords.derive(job(10, 2, false)));
+        assert!(passwords.derive(job(11, 2, false)));
+        assert!(passwords.derive(job(20, 1, true)));
+        assert!(passwords.derive(job(21, 3, true)));
+        assert_eq!(taken(&passwords), [20, 0, 21, 10, 1, 11, 2, 3, 4]);
+    }
+
+    #[test]
+    fn an_address_has_so_many_waiting_and_all_together_so_many() {
+        let (hub, _input) = bounded(1, Gauge::default());
+        let waiting = Gauge::default();
+        let (passwords, _worker) = queue(hub, waiting.clone());
+        let filled = |address, known| {
+            (0..PASSWORD_QUEUE as u32).filter(|n| passwords.derive(job(*n, address, known))).count()
+        };
+        assert_eq!(filled(1, false), PASSWORDS_OF_ADDRESS);
+        assert_eq!(filled(1, true), PASSWORDS_OF_ADDRESS);
+        let more: usize = (2..200).map(|address| filled(address, false)).sum();
+        assert_eq!(more + 2 * PASSWORDS_OF_ADDRESS, PASSWORD_QUEUE);
+        assert_eq!(waiting.get(), PASSWORD_QUEUE as i64);
+        assert_eq!(taken(&passwords).len(), PASSWORD_QUEUE);
+    }
 
     #[test]
     fn keys_of_a_password_as_it_was_typed_are_renewed_with_as_many_rounds_or_more() {

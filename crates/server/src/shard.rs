@@ -11,7 +11,7 @@ use crate::connection::{Connection, Stage};
 use crate::fanout::Members;
 use crate::health::Health;
 use crate::hub::STOPPING;
-use crate::hub::effects::Fact;
+use crate::hub::effects::{Fact, Task};
 use crate::hub::{Batch, Did, Entry, Input, write_error};
 use crate::inbox::{Item, Outlet};
 use crate::limits::{
@@ -106,7 +106,7 @@ pub struct Shard {
 pub(crate) enum Later {
     /// Take a flooding connection's further lines.
     Read(SessionId),
-    /// Derive a key, held back because others failed from that address.
+    /// Derive a key, or give an answer, held back because others failed.
     Derive(Job),
     /// Accept again.
     Accept,
@@ -317,13 +317,15 @@ impl Shard {
         accept
     }
 
-    /// Hands a password to those who derive keys.
+    /// Hands a password to those who derive keys, if there is one.
     pub(crate) fn derive(&mut self, job: Job) {
         let session = job.session;
         if self.connection(session).is_none() {
             return;
         }
-        if !self.parts.passwords.derive(job) {
+        if matches!(job.derive.task, Task::Wait) {
+            self.gather(session, Did::Waited);
+        } else if !self.parts.passwords.derive(job) {
             self.gather(session, Did::PasswordBusy);
         }
     }

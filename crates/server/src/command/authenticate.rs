@@ -8,12 +8,14 @@ use super::refusal::{NOT_ENCRYPTED, Refusal};
 use crate::config::Config;
 use crate::hub::context::Context;
 use crate::hub::login::{self, How};
-use crate::hub::session::{Sasl, Session};
+use crate::hub::session::{Sasl, Session, Tried};
 use proto::name::same;
 use proto::numeric as n;
 use proto::sasl::{Chunks, Progress, SaslError, decode_plain, encode_chunks};
 use proto::scram::ScramServer;
 use proto::{Capability, Message};
+use std::sync::Arc;
+use store::Account;
 
 /// Mechanisms that a session may use, in the order we would take them. A certificate comes with
 /// TLS, and a password only where nobody can read along.
@@ -142,7 +144,8 @@ fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
         Err(error) => return failed(context, "*", &error),
     };
     let user = server.user().to_owned();
-    if let Err(refusal) = login::may_try(context, &user) {
+    let may = login::may_enter(context, &user).and_then(|()| login::attempt(context, &user));
+    if let Err(refusal) = may {
         return login::refused(context, &user, How::Sasl, &refusal);
     }
     // A free name cannot be registered this way: the server never learns the password, nor chooses
@@ -160,20 +163,38 @@ fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
 fn scram_final(
     context: &mut Context<'_>,
     mut chunks: Chunks,
-    mut server: Box<ScramServer>,
-    account: std::sync::Arc<store::Account>,
+    server: Box<ScramServer>,
+    account: Arc<Account>,
     given: &str,
 ) {
     match chunks.push(given) {
         Err(error) => failed(context, server.user(), &error),
         Ok(Progress::More) => keep(context, Sasl::ScramFinal(chunks, server, account)),
-        Ok(Progress::Done(bytes)) => match server.finish(&bytes) {
-            Ok(proof) => {
-                keep(context, Sasl::ScramDone(account));
-                say(context, &proof);
+        // Many may have taken a challenge before the door was closed to them.
+        Ok(Progress::Done(bytes)) => match login::ask(context, &account.name) {
+            Err(refusal) => login::refused(context, &account.name, How::Sasl, &refusal),
+            Ok(hold_millis) => {
+                let name = account.name.clone();
+                let proof = Tried::Proof(server, bytes.into(), account);
+                login::answer_after(context, &name, proof, hold_millis);
             }
-            Err(error) => failed(context, &account.name, &error),
         },
+    }
+}
+
+/// Looks at the client's proof that it knows the password.
+pub fn prove(
+    context: &mut Context<'_>,
+    mut server: ScramServer,
+    message: &[u8],
+    account: Arc<Account>,
+) {
+    match server.finish(message) {
+        Ok(proof) => {
+            keep(context, Sasl::ScramDone(account));
+            say(context, &proof);
+        }
+        Err(error) => failed(context, &account.name, &error),
     }
 }
 
@@ -190,7 +211,8 @@ fn failed(context: &mut Context<'_>, user: &str, error: &SaslError) {
             context.numeric(n::ERR_SASLTOOLONG, &[], "SASL message too long");
         }
         SaslError::WrongPassword => {
-            login::wrong_proof(context, user, How::Sasl);
+            let refusal = Refusal::WrongPassword(user.to_owned());
+            login::refused(context, user, How::Sasl, &refusal);
         }
         other => {
             let text = format!("SASL authentication failed: {other}");

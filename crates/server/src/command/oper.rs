@@ -2,10 +2,11 @@
 //!
 //! <https://modern.ircdocs.horse/#oper-message>
 
-use super::refusal::Refusal;
+use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
 use crate::hub::effects::{Fact, What};
-use crate::hub::login::is_password;
+use crate::hub::login::{self, is_password};
+use crate::hub::session::Tried;
 use crate::metrics::{Count, Refused};
 use proto::{Message, numeric as n};
 
@@ -17,24 +18,50 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Err(Refusal::NoOperators);
     }
     context.must_be_private()?;
-    let address = context.known().address;
-    let now = context.state.steady;
+    let (address, now) = (context.known().address, context.state.steady);
     let config = context.state.config.clone();
-    if let Some(seconds) = context.state.doors.closed_for(address, now, &config.limits) {
-        context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
-        return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
-    }
+    let hold_millis = match context.state.opers.ask(address, name, now, &config.limits) {
+        Ok(hold_millis) => hold_millis,
+        Err(seconds) => return Err(too_many(context, name, seconds)),
+    };
+    context.state.opers.attempted(address, name, now);
     let granted = config
         .operator
         .iter()
         .filter(|operator| operator.name == name)
         .any(|operator| is_password(&operator.password, password));
+    login::answer_after(context, name, Tried::Oper(granted), hold_millis);
+    Ok(())
+}
+
+fn too_many(context: &mut Context<'_>, name: &str, seconds: i64) -> Refusal {
+    context.out.push(What::Count(Count::Refused(Refused::FailedOpers)));
+    Refusal::TooManyAttempts(name.to_owned(), seconds)
+}
+
+/// Answers, once that may be told.
+pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
+    // Who has just registered may be nobody again by now: it could not be stored.
+    if context.known().user.is_some()
+        && let Err(refusal) = grant(context, name, granted)
+    {
+        refuse(context, "OPER", &refusal);
+    }
+}
+
+fn grant(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
+    let (address, now) = (context.known().address, context.state.steady);
+    let state = &mut *context.state;
+    if let Err(seconds) = state.opers.may_tell(address, name, now, &state.config.limits) {
+        return Err(too_many(context, name, seconds));
+    }
     let user = context.user().nick.clone();
-    context.out.push(What::Log(Fact::Operator { user: user.clone(), granted }));
+    context.out.push(What::Log(Fact::Operator { user, granted }));
     if !granted {
-        context.state.doors.failed(address, name, now);
+        context.state.opers.failed(address, name, now);
         return Err(Refusal::WrongPassword(name.to_owned()));
     }
+    context.state.opers.granted(address, name);
     let before = std::mem::replace(&mut context.user_mut().operator, true);
     context.numeric(n::RPL_YOUREOPER, &[], "You are now an operator of this server");
     if !before {

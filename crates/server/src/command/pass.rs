@@ -4,6 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::hub::guesses::NOBODYS_NAME;
 use crate::hub::login::{self, How};
 use crate::hub::welcome;
 use proto::Message;
@@ -12,7 +13,7 @@ use proto::Message;
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     if let Err(refusal) = context.must_be_private() {
         // Whoever filled in the password box of a client is not left waiting.
-        login::refused(context, login::NOBODYS_NAME, How::Pass, &refusal);
+        login::refused(context, NOBODYS_NAME, How::Pass, &refusal);
         return Ok(());
     }
     login::pass(context, message.rest(0).unwrap_or_default());

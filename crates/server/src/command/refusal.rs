@@ -530,7 +530,7 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             n::ERR_PASSWDMISMATCH,
             "TOO_MANY_ATTEMPTS",
             &[name],
-            format!("Too many failed logins from your address; try again in {seconds} seconds"),
+            format!("Too many failed logins; try again in {seconds} seconds"),
         ),
         Refusal::NotEncrypted => says("", "ENCRYPTION_REQUIRED", &[], NOT_ENCRYPTED),
         Refusal::ServerPasswordRequired => says(

@@ -1,19 +1,23 @@
-//! Who may connect and try passwords: counts per address.
+//! Who may connect: counts per address.
 
-use crate::limits::{
-    ADDRESSES_REMEMBERED, DOOR_CLOSED_SECONDS, FAILED_NAMES, LOGIN_DELAY_MOST_SECONDS,
-    LOGIN_DELAY_SECONDS, Limits,
-};
+use super::recent::Recent;
+use crate::limits::{ADDRESSES_REMEMBERED, Limits, REFUSALS_LOGGED, REFUSALS_LOGGED_MILLIS};
 use crate::metrics::Refused;
-use proto::name::fold;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What counts as one address; see [`key`].
+pub type Key = [u8; 16];
 
 /// What each address has done lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Doors {
-    addresses: BTreeMap<[u8; 16], Door>,
+    /// Those that have a connection open: as many as there are connections, at most.
+    here: BTreeMap<Key, Door>,
+    /// Those that had one.
+    gone: Recent<Key, Door>,
     open: usize,
+    refusals: Refusals,
 }
 
 #[derive(Debug, Default)]
@@ -21,15 +25,21 @@ struct Door {
     open: usize,
     minute_began: i64,
     connects: u32,
-    failures: u32,
-    failed_at: i64,
-    /// Which of the failures were for which name; at most [`FAILED_NAMES`].
-    failed_names: BTreeMap<Box<str>, u32>,
 }
 
-/// An IPv4 address counts for itself, an IPv6 address for its /64.
-pub(super) fn key(address: IpAddr) -> [u8; 16] {
+/// Which refusals are worth a line of the log: a flood of connections is not to be one of lines.
+#[derive(Debug, Default)]
+struct Refusals {
+    began: i64,
+    logged: u32,
+    not_logged: u64,
+}
+
+/// An IPv4 address counts for itself, an IPv6 address for its /64, and this machine for one,
+/// whichever of its own addresses it uses.
+pub(super) fn key(address: IpAddr) -> Key {
     match address.to_canonical() {
+        address if address.is_loopback() => Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets(),
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
         IpAddr::V6(address) => {
             let mut octets = address.octets();
@@ -39,8 +49,11 @@ pub(super) fn key(address: IpAddr) -> [u8; 16] {
     }
 }
 
-fn seconds(count: u32) -> i64 {
-    i64::from(count) * 1000
+impl Default for Doors {
+    fn default() -> Doors {
+        let gone = Recent::new(ADDRESSES_REMEMBERED);
+        Doors { here: BTreeMap::new(), gone, open: 0, refusals: Refusals::default() }
+    }
 }
 
 impl Doors {
@@ -53,9 +66,10 @@ impl Doors {
         now: i64,
         limits: &Limits,
     ) -> Result<(), (Refused, &'static str)> {
-        self.forget(now);
+        let (key, gone) = (key(address), &mut self.gone);
+        let came = || gone.remove(&key).unwrap_or_default();
+        let door = self.here.entry(key).or_insert_with(came);
         self.open += 1;
-        let door = self.addresses.entry(key(address)).or_default();
         door.open += 1;
         if now - door.minute_began >= 60_000 {
             door.minute_began = now;
@@ -82,90 +96,43 @@ impl Doors {
 
     /// A connection from the address closed.
     pub fn leave(&mut self, address: IpAddr) {
+        let key = key(address);
         self.open -= 1;
-        let door = self.addresses.get_mut(&key(address)).expect("who leaves has entered");
+        let door = self.here.get_mut(&key).expect("who leaves has entered");
         door.open -= 1;
+        if door.open == 0 {
+            *self.gone.used(&key) = self.here.remove(&key).expect("just there");
+        }
+    }
+
+    /// Somebody was refused: whether the log is to tell. If not, it is counted.
+    pub fn is_worth_logging(&mut self, now: i64) -> bool {
+        let refusals = &mut self.refusals;
+        if now - refusals.began >= REFUSALS_LOGGED_MILLIS {
+            refusals.began = now;
+            refusals.logged = 0;
+        }
+        if refusals.logged < REFUSALS_LOGGED {
+            refusals.logged += 1;
+            return true;
+        }
+        refusals.not_logged += 1;
+        false
+    }
+
+    /// How many refusals were not logged, if it is time to log that.
+    pub fn not_logged(&mut self, now: i64, last: bool) -> Option<u64> {
+        let due = last || now - self.refusals.began >= REFUSALS_LOGGED_MILLIS;
+        (due && self.refusals.not_logged > 0).then(|| std::mem::take(&mut self.refusals.not_logged))
     }
 
     /// How many connections are open, by [`key`]; nothing of those that have none.
     #[cfg(test)]
-    pub(super) fn open_by_address(&self) -> BTreeMap<[u8; 16], usize> {
-        let all = self.addresses.iter().map(|(key, door)| (*key, door.open));
-        let open: BTreeMap<_, _> = all.filter(|(_, open)| *open > 0).collect();
+    pub(super) fn open_by_address(&self) -> BTreeMap<Key, usize> {
+        let open: BTreeMap<_, _> = self.here.iter().map(|(key, door)| (*key, door.open)).collect();
         assert_eq!(open.values().sum::<usize>(), self.open);
+        assert!(open.values().all(|open| *open > 0));
         open
-    }
-
-    /// Seconds for which the address may not try passwords, if the door is closed to it.
-    pub fn closed_for(&self, address: IpAddr, now: i64, limits: &Limits) -> Option<i64> {
-        let door = self.addresses.get(&key(address))?;
-        let opens = door.failed_at + seconds(DOOR_CLOSED_SECONDS);
-        let closed = limits.failed_logins != 0
-            && door.failures >= limits.failed_logins.saturating_mul(3)
-            && now < opens;
-        closed.then(|| (opens - now) / 1000 + 1)
-    }
-
-    /// Milliseconds to hold back the answer to a login from this address.
-    pub fn delay(&self, address: IpAddr, now: i64, limits: &Limits) -> u64 {
-        let Some(door) = self.addresses.get(&key(address)) else { return 0 };
-        if limits.failed_logins == 0
-            || door.failures < limits.failed_logins
-            || now - door.failed_at >= seconds(DOOR_CLOSED_SECONDS)
-        {
-            return 0;
-        }
-        let doublings = (door.failures - limits.failed_logins).min(16);
-        let delay = (LOGIN_DELAY_SECONDS << doublings).min(LOGIN_DELAY_MOST_SECONDS);
-        u64::from(delay) * 1000
-    }
-
-    /// A login from the address, as `name`, failed.
-    pub fn failed(&mut self, address: IpAddr, name: &str, now: i64) {
-        let door = self.addresses.entry(key(address)).or_default();
-        if now - door.failed_at >= seconds(DOOR_CLOSED_SECONDS) {
-            door.failures = 0;
-            door.failed_names.clear();
-        }
-        door.failures = door.failures.saturating_add(1);
-        door.failed_at = now;
-        let name = fold(name).into_boxed_str();
-        if door.failed_names.len() < FAILED_NAMES || door.failed_names.contains_key(&name) {
-            *door.failed_names.entry(name).or_default() += 1;
-        }
-    }
-
-    /// A login from the address, as `name`, succeeded: its own failures are forgiven. Those for
-    /// other names are not, or somebody with an account could guess at others' without end.
-    pub fn succeeded(&mut self, address: IpAddr, name: &str) {
-        if let Some(door) = self.addresses.get_mut(&key(address)) {
-            door.failures -= door.failed_names.remove(&*fold(name)).unwrap_or(0);
-        }
-    }
-
-    /// Keeps the table small: forgets addresses with nothing open and nothing recent, when there
-    /// are many.
-    fn forget(&mut self, now: i64) {
-        if self.addresses.len() < ADDRESSES_REMEMBERED {
-            return;
-        }
-        self.addresses.retain(|_, door| {
-            door.open > 0
-                || now - door.minute_began < 60_000
-                || (door.failures > 0 && now - door.failed_at < seconds(DOOR_CLOSED_SECONDS))
-        });
-        while self.addresses.len() >= ADDRESSES_REMEMBERED {
-            let oldest = self
-                .addresses
-                .iter()
-                .filter(|(_, door)| door.open == 0)
-                .min_by_key(|(_, door)| door.minute_began.max(door.failed_at))
-                .map(|(key, _)| *key);
-            match oldest {
-                Some(key) => self.addresses.remove(&key),
-                None => return,
-            };
-        }
     }
 }
 
@@ -174,12 +141,7 @@ mod tests {
     use super::*;
 
     fn limits() -> Limits {
-        Limits {
-            connections_per_address: 2,
-            connects_per_minute: 5,
-            failed_logins: 2,
-            ..Limits::default()
-        }
+        Limits { connections_per_address: 2, connects_per_minute: 5, ..Limits::default() }
     }
 
     #[test]
@@ -221,32 +183,46 @@ mod tests {
     }
 
     #[test]
-    fn failed_logins_wait_ever_longer_and_then_the_door_closes_for_a_while() {
+    fn this_machine_is_one_address() {
         let mut doors = Doors::default();
-        let address = "192.0.2.1".parse().unwrap();
-        let mut delays = Vec::new();
-        while doors.closed_for(address, 0, &limits()).is_none() {
-            delays.push(doors.delay(address, 0, &limits()));
-            doors.failed(address, "ann", 0);
+        for address in ["127.0.0.1", "127.3.2.1"] {
+            assert!(doors.enter(address.parse().unwrap(), false, 0, &limits()).is_ok());
         }
-        assert_eq!(delays, [0, 0, 1000, 2000, 4000, 8000]);
-        let later = seconds(DOOR_CLOSED_SECONDS);
-        assert_eq!(doors.closed_for(address, later, &limits()), None);
-        assert_eq!(doors.delay(address, later, &limits()), 0);
+        for address in ["127.0.0.2", "::1", "::ffff:127.0.0.9"] {
+            assert!(doors.enter(address.parse().unwrap(), false, 0, &limits()).is_err());
+        }
+        assert!(doors.enter("126.0.0.1".parse().unwrap(), false, 0, &limits()).is_ok());
+    }
+
+    /// A hundred thousand that come from everywhere; it would take minutes to look at all addresses
+    /// for each.
+    #[test]
+    fn addresses_are_remembered_up_to_a_bound_and_one_more_costs_no_more() {
+        let mut doors = Doors::default();
+        let limits = Limits { connections: 0, ..limits() };
+        let address = |number: u32| Ipv4Addr::from(0x0a00_0000 + number).into();
+        let stays: IpAddr = "192.0.2.1".parse().unwrap();
+        assert!(doors.enter(stays, false, 1, &limits).is_ok());
+        for number in 0..100_000 {
+            assert!(doors.enter(address(number), false, 1, &limits).is_ok());
+            doors.leave(address(number));
+            assert!(doors.gone.len() <= ADDRESSES_REMEMBERED);
+        }
+        assert_eq!(doors.gone.len(), ADDRESSES_REMEMBERED);
+        assert!(doors.gone.get(&key(address(0))).is_none());
+        assert_eq!(doors.gone.get(&key(address(99_999))).map(|door| door.connects), Some(1));
+        assert_eq!(doors.open_by_address(), BTreeMap::from([(key(stays), 1)]));
     }
 
     #[test]
-    fn a_login_forgives_the_failures_of_its_own_name_only() {
+    fn of_many_refusals_some_are_logged_and_the_others_counted() {
         let mut doors = Doors::default();
-        let address = "192.0.2.1".parse().unwrap();
-        for name in ["Ann", "ann", "bob"] {
-            doors.failed(address, name, 0);
-        }
-        doors.succeeded(address, "eve");
-        assert_eq!(doors.delay(address, 0, &limits()), 2000);
-        doors.succeeded(address, "ANN");
-        assert_eq!(doors.delay(address, 0, &limits()), 0);
-        doors.failed(address, "bob", 0);
-        assert_eq!(doors.delay(address, 0, &limits()), 1000);
+        let logged = (0..100).filter(|_| doors.is_worth_logging(5)).count();
+        assert_eq!(logged, REFUSALS_LOGGED as usize);
+        assert_eq!(doors.not_logged(5, false), None);
+        let later = 5 + REFUSALS_LOGGED_MILLIS;
+        assert_eq!(doors.not_logged(later, false), Some(100 - u64::from(REFUSALS_LOGGED)));
+        assert_eq!(doors.not_logged(later, true), None);
+        assert!(doors.is_worth_logging(later));
     }
 }

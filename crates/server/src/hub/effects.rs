@@ -1,6 +1,7 @@
 //! What the hub's handlers ask for: facts to store, and what may leave the process once they are
 //! stored.
 
+use super::door::Key;
 use super::session::{Cursor, OpenLabel};
 use super::undo::Undo;
 #[cfg(doc)]
@@ -183,7 +184,7 @@ pub enum What {
         /// A tag for the answer (`label=…` or `batch=…`).
         tag: Option<Box<str>>,
     },
-    /// A password whose key is to be derived; the answer comes back to the hub.
+    /// A password whose key is to be derived, or an answer to be held back; it comes back to the hub.
     Derive {
         /// The session that logs in.
         session: SessionId,
@@ -363,6 +364,10 @@ pub struct Derive {
     pub task: Task,
     /// Milliseconds to hold the answer back: failed logins are slowed.
     pub hold_millis: u64,
+    /// At which address: those have their turns one after another.
+    pub address: Key,
+    /// By somebody who has logged in from there before.
+    pub known: bool,
 }
 
 /// What to do with a password.
@@ -380,8 +385,8 @@ pub enum Task {
         /// Of the key derivation.
         iterations: u32,
     },
-    /// Nothing: it is known to be wrong, and only the answer is held back.
-    Refuse,
+    /// Nothing: only the answer is held back.
+    Wait,
 }
 
 impl std::fmt::Debug for Derive {
@@ -417,6 +422,11 @@ pub enum Fact {
         address: std::net::IpAddr,
         /// Why.
         reason: &'static str,
+    },
+    /// Further sessions were refused at the door.
+    RefusedMore {
+        /// How many.
+        count: u64,
     },
     /// A session ended.
     Left {

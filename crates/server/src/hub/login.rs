@@ -2,12 +2,15 @@
 //! differ.
 
 use super::context::Context;
+use super::door;
 use super::effects::{Derive, Fact, Task, What, When};
+use super::guesses::NOBODYS_NAME;
 use super::looks::is_reserved;
-use super::session::Waiting;
+use super::session::{Tried, Waiting};
 use super::undo::Undo;
 use super::{membership, ownership, welcome};
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
+use crate::command::{authenticate, oper};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::Author;
@@ -19,10 +22,6 @@ use proto::scram::Keys;
 use std::sync::Arc;
 use store::{Account, Write};
 use subtle::ConstantTimeEq;
-
-/// The name for which a wrong server password, or a certificate of nobody, counts as failed; no user
-/// can have it.
-pub const NOBODYS_NAME: &str = "*";
 
 /// By which way somebody logs in; it decides the words of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +71,38 @@ pub enum Outcome {
     Made(Keys),
     /// Too many wait already.
     Busy,
+    /// Nothing was derived; the answer was held back.
+    Waited,
 }
 
-/// Whether the session may try to log in as `name` at all.
+/// Whether the session may try a password for `name` now.
 pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    may_enter(context, name)?;
+    ask(context, name).map(|_| ())
+}
+
+/// Milliseconds to hold the answer to a try back, if there may be one.
+pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
+    let (address, state) = (context.known().address, &context.state);
+    let hold = state.logins.ask(address, name, state.steady, &state.config.limits);
+    hold.map_err(|seconds| too_many(context, name, seconds))
+}
+
+/// Begins a try, which counts whatever comes of it: milliseconds to hold the answer back.
+pub fn attempt(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
+    let hold_millis = ask(context, name)?;
+    let address = context.known().address;
+    context.state.logins.attempted(address, name, context.state.steady);
+    Ok(hold_millis)
+}
+
+fn too_many(context: &mut Context<'_>, name: &str, seconds: i64) -> Refusal {
+    context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
+    Refusal::TooManyAttempts(name.to_owned(), seconds)
+}
+
+/// Whether the session may be `name`, if it proves to be.
+pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     // A guest may register the name that it has, or become who has an account.
     let user = context.known().user.map(|user| &context.state.users[&user]);
     let guest = user.filter(|user| user.guest);
@@ -89,14 +116,8 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     if let Some(account) = context.entering().and_then(|entering| entering.account.clone()) {
         return Err(Refusal::AlreadyLoggedIn(account.name.clone()));
     }
-    let address = context.known().address;
-    let (now, limits) = (context.state.steady, &context.state.config.limits);
-    if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
-        context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
-        return Err(Refusal::TooManyAttempts(name.to_owned(), seconds));
-    }
     if !admitted_before {
-        must_be_admitted(context)?;
+        must_be_admitted(context, name)?;
     }
     if context.state.account(name).is_none() {
         may_be_named(context, name)?;
@@ -108,11 +129,20 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 }
 
 /// Refuses who has not given the server's own password, if it has one.
-pub fn must_be_admitted(context: &mut Context<'_>) -> Result<(), Refusal> {
+pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let needed = context.state.config.server.password.is_some();
     match context.entering() {
         Some(entering) if !needed || entering.admitted => Ok(()),
-        Some(entering) if entering.misled => Err(Refusal::WrongServerPassword),
+        Some(entering) if entering.misled => {
+            // What came after too many wrong ones was not looked at.
+            ask(context, NOBODYS_NAME).map_err(|refusal| match refusal {
+                Refusal::TooManyAttempts(_, wait) => {
+                    Refusal::TooManyAttempts(name.to_owned(), wait)
+                }
+                other => other,
+            })?;
+            Err(Refusal::WrongServerPassword)
+        }
         None if !needed => Ok(()),
         _ => Err(Refusal::ServerPasswordRequired),
     }
@@ -151,80 +181,108 @@ pub fn begin(
     if context.state.account(name).is_none() && password.len() < NEW_PASSWORD_BYTES {
         return Err(Refusal::WeakPassword(name.to_owned()));
     }
-    let address = context.known().address;
+    let hold_millis = attempt(context, name)?;
     let state = &context.state;
-    let hold_millis = state.doors.delay(address, state.steady, &state.config.limits);
     let iterations = state.config.server.password_iterations;
     let task = match state.account(name) {
         Some(account) => Task::Compare { keys: account.keys.clone(), iterations },
         None => Task::Make { iterations },
     };
-    wait_for(context, name, how, Derive { password: password.into(), task, hold_millis });
+    wait(context, name, Tried::Password(how), password, task, hold_millis);
     Ok(())
 }
 
-/// A proof or a certificate was wrong: says so as late as a wrong password would be told.
-pub fn wrong_proof(context: &mut Context<'_>, name: &str, how: How) {
-    let (address, state) = (context.known().address, &context.state);
-    let hold_millis = state.doors.delay(address, state.steady, &state.config.limits);
-    let job = Derive { password: "".into(), task: Task::Refuse, hold_millis };
-    wait_for(context, name, how, job);
+/// What was tried needs no key to be derived; it is looked at when its answer may be told.
+pub fn answer_after(context: &mut Context<'_>, name: &str, of: Tried, hold_millis: u64) {
+    match hold_millis {
+        0 => answer(context, name, of, Outcome::Waited),
+        _ => wait(context, name, of, "", Task::Wait, hold_millis),
+    }
 }
 
-fn wait_for(context: &mut Context<'_>, name: &str, how: How, job: Derive) {
+fn wait(
+    context: &mut Context<'_>,
+    name: &str,
+    of: Tried,
+    password: &str,
+    task: Task,
+    hold_millis: u64,
+) {
+    let (session, address) = (context.session, context.known().address);
+    let known = context.state.logins.is_known(address, name);
+    let (password, address) = (password.into(), door::key(address));
     let label = context.out.take_label();
-    let session = context.session;
-    context.known_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), how, label }));
-    context.out.push(What::Derive { session, job: Arc::new(job) });
+    context.known_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), of, label }));
+    let job = Arc::new(Derive { password, task, hold_millis, address, known });
+    context.out.push(What::Derive { session, job });
 }
 
-/// The password was checked, or a new account's keys were made: says so and goes on with the
-/// registration.
+/// The password was checked, or a new account's keys were made, or the time to answer has come: says
+/// so and goes on with the registration.
 pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let Some(waiting) = context.known_mut().waiting.take() else { return };
-    let Waiting { name, how, label } = *waiting;
+    let Waiting { name, of, label } = *waiting;
     context.out.begin(context.session, label, context.has(proto::Capability::Batch));
-    let address = context.known().address;
-    let (now, limits) = (context.state.steady, &context.state.config.limits);
-    if let Some(seconds) = context.state.doors.closed_for(address, now, limits) {
-        // The door closed while this was on its way: many guesses at once are no more than many in
-        // a row.
-        let refusal = Refusal::TooManyAttempts(name.clone(), seconds);
-        context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
-        refused(context, &name, how, &refusal);
-        let server = context.state.renderer.server.clone();
-        return context.out.end(&server);
+    answer(context, &name, of, outcome);
+    let server = context.state.renderer.server.clone();
+    context.out.end(&server);
+}
+
+fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
+    match of {
+        Tried::Password(how) => match may_tell(context, name) {
+            Ok(()) => password_checked(context, name, how, outcome),
+            Err(refusal) => refused(context, name, how, &refusal),
+        },
+        Tried::Proof(server, message, account) => match may_tell(context, name) {
+            Ok(()) => authenticate::prove(context, *server, &message, account),
+            Err(refusal) => refused(context, name, How::Sasl, &refusal),
+        },
+        Tried::WrongCertificate => {
+            let refusal = Refusal::WrongPassword(name.to_owned());
+            refused(context, name, How::External, &refusal);
+        }
+        Tried::Oper(granted) => oper::answer(context, name, granted),
     }
-    match (outcome, context.state.account(&name).cloned()) {
-        (Outcome::Busy, _) => refused(context, &name, how, &Refusal::Busy(name.clone())),
+}
+
+/// Whether an outcome may be told, right or wrong: others may have failed since this was tried, and
+/// many guesses at once are no more than many in a row.
+fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    let (address, state) = (context.known().address, &context.state);
+    let may = state.logins.may_tell(address, name, state.steady, &state.config.limits);
+    may.map_err(|seconds| too_many(context, name, seconds))
+}
+
+fn password_checked(context: &mut Context<'_>, name: &str, how: How, outcome: Outcome) {
+    match (outcome, context.state.account(name).cloned()) {
+        (Outcome::Busy, _) => refused(context, name, how, &Refusal::Busy(name.to_owned())),
         (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
         (Outcome::Renewed(keys), Some(account)) => {
             let account = renew(context, &account, keys);
             logged_in(context, account, how, false);
         }
         (Outcome::Made(_), None)
-            if context.state.online(&name).map(|user| user.id) != context.known().user =>
+            if context.state.online(name).map(|user| user.id) != context.known().user =>
         {
             // A guest took the name while the keys were made.
-            refused(context, &name, how, &Refusal::NameTaken(name.clone()));
+            refused(context, name, how, &Refusal::NameTaken(name.to_owned()));
         }
         // Somebody else registered a name that looks like it while the keys were made.
-        (Outcome::Made(_), None) if context.state.account_looks.find(&name, None).is_some() => {
-            refused(context, &name, how, &Refusal::LooksLikeAccount(name.clone()));
+        (Outcome::Made(_), None) if context.state.account_looks.find(name, None).is_some() => {
+            refused(context, name, how, &Refusal::LooksLikeAccount(name.to_owned()));
         }
         // Somebody else registered the name while the keys were made.
         (Outcome::Made(_), Some(account)) if how == How::Register => {
-            refused(context, &name, how, &Refusal::AccountExists(account.name.clone()));
+            refused(context, name, how, &Refusal::AccountExists(account.name.clone()));
         }
         (Outcome::Made(keys), None) => {
-            let account = make_account(context, &name, keys, how);
+            let account = make_account(context, name, keys, how);
             logged_in(context, account, how, true);
         }
         // A wrong password; or somebody else registered the name while the keys were made.
-        _ => refused(context, &name, how, &Refusal::WrongPassword(name.clone())),
+        _ => refused(context, name, how, &Refusal::WrongPassword(name.to_owned())),
     }
-    let server = context.state.renderer.server.clone();
-    context.out.end(&server);
 }
 
 /// Puts other keys of the same password in place of an account's. The login does not depend on their
@@ -269,7 +327,7 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
 /// The session has proven who it is.
 pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
     let address = context.known().address;
-    context.state.doors.succeeded(address, &account.name);
+    context.state.logins.succeeded(address, &account.name);
     let name = account.name.clone();
     let becomes = context.known().user.is_some_and(|user| user != account.id);
     if let Some(entering) = context.entering() {
@@ -323,7 +381,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
     context.out.push(What::Count(Count::Login(how.counted(), outcome)));
     if matches!(refusal, Refusal::WrongPassword(_)) {
         let now = context.state.steady;
-        context.state.doors.failed(address, name, now);
+        context.state.logins.failed(address, name, now);
         let user = name.to_owned();
         let reason = if how == How::External { "wrong certificate" } else { "wrong password" };
         context.out.push(What::Log(Fact::LoginFailed { user, address, reason }));
@@ -390,9 +448,14 @@ pub fn is_password(configured: &str, typed: &str) -> bool {
 /// `server:account`.
 pub fn pass(context: &mut Context<'_>, given: &str) {
     let config = context.state.config.clone();
+    let closed = config.server.password.is_some() && ask(context, NOBODYS_NAME).is_err();
     let Some(entering) = context.entering() else { return };
     let account = match &config.server.password {
         None => Some(given),
+        Some(_) if closed => {
+            entering.misled = true;
+            return;
+        }
         Some(server) if is_password(server, given) => {
             entering.admitted = true;
             None
@@ -414,7 +477,7 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
     entering.password = account.map(Box::from);
     if wrong {
         let (address, now) = (context.known().address, context.state.steady);
-        context.state.doors.failed(address, NOBODYS_NAME, now);
+        context.state.logins.failed(address, NOBODYS_NAME, now);
         context.out.push(What::Count(Count::Login(LoginBy::Pass, Login::Wrong)));
     }
 }

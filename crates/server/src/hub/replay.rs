@@ -102,7 +102,7 @@ struct World {
     broken: Arc<AtomicBool>,
     bad_news: Receiver<Input>,
     queue: VecDeque<Effects>,
-    derivations: VecDeque<(SessionId, bool)>,
+    derivations: VecDeque<(SessionId, Task)>,
     sessions: Vec<SessionId>,
     /// Who wishes the config file to be read again.
     wishes: Vec<SessionId>,
@@ -219,7 +219,7 @@ impl World {
         for effect in &effects.list {
             match &effect.what {
                 What::Derive { session, job } => {
-                    self.derivations.push_back((*session, matches!(job.task, Task::Make { .. })));
+                    self.derivations.push_back((*session, job.task.clone()));
                 }
                 What::Close { session } => self.sessions.retain(|open| open != session),
                 _ => {}
@@ -255,7 +255,7 @@ impl World {
             3..=5 => self.settle(random, 1),
             6 => self.broken.store(random.below(4) == 0, Ordering::Relaxed),
             7 | 8 => {
-                if let Some((session, new)) = self.derivations.pop_front() {
+                if let Some((session, task)) = self.derivations.pop_front() {
                     let keys = Keys {
                         salt: [7; 16],
                         iterations: 1,
@@ -264,7 +264,8 @@ impl World {
                     };
                     let stored_key = [random.below(9) as u8; 32];
                     let outcome = match random.below(6) {
-                        _ if new => Outcome::Made(keys),
+                        _ if matches!(task, Task::Make { .. }) => Outcome::Made(keys),
+                        _ if matches!(task, Task::Wait) => Outcome::Waited,
                         0 => Outcome::Compared(false),
                         1 => Outcome::Renewed(Keys { stored_key, ..keys }),
                         _ => Outcome::Compared(true),

@@ -51,7 +51,7 @@ pub struct Session {
     pub batch: Option<Box<OpenBatch>>,
     /// An `AUTHENTICATE` exchange under way.
     pub sasl: Option<Box<Sasl>>,
-    /// A password being checked.
+    /// A password being checked, or an answer being held back.
     pub waiting: Option<Box<Waiting>>,
     /// A command of which only a part is done.
     pub unfinished: Option<Box<Unfinished>>,
@@ -209,15 +209,28 @@ pub struct Collected {
     pub due: i64,
 }
 
-/// A password being checked.
+/// A password being checked, or an answer being held back.
 #[derive(Debug)]
 pub struct Waiting {
-    /// The name that is logging in.
+    /// The name that was tried.
     pub name: String,
-    /// By which way, which decides the words of the answer.
-    pub how: How,
+    /// What the answer is about.
+    pub of: Tried,
     /// The label of the command, if it had one.
     pub label: Option<Box<str>>,
+}
+
+/// What somebody has tried.
+#[derive(Debug)]
+pub enum Tried {
+    /// A password, whose key is derived meanwhile.
+    Password(How),
+    /// To prove by SCRAM-SHA-256 that it knows the password: its last message.
+    Proof(Box<ScramServer>, Box<[u8]>, Arc<Account>),
+    /// A certificate that does not log in as that.
+    WrongCertificate,
+    /// To become an operator: whether the password is right.
+    Oper(bool),
 }
 
 impl Session {

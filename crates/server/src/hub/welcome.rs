@@ -46,7 +46,7 @@ pub fn register_if_complete(context: &mut Context<'_>) {
         return;
     }
     let nick = entering.nick.clone().expect("introduced");
-    if let Err(refusal) = login::must_be_admitted(context) {
+    if let Err(refusal) = login::must_be_admitted(context, &nick) {
         return login::refused(context, &nick, How::Pass, &refusal);
     }
     let entering = context.known().entering.as_deref().expect("as before");

@@ -53,6 +53,8 @@ words! {
         Stopping = "stopping",
         /// Too many logins from the address have failed.
         FailedLogins = "failed_logins",
+        /// Too many tries to become an operator have failed.
+        FailedOpers = "failed_opers",
         /// It did not log in in time.
         LoginDeadline = "login_deadline",
         /// It gave no sign of life.

@@ -1,44 +1,74 @@
-//! Guessing passwords: failures make an address wait, and then its door is closed, by whatever way
-//! and under whatever name.
+//! Guessing passwords: failures make an address and a name wait, and then the door is closed to
+//! strangers, by whatever way and under whatever name; an owner comes in where they have been before.
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, proxy};
 
-/// The first failure makes the next login wait a second, the third closes the door.
-const CONFIG: &str = "limits.failed_logins = 1\n";
+/// The first failure makes the next login wait a second, the third closes the door. This machine is a
+/// proxy, so that there are other addresses.
+const CONFIG: &str =
+    "limits.failed_logins = 1\nserver.plaintext_login = true\nserver.proxies = [\"127.0.0.1\"]\n";
 /// A second, less what a clock may round away.
 const A_SECOND: Duration = Duration::from_millis(900);
+
+const HOME: &str = "192.0.2.1";
+const ELSEWHERE: &str = "192.0.2.66";
+const SCHOOL: &str = "198.51.100.1";
+
+fn from(server: &Server, address: &str, name: &str) -> Client {
+    let mut client = server.connect(name);
+    client.write(&proxy::v1(address));
+    client
+}
+
+fn log_in(server: &Server, address: &str, name: &str) -> Client {
+    let mut client = from(server, address, name);
+    client.log_in(name);
+    client
+}
+
+fn guess(server: &Server, address: &str, name: &str) -> Client {
+    let mut client = from(server, address, "eve");
+    client.send(&format!("LOGIN {name} :guess"));
+    client
+}
+
+const WRONG: &str = ":parlor FAIL LOGIN WRONG_PASSWORD *";
+const TOO_MANY: &str = ":parlor FAIL LOGIN TOO_MANY_ATTEMPTS *";
 
 #[test]
 fn failures_are_slowed_down_and_then_the_door_closes() {
     let server = Server::start(CONFIG);
-    server.log_in("ann");
-    let mut eve = server.connect("eve");
+    log_in(&server, HOME, "ann");
+    let mut eve = from(&server, ELSEWHERE, "eve");
     eve.send("LOGIN ann :guess1");
-    eve.expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
+    eve.expect(WRONG);
     let begin = Instant::now();
     eve.send("LOGIN ann :guess2");
-    eve.expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
+    eve.expect(WRONG);
     assert!(begin.elapsed() >= A_SECOND, "{:?}", begin.elapsed());
     eve.send("LOGIN ann :guess3");
-    eve.expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
+    eve.expect(WRONG);
     eve.send("LOGIN ann :guess4");
-    eve.until(":parlor FAIL LOGIN TOO_MANY_ATTEMPTS ann :*");
-    let mut other = server.connect("other");
+    eve.until(TOO_MANY);
+    let mut other = from(&server, ELSEWHERE, "other");
     other.send("LOGIN ann :secret");
-    other.until(":parlor FAIL LOGIN TOO_MANY_ATTEMPTS ann :*");
+    other.until(TOO_MANY);
+    let begin = Instant::now();
+    log_in(&server, HOME, "ann");
+    assert!(begin.elapsed() < A_SECOND, "{:?}", begin.elapsed());
 }
 
 #[test]
 fn a_login_to_ones_own_account_does_not_forgive_guesses_at_anothers() {
     let server = Server::start(CONFIG);
-    server.log_in("ann");
-    server.log_in("eve");
-    guess(&server, 1).expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
-    server.log_in("eve");
+    log_in(&server, HOME, "ann");
+    log_in(&server, ELSEWHERE, "eve");
+    guess(&server, ELSEWHERE, "ann").expect(WRONG);
+    log_in(&server, ELSEWHERE, "eve");
     let begin = Instant::now();
-    guess(&server, 2).expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
+    guess(&server, ELSEWHERE, "ann").expect(WRONG);
     assert!(begin.elapsed() >= A_SECOND, "{:?}", begin.elapsed());
 }
 
@@ -46,10 +76,10 @@ fn a_login_to_ones_own_account_does_not_forgive_guesses_at_anothers() {
 #[test]
 fn a_login_forgives_its_own_failures() {
     let server = Server::start(CONFIG);
-    server.log_in("ann");
+    log_in(&server, HOME, "ann");
     for _ in 0..3 {
-        let mut ann = guess(&server, 1);
-        ann.expect(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
+        let mut ann = guess(&server, ELSEWHERE, "ann");
+        ann.expect(WRONG);
         ann.log_in("ann");
     }
 }
@@ -59,19 +89,45 @@ fn a_login_forgives_its_own_failures() {
 #[test]
 fn many_sessions_at_once_get_no_more_guesses_than_one() {
     let server = Server::start(CONFIG);
-    server.log_in("ann");
-    let mut guessing: Vec<Client> = (0..12).map(|number| guess(&server, number)).collect();
-    let answers: Vec<String> =
-        guessing.iter_mut().map(|client| client.expect(":parlor FAIL LOGIN * ann :*")).collect();
-    let count = |code: &str| answers.iter().filter(|answer| answer.contains(code)).count();
-    assert_eq!(count(" WRONG_PASSWORD "), 3, "{answers:#?}");
-    assert_eq!(count(" TOO_MANY_ATTEMPTS "), 9, "{answers:#?}");
+    log_in(&server, HOME, "ann");
+    for addresses in [1, 30] {
+        let mut guessing: Vec<Client> = (0..120)
+            .map(|number| guess(&server, &format!("203.0.113.{}", number % addresses), "ann"))
+            .collect();
+        let begin = Instant::now();
+        log_in(&server, HOME, "ann");
+        assert!(begin.elapsed() < 2 * A_SECOND, "the owner: {:?}", begin.elapsed());
+        let answers: Vec<String> = guessing
+            .iter_mut()
+            .map(|client| client.expect(":parlor FAIL LOGIN * ann :*"))
+            .collect();
+        let count = |code: &str| answers.iter().filter(|answer| answer.contains(code)).count();
+        let (wrong, refused) = (count(" WRONG_PASSWORD "), count(" TOO_MANY_ATTEMPTS "));
+        assert!(wrong <= 3 && wrong + refused == 120, "{wrong} {refused}");
+    }
 }
 
-fn guess(server: &Server, number: usize) -> Client {
-    let mut client = server.connect("eve");
-    client.send(&format!("LOGIN ann :guess{number}"));
-    client
+/// A person may close the door to their own account, there, and to nobody else's.
+#[test]
+fn who_fails_at_their_own_account_does_not_lock_out_a_school() {
+    let server = Server::start(CONFIG);
+    for name in ["ann", "eve"] {
+        log_in(&server, SCHOOL, name);
+    }
+    log_in(&server, HOME, "zoe");
+    let mut eve = from(&server, SCHOOL, "eve");
+    // Where eve is known she waits; as somebody new there she is shut out.
+    for name in ["eve", "zoe"] {
+        for _ in 0..3 {
+            eve.send(&format!("LOGIN {name} :guess"));
+            eve.until(WRONG);
+        }
+    }
+    eve.send("LOGIN zoe :guess");
+    eve.until(TOO_MANY);
+    log_in(&server, SCHOOL, "ann");
+    log_in(&server, SCHOOL, "bob");
+    log_in(&server, HOME, "zoe");
 }
 
 #[test]
@@ -84,4 +140,53 @@ fn wrong_passwords_of_the_server_count() {
     eve.send("PASS sesame");
     eve.send("LOGIN eve :secret");
     eve.until(":parlor FAIL LOGIN TOO_MANY_ATTEMPTS eve :*");
+}
+
+#[test]
+fn guesses_at_operators_are_slowed_down_and_then_refused() {
+    let server =
+        Server::start(&format!("{CONFIG}operator = [{{ name = \"boss\", password = \"up\" }}]\n"));
+    let mut eve = log_in(&server, ELSEWHERE, "boss");
+    eve.send("OPER boss guess1");
+    eve.expect(":parlor 464 boss :Wrong password");
+    let begin = Instant::now();
+    eve.send("OPER boss guess2");
+    eve.expect(":parlor 464 boss :Wrong password");
+    assert!(begin.elapsed() >= A_SECOND, "{:?}", begin.elapsed());
+    log_in(&server, ELSEWHERE, "boss");
+    eve.send("OPER boss guess3");
+    eve.expect(":parlor 464 boss :Wrong password");
+    eve.send("OPER boss up");
+    eve.expect(":parlor 464 boss :Too many failed logins; *");
+}
+
+/// One address keeps those who derive keys busy for seconds; who comes from another one is served in
+/// between.
+#[test]
+fn a_flood_of_registrations_does_not_keep_an_innocent_waiting() {
+    const FLOOD: usize = 150;
+    let config = format!("{CONFIG}server.password_iterations = 400000\n");
+    let server = Server::start(&config.replace("= 1\n", "= 5\n"));
+    log_in(&server, HOME, "ann");
+    let mut flood: Vec<Client> = (0..FLOOD)
+        .map(|number| {
+            let mut client = from(&server, ELSEWHERE, "flood");
+            client.send(&format!("NICK z{number}"));
+            client.send("REGISTER * * secret");
+            client
+        })
+        .collect();
+    // The last is refused at once; so all have come.
+    flood.last_mut().expect("one").until(":parlor FAIL REGISTER TEMPORARILY_UNAVAILABLE z149 :*");
+    let begin = Instant::now();
+    log_in(&server, HOME, "ann");
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    let answers = flood[..FLOOD - 1].iter_mut();
+    let registered = answers.map(|client| client.until(":parlor *REGISTER *"));
+    let registered = registered.filter(|answer| answer.contains(" SUCCESS ")).count();
+    // Beside those that were being dealt with when the last came.
+    assert!((64..FLOOD / 2 + 20).contains(&registered), "{registered}");
+    let log = server.log();
+    let behind = log.split("Logged in user=ann").last().expect("a part");
+    assert!(behind.matches("user=z").count() >= 10, "she was not the last: {log}");
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use proto::sasl::{Chunks, Progress, encode_chunks};
 use proto::scram::ScramClient;
 
+use crate::support::proxy::v1;
 use crate::support::{Client, Server};
 
 /// Sends an answer in chunks.
@@ -101,9 +102,13 @@ fn scram_with_a_wrong_password_fails() {
 
 #[test]
 fn scram_with_wrong_passwords_is_slowed_down_and_then_the_door_closes() {
-    let server = Server::start("limits.failed_logins = 1\n");
+    let server = Server::start("limits.failed_logins = 1\nserver.proxies = [\"127.0.0.1\"]\n");
     server.log_in("ann");
-    let mut eve = with_sasl(&server);
+    // From where she has never been.
+    let mut eve = server.connect("eve");
+    eve.write(&v1("192.0.2.66"));
+    eve.send("CAP REQ :sasl");
+    eve.expect(":parlor CAP * ACK :sasl");
     assert_eq!(scram(&mut eve, "ann", "guess1"), "904");
     let begin = Instant::now();
     assert_eq!(scram(&mut eve, "ann", "guess2"), "904");

@@ -4,8 +4,9 @@
 
 use super::failed;
 use crate::hub::context::Context;
-use crate::hub::login::{self, How, NOBODYS_NAME};
-use crate::hub::session::Sasl;
+use crate::hub::guesses::NOBODYS_NAME;
+use crate::hub::login::{self, How};
+use crate::hub::session::{Sasl, Tried};
 use proto::name::same;
 use proto::sasl::decode_external;
 
@@ -34,13 +35,19 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
         (None, "") => NOBODYS_NAME.to_owned(),
         (None, wanted) => wanted.to_owned(),
     };
-    let may = match tried.as_str() {
-        NOBODYS_NAME => Ok(()),
-        name => login::may_try(context, name),
+    // Nobody guesses a certificate, so the door is closed to none that is right.
+    let may = match (&owner, tried.as_str()) {
+        (Some(_), name) => login::may_enter(context, name).map(|()| 0),
+        (None, NOBODYS_NAME) => login::attempt(context, NOBODYS_NAME),
+        (None, name) => {
+            login::may_enter(context, name).and_then(|()| login::attempt(context, name))
+        }
     };
     match (owner, may) {
         (_, Err(refusal)) => login::refused(context, &tried, How::External, &refusal),
-        (Some(account), Ok(())) => login::logged_in(context, account, How::External, false),
-        (None, Ok(())) => login::wrong_proof(context, &tried, How::External),
+        (Some(account), Ok(_)) => login::logged_in(context, account, How::External, false),
+        (None, Ok(hold_millis)) => {
+            login::answer_after(context, &tried, Tried::WrongCertificate, hold_millis);
+        }
     }
 }
