@@ -52,7 +52,6 @@ use budget::{Budgets, Payer};
 use certificates::Certificates;
 use context::Context;
 use door::Doors;
-use effects::{Effects, Fact, What};
 use effects::{Effects, Fact, What, When};
 use guesses::Guesses;
 use login::{Derived, Outcome};

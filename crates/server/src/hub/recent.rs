@@ -63,7 +63,7 @@ impl<K: Ord + Clone, V> Recent<K, V> {
 
     /// How many there are.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.values.len()
     }
 }
