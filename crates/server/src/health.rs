@@ -153,10 +153,12 @@ pub fn health(found: Found, disk: Seen) -> Answer {
     };
     let full = disk.free.is_some_and(|bytes| bytes < DISK_FREE_LEAST);
     let gone = "a file of the database was moved or deleted; see the server's log";
+    let scarce = "the reserve of the disk is touched, so only operators can store anything";
     let grave = [
         problem,
         disk.gone.then_some(gone),
         full.then_some("the disk of the data folder is almost full"),
+        disk.scarce.then_some(scarce),
     ];
     let large =
         "the write-ahead log is large: perhaps another program holds it by reading the database";
@@ -189,8 +191,14 @@ pub fn health(found: Found, disk: Seen) -> Answer {
 mod tests {
     use super::*;
 
-    const PLENTY: Seen =
-        Seen { free: Some(1 << 40), log_bytes: 0, log_waits: 0, gone: false, damaged: 0 };
+    const PLENTY: Seen = Seen {
+        free: Some(1 << 40),
+        log_bytes: 0,
+        log_waits: 0,
+        scarce: false,
+        gone: false,
+        damaged: 0,
+    };
 
     fn free(bytes: u64) -> Seen {
         Seen { free: Some(bytes), ..PLENTY }
@@ -242,6 +250,13 @@ mod tests {
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"no_answer","problems":["the store did not answer in time"]}"#,
+                ),
+            ),
+            (
+                (Found::Writable, Seen { scarce: true, ..Seen::default() }),
+                (
+                    Status::Unavailable,
+                    r#"{"status":"failing","store":"writable","problems":["the reserve of the disk is touched, so only operators can store anything"]}"#,
                 ),
             ),
             (

@@ -8,6 +8,7 @@ pub mod absence;
 pub mod budget;
 pub mod certificates;
 pub mod context;
+pub mod disk;
 pub mod door;
 pub mod effects;
 pub mod guesses;
@@ -44,13 +45,14 @@ use crate::clock;
 use crate::command;
 use crate::config::Config;
 use crate::limits::{ADDRESS_TURN_WORK, BATCH_BYTES, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
-use crate::metrics::{Count, Refused};
+use crate::metrics::{Count, Refused, Space};
 use crate::receipts::Told;
 use crate::render::Renderer;
 use crate::session::SessionId;
 use budget::{Budgets, Payer};
 use certificates::Certificates;
 use context::Context;
+use disk::Disk;
 use door::Doors;
 use effects::{Effects, Fact, What, When};
 use guesses::Guesses;
@@ -103,6 +105,8 @@ pub enum Input {
         /// The batch's number.
         from: u64,
     },
+    /// The journal has looked at the disk.
+    Disk(Space),
     /// The config file was read again.
     Reread(Reread),
     /// The server stops.
@@ -239,6 +243,8 @@ pub struct State {
     pub opers: Guesses,
     /// Who owes how much work.
     pub budgets: Budgets,
+    /// The disk of what is stored.
+    pub disk: Disk,
     /// Sessions that wait for their turn, in order.
     turns: VecDeque<SessionId>,
     /// The batches that clients have open, by when they are refused.
@@ -299,6 +305,7 @@ impl State {
             logins: Guesses::default(),
             opers: Guesses::default(),
             budgets: Budgets::default(),
+            disk: Disk::default(),
             turns: VecDeque::new(),
             batches: BTreeSet::new(),
             users_most: 0,
@@ -349,6 +356,7 @@ impl State {
                 }
             }
             Input::Failed { from } => self.undo(&mut effects, from),
+            Input::Disk(space) => disk::look(self, &mut effects, Some(space)),
             Input::Reread(reread) => reread::apply(self, &mut effects, &reread),
             Input::Stop => self.stop(&mut effects),
         }

@@ -8,8 +8,8 @@ use crate::damage::Watch;
 use crate::hub::Input;
 use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
-use crate::limits::{JOURNAL_GROUP, JOURNAL_GROUP_BYTES, MAINTAIN_SECONDS};
-use crate::metrics::Metrics;
+use crate::limits::{DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES, MAINTAIN_SECONDS};
+use crate::metrics::{Metrics, Space};
 use crate::queue::{Receiver, Sender};
 use crate::run::Wake;
 use crate::systemd::Pulse;
@@ -56,6 +56,8 @@ pub struct Journal {
     pub clock: Clock,
     /// The data folder; none if nothing is kept.
     pub folder: Option<PathBuf>,
+    /// The space on its disk, as the hub knows it.
+    pub space: Option<Space>,
     /// What it counts.
     pub metrics: Arc<Metrics>,
     /// What the store finds damaged.
@@ -75,12 +77,15 @@ impl Journal {
     /// When nobody knows what is stored, and nobody may be told anything; or when the store cannot be
     /// closed in good order, and all that was committed is safe all the same.
     pub fn run(mut self) -> Result<(), Failure> {
-        let mut maintained = Instant::now();
+        let (mut maintained, mut looked) = (Instant::now(), Instant::now());
         self.look_at_disk();
         self.damage.look();
         loop {
             let wait = Duration::from_secs(MAINTAIN_SECONDS);
-            let first = match self.queue.recv_timeout(wait) {
+            let look = Duration::from_millis(DISK_LOOK_MILLIS);
+            // As long as writes are refused for want of space, nothing else may come by.
+            let patience = if self.metrics.seen().scarce { look } else { wait };
+            let first = match self.queue.recv_timeout(patience) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -90,6 +95,9 @@ impl Journal {
                 if let Err(error) = self.store.maintain(self.clock.steady()) {
                     tracing::warn!(%error, "Housekeeping in the store failed, will try again");
                 }
+            }
+            if looked.elapsed() >= look {
+                looked = Instant::now();
                 self.look_at_disk();
             }
             let Some(first) = first else { continue };
@@ -190,9 +198,15 @@ impl Journal {
         }
     }
 
+    /// Looks at the disk, and tells the hub if it has other space than it knows of.
     fn look_at_disk(&mut self) {
-        if let Some(folder) = &self.folder {
-            self.metrics.disk().look(folder, self.store.condition());
+        let Some(folder) = &self.folder else { return };
+        let space = self.metrics.disk().look(folder, self.store.condition());
+        if let Some(found) = space
+            && self.space.replace(found) != space
+        {
+            // As for bad news, its queue has room.
+            let _ = self.hub.send(Input::Disk(found));
         }
     }
 

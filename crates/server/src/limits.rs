@@ -31,6 +31,13 @@ pub struct Limits {
     /// Milliseconds of the server's work a second that one account may take in the long run; all
     /// people of one address may take [`WORK_ADDRESS_SHARE`] times as much.
     pub work_millis: u32,
+    /// Bytes that one account may have stored in an hour; guests of one address together as many.
+    pub stored_bytes_per_hour: u64,
+    /// Free bytes that the disk keeps for operators and for taking messages back, as far as
+    /// [`reserve_percent`](Self::reserve_percent) does not make it less; 0: none.
+    pub reserve_bytes: u64,
+    /// The same in hundredths of the disk; 0: none.
+    pub reserve_percent: u8,
     /// Rooms that one user may be in, the lobby not counted.
     pub rooms_per_user: usize,
     /// Members online from which on a room does not tell everybody of those who come, but of each
@@ -61,6 +68,9 @@ impl Default for Limits {
             outbox_bytes: 4 * 1024 * 1024,
             sessions_per_account: 20,
             work_millis: 50,
+            stored_bytes_per_hour: 20_000_000,
+            reserve_bytes: 256 * 1024 * 1024,
+            reserve_percent: 5,
             rooms_per_user: 100,
             large_room: 200,
             history_page: 100,
@@ -88,6 +98,12 @@ impl Limits {
             0 => ANSWER_BYTES,
             bytes => ANSWER_BYTES.min(bytes / 2),
         }
+    }
+
+    /// Free bytes that are kept back on a disk of `total` bytes.
+    pub fn reserve(&self, total: u64) -> u64 {
+        let part = u128::from(total) * u128::from(self.reserve_percent) / 100;
+        self.reserve_bytes.min(u64::try_from(part).unwrap_or(u64::MAX))
     }
 
     /// Bytes of one page of history.
@@ -241,6 +257,10 @@ pub const ADDRESS_TURN_WORK: u64 = 10 * TURN_WORK;
 pub const WORK_BURST_SECONDS: u64 = 10;
 /// How many times the work of one account all people of one address may take.
 pub const WORK_ADDRESS_SHARE: u64 = 4;
+/// Bytes that something stored takes beside its texts: its row, and its places in indexes.
+pub const ROW_BYTES: usize = 100;
+/// Bytes of the tags of a client that are stored with a message, beside those that clients need.
+pub const TAGS_STORED_BYTES: usize = 512;
 /// Payers beyond which those who owe nothing are forgotten.
 pub const BUDGETS_REMEMBERED: usize = 4096;
 /// Seconds that one failed login too many is made to wait, doubled each time up to
@@ -382,5 +402,11 @@ pub const PROGRESS_MILLIS: u64 = 200;
 pub const BACKUP_RETRY_SECONDS: u64 = 600;
 /// How often a log is told how far a long task is.
 pub const PROGRESS_LOG_SECONDS: u64 = 10;
+/// Milliseconds after which the journal looks at the free space again, while it has something to do
+/// or the reserve is touched.
+pub const DISK_LOOK_MILLIS: u64 = 1000;
+/// The part of the reserve that must be free beside it for a reserve that was touched to count as
+/// whole again.
+pub const RESERVE_HEALED_PART: u64 = 8;
 /// Bytes that must be free on the disk of the data folder, or the server is not well.
 pub const DISK_FREE_LEAST: u64 = 64 * 1024 * 1024;

@@ -111,6 +111,13 @@ pub fn fact(fact: &Fact, port: Option<u16>) {
                 seconds => tracing::warn!(seconds, now, "The machine's clock was put forward"),
             }
         }
+        Fact::Reserve { touched: true, free } => tracing::error!(
+            free,
+            "The disk is almost full: only operators can store anything now, and messages can be taken back"
+        ),
+        Fact::Reserve { touched: false, free } => {
+            tracing::info!(free, "The disk has room again, and what people send is stored");
+        }
         Fact::Operator { user, granted: true } => tracing::info!(%user, "Became an operator"),
         Fact::Operator { user, granted: false } => {
             let reason = "wrong name or password";

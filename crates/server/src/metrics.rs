@@ -116,9 +116,19 @@ pub enum Count {
 #[derive(Debug)]
 pub struct Disk {
     free: AtomicU64,
+    scarce: AtomicBool,
     log_bytes: AtomicU64,
     log_waits: AtomicU64,
     gone: AtomicBool,
+}
+
+/// The space on the disk of the data folder, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What is free for the server.
+    pub free: u64,
+    /// All that there is.
+    pub total: u64,
 }
 
 /// What is known of the data folder.
@@ -126,6 +136,8 @@ pub struct Disk {
 pub struct Seen {
     /// Free bytes of its disk; none if nobody knows, or nothing is stored on one.
     pub free: Option<u64>,
+    /// The disk's reserve is touched: ordinary writes are refused.
+    pub scarce: bool,
     /// Bytes of the write-ahead log.
     pub log_bytes: u64,
     /// Seconds for which something has waited in the log to be moved into the database.
@@ -403,6 +415,7 @@ impl Disk {
     fn new() -> Disk {
         Disk {
             free: AtomicU64::new(u64::MAX),
+            scarce: AtomicBool::new(false),
             log_bytes: AtomicU64::new(0),
             log_waits: AtomicU64::new(0),
             gone: AtomicBool::new(false),
@@ -410,16 +423,22 @@ impl Disk {
     }
 
     /// Looks how much space is left for a folder, and notes how the store in it is. The journal does
-    /// it: a disk that hangs is to hold up nobody else.
-    pub fn look(&self, folder: &Path, store: Condition) {
-        let free = match rustix::fs::statvfs(folder) {
-            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
-            Err(_) => u64::MAX,
-        };
-        self.free.store(free, Ordering::Relaxed);
+    /// it: a disk that hangs is to hold up nobody else. Returns the space there is, if it can be seen.
+    pub fn look(&self, folder: &Path, store: Condition) -> Option<Space> {
+        let space = rustix::fs::statvfs(folder).ok().map(|disk| Space {
+            free: disk.f_bavail.saturating_mul(disk.f_frsize),
+            total: disk.f_blocks.saturating_mul(disk.f_frsize),
+        });
+        self.free.store(space.map_or(u64::MAX, |space| space.free), Ordering::Relaxed);
         self.log_bytes.store(store.log_bytes, Ordering::Relaxed);
         self.log_waits.store(store.log_waits.as_secs(), Ordering::Relaxed);
         self.gone.store(store.gone, Ordering::Relaxed);
+        space
+    }
+
+    /// Whether the hub takes the reserve for touched.
+    pub fn is_scarce(&self, scarce: bool) {
+        self.scarce.store(scarce, Ordering::Relaxed);
     }
 
     /// What was seen last.
@@ -428,6 +447,7 @@ impl Disk {
             free: Some(self.free.load(Ordering::Relaxed)).filter(|bytes| *bytes != u64::MAX),
             log_bytes: self.log_bytes.load(Ordering::Relaxed),
             log_waits: self.log_waits.load(Ordering::Relaxed),
+            scarce: self.scarce.load(Ordering::Relaxed),
             gone: self.gone.load(Ordering::Relaxed),
             damaged: 0,
         }

@@ -313,6 +313,7 @@ impl Server {
             epoch: 0,
             clock,
             folder: server.folder.clone(),
+            space: None,
             metrics: metrics.clone(),
             damage,
             pulse: server.pulse.clone(),
@@ -556,6 +557,7 @@ fn run_hub(
         let (now, steady) = (clock::wall(), clock.steady());
         let effects = state.apply(Stamped { now, steady, committed, input });
         metrics.hub_has(state.sessions.len(), state.users.len(), state.rooms.len());
+        metrics.disk().is_scarce(state.disk.is_scarce);
         let last = effects.last;
         let asked = pulse.take_up();
         if (asked || !effects.is_empty()) && (journal.send(effects).is_err() || last) {

@@ -173,6 +173,9 @@ fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
         Err(Refusal::TextTooLong(most)) => Err(bad(format!(
             "A line of the batch is too long at its receivers; each may have {most} bytes"
         ))),
+        Err(refusal @ (Refusal::TagsTooLong | Refusal::TooMuchStored(_) | Refusal::DiskFull)) => {
+            Err(refusal)
+        }
         // Nothing else about a NOTICE is answered.
         _ if kind == EventKind::Notice => Ok(()),
         sent => sent,

@@ -74,6 +74,7 @@ fn add(
         let text = "You have as many certificates as there may be; CERT DEL removes one";
         return Err(refused("LIMIT_REACHED", Some(CERTIFICATES.to_string()), text));
     }
+    context.must_have_space()?;
     let text = format!("This certificate logs in as {} from now on (SASL EXTERNAL)", account.name);
     change(context, certificate, Some(account.clone()));
     context.note("CERT", "ADDED", &[&written], &text);

@@ -80,6 +80,7 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
     if most != 0 && mine >= most {
         return Err(Refusal::TooManyRooms(name.to_owned()));
     }
+    context.must_have_space()?;
     let room = match existing {
         Some((room, _)) => room,
         None => membership::make_room(context.state, context.out, name),

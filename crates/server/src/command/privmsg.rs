@@ -11,7 +11,7 @@ use crate::hub::effects::{Form, Rooms, What, When};
 use crate::hub::membership;
 use crate::hub::room::{Rank, Who};
 use crate::hub::user::UserId;
-use crate::limits::RESEND_ID_BYTES;
+use crate::limits::{RESEND_ID_BYTES, TAGS_STORED_BYTES};
 use crate::render::lines::pieces;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
@@ -19,6 +19,17 @@ use store::{Conversation, Event, EventKind, Resend, RoomId, Write};
 
 /// The client tag with which a message may be sent again without doubling.
 pub const RESEND_TAG: &str = "+parlor/resend";
+
+/// Client tags that clients need to show a message in its place; they are stored whatever their
+/// length. Those under `+parlor/` are for the server, and not stored.
+pub const NEEDED_TAGS: [&str; 6] = [
+    "+draft/reply",
+    "+reply",
+    "+draft/react",
+    "+draft/unreact",
+    "+draft/channel-context",
+    "+typing",
+];
 
 /// Something to send, whatever the verb.
 pub struct Draft<'a> {
@@ -78,17 +89,22 @@ pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> R
             return Ok(());
         }
         match to_one(context, target, Draft { tags, resend, ..*draft }) {
-            // The specification forbids to answer a NOTICE; only that a text would be cut is told,
-            // or it would be lost unseen.
-            Err(refusal)
-                if draft.kind == EventKind::Notice
-                    && !matches!(refusal, Refusal::TextTooLong(_)) =>
-            {
-                Ok(())
-            }
+            // The specification forbids to answer a NOTICE.
+            Err(refusal) if draft.kind == EventKind::Notice && !loses_unseen(&refusal) => Ok(()),
             sent => sent,
         }
     })
+}
+
+/// Whether a NOTICE that is refused for this would be lost although nothing is wrong with its target.
+fn loses_unseen(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::TextTooLong(_)
+            | Refusal::TagsTooLong
+            | Refusal::TooMuchStored(_)
+            | Refusal::DiskFull
+    )
 }
 
 /// Sends to one target: a room, some of its members, or a user.
@@ -113,6 +129,9 @@ pub fn to_room(
     let name = may_speak(context, room, &draft)?;
     check_text(context, &draft, &name)?;
     let me = context.me();
+    if !is_passing(&draft) {
+        may_store(context, &draft)?;
+    }
     if !is_typing(&draft) {
         membership::reveal(context, room, me);
     }
@@ -154,6 +173,7 @@ pub fn to_user(
         confirm_passing(context, by_pm.then_some(Form::Private { to: name, online }));
         return Ok(());
     }
+    may_store(context, &draft)?;
     let conversation = Conversation::direct(context.me(), id);
     let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
     let kept = draft.kind != EventKind::Tagmsg && id != context.me() && has_account(context, id);
@@ -245,6 +265,16 @@ fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<
         return Err(Refusal::TextTooLong(most));
     }
     Ok(())
+}
+
+/// Whether a draft may be stored: its tags are not too long, and there is space for its author.
+fn may_store(context: &mut Context<'_>, draft: &Draft<'_>) -> Result<(), Refusal> {
+    let needed = |tag: &&str| NEEDED_TAGS.contains(&tag.split('=').next().unwrap_or(tag));
+    let others = draft.tags.split(';').filter(|tag| !needed(tag));
+    if others.map(|tag| tag.len()).sum::<usize>() > TAGS_STORED_BYTES {
+        return Err(Refusal::TagsTooLong);
+    }
+    context.must_have_space()
 }
 
 /// Whether a draft is gone as soon as it is told: nobody is to answer a request from long ago, and

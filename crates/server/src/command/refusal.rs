@@ -1,8 +1,9 @@
 //! The person's mistakes, as values; one table turns them into numerics or `FAIL`.
 
+use super::privmsg::NEEDED_TAGS;
 use super::quit::shorten;
 use crate::hub::context::Context;
-use crate::limits::{PARAMETER_BYTES, ROOM_BYTES};
+use crate::limits::{PARAMETER_BYTES, ROOM_BYTES, TAGS_STORED_BYTES};
 use proto::name::{NameError, RoomNameError};
 use proto::numeric as n;
 use std::borrow::Cow;
@@ -151,6 +152,12 @@ pub enum Refusal {
     Busy(String),
     /// The account or its address has had too much work done; seconds to wait.
     TooMuchWork(u64),
+    /// The account, or the guests of the address, have had too much stored; seconds to wait.
+    TooMuchStored(u64),
+    /// The disk's reserve is touched.
+    DiskFull,
+    /// The tags that would be stored are too long.
+    TagsTooLong,
     /// A guest or account cannot read that history.
     NoHistory(String),
     /// Not a count.
@@ -226,7 +233,9 @@ fn registration_code<'a>(refusal: &Refusal, code: &'a str) -> &'a str {
         Refusal::BadPassword(_) => "UNACCEPTABLE_PASSWORD",
         Refusal::WeakPassword(_) => "WEAK_PASSWORD",
         Refusal::NameTaken(_) => "ACCOUNT_EXISTS",
-        Refusal::TooManyAttempts(..) | Refusal::Busy(_) => "TEMPORARILY_UNAVAILABLE",
+        Refusal::TooManyAttempts(..) | Refusal::Busy(_) | Refusal::DiskFull => {
+            "TEMPORARILY_UNAVAILABLE"
+        }
         _ => code,
     }
 }
@@ -278,6 +287,13 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
                 _ => Vec::new(),
             };
             Said { numeric: n::ERR_INPUTTOOLONG, code: "TEXT_TOO_LONG", params, text: text.into() }
+        }
+        Refusal::TagsTooLong => {
+            let text = format!(
+                "Client tags are stored with the message, so all but {} may have {TAGS_STORED_BYTES} bytes",
+                NEEDED_TAGS.join(", ")
+            );
+            says(n::ERR_INPUTTOOLONG, "TAGS_TOO_LONG", &[], text)
         }
         Refusal::TooManyTargets(target) => says(
             n::ERR_TOOMANYTARGETS,
@@ -552,6 +568,13 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             let params = vec![seconds.to_string().into()];
             Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
         }
+        Refusal::TooMuchStored(seconds) => {
+            let text = format!(
+                "You have had as much stored as you may in an hour; try again in {seconds} seconds"
+            );
+            let params = vec![seconds.to_string().into()];
+            Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
+        }
         Refusal::Busy(name) => says(
             n::RPL_TRYAGAIN,
             "BUSY",
@@ -579,6 +602,12 @@ fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>>
         Refusal::CannotKillServer => {
             says(n::ERR_CANTKILLSERVER, "CANNOT_KILL_SERVER", &[], "You cannot kill a server")
         }
+        Refusal::DiskFull => says(
+            "",
+            "DISK_FULL",
+            &[],
+            "The server's disk is almost full, so nothing new is stored or sent; try again when its operators have made room",
+        ),
         Refusal::RereadingAlready => says(
             n::ERR_UNKNOWNERROR,
             "REREADING_ALREADY",

@@ -24,6 +24,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         None => Refusal::RoomNameInUse(old.clone(), new.to_owned()),
         Some(why) => Refusal::CannotRename(old.clone(), new.to_owned(), why),
     })?;
+    context.must_have_space()?;
     rename(context, id, &old, new, shorten(message.param(2).unwrap_or_default(), RENAME_BYTES));
     Ok(())
 }

@@ -24,6 +24,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Err(Refusal::NotHalfOperator(room.name.clone()));
     }
     let id = room.id;
+    context.must_have_space()?;
     set(context, id, shorten(text, TOPIC_BYTES));
     Ok(())
 }

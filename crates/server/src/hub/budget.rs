@@ -4,6 +4,7 @@
 //! Work is counted in units of about ten nanoseconds of one core: see [`crate::limits`] for what
 //! each thing costs. A budget refills steadily; what is owed beyond its burst is refused until it
 //! has been paid back. So a paste or a client that joins fifty rooms passes, and a loop does not.
+//! What is stored is counted in bytes, beside that, and an hour's worth may be stored at once.
 
 use super::door;
 use super::user::UserId;
@@ -49,6 +50,8 @@ struct Owed {
     holders: u32,
     /// Units of work not paid back at `at`.
     work: u64,
+    /// Bytes stored and not paid back at `at`, times [`HOUR_MILLIS`].
+    stored: u64,
     /// Milliseconds.
     at: i64,
     /// Units of the turn at hand, and which turn that is.
@@ -56,11 +59,25 @@ struct Owed {
 }
 
 impl Owed {
-    fn pay_back(&mut self, now: i64, per_second: u64) {
+    fn pay_back(&mut self, now: i64, limits: &Limits) {
         let millis = u64::try_from(now - self.at).unwrap_or(0);
+        let per_second = per_second(self.payer, limits).unwrap_or(u64::MAX);
         self.work = self.work.saturating_sub(millis.saturating_mul(per_second) / 1000);
+        let per_hour = per_hour(limits).unwrap_or(u64::MAX);
+        self.stored = self.stored.saturating_sub(millis.saturating_mul(per_hour));
         self.at = now;
     }
+
+    fn owes(&self) -> bool {
+        self.work > 0 || self.stored > 0
+    }
+}
+
+const HOUR_MILLIS: u64 = 60 * 60 * 1000;
+
+/// Bytes an hour that a payer may have stored; none if there is no bound.
+fn per_hour(limits: &Limits) -> Option<u64> {
+    Some(limits.stored_bytes_per_hour).filter(|bytes| *bytes != 0)
 }
 
 /// Units of work a second that a payer may take in the long run; none if there is no bound.
@@ -82,7 +99,7 @@ impl Budgets {
             self.most = 2 * self.accounts.len();
         }
         let place = *self.places.entry(payer).or_insert_with(|| {
-            let owed = Owed { payer, holders: 0, work: 0, at: now, turn: (0, 0) };
+            let owed = Owed { payer, holders: 0, work: 0, stored: 0, at: now, turn: (0, 0) };
             u32::try_from(self.accounts.insert(owed)).expect("bounded by the connections")
         });
         self.accounts[place as usize].holders += 1;
@@ -93,7 +110,7 @@ impl Budgets {
     pub fn release(&mut self, budget: Budget) {
         let owed = &mut self.accounts[budget as usize];
         owed.holders -= 1;
-        if owed.holders == 0 && owed.work == 0 {
+        if owed.holders == 0 && !owed.owes() {
             self.places.remove(&owed.payer);
             self.accounts.remove(budget as usize);
         }
@@ -103,9 +120,24 @@ impl Budgets {
     pub fn wait(&mut self, budget: Budget, now: i64, limits: &Limits) -> Option<u64> {
         let owed = &mut self.accounts[budget as usize];
         let per_second = per_second(owed.payer, limits)?;
-        owed.pay_back(now, per_second);
+        owed.pay_back(now, limits);
         let over = owed.work.saturating_sub(per_second * WORK_BURST_SECONDS);
         (over > 0).then(|| over.div_ceil(per_second))
+    }
+
+    /// Seconds until a payer may have something stored again, if it has had too much stored.
+    pub fn wait_to_store(&mut self, budget: Budget, now: i64, limits: &Limits) -> Option<u64> {
+        let owed = &mut self.accounts[budget as usize];
+        let per_hour = per_hour(limits)?;
+        owed.pay_back(now, limits);
+        let over = owed.stored.saturating_sub(per_hour.saturating_mul(HOUR_MILLIS));
+        (over > 0).then(|| over.div_ceil(per_hour.saturating_mul(1000)))
+    }
+
+    /// A payer has had so many bytes stored.
+    pub fn charge_stored(&mut self, budget: Budget, bytes: usize) {
+        let owed = &mut self.accounts[budget as usize];
+        owed.stored = owed.stored.saturating_add((bytes as u64).saturating_mul(HOUR_MILLIS));
     }
 
     /// A payer has had work done: by the hub in turn number `turn`, and elsewhere.
@@ -130,8 +162,8 @@ impl Budgets {
     fn forget(&mut self, now: i64, limits: &Limits) {
         let places = &mut self.places;
         self.accounts.retain(|_, owed| {
-            owed.pay_back(now, per_second(owed.payer, limits).unwrap_or(u64::MAX));
-            let stays = owed.holders > 0 || owed.work > 0;
+            owed.pay_back(now, limits);
+            let stays = owed.holders > 0 || owed.owes();
             if !stays {
                 places.remove(&owed.payer);
             }
@@ -168,6 +200,34 @@ mod tests {
         assert_eq!(budgets.wait(ann, 0, &limits), Some(3));
         assert_eq!(budgets.wait(ann, 2500, &limits), Some(1));
         assert_eq!(budgets.wait(ann, 3000, &limits), None);
+    }
+
+    #[test]
+    fn what_is_stored_beyond_an_hours_worth_is_refused_until_it_is_paid_back() {
+        let limits = Limits { stored_bytes_per_hour: 3600, ..limits() };
+        let mut budgets = Budgets::default();
+        let ann = budgets.hold(ANN, 0, &limits);
+        budgets.charge_stored(ann, 3600);
+        assert_eq!(budgets.wait_to_store(ann, 0, &limits), None);
+        budgets.charge_stored(ann, 2);
+        assert_eq!(budgets.wait_to_store(ann, 0, &limits), Some(2));
+        // However often it is asked, nothing that has been paid back is lost.
+        for now in 1..=1000 {
+            budgets.wait_to_store(ann, now, &limits);
+        }
+        assert_eq!(budgets.wait_to_store(ann, 1000, &limits), Some(1));
+        assert_eq!(budgets.wait(ann, 1000, &limits), None, "work is counted beside it");
+        budgets.release(ann);
+        let ann = budgets.hold(ANN, 1000, &limits);
+        assert_eq!(budgets.wait_to_store(ann, 1000, &limits), Some(1), "leaving forgives nothing");
+        assert_eq!(budgets.wait_to_store(ann, 2000, &limits), None);
+        budgets.release(ann);
+        budgets.forget(3_700_000, &limits);
+        assert!(budgets.accounts.is_empty() && budgets.places.is_empty());
+        let none = Limits { stored_bytes_per_hour: 0, ..limits };
+        let bob = budgets.hold(Payer::User(2), 0, &none);
+        budgets.charge_stored(bob, usize::MAX);
+        assert_eq!(budgets.wait_to_store(bob, 0, &none), None);
     }
 
     #[test]

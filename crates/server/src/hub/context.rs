@@ -234,6 +234,7 @@ impl Context<'_> {
         for payer in std::iter::once(known.address_budget).chain(known.user_budget) {
             self.state.budgets.charge(payer, here, elsewhere, turn);
         }
+        self.charge_stored();
     }
 
     /// The work that an effect makes for shards and readers.

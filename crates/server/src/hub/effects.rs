@@ -444,6 +444,13 @@ pub enum Fact {
         /// What it shows now (milliseconds since the epoch).
         to: i64,
     },
+    /// The reserve of the disk is touched, or whole again.
+    Reserve {
+        /// Whether it is touched.
+        touched: bool,
+        /// Free bytes.
+        free: u64,
+    },
     /// Somebody took operator's rights, or failed to.
     Operator {
         /// The user.
@@ -521,6 +528,11 @@ impl Effects {
     /// What the command at hand asks of shards and readers.
     pub fn asked(&self) -> &[Effect] {
         &self.list[self.command.list..]
+    }
+
+    /// What the command at hand wants stored.
+    pub fn stores(&self) -> &[Write] {
+        &self.writes[self.command.writes..]
     }
 
     /// Bytes of lines that the command at hand has led to.

@@ -181,6 +181,9 @@ pub fn begin(
     if context.state.account(name).is_none() && password.len() < NEW_PASSWORD_BYTES {
         return Err(Refusal::WeakPassword(name.to_owned()));
     }
+    if context.state.account(name).is_none() {
+        context.must_have_space()?;
+    }
     let hold_millis = attempt(context, name)?;
     let state = &context.state;
     let iterations = state.config.server.password_iterations;

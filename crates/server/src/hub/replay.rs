@@ -17,7 +17,7 @@ use super::{Batch, Did, Entry, Input, Stamped, State};
 use crate::clock::Clock;
 use crate::config::{Config, Operator};
 use crate::journal::{Journal, Settled};
-use crate::metrics::{Metrics, Queue};
+use crate::metrics::{Metrics, Queue, Space};
 use crate::queue::{Receiver, bounded};
 use crate::receipts::Told;
 use crate::session::SessionId;
@@ -175,6 +175,7 @@ impl World {
             epoch: 0,
             clock: Clock::going_on_from(0),
             folder: None,
+            space: None,
             metrics,
             damage,
             pulse: Arc::default(),
@@ -287,6 +288,10 @@ impl World {
                 self.answers(session, random.pick(&first));
             }
             11 => {
+                if random.below(3) == 0 {
+                    let free = random.below(100) as u64;
+                    self.apply(Input::Disk(Space { free, total: 1000 }));
+                }
                 // Also by one who is not there.
                 let slot = 1 + random.below(9) as u32;
                 self.probes += 1;

@@ -1,7 +1,7 @@
 //! The config file was read again: what can change while the server runs changes.
 
-use super::State;
 use super::effects::Effects;
+use super::{State, disk};
 use crate::command::{cap, isupport};
 use crate::config::Config;
 use crate::session::SessionId;
@@ -37,6 +37,7 @@ pub fn apply(state: &mut State, out: &mut Effects, reread: &Reread) {
         let before = std::mem::replace(&mut state.config, config.clone());
         cap::tell_changes(state, out, &before);
         isupport::tell_changes(state, out, &before);
+        disk::look(state, out, None);
     }
     let Some(by) = reread.by else { return };
     state.rereading = false;

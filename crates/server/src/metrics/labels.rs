@@ -63,6 +63,10 @@ words! {
         SessionsOfAccount = "sessions_of_account",
         /// Its account or address has had too much work done, and had to wait.
         Work = "work",
+        /// Its account, or the guests of its address, had had too much stored.
+        StoredBytes = "stored_bytes",
+        /// It wanted something stored while the disk's reserve was touched.
+        DiskReserve = "disk_reserve",
         /// It sent more lines than it may, and had to wait.
         Flood = "flood",
         /// It read too slowly for what it was told.

@@ -40,6 +40,9 @@ impl Collector for Process {
         let seen = self.disk.seen();
         let free = ("parlor_disk_free", "Free space on the disk of the data folder");
         show(&mut encoder, free, bytes, seen.free)?;
+        let reserve = "1 while the reserve of the disk is touched and ordinary writes are refused";
+        let reserve = ("parlor_disk_reserve_touched", reserve);
+        show(&mut encoder, reserve, None, Some(u64::from(seen.scarce)))?;
         let log =
             ("parlor_log", "Write-ahead log; beyond some MiB it cannot be moved into the database");
         show(&mut encoder, log, bytes, Some(seen.log_bytes))?;

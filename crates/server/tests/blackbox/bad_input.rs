@@ -55,8 +55,42 @@ fn tags_too_long_are_refused() {
     ann.be_guest("ann");
     ann.send(&format!("@+x={} PRIVMSG #lobby :hello", "y".repeat(4094 - 2)));
     ann.expect("*:parlor 417 ann :*");
-    ann.send(&format!("@+x={} PRIVMSG #lobby :hello", "y".repeat(4094 - 3)));
-    ann.expect("@*+x=yyy* PRIVMSG #lobby :hello");
+    // Those that clients need are stored whatever their length, as far as they fit a line.
+    let reply = "+draft/reply=";
+    let longest = "y".repeat(4094 - reply.len());
+    ann.send(&format!("@{reply}{longest} PRIVMSG #lobby :hello"));
+    ann.expect(&format!("@*{reply}yyy* PRIVMSG #lobby :hello"));
+    ann.expect_quiet();
+}
+
+#[test]
+fn of_other_tags_only_some_are_stored() {
+    let server = Server::start(GUESTS);
+    let mut ann = server.connect("ann");
+    ann.request("message-tags echo-message batch draft/multiline standard-replies");
+    ann.be_guest("ann");
+    let fits = "y".repeat(512 - "+x=".len());
+    ann.send(&format!("@+x={fits} PRIVMSG #lobby :fits"));
+    ann.expect("@*+x=yyy* PRIVMSG #lobby :fits");
+    ann.send(&format!("@+draft/reply=abc;+x={fits} NOTICE #lobby :fits"));
+    ann.expect("@*+x=yyy* NOTICE #lobby :fits");
+    for tags in [format!("+x={fits}y"), format!("+x={fits};+draft/reply=z;+y")] {
+        for verb in ["PRIVMSG", "NOTICE"] {
+            ann.send(&format!("@{tags} {verb} #lobby :hello"));
+            ann.expect("*:parlor 417 ann :Client tags are stored with *+draft/reply* 512 bytes");
+        }
+        ann.send(&format!("@{tags} TAGMSG #lobby"));
+        ann.expect("*:parlor 417 ann :*");
+        ann.send(&format!("@{tags} BM :hello"));
+        ann.expect("*:parlor FAIL BM TAGS_TOO_LONG :*");
+        ann.send(&format!("@{tags} BATCH +1 draft/multiline #lobby"));
+        ann.send("@batch=1 PRIVMSG #lobby :hello");
+        ann.send("BATCH -1");
+        ann.expect("*:parlor 417 ann :*");
+    }
+    // What is not stored may be longer.
+    ann.send(&format!("@+x={fits}y PRIVMSG #lobby :\x01VERSION\x01"));
+    ann.expect("@+x=yyy* PRIVMSG #lobby :\x01VERSION\x01");
     ann.expect_quiet();
 }
 

@@ -90,3 +90,36 @@ fn thousands_of_lines_at_once_are_all_answered_in_order() {
     sender.join().expect("no panic").expect("all is taken");
     eve.until_answered();
 }
+
+#[test]
+fn who_has_too_much_stored_is_told_how_long_to_wait_on_whatever_device() {
+    let server = Server::start("limits.stored_bytes_per_hour = 36000\n");
+    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
+    ann.send("PM bob :hello");
+    ann.until(":parlor NOTE PM SENT *");
+    let text = "x".repeat(300);
+    let mut stored = 0;
+    let refused = loop {
+        ann.send(&format!("BM :{text}"));
+        let answer = ann.until(":parlor * BM *");
+        if answer.contains(" FAIL ") {
+            break answer;
+        }
+        stored += 1;
+        assert!(stored < 100, "it is never too much");
+    };
+    assert!(stored > 60, "an hour's worth may be stored at once, not only {stored}");
+    let seconds = refused.strip_prefix(":parlor FAIL BM RATE_LIMITED ").expect("a refusal");
+    let (seconds, sentence) = seconds.split_once(" :").expect("a sentence");
+    assert!(seconds.parse::<u32>().is_ok_and(|seconds| (1..60).contains(&seconds)), "{refused}");
+    assert!(sentence.starts_with("You have had as much stored as you may in an hour"), "{refused}");
+    // Not by another device either, nor by another way; others are not refused.
+    let mut phone = server.log_in("ann");
+    phone.send(&format!("PRIVMSG bob :{text}"));
+    phone.until(":parlor 263 ann PRIVMSG :You have had as much stored *");
+    phone.send("CH #lobby 1");
+    phone.until(":parlor NOTE CH END *");
+    bob.send("BM :hello");
+    bob.until(":parlor NOTE BM SENT *");
+    assert!(numbers(&server)["parlor_refused_total{reason=\"stored_bytes\"}"] >= 2.0);
+}

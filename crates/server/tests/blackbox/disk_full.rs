@@ -48,6 +48,55 @@ fn a_full_disk_is_told_and_confirms_nothing_and_heals() {
     assert_eq!(history(&mut server.log_in("bob")), confirmed);
 }
 
+/// Before the disk is full to its last byte, there is only space for those who can do something about
+/// it; and for all when there is space again.
+#[test]
+fn when_the_disks_reserve_is_touched_operators_go_on_and_it_heals() {
+    let config = "operator = [{ name = \"boss\", password = \"up\" }]\n";
+    let server = Server::start(config);
+    let (mut boss, mut ann) = (server.log_in("boss"), server.log_in("ann"));
+    boss.send("OPER boss up");
+    boss.until(":parlor 381 *");
+    ann.request("draft/message-redaction");
+    let mine = say(&mut ann, "before").expect("there is space");
+    boss.until(":ann!* PRIVMSG #lobby :before");
+
+    // No disk has as much free as it has in all.
+    let touched = "limits.reserve_bytes = 1000000000000000\nlimits.reserve_percent = 100\n";
+    server.write_config(&format!("{config}{touched}"));
+    server.hang_up();
+    server.wait_for_log(|line| line.contains("[ERROR] The disk is almost full"));
+    ann.send("BM :lost");
+    ann.until(":parlor FAIL BM DISK_FULL :The server's disk is almost full*");
+    ann.send("PRIVMSG boss :lost");
+    ann.expect(":parlor FAIL PRIVMSG DISK_FULL :*");
+    ann.send("NOTICE boss :lost");
+    ann.expect(":parlor FAIL NOTICE DISK_FULL :*");
+    ann.send("JOIN #new");
+    ann.expect(":parlor FAIL JOIN DISK_FULL :*");
+    let mut newcomer = server.connect("newcomer");
+    newcomer.send("LOGIN cid :secret");
+    newcomer.expect(":parlor FAIL LOGIN DISK_FULL :*");
+    let body = crate::health::until(&server, 503);
+    assert!(body.contains("the reserve of the disk is touched"), "{body}");
+    let numbers = crate::metrics::numbers(&server);
+    assert_eq!(numbers["parlor_disk_reserve_touched"], 1.0);
+    assert!(numbers["parlor_refused_total{reason=\"disk_reserve\"}"] >= 5.0);
+    // Who has an account can come in, operators can speak, and what was said can be taken back.
+    server.log_in("ann");
+    boss.send("BM :I make room");
+    boss.until(":parlor NOTE BM SENT *");
+    ann.until(":boss!* PRIVMSG #lobby :I make room");
+    ann.send(&format!("REDACT #lobby {mine}"));
+    ann.expect_quiet();
+
+    server.write_config(config);
+    server.hang_up();
+    server.wait_for_log(|line| line.contains("[INFO] The disk has room again"));
+    say(&mut ann, "after").expect("there is space again");
+    assert_eq!(crate::metrics::numbers(&server)["parlor_disk_reserve_touched"], 0.0);
+}
+
 /// Nothing that could not be stored has happened, in the eyes of whom it would have concerned.
 #[test]
 fn with_a_full_disk_rooms_stay_as_they_are() {

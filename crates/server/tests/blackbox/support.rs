@@ -28,6 +28,7 @@ pub(crate) const OPEN_DOORS: &[(&str, &str)] = &[
     ("limits.commands_per_second", "0"),
     ("limits.failed_logins", "0"),
     ("limits.work_millis", "0"),
+    ("limits.stored_bytes_per_hour", "0"),
     ("server.password_iterations", "4096"),
 ];
 

@@ -82,6 +82,9 @@ pub(super) fn set(
     if is_too_fast(context, name, &words, key) {
         return Ok(());
     }
+    if !value.is_empty() && target.of.is_some() {
+        context.must_have_space()?;
+    }
     let new: Option<Box<str>> = (!value.is_empty()).then(|| value.into());
     match target.of {
         Some(of) => metadata::change(context, of, &target.name, &[(key.into(), new)]),

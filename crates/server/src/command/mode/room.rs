@@ -45,6 +45,7 @@ pub(super) fn change(
     }
     let name = context.state.rooms[&id].name.clone();
     let (_, rank) = context.room_as(&name, Rank::HalfOp)?;
+    context.must_have_space()?;
     let before = context.state.rooms[&id].settings.clone();
     let mut change = Change { context, id, name, rank, done: Done::default() };
     for step in steps {
