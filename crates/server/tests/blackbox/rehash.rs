@@ -39,7 +39,7 @@ fn by_sighup_a_mistake_in_the_config_is_logged_and_changes_nothing() {
     server.write_config("server.motd = 7\n");
     server.hang_up();
     server.wait_for_log(|line| {
-        line.contains("[WARN] Nothing was changed") && line.contains("mistake in line 7")
+        line.contains("[WARN] Nothing was changed") && line.contains("mistake in line 8")
     });
     ann.send("MOTD");
     ann.until(":parlor 372 ann :Cake");
