@@ -4,8 +4,8 @@ mod words;
 
 use crate::hub::welcome::DESCRIPTION;
 use crate::limits::{
-    ADMIN_BYTES, HISTORY_PAGE_MOST, Limits, MOTD_LINES, OUTBOX_BYTES_LEAST, OWASP_ITERATIONS,
-    SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,
+    ADMIN_BYTES, HISTORY_PAGE_MOST, Limits, MEMORY_LEAST, MOTD_LINES, OUTBOX_BYTES_LEAST,
+    OWASP_ITERATIONS, SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,
 };
 use crate::networks::Networks;
 use proto::Capability;
@@ -334,6 +334,9 @@ impl Config {
                 "[limits] outbox_bytes is {}; use at least {OUTBOX_BYTES_LEAST}",
                 limits.outbox_bytes
             ));
+        }
+        if let Some(memory @ 1..MEMORY_LEAST) = limits.memory {
+            return Err(format!("[limits] memory is {memory}; use at least {MEMORY_LEAST}"));
         }
         if limits.history_page > HISTORY_PAGE_MOST {
             return Err(format!(

@@ -6,6 +6,7 @@ use crate::limits::{
     ACCOUNT_SECONDS, BATCH_LINE_COST, DISCARDS, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES,
     WRAP_BYTES, WRITE_PIECES,
 };
+use crate::memory::Behind;
 use crate::outbox::{Outbox, SharedLines};
 use crate::receipts::Receipts;
 use crate::transport::sniff::{Speech, sniff};
@@ -76,6 +77,8 @@ pub struct Connection {
     /// More lines came than its outbox may hold.
     pub overflown: bool,
     outbox_most: usize,
+    /// How far its peer is behind with reading; none: not at all.
+    pub(crate) behind: Option<Box<Behind>>,
     /// The rooms it is told of.
     pub rooms: Vec<RoomId>,
     /// What it was told and has not answered.
@@ -151,6 +154,7 @@ impl Connection {
             outbox: Outbox::default(),
             overflown: false,
             outbox_most: if limits.outbox_bytes == 0 { usize::MAX } else { limits.outbox_bytes },
+            behind: None,
             rooms: Vec::new(),
             receipts: Receipts::default(),
         }

@@ -35,6 +35,7 @@ pub mod portion;
 pub mod fanout;
 pub mod render;
 pub mod outbox;
+pub mod memory;
 
 pub mod args;
 pub mod systemd;

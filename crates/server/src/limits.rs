@@ -26,6 +26,9 @@ pub struct Limits {
     pub command_burst: u32,
     /// Bytes that may wait for one slow reader before it is disconnected.
     pub outbox_bytes: usize,
+    /// Bytes that may wait for all readers together; none: a part of the machine's memory
+    /// ([`MACHINE_PART`]), and [`MEMORY_MOST`] at most.
+    pub memory: Option<usize>,
     /// Connections at once of one account.
     pub sessions_per_account: usize,
     /// Milliseconds of the server's work a second that one account may take in the long run; all
@@ -66,6 +69,7 @@ impl Default for Limits {
             commands_per_second: 10,
             command_burst: 60,
             outbox_bytes: 4 * 1024 * 1024,
+            memory: None,
             sessions_per_account: 20,
             work_millis: 50,
             stored_bytes_per_hour: 20_000_000,
@@ -106,6 +110,15 @@ impl Limits {
         self.reserve_bytes.min(u64::try_from(part).unwrap_or(u64::MAX))
     }
 
+    /// Bytes that may wait for all readers together.
+    pub fn memory(&self) -> usize {
+        match self.memory {
+            None => crate::memory::usual(),
+            Some(0) => usize::MAX,
+            Some(bytes) => bytes,
+        }
+    }
+
     /// Bytes of one page of history.
     pub fn page_bytes(&self) -> usize {
         match self.outbox_bytes / HISTORY_PAGE_PART {
@@ -121,6 +134,21 @@ pub const HISTORY_PAGE_MOST: usize = 1000;
 pub const PLAYBACK_BYTES: usize = 1024 * 1024;
 /// Bytes that `outbox_bytes` must be at least: the longest message of several lines is to fit.
 pub const OUTBOX_BYTES_LEAST: usize = 64 * 1024;
+/// Bytes that `memory` must be at least.
+pub const MEMORY_LEAST: usize = 1024 * 1024;
+/// Bytes that may wait for all readers together where the config does not say it, at most.
+pub const MEMORY_MOST: usize = 1024 * 1024 * 1024;
+/// The part of the machine's memory that may wait for readers where the config does not say it.
+pub const MACHINE_PART: usize = 4;
+/// Seconds after which an outbox of which nothing was taken is among the first to go when all are
+/// too much.
+pub const OUTBOX_STANDS_SECONDS: u64 = 10;
+/// Seconds after which a connection that has read nothing of what waits for it is ended, whatever it
+/// sends.
+pub const NOT_READING_SECONDS: u64 = 60;
+/// Bytes that the system is asked to hold for a connection beside its outbox; Linux counts its own
+/// bookkeeping and takes it twice. Left to itself it lets some megabytes wait there, unseen.
+pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// Bytes of one page of history, as far as the outbox does not make it less; what is beyond is
 /// left out, and asked for as the next page. One message is shown whatever its size.
 pub const HISTORY_PAGE_BYTES: usize = 1024 * 1024;

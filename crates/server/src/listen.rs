@@ -1,10 +1,10 @@
 //! Listening: binds the addresses, and accepts connections for the shards in turn.
 
 use crate::inbox::Inbox;
-use crate::limits::ACCEPT_BACKLOG;
+use crate::limits::{ACCEPT_BACKLOG, SEND_BUFFER_BYTES};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
@@ -172,12 +172,15 @@ impl Listeners {
         Listeners { sockets, shards, turn: 0 }
     }
 
-    /// Watches the sockets for connections.
+    /// Watches the sockets for connections, for each of which the system is to hold little that is not
+    /// read.
     ///
     /// # Errors
     /// When the system does not let it.
     pub fn register(&mut self, registry: &Registry) -> Result<(), Error> {
         for socket in &mut self.sockets {
+            // Each connection that it accepts has the same.
+            SockRef::from(&*socket).set_send_buffer_size(SEND_BUFFER_BYTES)?;
             registry.register(socket, Listeners::TOKEN, Interest::READABLE)?;
         }
         Ok(())
@@ -225,6 +228,23 @@ fn accept_one(socket: &mio::net::TcpListener) -> Result<Option<(TcpStream, Socke
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_system_holds_little_for_a_connection() {
+        let listener = bind(Some("127.0.0.1"), 0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (inbox, outlet) = crate::inbox::new(Default::default()).unwrap();
+        let mut listeners = Listeners::new(vec![listener], vec![inbox]);
+        listeners.register(outlet.registry()).unwrap();
+        let _peer = std::net::TcpStream::connect(address).unwrap();
+        let stream = loop {
+            if let Some((stream, ..)) = listeners.accept().unwrap() {
+                break stream;
+            }
+        };
+        let bytes = SockRef::from(&stream).send_buffer_size().unwrap();
+        assert!((SEND_BUFFER_BYTES..=2 * SEND_BUFFER_BYTES).contains(&bytes), "{bytes}");
+    }
 
     #[test]
     fn an_address_that_another_covers_is_doubled() {

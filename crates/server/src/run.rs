@@ -19,6 +19,7 @@ use crate::limits::{
     WAKE_QUEUE,
 };
 use crate::listen::{self, ListenError, Listeners};
+use crate::memory::Memory;
 use crate::metrics::{Metrics, Queue};
 use crate::queue::{self, Sender, bounded};
 use crate::session::SessionId;
@@ -249,6 +250,7 @@ impl Server {
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
         let metrics = Arc::new(Metrics::new(count));
         metrics.hub_has(0, 0, state.rooms.len());
+        let memory = Arc::new(Memory::new(count));
         let damage = Watch::new(damage, metrics.clone());
         let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
         let (journal, to_journal) = bounded(JOURNAL_QUEUE, metrics.waiting(Queue::Journal));
@@ -339,6 +341,7 @@ impl Server {
                 readers: readers.clone(),
                 wake: wake.clone(),
                 metrics: metrics.clone(),
+                memory: memory.clone(),
             };
             server.spawn(&format!("shard-{id}"), true, move || Ok(shard::run(parts, outlet)?))?;
         }

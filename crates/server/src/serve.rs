@@ -5,7 +5,7 @@ use crate::hub::Did;
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::transport::Way;
-use crate::transport::http::{Kind, Page, Request, Status, Wants, page};
+use crate::transport::http::{Host, Kind, Page, Request, Status, Wants, page};
 
 impl Shard {
     /// Answers a request.
@@ -30,18 +30,7 @@ impl Shard {
                 let who = Asker { session: self.session(slot), head_only: request.head_only };
                 return self.ask_health(who);
             }
-            Wants::Metrics => {
-                let config = &self.parts.config;
-                let (proxies, networks) = (&config.server.proxies, &config.http.metrics);
-                if request.is_from(self.connections[slot].address, proxies, networks) {
-                    request.answer(Status::Ok, Kind::Metrics, &self.parts.metrics.text())
-                } else {
-                    self.parts.metrics.count(Count::Refused(Refused::Forbidden));
-                    let text = "The metrics are for this machine, and for the networks in \
-                                [http] metrics of the config file.\n";
-                    request.answer(Status::Forbidden, Kind::Text, text)
-                }
-            }
+            Wants::Metrics => self.show_metrics(slot, request),
             Wants::Refused(response) => {
                 self.parts.metrics.count(Count::Refused(Refused::BadRequest));
                 response.clone()
@@ -50,6 +39,29 @@ impl Shard {
             Wants::WebSocket { .. } => return,
         };
         self.answer(slot, &response);
+    }
+
+    /// The metrics, for who may see them.
+    fn show_metrics(&self, slot: usize, request: &Request) -> Vec<u8> {
+        let config = &self.parts.config;
+        let origins = config.http.origins.iter();
+        let hosts = origins
+            .filter_map(|origin| Host::parse(origin.split_once("://")?.1.trim_end_matches('/')));
+        let hosts: Vec<String> = hosts.map(|host| host.name).collect();
+        let known = hosts.iter().chain([&config.server.name]).map(String::as_str);
+        let is_ours = request.host.as_ref().is_some_and(|host| host.is_ours(known));
+        let (proxies, networks) = (&config.server.proxies, &config.http.metrics);
+        let address = self.connections[slot].address;
+        let refusal = if !is_ours {
+            "The metrics are for who asks by an address, localhost or this server's name (Host).\n"
+        } else if !request.is_from(address, proxies, networks) {
+            "The metrics are for this machine, and for the networks in [http] metrics of the config \
+             file.\n"
+        } else {
+            return request.answer(Status::Ok, Kind::Metrics, &self.parts.metrics.text());
+        };
+        self.parts.metrics.count(Count::Refused(Refused::Forbidden));
+        request.answer(Status::Forbidden, Kind::Text, refusal)
     }
 
     /// Sends an answer, the only one on its connection.

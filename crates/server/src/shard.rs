@@ -19,6 +19,7 @@ use crate::limits::{
     SWEEP_MILLIS, UNREAD_BYTES,
 };
 use crate::listen::Listeners;
+use crate::memory::Memory;
 use crate::metrics::{Census, Count, Handshake, Kind, Metrics, Refused, Tally};
 use crate::password::{Job, Passwords};
 use crate::queue::Sender;
@@ -66,6 +67,8 @@ pub struct Parts {
     pub wake: SyncSender<Wake>,
     /// What it counts.
     pub metrics: Arc<Metrics>,
+    /// What waits for readers, in all shards.
+    pub memory: Arc<Memory>,
 }
 
 /// The state of a shard.
@@ -78,6 +81,8 @@ pub struct Shard {
     pub(crate) dirty: Vec<usize>,
     /// The last release has come: the server stops.
     pub(crate) stopping: bool,
+    /// Bytes that wait for its connections.
+    pub(crate) waiting: usize,
     /// What it has done in this round.
     pub(crate) tally: Tally,
     /// Whether the server is well, and who waits to hear of it.
@@ -136,7 +141,7 @@ pub fn run(parts: Parts, mut outlet: Outlet) -> io::Result<()> {
 }
 
 impl Shard {
-    fn new(parts: Parts) -> Shard {
+    pub(crate) fn new(parts: Parts) -> Shard {
         Shard {
             batch: Batch { shard: parts.id, ..Batch::default() },
             parts,
@@ -144,6 +149,7 @@ impl Shard {
             rooms: HashMap::new(),
             dirty: Vec::new(),
             stopping: false,
+            waiting: 0,
             tally: Tally::default(),
             health: Health::default(),
             census: Census::default(),
@@ -202,6 +208,7 @@ impl Shard {
             self.sweep(self.swept);
         }
         self.write_dirty();
+        self.keep_memory();
         self.parts.metrics.add(self.parts.id, &mut self.tally);
         Ok(())
     }
@@ -440,11 +447,11 @@ impl Shard {
     /// Forgets a connection and closes its socket.
     fn remove(&mut self, slot: usize) {
         self.leave_rooms(slot);
-        self.connections.remove(slot);
+        self.waiting -= self.connections.remove(slot).counted();
     }
 
     /// Writes what this round has appended, each connection once.
-    fn write_dirty(&mut self) {
+    pub(crate) fn write_dirty(&mut self) {
         for slot in std::mem::take(&mut self.dirty) {
             if let Some(connection) = self.connections.get_mut(slot) {
                 connection.dirty = false;
@@ -459,9 +466,11 @@ impl Shard {
         if connection.stage == Stage::Closing && connection.is_unheard() && !self.stopping {
             return; // Until it has said something, or for a moment.
         }
-        let waiting = connection.outbox.len();
+        let (lines, waiting) = (connection.outbox.len(), connection.waiting());
         let written = connection.write_ready(&mut self.scratch);
-        self.tally.sent += waiting.saturating_sub(connection.outbox.len()) as u64;
+        self.tally.sent += lines.saturating_sub(connection.outbox.len()) as u64;
+        self.count_waiting(slot, waiting);
+        let connection = &mut self.connections[slot];
         if let Err(error) = written {
             return self.gone(slot, &format!("Connection lost: {}", error.kind()));
         }
@@ -491,7 +500,7 @@ impl Shard {
     }
 
     /// Closes what is over its deadline, and asks the silent for a sign of life.
-    fn sweep(&mut self, now: Instant) {
+    pub(crate) fn sweep(&mut self, now: Instant) {
         let limits = self.parts.config.limits.clone();
         let ping = Duration::from_secs(u64::from(limits.ping_seconds));
         let mut census = Census::default();
@@ -530,6 +539,9 @@ impl Shard {
                 {
                     self.parts.metrics.count(Count::Refused(Refused::LoginDeadline));
                     self.end(slot, "No login in time");
+                }
+                Stage::Entering | Stage::Ready if connection.does_not_read(now) => {
+                    self.end_unread(slot);
                 }
                 Stage::Ready if !ping.is_zero() && silent >= ping * 2 && connection.pinged => {
                     self.parts.metrics.count(Count::Refused(Refused::Silent));

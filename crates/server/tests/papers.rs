@@ -77,6 +77,7 @@ fn shows_all(full: &str, paper: &str) {
     assert_eq!((config.operator.len(), config.tls.certificate.is_some()), (1, true), "{paper}");
     (config.server.listen, config.server.password) = (Vec::new(), None);
     (config.server.bind, config.backup.folder) = (None, None);
+    config.limits.memory = None;
     (config.operator, config.tls, config.admin) = Default::default();
     assert_eq!(config, Config::default(), "{paper}");
     assert_eq!(lacking(full), [""; 0], "{paper}");

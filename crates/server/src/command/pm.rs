@@ -54,7 +54,8 @@ pub fn send(
 }
 
 fn show_online(context: &mut Context<'_>) {
-    let names: Vec<_> = context.state.users.values().map(|user| user.nick.clone()).collect();
+    let users = context.state.users.values().filter(|user| context.sees(user));
+    let names: Vec<_> = users.map(|user| user.nick.clone()).collect();
     let count = names.len().to_string();
     for line in super::names::lines(names.iter().map(|name| &**name), NAMES_LINE_BYTES) {
         context.note("PM", "ONLINE", &[&count], &line);

@@ -71,6 +71,10 @@ words! {
         Flood = "flood",
         /// It read too slowly for what it was told.
         OutboxOverflow = "outbox_overflow",
+        /// All outboxes together were too large, and it had read least.
+        Memory = "memory",
+        /// It read nothing for too long.
+        NotReading = "not_reading",
         /// It did not finish in time what comes before the first line: TLS, a proxy's header, a request.
         HandshakeDeadline = "handshake_deadline",
         /// What came was no TLS, no proxy's header or no message of a WebSocket, though it began like one.

@@ -47,6 +47,33 @@ fn a_client_that_never_reads_is_disconnected_and_the_others_are_unharmed() {
 }
 
 #[test]
+fn if_too_much_waits_for_all_together_one_of_those_who_do_not_read_goes() {
+    let server = Server::start(
+        "server.guests = true\nlimits.memory = 1048576\nlimits.outbox_bytes = 0\nlimits.ping_seconds = 0\n",
+    );
+    let mut ann = server.guest("ann");
+    let mut stuck: Vec<Client> =
+        (0..3).map(|number| server.guest(&format!("stuck{number}"))).collect();
+    let text = "x".repeat(400);
+    let mut sent = 0;
+    let mut left = None;
+    while left.is_none() {
+        assert!(sent < 100_000, "all are still connected");
+        (0..200).for_each(|_| ann.send(&format!("PRIVMSG #lobby :{text}")));
+        sent += 200;
+        left = ann.until_answered().into_iter().find(|line| line.contains(" QUIT :"));
+    }
+    let left = left.expect("it is set now");
+    assert!(
+        left.starts_with(":stuck") && left.contains("too much that waits to be read"),
+        "{left}"
+    );
+    let left = left.split(['!', ':']).nth(1).expect("a name");
+    let gone = stuck.iter_mut().find(|client| client.name() == left).expect("one of them");
+    assert!(gone.until_closed().len() < sent, "it got all {sent}");
+}
+
+#[test]
 fn one_who_never_logs_in_is_disconnected() {
     let server = Server::start("limits.login_seconds = 1\n");
     let mut logged_in = server.log_in("ann");

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use crate::support::{Client, PATIENCE, Server, Start, tls};
+use crate::support::{Client, PATIENCE, Server, Start, http, tls};
 
 /// Asks for a path over HTTP: the status code, the head, and the body.
 pub(crate) fn get(server: &Server, path: &str, headers: &str) -> (u16, String, String) {
@@ -236,4 +236,21 @@ fn a_request_that_was_forwarded_by_who_knows_whom_is_refused() {
         assert!(!body.contains("parlor_users_online"), "{body}");
     }
     assert_eq!(numbers(&server)["parlor_refused_total{reason=\"forbidden\"}"], 2.0);
+}
+
+/// A page of a stranger's host that was made to lead here asks by that host's name.
+#[test]
+fn a_request_by_a_name_that_a_stranger_can_have_is_refused() {
+    let server = Server::start_as(Start::InMemory, "http.origins = [\"https://chat.example\"]\n");
+    let status = |host: &str| {
+        let mut client = server.connect("client");
+        http::ask(&mut client, &format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n")).status
+    };
+    for ours in ["127.0.0.1:9999", "localhost", "[::1]:80", "parlor", "chat.example"] {
+        assert_eq!(status(ours), 200, "{ours}");
+    }
+    for stranger in ["evil.example", "evil.example:9999", "127.0.0.1.evil.example"] {
+        assert_eq!(status(stranger), 403, "{stranger}");
+    }
+    assert_eq!(numbers(&server)["parlor_refused_total{reason=\"forbidden\"}"], 3.0);
 }

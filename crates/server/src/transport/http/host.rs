@@ -1,7 +1,7 @@
 //! The server's name as a client knows it.
 
 use crate::limits::HOST_BYTES;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A host, and a port if one was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,16 @@ impl Host {
         };
         Some(Host { name: name.to_ascii_lowercase(), port })
     }
+
+    /// Whether no stranger can have made this name lead to this machine: it is an address, a name
+    /// without a domain such as `localhost`, or one of `known`. A page of a stranger's host that was
+    /// made to lead here could read what is for this machine alone, by way of a browser on it.
+    pub fn is_ours<'a>(&self, mut known: impl Iterator<Item = &'a str>) -> bool {
+        let name = self.name.trim_end_matches('.');
+        name.parse::<IpAddr>().is_ok()
+            || !name.contains('.')
+            || known.any(|known| known.eq_ignore_ascii_case(name))
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +63,22 @@ mod tests {
             ("[2001:DB8::1]:9999", "2001:db8::1", Some(9999)),
         ] {
             assert_eq!(Host::parse(text), Some(Host { name: name.into(), port }), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_a_stranger_can_have_is_not_ours() {
+        let is_ours = |text: &str| {
+            let known = ["chat.example", "parlor"];
+            Host::parse(text).unwrap().is_ours(known.into_iter())
+        };
+        for ours in
+            ["127.0.0.1:9999", "[::1]", "localhost", "localhost.:80", "parlor", "Chat.Example:1"]
+        {
+            assert!(is_ours(ours), "{ours}");
+        }
+        for stranger in ["evil.example", "a.chat.example", "localhost.evil.example:9999", "127.1"] {
+            assert!(!is_ours(stranger), "{stranger}");
         }
     }
 
