@@ -26,6 +26,7 @@ pub mod reread;
 pub mod room;
 pub mod session;
 pub mod sessions;
+pub mod share;
 pub mod undo;
 pub mod user;
 pub mod watch;
@@ -69,6 +70,7 @@ use reread::Reread;
 use room::Room;
 use session::Session;
 use sessions::Sessions;
+use share::{Kept, Shares};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -245,6 +247,10 @@ pub struct State {
     pub budgets: Budgets,
     /// The disk of what is stored.
     pub disk: Disk,
+    /// What each sender has told each receiver lately.
+    pub shares: Shares,
+    /// What is kept for whom, and by whom it was sent.
+    pub kept: Kept,
     /// Sessions that wait for their turn, in order.
     turns: VecDeque<SessionId>,
     /// The batches that clients have open, by when they are refused.
@@ -306,6 +312,8 @@ impl State {
             opers: Guesses::default(),
             budgets: Budgets::default(),
             disk: Disk::default(),
+            shares: Shares::default(),
+            kept: Kept::new(loaded.pending),
             turns: VecDeque::new(),
             batches: BTreeSet::new(),
             users_most: 0,

@@ -163,6 +163,31 @@ pub const CLIENT_TAGS_EACH_LINE_BYTES: usize = 40;
 /// Messages kept for a user who is offline that are shown at one login; the next login shows the
 /// next ones.
 pub const PENDING_SHOWN: usize = 1000;
+/// Messages of one sender that are kept for one user who is offline; further ones are refused. All
+/// guests count as one.
+pub const KEPT_EACH: usize = 300;
+/// The same for one who is online, and will have taken them with the next sign of life.
+pub const KEPT_EACH_ONLINE: usize = 3000;
+/// Messages kept for a user from which on each sender may have only [`KEPT_IN_CROWD`]: so many that
+/// one login shows what others have sent, too.
+pub const KEPT_UNCROWDED: usize = 900;
+/// See [`KEPT_UNCROWDED`].
+pub const KEPT_IN_CROWD: usize = 20;
+/// Messages kept for a user at most, by all senders.
+pub const KEPT_MOST: usize = 10_000;
+/// The part of a receiver's outbox (`outbox_bytes`) that one account may fill with private messages
+/// and invitations at once: 256 KiB of 4 MiB.
+pub const SHARE_BURST_PART: u64 = 16;
+/// The part of it that one account may fill each second in the long run.
+pub const SHARE_SECOND_PART: u64 = 512;
+/// How many times as much as one account all people of one address may fill.
+pub const SHARE_ADDRESS: u64 = 4;
+/// The part that all together may fill before each has a smaller share.
+pub const SHARE_CROWD_PART: u64 = 2;
+/// The part that each account may fill then.
+pub const SHARE_CROWD_BURST_PART: u64 = 256;
+/// Pairs of sender and receiver beyond which those that have drained are forgotten.
+pub const SHARES_REMEMBERED: usize = 4096;
 
 /// Bytes of the server's name.
 pub const SERVER_NAME_BYTES: usize = 63;

@@ -9,10 +9,11 @@ use proto::scram::Keys;
 use rusqlite::{Connection, Row};
 
 use crate::batch::Marks;
+use crate::row::Rows;
 use crate::sum::{self, Summer, Table};
 use crate::{
-    Account, Conversation, Damage, Failure, ListEntry, Loaded, Member, Room, RoomId, Subject,
-    Topic, about, open,
+    Account, AccountId, Conversation, Damage, EventId, Failure, ListEntry, Loaded, Member, Room,
+    RoomId, Subject, Topic, about, open,
 };
 
 pub(crate) struct Loader<'c> {
@@ -37,6 +38,7 @@ impl Loader<'_> {
             certificates: self.all("certificates", "ORDER BY fingerprint", |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?,
+            pending: self.pending()?,
             events,
             last_event: marks.event,
             last_time: marks.time,
@@ -46,6 +48,23 @@ impl Loader<'_> {
             instance: instance.ok_or_else(|| self.corrupt("its instance is missing".to_owned()))?,
             cloak_key: about::get(self.connection, "cloak_key").map_err(told)?,
         })
+    }
+
+    /// What is pending, and by whom.
+    fn pending(&self) -> Result<Vec<(AccountId, EventId, AccountId)>, Failure> {
+        let rows = Rows { connection: self.connection, damage: self.damage };
+        let told = |error| open::damaged_or(self.path, error);
+        let pending: Vec<(AccountId, i64)> =
+            self.all("pending", "ORDER BY account, event", |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut all = Vec::new();
+        for (receiver, id) in pending {
+            if let Some(event) = rows.by_id(id).map_err(told)?
+                && event.conversation.other(receiver).is_some()
+            {
+                all.push((receiver, event.id, if event.guest { 0 } else { event.account }));
+            }
+        }
+        Ok(all)
     }
 
     /// The newest time at which a resend id was stored.
@@ -78,7 +97,7 @@ impl Loader<'_> {
             let name = || format!("of {}, entry {} is damaged", table.of, table.name_of(row));
             match table.name {
                 _ if sound => all.push(read(row).map_err(told)?),
-                "read_markers" | "metadata" => {
+                "read_markers" | "metadata" | "pending" => {
                     self.damage.note(table.name, &table.name_of(row), name());
                 }
                 _ => return Err(self.corrupt(name())),

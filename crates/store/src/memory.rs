@@ -67,6 +67,7 @@ impl Store for MemoryStore {
                 .map(|(&(account, conversation), &time)| (account, conversation, time))
                 .collect(),
             certificates: contents.certificates.iter().map(|(of, id)| (*of, *id)).collect(),
+            pending: contents.pending.iter().filter_map(|of| contents.waits(*of)).collect(),
             events: contents.events.len() as u64,
             last_event: contents.events.last().map_or(0, |event| event.id),
             last_time: contents.events.last().map_or(0, |event| event.time),
@@ -105,6 +106,17 @@ impl Store for MemoryStore {
 }
 
 impl Contents {
+    /// A pending event as receiver, event and author.
+    fn waits(
+        &self,
+        (receiver, id): (AccountId, EventId),
+    ) -> Option<(AccountId, EventId, AccountId)> {
+        let at = self.events.binary_search_by_key(&id, |event| event.id).ok()?;
+        let event = &self.events[at];
+        event.conversation.other(receiver)?;
+        Some((receiver, id, if event.guest { 0 } else { event.account }))
+    }
+
     fn apply(&mut self, write: &Write) -> Outcome {
         match write {
             Write::Event { event, resend, pending_for } => {

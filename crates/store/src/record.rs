@@ -133,6 +133,9 @@ pub struct Loaded {
     pub read_markers: Vec<(AccountId, Conversation, i64)>,
     /// All certificates and whose they are, by the bytes of the fingerprint.
     pub certificates: Vec<(Fingerprint, AccountId)>,
+    /// All that is pending as receiver, event and author, who is 0 for guests: by receiver and then
+    /// event. It counts, so what is damaged is left out.
+    pub pending: Vec<(AccountId, EventId, AccountId)>,
     /// How many events there are.
     pub events: u64,
     /// The newest event's id; 0 if there is none.

@@ -8,7 +8,7 @@ use crate::hub::context::Context;
 use crate::hub::effects::{Rooms, What};
 use crate::hub::room::Rank;
 use crate::hub::user::UserId;
-use crate::limits::INVITES;
+use crate::limits::{INVITES, LINE_BYTES};
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
 use store::RoomId;
@@ -36,6 +36,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if context.state.rooms[&id].member(target).is_some() {
         return Err(Refusal::UserInRoom(nick, room_name));
     }
+    context.must_have_share(target, LINE_BYTES)?;
     invite(context, id, target, opens);
     let me = context.me();
     let news = context.passing(me, "INVITE", &[&nick, &room_name], None);

@@ -11,7 +11,7 @@ use crate::hub::effects::{Form, Rooms, What, When};
 use crate::hub::membership;
 use crate::hub::room::{Rank, Who};
 use crate::hub::user::UserId;
-use crate::limits::{RESEND_ID_BYTES, TAGS_STORED_BYTES};
+use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES};
 use crate::render::lines::pieces;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
@@ -104,6 +104,8 @@ fn loses_unseen(refusal: &Refusal) -> bool {
             | Refusal::TagsTooLong
             | Refusal::TooMuchStored(_)
             | Refusal::DiskFull
+            | Refusal::TooMuchForOne(_)
+            | Refusal::TooMuchKept(_)
     )
 }
 
@@ -167,6 +169,7 @@ pub fn to_user(
         }
         let news = passing(context, &draft, &name);
         if online {
+            may_tell(context, id, &draft)?;
             tell_both(context, id, news, false);
         }
         echo_passing(context, news);
@@ -174,10 +177,19 @@ pub fn to_user(
         return Ok(());
     }
     may_store(context, &draft)?;
+    let kept = draft.kind != EventKind::Tagmsg && id != context.me() && has_account(context, id);
+    if kept {
+        context.must_be_kept(id, &name)?;
+    }
+    if online {
+        may_tell(context, id, &draft)?;
+    }
     let conversation = Conversation::direct(context.me(), id);
     let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
-    let kept = draft.kind != EventKind::Tagmsg && id != context.me() && has_account(context, id);
     let pending = kept.then_some(id);
+    if kept {
+        context.keep(id, event.id);
+    }
     let news = store(context, event, &name, draft.verb, draft.resend, pending);
     tell_both(context, id, news, kept);
     let form = by_pm.then(|| Form::Private { to: name.clone(), online });
@@ -248,6 +260,12 @@ fn is_ctcp(text: &str) -> bool {
     text.strip_prefix('\x01').is_some_and(|request| {
         request.split([' ', '\x01']).next().is_some_and(|word| word != "ACTION")
     })
+}
+
+/// Whether a receiver's outbox may take a draft of the asker's.
+fn may_tell(context: &mut Context<'_>, id: UserId, draft: &Draft<'_>) -> Result<(), Refusal> {
+    let lines = pieces(draft.text).count();
+    context.must_have_share(id, draft.text.len() + draft.tags.len() + lines * LINE_FRAME_BYTES)
 }
 
 fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<(), Refusal> {

@@ -158,6 +158,11 @@ pub enum Refusal {
     DiskFull,
     /// The tags that would be stored are too long.
     TagsTooLong,
+    /// The asker, or others at the address, have filled their share of the receiver's outbox; seconds
+    /// to wait.
+    TooMuchForOne(u64),
+    /// The asker has as many messages kept for this user as may be.
+    TooMuchKept(Arc<str>),
     /// A guest or account cannot read that history.
     NoHistory(String),
     /// Not a count.
@@ -301,6 +306,11 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             &[target],
             format!("Too many targets; at most {} on one line", crate::limits::TARGETS),
         ),
+        Refusal::TooMuchKept(name) => {
+            let text =
+                "has as much kept from you as the server keeps; wait until they have read it";
+            says(n::ERR_UNKNOWNERROR, "TOO_MUCH_KEPT", &[name], text)
+        }
         Refusal::NotKept(name) => {
             let text = "is offline; a CTCP request is not kept";
             says(n::RPL_AWAY, "NOT_KEPT", &[name], text)
@@ -571,6 +581,13 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
         Refusal::TooMuchStored(seconds) => {
             let text = format!(
                 "You have had as much stored as you may in an hour; try again in {seconds} seconds"
+            );
+            let params = vec![seconds.to_string().into()];
+            Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
+        }
+        Refusal::TooMuchForOne(seconds) => {
+            let text = format!(
+                "You, or others at your address, have sent this receiver too much; try again in {seconds} seconds"
             );
             let params = vec![seconds.to_string().into()];
             Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }

@@ -1,8 +1,11 @@
 //! What a handler works with: the state, the effects, and the session that asks.
 
+use super::budget::Payer;
 use super::effects::{Effects, Fact, News, Rooms, What, When};
 use super::room::{Member, Rank, Room, Who};
 use super::session::{Cursor, Entering, Session, Turn, Unfinished};
+use super::share::ANY_GUEST;
+use super::undo::Undo;
 use super::user::{User, UserId};
 use super::{State, membership, write_error};
 use crate::command::names::may_see;
@@ -14,7 +17,7 @@ use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
 use std::cell::Cell;
 use std::sync::Arc;
-use store::{Conversation, Event, EventKind, RoomId, Write};
+use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
 
 /// The hub's state while one session's command is carried out.
 pub struct Context<'a> {
@@ -235,6 +238,43 @@ impl Context<'_> {
             self.state.budgets.charge(payer, here, elsewhere, turn);
         }
         self.charge_stored();
+    }
+
+    /// Refuses to have a user told what is beyond the asker's share of the user's outbox.
+    pub fn must_have_share(&mut self, of: UserId, bytes: usize) -> Result<(), Refusal> {
+        let me = self.me();
+        if of == me {
+            return Ok(());
+        }
+        let senders = [Payer::User(me), Payer::address(self.known().address)];
+        let State { shares, config, steady, .. } = &mut *self.state;
+        let outbox = (*steady, config.limits.outbox_bytes);
+        shares.tell(of, senders, bytes, outbox).map_err(|seconds| {
+            self.out.push(What::Count(Count::Refused(Refused::Share)));
+            Refusal::TooMuchForOne(seconds)
+        })
+    }
+
+    /// Refuses to have yet another message of the asker kept for a user.
+    pub fn must_be_kept(&mut self, receiver: UserId, name: &Arc<str>) -> Result<(), Refusal> {
+        let online = self.state.users.contains_key(&receiver);
+        if self.state.kept.may(receiver, self.kept_as(), online) {
+            return Ok(());
+        }
+        self.out.push(What::Count(Count::Refused(Refused::Kept)));
+        Err(Refusal::TooMuchKept(name.clone()))
+    }
+
+    /// A message of the asker is kept for a user.
+    pub fn keep(&mut self, receiver: UserId, event: EventId) {
+        let sender = self.kept_as();
+        self.state.kept.add(receiver, event, sender);
+        self.out.undo.push(Undo::Kept(receiver, event));
+    }
+
+    /// As whom the asker has messages kept.
+    fn kept_as(&self) -> UserId {
+        if self.user().guest { ANY_GUEST } else { self.me() }
     }
 
     /// The work that an effect makes for shards and readers.

@@ -82,6 +82,7 @@ pub fn settle(state: &mut State, out: &mut Effects, session: SessionId) {
     let ranges = [(0, told.kept), (taking.since, told.live)];
     out.begin(session, None, false);
     for (after, up_to) in ranges.into_iter().filter(|(_, up_to)| *up_to > 0) {
+        state.kept.taken(account, after, up_to);
         out.write(Write::PendingDelivered { account, after, up_to });
     }
     out.end(&state.renderer.server);

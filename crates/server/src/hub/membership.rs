@@ -316,6 +316,7 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
             state.certificates.set(certificate, before);
         }
         Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
+        Undo::Kept(user, event) => state.kept.undo(user, event),
     }
 }
 

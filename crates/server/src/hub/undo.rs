@@ -13,7 +13,7 @@ use crate::session::SessionId;
 use proto::Fingerprint;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use store::{Account, AccountId, Conversation, RoomId, Subject};
+use store::{Account, AccountId, Conversation, EventId, RoomId, Subject};
 
 /// How something stored was before a change.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub enum Undo {
     Certificate(Fingerprint, Option<Arc<Account>>),
     /// The key of metadata had this value, or none.
     Metadata(Subject, Box<str>, Option<Box<str>>),
+    /// The message was not kept for the user.
+    Kept(UserId, EventId),
 }
 
 /// The notes, oldest first, each with the batch it belongs to.

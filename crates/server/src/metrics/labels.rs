@@ -67,6 +67,10 @@ words! {
         StoredBytes = "stored_bytes",
         /// It wanted something stored while the disk's reserve was touched.
         DiskReserve = "disk_reserve",
+        /// It had filled its share of another's outbox.
+        Share = "share",
+        /// It had as many messages kept for somebody as it may.
+        Kept = "kept",
         /// It sent more lines than it may, and had to wait.
         Flood = "flood",
         /// It read too slowly for what it was told.

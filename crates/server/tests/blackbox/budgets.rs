@@ -123,3 +123,77 @@ fn who_has_too_much_stored_is_told_how_long_to_wait_on_whatever_device() {
     bob.until(":parlor NOTE BM SENT *");
     assert!(numbers(&server)["parlor_refused_total{reason=\"stored_bytes\"}"] >= 2.0);
 }
+
+/// Logs in as devices of accounts made before: a password costs time.
+fn devices(server: &Server, name: &str, count: usize) -> Vec<Client> {
+    let mut devices: Vec<Client> = (0..count).map(|_| server.log_in(name)).collect();
+    devices.iter_mut().for_each(|device| device.request("message-tags"));
+    devices
+}
+
+#[test]
+fn a_reader_is_not_pushed_out_by_private_messages_and_the_senders_are_refused() {
+    // So small an outbox that a few hundred lines would fill it.
+    let server = Server::start("server.guests = true\nlimits.outbox_bytes = 1048576\n");
+    let mut victim = server.log_in("victim");
+    victim.request("message-tags");
+    let mut senders: Vec<Client> = Vec::new();
+    for account in ["eve", "mallory", "trudy"] {
+        senders.extend(devices(&server, account, 20));
+    }
+    let tags = "x".repeat(4000);
+    for sender in &mut senders {
+        for number in 0..20 {
+            sender.send(&format!("@+draft/reply={tags} PRIVMSG victim :{number}"));
+        }
+    }
+    let mut refused = 0;
+    for sender in &mut senders {
+        let answers = sender.until_answered();
+        let told = "PRIVMSG :You, or others at your address, have sent this receiver too much; ";
+        refused += answers.iter().filter(|line| line.contains(told)).count() as u32;
+    }
+    assert!(refused > 60 * 20 / 2, "{refused}");
+    assert!(numbers(&server)["parlor_refused_total{reason=\"share\"}"] >= f64::from(refused));
+    // The victim has read nothing meanwhile, and is here still.
+    let told = victim.until_answered();
+    assert!(told.iter().any(|line| line.contains(" PRIVMSG victim :")), "some came");
+    assert!(told.iter().all(|line| !line.starts_with("ERROR")));
+}
+
+#[test]
+fn many_messages_for_somebody_offline_do_not_bury_a_friends() {
+    let server = Server::start("limits.commands_per_second = 0\n");
+    drop(server.log_in("victim"));
+    let (mut eve, mut ann) = (server.log_in("eve"), server.log_in("ann"));
+    while {
+        eve.send("WHOIS victim");
+        eve.until_answered().iter().any(|line| line.contains(" 311 "))
+    } {}
+    let mut refused = 0;
+    for _ in 0..40 {
+        for number in 0..330 {
+            eve.send(&format!("PM victim :spam {number}"));
+        }
+        let answers = eve.until_answered();
+        refused += answers.iter().filter(|line| line.contains("FAIL PM TOO_MUCH_KEPT ")).count();
+    }
+    assert_eq!(refused, 40 * 330 - 300);
+    ann.send("PM victim :are you there?");
+    ann.until(":parlor NOTE PM STORED victim *");
+    let mut victim = server.connect("victim");
+    victim.send("LOGIN victim :secret");
+    let mut shown = 0;
+    loop {
+        let line = victim.next().expect("it is shown");
+        if line.contains(" PRIVMSG victim :") && line.ends_with("are you there?") {
+            break;
+        }
+        shown += usize::from(line.contains(" spam "));
+    }
+    assert_eq!(shown, 300);
+    // What they have answered is theirs, and there is room again.
+    victim.until_answered();
+    eve.send("PM victim :spam");
+    eve.until(":parlor NOTE PM SENT victim *");
+}
