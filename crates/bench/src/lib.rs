@@ -24,4 +24,5 @@ pub mod idle;
 pub mod handshakes;
 pub mod join;
 pub mod history;
+pub mod attack;
 pub mod report;

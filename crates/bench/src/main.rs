@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use parlor_bench::attack::{self, Attack};
 use parlor_bench::durable::Durable;
 use parlor_bench::failure::{Failure, Result};
 use parlor_bench::fanout::Fanout;
@@ -64,6 +65,8 @@ enum Scenario {
     Join(Join),
     /// Pages at random places of a large store, which is filled at the first run and kept.
     History(History),
+    /// Attacks on our server with default limits, and what innocent people notice of them.
+    Attack(Attack),
     /// The floor itself, on a free port: what the scenarios start for it.
     FloorServer,
 }
@@ -87,6 +90,10 @@ fn run(options: &Options) -> Result<()> {
         .map_err(|source| Failure::Io { what: "finding this program".to_owned(), source })?;
     let chatserver = options.chatserver.clone().unwrap_or_else(|| own.with_file_name("chatserver"));
     let bench = Bench { chatserver, bench: own, cores: options.cores.0, way: Way::Plain };
+    if let Scenario::Attack(attack) = &options.scenario {
+        print!("{}", attack::table(&attack.run(&bench)?));
+        return Ok(());
+    }
     let outcomes = measure(options, &bench)?;
     if options.json {
         let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
@@ -130,7 +137,7 @@ fn one_run(scenario: &Scenario, kind: &Kind, bench: &Bench) -> Result<Vec<Figure
         Scenario::Handshakes(handshakes) => handshakes.run(kind, bench),
         Scenario::Join(join) => join.run(kind, bench),
         Scenario::History(history) => history.run(kind, bench),
-        Scenario::FloorServer => unreachable!("it is no measurement"),
+        Scenario::Attack(_) | Scenario::FloorServer => unreachable!("they have no figures"),
     }
 }
 

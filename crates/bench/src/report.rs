@@ -192,7 +192,7 @@ fn number(value: f64) -> String {
 }
 
 /// Columns as wide as their widest cell, the first to the left, numbers to the right.
-fn markdown(rows: &[Vec<String>]) -> String {
+pub(crate) fn markdown(rows: &[Vec<String>]) -> String {
     let Some(head) = rows.first() else { return String::new() };
     let width = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default().max(2)

@@ -1,5 +1,6 @@
 //! Every scenario in miniature: they count right. Never a time.
 
+mod attack;
 mod floor;
 mod liar;
 mod parlor;

@@ -19,7 +19,7 @@ use parlor_bench::way::Way;
 
 use crate::{TIMES, each_message_reaches, each_was_told_of_joining, one_room, small_fanout, value};
 
-fn bench() -> Bench {
+pub(crate) fn bench() -> Bench {
     crate::bench(chatserver().clone())
 }
 
