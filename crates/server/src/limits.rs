@@ -409,8 +409,8 @@ pub const READ_QUEUE_OF_ONE: usize = 128;
 pub const READ_TURN_MILLIS: u64 = 5;
 /// History reads that one session may have open; the session's input waits while there are more.
 pub const READS_PER_SESSION: usize = 4;
-/// Threads that read history.
-pub const READERS: usize = 2;
+/// Threads that read pages of history; one more reads overviews of many conversations.
+pub const PAGE_READERS: usize = 2;
 /// Threads that derive keys from passwords.
 pub const PASSWORD_THREADS: usize = 2;
 /// By how much these threads stand back behind all others (`nice`).

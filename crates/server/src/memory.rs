@@ -166,7 +166,7 @@ mod tests {
     use std::sync::mpsc;
 
     /// The other ends of what a shard sends to.
-    type Ends = (Receiver<Input>, password::Worker, reader::Queue, mpsc::Receiver<Wake>);
+    type Ends = (Receiver<Input>, password::Worker, Vec<reader::Queue>, mpsc::Receiver<Wake>);
 
     /// The first of two shards that share this much memory.
     fn shard(memory: usize) -> (Shard, Ends) {
@@ -175,7 +175,7 @@ mod tests {
         let metrics = Arc::new(Metrics::new(2));
         let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
         let (passwords, worker) = password::queue(hub.clone(), metrics.waiting(Queue::Passwords));
-        let (readers, queue) = reader::queue(metrics.waiting(Queue::Readers));
+        let (readers, queues) = reader::queues(&metrics.waiting(Queue::Readers));
         let (wake, woken) = mpsc::sync_channel(1);
         let shard = Shard::new(Parts {
             id: 0,
@@ -191,7 +191,7 @@ mod tests {
             metrics,
             memory: Arc::new(Memory::new(2)),
         });
-        (shard, (to_hub, worker, queue, woken))
+        (shard, (to_hub, worker, queues, woken))
     }
 
     /// A connection of a user for whom so much is to be written, and its peer, who reads nothing of it.

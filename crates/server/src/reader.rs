@@ -6,7 +6,7 @@ use crate::fair;
 use crate::hub::effects::{Read, ReadWhat};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
-    HISTORY_PAGE_MOST, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
+    HISTORY_PAGE_MOST, PAGE_READERS, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
     READ_TURN_MILLIS,
 };
 use crate::portion;
@@ -55,19 +55,25 @@ pub struct Begun {
 /// Conversations, and what the asker calls them.
 type Conversations = Vec<(Conversation, Arc<str>)>;
 
-/// The way to the readers. They serve accounts in turn.
+/// The way to the readers. They serve accounts in turn, and who asks for a page does not wait for
+/// those who ask for an overview of all their conversations.
 #[derive(Clone, Debug)]
 pub struct Readers {
-    queue: fair::Sender<AccountId, ReadJob>,
+    pages: fair::Sender<AccountId, ReadJob>,
+    overviews: fair::Sender<AccountId, ReadJob>,
 }
 
-/// One reader's end of the queue.
+/// One reader's end of a queue.
 pub type Queue = fair::Receiver<AccountId, ReadJob>;
 
-/// The queue's two ends. `waiting` tells how many reads are in it.
-pub fn queue(waiting: Gauge) -> (Readers, Queue) {
-    let (queue, receiver) = fair::bounded(READ_QUEUE, READ_QUEUE_OF_ONE, waiting);
-    (Readers { queue }, receiver)
+/// The way to the readers, and their ends of it, one for each thread. `waiting` tells how many reads
+/// are in the queues.
+pub fn queues(waiting: &Gauge) -> (Readers, Vec<Queue>) {
+    let queue = || fair::bounded(READ_QUEUE / 2, READ_QUEUE_OF_ONE, waiting.clone());
+    let ((pages, page_reader), (overviews, overview_reader)) = (queue(), queue());
+    let mut readers = vec![page_reader; PAGE_READERS];
+    readers.push(overview_reader);
+    (Readers { pages, overviews }, readers)
 }
 
 impl Readers {
@@ -76,7 +82,8 @@ impl Readers {
     /// # Errors
     /// The answer to give instead.
     pub fn ask(&self, job: ReadJob, renderer: &Renderer) -> Result<(), Vec<u8>> {
-        self.queue.try_send(job.request.me.0, job).map_err(|job| {
+        let queue = if job.request.is_overview() { &self.overviews } else { &self.pages };
+        queue.try_send(job.request.me.0, job).map_err(|job| {
             let text = "Too many history reads at once; try again in a moment";
             failure(renderer, &job, "BUSY", text)
         })

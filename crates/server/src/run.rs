@@ -15,8 +15,7 @@ use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::Journal;
 use crate::limits::{
-    HUB_QUEUE, JOURNAL_QUEUE, NEW_PASSWORD_BYTES, PASSWORD_BYTES, PASSWORD_THREADS, READERS,
-    WAKE_QUEUE,
+    HUB_QUEUE, JOURNAL_QUEUE, NEW_PASSWORD_BYTES, PASSWORD_BYTES, PASSWORD_THREADS, WAKE_QUEUE,
 };
 use crate::listen::{self, ListenError, Listeners};
 use crate::memory::Memory;
@@ -256,7 +255,7 @@ impl Server {
         let (journal, to_journal) = bounded(JOURNAL_QUEUE, metrics.waiting(Queue::Journal));
         let waiting = metrics.waiting(Queue::Passwords);
         let (passwords, worker) = password::queue(hub.clone(), waiting);
-        let (readers, queue) = reader::queue(metrics.waiting(Queue::Readers));
+        let (readers, queues) = reader::queues(&metrics.waiting(Queue::Readers));
         let mut inboxes = Vec::new();
         let mut outlets = Vec::new();
         for _ in 0..count {
@@ -288,8 +287,8 @@ impl Server {
         server.keep_backups(running, &metrics)?;
 
         let (reading, readers_ended) = mpsc::channel();
-        for number in 0..READERS {
-            let (queue, store, reading) = (queue.clone(), store.reader()?, reading.clone());
+        for (number, queue) in queues.into_iter().enumerate() {
+            let (store, reading) = (store.reader()?, reading.clone());
             let (renderer, shards) = (renderer.clone(), server.inboxes.clone());
             let damage = damage.clone();
             server.spawn(&format!("reader-{number}"), false, move || {

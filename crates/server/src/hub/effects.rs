@@ -287,6 +287,15 @@ pub struct Read {
 }
 
 impl Read {
+    /// Whether it is about many conversations.
+    pub fn is_overview(&self) -> bool {
+        match &self.what {
+            ReadWhat::Targets { .. } | ReadWhat::Buffers => true,
+            ReadWhat::Playback { of, .. } => of.as_ref().is_none_or(|of| of.len() > 1),
+            ReadWhat::Ch { .. } | ReadWhat::Page { .. } | ReadWhat::Pending { .. } => false,
+        }
+    }
+
     /// About how many events are read for it.
     pub fn events(&self) -> usize {
         match &self.what {
