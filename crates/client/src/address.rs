@@ -29,7 +29,7 @@ impl FromStr for Address {
                         .to_owned(),
                 );
             }
-            Some(_) => return Err("of URLs only ircs://HOST:PORT is understood".to_owned()),
+            Some(_) => return Err("the only URL that is understood is ircs://HOST:PORT".to_owned()),
             None => (text, None),
         };
         if rest.contains('@') {
@@ -38,7 +38,8 @@ impl FromStr for Address {
         let (host, port) = split_port(rest)?;
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/?#[]".contains(c)) {
             return Err(
-                "that is no host; give HOST, HOST:PORT, [IPV6]:PORT or ircs://HOST:PORT".to_owned()
+                "that is not a host; give HOST, HOST:PORT, [IPV6]:PORT or ircs://HOST:PORT"
+                    .to_owned(),
             );
         }
         Ok(Address { host: host.to_owned(), port: port.or(usual_port) })
@@ -50,12 +51,12 @@ pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     if let Some(inner) = text.strip_prefix('[') {
         let (host, after) = inner.split_once(']').ok_or("the ] is missing")?;
         if !is_ipv6(host) {
-            return Err("between [ and ] stands an IPv6 address".to_owned());
+            return Err("an IPv6 address belongs between [ and ]".to_owned());
         }
         let port = match after.strip_prefix(':') {
             Some(port) => Some(parse_port(port)?),
             None if after.is_empty() => None,
-            None => return Err("after the ] stands only :PORT".to_owned()),
+            None => return Err("only :PORT can follow the ]".to_owned()),
         };
         return Ok((host, port));
     }
@@ -71,10 +72,10 @@ fn is_ipv6(text: &str) -> bool {
     text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
-fn parse_port(text: &str) -> Result<u16, String> {
+pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port @ 1..) => Ok(port),
-        _ => Err(format!("{text:?} is no port, which is a number from 1 to 65535")),
+        _ => Err("a port is a number from 1 to 65535".to_owned()),
     }
 }
 

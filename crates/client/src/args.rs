@@ -9,7 +9,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueHint};
 use proto::Fingerprint;
 
-use crate::address::Address;
+use crate::address::{Address, parse_port};
 use crate::proxy::Proxy;
 
 /// Joins a Parlor chat room.
@@ -33,9 +33,9 @@ use crate::proxy::Proxy;
 ///   0    everything was done and confirmed by the server
 ///   1    something was not done (at a terminal: the client could not go on)
 ///   2    the command line is wrong
-///   3    it ended before the server had confirmed every message: those named may have been sent, or not
+///   3    it ended before the server had confirmed every message: the messages named may or may not have been sent
 ///   4    the name has no account, and --register was not given
-///   124  the time of --timeout is over
+///   124  the time given by --timeout was up
 ///   130  Ctrl-C
 #[derive(Debug, PartialEq, Eq, Parser)]
 #[command(name = "chatclient", version, about, verbatim_doc_comment, max_term_width = 100)]
@@ -45,7 +45,7 @@ pub struct Args {
     positional_host: Option<Address>,
 
     /// The server's port [default: 9999]
-    #[arg(value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(value_name = "PORT", value_parser = parse_port)]
     positional_port: Option<u16>,
 
     /// The server, as above; may also be written -hn HOST
@@ -54,7 +54,7 @@ pub struct Args {
 
     /// The server's port
     #[arg(short = 'p', long = "port", value_name = "PORT", conflicts_with = "positional_port",
-        value_parser = clap::value_parser!(u16).range(1..))]
+        value_parser = parse_port)]
     named_port: Option<u16>,
 
     /// Log in as this user instead of asking for the name
@@ -90,7 +90,7 @@ pub struct Args {
     pub proxy: Option<Proxy>,
 
     /// For scripts: end with exit code 124 if not everything is done after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<NonZeroU32>,
 
     /// Prove the password also to a server that wants fewer than 100,000 rounds of key derivation, or fewer than
@@ -152,6 +152,10 @@ fn spell_out(word: OsString) -> OsString {
 
 fn user_name(name: &str) -> Result<String, proto::name::NameError> {
     proto::name::check_name(name).map(|()| name.to_owned())
+}
+
+fn seconds(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse().map_err(|_| "give a whole number of seconds, from 1")
 }
 
 #[cfg(test)]
@@ -239,6 +243,8 @@ mod tests {
         ] {
             let error = read(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}: {error}");
+            // In our words, not in those of the language's parser of numbers.
+            assert!(!error.to_string().contains("found in string"), "{line}: {error}");
         }
     }
 }

@@ -114,10 +114,14 @@ impl Editor {
         Act::Edited
     }
 
-    /// Takes in a paste, whose last line end is not part of what was meant.
-    pub fn paste(&mut self, text: &str) {
-        let text = with_plain_ends(text);
-        self.insert(text.strip_suffix('\n').unwrap_or(&text));
+    /// Takes in a paste, whose last line end is not part of what was meant. False if there was no room for all of it.
+    pub fn paste(&mut self, text: &str) -> bool {
+        let mut text = with_plain_ends(text);
+        text.retain(can_be_typed);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let room = TYPED_BYTES.saturating_sub(self.text.len());
+        self.insert(text);
+        text.len() <= room
     }
 
     fn control(&mut self, key: char, kind: Kind, recall: &Recall) -> Act {
@@ -153,8 +157,7 @@ impl Editor {
     }
 
     fn insert(&mut self, text: &str) {
-        let visible = text.chars().filter(|new| !new.is_control() || matches!(new, '\n' | '\t'));
-        for character in visible {
+        for character in text.chars().filter(|new| can_be_typed(*new)) {
             if self.text.len() + character.len_utf8() > TYPED_BYTES {
                 break;
             }
@@ -256,6 +259,10 @@ pub fn lines_as_keys(text: &str) -> Vec<Event> {
         events.extend(line.chars().map(|character| Event::Key(KeyCode::Char(character).into())));
     }
     events
+}
+
+fn can_be_typed(character: char) -> bool {
+    !character.is_control() || matches!(character, '\n' | '\t')
 }
 
 /// Terminals paste line ends as they like.

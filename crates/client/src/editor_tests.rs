@@ -15,7 +15,7 @@ fn typed_with(bytes: &str, kind: Kind, recall: &Recall) -> String {
     for event in events {
         match event {
             Event::Key(key) => assert_eq!(editor.press(key, kind, recall), Act::Edited, "{key:?}"),
-            Event::Paste(text) => editor.paste(&text),
+            Event::Paste(text) => assert!(editor.paste(&text)),
             other => panic!("{other:?}"),
         }
     }
@@ -117,6 +117,10 @@ fn some_keys_mean_more() {
 #[test]
 fn a_line_has_an_end() {
     let mut editor = Editor::default();
-    editor.paste(&"ä".repeat(TYPED_BYTES));
+    // Line ends of two bytes are one to us.
+    assert!(editor.paste(&"\r\n".repeat(TYPED_BYTES + 1)));
+    assert_eq!(editor.take().len(), TYPED_BYTES);
+    assert!(!editor.paste(&"ä".repeat(TYPED_BYTES)));
     assert_eq!(editor.text().len(), TYPED_BYTES);
+    assert!(!editor.paste("x"));
 }

@@ -26,7 +26,7 @@ pub enum Failure {
         reason: String,
     },
     /// The time that the command line gives is over.
-    #[error("not everything was done in the time of --timeout")]
+    #[error("the time given by --timeout is up, and not everything was done")]
     TimedOut,
     /// The answers cannot be read.
     #[error("the input cannot be read: {0}")]

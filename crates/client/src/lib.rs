@@ -55,7 +55,7 @@ pub enum Outcome {
     Done,
     /// Something was not done, or the client could not go on; the person, or standard error, was told.
     Undone,
-    /// Not every message was confirmed: some may have been sent, or not.
+    /// Not every message was confirmed: some may or may not have been sent.
     Unconfirmed,
     /// The name has no account, and was not to be registered.
     NoAccount,

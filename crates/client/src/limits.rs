@@ -28,8 +28,8 @@ pub const EVENTS_WAITING: usize = 256;
 pub const LINES_WAITING: usize = 4096;
 /// The longest line that can be typed or pasted at a terminal, in bytes.
 pub const TYPED_BYTES: usize = 64 * 1024;
-/// Bytes of one paste that are taken; the editor takes no more.
-pub const PASTE_BYTES: usize = TYPED_BYTES;
+/// Bytes of one paste that are taken: more than the editor has room for, so that it notices that something is left out.
+pub const PASTE_BYTES: usize = 3 * TYPED_BYTES;
 /// The longest sequence of bytes that one key may send.
 pub const SEQUENCE_BYTES: usize = 4096;
 /// Keys kept that are typed before they are asked for.
@@ -96,6 +96,8 @@ pub const ANSWER_MOST: Duration = Duration::from_secs(600);
 pub const LOGIN_MOST: Duration = Duration::from_secs(60);
 /// When a person is told that the server is being waited for.
 pub const WAITING_TOLD: Duration = Duration::from_secs(1);
+/// How soon the server is told that a private message was shown; until then others may come.
+pub const SHOWN_TOLD: Duration = Duration::from_secs(1);
 /// Lines that a person may type ahead while the server is waited for.
 pub const AHEAD_MAX: usize = 64;
 /// How long to wait for the goodbye.

@@ -149,7 +149,7 @@ impl Reader {
             }
             let count = match self.stream.read(&mut chunk) {
                 Ok(0) if self.encryption.is_some() => {
-                    return Ok("it broke off without the server's goodbye".to_owned());
+                    return Ok("it was cut off, without the server's goodbye".to_owned());
                 }
                 Ok(0) => return Ok("the server closed it".to_owned()),
                 Ok(count) => count,
@@ -190,7 +190,7 @@ impl Reader {
         let mut start = 0;
         while let Some((bytes, consumed)) = line::next_line(&buffer[start..]) {
             let Ok(line) = line::check_server_line(bytes) else {
-                return Some("it sent a line that is not of the protocol".to_owned());
+                return Some("it sent a line that breaks the rules of the protocol".to_owned());
             };
             if self.events.send(Event::Line(self.number, line.to_owned())).is_err() {
                 return Some("the client is ending".to_owned());

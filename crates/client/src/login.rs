@@ -267,7 +267,7 @@ impl Login {
                 }
                 if let Some(port) = self.secure_port() {
                     return Err(LoginError::Refused(format!(
-                        "The server wants to be talked to encrypted: without --plaintext, at port {port}."
+                        "The server takes encrypted connections only: leave out --plaintext, and use port {port}."
                     )));
                 }
                 if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {

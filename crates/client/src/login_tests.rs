@@ -323,7 +323,8 @@ fn offered(offer: &str, is_plaintext: bool) -> Next {
 
 #[test]
 fn a_server_that_wants_encryption_is_not_talked_to_in_plaintext() {
-    let sentence = "The server wants to be talked to encrypted: without --plaintext, at port 6697.";
+    let sentence =
+        "The server takes encrypted connections only: leave out --plaintext, and use port 6697.";
     let refused = Err(LoginError::Refused(sentence.to_owned()));
     assert_eq!(offered("sts=port=6697", true), refused);
     assert_eq!(offered("sts=duration=1,port=6697,preload", true), refused);

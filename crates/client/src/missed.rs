@@ -60,7 +60,7 @@ impl Missed {
     }
 
     /// Takes out what is not younger than the newest message of this conversation, which is the only one of which more
-    /// may come, and older than the first one that came live: so on a slow way something is seen before all is there.
+    /// may come, and older than the first one that came live: so on a slow link something is seen before all is there.
     pub fn take_up_to(&mut self, conversation: &str, first_live_ms: Option<i64>) -> Vec<Entry> {
         let place = self.known.get(&conversation.to_ascii_lowercase()).map(|known| known.0);
         let newest = place.and_then(|place| self.conversations[place].back()?.time_ms);

@@ -12,14 +12,15 @@ use crate::state::{Answer, Verdict};
 
 const HELP: &str = "\
 BM [text]                 send a message to everybody
-PM [user [text]]          send a message to one user; PM alone shows who is online
+PM [user [text]]          send a message to one user; PM alone lists them
 PM #room [text]           send a message to a room that you are in
-CH [user or room] [count] show the newest messages: the lobby's and your private ones, or of one user or room
+CH [user or room] [count] show the newest messages, or those of one user or room
 more                      show the page before the one shown last
 PART #room                leave a room
 EX                        leave the chat
 
-A text may have several lines, if it is pasted. What begins with a space is not kept for the arrow keys.";
+A pasted text may have several lines. What begins with a space is not kept for
+the arrow keys.";
 
 /// An operation as it was typed.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,8 +107,9 @@ impl Plain<'_> {
         loop {
             let outcome = match plain.operation() {
                 Err(End::Unusable(reason)) => {
+                    let number = plain.session.inputs;
                     let sentence =
-                        format!("Not done: a line of the input cannot be used, {reason}.");
+                        format!("Not done: line {number} of the input cannot be used: {reason}.");
                     plain.refuse(&sentence).map(|()| true)
                 }
                 outcome => outcome,
@@ -167,7 +169,7 @@ impl Plain<'_> {
             user
         };
         if user.is_empty() || user.contains(char::is_whitespace) || user.starts_with(':') {
-            return self.refuse("Nothing sent: that is no user name.");
+            return self.refuse("Nothing sent: that is not a user name.");
         }
         let asked_text;
         let text = if text.is_empty() {
@@ -334,6 +336,11 @@ mod tests {
         assert_eq!(Operation::parse("BM \tone\n\n two"), Operation::Broadcast("\tone\n\n two"));
         assert_eq!(Operation::parse("Ex"), Operation::Exit);
         assert_eq!(Operation::parse("  "), Operation::Nothing);
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal() {
+        assert!(HELP.lines().all(|line| line.len() <= 80), "{HELP}");
     }
 
     #[test]

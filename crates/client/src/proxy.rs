@@ -88,7 +88,7 @@ impl Proxy {
         };
         let (host, port) = split_port(address)?;
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/?#[]".contains(c)) {
-            return Err("that is no proxy's host".to_owned());
+            return Err("that is not a proxy's host".to_owned());
         }
         Ok(Proxy { host: host.to_owned(), port: port.unwrap_or(SOCKS_PORT), resolves, login })
     }

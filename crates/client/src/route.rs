@@ -30,7 +30,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// The proxy cannot be used, or does not go on to the server.
-    #[error("the proxy {proxy} is of no help: {reason}")]
+    #[error("the proxy {proxy} cannot be used: {reason}")]
     Proxy {
         /// The proxy's host and port.
         proxy: String,
@@ -114,7 +114,7 @@ pub struct Opened {
 }
 
 impl Route {
-    /// The way that the command line and the environment say.
+    /// The route that the command line and the environment give.
     ///
     /// # Errors
     /// [`ConnectError::NoProxy`].
@@ -141,7 +141,7 @@ impl Route {
         self.tls.is_none()
     }
 
-    /// Goes it, up to the point where lines can be sent.
+    /// Connects, up to the point where lines can be sent.
     ///
     /// # Errors
     /// If the host is unknown, nothing listens there, or what does is not to be trusted or does not speak TLS.

@@ -16,11 +16,11 @@ use proto::Message;
 
 use crate::args::Args;
 use crate::console::Console;
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::failure::Failure;
 use crate::limits::{
     ANSWER_MOST, ANSWER_SILENCE, EVENTS_WAITING, LOGIN_MOST, LOGIN_SILENCE, LOGIN_TRIES,
-    SCRIPT_TRIES,
+    SCRIPT_TRIES, SHOWN_TOLD,
 };
 use crate::link::{Event, Input, Leaving, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
@@ -90,7 +90,10 @@ pub struct Session {
     /// What the person typed while something else was waited for.
     ahead: VecDeque<Input>,
     /// Lines of input so far.
-    inputs: u64,
+    pub(crate) inputs: u64,
+    /// When to say a word, which tells the server that private messages were shown: until then it keeps them for the
+    /// next login.
+    tell_shown_at: Option<Instant>,
     settled: Vec<(Outgoing, Verdict)>,
     /// Operations that were begun, and of which nothing was sent.
     unsent: Vec<String>,
@@ -137,6 +140,7 @@ impl Session {
             missed: Missed::default(),
             ahead: VecDeque::new(),
             inputs: 0,
+            tell_shown_at: None,
             settled: Vec::new(),
             unsent: Vec::new(),
             told: Vec::new(),
@@ -540,6 +544,9 @@ impl Session {
 
     /// Shows a message that arrived.
     pub(crate) fn show(&mut self, entry: &Entry) -> Result<(), Failure> {
+        if self.console.interactive && !entry.mine && matches!(entry.place, Place::Private(_)) {
+            self.tell_shown_at.get_or_insert_with(|| Instant::now() + SHOWN_TOLD);
+        }
         let line = self.console.look.arrival(entry, now_ms());
         Ok(self.console.message(&line)?)
     }

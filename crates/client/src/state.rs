@@ -351,7 +351,7 @@ impl State {
             "ERROR" => Some(Happening::Closing(last(message).to_owned())),
             "KILL" => self.killed(message),
             "JOIN" => self.join(message),
-            "INVITE" => invite(message),
+            "INVITE" => self.invite(message),
             "PART" => self.part(message),
             "REDACT" => self.redact(message),
             verb @ ("QUIT" | "KICK" | "NICK" | "TOPIC") => self.presence(verb, message),
@@ -589,17 +589,26 @@ impl State {
             "JOIN" => format!("{who} joined{room}"),
             "PART" => format!("{who} left{room}{}", because(1)),
             "QUIT" => format!("{who} left{}", because(0)),
-            "KICK" => format!("{who} removed {} from {target}{}", message.param(1)?, because(2)),
+            "KICK" => {
+                let whom = self.you_or(message.param(1)?);
+                format!("{who} removed {whom} from {target}{}", because(2))
+            }
             "NICK" => format!("{who} is now {target}"),
             _ => format!("{who} set the topic{}: {}", room, message.param(1).unwrap_or("")),
         };
         Some(Happening::Presence(sentence))
     }
-}
 
-fn invite(message: &Message<'_>) -> Option<Happening> {
-    let (who, whom, room) = (nick(message)?, message.param(0)?, message.param(1)?);
-    Some(Happening::Presence(format!("{who} invites {whom} to the room {room}")))
+    fn invite(&self, message: &Message<'_>) -> Option<Happening> {
+        let (who, whom) = (nick(message)?, self.you_or(message.param(0)?));
+        let room = message.param(1)?;
+        Some(Happening::Presence(format!("{who} invites {whom} to the room {room}")))
+    }
+
+    /// The name of somebody to whom something is done, as this person should read it.
+    fn you_or<'a>(&self, nick: &'a str) -> &'a str {
+        if name::same(nick, &self.me) { "you" } else { nick }
+    }
 }
 
 /// A numeric that says no (400 to 599), but not 422: a server without a message of the day is no news.

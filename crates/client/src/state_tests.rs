@@ -85,7 +85,9 @@ fn the_first_own_join_names_the_lobby_and_others_are_told_of() {
     );
     assert_eq!(tell(&mut state, ":bob!bob@parlor TOPIC #lobby :tea"), "bob set the topic: tea");
     let invited = tell(&mut state, ":bob!bob@parlor INVITE ann #tea");
-    assert_eq!(invited, "bob invites ann to the room #tea");
+    assert_eq!(invited, "bob invites you to the room #tea");
+    let removed = tell(&mut state, ":bob!bob@parlor KICK #rust Ann :spam");
+    assert_eq!(removed, "bob removed you from #rust (spam)");
     assert_eq!(place(&take(&mut state, &said("m1", 1, "x"))), &Place::Lobby);
 }
 

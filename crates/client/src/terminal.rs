@@ -15,7 +15,7 @@ use termina::escape::csi::{Csi, Cursor};
 
 use crate::editor::{Act, Editor, Kind, act, lines_as_keys};
 use crate::keys::Decoder;
-use crate::limits::{INTERRUPTED, KEYS_AHEAD_MAX, LINES_WAITING, POSITION_TIMEOUT};
+use crate::limits::{INTERRUPTED, KEYS_AHEAD_MAX, LINES_WAITING, POSITION_TIMEOUT, TYPED_BYTES};
 use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
 use crate::recall::Recall;
@@ -167,7 +167,14 @@ impl Worker {
             let _ = self.events.send(Event::Input(Input::Failed(error.to_string())));
             return;
         }
-        self.put_the_question_away();
+        self.print();
+        if self.editor.text().is_empty() && !self.tty.is_dumb {
+            // Nobody will take an answer any more.
+            self.find_the_question();
+            self.screen.erase(&mut self.out);
+        } else {
+            self.put_the_question_away();
+        }
         // A terminal that takes nothing any more is gone, and needs nothing.
         let _ = self.flush();
         self.tty.give_back();
@@ -355,7 +362,7 @@ impl Worker {
         {
             let kind = question.kind();
             match press {
-                Press::Paste(text) if kind == Kind::Text => self.editor.paste(&text),
+                Press::Paste(text) if kind == Kind::Text => self.paste(&text),
                 Press::Paste(text) => {
                     for key in lines_as_keys(&text).into_iter().rev() {
                         self.ahead.push_front(key);
@@ -373,6 +380,15 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    fn paste(&mut self, text: &str) {
+        if !self.editor.paste(text) {
+            let most = TYPED_BYTES / 1024;
+            self.lines.push(format!(
+                "* The end of the paste was left out: there is room for {most} KiB."
+            ));
+        }
     }
 
     fn submit(&mut self, question: Question) {

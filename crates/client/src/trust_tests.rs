@@ -89,7 +89,7 @@ fn is_refused(file: &str, given: Option<u8>, shown: &Shown, parts: &[&str]) {
 
 #[test]
 fn the_first_sight_is_told_and_remembered() {
-    let told = format!("Its fingerprint {} is remembered", fingerprint(1));
+    let told = format!("this certificate is accepted, with the fingerprint {}", fingerprint(1));
     is_news("", None, &self_made(1), &told, &certificate(1));
     let expired = Shown { vouched: Err(Doubt::Expired), ..self_made(1) };
     is_news("", None, &expired, "(it has expired)", &certificate(1));

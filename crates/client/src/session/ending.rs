@@ -15,6 +15,8 @@ impl Session {
     /// the server's own goodbye.
     pub fn leave(&mut self, interrupted: bool) {
         self.leaving = true;
+        // The goodbye tells the server as much.
+        self.tell_shown_at = None;
         let timeout = if interrupted { INTERRUPTED_GOODBYE_TIMEOUT } else { GOODBYE_TIMEOUT };
         let mut patience = Patience::new(Instant::now(), timeout, timeout);
         let mut line = Vec::new();
@@ -58,7 +60,10 @@ impl Session {
         lines.extend(not_sent.map(|operation| format!("Not sent: {operation}")));
         let unsent = !lines.is_empty();
         if failed && self.logged_in_once() && !self.console.interactive {
-            lines.push(format!("Nothing was done of the input after line {}.", self.inputs));
+            lines.push(match self.inputs {
+                0 => "Nothing of the input was done.".to_owned(),
+                last => format!("Nothing after line {last} of the input was done."),
+            });
         }
         for line in lines {
             let line = self.console.look.aside(&line);

@@ -95,7 +95,13 @@ impl Session {
             if self.deadline.is_some_and(|deadline| now >= deadline) {
                 return Err(Failure::TimedOut.into());
             }
-            let until = [until, self.deadline].into_iter().flatten().min();
+            if self.tell_shown_at.is_some_and(|at| now >= at) {
+                self.tell_shown_at = None;
+                if self.logged_in {
+                    self.send(b"PING :shown\r\n")?;
+                }
+            }
+            let until = [until, self.deadline, self.tell_shown_at].into_iter().flatten().min();
             let event = match until {
                 None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(until) => self.events.recv_timeout(until.saturating_duration_since(now)),

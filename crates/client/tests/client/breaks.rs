@@ -19,11 +19,8 @@ impl Peer {
     }
 
     fn page(&mut self, target: &str, messages: &[(&str, &str)]) {
-        self.send(&format!(":parlor BATCH +h chathistory {target}"));
-        for (msgid, rest) in messages {
-            self.send(&format!("@batch=h;{TAGS}{msgid} {rest}"));
-        }
-        self.send(":parlor BATCH -h");
+        let messages = messages.iter().map(|(msgid, rest)| format!("{TAGS}{msgid} {rest}"));
+        self.page_of(target, &messages.collect::<Vec<_>>());
     }
 }
 
@@ -204,7 +201,7 @@ fn a_server_that_has_forgotten_the_user_does_not_get_the_password() {
     assert_eq!(
         rest,
         "* Perhaps sent, but not confirmed: BM hello\n\
-         * Nothing was done of the input after line 2.\n"
+         * Nothing after line 2 of the input was done.\n"
     );
     assert!(outcome.stderr.contains("no account ann any more"), "{outcome:?}");
 }

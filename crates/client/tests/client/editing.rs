@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
 
-use parlor_client::limits::KEY_TIMEOUT;
+use parlor_client::limits::{KEY_TIMEOUT, TYPED_BYTES};
 use pty_process::blocking::Command;
 use rustix::process::Signal;
 
@@ -52,6 +52,22 @@ fn the_terminal_is_given_back_by_whatever_the_client_ends() {
         assert!(!terminal.screen.marks_pastes(), "{signal:?}");
         assert!(output.ends_with("\n\x1b[?2004l"), "{signal:?}: {output:?}");
     }
+}
+
+#[test]
+fn a_question_that_nobody_can_answer_any_more_is_taken_away() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+    let mut peer = terminal.log_in_ann(&server);
+    peer.send(":root!root@parlor KILL ann :spam");
+    let (status, output) = terminal.end();
+    assert_eq!(status.code(), Some(1), "{output}");
+    let lines = terminal.screen.lines();
+    assert_eq!(
+        lines.last().map(String::as_str),
+        Some("chatclient: root has removed you from the server: spam")
+    );
+    assert!(!lines.iter().any(|line| line.contains(QUESTION)), "{lines:?}");
 }
 
 /// A client that a shell has started, so that it can be stopped; the shell's terminal.
@@ -247,6 +263,18 @@ fn a_paste_is_sent_as_it_is_and_a_long_one_only_when_it_is_meant() {
         peer.send(&format!(":parlor NOTE BM SENT n{number} :Sent"));
     }
     terminal.type_in("EX\r");
+    peer.goodbye();
+    assert_eq!(terminal.finish().0, Some(0));
+}
+
+#[test]
+fn who_pastes_too_much_is_told_that_the_end_was_left_out() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+    let peer = terminal.log_in_ann(&server);
+    terminal.type_in(&format!("\x1b[200~{}\x1b[201~", "x".repeat(TYPED_BYTES + 1)));
+    terminal.expect("* The end of the paste was left out");
+    terminal.type_in("\x15EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));
 }

@@ -159,7 +159,7 @@ fn a_line_that_is_not_utf_8_is_refused_and_the_next_ones_are_done() {
     assert_eq!(output.status.code(), Some(1), "one line was not done");
     let stderr = String::from_utf8(output.stderr).expect("the client writes UTF-8");
     assert!(
-        stderr.contains("* Not done: a line of the input cannot be used, it is not UTF-8."),
+        stderr.contains("* Not done: line 2 of the input cannot be used: it is not UTF-8."),
         "{stderr}"
     );
 }

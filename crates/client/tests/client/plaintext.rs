@@ -151,7 +151,7 @@ fn a_server_that_wants_encryption_is_obeyed() {
     let told = sentence(&outcome);
     assert_eq!(
         told,
-        "The server wants to be talked to encrypted: without --plaintext, at port 6697."
+        "The server takes encrypted connections only: leave out --plaintext, and use port 6697."
     );
 }
 

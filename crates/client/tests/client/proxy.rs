@@ -132,7 +132,7 @@ fn a_proxy_that_is_none_is_told_apart_from_the_server() {
     assert!(peer.try_send("HTTP/1.1 400 Bad Request"));
     let outcome = client.finish();
     let told = format!(
-        "chatclient: the proxy 127.0.0.1:{} is of no help: it does not speak SOCKS5\n",
+        "chatclient: the proxy 127.0.0.1:{} cannot be used: it does not speak SOCKS5\n",
         server.port
     );
     assert_eq!((outcome.code, outcome.stderr), (Some(1), told));

@@ -331,7 +331,7 @@ fn the_first_sight_is_told_before_the_password_and_a_changed_server_is_left_at_o
     let mut terminal = Terminal::start_on(computer, &server, &["-u", "ann"], |command| command);
     let mut peer = server.accept();
     peer.negotiate();
-    terminal.expect(&format!("Its fingerprint {} is remembered", server.fingerprint()));
+    terminal.expect(&format!("with the fingerprint {}.", server.fingerprint()));
     peer.demand_password("ann");
     terminal.expect("Enter user's password: ");
     terminal.type_in(&format!("{PASSWORD}\r"));

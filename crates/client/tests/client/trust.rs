@@ -54,9 +54,9 @@ fn the_first_sight_shows_the_fingerprint_and_the_next_times_nothing() {
     let outcome = visit(&computer, &server, &[]);
     let told = told(&outcome);
     assert_eq!(told.len(), 1, "{outcome:?}");
-    let start = format!("* No authority vouches for localhost:{} ", server.port);
+    let start = format!("* No authority vouches for the certificate of localhost:{} ", server.port);
     let end = format!(
-        "and it is new here. Its fingerprint {} is remembered, and any other will be refused.",
+        "and the server is new here. From now on only this certificate is accepted, with the fingerprint {}.",
         server.fingerprint()
     );
     assert!(told[0].starts_with(&start) && told[0].ends_with(&end), "{told:?}");
@@ -245,7 +245,7 @@ fn after_a_break_the_same_certificate_goes_on_and_another_one_is_the_end() {
     server.be_refused();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(3), "the message was never confirmed");
-    assert_eq!(outcome.stderr.matches("it is new here").count(), 1, "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("the server is new here").count(), 1, "{outcome:?}");
     assert!(outcome.stderr.contains("\nchatclient: localhost:"), "{outcome:?}");
     assert!(outcome.stderr.contains("another certificate than before"), "{outcome:?}");
 }
@@ -270,7 +270,7 @@ fn a_connection_that_is_cut_is_told_from_one_that_the_server_closed() {
     assert_eq!(
         told(&outcome)[..4],
         [
-            "* The connection broke (it broke off without the server's goodbye). Connecting again …",
+            "* The connection broke (it was cut off, without the server's goodbye). Connecting again …",
             "* Connected again.",
             "* The connection broke (the server closed it). Connecting again …",
             "* Connected again.",

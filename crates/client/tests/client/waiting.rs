@@ -33,6 +33,24 @@ fn who_leaves_before_the_confirmation_is_told_what_may_not_have_been_sent() {
 }
 
 #[test]
+fn the_server_is_told_once_that_private_messages_were_shown() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+    let mut peer = terminal.log_in_ann(&server);
+    peer.send("@msgid=m1 :bob!bob@parlor PRIVMSG #lobby :to all");
+    peer.send("@msgid=m2 :ann!ann@parlor PRIVMSG bob :from another device");
+    peer.send("@msgid=m3 :bob!bob@parlor PRIVMSG ann :one");
+    peer.send("@msgid=m4 :bob!bob@parlor PRIVMSG ann :two");
+    terminal.expect("one");
+    terminal.expect("two");
+    peer.expect("PING :shown");
+    peer.send(":parlor PONG parlor :shown");
+    terminal.type_in("EX\r");
+    peer.goodbye();
+    assert_eq!(terminal.finish().0, Some(0));
+}
+
+#[test]
 fn a_confirmation_that_comes_with_the_goodbye_counts() {
     let (_server, mut terminal, mut peer) = waiting();
     terminal.type_in("EX\r");
@@ -112,8 +130,8 @@ fn a_script_ends_when_its_time_is_over_and_names_what_was_not_confirmed() {
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(124), "{outcome:?}");
     let ending = format!(
-        "chatclient: not everything was done in the time of --timeout\n{NOT_CONFIRMED}\n\
-         * Nothing was done of the input after line 2.\n"
+        "chatclient: the time given by --timeout is up, and not everything was done\n{NOT_CONFIRMED}\n\
+         * Nothing after line 2 of the input was done.\n"
     );
     assert!(outcome.stderr.ends_with(&ending), "{outcome:?}");
 }
