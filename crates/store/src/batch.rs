@@ -134,8 +134,8 @@ impl<'t> Batch<'t> {
                 self.run(marker, params![account, conversation.key(), time])?;
             }
             Write::Metadata { of, key, value } => self.metadata(*of, key, value.as_deref())?,
-            Write::Certificate { fingerprint, account } => {
-                self.certificate(*fingerprint, *account)?;
+            Write::Certificate { fingerprint, account, proved } => {
+                self.certificate(*fingerprint, *account, *proved)?;
             }
             Write::CloakKey(key) => about::set(self.connection, "cloak_key", key)?,
             // Another value each time: what does not change SQLite does not write.
@@ -378,12 +378,13 @@ impl<'t> Batch<'t> {
         &self,
         fingerprint: Fingerprint,
         account: Option<AccountId>,
+        proved: bool,
     ) -> rusqlite::Result<()> {
         match account {
             Some(account) => self.run(
-                "INSERT OR REPLACE INTO certificates(fingerprint, account, sum)
-                    VALUES (?1, ?2, checksum('certificates', ?1, ?2))",
-                params![fingerprint, account],
+                "INSERT OR REPLACE INTO certificates(fingerprint, account, proved, sum)
+                    VALUES (?1, ?2, ?3, checksum('certificates', ?1, ?2, ?3))",
+                params![fingerprint, account, proved],
             ),
             None => self.run("DELETE FROM certificates WHERE fingerprint = ?1", [fingerprint]),
         }

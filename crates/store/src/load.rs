@@ -36,7 +36,7 @@ impl Loader<'_> {
             metadata: self.all("metadata", "ORDER BY kind, subject, key", metadata)?,
             read_markers,
             certificates: self.all("certificates", "ORDER BY fingerprint", |row| {
-                Ok((row.get(0)?, row.get(1)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?,
             pending: self.pending()?,
             events,

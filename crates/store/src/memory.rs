@@ -28,7 +28,7 @@ struct Contents {
     members: BTreeMap<(RoomId, AccountId), Member>,
     metadata: BTreeMap<(Subject, Box<str>), Box<str>>,
     read_markers: BTreeMap<(AccountId, Conversation), i64>,
-    certificates: BTreeMap<Fingerprint, AccountId>,
+    certificates: BTreeMap<Fingerprint, (AccountId, bool)>,
     events: Vec<Event>,
     pending: BTreeSet<(AccountId, EventId)>,
     /// The event that an author's resend id stands for, its time, and when the id came.
@@ -66,7 +66,11 @@ impl Store for MemoryStore {
                 .iter()
                 .map(|(&(account, conversation), &time)| (account, conversation, time))
                 .collect(),
-            certificates: contents.certificates.iter().map(|(of, id)| (*of, *id)).collect(),
+            certificates: contents
+                .certificates
+                .iter()
+                .map(|(of, (id, proved))| (*of, *id, *proved))
+                .collect(),
             pending: contents.pending.iter().filter_map(|of| contents.waits(*of)).collect(),
             events: contents.events.len() as u64,
             last_event: contents.events.last().map_or(0, |event| event.id),
@@ -155,10 +159,10 @@ impl Contents {
             Write::Metadata { of, key, value: None } => {
                 self.metadata.remove(&(*of, key.clone()));
             }
-            Write::Certificate { fingerprint, account: Some(account) } => {
-                self.certificates.insert(*fingerprint, *account);
+            Write::Certificate { fingerprint, account: Some(account), proved } => {
+                self.certificates.insert(*fingerprint, (*account, *proved));
             }
-            Write::Certificate { fingerprint, account: None } => {
+            Write::Certificate { fingerprint, account: None, .. } => {
                 self.certificates.remove(fingerprint);
             }
             Write::CloakKey(key) => self.cloak_key = Some(*key),

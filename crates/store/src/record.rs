@@ -131,8 +131,9 @@ pub struct Loaded {
     /// All read markers as account, conversation and time in milliseconds since the Unix epoch: by
     /// account and then conversation.
     pub read_markers: Vec<(AccountId, Conversation, i64)>,
-    /// All certificates and whose they are, by the bytes of the fingerprint.
-    pub certificates: Vec<(Fingerprint, AccountId)>,
+    /// All certificates, whose they are, and whether that account has shown them, by the bytes of the
+    /// fingerprint.
+    pub certificates: Vec<(Fingerprint, AccountId, bool)>,
     /// All that is pending as receiver, event and author, who is 0 for guests: by receiver and then
     /// event. It counts, so what is damaged is left out.
     pub pending: Vec<(AccountId, EventId, AccountId)>,

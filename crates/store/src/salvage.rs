@@ -135,10 +135,10 @@ fn copy_sound(
     progress: &Arc<Progress>,
 ) -> Result<Salvaged, Failure> {
     source.execute_batch("BEGIN").map_err(|error| open::damaged_or(database, error))?;
-    let has_sums = schema::has_sums(source).map_err(|error| open::damaged_or(database, error))?;
-    if !has_sums {
+    let version = schema::version(source).map_err(|error| open::damaged_or(database, error))?;
+    if version < schema::VERSION {
         let problem =
-            "it is of an older version, whose rows have no checksums; start the server once";
+            "it is of an older version, whose rows are not as they are now; start the server once";
         return Err(Failure::Corrupt { path: database.to_owned(), problem: problem.to_owned() });
     }
     let written = backup::not_copied(partial);

@@ -6,12 +6,12 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use crate::sum::{EVENTS, Summer, TABLES};
+use crate::sum::{EVENTS, Summer, TABLES, Table};
 use crate::{Failure, Progress, Stage, about};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 7] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH];
+const STEPS: [&str; 8] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -177,8 +177,15 @@ ALTER TABLE resends ADD COLUMN sum INTEGER;
 ALTER TABLE history ADD COLUMN sum INTEGER;
 ALTER TABLE clock_steps ADD COLUMN sum INTEGER;
 ";
+// Nobody knows of those of before whether their accounts had shown them. `add_sums_of_certificates` makes
+// their sums anew.
+const EIGHTH: &str = "
+ALTER TABLE certificates ADD COLUMN proved INTEGER NOT NULL DEFAULT 0;
+";
 /// The first version whose rows have sums.
 const WITH_SUMS: u32 = 7;
+/// The first version that knows which certificates were shown.
+const WITH_PROVED: u32 = 8;
 /// How many events get their sums at once, between which it is told how far this is.
 const SUMS_AT_ONCE: i64 = 20_000;
 
@@ -210,6 +217,8 @@ pub(crate) fn migrate(
     transaction.pragma_update(None, "user_version", VERSION)?;
     if found < WITH_SUMS {
         add_sums(&transaction, progress)?;
+    } else if found < WITH_PROVED {
+        add_sums_of_certificates(&transaction)?;
     }
     if found == 0 {
         about::set(&transaction, "instance", fresh_instance)?;
@@ -218,6 +227,15 @@ pub(crate) fn migrate(
     about::set(&transaction, "program", env!("CARGO_PKG_VERSION"))?;
     about::set(&transaction, "schema", tables(&transaction)?)?;
     Ok(transaction.commit()?)
+}
+
+/// A certificate that was damaged before stays so: its sum was wrong, and is wrong.
+fn add_sums_of_certificates(connection: &Connection) -> rusqlite::Result<()> {
+    let update = format!(
+        "UPDATE certificates SET sum = {} WHERE sum = checksum('certificates', fingerprint, account)",
+        Table::named("certificates").sum()
+    );
+    connection.execute(&update, []).map(|_| ())
 }
 
 /// Gives every row the sum of what it says now.
@@ -309,7 +327,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 7; start the server once"];
+        let told = ["its version is 1, not 8; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
@@ -366,6 +384,35 @@ mod tests {
         assert_eq!((page.len(), page[0].id, page[0].guest), (1, 3, true));
         let page = store.reader().unwrap().page(&all(pair)).unwrap();
         assert_eq!((page.len(), page[0].id), (1, 2));
+    }
+
+    /// Whether the account had shown it was not kept; the rows have sums already, a damaged one a
+    /// wrong one.
+    #[test]
+    fn a_certificate_of_version_7_is_not_proved_and_stays_sound_or_damaged() {
+        for damaged in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let old = Connection::open(folder.path().join("parlor.db")).unwrap();
+            crate::sum::register(&old).unwrap();
+            old.execute_batch(&STEPS[..7].concat()).unwrap();
+            old.execute_batch(
+                "INSERT INTO about VALUES ('instance', 'k3f9', checksum('about', 'instance', 'k3f9'));
+                INSERT INTO certificates VALUES (x'07', 1, checksum('certificates', x'07', 1));
+                PRAGMA user_version = 7;",
+            )
+            .unwrap();
+            if damaged {
+                old.execute("UPDATE certificates SET account = 2", []).unwrap();
+            }
+            let mut old = old;
+            migrate(&mut old, "zzzz", &Progress::default()).unwrap();
+            let question = Table::named("certificates").select("");
+            let found = old.query_row(&question, [], |row| {
+                Ok((row.get::<_, u32>(1)?, row.get::<_, bool>(2)?, row.get::<_, bool>(3)?))
+            });
+            let account = if damaged { 2 } else { 1 };
+            assert_eq!(found.unwrap(), (account, false, !damaged));
+        }
     }
 
     /// There what is no message was in one class, whatever it was.
@@ -425,12 +472,13 @@ mod tests {
         assert_eq!((&*before.instance, &before.metadata), ("k3f9", &vec![url]));
         assert_eq!(before.read_markers, [(1, Conversation::direct(1, 2), 7)]);
         assert_eq!((before.accounts.len(), before.certificates.len()), (1, 0));
-        let certificate = Write::Certificate { fingerprint: [7; 32], account: Some(1) };
+        let certificate =
+            Write::Certificate { fingerprint: [7; 32], account: Some(1), proved: true };
         store.commit(&mut [certificate].iter()).unwrap();
         Box::new(store).close().unwrap();
         assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
-        let certificates = vec![([7; 32], 1)];
+        let certificates = vec![([7; 32], 1, true)];
         assert_eq!(store.load().unwrap(), crate::Loaded { certificates, ..before });
     }
 

@@ -37,7 +37,7 @@ pub(crate) const TABLES: [Table; 13] = [
     table("members", "members", 2, "room, account, op, halfop, voice"),
     table("metadata", "metadata keys", 3, "kind, subject, key, value"),
     table("read_markers", "read markers", 2, "account, conversation, time"),
-    table("certificates", "certificates", 1, "fingerprint, account"),
+    table("certificates", "certificates", 1, "fingerprint, account, proved"),
     table("talks", "conversations", 2, "account, peer"),
     table("pending", "pending deliveries", 2, "account, event"),
     table("resends", "resend ids", 2, "account, id, event, time"),

@@ -80,6 +80,8 @@ pub enum Write {
         fingerprint: Fingerprint,
         /// Whose it is now; none removes it.
         account: Option<AccountId>,
+        /// Whether a client of that account has shown it.
+        proved: bool,
     },
     /// The key under which addresses are hidden; it replaces the one there was.
     CloakKey([u8; 32]),

@@ -2,7 +2,7 @@
 //! one's account (SASL EXTERNAL).
 
 use super::refusal::Refusal;
-use crate::hub::certificates::change;
+use crate::hub::certificates::{Owner, change};
 use crate::hub::context::Context;
 use crate::limits::CERTIFICATES;
 use proto::Fingerprint;
@@ -60,26 +60,33 @@ fn add(
     let proved = context.known().certificate() == Some(certificate);
     let owner = context.state.certificates.owner(certificate).cloned();
     match &owner {
-        Some(owner) if owner.id == account.id => {
+        Some(owner) if owner.account.id == account.id && (owner.proved || !proved) => {
             let text = "This certificate is yours already";
             return Err(refused("ALREADY_ADDED", Some(written), text));
         }
-        Some(_) if !proved => {
+        Some(owner) if owner.account.id != account.id && !proved => {
             let text = "This certificate logs in to another account; it can be only one account's";
             return Err(refused("IN_USE", Some(written), text));
         }
         _ => {}
     }
-    if context.state.certificates.of(account.id).count() >= CERTIFICATES {
+    let mine = owner.as_ref().is_some_and(|owner| owner.account.id == account.id);
+    if !mine && context.state.certificates.of(account.id).count() >= CERTIFICATES {
         let text = "You have as many certificates as there may be; CERT DEL removes one";
         return Err(refused("LIMIT_REACHED", Some(CERTIFICATES.to_string()), text));
     }
     context.must_have_space()?;
-    let text = format!("This certificate logs in as {} from now on (SASL EXTERNAL)", account.name);
-    change(context, certificate, Some(account.clone()));
+    let name = &account.name;
+    let text = match proved {
+        true => format!("This certificate logs in as {name} from now on (SASL EXTERNAL)"),
+        false => format!(
+            "This certificate logs in as {name} (SASL EXTERNAL) if the client names the account, until it was shown here once"
+        ),
+    };
+    change(context, certificate, Some(Owner { account: account.clone(), proved }));
     context.note("CERT", "ADDED", &[&written], &text);
-    if let Some(before) = owner {
-        tell_loser(context, &before, account, &written);
+    if let Some(before) = owner.filter(|_| !mine) {
+        tell_loser(context, &before.account, account, &written);
     }
     Ok(())
 }
@@ -100,6 +107,14 @@ fn list(context: &mut Context<'_>, account: &Account) {
     for certificate in &all {
         let text = match shown {
             Some(shown) if shown == *certificate => "Your client has shown this one here",
+            _ if context
+                .state
+                .certificates
+                .owner(*certificate)
+                .is_some_and(|owner| !owner.proved) =>
+            {
+                "Logs in to your account if the client names it; nobody has shown this one here"
+            }
             _ => "Logs in to your account",
         };
         context.note("CERT", "ENTRY", &[&format!("{certificate:x}")], text);
@@ -114,7 +129,7 @@ fn remove(
 ) -> Result<(), Refusal> {
     let written = format!("{certificate:x}");
     let owner = context.state.certificates.owner(certificate);
-    if owner.is_none_or(|owner| owner.id != account.id) {
+    if owner.is_none_or(|owner| owner.account.id != account.id) {
         let text = "This is none of your certificates; CERT LIST shows them";
         return Err(refused("NO_SUCH_CERTIFICATE", Some(written), text));
     }

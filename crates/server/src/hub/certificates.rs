@@ -12,13 +12,23 @@ use store::{Account, AccountId, Write};
 /// Whose each certificate is, and the same the other way round.
 #[derive(Debug, Default)]
 pub struct Certificates {
-    owners: BTreeMap<Fingerprint, Arc<Account>>,
+    owners: BTreeMap<Fingerprint, Owner>,
     of_accounts: BTreeSet<(AccountId, Fingerprint)>,
+}
+
+/// Whose a certificate is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owner {
+    /// To which account it logs in.
+    pub account: Arc<Account>,
+    /// A client of that account has shown it, and so has its key. Of one that was only named nobody
+    /// knows whose it is: it logs in who names the account.
+    pub proved: bool,
 }
 
 impl Certificates {
     /// The account to which a certificate logs in.
-    pub fn owner(&self, certificate: Fingerprint) -> Option<&Arc<Account>> {
+    pub fn owner(&self, certificate: Fingerprint) -> Option<&Owner> {
         self.owners.get(&certificate)
     }
 
@@ -29,18 +39,14 @@ impl Certificates {
     }
 
     /// Makes a certificate an account's, or nobody's; returns whose it was.
-    pub fn set(
-        &mut self,
-        certificate: Fingerprint,
-        owner: Option<Arc<Account>>,
-    ) -> Option<Arc<Account>> {
-        let id = owner.as_ref().map(|owner| owner.id);
+    pub fn set(&mut self, certificate: Fingerprint, owner: Option<Owner>) -> Option<Owner> {
+        let id = owner.as_ref().map(|owner| owner.account.id);
         let before = match owner {
             Some(owner) => self.owners.insert(certificate, owner),
             None => self.owners.remove(&certificate),
         };
         if let Some(before) = &before {
-            self.of_accounts.remove(&(before.id, certificate));
+            self.of_accounts.remove(&(before.account.id, certificate));
         }
         self.of_accounts.extend(id.map(|id| (id, certificate)));
         before
@@ -48,29 +54,49 @@ impl Certificates {
 
     /// All of them, and whose they are.
     #[cfg(test)]
-    pub fn iter(&self) -> impl Iterator<Item = (Fingerprint, &Account)> {
-        self.owners.iter().map(|(certificate, owner)| (*certificate, &**owner))
+    pub fn iter(&self) -> impl Iterator<Item = (Fingerprint, &Owner)> {
+        self.owners.iter().map(|(certificate, owner)| (*certificate, owner))
     }
 }
 
 /// What is stored; of an account that is not there, nothing.
-pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId)]) {
+pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool)]) {
     let accounts = state.accounts.values().map(|account| (account.id, account.clone()));
     let accounts: BTreeMap<AccountId, Arc<Account>> = accounts.collect();
-    for (fingerprint, account) in stored {
-        state.certificates.set(Fingerprint(*fingerprint), accounts.get(account).cloned());
+    for (fingerprint, account, proved) in stored {
+        let account = accounts.get(account).cloned();
+        let owner = account.map(|account| Owner { account, proved: *proved });
+        state.certificates.set(Fingerprint(*fingerprint), owner);
     }
 }
 
 /// Makes a certificate the account's of the asker, or nobody's, and stores it; what follows in the
 /// command depends on that.
-pub fn change(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Arc<Account>>) {
-    let account = owner.as_ref().map(|owner| owner.id);
-    let before = context.state.certificates.set(certificate, owner);
-    context.out.note(Undo::Certificate(certificate, before));
-    let write = context.out.write(Write::Certificate { fingerprint: certificate.0, account });
+pub fn change(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) {
+    let write = write(context, certificate, owner);
     let failed = What::NotStored { to: context.session, verb: "CERT", tag: None };
     context.out.push_when(When::Failed(write), failed);
+}
+
+fn write(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
+    let account = owner.as_ref().map(|owner| owner.account.id);
+    let proved = owner.as_ref().is_some_and(|owner| owner.proved);
+    let before = context.state.certificates.set(certificate, owner);
+    context.out.note(Undo::Certificate(certificate, before));
+    context.out.write(Write::Certificate { fingerprint: certificate.0, account, proved })
+}
+
+/// The session has logged in to an account: a certificate of that account which it has shown is
+/// proved from here on. The login does not depend on that being stored.
+pub fn prove(context: &mut Context<'_>, account: &Arc<Account>) {
+    let Some(certificate) = context.known().certificate() else { return };
+    let owner = context.state.certificates.owner(certificate);
+    if owner.is_some_and(|owner| owner.account.id == account.id && !owner.proved) {
+        let when = context.out.when();
+        let owner = Owner { account: account.clone(), proved: true };
+        write(context, certificate, Some(owner));
+        context.out.resume(when);
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +109,8 @@ mod tests {
         let account = |id| {
             let keys =
                 Keys { salt: [0; 16], iterations: 1, stored_key: [0; 32], server_key: [0; 32] };
-            Some(Arc::new(Account { id, name: "somebody".into(), keys, created: 0 }))
+            let account = Account { id, name: "somebody".into(), keys, created: 0 };
+            Some(Owner { account: account.into(), proved: false })
         };
         let certificate = |first| Fingerprint([first; 32]);
         let mut all = Certificates::default();
@@ -96,7 +123,7 @@ mod tests {
         assert_eq!(all.set(certificate(7), None), account(2));
         assert_eq!(all.set(certificate(7), None), None);
         assert_eq!(all.owner(certificate(7)), None);
-        assert_eq!(all.owner(certificate(255)).map(|owner| owner.id), Some(2));
+        assert_eq!(all.owner(certificate(255)).map(|owner| owner.account.id), Some(2));
         assert_eq!(all.of(2).collect::<Vec<_>>(), [certificate(255)]);
     }
 }

@@ -137,6 +137,12 @@ impl Hub {
         assert!(self.state.online(name).is_some());
     }
 
+    /// A session has shown the certificate.
+    fn shows(&mut self, slot: u32) {
+        let known = self.state.sessions.get_mut(&session(slot)).expect("it is there");
+        known.certificate = Some(Box::new(SHOWN));
+    }
+
     fn rereads(&mut self, change: impl FnOnce(&mut Config)) {
         let mut config = Config::clone(&self.state.config);
         change(&mut config);
@@ -327,8 +333,10 @@ fn who_is_told_of_capabilities_hears_what_a_change_of_the_rule_means_for_it() {
 fn with_certificate() -> Hub {
     let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]");
     hub.registers(1, "ann");
+    hub.shows(1);
     hub.says(1, &format!("CERT ADD {SHOWN}"));
-    assert_eq!(hub.writes, [Write::Certificate { fingerprint: SHOWN.0, account: Some(1) }]);
+    assert_eq!(hub.writes, [write(Some(1), true)]);
+    hub.state.sessions.get_mut(&session(1)).expect("she is there").certificate = None;
     hub.opens(2, ELSEWHERE);
     hub.encrypts(2, Some(SHOWN));
     hub
@@ -435,7 +443,7 @@ fn cert_takes_what_the_connection_has_shown_and_a_removed_one_logs_in_no_more() 
     let shown = format!(":parlor NOTE CERT ENTRY {digits} :Your client has shown this one here");
     assert_eq!(hub.hears(2)[0], shown);
     hub.says(2, &format!("CERT DEL {digits}"));
-    assert_eq!(hub.writes, [Write::Certificate { fingerprint: SHOWN.0, account: None }]);
+    assert_eq!(hub.writes, [write(None, false)]);
     hub.opens(3, ELSEWHERE);
     hub.encrypts(3, Some(SHOWN));
     for line in ["CAP REQ :sasl", "AUTHENTICATE EXTERNAL", "AUTHENTICATE +"] {
@@ -446,6 +454,68 @@ fn cert_takes_what_the_connection_has_shown_and_a_removed_one_logs_in_no_more() 
     assert!(hub.hears_all(2).starts_with(&format!(":parlor NOTE CERT ADDED {digits} ")));
     hub.says(1, "CERT ADD");
     assert!(hub.hears_all(1).starts_with(":parlor FAIL CERT NO_CERTIFICATE :"));
+}
+
+/// What is stored of the certificate.
+fn write(account: Option<u32>, proved: bool) -> Write {
+    Write::Certificate { fingerprint: SHOWN.0, account, proved }
+}
+
+/// Eve has named ann's certificate: ann's client, which names nobody, is not to be logged in as eve.
+#[test]
+fn a_certificate_that_was_only_named_logs_in_who_names_the_account() {
+    let mut hub = hub("");
+    hub.registers(1, "eve");
+    hub.says(1, &format!("CERT ADD {SHOWN}"));
+    assert_eq!(hub.writes, [write(Some(1), false)]);
+    let told = format!(
+        ":parlor NOTE CERT ADDED {SHOWN:x} :This certificate logs in as eve (SASL EXTERNAL) if the client names the account, until it was shown here once"
+    );
+    assert_eq!(hub.hears(1), [told]);
+    let external = |hub: &mut Hub, slot: u32, authzid: &str| {
+        hub.opens(slot, ELSEWHERE);
+        hub.encrypts(slot, Some(SHOWN));
+        for line in ["CAP REQ :sasl", "AUTHENTICATE EXTERNAL"] {
+            hub.says(slot, line);
+        }
+        hub.says(slot, &format!("AUTHENTICATE {authzid}"));
+        hub.hears_all(slot)
+    };
+    for slot in 2..22 {
+        let told = external(&mut hub, slot, "+");
+        let expected = ":parlor 904 * :SASL authentication failed: this certificate was added by its fingerprint alone; let your client name the account, or log in by the password once while showing it";
+        assert_eq!(told, expected, "and it counts for nothing");
+    }
+    assert!(external(&mut hub, 30, "ZXZl").contains(" 903 "), "{:?}", hub.told);
+    assert_eq!(hub.writes, [write(Some(1), true)], "now it was shown");
+    assert!(external(&mut hub, 31, "+").contains(" 903 "), "{:?}", hub.told);
+}
+
+#[test]
+fn a_certificate_that_was_only_named_is_proved_by_who_shows_it_and_logs_in() {
+    let mut hub = hub("");
+    hub.registers(1, "ann");
+    hub.says(1, &format!("CERT ADD {SHOWN}"));
+    hub.says(1, "CERT LIST");
+    let entry = format!(
+        ":parlor NOTE CERT ENTRY {SHOWN:x} :Logs in to your account if the client names it; nobody has shown this one here"
+    );
+    assert_eq!(hub.hears(1)[0], entry);
+    // By hand,
+    hub.shows(1);
+    hub.says(1, "CERT ADD");
+    assert_eq!(hub.writes, [write(Some(1), true)]);
+    let from = hub.state.batch;
+    hub.apply(Input::Failed { from });
+    assert!(!hub.state.certificates.owner(SHOWN).expect("it is hers").proved, "it was not stored");
+    // or by the password.
+    hub.opens(2, ELSEWHERE);
+    hub.encrypts(2, Some(SHOWN));
+    hub.says(2, "LOGIN ann :secret");
+    hub.is_derived(2, Outcome::Compared(true));
+    assert_eq!(hub.writes, [write(Some(1), true)]);
+    hub.says(2, "CERT ADD");
+    assert!(hub.hears_all(2).contains(" ALREADY_ADDED "), "{:?}", hub.told);
 }
 
 #[test]
@@ -482,14 +552,14 @@ fn who_shows_a_certificate_may_take_it_from_who_only_named_it() {
     hub.encrypts(2, Some(Fingerprint([1; 32])));
     hub.says(2, &format!("CERT ADD {SHOWN}"));
     assert!(hub.hears_all(2).starts_with(":parlor FAIL CERT IN_USE "), "it shows another");
-    let ann = hub.state.sessions.get_mut(&session(2)).expect("she is there");
-    ann.certificate = Some(Box::new(SHOWN));
-    let owner = |hub: &Hub| hub.state.certificates.owner(SHOWN).map(|owner| owner.name.to_string());
+    hub.shows(2);
+    let owner =
+        |hub: &Hub| hub.state.certificates.owner(SHOWN).map(|owner| owner.account.name.to_string());
     for line in ["CERT ADD".to_owned(), format!("CERT ADD {SHOWN}")] {
         hub.says(2, &line);
         let added = format!(":parlor NOTE CERT ADDED {SHOWN:x} :");
         assert!(hub.hears_all(2).starts_with(&added), "{:?}", hub.told);
-        let write = Write::Certificate { fingerprint: SHOWN.0, account: Some(2) };
+        let write = write(Some(2), true);
         assert_eq!((&hub.writes[..], owner(&hub).as_deref()), (&[write][..], Some("ann")));
         assert_eq!(hub.state.certificates.of(1).count(), 0);
         let from = hub.state.batch;
@@ -506,13 +576,14 @@ fn a_certificate_is_its_accounts_after_a_restart() {
     let certificate = |first, account| Write::Certificate {
         fingerprint: Fingerprint([first; 32]).0,
         account: Some(account),
+        proved: first == 1,
     };
     let writes = [Write::Account(account), certificate(1, 4), certificate(2, 9)];
     store.commit(&mut writes.iter()).expect("it is in memory");
     let loaded = store.load().expect("it is in memory");
     let state = State::new(Config::default().into(), loaded, 0).0;
     let owner = |first| state.certificates.owner(Fingerprint([first; 32]));
-    assert_eq!(owner(1).map(|owner| &*owner.name), Some("ann"));
+    assert_eq!(owner(1).map(|owner| (&*owner.account.name, owner.proved)), Some(("ann", true)));
     assert_eq!(owner(2), None);
 }
 

@@ -1,6 +1,7 @@
 //! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words
 //! differ.
 
+use super::certificates;
 use super::context::Context;
 use super::door;
 use super::effects::{Derive, Fact, Task, What, When};
@@ -331,6 +332,7 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
 pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
     let address = context.known().address;
     context.state.logins.succeeded(address, &account.name);
+    certificates::prove(context, &account);
     let name = account.name.clone();
     let becomes = context.known().user.is_some_and(|user| user != account.id);
     if let Some(entering) = context.entering() {
@@ -437,6 +439,7 @@ fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
         Refusal::Busy(_) => {
             "SASL authentication failed: too many logins at once; try again".to_owned()
         }
+        Refusal::Invalid { text, .. } => format!("SASL authentication failed: {text}"),
         _ => "SASL authentication failed".to_owned(),
     };
     context.numeric(n::ERR_SASLFAIL, &[], &text);

@@ -496,7 +496,7 @@ impl World {
         assert_eq!(markers.collect::<Vec<_>>(), kept.collect::<Vec<_>>());
         let certificates = |state: &State| -> Vec<_> {
             let all = state.certificates.iter();
-            all.map(|(certificate, owner)| (certificate, owner.id)).collect()
+            all.map(|(certificate, owner)| (certificate, owner.account.id, owner.proved)).collect()
         };
         assert_eq!(certificates(&self.state), certificates(&restarted));
         let mut metadata = self.state.metadata.users.clone();
@@ -708,8 +708,11 @@ fn check(state: &State) {
     }
     assert_eq!(state.budgets.holders(), payers, "each session draws on two budgets");
     for (certificate, owner) in state.certificates.iter() {
-        assert_eq!(state.account(&owner.name).map(|account| account.id), Some(owner.id));
-        assert!(state.certificates.of(owner.id).any(|one| one == certificate));
+        assert_eq!(
+            state.account(&owner.account.name).map(|account| account.id),
+            Some(owner.account.id)
+        );
+        assert!(state.certificates.of(owner.account.id).any(|one| one == certificate));
     }
     let watching = |(folded, id)| state.sessions[id].watched.contains_key(folded);
     let pairs = |(folded, ids)| std::iter::repeat(folded).zip(ids);

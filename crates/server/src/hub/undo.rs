@@ -7,6 +7,7 @@
 //! the newest to the batch that failed. The journal refuses all that the hub did in between (it
 //! knows by the epoch).
 
+use super::certificates::Owner;
 use super::room::{Member, Room, Settings};
 use super::user::UserId;
 use crate::session::SessionId;
@@ -37,7 +38,7 @@ pub enum Undo {
     /// The user had this standing in the room, or none.
     Member(RoomId, UserId, Option<Member>),
     /// The certificate was this account's, or nobody's.
-    Certificate(Fingerprint, Option<Arc<Account>>),
+    Certificate(Fingerprint, Option<Owner>),
     /// The key of metadata had this value, or none.
     Metadata(Subject, Box<str>, Option<Box<str>>),
     /// The message was not kept for the user.

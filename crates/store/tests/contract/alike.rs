@@ -48,6 +48,7 @@ enum Step {
     Certificate {
         certificate: u8,
         account: Option<u32>,
+        proved: bool,
     },
     /// Enough that some are indexed.
     Many(u64),
@@ -119,8 +120,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(account, place, time)| Step::ReadMarker { account, place, time }),
         3 => (subject, "[ab]", value)
             .prop_map(|(of, key, value)| Step::Metadata { of, key, value }),
-        2 => (0..4_u8, proptest::option::weighted(0.7, USERS))
-            .prop_map(|(certificate, account)| Step::Certificate { certificate, account }),
+        2 => (0..4_u8, proptest::option::weighted(0.7, USERS), any::<bool>()).prop_map(
+            |(certificate, account, proved)| Step::Certificate { certificate, account, proved }
+        ),
         2 => (USERS, 0..40_u64, 0..80_u64)
             .prop_map(|(receiver, after, up_to)| Step::Delivered { receiver, after, up_to }),
         1 => USERS.prop_map(Step::Account),
@@ -242,8 +244,8 @@ impl Clock {
             Step::Metadata { of, key, value } => {
                 Write::Metadata { of, key: key.into(), value: value.map(Into::into) }
             }
-            Step::Certificate { certificate, account } => {
-                Write::Certificate { fingerprint: [certificate; 32], account }
+            Step::Certificate { certificate, account, proved } => {
+                Write::Certificate { fingerprint: [certificate; 32], account, proved }
             }
             Step::Account(id) => Write::Account(account(id, &format!("user{id}"))),
             Step::Room { id, modes } => {

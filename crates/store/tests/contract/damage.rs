@@ -208,7 +208,8 @@ fn what_the_hub_cannot_do_without_is_no_start_when_it_is_damaged() {
     ] {
         let folder = tempdir().unwrap();
         let mut store = open(folder.path());
-        let certificate = Write::Certificate { fingerprint: [7; 32], account: Some(1) };
+        let certificate =
+            Write::Certificate { fingerprint: [7; 32], account: Some(1), proved: true };
         let (ann, lobby) = (Write::Account(account(1, "ann")), Write::Room(room(1, "#lobby")));
         commit(&mut store, &[ann, lobby, Write::Member(member(1, 1)), certificate]);
         harm(folder.path(), sql);

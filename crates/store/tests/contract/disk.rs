@@ -38,7 +38,7 @@ fn fill(store: &mut dyn Store) {
             Write::Account(account(1, "ann")),
             Write::Room(Room { lists: vec![ban], ..room(1, "#lobby") }),
             Write::Member(member(1, 1)),
-            Write::Certificate { fingerprint: [7; 32], account: Some(1) },
+            Write::Certificate { fingerprint: [7; 32], account: Some(1), proved: true },
             say(1, lobby()),
             resend(message(2, lobby()), "x"),
             keep_for(message(3, Conversation::direct(1, 2)), 2),
@@ -221,7 +221,7 @@ fn the_full_check_finds_what_sqlite_cannot_know() {
             "1 metadata keys are of",
         ),
         (
-            "INSERT INTO certificates VALUES (x'01', 1, 0), (x'02', 8, 0)",
+            "INSERT INTO certificates VALUES (x'01', 1, 0, 0), (x'02', 8, 0, 0)",
             "1 certificates are of accounts",
         ),
     ];

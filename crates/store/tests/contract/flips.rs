@@ -36,7 +36,9 @@ fn fill(folder: &Path) {
     for id in 1..=40_u8 {
         let account = u32::from(id);
         let conversation = Conversation::direct(1, account);
-        writes.push(Write::Certificate { fingerprint: [id; 32], account: Some(account) });
+        let certificate =
+            Write::Certificate { fingerprint: [id; 32], account: Some(account), proved: id < 20 };
+        writes.push(certificate);
         writes.push(Write::ReadMarker { account, conversation, time: 5 });
         let (of, key) = (Subject::Account(account), "url".into());
         writes.push(Write::Metadata { of, key, value: Some("https://example.org".into()) });

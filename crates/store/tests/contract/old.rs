@@ -50,7 +50,7 @@ fn assert_has_everything(version: usize, store: &mut SqliteStore) {
         assert_eq!(metadata, [(Subject::Account(1), "url"), (Subject::Room(1), "avatar")]);
         assert_eq!(loaded.read_markers, [(1, pair, 1_700_000_003_000)]);
     }
-    let certificates = if version == 3 { vec![([7; 32], 1)] } else { vec![] };
+    let certificates = if version == 3 { vec![([7; 32], 1, false)] } else { vec![] };
     assert_eq!(loaded.certificates, certificates);
 
     let all = query(Scope::One(lobby()), Select::Latest, 9);

@@ -191,17 +191,18 @@ fn a_certificate_is_of_one_account_or_of_none() {
         let of = |first: u8, account| {
             let mut fingerprint = [7; 32];
             fingerprint[0] = first;
-            Write::Certificate { fingerprint, account }
+            Write::Certificate { fingerprint, account, proved: first < 200 }
         };
         let writes = [of(200, Some(1)), of(3, Some(u32::MAX)), of(100, Some(1)), of(4, None)];
         assert_eq!(commit(store, &writes), [Outcome::Stored; 4]);
         let kept = |store: &mut dyn Store| {
             let all = store.load().unwrap().certificates.into_iter();
-            all.map(|(fingerprint, account)| (fingerprint[0], account)).collect::<Vec<_>>()
+            all.map(|(fingerprint, account, proved)| (fingerprint[0], account, proved))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(kept(store), [(3, u32::MAX), (100, 1), (200, 1)]);
+        assert_eq!(kept(store), [(3, u32::MAX, true), (100, 1, true), (200, 1, false)]);
         commit(store, &[of(3, Some(2)), of(100, None)]);
-        assert_eq!(kept(store), [(3, 2), (200, 1)]);
+        assert_eq!(kept(store), [(3, 2, true), (200, 1, false)]);
     });
 }
 

@@ -3,6 +3,7 @@
 //! RFC 4422, appendix A; <https://ircv3.net/specs/extensions/sasl-3.2>
 
 use super::failed;
+use crate::command::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::guesses::NOBODYS_NAME;
 use crate::hub::login::{self, How};
@@ -13,6 +14,9 @@ use proto::sasl::decode_external;
 /// Why EXTERNAL is not for a connection without TLS.
 pub(super) const NO_TLS: &str =
     "EXTERNAL needs a client certificate; connect with TLS to the same port";
+
+/// Why a certificate alone does not say as whom it logs in.
+const ONLY_NAMED: &str = "this certificate was added by its fingerprint alone; let your client name the account, or log in by the password once while showing it";
 
 /// What the session lacks for its mechanism, if that is a certificate.
 pub(super) fn lacks(context: &Context<'_>, sasl: &Sasl) -> Option<&'static str> {
@@ -29,6 +33,12 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     };
     let certificate = context.known().certificate();
     let owner = certificate.and_then(|one| context.state.certificates.owner(one)).cloned();
+    if wanted.is_empty() && owner.as_ref().is_some_and(|owner| !owner.proved) {
+        // Whoever has named it may not be whoever shows it now.
+        let refusal = Refusal::Invalid { code: "", context: Vec::new(), text: ONLY_NAMED };
+        return login::refused(context, NOBODYS_NAME, How::External, &refusal);
+    }
+    let owner = owner.map(|owner| owner.account);
     let owner = owner.filter(|owner| wanted.is_empty() || same(wanted, &owner.name));
     let tried = match (&owner, wanted) {
         (Some(owner), _) => owner.name.to_string(),
