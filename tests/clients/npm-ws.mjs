@@ -170,7 +170,7 @@ async function plain() {
   session.socket.send('agments', { fin: true });
   await check('speaks in fragments', () => observed(/^:npm-ws!\S+ PRIVMSG #lobby :in fragments$/));
   session.send('BM :two\r\nBM :lines');
-  await check('a message is one line, or none', () => session.saw(/^\S* ?FAIL \* INVALID_LINE /));
+  await check('a message is one line, or none', () => session.saw(/^\S* ?FAIL BM INVALID_LINE /));
   await check(
     'each message was a line of text without an end',
     () => session.binary.every((is) => !is) && session.lines.every((line) => !/[\r\n]/.test(line)),

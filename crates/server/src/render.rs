@@ -338,23 +338,28 @@ struct TagValues<'a> {
 }
 
 /// How a `/me` begins.
-const ACTION: &str = "\x01ACTION ";
+const ACTION: &str = "\x01ACTION";
 
 /// A text with a date, which ends with a space, before it; or within it, if it is a `/me`, which has
 /// to stay one.
 fn dated(date: &str, text: &str) -> String {
-    match text.strip_prefix(ACTION) {
-        Some(rest) => [ACTION, date, rest].concat(),
+    match action(text) {
+        Some(rest) => [ACTION, " ", date.trim_end(), rest].concat(),
         None => [date, text].concat(),
     }
 }
 
 /// A date on a line of its own, in the shape of the text that follows.
 fn date_alone(date: &str, text: &str) -> String {
-    match text.starts_with(ACTION) {
-        true => [ACTION, date.trim_end(), "\x01"].concat(),
-        false => date.trim_end().to_owned(),
+    match action(text) {
+        Some(_) => [ACTION, " ", date.trim_end(), "\x01"].concat(),
+        None => date.trim_end().to_owned(),
     }
+}
+
+/// What follows the word `ACTION` in a `/me`.
+fn action(text: &str) -> Option<&str> {
+    text.strip_prefix(ACTION).filter(|rest| rest.starts_with([' ', '\x01']))
 }
 
 /// The account of an event's author: accounts have the name of their user.
@@ -558,6 +563,7 @@ mod tests {
         let line = |text: &str| format!(":ann!ann@parlor PRIVMSG #lobby :{text}\r\n");
         let date = "\x01ACTION [2026-11-22 21:26:33]";
         assert_eq!(history("\x01ACTION waves\x01"), line(&format!("{date} waves\x01")));
+        assert_eq!(history("\x01ACTION\x01"), line(&format!("{date}\x01")));
         assert_eq!(history("\x01ACTION a\n b"), line(&format!("{date} a")) + &line(" b"));
         let most = renderer().text_room(ann(), "PRIVMSG", "#lobby");
         let longest = format!("\x01ACTION {}\x01", "x".repeat(most - 9));

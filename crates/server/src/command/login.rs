@@ -59,13 +59,14 @@ pub fn answer(context: &mut Context<'_>, name: &str, line: &str) -> Result<(), R
     }
 }
 
-/// Whether a line is a verb in capitals with what follows it, as programs send them, or nothing but
-/// one of the verbs that people type.
+/// Whether a line is a verb in capitals with what follows it, as programs send them, or one of the
+/// verbs that people type, alone or with a text behind a colon.
 fn is_command(line: &str) -> bool {
     let line = line.trim();
-    let first = line.split(' ').next().unwrap_or_default();
+    let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let typed = rest.is_empty() || rest.starts_with(':');
     VERBS.iter().any(|verb| verb.name == first)
-        || TYPED.iter().any(|verb| verb.eq_ignore_ascii_case(line))
+        || typed && TYPED.iter().any(|verb| verb.eq_ignore_ascii_case(first))
 }
 
 /// Name and password are known.

@@ -19,6 +19,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             context.note("PM", "USER_REQUIRED", &[], "Enter the user:");
             Ok(())
         }
+        (Some(""), _) => Err(Refusal::NeedMoreParams),
         (Some(name), None) => user(context, name),
         (Some(name), Some(text)) => send(context, name, text, Some(message)),
     }

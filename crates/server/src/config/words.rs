@@ -36,7 +36,11 @@ fn what(kind: &str) -> String {
         // More than that cannot stand in such a file.
         "u64" | "usize" => whole(i64::MAX as u64),
         "string" | "str" if !value.is_empty() => format!("the text {value}"),
-        "integer" => format!("the number {}", value.trim_matches('`')),
+        // A very large one comes with the type that holds it: `99999999999999999999` as i128.
+        "integer" => {
+            let digits = value.trim_start_matches('`').split('`').next().unwrap_or(value);
+            format!("the number {digits}")
+        }
         "floating" => {
             format!("the number {}", value.trim_start_matches("point ").trim_matches('`'))
         }
@@ -71,6 +75,7 @@ mod tests {
         for (text, expected) in [
             ("[limits]\nconnections = \"many\"", format!("line 2: connections is the text \"many\", and should be {count}")),
             ("[limits]\nconnections = -1", format!("connections is the number -1, and should be {count}")),
+            ("[limits]\nconnections = 99999999999999999999", format!("connections is the number 99999999999999999999, and should be {count}")),
             ("[limits]\nconnections = 1.5", format!("connections is the number 1.5, and should be {count}")),
             ("[limits]\nconnections = true", format!("connections is true, and should be {count}")),
             ("[limits]\nping_seconds = 5000000000", "ping_seconds is the number 5000000000, and should be a whole number from 0 to 4294967295".into()),

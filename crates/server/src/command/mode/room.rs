@@ -111,6 +111,9 @@ impl Change<'_, '_> {
     /// who is below; but everybody may step down.
     fn standing(&mut self, step: Step<'_>) -> Result<(), Refusal> {
         let target = step.parameter.ok_or(Refusal::NeedMoreParams)?;
+        if target.is_empty() {
+            return Err(self.bad(step, "This mode is for one member; name the member"));
+        }
         let (user, nick, _) = crate::command::privmsg::find(self.context, target)?;
         let room = &self.context.state.rooms[&self.id];
         let Some(before) = room.members.get(&user).copied() else {
