@@ -3,12 +3,13 @@
 //! account, with the most rounds of key derivation that were seen for its password.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use proto::Fingerprint;
 
+use crate::files;
 use crate::limits::{KNOWN_HOSTS_BYTES, SYMLINKS_MAX};
 
 /// The word in place of a fingerprint.
@@ -92,11 +93,13 @@ impl KnownHosts {
     /// If it cannot be read, or is larger than [`KNOWN_HOSTS_BYTES`].
     pub fn read(&self) -> Result<Lines, Unusable> {
         let mut bytes = Vec::new();
-        let read = match File::open(&self.path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-            Ok(file) => file.take(KNOWN_HOSTS_BYTES as u64 + 1).read_to_end(&mut bytes).map(drop),
-        };
+        let read = files::open(&self.path).and_then(|file| match file {
+            None => Ok(()),
+            Some((_, false)) => Err(io::Error::other("it is not a regular file")),
+            Some((file, true)) => {
+                file.take(KNOWN_HOSTS_BYTES as u64 + 1).read_to_end(&mut bytes).map(drop)
+            }
+        });
         let fits = read.and_then(|()| check_size(&bytes));
         fits.map_err(|source| unusable(&self.path, source))?;
         Ok(Lines::parse(&bytes))
@@ -115,7 +118,7 @@ impl KnownHosts {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         make_folder(folder).map_err(|source| unusable(folder, source))?;
         let lock_path = self.path.with_extension("lock");
-        let lock = create(&lock_path).map_err(|source| unusable(&lock_path, source))?;
+        let lock = files::open_lock(&lock_path).map_err(|source| unusable(&lock_path, source))?;
         match lock.lock() {
             // Some network folders have no locks; then the last of two clients counts.
             Err(error) if error.kind() != ErrorKind::Unsupported => return Err(fails(error)),
@@ -136,9 +139,7 @@ impl KnownHosts {
         check_size(&bytes)?;
         let path = destination(&self.path)?;
         let new_path = path.with_extension("new");
-        let mut new = create(&new_path)?;
-        // One that was left behind by a client that was killed.
-        new.set_len(0)?;
+        let mut new = files::create(&new_path)?;
         new.write_all(&bytes)?;
         new.sync_all()?;
         fs::rename(new_path, path)
@@ -168,15 +169,6 @@ fn check_size(bytes: &[u8]) -> io::Result<()> {
 
 fn unusable(path: &Path, source: io::Error) -> Unusable {
     Unusable::File { path: path.to_owned(), source }
-}
-
-/// Opens a file for writing that only its owner may read; what it holds stays.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// Makes the folder, and those that it is in, so that only their owner may look into them.

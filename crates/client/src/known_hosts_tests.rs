@@ -236,3 +236,26 @@ fn accounts_have_lines_of_their_own() {
     let mixed = Lines::parse(b"ann@chat.example:9999 authority\nchat.example:9999 iterations=1\n");
     assert_eq!(mixed.damaged(), [1, 2], "each says what only the other can");
 }
+
+#[test]
+fn what_is_in_the_place_of_its_files_is_neither_followed_nor_waited_for() {
+    use std::os::unix::fs::symlink;
+    let (_folder, known_hosts) = file();
+    fs::create_dir_all(known_hosts.path.parent().unwrap()).unwrap();
+    let precious = known_hosts.path.with_file_name("precious");
+    fs::write(&precious, "precious").unwrap();
+    symlink(&precious, known_hosts.path.with_extension("new")).unwrap();
+    known_hosts.change(|_| Ok::<_, ()>(true)).unwrap().unwrap();
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    assert!(fs::symlink_metadata(&known_hosts.path).unwrap().is_file());
+
+    let lock = known_hosts.path.with_extension("lock");
+    fs::remove_file(&lock).unwrap();
+    symlink(&precious, &lock).unwrap();
+    known_hosts.change(|_| Ok::<_, ()>(true)).unwrap_err();
+    fs::remove_file(&known_hosts.path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&known_hosts.path).status().unwrap();
+    assert!(made.success());
+    let error = known_hosts.read().unwrap_err().to_string();
+    assert!(error.contains("not a regular file"), "{error}");
+}

@@ -6,6 +6,7 @@ pub mod address;
 pub mod proxy;
 pub mod args;
 pub mod limits;
+mod files;
 pub mod recall;
 pub mod editor;
 pub mod question;

@@ -1,11 +1,14 @@
 //! What was typed before, kept across sessions in a file that only its owner can read.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
+use crate::files;
 use crate::limits::{RECALL_BYTES, RECALL_LINES};
 
 /// Lines that were typed before, and the file they are kept in.
@@ -34,10 +37,11 @@ impl Recall {
         }
         let mut lines = VecDeque::new();
         let mut too_long = false;
-        match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-            Ok(file) => {
+        match files::open(path)? {
+            None => {}
+            // Who lets it lead to /dev/null wants nothing kept.
+            Some((_, false)) => return Ok(Recall::for_now()),
+            Some((file, true)) => {
                 file.set_permissions(fs::Permissions::from_mode(0o600))?;
                 let mut bytes = Vec::new();
                 file.take(RECALL_BYTES + 1).read_to_end(&mut bytes)?;
@@ -81,7 +85,10 @@ impl Recall {
             self.lines.pop_front();
         }
         let Some(path) = self.path.take() else { return Ok(()) };
-        let mut file = open(OpenOptions::new().append(true).create(true), &path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(0o600);
+        // Should it have become a pipe, nobody waits for it.
+        let mut file = options.custom_flags(files::flags(OFlags::NONBLOCK)).open(&path)?;
         file.write_all(format!("{}\n", escape(line)).as_bytes())?;
         self.path = Some(path);
         Ok(())
@@ -96,16 +103,12 @@ impl Recall {
     /// Replaces the file by one with the newest lines alone.
     fn write_anew(&self, path: &Path) -> io::Result<()> {
         let new = path.with_extension(format!("{}.new", std::process::id()));
-        let mut file = open(OpenOptions::new().write(true).create(true).truncate(true), &new)?;
+        let mut file = files::create(&new)?;
         let text: String = self.lines.iter().map(|line| escape(line) + "\n").collect();
         file.write_all(text.as_bytes())?;
         // Where it is a link, it stays one.
         fs::rename(&new, fs::canonicalize(path)?)
     }
-}
-
-fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    options.mode(0o600).open(path)
 }
 
 /// A line of the file: a text of several lines is one.
@@ -155,6 +158,18 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         Recall::kept_in(&path).unwrap();
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn what_leads_to_no_regular_file_is_left_as_it_is_and_nothing_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let mut recall = Recall::kept_in(&path).unwrap();
+        recall.add("BM one").unwrap();
+        assert_eq!(all(&recall), ["BM one"]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
     }
 
     #[test]

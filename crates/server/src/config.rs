@@ -10,6 +10,7 @@ use crate::limits::{
 use crate::networks::Networks;
 use proto::Capability;
 use serde::Deserialize;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// What the config file may say; the default is what an absent file means.
@@ -216,8 +217,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], whose text names the file, the line and the key.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let text = crate::files::read(path).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+        });
+        let text =
+            text.map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         // Some editors begin a file with a mark that says that it is UTF-8.
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut config: Config = toml::from_str(text).map_err(|error| ConfigError::Mistake {

@@ -8,7 +8,7 @@ use crate::damage::Watch;
 use crate::hub::Input;
 use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
-use crate::limits::{DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES, MAINTAIN_SECONDS};
+use crate::limits::{DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES};
 use crate::metrics::{Metrics, Space};
 use crate::queue::{Receiver, Sender};
 use crate::run::Wake;
@@ -54,6 +54,8 @@ pub struct Journal {
     pub epoch: u32,
     /// What the store's housekeeping goes by.
     pub clock: Clock,
+    /// Between two rounds of it.
+    pub every: Duration,
     /// The data folder; none if nothing is kept.
     pub folder: Option<PathBuf>,
     /// The space on its disk, as the hub knows it.
@@ -81,16 +83,16 @@ impl Journal {
         self.look_at_disk();
         self.damage.look();
         loop {
-            let wait = Duration::from_secs(MAINTAIN_SECONDS);
+            let due = self.every.saturating_sub(maintained.elapsed());
             let look = Duration::from_millis(DISK_LOOK_MILLIS);
             // As long as writes are refused for want of space, nothing else may come by.
-            let patience = if self.metrics.seen().scarce { look } else { wait };
+            let patience = if self.metrics.seen().scarce { look.min(due) } else { due };
             let first = match self.queue.recv_timeout(patience) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            if maintained.elapsed() >= wait {
+            if maintained.elapsed() >= self.every {
                 maintained = Instant::now();
                 if let Err(error) = self.store.maintain(self.clock.steady()) {
                     tracing::warn!(%error, "Housekeeping in the store failed, will try again");
@@ -216,5 +218,94 @@ impl Journal {
             // A shard is gone only when the server stops.
             shard.send(Item::Released(released.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{HUB_QUEUE, JOURNAL_QUEUE};
+    use crate::metrics::Queue;
+    use crate::queue::bounded;
+    use std::fs;
+    use std::path::Path;
+    use store::{Conversation, Event, EventKind, SqliteStore};
+
+    fn event(id: u64, kind: EventKind, text: &str, about: Option<u64>) -> Arc<Event> {
+        Arc::new(Event {
+            id,
+            conversation: Conversation::room(1),
+            kind,
+            account: 1,
+            guest: false,
+            userhost: None,
+            bot: false,
+            nick: "ann".into(),
+            target: "".into(),
+            time: 0,
+            text: text.into(),
+            tags: "".into(),
+            about,
+        })
+    }
+
+    /// Whether a word is in any file of a folder.
+    fn is_in_files(folder: &Path, word: &str) -> bool {
+        fs::read_dir(folder).unwrap().any(|file| {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(word.len()).any(|window| window == word.as_bytes())
+        })
+    }
+
+    fn until(what: &str, wanted: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !wanted() {
+            assert!(Instant::now() < deadline, "{what} in vain");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// In a server it takes [`crate::limits::MAINTAIN_SECONDS`], and nobody need say anything.
+    #[test]
+    fn what_was_taken_back_leaves_the_files_by_itself() {
+        let (folder, word) = (tempfile::tempdir().unwrap(), "xyzzy-secret");
+        let store = Box::new(SqliteStore::open(folder.path(), "test").unwrap());
+        let metrics = Arc::new(Metrics::new(1));
+        let (hub, _to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
+        let (sender, queue) = bounded(JOURNAL_QUEUE, metrics.waiting(Queue::Journal));
+        let committed = Arc::new(AtomicU64::new(0));
+        let journal = Journal {
+            damage: Watch::new(store.damage(), metrics.clone()),
+            store,
+            queue,
+            shards: Vec::new(),
+            hub,
+            committed: committed.clone(),
+            epoch: 0,
+            clock: Clock::going_on_from(0),
+            every: Duration::from_millis(20),
+            folder: None,
+            space: None,
+            metrics,
+            pulse: Arc::default(),
+            readers: mpsc::channel().1,
+            wake: mpsc::sync_channel(1).0,
+        };
+        let journal = thread::spawn(|| journal.run());
+        let commit = |batch, write| {
+            let mut effects = Effects::default();
+            effects.batch = batch;
+            effects.writes.push(write);
+            assert!(sender.send(effects).is_ok());
+            until("waited for a commit", || committed.load(Ordering::Acquire) == batch);
+        };
+        let said = event(1, EventKind::Message, word, None);
+        commit(1, Write::Event { event: said, resend: None, pending_for: None });
+        assert!(is_in_files(folder.path(), word));
+        let event = event(2, EventKind::Redact, "", Some(1));
+        commit(2, Write::Redact { event, anybodys: false });
+        until("waited for the text to go", || !is_in_files(folder.path(), word));
+        drop(sender);
+        journal.join().unwrap().unwrap();
     }
 }

@@ -2,6 +2,7 @@
 //! accepted and read by a shard, understood and applied by the hub, stored by the journal, and only
 //! then fanned out, rendered and written by the shards. See `ARCHITECTURE.md`.
 
+pub mod files;
 pub mod config;
 pub mod networks;
 pub mod limits;

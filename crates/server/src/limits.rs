@@ -426,8 +426,11 @@ pub const LINGER_MILLIS: u64 = 1000;
 pub const SWEEP_MILLIS: u64 = 500;
 /// Milliseconds to wait before accepting again when the process has no file descriptor left.
 pub const ACCEPT_PAUSE_MILLIS: u64 = 100;
-/// Seconds between two rounds of the journal's housekeeping in the store.
-pub const MAINTAIN_SECONDS: u64 = 60;
+/// Bytes of a file that the operator names.
+pub const NAMED_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Seconds between two rounds of the journal's housekeeping in the store: so few that what was taken
+/// back is out of the write-ahead log within a minute, though somebody reads at the first try.
+pub const MAINTAIN_SECONDS: u64 = 20;
 /// Milliseconds that everybody has for their last lines when the server stops. With what comes before and
 /// after it, it is at most 1.2 seconds.
 pub const STOP_MILLIS: u64 = 1000;

@@ -15,7 +15,8 @@ use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::Journal;
 use crate::limits::{
-    HUB_QUEUE, JOURNAL_QUEUE, NEW_PASSWORD_BYTES, PASSWORD_BYTES, PASSWORD_THREADS, WAKE_QUEUE,
+    HUB_QUEUE, JOURNAL_QUEUE, MAINTAIN_SECONDS, NEW_PASSWORD_BYTES, PASSWORD_BYTES,
+    PASSWORD_THREADS, WAKE_QUEUE,
 };
 use crate::listen::{self, ListenError, Listeners};
 use crate::memory::Memory;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::{Failure, MemoryStore, SqliteStore, Store};
 
 /// Why the server cannot start, or stopped badly: a sentence that says what to do.
@@ -313,6 +314,7 @@ impl Server {
             committed: committed.clone(),
             epoch: 0,
             clock,
+            every: Duration::from_secs(MAINTAIN_SECONDS),
             folder: server.folder.clone(),
             space: None,
             metrics: metrics.clone(),

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{Failure, Progress, Stage, check, mark, open, schema, seal};
+use crate::{Failure, Progress, Stage, check, mark, open, private, schema, seal};
 
 /// Pages copied at once (512 KiB), between which the copy stands back for [`STEP_PAUSE`].
 const STEP_PAGES: i32 = 64;
@@ -27,7 +27,8 @@ const STEP_PAUSE: Duration = Duration::from_millis(1);
 const FLUSH_STEPS: u32 = 64;
 const COPIED_AT_ONCE: usize = 1 << 20;
 /// The files beside the database that a backup has within.
-const EXTRAS: &str = "CREATE TABLE files(name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT";
+pub(crate) const EXTRAS: &str =
+    "CREATE TABLE files(name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT";
 
 /// Copies the store in a data folder into `file`, also while a server uses it; everything committed
 /// before the call is in it. The files of the folder named by `extras` are in it as far as they
@@ -288,8 +289,11 @@ fn unusable(path: &Path, problem: impl Into<String>) -> Failure {
 }
 
 fn refuse_newer_copy(path: &Path) -> Result<(), Failure> {
-    if let Err(source) = path.metadata() {
-        return Err(Failure::Io { path: path.to_owned(), source });
+    match path.metadata() {
+        Err(source) => return Err(Failure::Io { path: path.to_owned(), source }),
+        // A pipe could keep us waiting without end.
+        Ok(found) if !found.is_file() => return Err(unusable(path, "it is not a regular file")),
+        Ok(_) => {}
     }
     open::refuse_newer_file(path).map_err(|error| match error {
         Failure::Corrupt { problem, .. } => unusable(path, problem),
@@ -301,9 +305,13 @@ fn refuse_newer_copy(path: &Path) -> Result<(), Failure> {
 fn check_copy(path: &Path, progress: &Arc<Progress>) -> Result<(), Failure> {
     let problems = || {
         let mut connection = open::untouched(path)?;
+        // Before anything of it is asked: a view in a table's place could answer without end.
+        if let Some(problem) = schema::foreign(&connection)? {
+            return Ok(vec![problem]);
+        }
         let ours = "SELECT 1 FROM about WHERE key = 'instance'";
         if connection.query_row(ours, [], |_| Ok(())).is_err() {
-            return Ok(vec!["it is none of a Parlor server".to_owned()]);
+            return Ok(vec![schema::NOT_OURS.to_owned()]);
         }
         check::problems_of_copy(&mut connection, progress)
     };
@@ -362,21 +370,14 @@ pub(crate) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
 
 /// An empty file that only its owner may read and that nobody else writes.
 pub(crate) fn open_partial(path: &Path) -> Result<File, Failure> {
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).map_err(not_written(path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(Failure::Exists { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => return Err(not_written(path)(source)),
+    private::check_target_folder(path)?;
+    // What an attempt that was broken off has left is locked by nobody.
+    let left = private::open(path, OpenOptions::new().read(true));
+    if let Ok(left) = &left {
+        lock(left, path)?;
     }
-    // What an attempt that was broken off has left.
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
-        .map_err(not_written(path))?;
-    file.set_len(0).map_err(not_written(path))?;
+    let file = private::create(path).map_err(not_written(path))?;
+    lock(&file, path)?;
     for suffix in ["-wal", "-journal"] {
         match fs::remove_file(with_suffix(path, suffix)) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -386,6 +387,14 @@ pub(crate) fn open_partial(path: &Path) -> Result<File, Failure> {
         }
     }
     Ok(file)
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), Failure> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Failure::Exists { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(not_written(path)(source)),
+    }
 }
 
 /// Gives a finished file its name, unless somebody else has it by now, and flushes that.
@@ -398,11 +407,15 @@ pub(crate) fn give_name(partial: &Path, path: &Path) -> Result<(), Failure> {
         // A file system without such links.
         Err(_) => fs::rename(partial, path).map_err(not_written(path))?,
     }
-    let folder = match path.parent() {
+    File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(not_written(path))
+}
+
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
-    };
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(not_written(path))
+    }
 }
 
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -66,6 +66,7 @@ pub(crate) struct Batch<'t> {
     pairs: &'t mut HashSet<Conversation>,
     added: Vec<Entry>,
     resends: usize,
+    taken_back: bool,
     damage: &'t Damage,
     summer: Summer,
 }
@@ -77,6 +78,8 @@ pub(crate) struct Filled {
     pub(crate) added: Vec<Entry>,
     /// How many resend ids were stored.
     pub(crate) resends: usize,
+    /// Whether a text was taken back.
+    pub(crate) taken_back: bool,
 }
 
 impl<'t> Batch<'t> {
@@ -94,8 +97,19 @@ impl<'t> Batch<'t> {
         let added = Vec::new();
         let summer = Summer::default();
         let stored = marks;
-        let resends = 0;
-        Ok(Self { connection, add_event, stored, marks, pairs, added, resends, damage, summer })
+        let (resends, taken_back) = (0, false);
+        Ok(Self {
+            connection,
+            add_event,
+            stored,
+            marks,
+            pairs,
+            added,
+            resends,
+            taken_back,
+            damage,
+            summer,
+        })
     }
 
     /// Writes the marks that rose.
@@ -106,7 +120,8 @@ impl<'t> Batch<'t> {
         if self.marks.room > self.stored.room {
             about::set(self.connection, "last_room", self.marks.room)?;
         }
-        Ok(Filled { marks: self.marks, added: self.added, resends: self.resends })
+        let Batch { marks, added, resends, taken_back, .. } = self;
+        Ok(Filled { marks, added, resends, taken_back })
     }
 
     pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
@@ -220,6 +235,7 @@ impl<'t> Batch<'t> {
                 userhost) WHERE id = ?1";
         let taken = params![about, EventKind::Redacted.code(), flags::taken_back(found.kind)];
         self.run(take, taken)?;
+        self.taken_back = true;
         // It can wait only for one of the two; were it for another, a reader would leave it out.
         if let Some((low, high)) = event.conversation.pair() {
             let waits = "DELETE FROM pending WHERE account IN (?1, ?2) AND event = ?3";

@@ -24,6 +24,14 @@ pub enum Failure {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Others could change what is in a folder.
+    #[error("{} {problem}", .path.display())]
+    NotPrivate {
+        /// The folder.
+        path: PathBuf,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// The database was written by a newer version of this program.
     #[error("the database {} is newer than this program; use chatserver {program} or later", .path.display())]
     TooNew {

@@ -30,6 +30,7 @@ mod sqlite;
 
 // What the one on disk is made of.
 mod open;
+mod private;
 mod files;
 mod mark;
 mod start;
@@ -60,6 +61,7 @@ pub use event::{Event, EventId, EventKind, Kinds};
 pub use failure::Failure;
 pub use memory::MemoryStore;
 pub use msgid::{msgid, parse_msgid, write_msgid};
+pub use private::create as create_private;
 pub use progress::{Progress, Stage};
 pub use query::{Point, Query, Scope, Select};
 pub use record::{

@@ -7,7 +7,7 @@
 //! end it is flushed.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use proto::time::write_server_time;
 
 use crate::batch::Marks;
-use crate::{Failure, open};
+use crate::{Failure, open, private};
 
 /// The file in the data folder.
 const STATE: &str = "state";
@@ -198,11 +198,7 @@ impl MarkFile {
 
 fn replace(folder: &Path, path: &Path, content: &[u8]) -> io::Result<File> {
     let partial = folder.join(format!("{STATE}.partial"));
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&partial)?;
+    let mut file = private::create(&partial)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&partial, path)?;
@@ -228,8 +224,10 @@ pub(crate) fn keep_log(database: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let mut names = (1..).map(|number| open::beside(database, &format!("-wal.lost-{number}")));
-    let kept = names.find(|name| !name.exists()).expect("numbers do not end");
-    fs::copy(&log, &kept).map_err(|source| Failure::NotWritable { path: kept.clone(), source })?;
+    let kept = names.find(|name| name.symlink_metadata().is_err()).expect("numbers do not end");
+    let copied =
+        File::open(&log).and_then(|mut from| io::copy(&mut from, &mut private::create(&kept)?));
+    copied.map_err(|source| Failure::NotWritable { path: kept.clone(), source })?;
     let (log, kept) = (log.display(), kept.display());
     tracing::warn!(%log, %kept, "What is left of the log is kept as a copy");
     Ok(())

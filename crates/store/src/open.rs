@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::{Failure, schema, sum};
+use crate::{Failure, private, schema, sum};
 
 /// The database in the data folder.
 pub(crate) const DATABASE: &str = "parlor.db";
@@ -21,7 +21,7 @@ pub(crate) const LOCK: &str = "lock";
 const READER_MAP_BYTES: i64 = 64 << 30;
 
 /// Only a checkpoint or a foreign tool looking into the file can be in the way.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Against SQLite's 4 KiB it takes 7 % less CPU an event and 15 % less a page of history, and a
 /// third off the commits that a checkpoint follows; 16 KiB makes the small commits dearer. A
 /// database keeps the size it was made with.
@@ -34,7 +34,17 @@ const LOG_KEPT_BYTES: i64 = 32 << 20;
 pub(crate) fn lock_folder(folder: &Path) -> Result<File, Failure> {
     make_folder(folder)?;
     let path = folder.join(LOCK);
-    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = private::open(&path, &mut options);
+    // Who can open it can lock it, and older versions made it for all to read.
+    #[cfg(unix)]
+    let opened = opened.and_then(|lock| {
+        lock.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        Ok(lock)
+    });
     let lock = opened.map_err(|source| Failure::NotWritable { path: path.clone(), source })?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),

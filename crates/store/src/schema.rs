@@ -3,9 +3,12 @@
 //! The version is SQLite's `user_version`. A step, once released, is never edited: a change is a
 //! new step.
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use crate::backup::EXTRAS;
 use crate::sum::{EVENTS, Summer, TABLES, Table};
 use crate::{Failure, Progress, Stage, about};
 
@@ -292,6 +295,44 @@ pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<i64> {
         }
     }
     Ok(Summer::default().sum("sqlite_schema", [ValueRef::Blob(&all)]).into())
+}
+
+/// What is said of a database that is another program's.
+pub(crate) const NOT_OURS: &str = "it is none of a Parlor server";
+
+/// Tables, indexes, views, triggers: type, name, table, and text without what is only layout.
+type Objects = BTreeSet<[String; 4]>;
+
+/// What the database has that ours of its version have not, or lacks that they have: a sentence about
+/// the first of it. Nothing of it is carried out.
+pub(crate) fn foreign(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let ours = Connection::open_in_memory()?;
+    for step in STEPS.iter().take(version(connection)? as usize) {
+        ours.execute_batch(step)?;
+    }
+    ours.execute_batch(EXTRAS)?;
+    let known = objects(&ours, i64::MAX)?;
+    // One more than there may be, whatever a page that leads back to itself would have us read.
+    let found = objects(connection, known.len() as i64 + 1)?;
+    if !found.iter().any(|[of, name, ..]| (&**of, &**name) == ("table", "about")) {
+        return Ok(Some(NOT_OURS.to_owned()));
+    }
+    if let Some([of, name, ..]) = found.difference(&known).next() {
+        return Ok(Some(format!("its {of} {name:?} is none of a Parlor server")));
+    }
+    let mut lacking = known.difference(&found).filter(|[_, _, table, _]| table != "files");
+    Ok(lacking.next().map(|[of, name, ..]| format!("it lacks the {of} {name:?}")))
+}
+
+fn objects(connection: &Connection, most: i64) -> rusqlite::Result<Objects> {
+    let mut statement = connection
+        .prepare("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema LIMIT ?1")?;
+    let rows = statement.query_map([most], |row| {
+        let sql: String = row.get(3)?;
+        let sql = sql.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+        Ok([row.get(0)?, row.get(1)?, row.get(2)?, sql])
+    })?;
+    rows.collect()
 }
 
 #[cfg(test)]

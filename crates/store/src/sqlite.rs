@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
@@ -17,7 +18,7 @@ use crate::mark::{Mark, MarkFile};
 use crate::start::Before;
 use crate::{
     Condition, Conversation, Damage, Failure, Loaded, Outcome, Progress, RESEND_MS, Reader, Store,
-    Write, check, open, repair, schema,
+    Write, check, open, private, repair, schema,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -36,6 +37,8 @@ pub struct SqliteStore {
     /// How many resend ids were stored since the last `maintain`.
     resends: usize,
     log: Log,
+    /// The log may have a text that was taken back.
+    taken_back: bool,
     log_bytes: u64,
     files: Files,
     /// The file that is not in its place, since it is not.
@@ -94,6 +97,7 @@ impl SqliteStore {
         accept_loss: bool,
         progress: &Progress,
     ) -> Result<Self, Failure> {
+        private::check_data_folder(folder)?;
         let lock = open::lock_folder(folder)?;
         let path = folder.join(open::DATABASE);
         let mut before = Before::look(folder, &path, accept_loss)?;
@@ -116,6 +120,7 @@ impl SqliteStore {
             pairs: HashSet::new(),
             resends: 0,
             log: Log::new(),
+            taken_back: true, // before the end of another server
             log_bytes: open::log_bytes(&path).unwrap_or_default(),
             files: Files::of(&path),
             gone: None,
@@ -155,6 +160,7 @@ impl SqliteStore {
         self.indexer.committed(&filled.added, moved);
         self.marks = filled.marks;
         self.resends += filled.resends;
+        self.taken_back |= filled.taken_back;
         self.mark.events += filled.added.len() as u64;
         self.mark.marks = filled.marks;
         Ok(outcomes)
@@ -296,7 +302,12 @@ impl Store for SqliteStore {
 
     fn maintain(&mut self, now: i64) -> Result<(), Failure> {
         self.look_for_files()?;
-        if self.log.waits().is_some() {
+        if self.taken_back {
+            // Nobody is waited for, as commits would have to wait, too: the next time will do.
+            self.connection.busy_timeout(Duration::ZERO)?;
+            self.taken_back = !self.checkpoint(How::Truncate);
+            self.connection.busy_timeout(open::BUSY_TIMEOUT)?;
+        } else if self.log.waits().is_some() {
             self.checkpoint(How::Passive);
         }
         let many = FORGET.saturating_add(self.resends);

@@ -174,6 +174,7 @@ impl World {
             committed: Arc::new(AtomicU64::new(0)),
             epoch: 0,
             clock: Clock::going_on_from(0),
+            every: std::time::Duration::from_secs(60),
             folder: None,
             space: None,
             metrics,

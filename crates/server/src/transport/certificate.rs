@@ -3,6 +3,7 @@
 
 use super::expiry;
 use crate::config;
+use crate::files;
 use crate::transport::tls;
 use proto::Fingerprint;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
@@ -12,9 +13,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName as Subject, ServerConfig, SignatureScheme};
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -196,7 +196,7 @@ fn unreadable(path: &Path, error: io::Error) -> CertificateError {
 /// A file in PEM, without the mark by which some editors say that it is UTF-8: as a part of the first
 /// line it would hide that one.
 fn read_pem(path: &Path) -> Result<Vec<u8>, CertificateError> {
-    let mut bytes = fs::read(path).map_err(|error| unreadable(path, error))?;
+    let mut bytes = files::read(path).map_err(|error| unreadable(path, error))?;
     if bytes.starts_with(UTF8_MARK) {
         bytes.drain(..UTF8_MARK.len());
     }
@@ -214,14 +214,7 @@ fn read_key(path: &Path) -> Result<KeyPair, CertificateError> {
 fn keep(path: &Path, text: &str) -> Result<(), CertificateError> {
     let partial = path.with_extension("partial");
     let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&partial)?;
-        // It may be left from a start that was broken off, with other rights.
-        file.set_permissions(Permissions::from_mode(0o600))?;
+        let mut file = store::create_private(&partial)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&partial, path)?;
@@ -282,6 +275,7 @@ impl ClientCertVerifier for AnyCertificate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn own(folder: &Path) -> Certificate {
         Certificate::load(&config::Tls::default(), Some(folder)).unwrap()
@@ -325,6 +319,20 @@ mod tests {
         fs::write(&key, "no key").unwrap();
         assert!(refused().contains(KEY_FILE));
         assert_eq!(fs::read(&key).unwrap(), b"no key");
+    }
+
+    #[test]
+    fn what_is_in_the_place_of_a_new_key_is_not_followed() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let elsewhere = other.path().join("file");
+        fs::write(&elsewhere, "precious").unwrap();
+        for name in ["tls-key.partial", "tls-certificate.partial"] {
+            std::os::unix::fs::symlink(&elsewhere, folder.path().join(name)).unwrap();
+        }
+        own(folder.path());
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"precious");
+        let key = folder.path().join(KEY_FILE).symlink_metadata().unwrap();
+        assert!(key.is_file(), "the key is no link");
     }
 
     #[test]

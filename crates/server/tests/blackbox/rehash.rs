@@ -1,7 +1,8 @@
 //! The config file is read again while the server runs: by SIGHUP, and as `rehash.txt` has it.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -49,6 +50,33 @@ fn by_sighup_a_mistake_in_the_config_is_logged_and_changes_nothing() {
     server.wait_for_log(|line| line.contains("[INFO] The config file is in effect"));
     ann.send("MOTD");
     ann.until(":parlor 372 ann :Tea");
+}
+
+/// Nobody writes to such a pipe, and nobody waits for it.
+#[test]
+fn a_pipe_in_the_place_of_the_config_or_a_key_is_refused_at_once() {
+    let mut server = Server::start(BEGIN);
+    let config = server.data().with_file_name("parlor.toml");
+    let pipe = config.with_file_name("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
+    let own = server.data().join("tls-certificate.pem");
+    for (certificate, key) in [(&pipe, &own), (&own, &pipe)] {
+        let [certificate, key] = [certificate, key].map(|path| path.display());
+        server.write_config(&format!(
+            "{BEGIN}tls.certificate = \"{certificate}\"\ntls.key = \"{key}\"\n"
+        ));
+        server.hang_up();
+    }
+    server.wait_for_logs(2, |line| {
+        line.contains("[WARN] Nothing was changed") && line.contains("not a regular file")
+    });
+    std::fs::remove_file(&config).expect("it is there");
+    std::fs::rename(&pipe, &config).expect("it is there");
+    server.hang_up();
+    let (status, took) = server.terminate();
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(5), "it waited {took:?}");
+    assert!(server.log().contains("cannot read the config file"), "{}", server.log());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use parlor_store::{Failure, Progress, Select, Stage, Store, Write, backup, check
 use rusqlite::Connection;
 use tempfile::tempdir;
 
+use crate::old::OLD;
 use crate::support::{INSTANCE, account, commit, lobby, message, open, page, put, room, say};
 
 const BESIDE: &[&str] = &["key.pem", "certificate.pem"];
@@ -233,16 +234,17 @@ fn a_copy_that_is_no_good_is_not_laid_anywhere() {
 #[test]
 fn an_older_and_a_newer_database() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
-    filled(folder.path(), 1);
-    let version = |version: u32| {
-        let database = Connection::open(folder.path().join("parlor.db")).unwrap();
-        database.pragma_update(None, "user_version", version).unwrap();
-    };
     // Before a new program takes it forward is when a backup is wanted most.
-    version(1);
-    copy(folder.path(), &place.path().join("old")).unwrap();
-    lay(&place.path().join("old"), &place.path().join("data")).unwrap();
-    version(9999);
+    for (number, old) in OLD.iter().enumerate() {
+        let [file, data] = ["old", "data"].map(|name| place.path().join(format!("{name}{number}")));
+        fs::write(folder.path().join("parlor.db"), old).unwrap();
+        copy(folder.path(), &file).unwrap();
+        lay(&file, &data).unwrap();
+        assert_eq!(open(&data).load().unwrap().last_account, 3);
+    }
+    let database = Connection::open(folder.path().join("parlor.db")).unwrap();
+    database.pragma_update(None, "user_version", 9999).unwrap();
+    drop(database);
     let newer = place.path().join("new");
     assert!(matches!(copy(folder.path(), &newer), Err(Failure::TooNew { .. })));
     assert!(!newer.exists());
@@ -286,4 +288,101 @@ fn a_database_copied_by_hand_can_be_laid_back() {
     lay(&place.path().join("copy"), &place.path().join("data")).unwrap();
     let store = open(&place.path().join("data"));
     assert_eq!(page(&store, lobby(), Select::Latest, 9), [1, 2, 3]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_somebody_has_put_in_the_place_of_a_copy_is_neither_followed_nor_used() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(folder.path(), 1);
+    let (file, partial) = (place.path().join("copy"), place.path().join("copy.partial"));
+    let precious = folder.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    symlink(&precious, &partial).unwrap();
+    copy(folder.path(), &file).unwrap();
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    assert!(file.symlink_metadata().unwrap().is_file());
+    fs::remove_file(&file).unwrap();
+
+    // A file that is open for somebody else.
+    fs::write(&partial, "").unwrap();
+    fs::set_permissions(&partial, PermissionsExt::from_mode(0o666)).unwrap();
+    let mut open = fs::File::open(&partial).unwrap();
+    copy(folder.path(), &file).unwrap();
+    let mut seen = Vec::new();
+    std::io::Read::read_to_end(&mut open, &mut seen).unwrap();
+    assert_eq!(seen, b"", "the copy can be read by who made the file");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    fs::remove_file(&file).unwrap();
+
+    // A pipe, which would never end.
+    let made = std::process::Command::new("mkfifo").arg(&partial).status().unwrap();
+    assert!(made.success());
+    copy(folder.path(), &file).unwrap();
+    assert_eq!(names(place.path()), ["copy"]);
+    fs::remove_file(&file).unwrap();
+
+    fs::set_permissions(place.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    let found = copy(folder.path(), &file).unwrap_err();
+    assert!(matches!(found, Failure::NotPrivate { .. }), "{found}");
+    fs::set_permissions(place.path(), PermissionsExt::from_mode(0o1777)).unwrap();
+    copy(folder.path(), &file).unwrap();
+}
+
+#[test]
+fn a_copy_with_what_is_not_ours_is_refused_before_any_of_it_is_carried_out() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    filled(folder.path(), 3);
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)";
+    let cases = [
+        (
+            "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM accounts; END",
+            "trigger \"t\"",
+        ),
+        ("CREATE VIEW v AS SELECT 1", "view \"v\""),
+        ("CREATE TABLE more(x)", "table \"more\""),
+        ("CREATE INDEX i ON events(nick)", "index \"i\""),
+        ("ALTER TABLE rooms ADD COLUMN x INTEGER", "table \"rooms\""),
+        ("DROP TABLE certificates", "lacks the table \"certificates\""),
+        (
+            &format!(
+                "ALTER TABLE talks RENAME TO old; CREATE VIEW talks AS {endless} SELECT i AS account, i AS peer, i AS sum FROM n"
+            ),
+            "is none of",
+        ),
+        (
+            &format!(
+                "DROP TABLE about; CREATE VIEW about AS {endless} SELECT 'key' AS key, i AS value, i AS sum FROM n"
+            ),
+            "none of a Parlor server",
+        ),
+    ];
+    for (number, (change, told)) in cases.iter().enumerate() {
+        // As somebody would make one by hand: no hash, which only our own copies need to have.
+        let file = place.path().join(format!("copy{number}"));
+        fs::copy(folder.path().join("parlor.db"), &file).unwrap();
+        let changed = rusqlite::Connection::open(&file).unwrap();
+        changed.execute_batch("PRAGMA journal_mode = delete").unwrap();
+        changed.execute_batch(change).unwrap();
+        changed.close().unwrap();
+        let new = place.path().join(format!("new{number}"));
+        match lay(&file, &new) {
+            Err(Failure::BadCopy { problem, .. }) => {
+                assert!(problem.contains(told), "{change}: {problem}");
+            }
+            other => panic!("{change}: {other:?}"),
+        }
+        assert!(!new.join("parlor.db").exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_copy_and_nobody_waits_for_it() {
+    let place = tempdir().unwrap();
+    let pipe = place.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let found = lay(&pipe, &place.path().join("new")).unwrap_err();
+    assert!(found.to_string().contains("not a regular file"), "{found}");
 }

@@ -313,3 +313,43 @@ fn each_probe_is_written_to_the_disk() {
     }
     assert_eq!(check_after(store, &folder), Vec::<String>::new());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_can_change_is_refused_and_the_lock_is_the_owners() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    let place = tempdir().unwrap();
+    let folder = place.path().join("data");
+    drop(open(&folder));
+    let lock = folder.join("lock");
+    let mode_of = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode_of(&lock), 0o600);
+    // As an older version made it.
+    mode(&lock, 0o644);
+    mode(&folder, 0o755);
+    drop(open(&folder));
+    assert_eq!(mode_of(&lock), 0o600);
+
+    for others in [0o775, 0o757, 0o1777] {
+        mode(&folder, others);
+        let refused = SqliteStore::open(&folder, INSTANCE).map(drop).unwrap_err();
+        assert!(matches!(&refused, Failure::NotPrivate { .. }), "{others:o}: {refused}");
+        assert!(refused.to_string().contains("chmod go-w"), "{refused}");
+    }
+    mode(&folder, 0o700);
+    let precious = place.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    fs::remove_file(&lock).unwrap();
+    symlink(&precious, &lock).unwrap();
+    assert!(SqliteStore::open(&folder, INSTANCE).is_err(), "a link is no lock");
+    fs::remove_file(&lock).unwrap();
+    drop(open(&folder));
+
+    // Only an administrator can give a folder away.
+    if chown(&folder, Some(12345), None).is_ok() {
+        let refused = SqliteStore::open(&folder, INSTANCE).map(drop).unwrap_err();
+        assert!(refused.to_string().contains("belongs to another user (uid 12345)"), "{refused}");
+    }
+}

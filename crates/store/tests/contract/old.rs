@@ -13,7 +13,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::support::{commit, events, lobby, message, page, pending, query, resend};
 
-const OLD: [&[u8]; 3] = [
+pub(crate) const OLD: [&[u8]; 3] = [
     include_bytes!("old/version_1.db"),
     include_bytes!("old/version_2.db"),
     include_bytes!("old/version_3.db"),

@@ -297,3 +297,44 @@ fn a_commit_that_fails_takes_nothing_back() {
     assert_eq!(page(&store, pair, After(id(0)), 3), [3, 4, 5]);
     assert_eq!(pending(&store, 2, 9, 9), NONE);
 }
+
+/// Whether a word is in any file of a folder.
+fn is_in_files(folder: &std::path::Path, word: &str) -> bool {
+    fs::read_dir(folder).unwrap().any(|file| {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        bytes.windows(word.len()).any(|window| window == word.as_bytes())
+    })
+}
+
+#[test]
+fn what_was_taken_back_is_in_no_file_after_the_next_housekeeping() {
+    let folder = tempdir().unwrap();
+    let word = "xyzzy-secret";
+    let mut store = open(folder.path());
+    let said = |id| put(Event { text: format!("{word} {id}").into(), ..message(id, lobby()) });
+    commit(&mut store, &[said(1), say(2, lobby())]);
+    assert!(is_in_files(folder.path(), word));
+    commit(&mut store, &[redact(3, lobby(), 1)]);
+    // Of a reader it may still be read, so it stays, and nobody waits for that.
+    let reader = rusqlite::Connection::open(folder.path().join("parlor.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+    let begun = std::time::Instant::now();
+    store.maintain(0).unwrap();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(4), "commits would wait, too");
+    reader.execute_batch("COMMIT").unwrap();
+    store.maintain(0).unwrap();
+    assert!(!is_in_files(folder.path(), word), "it is in a file");
+    assert_eq!(page(&store, lobby(), Latest, 9), [2, 3]);
+
+    // So it is with what was taken back before a kill.
+    commit(&mut store, &[said(4)]);
+    commit(&mut store, &[redact(5, lobby(), 4)]);
+    let killed = tempdir().unwrap();
+    for file in fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap()) {
+        fs::copy(file.path(), killed.path().join(file.file_name())).unwrap();
+    }
+    assert!(is_in_files(killed.path(), word));
+    let mut store = open(killed.path());
+    store.maintain(0).unwrap();
+    assert!(!is_in_files(killed.path(), word), "it is in a file after a kill");
+}

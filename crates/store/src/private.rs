@@ -1,0 +1,88 @@
+//! Files that only their owner may read, made where somebody else may have put something in the way,
+//! and folders in which nobody else can.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use crate::Failure;
+
+/// Makes a new file that only its owner may read. What has its name goes first, such as what an attempt
+/// that was broken off has left; where that is a link, the link goes, and what it leads to stays.
+///
+/// # Errors
+/// When the system does not let it, or somebody else was faster.
+pub fn create(path: &Path) -> io::Result<File> {
+    match create_new(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create_new(path)
+        }
+        made => made,
+    }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Opens what is there, for reading, or for writing, too; no link is followed, and no pipe waited for.
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags);
+    }
+    options.open(path)
+}
+
+/// Refuses a data folder that is another user's, or in which others may write: who can put files there
+/// can have the server write and read what they like.
+pub(crate) fn check_data_folder(folder: &Path) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        // One that is not there will be ours; what else is wrong is told by who opens it.
+        let Ok(found) = fs::metadata(folder) else { return Ok(()) };
+        let (owner, mode) = (found.uid(), found.mode() & 0o777);
+        if owner != rustix::process::geteuid().as_raw() && owner != 0 {
+            let problem = format!(
+                "belongs to another user (uid {owner}), who could change all that is in it; run the \
+                 server as that user, or choose another data folder"
+            );
+            return Err(Failure::NotPrivate { path: folder.to_owned(), problem });
+        }
+        if mode & 0o022 != 0 {
+            let problem = format!(
+                "can be written by others (mode {mode:o}); take that from them with chmod go-w, or \
+                 choose another data folder"
+            );
+            return Err(Failure::NotPrivate { path: folder.to_owned(), problem });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a folder for a copy where everybody may replace files of others. In one like `/tmp` they
+/// may not.
+pub(crate) fn check_target_folder(file: &Path) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let folder = crate::backup::folder_of(file);
+        let found = fs::metadata(folder)
+            .map_err(|source| Failure::NotWritable { path: file.to_owned(), source })?;
+        if found.mode() & 0o1002 == 0o002 {
+            let problem = "lets everybody replace what others have in it, and the copy is for its \
+                           owner alone; choose another folder"
+                .to_owned();
+            return Err(Failure::NotPrivate { path: folder.to_owned(), problem });
+        }
+    }
+    Ok(())
+}
