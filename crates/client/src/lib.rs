@@ -64,6 +64,8 @@ pub enum Outcome {
     TimedOut,
     /// Ctrl-C ended it.
     Interrupted,
+    /// SIGTERM ended it.
+    Terminated,
 }
 
 /// Runs the client.
@@ -83,13 +85,15 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let outcome = match session.open() {
         Ok(()) => Plain::run(&mut session),
         Err(End::Left(Leaving::Interrupted)) => Ok(Outcome::Interrupted),
+        Err(End::Left(Leaving::Terminated)) => Ok(Outcome::Terminated),
         Err(End::Left(_)) if session.console.interactive => Ok(Outcome::Undone),
         Err(End::Left(_)) => Err(Failure::Input("it ended before the login was done".to_owned())),
         Err(End::Unusable(reason)) => Err(Failure::Input(reason)),
         Err(End::Failed(failure)) => Err(failure),
     };
     match &outcome {
-        Ok(outcome) => session.leave(*outcome == Outcome::Interrupted),
+        Ok(Outcome::Interrupted | Outcome::Terminated) => session.leave(true),
+        Ok(_) => session.leave(false),
         Err(failure) => session.give_up(failure),
     }
     let unsent = session.tell_unsent(outcome.is_err());

@@ -102,7 +102,7 @@ pub const SHOWN_TOLD: Duration = Duration::from_secs(1);
 pub const AHEAD_MAX: usize = 64;
 /// How long to wait for the goodbye.
 pub const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The same after Ctrl-C.
+/// The same after Ctrl-C or SIGTERM.
 pub const INTERRUPTED_GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a connection must hold for the pauses before attempts to begin anew.

@@ -51,6 +51,15 @@ pub enum Leaving {
     EndOfInput,
     /// With Ctrl-C.
     Interrupted,
+    /// With SIGTERM, by which somebody else ends the client.
+    Terminated,
+}
+
+impl Leaving {
+    /// Whether nothing else is to be done before.
+    pub fn is_at_once(self) -> bool {
+        matches!(self, Leaving::Interrupted | Leaving::Terminated)
+    }
 }
 
 /// An open connection. Dropping it closes it.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use parlor_client::Outcome;
 use parlor_client::args::Args;
 use parlor_client::limits::{INTERRUPTED, NO_ACCOUNT, TIMED_OUT, UNCONFIRMED};
+use parlor_client::link::Leaving;
 
 fn main() -> ExitCode {
     let args = match Args::read(std::env::args_os()) {
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         Ok(Outcome::NoAccount) => ExitCode::from(NO_ACCOUNT),
         Ok(Outcome::TimedOut) => ExitCode::from(TIMED_OUT),
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Ok(Outcome::Terminated) => parlor_client::tty::end_at_once(Leaving::Terminated),
         Err(failure) => {
             // Without standard error there is nobody to be told; the exit code says it, too.
             let _ = writeln!(std::io::stderr(), "chatclient: {failure}");

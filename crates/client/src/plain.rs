@@ -117,6 +117,7 @@ impl Plain<'_> {
             match outcome {
                 Ok(true) => {}
                 Err(End::Left(Leaving::Interrupted)) => return Ok(Outcome::Interrupted),
+                Err(End::Left(Leaving::Terminated)) => return Ok(Outcome::Terminated),
                 Ok(false) | Err(End::Left(_)) if plain.all_well => return Ok(Outcome::Done),
                 Ok(false) | Err(End::Left(_)) => return Ok(Outcome::Undone),
                 Err(End::Unusable(reason)) => return Err(Failure::Input(reason)),

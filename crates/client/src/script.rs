@@ -4,24 +4,25 @@ use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::limits::{INTERRUPTED, SCRIPT_LINE_BYTES};
+use crate::limits::SCRIPT_LINE_BYTES;
 use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
+use crate::tty::end_at_once;
 
-/// Ends the script in good order at Ctrl-C: what was not confirmed is named. At a second one it ends at once.
+/// Ends the script in good order at Ctrl-C and SIGTERM: what was not confirmed is named. At a second one it ends at once.
 ///
 /// # Errors
 /// If the system refuses the handler.
 pub fn watch_interrupts(events: SyncSender<Event>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for (before, _) in signals.forever().enumerate() {
-            let interrupted = Event::Input(Input::Left(Leaving::Interrupted));
-            if before > 0 || events.send(interrupted).is_err() {
-                std::process::exit(INTERRUPTED.into());
+        for (before, signal) in signals.forever().enumerate() {
+            let how = if signal == SIGTERM { Leaving::Terminated } else { Leaving::Interrupted };
+            if before > 0 || events.send(Event::Input(Input::Left(how))).is_err() {
+                end_at_once(how);
             }
         }
     })?;

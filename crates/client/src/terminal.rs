@@ -9,18 +9,18 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_cha
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGCONT, SIGINT, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use termina::Event as Press;
 use termina::escape::csi::{Csi, Cursor};
 
 use crate::editor::{Act, Editor, Kind, act, lines_as_keys};
 use crate::keys::Decoder;
-use crate::limits::{INTERRUPTED, KEYS_AHEAD_MAX, LINES_WAITING, POSITION_TIMEOUT, TYPED_BYTES};
+use crate::limits::{KEYS_AHEAD_MAX, LINES_WAITING, POSITION_TIMEOUT, TYPED_BYTES};
 use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
 use crate::recall::Recall;
 use crate::screen::{Line, Screen};
-use crate::tty::{Signals, Tty, die_of, stop_group, wake};
+use crate::tty::{Signals, Tty, die_of, end_at_once, stop_group, wake};
 
 /// How soon to try again to give an answer that nobody had room for.
 const RETRY: Duration = Duration::from_millis(20);
@@ -129,7 +129,7 @@ struct Worker {
     lines: Vec<String>,
     /// What there was no room for among the events.
     answer: Option<Input>,
-    /// Ctrl-C was pressed, and nothing was asked since.
+    /// Ctrl-C was pressed, or SIGTERM came, and nothing was asked since.
     interrupted: bool,
     /// When a key that has begun is taken for whole.
     key_by: Option<Instant>,
@@ -235,7 +235,10 @@ impl Worker {
             self.resize();
         }
         if self.signals.came(SIGINT) {
-            self.interrupt();
+            self.interrupt(Leaving::Interrupted);
+        }
+        if self.signals.came(SIGTERM) {
+            self.interrupt(Leaving::Terminated);
         }
         if self.signals.came(SIGWINCH) {
             self.resize();
@@ -286,7 +289,7 @@ impl Worker {
                 }
             }
             Press::Key(key) => match act(key) {
-                Some(Act::Interrupt) => self.interrupt(),
+                Some(Act::Interrupt) => self.interrupt(Leaving::Interrupted),
                 Some(Act::Suspend) => {
                     stop_group()?;
                     // Our own turn comes with the signal.
@@ -312,18 +315,18 @@ impl Worker {
         }
     }
 
-    /// Ctrl-C: whoever waits is told; a second time there is no waiting.
-    fn interrupt(&mut self) {
+    /// Ctrl-C or SIGTERM: whoever waits is told; a second time there is no waiting.
+    fn interrupt(&mut self, how: Leaving) {
         self.ahead.clear();
         if self.interrupted {
             self.put_the_question_away();
             let _ = self.flush();
             self.tty.give_back();
-            std::process::exit(INTERRUPTED.into());
+            end_at_once(how);
         }
         self.interrupted = true;
         self.put_the_question_away();
-        self.give(Input::Left(Leaving::Interrupted));
+        self.give(Input::Left(how));
     }
 
     fn obey_orders(&mut self) -> Result<(), Over> {

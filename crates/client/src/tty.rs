@@ -18,6 +18,8 @@ use rustix::termios::{
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGWINCH};
 use signal_hook::low_level::{emulate_default_handler, raise};
 
+use crate::limits::INTERRUPTED;
+use crate::link::Leaving;
 use crate::screen::Size;
 
 const PASTES_MARKED: &[u8] = b"\x1b[?2004h";
@@ -205,9 +207,9 @@ impl Signals {
         flags.next().is_some_and(|(_, flag)| flag.swap(false, Ordering::SeqCst))
     }
 
-    /// The signal that is to end the client, if one came.
+    /// The signal that is to end the client on the spot, if one came.
     pub fn end(&self) -> Option<i32> {
-        [SIGTERM, SIGHUP, SIGQUIT].into_iter().find(|signal| self.came(*signal))
+        [SIGHUP, SIGQUIT].into_iter().find(|signal| self.came(*signal))
     }
 
     /// Waits for a key, a signal or somebody who wakes us; true if there are keys.
@@ -238,6 +240,14 @@ fn ends(signal: i32) -> bool {
 pub fn die_of(signal: i32) {
     // It does not come back.
     let _ = emulate_default_handler(signal);
+}
+
+/// Ends the client without another word, so that whoever waits for it can tell why.
+pub fn end_at_once(how: Leaving) -> ! {
+    if how == Leaving::Terminated {
+        die_of(SIGTERM);
+    }
+    std::process::exit(INTERRUPTED.into())
 }
 
 /// Wakes the one who waits for the signals.

@@ -13,11 +13,11 @@ use crate::state::{Answer, Verdict};
 impl Session {
     /// Says goodbye, where the server will understand it as such, and takes the confirmations that still come before
     /// the server's own goodbye.
-    pub fn leave(&mut self, interrupted: bool) {
+    pub fn leave(&mut self, at_once: bool) {
         self.leaving = true;
         // The goodbye tells the server as much.
         self.tell_shown_at = None;
-        let timeout = if interrupted { INTERRUPTED_GOODBYE_TIMEOUT } else { GOODBYE_TIMEOUT };
+        let timeout = if at_once { INTERRUPTED_GOODBYE_TIMEOUT } else { GOODBYE_TIMEOUT };
         let mut patience = Patience::new(Instant::now(), timeout, timeout);
         let mut line = Vec::new();
         self.state.ask_goodbye(&mut line);

@@ -78,9 +78,7 @@ impl Session {
         let how = leaves(&input)
             .filter(|how| *how != Leaving::Exit || question == Some(Question::Operation));
         match how {
-            Some(how) if self.ahead.is_empty() || how == Leaving::Interrupted => {
-                Err(Trouble::Left(how))
-            }
+            Some(how) if self.ahead.is_empty() || how.is_at_once() => Err(Trouble::Left(how)),
             _ => {
                 self.ahead.push_back(input);
                 Ok(())

@@ -140,11 +140,11 @@ impl Client {
         Client { _computer: None, child, stdout, stderr }
     }
 
-    /// Sends it what Ctrl-C would.
+    /// Sends it a signal, by its name; that of Ctrl-C is INT.
     #[cfg(unix)]
-    pub(crate) fn interrupt(&self) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status().expect("the system has kill");
+    pub(crate) fn signal(&self, name: &str) {
+        let arguments = ["-s", name, &self.child.id().to_string()];
+        let sent = Command::new("kill").args(arguments).status().expect("the system has kill");
         assert!(sent.success());
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::process::Client;
 use crate::server::{Peer, Server};
 use crate::terminal::{OPERATION, Terminal};
@@ -151,23 +153,36 @@ fn a_long_text_of_which_a_part_was_sent_is_named_in_its_parts() {
 }
 
 #[test]
-fn ctrl_c_ends_a_script_in_good_order() {
-    let server = Server::start();
-    let client = Client::ann(&server, "BM hello\n");
-    let mut peer = server.accept_ann();
-    peer.expect_message("BM :hello");
-    client.interrupt();
-    peer.expect("EX");
-    let outcome = client.finish();
-    assert!(outcome.stderr.contains(NOT_CONFIRMED), "{outcome:?}");
-    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+fn ctrl_c_and_sigterm_end_a_script_in_good_order() {
+    // Who is ended by SIGTERM has no exit code; shells make 143 of that.
+    for (signal, code) in [("INT", Some(130)), ("TERM", None)] {
+        let server = Server::start();
+        let client = Client::ann(&server, "BM hello\n");
+        let mut peer = server.accept_ann();
+        peer.expect_message("BM :hello");
+        client.signal(signal);
+        peer.expect("EX");
+        let outcome = client.finish();
+        assert!(outcome.stderr.contains(NOT_CONFIRMED), "{outcome:?}");
+        assert_eq!(outcome.code, Some(3), "{outcome:?}");
 
-    let client = Client::ann(&server, "CH bob\n");
-    let mut peer = server.accept_ann();
-    peer.expect("CH bob 20");
-    client.interrupt();
-    peer.goodbye();
-    assert_eq!(client.finish().code, Some(130));
+        let client = Client::ann(&server, "CH bob\n");
+        let mut peer = server.accept_ann();
+        peer.expect("CH bob 20");
+        client.signal(signal);
+        peer.goodbye();
+        assert_eq!(client.finish().code, code);
+    }
+}
+
+#[test]
+fn sigterm_at_a_terminal_tells_what_may_not_have_been_sent() {
+    let (_server, terminal, mut peer) = waiting();
+    terminal.signal(Signal::TERM);
+    peer.expect("EX");
+    let (code, output) = terminal.finish();
+    assert!(output.contains(NOT_CONFIRMED), "{output}");
+    assert_eq!(code, Some(3), "{output}");
 }
 
 #[test]
