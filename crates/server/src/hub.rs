@@ -12,6 +12,7 @@ pub mod disk;
 pub mod door;
 pub mod effects;
 pub mod guesses;
+pub mod input;
 pub mod kept;
 pub mod login;
 pub mod looks;
@@ -45,9 +46,8 @@ use crate::cloak::Cloak;
 use crate::clock;
 use crate::command;
 use crate::config::Config;
-use crate::limits::{ADDRESS_TURN_WORK, BATCH_BYTES, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
-use crate::metrics::{Count, Refused, Space};
-use crate::receipts::Told;
+use crate::limits::{ADDRESS_TURN_WORK, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
+use crate::metrics::{Count, Refused};
 use crate::render::Renderer;
 use crate::session::SessionId;
 use budget::{Budgets, Payer};
@@ -57,16 +57,14 @@ use disk::Disk;
 use door::Doors;
 use effects::{Effects, Fact, What, When};
 use guesses::Guesses;
+pub use input::{Batch, Did, Entry, Input, Stamped};
 use login::{Derived, Outcome};
 use looks::Looks;
 use markers::Markers;
 use metadata::Metadata;
-use proto::Fingerprint;
 use proto::Line;
-use proto::line::LineError;
 use proto::name::fold;
 use renames::Renames;
-use reread::Reread;
 use room::Room;
 use session::Session;
 use sessions::Sessions;
@@ -78,115 +76,6 @@ use std::sync::Arc;
 use store::{Account, Conversation, EventId, Loaded, RoomId};
 use undo::Notes;
 use user::{Left, User, UserId};
-
-/// One thing for the hub to deal with, and when it came.
-#[derive(Debug, Clone)]
-pub struct Stamped {
-    /// Milliseconds since the epoch, by the wall clock.
-    pub now: i64,
-    /// Milliseconds by the steady clock; see [`crate::clock`].
-    pub steady: i64,
-    /// The newest batch that the journal has committed.
-    pub committed: u64,
-    /// What came.
-    pub input: Input,
-}
-
-/// What the hub deals with.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// What a shard's connections did.
-    Batch(Batch),
-    /// The rest of the last batch, of which the first part's effects have been passed on; or the
-    /// next session that waits for its turn.
-    GoOn,
-    /// A password's key was derived.
-    Derived(Derived),
-    /// The journal could not store this batch, and has refused all after it.
-    Failed {
-        /// The batch's number.
-        from: u64,
-    },
-    /// The journal has looked at the disk.
-    Disk(Space),
-    /// The config file was read again.
-    Reread(Reread),
-    /// The server stops.
-    Stop,
-}
-
-/// What a shard's connections did, in order: one arena of lines.
-#[derive(Debug, Clone, Default)]
-pub struct Batch {
-    /// Which shard.
-    pub shard: u8,
-    /// The lines that `entries` refer to, UTF-8.
-    pub text: Vec<u8>,
-    /// What happened, in order.
-    pub entries: Vec<Entry>,
-}
-
-impl Batch {
-    /// Whether nothing more should go in.
-    pub fn is_full(&self) -> bool {
-        self.text.len() + self.entries.len() * size_of::<Entry>() >= BATCH_BYTES
-    }
-}
-
-/// What one connection did.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Which one.
-    pub session: SessionId,
-    /// What it did.
-    pub what: Did,
-}
-
-/// What a connection can do.
-#[derive(Debug, Clone)]
-pub enum Did {
-    /// It opened.
-    Opened {
-        /// From where.
-        address: IpAddr,
-        /// Random bytes for its nonces.
-        entropy: [u8; 16],
-    },
-    /// Its connection is encrypted; the fingerprint of the certificate that its client has shown.
-    /// Said before its first line.
-    Encrypted {
-        /// None if it has shown none.
-        certificate: Option<Fingerprint>,
-    },
-    /// The reverse proxy that it comes from says for whom. Said before its first line.
-    Forwarded {
-        /// From where the client connected to the proxy.
-        address: IpAddr,
-        /// Whether that connection is encrypted, as the proxy says.
-        encrypted: bool,
-    },
-    /// It was a request of HTTP, and its shard has answered it.
-    Served,
-    /// It sent a line; where in [`Batch::text`].
-    Line(Range<u32>),
-    /// It sent a line that is none; where in [`Batch::text`] as much of it is as can be read.
-    BadLine(LineError, Range<u32>),
-    /// It wanted to log in while too many others did.
-    PasswordBusy,
-    /// The answer that was held back is due.
-    Waited,
-    /// It sends a line, told next, after all this was written to it.
-    Answered(Told),
-    /// It sends nothing more, but may still read.
-    Ended,
-    /// It asks whether the server is well.
-    Probe,
-    /// It closed, or was closed by its shard.
-    Closed {
-        /// Why.
-        reason: String,
-    },
-}
 
 /// All live state.
 #[derive(Debug)]

@@ -37,7 +37,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, TryRecvError, sync_channel};
+use std::sync::mpsc::{
+    self, Receiver, RecvError, RecvTimeoutError, SyncSender, TryRecvError, sync_channel,
+};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use store::{Failure, MemoryStore, SqliteStore, Store};
@@ -188,6 +190,24 @@ fn open_store(data: &Path, accept_loss: bool) -> Result<Box<dyn Store>, RunError
     })
 }
 
+/// The state of what the store has, with the key and the rooms that it must have; and the clock that
+/// goes on from it.
+fn load(store: &mut dyn Store, config: &Arc<Config>) -> Result<(State, Clock), RunError> {
+    let mut loaded = store.load()?;
+    log::loaded(&loaded);
+    if loaded.cloak_key.is_none() {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
+        store.commit(&mut [store::Write::CloakKey(key)].iter())?;
+        loaded.cloak_key = Some(key);
+    }
+    let (clock, now) = (Clock::going_on_from(loaded.last_resend), clock::wall());
+    log::clock_behind(loaded.last_time, now);
+    let (state, first) = State::new(config.clone(), loaded, now);
+    store.commit(&mut first.iter())?;
+    Ok((state, clock))
+}
+
 /// The data folder that is none.
 const IN_MEMORY: &str = ":memory:";
 
@@ -233,18 +253,7 @@ struct Server {
 impl Server {
     fn start(begun: Begun) -> Result<Server, RunError> {
         let Begun { config, folder, certificate, listeners, mut store } = begun;
-        let mut loaded = store.load()?;
-        log::loaded(&loaded);
-        if loaded.cloak_key.is_none() {
-            let mut key = [0; 32];
-            getrandom::fill(&mut key)?;
-            store.commit(&mut [store::Write::CloakKey(key)].iter())?;
-            loaded.cloak_key = Some(key);
-        }
-        let (clock, now) = (Clock::going_on_from(loaded.last_resend), clock::wall());
-        log::clock_behind(loaded.last_time, now);
-        let (state, first) = State::new(config.clone(), loaded, now);
-        store.commit(&mut first.iter())?;
+        let (state, clock) = load(&mut *store, &config)?;
         let renderer = state.renderer.clone();
         let damage = store.damage();
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
@@ -346,8 +355,14 @@ impl Server {
             };
             server.spawn(&format!("shard-{id}"), true, move || Ok(shard::run(parts, outlet)?))?;
         }
+        server.heed_signals(wake)?;
+        Ok(server)
+    }
+
+    /// Starts what hears the signals that stop the server, or have its config read again.
+    fn heed_signals(&mut self, wake: SyncSender<Wake>) -> Result<(), RunError> {
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-        server.spawn("signals", false, move || {
+        self.spawn("signals", false, move || {
             let wishes = signals.forever().map(|signal| match signal {
                 SIGHUP => Wake::Reread(None),
                 _ => Wake::Stop,
@@ -358,8 +373,7 @@ impl Server {
                 }
             }
             Ok(())
-        })?;
-        Ok(server)
+        })
     }
 
     /// Starts what makes backups, if the config asks for them.
