@@ -14,26 +14,30 @@ use crate::proxy::Proxy;
 
 /// Joins a Parlor chat room.
 ///
-/// On a terminal it asks for what it needs. With standard input not a terminal it takes its answers
-/// from the lines of standard input, one an answer: the user name (unless -u); if the server has a password
-/// for everybody, that password (with --password-file too, which holds the user's own); the password (unless
-/// --password-file; once, for a new name with --register too); then the operations: BM, PM, CH, more, EX. Prompts
-/// go to standard error, messages to standard output; the end of input is EX. Messages that the server keeps for
-/// the user stay there for the person.
+/// At a terminal it asks for what it needs. With standard input not a terminal
+/// it takes its answers from the lines of standard input, one line an answer: the
+/// user name (unless -u); if the server has a password for everybody, that
+/// password (with --password-file too, which holds the user's own); the password
+/// (unless --password-file; once, for a new name with --register too); then the
+/// operations: BM, PM, CH, more, EX. Prompts go to standard error, messages to
+/// standard output; the end of input is EX. Messages that the server keeps for the
+/// user stay there for the person.
 ///
-/// What is said is encrypted (TLS). The server has to show a certificate that an authority vouches for, or
-/// else the same one each time: its fingerprint is shown at the first time, and remembered in the file
-/// parlor/known_hosts of the folder $XDG_STATE_HOME (or ~/.local/state). A server that shows another one is
-/// refused before anything is said, until --fingerprint confirms it.
+/// What is said is encrypted (TLS). The server has to show a certificate that an
+/// authority vouches for, or else the same one each time: its fingerprint is shown
+/// the first time, and remembered in the file parlor/known_hosts of the folder
+/// $XDG_STATE_HOME (or ~/.local/state). A server that shows another one is refused
+/// before anything is said, until --fingerprint confirms it.
 ///
-/// What is typed at a terminal (but no password, and no line that begins with a space) is kept for the next
-/// session in the file parlor/history of the same folder, for its owner alone.
+/// What is typed at a terminal (but no password, and no line that begins with a
+/// space) is kept for the next session in the file parlor/history of the same
+/// folder, for its owner alone.
 ///
 /// Exit codes:
 ///   0    everything was done and confirmed by the server
 ///   1    something was not done (at a terminal: the client could not go on)
 ///   2    the command line is wrong
-///   3    it ended before the server had confirmed every message: the messages named may or may not have been sent
+///   3    not every message was confirmed: those named may or may not have been sent
 ///   4    the name has no account, and --register was not given
 ///   124  the time given by --timeout was up
 ///   130  Ctrl-C
@@ -65,13 +69,16 @@ pub struct Args {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
 
-    /// Register the user if there is no such account. At a terminal, where a new password is asked for twice,
-    /// this is needed only with --password-file
+    /// Register the user if there is no such account
+    ///
+    /// At a terminal, where a new password is asked for twice, this is needed only with --password-file.
     #[arg(long)]
     pub register: bool,
 
-    /// Trust, this time, only a server whose certificate has this SHA-256 fingerprint, and remember it; if an
-    /// authority vouches for the server later, that counts instead
+    /// Trust only a server whose certificate has this SHA-256 fingerprint
+    ///
+    /// It counts this time, and is remembered for the next; if an authority vouches for the server later, that
+    /// counts instead.
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
     pub fingerprint: Option<Fingerprint>,
 
@@ -83,18 +90,21 @@ pub struct Args {
     #[arg(long)]
     pub plaintext: bool,
 
-    /// Connect through this SOCKS5 proxy: socks5://HOST:PORT, or socks5h://HOST:PORT to let it look up the
-    /// server's name. Without it, ALL_PROXY of the environment counts, where NO_PROXY does not name the server;
-    /// a proxy's user and password can stand only there: socks5h://USER:PASSWORD@HOST:PORT
+    /// Connect through this SOCKS5 proxy: socks5://HOST:PORT, or socks5h:// to let it look up names
+    ///
+    /// Without it, ALL_PROXY of the environment counts, where NO_PROXY does not name the server; a proxy's user
+    /// and password can stand only there: socks5h://USER:PASSWORD@HOST:PORT.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub proxy: Option<Proxy>,
 
-    /// For scripts: end with exit code 124 if not everything is done after so many seconds
+    /// For scripts: end with exit code 124 if not everything is done by then
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<NonZeroU32>,
 
-    /// Prove the password also to a server that wants fewer than 100,000 rounds of key derivation, or fewer than
-    /// before: only for tests, since it makes the password easier to guess for who has taken the server's place
+    /// Only for tests: prove the password with however few rounds of key derivation
+    ///
+    /// Otherwise a server is refused that wants fewer than 100,000, or fewer than before: they would make the
+    /// password easy to guess for whoever has taken the server's place.
     #[arg(long)]
     pub allow_weak_scram: bool,
 }

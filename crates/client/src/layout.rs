@@ -41,7 +41,8 @@ pub fn spot_after(widths: impl IntoIterator<Item = usize>, columns: usize) -> Sp
 }
 
 /// Breaks a line between words into rows of at most so many columns. Colours take no room; a word that is too
-/// long for a row is left for the terminal to break, so that it can still be copied whole. Tabs become spaces.
+/// long for any row is left where it is for the terminal to break: an address can still be copied whole, and a
+/// language that has no spaces does not begin a new row for each text. Tabs become spaces.
 pub fn wrap(line: &str, columns: usize) -> Vec<String> {
     let line = without_tabs(line);
     let indent = if columns >= 10 * INDENT { INDENT } else { 0 };
@@ -50,7 +51,8 @@ pub fn wrap(line: &str, columns: usize) -> Vec<String> {
     for (at, word) in line.split(' ').enumerate() {
         let cells = visible_cells(word);
         if at > 0 {
-            if column + 1 + cells > columns && column > indent {
+            let fits_alone = indent + cells <= columns;
+            if column + 1 + cells > columns && column > indent && fits_alone {
                 rows.push(" ".repeat(indent));
                 column = indent;
             } else if let Some(row) = rows.last_mut() {
@@ -125,7 +127,12 @@ mod tests {
     #[test]
     fn a_word_that_is_too_long_stays_whole() {
         let address = format!("https://chat.example/{}", "x".repeat(30));
-        assert_eq!(wrap(&format!("see {address} now"), 20), ["see", &format!("  {address} now")]);
+        let line = format!("see {address} now");
+        assert_eq!(wrap(&line, 20), [line]);
+        assert_eq!(
+            wrap("[BM] 12:02 ann: 日本語日本語日本語", 17),
+            ["[BM] 12:02 ann: 日本語日本語日本語"]
+        );
         assert_eq!(wrap(&address, 20), [address]);
         assert_eq!(wrap("", 20), [""]);
     }
