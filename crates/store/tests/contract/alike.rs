@@ -165,8 +165,13 @@ fn question() -> impl Strategy<Value = Query> {
             .prop_map(|(account, room)| Scope::Everything { account, room }),
     ];
     let up_to = prop_oneof![0..90_u64, 0..30_000_u64, Just(u64::MAX)];
-    let some = proptest::sample::subsequence(EventKind::ALL.to_vec(), 0..=13);
-    let some = some.prop_map(|kinds| kinds.into_iter().collect::<Kinds>());
+    // As servers ask: what everybody is shown, and some of what not everybody is. A question that leaves
+    // out a part of the former may give up on the way; the store on disk does not keep it apart.
+    let apart = [EventKind::Tagmsg, EventKind::Redact, EventKind::Rename];
+    let some = proptest::sample::subsequence(apart.to_vec(), 0..=3).prop_map(move |shown| {
+        let all = EventKind::ALL.into_iter();
+        all.filter(|kind| !apart.contains(kind) || shown.contains(kind)).collect::<Kinds>()
+    });
     let kinds = prop_oneof![Just(Kinds::MESSAGES), Just(Kinds::ALL), some];
     (of, select, 0..8_usize, up_to, kinds).prop_map(|(of, select, limit, up_to, kinds)| Query {
         of,
