@@ -162,22 +162,25 @@ fn lay_extras(partial: &Path, copy: &File, folder: &Path, extras: &[&str]) -> Re
     copy.sync_all().map_err(not_written(partial))
 }
 
-/// The administrator restores for the user whose folder it is.
+/// The administrator restores for the user whose folder it is. That one may put a link there: what it
+/// leads to stays whose it is.
 pub(crate) fn own_like_folder(folder: &Path, path: &Path) {
     #[cfg(unix)]
-    if let (Ok(folder), Ok(file)) = (folder.metadata(), path.metadata()) {
-        use std::os::unix::fs::{MetadataExt, chown};
+    if let (Ok(folder), Ok(file)) = (folder.metadata(), path.symlink_metadata()) {
+        use std::os::unix::fs::{MetadataExt, lchown};
         if (folder.uid(), folder.gid()) != (file.uid(), file.gid()) {
             // Nobody else can, and then the file is whose it has to be.
-            let _ = chown(path, Some(folder.uid()), Some(folder.gid()));
+            let _ = lchown(path, Some(folder.uid()), Some(folder.gid()));
         }
     }
 }
 
 /// Writes a file that only its owner may read; one that is there already must say the same.
 pub(crate) fn put_extra(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    match fs::read(path) {
-        Ok(found) if found == content => return Ok(()),
+    let mut found = Vec::new();
+    let there = private::open(path, OpenOptions::new().read(true));
+    match there.and_then(|mut file| file.read_to_end(&mut found)) {
+        Ok(_) if found == content => return Ok(()),
         Ok(_) => return Err(Failure::Exists { path: path.to_owned() }),
         Err(_) => {}
     }
@@ -430,4 +433,24 @@ pub(crate) fn not_written(path: &Path) -> impl Fn(io::Error) -> Failure {
 
 pub(crate) fn not_copied(path: &Path) -> impl Fn(rusqlite::Error) -> Failure {
     move |source| Failure::NotCopied { path: path.to_owned(), source }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, chown, symlink};
+
+    #[test]
+    fn what_a_link_in_the_folder_leads_to_is_not_given_away() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (precious, link) = (elsewhere.path().join("precious"), folder.path().join("lock"));
+        fs::write(&precious, "precious").unwrap();
+        symlink(&precious, &link).unwrap();
+        let owner = precious.metadata().unwrap().uid();
+        // Only an administrator can; whoever runs this otherwise sees that nothing changes.
+        let given = chown(folder.path(), Some(12345), None).is_ok();
+        own_like_folder(folder.path(), &link);
+        assert_eq!(precious.metadata().unwrap().uid(), owner);
+        assert_eq!(link.symlink_metadata().unwrap().uid() == 12345, given);
+    }
 }
