@@ -240,7 +240,7 @@ impl Trust {
                 "An authority vouches for {server} now; that is remembered in the place of its fingerprint."
             )),
             (None, Known::Certificate(_), Err(doubt)) if self.given.is_none() => Some(format!(
-                "No authority vouches for the certificate of {server} ({doubt}), and the server is new here. From now \
+                "No authority vouches for the certificate of {server} ({doubt}), and it is new here. From now \
                  on only this certificate is accepted, with the fingerprint {fingerprint}"
             )),
             (_, Known::Certificate(_) | Known::Iterations(_), _) => {

@@ -56,7 +56,7 @@ fn the_first_sight_shows_the_fingerprint_and_the_next_times_nothing() {
     assert_eq!(told.len(), 1, "{outcome:?}");
     let start = format!("* No authority vouches for the certificate of localhost:{} ", server.port);
     let end = format!(
-        "and the server is new here. From now on only this certificate is accepted, with the fingerprint {}.",
+        "and it is new here. From now on only this certificate is accepted, with the fingerprint {}.",
         server.fingerprint()
     );
     assert!(told[0].starts_with(&start) && told[0].ends_with(&end), "{told:?}");
@@ -245,7 +245,7 @@ fn after_a_break_the_same_certificate_goes_on_and_another_one_is_the_end() {
     server.be_refused();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(3), "the message was never confirmed");
-    assert_eq!(outcome.stderr.matches("the server is new here").count(), 1, "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("it is new here").count(), 1, "{outcome:?}");
     assert!(outcome.stderr.contains("\nchatclient: localhost:"), "{outcome:?}");
     assert!(outcome.stderr.contains("another certificate than before"), "{outcome:?}");
 }
