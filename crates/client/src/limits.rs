@@ -21,6 +21,10 @@ pub const MISSED_PAGE: u32 = 100;
 /// Messages on a page of history, so that it fits a screen.
 pub const HISTORY_PAGE: u32 = 20;
 
+/// Seconds for which a server may have a message wait before it is sent again; one that wants more has
+/// refused it.
+pub const PUT_OFF_SECONDS_MOST: u64 = 600;
+
 /// Events that may wait for the main thread; beyond it the server has to wait.
 pub const EVENTS_WAITING: usize = 256;
 /// Lines that may wait to be shown while one is being typed; more than events, so that the main thread can

@@ -494,12 +494,19 @@ impl Session {
     }
 
     fn await_confirmations(&mut self) -> Result<(), Trouble> {
-        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
-        while !self.state.unconfirmed().is_empty() {
-            let line = self.next_line(&mut patience)?;
-            self.take_in(&line)?;
+        loop {
+            let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+            while !self.state.unconfirmed().is_empty() {
+                let line = self.next_line(&mut patience)?;
+                self.take_in(&line)?;
+            }
+            // Sent faster than the server takes it: it says for how long to wait.
+            let Some(time) = self.state.put_off_for() else { return Ok(()) };
+            self.let_pass(time)?;
+            let mut lines = Vec::new();
+            self.state.resubmit(&mut lines);
+            self.send(&lines)?;
         }
-        Ok(())
     }
 
     fn send(&mut self, lines: &[u8]) -> Result<(), Trouble> {

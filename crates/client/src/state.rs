@@ -1,11 +1,12 @@
 //! What the client knows, and what each line from the server means for it. Pure: no network, no clock.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use proto::{Line, Message, name, numeric};
 
 use crate::entry::Entry;
-use crate::limits::{BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX};
+use crate::limits::{BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX, PUT_OFF_SECONDS_MOST};
 use crate::outgoing::{self, Outgoing};
 use crate::recent::Recent;
 use crate::seen::Seen;
@@ -109,6 +110,9 @@ pub struct State {
     /// Time of the newest message up to which nothing is missing.
     mark_ms: Option<i64>,
     unconfirmed: VecDeque<Outgoing>,
+    /// Those that the server will take later, and how long to wait before they are sent again.
+    put_off: VecDeque<Outgoing>,
+    put_off_for: Duration,
     resend_prefix: String,
     resend_next: u64,
     asked: Option<Asked>,
@@ -137,6 +141,8 @@ impl State {
             lines: None,
             mark_ms: None,
             unconfirmed: VecDeque::new(),
+            put_off: VecDeque::new(),
+            put_off_for: Duration::ZERO,
             resend_prefix: resend_prefix.to_owned(),
             resend_next: 0,
             asked: None,
@@ -177,12 +183,24 @@ impl State {
         self.unconfirmed.push_back(message);
     }
 
-    /// Appends the lines of all that is not confirmed, in their order.
-    pub fn resubmit(&self, out: &mut Vec<u8>) {
+    /// Appends the lines of all that is not confirmed, in their order, what was put off among them.
+    pub fn resubmit(&mut self, out: &mut Vec<u8>) {
+        self.unconfirmed.append(&mut self.put_off);
+        self.put_off_for = Duration::ZERO;
         self.unconfirmed.iter().for_each(|message| message.write(out));
     }
 
-    /// The messages that the server has not confirmed or refused.
+    /// How long to wait before what the server has put off is sent again.
+    pub fn put_off_for(&self) -> Option<Duration> {
+        (!self.put_off.is_empty()).then_some(self.put_off_for)
+    }
+
+    /// The messages that the server has put off: none of them is sent.
+    pub fn put_off(&self) -> &VecDeque<Outgoing> {
+        &self.put_off
+    }
+
+    /// The messages that the server has not confirmed, refused or put off.
     pub fn unconfirmed(&self) -> &VecDeque<Outgoing> {
         &self.unconfirmed
     }
@@ -359,6 +377,7 @@ impl State {
                 self.welcome.line_of_motd(last(message));
                 None
             }
+            numeric::RPL_TRYAGAIN => self.try_again(message),
             numeric::RPL_TOPIC => self.topic(message),
             numeric if is_refusal(numeric) => self.refused(numeric, message),
             _ => None,
@@ -435,6 +454,12 @@ impl State {
         let verb = message.param(0)?;
         let (code, sentence) = (message.param(1)?.to_owned(), last(message).to_owned());
         let refused = Answer::Refused { code: code.clone(), sentence: sentence.clone() };
+        if code == "RATE_LIMITED"
+            && let Some(seconds) = message.param(2).and_then(|seconds| seconds.parse().ok())
+            && self.put_off_oldest(verb, seconds)
+        {
+            return Some(Happening::Notice(sentence));
+        }
         match verb {
             "BM" | "PM" if self.unconfirmed.iter().any(|message| message.verb() == verb) => {
                 self.settle(verb, Verdict::Refused { code, sentence }, None)
@@ -450,6 +475,28 @@ impl State {
             "PM" | "EX" => Some(Happening::Answer(refused)),
             _ => Some(Happening::Notice(sentence)),
         }
+    }
+
+    /// The numeric for what is to be tried again; how long to wait is in its sentence at most.
+    fn try_again(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let (verb, sentence) = (message.param(1)?, last(message));
+        let before = sentence.rsplit_once(" second").map(|(before, _)| before);
+        let seconds = before.and_then(|before| before.rsplit(' ').next()?.parse().ok());
+        self.put_off_oldest(verb, seconds.unwrap_or(1));
+        Some(Happening::Notice(sentence.to_owned()))
+    }
+
+    /// Keeps the oldest message sent with `verb` until the server will take it; whether there is one,
+    /// and that is soon.
+    fn put_off_oldest(&mut self, verb: &str, seconds: u64) -> bool {
+        let oldest = self.unconfirmed.iter().position(|message| message.verb() == verb);
+        let oldest = oldest.filter(|_| seconds <= PUT_OFF_SECONDS_MOST);
+        let Some(message) = oldest.and_then(|oldest| self.unconfirmed.remove(oldest)) else {
+            return false;
+        };
+        self.put_off.push_back(message);
+        self.put_off_for = self.put_off_for.max(Duration::from_secs(seconds.max(1)));
+        true
     }
 
     /// The server answers a session's commands in their order, so the oldest message sent with `verb` is meant.

@@ -1,5 +1,7 @@
 //! What lines from the server mean to the client, in the order in which a session meets them.
 
+use std::time::Duration;
+
 use super::*;
 use crate::entry::Place;
 
@@ -46,7 +48,7 @@ fn submit(state: &mut State, to: Option<&str>, text: &str) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn resubmitted(state: &State) -> String {
+fn resubmitted(state: &mut State) -> String {
     let mut out = Vec::new();
     state.resubmit(&mut out);
     String::from_utf8(out).unwrap()
@@ -112,7 +114,7 @@ fn a_message_stays_unconfirmed_until_the_servers_last_word() {
         ("one", &Verdict::Sent)
     );
     assert_eq!(
-        resubmitted(&state),
+        resubmitted(&mut state),
         "@+parlor/resend=prefix.1 PM bob :two\r\n@+parlor/resend=prefix.2 BM :three\r\n"
     );
     assert_eq!(
@@ -125,7 +127,31 @@ fn a_message_stays_unconfirmed_until_the_servers_last_word() {
         verdict(&take(&mut state, ":parlor FAIL BM STORE_FAILED :Disk full")),
         ("three", &refused)
     );
-    assert_eq!((state.unconfirmed().len(), resubmitted(&state)), (0, String::new()));
+    assert_eq!((state.unconfirmed().len(), resubmitted(&mut state)), (0, String::new()));
+}
+
+#[test]
+fn a_message_that_the_server_takes_later_keeps_its_id_and_waits_as_long() {
+    let mut state = state();
+    submit(&mut state, None, "one");
+    submit(&mut state, Some("bob"), "two");
+    submit(&mut state, None, "three");
+    take(&mut state, ":parlor FAIL BM RATE_LIMITED 7 :You asked for too much");
+    take(&mut state, ":parlor 263 ann PM :You have sent too much; try again in 12 seconds");
+    assert_eq!(
+        verdict(&take(&mut state, ":parlor NOTE BM SENT m3 :Sent")),
+        ("three", &Verdict::Sent)
+    );
+    assert_eq!((state.unconfirmed().len(), state.put_off().len()), (0, 2));
+    assert_eq!(state.put_off_for(), Some(Duration::from_secs(12)));
+    assert_eq!(
+        resubmitted(&mut state),
+        "@+parlor/resend=prefix.0 BM :one\r\n@+parlor/resend=prefix.1 PM bob :two\r\n"
+    );
+    assert_eq!((state.unconfirmed().len(), state.put_off_for()), (2, None));
+    // Nobody waits for hours.
+    let refused = take(&mut state, ":parlor FAIL BM RATE_LIMITED 7000 :Not now");
+    assert!(matches!(verdict(&refused), ("one", Verdict::Refused { .. })));
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod context;
 pub mod disk;
 pub mod door;
 pub mod effects;
+pub mod history;
 pub mod guesses;
 pub mod input;
 pub mod kept;
@@ -223,7 +224,7 @@ impl State {
             state.add_account(Arc::new(account));
         }
         let mut effects = state.effects();
-        state.restore_rooms(loaded.rooms, &loaded.members, &mut effects);
+        state.restore_rooms(loaded.rooms, &loaded.members, &loaded.reads_from, &mut effects);
         metadata::restore(&mut state, loaded.metadata);
         certificates::restore(&mut state, &loaded.certificates);
         (state, effects.writes)
@@ -605,6 +606,7 @@ impl State {
         &mut self,
         rooms: Vec<store::Room>,
         members: &[store::Member],
+        reads_from: &[(RoomId, UserId, EventId)],
         out: &mut Effects,
     ) {
         for record in rooms {
@@ -619,6 +621,14 @@ impl State {
                 let standing = room::Member { op, halfop, voice, ..room::Member::default() };
                 room.members.insert(member.account, standing);
                 self.remembered.entry(member.account).or_default().push(member.room);
+            }
+        }
+        for (room, user, since) in reads_from {
+            let Some(room) = self.rooms.get_mut(room) else { continue };
+            if *user == history::ANYBODY {
+                room.settings.closed_until = *since;
+            } else if let Some(member) = room.members.get_mut(user) {
+                member.since = *since;
             }
         }
         let lobby = self.config.server.lobby.clone();

@@ -280,7 +280,8 @@ impl Page<'_> {
     }
 
     fn page(&self, store: &mut dyn Reader, query: &Query) -> Result<Vec<Event>, Failure> {
-        let mut events = store.page(query)?;
+        let of = self.job.request.readable(query.of);
+        let mut events = store.page(&Query { of, ..query.clone() })?;
         portion::fit(&mut events, query.select, self.job.request.bytes);
         Ok(events)
     }
@@ -348,18 +349,36 @@ impl Page<'_> {
         for (conversation, _) in
             store.targets(request.me.0, &rooms, after, i64::MAX, HISTORY_PAGE_MOST)?
         {
-            all.extend(self.name(store, conversation)?.map(|name| (conversation, name)));
+            if self.is_readable(store, conversation)? {
+                all.extend(self.name(store, conversation)?.map(|name| (conversation, name)));
+            }
         }
         Ok(all)
+    }
+
+    /// Whether there is any message in a conversation that the asker may read.
+    fn is_readable(
+        &self,
+        store: &mut dyn Reader,
+        conversation: Conversation,
+    ) -> Result<bool, Failure> {
+        let of = self.job.request.readable(Scope::One(conversation));
+        if !matches!(of, Scope::Since { .. }) {
+            return Ok(true);
+        }
+        let (select, kinds) = (Select::Latest, Kinds::MESSAGES);
+        let query = Query { of, select, limit: 1, up_to: ANY_EVENT, kinds };
+        Ok(!store.page(&query)?.is_empty())
     }
 
     /// The answer to `LIST`, as ZNC has it: a name, and from when to when there is something.
     fn buffers(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
         let source = format!("{PLAYBACK}!{PLAYBACK}@{}", self.renderer.server);
-        let me = self.job.request.me.1.clone();
+        let request = self.job.request.clone();
+        let me = request.me.1.clone();
         for (conversation, name) in self.conversations(store, i64::MIN)? {
             let mut end = |select| {
-                let of = Scope::One(conversation);
+                let of = request.readable(Scope::One(conversation));
                 let query =
                     Query { of, select, limit: 1, up_to: ANY_EVENT, kinds: Kinds::MESSAGES };
                 let page = store.page(&query)?;
@@ -396,7 +415,9 @@ impl Page<'_> {
         let rooms: Vec<_> = request.rooms.iter().map(|(id, _)| *id).collect();
         let mut found = Vec::new();
         for (conversation, time) in store.targets(request.me.0, &rooms, first, second, limit)? {
-            found.extend(self.name(store, conversation)?.map(|name| (name, time)));
+            if self.is_readable(store, conversation)? {
+                found.extend(self.name(store, conversation)?.map(|name| (name, time)));
+            }
         }
         self.batch("draft/chathistory-targets", None, |page, tag| {
             for (name, time) in found {

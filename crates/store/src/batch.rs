@@ -135,7 +135,14 @@ impl<'t> Batch<'t> {
             Write::Member(member) => self.member(*member)?,
             Write::MemberGone { room, account } => {
                 self.run("DELETE FROM members WHERE room = ?1 AND account = ?2", [room, account])?;
+                let reads = "DELETE FROM reads_from WHERE room = ?1 AND account = ?2";
+                self.run(reads, [room, account])?;
             }
+            Write::ReadsFrom { room, account, since } => self.run(
+                "INSERT OR REPLACE INTO reads_from(room, account, since, sum)
+                    VALUES (?1, ?2, ?3, checksum('reads_from', ?1, ?2, ?3))",
+                params![room, account, sql_id(*since)],
+            )?,
             Write::PendingDelivered { account, after, up_to } => {
                 let delivered =
                     "DELETE FROM pending WHERE account = ?1 AND event > ?2 AND event <= ?3";
@@ -360,6 +367,7 @@ impl<'t> Batch<'t> {
         self.run("DELETE FROM rooms WHERE id = ?1", [room])?;
         self.run("DELETE FROM lists WHERE room = ?1", [room])?;
         self.run("DELETE FROM members WHERE room = ?1", [room])?;
+        self.run("DELETE FROM reads_from WHERE room = ?1", [room])?;
         let markers = "DELETE FROM read_markers WHERE conversation = ?1";
         self.run(markers, [Conversation::room(room).key()])?;
         let metadata = "DELETE FROM metadata WHERE kind = ?1 AND subject = ?2";

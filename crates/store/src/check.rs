@@ -42,7 +42,7 @@ const PROBES: [&str; 17] = [
 ];
 
 /// What SQLite cannot know to be wrong: a sentence, and a question that counts what breaks it.
-const RULES: [(&str, &str); 12] = [
+const RULES: [(&str, &str); 13] = [
     (
         "events are earlier than the event before them, and no step of the clock is noted",
         "SELECT count(*) FROM (SELECT id, time, lag(time) OVER (ORDER BY id) AS earlier FROM events)
@@ -78,6 +78,10 @@ const RULES: [(&str, &str); 12] = [
     (
         "members are in rooms that do not exist",
         "SELECT count(*) FROM members WHERE room NOT IN (SELECT id FROM rooms)",
+    ),
+    (
+        "beginnings of what members may read are in rooms that do not exist",
+        "SELECT count(*) FROM reads_from WHERE room NOT IN (SELECT id FROM rooms)",
     ),
     (
         "list entries are of rooms that do not exist",

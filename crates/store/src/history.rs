@@ -39,6 +39,8 @@ struct Page<'c> {
     kinds: Kinds,
     /// The classes of `history` in which these are.
     classes: Vec<u8>,
+    /// Below this id nothing is looked at.
+    begin: i64,
     /// One above the last id that is looked at.
     end: i64,
 }
@@ -63,6 +65,7 @@ impl Reader for SqliteReader {
             conversations: conversations(rows, query.of)?,
             kinds: query.kinds,
             classes: flags::classes(query.kinds),
+            begin: sql_id(query.of.after()).saturating_add(1),
             end: sql_id(query.up_to).saturating_add(1),
         };
         Ok(page.select(query.select, query.limit)?)
@@ -116,6 +119,7 @@ impl Reader for SqliteReader {
             conversations: talks.clone(),
             kinds: Kinds::ALL,
             classes: flags::classes(Kinds::ALL),
+            begin: 0,
             end: i64::MAX,
         };
         let within = all.after(Point::Time(first.min(second)))?
@@ -156,6 +160,7 @@ impl Reader for SqliteReader {
 fn conversations(rows: Rows<'_>, scope: Scope) -> rusqlite::Result<BTreeSet<Conversation>> {
     let (account, room) = match scope {
         Scope::One(one) => return Ok(BTreeSet::from([one])),
+        Scope::Since { room, .. } => return Ok(BTreeSet::from([Conversation::room(room)])),
         Scope::Everything { account, room } => (account, room),
     };
     let find = "SELECT account, peer, sum FROM talks WHERE account = ?1";
@@ -215,30 +220,38 @@ impl<'c> Page<'c> {
     fn messages(rows: Rows<'c>, tail: &'c Tail, of: Conversation) -> Self {
         let conversations = BTreeSet::from([of]);
         let (kinds, classes) = (Kinds::MESSAGES, vec![flags::MESSAGES]);
-        Page { rows, tail, conversations, kinds, classes, end: i64::MAX }
+        Page { rows, tail, conversations, kinds, classes, begin: 0, end: i64::MAX }
     }
 
     /// The events of the page, oldest first.
     fn select(&self, select: Select, limit: usize) -> rusqlite::Result<Vec<Event>> {
-        let end = self.end;
+        let (begin, end) = (self.begin, self.end);
+        let newest = |from: i64, to: i64| self.events(self.within(from, to), End::Newest, limit);
+        let oldest = |from: i64, to: i64| self.events(self.within(from, to), End::Oldest, limit);
         match select {
-            Select::Latest => self.events(0..end, End::Newest, limit),
-            Select::LatestAfter(point) => self.events(self.after(point)?..end, End::Newest, limit),
-            Select::Before(point) => self.events(0..self.before(point)?, End::Newest, limit),
-            Select::After(point) => self.events(self.after(point)?..end, End::Oldest, limit),
+            Select::Latest => newest(begin, end),
+            Select::LatestAfter(point) => newest(self.after(point)?, end),
+            Select::Before(point) => newest(begin, self.before(point)?),
+            Select::After(point) => oldest(self.after(point)?, end),
             Select::Between(first, second) if self.is_forwards(first, second)? => {
-                self.events(self.after(first)?..self.before(second)?, End::Oldest, limit)
+                oldest(self.after(first)?, self.before(second)?)
             }
-            Select::Between(first, second) => {
-                self.events(self.after(second)?..self.before(first)?, End::Newest, limit)
-            }
+            Select::Between(first, second) => newest(self.after(second)?, self.before(first)?),
             Select::Around(point) => {
                 let middle = self.before(point)?;
-                let mut events = self.events(0..middle, End::Newest, limit / 2)?;
-                events.extend(self.events(middle..end, End::Oldest, limit - limit / 2)?);
+                let before = self.within(begin, middle);
+                let mut events = self.events(before, End::Newest, limit / 2)?;
+                let from = self.within(middle, end);
+                events.extend(self.events(from, End::Oldest, limit - limit / 2)?);
                 Ok(events)
             }
         }
+    }
+
+    /// A range of ids, as far as it is of this page.
+    fn within(&self, from: i64, to: i64) -> Range<i64> {
+        let from = from.max(self.begin);
+        from..to.max(from)
     }
 
     /// The events within a range that are nearest to one end of it, oldest first. What was taken

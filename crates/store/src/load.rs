@@ -33,6 +33,9 @@ impl Loader<'_> {
             accounts: self.all("accounts", "ORDER BY id", account)?,
             rooms: self.rooms()?,
             members: self.all("members", "ORDER BY room, account", member)?,
+            reads_from: self.all("reads_from", "ORDER BY room, account", |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned()))
+            })?,
             metadata: self.all("metadata", "ORDER BY kind, subject, key", metadata)?,
             read_markers,
             certificates: self.all("certificates", "ORDER BY fingerprint", |row| {

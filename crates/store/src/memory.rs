@@ -30,6 +30,7 @@ struct Contents {
     read_markers: BTreeMap<(AccountId, Conversation), i64>,
     certificates: BTreeMap<Fingerprint, (AccountId, bool)>,
     events: Vec<Event>,
+    reads_from: BTreeMap<(RoomId, AccountId), EventId>,
     pending: BTreeSet<(AccountId, EventId)>,
     /// The event that an author's resend id stands for, its time, and when the id came.
     resends: HashMap<(AccountId, Box<str>), (EventId, i64, i64)>,
@@ -56,6 +57,7 @@ impl Store for MemoryStore {
             accounts: contents.accounts.values().cloned().collect(),
             rooms: contents.rooms.values().cloned().collect(),
             members: contents.members.values().copied().collect(),
+            reads_from: contents.reads_from.iter().map(|(of, id)| (of.0, of.1, *id)).collect(),
             metadata: contents
                 .metadata
                 .iter()
@@ -137,6 +139,7 @@ impl Contents {
             Write::RoomEnded(room) => {
                 self.rooms.remove(room);
                 self.members.retain(|(of, _), _| of != room);
+                self.reads_from.retain(|(of, _), _| of != room);
                 self.metadata.retain(|(of, _), _| *of != Subject::Room(*room));
                 self.read_markers.retain(|(_, of), _| *of != Conversation::room(*room));
             }
@@ -145,6 +148,10 @@ impl Contents {
             }
             Write::MemberGone { room, account } => {
                 self.members.remove(&(*room, *account));
+                self.reads_from.remove(&(*room, *account));
+            }
+            Write::ReadsFrom { room, account, since } => {
+                self.reads_from.insert((*room, *account), *since);
             }
             Write::PendingDelivered { account, after, up_to } => {
                 self.pending.retain(|(of, event)| of != account || event <= after || event > up_to);
@@ -226,6 +233,7 @@ impl Reader for MemoryReader {
             .events
             .iter()
             .filter(|event| event.id <= query.up_to && in_scope(event.conversation, query.of))
+            .filter(|event| event.id > query.of.after())
             .filter(|event| event.kind != EventKind::Redacted)
             .filter(|event| query.kinds.contains(event.kind))
             .collect();
@@ -284,6 +292,7 @@ impl Reader for MemoryReader {
 fn in_scope(conversation: Conversation, scope: Scope) -> bool {
     match scope {
         Scope::One(one) => conversation == one,
+        Scope::Since { room, .. } => conversation == Conversation::room(room),
         Scope::Everything { account, room } => {
             conversation.other(account).is_some()
                 || room.is_some_and(|room| conversation == Conversation::room(room))

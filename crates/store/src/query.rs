@@ -23,6 +23,13 @@ pub struct Query {
 pub enum Scope {
     /// One conversation.
     One(Conversation),
+    /// A room, from behind an event on.
+    Since {
+        /// The room.
+        room: RoomId,
+        /// The event.
+        after: EventId,
+    },
     /// All direct conversations of a user, and one room (the lobby) if given, as one sequence.
     Everything {
         /// The user.
@@ -30,6 +37,16 @@ pub enum Scope {
         /// The room.
         room: Option<RoomId>,
     },
+}
+
+impl Scope {
+    /// The event behind which it begins; 0: at the beginning.
+    pub(crate) fn after(self) -> EventId {
+        match self {
+            Self::Since { after, .. } => after,
+            Self::One(_) | Self::Everything { .. } => 0,
+        }
+    }
 }
 
 /// A place in history. It need not be an event of the conversation asked for, nor any stored event.

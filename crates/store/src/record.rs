@@ -125,6 +125,9 @@ pub struct Loaded {
     pub rooms: Vec<Room>,
     /// All members, by room and then account.
     pub members: Vec<Member>,
+    /// From behind which event on members may read a room, by room and then account; who is not in it
+    /// may read from the beginning. Account 0 is whoever comes.
+    pub reads_from: Vec<(RoomId, AccountId, EventId)>,
     /// All metadata as subject, key and value: accounts before rooms, each by rising id, and then by
     /// the bytes of the key.
     pub metadata: Vec<(Subject, Box<str>, Box<str>)>,

@@ -284,6 +284,7 @@ impl Copier<'_> {
             DELETE FROM pending WHERE event NOT IN (SELECT id FROM events);
             DELETE FROM resends WHERE event NOT IN (SELECT id FROM events);
             DELETE FROM members WHERE room NOT IN (SELECT id FROM rooms);
+            DELETE FROM reads_from WHERE room NOT IN (SELECT id FROM rooms);
             DELETE FROM lists WHERE room NOT IN (SELECT id FROM rooms);
             DELETE FROM certificates WHERE account NOT IN (SELECT id FROM accounts);
             DELETE FROM metadata WHERE kind = 1 AND subject NOT IN (SELECT id FROM rooms);

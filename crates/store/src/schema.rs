@@ -14,7 +14,7 @@ use crate::{Failure, Progress, Stage, about};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 8] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH];
+const STEPS: [&str; 9] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -184,6 +184,18 @@ ALTER TABLE clock_steps ADD COLUMN sum INTEGER;
 // their sums anew.
 const EIGHTH: &str = "
 ALTER TABLE certificates ADD COLUMN proved INTEGER NOT NULL DEFAULT 0;
+";
+
+// From which event on members may read a room that keeps to itself what was said before they came; account 0 is whoever
+// comes. Who is not in it may read from the beginning, and so may all members of older databases.
+const NINTH: &str = "
+CREATE TABLE reads_from(
+    room INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    sum INTEGER,
+    PRIMARY KEY(room, account)
+) STRICT, WITHOUT ROWID;
 ";
 /// The first version whose rows have sums.
 const WITH_SUMS: u32 = 7;
@@ -368,7 +380,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 8; start the server once"];
+        let told = ["its version is 1, not 9; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();

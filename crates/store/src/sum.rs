@@ -24,7 +24,7 @@ pub(crate) struct Table {
 }
 
 /// Every table, with the columns of the version that this program writes.
-pub(crate) const TABLES: [Table; 13] = [
+pub(crate) const TABLES: [Table; 14] = [
     table("about", "the settings", 1, "key, value"),
     table("accounts", "accounts", 1, "id, name, salt, iterations, stored_key, server_key, created"),
     table(
@@ -35,6 +35,7 @@ pub(crate) const TABLES: [Table; 13] = [
     ),
     table("lists", "list entries", 2, "room, position, mode, mask, set_by, time"),
     table("members", "members", 2, "room, account, op, halfop, voice"),
+    table("reads_from", "beginnings of what members may read", 2, "room, account, since"),
     table("metadata", "metadata keys", 3, "kind, subject, key, value"),
     table("read_markers", "read markers", 2, "account, conversation, time"),
     table("certificates", "certificates", 1, "fingerprint, account, proved"),

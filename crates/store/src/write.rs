@@ -38,6 +38,16 @@ pub enum Write {
         /// Who left.
         account: AccountId,
     },
+    /// A member may read a room from behind this event on, until the member is gone; account 0 is
+    /// whoever comes.
+    ReadsFrom {
+        /// The room.
+        room: RoomId,
+        /// The member.
+        account: AccountId,
+        /// The event.
+        since: EventId,
+    },
     /// The pending events of an account within a range have been taken.
     PendingDelivered {
         /// The receiver.

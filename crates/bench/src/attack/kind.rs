@@ -254,7 +254,7 @@ impl Kind {
             Self::Kept => {
                 let friend = horde.device(from(202), "friend")?;
                 horde.send(friend, "PM off0 :are you there?");
-                horde.until(friend, " NOTE PM SENT ")?;
+                horde.until(friend, " NOTE PM ")?;
                 let hello = "LOGIN off0 :secret\r\nPING :settled\r\n";
                 let (back, mut shown) = (horde.connect(from(203), hello)?, false);
                 let mut settled = false;

@@ -56,7 +56,8 @@ impl Session {
             Input::Line(line) if !line.trim().is_empty() => Some(line.clone()),
             _ => None,
         });
-        let not_sent = self.unsent.iter().cloned().chain(ahead);
+        let put_off = self.state.put_off().iter().map(Outgoing::operation);
+        let not_sent = put_off.chain(self.unsent.iter().cloned()).chain(ahead);
         lines.extend(not_sent.map(|operation| format!("Not sent: {operation}")));
         let unsent = !lines.is_empty();
         if failed && self.logged_in_once() && !self.console.interactive {

@@ -1,7 +1,7 @@
 //! Waiting: for the server, with an ear for the person who may not want to wait any longer.
 
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Session, Trouble};
 use crate::failure::Failure;
@@ -56,6 +56,20 @@ impl Session {
                 news => return Ok(news),
             }
         }
+    }
+
+    /// Lets a time pass, and shows what arrives meanwhile.
+    pub(super) fn let_pass(&mut self, time: Duration) -> Result<(), Trouble> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.keep_prompt()?;
+            match self.wait(Some(until))? {
+                Woken::Line(line) => drop(self.take_in(&line)?),
+                Woken::Input(question, input) => self.hear(question, input)?,
+                Woken::Opened(_) | Woken::Time => {}
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is a person who can do something while the server is waited for.

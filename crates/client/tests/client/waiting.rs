@@ -203,3 +203,27 @@ fn an_answer_that_comes_slowly_is_an_answer() {
     assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 3), "{outcome:?}");
     assert!(!outcome.stderr.contains("broke"), "{outcome:?}");
 }
+
+#[test]
+fn a_script_of_a_thousand_lines_paces_itself_by_the_servers_word() {
+    let server = Server::start();
+    let script: String = (0..1000).map(|number| format!("BM line {number}\n")).collect();
+    let client = Client::ann(&server, &script);
+    let mut peer = server.accept_ann();
+    for number in 0..1000 {
+        let first = peer.expect_message(&format!("BM :line {number}"));
+        if number % 400 == 100 {
+            let begin = Instant::now();
+            peer.send(":parlor FAIL BM RATE_LIMITED 1 :You asked the server for too much");
+            let again = peer.expect_message(&format!("BM :line {number}"));
+            assert_eq!(first, again, "the same message");
+            assert!(begin.elapsed() >= Duration::from_secs(1));
+        }
+        peer.send(&format!(":parlor NOTE BM SENT m{number} :Sent"));
+    }
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("* Sent to everybody.\n").count(), 1000);
+    assert_eq!(outcome.stderr.matches("* You asked the server for too much").count(), 3);
+}

@@ -6,6 +6,7 @@ use super::privmsg::find;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
 use crate::hub::effects::{Read, ReadWhat, What};
+use crate::hub::history;
 use proto::time::parse_server_time;
 use proto::{Capability, Message};
 use std::sync::Arc;
@@ -141,12 +142,14 @@ pub fn conversation(
 /// Asks the readers; the answer takes its place among the replies.
 pub fn read(context: &mut Context<'_>, what: ReadWhat) {
     let user = context.user();
-    let rooms = user.rooms.iter().map(|room| &context.state.rooms[room]);
+    let rooms: Vec<_> = user.rooms.iter().map(|room| &context.state.rooms[room]).collect();
+    let since = rooms.iter().map(|room| (room.id, history::since(room, user.id)));
     let request = Read {
         what,
         capabilities: context.capabilities(),
         bytes: context.state.config.limits.page_bytes(),
-        rooms: rooms.map(|room| (room.id, room.name.clone())).collect(),
+        since: since.filter(|(_, since)| *since > 0).collect(),
+        rooms: rooms.iter().map(|room| (room.id, room.name.clone())).collect(),
         me: (user.id, user.nick.clone()),
     };
     let session = context.session;

@@ -83,7 +83,7 @@ fn bytes_of(write: &Write) -> usize {
         Write::Redact { event, .. } => bytes_of_event(event),
         Write::Account(account) => ROW_BYTES + account.name.len(),
         Write::Room(room) => ROW_BYTES + room.topic.as_ref().map_or(0, |topic| topic.text.len()),
-        Write::Member(_) | Write::ReadMarker { .. } => ROW_BYTES,
+        Write::Member(_) | Write::ReadsFrom { .. } | Write::ReadMarker { .. } => ROW_BYTES,
         Write::Metadata { key, value: Some(value), .. } => ROW_BYTES + key.len() + value.len(),
         Write::Certificate { account: Some(_), .. } => ROW_BYTES,
         Write::RoomEnded(_)

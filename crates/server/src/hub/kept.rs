@@ -46,6 +46,7 @@ pub fn show(context: &mut Context<'_>) {
         capabilities: context.capabilities(),
         bytes: context.state.config.limits.page_bytes(),
         rooms: Vec::new(),
+        since: Vec::new(),
         me: (user.id, user.nick.clone()),
     };
     context.known_mut().taking.shown = true;

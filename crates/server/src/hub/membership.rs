@@ -5,7 +5,7 @@ use super::effects::{Effects, Rooms, What};
 use super::room::{Member, Rank, Room};
 use super::undo::Undo;
 use super::user::{Left, UserId};
-use super::{State, absence, kept, metadata, ownership, watch};
+use super::{State, absence, history, kept, metadata, ownership, watch};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
@@ -43,6 +43,8 @@ fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
 
 /// Stores the settings of a room after a change; `before` is how it was.
 pub fn settings_changed(context: &mut Context<'_>, room: RoomId, before: super::room::Settings) {
+    let keys = context.state.rooms[&room].metadata.clone();
+    history::changed(context, room, &before, &keys);
     context.out.note(Undo::Settings(room, Box::new(before)));
     let record = context.state.rooms[&room].record();
     context.out.write(Write::Room(record));
@@ -52,7 +54,12 @@ pub fn settings_changed(context: &mut Context<'_>, room: RoomId, before: super::
 pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, member: Member) {
     let large = state.config.limits.large_room;
     let hidden = large != 0 && state.rooms[&room].online >= large && member.rank() == Rank::Plain;
-    let member = Member { online: true, hidden, ..member };
+    let of = &state.rooms[&room];
+    let since = match of.members.get(&user) {
+        Some(remembered) => remembered.since,
+        None => history::at_join(state, of),
+    };
+    let member = Member { online: true, hidden, since, ..member };
     set_member(state, out, room, user, Some(member));
     let user = state.users.get_mut(&user).expect("who enters is online");
     user.rooms.push(room);
@@ -102,6 +109,16 @@ pub fn set_member(
         Some(member) => Write::Member(record(room_id, user, member)),
         None => Write::MemberGone { room: room_id, account: user },
     });
+    if before.is_none() {
+        store_since(out, room_id, user, after);
+    }
+}
+
+/// Stores from where on a new member may read, unless from the beginning.
+fn store_since(out: &mut Effects, room: RoomId, account: UserId, member: Option<Member>) {
+    if let Some(since) = member.map(|member| member.since).filter(|since| *since > 0) {
+        out.write(Write::ReadsFrom { room, account, since });
+    }
 }
 
 /// A standing as the store keeps it.
@@ -127,6 +144,7 @@ pub fn store_rooms(state: &State, out: &mut Effects, user: UserId) {
         if is_stored(state, *room, user) {
             let member = state.rooms[room].members[&user];
             out.write(Write::Member(record(*room, user, member)));
+            store_since(out, *room, user, Some(member));
         }
     }
 }

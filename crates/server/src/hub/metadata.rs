@@ -10,6 +10,7 @@ pub mod show;
 use super::State;
 use super::context::Context;
 use super::effects::{Effects, What, When};
+use super::history;
 use super::undo::Undo;
 use super::user::UserId;
 use crate::limits::{METADATA_CHANGES, METADATA_CHANGES_SECONDS, METADATA_KEYS, METADATA_SUBS};
@@ -211,6 +212,11 @@ pub fn change(
     changes: &[(Box<str>, Option<Box<str>>)],
 ) {
     store(context, of, changes);
+    let room = match of {
+        Subject::Room(id) => context.state.rooms.get(&id),
+        Subject::Account(_) => None,
+    };
+    let before = room.map(|room| (room.id, room.settings.clone(), room.metadata.clone()));
     for (key, value) in changes {
         let before = put(context.state, of, key, value.clone());
         let changed = before != *value;
@@ -220,6 +226,11 @@ pub fn change(
             viewers.remove(&context.session);
             show::tell(context, &viewers, name, key, value.as_deref());
         }
+    }
+    if let Some((id, settings, keys)) = before
+        && history::changed(context, id, &settings, &keys)
+    {
+        context.out.note(Undo::Settings(id, Box::new(settings)));
     }
 }
 

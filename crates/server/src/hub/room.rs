@@ -6,7 +6,7 @@ use proto::mask::matches_counted;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use store::{ListEntry, RoomId, Topic};
+use store::{EventId, ListEntry, RoomId, Topic};
 
 /// A room.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Settings {
     pub limit: Option<u32>,
     /// `+b`, `+e`, `+I` and `+q`.
     pub lists: Vec<ListEntry>,
+    /// Who comes may not read up to this event; see [`super::history`].
+    pub closed_until: EventId,
 }
 
 /// One member's standing in a room.
@@ -61,6 +63,8 @@ pub struct Member {
     /// Whether the others have not been told of the user yet: in a large room one is told of with
     /// the first word.
     pub hidden: bool,
+    /// The event behind which the member may read; see [`super::history`].
+    pub since: EventId,
 }
 
 /// What a member may: each rank may what the one before it may.
@@ -169,8 +173,15 @@ impl Room {
     /// A new and empty room.
     pub fn new(id: RoomId, name: Arc<str>, created: i64) -> Room {
         let flags = BTreeSet::from(['n', 't']);
-        let settings =
-            Settings { created, topic: None, flags, key: None, limit: None, lists: Vec::new() };
+        let settings = Settings {
+            created,
+            topic: None,
+            flags,
+            key: None,
+            limit: None,
+            lists: Vec::new(),
+            closed_until: 0,
+        };
         Room {
             id,
             name,
@@ -209,6 +220,7 @@ impl Room {
             key: record.key,
             limit: record.limit,
             lists: record.lists,
+            closed_until: 0,
         };
         room
     }

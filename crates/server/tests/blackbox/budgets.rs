@@ -197,3 +197,103 @@ fn many_messages_for_somebody_offline_do_not_bury_a_friends() {
     eve.send("PM victim :spam");
     eve.until(":parlor NOTE PM SENT victim *");
 }
+
+/// The limits as they are without a config; addresses are those of a proxy's headers.
+const DEFAULTS: &str = "server.guests = true\nserver.plaintext_login = true\nserver.proxies = [\"127.0.0.1\"]\n\
+    limits.commands_per_second = 10\nlimits.command_burst = 60\nlimits.connects_per_minute = 300\n\
+    limits.connections_per_address = 200\nlimits.failed_logins = 5\nlimits.work_millis = 50\n\
+    limits.stored_bytes_per_hour = 20000000\nhttp.metrics = [\"127.0.0.1\"]\n";
+
+fn from(server: &Server, name: &str, address: &str) -> Client {
+    let mut client = server.connect(name);
+    client.send(&format!("PROXY TCP4 {address} 192.0.2.254 50000 6667"));
+    client
+}
+
+fn is_refusal(line: &str) -> bool {
+    let word = line.split(' ').nth(1).unwrap_or_default();
+    line.starts_with("ERROR") || word == "FAIL" || ["263", "405", "437", "439"].contains(&word)
+}
+
+/// None of the reasons for a refusal has come up, but lines that had to wait.
+fn nobody_was_refused(server: &Server) {
+    let refused = numbers(server).into_iter().filter(|(name, count)| {
+        name.starts_with("parlor_refused_total") && !name.contains("flood") && *count > 0.0
+    });
+    assert_eq!(refused.collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn a_paste_and_a_client_that_joins_fifty_rooms_are_never_refused() {
+    let server = Server::start(DEFAULTS);
+    let mut ann = from(&server, "ann", "192.0.2.1");
+    ann.log_in("ann");
+    let mut bob = from(&server, "bob", "192.0.2.2");
+    bob.log_in("bob");
+    // As WeeChat and irssi do: all rooms in a line, or one line for each; then modes and who is there.
+    let rooms: Vec<String> = (0..50).map(|number| format!("#room{number}")).collect();
+    for names in rooms.chunks(25) {
+        ann.send(&format!("JOIN {}", names.join(",")));
+    }
+    for room in &rooms[..10] {
+        ann.send(&format!("MODE {room}"));
+        ann.send(&format!("WHO {room}"));
+        ann.send(&format!("MODE {room} b"));
+    }
+    let lines = ann.until_answered();
+    assert_eq!(lines.iter().filter(|line| line.contains(" 366 ")).count(), 50);
+    assert_eq!(lines.iter().find(|line| is_refusal(line)), None);
+    for number in 0..100 {
+        ann.send(&format!("PRIVMSG bob :line {number} of a paste, {}", "x".repeat(300)));
+    }
+    assert_eq!(ann.until_answered().iter().find(|line| is_refusal(line)), None);
+    for number in 0..100 {
+        bob.until(&format!(":ann!ann@parlor PRIVMSG bob :line {number} of *"));
+    }
+    nobody_was_refused(&server);
+}
+
+#[test]
+fn twenty_people_behind_one_address_with_the_habits_of_their_clients_are_never_refused() {
+    let server = Server::start(DEFAULTS);
+    let mut people: Vec<Client> = Vec::new();
+    for number in 0..20 {
+        let name = format!("pupil{number}");
+        let mut client = from(&server, &name, "192.0.2.7");
+        match number % 2 {
+            // WeeChat
+            0 => {
+                client.send("CAP LS 302");
+                client.send(&format!("PASS secret\r\nNICK {name}\r\nUSER {name} 0 * :{name}"));
+                client.send(
+                    "CAP REQ :account-notify away-notify batch cap-notify chghost echo-message extended-join \
+                     invite-notify labeled-response message-tags multi-prefix server-time setname userhost-in-names",
+                );
+            }
+            // irssi
+            _ => {
+                client.send(
+                    "CAP LS 302\r\nCAP REQ :multi-prefix extended-join setname invite-notify",
+                );
+                client.send(&format!(
+                    "PASS secret\r\nNICK {name}\r\nUSER {name} {name} host :{name}"
+                ));
+            }
+        }
+        client.send("CAP END");
+        client.until("* 001 *");
+        client.send(&format!("MODE {name} +i\r\nJOIN #class\r\nMODE #class\r\nWHO #class"));
+        client.send("MODE #class b\r\nPING 1");
+        people.push(client);
+    }
+    for person in &mut people {
+        for number in 0..10 {
+            person.send(&format!("PRIVMSG #class :{number}\r\nPING {number}"));
+        }
+    }
+    for person in &mut people {
+        let name = person.name().to_owned();
+        assert_eq!(person.until_answered().iter().find(|line| is_refusal(line)), None, "{name}");
+    }
+    nobody_was_refused(&server);
+}

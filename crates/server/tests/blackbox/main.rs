@@ -32,6 +32,7 @@ mod proxies;
 mod rehash;
 mod restart;
 mod sasl;
+mod since_join;
 mod systemd;
 mod tls;
 mod websocket;

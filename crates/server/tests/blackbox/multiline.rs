@@ -163,7 +163,7 @@ fn pages_of_large_messages_fit_the_outbox() {
         ann.until("* 366 *");
         let mut texts = vec!["x".repeat(162); 99];
         texts.push("y".repeat(16_384 - 99 * 163));
-        let tags = format!("@+a={} ", "z".repeat(4000));
+        let tags = format!("@+draft/reply={} ", "z".repeat(4000));
         for _ in 0..4 {
             ann.send_bytes(format!("{tags}{}", batch(&room, &texts)).as_bytes());
         }

@@ -656,3 +656,34 @@ fn ids_that_do_not_rise_and_redactions_of_nothing_are_bugs() {
         assert!(!panics(vec![put(Event { time: 49, ..message(6, lobby()) })], new));
     }
 }
+
+#[test]
+fn a_room_can_be_read_from_behind_an_event_on() {
+    use parlor_store::{Kinds, Point, Query, Scope};
+    on_both(|store| {
+        let room = Conversation::room(7);
+        let of = Scope::Since { room: 7, after: 4 };
+        commit(store, &(1..=8).map(|id| say(id, room)).collect::<Vec<_>>());
+        let mut reader = store.reader().unwrap();
+        let mut page = |select, limit| -> Vec<u64> {
+            let query = Query { of, select, limit, up_to: 7, kinds: Kinds::MESSAGES };
+            reader.page(&query).unwrap().iter().map(|event| event.id).collect()
+        };
+        assert_eq!(page(Select::Latest, 10), [5, 6, 7]);
+        assert_eq!(page(Select::LatestAfter(Point::Id(2)), 2), [6, 7]);
+        assert_eq!(page(Select::After(Point::Id(1)), 2), [5, 6]);
+        assert_eq!(page(Select::After(Point::Time(15)), 2), [5, 6]);
+        assert_eq!(page(Select::Before(Point::Id(6)), 10), [5]);
+        assert_eq!(page(Select::Before(Point::Id(3)), 10), [0; 0]);
+        assert_eq!(page(Select::Between(Point::Id(1), Point::Id(7)), 1), [5]);
+        assert_eq!(page(Select::Between(Point::Id(7), Point::Id(1)), 10), [5, 6]);
+        assert_eq!(page(Select::Between(Point::Id(1), Point::Id(3)), 10), [0; 0]);
+        assert_eq!(page(Select::Around(Point::Id(2)), 4), [5, 6]);
+        let from = |room, account, since| Write::ReadsFrom { room, account, since };
+        commit(store, &[from(7, 2, 4), from(7, 0, 3), from(8, 2, 5), from(7, 2, 6), from(7, 3, 1)]);
+        let all = store.load().unwrap().reads_from;
+        assert_eq!(all, [(7, 0, 3), (7, 2, 6), (7, 3, 1), (8, 2, 5)]);
+        commit(store, &[Write::MemberGone { room: 7, account: 2 }, Write::RoomEnded(8)]);
+        assert_eq!(store.load().unwrap().reads_from, [(7, 0, 3), (7, 3, 1)]);
+    });
+}

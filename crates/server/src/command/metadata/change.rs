@@ -3,6 +3,7 @@
 use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, keys, target};
 use crate::command::refusal::Refusal;
 use crate::hub::context::Context;
+use crate::hub::history;
 use crate::hub::metadata::show::{batch, key_line};
 use crate::hub::metadata::{self, Target};
 use crate::limits::{METADATA_KEYS, METADATA_KEYS_BEFORE, METADATA_VALUE_BYTES};
@@ -65,6 +66,15 @@ pub(super) fn set(
     may_change(context, name, &target, key)?;
     if value.len() > METADATA_VALUE_BYTES {
         let text = "The value is too long";
+        return Err(match is_old(context) {
+            true => fails("VALUE_INVALID", &[], text),
+            false => fails("INVALID_VALUE", &[key], text),
+        });
+    }
+    let room = matches!(target.of, Some(Subject::Room(_)));
+    if room && key == history::KEY && !["", history::MEMBERS, history::SINCE_JOIN].contains(&value)
+    {
+        let text = "The history of a room is for its `members`, or read `since-join`";
         return Err(match is_old(context) {
             true => fails("VALUE_INVALID", &[], text),
             false => fails("INVALID_VALUE", &[key], text),

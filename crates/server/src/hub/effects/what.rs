@@ -233,11 +233,24 @@ pub struct Read {
     pub bytes: usize,
     /// Names for the conversations that may come up.
     pub rooms: Vec<(RoomId, Arc<str>)>,
+    /// The events behind which the asker may read these rooms; the others from the beginning.
+    pub since: Vec<(RoomId, EventId)>,
     /// The asker.
     pub me: (AccountId, Arc<str>),
 }
 
 impl Read {
+    /// As much of a scope as is the asker's to read. Everything has no room in it but the lobby,
+    /// which all may read from the beginning.
+    pub fn readable(&self, of: store::Scope) -> store::Scope {
+        let store::Scope::One(one) = of else { return of };
+        let since = |room: RoomId| self.since.iter().find(|(of, _)| *of == room);
+        match one.as_room().and_then(since) {
+            Some((room, after)) => store::Scope::Since { room: *room, after: *after },
+            None => of,
+        }
+    }
+
     /// Whether it is about many conversations.
     pub fn is_overview(&self) -> bool {
         match &self.what {
