@@ -31,12 +31,24 @@ pub struct Config {
     pub backup: Backup,
     /// `[limits]`
     pub limits: Limits,
+    /// `[history]`: how long what happened is kept.
+    pub history: History,
     /// Where it was read from; none if nowhere.
     #[serde(skip)]
     pub file: Option<PathBuf>,
     /// The port that people are told of: the first one that is listened on.
     #[serde(skip)]
     pub port: u16,
+}
+
+/// `[history]`: how long what happened is kept; a room may keep less.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct History {
+    /// Days for which messages and all else that happened are kept; 0: for ever.
+    pub keep_days: u32,
+    /// Messages that each room keeps; 0: all.
+    pub keep_per_room: u32,
 }
 
 /// `[tls]`: the certificate to show instead of the server's own, which it makes itself. Both keys

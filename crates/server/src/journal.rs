@@ -3,8 +3,10 @@
 //! It commits whatever has queued up as one transaction, flushed to disk, and only then releases
 //! what depends on it. What stores nothing passes through in its place: one order holds for all.
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
+use crate::config::History;
 use crate::damage::Watch;
+use crate::forgetting::Forgetting;
 use crate::hub::Input;
 use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
@@ -20,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SendError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
-use store::{Failure, Outcome, Store, Write};
+use store::{Failure, Keep, Outcome, Store, Write};
 
 /// Effects that may leave the process now, in order.
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub struct Journal {
     pub every: Duration,
     /// The data folder; none if nothing is kept.
     pub folder: Option<PathBuf>,
+    /// How long what happened is kept.
+    pub history: History,
     /// The space on its disk, as the hub knows it.
     pub space: Option<Space>,
     /// What it counts.
@@ -82,11 +86,13 @@ impl Journal {
         let (mut maintained, mut looked) = (Instant::now(), Instant::now());
         self.look_at_disk();
         self.damage.look();
+        let mut forgetting = Forgetting::begin(clock::wall(), self.clock.steady());
         loop {
             let due = self.every.saturating_sub(maintained.elapsed());
             let look = Duration::from_millis(DISK_LOOK_MILLIS);
             // As long as writes are refused for want of space, nothing else may come by.
             let patience = if self.metrics.seen().scarce { look.min(due) } else { due };
+            let patience = forgetting.patience(patience, self.clock.steady());
             let first = match self.queue.recv_timeout(patience) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -102,7 +108,10 @@ impl Journal {
                 looked = Instant::now();
                 self.look_at_disk();
             }
-            let Some(first) = first else { continue };
+            let Some(first) = first else {
+                self.forget(&mut forgetting);
+                continue;
+            };
             let question = self.pulse.question();
             let mut group = vec![first];
             let mut bytes = 0;
@@ -114,6 +123,10 @@ impl Journal {
                 group.push(next);
             }
             let last = group.iter().any(|effects| effects.last);
+            if let Some(history) = group.iter().rev().find_map(|effects| effects.history.clone()) {
+                self.history = history;
+                forgetting.begin_soon(self.clock.steady());
+            }
             let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
             let settled = match self.settle(group) {
                 Ok(settled) => settled,
@@ -127,6 +140,9 @@ impl Journal {
             self.pulse.answer(question);
             if last {
                 break;
+            }
+            if forgetting.is_late(self.clock.steady()) {
+                self.forget(&mut forgetting);
             }
         }
         // Who reads keeps the log from being moved into the database. None is left: nobody sends.
@@ -197,6 +213,23 @@ impl Journal {
         }
         loop {
             thread::park();
+        }
+    }
+
+    /// Removes some of what is not kept any longer, if it is time to.
+    fn forget(&mut self, forgetting: &mut Forgetting) {
+        let (wall, steady) = (clock::wall(), self.clock.steady());
+        if !forgetting.is_due(wall, steady) {
+            return;
+        }
+        let History { keep_days, keep_per_room } = self.history;
+        let keep = Keep { now: wall, days: keep_days, messages: keep_per_room };
+        match self.store.forget(&keep) {
+            Ok(more) => forgetting.done(more, self.clock.steady()),
+            Err(error) => {
+                tracing::warn!(%error, "What is too old to be kept cannot be removed, will try again");
+                forgetting.done(false, steady);
+            }
         }
     }
 

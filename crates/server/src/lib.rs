@@ -28,6 +28,7 @@ pub mod hub;
 pub mod command;
 
 pub mod password;
+pub mod forgetting;
 pub mod journal;
 pub mod damage;
 pub mod reader;

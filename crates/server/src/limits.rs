@@ -432,6 +432,14 @@ pub const NAMED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Seconds between two rounds of the journal's housekeeping in the store: so few that what was taken
 /// back is out of the write-ahead log within a minute, though somebody reads at the first try.
 pub const MAINTAIN_SECONDS: u64 = 20;
+/// Seconds between two rounds in which the journal removes what is not kept any longer.
+pub const FORGET_SECONDS: i64 = 60 * 60;
+/// Milliseconds without a commit after which the journal takes a step of such a round.
+pub const FORGET_PAUSE_MILLIS: u64 = 5;
+/// Milliseconds after which it takes a step although commits come one after the other.
+pub const FORGET_LATE_MILLIS: i64 = 1000;
+/// Days, or messages, that a room can ask to be kept at most.
+pub const KEEP_MOST: u32 = 1_000_000_000;
 /// Milliseconds that everybody has for their last lines when the server stops. With what comes before and
 /// after it, it is at most 1.2 seconds.
 pub const STOP_MILLIS: u64 = 1000;

@@ -325,6 +325,7 @@ impl Server {
             clock,
             every: Duration::from_secs(MAINTAIN_SECONDS),
             folder: server.folder.clone(),
+            history: server.config.history.clone(),
             space: None,
             metrics: metrics.clone(),
             damage,

@@ -108,7 +108,7 @@ fn uncommented(text: &str, mark: &str, is_key: impl Fn(&str) -> bool) -> String 
 /// The keys of the config that this text of one lacks.
 fn lacking(text: &str) -> Vec<String> {
     let mut absent = Vec::new();
-    for table in ["server", "tls", "http", "admin", "backup", "limits", "operator"] {
+    for table in ["server", "tls", "http", "admin", "backup", "limits", "history", "operator"] {
         let header = if table == "operator" { "[[operator]]" } else { &format!("[{table}]") };
         // Whoever names a key that does not exist is told all that do.
         let told = read(&format!("{header}\nno_such_key = 1\n")).unwrap_err();

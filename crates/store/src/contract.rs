@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AccountId, Conversation, Damage, Event, EventId, Failure, Loaded, Outcome, Query, RoomId, Write,
+    AccountId, Conversation, Damage, Event, EventId, Failure, Keep, Loaded, Outcome, Query, RoomId,
+    Write,
 };
 use std::sync::Arc;
 
@@ -56,6 +57,17 @@ pub trait Store: Send {
     /// # Errors
     /// When the store cannot be written; nothing is lost, the next call does it.
     fn maintain(&mut self, now: i64) -> Result<(), Failure>;
+
+    /// Removes some of what is not kept any longer: of each conversation its oldest events, up to the
+    /// first that stays, with what waits of them; and gives free space back. A step takes some
+    /// milliseconds. Returns whether there is more to do now.
+    ///
+    /// Nothing younger than [`crate::RESEND_MS`] goes, and the newest event of all stays. Of a room
+    /// that has ended all goes 30 days after its last event.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is lost, another call does it.
+    fn forget(&mut self, keep: &Keep) -> Result<bool, Failure>;
 
     /// Ends the use of the store, with everything committed in its place: one file, if no reader is
     /// left and no other program has it open.

@@ -34,6 +34,9 @@ pub(crate) const MESSAGES: u8 = 0;
 /// The class of all that is in no other one; before there were the others, of all but messages.
 pub(crate) const REST: u8 = 1;
 
+/// All of them.
+pub(crate) const CLASSES: std::ops::RangeInclusive<u8> = MESSAGES..=4;
+
 /// Where in `history` the events of a kind are: kinds that are not shown to everybody are apart, so
 /// that a question that leaves them out need not read past them. On disk, and never changed.
 pub(crate) fn class_of(kind: EventKind) -> u8 {

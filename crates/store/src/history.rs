@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
 use crate::batch::sql_id;
 use crate::place::Places;
@@ -17,7 +17,7 @@ use crate::sum::{self, Summer};
 use crate::tail::{self, End, Entry, Shared, Tail};
 use crate::{
     AccountId, Conversation, Damage, Event, EventId, EventKind, Failure, Kinds, Point, Query,
-    REDACTED_PASSED, Reader, RoomId, Scope, Select, flags, index,
+    REDACTED_PASSED, Reader, RoomId, Scope, Select, flags, index, schema,
 };
 
 /// How many ids are looked up at once when a page is to be filled up.
@@ -49,6 +49,20 @@ impl SqliteReader {
     pub(crate) fn new(connection: Connection, tail: Shared, damage: Arc<Damage>) -> Self {
         Self { connection, tail, damage }
     }
+
+    /// The tail, and a snapshot that is not older. Neither is what the tail has removed from it: that
+    /// is not done before the tail has gone past it.
+    fn look(&self) -> rusqlite::Result<(Arc<Tail>, Transaction<'_>)> {
+        loop {
+            let tail = tail::now(&self.tail);
+            let snapshot = self.connection.unchecked_transaction()?;
+            // The first question takes it.
+            schema::version(&snapshot)?;
+            if tail::now(&self.tail).indexed == tail.indexed {
+                return Ok((tail, snapshot));
+            }
+        }
+    }
 }
 
 impl Reader for SqliteReader {
@@ -56,8 +70,7 @@ impl Reader for SqliteReader {
         if query.limit == 0 {
             return Ok(Vec::new());
         }
-        let tail = tail::now(&self.tail);
-        let snapshot = self.connection.transaction()?;
+        let (tail, snapshot) = self.look()?;
         let rows = Rows { connection: &snapshot, damage: &self.damage };
         let page = Page {
             rows,
@@ -107,8 +120,7 @@ impl Reader for SqliteReader {
         second: i64,
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure> {
-        let tail = tail::now(&self.tail);
-        let snapshot = self.connection.transaction()?;
+        let (tail, snapshot) = self.look()?;
         let rows = Rows { connection: &snapshot, damage: &self.damage };
         let mut talks = conversations(rows, Scope::Everything { account, room: None })?;
         talks.extend(rooms.iter().map(|&room| Conversation::room(room)));

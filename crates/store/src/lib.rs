@@ -17,6 +17,7 @@ mod msgid;
 mod record;
 mod write;
 mod query;
+mod keep;
 
 // The contract.
 mod failure;
@@ -44,6 +45,7 @@ mod check;
 mod batch;
 mod tail;
 mod index;
+mod forget;
 mod repair;
 mod row;
 mod place;
@@ -59,6 +61,7 @@ pub use conversation::Conversation;
 pub use damage::Damage;
 pub use event::{Event, EventId, EventKind, Kinds};
 pub use failure::Failure;
+pub use keep::{KEEP_DAYS, KEEP_MESSAGES, Keep};
 pub use memory::MemoryStore;
 pub use msgid::{msgid, parse_msgid, write_msgid};
 pub use private::create as create_private;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::keep::Rule;
 use crate::query::counted_targets;
 use crate::{
     Account, AccountId, Conversation, Damage, Event, EventId, EventKind, Failure, Fingerprint,
-    Loaded, Member, Outcome, Point, Query, RESEND_MS, Reader, Refused, Resend, Room, RoomId, Scope,
-    Select, Store, Subject, Write,
+    KEEP_DAYS, KEEP_MESSAGES, Keep, Loaded, Member, Outcome, Point, Query, RESEND_MS, Reader,
+    Refused, Resend, Room, RoomId, Scope, Select, Store, Subject, Write,
 };
 
 /// A store that lasts as long as the process, for tests and as the measure of the other one.
@@ -31,6 +32,8 @@ struct Contents {
     certificates: BTreeMap<Fingerprint, (AccountId, bool)>,
     events: Vec<Event>,
     reads_from: BTreeMap<(RoomId, AccountId), EventId>,
+    /// What was no message before it was taken back.
+    tagmsgs: BTreeSet<EventId>,
     pending: BTreeSet<(AccountId, EventId)>,
     /// The event that an author's resend id stands for, its time, and when the id came.
     resends: HashMap<(AccountId, Box<str>), (EventId, i64, i64)>,
@@ -104,6 +107,11 @@ impl Store for MemoryStore {
     fn maintain(&mut self, now: i64) -> Result<(), Failure> {
         lock(&self.contents).resends.retain(|_, (_, _, at)| now.saturating_sub(*at) < RESEND_MS);
         Ok(())
+    }
+
+    fn forget(&mut self, keep: &Keep) -> Result<bool, Failure> {
+        lock(&self.contents).forget(keep);
+        Ok(false)
     }
 
     fn close(self: Box<Self>) -> Result<(), Failure> {
@@ -193,6 +201,7 @@ impl Contents {
             let key = (event.account, resend.id.clone());
             if let Some(&(id, time, at)) = self.resends.get(&key)
                 && resend.at.saturating_sub(at) < RESEND_MS
+                && self.events.binary_search_by_key(&id, |event| event.id).is_ok()
             {
                 return Outcome::Duplicate { id, time };
             }
@@ -207,6 +216,42 @@ impl Contents {
         Outcome::Stored
     }
 
+    fn forget(&mut self, keep: &Keep) {
+        let newest = self.events.last().map_or(0, |event| event.id);
+        let mut conversations = BTreeMap::<Conversation, Vec<&Event>>::new();
+        for event in &self.events {
+            conversations.entry(event.conversation).or_default().push(event);
+        }
+        let mut gone = BTreeSet::new();
+        for (of, events) in conversations {
+            let rule = self.rule(keep, of, events[events.len() - 1].time);
+            let messages = events.iter().rev().filter(|event| self.counts(event));
+            let oldest = rule.messages.and_then(|count| messages.map(|m| m.id).nth(count - 1));
+            let goes = |event: &&&Event| {
+                event.id != newest && rule.goes(event.id, event.time, oldest.unwrap_or(0))
+            };
+            gone.extend(events.iter().take_while(goes).map(|event| event.id));
+        }
+        self.events.retain(|event| !gone.contains(&event.id));
+        self.pending.retain(|(_, event)| !gone.contains(event));
+    }
+
+    fn rule(&self, keep: &Keep, of: Conversation, last: i64) -> Rule {
+        let Some(room) = of.as_room() else { return keep.of_pair() };
+        if !self.rooms.contains_key(&room) {
+            return keep.of_ended(last);
+        }
+        let says = |key: &str| self.metadata.get(&(Subject::Room(room), key.into()));
+        let (days, messages) = (says(KEEP_DAYS), says(KEEP_MESSAGES));
+        keep.of_room(days.map(|days| &**days), messages.map(|messages| &**messages))
+    }
+
+    /// Whether an event is a message, or was one until it was taken back.
+    fn counts(&self, event: &Event) -> bool {
+        event.kind.is_message()
+            || event.kind == EventKind::Redacted && !self.tagmsgs.contains(&event.id)
+    }
+
     fn redact(&mut self, event: &Event, anybodys: bool) -> Outcome {
         assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
         let about = event.about.expect("a redaction is about an event");
@@ -216,6 +261,9 @@ impl Contents {
         let Some(found) = found else { return Outcome::Refused(Refused::NoSuchEvent) };
         if !anybodys && found.account != event.account {
             return Outcome::Refused(Refused::NotTheirs);
+        }
+        if !found.kind.is_message() {
+            self.tagmsgs.insert(about);
         }
         (found.kind, found.text, found.tags) = (EventKind::Redacted, "".into(), "".into());
         self.pending.retain(|(_, event)| *event != about);

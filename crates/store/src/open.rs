@@ -119,6 +119,10 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     keep_plans(connection)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    // One that is there keeps its way, but would be written to.
+    if schema::version(connection)? == 0 {
+        connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    }
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     // What a message that is taken back leaves on its page is overwritten, and what it leaves on pages

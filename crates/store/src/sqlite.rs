@@ -1,6 +1,6 @@
 //! The store on disk: the one writer.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,14 +11,16 @@ use rusqlite::{Connection, params};
 use crate::batch::{Batch, Filled, Marks};
 use crate::checkpoint::{How, Log};
 use crate::files::{Files, Gone};
+use crate::forget::{self, Forget, Found};
 use crate::history::SqliteReader;
 use crate::index::Indexer;
 use crate::load::Loader;
 use crate::mark::{Mark, MarkFile};
+use crate::row::Rows;
 use crate::start::Before;
 use crate::{
-    Condition, Conversation, Damage, Failure, Loaded, Outcome, Progress, RESEND_MS, Reader, Store,
-    Write, check, open, private, repair, schema,
+    Condition, Conversation, Damage, Failure, Keep, Loaded, Outcome, Progress, RESEND_MS, Reader,
+    Store, Write, check, open, private, repair, schema, tail,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -40,6 +42,8 @@ pub struct SqliteStore {
     /// The log may have a text that was taken back.
     taken_back: bool,
     log_bytes: u64,
+    /// The conversation up to which nothing is left to remove in this round, if one is under way.
+    forgotten: Option<i64>,
     files: Files,
     /// The file that is not in its place, since it is not.
     gone: Option<Gone>,
@@ -122,6 +126,7 @@ impl SqliteStore {
             log: Log::new(),
             taken_back: true, // before the end of another server
             log_bytes: open::log_bytes(&path).unwrap_or_default(),
+            forgotten: None,
             files: Files::of(&path),
             gone: None,
             mark,
@@ -234,6 +239,38 @@ impl SqliteStore {
         Err(Failure::Uncertain { path: self.path.clone(), source: Box::new(failure) })
     }
 
+    /// A transaction of housekeeping: nobody is told of it, so it may be on disk or not if it fails.
+    fn tidy<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> Result<T, Failure> {
+        let done = self.control("BEGIN IMMEDIATE").and_then(|()| work(self));
+        let done = done.and_then(|value| self.control("COMMIT").map(|()| value));
+        if done.is_err() && !self.connection.is_autocommit() {
+            self.control("ROLLBACK")?;
+        }
+        let value = done.map_err(|error| open::damaged_or(&self.path, error))?;
+        if self.log.grown(&self.connection).unwrap_or(true) {
+            self.checkpoint(How::Passive);
+        }
+        Ok(value)
+    }
+
+    /// Removes some events of a conversation.
+    fn remove(&mut self, of: Conversation, ids: &BTreeSet<i64>) -> Result<(), Failure> {
+        let tail = tail::now(&self.indexer.share());
+        let (removed, silent) = self.tidy(|store| {
+            let removed = forget::remove(&store.connection, of, ids)?;
+            Ok((removed, forget::remove_talk(&store.connection, &tail, of)?))
+        })?;
+        if silent {
+            self.pairs.remove(&of);
+        }
+        self.mark.events = self.mark.events.saturating_sub(removed);
+        self.mark_file.write(&self.mark, false);
+        Ok(())
+    }
+
     fn checkpoint(&mut self, how: How) -> bool {
         let complete = self.log.checkpoint(&self.connection, how);
         if complete {
@@ -318,6 +355,42 @@ impl Store for SqliteStore {
         forgotten.map_err(|error| open::damaged_or(&self.path, error))?;
         self.resends = 0;
         Ok(())
+    }
+
+    fn forget(&mut self, keep: &Keep) -> Result<bool, Failure> {
+        self.look_for_files()?;
+        if self.indexer.has_run() {
+            let moved = self.tidy(|store| store.indexer.advance(&store.connection, 0))?;
+            self.indexer.committed(&[], moved);
+            return Ok(true);
+        }
+        let tail = tail::now(&self.indexer.share());
+        let rows = Rows { connection: &self.connection, damage: &self.damage };
+        let newest = self.marks.event as i64;
+        let look = Forget { rows, tail: &tail, keep: *keep, newest };
+        let told = |error| open::damaged_or(&self.path, error);
+        if self.forgotten.is_none() && look.tail_has_some().map_err(told)? {
+            drop(tail);
+            self.indexer.begin_run();
+            return Ok(true);
+        }
+        match look.look(self.forgotten).map_err(told)? {
+            Found::Old { of, ids, more } => {
+                self.remove(of, &ids)?;
+                // Those with smaller keys are done with.
+                self.forgotten = Some(of.key() - i64::from(more));
+                Ok(true)
+            }
+            Found::NothingUpTo(key) => {
+                self.forgotten = Some(key);
+                Ok(true)
+            }
+            Found::End => {
+                let more = forget::give_back(&self.connection).map_err(told)?;
+                self.forgotten = more.then_some(i64::MAX);
+                Ok(more)
+            }
+        }
     }
 
     fn close(mut self: Box<Self>) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ pub use what::{Derive, Effect, Fact, Form, News, Read, ReadWhat, Rooms, Task, Wh
 
 use super::session::{Cursor, OpenLabel};
 use super::undo::Undo;
+use crate::config::History;
 use crate::limits::{ADDRESS_TURN_WORK, BYTES_PER_WORK, EFFECTS_BYTES, LINE_WORK};
 use crate::session::SessionId;
 use proto::Line;
@@ -25,6 +26,8 @@ pub struct Effects {
     pub answers: Option<u8>,
     /// Nothing comes after this: the server stops.
     pub last: bool,
+    /// What is kept from here on: the config was read again.
+    pub history: Option<History>,
     /// Facts to store, in order.
     pub writes: Vec<Write>,
     /// What is told to rooms and sessions, referred to by index.
@@ -74,7 +77,8 @@ impl Effects {
 
     /// Whether nothing at all is asked for.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty() && self.writes.is_empty() && self.answers.is_none() && !self.last
+        let nothing = self.list.is_empty() && self.writes.is_empty() && self.history.is_none();
+        nothing && self.answers.is_none() && !self.last
     }
 
     /// Whether this is as much as should be released at once.

@@ -15,7 +15,7 @@ use super::looks::Looks;
 use super::reread::Reread;
 use super::{Batch, Did, Entry, Input, Stamped, State};
 use crate::clock::Clock;
-use crate::config::{Config, Operator};
+use crate::config::{Config, History, Operator};
 use crate::journal::{Journal, Settled};
 use crate::metrics::{Metrics, Queue, Space};
 use crate::queue::{Receiver, bounded};
@@ -88,6 +88,10 @@ impl Store for Faulty {
 
     fn maintain(&mut self, now: i64) -> Result<(), Failure> {
         self.inner.maintain(now)
+    }
+
+    fn forget(&mut self, keep: &store::Keep) -> Result<bool, Failure> {
+        self.inner.forget(keep)
     }
 
     fn close(self: Box<Self>) -> Result<(), Failure> {
@@ -176,6 +180,7 @@ impl World {
             clock: Clock::going_on_from(0),
             every: std::time::Duration::from_secs(60),
             folder: None,
+            history: History::default(),
             space: None,
             metrics,
             damage,

@@ -38,6 +38,7 @@ pub fn apply(state: &mut State, out: &mut Effects, reread: &Reread) {
         cap::tell_changes(state, out, &before);
         isupport::tell_changes(state, out, &before);
         disk::look(state, out, None);
+        out.history = Some(config.history.clone());
     }
     let Some(by) = reread.by else { return };
     state.rereading = false;

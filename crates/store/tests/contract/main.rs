@@ -9,6 +9,7 @@ mod disk;
 mod lost;
 mod backup;
 mod behind;
+mod forget;
 mod damage;
 mod flips;
 mod old;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parlor_store::{
-    Account, Conversation, Event, EventKind, Failure, Kinds, Member, MemoryStore, Outcome, Point,
-    Query, Resend, Room, Scope, Select, SqliteStore, Store, Write,
+    Account, Conversation, Event, EventKind, Failure, Keep, Kinds, Member, MemoryStore, Outcome,
+    Point, Query, Resend, Room, Scope, Select, SqliteStore, Store, Write,
 };
 use proto::scram::Keys;
 use tempfile::TempDir;
@@ -30,6 +30,16 @@ pub(crate) fn commit(store: &mut dyn Store, writes: &[Write]) -> Vec<Outcome> {
 
 pub(crate) fn try_commit(store: &mut dyn Store, writes: &[Write]) -> Result<Vec<Outcome>, Failure> {
     store.commit(&mut writes.iter())
+}
+
+/// Removes all that is not to be kept.
+pub(crate) fn forget(store: &mut dyn Store, keep: &Keep) {
+    for _ in 0..100_000 {
+        if !store.forget(keep).unwrap() {
+            return;
+        }
+    }
+    panic!("it never ends");
 }
 
 /// A message whose time is ten times its id.

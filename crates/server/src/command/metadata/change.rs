@@ -6,9 +6,9 @@ use crate::hub::context::Context;
 use crate::hub::history;
 use crate::hub::metadata::show::{batch, key_line};
 use crate::hub::metadata::{self, Target};
-use crate::limits::{METADATA_KEYS, METADATA_KEYS_BEFORE, METADATA_VALUE_BYTES};
+use crate::limits::{KEEP_MOST, METADATA_KEYS, METADATA_KEYS_BEFORE, METADATA_VALUE_BYTES};
 use proto::numeric as n;
-use store::Subject;
+use store::{KEEP_DAYS, KEEP_MESSAGES, Subject};
 
 /// Whether the asker may change the metadata of a target: one's own, that of a room of which one is
 /// operator, and operators of the server everybody's.
@@ -80,6 +80,7 @@ pub(super) fn set(
             false => fails("INVALID_VALUE", &[key], text),
         });
     }
+    may_be_kept(&target, key, value)?;
     let keys = keys(context, &target);
     let known = keys.contains_key(key);
     if value.is_empty() && !known && is_old(context) {
@@ -104,6 +105,17 @@ pub(super) fn set(
     let line =
         key_line(context, &nick, &target.name, key, Some(value).filter(|_| !value.is_empty()));
     context.out.reply(context.session, |out| out.extend_from_slice(&line));
+    Ok(())
+}
+
+/// Whether a value, of a key that says how long a room keeps what happened, is a number.
+fn may_be_kept(target: &Target, key: &str, value: &str) -> Result<(), Refusal> {
+    let of_room = matches!(target.of, Some(Subject::Room(_)));
+    let number = value.parse::<u32>().is_ok_and(|number| (1..=KEEP_MOST).contains(&number));
+    if of_room && !value.is_empty() && [KEEP_DAYS, KEEP_MESSAGES].contains(&key) && !number {
+        let text = "This is a number of days, or of messages, that the room keeps: 1 or more";
+        return Err(fails("INVALID_VALUE", &[key], text));
+    }
     Ok(())
 }
 

@@ -1,0 +1,89 @@
+//! When the journal removes what is not kept any longer: in rounds of small steps, where nobody waits
+//! for a commit.
+
+use crate::limits::{CLOCK_JUMP_MILLIS, FORGET_LATE_MILLIS, FORGET_PAUSE_MILLIS, FORGET_SECONDS};
+use std::time::Duration;
+
+const ROUND_MILLIS: i64 = FORGET_SECONDS * 1000;
+
+/// How far the removing is; times are by the steady clock, in milliseconds.
+#[derive(Debug)]
+pub struct Forgetting {
+    /// When the next step is due.
+    due: i64,
+    /// By how much the wall clock was ahead of the steady one.
+    ahead: i64,
+}
+
+impl Forgetting {
+    /// The first round begins at once.
+    pub fn begin(wall: i64, steady: i64) -> Forgetting {
+        Forgetting { due: steady, ahead: wall.saturating_sub(steady) }
+    }
+
+    /// Something else is kept from here on.
+    pub fn begin_soon(&mut self, steady: i64) {
+        self.due = steady;
+    }
+
+    /// How long to wait for the next commit before the next step.
+    pub fn patience(&self, most: Duration, steady: i64) -> Duration {
+        let due = u64::try_from(self.due.saturating_sub(steady)).unwrap_or(0);
+        most.min(Duration::from_millis(due.max(FORGET_PAUSE_MILLIS)))
+    }
+
+    /// Whether a step has waited so long for a pause between commits that it does so no longer.
+    pub fn is_late(&self, steady: i64) -> bool {
+        steady.saturating_sub(self.due) >= FORGET_LATE_MILLIS
+    }
+
+    /// Whether it is time for a step. When somebody has set the clock, perhaps wrongly, everything
+    /// may look old: nothing goes in the hour after that.
+    pub fn is_due(&mut self, wall: i64, steady: i64) -> bool {
+        let ahead = wall.saturating_sub(steady);
+        let jump = ahead.saturating_sub(std::mem::replace(&mut self.ahead, ahead));
+        if jump > CLOCK_JUMP_MILLIS {
+            self.done(false, steady);
+        }
+        steady >= self.due
+    }
+
+    /// A step is done; `more`: the round goes on.
+    pub fn done(&mut self, more: bool, steady: i64) {
+        self.due = steady + if more { FORGET_PAUSE_MILLIS as i64 } else { ROUND_MILLIS };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_taken_in_pauses_and_rounds_once_an_hour() {
+        let mut state = Forgetting::begin(5000, 0);
+        let minute = Duration::from_secs(60);
+        assert!(state.is_due(5000, 0));
+        assert_eq!(state.patience(minute, 0), Duration::from_millis(FORGET_PAUSE_MILLIS));
+        state.done(true, 10);
+        assert!(!state.is_late(10 + FORGET_LATE_MILLIS));
+        assert!(state.is_late(20 + FORGET_LATE_MILLIS));
+        state.done(false, 30);
+        assert!(!state.is_due(5030 + ROUND_MILLIS - 1, 30 + ROUND_MILLIS - 1));
+        assert_eq!(state.patience(minute, 40), minute);
+        assert!(state.is_due(5030 + ROUND_MILLIS, 30 + ROUND_MILLIS));
+        state.done(false, 40 + ROUND_MILLIS);
+        state.begin_soon(50 + ROUND_MILLIS);
+        assert!(state.is_due(5050 + ROUND_MILLIS, 50 + ROUND_MILLIS));
+    }
+
+    #[test]
+    fn when_the_clock_was_put_ahead_nothing_goes_for_an_hour() {
+        let mut state = Forgetting::begin(5000, 0);
+        assert!(!state.is_due(5000 + CLOCK_JUMP_MILLIS + 101, 100));
+        let (set, later) = (5001 + CLOCK_JUMP_MILLIS, 100 + ROUND_MILLIS);
+        assert!(!state.is_due(set + later - 1, later - 1));
+        assert!(state.is_due(set + later, later));
+        // Put back, things only look younger.
+        assert!(state.is_due(later, later));
+    }
+}

@@ -1,0 +1,202 @@
+//! What is not kept any longer goes, and all else stays as it was.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use parlor_store::{
+    Conversation, Event, EventKind, KEEP_DAYS, KEEP_MESSAGES, Keep, RESEND_MS, Scope, Select,
+    Store, Subject, Write, check,
+};
+
+use crate::support::{
+    commit, forget, id, keep_for, lobby, message, on_both, open, page, pending, put, query, redact,
+    room, say,
+};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// A message of day `day`.
+fn of_day(id: u64, of: Conversation, day: i64) -> Event {
+    Event { time: day * DAY, ..message(id, of) }
+}
+
+fn says(room: u32, key: &str, value: &str) -> Write {
+    Write::Metadata { of: Subject::Room(room), key: key.into(), value: Some(value.into()) }
+}
+
+#[test]
+fn what_is_older_than_it_is_kept_goes_with_all_that_is_about_it() {
+    on_both(|store| {
+        let direct = Conversation::direct(1, 2);
+        commit(store, &[Write::Room(room(1, "#lobby"))]);
+        for day in 1..=20 {
+            let at = day as u64 * 10;
+            commit(
+                store,
+                &[put(of_day(at, lobby(), day)), keep_for(of_day(at + 1, direct, day), 2)],
+            );
+        }
+        let keep = Keep { now: 20 * DAY, days: 0, messages: 0 };
+        forget(store, &keep);
+        assert_eq!(page(store, lobby(), Select::Latest, 100).len(), 20, "for ever");
+        let loaded = store.load().unwrap();
+        forget(store, &Keep { days: 5, ..keep });
+        assert_eq!(page(store, lobby(), Select::Latest, 100), [150, 160, 170, 180, 190, 200]);
+        assert_eq!(pending(store, 2, u64::MAX, 100), [151, 161, 171, 181, 191, 201]);
+        // At the edge, and beyond it.
+        assert_eq!(page(store, direct, Select::Before(id(161)), 5), [151]);
+        assert_eq!(page(store, direct, Select::Before(id(151)), 5), [0; 0]);
+        assert_eq!(page(store, direct, Select::After(id(31)), 2), [151, 161]);
+        assert_eq!(page(store, direct, Select::Around(id(31)), 4), [151, 161]);
+        let mut reader = store.reader().unwrap();
+        assert_eq!(reader.event_time(141).unwrap(), None);
+        let targets = reader.targets(2, &[1], 0, i64::MAX, 9).unwrap();
+        assert_eq!(targets, [(lobby(), 20 * DAY), (direct, 20 * DAY)]);
+        let after = store.load().unwrap();
+        assert_eq!((loaded.events, after.events), (40, 12));
+        assert_eq!((loaded.last_event, loaded.last_time), (after.last_event, after.last_time));
+        // What is gone cannot be taken back, and what is there can.
+        let outcomes = commit(store, &[redact(300, lobby(), 20), redact(301, lobby(), 160)]);
+        assert_ne!(outcomes[0], parlor_store::Outcome::Stored);
+        assert_eq!(outcomes[1], parlor_store::Outcome::Stored);
+    });
+}
+
+#[test]
+fn a_room_keeps_so_many_messages_but_nothing_goes_on_its_first_day() {
+    on_both(|store| {
+        commit(store, &[Write::Room(room(1, "#lobby")), Write::Room(room(2, "#b"))]);
+        for at in 1..=10 {
+            let topic = Event { kind: EventKind::Topic, ..message(at * 4 + 2, lobby()) };
+            let b = Conversation::room(2);
+            commit(store, &[say(at * 4, lobby()), say(at * 4 + 1, b), put(topic)]);
+        }
+        commit(store, &[redact(50, lobby(), 40), says(2, KEEP_MESSAGES, "2")]);
+        let keep = Keep { now: 500 + RESEND_MS - 1, days: 0, messages: 4 };
+        forget(store, &Keep { now: 10 + RESEND_MS, ..keep });
+        assert_eq!(page(store, lobby(), Select::Latest, 100).len(), 20);
+        forget(store, &keep);
+        // What was taken back counts.
+        assert_eq!(page(store, lobby(), Select::Latest, 100), [28, 30, 32, 34, 36, 38, 42, 50]);
+        assert_eq!(page(store, Conversation::room(2), Select::Latest, 100), [37, 41]);
+        forget(store, &keep);
+        assert_eq!(page(store, lobby(), Select::Latest, 100).len(), 8);
+        commit(store, &[says(1, KEEP_DAYS, "1")]);
+        forget(store, &Keep { now: 3 * DAY, ..keep });
+        assert_eq!(page(store, lobby(), Select::Latest, 100), [50], "the newest of all stays");
+    });
+}
+
+#[test]
+fn of_a_room_that_has_ended_all_goes_thirty_days_after_its_last_event() {
+    on_both(|store| {
+        let ended = Conversation::room(7);
+        commit(store, &[Write::Room(room(1, "#lobby")), Write::Room(room(7, "#short"))]);
+        commit(
+            store,
+            &[put(of_day(1, ended, 1)), put(of_day(2, ended, 9)), put(of_day(3, lobby(), 9))],
+        );
+        let keep = Keep { now: 100 * DAY, ..Keep::default() };
+        forget(store, &keep);
+        assert_eq!(page(store, ended, Select::Latest, 9), [1, 2], "it is there");
+        commit(store, &[Write::RoomEnded(7)]);
+        forget(store, &Keep { now: 39 * DAY, ..keep });
+        assert_eq!(page(store, ended, Select::Latest, 9), [1, 2]);
+        forget(store, &Keep { now: 39 * DAY + 1, ..keep });
+        assert_eq!(page(store, ended, Select::Latest, 9), [0; 0]);
+        assert_eq!(page(store, lobby(), Select::Latest, 9), [3]);
+    });
+}
+
+#[test]
+fn the_file_shrinks_in_small_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    commit(&mut store, &[Write::Room(room(1, "#lobby"))]);
+    let text = "x".repeat(400);
+    let big = |id| put(Event { text: text.clone().into(), ..message(id, lobby()) });
+    for first in (1..=40_000).step_by(1000) {
+        commit(&mut store, &(first..first + 1000).map(big).collect::<Vec<_>>());
+    }
+    let database = folder.path().join("parlor.db");
+    let bytes = || database.metadata().unwrap().len();
+    Box::new(store).close().unwrap();
+    let before = bytes();
+    let mut store = open(folder.path());
+    let keep = Keep { now: 3 * DAY, days: 0, messages: 100 };
+    let mut steps = 0;
+    while store.forget(&keep).unwrap() {
+        steps += 1;
+    }
+    assert!(steps > 150, "{steps} steps are too large ones");
+    assert_eq!(page(&store, lobby(), Select::Latest, 1000).len(), 100);
+    Box::new(store).close().unwrap();
+    assert!(bytes() < before / 20, "{before} -> {}", bytes());
+    assert_eq!(check(folder.path()).unwrap(), [""; 0]);
+}
+
+/// Nobody who reads meanwhile is shown damage, or a gap.
+#[test]
+fn readers_see_an_unbroken_history_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    commit(&mut store, &[Write::Room(room(1, "#lobby"))]);
+    let done = AtomicBool::new(false);
+    let mut reader = store.reader().unwrap();
+    let read = || {
+        let everything = query(Scope::One(lobby()), Select::Latest, 400);
+        let mut pages = 0;
+        while !done.load(Ordering::Relaxed) || pages == 0 {
+            let events = reader.page(&everything).unwrap();
+            let ids: Vec<u64> = events.iter().map(|event| event.id).collect();
+            assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ids:?}");
+            assert!(events.iter().all(|event| event.kind == EventKind::Message), "{ids:?}");
+            pages += 1;
+        }
+    };
+    thread::scope(|scope| {
+        let reading = scope.spawn(read);
+        for round in 0..60_u64 {
+            let said: Vec<Write> = (1..=100).map(|n| say(round * 100 + n, lobby())).collect();
+            commit(&mut store, &said);
+            let now = (round as i64 * 100) * 10 + RESEND_MS;
+            let keep = Keep { now, days: 0, messages: 50 };
+            while store.forget(&keep).unwrap() {}
+        }
+        done.store(true, Ordering::Relaxed);
+        reading.join().unwrap();
+    });
+    drop(reader);
+    assert_eq!(store.damage().total(), 0);
+    Box::new(store).close().unwrap();
+    assert_eq!(check(folder.path()).unwrap(), [""; 0]);
+}
+
+/// Whatever step it was stopped at, a start goes on with something whole.
+#[test]
+fn it_may_be_stopped_at_any_step() {
+    for stop in 0..12 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(folder.path());
+        let rooms: Vec<Write> = (1..=80).map(|n| Write::Room(room(n, &format!("#r{n}")))).collect();
+        commit(&mut store, &rooms);
+        let said = |n: u64| say(n, Conversation::room(1 + n as u32 % 80));
+        commit(&mut store, &(1..=2000).map(said).collect::<Vec<_>>());
+        let keep = Keep { now: DAY * 2, days: 0, messages: 5 };
+        for _ in 0..stop {
+            store.forget(&keep).unwrap();
+        }
+        commit(&mut store, &[said(2001)]);
+        drop(store); // As a kill would leave it.
+        let mut store = open(folder.path());
+        forget(&mut store, &keep);
+        assert_eq!(store.damage().total(), 0, "stopped at {stop}");
+        for n in 1..=80 {
+            let of = Conversation::room(n);
+            let kept = page(&store, of, Select::Latest, 100);
+            assert_eq!(kept.len(), 5, "{of:?} stopped at {stop}");
+        }
+        Box::new(store).close().unwrap();
+        assert_eq!(check(folder.path()).unwrap(), [""; 0], "stopped at {stop}");
+    }
+}
