@@ -318,6 +318,7 @@ mod tests {
             clock: Clock::going_on_from(0),
             every: Duration::from_millis(20),
             folder: None,
+            history: History::default(),
             space: None,
             metrics,
             pulse: Arc::default(),

@@ -266,6 +266,7 @@ impl SqliteStore {
         if silent {
             self.pairs.remove(&of);
         }
+        self.taken_back = true;
         self.mark.events = self.mark.events.saturating_sub(removed);
         self.mark_file.write(&self.mark, false);
         Ok(())
