@@ -83,7 +83,8 @@ impl Horde {
     /// # Errors
     /// As for [`Horde::guest`].
     pub fn device(&mut self, address: Ipv4Addr, account: &str) -> Result<usize> {
-        let hello = format!("CAP REQ :message-tags znc.in/playback\r\nLOGIN {account} :secret\r\n");
+        let caps = "CAP REQ :message-tags znc.in/playback\r\nCAP END";
+        let hello = format!("{caps}\r\nLOGIN {account} :secret\r\n");
         let peer = self.connect(address, &hello)?;
         self.until(peer, " NOTE LOGIN ")?;
         Ok(peer)
