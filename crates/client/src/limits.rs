@@ -52,9 +52,6 @@ pub const MOTD_LINES: usize = 100;
 pub const READ_BYTES: usize = 16 * 1024;
 /// The longest line of a script, in bytes with its end; longer texts are for files.
 pub const SCRIPT_LINE_BYTES: usize = 64 * 1024;
-/// The longest new password, in bytes: it goes over the wire as one line, once.
-pub const NEW_PASSWORD_BYTES: usize = proto::limits::PASSWORD_BYTES;
-
 /// The fewest rounds of key derivation with which a password is proved to a server: fewer make it easy to guess
 /// for who hears the proof.
 pub const ITERATIONS_MIN: u32 = 100_000;

@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
+use proto::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use proto::sasl::{Chunks, Progress, SaslError};
+use proto::saslprep::is_long_enough;
 use proto::scram::{self, ScramClient};
 use proto::{Line, Message, name, numeric};
 
-use crate::limits::{ITERATIONS_MIN, NEW_PASSWORD_BYTES, OFFER_BYTES, PASSWORD_TRIES};
+use crate::limits::{ITERATIONS_MIN, OFFER_BYTES, PASSWORD_TRIES};
 use crate::question::Question;
 
 /// What a server must offer to be a Parlor server.
@@ -206,9 +208,8 @@ impl Login {
                 self.credentials.user = Some(name.to_owned());
                 self.name(out)
             }
-            Question::NewPassword if text.is_empty() || text.len() > NEW_PASSWORD_BYTES => {
-                let sentence = format!("A password has 1 to {NEW_PASSWORD_BYTES} bytes.");
-                self.ask_again(Question::NewPassword, sentence)
+            Question::NewPassword if !may_be_new(text) => {
+                self.ask_again(Question::NewPassword, new_password_rule())
             }
             Question::NewPassword if self.interactive => {
                 self.chosen = Some(text.to_owned());
@@ -371,13 +372,8 @@ impl Login {
     /// Makes the account by answering the server's prompt: the whole line is the password.
     fn create(&mut self, out: &mut Vec<u8>) -> Next {
         let password = self.credentials.password.as_deref().unwrap_or("");
-        if password.is_empty()
-            || password.len() > NEW_PASSWORD_BYTES
-            || password.contains(['\r', '\n', '\0'])
-        {
-            return Err(LoginError::Refused(format!(
-                "A password has 1 to {NEW_PASSWORD_BYTES} bytes, and no line end."
-            )));
+        if !may_be_new(password) {
+            return Err(LoginError::Refused(new_password_rule()));
         }
         out.extend_from_slice(password.as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -539,6 +535,17 @@ fn not_parlor(why: &str) -> LoginError {
 
 fn sasl_refused(error: SaslError) -> LoginError {
     LoginError::Refused(format!("{error}."))
+}
+
+/// Whether a server can take this as the first password of a name.
+fn may_be_new(password: &str) -> bool {
+    is_long_enough(password)
+        && password.len() <= PASSWORD_BYTES
+        && !password.contains(['\r', '\n', '\0'])
+}
+
+fn new_password_rule() -> String {
+    format!("A password has {NEW_PASSWORD_BYTES} to {PASSWORD_BYTES} bytes, and no line end.")
 }
 
 fn is_numeric(verb: &str) -> bool {

@@ -137,15 +137,17 @@ fn a_new_user_chooses_a_password_twice() {
 }
 
 #[test]
-fn a_new_password_may_have_600_bytes() {
+fn a_new_password_has_4_to_600_bytes() {
     let mut login = login(Some("ann"), None);
     begin(&mut login);
     take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
     let (longest, too_long) = ("x".repeat(600), "x".repeat(601));
-    assert_eq!(
-        answer(&mut login, Question::NewPassword, &too_long),
-        again(Question::NewPassword, "A password has 1 to 600 bytes.")
-    );
+    for refused in [&too_long, "", "abc"] {
+        assert_eq!(
+            answer(&mut login, Question::NewPassword, refused),
+            again(Question::NewPassword, "A password has 4 to 600 bytes, and no line end.")
+        );
+    }
     answer(&mut login, Question::NewPassword, &longest);
     assert_eq!(answer(&mut login, Question::RepeatPassword, &longest), wait(&[&longest]));
 }
@@ -374,10 +376,10 @@ fn a_new_password_that_the_server_does_not_take_is_asked_for_again() {
     let mut login = login(Some("ann"), None);
     begin(&mut login);
     take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
-    answer(&mut login, Question::NewPassword, "EX");
-    assert_eq!(answer(&mut login, Question::RepeatPassword, "EX"), wait(&["EX"]));
-    let no = "FAIL LOGIN BAD_PASSWORD ann :That is too short";
-    assert_eq!(take(&mut login, no), again(Question::NewPassword, "That is too short"));
+    answer(&mut login, Question::NewPassword, "QUIT");
+    assert_eq!(answer(&mut login, Question::RepeatPassword, "QUIT"), wait(&["QUIT"]));
+    let no = "FAIL LOGIN BAD_PASSWORD ann :This looks like a command";
+    assert_eq!(take(&mut login, no), again(Question::NewPassword, "This looks like a command"));
     answer(&mut login, Question::NewPassword, "long enough");
     assert_eq!(answer(&mut login, Question::RepeatPassword, "long enough"), wait(&["long enough"]));
 }

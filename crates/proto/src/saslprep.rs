@@ -1,5 +1,6 @@
 //! SASLprep (RFC 4013): one form of a password, however a keyboard or a client composed it.
 
+use crate::limits::NEW_PASSWORD_BYTES;
 use std::borrow::Cow;
 
 /// The form of a password from which keys are made, on both sides. With it `é` is the same password in one character
@@ -14,6 +15,13 @@ pub fn prepare(password: &str) -> Cow<'_, str> {
         Ok(prepared) if !prepared.is_empty() => prepared,
         _ => Cow::Borrowed(password),
     }
+}
+
+/// Whether a password is long enough to be the first one of a name. Only the form from which keys are
+/// made counts: soft hyphens make nothing harder to guess.
+#[must_use]
+pub fn is_long_enough(password: &str) -> bool {
+    prepare(password).len() >= NEW_PASSWORD_BYTES
 }
 
 #[cfg(test)]
@@ -41,6 +49,16 @@ mod tests {
     fn what_cannot_be_prepared_stays_as_it_is() {
         for as_it_is in ["\u{7}bell", "\u{627}1", "\u{1f600}e\u{301}", "\u{e000}", "\u{ad}", ""] {
             assert_eq!(prepare(as_it_is), as_it_is);
+        }
+    }
+
+    #[test]
+    fn a_new_password_is_as_long_as_what_is_left_of_it() {
+        for long in ["1234", "\u{e9}\u{e9}", "\u{1f600}", "a\u{ad}bcd"] {
+            assert!(is_long_enough(long), "{long}");
+        }
+        for short in ["", "123", "\u{e9}1", "a\u{ad}\u{ad}b", "\u{b2}\u{b2}\u{b2}"] {
+            assert!(!is_long_enough(short), "{short}");
         }
     }
 }

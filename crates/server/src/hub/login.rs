@@ -18,7 +18,7 @@ use crate::render::Author;
 use crate::session::SessionId;
 use proto::name::{NameError, check_name, same};
 use proto::numeric as n;
-use proto::saslprep::prepare;
+use proto::saslprep::{is_long_enough, prepare};
 use proto::scram::Keys;
 use std::sync::Arc;
 use store::{Account, Write};
@@ -179,7 +179,7 @@ pub fn begin(
     if password.is_empty() || password.len() > PASSWORD_BYTES {
         return Err(Refusal::BadPassword(name.to_owned()));
     }
-    if context.state.account(name).is_none() && password.len() < NEW_PASSWORD_BYTES {
+    if context.state.account(name).is_none() && !is_long_enough(password) {
         return Err(Refusal::WeakPassword(name.to_owned()));
     }
     if context.state.account(name).is_none() {

@@ -2,9 +2,10 @@
 
 use super::shown::Shown;
 use super::{RunError, fresh_instance, open_store};
-use crate::limits::{NEW_PASSWORD_BYTES, OWASP_ITERATIONS, PASSWORD_BYTES};
+use crate::limits::{OWASP_ITERATIONS, PASSWORD_BYTES};
 use crate::password;
 use crate::transport::certificate::{CERTIFICATE_FILE, KEY_FILE};
+use proto::saslprep::is_long_enough;
 use std::io::{BufRead, IsTerminal, Write as _};
 use std::path::Path;
 use store::{Salvaged, Store, Write};
@@ -79,8 +80,7 @@ pub(super) fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
     let account = accounts.into_iter().find(|account| proto::name::same(&account.name, name));
     let mut account = account.ok_or_else(|| RunError::NoAccount(name.to_owned()))?;
     let password = ask_password("New password: ")?;
-    let bytes = NEW_PASSWORD_BYTES..=PASSWORD_BYTES;
-    if !bytes.contains(&password.len()) || password.contains('\0') {
+    if !is_long_enough(&password) || password.len() > PASSWORD_BYTES || password.contains('\0') {
         return Err(RunError::BadPassword);
     }
     if std::io::stdin().is_terminal() && ask_password("Again: ")? != password {
