@@ -44,6 +44,8 @@ pub struct SqliteStore {
     log_bytes: u64,
     /// The conversation up to which nothing is left to remove in this round, if one is under way.
     forgotten: Option<i64>,
+    /// What that round keeps: days and messages.
+    keeps: (u32, u32),
     files: Files,
     /// The file that is not in its place, since it is not.
     gone: Option<Gone>,
@@ -127,6 +129,7 @@ impl SqliteStore {
             taken_back: true, // before the end of another server
             log_bytes: open::log_bytes(&path).unwrap_or_default(),
             forgotten: None,
+            keeps: (0, 0),
             files: Files::of(&path),
             gone: None,
             mark,
@@ -360,6 +363,10 @@ impl Store for SqliteStore {
 
     fn forget(&mut self, keep: &Keep) -> Result<bool, Failure> {
         self.look_for_files()?;
+        let keeps = (keep.days, keep.messages);
+        if std::mem::replace(&mut self.keeps, keeps) != keeps {
+            self.forgotten = None; // What was looked at may have to go now.
+        }
         if self.indexer.has_run() {
             let moved = self.tidy(|store| store.indexer.advance(&store.connection, 0))?;
             self.indexer.committed(&[], moved);

@@ -135,6 +135,24 @@ fn the_file_shrinks_in_small_steps() {
     assert_eq!(check(folder.path()).unwrap(), [""; 0]);
 }
 
+#[test]
+fn who_keeps_less_from_some_step_on_keeps_less_of_all() {
+    on_both(|store| {
+        let rooms: Vec<Write> = (1..=80).map(|n| Write::Room(room(n, &format!("#r{n}")))).collect();
+        commit(store, &rooms);
+        let said = |n: u64| say(n, Conversation::room(1 + n as u32 % 80));
+        commit(store, &(1..=800).map(said).collect::<Vec<_>>());
+        let keep = Keep { now: DAY * 2, days: 0, messages: 5 };
+        for _ in 0..60 {
+            store.forget(&keep).unwrap();
+        }
+        forget(store, &Keep { messages: 3, ..keep });
+        for n in 1..=80 {
+            assert_eq!(page(store, Conversation::room(n), Select::Latest, 100).len(), 3);
+        }
+    });
+}
+
 /// Nobody who reads meanwhile is shown damage, or a gap.
 #[test]
 fn readers_see_an_unbroken_history_meanwhile() {
