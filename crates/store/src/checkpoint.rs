@@ -9,6 +9,8 @@ use rusqlite::Connection;
 /// Pages of the log (4 MiB) after which it is moved into the database: few, for it delays the
 /// commit it follows. After one that could not move all of it, as many more.
 const PAGES: i64 = 500;
+/// Commits after which the log is looked at, however little it grows.
+const LOOK_COMMITS: u32 = 32;
 /// Part of the log that waits for longer than this is worth a line in the server's log: it is tried
 /// once a minute at least.
 const LATE: Duration = Duration::from_secs(90);
@@ -31,15 +33,26 @@ pub(crate) enum How {
 pub(crate) struct Log {
     /// Pages of the log at which it is tried again.
     due: i64,
+    /// Pages of the log when it was last looked at.
+    seen: i64,
+    /// Commits since then, and how many there are to be before the next look.
+    commits: (u32, u32),
     /// Since when something waits in the log.
     waits: Option<Instant>,
     /// When it was last said that this does not go well; none if it does.
     told: Option<Instant>,
 }
 
+/// Commits after which the log is looked at again, so that it does not grow far beyond what is due:
+/// half of those that the ones since the last look let expect. A look costs a twentieth of a commit of one message.
+fn commits_until(pages_left: i64, grown: i64, commits: u32) -> u32 {
+    let each = (grown / i64::from(commits.max(1))).max(1);
+    u32::try_from(pages_left / each / 2).unwrap_or(0).min(LOOK_COMMITS)
+}
+
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { due: PAGES, waits: Some(Instant::now()), told: None }
+        Self { due: PAGES, seen: 0, commits: (0, 0), waits: Some(Instant::now()), told: None }
     }
 
     /// How long something has waited in the log.
@@ -52,12 +65,18 @@ impl Log {
         if self.waits.is_none() {
             self.waits = Some(Instant::now());
         }
+        self.commits.0 += 1;
+        if self.commits.0 < self.commits.1 {
+            return Ok(false);
+        }
         // It does nothing but tell the numbers of pages, which another program may have changed.
         let look = "PRAGMA wal_checkpoint(NOOP)";
         let pages: i64 = connection.prepare_cached(look)?.query_row([], |row| row.get(1))?;
         if pages < PAGES {
             self.due = PAGES;
         }
+        self.commits = (0, commits_until(self.due - pages, pages - self.seen, self.commits.0));
+        self.seen = pages;
         Ok(pages >= self.due)
     }
 
@@ -110,5 +129,19 @@ impl Log {
             ),
         }
         self.told = Some(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_looked_at_before_it_is_long() {
+        assert_eq!(commits_until(500, 2, 1), LOOK_COMMITS, "small commits");
+        assert_eq!(commits_until(500, 1600, 16), 2, "large ones: half of five");
+        assert_eq!(commits_until(40, 2, 1), 10, "soon due");
+        assert_eq!(commits_until(0, 2, 1), 0, "due");
+        assert_eq!(commits_until(500, -480, 30), LOOK_COMMITS, "the log began anew");
     }
 }

@@ -6,7 +6,7 @@ use crate::metrics::Refused;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What counts as one address; see [`key`].
+/// What counts as one address: all of a /64 network of IPv6, and all of this machine.
 pub type Key = [u8; 16];
 
 /// What each address has done lately.
