@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::types::ValueRef;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::row::Rows;
@@ -188,22 +188,12 @@ impl<'t> Batch<'t> {
         if event.time < self.marks.time {
             self.clock_step(event.id)?;
         }
-        let sum = self.summer.sum("events", columns(event));
-        self.add_event.execute(params![
-            sql_id(event.id),
-            event.conversation.key(),
-            event.kind.code(),
-            event.account,
-            flags::of(event),
-            event.nick,
-            event.target,
-            event.time,
-            event.text,
-            event.tags,
-            event.about.map(sql_id),
-            event.userhost,
-            sum,
-        ])?;
+        let columns = columns(event);
+        let sum = i64::from(self.summer.sum("events", columns));
+        for (value, number) in columns.into_iter().chain([ValueRef::Integer(sum)]).zip(1..) {
+            self.add_event.raw_bind_parameter(number, ToSqlOutput::Borrowed(value))?;
+        }
+        self.add_event.raw_execute()?;
         if let Some(receiver) = pending_for {
             let pending = "INSERT INTO pending(account, event, sum)
                 VALUES (?1, ?2, checksum('pending', ?1, ?2))";

@@ -212,4 +212,34 @@ mod tests {
             assert_eq!(found, columns, "{}", table.name);
         }
     }
+
+    /// What the sum costs each event of a usual length, for `docs/performance.md`: with --release.
+    #[test]
+    #[ignore = "a measurement"]
+    fn how_long_a_sum_takes() {
+        const EVENTS: u32 = 5_000_000;
+        let text = "a message of a usual length, as people write them to each other all day long";
+        let mut summer = Summer::default();
+        let since = std::time::Instant::now();
+        let mut all = 0_i64;
+        for id in 0..i64::from(EVENTS) {
+            let columns = [
+                ValueRef::Integer(id),
+                ValueRef::Integer(7),
+                ValueRef::Integer(1),
+                ValueRef::Integer(12),
+                ValueRef::Integer(0),
+                ValueRef::Text(b"somebody"),
+                ValueRef::Text(b""),
+                ValueRef::Integer(1_700_000_000_000),
+                ValueRef::Text(text.as_bytes()),
+                ValueRef::Text(b""),
+                ValueRef::Null,
+                ValueRef::Null,
+            ];
+            all += i64::from(summer.sum("events", columns));
+        }
+        let each = since.elapsed() / EVENTS;
+        println!("{each:?} for each event (all together {all})");
+    }
 }
