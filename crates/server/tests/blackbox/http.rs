@@ -106,7 +106,7 @@ fn who_sends_no_more_is_answered() {
     for path in ["/", "/healthz", "/metrics", "/nothing"] {
         let plain = server.connect("plain");
         for mut client in [plain, server.connect("tls").into_tls(tls::any())] {
-            client.write(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes());
+            client.write(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes());
             client.end_input();
             let response = answer(&mut client);
             assert_eq!(response.status, if path == "/nothing" { 404 } else { 200 }, "{path}");

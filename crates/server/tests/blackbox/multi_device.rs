@@ -119,20 +119,29 @@ fn many_messages_for_one_who_is_offline_come_over_several_logins() {
     let mut bob = server.log_in("bob");
     bob.send("EX");
     bob.until_closed();
-    let mut ann = server.log_in("ann");
-    for number in 0..1100 {
-        ann.send(&format!("PM bob :{number}"));
+    // Of one sender only so many are kept, and of many only few each.
+    let senders: Vec<(String, usize)> =
+        (0..13).map(|n| (format!("sender{n}"), if n < 3 { 300 } else { 20 })).collect();
+    let mut by = Vec::new();
+    for (sender, count) in &senders {
+        let mut client = server.log_in(sender);
+        for _ in 0..*count {
+            client.send(&format!("PM bob :{}", by.len()));
+            by.push(sender);
+        }
+        for _ in 0..*count {
+            client.until(":parlor NOTE PM STORED bob * :*");
+        }
     }
-    for _ in 0..1100 {
-        ann.expect(":parlor NOTE PM STORED bob * :*");
-    }
+    assert_eq!(by.len(), 1100);
     for numbers in [0..1000, 1000..1100, 0..0] {
         let mut bob = server.connect("bob");
         bob.request("server-time");
         bob.log_in_only("bob");
         bob.expect("*:bob!bob@parlor JOIN #lobby");
         for number in numbers {
-            bob.expect(&format!("@*:ann!ann@parlor PRIVMSG bob :{number}"));
+            let sender = by[number];
+            bob.expect(&format!("@*:{sender}!{sender}@parlor PRIVMSG bob :{number}"));
         }
         bob.expect_quiet();
         bob.send("EX");
