@@ -33,6 +33,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[history]`: how long what happened is kept.
     pub history: History,
+    /// `[accounts]`: how long accounts are kept.
+    pub accounts: Accounts,
     /// Where it was read from; none if nowhere.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -49,6 +51,15 @@ pub struct History {
     pub keep_days: u32,
     /// Messages that each room keeps; 0: all.
     pub keep_per_room: u32,
+}
+
+/// `[accounts]`: how long accounts are kept.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Accounts {
+    /// Days after its last login after which an account is removed that has never said anything; 0:
+    /// never.
+    pub expire_days: u32,
 }
 
 /// `[tls]`: the certificate to show instead of the server's own, which it makes itself. Both keys

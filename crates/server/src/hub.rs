@@ -11,6 +11,7 @@ pub mod context;
 pub mod disk;
 pub mod door;
 pub mod effects;
+pub mod expiry;
 pub mod history;
 pub mod guesses;
 pub mod input;
@@ -57,6 +58,7 @@ use context::Context;
 use disk::Disk;
 use door::Doors;
 use effects::{Effects, Fact, What, When};
+use expiry::Unheard;
 use guesses::Guesses;
 pub use input::{Batch, Did, Entry, Input, Stamped};
 use login::{Derived, Outcome};
@@ -141,6 +143,8 @@ pub struct State {
     pub shares: Shares,
     /// What is kept for whom, and by whom it was sent.
     pub kept: Kept,
+    /// Which accounts have never said anything.
+    pub unheard: Unheard,
     /// Sessions that wait for their turn, in order.
     turns: VecDeque<SessionId>,
     /// The batches that clients have open, by when they are refused.
@@ -204,6 +208,7 @@ impl State {
             disk: Disk::default(),
             shares: Shares::default(),
             kept: Kept::new(loaded.pending),
+            unheard: Unheard::new(loaded.unheard),
             turns: VecDeque::new(),
             batches: BTreeSet::new(),
             users_most: 0,
@@ -239,6 +244,7 @@ impl State {
         command::batch::end_overdue(self, &mut effects);
         match stamped.input {
             Input::Batch(batch) => {
+                expiry::look(self, &mut effects);
                 self.entries(&mut effects, batch, 0);
             }
             Input::GoOn => {
@@ -271,6 +277,7 @@ impl State {
         let ahead = stamped.now.saturating_sub(stamped.steady);
         let jump = self.ahead.replace(ahead).map_or(0, |before| ahead.saturating_sub(before));
         if jump.saturating_abs() > CLOCK_JUMP_MILLIS {
+            self.unheard.wait(stamped.steady);
             out.push(What::Log(Fact::ClockSet { by: jump, to: stamped.now }));
         }
     }

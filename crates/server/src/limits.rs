@@ -434,6 +434,14 @@ pub const NAMED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub const MAINTAIN_SECONDS: u64 = 20;
 /// Seconds between two rounds in which the journal removes what is not kept any longer.
 pub const FORGET_SECONDS: i64 = 60 * 60;
+/// Seconds between two rounds in which the hub looks for accounts that do not come back.
+pub const EXPIRY_SECONDS: i64 = 60 * 60;
+/// Accounts that it looks at in one go, which takes far less than a millisecond.
+pub const EXPIRY_LOOKS: usize = 1000;
+/// Accounts that it removes in one go: some rows of each, in one commit.
+pub const EXPIRY_AT_ONCE: usize = 20;
+/// Milliseconds before the next go of a round.
+pub const EXPIRY_PAUSE_MILLIS: i64 = 1000;
 /// Milliseconds without a commit after which the journal takes a step of such a round.
 pub const FORGET_PAUSE_MILLIS: u64 = 5;
 /// Milliseconds after which it takes a step although commits come one after the other.

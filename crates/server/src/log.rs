@@ -118,6 +118,12 @@ pub fn fact(fact: &Fact, port: Option<u16>) {
         Fact::Reserve { touched: false, free } => {
             tracing::info!(free, "The disk has room again, and what people send is stored");
         }
+        Fact::Expired { count } => {
+            tracing::info!(
+                count,
+                "Removed accounts that never said anything and did not come back"
+            );
+        }
         Fact::Operator { user, granted: true } => tracing::info!(%user, "Became an operator"),
         Fact::Operator { user, granted: false } => {
             let reason = "wrong name or password";

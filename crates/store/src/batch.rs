@@ -159,6 +159,8 @@ impl<'t> Batch<'t> {
             Write::Certificate { fingerprint, account, proved } => {
                 self.certificate(*fingerprint, *account, *proved)?;
             }
+            Write::Unheard { account, day } => self.unheard(*account, *day)?,
+            Write::AccountGone(account) => self.account_gone(*account)?,
             Write::CloakKey(key) => about::set(self.connection, "cloak_key", key)?,
             // Another value each time: what does not change SQLite does not write.
             Write::Probe => self.run(
@@ -402,6 +404,31 @@ impl<'t> Batch<'t> {
             ),
             None => self.run("DELETE FROM certificates WHERE fingerprint = ?1", [fingerprint]),
         }
+    }
+
+    fn unheard(&self, account: AccountId, day: Option<u32>) -> rusqlite::Result<()> {
+        match day {
+            Some(day) => self.run(
+                "INSERT OR REPLACE INTO unheard(account, day, sum)
+                    VALUES (?1, ?2, checksum('unheard', ?1, ?2))",
+                [account, day],
+            ),
+            None => self.run("DELETE FROM unheard WHERE account = ?1", [account]),
+        }
+    }
+
+    fn account_gone(&self, account: AccountId) -> rusqlite::Result<()> {
+        self.run("DELETE FROM accounts WHERE id = ?1", [account])?;
+        for table in ["unheard", "certificates", "read_markers", "pending"] {
+            self.run(&format!("DELETE FROM {table} WHERE account = ?1"), [account])?;
+        }
+        // By room, as their keys begin.
+        for table in ["members", "reads_from"] {
+            let places = "room IN (SELECT id FROM rooms) AND account = ?1";
+            self.run(&format!("DELETE FROM {table} WHERE {places}"), [account])?;
+        }
+        let metadata = "DELETE FROM metadata WHERE kind = ?1 AND subject = ?2";
+        self.run(metadata, Subject::Account(account).key())
     }
 
     fn run(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<()> {

@@ -19,7 +19,7 @@ const STEPS_BETWEEN_LOOKS: i32 = 100_000;
 
 /// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of
 /// them.
-const PROBES: [&str; 17] = [
+const PROBES: [&str; 18] = [
     "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
     "SELECT count(*) FROM (SELECT * FROM history LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM history ORDER BY conversation DESC LIMIT 1)",
@@ -38,11 +38,12 @@ const PROBES: [&str; 17] = [
         ORDER BY conversation DESC LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM metadata LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM certificates LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM unheard LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM clock_steps LIMIT 1)",
 ];
 
 /// What SQLite cannot know to be wrong: a sentence, and a question that counts what breaks it.
-const RULES: [(&str, &str); 13] = [
+const RULES: [(&str, &str); 14] = [
     (
         "events are earlier than the event before them, and no step of the clock is noted",
         "SELECT count(*) FROM (SELECT id, time, lag(time) OVER (ORDER BY id) AS earlier FROM events)
@@ -100,6 +101,10 @@ const RULES: [(&str, &str); 13] = [
     (
         "certificates are of accounts that do not exist",
         "SELECT count(*) FROM certificates WHERE account NOT IN (SELECT id FROM accounts)",
+    ),
+    (
+        "silent accounts do not exist",
+        "SELECT count(*) FROM unheard WHERE account NOT IN (SELECT id FROM accounts)",
     ),
 ];
 

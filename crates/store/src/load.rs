@@ -1,7 +1,8 @@
 //! What the hub starts from, read back and compared with its checksums.
 //!
 //! A damaged account, room, list, member or certificate is no start: without it somebody else could
-//! take a name, or come in where they were kept out. A read marker or a metadata key is left out.
+//! take a name, or come in where they were kept out. A read marker, a metadata key or the day of a silent
+//! account is left out.
 
 use std::path::Path;
 
@@ -41,6 +42,8 @@ impl Loader<'_> {
             certificates: self.all("certificates", "ORDER BY fingerprint", |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?,
+            unheard: self
+                .all("unheard", "ORDER BY account", |row| Ok((row.get(0)?, row.get(1)?)))?,
             pending: self.pending()?,
             events,
             last_event: marks.event,
@@ -100,7 +103,7 @@ impl Loader<'_> {
             let name = || format!("of {}, entry {} is damaged", table.of, table.name_of(row));
             match table.name {
                 _ if sound => all.push(read(row).map_err(told)?),
-                "read_markers" | "metadata" | "pending" => {
+                "read_markers" | "metadata" | "unheard" | "pending" => {
                     self.damage.note(table.name, &table.name_of(row), name());
                 }
                 _ => return Err(self.corrupt(name())),

@@ -30,6 +30,7 @@ struct Contents {
     metadata: BTreeMap<(Subject, Box<str>), Box<str>>,
     read_markers: BTreeMap<(AccountId, Conversation), i64>,
     certificates: BTreeMap<Fingerprint, (AccountId, bool)>,
+    unheard: BTreeMap<AccountId, u32>,
     events: Vec<Event>,
     reads_from: BTreeMap<(RoomId, AccountId), EventId>,
     /// What was no message before it was taken back.
@@ -76,6 +77,7 @@ impl Store for MemoryStore {
                 .iter()
                 .map(|(of, (id, proved))| (*of, *id, *proved))
                 .collect(),
+            unheard: contents.unheard.iter().map(|(of, day)| (*of, *day)).collect(),
             pending: contents.pending.iter().filter_map(|of| contents.waits(*of)).collect(),
             events: contents.events.len() as u64,
             last_event: contents.events.last().map_or(0, |event| event.id),
@@ -180,6 +182,13 @@ impl Contents {
             Write::Certificate { fingerprint, account: None, .. } => {
                 self.certificates.remove(fingerprint);
             }
+            Write::Unheard { account, day: Some(day) } => {
+                self.unheard.insert(*account, *day);
+            }
+            Write::Unheard { account, day: None } => {
+                self.unheard.remove(account);
+            }
+            Write::AccountGone(account) => self.account_gone(*account),
             Write::CloakKey(key) => self.cloak_key = Some(*key),
             Write::Probe => {}
         }
@@ -214,6 +223,17 @@ impl Contents {
         self.last_account = self.last_account.max(event.account).max(high);
         self.events.push(event.clone());
         Outcome::Stored
+    }
+
+    fn account_gone(&mut self, account: AccountId) {
+        self.accounts.remove(&account);
+        self.unheard.remove(&account);
+        self.certificates.retain(|_, (of, _)| *of != account);
+        self.metadata.retain(|(of, _), _| *of != Subject::Account(account));
+        self.read_markers.retain(|(of, _), _| *of != account);
+        self.members.retain(|(_, of), _| *of != account);
+        self.reads_from.retain(|(_, of), _| *of != account);
+        self.pending.retain(|(of, _)| *of != account);
     }
 
     fn forget(&mut self, keep: &Keep) {

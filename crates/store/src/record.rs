@@ -137,6 +137,9 @@ pub struct Loaded {
     /// All certificates, whose they are, and whether that account has shown them, by the bytes of the
     /// fingerprint.
     pub certificates: Vec<(Fingerprint, AccountId, bool)>,
+    /// The accounts of which no event was ever stored, and the day on which each was here last, in days
+    /// since the Unix epoch: by account. Who is missing here has said something, as far as is known.
+    pub unheard: Vec<(AccountId, u32)>,
     /// All that is pending as receiver, event and author, who is 0 for guests: by receiver and then
     /// event. It counts, so what is damaged is left out.
     pub pending: Vec<(AccountId, EventId, AccountId)>,

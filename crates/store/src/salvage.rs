@@ -287,6 +287,7 @@ impl Copier<'_> {
             DELETE FROM reads_from WHERE room NOT IN (SELECT id FROM rooms);
             DELETE FROM lists WHERE room NOT IN (SELECT id FROM rooms);
             DELETE FROM certificates WHERE account NOT IN (SELECT id FROM accounts);
+            DELETE FROM unheard WHERE account NOT IN (SELECT id FROM accounts);
             DELETE FROM metadata WHERE kind = 1 AND subject NOT IN (SELECT id FROM rooms);
             DELETE FROM read_markers WHERE conversation BETWEEN 0 AND (1 << 32) - 1
                 AND conversation NOT IN (SELECT id FROM rooms);",

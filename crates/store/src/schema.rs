@@ -14,7 +14,8 @@ use crate::{Failure, Progress, Stage, about};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 9] = [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH];
+const STEPS: [&str; 10] =
+    [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -197,10 +198,21 @@ CREATE TABLE reads_from(
     PRIMARY KEY(room, account)
 ) STRICT, WITHOUT ROWID;
 ";
+
+// The accounts that have never said anything, and on which day each was here last; see `add_unheard`.
+const TENTH: &str = "
+CREATE TABLE unheard(
+    account INTEGER PRIMARY KEY,
+    day INTEGER NOT NULL,
+    sum INTEGER
+) STRICT;
+";
 /// The first version whose rows have sums.
 const WITH_SUMS: u32 = 7;
 /// The first version that knows which certificates were shown.
 const WITH_PROVED: u32 = 8;
+/// The first version that knows who has never said anything.
+const WITH_UNHEARD: u32 = 10;
 /// How many events get their sums at once, between which it is told how far this is.
 const SUMS_AT_ONCE: i64 = 20_000;
 
@@ -230,6 +242,9 @@ pub(crate) fn migrate(
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
+    if found < WITH_UNHEARD {
+        add_unheard(&transaction)?;
+    }
     if found < WITH_SUMS {
         add_sums(&transaction, progress)?;
     } else if found < WITH_PROVED {
@@ -242,6 +257,14 @@ pub(crate) fn migrate(
     about::set(&transaction, "program", env!("CARGO_PKG_VERSION"))?;
     about::set(&transaction, "schema", tables(&transaction)?)?;
     Ok(transaction.commit()?)
+}
+
+/// When those of before were here last nobody knows, so it counts as today.
+fn add_unheard(connection: &Connection) -> rusqlite::Result<()> {
+    let add = "INSERT INTO unheard(account, day, sum)
+        SELECT id, unixepoch() / 86400, checksum('unheard', id, unixepoch() / 86400) FROM accounts
+        WHERE id NOT IN (SELECT account FROM events)";
+    connection.execute(add, []).map(|_| ())
 }
 
 /// A certificate that was damaged before stays so: its sum was wrong, and is wrong.
@@ -380,7 +403,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 9; start the server once"];
+        let told = ["its version is 1, not 10; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
@@ -477,6 +500,8 @@ mod tests {
         old.execute_batch(
             "INSERT INTO about VALUES ('instance', 'k3f9'), ('program', '0.1.0'), ('last_account', 1),
                 ('indexed', 3), ('indexing', 4);
+            INSERT INTO accounts VALUES (1, 'ann', zeroblob(16), 1, zeroblob(32), zeroblob(32), 5),
+                (2, 'bob', zeroblob(16), 1, zeroblob(32), zeroblob(32), 5);
             INSERT INTO events(id, conversation, kind, account, flags, nick, target, time, text, tags)
                 VALUES (1, 1, 0, 1, 0, 'ann', '', 10, 'hi', ''), (2, 1, 2, 1, 0, 'ann', '', 20, '', '+x'),
                     (3, 1, 4, 1, 0, 'ann', '', 30, '', ''), (4, 1, 2, 1, 0, 'ann', '', 40, '', '+x'),
@@ -487,6 +512,8 @@ mod tests {
         .unwrap();
         old.close().unwrap();
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
+        let silent = store.load().unwrap().unheard;
+        assert!(matches!(*silent, [(2, 20_000..)]), "{silent:?}");
         let lobby = Conversation::room(1);
         let of = Scope::One(lobby);
         let mut reader = store.reader().unwrap();

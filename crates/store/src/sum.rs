@@ -24,7 +24,7 @@ pub(crate) struct Table {
 }
 
 /// Every table, with the columns of the version that this program writes.
-pub(crate) const TABLES: [Table; 14] = [
+pub(crate) const TABLES: [Table; 15] = [
     table("about", "the settings", 1, "key, value"),
     table("accounts", "accounts", 1, "id, name, salt, iterations, stored_key, server_key, created"),
     table(
@@ -39,6 +39,7 @@ pub(crate) const TABLES: [Table; 14] = [
     table("metadata", "metadata keys", 3, "kind, subject, key, value"),
     table("read_markers", "read markers", 2, "account, conversation, time"),
     table("certificates", "certificates", 1, "fingerprint, account, proved"),
+    table("unheard", "silent accounts", 1, "account, day"),
     table("talks", "conversations", 2, "account, peer"),
     table("pending", "pending deliveries", 2, "account, event"),
     table("resends", "resend ids", 2, "account, id, event, time"),

@@ -93,6 +93,16 @@ pub enum Write {
         /// Whether a client of that account has shown it.
         proved: bool,
     },
+    /// An account of which no event was ever stored was here on this day.
+    Unheard {
+        /// The account.
+        account: AccountId,
+        /// Days since the Unix epoch; none: it has said something now, and that is never forgotten.
+        day: Option<u32>,
+    },
+    /// An account is removed with all that is its own: certificates, metadata, read markers, places
+    /// in rooms and what is pending for it. What was said to it stays with who said it.
+    AccountGone(AccountId),
     /// The key under which addresses are hidden; it replaces the one there was.
     CloakKey([u8; 32]),
     /// Nothing to keep: something small is written all the same, to see that it can be.

@@ -7,7 +7,7 @@ use super::session::{Cursor, Entering, Session, Turn, Unfinished};
 use super::share::ANY_GUEST;
 use super::undo::Undo;
 use super::user::{User, UserId};
-use super::{State, membership, write_error};
+use super::{State, expiry, membership, write_error};
 use crate::command::names::may_see;
 use crate::command::quit::shorten;
 use crate::command::refusal::Refusal;
@@ -353,6 +353,7 @@ impl Context<'_> {
         text: &str,
         tags: &str,
     ) -> Event {
+        expiry::heard(self);
         let id = self.state.next_event();
         let time = self.state.now;
         let user = self.user();

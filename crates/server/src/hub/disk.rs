@@ -85,12 +85,16 @@ fn bytes_of(write: &Write) -> usize {
         Write::Room(room) => ROW_BYTES + room.topic.as_ref().map_or(0, |topic| topic.text.len()),
         Write::Member(_) | Write::ReadsFrom { .. } | Write::ReadMarker { .. } => ROW_BYTES,
         Write::Metadata { key, value: Some(value), .. } => ROW_BYTES + key.len() + value.len(),
-        Write::Certificate { account: Some(_), .. } => ROW_BYTES,
+        Write::Certificate { account: Some(_), .. } | Write::Unheard { day: Some(_), .. } => {
+            ROW_BYTES
+        }
         Write::RoomEnded(_)
         | Write::MemberGone { .. }
         | Write::PendingDelivered { .. }
         | Write::Metadata { value: None, .. }
         | Write::Certificate { account: None, .. }
+        | Write::Unheard { day: None, .. }
+        | Write::AccountGone(_)
         | Write::CloakKey(_)
         | Write::Probe => 0,
     }

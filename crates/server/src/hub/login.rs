@@ -9,7 +9,7 @@ use super::guesses::NOBODYS_NAME;
 use super::looks::is_reserved;
 use super::session::{Tried, Waiting};
 use super::undo::Undo;
-use super::{membership, ownership, welcome};
+use super::{expiry, membership, ownership, welcome};
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::{authenticate, oper};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
@@ -294,7 +294,7 @@ fn password_checked(context: &mut Context<'_>, name: &str, how: How, outcome: Ou
 fn renew(context: &mut Context<'_>, before: &Arc<Account>, keys: Keys) -> Arc<Account> {
     let account = Arc::new(Account { keys, ..Account::clone(before) });
     let when = context.out.when();
-    context.out.note(Undo::Keys(before.clone()));
+    context.out.note(Undo::Account(before.clone()));
     context.out.write(Write::Account(Account::clone(&account)));
     context.out.resume(when);
     context.state.add_account(account.clone());
@@ -325,6 +325,7 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
     context.out.push_when(When::Failed(write), What::Count(failed));
     let account = Arc::new(account);
     context.state.add_account(account.clone());
+    expiry::account_made(context, id, context.known().user.is_some());
     account
 }
 
@@ -333,6 +334,7 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
     let address = context.known().address;
     context.state.logins.succeeded(address, &account.name);
     certificates::prove(context, &account);
+    expiry::seen(context.state, context.out, account.id);
     let name = account.name.clone();
     let becomes = context.known().user.is_some_and(|user| user != account.id);
     if let Some(entering) = context.entering() {

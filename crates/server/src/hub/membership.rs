@@ -5,7 +5,7 @@ use super::effects::{Effects, Rooms, What};
 use super::room::{Member, Rank, Room};
 use super::undo::Undo;
 use super::user::{Left, UserId};
-use super::{State, absence, history, kept, metadata, ownership, watch};
+use super::{State, absence, expiry, history, kept, metadata, ownership, watch};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
@@ -207,6 +207,7 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
     remember(state, user.left(state.now));
     if user.guest {
         state.read_markers.forget(id);
+        expiry::put(state, id, None);
     }
     state.metadata.user_gone(id, user.guest);
     let remembered = state.config.server.remember_rooms && !user.guest;
@@ -304,7 +305,7 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
 pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
     match undo {
         Undo::NoAccount(id) => undo_account(state, out, id),
-        Undo::Keys(before) => state.add_account(before),
+        Undo::Account(before) => expiry::undo(state, out, before),
         Undo::Guest(id, session) => ownership::undo(state, out, id, session),
         Undo::NoRoom(id) => undo_room(state, out, id),
         Undo::Room(room) => {
@@ -334,12 +335,19 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
             state.certificates.set(certificate, before);
         }
         Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
+        Undo::Unheard(user, before) => {
+            // Of a guest who is gone nothing is known any more.
+            let there = state.users.contains_key(&user) || has_account(state, user);
+            expiry::put(state, user, before.filter(|_| there));
+        }
+        Undo::AllKept(user, kept) => state.kept.put_back(user, kept),
         Undo::Kept(user, event) => state.kept.undo(user, event),
     }
 }
 
 fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
     state.remove_account(id);
+    expiry::put(state, id, None);
     state.metadata.forget(id);
     let reason = "Your new account could not be stored; try again later";
     for session in state.sessions.entering_as(id) {

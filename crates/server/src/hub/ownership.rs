@@ -6,7 +6,7 @@ use super::context::Context;
 use super::effects::{Effects, News, Rooms, What};
 use super::user::UserId;
 use super::welcome::{guest_userhost, user_as_given};
-use super::{membership, metadata};
+use super::{expiry, membership, metadata};
 use crate::session::SessionId;
 use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
@@ -83,6 +83,7 @@ pub fn undo(state: &mut State, out: &mut Effects, id: UserId, asked: SessionId) 
         // Gone meanwhile, and a guest is not back in any room.
         state.metadata.forget(id);
         state.read_markers.forget(id);
+        expiry::put(state, id, None);
         for room in state.remembered.remove(&id).unwrap_or_default() {
             membership::forget(state, out, id, room);
         }

@@ -154,6 +154,7 @@ fn config(random: &mut Random) -> Arc<Config> {
     }
     config.limits.failed_logins = 0;
     config.limits.connects_per_minute = 0;
+    config.accounts.expire_days = random.below(3) as u32;
     config.operator = vec![Operator { name: "boss".into(), password: "up".into() }];
     config.file = Some("parlor.toml".into());
     Arc::new(config)
@@ -248,6 +249,9 @@ impl World {
         self.passes(random.below(2000) as i64);
         if random.below(30) == 0 {
             self.now += CLOCK_SET[random.below(CLOCK_SET.len())];
+        }
+        if random.below(30) == 0 {
+            self.passes(random.below(5) as i64 * 86_400_000);
         }
         match random.below(22) {
             0 | 1 => {
@@ -500,6 +504,8 @@ impl World {
         let markers = markers.filter(|(user, of, _)| !guest(user) && !ended(of));
         let kept = restarted.read_markers.iter();
         assert_eq!(markers.collect::<Vec<_>>(), kept.collect::<Vec<_>>());
+        let days = self.state.unheard.days.iter().filter(|(id, _)| !guest(id));
+        assert_eq!(days.collect::<Vec<_>>(), restarted.unheard.days.iter().collect::<Vec<_>>());
         let certificates = |state: &State| -> Vec<_> {
             let all = state.certificates.iter();
             all.map(|(certificate, owner)| (certificate, owner.account.id, owner.proved)).collect()
@@ -731,6 +737,10 @@ fn check(state: &State) {
     }
     for session in state.metadata.all_subscribed() {
         assert!(state.sessions.contains_key(&session), "who is subscribed is there");
+    }
+    for user in state.unheard.days.keys() {
+        let account = state.accounts.values().any(|account| account.id == *user);
+        assert!(account || state.users.contains_key(user), "who is silent is somebody");
     }
     for (user, of, _) in state.read_markers.iter() {
         let account = state.accounts.values().any(|account| account.id == user);

@@ -1,7 +1,8 @@
 //! The table of connections: dense, because every line looks its session up.
 
-use super::session::{Sasl, Session};
+use super::session::{Sasl, Session, Tried};
 use crate::session::SessionId;
+use std::collections::BTreeSet;
 use std::ops::Index;
 use store::AccountId;
 
@@ -56,16 +57,13 @@ impl Sessions {
 
     /// Those that have logged in to an account, or are about to, and are not its user's yet.
     pub fn entering_as(&self, account: AccountId) -> Vec<SessionId> {
-        let as_it = |(id, session): (SessionId, &Session)| {
-            let by_sasl = match session.sasl.as_deref() {
-                Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account)) => Some(account),
-                _ => None,
-            };
-            let entering = session.entering.as_deref();
-            let found = entering.and_then(|entering| entering.account.as_ref()).or(by_sasl)?;
-            (found.id == account).then_some(id)
-        };
-        self.iter().filter_map(as_it).collect()
+        let as_it = |(_, session): &(SessionId, &Session)| entering(session) == Some(account);
+        self.iter().filter(as_it).map(|(id, _)| id).collect()
+    }
+
+    /// The accounts that sessions have logged in to, or are about to, without being their users yet.
+    pub fn entering(&self) -> BTreeSet<AccountId> {
+        self.iter().filter_map(|(_, session)| entering(session)).collect()
     }
 
     /// How many there are.
@@ -97,4 +95,18 @@ impl Index<&SessionId> for Sessions {
     fn index(&self, id: &SessionId) -> &Session {
         self.get(id).expect("the caller knows that the session is there")
     }
+}
+
+/// The account that a session has logged in to, or is about to, while it is not yet its user.
+fn entering(session: &Session) -> Option<AccountId> {
+    let by_sasl = match session.sasl.as_deref() {
+        Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account)) => Some(account),
+        _ => None,
+    };
+    let proving = match session.waiting.as_deref().map(|waiting| &waiting.of) {
+        Some(Tried::Proof(_, _, account)) => Some(account),
+        _ => None,
+    };
+    let entering = session.entering.as_deref().and_then(|entering| entering.account.as_ref());
+    entering.or(by_sasl).or(proving).map(|account| account.id)
 }

@@ -160,6 +160,18 @@ impl Kept {
         self.retain(receiver, |kept| kept <= after || kept > up_to);
     }
 
+    /// Nothing is kept for a receiver any longer; returns what was.
+    pub fn forget(&mut self, receiver: UserId) -> VecDeque<(EventId, UserId)> {
+        self.of.remove(&receiver).unwrap_or_default()
+    }
+
+    /// All that was kept for a receiver is kept still.
+    pub fn put_back(&mut self, receiver: UserId, kept: VecDeque<(EventId, UserId)>) {
+        if !kept.is_empty() {
+            self.of.insert(receiver, kept);
+        }
+    }
+
     fn retain(&mut self, receiver: UserId, stays: impl Fn(EventId) -> bool) {
         let Some(kept) = self.of.get_mut(&receiver) else { return };
         kept.retain(|(event, _)| stays(*event));

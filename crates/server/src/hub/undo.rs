@@ -21,8 +21,8 @@ use store::{Account, AccountId, Conversation, EventId, RoomId, Subject};
 pub enum Undo {
     /// The account did not exist.
     NoAccount(AccountId),
-    /// The account had other keys.
-    Keys(Arc<Account>),
+    /// The account was this: it had other keys, or is gone.
+    Account(Arc<Account>),
     /// The account did not exist; the user was a guest, with this session.
     Guest(AccountId, SessionId),
     /// The room did not exist.
@@ -41,6 +41,10 @@ pub enum Undo {
     Certificate(Fingerprint, Option<Owner>),
     /// The key of metadata had this value, or none.
     Metadata(Subject, Box<str>, Option<Box<str>>),
+    /// The account was here last on this day and had said nothing; or it had said something.
+    Unheard(AccountId, Option<u32>),
+    /// These messages were kept for the account.
+    AllKept(AccountId, VecDeque<(EventId, AccountId)>),
     /// The message was not kept for the user.
     Kept(UserId, EventId),
 }

@@ -8,7 +8,7 @@ use super::metadata::Coming;
 use super::room::{Member, Rank};
 use super::session::Entering;
 use super::user::User;
-use super::{absence, kept, membership, metadata, watch};
+use super::{absence, expiry, kept, membership, metadata, watch};
 use crate::command::quit::shorten;
 use crate::command::refusal::{NOT_ENCRYPTED, refuse};
 use crate::command::umode::{BOT, USER_MODES};
@@ -218,6 +218,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         context.state.nicks.insert(fold(&nick).into(), id);
         context.state.users_most = context.state.users_most.max(context.state.users.len());
         if guest {
+            expiry::guest_came(context.state, id);
             let address = context.known().address;
             let fact = super::effects::Fact::Came { user: nick.clone(), address, new: false };
             context.out.push(What::Log(fact));

@@ -210,6 +210,7 @@ fn the_full_check_finds_what_sqlite_cannot_know() {
             "INSERT INTO accounts SELECT 9, 'ANN', salt, 1, stored_key, server_key, 1, 0 FROM accounts",
             "1 accounts have the name",
         ),
+        ("INSERT INTO unheard VALUES (8, 1, 0)", "1 silent accounts do not exist"),
         ("INSERT INTO members VALUES (8, 1, 0, 0, 0, 0)", "1 members are in rooms"),
         ("INSERT INTO lists VALUES (8, 0, 'b', 'm', 'x', 1, 0)", "1 list entries are of rooms"),
         (

@@ -39,6 +39,7 @@ fn fill(folder: &Path) {
         let certificate =
             Write::Certificate { fingerprint: [id; 32], account: Some(account), proved: id < 20 };
         writes.push(certificate);
+        writes.push(Write::Unheard { account, day: Some(20_000) });
         writes.push(Write::ReadMarker { account, conversation, time: 5 });
         let (of, key) = (Subject::Account(account), "url".into());
         writes.push(Write::Metadata { of, key, value: Some("https://example.org".into()) });
@@ -111,6 +112,7 @@ fn assert_no_lie(truth: &All, found: &All, place: &str) {
     assert!(pending.all(|event| event.kind == EventKind::Damaged || written(event)), "{place}");
     let (was, is) = (&truth.loaded, &found.loaded);
     assert!(is.metadata.iter().all(|entry| was.metadata.contains(entry)), "{place}");
+    assert!(is.unheard.iter().all(|entry| was.unheard.contains(entry)), "{place}");
     assert!(is.read_markers.iter().all(|entry| was.read_markers.contains(entry)), "{place}");
     assert_eq!((&is.accounts, &is.rooms), (&was.accounts, &was.rooms), "{place}");
     assert_eq!((&is.members, &is.certificates), (&was.members, &was.certificates), "{place}");

@@ -219,6 +219,57 @@ fn full_room() -> Room {
 }
 
 #[test]
+fn an_account_that_is_gone_leaves_nothing_but_its_number_and_what_others_said() {
+    on_both(|store| {
+        let own = |id: u32| {
+            [
+                Write::Account(account(id, if id == 1 { "ann" } else { "bob" })),
+                Write::Unheard { account: id, day: Some(20_000 + id) },
+                Write::Certificate { fingerprint: [id as u8; 32], account: Some(id), proved: true },
+                metadata(Subject::Account(id), "url", Some("x")),
+                read_to(id, Conversation::direct(1, 2), 10),
+                Write::Member(member(7, id)),
+                Write::ReadsFrom { room: 7, account: id, since: 3 },
+            ]
+        };
+        let mut seventh = room(7, "#seven");
+        seventh.modes = "i".to_owned();
+        commit(store, &[Write::Room(seventh), Write::Room(room(2, "#two"))]);
+        let only_ann = |store: &mut dyn Store| {
+            commit(store, &own(1));
+            commit(store, &[metadata(Subject::Room(2), "url", Some("y"))]);
+            store.load().unwrap()
+        };
+        let before = only_ann(store);
+        assert_eq!(before.unheard, [(1, 20_001)]);
+        commit(store, &own(2));
+        commit(store, &[keep_for(message(5, Conversation::direct(1, 2)), 2)]);
+        assert_eq!(store.load().unwrap().unheard, [(1, 20_001), (2, 20_002)]);
+        assert_eq!(pending(store, 2, 9, 9), [5]);
+        commit(store, &[Write::AccountGone(2)]);
+        let after = store.load().unwrap();
+        let numbers = (after.events, after.last_event, after.last_time, after.last_account);
+        assert_eq!(numbers, (1, 5, 50, 2));
+        let (events, last_event, last_time, last_account) = numbers;
+        let same = parlor_store::Loaded { events, last_event, last_time, last_account, ..before };
+        assert_eq!(after, same);
+        assert_eq!(page(store, Conversation::direct(1, 2), Latest, 9), [5], "ann said it");
+    });
+}
+
+#[test]
+fn who_has_said_something_is_silent_no_longer() {
+    on_both(|store| {
+        commit(store, &[Write::Account(account(1, "ann"))]);
+        for day in [Some(20_000), Some(20_001), None, None] {
+            commit(store, &[Write::Unheard { account: 1, day }]);
+            let expected: Vec<_> = day.into_iter().map(|day| (1, day)).collect();
+            assert_eq!(store.load().unwrap().unheard, expected);
+        }
+    });
+}
+
+#[test]
 fn an_ended_room_leaves_nothing_but_its_number_and_events() {
     on_both(|store| {
         commit(

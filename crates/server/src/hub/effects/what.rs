@@ -424,6 +424,11 @@ pub enum Fact {
         /// Free bytes.
         free: u64,
     },
+    /// Accounts were removed that had never said anything and were not here for too long.
+    Expired {
+        /// How many.
+        count: usize,
+    },
     /// Somebody took operator's rights, or failed to.
     Operator {
         /// The user.
