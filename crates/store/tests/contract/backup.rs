@@ -12,7 +12,9 @@ use rusqlite::Connection;
 use tempfile::tempdir;
 
 use crate::old::OLD;
-use crate::support::{INSTANCE, account, commit, lobby, message, open, page, put, room, say};
+use crate::support::{
+    INSTANCE, account, commit, lobby, make_pipe, message, open, page, put, room, say,
+};
 
 const BESIDE: &[&str] = &["key.pem", "certificate.pem"];
 
@@ -317,8 +319,7 @@ fn what_somebody_has_put_in_the_place_of_a_copy_is_neither_followed_nor_used() {
     fs::remove_file(&file).unwrap();
 
     // A pipe, which would never end.
-    let made = std::process::Command::new("mkfifo").arg(&partial).status().unwrap();
-    assert!(made.success());
+    make_pipe(&partial);
     copy(folder.path(), &file).unwrap();
     assert_eq!(names(place.path()), ["copy"]);
     fs::remove_file(&file).unwrap();
@@ -382,7 +383,7 @@ fn a_copy_with_what_is_not_ours_is_refused_before_any_of_it_is_carried_out() {
 fn a_pipe_is_no_copy_and_nobody_waits_for_it() {
     let place = tempdir().unwrap();
     let pipe = place.path().join("pipe");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    make_pipe(&pipe);
     let found = lay(&pipe, &place.path().join("new")).unwrap_err();
     assert!(found.to_string().contains("not a regular file"), "{found}");
 }

@@ -146,3 +146,16 @@ pub(crate) fn id(id: u64) -> Point {
 pub(crate) fn time(time: i64) -> Point {
     Point::Time(time)
 }
+
+/// Makes a named pipe. On Linux without a process for it: between its fork and its exec a child has
+/// the locks of all stores that other tests have open, who then cannot open them anew.
+#[cfg(unix)]
+pub(crate) fn make_pipe(path: &std::path::Path) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    }
+    #[cfg(not(target_os = "linux"))]
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
