@@ -67,7 +67,7 @@ pub mod znc;
 mod blanks;
 
 use crate::hub::context::Context;
-use crate::hub::effects::When as Outcome;
+use crate::hub::effects::Condition;
 use crate::hub::session::{Prompt, Unfinished};
 use crate::limits::{LABEL_BYTES, TARGETS};
 use proto::line::LineError;
@@ -84,14 +84,14 @@ pub struct Verb {
     /// How many parameters it needs at least, none of them empty.
     pub params: usize,
     /// When it may be used.
-    pub when: When,
+    pub when: Availability,
     /// What it does.
     pub run: fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>,
 }
 
 /// When a verb may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum Availability {
     /// At any time.
     Always,
     /// Only before the session has registered.
@@ -103,64 +103,64 @@ pub enum When {
 /// All verbs.
 #[rustfmt::skip]
 pub const VERBS: &[Verb] = &[
-    Verb { name: "PRIVMSG",      params: 0, when: When::After,  run: privmsg::run },
-    Verb { name: "PING",         params: 0, when: When::Always, run: ping::run },
-    Verb { name: "PONG",         params: 0, when: When::Always, run: pong::run },
-    Verb { name: "AUTHENTICATE", params: 1, when: When::Always, run: authenticate::run },
-    Verb { name: "ADMIN",        params: 0, when: When::After,  run: admin::run },
-    Verb { name: "AWAY",         params: 0, when: When::Always, run: away::run },
-    Verb { name: "BATCH",        params: 1, when: When::After,  run: batch::run },
-    Verb { name: "BM",           params: 0, when: When::After,  run: bm::run },
-    Verb { name: "CAP",          params: 1, when: When::Always, run: cap::run },
-    Verb { name: "CERT",         params: 1, when: When::After,  run: cert::run },
-    Verb { name: "CH",           params: 0, when: When::After,  run: ch::run },
-    Verb { name: "CHATHISTORY",  params: 0, when: When::After,  run: chathistory::run },
-    Verb { name: "ERROR",        params: 0, when: When::Always, run: error::run },
-    Verb { name: "EX",           params: 0, when: When::Always, run: ex::run },
-    Verb { name: "HELP",         params: 0, when: When::Always, run: help::run },
-    Verb { name: "HELPOP",       params: 0, when: When::Always, run: helpop::run },
-    Verb { name: "INFO",         params: 0, when: When::After,  run: info::run },
-    Verb { name: "INVITE",       params: 0, when: When::After,  run: invite::run },
-    Verb { name: "ISON",         params: 1, when: When::After,  run: ison::run },
-    Verb { name: "ISUPPORT",     params: 0, when: When::Always, run: isupport::run },
-    Verb { name: "JOIN",         params: 1, when: When::After,  run: join::run },
-    Verb { name: "KICK",         params: 2, when: When::After,  run: kick::run },
-    Verb { name: "KILL",         params: 2, when: When::After,  run: kill::run },
-    Verb { name: "LINKS",        params: 0, when: When::After,  run: links::run },
-    Verb { name: "LIST",         params: 0, when: When::After,  run: list::run },
-    Verb { name: "LOGIN",        params: 0, when: When::Always, run: login::run },
-    Verb { name: "LUSERS",       params: 0, when: When::After,  run: lusers::run },
-    Verb { name: "MARKREAD",     params: 0, when: When::After,  run: markread::run },
-    Verb { name: "METADATA",     params: 0, when: When::Always, run: metadata::run },
-    Verb { name: "MODE",         params: 1, when: When::After,  run: mode::run },
-    Verb { name: "MONITOR",      params: 1, when: When::After,  run: monitor::run },
-    Verb { name: "MOTD",         params: 0, when: When::After,  run: motd::run },
-    Verb { name: "NAMES",        params: 0, when: When::After,  run: names::run },
-    Verb { name: "NICK",         params: 0, when: When::Always, run: nick::run },
-    Verb { name: "NOTICE",       params: 0, when: When::After,  run: notice::run },
-    Verb { name: "OPER",         params: 2, when: When::After,  run: oper::run },
-    Verb { name: "PART",         params: 1, when: When::After,  run: part::run },
-    Verb { name: "PASS",         params: 1, when: When::Before, run: pass::run },
-    Verb { name: "PM",           params: 0, when: When::After,  run: pm::run },
-    Verb { name: "QUIT",         params: 0, when: When::Always, run: quit::run },
-    Verb { name: "REDACT",       params: 2, when: When::After,  run: redact::run },
-    Verb { name: "REGISTER",     params: 2, when: When::Always, run: register::run },
-    Verb { name: "REHASH",       params: 0, when: When::After,  run: rehash::run },
-    Verb { name: "RENAME",       params: 2, when: When::After,  run: rename::run },
-    Verb { name: "SETNAME",      params: 0, when: When::After,  run: setname::run },
-    Verb { name: "STATS",        params: 1, when: When::After,  run: stats::run },
-    Verb { name: "TAGMSG",       params: 1, when: When::After,  run: tagmsg::run },
-    Verb { name: "TIME",         params: 0, when: When::After,  run: time::run },
-    Verb { name: "TOPIC",        params: 1, when: When::After,  run: topic::run },
-    Verb { name: "USER",         params: 4, when: When::Before, run: user::run },
-    Verb { name: "USERHOST",     params: 1, when: When::After,  run: userhost::run },
-    Verb { name: "VERIFY",       params: 2, when: When::Always, run: verify::run },
-    Verb { name: "VERSION",      params: 0, when: When::After,  run: version::run },
-    Verb { name: "WALLOPS",      params: 1, when: When::After,  run: wallops::run },
-    Verb { name: "WHO",          params: 0, when: When::After,  run: who::run },
-    Verb { name: "WHOIS",        params: 0, when: When::After,  run: whois::run },
-    Verb { name: "WHOWAS",       params: 0, when: When::After,  run: whowas::run },
-    Verb { name: "ZNC",          params: 1, when: When::After,  run: znc::run },
+    Verb { name: "PRIVMSG",      params: 0, when: Availability::After,  run: privmsg::run },
+    Verb { name: "PING",         params: 0, when: Availability::Always, run: ping::run },
+    Verb { name: "PONG",         params: 0, when: Availability::Always, run: pong::run },
+    Verb { name: "AUTHENTICATE", params: 1, when: Availability::Always, run: authenticate::run },
+    Verb { name: "ADMIN",        params: 0, when: Availability::After,  run: admin::run },
+    Verb { name: "AWAY",         params: 0, when: Availability::Always, run: away::run },
+    Verb { name: "BATCH",        params: 1, when: Availability::After,  run: batch::run },
+    Verb { name: "BM",           params: 0, when: Availability::After,  run: bm::run },
+    Verb { name: "CAP",          params: 1, when: Availability::Always, run: cap::run },
+    Verb { name: "CERT",         params: 1, when: Availability::After,  run: cert::run },
+    Verb { name: "CH",           params: 0, when: Availability::After,  run: ch::run },
+    Verb { name: "CHATHISTORY",  params: 0, when: Availability::After,  run: chathistory::run },
+    Verb { name: "ERROR",        params: 0, when: Availability::Always, run: error::run },
+    Verb { name: "EX",           params: 0, when: Availability::Always, run: ex::run },
+    Verb { name: "HELP",         params: 0, when: Availability::Always, run: help::run },
+    Verb { name: "HELPOP",       params: 0, when: Availability::Always, run: helpop::run },
+    Verb { name: "INFO",         params: 0, when: Availability::After,  run: info::run },
+    Verb { name: "INVITE",       params: 0, when: Availability::After,  run: invite::run },
+    Verb { name: "ISON",         params: 1, when: Availability::After,  run: ison::run },
+    Verb { name: "ISUPPORT",     params: 0, when: Availability::Always, run: isupport::run },
+    Verb { name: "JOIN",         params: 1, when: Availability::After,  run: join::run },
+    Verb { name: "KICK",         params: 2, when: Availability::After,  run: kick::run },
+    Verb { name: "KILL",         params: 2, when: Availability::After,  run: kill::run },
+    Verb { name: "LINKS",        params: 0, when: Availability::After,  run: links::run },
+    Verb { name: "LIST",         params: 0, when: Availability::After,  run: list::run },
+    Verb { name: "LOGIN",        params: 0, when: Availability::Always, run: login::run },
+    Verb { name: "LUSERS",       params: 0, when: Availability::After,  run: lusers::run },
+    Verb { name: "MARKREAD",     params: 0, when: Availability::After,  run: markread::run },
+    Verb { name: "METADATA",     params: 0, when: Availability::Always, run: metadata::run },
+    Verb { name: "MODE",         params: 1, when: Availability::After,  run: mode::run },
+    Verb { name: "MONITOR",      params: 1, when: Availability::After,  run: monitor::run },
+    Verb { name: "MOTD",         params: 0, when: Availability::After,  run: motd::run },
+    Verb { name: "NAMES",        params: 0, when: Availability::After,  run: names::run },
+    Verb { name: "NICK",         params: 0, when: Availability::Always, run: nick::run },
+    Verb { name: "NOTICE",       params: 0, when: Availability::After,  run: notice::run },
+    Verb { name: "OPER",         params: 2, when: Availability::After,  run: oper::run },
+    Verb { name: "PART",         params: 1, when: Availability::After,  run: part::run },
+    Verb { name: "PASS",         params: 1, when: Availability::Before, run: pass::run },
+    Verb { name: "PM",           params: 0, when: Availability::After,  run: pm::run },
+    Verb { name: "QUIT",         params: 0, when: Availability::Always, run: quit::run },
+    Verb { name: "REDACT",       params: 2, when: Availability::After,  run: redact::run },
+    Verb { name: "REGISTER",     params: 2, when: Availability::Always, run: register::run },
+    Verb { name: "REHASH",       params: 0, when: Availability::After,  run: rehash::run },
+    Verb { name: "RENAME",       params: 2, when: Availability::After,  run: rename::run },
+    Verb { name: "SETNAME",      params: 0, when: Availability::After,  run: setname::run },
+    Verb { name: "STATS",        params: 1, when: Availability::After,  run: stats::run },
+    Verb { name: "TAGMSG",       params: 1, when: Availability::After,  run: tagmsg::run },
+    Verb { name: "TIME",         params: 0, when: Availability::After,  run: time::run },
+    Verb { name: "TOPIC",        params: 1, when: Availability::After,  run: topic::run },
+    Verb { name: "USER",         params: 4, when: Availability::Before, run: user::run },
+    Verb { name: "USERHOST",     params: 1, when: Availability::After,  run: userhost::run },
+    Verb { name: "VERIFY",       params: 2, when: Availability::Always, run: verify::run },
+    Verb { name: "VERSION",      params: 0, when: Availability::After,  run: version::run },
+    Verb { name: "WALLOPS",      params: 1, when: Availability::After,  run: wallops::run },
+    Verb { name: "WHO",          params: 0, when: Availability::After,  run: who::run },
+    Verb { name: "WHOIS",        params: 0, when: Availability::After,  run: whois::run },
+    Verb { name: "WHOWAS",       params: 0, when: Availability::After,  run: whowas::run },
+    Verb { name: "ZNC",          params: 1, when: Availability::After,  run: znc::run },
 ];
 
 /// Verbs that are carried out whatever their user and address owe: signs of life, and leaving.
@@ -168,7 +168,7 @@ const FREE: &[&str] = &["PING", "PONG", "QUIT", "EX"];
 
 /// Deals with one line of a session: an answer to a question, or a command.
 pub fn line(context: &mut Context<'_>, line: &str) {
-    if let Some(prompt) = context.known_mut().prompt.take() {
+    if let Some(prompt) = context.session_mut().prompt.take() {
         answer(context, *prompt, line);
         return;
     }
@@ -189,7 +189,7 @@ pub fn line(context: &mut Context<'_>, line: &str) {
         let Some(found) = found else {
             let unknown = Refusal::UnknownCommand(message.verb.to_owned());
             let refusal =
-                if context.known().user.is_some() { unknown } else { Refusal::NotLoggedIn };
+                if context.session().user.is_some() { unknown } else { Refusal::NotLoggedIn };
             return Err((message.verb.to_ascii_uppercase(), refusal));
         };
         context.state.uses[found] += 1;
@@ -212,9 +212,9 @@ fn label_of(context: &Context<'_>, message: &Message<'_>) -> Option<Box<str>> {
 }
 
 fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
-    match (verb.when, context.known().user) {
-        (When::After, None) => return Err(Refusal::NotLoggedIn),
-        (When::Before, Some(_)) => return Err(Refusal::AlreadyRegistered),
+    match (verb.when, context.session().user) {
+        (Availability::After, None) => return Err(Refusal::NotLoggedIn),
+        (Availability::Before, Some(_)) => return Err(Refusal::AlreadyRegistered),
         _ => {}
     }
     let needed = message.params().get(..verb.params).ok_or(Refusal::NeedMoreParams)?;
@@ -262,16 +262,16 @@ pub fn for_each_target(
     let beyond = targets.split_off(targets.len().min(TARGETS));
     for (at, target) in targets.into_iter().enumerate() {
         // Whatever became of the one before.
-        context.out.resume(Outcome::Always);
+        context.out.resume(Condition::Always);
         if let Err(refusal) = one(context, at, target) {
-            context.out.resume(Outcome::Always);
+            context.out.resume(Condition::Always);
             refuse(context, verb, &refusal);
         }
     }
     if beyond.is_empty() {
         return Ok(());
     }
-    context.out.resume(Outcome::Always);
+    context.out.resume(Condition::Always);
     Err(Refusal::TooManyTargets(beyond.join(",")))
 }
 
@@ -328,7 +328,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
         }
         if let Err(refusal) = context.must_have_budget() {
             // The question stands.
-            context.known_mut().prompt = Some(Box::new(prompt));
+            context.session_mut().prompt = Some(Box::new(prompt));
             return Err((verb.to_owned(), refusal));
         }
         let done = match prompt {
@@ -345,7 +345,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
 /// A line came that is none: says so. `head` is what can be read of it, up to its verb. If it was to
 /// answer a question, the question stands.
 pub fn bad_line(context: &mut Context<'_>, error: LineError, head: &str) {
-    let command = Message::parse(head).ok().filter(|_| context.known().prompt.is_none());
+    let command = Message::parse(head).ok().filter(|_| context.session().prompt.is_none());
     let label = command.as_ref().and_then(|command| label_of(context, command));
     let verb = command.map_or("*".to_owned(), |command| command.verb.to_ascii_uppercase());
     context.out.begin(context.session, label, context.has(Capability::Batch));

@@ -267,7 +267,7 @@ impl Config {
 
     /// What of `new` takes effect in a server that runs with this config, and the keys that it
     /// changes without effect before a restart.
-    pub fn reread(&self, mut new: Config) -> (Config, Vec<&'static str>) {
+    pub fn reload(&self, mut new: Config) -> (Config, Vec<&'static str>) {
         let (old, next) = (&self.server, &mut new.server);
         let mut later = Vec::new();
         later.extend((next.name != old.name).then_some("server.name"));

@@ -1,7 +1,7 @@
 //! From what the journal released to the outboxes of this shard's connections.
 
 use crate::connection::Stage;
-use crate::hub::effects::{Effects, News, Rooms, What, When};
+use crate::hub::effects::{Condition, Effect, Effects, News, Rooms};
 use crate::journal::{Released, Settled};
 use crate::outbox::SharedLines;
 use crate::password::Job;
@@ -70,8 +70,8 @@ impl Shard {
         for settled in &released.settled {
             self.stopping |= settled.effects.last;
             for effect in &settled.effects.list {
-                if settled.happens(effect.when) {
-                    self.carry_out(settled, effect.when, &effect.what);
+                if settled.happens(effect.condition) {
+                    self.carry_out(settled, effect.condition, &effect.effect);
                 }
             }
             answered |= settled.effects.answers == Some(self.parts.id);
@@ -91,9 +91,9 @@ impl Shard {
         let mut rooms = Vec::new();
         for settled in &released.settled {
             for effect in &settled.effects.list {
-                let by_itself = match &effect.what {
-                    _ if !settled.happens(effect.when) => None,
-                    What::Tell { rooms: Rooms::One(room), except, .. } => {
+                let by_itself = match &effect.effect {
+                    _ if !settled.happens(effect.condition) => None,
+                    Effect::Tell { rooms: Rooms::One(room), except, .. } => {
                         if let Some(members) = self.rooms.get_mut(room)
                             && !std::mem::replace(&mut members.shares, true)
                         {
@@ -106,36 +106,36 @@ impl Shard {
                         }
                         None
                     }
-                    What::Reply { to, .. }
-                    | What::TellOne { to, .. }
-                    | What::Confirm { to, .. }
-                    | What::NotStored { to, .. }
-                    | What::Refused { to, .. }
-                    | What::Read { session: to, .. } => Some(*to),
-                    What::Ready { .. }
-                    | What::MustLogIn { .. }
-                    | What::Derive { .. }
-                    | What::Reread { .. }
-                    | What::Probed { .. }
-                    | What::Hold { .. }
-                    | What::Log(_)
-                    | What::Count(_) => None,
+                    Effect::Reply { to, .. }
+                    | Effect::TellOne { to, .. }
+                    | Effect::Confirm { to, .. }
+                    | Effect::NotStored { to, .. }
+                    | Effect::Refused { to, .. }
+                    | Effect::Read { session: to, .. } => Some(*to),
+                    Effect::Ready { .. }
+                    | Effect::MustLogIn { .. }
+                    | Effect::Derive { .. }
+                    | Effect::Reload { .. }
+                    | Effect::Probed { .. }
+                    | Effect::Hold { .. }
+                    | Effect::Log(_)
+                    | Effect::Count(_) => None,
                     // Of another shard, or closed already: nothing here changes.
-                    What::Enter { session, .. }
-                    | What::Leave { session, .. }
-                    | What::Capabilities { session, .. }
-                    | What::Close { session }
+                    Effect::Enter { session, .. }
+                    | Effect::Leave { session, .. }
+                    | Effect::Capabilities { session, .. }
+                    | Effect::Close { session }
                         if self.connection(*session).is_none() =>
                     {
                         None
                     }
                     // Who is in a room, or how they are told, changes on the way: rare, and not
                     // worth sharing.
-                    What::Tell { rooms: Rooms::Several(_), .. }
-                    | What::Enter { .. }
-                    | What::Leave { .. }
-                    | What::Capabilities { .. }
-                    | What::Close { .. } => {
+                    Effect::Tell { rooms: Rooms::Several(_), .. }
+                    | Effect::Enter { .. }
+                    | Effect::Leave { .. }
+                    | Effect::Capabilities { .. }
+                    | Effect::Close { .. } => {
                         for room in rooms {
                             self.rooms.entry(room).and_modify(|members| members.shares = false);
                         }
@@ -209,16 +209,16 @@ impl Shard {
         }
     }
 
-    fn carry_out(&mut self, settled: &Settled, when: When, what: &What) {
+    fn carry_out(&mut self, settled: &Settled, when: Condition, what: &Effect) {
         let effects = &settled.effects;
         match what {
-            What::Reply { to, text } => {
+            Effect::Reply { to, text } => {
                 if let Some(connection) = self.connection(*to) {
                     connection.push(slice(effects, text));
                     self.touch(to.slot as usize);
                 }
             }
-            What::Tell { rooms, except, news } => {
+            Effect::Tell { rooms, except, news } => {
                 let slots = match rooms {
                     Rooms::One(room) => self.share_news(effects, *news, *room),
                     Rooms::Several(rooms) => self.members(rooms),
@@ -228,7 +228,7 @@ impl Shard {
                 let slots = slots.into_iter().filter(|slot| !left_out.contains(slot));
                 self.tell(effects, *news, slots);
             }
-            What::TellOne { to, news, kept } => {
+            Effect::TellOne { to, news, kept } => {
                 if let Some(connection) = self.connection(*to) {
                     if *kept {
                         let live = effects.news[*news as usize].id;
@@ -237,19 +237,19 @@ impl Shard {
                     self.tell(effects, *news, std::iter::once(to.slot as usize));
                 }
             }
-            What::Confirm { to, form, news, tag } => {
+            Effect::Confirm { to, form, news, tag } => {
                 let news = &effects.news[*news as usize];
                 let stored = settled.stored_as(when).unwrap_or((news.id, news.time));
                 self.append(*to, tag.as_deref(), |renderer, out, tagging| {
                     renderer.confirm(out, form, stored, (news, &effects.text), tagging);
                 });
             }
-            What::NotStored { to, verb, tag } => {
+            Effect::NotStored { to, verb, tag } => {
                 self.append(*to, tag.as_deref(), |renderer, out, tagging| {
                     renderer.not_stored(out, verb, tagging.tag);
                 });
             }
-            What::Refused { to, text, tag } => {
+            Effect::Refused { to, text, tag } => {
                 let line = slice(effects, text);
                 self.append(*to, tag.as_deref(), |_, out, tagging| {
                     if !tagging.tag.is_empty() {
@@ -258,7 +258,7 @@ impl Shard {
                     out.extend_from_slice(line);
                 });
             }
-            What::Enter { session, room } => {
+            Effect::Enter { session, room } => {
                 if let Some(connection) = self.connection(*session)
                     && connection.stage != Stage::Closing
                     && !connection.rooms.contains(room)
@@ -267,30 +267,30 @@ impl Shard {
                     self.rooms.entry(*room).or_default().add(session.slot as usize);
                 }
             }
-            What::Leave { session, room } => {
+            Effect::Leave { session, room } => {
                 if let Some(connection) = self.connection(*session) {
                     connection.rooms.retain(|entered| entered != room);
                     self.leave_room(session.slot as usize, *room);
                 }
             }
-            What::Capabilities { session, capabilities } => {
+            Effect::Capabilities { session, capabilities } => {
                 if let Some(connection) = self.connection(*session) {
                     connection.capabilities = *capabilities;
                 }
             }
-            What::Ready { session } => {
+            Effect::Ready { session } => {
                 if let Some(connection) = self.connection(*session)
                     && connection.stage == Stage::Entering
                 {
                     connection.stage = Stage::Ready;
                 }
             }
-            What::MustLogIn { session } => {
+            Effect::MustLogIn { session } => {
                 if let Some(connection) = self.connection(*session) {
                     connection.must_log_in(Instant::now());
                 }
             }
-            What::Read { session, request, tag } => {
+            Effect::Read { session, request, tag } => {
                 let Some(connection) = self.connection(*session) else { return };
                 let place = connection.outbox.keep_place();
                 let job = ReadJob {
@@ -306,7 +306,7 @@ impl Shard {
                     self.touch(session.slot as usize);
                 }
             }
-            What::Derive { session, job } => {
+            Effect::Derive { session, job } => {
                 if self.connection(*session).is_some() {
                     let job = Job { session: *session, derive: job.clone() };
                     match Duration::from_millis(job.derive.hold_millis) {
@@ -315,7 +315,7 @@ impl Shard {
                     }
                 }
             }
-            What::Hold { session, held } => {
+            Effect::Hold { session, held } => {
                 if let Some(connection) = self.connection(*session) {
                     connection.held = *held;
                     if !held {
@@ -323,28 +323,28 @@ impl Shard {
                     }
                 }
             }
-            What::Close { session } => {
+            Effect::Close { session } => {
                 if self.connection(*session).is_some() {
                     self.close(session.slot as usize);
                 }
             }
-            What::Reread { by } => {
+            Effect::Reload { by } => {
                 if self.logs(effects) {
                     // The other end is gone only when the server stops.
-                    let _ = self.parts.wake.send(Wake::Reread(Some(*by)));
+                    let _ = self.parts.wake.send(Wake::Reload(Some(*by)));
                 }
             }
-            What::Probed { to, ok } => {
+            Effect::Probed { to, ok } => {
                 if to.shard == self.parts.id {
                     self.health_found(*ok);
                 }
             }
-            What::Log(fact) => {
+            Effect::Log(fact) => {
                 if self.logs(effects) {
                     self.log(fact);
                 }
             }
-            What::Count(what) => {
+            Effect::Count(what) => {
                 if self.logs(effects) {
                     self.parts.metrics.count(*what);
                 }
@@ -430,25 +430,27 @@ impl Shard {
 
 impl Settled {
     /// Whether an effect that waits for `when` happens.
-    pub fn happens(&self, when: When) -> bool {
+    pub fn happens(&self, when: Condition) -> bool {
         match (when, &self.outcomes) {
-            (When::Always, _) => true,
-            (When::Stored(write), Some(outcomes)) => outcomes[write as usize] == Outcome::Stored,
-            (When::Settled(write), Some(outcomes)) => {
+            (Condition::Always, _) => true,
+            (Condition::Stored(write), Some(outcomes)) => {
+                outcomes[write as usize] == Outcome::Stored
+            }
+            (Condition::Settled(write), Some(outcomes)) => {
                 !matches!(outcomes[write as usize], Outcome::Refused(_))
             }
-            (When::Refused(write, why), Some(outcomes)) => {
+            (Condition::Refused(write, why), Some(outcomes)) => {
                 outcomes[write as usize] == Outcome::Refused(why)
             }
-            (When::Failed(_), outcomes) => outcomes.is_none(),
-            (When::Stored(_) | When::Settled(_) | When::Refused(..), None) => false,
+            (Condition::Failed(_), outcomes) => outcomes.is_none(),
+            (Condition::Stored(_) | Condition::Settled(_) | Condition::Refused(..), None) => false,
         }
     }
 
     /// The event that was stored before, if the write of `when` was sent again.
-    fn stored_as(&self, when: When) -> Option<(store::EventId, i64)> {
+    fn stored_as(&self, when: Condition) -> Option<(store::EventId, i64)> {
         match (when, &self.outcomes) {
-            (When::Settled(write), Some(outcomes)) => match outcomes[write as usize] {
+            (Condition::Settled(write), Some(outcomes)) => match outcomes[write as usize] {
                 Outcome::Duplicate { id, time } => Some((id, time)),
                 Outcome::Stored | Outcome::Refused(_) => None,
             },

@@ -5,7 +5,7 @@
 //! for a while to those who ask later, so that nobody can make the disk work by asking.
 
 use crate::connection::Stage;
-use crate::hub::Did;
+use crate::hub::ClientEvent;
 use crate::limits::{
     DISK_FREE_LEAST, HEALTH_MILLIS, HEALTH_PATIENCE_MILLIS, LOG_BYTES_MOST, LOG_WAITS_SECONDS,
 };
@@ -106,7 +106,7 @@ impl Shard {
         let disk = self.parts.metrics.seen();
         match self.health.ask(who, Instant::now(), disk) {
             Asked::Answer(answer) => self.health_is(&answer, &[who]),
-            Asked::Probe => self.gather(who.session, Did::Probe),
+            Asked::Probe => self.gather(who.session, ClientEvent::Probe),
             Asked::Wait => {}
         }
     }

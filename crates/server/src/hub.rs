@@ -4,20 +4,20 @@
 //! derived keys come in with the input; what is to happen goes out as [`Effects`]. The same inputs
 //! give the same effects, byte for byte.
 
-pub mod absence;
+pub mod away;
 pub mod budget;
 pub mod certificates;
 pub mod context;
 pub mod disk;
-pub mod door;
+pub mod admission;
 pub mod effects;
 pub mod expiry;
 pub mod history;
-pub mod guesses;
+pub mod login_attempts;
 pub mod input;
 pub mod kept;
 pub mod login;
-pub mod looks;
+pub mod lookalikes;
 pub mod markers;
 pub mod membership;
 pub mod metadata;
@@ -25,7 +25,7 @@ pub mod ownership;
 pub mod probe;
 pub mod recent;
 pub mod renames;
-pub mod reread;
+pub mod reload;
 pub mod room;
 pub mod session;
 pub mod sessions;
@@ -52,17 +52,17 @@ use crate::limits::{ADDRESS_TURN_WORK, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WO
 use crate::metrics::{Count, Refused};
 use crate::render::Renderer;
 use crate::session::SessionId;
+use admission::Admission;
 use budget::{Budgets, Payer};
 use certificates::Certificates;
 use context::Context;
 use disk::Disk;
-use door::Doors;
-use effects::{Effects, Fact, What, When};
+use effects::{Condition, Effect, Effects, LogRecord};
 use expiry::Unheard;
-use guesses::Guesses;
-pub use input::{Batch, Did, Entry, Input, Stamped};
+pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use login::{Derived, Outcome};
-use looks::Looks;
+use login_attempts::LoginAttempts;
+use lookalikes::Looks;
 use markers::Markers;
 use metadata::Metadata;
 use proto::Line;
@@ -78,7 +78,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use store::{Account, Conversation, EventId, Loaded, RoomId};
 use undo::Notes;
-use user::{Left, User, UserId};
+use user::{FormerUser, User, UserId};
 
 /// All live state.
 #[derive(Debug)]
@@ -128,13 +128,13 @@ pub struct State {
     /// Who watches which names.
     pub watchers: watch::Watchers,
     /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
-    pub left: VecDeque<Left>,
+    pub left: VecDeque<FormerUser>,
     /// What each address has done lately.
-    pub doors: Doors,
+    pub admission: Admission,
     /// Who has tried to log in lately.
-    pub logins: Guesses,
+    pub logins: LoginAttempts,
     /// Who has tried to become an operator lately; a good login forgives nothing of it.
-    pub opers: Guesses,
+    pub opers: LoginAttempts,
     /// Who owes how much work.
     pub budgets: Budgets,
     /// The disk of what is stored.
@@ -154,7 +154,7 @@ pub struct State {
     /// How often each verb of [`command::VERBS`] was used since the start.
     pub uses: Vec<u64>,
     /// An operator has asked for the config file to be read again, and has no answer yet.
-    pub rereading: bool,
+    pub reloading: bool,
     /// When the server started (milliseconds since the epoch).
     pub started: i64,
     /// When it started, by the steady clock.
@@ -201,9 +201,9 @@ impl State {
             lobby: None,
             watchers: BTreeMap::new(),
             left: VecDeque::new(),
-            doors: Doors::default(),
-            logins: Guesses::default(),
-            opers: Guesses::default(),
+            admission: Admission::default(),
+            logins: LoginAttempts::default(),
+            opers: LoginAttempts::default(),
             budgets: Budgets::default(),
             disk: Disk::default(),
             shares: Shares::default(),
@@ -213,7 +213,7 @@ impl State {
             batches: BTreeSet::new(),
             users_most: 0,
             uses: vec![0; command::VERBS.len()],
-            rereading: false,
+            reloading: false,
             started: now,
             up_since: loaded.last_resend,
             notes: Notes::default(),
@@ -245,11 +245,11 @@ impl State {
         match stamped.input {
             Input::Batch(batch) => {
                 expiry::look(self, &mut effects);
-                self.entries(&mut effects, batch, 0);
+                self.events(&mut effects, batch, 0);
             }
-            Input::GoOn => {
+            Input::Continue => {
                 if let Some((batch, from)) = self.rest.take() {
-                    self.entries(&mut effects, batch, from);
+                    self.events(&mut effects, batch, from);
                 } else if let Some(session) = self.turns.pop_front() {
                     self.take_turn(&mut effects, session);
                 }
@@ -261,7 +261,7 @@ impl State {
             }
             Input::Failed { from } => self.undo(&mut effects, from),
             Input::Disk(space) => disk::look(self, &mut effects, Some(space)),
-            Input::Reread(reread) => reread::apply(self, &mut effects, &reread),
+            Input::Reload(reload) => reload::apply(self, &mut effects, &reload),
             Input::Stop => self.stop(&mut effects),
         }
         for undo in effects.undo.drain(..) {
@@ -278,29 +278,29 @@ impl State {
         let jump = self.ahead.replace(ahead).map_or(0, |before| ahead.saturating_sub(before));
         if jump.saturating_abs() > CLOCK_JUMP_MILLIS {
             self.unheard.wait(stamped.steady);
-            out.push(What::Log(Fact::ClockSet { by: jump, to: stamped.now }));
+            out.push(Effect::Log(LogRecord::ClockSet { by: jump, to: stamped.now }));
         }
     }
 
-    /// Whether a batch is not done with: [`Input::GoOn`] is to come next.
+    /// Whether a batch is not done with: [`Input::Continue`] is to come next.
     pub fn has_rest(&self) -> bool {
         self.rest.is_some()
     }
 
-    /// Whether sessions wait for their turn: after each input that comes, [`Input::GoOn`] lets one
+    /// Whether sessions wait for their turn: after each input that comes, [`Input::Continue`] lets one
     /// of them go on.
     pub fn has_turns(&self) -> bool {
         !self.turns.is_empty()
     }
 
     /// Applies a batch, until it is done or enough is to be released first.
-    fn entries(&mut self, out: &mut Effects, batch: Batch, from: usize) {
-        for at in from..batch.entries.len() {
+    fn events(&mut self, out: &mut Effects, batch: Batch, from: usize) {
+        for at in from..batch.events.len() {
             if out.is_large() {
                 self.rest = Some((batch, at));
                 return;
             }
-            self.entry(out, &batch.entries[at], &batch.text);
+            self.event(out, &batch.events[at], &batch.text);
         }
         out.answers = Some(batch.shard);
     }
@@ -384,51 +384,51 @@ impl State {
         Effects::new(self.batch, self.epoch)
     }
 
-    fn entry(&mut self, out: &mut Effects, entry: &Entry, text: &[u8]) {
-        let session = entry.session;
-        match entry.what {
-            Did::Opened { address, entropy } => {
+    fn event(&mut self, out: &mut Effects, event: &SessionEvent, text: &[u8]) {
+        let session = event.session;
+        match event.event {
+            ClientEvent::Opened { address, entropy } => {
                 return self.opened(out, session, address, entropy);
             }
             // Others wait for the same answer, so who asked may be gone.
-            Did::Probe => return probe::begin(self, out, session),
+            ClientEvent::Probe => return probe::begin(self, out, session),
             _ => {}
         }
         if !self.sessions.contains_key(&session) {
             return; // The hub closed it; its shard had not heard yet.
         }
-        match &entry.what {
-            Did::Opened { .. } | Did::Probe => {}
-            Did::Encrypted { certificate } => {
+        match &event.event {
+            ClientEvent::Opened { .. } | ClientEvent::Probe => {}
+            ClientEvent::Encrypted { certificate } => {
                 let known = self.sessions.get_mut(&session).expect("just looked up");
                 known.certificate = certificate.filter(|_| !known.encrypted).map(Box::new);
                 known.encrypted = true;
             }
-            Did::Forwarded { address, encrypted } => {
+            ClientEvent::Forwarded { address, encrypted } => {
                 self.forwarded(out, session, *address, *encrypted);
             }
-            Did::Served => {
+            ClientEvent::Served => {
                 let ended = self.sessions.remove(&session).expect("just looked up");
                 self.leave(&ended);
             }
-            Did::Line(range) => {
+            ClientEvent::Line(range) => {
                 self.line(out, session, piece(text, range));
                 kept::settle(self, out, session);
             }
-            Did::BadLine(error, range) => {
+            ClientEvent::BadLine(error, range) => {
                 let head = piece(text, range);
                 command::bad_line(&mut self.context(out, session), *error, head);
                 kept::settle(self, out, session);
             }
-            Did::PasswordBusy => self.derived(out, session, Outcome::Busy),
-            Did::Waited => self.derived(out, session, Outcome::Waited),
-            Did::Answered(told) => kept::answered(self, session, *told),
-            Did::Ended => {
+            ClientEvent::PasswordBusy => self.derived(out, session, Outcome::Busy),
+            ClientEvent::Waited => self.derived(out, session, Outcome::Waited),
+            ClientEvent::Answered(told) => kept::answered(self, session, *told),
+            ClientEvent::Ended => {
                 let known = self.sessions.get_mut(&session).expect("just looked up");
                 known.ended = true;
                 self.end_if_done(out, session);
             }
-            Did::Closed { reason } => membership::session_ended(self, out, session, reason),
+            ClientEvent::Closed { reason } => membership::session_ended(self, out, session, reason),
         }
     }
 
@@ -439,8 +439,8 @@ impl State {
     }
 
     fn log_refusals(&mut self, out: &mut Effects) {
-        if let Some(count) = self.doors.not_logged(self.steady, self.stopping) {
-            out.push(What::Log(Fact::RefusedMore { count }));
+        if let Some(count) = self.admission.not_logged(self.steady, self.stopping) {
+            out.push(Effect::Log(LogRecord::RefusedMore { count }));
         }
     }
 
@@ -470,23 +470,23 @@ impl State {
         let proxy = std::mem::replace(&mut known.address, address);
         self.budgets.release(std::mem::replace(&mut known.address_budget, budget));
         (known.forwarded, known.encrypted, known.certificate) = (true, encrypted, None);
-        self.doors.leave(proxy);
+        self.admission.leave(proxy);
         self.enter(out, session, address);
     }
 
     /// Lets a session in, as far as its address may have another one.
     fn enter(&mut self, out: &mut Effects, session: SessionId, address: IpAddr) {
         let proxy = self.config.server.proxies.contain(address);
-        let admitted = self.doors.enter(address, proxy, self.steady, &self.config.limits);
+        let admitted = self.admission.enter(address, proxy, self.steady, &self.config.limits);
         let refused = match admitted {
             Err(refused) => Some(refused),
             Ok(()) if self.stopping => Some((Refused::Stopping, STOPPING)),
             Ok(()) => None,
         };
         if let Some((why, reason)) = refused {
-            out.push(What::Count(Count::Refused(why)));
-            if self.doors.is_worth_logging(self.steady) {
-                out.push(What::Log(Fact::Refused { address, reason }));
+            out.push(Effect::Count(Count::Refused(why)));
+            if self.admission.is_worth_logging(self.steady) {
+                out.push(Effect::Log(LogRecord::Refused { address, reason }));
             }
             self.context(out, session).close(reason);
             let refused = self.sessions.remove(&session).expect("just closed");
@@ -496,7 +496,7 @@ impl State {
 
     /// A session that is removed no longer counts for its address, nor draws on budgets.
     pub fn leave(&mut self, ended: &Session) {
-        self.doors.leave(ended.address);
+        self.admission.leave(ended.address);
         self.budgets.release(ended.address_budget);
         if let Some(budget) = ended.user_budget {
             self.budgets.release(budget);
@@ -537,7 +537,7 @@ impl State {
             self.turns.push_back(session);
         }
         if !std::mem::replace(&mut known.held, true) {
-            out.push_when(When::Always, What::Hold { session, held: true });
+            out.push_when(Condition::Always, Effect::Hold { session, held: true });
         }
     }
 
@@ -557,7 +557,7 @@ impl State {
                 && known.unfinished.is_none()
                 && std::mem::take(&mut known.held)
             {
-                out.push_when(When::Always, What::Hold { session, held: false });
+                out.push_when(Condition::Always, Effect::Hold { session, held: false });
             }
             if known.waiting.is_some() || (known.unfinished.is_none() && known.lines.is_empty()) {
                 break;
@@ -601,7 +601,7 @@ impl State {
         let sessions: Vec<SessionId> = self.sessions.iter().map(|(id, _)| id).collect();
         for session in sessions {
             let mut context = self.context(out, session);
-            if context.known().user.is_some() {
+            if context.session().user.is_some() {
                 context.notice("The server is stopping; everything you were told is stored");
             }
             context.close(STOPPING);

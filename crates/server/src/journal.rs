@@ -6,13 +6,13 @@
 use crate::clock::{self, Clock};
 use crate::config::History;
 use crate::damage::Watch;
-use crate::forgetting::Forgetting;
 use crate::hub::Input;
 use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
 use crate::limits::{DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES};
 use crate::metrics::{Metrics, Space};
 use crate::queue::{Receiver, Sender};
+use crate::retention::Forgetting;
 use crate::run::Wake;
 use crate::systemd::Pulse;
 use std::convert::Infallible;
@@ -86,13 +86,13 @@ impl Journal {
         let (mut maintained, mut looked) = (Instant::now(), Instant::now());
         self.look_at_disk();
         self.damage.look();
-        let mut forgetting = Forgetting::begin(clock::wall(), self.clock.steady());
+        let mut retention = Forgetting::begin(clock::wall(), self.clock.steady());
         loop {
             let due = self.every.saturating_sub(maintained.elapsed());
             let look = Duration::from_millis(DISK_LOOK_MILLIS);
             // As long as writes are refused for want of space, nothing else may come by.
             let patience = if self.metrics.seen().scarce { look.min(due) } else { due };
-            let patience = forgetting.patience(patience, self.clock.steady());
+            let patience = retention.patience(patience, self.clock.steady());
             let first = match self.queue.recv_timeout(patience) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -109,7 +109,7 @@ impl Journal {
                 self.look_at_disk();
             }
             let Some(first) = first else {
-                self.forget(&mut forgetting);
+                self.forget(&mut retention);
                 continue;
             };
             let question = self.pulse.question();
@@ -125,7 +125,7 @@ impl Journal {
             let last = group.iter().any(|effects| effects.last);
             if let Some(history) = group.iter().rev().find_map(|effects| effects.history.clone()) {
                 self.history = history;
-                forgetting.begin_soon(self.clock.steady());
+                retention.begin_soon(self.clock.steady());
             }
             let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
             let settled = match self.settle(group) {
@@ -141,8 +141,8 @@ impl Journal {
             if last {
                 break;
             }
-            if forgetting.is_late(self.clock.steady()) {
-                self.forget(&mut forgetting);
+            if retention.is_late(self.clock.steady()) {
+                self.forget(&mut retention);
             }
         }
         // Who reads keeps the log from being moved into the database. None is left: nobody sends.
@@ -217,18 +217,18 @@ impl Journal {
     }
 
     /// Removes some of what is not kept any longer, if it is time to.
-    fn forget(&mut self, forgetting: &mut Forgetting) {
+    fn forget(&mut self, retention: &mut Forgetting) {
         let (wall, steady) = (clock::wall(), self.clock.steady());
-        if !forgetting.is_due(wall, steady) {
+        if !retention.is_due(wall, steady) {
             return;
         }
         let History { keep_days, keep_per_room } = self.history;
         let keep = Keep { now: wall, days: keep_days, messages: keep_per_room };
         match self.store.forget(&keep) {
-            Ok(more) => forgetting.done(more, self.clock.steady()),
+            Ok(more) => retention.done(more, self.clock.steady()),
             Err(error) => {
                 tracing::warn!(%error, "What is too old to be kept cannot be removed, will try again");
-                forgetting.done(false, steady);
+                retention.done(false, steady);
             }
         }
     }

@@ -15,7 +15,7 @@ pub mod shard;
 pub mod reading;
 pub mod inbox;
 pub mod queue;
-pub mod fair;
+pub mod fair_queue;
 pub mod session;
 pub mod connection;
 pub mod receipts;
@@ -28,11 +28,11 @@ pub mod hub;
 pub mod command;
 
 pub mod password;
-pub mod forgetting;
+pub mod retention;
 pub mod journal;
 pub mod damage;
 pub mod reader;
-pub mod portion;
+pub mod page_budget;
 
 pub mod fanout;
 pub mod render;

@@ -55,7 +55,7 @@ pub struct Limits {
     /// it is closed.
     pub ping_seconds: u32,
     /// Failed logins from one address, or to one name, before each further one waits; three times as
-    /// many close the door to the address's strangers for [`DOOR_CLOSED_SECONDS`].
+    /// many close the door to the address's strangers for [`LOCKOUT_SECONDS`].
     pub failed_logins: u32,
 }
 
@@ -325,7 +325,7 @@ pub const LOGIN_DELAY_MOST_SECONDS: u32 = 16;
 pub const NAME_DELAY_MOST_SECONDS: u32 = 64;
 /// Seconds for which an address that failed far too often is refused; failures are forgotten after
 /// as long.
-pub const DOOR_CLOSED_SECONDS: u32 = 600;
+pub const LOCKOUT_SECONDS: u32 = 600;
 /// Logins, right or not, that strangers at one address may try at once; then one each
 /// [`LOGIN_MILLIS`].
 pub const LOGINS_OF_ADDRESS: i64 = 200;

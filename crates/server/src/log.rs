@@ -3,7 +3,7 @@
 
 mod plain;
 
-use crate::hub::effects::Fact;
+use crate::hub::effects::LogRecord;
 use crate::limits::{CLOCK_JUMP_MILLIS, LOG_QUEUE};
 use plain::{Fields, Plain};
 use proto::time::write_server_time;
@@ -75,22 +75,24 @@ pub fn clock_behind(newest: i64, now: i64) {
 
 /// Logs what the hub found worth telling. After somebody left, and unless the server stops, it says
 /// again that it waits.
-pub fn fact(fact: &Fact, port: Option<u16>) {
+pub fn fact(fact: &LogRecord, port: Option<u16>) {
     match fact {
-        Fact::Came { user, address, new: true } => {
+        LogRecord::Came { user, address, new: true } => {
             tracing::info!(%user, %address, "Registered and logged in");
         }
-        Fact::Came { user, address, new: false } => tracing::info!(%user, %address, "Logged in"),
-        Fact::LoginFailed { user, address, reason } => {
+        LogRecord::Came { user, address, new: false } => {
+            tracing::info!(%user, %address, "Logged in")
+        }
+        LogRecord::LoginFailed { user, address, reason } => {
             tracing::warn!(%user, %address, reason, "Login failed");
         }
-        Fact::Refused { address, reason } => {
+        LogRecord::Refused { address, reason } => {
             tracing::warn!(%address, reason, "Connection refused");
         }
-        Fact::RefusedMore { count } => {
+        LogRecord::RefusedMore { count } => {
             tracing::warn!(count, "More connections were refused just as these");
         }
-        Fact::Left { user, address, reason } => {
+        LogRecord::Left { user, address, reason } => {
             let reason = &*without_text(reason);
             match user {
                 Some(user) => tracing::info!(%user, %address, reason, "Left"),
@@ -100,7 +102,7 @@ pub fn fact(fact: &Fact, port: Option<u16>) {
                 waiting(port);
             }
         }
-        Fact::ClockSet { by, to } => {
+        LogRecord::ClockSet { by, to } => {
             let mut now = Vec::new();
             write_server_time(*to, &mut now);
             let now = &*String::from_utf8_lossy(&now);
@@ -111,21 +113,21 @@ pub fn fact(fact: &Fact, port: Option<u16>) {
                 seconds => tracing::warn!(seconds, now, "The machine's clock was put forward"),
             }
         }
-        Fact::Reserve { touched: true, free } => tracing::error!(
+        LogRecord::Reserve { touched: true, free } => tracing::error!(
             free,
             "The disk is almost full: only operators can store anything now, and messages can be taken back"
         ),
-        Fact::Reserve { touched: false, free } => {
+        LogRecord::Reserve { touched: false, free } => {
             tracing::info!(free, "The disk has room again, and what people send is stored");
         }
-        Fact::Expired { count } => {
+        LogRecord::Expired { count } => {
             tracing::info!(
                 count,
                 "Removed accounts that never said anything and did not come back"
             );
         }
-        Fact::Operator { user, granted: true } => tracing::info!(%user, "Became an operator"),
-        Fact::Operator { user, granted: false } => {
+        LogRecord::Operator { user, granted: true } => tracing::info!(%user, "Became an operator"),
+        LogRecord::Operator { user, granted: false } => {
             let reason = "wrong name or password";
             tracing::warn!(%user, reason, "Failed to become an operator");
         }

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::connection::Stage;
-    use crate::hub::{Did, Input};
+    use crate::hub::{ClientEvent, Input};
     use crate::limits::HUB_QUEUE;
     use crate::metrics::{Metrics, Queue};
     use crate::queue::{Receiver, bounded};
@@ -225,9 +225,9 @@ mod tests {
     }
 
     fn reasons(shard: &Shard) -> Vec<&str> {
-        let entries = shard.batch.entries.iter();
-        let reasons = entries.filter_map(|entry| match &entry.what {
-            Did::Closed { reason } => Some(&**reason),
+        let entries = shard.batch.events.iter();
+        let reasons = entries.filter_map(|entry| match &entry.event {
+            ClientEvent::Closed { reason } => Some(&**reason),
             _ => None,
         });
         reasons.collect()

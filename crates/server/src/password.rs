@@ -2,7 +2,7 @@
 //! can do.
 
 use crate::hub::Input;
-use crate::hub::door::Key;
+use crate::hub::admission::Key;
 use crate::hub::effects::{Derive, Task};
 use crate::hub::login::{Derived, Outcome};
 use crate::limits::{PASSWORD_QUEUE, PASSWORDS_OF_ADDRESS};

@@ -2,14 +2,14 @@
 
 use crate::command::znc::NAME as PLAYBACK;
 use crate::damage::Watch;
-use crate::fair;
-use crate::hub::effects::{Read, ReadWhat};
+use crate::fair_queue;
+use crate::hub::effects::{Read, ReadKind};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
     HISTORY_PAGE_MOST, PAGE_READERS, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
     READ_TURN_MILLIS,
 };
-use crate::portion;
+use crate::page_budget;
 use crate::render::{Renderer, Tagging};
 use crate::session::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
@@ -59,17 +59,17 @@ type Conversations = Vec<(Conversation, Arc<str>)>;
 /// those who ask for an overview of all their conversations.
 #[derive(Clone, Debug)]
 pub struct Readers {
-    pages: fair::Sender<AccountId, ReadJob>,
-    overviews: fair::Sender<AccountId, ReadJob>,
+    pages: fair_queue::Sender<AccountId, ReadJob>,
+    overviews: fair_queue::Sender<AccountId, ReadJob>,
 }
 
 /// One reader's end of a queue.
-pub type Queue = fair::Receiver<AccountId, ReadJob>;
+pub type Queue = fair_queue::Receiver<AccountId, ReadJob>;
 
 /// The way to the readers, and their ends of it, one for each thread. `waiting` tells how many reads
 /// are in the queues.
 pub fn queues(waiting: &Gauge) -> (Readers, Vec<Queue>) {
-    let queue = || fair::bounded(READ_QUEUE / 2, READ_QUEUE_OF_ONE, waiting.clone());
+    let queue = || fair_queue::bounded(READ_QUEUE / 2, READ_QUEUE_OF_ONE, waiting.clone());
     let ((pages, page_reader), (overviews, overview_reader)) = (queue(), queue());
     let mut readers = vec![page_reader; PAGE_READERS];
     readers.push(overview_reader);
@@ -99,15 +99,15 @@ fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8
     let mut out = Vec::new();
     let tag = job.tag.as_deref().unwrap_or_default();
     let verb = match job.request.what {
-        ReadWhat::Ch { .. } => "CH",
+        ReadKind::Ch { .. } => "CH",
         // Nobody asked, or nobody who would understand; the next time shows them.
-        ReadWhat::Pending { .. } | ReadWhat::Playback { .. } | ReadWhat::Buffers => {
+        ReadKind::Pending { .. } | ReadKind::Playback { .. } | ReadKind::Buffers => {
             if tag.starts_with("label=") {
                 acknowledge(renderer, &mut out, tag);
             }
             return out;
         }
-        ReadWhat::Page { .. } | ReadWhat::Targets { .. } => "CHATHISTORY",
+        ReadKind::Page { .. } | ReadKind::Targets { .. } => "CHATHISTORY",
     };
     let line = Line::to(&mut out).raw_tags(tag).source(&renderer.server).verb("FAIL");
     line.param(verb).param(code).text(text).end();
@@ -185,7 +185,7 @@ impl Page<'_> {
         if !self.tag.starts_with("label=") {
             return self.write(store);
         }
-        let one = matches!(self.job.request.what, ReadWhat::Page { .. } | ReadWhat::Targets { .. });
+        let one = matches!(self.job.request.what, ReadKind::Page { .. } | ReadKind::Targets { .. });
         if one || !self.capabilities().contains(Capability::Batch) {
             let rest = self.write(store)?;
             if rest.is_some() {
@@ -218,19 +218,19 @@ impl Page<'_> {
 
     fn write(&mut self, store: &mut dyn Reader) -> Result<Option<Conversations>, Failure> {
         match &self.job.request.what {
-            ReadWhat::Ch { query, target } => {
+            ReadKind::Ch { query, target } => {
                 let events = self.page(store, query)?;
                 self.batch("chathistory", Some(target), |page, tag| page.events(&events, tag));
                 self.end_of_ch(&events, target);
             }
-            ReadWhat::Page { query, target } => {
+            ReadKind::Page { query, target } => {
                 let events = self.page(store, query)?;
                 self.batch("chathistory", Some(target), |page, tag| page.events(&events, tag));
             }
-            ReadWhat::Targets { first, second, limit } => {
+            ReadKind::Targets { first, second, limit } => {
                 self.targets(store, *first, *second, *limit)?;
             }
-            ReadWhat::Playback { of, after, before, limit, up_to, batch } => {
+            ReadKind::Playback { of, after, before, limit, up_to, batch } => {
                 let conversations = match (self.rest.take(), of) {
                     (Some(rest), _) => rest,
                     (None, Some(of)) => of.clone(),
@@ -256,8 +256,8 @@ impl Page<'_> {
                     }
                 }
             }
-            ReadWhat::Buffers => self.buffers(store)?,
-            ReadWhat::Pending { up_to, read } => {
+            ReadKind::Buffers => self.buffers(store)?,
+            ReadKind::Pending { up_to, read } => {
                 let mut events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
                 let newest = events.last().map(|event| event.id);
                 let all = events.len() < PENDING_SHOWN;
@@ -266,7 +266,7 @@ impl Page<'_> {
                 };
                 events.retain(|event| !is_read(event));
                 let found = events.len();
-                portion::keep_oldest(&mut events, self.job.request.bytes);
+                page_budget::keep_oldest(&mut events, self.job.request.bytes);
                 self.events(&events, "");
                 // As far as they were shown: if there are more, the next login shows them.
                 self.pending = match newest {
@@ -282,7 +282,7 @@ impl Page<'_> {
     fn page(&self, store: &mut dyn Reader, query: &Query) -> Result<Vec<Event>, Failure> {
         let of = self.job.request.readable(query.of);
         let mut events = store.page(&Query { of, ..query.clone() })?;
-        portion::fit(&mut events, query.select, self.job.request.bytes);
+        page_budget::fit(&mut events, query.select, self.job.request.bytes);
         Ok(events)
     }
 

@@ -1,7 +1,7 @@
 //! Reading: what the sockets of a shard have brought becomes lines in the batch for the hub.
 
 use crate::connection::{Stage, Stopped, Taken};
-use crate::hub::{Did, Entry};
+use crate::hub::{ClientEvent, SessionEvent};
 use crate::limits::{HANDSHAKE_MILLIS_PER_ROUND, READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
 use crate::metrics::{Count, Handshake, Refused};
 use crate::shard::{Later, Shard};
@@ -100,7 +100,7 @@ impl Shard {
         self.connections[slot].ended = true;
         if !self.connections[slot].way.awaits_answer() {
             let session = self.session(slot);
-            self.gather(session, Did::Ended);
+            self.gather(session, ClientEvent::Ended);
         }
     }
 
@@ -123,15 +123,15 @@ impl Shard {
         self.touch(slot);
         if let Some((address, encrypted)) = received.proxied {
             self.connections[slot].address = address;
-            self.gather(session, Did::Forwarded { address, encrypted });
+            self.gather(session, ClientEvent::Forwarded { address, encrypted });
         }
         if let Some(certificate) = received.encrypted {
             self.parts.metrics.handshake(Handshake::Done);
-            self.gather(session, Did::Encrypted { certificate });
+            self.gather(session, ClientEvent::Encrypted { certificate });
         }
         if let Some((address, encrypted)) = received.forwarded {
             self.connections[slot].address = address;
-            self.gather(session, Did::Forwarded { address, encrypted });
+            self.gather(session, ClientEvent::Forwarded { address, encrypted });
         }
         if received.shook_hands {
             self.shaken += begun.map_or(Duration::ZERO, |begun| begun.elapsed());
@@ -170,24 +170,26 @@ impl Shard {
             false => &self.buffer[UNREAD_BYTES..UNREAD_BYTES + bytes],
         };
         // Those that were left over have come before.
-        let (left_over, first) = (connection.lines_wait, batch.entries.len());
+        let (left_over, first) = (connection.lines_wait, batch.events.len());
         let stopped = connection.take_lines(lines, limits, now, |taken| {
             let (Taken::Line(text) | Taken::Bad(_, text)) = taken;
             let start = batch.text.len() as u32;
             batch.text.extend_from_slice(text.as_bytes());
             let place = start..batch.text.len() as u32;
-            let what = match taken {
-                Taken::Line(_) => Did::Line(place),
-                Taken::Bad(error, _) => Did::BadLine(error, place),
+            let event = match taken {
+                Taken::Line(_) => ClientEvent::Line(place),
+                Taken::Bad(error, _) => ClientEvent::BadLine(error, place),
             };
-            batch.entries.push(Entry { session, what });
+            batch.events.push(SessionEvent { session, event });
             !batch.is_full()
         });
         if !left_over
-            && batch.entries.len() > first
+            && batch.events.len() > first
             && let Some(told) = connection.receipts.answered()
         {
-            batch.entries.insert(first, Entry { session, what: Did::Answered(told) });
+            batch
+                .events
+                .insert(first, SessionEvent { session, event: ClientEvent::Answered(told) });
         }
         if connection.over && stopped == Stopped::NoLine {
             self.no_more(slot);

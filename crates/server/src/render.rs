@@ -3,7 +3,7 @@
 
 pub mod lines;
 
-use crate::hub::effects::{Form, News};
+use crate::hub::effects::{Confirmation, News};
 use lines::{Lines, is_several, pieces};
 use proto::time::{write_date, write_server_time};
 use proto::{Capabilities, Capability, Line};
@@ -244,23 +244,23 @@ impl Renderer {
     pub fn confirm(
         &self,
         out: &mut Vec<u8>,
-        form: &Form,
+        form: &Confirmation,
         (id, time): (EventId, i64),
         (news, text): (&News, &[u8]),
         tagging: Tagging<'_>,
     ) {
         let (account, bot) = (news.account.as_deref(), news.bot);
         match form {
-            Form::Echo => {
+            Confirmation::Echo => {
                 let values = TagValues { id, time, account, bot, client: &news.tags };
                 self.tagged(out, &values, tagging, (news, text));
             }
-            Form::Broadcast => {
+            Confirmation::Broadcast => {
                 self.tags(out, &TagValues { time, ..TagValues::default() }, tagging);
                 let line = Line::to(out).source(&self.server).verb("NOTE").param("BM");
                 line.param("SENT").param(&self.msgid(id)).text("Sent to everyone online").end();
             }
-            Form::Private { to, online } => {
+            Confirmation::Private { to, online } => {
                 self.tags(out, &TagValues { time, ..TagValues::default() }, tagging);
                 let (code, text) = if *online {
                     ("SENT", format!("On its way to {to}"))

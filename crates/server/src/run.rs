@@ -10,7 +10,7 @@ use crate::clock::{self, Clock};
 use crate::config::{Config, ConfigError};
 use crate::damage::Watch;
 use crate::hub::effects::Effects;
-use crate::hub::reread::Reread;
+use crate::hub::reload::Reload;
 use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::Journal;
@@ -217,7 +217,7 @@ pub enum Wake {
     /// The server is to stop.
     Stop,
     /// The config file is to be read again; by whose wish, if not by a signal.
-    Reread(Option<SessionId>),
+    Reload(Option<SessionId>),
     /// Nobody knows what is stored: the process is to end before anybody is told anything.
     Failed(Failure),
 }
@@ -242,7 +242,7 @@ struct Server {
     certificate: Certificate,
     woken: Receiver<Wake>,
     metrics: Arc<Metrics>,
-    looks: Looks,
+    lookalikes: Looks,
     pulse: Arc<Pulse>,
     /// The backups go on as long as it is there.
     backups: Option<std::sync::mpsc::Sender<()>>,
@@ -288,7 +288,7 @@ impl Server {
             certificate,
             woken,
             metrics: metrics.clone(),
-            looks: Looks::new(Instant::now()),
+            lookalikes: Looks::new(Instant::now()),
             pulse: Arc::new(Pulse::default()),
             threads: Vec::new(),
             backups: Some(backups),
@@ -365,7 +365,7 @@ impl Server {
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         self.spawn("signals", false, move || {
             let wishes = signals.forever().map(|signal| match signal {
-                SIGHUP => Wake::Reread(None),
+                SIGHUP => Wake::Reload(None),
                 _ => Wake::Stop,
             });
             for wish in wishes {
@@ -429,9 +429,9 @@ impl Server {
         let mut watchdog = Watchdog::from_env();
         loop {
             match self.next_wish(&mut watchdog)? {
-                Some(Wake::Reread(by)) => {
+                Some(Wake::Reload(by)) => {
                     systemd::reloading();
-                    self.reread(by)?;
+                    self.reload(by)?;
                     systemd::ready(self.config.port);
                 }
                 Some(Wake::Failed(failure)) => {
@@ -461,19 +461,19 @@ impl Server {
     /// certificate once a day.
     fn next_wish(&mut self, watchdog: &mut Watchdog) -> Result<Option<Wake>, RunError> {
         loop {
-            let look = self.looks.patience(Instant::now());
+            let look = self.lookalikes.patience(Instant::now());
             let patience = watchdog.every.map_or(look, |every| every.min(look));
             match self.woken.recv_timeout(patience) {
                 Ok(wish) => return Ok(Some(wish)),
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if self.looks.take_due(Instant::now()) {
+            if self.lookalikes.take_due(Instant::now()) {
                 self.look_at_certificate();
             }
             if watchdog.every.is_some() && watchdog.ask(&self.pulse) {
                 // There is nothing to go on with; it only wakes the hub.
-                self.hub.send(Input::GoOn).map_err(|_| RunError::Panic)?;
+                self.hub.send(Input::Continue).map_err(|_| RunError::Panic)?;
             }
         }
     }
@@ -507,7 +507,7 @@ impl Server {
     }
 
     /// Reads the config file again. A mistake in it changes nothing.
-    fn reread(&mut self, by: Option<SessionId>) -> Result<(), RunError> {
+    fn reload(&mut self, by: Option<SessionId>) -> Result<(), RunError> {
         let shown = self.certificate.fingerprint;
         let outcome = match &self.config.file {
             None => Err("the server was started without a config file".to_owned()),
@@ -515,22 +515,22 @@ impl Server {
         };
         // Its files may be new ones under the same names.
         let outcome = outcome.and_then(|new| {
-            let (mut config, later) = self.config.reread(new);
+            let (mut config, later) = self.config.reload(new);
             let certificate = Certificate::load(&config.tls, self.folder.as_deref());
             self.certificate = certificate.map_err(|error| error.to_string())?;
             config.tls.vouched = self.certificate.vouched;
             Ok((Arc::new(config), later))
         });
-        let reread = Reread { by, outcome };
-        let (sentences, good) = (reread.sentences(), reread.outcome.is_ok());
-        if let Ok((config, _)) = &reread.outcome {
+        let reload = Reload { by, outcome };
+        let (sentences, good) = (reload.sentences(), reload.outcome.is_ok());
+        if let Ok((config, _)) = &reload.outcome {
             self.config = config.clone();
             for inbox in &self.inboxes {
                 inbox.send(Item::Config(config.clone()));
                 inbox.send(Item::Certificate(self.certificate.clone()));
             }
         }
-        self.hub.send(Input::Reread(reread)).map_err(|_| RunError::Panic)?;
+        self.hub.send(Input::Reload(reload)).map_err(|_| RunError::Panic)?;
         if self.certificate.fingerprint != shown {
             self.say_fingerprint();
         }
@@ -560,10 +560,10 @@ fn run_hub(
     let mut their_turn = false;
     loop {
         let input = if state.has_rest() || (their_turn && state.has_turns()) {
-            Ok(Input::GoOn)
+            Ok(Input::Continue)
         } else if state.has_turns() {
             match inputs.try_recv() {
-                Err(TryRecvError::Empty) => Ok(Input::GoOn),
+                Err(TryRecvError::Empty) => Ok(Input::Continue),
                 Err(TryRecvError::Disconnected) => Err(RecvError),
                 Ok(input) => Ok(input),
             }
@@ -571,7 +571,7 @@ fn run_hub(
             inputs.recv()
         };
         let Ok(input) = input else { return };
-        their_turn = !matches!(input, Input::GoOn);
+        their_turn = !matches!(input, Input::Continue);
         let committed = committed.load(Ordering::Acquire);
         let (now, steady) = (clock::wall(), clock.steady());
         let effects = state.apply(Stamped { now, steady, committed, input });

@@ -1,7 +1,7 @@
 //! Answers requests of HTTP: the page that says how to join, and two pages for machines.
 
 use crate::health::Asker;
-use crate::hub::Did;
+use crate::hub::ClientEvent;
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::transport::Way;
@@ -72,7 +72,7 @@ impl Shard {
         {
             return self.gone(slot, &format!("Connection lost: {error}"));
         }
-        self.gather(session, Did::Served);
+        self.gather(session, ClientEvent::Served);
         self.close(slot);
     }
 }

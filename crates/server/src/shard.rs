@@ -11,8 +11,8 @@ use crate::connection::{Connection, Stage};
 use crate::fanout::Members;
 use crate::health::Health;
 use crate::hub::STOPPING;
-use crate::hub::effects::{Fact, Task};
-use crate::hub::{Batch, Did, Entry, Input, write_error};
+use crate::hub::effects::{LogRecord, Task};
+use crate::hub::{Batch, ClientEvent, Input, SessionEvent, write_error};
 use crate::inbox::{Item, Outlet};
 use crate::limits::{
     ACCEPT_PAUSE_MILLIS, EVENTS, HANDSHAKE_SECONDS, LINGER_MILLIS, READ_BYTES, STOP_MILLIS,
@@ -292,7 +292,7 @@ impl Shard {
         let limits = &self.parts.config.limits;
         entry.insert(Connection::new(stream, self.generation, address, limits, Instant::now()));
         let session = self.session(slot);
-        self.gather(session, Did::Opened { address, entropy });
+        self.gather(session, ClientEvent::Opened { address, entropy });
     }
 
     /// Does something later.
@@ -331,9 +331,9 @@ impl Shard {
             return;
         }
         if matches!(job.derive.task, Task::Wait) {
-            self.gather(session, Did::Waited);
+            self.gather(session, ClientEvent::Waited);
         } else if !self.parts.passwords.derive(job) {
-            self.gather(session, Did::PasswordBusy);
+            self.gather(session, ClientEvent::PasswordBusy);
         }
     }
 
@@ -373,13 +373,13 @@ impl Shard {
     }
 
     /// Adds to the next batch for the hub.
-    pub(crate) fn gather(&mut self, session: SessionId, what: Did) {
-        self.batch.entries.push(Entry { session, what });
+    pub(crate) fn gather(&mut self, session: SessionId, event: ClientEvent) {
+        self.batch.events.push(SessionEvent { session, event });
     }
 
     /// Hands what was gathered to the hub, one batch at a time.
     fn hand_over(&mut self) {
-        if self.in_flight || self.batch.entries.is_empty() {
+        if self.in_flight || self.batch.events.is_empty() {
             return;
         }
         let next = Batch { shard: self.parts.id, ..Batch::default() };
@@ -393,7 +393,7 @@ impl Shard {
     pub(crate) fn gone(&mut self, slot: usize, reason: &str) {
         if self.connections[slot].stage != Stage::Closing {
             let session = self.session(slot);
-            self.gather(session, Did::Closed { reason: reason.to_owned() });
+            self.gather(session, ClientEvent::Closed { reason: reason.to_owned() });
         }
         self.remove(slot);
     }
@@ -401,7 +401,7 @@ impl Shard {
     /// The shard itself ends a connection, saying why.
     pub(crate) fn end(&mut self, slot: usize, reason: &str) {
         let session = self.session(slot);
-        self.gather(session, Did::Closed { reason: reason.to_owned() });
+        self.gather(session, ClientEvent::Closed { reason: reason.to_owned() });
         let mut error = Vec::new();
         write_error(&mut error, reason);
         self.connections[slot].push(&error);
@@ -562,7 +562,7 @@ impl Shard {
     }
 
     /// Tells the operator's terminal.
-    pub(crate) fn log(&self, fact: &Fact) {
+    pub(crate) fn log(&self, fact: &LogRecord) {
         crate::log::fact(fact, (!self.stopping).then_some(self.parts.port));
     }
 }

@@ -29,7 +29,7 @@ pub fn mechanisms(config: &Config, session: &Session) -> String {
 /// Carries out `AUTHENTICATE`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(0).unwrap_or_default();
-    let logged_in = match context.known().entering.as_deref() {
+    let logged_in = match context.session().entering.as_deref() {
         None => !context.user().guest,
         Some(entering) => entering.account.is_some(),
     };
@@ -44,7 +44,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     } else if given == "*" {
         abort(context);
     } else {
-        match context.known_mut().sasl.take() {
+        match context.session_mut().sasl.take() {
             None => choose(context, given),
             Some(sasl) => go_on(context, *sasl, given),
         }
@@ -53,7 +53,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 fn abort(context: &mut Context<'_>) {
-    context.known_mut().sasl = None;
+    context.session_mut().sasl = None;
     context.numeric(n::ERR_SASLABORTED, &[], "SASL authentication aborted");
 }
 
@@ -65,7 +65,7 @@ fn choose(context: &mut Context<'_>, mechanism: &str) {
         "SCRAM-SHA-256" => Sasl::ScramFirst(Chunks::default()),
         _ => return refuse_mechanism(context, "no such mechanism"),
     };
-    let offered = mechanisms(&context.state.config, context.known());
+    let offered = mechanisms(&context.state.config, context.session());
     let why = match sasl {
         _ if offered.split(',').any(|one| one == mechanism) => external::lacks(context, &sasl),
         Sasl::External(_) => Some(external::NO_TLS),
@@ -79,13 +79,13 @@ fn choose(context: &mut Context<'_>, mechanism: &str) {
 }
 
 fn refuse_mechanism(context: &mut Context<'_>, why: &str) {
-    let offered = mechanisms(&context.state.config, context.known());
+    let offered = mechanisms(&context.state.config, context.session());
     context.numeric(n::RPL_SASLMECHS, &[&offered], "are available SASL mechanisms");
     context.numeric(n::ERR_SASLFAIL, &[], &format!("SASL authentication failed: {why}"));
 }
 
 fn keep(context: &mut Context<'_>, sasl: Sasl) {
-    context.known_mut().sasl = Some(Box::new(sasl));
+    context.session_mut().sasl = Some(Box::new(sasl));
 }
 
 fn ask(context: &mut Context<'_>, parameter: &str) {
@@ -200,8 +200,8 @@ pub fn prove(
 
 /// A nonce nobody had before: the session's random bytes, counted up for each exchange.
 fn nonce(context: &mut Context<'_>) -> String {
-    let nonce = u128::from_le_bytes(context.known().entropy);
-    context.known_mut().entropy = nonce.wrapping_add(1).to_le_bytes();
+    let nonce = u128::from_le_bytes(context.session().entropy);
+    context.session_mut().entropy = nonce.wrapping_add(1).to_le_bytes();
     format!("{nonce:032x}")
 }
 

@@ -6,7 +6,7 @@
 use super::quit::shorten;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::{absence, kept};
+use crate::hub::{away, kept};
 use crate::limits::AWAY_BYTES;
 use proto::{Capability, Message, numeric as n};
 
@@ -46,7 +46,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             }
         }
     }
-    absence::said(context, presence);
+    away::said(context, presence);
     kept::show(context);
     Ok(())
 }

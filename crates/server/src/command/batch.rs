@@ -37,7 +37,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 /// The reference of the batch to which a line belongs. To a session that does not send batches the
 /// tag means nothing.
 pub fn reference(context: &Context<'_>, message: &Message<'_>) -> Option<Box<str>> {
-    if message.tags.is_empty() || context.known().user.is_none() || !speaks(context) {
+    if message.tags.is_empty() || context.session().user.is_none() || !speaks(context) {
         return None;
     }
     message.tags.get("batch").map(|reference| Box::from(&*reference))
@@ -52,7 +52,7 @@ pub fn label(
     if reference.is_none() && !message.verb.eq_ignore_ascii_case(VERB) {
         return None;
     }
-    context.known_mut().batch.as_mut()?.message.as_mut()?.label.take()
+    context.session_mut().batch.as_mut()?.message.as_mut()?.label.take()
 }
 
 /// Takes a line of a batch.
@@ -61,7 +61,7 @@ pub fn take_line(
     message: &Message<'_>,
     reference: &str,
 ) -> Result<(), Refusal> {
-    let batch = context.known_mut().batch.as_deref_mut();
+    let batch = context.session_mut().batch.as_deref_mut();
     let added = match batch.filter(|batch| *batch.reference == *reference) {
         None => Err(bad("No batch of this reference is open")),
         Some(OpenBatch { message: None, .. }) => return Ok(()), // It was refused.
@@ -73,7 +73,7 @@ pub fn take_line(
     }
     // The batch is answered as a whole.
     let label = context.out.take_label();
-    if let Some(batch) = &mut context.known_mut().batch
+    if let Some(batch) = &mut context.session_mut().batch
         && let Some(collected) = &mut batch.message
     {
         collected.label = label;
@@ -83,7 +83,7 @@ pub fn take_line(
 
 /// A line came that is none, which may have been of the open batch: it is not sent without it.
 pub fn not_without(context: &mut Context<'_>) {
-    let Some(batch) = &mut context.known_mut().batch else { return };
+    let Some(batch) = &mut context.session_mut().batch else { return };
     let Some(collected) = &mut batch.message else { return };
     let label = collected.label.take();
     refuse_open(context);
@@ -100,7 +100,7 @@ pub fn end_overdue(state: &mut State, out: &mut Effects) {
     {
         state.batches.remove(&(due, session));
         let mut context = state.context(out, session);
-        let Some(batch) = &mut context.known_mut().batch else { continue };
+        let Some(batch) = &mut context.session_mut().batch else { continue };
         let reference = batch.reference.to_string();
         let label = batch.message.take().and_then(|collected| collected.label);
         super::run(&mut context, label, |_| {
@@ -113,7 +113,7 @@ pub fn end_overdue(state: &mut State, out: &mut Effects) {
 
 /// Whether the session sends batches. One that is open is dealt with to its end.
 fn speaks(context: &Context<'_>) -> bool {
-    context.has(Capability::Multiline) || context.known().batch.is_some()
+    context.has(Capability::Multiline) || context.session().batch.is_some()
 }
 
 fn bad(why: impl Into<Cow<'static, str>>) -> Refusal {
@@ -129,7 +129,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
         )));
     }
     // As long as it may still be wrong, what comes of it is to be ignored.
-    context.known_mut().batch = Some(Box::new(OpenBatch::refused(reference)));
+    context.session_mut().batch = Some(Box::new(OpenBatch::refused(reference)));
     if another.is_some() {
         return Err(bad("Another batch was open; neither is sent"));
     }
@@ -152,14 +152,14 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
     };
     let session = context.session;
     context.state.batches.insert((due, session));
-    context.known_mut().batch =
+    context.session_mut().batch =
         Some(Box::new(OpenBatch { message: Some(collected), ..OpenBatch::refused(reference) }));
     Ok(())
 }
 
 /// The batch is whole: sends its message.
 fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
-    if context.known().batch.as_ref().is_none_or(|batch| *batch.reference != *reference) {
+    if context.session().batch.as_ref().is_none_or(|batch| *batch.reference != *reference) {
         refuse_open(context);
         return Err(bad("No batch of this reference is open"));
     }
@@ -184,7 +184,7 @@ fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
 
 /// The session has no batch open from here on; what came of the one it had, if it is not refused.
 fn forget(context: &mut Context<'_>) -> Option<Collected> {
-    let collected = context.known_mut().batch.take()?.message?;
+    let collected = context.session_mut().batch.take()?.message?;
     let session = context.session;
     context.state.batches.remove(&(collected.due, session));
     Some(collected)
@@ -192,10 +192,10 @@ fn forget(context: &mut Context<'_>) -> Option<Collected> {
 
 /// The open batch, if there is one, is refused: what still comes of it is ignored.
 fn refuse_open(context: &mut Context<'_>) {
-    let Some(batch) = &context.known().batch else { return };
+    let Some(batch) = &context.session().batch else { return };
     let refused = Box::new(OpenBatch::refused(&batch.reference));
     forget(context);
-    context.known_mut().batch = Some(refused);
+    context.session_mut().batch = Some(refused);
 }
 
 impl OpenBatch {
@@ -258,7 +258,7 @@ impl Collected {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::hub::{Batch, Did, Entry, Input, Stamped};
+    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
     use crate::session::SessionId;
     use store::{MemoryStore, Store};
 
@@ -270,7 +270,7 @@ mod tests {
         let loaded = MemoryStore::new("test").load().expect("it is in memory");
         let mut hub = State::new(config.into(), loaded, 0).0;
         let address = "192.0.2.7".parse().expect("an address");
-        tell(&mut hub, 0, "", Did::Opened { address, entropy: [0; 16] });
+        tell(&mut hub, 0, "", ClientEvent::Opened { address, entropy: [0; 16] });
         for line in ["CAP REQ :draft/multiline batch labeled-response", "CAP END"] {
             say(&mut hub, 0, line);
         }
@@ -279,15 +279,15 @@ mod tests {
         hub
     }
 
-    fn tell(hub: &mut State, second: i64, text: &str, what: Did) -> String {
-        let entries = vec![Entry { session: ANN, what }];
-        let input = Input::Batch(Batch { shard: 0, text: text.into(), entries });
+    fn tell(hub: &mut State, second: i64, text: &str, event: ClientEvent) -> String {
+        let events = vec![SessionEvent { session: ANN, event }];
+        let input = Input::Batch(Batch { shard: 0, text: text.into(), events });
         let effects = hub.apply(Stamped { now: 0, steady: second * 1000, committed: 0, input });
         String::from_utf8(effects.text).expect("UTF-8")
     }
 
     fn say(hub: &mut State, second: i64, line: &str) -> String {
-        tell(hub, second, line, Did::Line(0..line.len() as u32))
+        tell(hub, second, line, ClientEvent::Line(0..line.len() as u32))
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         let end = i64::from(BATCH_SECONDS);
         assert_eq!(say(&mut hub, 0, "@label=x BATCH +1 draft/multiline #lobby"), "");
         assert_eq!(say(&mut hub, end - 1, "@batch=1 PRIVMSG #lobby :one"), "");
-        let told = tell(&mut hub, end, "", Did::PasswordBusy);
+        let told = tell(&mut hub, end, "", ClientEvent::PasswordBusy);
         let text = ":parlor FAIL BATCH TIMEOUT 1 :The batch was left open too long; nothing of it was sent";
         assert!(told.contains(&format!("@label=x {text}\r\n")), "{told}");
         assert_eq!(say(&mut hub, end, "@batch=1 PRIVMSG #lobby :two"), "");
@@ -313,7 +313,7 @@ mod tests {
         let mut hub = hub();
         say(&mut hub, 0, "BATCH +1 draft/multiline #lobby");
         assert_eq!(hub.batches.len(), 1);
-        tell(&mut hub, 1, "", Did::Closed { reason: "gone".into() });
+        tell(&mut hub, 1, "", ClientEvent::Closed { reason: "gone".into() });
         assert!(hub.batches.is_empty());
     }
 }

@@ -3,8 +3,8 @@
 
 use super::VERBS;
 use crate::config::Config;
-use crate::hub::effects::{Effects, What};
-use crate::hub::{Batch, Did, Entry, Input, Stamped, State};
+use crate::hub::effects::{Effect, Effects};
+use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
 use crate::session::SessionId;
 use store::{MemoryStore, Store};
 
@@ -47,14 +47,14 @@ const UNANSWERED: &[&str] = &["PONG", "ERROR", "NOTICE"];
 /// the name, there is no mode to change, and no tag to relay.
 const NOTHING_TO_TELL: &[&str] = &["JOIN #room ", "NICK ann ", "MODE #room + ", "TAGMSG "];
 
-fn tell(hub: &mut State, text: &str, what: Did) -> Effects {
-    let entries = vec![Entry { session: ANN, what }];
-    let input = Input::Batch(Batch { shard: 0, text: text.into(), entries });
+fn tell(hub: &mut State, text: &str, event: ClientEvent) -> Effects {
+    let events = vec![SessionEvent { session: ANN, event }];
+    let input = Input::Batch(Batch { shard: 0, text: text.into(), events });
     hub.apply(Stamped { now: 0, steady: 0, committed: 0, input })
 }
 
 fn say(hub: &mut State, line: &str) -> Effects {
-    tell(hub, line, Did::Line(0..line.len() as u32))
+    tell(hub, line, ClientEvent::Line(0..line.len() as u32))
 }
 
 /// A hub with ann, who has a room and all capabilities that bring verbs with them.
@@ -64,7 +64,7 @@ fn hub() -> State {
     let loaded = MemoryStore::new("test").load().expect("it is in memory");
     let mut hub = State::new(config.into(), loaded, 0).0;
     let address = "127.0.0.1".parse().expect("an address");
-    tell(&mut hub, "", Did::Opened { address, entropy: [0; 16] });
+    tell(&mut hub, "", ClientEvent::Opened { address, entropy: [0; 16] });
     for line in [
         "CAP REQ :message-tags batch draft/multiline draft/message-redaction znc.in/playback",
         "CAP END",
@@ -79,11 +79,12 @@ fn hub() -> State {
 
 /// Whether who asked is answered, now or once something is read, derived or stored.
 fn is_answered(effects: &Effects) -> bool {
-    let later =
-        |what: &What| matches!(what, What::Read { .. } | What::Derive { .. } | What::Reread { .. });
+    let later = |what: &Effect| {
+        matches!(what, Effect::Read { .. } | Effect::Derive { .. } | Effect::Reload { .. })
+    };
     !effects.text.is_empty()
         || !effects.writes.is_empty()
-        || effects.list.iter().any(|effect| later(&effect.what))
+        || effects.list.iter().any(|effect| later(&effect.effect))
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::privmsg::{Draft, to_room};
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::Form;
+use crate::hub::effects::Confirmation;
 use crate::hub::session::Prompt;
 use proto::Message;
 use store::EventKind;
@@ -14,7 +14,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     match message.rest(0) {
         Some(text) => send(context, text, Some(message)),
         None => {
-            context.known_mut().prompt = Some(Box::new(Prompt::BmText));
+            context.session_mut().prompt = Some(Box::new(Prompt::BmText));
             context.note("BM", "TEXT_REQUIRED", &[], "Enter the message:");
             Ok(())
         }
@@ -29,5 +29,5 @@ pub fn send(
 ) -> Result<(), Refusal> {
     let lobby = context.state.lobby.ok_or(Refusal::NoLobby)?;
     let draft = Draft::new(context, (EventKind::Message, "BM"), text, tagged);
-    to_room(context, lobby, draft, Some(Form::Broadcast))
+    to_room(context, lobby, draft, Some(Confirmation::Broadcast))
 }

@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use crate::config::Config;
 use crate::hub::State;
 use crate::hub::context::Context;
-use crate::hub::effects::{Effects, What};
+use crate::hub::effects::{Effect, Effects};
 use crate::hub::session::Session;
 use crate::hub::{metadata, welcome};
 use crate::limits::{LINE_BYTES, MULTILINE_BYTES, MULTILINE_LINES, STS_SECONDS};
@@ -93,13 +93,13 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
     begin(context);
     let version = version.and_then(|version| version.parse::<u32>().ok()).unwrap_or(0);
     if version >= VERSION {
-        context.known_mut().cap302 = true;
+        context.session_mut().cap302 = true;
         let mut capabilities = context.capabilities();
         capabilities.insert(Capability::CapNotify);
         change_to(context, capabilities);
     }
     // One who said 302 before and does not now gets no values, but may get several lines.
-    let offers = offers(&context.state.config, context.known());
+    let offers = offers(&context.state.config, context.session());
     // What these are without their values, nobody says.
     let valued = [Capability::Multiline, Capability::Sts];
     let said = |(one, _): &&Offer| version >= VERSION || !valued.contains(one);
@@ -115,7 +115,7 @@ fn list_mine(context: &mut Context<'_>) {
 /// Replies with a list: on several lines, all but the last with a `*`, to who knows that; else on
 /// one, on which drafts are the first to be left out.
 fn list(context: &mut Context<'_>, subcommand: &str, mut words: Vec<String>) {
-    let several = context.known().cap302;
+    let several = context.session().cap302;
     if !several {
         words.sort_by_key(|word| word.contains('/'));
     }
@@ -163,7 +163,7 @@ fn request(context: &mut Context<'_>, wanted: &str) {
 
 /// The set after a request; none if anything in it cannot be, and then nothing changes.
 fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
-    let (mut now, session) = (context.capabilities(), context.known());
+    let (mut now, session) = (context.capabilities(), context.session());
     let offers = offers(&context.state.config, session);
     for word in words {
         let (name, add) = match word.strip_prefix('-') {
@@ -188,9 +188,9 @@ fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
 
 fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {
     let session = context.session;
-    let before = std::mem::replace(&mut context.known_mut().capabilities, capabilities);
+    let before = std::mem::replace(&mut context.session_mut().capabilities, capabilities);
     metadata::capabilities_changed(context, before);
-    context.out.push(What::Capabilities { session, capabilities });
+    context.out.push(Effect::Capabilities { session, capabilities });
 }
 
 /// A negotiation before the registration holds that one up until `CAP END`.
@@ -203,7 +203,7 @@ fn begin(context: &mut Context<'_>) {
 fn end(context: &mut Context<'_>) {
     if let Some(entering) = context.entering() {
         entering.negotiating = false;
-        if context.known_mut().sasl.take().is_some() {
+        if context.session_mut().sasl.take().is_some() {
             context.numeric(n::ERR_SASLABORTED, &[], "SASL authentication aborted");
         }
     }
@@ -222,8 +222,8 @@ pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
         .collect();
     for session in sessions {
         let context = &mut state.context(out, session);
-        let cap302 = context.known().cap302;
-        let (before, after) = told(before, &context.state.config, context.known());
+        let cap302 = context.session().cap302;
+        let (before, after) = told(before, &context.state.config, context.session());
         let (gone, new) = (gone(&before, &after), new(&before, &after));
         let names: Vec<String> = gone.iter().map(|one| one.name().to_owned()).collect();
         if !names.is_empty() {

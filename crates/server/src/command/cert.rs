@@ -19,7 +19,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         ("ADD", None) => {
             let text =
                 "Your client has shown no certificate; let it show one, or give a fingerprint";
-            let shown = context.known().certificate();
+            let shown = context.session().certificate();
             add(context, &account, shown.ok_or_else(|| refused("NO_CERTIFICATE", None, text))?)
         }
         ("LIST", _) => {
@@ -57,7 +57,7 @@ fn add(
 ) -> Result<(), Refusal> {
     let written = format!("{certificate:x}");
     // Who gives a fingerprint need not have the key; who shows the certificate has it.
-    let proved = context.known().certificate() == Some(certificate);
+    let proved = context.session().certificate() == Some(certificate);
     let owner = context.state.certificates.owner(certificate).cloned();
     match &owner {
         Some(owner) if owner.account.id == account.id && (owner.proved || !proved) => {
@@ -103,7 +103,7 @@ fn tell_loser(context: &mut Context<'_>, before: &Account, now: &Account, writte
 
 fn list(context: &mut Context<'_>, account: &Account) {
     let all: Vec<Fingerprint> = context.state.certificates.of(account.id).collect();
-    let shown = context.known().certificate();
+    let shown = context.session().certificate();
     for certificate in &all {
         let text = match shown {
             Some(shown) if shown == *certificate => "Your client has shown this one here",

@@ -3,7 +3,7 @@
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::ReadWhat;
+use crate::hub::effects::ReadKind;
 use proto::Message;
 use store::{Kinds, Point, Query, Scope, Select};
 
@@ -36,6 +36,6 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     };
     let up_to = context.state.last_event();
     let query = Query { of, select, limit, up_to, kinds: Kinds::MESSAGES };
-    read(context, ReadWhat::Ch { query, target });
+    read(context, ReadKind::Ch { query, target });
     Ok(())
 }

@@ -5,7 +5,7 @@
 use super::privmsg::find;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::{Read, ReadWhat, What};
+use crate::hub::effects::{Effect, Read, ReadKind};
 use crate::hub::history;
 use proto::time::parse_server_time;
 use proto::{Capability, Message};
@@ -107,7 +107,7 @@ fn page(
         up_to: context.state.last_event(),
         kinds: crate::render::shown(context.capabilities()),
     };
-    read(context, ReadWhat::Page { query, target: target.into() });
+    read(context, ReadKind::Page { query, target: target.into() });
     Ok(())
 }
 
@@ -120,7 +120,7 @@ fn targets(context: &mut Context<'_>, asked: &Asked<'_>) -> Result<(), Refusal> 
         *bound = time.ok_or_else(|| asked.invalid("INVALID_PARAMS", &[given], text))?;
     }
     let limit = asked.limit(context, 3)?;
-    read(context, ReadWhat::Targets { first: bounds[0], second: bounds[1], limit });
+    read(context, ReadKind::Targets { first: bounds[0], second: bounds[1], limit });
     Ok(())
 }
 
@@ -140,7 +140,7 @@ pub fn conversation(
 }
 
 /// Asks the readers; the answer takes its place among the replies.
-pub fn read(context: &mut Context<'_>, what: ReadWhat) {
+pub fn read(context: &mut Context<'_>, what: ReadKind) {
     let user = context.user();
     let rooms: Vec<_> = user.rooms.iter().map(|room| &context.state.rooms[room]).collect();
     let since = rooms.iter().map(|room| (room.id, history::since(room, user.id)));
@@ -153,7 +153,7 @@ pub fn read(context: &mut Context<'_>, what: ReadWhat) {
         me: (user.id, user.nick.clone()),
     };
     let session = context.session;
-    context.out.push(What::Read { session, request: std::sync::Arc::new(request), tag: None });
+    context.out.push(Effect::Read { session, request: std::sync::Arc::new(request), tag: None });
 }
 
 /// Shows a session that has just come into a room the newest messages, if it has not said that it
@@ -168,5 +168,5 @@ pub fn replay(context: &mut Context<'_>, id: RoomId) {
     let of = Some(vec![(Conversation::room(id), room.name.clone())]);
     let (after, before, batch) = (i64::MIN, i64::MAX, "chathistory");
     let up_to = context.state.last_event();
-    read(context, ReadWhat::Playback { of, after, before, limit, up_to, batch });
+    read(context, ReadKind::Playback { of, after, before, limit, up_to, batch });
 }

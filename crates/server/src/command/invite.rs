@@ -5,7 +5,7 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::{Rooms, What};
+use crate::hub::effects::{Effect, Rooms};
 use crate::hub::room::Rank;
 use crate::hub::user::UserId;
 use crate::limits::{INVITES, LINE_BYTES};
@@ -42,12 +42,12 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let news = context.passing(me, "INVITE", &[&nick, &room_name], None);
     let sessions = context.state.users[&target].sessions.clone();
     for to in &sessions {
-        context.out.push(What::TellOne { to: *to, news, kept: false });
+        context.out.push(Effect::TellOne { to: *to, news, kept: false });
     }
     let params: &[&str] = &[&nick, &room_name];
     let news = context.passing_for(Capability::InviteNotify, me, ("INVITE", params), None);
     let except = context.user().sessions.clone();
-    context.out.push(What::Tell { rooms: Rooms::One(id), except, news });
+    context.out.push(Effect::Tell { rooms: Rooms::One(id), except, news });
     context.numeric_only(n::RPL_INVITING, &[&nick, &room_name]);
     if let Some(away) = away {
         context.numeric(n::RPL_AWAY, &[&nick], &away);

@@ -17,7 +17,7 @@ const ARE_SUPPORTED: &str = "are supported by this server";
 
 /// Carries out `ISUPPORT`.
 pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
-    if context.known().user.is_none() && !context.has(Capability::ExtendedIsupport) {
+    if context.session().user.is_none() && !context.has(Capability::ExtendedIsupport) {
         return Err(Refusal::NotLoggedIn);
     }
     // The batch of this answer is the whole answer: it bears the label itself.

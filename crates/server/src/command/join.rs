@@ -5,8 +5,8 @@
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
 use crate::hub::context::Context;
-use crate::hub::effects::When;
-use crate::hub::room::{Member, Who};
+use crate::hub::effects::Condition;
+use crate::hub::room::{MaskSubject, Member};
 use crate::hub::session::Cursor;
 use crate::hub::user::UserId;
 use crate::hub::{membership, metadata};
@@ -36,7 +36,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             context.go_on_at(Cursor::Target(at));
             break;
         }
-        context.out.resume(When::Always);
+        context.out.resume(Condition::Always);
         if let Err(refusal) = join(context, room, key) {
             refuse(context, "JOIN", &refusal);
         }
@@ -131,7 +131,12 @@ fn may_join(context: &mut Context<'_>, room: RoomId, key: &str) -> Result<(), Re
     may
 }
 
-fn admits(context: &Context<'_>, room: RoomId, key: &str, who: &Who) -> Result<(), Refusal> {
+fn admits(
+    context: &Context<'_>,
+    room: RoomId,
+    key: &str,
+    who: &MaskSubject,
+) -> Result<(), Refusal> {
     let room = &context.state.rooms[&room];
     let user = context.user();
     if user.operator || room.invited.get(&user.id) == Some(&true) {
@@ -164,7 +169,7 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     let news = context.store_change(room, EventKind::Join, "", &realname, "JOIN");
     membership::enter(context.state, context.out, me, room, member);
     context.tell_way(room, news);
-    membership::tell_absence(context, room, me);
+    membership::tell_away(context, room, me);
     metadata::introduce(context, room, me);
     let mut names = names::Shared::default();
     for session in context.user().sessions.clone() {

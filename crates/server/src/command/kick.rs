@@ -5,7 +5,7 @@
 use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
-use crate::hub::effects::When;
+use crate::hub::effects::Condition;
 use crate::hub::membership;
 use crate::hub::room::Rank;
 use crate::limits::{KICK_BYTES, TARGETS};
@@ -34,7 +34,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Err(Refusal::TooManyTargets((*beyond).to_owned()));
     }
     for (room, user) in pairs {
-        context.out.resume(When::Always);
+        context.out.resume(Condition::Always);
         if let Err(refusal) = from_room(context, room, vec![user], reason) {
             refuse(context, "KICK", &refusal);
         }

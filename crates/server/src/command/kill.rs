@@ -5,7 +5,7 @@
 use super::quit::shorten;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::What;
+use crate::hub::effects::Effect;
 use crate::hub::membership;
 use crate::limits::KICK_BYTES;
 use proto::Message;
@@ -31,8 +31,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         context.passing(id, "QUIT", &[], Some(&quit)),
     ];
     for to in &sessions {
-        news.iter()
-            .for_each(|news| context.out.push(What::TellOne { to: *to, news: *news, kept: false }));
+        news.iter().for_each(|news| {
+            context.out.push(Effect::TellOne { to: *to, news: *news, kept: false })
+        });
     }
     // The answer is complete. What follows may end the asker, too, and is nobody's command.
     context.out.end(&server);

@@ -15,11 +15,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     context.must_be_private()?;
     match (message.param(0), message.rest(1)) {
         (None, _) => {
-            if let Some(user) = context.known().user {
+            if let Some(user) = context.session().user {
                 let name = context.state.users[&user].nick.clone();
                 return Err(Refusal::AlreadyLoggedIn(name));
             }
-            context.known_mut().prompt = Some(Box::new(Prompt::LoginUser));
+            context.session_mut().prompt = Some(Box::new(Prompt::LoginUser));
             context.note("LOGIN", "USER_REQUIRED", &[], "Enter username:");
             Ok(())
         }
@@ -36,7 +36,7 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         None => ("NEW_USER", "Enter Password:"),
         Some(_) => ("PASSWORD_REQUIRED", "Enter user's password:"),
     };
-    context.known_mut().prompt = Some(Box::new(Prompt::LoginPassword(name.to_owned())));
+    context.session_mut().prompt = Some(Box::new(Prompt::LoginPassword(name.to_owned())));
     context.note("LOGIN", code, &[name], words);
     Ok(())
 }

@@ -6,7 +6,7 @@
 use super::chathistory::conversation;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::{What, When};
+use crate::hub::effects::{Condition, Effect};
 use crate::hub::undo::Undo;
 use crate::limits::READ_MARKERS;
 use proto::name::{check_name, check_room};
@@ -51,8 +51,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if !context.user().guest {
         context.out.note(Undo::ReadMarker(me, conversation, before));
         let write = context.out.write(Write::ReadMarker { account: me, conversation, time });
-        let failed = What::NotStored { to: context.session, verb: "MARKREAD", tag: None };
-        context.out.push_when(When::Failed(write), failed);
+        let failed = Effect::NotStored { to: context.session, verb: "MARKREAD", tag: None };
+        context.out.push_when(Condition::Failed(write), failed);
     }
     reply(context, conversation, &name);
     for session in context.user().sessions.clone() {

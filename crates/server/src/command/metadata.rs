@@ -33,7 +33,7 @@ pub fn limits(capability: Capability) -> String {
 /// Carries out `METADATA`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let has = |capability| context.has(capability);
-    let before = context.known().user.is_none();
+    let before = context.session().user.is_none();
     if before && !has(Capability::Metadata3) && !has(Capability::Metadata2) {
         return Err(Refusal::NotLoggedIn);
     }
@@ -94,7 +94,7 @@ fn bad_target(name: &str) -> Refusal {
 /// Whom a target names: any account, a guest who is online, or a room that may be looked into. A
 /// session that is nobody yet can only name itself.
 fn target(context: &Context<'_>, name: &str) -> Result<Target, Refusal> {
-    let Some(me) = context.known().user else {
+    let Some(me) = context.session().user else {
         return match name {
             "*" => Ok(Target { of: None, name: "*".into() }),
             _ => Err(bad_target(name)),
@@ -183,7 +183,7 @@ fn list(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 /// Replies with what the target has of what the session is subscribed to.
 fn sync(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let wanted = context.state.metadata.subscriptions(context.session);
-    if name == EVERYTHING && context.known().user.is_some() {
+    if name == EVERYTHING && context.session().user.is_some() {
         let owners = show::everything(context);
         show::sync(context, EVERYTHING, &owners, &wanted);
         return Ok(());

@@ -21,7 +21,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             }
         }
         "C" | "c" => {
-            let watched = std::mem::take(&mut context.known_mut().watched);
+            let watched = std::mem::take(&mut context.session_mut().watched);
             watch::remove_all(context.state, context.session, &watched);
         }
         "L" | "l" => {
@@ -41,7 +41,7 @@ fn targets<'a>(message: &Message<'a>) -> Result<Vec<&'a str>, Refusal> {
 }
 
 fn watched(context: &Context<'_>) -> Vec<String> {
-    context.known().watched.values().map(|name| name.to_string()).collect()
+    context.session().watched.values().map(|name| name.to_string()).collect()
 }
 
 /// A name that nobody can have is offline for good, and so answered and not added.

@@ -4,7 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::What;
+use crate::hub::effects::Effect;
 use crate::hub::room::Room;
 use crate::hub::session::Cursor;
 use crate::hub::user::{User, UserId};
@@ -86,7 +86,7 @@ impl Shared {
         .map(|capability| device.has(capability));
         if let Some((_, text)) = self.0.iter().find(|(other, _)| *other == alike) {
             let (to, text) = (device.session, text.clone());
-            return device.out.push(What::Reply { to, text });
+            return device.out.push(Effect::Reply { to, text });
         }
         let text = device.out.lines(|out| {
             let mut device = Context { state: device.state, out, session: device.session };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Carries out `NICK`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).filter(|name| !name.is_empty()).ok_or(Refusal::NoName)?;
-    if context.known().user.is_some() {
+    if context.session().user.is_some() {
         return change(context, name);
     }
     may_be_named(context, name)?;

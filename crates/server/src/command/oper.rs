@@ -4,7 +4,7 @@
 
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
-use crate::hub::effects::{Fact, What};
+use crate::hub::effects::{Effect, LogRecord};
 use crate::hub::login::{self, is_password};
 use crate::hub::session::Tried;
 use crate::metrics::{Count, Refused};
@@ -18,7 +18,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Err(Refusal::NoOperators);
     }
     context.must_be_private()?;
-    let (address, now) = (context.known().address, context.state.steady);
+    let (address, now) = (context.session().address, context.state.steady);
     let config = context.state.config.clone();
     let hold_millis = match context.state.opers.ask(address, name, now, &config.limits) {
         Ok(hold_millis) => hold_millis,
@@ -35,14 +35,14 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 fn too_many(context: &mut Context<'_>, name: &str, seconds: i64) -> Refusal {
-    context.out.push(What::Count(Count::Refused(Refused::FailedOpers)));
+    context.out.push(Effect::Count(Count::Refused(Refused::FailedOpers)));
     Refusal::TooManyAttempts(name.to_owned(), seconds)
 }
 
 /// Answers, once that may be told.
 pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
     // Who has just registered may be nobody again by now: it could not be stored.
-    if context.known().user.is_some()
+    if context.session().user.is_some()
         && let Err(refusal) = grant(context, name, granted)
     {
         refuse(context, "OPER", &refusal);
@@ -50,13 +50,13 @@ pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
 }
 
 fn grant(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
-    let (address, now) = (context.known().address, context.state.steady);
+    let (address, now) = (context.session().address, context.state.steady);
     let state = &mut *context.state;
     if let Err(seconds) = state.opers.may_tell(address, name, now, &state.config.limits) {
         return Err(too_many(context, name, seconds));
     }
     let user = context.user().nick.clone();
-    context.out.push(What::Log(Fact::Operator { user, granted }));
+    context.out.push(Effect::Log(LogRecord::Operator { user, granted }));
     if !granted {
         context.state.opers.failed(address, name, now);
         return Err(Refusal::WrongPassword(name.to_owned()));

@@ -5,7 +5,7 @@
 use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
-use crate::hub::effects::When;
+use crate::hub::effects::Condition;
 use crate::hub::membership;
 use crate::limits::KICK_BYTES;
 use proto::Message;
@@ -15,7 +15,7 @@ use store::{EventKind, RoomId};
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let reason = shorten(message.param(1).unwrap_or_default(), KICK_BYTES);
     for name in super::once(super::names_of(message.param(0).unwrap_or_default())?) {
-        context.out.resume(When::Always);
+        context.out.resume(Condition::Always);
         let room = context.my_room(name).map(|(room, _)| room.id);
         match room {
             Err(refusal) => refuse(context, "PART", &refusal),

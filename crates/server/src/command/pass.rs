@@ -4,8 +4,8 @@
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::guesses::NOBODYS_NAME;
 use crate::hub::login::{self, How};
+use crate::hub::login_attempts::NOBODYS_NAME;
 use crate::hub::welcome;
 use proto::Message;
 

@@ -4,7 +4,7 @@ use super::names::visible;
 use super::privmsg::{Draft, find, to_room, to_user};
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::Form;
+use crate::hub::effects::Confirmation;
 use crate::hub::session::Prompt;
 use crate::limits::NAMES_LINE_BYTES;
 use proto::Message;
@@ -15,7 +15,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     match (message.param(0), message.rest(1)) {
         (None, _) => {
             show_online(context);
-            context.known_mut().prompt = Some(Box::new(Prompt::PmUser));
+            context.session_mut().prompt = Some(Box::new(Prompt::PmUser));
             context.note("PM", "USER_REQUIRED", &[], "Enter the user:");
             Ok(())
         }
@@ -34,7 +34,7 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         find(context, name)?.1
     };
     context.note("PM", "TEXT_REQUIRED", &[&name], "Enter the message:");
-    context.known_mut().prompt = Some(Box::new(Prompt::PmText(name.to_string())));
+    context.session_mut().prompt = Some(Box::new(Prompt::PmText(name.to_string())));
     Ok(())
 }
 
@@ -49,7 +49,7 @@ pub fn send(
     if user.starts_with('#') {
         let room = visible(context, user)?;
         let to = context.state.rooms[&room].name.clone();
-        return to_room(context, room, draft, Some(Form::Private { to, online: true }));
+        return to_room(context, room, draft, Some(Confirmation::Private { to, online: true }));
     }
     to_user(context, user, draft, true)
 }

@@ -7,9 +7,9 @@ mod ranked;
 use super::refusal::Refusal;
 use super::{for_each_target, names_of, znc};
 use crate::hub::context::Context;
-use crate::hub::effects::{Form, Rooms, What, When};
+use crate::hub::effects::{Condition, Confirmation, Effect, Rooms};
 use crate::hub::membership;
-use crate::hub::room::{Rank, Who};
+use crate::hub::room::{MaskSubject, Rank};
 use crate::hub::user::UserId;
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES};
 use crate::render::lines::pieces;
@@ -126,7 +126,7 @@ pub fn to_room(
     context: &mut Context<'_>,
     room: RoomId,
     draft: Draft<'_>,
-    form: Option<Form>,
+    form: Option<Confirmation>,
 ) -> Result<(), Refusal> {
     let name = may_speak(context, room, &draft)?;
     check_text(context, &draft, &name)?;
@@ -140,7 +140,7 @@ pub fn to_room(
     if is_passing(&draft) {
         let news = passing(context, &draft, &name);
         let except = vec![context.session];
-        context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
+        context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
         echo_passing(context, news);
         confirm_passing(context, form);
         return Ok(());
@@ -148,7 +148,7 @@ pub fn to_room(
     let event = context.event(Conversation::room(room), draft.kind, "", draft.text, &draft.tags);
     let news = store(context, event, &name, draft.verb, draft.resend, None);
     let except = vec![context.session];
-    context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
+    context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
     confirm(context, draft.kind, news, form);
     Ok(())
 }
@@ -173,7 +173,7 @@ pub fn to_user(
             tell_both(context, id, news, false);
         }
         echo_passing(context, news);
-        confirm_passing(context, by_pm.then_some(Form::Private { to: name, online }));
+        confirm_passing(context, by_pm.then_some(Confirmation::Private { to: name, online }));
         return Ok(());
     }
     may_store(context, &draft)?;
@@ -192,12 +192,12 @@ pub fn to_user(
     }
     let news = store(context, event, &name, draft.verb, draft.resend, pending);
     tell_both(context, id, news, kept);
-    let form = by_pm.then(|| Form::Private { to: name.clone(), online });
+    let form = by_pm.then(|| Confirmation::Private { to: name.clone(), online });
     confirm(context, draft.kind, news, form);
     if draft.kind == EventKind::Message && !by_pm {
         // What is sent again is answered in the same way.
         context.out.settle();
-        tell_absence(context, id, &name, online);
+        tell_away(context, id, &name, online);
     }
     Ok(())
 }
@@ -229,7 +229,7 @@ fn may_say(
     context: &Context<'_>,
     room: RoomId,
     draft: &Draft<'_>,
-    who: &Who,
+    who: &MaskSubject,
 ) -> Result<Arc<str>, Refusal> {
     let room = &context.state.rooms[&room];
     let member = room.member(context.me());
@@ -346,15 +346,15 @@ fn echo_passing(context: &mut Context<'_>, news: u32) {
 }
 
 /// The last word on what is told and not stored: there is no msgid to confirm.
-fn confirm_passing(context: &mut Context<'_>, form: Option<Form>) {
+fn confirm_passing(context: &mut Context<'_>, form: Option<Confirmation>) {
     match form {
-        Some(Form::Private { to, .. }) => {
+        Some(Confirmation::Private { to, .. }) => {
             context.note("PM", "SENT", &[&to, "*"], &format!("On its way to {to}, and not kept"));
         }
-        Some(Form::Broadcast) => {
+        Some(Confirmation::Broadcast) => {
             context.note("BM", "SENT", &["*"], "Sent to everyone online, and not kept");
         }
-        Some(Form::Echo) | None => {}
+        Some(Confirmation::Echo) | None => {}
     }
 }
 
@@ -381,7 +381,7 @@ fn store(
     let resend = resend.map(|id| Resend { id, at: context.state.steady });
     let write = context.out.write(Write::Event { event: Arc::new(event), resend, pending_for });
     let to = context.session;
-    context.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });
+    context.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
     news
 }
 
@@ -396,33 +396,33 @@ pub fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32, kept: b
     let me = context.me();
     let sessions = |id: UserId| context.state.users.get(&id).map(|user| user.sessions.clone());
     for to in sessions(receiver).unwrap_or_default() {
-        context.out.push(What::TellOne { to, news, kept });
+        context.out.push(Effect::TellOne { to, news, kept });
     }
     if receiver != me {
         for to in sessions(me).unwrap_or_default() {
             if to != context.session {
-                context.out.push(What::TellOne { to, news, kept: false });
+                context.out.push(Effect::TellOne { to, news, kept: false });
             }
         }
     }
 }
 
 /// The last word to the author, now or at a second sending.
-pub fn confirm(context: &mut Context<'_>, kind: EventKind, news: u32, form: Option<Form>) {
+pub fn confirm(context: &mut Context<'_>, kind: EventKind, news: u32, form: Option<Confirmation>) {
     let to = context.session;
     let when = context.out.settled();
     if context.has(Capability::EchoMessage)
         && context.capabilities().has_all(crate::render::needs(kind))
     {
-        let form = Form::Echo;
-        context.out.push_when(when, What::Confirm { to, form, news, tag: None });
+        let form = Confirmation::Echo;
+        context.out.push_when(when, Effect::Confirm { to, form, news, tag: None });
     }
     if let Some(form) = form {
-        context.out.push_when(when, What::Confirm { to, form, news, tag: None });
+        context.out.push_when(when, Effect::Confirm { to, form, news, tag: None });
     }
 }
 
-fn tell_absence(context: &mut Context<'_>, id: UserId, name: &str, online: bool) {
+fn tell_away(context: &mut Context<'_>, id: UserId, name: &str, online: bool) {
     if !online {
         context.numeric(n::RPL_AWAY, &[name], "is offline and will get it at the next login");
     } else if let Some(away) = context.state.users[&id].away.clone() {

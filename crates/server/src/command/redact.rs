@@ -7,7 +7,7 @@ use super::privmsg::{confirm, tell_both};
 use super::quit::shorten;
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::{Rooms, What, When};
+use crate::hub::effects::{Condition, Effect, Rooms};
 use crate::hub::user::UserId;
 use crate::limits::KICK_BYTES;
 use proto::{Capability, Line, Message};
@@ -48,7 +48,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     match conversation.as_room() {
         Some(room) => {
             let except = vec![context.session];
-            context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
+            context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
         }
         None => tell_both(context, other(conversation, context.me()), news, false),
     }
@@ -68,8 +68,8 @@ fn unknown(target: &str, msgid: &str) -> Refusal {
 /// The answers for when the store refuses, or fails.
 fn say_why_not(context: &mut Context<'_>, write: u32, target: &str, msgid: &str) {
     let to = context.session;
-    let failed = What::NotStored { to, verb: "REDACT", tag: None };
-    context.out.push_when(When::Failed(write), failed);
+    let failed = Effect::NotStored { to, verb: "REDACT", tag: None };
+    context.out.push_when(Condition::Failed(write), failed);
     let server = context.state.renderer.server.clone();
     let answers = [
         (Refused::NoSuchEvent, "UNKNOWN_MSGID", UNKNOWN),
@@ -84,6 +84,8 @@ fn say_why_not(context: &mut Context<'_>, write: u32, target: &str, msgid: &str)
             let line = Line::to(out).source(&server).verb("FAIL").param("REDACT").param(code);
             line.param(target).param(msgid).text(text).end();
         });
-        context.out.push_when(When::Refused(write, why), What::Refused { to, text, tag: None });
+        context
+            .out
+            .push_when(Condition::Refused(write, why), Effect::Refused { to, text, tag: None });
     }
 }

@@ -1,25 +1,25 @@
 //! `REHASH`: an operator of the server has the config file read again.
 //!
 //! The hub reads no file: it asks for it by an effect, and the config comes back as an input; see
-//! [`crate::hub::reread`].
+//! [`crate::hub::reload`].
 //!
 //! <https://modern.ircdocs.horse/#rehash-message>
 
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::What;
+use crate::hub::effects::Effect;
 use proto::{Message, numeric as n};
 
 /// Carries out `REHASH`.
 pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
     context.must_be_operator()?;
-    if std::mem::replace(&mut context.state.rereading, true) {
+    if std::mem::replace(&mut context.state.reloading, true) {
         return Err(Refusal::RereadingAlready);
     }
     // Who is an operator is so by a config file.
     let file = context.state.config.file_name().unwrap_or_default();
     context.numeric(n::RPL_REHASHING, &[&file], "Rehashing");
     let by = context.session;
-    context.out.push(What::Reread { by });
+    context.out.push(Effect::Reload { by });
     Ok(())
 }

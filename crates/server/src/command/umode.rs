@@ -43,7 +43,7 @@ fn change(context: &mut Context<'_>, changes: &str) -> bool {
             '+' | '-' => add = letter == '+',
             BOT => {
                 user.bot = add;
-                context.known_mut().taking.bot = add;
+                context.session_mut().taking.bot = add;
             }
             'i' => user.invisible = add,
             // An operator's rights come from `OPER` alone; they can be given up.

@@ -17,7 +17,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// The account to which the session has logged in, registered or not.
 pub fn account(context: &Context<'_>) -> Option<Arc<str>> {
-    let session = context.known();
+    let session = context.session();
     match (session.user, &session.entering) {
         (Some(user), _) => context.state.users[&user].account().cloned(),
         (None, Some(entering)) => entering.account.as_ref().map(|account| account.name.clone()),

@@ -4,7 +4,7 @@
 
 use super::refusal::{Refusal, refuse};
 use crate::hub::context::Context;
-use crate::hub::user::Left;
+use crate::hub::user::FormerUser;
 use proto::name::same;
 use proto::{Message, numeric as n};
 
@@ -13,7 +13,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let name = message.param(0).filter(|name| !name.is_empty()).ok_or(Refusal::NoName)?;
     let count = message.param(1).and_then(|count| count.parse().ok()).filter(|count| *count > 0);
     let left = context.state.left.iter().rev().filter(|left| same(&left.nick, name));
-    let left: Vec<Left> = left.take(count.unwrap_or(usize::MAX)).cloned().collect();
+    let left: Vec<FormerUser> = left.take(count.unwrap_or(usize::MAX)).cloned().collect();
     if left.is_empty() {
         refuse(context, "WHOWAS", &Refusal::WasNobody(name.to_owned()));
     }
@@ -29,7 +29,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-fn show(context: &mut Context<'_>, left: &Left) {
+fn show(context: &mut Context<'_>, left: &FormerUser) {
     let server = context.state.renderer.server.clone();
     let mut time = Vec::new();
     proto::time::write_date(left.time, &mut time);

@@ -6,7 +6,7 @@
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::ReadWhat;
+use crate::hub::effects::ReadKind;
 use crate::limits::TARGETS;
 use proto::{Capability, Message};
 use std::sync::Arc;
@@ -42,10 +42,10 @@ pub fn ask(context: &mut Context<'_>, command: &str) {
             let batch = "znc.in/playback";
             let up_to = context.state.last_event();
             if after < before {
-                read(context, ReadWhat::Playback { of, after, before, limit, up_to, batch });
+                read(context, ReadKind::Playback { of, after, before, limit, up_to, batch });
             }
         }
-        "LIST" => read(context, ReadWhat::Buffers),
+        "LIST" => read(context, ReadKind::Buffers),
         "CLEAR" => {}
         _ => {
             let source = format!("{NAME}!{NAME}@{}", context.state.renderer.server);

@@ -6,7 +6,7 @@
 //! has been paid back. So a paste or a client that joins fifty rooms passes, and a loop does not.
 //! What is stored is counted in bytes, beside that, and an hour's worth may be stored at once.
 
-use super::door;
+use super::admission;
 use super::user::UserId;
 use crate::limits::{
     BUDGETS_REMEMBERED, Limits, WORK_ADDRESS_SHARE, WORK_BURST_SECONDS, WORK_PER_MILLI,
@@ -27,7 +27,7 @@ pub enum Payer {
 impl Payer {
     /// The payer of a connection from this address.
     pub fn address(address: IpAddr) -> Payer {
-        Payer::Address(door::key(address))
+        Payer::Address(admission::key(address))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::State;
 use super::context::Context;
-use super::effects::{What, When};
+use super::effects::{Condition, Effect};
 use super::undo::Undo;
 use proto::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,8 +74,8 @@ pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool
 /// command depends on that.
 pub fn change(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) {
     let write = write(context, certificate, owner);
-    let failed = What::NotStored { to: context.session, verb: "CERT", tag: None };
-    context.out.push_when(When::Failed(write), failed);
+    let failed = Effect::NotStored { to: context.session, verb: "CERT", tag: None };
+    context.out.push_when(Condition::Failed(write), failed);
 }
 
 fn write(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
@@ -89,10 +89,10 @@ fn write(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owne
 /// The session has logged in to an account: a certificate of that account which it has shown is
 /// proved from here on. The login does not depend on that being stored.
 pub fn prove(context: &mut Context<'_>, account: &Arc<Account>) {
-    let Some(certificate) = context.known().certificate() else { return };
+    let Some(certificate) = context.session().certificate() else { return };
     let owner = context.state.certificates.owner(certificate);
     if owner.is_some_and(|owner| owner.account.id == account.id && !owner.proved) {
-        let when = context.out.when();
+        let when = context.out.condition();
         let owner = Owner { account: account.clone(), proved: true };
         write(context, certificate, Some(owner));
         context.out.resume(when);

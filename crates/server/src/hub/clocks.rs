@@ -1,9 +1,9 @@
 //! The wall clock is put ahead and back, also while the server is down; the steady one goes on.
 //! Tested with clocks that the test sets, a hub and a store on disk.
 
-use super::effects::{Fact, What};
+use super::effects::{Effect, LogRecord};
 use super::login::{Derived, Outcome as Login};
-use super::{Batch, Did, Entry, Input, Stamped, State};
+use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
 use crate::config::Config;
 use crate::session::SessionId;
 use proto::scram::Keys;
@@ -69,7 +69,7 @@ impl World {
         let effects = self.state.apply(Stamped { now: self.wall, steady, committed: 0, input });
         self.told = String::from_utf8(effects.text.clone()).expect("UTF-8");
         for effect in &effects.list {
-            if let What::Log(Fact::ClockSet { by, to }) = effect.what {
+            if let Effect::Log(LogRecord::ClockSet { by, to }) = effect.effect {
                 assert_eq!(to, self.wall);
                 self.set.push(by);
             }
@@ -77,20 +77,20 @@ impl World {
         self.store.commit(&mut effects.writes.iter()).expect("there is room")
     }
 
-    fn does(&mut self, session: SessionId, what: Did, text: &str) -> Vec<Outcome> {
-        let entries = vec![Entry { session, what }];
-        self.apply(Input::Batch(Batch { shard: 0, text: text.into(), entries }))
+    fn does(&mut self, session: SessionId, event: ClientEvent, text: &str) -> Vec<Outcome> {
+        let events = vec![SessionEvent { session, event }];
+        self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
     }
 
     fn say(&mut self, session: SessionId, line: &str) -> Vec<Outcome> {
-        self.does(session, Did::Line(0..line.len() as u32), line)
+        self.does(session, ClientEvent::Line(0..line.len() as u32), line)
     }
 
     fn open(&mut self) -> SessionId {
         self.opened += 1;
         let session = SessionId { shard: 0, slot: self.opened, generation: self.opened };
         let address = "127.0.0.1".parse().expect("an address");
-        self.does(session, Did::Opened { address, entropy: [0; 16] }, "");
+        self.does(session, ClientEvent::Opened { address, entropy: [0; 16] }, "");
         session
     }
 
@@ -246,7 +246,7 @@ fn idle_times_and_old_names_are_measured_and_when_somebody_came_is_shown() {
         world.say(ann, "STATS u");
         assert!(world.told.contains("Server Up 0 days 0:00:30"), "{step}: {}", world.told);
         // Who left while the clock was wrong is found, and the newest first.
-        world.does(ann, Did::Closed { reason: "gone".into() }, "");
+        world.does(ann, ClientEvent::Closed { reason: "gone".into() }, "");
         world.wall -= step;
         let ann = world.ann();
         world.say(ann, "WHOWAS ann 1");

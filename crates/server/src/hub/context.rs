@@ -1,8 +1,8 @@
 //! What a handler works with: the state, the effects, and the session that asks.
 
 use super::budget::Payer;
-use super::effects::{Effects, Fact, News, Rooms, What, When};
-use super::room::{Member, Rank, Room, Who};
+use super::effects::{Condition, Effect, Effects, LogRecord, News, Rooms};
+use super::room::{MaskSubject, Member, Rank, Room};
 use super::session::{Cursor, Entering, Session, Turn, Unfinished};
 use super::share::ANY_GUEST;
 use super::undo::Undo;
@@ -31,12 +31,12 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     /// The session that asks.
-    pub fn known(&self) -> &Session {
+    pub fn session(&self) -> &Session {
         &self.state.sessions[&self.session]
     }
 
     /// The session that asks, to change it.
-    pub fn known_mut(&mut self) -> &mut Session {
+    pub fn session_mut(&mut self) -> &mut Session {
         self.state
             .sessions
             .get_mut(&self.session)
@@ -50,12 +50,12 @@ impl Context<'_> {
 
     /// The registration under way; none once it is over.
     pub fn entering(&mut self) -> Option<&mut Entering> {
-        self.known_mut().entering.as_deref_mut()
+        self.session_mut().entering.as_deref_mut()
     }
 
     /// The session's capabilities.
     pub fn capabilities(&self) -> Capabilities {
-        self.known().capabilities
+        self.session().capabilities
     }
 
     /// Whether the session has a capability.
@@ -65,7 +65,7 @@ impl Context<'_> {
 
     /// The id of the user who asks. Only for handlers of commands that need a login.
     pub fn me(&self) -> UserId {
-        self.known().user.expect("the table of verbs lets in only those who have logged in")
+        self.session().user.expect("the table of verbs lets in only those who have logged in")
     }
 
     /// The user who asks. Only for handlers of commands that need a login.
@@ -81,7 +81,7 @@ impl Context<'_> {
 
     /// The name by which the session is addressed: `*` before it has one.
     pub fn nick(&self) -> Arc<str> {
-        let session = self.known();
+        let session = self.session();
         match (session.user, &session.entering) {
             (Some(user), _) => self.state.users[&user].nick.clone(),
             (None, Some(entering)) => entering.nick.as_deref().unwrap_or("*").into(),
@@ -95,9 +95,9 @@ impl Context<'_> {
     }
 
     /// The user who asks, as the lists of rooms name people.
-    pub fn who(&self) -> Who {
+    pub fn who(&self) -> MaskSubject {
         let account = self.user().account().cloned();
-        Who { source: self.source(), account, steps: Cell::new(0) }
+        MaskSubject { source: self.source(), account, steps: Cell::new(0) }
     }
 
     /// Replies with a numeric whose last parameter is a sentence.
@@ -170,14 +170,14 @@ impl Context<'_> {
     /// Ends the connection with `ERROR`; the session itself is ended by the caller.
     pub fn close(&mut self, reason: &str) {
         self.out.reply(self.session, |out| write_error(out, reason));
-        self.out.push(What::Close { session: self.session });
+        self.out.push(Effect::Close { session: self.session });
     }
 
     /// Tells the operator's terminal that the session ended.
     pub fn log_left(&mut self, reason: &str) {
-        let (user, address) = (self.known().user, self.known().address);
+        let (user, address) = (self.session().user, self.session().address);
         let user = user.map(|user| self.state.users[&user].nick.clone());
-        self.out.push(What::Log(Fact::Left { user, address, reason: reason.to_owned() }));
+        self.out.push(Effect::Log(LogRecord::Left { user, address, reason: reason.to_owned() }));
     }
 
     /// Whether the asker may find another user without knowing the name: not an invisible one with
@@ -204,20 +204,20 @@ impl Context<'_> {
 
     /// Refuses a password that somebody can read along.
     pub fn must_be_private(&self) -> Result<(), Refusal> {
-        let may = self.known().may_send_passwords(&self.state.config);
+        let may = self.session().may_send_passwords(&self.state.config);
         if may { Ok(()) } else { Err(Refusal::NotEncrypted) }
     }
 
     /// Refuses who owes too much work, or whose address does.
     pub fn must_have_budget(&mut self) -> Result<(), Refusal> {
-        let known = self.known();
+        let known = self.session();
         let Some(user) = known.user_budget else { return Ok(()) };
         let address = known.address_budget;
         let State { budgets, config, steady, .. } = &mut *self.state;
         let wait = [user, address].map(|payer| budgets.wait(payer, *steady, &config.limits));
         match wait.into_iter().flatten().max() {
             Some(seconds) => {
-                self.out.push(What::Count(Count::Refused(Refused::Work)));
+                self.out.push(Effect::Count(Count::Refused(Refused::Work)));
                 Err(Refusal::TooMuchWork(seconds))
             }
             None => Ok(()),
@@ -228,7 +228,8 @@ impl Context<'_> {
     pub fn charge(&mut self) {
         let turn = self.state.batch;
         let here = self.out.spent();
-        let elsewhere: u64 = self.out.asked().iter().map(|effect| self.work_of(&effect.what)).sum();
+        let elsewhere: u64 =
+            self.out.asked().iter().map(|effect| self.work_of(&effect.effect)).sum();
         let Some(known) = self.state.sessions.get_mut(&self.session) else { return };
         if known.turn.number != turn {
             known.turn = Turn { number: turn, work: 0 };
@@ -246,11 +247,11 @@ impl Context<'_> {
         if of == me {
             return Ok(());
         }
-        let senders = [Payer::User(me), Payer::address(self.known().address)];
+        let senders = [Payer::User(me), Payer::address(self.session().address)];
         let State { shares, config, steady, .. } = &mut *self.state;
         let outbox = (*steady, config.limits.outbox_bytes);
         shares.tell(of, senders, bytes, outbox).map_err(|seconds| {
-            self.out.push(What::Count(Count::Refused(Refused::Share)));
+            self.out.push(Effect::Count(Count::Refused(Refused::Share)));
             Refusal::TooMuchForOne(seconds)
         })
     }
@@ -261,7 +262,7 @@ impl Context<'_> {
         if self.state.kept.may(receiver, self.kept_as(), online) {
             return Ok(());
         }
-        self.out.push(What::Count(Count::Refused(Refused::Kept)));
+        self.out.push(Effect::Count(Count::Refused(Refused::Kept)));
         Err(Refusal::TooMuchKept(name.clone()))
     }
 
@@ -278,15 +279,15 @@ impl Context<'_> {
     }
 
     /// The work that an effect makes for shards and readers.
-    fn work_of(&self, what: &What) -> u64 {
+    fn work_of(&self, what: &Effect) -> u64 {
         let online = |room: &RoomId| self.state.rooms.get(room).map_or(0, |room| room.online);
         match what {
-            What::Tell { rooms: Rooms::One(room), .. } => online(room) as u64 * TELL_WORK,
-            What::Tell { rooms: Rooms::Several(rooms), .. } => {
+            Effect::Tell { rooms: Rooms::One(room), .. } => online(room) as u64 * TELL_WORK,
+            Effect::Tell { rooms: Rooms::Several(rooms), .. } => {
                 rooms.iter().map(online).sum::<usize>() as u64 * TELL_WORK
             }
-            What::TellOne { .. } => TELL_WORK,
-            What::Read { request, .. } => request.events() as u64 * READ_WORK,
+            Effect::TellOne { .. } => TELL_WORK,
+            Effect::Read { request, .. } => request.events() as u64 * READ_WORK,
             _ => 0,
         }
     }
@@ -299,7 +300,7 @@ impl Context<'_> {
     /// The rest of the command at hand is for another turn: it is called again, to go on there.
     pub fn go_on_at(&mut self, cursor: Cursor) {
         let unfinished = Unfinished { line: Box::default(), cursor, written: 0, label: None };
-        self.known_mut().unfinished = Some(Box::new(unfinished));
+        self.session_mut().unfinished = Some(Box::new(unfinished));
     }
 
     /// What is left of the command at hand for another turn.
@@ -409,7 +410,7 @@ impl Context<'_> {
         let event = Write::Event { event: Arc::new(event), resend: None, pending_for: None };
         let write = self.out.write(event);
         let to = self.session;
-        self.out.push_when(When::Failed(write), What::NotStored { to, verb, tag: None });
+        self.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
         news
     }
 
@@ -473,12 +474,12 @@ impl Context<'_> {
     pub fn tell_room(&mut self, room: RoomId, news: u32) {
         let rooms = Rooms::One(room);
         let me_in =
-            self.known().user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
+            self.session().user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
         if self.out.is_labeled() && me_in {
-            self.out.push(What::Tell { rooms, except: vec![self.session], news });
+            self.out.push(Effect::Tell { rooms, except: vec![self.session], news });
             self.reply_news(news);
         } else {
-            self.out.push(What::Tell { rooms, except: Vec::new(), news });
+            self.out.push(Effect::Tell { rooms, except: Vec::new(), news });
         }
     }
 
@@ -512,7 +513,7 @@ impl Context<'_> {
             if to == self.session && self.out.is_labeled() {
                 self.reply_news(news);
             } else {
-                self.out.push(What::TellOne { to, news, kept: false });
+                self.out.push(Effect::TellOne { to, news, kept: false });
             }
         }
     }

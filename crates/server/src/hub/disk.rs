@@ -5,7 +5,7 @@
 
 use super::State;
 use super::context::Context;
-use super::effects::{Effects, Fact, What};
+use super::effects::{Effect, Effects, LogRecord};
 use crate::command::refusal::Refusal;
 use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
 use crate::metrics::{Count, Refused, Space};
@@ -29,7 +29,7 @@ pub fn look(state: &mut State, out: &mut Effects, space: Option<Space>) {
     let healed = reserve.saturating_add(reserve / RESERVE_HEALED_PART).min(total);
     let touched = free < if state.disk.is_scarce { healed } else { reserve };
     if touched != std::mem::replace(&mut state.disk.is_scarce, touched) {
-        out.push(What::Log(Fact::Reserve { touched, free }));
+        out.push(Effect::Log(LogRecord::Reserve { touched, free }));
     }
 }
 
@@ -37,17 +37,17 @@ impl Context<'_> {
     /// Refuses who has had too much stored lately; and, while the disk's reserve is touched,
     /// everybody but the server's operators.
     pub fn must_have_space(&mut self) -> Result<(), Refusal> {
-        let known = self.known();
+        let known = self.session();
         let user = known.user.map(|user| &self.state.users[&user]);
         if self.state.disk.is_scarce && !user.is_some_and(|user| user.operator) {
-            self.out.push(What::Count(Count::Refused(Refused::DiskReserve)));
+            self.out.push(Effect::Count(Count::Refused(Refused::DiskReserve)));
             return Err(Refusal::DiskFull);
         }
         let Some(payer) = self.payer_of_bytes() else { return Ok(()) };
         let State { budgets, config, steady, .. } = &mut *self.state;
         match budgets.wait_to_store(payer, *steady, &config.limits) {
             Some(seconds) => {
-                self.out.push(What::Count(Count::Refused(Refused::StoredBytes)));
+                self.out.push(Effect::Count(Count::Refused(Refused::StoredBytes)));
                 Err(Refusal::TooMuchStored(seconds))
             }
             None => Ok(()),
@@ -66,7 +66,7 @@ impl Context<'_> {
 
     /// A guest could come back as another one, so its address pays.
     fn payer_of_bytes(&self) -> Option<super::budget::Budget> {
-        let known = self.known();
+        let known = self.session();
         let guest = self.state.users.get(&known.user?)?.guest;
         if guest { Some(known.address_budget) } else { known.user_budget }
     }
@@ -110,7 +110,7 @@ fn bytes_of_event(event: &Event) -> usize {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::hub::{Batch, Did, Entry, Input, Stamped};
+    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
     use crate::session::SessionId;
     use store::{MemoryStore, Store};
 
@@ -146,9 +146,9 @@ mod tests {
         fn opens(&mut self, slot: u32, host: u8, nick: &str) {
             // Passwords are taken from this machine.
             let address = if host == 1 { [127, 0, 0, 1] } else { [192, 0, 2, host] }.into();
-            let what = Did::Opened { address, entropy: [0; 16] };
-            let entries = vec![Entry { session: session(slot), what }];
-            self.apply(Input::Batch(Batch { entries, ..Batch::default() }));
+            let event = ClientEvent::Opened { address, entropy: [0; 16] };
+            let events = vec![SessionEvent { session: session(slot), event }];
+            self.apply(Input::Batch(Batch { events, ..Batch::default() }));
             self.says(slot, "CAP REQ :message-tags draft/message-redaction draft/metadata-3");
             self.says(slot, "CAP END");
             self.says(slot, &format!("NICK {nick}"));
@@ -157,20 +157,20 @@ mod tests {
 
         /// How many writes come of a line, and what is answered.
         fn says(&mut self, slot: u32, line: &str) -> (usize, String) {
-            let what = Did::Line(0..line.len() as u32);
-            let entries = vec![Entry { session: session(slot), what }];
-            let effects = self.apply(Input::Batch(Batch { shard: 0, text: line.into(), entries }));
-            let replies = effects.list.iter().filter_map(|effect| match &effect.what {
-                What::Reply { text, .. } => Some(text.start as usize..text.end as usize),
+            let event = ClientEvent::Line(0..line.len() as u32);
+            let events = vec![SessionEvent { session: session(slot), event }];
+            let effects = self.apply(Input::Batch(Batch { shard: 0, text: line.into(), events }));
+            let replies = effects.list.iter().filter_map(|effect| match &effect.effect {
+                Effect::Reply { text, .. } => Some(text.start as usize..text.end as usize),
                 _ => None,
             });
             let told: Vec<u8> = replies.flat_map(|range| effects.text[range].to_vec()).collect();
             (effects.writes.len(), String::from_utf8(told).expect("UTF-8"))
         }
 
-        fn has(&mut self, free: u64) -> Vec<What> {
+        fn has(&mut self, free: u64) -> Vec<Effect> {
             let effects = self.apply(Input::Disk(Space { free, total: 1000 }));
-            effects.list.into_iter().map(|effect| effect.what).collect()
+            effects.list.into_iter().map(|effect| effect.effect).collect()
         }
     }
 
@@ -195,8 +195,8 @@ mod tests {
         }
         hub.says(2, "JOIN #a2");
         assert!(hub.has(100).is_empty());
-        let touched = Fact::Reserve { touched: true, free: 99 };
-        assert!(matches!(&hub.has(99)[..], [What::Log(fact)] if *fact == touched));
+        let touched = LogRecord::Reserve { touched: true, free: 99 };
+        assert!(matches!(&hub.has(99)[..], [Effect::Log(fact)] if *fact == touched));
         assert!(hub.has(98).is_empty(), "it is told once");
         for line in ORDINARY.map(|line| line.replace("#a", "#a2")) {
             let (writes, told) = hub.says(2, &line);
@@ -221,8 +221,8 @@ mod tests {
         }
         // It takes a little more than was missing.
         assert!(hub.has(111).is_empty());
-        let healed = Fact::Reserve { touched: false, free: 112 };
-        assert!(matches!(&hub.has(112)[..], [What::Log(fact)] if *fact == healed));
+        let healed = LogRecord::Reserve { touched: false, free: 112 };
+        assert!(matches!(&hub.has(112)[..], [Effect::Log(fact)] if *fact == healed));
         assert!(hub.says(2, "PRIVMSG #lobby :again").0 > 0);
     }
 

@@ -3,7 +3,10 @@
 
 mod what;
 
-pub use what::{Derive, Effect, Fact, Form, News, Read, ReadWhat, Rooms, Task, What, When};
+pub use what::{
+    Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Read, ReadKind,
+    Rooms, Task,
+};
 
 use super::session::{Cursor, OpenLabel};
 use super::undo::Undo;
@@ -33,7 +36,7 @@ pub struct Effects {
     /// What is told to rooms and sessions, referred to by index.
     pub news: Vec<News>,
     /// What is to happen, in order.
-    pub list: Vec<Effect>,
+    pub list: Vec<ConditionalEffect>,
     /// The lines that replies and news refer to.
     pub text: Vec<u8>,
     /// Work that the command at hand took, beside what is counted by its effects.
@@ -52,7 +55,7 @@ pub struct Effects {
 /// Where the command at hand began, and what its further effects depend on.
 #[derive(Debug, Default)]
 struct Command {
-    when: When,
+    condition: Condition,
     list: usize,
     writes: usize,
     undo: usize,
@@ -96,7 +99,7 @@ impl Effects {
     pub fn write(&mut self, write: Write) -> u32 {
         let index = index(self.writes.len());
         self.writes.push(write);
-        self.command.when = When::Stored(index);
+        self.command.condition = Condition::Stored(index);
         index
     }
 
@@ -111,7 +114,7 @@ impl Effects {
     }
 
     /// What the command at hand asks of shards and readers.
-    pub fn asked(&self) -> &[Effect] {
+    pub fn asked(&self) -> &[ConditionalEffect] {
         &self.list[self.command.list..]
     }
 
@@ -126,36 +129,36 @@ impl Effects {
     }
 
     /// On which outcome what follows in this command happens.
-    pub fn when(&self) -> When {
-        self.command.when
+    pub fn condition(&self) -> Condition {
+        self.command.condition
     }
 
-    /// What follows in this command happens on `when`, whatever was written since.
-    pub fn resume(&mut self, when: When) {
-        self.command.when = when;
+    /// What follows in this command happens on `condition`, whatever was written since.
+    pub fn resume(&mut self, condition: Condition) {
+        self.command.condition = condition;
     }
 
     /// On which outcome the last word on the command's last write is due.
-    pub fn settled(&self) -> When {
-        match self.command.when {
-            When::Stored(write) => When::Settled(write),
+    pub fn settled(&self) -> Condition {
+        match self.command.condition {
+            Condition::Stored(write) => Condition::Settled(write),
             other => other,
         }
     }
 
     /// What follows in this command is said also if its message was stored before.
     pub fn settle(&mut self) {
-        self.command.when = self.settled();
+        self.command.condition = self.settled();
     }
 
     /// Adds an effect that depends on the command's last write, if it had one.
-    pub fn push(&mut self, what: What) {
-        self.list.push(Effect { when: self.command.when, what });
+    pub fn push(&mut self, effect: Effect) {
+        self.list.push(ConditionalEffect { condition: self.command.condition, effect });
     }
 
-    /// Adds an effect that happens on `when`.
-    pub fn push_when(&mut self, when: When, what: What) {
-        self.list.push(Effect { when, what });
+    /// Adds an effect that happens on `condition`.
+    pub fn push_when(&mut self, condition: Condition, effect: Effect) {
+        self.list.push(ConditionalEffect { condition, effect });
     }
 
     /// Appends one line or more for `to`, written by `write`.
@@ -164,16 +167,16 @@ impl Effects {
         write(&mut self.text);
         let end = index(self.text.len());
         if self.label.is_none()
-            && let Some(Effect { when, what: What::Reply { to: last, text } }) =
+            && let Some(ConditionalEffect { condition, effect: Effect::Reply { to: last, text } }) =
                 self.list.last_mut()
             && *last == to
-            && *when == self.command.when
+            && *condition == self.command.condition
             && text.end == start
         {
             text.end = end;
             return;
         }
-        self.push(What::Reply { to, text: start..end });
+        self.push(Effect::Reply { to, text: start..end });
     }
 
     /// Adds news whose line, without tags, is written by `body`; returns its index.
@@ -265,7 +268,7 @@ impl Effects {
 
     fn next_command(&self) -> Command {
         Command {
-            when: When::Always,
+            condition: Condition::Always,
             list: self.list.len(),
             writes: self.writes.len(),
             undo: self.undo.len(),
@@ -296,7 +299,10 @@ impl Effects {
                 let line = Line::to(out).raw_tags(&tag).source(server).verb("BATCH");
                 line.param(&format!("+{reference}")).param("labeled-response").end();
             });
-            let start = Effect { when: When::Always, what: What::Reply { to, text } };
+            let start = ConditionalEffect {
+                condition: Condition::Always,
+                effect: Effect::Reply { to, text },
+            };
             self.list.insert(label.first, start);
         }
         if !more {
@@ -304,7 +310,7 @@ impl Effects {
                 let line = Line::to(out).source(server).verb("BATCH");
                 line.param(&format!("-{reference}")).end();
             });
-            self.push_when(When::Always, What::Reply { to, text });
+            self.push_when(Condition::Always, Effect::Reply { to, text });
         }
         Some(reference)
     }
@@ -312,14 +318,14 @@ impl Effects {
     /// Where the answers to a command are. What may yet answer it in their place gets the tag.
     fn find_answers(&mut self, label: &Label, tag: &str) -> Vec<usize> {
         for effect in &mut self.list[label.first..] {
-            if let What::NotStored { tag: slot, .. } | What::Refused { tag: slot, .. } =
-                &mut effect.what
+            if let Effect::NotStored { tag: slot, .. } | Effect::Refused { tag: slot, .. } =
+                &mut effect.effect
             {
                 *slot = Some(tag.into());
             }
         }
         let all = label.first..self.list.len();
-        all.filter(|at| self.list[*at].what.answers(label.session)).collect()
+        all.filter(|at| self.list[*at].effect.answers(label.session)).collect()
     }
 
     fn mark_answers(&mut self, label: &Label, server: &str) {
@@ -339,15 +345,15 @@ impl Effects {
                     }
                 }
                 // Answers that wait for different things are in it, whichever of them come.
-                let when = self.list[first].when;
-                let same = answers.iter().all(|at| self.list[*at].when == when);
-                let when = if same { when } else { When::Always };
+                let condition = self.list[first].condition;
+                let same = answers.iter().all(|at| self.list[*at].condition == condition);
+                let condition = if same { condition } else { Condition::Always };
                 let start = self.span(|out| {
                     let line = Line::to(out).raw_tags(&tag).source(server).verb("BATCH");
                     line.param(&format!("+{reference}")).param("labeled-response").end();
                 });
-                let what = What::Reply { to: label.session, text: start };
-                self.list.insert(first, Effect { when, what });
+                let effect = Effect::Reply { to: label.session, text: start };
+                self.list.insert(first, ConditionalEffect { condition, effect });
                 let end = self.span(|out| {
                     Line::to(out)
                         .source(server)
@@ -355,8 +361,8 @@ impl Effects {
                         .param(&format!("-{reference}"))
                         .end();
                 });
-                let what = What::Reply { to: label.session, text: end };
-                self.list.push(Effect { when, what });
+                let effect = Effect::Reply { to: label.session, text: end };
+                self.list.push(ConditionalEffect { condition, effect });
             }
             [..] => answers.iter().for_each(|at| self.mark(*at, &tag)),
         }
@@ -378,16 +384,16 @@ impl Effects {
 
     /// Whether the effect at `at` is a line of a batch already.
     fn is_in_batch(&self, at: usize) -> bool {
-        match &self.list[at].what {
-            What::Reply { text, .. } => self.text[text.start as usize..].starts_with(b"@batch="),
+        match &self.list[at].effect {
+            Effect::Reply { text, .. } => self.text[text.start as usize..].starts_with(b"@batch="),
             _ => false,
         }
     }
 
     /// Puts `tag` on the line that the effect at `at` sends.
     fn mark(&mut self, at: usize, tag: &str) {
-        match &mut self.list[at].what {
-            What::Reply { text, .. } => {
+        match &mut self.list[at].effect {
+            Effect::Reply { text, .. } => {
                 let line = self.text[text.start as usize..text.end as usize].to_vec();
                 if tag.starts_with("batch=") && line.starts_with(b"@batch=") {
                     return; // It is in a batch of its own, which is in this one.
@@ -407,7 +413,7 @@ impl Effects {
                 }
                 *text = start..index(self.text.len());
             }
-            What::Confirm { tag: slot, .. } | What::Read { tag: slot, .. } => {
+            Effect::Confirm { tag: slot, .. } | Effect::Read { tag: slot, .. } => {
                 *slot = Some(tag.into());
             }
             _ => {}

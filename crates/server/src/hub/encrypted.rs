@@ -5,10 +5,10 @@ mod guessing;
 mod proxies;
 mod sts;
 
-use super::effects::What;
+use super::effects::Effect;
 use super::login::{Derived, Outcome};
-use super::reread::Reread;
-use super::{Batch, Did, Entry, Input, Stamped, State};
+use super::reload::Reload;
+use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
 use crate::config::Config;
 use crate::session::SessionId;
 use proto::Fingerprint;
@@ -71,44 +71,47 @@ impl Hub {
         self.told.clear();
         self.logged.clear();
         for effect in &effects.list {
-            match &effect.what {
-                What::Reply { to, text } => {
+            match &effect.effect {
+                Effect::Reply { to, text } => {
                     let text = &effects.text[text.start as usize..text.end as usize];
                     let text = std::str::from_utf8(text).expect("UTF-8");
                     self.told.extend(text.lines().map(|line| (*to, line.to_owned())));
                 }
-                What::Derive { job, .. } => {
+                Effect::Derive { job, .. } => {
                     self.derived += 1;
                     self.held = job.hold_millis;
                 }
-                What::Close { session } => self.closed.push(*session),
-                What::Log(fact) => self.logged.push(format!("{fact:?}")),
+                Effect::Close { session } => self.closed.push(*session),
+                Effect::Log(fact) => self.logged.push(format!("{fact:?}")),
                 _ => {}
             }
         }
         self.writes = effects.writes;
     }
 
-    fn does(&mut self, slot: u32, what: Did) {
-        let entries = vec![Entry { session: session(slot), what }];
-        self.apply(Input::Batch(Batch { shard: 0, text: Vec::new(), entries }));
+    fn does(&mut self, slot: u32, event: ClientEvent) {
+        let events = vec![SessionEvent { session: session(slot), event }];
+        self.apply(Input::Batch(Batch { shard: 0, text: Vec::new(), events }));
     }
 
     fn opens(&mut self, slot: u32, from: &str) {
-        self.does(slot, Did::Opened { address: address(from), entropy: [0; 16] });
+        self.does(slot, ClientEvent::Opened { address: address(from), entropy: [0; 16] });
     }
 
     fn encrypts(&mut self, slot: u32, certificate: Option<Fingerprint>) {
-        self.does(slot, Did::Encrypted { certificate });
+        self.does(slot, ClientEvent::Encrypted { certificate });
     }
 
     fn forwards(&mut self, slot: u32, from: &str, encrypted: bool) {
-        self.does(slot, Did::Forwarded { address: address(from), encrypted });
+        self.does(slot, ClientEvent::Forwarded { address: address(from), encrypted });
     }
 
     fn says(&mut self, slot: u32, line: &str) {
-        let entries = vec![Entry { session: session(slot), what: Did::Line(0..line.len() as u32) }];
-        self.apply(Input::Batch(Batch { shard: 0, text: line.into(), entries }));
+        let events = vec![SessionEvent {
+            session: session(slot),
+            event: ClientEvent::Line(0..line.len() as u32),
+        }];
+        self.apply(Input::Batch(Batch { shard: 0, text: line.into(), events }));
     }
 
     /// What the last input told a session.
@@ -143,11 +146,11 @@ impl Hub {
         known.certificate = Some(Box::new(SHOWN));
     }
 
-    fn rereads(&mut self, change: impl FnOnce(&mut Config)) {
+    fn reloads(&mut self, change: impl FnOnce(&mut Config)) {
         let mut config = Config::clone(&self.state.config);
         change(&mut config);
         let outcome = Ok((Arc::new(config), Vec::new()));
-        self.apply(Input::Reread(Reread { by: None, outcome }));
+        self.apply(Input::Reload(Reload { by: None, outcome }));
     }
 
     /// The value of a capability in the list that a session gets.
@@ -165,8 +168,8 @@ impl Hub {
     }
 
     fn open(&self, from: &str) -> usize {
-        let all = self.state.doors.open_by_address();
-        all.get(&super::door::key(address(from))).copied().unwrap_or(0)
+        let all = self.state.admission.open_by_address();
+        all.get(&super::admission::key(address(from))).copied().unwrap_or(0)
     }
 }
 
@@ -260,12 +263,12 @@ fn sasl_has_no_plain_where_others_can_read_it_and_scram_all_the_same() {
     assert_eq!(hub.hears(1), ["AUTHENTICATE +"]);
     assert_eq!(hub.derived, 0);
     // It was allowed when the client chose it, and is not when the password comes.
-    hub.rereads(|config| config.server.plaintext_login = true);
+    hub.reloads(|config| config.server.plaintext_login = true);
     hub.opens(2, ELSEWHERE);
     hub.says(2, "CAP REQ :sasl");
     hub.says(2, "AUTHENTICATE PLAIN");
     assert_eq!(hub.hears(2), ["AUTHENTICATE +"]);
-    hub.rereads(|config| config.server.plaintext_login = false);
+    hub.reloads(|config| config.server.plaintext_login = false);
     hub.says(2, "AUTHENTICATE AGFubgBodW50ZXIy");
     assert_eq!(hub.hears(2), [format!(":parlor 904 * :{SASL_FAILED}: {NOT_ENCRYPTED}")]);
     assert_eq!(hub.derived, 0);
@@ -315,13 +318,13 @@ fn who_is_told_of_capabilities_hears_what_a_change_of_the_rule_means_for_it() {
         hub.opens(slot, from);
         hub.says(slot, if slot == 3 { "CAP REQ :cap-notify" } else { "CAP LS 302" });
     }
-    hub.rereads(|config| config.server.plaintext_login = true);
+    hub.reloads(|config| config.server.plaintext_login = true);
     let new = "sasl=SCRAM-SHA-256,PLAIN draft/account-registration=before-connect";
     assert_eq!(hub.hears(1), [format!(":parlor CAP * NEW :{new}")]);
     assert_eq!(hub.hears(3), [":parlor CAP * NEW :draft/account-registration"]);
     assert_eq!(hub.hears(2), [""; 0]);
     hub.says(1, "CAP REQ :draft/account-registration");
-    hub.rereads(|config| config.server.plaintext_login = false);
+    hub.reloads(|config| config.server.plaintext_login = false);
     let gone = ":parlor CAP * DEL :draft/account-registration";
     assert_eq!(hub.hears(1), [gone, ":parlor CAP * NEW :sasl=SCRAM-SHA-256"]);
     assert_eq!(hub.hears(2), [""; 0]);
@@ -418,7 +421,7 @@ fn external_that_cannot_be_is_refused_at_once_and_counts_for_nothing() {
         assert!(hub.hears_all(2).starts_with(&format!(":parlor {expected}")), "{:?}", hub.told);
     }
     // The server's own password comes first, whoever one is.
-    hub.rereads(|config| config.server.password = Some("sesame".into()));
+    hub.reloads(|config| config.server.password = Some("sesame".into()));
     hub.says(2, "AUTHENTICATE EXTERNAL");
     hub.says(2, "AUTHENTICATE +");
     assert!(hub.hears_all(2).contains("send the server's own password"), "{:?}", hub.told);
@@ -609,13 +612,13 @@ fn whois_says_who_is_secure_on_all_devices_and_shows_certificates_to_whom_they_c
     hub.says(3, "WHOIS ann");
     assert!(hub.hears(3).contains(&&*certificate("bob")), "{:?}", hub.told);
     // One device by which others can read along is one too many.
-    hub.rereads(|config| config.server.plaintext_login = true);
+    hub.reloads(|config| config.server.plaintext_login = true);
     hub.opens(4, ELSEWHERE);
     hub.says(4, "LOGIN ann :secret");
     hub.is_derived(4, Outcome::Compared(true));
     hub.says(3, "WHOIS ann");
     assert!(!hub.hears_all(3).contains(" 671 "), "{:?}", hub.told);
-    hub.does(4, Did::Closed { reason: "gone".into() });
+    hub.does(4, ClientEvent::Closed { reason: "gone".into() });
     hub.says(3, "WHOIS ann");
     assert!(hub.hears(3).contains(&&*secure("bob")), "{:?}", hub.told);
 }

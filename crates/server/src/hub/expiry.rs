@@ -5,7 +5,7 @@
 //! kept of what it said. Of silent ones the day is known on which they were here last.
 
 use super::context::Context;
-use super::effects::{Effects, Fact, What};
+use super::effects::{Effect, Effects, LogRecord};
 use super::undo::Undo;
 use super::user::UserId;
 use super::{NOBODY, State, membership, metadata};
@@ -83,7 +83,7 @@ pub fn heard(context: &mut Context<'_>) {
 fn set(state: &mut State, out: &mut Effects, account: UserId, day: Option<u32>) {
     let before = put(state, account, day);
     out.note(Undo::Unheard(account, before));
-    let when = out.when();
+    let when = out.condition();
     out.write(Write::Unheard { account, day });
     out.resume(when);
 }
@@ -146,7 +146,7 @@ fn remove_all(state: &mut State, out: &mut Effects, mut expired: BTreeMap<UserId
         remove(state, out, account);
     }
     if !found.is_empty() {
-        out.push(What::Log(Fact::Expired { count: found.len() }));
+        out.push(Effect::Log(LogRecord::Expired { count: found.len() }));
     }
 }
 
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::hub::login::{Derived, Outcome};
-    use crate::hub::{Batch, Did, Entry, Input, Stamped};
+    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
     use crate::session::SessionId;
     use proto::Fingerprint;
     use proto::scram::Keys;
@@ -227,20 +227,20 @@ mod tests {
             effects
         }
 
-        fn does(&mut self, slot: u32, text: &str, what: Did) -> Effects {
+        fn does(&mut self, slot: u32, text: &str, event: ClientEvent) -> Effects {
             let session = SessionId { shard: 0, slot, generation: slot };
-            let entries = vec![Entry { session, what }];
-            self.apply(Input::Batch(Batch { shard: 0, text: text.into(), entries }))
+            let events = vec![SessionEvent { session, event }];
+            self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
         }
 
         fn says(&mut self, slot: u32, line: &str) -> Effects {
-            self.does(slot, line, Did::Line(0..line.len() as u32))
+            self.does(slot, line, ClientEvent::Line(0..line.len() as u32))
         }
 
         fn opens(&mut self) -> u32 {
             self.opened += 1;
             let address = "127.0.0.1".parse().expect("an address");
-            self.does(self.opened, "", Did::Opened { address, entropy: [0; 16] });
+            self.does(self.opened, "", ClientEvent::Opened { address, entropy: [0; 16] });
             self.opened
         }
 
@@ -256,7 +256,7 @@ mod tests {
         }
 
         fn goes(&mut self, slot: u32) {
-            self.does(slot, "", Did::Closed { reason: "gone".into() });
+            self.does(slot, "", ClientEvent::Closed { reason: "gone".into() });
         }
 
         /// As many days go by, and somebody connects; what came of that.
@@ -264,7 +264,7 @@ mod tests {
             self.now += days * DAY_MILLIS;
             let address = "127.0.0.1".parse().expect("an address");
             self.opened += 1;
-            self.does(self.opened, "", Did::Opened { address, entropy: [0; 16] })
+            self.does(self.opened, "", ClientEvent::Opened { address, entropy: [0; 16] })
         }
 
         fn names(&self) -> Vec<&str> {
@@ -288,8 +288,8 @@ mod tests {
     }
 
     fn told(effects: &Effects) -> Option<usize> {
-        effects.list.iter().find_map(|effect| match &effect.what {
-            What::Log(Fact::Expired { count }) => Some(*count),
+        effects.list.iter().find_map(|effect| match &effect.effect {
+            Effect::Log(LogRecord::Expired { count }) => Some(*count),
             _ => None,
         })
     }
@@ -345,9 +345,9 @@ mod tests {
             let address = "127.0.0.1".parse().expect("an address");
             hub.opened += 1;
             let session = SessionId { shard: 0, slot: hub.opened, generation: 1 };
-            let what = Did::Opened { address, entropy: [0; 16] };
-            let entries = vec![Entry { session, what }];
-            let input = Input::Batch(Batch { entries, ..Batch::default() });
+            let event = ClientEvent::Opened { address, entropy: [0; 16] };
+            let events = vec![SessionEvent { session, event }];
+            let input = Input::Batch(Batch { events, ..Batch::default() });
             told(&hub.state.apply(Stamped { now, steady, committed: 0, input }))
         };
         assert_eq!(at(9 * DAY_MILLIS, 1000), None);

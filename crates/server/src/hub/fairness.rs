@@ -2,9 +2,9 @@
 //! sockets and clocks, so each bound is exact.
 
 use super::replay::Random;
-use super::{Batch, Did, Effects, Entry, Input, Stamped, State};
+use super::{Batch, ClientEvent, Effects, Input, SessionEvent, Stamped, State};
 use crate::config::Config;
-use crate::hub::effects::What;
+use crate::hub::effects::Effect;
 use crate::hub::replay::nonsense;
 use crate::limits::{ADDRESS_TURN_WORK, EFFECTS_BYTES, TURN_WORK};
 use crate::session::SessionId;
@@ -32,8 +32,8 @@ fn batch(lines: &[(u32, &str)]) -> Input {
     for (slot, line) in lines {
         let start = batch.text.len() as u32;
         batch.text.extend_from_slice(line.as_bytes());
-        let what = Did::Line(start..batch.text.len() as u32);
-        batch.entries.push(Entry { session: session(*slot), what });
+        let event = ClientEvent::Line(start..batch.text.len() as u32);
+        batch.events.push(SessionEvent { session: session(*slot), event });
     }
     Input::Batch(batch)
 }
@@ -53,9 +53,9 @@ impl Hub {
     /// A guest comes.
     fn opens(&mut self, slot: u32, nick: &str) {
         let address = Ipv4Addr::from(0xc000_0200 + slot).into();
-        let what = Did::Opened { address, entropy: [0; 16] };
-        let entries = vec![Entry { session: session(slot), what }];
-        self.apply(Input::Batch(Batch { entries, ..Batch::default() }));
+        let event = ClientEvent::Opened { address, entropy: [0; 16] };
+        let events = vec![SessionEvent { session: session(slot), event }];
+        self.apply(Input::Batch(Batch { events, ..Batch::default() }));
         self.all(&[(slot, &format!("NICK {nick}")), (slot, "USER u 0 * :Somebody")]);
     }
 
@@ -63,7 +63,7 @@ impl Hub {
     fn all(&mut self, lines: &[(u32, &str)]) -> Vec<Effects> {
         let mut effects = vec![self.apply(batch(lines))];
         while self.state.has_rest() || self.state.has_turns() {
-            effects.push(self.apply(Input::GoOn));
+            effects.push(self.apply(Input::Continue));
         }
         effects
     }
@@ -82,7 +82,7 @@ impl Hub {
 fn told(effects: &Effects, slot: u32) -> Vec<&str> {
     let mut lines = Vec::new();
     for effect in &effects.list {
-        if let What::Reply { to, text } = &effect.what
+        if let Effect::Reply { to, text } = &effect.effect
             && *to == session(slot)
         {
             let text = &effects.text[text.start as usize..text.end as usize];
@@ -123,7 +123,7 @@ fn who_asks_for_little_is_answered_before_who_asks_for_much() {
     assert!(first.work_done <= TURN_WORK + SLACK, "{}", first.work_done);
     let mut ends = 0;
     while hub.state.has_turns() {
-        let next = hub.apply(Input::GoOn);
+        let next = hub.apply(Input::Continue);
         assert!(next.work_done <= TURN_WORK + SLACK, "{}", next.work_done);
         let ended = |line: &&str| matches!(numeric(line), Some("323" | "263"));
         ends += told(&next, EVE).into_iter().filter(ended).count();

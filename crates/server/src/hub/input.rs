@@ -1,7 +1,7 @@
 //! What comes to the hub: what connections did, and what other threads have found out.
 
 use super::login::Derived;
-use super::reread::Reread;
+use super::reload::Reload;
 use crate::limits::BATCH_BYTES;
 use crate::metrics::Space;
 use crate::receipts::Told;
@@ -31,7 +31,7 @@ pub enum Input {
     Batch(Batch),
     /// The rest of the last batch, of which the first part's effects have been passed on; or the
     /// next session that waits for its turn.
-    GoOn,
+    Continue,
     /// A password's key was derived.
     Derived(Derived),
     /// The journal could not store this batch, and has refused all after it.
@@ -42,7 +42,7 @@ pub enum Input {
     /// The journal has looked at the disk.
     Disk(Space),
     /// The config file was read again.
-    Reread(Reread),
+    Reload(Reload),
     /// The server stops.
     Stop,
 }
@@ -55,28 +55,28 @@ pub struct Batch {
     /// The lines that `entries` refer to, UTF-8.
     pub text: Vec<u8>,
     /// What happened, in order.
-    pub entries: Vec<Entry>,
+    pub events: Vec<SessionEvent>,
 }
 
 impl Batch {
     /// Whether nothing more should go in.
     pub fn is_full(&self) -> bool {
-        self.text.len() + self.entries.len() * size_of::<Entry>() >= BATCH_BYTES
+        self.text.len() + self.events.len() * size_of::<SessionEvent>() >= BATCH_BYTES
     }
 }
 
 /// What one connection did.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct SessionEvent {
     /// Which one.
     pub session: SessionId,
     /// What it did.
-    pub what: Did,
+    pub event: ClientEvent,
 }
 
 /// What a connection can do.
 #[derive(Debug, Clone)]
-pub enum Did {
+pub enum ClientEvent {
     /// It opened.
     Opened {
         /// From where.

@@ -7,7 +7,7 @@
 
 use super::State;
 use super::context::Context;
-use super::effects::{Effects, Read, ReadWhat, What};
+use super::effects::{Effect, Effects, Read, ReadKind};
 use crate::receipts::Told;
 use crate::session::SessionId;
 use std::sync::Arc;
@@ -29,29 +29,29 @@ pub struct Taking {
 
 /// The session of the asker has just registered.
 pub fn came(context: &mut Context<'_>) {
-    context.known_mut().taking.since = context.state.last_event();
+    context.session_mut().taking.since = context.state.last_event();
     show(context);
 }
 
 /// Shows the session what was kept when it came, if somebody is at it and it has not been shown.
 pub fn show(context: &mut Context<'_>) {
-    let (known, user) = (context.known(), context.user());
+    let (known, user) = (context.session(), context.user());
     if user.guest || known.unattended || known.taking.shown {
         return;
     }
     let markers = context.state.read_markers.of(user.id);
     let read = markers.filter(|(of, _)| of.as_room().is_none()).collect();
     let request = Read {
-        what: ReadWhat::Pending { up_to: known.taking.since, read },
+        what: ReadKind::Pending { up_to: known.taking.since, read },
         capabilities: context.capabilities(),
         bytes: context.state.config.limits.page_bytes(),
         rooms: Vec::new(),
         since: Vec::new(),
         me: (user.id, user.nick.clone()),
     };
-    context.known_mut().taking.shown = true;
+    context.session_mut().taking.shown = true;
     let session = context.session;
-    context.out.push(What::Read { session, request: Arc::new(request), tag: None });
+    context.out.push(Effect::Read { session, request: Arc::new(request), tag: None });
 }
 
 /// A session has sent a line after all this was written to it. Whether it takes it, the line at hand

@@ -1,12 +1,12 @@
 //! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words
 //! differ.
 
+use super::admission;
 use super::certificates;
 use super::context::Context;
-use super::door;
-use super::effects::{Derive, Fact, Task, What, When};
-use super::guesses::NOBODYS_NAME;
-use super::looks::is_reserved;
+use super::effects::{Condition, Derive, Effect, LogRecord, Task};
+use super::login_attempts::NOBODYS_NAME;
+use super::lookalikes::is_reserved;
 use super::session::{Tried, Waiting};
 use super::undo::Undo;
 use super::{expiry, membership, ownership, welcome};
@@ -84,7 +84,7 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 
 /// Milliseconds to hold the answer to a try back, if there may be one.
 pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
-    let (address, state) = (context.known().address, &context.state);
+    let (address, state) = (context.session().address, &context.state);
     let hold = state.logins.ask(address, name, state.steady, &state.config.limits);
     hold.map_err(|seconds| too_many(context, name, seconds))
 }
@@ -92,20 +92,20 @@ pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
 /// Begins a try, which counts whatever comes of it: milliseconds to hold the answer back.
 pub fn attempt(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
     let hold_millis = ask(context, name)?;
-    let address = context.known().address;
+    let address = context.session().address;
     context.state.logins.attempted(address, name, context.state.steady);
     Ok(hold_millis)
 }
 
 fn too_many(context: &mut Context<'_>, name: &str, seconds: i64) -> Refusal {
-    context.out.push(What::Count(Count::Refused(Refused::FailedLogins)));
+    context.out.push(Effect::Count(Count::Refused(Refused::FailedLogins)));
     Refusal::TooManyAttempts(name.to_owned(), seconds)
 }
 
 /// Whether the session may be `name`, if it proves to be.
 pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     // A guest may register the name that it has, or become who has an account.
-    let user = context.known().user.map(|user| &context.state.users[&user]);
+    let user = context.session().user.map(|user| &context.state.users[&user]);
     let guest = user.filter(|user| user.guest);
     let own = guest.is_some_and(|guest| same(&guest.nick, name));
     if let Some(user) = user
@@ -212,19 +212,19 @@ fn wait(
     task: Task,
     hold_millis: u64,
 ) {
-    let (session, address) = (context.session, context.known().address);
+    let (session, address) = (context.session, context.session().address);
     let known = context.state.logins.is_known(address, name);
-    let (password, address) = (password.into(), door::key(address));
+    let (password, address) = (password.into(), admission::key(address));
     let label = context.out.take_label();
-    context.known_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), of, label }));
+    context.session_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), of, label }));
     let job = Arc::new(Derive { password, task, hold_millis, address, known });
-    context.out.push(What::Derive { session, job });
+    context.out.push(Effect::Derive { session, job });
 }
 
 /// The password was checked, or a new account's keys were made, or the time to answer has come: says
 /// so and goes on with the registration.
 pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
-    let Some(waiting) = context.known_mut().waiting.take() else { return };
+    let Some(waiting) = context.session_mut().waiting.take() else { return };
     let Waiting { name, of, label } = *waiting;
     context.out.begin(context.session, label, context.has(proto::Capability::Batch));
     answer(context, &name, of, outcome);
@@ -253,7 +253,7 @@ fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
 /// Whether an outcome may be told, right or wrong: others may have failed since this was tried, and
 /// many guesses at once are no more than many in a row.
 fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    let (address, state) = (context.known().address, &context.state);
+    let (address, state) = (context.session().address, &context.state);
     let may = state.logins.may_tell(address, name, state.steady, &state.config.limits);
     may.map_err(|seconds| too_many(context, name, seconds))
 }
@@ -267,7 +267,7 @@ fn password_checked(context: &mut Context<'_>, name: &str, how: How, outcome: Ou
             logged_in(context, account, how, false);
         }
         (Outcome::Made(_), None)
-            if context.state.online(name).map(|user| user.id) != context.known().user =>
+            if context.state.online(name).map(|user| user.id) != context.session().user =>
         {
             // A guest took the name while the keys were made.
             refused(context, name, how, &Refusal::NameTaken(name.to_owned()));
@@ -293,7 +293,7 @@ fn password_checked(context: &mut Context<'_>, name: &str, how: How, outcome: Ou
 /// being stored: without them the old ones stay.
 fn renew(context: &mut Context<'_>, before: &Arc<Account>, keys: Keys) -> Arc<Account> {
     let account = Arc::new(Account { keys, ..Account::clone(before) });
-    let when = context.out.when();
+    let when = context.out.condition();
     context.out.note(Undo::Account(before.clone()));
     context.out.write(Write::Account(Account::clone(&account)));
     context.out.resume(when);
@@ -303,7 +303,7 @@ fn renew(context: &mut Context<'_>, before: &Arc<Account>, keys: Keys) -> Arc<Ac
 
 fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> Arc<Account> {
     // A guest keeps its id, and with it its conversations and rooms.
-    let (id, undo) = match context.known().user {
+    let (id, undo) = match context.session().user {
         Some(guest) => (guest, Undo::Guest(guest, context.session)),
         None => {
             let id = context.state.next_id();
@@ -319,24 +319,24 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
         How::Sasl | How::External => "AUTHENTICATE",
         How::Register => "REGISTER",
     };
-    let failed = What::NotStored { to: context.session, verb, tag: None };
-    context.out.push_when(When::Failed(write), failed);
+    let failed = Effect::NotStored { to: context.session, verb, tag: None };
+    context.out.push_when(Condition::Failed(write), failed);
     let failed = Count::Login(how.counted(), Login::NotStored);
-    context.out.push_when(When::Failed(write), What::Count(failed));
+    context.out.push_when(Condition::Failed(write), Effect::Count(failed));
     let account = Arc::new(account);
     context.state.add_account(account.clone());
-    expiry::account_made(context, id, context.known().user.is_some());
+    expiry::account_made(context, id, context.session().user.is_some());
     account
 }
 
 /// The session has proven who it is.
 pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
-    let address = context.known().address;
+    let address = context.session().address;
     context.state.logins.succeeded(address, &account.name);
     certificates::prove(context, &account);
     expiry::seen(context.state, context.out, account.id);
     let name = account.name.clone();
-    let becomes = context.known().user.is_some_and(|user| user != account.id);
+    let becomes = context.session().user.is_some_and(|user| user != account.id);
     if let Some(entering) = context.entering() {
         entering.account = Some(account.clone());
         entering.by_verb = how == How::Verb;
@@ -359,12 +359,12 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
         }
         How::Pass => {}
     }
-    context.out.push(What::Log(Fact::Came { user: name, address, new }));
+    context.out.push(Effect::Log(LogRecord::Came { user: name, address, new }));
     let outcome = if new { Login::Registered } else { Login::Done };
-    context.out.push(What::Count(Count::Login(how.counted(), outcome)));
+    context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
     if becomes {
         welcome::become_account(context, account);
-    } else if context.known().user.is_some() {
+    } else if context.session().user.is_some() {
         ownership::take(context);
     } else {
         welcome::register_if_complete(context);
@@ -379,19 +379,19 @@ fn say_logged_in(context: &mut Context<'_>, name: &str) {
 
 /// The login failed: says so, and slows the next one down.
 pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusal) {
-    let address = context.known().address;
+    let address = context.session().address;
     let outcome = match refusal {
         Refusal::WrongPassword(_) => Login::Wrong,
         Refusal::Busy(_) => Login::Busy,
         _ => Login::Refused,
     };
-    context.out.push(What::Count(Count::Login(how.counted(), outcome)));
+    context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
     if matches!(refusal, Refusal::WrongPassword(_)) {
         let now = context.state.steady;
         context.state.logins.failed(address, name, now);
         let user = name.to_owned();
         let reason = if how == How::External { "wrong certificate" } else { "wrong password" };
-        context.out.push(What::Log(Fact::LoginFailed { user, address, reason }));
+        context.out.push(Effect::Log(LogRecord::LoginFailed { user, address, reason }));
     }
     match how {
         How::Verb => refuse(context, "LOGIN", refusal),
@@ -414,7 +414,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
 
 /// Ends an `AUTHENTICATE` exchange without success; the person may try again.
 fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
-    context.known_mut().sasl = None;
+    context.session_mut().sasl = None;
     let text = match refusal {
         Refusal::WrongPassword(_) if how == How::External => {
             "SASL authentication failed: this certificate logs in to no account, or to another one; CERT ADD makes it yours".to_owned()
@@ -484,8 +484,8 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
     entering.misled = wrong;
     entering.password = account.map(Box::from);
     if wrong {
-        let (address, now) = (context.known().address, context.state.steady);
+        let (address, now) = (context.session().address, context.state.steady);
         context.state.logins.failed(address, NOBODYS_NAME, now);
-        context.out.push(What::Count(Count::Login(LoginBy::Pass, Login::Wrong)));
+        context.out.push(Effect::Count(Count::Login(LoginBy::Pass, Login::Wrong)));
     }
 }

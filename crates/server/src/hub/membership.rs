@@ -1,11 +1,11 @@
 //! Who is in which room, and what follows when that changes.
 
 use super::context::Context;
-use super::effects::{Effects, Rooms, What};
+use super::effects::{Effect, Effects, Rooms};
 use super::room::{Member, Rank, Room};
 use super::undo::Undo;
-use super::user::{Left, UserId};
-use super::{State, absence, expiry, history, kept, metadata, ownership, watch};
+use super::user::{FormerUser, UserId};
+use super::{State, away, expiry, history, kept, metadata, ownership, watch};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::SessionId;
 use proto::Capability;
@@ -64,7 +64,7 @@ pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, m
     let user = state.users.get_mut(&user).expect("who enters is online");
     user.rooms.push(room);
     for session in user.sessions.clone() {
-        out.push(What::Enter { session, room });
+        out.push(Effect::Enter { session, room });
     }
 }
 
@@ -73,7 +73,7 @@ pub fn leave(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
     let online = state.users.get_mut(&user).expect("who leaves is online");
     online.rooms.retain(|id| *id != room);
     for session in online.sessions.clone() {
-        out.push(What::Leave { session, room });
+        out.push(Effect::Leave { session, room });
     }
     set_member(state, out, room, user, None);
     end_if_empty(state, out, room);
@@ -170,12 +170,12 @@ pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, r
     state.metadata.unsubscribe_all(session);
     let Some(user) = ended.user else { return };
     for room in state.users[&user].rooms.clone() {
-        out.push(What::Leave { session, room });
+        out.push(Effect::Leave { session, room });
     }
     let online = state.users.get_mut(&user).expect("a session's user is online");
     online.sessions.retain(|id| *id != session);
     match online.sessions.first().copied() {
-        Some(other) => absence::changed(&mut state.context(out, other)),
+        Some(other) => away::changed(&mut state.context(out, other)),
         None => user_gone(state, out, user, session, reason),
     }
     out.end(&state.renderer.server);
@@ -185,7 +185,7 @@ pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, r
 pub fn guest_gone(context: &mut Context<'_>, reason: &str) {
     let (guest, session) = (context.me(), context.session);
     for room in context.user().rooms.clone() {
-        context.out.push(What::Leave { session, room });
+        context.out.push(Effect::Leave { session, room });
     }
     user_gone(context.state, context.out, guest, session, reason);
 }
@@ -227,7 +227,7 @@ fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionI
 }
 
 /// Remembers who had a name, for `WHOWAS`.
-pub fn remember(state: &mut State, left: Left) {
+pub fn remember(state: &mut State, left: FormerUser) {
     if state.left.len() == WHOWAS_KEPT {
         state.left.pop_front();
     }
@@ -255,7 +255,7 @@ pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: 
         },
     };
     let except = state.users[&user].sessions.clone();
-    out.push(What::Tell { rooms, except, news });
+    out.push(Effect::Tell { rooms, except, news });
 }
 
 /// Tells a room of a member who came unannounced because the room is large: before the member's
@@ -267,12 +267,12 @@ pub fn reveal(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
     let news = context.passing_join(user, room_id);
     // The user's own sessions have seen it at the time.
     tell_others(context, room_id, user, news);
-    tell_absence(context, room_id, user);
+    tell_away(context, room_id, user);
     metadata::introduce(context, room_id, user);
 }
 
 /// Tells a room that a member who has just become known there is away, if so.
-pub fn tell_absence(context: &mut Context<'_>, room: RoomId, user: UserId) {
+pub fn tell_away(context: &mut Context<'_>, room: RoomId, user: UserId) {
     let Some(away) = context.state.users[&user].away.clone() else { return };
     if !context.state.rooms[&room].members[&user].hidden {
         let capability = Capability::AwayNotify;
@@ -284,7 +284,7 @@ pub fn tell_absence(context: &mut Context<'_>, room: RoomId, user: UserId) {
 /// Tells a room, but for the user's own sessions.
 fn tell_others(context: &mut Context<'_>, room: RoomId, user: UserId, news: u32) {
     let except = context.state.users[&user].sessions.clone();
-    context.out.push(What::Tell { rooms: Rooms::One(room), except, news });
+    context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
 }
 
 fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
@@ -398,7 +398,7 @@ fn undo_member(
             Some(user) => {
                 user.rooms.push(room_id);
                 for session in &user.sessions {
-                    out.push(What::Enter { session: *session, room: room_id });
+                    out.push(Effect::Enter { session: *session, room: room_id });
                 }
             }
             None => state.remembered.entry(user).or_default().push(room_id),
@@ -417,7 +417,7 @@ fn forget_room(state: &mut State, out: &mut Effects, user: UserId, room: RoomId)
     if let Some(online) = state.users.get_mut(&user) {
         online.rooms.retain(|id| *id != room);
         for session in &online.sessions {
-            out.push(What::Leave { session: *session, room });
+            out.push(Effect::Leave { session: *session, room });
         }
     } else if let Some(rooms) = state.remembered.get_mut(&user) {
         rooms.retain(|id| *id != room);

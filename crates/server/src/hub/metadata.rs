@@ -9,7 +9,7 @@ pub mod show;
 
 use super::State;
 use super::context::Context;
-use super::effects::{Effects, What, When};
+use super::effects::{Condition, Effect, Effects};
 use super::history;
 use super::undo::Undo;
 use super::user::UserId;
@@ -197,8 +197,8 @@ fn store(context: &mut Context<'_>, of: Subject, changes: &[(Box<str>, Option<Bo
         context.out.write(Write::Metadata { of, key, value })
     });
     if let Some(write) = writes.last() {
-        let what = What::NotStored { to: context.session, verb: "METADATA", tag: None };
-        context.out.push_when(When::Failed(write), what);
+        let what = Effect::NotStored { to: context.session, verb: "METADATA", tag: None };
+        context.out.push_when(Condition::Failed(write), what);
     }
 }
 
@@ -315,20 +315,20 @@ pub fn store_all(state: &State, out: &mut Effects, user: UserId) {
 
 /// What a session had set before it was somebody: how far that is stored.
 #[derive(Debug)]
-pub struct Coming(When);
+pub struct Coming(Condition);
 
 /// The session is somebody now and has what it has set before, as far as there is room for it. Only
 /// what is told of metadata depends on that being stored.
 pub fn coming(context: &mut Context<'_>, set: BTreeMap<Box<str>, Option<Box<str>>>) -> Coming {
     let (of, name) = (Subject::Account(context.me()), context.nick());
     let mut keys = keys_of(context.state, of);
-    let before = context.out.when();
+    let before = context.out.condition();
     let mut changes = Vec::from_iter(set);
     changes.retain(|(key, value)| put_before(&mut keys, key, value.clone()));
     if !changes.is_empty() {
         change(context, of, &name, &changes);
     }
-    let when = context.out.when();
+    let when = context.out.condition();
     context.out.resume(before);
     Coming(when)
 }
@@ -353,7 +353,7 @@ fn put_before(keys: &mut Keys, key: &str, value: Option<Box<str>>) -> bool {
 /// What a session that is nobody yet would have: the keys of the account to which it has logged
 /// in, if any, with its own changes.
 pub fn keys_before(context: &Context<'_>) -> Keys {
-    let Some(entering) = context.known().entering.as_deref() else { return Keys::new() };
+    let Some(entering) = context.session().entering.as_deref() else { return Keys::new() };
     let account = entering.account.as_ref();
     let of = account.map(|account| Subject::Account(account.id));
     let mut keys = of.map(|of| keys_of(context.state, of)).unwrap_or_default();
@@ -366,7 +366,7 @@ pub fn keys_before(context: &Context<'_>) -> Keys {
 impl Coming {
     /// Tells something of the user's metadata, once it is stored.
     pub fn then(&self, context: &mut Context<'_>, tell: impl FnOnce(&mut Context<'_>)) {
-        let before = context.out.when();
+        let before = context.out.condition();
         context.out.resume(self.0);
         tell(context);
         context.out.resume(before);

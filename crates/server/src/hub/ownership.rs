@@ -3,7 +3,7 @@
 
 use super::State;
 use super::context::Context;
-use super::effects::{Effects, News, Rooms, What};
+use super::effects::{Effect, Effects, News, Rooms};
 use super::user::UserId;
 use super::welcome::{guest_userhost, user_as_given};
 use super::{expiry, membership, metadata};
@@ -67,7 +67,7 @@ fn come_back(context: &mut Context<'_>, me: UserId, id: RoomId) {
         }));
     }
     for news in all {
-        context.out.push(What::Tell { rooms: Rooms::One(id), except: except.clone(), news });
+        context.out.push(Effect::Tell { rooms: Rooms::One(id), except: except.clone(), news });
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether what is said can be stored: something small is written, on the way of every message.
 
 use super::State;
-use super::effects::{Effects, What, When};
+use super::effects::{Condition, Effect, Effects};
 use crate::session::SessionId;
 use store::Write;
 
@@ -9,16 +9,16 @@ use store::Write;
 pub fn begin(state: &State, out: &mut Effects, session: SessionId) {
     out.begin(session, None, false);
     let write = out.write(Write::Probe);
-    out.push_when(When::Settled(write), What::Probed { to: session, ok: true });
-    out.push_when(When::Failed(write), What::Probed { to: session, ok: false });
+    out.push_when(Condition::Settled(write), Effect::Probed { to: session, ok: true });
+    out.push_when(Condition::Failed(write), Effect::Probed { to: session, ok: false });
     out.end(&state.renderer.server);
 }
 
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
-    use crate::hub::effects::{Effects, What};
-    use crate::hub::{Batch, Did, Entry, Input, Stamped, State};
+    use crate::hub::effects::{Effect, Effects};
+    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
     use crate::journal::Settled;
     use crate::session::SessionId;
     use store::{MemoryStore, Outcome, Store, Write};
@@ -33,17 +33,19 @@ mod tests {
     }
 
     fn asks(hub: &mut State, slots: &[u32]) -> Effects {
-        let entry = |slot: &u32| Entry { session: session(*slot), what: Did::Probe };
-        let batch = Batch { entries: slots.iter().map(entry).collect(), ..Batch::default() };
+        let entry =
+            |slot: &u32| SessionEvent { session: session(*slot), event: ClientEvent::Probe };
+        let batch = Batch { events: slots.iter().map(entry).collect(), ..Batch::default() };
         hub.apply(Stamped { now: 0, steady: 0, committed: 0, input: Input::Batch(batch) })
     }
 
     /// What those who asked are told if that is what became of the writes.
     fn told(effects: Effects, outcomes: Option<Vec<Outcome>>) -> Vec<(SessionId, bool)> {
         let settled = Settled { effects, outcomes };
-        let happening = settled.effects.list.iter().filter(|effect| settled.happens(effect.when));
-        let told = |effect: &crate::hub::effects::Effect| match effect.what {
-            What::Probed { to, ok } => Some((to, ok)),
+        let happening =
+            settled.effects.list.iter().filter(|effect| settled.happens(effect.condition));
+        let told = |effect: &crate::hub::effects::ConditionalEffect| match effect.effect {
+            Effect::Probed { to, ok } => Some((to, ok)),
             _ => None,
         };
         happening.filter_map(told).collect()

@@ -9,11 +9,11 @@
 pub(super) mod nonsense;
 
 use super::budget::Payer;
-use super::effects::{Effects, ReadWhat, Task, What};
+use super::effects::{Effect, Effects, ReadKind, Task};
 use super::login::{Derived, Outcome};
-use super::looks::Looks;
-use super::reread::Reread;
-use super::{Batch, Did, Entry, Input, Stamped, State};
+use super::lookalikes::Looks;
+use super::reload::Reload;
+use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
 use crate::clock::Clock;
 use crate::config::{Config, History, Operator};
 use crate::journal::{Journal, Settled};
@@ -225,24 +225,24 @@ impl World {
         self.output.push(format!("{effects:?}"));
         nonsense::check(&effects);
         for effect in &effects.list {
-            match &effect.what {
-                What::Derive { session, job } => {
+            match &effect.effect {
+                Effect::Derive { session, job } => {
                     self.derivations.push_back((*session, job.task.clone()));
                 }
-                What::Close { session } => self.sessions.retain(|open| open != session),
+                Effect::Close { session } => self.sessions.retain(|open| open != session),
                 _ => {}
             }
         }
         self.queue.push_back(effects);
         check(&self.state);
         if self.state.has_rest() || self.state.has_turns() {
-            self.apply(Input::GoOn);
+            self.apply(Input::Continue);
         }
     }
 
-    fn batch(&mut self, session: SessionId, what: Did, text: &str) {
-        let entries = vec![Entry { session, what }];
-        self.apply(Input::Batch(Batch { shard: 0, text: text.into(), entries }));
+    fn batch(&mut self, session: SessionId, event: ClientEvent, text: &str) {
+        let events = vec![SessionEvent { session, event }];
+        self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }));
     }
 
     fn step(&mut self, random: &mut Random) {
@@ -261,7 +261,7 @@ impl World {
             }
             2 if !self.sessions.is_empty() => {
                 let session = self.sessions.swap_remove(random.below(self.sessions.len()));
-                self.batch(session, Did::Closed { reason: "gone".into() }, "");
+                self.batch(session, ClientEvent::Closed { reason: "gone".into() }, "");
             }
             3..=5 => self.settle(random, 1),
             6 => self.broken.store(random.below(4) == 0, Ordering::Relaxed),
@@ -306,7 +306,7 @@ impl World {
                 let slot = 1 + random.below(9) as u32;
                 self.probes += 1;
                 let session = SessionId { shard: 0, slot, generation: slot };
-                self.batch(session, Did::Probe, "");
+                self.batch(session, ClientEvent::Probe, "");
             }
             _ if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
@@ -322,12 +322,12 @@ impl World {
         let from = random.pick(&ADDRESSES);
         let address = from.parse().unwrap();
         let entropy = u128::from(random.next()).to_le_bytes();
-        self.batch(session, Did::Opened { address, entropy }, "");
-        let encrypted = Did::Encrypted { certificate: certificate(random) };
+        self.batch(session, ClientEvent::Opened { address, entropy }, "");
+        let encrypted = ClientEvent::Encrypted { certificate: certificate(random) };
         let mut ways = vec![encrypted];
         if from == PROXY {
             let address = random.pick(&ADDRESSES).parse().unwrap();
-            ways.push(Did::Forwarded { address, encrypted: random.below(2) == 0 });
+            ways.push(ClientEvent::Forwarded { address, encrypted: random.below(2) == 0 });
         }
         if random.below(2) == 0 {
             ways.reverse();
@@ -338,12 +338,12 @@ impl World {
         }
         if random.below(10) == 0 {
             self.sessions.retain(|open| *open != session);
-            self.batch(session, Did::Served, "");
+            self.batch(session, ClientEvent::Served, "");
         }
     }
 
     /// The config file is read again: it has a mistake, or another limit and other capabilities.
-    fn reread(&mut self, random: &mut Random, by: SessionId) {
+    fn reload(&mut self, random: &mut Random, by: SessionId) {
         let mut config = Config::clone(&self.state.config);
         config.limits.large_room = random.below(4);
         let off = ["batch", "sasl", "setname", "sts"];
@@ -355,11 +355,11 @@ impl World {
             0 => Err("a mistake".into()),
             _ => Ok((Arc::new(config), vec!["server.name"])),
         };
-        self.apply(Input::Reread(Reread { by: Some(by), outcome }));
+        self.apply(Input::Reload(Reload { by: Some(by), outcome }));
     }
 
     fn line(&mut self, session: SessionId, line: &str) {
-        self.batch(session, Did::Line(0..line.len() as u32), line);
+        self.batch(session, ClientEvent::Line(0..line.len() as u32), line);
     }
 
     /// Sends a message of several lines, mostly as it must be.
@@ -385,7 +385,7 @@ impl World {
         let shown = self.shown.remove(&session).unwrap_or_default();
         let [kept, live] = [0, 1].map(|at: usize| shown[at].last().copied().unwrap_or_default());
         self.answered.extend(shown.into_iter().flatten());
-        self.batch(session, Did::Answered(Told { kept, live }), "");
+        self.batch(session, ClientEvent::Answered(Told { kept, live }), "");
         self.line(session, line);
     }
 
@@ -423,30 +423,31 @@ impl World {
         let group: Vec<Effects> = self.queue.drain(..take).collect();
         for settled in self.journal.settle(group).expect("it is known what is stored") {
             self.keep(&settled);
-            let happening = settled.effects.list.iter().filter(|one| settled.happens(one.when));
+            let happening =
+                settled.effects.list.iter().filter(|one| settled.happens(one.condition));
             for effect in happening {
-                match &effect.what {
-                    What::Enter { session, room } => {
+                match &effect.effect {
+                    Effect::Enter { session, room } => {
                         self.told.insert((*session, *room));
                     }
-                    What::Leave { session, room } => {
+                    Effect::Leave { session, room } => {
                         self.told.remove(&(*session, *room));
                     }
-                    What::Close { session } => self.told.retain(|(told, _)| told != session),
-                    What::TellOne { to, news, kept: true } => {
+                    Effect::Close { session } => self.told.retain(|(told, _)| told != session),
+                    Effect::TellOne { to, news, kept: true } => {
                         let id = settled.effects.news[*news as usize].id;
                         self.shown.entry(*to).or_default()[1].push(id);
                     }
-                    What::Read { session, request, .. } => {
-                        if let ReadWhat::Pending { up_to, .. } = request.what {
+                    Effect::Read { session, request, .. } => {
+                        if let ReadKind::Pending { up_to, .. } = request.what {
                             let mut reader = self.journal.store.reader().unwrap();
                             let events = reader.pending(request.me.0, up_to, usize::MAX).unwrap();
                             let kept = events.into_iter().map(|event| event.id).collect();
                             self.shown.entry(*session).or_default()[0] = kept;
                         }
                     }
-                    What::Reread { by } => self.wishes.push(*by),
-                    What::Probed { ok, .. } => {
+                    Effect::Reload { by } => self.wishes.push(*by),
+                    Effect::Probed { ok, .. } => {
                         assert_eq!(*ok, settled.outcomes.is_some());
                         self.probes -= 1;
                     }
@@ -461,7 +462,7 @@ impl World {
             self.stored += stored.count();
         }
         for by in std::mem::take(&mut self.wishes) {
-            self.reread(random, by);
+            self.reload(random, by);
         }
         while let Ok(input) = self.bad_news.try_recv() {
             self.apply(input);
@@ -708,9 +709,9 @@ fn check(state: &State) {
     }
     let mut open = std::collections::BTreeMap::<_, usize>::new();
     for (_, session) in state.sessions.iter() {
-        *open.entry(super::door::key(session.address)).or_default() += 1;
+        *open.entry(super::admission::key(session.address)).or_default() += 1;
     }
-    assert_eq!(state.doors.open_by_address(), open, "each connection counts for one address");
+    assert_eq!(state.admission.open_by_address(), open, "each connection counts for one address");
     let mut payers = std::collections::BTreeMap::<_, u32>::new();
     for (_, session) in state.sessions.iter() {
         *payers.entry(Payer::address(session.address)).or_default() += 1;

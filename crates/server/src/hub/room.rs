@@ -131,7 +131,7 @@ impl Member {
 
 /// Somebody, as the masks of lists name people.
 #[derive(Clone, Debug)]
-pub struct Who {
+pub struct MaskSubject {
     /// `nick!user@host`
     pub source: String,
     /// The account; a guest has none.
@@ -145,7 +145,7 @@ pub struct Who {
 /// <https://ircv3.net/specs/extensions/account-extban>
 pub const ACCOUNT_MASK: &str = "$a:";
 
-impl Who {
+impl MaskSubject {
     /// Whether a mask fits.
     pub fn fits(&self, mask: &str) -> bool {
         let mut steps = self.steps.get();
@@ -236,17 +236,17 @@ impl Room {
     }
 
     /// Whether a list has a mask that fits somebody.
-    pub fn listed(&self, mode: char, who: &Who) -> bool {
+    pub fn listed(&self, mode: char, who: &MaskSubject) -> bool {
         self.settings.lists.iter().any(|entry| entry.mode == mode && who.fits(&entry.mask))
     }
 
     /// Whether somebody is banned: listed by `+b`, and not by `+e`.
-    pub fn bans(&self, who: &Who) -> bool {
+    pub fn bans(&self, who: &MaskSubject) -> bool {
         self.listed('b', who) && !self.listed('e', who)
     }
 
     /// Whether somebody is to be quiet: listed by `+q`, and not by `+e`.
-    pub fn quiets(&self, who: &Who) -> bool {
+    pub fn quiets(&self, who: &MaskSubject) -> bool {
         self.listed('q', who) && !self.listed('e', who)
     }
 

@@ -81,7 +81,7 @@ impl Notes {
 mod tests {
     use crate::config::{Config, Operator};
     use crate::hub::login::{Derived, Outcome};
-    use crate::hub::{Batch, Did, Entry, Input, Stamped, State};
+    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
     use crate::session::SessionId;
     use proto::scram::Keys;
     use store::{MemoryStore, Store};
@@ -102,22 +102,22 @@ mod tests {
         hub.apply(Stamped { now: 0, steady: 0, committed: 0, input }).batch
     }
 
-    fn does(hub: &mut State, slot: u32, text: &str, what: Did) -> u64 {
-        let entries = vec![Entry { session: session(slot), what }];
-        apply(hub, Input::Batch(Batch { shard: 0, text: text.into(), entries }))
+    fn does(hub: &mut State, slot: u32, text: &str, event: ClientEvent) -> u64 {
+        let events = vec![SessionEvent { session: session(slot), event }];
+        apply(hub, Input::Batch(Batch { shard: 0, text: text.into(), events }))
     }
 
     fn opens(hub: &mut State, slot: u32) {
         let address = "127.0.0.1".parse().expect("an address");
-        does(hub, slot, "", Did::Opened { address, entropy: [0; 16] });
+        does(hub, slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
     }
 
     fn says(hub: &mut State, slot: u32, line: &str) -> u64 {
-        does(hub, slot, line, Did::Line(0..line.len() as u32))
+        does(hub, slot, line, ClientEvent::Line(0..line.len() as u32))
     }
 
     fn goes(hub: &mut State, slot: u32) {
-        does(hub, slot, "", Did::Closed { reason: "gone".into() });
+        does(hub, slot, "", ClientEvent::Closed { reason: "gone".into() });
     }
 
     fn logs_in(hub: &mut State, slot: u32, name: &str, outcome: Outcome) {

@@ -46,7 +46,7 @@ pub struct User {
 
 /// A user who left, or took another name, for `WHOWAS`.
 #[derive(Clone, Debug)]
-pub struct Left {
+pub struct FormerUser {
     /// The name.
     pub nick: Arc<str>,
     /// What else its source had.
@@ -59,7 +59,7 @@ pub struct Left {
     pub time: i64,
 }
 
-impl Left {
+impl FormerUser {
     /// Who it was.
     pub fn author(&self) -> Author<'_> {
         let guest = self.account.is_none();
@@ -74,8 +74,8 @@ impl User {
     }
 
     /// What is remembered of it when it leaves, or takes another name.
-    pub fn left(&self, time: i64) -> Left {
-        Left {
+    pub fn left(&self, time: i64) -> FormerUser {
+        FormerUser {
             nick: self.nick.clone(),
             userhost: self.userhost.clone(),
             realname: self.realname.clone(),

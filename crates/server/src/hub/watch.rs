@@ -1,7 +1,7 @@
 //! Who watches which names (`MONITOR`), whether they share a room or not.
 
 use super::State;
-use super::effects::{Effects, News, What};
+use super::effects::{Effect, Effects, News};
 use super::user::UserId;
 use crate::limits::MONITOR_NAMES;
 use crate::session::SessionId;
@@ -78,7 +78,7 @@ fn tell(state: &State, out: &mut Effects, name: &str, code: &str, text: &str) {
         Line::to(out).source(server).verb(code).param("*").text(text).end();
     });
     for to in sessions {
-        out.push(What::TellOne { to: *to, news, kept: false });
+        out.push(Effect::TellOne { to: *to, news, kept: false });
     }
 }
 
@@ -98,7 +98,7 @@ pub fn tell_also(state: &State, out: &mut Effects, user: UserId, news: u32, told
             && watcher != user
             && !told.iter().any(hears)
         {
-            out.push(What::TellOne { to: *to, news, kept: false });
+            out.push(Effect::TellOne { to: *to, news, kept: false });
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use super::budget::Payer;
 use super::context::Context;
-use super::effects::What;
+use super::effects::Effect;
 use super::login::{self, How};
 use super::metadata::Coming;
 use super::room::{Member, Rank};
 use super::session::Entering;
 use super::user::User;
-use super::{absence, expiry, kept, membership, metadata, watch};
+use super::{away, expiry, kept, membership, metadata, watch};
 use crate::command::quit::shorten;
 use crate::command::refusal::{NOT_ENCRYPTED, refuse};
 use crate::command::umode::{BOT, USER_MODES};
@@ -31,8 +31,8 @@ pub const DESCRIPTION: &str = "a Parlor chat server";
 /// Goes on with the registration as far as it can: called whenever a part of it has come.
 pub fn register_if_complete(context: &mut Context<'_>) {
     let guests = context.state.config.server.guests;
-    let Some(entering) = context.known().entering.as_deref() else { return };
-    if entering.negotiating || context.known().waiting.is_some() {
+    let Some(entering) = context.session().entering.as_deref() else { return };
+    if entering.negotiating || context.session().waiting.is_some() {
         return;
     }
     let introduced = entering.nick.is_some() && entering.realname.is_some();
@@ -42,14 +42,14 @@ pub fn register_if_complete(context: &mut Context<'_>) {
         }
         return;
     }
-    if !introduced || context.known().sasl.is_some() {
+    if !introduced || context.session().sasl.is_some() {
         return;
     }
     let nick = entering.nick.clone().expect("introduced");
     if let Err(refusal) = login::must_be_admitted(context, &nick) {
         return login::refused(context, &nick, How::Pass, &refusal);
     }
-    let entering = context.known().entering.as_deref().expect("as before");
+    let entering = context.session().entering.as_deref().expect("as before");
     if let Some(password) = entering.password.clone() {
         if let Some(entering) = context.entering() {
             entering.password = None;
@@ -86,7 +86,7 @@ fn register_guest(context: &mut Context<'_>, nick: &str) {
 /// A guest has proven to be somebody else, who has an account: the guest is gone, with its rooms, and
 /// the connection is that user's from here on.
 pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
-    let (guest, full) = (context.me(), context.known().welcomed);
+    let (guest, full) = (context.me(), context.session().welcomed);
     let user = context.user();
     let (rooms, realname) = (user.rooms.clone(), user.realname.clone());
     let username = Some(user_as_given(user).into());
@@ -106,7 +106,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
         account: Some(account),
         ..Entering::default()
     };
-    let known = context.known_mut();
+    let known = context.session_mut();
     (known.user, known.entering) = (None, Some(Box::new(entering)));
     known.taking = kept::Taking::default();
     if let Some(budget) = known.user_budget.take() {
@@ -128,7 +128,7 @@ fn userhost(
     if !guest {
         return username.filter(|username| *username != nick).map(Arc::from);
     }
-    let host = context.state.cloak.host(context.known().address);
+    let host = context.state.cloak.host(context.session().address);
     Some(guest_userhost(username.unwrap_or(GUEST_USERNAME), &host))
 }
 
@@ -150,7 +150,7 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     }
     let text = "This server is for those with an account: log in within half a minute";
     context.standard("FAIL", "*", "ACCOUNT_REQUIRED", &[], text);
-    context.out.push(What::MustLogIn { session: context.session });
+    context.out.push(Effect::MustLogIn { session: context.session });
     if context.must_be_private().is_err() {
         return context.notice(&format!("To come in you must log in. {NOT_ENCRYPTED}"));
     }
@@ -171,7 +171,7 @@ fn too_many_sessions(context: &mut Context<'_>, name: &str, by_verb: bool) {
     if by_verb {
         context.standard("FAIL", "LOGIN", "TOO_MANY_SESSIONS", &[name], text);
     }
-    context.out.push(What::Count(Count::Refused(Refused::SessionsOfAccount)));
+    context.out.push(Effect::Count(Count::Refused(Refused::SessionsOfAccount)));
     let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
     membership::end_session(state, out, session, text);
 }
@@ -179,7 +179,7 @@ fn too_many_sessions(context: &mut Context<'_>, name: &str, by_verb: bool) {
 /// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects
 /// the welcome they know.
 fn register(context: &mut Context<'_>, full: bool) {
-    let entering = context.known_mut().entering.take().expect("the caller has it");
+    let entering = context.session_mut().entering.take().expect("the caller has it");
     let session = context.session;
     let (id, nick, guest) = match &entering.account {
         Some(account) => (account.id, account.name.clone(), false),
@@ -191,9 +191,9 @@ fn register(context: &mut Context<'_>, full: bool) {
         return too_many_sessions(context, &nick, entering.by_verb);
     }
     let budget = context.state.budgets.hold(Payer::User(id), now, limits);
-    let known = context.known_mut();
+    let known = context.session_mut();
     (known.user, known.user_budget, known.sasl) = (Some(id), Some(budget), None);
-    context.out.push(What::Ready { session });
+    context.out.push(Effect::Ready { session });
     let first = !context.state.users.contains_key(&id);
     if first {
         let now = context.state.now;
@@ -219,24 +219,24 @@ fn register(context: &mut Context<'_>, full: bool) {
         context.state.users_most = context.state.users_most.max(context.state.users.len());
         if guest {
             expiry::guest_came(context.state, id);
-            let address = context.known().address;
-            let fact = super::effects::Fact::Came { user: nick.clone(), address, new: false };
-            context.out.push(What::Log(fact));
-            context.out.push(What::Count(Count::Login(LoginBy::Guest, Login::Done)));
+            let address = context.session().address;
+            let fact = super::effects::LogRecord::Came { user: nick.clone(), address, new: false };
+            context.out.push(Effect::Log(fact));
+            context.out.push(Effect::Count(Count::Login(LoginBy::Guest, Login::Done)));
         }
     } else {
         context.user_mut().sessions.push(session);
     }
     let coming = metadata::coming(context, entering.metadata);
-    if full && !context.known().welcomed {
+    if full && !context.session().welcomed {
         burst(context, &nick, &coming);
     } else {
         coming.show(context);
     }
     match (first, entering.presence) {
-        (true, presence) => absence::came(context, presence),
-        (false, Some(presence)) => absence::said(context, presence),
-        (false, None) => absence::changed(context),
+        (true, presence) => away::came(context, presence),
+        (false, Some(presence)) => away::said(context, presence),
+        (false, None) => away::changed(context),
     }
     if first {
         come_online(context, full, &coming);
@@ -245,7 +245,7 @@ fn register(context: &mut Context<'_>, full: bool) {
     }
     if first {
         watch::came(context.state, context.out, id);
-        absence::tell_watchers(context);
+        away::tell_watchers(context);
         coming.then(context, |context| metadata::sync_watchers(context, id));
     }
     kept::came(context);
@@ -282,7 +282,7 @@ fn come_into(
     membership::enter(context.state, context.out, me, room, member);
     let news = context.passing_join(me, room);
     context.tell_way(room, news);
-    membership::tell_absence(context, room, me);
+    membership::tell_away(context, room, me);
     markread::show_room(context, room);
     metadata.then(context, |context| metadata::introduce(context, room, me));
     if full {
@@ -297,7 +297,7 @@ fn come_into(
 fn join_in(context: &mut Context<'_>, full: bool, metadata: &Coming) {
     let (me, session) = (context.me(), context.session);
     for room in context.user().rooms.clone() {
-        context.out.push(What::Enter { session, room });
+        context.out.push(Effect::Enter { session, room });
         let news = context.passing_join(me, room);
         context.reply_news(news);
         markread::show_room(context, room);
@@ -328,7 +328,7 @@ fn burst(context: &mut Context<'_>, nick: &str, metadata: &Coming) {
         &[&server, VERSION, USER_MODES, "CIRbehiklmnoqstv", "Ibehkloqv"],
     );
     isupport::show(context);
-    context.known_mut().welcomed = true;
+    context.session_mut().welcomed = true;
     lusers::show(context);
     metadata.show(context);
     motd::show(context);

@@ -13,7 +13,7 @@ mod delivery;
 mod disk_full;
 mod failing_disk;
 mod guessing;
-mod forgetting;
+mod retention;
 mod health;
 mod http;
 mod large_room;

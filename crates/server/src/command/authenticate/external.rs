@@ -5,8 +5,8 @@
 use super::failed;
 use crate::command::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::guesses::NOBODYS_NAME;
 use crate::hub::login::{self, How};
+use crate::hub::login_attempts::NOBODYS_NAME;
 use crate::hub::session::{Sasl, Tried};
 use proto::name::same;
 use proto::sasl::decode_external;
@@ -21,7 +21,7 @@ const ONLY_NAMED: &str = "this certificate was added by its fingerprint alone; l
 /// What the session lacks for its mechanism, if that is a certificate.
 pub(super) fn lacks(context: &Context<'_>, sasl: &Sasl) -> Option<&'static str> {
     let external = matches!(sasl, Sasl::External(_));
-    let none = external && context.known().certificate().is_none();
+    let none = external && context.session().certificate().is_none();
     none.then_some("your client has shown no certificate")
 }
 
@@ -31,7 +31,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
         Ok(wanted) => wanted,
         Err(error) => return failed(context, NOBODYS_NAME, &error),
     };
-    let certificate = context.known().certificate();
+    let certificate = context.session().certificate();
     let owner = certificate.and_then(|one| context.state.certificates.owner(one)).cloned();
     if wanted.is_empty() && owner.as_ref().is_some_and(|owner| !owner.proved) {
         // Whoever has named it may not be whoever shows it now.

@@ -29,7 +29,7 @@ fn may_change(
 
 /// Whether the asker has changed too much lately; then says so.
 fn is_too_fast(context: &mut Context<'_>, name: &str, words: &[&str], key: &str) -> bool {
-    let Some(me) = context.known().user else { return false };
+    let Some(me) = context.session().user else { return false };
     let now = context.state.steady;
     let Some(seconds) = context.state.metadata.count_change(me, now) else { return false };
     let seconds = seconds.to_string();

@@ -43,7 +43,7 @@ pub(super) fn subscribe(
     if let Some(key) = beyond {
         say_too_many(context, key);
     }
-    if !new.is_empty() && context.known().user.is_some() && is_aware(context.capabilities()) {
+    if !new.is_empty() && context.session().user.is_some() && is_aware(context.capabilities()) {
         show::sync_new(context, &new);
     }
     Ok(())
@@ -111,6 +111,6 @@ pub(super) fn subscriptions(context: &mut Context<'_>, name: &str) -> Result<(),
 /// The target must be the session itself.
 fn only_self(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
     let own = name == "*"
-        || context.known().user.is_some_and(|_| proto::name::same(name, &context.user().nick));
+        || context.session().user.is_some_and(|_| proto::name::same(name, &context.user().nick));
     if own { Ok(()) } else { Err(bad_target(name)) }
 }

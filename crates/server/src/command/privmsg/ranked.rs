@@ -7,7 +7,7 @@ use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing};
 use crate::command::names;
 use crate::command::refusal::Refusal;
 use crate::hub::context::Context;
-use crate::hub::effects::What;
+use crate::hub::effects::Effect;
 use crate::hub::membership;
 use crate::hub::room::Rank;
 use crate::session::SessionId;
@@ -42,7 +42,7 @@ pub(super) fn send(
     let sessions = told.iter().flat_map(|user| &context.state.users[user].sessions);
     for to in sessions.copied().collect::<Vec<SessionId>>() {
         if to != context.session {
-            context.out.push(What::TellOne { to, news, kept: false });
+            context.out.push(Effect::TellOne { to, news, kept: false });
         }
     }
     echo_passing(context, news);

@@ -1,6 +1,6 @@
 //! What the journal releases to the shards: the kinds of effects, and what they carry.
 
-use crate::hub::door::Key;
+use crate::hub::admission::Key;
 #[cfg(doc)]
 use crate::limits::ACCOUNT_SECONDS;
 use crate::limits::{HISTORY_PAGE_MOST, UNKNOWN_CONVERSATIONS};
@@ -14,17 +14,17 @@ use store::{AccountId, Conversation, EventId, RoomId};
 
 /// An effect and the outcome it waits for.
 #[derive(Debug)]
-pub struct Effect {
+pub struct ConditionalEffect {
     /// On which outcome it happens.
-    pub when: When,
+    pub condition: Condition,
     /// What happens.
-    pub what: What,
+    pub effect: Effect,
 }
 
 /// The outcome of a write that an effect depends on; the number is the write's index in
 /// [`super::Effects::writes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum When {
+pub enum Condition {
     /// It depends on nothing stored.
     #[default]
     Always,
@@ -40,7 +40,7 @@ pub enum When {
 
 /// What the journal releases to the shards.
 #[derive(Debug)]
-pub enum What {
+pub enum Effect {
     /// Finished lines for one session.
     Reply {
         /// The asker.
@@ -71,7 +71,7 @@ pub enum What {
         /// The author's session.
         to: SessionId,
         /// In which words.
-        form: Form,
+        form: Confirmation,
         /// Index in [`super::Effects::news`].
         news: u32,
         /// A tag to put on the line (`label=…` or `batch=…`).
@@ -155,7 +155,7 @@ pub enum What {
         session: SessionId,
     },
     /// The config file is to be read again; what came of it comes back to the hub.
-    Reread {
+    Reload {
         /// Who asks.
         by: SessionId,
     },
@@ -167,7 +167,7 @@ pub enum What {
         ok: bool,
     },
     /// A line for the operator's terminal.
-    Log(Fact),
+    Log(LogRecord),
     /// Something for the metrics.
     Count(Count),
 }
@@ -208,7 +208,7 @@ pub struct News {
 
 /// In which words a message is confirmed to its author.
 #[derive(Debug)]
-pub enum Form {
+pub enum Confirmation {
     /// The message itself, as `echo-message` has it.
     Echo,
     /// `NOTE BM SENT`.
@@ -226,7 +226,7 @@ pub enum Form {
 #[derive(Debug)]
 pub struct Read {
     /// What to read.
-    pub what: ReadWhat,
+    pub what: ReadKind,
     /// The capabilities of the asker.
     pub capabilities: Capabilities,
     /// At most so many bytes; what is more is left out.
@@ -254,32 +254,32 @@ impl Read {
     /// Whether it is about many conversations.
     pub fn is_overview(&self) -> bool {
         match &self.what {
-            ReadWhat::Targets { .. } | ReadWhat::Buffers => true,
-            ReadWhat::Playback { of, .. } => of.as_ref().is_none_or(|of| of.len() > 1),
-            ReadWhat::Ch { .. } | ReadWhat::Page { .. } | ReadWhat::Pending { .. } => false,
+            ReadKind::Targets { .. } | ReadKind::Buffers => true,
+            ReadKind::Playback { of, .. } => of.as_ref().is_none_or(|of| of.len() > 1),
+            ReadKind::Ch { .. } | ReadKind::Page { .. } | ReadKind::Pending { .. } => false,
         }
     }
 
     /// About how many events are read for it.
     pub fn events(&self) -> usize {
         match &self.what {
-            ReadWhat::Ch { query, .. } | ReadWhat::Page { query, .. } => query.limit,
-            ReadWhat::Targets { limit, .. } => self.rooms.len() + limit,
-            ReadWhat::Playback { of: Some(of), limit, .. } => of.len() * limit,
+            ReadKind::Ch { query, .. } | ReadKind::Page { query, .. } => query.limit,
+            ReadKind::Targets { limit, .. } => self.rooms.len() + limit,
+            ReadKind::Playback { of: Some(of), limit, .. } => of.len() * limit,
             // The private conversations are known to the store alone.
-            ReadWhat::Playback { of: None, limit, .. } => {
+            ReadKind::Playback { of: None, limit, .. } => {
                 (self.rooms.len() + UNKNOWN_CONVERSATIONS) * (*limit).min(HISTORY_PAGE_MOST)
             }
-            ReadWhat::Buffers => self.rooms.len() + UNKNOWN_CONVERSATIONS,
+            ReadKind::Buffers => self.rooms.len() + UNKNOWN_CONVERSATIONS,
             // What is kept for somebody is shown once.
-            ReadWhat::Pending { .. } => 0,
+            ReadKind::Pending { .. } => 0,
         }
     }
 }
 
 /// The kinds of reads.
 #[derive(Debug)]
-pub enum ReadWhat {
+pub enum ReadKind {
     /// `CH`: a page and a `NOTE CH END`.
     Ch {
         /// Which page.
@@ -370,7 +370,7 @@ impl std::fmt::Debug for Derive {
 
 /// What the operator's terminal is told.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum LogRecord {
     /// A session logged in.
     Came {
         /// The user.
@@ -453,14 +453,14 @@ impl News {
     }
 }
 
-impl What {
+impl Effect {
     /// Whether this is an answer to the command of `session`.
     pub(super) fn answers(&self, session: SessionId) -> bool {
         match self {
-            What::Reply { to, .. } | What::Confirm { to, .. } => *to == session,
+            Effect::Reply { to, .. } | Effect::Confirm { to, .. } => *to == session,
             // What was kept for who was offline is delivered, whatever was asked.
-            What::Read { session: to, request, .. } => {
-                *to == session && !matches!(request.what, ReadWhat::Pending { .. })
+            Effect::Read { session: to, request, .. } => {
+                *to == session && !matches!(request.what, ReadKind::Pending { .. })
             }
             _ => false,
         }

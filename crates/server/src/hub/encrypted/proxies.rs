@@ -1,7 +1,7 @@
 //! For whom a proxy's connection counts, and what becomes of a request of HTTP.
 
 use super::{ELSEWHERE, PROXY, SHOWN, address, hub, session};
-use crate::hub::Did;
+use crate::hub::ClientEvent;
 use crate::hub::login::Outcome;
 
 #[test]
@@ -24,15 +24,15 @@ fn a_proxys_connection_counts_for_whom_it_is_for() {
     assert_eq!(hub.closed, [session(3)]);
     assert_eq!((hub.open(PROXY), hub.open(ELSEWHERE)), (2, 2));
     // What its shard still says of it is of nobody.
-    hub.does(3, Did::Closed { reason: "gone".into() });
+    hub.does(3, ClientEvent::Closed { reason: "gone".into() });
     // Another one has a place of its own.
     hub.forwards(4, "203.0.113.9", false);
     assert_eq!((hub.open("203.0.113.9"), hub.closed.len()), (1, 1));
     assert_eq!(hub.state.sessions[&session(4)].address, address("203.0.113.9"));
     for slot in [1, 2, 4, 5] {
-        hub.does(slot, Did::Closed { reason: "gone".into() });
+        hub.does(slot, ClientEvent::Closed { reason: "gone".into() });
     }
-    assert!(hub.state.doors.open_by_address().is_empty());
+    assert!(hub.state.admission.open_by_address().is_empty());
     assert!(hub.state.sessions.is_empty());
 }
 
@@ -87,10 +87,10 @@ fn a_request_of_http_leaves_nothing_behind() {
         hub.opens(slot, ELSEWHERE);
         hub.encrypts(slot, None);
         assert_eq!(hub.open(ELSEWHERE), 1);
-        hub.does(slot, Did::Served);
+        hub.does(slot, ClientEvent::Served);
         assert!(hub.state.sessions.is_empty() && hub.told.is_empty() && hub.closed.is_empty());
         // Its shard closes the connection later.
-        hub.does(slot, Did::Closed { reason: "served".into() });
-        assert!(hub.state.doors.open_by_address().is_empty());
+        hub.does(slot, ClientEvent::Closed { reason: "served".into() });
+        assert!(hub.state.admission.open_by_address().is_empty());
     }
 }

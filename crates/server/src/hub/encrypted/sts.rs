@@ -12,7 +12,7 @@ fn sts_says_where_to_connect_encrypted_and_for_how_long_only_so() {
     let mut real = hub(REAL);
     // A certificate from the config for which nobody vouches.
     let mut unknown = hub(REAL);
-    real.rereads(|config| config.tls.vouched = true);
+    real.reloads(|config| config.tls.vouched = true);
     for (slot, from, encrypted) in
         [(1, ELSEWHERE, false), (2, ELSEWHERE, true), (3, HERE, false), (4, HERE, true)]
     {
@@ -48,7 +48,7 @@ fn sts_says_where_to_connect_encrypted_and_for_how_long_only_so() {
 #[test]
 fn a_policy_of_sts_ends_by_its_duration_and_never_by_del() {
     let mut hub = hub(REAL);
-    hub.rereads(|config| config.tls.vouched = true);
+    hub.reloads(|config| config.tls.vouched = true);
     for (slot, encrypted) in [(1, false), (2, true), (3, true)] {
         hub.opens(slot, ELSEWHERE);
         if encrypted {
@@ -56,21 +56,21 @@ fn a_policy_of_sts_ends_by_its_duration_and_never_by_del() {
         }
         hub.says(slot, if slot == 3 { "CAP REQ :cap-notify" } else { "CAP LS 302" });
     }
-    hub.rereads(|config| config.server.capabilities_off = vec!["sts".into()]);
+    hub.reloads(|config| config.server.capabilities_off = vec!["sts".into()]);
     assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=0"]);
     assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
     assert_eq!(hub.offer(2, "sts").as_deref(), Some("duration=0"));
     assert_eq!(hub.offer(1, "sts"), None);
-    hub.rereads(|config| config.server.capabilities_off = vec![]);
+    hub.reloads(|config| config.server.capabilities_off = vec![]);
     assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=2592000"]);
     assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
     // The real certificate goes: who has come by it must be able to come without.
-    hub.rereads(|config| config.tls = Default::default());
+    hub.reloads(|config| config.tls = Default::default());
     assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=0"]);
     assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
     assert_eq!(hub.offer(2, "sts"), None);
     // It comes back; nobody is made to leave for it.
-    hub.rereads(|config| {
+    hub.reloads(|config| {
         config.tls = toml::from_str::<Config>(REAL).expect("a config").tls;
         config.tls.vouched = true;
     });

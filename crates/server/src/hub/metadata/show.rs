@@ -2,7 +2,7 @@
 
 use super::{Keys, Target, is_aware, is_old, keys_before, keys_of, known_keys};
 use crate::hub::context::Context;
-use crate::hub::effects::{News, What};
+use crate::hub::effects::{Effect, News};
 use crate::hub::user::UserId;
 use crate::limits::METADATA_SYNC_SECONDS;
 use crate::session::SessionId;
@@ -89,7 +89,7 @@ pub fn tell(
                 news
             }
         };
-        context.out.push(What::TellOne { to: *to, news, kept: false });
+        context.out.push(Effect::TellOne { to: *to, news, kept: false });
     }
 }
 
@@ -254,7 +254,7 @@ pub fn everything(context: &Context<'_>) -> Vec<Target> {
     let mut owners: Vec<Target> = rooms.iter().map(room).collect();
     let mut users = BTreeSet::from([context.me()]);
     users.extend(rooms.iter().flat_map(|room| members(context, *room)));
-    let watched = context.known().watched.keys();
+    let watched = context.session().watched.keys();
     users.extend(watched.filter_map(|name| context.state.nicks.get(name)));
     owners.extend(users.into_iter().map(|user| user_target(context, user)));
     owners

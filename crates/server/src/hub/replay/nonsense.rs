@@ -3,7 +3,7 @@
 
 use super::Random;
 use crate::command::VERBS;
-use crate::hub::effects::{Effects, What};
+use crate::hub::effects::{Effect, Effects};
 use crate::limits::LINE_BYTES;
 
 /// The longest name that a server can have.
@@ -60,9 +60,9 @@ pub(in crate::hub) fn line(random: &mut Random) -> String {
 /// What a session is told, and what others are told of it, are lines that fit.
 pub(super) fn check(effects: &Effects) {
     for effect in &effects.list {
-        match &effect.what {
-            What::Reply { text, .. } => check_lines(effects, text.start, text.end),
-            What::TellOne { news, .. } | What::Tell { news, .. } => {
+        match &effect.effect {
+            Effect::Reply { text, .. } => check_lines(effects, text.start, text.end),
+            Effect::TellOne { news, .. } | Effect::Tell { news, .. } => {
                 let news = &effects.news[*news as usize];
                 for body in std::iter::once(&news.body).chain(&news.extended) {
                     check_lines(effects, body.start, body.end);

@@ -59,11 +59,11 @@ mod tests {
 
     #[test]
     fn what_looks_alike_is_found_and_nothing_else() {
-        let mut looks = Looks::default();
+        let mut lookalikes = Looks::default();
         for (id, name) in
             [(1, "paypal"), (2, "Bob"), (3, "#lobby"), (4, "barn"), (5, "#\u{e9}t\u{e9}")]
         {
-            looks.add(name, id);
+            lookalikes.add(name, id);
         }
         for (name, whose) in [
             ("paypaI", 1),
@@ -76,16 +76,16 @@ mod tests {
             ("#\u{ff4c}obby", 3),
             ("#e\u{301}te\u{301}", 5),
         ] {
-            assert_eq!(looks.find(name, None), Some(whose), "{name}");
-            assert_eq!(looks.find(name, Some(whose)), None, "{name}");
+            assert_eq!(lookalikes.find(name, None), Some(whose), "{name}");
+            assert_eq!(lookalikes.find(name, Some(whose)), None, "{name}");
         }
         for name in ["paypals", "bobby", "lobby", "#lobb", "#ete"] {
-            assert_eq!(looks.find(name, None), None, "{name}");
+            assert_eq!(lookalikes.find(name, None), None, "{name}");
         }
-        looks.add("b0b", 6);
-        looks.remove("Bob", 2);
-        assert_eq!(looks.find("bob", None), Some(6));
-        assert_eq!(looks.find("bob", Some(6)), None);
+        lookalikes.add("b0b", 6);
+        lookalikes.remove("Bob", 2);
+        assert_eq!(lookalikes.find("bob", None), Some(6));
+        assert_eq!(lookalikes.find("bob", Some(6)), None);
     }
 
     #[test]

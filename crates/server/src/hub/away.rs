@@ -21,7 +21,7 @@ pub fn said(context: &mut Context<'_>, presence: Presence) {
 }
 
 fn note(context: &mut Context<'_>, presence: Presence) {
-    context.known_mut().unattended = presence == Presence::Unattended;
+    context.session_mut().unattended = presence == Presence::Unattended;
     match presence {
         Presence::Here => context.user_mut().said_away = None,
         Presence::Away(why) => context.user_mut().said_away = Some(why),

@@ -5,12 +5,12 @@
 //! closes: so neither a neighbour's guesses nor a whole botnet's keep an owner out of where they
 //! always are.
 
-use super::door::{self, Key};
+use super::admission::{self, Key};
 use super::recent::Recent;
 use crate::limits::{
-    ADDRESSES_REMEMBERED, DOOR_CLOSED_SECONDS, FAILED_NAMES, KNOWN_NETWORKS,
-    LOGIN_DELAY_MOST_SECONDS, LOGIN_DELAY_SECONDS, LOGIN_MILLIS, LOGINS_OF_ADDRESS, LOGINS_OF_NAME,
-    Limits, NAME_DELAY_MOST_SECONDS, NAMES_REMEMBERED,
+    ADDRESSES_REMEMBERED, FAILED_NAMES, KNOWN_NETWORKS, LOCKOUT_SECONDS, LOGIN_DELAY_MOST_SECONDS,
+    LOGIN_DELAY_SECONDS, LOGIN_MILLIS, LOGINS_OF_ADDRESS, LOGINS_OF_NAME, Limits,
+    NAME_DELAY_MOST_SECONDS, NAMES_REMEMBERED,
 };
 use proto::name::fold;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub const NOBODYS_NAME: &str = "*";
 
 /// Who has tried what lately.
 #[derive(Debug)]
-pub struct Guesses {
+pub struct LoginAttempts {
     addresses: Recent<Key, Address>,
     /// What went wrong with each name, from where its owner is not known.
     names: Recent<Box<str>, Name>,
@@ -76,7 +76,7 @@ struct Wrong {
 impl Wrong {
     /// How many count still.
     fn standing(&self, now: i64) -> u32 {
-        if now - self.at < seconds(DOOR_CLOSED_SECONDS) { self.count } else { 0 }
+        if now - self.at < seconds(LOCKOUT_SECONDS) { self.count } else { 0 }
     }
 
     fn add(&mut self, now: i64) {
@@ -94,7 +94,7 @@ impl Wrong {
     /// When the door opens, if it is closed.
     fn closes_until(&self, now: i64, limits: &Limits) -> i64 {
         let closed = self.standing(now) >= limits.failed_logins.saturating_mul(3);
-        if closed { self.at + seconds(DOOR_CLOSED_SECONDS) } else { now }
+        if closed { self.at + seconds(LOCKOUT_SECONDS) } else { now }
     }
 }
 
@@ -131,9 +131,9 @@ fn in_seconds(millis: i64) -> i64 {
     (millis + 999) / 1000
 }
 
-impl Default for Guesses {
-    fn default() -> Guesses {
-        Guesses {
+impl Default for LoginAttempts {
+    fn default() -> LoginAttempts {
+        LoginAttempts {
             addresses: Recent::new(ADDRESSES_REMEMBERED),
             names: Recent::new(NAMES_REMEMBERED),
             known: BTreeMap::new(),
@@ -141,10 +141,10 @@ impl Default for Guesses {
     }
 }
 
-impl Guesses {
+impl LoginAttempts {
     /// Whether somebody has logged in as `name` from this network before.
     pub fn is_known(&self, address: IpAddr, name: &str) -> bool {
-        self.known_there(door::key(address), &fold(name)).is_some()
+        self.known_there(admission::key(address), &fold(name)).is_some()
     }
 
     /// Somebody wants to try a password: milliseconds to hold the answer back, or seconds for which
@@ -167,7 +167,7 @@ impl Guesses {
 
     /// An attempt begins, right or not: it counts against the address and the name.
     pub fn attempted(&mut self, address: IpAddr, name: &str, now: i64) {
-        self.addresses.used(&door::key(address)).attempts.add(now);
+        self.addresses.used(&admission::key(address)).attempts.add(now);
         if !self.is_known(address, name) {
             self.names.used(&fold(name).into()).attempts.add(now);
         }
@@ -194,7 +194,7 @@ impl Guesses {
 
     /// A password was wrong.
     pub fn failed(&mut self, address: IpAddr, name: &str, now: i64) {
-        let (key, name) = (door::key(address), fold(name).into_boxed_str());
+        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
         if let Some(known) = self.known_there_mut(key, &name) {
             return known.wrong.add(now);
         }
@@ -213,7 +213,7 @@ impl Guesses {
     /// A password was right: what went wrong with the same name from there is forgiven. What went
     /// wrong with others' is not, or somebody with an account could guess without end.
     pub fn succeeded(&mut self, address: IpAddr, name: &str) {
-        let (key, name) = (door::key(address), fold(name).into_boxed_str());
+        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
         let address = self.addresses.get_mut(&key);
         if let Some(forgiven) = address.and_then(|address| address.names.remove(&name))
             && let Some(of) = self.names.get_mut(&name)
@@ -225,7 +225,7 @@ impl Guesses {
 
     /// A password was right, and nothing is forgiven.
     pub fn granted(&mut self, address: IpAddr, name: &str) {
-        let (key, name) = (door::key(address), fold(name).into_boxed_str());
+        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
         if self.known_there(key, &name).is_none() {
             self.know(key, name);
         }
@@ -254,7 +254,7 @@ impl Guesses {
         if limits.failed_logins == 0 || self.is_known(address, name) {
             return 0;
         }
-        let address = self.addresses.get(&door::key(address));
+        let address = self.addresses.get(&admission::key(address));
         let of_address = address.map_or(0, |address| address.attempts.over(now, LOGINS_OF_ADDRESS));
         let of_name = self.names.get(&*fold(name));
         of_address.max(of_name.map_or(0, |of| of.attempts.over(now, LOGINS_OF_NAME)))
@@ -265,7 +265,7 @@ impl Guesses {
         if limits.failed_logins == 0 {
             return wait;
         }
-        let (key, name) = (door::key(address), fold(name));
+        let (key, name) = (admission::key(address), fold(name));
         if let Some(known) = self.known_there(key, &name) {
             wait.told_after = known.wrong.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
             return wait;
@@ -298,12 +298,17 @@ mod tests {
     }
 
     /// Somebody tries a password when they may, and it is wrong: how long that took.
-    fn guess(guesses: &mut Guesses, from: IpAddr, name: &str, now: &mut i64) -> Result<i64, i64> {
-        let hold = guesses.ask(from, name, *now, &limits())?;
-        guesses.attempted(from, name, *now);
+    fn guess(
+        login_attempts: &mut LoginAttempts,
+        from: IpAddr,
+        name: &str,
+        now: &mut i64,
+    ) -> Result<i64, i64> {
+        let hold = login_attempts.ask(from, name, *now, &limits())?;
+        login_attempts.attempted(from, name, *now);
         *now += hold as i64;
-        guesses.may_tell(from, name, *now, &limits())?;
-        guesses.failed(from, name, *now);
+        login_attempts.may_tell(from, name, *now, &limits())?;
+        login_attempts.failed(from, name, *now);
         Ok(hold as i64)
     }
 
@@ -311,11 +316,11 @@ mod tests {
 
     #[test]
     fn one_name_waits_ever_longer_and_then_the_door_closes_to_it_for_a_while() {
-        let (mut guesses, mut now) = (Guesses::default(), 0);
+        let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let from = address(SCHOOL);
         let mut held = Vec::new();
         let closed_for = loop {
-            match guess(&mut guesses, from, "ann", &mut now) {
+            match guess(&mut login_attempts, from, "ann", &mut now) {
                 Ok(hold) => held.push(hold),
                 Err(seconds) if seconds > 100 => break seconds,
                 // Delays per name grow beyond what anybody is kept waiting for.
@@ -323,70 +328,70 @@ mod tests {
             }
         };
         assert_eq!(held, [0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 0, 0, 0, 0, 0]);
-        assert_eq!(closed_for, i64::from(DOOR_CLOSED_SECONDS));
+        assert_eq!(closed_for, i64::from(LOCKOUT_SECONDS));
         now += closed_for * 1000;
-        assert_eq!(guess(&mut guesses, from, "ann", &mut now), Ok(0));
+        assert_eq!(guess(&mut login_attempts, from, "ann", &mut now), Ok(0));
     }
 
     #[test]
     fn a_whole_address_is_closed_to_strangers_by_many_names_only() {
-        let (mut guesses, mut now) = (Guesses::default(), 0);
+        let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let from = address(SCHOOL);
-        guesses.succeeded(from, "Ann");
+        login_attempts.succeeded(from, "Ann");
         for number in 0..15 {
-            assert!(guess(&mut guesses, from, &format!("user{number}"), &mut now).is_ok());
+            assert!(guess(&mut login_attempts, from, &format!("user{number}"), &mut now).is_ok());
         }
-        let closed = guesses.ask(from, "bob", now, &limits());
-        assert_eq!(closed, Err(i64::from(DOOR_CLOSED_SECONDS)));
-        assert_eq!(guesses.ask(from, "ANN", now, &limits()), Ok(0), "who is known comes in");
-        assert_eq!(guesses.ask(address("192.0.2.2"), "bob", now, &limits()), Ok(0));
+        let closed = login_attempts.ask(from, "bob", now, &limits());
+        assert_eq!(closed, Err(i64::from(LOCKOUT_SECONDS)));
+        assert_eq!(login_attempts.ask(from, "ANN", now, &limits()), Ok(0), "who is known comes in");
+        assert_eq!(login_attempts.ask(address("192.0.2.2"), "bob", now, &limits()), Ok(0));
     }
 
     /// Fifteen wrong logins at one's own account, as often as one likes.
     #[test]
     fn who_fails_at_their_own_account_does_not_lock_out_a_school() {
-        let (mut guesses, mut now) = (Guesses::default(), 0);
+        let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let school = address(SCHOOL);
-        guesses.succeeded(school, "ann");
+        login_attempts.succeeded(school, "ann");
         for _ in 0..3 {
             for _ in 0..15 {
-                while let Err(seconds) = guess(&mut guesses, school, "eve", &mut now) {
+                while let Err(seconds) = guess(&mut login_attempts, school, "eve", &mut now) {
                     now += seconds * 1000;
                 }
             }
             // Ann has been there before; bob has not, and waits as long as after five failures.
-            assert_eq!(guesses.ask(school, "ann", now, &limits()), Ok(0));
-            assert_eq!(guesses.may_tell(school, "ann", now, &limits()), Ok(()));
-            assert_eq!(guesses.ask(school, "bob", now, &limits()), Ok(1000));
-            assert_eq!(guesses.may_tell(school, "bob", now, &limits()), Ok(()));
+            assert_eq!(login_attempts.ask(school, "ann", now, &limits()), Ok(0));
+            assert_eq!(login_attempts.may_tell(school, "ann", now, &limits()), Ok(()));
+            assert_eq!(login_attempts.ask(school, "bob", now, &limits()), Ok(1000));
+            assert_eq!(login_attempts.may_tell(school, "bob", now, &limits()), Ok(()));
         }
     }
 
     #[test]
     fn guesses_at_one_name_from_many_addresses_are_slowed_and_its_owner_comes_in() {
-        let mut guesses = Guesses::default();
+        let mut login_attempts = LoginAttempts::default();
         let home = address(SCHOOL);
-        guesses.succeeded(home, "ann");
+        login_attempts.succeeded(home, "ann");
         let (mut now, mut told) = (0, 0);
         // Four each, and all as soon as they may.
         for number in 0..120_u8 {
             let from = address(&format!("198.51.100.{}", number % 30));
-            match guess(&mut guesses, from, "ann", &mut now) {
+            match guess(&mut login_attempts, from, "ann", &mut now) {
                 Ok(_) => told += 1,
                 Err(seconds) => {
                     assert!(seconds <= i64::from(NAME_DELAY_MOST_SECONDS), "{seconds}");
                     now += 1000;
                 }
             }
-            assert_eq!(guesses.ask(home, "ann", now, &limits()), Ok(0));
-            assert_eq!(guesses.may_tell(home, "ann", now, &limits()), Ok(()));
+            assert_eq!(login_attempts.ask(home, "ann", now, &limits()), Ok(0));
+            assert_eq!(login_attempts.may_tell(home, "ann", now, &limits()), Ok(()));
         }
         assert!(told <= 15, "{told} in {now} ms");
         // In the long run, one each so many seconds.
         let (begin, mut told) = (now, 0);
         while now < begin + 3_600_000 {
             let from = address(&format!("203.0.113.{}", told % 250));
-            match guess(&mut guesses, from, "ann", &mut now) {
+            match guess(&mut login_attempts, from, "ann", &mut now) {
                 Ok(_) => told += 1,
                 Err(seconds) => now += seconds * 1000,
             }
@@ -397,15 +402,15 @@ mod tests {
     /// Also from where the owner is known, guesses are slow: one answer each sixteen seconds.
     #[test]
     fn a_neighbour_at_a_known_network_gets_few_answers_however_many_they_try_at_once() {
-        let (mut guesses, home) = (Guesses::default(), address(SCHOOL));
-        guesses.succeeded(home, "ann");
+        let (mut login_attempts, home) = (LoginAttempts::default(), address(SCHOOL));
+        login_attempts.succeeded(home, "ann");
         let mut told = 0;
         for second in 0..600 {
             let now = second * 1000;
             for _ in 0..10 {
-                assert!(guesses.ask(home, "ann", now, &limits()).is_ok(), "never closed");
-                if guesses.may_tell(home, "ann", now, &limits()).is_ok() {
-                    guesses.failed(home, "ann", now);
+                assert!(login_attempts.ask(home, "ann", now, &limits()).is_ok(), "never closed");
+                if login_attempts.may_tell(home, "ann", now, &limits()).is_ok() {
+                    login_attempts.failed(home, "ann", now);
                     told += 1;
                 }
             }
@@ -415,44 +420,44 @@ mod tests {
 
     #[test]
     fn a_login_forgives_the_failures_of_its_own_name_there_only() {
-        let (mut guesses, mut now) = (Guesses::default(), 0);
+        let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let from = address(SCHOOL);
         for name in ["Ann", "ann", "ann", "ann", "ann", "bob", "bob"] {
-            guess(&mut guesses, from, name, &mut now).unwrap();
+            guess(&mut login_attempts, from, name, &mut now).unwrap();
         }
-        assert_eq!(guesses.ask(from, "cem", now, &limits()), Ok(4000));
-        guesses.succeeded(from, "eve");
-        assert_eq!(guesses.ask(from, "cem", now, &limits()), Ok(4000));
-        guesses.succeeded(from, "ANN");
-        assert_eq!(guesses.ask(from, "cem", now, &limits()), Ok(0));
-        assert_eq!(guesses.ask(address("192.0.2.2"), "ann", now, &limits()), Ok(0));
+        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(4000));
+        login_attempts.succeeded(from, "eve");
+        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(4000));
+        login_attempts.succeeded(from, "ANN");
+        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(0));
+        assert_eq!(login_attempts.ask(address("192.0.2.2"), "ann", now, &limits()), Ok(0));
         for _ in 0..3 {
-            guess(&mut guesses, from, "bob", &mut now).unwrap();
+            guess(&mut login_attempts, from, "bob", &mut now).unwrap();
         }
-        assert_eq!(guesses.ask(from, "cem", now, &limits()), Ok(1000));
+        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(1000));
     }
 
     #[test]
     fn every_attempt_of_a_stranger_counts_right_or_not() {
-        let (mut guesses, from) = (Guesses::default(), address(SCHOOL));
+        let (mut login_attempts, from) = (LoginAttempts::default(), address(SCHOOL));
         let mut began = 0;
         for number in 0..1000 {
             let name = format!("user{number}");
-            if guesses.ask(from, &name, 0, &limits()).is_ok() {
-                guesses.attempted(from, &name, 0);
-                guesses.succeeded(from, &name);
+            if login_attempts.ask(from, &name, 0, &limits()).is_ok() {
+                login_attempts.attempted(from, &name, 0);
+                login_attempts.succeeded(from, &name);
                 began += 1;
             }
         }
         assert_eq!(began, LOGINS_OF_ADDRESS);
-        assert_eq!(guesses.ask(from, "ann", 0, &limits()), Err(1));
-        assert_eq!(guesses.ask(from, "ann", LOGIN_MILLIS, &limits()), Ok(0));
-        assert_eq!(guesses.ask(from, "user0", 0, &limits()), Ok(0), "who is known comes in");
+        assert_eq!(login_attempts.ask(from, "ann", 0, &limits()), Err(1));
+        assert_eq!(login_attempts.ask(from, "ann", LOGIN_MILLIS, &limits()), Ok(0));
+        assert_eq!(login_attempts.ask(from, "user0", 0, &limits()), Ok(0), "who is known comes in");
         let one = |number: u8| address(&format!("198.51.100.{number}"));
         let of_name = (0..100).filter(|number| {
-            let may = guesses.ask(one(*number), "zoe", 0, &limits()).is_ok();
+            let may = login_attempts.ask(one(*number), "zoe", 0, &limits()).is_ok();
             if may {
-                guesses.attempted(one(*number), "zoe", 0);
+                login_attempts.attempted(one(*number), "zoe", 0);
             }
             may
         });
@@ -461,27 +466,27 @@ mod tests {
 
     #[test]
     fn the_networks_of_the_last_good_logins_are_known() {
-        let mut guesses = Guesses::default();
+        let mut login_attempts = LoginAttempts::default();
         let network = |number: usize| address(&format!("2001:db8:0:{number}::1"));
         for number in 0..=KNOWN_NETWORKS {
-            guesses.succeeded(network(number), "ann");
-            guesses.succeeded(network(1), "ann");
+            login_attempts.succeeded(network(number), "ann");
+            login_attempts.succeeded(network(1), "ann");
         }
-        let known = |number| guesses.is_known(network(number), "ANN");
+        let known = |number| login_attempts.is_known(network(number), "ANN");
         assert!(!known(0) && (1..=KNOWN_NETWORKS).all(known));
-        assert!(guesses.is_known(address("2001:db8:0:1::ffff"), "ann"));
-        assert!(!guesses.is_known(network(1), "bob"));
+        assert!(login_attempts.is_known(address("2001:db8:0:1::ffff"), "ann"));
+        assert!(!login_attempts.is_known(network(1), "bob"));
     }
 
     #[test]
     fn no_limit_is_none() {
-        let (mut guesses, from) = (Guesses::default(), address(SCHOOL));
+        let (mut login_attempts, from) = (LoginAttempts::default(), address(SCHOOL));
         let limits = Limits { failed_logins: 0, ..Limits::default() };
         for _ in 0..1000 {
-            assert_eq!(guesses.ask(from, "ann", 0, &limits), Ok(0));
-            guesses.attempted(from, "ann", 0);
-            assert_eq!(guesses.may_tell(from, "ann", 0, &limits), Ok(()));
-            guesses.failed(from, "ann", 0);
+            assert_eq!(login_attempts.ask(from, "ann", 0, &limits), Ok(0));
+            login_attempts.attempted(from, "ann", 0);
+            assert_eq!(login_attempts.may_tell(from, "ann", 0, &limits), Ok(()));
+            login_attempts.failed(from, "ann", 0);
         }
     }
 }

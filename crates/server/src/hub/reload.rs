@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// What came of reading the config file again.
 #[derive(Clone, Debug)]
-pub struct Reread {
+pub struct Reload {
     /// Who asked for it; none if a signal did.
     pub by: Option<SessionId>,
     /// The config from here on and the keys whose change waits for a restart, or what is wrong with
@@ -17,7 +17,7 @@ pub struct Reread {
     pub outcome: Result<(Arc<Config>, Vec<&'static str>), String>,
 }
 
-impl Reread {
+impl Reload {
     /// What came of it, a sentence each.
     pub fn sentences(&self) -> Vec<String> {
         match &self.outcome {
@@ -32,18 +32,18 @@ impl Reread {
 }
 
 /// Applies what came of it, and tells who asked and whom it concerns.
-pub fn apply(state: &mut State, out: &mut Effects, reread: &Reread) {
-    if let Ok((config, _)) = &reread.outcome {
+pub fn apply(state: &mut State, out: &mut Effects, reload: &Reload) {
+    if let Ok((config, _)) = &reload.outcome {
         let before = std::mem::replace(&mut state.config, config.clone());
         cap::tell_changes(state, out, &before);
         isupport::tell_changes(state, out, &before);
         disk::look(state, out, None);
         out.history = Some(config.history.clone());
     }
-    let Some(by) = reread.by else { return };
-    state.rereading = false;
+    let Some(by) = reload.by else { return };
+    state.reloading = false;
     if state.sessions.contains_key(&by) {
         let context = &mut state.context(out, by);
-        reread.sentences().iter().for_each(|sentence| context.notice(sentence));
+        reload.sentences().iter().for_each(|sentence| context.notice(sentence));
     }
 }

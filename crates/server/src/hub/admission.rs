@@ -11,7 +11,7 @@ pub type Key = [u8; 16];
 
 /// What each address has done lately.
 #[derive(Debug)]
-pub struct Doors {
+pub struct Admission {
     /// Those that have a connection open: as many as there are connections, at most.
     here: BTreeMap<Key, Door>,
     /// Those that had one.
@@ -49,15 +49,15 @@ pub(super) fn key(address: IpAddr) -> Key {
     }
 }
 
-impl Default for Doors {
-    fn default() -> Doors {
+impl Default for Admission {
+    fn default() -> Admission {
         let gone = Recent::new(ADDRESSES_REMEMBERED);
-        Doors { here: BTreeMap::new(), gone, open: 0, refusals: Refusals::default() }
+        Admission { here: BTreeMap::new(), gone, open: 0, refusals: Refusals::default() }
     }
 }
 
-impl Doors {
-    /// A connection asks to come in; the reason if it may not. Either way [`Doors::leave`] follows
+impl Admission {
+    /// A connection asks to come in; the reason if it may not. Either way [`Admission::leave`] follows
     /// when it closes. A proxy stands for many, who are counted once it has said for whom it comes.
     pub fn enter(
         &mut self,
@@ -68,14 +68,14 @@ impl Doors {
     ) -> Result<(), (Refused, &'static str)> {
         let (key, gone) = (key(address), &mut self.gone);
         let came = || gone.remove(&key).unwrap_or_default();
-        let door = self.here.entry(key).or_insert_with(came);
+        let admission = self.here.entry(key).or_insert_with(came);
         self.open += 1;
-        door.open += 1;
-        if now - door.minute_began >= 60_000 {
-            door.minute_began = now;
-            door.connects = 0;
+        admission.open += 1;
+        if now - admission.minute_began >= 60_000 {
+            admission.minute_began = now;
+            admission.connects = 0;
         }
-        door.connects = door.connects.saturating_add(1);
+        admission.connects = admission.connects.saturating_add(1);
         let over = |limit: usize, count: usize| limit != 0 && count > limit;
         if over(limits.connections, self.open) {
             return Err((Refused::Connections, "The server is full; try again later"));
@@ -83,11 +83,11 @@ impl Doors {
         if proxy {
             return Ok(());
         }
-        if over(limits.connections_per_address, door.open) {
+        if over(limits.connections_per_address, admission.open) {
             let reason = "Too many connections from your address; close one first";
             return Err((Refused::ConnectionsOfAddress, reason));
         }
-        if over(limits.connects_per_minute as usize, door.connects as usize) {
+        if over(limits.connects_per_minute as usize, admission.connects as usize) {
             let reason = "Too many connections from your address in a short time; wait a minute";
             return Err((Refused::ConnectsOfAddress, reason));
         }
@@ -98,9 +98,9 @@ impl Doors {
     pub fn leave(&mut self, address: IpAddr) {
         let key = key(address);
         self.open -= 1;
-        let door = self.here.get_mut(&key).expect("who leaves has entered");
-        door.open -= 1;
-        if door.open == 0 {
+        let admission = self.here.get_mut(&key).expect("who leaves has entered");
+        admission.open -= 1;
+        if admission.open == 0 {
             *self.gone.used(&key) = self.here.remove(&key).expect("just there");
         }
     }
@@ -129,7 +129,8 @@ impl Doors {
     /// How many connections are open, by [`key`]; nothing of those that have none.
     #[cfg(test)]
     pub(super) fn open_by_address(&self) -> BTreeMap<Key, usize> {
-        let open: BTreeMap<_, _> = self.here.iter().map(|(key, door)| (*key, door.open)).collect();
+        let open: BTreeMap<_, _> =
+            self.here.iter().map(|(key, admission)| (*key, admission.open)).collect();
         assert_eq!(open.values().sum::<usize>(), self.open);
         assert!(open.values().all(|open| *open > 0));
         open
@@ -147,9 +148,9 @@ mod tests {
     #[test]
     fn each_refusal_has_its_reason() {
         let limits = Limits { connections: 3, ..limits() };
-        let mut doors = Doors::default();
+        let mut admission = Admission::default();
         let mut enter = |address: &str| {
-            let entered = doors.enter(address.parse().unwrap(), false, 0, &limits);
+            let entered = admission.enter(address.parse().unwrap(), false, 0, &limits);
             entered.map_err(|(why, _)| why)
         };
         assert_eq!([enter("192.0.2.1"), enter("192.0.2.1")], [Ok(()); 2]);
@@ -159,70 +160,73 @@ mod tests {
 
     #[test]
     fn ipv6_addresses_of_one_network_count_together() {
-        let mut doors = Doors::default();
+        let mut admission = Admission::default();
         for last in 1..=2 {
             let address = format!("2001:db8::{last}").parse().unwrap();
-            assert!(doors.enter(address, false, 0, &limits()).is_ok());
+            assert!(admission.enter(address, false, 0, &limits()).is_ok());
         }
-        assert!(doors.enter("2001:db8::3".parse().unwrap(), false, 0, &limits()).is_err());
-        assert!(doors.enter("2001:db8:0:1::1".parse().unwrap(), false, 0, &limits()).is_ok());
+        assert!(admission.enter("2001:db8::3".parse().unwrap(), false, 0, &limits()).is_err());
+        assert!(admission.enter("2001:db8:0:1::1".parse().unwrap(), false, 0, &limits()).is_ok());
     }
 
     #[test]
     fn connects_are_counted_by_the_minute() {
-        let mut doors = Doors::default();
+        let mut admission = Admission::default();
         let address = "192.0.2.1".parse().unwrap();
         for _ in 0..5 {
-            assert!(doors.enter(address, false, 0, &limits()).is_ok());
-            doors.leave(address);
+            assert!(admission.enter(address, false, 0, &limits()).is_ok());
+            admission.leave(address);
         }
-        let refused = doors.enter(address, false, 59_999, &limits());
+        let refused = admission.enter(address, false, 59_999, &limits());
         assert_eq!(refused.map_err(|(why, _)| why), Err(Refused::ConnectsOfAddress));
-        doors.leave(address);
-        assert!(doors.enter(address, false, 60_000, &limits()).is_ok());
+        admission.leave(address);
+        assert!(admission.enter(address, false, 60_000, &limits()).is_ok());
     }
 
     #[test]
     fn this_machine_is_one_address() {
-        let mut doors = Doors::default();
+        let mut admission = Admission::default();
         for address in ["127.0.0.1", "127.3.2.1"] {
-            assert!(doors.enter(address.parse().unwrap(), false, 0, &limits()).is_ok());
+            assert!(admission.enter(address.parse().unwrap(), false, 0, &limits()).is_ok());
         }
         for address in ["127.0.0.2", "::1", "::ffff:127.0.0.9"] {
-            assert!(doors.enter(address.parse().unwrap(), false, 0, &limits()).is_err());
+            assert!(admission.enter(address.parse().unwrap(), false, 0, &limits()).is_err());
         }
-        assert!(doors.enter("126.0.0.1".parse().unwrap(), false, 0, &limits()).is_ok());
+        assert!(admission.enter("126.0.0.1".parse().unwrap(), false, 0, &limits()).is_ok());
     }
 
     /// A hundred thousand that come from everywhere; it would take minutes to look at all addresses
     /// for each.
     #[test]
     fn addresses_are_remembered_up_to_a_bound_and_one_more_costs_no_more() {
-        let mut doors = Doors::default();
+        let mut admission = Admission::default();
         let limits = Limits { connections: 0, ..limits() };
         let address = |number: u32| Ipv4Addr::from(0x0a00_0000 + number).into();
         let stays: IpAddr = "192.0.2.1".parse().unwrap();
-        assert!(doors.enter(stays, false, 1, &limits).is_ok());
+        assert!(admission.enter(stays, false, 1, &limits).is_ok());
         for number in 0..100_000 {
-            assert!(doors.enter(address(number), false, 1, &limits).is_ok());
-            doors.leave(address(number));
-            assert!(doors.gone.len() <= ADDRESSES_REMEMBERED);
+            assert!(admission.enter(address(number), false, 1, &limits).is_ok());
+            admission.leave(address(number));
+            assert!(admission.gone.len() <= ADDRESSES_REMEMBERED);
         }
-        assert_eq!(doors.gone.len(), ADDRESSES_REMEMBERED);
-        assert!(doors.gone.get(&key(address(0))).is_none());
-        assert_eq!(doors.gone.get(&key(address(99_999))).map(|door| door.connects), Some(1));
-        assert_eq!(doors.open_by_address(), BTreeMap::from([(key(stays), 1)]));
+        assert_eq!(admission.gone.len(), ADDRESSES_REMEMBERED);
+        assert!(admission.gone.get(&key(address(0))).is_none());
+        assert_eq!(
+            admission.gone.get(&key(address(99_999))).map(|admission| admission.connects),
+            Some(1)
+        );
+        assert_eq!(admission.open_by_address(), BTreeMap::from([(key(stays), 1)]));
     }
 
     #[test]
     fn of_many_refusals_some_are_logged_and_the_others_counted() {
-        let mut doors = Doors::default();
-        let logged = (0..100).filter(|_| doors.is_worth_logging(5)).count();
+        let mut admission = Admission::default();
+        let logged = (0..100).filter(|_| admission.is_worth_logging(5)).count();
         assert_eq!(logged, REFUSALS_LOGGED as usize);
-        assert_eq!(doors.not_logged(5, false), None);
+        assert_eq!(admission.not_logged(5, false), None);
         let later = 5 + REFUSALS_LOGGED_MILLIS;
-        assert_eq!(doors.not_logged(later, false), Some(100 - u64::from(REFUSALS_LOGGED)));
-        assert_eq!(doors.not_logged(later, true), None);
-        assert!(doors.is_worth_logging(later));
+        assert_eq!(admission.not_logged(later, false), Some(100 - u64::from(REFUSALS_LOGGED)));
+        assert_eq!(admission.not_logged(later, true), None);
+        assert!(admission.is_worth_logging(later));
     }
 }
