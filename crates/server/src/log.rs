@@ -81,7 +81,7 @@ pub fn fact(fact: &LogRecord, port: Option<u16>) {
             tracing::info!(%user, %address, "Registered and logged in");
         }
         LogRecord::Came { user, address, new: false } => {
-            tracing::info!(%user, %address, "Logged in")
+            tracing::info!(%user, %address, "Logged in");
         }
         LogRecord::LoginFailed { user, address, reason } => {
             tracing::warn!(%user, %address, reason, "Login failed");

@@ -32,7 +32,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     ];
     for to in &sessions {
         news.iter().for_each(|news| {
-            context.out.push(Effect::TellOne { to: *to, news: *news, kept: false })
+            context.out.push(Effect::TellOne { to: *to, news: *news, kept: false });
         });
     }
     // The answer is complete. What follows may end the asker, too, and is nobody's command.
