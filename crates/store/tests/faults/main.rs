@@ -256,7 +256,12 @@ fn hold_all(faults: &[Fault]) {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(fault) = faults.get(at) else { break };
+                    if at > 0 && at.is_multiple_of(500) {
+                        eprintln!("{at} of {} faults tried", faults.len());
+                    }
                     let said = hold(Some(*fault));
                     refused.fetch_add(said.refused.len(), Ordering::Relaxed);
                     uncertain.fetch_add(said.uncertain.len(), Ordering::Relaxed);
