@@ -500,8 +500,8 @@ mod tests {
     }
 
     #[test]
-    fn the_papers_list_every_metric_and_every_reason() {
-        let papers = include_str!("../../../docs/metrics.md");
+    fn the_docs_list_every_metric_and_every_reason() {
+        let docs = include_str!("../../../docs/metrics.md");
         let metrics = Metrics::new(1);
         metrics.disk().look(Path::new("/"), Condition::default());
         let text = metrics.text();
@@ -511,7 +511,7 @@ mod tests {
         words.extend(Refused::WORDS.iter().chain(Kind::WORDS).chain(Handshake::WORDS));
         words.extend(LoginBy::WORDS.iter().chain(Login::WORDS).chain(Queue::WORDS));
         for word in words {
-            assert!(papers.contains(&format!("`{word}`")), "docs/metrics.md lacks {word}");
+            assert!(docs.contains(&format!("`{word}`")), "docs/metrics.md lacks {word}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The papers and the code say the same.
+//! Checks that documentation and code agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,25 +13,25 @@ fn server() -> PathBuf {
 }
 
 #[test]
-fn each_path_named_in_the_architecture_exists() {
+fn every_path_named_in_the_architecture_exists() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let paths: Vec<&str> =
         text.split('`').skip(1).step_by(2).filter(|word| is_path(word)).collect();
     assert!(paths.len() >= 10, "only {} paths were found", paths.len());
     let absent: Vec<&&str> = paths.iter().filter(|path| !root().join(path).exists()).collect();
-    assert!(absent.is_empty(), "ARCHITECTURE.md names what does not exist: {absent:?}");
+    assert!(absent.is_empty(), "ARCHITECTURE.md names missing paths: {absent:?}");
 }
 
-/// A word in backticks with a slash, or a paper or a config by its name, and nothing that no path has.
+/// Whether a word in backticks is a path: it has a slash, or names a `.md` or `.toml` file.
 fn is_path(word: &str) -> bool {
     let slash = word.contains('/') && !word.starts_with('/') && !word.starts_with('+');
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
     plain && (slash || word.ends_with(".md") || word.ends_with(".toml"))
 }
 
-/// Functions, constants, tests: whatever has an underscore or a path of Rust in its name.
+/// Functions, constants, tests: every word with an underscore or `::`.
 #[test]
-fn each_name_in_the_architecture_is_in_the_code() {
+fn every_name_in_the_architecture_is_in_the_code() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_name = |word: &&str| {
@@ -46,48 +46,48 @@ fn each_name_in_the_architecture_is_in_the_code() {
         let source = fs::read_to_string(path).expect("a source");
         source.split(|c| !in_name(c)).for_each(|word| _ = absent.remove(word));
     }
-    assert!(absent.is_empty(), "ARCHITECTURE.md names what the code does not: {absent:?}");
+    assert!(absent.is_empty(), "ARCHITECTURE.md uses names missing from the code: {absent:?}");
 }
 
-/// Within the project: to files, and to headings in them.
+/// Links within the project, to files and their headings.
 #[test]
-fn each_link_of_the_papers_leads_somewhere() {
-    let mut papers = files_in(&root().join("docs"));
-    papers.extend(
+fn every_link_in_the_docs_resolves() {
+    let mut docs = files_in(&root().join("docs"));
+    docs.extend(
         ["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG"]
             .map(|name| root().join(name).with_extension("md")),
     );
     let mut links = 0;
-    for paper in papers.iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
-        let text = fs::read_to_string(paper).expect("a paper");
+    for doc in docs.iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let text = fs::read_to_string(doc).expect("a document");
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
             links += 1;
             let (file, heading) = target.split_once('#').unwrap_or((target, ""));
             let file = match file {
-                "" => paper.clone(),
-                file => paper.with_file_name(file),
+                "" => doc.clone(),
+                file => doc.with_file_name(file),
             };
-            assert!(file.exists(), "{} leads to {target}", paper.display());
+            assert!(file.exists(), "{}: broken link to {target}", doc.display());
             let there = || {
-                fs::read_to_string(&file).expect("a paper").lines().any(|line| {
+                fs::read_to_string(&file).expect("a document").lines().any(|line| {
                     line.starts_with('#') && anchor(line.trim_start_matches(['#', ' '])) == heading
                 })
             };
-            assert!(heading.is_empty() || there(), "{} leads to {target}", paper.display());
+            assert!(heading.is_empty() || there(), "{}: broken link to {target}", doc.display());
         }
     }
     assert!(links >= 10, "only {links} links were found");
 }
 
-/// What a heading is called in links.
+/// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_ascii_alphanumeric() || " -".contains(*c));
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }
 
 #[test]
-fn each_verb_of_the_table_has_its_file_and_its_transcript() {
+fn every_verb_has_a_file_and_a_transcript() {
     let verbs = verbs();
     assert!(verbs.len() >= 34, "only {} verbs were found: {verbs:?}", verbs.len());
     for verb in verbs {
@@ -97,21 +97,21 @@ fn each_verb_of_the_table_has_its_file_and_its_transcript() {
     }
 }
 
-/// Subjects of transcripts that are neither a verb nor a capability.
+/// Transcripts about neither a verb nor a capability.
 const SUBJECTS: &[&str] = &["bot_mode", "errors", "umode", "whox"];
 
 #[test]
-fn each_transcript_is_about_a_verb_a_capability_or_a_subject_named_here() {
+fn every_transcript_belongs_to_a_verb_a_capability_or_a_listed_subject() {
     let mut names = verbs();
     names.extend(capabilities());
     names.extend(SUBJECTS.iter().map(|subject| (*subject).to_owned()));
     for path in files_in(&server().join("tests/transcripts")) {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        assert!(names.contains(&name), "{} is about nothing known", path.display());
+        assert!(names.contains(&name), "{} has no known subject", path.display());
     }
 }
 
-/// The names of `capability.rs` as files have them.
+/// The names in `capability.rs`, spelled as file names.
 fn capabilities() -> Vec<String> {
     let text = fs::read_to_string(root().join("crates/proto/src/capability.rs"));
     let text = text.expect("crates/proto/src/capability.rs");
@@ -119,7 +119,7 @@ fn capabilities() -> Vec<String> {
     names.map(|name| name.trim_start_matches("draft/").replace('-', "_")).collect()
 }
 
-/// Capabilities whose transcript is that of a verb.
+/// Capabilities covered by the transcript of a verb.
 const OF_A_VERB: &[(&str, &str)] = &[
     ("sasl", "authenticate"),
     ("cap_notify", "rehash"),
@@ -134,7 +134,7 @@ const OF_A_VERB: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn each_capability_has_a_transcript() {
+fn every_capability_has_a_transcript() {
     for capability in capabilities() {
         let verb = OF_A_VERB.iter().find(|(name, _)| *name == capability);
         let name = verb.map_or(&*capability, |(_, verb)| verb);
@@ -143,10 +143,10 @@ fn each_capability_has_a_transcript() {
     }
 }
 
-/// Each numeric that the server can send is sent in a test, and stands in the papers.
+/// Each numeric that the server can send is also listed in the docs.
 #[test]
-fn each_numeric_that_is_sent_has_a_test_that_makes_the_server_send_it() {
-    let (expected, papers) = (expectations(), listed_numerics());
+fn every_numeric_the_server_sends_is_tested_and_documented() {
+    let (expected, listed) = (expectations(), listed_numerics());
     let codes = numerics();
     let sent = names_of_numerics(&files_in(&server().join("src")));
     assert!(sent.len() > 80, "only {} numerics were found", sent.len());
@@ -154,11 +154,11 @@ fn each_numeric_that_is_sent_has_a_test_that_makes_the_server_send_it() {
     let not_shown: Vec<_> =
         codes().filter(|(_, code)| !expected.contains(&format!(" {code} "))).collect();
     assert!(not_shown.is_empty(), "no test makes the server send {not_shown:?}");
-    let not_listed: Vec<_> = codes().filter(|(_, code)| !papers.contains(*code)).collect();
+    let not_listed: Vec<_> = codes().filter(|(_, code)| !listed.contains(*code)).collect();
     assert!(not_listed.is_empty(), "docs/protocol.md does not list {not_listed:?}");
 }
 
-/// What of `numeric.rs` is used in these sources.
+/// The names from `numeric.rs` used in these sources.
 fn names_of_numerics(sources: &[PathBuf]) -> BTreeSet<String> {
     let in_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let mut names = BTreeSet::new();
@@ -180,7 +180,7 @@ fn numerics() -> BTreeMap<String, String> {
     parts.map(|(name, code)| (name.into(), code.trim_matches(['"', ';']).into())).collect()
 }
 
-/// All lines that transcripts expect, and the sources of the other tests with the real server.
+/// All lines that transcripts expect, and the sources of the black-box tests.
 fn expectations() -> String {
     let mut all = String::new();
     for path in files_in(&server().join("tests/transcripts")) {
@@ -195,14 +195,14 @@ fn expectations() -> String {
     all
 }
 
-/// What stands below the heading of the numerics in the papers.
+/// The section on numerics in `docs/protocol.md`.
 fn listed_numerics() -> String {
     let text = fs::read_to_string(root().join("docs/protocol.md")).expect("docs/protocol.md");
     let section = text.split("### Numerics").nth(1).expect("a section about numerics");
     section.split("## ").next().unwrap_or_default().to_owned()
 }
 
-/// The files in a folder and its folders.
+/// All files below a folder.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {

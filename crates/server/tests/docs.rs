@@ -1,8 +1,8 @@
-//! The man pages and completions that packages have, and the config file that they lay down.
+//! Tests of the packaged man pages, completions and config file, and of the config in the README.
 
-#[path = "../examples/server-papers.rs"]
+#[path = "../examples/server-docs.rs"]
 #[allow(dead_code)] // its `main`
-mod papers;
+mod docs;
 
 use clap::CommandFactory;
 use server::args::Args;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[test]
 fn every_option_is_in_the_man_pages_and_completions() {
     let folder = tempfile::tempdir().unwrap();
-    papers::write(folder.path()).unwrap();
+    docs::write(folder.path()).unwrap();
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect(name);
     let mut command = Args::command();
     command.build();
@@ -49,45 +49,45 @@ fn every_option_is_in_the_man_pages_and_completions() {
     }
 }
 
-/// As it is laid down it changes nothing; with everything in it, it is understood; and no key is missing.
+/// As installed it changes nothing; fully uncommented it is valid; and no key is missing.
 #[test]
-fn the_config_file_of_the_package_has_every_key() {
+fn the_packaged_config_file_has_every_key() {
     let text = fs::read_to_string(root().join("packaging/parlor.toml")).unwrap();
     assert_eq!(read(&text).unwrap(), Config::default());
 
-    // What is an explanation has a space behind its #.
-    shows_all(&uncommented(&text, "#", |key| !key.starts_with(' ')), "packaging/parlor.toml");
+    // Explanations have a space after the #, keys do not.
+    assert_complete(&uncommented(&text, "#", |key| !key.starts_with(' ')), "packaging/parlor.toml");
 }
 
-/// So does the README's, where what has no value that holds without it has a # before it.
+/// In the README a key without a default value is commented out.
 #[test]
-fn the_readme_has_every_key_of_the_config_with_its_default() {
+fn the_readme_lists_every_config_key_with_its_default() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
     let block = text.split("```toml\n").nth(1).expect("the config").split("```").next().unwrap();
     assert_eq!(read(block).unwrap(), Config::default());
 
     let is_key = |key: &str| key.starts_with('[') || key.contains(" = ");
-    shows_all(&uncommented(block, "# ", is_key), "README.md");
+    assert_complete(&uncommented(block, "# ", is_key), "README.md");
 }
 
-/// A config file with everything in it is understood, no key is missing, and each value is the one that
-/// holds without it, but for those that are examples.
-fn shows_all(full: &str, paper: &str) {
-    let mut config = read(full).expect(paper);
-    assert_eq!((config.operator.len(), config.tls.certificate.is_some()), (1, true), "{paper}");
+/// Checks that a config file with every key is valid, that no key is missing, and that each value except
+/// the examples is the default.
+fn assert_complete(full: &str, file: &str) {
+    let mut config = read(full).expect(file);
+    assert_eq!((config.operator.len(), config.tls.certificate.is_some()), (1, true), "{file}");
     (config.server.listen, config.server.password) = (Vec::new(), None);
     (config.server.bind, config.backup.folder) = (None, None);
     config.limits.memory = None;
     (config.operator, config.tls, config.admin) = Default::default();
-    assert_eq!(config, Config::default(), "{paper}");
-    assert_eq!(lacking(full), [""; 0], "{paper}");
+    assert_eq!(config, Config::default(), "{file}");
+    assert_eq!(missing_keys(full), [""; 0], "{file}");
 }
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// What a config file with this text means, or why it cannot be used.
+/// Parses a config file with this text.
 fn read(text: &str) -> Result<Config, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("parlor.toml");
@@ -96,21 +96,21 @@ fn read(text: &str) -> Result<Config, String> {
     Ok(Config { file: None, ..config })
 }
 
-/// A config file with the keys in it that stand there behind this mark.
-fn uncommented(text: &str, mark: &str, is_key: impl Fn(&str) -> bool) -> String {
-    let lines = text.lines().map(|line| match line.strip_prefix(mark) {
+/// Uncomments the keys of a config file.
+fn uncommented(text: &str, prefix: &str, is_key: impl Fn(&str) -> bool) -> String {
+    let lines = text.lines().map(|line| match line.strip_prefix(prefix) {
         Some(key) if is_key(key) => key,
         _ => line,
     });
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The keys of the config that this text of one lacks.
-fn lacking(text: &str) -> Vec<String> {
-    let mut absent = Vec::new();
+/// The config keys missing from this text.
+fn missing_keys(text: &str) -> Vec<String> {
+    let mut missing = Vec::new();
     for table in ["server", "tls", "http", "admin", "backup", "limits", "history", "operator"] {
         let header = if table == "operator" { "[[operator]]" } else { &format!("[{table}]") };
-        // Whoever names a key that does not exist is told all that do.
+        // The error for an unknown key lists all valid ones.
         let told = read(&format!("{header}\nno_such_key = 1\n")).unwrap_err();
         let all = told.split("the keys are").nth(1).expect("the keys");
         let all: Vec<&str> = all.split('`').skip(1).step_by(2).collect();
@@ -119,7 +119,7 @@ fn lacking(text: &str) -> Vec<String> {
         let there: Vec<&str> = there.take_while(|line| !line.starts_with('[')).collect();
         let has = |key: &&str| there.iter().any(|line| line.starts_with(&format!("{key} = ")));
         let keys = all.into_iter().filter(|key| !has(key));
-        absent.extend(keys.map(|key| format!("[{table}] {key}")));
+        missing.extend(keys.map(|key| format!("[{table}] {key}")));
     }
-    absent
+    missing
 }

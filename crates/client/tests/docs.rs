@@ -1,8 +1,8 @@
-//! The man page and the completions that packages have.
+//! Tests of the packaged man page and completions, and of the exit codes in the README.
 
-#[path = "../examples/client-papers.rs"]
+#[path = "../examples/client-docs.rs"]
 #[allow(dead_code)] // its `main`
-mod papers;
+mod docs;
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use parlor_client::args::Args;
 #[test]
 fn every_option_is_in_the_man_page_and_completions() {
     let folder = tempfile::tempdir().unwrap();
-    papers::write(folder.path()).unwrap();
+    docs::write(folder.path()).unwrap();
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect(name);
     let completions = ["chatclient.bash", "chatclient.fish", "_chatclient"].map(read);
     let page = read("chatclient.1").replace('\\', "");
@@ -22,11 +22,11 @@ fn every_option_is_in_the_man_page_and_completions() {
         assert!(page.contains(&format!("--{option}")), "the man page has no --{option}");
         assert!(completions.iter().all(|text| text.contains(option)), "--{option}");
     }
-    // The original program's spelling, which clap does not know.
+    // The original program's spelling, unknown to clap.
     assert!(page.contains("-hn"), "{page}");
 }
 
-/// The first words of the lines that begin with a number, from the line after `start` to the first one that does not.
+/// The numbers that begin the lines after `start`, up to the first line without one.
 fn codes(text: &str, start: &str) -> Vec<String> {
     let lines = text.lines().skip_while(|line| !line.contains(start)).skip(1);
     let words = lines.map(|line| line.split([' ', '|']).find(|word| !word.is_empty()));
@@ -37,7 +37,7 @@ fn codes(text: &str, start: &str) -> Vec<String> {
 }
 
 #[test]
-fn help_man_page_and_readme_have_the_same_exit_codes() {
+fn help_man_page_and_readme_list_the_same_exit_codes() {
     let help = Args::command().render_long_help().to_string();
     let expected = ["0", "1", "2", "3", "4", "124", "130"];
     assert_eq!(codes(&help, "Exit codes:"), expected);
@@ -45,7 +45,7 @@ fn help_man_page_and_readme_have_the_same_exit_codes() {
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     assert_eq!(codes(&readme, "| exit code |"), expected);
     let folder = tempfile::tempdir().unwrap();
-    papers::write(folder.path()).unwrap();
+    docs::write(folder.path()).unwrap();
     let page = fs::read_to_string(folder.path().join("chatclient.1")).unwrap();
     assert_eq!(codes(&page, "Exit codes:"), expected, "{page}");
 }
