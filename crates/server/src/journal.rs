@@ -334,7 +334,10 @@ mod tests {
             until("waited for a commit", || committed.load(Ordering::Acquire) == batch);
         };
         let said = event(1, EventKind::Message, word, None);
-        commit(1, Write::Event { event: said, resend: None, pending_for: None });
+        commit(
+            1,
+            Write::Event { event: said, resend: None, pending_for: None, mentions: [].into() },
+        );
         assert!(is_in_files(folder.path(), word));
         let event = event(2, EventKind::Redact, "", Some(1));
         commit(2, Write::Redact { event, anybodys: false });

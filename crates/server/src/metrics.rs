@@ -561,7 +561,12 @@ mod tests {
 
     #[test]
     fn only_what_was_stored_and_for_the_first_time_counts_as_accepted() {
-        let write = |kind| Write::Event { event: event(kind), resend: None, pending_for: None };
+        let write = |kind| Write::Event {
+            event: event(kind),
+            resend: None,
+            pending_for: None,
+            mentions: [].into(),
+        };
         let redact = Write::Redact { event: event(EventKind::Redact), anybodys: false };
         let writes = [
             write(EventKind::Message),

@@ -5,12 +5,15 @@ use std::collections::HashSet;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use crate::departure::{Departed, NOBODY};
+use crate::place::Places;
 use crate::row::Rows;
 use crate::sum::{self, Summer};
 use crate::tail::Entry;
 use crate::{
     Account, AccountId, Conversation, Damage, Event, EventId, EventKind, Fingerprint, Member,
-    Outcome, RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, about, flags, schema,
+    Outcome, RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, about, audit, departure,
+    flags, records, schema, write,
 };
 
 /// How many known pairs are kept in memory: about a megabyte.
@@ -126,8 +129,8 @@ impl<'t> Batch<'t> {
 
     pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
         match write {
-            Write::Event { event, resend, pending_for } => {
-                return self.event(event, resend.as_ref(), *pending_for);
+            Write::Event { event, resend, pending_for, mentions } => {
+                return self.said(event, resend.as_ref(), *pending_for, mentions);
             }
             Write::Account(account) => self.account(account)?,
             Write::Room(room) => self.room(room)?,
@@ -150,10 +153,7 @@ impl<'t> Batch<'t> {
             }
             Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
             Write::ReadMarker { account, conversation, time } => {
-                let marker = "INSERT INTO read_markers(account, conversation, time, sum)
-                    VALUES (?1, ?2, ?3, checksum('read_markers', ?1, ?2, ?3))
-                    ON CONFLICT DO UPDATE SET time = excluded.time, sum = excluded.sum";
-                self.run(marker, params![account, conversation.key(), time])?;
+                self.read_marker(*account, *conversation, *time)?;
             }
             Write::Metadata { of, key, value } => self.metadata(*of, key, value.as_deref())?,
             Write::Certificate { fingerprint, account, proved } => {
@@ -161,6 +161,15 @@ impl<'t> Batch<'t> {
             }
             Write::Unheard { account, day } => self.unheard(*account, *day)?,
             Write::AccountGone(account) => self.account_gone(*account)?,
+            Write::DeleteAccount { id, messages } => {
+                self.account_gone(*id)?;
+                self.run("DELETE FROM resends WHERE account = ?1", [id])?;
+                departure::begin(self.connection, *id, *messages, self.marks.event)?;
+            }
+            Write::Record { kind, owner, key, value } => {
+                records::put(self.connection, *kind, *owner, key, value.as_deref())?;
+            }
+            Write::Audit(entry) => audit::add(self.connection, entry)?,
             Write::CloakKey(key) => about::set(self.connection, "cloak_key", key)?,
             // Another value each time: what does not change SQLite does not write.
             Write::Probe => self.run(
@@ -171,6 +180,47 @@ impl<'t> Batch<'t> {
             )?,
         }
         Ok(Outcome::Stored)
+    }
+
+    /// An event happened, and mentions somebody or nobody.
+    fn said(
+        &mut self,
+        event: &Event,
+        resend: Option<&Resend>,
+        pending_for: Option<AccountId>,
+        mentions: &[AccountId],
+    ) -> rusqlite::Result<Outcome> {
+        let outcome = self.event(event, resend, pending_for)?;
+        if !mentions.is_empty() && outcome == Outcome::Stored {
+            write::assert_mentions(event, mentions);
+            let mention =
+                "INSERT OR IGNORE INTO mentions(account, conversation, event, author, sum)
+                VALUES (?1, ?2, ?3, ?4, checksum('mentions', ?1, ?2, ?3, ?4))";
+            for account in mentions {
+                let (key, id) = (event.conversation.key(), sql_id(event.id));
+                self.run(mention, params![account, key, id, event.account])?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Beside the time it has the event that is read up to: those who count what is unread would have to
+    /// look for it each time.
+    fn read_marker(
+        &self,
+        account: AccountId,
+        conversation: Conversation,
+        time: i64,
+    ) -> rusqlite::Result<()> {
+        let event = Places::read(self.rows(&NOBODY), i64::MAX)?.up_to(time)?;
+        let marker = "INSERT INTO read_markers(account, conversation, time, event, sum)
+            VALUES (?1, ?2, ?3, ?4, checksum('read_markers', ?1, ?2, ?3, ?4)) ON CONFLICT DO
+            UPDATE SET time = excluded.time, event = excluded.event, sum = excluded.sum";
+        self.run(marker, params![account, conversation.key(), time, event])
+    }
+
+    fn rows<'a>(&'a self, departed: &'a Departed) -> Rows<'a> {
+        Rows { connection: self.connection, damage: self.damage, departed }
     }
 
     fn event(
@@ -208,6 +258,7 @@ impl<'t> Batch<'t> {
             conversation: event.conversation,
             class: flags::class_of(event.kind),
             id: sql_id(event.id),
+            author: event.account,
         });
         self.marks.event = event.id;
         self.marks.time = event.time;
@@ -220,8 +271,9 @@ impl<'t> Batch<'t> {
         assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
         let about = sql_id(event.about.expect("a redaction is about an event"));
         // Of what is damaged nobody can say whose it is.
-        let rows = Rows { connection: self.connection, damage: self.damage };
-        let found = rows
+        let departed = Departed::read(self.connection, self.damage)?;
+        let found = self
+            .rows(&departed)
             .by_id(about)?
             .filter(|found| found.conversation == event.conversation && found.kind.is_said());
         let Some(found) = found else { return Ok(Outcome::Refused(Refused::NoSuchEvent)) };
@@ -235,6 +287,7 @@ impl<'t> Batch<'t> {
         let taken = params![about, EventKind::Redacted.code(), flags::taken_back(found.kind)];
         self.run(take, taken)?;
         self.taken_back = true;
+        departure::forget_counted(self.connection, &found)?;
         // It can wait only for one of the two; were it for another, a reader would leave it out.
         if let Some((low, high)) = event.conversation.pair() {
             let waits = "DELETE FROM pending WHERE account IN (?1, ?2) AND event = ?3";
@@ -257,7 +310,7 @@ impl<'t> Batch<'t> {
             .optional()?;
         match first {
             Some((true, id, at)) if resend.at.saturating_sub(at) < RESEND_MS => {
-                let rows = Rows { connection: self.connection, damage: self.damage };
+                let rows = self.rows(&NOBODY);
                 // Of what is damaged nothing was kept that a second one would repeat.
                 if let Some(Event { id, time, .. }) = rows.by_id(id)? {
                     return Ok(Some(Outcome::Duplicate { id, time }));
@@ -360,6 +413,7 @@ impl<'t> Batch<'t> {
         self.run("DELETE FROM lists WHERE room = ?1", [room])?;
         self.run("DELETE FROM members WHERE room = ?1", [room])?;
         self.run("DELETE FROM reads_from WHERE room = ?1", [room])?;
+        records::remove_of_room(self.connection, room)?;
         let markers = "DELETE FROM read_markers WHERE conversation = ?1";
         self.run(markers, [Conversation::room(room).key()])?;
         let metadata = "DELETE FROM metadata WHERE kind = ?1 AND subject = ?2";
@@ -419,7 +473,8 @@ impl<'t> Batch<'t> {
 
     fn account_gone(&self, account: AccountId) -> rusqlite::Result<()> {
         self.run("DELETE FROM accounts WHERE id = ?1", [account])?;
-        for table in ["unheard", "certificates", "read_markers", "pending"] {
+        records::remove_of_account(self.connection, account)?;
+        for table in ["unheard", "certificates", "read_markers", "pending", "mentions"] {
             self.run(&format!("DELETE FROM {table} WHERE account = ?1"), [account])?;
         }
         // By room, as their keys begin.

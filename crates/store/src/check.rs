@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::sum::{self, EVENTS, Summer, TABLES, Table};
+use crate::tail::Entry;
 use crate::{Damage, Failure, Progress, Stage, about, index, open, row, schema, start};
 
 /// Up to this size the whole file is looked at when it is opened; it takes a fifth of a second.
@@ -19,7 +20,7 @@ const STEPS_BETWEEN_LOOKS: i32 = 100_000;
 
 /// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of
 /// them.
-const PROBES: [&str; 18] = [
+const PROBES: [&str; 24] = [
     "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
     "SELECT count(*) FROM (SELECT * FROM history LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM history ORDER BY conversation DESC LIMIT 1)",
@@ -40,10 +41,17 @@ const PROBES: [&str; 18] = [
     "SELECT count(*) FROM (SELECT * FROM certificates LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM unheard LIMIT 1)",
     "SELECT count(*) FROM (SELECT * FROM clock_steps LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM records LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM audit ORDER BY id DESC LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM mentions LIMIT 1)",
+    "SELECT count(*) FROM (SELECT event FROM mentions INDEXED BY mentions_by_event
+        ORDER BY event DESC LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM taken_back LIMIT 1)",
+    "SELECT count(*) FROM (SELECT * FROM departed LIMIT 1)",
 ];
 
 /// What SQLite cannot know to be wrong: a sentence, and a question that counts what breaks it.
-const RULES: [(&str, &str); 14] = [
+const RULES: [(&str, &str); 19] = [
     (
         "events are earlier than the event before them, and no step of the clock is noted",
         "SELECT count(*) FROM (SELECT id, time, lag(time) OVER (ORDER BY id) AS earlier FROM events)
@@ -105,6 +113,30 @@ const RULES: [(&str, &str); 14] = [
     (
         "silent accounts do not exist",
         "SELECT count(*) FROM unheard WHERE account NOT IN (SELECT id FROM accounts)",
+    ),
+    (
+        "records are of accounts that do not exist",
+        "SELECT count(*) FROM records WHERE kind < 64 AND owner NOT IN (SELECT id FROM accounts)",
+    ),
+    (
+        "records are of rooms that do not exist",
+        "SELECT count(*) FROM records WHERE kind BETWEEN 64 AND 127
+            AND owner NOT IN (SELECT id FROM rooms)",
+    ),
+    (
+        "mentions are in events that do not exist or are no messages",
+        "SELECT count(*) FROM mentions WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = event
+            AND conversation = mentions.conversation AND account = author AND kind IN (0, 1))",
+    ),
+    (
+        "notes of what was taken back are of other events",
+        "SELECT count(*) FROM taken_back WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = event
+            AND conversation = taken_back.conversation AND account = author AND kind = 10)",
+    ),
+    (
+        "messages that were taken back still count",
+        "SELECT count(*) FROM events WHERE kind = 10 AND NOT flags & 4 AND NOT EXISTS (SELECT 1
+            FROM taken_back WHERE event = id AND conversation = events.conversation)",
     ),
 ];
 
@@ -323,8 +355,8 @@ fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let columns = index::COLUMNS;
     let mut blocks = connection
         .prepare(&format!("SELECT {columns} FROM history ORDER BY conversation, other, first"))?;
-    let mut find =
-        connection.prepare("SELECT conversation, kind, flags FROM events WHERE id = ?1")?;
+    let mut find = connection
+        .prepare("SELECT conversation, kind, flags, account FROM events WHERE id = ?1")?;
     let indexed = index::mark(connection, "indexed")?;
     let coarse = index::mark(connection, "coarse")?;
     let (mut known, mut wrong) = (0_i64, 0_i64);
@@ -334,15 +366,16 @@ fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     while let Some(row) = rows.next()? {
         let here: (i64, u8) = (row.get(0)?, row.get(1)?);
         let before = if place.replace(here) == Some(here) { last } else { 0 };
-        let Some(ids) = index::block(row, &mut summer)? else { continue }; // told of already
-        wrong += i64::from(ids[0] <= before);
-        last = ids[ids.len() - 1];
-        for id in ids {
+        let Some(block) = index::entries_of(row, &mut summer)? else { continue }; // told of already
+        wrong += i64::from(block[0].id <= before);
+        last = block[block.len() - 1].id;
+        for Entry { id, author, .. } in block {
             let found = find.query_row([id], |row| {
-                Ok((row.get(0)?, index::class(row.get(1)?, row.get(2)?, id <= coarse)))
+                let class = index::class(row.get(1)?, row.get(2)?, id <= coarse);
+                Ok(((row.get(0)?, class), row.get(3)?))
             });
             let found = found.optional()?;
-            wrong += i64::from(found != Some(here));
+            wrong += i64::from(found != Some((here, i64::from(author))));
             known += i64::from(id <= indexed);
         }
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AccountId, Conversation, Damage, Event, EventId, Failure, Keep, Loaded, Outcome, Query, RoomId,
-    Write,
+    AccountId, Audit, Conversation, Damage, Event, EventId, Failure, Keep, Loaded, Outcome, Query,
+    RoomId, Write,
 };
 use std::sync::Arc;
 
@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// in its way is shorter than asked for although there is more; a conversation whose newest messages
 /// are so many of them is no target.
 pub const REDACTED_PASSED: usize = 4096;
+
+/// The most messages of a conversation that are counted as unread, and the most mentions.
+pub const UNREAD_MOST: usize = 1000;
 
 /// The writing side. The journal thread owns it and is the only writer.
 pub trait Store: Send {
@@ -31,8 +34,9 @@ pub trait Store: Send {
     ///
     /// # Panics
     /// When an event's id is not above all stored ones, it is an [`crate::EventKind::Redacted`] or
-    /// [`crate::EventKind::Damaged`], or a [`Write::Redact`] has an event of another kind or about
-    /// none: a bug of the caller.
+    /// [`crate::EventKind::Damaged`], a [`Write::Redact`] has an event of another kind or about
+    /// none, or an event's mentions or a [`Write::Record`] are out of their bounds: a bug of the
+    /// caller.
     fn commit(&mut self, writes: &mut dyn Iterator<Item = &Write>)
     -> Result<Vec<Outcome>, Failure>;
 
@@ -63,7 +67,10 @@ pub trait Store: Send {
     /// milliseconds. Returns whether there is more to do now.
     ///
     /// Nothing younger than [`crate::RESEND_MS`] goes, and the newest event of all stays. Of a room
-    /// that has ended all goes 30 days after its last event.
+    /// that has ended all goes 30 days after its last event. Goes on with what
+    /// [`Write::DeleteAccount`] has begun, and removes the oldest entries of the audit log: of those
+    /// that are more than [`crate::AUDIT_KEPT`] the ones older than [`crate::AUDIT_DAYS`], and all that
+    /// are more than [`crate::AUDIT_MOST`].
     ///
     /// # Errors
     /// When the store cannot be written; nothing is lost, another call does it.
@@ -86,6 +93,42 @@ pub struct Condition {
     pub log_waits: Duration,
     /// A file of it was moved or deleted: nothing can be stored.
     pub gone: bool,
+}
+
+/// Whose unread messages are asked for, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unreads {
+    /// Who has not read them. What they said themselves does not count.
+    pub account: AccountId,
+    /// Others whose messages do not count.
+    pub ignored: Vec<AccountId>,
+    /// The rooms, and for each the event behind which it may be read.
+    pub rooms: Vec<(RoomId, EventId)>,
+    /// Where the account has no read marker, it has read up to this event.
+    pub unmarked: EventId,
+}
+
+/// How many messages somebody has not read in one conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// How many messages and notices; [`UNREAD_MOST`]: so many or more. What was taken back does not
+    /// count.
+    pub messages: usize,
+    /// How many of them mention the account or everybody; as many at most.
+    pub mentions: usize,
+    /// The first of them.
+    pub first: EventId,
+}
+
+/// Some of what is an account's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// The events, oldest first.
+    pub events: Vec<Event>,
+    /// Where the next question goes on; none: there is nothing more.
+    pub next: Option<EventId>,
 }
 
 /// A reading side. Each of a few reader threads owns one.
@@ -128,6 +171,29 @@ pub trait Reader: Send {
         second: i64,
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure>;
+
+    /// What `of.account` has not read, of each conversation that has any: of the rooms given and of
+    /// its direct ones, by conversation. What counts is said to be read, or not, by read markers; see
+    /// [`Unreads`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn unread(&mut self, of: &Unreads) -> Result<Vec<Unread>, Failure>;
+
+    /// The newest entries of the audit log with numbers below `before`, oldest first, `limit` at
+    /// most. Numbers begin at 1 and rise by one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn audit(&mut self, before: u64, limit: usize) -> Result<Vec<(u64, Audit)>, Failure>;
+
+    /// Some of the events that are an account's: those that it is the author of, and those of its
+    /// direct conversations. Looks at some thousand events above `after`; what was taken back, and
+    /// what is damaged, is left out.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn export(&mut self, account: AccountId, after: EventId) -> Result<Exported, Failure>;
 
     /// An event's conversation, and its time in milliseconds since the Unix epoch; also of what was
     /// taken back. None of what is damaged.

@@ -8,6 +8,9 @@ use crate::{AccountId, Conversation};
 /// `i64::MAX`.
 pub type EventId = u64;
 
+/// The nick of an author, or of a receiver, whose account was deleted. Nobody can be called so.
+pub const DELETED_USER: &str = "*deleted*";
+
 /// What kind of fact an event is. The codes are on disk and never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -188,6 +188,9 @@ pub(crate) fn remove(
     let removed = run(format!("DELETE FROM events WHERE id {within}"))?;
     run(format!("DELETE FROM pending WHERE event {within}"))?;
     run(format!("DELETE FROM clock_steps WHERE event {within}"))?;
+    run(format!("DELETE FROM mentions WHERE event {within}"))?;
+    let notes = format!("DELETE FROM taken_back WHERE event {within} AND conversation = ?2");
+    connection.prepare_cached(&notes)?.execute(params![list, of.key()])?;
     let mut next = connection.prepare_cached("SELECT min(id) FROM events WHERE id > ?1")?;
     let mut behind = BTreeSet::new();
     for id in ids {

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction, params};
 
 use crate::batch::sql_id;
+use crate::departure::{Departed, NOBODY};
 use crate::place::Places;
 use crate::query::counted_targets;
 use crate::row::Rows;
 use crate::sum::{self, Summer};
 use crate::tail::{self, End, Entry, Shared, Tail};
 use crate::{
-    AccountId, Conversation, Damage, Event, EventId, EventKind, Failure, Kinds, Point, Query,
-    REDACTED_PASSED, Reader, RoomId, Scope, Select, flags, index, schema,
+    AccountId, Audit, Conversation, Damage, Event, EventId, EventKind, Exported, Failure, Kinds,
+    Point, Query, REDACTED_PASSED, Reader, RoomId, Scope, Select, Unread, Unreads, audit, export,
+    flags, index, schema, unread,
 };
 
 /// How many ids are looked up at once when a page is to be filled up.
@@ -71,7 +73,8 @@ impl Reader for SqliteReader {
             return Ok(Vec::new());
         }
         let (tail, snapshot) = self.look()?;
-        let rows = Rows { connection: &snapshot, damage: &self.damage };
+        let departed = Departed::read(&snapshot, &self.damage)?;
+        let rows = Rows { connection: &snapshot, damage: &self.damage, departed: &departed };
         let page = Page {
             rows,
             tail: &tail,
@@ -91,7 +94,8 @@ impl Reader for SqliteReader {
         limit: usize,
     ) -> Result<Vec<Event>, Failure> {
         let snapshot = self.connection.transaction()?;
-        let rows = Rows { connection: &snapshot, damage: &self.damage };
+        let departed = Departed::read(&snapshot, &self.damage)?;
+        let rows = Rows { connection: &snapshot, damage: &self.damage, departed: &departed };
         let mut find = snapshot.prepare_cached(
             "SELECT account, event, sum FROM pending WHERE account = ?1 AND event <= ?2
                 ORDER BY event",
@@ -121,7 +125,8 @@ impl Reader for SqliteReader {
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure> {
         let (tail, snapshot) = self.look()?;
-        let rows = Rows { connection: &snapshot, damage: &self.damage };
+        let departed = Departed::read(&snapshot, &self.damage)?;
+        let rows = Rows { connection: &snapshot, damage: &self.damage, departed: &departed };
         let mut talks = conversations(rows, Scope::Everything { account, room: None })?;
         talks.extend(rooms.iter().map(|&room| Conversation::room(room)));
         let newest = tail.latest(&talks);
@@ -148,7 +153,7 @@ impl Reader for SqliteReader {
                 }
             };
             let Some(id) = id else { continue };
-            let found = rows.one(Entry { conversation: talk, class: flags::MESSAGES, id })?;
+            let found = rows.one(Entry::place(talk, flags::MESSAGES, id))?;
             let latest = match found.filter(|event| event.kind != EventKind::Redacted) {
                 Some(event) => Some(event),
                 None => {
@@ -162,14 +167,37 @@ impl Reader for SqliteReader {
         Ok(counted_targets(targets, first <= second, limit))
     }
 
+    fn unread(&mut self, of: &Unreads) -> Result<Vec<Unread>, Failure> {
+        let (tail, snapshot) = self.look()?;
+        let departed = Departed::read(&snapshot, &self.damage)?;
+        let rows = Rows { connection: &snapshot, damage: &self.damage, departed: &departed };
+        Ok(unread::unread(rows, &tail, of)?)
+    }
+
+    fn audit(&mut self, before: u64, limit: usize) -> Result<Vec<(u64, Audit)>, Failure> {
+        Ok(audit::read(&self.connection, &self.damage, before, limit)?)
+    }
+
+    fn export(&mut self, account: AccountId, after: EventId) -> Result<Exported, Failure> {
+        let snapshot = self.connection.transaction()?;
+        let departed = Departed::read(&snapshot, &self.damage)?;
+        let rows = Rows { connection: &snapshot, damage: &self.damage, departed: &departed };
+        Ok(export::export(rows, account, after)?)
+    }
+
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {
         let Ok(id) = i64::try_from(id) else { return Ok(None) };
-        let rows = Rows { connection: &self.connection, damage: &self.damage };
+        let departed = &NOBODY; // of the time it makes no difference
+        let rows = Rows { connection: &self.connection, damage: &self.damage, departed };
         Ok(rows.by_id(id)?.map(|event| (event.conversation, event.time)))
     }
 }
 
-fn conversations(rows: Rows<'_>, scope: Scope) -> rusqlite::Result<BTreeSet<Conversation>> {
+/// The conversations of a scope.
+pub(crate) fn conversations(
+    rows: Rows<'_>,
+    scope: Scope,
+) -> rusqlite::Result<BTreeSet<Conversation>> {
     let (account, room) = match scope {
         Scope::One(one) => return Ok(BTreeSet::from([one])),
         Scope::Since { room, .. } => return Ok(BTreeSet::from([Conversation::room(room)])),
@@ -334,7 +362,7 @@ impl<'c> Page<'c> {
                 let range = nearest.range.start..nearest.range.end.min(self.tail.indexed + 1);
                 let (from, limit) = (nearest.from, nearest.limit);
                 let ids = index::ids(self.rows, conversation, class, &range, from, limit)?;
-                nearest.add(ids.into_iter().map(|id| Entry { conversation, class, id }));
+                nearest.add(ids.into_iter().map(|id| Entry::place(conversation, class, id)));
             }
         }
         Ok(())

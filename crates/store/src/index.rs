@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
-use crate::flags::CLASSES;
+use crate::flags::{CLASSES, MESSAGES};
 use crate::row::Rows;
 use crate::sum::{self, Summer};
 use crate::tail::{self, End, Entry, Shared, Tail};
-use crate::{Conversation, Damage, EventKind, about, flags};
+use crate::{AccountId, Conversation, Damage, EventKind, about, flags};
 
 /// How many events are gathered and sorted before they are indexed.
 const RUN: usize = 16_384;
@@ -63,8 +63,37 @@ fn decode(first: i64, bytes: &[u8]) -> Option<Vec<i64>> {
     (shift == 0 && ids.is_sorted_by(|a, b| a < b)).then_some(ids)
 }
 
+/// Who said each of a block's events, seven bits a byte as above.
+fn encode_authors(block: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2 * block.len());
+    for entry in block {
+        let mut author = entry.author;
+        while author >= 0x80 {
+            bytes.push(author as u8 | 0x80);
+            author >>= 7;
+        }
+        bytes.push(author as u8);
+    }
+    bytes
+}
+
+/// The authors of a block; `None` if it is damaged.
+fn decode_authors(bytes: &[u8]) -> Option<Vec<AccountId>> {
+    let mut authors = Vec::with_capacity(bytes.len());
+    let (mut author, mut shift) = (0_u32, 0_u32);
+    for byte in bytes {
+        author |= u32::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            authors.push(author);
+            (author, shift) = (0, 0);
+        }
+    }
+    (shift == 0).then_some(authors)
+}
+
 /// The columns of a block that [`block`] reads.
-pub(crate) const COLUMNS: &str = "conversation, other, first, rest, sum";
+pub(crate) const COLUMNS: &str = "conversation, other, first, rest, authors, sum";
 
 /// The ids of a row of [`COLUMNS`], rising; none if it is not as it was written.
 pub(crate) fn block(row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<Option<Vec<i64>>> {
@@ -72,6 +101,56 @@ pub(crate) fn block(row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<Opti
         return Ok(None);
     }
     Ok(decode(row.get(2)?, row.get_ref(3)?.as_blob()?))
+}
+
+/// The entries of a row of [`COLUMNS`], rising; none if it is not as it was written.
+pub(crate) fn entries_of(
+    row: &Row<'_>,
+    summer: &mut Summer,
+) -> rusqlite::Result<Option<Vec<Entry>>> {
+    let Some(ids) = block(row, summer)? else { return Ok(None) };
+    let (conversation, class) = (Conversation::from_key(row.get(0)?), row.get(1)?);
+    let authors = decode_authors(row.get_ref(4)?.as_blob()?);
+    let Some(authors) = authors.filter(|authors| authors.len() == ids.len()) else {
+        return Ok(None);
+    };
+    let entry = |(id, author)| Entry { conversation, class, id, author };
+    Ok(Some(ids.into_iter().zip(authors).map(entry).collect()))
+}
+
+/// The indexed messages of a conversation above an id and not above another, rising, until `take` has
+/// enough of them.
+pub(crate) fn messages_after(
+    rows: Rows<'_>,
+    conversation: Conversation,
+    after: i64,
+    up_to: i64,
+    mut take: impl FnMut(Entry) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<()> {
+    let mut blocks = rows.connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM history WHERE conversation = ?1 AND other = {MESSAGES} AND first <= ?3
+            AND first >= coalesce((SELECT max(first) FROM history
+                WHERE conversation = ?1 AND other = {MESSAGES} AND first <= ?2), ?2)
+            ORDER BY first"
+    ))?;
+    let mut found = blocks.query(params![conversation.key(), after, up_to])?;
+    let (mut summer, mut last) = (Summer::default(), after);
+    while let Some(row) = found.next()? {
+        let block = match entries_of(row, &mut summer)? {
+            Some(block) => block,
+            None => recover(rows, conversation, MESSAGES, row.get(2)?)?,
+        };
+        // What is recovered may be in the next block, too.
+        for entry in block.into_iter().filter(|entry| entry.id <= up_to) {
+            if entry.id > last {
+                last = entry.id;
+                if !take(entry)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The indexed ids of a conversation within a range, in no order: the `limit` nearest to an end,
@@ -106,7 +185,8 @@ pub(crate) fn ids(
             Some(block) => block,
             None => {
                 damaged = true;
-                recover(rows, conversation, class, row.get(2)?)?
+                let recovered = recover(rows, conversation, class, row.get(2)?)?;
+                recovered.into_iter().map(|entry| entry.id).collect()
             }
         };
         ids.extend(block.into_iter().filter(|id| range.contains(id)));
@@ -125,7 +205,7 @@ fn recover(
     conversation: Conversation,
     class: u8,
     first: i64,
-) -> rusqlite::Result<Vec<i64>> {
+) -> rusqlite::Result<Vec<Entry>> {
     let key = conversation.key();
     let sentence = format!("a block of the history of conversation {key} is damaged");
     rows.damage.note("history", &format!("{key}/{class}/{first}"), sentence);
@@ -142,17 +222,18 @@ fn recover(
     let after = after.unwrap_or(i64::MAX).min(first.saturating_add(RECOVERED));
     let coarse = mark(rows.connection, "coarse")?;
     let mut find = rows.connection.prepare(
-        "SELECT id, kind, flags FROM events WHERE id >= ?1 AND id < ?2 AND conversation = ?3",
+        "SELECT id, kind, flags, account FROM events WHERE id >= ?1 AND id < ?2 AND conversation = ?3
+            ORDER BY id",
     )?;
     let mut found = find.query(params![before, after, key])?;
-    let mut ids = Vec::new();
+    let mut entries = Vec::new();
     while let Some(row) = found.next()? {
         let id = row.get(0)?;
         if self::class(row.get(1)?, row.get(2)?, id <= coarse) == class {
-            ids.push(id);
+            entries.push(Entry { conversation, class, id, author: row.get(3).unwrap_or(0) });
         }
     }
-    Ok(ids)
+    Ok(entries)
 }
 
 /// The writer's part: what it moves from the tail into `history`.
@@ -271,19 +352,20 @@ fn add_block(
     summer: &mut Summer,
 ) -> rusqlite::Result<()> {
     let mut add = connection.prepare_cached(
-        "INSERT OR REPLACE INTO history(conversation, other, first, rest, sum)
-            VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO history(conversation, other, first, rest, authors, sum)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    let Entry { conversation, class, id } = block[0];
-    let rest = encode(block);
+    let Entry { conversation, class, id, .. } = block[0];
+    let (rest, authors) = (encode(block), encode_authors(block));
     let values = [
         ValueRef::Integer(conversation.key()),
         ValueRef::Integer(class.into()),
         ValueRef::Integer(id),
         ValueRef::Blob(&rest),
+        ValueRef::Blob(&authors),
     ];
     let sum = summer.sum("history", values);
-    add.execute(params![conversation.key(), class, id, rest, sum])?;
+    add.execute(params![conversation.key(), class, id, rest, authors, sum])?;
     Ok(())
 }
 
@@ -305,18 +387,17 @@ pub(crate) fn remove(
         let mut rows = blocks.query(params![key, class, last])?;
         let mut touched = Vec::new();
         while let Some(row) = rows.next()? {
-            touched.extend(block(row, &mut summer)?);
+            touched.extend(entries_of(row, &mut summer)?);
         }
         drop(rows);
         for block in touched {
-            let stays = |id: &&i64| !ids.contains(id);
-            let place = |&id: &i64| Entry { conversation, class, id };
-            let left: Vec<Entry> = block.iter().filter(stays).map(place).collect();
+            let stays = |entry: &&Entry| !ids.contains(&entry.id);
+            let left: Vec<Entry> = block.iter().filter(stays).copied().collect();
             if left.len() == block.len() {
                 continue;
             }
             found += (block.len() - left.len()) as i64;
-            connection.prepare_cached(take)?.execute(params![key, class, block[0]])?;
+            connection.prepare_cached(take)?.execute(params![key, class, block[0].id])?;
             if !left.is_empty() {
                 add_block(connection, &left, &mut summer)?;
             }
@@ -347,7 +428,20 @@ pub(crate) fn rebuild(connection: &Connection, damage: &Damage) -> rusqlite::Res
     for (key, value) in [("indexed", indexed), ("indexing", indexed), ("indexed_count", count)] {
         about::set(connection, key, value)?;
     }
-    Ok(())
+    note_taken_back(connection)
+}
+
+/// Makes the notes of what was taken back anew.
+pub(crate) fn note_taken_back(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM taken_back", [])?;
+    let note = format!(
+        "INSERT INTO taken_back(conversation, event, author, sum)
+            SELECT conversation, id, account, checksum('taken_back', conversation, id, account)
+            FROM events WHERE kind = {} AND NOT flags & {}",
+        EventKind::Redacted.code(),
+        flags::OTHER
+    );
+    connection.execute(&note, []).map(drop)
 }
 
 /// How far the table is: `indexed`, up to where it is complete; `indexing`, up to where its newest
@@ -386,6 +480,7 @@ fn entries(
             conversation: Conversation::from_key(row.get(1)?),
             class: class(row.get(2)?, row.get(4)?, id <= coarse),
             id,
+            author: row.get(3).unwrap_or(0),
         });
     }
     Ok(entries)
@@ -396,8 +491,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn authors_are_read_as_they_were_written_and_damage_is_seen() {
+        for authors in [&[7][..], &[0, 1, 127, 128, 20_000, u32::MAX, 3]] {
+            let entry =
+                |&author: &AccountId| Entry { author, ..Entry::place(Conversation::room(1), 0, 1) };
+            let block: Vec<Entry> = authors.iter().map(entry).collect();
+            assert_eq!(decode_authors(&encode_authors(&block)).unwrap(), authors);
+        }
+        for damaged in [&[0x80][..], &[0xff; 12]] {
+            assert_eq!(decode_authors(damaged), None, "{damaged:?}");
+        }
+    }
+
+    #[test]
     fn a_block_is_read_as_it_was_written_and_damage_is_seen() {
-        let entry = |id| Entry { conversation: Conversation::room(1), class: 0, id };
+        let entry = |id| Entry::place(Conversation::room(1), 0, id);
         for ids in [&[7][..], &[1, 2, 129, 257, 20_000, 1 << 40, i64::MAX], &[0, i64::MAX]] {
             let block: Vec<Entry> = ids.iter().map(|&id| entry(id)).collect();
             assert_eq!(decode(ids[0], &encode(&block)).unwrap(), ids);

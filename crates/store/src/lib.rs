@@ -15,6 +15,8 @@ mod conversation;
 mod event;
 mod msgid;
 mod record;
+mod records;
+mod audit;
 mod write;
 mod query;
 mod keep;
@@ -48,18 +50,24 @@ mod index;
 mod forget;
 mod repair;
 mod row;
+mod departure;
 mod place;
 mod history;
+mod unread;
+mod export;
 mod seal;
 mod backup;
 mod salvage;
 
+pub use audit::{AUDIT_DAYS, AUDIT_KEPT, AUDIT_MOST, Audit};
 pub use backup::{backup, restore};
 pub use check::{check, check_watched};
-pub use contract::{Condition, REDACTED_PASSED, Reader, Store};
+pub use contract::{
+    Condition, Exported, REDACTED_PASSED, Reader, Store, UNREAD_MOST, Unread, Unreads,
+};
 pub use conversation::Conversation;
 pub use damage::Damage;
-pub use event::{Event, EventId, EventKind, Kinds};
+pub use event::{DELETED_USER, Event, EventId, EventKind, Kinds};
 pub use failure::Failure;
 pub use keep::{KEEP_DAYS, KEEP_MESSAGES, Keep};
 pub use memory::MemoryStore;
@@ -70,6 +78,7 @@ pub use query::{Point, Query, Scope, Select};
 pub use record::{
     Account, AccountId, Fingerprint, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic,
 };
+pub use records::{RECORD_KEY_BYTES, RECORD_VALUE_BYTES, Record, RecordKind, RecordOwner};
 pub use salvage::{Salvaged, backup_anyway, salvage};
 pub use sqlite::SqliteStore;
-pub use write::{Outcome, RESEND_MS, Refused, Resend, Write};
+pub use write::{EVERYBODY, MENTIONS, Outcome, RESEND_MS, Refused, Resend, Write};

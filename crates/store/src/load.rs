@@ -1,6 +1,6 @@
 //! What the hub starts from, read back and compared with its checksums.
 //!
-//! A damaged account, room, list, member or certificate is no start: without it somebody else could
+//! A damaged account, room, list, member, record or certificate is no start: without it somebody else could
 //! take a name, or come in where they were kept out. A read marker, a metadata key or the day of a silent
 //! account is left out.
 
@@ -10,11 +10,12 @@ use proto::scram::Keys;
 use rusqlite::{Connection, Row};
 
 use crate::batch::Marks;
+use crate::departure::Departed;
 use crate::row::Rows;
 use crate::sum::{self, Summer, Table};
 use crate::{
-    Account, AccountId, Conversation, Damage, EventId, Failure, ListEntry, Loaded, Member, Room,
-    RoomId, Subject, Topic, about, open,
+    Account, AccountId, Conversation, Damage, EventId, EventKind, Failure, ListEntry, Loaded,
+    Member, Record, RecordKind, Room, RoomId, Subject, Topic, about, open,
 };
 
 pub(crate) struct Loader<'c> {
@@ -44,6 +45,7 @@ impl Loader<'_> {
             })?,
             unheard: self
                 .all("unheard", "ORDER BY account", |row| Ok((row.get(0)?, row.get(1)?)))?,
+            records: self.all("records", "ORDER BY kind, owner, key", record)?,
             pending: self.pending()?,
             events,
             last_event: marks.event,
@@ -58,13 +60,15 @@ impl Loader<'_> {
 
     /// What is pending, and by whom.
     fn pending(&self) -> Result<Vec<(AccountId, EventId, AccountId)>, Failure> {
-        let rows = Rows { connection: self.connection, damage: self.damage };
         let told = |error| open::damaged_or(self.path, error);
+        let departed = Departed::read(self.connection, self.damage).map_err(told)?;
+        let rows = Rows { connection: self.connection, damage: self.damage, departed: &departed };
         let pending: Vec<(AccountId, i64)> =
             self.all("pending", "ORDER BY account, event", |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut all = Vec::new();
         for (receiver, id) in pending {
             if let Some(event) = rows.by_id(id).map_err(told)?
+                && event.kind != EventKind::Redacted
                 && event.conversation.other(receiver).is_some()
             {
                 all.push((receiver, event.id, if event.guest { 0 } else { event.account }));
@@ -170,6 +174,13 @@ fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
         halfop: row.get(3)?,
         voice: row.get(4)?,
     })
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let code: u8 = row.get(0)?;
+    let kind = RecordKind::from_code(code)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(0, code.into()))?;
+    Ok(Record { kind, owner: row.get(1)?, key: row.get(2)?, value: row.get(3)? })
 }
 
 fn metadata(row: &Row<'_>) -> rusqlite::Result<(Subject, Box<str>, Box<str>)> {

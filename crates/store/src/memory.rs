@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::keep::Rule;
 use crate::query::counted_targets;
 use crate::{
-    Account, AccountId, Conversation, Damage, Event, EventId, EventKind, Failure, Fingerprint,
-    KEEP_DAYS, KEEP_MESSAGES, Keep, Loaded, Member, Outcome, Point, Query, RESEND_MS, Reader,
-    Refused, Resend, Room, RoomId, Scope, Select, Store, Subject, Write,
+    Account, AccountId, Audit, Conversation, Damage, EVERYBODY, Event, EventId, EventKind,
+    Exported, Failure, Fingerprint, KEEP_DAYS, KEEP_MESSAGES, Keep, Loaded, Member, Outcome, Point,
+    Query, RESEND_MS, Reader, Record, RecordKind, RecordOwner, Refused, Resend, Room, RoomId,
+    Scope, Select, Store, Subject, UNREAD_MOST, Unread, Unreads, Write, audit, departure, export,
+    records, write,
 };
 
 /// A store that lasts as long as the process, for tests and as the measure of the other one.
@@ -28,7 +30,12 @@ struct Contents {
     rooms: BTreeMap<RoomId, Room>,
     members: BTreeMap<(RoomId, AccountId), Member>,
     metadata: BTreeMap<(Subject, Box<str>), Box<str>>,
-    read_markers: BTreeMap<(AccountId, Conversation), i64>,
+    /// The time, and the event that is read up to.
+    read_markers: BTreeMap<(AccountId, Conversation), (i64, EventId)>,
+    records: BTreeMap<(RecordKind, u32, Box<str>), Box<str>>,
+    audit: BTreeMap<u64, Audit>,
+    /// Whom events mention.
+    mentions: BTreeMap<EventId, Box<[AccountId]>>,
     certificates: BTreeMap<Fingerprint, (AccountId, bool)>,
     unheard: BTreeMap<AccountId, u32>,
     events: Vec<Event>,
@@ -70,7 +77,17 @@ impl Store for MemoryStore {
             read_markers: contents
                 .read_markers
                 .iter()
-                .map(|(&(account, conversation), &time)| (account, conversation, time))
+                .map(|(&(account, conversation), &(time, _))| (account, conversation, time))
+                .collect(),
+            records: contents
+                .records
+                .iter()
+                .map(|((kind, owner, key), value)| Record {
+                    kind: *kind,
+                    owner: *owner,
+                    key: key.clone(),
+                    value: value.clone(),
+                })
                 .collect(),
             certificates: contents
                 .certificates
@@ -135,8 +152,13 @@ impl Contents {
 
     fn apply(&mut self, write: &Write) -> Outcome {
         match write {
-            Write::Event { event, resend, pending_for } => {
-                return self.add(event, resend.as_ref(), *pending_for);
+            Write::Event { event, resend, pending_for, mentions } => {
+                let outcome = self.add(event, resend.as_ref(), *pending_for);
+                if !mentions.is_empty() && outcome == Outcome::Stored {
+                    write::assert_mentions(event, mentions);
+                    self.mentions.insert(event.id, mentions.clone());
+                }
+                return outcome;
             }
             Write::Account(account) => {
                 self.last_account = self.last_account.max(account.id);
@@ -151,6 +173,7 @@ impl Contents {
                 self.members.retain(|(of, _), _| of != room);
                 self.reads_from.retain(|(of, _), _| of != room);
                 self.metadata.retain(|(of, _), _| *of != Subject::Room(*room));
+                self.remove_records(RecordOwner::Room, *room);
                 self.read_markers.retain(|(_, of), _| *of != Conversation::room(*room));
             }
             Write::Member(member) => {
@@ -168,7 +191,9 @@ impl Contents {
             }
             Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
             Write::ReadMarker { account, conversation, time } => {
-                self.read_markers.insert((*account, *conversation), *time);
+                let places = Places { events: &self.events, end: EventId::MAX, of: &|_| false };
+                let up_to = places.before(Point::Time(time.saturating_add(1))).saturating_sub(1);
+                self.read_markers.insert((*account, *conversation), (*time, up_to));
             }
             Write::Metadata { of, key, value: Some(value) } => {
                 self.metadata.insert((*of, key.clone()), value.clone());
@@ -189,6 +214,19 @@ impl Contents {
                 self.unheard.remove(account);
             }
             Write::AccountGone(account) => self.account_gone(*account),
+            Write::DeleteAccount { id, messages } => self.delete_account(*id, *messages),
+            Write::Record { kind, owner, key, value } => {
+                records::assert_sound(*kind, *owner, key, value.as_deref());
+                let key = (*kind, *owner, key.clone());
+                match value {
+                    Some(value) => drop(self.records.insert(key, value.clone())),
+                    None => drop(self.records.remove(&key)),
+                }
+            }
+            Write::Audit(entry) => {
+                let newest = self.audit.last_key_value().map_or(0, |(id, _)| *id);
+                self.audit.insert(newest + 1, entry.clone());
+            }
             Write::CloakKey(key) => self.cloak_key = Some(*key),
             Write::Probe => {}
         }
@@ -234,6 +272,50 @@ impl Contents {
         self.members.retain(|(_, of), _| *of != account);
         self.reads_from.retain(|(_, of), _| *of != account);
         self.pending.retain(|(of, _)| *of != account);
+        self.remove_records(RecordOwner::Account, account);
+        for accounts in self.mentions.values_mut() {
+            *accounts = accounts.iter().copied().filter(|of| *of != account).collect();
+        }
+    }
+
+    fn remove_records(&mut self, of: RecordOwner, id: u32) {
+        self.records.retain(|(kind, owner, _), _| kind.owner() != of || *owner != id);
+    }
+
+    fn delete_account(&mut self, account: AccountId, messages: bool) {
+        self.account_gone(account);
+        self.resends.retain(|(of, _), _| *of != account);
+        for event in &mut self.events {
+            let was = event.kind;
+            departure::mask(event, account, messages);
+            if event.kind != was {
+                if !was.is_message() {
+                    self.tagmsgs.insert(event.id);
+                }
+                self.mentions.remove(&event.id);
+                self.pending.retain(|(_, waits)| *waits != event.id);
+            }
+        }
+    }
+
+    /// The messages that `of` has not read of a conversation in which they have read up to an event.
+    fn unread(&self, of: &Unreads, conversation: Conversation, read: EventId) -> Option<Unread> {
+        let counts = |event: &&Event| {
+            event.conversation == conversation
+                && event.id > read
+                && event.kind.is_message()
+                && event.account != of.account
+                && !of.ignored.contains(&event.account)
+        };
+        let unread: Vec<&Event> = self.events.iter().filter(counts).collect();
+        let mentioned = |event: &&&Event| {
+            let mentions = self.mentions.get(&event.id);
+            mentions.is_some_and(|all| all.contains(&of.account) || all.contains(&EVERYBODY))
+        };
+        let messages = unread.len().min(UNREAD_MOST);
+        let mentions = unread.iter().filter(mentioned).count().min(messages);
+        let first = unread.first()?.id;
+        Some(Unread { conversation, messages, mentions, first })
     }
 
     fn forget(&mut self, keep: &Keep) {
@@ -254,6 +336,13 @@ impl Contents {
         }
         self.events.retain(|event| !gone.contains(&event.id));
         self.pending.retain(|(_, event)| !gone.contains(event));
+        self.mentions.retain(|event, _| !gone.contains(event));
+        let newest = self.audit.last_key_value().map_or(0, |(id, _)| *id);
+        while let Some((id, entry)) = self.audit.first_key_value()
+            && audit::goes(*id, newest, entry.time, keep)
+        {
+            self.audit.pop_first();
+        }
     }
 
     fn rule(&self, keep: &Keep, of: Conversation, last: i64) -> Rule {
@@ -287,6 +376,7 @@ impl Contents {
         }
         (found.kind, found.text, found.tags) = (EventKind::Redacted, "".into(), "".into());
         self.pending.retain(|(_, event)| *event != about);
+        self.mentions.remove(&about);
         self.add(event, None, None)
     }
 }
@@ -348,6 +438,36 @@ impl Reader for MemoryReader {
             latest.into_iter().map(|(talk, (id, time))| (id, talk, time)).collect();
         targets.retain(|(id, ..)| within.contains(id));
         Ok(counted_targets(targets, first <= second, limit))
+    }
+
+    fn unread(&mut self, of: &Unreads) -> Result<Vec<Unread>, Failure> {
+        let contents = lock(&self.contents);
+        let events = contents.events.iter().map(|event| event.conversation);
+        let directs = events.filter(|talk| talk.other(of.account).is_some());
+        let mut from: BTreeMap<Conversation, EventId> = directs.map(|talk| (talk, 0)).collect();
+        from.extend(of.rooms.iter().map(|(room, since)| (Conversation::room(*room), *since)));
+        let unread = |(talk, since): (Conversation, EventId)| {
+            let marker = contents.read_markers.get(&(of.account, talk));
+            let read = marker.map_or(of.unmarked, |(_, event)| *event);
+            contents.unread(of, talk, read.max(since))
+        };
+        Ok(from.into_iter().filter_map(unread).collect())
+    }
+
+    fn audit(&mut self, before: u64, limit: usize) -> Result<Vec<(u64, Audit)>, Failure> {
+        let contents = lock(&self.contents);
+        let newest = contents.audit.range(..before).rev().take(limit);
+        let mut found: Vec<_> = newest.map(|(id, entry)| (*id, entry.clone())).collect();
+        found.reverse();
+        Ok(found)
+    }
+
+    fn export(&mut self, account: AccountId, after: EventId) -> Result<Exported, Failure> {
+        let contents = lock(&self.contents);
+        let own = |event: &&Event| {
+            event.id > after && event.kind != EventKind::Redacted && export::is_of(event, account)
+        };
+        Ok(Exported { events: contents.events.iter().filter(own).cloned().collect(), next: None })
     }
 
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {

@@ -63,6 +63,28 @@ impl<'c> Places<'c> {
         Ok(0)
     }
 
+    /// The newest id that is not newer than a time, whatever came later. It is likely to be near the end.
+    pub(crate) fn up_to(&self, time: i64) -> rusqlite::Result<i64> {
+        for stretch in self.stretches.iter().rev() {
+            if self.first_time(stretch)?.is_some_and(|first| first <= time) {
+                let (mut begin, mut end, mut step) = (stretch.start, stretch.end, 1);
+                while end - begin > step {
+                    match self.first(&(end - step..end))? {
+                        Some((id, found)) if found <= time => {
+                            begin = id;
+                            break;
+                        }
+                        _ => end -= step,
+                    }
+                    step *= 2;
+                }
+                let end = stretch.end.min(end + step);
+                return Ok(self.find(&(begin..end), |other| other > time)? - 1);
+            }
+        }
+        Ok(0)
+    }
+
     /// The first id that is newer than a time; `has` as in [`Places::before`].
     pub(crate) fn after(
         &self,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proto::scram::Keys;
 
-use crate::{Conversation, EventId};
+use crate::{Conversation, EventId, Record};
 
 /// The number of a user: an account, or a guest while it is here. From 1, never used twice.
 pub type AccountId = u32;
@@ -140,6 +140,8 @@ pub struct Loaded {
     /// The accounts of which no event was ever stored, and the day on which each was here last, in days
     /// since the Unix epoch: by account. Who is missing here has said something, as far as is known.
     pub unheard: Vec<(AccountId, u32)>,
+    /// All records, by kind, owner and the bytes of the key.
+    pub records: Vec<Record>,
     /// All that is pending as receiver, event and author, who is 0 for guests: by receiver and then
     /// event. It counts, so what is damaged is left out.
     pub pending: Vec<(AccountId, EventId, AccountId)>,

@@ -37,6 +37,13 @@ pub(crate) fn derived(connection: &mut Connection, damage: &Damage) -> rusqlite:
         talks.clear();
         history_is_sound(connection, &mut talks)?;
     }
+    if !taken_back_is_sound(connection)? {
+        let sentence = "the notes of what was taken back were damaged; they were made anew";
+        damage.note("taken_back", &"all", sentence.to_owned());
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        index::note_taken_back(&transaction)?;
+        transaction.commit()?;
+    }
     let indexed = index::mark(connection, "indexed")?;
     let mut newer = connection.prepare("SELECT conversation FROM events WHERE id > ?1")?;
     let mut rows = newer.query([indexed])?;
@@ -69,7 +76,7 @@ fn history_is_sound(
         let Some(ids) = index::block(row, &mut summer)? else { return Ok(false) };
         let conversation = Conversation::from_key(row.get(0)?);
         let class: u8 = row.get(1)?;
-        let at = |id| Entry { conversation, class, id };
+        let at = |id| Entry::place(conversation, class, id);
         if last.is_some_and(|last| at(ids[0]) <= last) {
             return Ok(false);
         }
@@ -78,6 +85,18 @@ fn history_is_sound(
         talks.insert(conversation);
     }
     Ok(known == index::mark(connection, "indexed_count")?)
+}
+
+fn taken_back_is_sound(connection: &Connection) -> rusqlite::Result<bool> {
+    let mut statement =
+        connection.prepare("SELECT conversation, event, author, sum FROM taken_back")?;
+    let (mut rows, mut summer) = (statement.query([])?, Summer::default());
+    while let Some(row) = rows.next()? {
+        if !sum::is_right("taken_back", row, &mut summer)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn talks_are_sound(

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::departure::Departed;
+use crate::export::is_of;
 use crate::failure::is_damage;
 use crate::sum::{self, Summer};
 use crate::tail::Entry;
@@ -15,6 +17,8 @@ const BY_LIST: &str = "SELECT events.* FROM json_each(?1) AS page
     CROSS JOIN events ON events.id = page.value";
 const BY_ID: &str = "SELECT * FROM events WHERE id = ?1";
 const NEXT: &str = "SELECT * FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1";
+const OF_ACCOUNT: &str = "SELECT * FROM events WHERE id > ?1 AND id <= ?2 AND (account = ?3
+    OR conversation >> 32 & 0xffffffff = ?3 OR conversation & 0xffffffff = ?3) ORDER BY id";
 const BEFORE: &str = "SELECT * FROM events WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
 const AFTER: &str = "SELECT * FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
 /// How many neighbours of a damaged event are asked for the time.
@@ -25,6 +29,8 @@ const NEIGHBOURS: u8 = 8;
 pub(crate) struct Rows<'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) damage: &'c Damage,
+    /// Whom no event may show any more.
+    pub(crate) departed: &'c Departed,
 }
 
 impl Rows<'_> {
@@ -81,6 +87,29 @@ impl Rows<'_> {
         }
     }
 
+    /// The events of an account within a range of ids, as far as they are sound.
+    pub(crate) fn of_account(
+        &self,
+        account: AccountId,
+        above: i64,
+        up_to: i64,
+    ) -> rusqlite::Result<Vec<Event>> {
+        let mut statement = self.connection.prepare_cached(OF_ACCOUNT)?;
+        let mut rows = statement.query([above, up_to, account.into()])?;
+        let (mut names, mut summer, mut events) = (Names::default(), Summer::default(), Vec::new());
+        while let Some(row) = rows.next()? {
+            match event(row, &mut names, &mut summer)? {
+                Some(mut event) if is_of(&event, account) => {
+                    self.departed.mask(&mut event);
+                    events.push(event);
+                }
+                Some(_) => {}
+                None => self.note(row.get(0)?, DIFFERS),
+            }
+        }
+        Ok(events)
+    }
+
     /// An event by its id alone, if it is sound.
     pub(crate) fn by_id(&self, id: i64) -> rusqlite::Result<Option<Event>> {
         match self.find(id) {
@@ -101,7 +130,7 @@ impl Rows<'_> {
         match found {
             None => {
                 self.note(id, DIFFERS);
-                Ok(Some(self.placeholder(Entry { conversation, class: flags::MESSAGES, id })))
+                Ok(Some(self.placeholder(Entry::place(conversation, flags::MESSAGES, id))))
             }
             Some(event) if event.conversation.other(account).is_none() => {
                 let sentence = format!("event {id} waits for somebody whom it does not concern");
@@ -159,11 +188,15 @@ impl Rows<'_> {
         let mut statement = self.connection.prepare_cached(BY_ID)?;
         let found = statement
             .query_row([id], |row| event(row, &mut Names::default(), &mut Summer::default()));
-        found.optional()
+        let mut found = found.optional()?;
+        if let Some(Some(event)) = &mut found {
+            self.departed.mask(event);
+        }
+        Ok(found)
     }
 
     fn judge(&self, entry: Entry, found: Option<Event>) -> Option<Event> {
-        let Some(event) = found else {
+        let Some(mut event) = found else {
             self.note(entry.id, DIFFERS);
             return Some(self.placeholder(entry));
         };
@@ -176,6 +209,7 @@ impl Rows<'_> {
                 kind => flags::class_of(kind) == entry.class,
             };
         if asked {
+            self.departed.mask(&mut event);
             return Some(event);
         }
         let sentence = format!("event {} stands in a history that it is not of", entry.id);
@@ -295,6 +329,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::departure::NOBODY;
 
     #[test]
     fn names_are_shared_and_never_mixed_up() {
@@ -319,8 +354,8 @@ mod tests {
             connection.execute(&add, [id, conversation]).unwrap();
         }
         let damage = Damage::default();
-        let rows = Rows { connection: &connection, damage: &damage };
-        let place = |id, class| Entry { conversation: Conversation::room(5), class, id };
+        let rows = Rows { connection: &connection, damage: &damage, departed: &NOBODY };
+        let place = |id, class| Entry::place(Conversation::room(5), class, id);
         let read = |entries: &[Entry]| {
             let read = rows.read(entries).unwrap();
             read.iter().map(|event| (event.id, event.kind)).collect::<Vec<_>>()

@@ -152,7 +152,9 @@ fn copy_sound(
     {
         let mut copier =
             Copier { source, target: &transaction, progress, bytes, salvaged: &mut salvaged };
-        for table in TABLES.iter().filter(|table| !["history", "talks"].contains(&table.name)) {
+        for table in
+            TABLES.iter().filter(|table| !["history", "talks", "taken_back"].contains(&table.name))
+        {
             copier.table(table)?;
         }
         copier.events()?;
@@ -288,6 +290,10 @@ impl Copier<'_> {
             DELETE FROM lists WHERE room NOT IN (SELECT id FROM rooms);
             DELETE FROM certificates WHERE account NOT IN (SELECT id FROM accounts);
             DELETE FROM unheard WHERE account NOT IN (SELECT id FROM accounts);
+            DELETE FROM records WHERE kind < 64 AND owner NOT IN (SELECT id FROM accounts);
+            DELETE FROM records WHERE kind BETWEEN 64 AND 127
+                AND owner NOT IN (SELECT id FROM rooms);
+            DELETE FROM mentions WHERE event NOT IN (SELECT id FROM events);
             DELETE FROM metadata WHERE kind = 1 AND subject NOT IN (SELECT id FROM rooms);
             DELETE FROM read_markers WHERE conversation BETWEEN 0 AND (1 << 32) - 1
                 AND conversation NOT IN (SELECT id FROM rooms);",

@@ -10,12 +10,12 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::backup::EXTRAS;
 use crate::sum::{EVENTS, Summer, TABLES, Table};
-use crate::{Failure, Progress, Stage, about};
+use crate::{Damage, Failure, Progress, Stage, about, index};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 10] =
-    [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH];
+const STEPS: [&str; 11] =
+    [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -181,8 +181,8 @@ ALTER TABLE resends ADD COLUMN sum INTEGER;
 ALTER TABLE history ADD COLUMN sum INTEGER;
 ALTER TABLE clock_steps ADD COLUMN sum INTEGER;
 ";
-// Nobody knows of those of before whether their accounts had shown them. `add_sums_of_certificates` makes
-// their sums anew.
+// Nobody knows of those of before whether their accounts had shown them. `add_sums_again` makes their sums
+// anew.
 const EIGHTH: &str = "
 ALTER TABLE certificates ADD COLUMN proved INTEGER NOT NULL DEFAULT 0;
 ";
@@ -207,12 +207,77 @@ CREATE TABLE unheard(
     sum INTEGER
 ) STRICT;
 ";
+// A block of `history` has the authors of its events, so that what somebody said does not count as unread by them;
+// `taken_back` has the messages that do not count any more, and `mentions` those that count twice. A read marker knows
+// the newest event that is not newer than it. `departed` has the accounts that are being removed from the events, up to
+// which one that is done, and from which on nothing is theirs. The history is made anew by `migrate`.
+const ELEVENTH: &str = "
+DROP TABLE history;
+CREATE TABLE history(
+    conversation INTEGER NOT NULL,
+    other INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    rest BLOB NOT NULL,
+    authors BLOB NOT NULL,
+    sum INTEGER,
+    PRIMARY KEY(conversation, other, first)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE records(
+    kind INTEGER NOT NULL,
+    owner INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    sum INTEGER,
+    PRIMARY KEY(kind, owner, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit(
+    id INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    done_by TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    target TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    sum INTEGER
+) STRICT;
+
+CREATE TABLE mentions(
+    account INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    sum INTEGER,
+    PRIMARY KEY(account, conversation, event)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mentions_by_event ON mentions(event);
+
+CREATE TABLE taken_back(
+    conversation INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    sum INTEGER,
+    PRIMARY KEY(conversation, event)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE departed(
+    account INTEGER PRIMARY KEY,
+    messages INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    sum INTEGER
+) STRICT;
+
+ALTER TABLE read_markers ADD COLUMN event INTEGER;
+";
 /// The first version whose rows have sums.
 const WITH_SUMS: u32 = 7;
 /// The first version that knows which certificates were shown.
 const WITH_PROVED: u32 = 8;
 /// The first version that knows who has never said anything.
 const WITH_UNHEARD: u32 = 10;
+/// The first version that counts what is unread.
+const WITH_UNREAD: u32 = 11;
 /// How many events get their sums at once, between which it is told how far this is.
 const SUMS_AT_ONCE: i64 = 20_000;
 
@@ -247,8 +312,17 @@ pub(crate) fn migrate(
     }
     if found < WITH_SUMS {
         add_sums(&transaction, progress)?;
-    } else if found < WITH_PROVED {
-        add_sums_of_certificates(&transaction)?;
+    } else {
+        if found < WITH_PROVED {
+            add_sums_again(&transaction, "certificates", "fingerprint, account")?;
+        }
+        if found < WITH_UNREAD {
+            add_sums_again(&transaction, "read_markers", "account, conversation, time")?;
+        }
+    }
+    if found < WITH_UNREAD {
+        // What is damaged is told of when it is read.
+        index::rebuild(&transaction, &Damage::default())?;
     }
     if found == 0 {
         about::set(&transaction, "instance", fresh_instance)?;
@@ -267,12 +341,12 @@ fn add_unheard(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(add, []).map(|_| ())
 }
 
-/// A certificate that was damaged before stays so: its sum was wrong, and is wrong.
-fn add_sums_of_certificates(connection: &Connection) -> rusqlite::Result<()> {
-    let update = format!(
-        "UPDATE certificates SET sum = {} WHERE sum = checksum('certificates', fingerprint, account)",
-        Table::named("certificates").sum()
-    );
+/// The rows of a table that got another column. One that was damaged before stays so: its sum was wrong,
+/// and is wrong.
+fn add_sums_again(connection: &Connection, table: &str, columns: &str) -> rusqlite::Result<()> {
+    let sum = Table::named(table).sum();
+    let update =
+        format!("UPDATE {table} SET sum = {sum} WHERE sum = checksum('{table}', {columns})");
     connection.execute(&update, []).map(|_| ())
 }
 
@@ -403,7 +477,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 10; start the server once"];
+        let told = ["its version is 1, not 11; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
@@ -588,7 +662,12 @@ mod tests {
         assert_eq!((&*before[0].nick, before[0].guest, &before[0].userhost), ("zed", true, &None));
         let userhost = Some("~zed@c-1".into());
         let event = Event { id: 2, time: 20, userhost, ..before[0].clone() };
-        let event = Write::Event { event: event.into(), resend: None, pending_for: None };
+        let event = Write::Event {
+            event: event.into(),
+            resend: None,
+            pending_for: None,
+            mentions: [].into(),
+        };
         store.commit(&mut [event, Write::CloakKey([7; 32])].iter()).unwrap();
         assert_eq!(store.load().unwrap().cloak_key, Some([7; 32]));
         let after = store.reader().unwrap().page(&query).unwrap();

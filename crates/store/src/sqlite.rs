@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 
 use crate::batch::{Batch, Filled, Marks};
 use crate::checkpoint::{How, Log};
+use crate::departure::{self, NOBODY};
 use crate::files::{Files, Gone};
 use crate::forget::{self, Forget, Found};
 use crate::history::SqliteReader;
@@ -20,7 +21,7 @@ use crate::row::Rows;
 use crate::start::Before;
 use crate::{
     Condition, Conversation, Damage, Failure, Keep, Loaded, Outcome, Progress, RESEND_MS, Reader,
-    Store, Write, check, open, private, repair, schema, tail,
+    Store, Write, audit, check, open, private, repair, schema, tail,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -367,13 +368,20 @@ impl Store for SqliteStore {
         if std::mem::replace(&mut self.keeps, keeps) != keeps {
             self.forgotten = None; // What was looked at may have to go now.
         }
+        let due = departure::is_due(&self.connection);
+        if due.map_err(|error| open::damaged_or(&self.path, error))? {
+            self.tidy(|store| departure::step(&store.connection))?;
+            self.taken_back = true;
+            return Ok(true);
+        }
         if self.indexer.has_run() {
             let moved = self.tidy(|store| store.indexer.advance(&store.connection, 0))?;
             self.indexer.committed(&[], moved);
             return Ok(true);
         }
         let tail = tail::now(&self.indexer.share());
-        let rows = Rows { connection: &self.connection, damage: &self.damage };
+        let departed = &NOBODY; // of the time it makes no difference
+        let rows = Rows { connection: &self.connection, damage: &self.damage, departed };
         let newest = self.marks.event as i64;
         let look = Forget { rows, tail: &tail, keep: *keep, newest };
         let told = |error| open::damaged_or(&self.path, error);
@@ -394,7 +402,10 @@ impl Store for SqliteStore {
                 Ok(true)
             }
             Found::End => {
-                let more = forget::give_back(&self.connection).map_err(told)?;
+                let audit = self.tidy(|store| audit::remove_old(&store.connection, keep))?;
+                let given = forget::give_back(&self.connection);
+                let given = given.map_err(|error| open::damaged_or(&self.path, error))?;
+                let more = given || audit;
                 self.forgotten = more.then_some(i64::MAX);
                 Ok(more)
             }

@@ -24,7 +24,7 @@ pub(crate) struct Table {
 }
 
 /// Every table, with the columns of the version that this program writes.
-pub(crate) const TABLES: [Table; 15] = [
+pub(crate) const TABLES: [Table; 20] = [
     table("about", "the settings", 1, "key, value"),
     table("accounts", "accounts", 1, "id, name, salt, iterations, stored_key, server_key, created"),
     table(
@@ -37,14 +37,19 @@ pub(crate) const TABLES: [Table; 15] = [
     table("members", "members", 2, "room, account, op, halfop, voice"),
     table("reads_from", "beginnings of what members may read", 2, "room, account, since"),
     table("metadata", "metadata keys", 3, "kind, subject, key, value"),
-    table("read_markers", "read markers", 2, "account, conversation, time"),
+    table("read_markers", "read markers", 2, "account, conversation, time, event"),
     table("certificates", "certificates", 1, "fingerprint, account, proved"),
     table("unheard", "silent accounts", 1, "account, day"),
     table("talks", "conversations", 2, "account, peer"),
     table("pending", "pending deliveries", 2, "account, event"),
     table("resends", "resend ids", 2, "account, id, event, time"),
     table("clock_steps", "steps of the clock", 1, "event"),
-    table("history", "blocks of history", 3, "conversation, other, first, rest"),
+    table("history", "blocks of history", 3, "conversation, other, first, rest, authors"),
+    table("records", "records", 3, "kind, owner, key, value"),
+    table("audit", "the audit log", 1, "id, time, done_by, verb, target, reason"),
+    table("mentions", "mentions", 3, "account, conversation, event, author"),
+    table("taken_back", "notes of what was taken back", 2, "conversation, event, author"),
+    table("departed", "deleted accounts", 1, "account, messages, done, last"),
 ];
 
 /// The events, which are read and checked by `row.rs`.

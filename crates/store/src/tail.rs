@@ -9,8 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use crate::Conversation;
 use crate::flags::MESSAGES;
+use crate::{AccountId, Conversation};
 
 /// One event's place in the history, in the order of `history`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,15 @@ pub(crate) struct Entry {
     /// Its kind, as far as questions tell kinds apart; see [`flags::class`](crate::flags::class).
     pub(crate) class: u8,
     pub(crate) id: i64,
+    /// Who said it; 0 where only the place matters.
+    pub(crate) author: AccountId,
+}
+
+impl Entry {
+    /// Just a place.
+    pub(crate) fn place(conversation: Conversation, class: u8, id: i64) -> Self {
+        Self { conversation, class, id, author: 0 }
+    }
 }
 
 /// The events that `history` does not have, or not surely.
@@ -61,7 +70,7 @@ impl Tail {
         let mut found = Vec::new();
         for &conversation in conversations.iter().filter(|_| !self.run.is_empty()) {
             for &class in classes {
-                let at = |id| Entry { conversation, class, id };
+                let at = |id| Entry::place(conversation, class, id);
                 let start = self.run.partition_point(|entry| *entry < at(range.start));
                 let run = &self.run[start..];
                 let run = &run[..run.partition_point(|entry| *entry < at(range.end))];

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use crate::{
-    Account, AccountId, Conversation, Event, EventId, Fingerprint, Member, Room, RoomId, Subject,
+    Account, AccountId, Audit, Conversation, Event, EventId, Fingerprint, Member, RecordKind, Room,
+    RoomId, Subject,
 };
 
 /// How long a resend id is remembered, in milliseconds by [`Resend::at`]: 24 hours.
 pub const RESEND_MS: i64 = 24 * 60 * 60 * 1000;
+/// The most accounts that one event mentions.
+pub const MENTIONS: usize = 50;
+/// Mentioned instead of an account: everybody in the room.
+pub const EVERYBODY: AccountId = 0;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +26,16 @@ pub enum Write {
         resend: Option<Resend>,
         /// The account for which the event is pending until it is known to have been taken.
         pending_for: Option<AccountId>,
+        /// The accounts that the event mentions, each once, [`MENTIONS`] at most, or
+        /// [`EVERYBODY`]. Only messages and notices mention anybody.
+        mentions: Box<[AccountId]>,
     },
     /// An account was made or changed; it replaces the one with the same id.
     Account(Account),
     /// A room was made or changed; it replaces the one with the same id, lists included.
     Room(Room),
-    /// A room is over: it, its lists, its members, its metadata and everybody's read marker in it
-    /// go. Its events stay; nobody asks for them again.
+    /// A room is over: it, its lists, its members, its metadata, its records and everybody's read
+    /// marker in it go. Its events stay; nobody asks for them again.
     RoomEnded(RoomId),
     /// Somebody came into a room or has other rights there now.
     Member(Member),
@@ -100,13 +108,43 @@ pub enum Write {
         /// Days since the Unix epoch; none: it has said something now, and that is never forgotten.
         day: Option<u32>,
     },
-    /// An account is removed with all that is its own: certificates, metadata, read markers, places
-    /// in rooms and what is pending for it. What was said to it stays with who said it.
+    /// An account that never said anything is removed with all that is its own: certificates, metadata,
+    /// records, read markers, places in rooms, what is pending for it and who mentioned it. What was
+    /// said to it stays with who said it.
     AccountGone(AccountId),
+    /// An account is removed as by [`Write::AccountGone`], and so is its name from all events that it
+    /// is the author of, or that were said to it: readers are given [`crate::DELETED_USER`] from now
+    /// on, and the rows follow behind the commits (see [`crate::Store::forget`]). What others said
+    /// stays as it is. A [`RecordKind::ReservedName`] in the same commit keeps the name.
+    DeleteAccount {
+        /// The account.
+        id: AccountId,
+        /// Whether all that it said is taken back, too.
+        messages: bool,
+    },
+    /// A record is set, or removed.
+    Record {
+        /// What it is about.
+        kind: RecordKind,
+        /// The account or the room that it is of; 0: the server.
+        owner: u32,
+        /// Which one of its kind: [`crate::RECORD_KEY_BYTES`] at most.
+        key: Box<str>,
+        /// Its new value, [`crate::RECORD_VALUE_BYTES`] at most; none removes it.
+        value: Option<Box<str>>,
+    },
+    /// The audit log gets an entry.
+    Audit(Audit),
     /// The key under which addresses are hidden; it replaces the one there was.
     CloakKey([u8; 32]),
     /// Nothing to keep: something small is written all the same, to see that it can be.
     Probe,
+}
+
+/// Panics if these are no mentions that an event may have.
+pub(crate) fn assert_mentions(event: &Event, mentions: &[AccountId]) {
+    assert!(mentions.len() <= MENTIONS, "an event's mentions are within their bound");
+    assert!(mentions.is_empty() || event.kind.is_message(), "only messages mention anybody");
 }
 
 /// A client's own id of a message, by which it is known when it is sent again.

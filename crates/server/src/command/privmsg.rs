@@ -379,7 +379,8 @@ fn store(
     }
     let news = context.news_of(&event, target);
     let resend = resend.map(|id| Resend { id, at: context.state.steady });
-    let write = context.out.write(Write::Event { event: Arc::new(event), resend, pending_for });
+    let (event, mentions) = (Arc::new(event), Box::default());
+    let write = context.out.write(Write::Event { event, resend, pending_for, mentions });
     let to = context.session;
     context.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
     news

@@ -407,7 +407,12 @@ impl Context<'_> {
         let name = self.state.rooms[&room].name.clone();
         let event = self.event(Conversation::room(room), kind, target, text, "");
         let news = self.news_of(&event, &name);
-        let event = Write::Event { event: Arc::new(event), resend: None, pending_for: None };
+        let event = Write::Event {
+            event: Arc::new(event),
+            resend: None,
+            pending_for: None,
+            mentions: [].into(),
+        };
         let write = self.out.write(event);
         let to = self.session;
         self.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });

@@ -9,7 +9,7 @@ use super::effects::{Effect, Effects, LogRecord};
 use crate::command::refusal::Refusal;
 use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
 use crate::metrics::{Count, Refused, Space};
-use store::{Event, Write};
+use store::{Audit, Event, Write};
 
 /// What the hub knows of the disk.
 #[derive(Debug, Default)]
@@ -76,9 +76,10 @@ impl Context<'_> {
 /// something, adds nothing.
 fn bytes_of(write: &Write) -> usize {
     match write {
-        Write::Event { event, resend, pending_for } => {
+        Write::Event { event, resend, pending_for, mentions } => {
             let resend = resend.as_ref().map_or(0, |resend| ROW_BYTES + resend.id.len());
-            bytes_of_event(event) + resend + pending_for.map_or(0, |_| ROW_BYTES)
+            let rows = mentions.len() + pending_for.iter().count();
+            bytes_of_event(event) + resend + rows * ROW_BYTES
         }
         Write::Redact { event, .. } => bytes_of_event(event),
         Write::Account(account) => ROW_BYTES + account.name.len(),
@@ -88,6 +89,11 @@ fn bytes_of(write: &Write) -> usize {
         Write::Certificate { account: Some(_), .. } | Write::Unheard { day: Some(_), .. } => {
             ROW_BYTES
         }
+        Write::Record { key, value: Some(value), .. } => ROW_BYTES + key.len() + value.len(),
+        Write::Audit(entry) => {
+            let Audit { by, verb, target, reason, .. } = entry;
+            ROW_BYTES + by.len() + verb.len() + target.len() + reason.len()
+        }
         Write::RoomEnded(_)
         | Write::MemberGone { .. }
         | Write::PendingDelivered { .. }
@@ -95,6 +101,8 @@ fn bytes_of(write: &Write) -> usize {
         | Write::Certificate { account: None, .. }
         | Write::Unheard { day: None, .. }
         | Write::AccountGone(_)
+        | Write::DeleteAccount { .. }
+        | Write::Record { value: None, .. }
         | Write::CloakKey(_)
         | Write::Probe => 0,
     }
@@ -287,7 +295,12 @@ mod tests {
                 tags: tags.into(),
                 about: None,
             };
-            bytes_of(&Write::Event { event: event.into(), resend: None, pending_for })
+            bytes_of(&Write::Event {
+                event: event.into(),
+                resend: None,
+                pending_for,
+                mentions: [].into(),
+            })
         };
         assert_eq!(plain("+draft/reply=x", None) - plain("", None), "+draft/reply=x".len());
         assert!(plain("", Some(2)) > plain("", None));

@@ -29,7 +29,7 @@ fn said(id: u64, conversation: Conversation, days: i64) -> Write {
         tags: "".into(),
         about: None,
     };
-    Write::Event { event: Arc::new(event), resend: None, pending_for: None }
+    Write::Event { event: Arc::new(event), resend: None, pending_for: None, mentions: [].into() }
 }
 
 /// Asks until the history is this.

@@ -237,11 +237,21 @@ impl Clock {
                     Event { kind, account: author, userhost, ..self.event(place, later, gap) };
                 let id = resend.to_string().into();
                 let resend = (resend < 3).then_some(Resend { id, at: self.steady });
-                Write::Event { event: Arc::new(event), resend, pending_for: None }
+                Write::Event {
+                    event: Arc::new(event),
+                    resend,
+                    pending_for: None,
+                    mentions: [].into(),
+                }
             }
             Step::Pending { place, receiver } => {
                 let event = Arc::new(self.event(place, 1, 1));
-                Write::Event { event, resend: None, pending_for: Some(receiver) }
+                Write::Event {
+                    event,
+                    resend: None,
+                    pending_for: Some(receiver),
+                    mentions: [].into(),
+                }
             }
             Step::Delivered { receiver, after, up_to } => {
                 Write::PendingDelivered { account: receiver, after, up_to }

@@ -201,8 +201,12 @@ fn the_full_check_finds_what_sqlite_cannot_know() {
     drop(store);
     assert_eq!(check(folder.path()).unwrap(), Vec::<String>::new());
     let cases = [
+        (
+            "UPDATE events SET kind = 10, text = '' WHERE id = 4",
+            "1 messages that were taken back still count",
+        ),
         ("UPDATE events SET kind = 99 WHERE id = 3", "1 events are of an unknown kind"),
-        ("UPDATE events SET kind = 10 WHERE id = 2", "1 messages that were taken back still"),
+        ("UPDATE events SET kind = 10 WHERE id = 2", "1 messages that were taken back still have"),
         ("UPDATE events SET kind = 11, about = 1 WHERE id = 4", "1 events take back a message"),
         ("DELETE FROM talks", "1 direct messages are in nobody's list"),
         ("INSERT INTO pending VALUES (2, 77, 0)", "1 pending deliveries are of events"),
@@ -214,7 +218,7 @@ fn the_full_check_finds_what_sqlite_cannot_know() {
         ("INSERT INTO members VALUES (8, 1, 0, 0, 0, 0)", "1 members are in rooms"),
         ("INSERT INTO lists VALUES (8, 0, 'b', 'm', 'x', 1, 0)", "1 list entries are of rooms"),
         (
-            "INSERT INTO read_markers VALUES (1, 8, 1, 0), (1, 1 << 32, 1, 0)",
+            "INSERT INTO read_markers VALUES (1, 8, 1, 0, 0), (1, 1 << 32, 1, 0, 0)",
             "1 read markers are in rooms",
         ),
         (
@@ -225,6 +229,13 @@ fn the_full_check_finds_what_sqlite_cannot_know() {
             "INSERT INTO certificates VALUES (x'01', 1, 0, 0), (x'02', 8, 0, 0)",
             "1 certificates are of accounts",
         ),
+        ("INSERT INTO records VALUES (0, 8, 'k', 'v', 0)", "1 records are of accounts"),
+        (
+            "INSERT INTO records VALUES (64, 8, 'k', 'v', 0), (128, 0, 'k', 'v', 0)",
+            "1 records are of rooms",
+        ),
+        ("INSERT INTO mentions VALUES (2, 1, 77, 1, 0)", "1 mentions are in events"),
+        ("INSERT INTO taken_back VALUES (1, 77, 1, 0)", "1 notes of what was taken back"),
     ];
     for (harm, expected) in cases {
         assert!(!check(folder.path()).unwrap().iter().any(|found| found.starts_with(expected)));

@@ -560,6 +560,7 @@ fn a_resend_is_known_whatever_the_wall_clock_shows() {
             event: Arc::new(Event { time, ..message(number, lobby()) }),
             resend: Some(Resend { id: "x".into(), at }),
             pending_for: None,
+            mentions: [].into(),
         };
         let day = RESEND_MS;
         commit(store, &[sent(1, 1000, 0)]);
@@ -581,6 +582,7 @@ fn a_duplicate_leaves_nothing_pending() {
             event: Arc::new(message(number, talk)),
             resend: Some(Resend { id: "x".into(), at: 0 }),
             pending_for: Some(2),
+            mentions: [].into(),
         };
         commit(store, &[write(1)]);
         commit(store, &[write(2)]);

@@ -66,16 +66,21 @@ pub(crate) fn say(id: u64, conversation: Conversation) -> Write {
 }
 
 pub(crate) fn put(event: Event) -> Write {
-    Write::Event { event: Arc::new(event), resend: None, pending_for: None }
+    Write::Event { event: Arc::new(event), resend: None, pending_for: None, mentions: [].into() }
 }
 
 pub(crate) fn resend(event: Event, resend: &str) -> Write {
     let resend = Some(Resend { id: resend.into(), at: event.time });
-    Write::Event { event: Arc::new(event), resend, pending_for: None }
+    Write::Event { event: Arc::new(event), resend, pending_for: None, mentions: [].into() }
 }
 
 pub(crate) fn keep_for(event: Event, receiver: u32) -> Write {
-    Write::Event { event: Arc::new(event), resend: None, pending_for: Some(receiver) }
+    Write::Event {
+        event: Arc::new(event),
+        resend: None,
+        pending_for: Some(receiver),
+        mentions: [].into(),
+    }
 }
 
 /// Event `id` of account 1, which takes back the event `about`.

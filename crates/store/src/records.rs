@@ -1,0 +1,175 @@
+//! The many small things that the hub keeps whole in memory, and that must outlive it: settings,
+//! bans, app passwords, reports. The store knows whose they are, and not what they mean.
+
+use rusqlite::{Connection, params};
+
+use crate::{AccountId, RoomId};
+
+/// The most bytes of a record's key.
+pub const RECORD_KEY_BYTES: usize = 512;
+/// The most bytes of a record's value.
+pub const RECORD_VALUE_BYTES: usize = 64 * 1024;
+
+/// Codes below this one are of an account's records.
+const ROOMS_FROM: u8 = 64;
+/// Codes below this one, and not below the one before, are of a room's records; the others are the server's.
+const SERVER_FROM: u8 = 128;
+
+/// What a record is about, and so whose it is. The codes are on disk and never change their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// An account's password for one program, by its name.
+    AppPassword = 0,
+    /// An account's second factor, with its recovery codes.
+    SecondFactor = 1,
+    /// What an account may do: suspension, strict login, who invited it.
+    Standing = 2,
+    /// When and from where an account logged in last, and the failed tries since.
+    LastLogin = 3,
+    /// Somebody whom an account does not want to hear.
+    Silence = 4,
+    /// From whom an account takes private messages.
+    PrivateMessages = 5,
+    /// A conversation that an account has muted or follows.
+    Conversation = 6,
+    /// A setting of a room, besides its modes.
+    RoomSetting = 64,
+    /// The reason and the end of a room's ban, quiet or mute.
+    RoomBan = 65,
+    /// A message that is pinned in a room.
+    Pin = 66,
+    /// The account that founded a room, or that it was handed to.
+    Founder = 67,
+    /// An invitation to register, by its code.
+    Invitation = 128,
+    /// A ban from the whole server.
+    ServerBan = 129,
+    /// A report that nobody has dealt with.
+    Report = 130,
+    /// A name that nobody may register: that of a deleted or renamed account.
+    ReservedName = 131,
+}
+
+/// Whose records of a kind are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordOwner {
+    /// Accounts: they go with the account.
+    Account,
+    /// Rooms: they go with the room.
+    Room,
+    /// The server's; their owner is 0.
+    Server,
+}
+
+impl RecordKind {
+    /// Every kind, in the order of the codes.
+    pub const ALL: [Self; 15] = [
+        Self::AppPassword,
+        Self::SecondFactor,
+        Self::Standing,
+        Self::LastLogin,
+        Self::Silence,
+        Self::PrivateMessages,
+        Self::Conversation,
+        Self::RoomSetting,
+        Self::RoomBan,
+        Self::Pin,
+        Self::Founder,
+        Self::Invitation,
+        Self::ServerBan,
+        Self::Report,
+        Self::ReservedName,
+    ];
+
+    /// Whose records of this kind are.
+    pub fn owner(self) -> RecordOwner {
+        match self as u8 {
+            ..ROOMS_FROM => RecordOwner::Account,
+            ROOMS_FROM..SERVER_FROM => RecordOwner::Room,
+            SERVER_FROM.. => RecordOwner::Server,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What it is about.
+    pub kind: RecordKind,
+    /// The account or the room that it is of; 0: the server.
+    pub owner: u32,
+    /// Which one of its kind; see [`RECORD_KEY_BYTES`].
+    pub key: Box<str>,
+    /// What it says, as the caller wrote it; see [`RECORD_VALUE_BYTES`].
+    pub value: Box<str>,
+}
+
+/// Panics if it is not a record that may be stored.
+pub(crate) fn assert_sound(kind: RecordKind, owner: u32, key: &str, value: Option<&str>) {
+    assert!(key.len() <= RECORD_KEY_BYTES, "a record's key is within its bound");
+    let bytes = value.map_or(0, str::len);
+    assert!(bytes <= RECORD_VALUE_BYTES, "a record's value is within its bound");
+    let server = kind.owner() == RecordOwner::Server;
+    assert_eq!(server, owner == 0, "a record is of its kind's owner");
+}
+
+/// Sets a record, or removes it.
+pub(crate) fn put(
+    connection: &Connection,
+    kind: RecordKind,
+    owner: u32,
+    key: &str,
+    value: Option<&str>,
+) -> rusqlite::Result<()> {
+    assert_sound(kind, owner, key, value);
+    let kind = kind as u8;
+    let sql = match value {
+        Some(_) => {
+            "INSERT OR REPLACE INTO records(kind, owner, key, value, sum)
+                VALUES (?1, ?2, ?3, ?4, checksum('records', ?1, ?2, ?3, ?4))"
+        }
+        None => "DELETE FROM records WHERE kind = ?1 AND owner = ?2 AND key = ?3 AND ?4 IS NULL",
+    };
+    connection.prepare_cached(sql)?.execute(params![kind, owner, key, value]).map(drop)
+}
+
+/// Removes the records of an account.
+pub(crate) fn remove_of_account(connection: &Connection, id: AccountId) -> rusqlite::Result<()> {
+    remove(connection, RecordOwner::Account, id)
+}
+
+/// Removes the records of a room.
+pub(crate) fn remove_of_room(connection: &Connection, id: RoomId) -> rusqlite::Result<()> {
+    remove(connection, RecordOwner::Room, id)
+}
+
+fn remove(connection: &Connection, of: RecordOwner, id: u32) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM records WHERE kind = ?1 AND owner = ?2";
+    let mut remove = connection.prepare_cached(sql)?;
+    for kind in RecordKind::ALL.into_iter().filter(|kind| kind.owner() == of) {
+        remove.execute(params![kind as u8, id])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_code_of_its_owner_and_its_order() {
+        assert!(RecordKind::ALL.is_sorted());
+        for code in 0..=u8::MAX {
+            let kind = RecordKind::from_code(code);
+            assert!(kind.is_none_or(|kind| kind as u8 == code));
+        }
+        assert_eq!(RecordKind::Conversation.owner(), RecordOwner::Account);
+        assert_eq!(RecordKind::RoomSetting.owner(), RecordOwner::Room);
+        assert_eq!(RecordKind::Invitation.owner(), RecordOwner::Server);
+    }
+}

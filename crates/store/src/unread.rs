@@ -1,0 +1,175 @@
+//! What somebody has not read: counted in the index, where each event has its author, without reading
+//! any event.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use rusqlite::params;
+
+use crate::batch::sql_id;
+use crate::flags::MESSAGES;
+use crate::place::Places;
+use crate::row::Rows;
+use crate::sum::{self, Summer};
+use crate::tail::Tail;
+use crate::{
+    AccountId, Conversation, EVERYBODY, EventId, REDACTED_PASSED, Scope, UNREAD_MOST, Unread,
+    Unreads, history, index,
+};
+
+/// What is unread by `of.account` in one snapshot.
+pub(crate) fn unread(rows: Rows<'_>, tail: &Tail, of: &Unreads) -> rusqlite::Result<Vec<Unread>> {
+    let mut places = markers(rows, of.account)?;
+    let from = |place: Option<i64>, floor| place.unwrap_or(sql_id(of.unmarked)).max(floor);
+    let everything = Scope::Everything { account: of.account, room: None };
+    let directs = history::conversations(rows, everything)?;
+    let mut read: BTreeMap<Conversation, i64> =
+        directs.into_iter().map(|talk| (talk, from(places.remove(&talk), 0))).collect();
+    for &(room, since) in &of.rooms {
+        let room = Conversation::room(room);
+        read.insert(room, from(places.remove(&room), sql_id(since)));
+    }
+    let others = of.ignored.iter().copied().chain(rows.departed.silenced());
+    let silent = others.chain([of.account]).collect();
+    let newest = newest(tail, &read);
+    let counting = Counting { rows, account: of.account, silent };
+    let mut found = Vec::new();
+    for (conversation, after) in read {
+        let fresh = newest.get(&conversation).map_or(&[][..], Vec::as_slice);
+        found.extend(counting.count(conversation, after, tail.indexed, fresh)?);
+    }
+    Ok(found)
+}
+
+/// Up to which event an account has read its conversations.
+fn markers(rows: Rows<'_>, account: AccountId) -> rusqlite::Result<HashMap<Conversation, i64>> {
+    let find =
+        "SELECT account, conversation, time, event, sum FROM read_markers WHERE account = ?1";
+    let mut find = rows.connection.prepare_cached(find)?;
+    let mut all = find.query([account])?;
+    let (mut found, mut summer) = (HashMap::new(), Summer::default());
+    let mut places = None;
+    while let Some(row) = all.next()? {
+        let key = row.get(1)?;
+        if !sum::is_right("read_markers", row, &mut summer)? {
+            let sentence = format!("a read marker of account {account} is damaged");
+            rows.damage.note("read_markers", &format!("{account}, {key}"), sentence);
+            continue;
+        }
+        let event = match row.get(3)? {
+            Some(event) => event,
+            // It is from before this was kept.
+            None => {
+                if places.is_none() {
+                    places = Some(Places::read(rows, i64::MAX)?);
+                }
+                places.as_ref().map_or(Ok(0), |places| places.up_to(row.get(2)?))?
+            }
+        };
+        found.insert(Conversation::from_key(key), event);
+    }
+    Ok(found)
+}
+
+/// What the index has not, of each conversation: rising ids, with their authors.
+fn newest(
+    tail: &Tail,
+    read: &BTreeMap<Conversation, i64>,
+) -> HashMap<Conversation, Vec<(i64, AccountId)>> {
+    let wanted: HashMap<Conversation, i64> = read.iter().map(|(of, id)| (*of, *id)).collect();
+    let mut found = HashMap::<_, Vec<_>>::new();
+    for entry in tail.run.iter().chain(&tail.fresh).filter(|entry| entry.class == MESSAGES) {
+        if wanted.get(&entry.conversation).is_some_and(|read| entry.id > *read) {
+            found.entry(entry.conversation).or_default().push((entry.id, entry.author));
+        }
+    }
+    found
+}
+
+struct Counting<'c> {
+    rows: Rows<'c>,
+    account: AccountId,
+    /// Whose messages do not count.
+    silent: HashSet<AccountId>,
+}
+
+impl Counting<'_> {
+    /// What is unread in one conversation behind an event, if anything is. `fresh` is what comes
+    /// behind what is `indexed`.
+    fn count(
+        &self,
+        conversation: Conversation,
+        after: i64,
+        indexed: i64,
+        fresh: &[(i64, AccountId)],
+    ) -> rusqlite::Result<Option<Unread>> {
+        let (mut messages, mut first, mut taken_back) = (0, None, None);
+        let mut take = |id: i64, author: AccountId| {
+            if self.silent.contains(&author) {
+                return Ok(true);
+            }
+            let taken_back = match &taken_back {
+                Some(ids) => ids,
+                None => taken_back.insert(self.taken_back(conversation, after)?),
+            };
+            if !taken_back.contains(&id) {
+                first.get_or_insert(id);
+                messages += 1;
+            }
+            Ok(messages < UNREAD_MOST)
+        };
+        index::messages_after(self.rows, conversation, after, indexed, |entry| {
+            take(entry.id, entry.author)
+        })?;
+        for &(id, author) in fresh {
+            if !take(id, author)? {
+                break;
+            }
+        }
+        let Some(first) = first else { return Ok(None) };
+        let messages = messages.min(UNREAD_MOST);
+        let mentions = self.mentions(conversation, after)?.min(messages);
+        Ok(Some(Unread { conversation, messages, mentions, first: first as EventId }))
+    }
+
+    /// The messages behind an event that were taken back.
+    fn taken_back(&self, of: Conversation, after: i64) -> rusqlite::Result<BTreeSet<i64>> {
+        let find = "SELECT conversation, event, author, sum FROM taken_back
+            WHERE conversation = ?1 AND event > ?2 ORDER BY event LIMIT ?3";
+        let mut find = self.rows.connection.prepare_cached(find)?;
+        let mut all = find.query(params![of.key(), after, REDACTED_PASSED as i64])?;
+        let (mut found, mut summer) = (BTreeSet::new(), Summer::default());
+        while let Some(row) = all.next()? {
+            let id = row.get(1)?;
+            if sum::is_right("taken_back", row, &mut summer)? {
+                found.insert(id);
+            } else {
+                let sentence = format!("the note that event {id} was taken back is damaged");
+                self.rows.damage.note("taken_back", &id, sentence);
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many messages behind an event mention the account.
+    fn mentions(&self, of: Conversation, after: i64) -> rusqlite::Result<usize> {
+        let find = "SELECT account, conversation, event, author, sum FROM mentions
+            WHERE account = ?1 AND conversation = ?2 AND event > ?3 ORDER BY event";
+        let mut find = self.rows.connection.prepare_cached(find)?;
+        let (mut found, mut summer) = (BTreeSet::new(), Summer::default());
+        for account in [self.account, EVERYBODY] {
+            let mut all = find.query(params![account, of.key(), after])?;
+            while found.len() < UNREAD_MOST
+                && let Some(row) = all.next()?
+            {
+                let id: i64 = row.get(2)?;
+                if !sum::is_right("mentions", row, &mut summer)? {
+                    let sentence = format!("a mention in event {id} is damaged");
+                    self.rows.damage.note("mentions", &id, sentence);
+                } else if !self.silent.contains(&row.get(3)?) {
+                    found.insert(id);
+                }
+            }
+        }
+        Ok(found.len())
+    }
+}
