@@ -1,7 +1,10 @@
 //! The verbs: one table of what there is, when it may be used and with how many parameters; one
 //! file for each.
 
+pub mod authentication;
+pub mod context;
 pub mod refusal;
+pub mod welcome;
 
 pub mod admin;
 pub mod authenticate;
@@ -66,10 +69,10 @@ pub mod znc;
 #[cfg(test)]
 mod blanks;
 
-use crate::hub::context::Context;
-use crate::hub::effects::Condition;
-use crate::hub::session::{Prompt, Unfinished};
+use crate::command::context::Context;
+use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
+use crate::session::{Prompt, Unfinished};
 use proto::line::LineError;
 use proto::name::fold;
 use proto::numeric as n;

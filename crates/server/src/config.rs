@@ -2,7 +2,7 @@
 
 mod words;
 
-use crate::hub::welcome::DESCRIPTION;
+use crate::command::welcome::DESCRIPTION;
 use crate::limits::{
     ADMIN_BYTES, HISTORY_PAGE_MOST, Limits, MEMORY_LEAST, MOTD_LINES, OUTBOX_BYTES_LEAST,
     OWASP_ITERATIONS, SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,

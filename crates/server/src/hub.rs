@@ -4,36 +4,9 @@
 //! derived keys come in with the input; what is to happen goes out as [`Effects`]. The same inputs
 //! give the same effects, byte for byte.
 
-pub mod away;
-pub mod budget;
-pub mod certificates;
-pub mod context;
-pub mod disk;
-pub mod admission;
-pub mod effects;
-pub mod expiry;
-pub mod history;
-pub mod login_attempts;
 pub mod input;
-pub mod kept;
-pub mod login;
-pub mod lookalikes;
-pub mod markers;
-pub mod membership;
-pub mod metadata;
-pub mod ownership;
 pub mod probe;
-pub mod recent;
-pub mod renames;
 pub mod reload;
-pub mod room;
-pub mod session;
-pub mod sessions;
-pub mod share;
-pub mod undo;
-pub mod user;
-pub mod watch;
-pub mod welcome;
 
 #[cfg(test)]
 mod clocks;
@@ -47,38 +20,41 @@ mod replay;
 use crate::cloak::Cloak;
 use crate::clock;
 use crate::command;
+use crate::command::authentication;
+use crate::command::authentication::{Derived, Outcome};
+use crate::command::context::Context;
 use crate::config::Config;
+use crate::effects::{Condition, Effect, Effects, LogRecord};
 use crate::limits::{ADDRESS_TURN_WORK, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
 use crate::metrics::{Count, Refused};
 use crate::render::Renderer;
-use crate::session::SessionId;
-use admission::Admission;
-use budget::{Budgets, Payer};
-use certificates::Certificates;
-use context::Context;
-use disk::Disk;
-use effects::{Condition, Effect, Effects, LogRecord};
-use expiry::Unheard;
+use crate::session::Session;
+use crate::session::admission::Admission;
+use crate::session::budget::{Budgets, Payer};
+use crate::session::disk::Disk;
+use crate::session::login_attempts::LoginAttempts;
+use crate::session::sessions::Sessions;
+use crate::session::shares::{Kept, Shares};
+use crate::session::{delivered, disk, watch};
+use crate::session_id::SessionId;
+use crate::state::certificates::Certificates;
+use crate::state::dormant::Unheard;
+use crate::state::lookalikes::Looks;
+use crate::state::markers::Markers;
+use crate::state::metadata::Metadata;
+use crate::state::renames::Renames;
+use crate::state::room::Room;
+use crate::state::undo::Notes;
+use crate::state::user::{FormerUser, User, UserId};
+use crate::state::{certificates, dormant, history, membership, metadata, room};
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
-use login::{Derived, Outcome};
-use login_attempts::LoginAttempts;
-use lookalikes::Looks;
-use markers::Markers;
-use metadata::Metadata;
 use proto::Line;
 use proto::name::fold;
-use renames::Renames;
-use room::Room;
-use session::Session;
-use sessions::Sessions;
-use share::{Kept, Shares};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use store::{Account, Conversation, EventId, Loaded, RoomId};
-use undo::Notes;
-use user::{FormerUser, User, UserId};
 
 /// All live state.
 #[derive(Debug)]
@@ -161,7 +137,8 @@ pub struct State {
     pub up_since: i64,
     notes: Notes,
     rest: Option<(Batch, usize)>,
-    batch: u64,
+    /// The number of the batch at hand.
+    pub batch: u64,
     epoch: u32,
     last_event: EventId,
     last_id: UserId,
@@ -244,7 +221,7 @@ impl State {
         command::batch::end_overdue(self, &mut effects);
         match stamped.input {
             Input::Batch(batch) => {
-                expiry::look(self, &mut effects);
+                dormant::look(self, &mut effects);
                 self.events(&mut effects, batch, 0);
             }
             Input::Continue => {
@@ -413,16 +390,16 @@ impl State {
             }
             ClientEvent::Line(range) => {
                 self.line(out, session, piece(text, range));
-                kept::settle(self, out, session);
+                delivered::settle(self, out, session);
             }
             ClientEvent::BadLine(error, range) => {
                 let head = piece(text, range);
                 command::bad_line(&mut self.context(out, session), *error, head);
-                kept::settle(self, out, session);
+                delivered::settle(self, out, session);
             }
             ClientEvent::PasswordBusy => self.derived(out, session, Outcome::Busy),
             ClientEvent::Waited => self.derived(out, session, Outcome::Waited),
-            ClientEvent::Answered(told) => kept::answered(self, session, *told),
+            ClientEvent::Answered(told) => delivered::answered(self, session, *told),
             ClientEvent::Ended => {
                 let known = self.sessions.get_mut(&session).expect("just looked up");
                 known.ended = true;
@@ -434,7 +411,7 @@ impl State {
 
     /// What a session has waited for is there: it goes on with its lines.
     fn derived(&mut self, out: &mut Effects, session: SessionId, outcome: Outcome) {
-        login::finish(&mut self.context(out, session), outcome);
+        authentication::finish(&mut self.context(out, session), outcome);
         self.take_turn(out, session);
     }
 
@@ -671,7 +648,7 @@ fn piece<'a>(text: &'a [u8], range: &Range<u32>) -> &'a str {
 pub const STOPPING: &str = "The server is stopping";
 
 /// No session: for what nobody asked for.
-const NOBODY: SessionId = SessionId { shard: 0, slot: u32::MAX, generation: 0 };
+pub const NOBODY: SessionId = SessionId { shard: 0, slot: u32::MAX, generation: 0 };
 
 /// Writes `ERROR :reason`.
 pub fn write_error(out: &mut Vec<u8>, reason: &str) {

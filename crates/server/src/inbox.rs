@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::journal::Released;
 use crate::limits::SHARD_QUEUE;
 use crate::queue::{Receiver, Sender, bounded};
-use crate::session::SessionId;
+use crate::session_id::SessionId;
 use crate::transport::certificate::Certificate;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Registry, Token, Waker};

@@ -6,8 +6,8 @@
 use crate::clock::{self, Clock};
 use crate::config::History;
 use crate::damage::Watch;
+use crate::effects::Effects;
 use crate::hub::Input;
-use crate::hub::effects::Effects;
 use crate::inbox::{Inbox, Item};
 use crate::limits::{DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES};
 use crate::metrics::{Metrics, Space};

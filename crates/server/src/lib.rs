@@ -10,22 +10,19 @@ pub mod clock;
 pub mod log;
 pub mod metrics;
 
-pub mod listen;
 pub mod shard;
-pub mod reading;
+pub mod transport;
 pub mod inbox;
 pub mod queue;
 pub mod fair_queue;
-pub mod session;
-pub mod connection;
-pub mod receipts;
-pub mod transport;
-pub mod serve;
-pub mod health;
 
-pub mod cloak;
 pub mod hub;
 pub mod command;
+pub mod session;
+pub mod session_id;
+pub mod state;
+pub mod cloak;
+pub mod effects;
 
 pub mod password;
 pub mod retention;
@@ -34,10 +31,7 @@ pub mod damage;
 pub mod reader;
 pub mod page_budget;
 
-pub mod fanout;
 pub mod render;
-pub mod outbox;
-pub mod memory;
 
 pub mod args;
 pub mod systemd;

@@ -113,7 +113,7 @@ impl Limits {
     /// Bytes that may wait for all readers together.
     pub fn memory(&self) -> usize {
         match self.memory {
-            None => crate::memory::usual(),
+            None => crate::shard::memory::usual(),
             Some(0) => usize::MAX,
             Some(bytes) => bytes,
         }

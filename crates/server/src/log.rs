@@ -3,7 +3,7 @@
 
 mod plain;
 
-use crate::hub::effects::LogRecord;
+use crate::effects::LogRecord;
 use crate::limits::{CLOCK_JUMP_MILLIS, LOG_QUEUE};
 use plain::{Fields, Plain};
 use proto::time::write_server_time;

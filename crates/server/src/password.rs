@@ -1,13 +1,13 @@
 //! Keys from passwords: slow by design, so on threads of their own and no more at once than those
 //! can do.
 
+use crate::command::authentication::{Derived, Outcome};
+use crate::effects::{Derive, Task};
 use crate::hub::Input;
-use crate::hub::admission::Key;
-use crate::hub::effects::{Derive, Task};
-use crate::hub::login::{Derived, Outcome};
 use crate::limits::{PASSWORD_QUEUE, PASSWORDS_OF_ADDRESS};
 use crate::queue::{Receiver, Sender, bounded};
-use crate::session::SessionId;
+use crate::session::admission::Key;
+use crate::session_id::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::scram::Keys;
 use std::collections::{BTreeMap, VecDeque};

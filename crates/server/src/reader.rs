@@ -2,8 +2,8 @@
 
 use crate::command::znc::NAME as PLAYBACK;
 use crate::damage::Watch;
+use crate::effects::{Read, ReadKind};
 use crate::fair_queue;
-use crate::hub::effects::{Read, ReadKind};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
     HISTORY_PAGE_MOST, PAGE_READERS, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
@@ -11,7 +11,7 @@ use crate::limits::{
 };
 use crate::page_budget;
 use crate::render::{Renderer, Tagging};
-use crate::session::SessionId;
+use crate::session_id::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};

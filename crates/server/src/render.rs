@@ -3,7 +3,7 @@
 
 pub mod lines;
 
-use crate::hub::effects::{Confirmation, News};
+use crate::effects::{Confirmation, News};
 use lines::{Lines, is_several, pieces};
 use proto::time::{write_date, write_server_time};
 use proto::{Capabilities, Capability, Line};

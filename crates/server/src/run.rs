@@ -9,7 +9,7 @@ use crate::args::{Args, Command, Serve};
 use crate::clock::{self, Clock};
 use crate::config::{Config, ConfigError};
 use crate::damage::Watch;
-use crate::hub::effects::Effects;
+use crate::effects::Effects;
 use crate::hub::reload::Reload;
 use crate::hub::{Input, Stamped, State};
 use crate::inbox::{self, Inbox, Item};
@@ -18,11 +18,11 @@ use crate::limits::{
     HUB_QUEUE, JOURNAL_QUEUE, MAINTAIN_SECONDS, NEW_PASSWORD_BYTES, PASSWORD_BYTES,
     PASSWORD_THREADS, WAKE_QUEUE,
 };
-use crate::listen::{self, ListenError, Listeners};
-use crate::memory::Memory;
 use crate::metrics::{Metrics, Queue};
 use crate::queue::{self, Sender, bounded};
-use crate::session::SessionId;
+use crate::session_id::SessionId;
+use crate::shard::listen::{self, ListenError, Listeners};
+use crate::shard::memory::Memory;
 use crate::systemd::{self, Pulse, Watchdog};
 use crate::transport::certificate::{Certificate, CertificateError};
 use crate::transport::expiry::{self, Looks};

@@ -1,12 +1,293 @@
-//! A session is one connection: its identity across the threads.
+//! What the hub knows of a connection.
 
-/// Names one connection for as long as the process lives: no two ever have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId {
-    /// The shard that owns the connection.
-    pub shard: u8,
-    /// Its place in that shard's table.
-    pub slot: u32,
-    /// Tells it from earlier connections in the same place.
-    pub generation: u32,
+pub mod admission;
+pub mod budget;
+pub mod delivered;
+pub mod disk;
+pub mod login_attempts;
+pub mod recent;
+pub mod sessions;
+pub mod shares;
+pub mod watch;
+
+use crate::command::authentication::How;
+use crate::command::away::Presence;
+use crate::config::Config;
+use crate::session::budget::Budget;
+use crate::session::delivered::Taking;
+use crate::state::user::UserId;
+use proto::Capabilities;
+use proto::Fingerprint;
+use proto::sasl::Chunks;
+use proto::scram::ScramServer;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use store::{Account, EventKind};
+
+/// One connection, as the hub sees it.
+#[derive(Debug)]
+pub struct Session {
+    /// From where.
+    pub address: IpAddr,
+    /// Nobody between it and the server reads along.
+    pub encrypted: bool,
+    /// A reverse proxy has said for whom it is.
+    pub forwarded: bool,
+    /// The certificate that it has shown with TLS; boxed, because hardly any has.
+    pub certificate: Option<Box<Fingerprint>>,
+    /// Random bytes of this session alone, for nonces.
+    pub entropy: [u8; 16],
+    /// What it negotiated.
+    pub capabilities: Capabilities,
+    /// Whether it speaks `CAP` version 302 and so is told of changes.
+    pub cap302: bool,
+    /// It got the welcome of IRC clients, 005 among it, and is told when that changes.
+    pub welcomed: bool,
+    /// Who it is, once it has registered.
+    pub user: Option<UserId>,
+    /// What it has said of itself so far; gone once it has registered.
+    pub entering: Option<Box<Entering>>,
+    /// It has said that nobody is at it.
+    pub unattended: bool,
+    /// How far it has come in taking what is kept for its user.
+    pub taking: Taking,
+    /// The names it watches (`MONITOR`), as it wrote them, by folded name; at most
+    /// [`MONITOR_NAMES`](crate::limits::MONITOR_NAMES).
+    pub watched: BTreeMap<Box<str>, Box<str>>,
+    /// The question that its next line answers.
+    pub prompt: Option<Box<Prompt>>,
+    /// The batch that it has opened.
+    pub batch: Option<Box<OpenBatch>>,
+    /// An `AUTHENTICATE` exchange under way.
+    pub sasl: Option<Box<Sasl>>,
+    /// A password being checked, or an answer being held back.
+    pub waiting: Option<Box<Waiting>>,
+    /// A command of which only a part is done.
+    pub unfinished: Option<Box<Unfinished>>,
+    /// It is among those that wait for their turn.
+    pub queued: bool,
+    /// Its shard does not read it, because lines of it wait.
+    pub held: bool,
+    /// Lines that came while it waited for one of these; dealt with afterwards.
+    pub lines: VecDeque<Box<str>>,
+    /// The budget of its address.
+    pub address_budget: Budget,
+    /// The budget of its user, once it is somebody.
+    pub user_budget: Option<Budget>,
+    /// Work that the hub had with it in a turn, and in which.
+    pub turn: Turn,
+    /// Nothing more comes; the session ends when these are dealt with.
+    pub ended: bool,
+}
+
+/// Work that the hub had with a session in one turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turn {
+    /// Which turn.
+    pub number: u64,
+    /// How much work.
+    pub work: u64,
+}
+
+/// A command that takes more than one turn.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// The line that it came in.
+    pub line: Box<str>,
+    /// Where it goes on.
+    pub cursor: Cursor,
+    /// Bytes answered so far.
+    pub written: usize,
+    /// Its label, if it has one.
+    pub label: Option<OpenLabel>,
+}
+
+/// Where a command goes on in its next turn; what was there may be gone by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cursor {
+    /// At its beginning.
+    #[default]
+    Start,
+    /// At this one of its targets.
+    Target(usize),
+    /// Behind the room of this folded name.
+    Room(Box<str>),
+    /// Behind this user.
+    User(UserId),
+    /// At this one of its targets, behind this user.
+    Member(usize, UserId),
+}
+
+/// The label of a command that goes on in another turn.
+#[derive(Debug)]
+pub struct OpenLabel {
+    /// The label.
+    pub value: Box<str>,
+    /// The batch that bears it and is still open.
+    pub reference: Option<Box<str>>,
+}
+
+/// A registration under way.
+#[derive(Debug, Default)]
+pub struct Entering {
+    /// `NICK`
+    pub nick: Option<String>,
+    /// `USER` was given; its last parameter.
+    pub realname: Option<String>,
+    /// The user name that `USER` gave, as far as one can have it.
+    pub username: Option<Box<str>>,
+    /// `PASS`, as far as it is an account's password.
+    pub password: Option<Box<str>>,
+    /// The server's own password was given.
+    pub admitted: bool,
+    /// What was given as the server's own password is another one.
+    pub misled: bool,
+    /// Between `CAP LS` and `CAP END`.
+    pub negotiating: bool,
+    /// The account it has logged in to.
+    pub account: Option<Arc<Account>>,
+    /// It logged in with the verb `LOGIN`: it need not say `NICK` and `USER`.
+    pub by_verb: bool,
+    /// It was told once how to log in.
+    pub told: bool,
+    /// What it has said with `AWAY`.
+    pub presence: Option<Presence>,
+    /// What it has said with `METADATA * SET`: values, or none to remove the key.
+    pub metadata: BTreeMap<Box<str>, Option<Box<str>>>,
+}
+
+/// Where an `AUTHENTICATE` exchange stands.
+#[derive(Debug)]
+pub enum Sasl {
+    /// EXTERNAL: collecting the one message.
+    External(Chunks),
+    /// PLAIN: collecting the one message.
+    Plain(Chunks),
+    /// SCRAM-SHA-256: collecting the client's first message.
+    ScramFirst(Chunks),
+    /// SCRAM-SHA-256: collecting the client's proof.
+    ScramFinal(Chunks, Box<ScramServer>, Arc<Account>),
+    /// SCRAM-SHA-256: proven; the client's empty last word is awaited.
+    ScramDone(Arc<Account>),
+}
+
+/// A question put to a session by one of the five verbs.
+#[derive(Debug)]
+pub enum Prompt {
+    /// `LOGIN`: for the name.
+    LoginUser,
+    /// `LOGIN`: for the password of this name.
+    LoginPassword(String),
+    /// `BM`: for the message.
+    BmText,
+    /// `PM`: for the receiver.
+    PmUser,
+    /// `PM`: for the message to this user.
+    PmText(String),
+}
+
+/// A batch that a client has opened.
+#[derive(Debug)]
+pub struct OpenBatch {
+    /// What the client calls it.
+    pub reference: Box<str>,
+    /// What came of it so far; none if it was refused: all that still comes of it is ignored.
+    pub message: Option<Collected>,
+}
+
+/// A message of several lines, as far as they came.
+#[derive(Debug)]
+pub struct Collected {
+    /// To whom, as the client wrote it.
+    pub target: Box<str>,
+    /// What its lines are, once the first has come.
+    pub kind: Option<EventKind>,
+    /// The lines, joined as [`store::Event::text`] has them.
+    pub text: String,
+    /// How many there are.
+    pub lines: usize,
+    /// Bytes of them and of the line feeds between them.
+    pub bytes: usize,
+    /// Client-only tags to relay, raw.
+    pub tags: String,
+    /// The client's own id for the message.
+    pub resend: Option<Box<str>>,
+    /// The label of the command that opened the batch.
+    pub label: Option<Box<str>>,
+    /// When it is refused if it is still open (milliseconds since the epoch).
+    pub due: i64,
+}
+
+/// A password being checked, or an answer being held back.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The name that was tried.
+    pub name: String,
+    /// What the answer is about.
+    pub of: Tried,
+    /// The label of the command, if it had one.
+    pub label: Option<Box<str>>,
+}
+
+/// What somebody has tried.
+#[derive(Debug)]
+pub enum Tried {
+    /// A password, whose key is derived meanwhile.
+    Password(How),
+    /// To prove by SCRAM-SHA-256 that it knows the password: its last message.
+    Proof(Box<ScramServer>, Box<[u8]>, Arc<Account>),
+    /// A certificate that does not log in as that.
+    WrongCertificate,
+    /// To become an operator: whether the password is right.
+    Oper(bool),
+}
+
+impl Session {
+    /// Whether nobody can read along: it is encrypted, or does not leave this machine. What a proxy
+    /// says of where its clients are, such as nothing, does not make them local.
+    pub fn is_private(&self) -> bool {
+        self.encrypted || (!self.forwarded && self.address.to_canonical().is_loopback())
+    }
+
+    /// The certificate that it has shown with TLS.
+    pub fn certificate(&self) -> Option<Fingerprint> {
+        self.certificate.as_deref().copied()
+    }
+
+    /// Whether a password may come this way. All that takes one asks this.
+    pub fn may_send_passwords(&self, config: &Config) -> bool {
+        self.is_private() || config.server.plaintext_login
+    }
+
+    /// A connection just opened.
+    pub fn new(address: IpAddr, address_budget: Budget, entropy: [u8; 16]) -> Session {
+        Session {
+            address,
+            address_budget,
+            user_budget: None,
+            turn: Turn::default(),
+            unfinished: None,
+            queued: false,
+            held: false,
+            encrypted: false,
+            forwarded: false,
+            certificate: None,
+            entropy,
+            capabilities: Capabilities::default(),
+            cap302: false,
+            welcomed: false,
+            user: None,
+            entering: Some(Box::default()),
+            unattended: false,
+            taking: Taking::default(),
+            watched: BTreeMap::new(),
+            prompt: None,
+            batch: None,
+            sasl: None,
+            waiting: None,
+            lines: VecDeque::new(),
+            ended: false,
+        }
+    }
 }

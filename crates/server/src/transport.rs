@@ -15,7 +15,7 @@ pub mod websocket;
 use crate::config::Config;
 use crate::limits::UNREAD_BYTES;
 use crate::metrics::Kind;
-use crate::outbox::SharedLines;
+use crate::shard::outbox::SharedLines;
 use http::{Answer, Request, Rules, Status, Wants};
 use proto::Fingerprint;
 use proxy::Client;

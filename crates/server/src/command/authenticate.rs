@@ -5,10 +5,10 @@
 mod external;
 
 use super::refusal::{NOT_ENCRYPTED, Refusal};
+use crate::command::authentication::{self, How};
+use crate::command::context::Context;
 use crate::config::Config;
-use crate::hub::context::Context;
-use crate::hub::login::{self, How};
-use crate::hub::session::{Sasl, Session, Tried};
+use crate::session::{Sasl, Session, Tried};
 use proto::name::same;
 use proto::numeric as n;
 use proto::sasl::{Chunks, Progress, SaslError, decode_plain, encode_chunks};
@@ -121,7 +121,7 @@ fn go_on(context: &mut Context<'_>, sasl: Sasl, given: &str) {
         Sasl::ScramFinal(chunks, server, account) => {
             scram_final(context, chunks, server, account, given);
         }
-        Sasl::ScramDone(account) => login::logged_in(context, account, How::Sasl, false),
+        Sasl::ScramDone(account) => authentication::logged_in(context, account, How::Sasl, false),
     }
 }
 
@@ -133,8 +133,9 @@ fn plain_login(context: &mut Context<'_>, bytes: &[u8]) {
     if !plain.authzid.is_empty() && !same(&plain.authzid, &plain.authcid) {
         return failed(context, &plain.authcid, &SaslError::OtherIdentity);
     }
-    if let Err(refusal) = login::begin(context, &plain.authcid, &plain.password, How::Sasl) {
-        login::refused(context, &plain.authcid, How::Sasl, &refusal);
+    if let Err(refusal) = authentication::begin(context, &plain.authcid, &plain.password, How::Sasl)
+    {
+        authentication::refused(context, &plain.authcid, How::Sasl, &refusal);
     }
 }
 
@@ -144,15 +145,16 @@ fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
         Err(error) => return failed(context, "*", &error),
     };
     let user = server.user().to_owned();
-    let may = login::may_enter(context, &user).and_then(|()| login::attempt(context, &user));
+    let may = authentication::may_enter(context, &user)
+        .and_then(|()| authentication::attempt(context, &user));
     if let Err(refusal) = may {
-        return login::refused(context, &user, How::Sasl, &refusal);
+        return authentication::refused(context, &user, How::Sasl, &refusal);
     }
     // A free name cannot be registered this way: the server never learns the password, nor chooses
     // the salt first.
     let Some(account) = context.state.account(&user).cloned() else {
         let refusal = Refusal::WrongPassword(user.clone());
-        return login::refused(context, &user, How::Sasl, &refusal);
+        return authentication::refused(context, &user, How::Sasl, &refusal);
     };
     let nonce = nonce(context);
     let challenge = server.challenge(&account.keys, &nonce);
@@ -171,12 +173,12 @@ fn scram_final(
         Err(error) => failed(context, server.user(), &error),
         Ok(Progress::More) => keep(context, Sasl::ScramFinal(chunks, server, account)),
         // Many may have taken a challenge before the door was closed to them.
-        Ok(Progress::Done(bytes)) => match login::ask(context, &account.name) {
-            Err(refusal) => login::refused(context, &account.name, How::Sasl, &refusal),
+        Ok(Progress::Done(bytes)) => match authentication::ask(context, &account.name) {
+            Err(refusal) => authentication::refused(context, &account.name, How::Sasl, &refusal),
             Ok(hold_millis) => {
                 let name = account.name.clone();
                 let proof = Tried::Proof(server, bytes.into(), account);
-                login::answer_after(context, &name, proof, hold_millis);
+                authentication::answer_after(context, &name, proof, hold_millis);
             }
         },
     }
@@ -212,7 +214,7 @@ fn failed(context: &mut Context<'_>, user: &str, error: &SaslError) {
         }
         SaslError::WrongPassword => {
             let refusal = Refusal::WrongPassword(user.to_owned());
-            login::refused(context, user, How::Sasl, &refusal);
+            authentication::refused(context, user, How::Sasl, &refusal);
         }
         other => {
             let text = format!("SASL authentication failed: {other}");

@@ -5,9 +5,10 @@
 
 use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::{away, kept};
+use crate::command::context::Context;
 use crate::limits::AWAY_BYTES;
+use crate::session::delivered;
+use crate::state::presence;
 use proto::{Capability, Message, numeric as n};
 
 /// What a session says of the person's presence.
@@ -46,8 +47,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             }
         }
     }
-    away::said(context, presence);
-    kept::show(context);
+    presence::said(context, presence);
+    delivered::show(context);
     Ok(())
 }
 

@@ -5,12 +5,12 @@
 
 use super::privmsg::{Draft, to_one};
 use super::refusal::Refusal;
+use crate::command::context::Context;
+use crate::effects::Effects;
 use crate::hub::State;
-use crate::hub::context::Context;
-use crate::hub::effects::Effects;
-use crate::hub::session::{Collected, OpenBatch};
 use crate::limits::{BATCH_REFERENCE_BYTES, BATCH_SECONDS, MULTILINE_BYTES, MULTILINE_LINES};
 use crate::render::lines::{GOES_ON, NEW_LINE};
+use crate::session::{Collected, OpenBatch};
 use proto::name::fold;
 use proto::{Capability, Message};
 use std::borrow::Cow;
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
-    use crate::session::SessionId;
+    use crate::session_id::SessionId;
     use store::{MemoryStore, Store};
 
     const ANN: SessionId = SessionId { shard: 0, slot: 0, generation: 1 };

@@ -3,9 +3,9 @@
 
 use super::VERBS;
 use crate::config::Config;
-use crate::hub::effects::{Effect, Effects};
+use crate::effects::{Effect, Effects};
 use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
-use crate::session::SessionId;
+use crate::session_id::SessionId;
 use store::{MemoryStore, Store};
 
 const ANN: SessionId = SessionId { shard: 0, slot: 0, generation: 1 };

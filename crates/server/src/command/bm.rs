@@ -2,9 +2,9 @@
 
 use super::privmsg::{Draft, to_room};
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::Confirmation;
-use crate::hub::session::Prompt;
+use crate::command::context::Context;
+use crate::effects::Confirmation;
+use crate::session::Prompt;
 use proto::Message;
 use store::EventKind;
 

@@ -6,14 +6,15 @@ use super::authenticate::mechanisms;
 use super::metadata::limits;
 use super::names::lines;
 use super::refusal::Refusal;
+use crate::command::context::Context;
+use crate::command::welcome;
 use crate::config::Config;
+use crate::effects::{Effect, Effects};
 use crate::hub::State;
-use crate::hub::context::Context;
-use crate::hub::effects::{Effect, Effects};
-use crate::hub::session::Session;
-use crate::hub::{metadata, welcome};
 use crate::limits::{LINE_BYTES, MULTILINE_BYTES, MULTILINE_LINES, STS_SECONDS};
-use crate::session::SessionId;
+use crate::session::Session;
+use crate::session_id::SessionId;
+use crate::state::metadata;
 use proto::{Capabilities, Capability, Message, numeric as n};
 
 /// The version of the negotiation that has values, several lines and `CAP NEW`.

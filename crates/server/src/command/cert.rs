@@ -2,9 +2,9 @@
 //! one's account (SASL EXTERNAL).
 
 use super::refusal::Refusal;
-use crate::hub::certificates::{Owner, change};
-use crate::hub::context::Context;
+use crate::command::context::Context;
 use crate::limits::CERTIFICATES;
+use crate::state::certificates::{Owner, change};
 use proto::Fingerprint;
 use proto::Message;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::ReadKind;
+use crate::command::context::Context;
+use crate::effects::ReadKind;
 use proto::Message;
 use store::{Kinds, Point, Query, Scope, Select};
 

@@ -4,9 +4,9 @@
 
 use super::privmsg::find;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::{Effect, Read, ReadKind};
-use crate::hub::history;
+use crate::command::context::Context;
+use crate::effects::{Effect, Read, ReadKind};
+use crate::state::history;
 use proto::time::parse_server_time;
 use proto::{Capability, Message};
 use std::sync::Arc;

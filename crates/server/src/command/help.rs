@@ -4,7 +4,7 @@
 
 use super::VERBS;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
+use crate::command::context::Context;
 use crate::limits::NAMES_LINE_BYTES;
 use proto::{Message, numeric as n};
 

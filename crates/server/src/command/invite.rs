@@ -4,11 +4,11 @@
 //! <https://modern.ircdocs.horse/#invite-message>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::{Effect, Rooms};
-use crate::hub::room::Rank;
-use crate::hub::user::UserId;
+use crate::command::context::Context;
+use crate::effects::{Effect, Rooms};
 use crate::limits::{INVITES, LINE_BYTES};
+use crate::state::room::Rank;
+use crate::state::user::UserId;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
 use store::RoomId;

@@ -3,13 +3,13 @@
 //! <https://ircv3.net/specs/extensions/extended-isupport>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
+use crate::command::welcome::isupport;
 use crate::config::Config;
+use crate::effects::Effects;
 use crate::hub::State;
-use crate::hub::context::Context;
-use crate::hub::effects::Effects;
-use crate::hub::welcome::isupport;
 use crate::limits::{LINE_BYTES, PARAMS};
-use crate::session::SessionId;
+use crate::session_id::SessionId;
 use proto::{Capability, Line, Message, numeric as n};
 
 /// The sentence at the end of each 005.
@@ -43,7 +43,7 @@ pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
         return;
     }
     let welcomed =
-        |(id, session): (SessionId, &crate::hub::session::Session)| session.welcomed.then_some(id);
+        |(id, session): (SessionId, &crate::session::Session)| session.welcomed.then_some(id);
     let sessions: Vec<SessionId> = state.sessions.iter().filter_map(welcomed).collect();
     for session in sessions {
         send(&mut state.context(out, session), &changes, None);

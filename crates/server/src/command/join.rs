@@ -4,12 +4,14 @@
 
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
-use crate::hub::context::Context;
-use crate::hub::effects::Condition;
-use crate::hub::room::{MaskSubject, Member};
-use crate::hub::session::Cursor;
-use crate::hub::user::UserId;
-use crate::hub::{membership, metadata};
+use crate::command::context::Context;
+use crate::command::metadata::show as show_metadata;
+use crate::effects::Condition;
+use crate::session::Cursor;
+use crate::state::membership;
+use crate::state::metadata;
+use crate::state::room::{MaskSubject, Member};
+use crate::state::user::UserId;
 use proto::name::{check_room, fold};
 use proto::{Capability, Message};
 use std::collections::BTreeSet;
@@ -184,5 +186,5 @@ pub fn show_around(device: &mut Context<'_>, room: RoomId, names: &mut names::Sh
     markread::show_room(device, room);
     topic::show(device, room, false);
     names.show_known(device, room);
-    metadata::sync_room(device, room);
+    show_metadata::sync_room(device, room);
 }

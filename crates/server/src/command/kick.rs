@@ -4,11 +4,11 @@
 
 use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
-use crate::hub::context::Context;
-use crate::hub::effects::Condition;
-use crate::hub::membership;
-use crate::hub::room::Rank;
+use crate::command::context::Context;
+use crate::effects::Condition;
 use crate::limits::{KICK_BYTES, TARGETS};
+use crate::state::membership;
+use crate::state::room::Rank;
 use proto::Message;
 use proto::name::fold;
 use std::collections::BTreeSet;

@@ -4,10 +4,10 @@
 
 use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::Effect;
-use crate::hub::membership;
+use crate::command::context::Context;
+use crate::effects::Effect;
 use crate::limits::KICK_BYTES;
+use crate::state::membership;
 use proto::Message;
 use proto::name::same;
 

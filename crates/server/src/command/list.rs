@@ -4,10 +4,10 @@
 
 use super::names::may_see;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::room::Room;
-use crate::hub::session::Cursor;
+use crate::command::context::Context;
 use crate::limits::{LIST_CONDITIONS, ROW_WORK};
+use crate::session::Cursor;
+use crate::state::room::Room;
 use proto::mask::matches_counted;
 use proto::{Message, numeric as n};
 use std::cmp::Ordering;

@@ -2,9 +2,9 @@
 
 use super::VERBS;
 use super::refusal::{Refusal, refuse};
-use crate::hub::context::Context;
-use crate::hub::login::{How, begin, may_try};
-use crate::hub::session::Prompt;
+use crate::command::authentication::{How, begin, may_try};
+use crate::command::context::Context;
+use crate::session::Prompt;
 use proto::Message;
 
 /// The verbs that people type.

@@ -5,10 +5,10 @@
 
 use super::chathistory::conversation;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::{Condition, Effect};
-use crate::hub::undo::Undo;
+use crate::command::context::Context;
+use crate::effects::{Condition, Effect};
 use crate::limits::READ_MARKERS;
+use crate::state::undo::Undo;
 use proto::name::{check_name, check_room};
 use proto::time::{parse_server_time, write_server_time};
 use proto::{Capability, Message};

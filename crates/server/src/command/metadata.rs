@@ -5,17 +5,18 @@
 //! `draft/metadata-2` (<https://ircv3.net/specs/extensions/metadata>) get its codes.
 
 mod change;
+pub mod show;
 mod subscribe;
 
 use super::names;
 use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::metadata::show::{self, EVERYTHING, batch, key_line};
-use crate::hub::metadata::{self, Keys, Target, keys_before, keys_of};
+use crate::command::context::Context;
+use crate::command::metadata::show::{EVERYTHING, batch, key_line};
 use crate::limits::{
     METADATA_KEY_BYTES, METADATA_KEYS, METADATA_SUBS, METADATA_VALUE_BYTES, PARAMETER_BYTES,
 };
+use crate::state::metadata::{self, Keys, Target, keys_before, keys_of};
 use proto::{Capability, Message};
 use store::Subject;
 

@@ -7,7 +7,7 @@ mod lists;
 mod room;
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
+use crate::command::context::Context;
 use crate::limits::{MODE_STEPS, MODES_PER_LINE};
 use proto::Message;
 

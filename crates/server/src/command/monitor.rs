@@ -4,9 +4,10 @@
 
 use super::names::lines;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::{metadata, watch};
+use crate::command::context::Context;
+use crate::command::metadata::show as show_metadata;
 use crate::limits::{MONITOR_NAMES, NAMES_LINE_BYTES, PARAMETER_BYTES};
+use crate::session::watch;
 use proto::name::check_name;
 use proto::{Message, numeric as n};
 
@@ -75,7 +76,7 @@ fn show(context: &mut Context<'_>, names: &[String]) {
     }
     list(context, n::RPL_MONONLINE, &online);
     list(context, n::RPL_MONOFFLINE, &offline);
-    metadata::sync_watched(context, &users);
+    show_metadata::sync_watched(context, &users);
 }
 
 /// Replies with a list, on as many lines as it takes.

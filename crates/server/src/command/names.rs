@@ -3,12 +3,12 @@
 //! <https://modern.ircdocs.horse/#names-message>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::Effect;
-use crate::hub::room::Room;
-use crate::hub::session::Cursor;
-use crate::hub::user::{User, UserId};
+use crate::command::context::Context;
+use crate::effects::Effect;
 use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
+use crate::session::Cursor;
+use crate::state::room::Room;
+use crate::state::user::{User, UserId};
 use proto::{Capability, Message, numeric as n};
 use std::ops::{Bound, Range};
 use store::RoomId;

@@ -3,10 +3,13 @@
 //! <https://modern.ircdocs.horse/#nick-message>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::login::may_be_named;
-use crate::hub::room::Rank;
-use crate::hub::{membership, metadata, watch, welcome};
+use crate::command::authentication::may_be_named;
+use crate::command::context::Context;
+use crate::command::metadata::show as show_metadata;
+use crate::command::welcome;
+use crate::session::watch;
+use crate::state::membership;
+use crate::state::room::Rank;
 use proto::Message;
 use proto::name::{fold, same};
 use std::sync::Arc;
@@ -73,7 +76,7 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     if !own {
         watch::went(context.state, context.out, &before);
         watch::came(context.state, context.out, me);
-        metadata::sync_watchers(context, me);
+        show_metadata::sync_watchers(context, me);
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 //! <https://modern.ircdocs.horse/#oper-message>
 
 use super::refusal::{Refusal, refuse};
-use crate::hub::context::Context;
-use crate::hub::effects::{Effect, LogRecord};
-use crate::hub::login::{self, is_password};
-use crate::hub::session::Tried;
+use crate::command::authentication::{self, is_password};
+use crate::command::context::Context;
+use crate::effects::{Effect, LogRecord};
 use crate::metrics::{Count, Refused};
+use crate::session::Tried;
 use proto::{Message, numeric as n};
 
 /// Carries out `OPER`.
@@ -30,7 +30,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         .iter()
         .filter(|operator| operator.name == name)
         .any(|operator| is_password(&operator.password, password));
-    login::answer_after(context, name, Tried::Oper(granted), hold_millis);
+    authentication::answer_after(context, name, Tried::Oper(granted), hold_millis);
     Ok(())
 }
 

@@ -4,10 +4,10 @@
 
 use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
-use crate::hub::context::Context;
-use crate::hub::effects::Condition;
-use crate::hub::membership;
+use crate::command::context::Context;
+use crate::effects::Condition;
 use crate::limits::KICK_BYTES;
+use crate::state::membership;
 use proto::Message;
 use store::{EventKind, RoomId};
 

@@ -3,20 +3,20 @@
 //! <https://modern.ircdocs.horse/#pass-message>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::login::{self, How};
-use crate::hub::login_attempts::NOBODYS_NAME;
-use crate::hub::welcome;
+use crate::command::authentication::{self, How};
+use crate::command::context::Context;
+use crate::command::welcome;
+use crate::session::login_attempts::NOBODYS_NAME;
 use proto::Message;
 
 /// Carries out `PASS`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     if let Err(refusal) = context.must_be_private() {
         // Whoever filled in the password box of a client is not left waiting.
-        login::refused(context, NOBODYS_NAME, How::Pass, &refusal);
+        authentication::refused(context, NOBODYS_NAME, How::Pass, &refusal);
         return Ok(());
     }
-    login::pass(context, message.rest(0).unwrap_or_default());
+    authentication::pass(context, message.rest(0).unwrap_or_default());
     welcome::register_if_complete(context);
     Ok(())
 }

@@ -3,10 +3,10 @@
 use super::names::visible;
 use super::privmsg::{Draft, find, to_room, to_user};
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::Confirmation;
-use crate::hub::session::Prompt;
+use crate::command::context::Context;
+use crate::effects::Confirmation;
 use crate::limits::NAMES_LINE_BYTES;
+use crate::session::Prompt;
 use proto::Message;
 use store::EventKind;
 

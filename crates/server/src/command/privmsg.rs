@@ -6,13 +6,13 @@ mod ranked;
 
 use super::refusal::Refusal;
 use super::{for_each_target, names_of, znc};
-use crate::hub::context::Context;
-use crate::hub::effects::{Condition, Confirmation, Effect, Rooms};
-use crate::hub::membership;
-use crate::hub::room::{MaskSubject, Rank};
-use crate::hub::user::UserId;
+use crate::command::context::Context;
+use crate::effects::{Condition, Confirmation, Effect, Rooms};
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES};
 use crate::render::lines::pieces;
+use crate::state::membership;
+use crate::state::room::{MaskSubject, Rank};
+use crate::state::user::UserId;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
 use store::{Conversation, Event, EventKind, Resend, RoomId, Write};

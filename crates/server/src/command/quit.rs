@@ -3,9 +3,9 @@
 //! <https://modern.ircdocs.horse/#quit-message>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::membership;
+use crate::command::context::Context;
 use crate::limits::KICK_BYTES;
+use crate::state::membership;
 use proto::Message;
 
 /// Carries out `QUIT`.

@@ -2,7 +2,7 @@
 
 use super::privmsg::NEEDED_TAGS;
 use super::quit::shorten;
-use crate::hub::context::Context;
+use crate::command::context::Context;
 use crate::limits::{PARAMETER_BYTES, ROOM_BYTES, TAGS_STORED_BYTES};
 use proto::name::{NameError, RoomNameError};
 use proto::numeric as n;

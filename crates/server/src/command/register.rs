@@ -4,8 +4,8 @@
 //! <https://ircv3.net/specs/extensions/account-registration>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::login::{How, begin};
+use crate::command::authentication::{How, begin};
+use crate::command::context::Context;
 use proto::Message;
 use proto::name::same;
 

@@ -6,8 +6,8 @@
 //! <https://modern.ircdocs.horse/#rehash-message>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::Effect;
+use crate::command::context::Context;
+use crate::effects::Effect;
 use proto::{Message, numeric as n};
 
 /// Carries out `REHASH`.

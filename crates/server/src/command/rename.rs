@@ -5,11 +5,11 @@
 use super::quit::shorten;
 use super::refusal::{Refusal, looks_like};
 use super::{join, names};
-use crate::hub::context::Context;
-use crate::hub::membership;
-use crate::hub::user::UserId;
+use crate::command::context::Context;
 use crate::limits::{RENAME_BYTES, RENAME_DEVICES, RENAME_SECONDS};
-use crate::session::SessionId;
+use crate::session_id::SessionId;
+use crate::state::membership;
+use crate::state::user::UserId;
 use proto::name::{check_room, same};
 use proto::{Capability, Message};
 use std::sync::Arc;

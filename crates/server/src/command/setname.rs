@@ -3,9 +3,9 @@
 //! <https://ircv3.net/specs/extensions/setname>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::membership::tell_acquaintances;
+use crate::command::context::Context;
 use crate::limits::REALNAME_BYTES;
+use crate::state::membership::tell_acquaintances;
 use proto::{Capability, Message};
 
 /// Carries out `SETNAME`.

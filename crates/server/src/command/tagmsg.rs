@@ -4,7 +4,7 @@
 
 use super::privmsg::{Draft, to_each};
 use super::refusal::Refusal;
-use crate::hub::context::Context;
+use crate::command::context::Context;
 use proto::{Capability, Message};
 use store::EventKind;
 

@@ -4,10 +4,10 @@
 
 use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::membership;
-use crate::hub::room::Rank;
+use crate::command::context::Context;
 use crate::limits::TOPIC_BYTES;
+use crate::state::membership;
+use crate::state::room::Rank;
 use proto::{Message, numeric as n};
 use store::{EventKind, RoomId, Topic};
 

@@ -4,8 +4,8 @@
 
 use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::welcome;
+use crate::command::context::Context;
+use crate::command::welcome;
 use crate::limits::{NAME_BYTES, REALNAME_BYTES};
 use proto::Message;
 

@@ -3,8 +3,8 @@
 //! <https://modern.ircdocs.horse/#wallops-message>
 
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::user::UserId;
+use crate::command::context::Context;
+use crate::state::user::UserId;
 use proto::Message;
 
 /// Carries out `WALLOPS`.

@@ -4,10 +4,10 @@
 
 use super::refusal::Refusal;
 use super::umode::BOT;
-use crate::hub::context::Context;
-use crate::hub::session::Cursor;
-use crate::hub::user::{User, UserId};
+use crate::command::context::Context;
 use crate::limits::ROW_WORK;
+use crate::session::Cursor;
+use crate::state::user::{User, UserId};
 use proto::mask::matches_counted;
 use proto::{Capability, Message, numeric as n};
 use std::ops::Bound;

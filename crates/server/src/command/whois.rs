@@ -3,11 +3,11 @@
 //! <https://modern.ircdocs.horse/#whois-message>
 
 use super::refusal::{Refusal, refuse};
-use crate::hub::context::Context;
-use crate::hub::metadata;
-use crate::hub::session::Session;
-use crate::hub::user::UserId;
+use crate::command::context::Context;
+use crate::command::metadata::show as show_metadata;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS, WHOIS_ADDRESSES};
+use crate::session::Session;
+use crate::state::user::UserId;
 use proto::Fingerprint;
 use proto::{Capability, Message, numeric as n};
 use std::collections::BTreeSet;
@@ -72,7 +72,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
         show_private(context, id);
     }
     context.numeric(n::RPL_WHOISIDLE, &[&nick, &idle, &since], "seconds idle, signon time");
-    metadata::whois(context, id);
+    show_metadata::whois(context, id);
 }
 
 /// What only the user and operators are told: the modes, from where the user's devices come, and

@@ -3,8 +3,8 @@
 //! <https://modern.ircdocs.horse/#whowas-message>
 
 use super::refusal::{Refusal, refuse};
-use crate::hub::context::Context;
-use crate::hub::user::FormerUser;
+use crate::command::context::Context;
+use crate::state::user::FormerUser;
 use proto::name::same;
 use proto::{Message, numeric as n};
 

@@ -5,8 +5,8 @@
 
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::ReadKind;
+use crate::command::context::Context;
+use crate::effects::ReadKind;
 use crate::limits::TARGETS;
 use proto::{Capability, Message};
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! The wall clock is put ahead and back, also while the server is down; the steady one goes on.
 //! Tested with clocks that the test sets, a hub and a store on disk.
 
-use super::effects::{Effect, LogRecord};
-use super::login::{Derived, Outcome as Login};
 use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+use crate::command::authentication::{Derived, Outcome as Login};
 use crate::config::Config;
-use crate::session::SessionId;
+use crate::effects::{Effect, LogRecord};
+use crate::session_id::SessionId;
 use proto::scram::Keys;
 use proto::time::write_server_time;
 use std::sync::Arc;

@@ -5,12 +5,12 @@ mod guessing;
 mod proxies;
 mod sts;
 
-use super::effects::Effect;
-use super::login::{Derived, Outcome};
-use super::reload::Reload;
 use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+use crate::command::authentication::{Derived, Outcome};
 use crate::config::Config;
-use crate::session::SessionId;
+use crate::effects::Effect;
+use crate::hub::reload::Reload;
+use crate::session_id::SessionId;
 use proto::Fingerprint;
 use proto::scram::Keys;
 use std::net::IpAddr;
@@ -169,7 +169,7 @@ impl Hub {
 
     fn open(&self, from: &str) -> usize {
         let all = self.state.admission.open_by_address();
-        all.get(&super::admission::key(address(from))).copied().unwrap_or(0)
+        all.get(&crate::session::admission::key(address(from))).copied().unwrap_or(0)
     }
 }
 

@@ -4,10 +4,10 @@
 use super::replay::Random;
 use super::{Batch, ClientEvent, Effects, Input, SessionEvent, Stamped, State};
 use crate::config::Config;
-use crate::hub::effects::Effect;
+use crate::effects::Effect;
 use crate::hub::replay::nonsense;
 use crate::limits::{ADDRESS_TURN_WORK, EFFECTS_BYTES, TURN_WORK};
-use crate::session::SessionId;
+use crate::session_id::SessionId;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use store::{MemoryStore, Store};

@@ -1,11 +1,11 @@
 //! What comes to the hub: what connections did, and what other threads have found out.
 
-use super::login::Derived;
-use super::reload::Reload;
+use crate::command::authentication::Derived;
+use crate::hub::reload::Reload;
 use crate::limits::BATCH_BYTES;
 use crate::metrics::Space;
-use crate::receipts::Told;
-use crate::session::SessionId;
+use crate::session_id::SessionId;
+use crate::shard::receipts::Told;
 use proto::Fingerprint;
 use proto::line::LineError;
 use std::net::IpAddr;

@@ -1,8 +1,8 @@
 //! Whether what is said can be stored: something small is written, on the way of every message.
 
 use super::State;
-use super::effects::{Condition, Effect, Effects};
-use crate::session::SessionId;
+use crate::effects::{Condition, Effect, Effects};
+use crate::session_id::SessionId;
 use store::Write;
 
 /// Has something written, and what came of it told to the shard of `session`.
@@ -17,10 +17,10 @@ pub fn begin(state: &State, out: &mut Effects, session: SessionId) {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
-    use crate::hub::effects::{Effect, Effects};
+    use crate::effects::{Effect, Effects};
     use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
     use crate::journal::Settled;
-    use crate::session::SessionId;
+    use crate::session_id::SessionId;
     use store::{MemoryStore, Outcome, Store, Write};
 
     fn hub() -> State {
@@ -44,7 +44,7 @@ mod tests {
         let settled = Settled { effects, outcomes };
         let happening =
             settled.effects.list.iter().filter(|effect| settled.happens(effect.condition));
-        let told = |effect: &crate::hub::effects::ConditionalEffect| match effect.effect {
+        let told = |effect: &crate::effects::ConditionalEffect| match effect.effect {
             Effect::Probed { to, ok } => Some((to, ok)),
             _ => None,
         };

@@ -1,10 +1,10 @@
 //! The config file was read again: what can change while the server runs changes.
 
-use super::effects::Effects;
 use super::{State, disk};
 use crate::command::{cap, isupport};
 use crate::config::Config;
-use crate::session::SessionId;
+use crate::effects::Effects;
+use crate::session_id::SessionId;
 use std::sync::Arc;
 
 /// What came of reading the config file again.

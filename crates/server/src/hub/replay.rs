@@ -8,19 +8,19 @@
 
 pub(super) mod nonsense;
 
-use super::budget::Payer;
-use super::effects::{Effect, Effects, ReadKind, Task};
-use super::login::{Derived, Outcome};
-use super::lookalikes::Looks;
-use super::reload::Reload;
 use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
 use crate::clock::Clock;
+use crate::command::authentication::{Derived, Outcome};
 use crate::config::{Config, History, Operator};
+use crate::effects::{Effect, Effects, ReadKind, Task};
+use crate::hub::reload::Reload;
 use crate::journal::{Journal, Settled};
 use crate::metrics::{Metrics, Queue, Space};
 use crate::queue::{Receiver, bounded};
-use crate::receipts::Told;
-use crate::session::SessionId;
+use crate::session::budget::Payer;
+use crate::session_id::SessionId;
+use crate::shard::receipts::Told;
+use crate::state::lookalikes::Looks;
 use proto::Fingerprint;
 use proto::scram::Keys;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -709,7 +709,7 @@ fn check(state: &State) {
     }
     let mut open = std::collections::BTreeMap::<_, usize>::new();
     for (_, session) in state.sessions.iter() {
-        *open.entry(super::admission::key(session.address)).or_default() += 1;
+        *open.entry(crate::session::admission::key(session.address)).or_default() += 1;
     }
     assert_eq!(state.admission.open_by_address(), open, "each connection counts for one address");
     let mut payers = std::collections::BTreeMap::<_, u32>::new();

@@ -3,11 +3,11 @@
 //! RFC 4422, appendix A; <https://ircv3.net/specs/extensions/sasl-3.2>
 
 use super::failed;
+use crate::command::authentication::{self, How};
+use crate::command::context::Context;
 use crate::command::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::login::{self, How};
-use crate::hub::login_attempts::NOBODYS_NAME;
-use crate::hub::session::{Sasl, Tried};
+use crate::session::login_attempts::NOBODYS_NAME;
+use crate::session::{Sasl, Tried};
 use proto::name::same;
 use proto::sasl::decode_external;
 
@@ -36,7 +36,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     if wanted.is_empty() && owner.as_ref().is_some_and(|owner| !owner.proved) {
         // Whoever has named it may not be whoever shows it now.
         let refusal = Refusal::Invalid { code: "", context: Vec::new(), text: ONLY_NAMED };
-        return login::refused(context, NOBODYS_NAME, How::External, &refusal);
+        return authentication::refused(context, NOBODYS_NAME, How::External, &refusal);
     }
     let owner = owner.map(|owner| owner.account);
     let owner = owner.filter(|owner| wanted.is_empty() || same(wanted, &owner.name));
@@ -47,17 +47,16 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     };
     // Nobody guesses a certificate, so the door is closed to none that is right.
     let may = match (&owner, tried.as_str()) {
-        (Some(_), name) => login::may_enter(context, name).map(|()| 0),
-        (None, NOBODYS_NAME) => login::attempt(context, NOBODYS_NAME),
-        (None, name) => {
-            login::may_enter(context, name).and_then(|()| login::attempt(context, name))
-        }
+        (Some(_), name) => authentication::may_enter(context, name).map(|()| 0),
+        (None, NOBODYS_NAME) => authentication::attempt(context, NOBODYS_NAME),
+        (None, name) => authentication::may_enter(context, name)
+            .and_then(|()| authentication::attempt(context, name)),
     };
     match (owner, may) {
-        (_, Err(refusal)) => login::refused(context, &tried, How::External, &refusal),
-        (Some(account), Ok(_)) => login::logged_in(context, account, How::External, false),
+        (_, Err(refusal)) => authentication::refused(context, &tried, How::External, &refusal),
+        (Some(account), Ok(_)) => authentication::logged_in(context, account, How::External, false),
         (None, Ok(hold_millis)) => {
-            login::answer_after(context, &tried, Tried::WrongCertificate, hold_millis);
+            authentication::answer_after(context, &tried, Tried::WrongCertificate, hold_millis);
         }
     }
 }

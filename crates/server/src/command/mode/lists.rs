@@ -3,10 +3,10 @@
 
 use super::Step;
 use super::room::Change;
+use crate::command::context::Context;
 use crate::command::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::room::ACCOUNT_MASK;
 use crate::limits::{LIST_ENTRIES, MASK_BYTES};
+use crate::state::room::ACCOUNT_MASK;
 use proto::mask::complete_mask;
 use proto::numeric as n;
 use store::{ListEntry, RoomId};

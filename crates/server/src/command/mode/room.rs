@@ -2,11 +2,11 @@
 
 use super::lists::{LISTS, show_list};
 use super::{Done, Step, steps};
+use crate::command::context::Context;
 use crate::command::refusal::{Refusal, refuse};
-use crate::hub::context::Context;
-use crate::hub::membership;
-use crate::hub::room::{Member, Rank, Settings};
 use crate::limits::KEY_BYTES;
+use crate::state::membership;
+use crate::state::room::{Member, Rank, Settings};
 use proto::numeric as n;
 use std::sync::Arc;
 use store::{EventKind, RoomId};

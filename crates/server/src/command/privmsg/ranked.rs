@@ -4,13 +4,13 @@
 //! them, and there is no msgid.
 
 use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing};
+use crate::command::context::Context;
 use crate::command::names;
 use crate::command::refusal::Refusal;
-use crate::hub::context::Context;
-use crate::hub::effects::Effect;
-use crate::hub::membership;
-use crate::hub::room::Rank;
-use crate::session::SessionId;
+use crate::effects::Effect;
+use crate::session_id::SessionId;
+use crate::state::membership;
+use crate::state::room::Rank;
 
 /// The rank and the room of a target like `@#room`; of several marks the lowest rank counts.
 pub(super) fn split(target: &str) -> Option<(Rank, &str)> {

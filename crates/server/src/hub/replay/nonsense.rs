@@ -3,7 +3,7 @@
 
 use super::Random;
 use crate::command::VERBS;
-use crate::hub::effects::{Effect, Effects};
+use crate::effects::{Effect, Effects};
 use crate::limits::LINE_BYTES;
 
 /// The longest name that a server can have.

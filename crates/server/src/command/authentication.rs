@@ -1,0 +1,494 @@
+//! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words
+//! differ.
+
+use crate::command::context::Context;
+use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
+use crate::command::welcome;
+use crate::command::{authenticate, oper};
+use crate::effects::{Condition, Derive, Effect, LogRecord, Task};
+use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
+use crate::metrics::{Count, Login, LoginBy, Refused};
+use crate::render::Author;
+use crate::session::admission;
+use crate::session::login_attempts::NOBODYS_NAME;
+use crate::session::{Tried, Waiting};
+use crate::session_id::SessionId;
+use crate::state::certificates;
+use crate::state::dormant;
+use crate::state::lookalikes::is_reserved;
+use crate::state::membership;
+use crate::state::ownership;
+use crate::state::undo::Undo;
+use proto::name::{NameError, check_name, same};
+use proto::numeric as n;
+use proto::saslprep::{is_long_enough, prepare};
+use proto::scram::Keys;
+use std::sync::Arc;
+use store::{Account, Write};
+use subtle::ConstantTimeEq;
+
+/// By which way somebody logs in; it decides the words of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The verb `LOGIN`.
+    Verb,
+    /// `PASS`, `NICK` and `USER`.
+    Pass,
+    /// `AUTHENTICATE` with a password, or a proof of one.
+    Sasl,
+    /// `AUTHENTICATE` with a certificate.
+    External,
+    /// `REGISTER`, which makes a new account and nothing else.
+    Register,
+}
+
+impl How {
+    /// How metrics have it.
+    fn counted(self) -> LoginBy {
+        match self {
+            How::Verb => LoginBy::Verb,
+            How::Pass => LoginBy::Pass,
+            How::Sasl => LoginBy::Sasl,
+            How::External => LoginBy::External,
+            How::Register => LoginBy::Register,
+        }
+    }
+}
+
+/// A password's key was derived.
+#[derive(Clone, Debug)]
+pub struct Derived {
+    /// For whom.
+    pub session: SessionId,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a derivation.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Compared with an account's keys: whether it was the password.
+    Compared(bool),
+    /// It was the password, by keys of the form in which it was typed: these are made as keys are now.
+    Renewed(Keys),
+    /// Keys for a new account.
+    Made(Keys),
+    /// Too many wait already.
+    Busy,
+    /// Nothing was derived; the answer was held back.
+    Waited,
+}
+
+/// Whether the session may try a password for `name` now.
+pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    may_enter(context, name)?;
+    ask(context, name).map(|_| ())
+}
+
+/// Milliseconds to hold the answer to a try back, if there may be one.
+pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
+    let (address, state) = (context.session().address, &context.state);
+    let hold = state.logins.ask(address, name, state.steady, &state.config.limits);
+    hold.map_err(|seconds| too_many(context, name, seconds))
+}
+
+/// Begins a try, which counts whatever comes of it: milliseconds to hold the answer back.
+pub fn attempt(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
+    let hold_millis = ask(context, name)?;
+    let address = context.session().address;
+    context.state.logins.attempted(address, name, context.state.steady);
+    Ok(hold_millis)
+}
+
+fn too_many(context: &mut Context<'_>, name: &str, seconds: i64) -> Refusal {
+    context.out.push(Effect::Count(Count::Refused(Refused::FailedLogins)));
+    Refusal::TooManyAttempts(name.to_owned(), seconds)
+}
+
+/// Whether the session may be `name`, if it proves to be.
+pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    // A guest may register the name that it has, or become who has an account.
+    let user = context.session().user.map(|user| &context.state.users[&user]);
+    let guest = user.filter(|user| user.guest);
+    let own = guest.is_some_and(|guest| same(&guest.nick, name));
+    if let Some(user) = user
+        && (!user.guest || !own && context.state.account(name).is_none())
+    {
+        return Err(Refusal::AlreadyLoggedIn(user.nick.clone()));
+    }
+    let admitted_before = guest.is_some();
+    if let Some(account) = context.entering().and_then(|entering| entering.account.clone()) {
+        return Err(Refusal::AlreadyLoggedIn(account.name.clone()));
+    }
+    if !admitted_before {
+        must_be_admitted(context, name)?;
+    }
+    if context.state.account(name).is_none() {
+        may_be_named(context, name)?;
+        if context.state.online(name).is_some() && !own {
+            return Err(Refusal::NameTaken(name.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses who has not given the server's own password, if it has one.
+pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    let needed = context.state.config.server.password.is_some();
+    match context.entering() {
+        Some(entering) if !needed || entering.admitted => Ok(()),
+        Some(entering) if entering.misled => {
+            // What came after too many wrong ones was not looked at.
+            ask(context, NOBODYS_NAME).map_err(|refusal| match refusal {
+                Refusal::TooManyAttempts(_, wait) => {
+                    Refusal::TooManyAttempts(name.to_owned(), wait)
+                }
+                other => other,
+            })?;
+            Err(Refusal::WrongServerPassword)
+        }
+        None if !needed => Ok(()),
+        _ => Err(Refusal::ServerPasswordRequired),
+    }
+}
+
+/// Whether a name can be anybody's who has no account of this name: it is not kept back, and looks
+/// like nobody's account.
+pub fn may_be_named(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
+    let bad = |error| Refusal::BadName(name.to_owned(), error);
+    check_name(name).map_err(bad)?;
+    let state = &context.state;
+    if state.account(name).is_some() {
+        return Ok(());
+    }
+    if is_reserved(name, &state.renderer.server) {
+        return Err(bad(NameError::Reserved));
+    }
+    match state.account_looks.find(name, None) {
+        Some(_) => Err(Refusal::LooksLikeAccount(name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Starts a login with a password: an account's, or the first password of a free name.
+pub fn begin(
+    context: &mut Context<'_>,
+    name: &str,
+    password: &str,
+    how: How,
+) -> Result<(), Refusal> {
+    context.must_be_private()?;
+    may_try(context, name)?;
+    if password.is_empty() || password.len() > PASSWORD_BYTES {
+        return Err(Refusal::BadPassword(name.to_owned()));
+    }
+    if context.state.account(name).is_none() && !is_long_enough(password) {
+        return Err(Refusal::WeakPassword(name.to_owned()));
+    }
+    if context.state.account(name).is_none() {
+        context.must_have_space()?;
+    }
+    let hold_millis = attempt(context, name)?;
+    let state = &context.state;
+    let iterations = state.config.server.password_iterations;
+    let task = match state.account(name) {
+        Some(account) => Task::Compare { keys: account.keys.clone(), iterations },
+        None => Task::Make { iterations },
+    };
+    wait(context, name, Tried::Password(how), password, task, hold_millis);
+    Ok(())
+}
+
+/// What was tried needs no key to be derived; it is looked at when its answer may be told.
+pub fn answer_after(context: &mut Context<'_>, name: &str, of: Tried, hold_millis: u64) {
+    match hold_millis {
+        0 => answer(context, name, of, Outcome::Waited),
+        _ => wait(context, name, of, "", Task::Wait, hold_millis),
+    }
+}
+
+fn wait(
+    context: &mut Context<'_>,
+    name: &str,
+    of: Tried,
+    password: &str,
+    task: Task,
+    hold_millis: u64,
+) {
+    let (session, address) = (context.session, context.session().address);
+    let known = context.state.logins.is_known(address, name);
+    let (password, address) = (password.into(), admission::key(address));
+    let label = context.out.take_label();
+    context.session_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), of, label }));
+    let job = Arc::new(Derive { password, task, hold_millis, address, known });
+    context.out.push(Effect::Derive { session, job });
+}
+
+/// The password was checked, or a new account's keys were made, or the time to answer has come: says
+/// so and goes on with the registration.
+pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
+    let Some(waiting) = context.session_mut().waiting.take() else { return };
+    let Waiting { name, of, label } = *waiting;
+    context.out.begin(context.session, label, context.has(proto::Capability::Batch));
+    answer(context, &name, of, outcome);
+    let server = context.state.renderer.server.clone();
+    context.out.end(&server);
+}
+
+fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
+    match of {
+        Tried::Password(how) => match may_tell(context, name) {
+            Ok(()) => password_checked(context, name, how, outcome),
+            Err(refusal) => refused(context, name, how, &refusal),
+        },
+        Tried::Proof(server, message, account) => match may_tell(context, name) {
+            Ok(()) => authenticate::prove(context, *server, &message, account),
+            Err(refusal) => refused(context, name, How::Sasl, &refusal),
+        },
+        Tried::WrongCertificate => {
+            let refusal = Refusal::WrongPassword(name.to_owned());
+            refused(context, name, How::External, &refusal);
+        }
+        Tried::Oper(granted) => oper::answer(context, name, granted),
+    }
+}
+
+/// Whether an outcome may be told, right or wrong: others may have failed since this was tried, and
+/// many guesses at once are no more than many in a row.
+fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+    let (address, state) = (context.session().address, &context.state);
+    let may = state.logins.may_tell(address, name, state.steady, &state.config.limits);
+    may.map_err(|seconds| too_many(context, name, seconds))
+}
+
+fn password_checked(context: &mut Context<'_>, name: &str, how: How, outcome: Outcome) {
+    match (outcome, context.state.account(name).cloned()) {
+        (Outcome::Busy, _) => refused(context, name, how, &Refusal::Busy(name.to_owned())),
+        (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
+        (Outcome::Renewed(keys), Some(account)) => {
+            let account = renew(context, &account, keys);
+            logged_in(context, account, how, false);
+        }
+        (Outcome::Made(_), None)
+            if context.state.online(name).map(|user| user.id) != context.session().user =>
+        {
+            // A guest took the name while the keys were made.
+            refused(context, name, how, &Refusal::NameTaken(name.to_owned()));
+        }
+        // Somebody else registered a name that looks like it while the keys were made.
+        (Outcome::Made(_), None) if context.state.account_looks.find(name, None).is_some() => {
+            refused(context, name, how, &Refusal::LooksLikeAccount(name.to_owned()));
+        }
+        // Somebody else registered the name while the keys were made.
+        (Outcome::Made(_), Some(account)) if how == How::Register => {
+            refused(context, name, how, &Refusal::AccountExists(account.name.clone()));
+        }
+        (Outcome::Made(keys), None) => {
+            let account = make_account(context, name, keys, how);
+            logged_in(context, account, how, true);
+        }
+        // A wrong password; or somebody else registered the name while the keys were made.
+        _ => refused(context, name, how, &Refusal::WrongPassword(name.to_owned())),
+    }
+}
+
+/// Puts other keys of the same password in place of an account's. The login does not depend on their
+/// being stored: without them the old ones stay.
+fn renew(context: &mut Context<'_>, before: &Arc<Account>, keys: Keys) -> Arc<Account> {
+    let account = Arc::new(Account { keys, ..Account::clone(before) });
+    let when = context.out.condition();
+    context.out.note(Undo::Account(before.clone()));
+    context.out.write(Write::Account(Account::clone(&account)));
+    context.out.resume(when);
+    context.state.add_account(account.clone());
+    account
+}
+
+fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> Arc<Account> {
+    // A guest keeps its id, and with it its conversations and rooms.
+    let (id, undo) = match context.session().user {
+        Some(guest) => (guest, Undo::Guest(guest, context.session)),
+        None => {
+            let id = context.state.next_id();
+            (id, Undo::NoAccount(id))
+        }
+    };
+    let account = Account { id, name: name.into(), keys, created: context.state.now };
+    context.out.note(undo);
+    let write = context.out.write(Write::Account(account.clone()));
+    let verb = match how {
+        How::Verb => "LOGIN",
+        How::Pass => "PASS",
+        How::Sasl | How::External => "AUTHENTICATE",
+        How::Register => "REGISTER",
+    };
+    let failed = Effect::NotStored { to: context.session, verb, tag: None };
+    context.out.push_when(Condition::Failed(write), failed);
+    let failed = Count::Login(how.counted(), Login::NotStored);
+    context.out.push_when(Condition::Failed(write), Effect::Count(failed));
+    let account = Arc::new(account);
+    context.state.add_account(account.clone());
+    dormant::account_made(context, id, context.session().user.is_some());
+    account
+}
+
+/// The session has proven who it is.
+pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
+    let address = context.session().address;
+    context.state.logins.succeeded(address, &account.name);
+    certificates::prove(context, &account);
+    dormant::seen(context.state, context.out, account.id);
+    let name = account.name.clone();
+    let becomes = context.session().user.is_some_and(|user| user != account.id);
+    if let Some(entering) = context.entering() {
+        entering.account = Some(account.clone());
+        entering.by_verb = how == How::Verb;
+        entering.password = None;
+    }
+    match how {
+        How::Verb if new => {
+            let text = format!("Welcome, {name}: the name is yours now, by this password");
+            context.note("LOGIN", "ACCOUNT_CREATED", &[&name], &text);
+        }
+        How::Verb => context.note("LOGIN", "LOGGED_IN", &[&name], &format!("Welcome back, {name}")),
+        How::Sasl | How::External => {
+            say_logged_in(context, &name);
+            context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
+        }
+        How::Register => {
+            let text = "Your account is made; log in with its password from now on";
+            context.from_server("REGISTER", &["SUCCESS", &name], text);
+            say_logged_in(context, &name);
+        }
+        How::Pass => {}
+    }
+    context.out.push(Effect::Log(LogRecord::Came { user: name, address, new }));
+    let outcome = if new { Login::Registered } else { Login::Done };
+    context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
+    if becomes {
+        welcome::become_account(context, account);
+    } else if context.session().user.is_some() {
+        ownership::take(context);
+    } else {
+        welcome::register_if_complete(context);
+    }
+}
+
+fn say_logged_in(context: &mut Context<'_>, name: &str) {
+    let source = context.state.renderer.source(Author { nick: name, userhost: None, guest: false });
+    let text = format!("You are now logged in as {name}");
+    context.numeric(n::RPL_LOGGEDIN, &[&source, name], &text);
+}
+
+/// The login failed: says so, and slows the next one down.
+pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusal) {
+    let address = context.session().address;
+    let outcome = match refusal {
+        Refusal::WrongPassword(_) => Login::Wrong,
+        Refusal::Busy(_) => Login::Busy,
+        _ => Login::Refused,
+    };
+    context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
+    if matches!(refusal, Refusal::WrongPassword(_)) {
+        let now = context.state.steady;
+        context.state.logins.failed(address, name, now);
+        let user = name.to_owned();
+        let reason = if how == How::External { "wrong certificate" } else { "wrong password" };
+        context.out.push(Effect::Log(LogRecord::LoginFailed { user, address, reason }));
+    }
+    match how {
+        How::Verb => refuse(context, "LOGIN", refusal),
+        How::Register => refuse(context, "REGISTER", refusal),
+        How::Sasl | How::External => sasl_failed(context, how, refusal),
+        How::Pass => {
+            refuse(context, "PASS", refusal);
+            // Also who knows no standard replies reads why the connection was closed.
+            let why = match refusal {
+                Refusal::NotEncrypted => NOT_ENCRYPTED,
+                Refusal::ServerPasswordRequired => "No server password",
+                Refusal::WrongServerPassword => "Wrong server password",
+                _ => "The login failed",
+            };
+            let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
+            membership::end_session(state, out, session, why);
+        }
+    }
+}
+
+/// Ends an `AUTHENTICATE` exchange without success; the person may try again.
+fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
+    context.session_mut().sasl = None;
+    let text = match refusal {
+        Refusal::WrongPassword(_) if how == How::External => {
+            "SASL authentication failed: this certificate logs in to no account, or to another one; CERT ADD makes it yours".to_owned()
+        }
+        Refusal::WrongPassword(_) => "SASL authentication failed: wrong password".to_owned(),
+        Refusal::TooManyAttempts(_, seconds) => {
+            format!("SASL authentication failed: too many failed logins; wait {seconds} seconds")
+        }
+        Refusal::NotEncrypted => format!("SASL authentication failed: {NOT_ENCRYPTED}"),
+        Refusal::ServerPasswordRequired | Refusal::WrongServerPassword => {
+            "SASL authentication failed: send the server's own password with PASS first".to_owned()
+        }
+        Refusal::BadName(_, error) => format!("SASL authentication failed: {error}"),
+        Refusal::AlreadyLoggedIn(nick) => format!(
+            "SASL authentication failed: nobody has this account; as a guest you can register your own name, {nick}"
+        ),
+        Refusal::WeakPassword(_) => format!(
+            "SASL authentication failed: a new password has at least {NEW_PASSWORD_BYTES} bytes"
+        ),
+        Refusal::LooksLikeAccount(_) => {
+            "SASL authentication failed: the name looks like another account's".to_owned()
+        }
+        Refusal::NameTaken(_) => "SASL authentication failed: a guest has this name now".to_owned(),
+        Refusal::Busy(_) => {
+            "SASL authentication failed: too many logins at once; try again".to_owned()
+        }
+        Refusal::Invalid { text, .. } => format!("SASL authentication failed: {text}"),
+        _ => "SASL authentication failed".to_owned(),
+    };
+    context.numeric(n::ERR_SASLFAIL, &[], &text);
+}
+
+/// Whether what was typed is a password of the config file, however it was composed.
+pub fn is_password(configured: &str, typed: &str) -> bool {
+    prepare(configured).as_bytes().ct_eq(prepare(typed).as_bytes()).into()
+}
+
+/// Takes the parameter of `PASS`: the server's own password, the account's, or both as
+/// `server:account`.
+pub fn pass(context: &mut Context<'_>, given: &str) {
+    let config = context.state.config.clone();
+    let closed = config.server.password.is_some() && ask(context, NOBODYS_NAME).is_err();
+    let Some(entering) = context.entering() else { return };
+    let account = match &config.server.password {
+        None => Some(given),
+        Some(_) if closed => {
+            entering.misled = true;
+            return;
+        }
+        Some(server) if is_password(server, given) => {
+            entering.admitted = true;
+            None
+        }
+        Some(server) => {
+            let colons = server.matches(':').count();
+            let both = given.match_indices(':').nth(colons).map(|(at, _)| given.split_at(at));
+            match both.filter(|(first, _)| is_password(server, first)) {
+                Some((_, rest)) => {
+                    entering.admitted = true;
+                    Some(&rest[1..])
+                }
+                None => Some(given),
+            }
+        }
+    };
+    let wrong = config.server.password.is_some() && !entering.admitted;
+    entering.misled = wrong;
+    entering.password = account.map(Box::from);
+    if wrong {
+        let (address, now) = (context.session().address, context.state.steady);
+        context.state.logins.failed(address, NOBODYS_NAME, now);
+        context.out.push(Effect::Count(Count::Login(LoginBy::Pass, Login::Wrong)));
+    }
+}

@@ -1,0 +1,433 @@
+//! What the hub's handlers ask for: facts to store, and what may leave the process once they are
+//! stored.
+
+mod what;
+
+pub use what::{
+    Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Read, ReadKind,
+    Rooms, Task,
+};
+
+use crate::config::History;
+use crate::limits::{ADDRESS_TURN_WORK, BYTES_PER_WORK, EFFECTS_BYTES, LINE_WORK};
+use crate::session::{Cursor, OpenLabel};
+use crate::session_id::SessionId;
+use crate::state::undo::Undo;
+use proto::Line;
+use std::ops::Range;
+use store::Write;
+
+/// All that one batch of commands led to, in order. The journal stores `writes` and then releases
+/// `list`.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// The batch's number, rising from 1.
+    pub batch: u64,
+    /// Rises whenever the hub has taken back what could not be stored; see [`crate::state::undo`].
+    pub epoch: u32,
+    /// The shard whose batch this answers: it may send its next one.
+    pub answers: Option<u8>,
+    /// Nothing comes after this: the server stops.
+    pub last: bool,
+    /// What is kept from here on: the config was read again.
+    pub history: Option<History>,
+    /// Facts to store, in order.
+    pub writes: Vec<Write>,
+    /// What is told to rooms and sessions, referred to by index.
+    pub news: Vec<News>,
+    /// What is to happen, in order.
+    pub list: Vec<ConditionalEffect>,
+    /// The lines that replies and news refer to.
+    pub text: Vec<u8>,
+    /// Work that the command at hand took, beside what is counted by its effects.
+    work: u64,
+    /// Work that all commands so far took of the hub.
+    pub work_done: u64,
+    /// Where the command at hand goes on, and the bytes that its earlier turns answered.
+    resumed: (Cursor, usize),
+    /// How stored things were before this batch changed them; the hub keeps it until the writes are
+    /// committed.
+    pub undo: Vec<Undo>,
+    command: Command,
+    label: Option<Label>,
+}
+
+/// Where the command at hand began, and what its further effects depend on.
+#[derive(Debug, Default)]
+struct Command {
+    condition: Condition,
+    list: usize,
+    writes: usize,
+    undo: usize,
+    text: usize,
+}
+
+#[derive(Debug)]
+struct Label {
+    session: SessionId,
+    value: Box<str>,
+    first: usize,
+    batches: bool,
+    /// The batch that an earlier turn has opened.
+    reference: Option<Box<str>>,
+}
+
+impl Effects {
+    /// An empty list for batch number `batch`.
+    pub fn new(batch: u64, epoch: u32) -> Effects {
+        Effects { batch, epoch, ..Effects::default() }
+    }
+
+    /// Whether nothing at all is asked for.
+    pub fn is_empty(&self) -> bool {
+        let nothing = self.list.is_empty() && self.writes.is_empty() && self.history.is_none();
+        nothing && self.answers.is_none() && !self.last
+    }
+
+    /// Whether this is as much as should be released at once.
+    pub fn is_large(&self) -> bool {
+        self.text.len() >= EFFECTS_BYTES || self.work_done >= ADDRESS_TURN_WORK
+    }
+
+    /// Notes how something was before the command at hand changes it. Only commands that write
+    /// something can fail and be taken back; the notes of others are dropped at their end.
+    pub fn note(&mut self, undo: Undo) {
+        self.undo.push(undo);
+    }
+
+    /// What follows in this command happens only if `write` is stored; returns its index.
+    pub fn write(&mut self, write: Write) -> u32 {
+        let index = index(self.writes.len());
+        self.writes.push(write);
+        self.command.condition = Condition::Stored(index);
+        index
+    }
+
+    /// The command at hand takes work: rows looked at, characters compared.
+    pub fn spend(&mut self, work: u64) {
+        self.work += work;
+    }
+
+    /// Work that the hub has had with the command at hand so far.
+    pub fn spent(&self) -> u64 {
+        LINE_WORK + self.work + self.written() as u64 / BYTES_PER_WORK
+    }
+
+    /// What the command at hand asks of shards and readers.
+    pub fn asked(&self) -> &[ConditionalEffect] {
+        &self.list[self.command.list..]
+    }
+
+    /// What the command at hand wants stored.
+    pub fn stores(&self) -> &[Write] {
+        &self.writes[self.command.writes..]
+    }
+
+    /// Bytes of lines that the command at hand has led to.
+    pub fn written(&self) -> usize {
+        self.text.len() - self.command.text
+    }
+
+    /// On which outcome what follows in this command happens.
+    pub fn condition(&self) -> Condition {
+        self.command.condition
+    }
+
+    /// What follows in this command happens on `condition`, whatever was written since.
+    pub fn resume(&mut self, condition: Condition) {
+        self.command.condition = condition;
+    }
+
+    /// On which outcome the last word on the command's last write is due.
+    pub fn settled(&self) -> Condition {
+        match self.command.condition {
+            Condition::Stored(write) => Condition::Settled(write),
+            other => other,
+        }
+    }
+
+    /// What follows in this command is said also if its message was stored before.
+    pub fn settle(&mut self) {
+        self.command.condition = self.settled();
+    }
+
+    /// Adds an effect that depends on the command's last write, if it had one.
+    pub fn push(&mut self, effect: Effect) {
+        self.list.push(ConditionalEffect { condition: self.command.condition, effect });
+    }
+
+    /// Adds an effect that happens on `condition`.
+    pub fn push_when(&mut self, condition: Condition, effect: Effect) {
+        self.list.push(ConditionalEffect { condition, effect });
+    }
+
+    /// Appends one line or more for `to`, written by `write`.
+    pub fn reply(&mut self, to: SessionId, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = index(self.text.len());
+        write(&mut self.text);
+        let end = index(self.text.len());
+        if self.label.is_none()
+            && let Some(ConditionalEffect { condition, effect: Effect::Reply { to: last, text } }) =
+                self.list.last_mut()
+            && *last == to
+            && *condition == self.command.condition
+            && text.end == start
+        {
+            text.end = end;
+            return;
+        }
+        self.push(Effect::Reply { to, text: start..end });
+    }
+
+    /// Adds news whose line, without tags, is written by `body`; returns its index.
+    pub fn news(&mut self, mut news: News, body: impl FnOnce(&mut Vec<u8>)) -> u32 {
+        news.body = self.span(body);
+        self.news.push(news);
+        index(self.news.len() - 1)
+    }
+
+    /// Gives news another line for those with `extended-join`.
+    pub fn extend(&mut self, news: u32, body: impl FnOnce(&mut Vec<u8>)) {
+        self.news[news as usize].extended = Some(self.span(body));
+    }
+
+    /// A command begins; with a label, its replies will be marked as `labeled-response` has it.
+    pub fn begin(&mut self, session: SessionId, label: Option<Box<str>>, batches: bool) {
+        self.command = self.next_command();
+        let first = self.list.len();
+        self.label = label.map(|value| Label { session, value, first, batches, reference: None });
+    }
+
+    /// A command goes on that was [paused](Self::pause).
+    pub fn begin_again(&mut self, session: SessionId, label: Option<OpenLabel>, batches: bool) {
+        let (value, reference) = match label {
+            Some(OpenLabel { value, reference }) => (Some(value), reference),
+            None => (None, None),
+        };
+        self.begin(session, value, batches);
+        if let Some(label) = &mut self.label {
+            label.reference = reference;
+        }
+    }
+
+    /// Where the command that goes on does so, and how many bytes its earlier turns answered.
+    pub fn resume_at(&mut self, cursor: Cursor, answered: usize) {
+        self.resumed = (cursor, answered);
+    }
+
+    /// Where the command at hand goes on: at its start, if it has not been paused.
+    pub fn take_cursor(&mut self) -> Cursor {
+        std::mem::take(&mut self.resumed.0)
+    }
+
+    /// Bytes of lines that the command at hand has led to in all its turns.
+    pub fn answered(&self) -> usize {
+        self.resumed.1 + self.written()
+    }
+
+    /// The command goes on in another turn, when others have had theirs. Its label waits for that.
+    pub fn pause(&mut self, server: &str) -> Option<OpenLabel> {
+        let label = self.label.take().map(|label| {
+            let reference = self.mark_part(&label, server, true);
+            OpenLabel { value: label.value, reference }
+        });
+        self.end(server);
+        label
+    }
+
+    /// Whether the command at hand has a label: then its author's own copies are replies.
+    pub fn is_labeled(&self) -> bool {
+        self.label.is_some()
+    }
+
+    /// The label, for a command that is answered later.
+    pub fn take_label(&mut self) -> Option<Box<str>> {
+        self.label.take().map(|label| label.value)
+    }
+
+    /// The command ends: marks what answers it with its label.
+    ///
+    /// <https://ircv3.net/specs/extensions/labeled-response>: no answer is an `ACK`, one line bears the label itself, more
+    /// are wrapped in a batch that does.
+    pub fn end(&mut self, server: &str) {
+        if self.writes.len() == self.command.writes {
+            self.undo.truncate(self.command.undo);
+        }
+        if let Some(label) = self.label.take() {
+            self.settle();
+            match label.reference {
+                Some(_) => _ = self.mark_part(&label, server, false),
+                None => self.mark_answers(&label, server),
+            }
+        }
+        self.work_done += self.spent();
+        self.command = self.next_command();
+        self.work = 0;
+        self.resumed = (Cursor::Start, 0);
+    }
+
+    fn next_command(&self) -> Command {
+        Command {
+            condition: Condition::Always,
+            list: self.list.len(),
+            writes: self.writes.len(),
+            undo: self.undo.len(),
+            text: self.text.len(),
+        }
+    }
+
+    /// Marks what one turn of a command has answered: all turns' answers are in one batch, which
+    /// the first one opens and the last one closes. Returns the batch's reference; none if the
+    /// session knows no batches, and each line bears the label.
+    fn mark_part(&mut self, label: &Label, server: &str, more: bool) -> Option<Box<str>> {
+        let tag = raw_tag("label", &label.value);
+        let answers = self.find_answers(label, &tag);
+        if !label.batches {
+            answers.iter().for_each(|at| self.mark(*at, &tag));
+            return None;
+        }
+        let new = || format!("P{}-{}", self.batch, self.text.len()).into();
+        let reference: Box<str> = label.reference.clone().unwrap_or_else(new);
+        for at in answers {
+            if !self.is_in_batch(at) {
+                self.mark(at, &raw_tag("batch", &reference));
+            }
+        }
+        let to = label.session;
+        if label.reference.is_none() {
+            let text = self.span(|out| {
+                let line = Line::to(out).raw_tags(&tag).source(server).verb("BATCH");
+                line.param(&format!("+{reference}")).param("labeled-response").end();
+            });
+            let start = ConditionalEffect {
+                condition: Condition::Always,
+                effect: Effect::Reply { to, text },
+            };
+            self.list.insert(label.first, start);
+        }
+        if !more {
+            let text = self.span(|out| {
+                let line = Line::to(out).source(server).verb("BATCH");
+                line.param(&format!("-{reference}")).end();
+            });
+            self.push_when(Condition::Always, Effect::Reply { to, text });
+        }
+        Some(reference)
+    }
+
+    /// Where the answers to a command are. What may yet answer it in their place gets the tag.
+    fn find_answers(&mut self, label: &Label, tag: &str) -> Vec<usize> {
+        for effect in &mut self.list[label.first..] {
+            if let Effect::NotStored { tag: slot, .. } | Effect::Refused { tag: slot, .. } =
+                &mut effect.effect
+            {
+                *slot = Some(tag.into());
+            }
+        }
+        let all = label.first..self.list.len();
+        all.filter(|at| self.list[*at].effect.answers(label.session)).collect()
+    }
+
+    fn mark_answers(&mut self, label: &Label, server: &str) {
+        let tag = raw_tag("label", &label.value);
+        let answers = self.find_answers(label, &tag);
+        match answers[..] {
+            [] => self.reply(label.session, |out| {
+                Line::to(out).raw_tags(&tag).source(server).verb("ACK").end();
+            }),
+            [only] => self.mark(only, &tag),
+            [first, ..] if label.batches => {
+                let reference = format!("L{}", self.text.len());
+                for at in &answers {
+                    // What is in an inner batch is in this one by it.
+                    if !self.is_in_batch(*at) {
+                        self.mark(*at, &raw_tag("batch", &reference));
+                    }
+                }
+                // Answers that wait for different things are in it, whichever of them come.
+                let condition = self.list[first].condition;
+                let same = answers.iter().all(|at| self.list[*at].condition == condition);
+                let condition = if same { condition } else { Condition::Always };
+                let start = self.span(|out| {
+                    let line = Line::to(out).raw_tags(&tag).source(server).verb("BATCH");
+                    line.param(&format!("+{reference}")).param("labeled-response").end();
+                });
+                let effect = Effect::Reply { to: label.session, text: start };
+                self.list.insert(first, ConditionalEffect { condition, effect });
+                let end = self.span(|out| {
+                    Line::to(out)
+                        .source(server)
+                        .verb("BATCH")
+                        .param(&format!("-{reference}"))
+                        .end();
+                });
+                let effect = Effect::Reply { to: label.session, text: end };
+                self.list.push(ConditionalEffect { condition, effect });
+            }
+            [..] => answers.iter().for_each(|at| self.mark(*at, &tag)),
+        }
+    }
+
+    /// Writes a line, to be referred to by an effect.
+    pub fn span(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
+        let start = index(self.text.len());
+        write(&mut self.text);
+        start..index(self.text.len())
+    }
+
+    /// Lets `write` ask for replies; returns where their lines are, one behind the other.
+    pub fn lines(&mut self, write: impl FnOnce(&mut Effects)) -> Range<u32> {
+        let start = index(self.text.len());
+        write(self);
+        start..index(self.text.len())
+    }
+
+    /// Whether the effect at `at` is a line of a batch already.
+    fn is_in_batch(&self, at: usize) -> bool {
+        match &self.list[at].effect {
+            Effect::Reply { text, .. } => self.text[text.start as usize..].starts_with(b"@batch="),
+            _ => false,
+        }
+    }
+
+    /// Puts `tag` on the line that the effect at `at` sends.
+    fn mark(&mut self, at: usize, tag: &str) {
+        match &mut self.list[at].effect {
+            Effect::Reply { text, .. } => {
+                let line = self.text[text.start as usize..text.end as usize].to_vec();
+                if tag.starts_with("batch=") && line.starts_with(b"@batch=") {
+                    return; // It is in a batch of its own, which is in this one.
+                }
+                let start = index(self.text.len());
+                self.text.extend_from_slice(b"@");
+                self.text.extend_from_slice(tag.as_bytes());
+                match line.strip_prefix(b"@") {
+                    Some(tagged) => {
+                        self.text.push(b';');
+                        self.text.extend_from_slice(tagged);
+                    }
+                    None => {
+                        self.text.push(b' ');
+                        self.text.extend_from_slice(&line);
+                    }
+                }
+                *text = start..index(self.text.len());
+            }
+            Effect::Confirm { tag: slot, .. } | Effect::Read { tag: slot, .. } => {
+                *slot = Some(tag.into());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn raw_tag(key: &str, value: &str) -> Box<str> {
+    let mut tag = format!("{key}=").into_bytes();
+    proto::tags::escape_value(value, &mut tag);
+    String::from_utf8(tag).expect("escaping keeps UTF-8").into()
+}
+
+/// An index or offset within one batch; its text is bounded far below 4 GiB.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("a batch stays far below 4 GiB")
+}

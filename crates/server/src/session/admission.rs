@@ -1,0 +1,232 @@
+//! Who may connect: counts per address.
+
+use crate::limits::{ADDRESSES_REMEMBERED, Limits, REFUSALS_LOGGED, REFUSALS_LOGGED_MILLIS};
+use crate::metrics::Refused;
+use crate::session::recent::Recent;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What counts as one address: all of a /64 network of IPv6, and all of this machine.
+pub type Key = [u8; 16];
+
+/// What each address has done lately.
+#[derive(Debug)]
+pub struct Admission {
+    /// Those that have a connection open: as many as there are connections, at most.
+    here: BTreeMap<Key, Door>,
+    /// Those that had one.
+    gone: Recent<Key, Door>,
+    open: usize,
+    refusals: Refusals,
+}
+
+#[derive(Debug, Default)]
+struct Door {
+    open: usize,
+    minute_began: i64,
+    connects: u32,
+}
+
+/// Which refusals are worth a line of the log: a flood of connections is not to be one of lines.
+#[derive(Debug, Default)]
+struct Refusals {
+    began: i64,
+    logged: u32,
+    not_logged: u64,
+}
+
+/// An IPv4 address counts for itself, an IPv6 address for its /64, and this machine for one,
+/// whichever of its own addresses it uses.
+pub(crate) fn key(address: IpAddr) -> Key {
+    match address.to_canonical() {
+        address if address.is_loopback() => Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets(),
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => {
+            let mut octets = address.octets();
+            octets[8..].fill(0);
+            octets
+        }
+    }
+}
+
+impl Default for Admission {
+    fn default() -> Admission {
+        let gone = Recent::new(ADDRESSES_REMEMBERED);
+        Admission { here: BTreeMap::new(), gone, open: 0, refusals: Refusals::default() }
+    }
+}
+
+impl Admission {
+    /// A connection asks to come in; the reason if it may not. Either way [`Admission::leave`] follows
+    /// when it closes. A proxy stands for many, who are counted once it has said for whom it comes.
+    pub fn enter(
+        &mut self,
+        address: IpAddr,
+        proxy: bool,
+        now: i64,
+        limits: &Limits,
+    ) -> Result<(), (Refused, &'static str)> {
+        let (key, gone) = (key(address), &mut self.gone);
+        let came = || gone.remove(&key).unwrap_or_default();
+        let admission = self.here.entry(key).or_insert_with(came);
+        self.open += 1;
+        admission.open += 1;
+        if now - admission.minute_began >= 60_000 {
+            admission.minute_began = now;
+            admission.connects = 0;
+        }
+        admission.connects = admission.connects.saturating_add(1);
+        let over = |limit: usize, count: usize| limit != 0 && count > limit;
+        if over(limits.connections, self.open) {
+            return Err((Refused::Connections, "The server is full; try again later"));
+        }
+        if proxy {
+            return Ok(());
+        }
+        if over(limits.connections_per_address, admission.open) {
+            let reason = "Too many connections from your address; close one first";
+            return Err((Refused::ConnectionsOfAddress, reason));
+        }
+        if over(limits.connects_per_minute as usize, admission.connects as usize) {
+            let reason = "Too many connections from your address in a short time; wait a minute";
+            return Err((Refused::ConnectsOfAddress, reason));
+        }
+        Ok(())
+    }
+
+    /// A connection from the address closed.
+    pub fn leave(&mut self, address: IpAddr) {
+        let key = key(address);
+        self.open -= 1;
+        let admission = self.here.get_mut(&key).expect("who leaves has entered");
+        admission.open -= 1;
+        if admission.open == 0 {
+            *self.gone.used(&key) = self.here.remove(&key).expect("just there");
+        }
+    }
+
+    /// Somebody was refused: whether the log is to tell. If not, it is counted.
+    pub fn is_worth_logging(&mut self, now: i64) -> bool {
+        let refusals = &mut self.refusals;
+        if now - refusals.began >= REFUSALS_LOGGED_MILLIS {
+            refusals.began = now;
+            refusals.logged = 0;
+        }
+        if refusals.logged < REFUSALS_LOGGED {
+            refusals.logged += 1;
+            return true;
+        }
+        refusals.not_logged += 1;
+        false
+    }
+
+    /// How many refusals were not logged, if it is time to log that.
+    pub fn not_logged(&mut self, now: i64, last: bool) -> Option<u64> {
+        let due = last || now - self.refusals.began >= REFUSALS_LOGGED_MILLIS;
+        (due && self.refusals.not_logged > 0).then(|| std::mem::take(&mut self.refusals.not_logged))
+    }
+
+    /// How many connections are open, by [`key`]; nothing of those that have none.
+    #[cfg(test)]
+    pub(crate) fn open_by_address(&self) -> BTreeMap<Key, usize> {
+        let open: BTreeMap<_, _> =
+            self.here.iter().map(|(key, admission)| (*key, admission.open)).collect();
+        assert_eq!(open.values().sum::<usize>(), self.open);
+        assert!(open.values().all(|open| *open > 0));
+        open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits { connections_per_address: 2, connects_per_minute: 5, ..Limits::default() }
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        let limits = Limits { connections: 3, ..limits() };
+        let mut admission = Admission::default();
+        let mut enter = |address: &str| {
+            let entered = admission.enter(address.parse().unwrap(), false, 0, &limits);
+            entered.map_err(|(why, _)| why)
+        };
+        assert_eq!([enter("192.0.2.1"), enter("192.0.2.1")], [Ok(()); 2]);
+        assert_eq!(enter("192.0.2.1"), Err(Refused::ConnectionsOfAddress));
+        assert_eq!(enter("192.0.2.2"), Err(Refused::Connections));
+    }
+
+    #[test]
+    fn ipv6_addresses_of_one_network_count_together() {
+        let mut admission = Admission::default();
+        for last in 1..=2 {
+            let address = format!("2001:db8::{last}").parse().unwrap();
+            assert!(admission.enter(address, false, 0, &limits()).is_ok());
+        }
+        assert!(admission.enter("2001:db8::3".parse().unwrap(), false, 0, &limits()).is_err());
+        assert!(admission.enter("2001:db8:0:1::1".parse().unwrap(), false, 0, &limits()).is_ok());
+    }
+
+    #[test]
+    fn connects_are_counted_by_the_minute() {
+        let mut admission = Admission::default();
+        let address = "192.0.2.1".parse().unwrap();
+        for _ in 0..5 {
+            assert!(admission.enter(address, false, 0, &limits()).is_ok());
+            admission.leave(address);
+        }
+        let refused = admission.enter(address, false, 59_999, &limits());
+        assert_eq!(refused.map_err(|(why, _)| why), Err(Refused::ConnectsOfAddress));
+        admission.leave(address);
+        assert!(admission.enter(address, false, 60_000, &limits()).is_ok());
+    }
+
+    #[test]
+    fn this_machine_is_one_address() {
+        let mut admission = Admission::default();
+        for address in ["127.0.0.1", "127.3.2.1"] {
+            assert!(admission.enter(address.parse().unwrap(), false, 0, &limits()).is_ok());
+        }
+        for address in ["127.0.0.2", "::1", "::ffff:127.0.0.9"] {
+            assert!(admission.enter(address.parse().unwrap(), false, 0, &limits()).is_err());
+        }
+        assert!(admission.enter("126.0.0.1".parse().unwrap(), false, 0, &limits()).is_ok());
+    }
+
+    /// A hundred thousand that come from everywhere; it would take minutes to look at all addresses
+    /// for each.
+    #[test]
+    fn addresses_are_remembered_up_to_a_bound_and_one_more_costs_no_more() {
+        let mut admission = Admission::default();
+        let limits = Limits { connections: 0, ..limits() };
+        let address = |number: u32| Ipv4Addr::from(0x0a00_0000 + number).into();
+        let stays: IpAddr = "192.0.2.1".parse().unwrap();
+        assert!(admission.enter(stays, false, 1, &limits).is_ok());
+        for number in 0..100_000 {
+            assert!(admission.enter(address(number), false, 1, &limits).is_ok());
+            admission.leave(address(number));
+            assert!(admission.gone.len() <= ADDRESSES_REMEMBERED);
+        }
+        assert_eq!(admission.gone.len(), ADDRESSES_REMEMBERED);
+        assert!(admission.gone.get(&key(address(0))).is_none());
+        assert_eq!(
+            admission.gone.get(&key(address(99_999))).map(|admission| admission.connects),
+            Some(1)
+        );
+        assert_eq!(admission.open_by_address(), BTreeMap::from([(key(stays), 1)]));
+    }
+
+    #[test]
+    fn of_many_refusals_some_are_logged_and_the_others_counted() {
+        let mut admission = Admission::default();
+        let logged = (0..100).filter(|_| admission.is_worth_logging(5)).count();
+        assert_eq!(logged, REFUSALS_LOGGED as usize);
+        assert_eq!(admission.not_logged(5, false), None);
+        let later = 5 + REFUSALS_LOGGED_MILLIS;
+        assert_eq!(admission.not_logged(later, false), Some(100 - u64::from(REFUSALS_LOGGED)));
+        assert_eq!(admission.not_logged(later, true), None);
+        assert!(admission.is_worth_logging(later));
+    }
+}

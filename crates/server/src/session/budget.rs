@@ -1,0 +1,264 @@
+//! What people may make the server do. Every session draws on the budget of its account and on
+//! that of its address, and what a line costs is measured in work, not in lines.
+//!
+//! Work is counted in units of about ten nanoseconds of one core: see [`crate::limits`] for what
+//! each thing costs. A budget refills steadily; what is owed beyond its burst is refused until it
+//! has been paid back. So a paste or a client that joins fifty rooms passes, and a loop does not.
+//! What is stored is counted in bytes, beside that, and an hour's worth may be stored at once.
+
+use crate::limits::{
+    BUDGETS_REMEMBERED, Limits, WORK_ADDRESS_SHARE, WORK_BURST_SECONDS, WORK_PER_MILLI,
+};
+use crate::session::admission;
+use crate::state::user::UserId;
+use slab::Slab;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Who pays for work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Payer {
+    /// All sessions of an address (IPv6: of one /64).
+    Address([u8; 16]),
+    /// All sessions of an account or a guest.
+    User(UserId),
+}
+
+impl Payer {
+    /// The payer of a connection from this address.
+    pub fn address(address: IpAddr) -> Payer {
+        Payer::Address(admission::key(address))
+    }
+}
+
+/// A payer's place in [`Budgets`]; good for as long as it is held.
+pub type Budget = u32;
+
+/// Who owes how much.
+#[derive(Debug, Default)]
+pub struct Budgets {
+    places: BTreeMap<Payer, Budget>,
+    accounts: Slab<Owed>,
+    /// Payers beyond which those who owe nothing are forgotten.
+    most: usize,
+}
+
+#[derive(Debug)]
+struct Owed {
+    payer: Payer,
+    /// Sessions that draw on it.
+    holders: u32,
+    /// Units of work not paid back at `at`.
+    work: u64,
+    /// Bytes stored and not paid back at `at`, times [`HOUR_MILLIS`].
+    stored: u64,
+    /// Milliseconds.
+    at: i64,
+    /// Units of the turn at hand, and which turn that is.
+    turn: (u64, u64),
+}
+
+impl Owed {
+    fn pay_back(&mut self, now: i64, limits: &Limits) {
+        let millis = u64::try_from(now - self.at).unwrap_or(0);
+        let per_second = per_second(self.payer, limits).unwrap_or(u64::MAX);
+        self.work = self.work.saturating_sub(millis.saturating_mul(per_second) / 1000);
+        let per_hour = per_hour(limits).unwrap_or(u64::MAX);
+        self.stored = self.stored.saturating_sub(millis.saturating_mul(per_hour));
+        self.at = now;
+    }
+
+    fn owes(&self) -> bool {
+        self.work > 0 || self.stored > 0
+    }
+}
+
+const HOUR_MILLIS: u64 = 60 * 60 * 1000;
+
+/// Bytes an hour that a payer may have stored; none if there is no bound.
+fn per_hour(limits: &Limits) -> Option<u64> {
+    Some(limits.stored_bytes_per_hour).filter(|bytes| *bytes != 0)
+}
+
+/// Units of work a second that a payer may take in the long run; none if there is no bound.
+fn per_second(payer: Payer, limits: &Limits) -> Option<u64> {
+    let share = match payer {
+        Payer::Address(_) => WORK_ADDRESS_SHARE,
+        Payer::User(_) => 1,
+    };
+    let millis = u64::from(limits.work_millis);
+    (millis != 0).then_some(millis * WORK_PER_MILLI * share)
+}
+
+impl Budgets {
+    /// A session draws on a payer's budget from here on, until it [releases](Self::release) it.
+    pub fn hold(&mut self, payer: Payer, now: i64, limits: &Limits) -> Budget {
+        if self.accounts.len() >= self.most.max(BUDGETS_REMEMBERED) {
+            self.forget(now, limits);
+            // Not again before as many have come, or each of them would cost a look at all.
+            self.most = 2 * self.accounts.len();
+        }
+        let place = *self.places.entry(payer).or_insert_with(|| {
+            let owed = Owed { payer, holders: 0, work: 0, stored: 0, at: now, turn: (0, 0) };
+            u32::try_from(self.accounts.insert(owed)).expect("bounded by the connections")
+        });
+        self.accounts[place as usize].holders += 1;
+        place
+    }
+
+    /// A session no longer draws on a budget. What is owed stays owed.
+    pub fn release(&mut self, budget: Budget) {
+        let owed = &mut self.accounts[budget as usize];
+        owed.holders -= 1;
+        if owed.holders == 0 && !owed.owes() {
+            self.places.remove(&owed.payer);
+            self.accounts.remove(budget as usize);
+        }
+    }
+
+    /// Seconds until a payer may have work done again, if it owes too much.
+    pub fn wait(&mut self, budget: Budget, now: i64, limits: &Limits) -> Option<u64> {
+        let owed = &mut self.accounts[budget as usize];
+        let per_second = per_second(owed.payer, limits)?;
+        owed.pay_back(now, limits);
+        let over = owed.work.saturating_sub(per_second * WORK_BURST_SECONDS);
+        (over > 0).then(|| over.div_ceil(per_second))
+    }
+
+    /// Seconds until a payer may have something stored again, if it has had too much stored.
+    pub fn wait_to_store(&mut self, budget: Budget, now: i64, limits: &Limits) -> Option<u64> {
+        let owed = &mut self.accounts[budget as usize];
+        let per_hour = per_hour(limits)?;
+        owed.pay_back(now, limits);
+        let over = owed.stored.saturating_sub(per_hour.saturating_mul(HOUR_MILLIS));
+        (over > 0).then(|| over.div_ceil(per_hour.saturating_mul(1000)))
+    }
+
+    /// A payer has had so many bytes stored.
+    pub fn charge_stored(&mut self, budget: Budget, bytes: usize) {
+        let owed = &mut self.accounts[budget as usize];
+        owed.stored = owed.stored.saturating_add((bytes as u64).saturating_mul(HOUR_MILLIS));
+    }
+
+    /// A payer has had work done: by the hub in turn number `turn`, and elsewhere.
+    pub fn charge(&mut self, budget: Budget, hub: u64, elsewhere: u64, turn: u64) {
+        let owed = &mut self.accounts[budget as usize];
+        owed.work = owed.work.saturating_add(hub).saturating_add(elsewhere);
+        if owed.turn.0 != turn {
+            owed.turn = (turn, 0);
+        }
+        owed.turn.1 += hub;
+    }
+
+    /// Units of work that a payer has had done in turn number `turn`.
+    pub fn in_turn(&self, budget: Budget, turn: u64) -> u64 {
+        match self.accounts[budget as usize].turn {
+            (of, work) if of == turn => work,
+            _ => 0,
+        }
+    }
+
+    /// Forgets those who have paid back and are not here.
+    fn forget(&mut self, now: i64, limits: &Limits) {
+        let places = &mut self.places;
+        self.accounts.retain(|_, owed| {
+            owed.pay_back(now, limits);
+            let stays = owed.holders > 0 || owed.owes();
+            if !stays {
+                places.remove(&owed.payer);
+            }
+            stays
+        });
+    }
+
+    /// How many sessions draw on each budget.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> BTreeMap<Payer, u32> {
+        let all = self.accounts.iter().map(|(_, owed)| (owed.payer, owed.holders));
+        all.filter(|(_, holders)| *holders > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: Payer = Payer::User(1);
+
+    fn limits() -> Limits {
+        Limits { work_millis: 10, ..Limits::default() }
+    }
+
+    #[test]
+    fn what_is_owed_beyond_the_burst_is_refused_until_it_is_paid_back() {
+        let (mut budgets, limits) = (Budgets::default(), limits());
+        let rate = per_second(ANN, &limits).unwrap();
+        let ann = budgets.hold(ANN, 0, &limits);
+        budgets.charge(ann, rate * WORK_BURST_SECONDS, 0, 1);
+        assert_eq!(budgets.wait(ann, 0, &limits), None);
+        budgets.charge(ann, 0, rate * 3, 1);
+        assert_eq!(budgets.wait(ann, 0, &limits), Some(3));
+        assert_eq!(budgets.wait(ann, 2500, &limits), Some(1));
+        assert_eq!(budgets.wait(ann, 3000, &limits), None);
+    }
+
+    #[test]
+    fn what_is_stored_beyond_an_hours_worth_is_refused_until_it_is_paid_back() {
+        let limits = Limits { stored_bytes_per_hour: 3600, ..limits() };
+        let mut budgets = Budgets::default();
+        let ann = budgets.hold(ANN, 0, &limits);
+        budgets.charge_stored(ann, 3600);
+        assert_eq!(budgets.wait_to_store(ann, 0, &limits), None);
+        budgets.charge_stored(ann, 2);
+        assert_eq!(budgets.wait_to_store(ann, 0, &limits), Some(2));
+        // However often it is asked, nothing that has been paid back is lost.
+        for now in 1..=1000 {
+            budgets.wait_to_store(ann, now, &limits);
+        }
+        assert_eq!(budgets.wait_to_store(ann, 1000, &limits), Some(1));
+        assert_eq!(budgets.wait(ann, 1000, &limits), None, "work is counted beside it");
+        budgets.release(ann);
+        let ann = budgets.hold(ANN, 1000, &limits);
+        assert_eq!(budgets.wait_to_store(ann, 1000, &limits), Some(1), "leaving forgives nothing");
+        assert_eq!(budgets.wait_to_store(ann, 2000, &limits), None);
+        budgets.release(ann);
+        budgets.forget(3_700_000, &limits);
+        assert!(budgets.accounts.is_empty() && budgets.places.is_empty());
+        let none = Limits { stored_bytes_per_hour: 0, ..limits };
+        let bob = budgets.hold(Payer::User(2), 0, &none);
+        budgets.charge_stored(bob, usize::MAX);
+        assert_eq!(budgets.wait_to_store(bob, 0, &none), None);
+    }
+
+    #[test]
+    fn leaving_forgives_nothing() {
+        let (mut budgets, limits) = (Budgets::default(), limits());
+        let rate = per_second(ANN, &limits).unwrap();
+        let first = budgets.hold(ANN, 0, &limits);
+        budgets.charge(first, rate * (WORK_BURST_SECONDS + 1), 0, 1);
+        budgets.release(first);
+        let again = budgets.hold(ANN, 0, &limits);
+        assert_eq!(budgets.wait(again, 0, &limits), Some(1));
+        budgets.release(again);
+        budgets.forget(1_000_000, &limits);
+        assert!(budgets.accounts.is_empty() && budgets.places.is_empty());
+    }
+
+    #[test]
+    fn a_turn_counts_for_itself_and_no_limit_is_none() {
+        let mut budgets = Budgets::default();
+        let limits = Limits { work_millis: 0, ..Limits::default() };
+        let ann = budgets.hold(ANN, 0, &limits);
+        budgets.charge(ann, u64::MAX / 2, 0, 1);
+        assert_eq!(budgets.in_turn(ann, 1), u64::MAX / 2);
+        assert_eq!(budgets.in_turn(ann, 2), 0);
+        assert_eq!(budgets.wait(ann, 0, &limits), None);
+    }
+
+    #[test]
+    fn an_address_may_have_more_done_than_one_of_its_people() {
+        let limits = limits();
+        let address = Payer::address("192.0.2.1".parse().unwrap());
+        assert!(per_second(address, &limits) > per_second(ANN, &limits));
+    }
+}

@@ -1,0 +1,90 @@
+//! Private messages are kept for a person until a connection of theirs has taken them: one that was
+//! told them and has sent a line since (see [`crate::shard::receipts`]). The store has kept them from the
+//! beginning, so none is lost with the connection, or with the server.
+//!
+//! A connection at which only a program is (`AWAY *`) takes nothing, and one that says that it is a
+//! bot (`+B`) nothing that waited for the person before it came.
+
+use crate::command::context::Context;
+use crate::effects::{Effect, Effects, Read, ReadKind};
+use crate::hub::State;
+use crate::session_id::SessionId;
+use crate::shard::receipts::Told;
+use std::sync::Arc;
+use store::{EventId, Write};
+
+/// How far a session has come in taking what is kept for its user.
+#[derive(Debug, Default)]
+pub struct Taking {
+    /// All that came after this event it has been told live. 0 once it has taken all from before,
+    /// too.
+    since: EventId,
+    /// It is shown, or has been, what was kept when it came.
+    shown: bool,
+    /// It has said that it is a bot's.
+    pub bot: bool,
+    /// What it has answered, and is not yet taken for that.
+    answered: Told,
+}
+
+/// The session of the asker has just registered.
+pub fn came(context: &mut Context<'_>) {
+    context.session_mut().taking.since = context.state.last_event();
+    show(context);
+}
+
+/// Shows the session what was kept when it came, if somebody is at it and it has not been shown.
+pub fn show(context: &mut Context<'_>) {
+    let (known, user) = (context.session(), context.user());
+    if user.guest || known.unattended || known.taking.shown {
+        return;
+    }
+    let markers = context.state.read_markers.of(user.id);
+    let read = markers.filter(|(of, _)| of.as_room().is_none()).collect();
+    let request = Read {
+        what: ReadKind::Pending { up_to: known.taking.since, read },
+        capabilities: context.capabilities(),
+        bytes: context.state.config.limits.page_bytes(),
+        rooms: Vec::new(),
+        since: Vec::new(),
+        me: (user.id, user.nick.clone()),
+    };
+    context.session_mut().taking.shown = true;
+    let session = context.session;
+    context.out.push(Effect::Read { session, request: Arc::new(request), tag: None });
+}
+
+/// A session has sent a line after all this was written to it. Whether it takes it, the line at hand
+/// may still say: see [`settle`].
+pub fn answered(state: &mut State, session: SessionId, told: Told) {
+    let known = state.sessions.get_mut(&session).expect("the caller has checked");
+    let answered = &mut known.taking.answered;
+    answered.kept = answered.kept.max(told.kept);
+    answered.live = answered.live.max(told.live);
+}
+
+/// Takes what a session has answered, after each line and before its end. If that cannot be stored,
+/// it is kept still and shown once more, for nothing may get lost.
+pub fn settle(state: &mut State, out: &mut Effects, session: SessionId) {
+    let Some(known) = state.sessions.get_mut(&session) else { return };
+    if known.taking.answered == Told::default() || known.unattended {
+        return;
+    }
+    let Some(account) = known.user else { return };
+    let taking = &mut known.taking;
+    let mut told = std::mem::take(&mut taking.answered);
+    if taking.bot {
+        told.kept = 0;
+    } else if told.kept >= taking.since {
+        // All that was kept is taken: from here on there is no gap before what comes live.
+        told.live = told.live.max(told.kept);
+        (taking.since, told.kept) = (0, 0);
+    }
+    let ranges = [(0, told.kept), (taking.since, told.live)];
+    out.begin(session, None, false);
+    for (after, up_to) in ranges.into_iter().filter(|(_, up_to)| *up_to > 0) {
+        state.kept.taken(account, after, up_to);
+        out.write(Write::PendingDelivered { account, after, up_to });
+    }
+    out.end(&state.renderer.server);
+}

@@ -1,0 +1,308 @@
+//! The disk is everybody's: what an account may have stored in an hour, and the reserve that is kept
+//! free for those who can make room.
+//!
+//! How much is free comes in with the journal's news; the hub measures nothing itself.
+
+use crate::command::context::Context;
+use crate::command::refusal::Refusal;
+use crate::effects::{Effect, Effects, LogRecord};
+use crate::hub::State;
+use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
+use crate::metrics::{Count, Refused, Space};
+use store::{Audit, Event, Write};
+
+/// What the hub knows of the disk.
+#[derive(Debug, Default)]
+pub struct Disk {
+    /// As it was seen last; none if nothing is stored on one.
+    space: Option<Space>,
+    /// Whether the reserve is touched: ordinary writes are refused.
+    pub is_scarce: bool,
+}
+
+/// Judges the disk as it is seen now, or as it was seen last if only the config has changed.
+pub fn look(state: &mut State, out: &mut Effects, space: Option<Space>) {
+    state.disk.space = space.or(state.disk.space);
+    let Some(Space { free, total }) = state.disk.space else { return };
+    let reserve = state.config.limits.reserve(total);
+    // A little more than it takes to touch it, or it would be touched and whole by turns.
+    let healed = reserve.saturating_add(reserve / RESERVE_HEALED_PART).min(total);
+    let touched = free < if state.disk.is_scarce { healed } else { reserve };
+    if touched != std::mem::replace(&mut state.disk.is_scarce, touched) {
+        out.push(Effect::Log(LogRecord::Reserve { touched, free }));
+    }
+}
+
+impl Context<'_> {
+    /// Refuses who has had too much stored lately; and, while the disk's reserve is touched,
+    /// everybody but the server's operators.
+    pub fn must_have_space(&mut self) -> Result<(), Refusal> {
+        let known = self.session();
+        let user = known.user.map(|user| &self.state.users[&user]);
+        if self.state.disk.is_scarce && !user.is_some_and(|user| user.operator) {
+            self.out.push(Effect::Count(Count::Refused(Refused::DiskReserve)));
+            return Err(Refusal::DiskFull);
+        }
+        let Some(payer) = self.payer_of_bytes() else { return Ok(()) };
+        let State { budgets, config, steady, .. } = &mut *self.state;
+        match budgets.wait_to_store(payer, *steady, &config.limits) {
+            Some(seconds) => {
+                self.out.push(Effect::Count(Count::Refused(Refused::StoredBytes)));
+                Err(Refusal::TooMuchStored(seconds))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Charges the account, or the address of a guest, with what the command at hand stores.
+    pub(crate) fn charge_stored(&mut self) {
+        let bytes = self.out.stores().iter().map(bytes_of).sum();
+        if bytes > 0
+            && let Some(payer) = self.payer_of_bytes()
+        {
+            self.state.budgets.charge_stored(payer, bytes);
+        }
+    }
+
+    /// A guest could come back as another one, so its address pays.
+    fn payer_of_bytes(&self) -> Option<crate::session::budget::Budget> {
+        let known = self.session();
+        let guest = self.state.users.get(&known.user?)?.guest;
+        if guest { Some(known.address_budget) } else { known.user_budget }
+    }
+}
+
+/// About how many bytes a write adds to what is stored. What goes, or is put in the place of
+/// something, adds nothing.
+fn bytes_of(write: &Write) -> usize {
+    match write {
+        Write::Event { event, resend, pending_for, mentions } => {
+            let resend = resend.as_ref().map_or(0, |resend| ROW_BYTES + resend.id.len());
+            let rows = mentions.len() + pending_for.iter().count();
+            bytes_of_event(event) + resend + rows * ROW_BYTES
+        }
+        Write::Redact { event, .. } => bytes_of_event(event),
+        Write::Account(account) => ROW_BYTES + account.name.len(),
+        Write::Room(room) => ROW_BYTES + room.topic.as_ref().map_or(0, |topic| topic.text.len()),
+        Write::Member(_) | Write::ReadsFrom { .. } | Write::ReadMarker { .. } => ROW_BYTES,
+        Write::Metadata { key, value: Some(value), .. } => ROW_BYTES + key.len() + value.len(),
+        Write::Certificate { account: Some(_), .. } | Write::Unheard { day: Some(_), .. } => {
+            ROW_BYTES
+        }
+        Write::Record { key, value: Some(value), .. } => ROW_BYTES + key.len() + value.len(),
+        Write::Audit(entry) => {
+            let Audit { by, verb, target, reason, .. } = entry;
+            ROW_BYTES + by.len() + verb.len() + target.len() + reason.len()
+        }
+        Write::RoomEnded(_)
+        | Write::MemberGone { .. }
+        | Write::PendingDelivered { .. }
+        | Write::Metadata { value: None, .. }
+        | Write::Certificate { account: None, .. }
+        | Write::Unheard { day: None, .. }
+        | Write::AccountGone(_)
+        | Write::DeleteAccount { .. }
+        | Write::Record { value: None, .. }
+        | Write::CloakKey(_)
+        | Write::Probe => 0,
+    }
+}
+
+fn bytes_of_event(event: &Event) -> usize {
+    let userhost = event.userhost.as_ref().map_or(0, |userhost| userhost.len());
+    let names = event.nick.len() + event.target.len() + userhost;
+    ROW_BYTES + names + event.text.len() + event.tags.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
+    use crate::session_id::SessionId;
+    use store::{MemoryStore, Store};
+
+    struct Hub {
+        state: State,
+        steady: i64,
+    }
+
+    fn session(slot: u32) -> SessionId {
+        SessionId { shard: 0, slot, generation: 1 }
+    }
+
+    impl Hub {
+        /// A hub with guests, each at an address of its own; the first is an operator.
+        fn new(config: &str) -> Hub {
+            let text = format!(
+                "server.guests = true\noperator = [{{ name = \"boss\", password = \"up\" }}]\n{config}"
+            );
+            let config: Config = toml::from_str(&text).expect("a config");
+            let loaded = MemoryStore::new("test").load().expect("it is in memory");
+            let mut hub = Hub { state: State::new(config.into(), loaded, 0).0, steady: 0 };
+            for (slot, nick) in [(1, "boss"), (2, "ann"), (3, "bob")] {
+                hub.opens(slot, slot as u8, nick);
+            }
+            hub.says(1, "OPER boss up");
+            hub
+        }
+
+        fn apply(&mut self, input: Input) -> Effects {
+            self.state.apply(Stamped { now: 0, steady: self.steady, committed: 0, input })
+        }
+
+        fn opens(&mut self, slot: u32, host: u8, nick: &str) {
+            // Passwords are taken from this machine.
+            let address = if host == 1 { [127, 0, 0, 1] } else { [192, 0, 2, host] }.into();
+            let event = ClientEvent::Opened { address, entropy: [0; 16] };
+            let events = vec![SessionEvent { session: session(slot), event }];
+            self.apply(Input::Batch(Batch { events, ..Batch::default() }));
+            self.says(slot, "CAP REQ :message-tags draft/message-redaction draft/metadata-3");
+            self.says(slot, "CAP END");
+            self.says(slot, &format!("NICK {nick}"));
+            self.says(slot, "USER u 0 * :Somebody");
+        }
+
+        /// How many writes come of a line, and what is answered.
+        fn says(&mut self, slot: u32, line: &str) -> (usize, String) {
+            let event = ClientEvent::Line(0..line.len() as u32);
+            let events = vec![SessionEvent { session: session(slot), event }];
+            let effects = self.apply(Input::Batch(Batch { shard: 0, text: line.into(), events }));
+            let replies = effects.list.iter().filter_map(|effect| match &effect.effect {
+                Effect::Reply { text, .. } => Some(text.start as usize..text.end as usize),
+                _ => None,
+            });
+            let told: Vec<u8> = replies.flat_map(|range| effects.text[range].to_vec()).collect();
+            (effects.writes.len(), String::from_utf8(told).expect("UTF-8"))
+        }
+
+        fn has(&mut self, free: u64) -> Vec<Effect> {
+            let effects = self.apply(Input::Disk(Space { free, total: 1000 }));
+            effects.list.into_iter().map(|effect| effect.effect).collect()
+        }
+    }
+
+    const ORDINARY: [&str; 9] = [
+        "PRIVMSG #lobby :hello",
+        "PRIVMSG boss :hello",
+        "NOTICE #lobby :hello",
+        "BM :hello",
+        "PM boss :hello",
+        "@+draft/react=x TAGMSG #lobby",
+        "JOIN #other",
+        "TOPIC #a :new",
+        "MODE #a +m",
+    ];
+
+    #[test]
+    fn when_the_reserve_is_touched_only_operators_store_and_messages_are_taken_back() {
+        let mut hub = Hub::new("limits.reserve_bytes = 100\nlimits.reserve_percent = 50");
+        for slot in [1, 2] {
+            hub.says(slot, "JOIN #a,#b");
+            hub.says(slot, "JOIN #c");
+        }
+        hub.says(2, "JOIN #a2");
+        assert!(hub.has(100).is_empty());
+        let touched = LogRecord::Reserve { touched: true, free: 99 };
+        assert!(matches!(&hub.has(99)[..], [Effect::Log(fact)] if *fact == touched));
+        assert!(hub.has(98).is_empty(), "it is told once");
+        for line in ORDINARY.map(|line| line.replace("#a", "#a2")) {
+            let (writes, told) = hub.says(2, &line);
+            assert_eq!(writes, 0, "{line}");
+            assert!(told.contains(" DISK_FULL :"), "{line}: {told}");
+        }
+        let (writes, told) = hub.says(2, "METADATA * SET url :x");
+        assert!(writes == 0 && told.contains("FAIL METADATA DISK_FULL "), "{told}");
+        // What is not stored is not refused, nor a question.
+        for line in ["@+typing=active TAGMSG #lobby", "MODE #a2", "MODE #a2 +b", "TOPIC #a2"] {
+            let (_, told) = hub.says(2, line);
+            assert!(!told.contains("DISK_FULL"), "{line}: {told}");
+        }
+        let mine = store::msgid("test", 1);
+        for line in [format!("REDACT #b {mine}"), "PART #b".into(), "KICK #a2 ann".into()] {
+            let (writes, told) = hub.says(2, &line);
+            assert!(writes > 0, "{line}: {told}");
+        }
+        for line in ORDINARY {
+            let (writes, told) = hub.says(1, line);
+            assert!(writes > 0 && !told.contains("DISK_FULL"), "{line}: {told}");
+        }
+        // It takes a little more than was missing.
+        assert!(hub.has(111).is_empty());
+        let healed = LogRecord::Reserve { touched: false, free: 112 };
+        assert!(matches!(&hub.has(112)[..], [Effect::Log(fact)] if *fact == healed));
+        assert!(hub.says(2, "PRIVMSG #lobby :again").0 > 0);
+    }
+
+    #[test]
+    fn the_reserve_is_the_lesser_of_the_two_and_either_may_be_none() {
+        let mut hub = Hub::new("limits.reserve_bytes = 100\nlimits.reserve_percent = 5");
+        assert!(hub.has(50).is_empty());
+        assert_eq!(hub.has(49).len(), 1);
+        for none in ["limits.reserve_bytes = 0", "limits.reserve_percent = 0"] {
+            assert!(Hub::new(none).has(0).is_empty());
+        }
+        assert_eq!(Hub::new("limits.reserve_percent = 100").has(999).len(), 1);
+    }
+
+    fn until_refused(hub: &mut Hub, slot: u32, line: &str) -> (usize, String) {
+        for stored in 0..1000 {
+            let (writes, told) = hub.says(slot, line);
+            if writes == 0 {
+                return (stored, told);
+            }
+        }
+        panic!("never refused");
+    }
+
+    #[test]
+    fn what_is_stored_in_an_hour_is_bounded_and_guests_share_their_address() {
+        let mut hub = Hub::new("limits.stored_bytes_per_hour = 36000\nlimits.work_millis = 0");
+        let (stored, told) = until_refused(&mut hub, 2, "PRIVMSG #lobby :hello");
+        assert!((100..300).contains(&stored), "{stored}");
+        let text = "You have had as much stored as you may in an hour; try again in ";
+        assert!(told.starts_with(&format!(":parlor 263 ann PRIVMSG :{text}")), "{told}");
+        let (_, told) = hub.says(2, "BM :hello");
+        assert!(told.starts_with(":parlor FAIL BM RATE_LIMITED "), "{told}");
+        // Who only asks is answered, and others are not refused.
+        assert!(hub.says(2, "NAMES #lobby").1.contains(" 366 "));
+        assert!(hub.says(3, "PRIVMSG #lobby :hello").0 > 0);
+        // A new guest at the same address is no new start.
+        hub.opens(4, 2, "eve");
+        assert_eq!(hub.says(4, "PRIVMSG #lobby :hello").0, 0);
+        hub.steady += 60_000;
+        assert!(
+            hub.says(4, "PRIVMSG #lobby :hello").0 > 0,
+            "a minute later there is room for some"
+        );
+    }
+
+    #[test]
+    fn tags_count_and_so_does_what_is_kept_for_somebody() {
+        let plain = |tags: &str, pending_for| {
+            let event = Event {
+                id: 1,
+                conversation: store::Conversation::direct(1, 2),
+                kind: store::EventKind::Message,
+                account: 1,
+                guest: false,
+                bot: false,
+                nick: "ann".into(),
+                userhost: None,
+                target: "bob".into(),
+                time: 0,
+                text: "hello".into(),
+                tags: tags.into(),
+                about: None,
+            };
+            bytes_of(&Write::Event {
+                event: event.into(),
+                resend: None,
+                pending_for,
+                mentions: [].into(),
+            })
+        };
+        assert_eq!(plain("+draft/reply=x", None) - plain("", None), "+draft/reply=x".len());
+        assert!(plain("", Some(2)) > plain("", None));
+    }
+}

@@ -1,0 +1,492 @@
+//! Who tries passwords, and how long each must wait.
+//!
+//! Wrong ones count against the address and against the name. From a network from which somebody
+//! has logged in well before, only what went wrong there with that name counts, and the door never
+//! closes: so neither a neighbour's guesses nor a whole botnet's keep an owner out of where they
+//! always are.
+
+use crate::limits::{
+    ADDRESSES_REMEMBERED, FAILED_NAMES, KNOWN_NETWORKS, LOCKOUT_SECONDS, LOGIN_DELAY_MOST_SECONDS,
+    LOGIN_DELAY_SECONDS, LOGIN_MILLIS, LOGINS_OF_ADDRESS, LOGINS_OF_NAME, Limits,
+    NAME_DELAY_MOST_SECONDS, NAMES_REMEMBERED,
+};
+use crate::session::admission::{self, Key};
+use crate::session::recent::Recent;
+use proto::name::fold;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The name for which a wrong server password, or a certificate of nobody, counts as failed; no user
+/// can have it.
+pub const NOBODYS_NAME: &str = "*";
+
+/// Who has tried what lately.
+#[derive(Debug)]
+pub struct LoginAttempts {
+    addresses: Recent<Key, Address>,
+    /// What went wrong with each name, from where its owner is not known.
+    names: Recent<Box<str>, Name>,
+    /// From where each name has logged in well, the last one last.
+    known: BTreeMap<Box<str>, Vec<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Address {
+    attempts: Attempts,
+    /// At most [`FAILED_NAMES`].
+    names: BTreeMap<Box<str>, Wrong>,
+    /// With any further name, and with none.
+    others: Wrong,
+}
+
+#[derive(Debug, Default)]
+struct Name {
+    attempts: Attempts,
+    wrong: Wrong,
+}
+
+#[derive(Debug)]
+struct Known {
+    network: Key,
+    wrong: Wrong,
+}
+
+/// Attempts, right or not, that are not yet forgotten: when all are, in milliseconds.
+#[derive(Debug, Default)]
+struct Attempts(i64);
+
+impl Attempts {
+    /// Milliseconds until there may be one more than `most`.
+    fn over(&self, now: i64, most: i64) -> i64 {
+        (self.0 - now - (most - 1) * LOGIN_MILLIS).max(0)
+    }
+
+    fn add(&mut self, now: i64) {
+        self.0 = self.0.max(now) + LOGIN_MILLIS;
+    }
+}
+
+/// Wrong passwords, and when the last one came.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wrong {
+    count: u32,
+    at: i64,
+}
+
+impl Wrong {
+    /// How many count still.
+    fn standing(&self, now: i64) -> u32 {
+        if now - self.at < seconds(LOCKOUT_SECONDS) { self.count } else { 0 }
+    }
+
+    fn add(&mut self, now: i64) {
+        *self = Wrong { count: self.standing(now).saturating_add(1), at: now };
+    }
+
+    /// When the answer to the next attempt may be told, if that is delayed.
+    fn delays_until(&self, now: i64, limits: &Limits, most: u32) -> i64 {
+        match self.standing(now).checked_sub(limits.failed_logins) {
+            None => now,
+            Some(over) => self.at + seconds((LOGIN_DELAY_SECONDS << over.min(16)).min(most)),
+        }
+    }
+
+    /// When the door opens, if it is closed.
+    fn closes_until(&self, now: i64, limits: &Limits) -> i64 {
+        let closed = self.standing(now) >= limits.failed_logins.saturating_mul(3);
+        if closed { self.at + seconds(LOCKOUT_SECONDS) } else { now }
+    }
+}
+
+impl Address {
+    /// What counts against the whole address: of each name no more than makes the others wait, or
+    /// one person's would close the door to all who are there.
+    fn wrong(&self, now: i64, limits: &Limits) -> Wrong {
+        let each = self.names.values();
+        let each = each.map(|wrong| Wrong {
+            count: wrong.standing(now).min(limits.failed_logins),
+            at: wrong.at,
+        });
+        let others = Wrong { count: self.others.standing(now), at: self.others.at };
+        each.fold(others, |all, one| Wrong { count: all.count + one.count, at: all.at.max(one.at) })
+    }
+}
+
+/// When somebody may be answered.
+#[derive(Debug)]
+struct Wait {
+    /// Not at all before then.
+    closed_until: i64,
+    /// No right or wrong is told before then, to whoever asks.
+    told_after: i64,
+    /// The answer to an attempt that begins now is held back until then.
+    held_until: i64,
+}
+
+fn seconds(count: u32) -> i64 {
+    i64::from(count) * 1000
+}
+
+fn in_seconds(millis: i64) -> i64 {
+    (millis + 999) / 1000
+}
+
+impl Default for LoginAttempts {
+    fn default() -> LoginAttempts {
+        LoginAttempts {
+            addresses: Recent::new(ADDRESSES_REMEMBERED),
+            names: Recent::new(NAMES_REMEMBERED),
+            known: BTreeMap::new(),
+        }
+    }
+}
+
+impl LoginAttempts {
+    /// Whether somebody has logged in as `name` from this network before.
+    pub fn is_known(&self, address: IpAddr, name: &str) -> bool {
+        self.known_there(admission::key(address), &fold(name)).is_some()
+    }
+
+    /// Somebody wants to try a password: milliseconds to hold the answer back, or seconds for which
+    /// they may not.
+    ///
+    /// # Errors
+    /// Seconds to wait, if nothing is tried now.
+    pub fn ask(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> Result<u64, i64> {
+        let wait = self.wait(address, name, now, limits);
+        // Nobody is kept waiting for an answer for longer than this.
+        let patience = now + seconds(LOGIN_DELAY_MOST_SECONDS);
+        let over = self.over(address, name, now, limits);
+        let until = wait.closed_until.max(now + over);
+        let until = if wait.told_after > patience { until.max(wait.told_after) } else { until };
+        if until > now {
+            return Err(in_seconds(until - now));
+        }
+        Ok(u64::try_from(wait.held_until.max(wait.told_after) - now).unwrap_or(0))
+    }
+
+    /// An attempt begins, right or not: it counts against the address and the name.
+    pub fn attempted(&mut self, address: IpAddr, name: &str, now: i64) {
+        self.addresses.used(&admission::key(address)).attempts.add(now);
+        if !self.is_known(address, name) {
+            self.names.used(&fold(name).into()).attempts.add(now);
+        }
+    }
+
+    /// The outcome of an attempt is there: whether it may be told, however many were under way at
+    /// once.
+    ///
+    /// # Errors
+    /// Seconds to wait before the next attempt, if not even a right password counts.
+    pub fn may_tell(
+        &self,
+        address: IpAddr,
+        name: &str,
+        now: i64,
+        limits: &Limits,
+    ) -> Result<(), i64> {
+        let wait = self.wait(address, name, now, limits);
+        match wait.closed_until.max(wait.told_after) - now {
+            ..=0 => Ok(()),
+            millis => Err(in_seconds(millis)),
+        }
+    }
+
+    /// A password was wrong.
+    pub fn failed(&mut self, address: IpAddr, name: &str, now: i64) {
+        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
+        if let Some(known) = self.known_there_mut(key, &name) {
+            return known.wrong.add(now);
+        }
+        let of = self.addresses.used(&key);
+        let each = &mut of.names;
+        if &*name == NOBODYS_NAME || (each.len() >= FAILED_NAMES && !each.contains_key(&name)) {
+            of.others.add(now);
+        } else {
+            each.entry(name.clone()).or_default().add(now);
+        }
+        if &*name != NOBODYS_NAME {
+            self.names.used(&name).wrong.add(now);
+        }
+    }
+
+    /// A password was right: what went wrong with the same name from there is forgiven. What went
+    /// wrong with others' is not, or somebody with an account could guess without end.
+    pub fn succeeded(&mut self, address: IpAddr, name: &str) {
+        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
+        let address = self.addresses.get_mut(&key);
+        if let Some(forgiven) = address.and_then(|address| address.names.remove(&name))
+            && let Some(of) = self.names.get_mut(&name)
+        {
+            of.wrong.count = of.wrong.count.saturating_sub(forgiven.count);
+        }
+        self.know(key, name);
+    }
+
+    /// A password was right, and nothing is forgiven.
+    pub fn granted(&mut self, address: IpAddr, name: &str) {
+        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
+        if self.known_there(key, &name).is_none() {
+            self.know(key, name);
+        }
+    }
+
+    /// The network is known for the name from here on, with nothing against it.
+    fn know(&mut self, network: Key, name: Box<str>) {
+        let known = self.known.entry(name).or_default();
+        known.retain(|one| one.network != network);
+        if known.len() >= KNOWN_NETWORKS {
+            known.remove(0);
+        }
+        known.push(Known { network, wrong: Wrong::default() });
+    }
+
+    fn known_there(&self, key: Key, name: &str) -> Option<&Known> {
+        self.known.get(name)?.iter().find(|known| known.network == key)
+    }
+
+    fn known_there_mut(&mut self, key: Key, name: &str) -> Option<&mut Known> {
+        self.known.get_mut(name)?.iter_mut().find(|known| known.network == key)
+    }
+
+    /// Milliseconds until a stranger may try once more, whatever comes of it.
+    fn over(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> i64 {
+        if limits.failed_logins == 0 || self.is_known(address, name) {
+            return 0;
+        }
+        let address = self.addresses.get(&admission::key(address));
+        let of_address = address.map_or(0, |address| address.attempts.over(now, LOGINS_OF_ADDRESS));
+        let of_name = self.names.get(&*fold(name));
+        of_address.max(of_name.map_or(0, |of| of.attempts.over(now, LOGINS_OF_NAME)))
+    }
+
+    fn wait(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> Wait {
+        let mut wait = Wait { closed_until: now, told_after: now, held_until: now };
+        if limits.failed_logins == 0 {
+            return wait;
+        }
+        let (key, name) = (admission::key(address), fold(name));
+        if let Some(known) = self.known_there(key, &name) {
+            wait.told_after = known.wrong.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
+            return wait;
+        }
+        if let Some(address) = self.addresses.get(&key) {
+            let wrong = address.wrong(now, limits);
+            wait.closed_until = wrong.closes_until(now, limits);
+            wait.held_until = wrong.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
+            if let Some(pair) = address.names.get(&*name) {
+                wait.closed_until = wait.closed_until.max(pair.closes_until(now, limits));
+            }
+        }
+        if let Some(of) = self.names.get(&*name) {
+            wait.told_after = of.wrong.delays_until(now, limits, NAME_DELAY_MOST_SECONDS);
+        }
+        wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits { failed_logins: 5, ..Limits::default() }
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    /// Somebody tries a password when they may, and it is wrong: how long that took.
+    fn guess(
+        login_attempts: &mut LoginAttempts,
+        from: IpAddr,
+        name: &str,
+        now: &mut i64,
+    ) -> Result<i64, i64> {
+        let hold = login_attempts.ask(from, name, *now, &limits())?;
+        login_attempts.attempted(from, name, *now);
+        *now += hold as i64;
+        login_attempts.may_tell(from, name, *now, &limits())?;
+        login_attempts.failed(from, name, *now);
+        Ok(hold as i64)
+    }
+
+    const SCHOOL: &str = "192.0.2.1";
+
+    #[test]
+    fn one_name_waits_ever_longer_and_then_the_door_closes_to_it_for_a_while() {
+        let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
+        let from = address(SCHOOL);
+        let mut held = Vec::new();
+        let closed_for = loop {
+            match guess(&mut login_attempts, from, "ann", &mut now) {
+                Ok(hold) => held.push(hold),
+                Err(seconds) if seconds > 100 => break seconds,
+                // Delays per name grow beyond what anybody is kept waiting for.
+                Err(seconds) => now += seconds * 1000,
+            }
+        };
+        assert_eq!(held, [0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 0, 0, 0, 0, 0]);
+        assert_eq!(closed_for, i64::from(LOCKOUT_SECONDS));
+        now += closed_for * 1000;
+        assert_eq!(guess(&mut login_attempts, from, "ann", &mut now), Ok(0));
+    }
+
+    #[test]
+    fn a_whole_address_is_closed_to_strangers_by_many_names_only() {
+        let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
+        let from = address(SCHOOL);
+        login_attempts.succeeded(from, "Ann");
+        for number in 0..15 {
+            assert!(guess(&mut login_attempts, from, &format!("user{number}"), &mut now).is_ok());
+        }
+        let closed = login_attempts.ask(from, "bob", now, &limits());
+        assert_eq!(closed, Err(i64::from(LOCKOUT_SECONDS)));
+        assert_eq!(login_attempts.ask(from, "ANN", now, &limits()), Ok(0), "who is known comes in");
+        assert_eq!(login_attempts.ask(address("192.0.2.2"), "bob", now, &limits()), Ok(0));
+    }
+
+    /// Fifteen wrong logins at one's own account, as often as one likes.
+    #[test]
+    fn who_fails_at_their_own_account_does_not_lock_out_a_school() {
+        let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
+        let school = address(SCHOOL);
+        login_attempts.succeeded(school, "ann");
+        for _ in 0..3 {
+            for _ in 0..15 {
+                while let Err(seconds) = guess(&mut login_attempts, school, "eve", &mut now) {
+                    now += seconds * 1000;
+                }
+            }
+            // Ann has been there before; bob has not, and waits as long as after five failures.
+            assert_eq!(login_attempts.ask(school, "ann", now, &limits()), Ok(0));
+            assert_eq!(login_attempts.may_tell(school, "ann", now, &limits()), Ok(()));
+            assert_eq!(login_attempts.ask(school, "bob", now, &limits()), Ok(1000));
+            assert_eq!(login_attempts.may_tell(school, "bob", now, &limits()), Ok(()));
+        }
+    }
+
+    #[test]
+    fn guesses_at_one_name_from_many_addresses_are_slowed_and_its_owner_comes_in() {
+        let mut login_attempts = LoginAttempts::default();
+        let home = address(SCHOOL);
+        login_attempts.succeeded(home, "ann");
+        let (mut now, mut told) = (0, 0);
+        // Four each, and all as soon as they may.
+        for number in 0..120_u8 {
+            let from = address(&format!("198.51.100.{}", number % 30));
+            match guess(&mut login_attempts, from, "ann", &mut now) {
+                Ok(_) => told += 1,
+                Err(seconds) => {
+                    assert!(seconds <= i64::from(NAME_DELAY_MOST_SECONDS), "{seconds}");
+                    now += 1000;
+                }
+            }
+            assert_eq!(login_attempts.ask(home, "ann", now, &limits()), Ok(0));
+            assert_eq!(login_attempts.may_tell(home, "ann", now, &limits()), Ok(()));
+        }
+        assert!(told <= 15, "{told} in {now} ms");
+        // In the long run, one each so many seconds.
+        let (begin, mut told) = (now, 0);
+        while now < begin + 3_600_000 {
+            let from = address(&format!("203.0.113.{}", told % 250));
+            match guess(&mut login_attempts, from, "ann", &mut now) {
+                Ok(_) => told += 1,
+                Err(seconds) => now += seconds * 1000,
+            }
+        }
+        assert!(told <= 3600 / NAME_DELAY_MOST_SECONDS + 1, "{told} in an hour");
+    }
+
+    /// Also from where the owner is known, guesses are slow: one answer each sixteen seconds.
+    #[test]
+    fn a_neighbour_at_a_known_network_gets_few_answers_however_many_they_try_at_once() {
+        let (mut login_attempts, home) = (LoginAttempts::default(), address(SCHOOL));
+        login_attempts.succeeded(home, "ann");
+        let mut told = 0;
+        for second in 0..600 {
+            let now = second * 1000;
+            for _ in 0..10 {
+                assert!(login_attempts.ask(home, "ann", now, &limits()).is_ok(), "never closed");
+                if login_attempts.may_tell(home, "ann", now, &limits()).is_ok() {
+                    login_attempts.failed(home, "ann", now);
+                    told += 1;
+                }
+            }
+        }
+        assert!((40..=50).contains(&told), "{told}");
+    }
+
+    #[test]
+    fn a_login_forgives_the_failures_of_its_own_name_there_only() {
+        let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
+        let from = address(SCHOOL);
+        for name in ["Ann", "ann", "ann", "ann", "ann", "bob", "bob"] {
+            guess(&mut login_attempts, from, name, &mut now).unwrap();
+        }
+        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(4000));
+        login_attempts.succeeded(from, "eve");
+        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(4000));
+        login_attempts.succeeded(from, "ANN");
+        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(0));
+        assert_eq!(login_attempts.ask(address("192.0.2.2"), "ann", now, &limits()), Ok(0));
+        for _ in 0..3 {
+            guess(&mut login_attempts, from, "bob", &mut now).unwrap();
+        }
+        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(1000));
+    }
+
+    #[test]
+    fn every_attempt_of_a_stranger_counts_right_or_not() {
+        let (mut login_attempts, from) = (LoginAttempts::default(), address(SCHOOL));
+        let mut began = 0;
+        for number in 0..1000 {
+            let name = format!("user{number}");
+            if login_attempts.ask(from, &name, 0, &limits()).is_ok() {
+                login_attempts.attempted(from, &name, 0);
+                login_attempts.succeeded(from, &name);
+                began += 1;
+            }
+        }
+        assert_eq!(began, LOGINS_OF_ADDRESS);
+        assert_eq!(login_attempts.ask(from, "ann", 0, &limits()), Err(1));
+        assert_eq!(login_attempts.ask(from, "ann", LOGIN_MILLIS, &limits()), Ok(0));
+        assert_eq!(login_attempts.ask(from, "user0", 0, &limits()), Ok(0), "who is known comes in");
+        let one = |number: u8| address(&format!("198.51.100.{number}"));
+        let of_name = (0..100).filter(|number| {
+            let may = login_attempts.ask(one(*number), "zoe", 0, &limits()).is_ok();
+            if may {
+                login_attempts.attempted(one(*number), "zoe", 0);
+            }
+            may
+        });
+        assert_eq!(of_name.count() as i64, LOGINS_OF_NAME);
+    }
+
+    #[test]
+    fn the_networks_of_the_last_good_logins_are_known() {
+        let mut login_attempts = LoginAttempts::default();
+        let network = |number: usize| address(&format!("2001:db8:0:{number}::1"));
+        for number in 0..=KNOWN_NETWORKS {
+            login_attempts.succeeded(network(number), "ann");
+            login_attempts.succeeded(network(1), "ann");
+        }
+        let known = |number| login_attempts.is_known(network(number), "ANN");
+        assert!(!known(0) && (1..=KNOWN_NETWORKS).all(known));
+        assert!(login_attempts.is_known(address("2001:db8:0:1::ffff"), "ann"));
+        assert!(!login_attempts.is_known(network(1), "bob"));
+    }
+
+    #[test]
+    fn no_limit_is_none() {
+        let (mut login_attempts, from) = (LoginAttempts::default(), address(SCHOOL));
+        let limits = Limits { failed_logins: 0, ..Limits::default() };
+        for _ in 0..1000 {
+            assert_eq!(login_attempts.ask(from, "ann", 0, &limits), Ok(0));
+            login_attempts.attempted(from, "ann", 0);
+            assert_eq!(login_attempts.may_tell(from, "ann", 0, &limits), Ok(()));
+            login_attempts.failed(from, "ann", 0);
+        }
+    }
+}

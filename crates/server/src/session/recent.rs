@@ -1,0 +1,91 @@
+//! A table with a bound: of more, what was used longest ago is forgotten.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+
+/// Values by key, at most so many. Each use costs as much however many there are.
+#[derive(Debug)]
+pub struct Recent<K, V> {
+    values: BTreeMap<K, (u64, V)>,
+    /// The keys by their last use.
+    order: BTreeMap<u64, K>,
+    uses: u64,
+    most: usize,
+}
+
+impl<K: Ord + Clone, V> Recent<K, V> {
+    /// An empty table for so many values, one at least.
+    pub fn new(most: usize) -> Recent<K, V> {
+        Recent { values: BTreeMap::new(), order: BTreeMap::new(), uses: 0, most }
+    }
+
+    /// The value of a key, if it is remembered. To look is not to use.
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.values.get(key).map(|(_, value)| value)
+    }
+
+    /// The same to change it; not a use either.
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.values.get_mut(key).map(|(_, value)| value)
+    }
+
+    /// Takes a value out.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let (used, value) = self.values.remove(key)?;
+        self.order.remove(&used);
+        Some(value)
+    }
+
+    /// Uses the value of a key, a new one if there is none.
+    pub fn used(&mut self, key: &K) -> &mut V
+    where
+        V: Default,
+    {
+        let value = self.remove(key).unwrap_or_default();
+        if self.values.len() >= self.most
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.values.remove(&oldest);
+        }
+        self.uses += 1;
+        self.order.insert(self.uses, key.clone());
+        &mut self.values.entry(key.clone()).or_insert((self.uses, value)).1
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_longest_ago_is_forgotten_first() {
+        let mut table: Recent<u32, u32> = Recent::new(3);
+        for key in 1..=3 {
+            *table.used(&key) = key * 10;
+        }
+        assert_eq!(*table.used(&1), 10);
+        assert_eq!(table.get(&2), Some(&20), "to look is not to use");
+        table.used(&4);
+        assert_eq!(
+            [1, 2, 3, 4].map(|key| table.get(&key).copied()),
+            [Some(10), None, Some(30), Some(0)]
+        );
+        assert_eq!((table.remove(&3), table.remove(&3), table.len()), (Some(30), None, 2));
+        assert_eq!(table.order.len(), 2);
+    }
+}

@@ -1,0 +1,112 @@
+//! The table of connections: dense, because every line looks its session up.
+
+use crate::session::{Sasl, Session, Tried};
+use crate::session_id::SessionId;
+use std::collections::BTreeSet;
+use std::ops::Index;
+use store::AccountId;
+
+/// All connections, found by shard and slot. Iterates in that order, so that the hub stays
+/// deterministic.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    shards: Vec<Vec<Option<(u32, Session)>>>,
+    count: usize,
+}
+
+impl Sessions {
+    /// The session, if it is there.
+    pub fn get(&self, id: &SessionId) -> Option<&Session> {
+        let place = self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref();
+        place.filter(|(generation, _)| *generation == id.generation).map(|(_, session)| session)
+    }
+
+    /// The session, to change it, if it is there.
+    pub fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session> {
+        let place = self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut();
+        place.filter(|(generation, _)| *generation == id.generation).map(|(_, session)| session)
+    }
+
+    /// Whether the session is there.
+    pub fn contains_key(&self, id: &SessionId) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// Adds a session. Its shard's slots are dense, so the table grows no larger than the most
+    /// connections at once.
+    pub fn insert(&mut self, id: SessionId, session: Session) {
+        let (shard, slot) = (usize::from(id.shard), id.slot as usize);
+        if self.shards.len() <= shard {
+            self.shards.resize_with(shard + 1, Vec::new);
+        }
+        let slots = &mut self.shards[shard];
+        if slots.len() <= slot {
+            slots.resize_with(slot + 1, || None);
+        }
+        let before = slots[slot].replace((id.generation, session));
+        assert!(before.is_none(), "a shard gives a slot away only when its session has ended");
+        self.count += 1;
+    }
+
+    /// Removes a session.
+    pub fn remove(&mut self, id: &SessionId) -> Option<Session> {
+        self.get(id)?;
+        self.count -= 1;
+        self.shards[usize::from(id.shard)][id.slot as usize].take().map(|(_, session)| session)
+    }
+
+    /// Those that have logged in to an account, or are about to, and are not its user's yet.
+    pub fn entering_as(&self, account: AccountId) -> Vec<SessionId> {
+        let as_it = |(_, session): &(SessionId, &Session)| entering(session) == Some(account);
+        self.iter().filter(as_it).map(|(id, _)| id).collect()
+    }
+
+    /// The accounts that sessions have logged in to, or are about to, without being their users yet.
+    pub fn entering(&self) -> BTreeSet<AccountId> {
+        self.iter().filter_map(|(_, session)| entering(session)).collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        self.shards.iter().zip(0u8..).flat_map(|(slots, shard)| {
+            slots.iter().zip(0u32..).filter_map(move |(place, slot)| {
+                let (generation, session) = place.as_ref()?;
+                Some((SessionId { shard, slot, generation: *generation }, session))
+            })
+        })
+    }
+}
+
+impl Index<&SessionId> for Sessions {
+    type Output = Session;
+
+    /// # Panics
+    /// If it is not there: a bug of the caller.
+    fn index(&self, id: &SessionId) -> &Session {
+        self.get(id).expect("the caller knows that the session is there")
+    }
+}
+
+/// The account that a session has logged in to, or is about to, while it is not yet its user.
+fn entering(session: &Session) -> Option<AccountId> {
+    let by_sasl = match session.sasl.as_deref() {
+        Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account)) => Some(account),
+        _ => None,
+    };
+    let proving = match session.waiting.as_deref().map(|waiting| &waiting.of) {
+        Some(Tried::Proof(_, _, account)) => Some(account),
+        _ => None,
+    };
+    let entering = session.entering.as_deref().and_then(|entering| entering.account.as_ref());
+    entering.or(by_sasl).or(proving).map(|account| account.id)
+}

@@ -1,0 +1,261 @@
+//! Nobody fills what is another's alone: neither the outbox of a reader nor the list of what is kept
+//! for somebody who is offline.
+//!
+//! The hub does not see outboxes, so it counts what a sender has somebody told. That is owed until it
+//! has drained, at a rate at which everybody can read; beyond a share of the outbox the sender is
+//! refused, and the receiver stays. When many fill the same outbox together, those who have sent
+//! little still get through.
+
+use crate::limits::{
+    KEPT_EACH, KEPT_EACH_ONLINE, KEPT_IN_CROWD, KEPT_MOST, KEPT_UNCROWDED, SHARE_ADDRESS,
+    SHARE_BURST_PART, SHARE_CROWD_BURST_PART, SHARE_CROWD_PART, SHARE_SECOND_PART,
+    SHARES_REMEMBERED,
+};
+use crate::session::budget::Payer;
+use crate::state::user::UserId;
+use std::collections::{BTreeMap, VecDeque};
+use store::{AccountId, EventId};
+
+/// What each sender has told each receiver lately; without a sender, what all have.
+#[derive(Debug, Default)]
+pub struct Shares {
+    owed: BTreeMap<(UserId, Option<Payer>), Owed>,
+    /// How many beyond which those that have drained are forgotten.
+    most: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    bytes: u64,
+    /// When, in milliseconds by the steady clock.
+    at: i64,
+}
+
+/// What may be owed at once, and how much of it drains in a second.
+#[derive(Clone, Copy)]
+struct Share {
+    burst: u64,
+    per_second: u64,
+}
+
+impl Share {
+    fn of(payer: Option<Payer>, outbox: u64) -> Share {
+        let one = (outbox / SHARE_BURST_PART, outbox / SHARE_SECOND_PART);
+        let (burst, per_second) = match payer {
+            Some(Payer::User(_)) => one,
+            Some(Payer::Address(_)) => (one.0 * SHARE_ADDRESS, one.1 * SHARE_ADDRESS),
+            None => (outbox / SHARE_CROWD_PART, one.1 * SHARE_BURST_PART),
+        };
+        Share { burst, per_second: per_second.max(1) }
+    }
+}
+
+impl Owed {
+    fn drained(self, now: i64, share: Share) -> Owed {
+        let millis = u64::try_from(now - self.at).unwrap_or(0);
+        let drained = millis.saturating_mul(share.per_second) / 1000;
+        Owed { bytes: self.bytes.saturating_sub(drained), at: now }
+    }
+}
+
+impl Shares {
+    /// A user, at an address, has a receiver told so many bytes; or the seconds until that would be
+    /// within their share of the receiver's outbox.
+    pub fn tell(
+        &mut self,
+        receiver: UserId,
+        [user, address]: [Payer; 2],
+        bytes: usize,
+        (now, outbox): (i64, usize),
+    ) -> Result<(), u64> {
+        let (bytes, outbox) = (bytes as u64, outbox as u64);
+        if outbox == 0 {
+            return Ok(());
+        }
+        let crowd = self.owed(receiver, None, now, outbox);
+        let crowded = crowd.bytes + bytes > Share::of(None, outbox).burst;
+        let mut after = [(None, crowd); 3];
+        for (at, payer) in [user, address].into_iter().enumerate() {
+            let owed = self.owed(receiver, Some(payer), now, outbox);
+            let mut share = Share::of(Some(payer), outbox);
+            if crowded && matches!(payer, Payer::User(_)) {
+                share.burst = outbox / SHARE_CROWD_BURST_PART;
+            }
+            // One message passes, whatever its size, where nothing is owed.
+            let over = (owed.bytes + bytes).saturating_sub(share.burst).min(owed.bytes);
+            if over > 0 {
+                return Err(over.div_ceil(share.per_second));
+            }
+            after[at] = (Some(payer), owed);
+        }
+        for (payer, owed) in after {
+            let owed = Owed { bytes: owed.bytes + bytes, ..owed };
+            self.owed.insert((receiver, payer), owed);
+        }
+        self.forget(now, outbox);
+        Ok(())
+    }
+
+    fn owed(&self, receiver: UserId, payer: Option<Payer>, now: i64, outbox: u64) -> Owed {
+        let owed = self.owed.get(&(receiver, payer)).copied();
+        owed.unwrap_or(Owed { bytes: 0, at: now }).drained(now, Share::of(payer, outbox))
+    }
+
+    /// Forgets what has drained, if there is much.
+    fn forget(&mut self, now: i64, outbox: u64) {
+        if self.owed.len() > self.most.max(SHARES_REMEMBERED) {
+            self.owed
+                .retain(|(_, payer), owed| owed.drained(now, Share::of(*payer, outbox)).bytes > 0);
+            // Not again before as many have come, or each of them would cost a look at all.
+            self.most = 2 * self.owed.len();
+        }
+    }
+}
+
+/// All guests together are one sender: each comes back as somebody new.
+pub const ANY_GUEST: UserId = 0;
+
+/// What is kept for whom, and by whom it was sent: at least what the store has.
+#[derive(Debug, Default)]
+pub struct Kept {
+    of: BTreeMap<UserId, VecDeque<(EventId, UserId)>>,
+}
+
+impl Kept {
+    /// What the store has, as receiver, event and sender, by receiver and then event.
+    pub fn new(loaded: Vec<(AccountId, EventId, AccountId)>) -> Kept {
+        let mut kept = Kept::default();
+        for (receiver, event, sender) in loaded {
+            kept.add(receiver, event, sender);
+        }
+        kept
+    }
+
+    /// Whether another message of a sender may be kept. Somebody online takes it soon, with the next
+    /// sign of life, so more may wait for that.
+    pub fn may(&self, receiver: UserId, sender: UserId, online: bool) -> bool {
+        let Some(kept) = self.of.get(&receiver) else { return true };
+        let share = match kept.len() {
+            KEPT_MOST.. => return false,
+            _ if online => KEPT_EACH_ONLINE,
+            KEPT_UNCROWDED.. => KEPT_IN_CROWD,
+            few if few < KEPT_IN_CROWD => return true,
+            _ => KEPT_EACH,
+        };
+        kept.iter().filter(|(_, of)| *of == sender).take(share).count() < share
+    }
+
+    /// A message is kept.
+    pub fn add(&mut self, receiver: UserId, event: EventId, sender: UserId) {
+        self.of.entry(receiver).or_default().push_back((event, sender));
+    }
+
+    /// The newest of what is kept was not stored.
+    pub fn undo(&mut self, receiver: UserId, event: EventId) {
+        self.retain(receiver, |kept| kept != event);
+    }
+
+    /// All after one event, up to another, has been taken.
+    pub fn taken(&mut self, receiver: UserId, after: EventId, up_to: EventId) {
+        self.retain(receiver, |kept| kept <= after || kept > up_to);
+    }
+
+    /// Nothing is kept for a receiver any longer; returns what was.
+    pub fn forget(&mut self, receiver: UserId) -> VecDeque<(EventId, UserId)> {
+        self.of.remove(&receiver).unwrap_or_default()
+    }
+
+    /// All that was kept for a receiver is kept still.
+    pub fn put_back(&mut self, receiver: UserId, kept: VecDeque<(EventId, UserId)>) {
+        if !kept.is_empty() {
+            self.of.insert(receiver, kept);
+        }
+    }
+
+    fn retain(&mut self, receiver: UserId, stays: impl Fn(EventId) -> bool) {
+        let Some(kept) = self.of.get_mut(&receiver) else { return };
+        kept.retain(|(event, _)| stays(*event));
+        if kept.is_empty() {
+            self.of.remove(&receiver);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTBOX: usize = 4 * 1024 * 1024;
+    const MESSAGE: usize = 4096;
+    const VICTIM: UserId = 1;
+
+    fn at(number: u8) -> Payer {
+        Payer::address([192, 0, 2, number].into())
+    }
+
+    /// Bytes that senders get through who send as often as they can.
+    fn sent(shares: &mut Shares, senders: &[[Payer; 2]], now: i64) -> usize {
+        let mut sent = 0;
+        for sender in senders {
+            while shares.tell(VICTIM, *sender, MESSAGE, (now, OUTBOX)).is_ok() {
+                sent += MESSAGE;
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn who_reads_nothing_for_a_minute_is_not_pushed_out_by_one_address() {
+        let senders: Vec<[Payer; 2]> = (2..62).map(|user| [Payer::User(user), at(1)]).collect();
+        let mut shares = Shares::default();
+        let sent: usize = (0..60).map(|s| sent(&mut shares, &senders, s * 1000)).sum();
+        assert!(sent > OUTBOX / 4 && sent < OUTBOX, "{sent}");
+    }
+
+    #[test]
+    fn of_many_addresses_the_little_of_a_friend_gets_through() {
+        let sender = |number: u8| [Payer::User(number.into()), at(number)];
+        let senders: Vec<_> = (2..62).map(sender).collect();
+        let mut shares = Shares::default();
+        let all = sent(&mut shares, &senders, 0);
+        assert!(all < OUTBOX, "{all}");
+        assert!(shares.tell(VICTIM, sender(200), MESSAGE, (0, OUTBOX)).is_ok());
+        let wait = shares.tell(VICTIM, sender(2), MESSAGE, (0, OUTBOX)).unwrap_err();
+        assert!(shares.tell(VICTIM, sender(2), MESSAGE, (wait as i64 * 1000, OUTBOX)).is_ok());
+    }
+
+    #[test]
+    fn a_long_message_passes_and_what_has_drained_is_forgotten() {
+        let mut shares = Shares::default();
+        let ann = [Payer::User(2), at(1)];
+        assert_eq!(shares.tell(VICTIM, ann, OUTBOX, (0, OUTBOX)), Ok(()));
+        assert!(shares.tell(VICTIM, ann, 1, (0, OUTBOX)).is_err());
+        for receiver in 0..SHARES_REMEMBERED as u32 {
+            let now = (1_000_000 + i64::from(receiver) * 1000, OUTBOX);
+            assert_eq!(shares.tell(receiver, ann, 1, now), Ok(()));
+        }
+        assert!(shares.owed.len() < SHARES_REMEMBERED / 2, "{}", shares.owed.len());
+    }
+
+    #[test]
+    fn one_sender_has_a_share_of_what_is_kept_and_a_crowd_small_ones() {
+        let mut kept = Kept::default();
+        let mut event = 0;
+        let mut fill = |kept: &mut Kept, sender: UserId| {
+            let before = event;
+            while kept.may(VICTIM, sender, false) {
+                event += 1;
+                kept.add(VICTIM, event, sender);
+            }
+            (event - before) as usize
+        };
+        assert_eq!(fill(&mut kept, 2), KEPT_EACH);
+        assert!(kept.may(VICTIM, 2, true), "who is online takes it soon");
+        let all: usize = (3..10).map(|sender| fill(&mut kept, sender)).sum();
+        assert!(KEPT_EACH + all < KEPT_UNCROWDED + 10 * KEPT_IN_CROWD);
+        assert_eq!(fill(&mut kept, 10), KEPT_IN_CROWD, "a friend is not kept out");
+        kept.taken(VICTIM, 0, event);
+        assert!(kept.of.is_empty());
+        assert!(kept.may(VICTIM, 2, false));
+    }
+}

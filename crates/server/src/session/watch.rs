@@ -1,0 +1,104 @@
+//! Who watches which names (`MONITOR`), whether they share a room or not.
+
+use crate::effects::{Effect, Effects, News};
+use crate::hub::State;
+use crate::limits::MONITOR_NAMES;
+use crate::session_id::SessionId;
+use crate::state::user::UserId;
+use proto::name::fold;
+use proto::{Capability, Line, numeric as n};
+use std::collections::{BTreeMap, BTreeSet};
+use store::RoomId;
+
+/// The sessions that watch a name, by folded name; the other way round it is
+/// [`Session::watched`](crate::session::Session::watched).
+pub type Watchers = BTreeMap<Box<str>, BTreeSet<SessionId>>;
+
+/// What `extended-monitor` tells of, each beside a capability of its own.
+const EXTENDED: [Capability; 4] =
+    [Capability::AwayNotify, Capability::AccountNotify, Capability::ChgHost, Capability::SetName];
+
+/// A session watches a name from here on; false if it watches as many as it may.
+pub fn add(state: &mut State, session: SessionId, name: &str) -> bool {
+    let watcher = state.sessions.get_mut(&session).expect("who asks is there");
+    let folded: Box<str> = fold(name).into();
+    if watcher.watched.contains_key(&folded) {
+        return true;
+    }
+    if watcher.watched.len() >= MONITOR_NAMES {
+        return false;
+    }
+    watcher.watched.insert(folded.clone(), name.into());
+    state.watchers.entry(folded).or_default().insert(session);
+    true
+}
+
+/// A session no longer watches a name.
+pub fn remove(state: &mut State, session: SessionId, name: &str) {
+    let folded = fold(name);
+    let watcher = state.sessions.get_mut(&session).expect("who asks is there");
+    if watcher.watched.remove(&*folded).is_some() {
+        forget(&mut state.watchers, session, &folded);
+    }
+}
+
+/// A session no longer watches these names: it ended, or cleared its list.
+pub fn remove_all(state: &mut State, session: SessionId, watched: &BTreeMap<Box<str>, Box<str>>) {
+    for folded in watched.keys() {
+        forget(&mut state.watchers, session, folded);
+    }
+}
+
+fn forget(watchers: &mut Watchers, session: SessionId, folded: &str) {
+    if let Some(sessions) = watchers.get_mut(folded) {
+        sessions.remove(&session);
+        if sessions.is_empty() {
+            watchers.remove(folded);
+        }
+    }
+}
+
+/// Tells the watchers of a user's name that it is online.
+pub fn came(state: &State, out: &mut Effects, user: UserId) {
+    let source = state.source(user);
+    tell(state, out, &state.users[&user].nick, n::RPL_MONONLINE, &source);
+}
+
+/// Tells the watchers of a name that it is no longer online.
+pub fn went(state: &State, out: &mut Effects, name: &str) {
+    tell(state, out, name, n::RPL_MONOFFLINE, name);
+}
+
+/// The line is the same for all: the specification allows `*` in place of the receiver's name.
+fn tell(state: &State, out: &mut Effects, name: &str, code: &str, text: &str) {
+    let Some(sessions) = state.watchers.get(&*fold(name)) else { return };
+    let news = News { time: state.now, ..News::default() };
+    let server = &state.renderer.server;
+    let news = out.news(news, |out| {
+        Line::to(out).source(server).verb(code).param("*").text(text).end();
+    });
+    for to in sessions {
+        out.push(Effect::TellOne { to: *to, news, kept: false });
+    }
+}
+
+/// Tells what the rooms in `told` are told of a user to those who watch the user's name with
+/// `extended-monitor`, too, if they are in none of these rooms: nobody is told twice.
+pub fn tell_also(state: &State, out: &mut Effects, user: UserId, news: u32, told: &[RoomId]) {
+    let needs = out.news[news as usize].needs;
+    if !EXTENDED.iter().any(|capability| needs.contains(*capability)) {
+        return;
+    }
+    let Some(sessions) = state.watchers.get(&*fold(&state.users[&user].nick)) else { return };
+    for to in sessions {
+        let session = &state.sessions[to];
+        let watcher = session.user.expect("only who has logged in can watch");
+        let hears = |room: &RoomId| state.rooms[room].member(watcher).is_some();
+        if session.capabilities.contains(Capability::ExtendedMonitor)
+            && watcher != user
+            && !told.iter().any(hears)
+        {
+            out.push(Effect::TellOne { to: *to, news, kept: false });
+        }
+    }
+}

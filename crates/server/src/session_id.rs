@@ -1,0 +1,12 @@
+//! A session is one connection: its identity across the threads.
+
+/// Names one connection for as long as the process lives: no two ever have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// The shard that owns the connection.
+    pub shard: u8,
+    /// Its place in that shard's table.
+    pub slot: u32,
+    /// Tells it from earlier connections in the same place.
+    pub generation: u32,
+}

@@ -1,0 +1,464 @@
+//! From what the journal released to the outboxes of this shard's connections.
+
+use crate::effects::{Condition, Effect, Effects, News, Rooms};
+use crate::journal::{Released, Settled};
+use crate::password::Job;
+use crate::reader::ReadJob;
+use crate::render::Tagging;
+use crate::run::Wake;
+use crate::shard::connection::Stage;
+use crate::shard::outbox::SharedLines;
+use crate::shard::receipts::Told;
+use crate::shard::{Later, Shard};
+use proto::Capabilities;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+use store::{Outcome, RoomId};
+
+/// The connections of this shard in one room, and what they share while a release is carried out.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    slots: Vec<usize>,
+    /// The members' lines of this release, once for each set of capabilities; only while the room
+    /// shares.
+    shared: Vec<(Capabilities, SharedLines)>,
+    /// Members that are told more than this room's lines, and so in order, each into its own
+    /// outbox.
+    mixed: Vec<usize>,
+    /// Whether members share in this release.
+    shares: bool,
+}
+
+/// Where a connection's lines of one release come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sources {
+    /// There are none, as far as is known.
+    #[default]
+    None,
+    /// One room alone.
+    OneRoom,
+    /// Several: its lines are appended to its outbox.
+    Mixed,
+}
+
+impl Members {
+    /// Adds a connection that is not in yet.
+    pub(crate) fn add(&mut self, slot: usize) {
+        self.slots.push(slot);
+    }
+
+    /// Removes a connection; true if none is left.
+    pub(crate) fn remove(&mut self, slot: usize) -> bool {
+        if let Some(at) = self.slots.iter().position(|member| *member == slot) {
+            self.slots.swap_remove(at);
+        }
+        self.slots.is_empty()
+    }
+}
+
+impl Shard {
+    /// Carries out what was released, as far as it concerns this shard's connections. Returns
+    /// whether it answers this shard's batch.
+    ///
+    /// Most members of a busy room are told that room's lines and nothing else. They are written
+    /// straight from one buffer, instead of each line being copied into each outbox first.
+    pub(crate) fn release(&mut self, released: &Released) -> bool {
+        let mut mixed = Vec::new();
+        let rooms = self.find_sharing(released, &mut mixed);
+        self.part_members(&rooms, &mixed);
+        let mut answered = false;
+        for settled in &released.settled {
+            self.stopping |= settled.effects.last;
+            for effect in &settled.effects.list {
+                if settled.happens(effect.condition) {
+                    self.carry_out(settled, effect.condition, &effect.effect);
+                }
+            }
+            answered |= settled.effects.answers == Some(self.parts.id);
+        }
+        for slot in mixed {
+            self.connections[slot].sources = Sources::None;
+        }
+        for room in rooms {
+            self.write_shared(room);
+        }
+        answered
+    }
+
+    /// The rooms that are told something, if their members can share; and in `mixed` who is told
+    /// something by itself.
+    fn find_sharing(&mut self, released: &Released, mixed: &mut Vec<usize>) -> Vec<RoomId> {
+        let mut rooms = Vec::new();
+        for settled in &released.settled {
+            for effect in &settled.effects.list {
+                let by_itself = match &effect.effect {
+                    _ if !settled.happens(effect.condition) => None,
+                    Effect::Tell { rooms: Rooms::One(room), except, .. } => {
+                        if let Some(members) = self.rooms.get_mut(room)
+                            && !std::mem::replace(&mut members.shares, true)
+                        {
+                            rooms.push(*room);
+                        }
+                        for session in except {
+                            if self.connection(*session).is_some() {
+                                mixed.push(session.slot as usize);
+                            }
+                        }
+                        None
+                    }
+                    Effect::Reply { to, .. }
+                    | Effect::TellOne { to, .. }
+                    | Effect::Confirm { to, .. }
+                    | Effect::NotStored { to, .. }
+                    | Effect::Refused { to, .. }
+                    | Effect::Read { session: to, .. } => Some(*to),
+                    Effect::Ready { .. }
+                    | Effect::MustLogIn { .. }
+                    | Effect::Derive { .. }
+                    | Effect::Reload { .. }
+                    | Effect::Probed { .. }
+                    | Effect::Hold { .. }
+                    | Effect::Log(_)
+                    | Effect::Count(_) => None,
+                    // Of another shard, or closed already: nothing here changes.
+                    Effect::Enter { session, .. }
+                    | Effect::Leave { session, .. }
+                    | Effect::Capabilities { session, .. }
+                    | Effect::Close { session }
+                        if self.connection(*session).is_none() =>
+                    {
+                        None
+                    }
+                    // Who is in a room, or how they are told, changes on the way: rare, and not
+                    // worth sharing.
+                    Effect::Tell { rooms: Rooms::Several(_), .. }
+                    | Effect::Enter { .. }
+                    | Effect::Leave { .. }
+                    | Effect::Capabilities { .. }
+                    | Effect::Close { .. } => {
+                        for room in rooms {
+                            self.rooms.entry(room).and_modify(|members| members.shares = false);
+                        }
+                        mixed.clear();
+                        return Vec::new();
+                    }
+                };
+                if let Some(session) = by_itself
+                    && self.connection(session).is_some()
+                {
+                    mixed.push(session.slot as usize);
+                }
+            }
+        }
+        rooms
+    }
+
+    /// Parts the members of the rooms into those that share a buffer and those that do not.
+    fn part_members(&mut self, rooms: &[RoomId], mixed: &[usize]) {
+        for slot in mixed {
+            self.connections[*slot].sources = Sources::Mixed;
+        }
+        for room in rooms {
+            for slot in &self.rooms[room].slots {
+                let connection = &mut self.connections[*slot];
+                connection.sources = match connection.sources {
+                    Sources::None => Sources::OneRoom,
+                    _ => Sources::Mixed,
+                };
+            }
+        }
+        for room in rooms {
+            let members = self.rooms.get_mut(room).expect("just looked at");
+            for slot in &members.slots {
+                let connection = &self.connections[*slot];
+                let capabilities = connection.capabilities;
+                if connection.sources == Sources::Mixed {
+                    members.mixed.push(*slot);
+                } else if !members.shared.iter().any(|(set, _)| *set == capabilities) {
+                    members.shared.push((capabilities, SharedLines::default()));
+                }
+            }
+        }
+    }
+
+    /// Writes what a room's members share, each from the buffer for its capabilities.
+    fn write_shared(&mut self, room: RoomId) {
+        let Some(members) = self.rooms.get_mut(&room) else { return };
+        let slots = std::mem::take(&mut members.slots);
+        let mut shared = std::mem::take(&mut members.shared);
+        members.mixed = Vec::new();
+        members.shares = false;
+        for slot in &slots {
+            let connection = &mut self.connections[*slot];
+            if std::mem::take(&mut connection.sources) == Sources::OneRoom {
+                let set = shared.iter_mut().find(|(set, _)| *set == connection.capabilities);
+                let (_, lines) = set.expect("each set of capabilities was found before");
+                self.tally.deliveries += lines.news;
+                let before = connection.outbox.len() + lines.bytes.len();
+                let written = connection.write_shared(lines, &mut self.scratch);
+                if !connection.overflown {
+                    self.tally.sent += (before - connection.outbox.len()) as u64;
+                }
+                if !written {
+                    self.touch(*slot);
+                }
+            }
+        }
+        if let Some(members) = self.rooms.get_mut(&room) {
+            members.slots = slots;
+        }
+    }
+
+    fn carry_out(&mut self, settled: &Settled, when: Condition, what: &Effect) {
+        let effects = &settled.effects;
+        match what {
+            Effect::Reply { to, text } => {
+                if let Some(connection) = self.connection(*to) {
+                    connection.push(slice(effects, text));
+                    self.touch(to.slot as usize);
+                }
+            }
+            Effect::Tell { rooms, except, news } => {
+                let slots = match rooms {
+                    Rooms::One(room) => self.share_news(effects, *news, *room),
+                    Rooms::Several(rooms) => self.members(rooms),
+                };
+                let left_out = except.iter().filter(|id| self.connection(**id).is_some());
+                let left_out: Vec<usize> = left_out.map(|id| id.slot as usize).collect();
+                let slots = slots.into_iter().filter(|slot| !left_out.contains(slot));
+                self.tell(effects, *news, slots);
+            }
+            Effect::TellOne { to, news, kept } => {
+                if let Some(connection) = self.connection(*to) {
+                    if *kept {
+                        let live = effects.news[*news as usize].id;
+                        connection.receipts.tell(Told { kept: 0, live });
+                    }
+                    self.tell(effects, *news, std::iter::once(to.slot as usize));
+                }
+            }
+            Effect::Confirm { to, form, news, tag } => {
+                let news = &effects.news[*news as usize];
+                let stored = settled.stored_as(when).unwrap_or((news.id, news.time));
+                self.append(*to, tag.as_deref(), |renderer, out, tagging| {
+                    renderer.confirm(out, form, stored, (news, &effects.text), tagging);
+                });
+            }
+            Effect::NotStored { to, verb, tag } => {
+                self.append(*to, tag.as_deref(), |renderer, out, tagging| {
+                    renderer.not_stored(out, verb, tagging.tag);
+                });
+            }
+            Effect::Refused { to, text, tag } => {
+                let line = slice(effects, text);
+                self.append(*to, tag.as_deref(), |_, out, tagging| {
+                    if !tagging.tag.is_empty() {
+                        out.extend_from_slice(format!("@{} ", tagging.tag).as_bytes());
+                    }
+                    out.extend_from_slice(line);
+                });
+            }
+            Effect::Enter { session, room } => {
+                if let Some(connection) = self.connection(*session)
+                    && connection.stage != Stage::Closing
+                    && !connection.rooms.contains(room)
+                {
+                    connection.rooms.push(*room);
+                    self.rooms.entry(*room).or_default().add(session.slot as usize);
+                }
+            }
+            Effect::Leave { session, room } => {
+                if let Some(connection) = self.connection(*session) {
+                    connection.rooms.retain(|entered| entered != room);
+                    self.leave_room(session.slot as usize, *room);
+                }
+            }
+            Effect::Capabilities { session, capabilities } => {
+                if let Some(connection) = self.connection(*session) {
+                    connection.capabilities = *capabilities;
+                }
+            }
+            Effect::Ready { session } => {
+                if let Some(connection) = self.connection(*session)
+                    && connection.stage == Stage::Entering
+                {
+                    connection.stage = Stage::Ready;
+                }
+            }
+            Effect::MustLogIn { session } => {
+                if let Some(connection) = self.connection(*session) {
+                    connection.must_log_in(Instant::now());
+                }
+            }
+            Effect::Read { session, request, tag } => {
+                let Some(connection) = self.connection(*session) else { return };
+                let place = connection.outbox.keep_place();
+                let job = ReadJob {
+                    session: *session,
+                    place,
+                    request: request.clone(),
+                    tag: tag.clone(),
+                    begun: None,
+                };
+                if let Err(lines) = self.parts.readers.ask(job, &self.parts.renderer) {
+                    let connection = self.connection(*session).expect("just there");
+                    connection.fill_place(place, lines);
+                    self.touch(session.slot as usize);
+                }
+            }
+            Effect::Derive { session, job } => {
+                if self.connection(*session).is_some() {
+                    let job = Job { session: *session, derive: job.clone() };
+                    match Duration::from_millis(job.derive.hold_millis) {
+                        Duration::ZERO => self.derive(job),
+                        pause => self.do_later(pause, Later::Derive(job)),
+                    }
+                }
+            }
+            Effect::Hold { session, held } => {
+                if let Some(connection) = self.connection(*session) {
+                    connection.held = *held;
+                    if !held {
+                        self.make_ready(session.slot as usize);
+                    }
+                }
+            }
+            Effect::Close { session } => {
+                if self.connection(*session).is_some() {
+                    self.close(session.slot as usize);
+                }
+            }
+            Effect::Reload { by } => {
+                if self.logs(effects) {
+                    // The other end is gone only when the server stops.
+                    let _ = self.parts.wake.send(Wake::Reload(Some(*by)));
+                }
+            }
+            Effect::Probed { to, ok } => {
+                if to.shard == self.parts.id {
+                    self.health_found(*ok);
+                }
+            }
+            Effect::Log(fact) => {
+                if self.logs(effects) {
+                    self.log(fact);
+                }
+            }
+            Effect::Count(what) => {
+                if self.logs(effects) {
+                    self.parts.metrics.count(*what);
+                }
+            }
+        }
+    }
+
+    /// Renders news for the members of a room that share, and returns the others.
+    fn share_news(&mut self, effects: &Effects, news: u32, room: RoomId) -> Vec<usize> {
+        let Some(members) = self.rooms.get_mut(&room) else { return Vec::new() };
+        if !members.shares {
+            return members.slots.clone();
+        }
+        let news = &effects.news[news as usize];
+        for (capabilities, lines) in &mut members.shared {
+            if news.is_for(*capabilities) {
+                let tagging = Tagging { capabilities: *capabilities, tag: "" };
+                self.parts.renderer.news(&mut lines.bytes, news, &effects.text, tagging);
+                lines.news += 1;
+            }
+        }
+        members.mixed.clone()
+    }
+
+    /// The connections of this shard in some rooms, each once.
+    fn members(&self, rooms: &[RoomId]) -> Vec<usize> {
+        let members = rooms.iter().filter_map(|room| self.rooms.get(room));
+        let mut slots: Vec<usize> = members.flat_map(|members| &members.slots).copied().collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots
+    }
+
+    /// Appends news to outboxes: rendered once for each set of capabilities.
+    fn tell(&mut self, effects: &Effects, news: u32, slots: impl Iterator<Item = usize>) {
+        let news: &News = &effects.news[news as usize];
+        let mut rendered = Vec::new();
+        let mut sets: Vec<(Capabilities, Range<usize>)> = Vec::new();
+        for slot in slots {
+            let connection = &mut self.connections[slot];
+            let capabilities = connection.capabilities;
+            if !news.is_for(capabilities) {
+                continue;
+            }
+            let range = match sets.iter().find(|(set, _)| *set == capabilities) {
+                Some((_, range)) => range.clone(),
+                None => {
+                    let start = rendered.len();
+                    let tagging = Tagging { capabilities, tag: "" };
+                    self.parts.renderer.news(&mut rendered, news, &effects.text, tagging);
+                    sets.push((capabilities, start..rendered.len()));
+                    start..rendered.len()
+                }
+            };
+            connection.push(&rendered[range]);
+            self.tally.deliveries += 1;
+            self.touch(slot);
+        }
+    }
+
+    fn append(
+        &mut self,
+        to: crate::session_id::SessionId,
+        tag: Option<&str>,
+        write: impl FnOnce(&crate::render::Renderer, &mut Vec<u8>, Tagging<'_>),
+    ) {
+        let renderer = self.parts.renderer.clone();
+        if let Some(connection) = self.connection(to) {
+            let tagging =
+                Tagging { capabilities: connection.capabilities, tag: tag.unwrap_or_default() };
+            let mut line = Vec::new();
+            write(&renderer, &mut line, tagging);
+            connection.push(&line);
+            self.touch(to.slot as usize);
+        }
+    }
+
+    /// One shard speaks for all: the one whose batch it was, or the first.
+    fn logs(&self, effects: &Effects) -> bool {
+        effects.answers.unwrap_or(0) == self.parts.id
+    }
+}
+
+impl Settled {
+    /// Whether an effect that waits for `when` happens.
+    pub fn happens(&self, when: Condition) -> bool {
+        match (when, &self.outcomes) {
+            (Condition::Always, _) => true,
+            (Condition::Stored(write), Some(outcomes)) => {
+                outcomes[write as usize] == Outcome::Stored
+            }
+            (Condition::Settled(write), Some(outcomes)) => {
+                !matches!(outcomes[write as usize], Outcome::Refused(_))
+            }
+            (Condition::Refused(write, why), Some(outcomes)) => {
+                outcomes[write as usize] == Outcome::Refused(why)
+            }
+            (Condition::Failed(_), outcomes) => outcomes.is_none(),
+            (Condition::Stored(_) | Condition::Settled(_) | Condition::Refused(..), None) => false,
+        }
+    }
+
+    /// The event that was stored before, if the write of `when` was sent again.
+    fn stored_as(&self, when: Condition) -> Option<(store::EventId, i64)> {
+        match (when, &self.outcomes) {
+            (Condition::Settled(write), Some(outcomes)) => match outcomes[write as usize] {
+                Outcome::Duplicate { id, time } => Some((id, time)),
+                Outcome::Stored | Outcome::Refused(_) => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+fn slice<'a>(effects: &'a Effects, range: &Range<u32>) -> &'a [u8] {
+    &effects.text[range.start as usize..range.end as usize]
+}

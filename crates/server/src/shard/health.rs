@@ -1,0 +1,338 @@
+//! `/healthz`: whether the server does what it is there for, which is to store.
+//!
+//! Who asks makes the hub write something small, which goes the way of every message: through the
+//! hub and the journal to the disk and back. What came of it is told to all who asked meanwhile, and
+//! for a while to those who ask later, so that nobody can make the disk work by asking.
+
+use crate::hub::ClientEvent;
+use crate::limits::{
+    DISK_FREE_LEAST, HEALTH_MILLIS, HEALTH_PATIENCE_MILLIS, LOG_BYTES_MOST, LOG_WAITS_SECONDS,
+};
+use crate::metrics::Seen;
+use crate::session_id::SessionId;
+use crate::shard::Shard;
+use crate::shard::connection::Stage;
+use crate::transport::http::{self, Status};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// What a request is answered: the status and the body, which is JSON.
+pub type Answer = (Status, String);
+
+/// One who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// The connection.
+    pub session: SessionId,
+    /// The body is not wanted.
+    pub head_only: bool,
+}
+
+/// What came of writing something small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It is on disk.
+    Writable,
+    /// It could not be stored.
+    NotWritable,
+    /// Nothing came back in time.
+    NoAnswer,
+}
+
+/// What a shard is to do for one who asks.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To answer at once.
+    Answer(Answer),
+    /// To have something written; the answer comes later.
+    Probe,
+    /// Nothing; the answer comes later.
+    Wait,
+}
+
+/// What a shard knows of the server's health, and who waits to hear of it.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// When what is being written was asked for.
+    probe: Option<Instant>,
+    /// What came of the last one, and when.
+    last: Option<(Instant, Found)>,
+    /// Who waits, longest first: at most one entry a connection, as each has one request at a time.
+    waiting: VecDeque<(Instant, Asker)>,
+}
+
+impl Health {
+    /// Somebody asks.
+    pub fn ask(&mut self, who: Asker, now: Instant, disk: Seen) -> Asked {
+        if let Some((at, found)) = self.last
+            && now.saturating_duration_since(at) < Duration::from_millis(HEALTH_MILLIS)
+        {
+            return Asked::Answer(health(found, disk));
+        }
+        match self.probe {
+            Some(since) if is_late(since, now) => Asked::Answer(health(Found::NoAnswer, disk)),
+            Some(_) => {
+                self.waiting.push_back((now, who));
+                Asked::Wait
+            }
+            None => {
+                self.probe = Some(now);
+                self.waiting.push_back((now, who));
+                Asked::Probe
+            }
+        }
+    }
+
+    /// What was to be written is stored, or is not: the answer, and for whom.
+    pub fn probed(&mut self, stored: bool, now: Instant, disk: Seen) -> (Answer, Vec<Asker>) {
+        let found = if stored { Found::Writable } else { Found::NotWritable };
+        self.probe = None;
+        self.last = Some((now, found));
+        let all = std::mem::take(&mut self.waiting);
+        (health(found, disk), all.into_iter().map(|(_, who)| who).collect())
+    }
+
+    /// The answer for those who have waited too long, and who they are.
+    pub fn overdue(&mut self, now: Instant, disk: Seen) -> Option<(Answer, Vec<Asker>)> {
+        let late = self.waiting.iter().take_while(|(since, _)| is_late(*since, now)).count();
+        let late = self.waiting.drain(..late).map(|(_, who)| who).collect::<Vec<_>>();
+        (!late.is_empty()).then(|| (health(Found::NoAnswer, disk), late))
+    }
+}
+
+impl Shard {
+    /// Answers a request for the server's health, now or when it is known.
+    pub(crate) fn ask_health(&mut self, who: Asker) {
+        let disk = self.parts.metrics.seen();
+        match self.health.ask(who, Instant::now(), disk) {
+            Asked::Answer(answer) => self.health_is(&answer, &[who]),
+            Asked::Probe => self.gather(who.session, ClientEvent::Probe),
+            Asked::Wait => {}
+        }
+    }
+
+    /// What was to be written is stored, or is not.
+    pub(crate) fn health_found(&mut self, stored: bool) {
+        let disk = self.parts.metrics.seen();
+        let (answer, all) = self.health.probed(stored, Instant::now(), disk);
+        self.health_is(&answer, &all);
+    }
+
+    /// Answers those who have waited too long.
+    pub(crate) fn health_overdue(&mut self, now: Instant) {
+        let disk = self.parts.metrics.seen();
+        if let Some((answer, late)) = self.health.overdue(now, disk) {
+            self.health_is(&answer, &late);
+        }
+    }
+
+    /// Answers those who asked, as far as they are still there.
+    fn health_is(&mut self, (status, body): &Answer, all: &[Asker]) {
+        for who in all {
+            let known = self.connection(who.session);
+            if known.is_some_and(|connection| connection.stage != Stage::Closing) {
+                let answer = http::Answer::new(*status, http::Kind::Json, body);
+                let answer = http::Answer { head_only: who.head_only, ..answer };
+                self.answer(who.session.slot as usize, &answer.write());
+            }
+        }
+    }
+}
+
+fn is_late(since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) >= Duration::from_millis(HEALTH_PATIENCE_MILLIS)
+}
+
+/// The answer to what was found: 200 if people can talk, also if something is not quite well, or
+/// 503; and what is wrong.
+pub fn health(found: Found, disk: Seen) -> Answer {
+    let (store, problem) = match found {
+        Found::Writable => ("writable", None),
+        Found::NotWritable => ("not_writable", Some("nothing can be stored; see the server's log")),
+        Found::NoAnswer => ("no_answer", Some("the store did not answer in time")),
+    };
+    let full = disk.free.is_some_and(|bytes| bytes < DISK_FREE_LEAST);
+    let gone = "a file of the database was moved or deleted; see the server's log";
+    let scarce = "the reserve of the disk is touched, so only operators can store anything";
+    let grave = [
+        problem,
+        disk.gone.then_some(gone),
+        full.then_some("the disk of the data folder is almost full"),
+        disk.scarce.then_some(scarce),
+    ];
+    let large =
+        "the write-ahead log is large: perhaps another program holds it by reading the database";
+    let late = "the write-ahead log is not moved into the database; see the server's log";
+    let light = [
+        (disk.log_bytes > LOG_BYTES_MOST).then_some(large),
+        (disk.log_waits >= LOG_WAITS_SECONDS).then_some(late),
+        (disk.damaged > 0).then_some("stored data is damaged; see the server's log"),
+    ];
+    let failing = grave.iter().any(Option::is_some);
+    let problems = grave.into_iter().chain(light).flatten();
+    let problems: Vec<String> = problems.map(|text| format!("\"{text}\"")).collect();
+    let (status, word) = match (failing, problems.is_empty()) {
+        (true, _) => (Status::Unavailable, "failing"),
+        (false, false) => (Status::Ok, "degraded"),
+        (false, true) => (Status::Ok, "ok"),
+    };
+    let mut body = format!("{{\"status\":\"{word}\",\"store\":\"{store}\"");
+    if let Some(bytes) = disk.free {
+        body += &format!(",\"disk_free_bytes\":{bytes}");
+    }
+    if !problems.is_empty() {
+        body += &format!(",\"problems\":[{}]", problems.join(","));
+    }
+    body += "}\n";
+    (status, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLENTY: Seen = Seen {
+        free: Some(1 << 40),
+        log_bytes: 0,
+        log_waits: 0,
+        scarce: false,
+        gone: false,
+        damaged: 0,
+    };
+
+    fn free(bytes: u64) -> Seen {
+        Seen { free: Some(bytes), ..PLENTY }
+    }
+
+    fn asker(slot: u32) -> Asker {
+        let session = SessionId { shard: 0, slot, generation: 1 };
+        Asker { session, head_only: false }
+    }
+
+    fn after(begin: Instant, millis: u64) -> Instant {
+        begin + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn the_answer_says_what_is_wrong() {
+        let cases = [
+            (
+                (Found::Writable, PLENTY),
+                (
+                    Status::Ok,
+                    r#"{"status":"ok","store":"writable","disk_free_bytes":1099511627776}"#,
+                ),
+            ),
+            (
+                (Found::Writable, Seen::default()),
+                (Status::Ok, r#"{"status":"ok","store":"writable"}"#),
+            ),
+            (
+                (Found::Writable, free(DISK_FREE_LEAST)),
+                (Status::Ok, r#"{"status":"ok","store":"writable","disk_free_bytes":67108864}"#),
+            ),
+            (
+                (Found::Writable, free(DISK_FREE_LEAST - 1)),
+                (
+                    Status::Unavailable,
+                    r#"{"status":"failing","store":"writable","disk_free_bytes":67108863,"problems":["the disk of the data folder is almost full"]}"#,
+                ),
+            ),
+            (
+                (Found::NotWritable, free(0)),
+                (
+                    Status::Unavailable,
+                    r#"{"status":"failing","store":"not_writable","disk_free_bytes":0,"problems":["nothing can be stored; see the server's log","the disk of the data folder is almost full"]}"#,
+                ),
+            ),
+            (
+                (Found::NoAnswer, Seen::default()),
+                (
+                    Status::Unavailable,
+                    r#"{"status":"failing","store":"no_answer","problems":["the store did not answer in time"]}"#,
+                ),
+            ),
+            (
+                (Found::Writable, Seen { scarce: true, ..Seen::default() }),
+                (
+                    Status::Unavailable,
+                    r#"{"status":"failing","store":"writable","problems":["the reserve of the disk is touched, so only operators can store anything"]}"#,
+                ),
+            ),
+            (
+                (Found::NotWritable, Seen { gone: true, ..Seen::default() }),
+                (
+                    Status::Unavailable,
+                    r#"{"status":"failing","store":"not_writable","problems":["nothing can be stored; see the server's log","a file of the database was moved or deleted; see the server's log"]}"#,
+                ),
+            ),
+            (
+                (
+                    Found::Writable,
+                    Seen {
+                        log_bytes: LOG_BYTES_MOST,
+                        log_waits: LOG_WAITS_SECONDS - 1,
+                        ..Seen::default()
+                    },
+                ),
+                (Status::Ok, r#"{"status":"ok","store":"writable"}"#),
+            ),
+            (
+                (Found::Writable, Seen { log_bytes: LOG_BYTES_MOST + 1, ..Seen::default() }),
+                (
+                    Status::Ok,
+                    r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is large: perhaps another program holds it by reading the database"]}"#,
+                ),
+            ),
+            (
+                (Found::Writable, Seen { log_waits: LOG_WAITS_SECONDS, ..Seen::default() }),
+                (
+                    Status::Ok,
+                    r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is not moved into the database; see the server's log"]}"#,
+                ),
+            ),
+        ];
+        for ((found, disk), (status, body)) in cases {
+            assert_eq!(health(found, disk), (status, format!("{body}\n")), "{found:?} {disk:?}");
+        }
+    }
+
+    #[test]
+    fn one_write_answers_all_who_ask_while_it_is_under_way_and_shortly_after() {
+        let (mut state, begin) = (Health::default(), Instant::now());
+        assert_eq!(state.ask(asker(1), begin, PLENTY), Asked::Probe);
+        assert_eq!(state.ask(asker(2), after(begin, 3), PLENTY), Asked::Wait);
+        let well = health(Found::Writable, PLENTY);
+        let told = state.probed(true, after(begin, 10), PLENTY);
+        assert_eq!(told, (well.clone(), vec![asker(1), asker(2)]));
+        let soon = after(begin, 10 + HEALTH_MILLIS - 1);
+        assert_eq!(state.ask(asker(3), soon, PLENTY), Asked::Answer(well));
+        // What the disk has left is as new as it can be.
+        let full = health(Found::Writable, free(1));
+        assert_eq!(state.ask(asker(3), soon, free(1)), Asked::Answer(full));
+        let later = after(begin, 10 + HEALTH_MILLIS);
+        assert_eq!(state.ask(asker(4), later, PLENTY), Asked::Probe);
+        let bad = health(Found::NotWritable, PLENTY);
+        assert_eq!(state.probed(false, later, PLENTY), (bad.clone(), vec![asker(4)]));
+        assert_eq!(state.ask(asker(5), later, PLENTY), Asked::Answer(bad));
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_is_waited_for_only_so_long_and_written_to_only_once() {
+        let (mut state, begin) = (Health::default(), Instant::now());
+        let late = health(Found::NoAnswer, PLENTY);
+        assert_eq!(state.ask(asker(1), begin, PLENTY), Asked::Probe);
+        assert_eq!(state.ask(asker(2), after(begin, 1000), PLENTY), Asked::Wait);
+        let almost = after(begin, HEALTH_PATIENCE_MILLIS - 1);
+        assert_eq!(state.overdue(almost, PLENTY), None);
+        let over = after(begin, HEALTH_PATIENCE_MILLIS);
+        assert_eq!(state.overdue(over, PLENTY), Some((late.clone(), vec![asker(1)])));
+        assert_eq!(state.overdue(over, PLENTY), None);
+        // It is known by now; nobody has to wait for it again.
+        assert_eq!(state.ask(asker(3), over, PLENTY), Asked::Answer(late));
+        // It answers after all.
+        let well = health(Found::Writable, PLENTY);
+        assert_eq!(state.probed(true, over, PLENTY), (well.clone(), vec![asker(2)]));
+        assert_eq!(state.ask(asker(4), over, PLENTY), Asked::Answer(well));
+    }
+}

@@ -1,0 +1,318 @@
+//! What waits for readers, of all connections together: whoever holds up most of it goes when it is too
+//! much, and so does who does not read at all.
+//!
+//! A shard counts what is left of a connection's lines after a write, and notes its sum once a round.
+//! Whoever reads as fast as the server writes is never counted.
+
+use crate::limits::{MACHINE_PART, MEMORY_MOST, NOT_READING_SECONDS, OUTBOX_STANDS_SECONDS};
+use crate::metrics::{Count, Refused};
+use crate::shard::Shard;
+use crate::shard::connection::Connection;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Bytes that wait in each shard.
+#[derive(Debug)]
+pub struct Memory {
+    shards: Box<[AtomicUsize]>,
+}
+
+impl Memory {
+    /// Nothing waits in any of so many shards.
+    pub fn new(shards: usize) -> Memory {
+        Memory { shards: (0..shards).map(|_| AtomicUsize::new(0)).collect() }
+    }
+
+    fn note(&self, shard: u8, bytes: usize) {
+        self.shards[usize::from(shard)].store(bytes, Ordering::Relaxed);
+    }
+
+    fn total(&self) -> usize {
+        self.shards.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// What all outboxes may take where the config does not say it: a part of the machine's memory.
+pub(crate) fn usual() -> usize {
+    static USUAL: LazyLock<usize> = LazyLock::new(|| {
+        machine().map_or(MEMORY_MOST, |all| (all / MACHINE_PART).min(MEMORY_MOST))
+    });
+    *USUAL
+}
+
+#[cfg(target_os = "linux")]
+fn machine() -> Option<usize> {
+    let info = rustix::system::sysinfo();
+    usize::try_from(info.totalram).ok()?.checked_mul(info.mem_unit as usize)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn machine() -> Option<usize> {
+    None
+}
+
+/// How far a connection is behind: it exists only while its socket does not take everything.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    /// Bytes that waited when they were last counted.
+    bytes: usize,
+    /// When its socket last took any.
+    since: Instant,
+}
+
+impl Connection {
+    /// Counts what waits after a write that began with `before` bytes; returns by how many bytes that
+    /// is more than was counted before, and by how many it is less.
+    fn count_waiting(&mut self, before: usize) -> (usize, usize) {
+        let waiting = self.waiting();
+        let Some(behind) = &mut self.behind else {
+            if waiting > 0 {
+                self.behind = Some(Box::new(Behind { bytes: waiting, since: Instant::now() }));
+            }
+            return (waiting, 0);
+        };
+        let counted = std::mem::replace(&mut behind.bytes, waiting);
+        // What waits only for history to be read is not its fault.
+        if waiting < before || !self.blocked {
+            behind.since = Instant::now();
+        }
+        if waiting == 0 {
+            self.behind = None;
+        }
+        (waiting.saturating_sub(counted), counted.saturating_sub(waiting))
+    }
+
+    /// Bytes of it that are counted.
+    pub(crate) fn counted(&self) -> usize {
+        self.behind.as_ref().map_or(0, |behind| behind.bytes)
+    }
+
+    /// Since when its socket has not taken anything, though something waits.
+    fn stands(&self, now: Instant) -> Duration {
+        let since = self.behind.as_ref().map(|behind| behind.since);
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// It has read nothing for so long that it is taken for dead, though it may still send.
+    pub(crate) fn does_not_read(&self, now: Instant) -> bool {
+        self.blocked && self.stands(now) >= Duration::from_secs(NOT_READING_SECONDS)
+    }
+}
+
+impl Shard {
+    /// Counts what waits for a connection after a write that began with `before` bytes.
+    pub(crate) fn count_waiting(&mut self, slot: usize, before: usize) {
+        let (more, less) = self.connections[slot].count_waiting(before);
+        self.waiting = self.waiting + more - less;
+    }
+
+    /// Notes what waits in this shard; if in all it is too much, ends those for whom most waits: first
+    /// those whose sockets have taken nothing for a while.
+    pub(crate) fn keep_memory(&mut self) {
+        let (id, most) = (self.parts.id, self.parts.config.limits.memory());
+        let memory = self.parts.memory.clone();
+        memory.note(id, self.waiting);
+        // If there is too much in all, some shard has more than its share, and that one acts.
+        let share = most / memory.shards.len();
+        if self.waiting <= share || memory.total() <= most {
+            return;
+        }
+        let (now, stands) = (Instant::now(), Duration::from_secs(OUTBOX_STANDS_SECONDS));
+        let behind = self.connections.iter().filter(|(_, connection)| connection.counted() > 0);
+        let mut behind: Vec<(bool, usize, usize)> =
+            behind.map(|(slot, one)| (one.stands(now) >= stands, one.counted(), slot)).collect();
+        behind.sort_unstable();
+        while self.waiting > share
+            && memory.total() > most
+            && let Some((_, _, slot)) = behind.pop()
+        {
+            self.parts.metrics.count(Count::Refused(Refused::Memory));
+            self.gone(
+                slot,
+                "Too slow: the server has too much that waits to be read, most of it here",
+            );
+            memory.note(id, self.waiting);
+        }
+    }
+
+    /// Ends a connection that has read nothing for too long. It would not read why.
+    pub(crate) fn end_unread(&mut self, slot: usize) {
+        self.parts.metrics.count(Count::Refused(Refused::NotReading));
+        self.gone(slot, &format!("Nothing was read for {NOT_READING_SECONDS} seconds"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::{ClientEvent, Input};
+    use crate::limits::HUB_QUEUE;
+    use crate::metrics::{Metrics, Queue};
+    use crate::queue::{Receiver, bounded};
+    use crate::render::Renderer;
+    use crate::run::Wake;
+    use crate::shard::Parts;
+    use crate::shard::connection::Stage;
+    use crate::transport::Way;
+    use crate::transport::certificate::Certificate;
+    use crate::{password, reader};
+    use mio::net::TcpStream;
+    use socket2::SockRef;
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::mpsc;
+
+    /// The other ends of what a shard sends to.
+    type Ends = (Receiver<Input>, password::Worker, Vec<reader::Queue>, mpsc::Receiver<Wake>);
+
+    /// The first of two shards that share this much memory.
+    fn shard(memory: usize) -> (Shard, Ends) {
+        let mut config = Config::default();
+        (config.limits.memory, config.limits.outbox_bytes) = (Some(memory), 0);
+        let metrics = Arc::new(Metrics::new(2));
+        let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
+        let (passwords, worker) = password::queue(hub.clone(), metrics.waiting(Queue::Passwords));
+        let (readers, queues) = reader::queues(&metrics.waiting(Queue::Readers));
+        let (wake, woken) = mpsc::sync_channel(1);
+        let shard = Shard::new(Parts {
+            id: 0,
+            certificate: Certificate::load(&config.tls, None).unwrap(),
+            config: Arc::new(config),
+            renderer: Renderer { server: "parlor".into(), instance: "t".into() },
+            port: 0,
+            listeners: None,
+            hub,
+            passwords,
+            readers,
+            wake,
+            metrics,
+            memory: Arc::new(Memory::new(2)),
+        });
+        (shard, (to_hub, worker, queues, woken))
+    }
+
+    /// A connection of a user for whom so much is to be written, and its peer, who reads nothing of it.
+    fn told(shard: &mut Shard, bytes: usize) -> (usize, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        SockRef::from(&stream).set_send_buffer_size(4096).unwrap();
+        SockRef::from(&peer).set_recv_buffer_size(4096).unwrap();
+        let (stream, limits) = (TcpStream::from_std(stream), &shard.parts.config.limits);
+        let mut connection = Connection::new(stream, 0, address.ip(), limits, Instant::now());
+        (connection.way, connection.stage) = (Way::Lines, Stage::Ready);
+        let slot = shard.connections.insert(connection);
+        tell(shard, slot, bytes);
+        (slot, peer)
+    }
+
+    fn tell(shard: &mut Shard, slot: usize, bytes: usize) {
+        shard.connections[slot].push(&vec![b'x'; bytes]);
+        shard.touch(slot);
+        shard.write_dirty();
+        let waiting: usize = shard.connections.iter().map(|(_, one)| one.waiting()).sum();
+        assert_eq!(shard.waiting, waiting, "what is counted is what waits");
+    }
+
+    /// Its socket has taken nothing for so long.
+    fn stand(shard: &mut Shard, slot: usize, seconds: u64) {
+        let behind = shard.connections[slot].behind.as_mut().expect("something waits");
+        behind.since -= Duration::from_secs(seconds);
+    }
+
+    fn reasons(shard: &Shard) -> Vec<&str> {
+        let entries = shard.batch.events.iter();
+        let reasons = entries.filter_map(|entry| match &entry.event {
+            ClientEvent::Closed { reason } => Some(&**reason),
+            _ => None,
+        });
+        reasons.collect()
+    }
+
+    #[test]
+    fn if_too_much_waits_who_took_nothing_goes_first_and_then_who_has_most() {
+        let (mut shard, _ends) = shard(1_500_000);
+        let (large, _peer) = told(&mut shard, 1_000_000);
+        let (small, _other) = told(&mut shard, 400_000);
+        stand(&mut shard, small, OUTBOX_STANDS_SECONDS + 1);
+        shard.keep_memory();
+        assert_eq!(shard.connections.len(), 2, "it is not too much");
+        let (middle, _third) = told(&mut shard, 450_000);
+        shard.keep_memory();
+        assert!(!shard.connections.contains(small), "it took nothing for longest");
+        assert_eq!(shard.connections.len(), 2, "and that was enough");
+        tell(&mut shard, middle, 450_000);
+        shard.keep_memory();
+        assert!(!shard.connections.contains(large), "most waited for it");
+        assert!(shard.connections.contains(middle));
+        let said = reasons(&shard);
+        assert!(said.len() == 2 && said.iter().all(|why| why.starts_with("Too slow")), "{said:?}");
+        let numbers = shard.parts.metrics.numbers();
+        assert_eq!(numbers["parlor_refused_total{reason=\"memory\"}"], 2.0);
+    }
+
+    #[test]
+    fn a_shard_with_less_than_its_share_ends_nobody() {
+        let (mut shard, _ends) = shard(2_000_000);
+        let (_slot, _peer) = told(&mut shard, 900_000);
+        shard.parts.memory.note(1, 5_000_000);
+        shard.keep_memory();
+        assert_eq!(shard.connections.len(), 1);
+        let (_slot, _other) = told(&mut shard, 900_000);
+        shard.keep_memory();
+        assert_eq!(shard.connections.len(), 1, "now it has more than its share");
+    }
+
+    #[test]
+    fn who_has_read_nothing_for_a_minute_goes_whatever_is_heard_of_it() {
+        let (mut shard, _ends) = shard(0);
+        let (stuck, _peer) = told(&mut shard, 500_000);
+        let (slow, mut reads) = told(&mut shard, 500_000);
+        let (idle, _other) = told(&mut shard, 100);
+        stand(&mut shard, stuck, NOT_READING_SECONDS - 1);
+        stand(&mut shard, slow, NOT_READING_SECONDS - 1);
+        shard.sweep(Instant::now());
+        assert_eq!(shard.connections.len(), 3, "a minute is not over");
+        let mut buffer = vec![0; 200_000];
+        while shard.connections[slow].waiting() > 300_000 {
+            let _ = reads.read(&mut buffer).unwrap();
+            shard.connections[slow].blocked = false; // as the event says
+            tell(&mut shard, slow, 0);
+        }
+        let soon = Instant::now() + Duration::from_secs(2);
+        for (_, connection) in &mut shard.connections {
+            connection.heard = soon;
+        }
+        shard.sweep(soon);
+        assert!(!shard.connections.contains(stuck));
+        assert!(shard.connections.contains(slow) && shard.connections.contains(idle));
+        assert_eq!(reasons(&shard), ["Nothing was read for 60 seconds"]);
+    }
+
+    #[test]
+    fn who_has_taken_everything_is_not_counted() {
+        let (mut shard, _ends) = shard(0);
+        let (slot, mut peer) = told(&mut shard, 500_000);
+        assert!(shard.waiting > 0);
+        let mut buffer = vec![0; 200_000];
+        while shard.connections[slot].waiting() > 0 {
+            let _ = peer.read(&mut buffer).unwrap();
+            shard.connections[slot].blocked = false;
+            tell(&mut shard, slot, 0);
+        }
+        assert!(shard.connections[slot].behind.is_none(), "at rest it owns nothing");
+        assert_eq!(shard.waiting, 0);
+    }
+
+    #[test]
+    fn what_is_usual_is_a_part_of_the_machine_and_at_most_a_gigabyte() {
+        assert!((1..=MEMORY_MOST).contains(&usual()), "{}", usual());
+        if let Some(machine) = machine() {
+            assert_eq!(usual(), (machine / MACHINE_PART).min(MEMORY_MOST));
+        }
+    }
+}

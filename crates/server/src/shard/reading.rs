@@ -1,0 +1,245 @@
+//! Reading: what the sockets of a shard have brought becomes lines in the batch for the hub.
+
+use crate::hub::{ClientEvent, SessionEvent};
+use crate::limits::{HANDSHAKE_MILLIS_PER_ROUND, READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
+use crate::metrics::{Count, Handshake, Refused};
+use crate::shard::connection::{Stage, Stopped, Taken};
+use crate::shard::{Later, Shard};
+use crate::transport::{Judge, Way};
+use std::io::{ErrorKind, Read};
+use std::time::{Duration, Instant};
+
+/// What became of reading a connection.
+enum After {
+    /// Its socket is empty; an event will tell of more.
+    Empty,
+    /// There is, or may be, more.
+    More,
+    /// It waits for something that will put it back among the ready.
+    Waits,
+}
+
+impl Shard {
+    /// Reads each ready connection once, as long as the batch takes more.
+    pub(crate) fn read_ready(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.shaken = Duration::ZERO;
+        let most = Duration::from_millis(HANDSHAKE_MILLIS_PER_ROUND);
+        ready.retain(|slot| {
+            if self.batch.is_full() {
+                return true;
+            }
+            let Some(connection) = self.connections.get_mut(*slot) else { return false };
+            if self.shaken >= most && connection.way.may_shake_hands() {
+                return true;
+            }
+            connection.ready = false;
+            match self.read(*slot) {
+                After::More => match self.connections.get_mut(*slot) {
+                    Some(connection) => {
+                        connection.ready = true;
+                        true
+                    }
+                    None => false,
+                },
+                After::Empty => {
+                    self.connections[*slot].note_written();
+                    false
+                }
+                After::Waits => false,
+            }
+        });
+        // What became ready meanwhile stands behind those that wait longer.
+        ready.append(&mut self.ready);
+        self.ready = ready;
+    }
+
+    /// Reads from a socket once, and gathers the lines.
+    fn read(&mut self, slot: usize) -> After {
+        let connection = &mut self.connections[slot];
+        if connection.stage == Stage::Closing {
+            return match connection.is_unheard() {
+                true => self.hear_first(slot),
+                false => self.drain(slot),
+            };
+        }
+        if connection.ended
+            || connection.paused
+            || connection.held
+            || connection.outbox.places() > READS_PER_SESSION
+        {
+            return After::Waits;
+        }
+        if connection.lines_wait {
+            return self.gather_lines(slot, 0, false);
+        }
+        match connection.stream.read(&mut self.buffer[UNREAD_BYTES..]) {
+            Ok(0) => {
+                // What it sent before is dealt with and answered first.
+                self.no_more(slot);
+                After::Waits
+            }
+            Ok(bytes) => {
+                self.tally.received += bytes as u64;
+                match connection.way {
+                    Way::Lines => self.gather_lines(slot, bytes, false),
+                    Way::Unknown { .. } | Way::Layers(_) => self.receive(slot, bytes),
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
+            Err(error) if error.kind() == ErrorKind::Interrupted => After::More,
+            Err(error) => {
+                self.gone(slot, &format!("Connection lost: {}", error.kind()));
+                After::Waits
+            }
+        }
+    }
+
+    /// Nothing more comes of a connection; who has asked for something is answered first.
+    fn no_more(&mut self, slot: usize) {
+        self.connections[slot].ended = true;
+        if !self.connections[slot].way.awaits_answer() {
+            let session = self.session(slot);
+            self.gather(session, ClientEvent::Ended);
+        }
+    }
+
+    /// Takes bytes that are not just lines, and gathers the lines that they are found to hold.
+    fn receive(&mut self, slot: usize, bytes: usize) -> After {
+        let connection = &mut self.connections[slot];
+        let kept = connection.kept().len();
+        let start = UNREAD_BYTES - kept;
+        self.buffer[start..UNREAD_BYTES].copy_from_slice(connection.kept());
+        let begun = connection.way.may_shake_hands().then(Instant::now);
+        self.scratch.lines.clear();
+        let judge = Judge {
+            config: &self.parts.config,
+            tls: &self.parts.certificate.config,
+            peer: connection.address,
+        };
+        let incoming = &mut self.buffer[start..UNREAD_BYTES + bytes];
+        let received = connection.receive(incoming, &judge, &mut self.scratch);
+        let session = self.session(slot);
+        self.touch(slot);
+        if let Some((address, encrypted)) = received.proxied {
+            self.connections[slot].address = address;
+            self.gather(session, ClientEvent::Forwarded { address, encrypted });
+        }
+        if let Some(certificate) = received.encrypted {
+            self.parts.metrics.handshake(Handshake::Done);
+            self.gather(session, ClientEvent::Encrypted { certificate });
+        }
+        if let Some((address, encrypted)) = received.forwarded {
+            self.connections[slot].address = address;
+            self.gather(session, ClientEvent::Forwarded { address, encrypted });
+        }
+        if received.shook_hands {
+            self.shaken += begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        } else {
+            let connection = &mut self.connections[slot];
+            let used = (kept + bytes).saturating_sub(connection.kept().len());
+            connection.charge(used, self.scratch.lines.len());
+        }
+        self.connections[slot].over = received.closed && received.failure.is_none();
+        let after = self.gather_lines(slot, bytes, true);
+        if let Some(reason) = received.failure {
+            if received.shook_hands && received.encrypted.is_none() {
+                self.parts.metrics.handshake(Handshake::Failed);
+            }
+            self.parts.metrics.count(Count::Refused(Refused::BadBytes));
+            self.end(slot, &reason);
+        } else if let Some(request) = received.request {
+            self.serve(slot, &request);
+        }
+        after
+    }
+
+    /// Gathers lines: of the bytes just read, or of those that they were found to hold.
+    fn gather_lines(&mut self, slot: usize, bytes: usize, wrapped: bool) -> After {
+        let session = self.session(slot);
+        let limits = &self.parts.config.limits;
+        let connection = &mut self.connections[slot];
+        let now = Instant::now();
+        if bytes > 0 {
+            connection.heard = now;
+            connection.pinged = false;
+        }
+        let batch = &mut self.batch;
+        let lines = match wrapped {
+            true => &self.scratch.lines[..],
+            false => &self.buffer[UNREAD_BYTES..UNREAD_BYTES + bytes],
+        };
+        // Those that were left over have come before.
+        let (left_over, first) = (connection.lines_wait, batch.events.len());
+        let stopped = connection.take_lines(lines, limits, now, |taken| {
+            let (Taken::Line(text) | Taken::Bad(_, text)) = taken;
+            let start = batch.text.len() as u32;
+            batch.text.extend_from_slice(text.as_bytes());
+            let place = start..batch.text.len() as u32;
+            let event = match taken {
+                Taken::Line(_) => ClientEvent::Line(place),
+                Taken::Bad(error, _) => ClientEvent::BadLine(error, place),
+            };
+            batch.events.push(SessionEvent { session, event });
+            !batch.is_full()
+        });
+        if !left_over
+            && batch.events.len() > first
+            && let Some(told) = connection.receipts.answered()
+        {
+            batch
+                .events
+                .insert(first, SessionEvent { session, event: ClientEvent::Answered(told) });
+        }
+        if connection.over && stopped == Stopped::NoLine {
+            self.no_more(slot);
+            return After::Waits;
+        }
+        match stopped {
+            // Less than was asked for: the socket is empty, and an event will tell of more. An end
+            // has been told of already.
+            Stopped::NoLine if (1..READ_BYTES).contains(&bytes) && !connection.read_closed => {
+                After::Empty
+            }
+            Stopped::NoLine | Stopped::Full => After::More,
+            Stopped::Flood => {
+                connection.paused = true;
+                self.parts.metrics.count(Count::Refused(Refused::Flood));
+                let pause = connection.flood_pause(limits);
+                self.do_later(pause, Later::Read(session));
+                After::Waits
+            }
+        }
+    }
+
+    /// A connection that is closed and has not said anything yet: its first bytes tell in what it
+    /// can be told why.
+    fn hear_first(&mut self, slot: usize) -> After {
+        let connection = &mut self.connections[slot];
+        match connection.stream.read(&mut self.buffer[..]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return After::Empty,
+            Err(error) if error.kind() == ErrorKind::Interrupted => return After::More,
+            Ok(bytes) if bytes > 0 => connection.refuse(&self.buffer[..bytes]),
+            _ => {
+                connection.ended = true;
+                connection.refuse(&[]);
+            }
+        }
+        self.touch(slot);
+        After::More
+    }
+
+    /// A closing connection: throws away what still comes, so that the peer can read our last lines
+    /// in peace.
+    fn drain(&mut self, slot: usize) -> After {
+        match self.connections[slot].stream.read(&mut self.buffer[..]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
+            Ok(bytes) if bytes > 0 => After::More,
+            _ => {
+                self.connections[slot].ended = true;
+                self.touch(slot); // Removed once it has been sent its last lines.
+                After::Waits
+            }
+        }
+    }
+}

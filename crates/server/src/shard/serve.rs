@@ -1,0 +1,78 @@
+//! Answers requests of HTTP: the page that says how to join, and two pages for machines.
+
+use crate::hub::ClientEvent;
+use crate::metrics::{Count, Refused};
+use crate::shard::Shard;
+use crate::shard::health::Asker;
+use crate::transport::Way;
+use crate::transport::http::{Host, Kind, Page, Request, Status, Wants, page};
+
+impl Shard {
+    /// Answers a request.
+    pub(crate) fn serve(&mut self, slot: usize, request: &Request) {
+        let response = match &request.wants {
+            Wants::Page => {
+                let config = &self.parts.config;
+                let own = (!config.tls.is_real()).then_some(self.parts.certificate.fingerprint);
+                let encrypted = self.connections[slot].way.is_encrypted();
+                let page = page(&Page {
+                    server: &config.server.name,
+                    host: request.host.as_ref(),
+                    port: config.port,
+                    proxied: request.relayed,
+                    encrypted: encrypted
+                        || request.forwarded.as_ref().is_some_and(|by| by.encrypted),
+                    fingerprint: own,
+                });
+                request.answer(Status::Ok, Kind::Html, &page)
+            }
+            Wants::Health => {
+                let who = Asker { session: self.session(slot), head_only: request.head_only };
+                return self.ask_health(who);
+            }
+            Wants::Metrics => self.show_metrics(slot, request),
+            Wants::Refused(response) => {
+                self.parts.metrics.count(Count::Refused(Refused::BadRequest));
+                response.clone()
+            }
+            // The transport has opened it, and asks for nothing more.
+            Wants::WebSocket { .. } => return,
+        };
+        self.answer(slot, &response);
+    }
+
+    /// The metrics, for who may see them.
+    fn show_metrics(&self, slot: usize, request: &Request) -> Vec<u8> {
+        let config = &self.parts.config;
+        let origins = config.http.origins.iter();
+        let hosts = origins
+            .filter_map(|origin| Host::parse(origin.split_once("://")?.1.trim_end_matches('/')));
+        let hosts: Vec<String> = hosts.map(|host| host.name).collect();
+        let known = hosts.iter().chain([&config.server.name]).map(String::as_str);
+        let is_ours = request.host.as_ref().is_some_and(|host| host.is_ours(known));
+        let (proxies, networks) = (&config.server.proxies, &config.http.metrics);
+        let address = self.connections[slot].address;
+        let refusal = if !is_ours {
+            "The metrics are for who asks by an address, localhost or this server's name (Host).\n"
+        } else if !request.is_from(address, proxies, networks) {
+            "The metrics are for this machine, and for the networks in [http] metrics of the config \
+             file.\n"
+        } else {
+            return request.answer(Status::Ok, Kind::Metrics, &self.parts.metrics.text());
+        };
+        self.parts.metrics.count(Count::Refused(Refused::Forbidden));
+        request.answer(Status::Forbidden, Kind::Text, refusal)
+    }
+
+    /// Sends an answer, the only one on its connection.
+    pub(crate) fn answer(&mut self, slot: usize, response: &[u8]) {
+        let session = self.session(slot);
+        if let Way::Layers(layers) = &mut self.connections[slot].way
+            && let Err(error) = layers.answer(response)
+        {
+            return self.gone(slot, &format!("Connection lost: {error}"));
+        }
+        self.gather(session, ClientEvent::Served);
+        self.close(slot);
+    }
+}

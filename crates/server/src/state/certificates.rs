@@ -1,0 +1,129 @@
+//! The certificates that log in to accounts (SASL EXTERNAL), each to one.
+
+use crate::command::context::Context;
+use crate::effects::{Condition, Effect};
+use crate::hub::State;
+use crate::state::undo::Undo;
+use proto::Fingerprint;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::{Account, AccountId, Write};
+
+/// Whose each certificate is, and the same the other way round.
+#[derive(Debug, Default)]
+pub struct Certificates {
+    owners: BTreeMap<Fingerprint, Owner>,
+    of_accounts: BTreeSet<(AccountId, Fingerprint)>,
+}
+
+/// Whose a certificate is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owner {
+    /// To which account it logs in.
+    pub account: Arc<Account>,
+    /// A client of that account has shown it, and so has its key. Of one that was only named nobody
+    /// knows whose it is: it logs in who names the account.
+    pub proved: bool,
+}
+
+impl Certificates {
+    /// The account to which a certificate logs in.
+    pub fn owner(&self, certificate: Fingerprint) -> Option<&Owner> {
+        self.owners.get(&certificate)
+    }
+
+    /// The certificates of an account, by their fingerprints.
+    pub fn of(&self, account: AccountId) -> impl Iterator<Item = Fingerprint> {
+        let mine = (account, Fingerprint::FIRST)..=(account, Fingerprint::LAST);
+        self.of_accounts.range(mine).map(|(_, certificate)| *certificate)
+    }
+
+    /// Makes a certificate an account's, or nobody's; returns whose it was.
+    pub fn set(&mut self, certificate: Fingerprint, owner: Option<Owner>) -> Option<Owner> {
+        let id = owner.as_ref().map(|owner| owner.account.id);
+        let before = match owner {
+            Some(owner) => self.owners.insert(certificate, owner),
+            None => self.owners.remove(&certificate),
+        };
+        if let Some(before) = &before {
+            self.of_accounts.remove(&(before.account.id, certificate));
+        }
+        self.of_accounts.extend(id.map(|id| (id, certificate)));
+        before
+    }
+
+    /// All of them, and whose they are.
+    #[cfg(test)]
+    pub fn iter(&self) -> impl Iterator<Item = (Fingerprint, &Owner)> {
+        self.owners.iter().map(|(certificate, owner)| (*certificate, owner))
+    }
+}
+
+/// What is stored; of an account that is not there, nothing.
+pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool)]) {
+    let accounts = state.accounts.values().map(|account| (account.id, account.clone()));
+    let accounts: BTreeMap<AccountId, Arc<Account>> = accounts.collect();
+    for (fingerprint, account, proved) in stored {
+        let account = accounts.get(account).cloned();
+        let owner = account.map(|account| Owner { account, proved: *proved });
+        state.certificates.set(Fingerprint(*fingerprint), owner);
+    }
+}
+
+/// Makes a certificate the account's of the asker, or nobody's, and stores it; what follows in the
+/// command depends on that.
+pub fn change(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) {
+    let write = write(context, certificate, owner);
+    let failed = Effect::NotStored { to: context.session, verb: "CERT", tag: None };
+    context.out.push_when(Condition::Failed(write), failed);
+}
+
+fn write(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
+    let account = owner.as_ref().map(|owner| owner.account.id);
+    let proved = owner.as_ref().is_some_and(|owner| owner.proved);
+    let before = context.state.certificates.set(certificate, owner);
+    context.out.note(Undo::Certificate(certificate, before));
+    context.out.write(Write::Certificate { fingerprint: certificate.0, account, proved })
+}
+
+/// The session has logged in to an account: a certificate of that account which it has shown is
+/// proved from here on. The login does not depend on that being stored.
+pub fn prove(context: &mut Context<'_>, account: &Arc<Account>) {
+    let Some(certificate) = context.session().certificate() else { return };
+    let owner = context.state.certificates.owner(certificate);
+    if owner.is_some_and(|owner| owner.account.id == account.id && !owner.proved) {
+        let when = context.out.condition();
+        let owner = Owner { account: account.clone(), proved: true };
+        write(context, certificate, Some(owner));
+        context.out.resume(when);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::scram::Keys;
+
+    #[test]
+    fn a_certificate_is_of_one_account_and_both_ways_agree() {
+        let account = |id| {
+            let keys =
+                Keys { salt: [0; 16], iterations: 1, stored_key: [0; 32], server_key: [0; 32] };
+            let account = Account { id, name: "somebody".into(), keys, created: 0 };
+            Some(Owner { account: account.into(), proved: false })
+        };
+        let certificate = |first| Fingerprint([first; 32]);
+        let mut all = Certificates::default();
+        assert_eq!(all.set(certificate(0), account(1)), None);
+        assert_eq!(all.set(certificate(255), account(1)), None);
+        assert_eq!(all.set(certificate(7), account(2)), None);
+        assert_eq!(all.set(certificate(255), account(2)), account(1));
+        assert_eq!(all.of(1).collect::<Vec<_>>(), [certificate(0)]);
+        assert_eq!(all.of(2).collect::<Vec<_>>(), [certificate(7), certificate(255)]);
+        assert_eq!(all.set(certificate(7), None), account(2));
+        assert_eq!(all.set(certificate(7), None), None);
+        assert_eq!(all.owner(certificate(7)), None);
+        assert_eq!(all.owner(certificate(255)).map(|owner| owner.account.id), Some(2));
+        assert_eq!(all.of(2).collect::<Vec<_>>(), [certificate(255)]);
+    }
+}

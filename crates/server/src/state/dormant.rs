@@ -1,0 +1,440 @@
+//! Removing accounts that have never said anything and do not come back (`[accounts] expire_days`).
+//!
+//! An account is silent until the first event of its own is stored: a message, but also joining a
+//! room other than the lobby, or setting a topic. From then on it is one that has spoken, whatever is
+//! kept of what it said. Of silent ones the day is known on which they were here last.
+
+use crate::command::context::Context;
+use crate::effects::{Effect, Effects, LogRecord};
+use crate::hub::{NOBODY, State};
+use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SECONDS};
+use crate::state::membership;
+use crate::state::metadata;
+use crate::state::undo::Undo;
+use crate::state::user::UserId;
+use proto::name::fold;
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
+use store::{Account, AccountId, Subject, Write};
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// Who has never said anything.
+#[derive(Debug, Default)]
+pub struct Unheard {
+    /// Accounts, and guests while they are online, with the day on which each was here last.
+    pub days: BTreeMap<UserId, u32>,
+    /// When the next look is due, by the steady clock.
+    due: i64,
+    /// Up to whom this round has looked.
+    after: UserId,
+}
+
+impl Unheard {
+    /// Those that the store knows.
+    pub fn new(loaded: Vec<(AccountId, u32)>) -> Unheard {
+        Unheard { days: loaded.into_iter().collect(), ..Unheard::default() }
+    }
+
+    /// Nobody goes for an hour: somebody has set the clock, perhaps wrongly.
+    pub fn wait(&mut self, steady: i64) {
+        self.due = steady + EXPIRY_SECONDS * 1000;
+    }
+}
+
+/// The day of a time, in days since the epoch.
+fn day_of(time: i64) -> u32 {
+    u32::try_from(time.div_euclid(DAY_MILLIS)).unwrap_or(0)
+}
+
+/// A guest comes, who has said nothing yet.
+pub fn guest_came(state: &mut State, guest: UserId) {
+    state.unheard.days.insert(guest, day_of(state.now));
+}
+
+/// An account was made. A guest who has said something before stays somebody who has.
+pub fn account_made(context: &mut Context<'_>, id: UserId, was_guest: bool) {
+    if !was_guest || context.state.unheard.days.contains_key(&id) {
+        set(context.state, context.out, id, Some(day_of(context.state.now)));
+    }
+}
+
+/// The account is here today.
+pub fn seen(state: &mut State, out: &mut Effects, id: UserId) {
+    let today = day_of(state.now);
+    if state.unheard.days.get(&id).is_some_and(|day| *day < today) {
+        set(state, out, id, Some(today));
+    }
+}
+
+/// The asker says something.
+pub fn heard(context: &mut Context<'_>) {
+    let me = context.me();
+    if !context.state.unheard.days.contains_key(&me) {
+        return;
+    }
+    if context.user().guest {
+        context.state.unheard.days.remove(&me);
+    } else {
+        set(context.state, context.out, me, None);
+    }
+}
+
+/// Nothing else that happens depends on this being stored.
+fn set(state: &mut State, out: &mut Effects, account: UserId, day: Option<u32>) {
+    let before = put(state, account, day);
+    out.note(Undo::Unheard(account, before));
+    let when = out.condition();
+    out.write(Write::Unheard { account, day });
+    out.resume(when);
+}
+
+/// Puts a day in place; returns the one before.
+pub fn put(state: &mut State, account: UserId, day: Option<u32>) -> Option<u32> {
+    match day {
+        Some(day) => state.unheard.days.insert(account, day),
+        None => state.unheard.days.remove(&account),
+    }
+}
+
+/// Looks at some of those who are silent, if it is time to, and removes who was not here for too
+/// long. A round of looks begins once an hour. While nobody is to go, days count all the same.
+pub fn look(state: &mut State, out: &mut Effects) {
+    let days = state.config.accounts.expire_days;
+    if state.steady < state.unheard.due {
+        return;
+    }
+    let rest = state.unheard.days.range((Excluded(state.unheard.after), Unbounded));
+    let some: Vec<(UserId, u32)> = rest.take(EXPIRY_LOOKS).map(|(id, day)| (*id, *day)).collect();
+    let (today, mut expired) = (day_of(state.now), BTreeMap::new());
+    let mut more = some.len() == EXPIRY_LOOKS;
+    out.begin(NOBODY, None, false);
+    for (id, day) in some {
+        if expired.len() == EXPIRY_AT_ONCE {
+            more = true;
+            break;
+        }
+        state.unheard.after = id;
+        match state.users.get(&id) {
+            Some(user) if user.guest => {}
+            Some(_) => seen(state, out, id),
+            None if days != 0 && today.saturating_sub(day) > days => {
+                expired.insert(id, day);
+            }
+            None => {}
+        }
+    }
+    remove_all(state, out, expired);
+    out.end(&state.renderer.server);
+    let pause = if more { EXPIRY_PAUSE_MILLIS } else { EXPIRY_SECONDS * 1000 };
+    state.unheard.due = state.steady + pause;
+    if !more {
+        state.unheard.after = 0;
+    }
+}
+
+fn remove_all(state: &mut State, out: &mut Effects, mut expired: BTreeMap<UserId, u32>) {
+    if expired.is_empty() {
+        return;
+    }
+    // Who has proven to be one of them, or is about to, is as good as here.
+    for id in state.sessions.entering() {
+        expired.remove(&id);
+    }
+    let found = state.accounts.values().filter(|account| expired.contains_key(&account.id));
+    let found: Vec<Arc<Account>> = found.cloned().collect();
+    for account in &found {
+        remove(state, out, account);
+    }
+    if !found.is_empty() {
+        out.push(Effect::Log(LogRecord::Expired { count: found.len() }));
+    }
+}
+
+/// Removes an account that is offline, with all that is its own.
+fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
+    let id = account.id;
+    for room in state.remembered.remove(&id).unwrap_or_default() {
+        membership::forget(state, out, id, room);
+    }
+    for (conversation, time) in state.read_markers.of(id) {
+        out.note(Undo::ReadMarker(id, conversation, Some(time)));
+    }
+    state.read_markers.forget(id);
+    let of = Subject::Account(id);
+    for (key, value) in metadata::keys_of(state, of) {
+        out.note(Undo::Metadata(of, key, Some(value)));
+    }
+    state.metadata.forget(id);
+    for certificate in state.certificates.of(id).collect::<Vec<_>>() {
+        let before = state.certificates.set(certificate, None);
+        out.note(Undo::Certificate(certificate, before));
+    }
+    out.note(Undo::AllKept(id, state.kept.forget(id)));
+    let day = put(state, id, None);
+    out.note(Undo::Unheard(id, day));
+    // The last note is the first to be taken back: all others are of an account that is there.
+    out.note(Undo::Account(account.clone()));
+    state.accounts.remove(&fold(&account.name));
+    state.account_looks.remove(&account.name, id);
+    out.write(Write::AccountGone(id));
+}
+
+/// The account could not be removed. A guest who took its name meanwhile goes.
+pub fn undo(state: &mut State, out: &mut Effects, account: Arc<Account>) {
+    if let Some(other) = state.online(&account.name).filter(|user| user.id != account.id) {
+        let reason = "The name that you took is another's; try again with another one";
+        for session in other.sessions.clone() {
+            membership::end_session(state, out, session, reason);
+        }
+    }
+    state.add_account(account);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::authentication::{Derived, Outcome};
+    use crate::config::Config;
+    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
+    use crate::session_id::SessionId;
+    use proto::Fingerprint;
+    use proto::scram::Keys;
+    use store::{MemoryStore, Store};
+
+    /// A hub over a store, with a clock.
+    struct Hub {
+        state: State,
+        store: MemoryStore,
+        now: i64,
+        opened: u32,
+    }
+
+    fn keys() -> Keys {
+        Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] }
+    }
+
+    impl Hub {
+        fn new(expire_days: u32) -> Hub {
+            let mut store = MemoryStore::new("test");
+            let state = start(&mut store, expire_days, 0);
+            Hub { state, store, now: 0, opened: 0 }
+        }
+
+        fn apply(&mut self, input: Input) -> Effects {
+            let stamped = Stamped { now: self.now, steady: self.now, committed: 0, input };
+            let effects = self.state.apply(stamped);
+            self.store.commit(&mut effects.writes.iter()).expect("it is in memory");
+            effects
+        }
+
+        fn does(&mut self, slot: u32, text: &str, event: ClientEvent) -> Effects {
+            let session = SessionId { shard: 0, slot, generation: slot };
+            let events = vec![SessionEvent { session, event }];
+            self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
+        }
+
+        fn says(&mut self, slot: u32, line: &str) -> Effects {
+            self.does(slot, line, ClientEvent::Line(0..line.len() as u32))
+        }
+
+        fn opens(&mut self) -> u32 {
+            self.opened += 1;
+            let address = "127.0.0.1".parse().expect("an address");
+            self.does(self.opened, "", ClientEvent::Opened { address, entropy: [0; 16] });
+            self.opened
+        }
+
+        /// A new session of an account, which may be new.
+        fn logs_in(&mut self, name: &str) -> u32 {
+            let slot = self.opens();
+            let new = self.state.account(name).is_none();
+            self.says(slot, &format!("LOGIN {name} :secret"));
+            let outcome = if new { Outcome::Made(keys()) } else { Outcome::Compared(true) };
+            let session = SessionId { shard: 0, slot, generation: slot };
+            self.apply(Input::Derived(Derived { session, outcome }));
+            slot
+        }
+
+        fn goes(&mut self, slot: u32) {
+            self.does(slot, "", ClientEvent::Closed { reason: "gone".into() });
+        }
+
+        /// As many days go by, and somebody connects; what came of that.
+        fn passes(&mut self, days: i64) -> Effects {
+            self.now += days * DAY_MILLIS;
+            let address = "127.0.0.1".parse().expect("an address");
+            self.opened += 1;
+            self.does(self.opened, "", ClientEvent::Opened { address, entropy: [0; 16] })
+        }
+
+        fn names(&self) -> Vec<&str> {
+            self.state.accounts.keys().map(String::as_str).collect()
+        }
+
+        fn restarts(&mut self) {
+            let days = self.state.config.accounts.expire_days;
+            self.state = start(&mut self.store, days, self.now);
+        }
+    }
+
+    fn start(store: &mut MemoryStore, expire_days: u32, now: i64) -> State {
+        let mut config = Config::default();
+        config.server.guests = true;
+        config.accounts.expire_days = expire_days;
+        let loaded = store.load().expect("it is in memory");
+        let (state, writes) = State::new(config.into(), loaded, now);
+        store.commit(&mut writes.iter()).expect("it is in memory");
+        state
+    }
+
+    fn told(effects: &Effects) -> Option<usize> {
+        effects.list.iter().find_map(|effect| match &effect.effect {
+            Effect::Log(LogRecord::Expired { count }) => Some(*count),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn who_never_spoke_and_does_not_come_back_goes() {
+        let mut hub = Hub::new(90);
+        for (name, line) in [
+            ("ann", "PRIVMSG #lobby :hi"),
+            ("bob", "PING x"),
+            ("cem", "JOIN #x"),
+            ("dee", "PING x"),
+        ] {
+            let slot = hub.logs_in(name);
+            hub.says(slot, line);
+            hub.goes(slot);
+        }
+        let eve = hub.logs_in("eve");
+        assert_eq!(told(&hub.passes(60)), None);
+        let dee = hub.logs_in("dee");
+        hub.goes(dee);
+        hub.restarts();
+        assert_eq!(hub.state.unheard.days.len(), 3, "{:?}", hub.state.unheard);
+        let eve_again = hub.logs_in("eve");
+        assert_ne!(eve, eve_again);
+        assert_eq!(told(&hub.passes(30)), None);
+        assert_eq!(hub.names(), ["ann", "bob", "cem", "dee", "eve"]);
+        assert_eq!(told(&hub.passes(1)), Some(1));
+        assert_eq!(hub.names(), ["ann", "cem", "dee", "eve"]);
+        assert_eq!(told(&hub.passes(300)), Some(1));
+        // Who is online stays, and has been here today.
+        assert_eq!(hub.names(), ["ann", "cem", "eve"]);
+        hub.goes(eve_again);
+        assert_eq!(told(&hub.passes(90)), None);
+        assert_eq!(told(&hub.passes(1)), Some(1));
+        hub.restarts();
+        assert_eq!(hub.names(), ["ann", "cem"]);
+        // The name is anybody's, and so is what looked like it.
+        hub.logs_in("b0b");
+        assert_eq!(hub.names(), ["ann", "b0b", "cem"]);
+    }
+
+    #[test]
+    fn off_means_never_and_a_clock_that_is_put_ahead_waits_an_hour() {
+        let mut hub = Hub::new(0);
+        let bob = hub.logs_in("bob");
+        hub.goes(bob);
+        assert_eq!(told(&hub.passes(9999)), None);
+        let mut hub = Hub::new(1);
+        let bob = hub.logs_in("bob");
+        hub.goes(bob);
+        let mut at = |now, steady| {
+            let address = "127.0.0.1".parse().expect("an address");
+            hub.opened += 1;
+            let session = SessionId { shard: 0, slot: hub.opened, generation: 1 };
+            let event = ClientEvent::Opened { address, entropy: [0; 16] };
+            let events = vec![SessionEvent { session, event }];
+            let input = Input::Batch(Batch { events, ..Batch::default() });
+            told(&hub.state.apply(Stamped { now, steady, committed: 0, input }))
+        };
+        assert_eq!(at(9 * DAY_MILLIS, 1000), None);
+        assert_eq!(at(9 * DAY_MILLIS + 1000, 2000), None);
+        let hour = EXPIRY_SECONDS * 1000;
+        assert_eq!(at(9 * DAY_MILLIS + hour, 1000 + hour), Some(1));
+    }
+
+    #[test]
+    fn many_go_some_at_a_time() {
+        let mut hub = Hub::new(1);
+        let count = 2 * EXPIRY_AT_ONCE + 3;
+        for n in 0..count {
+            let slot = hub.logs_in(&format!("user{n}"));
+            hub.goes(slot);
+        }
+        assert_eq!(told(&hub.passes(2)), Some(EXPIRY_AT_ONCE));
+        assert_eq!(told(&hub.passes(0)), None);
+        for left in [EXPIRY_AT_ONCE, 3] {
+            hub.now += EXPIRY_PAUSE_MILLIS;
+            assert_eq!(told(&hub.passes(0)), Some(left));
+        }
+        assert!(hub.names().is_empty());
+        assert!(hub.store.load().expect("it is in memory").accounts.is_empty());
+    }
+
+    #[test]
+    fn a_guest_who_has_spoken_is_no_silent_account() {
+        let mut hub = Hub::new(1);
+        for (name, line) in [("gus", "PRIVMSG #lobby :hi"), ("gil", "PING x")] {
+            let slot = hub.opens();
+            hub.says(slot, &format!("NICK {name}"));
+            hub.says(slot, "USER u 0 * :real");
+            hub.says(slot, line);
+            hub.says(slot, "REGISTER * * :secret");
+            let session = SessionId { shard: 0, slot, generation: slot };
+            hub.apply(Input::Derived(Derived { session, outcome: Outcome::Made(keys()) }));
+            hub.goes(slot);
+        }
+        let guest = hub.opens();
+        hub.says(guest, "NICK gus2");
+        hub.says(guest, "USER u 0 * :real");
+        hub.goes(guest);
+        assert_eq!(hub.names(), ["gil", "gus"]);
+        assert_eq!(told(&hub.passes(2)), Some(1));
+        assert_eq!(hub.names(), ["gus"]);
+        assert!(hub.state.unheard.days.is_empty(), "{:?}", hub.state.unheard);
+    }
+
+    #[test]
+    fn what_could_not_be_removed_is_there_again_with_all_that_is_its_own() {
+        let mut hub = Hub::new(1);
+        let bob = hub.logs_in("bob");
+        hub.says(bob, "CAP REQ :draft/metadata-3 draft/read-marker");
+        hub.says(bob, "METADATA * SET url :x");
+        hub.says(bob, "MARKREAD #lobby timestamp=1970-01-01T00:00:00.000Z");
+        hub.goes(bob);
+        let ann = hub.logs_in("ann");
+        hub.says(ann, "PRIVMSG bob :are you there?");
+        let account = hub.state.account("bob").expect("it was made").clone();
+        let owner = crate::state::certificates::Owner { account, proved: true };
+        hub.state.certificates.set(Fingerprint([7; 32]), Some(owner));
+        let before = format!("{:?}", mine(&hub.state));
+        let from = hub.passes(2).batch;
+        assert_eq!(hub.names(), ["ann"]);
+        let gone = format!("{:?}", mine(&hub.state));
+        assert_ne!(gone, before);
+        // Meanwhile a guest takes the name.
+        let guest = hub.opens();
+        hub.says(guest, "NICK bob");
+        hub.says(guest, "USER u 0 * :real");
+        assert!(hub.state.online("bob").is_some());
+        hub.apply(Input::Failed { from });
+        assert_eq!(hub.names(), ["ann", "bob"]);
+        assert_eq!(format!("{:?}", mine(&hub.state)), before);
+        assert!(hub.state.online("bob").is_none());
+    }
+
+    /// All that accounts have of their own.
+    fn mine(state: &State) -> impl std::fmt::Debug + '_ {
+        let certificates: Vec<_> =
+            state.certificates.iter().map(|(_, owner)| owner.account.id).collect();
+        let days: Vec<_> =
+            state.unheard.days.iter().filter(|(id, _)| !state.users.contains_key(id)).collect();
+        let markers: Vec<_> = state.read_markers.iter().collect();
+        (&state.metadata.users, &state.kept, days, certificates, markers)
+    }
+}

@@ -1,0 +1,105 @@
+//! Up to where users have read conversations.
+
+use crate::state::user::UserId;
+use std::collections::{BTreeMap, BTreeSet};
+use store::Conversation;
+
+/// The read markers, found by user and by conversation: neither the end of a room nor the leaving
+/// of a guest looks at everybody's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Markers {
+    times: BTreeMap<(UserId, Conversation), i64>,
+    readers: BTreeSet<(Conversation, UserId)>,
+}
+
+impl Markers {
+    /// Up to where a user has read a conversation (milliseconds since the epoch), if it is known.
+    pub fn get(&self, user: UserId, conversation: Conversation) -> Option<i64> {
+        self.times.get(&(user, conversation)).copied()
+    }
+
+    /// Sets a marker.
+    pub fn set(&mut self, user: UserId, conversation: Conversation, time: i64) {
+        self.times.insert((user, conversation), time);
+        self.readers.insert((conversation, user));
+    }
+
+    /// Removes a marker.
+    pub fn remove(&mut self, user: UserId, conversation: Conversation) {
+        self.times.remove(&(user, conversation));
+        self.readers.remove(&(conversation, user));
+    }
+
+    /// The markers of a user.
+    pub fn of(&self, user: UserId) -> impl Iterator<Item = (Conversation, i64)> {
+        let mine = (user, Conversation::FIRST)..=(user, Conversation::LAST);
+        self.times.range(mine).map(|((_, conversation), time)| (*conversation, *time))
+    }
+
+    /// Removes all markers of a user.
+    pub fn forget(&mut self, user: UserId) {
+        for (conversation, _) in self.of(user).collect::<Vec<_>>() {
+            self.remove(user, conversation);
+        }
+    }
+
+    /// Removes all markers in a conversation; returns whose they were and their times.
+    pub fn end(&mut self, conversation: Conversation) -> Vec<(UserId, i64)> {
+        let there = (conversation, UserId::MIN)..=(conversation, UserId::MAX);
+        let readers = self.readers.range(there).map(|(_, user)| *user).collect::<Vec<_>>();
+        let ended = readers.iter().filter_map(|user| Some((*user, self.get(*user, conversation)?)));
+        let ended = ended.collect();
+        readers.iter().for_each(|user| self.remove(*user, conversation));
+        ended
+    }
+
+    /// All of them.
+    #[cfg(test)]
+    pub fn iter(&self) -> impl Iterator<Item = (UserId, Conversation, i64)> {
+        self.times.iter().map(|((user, conversation), time)| (*user, *conversation, *time))
+    }
+}
+
+impl FromIterator<(UserId, Conversation, i64)> for Markers {
+    fn from_iter<I: IntoIterator<Item = (UserId, Conversation, i64)>>(all: I) -> Markers {
+        let mut markers = Markers::default();
+        all.into_iter().for_each(|(user, in_, time)| markers.set(user, in_, time));
+        markers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::State;
+    use store::{MemoryStore, Store, Write};
+
+    #[test]
+    fn what_ends_takes_its_own_markers_and_no_others() {
+        let (room, talk) = (Conversation::room(1), Conversation::direct(1, 2));
+        let all = [(1, room, 10), (1, talk, 11), (2, room, 12), (2, talk, 13)];
+        let mut markers = Markers::from_iter(all);
+        assert_eq!(markers.end(room), [(1, 10), (2, 12)]);
+        assert_eq!(markers.end(room), []);
+        markers.forget(2);
+        assert_eq!(markers, Markers::from_iter([(1, talk, 11)]));
+    }
+
+    /// A room that nobody is in ends with a restart, and so do the markers in it.
+    #[test]
+    fn a_restart_keeps_no_marker_of_a_room_that_it_ends() {
+        let room = crate::state::room::Room::new(1, "#a".into(), 0).record();
+        let marker = |conversation| Write::ReadMarker { account: 1, conversation, time: 10 };
+        let (there, talk) = (Conversation::room(1), Conversation::direct(1, 2));
+        let mut store = MemoryStore::new("test");
+        let writes = [Write::Room(room), marker(there), marker(talk)];
+        store.commit(&mut writes.iter()).expect("it is in memory");
+        let loaded = store.load().expect("it is in memory");
+        let (state, first) = State::new(Config::default().into(), loaded, 0);
+        store.commit(&mut first.iter()).expect("it is in memory");
+        let kept = store.load().expect("it is in memory").read_markers;
+        assert_eq!(state.read_markers.iter().collect::<Vec<_>>(), kept);
+        assert_eq!(kept, [(1, talk, 10)]);
+    }
+}

@@ -1,0 +1,436 @@
+//! Who is in which room, and what follows when that changes.
+
+use crate::command::context::Context;
+use crate::effects::{Effect, Effects, Rooms};
+use crate::hub::State;
+use crate::limits::WHOWAS_KEPT;
+use crate::session::delivered;
+use crate::session::watch;
+use crate::session_id::SessionId;
+use crate::state::dormant;
+use crate::state::history;
+use crate::state::metadata;
+use crate::state::ownership;
+use crate::state::presence;
+use crate::state::room::{Member, Rank, Room};
+use crate::state::undo::Undo;
+use crate::state::user::{FormerUser, UserId};
+use proto::Capability;
+use proto::name::fold;
+use std::sync::Arc;
+use store::{Conversation, RoomId, Write};
+
+/// Makes a room and stores it; nobody is in it yet.
+pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
+    let id = state.next_room();
+    let room = Room::new(id, name.into(), state.now);
+    out.note(Undo::NoRoom(id));
+    out.write(Write::Room(room.record()));
+    state.add_room_name(name, id);
+    state.rooms.insert(id, room);
+    id
+}
+
+/// Gives a room another name, which is free, and stores it.
+pub fn rename(state: &mut State, out: &mut Effects, id: RoomId, name: &str) {
+    let before = put_name(state, id, &name.into());
+    state.renames.add(&before, id, state.steady);
+    out.note(Undo::Name(id, before));
+    out.write(Write::Room(state.rooms[&id].record()));
+}
+
+/// Puts another name on a room; returns the one before.
+fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
+    let room = state.rooms.get_mut(&id).expect("the caller has looked the room up");
+    let before = std::mem::replace(&mut room.name, name.clone());
+    state.remove_room_name(&before, id);
+    state.add_room_name(name, id);
+    before
+}
+
+/// Stores the settings of a room after a change; `before` is how it was.
+pub fn settings_changed(
+    context: &mut Context<'_>,
+    room: RoomId,
+    before: crate::state::room::Settings,
+) {
+    let keys = context.state.rooms[&room].metadata.clone();
+    history::changed(context, room, &before, &keys);
+    context.out.note(Undo::Settings(room, Box::new(before)));
+    let record = context.state.rooms[&room].record();
+    context.out.write(Write::Room(record));
+}
+
+/// A user comes into a room, with all sessions. The caller tells the room.
+pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, member: Member) {
+    let large = state.config.limits.large_room;
+    let hidden = large != 0 && state.rooms[&room].online >= large && member.rank() == Rank::Plain;
+    let of = &state.rooms[&room];
+    let since = match of.members.get(&user) {
+        Some(remembered) => remembered.since,
+        None => history::at_join(state, of),
+    };
+    let member = Member { online: true, hidden, since, ..member };
+    set_member(state, out, room, user, Some(member));
+    let user = state.users.get_mut(&user).expect("who enters is online");
+    user.rooms.push(room);
+    for session in user.sessions.clone() {
+        out.push(Effect::Enter { session, room });
+    }
+}
+
+/// A user leaves a room for good, with all sessions. The caller has told the room.
+pub fn leave(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
+    let online = state.users.get_mut(&user).expect("who leaves is online");
+    online.rooms.retain(|id| *id != room);
+    for session in online.sessions.clone() {
+        out.push(Effect::Leave { session, room });
+    }
+    set_member(state, out, room, user, None);
+    end_if_empty(state, out, room);
+}
+
+/// A user who is offline will not be back in a room.
+pub fn forget(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
+    if let Some(rooms) = state.remembered.get_mut(&user) {
+        rooms.retain(|id| *id != room);
+    }
+    set_member(state, out, room, user, None);
+    end_if_empty(state, out, room);
+}
+
+/// Changes a user's standing in a room, and stores it if it is to survive.
+pub fn set_member(
+    state: &mut State,
+    out: &mut Effects,
+    room_id: RoomId,
+    user: UserId,
+    after: Option<Member>,
+) {
+    let room = state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
+    let before = put_member(room, user, after);
+    if before.map(Member::standing) == after.map(Member::standing) {
+        return;
+    }
+    out.note(Undo::Member(room_id, user, before));
+    if !is_stored(state, room_id, user) {
+        return;
+    }
+    out.write(match after {
+        Some(member) => Write::Member(record(room_id, user, member)),
+        None => Write::MemberGone { room: room_id, account: user },
+    });
+    if before.is_none() {
+        store_since(out, room_id, user, after);
+    }
+}
+
+/// Stores from where on a new member may read, unless from the beginning.
+fn store_since(out: &mut Effects, room: RoomId, account: UserId, member: Option<Member>) {
+    if let Some(since) = member.map(|member| member.since).filter(|since| *since > 0) {
+        out.write(Write::ReadsFrom { room, account, since });
+    }
+}
+
+/// A standing as the store keeps it.
+fn record(room: RoomId, account: UserId, member: Member) -> store::Member {
+    let Member { op, halfop, voice, .. } = member;
+    store::Member { room, account, op, halfop, voice }
+}
+
+/// Puts a standing into the room and keeps the count of who is online; returns the one before.
+fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Option<Member> {
+    let before = match after {
+        Some(member) => room.members.insert(user, member),
+        None => room.members.remove(&user),
+    };
+    room.online += usize::from(after.is_some_and(|member| member.online));
+    room.online -= usize::from(before.is_some_and(|member| member.online));
+    before
+}
+
+/// Stores in which rooms a user is who was a guest until now.
+pub fn store_rooms(state: &State, out: &mut Effects, user: UserId) {
+    for room in &state.users[&user].rooms {
+        if is_stored(state, *room, user) {
+            let member = state.rooms[room].members[&user];
+            out.write(Write::Member(record(*room, user, member)));
+            store_since(out, *room, user, Some(member));
+        }
+    }
+}
+
+/// Whether a user's standing in a room survives a restart: not a guest's, and not one in the lobby,
+/// whose members are in it because they are online.
+fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
+    let guest = state.users.get(&user).is_some_and(|user| user.guest);
+    state.config.server.remember_rooms && !guest && Some(room) != state.lobby
+}
+
+/// A session closed, or is closed by its shard.
+pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, reason: &str) {
+    delivered::settle(state, out, session);
+    out.begin(session, None, false);
+    state.context(out, session).log_left(reason);
+    let ended = state.sessions.remove(&session).expect("the caller has checked");
+    state.leave(&ended);
+    if let Some(message) = ended.batch.and_then(|batch| batch.message) {
+        state.batches.remove(&(message.due, session));
+    }
+    watch::remove_all(state, session, &ended.watched);
+    state.metadata.unsubscribe_all(session);
+    let Some(user) = ended.user else { return };
+    for room in state.users[&user].rooms.clone() {
+        out.push(Effect::Leave { session, room });
+    }
+    let online = state.users.get_mut(&user).expect("a session's user is online");
+    online.sessions.retain(|id| *id != session);
+    match online.sessions.first().copied() {
+        Some(other) => presence::changed(&mut state.context(out, other)),
+        None => user_gone(state, out, user, session, reason),
+    }
+    out.end(&state.renderer.server);
+}
+
+/// The guest that a session was goes, and the session stays.
+pub fn guest_gone(context: &mut Context<'_>, reason: &str) {
+    let (guest, session) = (context.me(), context.session);
+    for room in context.user().rooms.clone() {
+        context.out.push(Effect::Leave { session, room });
+    }
+    user_gone(context.state, context.out, guest, session, reason);
+}
+
+/// The hub itself ends a session, saying why.
+pub fn end_session(state: &mut State, out: &mut Effects, session: SessionId, reason: &str) {
+    state.context(out, session).close(reason);
+    session_ended(state, out, session, reason);
+}
+
+/// The last session of a user has ended.
+fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionId, reason: &str) {
+    let rooms = state.users[&id].rooms.clone();
+    let news = Context { state, out, session }.passing(id, "QUIT", &[], Some(reason));
+    tell_acquaintances(state, out, id, news);
+    let user = state.users.remove(&id).expect("just used");
+    state.nicks.remove(&*fold(&user.nick));
+    watch::went(state, out, &user.nick);
+    remember(state, user.left(state.now));
+    if user.guest {
+        state.read_markers.forget(id);
+        dormant::put(state, id, None);
+    }
+    state.metadata.user_gone(id, user.guest);
+    let remembered = state.config.server.remember_rooms && !user.guest;
+    for room_id in rooms {
+        let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");
+        let lobby = Some(room_id) == state.lobby;
+        let member = room.members[&id];
+        if remembered && !lobby {
+            // There is nobody to reveal any more.
+            put_member(room, id, Some(Member { online: false, hidden: false, ..member }));
+            state.remembered.entry(id).or_default().push(room_id);
+        } else {
+            put_member(room, id, None);
+            end_if_empty(state, out, room_id);
+        }
+    }
+}
+
+/// Remembers who had a name, for `WHOWAS`.
+pub fn remember(state: &mut State, left: FormerUser) {
+    if state.left.len() == WHOWAS_KEPT {
+        state.left.pop_front();
+    }
+    state.left.push_back(left);
+}
+
+/// The rooms of a user that know of it.
+pub fn known_in(state: &State, user: UserId) -> Vec<RoomId> {
+    let known = |room: &&RoomId| !state.rooms[room].members[&user].hidden;
+    state.users[&user].rooms.iter().filter(known).copied().collect()
+}
+
+/// Tells everybody else who shares a room with the user and knows of it, each session once; and of
+/// some news those who watch the user.
+pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
+    let rooms = known_in(state, user);
+    watch::tell_also(state, out, user, news, &rooms);
+    // Everyone is in the lobby, so whoever is there hears everything.
+    let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
+        Some(lobby) => Rooms::One(lobby),
+        None => match *rooms {
+            [] => return,
+            [room] => Rooms::One(room),
+            _ => Rooms::Several(rooms.into()),
+        },
+    };
+    let except = state.users[&user].sessions.clone();
+    out.push(Effect::Tell { rooms, except, news });
+}
+
+/// Tells a room of a member who came unannounced because the room is large: before the member's
+/// first word there.
+pub fn reveal(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
+    let room = context.state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
+    let Some(member) = room.members.get_mut(&user).filter(|member| member.hidden) else { return };
+    member.hidden = false;
+    let news = context.passing_join(user, room_id);
+    // The user's own sessions have seen it at the time.
+    tell_others(context, room_id, user, news);
+    tell_away(context, room_id, user);
+    metadata::introduce(context, room_id, user);
+}
+
+/// Tells a room that a member who has just become known there is away, if so.
+pub fn tell_away(context: &mut Context<'_>, room: RoomId, user: UserId) {
+    let Some(away) = context.state.users[&user].away.clone() else { return };
+    if !context.state.rooms[&room].members[&user].hidden {
+        let capability = Capability::AwayNotify;
+        let news = context.passing_for(capability, user, ("AWAY", &[]), Some(&away));
+        tell_others(context, room, user, news);
+    }
+}
+
+/// Tells a room, but for the user's own sessions.
+fn tell_others(context: &mut Context<'_>, room: RoomId, user: UserId, news: u32) {
+    let except = context.state.users[&user].sessions.clone();
+    context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
+}
+
+fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
+    if !state.rooms[&id].members.is_empty() || Some(id) == state.lobby {
+        return;
+    }
+    let room = state.rooms.remove(&id).expect("just looked at");
+    state.remove_room_name(&room.name, id);
+    let conversation = Conversation::room(id);
+    for (user, time) in state.read_markers.end(conversation) {
+        out.note(Undo::ReadMarker(user, conversation, Some(time)));
+    }
+    out.note(Undo::Room(Box::new(room)));
+    out.write(Write::RoomEnded(id));
+}
+
+/// Takes one change back because it could not be stored.
+pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
+    match undo {
+        Undo::NoAccount(id) => undo_account(state, out, id),
+        Undo::Account(before) => dormant::undo(state, out, before),
+        Undo::Guest(id, session) => ownership::undo(state, out, id, session),
+        Undo::NoRoom(id) => undo_room(state, out, id),
+        Undo::Room(room) => {
+            state.add_room_name(&room.name, room.id);
+            state.rooms.insert(room.id, *room);
+        }
+        Undo::Settings(id, settings) => {
+            if let Some(room) = state.rooms.get_mut(&id) {
+                room.settings = *settings;
+            }
+        }
+        Undo::ReadMarker(user, conversation, before) => {
+            // Those of a guest ended with the guest.
+            match before.filter(|_| state.users.contains_key(&user) || has_account(state, user)) {
+                Some(before) => state.read_markers.set(user, conversation, before),
+                None => state.read_markers.remove(user, conversation),
+            }
+        }
+        Undo::Name(id, before) => {
+            if state.rooms.contains_key(&id) {
+                put_name(state, id, &before);
+                state.renames.take_back(id);
+            }
+        }
+        Undo::Member(room, user, before) => undo_member(state, out, room, user, before),
+        Undo::Certificate(certificate, before) => {
+            state.certificates.set(certificate, before);
+        }
+        Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
+        Undo::Unheard(user, before) => {
+            // Of a guest who is gone nothing is known any more.
+            let there = state.users.contains_key(&user) || has_account(state, user);
+            dormant::put(state, user, before.filter(|_| there));
+        }
+        Undo::AllKept(user, kept) => state.kept.put_back(user, kept),
+        Undo::Kept(user, event) => state.kept.undo(user, event),
+    }
+}
+
+fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
+    state.remove_account(id);
+    dormant::put(state, id, None);
+    state.metadata.forget(id);
+    let reason = "Your new account could not be stored; try again later";
+    for session in state.sessions.entering_as(id) {
+        end_session(state, out, session, reason);
+    }
+    let Some(user) = state.users.get(&id) else { return };
+    // Nobody has seen this user come, so nobody must see them go.
+    let (rooms, sessions) = (user.rooms.clone(), user.sessions.clone());
+    for room in rooms {
+        put_member(state.rooms.get_mut(&room).expect("a user's rooms exist"), id, None);
+        forget_room(state, out, id, room);
+        end_if_empty(state, out, room);
+    }
+    for session in sessions {
+        end_session(state, out, session, reason);
+    }
+}
+
+fn undo_room(state: &mut State, out: &mut Effects, id: RoomId) {
+    let Some(room) = state.rooms.remove(&id) else { return };
+    state.remove_room_name(&room.name, id);
+    state.read_markers.end(Conversation::room(id));
+    for user in room.members.into_keys() {
+        forget_room(state, out, user, id);
+    }
+}
+
+fn undo_member(
+    state: &mut State,
+    out: &mut Effects,
+    room_id: RoomId,
+    user: UserId,
+    before: Option<Member>,
+) {
+    let online = state.users.contains_key(&user);
+    // Who has gone meanwhile is still in what they will be back in, as `user_gone` has it.
+    let remembered = state.config.server.remember_rooms
+        && Some(room_id) != state.lobby
+        && has_account(state, user);
+    let Some(room) = state.rooms.get_mut(&room_id) else { return };
+    let hidden = |member: Member| member.hidden && online;
+    let before = before.filter(|_| online || remembered);
+    let before = before.map(|member| Member { online, hidden: hidden(member), ..member });
+    let now = put_member(room, user, before);
+    match (now, before) {
+        (Some(_), None) => forget_room(state, out, user, room_id),
+        (None, Some(_)) => match state.users.get_mut(&user) {
+            Some(user) => {
+                user.rooms.push(room_id);
+                for session in &user.sessions {
+                    out.push(Effect::Enter { session: *session, room: room_id });
+                }
+            }
+            None => state.remembered.entry(user).or_default().push(room_id),
+        },
+        _ => {}
+    }
+}
+
+/// Whether a user has an account. Only what is taken back asks for that.
+fn has_account(state: &State, user: UserId) -> bool {
+    state.accounts.values().any(|account| account.id == user)
+}
+
+/// A room is no longer one of the user's.
+fn forget_room(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
+    if let Some(online) = state.users.get_mut(&user) {
+        online.rooms.retain(|id| *id != room);
+        for session in &online.sessions {
+            out.push(Effect::Leave { session: *session, room });
+        }
+    } else if let Some(rooms) = state.remembered.get_mut(&user) {
+        rooms.retain(|id| *id != room);
+    }
+}

@@ -1,0 +1,270 @@
+//! A room: its settings, and who is in it.
+
+use crate::state::metadata::Keys;
+use crate::state::user::UserId;
+use proto::mask::matches_counted;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::{EventId, ListEntry, RoomId, Topic};
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    /// Its id, never used for another room.
+    pub id: RoomId,
+    /// Its name, as its maker wrote it.
+    pub name: Arc<str>,
+    /// What survives a restart.
+    pub settings: Settings,
+    /// Who is in it: users online, and accounts that will be back when they log in.
+    pub members: BTreeMap<UserId, Member>,
+    /// Whether it may have messages: until its first one nobody needs to read any.
+    pub has_history: bool,
+    /// How many of the members are online.
+    pub online: usize,
+    /// Who was invited and has not come; and whether it lets them in, whatever closes the room to
+    /// others.
+    pub invited: BTreeMap<UserId, bool>,
+    /// Its metadata, which survives a restart, too.
+    pub metadata: Keys,
+}
+
+/// What members of a room may set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// When it was made (milliseconds since the epoch).
+    pub created: i64,
+    /// The topic.
+    pub topic: Option<Topic>,
+    /// Modes without a parameter.
+    pub flags: BTreeSet<char>,
+    /// `+k`
+    pub key: Option<Box<str>>,
+    /// `+l`
+    pub limit: Option<u32>,
+    /// `+b`, `+e`, `+I` and `+q`.
+    pub lists: Vec<ListEntry>,
+    /// Who comes may not read up to this event; see [`crate::state::history`].
+    pub closed_until: EventId,
+}
+
+/// One member's standing in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// `+o`
+    pub op: bool,
+    /// `+h`
+    pub halfop: bool,
+    /// `+v`
+    pub voice: bool,
+    /// Whether the user is online; if not, only remembered.
+    pub online: bool,
+    /// Whether the others have not been told of the user yet: in a large room one is told of with
+    /// the first word.
+    pub hidden: bool,
+    /// The event behind which the member may read; see [`crate::state::history`].
+    pub since: EventId,
+}
+
+/// What a member may: each rank may what the one before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Is there.
+    Plain,
+    /// `+v`: speaks also where others are silenced.
+    Voice,
+    /// `+h`: changes what the room is like, and keeps those below it in order.
+    HalfOp,
+    /// `+o`: may everything.
+    Op,
+}
+
+impl Rank {
+    /// The marks, highest first, as names and targets bear them.
+    pub const MARKS: &str = "@%+";
+
+    /// The mark of the rank; plain members have none.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Rank::Op => "@",
+            Rank::HalfOp => "%",
+            Rank::Voice => "+",
+            Rank::Plain => "",
+        }
+    }
+
+    /// The rank of a mark.
+    pub fn of_mark(mark: char) -> Option<Rank> {
+        Some(match mark {
+            '@' => Rank::Op,
+            '%' => Rank::HalfOp,
+            '+' => Rank::Voice,
+            _ => return None,
+        })
+    }
+}
+
+impl Member {
+    /// The highest rank held.
+    pub fn rank(self) -> Rank {
+        match self {
+            Member { op: true, .. } => Rank::Op,
+            Member { halfop: true, .. } => Rank::HalfOp,
+            Member { voice: true, .. } => Rank::Voice,
+            _ => Rank::Plain,
+        }
+    }
+
+    /// What of it survives a restart.
+    pub fn standing(self) -> [bool; 3] {
+        [self.op, self.halfop, self.voice]
+    }
+
+    /// The marks of the standing, highest first: all of them for `multi-prefix`, else the highest.
+    pub fn marks(self, all: bool) -> String {
+        let marks = self.standing().into_iter().zip(Rank::MARKS.chars());
+        let held = marks.filter(|(held, _)| *held).map(|(_, mark)| mark);
+        held.take(if all { Rank::MARKS.len() } else { 1 }).collect()
+    }
+}
+
+/// Somebody, as the masks of lists name people.
+#[derive(Clone, Debug)]
+pub struct MaskSubject {
+    /// `nick!user@host`
+    pub source: String,
+    /// The account; a guest has none.
+    pub account: Option<Arc<str>>,
+    /// Characters compared with masks so far, which is work.
+    pub steps: Cell<u64>,
+}
+
+/// How a mask begins that is about the account, not the source (the extended ban `a`).
+///
+/// <https://ircv3.net/specs/extensions/account-extban>
+pub const ACCOUNT_MASK: &str = "$a:";
+
+impl MaskSubject {
+    /// Whether a mask fits.
+    pub fn fits(&self, mask: &str) -> bool {
+        let mut steps = self.steps.get();
+        let fits = match (mask.strip_prefix(ACCOUNT_MASK), &self.account) {
+            (Some(mask), Some(account)) => matches_counted(mask, account, &mut steps),
+            (Some(_), None) => false,
+            (None, _) => matches_counted(mask, &self.source, &mut steps),
+        };
+        self.steps.set(steps);
+        fits
+    }
+}
+
+/// The mode that gives a mark.
+pub fn letter_of(mark: char) -> Option<char> {
+    match mark {
+        '@' => Some('o'),
+        '%' => Some('h'),
+        '+' => Some('v'),
+        _ => None,
+    }
+}
+
+impl Room {
+    /// A new and empty room.
+    pub fn new(id: RoomId, name: Arc<str>, created: i64) -> Room {
+        let flags = BTreeSet::from(['n', 't']);
+        let settings = Settings {
+            created,
+            topic: None,
+            flags,
+            key: None,
+            limit: None,
+            lists: Vec::new(),
+            closed_until: 0,
+        };
+        Room {
+            id,
+            name,
+            settings,
+            members: BTreeMap::new(),
+            has_history: false,
+            online: 0,
+            invited: BTreeMap::new(),
+            metadata: Keys::new(),
+        }
+    }
+
+    /// The room as the store keeps it.
+    pub fn record(&self) -> store::Room {
+        let settings = self.settings.clone();
+        store::Room {
+            id: self.id,
+            name: self.name.clone(),
+            created: settings.created,
+            topic: settings.topic,
+            modes: settings.flags.iter().collect(),
+            key: settings.key,
+            limit: settings.limit,
+            lists: settings.lists,
+        }
+    }
+
+    /// The room as the store had it.
+    pub fn from_record(record: store::Room) -> Room {
+        let mut room = Room::new(record.id, record.name, record.created);
+        room.has_history = true;
+        room.settings = Settings {
+            created: record.created,
+            topic: record.topic,
+            flags: record.modes.chars().collect(),
+            key: record.key,
+            limit: record.limit,
+            lists: record.lists,
+            closed_until: 0,
+        };
+        room
+    }
+
+    /// Whether a mode without a parameter is set.
+    pub fn is(&self, flag: char) -> bool {
+        self.settings.flags.contains(&flag)
+    }
+
+    /// The standing of a user who is in the room and online.
+    pub fn member(&self, user: UserId) -> Option<Member> {
+        self.members.get(&user).copied().filter(|member| member.online)
+    }
+
+    /// Whether a list has a mask that fits somebody.
+    pub fn listed(&self, mode: char, who: &MaskSubject) -> bool {
+        self.settings.lists.iter().any(|entry| entry.mode == mode && who.fits(&entry.mask))
+    }
+
+    /// Whether somebody is banned: listed by `+b`, and not by `+e`.
+    pub fn bans(&self, who: &MaskSubject) -> bool {
+        self.listed('b', who) && !self.listed('e', who)
+    }
+
+    /// Whether somebody is to be quiet: listed by `+q`, and not by `+e`.
+    pub fn quiets(&self, who: &MaskSubject) -> bool {
+        self.listed('q', who) && !self.listed('e', who)
+    }
+
+    /// The modes as `MODE` shows them; the key only to members.
+    pub fn modes(&self, with_key: bool) -> Vec<String> {
+        let mut letters: String = "+".into();
+        letters.extend(&self.settings.flags);
+        let mut parameters = Vec::new();
+        if let Some(key) = &self.settings.key {
+            letters.push('k');
+            parameters.push(if with_key { key.to_string() } else { "*".into() });
+        }
+        if let Some(limit) = self.settings.limit {
+            letters.push('l');
+            parameters.push(limit.to_string());
+        }
+        let mut all = vec![letters];
+        all.append(&mut parameters);
+        all
+    }
+}

@@ -1,0 +1,170 @@
+//! Taking back what could not be stored.
+//!
+//! The hub does not wait for the disk: it applies a command at once and goes on. When the disk
+//! refuses a batch, nothing that depended on it has left the process, but the live state is ahead
+//! of the store. So each change of something that is stored leaves a note here of how it was
+//! before, until the journal has committed it; on a failure the notes are applied backwards, from
+//! the newest to the batch that failed. The journal refuses all that the hub did in between (it
+//! knows by the epoch).
+
+use crate::session_id::SessionId;
+use crate::state::certificates::Owner;
+use crate::state::room::{Member, Room, Settings};
+use crate::state::user::UserId;
+use proto::Fingerprint;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use store::{Account, AccountId, Conversation, EventId, RoomId, Subject};
+
+/// How something stored was before a change.
+#[derive(Debug)]
+pub enum Undo {
+    /// The account did not exist.
+    NoAccount(AccountId),
+    /// The account was this: it had other keys, or is gone.
+    Account(Arc<Account>),
+    /// The account did not exist; the user was a guest, with this session.
+    Guest(AccountId, SessionId),
+    /// The room did not exist.
+    NoRoom(RoomId),
+    /// The room existed, empty as it was when it ended.
+    Room(Box<Room>),
+    /// The room had these settings.
+    Settings(RoomId, Box<Settings>),
+    /// The user had read the conversation up to this time, or not at all.
+    ReadMarker(AccountId, Conversation, Option<i64>),
+    /// The room had this name.
+    Name(RoomId, Arc<str>),
+    /// The user had this standing in the room, or none.
+    Member(RoomId, UserId, Option<Member>),
+    /// The certificate was this account's, or nobody's.
+    Certificate(Fingerprint, Option<Owner>),
+    /// The key of metadata had this value, or none.
+    Metadata(Subject, Box<str>, Option<Box<str>>),
+    /// The account was here last on this day and had said nothing; or it had said something.
+    Unheard(AccountId, Option<u32>),
+    /// These messages were kept for the account.
+    AllKept(AccountId, VecDeque<(EventId, AccountId)>),
+    /// The message was not kept for the user.
+    Kept(UserId, EventId),
+}
+
+/// The notes, oldest first, each with the batch it belongs to.
+#[derive(Debug, Default)]
+pub struct Notes {
+    notes: VecDeque<(u64, Undo)>,
+}
+
+impl Notes {
+    /// Notes what `batch` changed.
+    pub fn add(&mut self, batch: u64, undo: Undo) {
+        self.notes.push_back((batch, undo));
+    }
+
+    /// Forgets what is committed: all up to and including `batch`.
+    pub fn committed(&mut self, batch: u64) {
+        while self.notes.front().is_some_and(|(noted, _)| *noted <= batch) {
+            self.notes.pop_front();
+        }
+    }
+
+    /// Takes the newest note of `batch` or later.
+    pub fn take_from(&mut self, batch: u64) -> Option<Undo> {
+        if self.notes.back().is_some_and(|(noted, _)| *noted >= batch) {
+            return self.notes.pop_back().map(|(_, undo)| undo);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::authentication::{Derived, Outcome};
+    use crate::config::{Config, Operator};
+    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+    use crate::session_id::SessionId;
+    use proto::scram::Keys;
+    use store::{MemoryStore, Store};
+
+    fn hub() -> State {
+        let mut config = Config::default();
+        config.server.guests = true;
+        config.operator = vec![Operator { name: "boss".into(), password: "up".into() }];
+        let loaded = MemoryStore::new("test").load().expect("it is in memory");
+        State::new(config.into(), loaded, 0).0
+    }
+
+    fn session(slot: u32) -> SessionId {
+        SessionId { shard: 0, slot, generation: 1 }
+    }
+
+    fn apply(hub: &mut State, input: Input) -> u64 {
+        hub.apply(Stamped { now: 0, steady: 0, committed: 0, input }).batch
+    }
+
+    fn does(hub: &mut State, slot: u32, text: &str, event: ClientEvent) -> u64 {
+        let events = vec![SessionEvent { session: session(slot), event }];
+        apply(hub, Input::Batch(Batch { shard: 0, text: text.into(), events }))
+    }
+
+    fn opens(hub: &mut State, slot: u32) {
+        let address = "127.0.0.1".parse().expect("an address");
+        does(hub, slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
+    }
+
+    fn says(hub: &mut State, slot: u32, line: &str) -> u64 {
+        does(hub, slot, line, ClientEvent::Line(0..line.len() as u32))
+    }
+
+    fn goes(hub: &mut State, slot: u32) {
+        does(hub, slot, "", ClientEvent::Closed { reason: "gone".into() });
+    }
+
+    fn logs_in(hub: &mut State, slot: u32, name: &str, outcome: Outcome) {
+        opens(hub, slot);
+        says(hub, slot, &format!("LOGIN {name} :secret"));
+        apply(hub, Input::Derived(Derived { session: session(slot), outcome }));
+    }
+
+    fn is_guest(hub: &mut State, slot: u32, name: &str) {
+        opens(hub, slot);
+        says(hub, slot, &format!("NICK {name}"));
+        says(hub, slot, "USER u 0 * :real");
+    }
+
+    #[test]
+    fn a_guest_who_is_gone_is_not_put_back_anywhere() {
+        let mut hub = hub();
+        for (slot, name) in [(1, "ann"), (2, "bob")] {
+            is_guest(&mut hub, slot, name);
+            says(&mut hub, slot, "JOIN #a");
+            says(&mut hub, slot, "MARKREAD #a timestamp=1970-01-01T00:00:00.000Z");
+        }
+        let from = says(&mut hub, 1, "PART #a");
+        says(&mut hub, 2, "PART #a");
+        goes(&mut hub, 1);
+        apply(&mut hub, Input::Failed { from });
+        let room = hub.room("#a").expect("its end was taken back");
+        let bob = hub.online("bob").expect("bob is here").id;
+        assert_eq!(room.members.keys().copied().collect::<Vec<_>>(), [bob]);
+        assert!(hub.remembered.is_empty(), "{:?}", hub.remembered);
+        let markers: Vec<_> = hub.read_markers.iter().map(|(user, ..)| user).collect();
+        assert_eq!(markers, [bob]);
+    }
+
+    #[test]
+    fn who_is_gone_is_not_in_the_lobby_twice_when_coming_back() {
+        let mut hub = hub();
+        let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
+        logs_in(&mut hub, 1, "ann", Outcome::Made(keys));
+        says(&mut hub, 1, "OPER boss up");
+        let from = says(&mut hub, 1, "MODE #lobby +o ann");
+        goes(&mut hub, 1);
+        apply(&mut hub, Input::Failed { from });
+        assert!(hub.room("#lobby").expect("it stays").members.is_empty());
+        logs_in(&mut hub, 2, "ann", Outcome::Compared(true));
+        assert_eq!(hub.online("ann").map(|ann| ann.rooms.clone()), hub.lobby.map(|id| vec![id]));
+        goes(&mut hub, 2);
+        assert!(hub.users.is_empty());
+    }
+}

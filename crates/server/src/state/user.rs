@@ -1,0 +1,104 @@
+//! A user: a name that is online, with its sessions.
+
+use crate::render::Author;
+use crate::session_id::SessionId;
+use std::sync::Arc;
+use store::RoomId;
+
+/// An account's id, or a guest's from the same sequence; never used for anybody else.
+pub type UserId = store::AccountId;
+
+/// A name that is online.
+#[derive(Debug)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Its name: login, account and nick are one word.
+    pub nick: Arc<str>,
+    /// Whether it has no account.
+    pub guest: bool,
+    /// What else its source has, as [`store::Event::userhost`] has it: the user name if that is not the
+    /// nick, and the host if that is not the server's.
+    pub userhost: Option<Arc<str>>,
+    /// What it says of itself (`USER`).
+    pub realname: Box<str>,
+    /// Its connections, in the order they came; never empty.
+    pub sessions: Vec<SessionId>,
+    /// The rooms it is in, in the order it entered.
+    pub rooms: Vec<RoomId>,
+    /// Why it is away, as others see it.
+    pub away: Option<Box<str>>,
+    /// Why it is away, if the person has said so.
+    pub said_away: Option<Box<str>>,
+    /// `+i`
+    pub invisible: bool,
+    /// `+o`: has operator's rights.
+    pub operator: bool,
+    /// `+B`: says that it is a program.
+    pub bot: bool,
+    /// `+w`: wants to hear what operators tell everybody (`WALLOPS`).
+    pub wallops: bool,
+    /// When it came (milliseconds since the epoch).
+    pub since: i64,
+    /// When it last said something (milliseconds by the steady clock).
+    pub spoke: i64,
+}
+
+/// A user who left, or took another name, for `WHOWAS`.
+#[derive(Clone, Debug)]
+pub struct FormerUser {
+    /// The name.
+    pub nick: Arc<str>,
+    /// What else its source had.
+    pub userhost: Option<Arc<str>>,
+    /// What the user said of itself.
+    pub realname: Box<str>,
+    /// The account; none for a guest.
+    pub account: Option<Arc<str>>,
+    /// When (milliseconds since the epoch).
+    pub time: i64,
+}
+
+impl FormerUser {
+    /// Who it was.
+    pub fn author(&self) -> Author<'_> {
+        let guest = self.account.is_none();
+        Author { nick: &self.nick, userhost: self.userhost.as_deref(), guest }
+    }
+}
+
+impl User {
+    /// Its account: that has the user's name. None for a guest.
+    pub fn account(&self) -> Option<&Arc<str>> {
+        (!self.guest).then_some(&self.nick)
+    }
+
+    /// What is remembered of it when it leaves, or takes another name.
+    pub fn left(&self, time: i64) -> FormerUser {
+        FormerUser {
+            nick: self.nick.clone(),
+            userhost: self.userhost.clone(),
+            realname: self.realname.clone(),
+            account: self.account().cloned(),
+            time,
+        }
+    }
+
+    /// Its modes as `MODE` shows them: `+` and letters.
+    pub fn modes(&self) -> String {
+        let flags =
+            [(self.bot, 'B'), (self.invisible, 'i'), (self.operator, 'o'), (self.wallops, 'w')];
+        let letters = flags.into_iter().filter(|(set, _)| *set).map(|(_, letter)| letter);
+        std::iter::once('+').chain(letters).collect()
+    }
+
+    /// Seconds since it last said something.
+    pub fn idle_seconds(&self, steady: i64) -> i64 {
+        (steady - self.spoke) / 1000
+    }
+
+    /// Who it is, in what it says.
+    pub fn author(&self) -> Author<'_> {
+        Author { nick: &self.nick, userhost: self.userhost.as_deref(), guest: self.guest }
+    }
+}
