@@ -9,7 +9,7 @@ use crate::dialect::{Dialect, Heard};
 use crate::failure::{Doing, Failure, Result};
 use crate::layers::{self, Layers, Scratch};
 use crate::poller::{Poller, Ready};
-use crate::way::Way;
+use crate::transport::Transport;
 
 /// Bytes read at once: large, so that the clients cost less than the server that is measured.
 const READ_BYTES: usize = 256 * 1024;
@@ -21,8 +21,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Drive {
     dialect: Dialect,
     address: SocketAddr,
-    way: Way,
-    /// What the clients share if TLS is in their way.
+    transport: Transport,
+    /// Shared by the clients of an encrypted transport.
     tls: Option<Arc<rustls::ClientConfig>>,
     poller: Poller,
     ready: Vec<Ready>,
@@ -37,7 +37,7 @@ pub struct Drive {
 
 struct Connection {
     stream: TcpStream,
-    /// `None` in the plain way, in which lines are read and written as they are.
+    /// `None` for plain, where lines are read and written as they are.
     layers: Option<Box<Layers>>,
     /// The beginning of a line whose end has not come.
     partial: Vec<u8>,
@@ -53,12 +53,12 @@ impl Drive {
     ///
     /// # Errors
     /// [`Failure::Io`] if the system has no epoll to give.
-    pub fn new(dialect: Dialect, address: SocketAddr, way: Way) -> Result<Self> {
+    pub fn new(dialect: Dialect, address: SocketAddr, transport: Transport) -> Result<Self> {
         Ok(Self {
             dialect,
             address,
-            way,
-            tls: layers::client_config(way)?,
+            transport,
+            tls: layers::client_config(transport)?,
             poller: Poller::new().doing("creating an epoll")?,
             ready: Vec::new(),
             connections: Vec::new(),
@@ -82,13 +82,13 @@ impl Drive {
         self.received_bytes
     }
 
-    /// The same with all that the way adds to the lines.
+    /// The same including the transport's overhead.
     #[must_use]
     pub fn wire_bytes(&self) -> u64 {
         self.wire_bytes
     }
 
-    /// The cipher of the first client, if TLS is in the way.
+    /// The cipher of the first client, if the transport is encrypted.
     #[must_use]
     pub fn cipher(&self) -> Option<rustls::SupportedCipherSuite> {
         self.connections.first()?.layers.as_ref()?.cipher()
@@ -105,7 +105,7 @@ impl Drive {
         stream.set_nodelay(true).doing(doing())?;
         stream.set_nonblocking(true).doing(doing())?;
         self.poller.add(&stream, number).doing(doing())?;
-        let layers = Layers::new(self.way, self.tls.as_ref())?.map(Box::new);
+        let layers = Layers::new(self.transport, self.tls.as_ref())?.map(Box::new);
         let has_first_words = layers.is_some();
         self.connections.push(Connection {
             stream,

@@ -7,7 +7,7 @@ use rustls::client::Resumption;
 
 use crate::failure::Result;
 use crate::tls::{self, ClientEnd};
-use crate::way::Way;
+use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
 /// The layers of one client.
@@ -29,36 +29,36 @@ pub struct Scratch {
     pub lines: Vec<u8>,
 }
 
-/// The settings that all clients of a way share. Every handshake is a full one.
+/// The TLS settings shared by all clients of a transport. Every handshake is a full one.
 ///
 /// # Errors
 /// What rustls says.
-pub fn client_config(way: Way) -> Result<Option<Arc<ClientConfig>>> {
-    if !way.is_encrypted() {
+pub fn client_config(transport: Transport) -> Result<Option<Arc<ClientConfig>>> {
+    if !transport.is_encrypted() {
         return Ok(None);
     }
-    let alpn = if way.messages().is_some() { "http/1.1" } else { "irc" };
+    let alpn = if transport.messages().is_some() { "http/1.1" } else { "irc" };
     tls::client_config(rustls::ALL_VERSIONS, alpn, Resumption::disabled()).map(Some)
 }
 
 impl Layers {
-    /// The layers of a way, with their first words in [`Layers::wire`]; `None` for the plain way.
+    /// The layers of a transport, with their first bytes in [`Layers::wire`]; `None` for plain.
     ///
     /// # Errors
     /// What rustls says.
-    pub fn new(way: Way, config: Option<&Arc<ClientConfig>>) -> Result<Option<Self>> {
-        if way == Way::Plain {
+    pub fn new(transport: Transport, config: Option<&Arc<ClientConfig>>) -> Result<Option<Self>> {
+        if transport == Transport::Plain {
             return Ok(None);
         }
         let mut wire = Vec::new();
         let tls = config.map(|config| ClientEnd::connect(config, &mut wire)).transpose()?;
-        let websocket = way.messages().map(WebSocket::new);
+        let websocket = transport.messages().map(WebSocket::new);
         let mut layers = Self { tls, websocket, asked: false, wire };
         layers.ask()?;
         Ok(Some(layers))
     }
 
-    /// What must stand before the next bytes from the socket.
+    /// The bytes to put before the next ones from the socket.
     #[must_use]
     pub fn held(&self) -> &[u8] {
         match (&self.tls, &self.websocket) {
@@ -98,7 +98,7 @@ impl Layers {
         let Some(websocket) = &mut self.websocket else {
             return match &mut self.tls {
                 Some(tls) => tls.receive(incoming, lines, &mut self.wire),
-                None => unreachable!("the plain way has no layers"),
+                None => unreachable!("plain has no layers"),
             };
         };
         let mut answers = Vec::new();
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::bare::Pair;
     use crate::tls::ServerEnd;
-    use crate::way::Messages;
+    use crate::transport::Messages;
     use clap::ValueEnum;
     use rustls::version::TLS13;
 
@@ -217,12 +217,13 @@ mod tests {
     }
 
     /// What the client heard, and its last words, if what the server sends comes in pieces.
-    fn talk(way: Way, piece_bytes: usize) -> (Vec<u8>, Layers) {
+    fn talk(transport: Transport, piece_bytes: usize) -> (Vec<u8>, Layers) {
         let pair = Pair::new(&TLS13, Resumption::disabled()).unwrap();
-        let tls = way.is_encrypted().then(|| ServerEnd::accept(pair.server_config()).unwrap());
-        let mut server = Server { tls, messages: way.messages(), heard: Vec::new() };
-        let config = client_config(way).unwrap();
-        let mut client = Layers::new(way, config.as_ref()).unwrap().unwrap();
+        let tls =
+            transport.is_encrypted().then(|| ServerEnd::accept(pair.server_config()).unwrap());
+        let mut server = Server { tls, messages: transport.messages(), heard: Vec::new() };
+        let config = client_config(transport).unwrap();
+        let mut client = Layers::new(transport, config.as_ref()).unwrap().unwrap();
         let (mut scratch, mut outgoing) = (Scratch::default(), CLIENT_LINE.to_vec());
         let mut heard = Vec::new();
         while !heard.ends_with(b"two\n") && !heard.ends_with(b"two\r\n") {
@@ -239,16 +240,18 @@ mod tests {
     }
 
     #[test]
-    fn lines_go_both_ways_by_every_way_however_they_are_cut() {
-        for way in Way::value_variants().iter().filter(|way| **way != Way::Plain) {
+    fn every_transport_carries_lines_both_ways_however_they_are_split() {
+        for transport in
+            Transport::value_variants().iter().filter(|transport| **transport != Transport::Plain)
+        {
             for piece_bytes in [1, 7, usize::MAX] {
-                let (heard, client) = talk(*way, piece_bytes);
-                let with_websocket = way.messages().is_some();
+                let (heard, client) = talk(*transport, piece_bytes);
+                let with_websocket = transport.messages().is_some();
                 let lines = if with_websocket { &b"one\ntwo\n"[..] } else { SERVER_LINES };
-                assert_eq!(heard, lines, "{way}, {piece_bytes} bytes a piece");
+                assert_eq!(heard, lines, "{transport}, {piece_bytes} bytes a piece");
                 // The answer to the ping among the frames.
                 assert_eq!(!client.wire.is_empty(), with_websocket);
-                assert_eq!(client.cipher().is_some(), way.is_encrypted());
+                assert_eq!(client.cipher().is_some(), transport.is_encrypted());
             }
         }
     }

@@ -6,7 +6,7 @@
 pub mod failure;
 pub mod poller;
 pub mod dialect;
-pub mod way;
+pub mod transport;
 pub mod tls;
 pub mod websocket;
 pub mod layers;

@@ -16,23 +16,23 @@ use parlor_bench::join::Join;
 use parlor_bench::report::{self, Figure, Outcome};
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
-use parlor_bench::way::Way;
+use parlor_bench::transport::Transport;
 use parlor_bench::{floor, proc};
 
 /// Measures chat servers: CPU time per delivery, latency, memory; ours, a floor, and peers.
 #[derive(Debug, Parser)]
 #[command(version, name = "bench")]
 struct Options {
-    /// What to measure: parlor, parlor=PATH for an older program of it, floor, ngircd, inspircd, nats, or a running IRC
+    /// The server to measure: parlor, parlor=PATH for an older program of it, floor, ngircd, inspircd, nats, or a running IRC
     /// server as ADDRESS:PORT@PID. Several, by commas or repeated: the first is compared with the others.
     #[arg(long, global = true, value_delimiter = ',', default_value = "parlor")]
     server: Vec<Kind>,
-    /// Runs of each server, in turn; the table has their medians.
+    /// Runs of each server, alternating; the table shows the medians.
     #[arg(long, global = true, default_value_t = 1)]
     runs: usize,
-    /// How the clients reach our server. Several, by commas or repeated: the first is compared with the others.
+    /// The clients' transport. Several, by commas or repeated: the first is compared with the others.
     #[arg(long, global = true, value_delimiter = ',', default_value = "plain")]
-    way: Vec<Way>,
+    transport: Vec<Transport>,
     /// Prints all runs as JSON instead of the table.
     #[arg(long, global = true)]
     json: bool,
@@ -51,7 +51,7 @@ struct Cores(Option<(usize, usize)>);
 
 #[derive(Debug, Subcommand)]
 enum Scenario {
-    /// Rooms in which a few talk and all listen.
+    /// Rooms where a few members talk and all listen.
     Fanout(Fanout),
     /// Fanout with members that stopped reading, and without.
     Stalled(Stalled),
@@ -59,7 +59,7 @@ enum Scenario {
     Durable(Durable),
     /// Connections that are logged in and silent.
     Idle(Idle),
-    /// TLS connections that are made and ended, whatever the way.
+    /// TLS connections opened and closed; ignores --transport.
     Handshakes(Handshakes),
     /// Many who log in to one lobby.
     Join(Join),
@@ -89,7 +89,8 @@ fn run(options: &Options) -> Result<()> {
     let own = std::env::current_exe()
         .map_err(|source| Failure::Io { what: "finding this program".to_owned(), source })?;
     let chatserver = options.chatserver.clone().unwrap_or_else(|| own.with_file_name("chatserver"));
-    let bench = Bench { chatserver, bench: own, cores: options.cores.0, way: Way::Plain };
+    let bench =
+        Bench { chatserver, bench: own, cores: options.cores.0, transport: Transport::Plain };
     if let Scenario::Attack(attack) = &options.scenario {
         print!("{}", attack::table(&attack.run(&bench)?));
         return Ok(());
@@ -104,15 +105,20 @@ fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The servers and ways take turns, so that what else the machine does falls on all of them.
+/// Alternates between servers and transports, so that other load on the machine affects all of them.
 fn measure(options: &Options, bench: &Bench) -> Result<Vec<Outcome>> {
-    let outcome =
-        |kind: &Kind, way| Outcome { kind: kind.clone(), way, runs: Vec::new(), skipped: None };
-    let by_all_ways = |kind| options.way.iter().map(move |way| outcome(kind, *way));
-    let mut outcomes: Vec<Outcome> = options.server.iter().flat_map(by_all_ways).collect();
+    let outcome = |kind: &Kind, transport| Outcome {
+        kind: kind.clone(),
+        transport,
+        runs: Vec::new(),
+        skipped: None,
+    };
+    let by_all_transports =
+        |kind| options.transport.iter().map(move |transport| outcome(kind, *transport));
+    let mut outcomes: Vec<Outcome> = options.server.iter().flat_map(by_all_transports).collect();
     for _ in 0..options.runs {
         for outcome in outcomes.iter_mut().filter(|outcome| outcome.skipped.is_none()) {
-            let bench = Bench { way: outcome.way, ..bench.clone() };
+            let bench = Bench { transport: outcome.transport, ..bench.clone() };
             match one_run(&options.scenario, &outcome.kind, &bench) {
                 Ok(figures) => outcome.runs.push(figures),
                 Err(Failure::Lacks(why)) => outcome.skipped = Some(why),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::server::Kind;
-use crate::way::Way;
+use crate::transport::Transport;
 
 /// What is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +44,13 @@ pub fn latency_figures(latency: &hdrhistogram::Histogram<u64>) -> [Figure; 3] {
     ]
 }
 
-/// All runs of one server by one way; or why there are none.
+/// All runs of one server with one transport, or why there are none.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The server.
     pub kind: Kind,
     /// How the clients reached it.
-    pub way: Way,
+    pub transport: Transport,
     /// The figures of each run, all in the same order.
     pub runs: Vec<Vec<Figure>>,
     /// Why the server was passed over.
@@ -61,17 +61,17 @@ impl Outcome {
     /// The name in tables.
     #[must_use]
     pub fn name(&self) -> String {
-        match self.way {
-            Way::Plain => self.kind.name(),
-            way => format!("{} {way}", self.kind.name()),
+        match self.transport {
+            Transport::Plain => self.kind.name(),
+            transport => format!("{} {transport}", self.kind.name()),
         }
     }
 
-    /// Whether it is the same server by another way, or the same way to an older one.
+    /// Whether it is the same server with another transport, or an older one with the same transport.
     fn is_like(&self, first: &Self) -> bool {
         match self.kind {
-            Kind::Older(_) => self.way == first.way,
-            _ => self.kind == first.kind && self.way != first.way,
+            Kind::Older(_) => self.transport == first.transport,
+            _ => self.kind == first.kind && self.transport != first.transport,
         }
     }
 
@@ -94,8 +94,8 @@ impl Outcome {
     }
 }
 
-/// A Markdown table of the medians. Where the first server stands beside a floor or peers, its ratio to the floor and
-/// to the best peer is in it; its ratio to what it was, and the difference; and the same of its other ways to the first.
+/// A Markdown table of the medians, with the ratios of the first server to the floor and to the best peer, and ratio and
+/// difference to an older version and between transports, as far as these were measured.
 #[must_use]
 pub fn table(outcomes: &[Outcome]) -> String {
     let measured: Vec<&Outcome> =
@@ -113,7 +113,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
             others.iter().copied().filter(|other| other.is_like(first)).collect();
         head.extend(like_it.iter().map(|other| match &other.kind {
             Kind::Older(_) => format!("to {}", other.name()),
-            _ => format!("{} to {}", other.way, first.way),
+            _ => format!("{} to {}", other.transport, first.transport),
         }));
         rows.push(head);
         for figure in figures(&measured) {
@@ -139,7 +139,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// Each figure that anybody has: a way may have its own.
+/// Every figure of any outcome: some exist only for some transports.
 fn figures<'a>(measured: &[&'a Outcome]) -> Vec<&'a Figure> {
     let mut figures: Vec<&Figure> = Vec::new();
     for figure in measured.iter().flat_map(|outcome| &outcome.runs[0]) {
@@ -150,7 +150,7 @@ fn figures<'a>(measured: &[&'a Outcome]) -> Vec<&'a Figure> {
     figures
 }
 
-/// One median in multiples of another, and what it is beyond it.
+/// The ratio of two medians, and their difference.
 fn beyond(figure: &Figure, this: &Outcome, other: &Outcome) -> String {
     match (this.median(figure.name), other.median(figure.name)) {
         (Some(this), Some(other)) if other > 0.0 && figure.better != Better::Neither => {
@@ -236,8 +236,8 @@ pub fn json(command: &str, outcomes: &[Outcome]) -> Value {
                 (name.to_owned(), json!({ "median": outcome.median(name), "runs": runs }))
             })
             .collect();
-        let (server, way) = (outcome.kind.name(), outcome.way.name());
-        json!({ "server": server, "way": way, "figures": figures, "skipped": outcome.skipped })
+        let (server, transport) = (outcome.kind.name(), outcome.transport.name());
+        json!({ "server": server, "transport": transport, "figures": figures, "skipped": outcome.skipped })
     };
     json!({ "command": command, "servers": outcomes.iter().map(server).collect::<Vec<_>>() })
 }
@@ -249,7 +249,7 @@ mod tests {
     fn outcome(kind: Kind, values: &[f64]) -> Outcome {
         let run = |value: &f64| vec![figure("CPU, µs", *value, Better::Lower)];
         let runs = values.iter().map(run).collect();
-        Outcome { kind, way: Way::Plain, runs, skipped: None }
+        Outcome { kind, transport: Transport::Plain, runs, skipped: None }
     }
 
     fn cells<'a>(table: &'a str, beginning: &str) -> Vec<&'a str> {
@@ -280,11 +280,11 @@ mod tests {
     }
 
     #[test]
-    fn other_ways_are_compared_with_the_first() {
-        let by = |way, values| Outcome { way, ..outcome(Kind::Parlor, values) };
-        let mut tls = by(Way::Tls, &[5.0]);
+    fn other_transports_are_compared_with_the_first() {
+        let by = |transport, values| Outcome { transport, ..outcome(Kind::Parlor, values) };
+        let mut tls = by(Transport::Tls, &[5.0]);
         tls.runs[0].push(figure("of TLS alone", 7.0, Better::Neither));
-        let table = table(&[by(Way::Plain, &[4.0]), tls, by(Way::WebSocket, &[3.0])]);
+        let table = table(&[by(Transport::Plain, &[4.0]), tls, by(Transport::WebSocket, &[3.0])]);
         assert_eq!(cells(&table, "| CPU")[2..7], ["4", "5", "3", "1.25 × (+1)", "0.75 × (-1)"]);
         assert_eq!(cells(&table, "| of TLS alone")[2..7], ["", "7", "", "", ""]);
         assert!(
@@ -292,7 +292,7 @@ mod tests {
         );
     }
     #[test]
-    fn the_first_is_compared_with_what_it_was() {
+    fn the_first_is_compared_with_its_older_version() {
         let before = outcome(Kind::Older("before".into()), &[4.0]);
         let table = table(&[outcome(Kind::Parlor, &[3.0]), before, outcome(Kind::Floor, &[2.0])]);
         assert!(table.contains("| to floor |   to before |"), "{table}");

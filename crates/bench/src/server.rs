@@ -13,7 +13,7 @@ use crate::dialect::Dialect;
 use crate::drive::Drive;
 use crate::failure::{Doing, Failure, Result};
 use crate::proc;
-use crate::way::Way;
+use crate::transport::Transport;
 
 /// How long a server may take to start.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -112,13 +112,13 @@ pub struct Bench {
     /// The server's core and the clients' core; `None` leaves both to the system.
     pub cores: Option<(usize, usize)>,
     /// How the clients reach the server.
-    pub way: Way,
+    pub transport: Transport,
 }
 
 /// A server that runs; it is killed when dropped.
 pub struct Server {
     kind: Kind,
-    way: Way,
+    transport: Transport,
     child: Option<Child>,
     pid: u32,
     address: SocketAddr,
@@ -129,7 +129,7 @@ impl Server {
     /// Starts a server with an empty store and waits until it takes connections.
     ///
     /// # Errors
-    /// [`Failure::Lacks`] if its program is not installed or the clients cannot come by their way, [`Failure::Start`] if
+    /// [`Failure::Lacks`] if its program is not installed or does not support the transport, [`Failure::Start`] if
     /// it ends or stays silent.
     pub fn start(kind: &Kind, bench: &Bench) -> Result<Self> {
         let folder = temporary_folder()?;
@@ -152,10 +152,10 @@ impl Server {
         data: &Path,
         config: &str,
     ) -> Result<Self> {
-        if bench.way != Way::Plain && (*kind == Kind::Floor || kind.is_peer()) {
-            return Err(Failure::Lacks(format!("it is measured without {}", bench.way)));
+        if bench.transport != Transport::Plain && (*kind == Kind::Floor || kind.is_peer()) {
+            return Err(Failure::Lacks(format!("it is measured without {}", bench.transport)));
         }
-        let (port, way) = (free_port()?, bench.way);
+        let (port, transport) = (free_port()?, bench.transport);
         let mut command = match kind {
             Kind::Parlor => parlor_command(&bench.chatserver, folder.path(), data, config)?,
             Kind::Older(program) => parlor_command(program, folder.path(), data, config)?,
@@ -165,7 +165,7 @@ impl Server {
             Kind::Nats => nats_command(port),
             &Kind::Running { address, pid } => {
                 let (kind, child) = (kind.clone(), None);
-                return Ok(Self { kind, way, child, pid, address, _folder: folder });
+                return Ok(Self { kind, transport, child, pid, address, _folder: folder });
             }
         };
         let output = folder.path().join("output");
@@ -175,7 +175,7 @@ impl Server {
         let child = spawn(&mut command, kind, bench)?;
         let (pid, address) = (child.id(), loopback(port));
         let (kind, child) = (kind.clone(), Some(child));
-        let mut server = Self { kind, way, child, pid, address, _folder: folder };
+        let mut server = Self { kind, transport, child, pid, address, _folder: folder };
         server.await_listening(&output)?;
         Ok(server)
     }
@@ -191,7 +191,7 @@ impl Server {
     /// # Errors
     /// What [`Drive::new`] says.
     pub fn drive(&self) -> Result<Drive> {
-        Drive::new(self.kind.dialect(), self.address, self.way)
+        Drive::new(self.kind.dialect(), self.address, self.transport)
     }
 
     /// How many clients to log in at the same time so that it is the server that takes its time.

@@ -1,8 +1,8 @@
-//! People who talk in rooms, and every one of their messages accounted for: what the scenarios `fanout`,
-//! `stalled` and `durable` have in common.
+//! Traffic in rooms with every message accounted for: the common part of the scenarios `fanout`, `stalled` and
+//! `durable`.
 //!
 //! A text begins with 16 hexadecimal digits: which publisher of the room (4) and which of its messages (12). So each
-//! member knows which message must come next, and a loss, a double or a wrong order ends the run.
+//! member knows which message must come next, and a lost, duplicated or reordered message ends the run.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -57,9 +57,9 @@ pub struct Traffic {
     pub caps_share: usize,
     /// What a message in flight waits for.
     pub pace: Pace,
-    /// Talk that is not measured.
+    /// Warm-up time.
     pub warm_up: Duration,
-    /// Talk that is measured.
+    /// Measured time.
     pub duration: Duration,
 }
 
@@ -74,9 +74,9 @@ pub struct Measured {
     pub deliveries: u64,
     /// Bytes of lines that members received in it.
     pub bytes: u64,
-    /// The same with all that their way adds.
+    /// The same including the transport's overhead.
     pub wire_bytes: u64,
-    /// The cipher, if TLS was in the way.
+    /// The cipher, if the transport is encrypted.
     pub cipher: Option<rustls::SupportedCipherSuite>,
     /// Messages that ceased to be in flight in it: see [`Pace`].
     pub paced: u64,
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_a_double_and_a_message_never_sent_are_noticed() {
+    fn lost_duplicated_and_unsent_messages_are_detected() {
         let traffic = two_rooms_of_three();
         let miscounted = |texts: &[&[u8]]| {
             let mut talk = three_in_flight(&traffic);

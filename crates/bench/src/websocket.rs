@@ -1,7 +1,7 @@
 //! A WebSocket client without a socket (RFC 6455): a line is a message.
 
 use crate::failure::{Failure, Result};
-use crate::way::Messages;
+use crate::transport::Messages;
 
 /// The RFC's own example, always the same: what it protects from does not happen here.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";

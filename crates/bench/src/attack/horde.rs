@@ -179,7 +179,7 @@ fn begin(address: Ipv4Addr, hello: &str) -> Vec<u8> {
 }
 
 impl Peer {
-    /// Whether all that it was to say is on its way.
+    /// Whether everything it had to send has been written.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.out.is_empty()

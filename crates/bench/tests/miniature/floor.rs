@@ -8,7 +8,7 @@ use parlor_bench::idle::Idle;
 use parlor_bench::join::Join;
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
-use parlor_bench::way::Way;
+use parlor_bench::transport::Transport;
 
 use crate::{TIMES, each_message_reaches, each_was_told_of_joining, one_room, small_fanout, value};
 
@@ -38,8 +38,8 @@ fn a_server_without_the_capabilities_is_passed_over() {
 }
 
 #[test]
-fn a_server_without_the_way_is_passed_over() {
-    let bench = Bench { way: Way::Tls, ..bench() };
+fn a_server_without_the_transport_is_passed_over() {
+    let bench = Bench { transport: Transport::Tls, ..bench() };
     let failure = small_fanout().run(&Kind::Floor, &bench).unwrap_err();
     assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
     let handshakes = Handshakes { count: 1, at_once: 1 };

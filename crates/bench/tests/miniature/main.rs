@@ -10,13 +10,18 @@ use std::path::PathBuf;
 use parlor_bench::fanout::{Fanout, Times};
 use parlor_bench::report::Figure;
 use parlor_bench::server::Bench;
-use parlor_bench::way::Way;
+use parlor_bench::transport::Transport;
 
 const TIMES: Times = Times { seconds: 0.2, warm_up: 0.05 };
 
 /// Nothing is pinned: other tests run on the same cores.
 fn bench(chatserver: PathBuf) -> Bench {
-    Bench { chatserver, bench: env!("CARGO_BIN_EXE_bench").into(), cores: None, way: Way::Plain }
+    Bench {
+        chatserver,
+        bench: env!("CARGO_BIN_EXE_bench").into(),
+        cores: None,
+        transport: Transport::Plain,
+    }
 }
 
 /// Three rooms of five, two of whom talk.

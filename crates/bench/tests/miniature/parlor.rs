@@ -15,7 +15,7 @@ use parlor_bench::idle::Idle;
 use parlor_bench::join::Join;
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
-use parlor_bench::way::Way;
+use parlor_bench::transport::Transport;
 
 use crate::{TIMES, each_message_reaches, each_was_told_of_joining, one_room, small_fanout, value};
 
@@ -23,8 +23,8 @@ pub(crate) fn bench() -> Bench {
     crate::bench(chatserver().clone())
 }
 
-fn by(way: Way) -> Bench {
-    Bench { way, ..bench() }
+fn by(transport: Transport) -> Bench {
+    Bench { transport, ..bench() }
 }
 
 /// The server from the same build as this test; built if it is not there, as when this package is tested alone.
@@ -49,12 +49,12 @@ fn fanout_counts_each_delivery() {
 
 /// The encrypted ones have what encrypting alone takes beside them.
 #[test]
-fn fanout_counts_each_delivery_by_every_way() {
-    for &way in Way::value_variants() {
-        let figures = small_fanout().run(&Kind::Parlor, &by(way)).unwrap();
+fn fanout_counts_each_delivery_by_every_transport() {
+    for &transport in Transport::value_variants() {
+        let figures = small_fanout().run(&Kind::Parlor, &by(transport)).unwrap();
         each_message_reaches(&figures, 4.0);
         let encrypting = figures.iter().find(|f| f.name == "encrypting one such line alone, µs");
-        assert_eq!(encrypting.is_some_and(|figure| figure.value > 0.0), way.is_encrypted());
+        assert_eq!(encrypting.is_some_and(|figure| figure.value > 0.0), transport.is_encrypted());
     }
 }
 
@@ -88,10 +88,10 @@ fn idle_logs_everybody_in() {
 }
 
 #[test]
-fn idle_logs_everybody_in_by_every_way() {
-    for &way in Way::value_variants() {
+fn idle_logs_everybody_in_by_every_transport() {
+    for &transport in Transport::value_variants() {
         let idle = Idle { connections: 70, seconds: 0.1 };
-        let figures = idle.run(&Kind::Parlor, &by(way)).unwrap();
+        let figures = idle.run(&Kind::Parlor, &by(transport)).unwrap();
         assert_eq!(value(&figures, "connections"), 70.0);
     }
 }

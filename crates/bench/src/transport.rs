@@ -1,4 +1,4 @@
-//! The ways in: what lies between the socket and the lines.
+//! Transports: what lies between the socket and the lines.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 /// How the clients reach the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Way {
+pub enum Transport {
     /// Lines, and nothing else.
     #[default]
     Plain,
@@ -23,7 +23,7 @@ pub enum Way {
     WebSocketTls,
 }
 
-impl Way {
+impl Transport {
     /// The name in options and tables.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -36,7 +36,7 @@ impl Way {
         }
     }
 
-    /// Whether TLS is in it.
+    /// Whether it includes TLS.
     #[must_use]
     pub fn is_encrypted(self) -> bool {
         matches!(self, Self::Tls | Self::WebSocketTls)
@@ -53,7 +53,7 @@ impl Way {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Transport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
@@ -84,9 +84,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_way_is_called_in_tables_what_it_is_called_in_options() {
-        for way in Way::value_variants() {
-            assert_eq!(Way::from_str(way.name(), false), Ok(*way));
+    fn a_transport_has_the_same_name_in_tables_and_options() {
+        for transport in Transport::value_variants() {
+            assert_eq!(Transport::from_str(transport.name(), false), Ok(*transport));
         }
     }
 }
