@@ -195,7 +195,7 @@ pub fn line(context: &mut Context<'_>, line: &str) {
                 if context.session().user.is_some() { unknown } else { Refusal::NotLoggedIn };
             return Err((message.verb.to_ascii_uppercase(), refusal));
         };
-        context.state.uses[found] += 1;
+        context.node.uses[found] += 1;
         let verb = &VERBS[found];
         carry_out(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
     });

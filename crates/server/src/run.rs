@@ -11,7 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::damage::Watch;
 use crate::effects::Effects;
 use crate::hub::reload::Reload;
-use crate::hub::{Input, Stamped, State};
+use crate::hub::{Hub, Input, Stamped};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::Journal;
 use crate::limits::{
@@ -192,7 +192,7 @@ fn open_store(data: &Path, accept_loss: bool) -> Result<Box<dyn Store>, RunError
 
 /// The state of what the store has, with the key and the rooms that it must have; and the clock that
 /// goes on from it.
-fn load(store: &mut dyn Store, config: &Arc<Config>) -> Result<(State, Clock), RunError> {
+fn load(store: &mut dyn Store, config: &Arc<Config>) -> Result<(Hub, Clock), RunError> {
     let mut loaded = store.load()?;
     log::loaded(&loaded);
     if loaded.cloak_key.is_none() {
@@ -203,9 +203,9 @@ fn load(store: &mut dyn Store, config: &Arc<Config>) -> Result<(State, Clock), R
     }
     let (clock, now) = (Clock::going_on_from(loaded.last_resend), clock::wall());
     log::clock_behind(loaded.last_time, now);
-    let (state, first) = State::new(config.clone(), loaded, now);
+    let (hub, first) = Hub::new(config.clone(), loaded, now);
     store.commit(&mut first.iter())?;
-    Ok((state, clock))
+    Ok((hub, clock))
 }
 
 /// The data folder that is none.
@@ -253,12 +253,12 @@ struct Server {
 impl Server {
     fn start(begun: Begun) -> Result<Server, RunError> {
         let Begun { config, folder, certificate, listeners, mut store } = begun;
-        let (state, clock) = load(&mut *store, &config)?;
-        let renderer = state.renderer.clone();
+        let (live, clock) = load(&mut *store, &config)?;
+        let renderer = live.state.renderer.clone();
         let damage = store.damage();
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
         let metrics = Arc::new(Metrics::new(count));
-        metrics.hub_has(0, 0, state.rooms.len());
+        metrics.hub_has(0, 0, live.state.rooms.len());
         let memory = Arc::new(Memory::new(count));
         let damage = Watch::new(damage, metrics.clone());
         let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
@@ -336,7 +336,7 @@ impl Server {
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         let (counts, pulse) = (metrics.clone(), server.pulse.clone());
         server.spawn("hub", true, move || {
-            run_hub(state, clock, &to_hub, &journal, &committed, &counts, &pulse);
+            run_hub(live, clock, &to_hub, &journal, &committed, &counts, &pulse);
             Ok(())
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {
@@ -548,7 +548,7 @@ impl Server {
 
 /// The hub's thread: stamps what comes with the time, applies it, and passes the effects on.
 fn run_hub(
-    mut state: State,
+    mut hub: Hub,
     clock: Clock,
     inputs: &queue::Receiver<Input>,
     journal: &Sender<Effects>,
@@ -559,9 +559,9 @@ fn run_hub(
     // Those who wait for their turn and what comes from the shards take turns.
     let mut their_turn = false;
     loop {
-        let input = if state.has_rest() || (their_turn && state.has_turns()) {
+        let input = if hub.has_rest() || (their_turn && hub.has_turns()) {
             Ok(Input::Continue)
-        } else if state.has_turns() {
+        } else if hub.has_turns() {
             match inputs.try_recv() {
                 Err(TryRecvError::Empty) => Ok(Input::Continue),
                 Err(TryRecvError::Disconnected) => Err(RecvError),
@@ -574,9 +574,9 @@ fn run_hub(
         their_turn = !matches!(input, Input::Continue);
         let committed = committed.load(Ordering::Acquire);
         let (now, steady) = (clock::wall(), clock.steady());
-        let effects = state.apply(Stamped { now, steady, committed, input });
-        metrics.hub_has(state.sessions.len(), state.users.len(), state.rooms.len());
-        metrics.disk().is_scarce(state.disk.is_scarce);
+        let effects = hub.apply(Stamped { now, steady, committed, input });
+        metrics.hub_has(hub.node.sessions.len(), hub.state.users.len(), hub.state.rooms.len());
+        metrics.disk().is_scarce(hub.node.disk.is_scarce);
         let last = effects.last;
         let asked = pulse.take_up();
         if (asked || !effects.is_empty()) && (journal.send(effects).is_err() || last) {

@@ -5,10 +5,14 @@ pub mod budget;
 pub mod delivered;
 pub mod disk;
 pub mod login_attempts;
+pub mod node;
 pub mod recent;
 pub mod sessions;
 pub mod shares;
+pub mod subscriptions;
 pub mod watch;
+
+pub use node::Node;
 
 use crate::command::authentication::How;
 use crate::command::away::Presence;

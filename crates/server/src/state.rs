@@ -13,3 +13,243 @@ pub mod renames;
 pub mod room;
 pub mod undo;
 pub mod user;
+pub mod pending;
+
+use crate::cloak::Cloak;
+use crate::clock;
+use crate::config::Config;
+use crate::effects::Effects;
+use crate::render::Renderer;
+use certificates::Certificates;
+use dormant::Dormant;
+use lookalikes::Looks;
+use markers::Markers;
+use metadata::Metadata;
+use pending::PendingMessages;
+use proto::name::fold;
+use renames::Renames;
+use room::Room;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use store::{Account, Conversation, EventId, Loaded, RoomId};
+use user::{FormerUser, User, UserId};
+
+/// What all sessions share: the same on every node that has applied the same entries.
+#[derive(Debug)]
+pub struct State {
+    /// What the config file says.
+    pub config: Arc<Config>,
+    /// What all lines have in common.
+    pub renderer: Renderer,
+    /// What hides the addresses of guests.
+    pub cloak: Cloak,
+    /// The time of what the input at hand does (milliseconds since the epoch), by the wall clock: it
+    /// may be put ahead and back. See [`clock::follow`].
+    pub now: i64,
+    /// When the input at hand came, in milliseconds by the steady clock, which never falls nor
+    /// jumps: what is measured is measured by it.
+    pub steady: i64,
+    /// Who is online.
+    pub users: BTreeMap<UserId, Box<User>>,
+    /// The same by folded name.
+    pub nicks: BTreeMap<Box<str>, UserId>,
+    /// All stored logins by folded name.
+    pub accounts: BTreeMap<String, Arc<Account>>,
+    /// What their names look like.
+    pub account_looks: Looks,
+    /// The certificates that log in to them.
+    pub certificates: Certificates,
+    /// The rooms.
+    pub rooms: BTreeMap<RoomId, Room>,
+    /// The same by folded name.
+    pub room_names: BTreeMap<String, RoomId>,
+    /// What their names look like.
+    pub room_looks: Looks,
+    /// Names that rooms had until lately.
+    pub renames: Renames,
+    /// Rooms that accounts will be back in when they log in.
+    pub remembered: BTreeMap<UserId, Vec<RoomId>>,
+    /// Up to where users have read conversations.
+    pub read_markers: Markers,
+    /// The metadata of users; that of rooms is in the rooms.
+    pub metadata: Metadata,
+    /// The lobby, if there is one.
+    pub lobby: Option<RoomId>,
+    /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
+    pub left: VecDeque<FormerUser>,
+    /// Private messages that wait for their receivers.
+    pub pending: PendingMessages,
+    /// Which accounts have never said anything.
+    pub dormant: Dormant,
+    /// Most users online at once since the start.
+    pub users_most: usize,
+    last_event: EventId,
+    last_id: UserId,
+    last_room: RoomId,
+}
+
+impl State {
+    /// The state as the store has it, nobody online; and what the caller has to store before
+    /// anything else, because the config wants it so.
+    pub fn new(config: Arc<Config>, loaded: Loaded, now: i64) -> (State, Effects) {
+        let renderer = Renderer {
+            server: config.server.name.as_str().into(),
+            instance: loaded.instance.as_str().into(),
+        };
+        let mut state = State {
+            config,
+            renderer,
+            cloak: Cloak::new(loaded.cloak_key.unwrap_or_default()),
+            now: clock::follow(loaded.last_time, now),
+            steady: loaded.last_resend,
+            users: BTreeMap::new(),
+            nicks: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            account_looks: Looks::default(),
+            certificates: Certificates::default(),
+            rooms: BTreeMap::new(),
+            room_names: BTreeMap::new(),
+            room_looks: Looks::default(),
+            renames: Renames::default(),
+            remembered: BTreeMap::new(),
+            read_markers: loaded.read_markers.into_iter().collect(),
+            metadata: Metadata::default(),
+            lobby: None,
+            left: VecDeque::new(),
+            pending: PendingMessages::new(loaded.pending),
+            dormant: Dormant::new(loaded.unheard),
+            users_most: 0,
+            last_event: loaded.last_event,
+            last_id: loaded.last_account,
+            last_room: loaded.last_room,
+        };
+        for account in loaded.accounts {
+            state.add_account(Arc::new(account));
+        }
+        let mut effects = Effects::new(1, 0);
+        state.restore_rooms(loaded.rooms, &loaded.members, &loaded.reads_from, &mut effects);
+        metadata::restore(&mut state, loaded.metadata);
+        certificates::restore(&mut state, &loaded.certificates);
+        (state, effects)
+    }
+
+    /// The next event's id.
+    pub fn next_event(&mut self) -> EventId {
+        self.last_event += 1;
+        self.last_event
+    }
+
+    /// The newest event's id.
+    pub fn last_event(&self) -> EventId {
+        self.last_event
+    }
+
+    /// An id for a new account or guest.
+    pub fn next_id(&mut self) -> UserId {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// An id for a new room.
+    pub fn next_room(&mut self) -> RoomId {
+        self.last_room += 1;
+        self.last_room
+    }
+
+    /// Who is online under a name.
+    pub fn online(&self, name: &str) -> Option<&User> {
+        self.nicks.get(&*fold(name)).map(|id| &*self.users[id])
+    }
+
+    /// The account of a name.
+    pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
+        self.accounts.get(&fold(name))
+    }
+
+    /// An account is there, or has changed.
+    pub fn add_account(&mut self, account: Arc<Account>) {
+        self.account_looks.add(&account.name, account.id);
+        self.accounts.insert(fold(&account.name), account);
+    }
+
+    /// An account could not be stored.
+    pub fn remove_account(&mut self, id: UserId) {
+        for (_, account) in self.accounts.extract_if(.., |_, account| account.id == id) {
+            self.account_looks.remove(&account.name, id);
+        }
+    }
+
+    /// A room has this name from here on.
+    pub fn add_room_name(&mut self, name: &str, id: RoomId) {
+        self.room_looks.add(name, id);
+        self.room_names.insert(fold(name), id);
+    }
+
+    /// A room has this name no longer.
+    pub fn remove_room_name(&mut self, name: &str, id: RoomId) {
+        self.room_looks.remove(name, id);
+        self.room_names.remove(&fold(name));
+    }
+
+    /// The room of a name.
+    pub fn room(&self, name: &str) -> Option<&Room> {
+        self.room_names.get(&fold(name)).map(|id| &self.rooms[id])
+    }
+
+    /// The source of a user who is online.
+    pub fn source(&self, user: UserId) -> String {
+        let user = &self.users[&user];
+        self.renderer.source(user.author())
+    }
+
+    fn restore_rooms(
+        &mut self,
+        rooms: Vec<store::Room>,
+        members: &[store::Member],
+        reads_from: &[(RoomId, UserId, EventId)],
+        out: &mut Effects,
+    ) {
+        for record in rooms {
+            let room = Room::from_record(record);
+            self.add_room_name(&room.name, room.id);
+            self.rooms.insert(room.id, room);
+        }
+        if self.config.server.remember_rooms {
+            for member in members {
+                let Some(room) = self.rooms.get_mut(&member.room) else { continue };
+                let (op, halfop, voice) = (member.op, member.halfop, member.voice);
+                let standing = room::Member { op, halfop, voice, ..room::Member::default() };
+                room.members.insert(member.account, standing);
+                self.remembered.entry(member.account).or_default().push(member.room);
+            }
+        }
+        for (room, user, since) in reads_from {
+            let Some(room) = self.rooms.get_mut(room) else { continue };
+            if *user == history::ANYBODY {
+                room.settings.closed_until = *since;
+            } else if let Some(member) = room.members.get_mut(user) {
+                member.since = *since;
+            }
+        }
+        let lobby = self.config.server.lobby.clone();
+        if !lobby.is_empty() {
+            let id = match self.room(&lobby) {
+                Some(room) => room.id,
+                None => membership::make_room(self, out, &lobby),
+            };
+            self.lobby = Some(id);
+        }
+        let nobodys: Vec<RoomId> = self
+            .rooms
+            .values()
+            .filter(|room| room.members.is_empty() && Some(room.id) != self.lobby)
+            .map(|room| room.id)
+            .collect();
+        for id in nobodys {
+            let room = self.rooms.remove(&id).expect("just listed");
+            self.remove_room_name(&room.name, id);
+            self.read_markers.end(Conversation::room(id));
+            out.write(store::Write::RoomEnded(id));
+        }
+    }
+}

@@ -88,7 +88,7 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 /// Milliseconds to hold the answer to a try back, if there may be one.
 pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
     let (address, state) = (context.session().address, &context.state);
-    let hold = state.logins.ask(address, name, state.steady, &state.config.limits);
+    let hold = context.node.logins.ask(address, name, state.steady, &state.config.limits);
     hold.map_err(|seconds| too_many(context, name, seconds))
 }
 
@@ -96,7 +96,7 @@ pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
 pub fn attempt(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
     let hold_millis = ask(context, name)?;
     let address = context.session().address;
-    context.state.logins.attempted(address, name, context.state.steady);
+    context.node.logins.attempted(address, name, context.state.steady);
     Ok(hold_millis)
 }
 
@@ -216,7 +216,7 @@ fn wait(
     hold_millis: u64,
 ) {
     let (session, address) = (context.session, context.session().address);
-    let known = context.state.logins.is_known(address, name);
+    let known = context.node.logins.is_known(address, name);
     let (password, address) = (password.into(), admission::key(address));
     let label = context.out.take_label();
     context.session_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), of, label }));
@@ -257,7 +257,7 @@ fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
 /// many guesses at once are no more than many in a row.
 fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let (address, state) = (context.session().address, &context.state);
-    let may = state.logins.may_tell(address, name, state.steady, &state.config.limits);
+    let may = context.node.logins.may_tell(address, name, state.steady, &state.config.limits);
     may.map_err(|seconds| too_many(context, name, seconds))
 }
 
@@ -335,7 +335,7 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
 /// The session has proven who it is.
 pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
     let address = context.session().address;
-    context.state.logins.succeeded(address, &account.name);
+    context.node.logins.succeeded(address, &account.name);
     certificates::prove(context, &account);
     dormant::seen(context.state, context.out, account.id);
     let name = account.name.clone();
@@ -391,7 +391,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
     context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
     if matches!(refusal, Refusal::WrongPassword(_)) {
         let now = context.state.steady;
-        context.state.logins.failed(address, name, now);
+        context.node.logins.failed(address, name, now);
         let user = name.to_owned();
         let reason = if how == How::External { "wrong certificate" } else { "wrong password" };
         context.out.push(Effect::Log(LogRecord::LoginFailed { user, address, reason }));
@@ -409,8 +409,8 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
                 Refusal::WrongServerPassword => "Wrong server password",
                 _ => "The login failed",
             };
-            let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
-            membership::end_session(state, out, session, why);
+            let Context { state, node, out, session } = context;
+            membership::end_session(state, node, out, *session, why);
         }
     }
 }
@@ -488,7 +488,7 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
     entering.password = account.map(Box::from);
     if wrong {
         let (address, now) = (context.session().address, context.state.steady);
-        context.state.logins.failed(address, NOBODYS_NAME, now);
+        context.node.logins.failed(address, NOBODYS_NAME, now);
         context.out.push(Effect::Count(Count::Login(LoginBy::Pass, Login::Wrong)));
     }
 }

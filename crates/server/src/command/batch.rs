@@ -7,10 +7,11 @@ use super::privmsg::{Draft, to_one};
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::Effects;
-use crate::hub::State;
 use crate::limits::{BATCH_REFERENCE_BYTES, BATCH_SECONDS, MULTILINE_BYTES, MULTILINE_LINES};
 use crate::render::lines::{GOES_ON, NEW_LINE};
+use crate::session::Node;
 use crate::session::{Collected, OpenBatch};
+use crate::state::State;
 use proto::name::fold;
 use proto::{Capability, Message};
 use std::borrow::Cow;
@@ -94,12 +95,12 @@ pub fn not_without(context: &mut Context<'_>) {
 }
 
 /// Refuses the batches that were left open too long.
-pub fn end_overdue(state: &mut State, out: &mut Effects) {
-    while let Some((due, session)) = state.batches.first().copied()
+pub fn end_overdue(state: &mut State, node: &mut Node, out: &mut Effects) {
+    while let Some((due, session)) = node.batches.first().copied()
         && due <= state.steady
     {
-        state.batches.remove(&(due, session));
-        let mut context = state.context(out, session);
+        node.batches.remove(&(due, session));
+        let mut context = Context { state, node, out, session };
         let Some(batch) = &mut context.session_mut().batch else { continue };
         let reference = batch.reference.to_string();
         let label = batch.message.take().and_then(|collected| collected.label);
@@ -151,7 +152,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
         due,
     };
     let session = context.session;
-    context.state.batches.insert((due, session));
+    context.node.batches.insert((due, session));
     context.session_mut().batch =
         Some(Box::new(OpenBatch { message: Some(collected), ..OpenBatch::refused(reference) }));
     Ok(())
@@ -186,7 +187,7 @@ fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
 fn forget(context: &mut Context<'_>) -> Option<Collected> {
     let collected = context.session_mut().batch.take()?.message?;
     let session = context.session;
-    context.state.batches.remove(&(collected.due, session));
+    context.node.batches.remove(&(collected.due, session));
     Some(collected)
 }
 
@@ -258,17 +259,17 @@ impl Collected {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
+    use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
     use crate::session_id::SessionId;
     use store::{MemoryStore, Store};
 
     const ANN: SessionId = SessionId { shard: 0, slot: 0, generation: 1 };
 
-    fn hub() -> State {
+    fn hub() -> Hub {
         let mut config = Config::default();
         config.server.guests = true;
         let loaded = MemoryStore::new("test").load().expect("it is in memory");
-        let mut hub = State::new(config.into(), loaded, 0).0;
+        let mut hub = Hub::new(config.into(), loaded, 0).0;
         let address = "192.0.2.7".parse().expect("an address");
         tell(&mut hub, 0, "", ClientEvent::Opened { address, entropy: [0; 16] });
         for line in ["CAP REQ :draft/multiline batch labeled-response", "CAP END"] {
@@ -279,14 +280,14 @@ mod tests {
         hub
     }
 
-    fn tell(hub: &mut State, second: i64, text: &str, event: ClientEvent) -> String {
+    fn tell(hub: &mut Hub, second: i64, text: &str, event: ClientEvent) -> String {
         let events = vec![SessionEvent { session: ANN, event }];
         let input = Input::Batch(Batch { shard: 0, text: text.into(), events });
         let effects = hub.apply(Stamped { now: 0, steady: second * 1000, committed: 0, input });
         String::from_utf8(effects.text).expect("UTF-8")
     }
 
-    fn say(hub: &mut State, second: i64, line: &str) -> String {
+    fn say(hub: &mut Hub, second: i64, line: &str) -> String {
         tell(hub, second, line, ClientEvent::Line(0..line.len() as u32))
     }
 
@@ -301,7 +302,7 @@ mod tests {
         assert!(told.contains(&format!("@label=x {text}\r\n")), "{told}");
         assert_eq!(say(&mut hub, end, "@batch=1 PRIVMSG #lobby :two"), "");
         assert_eq!(say(&mut hub, end, "BATCH -1"), "");
-        assert!(hub.batches.is_empty());
+        assert!(hub.node.batches.is_empty());
         assert_eq!(say(&mut hub, end, "@label=y BATCH +2 draft/multiline #lobby"), "");
         let told = say(&mut hub, end * 2, "BATCH -2");
         assert!(told.contains("@label=y :parlor FAIL BATCH TIMEOUT 2 :"), "{told}");
@@ -312,8 +313,8 @@ mod tests {
     fn a_batch_of_one_who_is_gone_is_forgotten() {
         let mut hub = hub();
         say(&mut hub, 0, "BATCH +1 draft/multiline #lobby");
-        assert_eq!(hub.batches.len(), 1);
+        assert_eq!(hub.node.batches.len(), 1);
         tell(&mut hub, 1, "", ClientEvent::Closed { reason: "gone".into() });
-        assert!(hub.batches.is_empty());
+        assert!(hub.node.batches.is_empty());
     }
 }

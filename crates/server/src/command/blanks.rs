@@ -4,7 +4,7 @@
 use super::VERBS;
 use crate::config::Config;
 use crate::effects::{Effect, Effects};
-use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::session_id::SessionId;
 use store::{MemoryStore, Store};
 
@@ -47,22 +47,22 @@ const UNANSWERED: &[&str] = &["PONG", "ERROR", "NOTICE"];
 /// the name, there is no mode to change, and no tag to relay.
 const NOTHING_TO_TELL: &[&str] = &["JOIN #room ", "NICK ann ", "MODE #room + ", "TAGMSG "];
 
-fn tell(hub: &mut State, text: &str, event: ClientEvent) -> Effects {
+fn tell(hub: &mut Hub, text: &str, event: ClientEvent) -> Effects {
     let events = vec![SessionEvent { session: ANN, event }];
     let input = Input::Batch(Batch { shard: 0, text: text.into(), events });
     hub.apply(Stamped { now: 0, steady: 0, committed: 0, input })
 }
 
-fn say(hub: &mut State, line: &str) -> Effects {
+fn say(hub: &mut Hub, line: &str) -> Effects {
     tell(hub, line, ClientEvent::Line(0..line.len() as u32))
 }
 
 /// A hub with ann, who has a room and all capabilities that bring verbs with them.
-fn hub() -> State {
+fn hub() -> Hub {
     let mut config = Config::default();
     config.server.guests = true;
     let loaded = MemoryStore::new("test").load().expect("it is in memory");
-    let mut hub = State::new(config.into(), loaded, 0).0;
+    let mut hub = Hub::new(config.into(), loaded, 0).0;
     let address = "127.0.0.1".parse().expect("an address");
     tell(&mut hub, "", ClientEvent::Opened { address, entropy: [0; 16] });
     for line in [

@@ -10,10 +10,11 @@ use crate::command::context::Context;
 use crate::command::welcome;
 use crate::config::Config;
 use crate::effects::{Effect, Effects};
-use crate::hub::State;
 use crate::limits::{LINE_BYTES, MULTILINE_BYTES, MULTILINE_LINES, STS_SECONDS};
+use crate::session::Node;
 use crate::session::Session;
 use crate::session_id::SessionId;
+use crate::state::State;
 use crate::state::metadata;
 use proto::{Capabilities, Capability, Message, numeric as n};
 
@@ -213,16 +214,16 @@ fn end(context: &mut Context<'_>) {
 
 /// Tells of what another config changes in the offers, who can be told. Who cannot keeps what it
 /// has until it ends.
-pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
+pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, before: &Config) {
     let knows = |capabilities: Capabilities| capabilities.contains(Capability::CapNotify);
-    let sessions: Vec<SessionId> = state
+    let sessions: Vec<SessionId> = node
         .sessions
         .iter()
         .filter(|(_, session)| knows(session.capabilities))
         .map(|(id, _)| id)
         .collect();
     for session in sessions {
-        let context = &mut state.context(out, session);
+        let context = &mut Context { state, node, out, session };
         let cap302 = context.session().cap302;
         let (before, after) = told(before, &context.state.config, context.session());
         let (gone, new) = (gone(&before, &after), new(&before, &after));

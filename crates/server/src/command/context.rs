@@ -4,15 +4,17 @@ use crate::command::names::may_see;
 use crate::command::quit::shorten;
 use crate::command::refusal::Refusal;
 use crate::effects::{Condition, Effect, Effects, LogRecord, News, Rooms};
-use crate::hub::{State, write_error};
+use crate::hub::write_error;
 use crate::limits::{LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
 use crate::metrics::{Count, Refused};
+use crate::session::Node;
 use crate::session::budget::Payer;
-use crate::session::shares::ANY_GUEST;
 use crate::session::{Cursor, Entering, Session, Turn, Unfinished};
 use crate::session_id::SessionId;
+use crate::state::State;
 use crate::state::dormant;
 use crate::state::membership;
+use crate::state::pending::ANY_GUEST;
 use crate::state::room::{MaskSubject, Member, Rank, Room};
 use crate::state::undo::Undo;
 use crate::state::user::{User, UserId};
@@ -23,8 +25,10 @@ use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
 
 /// The hub's state while one session's command is carried out.
 pub struct Context<'a> {
-    /// All live state.
+    /// What all sessions share.
     pub state: &'a mut State,
+    /// The sessions, and what else concerns this node alone.
+    pub node: &'a mut Node,
     /// What is to happen.
     pub out: &'a mut Effects,
     /// Who asks.
@@ -34,12 +38,12 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// The session that asks.
     pub fn session(&self) -> &Session {
-        &self.state.sessions[&self.session]
+        &self.node.sessions[&self.session]
     }
 
     /// The session that asks, to change it.
     pub fn session_mut(&mut self) -> &mut Session {
-        self.state
+        self.node
             .sessions
             .get_mut(&self.session)
             .expect("a context is made for a session that is there")
@@ -47,7 +51,7 @@ impl Context<'_> {
 
     /// The same for another session.
     pub fn of(&mut self, session: SessionId) -> Context<'_> {
-        Context { state: self.state, out: self.out, session }
+        Context { state: self.state, node: self.node, out: self.out, session }
     }
 
     /// The registration under way; none once it is over.
@@ -215,7 +219,7 @@ impl Context<'_> {
         let known = self.session();
         let Some(user) = known.user_budget else { return Ok(()) };
         let address = known.address_budget;
-        let State { budgets, config, steady, .. } = &mut *self.state;
+        let (budgets, State { config, steady, .. }) = (&mut self.node.budgets, &*self.state);
         let wait = [user, address].map(|payer| budgets.wait(payer, *steady, &config.limits));
         match wait.into_iter().flatten().max() {
             Some(seconds) => {
@@ -228,17 +232,17 @@ impl Context<'_> {
 
     /// Charges the session's user and address with what the command at hand took so far.
     pub fn charge(&mut self) {
-        let turn = self.state.batch;
+        let turn = self.node.batch;
         let here = self.out.spent();
         let elsewhere: u64 =
             self.out.asked().iter().map(|effect| self.work_of(&effect.effect)).sum();
-        let Some(known) = self.state.sessions.get_mut(&self.session) else { return };
+        let Some(known) = self.node.sessions.get_mut(&self.session) else { return };
         if known.turn.number != turn {
             known.turn = Turn { number: turn, work: 0 };
         }
         known.turn.work += here;
         for payer in std::iter::once(known.address_budget).chain(known.user_budget) {
-            self.state.budgets.charge(payer, here, elsewhere, turn);
+            self.node.budgets.charge(payer, here, elsewhere, turn);
         }
         self.charge_stored();
     }
@@ -250,7 +254,7 @@ impl Context<'_> {
             return Ok(());
         }
         let senders = [Payer::User(me), Payer::address(self.session().address)];
-        let State { shares, config, steady, .. } = &mut *self.state;
+        let (shares, State { config, steady, .. }) = (&mut self.node.shares, &*self.state);
         let outbox = (*steady, config.limits.outbox_bytes);
         shares.tell(of, senders, bytes, outbox).map_err(|seconds| {
             self.out.push(Effect::Count(Count::Refused(Refused::Share)));
@@ -261,7 +265,7 @@ impl Context<'_> {
     /// Refuses to have yet another message of the asker kept for a user.
     pub fn must_be_kept(&mut self, receiver: UserId, name: &Arc<str>) -> Result<(), Refusal> {
         let online = self.state.users.contains_key(&receiver);
-        if self.state.kept.may(receiver, self.kept_as(), online) {
+        if self.state.pending.may(receiver, self.kept_as(), online) {
             return Ok(());
         }
         self.out.push(Effect::Count(Count::Refused(Refused::Kept)));
@@ -271,7 +275,7 @@ impl Context<'_> {
     /// A message of the asker is kept for a user.
     pub fn keep(&mut self, receiver: UserId, event: EventId) {
         let sender = self.kept_as();
-        self.state.kept.add(receiver, event, sender);
+        self.state.pending.add(receiver, event, sender);
         self.out.undo.push(Undo::Kept(receiver, event));
     }
 
@@ -307,7 +311,7 @@ impl Context<'_> {
 
     /// What is left of the command at hand for another turn.
     pub fn unfinished(&mut self) -> Option<&mut Unfinished> {
-        self.state.sessions.get_mut(&self.session)?.unfinished.as_deref_mut()
+        self.node.sessions.get_mut(&self.session)?.unfinished.as_deref_mut()
     }
 
     /// Refuses who is not an operator of the server.

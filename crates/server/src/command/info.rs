@@ -11,7 +11,7 @@ use proto::{Message, numeric as n};
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.check_server(message.param(0))?;
     let mut started = Vec::new();
-    proto::time::write_date(context.state.started, &mut started);
+    proto::time::write_date(context.node.started, &mut started);
     let started = String::from_utf8_lossy(&started).into_owned();
     for line in [
         VERSION,

@@ -7,9 +7,10 @@ use crate::command::context::Context;
 use crate::command::welcome::isupport;
 use crate::config::Config;
 use crate::effects::Effects;
-use crate::hub::State;
 use crate::limits::{LINE_BYTES, PARAMS};
+use crate::session::Node;
 use crate::session_id::SessionId;
+use crate::state::State;
 use proto::{Capability, Line, Message, numeric as n};
 
 /// The sentence at the end of each 005.
@@ -32,7 +33,7 @@ pub fn show(context: &mut Context<'_>) {
 }
 
 /// Tells what another config changes in the tokens to all who were told of them.
-pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
+pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, before: &Config) {
     let (before, after) = (isupport(before), isupport(&state.config));
     let key = |token: &String| token.split('=').next().unwrap_or_default().to_owned();
     let mut changes: Vec<String> =
@@ -44,9 +45,9 @@ pub fn tell_changes(state: &mut State, out: &mut Effects, before: &Config) {
     }
     let welcomed =
         |(id, session): (SessionId, &crate::session::Session)| session.welcomed.then_some(id);
-    let sessions: Vec<SessionId> = state.sessions.iter().filter_map(welcomed).collect();
+    let sessions: Vec<SessionId> = node.sessions.iter().filter_map(welcomed).collect();
     for session in sessions {
-        send(&mut state.context(out, session), &changes, None);
+        send(&mut Context { state, node, out, session }, &changes, None);
     }
 }
 

@@ -37,10 +37,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     // The answer is complete. What follows may end the asker, too, and is nobody's command.
     context.out.end(&server);
-    let (state, out) = (&mut *context.state, &mut *context.out);
+    let Context { state, node, out, .. } = context;
     for session in sessions {
-        state.context(out, session).close(&format!("Closing Link: {server} ({quit})"));
-        membership::session_ended(state, out, session, &quit);
+        Context { state, node, out, session }.close(&format!("Closing Link: {server} ({quit})"));
+        membership::session_ended(state, node, out, session, &quit);
     }
     Ok(())
 }

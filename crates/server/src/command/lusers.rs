@@ -18,7 +18,7 @@ pub fn show(context: &mut Context<'_>) {
     let (all, invisible) = (users.len(), users.clone().filter(|user| user.invisible).count());
     let visible = all - invisible;
     let operators = users.filter(|user| user.operator).count();
-    let entering = context.state.sessions.iter().filter(|(_, one)| one.user.is_none()).count();
+    let entering = context.node.sessions.iter().filter(|(_, one)| one.user.is_none()).count();
     let rooms = context.state.rooms.len();
     let most = context.state.users_most;
     let text = format!("There are {visible} users and {invisible} invisible on 1 servers");

@@ -89,7 +89,8 @@ impl Shared {
             return device.out.push(Effect::Reply { to, text });
         }
         let text = device.out.lines(|out| {
-            let mut device = Context { state: device.state, out, session: device.session };
+            let mut device =
+                Context { state: device.state, node: device.node, out, session: device.session };
             show_known(&mut device, room);
         });
         self.0.push((alike, text));

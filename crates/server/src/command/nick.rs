@@ -63,7 +63,7 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     }
     let me = context.me();
     let news = context.passing(me, "NICK", &[name], None);
-    membership::tell_acquaintances(context.state, context.out, me, news);
+    membership::tell_acquaintances(context.state, context.node, context.out, me, news);
     context.tell_user(me, news);
     let before = context.user().nick.clone();
     if !own {
@@ -74,8 +74,8 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     context.state.nicks.insert(fold(name).into(), me);
     context.user_mut().nick = name.into();
     if !own {
-        watch::went(context.state, context.out, &before);
-        watch::came(context.state, context.out, me);
+        watch::went(context.state, context.node, context.out, &before);
+        watch::came(context.state, context.node, context.out, me);
         show_metadata::sync_watchers(context, me);
     }
     Ok(())

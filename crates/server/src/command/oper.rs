@@ -20,11 +20,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     context.must_be_private()?;
     let (address, now) = (context.session().address, context.state.steady);
     let config = context.state.config.clone();
-    let hold_millis = match context.state.opers.ask(address, name, now, &config.limits) {
+    let hold_millis = match context.node.opers.ask(address, name, now, &config.limits) {
         Ok(hold_millis) => hold_millis,
         Err(seconds) => return Err(too_many(context, name, seconds)),
     };
-    context.state.opers.attempted(address, name, now);
+    context.node.opers.attempted(address, name, now);
     let granted = config
         .operator
         .iter()
@@ -52,16 +52,16 @@ pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
 fn grant(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
     let (address, now) = (context.session().address, context.state.steady);
     let state = &mut *context.state;
-    if let Err(seconds) = state.opers.may_tell(address, name, now, &state.config.limits) {
+    if let Err(seconds) = context.node.opers.may_tell(address, name, now, &state.config.limits) {
         return Err(too_many(context, name, seconds));
     }
     let user = context.user().nick.clone();
     context.out.push(Effect::Log(LogRecord::Operator { user, granted }));
     if !granted {
-        context.state.opers.failed(address, name, now);
+        context.node.opers.failed(address, name, now);
         return Err(Refusal::WrongPassword(name.to_owned()));
     }
-    context.state.opers.granted(address, name);
+    context.node.opers.granted(address, name);
     let before = std::mem::replace(&mut context.user_mut().operator, true);
     context.numeric(n::RPL_YOUREOPER, &[], "You are now an operator of this server");
     if !before {

@@ -23,8 +23,8 @@ pub fn leave(context: &mut Context<'_>, reason: &str) {
     // The command is answered before its session ends.
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
-    let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
-    membership::end_session(state, out, session, reason);
+    let Context { state, node, out, session } = context;
+    membership::end_session(state, node, out, *session, reason);
 }
 
 /// The text, cut at a character to at most `most` bytes.

@@ -13,7 +13,7 @@ use proto::{Message, numeric as n};
 /// Carries out `REHASH`.
 pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
     context.must_be_operator()?;
-    if std::mem::replace(&mut context.state.reloading, true) {
+    if std::mem::replace(&mut context.node.reloading, true) {
         return Err(Refusal::RereadingAlready);
     }
     // Who is an operator is so by a config file.

@@ -79,7 +79,7 @@ fn rename(context: &mut Context<'_>, id: RoomId, old: &str, new: &str, reason: &
 /// and joined the new one.
 fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason): (&str, &str)) {
     let knows = |session: &SessionId| {
-        context.state.sessions[session].capabilities.contains(Capability::ChannelRename)
+        context.node.sessions[session].capabilities.contains(Capability::ChannelRename)
     };
     let sessions = context.state.users[&user].sessions.iter().copied();
     let sessions: Vec<SessionId> = sessions.filter(|session| !knows(session)).collect();

@@ -17,7 +17,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     context.user_mut().realname = name.into();
     let me = context.me();
     let news = context.passing_for(Capability::SetName, me, ("SETNAME", &[]), Some(name));
-    tell_acquaintances(context.state, context.out, me, news);
+    tell_acquaintances(context.state, context.node, context.out, me, news);
     context.tell_user(me, news);
     Ok(())
 }

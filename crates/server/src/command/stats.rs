@@ -23,7 +23,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 fn uptime(context: &mut Context<'_>) {
-    let seconds = (context.state.steady - context.state.up_since) / 1000;
+    let seconds = (context.state.steady - context.node.up_since) / 1000;
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
     let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
     let text = format!("Server Up {days} days {hours}:{minutes:02}:{seconds:02}");
@@ -31,7 +31,7 @@ fn uptime(context: &mut Context<'_>) {
 }
 
 fn uses(context: &mut Context<'_>) {
-    for (verb, count) in VERBS.iter().zip(context.state.uses.clone()) {
+    for (verb, count) in VERBS.iter().zip(context.node.uses.clone()) {
         if count > 0 {
             context.numeric_only(n::RPL_STATSCOMMANDS, &[verb.name, &count.to_string()]);
         }

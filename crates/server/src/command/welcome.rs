@@ -116,7 +116,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     (known.user, known.entering) = (None, Some(Box::new(entering)));
     known.taking = delivered::Taking::default();
     if let Some(budget) = known.user_budget.take() {
-        context.state.budgets.release(budget);
+        context.node.budgets.release(budget);
     }
     register(context, full);
 }
@@ -178,8 +178,8 @@ fn too_many_sessions(context: &mut Context<'_>, name: &str, by_verb: bool) {
         context.standard("FAIL", "LOGIN", "TOO_MANY_SESSIONS", &[name], text);
     }
     context.out.push(Effect::Count(Count::Refused(Refused::SessionsOfAccount)));
-    let (state, out, session) = (&mut *context.state, &mut *context.out, context.session);
-    membership::end_session(state, out, session, text);
+    let Context { state, node, out, session } = context;
+    membership::end_session(state, node, out, *session, text);
 }
 
 /// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects
@@ -196,7 +196,7 @@ fn register(context: &mut Context<'_>, full: bool) {
     if limits.sessions_per_account != 0 && devices >= limits.sessions_per_account {
         return too_many_sessions(context, &nick, entering.by_verb);
     }
-    let budget = context.state.budgets.hold(Payer::User(id), now, limits);
+    let budget = context.node.budgets.hold(Payer::User(id), now, limits);
     let known = context.session_mut();
     (known.user, known.user_budget, known.sasl) = (Some(id), Some(budget), None);
     context.out.push(Effect::Ready { session });
@@ -250,7 +250,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         join_in(context, full, &coming);
     }
     if first {
-        watch::came(context.state, context.out, id);
+        watch::came(context.state, context.node, context.out, id);
         presence::tell_watchers(context);
         coming.then(context, |context| show_metadata::sync_watchers(context, id));
     }
@@ -326,7 +326,7 @@ fn burst(context: &mut Context<'_>, nick: &str, metadata: &Coming) {
     context.numeric(n::RPL_WELCOME, &[], &format!("Welcome to {server}, {source}"));
     context.numeric(n::RPL_YOURHOST, &[], &format!("Your host is {server}, running {VERSION}"));
     let mut started = Vec::new();
-    proto::time::write_date(context.state.started, &mut started);
+    proto::time::write_date(context.node.started, &mut started);
     let started = String::from_utf8_lossy(&started).into_owned();
     context.numeric(n::RPL_CREATED, &[], &format!("This server was started {started} UTC"));
     context.numeric_only(

@@ -1,7 +1,7 @@
 //! The wall clock is put ahead and back, also while the server is down; the steady one goes on.
 //! Tested with clocks that the test sets, a hub and a store on disk.
 
-use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::command::authentication::{Derived, Outcome as Login};
 use crate::config::Config;
 use crate::effects::{Effect, LogRecord};
@@ -26,7 +26,7 @@ const BEGIN: i64 = 1_790_000_000_000;
 struct World {
     folder: TempDir,
     config: Arc<Config>,
-    state: State,
+    hub: Hub,
     store: SqliteStore,
     wall: i64,
     /// Since the server last started.
@@ -45,9 +45,9 @@ impl World {
         let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
         let ann = Account { id: 1, name: "ann".into(), keys, created: 0 };
         store.commit(&mut [Write::Account(ann)].iter()).expect("there is room");
-        let state = start(&config, &mut store, BEGIN);
+        let hub = start(&config, &mut store, BEGIN);
         let (told, set) = (String::new(), Vec::new());
-        World { folder, config, state, store, wall: BEGIN, up: 0, told, set, opened: 0 }
+        World { folder, config, hub, store, wall: BEGIN, up: 0, told, set, opened: 0 }
     }
 
     fn passes(&mut self, millis: i64) {
@@ -59,14 +59,14 @@ impl World {
     fn restart(mut self) -> World {
         Box::new(self.store).close().expect("nothing is open");
         self.store = SqliteStore::open(self.folder.path(), "zzzz").expect("nobody else has it");
-        self.state = start(&self.config, &mut self.store, self.wall);
+        self.hub = start(&self.config, &mut self.store, self.wall);
         self.up = 0;
         self
     }
 
     fn apply(&mut self, input: Input) -> Vec<Outcome> {
-        let steady = self.state.up_since + self.up;
-        let effects = self.state.apply(Stamped { now: self.wall, steady, committed: 0, input });
+        let steady = self.hub.node.up_since + self.up;
+        let effects = self.hub.apply(Stamped { now: self.wall, steady, committed: 0, input });
         self.told = String::from_utf8(effects.text.clone()).expect("UTF-8");
         for effect in &effects.list {
             if let Effect::Log(LogRecord::ClockSet { by, to }) = effect.effect {
@@ -118,7 +118,7 @@ impl World {
     }
 
     fn lobby(&mut self, select: Select) -> Vec<i64> {
-        let of = Scope::One(Conversation::room(self.state.lobby.expect("there is one")));
+        let of = Scope::One(Conversation::room(self.hub.state.lobby.expect("there is one")));
         let query =
             Query { of, select, limit: 100, up_to: u64::MAX, kinds: store::Kinds::MESSAGES };
         let page = self.store.reader().expect("a reader").page(&query).expect("it can be read");
@@ -126,9 +126,9 @@ impl World {
     }
 }
 
-fn start(config: &Arc<Config>, store: &mut SqliteStore, wall: i64) -> State {
+fn start(config: &Arc<Config>, store: &mut SqliteStore, wall: i64) -> Hub {
     let loaded = store.load().expect("it can be read");
-    let (state, first) = State::new(config.clone(), loaded, wall);
+    let (state, first) = Hub::new(config.clone(), loaded, wall);
     store.commit(&mut first.iter()).expect("there is room");
     state
 }
@@ -272,7 +272,7 @@ fn a_message_sent_again_is_known_whatever_the_clock_shows_and_across_restarts() 
         let mut world = world.restart();
         let ann = world.ann();
         assert!(doubled(&mut world, ann), "{step}");
-        world.store.maintain(world.state.steady).expect("there is room");
+        world.store.maintain(world.hub.state.steady).expect("there is room");
         world.wall -= step;
         world.passes(DAY - 1);
         assert!(doubled(&mut world, ann), "{step}");

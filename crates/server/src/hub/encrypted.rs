@@ -5,7 +5,7 @@ mod guessing;
 mod proxies;
 mod sts;
 
-use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::command::authentication::{Derived, Outcome};
 use crate::config::Config;
 use crate::effects::Effect;
@@ -26,8 +26,8 @@ const NOT_ENCRYPTED: &str =
 const SASL_FAILED: &str = "SASL authentication failed";
 
 /// A hub, and what came of the last input: lines for anybody, and passwords to derive.
-struct Hub {
-    state: State,
+struct World {
+    hub: Hub,
     told: Vec<(SessionId, String)>,
     /// How many passwords were to be derived, or answers held back.
     derived: usize,
@@ -40,12 +40,12 @@ struct Hub {
     now: i64,
 }
 
-fn hub(config: &str) -> Hub {
+fn hub(config: &str) -> World {
     let mut config: Config = toml::from_str(config).expect("a config");
     config.port = 9999;
     let loaded = MemoryStore::new("test").load().expect("it is in memory");
-    Hub {
-        state: State::new(Arc::new(config), loaded, 0).0,
+    World {
+        hub: Hub::new(Arc::new(config), loaded, 0).0,
         told: Vec::new(),
         derived: 0,
         held: 0,
@@ -64,10 +64,10 @@ fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
-impl Hub {
+impl World {
     fn apply(&mut self, input: Input) {
         let effects =
-            self.state.apply(Stamped { now: self.now, steady: self.now, committed: 0, input });
+            self.hub.apply(Stamped { now: self.now, steady: self.now, committed: 0, input });
         self.told.clear();
         self.logged.clear();
         for effect in &effects.list {
@@ -137,17 +137,17 @@ impl Hub {
         self.says(slot, &format!("LOGIN {name} :secret"));
         let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
         self.is_derived(slot, Outcome::Made(keys));
-        assert!(self.state.online(name).is_some());
+        assert!(self.hub.state.online(name).is_some());
     }
 
     /// A session has shown the certificate.
     fn shows(&mut self, slot: u32) {
-        let known = self.state.sessions.get_mut(&session(slot)).expect("it is there");
+        let known = self.hub.node.sessions.get_mut(&session(slot)).expect("it is there");
         known.certificate = Some(Box::new(SHOWN));
     }
 
     fn reloads(&mut self, change: impl FnOnce(&mut Config)) {
-        let mut config = Config::clone(&self.state.config);
+        let mut config = Config::clone(&self.hub.state.config);
         change(&mut config);
         let outcome = Ok((Arc::new(config), Vec::new()));
         self.apply(Input::Reload(Reload { by: None, outcome }));
@@ -168,7 +168,7 @@ impl Hub {
     }
 
     fn open(&self, from: &str) -> usize {
-        let all = self.state.admission.open_by_address();
+        let all = self.hub.node.admission.open_by_address();
         all.get(&crate::session::admission::key(address(from))).copied().unwrap_or(0)
     }
 }
@@ -185,7 +185,7 @@ fn no_password_is_taken_where_others_can_read_it_and_none_is_derived() {
         hub.says(slot, line);
         let refused = format!(":parlor FAIL LOGIN ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}");
         assert_eq!(hub.hears(slot), [refused], "{line}");
-        assert!(hub.state.sessions[&session(slot)].prompt.is_none());
+        assert!(hub.hub.node.sessions[&session(slot)].prompt.is_none());
     }
     hub.opens(6, ELSEWHERE);
     hub.says(6, "NICK cem");
@@ -194,8 +194,8 @@ fn no_password_is_taken_where_others_can_read_it_and_none_is_derived() {
         hub.hears(6),
         [format!(":parlor FAIL REGISTER ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}")]
     );
-    assert_eq!((hub.derived, hub.state.accounts.len()), (derived, 1));
-    assert!(!format!("{:?}", hub.state).contains("hunter2"));
+    assert_eq!((hub.derived, hub.hub.state.accounts.len()), (derived, 1));
+    assert!(!format!("{:?}", hub.hub).contains("hunter2"));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn an_irc_client_that_sends_its_password_is_told_why_and_closed() {
     let refused = format!(":parlor FAIL PASS ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}");
     assert_eq!(hub.hears(1), [refused, format!("ERROR :{NOT_ENCRYPTED}")]);
     assert_eq!(hub.closed, [session(1)]);
-    assert_eq!((hub.derived, hub.open(ELSEWHERE), hub.state.sessions.len()), (0, 0, 0));
+    assert_eq!((hub.derived, hub.open(ELSEWHERE), hub.hub.node.sessions.len()), (0, 0, 0));
     // What it had sent behind it is nobody's any more.
     hub.says(1, "NICK ann");
     assert_eq!(hub.hears(1), [""; 0]);
@@ -233,8 +233,8 @@ fn nobody_becomes_an_operator_where_others_can_read_the_password() {
     assert!(hub.hears_all(2).contains(" 381 guest2 "), "{:?}", hub.told);
     hub.says(1, "OPER boss up");
     assert_eq!(hub.hears(1), [format!(":parlor FAIL OPER ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}")]);
-    assert!(hub.state.online("guest2").expect("is here").operator);
-    assert!(!hub.state.online("guest1").expect("is here").operator);
+    assert!(hub.hub.state.online("guest2").expect("is here").operator);
+    assert!(!hub.hub.state.online("guest1").expect("is here").operator);
     // One who guesses that way has guessed nothing.
     hub.encrypts(1, None);
     hub.says(1, "OPER boss up");
@@ -276,7 +276,7 @@ fn sasl_has_no_plain_where_others_can_read_it_and_scram_all_the_same() {
 
 #[test]
 fn a_password_is_taken_from_this_machine_or_encrypted_or_if_the_config_says_so() {
-    type Way = (&'static str, &'static str, fn(&mut Hub));
+    type Way = (&'static str, &'static str, fn(&mut World));
     let ways: [Way; 7] = [
         ("", "127.0.0.1", |_| {}),
         ("", "127.8.9.1", |_| {}),
@@ -333,13 +333,13 @@ fn who_is_told_of_capabilities_hears_what_a_change_of_the_rule_means_for_it() {
 }
 
 /// A hub in which ann has a certificate, and a session of hers that has shown it.
-fn with_certificate() -> Hub {
+fn with_certificate() -> World {
     let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]");
     hub.registers(1, "ann");
     hub.shows(1);
     hub.says(1, &format!("CERT ADD {SHOWN}"));
     assert_eq!(hub.writes, [write(Some(1), true)]);
-    hub.state.sessions.get_mut(&session(1)).expect("she is there").certificate = None;
+    hub.hub.node.sessions.get_mut(&session(1)).expect("she is there").certificate = None;
     hub.opens(2, ELSEWHERE);
     hub.encrypts(2, Some(SHOWN));
     hub
@@ -361,7 +361,7 @@ fn a_certificate_logs_in_to_its_account() {
         for line in ["NICK whoever", "USER u 0 * :Ann", "CAP END"] {
             hub.says(2, line);
         }
-        let ann = hub.state.online("ann").expect("ann is here");
+        let ann = hub.hub.state.online("ann").expect("ann is here");
         assert_eq!(ann.sessions, [session(1), session(2)]);
         hub.says(2, "AUTHENTICATE EXTERNAL");
         assert!(hub.hears_all(2).starts_with(":parlor 907 ann "), "{:?}", hub.told);
@@ -371,7 +371,7 @@ fn a_certificate_logs_in_to_its_account() {
 #[test]
 fn a_certificate_is_only_its_accounts_and_who_tries_too_often_has_to_wait() {
     let mut hub = with_certificate();
-    hub.state.config = Arc::new(toml::from_str("limits.failed_logins = 1").expect("a config"));
+    hub.hub.state.config = Arc::new(toml::from_str("limits.failed_logins = 1").expect("a config"));
     hub.opens(3, ELSEWHERE);
     hub.encrypts(3, Some(Fingerprint([0xcd; 32])));
     let derived = hub.derived;
@@ -475,7 +475,7 @@ fn a_certificate_that_was_only_named_logs_in_who_names_the_account() {
         ":parlor NOTE CERT ADDED {SHOWN:x} :This certificate logs in as eve (SASL EXTERNAL) if the client names the account, until it was shown here once"
     );
     assert_eq!(hub.hears(1), [told]);
-    let external = |hub: &mut Hub, slot: u32, authzid: &str| {
+    let external = |hub: &mut World, slot: u32, authzid: &str| {
         hub.opens(slot, ELSEWHERE);
         hub.encrypts(slot, Some(SHOWN));
         for line in ["CAP REQ :sasl", "AUTHENTICATE EXTERNAL"] {
@@ -508,9 +508,12 @@ fn a_certificate_that_was_only_named_is_proved_by_who_shows_it_and_logs_in() {
     hub.shows(1);
     hub.says(1, "CERT ADD");
     assert_eq!(hub.writes, [write(Some(1), true)]);
-    let from = hub.state.batch;
+    let from = hub.hub.node.batch;
     hub.apply(Input::Failed { from });
-    assert!(!hub.state.certificates.owner(SHOWN).expect("it is hers").proved, "it was not stored");
+    assert!(
+        !hub.hub.state.certificates.owner(SHOWN).expect("it is hers").proved,
+        "it was not stored"
+    );
     // or by the password.
     hub.opens(2, ELSEWHERE);
     hub.encrypts(2, Some(SHOWN));
@@ -526,11 +529,11 @@ fn a_certificate_that_could_not_be_stored_is_what_it_was() {
     let mut hub = hub("");
     hub.registers(1, "ann");
     hub.says(1, &format!("CERT ADD {SHOWN}"));
-    let says = |hub: &mut Hub, line: &str| {
+    let says = |hub: &mut World, line: &str| {
         hub.says(1, line);
-        hub.state.batch
+        hub.hub.node.batch
     };
-    let kept = |hub: &Hub| hub.state.certificates.of(1).collect::<Vec<_>>();
+    let kept = |hub: &World| hub.hub.state.certificates.of(1).collect::<Vec<_>>();
     let from = says(&mut hub, &format!("CERT DEL {SHOWN}"));
     assert_eq!(kept(&hub), []);
     hub.apply(Input::Failed { from });
@@ -540,7 +543,7 @@ fn a_certificate_that_could_not_be_stored_is_what_it_was() {
     says(&mut hub, &format!("CERT DEL {other}"));
     hub.apply(Input::Failed { from });
     assert_eq!(kept(&hub), [SHOWN]);
-    assert!(hub.state.certificates.owner(other).is_none());
+    assert!(hub.hub.state.certificates.owner(other).is_none());
 }
 
 #[test]
@@ -556,16 +559,17 @@ fn who_shows_a_certificate_may_take_it_from_who_only_named_it() {
     hub.says(2, &format!("CERT ADD {SHOWN}"));
     assert!(hub.hears_all(2).starts_with(":parlor FAIL CERT IN_USE "), "it shows another");
     hub.shows(2);
-    let owner =
-        |hub: &Hub| hub.state.certificates.owner(SHOWN).map(|owner| owner.account.name.to_string());
+    let owner = |hub: &World| {
+        hub.hub.state.certificates.owner(SHOWN).map(|owner| owner.account.name.to_string())
+    };
     for line in ["CERT ADD".to_owned(), format!("CERT ADD {SHOWN}")] {
         hub.says(2, &line);
         let added = format!(":parlor NOTE CERT ADDED {SHOWN:x} :");
         assert!(hub.hears_all(2).starts_with(&added), "{:?}", hub.told);
         let write = write(Some(2), true);
         assert_eq!((&hub.writes[..], owner(&hub).as_deref()), (&[write][..], Some("ann")));
-        assert_eq!(hub.state.certificates.of(1).count(), 0);
-        let from = hub.state.batch;
+        assert_eq!(hub.hub.state.certificates.of(1).count(), 0);
+        let from = hub.hub.node.batch;
         hub.apply(Input::Failed { from });
         assert_eq!(owner(&hub).as_deref(), Some("bob"), "it could not be stored");
     }
@@ -584,7 +588,7 @@ fn a_certificate_is_its_accounts_after_a_restart() {
     let writes = [Write::Account(account), certificate(1, 4), certificate(2, 9)];
     store.commit(&mut writes.iter()).expect("it is in memory");
     let loaded = store.load().expect("it is in memory");
-    let state = State::new(Config::default().into(), loaded, 0).0;
+    let state = Hub::new(Config::default().into(), loaded, 0).0.state;
     let owner = |first| state.certificates.owner(Fingerprint([first; 32]));
     assert_eq!(owner(1).map(|owner| (&*owner.account.name, owner.proved)), Some(("ann", true)));
     assert_eq!(owner(2), None);

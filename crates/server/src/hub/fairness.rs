@@ -2,7 +2,7 @@
 //! sockets and clocks, so each bound is exact.
 
 use super::replay::Random;
-use super::{Batch, ClientEvent, Effects, Input, SessionEvent, Stamped, State};
+use super::{Batch, ClientEvent, Effects, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
 use crate::effects::Effect;
 use crate::hub::replay::nonsense;
@@ -17,8 +17,8 @@ const SLACK: u64 = TURN_WORK / 2;
 
 const CONFIG: &str = "server.guests = true\nlimits.rooms_per_user = 0\nlimits.large_room = 20\n";
 
-struct Hub {
-    state: State,
+struct World {
+    hub: Hub,
     now: i64,
 }
 
@@ -38,16 +38,16 @@ fn batch(lines: &[(u32, &str)]) -> Input {
     Input::Batch(batch)
 }
 
-impl Hub {
-    fn new(config: &str) -> Hub {
+impl World {
+    fn new(config: &str) -> World {
         let mut config: Config = toml::from_str(config).expect("a config");
         config.port = 9999;
         let loaded = MemoryStore::new("test").load().expect("it is in memory");
-        Hub { state: State::new(Arc::new(config), loaded, 0).0, now: 0 }
+        World { hub: Hub::new(Arc::new(config), loaded, 0).0, now: 0 }
     }
 
     fn apply(&mut self, input: Input) -> Effects {
-        self.state.apply(Stamped { now: self.now, steady: self.now, committed: 0, input })
+        self.hub.apply(Stamped { now: self.now, steady: self.now, committed: 0, input })
     }
 
     /// A guest comes.
@@ -62,7 +62,7 @@ impl Hub {
     /// What comes of lines to the end, input by input.
     fn all(&mut self, lines: &[(u32, &str)]) -> Vec<Effects> {
         let mut effects = vec![self.apply(batch(lines))];
-        while self.state.has_rest() || self.state.has_turns() {
+        while self.hub.has_rest() || self.hub.has_turns() {
             effects.push(self.apply(Input::Continue));
         }
         effects
@@ -104,8 +104,8 @@ const ROOMS: usize = 5000;
 const COSTLY: &str =
     "LIST *aaaaaaaab,*aaaaaaab,*aaaaaab,*aaaaab,*aaaab,*aaab,*aab,*ab !*aaaaaaaab,!*aab";
 
-fn crowded() -> Hub {
-    let mut hub = Hub::new(CONFIG);
+fn crowded() -> World {
+    let mut hub = World::new(CONFIG);
     hub.opens(EVE, "eve");
     hub.opens(ANN, "ann");
     hub.with_rooms(EVE, ROOMS);
@@ -122,7 +122,7 @@ fn who_asks_for_little_is_answered_before_who_asks_for_much() {
     assert_eq!(told(&first, ANN).len(), 1, "in the same input");
     assert!(first.work_done <= TURN_WORK + SLACK, "{}", first.work_done);
     let mut ends = 0;
-    while hub.state.has_turns() {
+    while hub.hub.has_turns() {
         let next = hub.apply(Input::Continue);
         assert!(next.work_done <= TURN_WORK + SLACK, "{}", next.work_done);
         let ended = |line: &&str| matches!(numeric(line), Some("323" | "263"));
@@ -190,7 +190,7 @@ fn work_is_paid_for_by_who_wants_it_and_forgiven_with_time() {
 
 #[test]
 fn what_a_person_does_in_a_day_is_never_refused() {
-    let mut hub = Hub::new(CONFIG);
+    let mut hub = World::new(CONFIG);
     let people: Vec<u32> = (1..=100).collect();
     for slot in &people {
         hub.opens(*slot, &format!("guest{slot}"));
@@ -234,7 +234,7 @@ fn whatever_is_sent_an_input_makes_bounded_work_and_output() {
                 assert!(effects.work_done <= TURN_WORK + SLACK, "{} for {line}", effects.work_done);
                 assert!(effects.text.len() <= EFFECTS_BYTES, "{} for {line}", effects.text.len());
             }
-            if !hub.state.sessions.contains_key(&session(slot)) {
+            if !hub.hub.node.sessions.contains_key(&session(slot)) {
                 hub.opens(slot, &format!("guest{slot}"));
             }
         }

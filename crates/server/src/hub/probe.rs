@@ -1,8 +1,8 @@
 //! Whether what is said can be stored: something small is written, on the way of every message.
 
-use super::State;
 use crate::effects::{Condition, Effect, Effects};
 use crate::session_id::SessionId;
+use crate::state::State;
 use store::Write;
 
 /// Has something written, and what came of it told to the shard of `session`.
@@ -18,21 +18,21 @@ pub fn begin(state: &State, out: &mut Effects, session: SessionId) {
 mod tests {
     use crate::config::Config;
     use crate::effects::{Effect, Effects};
-    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+    use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
     use crate::journal::Settled;
     use crate::session_id::SessionId;
     use store::{MemoryStore, Outcome, Store, Write};
 
-    fn hub() -> State {
+    fn hub() -> Hub {
         let loaded = MemoryStore::new("test").load().expect("it is in memory");
-        State::new(Config::default().into(), loaded, 0).0
+        Hub::new(Config::default().into(), loaded, 0).0
     }
 
     fn session(slot: u32) -> SessionId {
         SessionId { shard: 0, slot, generation: 1 }
     }
 
-    fn asks(hub: &mut State, slots: &[u32]) -> Effects {
+    fn asks(hub: &mut Hub, slots: &[u32]) -> Effects {
         let entry =
             |slot: &u32| SessionEvent { session: session(*slot), event: ClientEvent::Probe };
         let batch = Batch { events: slots.iter().map(entry).collect(), ..Batch::default() };
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn who_asks_need_not_be_there() {
         let mut hub = hub();
-        assert!(hub.sessions.is_empty());
+        assert!(hub.node.sessions.is_empty());
         let effects = asks(&mut hub, &[7, 8]);
         let stored = vec![Outcome::Stored; 2];
         assert_eq!(told(effects, Some(stored)), [(session(7), true), (session(8), true)]);

@@ -1,10 +1,13 @@
 //! The config file was read again: what can change while the server runs changes.
 
-use super::{State, disk};
+use crate::command::context::Context;
 use crate::command::{cap, isupport};
 use crate::config::Config;
 use crate::effects::Effects;
+use crate::session::Node;
+use crate::session::disk;
 use crate::session_id::SessionId;
+use crate::state::State;
 use std::sync::Arc;
 
 /// What came of reading the config file again.
@@ -32,18 +35,18 @@ impl Reload {
 }
 
 /// Applies what came of it, and tells who asked and whom it concerns.
-pub fn apply(state: &mut State, out: &mut Effects, reload: &Reload) {
+pub fn apply(state: &mut State, node: &mut Node, out: &mut Effects, reload: &Reload) {
     if let Ok((config, _)) = &reload.outcome {
         let before = std::mem::replace(&mut state.config, config.clone());
-        cap::tell_changes(state, out, &before);
-        isupport::tell_changes(state, out, &before);
-        disk::look(state, out, None);
+        cap::tell_changes(state, node, out, &before);
+        isupport::tell_changes(state, node, out, &before);
+        disk::look(state, node, out, None);
         out.history = Some(config.history.clone());
     }
     let Some(by) = reload.by else { return };
-    state.reloading = false;
-    if state.sessions.contains_key(&by) {
-        let context = &mut state.context(out, by);
+    node.reloading = false;
+    if node.sessions.contains_key(&by) {
+        let context = &mut Context { state, node, out, session: by };
         reload.sentences().iter().for_each(|sentence| context.notice(sentence));
     }
 }

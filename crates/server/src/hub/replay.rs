@@ -8,7 +8,7 @@
 
 pub(super) mod nonsense;
 
-use super::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::clock::Clock;
 use crate::command::authentication::{Derived, Outcome};
 use crate::config::{Config, History, Operator};
@@ -20,6 +20,7 @@ use crate::queue::{Receiver, bounded};
 use crate::session::budget::Payer;
 use crate::session_id::SessionId;
 use crate::shard::receipts::Told;
+use crate::state::State;
 use crate::state::lookalikes::Looks;
 use proto::Fingerprint;
 use proto::scram::Keys;
@@ -101,7 +102,7 @@ impl Store for Faulty {
 
 /// The hub and the journal on one thread, with a delay between them.
 struct World {
-    state: State,
+    hub: Hub,
     journal: Journal,
     broken: Arc<AtomicBool>,
     bad_news: Receiver<Input>,
@@ -165,17 +166,17 @@ impl World {
         let broken = Arc::new(AtomicBool::new(false));
         let mut store = Faulty { inner: MemoryStore::new("test"), broken: broken.clone() };
         let loaded = store.load().unwrap();
-        let (state, first) = State::new(config.clone(), loaded, 0);
+        let (hub, first) = Hub::new(config.clone(), loaded, 0);
         store.commit(&mut first.iter()).unwrap();
         let metrics = Arc::new(Metrics::new(1));
         let damage = crate::damage::Watch::new(store.damage(), metrics.clone());
-        let (hub, bad_news) = bounded(1024, metrics.waiting(Queue::Hub));
+        let (to_hub, bad_news) = bounded(1024, metrics.waiting(Queue::Hub));
         let (_, queue) = bounded(1, metrics.waiting(Queue::Journal));
         let journal = Journal {
             store: Box::new(store),
             queue,
             shards: Vec::new(),
-            hub,
+            hub: to_hub,
             committed: Arc::new(AtomicU64::new(0)),
             epoch: 0,
             clock: Clock::going_on_from(0),
@@ -190,7 +191,7 @@ impl World {
             wake: sync_channel(1).0,
         };
         World {
-            state,
+            hub,
             journal,
             broken,
             bad_news,
@@ -221,7 +222,7 @@ impl World {
         let committed = self.journal.committed.load(Ordering::Relaxed);
         let stamped = Stamped { now: self.now, steady: self.steady, committed, input };
         self.recorded.push(stamped.clone());
-        let effects = self.state.apply(stamped);
+        let effects = self.hub.apply(stamped);
         self.output.push(format!("{effects:?}"));
         nonsense::check(&effects);
         for effect in &effects.list {
@@ -234,8 +235,8 @@ impl World {
             }
         }
         self.queue.push_back(effects);
-        check(&self.state);
-        if self.state.has_rest() || self.state.has_turns() {
+        check(&self.hub);
+        if self.hub.has_rest() || self.hub.has_turns() {
             self.apply(Input::Continue);
         }
     }
@@ -344,7 +345,7 @@ impl World {
 
     /// The config file is read again: it has a mistake, or another limit and other capabilities.
     fn reload(&mut self, random: &mut Random, by: SessionId) {
-        let mut config = Config::clone(&self.state.config);
+        let mut config = Config::clone(&self.hub.state.config);
         config.limits.large_room = random.below(4);
         let off = ["batch", "sasl", "setname", "sts"];
         config.server.capabilities_off = vec![random.pick(&off).into()];
@@ -475,15 +476,15 @@ impl World {
         while !self.queue.is_empty() {
             self.settle(random, 8);
         }
-        let users = self.state.users.values();
+        let users = self.hub.state.users.values();
         let in_rooms: BTreeSet<_> = users
             .flat_map(|user| user.sessions.iter().map(move |session| (session, user)))
             .flat_map(|(session, user)| user.rooms.iter().map(move |room| (*session, *room)))
             .collect();
-        check_looks(&self.state);
+        check_looks(&self.hub.state);
         assert_eq!(self.probes, 0, "each who asks is told, and once");
         let mut reader = self.journal.store.reader().unwrap();
-        for account in self.state.accounts.values() {
+        for account in self.hub.state.accounts.values() {
             let of = |(of, event): &(AccountId, EventId)| (*of == account.id).then_some(*event);
             let kept: Vec<_> = self.kept.iter().filter_map(of).collect();
             let pending = reader.pending(account.id, EventId::MAX >> 1, usize::MAX).unwrap();
@@ -492,34 +493,35 @@ impl World {
         let counted = self.journal.metrics.sum("parlor_events_stored_total");
         assert_eq!(counted, self.stored as f64, "what was stored is counted");
         // A shard forgets a connection that closed, whatever is still released for it.
-        self.told.retain(|(session, _)| self.state.sessions.contains_key(session));
+        self.told.retain(|(session, _)| self.hub.node.sessions.contains_key(session));
         assert_eq!(self.told, in_rooms, "who is told of a room is in it");
-        let restarted = State::new(config.clone(), self.journal.store.load().unwrap(), self.now).0;
-        assert_eq!(self.state.accounts, restarted.accounts);
+        let restarted =
+            Hub::new(config.clone(), self.journal.store.load().unwrap(), self.now).0.state;
+        assert_eq!(self.hub.state.accounts, restarted.accounts);
         // A guest's metadata and markers end with the guest; everybody else's are as they were.
-        let guest = |id: &u32| self.state.users.get(id).is_some_and(|user| user.guest);
+        let guest = |id: &u32| self.hub.state.users.get(id).is_some_and(|user| user.guest);
         let ended = |of: &Conversation| {
             of.as_room().is_some_and(|room| !restarted.rooms.contains_key(&room))
         };
-        let markers = self.state.read_markers.iter();
+        let markers = self.hub.state.read_markers.iter();
         let markers = markers.filter(|(user, of, _)| !guest(user) && !ended(of));
         let kept = restarted.read_markers.iter();
         assert_eq!(markers.collect::<Vec<_>>(), kept.collect::<Vec<_>>());
-        let days = self.state.unheard.days.iter().filter(|(id, _)| !guest(id));
-        assert_eq!(days.collect::<Vec<_>>(), restarted.unheard.days.iter().collect::<Vec<_>>());
+        let days = self.hub.state.dormant.days.iter().filter(|(id, _)| !guest(id));
+        assert_eq!(days.collect::<Vec<_>>(), restarted.dormant.days.iter().collect::<Vec<_>>());
         let certificates = |state: &State| -> Vec<_> {
             let all = state.certificates.iter();
             all.map(|(certificate, owner)| (certificate, owner.account.id, owner.proved)).collect()
         };
-        assert_eq!(certificates(&self.state), certificates(&restarted));
-        let mut metadata = self.state.metadata.users.clone();
+        assert_eq!(certificates(&self.hub.state), certificates(&restarted));
+        let mut metadata = self.hub.state.metadata.users.clone();
         metadata.retain(|id, _| !guest(id));
         assert_eq!(metadata, restarted.metadata.users);
         if config.server.remember_rooms {
             // Rooms that only guests are in end with a restart; all others are as they were.
-            for room in self.state.rooms.values() {
-                let lobby = Some(room.id) == self.state.lobby;
-                let guest = |id: &u32| self.state.users.get(id).is_some_and(|user| user.guest);
+            for room in self.hub.state.rooms.values() {
+                let lobby = Some(room.id) == self.hub.state.lobby;
+                let guest = |id: &u32| self.hub.state.users.get(id).is_some_and(|user| user.guest);
                 let members: Vec<_> = room
                     .members
                     .iter()
@@ -674,16 +676,17 @@ fn check_looks(state: &State) {
 }
 
 /// What must hold after every step.
-fn check(state: &State) {
-    let open: BTreeSet<_> = state
+fn check(hub: &Hub) {
+    let (state, node) = (&hub.state, &hub.node);
+    let open: BTreeSet<_> = node
         .sessions
         .iter()
         .filter_map(|(id, session)| Some((session.batch.as_ref()?.message.as_ref()?.due, id)))
         .collect();
-    assert_eq!(state.batches, open, "an open batch has a deadline, and no other has");
-    for (id, session) in state.sessions.iter() {
+    assert_eq!(node.batches, open, "an open batch has a deadline, and no other has");
+    for (id, session) in node.sessions.iter() {
         let mut watched = session.watched.keys();
-        assert!(watched.all(|folded| state.watchers[folded].contains(&id)), "a watcher is known");
+        assert!(watched.all(|folded| node.watchers[folded].contains(&id)), "a watcher is known");
         if let Some(user) = session.user {
             assert!(session.entering.is_none());
             assert!(state.users[&user].sessions.contains(&id), "a session's user knows it");
@@ -696,7 +699,7 @@ fn check(state: &State) {
         assert!(!user.sessions.is_empty(), "nobody is online without a session");
         assert_eq!(state.nicks[&*proto::name::fold(&user.nick)], *id, "no name twice");
         for session in &user.sessions {
-            assert_eq!(state.sessions[session].user, Some(*id));
+            assert_eq!(node.sessions[session].user, Some(*id));
         }
         if let Some(lobby) = state.lobby {
             assert!(user.rooms.contains(&lobby), "nobody is without the lobby");
@@ -708,18 +711,18 @@ fn check(state: &State) {
         assert_eq!(account, (!user.guest).then_some(*id), "a name is its account's");
     }
     let mut open = std::collections::BTreeMap::<_, usize>::new();
-    for (_, session) in state.sessions.iter() {
+    for (_, session) in node.sessions.iter() {
         *open.entry(crate::session::admission::key(session.address)).or_default() += 1;
     }
-    assert_eq!(state.admission.open_by_address(), open, "each connection counts for one address");
+    assert_eq!(node.admission.open_by_address(), open, "each connection counts for one address");
     let mut payers = std::collections::BTreeMap::<_, u32>::new();
-    for (_, session) in state.sessions.iter() {
+    for (_, session) in node.sessions.iter() {
         *payers.entry(Payer::address(session.address)).or_default() += 1;
         if let Some(user) = session.user {
             *payers.entry(Payer::User(user)).or_default() += 1;
         }
     }
-    assert_eq!(state.budgets.holders(), payers, "each session draws on two budgets");
+    assert_eq!(node.budgets.holders(), payers, "each session draws on two budgets");
     for (certificate, owner) in state.certificates.iter() {
         assert_eq!(
             state.account(&owner.account.name).map(|account| account.id),
@@ -727,19 +730,19 @@ fn check(state: &State) {
         );
         assert!(state.certificates.of(owner.account.id).any(|one| one == certificate));
     }
-    let watching = |(folded, id)| state.sessions[id].watched.contains_key(folded);
+    let watching = |(folded, id)| node.sessions[id].watched.contains_key(folded);
     let pairs = |(folded, ids)| std::iter::repeat(folded).zip(ids);
-    assert!(state.watchers.iter().flat_map(pairs).all(watching), "who is told of a name asked");
+    assert!(node.watchers.iter().flat_map(pairs).all(watching), "who is told of a name asked");
     assert_eq!(state.nicks.len(), state.users.len());
     for (id, keys) in &state.metadata.users {
         let account = state.accounts.values().any(|account| account.id == *id);
         assert!(account || state.users.contains_key(id), "metadata is somebody's");
         assert!(!keys.is_empty());
     }
-    for session in state.metadata.all_subscribed() {
-        assert!(state.sessions.contains_key(&session), "who is subscribed is there");
+    for session in node.subscriptions.all_subscribed() {
+        assert!(node.sessions.contains_key(&session), "who is subscribed is there");
     }
-    for user in state.unheard.days.keys() {
+    for user in state.dormant.days.keys() {
         let account = state.accounts.values().any(|account| account.id == *user);
         assert!(account || state.users.contains_key(user), "who is silent is somebody");
     }
@@ -785,9 +788,9 @@ fn a_recorded_sequence_replayed_gives_the_same_bytes_and_state_stays_consistent(
             panic!("seed {seed} failed, see above")
         };
         let loaded = MemoryStore::new("test").load().unwrap();
-        let mut state = State::new(config, loaded, 0).0;
+        let mut hub = Hub::new(config, loaded, 0).0;
         for (stamped, expected) in recorded.into_iter().zip(&output) {
-            assert_eq!(format!("{:?}", state.apply(stamped)), *expected, "seed {seed}");
+            assert_eq!(format!("{:?}", hub.apply(stamped)), *expected, "seed {seed}");
         }
     }
 }

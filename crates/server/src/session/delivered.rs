@@ -7,9 +7,10 @@
 
 use crate::command::context::Context;
 use crate::effects::{Effect, Effects, Read, ReadKind};
-use crate::hub::State;
+use crate::session::Node;
 use crate::session_id::SessionId;
 use crate::shard::receipts::Told;
+use crate::state::State;
 use std::sync::Arc;
 use store::{EventId, Write};
 
@@ -56,8 +57,8 @@ pub fn show(context: &mut Context<'_>) {
 
 /// A session has sent a line after all this was written to it. Whether it takes it, the line at hand
 /// may still say: see [`settle`].
-pub fn answered(state: &mut State, session: SessionId, told: Told) {
-    let known = state.sessions.get_mut(&session).expect("the caller has checked");
+pub fn answered(node: &mut Node, session: SessionId, told: Told) {
+    let known = node.sessions.get_mut(&session).expect("the caller has checked");
     let answered = &mut known.taking.answered;
     answered.kept = answered.kept.max(told.kept);
     answered.live = answered.live.max(told.live);
@@ -65,8 +66,8 @@ pub fn answered(state: &mut State, session: SessionId, told: Told) {
 
 /// Takes what a session has answered, after each line and before its end. If that cannot be stored,
 /// it is kept still and shown once more, for nothing may get lost.
-pub fn settle(state: &mut State, out: &mut Effects, session: SessionId) {
-    let Some(known) = state.sessions.get_mut(&session) else { return };
+pub fn settle(state: &mut State, node: &mut Node, out: &mut Effects, session: SessionId) {
+    let Some(known) = node.sessions.get_mut(&session) else { return };
     if known.taking.answered == Told::default() || known.unattended {
         return;
     }
@@ -83,7 +84,7 @@ pub fn settle(state: &mut State, out: &mut Effects, session: SessionId) {
     let ranges = [(0, told.kept), (taking.since, told.live)];
     out.begin(session, None, false);
     for (after, up_to) in ranges.into_iter().filter(|(_, up_to)| *up_to > 0) {
-        state.kept.taken(account, after, up_to);
+        state.pending.taken(account, after, up_to);
         out.write(Write::PendingDelivered { account, after, up_to });
     }
     out.end(&state.renderer.server);

@@ -6,9 +6,10 @@
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::effects::{Effect, Effects, LogRecord};
-use crate::hub::State;
 use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
 use crate::metrics::{Count, Refused, Space};
+use crate::session::Node;
+use crate::state::State;
 use store::{Audit, Event, Write};
 
 /// What the hub knows of the disk.
@@ -21,14 +22,14 @@ pub struct Disk {
 }
 
 /// Judges the disk as it is seen now, or as it was seen last if only the config has changed.
-pub fn look(state: &mut State, out: &mut Effects, space: Option<Space>) {
-    state.disk.space = space.or(state.disk.space);
-    let Some(Space { free, total }) = state.disk.space else { return };
+pub fn look(state: &State, node: &mut Node, out: &mut Effects, space: Option<Space>) {
+    node.disk.space = space.or(node.disk.space);
+    let Some(Space { free, total }) = node.disk.space else { return };
     let reserve = state.config.limits.reserve(total);
     // A little more than it takes to touch it, or it would be touched and whole by turns.
     let healed = reserve.saturating_add(reserve / RESERVE_HEALED_PART).min(total);
-    let touched = free < if state.disk.is_scarce { healed } else { reserve };
-    if touched != std::mem::replace(&mut state.disk.is_scarce, touched) {
+    let touched = free < if node.disk.is_scarce { healed } else { reserve };
+    if touched != std::mem::replace(&mut node.disk.is_scarce, touched) {
         out.push(Effect::Log(LogRecord::Reserve { touched, free }));
     }
 }
@@ -39,12 +40,12 @@ impl Context<'_> {
     pub fn must_have_space(&mut self) -> Result<(), Refusal> {
         let known = self.session();
         let user = known.user.map(|user| &self.state.users[&user]);
-        if self.state.disk.is_scarce && !user.is_some_and(|user| user.operator) {
+        if self.node.disk.is_scarce && !user.is_some_and(|user| user.operator) {
             self.out.push(Effect::Count(Count::Refused(Refused::DiskReserve)));
             return Err(Refusal::DiskFull);
         }
         let Some(payer) = self.payer_of_bytes() else { return Ok(()) };
-        let State { budgets, config, steady, .. } = &mut *self.state;
+        let (budgets, State { config, steady, .. }) = (&mut self.node.budgets, &*self.state);
         match budgets.wait_to_store(payer, *steady, &config.limits) {
             Some(seconds) => {
                 self.out.push(Effect::Count(Count::Refused(Refused::StoredBytes)));
@@ -60,7 +61,7 @@ impl Context<'_> {
         if bytes > 0
             && let Some(payer) = self.payer_of_bytes()
         {
-            self.state.budgets.charge_stored(payer, bytes);
+            self.node.budgets.charge_stored(payer, bytes);
         }
     }
 
@@ -118,12 +119,12 @@ fn bytes_of_event(event: &Event) -> usize {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
+    use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
     use crate::session_id::SessionId;
     use store::{MemoryStore, Store};
 
-    struct Hub {
-        state: State,
+    struct World {
+        hub: Hub,
         steady: i64,
     }
 
@@ -131,15 +132,15 @@ mod tests {
         SessionId { shard: 0, slot, generation: 1 }
     }
 
-    impl Hub {
+    impl World {
         /// A hub with guests, each at an address of its own; the first is an operator.
-        fn new(config: &str) -> Hub {
+        fn new(config: &str) -> World {
             let text = format!(
                 "server.guests = true\noperator = [{{ name = \"boss\", password = \"up\" }}]\n{config}"
             );
             let config: Config = toml::from_str(&text).expect("a config");
             let loaded = MemoryStore::new("test").load().expect("it is in memory");
-            let mut hub = Hub { state: State::new(config.into(), loaded, 0).0, steady: 0 };
+            let mut hub = World { hub: Hub::new(config.into(), loaded, 0).0, steady: 0 };
             for (slot, nick) in [(1, "boss"), (2, "ann"), (3, "bob")] {
                 hub.opens(slot, slot as u8, nick);
             }
@@ -148,7 +149,7 @@ mod tests {
         }
 
         fn apply(&mut self, input: Input) -> Effects {
-            self.state.apply(Stamped { now: 0, steady: self.steady, committed: 0, input })
+            self.hub.apply(Stamped { now: 0, steady: self.steady, committed: 0, input })
         }
 
         fn opens(&mut self, slot: u32, host: u8, nick: &str) {
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn when_the_reserve_is_touched_only_operators_store_and_messages_are_taken_back() {
-        let mut hub = Hub::new("limits.reserve_bytes = 100\nlimits.reserve_percent = 50");
+        let mut hub = World::new("limits.reserve_bytes = 100\nlimits.reserve_percent = 50");
         for slot in [1, 2] {
             hub.says(slot, "JOIN #a,#b");
             hub.says(slot, "JOIN #c");
@@ -236,16 +237,16 @@ mod tests {
 
     #[test]
     fn the_reserve_is_the_lesser_of_the_two_and_either_may_be_none() {
-        let mut hub = Hub::new("limits.reserve_bytes = 100\nlimits.reserve_percent = 5");
+        let mut hub = World::new("limits.reserve_bytes = 100\nlimits.reserve_percent = 5");
         assert!(hub.has(50).is_empty());
         assert_eq!(hub.has(49).len(), 1);
         for none in ["limits.reserve_bytes = 0", "limits.reserve_percent = 0"] {
-            assert!(Hub::new(none).has(0).is_empty());
+            assert!(World::new(none).has(0).is_empty());
         }
-        assert_eq!(Hub::new("limits.reserve_percent = 100").has(999).len(), 1);
+        assert_eq!(World::new("limits.reserve_percent = 100").has(999).len(), 1);
     }
 
-    fn until_refused(hub: &mut Hub, slot: u32, line: &str) -> (usize, String) {
+    fn until_refused(hub: &mut World, slot: u32, line: &str) -> (usize, String) {
         for stored in 0..1000 {
             let (writes, told) = hub.says(slot, line);
             if writes == 0 {
@@ -257,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_is_stored_in_an_hour_is_bounded_and_guests_share_their_address() {
-        let mut hub = Hub::new("limits.stored_bytes_per_hour = 36000\nlimits.work_millis = 0");
+        let mut hub = World::new("limits.stored_bytes_per_hour = 36000\nlimits.work_millis = 0");
         let (stored, told) = until_refused(&mut hub, 2, "PRIVMSG #lobby :hello");
         assert!((100..300).contains(&stored), "{stored}");
         let text = "You have had as much stored as you may in an hour; try again in ";

@@ -1,9 +1,10 @@
 //! Who watches which names (`MONITOR`), whether they share a room or not.
 
 use crate::effects::{Effect, Effects, News};
-use crate::hub::State;
 use crate::limits::MONITOR_NAMES;
+use crate::session::Node;
 use crate::session_id::SessionId;
+use crate::state::State;
 use crate::state::user::UserId;
 use proto::name::fold;
 use proto::{Capability, Line, numeric as n};
@@ -19,8 +20,8 @@ const EXTENDED: [Capability; 4] =
     [Capability::AwayNotify, Capability::AccountNotify, Capability::ChgHost, Capability::SetName];
 
 /// A session watches a name from here on; false if it watches as many as it may.
-pub fn add(state: &mut State, session: SessionId, name: &str) -> bool {
-    let watcher = state.sessions.get_mut(&session).expect("who asks is there");
+pub fn add(node: &mut Node, session: SessionId, name: &str) -> bool {
+    let watcher = node.sessions.get_mut(&session).expect("who asks is there");
     let folded: Box<str> = fold(name).into();
     if watcher.watched.contains_key(&folded) {
         return true;
@@ -29,23 +30,23 @@ pub fn add(state: &mut State, session: SessionId, name: &str) -> bool {
         return false;
     }
     watcher.watched.insert(folded.clone(), name.into());
-    state.watchers.entry(folded).or_default().insert(session);
+    node.watchers.entry(folded).or_default().insert(session);
     true
 }
 
 /// A session no longer watches a name.
-pub fn remove(state: &mut State, session: SessionId, name: &str) {
+pub fn remove(node: &mut Node, session: SessionId, name: &str) {
     let folded = fold(name);
-    let watcher = state.sessions.get_mut(&session).expect("who asks is there");
+    let watcher = node.sessions.get_mut(&session).expect("who asks is there");
     if watcher.watched.remove(&*folded).is_some() {
-        forget(&mut state.watchers, session, &folded);
+        forget(&mut node.watchers, session, &folded);
     }
 }
 
 /// A session no longer watches these names: it ended, or cleared its list.
-pub fn remove_all(state: &mut State, session: SessionId, watched: &BTreeMap<Box<str>, Box<str>>) {
+pub fn remove_all(node: &mut Node, session: SessionId, watched: &BTreeMap<Box<str>, Box<str>>) {
     for folded in watched.keys() {
-        forget(&mut state.watchers, session, folded);
+        forget(&mut node.watchers, session, folded);
     }
 }
 
@@ -59,19 +60,19 @@ fn forget(watchers: &mut Watchers, session: SessionId, folded: &str) {
 }
 
 /// Tells the watchers of a user's name that it is online.
-pub fn came(state: &State, out: &mut Effects, user: UserId) {
+pub fn came(state: &State, node: &Node, out: &mut Effects, user: UserId) {
     let source = state.source(user);
-    tell(state, out, &state.users[&user].nick, n::RPL_MONONLINE, &source);
+    tell(state, node, out, &state.users[&user].nick, n::RPL_MONONLINE, &source);
 }
 
 /// Tells the watchers of a name that it is no longer online.
-pub fn went(state: &State, out: &mut Effects, name: &str) {
-    tell(state, out, name, n::RPL_MONOFFLINE, name);
+pub fn went(state: &State, node: &Node, out: &mut Effects, name: &str) {
+    tell(state, node, out, name, n::RPL_MONOFFLINE, name);
 }
 
 /// The line is the same for all: the specification allows `*` in place of the receiver's name.
-fn tell(state: &State, out: &mut Effects, name: &str, code: &str, text: &str) {
-    let Some(sessions) = state.watchers.get(&*fold(name)) else { return };
+fn tell(state: &State, node: &Node, out: &mut Effects, name: &str, code: &str, text: &str) {
+    let Some(sessions) = node.watchers.get(&*fold(name)) else { return };
     let news = News { time: state.now, ..News::default() };
     let server = &state.renderer.server;
     let news = out.news(news, |out| {
@@ -84,14 +85,21 @@ fn tell(state: &State, out: &mut Effects, name: &str, code: &str, text: &str) {
 
 /// Tells what the rooms in `told` are told of a user to those who watch the user's name with
 /// `extended-monitor`, too, if they are in none of these rooms: nobody is told twice.
-pub fn tell_also(state: &State, out: &mut Effects, user: UserId, news: u32, told: &[RoomId]) {
+pub fn tell_also(
+    state: &State,
+    node: &Node,
+    out: &mut Effects,
+    user: UserId,
+    news: u32,
+    told: &[RoomId],
+) {
     let needs = out.news[news as usize].needs;
     if !EXTENDED.iter().any(|capability| needs.contains(*capability)) {
         return;
     }
-    let Some(sessions) = state.watchers.get(&*fold(&state.users[&user].nick)) else { return };
+    let Some(sessions) = node.watchers.get(&*fold(&state.users[&user].nick)) else { return };
     for to in sessions {
-        let session = &state.sessions[to];
+        let session = &node.sessions[to];
         let watcher = session.user.expect("only who has logged in can watch");
         let hears = |room: &RoomId| state.rooms[room].member(watcher).is_some();
         if session.capabilities.contains(Capability::ExtendedMonitor)

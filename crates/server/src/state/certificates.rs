@@ -2,7 +2,7 @@
 
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect};
-use crate::hub::State;
+use crate::state::State;
 use crate::state::undo::Undo;
 use proto::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};

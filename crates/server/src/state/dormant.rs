@@ -6,8 +6,10 @@
 
 use crate::command::context::Context;
 use crate::effects::{Effect, Effects, LogRecord};
-use crate::hub::{NOBODY, State};
+use crate::hub::NOBODY;
 use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SECONDS};
+use crate::session::Node;
+use crate::state::State;
 use crate::state::membership;
 use crate::state::metadata;
 use crate::state::undo::Undo;
@@ -22,7 +24,7 @@ const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// Who has never said anything.
 #[derive(Debug, Default)]
-pub struct Unheard {
+pub struct Dormant {
     /// Accounts, and guests while they are online, with the day on which each was here last.
     pub days: BTreeMap<UserId, u32>,
     /// When the next look is due, by the steady clock.
@@ -31,10 +33,10 @@ pub struct Unheard {
     after: UserId,
 }
 
-impl Unheard {
+impl Dormant {
     /// Those that the store knows.
-    pub fn new(loaded: Vec<(AccountId, u32)>) -> Unheard {
-        Unheard { days: loaded.into_iter().collect(), ..Unheard::default() }
+    pub fn new(loaded: Vec<(AccountId, u32)>) -> Dormant {
+        Dormant { days: loaded.into_iter().collect(), ..Dormant::default() }
     }
 
     /// Nobody goes for an hour: somebody has set the clock, perhaps wrongly.
@@ -50,12 +52,12 @@ fn day_of(time: i64) -> u32 {
 
 /// A guest comes, who has said nothing yet.
 pub fn guest_came(state: &mut State, guest: UserId) {
-    state.unheard.days.insert(guest, day_of(state.now));
+    state.dormant.days.insert(guest, day_of(state.now));
 }
 
 /// An account was made. A guest who has said something before stays somebody who has.
 pub fn account_made(context: &mut Context<'_>, id: UserId, was_guest: bool) {
-    if !was_guest || context.state.unheard.days.contains_key(&id) {
+    if !was_guest || context.state.dormant.days.contains_key(&id) {
         set(context.state, context.out, id, Some(day_of(context.state.now)));
     }
 }
@@ -63,7 +65,7 @@ pub fn account_made(context: &mut Context<'_>, id: UserId, was_guest: bool) {
 /// The account is here today.
 pub fn seen(state: &mut State, out: &mut Effects, id: UserId) {
     let today = day_of(state.now);
-    if state.unheard.days.get(&id).is_some_and(|day| *day < today) {
+    if state.dormant.days.get(&id).is_some_and(|day| *day < today) {
         set(state, out, id, Some(today));
     }
 }
@@ -71,11 +73,11 @@ pub fn seen(state: &mut State, out: &mut Effects, id: UserId) {
 /// The asker says something.
 pub fn heard(context: &mut Context<'_>) {
     let me = context.me();
-    if !context.state.unheard.days.contains_key(&me) {
+    if !context.state.dormant.days.contains_key(&me) {
         return;
     }
     if context.user().guest {
-        context.state.unheard.days.remove(&me);
+        context.state.dormant.days.remove(&me);
     } else {
         set(context.state, context.out, me, None);
     }
@@ -93,19 +95,19 @@ fn set(state: &mut State, out: &mut Effects, account: UserId, day: Option<u32>) 
 /// Puts a day in place; returns the one before.
 pub fn put(state: &mut State, account: UserId, day: Option<u32>) -> Option<u32> {
     match day {
-        Some(day) => state.unheard.days.insert(account, day),
-        None => state.unheard.days.remove(&account),
+        Some(day) => state.dormant.days.insert(account, day),
+        None => state.dormant.days.remove(&account),
     }
 }
 
 /// Looks at some of those who are silent, if it is time to, and removes who was not here for too
 /// long. A round of looks begins once an hour. While nobody is to go, days count all the same.
-pub fn look(state: &mut State, out: &mut Effects) {
+pub fn look(state: &mut State, node: &Node, out: &mut Effects) {
     let days = state.config.accounts.expire_days;
-    if state.steady < state.unheard.due {
+    if state.steady < state.dormant.due {
         return;
     }
-    let rest = state.unheard.days.range((Excluded(state.unheard.after), Unbounded));
+    let rest = state.dormant.days.range((Excluded(state.dormant.after), Unbounded));
     let some: Vec<(UserId, u32)> = rest.take(EXPIRY_LOOKS).map(|(id, day)| (*id, *day)).collect();
     let (today, mut expired) = (day_of(state.now), BTreeMap::new());
     let mut more = some.len() == EXPIRY_LOOKS;
@@ -115,7 +117,7 @@ pub fn look(state: &mut State, out: &mut Effects) {
             more = true;
             break;
         }
-        state.unheard.after = id;
+        state.dormant.after = id;
         match state.users.get(&id) {
             Some(user) if user.guest => {}
             Some(_) => seen(state, out, id),
@@ -125,21 +127,26 @@ pub fn look(state: &mut State, out: &mut Effects) {
             None => {}
         }
     }
-    remove_all(state, out, expired);
+    remove_all(state, node, out, expired);
     out.end(&state.renderer.server);
     let pause = if more { EXPIRY_PAUSE_MILLIS } else { EXPIRY_SECONDS * 1000 };
-    state.unheard.due = state.steady + pause;
+    state.dormant.due = state.steady + pause;
     if !more {
-        state.unheard.after = 0;
+        state.dormant.after = 0;
     }
 }
 
-fn remove_all(state: &mut State, out: &mut Effects, mut expired: BTreeMap<UserId, u32>) {
+fn remove_all(
+    state: &mut State,
+    node: &Node,
+    out: &mut Effects,
+    mut expired: BTreeMap<UserId, u32>,
+) {
     if expired.is_empty() {
         return;
     }
     // Who has proven to be one of them, or is about to, is as good as here.
-    for id in state.sessions.entering() {
+    for id in node.sessions.entering() {
         expired.remove(&id);
     }
     let found = state.accounts.values().filter(|account| expired.contains_key(&account.id));
@@ -171,7 +178,7 @@ fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
         let before = state.certificates.set(certificate, None);
         out.note(Undo::Certificate(certificate, before));
     }
-    out.note(Undo::AllKept(id, state.kept.forget(id)));
+    out.note(Undo::AllKept(id, state.pending.forget(id)));
     let day = put(state, id, None);
     out.note(Undo::Unheard(id, day));
     // The last note is the first to be taken back: all others are of an account that is there.
@@ -182,11 +189,11 @@ fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
 }
 
 /// The account could not be removed. A guest who took its name meanwhile goes.
-pub fn undo(state: &mut State, out: &mut Effects, account: Arc<Account>) {
+pub fn undo(state: &mut State, node: &mut Node, out: &mut Effects, account: Arc<Account>) {
     if let Some(other) = state.online(&account.name).filter(|user| user.id != account.id) {
         let reason = "The name that you took is another's; try again with another one";
         for session in other.sessions.clone() {
-            membership::end_session(state, out, session, reason);
+            membership::end_session(state, node, out, session, reason);
         }
     }
     state.add_account(account);
@@ -197,15 +204,15 @@ mod tests {
     use super::*;
     use crate::command::authentication::{Derived, Outcome};
     use crate::config::Config;
-    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped};
+    use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
     use crate::session_id::SessionId;
     use proto::Fingerprint;
     use proto::scram::Keys;
     use store::{MemoryStore, Store};
 
     /// A hub over a store, with a clock.
-    struct Hub {
-        state: State,
+    struct World {
+        hub: Hub,
         store: MemoryStore,
         now: i64,
         opened: u32,
@@ -215,16 +222,16 @@ mod tests {
         Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] }
     }
 
-    impl Hub {
-        fn new(expire_days: u32) -> Hub {
+    impl World {
+        fn new(expire_days: u32) -> World {
             let mut store = MemoryStore::new("test");
-            let state = start(&mut store, expire_days, 0);
-            Hub { state, store, now: 0, opened: 0 }
+            let hub = start(&mut store, expire_days, 0);
+            World { hub, store, now: 0, opened: 0 }
         }
 
         fn apply(&mut self, input: Input) -> Effects {
             let stamped = Stamped { now: self.now, steady: self.now, committed: 0, input };
-            let effects = self.state.apply(stamped);
+            let effects = self.hub.apply(stamped);
             self.store.commit(&mut effects.writes.iter()).expect("it is in memory");
             effects
         }
@@ -249,7 +256,7 @@ mod tests {
         /// A new session of an account, which may be new.
         fn logs_in(&mut self, name: &str) -> u32 {
             let slot = self.opens();
-            let new = self.state.account(name).is_none();
+            let new = self.hub.state.account(name).is_none();
             self.says(slot, &format!("LOGIN {name} :secret"));
             let outcome = if new { Outcome::Made(keys()) } else { Outcome::Compared(true) };
             let session = SessionId { shard: 0, slot, generation: slot };
@@ -270,23 +277,23 @@ mod tests {
         }
 
         fn names(&self) -> Vec<&str> {
-            self.state.accounts.keys().map(String::as_str).collect()
+            self.hub.state.accounts.keys().map(String::as_str).collect()
         }
 
         fn restarts(&mut self) {
-            let days = self.state.config.accounts.expire_days;
-            self.state = start(&mut self.store, days, self.now);
+            let days = self.hub.state.config.accounts.expire_days;
+            self.hub = start(&mut self.store, days, self.now);
         }
     }
 
-    fn start(store: &mut MemoryStore, expire_days: u32, now: i64) -> State {
+    fn start(store: &mut MemoryStore, expire_days: u32, now: i64) -> Hub {
         let mut config = Config::default();
         config.server.guests = true;
         config.accounts.expire_days = expire_days;
         let loaded = store.load().expect("it is in memory");
-        let (state, writes) = State::new(config.into(), loaded, now);
+        let (hub, writes) = Hub::new(config.into(), loaded, now);
         store.commit(&mut writes.iter()).expect("it is in memory");
-        state
+        hub
     }
 
     fn told(effects: &Effects) -> Option<usize> {
@@ -298,7 +305,7 @@ mod tests {
 
     #[test]
     fn who_never_spoke_and_does_not_come_back_goes() {
-        let mut hub = Hub::new(90);
+        let mut hub = World::new(90);
         for (name, line) in [
             ("ann", "PRIVMSG #lobby :hi"),
             ("bob", "PING x"),
@@ -314,7 +321,7 @@ mod tests {
         let dee = hub.logs_in("dee");
         hub.goes(dee);
         hub.restarts();
-        assert_eq!(hub.state.unheard.days.len(), 3, "{:?}", hub.state.unheard);
+        assert_eq!(hub.hub.state.dormant.days.len(), 3, "{:?}", hub.hub.state.dormant);
         let eve_again = hub.logs_in("eve");
         assert_ne!(eve, eve_again);
         assert_eq!(told(&hub.passes(30)), None);
@@ -336,11 +343,11 @@ mod tests {
 
     #[test]
     fn off_means_never_and_a_clock_that_is_put_ahead_waits_an_hour() {
-        let mut hub = Hub::new(0);
+        let mut hub = World::new(0);
         let bob = hub.logs_in("bob");
         hub.goes(bob);
         assert_eq!(told(&hub.passes(9999)), None);
-        let mut hub = Hub::new(1);
+        let mut hub = World::new(1);
         let bob = hub.logs_in("bob");
         hub.goes(bob);
         let mut at = |now, steady| {
@@ -350,7 +357,7 @@ mod tests {
             let event = ClientEvent::Opened { address, entropy: [0; 16] };
             let events = vec![SessionEvent { session, event }];
             let input = Input::Batch(Batch { events, ..Batch::default() });
-            told(&hub.state.apply(Stamped { now, steady, committed: 0, input }))
+            told(&hub.hub.apply(Stamped { now, steady, committed: 0, input }))
         };
         assert_eq!(at(9 * DAY_MILLIS, 1000), None);
         assert_eq!(at(9 * DAY_MILLIS + 1000, 2000), None);
@@ -360,7 +367,7 @@ mod tests {
 
     #[test]
     fn many_go_some_at_a_time() {
-        let mut hub = Hub::new(1);
+        let mut hub = World::new(1);
         let count = 2 * EXPIRY_AT_ONCE + 3;
         for n in 0..count {
             let slot = hub.logs_in(&format!("user{n}"));
@@ -378,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_guest_who_has_spoken_is_no_silent_account() {
-        let mut hub = Hub::new(1);
+        let mut hub = World::new(1);
         for (name, line) in [("gus", "PRIVMSG #lobby :hi"), ("gil", "PING x")] {
             let slot = hub.opens();
             hub.says(slot, &format!("NICK {name}"));
@@ -396,12 +403,12 @@ mod tests {
         assert_eq!(hub.names(), ["gil", "gus"]);
         assert_eq!(told(&hub.passes(2)), Some(1));
         assert_eq!(hub.names(), ["gus"]);
-        assert!(hub.state.unheard.days.is_empty(), "{:?}", hub.state.unheard);
+        assert!(hub.hub.state.dormant.days.is_empty(), "{:?}", hub.hub.state.dormant);
     }
 
     #[test]
     fn what_could_not_be_removed_is_there_again_with_all_that_is_its_own() {
-        let mut hub = Hub::new(1);
+        let mut hub = World::new(1);
         let bob = hub.logs_in("bob");
         hub.says(bob, "CAP REQ :draft/metadata-3 draft/read-marker");
         hub.says(bob, "METADATA * SET url :x");
@@ -409,23 +416,23 @@ mod tests {
         hub.goes(bob);
         let ann = hub.logs_in("ann");
         hub.says(ann, "PRIVMSG bob :are you there?");
-        let account = hub.state.account("bob").expect("it was made").clone();
+        let account = hub.hub.state.account("bob").expect("it was made").clone();
         let owner = crate::state::certificates::Owner { account, proved: true };
-        hub.state.certificates.set(Fingerprint([7; 32]), Some(owner));
-        let before = format!("{:?}", mine(&hub.state));
+        hub.hub.state.certificates.set(Fingerprint([7; 32]), Some(owner));
+        let before = format!("{:?}", mine(&hub.hub.state));
         let from = hub.passes(2).batch;
         assert_eq!(hub.names(), ["ann"]);
-        let gone = format!("{:?}", mine(&hub.state));
+        let gone = format!("{:?}", mine(&hub.hub.state));
         assert_ne!(gone, before);
         // Meanwhile a guest takes the name.
         let guest = hub.opens();
         hub.says(guest, "NICK bob");
         hub.says(guest, "USER u 0 * :real");
-        assert!(hub.state.online("bob").is_some());
+        assert!(hub.hub.state.online("bob").is_some());
         hub.apply(Input::Failed { from });
         assert_eq!(hub.names(), ["ann", "bob"]);
-        assert_eq!(format!("{:?}", mine(&hub.state)), before);
-        assert!(hub.state.online("bob").is_none());
+        assert_eq!(format!("{:?}", mine(&hub.hub.state)), before);
+        assert!(hub.hub.state.online("bob").is_none());
     }
 
     /// All that accounts have of their own.
@@ -433,8 +440,8 @@ mod tests {
         let certificates: Vec<_> =
             state.certificates.iter().map(|(_, owner)| owner.account.id).collect();
         let days: Vec<_> =
-            state.unheard.days.iter().filter(|(id, _)| !state.users.contains_key(id)).collect();
+            state.dormant.days.iter().filter(|(id, _)| !state.users.contains_key(id)).collect();
         let markers: Vec<_> = state.read_markers.iter().collect();
-        (&state.metadata.users, &state.kept, days, certificates, markers)
+        (&state.metadata.users, &state.pending, days, certificates, markers)
     }
 }

@@ -7,7 +7,7 @@
 //! comes later.
 
 use crate::command::context::Context;
-use crate::hub::State;
+use crate::state::State;
 use crate::state::metadata::Keys;
 use crate::state::room::{Room, Settings};
 use crate::state::user::UserId;

@@ -72,7 +72,7 @@ impl FromIterator<(UserId, Conversation, i64)> for Markers {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::hub::State;
+    use crate::hub::Hub;
     use store::{MemoryStore, Store, Write};
 
     #[test]
@@ -96,10 +96,10 @@ mod tests {
         let writes = [Write::Room(room), marker(there), marker(talk)];
         store.commit(&mut writes.iter()).expect("it is in memory");
         let loaded = store.load().expect("it is in memory");
-        let (state, first) = State::new(Config::default().into(), loaded, 0);
+        let (hub, first) = Hub::new(Config::default().into(), loaded, 0);
         store.commit(&mut first.iter()).expect("it is in memory");
         let kept = store.load().expect("it is in memory").read_markers;
-        assert_eq!(state.read_markers.iter().collect::<Vec<_>>(), kept);
+        assert_eq!(hub.state.read_markers.iter().collect::<Vec<_>>(), kept);
         assert_eq!(kept, [(1, talk, 10)]);
     }
 }

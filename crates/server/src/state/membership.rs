@@ -2,11 +2,12 @@
 
 use crate::command::context::Context;
 use crate::effects::{Effect, Effects, Rooms};
-use crate::hub::State;
 use crate::limits::WHOWAS_KEPT;
+use crate::session::Node;
 use crate::session::delivered;
 use crate::session::watch;
 use crate::session_id::SessionId;
+use crate::state::State;
 use crate::state::dormant;
 use crate::state::history;
 use crate::state::metadata;
@@ -168,17 +169,23 @@ fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
 }
 
 /// A session closed, or is closed by its shard.
-pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, reason: &str) {
-    delivered::settle(state, out, session);
+pub fn session_ended(
+    state: &mut State,
+    node: &mut Node,
+    out: &mut Effects,
+    session: SessionId,
+    reason: &str,
+) {
+    delivered::settle(state, node, out, session);
     out.begin(session, None, false);
-    state.context(out, session).log_left(reason);
-    let ended = state.sessions.remove(&session).expect("the caller has checked");
-    state.leave(&ended);
+    Context { state, node, out, session }.log_left(reason);
+    let ended = node.sessions.remove(&session).expect("the caller has checked");
+    node.leave(&ended);
     if let Some(message) = ended.batch.and_then(|batch| batch.message) {
-        state.batches.remove(&(message.due, session));
+        node.batches.remove(&(message.due, session));
     }
-    watch::remove_all(state, session, &ended.watched);
-    state.metadata.unsubscribe_all(session);
+    watch::remove_all(node, session, &ended.watched);
+    node.subscriptions.unsubscribe_all(session);
     let Some(user) = ended.user else { return };
     for room in state.users[&user].rooms.clone() {
         out.push(Effect::Leave { session, room });
@@ -186,8 +193,8 @@ pub fn session_ended(state: &mut State, out: &mut Effects, session: SessionId, r
     let online = state.users.get_mut(&user).expect("a session's user is online");
     online.sessions.retain(|id| *id != session);
     match online.sessions.first().copied() {
-        Some(other) => presence::changed(&mut state.context(out, other)),
-        None => user_gone(state, out, user, session, reason),
+        Some(other) => presence::changed(&mut Context { state, node, out, session: other }),
+        None => user_gone(state, node, out, user, session, reason),
     }
     out.end(&state.renderer.server);
 }
@@ -198,23 +205,36 @@ pub fn guest_gone(context: &mut Context<'_>, reason: &str) {
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Leave { session, room });
     }
-    user_gone(context.state, context.out, guest, session, reason);
+    user_gone(context.state, context.node, context.out, guest, session, reason);
 }
 
 /// The hub itself ends a session, saying why.
-pub fn end_session(state: &mut State, out: &mut Effects, session: SessionId, reason: &str) {
-    state.context(out, session).close(reason);
-    session_ended(state, out, session, reason);
+pub fn end_session(
+    state: &mut State,
+    node: &mut Node,
+    out: &mut Effects,
+    session: SessionId,
+    reason: &str,
+) {
+    Context { state, node, out, session }.close(reason);
+    session_ended(state, node, out, session, reason);
 }
 
 /// The last session of a user has ended.
-fn user_gone(state: &mut State, out: &mut Effects, id: UserId, session: SessionId, reason: &str) {
+fn user_gone(
+    state: &mut State,
+    node: &mut Node,
+    out: &mut Effects,
+    id: UserId,
+    session: SessionId,
+    reason: &str,
+) {
     let rooms = state.users[&id].rooms.clone();
-    let news = Context { state, out, session }.passing(id, "QUIT", &[], Some(reason));
-    tell_acquaintances(state, out, id, news);
+    let news = Context { state, node, out, session }.passing(id, "QUIT", &[], Some(reason));
+    tell_acquaintances(state, node, out, id, news);
     let user = state.users.remove(&id).expect("just used");
     state.nicks.remove(&*fold(&user.nick));
-    watch::went(state, out, &user.nick);
+    watch::went(state, node, out, &user.nick);
     remember(state, user.left(state.now));
     if user.guest {
         state.read_markers.forget(id);
@@ -253,9 +273,9 @@ pub fn known_in(state: &State, user: UserId) -> Vec<RoomId> {
 
 /// Tells everybody else who shares a room with the user and knows of it, each session once; and of
 /// some news those who watch the user.
-pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
+pub fn tell_acquaintances(state: &State, node: &Node, out: &mut Effects, user: UserId, news: u32) {
     let rooms = known_in(state, user);
-    watch::tell_also(state, out, user, news, &rooms);
+    watch::tell_also(state, node, out, user, news, &rooms);
     // Everyone is in the lobby, so whoever is there hears everything.
     let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
         Some(lobby) => Rooms::One(lobby),
@@ -313,11 +333,11 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
 }
 
 /// Takes one change back because it could not be stored.
-pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
+pub fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: Undo) {
     match undo {
-        Undo::NoAccount(id) => undo_account(state, out, id),
-        Undo::Account(before) => dormant::undo(state, out, before),
-        Undo::Guest(id, session) => ownership::undo(state, out, id, session),
+        Undo::NoAccount(id) => undo_account(state, node, out, id),
+        Undo::Account(before) => dormant::undo(state, node, out, before),
+        Undo::Guest(id, session) => ownership::undo(state, node, out, id, session),
         Undo::NoRoom(id) => undo_room(state, out, id),
         Undo::Room(room) => {
             state.add_room_name(&room.name, room.id);
@@ -351,18 +371,18 @@ pub fn undo(state: &mut State, out: &mut Effects, undo: Undo) {
             let there = state.users.contains_key(&user) || has_account(state, user);
             dormant::put(state, user, before.filter(|_| there));
         }
-        Undo::AllKept(user, kept) => state.kept.put_back(user, kept),
-        Undo::Kept(user, event) => state.kept.undo(user, event),
+        Undo::AllKept(user, kept) => state.pending.put_back(user, kept),
+        Undo::Kept(user, event) => state.pending.undo(user, event),
     }
 }
 
-fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
+fn undo_account(state: &mut State, node: &mut Node, out: &mut Effects, id: UserId) {
     state.remove_account(id);
     dormant::put(state, id, None);
     state.metadata.forget(id);
     let reason = "Your new account could not be stored; try again later";
-    for session in state.sessions.entering_as(id) {
-        end_session(state, out, session, reason);
+    for session in node.sessions.entering_as(id) {
+        end_session(state, node, out, session, reason);
     }
     let Some(user) = state.users.get(&id) else { return };
     // Nobody has seen this user come, so nobody must see them go.
@@ -373,7 +393,7 @@ fn undo_account(state: &mut State, out: &mut Effects, id: UserId) {
         end_if_empty(state, out, room);
     }
     for session in sessions {
-        end_session(state, out, session, reason);
+        end_session(state, node, out, session, reason);
     }
 }
 

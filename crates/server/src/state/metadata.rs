@@ -7,9 +7,10 @@
 
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Effects};
-use crate::hub::State;
-use crate::limits::{METADATA_CHANGES, METADATA_CHANGES_SECONDS, METADATA_KEYS, METADATA_SUBS};
+use crate::limits::{METADATA_CHANGES, METADATA_CHANGES_SECONDS, METADATA_KEYS};
+use crate::session::Node;
 use crate::session_id::SessionId;
+use crate::state::State;
 use crate::state::history;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
@@ -22,14 +23,11 @@ use store::{RoomId, Subject, Write};
 /// The keys that somebody or something has, and their values.
 pub type Keys = BTreeMap<Box<str>, Box<str>>;
 
-/// The metadata of users, and who is subscribed to which keys. That of rooms is in the rooms.
+/// The metadata of users. That of rooms is in the rooms.
 #[derive(Debug, Default)]
 pub struct Metadata {
     /// The keys of accounts, and of guests while they are online; nobody without any.
     pub users: BTreeMap<UserId, Keys>,
-    subscriptions: BTreeMap<SessionId, BTreeSet<Box<str>>>,
-    /// The same the other way round.
-    subscribers: BTreeMap<Box<str>, BTreeSet<SessionId>>,
     /// How much users who are online have changed lately.
     changes: BTreeMap<UserId, Changes>,
 }
@@ -51,48 +49,6 @@ pub struct Target {
 }
 
 impl Metadata {
-    /// The keys to which a session is subscribed.
-    pub fn subscriptions(&self, session: SessionId) -> BTreeSet<Box<str>> {
-        self.subscriptions.get(&session).cloned().unwrap_or_default()
-    }
-
-    /// Subscribes a session to a key; whether that is new. None if it has as many as it may have.
-    pub fn subscribe(&mut self, session: SessionId, key: &str) -> Option<bool> {
-        let keys = self.subscriptions.entry(session).or_default();
-        if keys.contains(key) {
-            return Some(false);
-        }
-        if keys.len() >= METADATA_SUBS {
-            return None;
-        }
-        keys.insert(key.into());
-        self.subscribers.entry(key.into()).or_default().insert(session);
-        Some(true)
-    }
-
-    /// Ends the subscription of a session to a key, if there is one.
-    pub fn unsubscribe(&mut self, session: SessionId, key: &str) {
-        if let Some(keys) = self.subscriptions.get_mut(&session) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.subscriptions.remove(&session);
-            }
-        }
-        if let Some(sessions) = self.subscribers.get_mut(key) {
-            sessions.remove(&session);
-            if sessions.is_empty() {
-                self.subscribers.remove(key);
-            }
-        }
-    }
-
-    /// Ends all subscriptions of a session.
-    pub fn unsubscribe_all(&mut self, session: SessionId) {
-        for key in self.subscriptions(session) {
-            self.unsubscribe(session, &key);
-        }
-    }
-
     /// Counts a change by a user; the seconds to wait, if there were too many lately.
     pub fn count_change(&mut self, user: UserId, now: i64) -> Option<i64> {
         let changes = self.changes.entry(user).or_insert(Changes { since: now, count: 0 });
@@ -117,17 +73,6 @@ impl Metadata {
     /// A user's account never was.
     pub fn forget(&mut self, user: UserId) {
         self.users.remove(&user);
-    }
-
-    /// The sessions that are subscribed to something, to look whether they are there.
-    #[cfg(test)]
-    pub fn all_subscribed(&self) -> BTreeSet<SessionId> {
-        let subscribers = self.subscribers.values().flatten();
-        subscribers.chain(self.subscriptions.keys()).copied().collect()
-    }
-
-    fn subscribed(&self, key: &str) -> impl Iterator<Item = SessionId> {
-        self.subscribers.get(key).into_iter().flatten().copied()
     }
 }
 
@@ -218,7 +163,7 @@ pub fn change(
         let changed = before != *value;
         context.out.note(Undo::Metadata(of, key.clone(), before));
         if changed {
-            let mut viewers = viewers(context.state, of, key);
+            let mut viewers = viewers(context.state, context.node, of, key);
             viewers.remove(&context.session);
             crate::command::metadata::show::tell(context, &viewers, name, key, value.as_deref());
         }
@@ -232,17 +177,17 @@ pub fn change(
 
 /// Who is told when a key changes: who is subscribed to it and knows of its owner; and all devices
 /// of the owner.
-fn viewers(state: &State, of: Subject, key: &str) -> BTreeSet<SessionId> {
+fn viewers(state: &State, node: &Node, of: Subject, key: &str) -> BTreeSet<SessionId> {
     let sees = |session: &SessionId| {
-        state.sessions[session].user.is_some_and(|me| match of {
+        node.sessions[session].user.is_some_and(|me| match of {
             Subject::Account(user) => {
-                me == user || watches(state, *session, user) || shares(state, me, user, None)
+                me == user || watches(state, node, *session, user) || shares(state, me, user, None)
             }
             Subject::Room(room) => state.rooms[&room].member(me).is_some(),
         })
     };
     let mut viewers: BTreeSet<SessionId> =
-        state.metadata.subscribed(key).filter(|session| sees(session)).collect();
+        node.subscriptions.to(key).filter(|session| sees(session)).collect();
     if let Subject::Account(user) = of
         && let Some(user) = state.users.get(&user)
     {
@@ -252,9 +197,9 @@ fn viewers(state: &State, of: Subject, key: &str) -> BTreeSet<SessionId> {
 }
 
 /// Whether a session watches the name of a user (`MONITOR`).
-fn watches(state: &State, session: SessionId, user: UserId) -> bool {
+fn watches(state: &State, node: &Node, session: SessionId, user: UserId) -> bool {
     let name = state.users.get(&user).map(|user| fold(&user.nick));
-    name.is_some_and(|name| state.sessions[&session].watched.contains_key(&*name))
+    name.is_some_and(|name| node.sessions[&session].watched.contains_key(&*name))
 }
 
 /// Whether a user shares a room with another one, and has been told that they are there; `but` does
@@ -278,14 +223,15 @@ pub fn introduce(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
     for (key, value) in keys_of(state, Subject::Account(user)) {
         let state = &context.state;
         let newly = |session: &SessionId| {
-            state.sessions[session].user.is_some_and(|me| {
+            context.node.sessions[session].user.is_some_and(|me| {
                 me != user
                     && state.rooms[&room_id].member(me).is_some()
-                    && !watches(state, *session, user)
+                    && !watches(state, context.node, *session, user)
                     && !shares(state, me, user, Some(room_id))
             })
         };
-        let viewers = state.metadata.subscribed(&key).filter(|session| newly(session)).collect();
+        let viewers =
+            context.node.subscriptions.to(&key).filter(|session| newly(session)).collect();
         crate::command::metadata::show::tell(context, &viewers, &name, &key, Some(&value));
     }
 }
@@ -295,8 +241,8 @@ pub fn tell_again(context: &mut Context<'_>, user: UserId) {
     let name = context.state.users[&user].nick.clone();
     let of = Subject::Account(user);
     for (key, value) in keys_of(context.state, of) {
-        let mut viewers = viewers(context.state, of, &key);
-        viewers.retain(|session| context.state.sessions[session].user != Some(user));
+        let mut viewers = viewers(context.state, context.node, of, &key);
+        viewers.retain(|session| context.node.sessions[session].user != Some(user));
         crate::command::metadata::show::tell(context, &viewers, &name, &key, Some(&value));
     }
 }
@@ -398,6 +344,6 @@ pub fn capabilities_changed(context: &mut Context<'_>, before: Capabilities) {
     let needed = [Capability::Batch, Capability::Metadata3, Capability::Metadata2];
     let lost = |capability: &Capability| before.contains(*capability) && !now.contains(*capability);
     if needed.iter().any(lost) && !is_aware(now) {
-        context.state.metadata.unsubscribe_all(context.session);
+        context.node.subscriptions.unsubscribe_all(context.session);
     }
 }

@@ -4,8 +4,9 @@
 use crate::command::context::Context;
 use crate::command::welcome::{guest_userhost, user_as_given};
 use crate::effects::{Effect, Effects, News, Rooms};
-use crate::hub::State;
+use crate::session::Node;
 use crate::session_id::SessionId;
+use crate::state::State;
 use crate::state::dormant;
 use crate::state::membership;
 use crate::state::metadata;
@@ -35,17 +36,17 @@ pub fn take(context: &mut Context<'_>) {
     }
     metadata::store_all(context.state, context.out, me);
 
-    membership::tell_acquaintances(context.state, context.out, me, chghost);
+    membership::tell_acquaintances(context.state, context.node, context.out, me, chghost);
     context.tell_user(me, chghost);
     // To those who do not know CHGHOST it looks as if the user quit and came back.
-    membership::tell_acquaintances(context.state, context.out, me, quit);
+    membership::tell_acquaintances(context.state, context.node, context.out, me, quit);
     for room in context.user().rooms.clone() {
         if !context.state.rooms[&room].members[&me].hidden {
             come_back(context, me, room);
         }
     }
     let account = context.passing_for(Capability::AccountNotify, me, ("ACCOUNT", &[&nick]), None);
-    membership::tell_acquaintances(context.state, context.out, me, account);
+    membership::tell_acquaintances(context.state, context.node, context.out, me, account);
     context.tell_user(me, account);
     metadata::tell_again(context, me);
 }
@@ -75,11 +76,11 @@ fn come_back(context: &mut Context<'_>, me: UserId, id: RoomId) {
 
 /// The account could not be stored: the user is a guest again, with the session that asked. Nobody
 /// has been told otherwise.
-pub fn undo(state: &mut State, out: &mut Effects, id: UserId, asked: SessionId) {
+pub fn undo(state: &mut State, node: &mut Node, out: &mut Effects, id: UserId, asked: SessionId) {
     state.remove_account(id);
     let reason = "This account could not be stored; try again later";
-    for session in state.sessions.entering_as(id) {
-        membership::end_session(state, out, session, reason);
+    for session in node.sessions.entering_as(id) {
+        membership::end_session(state, node, out, session, reason);
     }
     let Some(user) = state.users.get_mut(&id) else {
         // Gone meanwhile, and a guest is not back in any room.
@@ -92,13 +93,13 @@ pub fn undo(state: &mut State, out: &mut Effects, id: UserId, asked: SessionId) 
         return;
     };
     user.guest = true;
-    if let Some(session) = state.sessions.get(&asked) {
+    if let Some(session) = node.sessions.get(&asked) {
         let host = state.cloak.host(session.address);
         user.userhost = Some(guest_userhost(user_as_given(user), &host));
     }
     // Who logged in to the account in between did so to what never was.
     let others: Vec<_> = user.sessions.iter().copied().filter(|other| *other != asked).collect();
     for session in others {
-        membership::end_session(state, out, session, reason);
+        membership::end_session(state, node, out, session, reason);
     }
 }

@@ -5,8 +5,9 @@
 
 use crate::command::away::Presence;
 use crate::command::context::Context;
-use crate::hub::State;
+use crate::session::Node;
 use crate::session::watch;
+use crate::state::State;
 use crate::state::membership::{known_in, tell_acquaintances};
 use crate::state::user::UserId;
 use proto::Capability;
@@ -33,7 +34,7 @@ fn note(context: &mut Context<'_>, presence: Presence) {
 /// when they come to know of the user, and watchers by [`tell_watchers`].
 pub fn came(context: &mut Context<'_>, presence: Option<Presence>) {
     presence.into_iter().for_each(|presence| note(context, presence));
-    context.user_mut().away = now(context.state, context.me());
+    context.user_mut().away = now(context.state, context.node, context.me());
 }
 
 /// Tells those who watch the asker's name, and have just been told that the asker is online, that
@@ -43,24 +44,24 @@ pub fn tell_watchers(context: &mut Context<'_>) {
     let Some(away) = context.user().away.clone() else { return };
     let news = context.passing_for(Capability::AwayNotify, me, ("AWAY", &[]), Some(&away));
     let told = known_in(context.state, me);
-    watch::tell_also(context.state, context.out, me, news, &told);
+    watch::tell_also(context.state, context.node, context.out, me, news, &told);
 }
 
 /// A session of the asker came or went, or said something: tells others if the person is away now
 /// and was not, or the other way round.
 pub fn changed(context: &mut Context<'_>) {
     let me = context.me();
-    let now = now(context.state, me);
+    let now = now(context.state, context.node, me);
     let before = std::mem::replace(&mut context.user_mut().away, now.clone());
     if before != now {
         let news = context.passing_for(Capability::AwayNotify, me, ("AWAY", &[]), now.as_deref());
-        tell_acquaintances(context.state, context.out, me, news);
+        tell_acquaintances(context.state, context.node, context.out, me, news);
     }
 }
 
 /// The away message of a user as its sessions are; none if the person is here.
-pub fn now(state: &State, user: UserId) -> Option<Box<str>> {
+pub fn now(state: &State, node: &Node, user: UserId) -> Option<Box<str>> {
     let user = &state.users[&user];
-    let unattended = || user.sessions.iter().all(|session| state.sessions[session].unattended);
+    let unattended = || user.sessions.iter().all(|session| node.sessions[session].unattended);
     user.said_away.clone().or_else(|| unattended().then(|| UNATTENDED.into()))
 }

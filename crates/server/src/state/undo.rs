@@ -51,12 +51,12 @@ pub enum Undo {
 
 /// The notes, oldest first, each with the batch it belongs to.
 #[derive(Debug, Default)]
-pub struct Notes {
+pub struct UndoLog {
     notes: VecDeque<(u64, Undo)>,
 }
 
-impl Notes {
-    /// Notes what `batch` changed.
+impl UndoLog {
+    /// UndoLog what `batch` changed.
     pub fn add(&mut self, batch: u64, undo: Undo) {
         self.notes.push_back((batch, undo));
     }
@@ -81,52 +81,52 @@ impl Notes {
 mod tests {
     use crate::command::authentication::{Derived, Outcome};
     use crate::config::{Config, Operator};
-    use crate::hub::{Batch, ClientEvent, Input, SessionEvent, Stamped, State};
+    use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
     use crate::session_id::SessionId;
     use proto::scram::Keys;
     use store::{MemoryStore, Store};
 
-    fn hub() -> State {
+    fn hub() -> Hub {
         let mut config = Config::default();
         config.server.guests = true;
         config.operator = vec![Operator { name: "boss".into(), password: "up".into() }];
         let loaded = MemoryStore::new("test").load().expect("it is in memory");
-        State::new(config.into(), loaded, 0).0
+        Hub::new(config.into(), loaded, 0).0
     }
 
     fn session(slot: u32) -> SessionId {
         SessionId { shard: 0, slot, generation: 1 }
     }
 
-    fn apply(hub: &mut State, input: Input) -> u64 {
+    fn apply(hub: &mut Hub, input: Input) -> u64 {
         hub.apply(Stamped { now: 0, steady: 0, committed: 0, input }).batch
     }
 
-    fn does(hub: &mut State, slot: u32, text: &str, event: ClientEvent) -> u64 {
+    fn does(hub: &mut Hub, slot: u32, text: &str, event: ClientEvent) -> u64 {
         let events = vec![SessionEvent { session: session(slot), event }];
         apply(hub, Input::Batch(Batch { shard: 0, text: text.into(), events }))
     }
 
-    fn opens(hub: &mut State, slot: u32) {
+    fn opens(hub: &mut Hub, slot: u32) {
         let address = "127.0.0.1".parse().expect("an address");
         does(hub, slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
     }
 
-    fn says(hub: &mut State, slot: u32, line: &str) -> u64 {
+    fn says(hub: &mut Hub, slot: u32, line: &str) -> u64 {
         does(hub, slot, line, ClientEvent::Line(0..line.len() as u32))
     }
 
-    fn goes(hub: &mut State, slot: u32) {
+    fn goes(hub: &mut Hub, slot: u32) {
         does(hub, slot, "", ClientEvent::Closed { reason: "gone".into() });
     }
 
-    fn logs_in(hub: &mut State, slot: u32, name: &str, outcome: Outcome) {
+    fn logs_in(hub: &mut Hub, slot: u32, name: &str, outcome: Outcome) {
         opens(hub, slot);
         says(hub, slot, &format!("LOGIN {name} :secret"));
         apply(hub, Input::Derived(Derived { session: session(slot), outcome }));
     }
 
-    fn is_guest(hub: &mut State, slot: u32, name: &str) {
+    fn is_guest(hub: &mut Hub, slot: u32, name: &str) {
         opens(hub, slot);
         says(hub, slot, &format!("NICK {name}"));
         says(hub, slot, "USER u 0 * :real");
@@ -144,11 +144,11 @@ mod tests {
         says(&mut hub, 2, "PART #a");
         goes(&mut hub, 1);
         apply(&mut hub, Input::Failed { from });
-        let room = hub.room("#a").expect("its end was taken back");
-        let bob = hub.online("bob").expect("bob is here").id;
+        let room = hub.state.room("#a").expect("its end was taken back");
+        let bob = hub.state.online("bob").expect("bob is here").id;
         assert_eq!(room.members.keys().copied().collect::<Vec<_>>(), [bob]);
-        assert!(hub.remembered.is_empty(), "{:?}", hub.remembered);
-        let markers: Vec<_> = hub.read_markers.iter().map(|(user, ..)| user).collect();
+        assert!(hub.state.remembered.is_empty(), "{:?}", hub.state.remembered);
+        let markers: Vec<_> = hub.state.read_markers.iter().map(|(user, ..)| user).collect();
         assert_eq!(markers, [bob]);
     }
 
@@ -161,10 +161,13 @@ mod tests {
         let from = says(&mut hub, 1, "MODE #lobby +o ann");
         goes(&mut hub, 1);
         apply(&mut hub, Input::Failed { from });
-        assert!(hub.room("#lobby").expect("it stays").members.is_empty());
+        assert!(hub.state.room("#lobby").expect("it stays").members.is_empty());
         logs_in(&mut hub, 2, "ann", Outcome::Compared(true));
-        assert_eq!(hub.online("ann").map(|ann| ann.rooms.clone()), hub.lobby.map(|id| vec![id]));
+        assert_eq!(
+            hub.state.online("ann").map(|ann| ann.rooms.clone()),
+            hub.state.lobby.map(|id| vec![id])
+        );
         goes(&mut hub, 2);
-        assert!(hub.users.is_empty());
+        assert!(hub.state.users.is_empty());
     }
 }

@@ -69,7 +69,7 @@ pub fn tell(
     // The numerics begin with the receiver's own name, the verb does not.
     let mut told: BTreeMap<(Option<UserId>, u64), u32> = BTreeMap::new();
     for to in to {
-        let session = &context.state.sessions[to];
+        let session = &context.node.sessions[to];
         let capabilities = session.capabilities;
         let Some(user) = session.user.filter(|_| is_aware(capabilities)) else { continue };
         let (by, needs) = if is_old(capabilities) {
@@ -180,7 +180,7 @@ pub fn sync_room(context: &mut Context<'_>, room: RoomId) {
     if much || is_large(context, room) {
         return sync_later(context, &name);
     }
-    let wanted = context.state.metadata.subscriptions(context.session);
+    let wanted = context.node.subscriptions.of(context.session);
     let owners = room_and_members(context, room);
     sync(context, &name, &owners, &wanted);
 }
@@ -191,7 +191,7 @@ pub fn sync_watched(context: &mut Context<'_>, users: &[UserId]) {
     if !is_aware(context.capabilities()) {
         return;
     }
-    let wanted = context.state.metadata.subscriptions(context.session);
+    let wanted = context.node.subscriptions.of(context.session);
     let most = context.out.text.len() + context.state.config.limits.answer();
     for user in users {
         let owner = user_target(context, *user);
@@ -207,7 +207,7 @@ pub fn sync_watched(context: &mut Context<'_>, users: &[UserId]) {
 /// Who watches the name of a user has been told that the user is online.
 pub fn sync_watchers(context: &mut Context<'_>, user: UserId) {
     let name = fold(&context.state.users[&user].nick);
-    let watchers = context.state.watchers.get(&*name).cloned().unwrap_or_default();
+    let watchers = context.node.watchers.get(&*name).cloned().unwrap_or_default();
     for session in watchers {
         sync_watched(&mut context.of(session), &[user]);
     }

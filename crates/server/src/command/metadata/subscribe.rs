@@ -23,7 +23,7 @@ pub(super) fn subscribe(
             bad.push(bad_key_line(context, key));
             continue;
         }
-        match context.state.metadata.subscribe(session, key) {
+        match context.node.subscriptions.subscribe(session, key) {
             Some(is_new) => {
                 done.push(*key);
                 if is_new {
@@ -79,7 +79,7 @@ pub(super) fn unsubscribe(
     let mut bad = Vec::new();
     for key in keys {
         if is_key(key) {
-            context.state.metadata.unsubscribe(session, key);
+            context.node.subscriptions.unsubscribe(session, key);
             done.push(*key);
         } else {
             bad.push(bad_key_line(context, key));
@@ -96,8 +96,7 @@ pub(super) fn unsubscribe(
 pub(super) fn subscriptions(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     only_self(context, name)?;
     let nick = context.nick();
-    let keys: Vec<Box<str>> =
-        context.state.metadata.subscriptions(context.session).into_iter().collect();
+    let keys: Vec<Box<str>> = context.node.subscriptions.of(context.session).into_iter().collect();
     let line = |some: &[Box<str>]| {
         show::line(context, n::RPL_METADATASUBS, |line| {
             some.iter().fold(line.param(&nick), |line, key| line.param(key)).end();

@@ -6,7 +6,7 @@ use proto::sasl::{Chunks, Progress, encode_chunks};
 use proto::scram::ScramClient;
 
 /// Somebody else asks for the challenge of ann's account, by SCRAM; the client, if there is one.
-fn challenged(hub: &mut Hub, slot: u32, password: &str) -> Option<(ScramClient, Vec<u8>)> {
+fn challenged(hub: &mut World, slot: u32, password: &str) -> Option<(ScramClient, Vec<u8>)> {
     hub.opens(slot, ELSEWHERE);
     hub.encrypts(slot, None);
     let mut client = ScramClient::new("ann", password, "r0prNGfwEbeRWgbNEkqO");
@@ -27,19 +27,19 @@ fn challenged(hub: &mut Hub, slot: u32, password: &str) -> Option<(ScramClient, 
 }
 
 /// What a proof is answered, at once or after it was held back.
-fn answer(hub: &mut Hub, slot: u32, proof: &[u8]) -> String {
+fn answer(hub: &mut World, slot: u32, proof: &[u8]) -> String {
     for chunk in encode_chunks(proof) {
         hub.says(slot, &format!("AUTHENTICATE {chunk}"));
     }
     hub.hears_all(slot)
 }
 
-fn with_ann(config: &str) -> Hub {
+fn with_ann(config: &str) -> World {
     let mut hub = hub(config);
     hub.opens(1, HERE);
     hub.says(1, "LOGIN ann :secret");
     hub.is_derived(1, Outcome::Made(Keys::derive("secret", [7; 16], 4096)));
-    assert!(hub.state.online("ann").is_some());
+    assert!(hub.hub.state.online("ann").is_some());
     hub
 }
 
@@ -105,7 +105,7 @@ fn at_most_so_many_challenges_of_one_name_are_given_at_once() {
 }
 
 /// What `OPER` is answered, and after how long.
-fn oper(hub: &mut Hub, slot: u32, password: &str) -> (String, u64) {
+fn oper(hub: &mut World, slot: u32, password: &str) -> (String, u64) {
     hub.says(slot, &format!("OPER boss {password}"));
     let held = hub.held;
     if held > 0 {

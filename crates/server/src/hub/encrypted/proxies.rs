@@ -28,12 +28,12 @@ fn a_proxys_connection_counts_for_whom_it_is_for() {
     // Another one has a place of its own.
     hub.forwards(4, "203.0.113.9", false);
     assert_eq!((hub.open("203.0.113.9"), hub.closed.len()), (1, 1));
-    assert_eq!(hub.state.sessions[&session(4)].address, address("203.0.113.9"));
+    assert_eq!(hub.hub.node.sessions[&session(4)].address, address("203.0.113.9"));
     for slot in [1, 2, 4, 5] {
         hub.does(slot, ClientEvent::Closed { reason: "gone".into() });
     }
-    assert!(hub.state.admission.open_by_address().is_empty());
-    assert!(hub.state.sessions.is_empty());
+    assert!(hub.hub.node.admission.open_by_address().is_empty());
+    assert!(hub.hub.node.sessions.is_empty());
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn what_a_proxy_has_shown_for_itself_is_not_its_clients() {
         hub.opens(1, PROXY);
         hub.encrypts(1, Some(SHOWN));
         hub.forwards(1, ELSEWHERE, encrypted);
-        let known = &hub.state.sessions[&session(1)];
+        let known = &hub.hub.node.sessions[&session(1)];
         assert_eq!((known.encrypted, known.certificate()), (encrypted, None));
     }
     // It says that the client speaks TLS with it: so the TLS that follows is its own.
@@ -71,12 +71,12 @@ fn what_a_proxy_has_shown_for_itself_is_not_its_clients() {
     hub.opens(1, PROXY);
     hub.forwards(1, ELSEWHERE, true);
     hub.encrypts(1, Some(SHOWN));
-    assert_eq!(hub.state.sessions[&session(1)].certificate(), None);
+    assert_eq!(hub.hub.node.sessions[&session(1)].certificate(), None);
     // It passes on what the client speaks.
     hub.opens(2, PROXY);
     hub.forwards(2, ELSEWHERE, false);
     hub.encrypts(2, Some(SHOWN));
-    let known = &hub.state.sessions[&session(2)];
+    let known = &hub.hub.node.sessions[&session(2)];
     assert_eq!((known.encrypted, known.certificate()), (true, Some(SHOWN)));
 }
 
@@ -88,9 +88,9 @@ fn a_request_of_http_leaves_nothing_behind() {
         hub.encrypts(slot, None);
         assert_eq!(hub.open(ELSEWHERE), 1);
         hub.does(slot, ClientEvent::Served);
-        assert!(hub.state.sessions.is_empty() && hub.told.is_empty() && hub.closed.is_empty());
+        assert!(hub.hub.node.sessions.is_empty() && hub.told.is_empty() && hub.closed.is_empty());
         // Its shard closes the connection later.
         hub.does(slot, ClientEvent::Closed { reason: "served".into() });
-        assert!(hub.state.admission.open_by_address().is_empty());
+        assert!(hub.hub.node.admission.open_by_address().is_empty());
     }
 }

@@ -1,0 +1,80 @@
+//! What concerns one node alone: its sessions, and whom it lets do how much.
+
+use super::Session;
+use super::admission::Admission;
+use super::budget::Budgets;
+use super::disk::Disk;
+use super::login_attempts::LoginAttempts;
+use super::sessions::Sessions;
+use super::shares::Shares;
+use super::subscriptions::Subscriptions;
+use super::watch::Watchers;
+use crate::session_id::SessionId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a node knows of its own connections. No other node ever learns of it.
+#[derive(Debug)]
+pub struct Node {
+    /// The number of the batch at hand.
+    pub batch: u64,
+    /// The connections.
+    pub sessions: Sessions,
+    /// Who watches which names.
+    pub watchers: Watchers,
+    /// Who is subscribed to which keys of metadata.
+    pub subscriptions: Subscriptions,
+    /// What each address has done lately.
+    pub admission: Admission,
+    /// Who has tried to log in lately.
+    pub logins: LoginAttempts,
+    /// Who has tried to become an operator lately; a good login forgives nothing of it.
+    pub opers: LoginAttempts,
+    /// Who owes how much work.
+    pub budgets: Budgets,
+    /// The disk of what is stored.
+    pub disk: Disk,
+    /// What each sender has told each receiver lately.
+    pub shares: Shares,
+    /// The batches that clients have open, by when they are refused.
+    pub batches: BTreeSet<(i64, SessionId)>,
+    /// How often each verb was used since the start, in the order of their table.
+    pub uses: Vec<u64>,
+    /// An operator has asked for the config file to be read again, and has no answer yet.
+    pub reloading: bool,
+    /// When the server started (milliseconds since the epoch).
+    pub started: i64,
+    /// When it started, by the steady clock.
+    pub up_since: i64,
+}
+
+impl Node {
+    /// A node without sessions, of a server with so many verbs.
+    pub fn new(started: i64, up_since: i64, verbs: usize) -> Node {
+        Node {
+            batch: 0,
+            sessions: Sessions::default(),
+            watchers: BTreeMap::new(),
+            subscriptions: Subscriptions::default(),
+            admission: Admission::default(),
+            logins: LoginAttempts::default(),
+            opers: LoginAttempts::default(),
+            budgets: Budgets::default(),
+            disk: Disk::default(),
+            shares: Shares::default(),
+            batches: BTreeSet::new(),
+            uses: vec![0; verbs],
+            reloading: false,
+            started,
+            up_since,
+        }
+    }
+
+    /// A session that is removed no longer counts for its address, nor draws on budgets.
+    pub fn leave(&mut self, ended: &Session) {
+        self.admission.leave(ended.address);
+        self.budgets.release(ended.address_budget);
+        if let Some(budget) = ended.user_budget {
+            self.budgets.release(budget);
+        }
+    }
+}
