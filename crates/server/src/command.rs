@@ -2,7 +2,9 @@
 //! file for each.
 
 pub mod authentication;
+pub mod applying;
 pub mod context;
+pub mod entry;
 pub mod refusal;
 pub mod welcome;
 
@@ -69,10 +71,14 @@ pub mod znc;
 #[cfg(test)]
 mod blanks;
 
+use crate::command::applying::Applying;
 use crate::command::context::Context;
+use crate::command::entry::{Entry, Request, apply};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
 use crate::session::{Prompt, Unfinished};
+use crate::state::State;
+use Run::{Checked, Local, Shared};
 use proto::line::LineError;
 use proto::name::fold;
 use proto::numeric as n;
@@ -89,7 +95,21 @@ pub struct Verb {
     /// When it may be used.
     pub when: Availability,
     /// What it does.
-    pub run: fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>,
+    pub run: Run,
+}
+
+/// What a verb does, and what it may work with.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// It answers from what is there, or changes no more than its own session.
+    Local(fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>),
+    /// It changes what all sessions share: it becomes an [`Entry`], and gets at no session.
+    Shared(fn(&mut Applying<'_>, &Message<'_>) -> Result<(), Refusal>),
+    /// The same; the first function finds out beforehand what the node of the session allows it.
+    Checked(
+        fn(&mut Context<'_>, &Message<'_>),
+        fn(&mut Applying<'_>, &Message<'_>) -> Result<(), Refusal>,
+    ),
 }
 
 /// When a verb may be used.
@@ -106,64 +126,64 @@ pub enum Availability {
 /// All verbs.
 #[rustfmt::skip]
 pub const VERBS: &[Verb] = &[
-    Verb { name: "PRIVMSG",      params: 0, when: Availability::After,  run: privmsg::run },
-    Verb { name: "PING",         params: 0, when: Availability::Always, run: ping::run },
-    Verb { name: "PONG",         params: 0, when: Availability::Always, run: pong::run },
-    Verb { name: "AUTHENTICATE", params: 1, when: Availability::Always, run: authenticate::run },
-    Verb { name: "ADMIN",        params: 0, when: Availability::After,  run: admin::run },
-    Verb { name: "AWAY",         params: 0, when: Availability::Always, run: away::run },
-    Verb { name: "BATCH",        params: 1, when: Availability::After,  run: batch::run },
-    Verb { name: "BM",           params: 0, when: Availability::After,  run: bm::run },
-    Verb { name: "CAP",          params: 1, when: Availability::Always, run: cap::run },
-    Verb { name: "CERT",         params: 1, when: Availability::After,  run: cert::run },
-    Verb { name: "CH",           params: 0, when: Availability::After,  run: ch::run },
-    Verb { name: "CHATHISTORY",  params: 0, when: Availability::After,  run: chathistory::run },
-    Verb { name: "ERROR",        params: 0, when: Availability::Always, run: error::run },
-    Verb { name: "EX",           params: 0, when: Availability::Always, run: ex::run },
-    Verb { name: "HELP",         params: 0, when: Availability::Always, run: help::run },
-    Verb { name: "HELPOP",       params: 0, when: Availability::Always, run: helpop::run },
-    Verb { name: "INFO",         params: 0, when: Availability::After,  run: info::run },
-    Verb { name: "INVITE",       params: 0, when: Availability::After,  run: invite::run },
-    Verb { name: "ISON",         params: 1, when: Availability::After,  run: ison::run },
-    Verb { name: "ISUPPORT",     params: 0, when: Availability::Always, run: isupport::run },
-    Verb { name: "JOIN",         params: 1, when: Availability::After,  run: join::run },
-    Verb { name: "KICK",         params: 2, when: Availability::After,  run: kick::run },
-    Verb { name: "KILL",         params: 2, when: Availability::After,  run: kill::run },
-    Verb { name: "LINKS",        params: 0, when: Availability::After,  run: links::run },
-    Verb { name: "LIST",         params: 0, when: Availability::After,  run: list::run },
-    Verb { name: "LOGIN",        params: 0, when: Availability::Always, run: login::run },
-    Verb { name: "LUSERS",       params: 0, when: Availability::After,  run: lusers::run },
-    Verb { name: "MARKREAD",     params: 0, when: Availability::After,  run: markread::run },
-    Verb { name: "METADATA",     params: 0, when: Availability::Always, run: metadata::run },
-    Verb { name: "MODE",         params: 1, when: Availability::After,  run: mode::run },
-    Verb { name: "MONITOR",      params: 1, when: Availability::After,  run: monitor::run },
-    Verb { name: "MOTD",         params: 0, when: Availability::After,  run: motd::run },
-    Verb { name: "NAMES",        params: 0, when: Availability::After,  run: names::run },
-    Verb { name: "NICK",         params: 0, when: Availability::Always, run: nick::run },
-    Verb { name: "NOTICE",       params: 0, when: Availability::After,  run: notice::run },
-    Verb { name: "OPER",         params: 2, when: Availability::After,  run: oper::run },
-    Verb { name: "PART",         params: 1, when: Availability::After,  run: part::run },
-    Verb { name: "PASS",         params: 1, when: Availability::Before, run: pass::run },
-    Verb { name: "PM",           params: 0, when: Availability::After,  run: pm::run },
-    Verb { name: "QUIT",         params: 0, when: Availability::Always, run: quit::run },
-    Verb { name: "REDACT",       params: 2, when: Availability::After,  run: redact::run },
-    Verb { name: "REGISTER",     params: 2, when: Availability::Always, run: register::run },
-    Verb { name: "REHASH",       params: 0, when: Availability::After,  run: rehash::run },
-    Verb { name: "RENAME",       params: 2, when: Availability::After,  run: rename::run },
-    Verb { name: "SETNAME",      params: 0, when: Availability::After,  run: setname::run },
-    Verb { name: "STATS",        params: 1, when: Availability::After,  run: stats::run },
-    Verb { name: "TAGMSG",       params: 1, when: Availability::After,  run: tagmsg::run },
-    Verb { name: "TIME",         params: 0, when: Availability::After,  run: time::run },
-    Verb { name: "TOPIC",        params: 1, when: Availability::After,  run: topic::run },
-    Verb { name: "USER",         params: 4, when: Availability::Before, run: user::run },
-    Verb { name: "USERHOST",     params: 1, when: Availability::After,  run: userhost::run },
-    Verb { name: "VERIFY",       params: 2, when: Availability::Always, run: verify::run },
-    Verb { name: "VERSION",      params: 0, when: Availability::After,  run: version::run },
-    Verb { name: "WALLOPS",      params: 1, when: Availability::After,  run: wallops::run },
-    Verb { name: "WHO",          params: 0, when: Availability::After,  run: who::run },
-    Verb { name: "WHOIS",        params: 0, when: Availability::After,  run: whois::run },
-    Verb { name: "WHOWAS",       params: 0, when: Availability::After,  run: whowas::run },
-    Verb { name: "ZNC",          params: 1, when: Availability::After,  run: znc::run },
+    Verb { name: "PRIVMSG",      params: 0, when: Availability::After,  run: Checked(privmsg::prepare, privmsg::run) },
+    Verb { name: "PING",         params: 0, when: Availability::Always, run: Local(ping::run) },
+    Verb { name: "PONG",         params: 0, when: Availability::Always, run: Local(pong::run) },
+    Verb { name: "AUTHENTICATE", params: 1, when: Availability::Always, run: Local(authenticate::run) },
+    Verb { name: "ADMIN",        params: 0, when: Availability::After,  run: Local(admin::run) },
+    Verb { name: "AWAY",         params: 0, when: Availability::Always, run: Local(away::run) },
+    Verb { name: "BATCH",        params: 1, when: Availability::After,  run: Local(batch::run) },
+    Verb { name: "BM",           params: 0, when: Availability::After,  run: Local(bm::run) },
+    Verb { name: "CAP",          params: 1, when: Availability::Always, run: Local(cap::run) },
+    Verb { name: "CERT",         params: 1, when: Availability::After,  run: Local(cert::run) },
+    Verb { name: "CH",           params: 0, when: Availability::After,  run: Local(ch::run) },
+    Verb { name: "CHATHISTORY",  params: 0, when: Availability::After,  run: Local(chathistory::run) },
+    Verb { name: "ERROR",        params: 0, when: Availability::Always, run: Local(error::run) },
+    Verb { name: "EX",           params: 0, when: Availability::Always, run: Local(ex::run) },
+    Verb { name: "HELP",         params: 0, when: Availability::Always, run: Local(help::run) },
+    Verb { name: "HELPOP",       params: 0, when: Availability::Always, run: Local(helpop::run) },
+    Verb { name: "INFO",         params: 0, when: Availability::After,  run: Local(info::run) },
+    Verb { name: "INVITE",       params: 0, when: Availability::After,  run: Local(invite::run) },
+    Verb { name: "ISON",         params: 1, when: Availability::After,  run: Local(ison::run) },
+    Verb { name: "ISUPPORT",     params: 0, when: Availability::Always, run: Local(isupport::run) },
+    Verb { name: "JOIN",         params: 1, when: Availability::After,  run: Local(join::run) },
+    Verb { name: "KICK",         params: 2, when: Availability::After,  run: Shared(kick::run) },
+    Verb { name: "KILL",         params: 2, when: Availability::After,  run: Local(kill::run) },
+    Verb { name: "LINKS",        params: 0, when: Availability::After,  run: Local(links::run) },
+    Verb { name: "LIST",         params: 0, when: Availability::After,  run: Local(list::run) },
+    Verb { name: "LOGIN",        params: 0, when: Availability::Always, run: Local(login::run) },
+    Verb { name: "LUSERS",       params: 0, when: Availability::After,  run: Local(lusers::run) },
+    Verb { name: "MARKREAD",     params: 0, when: Availability::After,  run: Shared(markread::run) },
+    Verb { name: "METADATA",     params: 0, when: Availability::Always, run: Local(metadata::run) },
+    Verb { name: "MODE",         params: 1, when: Availability::After,  run: Local(mode::run) },
+    Verb { name: "MONITOR",      params: 1, when: Availability::After,  run: Local(monitor::run) },
+    Verb { name: "MOTD",         params: 0, when: Availability::After,  run: Local(motd::run) },
+    Verb { name: "NAMES",        params: 0, when: Availability::After,  run: Local(names::run) },
+    Verb { name: "NICK",         params: 0, when: Availability::Always, run: Local(nick::run) },
+    Verb { name: "NOTICE",       params: 0, when: Availability::After,  run: Checked(privmsg::prepare, notice::run) },
+    Verb { name: "OPER",         params: 2, when: Availability::After,  run: Local(oper::run) },
+    Verb { name: "PART",         params: 1, when: Availability::After,  run: Shared(part::run) },
+    Verb { name: "PASS",         params: 1, when: Availability::Before, run: Local(pass::run) },
+    Verb { name: "PM",           params: 0, when: Availability::After,  run: Local(pm::run) },
+    Verb { name: "QUIT",         params: 0, when: Availability::Always, run: Local(quit::run) },
+    Verb { name: "REDACT",       params: 2, when: Availability::After,  run: Shared(redact::run) },
+    Verb { name: "REGISTER",     params: 2, when: Availability::Always, run: Local(register::run) },
+    Verb { name: "REHASH",       params: 0, when: Availability::After,  run: Local(rehash::run) },
+    Verb { name: "RENAME",       params: 2, when: Availability::After,  run: Local(rename::run) },
+    Verb { name: "SETNAME",      params: 0, when: Availability::After,  run: Shared(setname::run) },
+    Verb { name: "STATS",        params: 1, when: Availability::After,  run: Local(stats::run) },
+    Verb { name: "TAGMSG",       params: 1, when: Availability::After,  run: Checked(privmsg::prepare, tagmsg::run) },
+    Verb { name: "TIME",         params: 0, when: Availability::After,  run: Local(time::run) },
+    Verb { name: "TOPIC",        params: 1, when: Availability::After,  run: Shared(topic::run) },
+    Verb { name: "USER",         params: 4, when: Availability::Before, run: Local(user::run) },
+    Verb { name: "USERHOST",     params: 1, when: Availability::After,  run: Local(userhost::run) },
+    Verb { name: "VERIFY",       params: 2, when: Availability::Always, run: Local(verify::run) },
+    Verb { name: "VERSION",      params: 0, when: Availability::After,  run: Local(version::run) },
+    Verb { name: "WALLOPS",      params: 1, when: Availability::After,  run: Shared(wallops::run) },
+    Verb { name: "WHO",          params: 0, when: Availability::After,  run: Local(who::run) },
+    Verb { name: "WHOIS",        params: 0, when: Availability::After,  run: Local(whois::run) },
+    Verb { name: "WHOWAS",       params: 0, when: Availability::After,  run: Local(whowas::run) },
+    Verb { name: "ZNC",          params: 1, when: Availability::After,  run: Local(znc::run) },
 ];
 
 /// Verbs that are carried out whatever their user and address owe: signs of life, and leaving.
@@ -227,7 +247,22 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
     if !FREE.contains(&verb.name) {
         context.must_have_budget()?;
     }
-    (verb.run)(context, message)
+    run_verb(context, verb, message)
+}
+
+/// Carries a verb out: here, or as an entry.
+fn run_verb(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
+    match verb.run {
+        Local(run) => return run(context, message),
+        Checked(prepare, _) => prepare(context, message),
+        Shared(_) => {}
+    }
+    context.look_at_space();
+    let State { now, steady, .. } = *context.state;
+    let asker = context.asker.clone();
+    let request = Request::Command { verb, message };
+    let Applying { state, out, .. } = &mut context.applying;
+    apply(state, out, Entry { now, steady, asker, request })
 }
 
 /// Goes on with a command that a turn was not enough for.
@@ -237,10 +272,14 @@ pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
     let Some(verb) = VERBS.iter().find(|verb| message.verb.eq_ignore_ascii_case(verb.name)) else {
         return;
     };
-    context.out.begin_again(context.session, label, context.has(Capability::Batch));
+    context.applying.out.begin_again(
+        context.applying.asker.session,
+        label,
+        context.applying.has(Capability::Batch),
+    );
     context.out.resume_at(cursor, written);
     finish(context, |context| {
-        (verb.run)(context, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
+        run_verb(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
     });
     if let Some(unfinished) = context.unfinished() {
         unfinished.line = line;
@@ -256,10 +295,10 @@ pub fn names_of(list: &str) -> Result<Vec<&str>, Refusal> {
 /// Calls `one` for each target of a list, the same target once, and tells each refusal. Targets
 /// beyond [`TARGETS`] are refused together.
 pub fn for_each_target(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     verb: &'static str,
     targets: Vec<&str>,
-    mut one: impl FnMut(&mut Context<'_>, usize, &str) -> Result<(), Refusal>,
+    mut one: impl FnMut(&mut Applying<'_>, usize, &str) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let mut targets = once(targets);
     let beyond = targets.split_off(targets.len().min(TARGETS));
@@ -293,7 +332,7 @@ fn run(
     let batches = context.has(Capability::Batch);
     // A batch may be answered long after it began: who no longer knows labels gets none.
     let label = label.filter(|_| context.has(Capability::LabeledResponse));
-    context.out.begin(context.session, label, batches);
+    context.applying.out.begin(context.applying.asker.session, label, batches);
     finish(context, command);
 }
 
@@ -307,6 +346,8 @@ fn finish(
         context.out.settle();
         refuse(context, &verb, &refusal);
     }
+    debug_assert!(context.is_fresh(), "what changes the asker says so");
+    context.follow_up();
     context.charge();
     if context.unfinished().is_none() {
         return context.out.end(&server);
@@ -351,7 +392,11 @@ pub fn bad_line(context: &mut Context<'_>, error: LineError, head: &str) {
     let command = Message::parse(head).ok().filter(|_| context.session().prompt.is_none());
     let label = command.as_ref().and_then(|command| label_of(context, command));
     let verb = command.map_or("*".to_owned(), |command| command.verb.to_ascii_uppercase());
-    context.out.begin(context.session, label, context.has(Capability::Batch));
+    context.applying.out.begin(
+        context.applying.asker.session,
+        label,
+        context.applying.has(Capability::Batch),
+    );
     match error {
         LineError::TooLong | LineError::TagsTooLong => {
             context.numeric(n::ERR_INPUTTOOLONG, &[], &error.to_string());

@@ -1,8 +1,10 @@
 //! What the hub's handlers ask for: facts to store, and what may leave the process once they are
 //! stored.
 
+mod follow_up;
 mod what;
 
+pub use follow_up::FollowUp;
 pub use what::{
     Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Read, ReadKind,
     Rooms, Task,
@@ -14,6 +16,7 @@ use crate::session::{Cursor, OpenLabel};
 use crate::session_id::SessionId;
 use crate::state::undo::Undo;
 use proto::Line;
+use std::collections::VecDeque;
 use std::ops::Range;
 use store::Write;
 
@@ -48,8 +51,18 @@ pub struct Effects {
     /// How stored things were before this batch changed them; the hub keeps it until the writes are
     /// committed.
     pub undo: Vec<Undo>,
+    /// What the command at hand has left to the node of its session, each with its place in `list`.
+    follow_ups: VecDeque<(usize, Condition, FollowUp)>,
     command: Command,
     label: Option<Label>,
+}
+
+/// What comes after something that is followed up.
+#[derive(Debug)]
+pub struct Rest {
+    effects: Vec<ConditionalEffect>,
+    at: usize,
+    condition: Condition,
 }
 
 /// Where the command at hand began, and what its further effects depend on.
@@ -101,6 +114,28 @@ impl Effects {
         self.writes.push(write);
         self.command.condition = Condition::Stored(index);
         index
+    }
+
+    /// The node of the asker has something to do with what is here in the list of effects.
+    pub fn follow_up(&mut self, follow_up: FollowUp) {
+        self.follow_ups.push_back((self.list.len(), self.command.condition, follow_up));
+    }
+
+    /// The next thing that a command has left to the node of its session. What that asks for comes
+    /// before the rest of the command's effects, which [`Effects::end_follow_up`] puts back.
+    pub fn next_follow_up(&mut self) -> Option<(Rest, FollowUp)> {
+        let (at, condition, follow_up) = self.follow_ups.pop_front()?;
+        let before = std::mem::replace(&mut self.command.condition, condition);
+        let rest = Rest { effects: self.list.split_off(at), at, condition: before };
+        Some((rest, follow_up))
+    }
+
+    /// Puts back what comes after what was followed up.
+    pub fn end_follow_up(&mut self, rest: Rest) {
+        let more = self.list.len() - rest.at;
+        self.follow_ups.iter_mut().for_each(|(at, ..)| *at += more);
+        self.list.extend(rest.effects);
+        self.command.condition = rest.condition;
     }
 
     /// The command at hand takes work: rows looked at, characters compared.
@@ -193,6 +228,7 @@ impl Effects {
 
     /// A command begins; with a label, its replies will be marked as `labeled-response` has it.
     pub fn begin(&mut self, session: SessionId, label: Option<Box<str>>, batches: bool) {
+        debug_assert!(self.follow_ups.is_empty(), "each command is followed up before its end");
         self.command = self.next_command();
         let first = self.list.len();
         self.label = label.map(|value| Label { session, value, first, batches, reference: None });

@@ -156,7 +156,7 @@ impl Hub {
 
     /// A context for what `session` does.
     pub fn context<'a>(&'a mut self, out: &'a mut Effects, session: SessionId) -> Context<'a> {
-        Context { state: &mut self.state, node: &mut self.node, out, session }
+        Context::new(&mut self.state, &mut self.node, out, session)
     }
 
     fn effects(&mut self) -> Effects {

@@ -51,7 +51,7 @@ pub struct Session {
     /// Who it is, once it has registered.
     pub user: Option<UserId>,
     /// What it has said of itself so far; gone once it has registered.
-    pub entering: Option<Box<Entering>>,
+    pub registration: Option<Box<Registration>>,
     /// It has said that nobody is at it.
     pub unattended: bool,
     /// How far it has come in taking what is kept for its user.
@@ -134,7 +134,7 @@ pub struct OpenLabel {
 
 /// A registration under way.
 #[derive(Debug, Default)]
-pub struct Entering {
+pub struct Registration {
     /// `NICK`
     pub nick: Option<String>,
     /// `USER` was given; its last parameter.
@@ -282,7 +282,7 @@ impl Session {
             cap302: false,
             welcomed: false,
             user: None,
-            entering: Some(Box::default()),
+            registration: Some(Box::default()),
             unattended: false,
             taking: Taking::default(),
             watched: BTreeMap::new(),

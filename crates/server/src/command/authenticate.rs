@@ -29,9 +29,9 @@ pub fn mechanisms(config: &Config, session: &Session) -> String {
 /// Carries out `AUTHENTICATE`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(0).unwrap_or_default();
-    let logged_in = match context.session().entering.as_deref() {
+    let logged_in = match context.session().registration.as_deref() {
         None => !context.user().guest,
-        Some(entering) => entering.account.is_some(),
+        Some(registration) => registration.account.is_some(),
     };
     if logged_in {
         context.numeric(n::ERR_SASLALREADY, &[], "You have already authenticated");
@@ -89,7 +89,7 @@ fn keep(context: &mut Context<'_>, sasl: Sasl) {
 }
 
 fn ask(context: &mut Context<'_>, parameter: &str) {
-    context.out.reply(context.session, |out| {
+    context.applying.out.reply(context.applying.asker.session, |out| {
         proto::Line::to(out).verb("AUTHENTICATE").param(parameter).end();
     });
 }

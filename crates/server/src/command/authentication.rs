@@ -117,7 +117,9 @@ pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         return Err(Refusal::AlreadyLoggedIn(user.nick.clone()));
     }
     let admitted_before = guest.is_some();
-    if let Some(account) = context.entering().and_then(|entering| entering.account.clone()) {
+    if let Some(account) =
+        context.registration().and_then(|registration| registration.account.clone())
+    {
         return Err(Refusal::AlreadyLoggedIn(account.name.clone()));
     }
     if !admitted_before {
@@ -135,9 +137,9 @@ pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 /// Refuses who has not given the server's own password, if it has one.
 pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let needed = context.state.config.server.password.is_some();
-    match context.entering() {
-        Some(entering) if !needed || entering.admitted => Ok(()),
-        Some(entering) if entering.misled => {
+    match context.registration() {
+        Some(registration) if !needed || registration.admitted => Ok(()),
+        Some(registration) if registration.misled => {
             // What came after too many wrong ones was not looked at.
             ask(context, NOBODYS_NAME).map_err(|refusal| match refusal {
                 Refusal::TooManyAttempts(_, wait) => {
@@ -215,7 +217,7 @@ fn wait(
     task: Task,
     hold_millis: u64,
 ) {
-    let (session, address) = (context.session, context.session().address);
+    let (session, address) = (context.asker.session, context.session().address);
     let known = context.node.logins.is_known(address, name);
     let (password, address) = (password.into(), admission::key(address));
     let label = context.out.take_label();
@@ -229,8 +231,13 @@ fn wait(
 pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let Some(waiting) = context.session_mut().waiting.take() else { return };
     let Waiting { name, of, label } = *waiting;
-    context.out.begin(context.session, label, context.has(proto::Capability::Batch));
+    context.applying.out.begin(
+        context.applying.asker.session,
+        label,
+        context.applying.has(proto::Capability::Batch),
+    );
     answer(context, &name, of, outcome);
+    context.follow_up();
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
 }
@@ -307,7 +314,7 @@ fn renew(context: &mut Context<'_>, before: &Arc<Account>, keys: Keys) -> Arc<Ac
 fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> Arc<Account> {
     // A guest keeps its id, and with it its conversations and rooms.
     let (id, undo) = match context.session().user {
-        Some(guest) => (guest, Undo::Guest(guest, context.session)),
+        Some(guest) => (guest, Undo::Guest(guest, context.asker.session)),
         None => {
             let id = context.state.next_id();
             (id, Undo::NoAccount(id))
@@ -322,13 +329,14 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
         How::Sasl | How::External => "AUTHENTICATE",
         How::Register => "REGISTER",
     };
-    let failed = Effect::NotStored { to: context.session, verb, tag: None };
+    let failed = Effect::NotStored { to: context.asker.session, verb, tag: None };
     context.out.push_when(Condition::Failed(write), failed);
     let failed = Count::Login(how.counted(), Login::NotStored);
     context.out.push_when(Condition::Failed(write), Effect::Count(failed));
     let account = Arc::new(account);
     context.state.add_account(account.clone());
-    dormant::account_made(context, id, context.session().user.is_some());
+    let was_guest = context.session().user.is_some();
+    dormant::account_made(context, id, was_guest);
     account
 }
 
@@ -337,13 +345,13 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
     let address = context.session().address;
     context.node.logins.succeeded(address, &account.name);
     certificates::prove(context, &account);
-    dormant::seen(context.state, context.out, account.id);
+    dormant::seen(context.applying.state, context.applying.out, account.id);
     let name = account.name.clone();
     let becomes = context.session().user.is_some_and(|user| user != account.id);
-    if let Some(entering) = context.entering() {
-        entering.account = Some(account.clone());
-        entering.by_verb = how == How::Verb;
-        entering.password = None;
+    if let Some(registration) = context.registration() {
+        registration.account = Some(account.clone());
+        registration.by_verb = how == How::Verb;
+        registration.password = None;
     }
     match how {
         How::Verb if new => {
@@ -409,7 +417,9 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
                 Refusal::WrongServerPassword => "Wrong server password",
                 _ => "The login failed",
             };
-            let Context { state, node, out, session } = context;
+            let Context { applying, node } = context;
+            let (state, out, session) =
+                (&mut *applying.state, &mut *applying.out, &applying.asker.session);
             membership::end_session(state, node, out, *session, why);
         }
     }
@@ -460,15 +470,15 @@ pub fn is_password(configured: &str, typed: &str) -> bool {
 pub fn pass(context: &mut Context<'_>, given: &str) {
     let config = context.state.config.clone();
     let closed = config.server.password.is_some() && ask(context, NOBODYS_NAME).is_err();
-    let Some(entering) = context.entering() else { return };
+    let Some(registration) = context.registration() else { return };
     let account = match &config.server.password {
         None => Some(given),
         Some(_) if closed => {
-            entering.misled = true;
+            registration.misled = true;
             return;
         }
         Some(server) if is_password(server, given) => {
-            entering.admitted = true;
+            registration.admitted = true;
             None
         }
         Some(server) => {
@@ -476,16 +486,16 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
             let both = given.match_indices(':').nth(colons).map(|(at, _)| given.split_at(at));
             match both.filter(|(first, _)| is_password(server, first)) {
                 Some((_, rest)) => {
-                    entering.admitted = true;
+                    registration.admitted = true;
                     Some(&rest[1..])
                 }
                 None => Some(given),
             }
         }
     };
-    let wrong = config.server.password.is_some() && !entering.admitted;
-    entering.misled = wrong;
-    entering.password = account.map(Box::from);
+    let wrong = config.server.password.is_some() && !registration.admitted;
+    registration.misled = wrong;
+    registration.password = account.map(Box::from);
     if wrong {
         let (address, now) = (context.session().address, context.state.steady);
         context.node.logins.failed(address, NOBODYS_NAME, now);

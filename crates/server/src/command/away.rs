@@ -30,11 +30,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         "*" if early => Presence::Unattended,
         why => Presence::Away(shorten(why, AWAY_BYTES).into()),
     };
-    if let Some(entering) = context.entering() {
+    if let Some(registration) = context.registration() {
         if !early {
             return Err(Refusal::NotLoggedIn);
         }
-        entering.presence = Some(presence.clone());
+        registration.presence = Some(presence.clone());
         reply(context, &presence);
         return Ok(());
     }
@@ -42,7 +42,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     // The person's other devices hear of it, but for what concerns this connection alone.
     if presence != Presence::Unattended {
         for session in context.user().sessions.clone() {
-            if session != context.session {
+            if session != context.asker.session {
                 reply(&mut context.of(session), &presence);
             }
         }

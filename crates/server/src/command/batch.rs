@@ -3,7 +3,7 @@
 //!
 //! <https://ircv3.net/specs/extensions/client-batch>, <https://ircv3.net/specs/extensions/multiline>
 
-use super::privmsg::{Draft, to_one};
+use super::privmsg::{Draft, look_at_share, to_one};
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::Effects;
@@ -100,7 +100,7 @@ pub fn end_overdue(state: &mut State, node: &mut Node, out: &mut Effects) {
         && due <= state.steady
     {
         node.batches.remove(&(due, session));
-        let mut context = Context { state, node, out, session };
+        let mut context = Context::new(state, node, out, session);
         let Some(batch) = &mut context.session_mut().batch else { continue };
         let reference = batch.reference.to_string();
         let label = batch.message.take().and_then(|collected| collected.label);
@@ -151,7 +151,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
         label: context.out.take_label(),
         due,
     };
-    let session = context.session;
+    let session = context.asker.session;
     context.node.batches.insert((due, session));
     context.session_mut().batch =
         Some(Box::new(OpenBatch { message: Some(collected), ..OpenBatch::refused(reference) }));
@@ -170,6 +170,8 @@ fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
         return Err(bad("All lines of the batch are blank"));
     }
     let Collected { target, text, tags, resend, .. } = collected;
+    context.look_at_space();
+    look_at_share(context, &target, &text, tags.len());
     match to_one(context, &target, Draft { kind, verb: VERB, text: &text, tags, resend }) {
         Err(Refusal::TextTooLong(most)) => Err(bad(format!(
             "A line of the batch is too long at its receivers; each may have {most} bytes"
@@ -186,7 +188,7 @@ fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
 /// The session has no batch open from here on; what came of the one it had, if it is not refused.
 fn forget(context: &mut Context<'_>) -> Option<Collected> {
     let collected = context.session_mut().batch.take()?.message?;
-    let session = context.session;
+    let session = context.asker.session;
     context.node.batches.remove(&(collected.due, session));
     Some(collected)
 }

@@ -28,6 +28,7 @@ pub fn send(
     tagged: Option<&Message<'_>>,
 ) -> Result<(), Refusal> {
     let lobby = context.state.lobby.ok_or(Refusal::NoLobby)?;
+    context.look_at_space();
     let draft = Draft::new(context, (EventKind::Message, "BM"), text, tagged);
     to_room(context, lobby, draft, Some(Confirmation::Broadcast))
 }

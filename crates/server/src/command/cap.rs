@@ -189,22 +189,23 @@ fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
 }
 
 fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {
-    let session = context.session;
+    let session = context.asker.session;
     let before = std::mem::replace(&mut context.session_mut().capabilities, capabilities);
+    context.refresh();
     metadata::capabilities_changed(context, before);
     context.out.push(Effect::Capabilities { session, capabilities });
 }
 
 /// A negotiation before the registration holds that one up until `CAP END`.
 fn begin(context: &mut Context<'_>) {
-    if let Some(entering) = context.entering() {
-        entering.negotiating = true;
+    if let Some(registration) = context.registration() {
+        registration.negotiating = true;
     }
 }
 
 fn end(context: &mut Context<'_>) {
-    if let Some(entering) = context.entering() {
-        entering.negotiating = false;
+    if let Some(registration) = context.registration() {
+        registration.negotiating = false;
         if context.session_mut().sasl.take().is_some() {
             context.numeric(n::ERR_SASLABORTED, &[], "SASL authentication aborted");
         }
@@ -223,7 +224,7 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
         .map(|(id, _)| id)
         .collect();
     for session in sessions {
-        let context = &mut Context { state, node, out, session };
+        let context = &mut Context::new(state, node, out, session);
         let cap302 = context.session().cap302;
         let (before, after) = told(before, &context.state.config, context.session());
         let (gone, new) = (gone(&before, &after), new(&before, &after));

@@ -4,6 +4,7 @@
 
 use super::privmsg::find;
 use super::refusal::Refusal;
+use crate::command::applying::Applying;
 use crate::command::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
 use crate::state::history;
@@ -127,7 +128,7 @@ fn targets(context: &mut Context<'_>, asked: &Asked<'_>) -> Result<(), Refusal> 
 /// The conversation of a target whose history the asker may read, and its name: a room they are in,
 /// or a user with whom they can talk.
 pub fn conversation(
-    context: &Context<'_>,
+    context: &Applying<'_>,
     target: &str,
 ) -> Result<(Conversation, Arc<str>), Refusal> {
     let no = || Refusal::NoHistory(target.to_owned());
@@ -140,7 +141,7 @@ pub fn conversation(
 }
 
 /// Asks the readers; the answer takes its place among the replies.
-pub fn read(context: &mut Context<'_>, what: ReadKind) {
+pub fn read(context: &mut Applying<'_>, what: ReadKind) {
     let user = context.user();
     let rooms: Vec<_> = user.rooms.iter().map(|room| &context.state.rooms[room]).collect();
     let since = rooms.iter().map(|room| (room.id, history::since(room, user.id)));
@@ -152,7 +153,7 @@ pub fn read(context: &mut Context<'_>, what: ReadKind) {
         rooms: rooms.iter().map(|room| (room.id, room.name.clone())).collect(),
         me: (user.id, user.nick.clone()),
     };
-    let session = context.session;
+    let session = context.asker.session;
     context.out.push(Effect::Read { session, request: std::sync::Arc::new(request), tag: None });
 }
 

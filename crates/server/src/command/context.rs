@@ -1,182 +1,88 @@
-//! What a handler works with: the state, the effects, and the session that asks.
+//! What a command works with on the node of its session: what is shared, and the session itself.
 
-use crate::command::names::may_see;
-use crate::command::quit::shorten;
+use super::applying::{Applying, Asker};
+use super::markread;
 use crate::command::refusal::Refusal;
-use crate::effects::{Condition, Effect, Effects, LogRecord, News, Rooms};
-use crate::hub::write_error;
-use crate::limits::{LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
+use crate::effects::{Effect, Effects, FollowUp, LogRecord};
 use crate::metrics::{Count, Refused};
-use crate::session::Node;
 use crate::session::budget::Payer;
-use crate::session::{Cursor, Entering, Session, Turn, Unfinished};
+use crate::session::watch;
+use crate::session::{Cursor, Node, Registration, Session, Turn, Unfinished};
 use crate::session_id::SessionId;
-use crate::state::State;
-use crate::state::dormant;
-use crate::state::membership;
-use crate::state::pending::ANY_GUEST;
-use crate::state::room::{MaskSubject, Member, Rank, Room};
-use crate::state::undo::Undo;
-use crate::state::user::{User, UserId};
-use proto::{Capabilities, Capability, Line};
-use std::cell::Cell;
-use std::sync::Arc;
-use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
+use crate::state::user::UserId;
+use crate::state::{State, metadata};
+use std::ops::{Deref, DerefMut};
 
-/// The hub's state while one session's command is carried out.
+/// The hub while one session's command is carried out.
 pub struct Context<'a> {
-    /// What all sessions share.
-    pub state: &'a mut State,
+    /// What any node could do.
+    pub applying: Applying<'a>,
     /// The sessions, and what else concerns this node alone.
     pub node: &'a mut Node,
-    /// What is to happen.
-    pub out: &'a mut Effects,
-    /// Who asks.
-    pub session: SessionId,
+}
+
+impl<'a> Deref for Context<'a> {
+    type Target = Applying<'a>;
+
+    fn deref(&self) -> &Applying<'a> {
+        &self.applying
+    }
+}
+
+impl<'a> DerefMut for Context<'a> {
+    fn deref_mut(&mut self) -> &mut Applying<'a> {
+        &mut self.applying
+    }
+}
+
+/// Who asks, as their session has it.
+fn asker(node: &Node, session: SessionId) -> Asker {
+    let known = node.sessions.get(&session);
+    let registration = known.and_then(|known| known.registration.as_deref());
+    Asker {
+        session,
+        user: known.and_then(|known| known.user),
+        nick: registration.and_then(|registration| registration.nick.as_deref()).map(Into::into),
+        capabilities: known.map(|known| known.capabilities).unwrap_or_default(),
+        allowance: Default::default(),
+    }
+}
+
+impl<'a> Context<'a> {
+    /// A context for what a session does.
+    pub fn new(
+        state: &'a mut State,
+        node: &'a mut Node,
+        out: &'a mut Effects,
+        session: SessionId,
+    ) -> Context<'a> {
+        let asker = asker(node, session);
+        Context { applying: Applying { state, out, asker }, node }
+    }
 }
 
 impl Context<'_> {
     /// The session that asks.
     pub fn session(&self) -> &Session {
-        &self.node.sessions[&self.session]
+        &self.node.sessions[&self.asker.session]
     }
 
     /// The session that asks, to change it.
     pub fn session_mut(&mut self) -> &mut Session {
         self.node
             .sessions
-            .get_mut(&self.session)
+            .get_mut(&self.applying.asker.session)
             .expect("a context is made for a session that is there")
     }
 
     /// The same for another session.
     pub fn of(&mut self, session: SessionId) -> Context<'_> {
-        Context { state: self.state, node: self.node, out: self.out, session }
+        Context::new(self.applying.state, self.node, self.applying.out, session)
     }
 
     /// The registration under way; none once it is over.
-    pub fn entering(&mut self) -> Option<&mut Entering> {
-        self.session_mut().entering.as_deref_mut()
-    }
-
-    /// The session's capabilities.
-    pub fn capabilities(&self) -> Capabilities {
-        self.session().capabilities
-    }
-
-    /// Whether the session has a capability.
-    pub fn has(&self, capability: Capability) -> bool {
-        self.capabilities().contains(capability)
-    }
-
-    /// The id of the user who asks. Only for handlers of commands that need a login.
-    pub fn me(&self) -> UserId {
-        self.session().user.expect("the table of verbs lets in only those who have logged in")
-    }
-
-    /// The user who asks. Only for handlers of commands that need a login.
-    pub fn user(&self) -> &User {
-        &self.state.users[&self.me()]
-    }
-
-    /// The user who asks, to change it. Only for handlers of commands that need a login.
-    pub fn user_mut(&mut self) -> &mut User {
-        let me = self.me();
-        self.state.users.get_mut(&me).expect("a session's user is online")
-    }
-
-    /// The name by which the session is addressed: `*` before it has one.
-    pub fn nick(&self) -> Arc<str> {
-        let session = self.session();
-        match (session.user, &session.entering) {
-            (Some(user), _) => self.state.users[&user].nick.clone(),
-            (None, Some(entering)) => entering.nick.as_deref().unwrap_or("*").into(),
-            (None, None) => "*".into(),
-        }
-    }
-
-    /// The source of the user who asks.
-    pub fn source(&self) -> String {
-        self.state.source(self.me())
-    }
-
-    /// The user who asks, as the lists of rooms name people.
-    pub fn who(&self) -> MaskSubject {
-        let account = self.user().account().cloned();
-        MaskSubject { source: self.source(), account, steps: Cell::new(0) }
-    }
-
-    /// Replies with a numeric whose last parameter is a sentence.
-    pub fn numeric(&mut self, code: &str, params: &[&str], text: &str) {
-        let nick = self.nick();
-        let mut all: Vec<&str> = vec![&nick];
-        all.extend(params);
-        self.server_line(code, &all, Some(text));
-    }
-
-    /// Replies with a numeric without a sentence.
-    pub fn numeric_only(&mut self, code: &str, params: &[&str]) {
-        let nick = self.nick();
-        let mut all: Vec<&str> = vec![&nick];
-        all.extend(params);
-        self.server_line(code, &all, None);
-    }
-
-    /// Replies with a line from the server.
-    pub fn from_server(&mut self, verb: &str, params: &[&str], text: &str) {
-        self.server_line(verb, params, Some(text));
-    }
-
-    /// Replies with a line from the server without a sentence.
-    pub fn from_server_only(&mut self, verb: &str, params: &[&str]) {
-        self.server_line(verb, params, None);
-    }
-
-    /// Replies with a line from the server that fits: what somebody typed may come back in it, at
-    /// any length, and is cut.
-    fn server_line(&mut self, verb: &str, params: &[&str], text: Option<&str>) {
-        let server = self.state.renderer.server.clone();
-        self.out.reply(self.session, |out| {
-            let start = out.len();
-            let line = Line::to(out).source(&server).verb(verb);
-            let fitting = params.iter().map(|param| shorten(param, PARAMETER_BYTES));
-            let line = fitting.fold(line, Line::param);
-            match text {
-                Some(text) => line.text(text).end(),
-                None => line.end(),
-            }
-            if out.len() - start > LINE_BYTES {
-                let fits = LINE_BYTES - "\r\n".len();
-                let text = String::from_utf8_lossy(&out[start..]).into_owned();
-                out.truncate(start);
-                out.extend_from_slice(shorten(&text, fits).as_bytes());
-                out.extend_from_slice(b"\r\n");
-            }
-        });
-    }
-
-    /// Replies with a standard reply: `kind` is NOTE, FAIL or WARN.
-    pub fn standard(&mut self, kind: &str, verb: &str, code: &str, context: &[&str], text: &str) {
-        let mut params = vec![verb, code];
-        params.extend(context);
-        self.from_server(kind, &params, text);
-    }
-
-    /// Replies `NOTE verb code context :text`.
-    pub fn note(&mut self, verb: &str, code: &str, context: &[&str], text: &str) {
-        self.standard("NOTE", verb, code, context, text);
-    }
-
-    /// Sends the session a notice from the server.
-    pub fn notice(&mut self, text: &str) {
-        let nick = self.nick();
-        self.from_server("NOTICE", &[&nick], text);
-    }
-
-    /// Ends the connection with `ERROR`; the session itself is ended by the caller.
-    pub fn close(&mut self, reason: &str) {
-        self.out.reply(self.session, |out| write_error(out, reason));
-        self.out.push(Effect::Close { session: self.session });
+    pub fn registration(&mut self) -> Option<&mut Registration> {
+        self.session_mut().registration.as_deref_mut()
     }
 
     /// Tells the operator's terminal that the session ended.
@@ -184,28 +90,6 @@ impl Context<'_> {
         let (user, address) = (self.session().user, self.session().address);
         let user = user.map(|user| self.state.users[&user].nick.clone());
         self.out.push(Effect::Log(LogRecord::Left { user, address, reason: reason.to_owned() }));
-    }
-
-    /// Whether the asker may find another user without knowing the name: not an invisible one with
-    /// whom they share no room.
-    pub fn sees(&self, user: &User) -> bool {
-        let me = self.me();
-        let shared = |room: &RoomId| self.state.rooms[room].member(me).is_some();
-        !user.invisible || user.id == me || self.user().operator || user.rooms.iter().any(shared)
-    }
-
-    /// Whether a command's target, if it has one, is this server: by its name, a mask of it, or
-    /// somebody who is on it.
-    pub fn check_server(&self, target: Option<&str>) -> Result<(), Refusal> {
-        let here = |target: &str| {
-            target.is_empty()
-                || proto::mask::matches(target, &self.state.renderer.server)
-                || self.state.online(target).is_some()
-        };
-        match target {
-            Some(target) if !here(target) => Err(Refusal::NoSuchServer(target.to_owned())),
-            _ => Ok(()),
-        }
     }
 
     /// Refuses a password that somebody can read along.
@@ -219,7 +103,8 @@ impl Context<'_> {
         let known = self.session();
         let Some(user) = known.user_budget else { return Ok(()) };
         let address = known.address_budget;
-        let (budgets, State { config, steady, .. }) = (&mut self.node.budgets, &*self.state);
+        let (budgets, State { config, steady, .. }) =
+            (&mut self.node.budgets, &*self.applying.state);
         let wait = [user, address].map(|payer| budgets.wait(payer, *steady, &config.limits));
         match wait.into_iter().flatten().max() {
             Some(seconds) => {
@@ -236,7 +121,7 @@ impl Context<'_> {
         let here = self.out.spent();
         let elsewhere: u64 =
             self.out.asked().iter().map(|effect| self.work_of(&effect.effect)).sum();
-        let Some(known) = self.node.sessions.get_mut(&self.session) else { return };
+        let Some(known) = self.node.sessions.get_mut(&self.applying.asker.session) else { return };
         if known.turn.number != turn {
             known.turn = Turn { number: turn, work: 0 };
         }
@@ -249,58 +134,57 @@ impl Context<'_> {
 
     /// Refuses to have a user told what is beyond the asker's share of the user's outbox.
     pub fn must_have_share(&mut self, of: UserId, bytes: usize) -> Result<(), Refusal> {
-        let me = self.me();
-        if of == me {
-            return Ok(());
+        self.look_at_share(of, bytes);
+        self.must_be_within_share(of, bytes)
+    }
+
+    /// Finds out whether the asker is within their share of a user's outbox with so many bytes more.
+    pub fn look_at_share(&mut self, of: UserId, bytes: usize) {
+        let (me, address) = (self.me(), self.session().address);
+        let payers = [Payer::User(me), Payer::address(address)];
+        let (steady, outbox) = (self.state.steady, self.state.config.limits.outbox_bytes);
+        if let Err(seconds) = self.node.shares.may_tell(of, payers, bytes, (steady, outbox)) {
+            self.asker.allowance.over_share.push((of, seconds));
         }
-        let senders = [Payer::User(me), Payer::address(self.session().address)];
-        let (shares, State { config, steady, .. }) = (&mut self.node.shares, &*self.state);
-        let outbox = (*steady, config.limits.outbox_bytes);
-        shares.tell(of, senders, bytes, outbox).map_err(|seconds| {
-            self.out.push(Effect::Count(Count::Refused(Refused::Share)));
-            Refusal::TooMuchForOne(seconds)
-        })
     }
 
-    /// Refuses to have yet another message of the asker kept for a user.
-    pub fn must_be_kept(&mut self, receiver: UserId, name: &Arc<str>) -> Result<(), Refusal> {
-        let online = self.state.users.contains_key(&receiver);
-        if self.state.pending.may(receiver, self.kept_as(), online) {
-            return Ok(());
-        }
-        self.out.push(Effect::Count(Count::Refused(Refused::Kept)));
-        Err(Refusal::TooMuchKept(name.clone()))
-    }
-
-    /// A message of the asker is kept for a user.
-    pub fn keep(&mut self, receiver: UserId, event: EventId) {
-        let sender = self.kept_as();
-        self.state.pending.add(receiver, event, sender);
-        self.out.undo.push(Undo::Kept(receiver, event));
-    }
-
-    /// As whom the asker has messages kept.
-    fn kept_as(&self) -> UserId {
-        if self.user().guest { ANY_GUEST } else { self.me() }
-    }
-
-    /// The work that an effect makes for shards and readers.
-    fn work_of(&self, what: &Effect) -> u64 {
-        let online = |room: &RoomId| self.state.rooms.get(room).map_or(0, |room| room.online);
-        match what {
-            Effect::Tell { rooms: Rooms::One(room), .. } => online(room) as u64 * TELL_WORK,
-            Effect::Tell { rooms: Rooms::Several(rooms), .. } => {
-                rooms.iter().map(online).sum::<usize>() as u64 * TELL_WORK
+    /// Carries out what commands have left to the node of the asker.
+    pub fn follow_up(&mut self) {
+        while let Some((rest, follow_up)) = self.out.next_follow_up() {
+            match follow_up {
+                FollowUp::ChargeShare { of, bytes } => self.charge_share(of, bytes),
+                FollowUp::Introduce { room, user } => metadata::introduce(self, room, user),
+                FollowUp::TellWatchers { user, news, told } => {
+                    let applying = &mut self.applying;
+                    watch::tell_also(applying.state, self.node, applying.out, user, news, &told);
+                }
+                FollowUp::ShowMarker { conversation, name } => {
+                    markread::show_others(self, conversation, &name);
+                }
             }
-            Effect::TellOne { .. } => TELL_WORK,
-            Effect::Read { request, .. } => request.events() as u64 * READ_WORK,
-            _ => 0,
+            self.out.end_follow_up(rest);
         }
     }
 
-    /// Whether the command at hand has had its turn and should go on in another one.
-    pub fn turn_is_over(&self) -> bool {
-        self.out.spent() >= TURN_WORK
+    fn charge_share(&mut self, of: UserId, bytes: usize) {
+        let (me, address) = (self.me(), self.session().address);
+        let payers = [Payer::User(me), Payer::address(address)];
+        let (steady, outbox) = (self.state.steady, self.state.config.limits.outbox_bytes);
+        self.node.shares.told(of, payers, bytes, (steady, outbox));
+    }
+
+    /// Whether what is known of the asker is as its session has it, if that is still there.
+    pub fn is_fresh(&self) -> bool {
+        let session = self.asker.session;
+        let allowance = self.asker.allowance.clone();
+        !self.node.sessions.contains_key(&session)
+            || self.asker == Asker { allowance, ..asker(self.node, session) }
+    }
+
+    /// What is known of the asker has changed.
+    pub fn refresh(&mut self) {
+        let allowance = std::mem::take(&mut self.applying.asker.allowance);
+        self.applying.asker = Asker { allowance, ..asker(self.node, self.applying.asker.session) };
     }
 
     /// The rest of the command at hand is for another turn: it is called again, to go on there.
@@ -311,239 +195,6 @@ impl Context<'_> {
 
     /// What is left of the command at hand for another turn.
     pub fn unfinished(&mut self) -> Option<&mut Unfinished> {
-        self.node.sessions.get_mut(&self.session)?.unfinished.as_deref_mut()
-    }
-
-    /// Refuses who is not an operator of the server.
-    pub fn must_be_operator(&self) -> Result<(), Refusal> {
-        if self.user().operator { Ok(()) } else { Err(Refusal::NotOperator) }
-    }
-
-    /// The room of a name, whether the asker may know of it or not.
-    pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
-        self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))
-    }
-
-    /// A room that the asker is in, and their standing.
-    pub fn my_room(&self, name: &str) -> Result<(&Room, Member), Refusal> {
-        let room = self.room(name)?;
-        match room.member(self.me()) {
-            Some(member) => Ok((room, member)),
-            None if may_see(self, room) => Err(Refusal::NotInRoom(room.name.clone())),
-            None => Err(Refusal::NoSuchRoom(name.to_owned())),
-        }
-    }
-
-    /// A room in which the asker may do what its operators may.
-    pub fn room_as_operator(&self, name: &str) -> Result<&Room, Refusal> {
-        self.room_as(name, Rank::Op).map(|(room, _)| room)
-    }
-
-    /// A room in which the asker has a rank or a higher one, and which it is. Operators of the
-    /// server have the highest everywhere.
-    pub fn room_as(&self, name: &str, least: Rank) -> Result<(&Room, Rank), Refusal> {
-        let room = self.room(name)?;
-        let rank = if self.user().operator { Rank::Op } else { self.my_room(name)?.1.rank() };
-        match least {
-            _ if rank >= least => Ok((room, rank)),
-            Rank::Op => Err(Refusal::NotRoomOperator(room.name.clone())),
-            _ => Err(Refusal::NotHalfOperator(room.name.clone())),
-        }
-    }
-
-    /// An event by the asker, now.
-    pub fn event(
-        &mut self,
-        conversation: Conversation,
-        kind: EventKind,
-        target: &str,
-        text: &str,
-        tags: &str,
-    ) -> Event {
-        dormant::heard(self);
-        let id = self.state.next_event();
-        let time = self.state.now;
-        let user = self.user();
-        Event {
-            id,
-            conversation,
-            kind,
-            account: user.id,
-            guest: user.guest,
-            bot: user.bot,
-            nick: user.nick.clone(),
-            userhost: user.userhost.clone(),
-            target: target.into(),
-            time,
-            text: text.into(),
-            tags: tags.into(),
-            about: None,
-        }
-    }
-
-    /// Stores a change of a room as an event by the asker, and tells the room, the asker included.
-    pub fn tell_change(
-        &mut self,
-        room: RoomId,
-        kind: EventKind,
-        target: &str,
-        text: &str,
-        verb: &'static str,
-    ) {
-        let news = self.store_change(room, kind, target, text, verb);
-        if kind == EventKind::Part {
-            self.tell_way(room, news);
-        } else {
-            let me = self.me();
-            membership::reveal(self, room, me);
-            self.tell_room(room, news);
-        }
-    }
-
-    /// Stores a change of a room as an event by the asker; what follows depends on it. Returns the
-    /// news.
-    pub fn store_change(
-        &mut self,
-        room: RoomId,
-        kind: EventKind,
-        target: &str,
-        text: &str,
-        verb: &'static str,
-    ) -> u32 {
-        let name = self.state.rooms[&room].name.clone();
-        let event = self.event(Conversation::room(room), kind, target, text, "");
-        let news = self.news_of(&event, &name);
-        let event = Write::Event {
-            event: Arc::new(event),
-            resend: None,
-            pending_for: None,
-            mentions: [].into(),
-        };
-        let write = self.out.write(event);
-        let to = self.session;
-        self.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
-        news
-    }
-
-    /// News of a stored event; `target` is the room's name, or the receiver.
-    pub fn news_of(&mut self, event: &Event, target: &str) -> u32 {
-        let news = News {
-            id: event.id,
-            time: event.time,
-            account: (!event.guest).then(|| event.nick.clone()),
-            bot: event.bot,
-            tags: event.tags.clone(),
-            needs: crate::render::needs(event.kind),
-            ..News::default()
-        };
-        let renderer = &self.state.renderer;
-        let mut lines = None;
-        let news = self.out.news(news, |out| lines = renderer.body(out, event, target));
-        self.out.news[news as usize].lines = lines;
-        if event.kind == EventKind::Join {
-            self.out.extend(news, |out| renderer.body_for(out, event, target, true));
-        }
-        news
-    }
-
-    /// News of something that is not stored: `:source verb params [:text]`, by the user `of`.
-    pub fn passing(&mut self, of: UserId, verb: &str, params: &[&str], text: Option<&str>) -> u32 {
-        let user = &self.state.users[&of];
-        let source = self.state.renderer.source(user.author());
-        let (account, bot) = (user.account().cloned(), user.bot);
-        let news = News { time: self.state.now, account, bot, ..News::default() };
-        self.out.news(news, |out| write_line(out, &source, verb, params, text))
-    }
-
-    /// The same for sessions with a capability only.
-    pub fn passing_for(
-        &mut self,
-        needs: Capability,
-        of: UserId,
-        (verb, params): (&str, &[&str]),
-        text: Option<&str>,
-    ) -> u32 {
-        let news = self.passing(of, verb, params, text);
-        self.out.news[news as usize].needs = Capabilities::only(needs);
-        news
-    }
-
-    /// News, not stored, that a user comes into a room, or comes to be known there.
-    pub fn passing_join(&mut self, of: UserId, room: RoomId) -> u32 {
-        let name = self.state.rooms[&room].name.clone();
-        let news = self.passing(of, "JOIN", &[&name], None);
-        let source = self.state.source(of);
-        let user = &self.state.users[&of];
-        let account = user.account().map_or("*", |account| &**account);
-        self.out.extend(news, |out| {
-            write_line(out, &source, "JOIN", &[&name, account], Some(&user.realname));
-        });
-        news
-    }
-
-    /// Tells a room, the asker included: with a label, the asker's own copy is the reply.
-    pub fn tell_room(&mut self, room: RoomId, news: u32) {
-        let rooms = Rooms::One(room);
-        let me_in =
-            self.session().user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
-        if self.out.is_labeled() && me_in {
-            self.out.push(Effect::Tell { rooms, except: vec![self.session], news });
-            self.reply_news(news);
-        } else {
-            self.out.push(Effect::Tell { rooms, except: Vec::new(), news });
-        }
-    }
-
-    /// Tells a room that the asker comes or goes; only the asker, if the room does not know of
-    /// them.
-    pub fn tell_way(&mut self, room: RoomId, news: u32) {
-        let me = self.me();
-        if self.state.rooms[&room].members[&me].hidden {
-            self.tell_user(me, news);
-        } else {
-            self.tell_room(room, news);
-        }
-    }
-
-    /// The asker's own copy of news, among the replies.
-    pub fn reply_news(&mut self, news: u32) {
-        let tagging =
-            crate::render::Tagging { capabilities: self.capabilities(), tag: Default::default() };
-        let mut line = Vec::new();
-        let news = &self.out.news[news as usize];
-        if !news.is_for(tagging.capabilities) {
-            return;
-        }
-        self.state.renderer.news(&mut line, news, &self.out.text, tagging);
-        self.out.reply(self.session, |out| out.extend_from_slice(&line));
-    }
-
-    /// Tells all sessions of a user.
-    pub fn tell_user(&mut self, user: UserId, news: u32) {
-        for to in self.state.users[&user].sessions.clone() {
-            if to == self.session && self.out.is_labeled() {
-                self.reply_news(news);
-            } else {
-                self.out.push(Effect::TellOne { to, news, kept: false });
-            }
-        }
-    }
-
-    /// Tells all sessions of a user a notice of the server.
-    pub fn tell_notice(&mut self, user: UserId, text: &str) {
-        let (server, nick) = (&self.state.config.server.name, &self.state.users[&user].nick);
-        let news = News { time: self.state.now, ..News::default() };
-        let news =
-            self.out.news(news, |out| write_line(out, server, "NOTICE", &[nick], Some(text)));
-        self.tell_user(user, news);
-    }
-}
-
-fn write_line(out: &mut Vec<u8>, source: &str, verb: &str, params: &[&str], text: Option<&str>) {
-    let line = Line::to(out).source(source).verb(verb);
-    let line = params.iter().fold(line, |line, param| line.param(param));
-    match text {
-        Some(text) => line.text(text).end(),
-        None => line.end(),
+        self.node.sessions.get_mut(&self.applying.asker.session)?.unfinished.as_deref_mut()
     }
 }

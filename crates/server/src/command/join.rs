@@ -85,7 +85,7 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
     context.must_have_space()?;
     let room = match existing {
         Some((room, _)) => room,
-        None => membership::make_room(context.state, context.out, name),
+        None => membership::make_room(context.applying.state, context.applying.out, name),
     };
     enter(context, me, room, Member { op: founds, ..Member::default() });
     Ok(())
@@ -169,7 +169,7 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     }
     let realname = context.user().realname.clone();
     let news = context.store_change(room, EventKind::Join, "", &realname, "JOIN");
-    membership::enter(context.state, context.out, me, room, member);
+    membership::enter(context.applying.state, context.applying.out, me, room, member);
     context.tell_way(room, news);
     membership::tell_away(context, room, me);
     metadata::introduce(context, room, me);

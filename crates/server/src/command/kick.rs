@@ -4,7 +4,7 @@
 
 use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::effects::Condition;
 use crate::limits::{KICK_BYTES, TARGETS};
 use crate::state::membership;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use store::{EventKind, RoomId};
 
 /// Carries out `KICK`. Each user is answered for by itself.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let rooms = super::names_of(message.param(0).unwrap_or_default())?;
     let users = super::names_of(message.param(1).unwrap_or_default())?;
     let asker = context.user().nick.clone();
@@ -43,7 +43,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 fn from_room(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     room: &str,
     users: Vec<&str>,
     reason: &str,
@@ -63,7 +63,7 @@ fn from_room(
 }
 
 fn kick(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     id: RoomId,
     rank: Rank,
     target: &str,

@@ -37,9 +37,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     // The answer is complete. What follows may end the asker, too, and is nobody's command.
     context.out.end(&server);
-    let Context { state, node, out, .. } = context;
+    let Context { applying, node } = context;
+    let (state, out) = (&mut *applying.state, &mut *applying.out);
     for session in sessions {
-        Context { state, node, out, session }.close(&format!("Closing Link: {server} ({quit})"));
+        Context::new(state, node, out, session).close(&format!("Closing Link: {server} ({quit})"));
         membership::session_ended(state, node, out, session, &quit);
     }
     Ok(())

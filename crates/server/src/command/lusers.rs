@@ -18,13 +18,17 @@ pub fn show(context: &mut Context<'_>) {
     let (all, invisible) = (users.len(), users.clone().filter(|user| user.invisible).count());
     let visible = all - invisible;
     let operators = users.filter(|user| user.operator).count();
-    let entering = context.node.sessions.iter().filter(|(_, one)| one.user.is_none()).count();
+    let registration = context.node.sessions.iter().filter(|(_, one)| one.user.is_none()).count();
     let rooms = context.state.rooms.len();
     let most = context.state.users_most;
     let text = format!("There are {visible} users and {invisible} invisible on 1 servers");
     context.numeric(n::RPL_LUSERCLIENT, &[], &text);
     context.numeric(n::RPL_LUSEROP, &[&operators.to_string()], "operator(s) online");
-    context.numeric(n::RPL_LUSERUNKNOWN, &[&entering.to_string()], "connection(s) not logged in");
+    context.numeric(
+        n::RPL_LUSERUNKNOWN,
+        &[&registration.to_string()],
+        "connection(s) not logged in",
+    );
     context.numeric(n::RPL_LUSERCHANNELS, &[&rooms.to_string()], "channels formed");
     // A user counts once, on however many devices: so all these numbers agree.
     context.numeric(n::RPL_LUSERME, &[], &format!("I have {all} clients and 0 servers"));

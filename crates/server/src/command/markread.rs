@@ -5,8 +5,9 @@
 
 use super::chathistory::conversation;
 use super::refusal::Refusal;
+use crate::command::applying::Applying;
 use crate::command::context::Context;
-use crate::effects::{Condition, Effect};
+use crate::effects::{Condition, Effect, FollowUp};
 use crate::limits::READ_MARKERS;
 use crate::state::undo::Undo;
 use proto::name::{check_name, check_room};
@@ -15,7 +16,7 @@ use proto::{Capability, Message};
 use store::{Conversation, RoomId, Write};
 
 /// Carries out `MARKREAD`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let target = message.param(0).ok_or(Refusal::NeedMoreParams)?;
     let found = conversation(context, target).map_err(|_| invalid(target));
     let Some(given) = message.param(1) else {
@@ -51,32 +52,38 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if !context.user().guest {
         context.out.note(Undo::ReadMarker(me, conversation, before));
         let write = context.out.write(Write::ReadMarker { account: me, conversation, time });
-        let failed = Effect::NotStored { to: context.session, verb: "MARKREAD", tag: None };
+        let failed = Effect::NotStored { to: context.asker.session, verb: "MARKREAD", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
     reply(context, conversation, &name);
-    for session in context.user().sessions.clone() {
-        if session != context.session {
-            show(&mut context.of(session), conversation, &name);
-        }
-    }
+    context.out.follow_up(FollowUp::ShowMarker { conversation, name });
     Ok(())
 }
 
+/// Shows the other devices of the asker, as far as they are here, a marker that it has set.
+pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: &str) {
+    let Some(user) = context.asker.user.and_then(|me| context.state.users.get(&me)) else { return };
+    for session in user.sessions.clone() {
+        if session != context.asker.session && context.node.sessions.contains_key(&session) {
+            show(&mut context.of(session), conversation, name);
+        }
+    }
+}
+
 /// Says up to where the asker has read a room, after its `JOIN`.
-pub fn show_room(context: &mut Context<'_>, room: RoomId) {
+pub fn show_room(context: &mut Applying<'_>, room: RoomId) {
     let name = context.state.rooms[&room].name.clone();
     show(context, Conversation::room(room), &name);
 }
 
 /// Says it to a session that wants to be told.
-fn show(context: &mut Context<'_>, conversation: Conversation, name: &str) {
+fn show(context: &mut Applying<'_>, conversation: Conversation, name: &str) {
     if context.has(Capability::ReadMarker) {
         reply(context, conversation, name);
     }
 }
 
-fn reply(context: &mut Context<'_>, conversation: Conversation, name: &str) {
+fn reply(context: &mut Applying<'_>, conversation: Conversation, name: &str) {
     let marker = context.state.read_markers.get(context.me(), conversation);
     let time = match marker {
         Some(time) => {

@@ -183,7 +183,7 @@ fn list(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 
 /// Replies with what the target has of what the session is subscribed to.
 fn sync(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    let wanted = context.node.subscriptions.of(context.session);
+    let wanted = context.node.subscriptions.of(context.asker.session);
     if name == EVERYTHING && context.session().user.is_some() {
         let owners = show::everything(context);
         show::sync(context, EVERYTHING, &owners, &wanted);

@@ -18,12 +18,12 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         "+" => add(context, &targets(message)?),
         "-" => {
             for name in targets(message)? {
-                watch::remove(context.node, context.session, name);
+                watch::remove(context.node, context.asker.session, name);
             }
         }
         "C" | "c" => {
             let watched = std::mem::take(&mut context.session_mut().watched);
-            watch::remove_all(context.node, context.session, &watched);
+            watch::remove_all(context.node, context.asker.session, &watched);
         }
         "L" | "l" => {
             list(context, n::RPL_MONLIST, &watched(context));
@@ -49,7 +49,7 @@ fn watched(context: &Context<'_>) -> Vec<String> {
 fn add(context: &mut Context<'_>, names: &[&str]) {
     let (mut added, mut beyond) = (Vec::new(), Vec::new());
     for name in names {
-        if check_name(name).is_err() || watch::add(context.node, context.session, name) {
+        if check_name(name).is_err() || watch::add(context.node, context.asker.session, name) {
             added.push((*name).to_owned());
         } else {
             beyond.push(*name);

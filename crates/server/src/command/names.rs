@@ -3,6 +3,7 @@
 //! <https://modern.ircdocs.horse/#names-message>
 
 use super::refusal::Refusal;
+use crate::command::applying::Applying;
 use crate::command::context::Context;
 use crate::effects::Effect;
 use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
@@ -46,7 +47,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 /// A room that the asker may look into: not a secret one of others.
-pub fn visible(context: &Context<'_>, name: &str) -> Result<RoomId, Refusal> {
+pub fn visible(context: &Applying<'_>, name: &str) -> Result<RoomId, Refusal> {
     let room = context.room(name)?;
     match may_see(context, room) {
         true => Ok(room.id),
@@ -55,7 +56,7 @@ pub fn visible(context: &Context<'_>, name: &str) -> Result<RoomId, Refusal> {
 }
 
 /// Whether the asker may know of a room.
-pub fn may_see(context: &Context<'_>, room: &Room) -> bool {
+pub fn may_see(context: &Applying<'_>, room: &Room) -> bool {
     !room.is('s') || room.member(context.me()).is_some() || context.user().operator
 }
 
@@ -85,12 +86,16 @@ impl Shared {
         ]
         .map(|capability| device.has(capability));
         if let Some((_, text)) = self.0.iter().find(|(other, _)| *other == alike) {
-            let (to, text) = (device.session, text.clone());
+            let (to, text) = (device.asker.session, text.clone());
             return device.out.push(Effect::Reply { to, text });
         }
-        let text = device.out.lines(|out| {
-            let mut device =
-                Context { state: device.state, node: device.node, out, session: device.session };
+        let text = device.applying.out.lines(|out| {
+            let mut device = Context::new(
+                device.applying.state,
+                device.node,
+                out,
+                device.applying.asker.session,
+            );
             show_known(&mut device, room);
         });
         self.0.push((alike, text));

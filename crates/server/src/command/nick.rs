@@ -25,10 +25,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if taken {
         return Err(Refusal::NameTaken(name.to_owned()));
     }
-    if let Some(entering) = context.entering() {
-        entering.nick = Some(name.to_owned());
-        entering.told = false;
+    if let Some(registration) = context.registration() {
+        registration.nick = Some(name.to_owned());
+        registration.told = false;
     }
+    context.refresh();
     welcome::register_if_complete(context);
     Ok(())
 }
@@ -63,7 +64,7 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     }
     let me = context.me();
     let news = context.passing(me, "NICK", &[name], None);
-    membership::tell_acquaintances(context.state, context.node, context.out, me, news);
+    membership::tell_acquaintances(context.applying.state, context.applying.out, me, news);
     context.tell_user(me, news);
     let before = context.user().nick.clone();
     if !own {
@@ -74,8 +75,8 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     context.state.nicks.insert(fold(name).into(), me);
     context.user_mut().nick = name.into();
     if !own {
-        watch::went(context.state, context.node, context.out, &before);
-        watch::came(context.state, context.node, context.out, me);
+        watch::went(context.applying.state, context.node, context.applying.out, &before);
+        watch::came(context.applying.state, context.node, context.applying.out, me);
         show_metadata::sync_watchers(context, me);
     }
     Ok(())

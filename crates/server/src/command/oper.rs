@@ -51,7 +51,7 @@ pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
 
 fn grant(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
     let (address, now) = (context.session().address, context.state.steady);
-    let state = &mut *context.state;
+    let state = &mut *context.applying.state;
     if let Err(seconds) = context.node.opers.may_tell(address, name, now, &state.config.limits) {
         return Err(too_many(context, name, seconds));
     }

@@ -4,7 +4,7 @@
 
 use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::effects::Condition;
 use crate::limits::KICK_BYTES;
 use crate::state::membership;
@@ -12,7 +12,7 @@ use proto::Message;
 use store::{EventKind, RoomId};
 
 /// Carries out `PART`. Each room is answered for itself.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let reason = shorten(message.param(1).unwrap_or_default(), KICK_BYTES);
     for name in super::once(super::names_of(message.param(0).unwrap_or_default())?) {
         context.out.resume(Condition::Always);
@@ -30,7 +30,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 /// Leaves all rooms but the lobby.
-pub fn all(context: &mut Context<'_>) {
+pub fn all(context: &mut Applying<'_>) {
     for room in context.user().rooms.clone() {
         if Some(room) != context.state.lobby {
             part(context, room, "");
@@ -38,7 +38,7 @@ pub fn all(context: &mut Context<'_>) {
     }
 }
 
-fn part(context: &mut Context<'_>, room: RoomId, reason: &str) {
+fn part(context: &mut Applying<'_>, room: RoomId, reason: &str) {
     let me = context.me();
     context.tell_change(room, EventKind::Part, "", reason, "PART");
     membership::leave(context.state, context.out, me, room);

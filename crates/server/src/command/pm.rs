@@ -1,7 +1,7 @@
 //! `PM [user [:text]]`: a message to one user; or, since a person need not know the difference, to a room.
 
 use super::names::visible;
-use super::privmsg::{Draft, find, to_room, to_user};
+use super::privmsg::{Draft, find, look_at_share, tag_bytes, to_room, to_user};
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::Confirmation;
@@ -45,6 +45,8 @@ pub fn send(
     text: &str,
     tagged: Option<&Message<'_>>,
 ) -> Result<(), Refusal> {
+    context.look_at_space();
+    look_at_share(context, user, text, tag_bytes(context, tagged));
     let draft = Draft::new(context, (EventKind::Message, "PM"), text, tagged);
     if user.starts_with('#') {
         let room = visible(context, user)?;

@@ -6,9 +6,10 @@ mod ranked;
 
 use super::refusal::Refusal;
 use super::{for_each_target, names_of, znc};
+use crate::command::applying::Applying;
 use crate::command::context::Context;
 use crate::effects::{Condition, Confirmation, Effect, Rooms};
-use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES};
+use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES, TARGETS};
 use crate::render::lines::pieces;
 use crate::state::membership;
 use crate::state::room::{MaskSubject, Rank};
@@ -48,7 +49,7 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// What the line says, with its tags as far as the session may send tags.
     pub fn new(
-        context: &Context<'_>,
+        context: &Applying<'_>,
         (kind, verb): (EventKind, &'static str),
         text: &'a str,
         tagged: Option<&Message<'_>>,
@@ -66,8 +67,38 @@ fn is_resend_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= RESEND_ID_BYTES && id.bytes().all(allowed)
 }
 
+/// Finds out of which receivers' outboxes the asker has had more than their share.
+pub fn prepare(context: &mut Context<'_>, message: &Message<'_>) {
+    let (targets, text) = (message.param(0), message.param(1).unwrap_or_default());
+    let targets = targets.into_iter().flat_map(|targets| targets.split(',')).take(TARGETS);
+    for target in targets.filter(|target| !target.starts_with('#')) {
+        look_at_share(context, target, text, tag_bytes(context, Some(message)));
+    }
+}
+
+/// Bytes of the tags that a message of the asker's would bear.
+pub fn tag_bytes(context: &Context<'_>, tagged: Option<&Message<'_>>) -> usize {
+    let tagged = tagged.filter(|_| context.has(Capability::MessageTags));
+    tagged.map_or(0, |message| message.tags.client_only().len())
+}
+
+/// Finds out whether a message for a user is within the asker's share of that user's outbox.
+pub fn look_at_share(context: &mut Context<'_>, target: &str, text: &str, tags: usize) {
+    if target.starts_with('#') {
+        return;
+    }
+    let Some(user) = context.state.online(target) else { return };
+    let id = user.id;
+    context.look_at_share(id, bytes_told(text, tags));
+}
+
+/// Bytes that a message takes of an outbox, about.
+fn bytes_told(text: &str, tags: usize) -> usize {
+    text.len() + tags + pieces(text).count() * LINE_FRAME_BYTES
+}
+
 /// Carries out `PRIVMSG`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let targets = message.param(0).ok_or(Refusal::NoRecipient("PRIVMSG"))?;
     let text = message.param(1).unwrap_or_default();
     let draft = Draft::new(context, (EventKind::Message, "PRIVMSG"), text, Some(message));
@@ -75,7 +106,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 /// Sends a draft to each target of a list; each is answered for itself.
-pub fn to_each(context: &mut Context<'_>, targets: &str, draft: &Draft<'_>) -> Result<(), Refusal> {
+pub fn to_each(
+    context: &mut Applying<'_>,
+    targets: &str,
+    draft: &Draft<'_>,
+) -> Result<(), Refusal> {
     let targets = names_of(targets).map_err(|_| Refusal::NoRecipient(draft.verb))?;
     for_each_target(context, draft.verb, targets, |context, at, target| {
         // An id names one message; each further target of the line gets an id of its own.
@@ -110,7 +145,7 @@ fn loses_unseen(refusal: &Refusal) -> bool {
 }
 
 /// Sends to one target: a room, some of its members, or a user.
-pub fn to_one(context: &mut Context<'_>, target: &str, draft: Draft<'_>) -> Result<(), Refusal> {
+pub fn to_one(context: &mut Applying<'_>, target: &str, draft: Draft<'_>) -> Result<(), Refusal> {
     if let Some((rank, room)) = ranked::split(target) {
         return ranked::send(context, rank, room, &draft);
     }
@@ -123,7 +158,7 @@ pub fn to_one(context: &mut Context<'_>, target: &str, draft: Draft<'_>) -> Resu
 
 /// Sends to a room; `form` is a confirmation beside the echo.
 pub fn to_room(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     room: RoomId,
     draft: Draft<'_>,
     form: Option<Confirmation>,
@@ -139,7 +174,7 @@ pub fn to_room(
     }
     if is_passing(&draft) {
         let news = passing(context, &draft, &name);
-        let except = vec![context.session];
+        let except = vec![context.asker.session];
         context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
         echo_passing(context, news);
         confirm_passing(context, form);
@@ -147,7 +182,7 @@ pub fn to_room(
     }
     let event = context.event(Conversation::room(room), draft.kind, "", draft.text, &draft.tags);
     let news = store(context, event, &name, draft.verb, draft.resend, None);
-    let except = vec![context.session];
+    let except = vec![context.asker.session];
     context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
     confirm(context, draft.kind, news, form);
     Ok(())
@@ -156,7 +191,7 @@ pub fn to_room(
 /// Sends to a user; it is kept until a session of theirs has taken it. `by_pm`: confirmed in the words of
 /// `PM`.
 pub fn to_user(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     target: &str,
     draft: Draft<'_>,
     by_pm: bool,
@@ -203,7 +238,7 @@ pub fn to_user(
 }
 
 /// Who has the name: an id, the name as its owner writes it, and whether they are online.
-pub fn find(context: &Context<'_>, name: &str) -> Result<(UserId, Arc<str>, bool), Refusal> {
+pub fn find(context: &Applying<'_>, name: &str) -> Result<(UserId, Arc<str>, bool), Refusal> {
     if let Some(user) = context.state.online(name) {
         return Ok((user.id, user.nick.clone(), true));
     }
@@ -215,7 +250,7 @@ pub fn find(context: &Context<'_>, name: &str) -> Result<(UserId, Arc<str>, bool
 
 /// Whether the asker may say this in the room, of which they may know; its name if so.
 fn may_speak(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     room: RoomId,
     draft: &Draft<'_>,
 ) -> Result<Arc<str>, Refusal> {
@@ -226,7 +261,7 @@ fn may_speak(
 }
 
 fn may_say(
-    context: &Context<'_>,
+    context: &Applying<'_>,
     room: RoomId,
     draft: &Draft<'_>,
     who: &MaskSubject,
@@ -263,12 +298,11 @@ fn is_ctcp(text: &str) -> bool {
 }
 
 /// Whether a receiver's outbox may take a draft of the asker's.
-fn may_tell(context: &mut Context<'_>, id: UserId, draft: &Draft<'_>) -> Result<(), Refusal> {
-    let lines = pieces(draft.text).count();
-    context.must_have_share(id, draft.text.len() + draft.tags.len() + lines * LINE_FRAME_BYTES)
+fn may_tell(context: &mut Applying<'_>, id: UserId, draft: &Draft<'_>) -> Result<(), Refusal> {
+    context.must_be_within_share(id, bytes_told(draft.text, draft.tags.len()))
 }
 
-fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<(), Refusal> {
+fn check_text(context: &Applying<'_>, draft: &Draft<'_>, target: &str) -> Result<(), Refusal> {
     if draft.kind == EventKind::Tagmsg {
         return Ok(());
     }
@@ -286,13 +320,13 @@ fn check_text(context: &Context<'_>, draft: &Draft<'_>, target: &str) -> Result<
 }
 
 /// Whether a draft may be stored: its tags are not too long, and there is space for its author.
-fn may_store(context: &mut Context<'_>, draft: &Draft<'_>) -> Result<(), Refusal> {
+fn may_store(context: &mut Applying<'_>, draft: &Draft<'_>) -> Result<(), Refusal> {
     let needed = |tag: &&str| NEEDED_TAGS.contains(&tag.split('=').next().unwrap_or(tag));
     let others = draft.tags.split(';').filter(|tag| !needed(tag));
     if others.map(|tag| tag.len()).sum::<usize>() > TAGS_STORED_BYTES {
         return Err(Refusal::TagsTooLong);
     }
-    context.must_have_space()
+    context.must_be_storable()
 }
 
 /// Whether a draft is gone as soon as it is told: nobody is to answer a request from long ago, and
@@ -312,7 +346,7 @@ fn is_typing(draft: &Draft<'_>) -> bool {
 }
 
 /// News of a draft that is told and not stored: without an id, but otherwise as an event is told.
-fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
+fn passing(context: &mut Applying<'_>, draft: &Draft<'_>, target: &str) -> u32 {
     if !is_typing(draft) {
         spoke(context);
     }
@@ -339,14 +373,14 @@ fn passing(context: &mut Context<'_>, draft: &Draft<'_>, target: &str) -> u32 {
 }
 
 /// The author's own copy of what is told and not stored: with a label it is the answer.
-fn echo_passing(context: &mut Context<'_>, news: u32) {
+fn echo_passing(context: &mut Applying<'_>, news: u32) {
     if context.has(Capability::EchoMessage) {
         context.reply_news(news);
     }
 }
 
 /// The last word on what is told and not stored: there is no msgid to confirm.
-fn confirm_passing(context: &mut Context<'_>, form: Option<Confirmation>) {
+fn confirm_passing(context: &mut Applying<'_>, form: Option<Confirmation>) {
     match form {
         Some(Confirmation::Private { to, .. }) => {
             context.note("PM", "SENT", &[&to, "*"], &format!("On its way to {to}, and not kept"));
@@ -359,13 +393,13 @@ fn confirm_passing(context: &mut Context<'_>, form: Option<Confirmation>) {
 }
 
 /// The asker is not idle.
-fn spoke(context: &mut Context<'_>) {
+fn spoke(context: &mut Applying<'_>) {
     let at = context.state.steady;
     context.user_mut().spoke = at;
 }
 
 fn store(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     event: Event,
     target: &str,
     verb: &'static str,
@@ -381,19 +415,19 @@ fn store(
     let resend = resend.map(|id| Resend { id, at: context.state.steady });
     let (event, mentions) = (Arc::new(event), Box::default());
     let write = context.out.write(Write::Event { event, resend, pending_for, mentions });
-    let to = context.session;
+    let to = context.asker.session;
     context.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
     news
 }
 
 /// Whether somebody who has been found has an account, and so may come back for what is kept.
-fn has_account(context: &Context<'_>, id: UserId) -> bool {
+fn has_account(context: &Applying<'_>, id: UserId) -> bool {
     context.state.users.get(&id).is_none_or(|user| !user.guest)
 }
 
 /// Tells all sessions of the receiver, for whom it is `kept` or not, and the other sessions of the
 /// asker.
-pub fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32, kept: bool) {
+pub fn tell_both(context: &mut Applying<'_>, receiver: UserId, news: u32, kept: bool) {
     let me = context.me();
     let sessions = |id: UserId| context.state.users.get(&id).map(|user| user.sessions.clone());
     for to in sessions(receiver).unwrap_or_default() {
@@ -401,7 +435,7 @@ pub fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32, kept: b
     }
     if receiver != me {
         for to in sessions(me).unwrap_or_default() {
-            if to != context.session {
+            if to != context.asker.session {
                 context.out.push(Effect::TellOne { to, news, kept: false });
             }
         }
@@ -409,8 +443,8 @@ pub fn tell_both(context: &mut Context<'_>, receiver: UserId, news: u32, kept: b
 }
 
 /// The last word to the author, now or at a second sending.
-pub fn confirm(context: &mut Context<'_>, kind: EventKind, news: u32, form: Option<Confirmation>) {
-    let to = context.session;
+pub fn confirm(context: &mut Applying<'_>, kind: EventKind, news: u32, form: Option<Confirmation>) {
+    let to = context.asker.session;
     let when = context.out.settled();
     if context.has(Capability::EchoMessage)
         && context.capabilities().has_all(crate::render::needs(kind))
@@ -423,7 +457,7 @@ pub fn confirm(context: &mut Context<'_>, kind: EventKind, news: u32, form: Opti
     }
 }
 
-fn tell_away(context: &mut Context<'_>, id: UserId, name: &str, online: bool) {
+fn tell_away(context: &mut Applying<'_>, id: UserId, name: &str, online: bool) {
     if !online {
         context.numeric(n::RPL_AWAY, &[name], "is offline and will get it at the next login");
     } else if let Some(away) = context.state.users[&id].away.clone() {

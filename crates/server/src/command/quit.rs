@@ -23,7 +23,8 @@ pub fn leave(context: &mut Context<'_>, reason: &str) {
     // The command is answered before its session ends.
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
-    let Context { state, node, out, session } = context;
+    let Context { applying, node } = context;
+    let (state, out, session) = (&mut *applying.state, &mut *applying.out, &applying.asker.session);
     membership::end_session(state, node, out, *session, reason);
 }
 

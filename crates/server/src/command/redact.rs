@@ -6,7 +6,7 @@ use super::chathistory::conversation;
 use super::privmsg::{confirm, tell_both};
 use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::effects::{Condition, Effect, Rooms};
 use crate::limits::KICK_BYTES;
 use crate::state::user::UserId;
@@ -19,7 +19,7 @@ const UNKNOWN: &str = "There is no such message there; it may have been taken ba
 
 /// Carries out `REDACT`. One's own messages can be taken back at any time, those of others in a
 /// room by its operators. Which message it is only the store knows, so it decides.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     if !context.has(Capability::MessageRedaction) {
         return Err(Refusal::UnknownCommand(message.verb.to_owned()));
     }
@@ -47,7 +47,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     say_why_not(context, write, &name, msgid);
     match conversation.as_room() {
         Some(room) => {
-            let except = vec![context.session];
+            let except = vec![context.asker.session];
             context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
         }
         None => tell_both(context, other(conversation, context.me()), news, false),
@@ -66,8 +66,8 @@ fn unknown(target: &str, msgid: &str) -> Refusal {
 }
 
 /// The answers for when the store refuses, or fails.
-fn say_why_not(context: &mut Context<'_>, write: u32, target: &str, msgid: &str) {
-    let to = context.session;
+fn say_why_not(context: &mut Applying<'_>, write: u32, target: &str, msgid: &str) {
+    let to = context.asker.session;
     let failed = Effect::NotStored { to, verb: "REDACT", tag: None };
     context.out.push_when(Condition::Failed(write), failed);
     let server = context.state.renderer.server.clone();

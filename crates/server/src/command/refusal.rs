@@ -2,7 +2,7 @@
 
 use super::privmsg::NEEDED_TAGS;
 use super::quit::shorten;
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::limits::{PARAMETER_BYTES, ROOM_BYTES, TAGS_STORED_BYTES};
 use proto::name::{NameError, RoomNameError};
 use proto::numeric as n;
@@ -201,7 +201,7 @@ const STANDARD: &[&str] = &[
 ];
 
 /// Says "no" to the asker.
-pub fn refuse(context: &mut Context<'_>, verb: &str, refusal: &Refusal) {
+pub fn refuse(context: &mut Applying<'_>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);
     let params: Vec<&str> =
         said.params.iter().map(|param| shorten(param, PARAMETER_BYTES)).collect();

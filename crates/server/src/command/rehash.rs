@@ -19,7 +19,7 @@ pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refu
     // Who is an operator is so by a config file.
     let file = context.state.config.file_name().unwrap_or_default();
     context.numeric(n::RPL_REHASHING, &[&file], "Rehashing");
-    let by = context.session;
+    let by = context.asker.session;
     context.out.push(Effect::Reload { by });
     Ok(())
 }

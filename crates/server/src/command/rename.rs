@@ -62,7 +62,7 @@ fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Opti
 fn rename(context: &mut Context<'_>, id: RoomId, old: &str, new: &str, reason: &str) {
     let me = context.me();
     membership::reveal(context, id, me);
-    membership::rename(context.state, context.out, id, new);
+    membership::rename(context.applying.state, context.applying.out, id, new);
     let text = if reason.is_empty() { new.to_owned() } else { format!("{new} {reason}") };
     let news = context.store_change(id, EventKind::Rename, old, &text, "RENAME");
     context.tell_room(id, news);

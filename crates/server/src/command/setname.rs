@@ -3,13 +3,13 @@
 //! <https://ircv3.net/specs/extensions/setname>
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::limits::REALNAME_BYTES;
 use crate::state::membership::tell_acquaintances;
 use proto::{Capability, Message};
 
 /// Carries out `SETNAME`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).ok_or(Refusal::NeedMoreParams)?;
     if name.trim().is_empty() || name.len() > REALNAME_BYTES {
         return Err(Refusal::BadRealname);
@@ -17,7 +17,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     context.user_mut().realname = name.into();
     let me = context.me();
     let news = context.passing_for(Capability::SetName, me, ("SETNAME", &[]), Some(name));
-    tell_acquaintances(context.state, context.node, context.out, me, news);
+    tell_acquaintances(context.state, context.out, me, news);
     context.tell_user(me, news);
     Ok(())
 }

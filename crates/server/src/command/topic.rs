@@ -4,7 +4,7 @@
 
 use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::limits::TOPIC_BYTES;
 use crate::state::membership;
 use crate::state::room::Rank;
@@ -12,7 +12,7 @@ use proto::{Message, numeric as n};
 use store::{EventKind, RoomId, Topic};
 
 /// Carries out `TOPIC`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
     let Some(text) = message.param(1) else {
         let room = super::names::visible(context, name)?;
@@ -24,12 +24,12 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Err(Refusal::NotHalfOperator(room.name.clone()));
     }
     let id = room.id;
-    context.must_have_space()?;
+    context.must_be_storable()?;
     set(context, id, shorten(text, TOPIC_BYTES));
     Ok(())
 }
 
-fn set(context: &mut Context<'_>, id: RoomId, text: &str) {
+fn set(context: &mut Applying<'_>, id: RoomId, text: &str) {
     let (by, time) = (context.user().nick.clone(), context.state.now);
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
     let before = room.settings.clone();
@@ -39,7 +39,7 @@ fn set(context: &mut Context<'_>, id: RoomId, text: &str) {
 }
 
 /// Replies with the topic and who set it when; that there is none only if `always`.
-pub fn show(context: &mut Context<'_>, room: RoomId, always: bool) {
+pub fn show(context: &mut Applying<'_>, room: RoomId, always: bool) {
     let room = &context.state.rooms[&room];
     let name = room.name.clone();
     match room.settings.topic.clone() {

@@ -12,12 +12,12 @@ use proto::Message;
 /// Carries out `USER`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let realname = message.param(3).unwrap_or_default();
-    let Some(entering) = context.entering() else { return Err(Refusal::AlreadyRegistered) };
-    if entering.realname.is_some() {
+    let Some(registration) = context.registration() else { return Err(Refusal::AlreadyRegistered) };
+    if registration.realname.is_some() {
         return Err(Refusal::AlreadyRegistered);
     }
-    entering.username = username(message.param(0).unwrap_or_default());
-    entering.realname = Some(shorten(realname, REALNAME_BYTES).to_owned());
+    registration.username = username(message.param(0).unwrap_or_default());
+    registration.realname = Some(shorten(realname, REALNAME_BYTES).to_owned());
     welcome::register_if_complete(context);
     Ok(())
 }

@@ -18,9 +18,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 /// The account to which the session has logged in, registered or not.
 pub fn account(context: &Context<'_>) -> Option<Arc<str>> {
     let session = context.session();
-    match (session.user, &session.entering) {
+    match (session.user, &session.registration) {
         (Some(user), _) => context.state.users[&user].account().cloned(),
-        (None, Some(entering)) => entering.account.as_ref().map(|account| account.name.clone()),
+        (None, Some(registration)) => {
+            registration.account.as_ref().map(|account| account.name.clone())
+        }
         (None, None) => None,
     }
 }

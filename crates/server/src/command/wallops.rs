@@ -3,12 +3,12 @@
 //! <https://modern.ircdocs.horse/#wallops-message>
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::state::user::UserId;
 use proto::Message;
 
 /// Carries out `WALLOPS`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.must_be_operator()?;
     let text = message.param(0).filter(|text| !text.is_empty()).ok_or(Refusal::NeedMoreParams)?;
     let user = context.user();

@@ -12,7 +12,7 @@ use crate::effects::Effect;
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::GUEST_USERNAME;
-use crate::session::Entering;
+use crate::session::Registration;
 use crate::session::budget::Payer;
 use crate::session::delivered;
 use crate::session::watch;
@@ -37,13 +37,13 @@ pub const DESCRIPTION: &str = "a Parlor chat server";
 /// Goes on with the registration as far as it can: called whenever a part of it has come.
 pub fn register_if_complete(context: &mut Context<'_>) {
     let guests = context.state.config.server.guests;
-    let Some(entering) = context.session().entering.as_deref() else { return };
-    if entering.negotiating || context.session().waiting.is_some() {
+    let Some(registration) = context.session().registration.as_deref() else { return };
+    if registration.negotiating || context.session().waiting.is_some() {
         return;
     }
-    let introduced = entering.nick.is_some() && entering.realname.is_some();
-    if entering.account.is_some() {
-        if introduced || entering.by_verb {
+    let introduced = registration.nick.is_some() && registration.realname.is_some();
+    if registration.account.is_some() {
+        if introduced || registration.by_verb {
             register(context, introduced);
         }
         return;
@@ -51,14 +51,14 @@ pub fn register_if_complete(context: &mut Context<'_>) {
     if !introduced || context.session().sasl.is_some() {
         return;
     }
-    let nick = entering.nick.clone().expect("introduced");
+    let nick = registration.nick.clone().expect("introduced");
     if let Err(refusal) = authentication::must_be_admitted(context, &nick) {
         return authentication::refused(context, &nick, How::Pass, &refusal);
     }
-    let entering = context.session().entering.as_deref().expect("as before");
-    if let Some(password) = entering.password.clone() {
-        if let Some(entering) = context.entering() {
-            entering.password = None;
+    let registration = context.session().registration.as_deref().expect("as before");
+    if let Some(password) = registration.password.clone() {
+        if let Some(registration) = context.registration() {
+            registration.password = None;
         }
         if let Err(refusal) = authentication::begin(context, &nick, &password, How::Pass) {
             authentication::refused(context, &nick, How::Pass, &refusal);
@@ -73,15 +73,17 @@ pub fn register_if_complete(context: &mut Context<'_>) {
 fn register_guest(context: &mut Context<'_>, nick: &str) {
     if let Err(refusal) = authentication::may_be_named(context, nick) {
         // Somebody has registered a name like it since `NICK`.
-        if let Some(entering) = context.entering() {
-            entering.nick = None;
+        if let Some(registration) = context.registration() {
+            registration.nick = None;
         }
+        context.refresh();
         return refuse(context, "NICK", &refusal);
     }
     if context.state.account(nick).is_some() || context.state.online(nick).is_some() {
-        if let Some(entering) = context.entering() {
-            entering.nick = None;
+        if let Some(registration) = context.registration() {
+            registration.nick = None;
         }
+        context.refresh();
         let text = "This name is somebody's; log in if it is yours, or choose another";
         context.numeric(n::ERR_NICKNAMEINUSE, &[nick], text);
         return;
@@ -105,19 +107,20 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     let nick = context.passing(guest, "NICK", &[&account.name], None);
     context.reply_news(nick);
     membership::guest_gone(context, &reason);
-    let entering = Entering {
+    let registration = Registration {
         username,
         nick: Some(account.name.to_string()),
         realname: Some(realname.into()),
         account: Some(account),
-        ..Entering::default()
+        ..Registration::default()
     };
     let known = context.session_mut();
-    (known.user, known.entering) = (None, Some(Box::new(entering)));
+    (known.user, known.registration) = (None, Some(Box::new(registration)));
     known.taking = delivered::Taking::default();
     if let Some(budget) = known.user_budget.take() {
         context.node.budgets.release(budget);
     }
+    context.refresh();
     register(context, full);
 }
 
@@ -126,11 +129,11 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
 /// has vouched, and a host that stands for its address.
 fn userhost(
     context: &Context<'_>,
-    entering: &Entering,
+    registration: &Registration,
     nick: &str,
     guest: bool,
 ) -> Option<Arc<str>> {
-    let username = entering.username.as_deref();
+    let username = registration.username.as_deref();
     if !guest {
         return username.filter(|username| *username != nick).map(Arc::from);
     }
@@ -150,13 +153,13 @@ pub fn user_as_given(user: &User) -> &str {
 }
 
 fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
-    let Some(entering) = context.entering() else { return };
-    if std::mem::replace(&mut entering.told, true) {
+    let Some(registration) = context.registration() else { return };
+    if std::mem::replace(&mut registration.told, true) {
         return;
     }
     let text = "This server is for those with an account: log in within half a minute";
     context.standard("FAIL", "*", "ACCOUNT_REQUIRED", &[], text);
-    context.out.push(Effect::MustLogIn { session: context.session });
+    context.applying.out.push(Effect::MustLogIn { session: context.applying.asker.session });
     if context.must_be_private().is_err() {
         return context.notice(&format!("To come in you must log in. {NOT_ENCRYPTED}"));
     }
@@ -178,27 +181,29 @@ fn too_many_sessions(context: &mut Context<'_>, name: &str, by_verb: bool) {
         context.standard("FAIL", "LOGIN", "TOO_MANY_SESSIONS", &[name], text);
     }
     context.out.push(Effect::Count(Count::Refused(Refused::SessionsOfAccount)));
-    let Context { state, node, out, session } = context;
+    let Context { applying, node } = context;
+    let (state, out, session) = (&mut *applying.state, &mut *applying.out, &applying.asker.session);
     membership::end_session(state, node, out, *session, text);
 }
 
 /// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects
 /// the welcome they know.
 fn register(context: &mut Context<'_>, full: bool) {
-    let entering = context.session_mut().entering.take().expect("the caller has it");
-    let session = context.session;
-    let (id, nick, guest) = match &entering.account {
+    let registration = context.session_mut().registration.take().expect("the caller has it");
+    let session = context.asker.session;
+    let (id, nick, guest) = match &registration.account {
         Some(account) => (account.id, account.name.clone(), false),
-        None => (context.state.next_id(), entering.nick.as_deref().unwrap_or("*").into(), true),
+        None => (context.state.next_id(), registration.nick.as_deref().unwrap_or("*").into(), true),
     };
-    let (now, limits) = (context.state.steady, &context.state.config.limits);
+    let (now, limits) = (context.applying.state.steady, &context.applying.state.config.limits);
     let devices = context.state.users.get(&id).map_or(0, |user| user.sessions.len());
     if limits.sessions_per_account != 0 && devices >= limits.sessions_per_account {
-        return too_many_sessions(context, &nick, entering.by_verb);
+        return too_many_sessions(context, &nick, registration.by_verb);
     }
     let budget = context.node.budgets.hold(Payer::User(id), now, limits);
     let known = context.session_mut();
     (known.user, known.user_budget, known.sasl) = (Some(id), Some(budget), None);
+    context.refresh();
     context.out.push(Effect::Ready { session });
     let first = !context.state.users.contains_key(&id);
     if first {
@@ -206,9 +211,9 @@ fn register(context: &mut Context<'_>, full: bool) {
         let user = User {
             id,
             nick: nick.clone(),
-            userhost: userhost(context, &entering, &nick, guest),
+            userhost: userhost(context, &registration, &nick, guest),
             guest,
-            realname: entering.realname.as_deref().unwrap_or(&nick).into(),
+            realname: registration.realname.as_deref().unwrap_or(&nick).into(),
             sessions: Vec::from([session]),
             rooms: Vec::new(),
             away: None,
@@ -233,13 +238,13 @@ fn register(context: &mut Context<'_>, full: bool) {
     } else {
         context.user_mut().sessions.push(session);
     }
-    let coming = metadata::coming(context, entering.metadata);
+    let coming = metadata::coming(context, registration.metadata);
     if full && !context.session().welcomed {
         burst(context, &nick, &coming);
     } else {
         coming.show(context);
     }
-    match (first, entering.presence) {
+    match (first, registration.presence) {
         (true, presence) => presence::came(context, presence),
         (false, Some(presence)) => presence::said(context, presence),
         (false, None) => presence::changed(context),
@@ -250,7 +255,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         join_in(context, full, &coming);
     }
     if first {
-        watch::came(context.state, context.node, context.out, id);
+        watch::came(context.applying.state, context.node, context.applying.out, id);
         presence::tell_watchers(context);
         coming.then(context, |context| show_metadata::sync_watchers(context, id));
     }
@@ -270,7 +275,7 @@ fn come_online(context: &mut Context<'_>, full: bool, metadata: &Coming) {
         };
         let (member, room_is) = (*member, &context.state.rooms[&room]);
         if member.rank() < Rank::HalfOp && room_is.bans(&context.who()) {
-            membership::forget(context.state, context.out, me, room);
+            membership::forget(context.applying.state, context.applying.out, me, room);
         } else {
             come_into(context, room, member, full, metadata);
         }
@@ -285,7 +290,7 @@ fn come_into(
     metadata: &Coming,
 ) {
     let me = context.me();
-    membership::enter(context.state, context.out, me, room, member);
+    membership::enter(context.applying.state, context.applying.out, me, room, member);
     let news = context.passing_join(me, room);
     context.tell_way(room, news);
     membership::tell_away(context, room, me);
@@ -301,7 +306,7 @@ fn come_into(
 
 /// A further session of a user who is online: only this session is told of the rooms.
 fn join_in(context: &mut Context<'_>, full: bool, metadata: &Coming) {
-    let (me, session) = (context.me(), context.session);
+    let (me, session) = (context.me(), context.asker.session);
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Enter { session, room });
         let news = context.passing_join(me, room);

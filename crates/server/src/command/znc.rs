@@ -5,6 +5,7 @@
 
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
+use crate::command::applying::Applying;
 use crate::command::context::Context;
 use crate::effects::ReadKind;
 use crate::limits::TARGETS;
@@ -27,7 +28,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Does what is asked of ZNC's module: `PLAY buffers [from] [to]` with seconds since the epoch, or
 /// `LIST`. `CLEAR` means nothing: history is not forgotten by being read.
-pub fn ask(context: &mut Context<'_>, command: &str) {
+pub fn ask(context: &mut Applying<'_>, command: &str) {
     let mut words = command.split(' ').filter(|word| !word.is_empty());
     match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
         "PLAY" => {
@@ -50,7 +51,7 @@ pub fn ask(context: &mut Context<'_>, command: &str) {
         _ => {
             let source = format!("{NAME}!{NAME}@{}", context.state.renderer.server);
             let nick = context.nick();
-            context.out.reply(context.session, |out| {
+            context.out.reply(context.asker.session, |out| {
                 let line = proto::Line::to(out).source(&source).verb("PRIVMSG").param(&nick);
                 line.text("Commands: PLAY <* or names> [from] [to], LIST").end();
             });
@@ -59,7 +60,7 @@ pub fn ask(context: &mut Context<'_>, command: &str) {
 }
 
 /// The conversations of these names, as far as they are the asker's to read.
-fn readable(context: &Context<'_>, names: &str) -> Vec<(Conversation, Arc<str>)> {
+fn readable(context: &Applying<'_>, names: &str) -> Vec<(Conversation, Arc<str>)> {
     let names = super::once(names.split(',').filter(|name| !name.is_empty()).collect());
     let names = names.into_iter().take(TARGETS);
     names.filter_map(|name| conversation(context, name).ok()).collect()

@@ -46,7 +46,7 @@ pub fn apply(state: &mut State, node: &mut Node, out: &mut Effects, reload: &Rel
     let Some(by) = reload.by else { return };
     node.reloading = false;
     if node.sessions.contains_key(&by) {
-        let context = &mut Context { state, node, out, session: by };
+        let context = &mut Context::new(state, node, out, by);
         reload.sentences().iter().for_each(|sentence| context.notice(sentence));
     }
 }

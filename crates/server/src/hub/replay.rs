@@ -688,10 +688,10 @@ fn check(hub: &Hub) {
         let mut watched = session.watched.keys();
         assert!(watched.all(|folded| node.watchers[folded].contains(&id)), "a watcher is known");
         if let Some(user) = session.user {
-            assert!(session.entering.is_none());
+            assert!(session.registration.is_none());
             assert!(state.users[&user].sessions.contains(&id), "a session's user knows it");
         } else {
-            assert!(session.entering.is_some());
+            assert!(session.registration.is_some());
         }
     }
     for (id, user) in &state.users {

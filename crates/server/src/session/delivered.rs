@@ -51,7 +51,7 @@ pub fn show(context: &mut Context<'_>) {
         me: (user.id, user.nick.clone()),
     };
     context.session_mut().taking.shown = true;
-    let session = context.session;
+    let session = context.asker.session;
     context.out.push(Effect::Read { session, request: Arc::new(request), tag: None });
 }
 

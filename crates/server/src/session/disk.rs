@@ -3,11 +3,12 @@
 //!
 //! How much is free comes in with the journal's news; the hub measures nothing itself.
 
+use crate::command::applying::NotStored;
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::effects::{Effect, Effects, LogRecord};
 use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
-use crate::metrics::{Count, Refused, Space};
+use crate::metrics::Space;
 use crate::session::Node;
 use crate::state::State;
 use store::{Audit, Event, Write};
@@ -38,21 +39,22 @@ impl Context<'_> {
     /// Refuses who has had too much stored lately; and, while the disk's reserve is touched,
     /// everybody but the server's operators.
     pub fn must_have_space(&mut self) -> Result<(), Refusal> {
-        let known = self.session();
-        let user = known.user.map(|user| &self.state.users[&user]);
-        if self.node.disk.is_scarce && !user.is_some_and(|user| user.operator) {
-            self.out.push(Effect::Count(Count::Refused(Refused::DiskReserve)));
-            return Err(Refusal::DiskFull);
-        }
-        let Some(payer) = self.payer_of_bytes() else { return Ok(()) };
-        let (budgets, State { config, steady, .. }) = (&mut self.node.budgets, &*self.state);
-        match budgets.wait_to_store(payer, *steady, &config.limits) {
-            Some(seconds) => {
-                self.out.push(Effect::Count(Count::Refused(Refused::StoredBytes)));
-                Err(Refusal::TooMuchStored(seconds))
-            }
-            None => Ok(()),
-        }
+        self.look_at_space();
+        self.must_be_storable()
+    }
+
+    /// Finds out whether more of the asker's may be stored.
+    pub fn look_at_space(&mut self) {
+        let operator = self.asker.user.is_some_and(|user| self.state.users[&user].operator);
+        self.asker.allowance.not_stored = if self.node.disk.is_scarce && !operator {
+            Some(NotStored::Reserve)
+        } else {
+            self.payer_of_bytes().and_then(|payer| {
+                let State { config, steady, .. } = &*self.applying.state;
+                let wait = self.node.budgets.wait_to_store(payer, *steady, &config.limits);
+                wait.map(NotStored::Budget)
+            })
+        };
     }
 
     /// Charges the account, or the address of a guest, with what the command at hand stores.

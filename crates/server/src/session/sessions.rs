@@ -107,6 +107,6 @@ fn entering(session: &Session) -> Option<AccountId> {
         Some(Tried::Proof(_, _, account)) => Some(account),
         _ => None,
     };
-    let entering = session.entering.as_deref().and_then(|entering| entering.account.as_ref());
+    let entering = session.registration.as_deref().and_then(|entering| entering.account.as_ref());
     entering.or(by_sasl).or(proving).map(|account| account.id)
 }

@@ -57,10 +57,10 @@ impl Owed {
 }
 
 impl Shares {
-    /// A user, at an address, has a receiver told so many bytes; or the seconds until that would be
-    /// within their share of the receiver's outbox.
-    pub fn tell(
-        &mut self,
+    /// Whether a user, at an address, may have a receiver told so many bytes; or the seconds until that
+    /// would be within their share of the receiver's outbox.
+    pub fn may_tell(
+        &self,
         receiver: UserId,
         [user, address]: [Payer; 2],
         bytes: usize,
@@ -72,8 +72,7 @@ impl Shares {
         }
         let crowd = self.owed(receiver, None, now, outbox);
         let crowded = crowd.bytes + bytes > Share::of(None, outbox).burst;
-        let mut after = [(None, crowd); 3];
-        for (at, payer) in [user, address].into_iter().enumerate() {
+        for payer in [user, address] {
             let owed = self.owed(receiver, Some(payer), now, outbox);
             let mut share = Share::of(Some(payer), outbox);
             if crowded && matches!(payer, Payer::User(_)) {
@@ -84,13 +83,40 @@ impl Shares {
             if over > 0 {
                 return Err(over.div_ceil(share.per_second));
             }
-            after[at] = (Some(payer), owed);
         }
-        for (payer, owed) in after {
+        Ok(())
+    }
+
+    /// A user, at an address, has had a receiver told so many bytes.
+    pub fn told(
+        &mut self,
+        receiver: UserId,
+        [user, address]: [Payer; 2],
+        bytes: usize,
+        (now, outbox): (i64, usize),
+    ) {
+        let (bytes, outbox) = (bytes as u64, outbox as u64);
+        if outbox == 0 {
+            return;
+        }
+        for payer in [None, Some(user), Some(address)] {
+            let owed = self.owed(receiver, payer, now, outbox);
             let owed = Owed { bytes: owed.bytes + bytes, ..owed };
             self.owed.insert((receiver, payer), owed);
         }
         self.forget(now, outbox);
+    }
+
+    #[cfg(test)]
+    fn tell(
+        &mut self,
+        receiver: UserId,
+        payers: [Payer; 2],
+        bytes: usize,
+        now: (i64, usize),
+    ) -> Result<(), u64> {
+        self.may_tell(receiver, payers, bytes, now)?;
+        self.told(receiver, payers, bytes, now);
         Ok(())
     }
 

@@ -97,11 +97,14 @@ pub fn tell_also(
     if !EXTENDED.iter().any(|capability| needs.contains(*capability)) {
         return;
     }
-    let Some(sessions) = node.watchers.get(&*fold(&state.users[&user].nick)) else { return };
+    let Some(known) = state.users.get(&user) else { return };
+    let Some(sessions) = node.watchers.get(&*fold(&known.nick)) else { return };
     for to in sessions {
         let session = &node.sessions[to];
         let watcher = session.user.expect("only who has logged in can watch");
-        let hears = |room: &RoomId| state.rooms[room].member(watcher).is_some();
+        let hears = |room: &RoomId| {
+            state.rooms.get(room).is_some_and(|room| room.member(watcher).is_some())
+        };
         if session.capabilities.contains(Capability::ExtendedMonitor)
             && watcher != user
             && !told.iter().any(hears)

@@ -74,7 +74,7 @@ pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool
 /// command depends on that.
 pub fn change(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) {
     let write = write(context, certificate, owner);
-    let failed = Effect::NotStored { to: context.session, verb: "CERT", tag: None };
+    let failed = Effect::NotStored { to: context.asker.session, verb: "CERT", tag: None };
     context.out.push_when(Condition::Failed(write), failed);
 }
 

@@ -4,7 +4,7 @@
 //! room other than the lobby, or setting a topic. From then on it is one that has spoken, whatever is
 //! kept of what it said. Of silent ones the day is known on which they were here last.
 
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::effects::{Effect, Effects, LogRecord};
 use crate::hub::NOBODY;
 use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SECONDS};
@@ -56,7 +56,7 @@ pub fn guest_came(state: &mut State, guest: UserId) {
 }
 
 /// An account was made. A guest who has said something before stays somebody who has.
-pub fn account_made(context: &mut Context<'_>, id: UserId, was_guest: bool) {
+pub fn account_made(context: &mut Applying<'_>, id: UserId, was_guest: bool) {
     if !was_guest || context.state.dormant.days.contains_key(&id) {
         set(context.state, context.out, id, Some(day_of(context.state.now)));
     }
@@ -71,7 +71,7 @@ pub fn seen(state: &mut State, out: &mut Effects, id: UserId) {
 }
 
 /// The asker says something.
-pub fn heard(context: &mut Context<'_>) {
+pub fn heard(context: &mut Applying<'_>) {
     let me = context.me();
     if !context.state.dormant.days.contains_key(&me) {
         return;

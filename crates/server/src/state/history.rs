@@ -6,7 +6,7 @@
 //! then reads from there on; and when it is opened, what was said until then stays closed to who
 //! comes later.
 
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::state::State;
 use crate::state::metadata::Keys;
 use crate::state::room::{Room, Settings};
@@ -47,7 +47,7 @@ pub fn since(room: &Room, user: UserId) -> EventId {
 
 /// A room's settings or metadata are to change, of which these are as they were: if that opens it,
 /// what was said stays closed. Returns whether it was noted in the settings.
-pub fn changed(context: &mut Context<'_>, id: RoomId, settings: &Settings, keys: &Keys) -> bool {
+pub fn changed(context: &mut Applying<'_>, id: RoomId, settings: &Settings, keys: &Keys) -> bool {
     let last = context.state.last_event();
     let lobby = Some(id) == context.state.lobby;
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");

@@ -1,7 +1,8 @@
 //! Who is in which room, and what follows when that changes.
 
+use crate::command::applying::Applying;
 use crate::command::context::Context;
-use crate::effects::{Effect, Effects, Rooms};
+use crate::effects::{Effect, Effects, FollowUp, Rooms};
 use crate::limits::WHOWAS_KEPT;
 use crate::session::Node;
 use crate::session::delivered;
@@ -16,8 +17,8 @@ use crate::state::presence;
 use crate::state::room::{Member, Rank, Room};
 use crate::state::undo::Undo;
 use crate::state::user::{FormerUser, UserId};
-use proto::Capability;
 use proto::name::fold;
+use proto::{Capabilities, Capability};
 use std::sync::Arc;
 use store::{Conversation, RoomId, Write};
 
@@ -51,7 +52,7 @@ fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
 
 /// Stores the settings of a room after a change; `before` is how it was.
 pub fn settings_changed(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     room: RoomId,
     before: crate::state::room::Settings,
 ) {
@@ -178,7 +179,7 @@ pub fn session_ended(
 ) {
     delivered::settle(state, node, out, session);
     out.begin(session, None, false);
-    Context { state, node, out, session }.log_left(reason);
+    Context::new(state, node, out, session).log_left(reason);
     let ended = node.sessions.remove(&session).expect("the caller has checked");
     node.leave(&ended);
     if let Some(message) = ended.batch.and_then(|batch| batch.message) {
@@ -193,19 +194,20 @@ pub fn session_ended(
     let online = state.users.get_mut(&user).expect("a session's user is online");
     online.sessions.retain(|id| *id != session);
     match online.sessions.first().copied() {
-        Some(other) => presence::changed(&mut Context { state, node, out, session: other }),
+        Some(other) => presence::changed(&mut Context::new(state, node, out, other)),
         None => user_gone(state, node, out, user, session, reason),
     }
+    Context::new(state, node, out, session).follow_up();
     out.end(&state.renderer.server);
 }
 
 /// The guest that a session was goes, and the session stays.
 pub fn guest_gone(context: &mut Context<'_>, reason: &str) {
-    let (guest, session) = (context.me(), context.session);
+    let (guest, session) = (context.me(), context.asker.session);
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Leave { session, room });
     }
-    user_gone(context.state, context.node, context.out, guest, session, reason);
+    user_gone(context.applying.state, context.node, context.applying.out, guest, session, reason);
 }
 
 /// The hub itself ends a session, saying why.
@@ -216,7 +218,7 @@ pub fn end_session(
     session: SessionId,
     reason: &str,
 ) {
-    Context { state, node, out, session }.close(reason);
+    Context::new(state, node, out, session).close(reason);
     session_ended(state, node, out, session, reason);
 }
 
@@ -230,8 +232,8 @@ fn user_gone(
     reason: &str,
 ) {
     let rooms = state.users[&id].rooms.clone();
-    let news = Context { state, node, out, session }.passing(id, "QUIT", &[], Some(reason));
-    tell_acquaintances(state, node, out, id, news);
+    let news = Context::new(state, node, out, session).passing(id, "QUIT", &[], Some(reason));
+    tell_acquaintances(state, out, id, news);
     let user = state.users.remove(&id).expect("just used");
     state.nicks.remove(&*fold(&user.nick));
     watch::went(state, node, out, &user.nick);
@@ -273,9 +275,12 @@ pub fn known_in(state: &State, user: UserId) -> Vec<RoomId> {
 
 /// Tells everybody else who shares a room with the user and knows of it, each session once; and of
 /// some news those who watch the user.
-pub fn tell_acquaintances(state: &State, node: &Node, out: &mut Effects, user: UserId, news: u32) {
+pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
     let rooms = known_in(state, user);
-    watch::tell_also(state, node, out, user, news, &rooms);
+    if out.news[news as usize].needs != Capabilities::default() {
+        let told = rooms.clone().into();
+        out.follow_up(FollowUp::TellWatchers { user, news, told });
+    }
     // Everyone is in the lobby, so whoever is there hears everything.
     let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
         Some(lobby) => Rooms::One(lobby),
@@ -291,7 +296,7 @@ pub fn tell_acquaintances(state: &State, node: &Node, out: &mut Effects, user: U
 
 /// Tells a room of a member who came unannounced because the room is large: before the member's
 /// first word there.
-pub fn reveal(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
+pub fn reveal(context: &mut Applying<'_>, room_id: RoomId, user: UserId) {
     let room = context.state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
     let Some(member) = room.members.get_mut(&user).filter(|member| member.hidden) else { return };
     member.hidden = false;
@@ -299,11 +304,11 @@ pub fn reveal(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
     // The user's own sessions have seen it at the time.
     tell_others(context, room_id, user, news);
     tell_away(context, room_id, user);
-    metadata::introduce(context, room_id, user);
+    context.out.follow_up(FollowUp::Introduce { room: room_id, user });
 }
 
 /// Tells a room that a member who has just become known there is away, if so.
-pub fn tell_away(context: &mut Context<'_>, room: RoomId, user: UserId) {
+pub fn tell_away(context: &mut Applying<'_>, room: RoomId, user: UserId) {
     let Some(away) = context.state.users[&user].away.clone() else { return };
     if !context.state.rooms[&room].members[&user].hidden {
         let capability = Capability::AwayNotify;
@@ -313,7 +318,7 @@ pub fn tell_away(context: &mut Context<'_>, room: RoomId, user: UserId) {
 }
 
 /// Tells a room, but for the user's own sessions.
-fn tell_others(context: &mut Context<'_>, room: RoomId, user: UserId, news: u32) {
+fn tell_others(context: &mut Applying<'_>, room: RoomId, user: UserId, news: u32) {
     let except = context.state.users[&user].sessions.clone();
     context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
 }

@@ -138,7 +138,7 @@ fn store(context: &mut Context<'_>, of: Subject, changes: &[(Box<str>, Option<Bo
         context.out.write(Write::Metadata { of, key, value })
     });
     if let Some(write) = writes.last() {
-        let what = Effect::NotStored { to: context.session, verb: "METADATA", tag: None };
+        let what = Effect::NotStored { to: context.asker.session, verb: "METADATA", tag: None };
         context.out.push_when(Condition::Failed(write), what);
     }
 }
@@ -164,7 +164,7 @@ pub fn change(
         context.out.note(Undo::Metadata(of, key.clone(), before));
         if changed {
             let mut viewers = viewers(context.state, context.node, of, key);
-            viewers.remove(&context.session);
+            viewers.remove(&context.asker.session);
             crate::command::metadata::show::tell(context, &viewers, name, key, value.as_deref());
         }
     }
@@ -216,7 +216,9 @@ fn shares(state: &State, me: UserId, other: UserId, but: Option<RoomId>) -> bool
 /// user from elsewhere, is told.
 pub fn introduce(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
     let state = &context.state;
-    if state.rooms[&room_id].members[&user].hidden {
+    // Both may be gone by the time that this is followed up.
+    let member = state.rooms.get(&room_id).and_then(|room| room.member(user));
+    if member.is_none_or(|member| member.hidden) {
         return;
     }
     let name = state.users[&user].nick.clone();
@@ -295,11 +297,11 @@ fn put_before(keys: &mut Keys, key: &str, value: Option<Box<str>>) -> bool {
 /// What a session that is nobody yet would have: the keys of the account to which it has logged
 /// in, if any, with its own changes.
 pub fn keys_before(context: &Context<'_>) -> Keys {
-    let Some(entering) = context.session().entering.as_deref() else { return Keys::new() };
-    let account = entering.account.as_ref();
+    let Some(registration) = context.session().registration.as_deref() else { return Keys::new() };
+    let account = registration.account.as_ref();
     let of = account.map(|account| Subject::Account(account.id));
     let mut keys = of.map(|of| keys_of(context.state, of)).unwrap_or_default();
-    for (key, value) in &entering.metadata {
+    for (key, value) in &registration.metadata {
         put_before(&mut keys, key, value.clone());
     }
     keys
@@ -344,6 +346,6 @@ pub fn capabilities_changed(context: &mut Context<'_>, before: Capabilities) {
     let needed = [Capability::Batch, Capability::Metadata3, Capability::Metadata2];
     let lost = |capability: &Capability| before.contains(*capability) && !now.contains(*capability);
     if needed.iter().any(lost) && !is_aware(now) {
-        context.node.subscriptions.unsubscribe_all(context.session);
+        context.node.subscriptions.unsubscribe_all(context.asker.session);
     }
 }

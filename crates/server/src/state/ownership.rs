@@ -30,23 +30,23 @@ pub fn take(context: &mut Context<'_>) {
     let user = context.user_mut();
     user.guest = false;
     user.userhost = (*username != *nick).then_some(username);
-    membership::store_rooms(context.state, context.out, me);
-    for (conversation, time) in context.state.read_markers.of(me) {
-        context.out.write(Write::ReadMarker { account: me, conversation, time });
+    membership::store_rooms(context.applying.state, context.applying.out, me);
+    for (conversation, time) in context.applying.state.read_markers.of(me) {
+        context.applying.out.write(Write::ReadMarker { account: me, conversation, time });
     }
-    metadata::store_all(context.state, context.out, me);
+    metadata::store_all(context.applying.state, context.applying.out, me);
 
-    membership::tell_acquaintances(context.state, context.node, context.out, me, chghost);
+    membership::tell_acquaintances(context.applying.state, context.applying.out, me, chghost);
     context.tell_user(me, chghost);
     // To those who do not know CHGHOST it looks as if the user quit and came back.
-    membership::tell_acquaintances(context.state, context.node, context.out, me, quit);
+    membership::tell_acquaintances(context.applying.state, context.applying.out, me, quit);
     for room in context.user().rooms.clone() {
         if !context.state.rooms[&room].members[&me].hidden {
             come_back(context, me, room);
         }
     }
     let account = context.passing_for(Capability::AccountNotify, me, ("ACCOUNT", &[&nick]), None);
-    membership::tell_acquaintances(context.state, context.node, context.out, me, account);
+    membership::tell_acquaintances(context.applying.state, context.applying.out, me, account);
     context.tell_user(me, account);
     metadata::tell_again(context, me);
 }

@@ -44,7 +44,7 @@ pub fn tell_watchers(context: &mut Context<'_>) {
     let Some(away) = context.user().away.clone() else { return };
     let news = context.passing_for(Capability::AwayNotify, me, ("AWAY", &[]), Some(&away));
     let told = known_in(context.state, me);
-    watch::tell_also(context.state, context.node, context.out, me, news, &told);
+    watch::tell_also(context.applying.state, context.node, context.applying.out, me, news, &told);
 }
 
 /// A session of the asker came or went, or said something: tells others if the person is away now
@@ -55,7 +55,7 @@ pub fn changed(context: &mut Context<'_>) {
     let before = std::mem::replace(&mut context.user_mut().away, now.clone());
     if before != now {
         let news = context.passing_for(Capability::AwayNotify, me, ("AWAY", &[]), now.as_deref());
-        tell_acquaintances(context.state, context.node, context.out, me, news);
+        tell_acquaintances(context.applying.state, context.applying.out, me, news);
     }
 }
 

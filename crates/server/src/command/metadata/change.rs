@@ -104,7 +104,7 @@ pub(super) fn set(
     let nick = context.nick();
     let line =
         key_line(context, &nick, &target.name, key, Some(value).filter(|_| !value.is_empty()));
-    context.out.reply(context.session, |out| out.extend_from_slice(&line));
+    context.applying.out.reply(context.applying.asker.session, |out| out.extend_from_slice(&line));
     Ok(())
 }
 
@@ -134,11 +134,13 @@ fn set_before(
     key: &str,
     value: Option<Box<str>>,
 ) -> Result<(), Refusal> {
-    let Some(entering) = context.entering() else { return Ok(()) };
-    if entering.metadata.len() >= METADATA_KEYS_BEFORE && !entering.metadata.contains_key(key) {
+    let Some(registration) = context.registration() else { return Ok(()) };
+    if registration.metadata.len() >= METADATA_KEYS_BEFORE
+        && !registration.metadata.contains_key(key)
+    {
         return Err(full(context, "*"));
     }
-    entering.metadata.insert(key.into(), value);
+    registration.metadata.insert(key.into(), value);
     Ok(())
 }
 

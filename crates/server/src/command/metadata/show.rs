@@ -95,7 +95,7 @@ pub fn tell(
 
 /// Replies with lines as a batch; without the capability, with the lines alone.
 pub fn batch(context: &mut Context<'_>, kind: &str, target: Option<&str>, lines: &[Vec<u8>]) {
-    let session = context.session;
+    let session = context.asker.session;
     if !context.has(Capability::Batch) {
         for line in lines {
             context.out.reply(session, |out| out.extend_from_slice(line));
@@ -180,7 +180,7 @@ pub fn sync_room(context: &mut Context<'_>, room: RoomId) {
     if much || is_large(context, room) {
         return sync_later(context, &name);
     }
-    let wanted = context.node.subscriptions.of(context.session);
+    let wanted = context.node.subscriptions.of(context.asker.session);
     let owners = room_and_members(context, room);
     sync(context, &name, &owners, &wanted);
 }
@@ -191,7 +191,7 @@ pub fn sync_watched(context: &mut Context<'_>, users: &[UserId]) {
     if !is_aware(context.capabilities()) {
         return;
     }
-    let wanted = context.node.subscriptions.of(context.session);
+    let wanted = context.node.subscriptions.of(context.asker.session);
     let most = context.out.text.len() + context.state.config.limits.answer();
     for user in users {
         let owner = user_target(context, *user);

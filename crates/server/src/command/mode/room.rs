@@ -136,7 +136,7 @@ impl Change<'_, '_> {
         if after != before {
             membership::reveal(self.context, self.id, user);
             let after = Member { hidden: false, ..after };
-            let (state, out) = (&mut *self.context.state, &mut *self.context.out);
+            let (state, out) = (&mut *self.context.applying.state, &mut *self.context.applying.out);
             membership::set_member(state, out, self.id, user, Some(after));
             self.done.add(step.add, step.mode, Some(&nick));
         }

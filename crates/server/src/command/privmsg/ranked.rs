@@ -4,7 +4,7 @@
 //! them, and there is no msgid.
 
 use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing};
-use crate::command::context::Context;
+use crate::command::applying::Applying;
 use crate::command::names;
 use crate::command::refusal::Refusal;
 use crate::effects::Effect;
@@ -22,7 +22,7 @@ pub(super) fn split(target: &str) -> Option<(Rank, &str)> {
 
 /// Sends to those of the rank and above, and to the author's other sessions.
 pub(super) fn send(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     rank: Rank,
     room: &str,
     draft: &Draft<'_>,
@@ -41,7 +41,7 @@ pub(super) fn send(
     told.push(me);
     let sessions = told.iter().flat_map(|user| &context.state.users[user].sessions);
     for to in sessions.copied().collect::<Vec<SessionId>>() {
-        if to != context.session {
+        if to != context.asker.session {
             context.out.push(Effect::TellOne { to, news, kept: false });
         }
     }

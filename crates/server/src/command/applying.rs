@@ -1,0 +1,509 @@
+//! What a shared command works with: the state, the effects, and who asks. Nothing in it leads to
+//! a session, so that any node could apply the command.
+
+use crate::command::names::may_see;
+use crate::command::quit::shorten;
+use crate::command::refusal::Refusal;
+use crate::effects::{Condition, Effect, Effects, FollowUp, News, Rooms};
+use crate::hub::write_error;
+use crate::limits::{LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
+use crate::metrics::{Count, Refused};
+use crate::session_id::SessionId;
+use crate::state::State;
+use crate::state::pending::ANY_GUEST;
+use crate::state::room::{MaskSubject, Member, Rank, Room};
+use crate::state::undo::Undo;
+use crate::state::user::{User, UserId};
+use crate::state::{dormant, membership};
+use proto::{Capabilities, Capability, Line};
+use std::cell::Cell;
+use std::sync::Arc;
+use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
+
+/// Who asks, as far as a command may know when it is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asker {
+    /// The session.
+    pub session: SessionId,
+    /// Its user, once it has registered.
+    pub user: Option<UserId>,
+    /// The name it has given, before that.
+    pub nick: Option<Arc<str>>,
+    /// What it negotiated.
+    pub capabilities: Capabilities,
+    /// What its node has found out beforehand.
+    pub allowance: Allowance,
+}
+
+/// What the node of an asker lets them do: it alone knows their budgets and its disk. Found out
+/// before a command is applied, so that it is the same everywhere.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Allowance {
+    /// Why nothing more of theirs may be stored, if so.
+    pub not_stored: Option<NotStored>,
+    /// Users of whose queues they have had more than their share, and the seconds to wait.
+    pub over_share: Vec<(UserId, u64)>,
+}
+
+/// Why nothing more of somebody's may be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotStored {
+    /// The reserve of the disk is touched.
+    Reserve,
+    /// They have had too much stored in an hour; the seconds to wait.
+    Budget(u64),
+}
+
+/// The state while one command is applied to it.
+pub struct Applying<'a> {
+    /// What all sessions share.
+    pub state: &'a mut State,
+    /// What is to happen.
+    pub out: &'a mut Effects,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+impl Applying<'_> {
+    /// The session's capabilities.
+    pub fn capabilities(&self) -> Capabilities {
+        self.asker.capabilities
+    }
+
+    /// Whether the session has a capability.
+    pub fn has(&self, capability: Capability) -> bool {
+        self.capabilities().contains(capability)
+    }
+
+    /// The id of the user who asks. Only for handlers of commands that need a login.
+    pub fn me(&self) -> UserId {
+        self.asker.user.expect("the table of verbs lets in only those who have logged in")
+    }
+
+    /// The user who asks. Only for handlers of commands that need a login.
+    pub fn user(&self) -> &User {
+        &self.state.users[&self.me()]
+    }
+
+    /// The user who asks, to change it. Only for handlers of commands that need a login.
+    pub fn user_mut(&mut self) -> &mut User {
+        let me = self.me();
+        self.state.users.get_mut(&me).expect("a session's user is online")
+    }
+
+    /// The name by which the session is addressed: `*` before it has one.
+    pub fn nick(&self) -> Arc<str> {
+        match (self.asker.user, &self.asker.nick) {
+            (Some(user), _) => self.state.users[&user].nick.clone(),
+            (None, Some(nick)) => nick.clone(),
+            (None, None) => "*".into(),
+        }
+    }
+
+    /// The source of the user who asks.
+    pub fn source(&self) -> String {
+        self.state.source(self.me())
+    }
+
+    /// The user who asks, as the lists of rooms name people.
+    pub fn who(&self) -> MaskSubject {
+        let account = self.user().account().cloned();
+        MaskSubject { source: self.source(), account, steps: Cell::new(0) }
+    }
+
+    /// Replies with a numeric whose last parameter is a sentence.
+    pub fn numeric(&mut self, code: &str, params: &[&str], text: &str) {
+        let nick = self.nick();
+        let mut all: Vec<&str> = vec![&nick];
+        all.extend(params);
+        self.server_line(code, &all, Some(text));
+    }
+
+    /// Replies with a numeric without a sentence.
+    pub fn numeric_only(&mut self, code: &str, params: &[&str]) {
+        let nick = self.nick();
+        let mut all: Vec<&str> = vec![&nick];
+        all.extend(params);
+        self.server_line(code, &all, None);
+    }
+
+    /// Replies with a line from the server.
+    pub fn from_server(&mut self, verb: &str, params: &[&str], text: &str) {
+        self.server_line(verb, params, Some(text));
+    }
+
+    /// Replies with a line from the server without a sentence.
+    pub fn from_server_only(&mut self, verb: &str, params: &[&str]) {
+        self.server_line(verb, params, None);
+    }
+
+    /// Replies with a line from the server that fits: what somebody typed may come back in it, at
+    /// any length, and is cut.
+    fn server_line(&mut self, verb: &str, params: &[&str], text: Option<&str>) {
+        let server = self.state.renderer.server.clone();
+        self.out.reply(self.asker.session, |out| {
+            let start = out.len();
+            let line = Line::to(out).source(&server).verb(verb);
+            let fitting = params.iter().map(|param| shorten(param, PARAMETER_BYTES));
+            let line = fitting.fold(line, Line::param);
+            match text {
+                Some(text) => line.text(text).end(),
+                None => line.end(),
+            }
+            if out.len() - start > LINE_BYTES {
+                let fits = LINE_BYTES - "\r\n".len();
+                let text = String::from_utf8_lossy(&out[start..]).into_owned();
+                out.truncate(start);
+                out.extend_from_slice(shorten(&text, fits).as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+        });
+    }
+
+    /// Replies with a standard reply: `kind` is NOTE, FAIL or WARN.
+    pub fn standard(&mut self, kind: &str, verb: &str, code: &str, context: &[&str], text: &str) {
+        let mut params = vec![verb, code];
+        params.extend(context);
+        self.from_server(kind, &params, text);
+    }
+
+    /// Replies `NOTE verb code context :text`.
+    pub fn note(&mut self, verb: &str, code: &str, context: &[&str], text: &str) {
+        self.standard("NOTE", verb, code, context, text);
+    }
+
+    /// Sends the session a notice from the server.
+    pub fn notice(&mut self, text: &str) {
+        let nick = self.nick();
+        self.from_server("NOTICE", &[&nick], text);
+    }
+
+    /// Ends the connection with `ERROR`; the session itself is ended by the caller.
+    pub fn close(&mut self, reason: &str) {
+        self.out.reply(self.asker.session, |out| write_error(out, reason));
+        self.out.push(Effect::Close { session: self.asker.session });
+    }
+
+    /// Whether the asker may find another user without knowing the name: not an invisible one with
+    /// whom they share no room.
+    pub fn sees(&self, user: &User) -> bool {
+        let me = self.me();
+        let shared = |room: &RoomId| self.state.rooms[room].member(me).is_some();
+        !user.invisible || user.id == me || self.user().operator || user.rooms.iter().any(shared)
+    }
+
+    /// Whether a command's target, if it has one, is this server: by its name, a mask of it, or
+    /// somebody who is on it.
+    pub fn check_server(&self, target: Option<&str>) -> Result<(), Refusal> {
+        let here = |target: &str| {
+            target.is_empty()
+                || proto::mask::matches(target, &self.state.renderer.server)
+                || self.state.online(target).is_some()
+        };
+        match target {
+            Some(target) if !here(target) => Err(Refusal::NoSuchServer(target.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to have yet another message of the asker kept for a user.
+    pub fn must_be_kept(&mut self, receiver: UserId, name: &Arc<str>) -> Result<(), Refusal> {
+        let online = self.state.users.contains_key(&receiver);
+        if self.state.pending.may(receiver, self.kept_as(), online) {
+            return Ok(());
+        }
+        self.out.push(Effect::Count(Count::Refused(Refused::Kept)));
+        Err(Refusal::TooMuchKept(name.clone()))
+    }
+
+    /// A message of the asker is kept for a user.
+    pub fn keep(&mut self, receiver: UserId, event: EventId) {
+        let sender = self.kept_as();
+        self.state.pending.add(receiver, event, sender);
+        self.out.undo.push(Undo::Kept(receiver, event));
+    }
+
+    /// As whom the asker has messages kept.
+    fn kept_as(&self) -> UserId {
+        if self.user().guest { ANY_GUEST } else { self.me() }
+    }
+
+    /// The work that an effect makes for shards and readers.
+    pub fn work_of(&self, what: &Effect) -> u64 {
+        let online = |room: &RoomId| self.state.rooms.get(room).map_or(0, |room| room.online);
+        match what {
+            Effect::Tell { rooms: Rooms::One(room), .. } => online(room) as u64 * TELL_WORK,
+            Effect::Tell { rooms: Rooms::Several(rooms), .. } => {
+                rooms.iter().map(online).sum::<usize>() as u64 * TELL_WORK
+            }
+            Effect::TellOne { .. } => TELL_WORK,
+            Effect::Read { request, .. } => request.events() as u64 * READ_WORK,
+            _ => 0,
+        }
+    }
+
+    /// Whether the command at hand has had its turn and should go on in another one.
+    pub fn turn_is_over(&self) -> bool {
+        self.out.spent() >= TURN_WORK
+    }
+
+    /// Refuses who is not an operator of the server.
+    pub fn must_be_operator(&self) -> Result<(), Refusal> {
+        if self.user().operator { Ok(()) } else { Err(Refusal::NotOperator) }
+    }
+
+    /// The room of a name, whether the asker may know of it or not.
+    pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
+        self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))
+    }
+
+    /// A room that the asker is in, and their standing.
+    pub fn my_room(&self, name: &str) -> Result<(&Room, Member), Refusal> {
+        let room = self.room(name)?;
+        match room.member(self.me()) {
+            Some(member) => Ok((room, member)),
+            None if may_see(self, room) => Err(Refusal::NotInRoom(room.name.clone())),
+            None => Err(Refusal::NoSuchRoom(name.to_owned())),
+        }
+    }
+
+    /// A room in which the asker may do what its operators may.
+    pub fn room_as_operator(&self, name: &str) -> Result<&Room, Refusal> {
+        self.room_as(name, Rank::Op).map(|(room, _)| room)
+    }
+
+    /// A room in which the asker has a rank or a higher one, and which it is. Operators of the
+    /// server have the highest everywhere.
+    pub fn room_as(&self, name: &str, least: Rank) -> Result<(&Room, Rank), Refusal> {
+        let room = self.room(name)?;
+        let rank = if self.user().operator { Rank::Op } else { self.my_room(name)?.1.rank() };
+        match least {
+            _ if rank >= least => Ok((room, rank)),
+            Rank::Op => Err(Refusal::NotRoomOperator(room.name.clone())),
+            _ => Err(Refusal::NotHalfOperator(room.name.clone())),
+        }
+    }
+
+    /// An event by the asker, now.
+    pub fn event(
+        &mut self,
+        conversation: Conversation,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        tags: &str,
+    ) -> Event {
+        dormant::heard(self);
+        let id = self.state.next_event();
+        let time = self.state.now;
+        let user = self.user();
+        Event {
+            id,
+            conversation,
+            kind,
+            account: user.id,
+            guest: user.guest,
+            bot: user.bot,
+            nick: user.nick.clone(),
+            userhost: user.userhost.clone(),
+            target: target.into(),
+            time,
+            text: text.into(),
+            tags: tags.into(),
+            about: None,
+        }
+    }
+
+    /// Stores a change of a room as an event by the asker, and tells the room, the asker included.
+    pub fn tell_change(
+        &mut self,
+        room: RoomId,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        verb: &'static str,
+    ) {
+        let news = self.store_change(room, kind, target, text, verb);
+        if kind == EventKind::Part {
+            self.tell_way(room, news);
+        } else {
+            let me = self.me();
+            membership::reveal(self, room, me);
+            self.tell_room(room, news);
+        }
+    }
+
+    /// Stores a change of a room as an event by the asker; what follows depends on it. Returns the
+    /// news.
+    pub fn store_change(
+        &mut self,
+        room: RoomId,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        verb: &'static str,
+    ) -> u32 {
+        let name = self.state.rooms[&room].name.clone();
+        let event = self.event(Conversation::room(room), kind, target, text, "");
+        let news = self.news_of(&event, &name);
+        let event = Write::Event {
+            event: Arc::new(event),
+            resend: None,
+            pending_for: None,
+            mentions: [].into(),
+        };
+        let write = self.out.write(event);
+        let to = self.asker.session;
+        self.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
+        news
+    }
+
+    /// News of a stored event; `target` is the room's name, or the receiver.
+    pub fn news_of(&mut self, event: &Event, target: &str) -> u32 {
+        let news = News {
+            id: event.id,
+            time: event.time,
+            account: (!event.guest).then(|| event.nick.clone()),
+            bot: event.bot,
+            tags: event.tags.clone(),
+            needs: crate::render::needs(event.kind),
+            ..News::default()
+        };
+        let renderer = &self.state.renderer;
+        let mut lines = None;
+        let news = self.out.news(news, |out| lines = renderer.body(out, event, target));
+        self.out.news[news as usize].lines = lines;
+        if event.kind == EventKind::Join {
+            self.out.extend(news, |out| renderer.body_for(out, event, target, true));
+        }
+        news
+    }
+
+    /// News of something that is not stored: `:source verb params [:text]`, by the user `of`.
+    pub fn passing(&mut self, of: UserId, verb: &str, params: &[&str], text: Option<&str>) -> u32 {
+        let user = &self.state.users[&of];
+        let source = self.state.renderer.source(user.author());
+        let (account, bot) = (user.account().cloned(), user.bot);
+        let news = News { time: self.state.now, account, bot, ..News::default() };
+        self.out.news(news, |out| write_line(out, &source, verb, params, text))
+    }
+
+    /// The same for sessions with a capability only.
+    pub fn passing_for(
+        &mut self,
+        needs: Capability,
+        of: UserId,
+        (verb, params): (&str, &[&str]),
+        text: Option<&str>,
+    ) -> u32 {
+        let news = self.passing(of, verb, params, text);
+        self.out.news[news as usize].needs = Capabilities::only(needs);
+        news
+    }
+
+    /// News, not stored, that a user comes into a room, or comes to be known there.
+    pub fn passing_join(&mut self, of: UserId, room: RoomId) -> u32 {
+        let name = self.state.rooms[&room].name.clone();
+        let news = self.passing(of, "JOIN", &[&name], None);
+        let source = self.state.source(of);
+        let user = &self.state.users[&of];
+        let account = user.account().map_or("*", |account| &**account);
+        self.out.extend(news, |out| {
+            write_line(out, &source, "JOIN", &[&name, account], Some(&user.realname));
+        });
+        news
+    }
+
+    /// Tells a room, the asker included: with a label, the asker's own copy is the reply.
+    pub fn tell_room(&mut self, room: RoomId, news: u32) {
+        let rooms = Rooms::One(room);
+        let me_in = self.asker.user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
+        if self.out.is_labeled() && me_in {
+            self.out.push(Effect::Tell { rooms, except: vec![self.asker.session], news });
+            self.reply_news(news);
+        } else {
+            self.out.push(Effect::Tell { rooms, except: Vec::new(), news });
+        }
+    }
+
+    /// Tells a room that the asker comes or goes; only the asker, if the room does not know of
+    /// them.
+    pub fn tell_way(&mut self, room: RoomId, news: u32) {
+        let me = self.me();
+        if self.state.rooms[&room].members[&me].hidden {
+            self.tell_user(me, news);
+        } else {
+            self.tell_room(room, news);
+        }
+    }
+
+    /// The asker's own copy of news, among the replies.
+    pub fn reply_news(&mut self, news: u32) {
+        let tagging =
+            crate::render::Tagging { capabilities: self.capabilities(), tag: Default::default() };
+        let mut line = Vec::new();
+        let news = &self.out.news[news as usize];
+        if !news.is_for(tagging.capabilities) {
+            return;
+        }
+        self.state.renderer.news(&mut line, news, &self.out.text, tagging);
+        self.out.reply(self.asker.session, |out| out.extend_from_slice(&line));
+    }
+
+    /// Tells all sessions of a user.
+    pub fn tell_user(&mut self, user: UserId, news: u32) {
+        for to in self.state.users[&user].sessions.clone() {
+            if to == self.asker.session && self.out.is_labeled() {
+                self.reply_news(news);
+            } else {
+                self.out.push(Effect::TellOne { to, news, kept: false });
+            }
+        }
+    }
+
+    /// Tells all sessions of a user a notice of the server.
+    pub fn tell_notice(&mut self, user: UserId, text: &str) {
+        let (server, nick) = (&self.state.config.server.name, &self.state.users[&user].nick);
+        let news = News { time: self.state.now, ..News::default() };
+        let news =
+            self.out.news(news, |out| write_line(out, server, "NOTICE", &[nick], Some(text)));
+        self.tell_user(user, news);
+    }
+
+    /// Refuses what is to be stored, if the asker's node does not let it be.
+    pub fn must_be_storable(&mut self) -> Result<(), Refusal> {
+        let (counted, refusal) = match self.asker.allowance.not_stored {
+            None => return Ok(()),
+            Some(NotStored::Reserve) => (Refused::DiskReserve, Refusal::DiskFull),
+            Some(NotStored::Budget(seconds)) => {
+                (Refused::StoredBytes, Refusal::TooMuchStored(seconds))
+            }
+        };
+        self.out.push(Effect::Count(Count::Refused(counted)));
+        Err(refusal)
+    }
+
+    /// Refuses to have a user told what is beyond the asker's share of the user's outbox.
+    pub fn must_be_within_share(&mut self, of: UserId, bytes: usize) -> Result<(), Refusal> {
+        if of == self.me() {
+            return Ok(());
+        }
+        let over = self.asker.allowance.over_share.iter().find(|(user, _)| *user == of);
+        if let Some((_, seconds)) = over {
+            let refusal = Refusal::TooMuchForOne(*seconds);
+            self.out.push(Effect::Count(Count::Refused(Refused::Share)));
+            return Err(refusal);
+        }
+        self.out.follow_up(FollowUp::ChargeShare { of, bytes });
+        Ok(())
+    }
+}
+
+fn write_line(out: &mut Vec<u8>, source: &str, verb: &str, params: &[&str], text: Option<&str>) {
+    let line = Line::to(out).source(source).verb(verb);
+    let line = params.iter().fold(line, |line, param| line.param(param));
+    match text {
+        Some(text) => line.text(text).end(),
+        None => line.end(),
+    }
+}
