@@ -24,5 +24,6 @@ pub mod idle;
 pub mod handshakes;
 pub mod join;
 pub mod history;
+pub mod unread;
 pub mod attack;
 pub mod report;

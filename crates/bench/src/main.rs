@@ -17,6 +17,7 @@ use parlor_bench::report::{self, Figure, Outcome};
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
 use parlor_bench::transport::Transport;
+use parlor_bench::unread::Unread;
 use parlor_bench::{floor, proc};
 
 /// Measures chat servers: CPU time per delivery, latency, memory; ours, a floor, and peers.
@@ -65,6 +66,8 @@ enum Scenario {
     Join(Join),
     /// Pages at random places of a large store, which is filled at the first run and kept.
     History(History),
+    /// What somebody has not read in a thousand rooms, asked of a large store, which is filled at the first run and kept.
+    Unread(Unread),
     /// Attacks on our server with default limits, and what innocent people notice of them.
     Attack(Attack),
     /// The floor itself, on a free port: what the scenarios start for it.
@@ -143,6 +146,7 @@ fn one_run(scenario: &Scenario, kind: &Kind, bench: &Bench) -> Result<Vec<Figure
         Scenario::Handshakes(handshakes) => handshakes.run(kind, bench),
         Scenario::Join(join) => join.run(kind, bench),
         Scenario::History(history) => history.run(kind, bench),
+        Scenario::Unread(unread) => unread.run(kind),
         Scenario::Attack(_) | Scenario::FloorServer => unreachable!("they have no figures"),
     }
 }

@@ -16,6 +16,11 @@ pub const REDACTED_PASSED: usize = 4096;
 
 /// The most messages of a conversation that are counted as unread, and the most mentions.
 pub const UNREAD_MOST: usize = 1000;
+/// Once one answer has counted so many messages, of each further conversation it counts
+/// [`UNREAD_FEW`] at most.
+pub const UNREAD_TOTAL: usize = 100_000;
+/// See [`UNREAD_TOTAL`].
+pub const UNREAD_FEW: usize = 100;
 
 /// The writing side. The journal thread owns it and is the only writer.
 pub trait Store: Send {
@@ -113,10 +118,13 @@ pub struct Unreads {
 pub struct Unread {
     /// The conversation.
     pub conversation: Conversation,
-    /// How many messages and notices; [`UNREAD_MOST`]: so many or more. What was taken back does not
-    /// count.
+    /// How many messages and notices, as far as they are counted; see [`UNREAD_MOST`]. What was taken
+    /// back does not count.
     pub messages: usize,
-    /// How many of them mention the account or everybody; as many at most.
+    /// Whether so many were counted that there may be more.
+    pub more: bool,
+    /// How many of them, or of those that were not counted, mention the account or everybody; no more than
+    /// were counted.
     pub mentions: usize,
     /// The first of them.
     pub first: EventId,

@@ -14,9 +14,9 @@ const LOOKS: u32 = 2048;
 /// Events that are written in one step: some milliseconds.
 const WRITES: usize = 256;
 
-/// Whom no event may show any more, and whether what they said is taken back.
+/// Whom no event may show any more, whether what they said is taken back, and their last event.
 #[derive(Debug, Default)]
-pub(crate) struct Departed(Vec<(AccountId, bool)>);
+pub(crate) struct Departed(Vec<(AccountId, bool, i64)>);
 
 /// An account that is being removed from the events.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ impl Departed {
         let (mut rows, mut summer, mut found) = (all.query([])?, Summer::default(), Vec::new());
         while let Some(row) = rows.next()? {
             if sum::is_right("departed", row, &mut summer)? {
-                found.push((row.get(0)?, row.get(1)?));
+                found.push((row.get(0)?, row.get(1)?, row.get(3)?));
             } else {
                 note(damage, row.get(0)?);
             }
@@ -49,13 +49,15 @@ impl Departed {
 
     /// Those whose messages are taken back.
     pub(crate) fn silenced(&self) -> impl Iterator<Item = AccountId> {
-        self.0.iter().filter(|(_, messages)| *messages).map(|(account, _)| *account)
+        self.0.iter().filter(|(_, messages, _)| *messages).map(|(account, ..)| *account)
     }
 
     /// Makes an event what it will be.
     pub(crate) fn mask(&self, event: &mut Event) {
-        for &(account, messages) in &self.0 {
-            mask(event, account, messages);
+        for &(account, messages, last) in &self.0 {
+            if sql_id(event.id) <= last {
+                mask(event, account, messages);
+            }
         }
     }
 }

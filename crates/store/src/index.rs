@@ -77,6 +77,46 @@ fn encode_authors(block: &[Entry]) -> Vec<u8> {
     bytes
 }
 
+/// The events of a sound block, one after the other, with their authors.
+struct Block<'b> {
+    next: Option<i64>,
+    rest: &'b [u8],
+    authors: &'b [u8],
+}
+
+impl<'b> Block<'b> {
+    /// Without its rest it is empty.
+    fn new(first: i64, rest: Option<&'b [u8]>, authors: Option<&'b [u8]>) -> Self {
+        let next = rest.map(|_| first);
+        Self { next, rest: rest.unwrap_or_default(), authors: authors.unwrap_or_default() }
+    }
+}
+
+impl Iterator for Block<'_> {
+    type Item = (i64, AccountId);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let id = self.next?;
+        self.next = number(&mut self.rest).and_then(|distance| id.checked_add(distance));
+        let author = number(&mut self.authors).and_then(|author| u32::try_from(author).ok())?;
+        Some((id, author))
+    }
+}
+
+/// The first number of some, which are seven bits a byte, low ones first.
+fn number(bytes: &mut &[u8]) -> Option<i64> {
+    let (mut number, mut shift) = (0, 0_u32);
+    while let Some((byte, rest)) = bytes.split_first() {
+        *bytes = rest;
+        number |= i64::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
 /// The authors of a block; `None` if it is damaged.
 fn decode_authors(bytes: &[u8]) -> Option<Vec<AccountId>> {
     let mut authors = Vec::with_capacity(bytes.len());
@@ -125,7 +165,7 @@ pub(crate) fn messages_after(
     conversation: Conversation,
     after: i64,
     up_to: i64,
-    mut take: impl FnMut(Entry) -> rusqlite::Result<bool>,
+    take: &mut impl FnMut(i64, AccountId) -> rusqlite::Result<bool>,
 ) -> rusqlite::Result<()> {
     let mut blocks = rows.connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM history WHERE conversation = ?1 AND other = {MESSAGES} AND first <= ?3
@@ -136,15 +176,20 @@ pub(crate) fn messages_after(
     let mut found = blocks.query(params![conversation.key(), after, up_to])?;
     let (mut summer, mut last) = (Summer::default(), after);
     while let Some(row) = found.next()? {
-        let block = match entries_of(row, &mut summer)? {
-            Some(block) => block,
-            None => recover(rows, conversation, MESSAGES, row.get(2)?)?,
+        let sound = sum::is_right("history", row, &mut summer)?;
+        let (first, rest, authors) =
+            (row.get(2)?, row.get_ref(3)?.as_blob_or_null()?, row.get_ref(4)?.as_blob_or_null()?);
+        let recovered = match sound {
+            true => Vec::new(),
+            false => recover(rows, conversation, MESSAGES, first)?,
         };
+        let recovered = recovered.into_iter().map(|entry| (entry.id, entry.author));
+        let block = Block::new(first, rest.filter(|_| sound), authors);
         // What is recovered may be in the next block, too.
-        for entry in block.into_iter().filter(|entry| entry.id <= up_to) {
-            if entry.id > last {
-                last = entry.id;
-                if !take(entry)? {
+        for (id, author) in block.chain(recovered).filter(|(id, _)| *id <= up_to) {
+            if id > last {
+                last = id;
+                if !take(id, author)? {
                     return Ok(());
                 }
             }

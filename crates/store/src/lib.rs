@@ -63,7 +63,8 @@ pub use audit::{AUDIT_DAYS, AUDIT_KEPT, AUDIT_MOST, Audit};
 pub use backup::{backup, restore};
 pub use check::{check, check_watched};
 pub use contract::{
-    Condition, Exported, REDACTED_PASSED, Reader, Store, UNREAD_MOST, Unread, Unreads,
+    Condition, Exported, REDACTED_PASSED, Reader, Store, UNREAD_FEW, UNREAD_MOST, UNREAD_TOTAL,
+    Unread, Unreads,
 };
 pub use conversation::Conversation;
 pub use damage::Damage;

@@ -9,8 +9,8 @@ use crate::{
     Account, AccountId, Audit, Conversation, Damage, EVERYBODY, Event, EventId, EventKind,
     Exported, Failure, Fingerprint, KEEP_DAYS, KEEP_MESSAGES, Keep, Loaded, Member, Outcome, Point,
     Query, RESEND_MS, Reader, Record, RecordKind, RecordOwner, Refused, Resend, Room, RoomId,
-    Scope, Select, Store, Subject, UNREAD_MOST, Unread, Unreads, Write, audit, departure, export,
-    records, write,
+    Scope, Select, Store, Subject, Unread, Unreads, Write, audit, departure, export, records,
+    unread, write,
 };
 
 /// A store that lasts as long as the process, for tests and as the measure of the other one.
@@ -299,7 +299,13 @@ impl Contents {
     }
 
     /// The messages that `of` has not read of a conversation in which they have read up to an event.
-    fn unread(&self, of: &Unreads, conversation: Conversation, read: EventId) -> Option<Unread> {
+    fn unread(
+        &self,
+        of: &Unreads,
+        conversation: Conversation,
+        read: EventId,
+        most: usize,
+    ) -> Option<Unread> {
         let counts = |event: &&Event| {
             event.conversation == conversation
                 && event.id > read
@@ -312,10 +318,11 @@ impl Contents {
             let mentions = self.mentions.get(&event.id);
             mentions.is_some_and(|all| all.contains(&of.account) || all.contains(&EVERYBODY))
         };
-        let messages = unread.len().min(UNREAD_MOST);
+        let messages = unread.len().min(most);
+        let more = messages == most;
         let mentions = unread.iter().filter(mentioned).count().min(messages);
         let first = unread.first()?.id;
-        Some(Unread { conversation, messages, mentions, first })
+        Some(Unread { conversation, messages, more, mentions, first })
     }
 
     fn forget(&mut self, keep: &Keep) {
@@ -446,12 +453,15 @@ impl Reader for MemoryReader {
         let directs = events.filter(|talk| talk.other(of.account).is_some());
         let mut from: BTreeMap<Conversation, EventId> = directs.map(|talk| (talk, 0)).collect();
         from.extend(of.rooms.iter().map(|(room, since)| (Conversation::room(*room), *since)));
-        let unread = |(talk, since): (Conversation, EventId)| {
+        let (mut found, mut total) = (Vec::new(), 0);
+        for (talk, since) in from {
             let marker = contents.read_markers.get(&(of.account, talk));
-            let read = marker.map_or(of.unmarked, |(_, event)| *event);
-            contents.unread(of, talk, read.max(since))
-        };
-        Ok(from.into_iter().filter_map(unread).collect())
+            let read = marker.map_or(of.unmarked, |(_, event)| *event).max(since);
+            let unread = contents.unread(of, talk, read, unread::most(total));
+            total += unread.map_or(0, |unread| unread.messages);
+            found.extend(unread);
+        }
+        Ok(found)
     }
 
     fn audit(&mut self, before: u64, limit: usize) -> Result<Vec<(u64, Audit)>, Failure> {

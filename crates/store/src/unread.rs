@@ -1,7 +1,7 @@
 //! What somebody has not read: counted in the index, where each event has its author, without reading
 //! any event.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rusqlite::params;
 
@@ -12,8 +12,8 @@ use crate::row::Rows;
 use crate::sum::{self, Summer};
 use crate::tail::Tail;
 use crate::{
-    AccountId, Conversation, EVERYBODY, EventId, REDACTED_PASSED, Scope, UNREAD_MOST, Unread,
-    Unreads, history, index,
+    AccountId, Conversation, EVERYBODY, EventId, REDACTED_PASSED, Scope, UNREAD_FEW, UNREAD_MOST,
+    UNREAD_TOTAL, Unread, Unreads, history, index,
 };
 
 /// What is unread by `of.account` in one snapshot.
@@ -29,15 +29,23 @@ pub(crate) fn unread(rows: Rows<'_>, tail: &Tail, of: &Unreads) -> rusqlite::Res
         read.insert(room, from(places.remove(&room), sql_id(since)));
     }
     let others = of.ignored.iter().copied().chain(rows.departed.silenced());
-    let silent = others.chain([of.account]).collect();
+    let mut silent: Vec<AccountId> = others.chain([of.account]).collect();
+    silent.sort_unstable();
     let newest = newest(tail, &read);
-    let counting = Counting { rows, account: of.account, silent };
-    let mut found = Vec::new();
+    let counting = Counting { rows, account: of.account, silent, indexed: tail.indexed };
+    let (mut found, mut total) = (Vec::new(), 0);
     for (conversation, after) in read {
         let fresh = newest.get(&conversation).map_or(&[][..], Vec::as_slice);
-        found.extend(counting.count(conversation, after, tail.indexed, fresh)?);
+        let unread = counting.count(conversation, after, fresh, most(total))?;
+        total += unread.map_or(0, |unread| unread.messages);
+        found.extend(unread);
     }
     Ok(found)
+}
+
+/// How many messages of the next conversation are counted, after so many in all.
+pub(crate) fn most(total: usize) -> usize {
+    if total < UNREAD_TOTAL { UNREAD_MOST } else { UNREAD_FEW }
 }
 
 /// Up to which event an account has read its conversations.
@@ -88,23 +96,25 @@ fn newest(
 struct Counting<'c> {
     rows: Rows<'c>,
     account: AccountId,
-    /// Whose messages do not count.
-    silent: HashSet<AccountId>,
+    /// Whose messages do not count, rising.
+    silent: Vec<AccountId>,
+    /// Up to where the index is complete.
+    indexed: i64,
 }
 
 impl Counting<'_> {
     /// What is unread in one conversation behind an event, if anything is. `fresh` is what comes
-    /// behind what is `indexed`.
+    /// behind what is indexed; `most` messages are counted.
     fn count(
         &self,
         conversation: Conversation,
         after: i64,
-        indexed: i64,
         fresh: &[(i64, AccountId)],
+        most: usize,
     ) -> rusqlite::Result<Option<Unread>> {
         let (mut messages, mut first, mut taken_back) = (0, None, None);
         let mut take = |id: i64, author: AccountId| {
-            if self.silent.contains(&author) {
+            if self.is_silent(author) {
                 return Ok(true);
             }
             let taken_back = match &taken_back {
@@ -115,20 +125,23 @@ impl Counting<'_> {
                 first.get_or_insert(id);
                 messages += 1;
             }
-            Ok(messages < UNREAD_MOST)
+            Ok(messages < most)
         };
-        index::messages_after(self.rows, conversation, after, indexed, |entry| {
-            take(entry.id, entry.author)
-        })?;
+        index::messages_after(self.rows, conversation, after, self.indexed, &mut take)?;
         for &(id, author) in fresh {
             if !take(id, author)? {
                 break;
             }
         }
         let Some(first) = first else { return Ok(None) };
-        let messages = messages.min(UNREAD_MOST);
+        let messages = messages.min(most);
         let mentions = self.mentions(conversation, after)?.min(messages);
-        Ok(Some(Unread { conversation, messages, mentions, first: first as EventId }))
+        let more = messages == most;
+        Ok(Some(Unread { conversation, messages, more, mentions, first: first as EventId }))
+    }
+
+    fn is_silent(&self, author: AccountId) -> bool {
+        self.silent.binary_search(&author).is_ok()
     }
 
     /// The messages behind an event that were taken back.
@@ -165,7 +178,7 @@ impl Counting<'_> {
                 if !sum::is_right("mentions", row, &mut summer)? {
                     let sentence = format!("a mention in event {id} is damaged");
                     self.rows.damage.note("mentions", &id, sentence);
-                } else if !self.silent.contains(&row.get(3)?) {
+                } else if !self.is_silent(row.get(3)?) {
                     found.insert(id);
                 }
             }

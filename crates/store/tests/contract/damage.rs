@@ -204,6 +204,8 @@ fn what_the_hub_cannot_do_without_is_no_start_when_it_is_damaged() {
         ("UPDATE rooms SET name = CAST(x'ff' AS TEXT)", "of rooms, entry 1 is damaged"),
         ("UPDATE members SET op = 1", "of members, entry 1, 1 is damaged"),
         ("UPDATE certificates SET account = 2", "entry 0707070707"),
+        ("UPDATE records SET value = 'x'", "of records, entry 1, 1, \"totp\" is damaged"),
+        ("UPDATE records SET owner = 2", "of records, entry 1, 2, \"totp\" is damaged"),
         ("UPDATE about SET value = 'zzzz' WHERE key = 'instance'", "\"instance\" is damaged"),
     ] {
         let folder = tempdir().unwrap();
@@ -211,7 +213,9 @@ fn what_the_hub_cannot_do_without_is_no_start_when_it_is_damaged() {
         let certificate =
             Write::Certificate { fingerprint: [7; 32], account: Some(1), proved: true };
         let (ann, lobby) = (Write::Account(account(1, "ann")), Write::Room(room(1, "#lobby")));
-        commit(&mut store, &[ann, lobby, Write::Member(member(1, 1)), certificate]);
+        let (kind, key) = (parlor_store::RecordKind::SecondFactor, "totp".into());
+        let factor = Write::Record { kind, owner: 1, key, value: Some("{}".into()) };
+        commit(&mut store, &[ann, lobby, Write::Member(member(1, 1)), certificate, factor]);
         harm(folder.path(), sql);
         let refused = |store: Result<SqliteStore, Failure>| {
             let refused = store.and_then(|mut store| store.load()).unwrap_err();

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use parlor_store::{
-    Conversation, Event, EventId, EventKind, Kinds, Loaded, Query, Scope, Select, SqliteStore,
-    Store, Subject, Write, check,
+    Audit, Conversation, Event, EventId, EventKind, Kinds, Loaded, Query, RecordKind, RecordOwner,
+    Scope, Select, SqliteStore, Store, Subject, Unread, Unreads, Write, check,
 };
 use tempfile::tempdir;
 
@@ -44,6 +44,17 @@ fn fill(folder: &Path) {
         let (of, key) = (Subject::Account(account), "url".into());
         writes.push(Write::Metadata { of, key, value: Some("https://example.org".into()) });
     }
+    for owner in 1..=5 {
+        for kind in RecordKind::ALL {
+            let owner = if kind.owner() == RecordOwner::Server { 0 } else { owner };
+            let (key, value) = (format!("key{owner}").into(), Some("the value".repeat(20).into()));
+            writes.push(Write::Record { kind, owner, key, value });
+        }
+    }
+    for time in 0..40 {
+        let [by, verb, target, reason] = ["ann", "ban", "zed", "spam"].map(Into::into);
+        writes.push(Write::Audit(Audit { time, by, verb, target, reason }));
+    }
     commit(&mut store, &writes);
     for first in (1..=EVENTS).step_by(1000) {
         let said = |id: u64| match id % 50 {
@@ -51,10 +62,15 @@ fn fill(folder: &Path) {
             1 => resend(message(id, lobby()), &id.to_string()),
             2 => put(Event { kind: EventKind::Join, ..message(id, Conversation::room(2)) }),
             3 => redact(id, lobby(), id - 2),
+            4 => {
+                let event = Event { account: 3, ..message(id, lobby()) }.into();
+                Write::Event { event, resend: None, pending_for: None, mentions: [1, 2, 0].into() }
+            }
             room => put(message(id, Conversation::room(1 + (room % 5) as u32))),
         };
         commit(&mut store, &(first..first + 1000).map(said).collect::<Vec<_>>());
     }
+    commit(&mut store, &[Write::DeleteAccount { id: 40, messages: false }]);
     Box::new(store).close().unwrap();
 }
 
@@ -67,6 +83,9 @@ struct All {
     everything: Vec<EventId>,
     targets: Vec<(Conversation, i64)>,
     since: Vec<EventId>,
+    unread: Vec<Unread>,
+    audit: Vec<(u64, Audit)>,
+    exported: Vec<EventId>,
 }
 
 fn read(store: &mut SqliteStore) -> Result<All, parlor_store::Failure> {
@@ -94,6 +113,13 @@ fn read(store: &mut SqliteStore) -> Result<All, parlor_store::Failure> {
             Select::After(crate::support::time(100_005)),
             200,
         ))?),
+        unread: reader.unread(&Unreads {
+            account: 2,
+            rooms: (1..=5).map(|room| (room, 0)).collect(),
+            ..Unreads::default()
+        })?,
+        audit: reader.audit(u64::MAX, usize::MAX)?,
+        exported: ids(reader.export(3, 0)?.events),
     })
 }
 
@@ -116,6 +142,8 @@ fn assert_no_lie(truth: &All, found: &All, place: &str) {
     assert!(is.read_markers.iter().all(|entry| was.read_markers.contains(entry)), "{place}");
     assert_eq!((&is.accounts, &is.rooms), (&was.accounts, &was.rooms), "{place}");
     assert_eq!((&is.members, &is.certificates), (&was.members, &was.certificates), "{place}");
+    assert_eq!(is.records, was.records, "{place}");
+    assert!(found.audit.iter().all(|entry| truth.audit.contains(entry)), "{place}");
     assert_eq!((&is.instance, is.last_account), (&was.instance, was.last_account), "{place}");
 }
 

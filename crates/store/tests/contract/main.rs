@@ -10,6 +10,7 @@ mod lost;
 mod backup;
 mod behind;
 mod forget;
+mod people;
 mod damage;
 mod flips;
 mod old;
