@@ -16,6 +16,7 @@ pub mod mask;
 pub mod capability;
 pub mod numeric;
 pub mod time;
+pub mod duration;
 pub mod sasl;
 pub mod saslprep;
 pub mod scram;

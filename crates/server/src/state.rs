@@ -9,6 +9,7 @@ pub mod membership;
 pub mod metadata;
 pub mod ownership;
 pub mod presence;
+pub mod records;
 pub mod renames;
 pub mod room;
 pub mod undo;
@@ -27,11 +28,12 @@ use markers::Markers;
 use metadata::Metadata;
 use pending::PendingMessages;
 use proto::name::fold;
+use records::Records;
 use renames::Renames;
 use room::Room;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use store::{Account, Conversation, EventId, Loaded, RoomId};
+use store::{Account, Conversation, EventId, Loaded, RecordOwner, RoomId};
 use user::{FormerUser, User, UserId};
 
 /// What all sessions share: the same on every node that has applied the same entries.
@@ -73,6 +75,8 @@ pub struct State {
     pub read_markers: Markers,
     /// The metadata of users; that of rooms is in the rooms.
     pub metadata: Metadata,
+    /// The small things that are kept of accounts, rooms and the server.
+    pub records: Records,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
     /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
@@ -114,6 +118,7 @@ impl State {
             remembered: BTreeMap::new(),
             read_markers: loaded.read_markers.into_iter().collect(),
             metadata: Metadata::default(),
+            records: Records::default(),
             lobby: None,
             left: VecDeque::new(),
             pending: PendingMessages::new(loaded.pending),
@@ -127,9 +132,12 @@ impl State {
             state.add_account(Arc::new(account));
         }
         let mut effects = Effects::new(1, 0);
-        state.restore_rooms(loaded.rooms, &loaded.members, &loaded.reads_from, &mut effects);
+        state.restore_rooms(loaded.rooms, &loaded.members, &loaded.reads_from);
         metadata::restore(&mut state, loaded.metadata);
         certificates::restore(&mut state, &loaded.certificates);
+        records::restore(&mut state, loaded.records);
+        state.open_lobby(&mut effects);
+        state.end_empty_rooms(&mut effects);
         (state, effects)
     }
 
@@ -207,7 +215,6 @@ impl State {
         rooms: Vec<store::Room>,
         members: &[store::Member],
         reads_from: &[(RoomId, UserId, EventId)],
-        out: &mut Effects,
     ) {
         for record in rooms {
             let room = Room::from_record(record);
@@ -231,6 +238,10 @@ impl State {
                 member.since = *since;
             }
         }
+    }
+
+    /// The lobby is the room of the name that the config gives it.
+    fn open_lobby(&mut self, out: &mut Effects) {
         let lobby = self.config.server.lobby.clone();
         if !lobby.is_empty() {
             let id = match self.room(&lobby) {
@@ -239,6 +250,10 @@ impl State {
             };
             self.lobby = Some(id);
         }
+    }
+
+    /// Rooms end in which nobody will be again.
+    fn end_empty_rooms(&mut self, out: &mut Effects) {
         let nobodys: Vec<RoomId> = self
             .rooms
             .values()
@@ -246,6 +261,7 @@ impl State {
             .map(|room| room.id)
             .collect();
         for id in nobodys {
+            records::discard(self, RecordOwner::Room, id);
             let room = self.rooms.remove(&id).expect("just listed");
             self.remove_room_name(&room.name, id);
             self.read_markers.end(Conversation::room(id));

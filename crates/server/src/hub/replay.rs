@@ -29,7 +29,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 use store::{
-    AccountId, Conversation, EventId, Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write,
+    AccountId, Conversation, EventId, Failure, Loaded, MemoryStore, Reader, Record, RecordOwner,
+    RoomId, Store, Write,
 };
 
 /// SplitMix64: small, and the same everywhere.
@@ -517,6 +518,10 @@ impl World {
         let mut metadata = self.hub.state.metadata.users.clone();
         metadata.retain(|id, _| !guest(id));
         assert_eq!(metadata, restarted.metadata.users);
+        let of_guest =
+            |record: &Record| record.kind.owner() == RecordOwner::Account && guest(&record.owner);
+        let records = self.hub.state.records.all().filter(|record| !of_guest(record));
+        assert!(records.eq(restarted.records.all()), "records are as they are stored");
         if config.server.remember_rooms {
             // Rooms that only guests are in end with a restart; all others are as they were.
             for room in self.hub.state.rooms.values() {
@@ -738,6 +743,18 @@ fn check(hub: &Hub) {
         let account = state.accounts.values().any(|account| account.id == *id);
         assert!(account || state.users.contains_key(id), "metadata is somebody's");
         assert!(!keys.is_empty());
+    }
+    for record in state.records.all() {
+        let owner = record.owner;
+        let there = match record.kind.owner() {
+            RecordOwner::Server => true,
+            RecordOwner::Room => state.rooms.contains_key(&owner),
+            RecordOwner::Account => {
+                state.users.contains_key(&owner)
+                    || state.accounts.values().any(|account| account.id == owner)
+            }
+        };
+        assert!(there, "a record is of somebody or something: {record:?}");
     }
     for session in node.subscriptions.all_subscribed() {
         assert!(node.sessions.contains_key(&session), "who is subscribed is there");

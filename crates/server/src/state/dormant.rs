@@ -12,13 +12,14 @@ use crate::session::Node;
 use crate::state::State;
 use crate::state::membership;
 use crate::state::metadata;
+use crate::state::records;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
 use proto::name::fold;
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
-use store::{Account, AccountId, Subject, Write};
+use store::{Account, AccountId, RecordOwner, Subject, Write};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -174,6 +175,7 @@ fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
         out.note(Undo::Metadata(of, key, Some(value)));
     }
     state.metadata.forget(id);
+    records::forget(state, out, RecordOwner::Account, id);
     for certificate in state.certificates.of(id).collect::<Vec<_>>() {
         let before = state.certificates.set(certificate, None);
         out.note(Undo::Certificate(certificate, before));

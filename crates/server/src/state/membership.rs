@@ -14,13 +14,14 @@ use crate::state::history;
 use crate::state::metadata;
 use crate::state::ownership;
 use crate::state::presence;
+use crate::state::records;
 use crate::state::room::{Member, Rank, Room};
 use crate::state::undo::Undo;
 use crate::state::user::{FormerUser, UserId};
 use proto::name::fold;
 use proto::{Capabilities, Capability};
 use std::sync::Arc;
-use store::{Conversation, RoomId, Write};
+use store::{Conversation, RecordOwner, RoomId, Write};
 
 /// Makes a room and stores it; nobody is in it yet.
 pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
@@ -243,6 +244,9 @@ fn user_gone(
         dormant::put(state, id, None);
     }
     state.metadata.user_gone(id, user.guest);
+    if user.guest {
+        records::discard(state, RecordOwner::Account, id);
+    }
     let remembered = state.config.server.remember_rooms && !user.guest;
     for room_id in rooms {
         let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");
@@ -327,6 +331,7 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
     if !state.rooms[&id].members.is_empty() || Some(id) == state.lobby {
         return;
     }
+    records::forget(state, out, RecordOwner::Room, id);
     let room = state.rooms.remove(&id).expect("just looked at");
     state.remove_room_name(&room.name, id);
     let conversation = Conversation::room(id);
@@ -371,6 +376,13 @@ pub fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: Undo) {
             state.certificates.set(certificate, before);
         }
         Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
+        Undo::Record(kind, owner, key, before) => {
+            // Those of a guest ended with the guest.
+            let there = kind.owner() != RecordOwner::Account
+                || state.users.contains_key(&owner)
+                || has_account(state, owner);
+            records::put(state, kind, owner, &key, before.filter(|_| there));
+        }
         Undo::Unheard(user, before) => {
             // Of a guest who is gone nothing is known any more.
             let there = state.users.contains_key(&user) || has_account(state, user);
@@ -385,6 +397,7 @@ fn undo_account(state: &mut State, node: &mut Node, out: &mut Effects, id: UserI
     state.remove_account(id);
     dormant::put(state, id, None);
     state.metadata.forget(id);
+    records::discard(state, RecordOwner::Account, id);
     let reason = "Your new account could not be stored; try again later";
     for session in node.sessions.entering_as(id) {
         end_session(state, node, out, session, reason);
@@ -403,6 +416,7 @@ fn undo_account(state: &mut State, node: &mut Node, out: &mut Effects, id: UserI
 }
 
 fn undo_room(state: &mut State, out: &mut Effects, id: RoomId) {
+    records::discard(state, RecordOwner::Room, id);
     let Some(room) = state.rooms.remove(&id) else { return };
     state.remove_room_name(&room.name, id);
     state.read_markers.end(Conversation::room(id));

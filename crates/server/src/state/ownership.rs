@@ -10,10 +10,11 @@ use crate::state::State;
 use crate::state::dormant;
 use crate::state::membership;
 use crate::state::metadata;
+use crate::state::records;
 use crate::state::user::UserId;
 use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
-use store::{RoomId, Write};
+use store::{RecordOwner, RoomId, Write};
 
 /// The asker, a guest until now, has an account. The caller has stored it, under the guest's own
 /// id: so conversations and rooms stay the user's.
@@ -35,6 +36,7 @@ pub fn take(context: &mut Context<'_>) {
         context.applying.out.write(Write::ReadMarker { account: me, conversation, time });
     }
     metadata::store_all(context.applying.state, context.applying.out, me);
+    records::store_all(context.applying.state, context.applying.out, me);
 
     membership::tell_acquaintances(context.applying.state, context.applying.out, me, chghost);
     context.tell_user(me, chghost);
@@ -85,6 +87,7 @@ pub fn undo(state: &mut State, node: &mut Node, out: &mut Effects, id: UserId, a
     let Some(user) = state.users.get_mut(&id) else {
         // Gone meanwhile, and a guest is not back in any room.
         state.metadata.forget(id);
+        records::discard(state, RecordOwner::Account, id);
         state.read_markers.forget(id);
         dormant::put(state, id, None);
         for room in state.remembered.remove(&id).unwrap_or_default() {

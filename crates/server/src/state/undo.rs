@@ -14,7 +14,7 @@ use crate::state::user::UserId;
 use proto::Fingerprint;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use store::{Account, AccountId, Conversation, EventId, RoomId, Subject};
+use store::{Account, AccountId, Conversation, EventId, RecordKind, RoomId, Subject};
 
 /// How something stored was before a change.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub enum Undo {
     Certificate(Fingerprint, Option<Owner>),
     /// The key of metadata had this value, or none.
     Metadata(Subject, Box<str>, Option<Box<str>>),
+    /// The record of this kind, owner and key had this value, or there was none.
+    Record(RecordKind, u32, Box<str>, Option<Box<str>>),
     /// The account was here last on this day and had said nothing; or it had said something.
     Unheard(AccountId, Option<u32>),
     /// These messages were kept for the account.

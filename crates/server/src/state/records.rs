@@ -1,0 +1,172 @@
+//! The records of accounts, rooms and the server: small things that survive a restart, each with a
+//! kind, an owner and a key. The store keeps them as JSON and does not know what they mean; what the
+//! server often asks for is kept ready to use beside them, by [`changed`].
+
+use crate::effects::Effects;
+use crate::state::State;
+use crate::state::undo::Undo;
+use crate::state::user::UserId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use store::{Record, RecordKind, RecordOwner, Write};
+
+/// The owner of the server's records.
+pub const SERVER: u32 = 0;
+
+/// All records, as the store has them, and those of guests, which it has not.
+#[derive(Debug, Default)]
+pub struct Records {
+    all: BTreeMap<(RecordKind, u32), BTreeMap<Box<str>, Box<str>>>,
+}
+
+impl Records {
+    /// The records of one kind and owner: key and value, by the bytes of the key.
+    pub fn of(&self, kind: RecordKind, owner: u32) -> impl Iterator<Item = (&str, &str)> {
+        let records = self.all.get(&(kind, owner)).into_iter().flatten();
+        records.map(|(key, value)| (&**key, &**value))
+    }
+
+    /// How many records of one kind an owner has.
+    pub fn count(&self, kind: RecordKind, owner: u32) -> usize {
+        self.all.get(&(kind, owner)).map_or(0, BTreeMap::len)
+    }
+
+    /// One record, as it was written.
+    pub fn raw(&self, kind: RecordKind, owner: u32, key: &str) -> Option<&str> {
+        self.all.get(&(kind, owner))?.get(key).map(|value| &**value)
+    }
+
+    /// What one record says; none if there is no such record.
+    pub fn get<T: DeserializeOwned>(&self, kind: RecordKind, owner: u32, key: &str) -> Option<T> {
+        self.raw(kind, owner, key).and_then(parse)
+    }
+
+    /// Every record, by kind, owner and the bytes of the key.
+    pub fn all(&self) -> impl Iterator<Item = Record> {
+        self.all.iter().flat_map(|((kind, owner), records)| {
+            records.iter().map(|(key, value)| {
+                let (key, value) = (key.clone(), value.clone());
+                Record { kind: *kind, owner: *owner, key, value }
+            })
+        })
+    }
+
+    fn put(
+        &mut self,
+        kind: RecordKind,
+        owner: u32,
+        key: &str,
+        value: Option<Box<str>>,
+    ) -> Option<Box<str>> {
+        let records = self.all.entry((kind, owner)).or_default();
+        let before = match value {
+            Some(value) => records.insert(key.into(), value),
+            None => records.remove(key),
+        };
+        if records.is_empty() {
+            self.all.remove(&(kind, owner));
+        }
+        before
+    }
+}
+
+/// What a record says. None if a later version of the server wrote something that this one does not
+/// understand: the record is kept as it is.
+pub fn parse<T: DeserializeOwned>(value: &str) -> Option<T> {
+    serde_json::from_str(value).ok()
+}
+
+/// Sets a record, or removes it; what follows in the command at hand depends on that being stored.
+pub fn set<T: Serialize>(
+    state: &mut State,
+    out: &mut Effects,
+    (kind, owner, key): (RecordKind, u32, &str),
+    value: Option<&T>,
+) {
+    let value = value.map(|value| {
+        let text = serde_json::to_string(value);
+        text.expect("records are structs of numbers and texts").into_boxed_str()
+    });
+    set_raw(state, out, (kind, owner, key), value);
+}
+
+/// Removes a record.
+pub fn remove(state: &mut State, out: &mut Effects, record: (RecordKind, u32, &str)) {
+    set_raw(state, out, record, None);
+}
+
+fn set_raw(
+    state: &mut State,
+    out: &mut Effects,
+    (kind, owner, key): (RecordKind, u32, &str),
+    value: Option<Box<str>>,
+) {
+    let before = put(state, kind, owner, key, value.clone());
+    out.note(Undo::Record(kind, owner, key.into(), before));
+    if is_stored(state, kind, owner) {
+        out.write(Write::Record { kind, owner, key: key.into(), value });
+    }
+}
+
+/// Whether records survive a restart: not those of a guest.
+fn is_stored(state: &State, kind: RecordKind, owner: u32) -> bool {
+    kind.owner() != RecordOwner::Account || state.users.get(&owner).is_none_or(|user| !user.guest)
+}
+
+/// Puts a record in place; returns the one before.
+pub fn put(
+    state: &mut State,
+    kind: RecordKind,
+    owner: u32,
+    key: &str,
+    value: Option<Box<str>>,
+) -> Option<Box<str>> {
+    let before = state.records.put(kind, owner, key, value);
+    changed(state, kind, owner, key);
+    before
+}
+
+/// Puts in place what the store has; accounts and rooms are there.
+pub fn restore(state: &mut State, records: Vec<Record>) {
+    for Record { kind, owner, key, value } in records {
+        put(state, kind, owner, &key, Some(value));
+    }
+}
+
+/// A record has changed: what is kept ready to use follows.
+fn changed(_state: &mut State, _kind: RecordKind, _owner: u32, _key: &str) {}
+
+/// The records of an account or a room go with it. The caller has the store remove it, and with it
+/// its records.
+pub fn forget(state: &mut State, out: &mut Effects, of: RecordOwner, owner: u32) {
+    for kind in RecordKind::ALL.into_iter().filter(|kind| kind.owner() == of) {
+        let keys: Vec<Box<str>> =
+            state.records.of(kind, owner).map(|(key, _)| key.into()).collect();
+        for key in keys {
+            let before = put(state, kind, owner, &key, None);
+            out.note(Undo::Record(kind, owner, key, before));
+        }
+    }
+}
+
+/// The records of an account or a room go that never was, or of a guest: the store has none of them.
+pub fn discard(state: &mut State, of: RecordOwner, owner: u32) {
+    for kind in RecordKind::ALL.into_iter().filter(|kind| kind.owner() == of) {
+        let keys: Vec<Box<str>> =
+            state.records.of(kind, owner).map(|(key, _)| key.into()).collect();
+        for key in keys {
+            put(state, kind, owner, &key, None);
+        }
+    }
+}
+
+/// Stores what a user has who was a guest until now.
+pub fn store_all(state: &State, out: &mut Effects, user: UserId) {
+    for kind in RecordKind::ALL.into_iter().filter(|kind| kind.owner() == RecordOwner::Account) {
+        for (key, value) in state.records.of(kind, user) {
+            let (key, value) = (key.into(), Some(value.into()));
+            out.write(Write::Record { kind, owner: user, key, value });
+        }
+    }
+}
