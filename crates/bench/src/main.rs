@@ -95,8 +95,9 @@ fn run(options: &Options) -> Result<()> {
     let bench =
         Bench { chatserver, bench: own, cores: options.cores.0, transport: Transport::Plain };
     if let Scenario::Attack(attack) = &options.scenario {
-        print!("{}", attack::table(&attack.run(&bench)?));
-        return Ok(());
+        let rows = attack.run(&bench)?;
+        print!("{}", attack::table(&rows));
+        return rows.into_iter().try_for_each(|row| row.seen.map(drop));
     }
     let outcomes = measure(options, &bench)?;
     if options.json {

@@ -68,6 +68,19 @@ impl Horde {
         Ok(self.peers.len() - 1)
     }
 
+    /// Somebody whom the server has closed comes again, as somebody else. The old socket is gone with that.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn replace(&mut self, peer: usize, address: Ipv4Addr, hello: &str) -> Result<()> {
+        let stream = connect(self.server)?;
+        let peer = &mut self.peers[peer];
+        (peer.address, peer.hello, peer.stream) = (address, hello.to_owned(), stream);
+        (peer.out, peer.closed) = (begin(address, hello), false);
+        peer.line.clear();
+        Ok(())
+    }
+
     /// Connects a guest, and waits for the welcome.
     ///
     /// # Errors

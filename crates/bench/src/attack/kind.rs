@@ -41,6 +41,8 @@ pub enum Kind {
 }
 
 const TAGS_BYTES: usize = 4000;
+/// Connections that [`Kind::Addresses`] has open at once.
+const ADDRESSES_AT_ONCE: usize = 200;
 
 /// Where an attacker comes from: `one` address, or one for each.
 fn from(number: usize) -> Ipv4Addr {
@@ -230,13 +232,22 @@ impl Kind {
     /// # Errors
     /// What the system refuses.
     pub fn go_on(self, horde: &mut Horde, turn: u64) -> Result<()> {
-        if self == Self::Addresses {
-            let number = usize::try_from(turn).unwrap_or(0);
-            let peer = horde.connect(from(number), "")?;
-            horde.peer(peer).attacks = false;
-            // They go at once, and others come.
-            horde.send(peer, "QUIT");
+        if self != Self::Addresses {
+            return Ok(());
         }
+        let address = from(usize::try_from(turn).unwrap_or(0));
+        // They go at once, and others come.
+        let gone = horde.peers().iter().position(|peer| peer.closed);
+        let peer = match gone {
+            Some(peer) => {
+                horde.replace(peer, address, "")?;
+                peer
+            }
+            None if horde.peers().len() < ADDRESSES_AT_ONCE => horde.connect(address, "")?,
+            None => return Ok(()),
+        };
+        horde.peer(peer).attacks = false;
+        horde.send(peer, "QUIT");
         Ok(())
     }
 
