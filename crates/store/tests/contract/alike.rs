@@ -1,11 +1,12 @@
 //! Whatever is written and asked, both stores answer alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parlor_store::{
-    Conversation, Event, EventKind, KEEP_DAYS, KEEP_MESSAGES, Keep, Kinds, MemoryStore, Point,
-    Query, RESEND_MS, Resend, Scope, Select, Store, Subject, Write,
+    Audit, Conversation, Event, EventKind, KEEP_DAYS, KEEP_MESSAGES, Keep, Kinds, MemoryStore,
+    Point, Query, RESEND_MS, RecordKind, RecordOwner, Resend, Scope, Select, Store, Subject,
+    Unreads, Write,
 };
 use proptest::prelude::*;
 
@@ -25,6 +26,21 @@ enum Step {
     Pending {
         place: Conversation,
         receiver: u32,
+    },
+    Mention {
+        place: Conversation,
+        author: u32,
+        whom: Vec<u32>,
+    },
+    Record {
+        kind: RecordKind,
+        owner: u32,
+        value: Option<String>,
+    },
+    Audit(i64),
+    Delete {
+        account: u32,
+        messages: bool,
     },
     Redact {
         /// How many ids before the newest it is, in thousandths of them all if it is `far`.
@@ -107,6 +123,7 @@ fn step() -> impl Strategy<Value = Step> {
     let kind = proptest::sample::select(kinds.collect::<Vec<_>>());
     let subject = prop_oneof![USERS.prop_map(Subject::Account), ROOMS.prop_map(Subject::Room)];
     let value = proptest::option::weighted(0.7, "[xy]{0,2}");
+    let value = value.boxed();
     let later = prop_oneof![9 => 0..3_i64, 1 => Just(RESEND_MS / 2), 2 => -6..0_i64, 1 => Just(-RESEND_MS / 2)];
     let event = (place(), kind, USERS, later, 1..4_u64, 0..6_u8).prop_map(
         |(place, kind, author, later, gap, resend)| Step::Event {
@@ -122,9 +139,16 @@ fn step() -> impl Strategy<Value = Step> {
         20 => event,
         3 => (place(), USERS).prop_map(|(place, receiver)| Step::Pending { place, receiver }),
         12 => redact(),
+        4 => (place(), USERS, proptest::sample::subsequence(vec![0, 1, 2, 3, 4], 0..3))
+            .prop_map(|(place, author, whom)| Step::Mention { place, author, whom }),
+        3 => (proptest::sample::select(RecordKind::ALL.to_vec()), USERS, value.clone())
+            .prop_map(|(kind, owner, value)| Step::Record { kind, owner, value }),
+        1 => (0..9_i64).prop_map(Step::Audit),
+        1 => (3..=4_u32, any::<bool>())
+            .prop_map(|(account, messages)| Step::Delete { account, messages }),
         2 => (USERS, place(), 0..90_i64)
             .prop_map(|(account, place, time)| Step::ReadMarker { account, place, time }),
-        3 => (subject, "[ab]", value)
+        3 => (subject, "[ab]", value.clone())
             .prop_map(|(of, key, value)| Step::Metadata { of, key, value }),
         2 => (0..4_u8, proptest::option::weighted(0.7, USERS), any::<bool>()).prop_map(
             |(certificate, account, proved)| Step::Certificate { certificate, account, proved }
@@ -134,7 +158,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => USERS.prop_map(Step::Account),
         2 => (ROOMS, "[mnst]{0,3}").prop_map(|(id, modes)| Step::Room { id, modes }),
         1 => ROOMS.prop_map(Step::RoomEnded),
-        2 => (ROOMS, USERS, any::<bool>())
+        // Those who are deleted are in no room that is not there.
+        2 => (ROOMS, 1..=2_u32, any::<bool>())
             .prop_map(|(room, account, op)| Step::Member { room, account, op }),
         1 => (ROOMS, USERS).prop_map(|(room, account)| Step::MemberGone { room, account }),
         1 => any::<u8>().prop_map(Step::CloakKey),
@@ -204,6 +229,8 @@ struct Clock {
     /// The wall clock, which is put back now and then.
     time: i64,
     steady: i64,
+    /// Of these nothing comes any more.
+    deleted: BTreeSet<u32>,
     places: BTreeMap<u64, Conversation>,
 }
 
@@ -229,9 +256,34 @@ impl Clock {
         put(Event { kind, ..self.event(place, (n % 2) as i64, 1) })
     }
 
+    /// Whoever is there, in the place of somebody who is not.
+    fn alive(&self, account: u32) -> u32 {
+        if self.deleted.contains(&account) { 1 } else { account }
+    }
+
     fn write(&mut self, step: Step) -> Option<Write> {
         Some(match step {
+            Step::Mention { place, author, whom } => {
+                let account = self.alive(author);
+                let event = Arc::new(Event { account, ..self.event(place, 1, 1) });
+                Write::Event { event, resend: None, pending_for: None, mentions: whom.into() }
+            }
+            Step::Record { kind, owner, value } => {
+                let server = kind.owner() == RecordOwner::Server;
+                let (owner, value) = (if server { 0 } else { owner }, value.map(Into::into));
+                Write::Record { kind, owner, key: "key".into(), value }
+            }
+            Step::Audit(time) => {
+                let [by, verb, target, reason] = ["ann", "ban", "zed", ""].map(Into::into);
+                Write::Audit(Audit { time, by, verb, target, reason })
+            }
+            Step::Delete { account, messages } => {
+                // Once: an id is given once.
+                let again = !self.deleted.insert(account);
+                if again { Write::Probe } else { Write::DeleteAccount { id: account, messages } }
+            }
             Step::Event { place, kind, author, later, gap, resend } => {
+                let author = self.alive(author);
                 let userhost = (author > 2).then(|| format!("~u{author}@host").into());
                 let event =
                     Event { kind, account: author, userhost, ..self.event(place, later, gap) };
@@ -262,7 +314,7 @@ impl Clock {
                 let of = place.or(self.places.get(&about).copied());
                 let event = Event {
                     kind: EventKind::Redact,
-                    account: author,
+                    account: self.alive(author),
                     about: Some(about),
                     ..self.event(of.unwrap_or(Conversation::room(1)), 1, 1)
                 };
@@ -312,7 +364,21 @@ fn answer_alike(memory: &mut dyn Store, disk: &mut dyn Store, questions: &[Query
             disk.targets(user, &[1, 3], 2, 40, 4).unwrap(),
             "targets of {user}"
         );
+        for unmarked in [0, 20] {
+            let (ignored, rooms) = (vec![user % 4 + 1], vec![(1, 0), (3, 15)]);
+            let of = Unreads { account: user, ignored, rooms, unmarked };
+            assert_eq!(memory.unread(&of).unwrap(), disk.unread(&of).unwrap(), "{of:?}");
+        }
+        let exported = memory.export(user, 0).unwrap().events;
+        let (mut found, mut after) = (Vec::new(), Some(0));
+        while let Some(from) = after {
+            let some = disk.export(user, from).unwrap();
+            found.extend(some.events);
+            after = some.next;
+        }
+        assert_eq!(exported, found, "export of {user}");
     }
+    assert_eq!(memory.audit(9, 5).unwrap(), disk.audit(9, 5).unwrap());
     for id in 0..50 {
         assert_eq!(memory.event_time(id).unwrap(), disk.event_time(id).unwrap());
     }
@@ -364,7 +430,7 @@ proptest! {
         Box::new(disk).close().unwrap();
         let mut problems = parlor_store::check(folder.path()).unwrap();
         // What is written here at random makes little sense, but the histories do.
-        problems.retain(|problem| ["histor", "earlier", "pending"].iter().any(|w| problem.contains(w)));
+        problems.retain(|problem| ["histor", "earlier", "pending", "still count", "mention", "notes"].iter().any(|w| problem.contains(w)));
         prop_assert_eq!(problems, Vec::<String>::new());
     }
 }

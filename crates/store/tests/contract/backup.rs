@@ -237,7 +237,7 @@ fn a_copy_that_is_no_good_is_not_laid_anywhere() {
 fn an_older_and_a_newer_database() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     // Before a new program takes it forward is when a backup is wanted most.
-    for (number, old) in OLD.iter().enumerate() {
+    for (number, old) in OLD {
         let [file, data] = ["old", "data"].map(|name| place.path().join(format!("{name}{number}")));
         fs::write(folder.path().join("parlor.db"), old).unwrap();
         copy(folder.path(), &file).unwrap();

@@ -6,22 +6,25 @@ use std::path::Path;
 
 use parlor_store::{
     Conversation, EventKind, Kinds, Loaded, Outcome, Query, Scope, Select, SqliteStore, Store,
-    Subject, check,
+    Subject, Unreads, check,
 };
 use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
 
 use crate::support::{commit, events, lobby, message, page, pending, query, resend};
 
-pub(crate) const OLD: [&[u8]; 3] = [
-    include_bytes!("old/version_1.db"),
-    include_bytes!("old/version_2.db"),
-    include_bytes!("old/version_3.db"),
+/// Versions, and a database of each.
+pub(crate) const OLD: [(usize, &[u8]); 4] = [
+    (1, include_bytes!("old/version_1.db")),
+    (2, include_bytes!("old/version_2.db")),
+    (3, include_bytes!("old/version_3.db")),
+    (10, include_bytes!("old/version_10.db")),
 ];
 
 fn laid(version: usize) -> TempDir {
     let folder = tempdir().unwrap();
-    fs::write(folder.path().join("parlor.db"), OLD[version - 1]).unwrap();
+    let (_, old) = OLD.into_iter().find(|(found, _)| *found == version).unwrap();
+    fs::write(folder.path().join("parlor.db"), old).unwrap();
     folder
 }
 
@@ -48,10 +51,17 @@ fn assert_has_everything(version: usize, store: &mut SqliteStore) {
         assert_eq!((metadata, loaded.read_markers), (vec![], vec![]));
     } else {
         assert_eq!(metadata, [(Subject::Account(1), "url"), (Subject::Room(1), "avatar")]);
-        assert_eq!(loaded.read_markers, [(1, pair, 1_700_000_003_000)]);
+        let lobbys = (version == 10).then_some((2, lobby(), 1_700_000_001_000));
+        let all: Vec<_> = [(1, pair, 1_700_000_003_000)].into_iter().chain(lobbys).collect();
+        assert_eq!(loaded.read_markers, all);
     }
-    let certificates = if version == 3 { vec![([7; 32], 1, false)] } else { vec![] };
+    let certificates = if version < 3 { vec![] } else { vec![([7; 32], 1, version == 10)] };
     assert_eq!(loaded.certificates, certificates);
+    // Of a guest and of another account; what is taken back does not count.
+    let of = Unreads { account: 2, rooms: vec![(1, 0)], ..Unreads::default() };
+    let unread = store.reader().unwrap().unread(&of).unwrap();
+    let (first, messages) = if version == 10 { (2, 2) } else { (1, 3) };
+    assert_eq!((unread[0].first, unread[0].messages, unread[1].first), (first, messages, 3));
 
     let all = query(Scope::One(lobby()), Select::Latest, 9);
     let said = events(store, &Query { kinds: Kinds::MESSAGES, ..all.clone() });
@@ -70,7 +80,7 @@ fn assert_has_everything(version: usize, store: &mut SqliteStore) {
 
 #[test]
 fn a_database_of_each_older_version_is_taken_forward_and_gets_checksums() {
-    for version in 1..=OLD.len() {
+    for (version, _) in OLD {
         let folder = laid(version);
         let mut store = open(folder.path());
         assert_has_everything(version, &mut store);
