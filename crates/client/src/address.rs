@@ -25,15 +25,15 @@ impl FromStr for Address {
             }
             Some((scheme, _)) if scheme.eq_ignore_ascii_case("irc") => {
                 return Err(
-                    "irc:// is not encrypted; if that is meant, give HOST:PORT and --plaintext"
+                    "irc:// is not encrypted; if that is intended, use HOST:PORT and --plaintext"
                         .to_owned(),
                 );
             }
-            Some(_) => return Err("the only URL that is understood is ircs://HOST:PORT".to_owned()),
+            Some(_) => return Err("the only supported URL is ircs://HOST:PORT".to_owned()),
             None => (text, None),
         };
         if rest.contains('@') {
-            return Err("the user is given by -u, and the password is asked for".to_owned());
+            return Err("give the user with -u; the password is asked for".to_owned());
         }
         let (host, port) = split_port(rest)?;
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/?#[]".contains(c)) {
@@ -75,7 +75,7 @@ fn is_ipv6(text: &str) -> bool {
 pub(crate) fn parse_port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port @ 1..) => Ok(port),
-        _ => Err("a port is a number from 1 to 65535".to_owned()),
+        _ => Err("a port must be a number from 1 to 65535".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What may stand on the command line.
+//! The command line.
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
@@ -14,32 +14,31 @@ use crate::proxy::Proxy;
 
 /// Joins a Parlor chat room.
 ///
-/// At a terminal it asks for what it needs. With standard input not a terminal
-/// it takes its answers from the lines of standard input, one line an answer: the
-/// user name (unless -u); if the server has a password for everybody, that
-/// password (with --password-file too, which holds the user's own); the password
-/// (unless --password-file; once, for a new name with --register too); then the
-/// operations: BM, PM, CH, more, EX. Prompts go to standard error, messages to
-/// standard output; the end of input is EX. Messages that the server keeps for the
-/// user stay there for the person.
+/// At a terminal, it asks for what it needs. If standard input is not a terminal,
+/// it reads its answers from there, one per line: the user name (unless -u); the
+/// server password, if the server has one (even with --password-file, which holds
+/// the user's own); the password (unless --password-file; only once, even for a new
+/// name with --register); then the commands BM, PM, CH, more and EX. Prompts go to
+/// standard error, messages to standard output; end of input means EX. Messages the
+/// server keeps for the user are left there for the person to read.
 ///
-/// What is said is encrypted (TLS). The server has to show a certificate that an
-/// authority vouches for, or else the same one each time: its fingerprint is shown
-/// the first time, and remembered in the file parlor/known_hosts of the folder
-/// $XDG_STATE_HOME (or ~/.local/state). A server that shows another one is refused
-/// before anything is said, until --fingerprint confirms it.
+/// The connection is encrypted (TLS). The server must present a certificate from a
+/// trusted CA, or the same certificate each time: its fingerprint is shown the
+/// first time and saved in the file parlor/known_hosts in $XDG_STATE_HOME (or
+/// ~/.local/state). A server with a different certificate is refused before
+/// anything is sent, until --fingerprint confirms it.
 ///
-/// What is typed at a terminal (but no password, and no line that begins with a
-/// space) is kept for the next session in the file parlor/history of the same
-/// folder, for its owner alone.
+/// What is typed at a terminal (except passwords and lines that begin with a
+/// space) is kept for the next session in the file parlor/history in the same
+/// directory, readable only by its owner.
 ///
 /// Exit codes:
 ///   0    everything was done and confirmed by the server
-///   1    something was not done (at a terminal: the client could not go on)
-///   2    the command line is wrong
-///   3    not every message was confirmed: those named may or may not have been sent
-///   4    the name has no account, and --register was not given
-///   124  the time given by --timeout was up
+///   1    something was not done (at a terminal: the client could not continue)
+///   2    invalid command line
+///   3    not every message was confirmed: those listed may or may not have been sent
+///   4    no such account, and --register was not given
+///   124  the --timeout expired
 ///   130  Ctrl-C
 #[derive(Debug, PartialEq, Eq, Parser)]
 #[command(name = "chatclient", version, about, verbatim_doc_comment, max_term_width = 100)]
@@ -52,7 +51,7 @@ pub struct Args {
     #[arg(value_name = "PORT", value_parser = parse_port)]
     positional_port: Option<u16>,
 
-    /// The server, as above; may also be written -hn HOST
+    /// The server, as above; -hn HOST works, too
     #[arg(long = "host", value_name = "HOST", value_hint = ValueHint::Hostname, conflicts_with = "positional_host")]
     named_host: Option<Address>,
 
@@ -65,46 +64,46 @@ pub struct Args {
     #[arg(short = 'u', long, value_name = "NAME", value_parser = user_name)]
     pub user: Option<String>,
 
-    /// Take the password from the first line of this file instead of asking for it
+    /// Read the password from the first line of this file instead of asking
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
 
     /// Register the user if there is no such account
     ///
-    /// At a terminal, where a new password is asked for twice, this is needed only with --password-file.
+    /// At a terminal, which asks for a new password twice, this is needed only with --password-file.
     #[arg(long)]
     pub register: bool,
 
     /// Trust only a server whose certificate has this SHA-256 fingerprint
     ///
-    /// It counts this time, and is remembered for the next; if an authority vouches for the server later, that
-    /// counts instead.
+    /// The fingerprint is saved for next time; if the server later gets a certificate from a trusted CA, that
+    /// replaces it.
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
     pub fingerprint: Option<Fingerprint>,
 
-    /// Do not keep what is typed at the terminal for the next session
+    /// Do not keep input history for the next session
     #[arg(long)]
     pub no_history: bool,
 
-    /// Do not encrypt: for servers that cannot, and for looking at the protocol
+    /// Do not encrypt: for servers without TLS, and for debugging the protocol
     #[arg(long)]
     pub plaintext: bool,
 
-    /// Connect through this SOCKS5 proxy: socks5://HOST:PORT, or socks5h:// to let it look up names
+    /// Connect through this SOCKS5 proxy: socks5://HOST:PORT, or socks5h:// to have it resolve names
     ///
-    /// Without it, ALL_PROXY of the environment counts, where NO_PROXY does not name the server; a proxy's user
-    /// and password can stand only there: socks5h://USER:PASSWORD@HOST:PORT.
+    /// The default is the environment variable ALL_PROXY, unless NO_PROXY lists the server; a proxy's user and
+    /// password can be given only there: socks5h://USER:PASSWORD@HOST:PORT.
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub proxy: Option<Proxy>,
 
-    /// For scripts: end with exit code 124 if not everything is done by then
+    /// For scripts: exit with code 124 if not everything is done in time
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<NonZeroU32>,
 
-    /// Only for tests: prove the password with however few rounds of key derivation
+    /// Only for tests: accept any number of SCRAM iterations
     ///
-    /// Otherwise a server is refused that wants fewer than 100,000, or fewer than before: they would make the
-    /// password easy to guess for whoever has taken the server's place.
+    /// Otherwise, servers that ask for fewer than 100,000, or fewer than before, are refused: an impostor could
+    /// use that to guess the password.
     #[arg(long)]
     pub allow_weak_scram: bool,
 }
@@ -123,7 +122,7 @@ impl Args {
         let args = Args::try_parse_from(spelled_out)?;
         let twice = args.address().is_some_and(|address| address.port.is_some());
         if twice && (args.named_port.is_some() || args.positional_port.is_some()) {
-            let sentence = "the port is given twice: with the host, and by itself";
+            let sentence = "the port is given twice: with the host and separately";
             return Err(Args::command().error(ErrorKind::ArgumentConflict, sentence));
         }
         Ok(args)
@@ -144,7 +143,7 @@ impl Args {
         self.named_port.or(self.positional_port).or(with_host).unwrap_or(9999)
     }
 
-    /// How long all may take.
+    /// The time limit for everything.
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout.map(|seconds| Duration::from_secs(seconds.get().into()))
     }
@@ -165,7 +164,7 @@ fn user_name(name: &str) -> Result<String, proto::name::NameError> {
 }
 
 fn seconds(text: &str) -> Result<NonZeroU32, &'static str> {
-    text.parse().map_err(|_| "give a whole number of seconds, from 1")
+    text.parse().map_err(|_| "give a whole number of seconds, 1 or more")
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Console {
         let side = if interactive {
             let recall = if keep_history { recall() } else { Ok(Recall::for_now()) };
             let recall = recall.unwrap_or_else(|reason| {
-                warning = Some(format!("What is typed is not kept: {reason}."));
+                warning = Some(format!("Input history is not kept: {reason}."));
                 Recall::for_now()
             });
             Side::Terminal(Terminal::open(events, recall)?)

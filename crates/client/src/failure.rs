@@ -26,13 +26,13 @@ pub enum Failure {
         reason: String,
     },
     /// The time that the command line gives is over.
-    #[error("the time given by --timeout is up, and not everything was done")]
+    #[error("the --timeout expired before everything was done")]
     TimedOut,
     /// The answers cannot be read.
-    #[error("the input cannot be read: {0}")]
+    #[error("cannot read the input: {0}")]
     Input(String),
     /// The terminal or the output.
-    #[error("the terminal or output does not work: {0}")]
+    #[error("cannot use the terminal or output: {0}")]
     Output(#[from] io::Error),
     /// The password file.
     #[error("the password file {path:?} cannot be used: {reason}")]
@@ -43,7 +43,7 @@ pub enum Failure {
         reason: String,
     },
     /// The system's random numbers.
-    #[error("the system gives no random numbers: {0}")]
+    #[error("the system provides no random numbers: {0}")]
     Random(#[from] getrandom::Error),
 }
 

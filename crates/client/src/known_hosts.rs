@@ -41,7 +41,7 @@ pub struct Entry {
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// Nobody says where it would be.
-    #[error("there is no folder for it, since neither XDG_STATE_HOME nor HOME names one")]
+    #[error("there is no directory for it: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
     /// The system does not let us.
     #[error("{path}: {source}", path = path.display())]
@@ -157,7 +157,7 @@ fn destination(path: &Path) -> io::Result<PathBuf> {
             Err(_) => return Ok(path),
         }
     }
-    Err(io::Error::other("its symbolic links have no end"))
+    Err(io::Error::other("its symbolic links form a loop"))
 }
 
 fn check_size(bytes: &[u8]) -> io::Result<()> {

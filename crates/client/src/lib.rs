@@ -87,7 +87,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Err(End::Left(Leaving::Interrupted)) => Ok(Outcome::Interrupted),
         Err(End::Left(Leaving::Terminated)) => Ok(Outcome::Terminated),
         Err(End::Left(_)) if session.console.interactive => Ok(Outcome::Undone),
-        Err(End::Left(_)) => Err(Failure::Input("it ended before the login was done".to_owned())),
+        Err(End::Left(_)) => {
+            Err(Failure::Input("the input ended before login was complete".to_owned()))
+        }
         Err(End::Unusable(reason)) => Err(Failure::Input(reason)),
         Err(End::Failed(failure)) => Err(failure),
     };

@@ -96,7 +96,7 @@ impl Link {
         let link = Link { stream, encryption, received, number };
         thread::Builder::new().name("link".to_owned()).spawn(move || {
             let reason = reader.read().unwrap_or_else(|error| error.to_string());
-            // If nobody listens any more, the client is ending.
+            // If nobody listens any more, the client is exiting.
             let _ = reader.events.send(Event::Broken(number, reason));
         })?;
         Ok(link)
@@ -158,7 +158,7 @@ impl Reader {
             }
             let count = match self.stream.read(&mut chunk) {
                 Ok(0) if self.encryption.is_some() => {
-                    return Ok("it was cut off, without the server's goodbye".to_owned());
+                    return Ok("it was cut off without a proper close".to_owned());
                 }
                 Ok(0) => return Ok("the server closed it".to_owned()),
                 Ok(count) => count,
@@ -167,7 +167,7 @@ impl Reader {
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
                 {
                     if asked || self.events.send(Event::Silent(self.number)).is_err() {
-                        return Ok("the server gives no sign of life".to_owned());
+                        return Ok("the server is not responding".to_owned());
                     }
                     asked = true;
                     self.stream.set_read_timeout(Some(ANSWER_SILENCE))?;
@@ -199,15 +199,15 @@ impl Reader {
         let mut start = 0;
         while let Some((bytes, consumed)) = line::next_line(&buffer[start..]) {
             let Ok(line) = line::check_server_line(bytes) else {
-                return Some("it sent a line that breaks the rules of the protocol".to_owned());
+                return Some("it sent an invalid line".to_owned());
             };
             if self.events.send(Event::Line(self.number, line.to_owned())).is_err() {
-                return Some("the client is ending".to_owned());
+                return Some("the client is exiting".to_owned());
             }
             start += consumed;
         }
         buffer.drain(..start);
         (buffer.len() > TAGS_BYTES + LINE_BYTES)
-            .then(|| "it sent a line that is too long for the protocol".to_owned())
+            .then(|| "it sent a line that is too long".to_owned())
     }
 }

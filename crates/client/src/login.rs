@@ -41,7 +41,7 @@ pub enum LoginError {
     #[error("{0}")]
     Later(String),
     /// Nobody has said that the name should be registered.
-    #[error("there is no account {0}; to register the name with this password, give --register")]
+    #[error("there is no account {0}; use --register to register the name with this password")]
     NoAccount(String),
 }
 
@@ -105,11 +105,11 @@ pub struct Login {
     pub is_plaintext: bool,
     /// A new name may be registered though nobody types its password twice.
     pub may_register: bool,
-    /// The password is proved with however few rounds of key derivation.
+    /// Accept any number of SCRAM iterations.
     pub allow_weak_scram: bool,
-    /// The most rounds with which it was proved before, by the user's name in lower case.
+    /// The highest iteration count used before, by user name in lower case.
     pub rounds_seen: HashMap<String, u32>,
-    /// With how many rounds it was proved this time, to a server that has proved itself.
+    /// The iteration count of this login, once the server has proved itself.
     pub rounds: Option<u32>,
     tries: u32,
     /// A new password that was typed once.
@@ -261,14 +261,14 @@ impl Login {
                 self.offered.push_str(message.params().last().copied().unwrap_or(""));
                 self.offered.push(' ');
                 if self.offered.len() > OFFER_BYTES {
-                    return Err(not_parlor("its list of capabilities has no end"));
+                    return Err(not_parlor("its list of capabilities never ends"));
                 }
                 if more_follows {
                     return Ok(Step::Wait);
                 }
                 if let Some(port) = self.secure_port() {
                     return Err(LoginError::Refused(format!(
-                        "The server takes encrypted connections only: leave out --plaintext, and use port {port}."
+                        "The server accepts only encrypted connections: omit --plaintext and use port {port}."
                     )));
                 }
                 if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {
@@ -292,7 +292,9 @@ impl Login {
                 }
                 self.name(out)
             }
-            (Stage::Requesting, Some("NAK")) => Err(not_parlor("it refused its own capabilities")),
+            (Stage::Requesting, Some("NAK")) => {
+                Err(not_parlor("it refused capabilities it had offered"))
+            }
             _ => Ok(Step::Wait),
         }
     }
@@ -337,7 +339,7 @@ impl Login {
         match (self.stage, message.param(1).unwrap_or("")) {
             // Otherwise whoever has taken the server's place could ask for the password in the clear.
             (Stage::Naming, "NEW_USER") if self.known => Err(LoginError::Refused(format!(
-                "The server has no account {} any more; it may be another server.",
+                "The server no longer has an account {}; it may be a different server.",
                 self.user()
             ))),
             (Stage::Naming, "NEW_USER") if !self.may_register && !self.is_asked_twice() => {
@@ -394,12 +396,12 @@ impl Login {
                 self.ask_again(Question::NewPassword, sentence)
             }
             "SERVER_PASSWORD_REQUIRED" if self.credentials.server_password.is_none() => {
-                let sentence = "This server has a password for everybody.".to_owned();
+                let sentence = "This server requires a server password.".to_owned();
                 self.ask(Question::ServerPassword, Some(sentence))
             }
             "SERVER_PASSWORD_REQUIRED" => {
                 self.credentials.server_password = None;
-                let sentence = "That is not the server's password.".to_owned();
+                let sentence = "That is not the server password.".to_owned();
                 self.ask_again(Question::ServerPassword, sentence)
             }
             "BUSY" | "STORE_FAILED" => Err(LoginError::Later(sentence)),
@@ -470,15 +472,15 @@ impl Login {
         let user = self.user();
         Err(LoginError::Refused(if seen > asked && seen >= ITERATIONS_MIN {
             format!(
-                "The server wants the password of {user} proved with {asked} rounds of key derivation, but had \
-                 {seen} before. Somebody else may have taken its place, so nothing was proved. If whoever runs it \
-                 has lowered password_iterations, delete the line of {user} in the file known_hosts."
+                "The server asks for {asked} SCRAM iterations for {user}, but used {seen} before. It may be an \
+                 impostor, so the login was stopped. If its administrator has lowered password_iterations, \
+                 delete the line of {user} in the file known_hosts."
             )
         } else {
             format!(
-                "The server wants the password proved with {asked} rounds of key derivation, from which it could be \
-                 guessed; {ITERATIONS_MIN} are the least. Whoever runs it should raise password_iterations; for a \
-                 test there is --allow-weak-scram."
+                "The server asks for {asked} SCRAM iterations, which would make the password easy to guess; the \
+                 minimum is {ITERATIONS_MIN}. Its administrator should raise password_iterations; for tests, \
+                 use --allow-weak-scram."
             )
         }))
     }
@@ -498,7 +500,7 @@ impl Login {
                 Err(sasl_refused(SaslError::WrongServer))
             }
             (_, numeric::ERR_SASLFAIL) => self.wrong_password(sentence),
-            (_, numeric::ERR_UNKNOWNCOMMAND) => Err(not_parlor("it does not know LOGIN")),
+            (_, numeric::ERR_UNKNOWNCOMMAND) => Err(not_parlor("it does not support LOGIN")),
             (Stage::Listing, _) => Err(not_parlor(sentence)),
             (_, numeric::RPL_LOGGEDIN | numeric::RPL_LOGGEDOUT | numeric::RPL_SASLSUCCESS) => {
                 Ok(Step::Wait)
@@ -516,7 +518,7 @@ impl Login {
         let sentence = sentence.rsplit(": ").next().unwrap_or(sentence);
         if self.known || !self.interactive || self.tries >= PASSWORD_TRIES {
             let user = self.user();
-            return Err(LoginError::Refused(format!("{user} was not let in: {sentence}")));
+            return Err(LoginError::Refused(format!("{user} could not log in: {sentence}")));
         }
         self.ask(Question::Password, Some(sentence.to_owned()))
     }
@@ -545,7 +547,7 @@ fn may_be_new(password: &str) -> bool {
 }
 
 fn new_password_rule() -> String {
-    format!("A password has {NEW_PASSWORD_BYTES} to {PASSWORD_BYTES} bytes, and no line end.")
+    format!("A password needs {NEW_PASSWORD_BYTES} to {PASSWORD_BYTES} bytes, without line breaks.")
 }
 
 fn is_numeric(verb: &str) -> bool {

@@ -145,7 +145,7 @@ fn a_new_password_has_4_to_600_bytes() {
     for refused in [&too_long, "", "abc"] {
         assert_eq!(
             answer(&mut login, Question::NewPassword, refused),
-            again(Question::NewPassword, "A password has 4 to 600 bytes, and no line end.")
+            again(Question::NewPassword, "A password needs 4 to 600 bytes, without line breaks.")
         );
     }
     answer(&mut login, Question::NewPassword, &longest);
@@ -161,7 +161,7 @@ fn a_wrong_password_may_be_tried_twice_again() {
         assert_eq!(scram(&mut login, "secret", true), again(Question::Password, "wrong password"));
     }
     answer(&mut login, Question::Password, "wrong");
-    let refused = LoginError::Refused("ann was not let in: wrong password".to_owned());
+    let refused = LoginError::Refused("ann could not log in: wrong password".to_owned());
     assert_eq!(scram(&mut login, "secret", true).0, Err(refused));
 }
 
@@ -255,7 +255,7 @@ fn the_servers_own_password_is_asked_for_and_kept() {
     let required = "FAIL LOGIN SERVER_PASSWORD_REQUIRED :Send PASS and that password first";
     assert_eq!(
         take(&mut login, required),
-        again(Question::ServerPassword, "This server has a password for everybody.")
+        again(Question::ServerPassword, "This server requires a server password.")
     );
     assert_eq!(
         answer(&mut login, Question::ServerPassword, "guess"),
@@ -263,7 +263,7 @@ fn the_servers_own_password_is_asked_for_and_kept() {
     );
     assert_eq!(
         take(&mut login, required),
-        again(Question::ServerPassword, "That is not the server's password.")
+        again(Question::ServerPassword, "That is not the server password.")
     );
     assert_eq!(
         answer(&mut login, Question::ServerPassword, "open sesame"),
@@ -326,7 +326,7 @@ fn offered(offer: &str, is_plaintext: bool) -> Next {
 #[test]
 fn a_server_that_wants_encryption_is_not_talked_to_in_plaintext() {
     let sentence =
-        "The server takes encrypted connections only: leave out --plaintext, and use port 6697.";
+        "The server accepts only encrypted connections: omit --plaintext and use port 6697.";
     let refused = Err(LoginError::Refused(sentence.to_owned()));
     assert_eq!(offered("sts=port=6697", true), refused);
     assert_eq!(offered("sts=duration=1,port=6697,preload", true), refused);

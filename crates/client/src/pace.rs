@@ -140,7 +140,7 @@ impl Patience {
         if now >= self.quiet_until {
             return Some("the server does not answer");
         }
-        (now >= self.whole_until).then_some("the server never comes to an end")
+        (now >= self.whole_until).then_some("the server's answer never ends")
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
         let mut patience = Patience::new(start, 10 * SECOND, 100 * SECOND);
         let ending = (1..).map(|n| (n * 9, patience.over(start + n * 9 * SECOND, u64::from(n))));
         let ending = ending.into_iter().find(|(_, over)| over.is_some());
-        assert_eq!(ending, Some((108, Some("the server never comes to an end"))));
+        assert_eq!(ending, Some((108, Some("the server's answer never ends"))));
     }
 
     #[test]

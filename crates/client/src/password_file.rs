@@ -37,7 +37,7 @@ fn warning(path: &Path, metadata: &Metadata) -> Option<String> {
     let open = metadata.is_file() && metadata.permissions().mode() & 0o044 != 0;
     open.then(|| {
         let path = path.display();
-        format!("Others on this machine can read the password in {path}; chmod 600 {path} would prevent it")
+        format!("Other users of this machine can read the password in {path}; run chmod 600 {path}")
     })
 }
 

@@ -11,16 +11,16 @@ use crate::show::harmless;
 use crate::state::{Answer, Verdict};
 
 const HELP: &str = "\
-BM [text]                 send a message to everybody
+BM [text]                 send a message to everyone
 PM [user [text]]          send a message to one user; PM alone lists them
-PM #room [text]           send a message to a room that you are in
-CH [user or room] [count] show the newest messages, or those of one user or room
-more                      show the page before the one shown last
+PM #room [text]           send a message to a room you are in
+CH [user or room] [count] show the latest messages (of one user or room)
+more                      show the previous page
 PART #room                leave a room
 EX                        leave the chat
 
-A pasted text may have several lines. What begins with a space is not kept for
-the arrow keys.";
+A pasted text may have several lines. Lines that begin with a space are not kept
+in the input history.";
 
 /// An operation as it was typed.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Plain<'_> {
                 Err(End::Unusable(reason)) => {
                     let number = plain.session.inputs;
                     let sentence =
-                        format!("Not done: line {number} of the input cannot be used: {reason}.");
+                        format!("Skipped: line {number} of the input is invalid: {reason}.");
                     plain.refuse(&sentence).map(|()| true)
                 }
                 outcome => outcome,
@@ -143,7 +143,7 @@ impl Plain<'_> {
             Operation::Exit => return Ok(false),
             Operation::Nothing => {}
             Operation::Unknown(line) => {
-                self.refuse(&format!("There is no operation {}; try help.", harmless(line)))?;
+                self.refuse(&format!("Unknown operation {}; try help.", harmless(line)))?;
             }
         }
         Ok(true)
@@ -241,7 +241,7 @@ impl Plain<'_> {
         let parts =
             if pieces.len() > 1 { format!(" in {} pieces", pieces.len()) } else { String::new() };
         let sentence = match to {
-            None => format!("Sent to everybody{parts}."),
+            None => format!("Sent to everyone{parts}."),
             Some(user) if kept => {
                 format!("Kept for {user}{parts}, who is offline and gets it at the next login.")
             }
@@ -263,7 +263,7 @@ impl Plain<'_> {
 
     fn part(&mut self, room: &str) -> Result<(), End> {
         match self.session.request(|state, out| state.ask_part(room, out))? {
-            Answer::Refused { sentence, .. } => self.refuse(&format!("Not left: {sentence}")),
+            Answer::Refused { sentence, .. } => self.refuse(&format!("Cannot leave: {sentence}")),
             _ => Ok(self.session.aside(&format!("You left {room}."))?),
         }
     }
@@ -287,7 +287,7 @@ impl Plain<'_> {
             before,
         });
         let sentence = match (&self.older, entries.is_empty(), before) {
-            (Some(_), ..) => "Type more for the messages before these.",
+            (Some(_), ..) => "Type more for earlier messages.",
             (None, true, None) => "There are no messages yet.",
             (None, ..) => "There are no older messages.",
         };

@@ -42,8 +42,8 @@ impl FromStr for Proxy {
     fn from_str(url: &str) -> Result<Proxy, String> {
         match Proxy::parse(url)? {
             Proxy { login: Some(_), .. } => {
-                Err("a password here could be read by everybody on this machine; \
-                put the URL with it into the environment as ALL_PROXY"
+                Err("a password here is visible to everyone on this machine; \
+                set ALL_PROXY to the URL instead"
                     .to_owned())
             }
             proxy => Ok(proxy),
@@ -64,21 +64,19 @@ impl Proxy {
         if is_excepted(host, &variable(["no_proxy", "NO_PROXY"]).unwrap_or_default()) {
             return Ok(None);
         }
-        Proxy::parse(&url).map(Some).map_err(|error| {
-            format!("ALL_PROXY of the environment cannot be used: {error} (NO_PROXY={host} does without it)")
-        })
+        Proxy::parse(&url)
+            .map(Some)
+            .map_err(|error| format!("cannot use ALL_PROXY: {error} (NO_PROXY={host} bypasses it)"))
     }
 
     fn parse(url: &str) -> Result<Proxy, String> {
         let (scheme, rest) =
-            url.split_once("://").ok_or("a proxy is given as socks5://HOST:PORT")?;
+            url.split_once("://").ok_or("a proxy must be given as socks5://HOST:PORT")?;
         let resolves = match scheme.to_ascii_lowercase().as_str() {
             "socks5" => false,
             "socks5h" => true,
             _ => {
-                return Err(
-                    "only proxies of the kinds socks5:// and socks5h:// can be used".to_owned()
-                );
+                return Err("only socks5:// and socks5h:// proxies are supported".to_owned());
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -88,7 +86,7 @@ impl Proxy {
         };
         let (host, port) = split_port(address)?;
         if host.is_empty() || host.contains(|c: char| c.is_whitespace() || "/?#[]".contains(c)) {
-            return Err("that is not a proxy's host".to_owned());
+            return Err("that is not a valid proxy host".to_owned());
         }
         Ok(Proxy { host: host.to_owned(), port: port.unwrap_or(SOCKS_PORT), resolves, login })
     }
@@ -105,10 +103,10 @@ impl Proxy {
             ([VERSION, NO_LOGIN], _) => {}
             ([VERSION, PASSWORD_LOGIN], Some(login)) => log_in(stream, login)?,
             ([VERSION, _], Some(_)) => {
-                return refused("it takes neither no login nor one by password");
+                return refused("it supports neither anonymous nor password login");
             }
             ([VERSION, _], None) => {
-                return refused("it wants a user and password, which ALL_PROXY can have");
+                return refused("it requires a user and password, which ALL_PROXY can contain");
             }
             _ => return refused("it does not speak SOCKS5"),
         }
@@ -177,7 +175,7 @@ fn log_in(stream: &mut (impl Read + Write), (user, password): &(String, String))
     stream.write_all(&request)?;
     match receive(stream)? {
         [_, 0] => Ok(()),
-        [_, _] => refused("it does not take this user and password"),
+        [_, _] => refused("it rejected the user and password"),
     }
 }
 
@@ -199,11 +197,11 @@ fn refused<T>(why: &str) -> io::Result<T> {
 fn why(outcome: u8) -> &'static str {
     match outcome {
         2 => "it does not allow this connection",
-        3 => "it has no way to that network",
+        3 => "it cannot reach that network",
         4 => "it cannot reach that host",
-        5 => "nothing answers there",
-        6 => "the way is too long",
-        7 | 8 => "it cannot make this kind of connection",
+        5 => "the connection was refused",
+        6 => "the TTL expired",
+        7 | 8 => "it does not support this kind of connection",
         _ => "it failed",
     }
 }
@@ -218,7 +216,7 @@ fn parse_login(text: &str) -> Result<(String, String), String> {
         {
             Ok((user, password))
         }
-        _ => Err("its user and password are not in order".to_owned()),
+        _ => Err("its user or password is invalid".to_owned()),
     }
 }
 

@@ -90,9 +90,9 @@ fn user_and_password_are_given_where_the_proxy_wants_them() {
     assert_eq!(outcome, Ok(()));
     assert_eq!(heard[..16], *b"\x05\x02\x00\x02\x01\x03ann\x06secret");
     let wrong = talk(url, &[5, 2, 1, 1], &Target::Name("a", 1)).1;
-    assert_eq!(wrong, Err("it does not take this user and password".to_owned()));
+    assert_eq!(wrong, Err("it rejected the user and password".to_owned()));
     let wanted = talk(URL, &[5, 0xff], &Target::Name("a", 1)).1.unwrap_err();
-    assert!(wanted.contains("wants a user and password"), "{wanted}");
+    assert!(wanted.contains("requires a user and password"), "{wanted}");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn what_goes_wrong_is_told() {
     let ending = |answers: &[u8]| talk(URL, answers, &Target::Name("a", 1)).1.unwrap_err();
     assert_eq!(ending(b"HTTP/1.1 400"), "it does not speak SOCKS5");
     assert_eq!(ending(b""), "it closed the connection");
-    assert_eq!(ending(&[5, 0, 5, 5, 0, 1]), "nothing answers there");
+    assert_eq!(ending(&[5, 0, 5, 5, 0, 1]), "the connection was refused");
     assert_eq!(ending(&[5, 0, 5, 2, 0, 1]), "it does not allow this connection");
     assert_eq!(ending(&[5, 0, 5, 0, 0, 9]), "it does not speak SOCKS5");
     let long = "a".repeat(256);

@@ -85,7 +85,7 @@ impl Session {
             {
                 Answer::Targets(page) => page,
                 Answer::Refused { sentence, .. } => {
-                    self.aside(&format!("What was missed cannot be fetched: {sentence}"))?;
+                    self.aside(&format!("Cannot fetch missed messages: {sentence}"))?;
                     break;
                 }
                 _ => break,
@@ -123,9 +123,7 @@ impl Session {
             let (entries, newest) = match answer {
                 Answer::Page { entries, newest, .. } => (entries, newest),
                 Answer::Refused { sentence, .. } => {
-                    self.aside(&format!(
-                        "What was missed in {target} cannot be fetched: {sentence}"
-                    ))?;
+                    self.aside(&format!("Cannot fetch missed messages in {target}: {sentence}"))?;
                     return Ok(());
                 }
                 _ => return Ok(()),

@@ -14,7 +14,7 @@ use crate::trust::{Refusal, Trust};
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The name has no address.
-    #[error("there is no host {host:?} ({source})")]
+    #[error("cannot resolve host {host:?} ({source})")]
     UnknownHost {
         /// The name as given.
         host: String,
@@ -22,7 +22,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// No address of the host answers.
-    #[error("nothing answers at {address}: {source}")]
+    #[error("cannot connect to {address}: {source}")]
     Unreachable {
         /// The last address tried.
         address: SocketAddr,
@@ -30,7 +30,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// The proxy cannot be used, or does not go on to the server.
-    #[error("the proxy {proxy} cannot be used: {reason}")]
+    #[error("cannot use the proxy {proxy}: {reason}")]
     Proxy {
         /// The proxy's host and port.
         proxy: String,
@@ -47,7 +47,7 @@ pub enum ConnectError {
         server: String,
     },
     /// It closes the connection without having said why.
-    #[error("{server} {how} before the encryption was agreed on")]
+    #[error("{server} {how} during the TLS handshake")]
     Closed {
         /// The host and port.
         server: String,
@@ -58,17 +58,19 @@ pub enum ConnectError {
     #[error(transparent)]
     Untrusted(Refusal),
     /// What answers does not speak TLS, and did not before.
-    #[error("{server} does not speak TLS ({reason}). To go on without encryption, say --plaintext")]
+    #[error(
+        "{server} does not speak TLS ({reason}). To connect without encryption, use --plaintext"
+    )]
     NoTls {
         /// The host and port.
         server: String,
         /// What it did instead.
         reason: String,
     },
-    /// What answers does not speak TLS, although the server is known to do so.
+    /// The server does not speak TLS, although it did before.
     #[error(
-        "{server} does not speak TLS ({reason}), although it is known to; something is wrong there, \
-        or in between"
+        "{server} does not speak TLS ({reason}), although it did before; something is wrong with it, \
+        or someone is interfering"
     )]
     NoTlsAnyMore {
         /// The host and port.
@@ -77,7 +79,7 @@ pub enum ConnectError {
         reason: String,
     },
     /// The encryption could not be agreed on.
-    #[error("the encryption with {server} could not be set up: {source}")]
+    #[error("cannot set up encryption with {server}: {source}")]
     Handshake {
         /// The host and port.
         server: String,
@@ -85,10 +87,10 @@ pub enum ConnectError {
         source: rustls::Error,
     },
     /// It has as many connections as it takes, from here or in all.
-    #[error("the server takes no more connections from here at the moment; try again later")]
+    #[error("the server is not accepting more connections from here right now; try again later")]
     Full,
     /// Connected, but the connection could not be set up.
-    #[error("the connection could not be set up: {0}")]
+    #[error("cannot set up the connection: {0}")]
     SetUp(#[from] io::Error),
 }
 
@@ -187,7 +189,10 @@ impl Route {
     fn warning(&self, address: SocketAddr) -> Option<String> {
         let leaves = self.proxy.is_some() || !address.ip().to_canonical().is_loopback();
         leaves.then(|| {
-            format!("Nothing is encrypted: all between here and {} can read along.", self.host)
+            format!(
+                "This connection is not encrypted: anyone between here and {} can read it.",
+                self.host
+            )
         })
     }
 }
@@ -244,7 +249,7 @@ mod tests {
         }
         for other in ["192.0.2.1:9999", "[2001:db8::1]:9999", "[::ffff:192.0.2.1]:9999"] {
             let told = warning(other).unwrap();
-            assert!(told.contains("chat.example can read along"), "{other}: {told}");
+            assert!(told.contains("chat.example can read it"), "{other}: {told}");
         }
         route.proxy = Some("socks5h://localhost:1080".parse().unwrap());
         let to_the_proxy = route.warning("127.0.0.1:1080".parse().unwrap());

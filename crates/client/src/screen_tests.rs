@@ -86,8 +86,8 @@ fn the_line_is_drawn_where_it_stands_and_messages_appear_above_it() {
     both.tell(|screen, out| {
         screen.finish(&Line { prompt: PROMPT, text: "BM hello", cursor: 0 }, out);
     });
-    both.print("* Sent to everybody.");
-    assert_eq!(both.terminal.lines()[3], "* Sent to everybody.");
+    both.print("* Sent to everyone.");
+    assert_eq!(both.terminal.lines()[3], "* Sent to everyone.");
 }
 
 #[test]

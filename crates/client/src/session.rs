@@ -172,7 +172,7 @@ impl Session {
             if attempt == LOGIN_TRIES {
                 return Err(LoginError::Later(why).into());
             }
-            self.aside(&format!("Once more, since: {why}"))?;
+            self.aside(&format!("Asking again: {why}"))?;
             self.pause()?;
         }
         if self.console.interactive {
@@ -260,7 +260,7 @@ impl Session {
         self.mend(sent)?;
         let verdict = self.settled.pop().map(|(_, verdict)| verdict);
         self.settled.clear();
-        verdict.ok_or_else(|| Failure::Input("a message went astray".to_owned()).into())
+        verdict.ok_or_else(|| Failure::Input("a message went missing".to_owned()).into())
     }
 
     /// Shows a sentence that is no message, the server's as well as the client's own.
@@ -286,9 +286,9 @@ impl Session {
         self.pauses.broke(Instant::now());
         // A server that stops says so, and then closes with the same words.
         if std::mem::take(&mut self.last_notice).contains(reason) {
-            self.aside("Connecting again …")?;
+            self.aside("Reconnecting …")?;
         } else {
-            self.aside(&format!("The connection broke ({reason}). Connecting again …"))?;
+            self.aside(&format!("The connection broke ({reason}). Reconnecting …"))?;
         }
         self.restoring = true;
         let restored = self.keep_trying();
@@ -362,7 +362,7 @@ impl Session {
         self.links += 1;
         let (route, events, number) = (Arc::clone(&self.route), self.to_events.clone(), self.links);
         thread::Builder::new().name("connect".to_owned()).spawn(move || {
-            // If nobody listens any more, the client is ending.
+            // If nobody listens any more, the client is exiting.
             let _ = events.send(Event::Opened(number, route.open()));
         })?;
         // It has time-outs of its own.
@@ -421,7 +421,7 @@ impl Session {
             && let Err(reason) = self.rounds.remember(self.login.user(), rounds)
             && !self.login.is_plaintext
         {
-            let sentence = format!("How the password was proved cannot be remembered: {reason}");
+            let sentence = format!("Cannot save the iteration count of the login: {reason}");
             if !self.told.contains(&sentence) {
                 self.aside(&sentence)?;
                 self.told.push(sentence);

@@ -93,8 +93,8 @@ impl Look {
         let (word, colon) = (harmless(word), if rest.is_empty() { "" } else { ": " });
         match (word.as_str(), entry.notice) {
             ("ACTION", _) => format!("* {who}{notice} {rest}"),
-            (_, false) => format!("* {who} asks by CTCP for {word}{colon}{rest}"),
-            (_, true) => format!("* {who} answers by CTCP to {word}{colon}{rest}"),
+            (_, false) => format!("* {who} sends a CTCP {word}{colon}{rest}"),
+            (_, true) => format!("* {who} answers CTCP {word}{colon}{rest}"),
         }
     }
 
@@ -298,10 +298,10 @@ mod tests {
             plain().arrival(&entry, NOON_MS)
         };
         let version = told(false, "\u{1}VERSION\u{1}");
-        assert_eq!(version, "[PM] 12:02 * bob asks by CTCP for VERSION");
-        assert_eq!(told(false, "\u{1}PING 12"), "[PM] 12:02 * bob asks by CTCP for PING: 12");
+        assert_eq!(version, "[PM] 12:02 * bob sends a CTCP VERSION");
+        assert_eq!(told(false, "\u{1}PING 12"), "[PM] 12:02 * bob sends a CTCP PING: 12");
         let answer = told(true, "\u{1}VERSION irssi 1.4\u{1}");
-        assert_eq!(answer, "[PM] 12:02 * bob answers by CTCP to VERSION: irssi 1.4");
+        assert_eq!(answer, "[PM] 12:02 * bob answers CTCP VERSION: irssi 1.4");
         assert!(!told(false, "\u{1}\x1b[2J\u{1}").chars().any(char::is_control));
     }
 
@@ -341,7 +341,7 @@ mod tests {
     fn sentences_begin_with_a_capital_and_end_with_a_stop() {
         assert_eq!(sentence("wrong password"), "Wrong password.");
         assert_eq!(sentence("Not yet: nothing there (5)"), "Not yet: nothing there (5).");
-        for whole in ["Sent.", "Connecting again …", "Really?", "Enter the user:", ""] {
+        for whole in ["Sent.", "Reconnecting …", "Really?", "Enter the user:", ""] {
             assert_eq!(sentence(whole), whole);
         }
     }

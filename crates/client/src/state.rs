@@ -611,7 +611,7 @@ impl State {
         }
         match self.recent.find(msgid) {
             Some(entry) => Some(Happening::Entry(entry.taken_back(by))),
-            None => Some(Happening::Presence(format!("{by} took back an older message"))),
+            None => Some(Happening::Presence(format!("{by} deleted an older message"))),
         }
     }
 

@@ -455,7 +455,7 @@ fn what_is_taken_back_is_shown_again_without_its_text() {
     assert_eq!((entry.text.as_str(), entry.taken_back_by.as_deref()), ("", Some("bob")));
     assert_eq!((&entry.place, entry.author.as_str()), (&Place::Lobby, "bob"));
     let older = take(&mut state, ":eve!eve@parlor REDACT #lobby m0 :old");
-    assert_eq!(told(older), ["eve took back an older message"]);
+    assert_eq!(told(older), ["eve deleted an older message"]);
 }
 
 #[test]

@@ -388,9 +388,8 @@ impl Worker {
     fn paste(&mut self, text: &str) {
         if !self.editor.paste(text) {
             let most = TYPED_BYTES / 1024;
-            self.lines.push(format!(
-                "* The end of the paste was left out: there is room for {most} KiB."
-            ));
+            self.lines
+                .push(format!("* The end of the paste was discarded: the limit is {most} KiB."));
         }
     }
 
@@ -407,7 +406,7 @@ impl Worker {
         } else if question.kind() == Kind::Text
             && let Err(error) = self.recall.add(&text)
         {
-            self.lines.push(format!("* What is typed is no longer kept: {error}."));
+            self.lines.push(format!("* Input history is no longer kept: {error}."));
         }
         self.question = None;
         self.give(Input::Line(text));
@@ -441,7 +440,7 @@ impl Worker {
 
     fn answer_again(&mut self) {
         let Some(input) = self.answer.take() else { return };
-        // If nobody listens any more, the client is ending.
+        // If nobody listens any more, the client is exiting.
         let given = self.events.try_send(Event::Input(input));
         if let Err(TrySendError::Full(Event::Input(input))) = given {
             self.answer = Some(input);

@@ -38,7 +38,7 @@ pub enum HandshakeError {
     #[error(transparent)]
     Tls(rustls::Error),
     /// The server takes no more connections.
-    #[error("the server takes no more connections from here at the moment; try again later")]
+    #[error("the server is not accepting more connections from here right now; try again later")]
     Full,
     /// The network.
     #[error(transparent)]

@@ -197,7 +197,7 @@ fn nobody_vouches_for_a_server_whose_name_cannot_stand_in_a_certificate() {
     let address = ServerName::try_from("127.0.0.1").ok();
     assert_eq!(told_of_authority(address), [""; 0]);
     let told = told_of_authority(None);
-    assert!(told[0].starts_with("No authority vouches for"), "{told:?}");
+    assert!(told[0].contains("cannot be verified"), "{told:?}");
 }
 
 /// Why a server without TLS is no good, which does this with its socket.
@@ -219,7 +219,8 @@ fn a_server_that_refuses_further_connections_is_tried_again() {
     let (client, mut server) = sockets();
     server.write_all(&[21, 3, 3, 0, 2, 2, 49]).unwrap();
     let error = tls(&folder).handshake(&client).unwrap_err();
-    let sentence = "the server takes no more connections from here at the moment; try again later";
+    let sentence =
+        "the server is not accepting more connections from here right now; try again later";
     assert_eq!(error.to_string(), sentence);
     assert!(matches!(error, HandshakeError::Full));
     let failure = crate::failure::Failure::Connect(crate::route::ConnectError::Full);

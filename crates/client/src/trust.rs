@@ -14,15 +14,15 @@ use crate::limits::DAMAGED_LINES_NAMED;
 pub struct Shown {
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
-    /// Whether an authority that this system trusts vouches for it and for the server's name.
+    /// Whether a CA trusted by this system issued it for the server's name.
     pub vouched: Result<(), Doubt>,
 }
 
-/// Why no authority vouches for a certificate.
+/// Why a certificate cannot be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
-    /// It is self-made, or its authority is unknown here.
-    #[error("it is self-made, or from an authority that is not known here")]
+    /// It is self-signed, or its CA is unknown here.
+    #[error("it is self-signed, or from an unknown CA")]
     Unknown,
     /// Its time is over.
     #[error("it has expired")]
@@ -31,10 +31,10 @@ pub enum Doubt {
     #[error("it is not valid yet")]
     NotYetValid,
     /// It is another server's.
-    #[error("it is for another name")]
+    #[error("it is for a different name")]
     OtherName,
     /// It is made for something else, or damaged.
-    #[error("it is not in order")]
+    #[error("it is invalid")]
     NotInOrder,
 }
 
@@ -52,7 +52,7 @@ enum Kind {
     NotGiven(Fingerprint),
     /// Another certificate than the one seen before.
     Changed(Fingerprint, Place),
-    /// An authority vouched for it before, and now none does.
+    /// It had a certificate from a known CA before, and now it does not.
     NotVouched(Doubt, Place),
     /// What was seen before cannot be read any more.
     Damaged(Place),
@@ -73,10 +73,10 @@ impl fmt::Display for Place {
     }
 }
 
-const EITHER_NEW: &str = "Either the server was set up anew, \
-    or somebody between here and there wants to read along.";
-const COMPARE: &str = "Compare the one shown with the fingerprint that the server prints when it starts, \
-    or ask whoever runs it. If it is right,";
+const EITHER_NEW: &str = "Either the server was reinstalled, \
+    or someone in between is trying to eavesdrop.";
+const COMPARE: &str = "Compare it with the fingerprint the server prints on startup, \
+    or ask its administrator. If it is correct,";
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,30 +84,30 @@ impl fmt::Display for Refusal {
         match kind {
             Kind::NotGiven(given) => write!(
                 f,
-                "{server} does not show the certificate that --fingerprint demands, so nothing was sent to it. \
-                 {EITHER_NEW}\n  given: {given}\n  shown: {shown}\n{COMPARE} give that one."
+                "{server} does not present the certificate required by --fingerprint, so nothing was sent to it. \
+                 {EITHER_NEW}\n  given: {given}\n  shown: {shown}\n{COMPARE} use that one."
             ),
             Kind::Changed(known, place) => write!(
                 f,
-                "{server} shows another certificate than before, so nothing was sent to it. {EITHER_NEW}\n  \
-                 known: {known}\n  shown: {shown}\n{COMPARE} connect once with --fingerprint and the one shown, \
+                "{server} presents a different certificate than before, so nothing was sent to it. {EITHER_NEW}\n  \
+                 known: {known}\n  shown: {shown}\n{COMPARE} connect once with --fingerprint and that value, \
                  or delete {place}."
             ),
             Kind::NotVouched(doubt, place) => write!(
                 f,
-                "an authority vouched for {server} before, but none does for the certificate that it shows now \
+                "{server} used to have a certificate from a known CA, but now it does not \
                  ({doubt}), so nothing was sent to it. {EITHER_NEW}\n  shown: {shown}\n{COMPARE} connect once with \
                  --fingerprint and the one shown, or delete {place}."
             ),
             Kind::Damaged(place) => write!(
                 f,
-                "what is known of {server} cannot be read, so nothing was sent to it: mend {place}.\n  \
-                 shown: {shown}\n{COMPARE} connect once with --fingerprint and the one shown, or delete that line."
+                "the entry for {server} cannot be read, so nothing was sent to it: fix {place}.\n  \
+                 shown: {shown}\n{COMPARE} connect once with --fingerprint and that value, or delete that line."
             ),
             Kind::Forgetful(reason) => write!(
                 f,
-                "the certificate of {server} cannot be remembered, so nothing was sent to it ({reason}).\n  \
-                 shown: {shown}\n{COMPARE} connect with --fingerprint and the one shown."
+                "cannot save the certificate of {server}, so nothing was sent to it ({reason}).\n  \
+                 shown: {shown}\n{COMPARE} connect with --fingerprint and that value."
             ),
         }
     }
@@ -180,9 +180,9 @@ impl Trust {
         match written {
             Ok(judged) => judged.map(|()| news),
             Err(reason) => {
-                // Without memory, only what was given or an authority speaks for the server.
+                // Without a known_hosts file, only --fingerprint or a CA can vouch for the server.
                 self.judge(shown, Err(reason.clone()))?;
-                Ok(Some(format!("What {} shows cannot be remembered: {reason}", self.server)))
+                Ok(Some(format!("Cannot save the certificate of {}: {reason}", self.server)))
             }
         }
     }
@@ -237,14 +237,14 @@ impl Trust {
         match (before, new, shown.vouched) {
             (None, Known::Authority, _) => None,
             (Some(_), Known::Authority, _) => Some(format!(
-                "An authority vouches for {server} now; that is remembered in the place of its fingerprint."
+                "{server} now has a certificate from a known CA; this replaces its saved fingerprint."
             )),
             (None, Known::Certificate(_), Err(doubt)) if self.given.is_none() => Some(format!(
-                "No authority vouches for the certificate of {server} ({doubt}), and it is new here. From now \
+                "The certificate of {server} cannot be verified ({doubt}), and the server is new here. From now \
                  on only this certificate is accepted, with the fingerprint {fingerprint}"
             )),
             (_, Known::Certificate(_) | Known::Iterations(_), _) => {
-                Some(format!("The fingerprint {fingerprint} is remembered for {server}"))
+                Some(format!("Saved the fingerprint {fingerprint} for {server}"))
             }
         }
     }
@@ -257,9 +257,9 @@ impl Trust {
         let named = named.collect::<Vec<_>>().join(", ");
         match damaged.len() {
             0 => None,
-            1 => Some(format!("Line {named} of {path} is not understood.")),
-            2..=DAMAGED_LINES_NAMED => Some(format!("Lines {named} of {path} are not understood.")),
-            count => Some(format!("{count} lines of {path} are not understood: {named} …")),
+            1 => Some(format!("Line {named} of {path} is invalid.")),
+            2..=DAMAGED_LINES_NAMED => Some(format!("Lines {named} of {path} are invalid.")),
+            count => Some(format!("{count} lines of {path} are invalid: {named} …")),
         }
     }
 }

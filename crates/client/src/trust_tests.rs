@@ -109,7 +109,7 @@ fn the_same_again_is_nothing_to_talk_about() {
 #[test]
 fn another_certificate_than_before_is_refused() {
     let known = format!("known: {}", fingerprint(1));
-    let parts = ["another certificate than before", "set up anew", "read along", &known];
+    let parts = ["a different certificate than before", "reinstalled", "eavesdrop", &known];
     is_refused(&certificate(1), None, &self_made(2), &parts);
     is_refused(&certificate(1), None, &self_made(2), &["or delete line 1 of FILE."]);
     let second = format!("# mine\n{}", certificate(1));
@@ -119,19 +119,19 @@ fn another_certificate_than_before_is_refused() {
 #[test]
 fn an_authority_is_believed_without_a_word_and_remembered() {
     assert_eq!(meet("", None, &vouched(1)), (Ok(Vec::new()), AUTHORITY.to_owned()));
-    is_news(&certificate(1), None, &vouched(2), "An authority vouches for", AUTHORITY);
+    is_news(&certificate(1), None, &vouched(2), "now has a certificate from a known CA", AUTHORITY);
 }
 
 #[test]
 fn a_server_that_had_an_authority_may_not_come_back_without() {
-    let parts = ["an authority vouched for chat.example:9999 before", "line 1 of FILE"];
+    let parts = ["chat.example:9999 used to have a certificate from a known CA", "line 1 of FILE"];
     is_refused(AUTHORITY, None, &self_made(1), &parts);
     for (doubt, why) in [
-        (Doubt::Unknown, "(it is self-made, or from an authority that is not known here)"),
+        (Doubt::Unknown, "(it is self-signed, or from an unknown CA)"),
         (Doubt::Expired, "(it has expired)"),
         (Doubt::NotYetValid, "(it is not valid yet)"),
-        (Doubt::OtherName, "(it is for another name)"),
-        (Doubt::NotInOrder, "(it is not in order)"),
+        (Doubt::OtherName, "(it is for a different name)"),
+        (Doubt::NotInOrder, "(it is invalid)"),
     ] {
         let shown = Shown { vouched: Err(doubt), ..self_made(1) };
         is_refused(AUTHORITY, None, &shown, &[why]);
@@ -140,7 +140,7 @@ fn a_server_that_had_an_authority_may_not_come_back_without() {
 
 #[test]
 fn a_given_fingerprint_is_what_counts_and_is_remembered() {
-    let told = format!("The fingerprint {} is remembered for {SERVER}", fingerprint(2));
+    let told = format!("Saved the fingerprint {} for {SERVER}", fingerprint(2));
     for before in ["", &certificate(1), AUTHORITY, DAMAGED] {
         for shown in [self_made(2), vouched(2)] {
             let (outcome, after) = meet(before, Some(2), &shown);
@@ -151,7 +151,7 @@ fn a_given_fingerprint_is_what_counts_and_is_remembered() {
     let given = format!("given: {}", fingerprint(1));
     for before in ["", &certificate(1), &certificate(2), AUTHORITY] {
         for shown in [self_made(2), vouched(2)] {
-            let parts = [&given, "that --fingerprint demands", "set up anew", "read along"];
+            let parts = [&given, "required by --fingerprint", "reinstalled", "eavesdrop"];
             is_refused(before, Some(1), &shown, &parts);
         }
     }
@@ -168,9 +168,9 @@ fn an_authority_that_vouches_later_replaces_a_given_fingerprint() {
 
 #[test]
 fn a_damaged_line_about_the_server_is_no_first_sight() {
-    is_refused(DAMAGED, None, &self_made(1), &["cannot be read", "mend line 1 of FILE"]);
+    is_refused(DAMAGED, None, &self_made(1), &["cannot be read", "fix line 1 of FILE"]);
     let (outcome, after) = meet(DAMAGED, None, &vouched(1));
-    assert!(outcome.unwrap()[1].starts_with("An authority vouches for"));
+    assert!(outcome.unwrap()[1].contains("now has a certificate from a known CA"));
     assert_eq!(after, AUTHORITY);
 }
 
@@ -178,14 +178,14 @@ fn a_damaged_line_about_the_server_is_no_first_sight() {
 fn damaged_lines_about_others_are_named_and_stay() {
     let person = Person::with(&format!("\nwhat is this\n{}", certificate(1)));
     let told = person.trust(None).remember(&self_made(1)).unwrap();
-    assert_eq!(told, [format!("Line 2 of {} is not understood.", person.path().display())]);
+    assert_eq!(told, [format!("Line 2 of {} is invalid.", person.path().display())]);
     let person = Person::with(&format!("what\n\nis this\n{}", certificate(1)));
     let told = person.trust(None).remember(&self_made(1)).unwrap();
-    assert_eq!(told, [format!("Lines 1, 3 of {} are not understood.", person.path().display())]);
+    assert_eq!(told, [format!("Lines 1, 3 of {} are invalid.", person.path().display())]);
     let person = Person::with(&"what is this\n".repeat(1000));
     let told = person.trust(None).remember(&self_made(1)).unwrap();
     let path = person.path().display().to_string();
-    let expected = format!("1000 lines of {path} are not understood: 1, 2, 3, 4, 5, 6, 7, 8, 9 …");
+    let expected = format!("1000 lines of {path} are invalid: 1, 2, 3, 4, 5, 6, 7, 8, 9 …");
     assert_eq!(told[0], expected);
 }
 
@@ -202,8 +202,8 @@ fn forgetful(given: Option<u8>) -> [Trust; 2] {
 fn what_cannot_be_remembered_is_not_trusted() {
     for trust in forgetful(None) {
         let sentence = trust.check(&self_made(1)).unwrap_err().to_string();
-        assert!(sentence.contains("cannot be remembered, so nothing was sent to it"), "{sentence}");
-        assert!(sentence.ends_with("connect with --fingerprint and the one shown."), "{sentence}");
+        assert!(sentence.contains(", so nothing was sent to it"), "{sentence}");
+        assert!(sentence.ends_with("connect with --fingerprint and that value."), "{sentence}");
         assert!(trust.remember(&self_made(1)).is_err());
     }
 }
@@ -215,7 +215,7 @@ fn what_needs_no_memory_goes_without() {
     for (trust, shown) in given.into_iter().chain(authority) {
         trust.check(&shown).unwrap();
         let told = trust.remember(&shown).unwrap();
-        assert!(told.len() == 1 && told[0].contains("cannot be remembered"), "{told:?}");
+        assert!(told.len() == 1 && told[0].contains("annot save the certificate of"), "{told:?}");
     }
     for trust in forgetful(Some(2)) {
         assert!(trust.check(&self_made(1)).is_err());
@@ -231,9 +231,9 @@ fn a_first_sight_that_cannot_be_written_down_is_refused() {
     let trust = person.trust(None);
     trust.check(&self_made(1)).unwrap();
     let sentence = trust.remember(&self_made(1)).unwrap_err().to_string();
-    assert!(sentence.contains("cannot be remembered"), "{sentence}");
+    assert!(sentence.contains("annot save the certificate of"), "{sentence}");
     let told = person.trust(Some(1)).remember(&self_made(1)).unwrap();
-    assert!(told[0].contains("cannot be remembered"), "{told:?}");
+    assert!(told[0].contains("annot save the certificate of"), "{told:?}");
 }
 
 /// Another client pinned the server between the look and the writing.
@@ -245,7 +245,7 @@ fn two_clients_that_meet_a_server_at_once_do_not_overrule_each_other() {
     second.check(&self_made(2)).unwrap();
     assert_eq!(first.write_down(&self_made(1)).unwrap().iter().count(), 1);
     let refusal = second.write_down(&self_made(2)).unwrap_err();
-    assert!(refusal.to_string().contains("another certificate than before"));
+    assert!(refusal.to_string().contains("a different certificate than before"));
     // One that saw the same has nothing to say any more.
     assert_eq!(second.write_down(&self_made(1)), Ok(None));
     assert_eq!(person.file(), certificate(1));

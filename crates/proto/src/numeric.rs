@@ -190,7 +190,7 @@ pub const ERR_BANONCHAN: &str = "435";
 pub const ERR_USERNOTINCHANNEL: &str = "441";
 /// One is not in that room.
 pub const ERR_NOTONCHANNEL: &str = "442";
-/// The user is in that room already.
+/// The user is already in that room.
 pub const ERR_USERONCHANNEL: &str = "443";
 /// The name stays as it is.
 pub const ERR_NONICKCHANGE: &str = "447";
@@ -202,7 +202,7 @@ pub const ERR_NEEDMOREPARAMS: &str = "461";
 pub const ERR_ALREADYREGISTERED: &str = "462";
 /// Wrong password.
 pub const ERR_PASSWDMISMATCH: &str = "464";
-/// The room has another name now.
+/// The room has been renamed.
 pub const ERR_LINKCHANNEL: &str = "470";
 /// The room is full (+l).
 pub const ERR_CHANNELISFULL: &str = "471";

@@ -12,17 +12,17 @@ use std::path::PathBuf;
 #[command(name = "chatserver", version, args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Examples:
-  chatserver -p 9999                      start the room; data in ./parlor-data
+  chatserver -p 9999                      start the server; data in ./parlor-data
   chatserver -p 9999 --data /srv/parlor   keep the data somewhere else
   chatserver --data :memory: -p 9999      try it out; nothing is kept
-  chatserver passwd ann                   give ann a new password (the server must not be running)
-  chatserver backup room.db               copy everything into one file while the server runs
-  chatserver restore room.db --data DIR   make a data folder of that copy
+  chatserver passwd ann                   set a new password for ann (the server must not be running)
+  chatserver backup room.db               back up everything into one file while the server runs
+  chatserver restore room.db --data DIR   restore that backup into a data directory
 
 Join with:
   chatclient -hn HOST -p 9999             or any IRC client: server HOST, port 9999, with TLS,
                                           your name as the nick, your password as the server password
-Stop with Ctrl-C or SIGTERM: everybody is told, everything is stored.")]
+Stop with Ctrl-C or SIGTERM: everyone is notified and everything is stored.")]
 pub struct Args {
     /// What to do instead of serving.
     #[command(subcommand)]
@@ -38,32 +38,32 @@ pub struct Serve {
     /// Port to listen on; 0 picks a free one [default: 9999]
     #[arg(short, long, value_name = "PORT", conflicts_with = "port_alone")]
     pub port: Option<u16>,
-    /// The port may also stand alone
+    /// Same as --port
     #[arg(value_name = "PORT", id = "port_alone")]
     pub port_alone: Option<u16>,
     /// Address to listen on [default: all addresses of this machine, IPv4 and IPv6]
     #[arg(long, value_name = "ADDR")]
     pub bind: Option<String>,
-    /// Folder for accounts, rooms and history; `:memory:` keeps nothing [default: ./parlor-data]
+    /// Directory for accounts, rooms and history; `:memory:` keeps nothing [default: ./parlor-data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Config file (TOML); every key is optional, and what the command line says comes first
+    /// Config file (TOML); every key is optional, and the command line overrides it
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Check the config file, with the certificate and the addresses in it, and do not start
+    /// Check the config file, including its certificate and addresses, without starting
     #[arg(long, requires = "config")]
     pub check_config: bool,
-    /// Start though the database has less than was stored in it, and take what is there for all. Only
-    /// when what is missing cannot be had back
+    /// Start even though the database contains less than was stored. Only if the missing data cannot be
+    /// recovered
     #[arg(long)]
     pub accept_loss: bool,
-    /// How log lines look
+    /// Log format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub log_format: Format,
 }
 
 impl Serve {
-    /// Whether it says where to listen, which is ignored where a service manager listens.
+    /// Whether the command line says where to listen, which socket activation overrides.
     pub fn says_where(&self) -> bool {
         self.port.or(self.port_alone).is_some() || self.bind.is_some()
     }
@@ -77,46 +77,46 @@ impl Serve {
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Set a user's password anew (asks for it, or reads it from standard input); the server must
+    /// Reset a user's password (prompts for it, or reads it from standard input); the server must
     /// not be running
     Passwd {
         /// The user
         name: String,
-        /// The server's data folder
+        /// The server's data directory
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
     },
     /// Check the whole database for damage; the server must not be running
     Check {
-        /// The server's data folder
+        /// The server's data directory
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
     },
-    /// Copy everything into one file, also while the server is running: accounts, rooms, history and
-    /// the server's own certificate with its key. Keep it where nobody else can read it
+    /// Back up everything into one file, even while the server is running: accounts, rooms, history
+    /// and the server's certificate with its key. Keep it where nobody else can read it
     Backup {
-        /// The file to make; nothing is overwritten
+        /// The file to create; nothing is overwritten
         file: PathBuf,
-        /// Copy all that is sound of a damaged database, and list what is not
+        /// Copy everything intact from a damaged database, and list what is not
         #[arg(long)]
         anyway: bool,
-        /// The server's data folder
+        /// The server's data directory
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
     },
-    /// Make a new data folder of all that is sound in a damaged one, and list what is not; the server
-    /// must not be running. The damaged one is left as it is
+    /// Recover everything intact from a damaged data directory into a new one, and list what is not; the
+    /// server must not be running. The damaged one is left unchanged
     Salvage {
-        /// The damaged data folder
+        /// The damaged data directory
         from: PathBuf,
-        /// The data folder to make
+        /// The data directory to create
         to: PathBuf,
     },
-    /// Make a data folder of a backup; one that has a database is not touched
+    /// Restore a backup into a data directory that has no database
     Restore {
-        /// The file that `chatserver backup` made
+        /// The file created by `chatserver backup`
         file: PathBuf,
-        /// The data folder to make
+        /// The data directory to create
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
     },

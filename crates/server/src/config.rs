@@ -215,7 +215,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// It is not TOML, or has a key that does not exist or a value of the wrong kind.
-    #[error("the config file {path} has a mistake in line {line}: {message}")]
+    #[error("the config file {path} has an error in line {line}: {message}")]
     Mistake {
         /// The file.
         path: PathBuf,
@@ -303,7 +303,7 @@ impl Config {
             || server.description.contains(['\n', '\r'])
         {
             return Err(format!(
-                "[server] description is to be one line of 1 to {ADMIN_BYTES} bytes"
+                "[server] description must be one line of 1 to {ADMIN_BYTES} bytes"
             ));
         }
         if !server.lobby.is_empty()
@@ -326,7 +326,7 @@ impl Config {
         for name in &server.capabilities_off {
             if Capability::from_name(name).is_none_or(|one| one == Capability::CapNotify) {
                 return Err(format!(
-                    "[server] capabilities_off has {name:?}, which is none that can be off"
+                    "[server] capabilities_off has {name:?}, which is not a capability that can be disabled"
                 ));
             }
         }
@@ -344,7 +344,9 @@ impl Config {
         let admin = &self.admin;
         let texts = [&admin.location1, &admin.location2, &admin.email];
         if texts.iter().any(|text| text.len() > ADMIN_BYTES || text.contains(['\n', '\r'])) {
-            return Err(format!("[admin] has a text of more than one line or {ADMIN_BYTES} bytes"));
+            return Err(format!(
+                "[admin] has a value of more than one line or {ADMIN_BYTES} bytes"
+            ));
         }
         if server.motd.lines().any(|line| line.len() > crate::limits::NAMES_LINE_BYTES) {
             return Err(format!(

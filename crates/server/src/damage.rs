@@ -27,7 +27,7 @@ impl Watch {
         for place in self.damage.take() {
             tracing::error!(
                 place,
-                "The stored data is damaged; run `chatserver check`, then restore a backup or salvage what is sound"
+                "The stored data is damaged; run `chatserver check`, then restore a backup or salvage what is intact"
             );
         }
     }

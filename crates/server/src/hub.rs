@@ -305,7 +305,7 @@ impl Hub {
                 &mut self.node,
                 out,
                 session,
-                "Too many lines before the login was done",
+                "Too many lines before login was complete",
             );
         }
     }

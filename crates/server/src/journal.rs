@@ -101,7 +101,7 @@ impl Journal {
             if maintained.elapsed() >= self.every {
                 maintained = Instant::now();
                 if let Err(error) = self.store.maintain(self.clock.steady()) {
-                    tracing::warn!(%error, "Housekeeping in the store failed, will try again");
+                    tracing::warn!(%error, "Store maintenance failed, will retry");
                 }
             }
             if looked.elapsed() >= look {
@@ -227,7 +227,7 @@ impl Journal {
         match self.store.forget(&keep) {
             Ok(more) => retention.done(more, self.clock.steady()),
             Err(error) => {
-                tracing::warn!(%error, "What is too old to be kept cannot be removed, will try again");
+                tracing::warn!(%error, "Expired history cannot be removed, will retry");
                 retention.done(false, steady);
             }
         }

@@ -69,7 +69,7 @@ pub fn clock_behind(newest: i64, now: i64) {
     let behind = newest.saturating_sub(now);
     if behind > CLOCK_JUMP_MILLIS {
         let seconds = behind / 1000;
-        tracing::warn!(seconds, "The machine's clock is behind the newest message's time");
+        tracing::warn!(seconds, "The system clock is behind the newest message's time");
     }
 }
 
@@ -90,7 +90,7 @@ pub fn fact(fact: &LogRecord, port: Option<u16>) {
             tracing::warn!(%address, reason, "Connection refused");
         }
         LogRecord::RefusedMore { count } => {
-            tracing::warn!(count, "More connections were refused just as these");
+            tracing::warn!(count, "More connections were refused for the same reason");
         }
         LogRecord::Left { user, address, reason } => {
             let reason = &*without_text(reason);
@@ -108,23 +108,20 @@ pub fn fact(fact: &LogRecord, port: Option<u16>) {
             let now = &*String::from_utf8_lossy(&now);
             match by.saturating_abs().saturating_add(500) / 1000 * by.signum() {
                 seconds if seconds < 0 => {
-                    tracing::warn!(seconds = -seconds, now, "The machine's clock was put back");
+                    tracing::warn!(seconds = -seconds, now, "The system clock was set back");
                 }
-                seconds => tracing::warn!(seconds, now, "The machine's clock was put forward"),
+                seconds => tracing::warn!(seconds, now, "The system clock was set forward"),
             }
         }
         LogRecord::Reserve { touched: true, free } => tracing::error!(
             free,
-            "The disk is almost full: only operators can store anything now, and messages can be taken back"
+            "The disk is almost full: only operators can store anything now, and messages can be redacted"
         ),
         LogRecord::Reserve { touched: false, free } => {
-            tracing::info!(free, "The disk has room again, and what people send is stored");
+            tracing::info!(free, "The disk has enough free space again; messages are stored");
         }
         LogRecord::Expired { count } => {
-            tracing::info!(
-                count,
-                "Removed accounts that never said anything and did not come back"
-            );
+            tracing::info!(count, "Deleted unused accounts");
         }
         LogRecord::Operator { user, granted: true } => tracing::info!(%user, "Became an operator"),
         LogRecord::Operator { user, granted: false } => {

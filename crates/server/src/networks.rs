@@ -21,7 +21,7 @@ impl<'de> Deserialize<'de> for Networks {
         let network = |text: String| {
             text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
                 D::Error::custom(format!(
-                    "{text:?} is no address and no network; write it like \"10.0.0.7\" or \"10.0.0.0/8\""
+                    "{text:?} is neither an address nor a network; write it like \"10.0.0.7\" or \"10.0.0.0/8\""
                 ))
             })
         };
@@ -57,6 +57,6 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused_with_its_text() {
         let error = networks(r#"["10.0.0.7", "proxy.example"]"#).unwrap_err();
-        assert!(error.message().contains(r#""proxy.example" is no address"#), "{error}");
+        assert!(error.message().contains(r#""proxy.example" is neither an address"#), "{error}");
     }
 }

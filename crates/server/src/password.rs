@@ -173,7 +173,7 @@ fn make(password: &str, iterations: u32) -> Outcome {
     match new_keys(password, iterations) {
         Ok(keys) => Outcome::Made(keys),
         Err(error) => {
-            tracing::error!(%error, "No randomness from the system, nobody can register");
+            tracing::error!(%error, "No randomness from the system, registration is impossible");
             Outcome::Busy
         }
     }

@@ -84,7 +84,7 @@ impl Readers {
     pub fn ask(&self, job: ReadJob, renderer: &Renderer) -> Result<(), Vec<u8>> {
         let queue = if job.request.is_overview() { &self.overviews } else { &self.pages };
         queue.try_send(job.request.me.0, job).map_err(|job| {
-            let text = "Too many history reads at once; try again in a moment";
+            let text = "Too many concurrent history reads; try again in a moment";
             failure(renderer, &job, "BUSY", text)
         })
     }
@@ -133,7 +133,7 @@ pub fn run(
                 continue;
             }
             Err(error) => {
-                tracing::error!(%error, "History cannot be read");
+                tracing::error!(%error, "Cannot read history");
                 let text = "The server could not read its history; try again later";
                 (page.out, page.pending) =
                     (failure(renderer, page.job, "MESSAGE_ERROR", text), None);

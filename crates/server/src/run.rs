@@ -60,16 +60,16 @@ pub enum RunError {
     #[error(transparent)]
     Store(#[from] Failure),
     /// The system.
-    #[error("the system refused what the server needs: {0}")]
+    #[error("the system refused a request: {0}")]
     System(#[from] std::io::Error),
     /// Randomness.
-    #[error("the system has no randomness to give: {0}")]
+    #[error("the system provides no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
     /// `passwd` for a name that is nobody's.
     #[error("no account has the name {0:?}; names are registered by logging in")]
     NoAccount(String),
     /// `passwd` or `check` where there is no database.
-    #[error("there is no Parlor database in {0}; name the folder with --data")]
+    #[error("there is no Parlor database in {0}; name its directory with --data")]
     NoDatabase(PathBuf),
     /// `passwd` with a password that cannot be.
     #[error(
@@ -81,12 +81,12 @@ pub enum RunError {
     PasswordsDiffer,
     /// `check` found damage.
     #[error(
-        "the database is damaged: {0}; stop the server, keep a copy of the folder, and restore a backup"
+        "the database is damaged: {0}; stop the server, keep a copy of the directory, and restore a backup"
     )]
     Damaged(String),
     /// A bug: a thread ended in a panic.
     #[error(
-        "a part of the server failed; what was acknowledged is stored. Please report the lines above"
+        "part of the server failed; everything acknowledged is stored. Please report the lines above"
     )]
     Panic,
 }
@@ -119,7 +119,7 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     if args.check_config {
         listen::resolve_more(&config.server.listen, &[listen::resolve(bind, port)?])?;
         Certificate::load(&config.tls, None)?;
-        return Ok(writeln!(std::io::stdout(), "The config file is fine")?);
+        return Ok(writeln!(std::io::stdout(), "The config file is valid")?);
     }
     let mut listeners = systemd::sockets()?;
     let given = !listeners.is_empty();
@@ -141,7 +141,7 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         report(panic);
-        eprintln!("chatserver: this is a bug, please report it; what was acknowledged is stored");
+        eprintln!("chatserver: this is a bug, please report it; everything acknowledged is stored");
         std::process::abort();
     }));
     if given && args.says_where() {
@@ -413,7 +413,7 @@ impl Server {
     /// it, reads the config file again.
     fn wait(mut self) -> Result<(), RunError> {
         for address in &self.listening[1..] {
-            tracing::info!(%address, "Listening at another address, too");
+            tracing::info!(%address, "Listening on another address");
         }
         match self.folder.as_ref().map(|folder| folder.canonicalize()) {
             Some(folder) => {
@@ -442,7 +442,7 @@ impl Server {
             }
         }
         systemd::stopping();
-        tracing::info!("Stopping: everybody is told, everything is stored");
+        tracing::info!("Stopping: notifying everyone, storing everything");
         self.inboxes[0].send(Item::StopListening);
         self.hub.send(Input::Stop).map_err(|_| RunError::Panic)?;
         self.backup.stop();
@@ -495,14 +495,14 @@ impl Server {
     fn say_fingerprint(&self) {
         let fingerprint = self.certificate.fingerprint;
         if self.config.tls.is_real() {
-            tracing::info!(sha256_fingerprint = %fingerprint, "The server shows the certificate in [tls]");
+            tracing::info!(sha256_fingerprint = %fingerprint, "Using the certificate in [tls]");
         } else if self.config.tls.certificate.is_some() {
             tracing::warn!(
                 sha256_fingerprint = %fingerprint,
                 "The certificate in [tls] is self-signed: clients cannot verify it, so STS is not advertised"
             );
         } else {
-            tracing::info!(sha256_fingerprint = %fingerprint, "The server shows its own certificate");
+            tracing::info!(sha256_fingerprint = %fingerprint, "Using a self-signed certificate");
         }
     }
 

@@ -274,7 +274,7 @@ impl Shard {
                     other.send(Item::Connection(stream, address));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "Cannot accept a connection, will try again");
+                    tracing::warn!(%error, "Cannot accept a connection, will retry");
                     self.do_later(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Later::Accept);
                     return;
                 }
@@ -487,7 +487,7 @@ impl Shard {
         if connection.overflown {
             // It will find everything in the history.
             self.parts.metrics.count(Count::Refused(Refused::OutboxOverflow));
-            let reason = "Too slow: more waits to be read than the server keeps for one connection";
+            let reason = "Too slow: the connection's send queue is full";
             return self.gone(slot, reason);
         }
         connection.note_written();
@@ -542,7 +542,7 @@ impl Shard {
                     if kind == Kind::Tls && connection.way.may_shake_hands() {
                         self.parts.metrics.handshake(Handshake::Late);
                     }
-                    self.end(slot, "Too slow: the connection was begun and not completed in time");
+                    self.end(slot, "Too slow: the handshake was not completed in time");
                 }
                 Stage::Entering
                     if connection.login_patience(&limits).is_some_and(|most| since >= most) =>
@@ -555,7 +555,7 @@ impl Shard {
                 }
                 Stage::Ready if !ping.is_zero() && silent >= ping * 2 && connection.pinged => {
                     self.parts.metrics.count(Count::Refused(Refused::Silent));
-                    self.end(slot, "No sign of life");
+                    self.end(slot, "Ping timeout");
                 }
                 Stage::Ready if !ping.is_zero() && silent >= ping && !connection.pinged => {
                     connection.pinged = true;

@@ -38,12 +38,10 @@ pub fn ready(port: u16) {
 /// Tells the manager that the config is being read again; [`ready`] tells it the end.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[
-            NotifyState::Reloading,
-            now,
-            NotifyState::Status("Reading the config file again"),
-        ]),
-        Err(error) => tracing::warn!(%error, "There is no clock to tell the service manager of"),
+        Ok(now) => {
+            tell(&[NotifyState::Reloading, now, NotifyState::Status("Reloading the config")])
+        }
+        Err(error) => tracing::warn!(%error, "Cannot read the clock for the service manager"),
     }
 }
 
@@ -51,13 +49,13 @@ pub fn reloading() {
 pub fn stopping() {
     tell(&[
         NotifyState::Stopping,
-        NotifyState::Status("Stopping: everybody is told, everything is stored"),
+        NotifyState::Status("Stopping: notifying everyone, storing everything"),
     ]);
 }
 
 fn tell(news: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(news) {
-        tracing::warn!(%error, "The service manager could not be told");
+        tracing::warn!(%error, "Cannot notify the service manager");
     }
 }
 

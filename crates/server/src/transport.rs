@@ -215,13 +215,13 @@ impl Way {
         let Way::Unknown { proxied } = self else { return Ok(0) };
         if sniff(bytes) == Some(Speech::Proxy) && !*proxied {
             if !judge.is_of_proxy() {
-                return Err("The PROXY protocol is for the addresses in [server] proxies of the \
-                            config file only"
+                return Err("The PROXY protocol is accepted only from the addresses in [server] \
+                            proxies of the config file"
                     .to_owned());
             }
             match proxy::read(bytes) {
                 proxy::Read::Absent | proxy::Read::Partial => return Ok(0),
-                proxy::Read::Bad => return Err("The header of the PROXY protocol is bad".into()),
+                proxy::Read::Bad => return Err("Invalid PROXY protocol header".into()),
                 proxy::Read::Whole { used: header, client } => {
                     used = header;
                     *proxied = true;
@@ -287,7 +287,7 @@ impl Layers {
         match outcome {
             Err(error) => received.failure = Some(format!("TLS failed: {error}")),
             Ok(_) if tls.unread().len() > UNREAD_BYTES => {
-                let reason = "TLS failed: a message of the handshake is too long";
+                let reason = "TLS failed: a handshake message is too long";
                 received.failure = Some(reason.into());
             }
             Ok(closed) => received.closed = closed,
@@ -435,8 +435,8 @@ impl Layers {
         match &mut self.web {
             Web::WebSocket(socket) => socket.close(CloseCode::Normal, "", &mut last),
             Web::Http(_) | Web::Asked => {
-                let text = "The server has no room for this connection, or it took too long; try \
-                            again later.\n";
+                let text = "The server is at its connection limit, or the request took too long; \
+                            try again later.\n";
                 last = Answer::text(Status::Unavailable, text).write();
             }
             Web::Unknown(_) | Web::Lines | Web::Answered => {}

@@ -94,7 +94,7 @@ pub trait Store: Send {
 pub struct Condition {
     /// Bytes of the write-ahead log.
     pub log_bytes: u64,
-    /// How long part of the log has waited to be moved into the database.
+    /// How long part of the log has waited for a checkpoint into the database.
     pub log_waits: Duration,
     /// A file of it was moved or deleted: nothing can be stored.
     pub gone: bool,

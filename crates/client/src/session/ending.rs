@@ -50,7 +50,7 @@ impl Session {
     pub fn tell_unsent(&mut self, failed: bool) -> bool {
         let unconfirmed = self.state.unconfirmed().iter();
         let mut lines: Vec<String> = unconfirmed
-            .map(|message| format!("Perhaps sent, but not confirmed: {}", message.operation()))
+            .map(|message| format!("Possibly sent, but not confirmed: {}", message.operation()))
             .collect();
         let ahead = self.ahead.iter().filter_map(|input| match input {
             Input::Line(line) if !line.trim().is_empty() => Some(line.clone()),
@@ -62,8 +62,8 @@ impl Session {
         let unsent = !lines.is_empty();
         if failed && self.logged_in_once() && !self.console.interactive {
             lines.push(match self.inputs {
-                0 => "Nothing of the input was done.".to_owned(),
-                last => format!("Nothing after line {last} of the input was done."),
+                0 => "None of the input was processed.".to_owned(),
+                last => format!("Nothing after line {last} of the input was processed."),
             });
         }
         for line in lines {

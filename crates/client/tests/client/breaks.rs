@@ -45,7 +45,7 @@ fn an_unconfirmed_message_is_sent_again_with_the_same_id() {
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert_eq!(outcome.stderr.matches("* Sent to everybody.\n").count(), 2, "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("* Sent to everyone.\n").count(), 2, "{outcome:?}");
     assert!(outcome.stderr.contains("* The connection broke"), "{outcome:?}");
 }
 
@@ -172,9 +172,9 @@ fn a_server_that_stops_is_told_of_once() {
         told.collect::<Vec<_>>(),
         [
             "* The server is stopping; everything you were told is stored.",
-            "* Connecting again …",
+            "* Reconnecting …",
             "* Connected again.",
-            "* The connection broke (Too slow). Connecting again …",
+            "* The connection broke (Too slow). Reconnecting …",
             "* Connected again.",
             "* There are no messages yet.",
         ]
@@ -197,13 +197,13 @@ fn a_server_that_has_forgotten_the_user_does_not_get_the_password() {
     assert_eq!(outcome.code, Some(3), "the message was never confirmed");
     let (reason, rest) =
         outcome.stderr.split_once("chatclient: ").unwrap().1.split_once('\n').unwrap();
-    assert!(reason.contains("no account ann any more"), "{outcome:?}");
+    assert!(reason.contains("no longer has an account ann"), "{outcome:?}");
     assert_eq!(
         rest,
-        "* Perhaps sent, but not confirmed: BM hello\n\
-         * Nothing after line 2 of the input was done.\n"
+        "* Possibly sent, but not confirmed: BM hello\n\
+         * Nothing after line 2 of the input was processed.\n"
     );
-    assert!(outcome.stderr.contains("no account ann any more"), "{outcome:?}");
+    assert!(outcome.stderr.contains("no longer has an account ann"), "{outcome:?}");
 }
 
 fn at(second: u32, msgid: &str, rest: &str) -> String {

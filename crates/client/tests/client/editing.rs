@@ -248,7 +248,7 @@ fn a_paste_is_sent_as_it_is_and_a_long_one_only_when_it_is_meant() {
         peer.expect_message(&format!("BM :{text}"));
         peer.send(&format!(":parlor NOTE BM SENT m{number} :Sent"));
     }
-    terminal.expect("* Sent to everybody in 3 pieces.");
+    terminal.expect("* Sent to everyone in 3 pieces.");
     for (answer, sent) in [("n\r", false), ("\r", false), ("y\r", true)] {
         terminal.type_in("BM \x1b[200~1\n2\n3\n4\n5\n6\n\x1b[201~\r");
         terminal.expect("* This text has 6 lines.");
@@ -273,7 +273,7 @@ fn who_pastes_too_much_is_told_that_the_end_was_left_out() {
     let mut terminal = Terminal::start(&server, &["-u", "ann"]);
     let peer = terminal.log_in_ann(&server);
     terminal.type_in(&format!("\x1b[200~{}\x1b[201~", "x".repeat(TYPED_BYTES + 1)));
-    terminal.expect("* The end of the paste was left out");
+    terminal.expect("* The end of the paste was discarded");
     terminal.type_in("\x15EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));
@@ -327,7 +327,7 @@ fn a_terminal_that_obeys_nothing_is_told_nothing_else() {
     peer.send(":bob!bob@parlor PRIVMSG #lobby :two");
     peer.send(":parlor NOTE BM SENT m1 :Sent");
     terminal.expect("bob: two\r\n");
-    terminal.expect("* Sent to everybody.\r\n");
+    terminal.expect("* Sent to everyone.\r\n");
     terminal.type_in("EX\n");
     peer.goodbye();
     let (code, output) = terminal.finish();

@@ -84,7 +84,7 @@ fn the_proxy_looks_up_the_name_if_it_should() {
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert_eq!(requests.recv().unwrap(), b"chat.invalid");
-    assert!(outcome.stderr.contains("can read along"), "{outcome:?}");
+    assert!(outcome.stderr.contains("can read it"), "{outcome:?}");
 
     let url = format!("socks5://127.0.0.1:{port}");
     let client = ann("127.0.0.2", &["--proxy", &url], &[]);
@@ -92,7 +92,7 @@ fn the_proxy_looks_up_the_name_if_it_should() {
     assert_eq!(client.finish().code, Some(0));
     assert_eq!(requests.recv().unwrap(), [127, 0, 0, 2]);
     let outcome = ann("chat.invalid", &["--proxy", &url], &[]).finish();
-    assert!(outcome.stderr.contains("there is no host \"chat.invalid\""), "{outcome:?}");
+    assert!(outcome.stderr.contains("cannot resolve host \"chat.invalid\""), "{outcome:?}");
 }
 
 #[test]
@@ -108,11 +108,11 @@ fn the_environment_may_name_the_proxy_with_its_password() {
 
     let excepted = [("ALL_PROXY", &*url), ("NO_PROXY", "invalid")];
     let outcome = ann("chat.invalid", &[], &excepted).finish();
-    assert!(outcome.stderr.contains("there is no host"), "{outcome:?}");
+    assert!(outcome.stderr.contains("cannot resolve host"), "{outcome:?}");
     let outcome =
         ann("chat.invalid", &[], &[("ALL_PROXY", "http://ann:p%40ss@127.0.0.1")]).finish();
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(outcome.stderr.contains("ALL_PROXY of the environment cannot be used"), "{outcome:?}");
+    assert!(outcome.stderr.contains("cannot use ALL_PROXY"), "{outcome:?}");
     assert!(!outcome.stderr.contains("p%40ss"), "{outcome:?}");
 }
 
@@ -132,7 +132,7 @@ fn a_proxy_that_is_none_is_told_apart_from_the_server() {
     assert!(peer.try_send("HTTP/1.1 400 Bad Request"));
     let outcome = client.finish();
     let told = format!(
-        "chatclient: the proxy 127.0.0.1:{} cannot be used: it does not speak SOCKS5\n",
+        "chatclient: cannot use the proxy 127.0.0.1:{}: it does not speak SOCKS5\n",
         server.port
     );
     assert_eq!((outcome.code, outcome.stderr), (Some(1), told));

@@ -18,7 +18,7 @@ fn a_broadcast_is_sent_when_the_server_has_confirmed_it() {
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""));
-    assert_eq!(outcome.stderr.matches("* Sent to everybody.\n").count(), 2, "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("* Sent to everyone.\n").count(), 2, "{outcome:?}");
     assert!(outcome.stderr.contains("Enter the message:\n"), "{outcome:?}");
 }
 
@@ -98,7 +98,7 @@ fn a_long_message_goes_in_pieces_and_each_is_confirmed() {
     assert_eq!(received, words);
     peer.goodbye();
     let outcome = client.finish();
-    assert!(outcome.stderr.contains("* Sent to everybody in 2 pieces.\n"), "{outcome:?}");
+    assert!(outcome.stderr.contains("* Sent to everyone in 2 pieces.\n"), "{outcome:?}");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_room_is_spoken_in_and_left() {
     let expected = [
         "* Sent to #rust.",
         "* You left #rust.",
-        "* Not left: It cannot be left.",
+        "* Cannot leave: It cannot be left.",
         "* Not sent: Join it first.",
     ];
     assert_eq!(told, expected);
@@ -200,7 +200,7 @@ fn what_is_taken_back_is_told_and_what_clients_ask_each_other() {
         client.finish().stdout,
         "[BM] 2001-02-03 14:02 bob: oops\n\
          [BM] 2001-02-03 14:02 bob: (taken back)\n\
-         [PM] 2001-02-03 14:02 * bob asks by CTCP for VERSION\n\
+         [PM] 2001-02-03 14:02 * bob sends a CTCP VERSION\n\
          [PM] 2001-02-03 14:02 ann -> bob: \tfrom me\n"
     );
 }

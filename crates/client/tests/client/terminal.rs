@@ -252,7 +252,7 @@ fn a_message_that_arrives_appears_above_the_line_that_is_being_typed() {
     terminal.type_in("ne\r");
     peer.expect_message("BM :half a line");
     peer.send(":parlor NOTE BM SENT m1 :Sent");
-    terminal.expect("* Sent to everybody.");
+    terminal.expect("* Sent to everyone.");
     terminal.type_in("EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));
@@ -361,5 +361,5 @@ fn a_server_that_changes_during_the_session_ends_it_and_gives_the_terminal_back(
     server.be_refused();
     let (code, output) = terminal.finish();
     assert_eq!(code, Some(1), "{output}");
-    assert!(output.contains("another certificate than before"), "{output}");
+    assert!(output.contains("a different certificate than before"), "{output}");
 }

@@ -118,7 +118,7 @@ fn they_agree_on_encryption_names_and_fingerprints() {
     move_to(&computer, fingerprint, server.port);
     let outcome = ann(&computer, server.port, &[], "BM hello\n");
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(outcome.stderr.contains("another certificate than before"), "{outcome:?}");
+    assert!(outcome.stderr.contains("a different certificate than before"), "{outcome:?}");
     assert!(!outcome.stderr.contains("assword"), "it was not even asked for: {outcome:?}");
 }
 
@@ -167,7 +167,7 @@ fn what_was_in_a_room_before_a_login_is_not_shown_as_missed_after_a_break() {
     let mut input = client.stdin.take().unwrap();
     input.write_all(b"secret\nBM here\n").unwrap();
     let mut told = BufReader::new(client.stderr.take().unwrap()).lines().map(|line| line.unwrap());
-    assert!(told.any(|line| line.contains("Sent to everybody")));
+    assert!(told.any(|line| line.contains("Sent to everyone")));
     let port = server.port;
     drop(server);
     let server = Chatserver::start_at(port, folder.path());

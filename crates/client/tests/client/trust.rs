@@ -54,9 +54,9 @@ fn the_first_sight_shows_the_fingerprint_and_the_next_times_nothing() {
     let outcome = visit(&computer, &server, &[]);
     let told = told(&outcome);
     assert_eq!(told.len(), 1, "{outcome:?}");
-    let start = format!("* No authority vouches for the certificate of localhost:{} ", server.port);
+    let start = format!("* The certificate of localhost:{} cannot be verified ", server.port);
     let end = format!(
-        "and it is new here. From now on only this certificate is accepted, with the fingerprint {}.",
+        "and the server is new here. From now on only this certificate is accepted, with the fingerprint {}.",
         server.fingerprint()
     );
     assert!(told[0].starts_with(&start) && told[0].ends_with(&end), "{told:?}");
@@ -75,11 +75,11 @@ fn another_certificate_than_before_is_refused_before_anything_is_said() {
     let shown = format!("\n  shown: {}\n", server.fingerprint());
     let remedy = format!("or delete line 1 of {}", computer.known_hosts().display());
     let parts = [
-        "shows another certificate than before, so nothing was sent to it",
-        "Either the server was set up anew, or somebody between here and there wants to read along.",
+        "presents a different certificate than before, so nothing was sent to it",
+        "Either the server was reinstalled, or someone in between is trying to eavesdrop.",
         &known,
         &shown,
-        "Compare the one shown with the fingerprint that the server prints when it starts",
+        "Compare it with the fingerprint the server prints on startup",
         "connect once with --fingerprint",
         &remedy,
     ];
@@ -122,14 +122,9 @@ fn a_server_that_an_authority_vouches_for_is_let_through_without_a_word() {
     visit_silently(&computer, &server);
     // And nobody believes in an authority that is not on the list.
     server.show(&Authority::new("Mine").vouch("localhost"));
-    refuse(&computer, &server, &[], &["(it is not in order)"]);
+    refuse(&computer, &server, &[], &["(it is invalid)"]);
     server.show(&Authority::new("Other").vouch("localhost"));
-    refuse(
-        &computer,
-        &server,
-        &[],
-        &["(it is self-made, or from an authority that is not known here)"],
-    );
+    refuse(&computer, &server, &[], &["(it is self-signed, or from an unknown CA)"]);
 }
 
 #[test]
@@ -151,10 +146,10 @@ fn an_authority_that_vouches_for_another_name_does_not_count() {
     computer.believe(&authority);
     let server = Server::start_as(&authority.vouch("other.example"));
     let outcome = visit(&computer, &server, &[]);
-    assert!(told(&outcome)[0].contains("(it is for another name)"), "{outcome:?}");
+    assert!(told(&outcome)[0].contains("(it is for a different name)"), "{outcome:?}");
     assert_eq!(computer.remembered(), remembered(&server));
     server.show(&authority.vouch("other.example"));
-    refuse(&computer, &server, &[], &["shows another certificate than before"]);
+    refuse(&computer, &server, &[], &["presents a different certificate than before"]);
 }
 
 #[test]
@@ -165,12 +160,12 @@ fn a_server_that_had_an_authority_may_not_come_back_with_something_self_made() {
     visit_silently(&computer, &server);
     server.show(&Identity::self_made());
     let shown = format!("\n  shown: {}\n", server.fingerprint());
-    let parts = ["an authority vouched for localhost:", &shown, "or delete line 1 of "];
+    let parts = ["used to have a certificate from a known CA", &shown, "or delete line 1 of "];
     refuse(&computer, &server, &[], &parts);
     server.show(&authority.vouched_once("localhost"));
     refuse(&computer, &server, &[], &["(it has expired)"]);
     server.show(&authority.vouch("other.example"));
-    refuse(&computer, &server, &[], &["(it is for another name)"]);
+    refuse(&computer, &server, &[], &["(it is for a different name)"]);
 }
 
 #[test]
@@ -181,7 +176,7 @@ fn a_server_that_gets_an_authority_is_known_by_that_from_then_on() {
     visit(&computer, &server, &[]);
     server.show(&authority.vouch("localhost"));
     let outcome = visit(&computer, &server, &[]);
-    assert!(told(&outcome)[0].contains("An authority vouches for localhost"), "{outcome:?}");
+    assert!(told(&outcome)[0].contains("now has a certificate from a known CA"), "{outcome:?}");
     assert_eq!(computer.remembered(), by_authority(&server));
 }
 
@@ -206,7 +201,7 @@ fn an_expired_certificate_is_as_good_as_a_self_made_one() {
     assert!(told(&outcome)[0].contains("(it has expired)"), "{outcome:?}");
     visit_silently(&computer, &server);
     server.show(&Identity::expired());
-    refuse(&computer, &server, &[], &["shows another certificate than before"]);
+    refuse(&computer, &server, &[], &["presents a different certificate than before"]);
 }
 
 #[test]
@@ -216,7 +211,7 @@ fn the_same_holds_by_tls_1_2() {
     assert_eq!(computer.remembered(), remembered(&server));
     visit_silently(&computer, &server);
     let other = Identity::self_made().fingerprint();
-    refuse(&computer, &server, &["--fingerprint", &other], &["that --fingerprint demands"]);
+    refuse(&computer, &server, &["--fingerprint", &other], &["required by --fingerprint"]);
 }
 
 #[test]
@@ -226,7 +221,7 @@ fn a_server_whose_key_is_not_that_of_its_certificate_is_refused() {
     for show in ways {
         show(&server, &own.stolen());
         for computer in [Computer::new(), Computer::that_knows(&server)] {
-            refuse(&computer, &server, &[], &["could not be set up: ", "BadSignature"]);
+            refuse(&computer, &server, &[], &["cannot set up encryption with ", "BadSignature"]);
         }
     }
 }
@@ -245,9 +240,9 @@ fn after_a_break_the_same_certificate_goes_on_and_another_one_is_the_end() {
     server.be_refused();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(3), "the message was never confirmed");
-    assert_eq!(outcome.stderr.matches("it is new here").count(), 1, "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("the server is new here").count(), 1, "{outcome:?}");
     assert!(outcome.stderr.contains("\nchatclient: localhost:"), "{outcome:?}");
-    assert!(outcome.stderr.contains("another certificate than before"), "{outcome:?}");
+    assert!(outcome.stderr.contains("a different certificate than before"), "{outcome:?}");
 }
 
 #[test]
@@ -270,9 +265,9 @@ fn a_connection_that_is_cut_is_told_from_one_that_the_server_closed() {
     assert_eq!(
         told(&outcome)[..4],
         [
-            "* The connection broke (it was cut off, without the server's goodbye). Connecting again …",
+            "* The connection broke (it was cut off without a proper close). Reconnecting …",
             "* Connected again.",
-            "* The connection broke (the server closed it). Connecting again …",
+            "* The connection broke (the server closed it). Reconnecting …",
             "* Connected again.",
         ]
     );
@@ -318,14 +313,14 @@ fn what_cannot_be_remembered_is_refused_but_with_its_fingerprint() {
         server.be_refused();
         let outcome = refused.finish();
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
-        for part in [why, "cannot be remembered, so nothing was sent", &fingerprint] {
+        for part in [why, ", so nothing was sent", &fingerprint] {
             assert!(outcome.stderr.contains(part), "no {part:?} in {outcome:?}");
         }
         let given = client(&["--fingerprint", &fingerprint], homeless);
         server.accept_ann().goodbye();
         let outcome = given.finish();
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
-        assert!(told(&outcome)[0].contains("cannot be remembered"), "{outcome:?}");
+        assert!(told(&outcome)[0].contains("annot save the certificate of"), "{outcome:?}");
     }
 }
 
@@ -337,6 +332,6 @@ fn damaged_lines_of_the_file_are_named_and_stay() {
     std::fs::write(computer.known_hosts(), &with_more).unwrap();
     let outcome = visit(&computer, &server, &[]);
     let path = computer.known_hosts();
-    assert_eq!(told(&outcome), [format!("* Line 1 of {} is not understood.", path.display())]);
+    assert_eq!(told(&outcome), [format!("* Line 1 of {} is invalid.", path.display())]);
     assert_eq!(computer.remembered(), with_more);
 }

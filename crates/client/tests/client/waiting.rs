@@ -8,7 +8,7 @@ use crate::process::Client;
 use crate::server::{Peer, Server};
 use crate::terminal::{OPERATION, Terminal};
 
-const NOT_CONFIRMED: &str = "* Perhaps sent, but not confirmed: BM hello";
+const NOT_CONFIRMED: &str = "* Possibly sent, but not confirmed: BM hello";
 
 /// A person who has said something, on a server that does not confirm it.
 fn waiting() -> (Server, Terminal, Peer) {
@@ -94,7 +94,7 @@ fn what_is_typed_while_the_server_is_waited_for_is_done_afterwards() {
 fn a_hung_server_is_noticed_after_ten_seconds() {
     let (server, mut terminal, peer) = waiting();
     let since = Instant::now();
-    terminal.expect("* The connection broke (the server does not answer). Connecting again …");
+    terminal.expect("* The connection broke (the server does not answer). Reconnecting …");
     let seconds = since.elapsed().as_secs();
     assert!((8..20).contains(&seconds), "{seconds} seconds");
     drop(peer);
@@ -113,7 +113,7 @@ fn the_person_can_leave_while_the_client_connects_again() {
     let mut terminal = Terminal::start(&server, &["-u", "ann"]);
     let peer = terminal.log_in_ann(&server);
     peer.break_off();
-    terminal.expect("Connecting again …");
+    terminal.expect("Reconnecting …");
     // It takes the connection, and says nothing.
     let peer = server.accept();
     terminal.type_in("EX\r");
@@ -132,8 +132,8 @@ fn a_script_ends_when_its_time_is_over_and_names_what_was_not_confirmed() {
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(124), "{outcome:?}");
     let ending = format!(
-        "chatclient: the time given by --timeout is up, and not everything was done\n{NOT_CONFIRMED}\n\
-         * Nothing after line 2 of the input was done.\n"
+        "chatclient: the --timeout expired before everything was done\n{NOT_CONFIRMED}\n\
+         * Nothing after line 2 of the input was processed.\n"
     );
     assert!(outcome.stderr.ends_with(&ending), "{outcome:?}");
 }
@@ -148,7 +148,7 @@ fn a_long_text_of_which_a_part_was_sent_is_named_in_its_parts() {
     peer.expect_message(&format!("BM :{}", "one".repeat(130)));
     let outcome = client.finish();
     let (one, two) = ("one".repeat(130), "two".repeat(130));
-    let named = format!("* Perhaps sent, but not confirmed: BM {one}\n* Not sent: BM {two}\n");
+    let named = format!("* Possibly sent, but not confirmed: BM {one}\n* Not sent: BM {two}\n");
     assert!(outcome.stderr.contains(&named), "{outcome:?}");
 }
 
@@ -224,6 +224,6 @@ fn a_script_of_a_thousand_lines_paces_itself_by_the_servers_word() {
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert_eq!(outcome.stderr.matches("* Sent to everybody.\n").count(), 1000);
+    assert_eq!(outcome.stderr.matches("* Sent to everyone.\n").count(), 1000);
     assert_eq!(outcome.stderr.matches("* You asked the server for too much").count(), 3);
 }

@@ -39,7 +39,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         context.numeric(
             n::ERR_SASLFAIL,
             &[],
-            "SASL authentication failed: request the capability sasl first",
+            "SASL authentication failed: request the sasl capability first",
         );
     } else if given == "*" {
         abort(context);

@@ -355,7 +355,7 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
     }
     match how {
         How::Verb if new => {
-            let text = format!("Welcome, {name}: the name is yours now, by this password");
+            let text = format!("Welcome, {name}: your account has been created");
             context.note("LOGIN", "ACCOUNT_CREATED", &[&name], &text);
         }
         How::Verb => context.note("LOGIN", "LOGGED_IN", &[&name], &format!("Welcome back, {name}")),
@@ -364,7 +364,7 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
             context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
         }
         How::Register => {
-            let text = "Your account is made; log in with its password from now on";
+            let text = "Your account has been created; log in with its password from now on";
             context.from_server("REGISTER", &["SUCCESS", &name], text);
             say_logged_in(context, &name);
         }
@@ -388,7 +388,7 @@ fn say_logged_in(context: &mut Context<'_>, name: &str) {
     context.numeric(n::RPL_LOGGEDIN, &[&source, name], &text);
 }
 
-/// The login failed: says so, and slows the next one down.
+/// Login failed: says so, and slows the next one down.
 pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusal) {
     let address = context.session().address;
     let outcome = match refusal {
@@ -415,7 +415,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
                 Refusal::NotEncrypted => NOT_ENCRYPTED,
                 Refusal::ServerPasswordRequired => "No server password",
                 Refusal::WrongServerPassword => "Wrong server password",
-                _ => "The login failed",
+                _ => "Login failed",
             };
             let Context { applying, node } = context;
             let (state, out, session) =
@@ -430,7 +430,7 @@ fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
     context.session_mut().sasl = None;
     let text = match refusal {
         Refusal::WrongPassword(_) if how == How::External => {
-            "SASL authentication failed: this certificate logs in to no account, or to another one; CERT ADD makes it yours".to_owned()
+            "SASL authentication failed: this certificate belongs to no account, or to a different one; CERT ADD adds it to yours".to_owned()
         }
         Refusal::WrongPassword(_) => "SASL authentication failed: wrong password".to_owned(),
         Refusal::TooManyAttempts(_, seconds) => {
@@ -438,21 +438,21 @@ fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
         }
         Refusal::NotEncrypted => format!("SASL authentication failed: {NOT_ENCRYPTED}"),
         Refusal::ServerPasswordRequired | Refusal::WrongServerPassword => {
-            "SASL authentication failed: send the server's own password with PASS first".to_owned()
+            "SASL authentication failed: send the server password with PASS first".to_owned()
         }
         Refusal::BadName(_, error) => format!("SASL authentication failed: {error}"),
         Refusal::AlreadyLoggedIn(nick) => format!(
-            "SASL authentication failed: nobody has this account; as a guest you can register your own name, {nick}"
+            "SASL authentication failed: there is no such account; as a guest you can register your own name, {nick}"
         ),
         Refusal::WeakPassword(_) => format!(
-            "SASL authentication failed: a new password has at least {NEW_PASSWORD_BYTES} bytes"
+            "SASL authentication failed: a new password needs at least {NEW_PASSWORD_BYTES} bytes"
         ),
         Refusal::LooksLikeAccount(_) => {
             "SASL authentication failed: the name looks like another account's".to_owned()
         }
-        Refusal::NameTaken(_) => "SASL authentication failed: a guest has this name now".to_owned(),
+        Refusal::NameTaken(_) => "SASL authentication failed: a guest is using this name".to_owned(),
         Refusal::Busy(_) => {
-            "SASL authentication failed: too many logins at once; try again".to_owned()
+            "SASL authentication failed: too many concurrent logins; try again".to_owned()
         }
         Refusal::Invalid { text, .. } => format!("SASL authentication failed: {text}"),
         _ => "SASL authentication failed".to_owned(),

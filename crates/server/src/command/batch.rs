@@ -31,7 +31,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     match message.param(0).unwrap_or_default().split_at_checked(1) {
         Some(("+", reference)) => open(context, reference, message),
         Some(("-", reference)) => close(context, reference),
-        _ => Err(bad("The reference begins with + or -")),
+        _ => Err(bad("The reference must begin with + or -")),
     }
 }
 
@@ -64,7 +64,7 @@ pub fn take_line(
 ) -> Result<(), Refusal> {
     let batch = context.session_mut().batch.as_deref_mut();
     let added = match batch.filter(|batch| *batch.reference == *reference) {
-        None => Err(bad("No batch of this reference is open")),
+        None => Err(bad("No batch with this reference is open")),
         Some(OpenBatch { message: None, .. }) => return Ok(()), // It was refused.
         Some(OpenBatch { message: Some(collected), .. }) => collected.add(message),
     };
@@ -89,7 +89,7 @@ pub fn not_without(context: &mut Context<'_>) {
     let label = collected.label.take();
     refuse_open(context);
     super::run(context, label, |_| {
-        let why = "A line that is none came while the batch was open; nothing of it was sent";
+        let why = "An invalid line was received while the batch was open; the batch was not sent";
         Err((VERB.to_owned(), bad(why)))
     });
 }
@@ -105,7 +105,7 @@ pub fn end_overdue(state: &mut State, node: &mut Node, out: &mut Effects) {
         let reference = batch.reference.to_string();
         let label = batch.message.take().and_then(|collected| collected.label);
         super::run(&mut context, label, |_| {
-            let text = "The batch was left open too long; nothing of it was sent";
+            let text = "The batch was open for too long; it was not sent";
             let refusal = Refusal::Invalid { code: "TIMEOUT", context: vec![reference], text };
             Err((VERB.to_owned(), refusal))
         });
@@ -132,10 +132,10 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
     // As long as it may still be wrong, what comes of it is to be ignored.
     context.session_mut().batch = Some(Box::new(OpenBatch::refused(reference)));
     if another.is_some() {
-        return Err(bad("Another batch was open; neither is sent"));
+        return Err(bad("Another batch was open; neither was sent"));
     }
     if message.param(1) != Some(Capability::Multiline.name()) {
-        return Err(bad("There is no such type of batch"));
+        return Err(bad("Unknown batch type"));
     }
     let target = message.param(2).ok_or_else(|| bad("The batch has no target"))?;
     let draft = Draft::new(context, (EventKind::Message, VERB), "", Some(message));
@@ -162,7 +162,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
 fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
     if context.session().batch.as_ref().is_none_or(|batch| *batch.reference != *reference) {
         refuse_open(context);
-        return Err(bad("No batch of this reference is open"));
+        return Err(bad("No batch with this reference is open"));
     }
     let Some(collected) = forget(context) else { return Ok(()) }; // It was refused.
     let Some(kind) = collected.kind else { return Err(bad("The batch has no lines")) };
@@ -174,7 +174,7 @@ fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
     look_at_share(context, &target, &text, tags.len());
     match to_one(context, &target, Draft { kind, verb: VERB, text: &text, tags, resend }) {
         Err(Refusal::TextTooLong(most)) => Err(bad(format!(
-            "A line of the batch is too long at its receivers; each may have {most} bytes"
+            "A line of the batch is too long for its receivers; the maximum is {most} bytes"
         ))),
         Err(refusal @ (Refusal::TagsTooLong | Refusal::TooMuchStored(_) | Refusal::DiskFull)) => {
             Err(refusal)
@@ -212,15 +212,15 @@ impl Collected {
         let kind = match message.verb.to_ascii_uppercase().as_str() {
             "PRIVMSG" => EventKind::Message,
             "NOTICE" => EventKind::Notice,
-            _ => return Err(bad("A batch of this type has only PRIVMSG, or only NOTICE")),
+            _ => return Err(bad("A batch of this type contains only PRIVMSG or only NOTICE")),
         };
         if *self.kind.get_or_insert(kind) != kind {
-            return Err(bad("A batch of this type has only PRIVMSG, or only NOTICE"));
+            return Err(bad("A batch of this type contains only PRIVMSG or only NOTICE"));
         }
         let target = message.param(0).unwrap_or_default();
         if fold(target) != fold(&self.target) {
             let context = vec![self.target.to_string(), target.to_owned()];
-            let text = "The line has another target than its batch";
+            let text = "The line and its batch have different targets";
             return Err(Refusal::Invalid { code: "MULTILINE_INVALID_TARGET", context, text });
         }
         if message.tags.iter().any(|(key, _)| key != "batch" && key != CONCAT_TAG) {
@@ -229,7 +229,7 @@ impl Collected {
         let text = message.param(1).unwrap_or_default();
         let goes_on = message.tags.get(CONCAT_TAG).is_some();
         if goes_on && text.is_empty() {
-            return Err(bad("A blank line cannot go on with the line before"));
+            return Err(bad("A blank line cannot continue the previous line"));
         }
         self.join(text, goes_on)
     }
@@ -239,13 +239,13 @@ impl Collected {
             Err(Refusal::Invalid { code, context: vec![most.to_string()], text })
         };
         if self.lines == MULTILINE_LINES {
-            let text = "The batch has too many lines; nothing of it was sent";
+            let text = "The batch has too many lines; it was not sent";
             return exceeded("MULTILINE_MAX_LINES", MULTILINE_LINES, text);
         }
         let first = self.lines == 0;
         self.bytes += text.len() + usize::from(!first && !goes_on);
         if self.bytes > MULTILINE_BYTES {
-            let text = "The batch has too many bytes; nothing of it was sent";
+            let text = "The batch has too many bytes; it was not sent";
             return exceeded("MULTILINE_MAX_BYTES", MULTILINE_BYTES, text);
         }
         if !first {
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(say(&mut hub, 0, "@label=x BATCH +1 draft/multiline #lobby"), "");
         assert_eq!(say(&mut hub, end - 1, "@batch=1 PRIVMSG #lobby :one"), "");
         let told = tell(&mut hub, end, "", ClientEvent::PasswordBusy);
-        let text = ":parlor FAIL BATCH TIMEOUT 1 :The batch was left open too long; nothing of it was sent";
+        let text = ":parlor FAIL BATCH TIMEOUT 1 :The batch was open for too long; it was not sent";
         assert!(told.contains(&format!("@label=x {text}\r\n")), "{told}");
         assert_eq!(say(&mut hub, end, "@batch=1 PRIVMSG #lobby :two"), "");
         assert_eq!(say(&mut hub, end, "BATCH -1"), "");

@@ -18,7 +18,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         ("ADD", Some(given)) => add(context, &account, fingerprint(given)?),
         ("ADD", None) => {
             let text =
-                "Your client has shown no certificate; let it show one, or give a fingerprint";
+                "Your client presented no certificate; have it present one, or give a fingerprint";
             let shown = context.session().certificate();
             add(context, &account, shown.ok_or_else(|| refused("NO_CERTIFICATE", None, text))?)
         }
@@ -29,7 +29,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         ("DEL", Some(given)) => remove(context, &account, fingerprint(given)?),
         ("DEL", None) => Err(Refusal::NeedMoreParams),
         _ => {
-            let text = "CERT knows ADD, LIST and DEL";
+            let text = "The subcommands of CERT are ADD, LIST and DEL";
             Err(refused("UNKNOWN_SUBCOMMAND", Some(subcommand.to_owned()), text))
         }
     }
@@ -41,12 +41,12 @@ fn refused(code: &'static str, about: Option<String>, text: &'static str) -> Ref
 
 fn account(context: &Context<'_>) -> Result<Arc<Account>, Refusal> {
     let account = context.user().account().and_then(|name| context.state.account(name));
-    let text = "A guest has no account for a certificate; REGISTER makes one";
+    let text = "Guests have no account to add a certificate to; REGISTER creates one";
     account.cloned().ok_or_else(|| refused("ACCOUNT_REQUIRED", None, text))
 }
 
 fn fingerprint(given: &str) -> Result<Fingerprint, Refusal> {
-    let text = "A fingerprint is the SHA-256 of a certificate, 64 hexadecimal digits; colons may be between the pairs";
+    let text = "A fingerprint is the SHA-256 of a certificate, 64 hexadecimal digits, optionally separated by colons";
     given.parse().map_err(|_| refused("BAD_FINGERPRINT", Some(given.to_owned()), text))
 }
 
@@ -61,18 +61,18 @@ fn add(
     let owner = context.state.certificates.owner(certificate).cloned();
     match &owner {
         Some(owner) if owner.account.id == account.id && (owner.proved || !proved) => {
-            let text = "This certificate is yours already";
+            let text = "This certificate is already yours";
             return Err(refused("ALREADY_ADDED", Some(written), text));
         }
         Some(owner) if owner.account.id != account.id && !proved => {
-            let text = "This certificate logs in to another account; it can be only one account's";
+            let text = "This certificate belongs to another account; it can belong to only one";
             return Err(refused("IN_USE", Some(written), text));
         }
         _ => {}
     }
     let mine = owner.as_ref().is_some_and(|owner| owner.account.id == account.id);
     if !mine && context.state.certificates.of(account.id).count() >= CERTIFICATES {
-        let text = "You have as many certificates as there may be; CERT DEL removes one";
+        let text = "You have the maximum number of certificates; CERT DEL removes one";
         return Err(refused("LIMIT_REACHED", Some(CERTIFICATES.to_string()), text));
     }
     context.must_have_space()?;
@@ -80,7 +80,7 @@ fn add(
     let text = match proved {
         true => format!("This certificate logs in as {name} from now on (SASL EXTERNAL)"),
         false => format!(
-            "This certificate logs in as {name} (SASL EXTERNAL) if the client names the account, until it was shown here once"
+            "This certificate logs in as {name} (SASL EXTERNAL) if the client names the account, until it has been presented here once"
         ),
     };
     change(context, certificate, Some(Owner { account: account.clone(), proved }));
@@ -95,7 +95,7 @@ fn add(
 fn tell_loser(context: &mut Context<'_>, before: &Account, now: &Account, written: &str) {
     let Some(user) = context.state.online(&before.name).map(|user| user.id) else { return };
     let text = format!(
-        "Your certificate {written} logs in as {} from now on, whose client has shown it",
+        "Your certificate {written} now logs in as {}, whose client presented it",
         now.name
     );
     context.tell_notice(user, &text);
@@ -106,20 +106,20 @@ fn list(context: &mut Context<'_>, account: &Account) {
     let shown = context.session().certificate();
     for certificate in &all {
         let text = match shown {
-            Some(shown) if shown == *certificate => "Your client has shown this one here",
+            Some(shown) if shown == *certificate => "Presented by your client",
             _ if context
                 .state
                 .certificates
                 .owner(*certificate)
                 .is_some_and(|owner| !owner.proved) =>
             {
-                "Logs in to your account if the client names it; nobody has shown this one here"
+                "Logs in to your account if the client names it; not presented here yet"
             }
             _ => "Logs in to your account",
         };
         context.note("CERT", "ENTRY", &[&format!("{certificate:x}")], text);
     }
-    context.note("CERT", "END", &[&all.len().to_string()], "These are your certificates");
+    context.note("CERT", "END", &[&all.len().to_string()], "End of certificate list");
 }
 
 fn remove(
@@ -130,11 +130,11 @@ fn remove(
     let written = format!("{certificate:x}");
     let owner = context.state.certificates.owner(certificate);
     if owner.is_none_or(|owner| owner.account.id != account.id) {
-        let text = "This is none of your certificates; CERT LIST shows them";
+        let text = "This is not one of your certificates; CERT LIST shows them";
         return Err(refused("NO_SUCH_CERTIFICATE", Some(written), text));
     }
     change(context, certificate, None);
-    let text = "This certificate logs in no more; who is logged in with it stays so";
+    let text = "This certificate no longer logs in; connections using it stay logged in";
     context.note("CERT", "DELETED", &[&written], text);
     Ok(())
 }

@@ -34,7 +34,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             page(context, &asked, select, 4)
         }
         "" => Err(Refusal::NeedMoreParams),
-        _ => Err(asked.invalid("INVALID_PARAMS", &[], "There is no such subcommand")),
+        _ => Err(asked.invalid("INVALID_PARAMS", &[], "Unknown subcommand")),
     }
 }
 
@@ -64,19 +64,19 @@ impl<'a> Asked<'a> {
         match given.split_once('=') {
             Some(("timestamp", time)) => match parse_server_time(time) {
                 Some(time) => Ok(Point::Time(time)),
-                None => bad("The timestamp is not of the form YYYY-MM-DDThh:mm:ss.sssZ"),
+                None => bad("The timestamp must have the form YYYY-MM-DDThh:mm:ss.sssZ"),
             },
             Some(("msgid", msgid)) => {
                 match store::parse_msgid(&context.state.renderer.instance, msgid) {
                     Some(id) => Ok(Point::Id(id)),
-                    None => bad("This is not a msgid of this server"),
+                    None => bad("Not a msgid of this server"),
                 }
             }
             Some(_) => {
-                let text = "The selector is timestamp=… or msgid=…";
+                let text = "The selector must be timestamp=… or msgid=…";
                 Err(self.invalid("INVALID_MSGREFTYPE", &[given], text))
             }
-            None => bad("The selector is timestamp=… or msgid=…"),
+            None => bad("The selector must be timestamp=… or msgid=…"),
         }
     }
 
@@ -84,7 +84,11 @@ impl<'a> Asked<'a> {
         let given = self.param(at)?;
         match given.parse::<usize>() {
             Ok(limit) if limit > 0 => Ok(limit.min(context.state.config.limits.page())),
-            _ => Err(self.invalid("INVALID_PARAMS", &[given], "The limit is a number above 0")),
+            _ => Err(self.invalid(
+                "INVALID_PARAMS",
+                &[given],
+                "The limit must be a number greater than 0",
+            )),
         }
     }
 }
@@ -98,7 +102,7 @@ fn page(
     let target = asked.param(1)?;
     let limit = asked.limit(context, limit_at)?;
     let (conversation, _) = conversation(context, target).map_err(|_| {
-        let text = "There is no such user or room, or its history is not yours to read";
+        let text = "No such user or room, or you may not read its history";
         asked.invalid("INVALID_TARGET", &[target], text)
     })?;
     let query = Query {

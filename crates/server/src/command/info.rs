@@ -15,9 +15,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let started = String::from_utf8_lossy(&started).into_owned();
     for line in [
         VERSION,
-        "Parlor: a chat room that you start with one command.",
-        "What is acknowledged is on disk; what you missed is in the history.",
-        "Free software, under the MIT licence or the Apache Licence 2.0, at your choice.",
+        "Parlor: a chat server you start with one command.",
+        "Acknowledged messages are on disk; missed ones are in the history.",
+        "Free software, under the MIT licence or the Apache Licence 2.0, at your option.",
         &format!("This server was started {started} UTC"),
     ] {
         context.numeric(n::RPL_INFO, &[], line);

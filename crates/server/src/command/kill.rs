@@ -25,7 +25,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let (id, nick, sessions) = (killed.id, killed.nick.clone(), killed.sessions.clone());
     let (me, killer) = (context.me(), context.user().nick.clone());
     let quit = format!("Killed ({killer} ({reason}))");
-    context.notice(&format!("{nick} is off the server (connections: {})", sessions.len()));
+    context.notice(&format!("{nick} has been disconnected (connections: {})", sessions.len()));
     let news = [
         context.passing(me, "KILL", &[&nick], Some(reason)),
         context.passing(id, "QUIT", &[], Some(&quit)),

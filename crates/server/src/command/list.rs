@@ -31,7 +31,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             return Ok(());
         }
         if context.out.answered() > context.state.config.limits.answer() {
-            context.notice("There are more rooms than one answer holds; name those you look for");
+            context.notice("The list is too long for one answer; narrow it down");
             break;
         }
         show_if_asked_for(context, id, &filters);

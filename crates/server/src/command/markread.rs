@@ -41,7 +41,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
         return Ok(());
     }
     if before.is_none() && context.state.read_markers.of(me).count() >= READ_MARKERS {
-        let text = "There are as many read markers of yours as the server keeps";
+        let text = "You have the maximum number of read markers";
         return Err(Refusal::Invalid {
             code: "INTERNAL_ERROR",
             context: vec![name.to_string()],

@@ -58,9 +58,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             Err(bad_parameters(subcommand, "Too many parameters"))
         }
         _ if is_old(context) => {
-            Err(fails("SUBCOMMAND_INVALID", &[middle(subcommand)], "No such subcommand"))
+            Err(fails("SUBCOMMAND_INVALID", &[middle(subcommand)], "Unknown subcommand"))
         }
-        _ => Err(bad_parameters(subcommand, "No such subcommand")),
+        _ => Err(bad_parameters(subcommand, "Unknown subcommand")),
     }
 }
 
@@ -85,11 +85,7 @@ fn middle(word: &str) -> &str {
 }
 
 fn bad_target(name: &str) -> Refusal {
-    fails(
-        "INVALID_TARGET",
-        &[name],
-        "There is no such user or room, or it cannot be asked for that",
-    )
+    fails("INVALID_TARGET", &[name], "No such user or room, or it is not available to you")
 }
 
 /// Whom a target names: any account, a guest who is online, or a room that may be looked into. A
@@ -146,7 +142,7 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= METADATA_KEY_BYTES && key.bytes().all(allowed)
 }
 
-const BAD_KEY: &str = "A key has 1 to 32 of a-z 0-9 _ . / -";
+const BAD_KEY: &str = "A key consists of 1 to 32 of a-z 0-9 _ . / -";
 
 /// One key of several cannot be one; the others are dealt with.
 fn bad_key_line(context: &Context<'_>, key: &str) -> Vec<u8> {

@@ -124,7 +124,7 @@ fn show(
             None => break,
             Some(user) if turns && context.turn_is_over() => return Some(user),
             Some(_) if context.out.answered() > context.state.config.limits.answer() => {
-                context.notice("There are more names than one answer holds");
+                context.notice("The list is too long for one answer");
                 break;
             }
             Some(user) => cursor = Some(user),

@@ -273,19 +273,19 @@ fn may_say(
         return cannot("Cannot send to room (+n): join it first");
     }
     if room.is('C') && is_request(draft) {
-        return cannot("Cannot send to room (+C): no CTCP here but ACTION");
+        return cannot("Cannot send to room (+C): no CTCP except ACTION");
     }
     if context.user().operator || member.is_some_and(|member| member.rank() >= Rank::Voice) {
         return Ok(room.name.clone());
     }
     if room.is('m') {
-        return cannot("Cannot send to room (+m): only who has voice may speak");
+        return cannot("Cannot send to room (+m): only voiced members may speak");
     }
     if room.bans(who) {
         return cannot("Cannot send to room (+b): you are banned");
     }
     if room.quiets(who) {
-        return cannot("Cannot send to room (+q): you are to be quiet");
+        return cannot("Cannot send to room (+q): you are quieted");
     }
     Ok(room.name.clone())
 }
@@ -383,10 +383,10 @@ fn echo_passing(context: &mut Applying<'_>, news: u32) {
 fn confirm_passing(context: &mut Applying<'_>, form: Option<Confirmation>) {
     match form {
         Some(Confirmation::Private { to, .. }) => {
-            context.note("PM", "SENT", &[&to, "*"], &format!("On its way to {to}, and not kept"));
+            context.note("PM", "SENT", &[&to, "*"], &format!("On its way to {to}; not kept"));
         }
         Some(Confirmation::Broadcast) => {
-            context.note("BM", "SENT", &["*"], "Sent to everyone online, and not kept");
+            context.note("BM", "SENT", &["*"], "Sent to everyone online; not kept");
         }
         Some(Confirmation::Echo) | None => {}
     }

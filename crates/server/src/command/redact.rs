@@ -15,7 +15,7 @@ use std::sync::Arc;
 use store::{Conversation, Event, EventKind, Refused, Write};
 
 /// Why a message is not found, whoever finds out.
-const UNKNOWN: &str = "There is no such message there; it may have been taken back already";
+const UNKNOWN: &str = "There is no such message; it may already have been deleted";
 
 /// Carries out `REDACT`. One's own messages can be taken back at any time, those of others in a
 /// room by its operators. Which message it is only the store knows, so it decides.
@@ -76,7 +76,7 @@ fn say_why_not(context: &mut Applying<'_>, write: u32, target: &str, msgid: &str
         (
             Refused::NotTheirs,
             "REDACT_FORBIDDEN",
-            "Only its author and operators of the room can take a message back",
+            "Only its author and operators of the room can delete a message",
         ),
     ];
     for (why, code, text) in answers {

@@ -60,7 +60,7 @@ pub enum Refusal {
     RoomNameInUse(Arc<str>, String),
     /// A room cannot get another name: the old and the wanted name, and why.
     CannotRename(Arc<str>, String, String),
-    /// The room has another name now: the old and the new name.
+    /// The room has been renamed: the old and the new name.
     RoomRenamed(String, Arc<str>),
     /// The same, to a client that does not know of it: it is taken there.
     RoomMoved(String, Arc<str>),
@@ -184,7 +184,7 @@ pub enum Refusal {
 
 /// What is wrong with a password on a connection that others can read, and what to do.
 pub const NOT_ENCRYPTED: &str =
-    "This connection is not encrypted, so passwords are refused; connect with TLS to the same port";
+    "This connection is not encrypted, so passwords are refused; connect to the same port with TLS";
 
 /// How a refusal is said: as a numeric with parameters, or as a code of a standard reply.
 struct Said<'a> {
@@ -267,14 +267,14 @@ fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
 fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
     Some(match refusal {
         Refusal::NoSuchUser(name) => {
-            let text = format!("Nobody has the name {}", shorten(name, ROOM_BYTES));
+            let text = format!("There is no user {}", shorten(name, ROOM_BYTES));
             says(n::ERR_NOSUCHNICK, "NO_SUCH_USER", &[name], text)
         }
         Refusal::NoSuchServer(name) => {
             says(n::ERR_NOSUCHSERVER, "NO_SUCH_SERVER", &[name], "There is no such server")
         }
         Refusal::WasNobody(name) => {
-            says(n::ERR_WASNOSUCHNICK, "WAS_NOBODY", &[name], "Nobody of that name left lately")
+            says(n::ERR_WASNOSUCHNICK, "WAS_NOBODY", &[name], "There was no such nickname")
         }
         Refusal::NoText => says(n::ERR_NOTEXTTOSEND, "TEXT_EMPTY", &[], "There is no text to send"),
         Refusal::NoRecipient(verb) => says(
@@ -284,9 +284,8 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             format!("No recipient given ({verb})"),
         ),
         Refusal::TextTooLong(most) => {
-            let text = format!(
-                "The text is too long for one line at its receivers; send at most {most} bytes at once"
-            );
+            let text =
+                format!("The text is too long for its receivers; the maximum is {most} bytes");
             let params = match verb {
                 "BM" | "PM" => vec![most.to_string().into()],
                 _ => Vec::new(),
@@ -295,7 +294,7 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
         }
         Refusal::TagsTooLong => {
             let text = format!(
-                "Client tags are stored with the message, so all but {} may have {TAGS_STORED_BYTES} bytes",
+                "Client tags are stored with the message; all except {} may total {TAGS_STORED_BYTES} bytes",
                 NEEDED_TAGS.join(", ")
             );
             says(n::ERR_INPUTTOOLONG, "TAGS_TOO_LONG", &[], text)
@@ -307,8 +306,7 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             format!("Too many targets; at most {} on one line", crate::limits::TARGETS),
         ),
         Refusal::TooMuchKept(name) => {
-            let text =
-                "has as much kept from you as the server keeps; wait until they have read it";
+            let text = "already has the maximum number of messages from you waiting";
             says(n::ERR_UNKNOWNERROR, "TOO_MUCH_KEPT", &[name], text)
         }
         Refusal::NotKept(name) => {
@@ -323,14 +321,12 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             "",
             if verb == "CH" { "NO_SUCH_TARGET" } else { "INVALID_TARGET" },
             &[target],
-            "There is no such user or room, or its history is not yours to read",
+            "No such user or room, or you may not read its history",
         ),
         Refusal::BadCount(count, most) => {
-            says("", "BAD_COUNT", &[count], format!("The count is a number from 1 to {most}"))
+            says("", "BAD_COUNT", &[count], format!("The count must be a number from 1 to {most}"))
         }
-        Refusal::BadMsgid(msgid) => {
-            says("", "BAD_MSGID", &[msgid], "This is not a msgid of this server")
-        }
+        Refusal::BadMsgid(msgid) => says("", "BAD_MSGID", &[msgid], "Not a msgid of this server"),
         _ => return None,
     })
 }
@@ -341,7 +337,7 @@ pub fn looks_like(room: Option<&str>) -> String {
         Some(room) => {
             format!("This name looks like {room}; join that room, or choose another name")
         }
-        None => "This name looks like that of another room; choose another".to_owned(),
+        None => "This name looks like another room's; choose another".to_owned(),
     }
 }
 
@@ -369,7 +365,7 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             "They aren't in that room",
         ),
         Refusal::UserInRoom(user, room) => {
-            says(n::ERR_USERONCHANNEL, "USER_IN_ROOM", &[user, room], "is in that room already")
+            says(n::ERR_USERONCHANNEL, "USER_IN_ROOM", &[user, room], "is already in that room")
         }
         Refusal::NotRoomOperator(room) => says(
             n::ERR_CHANOPRIVSNEEDED,
@@ -393,13 +389,13 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             n::ERR_UNKNOWNERROR,
             "LOBBY_STAYS",
             &[verb, room],
-            "Everybody online is in the lobby; it cannot be left. To leave altogether: QUIT or EX",
+            "Everyone online is in the lobby; you cannot leave it. To disconnect: QUIT or EX",
         ),
         Refusal::TooManyRooms(room) => says(
             n::ERR_TOOMANYCHANNELS,
             "TOO_MANY_ROOMS",
             &[room],
-            "You are in as many rooms as you may be; leave one first",
+            "You are in the maximum number of rooms; leave one first",
         ),
         Refusal::RoomFull(room) => {
             says(n::ERR_CHANNELISFULL, "ROOM_FULL", &[room], "Cannot join room (+l): it is full")
@@ -408,13 +404,13 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             n::ERR_INVITEONLYCHAN,
             "INVITE_ONLY",
             &[room],
-            "Cannot join room (+i): it is for the invited; ask an operator of the room",
+            "Cannot join room (+i): it is invite-only; ask an operator of the room",
         ),
         Refusal::AccountsOnly(room) => says(
             n::ERR_NEEDREGGEDNICK,
             "ACCOUNTS_ONLY",
             &[room],
-            "Cannot join room (+R): it is for those with an account; log in first",
+            "Cannot join room (+R): it requires an account; log in first",
         ),
         Refusal::Banned(room) => {
             says(n::ERR_BANNEDFROMCHAN, "BANNED", &[room], "Cannot join room (+b): you are banned")
@@ -423,7 +419,7 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             n::ERR_BADCHANNELKEY,
             "BAD_KEY",
             &[room],
-            "Cannot join room (+k): it needs the right key (JOIN room key)",
+            "Cannot join room (+k): it requires the key (JOIN room key)",
         ),
         Refusal::ListFull(room, mode) => Said {
             numeric: n::ERR_BANLISTFULL,
@@ -435,7 +431,7 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             numeric: n::ERR_UNKNOWNMODE,
             code: "UNKNOWN_MODE",
             params: vec![mode.to_string().into()],
-            text: "is not a mode of rooms here".into(),
+            text: "is not a supported channel mode".into(),
         },
         Refusal::BadModeParameter(room, mode, parameter, why) => Said {
             numeric: n::ERR_INVALIDMODEPARAM,
@@ -449,7 +445,7 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
 
 /// The standard replies' codes are the specification's, which says "channel".
 fn about_names_of_rooms(refusal: &Refusal) -> Option<Said<'_>> {
-    let renamed = "The room has another name now";
+    let renamed = "The room has been renamed";
     Some(match refusal {
         Refusal::RoomNameInUse(old, new) => {
             says("", "CHANNEL_NAME_IN_USE", &[old, new], "Another room has this name")
@@ -471,7 +467,7 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             "",
             "ALREADY_AUTHENTICATED",
             &[name],
-            format!("You have logged in to the account {name} already"),
+            format!("You are already logged in as {name}"),
         ),
         Refusal::AccountExists(name) => says(
             "",
@@ -489,7 +485,7 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             says("", "NEED_NICK", &["*"], "Send NICK first: the account will have that name")
         }
         Refusal::NothingToVerify(name) => {
-            says("", "INVALID_CODE", &[name], "Registrations here need no code")
+            says("", "INVALID_CODE", &[name], "Registration needs no code here")
         }
         Refusal::NoName => says(n::ERR_NONICKNAMEGIVEN, "NEED_MORE_PARAMS", &[], "No name given"),
         Refusal::BadName(name, error) => {
@@ -499,19 +495,19 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             n::ERR_NICKNAMEINUSE,
             "BAD_NAME",
             &[name],
-            "This name looks like that of somebody who has an account; choose another",
+            "This name looks like another account's; choose another",
         ),
         Refusal::SilencedNick(name, room) => says(
             n::ERR_BANONCHAN,
             "NAME_STAYS",
             &[name, room],
-            "You are banned or to be quiet in this room, and keep your nick while you are there",
+            "You are banned or quieted in this room and cannot change your nick while in it",
         ),
         Refusal::NameTaken(name) => says(
             n::ERR_NICKNAMEINUSE,
             "NAME_IN_USE",
             &[name],
-            "Somebody else has this name; choose another, or log in if it is yours",
+            "This name is in use; choose another, or log in if it is yours",
         ),
         Refusal::BadRealname => says(
             "",
@@ -523,13 +519,13 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             n::ERR_NONICKCHANGE,
             "NAME_STAYS",
             &[],
-            "Your name is your account's; to use another name, log in as another account",
+            "Your nick is your account's name; to use another, log in to another account",
         ),
         Refusal::AlreadyLoggedIn(name) => says(
             n::ERR_SASLALREADY,
             "ALREADY_LOGGED_IN",
             &[name],
-            format!("You are {name} on this connection already; EX leaves"),
+            format!("You are already logged in as {name} on this connection; EX disconnects"),
         ),
         Refusal::WrongPassword(name) => {
             says(n::ERR_PASSWDMISMATCH, "WRONG_PASSWORD", &[name], "Wrong password")
@@ -544,13 +540,13 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             n::ERR_PASSWDMISMATCH,
             "BAD_PASSWORD",
             &[name],
-            format!("A new password has at least {} bytes", crate::limits::NEW_PASSWORD_BYTES),
+            format!("A new password needs at least {} bytes", crate::limits::NEW_PASSWORD_BYTES),
         ),
         Refusal::CommandAsPassword(name) => says(
             n::ERR_PASSWDMISMATCH,
             "BAD_PASSWORD",
             &[name],
-            "This looks like a command, so it is not taken as a password; an empty line cancels the question",
+            "This looks like a command, so it was not accepted as a password; an empty line cancels",
         ),
         Refusal::TooManyAttempts(name, seconds) => says(
             n::ERR_PASSWDMISMATCH,
@@ -563,31 +559,31 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             n::ERR_PASSWDMISMATCH,
             "SERVER_PASSWORD_REQUIRED",
             &[],
-            "This server has a password for everybody; send PASS and that password first",
+            "This server requires a server password; send it with PASS first",
         ),
         Refusal::WrongServerPassword => says(
             n::ERR_PASSWDMISMATCH,
             "SERVER_PASSWORD_REQUIRED",
             &[],
-            "This server has a password for everybody, and what PASS gave is another one",
+            "The server password sent with PASS is wrong",
         ),
         Refusal::TooMuchWork(seconds) => {
             let text = format!(
-                "You, or somebody at your address, asked the server for too much; try again in {seconds} seconds"
+                "You, or others at your address, have made too many expensive requests; try again in {seconds} seconds"
             );
             let params = vec![seconds.to_string().into()];
             Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
         }
         Refusal::TooMuchStored(seconds) => {
             let text = format!(
-                "You have had as much stored as you may in an hour; try again in {seconds} seconds"
+                "You have reached your hourly storage quota; try again in {seconds} seconds"
             );
             let params = vec![seconds.to_string().into()];
             Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
         }
         Refusal::TooMuchForOne(seconds) => {
             let text = format!(
-                "You, or others at your address, have sent this receiver too much; try again in {seconds} seconds"
+                "You, or others at your address, have sent too much to this user; try again in {seconds} seconds"
             );
             let params = vec![seconds.to_string().into()];
             Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
@@ -596,7 +592,7 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             n::RPL_TRYAGAIN,
             "BUSY",
             &[name],
-            "Too many log in at the same time; try again in a moment",
+            "Too many concurrent logins; try again in a moment",
         ),
         _ => return None,
     })
@@ -610,12 +606,9 @@ fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>>
             &[],
             "Permission denied: only an operator of this server can do that",
         ),
-        Refusal::NoOperators => says(
-            n::ERR_NOOPERHOST,
-            "NO_OPERATORS",
-            &[],
-            "This server has no operators: its config names none",
-        ),
+        Refusal::NoOperators => {
+            says(n::ERR_NOOPERHOST, "NO_OPERATORS", &[], "This server has no operators configured")
+        }
         Refusal::CannotKillServer => {
             says(n::ERR_CANTKILLSERVER, "CANNOT_KILL_SERVER", &[], "You cannot kill a server")
         }
@@ -623,27 +616,24 @@ fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>>
             "",
             "DISK_FULL",
             &[],
-            "The server's disk is almost full, so nothing new is stored or sent; try again when its operators have made room",
+            "The server's disk is almost full, so nothing new is stored or sent; try again later",
         ),
         Refusal::RereadingAlready => says(
             n::ERR_UNKNOWNERROR,
             "REREADING_ALREADY",
             &[verb],
-            "The config file is being read already",
+            "The config is already being reloaded",
         ),
-        Refusal::NoAdmin(server) => says(
-            n::ERR_NOADMININFO,
-            "NO_ADMIN",
-            &[server],
-            "The config of this server does not say who runs it",
-        ),
+        Refusal::NoAdmin(server) => {
+            says(n::ERR_NOADMININFO, "NO_ADMIN", &[server], "No administrative info is configured")
+        }
         Refusal::NoHelp(subject) => {
             let subject = if subject.contains(' ') { "*" } else { subject };
             says(
                 n::ERR_HELPNOTFOUND,
                 "NO_HELP",
                 &[subject],
-                "There is no help on that; HELP lists it",
+                "No help available on this topic; HELP lists the commands",
             )
         }
         _ => return None,
@@ -656,29 +646,24 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
             n::ERR_NOTREGISTERED,
             "LOGIN_REQUIRED",
             &[],
-            "You have not logged in; LOGIN and your name begins it",
+            "You are not logged in; type LOGIN and your name",
         ),
         Refusal::AlreadyRegistered => says(
             n::ERR_ALREADYREGISTERED,
             "ALREADY_REGISTERED",
             &[],
-            "This is only for the time before the login",
+            "This is possible only before login",
         ),
         Refusal::UnknownCommand(word) => {
             says(n::ERR_UNKNOWNCOMMAND, "UNKNOWN_COMMAND", &[word], "Unknown command")
         }
-        Refusal::UnknownSubcommand(word) => says(
-            n::ERR_UNKNOWNERROR,
-            "UNKNOWN_SUBCOMMAND",
-            &[verb, word],
-            "There is no such subcommand",
-        ),
+        Refusal::UnknownSubcommand(word) => {
+            says(n::ERR_UNKNOWNERROR, "UNKNOWN_SUBCOMMAND", &[verb, word], "Unknown subcommand")
+        }
         Refusal::NeedMoreParams => {
             says(n::ERR_NEEDMOREPARAMS, "NEED_MORE_PARAMS", &[verb], "Not enough parameters")
         }
-        Refusal::NoOrigin => {
-            says(n::ERR_NOORIGIN, "NEED_MORE_PARAMS", &[], "No token given; it would come back")
-        }
+        Refusal::NoOrigin => says(n::ERR_NOORIGIN, "NEED_MORE_PARAMS", &[], "No token given"),
         Refusal::OtherUsersModes => says(
             n::ERR_USERSDONTMATCH,
             "OTHER_USERS_MODES",

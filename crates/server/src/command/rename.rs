@@ -35,7 +35,7 @@ fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Opti
     let room = &state.rooms[&id];
     let cannot = |why: &str| Err(Some(why.to_owned()));
     if Some(id) == state.lobby {
-        return cannot("The lobby is called as the server's config says");
+        return cannot("The lobby is named in the server's config");
     }
     check_room(new).map_err(|error| Some(error.to_string()))?;
     if state.room(new).is_some_and(|other| other.id != id) {
@@ -45,16 +45,16 @@ fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Opti
         return Err(Some(looks_like(alike.as_deref())));
     }
     if *room.name == *new {
-        return cannot("The room has this name already");
+        return cannot("The room already has this name");
     }
     let again = state.renames.last(id).map(|last| last + RENAME_SECONDS * 1000);
     if again.is_some_and(|again| state.steady < again) {
-        return cannot("The room has been renamed just now; wait half a minute");
+        return cannot("The room has just been renamed; wait half a minute");
     }
     let members = room.members.iter().filter(|(_, member)| member.online);
     let devices = members.map(|(user, _)| state.users[user].sessions.len()).sum::<usize>();
     if devices > RENAME_DEVICES && !same(&room.name, new) {
-        return cannot("There are too many people in the room to take them all elsewhere");
+        return cannot("There are too many people in the room to rename it");
     }
     Ok(())
 }

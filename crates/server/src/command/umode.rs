@@ -28,7 +28,7 @@ pub fn run(context: &mut Context<'_>, target: &str, changes: Option<&str>) -> Re
     };
     let unknown = change(context, changes);
     if unknown {
-        context.numeric(n::ERR_UMODEUNKNOWNFLAG, &[], "There is no such mode of users here");
+        context.numeric(n::ERR_UMODEUNKNOWNFLAG, &[], "Unknown user mode");
     }
     Ok(())
 }

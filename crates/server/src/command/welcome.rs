@@ -84,7 +84,7 @@ fn register_guest(context: &mut Context<'_>, nick: &str) {
             registration.nick = None;
         }
         context.refresh();
-        let text = "This name is somebody's; log in if it is yours, or choose another";
+        let text = "This name has an account; log in if it is yours, or choose another";
         context.numeric(n::ERR_NICKNAMEINUSE, &[nick], text);
         return;
     }
@@ -157,11 +157,11 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     if std::mem::replace(&mut registration.told, true) {
         return;
     }
-    let text = "This server is for those with an account: log in within half a minute";
+    let text = "This server requires an account: log in within half a minute";
     context.standard("FAIL", "*", "ACCOUNT_REQUIRED", &[], text);
     context.applying.out.push(Effect::MustLogIn { session: context.applying.asker.session });
     if context.must_be_private().is_err() {
-        return context.notice(&format!("To come in you must log in. {NOT_ENCRYPTED}"));
+        return context.notice(&format!("You must log in. {NOT_ENCRYPTED}"));
     }
     let known = context.state.account(nick).is_some();
     let (who, what) = if known {
@@ -169,14 +169,14 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     } else {
         (format!("The name {nick} is free."), "register it by choosing a password")
     };
-    context.notice(&format!("{who} To come in, {what}: LOGIN {nick} :password (in many clients: /quote LOGIN {nick} :password)"));
+    context.notice(&format!("{who} To log in, {what}: LOGIN {nick} :password (in many clients: /quote LOGIN {nick} :password)"));
     context
-        .notice("Next time, give the password to your client as the server password, or for SASL");
+        .notice("Next time, set the password in your client as the server password, or for SASL");
 }
 
 /// The account has as many sessions as it may: this one ends.
 fn too_many_sessions(context: &mut Context<'_>, name: &str, by_verb: bool) {
-    let text = "Your account has as many connections as it may; close one of them first";
+    let text = "Your account has the maximum number of connections; close one first";
     if by_verb {
         context.standard("FAIL", "LOGIN", "TOO_MANY_SESSIONS", &[name], text);
     }

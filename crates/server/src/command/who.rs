@@ -33,7 +33,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             return Ok(());
         }
         if context.out.answered() > context.state.config.limits.answer() {
-            context.notice("There are more users than one answer holds; ask for fewer");
+            context.notice("The list is too long for one answer; narrow it down");
             break;
         }
         context.out.spend(ROW_WORK);

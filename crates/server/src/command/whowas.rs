@@ -20,7 +20,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let most = context.out.text.len() + context.state.config.limits.answer();
     for left in left {
         if context.out.text.len() > most {
-            context.notice("There are more than one answer holds; ask for the newest by a count");
+            context.notice("The list is too long for one answer; limit it with a count");
             break;
         }
         show(context, &left);

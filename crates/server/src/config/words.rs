@@ -6,7 +6,7 @@ pub(super) fn of(message: &str, before: Option<&str>) -> String {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let (key, keys) = rest.split_once(", expected ").unwrap_or((rest, "none"));
         let keys = keys.strip_prefix("one of ").unwrap_or(keys).replace("` or `", "`, `");
-        return format!("there is no key {key} here; the keys are {keys}");
+        return format!("unknown key {key}; the keys are {keys}");
     }
     if let Some(key) = message.strip_prefix("missing field ") {
         return format!("the key {key} is missing");
@@ -16,7 +16,7 @@ pub(super) fn of(message: &str, before: Option<&str>) -> String {
         wrong.iter().find_map(|start| message.strip_prefix(start)?.split_once(", expected "));
     let Some((found, wanted)) = wrong else { return message.to_owned() };
     let key = before.and_then(key).unwrap_or("the value");
-    format!("{key} is {}, and should be {}", what(found), what(wanted))
+    format!("{key} is {}, but must be {}", what(found), what(wanted))
 }
 
 /// The key whose value follows.
@@ -35,7 +35,7 @@ fn what(kind: &str) -> String {
         "u32" => whole(u32::MAX.into()),
         // More than that cannot stand in such a file.
         "u64" | "usize" => whole(i64::MAX as u64),
-        "string" | "str" if !value.is_empty() => format!("the text {value}"),
+        "string" | "str" if !value.is_empty() => format!("the string {value}"),
         // A very large one comes with the type that holds it: `99999999999999999999` as i128.
         "integer" => {
             let digits = value.trim_start_matches('`').split('`').next().unwrap_or(value);
@@ -48,7 +48,7 @@ fn what(kind: &str) -> String {
         "sequence" => "a list".to_owned(),
         "map" | "struct" | "table" => "a table".to_owned(),
         _ => match kind {
-            "a string" | "path string" => "a text in quotes".to_owned(),
+            "a string" | "path string" => "a string in quotes".to_owned(),
             "a boolean" => "true or false".to_owned(),
             "a sequence" => "a list in brackets".to_owned(),
             "a map" => "a table".to_owned(),
@@ -73,23 +73,23 @@ mod tests {
     fn mistakes_are_told_in_words() {
         let count = "a whole number from 0 to 9223372036854775807";
         for (text, expected) in [
-            ("[limits]\nconnections = \"many\"", format!("line 2: connections is the text \"many\", and should be {count}")),
-            ("[limits]\nconnections = -1", format!("connections is the number -1, and should be {count}")),
-            ("[limits]\nconnections = 99999999999999999999", format!("connections is the number 99999999999999999999, and should be {count}")),
-            ("[limits]\nconnections = 1.5", format!("connections is the number 1.5, and should be {count}")),
-            ("[limits]\nconnections = true", format!("connections is true, and should be {count}")),
-            ("[limits]\nping_seconds = 5000000000", "ping_seconds is the number 5000000000, and should be a whole number from 0 to 4294967295".into()),
-            ("[server]\nport = 70000", "port is the number 70000, and should be a whole number from 0 to 65535".into()),
-            ("[server]\nport = [1]", "port is a list, and should be a whole number from 0 to 65535".into()),
-            ("[server]\nmotd = 1", "motd is the number 1, and should be a text in quotes".into()),
-            ("[server]\ndata = 1", "data is the number 1, and should be a text in quotes".into()),
-            ("[server]\nguests = \"yes\"", "guests is the text \"yes\", and should be true or false".into()),
-            ("[server]\nlisten = \"x\"", "listen is the text \"x\", and should be a list in brackets".into()),
-            ("[server]\nlisten = [\n1]", "the value is the number 1, and should be a text in quotes".into()),
-            ("server = 1", "server is the number 1, and should be a table".into()),
-            ("operator = 1", "operator is the number 1, and should be a list in brackets".into()),
+            ("[limits]\nconnections = \"many\"", format!("line 2: connections is the string \"many\", but must be {count}")),
+            ("[limits]\nconnections = -1", format!("connections is the number -1, but must be {count}")),
+            ("[limits]\nconnections = 99999999999999999999", format!("connections is the number 99999999999999999999, but must be {count}")),
+            ("[limits]\nconnections = 1.5", format!("connections is the number 1.5, but must be {count}")),
+            ("[limits]\nconnections = true", format!("connections is true, but must be {count}")),
+            ("[limits]\nping_seconds = 5000000000", "ping_seconds is the number 5000000000, but must be a whole number from 0 to 4294967295".into()),
+            ("[server]\nport = 70000", "port is the number 70000, but must be a whole number from 0 to 65535".into()),
+            ("[server]\nport = [1]", "port is a list, but must be a whole number from 0 to 65535".into()),
+            ("[server]\nmotd = 1", "motd is the number 1, but must be a string in quotes".into()),
+            ("[server]\ndata = 1", "data is the number 1, but must be a string in quotes".into()),
+            ("[server]\nguests = \"yes\"", "guests is the string \"yes\", but must be true or false".into()),
+            ("[server]\nlisten = \"x\"", "listen is the string \"x\", but must be a list in brackets".into()),
+            ("[server]\nlisten = [\n1]", "the value is the number 1, but must be a string in quotes".into()),
+            ("server = 1", "server is the number 1, but must be a table".into()),
+            ("operator = 1", "operator is the number 1, but must be a list in brackets".into()),
             ("[[operator]]\nname = \"x\"", "the key `password` is missing".into()),
-            ("[tls]\nkeys = 1", "there is no key `keys` here; the keys are `certificate`, `key`".into()),
+            ("[tls]\nkeys = 1", "unknown key `keys`; the keys are `certificate`, `key`".into()),
             ("[http]\norigins = [\"chat.example\"]", "an origin is a scheme and a host".into()),
             ("[http]\norigins = [\"https://chat.example/x\"]", "an origin is a scheme and a host".into()),
             ("[http]\norigins = [\"https://\"]", "an origin is a scheme and a host".into()),

@@ -22,7 +22,7 @@ const ELSEWHERE: &str = "192.0.2.7";
 const PROXY: &str = "198.51.100.1";
 const SHOWN: Fingerprint = Fingerprint([0xab; 32]);
 const NOT_ENCRYPTED: &str =
-    "This connection is not encrypted, so passwords are refused; connect with TLS to the same port";
+    "This connection is not encrypted, so passwords are refused; connect to the same port with TLS";
 const SASL_FAILED: &str = "SASL authentication failed";
 
 /// A hub, and what came of the last input: lines for anybody, and passwords to derive.
@@ -215,7 +215,7 @@ fn an_irc_client_that_sends_its_password_is_told_why_and_closed() {
     hub.opens(2, ELSEWHERE);
     hub.says(2, "NICK ann");
     hub.says(2, "USER a 0 * :Ann");
-    let told = format!(":parlor NOTICE ann :To come in you must log in. {NOT_ENCRYPTED}");
+    let told = format!(":parlor NOTICE ann :You must log in. {NOT_ENCRYPTED}");
     let heard = hub.hears(2);
     assert!(heard[0].starts_with(":parlor FAIL * ACCOUNT_REQUIRED :"), "{heard:?}");
     assert_eq!(heard[1..], [told]);
@@ -385,7 +385,7 @@ fn a_certificate_is_only_its_accounts_and_who_tries_too_often_has_to_wait() {
             hub.is_derived(slot, Outcome::Waited);
         }
         let [failed] = hub.hears(slot)[..] else { panic!("{:?}", hub.told) };
-        let expected = ":parlor 904 * :SASL authentication failed: this certificate logs in to no account, or to another one; CERT ADD makes it yours";
+        let expected = ":parlor 904 * :SASL authentication failed: this certificate belongs to no account, or to a different one; CERT ADD adds it to yours";
         assert_eq!(failed, expected);
     }
     assert_eq!(hub.derived, derived + 2, "all but the first are held back");
@@ -407,7 +407,7 @@ fn external_that_cannot_be_is_refused_at_once_and_counts_for_nothing() {
     hub.says(3, "CAP REQ :sasl");
     hub.says(3, "AUTHENTICATE EXTERNAL");
     let mechanisms = ":parlor 908 * EXTERNAL,SCRAM-SHA-256,PLAIN :are available SASL mechanisms";
-    let failed = format!(":parlor 904 * :{SASL_FAILED}: your client has shown no certificate");
+    let failed = format!(":parlor 904 * :{SASL_FAILED}: your client presented no certificate");
     assert_eq!(hub.hears(3), [mechanisms, &failed]);
     hub.says(2, "CAP REQ :sasl");
     for (answer, expected) in [
@@ -424,7 +424,7 @@ fn external_that_cannot_be_is_refused_at_once_and_counts_for_nothing() {
     hub.reloads(|config| config.server.password = Some("sesame".into()));
     hub.says(2, "AUTHENTICATE EXTERNAL");
     hub.says(2, "AUTHENTICATE +");
-    assert!(hub.hears_all(2).contains("send the server's own password"), "{:?}", hub.told);
+    assert!(hub.hears_all(2).contains("send the server password"), "{:?}", hub.told);
     hub.says(2, "PASS sesame");
     hub.says(2, "AUTHENTICATE EXTERNAL");
     hub.says(2, "AUTHENTICATE +");
@@ -443,7 +443,7 @@ fn cert_takes_what_the_connection_has_shown_and_a_removed_one_logs_in_no_more() 
     hub.says(2, "CERT ADD");
     assert!(hub.hears_all(2).starts_with(&format!(":parlor FAIL CERT ALREADY_ADDED {digits} ")));
     hub.says(2, "CERT LIST");
-    let shown = format!(":parlor NOTE CERT ENTRY {digits} :Your client has shown this one here");
+    let shown = format!(":parlor NOTE CERT ENTRY {digits} :Presented by your client");
     assert_eq!(hub.hears(2)[0], shown);
     hub.says(2, &format!("CERT DEL {digits}"));
     assert_eq!(hub.writes, [write(None, false)]);
@@ -472,7 +472,7 @@ fn a_certificate_that_was_only_named_logs_in_who_names_the_account() {
     hub.says(1, &format!("CERT ADD {SHOWN}"));
     assert_eq!(hub.writes, [write(Some(1), false)]);
     let told = format!(
-        ":parlor NOTE CERT ADDED {SHOWN:x} :This certificate logs in as eve (SASL EXTERNAL) if the client names the account, until it was shown here once"
+        ":parlor NOTE CERT ADDED {SHOWN:x} :This certificate logs in as eve (SASL EXTERNAL) if the client names the account, until it has been presented here once"
     );
     assert_eq!(hub.hears(1), [told]);
     let external = |hub: &mut World, slot: u32, authzid: &str| {
@@ -486,7 +486,7 @@ fn a_certificate_that_was_only_named_logs_in_who_names_the_account() {
     };
     for slot in 2..22 {
         let told = external(&mut hub, slot, "+");
-        let expected = ":parlor 904 * :SASL authentication failed: this certificate was added by its fingerprint alone; let your client name the account, or log in by the password once while showing it";
+        let expected = ":parlor 904 * :SASL authentication failed: this certificate was added by fingerprint only; have your client name the account, or log in once with the password while presenting it";
         assert_eq!(told, expected, "and it counts for nothing");
     }
     assert!(external(&mut hub, 30, "ZXZl").contains(" 903 "), "{:?}", hub.told);
@@ -501,7 +501,7 @@ fn a_certificate_that_was_only_named_is_proved_by_who_shows_it_and_logs_in() {
     hub.says(1, &format!("CERT ADD {SHOWN}"));
     hub.says(1, "CERT LIST");
     let entry = format!(
-        ":parlor NOTE CERT ENTRY {SHOWN:x} :Logs in to your account if the client names it; nobody has shown this one here"
+        ":parlor NOTE CERT ENTRY {SHOWN:x} :Logs in to your account if the client names it; not presented here yet"
     );
     assert_eq!(hub.hears(1)[0], entry);
     // By hand,

@@ -174,7 +174,7 @@ fn work_is_paid_for_by_who_wants_it_and_forgiven_with_time() {
         }
     }
     let refused = refused.expect("a loop is refused");
-    let expected = ":parlor 263 eve LIST :You, or somebody at your address, asked the server for too much; try again in ";
+    let expected = ":parlor 263 eve LIST :You, or others at your address, have made too many expensive requests; try again in ";
     assert!(refused.starts_with(expected), "{refused}");
     for free in ["PING :x", "PONG"] {
         assert!(!hub.all(&[(EVE, free)]).iter().any(|effects| effects.work_done > TURN_WORK));

@@ -24,12 +24,12 @@ impl Reload {
     /// What came of it, a sentence each.
     pub fn sentences(&self) -> Vec<String> {
         match &self.outcome {
-            Ok((_, later)) if later.is_empty() => vec!["The config file is in effect".into()],
+            Ok((_, later)) if later.is_empty() => vec!["The config has been reloaded".into()],
             Ok((_, later)) => vec![
-                "The config file is in effect".into(),
-                format!("What it changes of these needs a restart: {}", later.join(", ")),
+                "The config has been reloaded".into(),
+                format!("Changes to these keys need a restart: {}", later.join(", ")),
             ],
-            Err(why) => vec![format!("Nothing was changed: {why}")],
+            Err(why) => vec![format!("Nothing has changed: {why}")],
         }
     }
 }

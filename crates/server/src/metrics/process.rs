@@ -29,24 +29,23 @@ impl Process {
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let bytes = Some(&Unit::Bytes);
-        let started = ("process_start_time", "When it started, in seconds since 1970");
+        let started = ("process_start_time", "Unix time of startup");
         show(&mut encoder, started, Some(&Unit::Seconds), Some(self.started))?;
-        let resident = ("process_resident_memory", "Memory that it has now");
+        let resident = ("process_resident_memory", "Resident memory");
         show(&mut encoder, resident, bytes, system::resident_bytes())?;
-        let open = ("process_open_fds", "Open files; each connection is one");
+        let open = ("process_open_fds", "Open file descriptors; each connection is one");
         show(&mut encoder, open, None, system::open_files())?;
-        let most = ("process_max_fds", "Open files that it may have");
+        let most = ("process_max_fds", "Maximum number of open file descriptors");
         show(&mut encoder, most, None, system::open_files_most())?;
         let seen = self.disk.seen();
-        let free = ("parlor_disk_free", "Free space on the disk of the data folder");
+        let free = ("parlor_disk_free", "Free space on the disk with the data directory");
         show(&mut encoder, free, bytes, seen.free)?;
-        let reserve = "1 while the reserve of the disk is touched and ordinary writes are refused";
+        let reserve = "1 while free space is below the reserve and ordinary writes are refused";
         let reserve = ("parlor_disk_reserve_touched", reserve);
         show(&mut encoder, reserve, None, Some(u64::from(seen.scarce)))?;
-        let log =
-            ("parlor_log", "Write-ahead log; beyond some MiB it cannot be moved into the database");
+        let log = ("parlor_log", "Size of the write-ahead log; normally a few MiB");
         show(&mut encoder, log, bytes, Some(seen.log_bytes))?;
-        let waits = ("parlor_log_waits", "How long part of the log has waited to be moved");
+        let waits = ("parlor_log_waits", "How long part of the log has waited for a checkpoint");
         show(&mut encoder, waits, Some(&Unit::Seconds), Some(seen.log_waits))
     }
 }

@@ -44,7 +44,7 @@ impl Backups {
                 Ok(file) => {
                     last = Some(SystemTime::now());
                     self.metrics.backed_up(SystemTime::now());
-                    tracing::info!(file = %file.display(), "Made a backup and checked it");
+                    tracing::info!(file = %file.display(), "Made and verified a backup");
                     if let Err(error) = self.forget_old() {
                         let folder = self.folder.display();
                         tracing::warn!(%folder, %error, "An old backup cannot be removed");
@@ -53,7 +53,7 @@ impl Backups {
                 Err(Failure::Stopped) => return,
                 Err(error) => {
                     self.metrics.backup_failed();
-                    tracing::error!(%error, "No backup was made; older ones are kept, will try again");
+                    tracing::error!(%error, "The backup failed; older ones are kept, will retry");
                     wait = Duration::from_secs(BACKUP_RETRY_SECONDS);
                 }
             }

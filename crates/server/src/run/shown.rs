@@ -85,7 +85,7 @@ impl Drop for Shown {
 fn line(stage: Stage, (done, of): (u64, u64), after: Duration) -> Option<String> {
     let what = match stage {
         Stage::Waiting => return None,
-        Stage::Migrating => "Giving the stored data checksums",
+        Stage::Migrating => "Adding checksums to the stored data",
         Stage::Copying => "Copying",
         Stage::Checking => "Checking the structure",
         Stage::Reading => "Reading everything",

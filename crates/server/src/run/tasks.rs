@@ -21,7 +21,7 @@ pub(super) fn backup(file: &Path, data: &Path) -> Result<(), RunError> {
     let made = store::backup(data, file, BESIDE, shown.progress());
     drop(shown);
     made?;
-    println!("Everything in {} is in {}, and checked.", data.display(), file.display());
+    println!("Everything in {} is in {}, and verified.", data.display(), file.display());
     Ok(())
 }
 
@@ -33,7 +33,7 @@ pub(super) fn backup_anyway(file: &Path, data: &Path) -> Result<(), RunError> {
     let made = store::backup_anyway(data, file, &instance, BESIDE, shown.progress());
     drop(shown);
     tell(&made?);
-    println!("What is sound in {} is in {}.", data.display(), file.display());
+    println!("Everything intact in {} is in {}.", data.display(), file.display());
     Ok(())
 }
 
@@ -46,7 +46,7 @@ pub(super) fn salvage(from: &Path, to: &Path) -> Result<(), RunError> {
     drop(shown);
     tell(&made?);
     let (from, to) = (from.display(), to.display());
-    println!("What is sound in {from} is in {to}; start the server with --data {to}");
+    println!("Everything intact in {from} is in {to}; start the server with --data {to}");
     Ok(())
 }
 
@@ -129,7 +129,7 @@ pub(super) fn check(data: &Path) -> Result<(), RunError> {
     let problems = problems?;
     match problems.first() {
         None => {
-            println!("The database in {} is sound.", data.display());
+            println!("The database in {} is intact.", data.display());
             Ok(())
         }
         Some(first) => {

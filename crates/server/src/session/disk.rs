@@ -263,7 +263,7 @@ mod tests {
         let mut hub = World::new("limits.stored_bytes_per_hour = 36000\nlimits.work_millis = 0");
         let (stored, told) = until_refused(&mut hub, 2, "PRIVMSG #lobby :hello");
         assert!((100..300).contains(&stored), "{stored}");
-        let text = "You have had as much stored as you may in an hour; try again in ";
+        let text = "You have reached your hourly storage quota; try again in ";
         assert!(told.starts_with(&format!(":parlor 263 ann PRIVMSG :{text}")), "{told}");
         let (_, told) = hub.says(2, "BM :hello");
         assert!(told.starts_with(":parlor FAIL BM RATE_LIMITED "), "{told}");

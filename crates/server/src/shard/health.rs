@@ -149,20 +149,19 @@ pub fn health(found: Found, disk: Seen) -> Answer {
     let (store, problem) = match found {
         Found::Writable => ("writable", None),
         Found::NotWritable => ("not_writable", Some("nothing can be stored; see the server's log")),
-        Found::NoAnswer => ("no_answer", Some("the store did not answer in time")),
+        Found::NoAnswer => ("no_answer", Some("the store did not respond in time")),
     };
     let full = disk.free.is_some_and(|bytes| bytes < DISK_FREE_LEAST);
     let gone = "a file of the database was moved or deleted; see the server's log";
-    let scarce = "the reserve of the disk is touched, so only operators can store anything";
+    let scarce = "free disk space is below the reserve, so only operators can store anything";
     let grave = [
         problem,
         disk.gone.then_some(gone),
-        full.then_some("the disk of the data folder is almost full"),
+        full.then_some("the disk with the data directory is almost full"),
         disk.scarce.then_some(scarce),
     ];
-    let large =
-        "the write-ahead log is large: perhaps another program holds it by reading the database";
-    let late = "the write-ahead log is not moved into the database; see the server's log";
+    let large = "the write-ahead log is large: perhaps another program is reading the database";
+    let late = "the write-ahead log is not being checkpointed; see the server's log";
     let light = [
         (disk.log_bytes > LOG_BYTES_MOST).then_some(large),
         (disk.log_waits >= LOG_WAITS_SECONDS).then_some(late),
@@ -235,28 +234,28 @@ mod tests {
                 (Found::Writable, free(DISK_FREE_LEAST - 1)),
                 (
                     Status::Unavailable,
-                    r#"{"status":"failing","store":"writable","disk_free_bytes":67108863,"problems":["the disk of the data folder is almost full"]}"#,
+                    r#"{"status":"failing","store":"writable","disk_free_bytes":67108863,"problems":["the disk with the data directory is almost full"]}"#,
                 ),
             ),
             (
                 (Found::NotWritable, free(0)),
                 (
                     Status::Unavailable,
-                    r#"{"status":"failing","store":"not_writable","disk_free_bytes":0,"problems":["nothing can be stored; see the server's log","the disk of the data folder is almost full"]}"#,
+                    r#"{"status":"failing","store":"not_writable","disk_free_bytes":0,"problems":["nothing can be stored; see the server's log","the disk with the data directory is almost full"]}"#,
                 ),
             ),
             (
                 (Found::NoAnswer, Seen::default()),
                 (
                     Status::Unavailable,
-                    r#"{"status":"failing","store":"no_answer","problems":["the store did not answer in time"]}"#,
+                    r#"{"status":"failing","store":"no_answer","problems":["the store did not respond in time"]}"#,
                 ),
             ),
             (
                 (Found::Writable, Seen { scarce: true, ..Seen::default() }),
                 (
                     Status::Unavailable,
-                    r#"{"status":"failing","store":"writable","problems":["the reserve of the disk is touched, so only operators can store anything"]}"#,
+                    r#"{"status":"failing","store":"writable","problems":["free disk space is below the reserve, so only operators can store anything"]}"#,
                 ),
             ),
             (
@@ -281,14 +280,14 @@ mod tests {
                 (Found::Writable, Seen { log_bytes: LOG_BYTES_MOST + 1, ..Seen::default() }),
                 (
                     Status::Ok,
-                    r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is large: perhaps another program holds it by reading the database"]}"#,
+                    r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is large: perhaps another program is reading the database"]}"#,
                 ),
             ),
             (
                 (Found::Writable, Seen { log_waits: LOG_WAITS_SECONDS, ..Seen::default() }),
                 (
                     Status::Ok,
-                    r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is not moved into the database; see the server's log"]}"#,
+                    r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is not being checkpointed; see the server's log"]}"#,
                 ),
             ),
         ];

@@ -12,15 +12,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddr
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Another program has the port.
-    #[error(
-        "port {port} is taken by another program; stop that one, or choose another port with -p"
-    )]
+    #[error("port {port} is in use by another program; stop it, or choose another port with -p")]
     Taken {
         /// The port.
         port: u16,
     },
     /// Ports below 1024 are the administrator's.
-    #[error("port {port} needs the administrator's rights; choose a port from 1024 up with -p")]
+    #[error("port {port} requires root privileges; choose a port of 1024 or above with -p")]
     Forbidden {
         /// The port.
         port: u16,
@@ -47,7 +45,7 @@ pub enum ListenError {
     },
     /// An address is there twice.
     #[error(
-        "the address {address} in [server] listen is doubled: {by} covers it already; take one of the two out"
+        "the address {address} in [server] listen is redundant: {by} already covers it; remove one of the two"
     )]
     Doubled {
         /// The address.

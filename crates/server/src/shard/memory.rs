@@ -130,7 +130,7 @@ impl Shard {
             self.parts.metrics.count(Count::Refused(Refused::Memory));
             self.gone(
                 slot,
-                "Too slow: the server has too much that waits to be read, most of it here",
+                "Too slow: the server's send queues are full, and this one is the largest",
             );
             memory.note(id, self.waiting);
         }
@@ -139,7 +139,7 @@ impl Shard {
     /// Ends a connection that has read nothing for too long. It would not read why.
     pub(crate) fn end_unread(&mut self, slot: usize) {
         self.parts.metrics.count(Count::Refused(Refused::NotReading));
-        self.gone(slot, &format!("Nothing was read for {NOT_READING_SECONDS} seconds"));
+        self.gone(slot, &format!("You read nothing for {NOT_READING_SECONDS} seconds"));
     }
 }
 
@@ -290,7 +290,7 @@ mod tests {
         shard.sweep(soon);
         assert!(!shard.connections.contains(stuck));
         assert!(shard.connections.contains(slow) && shard.connections.contains(idle));
-        assert_eq!(reasons(&shard), ["Nothing was read for 60 seconds"]);
+        assert_eq!(reasons(&shard), ["You read nothing for 60 seconds"]);
     }
 
     #[test]

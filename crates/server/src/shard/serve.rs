@@ -53,9 +53,9 @@ impl Shard {
         let (proxies, networks) = (&config.server.proxies, &config.http.metrics);
         let address = self.connections[slot].address;
         let refusal = if !is_ours {
-            "The metrics are for who asks by an address, localhost or this server's name (Host).\n"
+            "To read the metrics, use an address, localhost or this server's name (Host).\n"
         } else if !request.is_from(address, proxies, networks) {
-            "The metrics are for this machine, and for the networks in [http] metrics of the config \
+            "The metrics are only for this machine and the networks in [http] metrics of the config \
              file.\n"
         } else {
             return request.answer(Status::Ok, Kind::Metrics, &self.parts.metrics.text());

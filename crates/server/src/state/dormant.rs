@@ -193,7 +193,7 @@ fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
 /// The account could not be removed. A guest who took its name meanwhile goes.
 pub fn undo(state: &mut State, node: &mut Node, out: &mut Effects, account: Arc<Account>) {
     if let Some(other) = state.online(&account.name).filter(|user| user.id != account.id) {
-        let reason = "The name that you took is another's; try again with another one";
+        let reason = "This name is taken; try again with another one";
         for session in other.sessions.clone() {
             membership::end_session(state, node, out, session, reason);
         }

@@ -38,9 +38,7 @@ pub enum CertificateError {
         source: rustls::pki_types::pem::Error,
     },
     /// Nothing can be valid now.
-    #[error(
-        "the system's clock says a time before 1970, with which there is no TLS; set the clock"
-    )]
+    #[error("the system clock is before 1970, which rules out TLS; set the clock")]
     NoClock,
     /// The two do not belong together, or rustls does not take them.
     #[error("the certificate {path} and its key cannot be used: {source}")]

@@ -19,10 +19,10 @@ pub fn of(chain: &[CertificateDer<'_>]) -> Option<i64> {
 
 /// What the operator is to do about a certificate that expires at that time, if anything.
 pub fn warning(expires: i64, now: i64) -> Option<String> {
-    let what = "put a new one in its place and send SIGHUP";
+    let what = "replace it and send SIGHUP";
     match (expires - now).div_euclid(DAY) {
         left if left < 0 => {
-            Some(format!("The certificate has expired, and clients refuse it: {what}"))
+            Some(format!("The certificate has expired and clients will refuse it: {what}"))
         }
         left if left < CERTIFICATE_WARNING_DAYS => Some(match left {
             0 => format!("The certificate expires in less than a day: {what}"),

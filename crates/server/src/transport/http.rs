@@ -126,7 +126,7 @@ impl Request {
 }
 
 fn too_large() -> Request {
-    let text = "The head of this request is too large.\n";
+    let text = "The request header is too large.\n";
     Request::refused(&Answer::text(Status::HeadTooLarge, text))
 }
 
@@ -178,7 +178,7 @@ fn understand(head: &[u8], rules: &Rules<'_>) -> Request {
             return Request::refused(&Answer::text(Status::VersionNotSupported, text));
         }
         Ok(httparse::Status::Partial) | Err(_) => {
-            let text = "This is no request of HTTP.\n";
+            let text = "This is not a valid HTTP request.\n";
             return Request::refused(&Answer::text(Status::BadRequest, text));
         }
     }
@@ -200,7 +200,7 @@ fn judge(
     rules: &Rules<'_>,
 ) -> Result<Request, Answer<'static>> {
     if !matches!(method, "GET" | "HEAD") {
-        let text = "This server answers GET and HEAD.\n";
+        let text = "This server supports GET and HEAD only.\n";
         let allow = "Allow: GET, HEAD\r\n";
         return Err(Answer { extra: allow, ..Answer::text(Status::MethodNotAllowed, text) });
     }
@@ -208,7 +208,7 @@ fn judge(
     let (authority, path) = split_target(target)?;
     let host = match (fields.all("Host").count(), minor) {
         (1, _) | (0, 0) => authority.or_else(|| fields.all("Host").next()).and_then(Host::parse),
-        _ => return Err(bad("A request of HTTP/1.1 has one Host header.\n")),
+        _ => return Err(bad("An HTTP/1.1 request must have exactly one Host header.\n")),
     };
     let forwarded = forwarded::read(fields, rules)?;
     let wants = match path.split('?').next().unwrap_or_default() {
@@ -217,7 +217,7 @@ fn judge(
         "/healthz" => Wants::Health,
         "/metrics" => Wants::Metrics,
         _ => {
-            let text = "There is nothing here. How to join this server is said at /\n";
+            let text = "Not found. See / for how to join this server.\n";
             return Err(Answer::text(Status::NotFound, text));
         }
     };
@@ -234,10 +234,10 @@ fn bad(text: &'static str) -> Answer<'static> {
 fn check_body(fields: Fields<'_>) -> Result<(), Answer<'static>> {
     let mut lengths = fields.all("Content-Length");
     if !lengths.clone().all(|length| length.parse::<u64>().is_ok()) {
-        return Err(bad("The Content-Length of this request is no number.\n"));
+        return Err(bad("The Content-Length of this request is not a number.\n"));
     }
     if lengths.any(|length| length.parse() != Ok(0_u64)) || !fields.has_none("Transfer-Encoding") {
-        let text = "This server takes no requests with a body.\n";
+        let text = "This server does not accept requests with a body.\n";
         return Err(Answer::text(Status::ContentTooLarge, text));
     }
     Ok(())
@@ -250,7 +250,7 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), Answer<'static>> {
     }
     let (scheme, rest) = target.split_once("://").unwrap_or_default();
     if !["http", "https", "ws", "wss"].iter().any(|one| scheme.eq_ignore_ascii_case(one)) {
-        return Err(bad("This server is no proxy; ask for a path.\n"));
+        return Err(bad("This server is not a proxy; request a path.\n"));
     }
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);

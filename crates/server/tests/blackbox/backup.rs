@@ -136,7 +136,7 @@ fn the_server_makes_backups_by_itself_and_keeps_the_newest() {
     let config = format!("backup.folder = {folder:?}\nbackup.every_hours = 1\nbackup.keep = 2\n");
     let mut server = Server::start(&config);
     server.log_in("ann");
-    server.wait_for_log(|line| line.contains("Made a backup and checked it"));
+    server.wait_for_log(|line| line.contains("Made and verified a backup"));
     let names = || {
         let names = fs::read_dir(&folder).expect("a folder");
         let mut names: Vec<_> =

@@ -36,11 +36,11 @@ fn who_asks_for_too_much_is_told_how_long_to_wait_and_others_are_not_refused() {
     }
     eve.until_answered();
     let refused = until_refused(&mut eve);
-    let expected = ":parlor 263 eve LIST :You, or somebody at your address, asked the server for too much; try again in ";
+    let expected = ":parlor 263 eve LIST :You, or others at your address, have made too many expensive requests; try again in ";
     let seconds = refused.strip_prefix(expected).and_then(|rest| rest.strip_suffix(" seconds"));
     assert!(seconds.is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0)));
     eve.send("BM :hello");
-    eve.until(":parlor FAIL BM RATE_LIMITED * :You, or somebody at your address, asked *");
+    eve.until(":parlor FAIL BM RATE_LIMITED * :You, or others at your address, have made too many expensive requests*");
     eve.send("PING :there?");
     eve.until(":parlor PONG parlor :there?");
     // Leaving and coming back forgives an account nothing; a guest is somebody new.
@@ -58,7 +58,7 @@ fn an_account_has_a_bounded_number_of_connections() {
     let mut third = server.connect("ann");
     third.send("LOGIN ann :secret");
     third.until(":parlor FAIL LOGIN TOO_MANY_SESSIONS ann :*");
-    third.expect("ERROR :Your account has as many connections as it may; close one of them first");
+    third.expect("ERROR :Your account has the maximum number of connections; close one first");
     third.until_closed();
     drop(first);
     second.until_answered();
@@ -112,11 +112,11 @@ fn who_has_too_much_stored_is_told_how_long_to_wait_on_whatever_device() {
     let seconds = refused.strip_prefix(":parlor FAIL BM RATE_LIMITED ").expect("a refusal");
     let (seconds, sentence) = seconds.split_once(" :").expect("a sentence");
     assert!(seconds.parse::<u32>().is_ok_and(|seconds| (1..60).contains(&seconds)), "{refused}");
-    assert!(sentence.starts_with("You have had as much stored as you may in an hour"), "{refused}");
+    assert!(sentence.starts_with("You have reached your hourly storage quota"), "{refused}");
     // Not by another device either, nor by another way; others are not refused.
     let mut phone = server.log_in("ann");
     phone.send(&format!("PRIVMSG bob :{text}"));
-    phone.until(":parlor 263 ann PRIVMSG :You have had as much stored *");
+    phone.until(":parlor 263 ann PRIVMSG :You have reached your hourly storage quota*");
     phone.send("CH #lobby 1");
     phone.until(":parlor NOTE CH END *");
     bob.send("BM :hello");
@@ -150,7 +150,7 @@ fn a_reader_is_not_pushed_out_by_private_messages_and_the_senders_are_refused() 
     let mut refused = 0;
     for sender in &mut senders {
         let answers = sender.until_answered();
-        let told = "PRIVMSG :You, or others at your address, have sent this receiver too much; ";
+        let told = "PRIVMSG :You, or others at your address, have sent too much to this user; ";
         refused += answers.iter().filter(|line| line.contains(told)).count() as u32;
     }
     assert!(refused > 60 * 20 / 2, "{refused}");

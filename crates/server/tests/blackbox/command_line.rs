@@ -206,7 +206,10 @@ fn a_config_with_a_mistake_is_refused_with_key_and_line() {
         ("[server]\nname = \"x\"\nlobbby = \"#a\"\n", &["lobbby", "line 3"][..]),
         ("[limits]\nconnections = \"many\"\n", &["line 2", "a whole number from 0 to"]),
         ("[http]\norigins = [\"chat.example\"]\n", &["origins", "https://chat.example"]),
-        ("[server]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n", &["127.0.0.1:1", "doubled"]),
+        (
+            "[server]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n",
+            &["127.0.0.1:1", "is redundant"],
+        ),
         ("[server\n", &["line 1"]),
         ("[server]\nlobby = \"no room\"\n", &["lobby"]),
         ("[server]\ncapabilities_off = [\"bath\"]\n", &["capabilities_off", "bath"]),
@@ -237,13 +240,13 @@ fn a_config_is_checked_without_a_start() {
     fs::write(&config, "[server]\nport = 0\nlisten = [\"127.0.0.1:0\"]\n").expect("written");
     let output = run(&mut check());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("is fine"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("is valid"));
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "something was made");
     // The port of the command line counts, too.
     fs::write(&config, "[server]\nlisten = [\"127.0.0.1:7\"]\n").expect("written");
     assert!(run(&mut check()).status.success());
-    refused(check().args(["-p", "7"]), &["doubled", "127.0.0.1:7", "[::]:7"]);
+    refused(check().args(["-p", "7"]), &["is redundant", "127.0.0.1:7", "[::]:7"]);
     fs::write(&config, "[tls]\ncertificate = \"no.pem\"\nkey = \"no.pem\"\n").expect("written");
     refused(&mut check(), &["no.pem"]);
     assert_eq!(run(chatserver().arg("--check-config")).status.code(), Some(2));
@@ -258,7 +261,7 @@ fn the_start_tells_where_the_data_is_the_fingerprint_and_how_to_join() {
     let port = server.address().port();
     for words in [
         format!("[INFO] Accounts, rooms and history are kept folder={}", data.display()),
-        "[INFO] The server shows its own certificate sha256_fingerprint=".to_owned(),
+        "[INFO] Using a self-signed certificate sha256_fingerprint=".to_owned(),
         format!("[INFO] Join with: chatclient -hn localhost -p {port}"),
     ] {
         let told = log.split("Waiting for connection").next().expect("it begins so");

@@ -78,7 +78,7 @@ fn when_the_disks_reserve_is_touched_operators_go_on_and_it_heals() {
     newcomer.send("LOGIN cid :secret");
     newcomer.expect(":parlor FAIL LOGIN DISK_FULL :*");
     let body = crate::health::until(&server, 503);
-    assert!(body.contains("the reserve of the disk is touched"), "{body}");
+    assert!(body.contains("free disk space is below the reserve"), "{body}");
     let numbers = crate::metrics::numbers(&server);
     assert_eq!(numbers["parlor_disk_reserve_touched"], 1.0);
     assert!(numbers["parlor_refused_total{reason=\"disk_reserve\"}"] >= 5.0);
@@ -92,7 +92,7 @@ fn when_the_disks_reserve_is_touched_operators_go_on_and_it_heals() {
 
     server.write_config(config);
     server.hang_up();
-    server.wait_for_log(|line| line.contains("[INFO] The disk has room again"));
+    server.wait_for_log(|line| line.contains("[INFO] The disk has enough free space again"));
     say(&mut ann, "after").expect("there is space again");
     assert_eq!(crate::metrics::numbers(&server)["parlor_disk_reserve_touched"], 0.0);
 }

@@ -63,14 +63,14 @@ fn a_certificate_that_was_added_logs_in_also_after_a_restart() {
         eve.send("AUTHENTICATE EXTERNAL");
         eve.expect("AUTHENTICATE +");
         eve.send("AUTHENTICATE +");
-        eve.expect(":parlor 904 * :SASL authentication failed: this certificate logs in to no *");
+        eve.expect(":parlor 904 * :SASL authentication failed: this certificate belongs to no *");
     }
     // And one that shows none is told so.
     let mut none = Client::connect_tls("none", server.address(), tls::any());
     none.request("sasl");
     none.send("AUTHENTICATE EXTERNAL");
     none.expect(":parlor 908 * EXTERNAL,SCRAM-SHA-256,PLAIN :*");
-    none.expect(":parlor 904 * :SASL authentication failed: your client has shown no certificate");
+    none.expect(":parlor 904 * :SASL authentication failed: your client presented no certificate");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn who_is_encrypted_is_told_for_how_long_to_stay_so_and_who_is_on_the_machine_ne
     ann.expect(":parlor CAP * NEW :sts=duration=2592000");
     server.write_config("");
     server.hang_up();
-    server.wait_for_logs(3, |line| line.contains("The config file is in effect"));
+    server.wait_for_logs(3, |line| line.contains("The config has been reloaded"));
     plain.expect_quiet();
     ann.expect(":parlor CAP * NEW :sts=duration=0");
     ann.expect_quiet();
@@ -190,7 +190,7 @@ fn a_certificate_that_somebody_else_has_named_is_taken_by_who_shows_it_and_they_
     ann.send("CERT ADD");
     ann.until(&format!(":parlor NOTE CERT ADDED {fingerprint} :*"));
     let told = format!(
-        ":parlor NOTICE bob :Your certificate {fingerprint} logs in as ann from now on, whose client has shown it"
+        ":parlor NOTICE bob :Your certificate {fingerprint} now logs in as ann, whose client presented it"
     );
     bob.until(&told);
     phone.until(&told);

@@ -115,7 +115,7 @@ fn a_bad_header_ends_the_connection_and_the_reason_is_told() {
     for header in bad {
         let mut client = behind(&server, header);
         client.send("LOGIN ann :secret");
-        client.expect("ERROR :The header of the PROXY protocol is bad");
+        client.expect("ERROR :Invalid PROXY protocol header");
         client.expect_closed();
     }
     assert!(!server.log().contains("ogged in"));
@@ -127,7 +127,7 @@ fn a_header_from_elsewhere_is_refused_and_the_reason_is_told() {
     for header in [v1(ELSEWHERE), v2(ELSEWHERE, ENCRYPTED), LOCAL.to_vec()] {
         let mut client = behind(&server, &header);
         client.send("LOGIN ann :secret");
-        client.expect("ERROR :The PROXY protocol is for the addresses in [server] proxies of *");
+        client.expect("ERROR :The PROXY protocol is accepted only from the addresses in [server] proxies of *");
         client.expect_closed();
     }
     // What it says over HTTP is not believed; but somebody is behind it, who is not this machine.

@@ -16,8 +16,8 @@ fn by_sighup_the_config_is_read_again_and_the_log_says_so() {
     let mut ann = server.guest("ann");
     server.write_config(&format!("{BEGIN}server.motd = \"Cake\"\nserver.name = \"other\"\n"));
     server.hang_up();
-    server.wait_for_log(|line| line.contains("[INFO] The config file is in effect"));
-    server.wait_for_log(|line| line.contains("needs a restart: server.name"));
+    server.wait_for_log(|line| line.contains("[INFO] The config has been reloaded"));
+    server.wait_for_log(|line| line.contains("need a restart: server.name"));
     ann.expect_quiet();
     ann.send("MOTD");
     ann.until(":parlor 372 ann :Cake");
@@ -30,7 +30,7 @@ fn the_config_file_may_begin_with_the_mark_of_utf8() {
     let marked = format!("\u{feff}{}", std::fs::read_to_string(&config).expect("it is there"));
     std::fs::write(&config, marked).expect("it can be written");
     server.hang_up();
-    server.wait_for_log(|line| line.contains("The config file is in effect"));
+    server.wait_for_log(|line| line.contains("The config has been reloaded"));
 }
 
 #[test]
@@ -40,14 +40,14 @@ fn by_sighup_a_mistake_in_the_config_is_logged_and_changes_nothing() {
     server.write_config("server.motd = 7\n");
     server.hang_up();
     server.wait_for_log(|line| {
-        line.contains("[WARN] Nothing was changed") && line.contains("mistake in line 8")
+        line.contains("[WARN] Nothing has changed") && line.contains("error in line 8")
     });
     ann.send("MOTD");
     ann.until(":parlor 372 ann :Cake");
     // The next one is good.
     server.write_config(&format!("{BEGIN}server.motd = \"Tea\"\n"));
     server.hang_up();
-    server.wait_for_log(|line| line.contains("[INFO] The config file is in effect"));
+    server.wait_for_log(|line| line.contains("[INFO] The config has been reloaded"));
     ann.send("MOTD");
     ann.until(":parlor 372 ann :Tea");
 }
@@ -67,7 +67,7 @@ fn a_pipe_in_the_place_of_the_config_or_a_key_is_refused_at_once() {
         ));
         server.hang_up();
         server.wait_for_logs(nth, |line| {
-            line.contains("[WARN] Nothing was changed") && line.contains("not a regular file")
+            line.contains("[WARN] Nothing has changed") && line.contains("not a regular file")
         });
     }
     std::fs::remove_file(&config).expect("it is there");
@@ -86,11 +86,11 @@ fn while_the_config_is_being_read_it_is_not_asked_for_again() {
     boss.until_answered();
     boss.send_bytes(b"REHASH\r\nREHASH\r\n");
     boss.expect(":parlor 382 boss parlor.toml :Rehashing");
-    boss.expect(":parlor 400 boss REHASH :The config file is being read already");
-    boss.expect(":parlor NOTICE boss :The config file is in effect");
+    boss.expect(":parlor 400 boss REHASH :The config is already being reloaded");
+    boss.expect(":parlor NOTICE boss :The config has been reloaded");
     boss.send("REHASH");
     boss.expect(":parlor 382 boss parlor.toml :Rehashing");
-    boss.expect(":parlor NOTICE boss :The config file is in effect");
+    boss.expect(":parlor NOTICE boss :The config has been reloaded");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn sighup_without_a_config_file_is_no_end() {
     until("Waiting for connection");
     for _ in 0..2 {
         kill_process(Pid::from_child(&child), Signal::HUP).expect("our own child");
-        until("Nothing was changed: the server was started without a config file");
+        until("Nothing has changed: the server was started without a config file");
     }
     child.kill().expect("it runs");
     child.wait().expect("it ends");
@@ -120,7 +120,7 @@ fn limits_that_change_hold_for_open_connections() {
         "{BEGIN}limits.login_seconds = 1\nlimits.commands_per_second = 50\nlimits.command_burst = 5\n"
     ));
     server.hang_up();
-    server.wait_for_log(|line| line.contains("[INFO] The config file is in effect"));
+    server.wait_for_log(|line| line.contains("[INFO] The config has been reloaded"));
     stuck.until("ERROR :No login in time");
     ann.until_answered();
     let begin = std::time::Instant::now();

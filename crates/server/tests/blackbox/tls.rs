@@ -215,7 +215,7 @@ fn a_certificate_of_others_is_shown_and_a_new_one_drops_nobody() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&certificate(folder.path(), "first"));
     let log = server.log();
-    assert!(log.contains("The server shows the certificate in [tls] sha256_fingerprint="), "{log}");
+    assert!(log.contains("Using the certificate in [tls] sha256_fingerprint="), "{log}");
     assert!(!log.contains("its own"), "{log}");
     let mut ann = connect("ann", &server);
     ann.log_in("ann");
@@ -223,13 +223,13 @@ fn a_certificate_of_others_is_shown_and_a_new_one_drops_nobody() {
 
     certificate(folder.path(), "second");
     server.hang_up();
-    server.wait_for_log(|line| line.contains("The config file is in effect"));
+    server.wait_for_log(|line| line.contains("The config has been reloaded"));
     let second = tls::fingerprint(connect("bob", &server).tls());
     assert_ne!(second, first);
 
     std::fs::write(folder.path().join("chain.pem"), "no certificate").expect("a file");
     server.hang_up();
-    server.wait_for_log(|line| line.contains("Nothing was changed") && line.contains("chain.pem"));
+    server.wait_for_log(|line| line.contains("Nothing has changed") && line.contains("chain.pem"));
     assert_eq!(tls::fingerprint(connect("eve", &server).tls()), second);
     ann.expect_quiet();
 }
@@ -270,7 +270,7 @@ fn the_operator_is_warned_before_the_certificate_expires_and_metrics_say_when() 
     let warnings = |log: &str| log.matches("The certificate ").count();
     let before = warnings(&server.log());
     server.hang_up();
-    server.wait_for_logs(2, |line| line.contains("The config file is in effect"));
+    server.wait_for_logs(2, |line| line.contains("The config has been reloaded"));
     assert_eq!(expires(&server), 90);
     assert_eq!(warnings(&server.log()), before + 1, "only that it is self-signed");
 }

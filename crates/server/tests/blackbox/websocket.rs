@@ -345,12 +345,12 @@ fn an_origin_is_refused_only_if_the_config_names_others() {
     connect("no page", &server).until_answered();
     server.write_config("http.origins = [\"https://evil.example\"]\n");
     server.hang_up();
-    server.wait_for_log(|line| line.contains("The config file is in effect"));
+    server.wait_for_log(|line| line.contains("The config has been reloaded"));
     assert_eq!(answer("https://evil.example"), opened);
     assert_eq!(answer("https://chat.example"), refused);
     server.write_config("");
     server.hang_up();
-    server.wait_for_logs(2, |line| line.contains("The config file is in effect"));
+    server.wait_for_logs(2, |line| line.contains("The config has been reloaded"));
     assert_eq!(answer("https://chat.example"), opened);
 }
 

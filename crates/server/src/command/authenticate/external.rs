@@ -13,16 +13,16 @@ use proto::sasl::decode_external;
 
 /// Why EXTERNAL is not for a connection without TLS.
 pub(super) const NO_TLS: &str =
-    "EXTERNAL needs a client certificate; connect with TLS to the same port";
+    "EXTERNAL needs a client certificate; connect to the same port with TLS";
 
 /// Why a certificate alone does not say as whom it logs in.
-const ONLY_NAMED: &str = "this certificate was added by its fingerprint alone; let your client name the account, or log in by the password once while showing it";
+const ONLY_NAMED: &str = "this certificate was added by fingerprint only; have your client name the account, or log in once with the password while presenting it";
 
 /// What the session lacks for its mechanism, if that is a certificate.
 pub(super) fn lacks(context: &Context<'_>, sasl: &Sasl) -> Option<&'static str> {
     let external = matches!(sasl, Sasl::External(_));
     let none = external && context.session().certificate().is_none();
-    none.then_some("your client has shown no certificate")
+    none.then_some("your client presented no certificate")
 }
 
 /// The client's one message came: as whom it wants to act, or nothing.

@@ -23,7 +23,7 @@ fn may_change(
         Some(Subject::Account(user)) => user == context.me() || context.user().operator,
         Some(Subject::Room(_)) => context.room_as_operator(&target.name).is_ok(),
     };
-    let text = "This is not yours to change";
+    let text = "You may not change this";
     if may { Ok(()) } else { Err(fails("KEY_NO_PERMISSION", &[name, key], text)) }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn set(
     let room = matches!(target.of, Some(Subject::Room(_)));
     if room && key == history::KEY && !["", history::MEMBERS, history::SINCE_JOIN].contains(&value)
     {
-        let text = "The history of a room is for its `members`, or read `since-join`";
+        let text = "The value must be `members` or `since-join`";
         return Err(match is_old(context) {
             true => fails("VALUE_INVALID", &[], text),
             false => fails("INVALID_VALUE", &[key], text),
@@ -113,7 +113,7 @@ fn may_be_kept(target: &Target, key: &str, value: &str) -> Result<(), Refusal> {
     let of_room = matches!(target.of, Some(Subject::Room(_)));
     let number = value.parse::<u32>().is_ok_and(|number| (1..=KEEP_MOST).contains(&number));
     if of_room && !value.is_empty() && [KEEP_DAYS, KEEP_MESSAGES].contains(&key) && !number {
-        let text = "This is a number of days, or of messages, that the room keeps: 1 or more";
+        let text = "The value must be a number, 1 or more";
         return Err(fails("INVALID_VALUE", &[key], text));
     }
     Ok(())
@@ -121,7 +121,7 @@ fn may_be_kept(target: &Target, key: &str, value: &str) -> Result<(), Refusal> {
 
 fn full(context: &Context<'_>, name: &str) -> Refusal {
     let most = METADATA_KEYS.to_string();
-    let text = "There are as many keys as there may be; remove one first";
+    let text = "The maximum number of keys is reached; remove one first";
     match is_old(context) {
         true => fails("LIMIT_REACHED", &[name], text),
         false => fails("LIMIT_REACHED", &["SET", name, &most], text),

@@ -158,7 +158,7 @@ pub fn sync(
     }
     if bytes > most {
         let most = most.to_string();
-        let text = "There is more than one answer holds; GET what else you need";
+        let text = "The result is too long for one answer; use GET for the rest";
         lines.push(line(context, "WARN", |line| {
             let line = line.param("METADATA").param("LIMIT_REACHED").param("SYNC");
             line.param(asked).param(&most).text(text).end();
@@ -229,7 +229,7 @@ pub const EVERYTHING: &str = "*ALL";
 
 fn sync_later(context: &mut Context<'_>, target: &str) {
     let seconds = METADATA_SYNC_SECONDS.to_string();
-    let text = format!("There are many; ask by METADATA {target} SYNC in {seconds} seconds");
+    let text = format!("Too many to send now; use METADATA {target} SYNC in {seconds} seconds");
     context.numeric(n::ERR_METADATASYNCLATER, &[target, &seconds], &text);
 }
 

@@ -51,7 +51,7 @@ pub(super) fn subscribe(
 
 fn say_too_many(context: &mut Context<'_>, key: &str) {
     let most = METADATA_SUBS.to_string();
-    let text = "You are subscribed to as many keys as you may be";
+    let text = "You have the maximum number of subscriptions";
     match is_old(context) {
         true => context.standard("FAIL", "METADATA", "TOO_MANY_SUBS", &[key], text),
         false => {

@@ -46,7 +46,7 @@ fn complete(given: &str) -> Option<String> {
     (mask.len() <= MASK_BYTES && !mask.contains(' ')).then_some(mask)
 }
 
-const NOT_A_MASK: &str = "is not a mask: nick!user@host or $a:account, where * and ? fit anything";
+const NOT_A_MASK: &str = "is not a mask: nick!user@host or $a:account, with * and ? as wildcards";
 
 impl Change<'_, '_> {
     /// A mask is added to a list, or taken from it.

@@ -112,7 +112,7 @@ impl Change<'_, '_> {
     fn standing(&mut self, step: Step<'_>) -> Result<(), Refusal> {
         let target = step.parameter.ok_or(Refusal::NeedMoreParams)?;
         if target.is_empty() {
-            return Err(self.bad(step, "This mode is for one member; name the member"));
+            return Err(self.bad(step, "This mode needs the name of a member"));
         }
         let (user, nick, _) = crate::command::privmsg::find(self.context, target)?;
         let room = &self.context.state.rooms[&self.id];
@@ -164,7 +164,7 @@ impl Change<'_, '_> {
         if !one_word || key.len() > KEY_BYTES {
             // The key itself is not repeated: it may be no parameter, and is a secret.
             let why =
-                format!("A key is one word of 1 to {KEY_BYTES} bytes, without commas and colons");
+                format!("A key is one word of 1 to {KEY_BYTES} bytes without commas or colons");
             let secret = "*".to_owned();
             return Err(Refusal::BadModeParameter(self.name.clone(), 'k', secret, why.into()));
         }

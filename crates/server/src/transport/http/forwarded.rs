@@ -45,7 +45,7 @@ pub(super) fn read(
     for text in addresses().rev() {
         let Some(one) = parse_address(text) else {
             return Err(bad(
-                "The X-Forwarded-For of the proxy has something that is no address.\n",
+                "The proxy's X-Forwarded-For contains something other than an address.\n",
             ));
         };
         address = Some(one);

@@ -29,7 +29,7 @@ pub(super) fn answer(
     rules: &Rules<'_>,
 ) -> Result<Wants, Answer<'static>> {
     if method != "GET" || minor == 0 {
-        return Err(bad("A WebSocket is opened by GET and HTTP/1.1; is the proxy set to that?\n"));
+        return Err(bad("A WebSocket needs GET and HTTP/1.1; is the proxy configured for that?\n"));
     }
     if !fields.has("Upgrade", "websocket") || !fields.has("Connection", "Upgrade") {
         return Err(bad("A WebSocket needs the headers \"Upgrade: websocket\" and \
