@@ -1,5 +1,7 @@
 //! Who waits for an answer waits for the disk, and for nothing else.
 
+#[cfg(target_os = "linux")]
+use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::support::Server;
@@ -19,4 +21,42 @@ fn consecutive_messages_are_confirmed_at_once() {
         .collect();
     took.sort();
     assert!(took[10] < Duration::from_millis(250), "{took:?}");
+}
+
+/// The niceness of each thread of a server, by name.
+#[cfg(target_os = "linux")]
+fn priorities(server: &Server) -> Vec<(String, i32)> {
+    let tasks = format!("/proc/{}/task", server.pid().as_raw_nonzero());
+    let threads = fs::read_dir(tasks).unwrap();
+    let thread = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("stat")));
+    let parsed = thread.map(|stat| {
+        let stat = stat.unwrap();
+        let (name, rest) = stat.split_once(" (").unwrap().1.rsplit_once(") ").unwrap();
+        // Field 19 of proc(5), counted from the state, which is the third.
+        (name.to_owned(), rest.split(' ').nth(16).unwrap().parse().unwrap())
+    });
+    parsed.collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_message_does_not_wait_for_passwords() {
+    let server = Server::start("");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let all = priorities(&server);
+        let of = |kind: &str| {
+            let some = all.iter().filter(|(name, _)| name.starts_with(kind));
+            some.map(|(_, nice)| *nice).collect::<Vec<i32>>()
+        };
+        let (carrying, passwords) =
+            ([of("shard-"), of("hub"), of("journal")].concat(), of("password-"));
+        let most = *carrying.iter().max().unwrap();
+        if passwords.len() == 2 && passwords.iter().all(|nice| *nice == 19) && most < 19 {
+            return;
+        }
+        // A thread sets its own priority after it has started.
+        assert!(Instant::now() < deadline, "{all:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
