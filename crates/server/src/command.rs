@@ -2,8 +2,9 @@
 //! file for each.
 
 pub mod authentication;
-pub mod applying;
-pub mod context;
+pub mod ending;
+pub mod presence;
+pub mod follow_up;
 pub mod entry;
 pub mod refusal;
 pub mod welcome;
@@ -71,13 +72,13 @@ pub mod znc;
 #[cfg(test)]
 mod blanks;
 
-use crate::command::applying::Applying;
-use crate::command::context::Context;
 use crate::command::entry::{Entry, Request, apply};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
+use crate::session::context::Context;
 use crate::session::{Prompt, Unfinished};
 use crate::state::State;
+use crate::state::applying::Applying;
 use Run::{Checked, Local, Shared};
 use proto::line::LineError;
 use proto::name::fold;
@@ -347,7 +348,7 @@ fn finish(
         refuse(context, &verb, &refusal);
     }
     debug_assert!(context.is_fresh(), "what changes the asker says so");
-    context.follow_up();
+    crate::command::follow_up::carry_out(context);
     context.charge();
     if context.unfinished().is_none() {
         return context.out.end(&server);

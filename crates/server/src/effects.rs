@@ -2,6 +2,7 @@
 //! stored.
 
 mod follow_up;
+pub mod released;
 mod what;
 
 pub use follow_up::FollowUp;
@@ -466,4 +467,9 @@ fn raw_tag(key: &str, value: &str) -> Box<str> {
 /// An index or offset within one batch; its text is bounded far below 4 GiB.
 fn index(at: usize) -> u32 {
     u32::try_from(at).expect("a batch stays far below 4 GiB")
+}
+
+/// Writes `ERROR :reason`.
+pub fn write_error(out: &mut Vec<u8>, reason: &str) {
+    Line::to(out).verb("ERROR").text(reason).end();
 }

@@ -7,6 +7,7 @@
 pub mod input;
 pub mod probe;
 pub mod reload;
+mod undo;
 
 #[cfg(test)]
 mod clocks;
@@ -20,8 +21,7 @@ mod replay;
 use crate::clock;
 use crate::command;
 use crate::command::authentication;
-use crate::command::authentication::{Derived, Outcome};
-use crate::command::context::Context;
+use crate::command::ending;
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Effects, LogRecord};
 use crate::limits::{ADDRESS_TURN_WORK, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
@@ -29,13 +29,14 @@ use crate::metrics::{Count, Refused};
 use crate::session::Node;
 use crate::session::Session;
 use crate::session::budget::Payer;
+use crate::session::context::Context;
+use crate::session::login::{Derived, Outcome};
 use crate::session::{delivered, disk};
 use crate::session_id::SessionId;
 use crate::state::State;
+use crate::state::dormant;
 use crate::state::undo::UndoLog;
-use crate::state::{dormant, membership};
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
-use proto::Line;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -89,7 +90,8 @@ impl Hub {
         command::batch::end_overdue(&mut self.state, &mut self.node, &mut effects);
         match stamped.input {
             Input::Batch(batch) => {
-                dormant::look(&mut self.state, &self.node, &mut effects);
+                let Hub { state, node, .. } = self;
+                dormant::look(state, &mut effects, || node.sessions.entering());
                 self.events(&mut effects, batch, 0);
             }
             Input::Continue => {
@@ -209,7 +211,7 @@ impl Hub {
                 self.end_if_done(out, session);
             }
             ClientEvent::Closed { reason } => {
-                membership::session_ended(&mut self.state, &mut self.node, out, session, reason);
+                ending::session_ended(&mut self.state, &mut self.node, out, session, reason);
             }
         }
     }
@@ -300,7 +302,7 @@ impl Hub {
                 self.queue(out, session);
             }
         } else {
-            membership::end_session(
+            ending::end_session(
                 &mut self.state,
                 &mut self.node,
                 out,
@@ -367,13 +369,7 @@ impl Hub {
     fn end_if_done(&mut self, out: &mut Effects, session: SessionId) {
         let done = |known: &Session| known.ended && known.waiting.is_none() && !known.queued;
         if self.node.sessions.get(&session).is_some_and(done) {
-            membership::end_session(
-                &mut self.state,
-                &mut self.node,
-                out,
-                session,
-                "Connection closed",
-            );
+            ending::end_session(&mut self.state, &mut self.node, out, session, "Connection closed");
         }
     }
 
@@ -382,8 +378,8 @@ impl Hub {
         self.epoch += 1;
         out.epoch = self.epoch;
         while let Some(undo) = self.undo_log.take_from(from) {
-            out.begin(NOBODY, None, false);
-            membership::undo(&mut self.state, &mut self.node, out, undo);
+            out.begin(SessionId::NOBODY, None, false);
+            undo::undo(&mut self.state, &mut self.node, out, undo);
             out.end(&self.state.renderer.server);
         }
     }
@@ -412,11 +408,3 @@ fn piece<'a>(text: &'a [u8], range: &Range<u32>) -> &'a str {
 
 /// Why everybody is disconnected when the server stops.
 pub const STOPPING: &str = "The server is stopping";
-
-/// No session: for what nobody asked for.
-pub const NOBODY: SessionId = SessionId { shard: 0, slot: u32::MAX, generation: 0 };
-
-/// Writes `ERROR :reason`.
-pub fn write_error(out: &mut Vec<u8>, reason: &str) {
-    Line::to(out).verb("ERROR").text(reason).end();
-}

@@ -1,7 +1,7 @@
 //! The way to a shard: a bounded queue, and a waker for the poll that the shard sleeps in.
 
 use crate::config::Config;
-use crate::journal::Released;
+use crate::effects::released::Released;
 use crate::limits::SHARD_QUEUE;
 use crate::queue::{Receiver, Sender, bounded};
 use crate::session_id::SessionId;

@@ -7,14 +7,15 @@ use crate::clock::{self, Clock};
 use crate::config::History;
 use crate::damage::Watch;
 use crate::effects::Effects;
+use crate::effects::released::{Released, Settled};
 use crate::hub::Input;
 use crate::inbox::{Inbox, Item};
 use crate::limits::{DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES};
 use crate::metrics::{Metrics, Space};
 use crate::queue::{Receiver, Sender};
 use crate::retention::Forgetting;
-use crate::run::Wake;
 use crate::systemd::Pulse;
+use crate::wake::Wake;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,23 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SendError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
-use store::{Failure, Keep, Outcome, Store, Write};
-
-/// Effects that may leave the process now, in order.
-#[derive(Debug)]
-pub struct Released {
-    /// One for each batch.
-    pub settled: Vec<Settled>,
-}
-
-/// A batch whose writes have been dealt with.
-#[derive(Debug)]
-pub struct Settled {
-    /// What it asked for.
-    pub effects: Effects,
-    /// What became of each write; none if they could not be stored.
-    pub outcomes: Option<Vec<Outcome>>,
-}
+use store::{Failure, Keep, Store, Write};
 
 /// What the journal works with.
 pub struct Journal {

@@ -6,6 +6,7 @@ pub mod files;
 pub mod config;
 pub mod networks;
 pub mod limits;
+pub mod text;
 pub mod clock;
 pub mod log;
 pub mod metrics;
@@ -13,6 +14,7 @@ pub mod metrics;
 pub mod shard;
 pub mod transport;
 pub mod inbox;
+pub mod wake;
 pub mod queue;
 pub mod fair_queue;
 

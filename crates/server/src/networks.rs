@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Addresses and networks: `["10.0.0.7", "192.168.0.0/16", "2001:db8::/32"]`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,6 +26,23 @@ impl<'de> Deserialize<'de> for Networks {
             })
         };
         Vec::deserialize(input)?.into_iter().map(network).collect::<Result<_, _>>().map(Networks)
+    }
+}
+
+/// What counts as one address: all of a /64 network of IPv6, and all of this machine.
+pub type AddressKey = [u8; 16];
+
+/// An IPv4 address counts for itself, an IPv6 address for its /64, and this machine for one,
+/// whichever of its own addresses it uses.
+pub fn address_key(address: IpAddr) -> AddressKey {
+    match address.to_canonical() {
+        address if address.is_loopback() => Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets(),
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => {
+            let mut octets = address.octets();
+            octets[8..].fill(0);
+            octets
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Keys from passwords: slow by design, so on threads of their own and no more at once than those
 //! can do.
 
-use crate::command::authentication::{Derived, Outcome};
 use crate::effects::{Derive, Task};
 use crate::hub::Input;
 use crate::limits::{PASSWORD_QUEUE, PASSWORDS_OF_ADDRESS};
+use crate::networks::AddressKey;
 use crate::queue::{Receiver, Sender, bounded};
-use crate::session::admission::Key;
+use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::scram::Keys;
@@ -35,8 +35,8 @@ struct Jobs {
 /// Jobs by address, and the addresses in the order of their turns.
 #[derive(Debug, Default)]
 struct Turns {
-    jobs: BTreeMap<Key, VecDeque<Job>>,
-    order: VecDeque<Key>,
+    jobs: BTreeMap<AddressKey, VecDeque<Job>>,
+    order: VecDeque<AddressKey>,
 }
 
 impl Jobs {
@@ -55,7 +55,7 @@ impl Jobs {
 }
 
 impl Turns {
-    fn has_room(&self, address: Key) -> bool {
+    fn has_room(&self, address: AddressKey) -> bool {
         self.jobs.get(&address).is_none_or(|jobs| jobs.len() < PASSWORDS_OF_ADDRESS)
     }
 
@@ -264,7 +264,7 @@ mod tests {
             last = mac(password, &last);
             salted.iter_mut().zip(last).for_each(|(sum, byte)| *sum ^= byte);
         }
-        let stored_key = Sha256::digest(mac(&salted, b"Client Key")).into();
-        Keys { salt, iterations: 3, stored_key, server_key: mac(&salted, b"Server Key") }
+        let stored_key = Sha256::digest(mac(&salted, b"Client AddressKey")).into();
+        Keys { salt, iterations: 3, stored_key, server_key: mac(&salted, b"Server AddressKey") }
     }
 }

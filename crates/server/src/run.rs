@@ -26,6 +26,7 @@ use crate::shard::memory::Memory;
 use crate::systemd::{self, Pulse, Watchdog};
 use crate::transport::certificate::{Certificate, CertificateError};
 use crate::transport::expiry::{self, Looks};
+use crate::wake::Wake;
 use crate::{log, password, reader, shard};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::system::uname;
@@ -210,17 +211,6 @@ fn load(store: &mut dyn Store, config: &Arc<Config>) -> Result<(Hub, Clock), Run
 
 /// The data folder that is none.
 const IN_MEMORY: &str = ":memory:";
-
-/// What the thread that waits for signals is woken for.
-#[derive(Debug)]
-pub enum Wake {
-    /// The server is to stop.
-    Stop,
-    /// The config file is to be read again; by whose wish, if not by a signal.
-    Reload(Option<SessionId>),
-    /// Nobody knows what is stored: the process is to end before anybody is told anything.
-    Failed(Failure),
-}
 
 /// What the server has opened, so that nothing more can go wrong for a mistake of the operator's.
 struct Begun {

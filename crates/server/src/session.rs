@@ -2,8 +2,10 @@
 
 pub mod admission;
 pub mod budget;
+pub mod context;
 pub mod delivered;
 pub mod disk;
+pub mod login;
 pub mod login_attempts;
 pub mod node;
 pub mod recent;
@@ -14,11 +16,10 @@ pub mod watch;
 
 pub use node::Node;
 
-use crate::command::authentication::How;
-use crate::command::away::Presence;
 use crate::config::Config;
 use crate::session::budget::Budget;
 use crate::session::delivered::Taking;
+use crate::session::login::How;
 use crate::state::user::UserId;
 use proto::Capabilities;
 use proto::Fingerprint;
@@ -245,6 +246,17 @@ pub enum Tried {
     WrongCertificate,
     /// To become an operator: whether the password is right.
     Oper(bool),
+}
+
+/// What a session says of the person's presence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The person is here.
+    Here,
+    /// The person is away, on whatever device, and why.
+    Away(Box<str>),
+    /// Nobody is at this connection, which says nothing of others.
+    Unattended,
 }
 
 impl Session {

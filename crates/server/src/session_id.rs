@@ -10,3 +10,8 @@ pub struct SessionId {
     /// Tells it from earlier connections in the same place.
     pub generation: u32,
 }
+
+impl SessionId {
+    /// No session: for what nobody asked for.
+    pub const NOBODY: SessionId = SessionId { shard: 0, slot: u32::MAX, generation: 0 };
+}

@@ -17,9 +17,10 @@ pub mod receipts;
 pub mod serve;
 
 use crate::config::Config;
+use crate::effects::write_error;
 use crate::effects::{LogRecord, Task};
 use crate::hub::STOPPING;
-use crate::hub::{Batch, ClientEvent, Input, SessionEvent, write_error};
+use crate::hub::{Batch, ClientEvent, Input, SessionEvent};
 use crate::inbox::{Item, Outlet};
 use crate::limits::{
     ACCEPT_PAUSE_MILLIS, EVENTS, HANDSHAKE_SECONDS, LINGER_MILLIS, READ_BYTES, STOP_MILLIS,
@@ -30,16 +31,16 @@ use crate::password::{Job, Passwords};
 use crate::queue::Sender;
 use crate::reader::Readers;
 use crate::render::Renderer;
-use crate::run::Wake;
+use crate::session::delivered::Delivered;
 use crate::session_id::SessionId;
 use crate::shard::connection::{Connection, Stage};
 use crate::shard::fanout::Members;
 use crate::shard::health::Health;
 use crate::shard::listen::Listeners;
 use crate::shard::memory::Memory;
-use crate::shard::receipts::Told;
 use crate::transport::Scratch;
 use crate::transport::certificate::Certificate;
+use crate::wake::Wake;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use proto::Line;
@@ -247,7 +248,7 @@ impl Shard {
                 let Some(connection) = self.connection(session) else { return };
                 connection.fill_place(place, lines);
                 if let Some(kept) = pending {
-                    connection.receipts.tell(Told { kept, live: 0 });
+                    connection.receipts.tell(Delivered { kept, live: 0 });
                 }
                 let slot = session.slot as usize;
                 self.touch(slot);

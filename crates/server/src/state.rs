@@ -1,5 +1,6 @@
 //! What all sessions share: users, rooms, members, accounts, markers, metadata.
 
+pub mod applying;
 pub mod certificates;
 pub mod dormant;
 pub mod history;
@@ -8,8 +9,8 @@ pub mod markers;
 pub mod membership;
 pub mod metadata;
 pub mod ownership;
-pub mod presence;
 pub mod records;
+pub mod refusal;
 pub mod renames;
 pub mod room;
 pub mod undo;

@@ -5,9 +5,10 @@
 mod external;
 
 use super::refusal::{NOT_ENCRYPTED, Refusal};
-use crate::command::authentication::{self, How};
-use crate::command::context::Context;
+use crate::command::authentication;
 use crate::config::Config;
+use crate::session::context::Context;
+use crate::session::login::How;
 use crate::session::{Sasl, Session, Tried};
 use proto::name::same;
 use proto::numeric as n;

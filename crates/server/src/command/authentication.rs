@@ -1,7 +1,7 @@
 //! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words
 //! differ.
 
-use crate::command::context::Context;
+use crate::command::ending;
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::welcome;
 use crate::command::{authenticate, oper};
@@ -9,14 +9,13 @@ use crate::effects::{Condition, Derive, Effect, LogRecord, Task};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::Author;
-use crate::session::admission;
+use crate::session::context::Context;
+use crate::session::login::{How, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{Tried, Waiting};
-use crate::session_id::SessionId;
 use crate::state::certificates;
 use crate::state::dormant;
 use crate::state::lookalikes::is_reserved;
-use crate::state::membership;
 use crate::state::ownership;
 use crate::state::undo::Undo;
 use proto::name::{NameError, check_name, same};
@@ -26,58 +25,6 @@ use proto::scram::Keys;
 use std::sync::Arc;
 use store::{Account, Write};
 use subtle::ConstantTimeEq;
-
-/// By which way somebody logs in; it decides the words of the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// The verb `LOGIN`.
-    Verb,
-    /// `PASS`, `NICK` and `USER`.
-    Pass,
-    /// `AUTHENTICATE` with a password, or a proof of one.
-    Sasl,
-    /// `AUTHENTICATE` with a certificate.
-    External,
-    /// `REGISTER`, which makes a new account and nothing else.
-    Register,
-}
-
-impl How {
-    /// How metrics have it.
-    fn counted(self) -> LoginBy {
-        match self {
-            How::Verb => LoginBy::Verb,
-            How::Pass => LoginBy::Pass,
-            How::Sasl => LoginBy::Sasl,
-            How::External => LoginBy::External,
-            How::Register => LoginBy::Register,
-        }
-    }
-}
-
-/// A password's key was derived.
-#[derive(Clone, Debug)]
-pub struct Derived {
-    /// For whom.
-    pub session: SessionId,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What came of a derivation.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// Compared with an account's keys: whether it was the password.
-    Compared(bool),
-    /// It was the password, by keys of the form in which it was typed: these are made as keys are now.
-    Renewed(Keys),
-    /// Keys for a new account.
-    Made(Keys),
-    /// Too many wait already.
-    Busy,
-    /// Nothing was derived; the answer was held back.
-    Waited,
-}
 
 /// Whether the session may try a password for `name` now.
 pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
@@ -219,7 +166,7 @@ fn wait(
 ) {
     let (session, address) = (context.asker.session, context.session().address);
     let known = context.node.logins.is_known(address, name);
-    let (password, address) = (password.into(), admission::key(address));
+    let (password, address) = (password.into(), crate::networks::address_key(address));
     let label = context.out.take_label();
     context.session_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), of, label }));
     let job = Arc::new(Derive { password, task, hold_millis, address, known });
@@ -237,7 +184,7 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
         context.applying.has(proto::Capability::Batch),
     );
     answer(context, &name, of, outcome);
-    context.follow_up();
+    crate::command::follow_up::carry_out(context);
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
 }
@@ -344,7 +291,7 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
 pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
     let address = context.session().address;
     context.node.logins.succeeded(address, &account.name);
-    certificates::prove(context, &account);
+    prove_certificate(context, &account);
     dormant::seen(context.applying.state, context.applying.out, account.id);
     let name = account.name.clone();
     let becomes = context.session().user.is_some_and(|user| user != account.id);
@@ -379,6 +326,19 @@ pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new
         ownership::take(context);
     } else {
         welcome::register_if_complete(context);
+    }
+}
+
+/// The session has logged in to an account: a certificate of that account which it has shown is
+/// proved from here on. The login does not depend on that being stored.
+fn prove_certificate(context: &mut Context<'_>, account: &Arc<Account>) {
+    let Some(certificate) = context.session().certificate() else { return };
+    let owner = context.state.certificates.owner(certificate);
+    if owner.is_some_and(|owner| owner.account.id == account.id && !owner.proved) {
+        let when = context.out.condition();
+        let owner = certificates::Owner { account: account.clone(), proved: true };
+        certificates::write(context, certificate, Some(owner));
+        context.out.resume(when);
     }
 }
 
@@ -420,7 +380,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
             let Context { applying, node } = context;
             let (state, out, session) =
                 (&mut *applying.state, &mut *applying.out, &applying.asker.session);
-            membership::end_session(state, node, out, *session, why);
+            ending::end_session(state, node, out, *session, why);
         }
     }
 }

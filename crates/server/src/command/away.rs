@@ -3,24 +3,14 @@
 //!
 //! <https://modern.ircdocs.horse/#away-message>, <https://ircv3.net/specs/extensions/pre-away>
 
-use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::command::presence;
 use crate::limits::AWAY_BYTES;
+use crate::session::Presence;
+use crate::session::context::Context;
 use crate::session::delivered;
-use crate::state::presence;
+use crate::text::shorten;
 use proto::{Capability, Message, numeric as n};
-
-/// What a session says of the person's presence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// The person is here.
-    Here,
-    /// The person is away, on whatever device, and why.
-    Away(Box<str>),
-    /// Nobody is at this connection, which says nothing of others.
-    Unattended,
-}
 
 /// Carries out `AWAY`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {

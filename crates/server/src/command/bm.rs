@@ -2,9 +2,9 @@
 
 use super::privmsg::{Draft, to_room};
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::effects::Confirmation;
 use crate::session::Prompt;
+use crate::session::context::Context;
 use proto::Message;
 use store::EventKind;
 

@@ -6,16 +6,15 @@ use super::authenticate::mechanisms;
 use super::metadata::limits;
 use super::names::lines;
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::command::welcome;
 use crate::config::Config;
 use crate::effects::{Effect, Effects};
 use crate::limits::{LINE_BYTES, MULTILINE_BYTES, MULTILINE_LINES, STS_SECONDS};
 use crate::session::Node;
 use crate::session::Session;
+use crate::session::context::Context;
 use crate::session_id::SessionId;
 use crate::state::State;
-use crate::state::metadata;
 use proto::{Capabilities, Capability, Message, numeric as n};
 
 /// The version of the negotiation that has values, several lines and `CAP NEW`.
@@ -192,7 +191,7 @@ fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {
     let session = context.asker.session;
     let before = std::mem::replace(&mut context.session_mut().capabilities, capabilities);
     context.refresh();
-    metadata::capabilities_changed(context, before);
+    crate::command::metadata::coming::capabilities_changed(context, before);
     context.out.push(Effect::Capabilities { session, capabilities });
 }
 

@@ -2,8 +2,8 @@
 //! one's account (SASL EXTERNAL).
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::limits::CERTIFICATES;
+use crate::session::context::Context;
 use crate::state::certificates::{Owner, change};
 use proto::Fingerprint;
 use proto::Message;

@@ -4,9 +4,9 @@
 
 use super::privmsg::find;
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
-use crate::command::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
+use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::history;
 use proto::time::parse_server_time;
 use proto::{Capability, Message};

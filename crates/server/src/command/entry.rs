@@ -3,10 +3,10 @@
 
 use super::Run;
 use super::Verb;
-use super::applying::{Applying, Asker};
 use super::refusal::Refusal;
 use crate::effects::Effects;
 use crate::state::State;
+use crate::state::applying::{Applying, Asker};
 use proto::Message;
 
 /// A shared command.

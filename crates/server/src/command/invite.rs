@@ -4,9 +4,9 @@
 //! <https://modern.ircdocs.horse/#invite-message>
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::effects::{Effect, Rooms};
 use crate::limits::{INVITES, LINE_BYTES};
+use crate::session::context::Context;
 use crate::state::room::Rank;
 use crate::state::user::UserId;
 use proto::{Capability, Message, numeric as n};

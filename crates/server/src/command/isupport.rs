@@ -3,12 +3,12 @@
 //! <https://ircv3.net/specs/extensions/extended-isupport>
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::command::welcome::isupport;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::limits::{LINE_BYTES, PARAMS};
 use crate::session::Node;
+use crate::session::context::Context;
 use crate::session_id::SessionId;
 use crate::state::State;
 use proto::{Capability, Line, Message, numeric as n};

@@ -4,12 +4,11 @@
 
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
-use crate::command::context::Context;
 use crate::command::metadata::show as show_metadata;
 use crate::effects::Condition;
 use crate::session::Cursor;
+use crate::session::context::Context;
 use crate::state::membership;
-use crate::state::metadata;
 use crate::state::room::{MaskSubject, Member};
 use crate::state::user::UserId;
 use proto::name::{check_room, fold};
@@ -99,7 +98,7 @@ pub fn looks_like(
     own: Option<RoomId>,
 ) -> Option<Option<Arc<str>>> {
     let alike = &context.state.rooms[&context.state.room_looks.find(name, own)?];
-    Some(names::may_see(context, alike).then(|| alike.name.clone()))
+    Some(context.may_see(alike).then(|| alike.name.clone()))
 }
 
 /// A room had this name until lately: clients that know of renames are told, others taken there.
@@ -172,7 +171,7 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     membership::enter(context.applying.state, context.applying.out, me, room, member);
     context.tell_way(room, news);
     membership::tell_away(context, room, me);
-    metadata::introduce(context, room, me);
+    crate::command::metadata::subscribers::introduce(context, room, me);
     let mut names = names::Shared::default();
     for session in context.user().sessions.clone() {
         let mut device = context.of(session);

@@ -2,13 +2,13 @@
 //!
 //! <https://modern.ircdocs.horse/#kick-message>
 
-use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
-use crate::command::applying::Applying;
 use crate::effects::Condition;
 use crate::limits::{KICK_BYTES, TARGETS};
+use crate::state::applying::Applying;
 use crate::state::membership;
 use crate::state::room::Rank;
+use crate::text::shorten;
 use proto::Message;
 use proto::name::fold;
 use std::collections::BTreeSet;

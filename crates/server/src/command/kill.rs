@@ -2,12 +2,12 @@
 //!
 //! <https://modern.ircdocs.horse/#kill-message>
 
-use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::command::ending;
 use crate::effects::Effect;
 use crate::limits::KICK_BYTES;
-use crate::state::membership;
+use crate::session::context::Context;
+use crate::text::shorten;
 use proto::Message;
 use proto::name::same;
 
@@ -41,7 +41,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let (state, out) = (&mut *applying.state, &mut *applying.out);
     for session in sessions {
         Context::new(state, node, out, session).close(&format!("Closing Link: {server} ({quit})"));
-        membership::session_ended(state, node, out, session, &quit);
+        ending::session_ended(state, node, out, session, &quit);
     }
     Ok(())
 }

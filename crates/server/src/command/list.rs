@@ -2,11 +2,10 @@
 //!
 //! <https://modern.ircdocs.horse/#list-message>, <https://modern.ircdocs.horse/#elist-parameter>
 
-use super::names::may_see;
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::limits::{LIST_CONDITIONS, ROW_WORK};
 use crate::session::Cursor;
+use crate::session::context::Context;
 use crate::state::room::Room;
 use proto::mask::matches_counted;
 use proto::{Message, numeric as n};
@@ -55,7 +54,7 @@ fn show_if_asked_for(context: &mut Context<'_>, id: RoomId, filters: &[Filter<'_
     let (room, now) = (&context.state.rooms[&id], context.state.now);
     let mut work = ROW_WORK;
     let admitted = filters.iter().all(|filter| filter.admits(room, now, &mut work));
-    if admitted && may_see(context, room) {
+    if admitted && context.may_see(room) {
         let (name, online) = (room.name.clone(), room.online.to_string());
         let topic = room.settings.topic.as_ref().map(|topic| topic.text.clone());
         context.numeric(n::RPL_LIST, &[&name, &online], &topic.unwrap_or_default());

@@ -2,9 +2,10 @@
 
 use super::VERBS;
 use super::refusal::{Refusal, refuse};
-use crate::command::authentication::{How, begin, may_try};
-use crate::command::context::Context;
+use crate::command::authentication::{begin, may_try};
 use crate::session::Prompt;
+use crate::session::context::Context;
+use crate::session::login::How;
 use proto::Message;
 
 /// The verbs that people type.

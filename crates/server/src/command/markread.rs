@@ -5,10 +5,10 @@
 
 use super::chathistory::conversation;
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
-use crate::command::context::Context;
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::limits::READ_MARKERS;
+use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::undo::Undo;
 use proto::name::{check_name, check_room};
 use proto::time::{parse_server_time, write_server_time};

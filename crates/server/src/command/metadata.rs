@@ -5,18 +5,21 @@
 //! `draft/metadata-2` (<https://ircv3.net/specs/extensions/metadata>) get its codes.
 
 mod change;
+pub mod coming;
 pub mod show;
+pub mod subscribers;
 mod subscribe;
 
 use super::names;
-use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::command::metadata::show::{EVERYTHING, batch, key_line};
 use crate::limits::{
     METADATA_KEY_BYTES, METADATA_KEYS, METADATA_SUBS, METADATA_VALUE_BYTES, PARAMETER_BYTES,
 };
-use crate::state::metadata::{self, Keys, Target, keys_before, keys_of};
+use crate::session::context::Context;
+use crate::state::metadata::{Keys, Target, keys_of};
+use crate::text::shorten;
+use coming::keys_before;
 use proto::{Capability, Message};
 use store::Subject;
 
@@ -66,7 +69,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Whether the session speaks the draft before.
 fn is_old(context: &Context<'_>) -> bool {
-    metadata::is_old(context.capabilities())
+    coming::is_old(context.capabilities())
 }
 
 fn fails(code: &'static str, context: &[&str], text: &'static str) -> Refusal {

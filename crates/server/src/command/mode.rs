@@ -7,8 +7,8 @@ mod lists;
 mod room;
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::limits::{MODE_STEPS, MODES_PER_LINE};
+use crate::session::context::Context;
 use proto::Message;
 
 /// Carries out `MODE`.

@@ -3,12 +3,11 @@
 //! <https://modern.ircdocs.horse/#names-message>
 
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
-use crate::command::context::Context;
 use crate::effects::Effect;
 use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
 use crate::session::Cursor;
-use crate::state::room::Room;
+use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::user::{User, UserId};
 use proto::{Capability, Message, numeric as n};
 use std::ops::{Bound, Range};
@@ -49,15 +48,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 /// A room that the asker may look into: not a secret one of others.
 pub fn visible(context: &Applying<'_>, name: &str) -> Result<RoomId, Refusal> {
     let room = context.room(name)?;
-    match may_see(context, room) {
+    match context.may_see(room) {
         true => Ok(room.id),
         false => Err(Refusal::NoSuchRoom(name.to_owned())),
     }
-}
-
-/// Whether the asker may know of a room.
-pub fn may_see(context: &Applying<'_>, room: &Room) -> bool {
-    !room.is('s') || room.member(context.me()).is_some() || context.user().operator
 }
 
 /// Replies with those whom a new member of the room will be told of when they leave: in a large

@@ -4,9 +4,9 @@
 
 use super::refusal::Refusal;
 use crate::command::authentication::may_be_named;
-use crate::command::context::Context;
 use crate::command::metadata::show as show_metadata;
 use crate::command::welcome;
+use crate::session::context::Context;
 use crate::session::watch;
 use crate::state::membership;
 use crate::state::room::Rank;

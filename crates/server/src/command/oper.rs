@@ -4,10 +4,10 @@
 
 use super::refusal::{Refusal, refuse};
 use crate::command::authentication::{self, is_password};
-use crate::command::context::Context;
 use crate::effects::{Effect, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::Tried;
+use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `OPER`.

@@ -2,12 +2,12 @@
 //!
 //! <https://modern.ircdocs.horse/#part-message>
 
-use super::quit::shorten;
 use super::refusal::{Refusal, refuse};
-use crate::command::applying::Applying;
 use crate::effects::Condition;
 use crate::limits::KICK_BYTES;
+use crate::state::applying::Applying;
 use crate::state::membership;
+use crate::text::shorten;
 use proto::Message;
 use store::{EventKind, RoomId};
 

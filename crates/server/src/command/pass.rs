@@ -3,9 +3,10 @@
 //! <https://modern.ircdocs.horse/#pass-message>
 
 use super::refusal::Refusal;
-use crate::command::authentication::{self, How};
-use crate::command::context::Context;
+use crate::command::authentication;
 use crate::command::welcome;
+use crate::session::context::Context;
+use crate::session::login::How;
 use crate::session::login_attempts::NOBODYS_NAME;
 use proto::Message;
 

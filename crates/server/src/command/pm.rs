@@ -3,10 +3,10 @@
 use super::names::visible;
 use super::privmsg::{Draft, find, look_at_share, tag_bytes, to_room, to_user};
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::effects::Confirmation;
 use crate::limits::NAMES_LINE_BYTES;
 use crate::session::Prompt;
+use crate::session::context::Context;
 use proto::Message;
 use store::EventKind;
 

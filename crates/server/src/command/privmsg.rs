@@ -6,11 +6,11 @@ mod ranked;
 
 use super::refusal::Refusal;
 use super::{for_each_target, names_of, znc};
-use crate::command::applying::Applying;
-use crate::command::context::Context;
 use crate::effects::{Condition, Confirmation, Effect, Rooms};
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES, TARGETS};
 use crate::render::lines::pieces;
+use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::membership;
 use crate::state::room::{MaskSubject, Rank};
 use crate::state::user::UserId;

@@ -3,9 +3,10 @@
 //! <https://modern.ircdocs.horse/#quit-message>
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::command::ending;
 use crate::limits::KICK_BYTES;
-use crate::state::membership;
+use crate::session::context::Context;
+use crate::text::shorten;
 use proto::Message;
 
 /// Carries out `QUIT`.
@@ -25,10 +26,5 @@ pub fn leave(context: &mut Context<'_>, reason: &str) {
     context.out.end(&server);
     let Context { applying, node } = context;
     let (state, out, session) = (&mut *applying.state, &mut *applying.out, &applying.asker.session);
-    membership::end_session(state, node, out, *session, reason);
-}
-
-/// The text, cut at a character to at most `most` bytes.
-pub fn shorten(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
+    ending::end_session(state, node, out, *session, reason);
 }

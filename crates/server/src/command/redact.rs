@@ -4,12 +4,12 @@
 
 use super::chathistory::conversation;
 use super::privmsg::{confirm, tell_both};
-use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
 use crate::effects::{Condition, Effect, Rooms};
 use crate::limits::KICK_BYTES;
+use crate::state::applying::Applying;
 use crate::state::user::UserId;
+use crate::text::shorten;
 use proto::{Capability, Line, Message};
 use std::sync::Arc;
 use store::{Conversation, Event, EventKind, Refused, Write};

@@ -4,8 +4,9 @@
 //! <https://ircv3.net/specs/extensions/account-registration>
 
 use super::refusal::Refusal;
-use crate::command::authentication::{How, begin};
-use crate::command::context::Context;
+use crate::command::authentication::begin;
+use crate::session::context::Context;
+use crate::session::login::How;
 use proto::Message;
 use proto::name::same;
 

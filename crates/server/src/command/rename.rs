@@ -2,14 +2,14 @@
 //!
 //! <https://ircv3.net/specs/extensions/channel-rename>
 
-use super::quit::shorten;
 use super::refusal::{Refusal, looks_like};
 use super::{join, names};
-use crate::command::context::Context;
 use crate::limits::{RENAME_BYTES, RENAME_DEVICES, RENAME_SECONDS};
+use crate::session::context::Context;
 use crate::session_id::SessionId;
 use crate::state::membership;
 use crate::state::user::UserId;
+use crate::text::shorten;
 use proto::name::{check_room, same};
 use proto::{Capability, Message};
 use std::sync::Arc;

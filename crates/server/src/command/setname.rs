@@ -3,8 +3,8 @@
 //! <https://ircv3.net/specs/extensions/setname>
 
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
 use crate::limits::REALNAME_BYTES;
+use crate::state::applying::Applying;
 use crate::state::membership::tell_acquaintances;
 use proto::{Capability, Message};
 

@@ -5,7 +5,7 @@
 
 use super::VERBS;
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `STATS`.

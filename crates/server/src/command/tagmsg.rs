@@ -4,7 +4,7 @@
 
 use super::privmsg::{Draft, to_each};
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
+use crate::state::applying::Applying;
 use proto::{Capability, Message};
 use store::EventKind;
 

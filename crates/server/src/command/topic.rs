@@ -2,12 +2,12 @@
 //!
 //! <https://modern.ircdocs.horse/#topic-message>
 
-use super::quit::shorten;
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
 use crate::limits::TOPIC_BYTES;
+use crate::state::applying::Applying;
 use crate::state::membership;
 use crate::state::room::Rank;
+use crate::text::shorten;
 use proto::{Message, numeric as n};
 use store::{EventKind, RoomId, Topic};
 

@@ -4,7 +4,7 @@
 //! <https://modern.ircdocs.horse/#user-mode>, <https://ircv3.net/specs/extensions/bot-mode>
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
+use crate::session::context::Context;
 use proto::name::same;
 use proto::numeric as n;
 

@@ -3,8 +3,8 @@
 //! <https://modern.ircdocs.horse/#version-message>
 
 use super::refusal::Refusal;
-use crate::command::context::Context;
 use crate::command::welcome::{DESCRIPTION, VERSION};
+use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `VERSION`.

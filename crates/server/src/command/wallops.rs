@@ -3,7 +3,7 @@
 //! <https://modern.ircdocs.horse/#wallops-message>
 
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
+use crate::state::applying::Applying;
 use crate::state::user::UserId;
 use proto::Message;
 

@@ -1,9 +1,11 @@
 //! From a registration to a user who is online.
 
-use crate::command::authentication::{self, How};
-use crate::command::context::Context;
+use crate::command::authentication;
+use crate::command::ending;
+use crate::command::metadata::coming::{Coming, coming as metadata_coming};
 use crate::command::metadata::show as show_metadata;
-use crate::command::quit::shorten;
+use crate::command::metadata::subscribers;
+use crate::command::presence;
 use crate::command::refusal::{NOT_ENCRYPTED, refuse};
 use crate::command::umode::{BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
@@ -14,15 +16,14 @@ use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::GUEST_USERNAME;
 use crate::session::Registration;
 use crate::session::budget::Payer;
+use crate::session::context::Context;
 use crate::session::delivered;
+use crate::session::login::How;
 use crate::session::watch;
 use crate::state::dormant;
 use crate::state::membership;
-use crate::state::metadata;
-use crate::state::metadata::Coming;
-use crate::state::presence;
 use crate::state::room::{Member, Rank};
-use crate::state::user::User;
+use crate::state::user::{User, guest_userhost, user_as_given};
 use proto::name::fold;
 use proto::numeric as n;
 use std::sync::Arc;
@@ -106,7 +107,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     }
     let nick = context.passing(guest, "NICK", &[&account.name], None);
     context.reply_news(nick);
-    membership::guest_gone(context, &reason);
+    ending::guest_gone(context, &reason);
     let registration = Registration {
         username,
         nick: Some(account.name.to_string()),
@@ -141,17 +142,6 @@ fn userhost(
     Some(guest_userhost(username.unwrap_or(GUEST_USERNAME), &host))
 }
 
-/// What the source of a guest has beside the nick.
-pub fn guest_userhost(username: &str, host: &str) -> Arc<str> {
-    format!("~{}@{host}", shorten(username, limits::GUEST_USERNAME_BYTES)).into()
-}
-
-/// The user name that a user gave.
-pub fn user_as_given(user: &User) -> &str {
-    let username = user.author().username();
-    username.strip_prefix('~').unwrap_or(username)
-}
-
 fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     let Some(registration) = context.registration() else { return };
     if std::mem::replace(&mut registration.told, true) {
@@ -183,7 +173,7 @@ fn too_many_sessions(context: &mut Context<'_>, name: &str, by_verb: bool) {
     context.out.push(Effect::Count(Count::Refused(Refused::SessionsOfAccount)));
     let Context { applying, node } = context;
     let (state, out, session) = (&mut *applying.state, &mut *applying.out, &applying.asker.session);
-    membership::end_session(state, node, out, *session, text);
+    ending::end_session(state, node, out, *session, text);
 }
 
 /// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects
@@ -238,7 +228,7 @@ fn register(context: &mut Context<'_>, full: bool) {
     } else {
         context.user_mut().sessions.push(session);
     }
-    let coming = metadata::coming(context, registration.metadata);
+    let coming = metadata_coming(context, registration.metadata);
     if full && !context.session().welcomed {
         burst(context, &nick, &coming);
     } else {
@@ -295,7 +285,7 @@ fn come_into(
     context.tell_way(room, news);
     membership::tell_away(context, room, me);
     markread::show_room(context, room);
-    metadata.then(context, |context| metadata::introduce(context, room, me));
+    metadata.then(context, |context| subscribers::introduce(context, room, me));
     if full {
         topic::show(context, room, false);
         names::show_known(context, room);

@@ -5,10 +5,10 @@
 
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
-use crate::command::applying::Applying;
-use crate::command::context::Context;
 use crate::effects::ReadKind;
 use crate::limits::TARGETS;
+use crate::session::context::Context;
+use crate::state::applying::Applying;
 use proto::{Capability, Message};
 use std::sync::Arc;
 use store::Conversation;

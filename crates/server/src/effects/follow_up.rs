@@ -1,7 +1,7 @@
 //! What a command leaves to the node of its session, because it concerns what only a node knows.
 
 use std::sync::Arc;
-use store::{AccountId, Conversation, RoomId};
+use store::{AccountId, Conversation, RoomId, Subject};
 
 /// Something to do when a command has been applied.
 #[derive(Debug)]
@@ -35,5 +35,21 @@ pub enum FollowUp {
         conversation: Conversation,
         /// Its name.
         name: Arc<str>,
+    },
+    /// A key of metadata has changed: who is subscribed to it is told.
+    MetadataChanged {
+        /// Whose.
+        of: Subject,
+        /// The name of that.
+        name: Arc<str>,
+        /// The key.
+        key: Box<str>,
+        /// Its value, if it has one.
+        value: Option<Box<str>>,
+    },
+    /// To some it looked as if a user came anew: who is subscribed to what the user has is told again.
+    MetadataAgain {
+        /// The user.
+        user: AccountId,
     },
 }

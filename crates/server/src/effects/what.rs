@@ -4,8 +4,8 @@
 use crate::limits::ACCOUNT_SECONDS;
 use crate::limits::{HISTORY_PAGE_MOST, UNKNOWN_CONVERSATIONS};
 use crate::metrics::Count;
+use crate::networks::AddressKey;
 use crate::render::lines::Lines;
-use crate::session::admission::Key;
 use crate::session_id::SessionId;
 use proto::{Capabilities, Capability};
 use std::ops::Range;
@@ -338,7 +338,7 @@ pub struct Derive {
     /// Milliseconds to hold the answer back: failed logins are slowed.
     pub hold_millis: u64,
     /// At which address: those have their turns one after another.
-    pub address: Key,
+    pub address: AddressKey,
     /// By somebody who has logged in from there before.
     pub known: bool,
 }

@@ -2,9 +2,9 @@
 //! Tested with clocks that the test sets, a hub and a store on disk.
 
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
-use crate::command::authentication::{Derived, Outcome as Login};
 use crate::config::Config;
 use crate::effects::{Effect, LogRecord};
+use crate::session::login::{Derived, Outcome as Login};
 use crate::session_id::SessionId;
 use proto::scram::Keys;
 use proto::time::write_server_time;

@@ -6,10 +6,10 @@ mod proxies;
 mod sts;
 
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
-use crate::command::authentication::{Derived, Outcome};
 use crate::config::Config;
 use crate::effects::Effect;
 use crate::hub::reload::Reload;
+use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
 use proto::Fingerprint;
 use proto::scram::Keys;
@@ -169,7 +169,7 @@ impl World {
 
     fn open(&self, from: &str) -> usize {
         let all = self.hub.node.admission.open_by_address();
-        all.get(&crate::session::admission::key(address(from))).copied().unwrap_or(0)
+        all.get(&crate::networks::address_key(address(from))).copied().unwrap_or(0)
     }
 }
 

@@ -1,11 +1,11 @@
 //! What comes to the hub: what connections did, and what other threads have found out.
 
-use crate::command::authentication::Derived;
 use crate::hub::reload::Reload;
 use crate::limits::BATCH_BYTES;
 use crate::metrics::Space;
+use crate::session::delivered::Delivered;
+use crate::session::login::Derived;
 use crate::session_id::SessionId;
-use crate::shard::receipts::Told;
 use proto::Fingerprint;
 use proto::line::LineError;
 use std::net::IpAddr;
@@ -108,7 +108,7 @@ pub enum ClientEvent {
     /// The answer that was held back is due.
     Waited,
     /// It sends a line, told next, after all this was written to it.
-    Answered(Told),
+    Answered(Delivered),
     /// It sends nothing more, but may still read.
     Ended,
     /// It asks whether the server is well.

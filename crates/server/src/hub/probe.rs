@@ -17,9 +17,9 @@ pub fn begin(state: &State, out: &mut Effects, session: SessionId) {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
+    use crate::effects::released::Settled;
     use crate::effects::{Effect, Effects};
     use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
-    use crate::journal::Settled;
     use crate::session_id::SessionId;
     use store::{MemoryStore, Outcome, Store, Write};
 

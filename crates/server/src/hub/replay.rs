@@ -10,16 +10,17 @@ pub(super) mod nonsense;
 
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::clock::Clock;
-use crate::command::authentication::{Derived, Outcome};
 use crate::config::{Config, History, Operator};
+use crate::effects::released::Settled;
 use crate::effects::{Effect, Effects, ReadKind, Task};
 use crate::hub::reload::Reload;
-use crate::journal::{Journal, Settled};
+use crate::journal::Journal;
 use crate::metrics::{Metrics, Queue, Space};
 use crate::queue::{Receiver, bounded};
 use crate::session::budget::Payer;
+use crate::session::delivered::Delivered;
+use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
-use crate::shard::receipts::Told;
 use crate::state::State;
 use crate::state::lookalikes::Looks;
 use proto::Fingerprint;
@@ -387,7 +388,7 @@ impl World {
         let shown = self.shown.remove(&session).unwrap_or_default();
         let [kept, live] = [0, 1].map(|at: usize| shown[at].last().copied().unwrap_or_default());
         self.answered.extend(shown.into_iter().flatten());
-        self.batch(session, ClientEvent::Answered(Told { kept, live }), "");
+        self.batch(session, ClientEvent::Answered(Delivered { kept, live }), "");
         self.line(session, line);
     }
 
@@ -717,7 +718,7 @@ fn check(hub: &Hub) {
     }
     let mut open = std::collections::BTreeMap::<_, usize>::new();
     for (_, session) in node.sessions.iter() {
-        *open.entry(crate::session::admission::key(session.address)).or_default() += 1;
+        *open.entry(crate::networks::address_key(session.address)).or_default() += 1;
     }
     assert_eq!(node.admission.open_by_address(), open, "each connection counts for one address");
     let mut payers = std::collections::BTreeMap::<_, u32>::new();

@@ -2,20 +2,18 @@
 
 use crate::limits::{ADDRESSES_REMEMBERED, Limits, REFUSALS_LOGGED, REFUSALS_LOGGED_MILLIS};
 use crate::metrics::Refused;
+use crate::networks::{AddressKey, address_key};
 use crate::session::recent::Recent;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
-
-/// What counts as one address: all of a /64 network of IPv6, and all of this machine.
-pub type Key = [u8; 16];
+use std::net::IpAddr;
 
 /// What each address has done lately.
 #[derive(Debug)]
 pub struct Admission {
     /// Those that have a connection open: as many as there are connections, at most.
-    here: BTreeMap<Key, Door>,
+    here: BTreeMap<AddressKey, Door>,
     /// Those that had one.
-    gone: Recent<Key, Door>,
+    gone: Recent<AddressKey, Door>,
     open: usize,
     refusals: Refusals,
 }
@@ -35,20 +33,6 @@ struct Refusals {
     not_logged: u64,
 }
 
-/// An IPv4 address counts for itself, an IPv6 address for its /64, and this machine for one,
-/// whichever of its own addresses it uses.
-pub(crate) fn key(address: IpAddr) -> Key {
-    match address.to_canonical() {
-        address if address.is_loopback() => Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets(),
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => {
-            let mut octets = address.octets();
-            octets[8..].fill(0);
-            octets
-        }
-    }
-}
-
 impl Default for Admission {
     fn default() -> Admission {
         let gone = Recent::new(ADDRESSES_REMEMBERED);
@@ -66,7 +50,7 @@ impl Admission {
         now: i64,
         limits: &Limits,
     ) -> Result<(), (Refused, &'static str)> {
-        let (key, gone) = (key(address), &mut self.gone);
+        let (key, gone) = (address_key(address), &mut self.gone);
         let came = || gone.remove(&key).unwrap_or_default();
         let admission = self.here.entry(key).or_insert_with(came);
         self.open += 1;
@@ -96,7 +80,7 @@ impl Admission {
 
     /// A connection from the address closed.
     pub fn leave(&mut self, address: IpAddr) {
-        let key = key(address);
+        let key = address_key(address);
         self.open -= 1;
         let admission = self.here.get_mut(&key).expect("who leaves has entered");
         admission.open -= 1;
@@ -128,7 +112,7 @@ impl Admission {
 
     /// How many connections are open, by [`key`]; nothing of those that have none.
     #[cfg(test)]
-    pub(crate) fn open_by_address(&self) -> BTreeMap<Key, usize> {
+    pub(crate) fn open_by_address(&self) -> BTreeMap<AddressKey, usize> {
         let open: BTreeMap<_, _> =
             self.here.iter().map(|(key, admission)| (*key, admission.open)).collect();
         assert_eq!(open.values().sum::<usize>(), self.open);
@@ -140,6 +124,7 @@ impl Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     fn limits() -> Limits {
         Limits { connections_per_address: 2, connects_per_minute: 5, ..Limits::default() }
@@ -210,12 +195,12 @@ mod tests {
             assert!(admission.gone.len() <= ADDRESSES_REMEMBERED);
         }
         assert_eq!(admission.gone.len(), ADDRESSES_REMEMBERED);
-        assert!(admission.gone.get(&key(address(0))).is_none());
+        assert!(admission.gone.get(&address_key(address(0))).is_none());
         assert_eq!(
-            admission.gone.get(&key(address(99_999))).map(|admission| admission.connects),
+            admission.gone.get(&address_key(address(99_999))).map(|admission| admission.connects),
             Some(1)
         );
-        assert_eq!(admission.open_by_address(), BTreeMap::from([(key(stays), 1)]));
+        assert_eq!(admission.open_by_address(), BTreeMap::from([(address_key(stays), 1)]));
     }
 
     #[test]

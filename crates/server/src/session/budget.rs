@@ -9,7 +9,6 @@
 use crate::limits::{
     BUDGETS_REMEMBERED, Limits, WORK_ADDRESS_SHARE, WORK_BURST_SECONDS, WORK_PER_MILLI,
 };
-use crate::session::admission;
 use crate::state::user::UserId;
 use slab::Slab;
 use std::collections::BTreeMap;
@@ -27,7 +26,7 @@ pub enum Payer {
 impl Payer {
     /// The payer of a connection from this address.
     pub fn address(address: IpAddr) -> Payer {
-        Payer::Address(admission::key(address))
+        Payer::Address(crate::networks::address_key(address))
     }
 }
 

@@ -5,14 +5,22 @@
 //! A connection at which only a program is (`AWAY *`) takes nothing, and one that says that it is a
 //! bot (`+B`) nothing that waited for the person before it came.
 
-use crate::command::context::Context;
 use crate::effects::{Effect, Effects, Read, ReadKind};
 use crate::session::Node;
+use crate::session::context::Context;
 use crate::session_id::SessionId;
-use crate::shard::receipts::Told;
 use crate::state::State;
 use std::sync::Arc;
 use store::{EventId, Write};
+
+/// Up to which event a connection was told what is kept for its user; 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Of what was kept when it logged in.
+    pub kept: EventId,
+    /// Of what came since.
+    pub live: EventId,
+}
 
 /// How far a session has come in taking what is kept for its user.
 #[derive(Debug, Default)]
@@ -25,7 +33,7 @@ pub struct Taking {
     /// It has said that it is a bot's.
     pub bot: bool,
     /// What it has answered, and is not yet taken for that.
-    answered: Told,
+    answered: Delivered,
 }
 
 /// The session of the asker has just registered.
@@ -57,7 +65,7 @@ pub fn show(context: &mut Context<'_>) {
 
 /// A session has sent a line after all this was written to it. Whether it takes it, the line at hand
 /// may still say: see [`settle`].
-pub fn answered(node: &mut Node, session: SessionId, told: Told) {
+pub fn answered(node: &mut Node, session: SessionId, told: Delivered) {
     let known = node.sessions.get_mut(&session).expect("the caller has checked");
     let answered = &mut known.taking.answered;
     answered.kept = answered.kept.max(told.kept);
@@ -68,7 +76,7 @@ pub fn answered(node: &mut Node, session: SessionId, told: Told) {
 /// it is kept still and shown once more, for nothing may get lost.
 pub fn settle(state: &mut State, node: &mut Node, out: &mut Effects, session: SessionId) {
     let Some(known) = node.sessions.get_mut(&session) else { return };
-    if known.taking.answered == Told::default() || known.unattended {
+    if known.taking.answered == Delivered::default() || known.unattended {
         return;
     }
     let Some(account) = known.user else { return };

@@ -3,14 +3,14 @@
 //!
 //! How much is free comes in with the journal's news; the hub measures nothing itself.
 
-use crate::command::applying::NotStored;
-use crate::command::context::Context;
-use crate::command::refusal::Refusal;
 use crate::effects::{Effect, Effects, LogRecord};
 use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
 use crate::metrics::Space;
 use crate::session::Node;
+use crate::session::context::Context;
 use crate::state::State;
+use crate::state::applying::NotStored;
+use crate::state::refusal::Refusal;
 use store::{Audit, Event, Write};
 
 /// What the hub knows of the disk.

@@ -10,7 +10,7 @@ use crate::limits::{
     LOGIN_DELAY_SECONDS, LOGIN_MILLIS, LOGINS_OF_ADDRESS, LOGINS_OF_NAME, Limits,
     NAME_DELAY_MOST_SECONDS, NAMES_REMEMBERED,
 };
-use crate::session::admission::{self, Key};
+use crate::networks::AddressKey;
 use crate::session::recent::Recent;
 use proto::name::fold;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub const NOBODYS_NAME: &str = "*";
 /// Who has tried what lately.
 #[derive(Debug)]
 pub struct LoginAttempts {
-    addresses: Recent<Key, Address>,
+    addresses: Recent<AddressKey, Address>,
     /// What went wrong with each name, from where its owner is not known.
     names: Recent<Box<str>, Name>,
     /// From where each name has logged in well, the last one last.
@@ -47,7 +47,7 @@ struct Name {
 
 #[derive(Debug)]
 struct Known {
-    network: Key,
+    network: AddressKey,
     wrong: Wrong,
 }
 
@@ -144,7 +144,7 @@ impl Default for LoginAttempts {
 impl LoginAttempts {
     /// Whether somebody has logged in as `name` from this network before.
     pub fn is_known(&self, address: IpAddr, name: &str) -> bool {
-        self.known_there(admission::key(address), &fold(name)).is_some()
+        self.known_there(crate::networks::address_key(address), &fold(name)).is_some()
     }
 
     /// Somebody wants to try a password: milliseconds to hold the answer back, or seconds for which
@@ -167,7 +167,7 @@ impl LoginAttempts {
 
     /// An attempt begins, right or not: it counts against the address and the name.
     pub fn attempted(&mut self, address: IpAddr, name: &str, now: i64) {
-        self.addresses.used(&admission::key(address)).attempts.add(now);
+        self.addresses.used(&crate::networks::address_key(address)).attempts.add(now);
         if !self.is_known(address, name) {
             self.names.used(&fold(name).into()).attempts.add(now);
         }
@@ -194,7 +194,7 @@ impl LoginAttempts {
 
     /// A password was wrong.
     pub fn failed(&mut self, address: IpAddr, name: &str, now: i64) {
-        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
+        let (key, name) = (crate::networks::address_key(address), fold(name).into_boxed_str());
         if let Some(known) = self.known_there_mut(key, &name) {
             return known.wrong.add(now);
         }
@@ -213,7 +213,7 @@ impl LoginAttempts {
     /// A password was right: what went wrong with the same name from there is forgiven. What went
     /// wrong with others' is not, or somebody with an account could guess without end.
     pub fn succeeded(&mut self, address: IpAddr, name: &str) {
-        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
+        let (key, name) = (crate::networks::address_key(address), fold(name).into_boxed_str());
         let address = self.addresses.get_mut(&key);
         if let Some(forgiven) = address.and_then(|address| address.names.remove(&name))
             && let Some(of) = self.names.get_mut(&name)
@@ -225,14 +225,14 @@ impl LoginAttempts {
 
     /// A password was right, and nothing is forgiven.
     pub fn granted(&mut self, address: IpAddr, name: &str) {
-        let (key, name) = (admission::key(address), fold(name).into_boxed_str());
+        let (key, name) = (crate::networks::address_key(address), fold(name).into_boxed_str());
         if self.known_there(key, &name).is_none() {
             self.know(key, name);
         }
     }
 
     /// The network is known for the name from here on, with nothing against it.
-    fn know(&mut self, network: Key, name: Box<str>) {
+    fn know(&mut self, network: AddressKey, name: Box<str>) {
         let known = self.known.entry(name).or_default();
         known.retain(|one| one.network != network);
         if known.len() >= KNOWN_NETWORKS {
@@ -241,11 +241,11 @@ impl LoginAttempts {
         known.push(Known { network, wrong: Wrong::default() });
     }
 
-    fn known_there(&self, key: Key, name: &str) -> Option<&Known> {
+    fn known_there(&self, key: AddressKey, name: &str) -> Option<&Known> {
         self.known.get(name)?.iter().find(|known| known.network == key)
     }
 
-    fn known_there_mut(&mut self, key: Key, name: &str) -> Option<&mut Known> {
+    fn known_there_mut(&mut self, key: AddressKey, name: &str) -> Option<&mut Known> {
         self.known.get_mut(name)?.iter_mut().find(|known| known.network == key)
     }
 
@@ -254,7 +254,7 @@ impl LoginAttempts {
         if limits.failed_logins == 0 || self.is_known(address, name) {
             return 0;
         }
-        let address = self.addresses.get(&admission::key(address));
+        let address = self.addresses.get(&crate::networks::address_key(address));
         let of_address = address.map_or(0, |address| address.attempts.over(now, LOGINS_OF_ADDRESS));
         let of_name = self.names.get(&*fold(name));
         of_address.max(of_name.map_or(0, |of| of.attempts.over(now, LOGINS_OF_NAME)))
@@ -265,7 +265,7 @@ impl LoginAttempts {
         if limits.failed_logins == 0 {
             return wait;
         }
-        let (key, name) = (admission::key(address), fold(name));
+        let (key, name) = (crate::networks::address_key(address), fold(name));
         if let Some(known) = self.known_there(key, &name) {
             wait.told_after = known.wrong.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
             return wait;

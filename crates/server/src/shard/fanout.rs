@@ -1,19 +1,19 @@
 //! From what the journal released to the outboxes of this shard's connections.
 
+use crate::effects::released::{Released, Settled};
 use crate::effects::{Condition, Effect, Effects, News, Rooms};
-use crate::journal::{Released, Settled};
 use crate::password::Job;
 use crate::reader::ReadJob;
 use crate::render::Tagging;
-use crate::run::Wake;
+use crate::session::delivered::Delivered;
 use crate::shard::connection::Stage;
 use crate::shard::outbox::SharedLines;
-use crate::shard::receipts::Told;
 use crate::shard::{Later, Shard};
+use crate::wake::Wake;
 use proto::Capabilities;
 use std::ops::Range;
 use std::time::{Duration, Instant};
-use store::{Outcome, RoomId};
+use store::RoomId;
 
 /// The connections of this shard in one room, and what they share while a release is carried out.
 #[derive(Debug, Default)]
@@ -232,7 +232,7 @@ impl Shard {
                 if let Some(connection) = self.connection(*to) {
                     if *kept {
                         let live = effects.news[*news as usize].id;
-                        connection.receipts.tell(Told { kept: 0, live });
+                        connection.receipts.tell(Delivered { kept: 0, live });
                     }
                     self.tell(effects, *news, std::iter::once(to.slot as usize));
                 }
@@ -425,37 +425,6 @@ impl Shard {
     /// One shard speaks for all: the one whose batch it was, or the first.
     fn logs(&self, effects: &Effects) -> bool {
         effects.answers.unwrap_or(0) == self.parts.id
-    }
-}
-
-impl Settled {
-    /// Whether an effect that waits for `when` happens.
-    pub fn happens(&self, when: Condition) -> bool {
-        match (when, &self.outcomes) {
-            (Condition::Always, _) => true,
-            (Condition::Stored(write), Some(outcomes)) => {
-                outcomes[write as usize] == Outcome::Stored
-            }
-            (Condition::Settled(write), Some(outcomes)) => {
-                !matches!(outcomes[write as usize], Outcome::Refused(_))
-            }
-            (Condition::Refused(write, why), Some(outcomes)) => {
-                outcomes[write as usize] == Outcome::Refused(why)
-            }
-            (Condition::Failed(_), outcomes) => outcomes.is_none(),
-            (Condition::Stored(_) | Condition::Settled(_) | Condition::Refused(..), None) => false,
-        }
-    }
-
-    /// The event that was stored before, if the write of `when` was sent again.
-    fn stored_as(&self, when: Condition) -> Option<(store::EventId, i64)> {
-        match (when, &self.outcomes) {
-            (Condition::Settled(write), Some(outcomes)) => match outcomes[write as usize] {
-                Outcome::Duplicate { id, time } => Some((id, time)),
-                Outcome::Stored | Outcome::Refused(_) => None,
-            },
-            _ => None,
-        }
     }
 }
 

@@ -152,11 +152,11 @@ mod tests {
     use crate::metrics::{Metrics, Queue};
     use crate::queue::{Receiver, bounded};
     use crate::render::Renderer;
-    use crate::run::Wake;
     use crate::shard::Parts;
     use crate::shard::connection::Stage;
     use crate::transport::Way;
     use crate::transport::certificate::Certificate;
+    use crate::wake::Wake;
     use crate::{password, reader};
     use mio::net::TcpStream;
     use socket2::SockRef;

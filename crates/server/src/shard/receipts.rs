@@ -1,16 +1,7 @@
 //! What a connection has been told and its user may still miss: it counts as received only when the
 //! connection sends a line after all of it was written.
 
-use store::EventId;
-
-/// Up to which event a connection was told what is kept for its user; 0 for none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Of what was kept when it logged in.
-    pub kept: EventId,
-    /// Of what came since.
-    pub live: EventId,
-}
+use crate::session::delivered::Delivered;
 
 /// What one connection has not answered yet. At rest it owns no memory.
 #[derive(Debug, Default)]
@@ -19,14 +10,14 @@ pub struct Receipts(Option<Box<Awaited>>);
 #[derive(Debug, Default)]
 struct Awaited {
     /// All of it.
-    told: Told,
+    told: Delivered,
     /// The part that the next line answers.
-    written: Told,
+    written: Delivered,
 }
 
 impl Receipts {
     /// More is on its way to the connection.
-    pub fn tell(&mut self, more: Told) {
+    pub fn tell(&mut self, more: Delivered) {
         let told = &mut self.0.get_or_insert_default().told;
         told.kept = told.kept.max(more.kept);
         told.live = told.live.max(more.live);
@@ -40,13 +31,13 @@ impl Receipts {
     }
 
     /// A line has come: what it answers, if that is new.
-    pub fn answered(&mut self) -> Option<Told> {
+    pub fn answered(&mut self) -> Option<Delivered> {
         let awaited = self.0.as_mut()?;
         let answered = std::mem::take(&mut awaited.written);
         if answered == awaited.told {
             self.0 = None;
         }
-        (answered != Told::default()).then_some(answered)
+        (answered != Delivered::default()).then_some(answered)
     }
 }
 
@@ -56,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_line_answers_what_was_written_before_it_and_that_once() {
-        let live = |live| Told { kept: 0, live };
+        let live = |live| Delivered { kept: 0, live };
         let mut receipts = Receipts::default();
         assert_eq!(receipts.answered(), None);
         receipts.tell(live(3));
@@ -65,9 +56,9 @@ mod tests {
         receipts.tell(live(5));
         assert_eq!(receipts.answered(), Some(live(3)));
         assert_eq!(receipts.answered(), None);
-        receipts.tell(Told { kept: 2, live: 0 });
+        receipts.tell(Delivered { kept: 2, live: 0 });
         receipts.written();
-        assert_eq!(receipts.answered(), Some(Told { kept: 2, live: 5 }));
+        assert_eq!(receipts.answered(), Some(Delivered { kept: 2, live: 5 }));
         assert!(receipts.0.is_none());
     }
 }

@@ -1,8 +1,8 @@
 //! The certificates that log in to accounts (SASL EXTERNAL), each to one.
 
-use crate::command::context::Context;
 use crate::effects::{Condition, Effect};
 use crate::state::State;
+use crate::state::applying::Applying;
 use crate::state::undo::Undo;
 use proto::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,31 +72,19 @@ pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool
 
 /// Makes a certificate the account's of the asker, or nobody's, and stores it; what follows in the
 /// command depends on that.
-pub fn change(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) {
+pub fn change(context: &mut Applying<'_>, certificate: Fingerprint, owner: Option<Owner>) {
     let write = write(context, certificate, owner);
     let failed = Effect::NotStored { to: context.asker.session, verb: "CERT", tag: None };
     context.out.push_when(Condition::Failed(write), failed);
 }
 
-fn write(context: &mut Context<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
+/// Makes a certificate an account's, or nobody's; returns the write.
+pub fn write(context: &mut Applying<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
     let account = owner.as_ref().map(|owner| owner.account.id);
     let proved = owner.as_ref().is_some_and(|owner| owner.proved);
     let before = context.state.certificates.set(certificate, owner);
     context.out.note(Undo::Certificate(certificate, before));
     context.out.write(Write::Certificate { fingerprint: certificate.0, account, proved })
-}
-
-/// The session has logged in to an account: a certificate of that account which it has shown is
-/// proved from here on. The login does not depend on that being stored.
-pub fn prove(context: &mut Context<'_>, account: &Arc<Account>) {
-    let Some(certificate) = context.session().certificate() else { return };
-    let owner = context.state.certificates.owner(certificate);
-    if owner.is_some_and(|owner| owner.account.id == account.id && !owner.proved) {
-        let when = context.out.condition();
-        let owner = Owner { account: account.clone(), proved: true };
-        write(context, certificate, Some(owner));
-        context.out.resume(when);
-    }
 }
 
 #[cfg(test)]

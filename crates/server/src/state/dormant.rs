@@ -4,19 +4,18 @@
 //! room other than the lobby, or setting a topic. From then on it is one that has spoken, whatever is
 //! kept of what it said. Of silent ones the day is known on which they were here last.
 
-use crate::command::applying::Applying;
 use crate::effects::{Effect, Effects, LogRecord};
-use crate::hub::NOBODY;
 use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SECONDS};
-use crate::session::Node;
+use crate::session_id::SessionId;
 use crate::state::State;
+use crate::state::applying::Applying;
 use crate::state::membership;
 use crate::state::metadata;
 use crate::state::records;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
 use proto::name::fold;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 use store::{Account, AccountId, RecordOwner, Subject, Write};
@@ -102,8 +101,8 @@ pub fn put(state: &mut State, account: UserId, day: Option<u32>) -> Option<u32> 
 }
 
 /// Looks at some of those who are silent, if it is time to, and removes who was not here for too
-/// long. A round of looks begins once an hour. While nobody is to go, days count all the same.
-pub fn look(state: &mut State, node: &Node, out: &mut Effects) {
+/// long. `entering` are the accounts of sessions that are about to be theirs. A round of looks begins once an hour. While nobody is to go, days count all the same.
+pub fn look(state: &mut State, out: &mut Effects, entering: impl FnOnce() -> BTreeSet<AccountId>) {
     let days = state.config.accounts.expire_days;
     if state.steady < state.dormant.due {
         return;
@@ -112,7 +111,7 @@ pub fn look(state: &mut State, node: &Node, out: &mut Effects) {
     let some: Vec<(UserId, u32)> = rest.take(EXPIRY_LOOKS).map(|(id, day)| (*id, *day)).collect();
     let (today, mut expired) = (day_of(state.now), BTreeMap::new());
     let mut more = some.len() == EXPIRY_LOOKS;
-    out.begin(NOBODY, None, false);
+    out.begin(SessionId::NOBODY, None, false);
     for (id, day) in some {
         if expired.len() == EXPIRY_AT_ONCE {
             more = true;
@@ -128,7 +127,7 @@ pub fn look(state: &mut State, node: &Node, out: &mut Effects) {
             None => {}
         }
     }
-    remove_all(state, node, out, expired);
+    remove_all(state, out, expired, entering);
     out.end(&state.renderer.server);
     let pause = if more { EXPIRY_PAUSE_MILLIS } else { EXPIRY_SECONDS * 1000 };
     state.dormant.due = state.steady + pause;
@@ -139,15 +138,15 @@ pub fn look(state: &mut State, node: &Node, out: &mut Effects) {
 
 fn remove_all(
     state: &mut State,
-    node: &Node,
     out: &mut Effects,
     mut expired: BTreeMap<UserId, u32>,
+    entering: impl FnOnce() -> BTreeSet<AccountId>,
 ) {
     if expired.is_empty() {
         return;
     }
     // Who has proven to be one of them, or is about to, is as good as here.
-    for id in node.sessions.entering() {
+    for id in entering() {
         expired.remove(&id);
     }
     let found = state.accounts.values().filter(|account| expired.contains_key(&account.id));
@@ -190,23 +189,12 @@ fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
     out.write(Write::AccountGone(id));
 }
 
-/// The account could not be removed. A guest who took its name meanwhile goes.
-pub fn undo(state: &mut State, node: &mut Node, out: &mut Effects, account: Arc<Account>) {
-    if let Some(other) = state.online(&account.name).filter(|user| user.id != account.id) {
-        let reason = "This name is taken; try again with another one";
-        for session in other.sessions.clone() {
-            membership::end_session(state, node, out, session, reason);
-        }
-    }
-    state.add_account(account);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::authentication::{Derived, Outcome};
     use crate::config::Config;
     use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
+    use crate::session::login::{Derived, Outcome};
     use crate::session_id::SessionId;
     use proto::Fingerprint;
     use proto::scram::Keys;

@@ -6,8 +6,8 @@
 //! then reads from there on; and when it is opened, what was said until then stays closed to who
 //! comes later.
 
-use crate::command::applying::Applying;
 use crate::state::State;
+use crate::state::applying::Applying;
 use crate::state::metadata::Keys;
 use crate::state::room::{Room, Settings};
 use crate::state::user::UserId;

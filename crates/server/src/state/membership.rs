@@ -1,24 +1,14 @@
 //! Who is in which room, and what follows when that changes.
 
-use crate::command::applying::Applying;
-use crate::command::context::Context;
 use crate::effects::{Effect, Effects, FollowUp, Rooms};
 use crate::limits::WHOWAS_KEPT;
-use crate::session::Node;
-use crate::session::delivered;
-use crate::session::watch;
-use crate::session_id::SessionId;
 use crate::state::State;
-use crate::state::dormant;
+use crate::state::applying::Applying;
 use crate::state::history;
-use crate::state::metadata;
-use crate::state::ownership;
-use crate::state::presence;
 use crate::state::records;
 use crate::state::room::{Member, Rank, Room};
 use crate::state::undo::Undo;
 use crate::state::user::{FormerUser, UserId};
-use proto::name::fold;
 use proto::{Capabilities, Capability};
 use std::sync::Arc;
 use store::{Conversation, RecordOwner, RoomId, Write};
@@ -43,7 +33,7 @@ pub fn rename(state: &mut State, out: &mut Effects, id: RoomId, name: &str) {
 }
 
 /// Puts another name on a room; returns the one before.
-fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
+pub fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
     let room = state.rooms.get_mut(&id).expect("the caller has looked the room up");
     let before = std::mem::replace(&mut room.name, name.clone());
     state.remove_room_name(&before, id);
@@ -142,7 +132,7 @@ fn record(room: RoomId, account: UserId, member: Member) -> store::Member {
 }
 
 /// Puts a standing into the room and keeps the count of who is online; returns the one before.
-fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Option<Member> {
+pub fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Option<Member> {
     let before = match after {
         Some(member) => room.members.insert(user, member),
         None => room.members.remove(&user),
@@ -168,99 +158,6 @@ pub fn store_rooms(state: &State, out: &mut Effects, user: UserId) {
 fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
     let guest = state.users.get(&user).is_some_and(|user| user.guest);
     state.config.server.remember_rooms && !guest && Some(room) != state.lobby
-}
-
-/// A session closed, or is closed by its shard.
-pub fn session_ended(
-    state: &mut State,
-    node: &mut Node,
-    out: &mut Effects,
-    session: SessionId,
-    reason: &str,
-) {
-    delivered::settle(state, node, out, session);
-    out.begin(session, None, false);
-    Context::new(state, node, out, session).log_left(reason);
-    let ended = node.sessions.remove(&session).expect("the caller has checked");
-    node.leave(&ended);
-    if let Some(message) = ended.batch.and_then(|batch| batch.message) {
-        node.batches.remove(&(message.due, session));
-    }
-    watch::remove_all(node, session, &ended.watched);
-    node.subscriptions.unsubscribe_all(session);
-    let Some(user) = ended.user else { return };
-    for room in state.users[&user].rooms.clone() {
-        out.push(Effect::Leave { session, room });
-    }
-    let online = state.users.get_mut(&user).expect("a session's user is online");
-    online.sessions.retain(|id| *id != session);
-    match online.sessions.first().copied() {
-        Some(other) => presence::changed(&mut Context::new(state, node, out, other)),
-        None => user_gone(state, node, out, user, session, reason),
-    }
-    Context::new(state, node, out, session).follow_up();
-    out.end(&state.renderer.server);
-}
-
-/// The guest that a session was goes, and the session stays.
-pub fn guest_gone(context: &mut Context<'_>, reason: &str) {
-    let (guest, session) = (context.me(), context.asker.session);
-    for room in context.user().rooms.clone() {
-        context.out.push(Effect::Leave { session, room });
-    }
-    user_gone(context.applying.state, context.node, context.applying.out, guest, session, reason);
-}
-
-/// The hub itself ends a session, saying why.
-pub fn end_session(
-    state: &mut State,
-    node: &mut Node,
-    out: &mut Effects,
-    session: SessionId,
-    reason: &str,
-) {
-    Context::new(state, node, out, session).close(reason);
-    session_ended(state, node, out, session, reason);
-}
-
-/// The last session of a user has ended.
-fn user_gone(
-    state: &mut State,
-    node: &mut Node,
-    out: &mut Effects,
-    id: UserId,
-    session: SessionId,
-    reason: &str,
-) {
-    let rooms = state.users[&id].rooms.clone();
-    let news = Context::new(state, node, out, session).passing(id, "QUIT", &[], Some(reason));
-    tell_acquaintances(state, out, id, news);
-    let user = state.users.remove(&id).expect("just used");
-    state.nicks.remove(&*fold(&user.nick));
-    watch::went(state, node, out, &user.nick);
-    remember(state, user.left(state.now));
-    if user.guest {
-        state.read_markers.forget(id);
-        dormant::put(state, id, None);
-    }
-    state.metadata.user_gone(id, user.guest);
-    if user.guest {
-        records::discard(state, RecordOwner::Account, id);
-    }
-    let remembered = state.config.server.remember_rooms && !user.guest;
-    for room_id in rooms {
-        let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");
-        let lobby = Some(room_id) == state.lobby;
-        let member = room.members[&id];
-        if remembered && !lobby {
-            // There is nobody to reveal any more.
-            put_member(room, id, Some(Member { online: false, hidden: false, ..member }));
-            state.remembered.entry(id).or_default().push(room_id);
-        } else {
-            put_member(room, id, None);
-            end_if_empty(state, out, room_id);
-        }
-    }
 }
 
 /// Remembers who had a name, for `WHOWAS`.
@@ -327,7 +224,8 @@ fn tell_others(context: &mut Applying<'_>, room: RoomId, user: UserId, news: u32
     context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
 }
 
-fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
+/// Ends a room in which nobody is any more.
+pub fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
     if !state.rooms[&id].members.is_empty() || Some(id) == state.lobby {
         return;
     }
@@ -340,136 +238,4 @@ fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
     }
     out.note(Undo::Room(Box::new(room)));
     out.write(Write::RoomEnded(id));
-}
-
-/// Takes one change back because it could not be stored.
-pub fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: Undo) {
-    match undo {
-        Undo::NoAccount(id) => undo_account(state, node, out, id),
-        Undo::Account(before) => dormant::undo(state, node, out, before),
-        Undo::Guest(id, session) => ownership::undo(state, node, out, id, session),
-        Undo::NoRoom(id) => undo_room(state, out, id),
-        Undo::Room(room) => {
-            state.add_room_name(&room.name, room.id);
-            state.rooms.insert(room.id, *room);
-        }
-        Undo::Settings(id, settings) => {
-            if let Some(room) = state.rooms.get_mut(&id) {
-                room.settings = *settings;
-            }
-        }
-        Undo::ReadMarker(user, conversation, before) => {
-            // Those of a guest ended with the guest.
-            match before.filter(|_| state.users.contains_key(&user) || has_account(state, user)) {
-                Some(before) => state.read_markers.set(user, conversation, before),
-                None => state.read_markers.remove(user, conversation),
-            }
-        }
-        Undo::Name(id, before) => {
-            if state.rooms.contains_key(&id) {
-                put_name(state, id, &before);
-                state.renames.take_back(id);
-            }
-        }
-        Undo::Member(room, user, before) => undo_member(state, out, room, user, before),
-        Undo::Certificate(certificate, before) => {
-            state.certificates.set(certificate, before);
-        }
-        Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
-        Undo::Record(kind, owner, key, before) => {
-            // Those of a guest ended with the guest.
-            let there = kind.owner() != RecordOwner::Account
-                || state.users.contains_key(&owner)
-                || has_account(state, owner);
-            records::put(state, kind, owner, &key, before.filter(|_| there));
-        }
-        Undo::Unheard(user, before) => {
-            // Of a guest who is gone nothing is known any more.
-            let there = state.users.contains_key(&user) || has_account(state, user);
-            dormant::put(state, user, before.filter(|_| there));
-        }
-        Undo::AllKept(user, kept) => state.pending.put_back(user, kept),
-        Undo::Kept(user, event) => state.pending.undo(user, event),
-    }
-}
-
-fn undo_account(state: &mut State, node: &mut Node, out: &mut Effects, id: UserId) {
-    state.remove_account(id);
-    dormant::put(state, id, None);
-    state.metadata.forget(id);
-    records::discard(state, RecordOwner::Account, id);
-    let reason = "Your new account could not be stored; try again later";
-    for session in node.sessions.entering_as(id) {
-        end_session(state, node, out, session, reason);
-    }
-    let Some(user) = state.users.get(&id) else { return };
-    // Nobody has seen this user come, so nobody must see them go.
-    let (rooms, sessions) = (user.rooms.clone(), user.sessions.clone());
-    for room in rooms {
-        put_member(state.rooms.get_mut(&room).expect("a user's rooms exist"), id, None);
-        forget_room(state, out, id, room);
-        end_if_empty(state, out, room);
-    }
-    for session in sessions {
-        end_session(state, node, out, session, reason);
-    }
-}
-
-fn undo_room(state: &mut State, out: &mut Effects, id: RoomId) {
-    records::discard(state, RecordOwner::Room, id);
-    let Some(room) = state.rooms.remove(&id) else { return };
-    state.remove_room_name(&room.name, id);
-    state.read_markers.end(Conversation::room(id));
-    for user in room.members.into_keys() {
-        forget_room(state, out, user, id);
-    }
-}
-
-fn undo_member(
-    state: &mut State,
-    out: &mut Effects,
-    room_id: RoomId,
-    user: UserId,
-    before: Option<Member>,
-) {
-    let online = state.users.contains_key(&user);
-    // Who has gone meanwhile is still in what they will be back in, as `user_gone` has it.
-    let remembered = state.config.server.remember_rooms
-        && Some(room_id) != state.lobby
-        && has_account(state, user);
-    let Some(room) = state.rooms.get_mut(&room_id) else { return };
-    let hidden = |member: Member| member.hidden && online;
-    let before = before.filter(|_| online || remembered);
-    let before = before.map(|member| Member { online, hidden: hidden(member), ..member });
-    let now = put_member(room, user, before);
-    match (now, before) {
-        (Some(_), None) => forget_room(state, out, user, room_id),
-        (None, Some(_)) => match state.users.get_mut(&user) {
-            Some(user) => {
-                user.rooms.push(room_id);
-                for session in &user.sessions {
-                    out.push(Effect::Enter { session: *session, room: room_id });
-                }
-            }
-            None => state.remembered.entry(user).or_default().push(room_id),
-        },
-        _ => {}
-    }
-}
-
-/// Whether a user has an account. Only what is taken back asks for that.
-fn has_account(state: &State, user: UserId) -> bool {
-    state.accounts.values().any(|account| account.id == user)
-}
-
-/// A room is no longer one of the user's.
-fn forget_room(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
-    if let Some(online) = state.users.get_mut(&user) {
-        online.rooms.retain(|id| *id != room);
-        for session in &online.sessions {
-            out.push(Effect::Leave { session: *session, room });
-        }
-    } else if let Some(rooms) = state.remembered.get_mut(&user) {
-        rooms.retain(|id| *id != room);
-    }
 }

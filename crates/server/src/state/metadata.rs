@@ -5,20 +5,16 @@
 //! `draft/metadata-2` (<https://ircv3.net/specs/extensions/metadata>), which pushes changes under the
 //! verb `METADATA` instead of numerics.
 
-use crate::command::context::Context;
-use crate::effects::{Condition, Effect, Effects};
-use crate::limits::{METADATA_CHANGES, METADATA_CHANGES_SECONDS, METADATA_KEYS};
-use crate::session::Node;
-use crate::session_id::SessionId;
+use crate::effects::{Condition, Effect, Effects, FollowUp};
+use crate::limits::{METADATA_CHANGES, METADATA_CHANGES_SECONDS};
 use crate::state::State;
+use crate::state::applying::Applying;
 use crate::state::history;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
-use proto::name::fold;
-use proto::{Capabilities, Capability};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{RoomId, Subject, Write};
+use store::{Subject, Write};
 
 /// The keys that somebody or something has, and their values.
 pub type Keys = BTreeMap<Box<str>, Box<str>>;
@@ -129,7 +125,7 @@ fn is_stored(state: &State, of: Subject) -> bool {
 
 /// Stores what keys are set to; what follows in the command depends on it, and the asker is told if
 /// it cannot be stored.
-fn store(context: &mut Context<'_>, of: Subject, changes: &[(Box<str>, Option<Box<str>>)]) {
+fn store(context: &mut Applying<'_>, of: Subject, changes: &[(Box<str>, Option<Box<str>>)]) {
     if !is_stored(context.state, of) {
         return;
     }
@@ -147,7 +143,7 @@ fn store(context: &mut Context<'_>, of: Subject, changes: &[(Box<str>, Option<Bo
 /// the asker, who is answered by the caller, included. Also what changes nothing is stored: the
 /// answer must not come before what the store has still to confirm.
 pub fn change(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     of: Subject,
     name: &Arc<str>,
     changes: &[(Box<str>, Option<Box<str>>)],
@@ -163,9 +159,8 @@ pub fn change(
         let changed = before != *value;
         context.out.note(Undo::Metadata(of, key.clone(), before));
         if changed {
-            let mut viewers = viewers(context.state, context.node, of, key);
-            viewers.remove(&context.asker.session);
-            crate::command::metadata::show::tell(context, &viewers, name, key, value.as_deref());
+            let (name, key, value) = (name.clone(), key.clone(), value.clone());
+            context.out.follow_up(FollowUp::MetadataChanged { of, name, key, value });
         }
     }
     if let Some((id, settings, keys)) = before
@@ -175,177 +170,10 @@ pub fn change(
     }
 }
 
-/// Who is told when a key changes: who is subscribed to it and knows of its owner; and all devices
-/// of the owner.
-fn viewers(state: &State, node: &Node, of: Subject, key: &str) -> BTreeSet<SessionId> {
-    let sees = |session: &SessionId| {
-        node.sessions[session].user.is_some_and(|me| match of {
-            Subject::Account(user) => {
-                me == user || watches(state, node, *session, user) || shares(state, me, user, None)
-            }
-            Subject::Room(room) => state.rooms[&room].member(me).is_some(),
-        })
-    };
-    let mut viewers: BTreeSet<SessionId> =
-        node.subscriptions.to(key).filter(|session| sees(session)).collect();
-    if let Subject::Account(user) = of
-        && let Some(user) = state.users.get(&user)
-    {
-        viewers.extend(&user.sessions);
-    }
-    viewers
-}
-
-/// Whether a session watches the name of a user (`MONITOR`).
-fn watches(state: &State, node: &Node, session: SessionId, user: UserId) -> bool {
-    let name = state.users.get(&user).map(|user| fold(&user.nick));
-    name.is_some_and(|name| node.sessions[&session].watched.contains_key(&*name))
-}
-
-/// Whether a user shares a room with another one, and has been told that they are there; `but` does
-/// not count.
-fn shares(state: &State, me: UserId, other: UserId, but: Option<RoomId>) -> bool {
-    let shared = |id: &RoomId| {
-        let room = &state.rooms[id];
-        Some(*id) != but && !room.members[&other].hidden && room.member(me).is_some()
-    };
-    state.users.get(&other).is_some_and(|user| user.rooms.iter().any(shared))
-}
-
-/// A room comes to know of a user: who is subscribed to what the user has, and did not know the
-/// user from elsewhere, is told.
-pub fn introduce(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
-    let state = &context.state;
-    // Both may be gone by the time that this is followed up.
-    let member = state.rooms.get(&room_id).and_then(|room| room.member(user));
-    if member.is_none_or(|member| member.hidden) {
-        return;
-    }
-    let name = state.users[&user].nick.clone();
-    for (key, value) in keys_of(state, Subject::Account(user)) {
-        let state = &context.state;
-        let newly = |session: &SessionId| {
-            context.node.sessions[session].user.is_some_and(|me| {
-                me != user
-                    && state.rooms[&room_id].member(me).is_some()
-                    && !watches(state, context.node, *session, user)
-                    && !shares(state, me, user, Some(room_id))
-            })
-        };
-        let viewers =
-            context.node.subscriptions.to(&key).filter(|session| newly(session)).collect();
-        crate::command::metadata::show::tell(context, &viewers, &name, &key, Some(&value));
-    }
-}
-
-/// To some it looked as if the user came anew: everybody is told again what the user has.
-pub fn tell_again(context: &mut Context<'_>, user: UserId) {
-    let name = context.state.users[&user].nick.clone();
-    let of = Subject::Account(user);
-    for (key, value) in keys_of(context.state, of) {
-        let mut viewers = viewers(context.state, context.node, of, &key);
-        viewers.retain(|session| context.node.sessions[session].user != Some(user));
-        crate::command::metadata::show::tell(context, &viewers, &name, &key, Some(&value));
-    }
-}
-
 /// Stores what a user has who was a guest until now.
 pub fn store_all(state: &State, out: &mut Effects, user: UserId) {
     let of = Subject::Account(user);
     for (key, value) in keys_of(state, of) {
         out.write(Write::Metadata { of, key, value: Some(value) });
-    }
-}
-
-/// What a session had set before it was somebody: how far that is stored.
-#[derive(Debug)]
-pub struct Coming(Condition);
-
-/// The session is somebody now and has what it has set before, as far as there is room for it. Only
-/// what is told of metadata depends on that being stored.
-pub fn coming(context: &mut Context<'_>, set: BTreeMap<Box<str>, Option<Box<str>>>) -> Coming {
-    let (of, name) = (Subject::Account(context.me()), context.nick());
-    let mut keys = keys_of(context.state, of);
-    let before = context.out.condition();
-    let mut changes = Vec::from_iter(set);
-    changes.retain(|(key, value)| put_before(&mut keys, key, value.clone()));
-    if !changes.is_empty() {
-        change(context, of, &name, &changes);
-    }
-    let when = context.out.condition();
-    context.out.resume(before);
-    Coming(when)
-}
-
-/// Sets or removes a key of a copy; false if that changes nothing, or there is no room.
-fn put_before(keys: &mut Keys, key: &str, value: Option<Box<str>>) -> bool {
-    if keys.get(key) == value.as_ref() {
-        return false;
-    }
-    match value {
-        Some(_) if !keys.contains_key(key) && keys.len() >= METADATA_KEYS => return false,
-        Some(value) => {
-            keys.insert(key.into(), value);
-        }
-        None => {
-            keys.remove(key);
-        }
-    }
-    true
-}
-
-/// What a session that is nobody yet would have: the keys of the account to which it has logged
-/// in, if any, with its own changes.
-pub fn keys_before(context: &Context<'_>) -> Keys {
-    let Some(registration) = context.session().registration.as_deref() else { return Keys::new() };
-    let account = registration.account.as_ref();
-    let of = account.map(|account| Subject::Account(account.id));
-    let mut keys = of.map(|of| keys_of(context.state, of)).unwrap_or_default();
-    for (key, value) in &registration.metadata {
-        put_before(&mut keys, key, value.clone());
-    }
-    keys
-}
-
-impl Coming {
-    /// Tells something of the user's metadata, once it is stored.
-    pub fn then(&self, context: &mut Context<'_>, tell: impl FnOnce(&mut Context<'_>)) {
-        let before = context.out.condition();
-        context.out.resume(self.0);
-        tell(context);
-        context.out.resume(before);
-    }
-
-    /// Replies with all that the user has, as part of the welcome.
-    pub fn show(&self, context: &mut Context<'_>) {
-        if is_aware(context.capabilities()) {
-            self.then(context, |context| {
-                let (of, name) = (Subject::Account(context.me()), context.nick());
-                let keys = keys_of(context.state, of);
-                crate::command::metadata::show::keys(context, &name, &name, &keys);
-            });
-        }
-    }
-}
-
-/// Whether a session is told of metadata.
-pub fn is_aware(capabilities: Capabilities) -> bool {
-    let has = |capability| capabilities.contains(capability);
-    has(Capability::Batch) && (has(Capability::Metadata3) || has(Capability::Metadata2))
-}
-
-/// Whether a session is told in the way of the draft before. Who asks for both gets the newer one.
-pub fn is_old(capabilities: Capabilities) -> bool {
-    let has = |capability| capabilities.contains(capability);
-    has(Capability::Metadata2) && !has(Capability::Metadata3)
-}
-
-/// A session has other capabilities now: without those for metadata its subscriptions end.
-pub fn capabilities_changed(context: &mut Context<'_>, before: Capabilities) {
-    let now = context.capabilities();
-    let needed = [Capability::Batch, Capability::Metadata3, Capability::Metadata2];
-    let lost = |capability: &Capability| before.contains(*capability) && !now.contains(*capability);
-    if needed.iter().any(lost) && !is_aware(now) {
-        context.node.subscriptions.unsubscribe_all(context.asker.session);
     }
 }

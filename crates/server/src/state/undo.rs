@@ -81,9 +81,9 @@ impl UndoLog {
 
 #[cfg(test)]
 mod tests {
-    use crate::command::authentication::{Derived, Outcome};
     use crate::config::{Config, Operator};
     use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
+    use crate::session::login::{Derived, Outcome};
     use crate::session_id::SessionId;
     use proto::scram::Keys;
     use store::{MemoryStore, Store};

@@ -1,7 +1,9 @@
 //! A user: a name that is online, with its sessions.
 
+use crate::limits::GUEST_USERNAME_BYTES;
 use crate::render::Author;
 use crate::session_id::SessionId;
+use crate::text::shorten;
 use std::sync::Arc;
 use store::RoomId;
 
@@ -101,4 +103,15 @@ impl User {
     pub fn author(&self) -> Author<'_> {
         Author { nick: &self.nick, userhost: self.userhost.as_deref(), guest: self.guest }
     }
+}
+
+/// What the source of a guest has beside the nick.
+pub fn guest_userhost(username: &str, host: &str) -> Arc<str> {
+    format!("~{}@{host}", shorten(username, GUEST_USERNAME_BYTES)).into()
+}
+
+/// The user name that a user gave.
+pub fn user_as_given(user: &User) -> &str {
+    let username = user.author().username();
+    username.strip_prefix('~').unwrap_or(username)
 }

@@ -3,11 +3,12 @@
 //! RFC 4422, appendix A; <https://ircv3.net/specs/extensions/sasl-3.2>
 
 use super::failed;
-use crate::command::authentication::{self, How};
-use crate::command::context::Context;
-use crate::command::refusal::Refusal;
+use crate::command::authentication;
+use crate::session::context::Context;
+use crate::session::login::How;
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{Sasl, Tried};
+use crate::state::refusal::Refusal;
 use proto::name::same;
 use proto::sasl::decode_external;
 

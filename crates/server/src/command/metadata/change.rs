@@ -1,12 +1,12 @@
 //! `METADATA target SET|CLEAR`: changes what a user or a room says of itself.
 
 use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, keys, target};
-use crate::command::context::Context;
 use crate::command::metadata::show::{batch, key_line};
-use crate::command::refusal::Refusal;
 use crate::limits::{KEEP_MOST, METADATA_KEYS, METADATA_KEYS_BEFORE, METADATA_VALUE_BYTES};
+use crate::session::context::Context;
 use crate::state::history;
 use crate::state::metadata::{self, Target};
+use crate::state::refusal::Refusal;
 use proto::numeric as n;
 use store::{KEEP_DAYS, KEEP_MESSAGES, Subject};
 

@@ -1,10 +1,11 @@
 //! How metadata looks on the wire: pushed to subscribers, and in answers of many lines.
 
-use crate::command::context::Context;
+use super::coming::{is_aware, is_old, keys_before};
 use crate::effects::{Effect, News};
 use crate::limits::METADATA_SYNC_SECONDS;
+use crate::session::context::Context;
 use crate::session_id::SessionId;
-use crate::state::metadata::{Keys, Target, is_aware, is_old, keys_before, keys_of, known_keys};
+use crate::state::metadata::{Keys, Target, keys_of, known_keys};
 use crate::state::user::UserId;
 use proto::name::fold;
 use proto::{Capabilities, Capability, Line, numeric as n};

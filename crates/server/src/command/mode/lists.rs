@@ -3,9 +3,9 @@
 
 use super::Step;
 use super::room::Change;
-use crate::command::context::Context;
-use crate::command::refusal::Refusal;
 use crate::limits::{LIST_ENTRIES, MASK_BYTES};
+use crate::session::context::Context;
+use crate::state::refusal::Refusal;
 use crate::state::room::ACCOUNT_MASK;
 use proto::mask::complete_mask;
 use proto::numeric as n;

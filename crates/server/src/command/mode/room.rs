@@ -2,9 +2,9 @@
 
 use super::lists::{LISTS, show_list};
 use super::{Done, Step, steps};
-use crate::command::context::Context;
 use crate::command::refusal::{Refusal, refuse};
 use crate::limits::KEY_BYTES;
+use crate::session::context::Context;
 use crate::state::membership;
 use crate::state::room::{Member, Rank, Settings};
 use proto::numeric as n;

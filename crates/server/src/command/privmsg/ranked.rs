@@ -4,12 +4,12 @@
 //! them, and there is no msgid.
 
 use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing};
-use crate::command::applying::Applying;
 use crate::command::names;
-use crate::command::refusal::Refusal;
 use crate::effects::Effect;
 use crate::session_id::SessionId;
+use crate::state::applying::Applying;
 use crate::state::membership;
+use crate::state::refusal::Refusal;
 use crate::state::room::Rank;
 
 /// The rank and the room of a target like `@#room`; of several marks the lowest rank counts.

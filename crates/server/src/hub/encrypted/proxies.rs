@@ -1,8 +1,8 @@
 //! For whom a proxy's connection counts, and what becomes of a request of HTTP.
 
 use super::{ELSEWHERE, PROXY, SHOWN, address, hub, session};
-use crate::command::authentication::Outcome;
 use crate::hub::ClientEvent;
+use crate::session::login::Outcome;
 
 #[test]
 fn a_proxys_connection_counts_for_whom_it_is_for() {

@@ -1,20 +1,19 @@
 //! What a shared command works with: the state, the effects, and who asks. Nothing in it leads to
 //! a session, so that any node could apply the command.
 
-use crate::command::names::may_see;
-use crate::command::quit::shorten;
-use crate::command::refusal::Refusal;
+use crate::effects::write_error;
 use crate::effects::{Condition, Effect, Effects, FollowUp, News, Rooms};
-use crate::hub::write_error;
 use crate::limits::{LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
 use crate::metrics::{Count, Refused};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::pending::ANY_GUEST;
+use crate::state::refusal::Refusal;
 use crate::state::room::{MaskSubject, Member, Rank, Room};
 use crate::state::undo::Undo;
 use crate::state::user::{User, UserId};
 use crate::state::{dormant, membership};
+use crate::text::shorten;
 use proto::{Capabilities, Capability, Line};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -257,12 +256,17 @@ impl Applying<'_> {
         self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))
     }
 
+    /// Whether the asker may know of a room.
+    pub fn may_see(&self, room: &Room) -> bool {
+        !room.is('s') || room.member(self.me()).is_some() || self.user().operator
+    }
+
     /// A room that the asker is in, and their standing.
     pub fn my_room(&self, name: &str) -> Result<(&Room, Member), Refusal> {
         let room = self.room(name)?;
         match room.member(self.me()) {
             Some(member) => Ok((room, member)),
-            None if may_see(self, room) => Err(Refusal::NotInRoom(room.name.clone())),
+            None if self.may_see(room) => Err(Refusal::NotInRoom(room.name.clone())),
             None => Err(Refusal::NoSuchRoom(name.to_owned())),
         }
     }

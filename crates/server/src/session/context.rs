@@ -1,16 +1,14 @@
 //! What a command works with on the node of its session: what is shared, and the session itself.
 
-use super::applying::{Applying, Asker};
-use super::markread;
-use crate::command::refusal::Refusal;
-use crate::effects::{Effect, Effects, FollowUp, LogRecord};
+use crate::effects::{Effect, Effects, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::budget::Payer;
-use crate::session::watch;
 use crate::session::{Cursor, Node, Registration, Session, Turn, Unfinished};
 use crate::session_id::SessionId;
+use crate::state::State;
+use crate::state::applying::{Applying, Asker};
+use crate::state::refusal::Refusal;
 use crate::state::user::UserId;
-use crate::state::{State, metadata};
 use std::ops::{Deref, DerefMut};
 
 /// The hub while one session's command is carried out.
@@ -148,25 +146,8 @@ impl Context<'_> {
         }
     }
 
-    /// Carries out what commands have left to the node of the asker.
-    pub fn follow_up(&mut self) {
-        while let Some((rest, follow_up)) = self.out.next_follow_up() {
-            match follow_up {
-                FollowUp::ChargeShare { of, bytes } => self.charge_share(of, bytes),
-                FollowUp::Introduce { room, user } => metadata::introduce(self, room, user),
-                FollowUp::TellWatchers { user, news, told } => {
-                    let applying = &mut self.applying;
-                    watch::tell_also(applying.state, self.node, applying.out, user, news, &told);
-                }
-                FollowUp::ShowMarker { conversation, name } => {
-                    markread::show_others(self, conversation, &name);
-                }
-            }
-            self.out.end_follow_up(rest);
-        }
-    }
-
-    fn charge_share(&mut self, of: UserId, bytes: usize) {
+    /// The asker has had a user told so many bytes.
+    pub fn charge_share(&mut self, of: UserId, bytes: usize) {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
         let (steady, outbox) = (self.state.steady, self.state.config.limits.outbox_bytes);

@@ -3,9 +3,9 @@
 //!
 //! <https://ircv3.net/specs/extensions/away-notify>, <https://ircv3.net/specs/extensions/pre-away>
 
-use crate::command::away::Presence;
-use crate::command::context::Context;
 use crate::session::Node;
+use crate::session::Presence;
+use crate::session::context::Context;
 use crate::session::watch;
 use crate::state::State;
 use crate::state::membership::{known_in, tell_acquaintances};

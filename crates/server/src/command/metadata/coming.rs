@@ -1,0 +1,103 @@
+//! What a session had set of its metadata before it was somebody.
+
+use super::show;
+use crate::effects::Condition;
+use crate::limits::METADATA_KEYS;
+use crate::session::context::Context;
+use crate::state::metadata::{Keys, change, keys_of};
+use proto::{Capabilities, Capability};
+use std::collections::BTreeMap;
+use store::Subject;
+
+/// What a session had set before it was somebody: how far that is stored.
+#[derive(Debug)]
+pub struct Coming(Condition);
+
+/// The session is somebody now and has what it has set before, as far as there is room for it. Only
+/// what is told of metadata depends on that being stored.
+pub fn coming(context: &mut Context<'_>, set: BTreeMap<Box<str>, Option<Box<str>>>) -> Coming {
+    let (of, name) = (Subject::Account(context.me()), context.nick());
+    let mut keys = keys_of(context.state, of);
+    let before = context.out.condition();
+    let mut changes = Vec::from_iter(set);
+    changes.retain(|(key, value)| put_before(&mut keys, key, value.clone()));
+    if !changes.is_empty() {
+        change(context, of, &name, &changes);
+    }
+    let when = context.out.condition();
+    context.out.resume(before);
+    Coming(when)
+}
+
+/// Sets or removes a key of a copy; false if that changes nothing, or there is no room.
+fn put_before(keys: &mut Keys, key: &str, value: Option<Box<str>>) -> bool {
+    if keys.get(key) == value.as_ref() {
+        return false;
+    }
+    match value {
+        Some(_) if !keys.contains_key(key) && keys.len() >= METADATA_KEYS => return false,
+        Some(value) => {
+            keys.insert(key.into(), value);
+        }
+        None => {
+            keys.remove(key);
+        }
+    }
+    true
+}
+
+/// What a session that is nobody yet would have: the keys of the account to which it has logged
+/// in, if any, with its own changes.
+pub fn keys_before(context: &Context<'_>) -> Keys {
+    let Some(registration) = context.session().registration.as_deref() else { return Keys::new() };
+    let account = registration.account.as_ref();
+    let of = account.map(|account| Subject::Account(account.id));
+    let mut keys = of.map(|of| keys_of(context.state, of)).unwrap_or_default();
+    for (key, value) in &registration.metadata {
+        put_before(&mut keys, key, value.clone());
+    }
+    keys
+}
+
+impl Coming {
+    /// Tells something of the user's metadata, once it is stored.
+    pub fn then(&self, context: &mut Context<'_>, tell: impl FnOnce(&mut Context<'_>)) {
+        let before = context.out.condition();
+        context.out.resume(self.0);
+        tell(context);
+        context.out.resume(before);
+    }
+
+    /// Replies with all that the user has, as part of the welcome.
+    pub fn show(&self, context: &mut Context<'_>) {
+        if is_aware(context.capabilities()) {
+            self.then(context, |context| {
+                let (of, name) = (Subject::Account(context.me()), context.nick());
+                let keys = keys_of(context.state, of);
+                show::keys(context, &name, &name, &keys);
+            });
+        }
+    }
+}
+
+/// Whether a session is told of metadata.
+pub fn is_aware(capabilities: Capabilities) -> bool {
+    let has = |capability| capabilities.contains(capability);
+    has(Capability::Batch) && (has(Capability::Metadata3) || has(Capability::Metadata2))
+}
+
+/// Whether a session is told in the way of the draft before. Who asks for both gets the newer one.
+pub fn is_old(capabilities: Capabilities) -> bool {
+    let has = |capability| capabilities.contains(capability);
+    has(Capability::Metadata2) && !has(Capability::Metadata3)
+}
+
+/// A session has other capabilities now: without those for metadata its subscriptions end.
+pub fn capabilities_changed(context: &mut Context<'_>, before: Capabilities) {
+    let now = context.capabilities();
+    let needed = [Capability::Batch, Capability::Metadata3, Capability::Metadata2];
+    let lost = |capability: &Capability| before.contains(*capability) && !now.contains(*capability);
+    if needed.iter().any(lost) && !is_aware(now) {
+        context.node.subscriptions.unsubscribe_all(context.asker.session);
+    }
+}

@@ -1,0 +1,100 @@
+//! Who of this node's sessions is told when metadata change, or when those come who have them.
+
+use super::show;
+use crate::session::Node;
+use crate::session::context::Context;
+use crate::session_id::SessionId;
+use crate::state::State;
+use crate::state::metadata::keys_of;
+use crate::state::user::UserId;
+use proto::name::fold;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use store::{RoomId, Subject};
+
+/// A key has changed: tells everybody but the asker who is to know.
+pub fn changed(
+    context: &mut Context<'_>,
+    of: Subject,
+    name: &Arc<str>,
+    key: &str,
+    value: Option<&str>,
+) {
+    let mut viewers = viewers(context.state, context.node, of, key);
+    viewers.remove(&context.asker.session);
+    show::tell(context, &viewers, name, key, value);
+}
+
+/// Who is told when a key changes: who is subscribed to it and knows of its owner; and all devices
+/// of the owner.
+fn viewers(state: &State, node: &Node, of: Subject, key: &str) -> BTreeSet<SessionId> {
+    let sees = |session: &SessionId| {
+        node.sessions[session].user.is_some_and(|me| match of {
+            Subject::Account(user) => {
+                me == user || watches(state, node, *session, user) || shares(state, me, user, None)
+            }
+            Subject::Room(room) => state.rooms[&room].member(me).is_some(),
+        })
+    };
+    let mut viewers: BTreeSet<SessionId> =
+        node.subscriptions.to(key).filter(|session| sees(session)).collect();
+    if let Subject::Account(user) = of
+        && let Some(user) = state.users.get(&user)
+    {
+        viewers.extend(&user.sessions);
+    }
+    viewers
+}
+
+/// Whether a session watches the name of a user (`MONITOR`).
+fn watches(state: &State, node: &Node, session: SessionId, user: UserId) -> bool {
+    let name = state.users.get(&user).map(|user| fold(&user.nick));
+    name.is_some_and(|name| node.sessions[&session].watched.contains_key(&*name))
+}
+
+/// Whether a user shares a room with another one, and has been told that they are there; `but` does
+/// not count.
+fn shares(state: &State, me: UserId, other: UserId, but: Option<RoomId>) -> bool {
+    let shared = |id: &RoomId| {
+        let room = &state.rooms[id];
+        Some(*id) != but && !room.members[&other].hidden && room.member(me).is_some()
+    };
+    state.users.get(&other).is_some_and(|user| user.rooms.iter().any(shared))
+}
+
+/// A room comes to know of a user: who is subscribed to what the user has, and did not know the
+/// user from elsewhere, is told.
+pub fn introduce(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
+    let state = &context.state;
+    // Both may be gone by the time that this is followed up.
+    let member = state.rooms.get(&room_id).and_then(|room| room.member(user));
+    if member.is_none_or(|member| member.hidden) {
+        return;
+    }
+    let name = state.users[&user].nick.clone();
+    for (key, value) in keys_of(state, Subject::Account(user)) {
+        let state = &context.state;
+        let newly = |session: &SessionId| {
+            context.node.sessions[session].user.is_some_and(|me| {
+                me != user
+                    && state.rooms[&room_id].member(me).is_some()
+                    && !watches(state, context.node, *session, user)
+                    && !shares(state, me, user, Some(room_id))
+            })
+        };
+        let viewers =
+            context.node.subscriptions.to(&key).filter(|session| newly(session)).collect();
+        show::tell(context, &viewers, &name, &key, Some(&value));
+    }
+}
+
+/// To some it looked as if the user came anew: everybody is told again what the user has.
+pub fn tell_again(context: &mut Context<'_>, user: UserId) {
+    let name = context.state.users[&user].nick.clone();
+    let of = Subject::Account(user);
+    for (key, value) in keys_of(context.state, of) {
+        let mut viewers = viewers(context.state, context.node, of, &key);
+        viewers.retain(|session| context.node.sessions[session].user != Some(user));
+        show::tell(context, &viewers, &name, &key, Some(&value));
+    }
+}

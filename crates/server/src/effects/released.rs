@@ -1,0 +1,51 @@
+//! What comes out of the journal: effects, and what became of their writes.
+
+use super::{Condition, Effects};
+use store::Outcome;
+
+/// Effects that may leave the process now, in order.
+#[derive(Debug)]
+pub struct Released {
+    /// One for each batch.
+    pub settled: Vec<Settled>,
+}
+
+/// A batch whose writes have been dealt with.
+#[derive(Debug)]
+pub struct Settled {
+    /// What it asked for.
+    pub effects: Effects,
+    /// What became of each write; none if they could not be stored.
+    pub outcomes: Option<Vec<Outcome>>,
+}
+
+impl Settled {
+    /// Whether an effect that waits for `when` happens.
+    pub fn happens(&self, when: Condition) -> bool {
+        match (when, &self.outcomes) {
+            (Condition::Always, _) => true,
+            (Condition::Stored(write), Some(outcomes)) => {
+                outcomes[write as usize] == Outcome::Stored
+            }
+            (Condition::Settled(write), Some(outcomes)) => {
+                !matches!(outcomes[write as usize], Outcome::Refused(_))
+            }
+            (Condition::Refused(write, why), Some(outcomes)) => {
+                outcomes[write as usize] == Outcome::Refused(why)
+            }
+            (Condition::Failed(_), outcomes) => outcomes.is_none(),
+            (Condition::Stored(_) | Condition::Settled(_) | Condition::Refused(..), None) => false,
+        }
+    }
+
+    /// The event that was stored before, if the write of `when` was sent again.
+    pub fn stored_as(&self, when: Condition) -> Option<(store::EventId, i64)> {
+        match (when, &self.outcomes) {
+            (Condition::Settled(write), Some(outcomes)) => match outcomes[write as usize] {
+                Outcome::Duplicate { id, time } => Some((id, time)),
+                Outcome::Stored | Outcome::Refused(_) => None,
+            },
+            _ => None,
+        }
+    }
+}

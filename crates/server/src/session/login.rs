@@ -1,0 +1,57 @@
+//! A login under way: by which way, and what comes of its password.
+
+use crate::metrics::LoginBy;
+use crate::session_id::SessionId;
+use proto::scram::Keys;
+
+/// By which way somebody logs in; it decides the words of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The verb `LOGIN`.
+    Verb,
+    /// `PASS`, `NICK` and `USER`.
+    Pass,
+    /// `AUTHENTICATE` with a password, or a proof of one.
+    Sasl,
+    /// `AUTHENTICATE` with a certificate.
+    External,
+    /// `REGISTER`, which makes a new account and nothing else.
+    Register,
+}
+
+impl How {
+    /// How metrics have it.
+    pub fn counted(self) -> LoginBy {
+        match self {
+            How::Verb => LoginBy::Verb,
+            How::Pass => LoginBy::Pass,
+            How::Sasl => LoginBy::Sasl,
+            How::External => LoginBy::External,
+            How::Register => LoginBy::Register,
+        }
+    }
+}
+
+/// A password's key was derived.
+#[derive(Clone, Debug)]
+pub struct Derived {
+    /// For whom.
+    pub session: SessionId,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a derivation.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Compared with an account's keys: whether it was the password.
+    Compared(bool),
+    /// It was the password, by keys of the form in which it was typed: these are made as keys are now.
+    Renewed(Keys),
+    /// Keys for a new account.
+    Made(Keys),
+    /// Too many wait already.
+    Busy,
+    /// Nothing was derived; the answer was held back.
+    Waited,
+}

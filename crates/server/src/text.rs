@@ -1,0 +1,6 @@
+//! Texts of people, cut to size.
+
+/// The text, cut at a character to at most `most` bytes.
+pub fn shorten(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
