@@ -9,7 +9,7 @@ use crate::state::undo::Undo;
 use crate::state::user::{UserId, guest_userhost, user_as_given};
 use crate::state::{State, dormant, membership, metadata, records};
 use std::sync::Arc;
-use store::{Account, Conversation, RoomId, RecordOwner};
+use store::{Account, Conversation, RecordOwner, RoomId};
 
 /// Takes one change back because it could not be stored.
 pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: Undo) {

@@ -11,7 +11,7 @@ use crate::state::user::UserId;
 use crate::state::user::user_as_given;
 use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
-use store::{RecordOwner, RoomId, Write};
+use store::{RoomId, Write};
 
 /// The asker, a guest until now, has an account. The caller has stored it, under the guest's own
 /// id: so conversations and rooms stay the user's.
@@ -33,6 +33,7 @@ pub fn take(context: &mut Applying<'_>) {
         context.out.write(Write::ReadMarker { account: me, conversation, time });
     }
     metadata::store_all(context.state, context.out, me);
+    records::store_all(context.state, context.out, me);
 
     membership::tell_acquaintances(context.state, context.out, me, chghost);
     context.tell_user(me, chghost);
