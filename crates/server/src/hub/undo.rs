@@ -146,7 +146,7 @@ fn forget_room(state: &mut State, out: &mut Effects, user: UserId, room: RoomId)
 /// The account could not be removed. A guest who took its name meanwhile goes.
 fn undo_removal(state: &mut State, node: &mut Node, out: &mut Effects, account: Arc<Account>) {
     if let Some(other) = state.online(&account.name).filter(|user| user.id != account.id) {
-        let reason = "The name that you took is another's; try again with another one";
+        let reason = "This name is taken; try again with another one";
         for session in other.sessions.clone() {
             ending::end_session(state, node, out, session, reason);
         }
