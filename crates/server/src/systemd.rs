@@ -39,7 +39,7 @@ pub fn ready(port: u16) {
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => {
-            tell(&[NotifyState::Reloading, now, NotifyState::Status("Reloading the config")])
+            tell(&[NotifyState::Reloading, now, NotifyState::Status("Reloading the config")]);
         }
         Err(error) => tracing::warn!(%error, "Cannot read the clock for the service manager"),
     }
