@@ -24,6 +24,9 @@ The SQLite database with accounts, rooms and history. It includes the files besi
 \fIDIR\fR/tls\-certificate.pem, \fIDIR\fR/tls\-key.pem
 The server's self-signed certificate and key. Clients recognize the server by it, so backups include it. A certificate named in the config file is not backed up.
 .TP
+\fIDIR\fR/admin.sock
+The socket of \fBchatserver admin\fR, while the server runs. Only the owner of the folder may open it.
+.TP
 \fIFILE\fR of \-\-config
 TOML; every key is optional. The Debian package installs /etc/parlor/parlor.toml, which documents all keys.
 .SH ENVIRONMENT
@@ -31,7 +34,7 @@ TOML; every key is optional. The Debian package installs /etc/parlor/parlor.toml
 NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS, LISTEN_PID
 Set by systemd. The server reports when it is ready, reloading or stopping, sends watchdog notifications as long as messages can be stored, and uses the sockets systemd has opened; \-\-port and \-\-bind are then ignored.
 .SH EXIT STATUS
-0 on success or an orderly stop; 1 on failure, with the reason on standard error; 2 if the command line is invalid.
+0 on success or an orderly stop; 1 on failure, with the reason on standard error; 2 if the command line is invalid; 4 if \fBchatserver admin\fR finds no running server.
 "#;
 
 fn main() -> io::Result<()> {

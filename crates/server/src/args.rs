@@ -16,6 +16,7 @@ Examples:
   chatserver -p 9999 --data /srv/parlor   keep the data somewhere else
   chatserver --data :memory: -p 9999      try it out; nothing is kept
   chatserver passwd ann                   set a new password for ann (the server must not be running)
+  chatserver admin accounts list          list the accounts of the running server
   chatserver backup room.db               back up everything into one file while the server runs
   chatserver restore room.db --data DIR   restore that backup into a data directory
 
@@ -85,6 +86,19 @@ pub enum Command {
         /// The server's data directory
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
+    },
+    /// Look after the running server: accounts, bans, the audit log. The words are a command as the
+    /// server's HELP lists them, such as `accounts list` or `serverban add 192.0.2.0/24 2h Spam`
+    Admin {
+        /// Print each reply as JSON, one a line, with field names that stay the same
+        #[arg(long)]
+        json: bool,
+        /// The server's data folder
+        #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
+        data: PathBuf,
+        /// The command; `help` lists what there is
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
     },
     /// Check the whole database for damage; the server must not be running
     Check {

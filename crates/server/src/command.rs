@@ -7,9 +7,12 @@ pub mod presence;
 pub mod follow_up;
 pub mod entry;
 pub mod refusal;
+pub mod rights;
 pub mod welcome;
 
+pub mod accounts;
 pub mod admin;
+pub mod audit;
 pub mod authenticate;
 pub mod away;
 pub mod batch;
@@ -53,6 +56,7 @@ pub mod redact;
 pub mod rename;
 pub mod register;
 pub mod rehash;
+pub mod serverban;
 pub mod setname;
 pub mod stats;
 pub mod tagmsg;
@@ -122,73 +126,81 @@ pub enum Availability {
     Before,
     /// Only after.
     After,
+    /// Only after, and at the admin socket.
+    Operators,
 }
 
 /// All verbs.
 #[rustfmt::skip]
 pub const VERBS: &[Verb] = &[
-    Verb { name: "PRIVMSG",      params: 0, when: Availability::After,  run: Checked(privmsg::prepare, privmsg::run) },
-    Verb { name: "PING",         params: 0, when: Availability::Always, run: Local(ping::run) },
-    Verb { name: "PONG",         params: 0, when: Availability::Always, run: Local(pong::run) },
-    Verb { name: "AUTHENTICATE", params: 1, when: Availability::Always, run: Local(authenticate::run) },
-    Verb { name: "ADMIN",        params: 0, when: Availability::After,  run: Local(admin::run) },
-    Verb { name: "AWAY",         params: 0, when: Availability::Always, run: Local(away::run) },
-    Verb { name: "BATCH",        params: 1, when: Availability::After,  run: Local(batch::run) },
-    Verb { name: "BM",           params: 0, when: Availability::After,  run: Local(bm::run) },
-    Verb { name: "CAP",          params: 1, when: Availability::Always, run: Local(cap::run) },
-    Verb { name: "CERT",         params: 1, when: Availability::After,  run: Local(cert::run) },
-    Verb { name: "CH",           params: 0, when: Availability::After,  run: Local(ch::run) },
-    Verb { name: "CHATHISTORY",  params: 0, when: Availability::After,  run: Local(chathistory::run) },
-    Verb { name: "ERROR",        params: 0, when: Availability::Always, run: Local(error::run) },
-    Verb { name: "EX",           params: 0, when: Availability::Always, run: Local(ex::run) },
-    Verb { name: "HELP",         params: 0, when: Availability::Always, run: Local(help::run) },
-    Verb { name: "HELPOP",       params: 0, when: Availability::Always, run: Local(helpop::run) },
-    Verb { name: "INFO",         params: 0, when: Availability::After,  run: Local(info::run) },
-    Verb { name: "INVITE",       params: 0, when: Availability::After,  run: Local(invite::run) },
-    Verb { name: "ISON",         params: 1, when: Availability::After,  run: Local(ison::run) },
-    Verb { name: "ISUPPORT",     params: 0, when: Availability::Always, run: Local(isupport::run) },
-    Verb { name: "JOIN",         params: 1, when: Availability::After,  run: Local(join::run) },
-    Verb { name: "KICK",         params: 2, when: Availability::After,  run: Shared(kick::run) },
-    Verb { name: "KILL",         params: 2, when: Availability::After,  run: Local(kill::run) },
-    Verb { name: "LINKS",        params: 0, when: Availability::After,  run: Local(links::run) },
-    Verb { name: "LIST",         params: 0, when: Availability::After,  run: Local(list::run) },
-    Verb { name: "LOGIN",        params: 0, when: Availability::Always, run: Local(login::run) },
-    Verb { name: "LUSERS",       params: 0, when: Availability::After,  run: Local(lusers::run) },
-    Verb { name: "MARKREAD",     params: 0, when: Availability::After,  run: Shared(markread::run) },
-    Verb { name: "METADATA",     params: 0, when: Availability::Always, run: Local(metadata::run) },
-    Verb { name: "MODE",         params: 1, when: Availability::After,  run: Local(mode::run) },
-    Verb { name: "MONITOR",      params: 1, when: Availability::After,  run: Local(monitor::run) },
-    Verb { name: "MOTD",         params: 0, when: Availability::After,  run: Local(motd::run) },
-    Verb { name: "NAMES",        params: 0, when: Availability::After,  run: Local(names::run) },
-    Verb { name: "NICK",         params: 0, when: Availability::Always, run: Local(nick::run) },
-    Verb { name: "NOTICE",       params: 0, when: Availability::After,  run: Checked(privmsg::prepare, notice::run) },
-    Verb { name: "OPER",         params: 2, when: Availability::After,  run: Local(oper::run) },
-    Verb { name: "PART",         params: 1, when: Availability::After,  run: Shared(part::run) },
-    Verb { name: "PASS",         params: 1, when: Availability::Before, run: Local(pass::run) },
-    Verb { name: "PM",           params: 0, when: Availability::After,  run: Local(pm::run) },
-    Verb { name: "QUIT",         params: 0, when: Availability::Always, run: Local(quit::run) },
-    Verb { name: "REDACT",       params: 2, when: Availability::After,  run: Shared(redact::run) },
-    Verb { name: "REGISTER",     params: 2, when: Availability::Always, run: Local(register::run) },
-    Verb { name: "REHASH",       params: 0, when: Availability::After,  run: Local(rehash::run) },
-    Verb { name: "RENAME",       params: 2, when: Availability::After,  run: Local(rename::run) },
-    Verb { name: "SETNAME",      params: 0, when: Availability::After,  run: Shared(setname::run) },
-    Verb { name: "STATS",        params: 1, when: Availability::After,  run: Local(stats::run) },
-    Verb { name: "TAGMSG",       params: 1, when: Availability::After,  run: Checked(privmsg::prepare, tagmsg::run) },
-    Verb { name: "TIME",         params: 0, when: Availability::After,  run: Local(time::run) },
-    Verb { name: "TOPIC",        params: 1, when: Availability::After,  run: Shared(topic::run) },
-    Verb { name: "USER",         params: 4, when: Availability::Before, run: Local(user::run) },
-    Verb { name: "USERHOST",     params: 1, when: Availability::After,  run: Local(userhost::run) },
-    Verb { name: "VERIFY",       params: 2, when: Availability::Always, run: Local(verify::run) },
-    Verb { name: "VERSION",      params: 0, when: Availability::After,  run: Local(version::run) },
-    Verb { name: "WALLOPS",      params: 1, when: Availability::After,  run: Shared(wallops::run) },
-    Verb { name: "WHO",          params: 0, when: Availability::After,  run: Local(who::run) },
-    Verb { name: "WHOIS",        params: 0, when: Availability::After,  run: Local(whois::run) },
-    Verb { name: "WHOWAS",       params: 0, when: Availability::After,  run: Local(whowas::run) },
-    Verb { name: "ZNC",          params: 1, when: Availability::After,  run: Local(znc::run) },
+    Verb { name: "PRIVMSG",      params: 0, when: Availability::After,     run: Checked(privmsg::prepare, privmsg::run) },
+    Verb { name: "PING",         params: 0, when: Availability::Always,    run: Local(ping::run) },
+    Verb { name: "PONG",         params: 0, when: Availability::Always,    run: Local(pong::run) },
+    Verb { name: "AUTHENTICATE", params: 1, when: Availability::Always,    run: Local(authenticate::run) },
+    Verb { name: "ACCOUNTS",     params: 1, when: Availability::Operators, run: Local(accounts::run) },
+    Verb { name: "ADMIN",        params: 0, when: Availability::After,     run: Local(admin::run) },
+    Verb { name: "AUDIT",        params: 0, when: Availability::Operators, run: Local(audit::run) },
+    Verb { name: "AWAY",         params: 0, when: Availability::Always,    run: Local(away::run) },
+    Verb { name: "BATCH",        params: 1, when: Availability::After,     run: Local(batch::run) },
+    Verb { name: "BM",           params: 0, when: Availability::After,     run: Local(bm::run) },
+    Verb { name: "CAP",          params: 1, when: Availability::Always,    run: Local(cap::run) },
+    Verb { name: "CERT",         params: 1, when: Availability::After,     run: Local(cert::run) },
+    Verb { name: "CH",           params: 0, when: Availability::After,     run: Local(ch::run) },
+    Verb { name: "CHATHISTORY",  params: 0, when: Availability::After,     run: Local(chathistory::run) },
+    Verb { name: "ERROR",        params: 0, when: Availability::Always,    run: Local(error::run) },
+    Verb { name: "EX",           params: 0, when: Availability::Always,    run: Local(ex::run) },
+    Verb { name: "HELP",         params: 0, when: Availability::Always,    run: Local(help::run) },
+    Verb { name: "HELPOP",       params: 0, when: Availability::Always,    run: Local(helpop::run) },
+    Verb { name: "INFO",         params: 0, when: Availability::After,     run: Local(info::run) },
+    Verb { name: "INVITE",       params: 0, when: Availability::After,     run: Local(invite::run) },
+    Verb { name: "ISON",         params: 1, when: Availability::After,     run: Local(ison::run) },
+    Verb { name: "ISUPPORT",     params: 0, when: Availability::Always,    run: Local(isupport::run) },
+    Verb { name: "JOIN",         params: 1, when: Availability::After,     run: Local(join::run) },
+    Verb { name: "KICK",         params: 2, when: Availability::After,     run: Shared(kick::run) },
+    Verb { name: "KILL",         params: 2, when: Availability::Operators, run: Local(kill::run) },
+    Verb { name: "LINKS",        params: 0, when: Availability::After,     run: Local(links::run) },
+    Verb { name: "LIST",         params: 0, when: Availability::After,     run: Local(list::run) },
+    Verb { name: "LOGIN",        params: 0, when: Availability::Always,    run: Local(login::run) },
+    Verb { name: "LUSERS",       params: 0, when: Availability::After,     run: Local(lusers::run) },
+    Verb { name: "MARKREAD",     params: 0, when: Availability::After,     run: Shared(markread::run) },
+    Verb { name: "METADATA",     params: 0, when: Availability::Always,    run: Local(metadata::run) },
+    Verb { name: "MODE",         params: 1, when: Availability::After,     run: Local(mode::run) },
+    Verb { name: "MONITOR",      params: 1, when: Availability::After,     run: Local(monitor::run) },
+    Verb { name: "MOTD",         params: 0, when: Availability::After,     run: Local(motd::run) },
+    Verb { name: "NAMES",        params: 0, when: Availability::After,     run: Local(names::run) },
+    Verb { name: "NICK",         params: 0, when: Availability::Always,    run: Local(nick::run) },
+    Verb { name: "NOTICE",       params: 0, when: Availability::After,     run: Checked(privmsg::prepare, notice::run) },
+    Verb { name: "OPER",         params: 2, when: Availability::After,     run: Local(oper::run) },
+    Verb { name: "PART",         params: 1, when: Availability::After,     run: Shared(part::run) },
+    Verb { name: "PASS",         params: 1, when: Availability::Before,    run: Local(pass::run) },
+    Verb { name: "PM",           params: 0, when: Availability::After,     run: Local(pm::run) },
+    Verb { name: "QUIT",         params: 0, when: Availability::Always,    run: Local(quit::run) },
+    Verb { name: "REDACT",       params: 2, when: Availability::After,     run: Shared(redact::run) },
+    Verb { name: "REGISTER",     params: 2, when: Availability::Always,    run: Local(register::run) },
+    Verb { name: "REHASH",       params: 0, when: Availability::Operators, run: Local(rehash::run) },
+    Verb { name: "RENAME",       params: 2, when: Availability::After,     run: Local(rename::run) },
+    Verb { name: "SERVERBAN",    params: 1, when: Availability::Operators, run: Local(serverban::run) },
+    Verb { name: "SETNAME",      params: 0, when: Availability::After,     run: Shared(setname::run) },
+    Verb { name: "STATS",        params: 1, when: Availability::Operators, run: Local(stats::run) },
+    Verb { name: "TAGMSG",       params: 1, when: Availability::After,     run: Checked(privmsg::prepare, tagmsg::run) },
+    Verb { name: "TIME",         params: 0, when: Availability::After,     run: Local(time::run) },
+    Verb { name: "TOPIC",        params: 1, when: Availability::After,     run: Shared(topic::run) },
+    Verb { name: "USER",         params: 4, when: Availability::Before,    run: Local(user::run) },
+    Verb { name: "USERHOST",     params: 1, when: Availability::After,     run: Local(userhost::run) },
+    Verb { name: "VERIFY",       params: 2, when: Availability::Always,    run: Local(verify::run) },
+    Verb { name: "VERSION",      params: 0, when: Availability::After,     run: Local(version::run) },
+    Verb { name: "WALLOPS",      params: 1, when: Availability::Operators, run: Shared(wallops::run) },
+    Verb { name: "WHO",          params: 0, when: Availability::After,     run: Local(who::run) },
+    Verb { name: "WHOIS",        params: 0, when: Availability::After,     run: Local(whois::run) },
+    Verb { name: "WHOWAS",       params: 0, when: Availability::After,     run: Local(whowas::run) },
+    Verb { name: "ZNC",          params: 1, when: Availability::After,     run: Local(znc::run) },
 ];
 
 /// Verbs that are carried out whatever their user and address owe: signs of life, and leaving.
 const FREE: &[&str] = &["PING", "PONG", "QUIT", "EX"];
+
+/// Other verbs that are for the admin socket, too.
+const AT_CONSOLE: &[&str] = &["PING", "PONG", "QUIT", "EX", "HELP", "HELPOP"];
 
 /// Deals with one line of a session: an answer to a question, or a command.
 pub fn line(context: &mut Context<'_>, line: &str) {
@@ -212,8 +224,8 @@ pub fn line(context: &mut Context<'_>, line: &str) {
         let found = VERBS.iter().position(|verb| message.verb.eq_ignore_ascii_case(verb.name));
         let Some(found) = found else {
             let unknown = Refusal::UnknownCommand(message.verb.to_owned());
-            let refusal =
-                if context.session().user.is_some() { unknown } else { Refusal::NotLoggedIn };
+            let known = context.session().user.is_some() || context.session().console;
+            let refusal = if known { unknown } else { Refusal::NotLoggedIn };
             return Err((message.verb.to_ascii_uppercase(), refusal));
         };
         context.node.uses[found] += 1;
@@ -236,8 +248,15 @@ fn label_of(context: &Context<'_>, message: &Message<'_>) -> Option<Box<str>> {
 }
 
 fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
+    let operators = verb.when == Availability::Operators;
+    if context.session().console && !operators && !AT_CONSOLE.contains(&verb.name) {
+        return Err(Refusal::NeedsUser);
+    }
     match (verb.when, context.session().user) {
         (Availability::After, None) => return Err(Refusal::NotLoggedIn),
+        (Availability::Operators, None) if !context.session().console => {
+            return Err(Refusal::NotLoggedIn);
+        }
         (Availability::Before, Some(_)) => return Err(Refusal::AlreadyRegistered),
         _ => {}
     }

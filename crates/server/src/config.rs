@@ -1,6 +1,9 @@
 //! The config file: TOML, every key optional, unknown keys refused.
 
+mod operator;
 mod words;
+
+pub use operator::{Operator, Role};
 
 use crate::command::welcome::DESCRIPTION;
 use crate::limits::{
@@ -9,6 +12,7 @@ use crate::limits::{
 };
 use crate::networks::Networks;
 use proto::Capability;
+use proto::name::same;
 use serde::Deserialize;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -19,7 +23,7 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// `[server]`
     pub server: Server,
-    /// `[[operator]]`: who may take operator's rights with `OPER`.
+    /// `[[operator]]`: who looks after the server.
     pub operator: Vec<Operator>,
     /// `[admin]`: who runs the server, as `ADMIN` tells it.
     pub admin: Admin,
@@ -187,22 +191,6 @@ impl Default for Server {
     }
 }
 
-/// `[[operator]]`: a name and password for `OPER`.
-#[derive(Clone, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct Operator {
-    /// The name given to `OPER`; it need not be an account.
-    pub name: String,
-    /// The password given to `OPER`.
-    pub password: String,
-}
-
-impl std::fmt::Debug for Operator {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Operator").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
 /// Why a config file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -257,6 +245,14 @@ impl Config {
             .map_err(|message| ConfigError::Impossible { path: path.to_owned(), message })?;
         config.file = Some(path.to_owned());
         Ok(config)
+    }
+
+    /// The role of an account, if it has one.
+    pub fn role_of(&self, account: &str) -> Option<Role> {
+        let is = |operator: &&Operator| {
+            operator.account.as_deref().is_some_and(|name| same(name, account))
+        };
+        self.operator.iter().filter(is).filter_map(|operator| operator.role).max()
     }
 
     /// The name of the file it was read from, without its folder.
@@ -379,15 +375,7 @@ impl Config {
                 limits.replay
             ));
         }
-        for operator in &self.operator {
-            if operator.name.is_empty() || operator.name.contains(' ') {
-                return Err("an [[operator]] needs a name without spaces".into());
-            }
-            if operator.password.is_empty() {
-                return Err(format!("[[operator]] {:?} has an empty password", operator.name));
-            }
-        }
-        Ok(())
+        self.operator.iter().try_for_each(Operator::check)
     }
 }
 

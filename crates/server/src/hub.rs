@@ -22,9 +22,12 @@ use crate::clock;
 use crate::command;
 use crate::command::authentication;
 use crate::command::ending;
+use crate::command::serverban::BANNED;
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Effects, LogRecord};
-use crate::limits::{ADDRESS_TURN_WORK, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
+use crate::limits::{
+    ADDRESS_TURN_WORK, ADMIN_CONNECTIONS, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK,
+};
 use crate::metrics::{Count, Refused};
 use crate::session::Node;
 use crate::session::Session;
@@ -35,10 +38,11 @@ use crate::session::{delivered, disk};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::dormant;
+use crate::state::server_bans::{self, ServerBan};
 use crate::state::undo::UndoLog;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::sync::Arc;
 use store::Loaded;
@@ -87,6 +91,7 @@ impl Hub {
         let mut effects = self.effects();
         self.look_at_clocks(&mut effects, &stamped);
         self.log_refusals(&mut effects);
+        server_bans::expire(&mut self.state, &mut effects);
         command::batch::end_overdue(&mut self.state, &mut self.node, &mut effects);
         match stamped.input {
             Input::Batch(batch) => {
@@ -172,6 +177,9 @@ impl Hub {
             ClientEvent::Opened { address, entropy } => {
                 return self.opened(out, session, address, entropy);
             }
+            ClientEvent::OpenedByAdmin { entropy } => {
+                return self.opened_by_admin(out, session, entropy);
+            }
             // Others wait for the same answer, so who asked may be gone.
             ClientEvent::Probe => return probe::begin(&self.state, out, session),
             _ => {}
@@ -180,7 +188,8 @@ impl Hub {
             return; // The hub closed it; its shard had not heard yet.
         }
         match &event.event {
-            ClientEvent::Opened { .. } | ClientEvent::Probe => {}
+            ClientEvent::Opened { .. } | ClientEvent::OpenedByAdmin { .. } | ClientEvent::Probe => {
+            }
             ClientEvent::Encrypted { certificate } => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
                 known.certificate = certificate.filter(|_| !known.encrypted).map(Box::new);
@@ -244,6 +253,27 @@ impl Hub {
         self.enter(out, session, address);
     }
 
+    /// A connection at the admin socket: no limit of addresses is for it, so that the server can be
+    /// looked after when it is full.
+    fn opened_by_admin(&mut self, out: &mut Effects, session: SessionId, entropy: [u8; 16]) {
+        let (address, steady) = (IpAddr::V4(Ipv4Addr::LOCALHOST), self.state.steady);
+        let limits = &self.state.config.limits;
+        let budget = self.node.budgets.hold(Payer::address(address), steady, limits);
+        let mut opened = Session::new(address, budget, entropy);
+        (opened.console, opened.registration) = (true, None);
+        self.node.consoles += 1;
+        self.node.sessions.insert(session, opened);
+        out.push(Effect::Ready { session });
+        let reason = match self.node.consoles > ADMIN_CONNECTIONS {
+            _ if self.stopping => STOPPING,
+            true => "Too many connections to the admin socket; close one first",
+            false => return,
+        };
+        self.context(out, session).close(reason);
+        let refused = self.node.sessions.remove(&session).expect("just opened");
+        self.node.leave(&refused);
+    }
+
     /// A proxy's connection counts for whom it is for, and is as safe as the proxy says: what the
     /// proxy itself has shown is not the client's.
     fn forwarded(
@@ -271,17 +301,20 @@ impl Hub {
         let proxy = self.state.config.server.proxies.contain(address);
         let admitted =
             self.node.admission.enter(address, proxy, self.state.steady, &self.state.config.limits);
+        let ban = self.state.server_bans.of_address(address).filter(|_| !proxy);
+        let told = ban.map(ServerBan::sentence);
         let refused = match admitted {
             Err(refused) => Some(refused),
             Ok(()) if self.stopping => Some((Refused::Stopping, STOPPING)),
-            Ok(()) => None,
+            Ok(()) => told.as_ref().map(|_| (Refused::Banned, BANNED)),
         };
         if let Some((why, reason)) = refused {
             out.push(Effect::Count(Count::Refused(why)));
             if self.node.admission.is_worth_logging(self.state.steady) {
                 out.push(Effect::Log(LogRecord::Refused { address, reason }));
             }
-            self.context(out, session).close(reason);
+            self.context(out, session)
+                .close(told.as_deref().filter(|_| reason == BANNED).unwrap_or(reason));
             let refused = self.node.sessions.remove(&session).expect("just closed");
             self.node.leave(&refused);
         }

@@ -197,6 +197,20 @@ pub const GUEST_USERNAME_BYTES: usize = NAME_BYTES - 1;
 pub const CLOAK_PART_BYTES: usize = 6;
 /// Bytes of a real name (the last parameter of `USER`).
 pub const REALNAME_BYTES: usize = 150;
+/// Bans of the whole server.
+pub const SERVER_BANS: usize = 1000;
+/// Bytes of whom such a ban is of.
+pub const SERVER_BAN_BYTES: usize = 200;
+/// Connections to the admin socket at once.
+pub const ADMIN_CONNECTIONS: usize = 16;
+/// Seconds for which `chatserver admin` waits for the next line of an answer.
+pub const ADMIN_SECONDS: u64 = 30;
+/// Entries of the audit log in one answer, if nobody says how many.
+pub const AUDIT_PAGE: usize = 50;
+/// Entries of the audit log in one answer.
+pub const AUDIT_PAGE_MOST: usize = 500;
+/// Bytes of the path of a Unix socket that every system takes.
+pub const SOCKET_PATH_BYTES: usize = 100;
 /// Entries of all lists of a room together: bans, exceptions, invitations for good, quiets.
 pub const LIST_ENTRIES: usize = 100;
 /// Changes with a parameter in one `MODE`.

@@ -108,6 +108,7 @@ fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8
             return out;
         }
         ReadKind::Page { .. } | ReadKind::Targets { .. } => "CHATHISTORY",
+        ReadKind::Audit { .. } => "AUDIT",
     };
     let line = Line::to(&mut out).raw_tags(tag).source(&renderer.server).verb("FAIL");
     line.param(verb).param(code).text(text).end();
@@ -256,6 +257,7 @@ impl Page<'_> {
                     }
                 }
             }
+            ReadKind::Audit { before, limit } => self.audit(store, *before, *limit)?,
             ReadKind::Buffers => self.buffers(store)?,
             ReadKind::Pending { up_to, read } => {
                 let mut events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
@@ -388,6 +390,27 @@ impl Page<'_> {
             let line = Line::to(&mut self.out).raw_tags(&self.tag).source(&source).verb("PRIVMSG");
             line.param(&me).text(&format!("{name} {first:.3} {last:.3}")).end();
         }
+        Ok(())
+    }
+
+    fn audit(&mut self, store: &mut dyn Reader, before: u64, limit: usize) -> Result<(), Failure> {
+        let entries = store.audit(before, limit)?;
+        let oldest = entries.first().map_or(0, |(id, _)| *id).to_string();
+        let count = entries.len().to_string();
+        for (id, entry) in entries {
+            let mut time = Vec::new();
+            write_server_time(entry.time, &mut time);
+            let line = Line::to(&mut self.out).raw_tags(&self.tag).source(&self.renderer.server);
+            let line = line.verb("NOTE").param("AUDIT").param("ENTRY").param(&id.to_string());
+            let line = line.param(&String::from_utf8_lossy(&time)).param(&entry.by);
+            // A subcommand is one word with its verb here, and there is always a target.
+            let line = line.param(&entry.verb.replace(' ', "-"));
+            let target = Some(&*entry.target).filter(|target| !target.is_empty());
+            line.param(target.unwrap_or("*")).text(&entry.reason).end();
+        }
+        let line = Line::to(&mut self.out).raw_tags(&self.tag).source(&self.renderer.server);
+        let line = line.verb("NOTE").param("AUDIT").param("END").param(&count).param(&oldest);
+        line.text("End of the audit log").end();
         Ok(())
     }
 

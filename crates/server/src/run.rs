@@ -1,6 +1,7 @@
 //! Starting and stopping: opens what the server needs, starts its threads, and waits for the signal
 //! to end.
 
+mod admin;
 mod tasks;
 mod shown;
 mod backups;
@@ -21,6 +22,7 @@ use crate::limits::{
 use crate::metrics::{Metrics, Queue};
 use crate::queue::{self, Sender, bounded};
 use crate::session_id::SessionId;
+use crate::shard::admin_socket::{self, AdminSocket, AdminSocketError};
 use crate::shard::listen::{self, ListenError, Listeners};
 use crate::shard::memory::Memory;
 use crate::systemd::{self, Pulse, Watchdog};
@@ -36,6 +38,7 @@ use signal_hook::iterator::Signals;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{
@@ -54,6 +57,15 @@ pub enum RunError {
     /// The addresses.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The admin socket.
+    #[error(transparent)]
+    AdminSocket(#[from] AdminSocketError),
+    /// No server has a data folder open.
+    #[error("no server is running with the data in {0}; name its folder with --data")]
+    NoServer(PathBuf),
+    /// `admin` with words that no line can be made of.
+    #[error("{0}")]
+    Usage(&'static str),
     /// The certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -92,12 +104,24 @@ pub enum RunError {
     Panic,
 }
 
+impl RunError {
+    /// What the process ends with: 4 if there is no server, 2 if the command line cannot be, else 1.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            RunError::NoServer(_) => ExitCode::from(4),
+            RunError::Usage(_) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Does what the command line says.
 ///
 /// # Errors
 /// [`RunError`], whose text says what to do.
-pub fn run(args: Args) -> Result<(), RunError> {
+pub fn run(args: Args) -> Result<ExitCode, RunError> {
     match args.command {
+        Some(Command::Admin { json, data, words }) => return admin::run(&words, json, &data),
         None => serve(&args.serve),
         Some(Command::Passwd { name, data }) => tasks::passwd(&name, &data),
         Some(Command::Check { data }) => tasks::check(&data),
@@ -105,7 +129,8 @@ pub fn run(args: Args) -> Result<(), RunError> {
         Some(Command::Backup { file, anyway: true, data }) => tasks::backup_anyway(&file, &data),
         Some(Command::Salvage { from, to }) => tasks::salvage(&from, &to),
         Some(Command::Restore { file, data }) => tasks::restore(&file, &data),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Opens everything first, so that a mistake changes nothing; then runs until a signal.
@@ -265,6 +290,7 @@ impl Server {
         }
         let listening = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let mut listeners = Some(Listeners::new(listeners, inboxes.clone()));
+        let mut admin_socket = folder.as_deref().map(AdminSocket::bind).transpose()?;
         let committed = Arc::new(AtomicU64::new(0));
         let (wake, woken) = sync_channel(WAKE_QUEUE);
         let (backups, running) = std::sync::mpsc::channel();
@@ -337,6 +363,7 @@ impl Server {
                 renderer: renderer.clone(),
                 port: server.config.port,
                 listeners: listeners.take(),
+                admin_socket: admin_socket.take(),
                 hub: server.hub.clone(),
                 passwords: passwords.clone(),
                 readers: readers.clone(),
@@ -440,6 +467,9 @@ impl Server {
         drop(self.woken); // Nobody waits to be heard any more.
         for thread in self.threads {
             thread.join().map_err(|_| RunError::Panic)??;
+        }
+        if let Some(folder) = &self.folder {
+            admin_socket::remove(folder);
         }
         tracing::info!("Stopped");
         Ok(())

@@ -39,6 +39,8 @@ pub struct Session {
     pub encrypted: bool,
     /// A reverse proxy has said for whom it is.
     pub forwarded: bool,
+    /// It came by the admin socket: it is an admin, and no user.
+    pub console: bool,
     /// The certificate that it has shown with TLS; boxed, because hardly any has.
     pub certificate: Option<Box<Fingerprint>>,
     /// Random bytes of this session alone, for nonces.
@@ -263,7 +265,12 @@ impl Session {
     /// Whether nobody can read along: it is encrypted, or does not leave this machine. What a proxy
     /// says of where its clients are, such as nothing, does not make them local.
     pub fn is_private(&self) -> bool {
-        self.encrypted || (!self.forwarded && self.address.to_canonical().is_loopback())
+        self.encrypted || self.is_local()
+    }
+
+    /// Whether it comes from this machine.
+    pub fn is_local(&self) -> bool {
+        !self.forwarded && self.address.to_canonical().is_loopback()
     }
 
     /// The certificate that it has shown with TLS.
@@ -288,6 +295,7 @@ impl Session {
             held: false,
             encrypted: false,
             forwarded: false,
+            console: false,
             certificate: None,
             entropy,
             capabilities: Capabilities::default(),

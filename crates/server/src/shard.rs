@@ -6,6 +6,7 @@
 //! `ready`. An async runtime costs the same CPU time, but a task and its bookkeeping for each
 //! connection: 650 bytes of the 1.9 KiB it then took.
 
+pub mod admin_socket;
 pub mod connection;
 pub mod fanout;
 pub mod health;
@@ -33,13 +34,14 @@ use crate::reader::Readers;
 use crate::render::Renderer;
 use crate::session::delivered::Delivered;
 use crate::session_id::SessionId;
+use crate::shard::admin_socket::AdminSocket;
 use crate::shard::connection::{Connection, Stage};
 use crate::shard::fanout::Members;
 use crate::shard::health::Health;
 use crate::shard::listen::Listeners;
 use crate::shard::memory::Memory;
-use crate::transport::Scratch;
 use crate::transport::certificate::Certificate;
+use crate::transport::{Scratch, Way};
 use crate::wake::Wake;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
@@ -47,7 +49,7 @@ use proto::Line;
 use slab::Slab;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
@@ -68,6 +70,8 @@ pub struct Parts {
     pub port: u16,
     /// What it listens on; only the first shard does.
     pub listeners: Option<Listeners>,
+    /// The admin socket; only the first shard has it, and none if nothing is kept.
+    pub admin_socket: Option<AdminSocket>,
     /// The way to the hub.
     pub hub: Sender<Input>,
     /// The way to those who derive keys.
@@ -137,6 +141,9 @@ pub fn run(parts: Parts, mut outlet: Outlet) -> io::Result<()> {
     if let Some(listeners) = &mut shard.parts.listeners {
         listeners.register(outlet.registry())?;
     }
+    if let Some(admin_socket) = &mut shard.parts.admin_socket {
+        admin_socket.register(outlet.registry())?;
+    }
     let mut events = Events::with_capacity(EVENTS);
     while !shard.stopping {
         shard.round(&mut outlet, &mut events)?;
@@ -186,7 +193,9 @@ impl Shard {
         for event in &*events {
             match event.token() {
                 Outlet::WAKE => {}
-                token if Listeners::is_token(token) => accept = true,
+                token if Listeners::is_token(token) || AdminSocket::is_token(token) => {
+                    accept = true;
+                }
                 Token(slot) => {
                     if event.is_writable()
                         && let Some(connection) = self.connections.get_mut(slot)
@@ -238,7 +247,7 @@ impl Shard {
 
     fn take(&mut self, item: Item, outlet: &Outlet) {
         match item {
-            Item::Connection(stream, address) => self.own(stream, address, outlet),
+            Item::Connection(stream, address) => self.own(stream, Some(address), outlet),
             Item::Released(released) => {
                 if self.release(&released) {
                     self.in_flight = false;
@@ -261,30 +270,45 @@ impl Shard {
                 self.parts.config = config;
             }
             Item::Certificate(certificate) => self.parts.certificate = certificate,
-            Item::StopListening => self.parts.listeners = None,
+            Item::StopListening => {
+                (self.parts.listeners, self.parts.admin_socket) = (None, None);
+            }
         }
     }
 
-    /// Accepts what waits; each connection goes to the next shard.
+    /// Accepts what waits; each connection goes to the next shard, those of admins stay here.
     fn accept(&mut self, outlet: &Outlet) {
+        while let Some(admin_socket) = &mut self.parts.admin_socket {
+            match admin_socket.accept() {
+                Ok(None) => break,
+                Ok(Some(stream)) => self.own(stream, None, outlet),
+                Err(error) => {
+                    self.cannot_accept(&error);
+                    break;
+                }
+            }
+        }
         while let Some(listeners) = &mut self.parts.listeners {
             match listeners.accept() {
                 Ok(None) => return,
-                Ok(Some((stream, address, None))) => self.own(stream, address, outlet),
+                Ok(Some((stream, address, None))) => self.own(stream, Some(address), outlet),
                 Ok(Some((stream, address, Some(other)))) => {
                     other.send(Item::Connection(stream, address));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "Cannot accept a connection, will retry");
-                    self.do_later(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Later::Accept);
-                    return;
+                    return self.cannot_accept(&error);
                 }
             }
         }
     }
 
-    /// Takes a new connection over.
-    fn own(&mut self, mut stream: TcpStream, address: SocketAddr, outlet: &Outlet) {
+    fn cannot_accept(&mut self, error: &io::Error) {
+        tracing::warn!(%error, "Cannot accept a connection, will retry");
+        self.do_later(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Later::Accept);
+    }
+
+    /// Takes a new connection over; one without an address came by the admin socket.
+    fn own(&mut self, mut stream: TcpStream, address: Option<SocketAddr>, outlet: &Outlet) {
         let mut entropy = [0; 16];
         if let Err(error) = getrandom::fill(&mut entropy) {
             return tracing::error!(%error, "No randomness from the system, connection refused");
@@ -294,16 +318,25 @@ impl Shard {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = outlet.registry().register(&mut stream, Token(slot), interest);
         // A socket that cannot be set up is closed by dropping it; its peer sees that.
-        if let Err(error) = registered.and_then(|()| stream.set_nodelay(true)) {
+        let no_delay = || if address.is_some() { stream.set_nodelay(true) } else { Ok(()) };
+        if let Err(error) = registered.and_then(|()| no_delay()) {
             return tracing::warn!(%error, "Cannot take over a connection");
         }
         self.parts.metrics.accepted();
         self.generation = self.generation.wrapping_add(1);
-        let address = address.ip().to_canonical();
         let limits = &self.parts.config.limits;
-        entry.insert(Connection::new(stream, self.generation, address, limits, Instant::now()));
+        let peer =
+            address.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip().to_canonical());
+        let mut connection = Connection::new(stream, self.generation, peer, limits, Instant::now());
+        let opened = if address.is_some() {
+            ClientEvent::Opened { address: peer, entropy }
+        } else {
+            connection.way = Way::Lines;
+            ClientEvent::OpenedByAdmin { entropy }
+        };
+        entry.insert(connection);
         let session = self.session(slot);
-        self.gather(session, ClientEvent::Opened { address, entropy });
+        self.gather(session, opened);
     }
 
     /// Does something later.

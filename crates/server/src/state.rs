@@ -1,6 +1,7 @@
 //! What all sessions share: users, rooms, members, accounts, markers, metadata.
 
 pub mod applying;
+pub mod barred;
 pub mod certificates;
 pub mod dormant;
 pub mod history;
@@ -13,9 +14,11 @@ pub mod records;
 pub mod refusal;
 pub mod renames;
 pub mod room;
+pub mod server_bans;
 pub mod undo;
 pub mod user;
 pub mod pending;
+pub mod permission;
 
 use crate::cloak::Cloak;
 use crate::clock;
@@ -31,7 +34,9 @@ use pending::PendingMessages;
 use proto::name::fold;
 use records::Records;
 use renames::Renames;
-use room::Room;
+use room::{MaskSubject, Room};
+use server_bans::ServerBans;
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use store::{Account, Conversation, EventId, Loaded, RecordOwner, RoomId};
@@ -78,6 +83,8 @@ pub struct State {
     pub metadata: Metadata,
     /// The small things that are kept of accounts, rooms and the server.
     pub records: Records,
+    /// Who is banned from the server.
+    pub server_bans: ServerBans,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
     /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
@@ -120,6 +127,7 @@ impl State {
             read_markers: loaded.read_markers.into_iter().collect(),
             metadata: Metadata::default(),
             records: Records::default(),
+            server_bans: ServerBans::default(),
             lobby: None,
             left: VecDeque::new(),
             pending: PendingMessages::new(loaded.pending),
@@ -209,6 +217,12 @@ impl State {
     pub fn source(&self, user: UserId) -> String {
         let user = &self.users[&user];
         self.renderer.source(user.author())
+    }
+
+    /// A user who is online, as masks name people.
+    pub fn who(&self, user: UserId) -> MaskSubject {
+        let account = self.users[&user].account().cloned();
+        MaskSubject { source: self.source(user), account, steps: Cell::new(0) }
     }
 
     fn restore_rooms(

@@ -7,6 +7,7 @@ mod docs;
 use clap::CommandFactory;
 use server::args::Args;
 use server::config::Config;
+use server::state::permission;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -74,13 +75,20 @@ fn the_readme_lists_every_config_key_with_its_default() {
 /// the examples is the default.
 fn assert_complete(full: &str, file: &str) {
     let mut config = read(full).expect(file);
-    assert_eq!((config.operator.len(), config.tls.certificate.is_some()), (1, true), "{file}");
+    assert_eq!((config.operator.len(), config.tls.certificate.is_some()), (2, true), "{file}");
     (config.server.listen, config.server.password) = (Vec::new(), None);
     (config.server.bind, config.backup.folder) = (None, None);
     config.limits.memory = None;
     (config.operator, config.tls, config.admin) = Default::default();
     assert_eq!(config, Config::default(), "{file}");
     assert_eq!(missing_keys(full), [""; 0], "{file}");
+}
+
+#[test]
+fn the_documentation_has_the_table_of_rights() {
+    let text = fs::read_to_string(root().join("docs/administration.md")).unwrap();
+    let table = text.split("permission.rs -->\n").nth(1).expect("the table");
+    assert_eq!(table.split("\n<!-- end -->").next().unwrap(), permission::markdown());
 }
 
 fn root() -> PathBuf {
@@ -115,8 +123,11 @@ fn missing_keys(text: &str) -> Vec<String> {
         let all = told.split("the keys are").nth(1).expect("the keys");
         let all: Vec<&str> = all.split('`').skip(1).step_by(2).collect();
         assert!(all.len() >= 2, "{told}");
-        let there = text.lines().skip_while(|line| !line.starts_with(header)).skip(1);
-        let there: Vec<&str> = there.take_while(|line| !line.starts_with('[')).collect();
+        let there = text
+            .split(header)
+            .skip(1)
+            .flat_map(|part| part.lines().skip(1).take_while(|line| !line.starts_with('[')));
+        let there: Vec<&str> = there.collect();
         let has = |key: &&str| there.iter().any(|line| line.starts_with(&format!("{key} = ")));
         let keys = all.into_iter().filter(|key| !has(key));
         missing.extend(keys.map(|key| format!("[{table}] {key}")));

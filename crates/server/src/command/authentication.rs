@@ -17,6 +17,7 @@ use crate::state::certificates;
 use crate::state::dormant;
 use crate::state::lookalikes::is_reserved;
 use crate::state::ownership;
+use crate::state::room::MaskSubject;
 use crate::state::undo::Undo;
 use proto::name::{NameError, check_name, same};
 use proto::numeric as n;
@@ -110,7 +111,9 @@ pub fn may_be_named(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
     if state.account(name).is_some() {
         return Ok(());
     }
-    if is_reserved(name, &state.renderer.server) {
+    // Whoever registered it would be an operator at once; only people on this machine may.
+    let remote = !context.session().is_local();
+    if is_reserved(name, &state.renderer.server) || remote && state.config.role_of(name).is_some() {
         return Err(bad(NameError::Reserved));
     }
     match state.account_looks.find(name, None) {
@@ -287,8 +290,28 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
     account
 }
 
+/// Refuses whose account is suspended, or banned from the server.
+fn must_be_welcome(context: &Context<'_>, account: &Account) -> Result<(), Refusal> {
+    let (state, name) = (&context.state, &account.name);
+    if let Some(suspension) = state.suspension(account.id) {
+        return Err(Refusal::Barred("SUSPENDED", name.to_string(), suspension.sentence()));
+    }
+    let known = context.session().registration.as_deref();
+    let username = known.and_then(|registration| registration.username.as_deref());
+    let userhost = username.filter(|username| username != &&**name);
+    let source = state.renderer.source(Author { nick: name, userhost, guest: false });
+    let who = MaskSubject { account: Some(account.name.clone()), ..MaskSubject::guest(source) };
+    match state.server_bans.of_user(Some(account.id), &who) {
+        Some(ban) => Err(Refusal::Barred("BANNED", name.to_string(), ban.sentence())),
+        None => Ok(()),
+    }
+}
+
 /// The session has proven who it is.
 pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
+    if let Err(refusal) = must_be_welcome(context, &account) {
+        return refused(context, &account.name, how, &refusal);
+    }
     let address = context.session().address;
     context.node.logins.succeeded(address, &account.name);
     prove_certificate(context, &account);
@@ -375,6 +398,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
                 Refusal::NotEncrypted => NOT_ENCRYPTED,
                 Refusal::ServerPasswordRequired => "No server password",
                 Refusal::WrongServerPassword => "Wrong server password",
+                Refusal::Barred(_, _, why) => why,
                 _ => "Login failed",
             };
             let Context { applying, node } = context;
@@ -414,6 +438,7 @@ fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
         Refusal::Busy(_) => {
             "SASL authentication failed: too many concurrent logins; try again".to_owned()
         }
+        Refusal::Barred(_, _, why) => format!("SASL authentication failed: {why}"),
         Refusal::Invalid { text, .. } => format!("SASL authentication failed: {text}"),
         _ => "SASL authentication failed".to_owned(),
     };

@@ -50,7 +50,9 @@ fn text(verb: &str) -> Option<&'static str> {
 /// Usage and explanation of each verb, in lines; none longer than a line of the wire has room for.
 #[rustfmt::skip]
 const TEXTS: &[(&str, &str)] = &[
+    ("ACCOUNTS", "ACCOUNTS LIST [<mask>]\nACCOUNTS SHOW <name>\nACCOUNTS SUSPEND <name> [<duration>] :<reason>\nACCOUNTS RESUME <name>\nFor server operators: shows accounts, keeps one from logging in (for 2h, 3d, or until resumed),\nand lets it log in again."),
     ("ADMIN", "ADMIN\nShows who runs this server."),
+    ("AUDIT", "AUDIT [<count>] [before=<number>]\nFor server admins: shows what the server's operators have done."),
     ("AUTHENTICATE", "AUTHENTICATE <mechanism>|<data>|*\nLogs in with SASL (EXTERNAL, SCRAM-SHA-256 or PLAIN); clients do this automatically."),
     ("AWAY", "AWAY [:<reason>]\nMarks you as away; without a reason, as back."),
     ("BATCH", "BATCH +<reference> <type> [<parameters>] | BATCH -<reference>\nBegins or ends a batch of lines; clients do this automatically."),
@@ -94,6 +96,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("REGISTER", "REGISTER * * <password>\nRegisters your current nick as an account."),
     ("REHASH", "REHASH\nFor server operators: reloads the config file."),
     ("RENAME", "RENAME <room> <new name> [:<reason>]\nRenames a room you operate."),
+    ("SERVERBAN", "SERVERBAN ADD <account, mask or network> [<duration>] :<reason>\nSERVERBAN LIST | SERVERBAN DEL <number>\nFor server operators: bans an account (bob), a mask (troll*!*@*) or a network (192.0.2.0/24)\nfrom the server, for a while (2h, 3d) or until the ban is deleted."),
     ("SETNAME", "SETNAME :<real name>\nChanges your real name."),
     ("STATS", "STATS u|m|o\nShows the uptime (u), command usage (m) and, to operators, the operator list (o)."),
     ("TAGMSG", "TAGMSG <target>[,<target>...]\nSends tags without text; clients do this automatically."),

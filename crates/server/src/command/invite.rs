@@ -25,7 +25,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         .ok_or(Refusal::NeedMoreParams)?;
     let (room, member) = context.my_room(name)?;
     // Any member may point somebody to a room; only its operators open a closed one.
-    let opens = member.rank() >= Rank::HalfOp || context.user().operator;
+    let opens = member.rank() >= Rank::HalfOp || context.user().is_operator();
     if room.is('i') && !opens {
         return Err(Refusal::NotHalfOperator(room.name.clone()));
     }

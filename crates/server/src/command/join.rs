@@ -140,7 +140,7 @@ fn admits(
 ) -> Result<(), Refusal> {
     let room = &context.state.rooms[&room];
     let user = context.user();
-    if user.operator || room.invited.get(&user.id) == Some(&true) {
+    if user.is_operator() || room.invited.get(&user.id) == Some(&true) {
         return Ok(());
     }
     if room.bans(who) {

@@ -13,7 +13,7 @@ use proto::name::same;
 
 /// Carries out `KILL`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    context.must_be_operator()?;
+    context.must_have_right("KILL", "")?;
     let name = message.param(0).unwrap_or_default();
     let reason = message.param(1).filter(|reason| !reason.is_empty());
     let reason = shorten(reason.ok_or(Refusal::NeedMoreParams)?, KICK_BYTES);
@@ -23,11 +23,12 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     let killed = context.state.online(name).ok_or(Refusal::NoSuchUser(name.to_owned()))?;
     let (id, nick, sessions) = (killed.id, killed.nick.clone(), killed.sessions.clone());
-    let (me, killer) = (context.me(), context.user().nick.clone());
+    let killer = context.asker_name();
+    context.audit("KILL", &nick, reason);
     let quit = format!("Killed ({killer} ({reason}))");
     context.notice(&format!("{nick} has been disconnected (connections: {})", sessions.len()));
     let news = [
-        context.passing(me, "KILL", &[&nick], Some(reason)),
+        context.passing_from_asker("KILL", &[&nick], reason),
         context.passing(id, "QUIT", &[], Some(&quit)),
     ];
     for to in &sessions {

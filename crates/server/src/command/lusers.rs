@@ -17,7 +17,7 @@ pub fn show(context: &mut Context<'_>) {
     let users = context.state.users.values();
     let (all, invisible) = (users.len(), users.clone().filter(|user| user.invisible).count());
     let visible = all - invisible;
-    let operators = users.filter(|user| user.operator).count();
+    let operators = users.filter(|user| user.is_operator()).count();
     let registration = context.node.sessions.iter().filter(|(_, one)| one.user.is_none()).count();
     let rooms = context.state.rooms.len();
     let most = context.state.users_most;

@@ -138,7 +138,7 @@ fn next_line(
 ) -> (String, Option<UserId>) {
     let me = context.me();
     let room = &context.state.rooms[&room];
-    let inside = room.member(me).is_some() || context.user().operator;
+    let inside = room.member(me).is_some() || context.user().is_operator();
     let every_mark = context.has(Capability::MultiPrefix);
     let sources = context.has(Capability::UserhostInNames);
     let (mut line, mut last, mut work, mut more) = (String::new(), after, 0, false);

@@ -4,6 +4,7 @@
 
 use super::refusal::{Refusal, refuse};
 use crate::command::authentication::{self, is_password};
+use crate::config::{Operator, Role};
 use crate::effects::{Effect, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::Tried;
@@ -14,22 +15,19 @@ use proto::{Message, numeric as n};
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (name, password) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
-    if context.state.config.operator.is_empty() {
+    let config = context.state.config.clone();
+    let mut all = config.operator.iter().filter_map(Operator::credentials).peekable();
+    if all.peek().is_none() {
         return Err(Refusal::NoOperators);
     }
     context.must_be_private()?;
     let (address, now) = (context.session().address, context.state.steady);
-    let config = context.state.config.clone();
     let hold_millis = match context.node.opers.ask(address, name, now, &config.limits) {
         Ok(hold_millis) => hold_millis,
         Err(seconds) => return Err(too_many(context, name, seconds)),
     };
     context.node.opers.attempted(address, name, now);
-    let granted = config
-        .operator
-        .iter()
-        .filter(|operator| operator.name == name)
-        .any(|operator| is_password(&operator.password, password));
+    let granted = all.filter(|(of, _)| *of == name).any(|(_, right)| is_password(right, password));
     authentication::answer_after(context, name, Tried::Oper(granted), hold_millis);
     Ok(())
 }
@@ -62,7 +60,8 @@ fn grant(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Ref
         return Err(Refusal::WrongPassword(name.to_owned()));
     }
     context.node.opers.granted(address, name);
-    let before = std::mem::replace(&mut context.user_mut().operator, true);
+    let before = context.user_mut().role.replace(Role::Admin).is_some();
+    context.audit("OPER", name, "");
     context.numeric(n::RPL_YOUREOPER, &[], "You are now an operator of this server");
     if !before {
         super::umode::tell(context, "+o");

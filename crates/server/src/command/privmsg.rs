@@ -275,7 +275,7 @@ fn may_say(
     if room.is('C') && is_request(draft) {
         return cannot("Cannot send to room (+C): no CTCP except ACTION");
     }
-    if context.user().operator || member.is_some_and(|member| member.rank() >= Rank::Voice) {
+    if context.user().is_operator() || member.is_some_and(|member| member.rank() >= Rank::Voice) {
         return Ok(room.name.clone());
     }
     if room.is('m') {

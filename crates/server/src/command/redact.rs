@@ -28,7 +28,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let reason = shorten(message.param(2).unwrap_or_default(), KICK_BYTES);
     let (conversation, name) = match conversation(context, target) {
         // Operators of the server may everywhere, be they there or not.
-        Err(_) if context.user().operator && context.room(target).is_ok() => {
+        Err(_) if context.user().is_operator() && context.room(target).is_ok() => {
             let room = context.room(target)?;
             (Conversation::room(room.id), room.name.clone())
         }

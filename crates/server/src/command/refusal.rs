@@ -24,7 +24,7 @@ struct Said<'a> {
 /// Verbs whose refusals are standard replies, whether the session asked for the capability or not.
 #[rustfmt::skip]
 const STANDARD: &[&str] = &[
-    "LOGIN", "BM", "PM", "CH", "EX", "CERT", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
+    "LOGIN", "BM", "PM", "CH", "EX", "CERT", "ACCOUNTS", "AUDIT", "SERVERBAN", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
 ];
 
 /// Says "no" to the asker.
@@ -381,6 +381,7 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[name],
             format!("Too many failed logins; try again in {seconds} seconds"),
         ),
+        Refusal::Barred(code, name, text) => says("", code, &[name], text.as_str()),
         Refusal::NotEncrypted => says("", "ENCRYPTION_REQUIRED", &[], NOT_ENCRYPTED),
         Refusal::ServerPasswordRequired => says(
             n::ERR_PASSWDMISMATCH,
@@ -432,6 +433,18 @@ fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>>
             "NOT_OPERATOR",
             &[],
             "Permission denied: only an operator of this server can do that",
+        ),
+        Refusal::NotAdmin => says(
+            n::ERR_NOPRIVILEGES,
+            "NOT_ADMIN",
+            &[],
+            "Permission denied: only server admins can do that",
+        ),
+        Refusal::NeedsUser => says(
+            n::ERR_NOPRIVILEGES,
+            "NEEDS_USER",
+            &[],
+            "The admin socket has no user, so it cannot do that",
         ),
         Refusal::NoOperators => {
             says(n::ERR_NOOPERHOST, "NO_OPERATORS", &[], "This server has no operators configured")

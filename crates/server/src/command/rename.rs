@@ -103,6 +103,7 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
 pub fn renamed(context: &Context<'_>, name: &str) -> Option<Arc<str>> {
     let id = context.state.renames.find(name, context.state.steady)?;
     let room = context.state.rooms.get(&id)?;
-    let secret = room.is('s') && room.member(context.me()).is_none() && !context.user().operator;
+    let secret =
+        room.is('s') && room.member(context.me()).is_none() && !context.user().is_operator();
     (!secret).then(|| room.name.clone())
 }

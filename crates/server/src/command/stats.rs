@@ -5,6 +5,7 @@
 
 use super::VERBS;
 use super::refusal::Refusal;
+use crate::config::Role;
 use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
@@ -39,9 +40,14 @@ fn uses(context: &mut Context<'_>) {
 }
 
 fn operators(context: &mut Context<'_>) -> Result<(), Refusal> {
-    context.must_be_operator()?;
+    context.must_have_right("STATS", "o")?;
     for operator in &context.state.config.clone().operator {
-        context.numeric_only(n::RPL_STATSOLINE, &["O", "*", "*", &operator.name]);
+        let account = operator.account.as_deref().zip(operator.role);
+        let (name, role) = match account {
+            Some((account, role)) => (account, role),
+            None => (operator.name.as_deref().unwrap_or_default(), Role::Admin),
+        };
+        context.numeric_only(n::RPL_STATSOLINE, &["O", "*", "*", name, role.name()]);
     }
     Ok(())
 }

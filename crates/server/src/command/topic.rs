@@ -20,7 +20,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
         return Ok(());
     };
     let (room, member) = context.my_room(name)?;
-    if room.is('t') && member.rank() < Rank::HalfOp && !context.user().operator {
+    if room.is('t') && member.rank() < Rank::HalfOp && !context.user().is_operator() {
         return Err(Refusal::NotHalfOperator(room.name.clone()));
     }
     let id = room.id;

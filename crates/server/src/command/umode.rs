@@ -47,7 +47,7 @@ fn change(context: &mut Context<'_>, changes: &str) -> bool {
             }
             'i' => user.invisible = add,
             // An operator's rights come from `OPER` alone; they can be given up.
-            'o' => user.operator &= add,
+            'o' => user.role = user.role.filter(|_| add),
             'w' => user.wallops = add,
             _ => unknown = true,
         }

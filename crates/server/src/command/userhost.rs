@@ -20,7 +20,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let replies: Vec<String> = names
         .filter_map(|name| context.state.online(name))
         .map(|user| {
-            let operator = if user.operator { "*" } else { "" };
+            let operator = if user.is_operator() { "*" } else { "" };
             let away = if user.away.is_some() { '-' } else { '+' };
             let author = user.author();
             let (username, host) = (author.username(), author.host(&server));

@@ -7,13 +7,13 @@ use crate::command::metadata::show as show_metadata;
 use crate::command::metadata::subscribers;
 use crate::command::presence;
 use crate::command::refusal::{NOT_ENCRYPTED, refuse};
-use crate::command::umode::{BOT, USER_MODES};
+use crate::command::umode::{self, BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
 use crate::config::Config;
-use crate::effects::Effect;
+use crate::effects::{Effect, LogRecord};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
-use crate::render::GUEST_USERNAME;
+use crate::render::{Author, GUEST_USERNAME};
 use crate::session::Registration;
 use crate::session::budget::Payer;
 use crate::session::context::Context;
@@ -22,7 +22,7 @@ use crate::session::login::How;
 use crate::session::watch;
 use crate::state::dormant;
 use crate::state::membership;
-use crate::state::room::{Member, Rank};
+use crate::state::room::{MaskSubject, Member, Rank};
 use crate::state::user::{User, guest_userhost, user_as_given};
 use proto::name::fold;
 use proto::numeric as n;
@@ -88,6 +88,19 @@ fn register_guest(context: &mut Context<'_>, nick: &str) {
         let text = "This name has an account; log in if it is yours, or choose another";
         context.numeric(n::ERR_NICKNAMEINUSE, &[nick], text);
         return;
+    }
+    let known = context.session().registration.as_deref();
+    let username = known.and_then(|registration| registration.username.as_deref());
+    let host = context.state.cloak.host(context.session().address);
+    let userhost = guest_userhost(username.unwrap_or(GUEST_USERNAME), &host);
+    let author = Author { nick, userhost: Some(&userhost), guest: true };
+    let source = context.state.renderer.source(author);
+    if let Some(ban) = context.state.server_bans.of_user(None, &MaskSubject::guest(source)) {
+        let why = ban.sentence();
+        context.out.push(Effect::Count(Count::Refused(Refused::Banned)));
+        let session = context.asker.session;
+        let Context { applying, node } = context;
+        return ending::end_session(applying.state, node, applying.out, session, &why);
     }
     register(context, true);
 }
@@ -209,7 +222,7 @@ fn register(context: &mut Context<'_>, full: bool) {
             away: None,
             said_away: None,
             invisible: false,
-            operator: false,
+            role: None,
             bot: false,
             wallops: false,
             since: now,
@@ -221,7 +234,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         if guest {
             dormant::guest_came(context.state, id);
             let address = context.session().address;
-            let fact = crate::effects::LogRecord::Came { user: nick.clone(), address, new: false };
+            let fact = LogRecord::Came { user: nick.clone(), address, new: false };
             context.out.push(Effect::Log(fact));
             context.out.push(Effect::Count(Count::Login(LoginBy::Guest, Login::Done)));
         }
@@ -250,6 +263,20 @@ fn register(context: &mut Context<'_>, full: bool) {
         coming.then(context, |context| show_metadata::sync_watchers(context, id));
     }
     delivered::came(context);
+    if first && !guest {
+        take_role(context, &nick);
+    }
+}
+
+/// An account with a role in the config is an operator as soon as it is online.
+pub fn take_role(context: &mut Context<'_>, account: &str) {
+    let Some(role) = context.state.config.role_of(account) else { return };
+    context.user_mut().role = Some(role);
+    let text = format!("You are now a server operator ({})", role.name());
+    context.numeric(n::RPL_YOUREOPER, &[], &text);
+    umode::tell(context, "+o");
+    let user = context.user().nick.clone();
+    context.out.push(Effect::Log(LogRecord::Operator { user, granted: true }));
 }
 
 /// The first session of a user: the user appears in the lobby and the rooms remembered.

@@ -37,7 +37,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             break;
         }
         context.out.spend(ROW_WORK);
-        let wanted = !flags.contains('o') || context.state.users[&user].operator;
+        let wanted = !flags.contains('o') || context.state.users[&user].is_operator();
         if wanted && among.has(context, user) {
             reply(context, among.room(), user, fields.as_ref());
         }
@@ -203,7 +203,7 @@ fn flags(context: &Context<'_>, room: Option<RoomId>, user: &User) -> String {
     let member = room.and_then(|room| context.state.rooms[&room].member(user.id));
     let every_mark = context.has(Capability::MultiPrefix);
     let mut flags = String::from(if user.away.is_some() { 'G' } else { 'H' });
-    flags.extend(user.operator.then_some('*'));
+    flags.extend(user.is_operator().then_some('*'));
     flags.push_str(&member.map(|member| member.marks(every_mark)).unwrap_or_default());
     flags.extend(user.bot.then_some(BOT));
     flags

@@ -41,7 +41,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
     let (username, host) = (username.to_owned(), host.to_owned());
     let (nick, account) = (user.nick.clone(), user.account().cloned());
     let (realname, away) = (user.realname.clone(), user.away.clone());
-    let (operator, bot) = (user.operator, user.bot);
+    let (operator, bot) = (user.is_operator(), user.bot);
     let private = user.sessions.iter().all(|one| context.node.sessions[one].is_private());
     let idle = user.idle_seconds(context.state.steady).to_string();
     let since = (user.since / 1000).to_string();
@@ -68,7 +68,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
     if let Some(away) = away {
         context.numeric(n::RPL_AWAY, &[&nick], &away);
     }
-    if id == context.me() || context.user().operator {
+    if id == context.me() || context.user().is_operator() {
         show_private(context, id);
     }
     context.numeric(n::RPL_WHOISIDLE, &[&nick, &idle, &since], "seconds idle, signon time");
@@ -109,7 +109,7 @@ fn rooms(context: &Context<'_>, id: UserId) -> Vec<String> {
     let me = context.me();
     let user = &context.state.users[&id];
     let every_mark = context.has(Capability::MultiPrefix);
-    let open = id == me || context.user().operator;
+    let open = id == me || context.user().is_operator();
     user.rooms
         .iter()
         .map(|room| &context.state.rooms[room])

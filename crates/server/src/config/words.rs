@@ -88,7 +88,7 @@ mod tests {
             ("[server]\nlisten = [\n1]", "the value is the number 1, but must be a string in quotes".into()),
             ("server = 1", "server is the number 1, but must be a table".into()),
             ("operator = 1", "operator is the number 1, but must be a list in brackets".into()),
-            ("[[operator]]\nname = \"x\"", "the key `password` is missing".into()),
+            ("[[operator]]\nname = \"x\"", "either account and role, or name and password".into()),
             ("[tls]\nkeys = 1", "unknown key `keys`; the keys are `certificate`, `key`".into()),
             ("[http]\norigins = [\"chat.example\"]", "an origin is a scheme and a host".into()),
             ("[http]\norigins = [\"https://chat.example/x\"]", "an origin is a scheme and a host".into()),

@@ -256,7 +256,10 @@ impl Read {
         match &self.what {
             ReadKind::Targets { .. } | ReadKind::Buffers => true,
             ReadKind::Playback { of, .. } => of.as_ref().is_none_or(|of| of.len() > 1),
-            ReadKind::Ch { .. } | ReadKind::Page { .. } | ReadKind::Pending { .. } => false,
+            ReadKind::Ch { .. }
+            | ReadKind::Page { .. }
+            | ReadKind::Audit { .. }
+            | ReadKind::Pending { .. } => false,
         }
     }
 
@@ -264,6 +267,7 @@ impl Read {
     pub fn events(&self) -> usize {
         match &self.what {
             ReadKind::Ch { query, .. } | ReadKind::Page { query, .. } => query.limit,
+            ReadKind::Audit { limit, .. } => *limit,
             ReadKind::Targets { limit, .. } => self.rooms.len() + limit,
             ReadKind::Playback { of: Some(of), limit, .. } => of.len() * limit,
             // The private conversations are known to the store alone.
@@ -317,6 +321,13 @@ pub enum ReadKind {
         up_to: EventId,
         /// The kind of the batches.
         batch: &'static str,
+    },
+    /// `AUDIT`.
+    Audit {
+        /// Entries with numbers below this one.
+        before: u64,
+        /// At most so many, the newest ones.
+        limit: usize,
     },
     /// The conversations that can be played back.
     Buffers,

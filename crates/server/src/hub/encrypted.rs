@@ -233,8 +233,8 @@ fn nobody_becomes_an_operator_where_others_can_read_the_password() {
     assert!(hub.hears_all(2).contains(" 381 guest2 "), "{:?}", hub.told);
     hub.says(1, "OPER boss up");
     assert_eq!(hub.hears(1), [format!(":parlor FAIL OPER ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}")]);
-    assert!(hub.hub.state.online("guest2").expect("is here").operator);
-    assert!(!hub.hub.state.online("guest1").expect("is here").operator);
+    assert!(hub.hub.state.online("guest2").expect("is here").is_operator());
+    assert!(!hub.hub.state.online("guest1").expect("is here").is_operator());
     // One who guesses that way has guessed nothing.
     hub.encrypts(1, None);
     hub.says(1, "OPER boss up");

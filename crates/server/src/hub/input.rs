@@ -84,6 +84,11 @@ pub enum ClientEvent {
         /// Random bytes for its nonces.
         entropy: [u8; 16],
     },
+    /// It opened, at the admin socket.
+    OpenedByAdmin {
+        /// Random bytes for its nonces.
+        entropy: [u8; 16],
+    },
     /// Its connection is encrypted; the fingerprint of the certificate that its client has shown.
     /// Said before its first line.
     Encrypted {

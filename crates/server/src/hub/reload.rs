@@ -1,6 +1,6 @@
 //! The config file was read again: what can change while the server runs changes.
 
-use crate::command::{cap, isupport};
+use crate::command::{cap, isupport, umode, welcome};
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::session::Node;
@@ -34,6 +34,30 @@ impl Reload {
     }
 }
 
+/// Accounts whose role differs now have the new one, or none. Who has taken other rights with `OPER`
+/// keeps them.
+fn change_roles(state: &mut State, node: &mut Node, out: &mut Effects, before: &Config) {
+    let online: Vec<(SessionId, Arc<str>)> = state
+        .users
+        .values()
+        .filter(|user| !user.guest && user.role == before.role_of(&user.nick))
+        .map(|user| (user.sessions[0], user.nick.clone()))
+        .collect();
+    for (session, nick) in online {
+        let role = state.config.role_of(&nick);
+        if role == before.role_of(&nick) {
+            continue;
+        }
+        let context = &mut Context::new(state, node, out, session);
+        if role.is_some() {
+            welcome::take_role(context, &nick);
+        } else {
+            context.user_mut().role = None;
+            umode::tell(context, "-o");
+        }
+    }
+}
+
 /// Applies what came of it, and tells who asked and whom it concerns.
 pub fn apply(state: &mut State, node: &mut Node, out: &mut Effects, reload: &Reload) {
     if let Ok((config, _)) = &reload.outcome {
@@ -42,6 +66,7 @@ pub fn apply(state: &mut State, node: &mut Node, out: &mut Effects, reload: &Rel
         isupport::tell_changes(state, node, out, &before);
         disk::look(state, node, out, None);
         out.history = Some(config.history.clone());
+        change_roles(state, node, out, &before);
     }
     let Some(by) = reload.by else { return };
     node.reloading = false;

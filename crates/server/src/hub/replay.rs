@@ -158,7 +158,11 @@ fn config(random: &mut Random) -> Arc<Config> {
     config.limits.failed_logins = 0;
     config.limits.connects_per_minute = 0;
     config.accounts.expire_days = random.below(3) as u32;
-    config.operator = vec![Operator { name: "boss".into(), password: "up".into() }];
+    config.operator = vec![Operator {
+        name: Some("boss".into()),
+        password: Some("up".into()),
+        ..Operator::default()
+    }];
     config.file = Some("parlor.toml".into());
     Arc::new(config)
 }
@@ -325,6 +329,9 @@ impl World {
         let from = random.pick(&ADDRESSES);
         let address = from.parse().unwrap();
         let entropy = u128::from(random.next()).to_le_bytes();
+        if random.below(10) == 0 {
+            return self.batch(session, ClientEvent::OpenedByAdmin { entropy }, "");
+        }
         self.batch(session, ClientEvent::Opened { address, entropy }, "");
         let encrypted = ClientEvent::Encrypted { certificate: certificate(random) };
         let mut ways = vec![encrypted];
@@ -658,7 +665,17 @@ fn server_commands(random: &mut Random, name: &str, other: &str) -> String {
         3 => random.pick(&["MONITOR C", "MONITOR S", "STATS m", "HELP", "ISUPPORT"]).into(),
         4 | 5 => "OPER boss up".into(),
         6 => format!("@label=y KILL {other} :out"),
-        _ => random.pick(&["REHASH", "MODE ann +w", "WALLOPS :all"]).into(),
+        _ => {
+            let rare = ["REHASH", "MODE ann +w", "WALLOPS :all", "AUDIT", "SERVERBAN LIST"];
+            match random.below(9) {
+                0 => format!("SERVERBAN ADD {name} 2s :out"),
+                1 => format!("SERVERBAN ADD {name}*!*@* 2s :out"),
+                2 => format!("SERVERBAN DEL {}", random.below(4)),
+                3 => format!("ACCOUNTS SUSPEND {other} 2s :out"),
+                4 => format!("ACCOUNTS RESUME {other}"),
+                _ => random.pick(&rare).into(),
+            }
+        }
     }
 }
 
@@ -697,9 +714,11 @@ fn check(hub: &Hub) {
             assert!(session.registration.is_none());
             assert!(state.users[&user].sessions.contains(&id), "a session's user knows it");
         } else {
-            assert!(session.registration.is_some());
+            assert_eq!(session.registration.is_none(), session.console);
         }
     }
+    let consoles = node.sessions.iter().filter(|(_, session)| session.console);
+    assert_eq!(node.consoles, consoles.count(), "those at the admin socket are counted");
     for (id, user) in &state.users {
         assert_eq!(user.id, *id);
         assert!(!user.sessions.is_empty(), "nobody is online without a session");
@@ -717,7 +736,7 @@ fn check(hub: &Hub) {
         assert_eq!(account, (!user.guest).then_some(*id), "a name is its account's");
     }
     let mut open = std::collections::BTreeMap::<_, usize>::new();
-    for (_, session) in node.sessions.iter() {
+    for (_, session) in node.sessions.iter().filter(|(_, session)| !session.console) {
         *open.entry(crate::networks::address_key(session.address)).or_default() += 1;
     }
     assert_eq!(node.admission.open_by_address(), open, "each connection counts for one address");

@@ -51,6 +51,8 @@ words! {
         ConnectsOfAddress = "connects_of_address",
         /// The server stops.
         Stopping = "stopping",
+        /// It is banned from the server.
+        Banned = "banned",
         /// Too many logins from the address have failed.
         FailedLogins = "failed_logins",
         /// Too many tries to become an operator have failed.

@@ -42,6 +42,7 @@ fn asker(node: &Node, session: SessionId) -> Asker {
         user: known.and_then(|known| known.user),
         nick: registration.and_then(|registration| registration.nick.as_deref()).map(Into::into),
         capabilities: known.map(|known| known.capabilities).unwrap_or_default(),
+        console: known.is_some_and(|known| known.console),
         allowance: Default::default(),
     }
 }

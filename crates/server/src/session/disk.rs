@@ -45,7 +45,7 @@ impl Context<'_> {
 
     /// Finds out whether more of the asker's may be stored.
     pub fn look_at_space(&mut self) {
-        let operator = self.asker.user.is_some_and(|user| self.state.users[&user].operator);
+        let operator = self.role().is_some();
         self.asker.allowance.not_stored = if self.node.disk.is_scarce && !operator {
             Some(NotStored::Reserve)
         } else {

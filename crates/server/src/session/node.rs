@@ -23,6 +23,8 @@ pub struct Node {
     pub watchers: Watchers,
     /// Who is subscribed to which keys of metadata.
     pub subscriptions: Subscriptions,
+    /// How many of them came by the admin socket.
+    pub consoles: usize,
     /// What each address has done lately.
     pub admission: Admission,
     /// Who has tried to log in lately.
@@ -55,6 +57,7 @@ impl Node {
             sessions: Sessions::default(),
             watchers: BTreeMap::new(),
             subscriptions: Subscriptions::default(),
+            consoles: 0,
             admission: Admission::default(),
             logins: LoginAttempts::default(),
             opers: LoginAttempts::default(),
@@ -71,7 +74,11 @@ impl Node {
 
     /// A session that is removed no longer counts for its address, nor draws on budgets.
     pub fn leave(&mut self, ended: &Session) {
-        self.admission.leave(ended.address);
+        if ended.console {
+            self.consoles -= 1;
+        } else {
+            self.admission.leave(ended.address);
+        }
         self.budgets.release(ended.address_budget);
         if let Some(budget) = ended.user_budget {
             self.budgets.release(budget);

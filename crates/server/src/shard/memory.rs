@@ -184,6 +184,7 @@ mod tests {
             renderer: Renderer { server: "parlor".into(), instance: "t".into() },
             port: 0,
             listeners: None,
+            admin_socket: None,
             hub,
             passwords,
             readers,

@@ -15,7 +15,6 @@ use crate::state::user::{User, UserId};
 use crate::state::{dormant, membership};
 use crate::text::shorten;
 use proto::{Capabilities, Capability, Line};
-use std::cell::Cell;
 use std::sync::Arc;
 use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
 
@@ -30,6 +29,8 @@ pub struct Asker {
     pub nick: Option<Arc<str>>,
     /// What it negotiated.
     pub capabilities: Capabilities,
+    /// It came by the admin socket, and is an admin without being a user.
+    pub console: bool,
     /// What its node has found out beforehand.
     pub allowance: Allowance,
 }
@@ -106,8 +107,7 @@ impl Applying<'_> {
 
     /// The user who asks, as the lists of rooms name people.
     pub fn who(&self) -> MaskSubject {
-        let account = self.user().account().cloned();
-        MaskSubject { source: self.source(), account, steps: Cell::new(0) }
+        self.state.who(self.me())
     }
 
     /// Replies with a numeric whose last parameter is a sentence.
@@ -188,7 +188,10 @@ impl Applying<'_> {
     pub fn sees(&self, user: &User) -> bool {
         let me = self.me();
         let shared = |room: &RoomId| self.state.rooms[room].member(me).is_some();
-        !user.invisible || user.id == me || self.user().operator || user.rooms.iter().any(shared)
+        !user.invisible
+            || user.id == me
+            || self.user().is_operator()
+            || user.rooms.iter().any(shared)
     }
 
     /// Whether a command's target, if it has one, is this server: by its name, a mask of it, or
@@ -246,11 +249,6 @@ impl Applying<'_> {
         self.out.spent() >= TURN_WORK
     }
 
-    /// Refuses who is not an operator of the server.
-    pub fn must_be_operator(&self) -> Result<(), Refusal> {
-        if self.user().operator { Ok(()) } else { Err(Refusal::NotOperator) }
-    }
-
     /// The room of a name, whether the asker may know of it or not.
     pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
         self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))
@@ -258,7 +256,7 @@ impl Applying<'_> {
 
     /// Whether the asker may know of a room.
     pub fn may_see(&self, room: &Room) -> bool {
-        !room.is('s') || room.member(self.me()).is_some() || self.user().operator
+        !room.is('s') || room.member(self.me()).is_some() || self.user().is_operator()
     }
 
     /// A room that the asker is in, and their standing.
@@ -280,7 +278,7 @@ impl Applying<'_> {
     /// server have the highest everywhere.
     pub fn room_as(&self, name: &str, least: Rank) -> Result<(&Room, Rank), Refusal> {
         let room = self.room(name)?;
-        let rank = if self.user().operator { Rank::Op } else { self.my_room(name)?.1.rank() };
+        let rank = if self.user().is_operator() { Rank::Op } else { self.my_room(name)?.1.rank() };
         match least {
             _ if rank >= least => Ok((room, rank)),
             Rank::Op => Err(Refusal::NotRoomOperator(room.name.clone())),
@@ -503,7 +501,14 @@ impl Applying<'_> {
     }
 }
 
-fn write_line(out: &mut Vec<u8>, source: &str, verb: &str, params: &[&str], text: Option<&str>) {
+/// Writes a line of its parts.
+pub fn write_line(
+    out: &mut Vec<u8>,
+    source: &str,
+    verb: &str,
+    params: &[&str],
+    text: Option<&str>,
+) {
     let line = Line::to(out).source(source).verb(verb);
     let line = params.iter().fold(line, |line, param| line.param(param));
     match text {

@@ -4,6 +4,7 @@
 
 use crate::effects::Effects;
 use crate::state::State;
+use crate::state::server_bans;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
 use serde::Serialize;
@@ -135,7 +136,11 @@ pub fn restore(state: &mut State, records: Vec<Record>) {
 }
 
 /// A record has changed: what is kept ready to use follows.
-fn changed(_state: &mut State, _kind: RecordKind, _owner: u32, _key: &str) {}
+fn changed(state: &mut State, kind: RecordKind, _owner: u32, key: &str) {
+    if kind == RecordKind::ServerBan {
+        server_bans::changed(state, key);
+    }
+}
 
 /// The records of an account or a room go with it. The caller has the store remove it, and with it
 /// its records.

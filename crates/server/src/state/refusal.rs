@@ -89,6 +89,12 @@ pub enum Refusal {
     TooManyTargets(String),
     /// Only for operators of the server.
     NotOperator,
+    /// Only for admins of the server, not for moderators.
+    NotAdmin,
+    /// Only for users, not for the admin socket.
+    NeedsUser,
+    /// The account is suspended or banned: the code, the name, and a sentence with reason and end.
+    Barred(&'static str, String, String),
     /// The config names no operators.
     NoOperators,
     /// Users can be killed, the server not.

@@ -146,6 +146,11 @@ pub struct MaskSubject {
 pub const ACCOUNT_MASK: &str = "$a:";
 
 impl MaskSubject {
+    /// Somebody without an account.
+    pub fn guest(source: String) -> MaskSubject {
+        MaskSubject { source, account: None, steps: Cell::new(0) }
+    }
+
     /// Whether a mask fits.
     pub fn fits(&self, mask: &str) -> bool {
         let mut steps = self.steps.get();

@@ -91,7 +91,11 @@ mod tests {
     fn hub() -> Hub {
         let mut config = Config::default();
         config.server.guests = true;
-        config.operator = vec![Operator { name: "boss".into(), password: "up".into() }];
+        config.operator = vec![Operator {
+            name: Some("boss".into()),
+            password: Some("up".into()),
+            ..Operator::default()
+        }];
         let loaded = MemoryStore::new("test").load().expect("it is in memory");
         Hub::new(config.into(), loaded, 0).0
     }

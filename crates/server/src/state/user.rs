@@ -1,5 +1,6 @@
 //! A user: a name that is online, with its sessions.
 
+use crate::config::Role;
 use crate::limits::GUEST_USERNAME_BYTES;
 use crate::render::Author;
 use crate::session_id::SessionId;
@@ -34,8 +35,8 @@ pub struct User {
     pub said_away: Option<Box<str>>,
     /// `+i`
     pub invisible: bool,
-    /// `+o`: has operator's rights.
-    pub operator: bool,
+    /// What it may do as an operator of the server (`+o`).
+    pub role: Option<Role>,
     /// `+B`: says that it is a program.
     pub bot: bool,
     /// `+w`: wants to hear what operators tell everybody (`WALLOPS`).
@@ -75,6 +76,11 @@ impl User {
         (!self.guest).then_some(&self.nick)
     }
 
+    /// Whether it is an operator of the server.
+    pub fn is_operator(&self) -> bool {
+        self.role.is_some()
+    }
+
     /// What is remembered of it when it leaves, or takes another name.
     pub fn left(&self, time: i64) -> FormerUser {
         FormerUser {
@@ -88,8 +94,12 @@ impl User {
 
     /// Its modes as `MODE` shows them: `+` and letters.
     pub fn modes(&self) -> String {
-        let flags =
-            [(self.bot, 'B'), (self.invisible, 'i'), (self.operator, 'o'), (self.wallops, 'w')];
+        let flags = [
+            (self.bot, 'B'),
+            (self.invisible, 'i'),
+            (self.is_operator(), 'o'),
+            (self.wallops, 'w'),
+        ];
         let letters = flags.into_iter().filter(|(set, _)| *set).map(|(_, letter)| letter);
         std::iter::once('+').chain(letters).collect()
     }

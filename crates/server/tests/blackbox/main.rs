@@ -27,6 +27,7 @@ mod metadata;
 mod metrics;
 mod multi_device;
 mod multiline;
+mod operators;
 mod order;
 mod private;
 mod proxies;

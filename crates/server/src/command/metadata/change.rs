@@ -20,7 +20,7 @@ fn may_change(
 ) -> Result<(), Refusal> {
     let may = match target.of {
         None => true,
-        Some(Subject::Account(user)) => user == context.me() || context.user().operator,
+        Some(Subject::Account(user)) => user == context.me() || context.user().is_operator(),
         Some(Subject::Room(_)) => context.room_as_operator(&target.name).is_ok(),
     };
     let text = "You may not change this";

@@ -1,0 +1,174 @@
+//! `ACCOUNTS LIST [mask]`, `ACCOUNTS SHOW name`, `ACCOUNTS SUSPEND name [duration] :reason` and
+//! `ACCOUNTS RESUME name`: for those who look after the accounts of others.
+
+use super::refusal::Refusal;
+use super::rights::rest_of;
+use super::serverban::{end, not_stored};
+use crate::limits::{KICK_BYTES, ROW_WORK};
+use crate::session::Cursor;
+use crate::session::context::Context;
+use crate::state::barred::{SUSPENDED, Suspension, date, stamp};
+use crate::state::records;
+use crate::text::shorten;
+use proto::Message;
+use proto::duration::parse_duration;
+use proto::mask::matches_counted;
+use std::ops::Bound;
+use std::sync::Arc;
+use store::{Account, RecordKind};
+
+const VERB: &str = "ACCOUNTS";
+
+/// Carries out `ACCOUNTS`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
+    let run = match action.as_str() {
+        "LIST" => list,
+        "SHOW" => show,
+        "SUSPEND" => suspend,
+        "RESUME" => resume,
+        _ => return Err(Refusal::UnknownSubcommand(action)),
+    };
+    context.must_have_right(VERB, &action)?;
+    run(context, message)
+}
+
+/// The account that the command is about.
+fn account(context: &Context<'_>, message: &Message<'_>) -> Result<Arc<Account>, Refusal> {
+    let name = message.param(1).filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?;
+    let account = context.state.account(name).cloned();
+    account.ok_or_else(|| refused("NO_SUCH_ACCOUNT", name, "There is no such account"))
+}
+
+fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
+    Refusal::Invalid { code, context: vec![about.to_owned()], text }
+}
+
+fn list(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let mask = message.param(1).unwrap_or("*").to_owned();
+    let mut cursor = context.out.take_cursor();
+    while let Some((name, account)) = next(context, &cursor) {
+        if context.turn_is_over() {
+            context.go_on_at(cursor);
+            return Ok(());
+        }
+        if context.out.answered() > context.state.config.limits.answer() {
+            let text = "There are more accounts than one answer holds; give a mask such as a*";
+            context.note(VERB, "MORE", &[&*mask], text);
+            return Ok(());
+        }
+        let mut work = ROW_WORK;
+        if matches_counted(&mask, &account.name, &mut work) {
+            entry(context, &account);
+        }
+        context.out.spend(work);
+        cursor = Cursor::Room(name.into());
+    }
+    context.note(VERB, "END", &[&*mask], "End of the accounts");
+    Ok(())
+}
+
+/// The next account by its folded name.
+fn next(context: &Context<'_>, cursor: &Cursor) -> Option<(String, Arc<Account>)> {
+    let after = match cursor {
+        Cursor::Room(name) => Bound::Excluded(&**name),
+        _ => Bound::Unbounded,
+    };
+    let mut accounts = context.state.accounts.range::<str, _>((after, Bound::Unbounded));
+    accounts.next().map(|(name, account)| (name.clone(), account.clone()))
+}
+
+/// One account, in one line.
+fn entry(context: &mut Context<'_>, account: &Account) {
+    let suspension = context.state.suspension(account.id);
+    let state = if suspension.is_some() { "suspended" } else { "active" };
+    let role = context.state.config.role_of(&account.name).map_or("member", |role| role.name());
+    let online = context.state.users.get(&account.id).map_or(0, |user| user.sessions.len());
+    let text = suspension.map(|suspension| suspension.sentence()).unwrap_or_default();
+    let (created, online) = (stamp(account.created), online.to_string());
+    let params = [&*account.name, &*created, state, role, &*online];
+    context.note(VERB, "ENTRY", &params, &text);
+}
+
+fn show(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let account = account(context, message)?;
+    entry(context, &account);
+    let state = &context.state;
+    let mut facts = vec![format!("registered {} UTC", date(account.created))];
+    facts.push(match state.users.get(&account.id) {
+        Some(user) => format!("online since {} UTC", date(user.since)),
+        None => "offline".into(),
+    });
+    facts.push(format!("certificates: {}", state.certificates.of(account.id).count()));
+    if let Some(suspension) = state.suspension(account.id) {
+        facts.push(format!("suspended by {} {} UTC", suspension.by, date(suspension.set)));
+    }
+    let member = state.rooms.values().filter(|room| room.members.contains_key(&account.id));
+    let rooms: Vec<String> = member
+        .map(|room| format!("{}{}", room.members[&account.id].marks(false), room.name))
+        .collect();
+    let text = facts.join("; ");
+    context.note(VERB, "FACTS", &[&account.name], &text);
+    for line in super::names::lines(rooms.iter().map(String::as_str), KICK_BYTES) {
+        context.note(VERB, "ROOMS", &[&account.name], &line);
+    }
+    Ok(())
+}
+
+fn suspend(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let account = account(context, message)?;
+    let duration = message.param(2).and_then(parse_duration);
+    let reason = rest_of(message.params(), if duration.is_some() { 3 } else { 2 });
+    if reason.is_empty() {
+        return Err(Refusal::NeedMoreParams);
+    }
+    must_not_be_operator(context, &account)?;
+    let now = context.state.now;
+    let suspension = Suspension {
+        reason: shorten(&reason, KICK_BYTES).into(),
+        by: (&*context.asker_name()).into(),
+        set: now,
+        until: duration.map(|duration| now + duration),
+    };
+    put(context, &account, Some(&suspension));
+    context.audit("ACCOUNTS SUSPEND", &account.name, &suspension.reason);
+    let sessions =
+        context.state.users.get(&account.id).map_or(Vec::new(), |user| user.sessions.clone());
+    let until = suspension.until.map_or("*".to_owned(), stamp);
+    let text = format!("{} is suspended (connections ended: {})", account.name, sessions.len());
+    context.note(VERB, "SUSPENDED", &[&*account.name, &*until], &text);
+    end(context, sessions, &suspension.sentence());
+    Ok(())
+}
+
+/// Refuses to do something to an account that looks after the server itself.
+fn must_not_be_operator(context: &Context<'_>, account: &Account) -> Result<(), Refusal> {
+    match context.state.config.role_of(&account.name) {
+        None => Ok(()),
+        Some(_) => {
+            let text =
+                "This account is an operator of the server; take its role out of the config first";
+            Err(refused("IS_OPERATOR", &account.name, text))
+        }
+    }
+}
+
+/// Stores that an account is suspended, or no longer; what follows depends on it.
+fn put(context: &mut Context<'_>, account: &Account, suspension: Option<&Suspension>) {
+    let record = (RecordKind::Standing, account.id, SUSPENDED);
+    let applying = &mut context.applying;
+    records::set(applying.state, applying.out, record, suspension);
+    not_stored(context, VERB);
+}
+
+fn resume(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let account = account(context, message)?;
+    if context.state.suspension(account.id).is_none() {
+        return Err(refused("NOT_SUSPENDED", &account.name, "This account is not suspended"));
+    }
+    put(context, &account, None);
+    context.audit("ACCOUNTS RESUME", &account.name, "");
+    let text = format!("{} can log in again", account.name);
+    context.note(VERB, "RESUMED", &[&account.name], &text);
+    Ok(())
+}

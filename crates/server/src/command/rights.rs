@@ -1,0 +1,67 @@
+//! What the server's operators have in common: their rights, and what is written down of what they do.
+
+use super::refusal::Refusal;
+use crate::config::Role;
+use crate::effects::News;
+use crate::state::applying::{Applying, write_line};
+use crate::state::permission;
+use std::sync::Arc;
+use store::{Audit, Write};
+
+/// Who asks at the admin socket. No user can have such a name.
+pub const CONSOLE: &str = "*console*";
+
+impl Applying<'_> {
+    /// What the asker may do as an operator of the server.
+    pub fn role(&self) -> Option<Role> {
+        match self.asker.user {
+            Some(user) => self.state.users[&user].role,
+            None => self.asker.console.then_some(Role::Admin),
+        }
+    }
+
+    /// Refuses who may not use a verb, or a subcommand of it, that is for the server's operators.
+    pub fn must_have_right(&self, verb: &str, action: &str) -> Result<(), Refusal> {
+        match self.role() {
+            None => Err(Refusal::NotOperator),
+            Some(role) if permission::allows(role, verb, action) => Ok(()),
+            Some(_) => Err(Refusal::NotAdmin),
+        }
+    }
+
+    /// The name of the asker, whoever it is.
+    pub fn asker_name(&self) -> Arc<str> {
+        if self.asker.console { CONSOLE.into() } else { self.nick() }
+    }
+
+    /// Writes down that the asker did something to somebody or something. What follows does not depend
+    /// on it.
+    pub fn audit(&mut self, verb: &str, target: &str, reason: &str) {
+        let (time, by) = (self.state.now, self.asker_name());
+        let entry = Audit {
+            time,
+            by: (&*by).into(),
+            verb: verb.into(),
+            target: target.into(),
+            reason: reason.into(),
+        };
+        let when = self.out.condition();
+        self.out.write(Write::Audit(entry));
+        self.out.resume(when);
+    }
+
+    /// News of what the asker does as an operator: from the server, if it is done at the admin socket.
+    pub fn passing_from_asker(&mut self, verb: &str, params: &[&str], text: &str) -> u32 {
+        if let Some(me) = self.asker.user {
+            return self.passing(me, verb, params, Some(text));
+        }
+        let server = self.state.renderer.server.clone();
+        let news = News { time: self.state.now, ..News::default() };
+        self.out.news(news, |out| write_line(out, &server, verb, params, Some(text)))
+    }
+}
+
+/// What the rest of a line says, however it was typed: `:a reason`, or the words of it.
+pub fn rest_of(params: &[&str], from: usize) -> String {
+    params.get(from..).unwrap_or_default().join(" ").trim().to_owned()
+}

@@ -1,0 +1,123 @@
+//! `chatserver admin WORDS`: sends a command to the running server by its admin socket, and prints the
+//! replies for people or for programs.
+
+mod print;
+
+use super::RunError;
+use crate::limits::{ADMIN_SECONDS, LINE_BYTES};
+use crate::shard::admin_socket::address_in;
+use print::Printer;
+use proto::Message;
+use socket2::{Domain, Socket, Type};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The word by which the end of the answer is known.
+const END: &str = "end-of-answer";
+
+/// Sends the command and prints what is replied.
+///
+/// # Errors
+/// When there is no server, or it cannot be talked to.
+pub(super) fn run(words: &[String], json: bool, data: &Path) -> Result<ExitCode, RunError> {
+    let line = line_of(words).map_err(RunError::Usage)?;
+    let no_server = || RunError::NoServer(data.to_owned());
+    let mut socket = connect(data).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => no_server(),
+        _ => error.into(),
+    })?;
+    socket.write_all(format!("{line}\r\nPING {END}\r\n").as_bytes())?;
+    let mut printer = Printer::new(json);
+    let mut lines = BufReader::new(socket);
+    loop {
+        let mut line = Vec::new();
+        if (&mut lines).take(LINE_BYTES as u64).read_until(b'\n', &mut line)? == 0 {
+            // It stopped, or refused the connection; what it said is printed.
+            printer.refused();
+            break;
+        }
+        let line = String::from_utf8_lossy(&line);
+        let Ok(message) = Message::parse(line.trim_end()) else { continue };
+        if message.verb == "PONG" && message.params().last() == Some(&END) {
+            break;
+        }
+        printer.add(&message);
+    }
+    let (output, errors, done) = printer.finish();
+    std::io::stdout().write_all(output.as_bytes())?;
+    std::io::stderr().write_all(errors.as_bytes())?;
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn connect(data: &Path) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let (address, _folder) = address_in(data)?;
+    socket.connect(&address)?;
+    socket.set_read_timeout(Some(Duration::from_secs(ADMIN_SECONDS)))?;
+    Ok(socket)
+}
+
+/// The line of some words: the first is the verb, and the last may have spaces.
+fn line_of(words: &[String]) -> Result<String, &'static str> {
+    let mut line = String::new();
+    for (at, word) in words.iter().enumerate() {
+        if word.contains(['\r', '\n', '\0']) {
+            return Err("a word cannot have a line break in it");
+        }
+        let last = at + 1 == words.len();
+        let trailing = word.is_empty() || word.starts_with(':') || word.contains(' ');
+        match at {
+            0 if trailing => return Err("the first word is a command, such as accounts; see help"),
+            0 => line.push_str(&verb(word, words.len() == 1)),
+            _ if trailing && !last => return Err("only the last word can have spaces in it"),
+            _ if trailing => line.push_str(&format!(" :{word}")),
+            _ => line.push_str(&format!(" {word}")),
+        }
+    }
+    if line.len() > LINE_BYTES - 2 {
+        return Err("this is too long for one command");
+    }
+    Ok(line)
+}
+
+/// The verb that somebody means.
+fn verb(word: &str, alone: bool) -> String {
+    match word.to_ascii_uppercase().as_str() {
+        "BAN" | "BANS" if !alone => "SERVERBAN".into(),
+        "BANS" => "SERVERBAN LIST".into(),
+        "REPORT" => "REPORTS".into(),
+        "SERVERBAN" if alone => "SERVERBAN LIST".into(),
+        "ACCOUNTS" if alone => "ACCOUNTS LIST".into(),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(words: &[&str]) -> Result<String, &'static str> {
+        line_of(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn words_become_a_line() {
+        for (words, expected) in [
+            (&["accounts", "list"][..], "ACCOUNTS list"),
+            (&["accounts"], "ACCOUNTS LIST"),
+            (&["bans"], "SERVERBAN LIST"),
+            (&["ban", "add", "bob", "2h", "no more"], "SERVERBAN add bob 2h :no more"),
+            (&["serverban", "add", "bob", "no", "more"], "SERVERBAN add bob no more"),
+            (&["kill", "bob", ":x"], "KILL bob ::x"),
+            (&["kill", "bob", ""], "KILL bob :"),
+        ] {
+            assert_eq!(line(words).as_deref(), Ok(expected));
+        }
+        for words in [&["a b"][..], &[""], &["x", "a b", "c"], &["x", "a\nQUIT"]] {
+            assert!(line(words).is_err(), "{words:?}");
+        }
+        assert!(line(&["x", &"y".repeat(LINE_BYTES)]).is_err());
+    }
+}

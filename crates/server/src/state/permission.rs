@@ -1,0 +1,158 @@
+//! Who may do what: one table. Commands of the server's operators ask it; what members of a room may do
+//! there is decided by their rank, and a test tries every row of the table with everybody.
+
+use crate::config::Role;
+
+/// Somebody, by what they are in a room or on the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Has no account.
+    Guest,
+    /// Is in the room, with an account.
+    Member,
+    /// Is a half-operator of the room.
+    HalfOperator,
+    /// Is an operator of the room.
+    Operator,
+    /// Founded the room.
+    Founder,
+    /// Is a moderator of the server, and need not be in the room.
+    Moderator,
+    /// Is an admin of the server, and need not be in the room.
+    Admin,
+}
+
+impl Actor {
+    /// Everybody, in the order of the table's columns.
+    pub const ALL: [Actor; 7] = [
+        Actor::Guest,
+        Actor::Member,
+        Actor::HalfOperator,
+        Actor::Operator,
+        Actor::Founder,
+        Actor::Moderator,
+        Actor::Admin,
+    ];
+
+    /// The title of the column.
+    pub fn title(self) -> &'static str {
+        match self {
+            Actor::Guest => "guest",
+            Actor::Member => "member",
+            Actor::HalfOperator => "half-operator",
+            Actor::Operator => "operator",
+            Actor::Founder => "founder",
+            Actor::Moderator => "moderator",
+            Actor::Admin => "admin",
+        }
+    }
+}
+
+/// One row: something that can be done.
+#[derive(Debug)]
+pub struct Permission {
+    /// The verb.
+    pub verb: &'static str,
+    /// The subcommand, or which use of the verb it is; may be empty.
+    pub action: &'static str,
+    /// What it does.
+    pub what: &'static str,
+    /// A line of it, as the test sends it: `#r` is the room, `bob` a member of it, `eve` another account.
+    pub example: &'static str,
+    /// For each of [`Actor::ALL`], `x` if they may.
+    who: &'static str,
+}
+
+impl Permission {
+    /// Whether somebody may.
+    pub fn lets(&self, actor: Actor) -> bool {
+        self.who.as_bytes()[actor as usize] == b'x'
+    }
+}
+
+const fn row(
+    verb: &'static str,
+    action: &'static str,
+    who: &'static str,
+    what: &'static str,
+    example: &'static str,
+) -> Permission {
+    Permission { verb, action, what, example, who }
+}
+
+/// The table. Columns: guest, member, half-operator, operator, founder, moderator, admin.
+#[rustfmt::skip]
+pub const PERMISSIONS: &[Permission] = &[
+    row("KICK",      "",        "--xxxxx", "remove somebody from a room", "KICK #r bob"),
+    row("INVITE",    "",        "--xxx--", "let somebody into a room that is closed (`+i`)", "INVITE eve #r"),
+    row("TOPIC",     "",        "--xxx--", "set the topic of a room with `+t`", "TOPIC #r :News"),
+    row("MODE",      "+b",      "--xxxxx", "ban somebody from a room", "MODE #r +b eve!*@*"),
+    row("MODE",      "+v",      "--xxxxx", "give somebody a voice", "MODE #r +v bob"),
+    row("MODE",      "+o",      "---xxxx", "make somebody an operator of a room", "MODE #r +o bob"),
+    row("RENAME",    "",        "---xxxx", "rename a room", "RENAME #r #r-new"),
+    row("KILL",      "",        "-----xx", "disconnect somebody from the server", "KILL bob :Enough"),
+    row("WALLOPS",   "",        "-----xx", "tell everybody with `+w` something", "WALLOPS :Hello"),
+    row("STATS",     "o",       "-----xx", "list the operators of the server", "STATS o"),
+    row("REHASH",    "",        "------x", "reload the config file", "REHASH"),
+    row("SERVERBAN", "ADD",     "-----xx", "ban an account, a mask or a network from the server", "SERVERBAN ADD 203.0.113.0/24 1h :Spam"),
+    row("SERVERBAN", "LIST",    "-----xx", "list the bans from the server", "SERVERBAN LIST"),
+    row("SERVERBAN", "DEL",     "-----xx", "lift such a ban", "SERVERBAN DEL 1"),
+    row("ACCOUNTS",  "LIST",    "-----xx", "list the accounts", "ACCOUNTS LIST"),
+    row("ACCOUNTS",  "SHOW",    "-----xx", "show what is known of an account", "ACCOUNTS SHOW eve"),
+    row("ACCOUNTS",  "SUSPEND", "-----xx", "keep somebody from logging in", "ACCOUNTS SUSPEND eve 1h :Spam"),
+    row("ACCOUNTS",  "RESUME",  "-----xx", "let them log in again", "ACCOUNTS RESUME eve"),
+    row("AUDIT",     "",        "------x", "read what operators have done", "AUDIT"),
+];
+
+/// Whether somebody with this role may use a verb that is for the server's operators.
+///
+/// # Panics
+/// If the table has no such row: a bug of the caller.
+pub fn allows(role: Role, verb: &str, action: &str) -> bool {
+    let actor = match role {
+        Role::Moderator => Actor::Moderator,
+        Role::Admin => Actor::Admin,
+    };
+    let row = PERMISSIONS.iter().find(|row| row.verb == verb && row.action == action);
+    row.expect("every verb of operators is in the table").lets(actor)
+}
+
+/// The table in Markdown, as `docs/administration.md` has it.
+pub fn markdown() -> String {
+    let mut text = "| command | what it does |".to_owned();
+    Actor::ALL.iter().for_each(|actor| text.push_str(&format!(" {} |", actor.title())));
+    text.push_str("\n|---|---|");
+    Actor::ALL.iter().for_each(|_| text.push_str(":-:|"));
+    for row in PERMISSIONS {
+        let words = [row.verb, row.action].join(" ");
+        text.push_str(&format!("\n| `{}` | {} |", words.trim_end(), row.what));
+        for actor in Actor::ALL {
+            text.push_str(if row.lets(actor) { " yes |" } else { " |" });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_is_there_once_and_says_something_of_everybody() {
+        for (at, row) in PERMISSIONS.iter().enumerate() {
+            assert_eq!(row.who.len(), Actor::ALL.len(), "{}", row.example);
+            assert!(row.who.bytes().all(|mark| b"x-".contains(&mark)), "{}", row.example);
+            assert!(row.example.starts_with(row.verb), "{}", row.example);
+            let same = |other: &Permission| other.verb == row.verb && other.action == row.action;
+            assert!(!PERMISSIONS[..at].iter().any(same), "{} {}", row.verb, row.action);
+        }
+    }
+
+    #[test]
+    fn an_admin_may_do_all_that_a_moderator_may() {
+        for row in PERMISSIONS {
+            assert!(!row.lets(Actor::Moderator) || row.lets(Actor::Admin), "{}", row.example);
+        }
+        assert!(allows(Role::Moderator, "KILL", "") && !allows(Role::Moderator, "REHASH", ""));
+    }
+}

@@ -1,0 +1,249 @@
+//! Bans from the whole server: of an account, of a mask, or of a network.
+
+use crate::effects::Effects;
+use crate::session_id::SessionId;
+use crate::state::State;
+use crate::state::barred;
+use crate::state::records::{self, SERVER};
+use crate::state::room::MaskSubject;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use store::{AccountId, RecordKind};
+
+/// A ban, as it is stored.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ServerBan {
+    /// Whom it keeps out.
+    pub target: Target,
+    /// Why.
+    pub reason: Box<str>,
+    /// Who set it.
+    pub by: Box<str>,
+    /// When (milliseconds since the epoch).
+    pub set: i64,
+    /// When it ends; none: not by itself.
+    pub until: Option<i64>,
+}
+
+/// Whom a ban keeps out.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// An account, also under another name.
+    Account(AccountId),
+    /// Whose source fits.
+    Mask(Box<str>),
+    /// Who comes from there.
+    Network(IpNet),
+}
+
+impl Target {
+    /// What somebody typed, if it is a network or a mask: anything else is a name.
+    pub fn parse(text: &str) -> Option<Target> {
+        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        if let Ok(network) = network {
+            return Some(Target::Network(canonical(network).trunc()));
+        }
+        text.contains(['!', '@', '*', '?']).then(|| Target::Mask(whole_mask(text).into()))
+    }
+}
+
+/// An IPv4 network that is written as one of IPv6 is the IPv4 network.
+fn canonical(network: IpNet) -> IpNet {
+    match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (address @ IpAddr::V4(_), Some(length)) if network.addr().is_ipv6() => {
+            IpNet::new(address, length).unwrap_or(network)
+        }
+        _ => network,
+    }
+}
+
+/// A mask with all its parts: `bob` is `bob!*@*`, and `*@host` is `*!*@host`.
+fn whole_mask(text: &str) -> String {
+    match (text.contains('!'), text.contains('@')) {
+        (true, true) => text.to_owned(),
+        (true, false) => format!("{text}@*"),
+        (false, true) => format!("*!{text}"),
+        (false, false) => format!("{text}!*@*"),
+    }
+}
+
+impl ServerBan {
+    /// What the one who is banned is told.
+    pub fn sentence(&self) -> String {
+        barred::sentence("You are banned from this server", &self.reason, self.until)
+    }
+}
+
+/// All bans, and what finds the right one at once.
+#[derive(Debug, Default)]
+pub struct ServerBans {
+    all: BTreeMap<u32, ServerBan>,
+    targets: BTreeMap<Target, u32>,
+    ends: BTreeSet<(i64, u32)>,
+    /// Lengths of the prefixes of all networks: each address is looked up once for each.
+    lengths: BTreeSet<u8>,
+}
+
+impl ServerBans {
+    /// All of them, by their numbers.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &ServerBan)> {
+        self.all.iter().map(|(id, ban)| (*id, ban))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The ban of this number.
+    pub fn get(&self, id: u32) -> Option<&ServerBan> {
+        self.all.get(&id)
+    }
+
+    /// The number of the ban of this target.
+    pub fn find(&self, target: &Target) -> Option<u32> {
+        self.targets.get(target).copied()
+    }
+
+    /// A number for another ban.
+    pub fn next(&self) -> u32 {
+        self.all.last_key_value().map_or(1, |(id, _)| id + 1)
+    }
+
+    /// The ban that keeps an address out.
+    pub fn of_address(&self, address: IpAddr) -> Option<&ServerBan> {
+        let address = address.to_canonical();
+        self.lengths.iter().find_map(|length| {
+            let network = IpNet::new(address, *length).ok()?.trunc();
+            self.all.get(self.targets.get(&Target::Network(network))?)
+        })
+    }
+
+    /// The ban that keeps somebody out by account or source.
+    pub fn of_user(&self, account: Option<AccountId>, who: &MaskSubject) -> Option<&ServerBan> {
+        let of_account = account.and_then(|account| self.targets.get(&Target::Account(account)));
+        if let Some(id) = of_account {
+            return self.all.get(id);
+        }
+        let fits = |ban: &&ServerBan| match &ban.target {
+            Target::Mask(mask) => who.fits(mask),
+            _ => false,
+        };
+        self.all.values().find(fits)
+    }
+
+    /// Puts a ban in place, or takes it away.
+    fn set(&mut self, id: u32, ban: Option<ServerBan>) {
+        if let Some(before) = self.all.remove(&id) {
+            self.targets.remove(&before.target);
+            if let Some(until) = before.until {
+                self.ends.remove(&(until, id));
+            }
+        }
+        if let Some(ban) = ban {
+            self.targets.insert(ban.target.clone(), id);
+            self.ends.extend(ban.until.map(|until| (until, id)));
+            self.all.insert(id, ban);
+        }
+        let networks = self.targets.keys().filter_map(|target| match target {
+            Target::Network(network) => Some(network.prefix_len()),
+            _ => None,
+        });
+        self.lengths = networks.collect();
+    }
+}
+
+/// The record of a ban has changed.
+pub fn changed(state: &mut State, key: &str) {
+    let Ok(id) = key.parse() else { return };
+    let ban = state.records.get(RecordKind::ServerBan, SERVER, key);
+    state.server_bans.set(id, ban);
+}
+
+/// Removes the bans that have ended.
+pub fn expire(state: &mut State, out: &mut Effects) {
+    while let Some((until, id)) = state.server_bans.ends.first().copied() {
+        if until > state.now {
+            return;
+        }
+        out.begin(SessionId::NOBODY, None, false);
+        records::remove(state, out, (RecordKind::ServerBan, SERVER, &id.to_string()));
+        out.end(&state.renderer.server);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    fn ban(text: &str) -> ServerBan {
+        let target = Target::parse(text).unwrap_or(Target::Account(7));
+        ServerBan { target, reason: "no".into(), by: "ann".into(), set: 0, until: None }
+    }
+
+    fn who(source: &str) -> MaskSubject {
+        MaskSubject { source: source.into(), account: None, steps: Cell::new(0) }
+    }
+
+    #[test]
+    fn what_is_typed_is_a_network_a_mask_or_a_name() {
+        let network = |text: &str| Some(Target::Network(text.parse().unwrap()));
+        let mask = |text: &str| Some(Target::Mask(text.into()));
+        for (text, expected) in [
+            ("192.0.2.7", network("192.0.2.7/32")),
+            ("192.0.2.7/24", network("192.0.2.0/24")),
+            ("2001:db8::1/32", network("2001:db8::/32")),
+            ("::ffff:192.0.2.7", network("192.0.2.7/32")),
+            ("::ffff:192.0.2.7/120", network("192.0.2.0/24")),
+            ("troll*", mask("troll*!*@*")),
+            ("*@evil", mask("*!*@evil")),
+            ("*!~bot", mask("*!~bot@*")),
+            ("a!b@c", mask("a!b@c")),
+            ("bob", None),
+            ("192.0.2.0/33", None),
+        ] {
+            assert_eq!(Target::parse(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_kept_out_by_its_networks_and_by_no_others() {
+        let mut bans = ServerBans::default();
+        for (id, text) in [(1, "192.0.2.0/24"), (2, "198.51.100.7"), (3, "2001:db8::/32")] {
+            bans.set(id, Some(ban(text)));
+        }
+        let out = |bans: &ServerBans, text: &str| bans.of_address(text.parse().unwrap()).is_some();
+        for text in ["192.0.2.1", "::ffff:192.0.2.1", "198.51.100.7", "2001:db8:1::"] {
+            assert!(out(&bans, text), "{text}");
+        }
+        for text in ["192.0.3.1", "198.51.100.8", "2001:db9::", "::1"] {
+            assert!(!out(&bans, text), "{text}");
+        }
+        bans.set(1, None);
+        assert!(!out(&bans, "192.0.2.1"));
+        assert_eq!(bans.next(), 4);
+    }
+
+    #[test]
+    fn somebody_is_kept_out_by_account_or_mask() {
+        let mut bans = ServerBans::default();
+        bans.set(1, Some(ban("bob")));
+        bans.set(2, Some(ban("troll*")));
+        let out = |account, source: &str| bans.of_user(account, &who(source)).is_some();
+        assert!(out(Some(7), "robert!robert@parlor"));
+        assert!(out(None, "Troll7!~x@guest"));
+        assert!(!out(Some(8), "ann!ann@parlor") && !out(None, "ann!~ann@guest"));
+    }
+
+    #[test]
+    fn a_ban_is_stored_as_one_can_read_it() {
+        for text in ["bob", "troll*", "192.0.2.0/24"] {
+            let stored = serde_json::to_string(&ban(text)).unwrap();
+            assert_eq!(records::parse::<ServerBan>(&stored), Some(ban(text)), "{stored}");
+        }
+    }
+}
