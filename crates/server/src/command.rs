@@ -339,6 +339,9 @@ pub fn for_each_target(
 
 /// The same names, each once, however it is spelled.
 pub fn once(names: Vec<&str>) -> Vec<&str> {
+    if names.len() < 2 {
+        return names;
+    }
     let mut seen = BTreeSet::new();
     names.into_iter().filter(|name| seen.insert(fold(name))).collect()
 }

@@ -36,7 +36,7 @@ use crate::session::delivered::Delivered;
 use crate::session_id::SessionId;
 use crate::shard::admin_socket::AdminSocket;
 use crate::shard::connection::{Connection, Stage};
-use crate::shard::fanout::Members;
+use crate::shard::fanout::Rooms;
 use crate::shard::health::Health;
 use crate::shard::listen::Listeners;
 use crate::shard::memory::Memory;
@@ -47,7 +47,6 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use proto::Line;
 use slab::Slab;
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -91,7 +90,7 @@ pub struct Parts {
 pub struct Shard {
     pub(crate) parts: Parts,
     pub(crate) connections: Slab<Connection>,
-    pub(crate) rooms: HashMap<RoomId, Members>,
+    pub(crate) rooms: Rooms,
     /// Connections that have something to write in this round.
     pub(crate) dirty: Vec<usize>,
     /// The last release has come: the server stops.
@@ -164,7 +163,7 @@ impl Shard {
             batch: Batch { shard: parts.id, ..Batch::default() },
             parts,
             connections: Slab::new(),
-            rooms: HashMap::new(),
+            rooms: Rooms::default(),
             dirty: Vec::new(),
             stopping: false,
             waiting: 0,

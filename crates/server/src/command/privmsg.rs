@@ -12,9 +12,11 @@ use crate::render::lines::pieces;
 use crate::session::context::Context;
 use crate::state::applying::Applying;
 use crate::state::membership;
-use crate::state::room::{MaskSubject, Rank};
+use crate::state::room::Rank;
 use crate::state::user::UserId;
+use memchr::memchr;
 use proto::{Capability, Message, numeric as n};
+use std::cell::Cell;
 use std::sync::Arc;
 use store::{Conversation, Event, EventKind, Resend, RoomId, Write};
 
@@ -166,13 +168,14 @@ pub fn to_room(
     let name = may_speak(context, room, &draft)?;
     check_text(context, &draft, &name)?;
     let me = context.me();
-    if !is_passing(&draft) {
+    let passing_by = is_passing(&draft);
+    if !passing_by {
         may_store(context, &draft)?;
     }
     if !is_typing(&draft) {
         membership::reveal(context, room, me);
     }
-    if is_passing(&draft) {
+    if passing_by {
         let news = passing(context, &draft, &name);
         let except = vec![context.asker.session];
         context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
@@ -254,9 +257,9 @@ fn may_speak(
     room: RoomId,
     draft: &Draft<'_>,
 ) -> Result<Arc<str>, Refusal> {
-    let who = context.who();
-    let may = may_say(context, room, draft, &who);
-    context.out.spend(who.steps.get());
+    let steps = Cell::new(0);
+    let may = may_say(context, room, draft, &steps);
+    context.out.spend(steps.get());
     may
 }
 
@@ -264,7 +267,7 @@ fn may_say(
     context: &Applying<'_>,
     room: RoomId,
     draft: &Draft<'_>,
-    who: &MaskSubject,
+    steps: &Cell<u64>,
 ) -> Result<Arc<str>, Refusal> {
     let room = &context.state.rooms[&room];
     let member = room.member(context.me());
@@ -281,11 +284,18 @@ fn may_say(
     if room.is('m') {
         return cannot("Cannot send to room (+m): only voiced members may speak");
     }
-    if room.bans(who) {
-        return cannot("Cannot send to room (+b): you are banned");
-    }
-    if room.quiets(who) {
-        return cannot("Cannot send to room (+q): you are quieted");
+    // Most rooms have no lists, and then nobody needs to be described to them.
+    if !room.settings.lists.is_empty() {
+        let who = context.who();
+        let banned = room.bans(&who);
+        let quiet = !banned && room.quiets(&who);
+        steps.set(who.steps.get());
+        if banned {
+            return cannot("Cannot send to room (+b): you are banned");
+        }
+        if quiet {
+            return cannot("Cannot send to room (+q): you are quieted");
+        }
     }
     Ok(room.name.clone())
 }
@@ -321,6 +331,9 @@ fn check_text(context: &Applying<'_>, draft: &Draft<'_>, target: &str) -> Result
 
 /// Whether a draft may be stored: its tags are not too long, and there is space for its author.
 fn may_store(context: &mut Applying<'_>, draft: &Draft<'_>) -> Result<(), Refusal> {
+    if draft.tags.is_empty() {
+        return context.must_be_storable();
+    }
     let needed = |tag: &&str| NEEDED_TAGS.contains(&tag.split('=').next().unwrap_or(tag));
     let others = draft.tags.split(';').filter(|tag| !needed(tag));
     if others.map(|tag| tag.len()).sum::<usize>() > TAGS_STORED_BYTES {
@@ -337,7 +350,7 @@ fn is_passing(draft: &Draft<'_>) -> bool {
 
 /// Whether there is a request between clients (CTCP), or an answer to one, in a draft.
 fn is_request(draft: &Draft<'_>) -> bool {
-    draft.text.contains('\x01') && pieces(draft.text).any(|(_, line)| is_ctcp(line))
+    memchr(1, draft.text.as_bytes()).is_some() && pieces(draft.text).any(|(_, line)| is_ctcp(line))
 }
 
 fn is_typing(draft: &Draft<'_>) -> bool {

@@ -1,19 +1,45 @@
 //! From what the journal released to the outboxes of this shard's connections.
 
 use crate::effects::released::{Released, Settled};
-use crate::effects::{Condition, Effect, Effects, News, Rooms};
+use crate::effects::{self, Condition, Effect, Effects, News};
 use crate::password::Job;
 use crate::reader::ReadJob;
 use crate::render::Tagging;
 use crate::session::delivered::Delivered;
+use crate::session_id::SessionId;
 use crate::shard::connection::Stage;
 use crate::shard::outbox::SharedLines;
 use crate::shard::{Later, Shard};
 use crate::wake::Wake;
 use proto::Capabilities;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 use store::RoomId;
+
+/// The rooms of this shard's connections.
+pub(crate) type Rooms = HashMap<RoomId, Members, BuildHasherDefault<IdHasher>>;
+
+/// Hashes room ids. The server gives them out, so nobody can choose ones that collide.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, id: u32) {
+        // Fibonacci hashing: both ends of the product are used, its low bits are the weaker ones.
+        let product = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ (product >> 32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// The connections of this shard in one room, and what they share while a release is carried out.
 #[derive(Debug, Default)]
@@ -93,7 +119,7 @@ impl Shard {
             for effect in &settled.effects.list {
                 let by_itself = match &effect.effect {
                     _ if !settled.happens(effect.condition) => None,
-                    Effect::Tell { rooms: Rooms::One(room), except, .. } => {
+                    Effect::Tell { rooms: effects::Rooms::One(room), except, .. } => {
                         if let Some(members) = self.rooms.get_mut(room)
                             && !std::mem::replace(&mut members.shares, true)
                         {
@@ -131,7 +157,7 @@ impl Shard {
                     }
                     // Who is in a room, or how they are told, changes on the way: rare, and not
                     // worth sharing.
-                    Effect::Tell { rooms: Rooms::Several(_), .. }
+                    Effect::Tell { rooms: effects::Rooms::Several(_), .. }
                     | Effect::Enter { .. }
                     | Effect::Leave { .. }
                     | Effect::Capabilities { .. }
@@ -218,23 +244,20 @@ impl Shard {
                     self.touch(to.slot as usize);
                 }
             }
-            Effect::Tell { rooms, except, news } => {
-                let slots = match rooms {
-                    Rooms::One(room) => self.share_news(effects, *news, *room),
-                    Rooms::Several(rooms) => self.members(rooms),
-                };
-                let left_out = except.iter().filter(|id| self.connection(**id).is_some());
-                let left_out: Vec<usize> = left_out.map(|id| id.slot as usize).collect();
-                let slots = slots.into_iter().filter(|slot| !left_out.contains(slot));
-                self.tell(effects, *news, slots);
-            }
+            Effect::Tell { rooms, except, news } => match rooms {
+                effects::Rooms::One(room) => self.tell_room(effects, *news, *room, except),
+                effects::Rooms::Several(rooms) => {
+                    let slots = self.members(rooms);
+                    self.tell(effects, *news, &slots, except);
+                }
+            },
             Effect::TellOne { to, news, kept } => {
                 if let Some(connection) = self.connection(*to) {
                     if *kept {
                         let live = effects.news[*news as usize].id;
                         connection.receipts.tell(Delivered { kept: 0, live });
                     }
-                    self.tell(effects, *news, std::iter::once(to.slot as usize));
+                    self.tell(effects, *news, &[to.slot as usize], &[]);
                 }
             }
             Effect::Confirm { to, form, news, tag } => {
@@ -352,21 +375,27 @@ impl Shard {
         }
     }
 
-    /// Renders news for the members of a room that share, and returns the others.
-    fn share_news(&mut self, effects: &Effects, news: u32, room: RoomId) -> Vec<usize> {
-        let Some(members) = self.rooms.get_mut(&room) else { return Vec::new() };
+    /// Tells a room: renders news for the members that share, and appends it to the outboxes of the
+    /// others.
+    fn tell_room(&mut self, effects: &Effects, news: u32, room: RoomId, except: &[SessionId]) {
+        let Some(members) = self.rooms.get_mut(&room) else { return };
         if !members.shares {
-            return members.slots.clone();
+            let slots = std::mem::take(&mut members.slots);
+            self.tell(effects, news, &slots, except);
+            self.rooms.entry(room).and_modify(|members| members.slots = slots);
+            return;
         }
-        let news = &effects.news[news as usize];
+        let shown = &effects.news[news as usize];
         for (capabilities, lines) in &mut members.shared {
-            if news.is_for(*capabilities) {
+            if shown.is_for(*capabilities) {
                 let tagging = Tagging { capabilities: *capabilities, tag: "" };
-                self.parts.renderer.news(&mut lines.bytes, news, &effects.text, tagging);
+                self.parts.renderer.news(&mut lines.bytes, shown, &effects.text, tagging);
                 lines.news += 1;
             }
         }
-        members.mixed.clone()
+        let mixed = std::mem::take(&mut members.mixed);
+        self.tell(effects, news, &mixed, except);
+        self.rooms.entry(room).and_modify(|members| members.mixed = mixed);
     }
 
     /// The connections of this shard in some rooms, each once.
@@ -378,15 +407,20 @@ impl Shard {
         slots
     }
 
-    /// Appends news to outboxes: rendered once for each set of capabilities.
-    fn tell(&mut self, effects: &Effects, news: u32, slots: impl Iterator<Item = usize>) {
+    /// Appends news to outboxes, but for those of some sessions: rendered once for each set of
+    /// capabilities.
+    fn tell(&mut self, effects: &Effects, news: u32, slots: &[usize], except: &[SessionId]) {
         let news: &News = &effects.news[news as usize];
         let mut rendered = Vec::new();
         let mut sets: Vec<(Capabilities, Range<usize>)> = Vec::new();
-        for slot in slots {
+        for &slot in slots {
             let connection = &mut self.connections[slot];
             let capabilities = connection.capabilities;
-            if !news.is_for(capabilities) {
+            let is_left_out = |id: &SessionId| {
+                let here = id.shard == self.parts.id && id.slot as usize == slot;
+                here && id.generation == connection.generation
+            };
+            if !news.is_for(capabilities) || except.iter().any(is_left_out) {
                 continue;
             }
             let range = match sets.iter().find(|(set, _)| *set == capabilities) {
@@ -407,7 +441,7 @@ impl Shard {
 
     fn append(
         &mut self,
-        to: crate::session_id::SessionId,
+        to: SessionId,
         tag: Option<&str>,
         write: impl FnOnce(&crate::render::Renderer, &mut Vec<u8>, Tagging<'_>),
     ) {

@@ -308,7 +308,8 @@ impl Applying<'_> {
             bot: user.bot,
             nick: user.nick.clone(),
             userhost: user.userhost.clone(),
-            target: target.into(),
+            // Rooms have none here, and an empty one of its own would be allocated.
+            target: if target.is_empty() { Arc::default() } else { target.into() },
             time,
             text: text.into(),
             tags: tags.into(),
