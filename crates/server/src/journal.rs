@@ -1,7 +1,8 @@
-//! The journal: one thread that owns the only write connection to the store.
+//! The journal: it owns the only write connection to the store, and has a thread of its own.
 //!
 //! It commits whatever has queued up as one transaction, flushed to disk, and only then releases
 //! what depends on it. What stores nothing passes through in its place: one order holds for all.
+//! When the server has little to do, the hub's thread does the journal's work without waking it.
 
 use crate::clock::{self, Clock};
 use crate::config::History;
@@ -10,17 +11,20 @@ use crate::effects::Effects;
 use crate::effects::released::{Released, Settled};
 use crate::hub::Input;
 use crate::inbox::{Inbox, Item};
-use crate::limits::{DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES};
+use crate::limits::{
+    DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES, JOURNAL_QUEUE, WRITES_AT_ONCE,
+};
 use crate::metrics::{Metrics, Space};
-use crate::queue::{Receiver, Sender};
+use crate::queue::{Receiver, Sender, bounded};
 use crate::retention::Forgetting;
 use crate::systemd::Pulse;
 use crate::wake::Wake;
+use prometheus_client::metrics::gauge::Gauge;
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SendError, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 use store::{Failure, Keep, Store, Write};
@@ -29,8 +33,6 @@ use store::{Failure, Keep, Store, Write};
 pub struct Journal {
     /// The store.
     pub store: Box<dyn Store>,
-    /// What the hub wants done.
-    pub queue: Receiver<Effects>,
     /// The shards.
     pub shards: Vec<Inbox>,
     /// The way back to the hub, for bad news.
@@ -49,6 +51,8 @@ pub struct Journal {
     pub history: History,
     /// The space on its disk, as the hub knows it.
     pub space: Option<Space>,
+    /// When it was looked at last.
+    pub looked: Instant,
     /// What it counts.
     pub metrics: Arc<Metrics>,
     /// What the store finds damaged.
@@ -61,78 +65,172 @@ pub struct Journal {
     pub wake: SyncSender<Wake>,
 }
 
-impl Journal {
+/// What the hub and the journal's thread share.
+struct Shared {
+    /// None once it has ended.
+    journal: Mutex<Option<Journal>>,
+    /// Outputs that were queued for the journal's thread and are not released yet.
+    queued: AtomicUsize,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Option<Journal>> {
+        self.journal.lock().expect("a panic in either thread ends the process")
+    }
+}
+
+/// The hub's end of the journal.
+pub struct JournalHandle {
+    queue: Sender<Effects>,
+    shared: Arc<Shared>,
+}
+
+/// The journal's thread.
+pub struct JournalThread {
+    queue: Receiver<Effects>,
+    shared: Arc<Shared>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    every: Duration,
+}
+
+/// Both ends of a journal. `waiting` tells how many outputs wait for its thread.
+pub fn ends(journal: Journal, waiting: Gauge) -> (JournalHandle, JournalThread) {
+    let (sender, queue) = bounded(JOURNAL_QUEUE, waiting);
+    let (metrics, clock, every) = (journal.metrics.clone(), journal.clock, journal.every);
+    let journal = Mutex::new(Some(journal));
+    let shared = Arc::new(Shared { journal, queued: AtomicUsize::new(0) });
+    let handle = JournalHandle { queue: sender, shared: shared.clone() };
+    (handle, JournalThread { queue, shared, metrics, clock, every })
+}
+
+impl JournalHandle {
+    /// Passes effects on; false if the journal has ended.
+    ///
+    /// Near idle, to wake another thread and to wait for it takes longer than the commit. So if
+    /// nothing waits for the hub (`idle`) and the journal's thread rests, they are stored and
+    /// released here.
+    ///
+    /// # Errors
+    /// When nobody knows what is stored, and nobody may be told anything.
+    pub fn pass_on(&self, effects: Effects, idle: bool) -> Result<bool, Failure> {
+        let few = effects.writes.len() <= WRITES_AT_ONCE;
+        let plain = !effects.last && effects.history.is_none();
+        // Only the hub adds to what is queued, so all that came before is released.
+        let first = self.shared.queued.load(Ordering::Acquire) == 0;
+        if idle
+            && few
+            && plain
+            && first
+            && let Ok(mut shared) = self.shared.journal.try_lock()
+        {
+            let Some(journal) = &mut *shared else { return Ok(false) };
+            let question = journal.pulse.question();
+            let done = journal.carry_out(vec![effects], question);
+            if done.is_err() {
+                *shared = None;
+            }
+            return done.map(|()| true);
+        }
+        self.shared.queued.fetch_add(1, Ordering::AcqRel);
+        Ok(self.queue.send(effects).is_ok())
+    }
+}
+
+impl JournalThread {
     /// Runs until the last effects are released and the readers have ended, then closes the store.
     ///
     /// # Errors
     /// When nobody knows what is stored, and nobody may be told anything; or when the store cannot be
     /// closed in good order, and all that was committed is safe all the same.
-    pub fn run(mut self) -> Result<(), Failure> {
-        let (mut maintained, mut looked) = (Instant::now(), Instant::now());
-        self.look_at_disk();
-        self.damage.look();
+    pub fn run(self) -> Result<(), Failure> {
+        let mut maintained = Instant::now();
+        if let Some(journal) = &mut *self.shared.lock() {
+            journal.look_at_disk();
+            journal.damage.look();
+        }
         let mut retention = Forgetting::begin(clock::wall(), self.clock.steady());
         loop {
-            let due = self.every.saturating_sub(maintained.elapsed());
-            let look = Duration::from_millis(DISK_LOOK_MILLIS);
-            // As long as writes are refused for want of space, nothing else may come by.
-            let patience = if self.metrics.seen().scarce { look.min(due) } else { due };
-            let patience = retention.patience(patience, self.clock.steady());
-            let first = match self.queue.recv_timeout(patience) {
+            let first = match self.queue.recv_timeout(self.patience(maintained, &retention)) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            let mut shared = self.shared.lock();
+            let Some(journal) = &mut *shared else { return Ok(()) };
             if maintained.elapsed() >= self.every {
                 maintained = Instant::now();
-                if let Err(error) = self.store.maintain(self.clock.steady()) {
+                if let Err(error) = journal.store.maintain(self.clock.steady()) {
                     tracing::warn!(%error, "Store maintenance failed, will retry");
                 }
             }
-            if looked.elapsed() >= look {
-                looked = Instant::now();
-                self.look_at_disk();
-            }
             let Some(first) = first else {
-                self.forget(&mut retention);
+                journal.look_at_disk_when_due();
+                journal.forget(&mut retention);
                 continue;
             };
-            let question = self.pulse.question();
-            let mut group = vec![first];
-            let mut bytes = 0;
-            while group.len() < JOURNAL_GROUP
-                && bytes < JOURNAL_GROUP_BYTES
-                && let Ok(next) = self.queue.try_recv()
-            {
-                bytes += next.text.len();
-                group.push(next);
-            }
-            let last = group.iter().any(|effects| effects.last);
+            let question = journal.pulse.question();
+            let group = self.gather(first);
+            let (outputs, last) = (group.len(), group.iter().any(|effects| effects.last));
             if let Some(history) = group.iter().rev().find_map(|effects| effects.history.clone()) {
-                self.history = history;
+                journal.history = history;
                 retention.begin_soon(self.clock.steady());
             }
-            let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
-            let settled = match self.settle(group) {
-                Ok(settled) => settled,
-                Err(failure) => return self.end_all(failure),
-            };
-            if probes {
-                self.look_at_disk();
-            }
-            self.release(settled);
-            self.damage.look();
-            self.pulse.answer(question);
+            journal.carry_out(group, question)?;
+            self.shared.queued.fetch_sub(outputs, Ordering::AcqRel);
             if last {
                 break;
             }
             if retention.is_late(self.clock.steady()) {
-                self.forget(&mut retention);
+                journal.forget(&mut retention);
             }
         }
+        let Some(journal) = self.shared.lock().take() else { return Ok(()) };
         // Who reads keeps the log from being moved into the database. None is left: nobody sends.
-        let _ = self.readers.recv();
-        self.store.close()
+        let _ = journal.readers.recv();
+        journal.store.close()
+    }
+
+    /// How long to wait for the next effects before something else is due.
+    fn patience(&self, maintained: Instant, retention: &Forgetting) -> Duration {
+        let due = self.every.saturating_sub(maintained.elapsed());
+        let look = Duration::from_millis(DISK_LOOK_MILLIS);
+        // As long as writes are refused for want of space, nothing else may come by.
+        let patience = if self.metrics.seen().scarce { look.min(due) } else { due };
+        retention.patience(patience, self.clock.steady())
+    }
+
+    /// What goes into one transaction with the first output.
+    fn gather(&self, first: Effects) -> Vec<Effects> {
+        let mut group = vec![first];
+        let mut bytes = 0;
+        while group.len() < JOURNAL_GROUP
+            && bytes < JOURNAL_GROUP_BYTES
+            && let Ok(next) = self.queue.try_recv()
+        {
+            bytes += next.text.len();
+            group.push(next);
+        }
+        group
+    }
+}
+
+impl Journal {
+    /// Stores what a group of batches asks for and releases it; then `question` is answered.
+    ///
+    /// # Errors
+    /// When nobody knows what is stored, and nobody may be told anything.
+    fn carry_out(&mut self, group: Vec<Effects>, question: u64) -> Result<(), Failure> {
+        let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
+        self.look_at_disk_when_due();
+        let settled = self.settle(group).map_err(|failure| self.end_all(failure))?;
+        if probes {
+            self.look_at_disk();
+        }
+        self.release(settled);
+        self.damage.look();
+        self.pulse.answer(question);
+        Ok(())
     }
 
     /// Stores what a group of batches asks for, in one transaction.
@@ -191,10 +289,10 @@ impl Journal {
     }
 
     /// Has the process ended. Until then this thread stands still, and all others wait for it: nobody
-    /// is told anything any more.
-    fn end_all(self, failure: Failure) -> Result<(), Failure> {
+    /// is told anything any more. It goes on only if the server stops already, and waits for it.
+    fn end_all(&self, failure: Failure) -> Failure {
         if let Err(SendError(Wake::Failed(failure))) = self.wake.send(Wake::Failed(failure)) {
-            return Err(failure); // The server stops already, and waits for this thread.
+            return failure;
         }
         loop {
             thread::park();
@@ -218,8 +316,15 @@ impl Journal {
         }
     }
 
+    fn look_at_disk_when_due(&mut self) {
+        if self.looked.elapsed() >= Duration::from_millis(DISK_LOOK_MILLIS) {
+            self.look_at_disk();
+        }
+    }
+
     /// Looks at the disk, and tells the hub if it has other space than it knows of.
     fn look_at_disk(&mut self) {
+        self.looked = Instant::now();
         let Some(folder) = &self.folder else { return };
         let space = self.metrics.disk().look(folder, self.store.condition());
         if let Some(found) = space
@@ -242,9 +347,8 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{HUB_QUEUE, JOURNAL_QUEUE};
+    use crate::limits::HUB_QUEUE;
     use crate::metrics::Queue;
-    use crate::queue::bounded;
     use std::fs;
     use std::path::Path;
     use store::{Conversation, Event, EventKind, SqliteStore};
@@ -283,39 +387,66 @@ mod tests {
         }
     }
 
-    /// In a server it takes [`crate::limits::MAINTAIN_SECONDS`], and nobody need say anything.
-    #[test]
-    fn what_was_taken_back_leaves_the_files_by_itself() {
-        let (folder, word) = (tempfile::tempdir().unwrap(), "xyzzy-secret");
-        let store = Box::new(SqliteStore::open(folder.path(), "test").unwrap());
+    /// The ends of a journal whose store is in a folder, and the newest batch that is committed.
+    fn journal(folder: &Path, every: Duration) -> (JournalHandle, JournalThread, Arc<AtomicU64>) {
+        let store = Box::new(SqliteStore::open(folder, "test").unwrap());
         let metrics = Arc::new(Metrics::new(1));
-        let (hub, _to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
-        let (sender, queue) = bounded(JOURNAL_QUEUE, metrics.waiting(Queue::Journal));
+        let waiting = metrics.waiting(Queue::Journal);
         let committed = Arc::new(AtomicU64::new(0));
         let journal = Journal {
             damage: Watch::new(store.damage(), metrics.clone()),
             store,
-            queue,
             shards: Vec::new(),
-            hub,
+            hub: bounded(HUB_QUEUE, metrics.waiting(Queue::Hub)).0,
             committed: committed.clone(),
             epoch: 0,
             clock: Clock::going_on_from(0),
-            every: Duration::from_millis(20),
+            every,
             folder: None,
             history: History::default(),
             space: None,
+            looked: Instant::now(),
             metrics,
             pulse: Arc::default(),
             readers: mpsc::channel().1,
             wake: mpsc::sync_channel(1).0,
         };
-        let journal = thread::spawn(|| journal.run());
+        let (handle, thread) = ends(journal, waiting);
+        (handle, thread, committed)
+    }
+
+    fn output(batch: u64, write: Write) -> Effects {
+        let mut effects = Effects::default();
+        effects.batch = batch;
+        effects.writes.push(write);
+        effects
+    }
+
+    #[test]
+    fn the_hub_commits_by_itself_only_when_idle_and_after_all_that_is_queued() {
+        let folder = tempfile::tempdir().unwrap();
+        let (handle, thread, committed) = journal(folder.path(), Duration::from_secs(60));
+        let newest = || committed.load(Ordering::Acquire);
+        assert!(handle.pass_on(output(1, Write::Probe), true).unwrap());
+        assert_eq!(newest(), 1, "nobody else was there to commit it");
+        assert!(handle.pass_on(output(2, Write::Probe), false).unwrap());
+        assert_eq!(newest(), 1, "left to the thread");
+        assert!(handle.pass_on(output(3, Write::Probe), true).unwrap());
+        assert_eq!(newest(), 1, "it comes after the one that is queued");
+        let thread = thread::spawn(|| thread.run());
+        until("waited for the thread", || newest() == 3);
+        drop(handle);
+        thread.join().unwrap().unwrap();
+    }
+
+    /// In a server it takes [`crate::limits::MAINTAIN_SECONDS`], and nobody need say anything.
+    #[test]
+    fn what_was_taken_back_leaves_the_files_by_itself() {
+        let (folder, word) = (tempfile::tempdir().unwrap(), "xyzzy-secret");
+        let (handle, thread, committed) = journal(folder.path(), Duration::from_millis(20));
+        let thread = thread::spawn(|| thread.run());
         let commit = |batch, write| {
-            let mut effects = Effects::default();
-            effects.batch = batch;
-            effects.writes.push(write);
-            assert!(sender.send(effects).is_ok());
+            assert!(handle.pass_on(output(batch, write), false).unwrap());
             until("waited for a commit", || committed.load(Ordering::Acquire) == batch);
         };
         let said = event(1, EventKind::Message, word, None);
@@ -327,7 +458,7 @@ mod tests {
         let event = event(2, EventKind::Redact, "", Some(1));
         commit(2, Write::Redact { event, anybodys: false });
         until("waited for the text to go", || !is_in_files(folder.path(), word));
-        drop(sender);
-        journal.join().unwrap().unwrap();
+        drop(handle);
+        thread.join().unwrap().unwrap();
     }
 }

@@ -403,6 +403,8 @@ pub const SHARD_QUEUE: usize = 1024;
 pub const HUB_QUEUE: usize = 4096;
 /// Outputs that wait for the journal.
 pub const JOURNAL_QUEUE: usize = 256;
+/// Writes of one output that the hub commits by itself while the journal's thread rests.
+pub const WRITES_AT_ONCE: usize = 16;
 /// Outputs in one transaction of the journal.
 pub const JOURNAL_GROUP: usize = 64;
 /// Bytes of lines after which no further output joins a transaction.

@@ -61,6 +61,11 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> Receiver<T> {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.get() == 0
+    }
+
     /// Waits for the next item.
     ///
     /// # Errors

@@ -10,14 +10,12 @@ use crate::args::{Args, Command, Serve};
 use crate::clock::{self, Clock};
 use crate::config::{Config, ConfigError};
 use crate::damage::Watch;
-use crate::effects::Effects;
 use crate::hub::reload::Reload;
 use crate::hub::{Hub, Input, Stamped};
 use crate::inbox::{self, Inbox, Item};
-use crate::journal::Journal;
+use crate::journal::{self, Journal, JournalHandle};
 use crate::limits::{
-    HUB_QUEUE, JOURNAL_QUEUE, MAINTAIN_SECONDS, NEW_PASSWORD_BYTES, PASSWORD_BYTES,
-    PASSWORD_THREADS, WAKE_QUEUE,
+    HUB_QUEUE, MAINTAIN_SECONDS, NEW_PASSWORD_BYTES, PASSWORD_BYTES, PASSWORD_THREADS, WAKE_QUEUE,
 };
 use crate::metrics::{Metrics, Queue};
 use crate::queue::{self, Sender, bounded};
@@ -277,7 +275,6 @@ impl Server {
         let memory = Arc::new(Memory::new(count));
         let damage = Watch::new(damage, metrics.clone());
         let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
-        let (journal, to_journal) = bounded(JOURNAL_QUEUE, metrics.waiting(Queue::Journal));
         let waiting = metrics.waiting(Queue::Passwords);
         let (passwords, worker) = password::queue(hub.clone(), waiting);
         let (readers, queues) = reader::queues(&metrics.waiting(Queue::Readers));
@@ -331,9 +328,8 @@ impl Server {
                 Ok(())
             })?;
         }
-        let keeper = Journal {
+        let journal = Journal {
             store,
-            queue: to_journal,
             shards: server.inboxes.clone(),
             hub: server.hub.clone(),
             committed: committed.clone(),
@@ -343,17 +339,18 @@ impl Server {
             folder: server.folder.clone(),
             history: server.config.history.clone(),
             space: None,
+            looked: Instant::now(),
             metrics: metrics.clone(),
             damage,
             pulse: server.pulse.clone(),
             readers: readers_ended,
             wake: wake.clone(),
         };
+        let (journal, keeper) = journal::ends(journal, metrics.waiting(Queue::Journal));
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         let (counts, pulse) = (metrics.clone(), server.pulse.clone());
         server.spawn("hub", true, move || {
-            run_hub(live, clock, &to_hub, &journal, &committed, &counts, &pulse);
-            Ok(())
+            Ok(run_hub(live, clock, &to_hub, &journal, &committed, &counts, &pulse)?)
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {
             let parts = shard::Parts {
@@ -567,15 +564,18 @@ impl Server {
 }
 
 /// The hub's thread: stamps what comes with the time, applies it, and passes the effects on.
+///
+/// # Errors
+/// When it has stored something itself, and nobody knows whether that is stored.
 fn run_hub(
     mut hub: Hub,
     clock: Clock,
     inputs: &queue::Receiver<Input>,
-    journal: &Sender<Effects>,
+    journal: &JournalHandle,
     committed: &AtomicU64,
     metrics: &Metrics,
     pulse: &Pulse,
-) {
+) -> Result<(), Failure> {
     // Those who wait for their turn and what comes from the shards take turns.
     let mut their_turn = false;
     loop {
@@ -590,7 +590,7 @@ fn run_hub(
         } else {
             inputs.recv()
         };
-        let Ok(input) = input else { return };
+        let Ok(input) = input else { return Ok(()) };
         their_turn = !matches!(input, Input::Continue);
         let committed = committed.load(Ordering::Acquire);
         let (now, steady) = (clock::wall(), clock.steady());
@@ -599,8 +599,12 @@ fn run_hub(
         metrics.disk().is_scarce(hub.node.disk.is_scarce);
         let last = effects.last;
         let asked = pulse.take_up();
-        if (asked || !effects.is_empty()) && (journal.send(effects).is_err() || last) {
-            return;
+        if !asked && effects.is_empty() {
+            continue;
+        }
+        let idle = inputs.is_empty() && !hub.has_rest() && !hub.has_turns();
+        if !journal.pass_on(effects, idle)? || last {
+            return Ok(());
         }
     }
 }

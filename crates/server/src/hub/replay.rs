@@ -177,10 +177,8 @@ impl World {
         let metrics = Arc::new(Metrics::new(1));
         let damage = crate::damage::Watch::new(store.damage(), metrics.clone());
         let (to_hub, bad_news) = bounded(1024, metrics.waiting(Queue::Hub));
-        let (_, queue) = bounded(1, metrics.waiting(Queue::Journal));
         let journal = Journal {
             store: Box::new(store),
-            queue,
             shards: Vec::new(),
             hub: to_hub,
             committed: Arc::new(AtomicU64::new(0)),
@@ -190,6 +188,7 @@ impl World {
             folder: None,
             history: History::default(),
             space: None,
+            looked: std::time::Instant::now(),
             metrics,
             damage,
             pulse: Arc::default(),
