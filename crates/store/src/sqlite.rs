@@ -42,7 +42,6 @@ pub struct SqliteStore {
     log: Log,
     /// The log may have a text that was taken back.
     taken_back: bool,
-    log_bytes: u64,
     /// The conversation up to which nothing is left to remove in this round, if one is under way.
     forgotten: Option<i64>,
     /// What that round keeps: days and messages.
@@ -128,7 +127,6 @@ impl SqliteStore {
             resends: 0,
             log: Log::new(),
             taken_back: true, // before the end of another server
-            log_bytes: open::log_bytes(&path).unwrap_or_default(),
             forgotten: None,
             keeps: (0, 0),
             files: Files::of(&path),
@@ -199,8 +197,7 @@ impl SqliteStore {
     /// Looks whether the files are still the ones that were opened.
     fn look_for_files(&mut self) -> Result<(), Failure> {
         match self.files.look() {
-            Ok(log_bytes) => {
-                self.log_bytes = log_bytes;
+            Ok(()) => {
                 if self.gone.take().is_some() {
                     tracing::info!("The database is in its place again, and what comes is stored");
                 }
@@ -336,7 +333,7 @@ impl Store for SqliteStore {
     fn condition(&mut self) -> Condition {
         self.mark_file.catch_up(&self.mark);
         Condition {
-            log_bytes: self.log_bytes,
+            log_bytes: self.files.log_bytes(),
             log_waits: self.log.waits().unwrap_or_default(),
             gone: self.gone.is_some(),
         }
