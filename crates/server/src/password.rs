@@ -264,7 +264,7 @@ mod tests {
             last = mac(password, &last);
             salted.iter_mut().zip(last).for_each(|(sum, byte)| *sum ^= byte);
         }
-        let stored_key = Sha256::digest(mac(&salted, b"Client AddressKey")).into();
-        Keys { salt, iterations: 3, stored_key, server_key: mac(&salted, b"Server AddressKey") }
+        let stored_key = Sha256::digest(mac(&salted, b"Client Key")).into();
+        Keys { salt, iterations: 3, stored_key, server_key: mac(&salted, b"Server Key") }
     }
 }
