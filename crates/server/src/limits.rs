@@ -201,6 +201,8 @@ pub const REALNAME_BYTES: usize = 150;
 pub const SERVER_BANS: usize = 1000;
 /// Bytes of whom such a ban is of.
 pub const SERVER_BAN_BYTES: usize = 200;
+/// Milliseconds for which a one-time code (`ACCOUNTS RESET`) logs in.
+pub const RESET_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// Connections to the admin socket at once.
 pub const ADMIN_CONNECTIONS: usize = 16;
 /// Seconds for which `chatserver admin` waits for the next line of an answer.

@@ -28,7 +28,7 @@ use proto::scram::ScramServer;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::{Account, EventKind};
+use store::{Account, AccountId, EventKind};
 
 /// One connection, as the hub sees it.
 #[derive(Debug)]
@@ -248,6 +248,8 @@ pub enum Tried {
     WrongCertificate,
     /// To become an operator: whether the password is right.
     Oper(bool),
+    /// An operator gives this account a one-time code, whose key is made meanwhile.
+    Reset(AccountId, Box<str>),
 }
 
 /// What a session says of the person's presence.

@@ -1,21 +1,27 @@
-//! `ACCOUNTS LIST [mask]`, `ACCOUNTS SHOW name`, `ACCOUNTS SUSPEND name [duration] :reason` and
-//! `ACCOUNTS RESUME name`: for those who look after the accounts of others.
+//! `ACCOUNTS LIST [mask]`, `ACCOUNTS SHOW name`, `ACCOUNTS SUSPEND name [duration] :reason`,
+//! `ACCOUNTS RESUME name` and `ACCOUNTS RESET name`: for those who look after the accounts of others.
 
-use super::refusal::Refusal;
+use super::authentication;
+use super::refusal::{Refusal, refuse};
 use super::rights::rest_of;
 use super::serverban::{end, not_stored};
-use crate::limits::{KICK_BYTES, ROW_WORK};
-use crate::session::Cursor;
+use crate::effects::Task;
+use crate::limits::{KICK_BYTES, RESET_MILLIS, ROW_WORK};
 use crate::session::context::Context;
-use crate::state::barred::{SUSPENDED, Suspension, date, stamp};
+use crate::session::login::Outcome;
+use crate::session::{Cursor, Tried};
+use crate::state::barred::{RESET, Reset, SUSPENDED, Suspension, date, short_key, stamp};
 use crate::state::records;
+use crate::state::undo::Undo;
 use crate::text::shorten;
+use hmac::{Hmac, KeyInit, Mac};
 use proto::Message;
 use proto::duration::parse_duration;
 use proto::mask::matches_counted;
+use sha2::Sha256;
 use std::ops::Bound;
 use std::sync::Arc;
-use store::{Account, RecordKind};
+use store::{Account, AccountId, RecordKind, Write};
 
 const VERB: &str = "ACCOUNTS";
 
@@ -27,6 +33,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         "SHOW" => show,
         "SUSPEND" => suspend,
         "RESUME" => resume,
+        "RESET" => reset,
         _ => return Err(Refusal::UnknownSubcommand(action)),
     };
     context.must_have_right(VERB, &action)?;
@@ -151,6 +158,71 @@ fn must_not_be_operator(context: &Context<'_>, account: &Account) -> Result<(), 
             Err(refused("IS_OPERATOR", &account.name, text))
         }
     }
+}
+
+/// Gives somebody who has forgotten the password a one-time code in its place.
+fn reset(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let account = account(context, message)?;
+    context.must_be_private()?;
+    let code = code(&context.session().entropy, account.id, context.state.steady);
+    let iterations = context.state.config.server.password_iterations;
+    let of = Tried::Reset(account.id, code.as_str().into());
+    authentication::wait(context, &account.name, of, &code, Task::Make { iterations }, 0);
+    Ok(())
+}
+
+/// A code that nobody can guess: 60 bits, of letters and digits that are not taken for others.
+fn code(entropy: &[u8; 16], account: AccountId, steady: i64) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut mac = Hmac::<Sha256>::new_from_slice(entropy).expect("a key of any length will do");
+    mac.update(b"one-time code");
+    mac.update(&account.to_be_bytes());
+    mac.update(&steady.to_be_bytes());
+    let bytes = mac.finalize().into_bytes();
+    let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
+    let groups = bytes[..12].chunks(4).map(|group| group.iter().map(letter).collect::<String>());
+    groups.collect::<Vec<_>>().join("-")
+}
+
+/// The key of a one-time code is made: from here on the code is the password.
+pub fn reset_done(
+    context: &mut Context<'_>,
+    name: &str,
+    id: AccountId,
+    code: &str,
+    outcome: Outcome,
+) {
+    if let Err(refusal) = put_code(context, name, id, code, outcome) {
+        refuse(context, VERB, &refusal);
+    }
+}
+
+fn put_code(
+    context: &mut Context<'_>,
+    name: &str,
+    id: AccountId,
+    code: &str,
+    outcome: Outcome,
+) -> Result<(), Refusal> {
+    context.must_have_right(VERB, "RESET")?;
+    let Outcome::Made(keys) = outcome else { return Err(Refusal::Busy(name.to_owned())) };
+    let account = context.state.account(name).filter(|account| account.id == id).cloned();
+    let gone = || refused("NO_SUCH_ACCOUNT", name, "There is no such account");
+    let before = account.ok_or_else(gone)?;
+    let (by, until) = (context.asker_name(), context.state.now + RESET_MILLIS);
+    let reset = Reset { by: (&*by).into(), until, key: short_key(&keys) };
+    let after = Arc::new(Account { keys, ..Account::clone(&before) });
+    context.out.note(Undo::Account(before));
+    context.out.write(Write::Account(Account::clone(&after)));
+    let applying = &mut context.applying;
+    applying.state.add_account(after);
+    let record = (RecordKind::Standing, id, RESET);
+    records::set(applying.state, applying.out, record, Some(&reset));
+    not_stored(context, VERB);
+    context.audit("ACCOUNTS RESET", name, "");
+    let text = format!("The password of {name} is {code} until {} UTC", date(until));
+    context.note(VERB, "RESET", &[name, code, &stamp(until)], &text);
+    Ok(())
 }
 
 /// Stores that an account is suspended, or no longer; what follows depends on it.

@@ -4,7 +4,7 @@
 use crate::command::ending;
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::welcome;
-use crate::command::{authenticate, oper};
+use crate::command::{accounts, authenticate, oper};
 use crate::effects::{Condition, Derive, Effect, LogRecord, Task};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
@@ -159,7 +159,8 @@ pub fn answer_after(context: &mut Context<'_>, name: &str, of: Tried, hold_milli
     }
 }
 
-fn wait(
+/// Waits for what the threads that derive keys are to do.
+pub fn wait(
     context: &mut Context<'_>,
     name: &str,
     of: Tried,
@@ -207,6 +208,7 @@ fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
             refused(context, name, How::External, &refusal);
         }
         Tried::Oper(granted) => oper::answer(context, name, granted),
+        Tried::Reset(account, code) => accounts::reset_done(context, name, account, &code, outcome),
     }
 }
 
@@ -290,9 +292,14 @@ fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> 
     account
 }
 
-/// Refuses whose account is suspended, or banned from the server.
-fn must_be_welcome(context: &Context<'_>, account: &Account) -> Result<(), Refusal> {
+/// Refuses whose account is suspended or banned from the server, or whose one-time code has expired.
+fn must_be_welcome(context: &Context<'_>, account: &Account, how: How) -> Result<(), Refusal> {
     let (state, name) = (&context.state, &account.name);
+    let reset = state.reset(account).filter(|_| how != How::External);
+    if reset.is_some_and(|reset| reset.until <= state.now) {
+        let text = "This one-time code has expired; ask an admin of the server for another one";
+        return Err(Refusal::Barred("CODE_EXPIRED", name.to_string(), text.to_owned()));
+    }
     if let Some(suspension) = state.suspension(account.id) {
         return Err(Refusal::Barred("SUSPENDED", name.to_string(), suspension.sentence()));
     }
@@ -309,7 +316,7 @@ fn must_be_welcome(context: &Context<'_>, account: &Account) -> Result<(), Refus
 
 /// The session has proven who it is.
 pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
-    if let Err(refusal) = must_be_welcome(context, &account) {
+    if let Err(refusal) = must_be_welcome(context, &account, how) {
         return refused(context, &account.name, how, &refusal);
     }
     let address = context.session().address;

@@ -50,7 +50,7 @@ fn text(verb: &str) -> Option<&'static str> {
 /// Usage and explanation of each verb, in lines; none longer than a line of the wire has room for.
 #[rustfmt::skip]
 const TEXTS: &[(&str, &str)] = &[
-    ("ACCOUNTS", "ACCOUNTS LIST [<mask>]\nACCOUNTS SHOW <name>\nACCOUNTS SUSPEND <name> [<duration>] :<reason>\nACCOUNTS RESUME <name>\nFor server operators: shows accounts, keeps one from logging in (for 2h, 3d, or until resumed),\nand lets it log in again."),
+    ("ACCOUNTS", "ACCOUNTS LIST [<mask>]\nACCOUNTS SHOW <name>\nACCOUNTS SUSPEND <name> [<duration>] :<reason>\nACCOUNTS RESUME <name>\nACCOUNTS RESET <name>\nFor server operators: shows accounts, keeps one from logging in (for 2h, 3d, or until resumed),\nand lets it log in again; RESET gives it a one-time code as its password."),
     ("ADMIN", "ADMIN\nShows who runs this server."),
     ("AUDIT", "AUDIT [<count>] [before=<number>]\nFor server admins: shows what the server's operators have done."),
     ("AUTHENTICATE", "AUTHENTICATE <mechanism>|<data>|*\nLogs in with SASL (EXTERNAL, SCRAM-SHA-256 or PLAIN); clients do this automatically."),

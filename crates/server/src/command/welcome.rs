@@ -20,6 +20,7 @@ use crate::session::context::Context;
 use crate::session::delivered;
 use crate::session::login::How;
 use crate::session::watch;
+use crate::state::barred::date;
 use crate::state::dormant;
 use crate::state::membership;
 use crate::state::room::{MaskSubject, Member, Rank};
@@ -265,6 +266,11 @@ fn register(context: &mut Context<'_>, full: bool) {
     delivered::came(context);
     if first && !guest {
         take_role(context, &nick);
+    }
+    let account = context.state.account(&nick).filter(|_| !guest);
+    if let Some(reset) = account.and_then(|account| context.state.reset(account)) {
+        let until = date(reset.until);
+        context.notice(&format!("Your password is a one-time code that stops working {until} UTC: set a new one now with ACCOUNT PASSWORD"));
     }
 }
 

@@ -1,12 +1,27 @@
-//! Who may not log in though they prove who they are: those whose account is suspended. Bans from the
-//! server are in [`crate::state::server_bans`].
+//! Who may not log in though they prove who they are: those whose account is suspended, or whose
+//! one-time code has expired. Bans from the server are in [`crate::state::server_bans`].
 
 use crate::state::State;
+use proto::scram::Keys;
 use serde::{Deserialize, Serialize};
-use store::{AccountId, RecordKind};
+use store::{Account, AccountId, RecordKind};
 
 /// The key of the [`RecordKind::Standing`] that says that an account is suspended.
 pub const SUSPENDED: &str = "suspended";
+
+/// The key of the one that says that its password is a one-time code.
+pub const RESET: &str = "reset";
+
+/// The password of an account is a one-time code.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Reset {
+    /// Who gave it.
+    pub by: Box<str>,
+    /// When it stops logging in (milliseconds since the epoch).
+    pub until: i64,
+    /// The first bytes of its key: with another one there is a new password.
+    pub key: [u8; 8],
+}
 
 /// An account is suspended.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -28,7 +43,18 @@ impl Suspension {
     }
 }
 
+/// What tells the key of a password from others.
+pub fn short_key(keys: &Keys) -> [u8; 8] {
+    std::array::from_fn(|at| keys.stored_key[at])
+}
+
 impl State {
+    /// The one-time code that is the password of an account, if it is one.
+    pub fn reset(&self, account: &Account) -> Option<Reset> {
+        let found = self.records.get(RecordKind::Standing, account.id, RESET);
+        found.filter(|found: &Reset| found.key == short_key(&account.keys))
+    }
+
     /// Why an account is suspended, if it is.
     pub fn suspension(&self, account: AccountId) -> Option<Suspension> {
         let found = self.records.get(RecordKind::Standing, account, SUSPENDED);

@@ -101,6 +101,7 @@ pub const PERMISSIONS: &[Permission] = &[
     row("ACCOUNTS",  "SHOW",    "-----xx", "show what is known of an account", "ACCOUNTS SHOW eve"),
     row("ACCOUNTS",  "SUSPEND", "-----xx", "keep somebody from logging in", "ACCOUNTS SUSPEND eve 1h :Spam"),
     row("ACCOUNTS",  "RESUME",  "-----xx", "let them log in again", "ACCOUNTS RESUME eve"),
+    row("ACCOUNTS",  "RESET",   "------x", "give somebody a one-time code as password", "ACCOUNTS RESET eve"),
     row("AUDIT",     "",        "------x", "read what operators have done", "AUDIT"),
 ];
 
