@@ -1,6 +1,6 @@
 //! The hub: all live state, and the one function that changes it.
 //!
-//! [`State::apply`] is deterministic: no I/O, no clock, no randomness. Time, random bytes and
+//! [`Hub::apply`] is deterministic: no I/O, no clock, no randomness. Time, random bytes and
 //! derived keys come in with the input; what is to happen goes out as [`Effects`]. The same inputs
 //! give the same effects, byte for byte.
 

@@ -1,6 +1,6 @@
 //! The records of accounts, rooms and the server: small things that survive a restart, each with a
 //! kind, an owner and a key. The store keeps them as JSON and does not know what they mean; what the
-//! server often asks for is kept ready to use beside them, by [`changed`].
+//! server often asks for is kept ready to use beside them, by `changed`.
 
 use crate::effects::Effects;
 use crate::state::State;
