@@ -260,6 +260,12 @@ pub const RPL_ENDOFMONLIST: &str = "733";
 pub const ERR_MONLISTFULL: &str = "734";
 /// WHOIS: one key of the user's metadata.
 pub const RPL_WHOISKEYVALUE: &str = "760";
+/// SILENCE: an entry of the list.
+pub const RPL_SILELIST: &str = "271";
+/// SILENCE: the list ends.
+pub const RPL_ENDOFSILELIST: &str = "272";
+/// SILENCE: the list is full.
+pub const ERR_SILELISTFULL: &str = "511";
 /// METADATA: a key and its value.
 pub const RPL_KEYVALUE: &str = "761";
 /// METADATA: a key that has no value.

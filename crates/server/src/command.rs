@@ -15,6 +15,7 @@ pub mod admin;
 pub mod audit;
 pub mod authenticate;
 pub mod away;
+pub mod ban;
 pub mod batch;
 pub mod bm;
 pub mod cap;
@@ -47,22 +48,31 @@ pub mod notice;
 pub mod oper;
 pub mod part;
 pub mod pass;
+pub mod pin;
 pub mod ping;
 pub mod pm;
 pub mod pong;
 pub mod privmsg;
+pub mod quiet;
 pub mod quit;
 pub mod redact;
 pub mod rename;
 pub mod register;
 pub mod rehash;
+pub mod report;
+pub mod reports;
+pub mod room;
 pub mod serverban;
 pub mod setname;
+pub mod silence;
 pub mod stats;
 pub mod tagmsg;
 pub mod time;
 pub mod topic;
 pub mod umode;
+pub mod unban;
+pub mod unpin;
+pub mod unquiet;
 pub mod user;
 pub mod userhost;
 pub mod verify;
@@ -141,6 +151,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "ADMIN",        params: 0, when: Availability::After,     run: Local(admin::run) },
     Verb { name: "AUDIT",        params: 0, when: Availability::Operators, run: Local(audit::run) },
     Verb { name: "AWAY",         params: 0, when: Availability::Always,    run: Local(away::run) },
+    Verb { name: "BAN",          params: 1, when: Availability::After,     run: Shared(ban::run) },
     Verb { name: "BATCH",        params: 1, when: Availability::After,     run: Local(batch::run) },
     Verb { name: "BM",           params: 0, when: Availability::After,     run: Local(bm::run) },
     Verb { name: "CAP",          params: 1, when: Availability::Always,    run: Local(cap::run) },
@@ -173,18 +184,27 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "OPER",         params: 2, when: Availability::After,     run: Local(oper::run) },
     Verb { name: "PART",         params: 1, when: Availability::After,     run: Shared(part::run) },
     Verb { name: "PASS",         params: 1, when: Availability::Before,    run: Local(pass::run) },
+    Verb { name: "PIN",          params: 1, when: Availability::After,     run: Shared(pin::run) },
     Verb { name: "PM",           params: 0, when: Availability::After,     run: Local(pm::run) },
+    Verb { name: "QUIET",        params: 1, when: Availability::After,     run: Shared(quiet::run) },
     Verb { name: "QUIT",         params: 0, when: Availability::Always,    run: Local(quit::run) },
     Verb { name: "REDACT",       params: 2, when: Availability::After,     run: Shared(redact::run) },
     Verb { name: "REGISTER",     params: 2, when: Availability::Always,    run: Local(register::run) },
     Verb { name: "REHASH",       params: 0, when: Availability::Operators, run: Local(rehash::run) },
     Verb { name: "RENAME",       params: 2, when: Availability::After,     run: Local(rename::run) },
+    Verb { name: "REPORT",       params: 2, when: Availability::After,     run: Shared(report::run) },
+    Verb { name: "REPORTS",      params: 0, when: Availability::Operators, run: Shared(reports::run) },
+    Verb { name: "ROOM",         params: 1, when: Availability::After,     run: Shared(room::run) },
     Verb { name: "SERVERBAN",    params: 1, when: Availability::Operators, run: Local(serverban::run) },
     Verb { name: "SETNAME",      params: 0, when: Availability::After,     run: Shared(setname::run) },
+    Verb { name: "SILENCE",      params: 0, when: Availability::After,     run: Shared(silence::run) },
     Verb { name: "STATS",        params: 1, when: Availability::Operators, run: Local(stats::run) },
     Verb { name: "TAGMSG",       params: 1, when: Availability::After,     run: Checked(privmsg::prepare, tagmsg::run) },
     Verb { name: "TIME",         params: 0, when: Availability::After,     run: Local(time::run) },
     Verb { name: "TOPIC",        params: 1, when: Availability::After,     run: Shared(topic::run) },
+    Verb { name: "UNBAN",        params: 2, when: Availability::After,     run: Shared(unban::run) },
+    Verb { name: "UNPIN",        params: 2, when: Availability::After,     run: Shared(unpin::run) },
+    Verb { name: "UNQUIET",      params: 2, when: Availability::After,     run: Shared(unquiet::run) },
     Verb { name: "USER",         params: 4, when: Availability::Before,    run: Local(user::run) },
     Verb { name: "USERHOST",     params: 1, when: Availability::After,     run: Local(userhost::run) },
     Verb { name: "VERIFY",       params: 2, when: Availability::Always,    run: Local(verify::run) },

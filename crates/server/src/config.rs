@@ -155,6 +155,8 @@ pub struct Server {
     pub proxies: Networks,
     /// Whether somebody who has not logged in may chat, under a name that nobody has registered.
     pub guests: bool,
+    /// The rooms that guests may join, beside the lobby; none: any.
+    pub guest_rooms: Option<Vec<String>>,
     /// Whether a user who logs in is back in the rooms they were in.
     pub remember_rooms: bool,
     /// Capabilities that are not offered.
@@ -184,6 +186,7 @@ impl Default for Server {
             plaintext_login: false,
             proxies: Networks::default(),
             guests: false,
+            guest_rooms: None,
             remember_rooms: true,
             capabilities_off: Vec::new(),
             password_iterations: OWASP_ITERATIONS,
@@ -306,6 +309,11 @@ impl Config {
             && let Err(error) = proto::name::check_room(&server.lobby)
         {
             return Err(format!("[server] lobby is {:?}: {error}", server.lobby));
+        }
+        for room in server.guest_rooms.iter().flatten() {
+            if let Err(error) = proto::name::check_room(room) {
+                return Err(format!("[server] guest_rooms has {room:?}: {error}"));
+            }
         }
         if server.password.as_deref() == Some("") {
             return Err("[server] password is empty; leave the key out for none".into());

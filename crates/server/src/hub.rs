@@ -39,6 +39,7 @@ use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::dormant;
 use crate::state::server_bans::{self, ServerBan};
+use crate::state::terms;
 use crate::state::undo::UndoLog;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use std::collections::VecDeque;
@@ -93,6 +94,9 @@ impl Hub {
         self.log_refusals(&mut effects);
         server_bans::expire(&mut self.state, &mut effects);
         command::batch::end_overdue(&mut self.state, &mut self.node, &mut effects);
+        if matches!(stamped.input, Input::Batch(_) | Input::Continue) {
+            terms::expire(&mut self.state, &mut effects);
+        }
         match stamped.input {
             Input::Batch(batch) => {
                 let Hub { state, node, .. } = self;

@@ -259,6 +259,36 @@ pub const FAILED_NAMES: usize = 64;
 pub const TARGETS: usize = 4;
 /// Names, masks and other conditions in one parameter of `LIST`; further ones are not looked at.
 pub const LIST_CONDITIONS: usize = 8;
+/// Rooms of which one account can be the founder: they do not end when nobody is in them.
+pub const ROOMS_FOUNDED: usize = 50;
+/// Accounts whose standing in a room is kept while they are not in it.
+pub const ROLES: usize = 200;
+/// Seconds of a room's slow mode at most: six hours.
+pub const SLOW_SECONDS_MOST: u32 = 6 * 60 * 60;
+/// People whose last words a slow room remembers.
+pub const SLOW_SPEAKERS: usize = 4096;
+/// Messages that can be pinned in one room.
+pub const PINS: usize = 50;
+/// Bytes of the reason of a ban, a quiet or a report, and of the note with which it is closed.
+pub const REASON_BYTES: usize = 200;
+/// Members whom one `BAN` puts out of a room; of more, the rest may not speak and not come back.
+pub const BAN_KICKS: usize = 50;
+/// Messages that one `BAN` takes back, the newest ones.
+pub const TAKE_BACK_MOST: usize = 200;
+/// Messages in rooms, of the whole server, whose authors are remembered to be able to take them back.
+pub const SPOKEN_REMEMBERED: usize = 65_536;
+/// Milliseconds to the next look at the ends of bans and quiets, at least.
+pub const ENDS_LEAST_MILLIS: u64 = 20;
+/// The same at most, so that a clock that is set is noticed.
+pub const ENDS_MOST_MILLIS: u64 = 60_000;
+/// Bans and quiets whose end is noticed at once; more are at the next input.
+pub const EXPIRED_AT_ONCE: usize = 100;
+/// People and masks whom one user can ignore.
+pub const SILENCES: usize = 50;
+/// Reports that are kept, those included that were dealt with.
+pub const REPORTS_KEPT: usize = 1000;
+/// Reports of one user that may wait to be dealt with.
+pub const REPORTS_OPEN: usize = 20;
 /// Users invited to a room who have not come yet; of more, one is forgotten.
 pub const INVITES: usize = 100;
 /// Conversations of one account of which the server keeps up to where they are read.

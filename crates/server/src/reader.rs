@@ -10,11 +10,14 @@ use crate::limits::{
     READ_TURN_MILLIS,
 };
 use crate::page_budget;
-use crate::render::{Renderer, Tagging};
+use crate::render::{Author, Renderer, Tagging};
 use crate::session_id::SessionId;
+use crate::state::room::MaskSubject;
+use crate::state::silence::Silence;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{
@@ -266,7 +269,7 @@ impl Page<'_> {
                 let is_read = |event: &Event| {
                     read.iter().any(|(of, time)| *of == event.conversation && event.time <= *time)
                 };
-                events.retain(|event| !is_read(event));
+                events.retain(|event| !is_read(event) && !self.is_ignored(event));
                 let found = events.len();
                 page_budget::keep_oldest(&mut events, self.job.request.bytes);
                 self.events(&events, "");
@@ -284,8 +287,31 @@ impl Page<'_> {
     fn page(&self, store: &mut dyn Reader, query: &Query) -> Result<Vec<Event>, Failure> {
         let of = self.job.request.readable(query.of);
         let mut events = store.page(&Query { of, ..query.clone() })?;
+        events.retain(|event| !self.is_ignored(event));
         page_budget::fit(&mut events, query.select, self.job.request.bytes);
         Ok(events)
+    }
+
+    /// Whether an event is a private one of somebody whom the asker does not want to hear.
+    fn is_ignored(&self, event: &Event) -> bool {
+        let request = &self.job.request;
+        if request.ignored.is_empty()
+            || event.account == request.me.0
+            || event.conversation.as_room().is_some()
+            || event.kind == EventKind::Damaged
+        {
+            return false;
+        }
+        let author = Author::of(event);
+        let source = self.renderer.source(author);
+        let who = MaskSubject { source, account: None, steps: Cell::new(0) };
+        request.ignored.iter().any(|entry| entry.fits(event.account, &who))
+    }
+
+    /// Whether a conversation is with an account that the asker does not want to hear.
+    fn is_with_ignored(&self, conversation: Conversation) -> bool {
+        let other = conversation.other(self.job.request.me.0);
+        other.is_some_and(|other| self.job.request.ignored.contains(&Silence::Account(other)))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -351,7 +377,7 @@ impl Page<'_> {
         for (conversation, _) in
             store.targets(request.me.0, &rooms, after, i64::MAX, HISTORY_PAGE_MOST)?
         {
-            if self.is_readable(store, conversation)? {
+            if !self.is_with_ignored(conversation) && self.is_readable(store, conversation)? {
                 all.extend(self.name(store, conversation)?.map(|name| (conversation, name)));
             }
         }
@@ -438,7 +464,7 @@ impl Page<'_> {
         let rooms: Vec<_> = request.rooms.iter().map(|(id, _)| *id).collect();
         let mut found = Vec::new();
         for (conversation, time) in store.targets(request.me.0, &rooms, first, second, limit)? {
-            if self.is_readable(store, conversation)? {
+            if !self.is_with_ignored(conversation) && self.is_readable(store, conversation)? {
                 found.extend(self.name(store, conversation)?.map(|name| (name, time)));
             }
         }

@@ -15,7 +15,8 @@ use crate::hub::{Hub, Input, Stamped};
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::{self, Journal, JournalHandle};
 use crate::limits::{
-    HUB_QUEUE, MAINTAIN_SECONDS, NEW_PASSWORD_BYTES, PASSWORD_BYTES, PASSWORD_THREADS, WAKE_QUEUE,
+    ENDS_LEAST_MILLIS, ENDS_MOST_MILLIS, HUB_QUEUE, MAINTAIN_SECONDS, NEW_PASSWORD_BYTES,
+    PASSWORD_BYTES, PASSWORD_THREADS, WAKE_QUEUE,
 };
 use crate::metrics::{Metrics, Queue};
 use crate::queue::{self, Sender, bounded};
@@ -563,6 +564,18 @@ impl Server {
     }
 }
 
+/// Waits for what comes, but not beyond the end of a ban: then the hub is to look at it.
+fn wait(hub: &Hub, inputs: &queue::Receiver<Input>) -> Result<Input, RecvError> {
+    let Some((end, ..)) = hub.state.ends.first() else { return inputs.recv() };
+    let left = u64::try_from(end.saturating_sub(clock::wall())).unwrap_or(0);
+    let patience = Duration::from_millis(left.clamp(ENDS_LEAST_MILLIS, ENDS_MOST_MILLIS));
+    match inputs.recv_timeout(patience) {
+        Err(RecvTimeoutError::Timeout) => Ok(Input::Continue),
+        Err(RecvTimeoutError::Disconnected) => Err(RecvError),
+        Ok(input) => Ok(input),
+    }
+}
+
 /// The hub's thread: stamps what comes with the time, applies it, and passes the effects on.
 ///
 /// # Errors
@@ -588,7 +601,7 @@ fn run_hub(
                 Ok(input) => Ok(input),
             }
         } else {
-            inputs.recv()
+            wait(&hub, inputs)
         };
         let Ok(input) = input else { return Ok(()) };
         their_turn = !matches!(input, Input::Continue);

@@ -4,17 +4,24 @@ pub mod applying;
 pub mod barred;
 pub mod certificates;
 pub mod dormant;
+pub mod founder;
 pub mod history;
 pub mod lookalikes;
 pub mod markers;
 pub mod membership;
 pub mod metadata;
 pub mod ownership;
+pub mod pins;
 pub mod records;
 pub mod refusal;
 pub mod renames;
+pub mod reports;
 pub mod room;
+pub mod rules;
 pub mod server_bans;
+pub mod silence;
+pub mod spoken;
+pub mod terms;
 pub mod undo;
 pub mod user;
 pub mod pending;
@@ -27,6 +34,7 @@ use crate::effects::Effects;
 use crate::render::Renderer;
 use certificates::Certificates;
 use dormant::Dormant;
+use founder::Founders;
 use lookalikes::Looks;
 use markers::Markers;
 use metadata::Metadata;
@@ -36,10 +44,13 @@ use records::Records;
 use renames::Renames;
 use room::{MaskSubject, Room};
 use server_bans::ServerBans;
+use silence::Silences;
+use spoken::Spoken;
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use store::{Account, Conversation, EventId, Loaded, RecordOwner, RoomId};
+use terms::Ends;
 use user::{FormerUser, User, UserId};
 
 /// What all sessions share: the same on every node that has applied the same entries.
@@ -85,6 +96,14 @@ pub struct State {
     pub records: Records,
     /// Who is banned from the server.
     pub server_bans: ServerBans,
+    /// Which rooms are whose.
+    pub founders: Founders,
+    /// When bans and quiets end.
+    pub ends: Ends,
+    /// Whom users ignore.
+    pub silences: Silences,
+    /// Who has said something in rooms lately.
+    pub spoken: Spoken,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
     /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
@@ -128,6 +147,10 @@ impl State {
             metadata: Metadata::default(),
             records: Records::default(),
             server_bans: ServerBans::default(),
+            founders: Founders::new(),
+            ends: Ends::new(),
+            silences: Silences::new(),
+            spoken: Spoken::default(),
             lobby: None,
             left: VecDeque::new(),
             pending: PendingMessages::new(loaded.pending),
@@ -272,7 +295,7 @@ impl State {
         let nobodys: Vec<RoomId> = self
             .rooms
             .values()
-            .filter(|room| room.members.is_empty() && Some(room.id) != self.lobby)
+            .filter(|room| room.is_nobodys() && Some(room.id) != self.lobby)
             .map(|room| room.id)
             .collect();
         for id in nobodys {

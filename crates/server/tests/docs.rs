@@ -78,6 +78,7 @@ fn assert_complete(full: &str, file: &str) {
     assert_eq!((config.operator.len(), config.tls.certificate.is_some()), (2, true), "{file}");
     (config.server.listen, config.server.password) = (Vec::new(), None);
     (config.server.bind, config.backup.folder) = (None, None);
+    config.server.guest_rooms = None;
     config.limits.memory = None;
     (config.operator, config.tls, config.admin) = Default::default();
     assert_eq!(config, Config::default(), "{file}");

@@ -41,6 +41,8 @@ pub enum RecordKind {
     Pin = 66,
     /// The account that founded a room, or that it was handed to.
     Founder = 67,
+    /// The standing that an account has in a room while it is not in it.
+    Role = 68,
     /// An invitation to register, by its code.
     Invitation = 128,
     /// A ban from the whole server.
@@ -64,7 +66,7 @@ pub enum RecordOwner {
 
 impl RecordKind {
     /// Every kind, in the order of the codes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AppPassword,
         Self::SecondFactor,
         Self::Standing,
@@ -76,6 +78,7 @@ impl RecordKind {
         Self::RoomBan,
         Self::Pin,
         Self::Founder,
+        Self::Role,
         Self::Invitation,
         Self::ServerBan,
         Self::Report,

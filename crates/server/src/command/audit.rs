@@ -27,6 +27,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         bytes: context.state.config.limits.page_bytes(),
         since: Vec::new(),
         rooms: Vec::new(),
+        ignored: [].into(),
         me: (context.asker.user.unwrap_or_default(), context.asker_name()),
     };
     let session = context.asker.session;

@@ -148,13 +148,14 @@ pub fn conversation(
 pub fn read(context: &mut Applying<'_>, what: ReadKind) {
     let user = context.user();
     let rooms: Vec<_> = user.rooms.iter().map(|room| &context.state.rooms[room]).collect();
-    let since = rooms.iter().map(|room| (room.id, history::since(room, user.id)));
+    let since = rooms.iter().map(|room| (room.id, history::since(context.state, room, user.id)));
     let request = Read {
         what,
         capabilities: context.capabilities(),
         bytes: context.state.config.limits.page_bytes(),
         since: since.filter(|(_, since)| *since > 0).collect(),
         rooms: rooms.iter().map(|room| (room.id, room.name.clone())).collect(),
+        ignored: context.state.silences.get(&user.id).cloned().unwrap_or_default().into(),
         me: (user.id, user.nick.clone()),
     };
     let session = context.asker.session;

@@ -7,7 +7,7 @@ use crate::session::{Node, delivered, watch};
 use crate::session_id::SessionId;
 use crate::state::room::Member;
 use crate::state::user::UserId;
-use crate::state::{State, dormant, membership, records};
+use crate::state::{State, dormant, founder, membership, records};
 use proto::name::fold;
 use store::RecordOwner;
 
@@ -102,6 +102,10 @@ fn user_gone(
             );
             state.remembered.entry(id).or_default().push(room_id);
         } else {
+            if !user.guest {
+                founder::keep_role(state, out, room_id, id);
+            }
+            let room = state.rooms.get_mut(&room_id).expect("just used");
             membership::put_member(room, id, None);
             membership::end_if_empty(state, out, room_id);
         }

@@ -3,6 +3,7 @@
 //!
 //! <https://modern.ircdocs.horse/#invite-message>
 
+use super::privmsg::is_ignored;
 use super::refusal::Refusal;
 use crate::effects::{Effect, Rooms};
 use crate::limits::{INVITES, LINE_BYTES};
@@ -25,7 +26,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         .ok_or(Refusal::NeedMoreParams)?;
     let (room, member) = context.my_room(name)?;
     // Any member may point somebody to a room; only its operators open a closed one.
-    let opens = member.rank() >= Rank::HalfOp || context.user().is_operator();
+    let opens =
+        member.rank() >= Rank::HalfOp || context.user().is_operator() || room.rules.members_invite;
     if room.is('i') && !opens {
         return Err(Refusal::NotHalfOperator(room.name.clone()));
     }
@@ -37,11 +39,15 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Err(Refusal::UserInRoom(nick, room_name));
     }
     context.must_have_share(target, LINE_BYTES)?;
-    invite(context, id, target, opens);
+    // To those who are ignored it looks as if they had invited.
+    let ignored = is_ignored(context, target);
+    if !ignored {
+        invite(context, id, target, opens);
+    }
     let me = context.me();
     let news = context.passing(me, "INVITE", &[&nick, &room_name], None);
     let sessions = context.state.users[&target].sessions.clone();
-    for to in &sessions {
+    for to in sessions.iter().filter(|_| !ignored) {
         context.out.push(Effect::TellOne { to: *to, news, kept: false });
     }
     let params: &[&str] = &[&nick, &room_name];

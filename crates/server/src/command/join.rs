@@ -8,6 +8,7 @@ use crate::command::metadata::show as show_metadata;
 use crate::effects::Condition;
 use crate::session::Cursor;
 use crate::session::context::Context;
+use crate::state::founder;
 use crate::state::membership;
 use crate::state::room::{MaskSubject, Member};
 use crate::state::user::UserId;
@@ -47,7 +48,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal> {
     let me = context.me();
-    let existing = context.state.room(name).map(|room| (room.id, room.members.is_empty()));
+    let existing = context.state.room(name).map(|room| (room.id, room.is_nobodys()));
     if existing.is_none() {
         check_room(name).map_err(|error| match error {
             proto::name::RoomNameError::NoHash => Refusal::NoSuchRoom(name.to_owned()),
@@ -65,6 +66,7 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
     {
         return Err(Refusal::LooksLikeRoom(name.to_owned(), alike));
     }
+    may_enter_as_guest(context, name)?;
     let founds = existing.is_none_or(|(_, empty)| empty);
     if let Some((room, _)) = existing {
         if context.state.rooms[&room].members.contains_key(&me) {
@@ -86,8 +88,23 @@ fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal>
         Some((room, _)) => room,
         None => membership::make_room(context.applying.state, context.applying.out, name),
     };
-    enter(context, me, room, Member { op: founds, ..Member::default() });
+    if founds {
+        founder::founded(context.applying.state, context.applying.out, room, me);
+    }
+    let member = founder::standing(context.state, room, me, founds);
+    enter(context, me, room, member);
     Ok(())
+}
+
+/// Refuses guests who are let into some rooms only.
+fn may_enter_as_guest(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
+    let rooms = context.state.config.server.guest_rooms.as_ref();
+    match rooms.filter(|_| context.user().guest) {
+        Some(rooms) if !rooms.iter().any(|room| fold(room) == fold(name)) => {
+            Err(Refusal::NoGuests(name.to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether another room than `own` has a name that looks like this one; and which name, if the
@@ -140,11 +157,12 @@ fn admits(
 ) -> Result<(), Refusal> {
     let room = &context.state.rooms[&room];
     let user = context.user();
-    if user.is_operator() || room.invited.get(&user.id) == Some(&true) {
+    let invited = room.invited.get(&user.id) == Some(&true);
+    if user.is_operator() || invited || room.founder == Some(user.id) {
         return Ok(());
     }
-    if room.bans(who) {
-        return Err(Refusal::Banned(room.name.clone()));
+    if let Some(terms) = room.terms_for('b', who) {
+        return Err(Refusal::Banned(room.name.clone(), terms.sentence()));
     }
     if room.is('R') && who.account.is_none() {
         return Err(Refusal::AccountsOnly(room.name.clone()));
@@ -170,6 +188,8 @@ fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
     let news = context.store_change(room, EventKind::Join, "", &realname, "JOIN");
     membership::enter(context.applying.state, context.applying.out, me, room, member);
     context.tell_way(room, news);
+    founder::came(context, room, me, member);
+    founder::adopt(context, room);
     membership::tell_away(context, room, me);
     crate::command::metadata::subscribers::introduce(context, room, me);
     let mut names = names::Shared::default();

@@ -7,7 +7,8 @@ use crate::effects::Condition;
 use crate::limits::{KICK_BYTES, TARGETS};
 use crate::state::applying::Applying;
 use crate::state::membership;
-use crate::state::room::Rank;
+use crate::state::room::{Rank, Room};
+use crate::state::user::UserId;
 use crate::text::shorten;
 use proto::Message;
 use proto::name::fold;
@@ -77,12 +78,32 @@ fn kick(
     if rank < Rank::Op && member.rank() >= Rank::HalfOp && target != context.me() {
         return Err(Refusal::NotBelow(room.name.clone()));
     }
+    if room.founder == Some(target) && !may_touch_founder(context, room) {
+        return Err(Refusal::FounderStays(room.name.clone()));
+    }
+    put_out(context, id, (target, &nick, online), reason, "KICK");
+    Ok(())
+}
+
+/// Whether the asker may put the founder out of a room, or take the rank: only the founder, and
+/// operators of the server.
+pub fn may_touch_founder(context: &Applying<'_>, room: &Room) -> bool {
+    context.user().is_operator() || room.founder == Some(context.me())
+}
+
+/// Puts a member out of a room.
+pub fn put_out(
+    context: &mut Applying<'_>,
+    id: RoomId,
+    (target, nick, online): (UserId, &str, bool),
+    reason: &str,
+    verb: &'static str,
+) {
     membership::reveal(context, id, target);
-    context.tell_change(id, EventKind::Kick, &nick, reason, "KICK");
+    context.tell_change(id, EventKind::Kick, nick, reason, verb);
     if online {
         membership::leave(context.state, context.out, target, id);
     } else {
         membership::forget(context.state, context.out, target, id);
     }
-    Ok(())
 }

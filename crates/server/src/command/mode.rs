@@ -3,7 +3,7 @@
 //!
 //! <https://modern.ircdocs.horse/#mode-message>
 
-mod lists;
+pub mod lists;
 mod room;
 
 use super::refusal::Refusal;

@@ -6,6 +6,7 @@ use super::refusal::{Refusal, refuse};
 use crate::effects::Condition;
 use crate::limits::KICK_BYTES;
 use crate::state::applying::Applying;
+use crate::state::founder;
 use crate::state::membership;
 use crate::text::shorten;
 use proto::Message;
@@ -41,5 +42,6 @@ pub fn all(context: &mut Applying<'_>) {
 fn part(context: &mut Applying<'_>, room: RoomId, reason: &str) {
     let me = context.me();
     context.tell_change(room, EventKind::Part, "", reason, "PART");
+    founder::keep_role(context.state, context.out, room, me);
     membership::leave(context.state, context.out, me, room);
 }

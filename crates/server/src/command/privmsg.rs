@@ -7,12 +7,14 @@ mod ranked;
 use super::refusal::Refusal;
 use super::{for_each_target, names_of, znc};
 use crate::effects::{Condition, Confirmation, Effect, Rooms};
+use crate::limits::SLOW_SPEAKERS;
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES, TARGETS};
 use crate::render::lines::pieces;
 use crate::session::context::Context;
 use crate::state::applying::Applying;
 use crate::state::membership;
-use crate::state::room::Rank;
+use crate::state::room::{Member, Rank};
+use crate::state::silence;
 use crate::state::user::UserId;
 use memchr::memchr;
 use proto::{Capability, Message, numeric as n};
@@ -175,6 +177,7 @@ pub fn to_room(
     if !is_typing(&draft) {
         membership::reveal(context, room, me);
     }
+    spoke_in(context, room, &draft);
     if passing_by {
         let news = passing(context, &draft, &name);
         let except = vec![context.asker.session];
@@ -224,6 +227,8 @@ pub fn to_user(
     }
     let conversation = Conversation::direct(context.me(), id);
     let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
+    // To those who are ignored all looks as ever.
+    let kept = kept && !is_ignored(context, id);
     let pending = kept.then_some(id);
     if kept {
         context.keep(id, event.id);
@@ -271,14 +276,22 @@ fn may_say(
 ) -> Result<Arc<str>, Refusal> {
     let room = &context.state.rooms[&room];
     let member = room.member(context.me());
-    let cannot = |why| Err(Refusal::CannotSend(room.name.clone(), why));
+    let cannot = |why: &'static str| Err(Refusal::CannotSend(room.name.clone(), why.into()));
+    let listed = |why: String| Err(Refusal::CannotSend(room.name.clone(), why.into()));
     if member.is_none() && room.is('n') {
         return cannot("Cannot send to room (+n): join it first");
     }
     if room.is('C') && is_request(draft) {
         return cannot("Cannot send to room (+C): no CTCP except ACTION");
     }
-    if context.user().is_operator() || member.is_some_and(|member| member.rank() >= Rank::Voice) {
+    let rank = member.map_or(Rank::Plain, Member::rank);
+    if context.user().is_operator() || rank >= Rank::HalfOp {
+        return Ok(room.name.clone());
+    }
+    if room.rules.announce {
+        return cannot("Cannot send to room: only its operators speak here");
+    }
+    if rank >= Rank::Voice {
         return Ok(room.name.clone());
     }
     if room.is('m') {
@@ -287,15 +300,24 @@ fn may_say(
     // Most rooms have no lists, and then nobody needs to be described to them.
     if !room.settings.lists.is_empty() {
         let who = context.who();
-        let banned = room.bans(&who);
-        let quiet = !banned && room.quiets(&who);
+        let banned = room.terms_for('b', &who);
+        let quiet = if banned.is_none() { room.terms_for('q', &who) } else { None };
         steps.set(who.steps.get());
-        if banned {
-            return cannot("Cannot send to room (+b): you are banned");
+        if let Some(terms) = banned {
+            return listed(format!("Cannot send to room (+b): you are banned{}", terms.sentence()));
         }
-        if quiet {
-            return cannot("Cannot send to room (+q): you are quieted");
+        if let Some(terms) = quiet {
+            return listed(format!(
+                "Cannot send to room (+q): you are quieted{}",
+                terms.sentence()
+            ));
         }
+    }
+    let slow = room.rules.slow;
+    if draft.kind != EventKind::Tagmsg
+        && let Some(seconds) = room.slow.wait(context.me(), slow, context.state.steady)
+    {
+        return Err(Refusal::TooSoon(room.name.clone(), seconds));
     }
     Ok(room.name.clone())
 }
@@ -411,6 +433,16 @@ fn spoke(context: &mut Applying<'_>) {
     context.user_mut().spoke = at;
 }
 
+/// The asker speaks in a room: if it is slow, they wait before they do so again.
+pub(super) fn spoke_in(context: &mut Applying<'_>, room: RoomId, draft: &Draft<'_>) {
+    let (me, now) = (context.me(), context.state.steady);
+    let Some(room) = context.state.rooms.get_mut(&room) else { return };
+    let plain = room.member(me).is_none_or(|member| member.rank() == Rank::Plain);
+    if room.rules.slow > 0 && plain && draft.kind != EventKind::Tagmsg {
+        room.slow.spoke(me, room.rules.slow, now, SLOW_SPEAKERS);
+    }
+}
+
 fn store(
     context: &mut Applying<'_>,
     event: Event,
@@ -423,6 +455,9 @@ fn store(
     let room = event.conversation.as_room();
     if let Some(room) = room.and_then(|room| context.state.rooms.get_mut(&room)) {
         room.has_history = true;
+    }
+    if let Some(room) = room {
+        context.state.spoken.add(event.id, room, event.account, event.time);
     }
     let news = context.news_of(&event, target);
     let resend = resend.map(|id| Resend { id, at: context.state.steady });
@@ -438,12 +473,24 @@ fn has_account(context: &Applying<'_>, id: UserId) -> bool {
     context.state.users.get(&id).is_none_or(|user| !user.guest)
 }
 
-/// Tells all sessions of the receiver, for whom it is `kept` or not, and the other sessions of the
+/// Whether somebody ignores the asker.
+pub fn is_ignored(context: &mut Applying<'_>, receiver: UserId) -> bool {
+    if !context.state.silences.contains_key(&receiver) {
+        return false;
+    }
+    let who = context.who();
+    let ignored = silence::ignores(context.state, receiver, context.me(), &who);
+    context.out.spend(who.steps.get());
+    ignored
+}
+
+/// Tells all sessions of the receiver, unless they ignore the asker, for whom it is `kept` or not, and the other sessions of the
 /// asker.
 pub fn tell_both(context: &mut Applying<'_>, receiver: UserId, news: u32, kept: bool) {
     let me = context.me();
+    let ignored = is_ignored(context, receiver);
     let sessions = |id: UserId| context.state.users.get(&id).map(|user| user.sessions.clone());
-    for to in sessions(receiver).unwrap_or_default() {
+    for to in sessions(receiver).filter(|_| !ignored).unwrap_or_default() {
         context.out.push(Effect::TellOne { to, news, kept });
     }
     if receiver != me {

@@ -12,7 +12,7 @@ use crate::state::user::UserId;
 use crate::text::shorten;
 use proto::{Capability, Line, Message};
 use std::sync::Arc;
-use store::{Conversation, Event, EventKind, Refused, Write};
+use store::{Conversation, Event, EventId, EventKind, Refused, RoomId, Write};
 
 /// Why a message is not found, whoever finds out.
 const UNKNOWN: &str = "There is no such message; it may already have been deleted";
@@ -42,6 +42,9 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let event = Event { about: Some(about), ..event };
     let news = context.news_of(&event, &name);
     let anybodys = conversation.as_room().is_some() && context.room_as_operator(&name).is_ok();
+    if let Some(room) = conversation.as_room().filter(|_| anybodys) {
+        super::pin::taken_back(context, room, about);
+    }
     let write = Write::Redact { event: Arc::new(event), anybodys };
     let write = context.out.write(write);
     say_why_not(context, write, &name, msgid);
@@ -54,6 +57,20 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     }
     confirm(context, EventKind::Redact, news, None);
     Ok(())
+}
+
+/// An operator takes back a message of a room along with others; if it was taken back before, nobody
+/// is told. What follows in the command does not depend on it.
+pub fn in_room(context: &mut Applying<'_>, room: RoomId, about: EventId, reason: &str) {
+    let when = context.out.condition();
+    let name = context.state.rooms[&room].name.clone();
+    super::pin::taken_back(context, room, about);
+    let event = context.event(Conversation::room(room), EventKind::Redact, "", reason, "");
+    let event = Event { about: Some(about), ..event };
+    let news = context.news_of(&event, &name);
+    context.out.write(Write::Redact { event: Arc::new(event), anybodys: true });
+    context.out.push(Effect::Tell { rooms: Rooms::One(room), except: Vec::new(), news });
+    context.out.resume(when);
 }
 
 fn other(conversation: Conversation, me: UserId) -> UserId {

@@ -25,6 +25,7 @@ struct Said<'a> {
 #[rustfmt::skip]
 const STANDARD: &[&str] = &[
     "LOGIN", "BM", "PM", "CH", "EX", "CERT", "ACCOUNTS", "AUDIT", "SERVERBAN", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
+    "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS",
 ];
 
 /// Says "no" to the asker.
@@ -141,8 +142,20 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             says(n::RPL_AWAY, "NOT_KEPT", &[name], text)
         }
         Refusal::CannotSend(room, why) => {
-            says(n::ERR_CANNOTSENDTOCHAN, "CANNOT_SEND", &[room], *why)
+            says(n::ERR_CANNOTSENDTOCHAN, "CANNOT_SEND", &[room], &**why)
         }
+        Refusal::TooSoon(room, seconds) => says(
+            n::ERR_CANNOTSENDTOCHAN,
+            "TOO_SOON",
+            &[room],
+            format!("Cannot send to room: it is in slow mode; wait {seconds} seconds"),
+        ),
+        Refusal::SilencesFull(mask) => says(
+            n::ERR_SILELISTFULL,
+            "LIST_FULL",
+            &[mask],
+            "You ignore as many as you can; remove an entry first",
+        ),
         Refusal::NoLobby => says("", "NO_LOBBY", &[], "This server has no lobby"),
         Refusal::NoHistory(target) => says(
             "",
@@ -239,9 +252,24 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             &[room],
             "Cannot join room (+R): it requires an account; log in first",
         ),
-        Refusal::Banned(room) => {
-            says(n::ERR_BANNEDFROMCHAN, "BANNED", &[room], "Cannot join room (+b): you are banned")
-        }
+        Refusal::Banned(room, terms) => says(
+            n::ERR_BANNEDFROMCHAN,
+            "BANNED",
+            &[room],
+            format!("Cannot join room (+b): you are banned{terms}"),
+        ),
+        Refusal::NoGuests(room) => says(
+            n::ERR_NEEDREGGEDNICK,
+            "ACCOUNTS_ONLY",
+            &[room],
+            "Cannot join room: guests are let into some rooms only; log in first",
+        ),
+        Refusal::FounderStays(room) => says(
+            n::ERR_CHANOPRIVSNEEDED,
+            "FOUNDER_STAYS",
+            &[room],
+            "Only the room's founder or a server operator can do that",
+        ),
         Refusal::BadKey(room) => says(
             n::ERR_BADCHANNELKEY,
             "BAD_KEY",
@@ -516,6 +544,12 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
             code,
             params: context.iter().map(|word| word.as_str().into()).collect(),
             text: (*text).into(),
+        },
+        Refusal::Wrong { code, context, text } => Said {
+            numeric: "",
+            code,
+            params: context.iter().map(|word| word.as_str().into()).collect(),
+            text: text.as_str().into(),
         },
         _ => unreachable!("the other tables have the rest"),
     }

@@ -7,6 +7,7 @@ use crate::metrics::Count;
 use crate::networks::AddressKey;
 use crate::render::lines::Lines;
 use crate::session_id::SessionId;
+use crate::state::silence::Silence;
 use proto::{Capabilities, Capability};
 use std::ops::Range;
 use std::sync::Arc;
@@ -235,6 +236,8 @@ pub struct Read {
     pub rooms: Vec<(RoomId, Arc<str>)>,
     /// The events behind which the asker may read these rooms; the others from the beginning.
     pub since: Vec<(RoomId, EventId)>,
+    /// Whose private messages the asker is not shown.
+    pub ignored: Box<[Silence]>,
     /// The asker.
     pub me: (AccountId, Arc<str>),
 }

@@ -23,6 +23,8 @@ use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::lookalikes::Looks;
+use crate::state::room::Room;
+use crate::state::terms;
 use proto::Fingerprint;
 use proto::scram::Keys;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,8 +32,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 use store::{
-    AccountId, Conversation, EventId, Failure, Loaded, MemoryStore, Reader, Record, RecordOwner,
-    RoomId, Store, Write,
+    AccountId, Conversation, EventId, Failure, ListEntry, Loaded, MemoryStore, Reader, Record,
+    RecordOwner, RoomId, Store, Write,
 };
 
 /// SplitMix64: small, and the same everywhere.
@@ -525,9 +527,13 @@ impl World {
         let mut metadata = self.hub.state.metadata.users.clone();
         metadata.retain(|id, _| !guest(id));
         assert_eq!(metadata, restarted.metadata.users);
-        let of_guest =
-            |record: &Record| record.kind.owner() == RecordOwner::Account && guest(&record.owner);
-        let records = self.hub.state.records.all().filter(|record| !of_guest(record));
+        // So do the records of rooms that only guests are in.
+        let ends = |record: &Record| match record.kind.owner() {
+            RecordOwner::Account => guest(&record.owner),
+            RecordOwner::Room => !restarted.rooms.contains_key(&record.owner),
+            RecordOwner::Server => false,
+        };
+        let records = self.hub.state.records.all().filter(|record| !ends(record));
         assert!(records.eq(restarted.records.all()), "records are as they are stored");
         if config.server.remember_rooms {
             // Rooms that only guests are in end with a restart; all others are as they were.
@@ -547,6 +553,10 @@ impl World {
                 assert_eq!(room.settings, kept.settings, "{}", room.name);
                 assert_eq!(room.name, kept.name);
                 assert_eq!(room.metadata, kept.metadata, "{}", room.name);
+                let own = |room: &Room| {
+                    (room.founder, room.roles.clone(), room.rules, room.terms.clone())
+                };
+                assert_eq!(own(room), own(kept), "{}", room.name);
                 let kept: Vec<_> =
                     kept.members.iter().map(|(id, member)| (*id, member.standing())).collect();
                 assert_eq!(members, kept, "{}", room.name);
@@ -564,7 +574,7 @@ fn certificate(random: &mut Random) -> Option<Fingerprint> {
 
 fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(39) {
+    match random.below(42) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -635,7 +645,37 @@ fn line(random: &mut Random) -> String {
             ])
             .into(),
         37 => certificates(random),
+        38..=40 => rooms_and_people(random, room, name, other),
         _ => format!("NAMES {room}"),
+    }
+}
+
+/// What one does to keep order in rooms.
+fn rooms_and_people(random: &mut Random, room: &str, name: &str, other: &str) -> String {
+    let msgid = format!("test-{}", 1 + random.below(30));
+    match random.below(14) {
+        0 => format!("ROOM {room}"),
+        1 => format!("ROOM {room} founder {}", random.pick(&[name, other, "*"])),
+        2 => format!(
+            "ROOM {room} {}",
+            random.pick(&["slow 1", "slow off", "announce on", "announce off", "invite members"])
+        ),
+        3 => format!(
+            "ROOM {room} {}",
+            random.pick(&["history none", "history all", "description :x", "registered-only on"])
+        ),
+        4 => format!("PIN {room} {msgid}"),
+        5 => format!("UNPIN {room} {msgid}"),
+        6 | 7 => format!(
+            "BAN {room} {other} {}",
+            random.pick(&["", "1s", "1h :why", "take-back=1h :out", "1d take-back=1s"])
+        ),
+        8 => format!("{} {room} {other}", random.pick(&["UNBAN", "UNQUIET", "MODE"])),
+        9 => format!("QUIET {room} *!*@* {}", random.pick(&["1s :hush", "2d", ""])),
+        10 => format!("SILENCE {}{other}", random.pick(&["+", "-"])),
+        11 => format!("REPORT {} :rude", random.pick(&[&msgid, other])),
+        12 => random.pick(&["REPORTS", "REPORTS CLOSE 1 :done", "REPORTS CLOSE 2"]).into(),
+        _ => random.pick(&["BAN #a", "QUIET #b", "PIN #a", "SILENCE", "REPORTS ALL"]).into(),
     }
 }
 
@@ -695,6 +735,25 @@ fn check_looks(state: &State) {
     for room in state.rooms.values() {
         assert_eq!(rooms.find(&room.name, Some(room.id)), None, "no room looks like another");
     }
+}
+
+/// What is kept ready to use is as the records have it.
+fn check_rooms(state: &State) {
+    let (mut founders, mut ends) = (BTreeMap::<_, BTreeSet<_>>::new(), BTreeSet::new());
+    for room in state.rooms.values() {
+        if let Some(founder) = room.founder {
+            let account = state.accounts.values().any(|account| account.id == founder);
+            assert!(account, "whose a room is has an account");
+            founders.entry(founder).or_default().insert(room.id);
+        }
+        for (key, terms) in &room.terms {
+            let same = |entry: &ListEntry| terms::key(entry.mode, &entry.mask) == **key;
+            assert!(room.settings.lists.iter().any(same), "terms are of an entry");
+            ends.extend(terms.until.map(|until| (until, room.id, key.clone())));
+        }
+    }
+    assert_eq!(state.founders, founders, "whose which rooms are is known");
+    assert_eq!(state.ends, ends, "when what ends is known");
 }
 
 /// What must hold after every step.
@@ -787,6 +846,7 @@ fn check(hub: &Hub) {
         assert!(account || state.users.contains_key(&user), "a marker is somebody's");
         assert!(of.as_room().is_none_or(|room| state.rooms.contains_key(&room)));
     }
+    check_rooms(state);
     assert_eq!(state.room_names.len(), state.rooms.len());
     for (id, room) in &state.rooms {
         assert_eq!(state.room_names[&proto::name::fold(&room.name)], *id);

@@ -50,12 +50,14 @@ pub fn show(context: &mut Context<'_>) {
     }
     let markers = context.state.read_markers.of(user.id);
     let read = markers.filter(|(of, _)| of.as_room().is_none()).collect();
+    let ignored = context.state.silences.get(&context.me()).cloned().unwrap_or_default();
     let request = Read {
         what: ReadKind::Pending { up_to: known.taking.since, read },
         capabilities: context.capabilities(),
         bytes: context.state.config.limits.page_bytes(),
         rooms: Vec::new(),
         since: Vec::new(),
+        ignored: ignored.into(),
         me: (user.id, user.nick.clone()),
     };
     context.session_mut().taking.shown = true;

@@ -275,10 +275,11 @@ impl Applying<'_> {
     }
 
     /// A room in which the asker has a rank or a higher one, and which it is. Operators of the
-    /// server have the highest everywhere.
+    /// server have the highest everywhere, and founders in their rooms.
     pub fn room_as(&self, name: &str, least: Rank) -> Result<(&Room, Rank), Refusal> {
         let room = self.room(name)?;
-        let rank = if self.user().is_operator() { Rank::Op } else { self.my_room(name)?.1.rank() };
+        let leads = self.user().is_operator() || room.founder == Some(self.me());
+        let rank = if leads { Rank::Op } else { self.my_room(name)?.1.rank() };
         match least {
             _ if rank >= least => Ok((room, rank)),
             Rank::Op => Err(Refusal::NotRoomOperator(room.name.clone())),

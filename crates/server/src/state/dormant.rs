@@ -9,6 +9,7 @@ use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SE
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::applying::Applying;
+use crate::state::founder;
 use crate::state::membership;
 use crate::state::metadata;
 use crate::state::records;
@@ -162,6 +163,7 @@ fn remove_all(
 /// Removes an account that is offline, with all that is its own.
 fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
     let id = account.id;
+    founder::account_gone(state, out, id);
     for room in state.remembered.remove(&id).unwrap_or_default() {
         membership::forget(state, out, id, room);
     }

@@ -17,15 +17,19 @@ use store::{EventId, RoomId, Write};
 pub const KEY: &str = "history";
 /// All members may.
 pub const MEMBERS: &str = "members";
-/// Nobody may.
+/// Nobody may: each from where they came in.
 pub const SINCE_JOIN: &str = "since-join";
+/// Nobody may read anything, whenever it was said.
+pub const NONE: &str = "none";
+/// Behind it there is no event.
+const NOTHING: EventId = i64::MAX as EventId;
 /// In the store: whoever comes.
 pub const ANYBODY: UserId = 0;
 
 fn is_closed(settings: &Settings, keys: &Keys) -> bool {
     match keys.get(KEY).map(|value| &**value) {
         Some(MEMBERS) => false,
-        Some(SINCE_JOIN) => true,
+        Some(SINCE_JOIN | NONE) => true,
         _ => settings.flags.contains(&'s') || settings.flags.contains(&'i'),
     }
 }
@@ -41,8 +45,12 @@ pub fn at_join(state: &State, room: &Room) -> EventId {
 }
 
 /// The event behind which a member may read a room.
-pub fn since(room: &Room, user: UserId) -> EventId {
-    room.members.get(&user).map_or(EventId::MAX, |member| member.since)
+pub fn since(state: &State, room: &Room, user: UserId) -> EventId {
+    let lobby = Some(room.id) == state.lobby;
+    if !lobby && room.metadata.get(KEY).is_some_and(|value| &**value == NONE) {
+        return NOTHING;
+    }
+    room.members.get(&user).map_or(NOTHING, |member| member.since)
 }
 
 /// A room's settings or metadata are to change, of which these are as they were: if that opens it,

@@ -59,11 +59,11 @@ pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, m
     let large = state.config.limits.large_room;
     let hidden = large != 0 && state.rooms[&room].online >= large && member.rank() == Rank::Plain;
     let of = &state.rooms[&room];
-    let since = match of.members.get(&user) {
-        Some(remembered) => remembered.since,
-        None => history::at_join(state, of),
+    let (since, joined) = match of.members.get(&user) {
+        Some(remembered) => (remembered.since, remembered.joined),
+        None => (history::at_join(state, of), state.last_event()),
     };
-    let member = Member { online: true, hidden, since, ..member };
+    let member = Member { online: true, hidden, since, joined, ..member };
     set_member(state, out, room, user, Some(member));
     let user = state.users.get_mut(&user).expect("who enters is online");
     user.rooms.push(room);
@@ -226,7 +226,7 @@ fn tell_others(context: &mut Applying<'_>, room: RoomId, user: UserId, news: u32
 
 /// Ends a room in which nobody is any more.
 pub fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
-    if !state.rooms[&id].members.is_empty() || Some(id) == state.lobby {
+    if !state.rooms[&id].is_nobodys() || Some(id) == state.lobby {
         return;
     }
     records::forget(state, out, RecordOwner::Room, id);

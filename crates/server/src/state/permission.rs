@@ -90,6 +90,10 @@ pub const PERMISSIONS: &[Permission] = &[
     row("MODE",      "+v",      "--xxxxx", "give somebody a voice", "MODE #r +v bob"),
     row("MODE",      "+o",      "---xxxx", "make somebody an operator of a room", "MODE #r +o bob"),
     row("RENAME",    "",        "---xxxx", "rename a room", "RENAME #r #r-new"),
+    row("ROOM",      "slow",    "---xxxx", "change the settings of a room", "ROOM #r slow 10"),
+    row("ROOM",      "founder", "----xxx", "hand a room to another account", "ROOM #r founder eve"),
+    row("BAN",       "",        "--xxxxx", "ban somebody from a room, with a reason and an end", "BAN #r eve 1h :Spam"),
+    row("QUIET",     "",        "--xxxxx", "keep somebody from speaking in a room", "QUIET #r bob 1h :Spam"),
     row("KILL",      "",        "-----xx", "disconnect somebody from the server", "KILL bob :Enough"),
     row("WALLOPS",   "",        "-----xx", "tell everybody with `+w` something", "WALLOPS :Hello"),
     row("STATS",     "o",       "-----xx", "list the operators of the server", "STATS o"),
@@ -102,6 +106,7 @@ pub const PERMISSIONS: &[Permission] = &[
     row("ACCOUNTS",  "SUSPEND", "-----xx", "keep somebody from logging in", "ACCOUNTS SUSPEND eve 1h :Spam"),
     row("ACCOUNTS",  "RESUME",  "-----xx", "let them log in again", "ACCOUNTS RESUME eve"),
     row("ACCOUNTS",  "RESET",   "------x", "give somebody a one-time code as password", "ACCOUNTS RESET eve"),
+    row("REPORTS",   "",        "-----xx", "list what users have reported, and close it", "REPORTS"),
     row("AUDIT",     "",        "------x", "read what operators have done", "AUDIT"),
 ];
 

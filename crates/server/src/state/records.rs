@@ -4,9 +4,9 @@
 
 use crate::effects::Effects;
 use crate::state::State;
-use crate::state::server_bans;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
+use crate::state::{founder, rules, server_bans, silence, terms};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -136,9 +136,15 @@ pub fn restore(state: &mut State, records: Vec<Record>) {
 }
 
 /// A record has changed: what is kept ready to use follows.
-fn changed(state: &mut State, kind: RecordKind, _owner: u32, key: &str) {
-    if kind == RecordKind::ServerBan {
-        server_bans::changed(state, key);
+fn changed(state: &mut State, kind: RecordKind, owner: u32, key: &str) {
+    match kind {
+        RecordKind::RoomSetting => rules::changed(state, owner, key),
+        RecordKind::RoomBan => terms::changed(state, owner, key),
+        RecordKind::Founder => founder::changed(state, owner),
+        RecordKind::Role => founder::role_changed(state, owner, key),
+        RecordKind::Silence => silence::changed(state, owner),
+        RecordKind::ServerBan => server_bans::changed(state, key),
+        _ => {}
     }
 }
 

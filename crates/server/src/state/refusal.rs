@@ -42,7 +42,7 @@ pub enum Refusal {
     /// The user is offline, and this is not kept.
     NotKept(Arc<str>),
     /// The asker may not speak in the room.
-    CannotSend(Arc<str>, &'static str),
+    CannotSend(Arc<str>, Cow<'static, str>),
     /// The asker is not an operator of the room.
     NotRoomOperator(Arc<str>),
     /// The asker is neither an operator of the room nor a half-operator.
@@ -67,8 +67,16 @@ pub enum Refusal {
     RoomFull(Arc<str>),
     /// The room is for the invited.
     InviteOnly(Arc<str>),
-    /// The asker is banned from the room.
-    Banned(Arc<str>),
+    /// The asker is banned from the room; until when and why.
+    Banned(Arc<str>, String),
+    /// Guests are not let into the room.
+    NoGuests(String),
+    /// The asker has spoken in a slow room just now; seconds to wait.
+    TooSoon(Arc<str>, u64),
+    /// What is the founder's stays with them.
+    FounderStays(Arc<str>),
+    /// The list of those whom the asker ignores is full; whom they wanted to add.
+    SilencesFull(String),
     /// The room has a key, and this is not it.
     BadKey(Arc<str>),
     /// A room's list is full.
@@ -180,5 +188,14 @@ pub enum Refusal {
         context: Vec<String>,
         /// What is wrong.
         text: &'static str,
+    },
+    /// The same with a sentence of its own.
+    Wrong {
+        /// The code of the standard reply.
+        code: &'static str,
+        /// Its context.
+        context: Vec<String>,
+        /// What is wrong.
+        text: String,
     },
 }

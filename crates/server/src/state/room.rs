@@ -1,6 +1,9 @@
 //! A room: its settings, and who is in it.
 
+use crate::state::founder::Role;
 use crate::state::metadata::Keys;
+use crate::state::rules::{Rules, Slow};
+use crate::state::terms::{self, Terms};
 use crate::state::user::UserId;
 use proto::mask::matches_counted;
 use std::cell::Cell;
@@ -28,6 +31,16 @@ pub struct Room {
     pub invited: BTreeMap<UserId, bool>,
     /// Its metadata, which survives a restart, too.
     pub metadata: Keys,
+    /// The account whose room it is.
+    pub founder: Option<UserId>,
+    /// The standing of accounts that are not in it.
+    pub roles: BTreeMap<UserId, Role>,
+    /// Settings that are neither modes nor metadata.
+    pub rules: Rules,
+    /// When who has last spoken, while it is slow.
+    pub slow: Slow,
+    /// The reasons and ends of bans and quiets, by the keys of their records.
+    pub terms: BTreeMap<Box<str>, Terms>,
 }
 
 /// What members of a room may set.
@@ -65,6 +78,8 @@ pub struct Member {
     pub hidden: bool,
     /// The event behind which the member may read; see [`crate::state::history`].
     pub since: EventId,
+    /// The newest event when the member came, if that was after the start of the server.
+    pub joined: EventId,
 }
 
 /// What a member may: each rank may what the one before it may.
@@ -196,6 +211,11 @@ impl Room {
             online: 0,
             invited: BTreeMap::new(),
             metadata: Keys::new(),
+            founder: None,
+            roles: BTreeMap::new(),
+            rules: Rules::default(),
+            slow: Slow::default(),
+            terms: BTreeMap::new(),
         }
     }
 
@@ -240,9 +260,29 @@ impl Room {
         self.members.get(&user).copied().filter(|member| member.online)
     }
 
+    /// Whether it ends: nobody is in it, and it is nobody's.
+    pub fn is_nobodys(&self) -> bool {
+        self.members.is_empty() && self.founder.is_none()
+    }
+
     /// Whether a list has a mask that fits somebody.
     pub fn listed(&self, mode: char, who: &MaskSubject) -> bool {
-        self.settings.lists.iter().any(|entry| entry.mode == mode && who.fits(&entry.mask))
+        self.entry_for(mode, who).is_some()
+    }
+
+    fn entry_for(&self, mode: char, who: &MaskSubject) -> Option<&ListEntry> {
+        self.settings.lists.iter().find(|entry| entry.mode == mode && who.fits(&entry.mask))
+    }
+
+    /// The reason and the end of an entry of a list.
+    pub fn terms(&self, entry: &ListEntry) -> Terms {
+        self.terms.get(&*terms::key(entry.mode, &entry.mask)).cloned().unwrap_or_default()
+    }
+
+    /// For how long and why somebody is listed by `b` or `q`, and not by `e`; none if they are not.
+    pub fn terms_for(&self, mode: char, who: &MaskSubject) -> Option<Terms> {
+        let entry = self.entry_for(mode, who).filter(|_| !self.listed('e', who))?;
+        Some(self.terms(entry))
     }
 
     /// Whether somebody is banned: listed by `+b`, and not by `+e`.

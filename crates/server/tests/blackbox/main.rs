@@ -33,6 +33,7 @@ mod private;
 mod proxies;
 mod rehash;
 mod restart;
+mod rooms;
 mod sasl;
 mod since_join;
 mod systemd;

@@ -139,7 +139,17 @@ fn the_admin_socket_is_open_when_the_server_is_full_and_has_a_limit_of_its_own()
 
 /// What a "no" for want of a right looks like.
 fn is_denied(lines: &[String]) -> bool {
-    let denied = [" 481 ", " 482 ", "NOT_OPERATOR", "NOT_ADMIN", "ACCOUNT_REQUIRED", " 442 "];
+    let denied = [
+        " 481 ",
+        " 482 ",
+        " 442 ",
+        "NOT_OPERATOR",
+        "NOT_ADMIN",
+        "ACCOUNT_REQUIRED",
+        "NOT_IN_ROOM",
+        "NOT_ROOM_OPERATOR",
+        "FOUNDER_STAYS",
+    ];
     lines.iter().any(|line| denied.iter().any(|word| line.contains(word)))
 }
 
@@ -186,6 +196,9 @@ impl Stage {
         mine.send(&row.example.replace("#r", &room));
         let lines = mine.until_answered();
         assert!(!lines.iter().any(|line| line.contains(" 421 ")), "{lines:?}");
+        // One account founds only so many rooms.
+        owner.send(&format!("ROOM {room} founder *"));
+        owner.until_answered();
         !is_denied(&lines)
     }
 }

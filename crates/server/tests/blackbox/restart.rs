@@ -168,6 +168,8 @@ fn without_remembered_rooms_the_last_session_leaves_them_and_an_empty_room_ends(
     ann.until(":parlor 366 ann #garden :*");
     ann.send("TOPIC #garden :roses");
     ann.until(":ann!ann@parlor TOPIC #garden :roses");
+    ann.send("ROOM #garden founder *");
+    ann.until(":parlor NOTE ROOM SETTING #garden founder :*");
     let mut phone = server.log_in("ann");
     ann.send("EX");
     ann.until_closed();

@@ -72,9 +72,9 @@ pub(super) fn set(
         });
     }
     let room = matches!(target.of, Some(Subject::Room(_)));
-    if room && key == history::KEY && !["", history::MEMBERS, history::SINCE_JOIN].contains(&value)
-    {
-        let text = "The value must be `members` or `since-join`";
+    let histories = ["", history::MEMBERS, history::SINCE_JOIN, history::NONE];
+    if room && key == history::KEY && !histories.contains(&value) {
+        let text = "The value must be `members`, `since-join` or `none`";
         return Err(match is_old(context) {
             true => fails("VALUE_INVALID", &[], text),
             false => fails("INVALID_VALUE", &[key], text),

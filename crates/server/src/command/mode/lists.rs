@@ -7,6 +7,7 @@ use crate::limits::{LIST_ENTRIES, MASK_BYTES};
 use crate::session::context::Context;
 use crate::state::refusal::Refusal;
 use crate::state::room::ACCOUNT_MASK;
+use crate::state::terms;
 use proto::mask::complete_mask;
 use proto::numeric as n;
 use store::{ListEntry, RoomId};
@@ -36,7 +37,7 @@ pub(super) fn show_list(context: &mut Context<'_>, id: RoomId, mode: char) {
 }
 
 /// The full form of a mask, of a source or of an account.
-fn complete(given: &str) -> Option<String> {
+pub fn complete(given: &str) -> Option<String> {
     let mask = match given.strip_prefix(ACCOUNT_MASK) {
         Some("") => return None,
         Some(_) => given.to_owned(),
@@ -46,7 +47,9 @@ fn complete(given: &str) -> Option<String> {
     (mask.len() <= MASK_BYTES && !mask.contains(' ')).then_some(mask)
 }
 
-const NOT_A_MASK: &str = "is not a mask: nick!user@host or $a:account, with * and ? as wildcards";
+/// What is wrong with a mask.
+pub const NOT_A_MASK: &str =
+    "is not a mask: nick!user@host or $a:account, with * and ? as wildcards";
 
 impl Change<'_, '_> {
     /// A mask is added to a list, or taken from it.
@@ -68,6 +71,8 @@ impl Change<'_, '_> {
             (false, Some(at)) => {
                 let entry = lists.remove(at);
                 self.done.add(false, mode, Some(&entry.mask));
+                let applying = &mut self.context.applying;
+                terms::forget(applying.state, applying.out, self.id, mode, &entry.mask);
             }
             _ => {}
         }

@@ -2,14 +2,18 @@
 
 use super::lists::{LISTS, show_list};
 use super::{Done, Step, steps};
+use crate::command::kick::may_touch_founder;
 use crate::command::refusal::{Refusal, refuse};
 use crate::limits::KEY_BYTES;
 use crate::session::context::Context;
+use crate::state::founder::Role;
 use crate::state::membership;
+use crate::state::records;
 use crate::state::room::{Member, Rank, Settings};
+use crate::state::user::UserId;
 use proto::numeric as n;
 use std::sync::Arc;
-use store::{EventKind, RoomId};
+use store::{EventKind, RecordKind, RoomId};
 
 /// Modes of rooms that are on or off.
 const FLAGS: &str = "CRimnst";
@@ -117,7 +121,7 @@ impl Change<'_, '_> {
         let (user, nick, _) = crate::command::privmsg::find(self.context, target)?;
         let room = &self.context.state.rooms[&self.id];
         let Some(before) = room.members.get(&user).copied() else {
-            return Err(Refusal::UserNotInRoom(nick, self.name.clone()));
+            return self.role(step, user, nick);
         };
         let steps_down = !step.add && user == self.context.me();
         if self.rank < Rank::Op && !steps_down {
@@ -126,6 +130,12 @@ impl Change<'_, '_> {
             }
             if before.rank() >= Rank::HalfOp && user != self.context.me() {
                 return Err(Refusal::NotBelow(self.name.clone()));
+            }
+        }
+        if step.mode == 'o' && !step.add && room.founder == Some(user) {
+            let room = &self.context.state.rooms[&self.id];
+            if !may_touch_founder(self.context, room) {
+                return Err(Refusal::FounderStays(self.name.clone()));
             }
         }
         let after = match step.mode {
@@ -139,6 +149,33 @@ impl Change<'_, '_> {
             let (state, out) = (&mut *self.context.applying.state, &mut *self.context.applying.out);
             membership::set_member(state, out, self.id, user, Some(after));
             self.done.add(step.add, step.mode, Some(&nick));
+        }
+        Ok(())
+    }
+
+    /// Takes from somebody who is not in the room the standing that they would have again. Only
+    /// operators may.
+    fn role(&mut self, step: Step<'_>, user: UserId, nick: Arc<str>) -> Result<(), Refusal> {
+        let Some(role) = self.context.state.rooms[&self.id].roles.get(&user).copied() else {
+            return Err(Refusal::UserNotInRoom(nick, self.name.clone()));
+        };
+        if step.add {
+            return Err(Refusal::UserNotInRoom(nick, self.name.clone()));
+        }
+        if self.rank < Rank::Op {
+            return Err(Refusal::NotRoomOperator(self.name.clone()));
+        }
+        let after = match step.mode {
+            'o' => Role { op: false, ..role },
+            'h' => Role { halfop: false, ..role },
+            _ => Role { voice: false, ..role },
+        };
+        if after != role {
+            let record = (RecordKind::Role, self.id, &*user.to_string());
+            let kept = Some(&after).filter(|after| **after != Role::default());
+            let applying = &mut self.context.applying;
+            records::set(applying.state, applying.out, record, kept);
+            self.done.add(false, step.mode, Some(&nick));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! They are not stored, because a room's history is for all its members: who is not there misses
 //! them, and there is no msgid.
 
-use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing};
+use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing, spoke_in};
 use crate::command::names;
 use crate::effects::Effect;
 use crate::session_id::SessionId;
@@ -34,6 +34,7 @@ pub(super) fn send(
     if !is_typing(draft) {
         membership::reveal(context, id, me);
     }
+    spoke_in(context, id, draft);
     let news = passing(context, draft, &target);
     let members = context.state.rooms[&id].members.iter().filter(|(_, member)| member.online);
     let told = members.filter(|(_, member)| member.rank() >= rank).map(|(user, _)| *user);

@@ -1,0 +1,300 @@
+//! `BAN room [mask or name [duration] [take-back=duration] [:reason]]`: keeps people out of a room,
+//! with a reason and an end. The entries are those of the mode `b`; what `QUIET` and the verbs that
+//! end both have in common is here, too.
+
+mod people;
+
+use super::kick::put_out;
+use super::redact;
+use super::refusal::Refusal;
+use crate::limits::{KICK_BYTES, LIST_ENTRIES, REASON_BYTES, TAKE_BACK_MOST};
+use crate::state::applying::Applying;
+use crate::state::room::Rank;
+use crate::state::terms::{self, Terms};
+use crate::state::user::UserId;
+use crate::state::{membership, records};
+use crate::text::shorten;
+use people::{Target, may_touch, target, those_who_fit};
+use proto::Message;
+use proto::duration::parse_duration;
+use proto::time::write_server_time;
+use std::sync::Arc;
+use store::{EventKind, ListEntry, RecordKind, RoomId};
+
+/// A kind of entry: its mode, and its words.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    mode: char,
+    verb: &'static str,
+    /// What somebody is told who is affected.
+    told: &'static str,
+}
+
+/// A ban.
+pub const BAN: Kind = Kind { mode: 'b', verb: "BAN", told: "You are banned from" };
+/// A quiet: who is on it does not speak.
+pub const QUIET: Kind = Kind { mode: 'q', verb: "QUIET", told: "You have been quieted in" };
+
+/// Carries out `BAN`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    add_or_list(context, message, BAN)
+}
+
+/// Carries out `BAN` or `QUIET`.
+pub fn add_or_list(
+    context: &mut Applying<'_>,
+    message: &Message<'_>,
+    kind: Kind,
+) -> Result<(), Refusal> {
+    let name = message.param(0).unwrap_or_default();
+    match message.param(1) {
+        None => {
+            let id = super::names::visible(context, name)?;
+            list(context, id, kind);
+            Ok(())
+        }
+        Some(given) => add(context, (name, given), message, kind),
+    }
+}
+
+/// Replies with the entries: by whom, until when, and why.
+fn list(context: &mut Applying<'_>, id: RoomId, kind: Kind) {
+    let room = &context.state.rooms[&id];
+    let name = room.name.clone();
+    let entries = room.settings.lists.iter().filter(|entry| entry.mode == kind.mode);
+    let entries: Vec<(ListEntry, Terms)> =
+        entries.map(|entry| (entry.clone(), room.terms(entry))).collect();
+    for (entry, terms) in &entries {
+        let until = stamp(terms.until);
+        let words = [&*name, &entry.mask, &entry.by, &until];
+        context.note(kind.verb, "ENTRY", &words, &terms.reason);
+    }
+    let count = entries.len().to_string();
+    context.note(kind.verb, "END", &[&name, &count], "End of list");
+}
+
+/// An end as programs read it.
+fn stamp(until: Option<i64>) -> String {
+    let Some(until) = until else { return "*".to_owned() };
+    let mut stamp = Vec::new();
+    write_server_time(until, &mut stamp);
+    String::from_utf8_lossy(&stamp).into_owned()
+}
+
+/// What follows the target: for how long, what to take back, and why.
+#[derive(Debug, Default, PartialEq)]
+struct Wishes<'a> {
+    duration: Option<i64>,
+    take_back: Option<i64>,
+    reason: &'a str,
+}
+
+/// Reads what follows the target. A first word that begins with a digit is meant to be a duration.
+fn wishes<'a>(message: &Message<'a>) -> Result<Wishes<'a>, Refusal> {
+    let (mut at, mut wishes) = (2, Wishes::default());
+    while let Some(word) = message.param(at) {
+        let digit = word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains(' ');
+        if let Some(back) = word.to_ascii_lowercase().strip_prefix("take-back=") {
+            wishes.take_back = Some(parse_duration(back).ok_or_else(|| bad_duration(word))?);
+        } else if digit && wishes.duration.is_none() {
+            wishes.duration = Some(parse_duration(word).ok_or_else(|| bad_duration(word))?);
+        } else {
+            break;
+        }
+        at += 1;
+    }
+    wishes.reason = shorten(message.rest(at).unwrap_or_default().trim(), REASON_BYTES);
+    Ok(wishes)
+}
+
+fn bad_duration(word: &str) -> Refusal {
+    let text = "A duration is a number with s, m, h, d or w, such as 30m, 2h, 3d or 2w";
+    Refusal::Invalid { code: "BAD_DURATION", context: vec![word.to_owned()], text }
+}
+
+fn add(
+    context: &mut Applying<'_>,
+    (name, given): (&str, &str),
+    message: &Message<'_>,
+    kind: Kind,
+) -> Result<(), Refusal> {
+    let (room, rank) = context.room_as(name, Rank::HalfOp)?;
+    let (id, name) = (room.id, room.name.clone());
+    let (target, wishes) = (target(context, given)?, wishes(message)?);
+    if wishes.take_back.is_some() && rank < Rank::Op {
+        return Err(Refusal::NotRoomOperator(name));
+    }
+    if let Some(user) = target.user {
+        may_touch(context, id, rank, user)?;
+    }
+    context.must_be_storable()?;
+    let affected = those_who_fit(context, id, rank, &target);
+    let until = wishes.duration.map(|duration| context.state.now.saturating_add(duration));
+    let terms = Terms { reason: wishes.reason.into(), until };
+    put(context, id, kind, &target, &terms)?;
+    let taken_back = match wishes.take_back {
+        Some(duration) => take_back(context, id, duration, &target, &affected, wishes.reason),
+        None => 0,
+    };
+    tell_affected(context, (id, &name), kind, &affected, &terms);
+    let counts = [affected.len().to_string(), taken_back.to_string()];
+    let words = [&*name, &target.mask, &stamp(until), &counts[0], &counts[1]];
+    let text = match kind.mode {
+        'b' => {
+            format!("Banned; members put out: {}, messages taken back: {}", counts[0], counts[1])
+        }
+        _ => {
+            format!("Quieted; members affected: {}, messages taken back: {}", counts[0], counts[1])
+        }
+    };
+    context.note(kind.verb, "ADDED", &words, &text);
+    Ok(())
+}
+
+/// Puts an entry on the list, or gives the one that is there new terms, and tells the room.
+fn put(
+    context: &mut Applying<'_>,
+    id: RoomId,
+    kind: Kind,
+    target: &Target,
+    terms: &Terms,
+) -> Result<(), Refusal> {
+    let (by, time) = (context.user().nick.clone(), context.state.now);
+    let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
+    let before = room.settings.clone();
+    let lists = &mut room.settings.lists;
+    let same = |entry: &ListEntry| {
+        entry.mode == kind.mode && entry.mask.eq_ignore_ascii_case(&target.mask)
+    };
+    let known = lists.iter().position(same);
+    let mask = target.mask.as_str().into();
+    match known {
+        Some(at) => (lists[at].by, lists[at].time) = (by, time),
+        None if lists.len() >= LIST_ENTRIES => {
+            return Err(Refusal::ListFull(room.name.clone(), kind.mode));
+        }
+        None => lists.push(ListEntry { mode: kind.mode, mask, by, time }),
+    }
+    membership::settings_changed(context, id, before);
+    let key = terms::key(kind.mode, &target.mask);
+    let kept = Some(terms).filter(|terms| **terms != Terms::default());
+    records::set(context.state, context.out, (RecordKind::RoomBan, id, &key), kept);
+    if let Some(user) = target.user.filter(|_| kind.mode == 'b') {
+        let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
+        room.invited.remove(&user);
+        if room.roles.contains_key(&user) {
+            let record = (RecordKind::Role, id, &*user.to_string());
+            records::remove(context.state, context.out, record);
+        }
+    }
+    if known.is_none() {
+        let change = format!("+{} {}", kind.mode, target.mask);
+        context.tell_change(id, EventKind::Mode, "", &change, kind.verb);
+    }
+    Ok(())
+}
+
+/// Takes back what the affected have said lately; returns how many messages that may be.
+fn take_back(
+    context: &mut Applying<'_>,
+    id: RoomId,
+    duration: i64,
+    target: &Target,
+    affected: &[UserId],
+    reason: &str,
+) -> usize {
+    let since = context.state.now.saturating_sub(duration);
+    let authors: Vec<UserId> = affected.iter().copied().chain(target.user).collect();
+    let (found, looked_at) = context.state.spoken.since(id, since, &authors, TAKE_BACK_MOST);
+    context.out.spend(looked_at as u64);
+    for about in &found {
+        redact::in_room(context, id, *about, reason);
+    }
+    found.len()
+}
+
+/// Those who are banned are put out of the room, but not out of the lobby; all are told why, and
+/// until when.
+fn tell_affected(
+    context: &mut Applying<'_>,
+    (id, name): (RoomId, &Arc<str>),
+    kind: Kind,
+    affected: &[UserId],
+    terms: &Terms,
+) {
+    for user in affected {
+        if kind.mode == 'b' && Some(id) != context.state.lobby {
+            let who = people::named(context, *user);
+            let reason = format!("Banned{}", terms.sentence());
+            put_out(context, id, (*user, &who.0, who.1), shorten(&reason, KICK_BYTES), kind.verb);
+        } else if context.state.users.contains_key(user) {
+            let text = format!("{} {name}{}", kind.told, terms.sentence());
+            context.tell_notice(*user, &text);
+        }
+    }
+}
+
+/// Carries out `UNBAN` or `UNQUIET`.
+pub fn remove(
+    context: &mut Applying<'_>,
+    message: &Message<'_>,
+    kind: Kind,
+    verb: &'static str,
+) -> Result<(), Refusal> {
+    let name = message.param(0).unwrap_or_default();
+    let given = message.param(1).unwrap_or_default();
+    let (room, _) = context.room_as(name, Rank::HalfOp)?;
+    let (id, name) = (room.id, room.name.clone());
+    let target = target(context, given);
+    let room = context.state.rooms.get_mut(&id).expect("just looked up");
+    let before = room.settings.clone();
+    let is = |mask: &str| {
+        let fits = target.as_ref().is_ok_and(|target| mask.eq_ignore_ascii_case(&target.mask));
+        fits || mask.eq_ignore_ascii_case(given)
+    };
+    let lists = &mut room.settings.lists;
+    let found = lists.iter().position(|entry| entry.mode == kind.mode && is(&entry.mask));
+    let Some(found) = found else {
+        let text = "There is no such entry";
+        let context = vec![name.to_string(), given.to_owned()];
+        return Err(Refusal::Invalid { code: "NO_SUCH_ENTRY", context, text });
+    };
+    let entry = lists.remove(found);
+    membership::settings_changed(context, id, before);
+    terms::forget(context.state, context.out, id, kind.mode, &entry.mask);
+    let change = format!("-{} {}", kind.mode, entry.mask);
+    context.tell_change(id, EventKind::Mode, "", &change, verb);
+    context.note(verb, "REMOVED", &[&name, &entry.mask], "The entry is removed");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<(Option<i64>, Option<i64>, String), Refusal> {
+        let message = Message::parse(line).unwrap();
+        let wishes = wishes(&message)?;
+        Ok((wishes.duration, wishes.take_back, wishes.reason.to_owned()))
+    }
+
+    #[test]
+    fn what_follows_the_target_is_read_in_any_order_and_the_rest_is_the_reason() {
+        let hour = Some(3_600_000);
+        for (line, expected) in [
+            ("BAN #r bob", (None, None, "")),
+            ("BAN #r bob 1h", (hour, None, "")),
+            ("BAN #r bob 1h take-back=60m :spam, again", (hour, hour, "spam, again")),
+            ("BAN #r bob Take-Back=1H 1h spam again", (hour, hour, "spam again")),
+            ("BAN #r bob :3 strikes", (None, None, "3 strikes")),
+            ("BAN #r bob spam for 2h", (None, None, "spam for 2h")),
+            ("BAN #r bob 1h 3 strikes", (hour, None, "3 strikes")),
+        ] {
+            let (duration, take_back, reason) = expected;
+            assert_eq!(read(line).unwrap(), (duration, take_back, reason.to_owned()), "{line}");
+        }
+        for line in ["BAN #r bob 99y", "BAN #r bob 0s", "BAN #r bob take-back=all"] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! `QUIET room [mask or name [duration] [take-back=duration] [:reason]]`: keeps people from speaking
+//! in a room, with a reason and an end. The entries are those of the mode `q`.
+
+use super::ban;
+use super::refusal::Refusal;
+use crate::state::applying::Applying;
+use proto::Message;
+
+/// Carries out `QUIET`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    ban::add_or_list(context, message, ban::QUIET)
+}

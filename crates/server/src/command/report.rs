@@ -1,0 +1,48 @@
+//! `REPORT msgid|name :reason`: tells the operators of the server of something. It is kept until one of
+//! them has dealt with it; see [`super::reports`].
+
+use super::privmsg::find;
+use super::refusal::Refusal;
+use crate::limits::REASON_BYTES;
+use crate::state::applying::Applying;
+use crate::state::reports::{self, Report};
+use crate::state::user::UserId;
+use crate::text::shorten;
+use proto::Message;
+
+/// Carries out `REPORT`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let given = message.param(0).unwrap_or_default();
+    let reason = message.rest(1).map(str::trim).filter(|reason| !reason.is_empty());
+    let reason = shorten(reason.ok_or(Refusal::NeedMoreParams)?, REASON_BYTES);
+    let about = match store::parse_msgid(&context.state.renderer.instance, given) {
+        Some(event) if event <= context.state.last_event() => given.into(),
+        _ => find(context, given)?.1,
+    };
+    context.must_be_storable()?;
+    let report = Report {
+        by: (&*context.nick()).into(),
+        about: (&*about).into(),
+        reason: reason.into(),
+        time: context.state.now,
+        closed: None,
+    };
+    let number = reports::add(context.state, context.out, &report);
+    let Some(number) = number else {
+        let text = "Too many reports wait to be dealt with; try again later";
+        return Err(Refusal::Invalid { code: "LIMIT_REACHED", context: Vec::new(), text });
+    };
+    let operators = context.state.users.values().filter(|user| user.is_operator());
+    let operators: Vec<UserId> = operators.map(|user| user.id).collect();
+    let text = format!("Report {number}: {}", sentence(&report));
+    for operator in operators {
+        context.tell_notice(operator, &text);
+    }
+    let text = "Thank you; the server operators have been told";
+    context.note("REPORT", "REPORTED", &[&number.to_string(), &about], text);
+    Ok(())
+}
+
+fn sentence(report: &Report) -> String {
+    format!("{} has reported {}: {}", report.by, report.about, report.reason)
+}

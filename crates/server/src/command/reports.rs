@@ -1,0 +1,62 @@
+//! `REPORTS [ALL]`, `REPORTS CLOSE number [:note]`: shows what was reported and waits to be dealt with,
+//! and says that it was.
+
+use super::refusal::Refusal;
+use crate::limits::REASON_BYTES;
+use crate::state::applying::Applying;
+use crate::state::reports::{self, Closed, Report};
+use crate::state::terms::date;
+use crate::text::shorten;
+use proto::Message;
+
+/// Carries out `REPORTS`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.must_have_right("REPORTS", "")?;
+    let word = message.param(0).unwrap_or("LIST").to_ascii_uppercase();
+    match word.as_str() {
+        "LIST" => show(context, false),
+        "ALL" => show(context, true),
+        "CLOSE" => return close(context, message.param(1), message.rest(2).unwrap_or_default()),
+        _ => return Err(Refusal::UnknownSubcommand(word)),
+    }
+    Ok(())
+}
+
+fn show(context: &mut Applying<'_>, all: bool) {
+    let wanted = reports::all(context.state).filter(|(_, report)| all || report.closed.is_none());
+    let wanted: Vec<(u32, Report)> = wanted.collect();
+    let (mut count, most) = (0, context.state.config.limits.answer());
+    for (number, report) in &wanted {
+        if context.out.answered() > most {
+            context.notice("There are more reports than one answer holds; close some first");
+            break;
+        }
+        let number = number.to_string();
+        let words = [&*number, &report.by, &report.about];
+        let mut text = format!("{}, {}", date(report.time), report.reason);
+        if let Some(closed) = &report.closed {
+            text.push_str(&format!(" (closed by {}: {})", closed.by, closed.note));
+        }
+        context.note("REPORTS", "ENTRY", &words, &text);
+        count += 1;
+    }
+    let text = if all { "These are the reports" } else { "These reports wait to be dealt with" };
+    context.note("REPORTS", "END", &[&count.to_string()], text);
+}
+
+fn close(context: &mut Applying<'_>, number: Option<&str>, note: &str) -> Result<(), Refusal> {
+    let given = number.filter(|number| !number.is_empty()).ok_or(Refusal::NeedMoreParams)?;
+    let number = given.parse::<u32>().ok();
+    let open = number.and_then(|number| Some((number, reports::get(context.state, number)?)));
+    let Some((number, report)) = open.filter(|(_, report)| report.closed.is_none()) else {
+        let text = "No report of this number waits to be dealt with";
+        return Err(Refusal::Invalid { code: "NO_SUCH_REPORT", context: vec![given.into()], text });
+    };
+    let (by, note) = (context.asker_name(), shorten(note, REASON_BYTES));
+    let closed = Some(Closed { by: (&*by).into(), note: note.into() });
+    let about = report.about.clone();
+    reports::set(context.state, context.out, number, &Report { closed, ..report });
+    context.audit("REPORTS", &about, note);
+    context.note("REPORTS", "CLOSED", &[given], "The report is closed");
+    Ok(())
+}

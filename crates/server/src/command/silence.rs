@@ -1,0 +1,90 @@
+//! `SILENCE [+|-mask or account]`: whom the asker does not want to hear, on any of their devices.
+//! Those who are ignored are not told.
+//!
+//! <https://defs.ircdocs.horse/defs/numerics.html#rpl-silelist-271>
+
+use super::mode::lists::complete;
+use super::privmsg::find;
+use super::refusal::Refusal;
+use crate::limits::SILENCES;
+use crate::state::applying::Applying;
+use crate::state::records;
+use crate::state::silence::Silence;
+use proto::{Message, numeric as n};
+use store::RecordKind;
+
+/// Carries out `SILENCE`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    match message.param(0).filter(|given| !given.is_empty()) {
+        None => list(context),
+        Some(given) => match given.strip_prefix('-') {
+            Some(whom) => remove(context, whom)?,
+            None => add(context, given.strip_prefix('+').unwrap_or(given))?,
+        },
+    }
+    Ok(())
+}
+
+fn list(context: &mut Applying<'_>) {
+    let entries = context.state.silences.get(&context.me()).cloned().unwrap_or_default();
+    for entry in entries {
+        let shown = entry.shown(context.state);
+        context.numeric_only(n::RPL_SILELIST, &[&shown]);
+    }
+    context.numeric(n::RPL_ENDOFSILELIST, &[], "End of SILENCE list");
+}
+
+/// Whom a word names: an account, or whoever a mask fits.
+fn entry(context: &Applying<'_>, given: &str) -> Result<Silence, Refusal> {
+    let name = given.strip_prefix("$a:").unwrap_or(given);
+    if let Some(account) = context.state.account(name) {
+        return Ok(Silence::Account(account.id));
+    }
+    let plain = !given.contains(['*', '?', '!', '@']);
+    if plain {
+        // A guest is known by the nick alone.
+        find(context, given)?;
+    }
+    let mask = complete(given).filter(|mask| !mask.starts_with('$'));
+    let mask = mask.ok_or_else(|| Refusal::NoSuchUser(given.to_owned()))?;
+    Ok(Silence::Mask(mask.into()))
+}
+
+fn add(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
+    let (me, entry) = (context.me(), entry(context, given)?);
+    if entry == Silence::Account(me) {
+        return Err(Refusal::NoSuchUser(given.to_owned()));
+    }
+    let list = context.state.silences.get(&me);
+    if list.is_none_or(|list| !list.contains(&entry)) {
+        if list.is_some_and(|list| list.len() >= SILENCES) {
+            return Err(Refusal::SilencesFull(given.to_owned()));
+        }
+        context.must_be_storable()?;
+        let record = (RecordKind::Silence, me, &*entry.key());
+        records::set(context.state, context.out, record, Some(&entry));
+    }
+    tell(context, '+', &entry);
+    Ok(())
+}
+
+fn remove(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
+    let me = context.me();
+    let list = context.state.silences.get(&me).cloned().unwrap_or_default();
+    let wanted = entry(context, given).ok();
+    let found = list.into_iter().find(|known| {
+        Some(known) == wanted.as_ref() || known.shown(context.state).eq_ignore_ascii_case(given)
+    });
+    let found = found.ok_or_else(|| Refusal::NoSuchUser(given.to_owned()))?;
+    let record = (RecordKind::Silence, me, &*found.key());
+    records::remove(context.state, context.out, record);
+    tell(context, '-', &found);
+    Ok(())
+}
+
+/// All devices of the asker are told.
+fn tell(context: &mut Applying<'_>, sign: char, entry: &Silence) {
+    let shown = format!("{sign}{}", entry.shown(context.state));
+    let news = context.passing(context.me(), "SILENCE", &[&shown], None);
+    context.tell_user(context.me(), news);
+}

@@ -1,0 +1,11 @@
+//! `UNBAN room mask or name`: ends a ban.
+
+use super::ban;
+use super::refusal::Refusal;
+use crate::state::applying::Applying;
+use proto::Message;
+
+/// Carries out `UNBAN`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    ban::remove(context, message, ban::BAN, "UNBAN")
+}

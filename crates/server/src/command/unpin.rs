@@ -1,0 +1,28 @@
+//! `UNPIN room msgid`: takes down a message that was pinned.
+
+use super::pin::{event_of, remove};
+use super::refusal::Refusal;
+use super::room::tell_members;
+use crate::state::applying::Applying;
+use crate::state::pins;
+use proto::Message;
+
+/// Carries out `UNPIN`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let (name, msgid) =
+        (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
+    let (id, about) = (context.room_as_operator(name)?.id, event_of(context, msgid)?);
+    let name = context.state.rooms[&id].name.clone();
+    if !pins::has(context.state, id, about) {
+        let text = "This message is not pinned";
+        let context = vec![name.to_string(), msgid.to_owned()];
+        return Err(Refusal::Invalid { code: "NOT_PINNED", context, text });
+    }
+    remove(context, id, about);
+    let by = context.nick();
+    let words = [&*name, msgid, &*by];
+    let sentence = format!("{by} has unpinned the message {msgid}");
+    tell_members(context, id, ("PIN", "UNPINNED", &words), &sentence, &sentence);
+    context.note("UNPIN", "UNPINNED", &[&name, msgid], "The message is no longer pinned");
+    Ok(())
+}

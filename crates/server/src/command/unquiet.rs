@@ -1,0 +1,11 @@
+//! `UNQUIET room mask or name`: lets somebody speak again.
+
+use super::ban;
+use super::refusal::Refusal;
+use crate::state::applying::Applying;
+use proto::Message;
+
+/// Carries out `UNQUIET`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    ban::remove(context, message, ban::QUIET, "UNQUIET")
+}

@@ -1,0 +1,185 @@
+//! Whose a room is: its founder, the standing of those who are away, and who takes it over when it
+//! has no operator.
+
+use crate::effects::{Effect, Effects, News, Rooms};
+use crate::limits::{ROLES, ROOMS_FOUNDED};
+use crate::state::State;
+use crate::state::applying::Applying;
+use crate::state::membership;
+use crate::state::records;
+use crate::state::room::{Member, Rank};
+use crate::state::user::UserId;
+use proto::Line;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::{AccountId, RecordKind, RoomId};
+
+/// The rooms that each account has founded, or was given.
+pub type Founders = BTreeMap<AccountId, BTreeSet<RoomId>>;
+
+/// The key of a room's record of its founder.
+const KEY: &str = "";
+
+/// The standing that an account has in a room while it is not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Role {
+    /// `+o`
+    pub op: bool,
+    /// `+h`
+    pub halfop: bool,
+    /// `+v`
+    pub voice: bool,
+}
+
+/// The record of a room's founder has changed, or is gone.
+pub fn changed(state: &mut State, room: RoomId) {
+    let founder: Option<AccountId> = state.records.get(RecordKind::Founder, room, KEY);
+    let Some(known) = state.rooms.get_mut(&room) else { return };
+    let before = std::mem::replace(&mut known.founder, founder);
+    if let Some(before) = before
+        && let Some(rooms) = state.founders.get_mut(&before)
+    {
+        rooms.remove(&room);
+        if rooms.is_empty() {
+            state.founders.remove(&before);
+        }
+    }
+    if let Some(founder) = founder {
+        state.founders.entry(founder).or_default().insert(room);
+    }
+}
+
+/// The standing of somebody who is not in a room has changed, or is gone.
+pub fn role_changed(state: &mut State, room: RoomId, key: &str) {
+    let role: Option<Role> = state.records.get(RecordKind::Role, room, key);
+    let Some(known) = state.rooms.get_mut(&room) else { return };
+    match (key.parse(), role) {
+        (Ok(account), Some(role)) => _ = known.roles.insert(account, role),
+        (Ok(account), None) => _ = known.roles.remove(&account),
+        (Err(_), _) => {}
+    }
+}
+
+/// Whether an account may have one more room.
+pub fn may_have_another(state: &State, account: AccountId) -> bool {
+    state.founders.get(&account).is_none_or(|rooms| rooms.len() < ROOMS_FOUNDED)
+}
+
+/// The room is somebody's from here on, who has an account; or nobody's.
+pub fn set(state: &mut State, out: &mut Effects, room: RoomId, founder: Option<AccountId>) {
+    records::set(state, out, (RecordKind::Founder, room, KEY), founder.as_ref());
+}
+
+/// Somebody has made a room. Those of a guest end with the last one in them, and so do those beyond
+/// what one account may have.
+pub fn founded(state: &mut State, out: &mut Effects, room: RoomId, user: UserId) {
+    if !state.users[&user].guest && may_have_another(state, user) {
+        set(state, out, room, Some(user));
+    }
+}
+
+/// A member with an account goes, and may come back: the standing is kept.
+pub fn keep_role(state: &mut State, out: &mut Effects, room_id: RoomId, user: UserId) {
+    let guest = state.users.get(&user).is_some_and(|user| user.guest);
+    let room = &state.rooms[&room_id];
+    let Some(member) = room.members.get(&user).filter(|member| member.rank() > Rank::Plain) else {
+        return;
+    };
+    if guest || Some(room_id) == state.lobby || room.roles.len() >= ROLES {
+        return;
+    }
+    let role = Role { op: member.op, halfop: member.halfop, voice: member.voice };
+    records::set(state, out, (RecordKind::Role, room_id, &user.to_string()), Some(&role));
+}
+
+/// Somebody comes into a room: the standing with which they do so.
+pub fn standing(state: &State, room: RoomId, user: UserId, founds: bool) -> Member {
+    let room = &state.rooms[&room];
+    let role = room.roles.get(&user).copied().unwrap_or_default();
+    let op = founds || role.op || room.founder == Some(user);
+    Member { op, halfop: role.halfop, voice: role.voice, ..Member::default() }
+}
+
+/// Somebody has come in: their standing is theirs as a member from here on, and the room is told.
+pub fn came(context: &mut Applying<'_>, room: RoomId, user: UserId, member: Member) {
+    let (state, out) = (&mut *context.state, &mut *context.out);
+    if state.rooms[&room].roles.contains_key(&user) {
+        records::remove(state, out, (RecordKind::Role, room, &user.to_string()));
+    }
+    let letters: String =
+        member.marks(true).chars().filter_map(crate::state::room::letter_of).collect();
+    if !letters.is_empty() && state.rooms[&room].online > 1 {
+        tell_modes(state, out, room, user, &format!("+{letters}"));
+    }
+}
+
+/// Tells a room that the server has changed a member's modes.
+fn tell_modes(state: &State, out: &mut Effects, room: RoomId, user: UserId, change: &str) {
+    let (server, name) = (&state.renderer.server, &state.rooms[&room].name);
+    let nick = name_of(state, user);
+    let news = News { time: state.now, ..News::default() };
+    let news = out.news(news, |out| {
+        let line = Line::to(out).source(server).verb("MODE").param(name).param(change);
+        change.chars().skip(1).fold(line, |line, _| line.param(&nick)).end();
+    });
+    out.push(Effect::Tell { rooms: Rooms::One(room), except: Vec::new(), news });
+}
+
+/// The name of a user who is online, or has an account.
+pub fn name_of(state: &State, user: UserId) -> Arc<str> {
+    if let Some(user) = state.users.get(&user) {
+        return user.nick.clone();
+    }
+    let account = state.accounts.values().find(|account| account.id == user);
+    account.map_or_else(|| "*".into(), |account| account.name.clone())
+}
+
+/// Makes a member an operator of a room, in the name of the server.
+pub fn make_operator(context: &mut Applying<'_>, room: RoomId, user: UserId) {
+    let Some(member) = context.state.rooms[&room].members.get(&user).copied() else { return };
+    if member.op {
+        return;
+    }
+    membership::reveal(context, room, user);
+    let after = Member { op: true, hidden: false, ..member };
+    let (state, out) = (&mut *context.state, &mut *context.out);
+    membership::set_member(state, out, room, user, Some(after));
+    tell_modes(state, out, room, user, "+o");
+}
+
+/// A room in which nobody has the say goes to the member who has been in it longest: somebody with
+/// an account, if there is one.
+pub fn adopt(context: &mut Applying<'_>, id: RoomId) {
+    let room = &context.state.rooms[&id];
+    let led = room.founder.is_some()
+        || room.members.values().any(|member| member.op)
+        || room.roles.values().any(|role| role.op);
+    if led || Some(id) == context.state.lobby {
+        return;
+    }
+    let is_guest = |user: &UserId| context.state.users.get(user).is_some_and(|user| user.guest);
+    let longest =
+        room.members.iter().min_by_key(|(user, member)| (is_guest(user), member.joined, **user));
+    let Some((user, guest)) = longest.map(|(user, _)| (*user, is_guest(user))) else { return };
+    make_operator(context, id, user);
+    if !guest && may_have_another(context.state, user) {
+        set(context.state, context.out, id, Some(user));
+    }
+}
+
+/// An account is to go: what rooms know of it goes, and those that were kept for it alone.
+pub fn account_gone(state: &mut State, out: &mut Effects, account: AccountId) {
+    let rooms = state.founders.get(&account).cloned().unwrap_or_default();
+    for room in &rooms {
+        records::remove(state, out, (RecordKind::Founder, *room, KEY));
+    }
+    let with_role = state.rooms.values().filter(|room| room.roles.contains_key(&account));
+    for room in with_role.map(|room| room.id).collect::<Vec<_>>() {
+        records::remove(state, out, (RecordKind::Role, room, &account.to_string()));
+    }
+    for room in rooms {
+        membership::end_if_empty(state, out, room);
+    }
+}

@@ -1,0 +1,70 @@
+//! Who has said what lately, by number alone: so that what somebody said in the last hour can be
+//! taken back at once.
+
+use crate::limits::SPOKEN_REMEMBERED;
+use crate::state::user::UserId;
+use std::collections::VecDeque;
+use store::{EventId, RoomId};
+
+/// The newest messages in rooms, oldest first.
+#[derive(Debug, Default)]
+pub struct Spoken {
+    messages: VecDeque<Message>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Message {
+    id: EventId,
+    room: RoomId,
+    author: UserId,
+    time: i64,
+}
+
+impl Spoken {
+    /// Somebody has said something in a room.
+    pub fn add(&mut self, id: EventId, room: RoomId, author: UserId, time: i64) {
+        if self.messages.len() >= SPOKEN_REMEMBERED {
+            self.messages.pop_front();
+        }
+        self.messages.push_back(Message { id, room, author, time });
+    }
+
+    /// What some people have said in a room since a time, newest first; and how many messages were
+    /// looked at.
+    pub fn since(
+        &self,
+        room: RoomId,
+        time: i64,
+        authors: &[UserId],
+        most: usize,
+    ) -> (Vec<EventId>, usize) {
+        let mut looked_at = 0;
+        let recent = self.messages.iter().rev().take_while(|message| message.time >= time);
+        let recent = recent.inspect(|_| looked_at += 1);
+        let theirs =
+            recent.filter(|message| message.room == room && authors.contains(&message.author));
+        let found = theirs.take(most).map(|message| message.id).collect();
+        (found, looked_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_said_in_a_room_lately_is_known_within_a_bound() {
+        let mut spoken = Spoken::default();
+        for (id, room, author, time) in [(1, 1, 1, 10), (2, 1, 2, 20), (3, 2, 1, 30), (4, 1, 1, 40)]
+        {
+            spoken.add(id, room, author, time);
+        }
+        assert_eq!(spoken.since(1, 0, &[1], 9), (vec![4, 1], 4));
+        assert_eq!(spoken.since(1, 11, &[1], 9), (vec![4], 3));
+        assert_eq!(spoken.since(1, 0, &[1, 2], 2).0, [4, 2]);
+        for id in 0..SPOKEN_REMEMBERED as u64 {
+            spoken.add(id + 5, 3, 3, 50);
+        }
+        assert!(spoken.since(1, 0, &[1], 9).0.is_empty());
+    }
+}
