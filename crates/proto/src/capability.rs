@@ -57,6 +57,8 @@ pub enum Capability {
     MessageRedaction,
     /// `MARKREAD` (draft).
     ReadMarker,
+    /// `UNREAD`: how much is unread, at login and when it changes elsewhere (Parlor's own).
+    Unread,
     /// Asks for what it missed by `PRIVMSG *playback` (of the bouncer ZNC).
     ZncPlayback,
     /// `RENAME` when a room gets another name (draft).
@@ -101,6 +103,7 @@ impl Capability {
         Capability::EventPlayback,
         Capability::MessageRedaction,
         Capability::ReadMarker,
+        Capability::Unread,
         Capability::ZncPlayback,
         Capability::ChannelRename,
         Capability::Multiline,
@@ -140,6 +143,7 @@ impl Capability {
             Capability::EventPlayback => "draft/event-playback",
             Capability::MessageRedaction => "draft/message-redaction",
             Capability::ReadMarker => "draft/read-marker",
+            Capability::Unread => "parlor/unread",
             Capability::ZncPlayback => "znc.in/playback",
             Capability::ChannelRename => "draft/channel-rename",
             Capability::Multiline => "draft/multiline",

@@ -61,7 +61,9 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-fn in_name(c: char) -> bool {
+/// Whether a character may be in a user's name.
+#[must_use]
+pub fn in_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c)
 }
 

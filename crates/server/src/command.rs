@@ -73,6 +73,7 @@ pub mod umode;
 pub mod unban;
 pub mod unpin;
 pub mod unquiet;
+pub mod unread;
 pub mod user;
 pub mod userhost;
 pub mod verify;
@@ -205,6 +206,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "UNBAN",        params: 2, when: Availability::After,     run: Shared(unban::run) },
     Verb { name: "UNPIN",        params: 2, when: Availability::After,     run: Shared(unpin::run) },
     Verb { name: "UNQUIET",      params: 2, when: Availability::After,     run: Shared(unquiet::run) },
+    Verb { name: "UNREAD",       params: 0, when: Availability::After,     run: Local(unread::run) },
     Verb { name: "USER",         params: 4, when: Availability::Before,    run: Local(user::run) },
     Verb { name: "USERHOST",     params: 1, when: Availability::After,     run: Local(userhost::run) },
     Verb { name: "VERIFY",       params: 2, when: Availability::Always,    run: Local(verify::run) },

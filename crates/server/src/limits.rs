@@ -342,8 +342,13 @@ pub const LINE_WORK: u64 = 100;
 pub const ROW_WORK: u64 = 10;
 /// Bytes answered that are one unit of work.
 pub const BYTES_PER_WORK: u64 = 2;
+/// Conversations of which one answer to `UNREAD` tells what is unread.
+pub const UNREAD_CONVERSATIONS: usize = 1000;
+
 /// Work of telling one session something; done by the shards.
 pub const TELL_WORK: u64 = 40;
+/// Work of looking up one word of a message among the names; done by the hub.
+pub const LOOK_UP_WORK: u64 = 1;
 /// Work of reading one event of history; done by the readers.
 pub const READ_WORK: u64 = 500;
 /// Private conversations that somebody is taken to have where the hub does not know.

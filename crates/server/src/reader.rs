@@ -1,5 +1,7 @@
 //! Readers: threads that read history and render it, by the same renderer as live delivery.
 
+mod unread;
+
 use crate::command::znc::NAME as PLAYBACK;
 use crate::damage::Watch;
 use crate::effects::{Read, ReadKind};
@@ -112,6 +114,7 @@ fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8
         }
         ReadKind::Page { .. } | ReadKind::Targets { .. } => "CHATHISTORY",
         ReadKind::Audit { .. } => "AUDIT",
+        ReadKind::Unread { .. } => "UNREAD",
     };
     let line = Line::to(&mut out).raw_tags(tag).source(&renderer.server).verb("FAIL");
     line.param(verb).param(code).text(text).end();
@@ -189,7 +192,11 @@ impl Page<'_> {
         if !self.tag.starts_with("label=") {
             return self.write(store);
         }
-        let one = matches!(self.job.request.what, ReadKind::Page { .. } | ReadKind::Targets { .. });
+        let one = match self.job.request.what {
+            ReadKind::Page { .. } | ReadKind::Targets { .. } => true,
+            ReadKind::Unread { .. } => self.capabilities().contains(Capability::Unread),
+            _ => false,
+        };
         if one || !self.capabilities().contains(Capability::Batch) {
             let rest = self.write(store)?;
             if rest.is_some() {
@@ -262,6 +269,7 @@ impl Page<'_> {
             }
             ReadKind::Audit { before, limit } => self.audit(store, *before, *limit)?,
             ReadKind::Buffers => self.buffers(store)?,
+            ReadKind::Unread { of, now } => self.unread(store, of.as_ref(), *now)?,
             ReadKind::Pending { up_to, read } => {
                 let mut events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
                 let newest = events.last().map(|event| event.id);

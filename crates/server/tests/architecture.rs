@@ -131,6 +131,7 @@ const OF_A_VERB: &[(&str, &str)] = &[
     ("multiline", "batch"),
     ("extended_isupport", "isupport"),
     ("metadata_3", "metadata"),
+    ("parlor/unread", "unread"),
 ];
 
 #[test]

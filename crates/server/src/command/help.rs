@@ -112,6 +112,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("UNBAN", "UNBAN <room> <user or mask>\nRemoves a ban."),
     ("UNPIN", "UNPIN <room> <msgid>\nUnpins a message."),
     ("UNQUIET", "UNQUIET <room> <user or mask>\nRemoves a quiet: the users may speak again."),
+    ("UNREAD", "UNREAD [<user or room>]\nShows how many messages you have not read, and how many of them mention you.\nMARKREAD says how far you have read."),
     ("USER", "USER <name> 0 * :<real name>\nRegisters the connection, together with NICK."),
     ("USERHOST", "USERHOST <user> [<user>...]\nShows the sources of users and whether they are away."),
     ("VERIFY", "VERIFY <account> <code>\nNot needed here: accounts need no verification."),

@@ -5,6 +5,7 @@
 
 use super::chathistory::conversation;
 use super::refusal::Refusal;
+use super::unread;
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::limits::READ_MARKERS;
 use crate::session::context::Context;
@@ -13,6 +14,7 @@ use crate::state::undo::Undo;
 use proto::name::{check_name, check_room};
 use proto::time::{parse_server_time, write_server_time};
 use proto::{Capability, Message};
+use std::sync::Arc;
 use store::{Conversation, RoomId, Write};
 
 /// Carries out `MARKREAD`.
@@ -60,12 +62,15 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-/// Shows the other devices of the asker, as far as they are here, a marker that it has set.
-pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: &str) {
+/// Shows the other devices of the asker, as far as they are here, a marker that it has set, and what it
+/// leaves unread.
+pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: &Arc<str>) {
     let Some(user) = context.asker.user.and_then(|me| context.state.users.get(&me)) else { return };
     for session in user.sessions.clone() {
         if session != context.asker.session && context.node.sessions.contains_key(&session) {
-            show(&mut context.of(session), conversation, name);
+            let mut other = context.of(session);
+            show(&mut other, conversation, name);
+            unread::show_one(&mut other, conversation, name);
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! <https://modern.ircdocs.horse/#privmsg-message>
 
+mod mentions;
 mod ranked;
 
 use super::refusal::Refusal;
@@ -461,7 +462,8 @@ fn store(
     }
     let news = context.news_of(&event, target);
     let resend = resend.map(|id| Resend { id, at: context.state.steady });
-    let (event, mentions) = (Arc::new(event), Box::default());
+    let mentions = mentions::of(context, &event);
+    let event = Arc::new(event);
     let write = context.out.write(Write::Event { event, resend, pending_for, mentions });
     let to = context.asker.session;
     context.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });

@@ -25,7 +25,7 @@ struct Said<'a> {
 #[rustfmt::skip]
 const STANDARD: &[&str] = &[
     "LOGIN", "BM", "PM", "CH", "EX", "CERT", "ACCOUNTS", "AUDIT", "SERVERBAN", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
-    "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS",
+    "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS", "UNREAD",
 ];
 
 /// Says "no" to the asker.

@@ -8,7 +8,7 @@ use crate::command::metadata::subscribers;
 use crate::command::presence;
 use crate::command::refusal::{NOT_ENCRYPTED, refuse};
 use crate::command::umode::{self, BOT, USER_MODES};
-use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic};
+use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic, unread};
 use crate::config::Config;
 use crate::effects::{Effect, LogRecord};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
@@ -264,6 +264,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         coming.then(context, |context| show_metadata::sync_watchers(context, id));
     }
     delivered::came(context);
+    unread::show_all(context);
     if first && !guest {
         take_role(context, &nick);
     }

@@ -257,7 +257,7 @@ impl Read {
     /// Whether it is about many conversations.
     pub fn is_overview(&self) -> bool {
         match &self.what {
-            ReadKind::Targets { .. } | ReadKind::Buffers => true,
+            ReadKind::Targets { .. } | ReadKind::Buffers | ReadKind::Unread { .. } => true,
             ReadKind::Playback { of, .. } => of.as_ref().is_none_or(|of| of.len() > 1),
             ReadKind::Ch { .. }
             | ReadKind::Page { .. }
@@ -277,7 +277,7 @@ impl Read {
             ReadKind::Playback { of: None, limit, .. } => {
                 (self.rooms.len() + UNKNOWN_CONVERSATIONS) * (*limit).min(HISTORY_PAGE_MOST)
             }
-            ReadKind::Buffers => self.rooms.len() + UNKNOWN_CONVERSATIONS,
+            ReadKind::Buffers | ReadKind::Unread { .. } => self.rooms.len() + UNKNOWN_CONVERSATIONS,
             // What is kept for somebody is shown once.
             ReadKind::Pending { .. } => 0,
         }
@@ -334,6 +334,13 @@ pub enum ReadKind {
     },
     /// The conversations that can be played back.
     Buffers,
+    /// `UNREAD`: how much the asker has not read.
+    Unread {
+        /// In which conversation, and its name; none: in all of them.
+        of: Option<(Conversation, Arc<str>)>,
+        /// The present (milliseconds since the epoch).
+        now: i64,
+    },
     /// Messages kept for a user who was offline.
     Pending {
         /// None later than this.
