@@ -18,9 +18,10 @@ use crate::proxy::Proxy;
 /// it reads its answers from there, one per line: the user name (unless -u); the
 /// server password, if the server has one (even with --password-file, which holds
 /// the user's own); the password (unless --password-file; only once, even for a new
-/// name with --register); then the commands BM, PM, CH, more and EX. Prompts go to
-/// standard error, messages to standard output; end of input means EX. Messages the
-/// server keeps for the user are left there for the person to read.
+/// name with --register); the code of the second factor, if the account has one;
+/// then the commands BM, PM, CH, more and EX. Prompts go to standard error,
+/// messages to standard output; end of input means EX. Messages the server keeps
+/// for the user are left there for the person to read.
 ///
 /// The connection is encrypted (TLS). The server must present a certificate from a
 /// trusted CA, or the same certificate each time: its fingerprint is shown the
@@ -73,6 +74,10 @@ pub struct Args {
     /// At a terminal, which asks for a new password twice, this is needed only with --password-file.
     #[arg(long)]
     pub register: bool,
+
+    /// Register with this invitation, which whoever runs the server may ask for
+    #[arg(long, value_name = "CODE")]
+    pub invite: Option<String>,
 
     /// Trust only a server whose certificate has this SHA-256 fingerprint
     ///

@@ -107,11 +107,19 @@ pub struct Login {
     pub may_register: bool,
     /// Accept any number of SCRAM iterations.
     pub allow_weak_scram: bool,
+    /// The code of the invitation by which a new name is registered.
+    pub invitation: Option<String>,
     /// The highest iteration count used before, by user name in lower case.
     pub rounds_seen: HashMap<String, u32>,
     /// The iteration count of this login, once the server has proved itself.
     pub rounds: Option<u32>,
     tries: u32,
+    /// Why the invitation is no good.
+    uninvited: Option<String>,
+    /// The code of the second factor, for one attempt.
+    code: Option<String>,
+    /// The server has said that the password must come with a code.
+    code_wanted: bool,
     /// A new password that was typed once.
     chosen: Option<String>,
     offered: String,
@@ -135,6 +143,10 @@ impl Login {
             is_plaintext: false,
             may_register: false,
             allow_weak_scram: false,
+            invitation: None,
+            uninvited: None,
+            code: None,
+            code_wanted: false,
             rounds_seen: HashMap::new(),
             rounds: None,
             tries: 0,
@@ -231,6 +243,15 @@ impl Login {
                 Line::to(out).verb("PASS").text(text).end();
                 self.name(out)
             }
+            Question::Code => {
+                self.code = Some(text.to_owned());
+                self.authenticate(out)
+            }
+            Question::Invitation => {
+                self.invitation = Some(text.trim().to_owned());
+                self.use_invitation(out);
+                self.name(out)
+            }
             Question::Operation | Question::Text | Question::Recipient | Question::SendLines => {
                 Ok(Step::Wait)
             }
@@ -290,6 +311,7 @@ impl Login {
                 if let Some(password) = &self.credentials.server_password {
                     Line::to(out).verb("PASS").text(password).end();
                 }
+                self.use_invitation(out);
                 self.name(out)
             }
             (Stage::Requesting, Some("NAK")) => {
@@ -323,6 +345,13 @@ impl Login {
         port.parse().ok().filter(|_| self.is_plaintext)
     }
 
+    /// Shows the invitation, if there is one and it is needed.
+    fn use_invitation(&mut self, out: &mut Vec<u8>) {
+        if let Some(code) = self.invitation.as_ref().filter(|_| !self.known) {
+            Line::to(out).verb("INVITATION").param("USE").text(code).end();
+        }
+    }
+
     fn name(&mut self, out: &mut Vec<u8>) -> Next {
         let Some(user) = &self.credentials.user else {
             return self.ask(Question::Username, None);
@@ -337,6 +366,19 @@ impl Login {
 
     fn note(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Next {
         match (self.stage, message.param(1).unwrap_or("")) {
+            (Stage::Naming, "INVITATION_REQUIRED") => {
+                // The server's question stands, and the answer goes another way.
+                out.extend_from_slice(b"\r\n");
+                let why = self.uninvited.take();
+                match why {
+                    Some(why) => self.ask_again(Question::Invitation, why),
+                    None if self.interactive => self.ask(Question::Invitation, None),
+                    None => Err(LoginError::Refused(
+                        "To register there you need an invitation; give its code with --invite."
+                            .to_owned(),
+                    )),
+                }
+            }
             // Otherwise whoever has taken the server's place could ask for the password in the clear.
             (Stage::Naming, "NEW_USER") if self.known => Err(LoginError::Refused(format!(
                 "The server no longer has an account {}; it may be a different server.",
@@ -404,6 +446,16 @@ impl Login {
                 let sentence = "That is not the server password.".to_owned();
                 self.ask_again(Question::ServerPassword, sentence)
             }
+            // It may not be needed; if it is, the server asks for one.
+            "NO_SUCH_INVITATION" => {
+                self.uninvited = Some(sentence);
+                Ok(Step::Wait)
+            }
+            // The numeric that follows ends the attempt.
+            "CODE_REQUIRED" => {
+                self.code_wanted = true;
+                Ok(Step::Wait)
+            }
             "BUSY" | "STORE_FAILED" => Err(LoginError::Later(sentence)),
             "ENCRYPTION_REQUIRED" if self.is_plaintext => Err(LoginError::Refused(format!(
                 "{} Try without --plaintext.",
@@ -433,7 +485,10 @@ impl Login {
                 let password = self.credentials.password.as_deref().unwrap_or("");
                 // Each try is an exchange of its own, and needs a nonce of its own.
                 let nonce = format!("{}.{}", self.nonce, self.tries);
-                let scram = ScramClient::new(self.user(), password, &nonce);
+                let mut scram = ScramClient::new(self.user(), password, &nonce);
+                if let Some(code) = &self.code {
+                    scram = scram.with_code(code);
+                }
                 send_chunks(&scram.first(), out);
                 self.scram = Some(scram);
                 Stage::ScramFirst
@@ -510,12 +565,23 @@ impl Login {
         }
     }
 
+    /// The attempt has failed: the password was wrong, or the code, or that is missing.
     fn wrong_password(&mut self, sentence: &str) -> Next {
         self.scram = None;
-        self.credentials.password = None;
-        self.tries += 1;
         // "SASL authentication failed: wrong password": only the end is for people.
         let sentence = sentence.rsplit(": ").next().unwrap_or(sentence);
+        if std::mem::take(&mut self.code_wanted) {
+            self.tries += 1;
+            self.stage = Stage::Asking;
+            return Ok(Step::Ask(Question::Code, None));
+        }
+        if self.code.take().is_some() && self.interactive && self.tries < PASSWORD_TRIES {
+            self.tries += 1;
+            self.stage = Stage::Asking;
+            return Ok(Step::Ask(Question::Code, Some(sentence.to_owned())));
+        }
+        self.credentials.password = None;
+        self.tries += 1;
         if self.known || !self.interactive || self.tries >= PASSWORD_TRIES {
             let user = self.user();
             return Err(LoginError::Refused(format!("{user} could not log in: {sentence}")));
@@ -527,6 +593,7 @@ impl Login {
         self.known = true;
         self.tries = 0;
         self.scram = None;
+        self.code = None;
         Step::Done
     }
 }

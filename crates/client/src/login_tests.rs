@@ -176,6 +176,91 @@ fn the_right_password_after_a_wrong_one_lets_in() {
     assert_eq!(take(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
 }
 
+/// The server wants a code with the password; `taken` are those that it takes.
+fn scram_with_code(login: &mut Login, taken: &str) -> (Option<String>, Reaction) {
+    let keys = Keys::derive("secret", [7; 16], ITERATIONS_MIN);
+    let decode = |line: &str| {
+        let mut chunks = Chunks::default();
+        match chunks.push(line.strip_prefix("AUTHENTICATE ").unwrap()).unwrap() {
+            Progress::Done(bytes) => bytes,
+            Progress::More => panic!("the message does not end: {line}"),
+        }
+    };
+    let encode = |bytes: &[u8]| format!("AUTHENTICATE {}", proto::sasl::encode_chunks(bytes)[0]);
+    let Reaction(_, first) = take(login, "AUTHENTICATE +");
+    let mut server = ScramServer::start(&decode(&first[0])).unwrap();
+    let Reaction(_, last) = take(login, &encode(&server.challenge(&keys, "server-nonce")));
+    let proof = server.finish(&decode(&last[0])).unwrap();
+    let code = server.code().map(str::to_owned);
+    let reaction = match &code {
+        Some(code) if code == taken => take(login, &encode(&proof)),
+        Some(_) => take(login, ":parlor 904 ann :SASL authentication failed: wrong code"),
+        None => {
+            assert_eq!(take(login, "FAIL AUTHENTICATE CODE_REQUIRED ann :A code, too"), wait(&[]));
+            take(login, ":parlor 904 ann :SASL authentication failed: a code, too")
+        }
+    };
+    (code, reaction)
+}
+
+#[test]
+fn the_code_of_a_second_factor_is_asked_for_behind_the_password() {
+    let mut login = login(Some("ann"), None);
+    to_scram(&mut login);
+    answer(&mut login, Question::Password, "secret");
+    assert_eq!(scram_with_code(&mut login, "123456"), (None, ask(Question::Code)));
+    assert_eq!(
+        answer(&mut login, Question::Code, "654 321"),
+        wait(&["AUTHENTICATE SCRAM-SHA-256"])
+    );
+    let (code, reaction) = scram_with_code(&mut login, "123456");
+    assert_eq!(code.as_deref(), Some("654321"));
+    assert_eq!(reaction, again(Question::Code, "wrong code"));
+    answer(&mut login, Question::Code, "123456");
+    assert_eq!(scram_with_code(&mut login, "123456").1, wait(&["AUTHENTICATE +"]));
+    assert_eq!(take(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
+    assert_eq!(take(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
+    // After a break a code is asked for, too: the last one is good no more.
+    begin(&mut login);
+    take(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:");
+    take(&mut login, "NOTE LOGIN CANCELLED :Cancelled");
+    assert_eq!(scram_with_code(&mut login, "123456"), (None, ask(Question::Code)));
+}
+
+#[test]
+fn an_invitation_is_shown_and_asked_for_where_it_is_needed() {
+    let mut invited = login(Some("ann"), None);
+    invited.invitation = Some("abcd-efgh-ijkl".to_owned());
+    let shown = ["INVITATION USE :abcd-efgh-ijkl", "LOGIN ann"];
+    assert_eq!(begin(&mut invited), wait(&shown));
+    assert_eq!(take(&mut invited, "NOTE INVITATION ACCEPTED :You are invited"), wait(&[]));
+    let new = "NOTE LOGIN NEW_USER ann :Enter Password:";
+    assert_eq!(take(&mut invited, new), ask(Question::NewPassword));
+
+    let mut login = login(Some("ann"), None);
+    begin(&mut login);
+    let needed = "NOTE LOGIN INVITATION_REQUIRED ann :Enter invitation code:";
+    let Reaction(next, sent) = take(&mut login, needed);
+    assert_eq!((next, sent), (Ok(Step::Ask(Question::Invitation, None)), vec![String::new()]));
+    let shown = wait(&["INVITATION USE :wrong", "LOGIN ann"]);
+    assert_eq!(answer(&mut login, Question::Invitation, " wrong "), shown);
+    take(&mut login, "NOTE LOGIN CANCELLED :Cancelled");
+    take(&mut login, "FAIL INVITATION NO_SUCH_INVITATION :There is no such invitation");
+    let Reaction(next, _) = take(&mut login, needed);
+    let because = Some("There is no such invitation".to_owned());
+    assert_eq!(next, Ok(Step::Ask(Question::Invitation, because)));
+}
+
+#[test]
+fn a_script_without_an_invitation_is_told_how_to_give_one() {
+    let mut login =
+        Login::new(Credentials { user: Some("ann".to_owned()), ..Credentials::default() }, false);
+    begin(&mut login);
+    let needed = "NOTE LOGIN INVITATION_REQUIRED ann :Enter invitation code:";
+    let Err(LoginError::Refused(why)) = take(&mut login, needed).0 else { panic!("refused") };
+    assert!(why.contains("--invite"), "{why}");
+}
+
 #[test]
 fn a_server_that_cannot_prove_itself_is_refused() {
     let mut liar = login(Some("ann"), None);

@@ -15,6 +15,10 @@ pub enum Question {
     Password,
     /// The password that the server asks of everybody.
     ServerPassword,
+    /// The code of the second factor.
+    Code,
+    /// The code of an invitation, without which nobody registers there.
+    Invitation,
     /// Which operation comes next.
     Operation,
     /// What to say.
@@ -34,6 +38,8 @@ impl Question {
             Question::RepeatPassword => "Enter Password again: ",
             Question::Password => "Enter user's password: ",
             Question::ServerPassword => "Enter the server's password: ",
+            Question::Code => "Enter the code of your second factor: ",
+            Question::Invitation => "Enter invitation code: ",
             Question::Operation => "BM (to all), PM (to one), CH (history), EX (exit): ",
             Question::Text => "Enter the message: ",
             Question::Recipient => "Enter the user: ",
@@ -51,7 +57,8 @@ impl Question {
 
     /// Whether it is asked before the login is done.
     pub fn is_of_login(self) -> bool {
-        self == Question::Username || self.is_secret()
+        matches!(self, Question::Username | Question::Code | Question::Invitation)
+            || self.is_secret()
     }
 
     /// Whether the answer is typed without echo and kept nowhere.

@@ -119,6 +119,7 @@ impl Session {
         let mut login = Login::new(credentials, console.interactive);
         login.is_plaintext = route.is_plaintext();
         login.may_register = args.register;
+        login.invitation.clone_from(&args.invite);
         login.allow_weak_scram = args.allow_weak_scram;
         let state = State::new(&random_text()?);
         Ok(Session {

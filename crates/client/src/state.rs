@@ -100,6 +100,8 @@ enum Asked {
 #[derive(Debug)]
 pub struct State {
     me: String,
+    /// The person was told of the last login.
+    told_last_login: bool,
     /// The first room this person was put into: the lobby, if the server has one.
     first_room: Option<String>,
     lobby: Option<String>,
@@ -155,6 +157,7 @@ impl State {
             welcome: Welcome::default(),
             held: None,
             held_too_few: false,
+            told_last_login: false,
         }
     }
 
@@ -445,9 +448,16 @@ impl State {
                 Some(Happening::Answer(self.take_page(oldest)))
             }
             ("EX", "BYE") => Some(Happening::Answer(Answer::Bye)),
+            ("LOGIN", "LAST_LOGIN") => self.last_login(message),
             ("LOGIN", _) => None,
             _ => Some(Happening::Notice(last(message).to_owned())),
         }
+    }
+
+    /// When and from where the person logged in last: told once, not after each break.
+    fn last_login(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let first = !std::mem::replace(&mut self.told_last_login, true);
+        first.then(|| Happening::Notice(last(message).to_owned()))
     }
 
     fn fail(&mut self, message: &Message<'_>) -> Option<Happening> {

@@ -45,6 +45,12 @@ impl Keys {
         Keys { salt, iterations, stored_key, server_key: hmac(&salted, b"Server Key") }
     }
 
+    /// Whether these are the same keys, in constant time.
+    #[must_use]
+    pub fn are(&self, others: &Keys) -> bool {
+        self.stored_key.ct_eq(&others.stored_key).into()
+    }
+
     /// Whether this is the password; as slow as [`Keys::derive`], and compared in constant time.
     #[must_use]
     pub fn verify(&self, password: &str) -> bool {
@@ -78,11 +84,21 @@ pub struct ScramServer {
     client_first_bare: String,
     client_nonce: String,
     challenged: Option<Challenged>,
+    proven: Option<Box<str>>,
+    code: Option<Box<str>>,
 }
 
 struct Challenged {
     server_first: String,
     nonce: String,
+    salt: [u8; 16],
+    iterations: u32,
+    candidates: Vec<Candidate>,
+}
+
+/// Keys of which the client may know the password.
+struct Candidate {
+    name: Option<Box<str>>,
     stored_key: Key,
     server_key: Key,
 }
@@ -116,6 +132,8 @@ impl ScramServer {
             client_first_bare: bare.to_owned(),
             client_nonce: client_nonce.to_owned(),
             challenged: None,
+            proven: None,
+            code: None,
             user,
         })
     }
@@ -135,9 +153,39 @@ impl ScramServer {
         let server_first =
             format!("r={nonce},s={},i={}", STANDARD.encode(keys.salt), keys.iterations);
         let message = server_first.clone().into_bytes();
-        let (stored_key, server_key) = (keys.stored_key, keys.server_key);
-        self.challenged = Some(Challenged { server_first, nonce, stored_key, server_key });
+        let Keys { salt, iterations, stored_key, server_key } = *keys;
+        let candidates = vec![Candidate { name: None, stored_key, server_key }];
+        self.challenged = Some(Challenged { server_first, nonce, salt, iterations, candidates });
         message
+    }
+
+    /// After the challenge: another password is as good, if its keys have the challenge's salt and
+    /// iterations; whether they have. `name` is what [`proven`](ScramServer::proven) calls it.
+    pub fn accept(&mut self, name: &str, keys: &Keys) -> bool {
+        let Some(challenged) = &mut self.challenged else { return false };
+        let fits = (keys.salt, keys.iterations) == (challenged.salt, challenged.iterations);
+        if fits {
+            let Keys { stored_key, server_key, .. } = *keys;
+            challenged.candidates.push(Candidate {
+                name: Some(name.into()),
+                stored_key,
+                server_key,
+            });
+        }
+        fits
+    }
+
+    /// Which of the accepted passwords the client has proven to know; none: that of the challenge.
+    #[must_use]
+    pub fn proven(&self) -> Option<&str> {
+        self.proven.as_deref()
+    }
+
+    /// The code of a second factor that came with the client's proof (`o=`, an extension that other
+    /// servers ignore).
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
     }
 
     /// Checks the client's proof and gives the server's final message, which proves the server to the client.
@@ -160,12 +208,16 @@ impl ScramServer {
         }
         let proof: Key = decode(proof)?.try_into().map_err(|_| SaslError::Malformed)?;
         let auth = auth_message(&self.client_first_bare, &challenged.server_first, without_proof);
-        let client_key = xor(proof, hmac(&challenged.stored_key, &auth));
-        let stored_key: Key = Sha256::digest(client_key).into();
-        if !bool::from(stored_key.ct_eq(&challenged.stored_key)) {
-            return Err(SaslError::WrongPassword);
-        }
-        Ok(format!("v={}", STANDARD.encode(hmac(&challenged.server_key, &auth))).into_bytes())
+        let proves = |candidate: &Candidate| {
+            let client_key = xor(proof, hmac(&candidate.stored_key, &auth));
+            let stored_key: Key = Sha256::digest(client_key).into();
+            bool::from(stored_key.ct_eq(&candidate.stored_key))
+        };
+        let mut candidates = challenged.candidates.into_iter();
+        let known = candidates.find(proves).ok_or(SaslError::WrongPassword)?;
+        self.code = attributes.find_map(|one| one.strip_prefix("o=")).map(Box::from);
+        self.proven = known.name;
+        Ok(format!("v={}", STANDARD.encode(hmac(&known.server_key, &auth))).into_bytes())
     }
 }
 
@@ -182,6 +234,7 @@ pub struct ScramClient {
     user: String,
     password: String,
     nonce: String,
+    code: Option<String>,
     server_signature: Option<Key>,
 }
 
@@ -197,8 +250,16 @@ impl ScramClient {
             user: user.to_owned(),
             password: prepare(password).into_owned(),
             nonce: nonce.to_owned(),
+            code: None,
             server_signature: None,
         }
+    }
+
+    /// Sends the code of a second factor along; only its letters and digits count.
+    #[must_use]
+    pub fn with_code(mut self, code: &str) -> ScramClient {
+        self.code = Some(code.chars().filter(char::is_ascii_alphanumeric).collect());
+        self
     }
 
     /// The client's first message.
@@ -228,7 +289,8 @@ impl ScramClient {
         if salt.is_empty() {
             return Err(SaslError::Malformed);
         }
-        let without_proof = format!("c={},r={nonce}", STANDARD.encode(GS2_HEADER));
+        let code = self.code.as_ref().map(|code| format!(",o={code}")).unwrap_or_default();
+        let without_proof = format!("c={},r={nonce}{code}", STANDARD.encode(GS2_HEADER));
         let auth = auth_message(&self.first_bare(), text, &without_proof);
         let salted = salted_password(&self.password, &salt, iterations);
         let client_key = hmac(&salted, b"Client Key");

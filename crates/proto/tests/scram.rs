@@ -209,3 +209,30 @@ fn debug_output_shows_no_secret() {
     let client = ScramClient::new("ann", "secret", "abc");
     assert_eq!(format!("{client:?}"), "ScramClient { user: \"ann\", .. }");
 }
+
+#[test]
+fn an_app_password_of_the_same_salt_is_proven_as_well_and_a_code_comes_along() {
+    let mine = Keys::derive("secret", SALT, ITERATIONS);
+    let phone = Keys::derive("drawn by the server", SALT, ITERATIONS);
+    let exchange = |password: &str, code: Option<&str>| {
+        let mut client = ScramClient::new("ann", password, "nonce");
+        if let Some(code) = code {
+            client = client.with_code(code);
+        }
+        let mut server = ScramServer::start(&client.first()).unwrap();
+        let challenge = server.challenge(&mine, "server");
+        assert!(server.accept("phone", &phone));
+        let other = Keys::derive("secret", *b"another salt, 16", ITERATIONS);
+        assert!(!server.accept("old", &other), "its proof would not fit the challenge");
+        let proof = server.finish(&client.respond(&challenge).unwrap());
+        let proof = proof.map(|proof| client.verify(&proof));
+        (proof, server.proven().map(str::to_owned), server.code().map(str::to_owned))
+    };
+    assert_eq!(exchange("secret", None), (Ok(Ok(())), None, None));
+    let phone = Some("phone".to_owned());
+    assert_eq!(exchange("drawn by the server", None), (Ok(Ok(())), phone, None));
+    let code = Some("123456".to_owned());
+    assert_eq!(exchange("secret", Some("123 456,p=")), (Ok(Ok(())), None, Some("123456p".into())));
+    assert_eq!(exchange("secret", Some("123-456")), (Ok(Ok(())), None, code));
+    assert_eq!(exchange("wrong", Some("1")).0, Err(SaslError::WrongPassword));
+}

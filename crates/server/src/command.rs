@@ -7,9 +7,11 @@ pub mod presence;
 pub mod follow_up;
 pub mod entry;
 pub mod refusal;
+pub mod registering;
 pub mod rights;
 pub mod welcome;
 
+pub mod account;
 pub mod accounts;
 pub mod admin;
 pub mod audit;
@@ -27,6 +29,7 @@ pub mod ex;
 pub mod help;
 pub mod helpop;
 pub mod info;
+pub mod invitation;
 pub mod invite;
 pub mod ison;
 pub mod isupport;
@@ -148,6 +151,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "PING",         params: 0, when: Availability::Always,    run: Local(ping::run) },
     Verb { name: "PONG",         params: 0, when: Availability::Always,    run: Local(pong::run) },
     Verb { name: "AUTHENTICATE", params: 1, when: Availability::Always,    run: Local(authenticate::run) },
+    Verb { name: "ACCOUNT",      params: 0, when: Availability::After,     run: Local(account::run) },
     Verb { name: "ACCOUNTS",     params: 1, when: Availability::Operators, run: Local(accounts::run) },
     Verb { name: "ADMIN",        params: 0, when: Availability::After,     run: Local(admin::run) },
     Verb { name: "AUDIT",        params: 0, when: Availability::Operators, run: Local(audit::run) },
@@ -164,6 +168,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "HELP",         params: 0, when: Availability::Always,    run: Local(help::run) },
     Verb { name: "HELPOP",       params: 0, when: Availability::Always,    run: Local(helpop::run) },
     Verb { name: "INFO",         params: 0, when: Availability::After,     run: Local(info::run) },
+    Verb { name: "INVITATION",   params: 1, when: Availability::Always,    run: Local(invitation::run) },
     Verb { name: "INVITE",       params: 0, when: Availability::After,     run: Local(invite::run) },
     Verb { name: "ISON",         params: 1, when: Availability::After,     run: Local(ison::run) },
     Verb { name: "ISUPPORT",     params: 0, when: Availability::Always,    run: Local(isupport::run) },
@@ -403,10 +408,14 @@ fn finish(
     }
 }
 
-/// The line answers a question of one of the five verbs; an empty one cancels it.
+/// The line answers a question of one of the verbs that ask; an empty one cancels it.
 fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
     let verb = match prompt {
-        Prompt::LoginUser | Prompt::LoginPassword(_) => "LOGIN",
+        Prompt::LoginUser
+        | Prompt::LoginPassword(_)
+        | Prompt::LoginInvitation(_)
+        | Prompt::LoginCode(_) => "LOGIN",
+        Prompt::AccountOld | Prompt::AccountNew(_) => "ACCOUNT",
         Prompt::BmText => "BM",
         Prompt::PmUser | Prompt::PmText(_) => "PM",
     };
@@ -423,6 +432,10 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
         let done = match prompt {
             Prompt::LoginUser => login::user(context, line.trim()),
             Prompt::LoginPassword(user) => login::answer(context, &user, line),
+            Prompt::LoginInvitation(user) => login::invitation(context, &user, line),
+            Prompt::LoginCode(account) => login::code(context, account, line),
+            Prompt::AccountOld => account::answer_old(context, line),
+            Prompt::AccountNew(old) => account::answer_new(context, old, line),
             Prompt::BmText => bm::send(context, line, None),
             Prompt::PmUser => pm::user(context, line.trim()),
             Prompt::PmText(user) => pm::send(context, &user, line, None),

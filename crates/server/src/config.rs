@@ -37,7 +37,7 @@ pub struct Config {
     pub limits: Limits,
     /// `[history]`: how long what happened is kept.
     pub history: History,
-    /// `[accounts]`: how long accounts are kept.
+    /// `[accounts]`: who may have one, and how long they are kept.
     pub accounts: Accounts,
     /// Where it was read from; none if nowhere.
     #[serde(skip)]
@@ -57,13 +57,32 @@ pub struct History {
     pub keep_per_room: u32,
 }
 
-/// `[accounts]`: how long accounts are kept.
+/// Who may register.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Everybody.
+    #[default]
+    Open,
+    /// Those who were invited.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+/// `[accounts]`: who may have one, and how long they are kept.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Accounts {
     /// Days after its last login after which an account is removed that has never said anything; 0:
     /// never.
     pub expire_days: u32,
+    /// Who may register.
+    pub registration: Registration,
+    /// Whether what a deleted account said is taken back.
+    pub delete_messages: bool,
+    /// Whether members may invite others to register, not only operators.
+    pub member_invitations: bool,
 }
 
 /// `[tls]`: the certificate to show instead of the server's own, which it makes itself. Both keys

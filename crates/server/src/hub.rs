@@ -329,6 +329,7 @@ impl Hub {
     fn line(&mut self, out: &mut Effects, session: SessionId, line: &str) {
         let over = self.turn_is_over(session);
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
+        known.seen = self.state.steady;
         if known.waiting.is_none() && !known.queued && !over {
             command::line(&mut self.context(out, session), line);
             self.queue_if_unfinished(out, session);

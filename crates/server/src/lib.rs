@@ -24,6 +24,7 @@ pub mod session;
 pub mod session_id;
 pub mod state;
 pub mod cloak;
+pub mod secret;
 pub mod effects;
 
 pub mod password;

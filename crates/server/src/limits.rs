@@ -536,3 +536,42 @@ pub const DISK_LOOK_MILLIS: u64 = 1000;
 pub const RESERVE_HEALED_PART: u64 = 8;
 /// Bytes that must be free on the disk of the data folder, or the server is not well.
 pub const DISK_FREE_LEAST: u64 = 64 * 1024 * 1024;
+
+/// Characters of an app password: 100 random bits.
+pub const APP_PASSWORD_CHARS: usize = 20;
+/// App passwords that one account may have.
+pub const APP_PASSWORDS: usize = 20;
+/// Bytes of what an app password is called.
+pub const APP_PASSWORD_NAME_BYTES: usize = 32;
+/// Characters of the secret of a second factor: 160 bits, as long as the hash that it is used with.
+pub const TOTP_SECRET_CHARS: usize = 32;
+/// Digits of a code of a second factor.
+pub const TOTP_DIGITS: u32 = 6;
+/// Seconds for which a device shows such a code.
+pub const TOTP_SECONDS: i64 = 30;
+/// By how many of these a device's clock may be wrong.
+pub const TOTP_SKEW: i64 = 1;
+/// Recovery codes of a second factor.
+pub const RECOVERY_CODES: usize = 10;
+/// Characters of one: 80 random bits.
+pub const RECOVERY_CODE_CHARS: usize = 16;
+/// Characters of the code of an invitation: 60 random bits.
+pub const INVITATION_CODE_CHARS: usize = 12;
+/// Invitations at once, in all.
+pub const INVITATIONS: usize = 1000;
+/// Invitations at once of one member.
+pub const INVITATIONS_OF_MEMBER: usize = 10;
+/// People whom one invitation lets in.
+pub const INVITATION_USES: u32 = 1000;
+/// Rooms that an invitation leads to.
+pub const INVITATION_ROOMS: usize = 5;
+/// Bytes of the note of an invitation.
+pub const INVITATION_NOTE_BYTES: usize = 100;
+/// Bytes of JSON in one line of an export.
+pub const EXPORT_PIECE_BYTES: usize = 350;
+/// Bytes of JSON of one page of an export, after which it has to be asked for the next one.
+pub const EXPORT_PAGE_BYTES: usize = 64 * 1024;
+/// Milliseconds for which a reader looks for what belongs in one page of an export.
+pub const EXPORT_PAGE_MILLIS: u64 = 50;
+/// About how many events are read for one page of an export, for what it is charged as.
+pub const EXPORT_EVENTS: usize = 100;

@@ -6,6 +6,7 @@ use crate::hub::Input;
 use crate::limits::{PASSWORD_QUEUE, PASSWORDS_OF_ADDRESS};
 use crate::networks::AddressKey;
 use crate::queue::{Receiver, Sender, bounded};
+use crate::secret::{self, Secret};
 use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
@@ -131,10 +132,17 @@ impl Worker {
             let Ok(()) = word else { return };
             let job = lock(&self.jobs).take().expect("there is one for each word");
             let outcome = match &job.derive.task {
-                Task::Compare { keys, iterations } => {
-                    compare(keys, &job.derive.password, *iterations)
+                Task::Compare { keys, iterations, others } => {
+                    compare(keys, others, &job.derive.password, *iterations)
                 }
-                Task::Make { iterations } => make(&job.derive.password, *iterations),
+                Task::Make { iterations } => make(&job.derive.password, None, *iterations),
+                Task::Change { old: Some((old, keys)), .. } if !is_of(keys, old.reveal()) => {
+                    Outcome::Compared(false)
+                }
+                Task::Change { salt, iterations, .. } => {
+                    make(&job.derive.password, *salt, *iterations)
+                }
+                Task::Draw { count, chars, keys } => draw(*count, *chars, *keys),
                 Task::Wait => Outcome::Waited,
             };
             let derived = Derived { session: job.session, outcome };
@@ -155,28 +163,61 @@ fn stand_back() {
 }
 
 /// Compares a password with an account's keys. Those of before passwords were prepared are made anew.
-fn compare(keys: &Keys, password: &str, iterations: u32) -> Outcome {
-    if keys.verify(password) {
+fn compare(keys: &Keys, others: &[(Box<str>, Keys)], password: &str, iterations: u32) -> Outcome {
+    let mut derived = Keys::derive(password, keys.salt, keys.iterations);
+    if derived.are(keys) {
         return Outcome::Compared(true);
+    }
+    for (name, other) in others {
+        // They have the account's salt, so that one derivation is for all.
+        if (other.salt, other.iterations) != (derived.salt, derived.iterations) {
+            derived = Keys::derive(password, other.salt, other.iterations);
+        }
+        if derived.are(other) {
+            return Outcome::App(name.clone());
+        }
     }
     if !keys.verify_unprepared(password) {
         return Outcome::Compared(false);
     }
-    match new_keys(password, iterations.max(keys.iterations)) {
-        Ok(keys) => Outcome::Renewed(keys),
-        Err(_) => Outcome::Compared(true),
+    let salt = (!others.is_empty()).then_some(keys.salt);
+    let iterations = if salt.is_some() { keys.iterations } else { iterations.max(keys.iterations) };
+    match make(password, salt, iterations) {
+        Outcome::Made(keys) => Outcome::Renewed(keys),
+        _ => Outcome::Compared(true),
     }
 }
 
+/// Whether a password is that of some keys.
+fn is_of(keys: &Keys, password: &str) -> bool {
+    keys.verify(password) || keys.verify_unprepared(password)
+}
+
 /// Keys for a new account, or for a new password of an old one.
-fn make(password: &str, iterations: u32) -> Outcome {
-    match new_keys(password, iterations) {
-        Ok(keys) => Outcome::Made(keys),
-        Err(error) => {
-            tracing::error!(%error, "No randomness from the system, registration is impossible");
-            Outcome::Busy
-        }
+fn make(password: &str, salt: Option<[u8; 16]>, iterations: u32) -> Outcome {
+    if let Some(salt) = salt {
+        return Outcome::Made(Keys::derive(password, salt, iterations));
     }
+    new_keys(password, iterations).map_or_else(|error| no_randomness(&error), Outcome::Made)
+}
+
+/// Secrets that nobody had before.
+fn draw(count: usize, chars: usize, keys: Option<([u8; 16], u32)>) -> Outcome {
+    let secrets: Result<Vec<Secret>, _> = (0..count).map(|_| secret::draw(chars)).collect();
+    match secrets {
+        Ok(secrets) => {
+            let first = secrets.first().zip(keys);
+            let keys = first
+                .map(|(first, (salt, iterations))| Keys::derive(first.reveal(), salt, iterations));
+            Outcome::Drawn(secrets, keys)
+        }
+        Err(error) => no_randomness(&error),
+    }
+}
+
+fn no_randomness(error: &getrandom::Error) -> Outcome {
+    tracing::error!(%error, "No randomness from the system, registration is impossible");
+    Outcome::Busy
 }
 
 /// Keys with a fresh random salt.
@@ -194,7 +235,7 @@ mod tests {
     use super::*;
 
     fn job(slot: u32, address: u8, known: bool) -> Job {
-        let task = Task::Compare { keys: old_keys(), iterations: 1 };
+        let task = Task::Compare { keys: old_keys(), iterations: 1, others: Vec::new() };
         let password = "".into();
         let derive = Derive { password, task, hold_millis: 0, address: [address; 16], known };
         Job { session: SessionId { shard: 0, slot, generation: 1 }, derive: Arc::new(derive) }
@@ -238,14 +279,31 @@ mod tests {
     fn keys_of_a_password_as_it_was_typed_are_renewed_with_as_many_rounds_or_more() {
         // PBKDF2 of the raw "passwort²": made before passwords were prepared.
         let old = old_keys();
-        let Outcome::Renewed(new) = compare(&old, "passwort\u{b2}", 2) else {
+        let Outcome::Renewed(new) = compare(&old, &[], "passwort\u{b2}", 2) else {
             panic!("the old keys are known");
         };
         assert_eq!(new.iterations, 3);
         assert!(new.verify("passwort2") && new.verify("passwort\u{b2}"));
-        assert!(matches!(compare(&old, "passwort2", 2), Outcome::Compared(false)));
-        assert!(matches!(compare(&new, "passwort2", 2), Outcome::Compared(true)));
-        assert!(matches!(compare(&new, "passwort\u{b2}", 2), Outcome::Compared(true)));
+        assert!(matches!(compare(&old, &[], "passwort2", 2), Outcome::Compared(false)));
+        assert!(matches!(compare(&new, &[], "passwort2", 2), Outcome::Compared(true)));
+        assert!(matches!(compare(&new, &[], "passwort\u{b2}", 2), Outcome::Compared(true)));
+    }
+
+    #[test]
+    fn an_app_password_is_as_good_and_keeps_the_salt() {
+        let old = old_keys();
+        let Outcome::Drawn(secrets, Some(phone)) = draw(1, 20, Some((old.salt, old.iterations)))
+        else {
+            panic!("a password is drawn");
+        };
+        let others = [("phone".into(), phone)];
+        let outcome = compare(&old, &others, secrets[0].reveal(), 2);
+        assert!(matches!(outcome, Outcome::App(name) if &*name == "phone"));
+        let Outcome::Renewed(new) = compare(&old, &others, "passwort\u{b2}", 9) else {
+            panic!("the old keys are known");
+        };
+        assert_eq!((new.salt, new.iterations), (old.salt, old.iterations));
+        assert!(matches!(compare(&old, &others, "wrong", 2), Outcome::Compared(false)));
     }
 
     fn old_keys() -> Keys {

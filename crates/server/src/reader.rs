@@ -2,6 +2,7 @@
 
 mod unread;
 
+use crate::command::account;
 use crate::command::znc::NAME as PLAYBACK;
 use crate::damage::Watch;
 use crate::effects::{Read, ReadKind};
@@ -112,6 +113,7 @@ fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8
             }
             return out;
         }
+        ReadKind::Export { .. } => "ACCOUNT",
         ReadKind::Page { .. } | ReadKind::Targets { .. } => "CHATHISTORY",
         ReadKind::Audit { .. } => "AUDIT",
         ReadKind::Unread { .. } => "UNREAD",
@@ -270,6 +272,10 @@ impl Page<'_> {
             ReadKind::Audit { before, limit } => self.audit(store, *before, *limit)?,
             ReadKind::Buffers => self.buffers(store)?,
             ReadKind::Unread { of, now } => self.unread(store, of.as_ref(), *now)?,
+            ReadKind::Export { after } => {
+                let how = (self.renderer, &*self.job.request, &*self.tag);
+                account::write_page(&mut self.out, how, store, *after)?;
+            }
             ReadKind::Pending { up_to, read } => {
                 let mut events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
                 let newest = events.last().map(|event| event.id);

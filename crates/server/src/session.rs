@@ -17,9 +17,11 @@ pub mod watch;
 pub use node::Node;
 
 use crate::config::Config;
+use crate::secret::Secret;
 use crate::session::budget::Budget;
 use crate::session::delivered::Taking;
-use crate::session::login::How;
+use crate::session::login::{Change, How};
+use crate::state::last_login::LastLogin;
 use crate::state::user::UserId;
 use proto::Capabilities;
 use proto::Fingerprint;
@@ -84,8 +86,41 @@ pub struct Session {
     pub user_budget: Option<Budget>,
     /// Work that the hub had with it in a turn, and in which.
     pub turn: Turn,
+    /// By what it has proven who it is.
+    pub proof: Proof,
+    /// When it had proven that (milliseconds since the epoch).
+    pub since: i64,
+    /// When its last line came, by the steady clock.
+    pub seen: i64,
+    /// The invitation that it has named, until it has registered.
+    pub invitation: Option<Box<Invited>>,
+    /// The login before this one, until it was told of.
+    pub last_login: Option<Box<LastLogin>>,
     /// Nothing more comes; the session ends when these are dealt with.
     pub ended: bool,
+}
+
+/// By what a session has proven who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// It has not, or is a guest.
+    #[default]
+    Nothing,
+    /// By the account's password, with the second factor if there is one.
+    Password,
+    /// By the app password of this name.
+    App(Box<str>),
+    /// By a certificate.
+    Certificate,
+}
+
+/// What somebody who was invited has said.
+#[derive(Clone, Debug, Default)]
+pub struct Invited {
+    /// The code of the invitation.
+    pub code: Box<str>,
+    /// The rooms to which it leads, once it has been used.
+    pub rooms: Vec<Box<str>>,
 }
 
 /// Work that the hub had with a session in one turn.
@@ -175,8 +210,8 @@ pub enum Sasl {
     ScramFirst(Chunks),
     /// SCRAM-SHA-256: collecting the client's proof.
     ScramFinal(Chunks, Box<ScramServer>, Arc<Account>),
-    /// SCRAM-SHA-256: proven; the client's empty last word is awaited.
-    ScramDone(Arc<Account>),
+    /// SCRAM-SHA-256: proven, by what; the client's empty last word is awaited.
+    ScramDone(Arc<Account>, Proof),
 }
 
 /// A question put to a session by one of the five verbs.
@@ -186,6 +221,14 @@ pub enum Prompt {
     LoginUser,
     /// `LOGIN`: for the password of this name.
     LoginPassword(String),
+    /// `LOGIN`: for the invitation, before the password of this new name.
+    LoginInvitation(String),
+    /// `LOGIN`: for the code of the second factor; the password was right.
+    LoginCode(Arc<Account>),
+    /// `ACCOUNT PASSWORD`: for the old password.
+    AccountOld,
+    /// `ACCOUNT PASSWORD`: for the new one; the old one, if it was asked for.
+    AccountNew(Option<Secret>),
     /// `BM`: for the message.
     BmText,
     /// `PM`: for the receiver.
@@ -240,8 +283,12 @@ pub struct Waiting {
 /// What somebody has tried.
 #[derive(Debug)]
 pub enum Tried {
-    /// A password, whose key is derived meanwhile.
-    Password(How),
+    /// A password, whose key is derived meanwhile, and a code that came with it.
+    Password(How, Option<Secret>),
+    /// The code of a second factor; the password was right.
+    Code(Arc<Account>, Secret),
+    /// To change something of one's own account.
+    Account(Box<Change>),
     /// To prove by SCRAM-SHA-256 that it knows the password: its last message.
     Proof(Box<ScramServer>, Box<[u8]>, Arc<Account>),
     /// A certificate that does not log in as that.
@@ -312,6 +359,11 @@ impl Session {
             batch: None,
             sasl: None,
             waiting: None,
+            proof: Proof::Nothing,
+            since: 0,
+            seen: 0,
+            invitation: None,
+            last_login: None,
             lines: VecDeque::new(),
             ended: false,
         }

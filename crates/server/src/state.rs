@@ -1,11 +1,14 @@
 //! What all sessions share: users, rooms, members, accounts, markers, metadata.
 
+pub mod app_password;
 pub mod applying;
 pub mod barred;
 pub mod certificates;
 pub mod dormant;
 pub mod founder;
 pub mod history;
+pub mod invitation;
+pub mod last_login;
 pub mod lookalikes;
 pub mod markers;
 pub mod membership;
@@ -18,9 +21,11 @@ pub mod renames;
 pub mod reports;
 pub mod room;
 pub mod rules;
+pub mod second_factor;
 pub mod server_bans;
 pub mod silence;
 pub mod spoken;
+pub mod standing;
 pub mod terms;
 pub mod undo;
 pub mod user;

@@ -117,7 +117,9 @@ fn uncommented(text: &str, prefix: &str, is_key: impl Fn(&str) -> bool) -> Strin
 /// The config keys missing from this text.
 fn missing_keys(text: &str) -> Vec<String> {
     let mut missing = Vec::new();
-    for table in ["server", "tls", "http", "admin", "backup", "limits", "history", "operator"] {
+    for table in
+        ["server", "tls", "http", "admin", "backup", "limits", "history", "accounts", "operator"]
+    {
         let header = if table == "operator" { "[[operator]]" } else { &format!("[{table}]") };
         // The error for an unknown key lists all valid ones.
         let told = read(&format!("{header}\nno_such_key = 1\n")).unwrap_err();

@@ -7,9 +7,12 @@ mod external;
 use super::refusal::{NOT_ENCRYPTED, Refusal};
 use crate::command::authentication;
 use crate::config::Config;
+use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::How;
-use crate::session::{Sasl, Session, Tried};
+use crate::session::{Proof, Sasl, Session, Tried};
+use crate::state::applying::Applying;
+use crate::state::{app_password, second_factor};
 use proto::name::same;
 use proto::numeric as n;
 use proto::sasl::{Chunks, Progress, SaslError, decode_plain, encode_chunks};
@@ -122,7 +125,9 @@ fn go_on(context: &mut Context<'_>, sasl: Sasl, given: &str) {
         Sasl::ScramFinal(chunks, server, account) => {
             scram_final(context, chunks, server, account, given);
         }
-        Sasl::ScramDone(account) => authentication::logged_in(context, account, How::Sasl, false),
+        Sasl::ScramDone(account, proof) => {
+            authentication::logged_in(context, account, How::Sasl, proof, false);
+        }
     }
 }
 
@@ -159,6 +164,9 @@ fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
     };
     let nonce = nonce(context);
     let challenge = server.challenge(&account.keys, &nonce);
+    for (name, keys) in app_password::keys_of(context.state, account.id) {
+        server.accept(&name, &keys);
+    }
     keep(context, Sasl::ScramFinal(Chunks::default(), Box::new(server), account));
     say(context, &challenge);
 }
@@ -194,11 +202,41 @@ pub fn prove(
 ) {
     match server.finish(message) {
         Ok(proof) => {
-            keep(context, Sasl::ScramDone(account));
-            say(context, &proof);
+            if let Some(by) = second_factor_of(context, &server, &account) {
+                keep(context, Sasl::ScramDone(account, by));
+                say(context, &proof);
+            }
         }
         Err(error) => failed(context, &account.name, &error),
     }
+}
+
+/// By what the client has proven who it is, with the code that must come with a password; none if that
+/// is missing or wrong, and the client was told so.
+fn second_factor_of(
+    context: &mut Context<'_>,
+    server: &ScramServer,
+    account: &Account,
+) -> Option<Proof> {
+    if let Some(name) = server.proven() {
+        let Applying { state, out, .. } = &mut context.applying;
+        app_password::used(state, out, account.id, name);
+        return Some(Proof::App(name.into()));
+    }
+    if !second_factor::is_on(context.state, account.id) {
+        return Some(Proof::Password);
+    }
+    match server.code() {
+        None => authentication::code_missing(context, &account.name, How::Sasl),
+        Some(code) if authentication::take_code(context, account, &Secret::new(code)) => {
+            return Some(Proof::Password);
+        }
+        Some(_) => {
+            let refusal = authentication::wrong_code(&account.name);
+            authentication::refused(context, &account.name, How::Sasl, &refusal);
+        }
+    }
+    None
 }
 
 /// A nonce nobody had before: the session's random bytes, counted up for each exchange.

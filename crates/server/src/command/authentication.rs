@@ -1,24 +1,31 @@
 //! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words
 //! differ.
 
+mod codes;
+
+pub use codes::{code_missing, take_code, wrong_code};
+
 use crate::command::ending;
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::welcome;
-use crate::command::{accounts, authenticate, oper};
+use crate::command::{account, accounts, authenticate, oper, registering};
 use crate::effects::{Condition, Derive, Effect, LogRecord, Task};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::Author;
+use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::{How, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{Tried, Waiting};
+use crate::session::{Proof, Tried, Waiting};
+use crate::state::applying::Applying;
 use crate::state::certificates;
 use crate::state::dormant;
 use crate::state::lookalikes::is_reserved;
 use crate::state::ownership;
 use crate::state::room::MaskSubject;
 use crate::state::undo::Undo;
+use crate::state::{app_password, last_login, second_factor, standing};
 use proto::name::{NameError, check_name, same};
 use proto::numeric as n;
 use proto::saslprep::{is_long_enough, prepare};
@@ -113,7 +120,10 @@ pub fn may_be_named(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
     }
     // Whoever registered it would be an operator at once; only people on this machine may.
     let remote = !context.session().is_local();
-    if is_reserved(name, &state.renderer.server) || remote && state.config.role_of(name).is_some() {
+    if is_reserved(name, &state.renderer.server)
+        || standing::is_given_up(state, name)
+        || remote && state.config.role_of(name).is_some()
+    {
         return Err(bad(NameError::Reserved));
     }
     match state.account_looks.find(name, None) {
@@ -138,16 +148,24 @@ pub fn begin(
         return Err(Refusal::WeakPassword(name.to_owned()));
     }
     if context.state.account(name).is_none() {
+        registering::may_register(context, name)?;
         context.must_have_space()?;
     }
     let hold_millis = attempt(context, name)?;
     let state = &context.state;
     let iterations = state.config.server.password_iterations;
+    let (mut password, mut code) = (password, None);
     let task = match state.account(name) {
-        Some(account) => Task::Compare { keys: account.keys.clone(), iterations },
+        Some(account) => {
+            if second_factor::is_on(state, account.id) {
+                (password, code) = second_factor::split(password);
+            }
+            let others = app_password::keys_of(state, account.id);
+            Task::Compare { keys: account.keys.clone(), iterations, others }
+        }
         None => Task::Make { iterations },
     };
-    wait(context, name, Tried::Password(how), password, task, hold_millis);
+    wait(context, name, Tried::Password(how, code.map(Secret::new)), password, task, hold_millis);
     Ok(())
 }
 
@@ -195,10 +213,15 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
 
 fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
     match of {
-        Tried::Password(how) => match may_tell(context, name) {
-            Ok(()) => password_checked(context, name, how, outcome),
+        Tried::Password(how, code) => match may_tell(context, name) {
+            Ok(()) => password_checked(context, name, how, code.as_ref(), outcome),
             Err(refusal) => refused(context, name, how, &refusal),
         },
+        Tried::Code(account, code) => match may_tell(context, name) {
+            Ok(()) => codes::code_given(context, account, How::Verb, &code),
+            Err(refusal) => refused(context, name, How::Verb, &refusal),
+        },
+        Tried::Account(change) => account::finish(context, name, *change, outcome),
         Tried::Proof(server, message, account) => match may_tell(context, name) {
             Ok(()) => authenticate::prove(context, *server, &message, account),
             Err(refusal) => refused(context, name, How::Sasl, &refusal),
@@ -214,19 +237,30 @@ fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
 
 /// Whether an outcome may be told, right or wrong: others may have failed since this was tried, and
 /// many guesses at once are no more than many in a row.
-fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+pub fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let (address, state) = (context.session().address, &context.state);
     let may = context.node.logins.may_tell(address, name, state.steady, &state.config.limits);
     may.map_err(|seconds| too_many(context, name, seconds))
 }
 
-fn password_checked(context: &mut Context<'_>, name: &str, how: How, outcome: Outcome) {
+fn password_checked(
+    context: &mut Context<'_>,
+    name: &str,
+    how: How,
+    code: Option<&Secret>,
+    outcome: Outcome,
+) {
     match (outcome, context.state.account(name).cloned()) {
         (Outcome::Busy, _) => refused(context, name, how, &Refusal::Busy(name.to_owned())),
-        (Outcome::Compared(true), Some(account)) => logged_in(context, account, how, false),
+        (Outcome::Compared(true), Some(account)) => {
+            codes::password_right(context, account, how, code);
+        }
+        (Outcome::App(app), Some(account)) => {
+            codes::app_password_right(context, account, how, &app);
+        }
         (Outcome::Renewed(keys), Some(account)) => {
             let account = renew(context, &account, keys);
-            logged_in(context, account, how, false);
+            codes::password_right(context, account, how, code);
         }
         (Outcome::Made(_), None)
             if context.state.online(name).map(|user| user.id) != context.session().user =>
@@ -242,10 +276,15 @@ fn password_checked(context: &mut Context<'_>, name: &str, how: How, outcome: Ou
         (Outcome::Made(_), Some(account)) if how == How::Register => {
             refused(context, name, how, &Refusal::AccountExists(account.name.clone()));
         }
-        (Outcome::Made(keys), None) => {
-            let account = make_account(context, name, keys, how);
-            logged_in(context, account, how, true);
-        }
+        (Outcome::Made(keys), None) => match registering::may_register(context, name) {
+            Ok(()) => {
+                let account = make_account(context, name, keys, how);
+                registering::registered(context, &account);
+                logged_in(context, account, how, Proof::Password, true);
+            }
+            // Its invitation was used up while the keys were made.
+            Err(refusal) => refused(context, name, how, &refusal),
+        },
         // A wrong password; or somebody else registered the name while the keys were made.
         _ => refused(context, name, how, &Refusal::WrongPassword(name.to_owned())),
     }
@@ -315,11 +354,26 @@ fn must_be_welcome(context: &Context<'_>, account: &Account, how: How) -> Result
 }
 
 /// The session has proven who it is.
-pub fn logged_in(context: &mut Context<'_>, account: Arc<Account>, how: How, new: bool) {
+pub fn logged_in(
+    context: &mut Context<'_>,
+    account: Arc<Account>,
+    how: How,
+    proof: Proof,
+    new: bool,
+) {
     if let Err(refusal) = must_be_welcome(context, &account, how) {
         return refused(context, &account.name, how, &refusal);
     }
     let address = context.session().address;
+    let now = context.state.now;
+    let known = context.session_mut();
+    (known.proof, known.since) = (proof, now);
+    if context.must_have_space().is_ok() {
+        let from = context.state.cloak.host(address);
+        let Applying { state, out, .. } = &mut context.applying;
+        let before = last_login::came(state, out, account.id, &from);
+        context.session_mut().last_login = before.map(Box::new);
+    }
     context.node.logins.succeeded(address, &account.name);
     prove_certificate(context, &account);
     dormant::seen(context.applying.state, context.applying.out, account.id);
@@ -380,7 +434,6 @@ fn say_logged_in(context: &mut Context<'_>, name: &str) {
 
 /// Login failed: says so, and slows the next one down.
 pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusal) {
-    let address = context.session().address;
     let outcome = match refusal {
         Refusal::WrongPassword(_) => Login::Wrong,
         Refusal::Busy(_) => Login::Busy,
@@ -388,11 +441,8 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
     };
     context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
     if matches!(refusal, Refusal::WrongPassword(_)) {
-        let now = context.state.steady;
-        context.node.logins.failed(address, name, now);
-        let user = name.to_owned();
         let reason = if how == How::External { "wrong certificate" } else { "wrong password" };
-        context.out.push(Effect::Log(LogRecord::LoginFailed { user, address, reason }));
+        failed(context, name, reason);
     }
     match how {
         How::Verb => refuse(context, "LOGIN", refusal),
@@ -414,6 +464,22 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
             ending::end_session(state, node, out, *session, why);
         }
     }
+}
+
+/// Somebody who claimed to be `name` is not: that slows the next one down, and the name's owner will
+/// be told.
+pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
+    let (address, now) = (context.session().address, context.state.steady);
+    context.node.logins.failed(address, name, now);
+    let account = context.state.account(name).map(|account| account.id);
+    if let Some(account) = account
+        && context.must_have_space().is_ok()
+    {
+        let Applying { state, out, .. } = &mut context.applying;
+        last_login::failed(state, out, account);
+    }
+    let user = name.to_owned();
+    context.out.push(Effect::Log(LogRecord::LoginFailed { user, address, reason }));
 }
 
 /// Ends an `AUTHENTICATE` exchange without success; the person may try again.

@@ -50,6 +50,7 @@ fn text(verb: &str) -> Option<&'static str> {
 /// Usage and explanation of each verb, in lines; none longer than a line of the wire has room for.
 #[rustfmt::skip]
 const TEXTS: &[(&str, &str)] = &[
+    ("ACCOUNT", "ACCOUNT [PASSWORD [<old>] <new>]\nShows your account, or gives it another password; PASSWORD alone asks for both.\nACCOUNT SESSIONS | END <session>|ALL\nShows your connections, or ends them.\nACCOUNT TOKEN ADD <name> | TOKEN LIST | TOKEN DEL <name>\nApp passwords: each for one program, in place of your password.\nACCOUNT 2FA ON | 2FA CONFIRM <code> | 2FA OFF <code> | 2FA CODES <code>\nA second factor: a code from your phone when you log in; CODES draws new recovery codes.\nACCOUNT STRICT ON|OFF\nWhether your password logs in by SCRAM only; app passwords and certificates still do.\nACCOUNT PMS [everyone|shared|nobody]\nFrom whom you take private messages.\nACCOUNT EXPORT [<from>] | DELETE <your name>\nShows all that is stored of you as JSON, or deletes your account."),
     ("ACCOUNTS", "ACCOUNTS LIST [<mask>]\nACCOUNTS SHOW <name>\nACCOUNTS SUSPEND <name> [<duration>] :<reason>\nACCOUNTS RESUME <name>\nACCOUNTS RESET <name>\nFor server operators: shows accounts, keeps one from logging in (for 2h, 3d, or until resumed),\nand lets it log in again; RESET gives it a one-time code as its password."),
     ("ADMIN", "ADMIN\nShows who runs this server."),
     ("AUDIT", "AUDIT [<count>] [before=<number>]\nFor server admins: shows what the server's operators have done."),
@@ -67,6 +68,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("HELP", "HELP [<command>]\nLists the commands, or shows how to use one."),
     ("HELPOP", "HELPOP [<command>]\nThe same as HELP."),
     ("INFO", "INFO\nShows information about this program."),
+    ("INVITATION", "INVITATION ADD [uses=<n>] [expires=<7d>] [rooms=<room>[,<room>...]] [:<note>]\nINVITATION LIST | INVITATION DEL <code>\nInvites people to register: makes a code, shows them, removes one.\nINVITATION USE <code>\nBefore you register: you were invited."),
     ("INVITE", "INVITE <user> <room>\nInvites a user to a room you are in."),
     ("ISON", "ISON <user> [<user>...]\nShows which of these users are online."),
     ("ISUPPORT", "ISUPPORT\nShows what the server supports, for clients."),

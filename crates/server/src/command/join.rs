@@ -46,7 +46,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal> {
+/// Enters a room, and makes it if it is not there.
+pub fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal> {
     let me = context.me();
     let existing = context.state.room(name).map(|room| (room.id, room.is_nobodys()));
     if existing.is_none() {

@@ -1,12 +1,15 @@
 //! `LOGIN [user [:password]]`: asks for what is missing, then logs in or registers.
 
-use super::VERBS;
 use super::refusal::{Refusal, refuse};
-use crate::command::authentication::{begin, may_try};
-use crate::session::Prompt;
+use super::{VERBS, invitation, registering};
+use crate::command::authentication::{answer_after, attempt, begin, may_try};
+use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::How;
+use crate::session::{Prompt, Tried};
 use proto::Message;
+use std::sync::Arc;
+use store::Account;
 
 /// The verbs that people type.
 const TYPED: [&str; 6] = ["LOGIN", "BM", "PM", "CH", "EX", "QUIT"];
@@ -33,6 +36,18 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     context.must_be_private()?;
     may_try(context, name)?;
+    if context.state.account(name).is_none() {
+        match registering::may_register(context, name) {
+            Err(Refusal::Invalid { code: registering::NEEDED, .. }) => {
+                context.session_mut().prompt =
+                    Some(Box::new(Prompt::LoginInvitation(name.to_owned())));
+                let text = "Enter invitation code:";
+                context.note("LOGIN", registering::NEEDED, &[name], text);
+                return Ok(());
+            }
+            may => may?,
+        }
+    }
     let (code, words) = match context.state.account(name) {
         None => ("NEW_USER", "Enter Password:"),
         Some(_) => ("PASSWORD_REQUIRED", "Enter user's password:"),
@@ -58,6 +73,21 @@ pub fn answer(context: &mut Context<'_>, name: &str, line: &str) -> Result<(), R
         }
         other => other,
     }
+}
+
+/// The line answers the question for an invitation.
+pub fn invitation(context: &mut Context<'_>, name: &str, line: &str) -> Result<(), Refusal> {
+    invitation::take(context, line)?;
+    user(context, name)
+}
+
+/// The line answers the question for the code of the second factor.
+pub fn code(context: &mut Context<'_>, account: Arc<Account>, line: &str) -> Result<(), Refusal> {
+    let name = account.name.clone();
+    let hold_millis = attempt(context, &name)?;
+    let tried = Tried::Code(account, Secret::new(line));
+    answer_after(context, &name, tried, hold_millis);
+    Ok(())
 }
 
 /// Whether a line is a verb in capitals with what follows it, as programs send them, or one of the

@@ -16,6 +16,7 @@ use crate::state::applying::Applying;
 use crate::state::membership;
 use crate::state::room::{Member, Rank};
 use crate::state::silence;
+use crate::state::standing::{self, TakesFrom};
 use crate::state::user::UserId;
 use memchr::memchr;
 use proto::{Capability, Message, numeric as n};
@@ -204,6 +205,7 @@ pub fn to_user(
     by_pm: bool,
 ) -> Result<(), Refusal> {
     let (id, name, online) = find(context, target)?;
+    must_be_taken(context, id, &name)?;
     check_text(context, &draft, &name)?;
     if is_passing(&draft) {
         if !online && !is_typing(&draft) {
@@ -244,6 +246,25 @@ pub fn to_user(
         tell_away(context, id, &name, online);
     }
     Ok(())
+}
+
+/// Refuses a private message for somebody who does not take it from the asker (`ACCOUNT PMS`).
+fn must_be_taken(context: &Applying<'_>, id: UserId, name: &str) -> Result<(), Refusal> {
+    let me = context.me();
+    let shares = |room: &RoomId| {
+        Some(*room) != context.state.lobby && context.state.rooms[room].members.contains_key(&id)
+    };
+    let taken = match standing::takes_from(context.state, id) {
+        TakesFrom::Everyone => true,
+        _ if id == me || context.user().is_operator() => true,
+        TakesFrom::Shared => context.user().rooms.iter().any(shares),
+        TakesFrom::Nobody => false,
+    };
+    if taken {
+        return Ok(());
+    }
+    let text = "They do not take private messages from you";
+    Err(Refusal::Invalid { code: "PM_REFUSED", context: vec![name.to_owned()], text })
 }
 
 /// Who has the name: an id, the name as its owner writes it, and whether they are online.

@@ -24,7 +24,7 @@ struct Said<'a> {
 /// Verbs whose refusals are standard replies, whether the session asked for the capability or not.
 #[rustfmt::skip]
 const STANDARD: &[&str] = &[
-    "LOGIN", "BM", "PM", "CH", "EX", "CERT", "ACCOUNTS", "AUDIT", "SERVERBAN", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
+    "ACCOUNT", "INVITATION", "LOGIN", "BM", "PM", "CH", "EX", "CERT", "ACCOUNTS", "AUDIT", "SERVERBAN", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
     "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS", "UNREAD",
 ];
 

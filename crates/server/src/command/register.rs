@@ -10,7 +10,8 @@ use crate::session::login::How;
 use proto::Message;
 use proto::name::same;
 
-/// Carries out `REGISTER`. An e-mail address is not asked for, and one that is given is not kept.
+/// Carries out `REGISTER`. Where the specification has an e-mail address, there may be an invitation;
+/// address is not asked for, and one that is given is not kept.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.must_be_private()?;
     let wanted = message.param(0).unwrap_or_default();
@@ -27,6 +28,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     if context.state.account(&nick).is_some() {
         return Err(Refusal::AccountExists(nick));
+    }
+    if let Some(code) = message.param(1).and_then(|given| given.strip_prefix("invite:")) {
+        super::invitation::take(context, code)?;
     }
     begin(context, &nick, password, How::Register)
 }

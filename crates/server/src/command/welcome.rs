@@ -7,6 +7,7 @@ use crate::command::metadata::show as show_metadata;
 use crate::command::metadata::subscribers;
 use crate::command::presence;
 use crate::command::refusal::{NOT_ENCRYPTED, refuse};
+use crate::command::registering;
 use crate::command::umode::{self, BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic, unread};
 use crate::config::Config;
@@ -263,6 +264,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         presence::tell_watchers(context);
         coming.then(context, |context| show_metadata::sync_watchers(context, id));
     }
+    registering::show_last_login(context, full);
     delivered::came(context);
     unread::show_all(context);
     if first && !guest {
@@ -273,6 +275,7 @@ fn register(context: &mut Context<'_>, full: bool) {
         let until = date(reset.until);
         context.notice(&format!("Your password is a one-time code that stops working {until} UTC: set a new one now with ACCOUNT PASSWORD"));
     }
+    registering::join_rooms(context);
 }
 
 /// An account with a role in the config is an operator as soon as it is online.

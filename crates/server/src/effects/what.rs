@@ -2,10 +2,11 @@
 
 #[cfg(doc)]
 use crate::limits::ACCOUNT_SECONDS;
-use crate::limits::{HISTORY_PAGE_MOST, UNKNOWN_CONVERSATIONS};
+use crate::limits::{EXPORT_EVENTS, HISTORY_PAGE_MOST, UNKNOWN_CONVERSATIONS};
 use crate::metrics::Count;
 use crate::networks::AddressKey;
 use crate::render::lines::Lines;
+use crate::secret::Secret;
 use crate::session_id::SessionId;
 use crate::state::silence::Silence;
 use proto::{Capabilities, Capability};
@@ -259,6 +260,7 @@ impl Read {
         match &self.what {
             ReadKind::Targets { .. } | ReadKind::Buffers | ReadKind::Unread { .. } => true,
             ReadKind::Playback { of, .. } => of.as_ref().is_none_or(|of| of.len() > 1),
+            ReadKind::Export { .. } => true,
             ReadKind::Ch { .. }
             | ReadKind::Page { .. }
             | ReadKind::Audit { .. }
@@ -278,6 +280,7 @@ impl Read {
                 (self.rooms.len() + UNKNOWN_CONVERSATIONS) * (*limit).min(HISTORY_PAGE_MOST)
             }
             ReadKind::Buffers | ReadKind::Unread { .. } => self.rooms.len() + UNKNOWN_CONVERSATIONS,
+            ReadKind::Export { .. } => EXPORT_EVENTS,
             // What is kept for somebody is shown once.
             ReadKind::Pending { .. } => 0,
         }
@@ -341,6 +344,11 @@ pub enum ReadKind {
         /// The present (milliseconds since the epoch).
         now: i64,
     },
+    /// A page of all that is an account's.
+    Export {
+        /// Behind this event.
+        after: EventId,
+    },
     /// Messages kept for a user who was offline.
     Pending {
         /// None later than this.
@@ -373,6 +381,26 @@ pub enum Task {
         keys: proto::scram::Keys,
         /// Of the key derivation, if these must be made anew.
         iterations: u32,
+        /// The account's app passwords, by name: they are as good.
+        others: Vec<(Box<str>, proto::scram::Keys)>,
+    },
+    /// Make keys for a new password of an account.
+    Change {
+        /// The old password and the keys that it must have, if it must be given.
+        old: Option<(Secret, proto::scram::Keys)>,
+        /// The salt to keep, because app passwords have it, too.
+        salt: Option<[u8; 16]>,
+        /// Of the key derivation.
+        iterations: u32,
+    },
+    /// Draw new secrets.
+    Draw {
+        /// How many.
+        count: usize,
+        /// Of how many characters each.
+        chars: usize,
+        /// The salt and the iterations of keys for the first one, if it is a password.
+        keys: Option<([u8; 16], u32)>,
     },
     /// Make keys for a new account.
     Make {

@@ -15,7 +15,7 @@ use proto::Fingerprint;
 use proto::scram::Keys;
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::{MemoryStore, Store, Write};
+use store::{MemoryStore, RecordKind, Store, Write};
 
 const HERE: &str = "127.0.0.1";
 const ELSEWHERE: &str = "192.0.2.7";
@@ -87,6 +87,10 @@ impl World {
             }
         }
         self.writes = effects.writes;
+        // Each login leaves one, whatever it is by.
+        let last_login =
+            |write: &Write| matches!(write, Write::Record { kind: RecordKind::LastLogin, .. });
+        self.writes.retain(|write| !last_login(write));
     }
 
     fn does(&mut self, slot: u32, event: ClientEvent) {

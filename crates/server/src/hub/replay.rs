@@ -17,6 +17,7 @@ use crate::hub::reload::Reload;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, Queue, Space};
 use crate::queue::{Receiver, bounded};
+use crate::secret::Secret;
 use crate::session::budget::Payer;
 use crate::session::delivered::Delivered;
 use crate::session::login::{Derived, Outcome};
@@ -284,6 +285,11 @@ impl World {
                     let stored_key = [random.below(9) as u8; 32];
                     let outcome = match random.below(6) {
                         _ if matches!(task, Task::Make { .. }) => Outcome::Made(keys),
+                        1 if matches!(task, Task::Change { .. }) => Outcome::Compared(false),
+                        _ if matches!(task, Task::Change { .. }) => {
+                            Outcome::Made(Keys { stored_key, ..keys })
+                        }
+                        _ if matches!(task, Task::Draw { .. }) => drawn(random, &task, keys),
                         _ if matches!(task, Task::Wait) => Outcome::Waited,
                         0 => Outcome::Compared(false),
                         1 => Outcome::Renewed(Keys { stored_key, ..keys }),
@@ -566,6 +572,18 @@ impl World {
     }
 }
 
+/// Secrets as the threads that derive keys draw them.
+fn drawn(random: &mut Random, task: &Task, keys: Keys) -> Outcome {
+    let Task::Draw { count, chars, keys: wanted } = task else { return Outcome::Busy };
+    let first = if random.below(2) == 0 { "a" } else { "b" };
+    let mut draw = || -> String {
+        let rest = (4..*chars).map(|_| random.pick(&["a", "b"]));
+        std::iter::once(first.repeat(4).as_str()).chain(rest).collect()
+    };
+    let secrets = (0..*count).map(|_| Secret::new(&draw())).collect();
+    Outcome::Drawn(secrets, wanted.map(|_| keys))
+}
+
 /// One of a few, if any.
 fn certificate(random: &mut Random) -> Option<Fingerprint> {
     let which = random.below(4) as u8;
@@ -574,7 +592,7 @@ fn certificate(random: &mut Random) -> Option<Fingerprint> {
 
 fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(42) {
+    match random.below(44) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -646,6 +664,8 @@ fn line(random: &mut Random) -> String {
             .into(),
         37 => certificates(random),
         38..=40 => rooms_and_people(random, room, name, other),
+        41 => account(random, name),
+        42 => invitations(random),
         _ => format!("NAMES {room}"),
     }
 }
@@ -677,6 +697,31 @@ fn rooms_and_people(random: &mut Random, room: &str, name: &str, other: &str) ->
         12 => random.pick(&["REPORTS", "REPORTS CLOSE 1 :done", "REPORTS CLOSE 2"]).into(),
         _ => random.pick(&["BAN #a", "QUIET #b", "PIN #a", "SILENCE", "REPORTS ALL"]).into(),
     }
+}
+
+/// What one does with one's account.
+fn account(random: &mut Random, name: &str) -> String {
+    let what = match random.below(12) {
+        0 => "PASSWORD secreter",
+        1 => "PASSWORD secret secreter",
+        2 => "TOKEN ADD phone",
+        3 => "TOKEN DEL phone",
+        4 => "2FA ON",
+        5 => "STRICT ON",
+        6 => "PMS nobody",
+        7 => "END ALL",
+        8 => "EXPORT",
+        9 => return format!("ACCOUNT DELETE {name}"),
+        10 => "SESSIONS",
+        _ => "STRICT OFF",
+    };
+    format!("ACCOUNT {what}")
+}
+
+/// What one does with invitations; all their codes are alike here.
+fn invitations(random: &mut Random) -> String {
+    let all = ["ADD rooms=#a", "ADD uses=2 expires=1s", "USE aaaa", "DEL aaaa", "LIST"];
+    format!("INVITATION {}", random.pick(&all))
 }
 
 /// What one does with certificates.

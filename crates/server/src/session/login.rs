@@ -1,7 +1,9 @@
 //! A login under way: by which way, and what comes of its password.
 
 use crate::metrics::LoginBy;
+use crate::secret::Secret;
 use crate::session_id::SessionId;
+use crate::state::invitation::Invitation;
 use proto::scram::Keys;
 
 /// By which way somebody logs in; it decides the words of the answer.
@@ -48,10 +50,29 @@ pub enum Outcome {
     Compared(bool),
     /// It was the password, by keys of the form in which it was typed: these are made as keys are now.
     Renewed(Keys),
-    /// Keys for a new account.
+    /// It was the app password of this name.
+    App(Box<str>),
+    /// Keys for a new account, or for an account's new password.
     Made(Keys),
+    /// New secrets, and keys of the first one.
+    Drawn(Vec<Secret>, Option<Keys>),
     /// Too many wait already.
     Busy,
     /// Nothing was derived; the answer was held back.
     Waited,
+}
+
+/// A change of an account that waits for what is drawn or derived for it.
+#[derive(Debug)]
+pub enum Change {
+    /// Another password.
+    Password,
+    /// A new app password of this name.
+    AppPassword(Box<str>),
+    /// The secret of a second factor.
+    Factor,
+    /// New recovery codes.
+    Codes,
+    /// The code of a new invitation.
+    Invitation(Invitation),
 }

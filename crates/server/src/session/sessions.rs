@@ -1,6 +1,6 @@
 //! The table of connections: dense, because every line looks its session up.
 
-use crate::session::{Sasl, Session, Tried};
+use crate::session::{Prompt, Sasl, Session, Tried};
 use crate::session_id::SessionId;
 use std::collections::BTreeSet;
 use std::ops::Index;
@@ -100,13 +100,17 @@ impl Index<&SessionId> for Sessions {
 /// The account that a session has logged in to, or is about to, while it is not yet its user.
 fn entering(session: &Session) -> Option<AccountId> {
     let by_sasl = match session.sasl.as_deref() {
-        Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account)) => Some(account),
+        Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account, _)) => Some(account),
         _ => None,
     };
     let proving = match session.waiting.as_deref().map(|waiting| &waiting.of) {
-        Some(Tried::Proof(_, _, account)) => Some(account),
+        Some(Tried::Proof(_, _, account) | Tried::Code(account, _)) => Some(account),
+        _ => None,
+    };
+    let asked = match session.prompt.as_deref() {
+        Some(Prompt::LoginCode(account)) => Some(account),
         _ => None,
     };
     let entering = session.registration.as_deref().and_then(|entering| entering.account.as_ref());
-    entering.or(by_sasl).or(proving).map(|account| account.id)
+    entering.or(by_sasl).or(proving).or(asked).map(|account| account.id)
 }

@@ -10,6 +10,7 @@ use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::applying::Applying;
 use crate::state::founder;
+use crate::state::invitation;
 use crate::state::membership;
 use crate::state::metadata;
 use crate::state::records;
@@ -113,6 +114,9 @@ pub fn look(state: &mut State, out: &mut Effects, entering: impl FnOnce() -> BTr
     let (today, mut expired) = (day_of(state.now), BTreeMap::new());
     let mut more = some.len() == EXPIRY_LOOKS;
     out.begin(SessionId::NOBODY, None, false);
+    if state.dormant.after == 0 {
+        invitation::expire(state, out);
+    }
     for (id, day) in some {
         if expired.len() == EXPIRY_AT_ONCE {
             more = true;
@@ -153,15 +157,15 @@ fn remove_all(
     let found = state.accounts.values().filter(|account| expired.contains_key(&account.id));
     let found: Vec<Arc<Account>> = found.cloned().collect();
     for account in &found {
-        remove(state, out, account);
+        remove(state, out, account, Write::AccountGone(account.id));
     }
     if !found.is_empty() {
         out.push(Effect::Log(LogRecord::Expired { count: found.len() }));
     }
 }
 
-/// Removes an account that is offline, with all that is its own.
-fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
+/// Removes an account that is offline, with all that is its own, as `write` has it stored.
+pub fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>, write: Write) {
     let id = account.id;
     founder::account_gone(state, out, id);
     for room in state.remembered.remove(&id).unwrap_or_default() {
@@ -188,7 +192,7 @@ fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>) {
     out.note(Undo::Account(account.clone()));
     state.accounts.remove(&fold(&account.name));
     state.account_looks.remove(&account.name, id);
-    out.write(Write::AccountGone(id));
+    out.write(write);
 }
 
 #[cfg(test)]
@@ -198,9 +202,11 @@ mod tests {
     use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
     use crate::session::login::{Derived, Outcome};
     use crate::session_id::SessionId;
+    use crate::state::invitation::Invitation;
+    use crate::state::records::SERVER;
     use proto::Fingerprint;
     use proto::scram::Keys;
-    use store::{MemoryStore, Store};
+    use store::{MemoryStore, RecordKind, Store};
 
     /// A hub over a store, with a clock.
     struct World {
@@ -331,6 +337,30 @@ mod tests {
         // The name is anybody's, and so is what looked like it.
         hub.logs_in("b0b");
         assert_eq!(hub.names(), ["ann", "b0b", "cem"]);
+    }
+
+    #[test]
+    fn invitations_that_are_over_are_removed() {
+        let mut hub = World::new(0);
+        let invitation = Invitation {
+            by: "ann".into(),
+            account: 1,
+            created: 0,
+            uses: 1,
+            expires: Some(DAY_MILLIS),
+            rooms: Vec::new(),
+            note: "".into(),
+        };
+        let mut out = Effects::new(1, 0);
+        invitation::add(&mut hub.hub.state, &mut out, "abcd", &invitation);
+        hub.store.commit(&mut out.writes.iter()).expect("it is in memory");
+        hub.passes(0);
+        let count = |hub: &World| hub.hub.state.records.count(RecordKind::Invitation, SERVER);
+        assert_eq!(count(&hub), 1);
+        hub.passes(2);
+        assert_eq!(count(&hub), 0);
+        hub.restarts();
+        assert_eq!(count(&hub), 0);
     }
 
     #[test]

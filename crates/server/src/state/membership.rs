@@ -105,7 +105,10 @@ pub fn set_member(
     if before.map(Member::standing) == after.map(Member::standing) {
         return;
     }
-    out.note(Undo::Member(room_id, user, before));
+    // Who comes online is in the lobby, whatever becomes of what else the login wrote.
+    if before.is_some() || Some(room_id) != state.lobby {
+        out.note(Undo::Member(room_id, user, before));
+    }
     if !is_stored(state, room_id, user) {
         return;
     }

@@ -2,6 +2,7 @@
 
 mod support;
 mod transcripts;
+mod accounts;
 mod backup;
 mod bad_input;
 mod budgets;

@@ -139,6 +139,7 @@ fn many_messages_for_one_who_is_offline_come_over_several_logins() {
         bob.request("server-time");
         bob.log_in_only("bob");
         bob.expect("*:bob!bob@parlor JOIN #lobby");
+        bob.expect("*NOTE LOGIN LAST_LOGIN bob *");
         for number in numbers {
             let sender = by[number];
             bob.expect(&format!("@*:{sender}!{sender}@parlor PRIVMSG bob :{number}"));

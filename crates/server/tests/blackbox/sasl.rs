@@ -31,7 +31,11 @@ fn challenge(client: &mut Client) -> Result<Vec<u8>, String> {
 
 /// SCRAM-SHA-256 from the mechanism's name to the numeric that ends it.
 pub(crate) fn scram(client: &mut Client, user: &str, password: &str) -> String {
-    let mut scram = ScramClient::new(user, password, "r0prNGfwEbeRWgbNEkqO");
+    scram_by(client, ScramClient::new(user, password, "r0prNGfwEbeRWgbNEkqO"))
+}
+
+/// The same, by a client of one's own.
+pub(crate) fn scram_by(client: &mut Client, mut scram: ScramClient) -> String {
     client.send("AUTHENTICATE SCRAM-SHA-256");
     client.expect("AUTHENTICATE +");
     answer(client, &scram.first());

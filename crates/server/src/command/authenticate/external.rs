@@ -7,7 +7,7 @@ use crate::command::authentication;
 use crate::session::context::Context;
 use crate::session::login::How;
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{Sasl, Tried};
+use crate::session::{Proof, Sasl, Tried};
 use crate::state::refusal::Refusal;
 use proto::name::same;
 use proto::sasl::decode_external;
@@ -55,7 +55,10 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     };
     match (owner, may) {
         (_, Err(refusal)) => authentication::refused(context, &tried, How::External, &refusal),
-        (Some(account), Ok(_)) => authentication::logged_in(context, account, How::External, false),
+        (Some(account), Ok(_)) => {
+            let proof = Proof::Certificate;
+            authentication::logged_in(context, account, How::External, proof, false);
+        }
         (None, Ok(hold_millis)) => {
             authentication::answer_after(context, &tried, Tried::WrongCertificate, hold_millis);
         }

@@ -1,0 +1,114 @@
+//! `ACCOUNT TOKEN ADD name`, `ACCOUNT TOKEN LIST`, `ACCOUNT TOKEN DEL name`: app passwords.
+
+use super::{must_be_proven, or_not_stored, refused, tell_others, time};
+use crate::command::authentication;
+use crate::command::refusal::Refusal;
+use crate::effects::Task;
+use crate::limits::{APP_PASSWORD_CHARS, APP_PASSWORD_NAME_BYTES, APP_PASSWORDS};
+use crate::secret::Secret;
+use crate::session::Tried;
+use crate::session::context::Context;
+use crate::session::login::Change;
+use crate::state::app_password::{self, AppPassword};
+use crate::state::applying::Applying;
+use proto::scram::Keys;
+use store::Account;
+
+/// Carries it out.
+pub(super) fn run(
+    context: &mut Context<'_>,
+    account: &Account,
+    params: &[&str],
+) -> Result<(), Refusal> {
+    let subcommand = params.first().copied().unwrap_or_default().to_ascii_uppercase();
+    let name = || params.get(1).copied().filter(|name| !name.is_empty());
+    match subcommand.as_str() {
+        "ADD" => add(context, account, name().ok_or(Refusal::NeedMoreParams)?),
+        "LIST" | "" => list(context, account),
+        "DEL" => remove(context, account, name().ok_or(Refusal::NeedMoreParams)?),
+        _ => {
+            let text = "ACCOUNT TOKEN knows ADD, LIST and DEL";
+            Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text))
+        }
+    }
+}
+
+fn add(context: &mut Context<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
+    must_be_proven(context)?;
+    // Whoever reads along could log in with it.
+    context.must_be_private()?;
+    let bad = |c: char| c.is_whitespace() || c.is_control() || c == ':';
+    if name.len() > APP_PASSWORD_NAME_BYTES || name.contains(bad) {
+        let text = "An app password is called by one word of at most 32 bytes, without colons";
+        return Err(refused("BAD_NAME", name, text));
+    }
+    may_add(context, account, name)?;
+    context.must_have_space()?;
+    let keys = Some((account.keys.salt, account.keys.iterations));
+    let task = Task::Draw { count: 1, chars: APP_PASSWORD_CHARS, keys };
+    let of = Tried::Account(Box::new(Change::AppPassword(name.into())));
+    authentication::wait(context, &account.name, of, "", task, 0);
+    Ok(())
+}
+
+fn may_add(context: &Context<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
+    if app_password::find(context.state, account.id, name).is_some() {
+        let text = "You have an app password of this name; ACCOUNT TOKEN DEL revokes it";
+        return Err(refused("ALREADY_ADDED", name, text));
+    }
+    if app_password::of(context.state, account.id).count() >= APP_PASSWORDS {
+        let text = "You have as many app passwords as there may be; ACCOUNT TOKEN DEL revokes one";
+        return Err(refused("LIMIT_REACHED", &APP_PASSWORDS.to_string(), text));
+    }
+    Ok(())
+}
+
+/// It is drawn.
+pub(super) fn added(
+    context: &mut Context<'_>,
+    account: &Account,
+    name: &str,
+    secrets: &[Secret],
+    keys: &Keys,
+) -> Result<(), Refusal> {
+    may_add(context, account, name)?;
+    let Some(secret) = secrets.first() else { return Ok(()) };
+    let created = context.state.now;
+    let one = AppPassword { name: name.into(), keys: keys.into(), created, used: None };
+    let Applying { state, out, .. } = &mut context.applying;
+    app_password::set(state, out, account.id, &one);
+    or_not_stored(context);
+    let text = "Give this to one program in place of your password; it is shown this once";
+    context.note("ACCOUNT", "TOKEN_ADDED", &[name, secret.reveal()], text);
+    tell_others(context, &format!("Another of your sessions has added the app password {name}"));
+    Ok(())
+}
+
+fn list(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> {
+    let all: Vec<AppPassword> = app_password::of(context.state, account.id).collect();
+    for one in &all {
+        let used = one.used.map(time);
+        let text = match &used {
+            Some(used) => format!("Used last at {used}"),
+            None => "Not used yet".into(),
+        };
+        let params: &[&str] = &[&one.name, &time(one.created), used.as_deref().unwrap_or("*")];
+        context.note("ACCOUNT", "TOKEN", params, &text);
+    }
+    let text = "These are your app passwords; ACCOUNT TOKEN DEL revokes one";
+    context.note("ACCOUNT", "TOKENS_END", &[&all.len().to_string()], text);
+    Ok(())
+}
+
+fn remove(context: &mut Context<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
+    let Some(one) = app_password::find(context.state, account.id, name) else {
+        let text = "You have no app password of this name; ACCOUNT TOKEN LIST shows them";
+        return Err(refused("NO_SUCH_TOKEN", name, text));
+    };
+    let Applying { state, out, .. } = &mut context.applying;
+    app_password::remove(state, out, account.id, name);
+    or_not_stored(context);
+    let text = "This app password logs in no more; ACCOUNT END ends sessions that it has logged in";
+    context.note("ACCOUNT", "TOKEN_DELETED", &[&one.name], text);
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! `ACCOUNT 2FA ON`, `ACCOUNT 2FA CONFIRM code`, `ACCOUNT 2FA OFF code`, `ACCOUNT 2FA CODES code`: the
+//! second factor.
+
+use super::{must_be_proven, or_not_stored, refused, tell_others};
+use crate::command::authentication::{self, attempt, take_code, wrong_code};
+use crate::command::refusal::Refusal;
+use crate::effects::Task;
+use crate::limits::{RECOVERY_CODE_CHARS, RECOVERY_CODES, TOTP_SECRET_CHARS};
+use crate::secret::{self, Secret};
+use crate::session::Tried;
+use crate::session::context::Context;
+use crate::session::login::Change;
+use crate::state::applying::Applying;
+use crate::state::second_factor::{self, SecondFactor};
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
+use store::Account;
+
+/// Carries it out.
+pub(super) fn run(
+    context: &mut Context<'_>,
+    account: &Account,
+    params: &[&str],
+) -> Result<(), Refusal> {
+    let subcommand = params.first().copied().unwrap_or_default().to_ascii_uppercase();
+    let code = || params.get(1).copied().filter(|code| !code.is_empty());
+    let code = || code().map(Secret::new).ok_or(Refusal::NeedMoreParams);
+    context.must_be_private()?;
+    match subcommand.as_str() {
+        "ON" => turn_on(context, account),
+        "CONFIRM" => confirm(context, account, &code()?),
+        "OFF" => turn_off(context, account, &code()?),
+        "CODES" => new_codes(context, account, &code()?),
+        _ => {
+            let text = "ACCOUNT 2FA knows ON, CONFIRM, OFF and CODES";
+            Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text))
+        }
+    }
+}
+
+/// Waits for so many secrets.
+fn draw(context: &mut Context<'_>, account: &Account, change: Change, count: usize, chars: usize) {
+    let task = Task::Draw { count, chars, keys: None };
+    authentication::wait(context, &account.name, Tried::Account(Box::new(change)), "", task, 0);
+}
+
+fn turn_on(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> {
+    must_be_proven(context)?;
+    must_be(context, account, false)?;
+    context.must_have_space()?;
+    draw(context, account, Change::Factor, 1, TOTP_SECRET_CHARS);
+    Ok(())
+}
+
+/// Refuses who has no second factor, or has one.
+fn must_be(context: &Context<'_>, account: &Account, on: bool) -> Result<(), Refusal> {
+    match second_factor::is_on(context.state, account.id) {
+        is_on if is_on == on => Ok(()),
+        true => {
+            let text = "You have a second factor; ACCOUNT 2FA OFF and a code removes it";
+            Err(refused("2FA_IS_ON", &account.name, text))
+        }
+        false => {
+            let text = "You have no second factor; ACCOUNT 2FA ON adds one";
+            Err(refused("2FA_IS_OFF", &account.name, text))
+        }
+    }
+}
+
+/// The secret is drawn: shows it to the device that is to show codes.
+pub(super) fn drawn(
+    context: &mut Context<'_>,
+    account: &Account,
+    secrets: &[Secret],
+) -> Result<(), Refusal> {
+    must_be(context, account, false)?;
+    let Some(secret) = secrets.first() else { return Ok(()) };
+    let factor = SecondFactor::new(&secret::normal(secret.reveal()));
+    let Applying { state, out, .. } = &mut context.applying;
+    second_factor::set(state, out, account.id, Some(&factor));
+    or_not_stored(context);
+    let uri = factor.uri(&context.state.renderer.server.clone(), &account.name);
+    for line in qr(&uri) {
+        context.note("ACCOUNT", "2FA_QR", &[], &line);
+    }
+    context.note("ACCOUNT", "2FA_URI", &[], &uri);
+    let text = "Scan the picture, or type this secret into your program for codes; then ACCOUNT 2FA CONFIRM and the code that it shows";
+    context.note("ACCOUNT", "2FA_SECRET", &[secret.reveal()], text);
+    Ok(())
+}
+
+/// A QR code as lines of text; none if it were too large.
+fn qr(text: &str) -> Vec<String> {
+    let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else {
+        return Vec::new();
+    };
+    // Light on the dark of a terminal, as programs that scan expect it.
+    let code =
+        code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
+    code.lines().map(str::to_owned).collect()
+}
+
+/// Takes a code as a login does.
+fn must_have_code(
+    context: &mut Context<'_>,
+    account: &Account,
+    code: &Secret,
+) -> Result<(), Refusal> {
+    let hold_millis = attempt(context, &account.name)?;
+    if hold_millis > 0 {
+        let seconds = i64::try_from(hold_millis.div_ceil(1000)).unwrap_or(i64::MAX);
+        return Err(Refusal::TooManyAttempts(account.name.to_string(), seconds));
+    }
+    if take_code(context, account, code) { Ok(()) } else { Err(wrong_code(&account.name)) }
+}
+
+fn confirm(context: &mut Context<'_>, account: &Account, code: &Secret) -> Result<(), Refusal> {
+    must_be_proven(context)?;
+    must_be(context, account, false)?;
+    if second_factor::of(context.state, account.id).is_none() {
+        let text = "There is nothing to confirm; begin with ACCOUNT 2FA ON";
+        return Err(refused("2FA_IS_OFF", &account.name, text));
+    }
+    must_have_code(context, account, code)?;
+    let Some(factor) = second_factor::of(context.state, account.id) else { return Ok(()) };
+    let Applying { state, out, .. } = &mut context.applying;
+    let factor = SecondFactor { confirmed: true, ..factor };
+    second_factor::set(state, out, account.id, Some(&factor));
+    or_not_stored(context);
+    let text = "From now on a code is asked for when you log in by your password";
+    context.note("ACCOUNT", "2FA_ON", &[&account.name], text);
+    tell_others(context, "Your account has a second factor now");
+    draw(context, account, Change::Codes, RECOVERY_CODES, RECOVERY_CODE_CHARS);
+    Ok(())
+}
+
+fn turn_off(context: &mut Context<'_>, account: &Account, code: &Secret) -> Result<(), Refusal> {
+    must_be_proven(context)?;
+    must_be(context, account, true)?;
+    must_have_code(context, account, code)?;
+    let Applying { state, out, .. } = &mut context.applying;
+    second_factor::set(state, out, account.id, None);
+    or_not_stored(context);
+    let text = "From now on your password alone logs in";
+    context.note("ACCOUNT", "2FA_OFF", &[&account.name], text);
+    tell_others(context, "Your account has no second factor any more");
+    Ok(())
+}
+
+fn new_codes(context: &mut Context<'_>, account: &Account, code: &Secret) -> Result<(), Refusal> {
+    must_be_proven(context)?;
+    must_be(context, account, true)?;
+    must_have_code(context, account, code)?;
+    draw(context, account, Change::Codes, RECOVERY_CODES, RECOVERY_CODE_CHARS);
+    Ok(())
+}
+
+/// New recovery codes are drawn.
+pub(super) fn codes_drawn(
+    context: &mut Context<'_>,
+    account: &Account,
+    secrets: &[Secret],
+) -> Result<(), Refusal> {
+    must_be(context, account, true)?;
+    let Some(mut factor) = second_factor::of(context.state, account.id) else { return Ok(()) };
+    factor.set_recovery(secrets.iter().map(Secret::reveal));
+    let Applying { state, out, .. } = &mut context.applying;
+    second_factor::set(state, out, account.id, Some(&factor));
+    or_not_stored(context);
+    for secret in secrets {
+        let text = "In place of a code, once";
+        context.note("ACCOUNT", "2FA_CODE", &[secret.reveal()], text);
+    }
+    let text =
+        "Keep these where you find them without the device; they replace those you had before";
+    context.note("ACCOUNT", "2FA_CODES_END", &[&secrets.len().to_string()], text);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::LINE_BYTES;
+
+    #[test]
+    fn the_picture_fits_lines() {
+        let factor = SecondFactor::new(&"a".repeat(TOTP_SECRET_CHARS));
+        let uri = factor.uri("a-long-name-of-a-server.chat.example", &"n".repeat(32));
+        let lines = qr(&uri);
+        assert!(lines.len() > 15, "{}", lines.len());
+        assert!(lines.iter().all(|line| line.len() < LINE_BYTES - 100));
+    }
+}

@@ -1,0 +1,122 @@
+//! `ACCOUNT PASSWORD [old] new`: alone, it asks.
+
+use super::{or_not_stored, refused, tell_others};
+use crate::command::authentication::{self, attempt};
+use crate::command::refusal::Refusal;
+use crate::effects::Task;
+use crate::limits::PASSWORD_BYTES;
+use crate::secret::Secret;
+use crate::session::context::Context;
+use crate::session::login::Change;
+use crate::session::login::Outcome;
+use crate::session::{Prompt, Proof, Tried};
+use crate::state::app_password;
+use crate::state::undo::Undo;
+use proto::saslprep::is_long_enough;
+use std::sync::Arc;
+use store::{Account, Write};
+
+/// Carries it out.
+pub(super) fn run(
+    context: &mut Context<'_>,
+    account: &Arc<Account>,
+    params: &[&str],
+) -> Result<(), Refusal> {
+    context.must_be_private()?;
+    match *params {
+        [] if is_proven(context) => ask_new(context, None),
+        [] => {
+            context.session_mut().prompt = Some(Box::new(Prompt::AccountOld));
+            context.note("ACCOUNT", "OLD_PASSWORD_REQUIRED", &[], "Enter your old password:");
+            Ok(())
+        }
+        [new] => change(context, account, None, new),
+        [old, new] => change(context, account, Some(Secret::new(old)), new),
+        _ => {
+            let text =
+                "ACCOUNT PASSWORD takes the old password and the new one; alone, it asks for them";
+            Err(refused("TOO_MANY_PARAMS", "PASSWORD", text))
+        }
+    }
+}
+
+/// Whether the session has shown that it knows the password.
+fn is_proven(context: &Context<'_>) -> bool {
+    context.session().proof == Proof::Password
+}
+
+fn ask_new(context: &mut Context<'_>, old: Option<Secret>) -> Result<(), Refusal> {
+    context.session_mut().prompt = Some(Box::new(Prompt::AccountNew(old)));
+    context.note("ACCOUNT", "NEW_PASSWORD_REQUIRED", &[], "Enter your new password:");
+    Ok(())
+}
+
+/// The line is the old password.
+pub fn answer_old(context: &mut Context<'_>, line: &str) -> Result<(), Refusal> {
+    ask_new(context, Some(Secret::new(line)))
+}
+
+/// The line is the new password.
+pub fn answer_new(
+    context: &mut Context<'_>,
+    old: Option<Secret>,
+    line: &str,
+) -> Result<(), Refusal> {
+    let account = super::of(context)?;
+    change(context, &account, old, line)
+}
+
+fn change(
+    context: &mut Context<'_>,
+    account: &Account,
+    old: Option<Secret>,
+    new: &str,
+) -> Result<(), Refusal> {
+    context.must_be_private()?;
+    let name = account.name.to_string();
+    if old.is_none() && !is_proven(context) {
+        let text = "This session has not shown that it knows your password; give the old one, too";
+        return Err(refused("OLD_PASSWORD_REQUIRED", &name, text));
+    }
+    if new.len() > PASSWORD_BYTES {
+        return Err(Refusal::BadPassword(name));
+    }
+    if !is_long_enough(new) {
+        return Err(Refusal::WeakPassword(name));
+    }
+    context.must_have_space()?;
+    let hold_millis = if old.is_some() { attempt(context, &name)? } else { 0 };
+    // App passwords go on working by SCRAM, for which all have one salt.
+    let has_apps = app_password::of(context.state, account.id).next().is_some();
+    let (salt, iterations) = match has_apps {
+        true => (Some(account.keys.salt), account.keys.iterations),
+        false => (None, context.state.config.server.password_iterations),
+    };
+    let old = old.map(|old| (old, account.keys.clone()));
+    let task = Task::Change { old, salt, iterations };
+    let of = Tried::Account(Box::new(Change::Password));
+    authentication::wait(context, &name, of, new, task, hold_millis);
+    Ok(())
+}
+
+/// The new keys are there, or the old password was wrong.
+pub(super) fn changed(
+    context: &mut Context<'_>,
+    account: &Arc<Account>,
+    outcome: Outcome,
+) -> Result<(), Refusal> {
+    let name = account.name.to_string();
+    authentication::may_tell(context, &name)?;
+    let Outcome::Made(keys) = outcome else {
+        authentication::failed(context, &name, "wrong password");
+        return Err(Refusal::WrongPassword(name));
+    };
+    let after = Arc::new(Account { keys, ..Account::clone(account) });
+    context.out.note(Undo::Account(account.clone()));
+    context.out.write(Write::Account(Account::clone(&after)));
+    context.applying.state.add_account(after);
+    or_not_stored(context);
+    context.note("ACCOUNT", "PASSWORD_CHANGED", &[&name], "You have a new password");
+    tell_others(context, "Your password was changed by another of your sessions");
+    Ok(())
+}

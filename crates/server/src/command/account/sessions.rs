@@ -1,0 +1,72 @@
+//! `ACCOUNT SESSIONS`, `ACCOUNT END id|ALL`: one's connections.
+
+use super::{refused, time};
+use crate::command::ending;
+use crate::command::refusal::Refusal;
+use crate::session::context::Context;
+use crate::session::{Proof, Session};
+use crate::session_id::SessionId;
+
+/// Why a session ends that its user does not want any more.
+const ENDED: &str = "Ended by another of your sessions";
+
+/// How a session is named to its user.
+pub(super) fn name(id: SessionId) -> String {
+    format!("{}.{}.{}", id.shard, id.slot, id.generation)
+}
+
+/// By what a session has logged in.
+pub(super) fn proof(session: &Session) -> (&'static str, String) {
+    match &session.proof {
+        Proof::Password => ("password", "by the password".into()),
+        Proof::App(name) => ("token", format!("by the app password {name}")),
+        Proof::Certificate => ("certificate", "by a certificate".into()),
+        Proof::Nothing => ("*", "as a guest".into()),
+    }
+}
+
+/// Shows all.
+pub(super) fn list(context: &mut Context<'_>) -> Result<(), Refusal> {
+    let (sessions, me) = (context.user().sessions.clone(), context.asker.session);
+    for id in &sessions {
+        let Some(session) = context.node.sessions.get(id) else { continue };
+        let idle = (context.state.steady - session.seen).max(0) / 1000;
+        let (word, by) = proof(session);
+        let address = session.address.to_canonical().to_string();
+        // An address that begins with a colon is no parameter.
+        let address = if address.starts_with(':') { format!("0{address}") } else { address };
+        let here = if *id == me { " (this one)" } else { "" };
+        let text = format!("Logged in {by}; last heard of {idle} seconds ago{here}");
+        let since = time(session.since);
+        let params: &[&str] = &[&name(*id), &since, &idle.to_string(), &address, word];
+        context.note("ACCOUNT", "SESSION", params, &text);
+    }
+    let text = "These are your sessions; ACCOUNT END and the first word ends one";
+    context.note("ACCOUNT", "SESSIONS_END", &[&sessions.len().to_string()], text);
+    Ok(())
+}
+
+/// Ends one, or all but the asker's.
+pub(super) fn end(context: &mut Context<'_>, which: &str) -> Result<(), Refusal> {
+    super::must_be_proven(context)?;
+    let me = context.asker.session;
+    let all = context.user().sessions.clone();
+    let ended: Vec<SessionId> = match which.eq_ignore_ascii_case("ALL") {
+        true => all.into_iter().filter(|id| *id != me).collect(),
+        false => all.into_iter().filter(|id| name(*id) == which).collect(),
+    };
+    if ended.is_empty() && !which.eq_ignore_ascii_case("ALL") {
+        let text = "You have no such session; ACCOUNT SESSIONS shows them";
+        return Err(refused("NO_SUCH_SESSION", which, text));
+    }
+    let text = format!("Sessions ended: {}", ended.len());
+    context.note("ACCOUNT", "ENDED", &[&ended.len().to_string()], &text);
+    // The answer is complete. What follows may end the asker, too, and is nobody's command.
+    let server = context.state.renderer.server.clone();
+    context.out.end(&server);
+    let Context { applying, node } = context;
+    for session in ended {
+        ending::end_session(applying.state, node, applying.out, session, ENDED);
+    }
+    Ok(())
+}

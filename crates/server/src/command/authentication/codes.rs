@@ -1,0 +1,97 @@
+//! What a right password may still lack: a code of the second factor, or another way than in the clear.
+
+use super::{failed, logged_in, refused};
+use crate::command::refusal::Refusal;
+use crate::secret::Secret;
+use crate::session::context::Context;
+use crate::session::login::How;
+use crate::session::{Prompt, Proof};
+use crate::state::applying::Applying;
+use crate::state::{app_password, second_factor, standing};
+use proto::Capability;
+use std::sync::Arc;
+use store::Account;
+
+/// Why a right password is not enough.
+const STRICT: &str = "This account logs in by an app password, SCRAM or a certificate only";
+
+/// How a code comes with a password.
+const CODE_MISSING: &str = "This account has a second factor: put a space and the code behind the password, or use an app password";
+
+/// The account's own password was right; what else does it take?
+pub(super) fn password_right(
+    context: &mut Context<'_>,
+    account: Arc<Account>,
+    how: How,
+    code: Option<&Secret>,
+) {
+    let name = account.name.clone();
+    if standing::is_strict(context.state, account.id) {
+        return refused(context, &name, how, &invalid("STRICT_LOGIN", &name, STRICT));
+    }
+    if !second_factor::is_on(context.state, account.id) {
+        return logged_in(context, account, how, Proof::Password, false);
+    }
+    match code {
+        Some(code) => code_given(context, account, how, code),
+        None if how == How::Verb => {
+            context.session_mut().prompt = Some(Box::new(Prompt::LoginCode(account)));
+            let text = "Enter the code of your second factor:";
+            context.note("LOGIN", "CODE_REQUIRED", &[&name], text);
+        }
+        None => code_missing(context, &name, how),
+    }
+}
+
+/// The password was right, but a code must come with it.
+pub fn code_missing(context: &mut Context<'_>, name: &str, how: How) {
+    if how == How::Sasl && context.has(Capability::StandardReplies) {
+        context.standard("FAIL", "AUTHENTICATE", "CODE_REQUIRED", &[name], CODE_MISSING);
+    }
+    refused(context, name, how, &invalid("CODE_REQUIRED", name, CODE_MISSING));
+}
+
+/// A code came, and the password was right. A wrong one is a failed login.
+pub(super) fn code_given(
+    context: &mut Context<'_>,
+    account: Arc<Account>,
+    how: How,
+    code: &Secret,
+) {
+    if take_code(context, &account, code) {
+        return logged_in(context, account, how, Proof::Password, false);
+    }
+    let name = account.name.clone();
+    refused(context, &name, how, &wrong_code(&name));
+}
+
+/// Whether a code of an account's second factor is good, and not used before. If not, that counts as a
+/// failed login.
+pub fn take_code(context: &mut Context<'_>, account: &Account, code: &Secret) -> bool {
+    let Applying { state, out, .. } = &mut context.applying;
+    let good = second_factor::take(state, out, account.id, code.reveal());
+    if !good {
+        failed(context, &account.name, "wrong code");
+    }
+    good
+}
+
+/// What is said to a wrong code.
+pub fn wrong_code(name: &str) -> Refusal {
+    invalid("WRONG_CODE", name, "This code is wrong, or was used before; wait for the next one")
+}
+
+pub(super) fn app_password_right(
+    context: &mut Context<'_>,
+    account: Arc<Account>,
+    how: How,
+    name: &str,
+) {
+    let Applying { state, out, .. } = &mut context.applying;
+    app_password::used(state, out, account.id, name);
+    logged_in(context, account, how, Proof::App(name.into()), false);
+}
+
+fn invalid(code: &'static str, name: &str, text: &'static str) -> Refusal {
+    Refusal::Invalid { code, context: vec![name.to_owned()], text }
+}

@@ -1,0 +1,189 @@
+//! `INVITATION ADD [uses=n] [expires=7d] [rooms=#a,#b] [:note]`, `INVITATION LIST`, `INVITATION DEL code`,
+//! and for who registers `INVITATION USE code`.
+
+use super::account::{self, duration};
+use super::authentication;
+use super::refusal::Refusal;
+use crate::effects::{Condition, Effect, Task};
+use crate::limits::{
+    INVITATION_CODE_CHARS, INVITATION_NOTE_BYTES, INVITATION_ROOMS, INVITATION_USES, INVITATIONS,
+    INVITATIONS_OF_MEMBER,
+};
+use crate::session::context::Context;
+use crate::session::login::{Change, Outcome};
+use crate::session::login_attempts::NOBODYS_NAME;
+use crate::session::{Invited, Tried};
+use crate::state::applying::Applying;
+use crate::state::invitation::{self, Invitation};
+use crate::state::room::Rank;
+use crate::text::shorten;
+use proto::Message;
+
+/// Carries out `INVITATION`.
+pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
+    let given = message.param(1).filter(|given| !given.is_empty());
+    if subcommand == "USE" {
+        return use_one(context, given.ok_or(Refusal::NeedMoreParams)?);
+    }
+    if context.session().user.is_none() {
+        return Err(Refusal::NotLoggedIn);
+    }
+    account::of(context)?;
+    match subcommand.as_str() {
+        "ADD" => add(context, &message.params()[1..]),
+        "LIST" => list(context),
+        "DEL" => remove(context, given.ok_or(Refusal::NeedMoreParams)?),
+        _ => {
+            let text = "INVITATION knows ADD, LIST and DEL, and for those who register USE";
+            Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text))
+        }
+    }
+}
+
+fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
+    Refusal::Invalid { code, context: vec![about.to_owned()], text }
+}
+
+fn use_one(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
+    if let Some(account) = super::verify::account(context) {
+        return Err(Refusal::AlreadyAuthenticated(account));
+    }
+    take(context, code)?;
+    let text = "You are invited: choose a name and a password";
+    context.note("INVITATION", "ACCEPTED", &[], text);
+    Ok(())
+}
+
+/// The session registers by an invitation. A wrong code counts as a failed login.
+pub fn take(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
+    authentication::attempt(context, NOBODYS_NAME)?;
+    if invitation::find(context.state, code).is_none() {
+        authentication::failed(context, NOBODYS_NAME, "wrong invitation");
+        let text = "There is no such invitation, or it is used up";
+        return Err(Refusal::Invalid { code: "NO_SUCH_INVITATION", context: Vec::new(), text });
+    }
+    let invited = Invited { code: code.into(), rooms: Vec::new() };
+    context.session_mut().invitation = Some(Box::new(invited));
+    Ok(())
+}
+
+fn add(context: &mut Context<'_>, options: &[&str]) -> Result<(), Refusal> {
+    let operator = context.user().is_operator();
+    if !operator && !context.state.config.accounts.member_invitations {
+        return Err(Refusal::NotOperator);
+    }
+    let me = context.me();
+    let all = invitation::all(context.state, None);
+    let mine = all.iter().filter(|(_, one)| one.account == me).count();
+    if all.len() >= INVITATIONS || !operator && mine >= INVITATIONS_OF_MEMBER {
+        let text = "There are as many invitations as there may be; INVITATION DEL removes one";
+        let most = if operator { INVITATIONS } else { INVITATIONS_OF_MEMBER };
+        return Err(refused("LIMIT_REACHED", &most.to_string(), text));
+    }
+    context.must_have_space()?;
+    let invitation = read(context, options)?;
+    let task = Task::Draw { count: 1, chars: INVITATION_CODE_CHARS, keys: None };
+    let (nick, of) = (context.nick(), Tried::Account(Box::new(Change::Invitation(invitation))));
+    authentication::wait(context, &nick, of, "", task, 0);
+    Ok(())
+}
+
+/// What an invitation is to be like.
+fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> {
+    let mut invitation = Invitation {
+        by: context.user().nick.as_ref().into(),
+        account: context.me(),
+        created: context.state.now,
+        uses: 1,
+        expires: None,
+        rooms: Vec::new(),
+        note: "".into(),
+    };
+    for option in options {
+        match option.split_once('=') {
+            Some(("uses", number)) => {
+                let uses = number.parse().ok().filter(|uses| (1..=INVITATION_USES).contains(uses));
+                let text = "uses is a number from 1 to 1000";
+                invitation.uses = uses.ok_or_else(|| refused("BAD_USES", number, text))?;
+            }
+            Some(("expires", after)) => {
+                invitation.expires = Some(context.state.now + duration(after)?);
+            }
+            Some(("rooms", names)) => invitation.rooms = rooms(context, names)?,
+            _ => invitation.note = shorten(option, INVITATION_NOTE_BYTES).into(),
+        }
+    }
+    Ok(invitation)
+}
+
+/// Rooms to which the asker may take somebody.
+fn rooms(context: &Context<'_>, names: &str) -> Result<Vec<Box<str>>, Refusal> {
+    let names = super::names_of(names)?;
+    if names.len() > INVITATION_ROOMS {
+        return Err(Refusal::TooManyTargets(names[INVITATION_ROOMS..].join(",")));
+    }
+    let mut rooms = Vec::new();
+    for name in names {
+        let room = if context.user().is_operator() {
+            context.room(name)?
+        } else {
+            let (room, member) = context.my_room(name)?;
+            if room.is('i') && member.rank() < Rank::HalfOp {
+                return Err(Refusal::NotHalfOperator(room.name.clone()));
+            }
+            room
+        };
+        rooms.push(room.name.as_ref().into());
+    }
+    Ok(rooms)
+}
+
+/// The code is drawn.
+pub fn added(context: &mut Context<'_>, invitation: &Invitation, outcome: Outcome) {
+    let code = match outcome {
+        Outcome::Drawn(secrets, _) if !secrets.is_empty() => secrets[0].clone(),
+        _ => return super::refusal::refuse(context, "INVITATION", &Refusal::Busy("*".into())),
+    };
+    let Applying { state, out, .. } = &mut context.applying;
+    invitation::add(state, out, code.reveal(), invitation);
+    stored(context);
+    let text = "Who registers with this code is let in; hand it on where only they read it";
+    context.note("INVITATION", "ADDED", &[code.reveal()], text);
+}
+
+/// What follows depends on what was just written.
+fn stored(context: &mut Context<'_>) {
+    if let Condition::Stored(write) = context.out.condition() {
+        let failed = Effect::NotStored { to: context.asker.session, verb: "INVITATION", tag: None };
+        context.out.push_when(Condition::Failed(write), failed);
+    }
+}
+
+fn list(context: &mut Context<'_>) -> Result<(), Refusal> {
+    let of = (!context.user().is_operator()).then_some(context.me());
+    let all = invitation::all(context.state, of);
+    for (code, one) in &all {
+        let expires = one.expires.map_or("*".into(), account::time);
+        let rooms = if one.rooms.is_empty() { "*".into() } else { one.rooms.join(",") };
+        let params: &[&str] = &[code, &one.uses.to_string(), &expires, &one.by, &rooms];
+        let note = if one.note.is_empty() { "No note" } else { &one.note };
+        context.note("INVITATION", "ENTRY", params, note);
+    }
+    let text = "These are the invitations: code, uses left, end, who made it, rooms, note";
+    context.note("INVITATION", "END", &[&all.len().to_string()], text);
+    Ok(())
+}
+
+fn remove(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
+    let mine = |one: &Invitation| context.user().is_operator() || one.account == context.me();
+    if !invitation::find(context.state, code).is_some_and(|one| mine(&one)) {
+        let text = "There is no such invitation of yours; INVITATION LIST shows them";
+        return Err(refused("NO_SUCH_INVITATION", code, text));
+    }
+    let Applying { state, out, .. } = &mut context.applying;
+    invitation::remove(state, out, code);
+    stored(context);
+    context.note("INVITATION", "DELETED", &[code], "This invitation lets nobody in any more");
+    Ok(())
+}

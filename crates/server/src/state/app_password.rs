@@ -1,0 +1,117 @@
+//! App passwords: drawn by the server, each for one program, good in place of the account's password.
+
+use crate::effects::Effects;
+use crate::state::State;
+use crate::state::records::{self, parse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use proto::name::fold;
+use proto::scram::Keys;
+use serde::{Deserialize, Serialize};
+use store::{AccountId, RecordKind};
+
+/// One app password.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AppPassword {
+    /// What its owner calls it.
+    pub name: Box<str>,
+    /// What it is checked with.
+    pub keys: StoredKeys,
+    /// When it was made: milliseconds since the epoch.
+    pub created: i64,
+    /// When somebody logged in with it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<i64>,
+}
+
+/// Keys as a record has them: binary fields in base64.
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
+pub struct StoredKeys {
+    salt: Box<str>,
+    iterations: u32,
+    stored: Box<str>,
+    server: Box<str>,
+}
+
+impl std::fmt::Debug for StoredKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredKeys").field("iterations", &self.iterations).finish_non_exhaustive()
+    }
+}
+
+impl From<&Keys> for StoredKeys {
+    fn from(keys: &Keys) -> StoredKeys {
+        let written = |bytes: &[u8]| STANDARD.encode(bytes).into_boxed_str();
+        StoredKeys {
+            salt: written(&keys.salt),
+            iterations: keys.iterations,
+            stored: written(&keys.stored_key),
+            server: written(&keys.server_key),
+        }
+    }
+}
+
+impl StoredKeys {
+    /// The keys; none if they are damaged.
+    pub fn keys(&self) -> Option<Keys> {
+        let bytes = |text: &str| STANDARD.decode(text).ok();
+        Some(Keys {
+            salt: bytes(&self.salt)?.try_into().ok()?,
+            iterations: self.iterations,
+            stored_key: bytes(&self.stored)?.try_into().ok()?,
+            server_key: bytes(&self.server)?.try_into().ok()?,
+        })
+    }
+}
+
+/// The app passwords of an account, by name.
+pub fn of(state: &State, account: AccountId) -> impl Iterator<Item = AppPassword> {
+    state.records.of(RecordKind::AppPassword, account).filter_map(|(_, value)| parse(value))
+}
+
+/// What those of an account are checked with, and their names.
+pub fn keys_of(state: &State, account: AccountId) -> Vec<(Box<str>, Keys)> {
+    of(state, account).filter_map(|one| Some((one.name, one.keys.keys()?))).collect()
+}
+
+/// One of an account, whatever the case of its name.
+pub fn find(state: &State, account: AccountId, name: &str) -> Option<AppPassword> {
+    state.records.get(RecordKind::AppPassword, account, &fold(name))
+}
+
+/// Adds an app password, or changes one.
+pub fn set(state: &mut State, out: &mut Effects, account: AccountId, one: &AppPassword) {
+    records::set(state, out, (RecordKind::AppPassword, account, &fold(&one.name)), Some(one));
+}
+
+/// Revokes an app password.
+pub fn remove(state: &mut State, out: &mut Effects, account: AccountId, name: &str) {
+    records::remove(state, out, (RecordKind::AppPassword, account, &fold(name)));
+}
+
+/// Somebody has logged in with it. Nothing else depends on that being stored.
+pub fn used(state: &mut State, out: &mut Effects, account: AccountId, name: &str) {
+    if let Some(one) = find(state, account, name) {
+        let when = out.condition();
+        let used = Some(state.now);
+        set(state, out, account, &AppPassword { used, ..one });
+        out.resume(when);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_kept_and_never_shown() {
+        let keys = Keys::derive("secret", [7; 16], 4096);
+        let stored = StoredKeys::from(&keys);
+        let text = serde_json::to_string(&stored).expect("it is plain");
+        let read: StoredKeys = serde_json::from_str(&text).expect("it was written so");
+        assert!(read.keys() == Some(keys));
+        assert_eq!(format!("{read:?}"), "StoredKeys { iterations: 4096, .. }");
+        let damaged = StoredKeys { salt: "AAAA".into(), ..read };
+        assert!(damaged.keys().is_none());
+    }
+}

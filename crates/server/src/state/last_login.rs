@@ -1,0 +1,79 @@
+//! When and from where an account logged in last, and how often somebody tried in vain since.
+
+use crate::effects::Effects;
+use crate::state::State;
+use crate::state::records;
+use serde::{Deserialize, Serialize};
+use store::{AccountId, RecordKind};
+
+/// The last login to an account.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct LastLogin {
+    /// When: milliseconds since the epoch; 0: never.
+    pub time: i64,
+    /// From where: the hidden address, as others see that of a guest.
+    pub from: Box<str>,
+    /// How often a login failed since.
+    #[serde(default)]
+    pub failed: u32,
+}
+
+/// The last login to an account, if there was one.
+pub fn of(state: &State, account: AccountId) -> Option<LastLogin> {
+    state.records.get(RecordKind::LastLogin, account, "")
+}
+
+/// Somebody logs in to an account; returns the login before this one. Nothing else depends on this
+/// being stored.
+pub fn came(
+    state: &mut State,
+    out: &mut Effects,
+    account: AccountId,
+    from: &str,
+) -> Option<LastLogin> {
+    let before = of(state, account);
+    set(state, out, account, &LastLogin { time: state.now, from: from.into(), failed: 0 });
+    before.filter(|login| login.time > 0)
+}
+
+/// A login to an account failed.
+pub fn failed(state: &mut State, out: &mut Effects, account: AccountId) {
+    let login = of(state, account).unwrap_or_default();
+    let failed = login.failed.saturating_add(1);
+    set(state, out, account, &LastLogin { failed, ..login });
+}
+
+fn set(state: &mut State, out: &mut Effects, account: AccountId, login: &LastLogin) {
+    let when = out.condition();
+    records::set(state, out, (RecordKind::LastLogin, account, ""), Some(login));
+    out.resume(when);
+}
+
+/// What is said of the last login.
+pub fn sentence(login: &LastLogin) -> String {
+    let mut time = Vec::new();
+    proto::time::write_date(login.time, &mut time);
+    let (time, from) = (String::from_utf8_lossy(&time), &login.from);
+    match login.failed {
+        0 => format!("Your last login was at {time} UTC from {from}"),
+        1 => format!(
+            "Your last login was at {time} UTC from {from}; since then one login has failed"
+        ),
+        failed => format!(
+            "Your last login was at {time} UTC from {from}; since then {failed} logins have failed"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_logins_are_told_if_there_were_any() {
+        let login = |failed| LastLogin { time: 0, from: "c-1.2.parlor".into(), failed };
+        assert!(sentence(&login(0)).ends_with(" UTC from c-1.2.parlor"));
+        assert!(sentence(&login(1)).ends_with("one login has failed"));
+        assert!(sentence(&login(3)).ends_with("3 logins have failed"));
+    }
+}

@@ -1,0 +1,108 @@
+//! What holds for an account: strict login, who invited it, and from whom it takes private messages. And
+//! the names that are nobody's any more.
+
+use crate::effects::Effects;
+use crate::state::State;
+use crate::state::records;
+use proto::name::fold;
+use serde::{Deserialize, Serialize};
+use store::{AccountId, RecordKind};
+
+/// Standing: the password alone does not log in.
+const STRICT: &str = "strict";
+/// Standing: who invited the account.
+const INVITED: &str = "invited";
+
+/// Who invited an account.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct InvitedBy {
+    /// The name they had then.
+    pub by: Box<str>,
+    /// Their account.
+    pub account: AccountId,
+    /// When: milliseconds since the epoch.
+    pub time: i64,
+}
+
+/// From whom an account takes private messages.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TakesFrom {
+    /// From everybody.
+    #[default]
+    Everyone,
+    /// From those with whom it shares a room that is not the lobby.
+    Shared,
+    /// From nobody.
+    Nobody,
+}
+
+impl TakesFrom {
+    /// All of them, and what each is called.
+    pub const ALL: [(TakesFrom, &'static str); 3] = [
+        (TakesFrom::Everyone, "everyone"),
+        (TakesFrom::Shared, "shared"),
+        (TakesFrom::Nobody, "nobody"),
+    ];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, name)| name)
+    }
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<TakesFrom> {
+        Self::ALL.iter().find(|(_, one)| one.eq_ignore_ascii_case(name)).map(|(one, _)| *one)
+    }
+}
+
+/// Why a name is nobody's.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Reserved {
+    /// Since when: milliseconds since the epoch.
+    pub since: i64,
+}
+
+/// Whether the password alone does not log in to an account.
+pub fn is_strict(state: &State, account: AccountId) -> bool {
+    state.records.get(RecordKind::Standing, account, STRICT).unwrap_or(false)
+}
+
+/// Sets whether it does not.
+pub fn set_strict(state: &mut State, out: &mut Effects, account: AccountId, strict: bool) {
+    records::set(state, out, (RecordKind::Standing, account, STRICT), strict.then_some(&true));
+}
+
+/// Who invited an account.
+pub fn invited_by(state: &State, account: AccountId) -> Option<InvitedBy> {
+    state.records.get(RecordKind::Standing, account, INVITED)
+}
+
+/// Keeps who invited an account.
+pub fn set_invited_by(state: &mut State, out: &mut Effects, account: AccountId, by: &InvitedBy) {
+    records::set(state, out, (RecordKind::Standing, account, INVITED), Some(by));
+}
+
+/// From whom an account takes private messages.
+pub fn takes_from(state: &State, account: AccountId) -> TakesFrom {
+    state.records.get(RecordKind::PrivateMessages, account, "").unwrap_or_default()
+}
+
+/// Sets from whom.
+pub fn set_takes_from(state: &mut State, out: &mut Effects, account: AccountId, from: TakesFrom) {
+    let value = (from != TakesFrom::Everyone).then_some(&from);
+    records::set(state, out, (RecordKind::PrivateMessages, account, ""), value);
+}
+
+/// Whether a name was an account's that is deleted.
+pub fn is_given_up(state: &State, name: &str) -> bool {
+    let kept = state.records.raw(RecordKind::ReservedName, records::SERVER, &fold(name));
+    kept.is_some()
+}
+
+/// A name is nobody's from here on.
+pub fn give_up(state: &mut State, out: &mut Effects, name: &str) {
+    let reserved = Reserved { since: state.now };
+    let of = (RecordKind::ReservedName, records::SERVER, &*fold(name));
+    records::set(state, out, of, Some(&reserved));
+}

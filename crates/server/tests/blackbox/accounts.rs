@@ -1,0 +1,200 @@
+//! One's own account where a transcript cannot say it: codes of a second factor, SCRAM with app
+//! passwords, and SIGKILL in the middle of changes.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hmac::{Hmac, KeyInit, Mac};
+use proto::scram::ScramClient;
+use sha1::Sha1;
+
+use crate::sasl::{plain, scram, scram_by};
+use crate::support::{Captures, Client, Random, Server};
+
+/// The code that a device shows (RFC 6238) so many half minutes from now.
+fn code(secret: &str, ahead: u64) -> String {
+    let key = server::secret::decode(secret).expect("the secret is base32");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let mut mac = Hmac::<Sha1>::new_from_slice(&key).expect("any key");
+    mac.update(&(now / 30 + ahead).to_be_bytes());
+    let hash = mac.finalize().into_bytes();
+    let at = usize::from(hash[19] & 0xf);
+    let four: [u8; 4] = hash[at..at + 4].try_into().expect("four bytes");
+    format!("{:06}", (u32::from_be_bytes(four) & 0x7fff_ffff) % 1_000_000)
+}
+
+/// The words of the next line that matches, which are called so in the pattern.
+fn words(client: &mut Client, pattern: &str) -> Captures {
+    let mut captures = Captures::new();
+    client.until_with(pattern, &mut captures);
+    captures
+}
+
+fn with_sasl(server: &Server) -> Client {
+    let mut client = server.connect("ann");
+    client.send("CAP REQ :sasl standard-replies");
+    client.expect(":parlor CAP * ACK :*");
+    client
+}
+
+/// Turns the second factor on; returns its secret and its recovery codes.
+fn turn_on(ann: &mut Client) -> (String, Vec<String>) {
+    ann.send("ACCOUNT 2FA ON");
+    let secret = words(ann, ":parlor NOTE ACCOUNT 2FA_SECRET {secret} :*")["secret"].clone();
+    // A device whose clock is behind.
+    ann.send(&format!("ACCOUNT 2FA CONFIRM {}", code(&secret, 0)));
+    ann.until(":parlor NOTE ACCOUNT 2FA_ON ann :*");
+    let codes = (0..10).map(|_| words(ann, ":parlor NOTE ACCOUNT 2FA_CODE {code} :*"));
+    let codes = codes.map(|words| words["code"].clone()).collect();
+    ann.until(":parlor NOTE ACCOUNT 2FA_CODES_END 10 :*");
+    (secret, codes)
+}
+
+fn app_password(ann: &mut Client, name: &str) -> String {
+    ann.send(&format!("ACCOUNT TOKEN ADD {name}"));
+    words(ann, &format!(":parlor NOTE ACCOUNT TOKEN_ADDED {name} {{token}} :*"))["token"].clone()
+}
+
+#[test]
+fn a_second_factor_is_asked_for_by_every_way_and_each_code_is_good_once() {
+    let server = Server::start("");
+    let mut ann = server.log_in("ann");
+    let token = app_password(&mut ann, "phone");
+    let (secret, codes) = turn_on(&mut ann);
+
+    // By hand: asked for behind the password. The code that confirmed it is used up.
+    let mut hand = server.connect("ann");
+    hand.send("LOGIN ann :secret");
+    hand.expect(":parlor NOTE LOGIN CODE_REQUIRED ann :Enter the code of your second factor:");
+    hand.send("");
+    hand.expect(":parlor NOTE LOGIN CANCELLED :Cancelled");
+    hand.send("LOGIN ann :secret");
+    hand.expect(":parlor NOTE LOGIN CODE_REQUIRED ann :*");
+    hand.send(&codes[0].to_uppercase());
+    hand.expect(":parlor NOTE LOGIN LOGGED_IN ann :*");
+    let mut again = server.connect("ann");
+    again.send(&format!("LOGIN ann :secret {}", codes[0]));
+    again.expect(":parlor FAIL LOGIN WRONG_CODE ann :*");
+    again.send(&format!("LOGIN ann :secret {}", codes[1]));
+    again.expect(":parlor NOTE LOGIN LOGGED_IN ann :*");
+
+    // By SASL: behind the password, in the proof, or not at all with an app password.
+    assert_eq!(plain(&mut with_sasl(&server), "ann", &format!("secret {}", codes[2])), "900");
+    let mut without = with_sasl(&server);
+    without.send("AUTHENTICATE PLAIN");
+    without.expect("AUTHENTICATE +");
+    without.send("AUTHENTICATE AGFubgBzZWNyZXQ=");
+    without.expect(":parlor FAIL AUTHENTICATE CODE_REQUIRED ann :*");
+    without.expect(":parlor 904 * :*second factor*");
+    let with_code = |code: &str| {
+        let client = ScramClient::new("ann", "secret", "r0prNGfwEbeRWgbNEkqO").with_code(code);
+        scram_by(&mut with_sasl(&server), client)
+    };
+    assert_eq!(with_code(&codes[3]), "900");
+    assert_eq!(with_code(&codes[3]), "904");
+    assert_eq!(plain(&mut with_sasl(&server), "ann", &token), "900");
+    assert_eq!(scram(&mut with_sasl(&server), "ann", &token), "900");
+    let mut pass = server.connect("ann");
+    pass.send("PASS secret");
+    pass.send("NICK ann");
+    pass.send("USER ann 0 * :Ann");
+    pass.until("ERROR *");
+
+    // The device's next code is good once, too.
+    let next = code(&secret, 1);
+    assert_eq!(with_code(&next), "900");
+    assert_eq!(with_code(&next), "904");
+    ann.send(&format!("ACCOUNT 2FA OFF {next}"));
+    ann.until(":parlor FAIL ACCOUNT WRONG_CODE ann :*");
+    ann.send(&format!("ACCOUNT 2FA OFF {}", codes[4]));
+    ann.until(":parlor NOTE ACCOUNT 2FA_OFF ann :*");
+    server.log_in("ann");
+}
+
+#[test]
+fn guessed_codes_are_failed_logins() {
+    let server = Server::start("limits.failed_logins = 2\n");
+    let mut ann = server.log_in("ann");
+    let (_, codes) = turn_on(&mut ann);
+    let mut eve = server.connect("eve");
+    let begun = Instant::now();
+    for _ in 0..3 {
+        eve.send("LOGIN ann :secret 000000");
+        eve.expect(":parlor FAIL LOGIN WRONG_CODE ann :*");
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(1), "the third had to wait");
+    eve.send(&format!("LOGIN ann :secret {}", codes[0]));
+    eve.until(":parlor NOTE LOGIN LAST_LOGIN ann * * 3 :*since then 3 logins have failed");
+}
+
+#[test]
+fn what_was_confirmed_of_an_account_survives_kills() {
+    let mut random = Random::seeded();
+    let mut server = Server::start("");
+    let mut tokens = Vec::new();
+    for round in 0..8 {
+        let name = format!("user{round}");
+        let mut user = server.log_in(&name);
+        let token = app_password(&mut user, "phone");
+        user.send("ACCOUNT PASSWORD changed");
+        if random.below(2) == 0 {
+            user.until(":parlor NOTE ACCOUNT PASSWORD_CHANGED *");
+        }
+        user.send(&format!("ACCOUNT DELETE {name}"));
+        // Not for a condition: it moves the kill to any point of the commit.
+        thread::sleep(Duration::from_micros(random.below(20_000)));
+        server.kill();
+        let deleted = user.until_closed().iter().any(|line| line.contains(" DELETED "));
+        tokens.push((name, token, deleted));
+        server.restart();
+    }
+    for (name, token, deleted) in tokens {
+        let mut user = server.connect(&name);
+        user.send(&format!("LOGIN {name} :{token}"));
+        let line = user.next().expect("an answer");
+        // The account is there with all that is its own, or gone with it, and never half.
+        let is_gone = line.contains(" BAD_NAME ");
+        assert!(is_gone || !deleted && line.contains(" LOGGED_IN "), "{line}");
+    }
+}
+
+#[test]
+fn an_export_has_pages_that_are_json() {
+    let server = Server::start("");
+    let mut ann = server.log_in("ann");
+    for number in 0..300 {
+        let text = format!("{number} {}", "\u{20ac}\"\\ ".repeat(60));
+        ann.send(&format!("PM ann :{text}"));
+        ann.until(":parlor NOTE PM SENT *");
+    }
+    let (mut command, mut json, mut pages) = ("ACCOUNT EXPORT".to_owned(), String::new(), 0);
+    loop {
+        ann.send(&command);
+        pages += 1;
+        let next = loop {
+            let line = ann.next().expect("an answer");
+            let Some(rest) = line.strip_prefix(":parlor NOTE ACCOUNT ") else { continue };
+            let (head, text) = rest.split_once(" :").expect("a text");
+            match head.split(' ').collect::<Vec<_>>()[..] {
+                ["EXPORT", mark] => {
+                    json.push_str(text);
+                    json.push_str(if mark == "." { "\n" } else { "" });
+                }
+                ["EXPORT_NEXT", after] => break Some(format!("ACCOUNT EXPORT {after}")),
+                _ => break None,
+            }
+        };
+        match next {
+            Some(next) => command = next,
+            None => break,
+        }
+    }
+    assert!(pages > 1, "one page is bounded");
+    let mut numbers = Vec::new();
+    for line in json.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect(line);
+        let text = value["event"]["text"].as_str().unwrap_or_default();
+        numbers.extend(text.split(' ').next().and_then(|number| number.parse::<u32>().ok()));
+    }
+    assert_eq!(numbers, (0..300).collect::<Vec<_>>());
+}
