@@ -466,9 +466,9 @@ pub const READS_PER_SESSION: usize = 4;
 pub const PAGE_READERS: usize = 2;
 /// Threads that derive keys from passwords.
 pub const PASSWORD_THREADS: usize = 2;
-/// The niceness of these threads: the lowest, so that a message never waits for a password. At 5, one in
-/// a hundred messages waited 60 ms while strangers registered names (`bench attack --only register`).
-pub const PASSWORD_NICE: i32 = 19;
+/// The niceness of these threads: messages come first, but on a machine that others keep busy each
+/// still gets a tenth of a core. At 19, logins starved beside two busy processes.
+pub const PASSWORD_NICE: i32 = 10;
 /// Wishes that wait for the thread that deals with signals; who has another waits with it.
 pub const WAKE_QUEUE: usize = 16;
 /// Log lines that wait for the terminal; further ones are dropped and counted.

@@ -52,7 +52,7 @@ fn a_message_does_not_wait_for_passwords() {
         let (carrying, passwords) =
             ([of("shard-"), of("hub"), of("journal")].concat(), of("password-"));
         let most = *carrying.iter().max().unwrap();
-        if passwords.len() == 2 && passwords.iter().all(|nice| *nice == 19) && most < 19 {
+        if passwords.len() == 2 && passwords.iter().all(|nice| *nice > most) {
             return;
         }
         // A thread sets its own priority after it has started.
