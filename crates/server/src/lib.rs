@@ -37,5 +37,6 @@ pub mod page_budget;
 pub mod render;
 
 pub mod args;
+pub mod listen;
 pub mod systemd;
 pub mod run;

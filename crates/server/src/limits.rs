@@ -4,6 +4,8 @@
 //! client keeps them too; they are re-exported here, so that the code names all limits alike.
 //! [`Limits`] are those that the config file may change.
 
+mod memory;
+
 pub use proto::limits::*;
 
 use serde::Deserialize;
@@ -113,7 +115,7 @@ impl Limits {
     /// Bytes that may wait for all readers together.
     pub fn memory(&self) -> usize {
         match self.memory {
-            None => crate::shard::memory::usual(),
+            None => memory::default_bytes(),
             Some(0) => usize::MAX,
             Some(bytes) => bytes,
         }

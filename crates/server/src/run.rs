@@ -18,11 +18,12 @@ use crate::limits::{
     ENDS_LEAST_MILLIS, ENDS_MOST_MILLIS, HUB_QUEUE, MAINTAIN_SECONDS, NEW_PASSWORD_BYTES,
     PASSWORD_BYTES, PASSWORD_THREADS, WAKE_QUEUE,
 };
+use crate::listen::{self, ListenError};
 use crate::metrics::{Metrics, Queue};
 use crate::queue::{self, Sender, bounded};
 use crate::session_id::SessionId;
 use crate::shard::admin_socket::{self, AdminSocket, AdminSocketError};
-use crate::shard::listen::{self, ListenError, Listeners};
+use crate::shard::listeners::Listeners;
 use crate::shard::memory::Memory;
 use crate::systemd::{self, Pulse, Watchdog};
 use crate::transport::certificate::{Certificate, CertificateError};

@@ -6,28 +6,27 @@
 //! `ready`. An async runtime costs the same CPU time, but a task and its bookkeeping for each
 //! connection: 650 bytes of the 1.9 KiB it then took.
 
+pub mod listeners;
 pub mod admin_socket;
+mod accept;
 pub mod connection;
-pub mod fanout;
-pub mod health;
-pub mod listen;
-pub mod memory;
-pub mod outbox;
 pub mod reading;
-pub mod receipts;
 pub mod serve;
+pub mod health;
+pub mod fanout;
+pub mod outbox;
+mod writing;
+pub mod receipts;
+pub mod memory;
+mod sweep;
+mod closing;
 
 use crate::config::Config;
-use crate::effects::write_error;
 use crate::effects::{LogRecord, Task};
-use crate::hub::STOPPING;
 use crate::hub::{Batch, ClientEvent, Input, SessionEvent};
 use crate::inbox::{Item, Outlet};
-use crate::limits::{
-    ACCEPT_PAUSE_MILLIS, EVENTS, HANDSHAKE_SECONDS, LINGER_MILLIS, READ_BYTES, STOP_MILLIS,
-    SWEEP_MILLIS, UNREAD_BYTES,
-};
-use crate::metrics::{Census, Count, Handshake, Kind, Metrics, Refused, Tally};
+use crate::limits::{EVENTS, READ_BYTES, STOP_MILLIS, SWEEP_MILLIS, UNREAD_BYTES};
+use crate::metrics::{Census, Metrics, Tally};
 use crate::password::{Job, Passwords};
 use crate::queue::Sender;
 use crate::reader::Readers;
@@ -35,24 +34,20 @@ use crate::render::Renderer;
 use crate::session::delivered::Delivered;
 use crate::session_id::SessionId;
 use crate::shard::admin_socket::AdminSocket;
-use crate::shard::connection::{Connection, Stage};
+use crate::shard::connection::Connection;
 use crate::shard::fanout::Rooms;
 use crate::shard::health::Health;
-use crate::shard::listen::Listeners;
+use crate::shard::listeners::Listeners;
 use crate::shard::memory::Memory;
+use crate::transport::Scratch;
 use crate::transport::certificate::Certificate;
-use crate::transport::{Scratch, Way};
 use crate::wake::Wake;
-use mio::net::TcpStream;
-use mio::{Events, Interest, Token};
-use proto::Line;
+use mio::{Events, Token};
 use slab::Slab;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
-use store::RoomId;
 
 /// What a shard is made of.
 #[derive(Debug)]
@@ -275,69 +270,6 @@ impl Shard {
         }
     }
 
-    /// Accepts what waits; each connection goes to the next shard, those of admins stay here.
-    fn accept(&mut self, outlet: &Outlet) {
-        while let Some(admin_socket) = &mut self.parts.admin_socket {
-            match admin_socket.accept() {
-                Ok(None) => break,
-                Ok(Some(stream)) => self.own(stream, None, outlet),
-                Err(error) => {
-                    self.cannot_accept(&error);
-                    break;
-                }
-            }
-        }
-        while let Some(listeners) = &mut self.parts.listeners {
-            match listeners.accept() {
-                Ok(None) => return,
-                Ok(Some((stream, address, None))) => self.own(stream, Some(address), outlet),
-                Ok(Some((stream, address, Some(other)))) => {
-                    other.send(Item::Connection(stream, address));
-                }
-                Err(error) => {
-                    return self.cannot_accept(&error);
-                }
-            }
-        }
-    }
-
-    fn cannot_accept(&mut self, error: &io::Error) {
-        tracing::warn!(%error, "Cannot accept a connection, will retry");
-        self.do_later(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Later::Accept);
-    }
-
-    /// Takes a new connection over; one without an address came by the admin socket.
-    fn own(&mut self, mut stream: TcpStream, address: Option<SocketAddr>, outlet: &Outlet) {
-        let mut entropy = [0; 16];
-        if let Err(error) = getrandom::fill(&mut entropy) {
-            return tracing::error!(%error, "No randomness from the system, connection refused");
-        }
-        let entry = self.connections.vacant_entry();
-        let slot = entry.key();
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = outlet.registry().register(&mut stream, Token(slot), interest);
-        // A socket that cannot be set up is closed by dropping it; its peer sees that.
-        let no_delay = || if address.is_some() { stream.set_nodelay(true) } else { Ok(()) };
-        if let Err(error) = registered.and_then(|()| no_delay()) {
-            return tracing::warn!(%error, "Cannot take over a connection");
-        }
-        self.parts.metrics.accepted();
-        self.generation = self.generation.wrapping_add(1);
-        let limits = &self.parts.config.limits;
-        let peer =
-            address.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip().to_canonical());
-        let mut connection = Connection::new(stream, self.generation, peer, limits, Instant::now());
-        let opened = if address.is_some() {
-            ClientEvent::Opened { address: peer, entropy }
-        } else {
-            connection.way = Way::Lines;
-            ClientEvent::OpenedByAdmin { entropy }
-        };
-        entry.insert(connection);
-        let session = self.session(slot);
-        self.gather(session, opened);
-    }
-
     /// Does something later.
     pub(crate) fn do_later(&mut self, pause: Duration, later: Later) {
         self.later.push((Instant::now() + pause, later));
@@ -430,178 +362,6 @@ impl Shard {
         // The queue is larger than all that can be in flight, so this never blocks. If the hub is
         // gone, so are we soon.
         self.in_flight = self.parts.hub.send(Input::Batch(batch)).is_ok();
-    }
-
-    /// The peer is gone.
-    pub(crate) fn gone(&mut self, slot: usize, reason: &str) {
-        if self.connections[slot].stage != Stage::Closing {
-            let session = self.session(slot);
-            self.gather(session, ClientEvent::Closed { reason: reason.to_owned() });
-        }
-        self.remove(slot);
-    }
-
-    /// The shard itself ends a connection, saying why.
-    pub(crate) fn end(&mut self, slot: usize, reason: &str) {
-        let session = self.session(slot);
-        self.gather(session, ClientEvent::Closed { reason: reason.to_owned() });
-        let mut error = Vec::new();
-        write_error(&mut error, reason);
-        self.connections[slot].push(&error);
-        self.close(slot);
-    }
-
-    /// The connection closes once its last lines are written.
-    pub(crate) fn close(&mut self, slot: usize) {
-        self.leave_rooms(slot);
-        let connection = &mut self.connections[slot];
-        connection.stage = Stage::Closing;
-        connection.since = Instant::now();
-        self.touch(slot);
-        self.make_ready(slot);
-    }
-
-    /// The server stops: who came too late for the hub to hear of it is told, too, and nobody is
-    /// waited for who has been told.
-    fn close_all(&mut self) {
-        for slot in 0..self.connections.capacity() {
-            match self.connections.get(slot).map(|connection| connection.stage) {
-                None => {}
-                Some(Stage::Closing) => self.touch(slot),
-                Some(Stage::Entering | Stage::Ready) => self.end(slot, STOPPING),
-            }
-        }
-        self.write_dirty();
-    }
-
-    fn leave_rooms(&mut self, slot: usize) {
-        for room in std::mem::take(&mut self.connections[slot].rooms) {
-            self.leave_room(slot, room);
-        }
-    }
-
-    /// The connection is no longer told of a room.
-    pub(crate) fn leave_room(&mut self, slot: usize, room: RoomId) {
-        if self.rooms.get_mut(&room).is_some_and(|members| members.remove(slot)) {
-            self.rooms.remove(&room);
-        }
-    }
-
-    /// Forgets a connection and closes its socket.
-    fn remove(&mut self, slot: usize) {
-        self.leave_rooms(slot);
-        self.waiting -= self.connections.remove(slot).counted();
-    }
-
-    /// Writes what this round has appended, each connection once.
-    pub(crate) fn write_dirty(&mut self) {
-        for slot in std::mem::take(&mut self.dirty) {
-            if let Some(connection) = self.connections.get_mut(slot) {
-                connection.dirty = false;
-                self.write(slot);
-            }
-        }
-    }
-
-    /// Writes what a connection's socket takes.
-    fn write(&mut self, slot: usize) {
-        let connection = &mut self.connections[slot];
-        if connection.stage == Stage::Closing && connection.is_unheard() && !self.stopping {
-            return; // Until it has said something, or for a moment.
-        }
-        let (lines, waiting) = (connection.outbox.len(), connection.waiting());
-        let written = connection.write_ready(&mut self.scratch);
-        self.tally.sent += lines.saturating_sub(connection.outbox.len()) as u64;
-        self.count_waiting(slot, waiting);
-        let connection = &mut self.connections[slot];
-        if let Err(error) = written {
-            return self.gone(slot, &format!("Connection lost: {}", error.kind()));
-        }
-        if connection.overflown {
-            // It will find everything in the history.
-            self.parts.metrics.count(Count::Refused(Refused::OutboxOverflow));
-            let reason = "Too slow: the connection's send queue is full";
-            return self.gone(slot, reason);
-        }
-        connection.note_written();
-        let closing = connection.stage == Stage::Closing;
-        if closing && connection.is_written() {
-            if connection.ended {
-                return self.remove(slot);
-            }
-            // The peer reads our last lines, then sees the end; its own end, or the deadline,
-            // removes the connection. An error here means that it is gone already, which the read
-            // shows.
-            let _ = connection.stream.shutdown(Shutdown::Write);
-            if self.stopping {
-                // The system goes on delivering what it has, also when we are gone; but a socket that
-                // is closed with something unread in it is reset, and its peer may lose that.
-                connection.discard(&mut self.buffer);
-                self.remove(slot);
-            }
-        }
-    }
-
-    /// Closes what is over its deadline, and asks the silent for a sign of life.
-    pub(crate) fn sweep(&mut self, now: Instant) {
-        let limits = self.parts.config.limits.clone();
-        let ping = Duration::from_secs(u64::from(limits.ping_seconds));
-        let mut census = Census::default();
-        for slot in 0..self.connections.capacity() {
-            let Some(connection) = self.connections.get_mut(slot) else { continue };
-            let kind = connection.way.kind();
-            census.add(kind, connection.waiting());
-            let silent = now.saturating_duration_since(connection.heard);
-            let since = now.saturating_duration_since(connection.since);
-            match connection.stage {
-                Stage::Closing
-                    if connection.is_unheard()
-                        && since >= Duration::from_millis(SWEEP_MILLIS / 2) =>
-                {
-                    connection.refuse(&[]);
-                    connection.since = now;
-                    self.touch(slot);
-                }
-                Stage::Closing if since >= Duration::from_millis(LINGER_MILLIS) => {
-                    self.remove(slot);
-                }
-                Stage::Entering
-                    if connection.half_since.is_some_and(|half| {
-                        now.saturating_duration_since(half)
-                            >= Duration::from_secs(HANDSHAKE_SECONDS)
-                    }) =>
-                {
-                    self.parts.metrics.count(Count::Refused(Refused::HandshakeDeadline));
-                    if kind == Kind::Tls && connection.way.may_shake_hands() {
-                        self.parts.metrics.handshake(Handshake::Late);
-                    }
-                    self.end(slot, "Too slow: the handshake was not completed in time");
-                }
-                Stage::Entering
-                    if connection.login_patience(&limits).is_some_and(|most| since >= most) =>
-                {
-                    self.parts.metrics.count(Count::Refused(Refused::LoginDeadline));
-                    self.end(slot, "No login in time");
-                }
-                Stage::Entering | Stage::Ready if connection.does_not_read(now) => {
-                    self.end_unread(slot);
-                }
-                Stage::Ready if !ping.is_zero() && silent >= ping * 2 && connection.pinged => {
-                    self.parts.metrics.count(Count::Refused(Refused::Silent));
-                    self.end(slot, "Ping timeout");
-                }
-                Stage::Ready if !ping.is_zero() && silent >= ping && !connection.pinged => {
-                    connection.pinged = true;
-                    let mut line = Vec::new();
-                    Line::to(&mut line).verb("PING").text(&self.parts.renderer.server).end();
-                    connection.push(&line);
-                    self.touch(slot);
-                }
-                _ => {}
-            }
-        }
-        self.parts.metrics.found(self.parts.id, &mut self.census, census);
-        self.health_overdue(now);
     }
 
     /// Tells the operator's terminal.

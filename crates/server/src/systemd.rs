@@ -1,7 +1,7 @@
 //! What passes between the server and the service manager that started it: that it is ready, reloads
 //! or stops, a sign of life, and sockets that are open already. Without one, nothing passes.
 
-use crate::shard::listen::ListenError;
+use crate::listen::ListenError;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use std::net::TcpListener;

@@ -11,11 +11,13 @@ pub mod expiry;
 pub mod tls;
 pub mod http;
 pub mod websocket;
+mod shared_lines;
+
+pub use shared_lines::SharedLines;
 
 use crate::config::Config;
 use crate::limits::UNREAD_BYTES;
 use crate::metrics::Kind;
-use crate::shard::outbox::SharedLines;
 use http::{Answer, Request, Rules, Status, Wants};
 use proto::Fingerprint;
 use proxy::Client;

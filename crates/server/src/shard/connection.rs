@@ -1,21 +1,20 @@
 //! One connection as its shard owns it: the socket, what came half, what waits to go, and how much
 //! it may still send.
 
-use crate::limits::{
-    ACCOUNT_SECONDS, BATCH_LINE_COST, DISCARDS, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES,
-    WRAP_BYTES, WRITE_PIECES,
-};
+mod lines;
+mod writing;
+
+use crate::limits::{ACCOUNT_SECONDS, Limits};
 use crate::shard::fanout::Sources;
 use crate::shard::memory::Behind;
-use crate::shard::outbox::{Outbox, SharedLines};
+use crate::shard::outbox::Outbox;
 use crate::shard::receipts::Receipts;
 use crate::transport::sniff::{Speech, sniff};
-use crate::transport::{Judge, Layers, Received, Scratch, Way, tls};
-use memchr::memrchr;
+use crate::transport::{Judge, Received, Scratch, Way, tls};
+use lines::burst;
 use mio::net::TcpStream;
-use proto::line::{LineError, check_line_within, head, next_line};
-use proto::{Capabilities, Capability};
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use proto::Capabilities;
+use proto::line::LineError;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use store::RoomId;
@@ -172,6 +171,13 @@ impl Connection {
         self.outbox_most = if limits.outbox_bytes == 0 { usize::MAX } else { limits.outbox_bytes };
     }
 
+    /// Its session has logged in.
+    pub(crate) fn logged_in(&mut self) {
+        if self.stage == Stage::Entering {
+            self.stage = Stage::Ready;
+        }
+    }
+
     /// It was told that it must log in: it has [`ACCOUNT_SECONDS`] from the first time on.
     pub(crate) fn must_log_in(&mut self, now: Instant) {
         if self.stage == Stage::Entering && !std::mem::replace(&mut self.must_log_in, true) {
@@ -210,67 +216,6 @@ impl Connection {
         if self.overflown {
             self.outbox = Outbox::default();
         }
-    }
-
-    /// Writes lines that others are told, too, to the socket without copying them first; what it
-    /// does not take is left in the outbox. False then, or if the socket fails: an ordinary write
-    /// deals with it.
-    pub(crate) fn write_shared(&mut self, lines: &mut SharedLines, scratch: &mut Scratch) -> bool {
-        if self.blocked || !self.outbox.is_empty() {
-            self.outbox.push_shared(lines.kept());
-            self.check_outbox();
-            return false;
-        }
-        if let Way::Layers(layers) = &mut self.way {
-            scratch.out.clear();
-            let at_once = layers.unsent.is_empty() && lines.bytes.len() <= WRAP_BYTES;
-            if !(at_once && layers.wrap_shared(lines, scratch).unwrap_or(false)) {
-                self.outbox.push_shared(lines.kept());
-            }
-            // Even if no line: TLS may have something of its own to say.
-            if !scratch.out.is_empty() {
-                let taken = self.stream.write(&scratch.out).unwrap_or(0);
-                layers.unsent.extend_from_slice(&scratch.out[taken..]);
-            }
-            self.check_outbox();
-            return self.is_written();
-        }
-        let taken = self.stream.write(&lines.bytes).unwrap_or(0);
-        if taken < lines.bytes.len() {
-            self.push(&lines.bytes[taken..]);
-        }
-        taken == lines.bytes.len()
-    }
-
-    /// Writes what the socket takes of the outbox.
-    ///
-    /// # Errors
-    /// When the connection is lost.
-    pub(crate) fn write_ready(&mut self, scratch: &mut Scratch) -> io::Result<()> {
-        if let Way::Layers(layers) = &mut self.way {
-            let closing = self.stage == Stage::Closing;
-            let written =
-                write_wrapped(&mut self.stream, layers, &mut self.outbox, closing, scratch)?;
-            self.blocked |= !written;
-            self.check_outbox();
-            return Ok(());
-        }
-        while !self.blocked && self.outbox.is_ready() {
-            let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
-            let count = self.outbox.ready(&mut slices);
-            match self.stream.write_vectored(&slices[..count]) {
-                Ok(bytes) => self.outbox.advance(bytes),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.blocked = true,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Throws away what the system has for us, up to a bound.
-    pub(crate) fn discard(&mut self, buffer: &mut [u8]) {
-        let _ = (0..DISCARDS).find(|_| !matches!(self.stream.read(buffer), Ok(bytes) if bytes > 0));
     }
 
     /// Whether all that was to be written is.
@@ -331,176 +276,6 @@ impl Connection {
         self.check_outbox();
         received
     }
-
-    /// Takes the lines out of what was left over and `data`, until there are none, it floods, or
-    /// `take` says it is full.
-    pub fn take_lines(
-        &mut self,
-        data: &[u8],
-        limits: &Limits,
-        now: Instant,
-        mut take: impl FnMut(Taken<'_>) -> bool,
-    ) -> Stopped {
-        self.refill(limits, now);
-        if let Way::Unknown { .. } = self.way {
-            return Stopped::NoLine; // What is kept may be something else.
-        }
-        let mut unread = std::mem::take(&mut self.unread);
-        let joined = if unread.is_empty() {
-            data
-        } else {
-            unread.extend_from_slice(data);
-            &unread
-        };
-        let most = if self.stage == Stage::Entering {
-            LOGIN_LINE_BYTES
-        } else {
-            crate::limits::LINE_BYTES
-        };
-        let mut left = joined;
-        let stopped = loop {
-            let Some((line, used)) = next_line(left) else { break Stopped::NoLine };
-            if self.allowance < 1.0 && limits.commands_per_second != 0 {
-                break Stopped::Flood;
-            }
-            self.allowance -= self.cost(line);
-            left = &left[used..];
-            if std::mem::take(&mut self.skipping) {
-                continue; // The end of a line that was refused before.
-            }
-            let taken = match check_line_within(line, most) {
-                Ok(line) => Taken::Line(line),
-                Err(error) => Taken::Bad(error, head(line)),
-            };
-            if !take(taken) {
-                break Stopped::Full;
-            }
-        };
-        // It has sent too much that is no line.
-        let floods = self.allowance < 0.0 && limits.commands_per_second != 0;
-        let stopped = if stopped == Stopped::NoLine && floods { Stopped::Flood } else { stopped };
-        if stopped == Stopped::NoLine && left.len() > TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES {
-            if !std::mem::replace(&mut self.skipping, true) {
-                take(Taken::Bad(LineError::TooLong, head(left)));
-            }
-            left = &[];
-        }
-        self.unread = left.to_vec();
-        self.lines_wait = stopped != Stopped::NoLine;
-        stopped
-    }
-
-    /// Counts what came and was of no line, such as pings of WebSocket, as the lines that it could
-    /// have been. What came before and is of lines now is given back.
-    pub(crate) fn charge(&mut self, bytes: usize, lines: usize) {
-        self.allowance -= (bytes as f32 - lines as f32) / crate::limits::LINE_BYTES as f32;
-    }
-
-    /// How long until it may send another line.
-    pub fn flood_pause(&self, limits: &Limits) -> std::time::Duration {
-        if limits.commands_per_second == 0 {
-            return std::time::Duration::ZERO;
-        }
-        let missing = (1.0 - self.allowance).max(0.0);
-        std::time::Duration::from_secs_f32(missing / limits.commands_per_second.max(1) as f32)
-    }
-
-    /// What a line takes of the allowance: one of a batch weighs less, for those to whom the tag
-    /// means something.
-    fn cost(&self, line: &[u8]) -> f32 {
-        let sends_batches =
-            self.stage == Stage::Ready && self.capabilities.contains(Capability::Multiline);
-        if sends_batches && is_of_batch(line) { BATCH_LINE_COST } else { 1.0 }
-    }
-
-    fn refill(&mut self, limits: &Limits, now: Instant) {
-        let seconds = now.saturating_duration_since(self.refilled).as_secs_f32();
-        self.refilled = now;
-        if limits.commands_per_second == 0 {
-            // Nothing is counted; and it begins anew when a limit is set.
-            self.allowance = burst(limits);
-            return;
-        }
-        let earned = seconds * limits.commands_per_second as f32;
-        self.allowance = (self.allowance + earned).min(burst(limits));
-    }
-}
-
-/// Writes what a socket takes of an outbox, wrapped; at the end the layers' last words. True if the
-/// socket has taken all that can be written now.
-fn write_wrapped(
-    stream: &mut TcpStream,
-    layers: &mut Layers,
-    outbox: &mut Outbox,
-    closing: bool,
-    scratch: &mut Scratch,
-) -> io::Result<bool> {
-    loop {
-        while !layers.unsent.is_empty() {
-            match stream.write(&layers.unsent) {
-                Ok(bytes) if bytes == layers.unsent.len() => layers.unsent = Vec::new(),
-                Ok(bytes) => drop(layers.unsent.drain(..bytes)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        scratch.out.clear();
-        let taken = wrap(layers, outbox, scratch)?;
-        outbox.advance(taken);
-        if scratch.out.is_empty() {
-            if taken > 0 {
-                continue; // Nobody is there any more to hear these.
-            }
-            if closing && outbox.is_empty() && layers.finish()? {
-                continue;
-            }
-            return Ok(true);
-        }
-        let written = match stream.write(&scratch.out) {
-            Err(error) if is_passing(&error) => 0,
-            other => other?,
-        };
-        layers.unsent.extend_from_slice(&scratch.out[written..]);
-    }
-}
-
-/// Wraps lines of an outbox, whole ones, and at most [`WRAP_BYTES`]; returns how many bytes of it.
-fn wrap(layers: &mut Layers, outbox: &Outbox, scratch: &mut Scratch) -> io::Result<usize> {
-    let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
-    let count = outbox.ready(&mut slices);
-    let mut taken = 0;
-    for slice in &slices[..count] {
-        let room = WRAP_BYTES - taken;
-        let whole = match slice.len() > room {
-            true => memrchr(b'\n', &slice[..room]).map_or(0, |end| end + 1),
-            false => slice.len(),
-        };
-        if whole > 0 && !layers.wrap(&slice[..whole], scratch)? {
-            break;
-        }
-        taken += whole;
-        if whole < slice.len() {
-            break;
-        }
-    }
-    Ok(taken)
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
-}
-
-/// Whether a line has the tag of a batch.
-fn is_of_batch(line: &[u8]) -> bool {
-    let Some(tagged) = line.strip_prefix(b"@") else { return false };
-    let tags = tagged.split(|byte| *byte == b' ').next().unwrap_or_default();
-    tags.split(|byte| *byte == b';').any(|tag| tag.starts_with(b"batch="))
-}
-
-/// Lines that may come at once; at least one, or nothing would ever come.
-fn burst(limits: &Limits) -> f32 {
-    limits.command_burst.max(1) as f32
 }
 
 #[cfg(test)]
@@ -508,19 +283,6 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::transport::certificate::Certificate;
-
-    #[test]
-    fn a_line_of_a_batch_is_known_by_its_tag() {
-        for of_batch in ["@batch=1 PRIVMSG #a :b", "@draft/multiline-concat;batch=1 PRIVMSG #a :b"]
-        {
-            assert!(is_of_batch(of_batch.as_bytes()), "{of_batch}");
-        }
-        for other in
-            ["", "@", "PRIVMSG #a :batch=1", "@label=1 PRIVMSG #a :;batch=1", "@batch PING"]
-        {
-            assert!(!is_of_batch(other.as_bytes()), "{other}");
-        }
-    }
 
     #[test]
     fn who_was_told_to_log_in_has_half_a_minute_from_then_on_or_less() {
@@ -538,24 +300,6 @@ mod tests {
             [0, 5, 120].map(|most| patience(&connection, most)),
             [Some(30), Some(5), Some(30)]
         );
-    }
-
-    #[test]
-    fn what_is_no_line_counts_as_lines_that_it_could_have_been() {
-        let (mut connection, _peer) = unread(0);
-        let limits = Limits { command_burst: 4, commands_per_second: 1, ..Limits::default() };
-        let now = Instant::now();
-        let stopped = |connection: &mut Connection, after: u64| {
-            let now = now + std::time::Duration::from_secs(after);
-            connection.take_lines(b"", &limits, now, |_| unreachable!("there is no line"))
-        };
-        assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
-        connection.charge(3 * 512, 0);
-        assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
-        connection.charge(3 * 512, 0);
-        assert_eq!(stopped(&mut connection, 0), Stopped::Flood);
-        assert!(connection.flood_pause(&limits) > std::time::Duration::ZERO);
-        assert_eq!(stopped(&mut connection, 3), Stopped::NoLine);
     }
 
     #[test]
@@ -587,7 +331,7 @@ mod tests {
     }
 
     /// A connection whose peer reads nothing, and the peer.
-    fn unread(outbox_bytes: usize) -> (Connection, std::net::TcpStream) {
+    pub(super) fn unread(outbox_bytes: usize) -> (Connection, std::net::TcpStream) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
@@ -597,60 +341,5 @@ mod tests {
         let mut connection = Connection::new(stream, 0, address.ip(), &limits, Instant::now());
         connection.way = Way::Lines;
         (connection, peer)
-    }
-
-    fn shared(bytes: &[u8]) -> SharedLines {
-        let mut lines = SharedLines::default();
-        lines.bytes.extend_from_slice(bytes);
-        lines
-    }
-
-    #[test]
-    fn lines_shared_with_others_fill_the_outbox_up_to_its_limit_and_no_further() {
-        let most = 1_000_000;
-        let (mut connection, _peer) = unread(most);
-        let mut references = 0;
-        let mut lines = shared(&[b'x'; 300_000]);
-        while !connection.overflown {
-            connection.write_shared(&mut lines, &mut Scratch::default());
-            connection.write_ready(&mut Scratch::default()).unwrap();
-            assert!(connection.outbox.len() <= most);
-            references = references.max(std::sync::Arc::strong_count(lines.kept()) - 1);
-        }
-        assert!((2..=3).contains(&references), "{references} of 300 kB in 1 MB");
-        assert_eq!(std::sync::Arc::strong_count(lines.kept()), 1, "all is let go");
-        assert!(connection.outbox.is_empty());
-        connection.push(b"more");
-        assert!(connection.outbox.is_empty(), "nothing is kept for one who will be closed");
-    }
-
-    #[test]
-    fn one_who_reads_late_gets_everything_in_order() {
-        let (mut connection, mut peer) = unread(0);
-        let mut sent = Vec::new();
-        for number in 0..6000_u32 {
-            let byte = number as u8;
-            if number % 3 == 0 {
-                connection.push(&[byte; 100]);
-                sent.extend([byte; 100]);
-            } else {
-                connection.write_shared(&mut shared(&[byte; 4000]), &mut Scratch::default());
-                sent.extend([byte; 4000]);
-            }
-            connection.write_ready(&mut Scratch::default()).unwrap();
-        }
-        assert!(connection.blocked, "more than the kernel takes");
-        peer.set_nonblocking(true).unwrap();
-        let mut got = Vec::new();
-        let mut buffer = vec![0; 1 << 20];
-        while got.len() < sent.len() {
-            connection.blocked = false; // as the event says
-            connection.write_ready(&mut Scratch::default()).unwrap();
-            if let Ok(bytes) = peer.read(&mut buffer) {
-                got.extend_from_slice(&buffer[..bytes]);
-            }
-        }
-        assert!(got == sent);
-        assert!(connection.outbox.is_empty());
     }
 }

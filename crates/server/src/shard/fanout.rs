@@ -1,20 +1,21 @@
 //! From what the journal released to the outboxes of this shard's connections.
 
 use crate::effects::released::{Released, Settled};
-use crate::effects::{self, Condition, Effect, Effects, News};
+use crate::effects::{self, Condition, Derive, Effect, Effects, News, Read};
 use crate::password::Job;
 use crate::reader::ReadJob;
 use crate::render::Tagging;
 use crate::session::delivered::Delivered;
 use crate::session_id::SessionId;
-use crate::shard::connection::Stage;
-use crate::shard::outbox::SharedLines;
+use crate::shard::connection::{Connection, Stage};
 use crate::shard::{Later, Shard};
+use crate::transport::SharedLines;
 use crate::wake::Wake;
 use proto::Capabilities;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::RoomId;
 
@@ -238,12 +239,7 @@ impl Shard {
     fn carry_out(&mut self, settled: &Settled, when: Condition, what: &Effect) {
         let effects = &settled.effects;
         match what {
-            Effect::Reply { to, text } => {
-                if let Some(connection) = self.connection(*to) {
-                    connection.push(slice(effects, text));
-                    self.touch(to.slot as usize);
-                }
-            }
+            Effect::Reply { to, text } => self.reply(*to, slice(effects, text)),
             Effect::Tell { rooms, except, news } => match rooms {
                 effects::Rooms::One(room) => self.tell_room(effects, *news, *room, except),
                 effects::Rooms::Several(rooms) => {
@@ -251,15 +247,7 @@ impl Shard {
                     self.tell(effects, *news, &slots, except);
                 }
             },
-            Effect::TellOne { to, news, kept } => {
-                if let Some(connection) = self.connection(*to) {
-                    if *kept {
-                        let live = effects.news[*news as usize].id;
-                        connection.receipts.tell(Delivered { kept: 0, live });
-                    }
-                    self.tell(effects, *news, &[to.slot as usize], &[]);
-                }
-            }
+            Effect::TellOne { to, news, kept } => self.tell_one(effects, *to, *news, *kept),
             Effect::Confirm { to, form, news, tag } => {
                 let news = &effects.news[*news as usize];
                 let stored = settled.stored_as(when).unwrap_or((news.id, news.time));
@@ -281,97 +269,105 @@ impl Shard {
                     out.extend_from_slice(line);
                 });
             }
-            Effect::Enter { session, room } => {
-                if let Some(connection) = self.connection(*session)
-                    && connection.stage != Stage::Closing
-                    && !connection.rooms.contains(room)
-                {
-                    connection.rooms.push(*room);
-                    self.rooms.entry(*room).or_default().add(session.slot as usize);
-                }
-            }
-            Effect::Leave { session, room } => {
-                if let Some(connection) = self.connection(*session) {
-                    connection.rooms.retain(|entered| entered != room);
-                    self.leave_room(session.slot as usize, *room);
-                }
-            }
+            Effect::Enter { session, room } => self.enter_room(*session, *room),
+            Effect::Leave { session, room } => self.depart(*session, *room),
             Effect::Capabilities { session, capabilities } => {
-                if let Some(connection) = self.connection(*session) {
-                    connection.capabilities = *capabilities;
-                }
+                self.change(*session, |connection| connection.capabilities = *capabilities);
             }
-            Effect::Ready { session } => {
-                if let Some(connection) = self.connection(*session)
-                    && connection.stage == Stage::Entering
-                {
-                    connection.stage = Stage::Ready;
-                }
-            }
+            Effect::Ready { session } => self.change(*session, Connection::logged_in),
             Effect::MustLogIn { session } => {
-                if let Some(connection) = self.connection(*session) {
-                    connection.must_log_in(Instant::now());
-                }
+                self.change(*session, |connection| connection.must_log_in(Instant::now()));
             }
-            Effect::Read { session, request, tag } => {
-                let Some(connection) = self.connection(*session) else { return };
-                let place = connection.outbox.keep_place();
-                let job = ReadJob {
-                    session: *session,
-                    place,
-                    request: request.clone(),
-                    tag: tag.clone(),
-                    begun: None,
-                };
-                if let Err(lines) = self.parts.readers.ask(job, &self.parts.renderer) {
-                    let connection = self.connection(*session).expect("just there");
-                    connection.fill_place(place, lines);
-                    self.touch(session.slot as usize);
-                }
-            }
-            Effect::Derive { session, job } => {
-                if self.connection(*session).is_some() {
-                    let job = Job { session: *session, derive: job.clone() };
-                    match Duration::from_millis(job.derive.hold_millis) {
-                        Duration::ZERO => self.derive(job),
-                        pause => self.do_later(pause, Later::Derive(job)),
-                    }
-                }
-            }
-            Effect::Hold { session, held } => {
-                if let Some(connection) = self.connection(*session) {
-                    connection.held = *held;
-                    if !held {
-                        self.make_ready(session.slot as usize);
-                    }
-                }
-            }
+            Effect::Read { session, request, tag } => self.read_history(*session, request, tag),
+            Effect::Derive { session, job } => self.derive_now_or_later(*session, job),
+            Effect::Hold { session, held } => self.hold(*session, *held),
             Effect::Close { session } => {
                 if self.connection(*session).is_some() {
                     self.close(session.slot as usize);
                 }
             }
-            Effect::Reload { by } => {
-                if self.logs(effects) {
-                    // The other end is gone only when the server stops.
-                    let _ = self.parts.wake.send(Wake::Reload(Some(*by)));
-                }
+            Effect::Probed { to, ok } if to.shard == self.parts.id => self.health_found(*ok),
+            Effect::Reload { by } if self.logs(effects) => {
+                // The other end is gone only when the server stops.
+                let _ = self.parts.wake.send(Wake::Reload(Some(*by)));
             }
-            Effect::Probed { to, ok } => {
-                if to.shard == self.parts.id {
-                    self.health_found(*ok);
-                }
-            }
-            Effect::Log(fact) => {
-                if self.logs(effects) {
-                    self.log(fact);
-                }
-            }
-            Effect::Count(what) => {
-                if self.logs(effects) {
-                    self.parts.metrics.count(*what);
-                }
-            }
+            Effect::Log(fact) if self.logs(effects) => self.log(fact),
+            Effect::Count(what) if self.logs(effects) => self.parts.metrics.count(*what),
+            // Another shard's.
+            Effect::Probed { .. } | Effect::Reload { .. } | Effect::Log(_) | Effect::Count(_) => {}
+        }
+    }
+
+    fn reply(&mut self, to: SessionId, lines: &[u8]) {
+        if let Some(connection) = self.connection(to) {
+            connection.push(lines);
+            self.touch(to.slot as usize);
+        }
+    }
+
+    /// Changes a session's connection, if it is one of this shard's.
+    fn change(&mut self, session: SessionId, change: impl FnOnce(&mut Connection)) {
+        if let Some(connection) = self.connection(session) {
+            change(connection);
+        }
+    }
+
+    /// A message to somebody, which may be pending until one of their connections has acknowledged it.
+    fn tell_one(&mut self, effects: &Effects, to: SessionId, news: u32, kept: bool) {
+        let Some(connection) = self.connection(to) else { return };
+        if kept {
+            let live = effects.news[news as usize].id;
+            connection.receipts.tell(Delivered { kept: 0, live });
+        }
+        self.tell(effects, news, &[to.slot as usize], &[]);
+    }
+
+    fn enter_room(&mut self, session: SessionId, room: RoomId) {
+        if let Some(connection) = self.connection(session)
+            && connection.stage != Stage::Closing
+            && !connection.rooms.contains(&room)
+        {
+            connection.rooms.push(room);
+            self.rooms.entry(room).or_default().add(session.slot as usize);
+        }
+    }
+
+    fn depart(&mut self, session: SessionId, room: RoomId) {
+        if let Some(connection) = self.connection(session) {
+            connection.rooms.retain(|entered| *entered != room);
+            self.leave_room(session.slot as usize, room);
+        }
+    }
+
+    fn derive_now_or_later(&mut self, session: SessionId, derive: &Arc<Derive>) {
+        if self.connection(session).is_none() {
+            return;
+        }
+        let job = Job { session, derive: derive.clone() };
+        match Duration::from_millis(job.derive.hold_millis) {
+            Duration::ZERO => self.derive(job),
+            pause => self.do_later(pause, Later::Derive(job)),
+        }
+    }
+
+    /// Reserves a slot among the session's lines, and asks a reader to fill it.
+    fn read_history(&mut self, session: SessionId, request: &Arc<Read>, tag: &Option<Box<str>>) {
+        let Some(connection) = self.connection(session) else { return };
+        let place = connection.outbox.keep_place();
+        let (request, tag) = (request.clone(), tag.clone());
+        let job = ReadJob { session, place, request, tag, begun: None };
+        if let Err(lines) = self.parts.readers.ask(job, &self.parts.renderer) {
+            let connection = self.connection(session).expect("just there");
+            connection.fill_place(place, lines);
+            self.touch(session.slot as usize);
+        }
+    }
+
+    fn hold(&mut self, session: SessionId, held: bool) {
+        let Some(connection) = self.connection(session) else { return };
+        connection.held = held;
+        if !held {
+            self.make_ready(session.slot as usize);
         }
     }
 

@@ -4,11 +4,10 @@
 //! A shard counts what is left of a connection's lines after a write, and notes its sum once a round.
 //! Whoever reads as fast as the server writes is never counted.
 
-use crate::limits::{MACHINE_PART, MEMORY_MOST, NOT_READING_SECONDS, OUTBOX_STANDS_SECONDS};
+use crate::limits::{NOT_READING_SECONDS, OUTBOX_STANDS_SECONDS};
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::shard::connection::Connection;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,25 +30,6 @@ impl Memory {
     fn total(&self) -> usize {
         self.shards.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
     }
-}
-
-/// What all outboxes may take where the config does not say it: a part of the machine's memory.
-pub(crate) fn usual() -> usize {
-    static USUAL: LazyLock<usize> = LazyLock::new(|| {
-        machine().map_or(MEMORY_MOST, |all| (all / MACHINE_PART).min(MEMORY_MOST))
-    });
-    *USUAL
-}
-
-#[cfg(target_os = "linux")]
-fn machine() -> Option<usize> {
-    let info = rustix::system::sysinfo();
-    usize::try_from(info.totalram).ok()?.checked_mul(info.mem_unit as usize)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn machine() -> Option<usize> {
-    None
 }
 
 /// How far a connection is behind: it exists only while its socket does not take everything.
@@ -307,13 +287,5 @@ mod tests {
         }
         assert!(shard.connections[slot].behind.is_none(), "at rest it owns nothing");
         assert_eq!(shard.waiting, 0);
-    }
-
-    #[test]
-    fn what_is_usual_is_a_part_of_the_machine_and_at_most_a_gigabyte() {
-        assert!((1..=MEMORY_MOST).contains(&usual()), "{}", usual());
-        if let Some(machine) = machine() {
-            assert_eq!(usual(), (machine / MACHINE_PART).min(MEMORY_MOST));
-        }
     }
 }

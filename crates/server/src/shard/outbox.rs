@@ -4,7 +4,6 @@
 //! It is a row of pieces, not one buffer: a piece is never moved to grow, and what a whole room is
 //! told is one piece that all who are behind refer to.
 
-use crate::transport::websocket;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -24,34 +23,6 @@ pub struct Outbox {
     ready: Pieces,
     /// What comes behind answers that are still awaited.
     held: Option<Box<Held>>,
-}
-
-/// Lines that many connections are told.
-#[derive(Debug, Default)]
-pub struct SharedLines {
-    /// The lines.
-    pub bytes: Vec<u8>,
-    /// How many messages and notices they are.
-    pub news: u64,
-    kept: Option<Arc<[u8]>>,
-    /// As text and as binary messages of WebSocket.
-    framed: [Option<Vec<u8>>; 2],
-}
-
-impl SharedLines {
-    /// A copy that outboxes refer to, made when the first of them has to.
-    pub fn kept(&mut self) -> &Arc<[u8]> {
-        self.kept.get_or_insert_with(|| self.bytes.as_slice().into())
-    }
-
-    /// The lines as messages of WebSocket, framed when the first connection needs it.
-    pub fn framed(&mut self, binary: bool) -> &[u8] {
-        self.framed[usize::from(binary)].get_or_insert_with(|| {
-            let mut frames = Vec::new();
-            websocket::wrap(binary, &self.bytes, &mut frames);
-            frames
-        })
-    }
 }
 
 /// Bytes in order.

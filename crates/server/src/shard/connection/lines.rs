@@ -1,0 +1,149 @@
+//! Splitting what came into lines, and how many of them a connection may send at once.
+
+use super::{Connection, Stage, Stopped, Taken};
+use crate::limits::{BATCH_LINE_COST, LINE_BYTES, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES};
+use crate::transport::Way;
+use proto::Capability;
+use proto::line::{LineError, check_line_within, head, next_line};
+use std::time::{Duration, Instant};
+
+impl Connection {
+    /// Takes the lines out of what was left over and `data`, until there are none, it floods, or
+    /// `take` says it is full.
+    pub fn take_lines(
+        &mut self,
+        data: &[u8],
+        limits: &Limits,
+        now: Instant,
+        mut take: impl FnMut(Taken<'_>) -> bool,
+    ) -> Stopped {
+        self.refill(limits, now);
+        if let Way::Unknown { .. } = self.way {
+            return Stopped::NoLine; // What is kept may be something else.
+        }
+        let mut unread = std::mem::take(&mut self.unread);
+        let joined = if unread.is_empty() {
+            data
+        } else {
+            unread.extend_from_slice(data);
+            &unread
+        };
+        let entering = self.stage == Stage::Entering;
+        let most = if entering { LOGIN_LINE_BYTES } else { LINE_BYTES };
+        let mut left = joined;
+        let stopped = loop {
+            let Some((line, used)) = next_line(left) else { break Stopped::NoLine };
+            if self.allowance < 1.0 && limits.commands_per_second != 0 {
+                break Stopped::Flood;
+            }
+            self.allowance -= self.cost(line);
+            left = &left[used..];
+            if std::mem::take(&mut self.skipping) {
+                continue; // The end of a line that was refused before.
+            }
+            let taken = match check_line_within(line, most) {
+                Ok(line) => Taken::Line(line),
+                Err(error) => Taken::Bad(error, head(line)),
+            };
+            if !take(taken) {
+                break Stopped::Full;
+            }
+        };
+        // It has sent too much that is no line.
+        let floods = self.allowance < 0.0 && limits.commands_per_second != 0;
+        let stopped = if stopped == Stopped::NoLine && floods { Stopped::Flood } else { stopped };
+        if stopped == Stopped::NoLine && left.len() > TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES {
+            if !std::mem::replace(&mut self.skipping, true) {
+                take(Taken::Bad(LineError::TooLong, head(left)));
+            }
+            left = &[];
+        }
+        self.unread = left.to_vec();
+        self.lines_wait = stopped != Stopped::NoLine;
+        stopped
+    }
+
+    /// Counts what came and was of no line, such as pings of WebSocket, as the lines that it could
+    /// have been. What came before and is of lines now is given back.
+    pub(crate) fn charge(&mut self, bytes: usize, lines: usize) {
+        self.allowance -= (bytes as f32 - lines as f32) / LINE_BYTES as f32;
+    }
+
+    /// How long until it may send another line.
+    pub fn flood_pause(&self, limits: &Limits) -> Duration {
+        if limits.commands_per_second == 0 {
+            return Duration::ZERO;
+        }
+        let missing = (1.0 - self.allowance).max(0.0);
+        Duration::from_secs_f32(missing / limits.commands_per_second.max(1) as f32)
+    }
+
+    /// What a line takes of the allowance: one of a batch weighs less, for those to whom the tag
+    /// means something.
+    fn cost(&self, line: &[u8]) -> f32 {
+        let sends_batches =
+            self.stage == Stage::Ready && self.capabilities.contains(Capability::Multiline);
+        if sends_batches && is_of_batch(line) { BATCH_LINE_COST } else { 1.0 }
+    }
+
+    fn refill(&mut self, limits: &Limits, now: Instant) {
+        let seconds = now.saturating_duration_since(self.refilled).as_secs_f32();
+        self.refilled = now;
+        if limits.commands_per_second == 0 {
+            // Nothing is counted; and it begins anew when a limit is set.
+            self.allowance = burst(limits);
+            return;
+        }
+        let earned = seconds * limits.commands_per_second as f32;
+        self.allowance = (self.allowance + earned).min(burst(limits));
+    }
+}
+
+/// Whether a line has the tag of a batch.
+fn is_of_batch(line: &[u8]) -> bool {
+    let Some(tagged) = line.strip_prefix(b"@") else { return false };
+    let tags = tagged.split(|byte| *byte == b' ').next().unwrap_or_default();
+    tags.split(|byte| *byte == b';').any(|tag| tag.starts_with(b"batch="))
+}
+
+/// Lines that may come at once; at least one, or nothing would ever come.
+pub(super) fn burst(limits: &Limits) -> f32 {
+    limits.command_burst.max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::unread;
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_batch_is_known_by_its_tag() {
+        for of_batch in ["@batch=1 PRIVMSG #a :b", "@draft/multiline-concat;batch=1 PRIVMSG #a :b"]
+        {
+            assert!(is_of_batch(of_batch.as_bytes()), "{of_batch}");
+        }
+        for other in
+            ["", "@", "PRIVMSG #a :batch=1", "@label=1 PRIVMSG #a :;batch=1", "@batch PING"]
+        {
+            assert!(!is_of_batch(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_line_counts_as_lines_that_it_could_have_been() {
+        let (mut connection, _peer) = unread(0);
+        let limits = Limits { command_burst: 4, commands_per_second: 1, ..Limits::default() };
+        let now = Instant::now();
+        let stopped = |connection: &mut Connection, after: u64| {
+            let now = now + Duration::from_secs(after);
+            connection.take_lines(b"", &limits, now, |_| unreachable!("there is no line"))
+        };
+        assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
+        connection.charge(3 * 512, 0);
+        assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
+        connection.charge(3 * 512, 0);
+        assert_eq!(stopped(&mut connection, 0), Stopped::Flood);
+        assert!(connection.flood_pause(&limits) > Duration::ZERO);
+        assert_eq!(stopped(&mut connection, 3), Stopped::NoLine);
+    }
+}

@@ -1,0 +1,199 @@
+//! Writing to a socket: straight from a buffer shared with others, or from the outbox; through the
+//! layers of its transport, if it has any.
+
+use super::{Connection, Stage};
+use crate::limits::{DISCARDS, WRAP_BYTES, WRITE_PIECES};
+use crate::shard::outbox::Outbox;
+use crate::transport::{Layers, Scratch, SharedLines, Way};
+use memchr::memrchr;
+use mio::net::TcpStream;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+
+impl Connection {
+    /// Writes lines that others are told, too, to the socket without copying them first; what it
+    /// does not take is left in the outbox. False then, or if the socket fails: an ordinary write
+    /// deals with it.
+    pub(crate) fn write_shared(&mut self, lines: &mut SharedLines, scratch: &mut Scratch) -> bool {
+        if self.blocked || !self.outbox.is_empty() {
+            self.outbox.push_shared(lines.kept());
+            self.check_outbox();
+            return false;
+        }
+        if let Way::Layers(layers) = &mut self.way {
+            scratch.out.clear();
+            let at_once = layers.unsent.is_empty() && lines.bytes.len() <= WRAP_BYTES;
+            if !(at_once && layers.wrap_shared(lines, scratch).unwrap_or(false)) {
+                self.outbox.push_shared(lines.kept());
+            }
+            // Even if no line: TLS may have something of its own to say.
+            if !scratch.out.is_empty() {
+                let taken = self.stream.write(&scratch.out).unwrap_or(0);
+                layers.unsent.extend_from_slice(&scratch.out[taken..]);
+            }
+            self.check_outbox();
+            return self.is_written();
+        }
+        let taken = self.stream.write(&lines.bytes).unwrap_or(0);
+        if taken < lines.bytes.len() {
+            self.push(&lines.bytes[taken..]);
+        }
+        taken == lines.bytes.len()
+    }
+
+    /// Writes what the socket takes of the outbox.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub(crate) fn write_ready(&mut self, scratch: &mut Scratch) -> io::Result<()> {
+        if let Way::Layers(layers) = &mut self.way {
+            let closing = self.stage == Stage::Closing;
+            let written =
+                write_wrapped(&mut self.stream, layers, &mut self.outbox, closing, scratch)?;
+            self.blocked |= !written;
+            self.check_outbox();
+            return Ok(());
+        }
+        while !self.blocked && self.outbox.is_ready() {
+            let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
+            let count = self.outbox.ready(&mut slices);
+            match self.stream.write_vectored(&slices[..count]) {
+                Ok(bytes) => self.outbox.advance(bytes),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.blocked = true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Throws away what the system has for us, up to a bound.
+    pub(crate) fn discard(&mut self, buffer: &mut [u8]) {
+        let _ = (0..DISCARDS).find(|_| !matches!(self.stream.read(buffer), Ok(bytes) if bytes > 0));
+    }
+}
+
+/// Writes what a socket takes of an outbox, wrapped; at the end the layers' last words. True if the
+/// socket has taken all that can be written now.
+fn write_wrapped(
+    stream: &mut TcpStream,
+    layers: &mut Layers,
+    outbox: &mut Outbox,
+    closing: bool,
+    scratch: &mut Scratch,
+) -> io::Result<bool> {
+    loop {
+        while !layers.unsent.is_empty() {
+            match stream.write(&layers.unsent) {
+                Ok(bytes) if bytes == layers.unsent.len() => layers.unsent = Vec::new(),
+                Ok(bytes) => drop(layers.unsent.drain(..bytes)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        scratch.out.clear();
+        let taken = wrap(layers, outbox, scratch)?;
+        outbox.advance(taken);
+        if scratch.out.is_empty() {
+            if taken > 0 {
+                continue; // Nobody is there any more to hear these.
+            }
+            if closing && outbox.is_empty() && layers.finish()? {
+                continue;
+            }
+            return Ok(true);
+        }
+        let written = match stream.write(&scratch.out) {
+            Err(error) if is_passing(&error) => 0,
+            other => other?,
+        };
+        layers.unsent.extend_from_slice(&scratch.out[written..]);
+    }
+}
+
+/// Wraps lines of an outbox, whole ones, and at most [`WRAP_BYTES`]; returns how many bytes of it.
+fn wrap(layers: &mut Layers, outbox: &Outbox, scratch: &mut Scratch) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
+    let count = outbox.ready(&mut slices);
+    let mut taken = 0;
+    for slice in &slices[..count] {
+        let room = WRAP_BYTES - taken;
+        let whole = match slice.len() > room {
+            true => memrchr(b'\n', &slice[..room]).map_or(0, |end| end + 1),
+            false => slice.len(),
+        };
+        if whole > 0 && !layers.wrap(&slice[..whole], scratch)? {
+            break;
+        }
+        taken += whole;
+        if whole < slice.len() {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::unread;
+    use super::*;
+
+    fn shared(bytes: &[u8]) -> SharedLines {
+        let mut lines = SharedLines::default();
+        lines.bytes.extend_from_slice(bytes);
+        lines
+    }
+
+    #[test]
+    fn lines_shared_with_others_fill_the_outbox_up_to_its_limit_and_no_further() {
+        let most = 1_000_000;
+        let (mut connection, _peer) = unread(most);
+        let mut references = 0;
+        let mut lines = shared(&[b'x'; 300_000]);
+        while !connection.overflown {
+            connection.write_shared(&mut lines, &mut Scratch::default());
+            connection.write_ready(&mut Scratch::default()).unwrap();
+            assert!(connection.outbox.len() <= most);
+            references = references.max(std::sync::Arc::strong_count(lines.kept()) - 1);
+        }
+        assert!((2..=3).contains(&references), "{references} of 300 kB in 1 MB");
+        assert_eq!(std::sync::Arc::strong_count(lines.kept()), 1, "all is let go");
+        assert!(connection.outbox.is_empty());
+        connection.push(b"more");
+        assert!(connection.outbox.is_empty(), "nothing is kept for one who will be closed");
+    }
+
+    #[test]
+    fn one_who_reads_late_gets_everything_in_order() {
+        let (mut connection, mut peer) = unread(0);
+        let mut sent = Vec::new();
+        for number in 0..6000_u32 {
+            let byte = number as u8;
+            if number % 3 == 0 {
+                connection.push(&[byte; 100]);
+                sent.extend([byte; 100]);
+            } else {
+                connection.write_shared(&mut shared(&[byte; 4000]), &mut Scratch::default());
+                sent.extend([byte; 4000]);
+            }
+            connection.write_ready(&mut Scratch::default()).unwrap();
+        }
+        assert!(connection.blocked, "more than the kernel takes");
+        peer.set_nonblocking(true).unwrap();
+        let mut got = Vec::new();
+        let mut buffer = vec![0; 1 << 20];
+        while got.len() < sent.len() {
+            connection.blocked = false; // as the event says
+            connection.write_ready(&mut Scratch::default()).unwrap();
+            if let Ok(bytes) = peer.read(&mut buffer) {
+                got.extend_from_slice(&buffer[..bytes]);
+            }
+        }
+        assert!(got == sent);
+        assert!(connection.outbox.is_empty());
+    }
+}

@@ -1,0 +1,103 @@
+//! The listening sockets. They accept connections for the shards in turn.
+
+use crate::inbox::Inbox;
+use crate::limits::SEND_BUFFER_BYTES;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use socket2::SockRef;
+use std::io::{Error, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+
+/// The listening sockets, all of the first shard, and whose turn it is to get a connection.
+#[derive(Debug)]
+pub struct Listeners {
+    sockets: Vec<mio::net::TcpListener>,
+    shards: Vec<Inbox>,
+    turn: usize,
+}
+
+/// A new connection: its socket, its peer, and whose it is if not the first shard's own.
+pub type Accepted<'a> = (TcpStream, SocketAddr, Option<&'a Inbox>);
+
+impl Listeners {
+    /// Sockets that [`crate::listen::bind`] made, and the shards, of which the first is to own them.
+    pub fn new(sockets: Vec<TcpListener>, shards: Vec<Inbox>) -> Listeners {
+        let sockets = sockets.into_iter().map(mio::net::TcpListener::from_std).collect();
+        Listeners { sockets, shards, turn: 0 }
+    }
+
+    /// Watches the sockets for connections, for each of which the system is to hold little that is not
+    /// read.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub fn register(&mut self, registry: &Registry) -> Result<(), Error> {
+        for socket in &mut self.sockets {
+            // Each connection that it accepts has the same.
+            SockRef::from(&*socket).set_send_buffer_size(SEND_BUFFER_BYTES)?;
+            registry.register(socket, Listeners::TOKEN, Interest::READABLE)?;
+        }
+        Ok(())
+    }
+
+    const TOKEN: Token = Token(usize::MAX - 1);
+
+    /// Whether an event is about the listening sockets.
+    pub fn is_token(token: Token) -> bool {
+        token == Listeners::TOKEN
+    }
+
+    /// Accepts a connection, if one waits; each goes to the next shard.
+    ///
+    /// # Errors
+    /// When there is one but it cannot be accepted now: usually for want of file descriptors.
+    pub fn accept(&mut self) -> Result<Option<Accepted<'_>>, Error> {
+        let mut accepted = None;
+        for socket in &self.sockets {
+            accepted = accept_one(socket)?;
+            if accepted.is_some() {
+                break;
+            }
+        }
+        let Some((stream, address)) = accepted else { return Ok(None) };
+        let shard = self.turn % self.shards.len();
+        self.turn = shard + 1;
+        Ok(Some((stream, address, (shard > 0).then(|| &self.shards[shard]))))
+    }
+}
+
+fn accept_one(socket: &mio::net::TcpListener) -> Result<Option<(TcpStream, SocketAddr)>, Error> {
+    loop {
+        return match socket.accept() {
+            Ok(accepted) => Ok(Some(accepted)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => Ok(None),
+                ErrorKind::ConnectionAborted | ErrorKind::Interrupted => continue,
+                _ => Err(error),
+            },
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::bind;
+
+    #[test]
+    fn the_system_holds_little_for_a_connection() {
+        let listener = bind(Some("127.0.0.1"), 0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (inbox, outlet) = crate::inbox::new(Default::default()).unwrap();
+        let mut listeners = Listeners::new(vec![listener], vec![inbox]);
+        listeners.register(outlet.registry()).unwrap();
+        let _peer = std::net::TcpStream::connect(address).unwrap();
+        let stream = loop {
+            if let Some((stream, ..)) = listeners.accept().unwrap() {
+                break stream;
+            }
+        };
+        let bytes = SockRef::from(&stream).send_buffer_size().unwrap();
+        assert!((SEND_BUFFER_BYTES..=2 * SEND_BUFFER_BYTES).contains(&bytes), "{bytes}");
+    }
+}

@@ -1,0 +1,72 @@
+//! Deadlines: every so often each shard looks at all its connections.
+
+use crate::limits::{HANDSHAKE_SECONDS, LINGER_MILLIS, SWEEP_MILLIS};
+use crate::metrics::{Census, Count, Handshake, Kind, Refused};
+use crate::shard::Shard;
+use crate::shard::connection::Stage;
+use proto::Line;
+use std::time::{Duration, Instant};
+
+impl Shard {
+    /// Closes what is over its deadline, and asks the silent for a sign of life.
+    pub(crate) fn sweep(&mut self, now: Instant) {
+        let limits = self.parts.config.limits.clone();
+        let ping = Duration::from_secs(u64::from(limits.ping_seconds));
+        let mut census = Census::default();
+        for slot in 0..self.connections.capacity() {
+            let Some(connection) = self.connections.get_mut(slot) else { continue };
+            let kind = connection.way.kind();
+            census.add(kind, connection.waiting());
+            let silent = now.saturating_duration_since(connection.heard);
+            let since = now.saturating_duration_since(connection.since);
+            match connection.stage {
+                Stage::Closing
+                    if connection.is_unheard()
+                        && since >= Duration::from_millis(SWEEP_MILLIS / 2) =>
+                {
+                    connection.refuse(&[]);
+                    connection.since = now;
+                    self.touch(slot);
+                }
+                Stage::Closing if since >= Duration::from_millis(LINGER_MILLIS) => {
+                    self.remove(slot);
+                }
+                Stage::Entering
+                    if connection.half_since.is_some_and(|half| {
+                        now.saturating_duration_since(half)
+                            >= Duration::from_secs(HANDSHAKE_SECONDS)
+                    }) =>
+                {
+                    self.parts.metrics.count(Count::Refused(Refused::HandshakeDeadline));
+                    if kind == Kind::Tls && connection.way.may_shake_hands() {
+                        self.parts.metrics.handshake(Handshake::Late);
+                    }
+                    self.end(slot, "Too slow: the handshake was not completed in time");
+                }
+                Stage::Entering
+                    if connection.login_patience(&limits).is_some_and(|most| since >= most) =>
+                {
+                    self.parts.metrics.count(Count::Refused(Refused::LoginDeadline));
+                    self.end(slot, "No login in time");
+                }
+                Stage::Entering | Stage::Ready if connection.does_not_read(now) => {
+                    self.end_unread(slot);
+                }
+                Stage::Ready if !ping.is_zero() && silent >= ping * 2 && connection.pinged => {
+                    self.parts.metrics.count(Count::Refused(Refused::Silent));
+                    self.end(slot, "Ping timeout");
+                }
+                Stage::Ready if !ping.is_zero() && silent >= ping && !connection.pinged => {
+                    connection.pinged = true;
+                    let mut line = Vec::new();
+                    Line::to(&mut line).verb("PING").text(&self.parts.renderer.server).end();
+                    connection.push(&line);
+                    self.touch(slot);
+                }
+                _ => {}
+            }
+        }
+        self.parts.metrics.found(self.parts.id, &mut self.census, census);
+        self.health_overdue(now);
+    }
+}

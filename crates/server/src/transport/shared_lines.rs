@@ -1,0 +1,32 @@
+//! Lines that are sent to many connections: copied once, and framed once for each kind of WebSocket.
+
+use super::websocket;
+use std::sync::Arc;
+
+/// Lines that are sent to many connections.
+#[derive(Debug, Default)]
+pub struct SharedLines {
+    /// The lines.
+    pub bytes: Vec<u8>,
+    /// How many messages and notices they are.
+    pub news: u64,
+    kept: Option<Arc<[u8]>>,
+    /// As text and as binary messages of WebSocket.
+    framed: [Option<Vec<u8>>; 2],
+}
+
+impl SharedLines {
+    /// A copy that outboxes refer to, made when the first of them has to.
+    pub fn kept(&mut self) -> &Arc<[u8]> {
+        self.kept.get_or_insert_with(|| self.bytes.as_slice().into())
+    }
+
+    /// The lines as messages of WebSocket, framed when the first connection needs it.
+    pub fn framed(&mut self, binary: bool) -> &[u8] {
+        self.framed[usize::from(binary)].get_or_insert_with(|| {
+            let mut frames = Vec::new();
+            websocket::wrap(binary, &self.bytes, &mut frames);
+            frames
+        })
+    }
+}
