@@ -418,9 +418,10 @@ pub fn logged_in(
 fn prove_certificate(context: &mut Context<'_>, account: &Arc<Account>) {
     let Some(certificate) = context.session().certificate() else { return };
     let owner = context.state.certificates.owner(certificate);
-    if owner.is_some_and(|owner| owner.account.id == account.id && !owner.proved) {
+    if owner.is_some_and(|owner| owner.account == account.id && !owner.proved) {
         let when = context.out.condition();
-        let owner = certificates::Owner { account: account.clone(), proved: true };
+        let owner =
+            certificates::Owner { account: account.id, name: account.name.clone(), proved: true };
         certificates::write(context, certificate, Some(owner));
         context.out.resume(when);
     }

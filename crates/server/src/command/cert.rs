@@ -60,17 +60,17 @@ fn add(
     let proved = context.session().certificate() == Some(certificate);
     let owner = context.state.certificates.owner(certificate).cloned();
     match &owner {
-        Some(owner) if owner.account.id == account.id && (owner.proved || !proved) => {
+        Some(owner) if owner.account == account.id && (owner.proved || !proved) => {
             let text = "This certificate is already yours";
             return Err(refused("ALREADY_ADDED", Some(written), text));
         }
-        Some(owner) if owner.account.id != account.id && !proved => {
+        Some(owner) if owner.account != account.id && !proved => {
             let text = "This certificate belongs to another account; it can belong to only one";
             return Err(refused("IN_USE", Some(written), text));
         }
         _ => {}
     }
-    let mine = owner.as_ref().is_some_and(|owner| owner.account.id == account.id);
+    let mine = owner.as_ref().is_some_and(|owner| owner.account == account.id);
     if !mine && context.state.certificates.of(account.id).count() >= CERTIFICATES {
         let text = "You have the maximum number of certificates; CERT DEL removes one";
         return Err(refused("LIMIT_REACHED", Some(CERTIFICATES.to_string()), text));
@@ -83,17 +83,18 @@ fn add(
             "This certificate logs in as {name} (SASL EXTERNAL) if the client names the account, until it has been presented here once"
         ),
     };
-    change(context, certificate, Some(Owner { account: account.clone(), proved }));
+    let owned = Owner { account: account.id, name: name.clone(), proved };
+    change(context, certificate, Some(owned));
     context.note("CERT", "ADDED", &[&written], &text);
     if let Some(before) = owner.filter(|_| !mine) {
-        tell_loser(context, &before.account, account, &written);
+        tell_loser(context, &before.name, account, &written);
     }
     Ok(())
 }
 
 /// Tells all devices of the account that had the certificate that it is another's now.
-fn tell_loser(context: &mut Context<'_>, before: &Account, now: &Account, written: &str) {
-    let Some(user) = context.state.online(&before.name).map(|user| user.id) else { return };
+fn tell_loser(context: &mut Context<'_>, before: &str, now: &Account, written: &str) {
+    let Some(user) = context.state.online(before).map(|user| user.id) else { return };
     let text = format!(
         "Your certificate {written} now logs in as {}, whose client presented it",
         now.name
@@ -129,7 +130,7 @@ fn remove(
 ) -> Result<(), Refusal> {
     let written = format!("{certificate:x}");
     let owner = context.state.certificates.owner(certificate);
-    if owner.is_none_or(|owner| owner.account.id != account.id) {
+    if owner.is_none_or(|owner| owner.account != account.id) {
         let text = "This is not one of your certificates; CERT LIST shows them";
         return Err(refused("NO_SUCH_CERTIFICATE", Some(written), text));
     }

@@ -563,9 +563,8 @@ fn who_shows_a_certificate_may_take_it_from_who_only_named_it() {
     hub.says(2, &format!("CERT ADD {SHOWN}"));
     assert!(hub.hears_all(2).starts_with(":parlor FAIL CERT IN_USE "), "it shows another");
     hub.shows(2);
-    let owner = |hub: &World| {
-        hub.hub.state.certificates.owner(SHOWN).map(|owner| owner.account.name.to_string())
-    };
+    let owner =
+        |hub: &World| hub.hub.state.certificates.owner(SHOWN).map(|owner| owner.name.to_string());
     for line in ["CERT ADD".to_owned(), format!("CERT ADD {SHOWN}")] {
         hub.says(2, &line);
         let added = format!(":parlor NOTE CERT ADDED {SHOWN:x} :");
@@ -594,7 +593,7 @@ fn a_certificate_is_its_accounts_after_a_restart() {
     let loaded = store.load().expect("it is in memory");
     let state = Hub::new(Config::default().into(), loaded, 0).0.state;
     let owner = |first| state.certificates.owner(Fingerprint([first; 32]));
-    assert_eq!(owner(1).map(|owner| (&*owner.account.name, owner.proved)), Some(("ann", true)));
+    assert_eq!(owner(1).map(|owner| (&*owner.name, owner.proved)), Some(("ann", true)));
     assert_eq!(owner(2), None);
 }
 

@@ -527,7 +527,7 @@ impl World {
         assert_eq!(days.collect::<Vec<_>>(), restarted.dormant.days.iter().collect::<Vec<_>>());
         let certificates = |state: &State| -> Vec<_> {
             let all = state.certificates.iter();
-            all.map(|(certificate, owner)| (certificate, owner.account.id, owner.proved)).collect()
+            all.map(|(certificate, owner)| (certificate, owner.account, owner.proved)).collect()
         };
         assert_eq!(certificates(&self.hub.state), certificates(&restarted));
         let mut metadata = self.hub.state.metadata.users.clone();
@@ -852,11 +852,8 @@ fn check(hub: &Hub) {
     }
     assert_eq!(node.budgets.holders(), payers, "each session draws on two budgets");
     for (certificate, owner) in state.certificates.iter() {
-        assert_eq!(
-            state.account(&owner.account.name).map(|account| account.id),
-            Some(owner.account.id)
-        );
-        assert!(state.certificates.of(owner.account.id).any(|one| one == certificate));
+        assert_eq!(state.account(&owner.name).map(|account| account.id), Some(owner.account));
+        assert!(state.certificates.of(owner.account).any(|one| one == certificate));
     }
     let watching = |(folded, id)| node.sessions[id].watched.contains_key(folded);
     let pairs = |(folded, ids)| std::iter::repeat(folded).zip(ids);

@@ -7,7 +7,7 @@ use crate::state::undo::Undo;
 use proto::Fingerprint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use store::{Account, AccountId, Write};
+use store::{AccountId, Write};
 
 /// Whose each certificate is, and the same the other way round.
 #[derive(Debug, Default)]
@@ -19,8 +19,10 @@ pub struct Certificates {
 /// Whose a certificate is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Owner {
-    /// To which account it logs in.
-    pub account: Arc<Account>,
+    /// The account to which it logs in.
+    pub account: AccountId,
+    /// The name of that account.
+    pub name: Arc<str>,
     /// A client of that account has shown it, and so has its key. Of one that was only named nobody
     /// knows whose it is: it logs in who names the account.
     pub proved: bool,
@@ -40,13 +42,13 @@ impl Certificates {
 
     /// Makes a certificate an account's, or nobody's; returns whose it was.
     pub fn set(&mut self, certificate: Fingerprint, owner: Option<Owner>) -> Option<Owner> {
-        let id = owner.as_ref().map(|owner| owner.account.id);
+        let id = owner.as_ref().map(|owner| owner.account);
         let before = match owner {
             Some(owner) => self.owners.insert(certificate, owner),
             None => self.owners.remove(&certificate),
         };
         if let Some(before) = &before {
-            self.of_accounts.remove(&(before.account.id, certificate));
+            self.of_accounts.remove(&(before.account, certificate));
         }
         self.of_accounts.extend(id.map(|id| (id, certificate)));
         before
@@ -61,11 +63,11 @@ impl Certificates {
 
 /// What is stored; of an account that is not there, nothing.
 pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool)]) {
-    let accounts = state.accounts.values().map(|account| (account.id, account.clone()));
-    let accounts: BTreeMap<AccountId, Arc<Account>> = accounts.collect();
+    let accounts = state.accounts.values().map(|account| (account.id, account.name.clone()));
+    let accounts: BTreeMap<AccountId, Arc<str>> = accounts.collect();
     for (fingerprint, account, proved) in stored {
-        let account = accounts.get(account).cloned();
-        let owner = account.map(|account| Owner { account, proved: *proved });
+        let name = accounts.get(account).cloned();
+        let owner = name.map(|name| Owner { account: *account, name, proved: *proved });
         state.certificates.set(Fingerprint(*fingerprint), owner);
     }
 }
@@ -80,7 +82,7 @@ pub fn change(context: &mut Applying<'_>, certificate: Fingerprint, owner: Optio
 
 /// Makes a certificate an account's, or nobody's; returns the write.
 pub fn write(context: &mut Applying<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
-    let account = owner.as_ref().map(|owner| owner.account.id);
+    let account = owner.as_ref().map(|owner| owner.account);
     let proved = owner.as_ref().is_some_and(|owner| owner.proved);
     let before = context.state.certificates.set(certificate, owner);
     context.out.note(Undo::Certificate(certificate, before));
@@ -90,16 +92,10 @@ pub fn write(context: &mut Applying<'_>, certificate: Fingerprint, owner: Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::scram::Keys;
 
     #[test]
     fn a_certificate_is_of_one_account_and_both_ways_agree() {
-        let account = |id| {
-            let keys =
-                Keys { salt: [0; 16], iterations: 1, stored_key: [0; 32], server_key: [0; 32] };
-            let account = Account { id, name: "somebody".into(), keys, created: 0 };
-            Some(Owner { account: account.into(), proved: false })
-        };
+        let account = |id| Some(Owner { account: id, name: "somebody".into(), proved: false });
         let certificate = |first| Fingerprint([first; 32]);
         let mut all = Certificates::default();
         assert_eq!(all.set(certificate(0), account(1)), None);
@@ -111,7 +107,7 @@ mod tests {
         assert_eq!(all.set(certificate(7), None), account(2));
         assert_eq!(all.set(certificate(7), None), None);
         assert_eq!(all.owner(certificate(7)), None);
-        assert_eq!(all.owner(certificate(255)).map(|owner| owner.account.id), Some(2));
+        assert_eq!(all.owner(certificate(255)).map(|owner| owner.account), Some(2));
         assert_eq!(all.of(2).collect::<Vec<_>>(), [certificate(255)]);
     }
 }

@@ -439,7 +439,8 @@ mod tests {
         let ann = hub.logs_in("ann");
         hub.says(ann, "PRIVMSG bob :are you there?");
         let account = hub.hub.state.account("bob").expect("it was made").clone();
-        let owner = crate::state::certificates::Owner { account, proved: true };
+        let (account, name) = (account.id, account.name.clone());
+        let owner = crate::state::certificates::Owner { account, name, proved: true };
         hub.hub.state.certificates.set(Fingerprint([7; 32]), Some(owner));
         let before = format!("{:?}", mine(&hub.hub.state));
         let from = hub.passes(2).batch;
@@ -460,7 +461,7 @@ mod tests {
     /// All that accounts have of their own.
     fn mine(state: &State) -> impl std::fmt::Debug + '_ {
         let certificates: Vec<_> =
-            state.certificates.iter().map(|(_, owner)| owner.account.id).collect();
+            state.certificates.iter().map(|(_, owner)| owner.account).collect();
         let days: Vec<_> =
             state.dormant.days.iter().filter(|(id, _)| !state.users.contains_key(id)).collect();
         let markers: Vec<_> = state.read_markers.iter().collect();

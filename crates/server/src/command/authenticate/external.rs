@@ -39,7 +39,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
         let refusal = Refusal::Invalid { code: "", context: Vec::new(), text: ONLY_NAMED };
         return authentication::refused(context, NOBODYS_NAME, How::External, &refusal);
     }
-    let owner = owner.map(|owner| owner.account);
+    let owner = owner.and_then(|owner| context.state.account(&owner.name).cloned());
     let owner = owner.filter(|owner| wanted.is_empty() || same(wanted, &owner.name));
     let tried = match (&owner, wanted) {
         (Some(owner), _) => owner.name.to_string(),
