@@ -1,5 +1,7 @@
 //! The IRCv3 capabilities a session may ask for, and sets of them.
 
+use serde::{Deserialize, Serialize};
+
 /// A capability that Parlor knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Capability {
@@ -165,7 +167,7 @@ impl Capability {
 }
 
 /// A set of capabilities: one word, so that it can key a rendered form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
 pub struct Capabilities(u64);
 
 impl Capabilities {

@@ -7,6 +7,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -19,7 +20,7 @@ const KEY_BYTES: usize = 32;
 type Key = [u8; KEY_BYTES];
 
 /// What a server keeps instead of a password: enough to check one, not enough to log in with.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Keys {
     /// Random bytes, new for each password.
     pub salt: [u8; 16],

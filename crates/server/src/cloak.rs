@@ -5,6 +5,7 @@
 
 use crate::limits::CLOAK_PART_BYTES;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::fmt;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use std::net::IpAddr;
 const ENDING: &str = "parlor";
 
 /// The key under which addresses are hidden.
-#[derive(Clone)]
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct Cloak {
     key: [u8; 32],
 }

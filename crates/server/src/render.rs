@@ -7,6 +7,7 @@ use crate::effects::{Confirmation, News};
 use lines::{Lines, is_several, pieces};
 use proto::time::{write_date, write_server_time};
 use proto::{Capabilities, Capability, Line};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{Event, EventId, EventKind, Kinds};
 
@@ -46,9 +47,10 @@ impl<'a> Author<'a> {
 }
 
 /// What all lines of one server have in common.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Renderer {
     /// The server's name.
+    #[serde(skip)]
     pub server: Arc<str>,
     /// The store's own prefix of msgids.
     pub instance: Arc<str>,

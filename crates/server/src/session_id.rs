@@ -1,7 +1,9 @@
 //! A session is one connection: its identity across the threads.
 
+use serde::{Deserialize, Serialize};
+
 /// Names one connection for as long as the process lives: no two ever have the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct SessionId {
     /// The shard that owns the connection.
     pub shard: u8,

@@ -29,6 +29,7 @@ pub mod standing;
 pub mod terms;
 pub mod undo;
 pub mod user;
+pub mod written;
 pub mod pending;
 pub mod permission;
 
@@ -48,6 +49,7 @@ use proto::name::fold;
 use records::Records;
 use renames::Renames;
 use room::{MaskSubject, Room};
+use serde::{Deserialize, Serialize};
 use server_bans::ServerBans;
 use silence::Silences;
 use spoken::Spoken;
@@ -58,10 +60,12 @@ use store::{Account, Conversation, EventId, Loaded, RecordOwner, RoomId};
 use terms::Ends;
 use user::{FormerUser, User, UserId};
 
-/// What all sessions share: the same on every node that has applied the same entries.
-#[derive(Debug)]
+/// What all sessions share: the same on every node that has applied the same entries. It can be
+/// written and read back (see [`written`]), except for what is made from the rest of it.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub struct State {
     /// What the config file says.
+    #[serde(skip)]
     pub config: Arc<Config>,
     /// What all lines have in common.
     pub renderer: Renderer,
@@ -76,18 +80,22 @@ pub struct State {
     /// Who is online.
     pub users: BTreeMap<UserId, Box<User>>,
     /// The same by folded name.
+    #[serde(skip)]
     pub nicks: BTreeMap<Box<str>, UserId>,
     /// All stored logins by folded name.
     pub accounts: BTreeMap<String, Arc<Account>>,
     /// What their names look like.
+    #[serde(skip)]
     pub account_looks: Looks,
     /// The certificates that log in to them.
     pub certificates: Certificates,
     /// The rooms.
     pub rooms: BTreeMap<RoomId, Room>,
     /// The same by folded name.
+    #[serde(skip)]
     pub room_names: BTreeMap<String, RoomId>,
     /// What their names look like.
+    #[serde(skip)]
     pub room_looks: Looks,
     /// Names that rooms had until lately.
     pub renames: Renames,
@@ -100,12 +108,16 @@ pub struct State {
     /// The small things that are kept of accounts, rooms and the server.
     pub records: Records,
     /// Who is banned from the server.
+    #[serde(skip)]
     pub server_bans: ServerBans,
     /// Which rooms are whose.
+    #[serde(skip)]
     pub founders: Founders,
     /// When bans and quiets end.
+    #[serde(skip)]
     pub ends: Ends,
     /// Whom users ignore.
+    #[serde(skip)]
     pub silences: Silences,
     /// Who has said something in rooms lately.
     pub spoken: Spoken,

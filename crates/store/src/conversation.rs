@@ -1,11 +1,12 @@
 //! Which conversation an event belongs to.
 
 use crate::{AccountId, RoomId};
+use serde::{Deserialize, Serialize};
 
 /// One conversation: a room, or the pair of two users, packed into the number the store keys by.
 ///
 /// Room `r` is `r`; the pair `a <= b` is `a << 32 | b`. Ids start at 1, so the two never collide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct Conversation(i64);
 
 impl Conversation {

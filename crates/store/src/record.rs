@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proto::scram::Keys;
+use serde::{Deserialize, Serialize};
 
 use crate::{Conversation, EventId, Record};
 
@@ -16,7 +17,7 @@ pub type RoomId = u32;
 pub type Fingerprint = [u8; 32];
 
 /// A stored login.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Account {
     /// Its number.
     pub id: AccountId,
@@ -50,7 +51,7 @@ pub struct Room {
 }
 
 /// A room's topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Topic {
     /// The topic itself.
     pub text: Box<str>,
@@ -61,7 +62,7 @@ pub struct Topic {
 }
 
 /// An entry of a mode list, such as one ban.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ListEntry {
     /// The mode's letter: `b` is a ban.
     pub mode: char,

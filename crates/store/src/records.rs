@@ -2,6 +2,7 @@
 //! bans, app passwords, reports. The store knows whose they are, and not what they mean.
 
 use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, RoomId};
 
@@ -16,7 +17,7 @@ const ROOMS_FROM: u8 = 64;
 const SERVER_FROM: u8 = 128;
 
 /// What a record is about, and so whose it is. The codes are on disk and never change their meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[repr(u8)]
 pub enum RecordKind {
     /// An account's password for one program, by its name.

@@ -1,10 +1,10 @@
 //! `[[operator]]`: who looks after the server.
 
 use crate::limits::PASSWORD_BYTES;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What an operator of the server may do; see [`crate::state::permission`].
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Keeps people in order.

@@ -1,7 +1,7 @@
 //! That nobody takes the hub from the others: work is done in turns, and paid for. Tested without
 //! sockets and clocks, so each bound is exact.
 
-use super::replay::Random;
+use super::replay::random::Random;
 use super::{Batch, ClientEvent, Effects, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
 use crate::effects::Effect;

@@ -5,19 +5,21 @@ use crate::state::State;
 use crate::state::applying::Applying;
 use crate::state::undo::Undo;
 use proto::Fingerprint;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{AccountId, Write};
 
 /// Whose each certificate is, and the same the other way round.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Certificates {
     owners: BTreeMap<Fingerprint, Owner>,
+    #[serde(skip)]
     of_accounts: BTreeSet<(AccountId, Fingerprint)>,
 }
 
 /// Whose a certificate is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Owner {
     /// The account to which it logs in.
     pub account: AccountId,
@@ -52,6 +54,12 @@ impl Certificates {
         }
         self.of_accounts.extend(id.map(|id| (id, certificate)));
         before
+    }
+
+    /// Finds them by account, too: that is not written.
+    pub fn index(&mut self) {
+        let all = self.owners.iter();
+        self.of_accounts = all.map(|(certificate, owner)| (owner.account, *certificate)).collect();
     }
 
     /// All of them, and whose they are.

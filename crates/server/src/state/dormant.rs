@@ -17,6 +17,7 @@ use crate::state::records;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
 use proto::name::fold;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use store::{Account, AccountId, RecordOwner, Subject, Write};
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// Who has never said anything.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Dormant {
     /// Accounts, and guests while they are online, with the day on which each was here last.
     pub days: BTreeMap<UserId, u32>,

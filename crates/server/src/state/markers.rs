@@ -1,14 +1,16 @@
 //! Up to where users have read conversations.
 
 use crate::state::user::UserId;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Conversation;
 
 /// The read markers, found by user and by conversation: neither the end of a room nor the leaving
 /// of a guest looks at everybody's.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Markers {
     times: BTreeMap<(UserId, Conversation), i64>,
+    #[serde(skip)]
     readers: BTreeSet<(Conversation, UserId)>,
 }
 
@@ -51,6 +53,11 @@ impl Markers {
         let ended = ended.collect();
         readers.iter().for_each(|user| self.remove(*user, conversation));
         ended
+    }
+
+    /// Finds them by conversation, too: that is not written.
+    pub fn index(&mut self) {
+        self.readers = self.times.keys().map(|(user, of)| (*of, *user)).collect();
     }
 
     /// All of them.

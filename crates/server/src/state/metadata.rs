@@ -12,6 +12,7 @@ use crate::state::applying::Applying;
 use crate::state::history;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Subject, Write};
@@ -20,7 +21,7 @@ use store::{Subject, Write};
 pub type Keys = BTreeMap<Box<str>, Box<str>>;
 
 /// The metadata of users. That of rooms is in the rooms.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Metadata {
     /// The keys of accounts, and of guests while they are online; nobody without any.
     pub users: BTreeMap<UserId, Keys>,
@@ -29,7 +30,7 @@ pub struct Metadata {
 }
 
 /// How many changes there were since a time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Serialize)]
 struct Changes {
     since: i64,
     count: u32,

@@ -3,6 +3,7 @@
 
 use super::user::UserId;
 use crate::limits::{KEPT_EACH, KEPT_EACH_ONLINE, KEPT_IN_CROWD, KEPT_MOST, KEPT_UNCROWDED};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use store::{AccountId, EventId};
 
@@ -10,7 +11,7 @@ use store::{AccountId, EventId};
 pub const ANY_GUEST: UserId = 0;
 
 /// What is kept for whom, and by whom it was sent: at least what the store has.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct PendingMessages {
     of: BTreeMap<UserId, VecDeque<(EventId, UserId)>>,
 }

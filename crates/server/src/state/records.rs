@@ -7,8 +7,8 @@ use crate::state::State;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
 use crate::state::{founder, rules, server_bans, silence, terms};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{Record, RecordKind, RecordOwner, Write};
 
@@ -16,7 +16,7 @@ use store::{Record, RecordKind, RecordOwner, Write};
 pub const SERVER: u32 = 0;
 
 /// All records, as the store has them, and those of guests, which it has not.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Records {
     all: BTreeMap<(RecordKind, u32), BTreeMap<Box<str>, Box<str>>>,
 }
@@ -132,6 +132,13 @@ pub fn put(
 pub fn restore(state: &mut State, records: Vec<Record>) {
     for Record { kind, owner, key, value } in records {
         put(state, kind, owner, &key, Some(value));
+    }
+}
+
+/// Puts in place all that is kept ready to use: it is not written. Rooms are there.
+pub fn index(state: &mut State) {
+    for Record { kind, owner, key, .. } in state.records.all().collect::<Vec<_>>() {
+        changed(state, kind, owner, &key);
     }
 }
 

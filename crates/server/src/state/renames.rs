@@ -3,16 +3,17 @@
 
 use crate::limits::{RENAMED_MILLIS, RENAMES_REMEMBERED};
 use proto::name::fold;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use store::RoomId;
 
 /// Old names, in the order in which they were given up.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Renames {
     list: VecDeque<Renamed>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 struct Renamed {
     /// The folded old name.
     old: String,

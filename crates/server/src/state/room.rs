@@ -6,13 +6,14 @@ use crate::state::rules::{Rules, Slow};
 use crate::state::terms::{self, Terms};
 use crate::state::user::UserId;
 use proto::mask::matches_counted;
+use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{EventId, ListEntry, RoomId, Topic};
 
 /// A room.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub struct Room {
     /// Its id, never used for another room.
     pub id: RoomId,
@@ -25,26 +26,31 @@ pub struct Room {
     /// Whether it may have messages: until its first one nobody needs to read any.
     pub has_history: bool,
     /// How many of the members are online.
+    #[serde(skip)]
     pub online: usize,
     /// Who was invited and has not come; and whether it lets them in, whatever closes the room to
     /// others.
     pub invited: BTreeMap<UserId, bool>,
     /// Its metadata, which survives a restart, too.
     pub metadata: Keys,
-    /// The account whose room it is.
+    /// The account whose room it is. This and what else its records say is not written.
+    #[serde(skip)]
     pub founder: Option<UserId>,
     /// The standing of accounts that are not in it.
+    #[serde(skip)]
     pub roles: BTreeMap<UserId, Role>,
     /// Settings that are neither modes nor metadata.
+    #[serde(skip)]
     pub rules: Rules,
     /// When who has last spoken, while it is slow.
     pub slow: Slow,
     /// The reasons and ends of bans and quiets, by the keys of their records.
+    #[serde(skip)]
     pub terms: BTreeMap<Box<str>, Terms>,
 }
 
 /// What members of a room may set.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Settings {
     /// When it was made (milliseconds since the epoch).
     pub created: i64,
@@ -63,7 +69,7 @@ pub struct Settings {
 }
 
 /// One member's standing in a room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Member {
     /// `+o`
     pub op: bool,

@@ -5,6 +5,7 @@ use crate::limits::SLOW_SECONDS_MOST;
 use crate::state::State;
 use crate::state::records;
 use crate::state::user::UserId;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{RecordKind, RoomId};
 
@@ -46,7 +47,7 @@ impl Rules {
 pub fn changed(state: &mut State, room: RoomId, key: &str) {
     let Some(known) = state.rooms.get_mut(&room) else { return };
     known.rules.take(key, state.records.raw(RecordKind::RoomSetting, room, key));
-    if known.rules.slow == 0 {
+    if key == SLOW && known.rules.slow == 0 {
         known.slow.end();
     }
 }
@@ -73,7 +74,7 @@ pub fn parse_switch(text: &str) -> Option<bool> {
 }
 
 /// When whom a slow room has last let speak.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Slow {
     spoke: BTreeMap<UserId, i64>,
 }

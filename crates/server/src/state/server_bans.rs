@@ -78,7 +78,7 @@ impl ServerBan {
 }
 
 /// All bans, and what finds the right one at once.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct ServerBans {
     all: BTreeMap<u32, ServerBan>,
     targets: BTreeMap<Target, u32>,

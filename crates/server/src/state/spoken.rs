@@ -3,16 +3,17 @@
 
 use crate::limits::SPOKEN_REMEMBERED;
 use crate::state::user::UserId;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use store::{EventId, RoomId};
 
 /// The newest messages in rooms, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Spoken {
     messages: VecDeque<Message>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 struct Message {
     id: EventId,
     room: RoomId,

@@ -5,6 +5,7 @@ use crate::limits::GUEST_USERNAME_BYTES;
 use crate::render::Author;
 use crate::session_id::SessionId;
 use crate::text::shorten;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::RoomId;
 
@@ -12,7 +13,7 @@ use store::RoomId;
 pub type UserId = store::AccountId;
 
 /// A name that is online.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub struct User {
     /// Its id.
     pub id: UserId,
@@ -48,7 +49,7 @@ pub struct User {
 }
 
 /// A user who left, or took another name, for `WHOWAS`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FormerUser {
     /// The name.
     pub nick: Arc<str>,

@@ -1,7 +1,7 @@
 //! Lines that nobody means: whatever a client sends, nothing panics, and what comes of it are lines,
 //! each of which fits.
 
-use super::Random;
+use super::random::Random;
 use crate::command::VERBS;
 use crate::effects::{Effect, Effects};
 use crate::limits::LINE_BYTES;

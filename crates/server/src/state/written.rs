@@ -1,0 +1,115 @@
+//! The state as bytes, for a node that joins others: what is in it, and not the settings.
+//!
+//! They begin with the version, which is raised whenever something written changes its form, and a
+//! checksum. What only helps to find things is made anew when they are read.
+
+use crate::config::Config;
+use crate::state::{State, records};
+use proto::name::fold;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// The version of the form in which the state is written.
+pub const VERSION: u32 = 1;
+
+const VERSION_BYTES: usize = size_of::<u32>();
+const CHECKSUM_BYTES: usize = 32;
+
+/// Why bytes are not a state that this program can read.
+#[derive(Debug, Error)]
+pub enum Unreadable {
+    /// Another version of the program has written them.
+    #[error(
+        "the state was written in version {0} of its format, and this program reads only version {VERSION}: run the same release of Parlor everywhere"
+    )]
+    Version(u32),
+    /// They are not what was written.
+    #[error("the written state is damaged or incomplete: fetch it again")]
+    Damaged,
+    /// They are in the right version, but have another form.
+    #[error("the written state cannot be read: {0}")]
+    Form(#[from] postcard::Error),
+}
+
+impl State {
+    /// All of the state but the settings, as bytes.
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = VERSION.to_le_bytes().to_vec();
+        bytes.extend([0; CHECKSUM_BYTES]);
+        let mut bytes = postcard::to_extend(self, bytes).expect("all lengths are known");
+        let (head, body) = bytes.split_at_mut(VERSION_BYTES + CHECKSUM_BYTES);
+        head[VERSION_BYTES..].copy_from_slice(&Sha256::digest(body));
+        bytes
+    }
+
+    /// The state that [`State::write`] gave, with the settings of this node.
+    ///
+    /// # Errors
+    /// When the bytes are of another version, or are not what was written.
+    pub fn read(bytes: &[u8], config: Arc<Config>) -> Result<State, Unreadable> {
+        let (version, rest) = bytes.split_first_chunk().ok_or(Unreadable::Damaged)?;
+        let version = u32::from_le_bytes(*version);
+        if version != VERSION {
+            return Err(Unreadable::Version(version));
+        }
+        let (checksum, body) =
+            rest.split_first_chunk::<CHECKSUM_BYTES>().ok_or(Unreadable::Damaged)?;
+        if Sha256::digest(body)[..] != checksum[..] {
+            return Err(Unreadable::Damaged);
+        }
+        let mut state: State = postcard::from_bytes(body)?;
+        state.renderer.server = config.server.name.as_str().into();
+        state.config = config;
+        state.index();
+        Ok(state)
+    }
+
+    /// Makes all that only helps to find things.
+    fn index(&mut self) {
+        self.nicks = self.users.values().map(|user| (fold(&user.nick).into(), user.id)).collect();
+        for account in self.accounts.values() {
+            self.account_looks.add(&account.name, account.id);
+        }
+        for room in self.rooms.values_mut() {
+            room.online = room.members.values().filter(|member| member.online).count();
+            self.room_looks.add(&room.name, room.id);
+            self.room_names.insert(fold(&room.name), room.id);
+        }
+        self.read_markers.index();
+        self.certificates.index();
+        records::index(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::{MemoryStore, Store};
+
+    fn state() -> State {
+        let loaded = MemoryStore::new("test").load().expect("it is in memory");
+        State::new(Arc::default(), loaded, 5).0
+    }
+
+    #[test]
+    fn a_state_of_another_version_or_damaged_is_refused() {
+        let bytes = state().write();
+        let read = |bytes: &[u8]| State::read(bytes, Arc::default());
+        assert_eq!(read(&bytes).expect("it was just written"), state());
+        let mut later = bytes.clone();
+        later[..VERSION_BYTES].copy_from_slice(&(VERSION + 1).to_le_bytes());
+        let error = read(&later).expect_err("it is of a later version");
+        assert!(matches!(error, Unreadable::Version(version) if version == VERSION + 1));
+        // Whatever else is in it, the version is what is told.
+        assert!(matches!(read(&later[..VERSION_BYTES]), Err(Unreadable::Version(_))));
+        for end in 0..bytes.len() {
+            assert!(matches!(read(&bytes[..end]), Err(Unreadable::Damaged)), "cut at {end}");
+        }
+        for at in VERSION_BYTES..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            assert!(matches!(read(&damaged), Err(Unreadable::Damaged)), "changed at {at}");
+        }
+    }
+}
