@@ -90,20 +90,20 @@ pub mod znc;
 #[cfg(test)]
 mod blanks;
 
-use crate::command::entry::{Entry, Request, apply};
+use crate::command::entry::{Next, Request};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
 use crate::session::context::Context;
 use crate::session::{Prompt, Unfinished};
-use crate::state::State;
 use crate::state::applying::Applying;
-use Run::{Checked, Local, Shared};
+use Run::{Local, Makes, Shared, Split};
 use proto::line::LineError;
 use proto::name::fold;
 use proto::numeric as n;
 use proto::{Capability, Message};
 use refusal::{Refusal, refuse};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// One verb.
 pub struct Verb {
@@ -124,9 +124,12 @@ pub enum Run {
     Local(fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>),
     /// It changes what all sessions share: it becomes an [`Entry`], and gets at no session.
     Shared(fn(&mut Applying<'_>, &Message<'_>) -> Result<(), Refusal>),
-    /// The same; the first function finds out beforehand what the node of the session allows it.
-    Checked(
-        fn(&mut Context<'_>, &Message<'_>),
+    /// It makes a request of its own of what the session has sent, if that is to become an entry.
+    Makes(for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<Next<'m>, Refusal>),
+    /// Both. The first function does what concerns the session alone, finds out what its node allows,
+    /// and says what is left for an entry; the second applies the command as it was sent.
+    Split(
+        for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<Next<'m>, Refusal>,
         fn(&mut Applying<'_>, &Message<'_>) -> Result<(), Refusal>,
     ),
 }
@@ -147,7 +150,7 @@ pub enum Availability {
 /// All verbs.
 #[rustfmt::skip]
 pub const VERBS: &[Verb] = &[
-    Verb { name: "PRIVMSG",      params: 0, when: Availability::After,     run: Checked(privmsg::prepare, privmsg::run) },
+    Verb { name: "PRIVMSG",      params: 0, when: Availability::After,     run: Split(privmsg::prepare, privmsg::run) },
     Verb { name: "PING",         params: 0, when: Availability::Always,    run: Local(ping::run) },
     Verb { name: "PONG",         params: 0, when: Availability::Always,    run: Local(pong::run) },
     Verb { name: "AUTHENTICATE", params: 1, when: Availability::Always,    run: Local(authenticate::run) },
@@ -155,10 +158,10 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "ACCOUNTS",     params: 1, when: Availability::Operators, run: Local(accounts::run) },
     Verb { name: "ADMIN",        params: 0, when: Availability::After,     run: Local(admin::run) },
     Verb { name: "AUDIT",        params: 0, when: Availability::Operators, run: Local(audit::run) },
-    Verb { name: "AWAY",         params: 0, when: Availability::Always,    run: Local(away::run) },
+    Verb { name: "AWAY",         params: 0, when: Availability::Always,    run: Split(away::before, away::run) },
     Verb { name: "BAN",          params: 1, when: Availability::After,     run: Shared(ban::run) },
-    Verb { name: "BATCH",        params: 1, when: Availability::After,     run: Local(batch::run) },
-    Verb { name: "BM",           params: 0, when: Availability::After,     run: Local(bm::run) },
+    Verb { name: "BATCH",        params: 1, when: Availability::After,     run: Makes(batch::run) },
+    Verb { name: "BM",           params: 0, when: Availability::After,     run: Split(bm::ask, bm::run) },
     Verb { name: "CAP",          params: 1, when: Availability::Always,    run: Local(cap::run) },
     Verb { name: "CERT",         params: 1, when: Availability::After,     run: Local(cert::run) },
     Verb { name: "CH",           params: 0, when: Availability::After,     run: Local(ch::run) },
@@ -169,35 +172,35 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "HELPOP",       params: 0, when: Availability::Always,    run: Local(helpop::run) },
     Verb { name: "INFO",         params: 0, when: Availability::After,     run: Local(info::run) },
     Verb { name: "INVITATION",   params: 1, when: Availability::Always,    run: Local(invitation::run) },
-    Verb { name: "INVITE",       params: 0, when: Availability::After,     run: Local(invite::run) },
+    Verb { name: "INVITE",       params: 0, when: Availability::After,     run: Split(invite::prepare, invite::run) },
     Verb { name: "ISON",         params: 1, when: Availability::After,     run: Local(ison::run) },
     Verb { name: "ISUPPORT",     params: 0, when: Availability::Always,    run: Local(isupport::run) },
-    Verb { name: "JOIN",         params: 1, when: Availability::After,     run: Local(join::run) },
+    Verb { name: "JOIN",         params: 1, when: Availability::After,     run: Shared(join::run) },
     Verb { name: "KICK",         params: 2, when: Availability::After,     run: Shared(kick::run) },
-    Verb { name: "KILL",         params: 2, when: Availability::Operators, run: Local(kill::run) },
+    Verb { name: "KILL",         params: 2, when: Availability::Operators, run: Shared(kill::run) },
     Verb { name: "LINKS",        params: 0, when: Availability::After,     run: Local(links::run) },
     Verb { name: "LIST",         params: 0, when: Availability::After,     run: Local(list::run) },
     Verb { name: "LOGIN",        params: 0, when: Availability::Always,    run: Local(login::run) },
     Verb { name: "LUSERS",       params: 0, when: Availability::After,     run: Local(lusers::run) },
     Verb { name: "MARKREAD",     params: 0, when: Availability::After,     run: Shared(markread::run) },
-    Verb { name: "METADATA",     params: 0, when: Availability::Always,    run: Local(metadata::run) },
-    Verb { name: "MODE",         params: 1, when: Availability::After,     run: Local(mode::run) },
+    Verb { name: "METADATA",     params: 0, when: Availability::Always,    run: Split(metadata::ask, metadata::run) },
+    Verb { name: "MODE",         params: 1, when: Availability::After,     run: Shared(mode::run) },
     Verb { name: "MONITOR",      params: 1, when: Availability::After,     run: Local(monitor::run) },
     Verb { name: "MOTD",         params: 0, when: Availability::After,     run: Local(motd::run) },
     Verb { name: "NAMES",        params: 0, when: Availability::After,     run: Local(names::run) },
-    Verb { name: "NICK",         params: 0, when: Availability::Always,    run: Local(nick::run) },
-    Verb { name: "NOTICE",       params: 0, when: Availability::After,     run: Checked(privmsg::prepare, notice::run) },
+    Verb { name: "NICK",         params: 0, when: Availability::Always,    run: Split(nick::before, nick::run) },
+    Verb { name: "NOTICE",       params: 0, when: Availability::After,     run: Split(privmsg::prepare, notice::run) },
     Verb { name: "OPER",         params: 2, when: Availability::After,     run: Local(oper::run) },
     Verb { name: "PART",         params: 1, when: Availability::After,     run: Shared(part::run) },
     Verb { name: "PASS",         params: 1, when: Availability::Before,    run: Local(pass::run) },
     Verb { name: "PIN",          params: 1, when: Availability::After,     run: Shared(pin::run) },
-    Verb { name: "PM",           params: 0, when: Availability::After,     run: Local(pm::run) },
+    Verb { name: "PM",           params: 0, when: Availability::After,     run: Split(pm::ask, pm::run) },
     Verb { name: "QUIET",        params: 1, when: Availability::After,     run: Shared(quiet::run) },
     Verb { name: "QUIT",         params: 0, when: Availability::Always,    run: Local(quit::run) },
     Verb { name: "REDACT",       params: 2, when: Availability::After,     run: Shared(redact::run) },
     Verb { name: "REGISTER",     params: 2, when: Availability::Always,    run: Local(register::run) },
     Verb { name: "REHASH",       params: 0, when: Availability::Operators, run: Local(rehash::run) },
-    Verb { name: "RENAME",       params: 2, when: Availability::After,     run: Local(rename::run) },
+    Verb { name: "RENAME",       params: 2, when: Availability::After,     run: Shared(rename::run) },
     Verb { name: "REPORT",       params: 2, when: Availability::After,     run: Shared(report::run) },
     Verb { name: "REPORTS",      params: 0, when: Availability::Operators, run: Shared(reports::run) },
     Verb { name: "ROOM",         params: 1, when: Availability::After,     run: Shared(room::run) },
@@ -205,7 +208,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "SETNAME",      params: 0, when: Availability::After,     run: Shared(setname::run) },
     Verb { name: "SILENCE",      params: 0, when: Availability::After,     run: Shared(silence::run) },
     Verb { name: "STATS",        params: 1, when: Availability::Operators, run: Local(stats::run) },
-    Verb { name: "TAGMSG",       params: 1, when: Availability::After,     run: Checked(privmsg::prepare, tagmsg::run) },
+    Verb { name: "TAGMSG",       params: 1, when: Availability::After,     run: Split(privmsg::prepare, tagmsg::run) },
     Verb { name: "TIME",         params: 0, when: Availability::After,     run: Local(time::run) },
     Verb { name: "TOPIC",        params: 1, when: Availability::After,     run: Shared(topic::run) },
     Verb { name: "UNBAN",        params: 2, when: Availability::After,     run: Shared(unban::run) },
@@ -269,9 +272,9 @@ pub fn line(context: &mut Context<'_>, line: &str) {
 }
 
 /// The label of a line, if the session knows labels.
-fn label_of(context: &Context<'_>, message: &Message<'_>) -> Option<Box<str>> {
+fn label_of(context: &Context<'_>, message: &Message<'_>) -> Option<Arc<str>> {
     let label = message.tags.get("label").filter(|_| context.has(Capability::LabeledResponse));
-    label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Box::from(&*label))
+    label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Arc::from(&*label))
 }
 
 fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
@@ -299,17 +302,41 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
 
 /// Carries a verb out: here, or as an entry.
 fn run_verb(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
-    match verb.run {
+    let next = match verb.run {
         Local(run) => return run(context, message),
-        Checked(prepare, _) => prepare(context, message),
-        Shared(_) => {}
+        Makes(run) | Split(run, _) => run(context, message)?,
+        Shared(_) => Next::Command,
+    };
+    match next {
+        Next::Nothing => Ok(()),
+        Next::Request(request) => apply_request(context, request),
+        Next::Command => apply_in_parts(context, verb, message),
     }
+}
+
+fn apply_request(context: &mut Context<'_>, request: Request<'_>) -> Result<(), Refusal> {
     context.look_at_space();
-    let State { now, steady, .. } = *context.state;
-    let asker = context.asker.clone();
-    let request = Request::Command { verb, message };
-    let Applying { state, out, .. } = &mut context.applying;
-    apply(state, out, Entry { now, steady, asker, request })
+    context.apply(request)
+}
+
+/// Applies a command as one entry, or as several if each does a part of it and says where to go on:
+/// as many as the turn allows.
+fn apply_in_parts(
+    context: &mut Context<'_>,
+    verb: &Verb,
+    message: &Message<'_>,
+) -> Result<(), Refusal> {
+    loop {
+        context.look_at_space();
+        context.apply(Request::Command { verb, message })?;
+        let Some(cursor) = context.out.take_next() else { return Ok(()) };
+        follow_up::carry_out(context);
+        if context.turn_is_over() {
+            context.go_on_at(cursor);
+            return Ok(());
+        }
+        context.out.go_on_from(cursor);
+    }
 }
 
 /// Goes on with a command that a turn was not enough for.
@@ -319,6 +346,7 @@ pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
     let Some(verb) = VERBS.iter().find(|verb| message.verb.eq_ignore_ascii_case(verb.name)) else {
         return;
     };
+    context.asker.label = label.as_ref().map(|label| label.value.clone());
     context.applying.out.begin_again(
         context.applying.asker.session,
         label,
@@ -376,13 +404,12 @@ pub fn once(names: Vec<&str>) -> Vec<&str> {
 /// Runs one command: from its label to its refusal.
 fn run(
     context: &mut Context<'_>,
-    label: Option<Box<str>>,
+    label: Option<Arc<str>>,
     command: impl FnOnce(&mut Context<'_>) -> Result<(), (String, Refusal)>,
 ) {
-    let batches = context.has(Capability::Batch);
     // A batch may be answered long after it began: who no longer knows labels gets none.
     let label = label.filter(|_| context.has(Capability::LabeledResponse));
-    context.applying.out.begin(context.applying.asker.session, label, batches);
+    context.begin(label);
     finish(context, command);
 }
 
@@ -397,10 +424,11 @@ fn finish(
         refuse(context, &verb, &refusal);
     }
     debug_assert!(context.is_fresh(), "what changes the asker says so");
-    crate::command::follow_up::carry_out(context);
+    follow_up::carry_out(context);
     context.charge();
     if context.unfinished().is_none() {
-        return context.out.end(&server);
+        context.out.end(&server);
+        return ending::carry_out(context);
     }
     let (written, label) = (context.out.answered(), context.out.pause(&server));
     if let Some(unfinished) = context.unfinished() {
@@ -436,9 +464,12 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
             Prompt::LoginCode(account) => login::code(context, account, line),
             Prompt::AccountOld => account::answer_old(context, line),
             Prompt::AccountNew(old) => account::answer_new(context, old, line),
-            Prompt::BmText => bm::send(context, line, None),
             Prompt::PmUser => pm::user(context, line.trim()),
-            Prompt::PmText(user) => pm::send(context, &user, line, None),
+            Prompt::BmText => apply_request(context, Request::Broadcast { text: line }),
+            Prompt::PmText(user) => {
+                let request = pm::text(context, user, line);
+                apply_request(context, request)
+            }
         };
         done.map_err(|refusal| (verb.to_owned(), refusal))
     });
@@ -450,11 +481,7 @@ pub fn bad_line(context: &mut Context<'_>, error: LineError, head: &str) {
     let command = Message::parse(head).ok().filter(|_| context.session().prompt.is_none());
     let label = command.as_ref().and_then(|command| label_of(context, command));
     let verb = command.map_or("*".to_owned(), |command| command.verb.to_ascii_uppercase());
-    context.applying.out.begin(
-        context.applying.asker.session,
-        label,
-        context.applying.has(Capability::Batch),
-    );
+    context.begin(label);
     match error {
         LineError::TooLong | LineError::TagsTooLong => {
             context.numeric(n::ERR_INPUTTOOLONG, &[], &error.to_string());

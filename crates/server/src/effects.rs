@@ -5,7 +5,7 @@ mod follow_up;
 pub mod released;
 mod what;
 
-pub use follow_up::FollowUp;
+pub use follow_up::{Ending, FollowUp};
 pub use what::{
     Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Read, ReadKind,
     Rooms, Task,
@@ -19,6 +19,7 @@ use crate::state::undo::Undo;
 use proto::Line;
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 use store::Write;
 
 /// All that one batch of commands led to, in order. The journal stores `writes` and then releases
@@ -49,11 +50,14 @@ pub struct Effects {
     pub work_done: u64,
     /// Where the command at hand goes on, and the bytes that its earlier turns answered.
     resumed: (Cursor, usize),
+    /// Where the next part of the command at hand goes on.
+    next: Option<Cursor>,
     /// How stored things were before this batch changed them; the hub keeps it until the writes are
     /// committed.
     pub undo: Vec<Undo>,
     /// What the command at hand has left to the node of its session, each with its place in `list`.
     follow_ups: VecDeque<(usize, Condition, FollowUp)>,
+    endings: Vec<Ending>,
     command: Command,
     label: Option<Label>,
 }
@@ -79,7 +83,7 @@ struct Command {
 #[derive(Debug)]
 struct Label {
     session: SessionId,
-    value: Box<str>,
+    value: Arc<str>,
     first: usize,
     batches: bool,
     /// The batch that an earlier turn has opened.
@@ -120,6 +124,16 @@ impl Effects {
     /// The node of the asker has something to do with what is here in the list of effects.
     pub fn follow_up(&mut self, follow_up: FollowUp) {
         self.follow_ups.push_back((self.list.len(), self.command.condition, follow_up));
+    }
+
+    /// Sessions end when the command at hand is over.
+    pub fn end_session(&mut self, ending: Ending) {
+        self.endings.push(ending);
+    }
+
+    /// The sessions that end now.
+    pub fn take_endings(&mut self) -> Vec<Ending> {
+        std::mem::take(&mut self.endings)
     }
 
     /// The next thing that a command has left to the node of its session. What that asks for comes
@@ -228,7 +242,7 @@ impl Effects {
     }
 
     /// A command begins; with a label, its replies will be marked as `labeled-response` has it.
-    pub fn begin(&mut self, session: SessionId, label: Option<Box<str>>, batches: bool) {
+    pub fn begin(&mut self, session: SessionId, label: Option<Arc<str>>, batches: bool) {
         debug_assert!(self.follow_ups.is_empty(), "each command is followed up before its end");
         self.command = self.next_command();
         let first = self.list.len();
@@ -252,6 +266,21 @@ impl Effects {
         self.resumed = (cursor, answered);
     }
 
+    /// The command at hand has done a part: the next one begins here.
+    pub fn go_on_at(&mut self, cursor: Cursor) {
+        self.next = Some(cursor);
+    }
+
+    /// Where the next part of the command at hand begins, if there is one.
+    pub fn take_next(&mut self) -> Option<Cursor> {
+        self.next.take()
+    }
+
+    /// The command at hand goes on in this turn.
+    pub fn go_on_from(&mut self, cursor: Cursor) {
+        self.resumed.0 = cursor;
+    }
+
     /// Where the command at hand goes on: at its start, if it has not been paused.
     pub fn take_cursor(&mut self) -> Cursor {
         std::mem::take(&mut self.resumed.0)
@@ -272,13 +301,13 @@ impl Effects {
         label
     }
 
-    /// Whether the command at hand has a label: then its author's own copies are replies.
-    pub fn is_labeled(&self) -> bool {
-        self.label.is_some()
+    /// The label of the command at hand, if it has one.
+    pub fn label(&self) -> Option<&Arc<str>> {
+        self.label.as_ref().map(|label| &label.value)
     }
 
     /// The label, for a command that is answered later.
-    pub fn take_label(&mut self) -> Option<Box<str>> {
+    pub fn take_label(&mut self) -> Option<Arc<str>> {
         self.label.take().map(|label| label.value)
     }
 

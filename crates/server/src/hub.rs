@@ -22,6 +22,7 @@ use crate::clock;
 use crate::command;
 use crate::command::authentication;
 use crate::command::ending;
+use crate::command::entry::{self, Request};
 use crate::command::serverban::BANNED;
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Effects, LogRecord};
@@ -38,7 +39,7 @@ use crate::session::{delivered, disk};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::dormant;
-use crate::state::server_bans::{self, ServerBan};
+use crate::state::server_bans::ServerBan;
 use crate::state::terms;
 use crate::state::undo::UndoLog;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
@@ -92,15 +93,20 @@ impl Hub {
         let mut effects = self.effects();
         self.look_at_clocks(&mut effects, &stamped);
         self.log_refusals(&mut effects);
-        server_bans::expire(&mut self.state, &mut effects);
+        if self.state.server_bans.is_over(self.state.now) {
+            self.apply_for_nobody(&mut effects, Request::EndServerBans);
+        }
         command::batch::end_overdue(&mut self.state, &mut self.node, &mut effects);
-        if matches!(stamped.input, Input::Batch(_) | Input::Continue) {
-            terms::expire(&mut self.state, &mut effects);
+        if matches!(stamped.input, Input::Batch(_) | Input::Continue) && terms::is_over(&self.state)
+        {
+            self.apply_for_nobody(&mut effects, Request::EndRoomBans);
         }
         match stamped.input {
             Input::Batch(batch) => {
-                let Hub { state, node, .. } = self;
-                dormant::look(state, &mut effects, || node.sessions.entering());
+                if dormant::is_due(&self.state) {
+                    let entering = self.node.sessions.entering();
+                    self.apply_for_nobody(&mut effects, Request::ExpireAccounts { entering });
+                }
                 self.events(&mut effects, batch, 0);
             }
             Input::Continue => {
@@ -137,9 +143,13 @@ impl Hub {
         let ahead = stamped.now.saturating_sub(stamped.steady);
         let jump = self.ahead.replace(ahead).map_or(0, |before| ahead.saturating_sub(before));
         if jump.saturating_abs() > CLOCK_JUMP_MILLIS {
-            self.state.dormant.wait(stamped.steady);
+            self.apply_for_nobody(out, Request::ClockSet);
             out.push(Effect::Log(LogRecord::ClockSet { by: jump, to: stamped.now }));
         }
+    }
+
+    fn apply_for_nobody(&mut self, out: &mut Effects, request: Request<'_>) {
+        entry::apply_for_nobody(&mut self.state, out, request);
     }
 
     /// Whether a batch is not done with: [`Input::Continue`] is to come next.
@@ -208,12 +218,12 @@ impl Hub {
             }
             ClientEvent::Line(range) => {
                 self.line(out, session, piece(text, range));
-                delivered::settle(&mut self.state, &mut self.node, out, session);
+                ending::settle(&mut self.state, &mut self.node, out, session);
             }
             ClientEvent::BadLine(error, range) => {
                 let head = piece(text, range);
                 command::bad_line(&mut self.context(out, session), *error, head);
-                delivered::settle(&mut self.state, &mut self.node, out, session);
+                ending::settle(&mut self.state, &mut self.node, out, session);
             }
             ClientEvent::PasswordBusy => self.derived(out, session, Outcome::Busy),
             ClientEvent::Waited => self.derived(out, session, Outcome::Waited),

@@ -22,7 +22,7 @@ use crate::session::budget::Budget;
 use crate::session::delivered::Taking;
 use crate::session::login::{Change, How};
 use crate::state::last_login::LastLogin;
-use crate::state::user::UserId;
+use crate::state::user::{Presence, UserId};
 use proto::Capabilities;
 use proto::Fingerprint;
 use proto::sasl::Chunks;
@@ -57,8 +57,6 @@ pub struct Session {
     pub user: Option<UserId>,
     /// What it has said of itself so far; gone once it has registered.
     pub registration: Option<Box<Registration>>,
-    /// It has said that nobody is at it.
-    pub unattended: bool,
     /// How far it has come in taking what is kept for its user.
     pub taking: Taking,
     /// The names it watches (`MONITOR`), as it wrote them, by folded name; at most
@@ -165,7 +163,7 @@ pub enum Cursor {
 #[derive(Debug)]
 pub struct OpenLabel {
     /// The label.
-    pub value: Box<str>,
+    pub value: Arc<str>,
     /// The batch that bears it and is still open.
     pub reference: Option<Box<str>>,
 }
@@ -264,7 +262,7 @@ pub struct Collected {
     /// The client's own id for the message.
     pub resend: Option<Box<str>>,
     /// The label of the command that opened the batch.
-    pub label: Option<Box<str>>,
+    pub label: Option<Arc<str>>,
     /// When it is refused if it is still open (milliseconds since the epoch).
     pub due: i64,
 }
@@ -277,7 +275,7 @@ pub struct Waiting {
     /// What the answer is about.
     pub of: Tried,
     /// The label of the command, if it had one.
-    pub label: Option<Box<str>>,
+    pub label: Option<Arc<str>>,
 }
 
 /// What somebody has tried.
@@ -297,17 +295,6 @@ pub enum Tried {
     Oper(bool),
     /// An operator gives this account a one-time code, whose key is made meanwhile.
     Reset(AccountId, Box<str>),
-}
-
-/// What a session says of the person's presence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// The person is here.
-    Here,
-    /// The person is away, on whatever device, and why.
-    Away(Box<str>),
-    /// Nobody is at this connection, which says nothing of others.
-    Unattended,
 }
 
 impl Session {
@@ -352,7 +339,6 @@ impl Session {
             welcomed: false,
             user: None,
             registration: Some(Box::default()),
-            unattended: false,
             taking: Taking::default(),
             watched: BTreeMap::new(),
             prompt: None,

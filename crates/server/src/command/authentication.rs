@@ -111,7 +111,7 @@ pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Ref
 
 /// Whether a name can be anybody's who has no account of this name: it is not kept back, and looks
 /// like nobody's account.
-pub fn may_be_named(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
+pub fn may_be_named(context: &Applying<'_>, name: &str) -> Result<(), Refusal> {
     let bad = |error| Refusal::BadName(name.to_owned(), error);
     check_name(name).map_err(bad)?;
     let state = &context.state;
@@ -119,7 +119,7 @@ pub fn may_be_named(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     // Whoever registered it would be an operator at once; only people on this machine may.
-    let remote = !context.session().is_local();
+    let remote = !context.asker.local;
     if is_reserved(name, &state.renderer.server)
         || standing::is_given_up(state, name)
         || remote && state.config.role_of(name).is_some()
@@ -200,11 +200,7 @@ pub fn wait(
 pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let Some(waiting) = context.session_mut().waiting.take() else { return };
     let Waiting { name, of, label } = *waiting;
-    context.applying.out.begin(
-        context.applying.asker.session,
-        label,
-        context.applying.has(proto::Capability::Batch),
-    );
+    context.begin(label);
     answer(context, &name, of, outcome);
     crate::command::follow_up::carry_out(context);
     let server = context.state.renderer.server.clone();

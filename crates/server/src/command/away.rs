@@ -3,46 +3,60 @@
 //!
 //! <https://modern.ircdocs.horse/#away-message>, <https://ircv3.net/specs/extensions/pre-away>
 
+use super::entry::Next;
 use super::refusal::Refusal;
 use crate::command::presence;
+use crate::effects::FollowUp;
 use crate::limits::AWAY_BYTES;
-use crate::session::Presence;
 use crate::session::context::Context;
-use crate::session::delivered;
+use crate::state::applying::Applying;
+use crate::state::user::Presence;
 use crate::text::shorten;
 use proto::{Capability, Message, numeric as n};
 
-/// Carries out `AWAY`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// What a session says before it has registered is for later.
+pub fn before<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
+    let presence = said(context, message);
     let early = context.has(Capability::PreAway);
-    let presence = match message.param(0).unwrap_or_default() {
-        "" => Presence::Here,
-        "*" if early => Presence::Unattended,
-        why => Presence::Away(shorten(why, AWAY_BYTES).into()),
-    };
-    if let Some(registration) = context.registration() {
-        if !early {
-            return Err(Refusal::NotLoggedIn);
-        }
-        registration.presence = Some(presence.clone());
-        reply(context, &presence);
-        return Ok(());
+    let Some(registration) = context.registration() else { return Ok(Next::Command) };
+    if !early {
+        return Err(Refusal::NotLoggedIn);
     }
+    registration.presence = Some(presence.clone());
+    reply(context, &presence);
+    Ok(Next::Nothing)
+}
+
+/// What the line says of the person's presence.
+fn said(context: &Applying<'_>, message: &Message<'_>) -> Presence {
+    match message.param(0).unwrap_or_default() {
+        "" => Presence::Here,
+        "*" if context.has(Capability::PreAway) => Presence::Unattended,
+        why => Presence::Away(shorten(why, AWAY_BYTES).into()),
+    }
+}
+
+/// Carries out `AWAY`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let presence = said(context, message);
     reply(context, &presence);
     // The person's other devices hear of it, but for what concerns this connection alone.
     if presence != Presence::Unattended {
         for session in context.user().sessions.clone() {
             if session != context.asker.session {
-                reply(&mut context.of(session), &presence);
+                reply(&mut context.device(session), &presence);
             }
         }
     }
     presence::said(context, presence);
-    delivered::show(context);
+    context.out.follow_up(FollowUp::ShowKept);
     Ok(())
 }
 
-fn reply(context: &mut Context<'_>, presence: &Presence) {
+fn reply(context: &mut Applying<'_>, presence: &Presence) {
     match presence {
         Presence::Here => {
             context.numeric(n::RPL_UNAWAY, &[], "You are no longer marked as being away");

@@ -3,6 +3,7 @@
 //!
 //! <https://ircv3.net/specs/extensions/client-batch>, <https://ircv3.net/specs/extensions/multiline>
 
+use super::entry::{Next, Request};
 use super::privmsg::{Draft, look_at_share, to_one};
 use super::refusal::Refusal;
 use crate::effects::Effects;
@@ -12,9 +13,11 @@ use crate::session::Node;
 use crate::session::context::Context;
 use crate::session::{Collected, OpenBatch};
 use crate::state::State;
+use crate::state::applying::Applying;
 use proto::name::fold;
 use proto::{Capability, Message};
 use std::borrow::Cow;
+use std::sync::Arc;
 use store::EventKind;
 
 /// The verb.
@@ -23,13 +26,22 @@ pub const VERB: &str = "BATCH";
 /// The tag of a line that goes on with the line before.
 const CONCAT_TAG: &str = "draft/multiline-concat";
 
-/// Carries out `BATCH`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// A message of several lines, which is whole.
+pub struct Multiline {
+    kind: EventKind,
+    target: Box<str>,
+    text: String,
+    tags: String,
+    resend: Option<Box<str>>,
+}
+
+/// Carries out `BATCH`: the message of a batch that is whole becomes an entry.
+pub fn run<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Next<'m>, Refusal> {
     if !speaks(context) {
         return Err(Refusal::UnknownCommand(message.verb.to_owned()));
     }
     match message.param(0).unwrap_or_default().split_at_checked(1) {
-        Some(("+", reference)) => open(context, reference, message),
+        Some(("+", reference)) => open(context, reference, message).map(|()| Next::Nothing),
         Some(("-", reference)) => close(context, reference),
         _ => Err(bad("The reference must begin with + or -")),
     }
@@ -49,7 +61,7 @@ pub fn label(
     context: &mut Context<'_>,
     message: &Message<'_>,
     reference: Option<&str>,
-) -> Option<Box<str>> {
+) -> Option<Arc<str>> {
     if reference.is_none() && !message.verb.eq_ignore_ascii_case(VERB) {
         return None;
     }
@@ -158,20 +170,25 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
     Ok(())
 }
 
-/// The batch is whole: sends its message.
-fn close(context: &mut Context<'_>, reference: &str) -> Result<(), Refusal> {
+/// The batch is whole: its message is to be sent.
+fn close<'m>(context: &mut Context<'_>, reference: &str) -> Result<Next<'m>, Refusal> {
     if context.session().batch.as_ref().is_none_or(|batch| *batch.reference != *reference) {
         refuse_open(context);
         return Err(bad("No batch with this reference is open"));
     }
-    let Some(collected) = forget(context) else { return Ok(()) }; // It was refused.
+    let Some(collected) = forget(context) else { return Ok(Next::Nothing) }; // It was refused.
     let Some(kind) = collected.kind else { return Err(bad("The batch has no lines")) };
     if collected.text.trim_start_matches([NEW_LINE, GOES_ON]).is_empty() {
         return Err(bad("All lines of the batch are blank"));
     }
     let Collected { target, text, tags, resend, .. } = collected;
-    context.look_at_space();
     look_at_share(context, &target, &text, tags.len());
+    Ok(Next::Request(Request::Multiline(Multiline { kind, target, text, tags, resend })))
+}
+
+/// Sends a message of several lines.
+pub fn send(context: &mut Applying<'_>, message: Multiline) -> Result<(), Refusal> {
+    let Multiline { kind, target, text, tags, resend } = message;
     match to_one(context, &target, Draft { kind, verb: VERB, text: &text, tags, resend }) {
         Err(Refusal::TextTooLong(most)) => Err(bad(format!(
             "A line of the batch is too long for its receivers; the maximum is {most} bytes"

@@ -1,10 +1,12 @@
 //! The end of a session, and of the last session of a user.
 
+use super::entry::{self, Entry, Request};
 use super::{follow_up, presence};
-use crate::effects::{Effect, Effects};
+use crate::effects::{Effect, Effects, Ending, FollowUp};
 use crate::session::context::Context;
 use crate::session::{Node, delivered, watch};
 use crate::session_id::SessionId;
+use crate::state::applying::{Applying, Asker};
 use crate::state::room::Member;
 use crate::state::user::UserId;
 use crate::state::{State, dormant, founder, membership, records};
@@ -19,7 +21,7 @@ pub fn session_ended(
     session: SessionId,
     reason: &str,
 ) {
-    delivered::settle(state, node, out, session);
+    settle(state, node, out, session);
     out.begin(session, None, false);
     Context::new(state, node, out, session).log_left(reason);
     let ended = node.sessions.remove(&session).expect("the caller has checked");
@@ -29,27 +31,42 @@ pub fn session_ended(
     }
     watch::remove_all(node, session, &ended.watched);
     node.subscriptions.unsubscribe_all(session);
-    let Some(user) = ended.user else { return };
-    for room in state.users[&user].rooms.clone() {
-        out.push(Effect::Leave { session, room });
+    if ended.user.is_none() {
+        return;
     }
-    let online = state.users.get_mut(&user).expect("a session's user is online");
-    online.sessions.retain(|id| *id != session);
-    match online.sessions.first().copied() {
-        Some(other) => presence::changed(&mut Context::new(state, node, out, other)),
-        None => user_gone(state, node, out, user, session, reason),
-    }
+    let (now, steady) = (state.now, state.steady);
+    let asker = Asker { session, ..Asker::of(ended.user) };
+    let request = Request::SessionEnded { reason };
+    entry::apply(state, out, Entry { now, steady, asker, request })
+        .expect("that a session ends is never refused");
     follow_up::carry_out(&mut Context::new(state, node, out, session));
     out.end(&state.renderer.server);
 }
 
-/// The guest that a session was goes, and the session stays.
-pub fn guest_gone(context: &mut Context<'_>, reason: &str) {
-    let (guest, session) = (context.me(), context.asker.session);
+/// A session of the asker's has ended, or is the asker's no longer.
+pub fn leave(context: &mut Applying<'_>, reason: &str) {
+    let (user, session) = (context.me(), context.asker.session);
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Leave { session, room });
     }
-    user_gone(context.applying.state, context.node, context.applying.out, guest, session, reason);
+    let online = context.user_mut();
+    online.sessions.retain(|id| *id != session);
+    online.unattended.retain(|id| *id != session);
+    if online.sessions.is_empty() {
+        user_gone(context, user, reason);
+    } else {
+        presence::changed(context, user);
+    }
+}
+
+/// Private messages that a session has answered are taken.
+pub fn settle(state: &mut State, node: &mut Node, out: &mut Effects, session: SessionId) {
+    let Some(ranges) = delivered::take(state, node, session) else { return };
+    let context = &mut Context::new(state, node, out, session);
+    context.out.begin(session, None, false);
+    context.apply(Request::Taken { ranges }).expect("what is taken is never refused");
+    let server = context.state.renderer.server.clone();
+    context.out.end(&server);
 }
 
 /// The hub itself ends a session, saying why.
@@ -64,21 +81,26 @@ pub fn end_session(
     session_ended(state, node, out, session, reason);
 }
 
+/// Ends the sessions that the command at hand, which is over, has ended. The asker may be among them.
+pub fn carry_out(context: &mut Context<'_>) {
+    for Ending { session, told, reason } in context.out.take_endings() {
+        if context.node.sessions.contains_key(&session) {
+            context.of(session).close(&told);
+            let Context { applying, node } = context;
+            session_ended(applying.state, node, applying.out, session, &reason);
+        }
+    }
+}
+
 /// The last session of a user has ended.
-fn user_gone(
-    state: &mut State,
-    node: &mut Node,
-    out: &mut Effects,
-    id: UserId,
-    session: SessionId,
-    reason: &str,
-) {
-    let rooms = state.users[&id].rooms.clone();
-    let news = Context::new(state, node, out, session).passing(id, "QUIT", &[], Some(reason));
+fn user_gone(context: &mut Applying<'_>, id: UserId, reason: &str) {
+    let rooms = context.user().rooms.clone();
+    let news = context.passing(id, "QUIT", &[], Some(reason));
+    let Applying { state, out, .. } = context;
     membership::tell_acquaintances(state, out, id, news);
     let user = state.users.remove(&id).expect("just used");
     state.nicks.remove(&*fold(&user.nick));
-    watch::went(state, node, out, &user.nick);
+    out.follow_up(FollowUp::TellOffline { name: user.nick.clone() });
     membership::remember(state, user.left(state.now));
     if user.guest {
         state.read_markers.forget(id);

@@ -1,9 +1,9 @@
 //! What shared commands leave to the node of their session is carried out.
 
-use super::{markread, metadata};
+use super::{join, markread, metadata, names, rename};
 use crate::effects::FollowUp;
 use crate::session::context::Context;
-use crate::session::watch;
+use crate::session::{delivered, watch};
 
 /// Carries out all that the command at hand has left to this node, each at its place among the
 /// effects. Before the command ends.
@@ -18,6 +18,22 @@ pub fn carry_out(context: &mut Context<'_>) {
                 let applying = &mut context.applying;
                 watch::tell_also(applying.state, context.node, applying.out, user, news, &told);
             }
+            FollowUp::TellOnline { user } => {
+                watch::came(context.applying.state, context.node, context.applying.out, user);
+            }
+            FollowUp::TellOffline { name } => {
+                watch::went(context.applying.state, context.node, context.applying.out, &name);
+            }
+            FollowUp::SyncWatchers { user } => metadata::show::sync_watchers(context, user),
+            FollowUp::ShowRoom { room } => join::show(context, room),
+            FollowUp::ShowRoomAgain { room } => {
+                join::show_around(context, room, &mut names::Shared::default());
+            }
+            FollowUp::RoomRenamed { room, old, reason } => {
+                rename::show(context, room, &old, &reason);
+            }
+            FollowUp::ShowKept => delivered::show(context),
+            FollowUp::IsBot(bot) => context.session_mut().taking.bot = bot,
             FollowUp::ShowMarker { conversation, name } => {
                 markread::show_others(context, conversation, &name);
             }

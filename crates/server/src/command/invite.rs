@@ -3,23 +3,37 @@
 //!
 //! <https://modern.ircdocs.horse/#invite-message>
 
+use super::entry::Next;
 use super::privmsg::is_ignored;
 use super::refusal::Refusal;
 use crate::effects::{Effect, Rooms};
 use crate::limits::{INVITES, LINE_BYTES};
 use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::room::Rank;
 use crate::state::user::UserId;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
 use store::RoomId;
 
-/// Carries out `INVITE`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// Answers who asks for a list, and finds out how much the asker has told the other one lately.
+pub fn prepare<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
     let Some(target) = message.param(0) else {
         list(context);
-        return Ok(());
+        return Ok(Next::Nothing);
     };
+    if let Some(user) = context.state.online(target).map(|user| user.id) {
+        context.look_at_share(user, LINE_BYTES);
+    }
+    Ok(Next::Command)
+}
+
+/// Carries out `INVITE`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let target = message.param(0).ok_or(Refusal::NeedMoreParams)?;
     let name = message
         .param(1)
         .filter(|name| ![target, *name].contains(&""))
@@ -38,7 +52,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if context.state.rooms[&id].member(target).is_some() {
         return Err(Refusal::UserInRoom(nick, room_name));
     }
-    context.must_have_share(target, LINE_BYTES)?;
+    context.must_be_within_share(target, LINE_BYTES)?;
     // To those who are ignored it looks as if they had invited.
     let ignored = is_ignored(context, target);
     if !ignored {
@@ -78,7 +92,7 @@ fn list(context: &mut Context<'_>) {
 
 /// Notes the invitation until the user comes. `opens`: it lets in, whatever closes the room to
 /// others.
-fn invite(context: &mut Context<'_>, id: RoomId, target: UserId, opens: bool) {
+fn invite(context: &mut Applying<'_>, id: RoomId, target: UserId, opens: bool) {
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
     if room.invited.len() >= INVITES && !room.invited.contains_key(&target) {
         room.invited.pop_first();

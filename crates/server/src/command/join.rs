@@ -5,49 +5,48 @@
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
 use crate::command::metadata::show as show_metadata;
-use crate::effects::Condition;
+use crate::effects::{Condition, FollowUp};
 use crate::session::Cursor;
 use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::founder;
 use crate::state::membership;
 use crate::state::room::{MaskSubject, Member};
 use crate::state::user::UserId;
-use proto::name::{check_room, fold};
+use proto::name::{check_room, fold, same};
 use proto::{Capability, Message};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{EventKind, RoomId};
 
-/// Carries out `JOIN`. Each room is answered for itself.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// Carries out `JOIN`. Each room is answered for itself, and each is a part of its own, since what is
+/// shown of it may be long.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let rooms = message.param(0).unwrap_or_default();
     if rooms == "0" {
         super::part::all(context);
         return Ok(());
     }
-    let keys = message.param(1).unwrap_or_default().split(',').chain(std::iter::repeat(""));
+    let names = super::names_of(rooms)?;
     let done = match context.out.take_cursor() {
         Cursor::Target(target) => target,
         _ => 0,
     };
-    let mut seen = BTreeSet::new();
-    let targets = super::names_of(rooms)?.into_iter().zip(keys);
-    let targets = targets.filter(|(room, _)| seen.insert(fold(room)));
-    for (at, (room, key)) in targets.enumerate().skip(done) {
-        if context.turn_is_over() {
-            context.go_on_at(Cursor::Target(at));
-            break;
-        }
-        context.out.resume(Condition::Always);
-        if let Err(refusal) = join(context, room, key) {
-            refuse(context, "JOIN", &refusal);
-        }
+    let is_new = |at: &usize| !names[..*at].iter().any(|name| same(name, names[*at]));
+    let mut targets = (done..names.len()).filter(is_new);
+    let Some(target) = targets.next() else { return Ok(()) };
+    let key = message.param(1).unwrap_or_default().split(',').nth(target).unwrap_or_default();
+    context.out.resume(Condition::Always);
+    if let Err(refusal) = join(context, names[target], key) {
+        refuse(context, "JOIN", &refusal);
+    }
+    if let Some(next) = targets.next() {
+        context.out.go_on_at(Cursor::Target(next));
     }
     Ok(())
 }
 
 /// Enters a room, and makes it if it is not there.
-pub fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refusal> {
+pub fn join(context: &mut Applying<'_>, name: &str, key: &str) -> Result<(), Refusal> {
     let me = context.me();
     let existing = context.state.room(name).map(|room| (room.id, room.is_nobodys()));
     if existing.is_none() {
@@ -84,13 +83,13 @@ pub fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refu
     if most != 0 && mine >= most {
         return Err(Refusal::TooManyRooms(name.to_owned()));
     }
-    context.must_have_space()?;
+    context.must_be_storable()?;
     let room = match existing {
         Some((room, _)) => room,
-        None => membership::make_room(context.applying.state, context.applying.out, name),
+        None => membership::make_room(context.state, context.out, name),
     };
     if founds {
-        founder::founded(context.applying.state, context.applying.out, room, me);
+        founder::founded(context.state, context.out, room, me);
     }
     let member = founder::standing(context.state, room, me, founds);
     enter(context, me, room, member);
@@ -98,7 +97,7 @@ pub fn join(context: &mut Context<'_>, name: &str, key: &str) -> Result<(), Refu
 }
 
 /// Refuses guests who are let into some rooms only.
-fn may_enter_as_guest(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
+fn may_enter_as_guest(context: &Applying<'_>, name: &str) -> Result<(), Refusal> {
     let rooms = context.state.config.server.guest_rooms.as_ref();
     match rooms.filter(|_| context.user().guest) {
         Some(rooms) if !rooms.iter().any(|room| fold(room) == fold(name)) => {
@@ -111,7 +110,7 @@ fn may_enter_as_guest(context: &Context<'_>, name: &str) -> Result<(), Refusal> 
 /// Whether another room than `own` has a name that looks like this one; and which name, if the
 /// asker may know of it.
 pub fn looks_like(
-    context: &Context<'_>,
+    context: &Applying<'_>,
     name: &str,
     own: Option<RoomId>,
 ) -> Option<Option<Arc<str>>> {
@@ -121,7 +120,7 @@ pub fn looks_like(
 
 /// A room had this name until lately: clients that know of renames are told, others taken there.
 fn by_old_name(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     old: &str,
     new: Arc<str>,
     key: &str,
@@ -137,13 +136,13 @@ fn by_old_name(
         Some(room) => {
             let news = context.passing_join(me, room);
             context.reply_news(news);
-            show_around(context, room, &mut names::Shared::default());
+            context.out.follow_up(FollowUp::ShowRoomAgain { room });
             Ok(())
         }
     }
 }
 
-fn may_join(context: &mut Context<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {
+fn may_join(context: &mut Applying<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {
     let who = context.who();
     let may = admits(context, room, key, &who);
     context.out.spend(who.steps.get());
@@ -151,7 +150,7 @@ fn may_join(context: &mut Context<'_>, room: RoomId, key: &str) -> Result<(), Re
 }
 
 fn admits(
-    context: &Context<'_>,
+    context: &Applying<'_>,
     room: RoomId,
     key: &str,
     who: &MaskSubject,
@@ -181,20 +180,29 @@ fn admits(
 }
 
 /// The asker enters; everybody in the room is told, the asker is shown topic and names.
-fn enter(context: &mut Context<'_>, me: UserId, room: RoomId, member: Member) {
+fn enter(context: &mut Applying<'_>, me: UserId, room: RoomId, member: Member) {
     if let Some(room) = context.state.rooms.get_mut(&room) {
         room.invited.remove(&me);
     }
     let realname = context.user().realname.clone();
     let news = context.store_change(room, EventKind::Join, "", &realname, "JOIN");
-    membership::enter(context.applying.state, context.applying.out, me, room, member);
+    membership::enter(context.state, context.out, me, room, member);
     context.tell_way(room, news);
     founder::came(context, room, me, member);
     founder::adopt(context, room);
     membership::tell_away(context, room, me);
-    crate::command::metadata::subscribers::introduce(context, room, me);
+    context.out.follow_up(FollowUp::Introduce { room, user: me });
+    context.out.follow_up(FollowUp::ShowRoom { room });
+}
+
+/// Shows the asker's devices, as far as they are here, the room that they have come into.
+pub fn show(context: &mut Context<'_>, room: RoomId) {
+    let Some(user) = context.asker.user.and_then(|me| context.state.users.get(&me)) else { return };
     let mut names = names::Shared::default();
-    for session in context.user().sessions.clone() {
+    for session in user.sessions.clone() {
+        if !context.node.sessions.contains_key(&session) {
+            continue;
+        }
         let mut device = context.of(session);
         show_around(&mut device, room, &mut names);
         chathistory::replay(&mut device, room);

@@ -3,16 +3,15 @@
 //! <https://modern.ircdocs.horse/#kill-message>
 
 use super::refusal::Refusal;
-use crate::command::ending;
-use crate::effects::Effect;
+use crate::effects::{Effect, Ending};
 use crate::limits::KICK_BYTES;
-use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::text::shorten;
 use proto::Message;
 use proto::name::same;
 
 /// Carries out `KILL`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.must_have_right("KILL", "")?;
     let name = message.param(0).unwrap_or_default();
     let reason = message.param(1).filter(|reason| !reason.is_empty());
@@ -36,13 +35,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             context.out.push(Effect::TellOne { to: *to, news: *news, kept: false });
         });
     }
-    // The answer is complete. What follows may end the asker, too, and is nobody's command.
-    context.out.end(&server);
-    let Context { applying, node } = context;
-    let (state, out) = (&mut *applying.state, &mut *applying.out);
+    let told: Box<str> = format!("Closing Link: {server} ({quit})").into();
     for session in sessions {
-        Context::new(state, node, out, session).close(&format!("Closing Link: {server} ({quit})"));
-        ending::session_ended(state, node, out, session, &quit);
+        let ending = Ending { session, told: told.clone(), reason: quit.as_str().into() };
+        context.out.end_session(ending);
     }
     Ok(())
 }

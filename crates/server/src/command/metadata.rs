@@ -4,12 +4,14 @@
 //! `draft/metadata-3` (<https://github.com/ircv3/ircv3-specifications/pull/613>); sessions with
 //! `draft/metadata-2` (<https://ircv3.net/specs/extensions/metadata>) get its codes.
 
+mod before;
 mod change;
 pub mod coming;
 pub mod show;
 pub mod subscribers;
 mod subscribe;
 
+use super::entry::Next;
 use super::names;
 use super::refusal::Refusal;
 use crate::command::metadata::show::{EVERYTHING, batch, key_line};
@@ -17,6 +19,7 @@ use crate::limits::{
     METADATA_KEY_BYTES, METADATA_KEYS, METADATA_SUBS, METADATA_VALUE_BYTES, PARAMETER_BYTES,
 };
 use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::metadata::{Keys, Target, keys_of};
 use crate::text::shorten;
 use coming::keys_before;
@@ -34,8 +37,8 @@ pub fn limits(capability: Capability) -> String {
     )
 }
 
-/// Carries out `METADATA`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// Carries out all of `METADATA` but what a user changes.
+pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Next<'m>, Refusal> {
     let has = |capability| context.has(capability);
     let before = context.session().user.is_none();
     if before && !has(Capability::Metadata3) && !has(Capability::Metadata2) {
@@ -44,12 +47,13 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let [name, subcommand, rest @ ..] = message.params() else {
         return Err(bad_parameters("*", "Not enough parameters"));
     };
-    match (subcommand.to_ascii_uppercase().as_str(), rest) {
+    let done = match (subcommand.to_ascii_uppercase().as_str(), rest) {
+        ("SET", [_] | [_, _]) | ("CLEAR", []) if !before => return Ok(Next::Command),
         ("GET", [_, ..]) => get(context, name, rest),
         ("LIST", []) => list(context, name),
-        ("SET", [key]) => change::set(context, name, key, ""),
-        ("SET", [key, value]) => change::set(context, name, key, value),
-        ("CLEAR", []) => change::clear(context, name),
+        ("SET", [key]) => before::set(context, name, key, ""),
+        ("SET", [key, value]) => before::set(context, name, key, value),
+        ("CLEAR", []) => before::clear(context, name),
         ("SUB", [_, ..]) => subscribe::subscribe(context, name, rest),
         ("UNSUB", [_, ..]) => subscribe::unsubscribe(context, name, rest),
         ("SUBS", []) => subscribe::subscriptions(context, name),
@@ -64,11 +68,22 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             Err(fails("SUBCOMMAND_INVALID", &[middle(subcommand)], "Unknown subcommand"))
         }
         _ => Err(bad_parameters(subcommand, "Unknown subcommand")),
+    };
+    done.map(|()| Next::Nothing)
+}
+
+/// Carries out what a user changes by `METADATA`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    match message.params() {
+        [name, _] => change::clear(context, name),
+        [name, _, key] => change::set(context, name, key, ""),
+        [name, _, key, value] => change::set(context, name, key, value),
+        _ => Err(bad_parameters("*", "Not enough parameters")),
     }
 }
 
 /// Whether the session speaks the draft before.
-fn is_old(context: &Context<'_>) -> bool {
+fn is_old(context: &Applying<'_>) -> bool {
     coming::is_old(context.capabilities())
 }
 
@@ -93,8 +108,8 @@ fn bad_target(name: &str) -> Refusal {
 
 /// Whom a target names: any account, a guest who is online, or a room that may be looked into. A
 /// session that is nobody yet can only name itself.
-fn target(context: &Context<'_>, name: &str) -> Result<Target, Refusal> {
-    let Some(me) = context.session().user else {
+fn target(context: &Applying<'_>, name: &str) -> Result<Target, Refusal> {
+    let Some(me) = context.asker.user else {
         return match name {
             "*" => Ok(Target { of: None, name: "*".into() }),
             _ => Err(bad_target(name)),
@@ -117,7 +132,7 @@ fn target(context: &Context<'_>, name: &str) -> Result<Target, Refusal> {
 
 /// Whom a target names whose metadata the asker may read: what a closed room says of itself, it says
 /// to its members.
-fn readable(context: &Context<'_>, name: &str) -> Result<Target, Refusal> {
+fn readable(context: &Applying<'_>, name: &str) -> Result<Target, Refusal> {
     let target = target(context, name)?;
     if let Some(Subject::Room(room)) = target.of {
         let room = &context.state.rooms[&room];
@@ -136,7 +151,7 @@ fn keys(context: &Context<'_>, target: &Target) -> Keys {
 }
 
 /// What one must call a key that cannot be one.
-fn bad_key_code(context: &Context<'_>) -> &'static str {
+fn bad_key_code(context: &Applying<'_>) -> &'static str {
     if is_old(context) { "KEY_INVALID" } else { "INVALID_KEY" }
 }
 
@@ -148,7 +163,7 @@ fn is_key(key: &str) -> bool {
 const BAD_KEY: &str = "A key consists of 1 to 32 of a-z 0-9 _ . / -";
 
 /// One key of several cannot be one; the others are dealt with.
-fn bad_key_line(context: &Context<'_>, key: &str) -> Vec<u8> {
+fn bad_key_line(context: &Applying<'_>, key: &str) -> Vec<u8> {
     let kind = if is_old(context) { "FAIL" } else { "WARN" };
     let code = bad_key_code(context);
     show::line(context, kind, |line| {

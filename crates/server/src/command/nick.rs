@@ -2,23 +2,31 @@
 //!
 //! <https://modern.ircdocs.horse/#nick-message>
 
+use super::entry::Next;
 use super::refusal::Refusal;
 use crate::command::authentication::may_be_named;
-use crate::command::metadata::show as show_metadata;
 use crate::command::welcome;
+use crate::effects::FollowUp;
 use crate::session::context::Context;
-use crate::session::watch;
+use crate::state::applying::Applying;
 use crate::state::membership;
 use crate::state::room::Rank;
 use proto::Message;
 use proto::name::{fold, same};
 use std::sync::Arc;
 
-/// Carries out `NICK`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let name = message.param(0).filter(|name| !name.is_empty()).ok_or(Refusal::NoName)?;
+fn name_in<'m>(message: &'m Message<'m>) -> Result<&'m str, Refusal> {
+    message.param(0).filter(|name| !name.is_empty()).ok_or(Refusal::NoName)
+}
+
+/// Before the session has registered, it introduces itself.
+pub fn before<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
+    let name = name_in(message)?;
     if context.session().user.is_some() {
-        return change(context, name);
+        return Ok(Next::Command);
     }
     may_be_named(context, name)?;
     let taken = context.state.online(name).is_some_and(|user| user.guest);
@@ -31,11 +39,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     context.refresh();
     welcome::register_if_complete(context);
-    Ok(())
+    Ok(Next::Nothing)
 }
 
 /// A room in which the guest is banned or to be quiet: it keeps the nick by which it is known there.
-fn silenced_in(context: &mut Context<'_>) -> Option<Arc<str>> {
+fn silenced_in(context: &mut Applying<'_>) -> Option<Arc<str>> {
     let (me, who) = (context.me(), context.who());
     let rooms = context.user().rooms.iter().map(|room| &context.state.rooms[room]);
     let mut rooms = rooms.filter(|room| {
@@ -47,7 +55,9 @@ fn silenced_in(context: &mut Context<'_>) -> Option<Arc<str>> {
     silenced
 }
 
-fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+/// Carries out `NICK` of a user.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let name = name_in(message)?;
     if name == &*context.user().nick {
         return Ok(());
     }
@@ -64,7 +74,7 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     }
     let me = context.me();
     let news = context.passing(me, "NICK", &[name], None);
-    membership::tell_acquaintances(context.applying.state, context.applying.out, me, news);
+    membership::tell_acquaintances(context.state, context.out, me, news);
     context.tell_user(me, news);
     let before = context.user().nick.clone();
     if !own {
@@ -75,9 +85,9 @@ fn change(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     context.state.nicks.insert(fold(name).into(), me);
     context.user_mut().nick = name.into();
     if !own {
-        watch::went(context.applying.state, context.node, context.applying.out, &before);
-        watch::came(context.applying.state, context.node, context.applying.out, me);
-        show_metadata::sync_watchers(context, me);
+        context.out.follow_up(FollowUp::TellOffline { name: before });
+        context.out.follow_up(FollowUp::TellOnline { user: me });
+        context.out.follow_up(FollowUp::SyncWatchers { user: me });
     }
     Ok(())
 }

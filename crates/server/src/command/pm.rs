@@ -1,5 +1,6 @@
 //! `PM [user [:text]]`: a message to one user; or, since a person need not know the difference, to a room.
 
+use super::entry::{Next, Request};
 use super::names::visible;
 use super::privmsg::{Draft, find, look_at_share, tag_bytes, to_room, to_user};
 use super::refusal::Refusal;
@@ -7,22 +8,26 @@ use crate::effects::Confirmation;
 use crate::limits::NAMES_LINE_BYTES;
 use crate::session::Prompt;
 use crate::session::context::Context;
+use crate::state::applying::Applying;
 use proto::Message;
 use store::EventKind;
 
-/// Carries out `PM`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// Asks for what is not there: the receiver, or the message.
+pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Next<'m>, Refusal> {
     match (message.param(0), message.rest(1)) {
         (None, _) => {
             show_online(context);
             context.session_mut().prompt = Some(Box::new(Prompt::PmUser));
             context.note("PM", "USER_REQUIRED", &[], "Enter the user:");
-            Ok(())
         }
-        (Some(""), _) => Err(Refusal::NeedMoreParams),
-        (Some(name), None) => user(context, name),
-        (Some(name), Some(text)) => send(context, name, text, Some(message)),
+        (Some(""), _) => return Err(Refusal::NeedMoreParams),
+        (Some(name), None) => user(context, name)?,
+        (Some(name), Some(text)) => {
+            look_at_share(context, name, text, tag_bytes(context, Some(message)));
+            return Ok(Next::Command);
+        }
     }
+    Ok(Next::Nothing)
 }
 
 /// The receiver is known: asks for the message.
@@ -38,15 +43,25 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The message to a receiver who was asked for is known.
+pub fn text<'m>(context: &mut Context<'_>, to: String, text: &'m str) -> Request<'m> {
+    look_at_share(context, &to, text, 0);
+    Request::PrivateMessage { to: to.into(), text }
+}
+
+/// Carries out `PM`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let (user, text) = (message.param(0).unwrap_or_default(), message.rest(1).unwrap_or_default());
+    send(context, user, text, Some(message))
+}
+
 /// Sends the text to the user or room.
 pub fn send(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     user: &str,
     text: &str,
     tagged: Option<&Message<'_>>,
 ) -> Result<(), Refusal> {
-    context.look_at_space();
-    look_at_share(context, user, text, tag_bytes(context, tagged));
     let draft = Draft::new(context, (EventKind::Message, "PM"), text, tagged);
     if user.starts_with('#') {
         let room = visible(context, user)?;

@@ -5,6 +5,7 @@
 mod mentions;
 mod ranked;
 
+use super::entry::Next;
 use super::refusal::Refusal;
 use super::{for_each_target, names_of, znc};
 use crate::effects::{Condition, Confirmation, Effect, Rooms};
@@ -74,12 +75,16 @@ fn is_resend_id(id: &str) -> bool {
 }
 
 /// Finds out of which receivers' outboxes the asker has had more than their share.
-pub fn prepare(context: &mut Context<'_>, message: &Message<'_>) {
+pub fn prepare<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
     let (targets, text) = (message.param(0), message.param(1).unwrap_or_default());
     let targets = targets.into_iter().flat_map(|targets| targets.split(',')).take(TARGETS);
     for target in targets.filter(|target| !target.starts_with('#')) {
         look_at_share(context, target, text, tag_bytes(context, Some(message)));
     }
+    Ok(Next::Command)
 }
 
 /// Bytes of the tags that a message of the asker's would bear.

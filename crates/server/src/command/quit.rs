@@ -3,7 +3,7 @@
 //! <https://modern.ircdocs.horse/#quit-message>
 
 use super::refusal::Refusal;
-use crate::command::ending;
+use crate::effects::Ending;
 use crate::limits::KICK_BYTES;
 use crate::session::context::Context;
 use crate::text::shorten;
@@ -21,10 +21,6 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Ends the session of the asker.
 pub fn leave(context: &mut Context<'_>, reason: &str) {
-    // The command is answered before its session ends.
-    let server = context.state.renderer.server.clone();
-    context.out.end(&server);
-    let Context { applying, node } = context;
-    let (state, out, session) = (&mut *applying.state, &mut *applying.out, &applying.asker.session);
-    ending::end_session(state, node, out, *session, reason);
+    let session = context.asker.session;
+    context.out.end_session(Ending { session, told: reason.into(), reason: reason.into() });
 }

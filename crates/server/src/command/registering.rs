@@ -72,7 +72,7 @@ pub fn join_rooms(context: &mut Context<'_>) {
 pub fn show_last_login(context: &mut Context<'_>, full: bool) {
     let Some(login) = context.session_mut().last_login.take() else { return };
     // A program at which nobody is could not tell anybody.
-    if context.session().unattended {
+    if context.user().is_unattended(context.asker.session) {
         return;
     }
     let text = last_login::sentence(&login);

@@ -4,9 +4,11 @@
 
 use super::refusal::{Refusal, looks_like};
 use super::{join, names};
+use crate::effects::FollowUp;
 use crate::limits::{RENAME_BYTES, RENAME_DEVICES, RENAME_SECONDS};
 use crate::session::context::Context;
 use crate::session_id::SessionId;
+use crate::state::applying::Applying;
 use crate::state::membership;
 use crate::state::user::UserId;
 use crate::text::shorten;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use store::{EventKind, RoomId};
 
 /// Carries out `RENAME`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let room = context.room_as_operator(message.param(0).unwrap_or_default())?;
     let (id, old) = (room.id, room.name.clone());
     let new = message.param(1).unwrap_or_default();
@@ -24,13 +26,13 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         None => Refusal::RoomNameInUse(old.clone(), new.to_owned()),
         Some(why) => Refusal::CannotRename(old.clone(), new.to_owned(), why),
     })?;
-    context.must_have_space()?;
+    context.must_be_storable()?;
     rename(context, id, &old, new, shorten(message.param(2).unwrap_or_default(), RENAME_BYTES));
     Ok(())
 }
 
 /// Whether a room may get a name; if not, why, but that it is taken.
-fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Option<String>> {
+fn may_be_named(context: &Applying<'_>, id: RoomId, new: &str) -> Result<(), Option<String>> {
     let state = &context.state;
     let room = &state.rooms[&id];
     let cannot = |why: &str| Err(Some(why.to_owned()));
@@ -59,19 +61,26 @@ fn may_be_named(context: &Context<'_>, id: RoomId, new: &str) -> Result<(), Opti
     Ok(())
 }
 
-fn rename(context: &mut Context<'_>, id: RoomId, old: &str, new: &str, reason: &str) {
+fn rename(context: &mut Applying<'_>, id: RoomId, old: &Arc<str>, new: &str, reason: &str) {
     let me = context.me();
     membership::reveal(context, id, me);
-    membership::rename(context.applying.state, context.applying.out, id, new);
+    membership::rename(context.state, context.out, id, new);
     let text = if reason.is_empty() { new.to_owned() } else { format!("{new} {reason}") };
     let news = context.store_change(id, EventKind::Rename, old, &text, "RENAME");
     context.tell_room(id, news);
     // One who does not know the command is not troubled with a change of case alone.
     if !same(old, new) {
-        let members = context.state.rooms[&id].members.iter().filter(|(_, member)| member.online);
-        for user in members.map(|(user, _)| *user).collect::<Vec<UserId>>() {
-            take_over(context, user, id, (old, reason));
-        }
+        let (old, reason) = (old.clone(), reason.into());
+        context.out.follow_up(FollowUp::RoomRenamed { room: id, old, reason });
+    }
+}
+
+/// Tells the devices of all members that do not know `RENAME`.
+pub fn show(context: &mut Context<'_>, id: RoomId, old: &str, reason: &str) {
+    let Some(room) = context.state.rooms.get(&id) else { return };
+    let members = room.members.iter().filter(|(_, member)| member.online);
+    for user in members.map(|(user, _)| *user).collect::<Vec<UserId>>() {
+        take_over(context, user, id, (old, reason));
     }
 }
 
@@ -100,7 +109,7 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
 
 /// The room that a name that nobody has stood for until lately, and its name now; not if it is
 /// secret to the asker.
-pub fn renamed(context: &Context<'_>, name: &str) -> Option<Arc<str>> {
+pub fn renamed(context: &Applying<'_>, name: &str) -> Option<Arc<str>> {
     let id = context.state.renames.find(name, context.state.steady)?;
     let room = context.state.rooms.get(&id)?;
     let secret =

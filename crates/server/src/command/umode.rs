@@ -4,7 +4,9 @@
 //! <https://modern.ircdocs.horse/#user-mode>, <https://ircv3.net/specs/extensions/bot-mode>
 
 use super::refusal::Refusal;
-use crate::session::context::Context;
+use crate::config::Role;
+use crate::effects::{Effect, FollowUp, LogRecord};
+use crate::state::applying::Applying;
 use proto::name::same;
 use proto::numeric as n;
 
@@ -14,7 +16,7 @@ pub const USER_MODES: &str = "Biow";
 pub const BOT: char = 'B';
 
 /// Carries out `MODE` for a user.
-pub fn run(context: &mut Context<'_>, target: &str, changes: Option<&str>) -> Result<(), Refusal> {
+pub fn run(context: &mut Applying<'_>, target: &str, changes: Option<&str>) -> Result<(), Refusal> {
     if !same(&context.user().nick, target) {
         return Err(match context.state.online(target) {
             Some(_) => Refusal::OtherUsersModes,
@@ -34,7 +36,7 @@ pub fn run(context: &mut Context<'_>, target: &str, changes: Option<&str>) -> Re
 }
 
 /// Changes what can be changed and tells the user what differs; returns whether a mode is unknown.
-fn change(context: &mut Context<'_>, changes: &str) -> bool {
+fn change(context: &mut Applying<'_>, changes: &str) -> bool {
     let before = context.user().modes();
     let (mut add, mut unknown) = (true, false);
     for letter in changes.chars() {
@@ -43,7 +45,7 @@ fn change(context: &mut Context<'_>, changes: &str) -> bool {
             '+' | '-' => add = letter == '+',
             BOT => {
                 user.bot = add;
-                context.session_mut().taking.bot = add;
+                context.out.follow_up(FollowUp::IsBot(add));
             }
             'i' => user.invisible = add,
             // An operator's rights come from `OPER` alone; they can be given up.
@@ -67,8 +69,19 @@ fn change(context: &mut Context<'_>, changes: &str) -> bool {
     unknown
 }
 
+/// The asker is an operator of the server from here on, or is not.
+pub fn set_role(context: &mut Applying<'_>, role: Option<Role>) {
+    context.user_mut().role = role;
+    let Some(role) = role else { return tell(context, "-o") };
+    let text = format!("You are now a server operator ({})", role.name());
+    context.numeric(n::RPL_YOUREOPER, &[], &text);
+    tell(context, "+o");
+    let user = context.user().nick.clone();
+    context.out.push(Effect::Log(LogRecord::Operator { user, granted: true }));
+}
+
 /// Tells all devices of the asker how their modes have changed.
-pub fn tell(context: &mut Context<'_>, changes: &str) {
+pub fn tell(context: &mut Applying<'_>, changes: &str) {
     let (me, nick) = (context.me(), context.user().nick.clone());
     let news = context.passing(me, "MODE", &[&nick, changes], None);
     context.tell_user(me, news);

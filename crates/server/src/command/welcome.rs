@@ -11,7 +11,7 @@ use crate::command::registering;
 use crate::command::umode::{self, BOT, USER_MODES};
 use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic, unread};
 use crate::config::Config;
-use crate::effects::{Effect, LogRecord};
+use crate::effects::{Effect, FollowUp, LogRecord};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::{Author, GUEST_USERNAME};
@@ -20,7 +20,6 @@ use crate::session::budget::Payer;
 use crate::session::context::Context;
 use crate::session::delivered;
 use crate::session::login::How;
-use crate::session::watch;
 use crate::state::barred::date;
 use crate::state::dormant;
 use crate::state::membership;
@@ -122,7 +121,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     }
     let nick = context.passing(guest, "NICK", &[&account.name], None);
     context.reply_news(nick);
-    ending::guest_gone(context, &reason);
+    ending::leave(context, &reason);
     let registration = Registration {
         username,
         nick: Some(account.name.to_string()),
@@ -220,6 +219,7 @@ fn register(context: &mut Context<'_>, full: bool) {
             guest,
             realname: registration.realname.as_deref().unwrap_or(&nick).into(),
             sessions: Vec::from([session]),
+            unattended: Vec::new(),
             rooms: Vec::new(),
             away: None,
             said_away: None,
@@ -252,7 +252,7 @@ fn register(context: &mut Context<'_>, full: bool) {
     match (first, registration.presence) {
         (true, presence) => presence::came(context, presence),
         (false, Some(presence)) => presence::said(context, presence),
-        (false, None) => presence::changed(context),
+        (false, None) => presence::changed(context, id),
     }
     if first {
         come_online(context, full, &coming);
@@ -260,9 +260,9 @@ fn register(context: &mut Context<'_>, full: bool) {
         join_in(context, full, &coming);
     }
     if first {
-        watch::came(context.applying.state, context.node, context.applying.out, id);
+        context.out.follow_up(FollowUp::TellOnline { user: id });
         presence::tell_watchers(context);
-        coming.then(context, |context| show_metadata::sync_watchers(context, id));
+        coming.then(context, |context| context.out.follow_up(FollowUp::SyncWatchers { user: id }));
     }
     registering::show_last_login(context, full);
     delivered::came(context);
@@ -280,13 +280,9 @@ fn register(context: &mut Context<'_>, full: bool) {
 
 /// An account with a role in the config is an operator as soon as it is online.
 pub fn take_role(context: &mut Context<'_>, account: &str) {
-    let Some(role) = context.state.config.role_of(account) else { return };
-    context.user_mut().role = Some(role);
-    let text = format!("You are now a server operator ({})", role.name());
-    context.numeric(n::RPL_YOUREOPER, &[], &text);
-    umode::tell(context, "+o");
-    let user = context.user().nick.clone();
-    context.out.push(Effect::Log(LogRecord::Operator { user, granted: true }));
+    if let Some(role) = context.state.config.role_of(account) {
+        umode::set_role(context, Some(role));
+    }
 }
 
 /// The first session of a user: the user appears in the lobby and the rooms remembered.

@@ -1,7 +1,19 @@
 //! What a command leaves to the node of its session, because it concerns what only a node knows.
 
+use crate::session_id::SessionId;
 use std::sync::Arc;
 use store::{AccountId, Conversation, RoomId, Subject};
+
+/// A session ends: its node, if that is here, closes it.
+#[derive(Debug)]
+pub struct Ending {
+    /// Which one.
+    pub session: SessionId,
+    /// What it is told.
+    pub told: Box<str>,
+    /// What others are told.
+    pub reason: Box<str>,
+}
 
 /// Something to do when a command has been applied.
 #[derive(Debug)]
@@ -29,6 +41,45 @@ pub enum FollowUp {
         /// The rooms that are told.
         told: Box<[RoomId]>,
     },
+    /// A user has come online under the name that it has: who watches the name is told.
+    TellOnline {
+        /// The user.
+        user: AccountId,
+    },
+    /// Nobody is online under a name any more: who watches it is told.
+    TellOffline {
+        /// The name.
+        name: Arc<str>,
+    },
+    /// Who watches a user's name and is subscribed to what the user has is told that.
+    SyncWatchers {
+        /// The user.
+        user: AccountId,
+    },
+    /// The asker has come into a room: its devices are shown what is there.
+    ShowRoom {
+        /// The room.
+        room: RoomId,
+    },
+    /// The asker was in a room already: the session that asked is shown what is there.
+    ShowRoomAgain {
+        /// The room.
+        room: RoomId,
+    },
+    /// A room has another name: devices that do not know of renames are told that they left the one
+    /// and came into the other.
+    RoomRenamed {
+        /// The room.
+        room: RoomId,
+        /// The name before.
+        old: Arc<str>,
+        /// Why.
+        reason: Box<str>,
+    },
+    /// Somebody may be at the session of the asker now: it is shown what was kept when it came.
+    ShowKept,
+    /// The session of the asker has said whether it is a bot's.
+    IsBot(bool),
     /// The other devices of the asker are shown a read marker.
     ShowMarker {
         /// Of which conversation.

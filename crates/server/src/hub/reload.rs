@@ -1,6 +1,7 @@
 //! The config file was read again: what can change while the server runs changes.
 
-use crate::command::{cap, isupport, umode, welcome};
+use crate::command::entry::{self, Entry, Request};
+use crate::command::{cap, isupport};
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::session::Node;
@@ -8,6 +9,8 @@ use crate::session::context::Context;
 use crate::session::disk;
 use crate::session_id::SessionId;
 use crate::state::State;
+use crate::state::applying::Asker;
+use crate::state::user::UserId;
 use std::sync::Arc;
 
 /// What came of reading the config file again.
@@ -36,25 +39,22 @@ impl Reload {
 
 /// Accounts whose role differs now have the new one, or none. Who has taken other rights with `OPER`
 /// keeps them.
-fn change_roles(state: &mut State, node: &mut Node, out: &mut Effects, before: &Config) {
-    let online: Vec<(SessionId, Arc<str>)> = state
+fn change_roles(state: &mut State, out: &mut Effects, before: &Config) {
+    let online: Vec<(SessionId, UserId, Arc<str>)> = state
         .users
         .values()
         .filter(|user| !user.guest && user.role == before.role_of(&user.nick))
-        .map(|user| (user.sessions[0], user.nick.clone()))
+        .map(|user| (user.sessions[0], user.id, user.nick.clone()))
         .collect();
-    for (session, nick) in online {
+    for (session, user, nick) in online {
         let role = state.config.role_of(&nick);
         if role == before.role_of(&nick) {
             continue;
         }
-        let context = &mut Context::new(state, node, out, session);
-        if role.is_some() {
-            welcome::take_role(context, &nick);
-        } else {
-            context.user_mut().role = None;
-            umode::tell(context, "-o");
-        }
+        let (now, steady) = (state.now, state.steady);
+        let asker = Asker { session, ..Asker::of(Some(user)) };
+        entry::apply(state, out, Entry { now, steady, asker, request: Request::Role(role) })
+            .expect("a role that the config gives is not refused");
     }
 }
 
@@ -66,7 +66,7 @@ pub fn apply(state: &mut State, node: &mut Node, out: &mut Effects, reload: &Rel
         isupport::tell_changes(state, node, out, &before);
         disk::look(state, node, out, None);
         out.history = Some(config.history.clone());
-        change_roles(state, node, out, &before);
+        change_roles(state, out, &before);
     }
     let Some(by) = reload.by else { return };
     node.reloading = false;

@@ -9,7 +9,9 @@ use crate::state::State;
 use crate::state::applying::{Applying, Asker};
 use crate::state::refusal::Refusal;
 use crate::state::user::UserId;
+use proto::Capability;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 /// The hub while one session's command is carried out.
 pub struct Context<'a> {
@@ -43,6 +45,8 @@ fn asker(node: &Node, session: SessionId) -> Asker {
         nick: registration.and_then(|registration| registration.nick.as_deref()).map(Into::into),
         capabilities: known.map(|known| known.capabilities).unwrap_or_default(),
         console: known.is_some_and(|known| known.console),
+        local: known.is_some_and(Session::is_local),
+        label: None,
         allowance: Default::default(),
     }
 }
@@ -77,6 +81,13 @@ impl Context<'_> {
     /// The same for another session.
     pub fn of(&mut self, session: SessionId) -> Context<'_> {
         Context::new(self.applying.state, self.node, self.applying.out, session)
+    }
+
+    /// A command of the session begins, with its label if it has one.
+    pub fn begin(&mut self, label: Option<Arc<str>>) {
+        let batches = self.has(Capability::Batch);
+        self.asker.label = label.clone();
+        self.applying.out.begin(self.applying.asker.session, label, batches);
     }
 
     /// The registration under way; none once it is over.
@@ -131,12 +142,6 @@ impl Context<'_> {
         self.charge_stored();
     }
 
-    /// Refuses to have a user told what is beyond the asker's share of the user's outbox.
-    pub fn must_have_share(&mut self, of: UserId, bytes: usize) -> Result<(), Refusal> {
-        self.look_at_share(of, bytes);
-        self.must_be_within_share(of, bytes)
-    }
-
     /// Finds out whether the asker is within their share of a user's outbox with so many bytes more.
     pub fn look_at_share(&mut self, of: UserId, bytes: usize) {
         let (me, address) = (self.me(), self.session().address);
@@ -158,15 +163,16 @@ impl Context<'_> {
     /// Whether what is known of the asker is as its session has it, if that is still there.
     pub fn is_fresh(&self) -> bool {
         let session = self.asker.session;
-        let allowance = self.asker.allowance.clone();
+        let Asker { allowance, label, .. } = self.asker.clone();
         !self.node.sessions.contains_key(&session)
-            || self.asker == Asker { allowance, ..asker(self.node, session) }
+            || self.asker == Asker { allowance, label, ..asker(self.node, session) }
     }
 
     /// What is known of the asker has changed.
     pub fn refresh(&mut self) {
-        let allowance = std::mem::take(&mut self.applying.asker.allowance);
-        self.applying.asker = Asker { allowance, ..asker(self.node, self.applying.asker.session) };
+        let known = &mut self.applying.asker;
+        let (allowance, label) = (std::mem::take(&mut known.allowance), known.label.take());
+        *known = Asker { allowance, label, ..asker(self.node, known.session) };
     }
 
     /// The rest of the command at hand is for another turn: it is called again, to go on there.

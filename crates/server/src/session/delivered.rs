@@ -5,13 +5,13 @@
 //! A connection at which only a program is (`AWAY *`) takes nothing, and one that says that it is a
 //! bot (`+B`) nothing that waited for the person before it came.
 
-use crate::effects::{Effect, Effects, Read, ReadKind};
+use crate::effects::{Effect, Read, ReadKind};
 use crate::session::Node;
 use crate::session::context::Context;
 use crate::session_id::SessionId;
 use crate::state::State;
 use std::sync::Arc;
-use store::{EventId, Write};
+use store::EventId;
 
 /// Up to which event a connection was told what is kept for its user; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub fn came(context: &mut Context<'_>) {
 /// Shows the session what was kept when it came, if somebody is at it and it has not been shown.
 pub fn show(context: &mut Context<'_>) {
     let (known, user) = (context.session(), context.user());
-    if user.guest || known.unattended || known.taking.shown {
+    if user.guest || user.is_unattended(context.asker.session) || known.taking.shown {
         return;
     }
     let markers = context.state.read_markers.of(user.id);
@@ -66,7 +66,7 @@ pub fn show(context: &mut Context<'_>) {
 }
 
 /// A session has sent a line after all this was written to it. Whether it takes it, the line at hand
-/// may still say: see [`settle`].
+/// may still say: see [`take`].
 pub fn answered(node: &mut Node, session: SessionId, told: Delivered) {
     let known = node.sessions.get_mut(&session).expect("the caller has checked");
     let answered = &mut known.taking.answered;
@@ -74,14 +74,15 @@ pub fn answered(node: &mut Node, session: SessionId, told: Delivered) {
     answered.live = answered.live.max(told.live);
 }
 
-/// Takes what a session has answered, after each line and before its end. If that cannot be stored,
-/// it is kept still and shown once more, for nothing may get lost.
-pub fn settle(state: &mut State, node: &mut Node, out: &mut Effects, session: SessionId) {
-    let Some(known) = node.sessions.get_mut(&session) else { return };
-    if known.taking.answered == Delivered::default() || known.unattended {
-        return;
+/// What a session has answered and takes, as ranges of events: after one, up to another. Asked after
+/// each line, and before the session ends.
+pub fn take(state: &State, node: &mut Node, session: SessionId) -> Option<[(EventId, EventId); 2]> {
+    let known = node.sessions.get_mut(&session)?;
+    if known.taking.answered == Delivered::default()
+        || state.users[&known.user?].is_unattended(session)
+    {
+        return None;
     }
-    let Some(account) = known.user else { return };
     let taking = &mut known.taking;
     let mut told = std::mem::take(&mut taking.answered);
     if taking.bot {
@@ -91,11 +92,5 @@ pub fn settle(state: &mut State, node: &mut Node, out: &mut Effects, session: Se
         told.live = told.live.max(told.kept);
         (taking.since, told.kept) = (0, 0);
     }
-    let ranges = [(0, told.kept), (taking.since, told.live)];
-    out.begin(session, None, false);
-    for (after, up_to) in ranges.into_iter().filter(|(_, up_to)| *up_to > 0) {
-        state.pending.taken(account, after, up_to);
-        out.write(Write::PendingDelivered { account, after, up_to });
-    }
-    out.end(&state.renderer.server);
+    Some([(0, told.kept), (taking.since, told.live)])
 }

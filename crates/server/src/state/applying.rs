@@ -31,8 +31,28 @@ pub struct Asker {
     pub capabilities: Capabilities,
     /// It came by the admin socket, and is an admin without being a user.
     pub console: bool,
+    /// It comes from this machine.
+    pub local: bool,
+    /// The label of the command, if it has one: then the session's own copies of news are replies.
+    pub label: Option<Arc<str>>,
     /// What its node has found out beforehand.
     pub allowance: Allowance,
+}
+
+impl Asker {
+    /// A user, at no session; or nobody.
+    pub fn of(user: Option<UserId>) -> Asker {
+        Asker {
+            session: SessionId::NOBODY,
+            user,
+            nick: None,
+            capabilities: Capabilities::default(),
+            console: false,
+            local: false,
+            label: None,
+            allowance: Allowance::default(),
+        }
+    }
 }
 
 /// What the node of an asker lets them do: it alone knows their budgets and its disk. Found out
@@ -65,6 +85,12 @@ pub struct Applying<'a> {
 }
 
 impl Applying<'_> {
+    /// The same to reply to another session of the asker's user, of which nothing else is known.
+    pub fn device(&mut self, session: SessionId) -> Applying<'_> {
+        let asker = Asker { session, ..Asker::of(self.asker.user) };
+        Applying { state: self.state, out: self.out, asker }
+    }
+
     /// The session's capabilities.
     pub fn capabilities(&self) -> Capabilities {
         self.asker.capabilities
@@ -422,7 +448,7 @@ impl Applying<'_> {
     pub fn tell_room(&mut self, room: RoomId, news: u32) {
         let rooms = Rooms::One(room);
         let me_in = self.asker.user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
-        if self.out.is_labeled() && me_in {
+        if self.asker.label.is_some() && me_in {
             self.out.push(Effect::Tell { rooms, except: vec![self.asker.session], news });
             self.reply_news(news);
         } else {
@@ -457,7 +483,7 @@ impl Applying<'_> {
     /// Tells all sessions of a user.
     pub fn tell_user(&mut self, user: UserId, news: u32) {
         for to in self.state.users[&user].sessions.clone() {
-            if to == self.asker.session && self.out.is_labeled() {
+            if to == self.asker.session && self.asker.label.is_some() {
                 self.reply_news(news);
             } else {
                 self.out.push(Effect::TellOne { to, news, kept: false });

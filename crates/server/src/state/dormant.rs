@@ -103,13 +103,16 @@ pub fn put(state: &mut State, account: UserId, day: Option<u32>) -> Option<u32> 
     }
 }
 
+/// Whether it is time for a look.
+pub fn is_due(state: &State) -> bool {
+    state.steady >= state.dormant.due
+}
+
 /// Looks at some of those who are silent, if it is time to, and removes who was not here for too
-/// long. `entering` are the accounts of sessions that are about to be theirs. A round of looks begins once an hour. While nobody is to go, days count all the same.
-pub fn look(state: &mut State, out: &mut Effects, entering: impl FnOnce() -> BTreeSet<AccountId>) {
+/// long. `entering` are the accounts of sessions that are about to be theirs. A round of looks begins
+/// once an hour. While nobody is to go, days count all the same.
+pub fn look(state: &mut State, out: &mut Effects, entering: &BTreeSet<AccountId>) {
     let days = state.config.accounts.expire_days;
-    if state.steady < state.dormant.due {
-        return;
-    }
     let rest = state.dormant.days.range((Excluded(state.dormant.after), Unbounded));
     let some: Vec<(UserId, u32)> = rest.take(EXPIRY_LOOKS).map(|(id, day)| (*id, *day)).collect();
     let (today, mut expired) = (day_of(state.now), BTreeMap::new());
@@ -146,14 +149,12 @@ fn remove_all(
     state: &mut State,
     out: &mut Effects,
     mut expired: BTreeMap<UserId, u32>,
-    entering: impl FnOnce() -> BTreeSet<AccountId>,
+    entering: &BTreeSet<AccountId>,
 ) {
+    // Who has proven to be one of them, or is about to, is as good as here.
+    expired.retain(|id, _| !entering.contains(id));
     if expired.is_empty() {
         return;
-    }
-    // Who has proven to be one of them, or is about to, is as good as here.
-    for id in entering() {
-        expired.remove(&id);
     }
     let found = state.accounts.values().filter(|account| expired.contains_key(&account.id));
     let found: Vec<Arc<Account>> = found.cloned().collect();

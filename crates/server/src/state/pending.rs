@@ -1,11 +1,12 @@
 //! Private messages that wait until their receivers have taken them, and how many of them each
 //! sender may have waiting.
 
+use super::applying::Applying;
 use super::user::UserId;
 use crate::limits::{KEPT_EACH, KEPT_EACH_ONLINE, KEPT_IN_CROWD, KEPT_MOST, KEPT_UNCROWDED};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
-use store::{AccountId, EventId};
+use store::{AccountId, EventId, Write};
 
 /// All guests together are one sender: each comes back as somebody new.
 pub const ANY_GUEST: UserId = 0;
@@ -73,6 +74,16 @@ impl PendingMessages {
         if kept.is_empty() {
             self.of.remove(&receiver);
         }
+    }
+}
+
+/// The asker has taken what was kept for them, in these ranges of events. If that cannot be stored, it
+/// is kept still and shown once more, for nothing may get lost.
+pub fn taken(context: &mut Applying<'_>, ranges: [(EventId, EventId); 2]) {
+    let account = context.me();
+    for (after, up_to) in ranges.into_iter().filter(|(_, up_to)| *up_to > 0) {
+        context.state.pending.taken(account, after, up_to);
+        context.out.write(Write::PendingDelivered { account, after, up_to });
     }
 }
 

@@ -135,6 +135,11 @@ impl ServerBans {
         self.all.values().find(fits)
     }
 
+    /// Whether one of them has ended by now.
+    pub fn is_over(&self, now: i64) -> bool {
+        self.ends.first().is_some_and(|(until, _)| *until <= now)
+    }
+
     /// Puts a ban in place, or takes it away.
     fn set(&mut self, id: u32, ban: Option<ServerBan>) {
         if let Some(before) = self.all.remove(&id) {

@@ -73,6 +73,11 @@ pub fn forget(state: &mut State, out: &mut Effects, room: RoomId, mode: char, ma
     }
 }
 
+/// Whether something has ended by now.
+pub fn is_over(state: &State) -> bool {
+    state.ends.first().is_some_and(|(until, ..)| *until <= state.now)
+}
+
 /// Takes from the lists what has ended, and tells the rooms.
 pub fn expire(state: &mut State, out: &mut Effects) {
     let now = state.now;

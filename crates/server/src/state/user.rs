@@ -28,6 +28,8 @@ pub struct User {
     pub realname: Box<str>,
     /// Its connections, in the order they came; never empty.
     pub sessions: Vec<SessionId>,
+    /// Those of them that have said that nobody is at them.
+    pub unattended: Vec<SessionId>,
     /// The rooms it is in, in the order it entered.
     pub rooms: Vec<RoomId>,
     /// Why it is away, as others see it.
@@ -47,6 +49,20 @@ pub struct User {
     /// When it last said something (milliseconds by the steady clock).
     pub spoke: i64,
 }
+
+/// What a session says of the person's presence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// The person is here.
+    Here,
+    /// The person is away, on whatever device, and why.
+    Away(Box<str>),
+    /// Nobody is at this connection, which says nothing of others.
+    Unattended,
+}
+
+/// The away message of somebody of whom only programs are connected.
+const UNATTENDED: &str = "*";
 
 /// A user who left, or took another name, for `WHOWAS`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -80,6 +96,17 @@ impl User {
     /// Whether it is an operator of the server.
     pub fn is_operator(&self) -> bool {
         self.role.is_some()
+    }
+
+    /// Whether one of its sessions has said that nobody is at it.
+    pub fn is_unattended(&self, session: SessionId) -> bool {
+        self.unattended.contains(&session)
+    }
+
+    /// The away message as its sessions are; none if the person is here.
+    pub fn away_now(&self) -> Option<Box<str>> {
+        let unattended = self.unattended.len() == self.sessions.len();
+        self.said_away.clone().or_else(|| unattended.then(|| UNATTENDED.into()))
     }
 
     /// What is remembered of it when it leaves, or takes another name.

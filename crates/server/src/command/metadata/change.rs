@@ -1,35 +1,34 @@
 //! `METADATA target SET|CLEAR`: changes what a user or a room says of itself.
 
-use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, keys, target};
+use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, target};
 use crate::command::metadata::show::{batch, key_line};
-use crate::limits::{KEEP_MOST, METADATA_KEYS, METADATA_KEYS_BEFORE, METADATA_VALUE_BYTES};
-use crate::session::context::Context;
+use crate::limits::{KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES};
+use crate::state::applying::Applying;
 use crate::state::history;
-use crate::state::metadata::{self, Target};
+use crate::state::metadata::{self, Keys, Target, keys_of};
 use crate::state::refusal::Refusal;
 use proto::numeric as n;
 use store::{KEEP_DAYS, KEEP_MESSAGES, Subject};
 
-/// Whether the asker may change the metadata of a target: one's own, that of a room of which one is
+/// Of whom or what the asker changes the metadata, if they may: one's own, that of a room of which one is
 /// operator, and operators of the server everybody's.
 fn may_change(
-    context: &Context<'_>,
+    context: &Applying<'_>,
     name: &str,
     target: &Target,
     key: &str,
-) -> Result<(), Refusal> {
-    let may = match target.of {
-        None => true,
-        Some(Subject::Account(user)) => user == context.me() || context.user().is_operator(),
-        Some(Subject::Room(_)) => context.room_as_operator(&target.name).is_ok(),
+) -> Result<Subject, Refusal> {
+    let may = |of: &Subject| match of {
+        Subject::Account(user) => *user == context.me() || context.user().is_operator(),
+        Subject::Room(_) => context.room_as_operator(&target.name).is_ok(),
     };
-    let text = "You may not change this";
-    if may { Ok(()) } else { Err(fails("KEY_NO_PERMISSION", &[name, key], text)) }
+    let refused = || fails("KEY_NO_PERMISSION", &[name, key], "You may not change this");
+    target.of.filter(may).ok_or_else(refused)
 }
 
 /// Whether the asker has changed too much lately; then says so.
-fn is_too_fast(context: &mut Context<'_>, name: &str, words: &[&str], key: &str) -> bool {
-    let Some(me) = context.session().user else { return false };
+fn is_too_fast(context: &mut Applying<'_>, name: &str, words: &[&str], key: &str) -> bool {
+    let Some(me) = context.asker.user else { return false };
     let now = context.state.steady;
     let Some(seconds) = context.state.metadata.count_change(me, now) else { return false };
     let seconds = seconds.to_string();
@@ -52,18 +51,13 @@ fn is_too_fast(context: &mut Context<'_>, name: &str, words: &[&str], key: &str)
     true
 }
 
-/// Sets a key; an empty value removes it.
-pub(super) fn set(
-    context: &mut Context<'_>,
-    name: &str,
+/// Whether there can be such a key of a target, and such a value of it.
+pub(super) fn check(
+    context: &Applying<'_>,
+    target: &Target,
     key: &str,
     value: &str,
 ) -> Result<(), Refusal> {
-    let target = target(context, name)?;
-    if !is_key(key) {
-        return Err(fails(bad_key_code(context), &[key], BAD_KEY));
-    }
-    may_change(context, name, &target, key)?;
     if value.len() > METADATA_VALUE_BYTES {
         let text = "The value is too long";
         return Err(match is_old(context) {
@@ -80,8 +74,17 @@ pub(super) fn set(
             false => fails("INVALID_VALUE", &[key], text),
         });
     }
-    may_be_kept(&target, key, value)?;
-    let keys = keys(context, &target);
+    may_be_kept(target, key, value)
+}
+
+/// Whether a key can be set, or removed, beside these.
+pub(super) fn check_number(
+    context: &Applying<'_>,
+    name: &str,
+    key: &str,
+    value: &str,
+    keys: &Keys,
+) -> Result<(), Refusal> {
     let known = keys.contains_key(key);
     if value.is_empty() && !known && is_old(context) {
         return Err(fails("KEY_NOT_SET", &[name, key], "This key is not set"));
@@ -89,23 +92,41 @@ pub(super) fn set(
     if !value.is_empty() && !known && keys.len() >= METADATA_KEYS {
         return Err(full(context, name));
     }
+    Ok(())
+}
+
+/// Sets a key; an empty value removes it.
+pub(super) fn set(
+    context: &mut Applying<'_>,
+    name: &str,
+    key: &str,
+    value: &str,
+) -> Result<(), Refusal> {
+    let target = target(context, name)?;
+    if !is_key(key) {
+        return Err(fails(bad_key_code(context), &[key], BAD_KEY));
+    }
+    let of = may_change(context, name, &target, key)?;
+    check(context, &target, key, value)?;
+    check_number(context, name, key, value, &keys_of(context.state, of))?;
     let words = if value.is_empty() { vec!["SET", key] } else { vec!["SET", key, value] };
     if is_too_fast(context, name, &words, key) {
         return Ok(());
     }
-    if !value.is_empty() && target.of.is_some() {
-        context.must_have_space()?;
+    if !value.is_empty() {
+        context.must_be_storable()?;
     }
     let new: Option<Box<str>> = (!value.is_empty()).then(|| value.into());
-    match target.of {
-        Some(of) => metadata::change(context, of, &target.name, &[(key.into(), new)]),
-        None => set_before(context, key, new)?,
-    }
-    let nick = context.nick();
-    let line =
-        key_line(context, &nick, &target.name, key, Some(value).filter(|_| !value.is_empty()));
-    context.applying.out.reply(context.applying.asker.session, |out| out.extend_from_slice(&line));
+    metadata::change(context, of, &target.name, &[(key.into(), new)]);
+    answer_set(context, &target.name, key, value);
     Ok(())
+}
+
+/// Replies with a key that has been set or removed.
+pub(super) fn answer_set(context: &mut Applying<'_>, name: &str, key: &str, value: &str) {
+    let nick = context.nick();
+    let line = key_line(context, &nick, name, key, Some(value).filter(|_| !value.is_empty()));
+    context.out.reply(context.asker.session, |out| out.extend_from_slice(&line));
 }
 
 /// Whether a value, of a key that says how long a room keeps what happened, is a number.
@@ -119,7 +140,7 @@ fn may_be_kept(target: &Target, key: &str, value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn full(context: &Context<'_>, name: &str) -> Refusal {
+pub(super) fn full(context: &Applying<'_>, name: &str) -> Refusal {
     let most = METADATA_KEYS.to_string();
     let text = "The maximum number of keys is reached; remove one first";
     match is_old(context) {
@@ -128,43 +149,28 @@ fn full(context: &Context<'_>, name: &str) -> Refusal {
     }
 }
 
-/// A session that is nobody yet sets or removes a key of who it will be.
-fn set_before(
-    context: &mut Context<'_>,
-    key: &str,
-    value: Option<Box<str>>,
-) -> Result<(), Refusal> {
-    let Some(registration) = context.registration() else { return Ok(()) };
-    if registration.metadata.len() >= METADATA_KEYS_BEFORE
-        && !registration.metadata.contains_key(key)
-    {
-        return Err(full(context, "*"));
-    }
-    registration.metadata.insert(key.into(), value);
-    Ok(())
-}
-
 /// Removes all keys.
-pub(super) fn clear(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+pub(super) fn clear(context: &mut Applying<'_>, name: &str) -> Result<(), Refusal> {
     let target = target(context, name)?;
-    may_change(context, name, &target, "*")?;
+    let of = may_change(context, name, &target, "*")?;
     if is_too_fast(context, name, &["CLEAR"], "*") {
         return Ok(());
     }
-    let all = keys(context, &target);
+    let all = keys_of(context.state, of);
     let changes: Vec<(Box<str>, Option<Box<str>>)> =
         all.into_keys().map(|key| (key, None)).collect();
-    match target.of {
-        Some(of) => metadata::change(context, of, &target.name, &changes),
-        None => {
-            for (key, _) in &changes {
-                set_before(context, key, None)?;
-            }
-        }
-    }
-    let nick = context.nick();
-    let line = |(key, _): &(Box<str>, _)| key_line(context, &nick, &target.name, key, None);
-    let lines: Vec<Vec<u8>> = changes.iter().map(line).collect();
-    batch(context, "metadata", Some(&target.name), &lines);
+    metadata::change(context, of, &target.name, &changes);
+    answer_cleared(context, &target.name, changes.iter().map(|(key, _)| &**key));
     Ok(())
+}
+
+/// Replies with the keys that have been removed.
+pub(super) fn answer_cleared<'k>(
+    context: &mut Applying<'_>,
+    name: &str,
+    keys: impl Iterator<Item = &'k str>,
+) {
+    let nick = context.nick();
+    let lines: Vec<Vec<u8>> = keys.map(|key| key_line(context, &nick, name, key, None)).collect();
+    batch(context, "metadata", Some(name), &lines);
 }

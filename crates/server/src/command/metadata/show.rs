@@ -5,6 +5,7 @@ use crate::effects::{Effect, News};
 use crate::limits::METADATA_SYNC_SECONDS;
 use crate::session::context::Context;
 use crate::session_id::SessionId;
+use crate::state::applying::Applying;
 use crate::state::metadata::{Keys, Target, keys_of, known_keys};
 use crate::state::user::UserId;
 use proto::name::fold;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use store::{RoomId, Subject};
 
 /// A line that the server begins, as [`batch`] wants it.
-pub fn line(context: &Context<'_>, verb: &str, write: impl FnOnce(Line<'_>)) -> Vec<u8> {
+pub fn line(context: &Applying<'_>, verb: &str, write: impl FnOnce(Line<'_>)) -> Vec<u8> {
     let mut out = Vec::new();
     write(Line::to(&mut out).source(&context.state.renderer.server).verb(verb));
     out
@@ -22,7 +23,7 @@ pub fn line(context: &Context<'_>, verb: &str, write: impl FnOnce(Line<'_>)) -> 
 
 /// `761`: a key and its value; `766`: the key has none.
 pub fn key_line(
-    context: &Context<'_>,
+    context: &Applying<'_>,
     nick: &str,
     target: &str,
     key: &str,
@@ -40,7 +41,7 @@ pub fn key_line(
 
 /// The same as it is pushed: in the draft before, under the verb `METADATA`.
 fn pushed_line(
-    context: &Context<'_>,
+    context: &Applying<'_>,
     nick: &str,
     target: &str,
     key: &str,
@@ -95,7 +96,7 @@ pub fn tell(
 }
 
 /// Replies with lines as a batch; without the capability, with the lines alone.
-pub fn batch(context: &mut Context<'_>, kind: &str, target: Option<&str>, lines: &[Vec<u8>]) {
+pub fn batch(context: &mut Applying<'_>, kind: &str, target: Option<&str>, lines: &[Vec<u8>]) {
     let session = context.asker.session;
     if !context.has(Capability::Batch) {
         for line in lines {

@@ -4,7 +4,7 @@
 use super::Step;
 use super::room::Change;
 use crate::limits::{LIST_ENTRIES, MASK_BYTES};
-use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::refusal::Refusal;
 use crate::state::room::ACCOUNT_MASK;
 use crate::state::terms;
@@ -16,7 +16,7 @@ use store::{ListEntry, RoomId};
 pub(super) const LISTS: &str = "beIq";
 
 /// Replies with a list.
-pub(super) fn show_list(context: &mut Context<'_>, id: RoomId, mode: char) {
+pub(super) fn show_list(context: &mut Applying<'_>, id: RoomId, mode: char) {
     let (entry_code, end_code, text) = match mode {
         'b' => (n::RPL_BANLIST, n::RPL_ENDOFBANLIST, "End of channel ban list"),
         'e' => (n::RPL_EXCEPTLIST, n::RPL_ENDOFEXCEPTLIST, "End of channel exception list"),
@@ -71,8 +71,8 @@ impl Change<'_, '_> {
             (false, Some(at)) => {
                 let entry = lists.remove(at);
                 self.done.add(false, mode, Some(&entry.mask));
-                let applying = &mut self.context.applying;
-                terms::forget(applying.state, applying.out, self.id, mode, &entry.mask);
+                let context = &mut *self.context;
+                terms::forget(context.state, context.out, self.id, mode, &entry.mask);
             }
             _ => {}
         }

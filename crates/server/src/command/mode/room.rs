@@ -5,7 +5,7 @@ use super::{Done, Step, steps};
 use crate::command::kick::may_touch_founder;
 use crate::command::refusal::{Refusal, refuse};
 use crate::limits::KEY_BYTES;
-use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::founder::Role;
 use crate::state::membership;
 use crate::state::records;
@@ -19,7 +19,7 @@ use store::{EventKind, RecordKind, RoomId};
 const FLAGS: &str = "CRimnst";
 
 /// Replies with a room's modes.
-pub(super) fn show(context: &mut Context<'_>, id: RoomId) {
+pub(super) fn show(context: &mut Applying<'_>, id: RoomId) {
     let room = &context.state.rooms[&id];
     let inside = room.member(context.me()).is_some();
     let (name, modes) = (room.name.clone(), room.modes(inside));
@@ -32,7 +32,7 @@ pub(super) fn show(context: &mut Context<'_>, id: RoomId) {
 
 /// Carries out changes of a room's modes, and questions for its lists, which anybody may ask.
 pub(super) fn change(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     id: RoomId,
     changes: &str,
     parameters: &[&str],
@@ -49,7 +49,7 @@ pub(super) fn change(
     }
     let name = context.state.rooms[&id].name.clone();
     let (_, rank) = context.room_as(&name, Rank::HalfOp)?;
-    context.must_have_space()?;
+    context.must_be_storable()?;
     let before = context.state.rooms[&id].settings.clone();
     let mut change = Change { context, id, name, rank, done: Done::default() };
     for step in steps {
@@ -76,7 +76,7 @@ impl Step<'_> {
 
 /// A change of a room's modes under way.
 pub(super) struct Change<'c, 'a> {
-    pub(super) context: &'c mut Context<'a>,
+    pub(super) context: &'c mut Applying<'a>,
     pub(super) id: RoomId,
     pub(super) name: Arc<str>,
     /// The asker's.
@@ -146,7 +146,7 @@ impl Change<'_, '_> {
         if after != before {
             membership::reveal(self.context, self.id, user);
             let after = Member { hidden: false, ..after };
-            let (state, out) = (&mut *self.context.applying.state, &mut *self.context.applying.out);
+            let (state, out) = (&mut *self.context.state, &mut *self.context.out);
             membership::set_member(state, out, self.id, user, Some(after));
             self.done.add(step.add, step.mode, Some(&nick));
         }
@@ -173,8 +173,8 @@ impl Change<'_, '_> {
         if after != role {
             let record = (RecordKind::Role, self.id, &*user.to_string());
             let kept = Some(&after).filter(|after| **after != Role::default());
-            let applying = &mut self.context.applying;
-            records::set(applying.state, applying.out, record, kept);
+            let context = &mut *self.context;
+            records::set(context.state, context.out, record, kept);
             self.done.add(false, step.mode, Some(&nick));
         }
         Ok(())
