@@ -326,16 +326,17 @@ fn apply_in_parts(
     verb: &Verb,
     message: &Message<'_>,
 ) -> Result<(), Refusal> {
+    let mut from = context.out.take_cursor();
     loop {
         context.look_at_space();
-        context.apply(Request::Command { verb, message })?;
-        let Some(cursor) = context.out.take_next() else { return Ok(()) };
+        context.apply(Request::Command { verb, message, from })?;
+        let Some(next) = context.out.take_next() else { return Ok(()) };
         follow_up::carry_out(context);
         if context.turn_is_over() {
-            context.go_on_at(cursor);
+            context.go_on_at(next);
             return Ok(());
         }
-        context.out.go_on_from(cursor);
+        from = next;
     }
 }
 

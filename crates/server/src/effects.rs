@@ -276,7 +276,7 @@ impl Effects {
         self.next.take()
     }
 
-    /// The command at hand goes on in this turn.
+    /// Where the part of the command at hand begins that is applied now.
     pub fn go_on_from(&mut self, cursor: Cursor) {
         self.resumed.0 = cursor;
     }

@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use super::{Verb, batch, bm, ending, pm, umode};
 use crate::config::Role;
 use crate::effects::Effects;
+use crate::session::Cursor;
 use crate::session::context::Context;
 use crate::state::State;
 use crate::state::applying::{Applying, Asker};
@@ -36,6 +37,8 @@ pub enum Request<'a> {
         verb: &'a Verb,
         /// All of it.
         message: &'a Message<'a>,
+        /// Where it goes on, if it is applied in parts.
+        from: Cursor,
     },
     /// A message to everyone online.
     Broadcast {
@@ -101,10 +104,13 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
     (state.now, state.steady) = (entry.now, entry.steady);
     let mut applying = Applying { state, out, asker: entry.asker };
     match entry.request {
-        Request::Command { verb, message } => match verb.run {
-            Run::Shared(run) | Run::Split(_, run) => run(&mut applying, message),
-            Run::Local(_) | Run::Makes(_) => unreachable!("only shared commands become entries"),
-        },
+        Request::Command { verb, message, from } => {
+            applying.out.go_on_from(from);
+            match verb.run {
+                Run::Shared(run) | Run::Split(_, run) => run(&mut applying, message),
+                Run::Local(_) | Run::Makes(_) => unreachable!("none of them becomes an entry"),
+            }
+        }
         Request::Broadcast { text } => bm::send(&mut applying, text, None),
         Request::PrivateMessage { to, text } => pm::send(&mut applying, &to, text, None),
         Request::Multiline(message) => batch::send(&mut applying, message),
