@@ -2,9 +2,11 @@
 //! file for each.
 
 pub mod authentication;
+pub mod coming_online;
 pub mod ending;
 pub mod presence;
 pub mod follow_up;
+pub mod logging_in;
 pub mod entry;
 pub mod refusal;
 pub mod registering;
@@ -154,8 +156,8 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "PING",         params: 0, when: Availability::Always,    run: Local(ping::run) },
     Verb { name: "PONG",         params: 0, when: Availability::Always,    run: Local(pong::run) },
     Verb { name: "AUTHENTICATE", params: 1, when: Availability::Always,    run: Local(authenticate::run) },
-    Verb { name: "ACCOUNT",      params: 0, when: Availability::After,     run: Local(account::run) },
-    Verb { name: "ACCOUNTS",     params: 1, when: Availability::Operators, run: Local(accounts::run) },
+    Verb { name: "ACCOUNT",      params: 0, when: Availability::After,     run: Split(account::before, account::run) },
+    Verb { name: "ACCOUNTS",     params: 1, when: Availability::Operators, run: Split(accounts::before, accounts::run) },
     Verb { name: "ADMIN",        params: 0, when: Availability::After,     run: Local(admin::run) },
     Verb { name: "AUDIT",        params: 0, when: Availability::Operators, run: Local(audit::run) },
     Verb { name: "AWAY",         params: 0, when: Availability::Always,    run: Split(away::before, away::run) },
@@ -163,7 +165,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "BATCH",        params: 1, when: Availability::After,     run: Makes(batch::run) },
     Verb { name: "BM",           params: 0, when: Availability::After,     run: Split(bm::ask, bm::run) },
     Verb { name: "CAP",          params: 1, when: Availability::Always,    run: Local(cap::run) },
-    Verb { name: "CERT",         params: 1, when: Availability::After,     run: Local(cert::run) },
+    Verb { name: "CERT",         params: 1, when: Availability::After,     run: Split(cert::before, cert::run) },
     Verb { name: "CH",           params: 0, when: Availability::After,     run: Local(ch::run) },
     Verb { name: "CHATHISTORY",  params: 0, when: Availability::After,     run: Local(chathistory::run) },
     Verb { name: "ERROR",        params: 0, when: Availability::Always,    run: Local(error::run) },
@@ -171,7 +173,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "HELP",         params: 0, when: Availability::Always,    run: Local(help::run) },
     Verb { name: "HELPOP",       params: 0, when: Availability::Always,    run: Local(helpop::run) },
     Verb { name: "INFO",         params: 0, when: Availability::After,     run: Local(info::run) },
-    Verb { name: "INVITATION",   params: 1, when: Availability::Always,    run: Local(invitation::run) },
+    Verb { name: "INVITATION",   params: 1, when: Availability::Always,    run: Split(invitation::before, invitation::run) },
     Verb { name: "INVITE",       params: 0, when: Availability::After,     run: Split(invite::prepare, invite::run) },
     Verb { name: "ISON",         params: 1, when: Availability::After,     run: Local(ison::run) },
     Verb { name: "ISUPPORT",     params: 0, when: Availability::Always,    run: Local(isupport::run) },
@@ -204,7 +206,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "REPORT",       params: 2, when: Availability::After,     run: Shared(report::run) },
     Verb { name: "REPORTS",      params: 0, when: Availability::Operators, run: Shared(reports::run) },
     Verb { name: "ROOM",         params: 1, when: Availability::After,     run: Shared(room::run) },
-    Verb { name: "SERVERBAN",    params: 1, when: Availability::Operators, run: Local(serverban::run) },
+    Verb { name: "SERVERBAN",    params: 1, when: Availability::Operators, run: Split(serverban::before, serverban::run) },
     Verb { name: "SETNAME",      params: 0, when: Availability::After,     run: Shared(setname::run) },
     Verb { name: "SILENCE",      params: 0, when: Availability::After,     run: Shared(silence::run) },
     Verb { name: "STATS",        params: 1, when: Availability::Operators, run: Local(stats::run) },

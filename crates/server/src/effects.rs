@@ -68,6 +68,7 @@ pub struct Rest {
     effects: Vec<ConditionalEffect>,
     at: usize,
     condition: Condition,
+    follow_ups: VecDeque<(usize, Condition, FollowUp)>,
 }
 
 /// Where the command at hand began, and what its further effects depend on.
@@ -141,13 +142,20 @@ impl Effects {
     pub fn next_follow_up(&mut self) -> Option<(Rest, FollowUp)> {
         let (at, condition, follow_up) = self.follow_ups.pop_front()?;
         let before = std::mem::replace(&mut self.command.condition, condition);
-        let rest = Rest { effects: self.list.split_off(at), at, condition: before };
-        Some((rest, follow_up))
+        let effects = self.list.split_off(at);
+        let follow_ups = std::mem::take(&mut self.follow_ups);
+        Some((Rest { effects, at, condition: before, follow_ups }, follow_up))
     }
 
-    /// Puts back what comes after what was followed up.
+    /// Puts back what comes after what was followed up, and whatever that has left to the node in
+    /// turn.
     pub fn end_follow_up(&mut self, rest: Rest) {
+        debug_assert!(
+            self.follow_ups.is_empty(),
+            "what a follow-up leaves to the node comes first"
+        );
         let more = self.list.len() - rest.at;
+        self.follow_ups = rest.follow_ups;
         self.follow_ups.iter_mut().for_each(|(at, ..)| *at += more);
         self.list.extend(rest.effects);
         self.command.condition = rest.condition;

@@ -22,6 +22,7 @@ use crate::session::budget::Budget;
 use crate::session::delivered::Taking;
 use crate::session::login::{Change, How};
 use crate::state::last_login::LastLogin;
+use crate::state::second_factor::UsedCode;
 use crate::state::user::{Presence, UserId};
 use proto::Capabilities;
 use proto::Fingerprint;
@@ -94,6 +95,10 @@ pub struct Session {
     pub invitation: Option<Box<Invited>>,
     /// The login before this one, until it was told of.
     pub last_login: Option<Box<LastLogin>>,
+    /// A login that was found to be right, until it is applied.
+    pub logging_in: Option<Box<LoggingIn>>,
+    /// Secrets that were drawn for it, until they are stored and it is shown them.
+    pub reveals: Option<Box<Reveals>>,
     /// Nothing more comes; the session ends when these are dealt with.
     pub ended: bool,
 }
@@ -110,6 +115,38 @@ pub enum Proof {
     App(Box<str>),
     /// By a certificate.
     Certificate,
+}
+
+/// Secrets that a session is shown when what they are checked with is stored. They leave its node for
+/// nowhere else.
+#[derive(Debug)]
+pub enum Reveals {
+    /// The app password of this name.
+    AppPassword(Box<str>, Secret),
+    /// The secret of a second factor.
+    Factor(Secret),
+    /// Recovery codes.
+    RecoveryCodes(Vec<Secret>),
+    /// The one-time code that is the password of the account of this name.
+    OneTimeCode(Box<str>, Secret),
+}
+
+/// A login that the session's node has found to be right, and that is not applied yet: what the node
+/// goes on with then.
+#[derive(Debug)]
+pub struct LoggingIn {
+    /// The account.
+    pub name: Box<str>,
+    /// By what means it logs in.
+    pub how: How,
+    /// By what it has proven who it is.
+    pub proof: Proof,
+    /// The account is new.
+    pub new: bool,
+    /// The login before this one, if there was one and this one may be kept in its place.
+    pub last_login: Option<Box<LastLogin>>,
+    /// The rooms of the invitation by which it registers.
+    pub rooms: Vec<Box<str>>,
 }
 
 /// What somebody who was invited has said.
@@ -208,8 +245,8 @@ pub enum Sasl {
     ScramFirst(Chunks),
     /// SCRAM-SHA-256: collecting the client's proof.
     ScramFinal(Chunks, Box<ScramServer>, Arc<Account>),
-    /// SCRAM-SHA-256: proven, by what; the client's empty last word is awaited.
-    ScramDone(Arc<Account>, Proof),
+    /// SCRAM-SHA-256: proven, by what and with which code; the client's empty last word is awaited.
+    ScramDone(Arc<Account>, Proof, Option<UsedCode>),
 }
 
 /// A question put to a session by one of the five verbs.
@@ -294,7 +331,7 @@ pub enum Tried {
     /// To become an operator: whether the password is right.
     Oper(bool),
     /// An operator gives this account a one-time code, whose key is made meanwhile.
-    Reset(AccountId, Box<str>),
+    Reset(AccountId, Secret),
 }
 
 impl Session {
@@ -350,6 +387,8 @@ impl Session {
             seen: 0,
             invitation: None,
             last_login: None,
+            logging_in: None,
+            reveals: None,
             lines: VecDeque::new(),
             ended: false,
         }

@@ -9,44 +9,134 @@ mod password;
 mod sessions;
 
 pub use export::write_page;
+pub use factor::draw_codes;
 pub use password::{answer_new, answer_old};
 
+use super::entry::{Next, Request};
 use super::refusal::{Refusal, refuse};
 use crate::effects::{Condition, Effect};
-use crate::session::Proof;
+use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::{Change, Outcome};
+use crate::session::{Proof, Reveals};
 use crate::state::applying::Applying;
+use crate::state::second_factor::UsedCode;
 use crate::state::standing::{self, TakesFrom};
 use crate::state::{app_password, second_factor};
 use proto::Message;
 use proto::duration::parse_duration;
+use proto::scram::Keys;
 use std::sync::Arc;
 use store::Account;
 
-/// Carries out `ACCOUNT`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// A change of the asker's account that its node has prepared.
+#[derive(Debug)]
+pub enum AccountChange {
+    /// Another password.
+    Password(Keys),
+    /// A new app password.
+    AppPassword {
+        /// Its name.
+        name: Box<str>,
+        /// What it is checked with.
+        keys: Keys,
+    },
+    /// A second factor of this secret, which is to be confirmed.
+    NewFactor(Secret),
+    /// The factor is confirmed by this code.
+    ConfirmFactor(UsedCode),
+    /// The factor goes, by this code.
+    RemoveFactor(UsedCode),
+    /// New recovery codes.
+    RecoveryCodes {
+        /// What they are checked with.
+        hashes: Vec<Box<str>>,
+        /// The code that was given for them.
+        code: Option<UsedCode>,
+    },
+}
+
+/// Applies a change to the account of the asker.
+pub fn change(context: &mut Applying<'_>, change: &AccountChange) -> Result<(), Refusal> {
+    let account = &of(context)?;
+    match change {
+        AccountChange::Password(keys) => {
+            password::changed(context, account, keys);
+            Ok(())
+        }
+        AccountChange::AppPassword { name, keys } => {
+            app_passwords::added(context, account, name, keys)
+        }
+        AccountChange::NewFactor(secret) => factor::added(context, account, secret),
+        AccountChange::ConfirmFactor(code) => factor::confirmed(context, account, code),
+        AccountChange::RemoveFactor(code) => factor::removed(context, account, code),
+        AccountChange::RecoveryCodes { hashes, code } => {
+            factor::codes_set(context, account, hashes, code.as_ref())
+        }
+    }
+}
+
+/// Makes an entry of a change.
+fn make(context: &mut Context<'_>, change: &AccountChange) -> Result<(), Refusal> {
+    context.look_at_space();
+    context.apply(Request::Account(change))
+}
+
+/// The parameters behind the subcommand, and the first of them.
+fn params<'m>(message: &'m Message<'m>) -> (&'m [&'m str], Option<&'m str>) {
+    let params = message.params().get(1..).unwrap_or_default();
+    (params, params.first().copied().filter(|one| !one.is_empty()))
+}
+
+/// What concerns the session alone: questions and answers, whatever has a password or a code in it,
+/// and whether the session may do what is left.
+pub fn before<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
     let account = of(context)?;
     let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
-    let params = message.params().get(1..).unwrap_or_default();
-    let first = || params.first().copied().filter(|one| !one.is_empty());
-    let needed = || first().ok_or(Refusal::NeedMoreParams);
+    let (params, first) = params(message);
     match subcommand.as_str() {
         "" => summary(context, &account),
-        "PASSWORD" => password::run(context, &account, params),
+        "PASSWORD" => password::run(context, &account, params)?,
         "SESSIONS" => sessions::list(context),
-        "END" => sessions::end(context, needed()?),
-        "TOKEN" => app_passwords::run(context, &account, params),
-        "2FA" => factor::run(context, &account, params),
-        "STRICT" => strict(context, &account, needed()?),
-        "PMS" => takes_from(context, &account, first()),
-        "EXPORT" => export::run(context, &account, first()),
-        "DELETE" => delete::run(context, &account, needed()?),
+        "TOKEN" => return app_passwords::before(context, &account, params),
+        "2FA" => factor::run(context, &account, params)?,
+        "EXPORT" => export::run(context, &account, first)?,
+        "PMS" if first.is_none() => show_takes_from(context, &account),
+        "PMS" => return Ok(Next::Command),
+        "STRICT" => {
+            wanted(first.ok_or(Refusal::NeedMoreParams)?)?;
+            must_be_proven(context)?;
+            return Ok(Next::Command);
+        }
+        "END" | "DELETE" => {
+            first.ok_or(Refusal::NeedMoreParams)?;
+            must_be_proven(context)?;
+            return Ok(Next::Command);
+        }
         _ => {
             let text =
                 "ACCOUNT knows PASSWORD, SESSIONS, END, TOKEN, 2FA, STRICT, PMS, EXPORT and DELETE";
-            Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text))
+            return Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text));
         }
+    }
+    Ok(Next::Nothing)
+}
+
+/// Carries out what is left of `ACCOUNT`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let account = of(context)?;
+    let (params, first) = params(message);
+    let needed = || first.ok_or(Refusal::NeedMoreParams);
+    match message.param(0).unwrap_or_default().to_ascii_uppercase().as_str() {
+        "END" => sessions::end(context, needed()?),
+        "TOKEN" => app_passwords::remove(context, &account, params),
+        "STRICT" => strict(context, &account, needed()?),
+        "PMS" => takes_from(context, &account, needed()?),
+        "DELETE" => delete::run(context, &account, needed()?),
+        _ => Ok(()),
     }
 }
 
@@ -60,27 +150,40 @@ pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Ou
         return;
     };
     if let Change::Invitation(invitation) = &change {
-        return super::invitation::added(context, invitation, outcome);
+        return super::invitation::drawn(context, invitation, outcome);
     }
     let done = match (change, outcome) {
         (_, Outcome::Busy) => Err(Refusal::Busy(name.to_owned())),
-        (Change::Password, outcome) => password::changed(context, &account, outcome),
+        (Change::Password, outcome) => password::derived(context, &account, outcome),
         (Change::AppPassword(name), Outcome::Drawn(secrets, Some(keys))) => {
-            app_passwords::added(context, &account, &name, &secrets, &keys)
+            app_passwords::drawn(context, name, &secrets, keys)
         }
-        (Change::Factor, Outcome::Drawn(secrets, _)) => factor::drawn(context, &account, &secrets),
-        (Change::Codes, Outcome::Drawn(secrets, _)) => {
-            factor::codes_drawn(context, &account, &secrets)
+        (Change::Factor, Outcome::Drawn(secrets, _)) => factor::drawn(context, &secrets),
+        (Change::Codes(code), Outcome::Drawn(secrets, _)) => {
+            factor::codes_drawn(context, code, secrets)
         }
         _ => Ok(()),
     };
     if let Err(refusal) = done {
+        context.session_mut().reveals = None;
         refuse(context, "ACCOUNT", &refusal);
     }
 }
 
+/// Shows the session the secrets that were drawn for it.
+pub fn reveal(context: &mut Context<'_>) {
+    let Some(reveals) = context.session_mut().reveals.take() else { return };
+    match (*reveals, of(context)) {
+        (Reveals::AppPassword(name, secret), _) => app_passwords::show(context, &name, &secret),
+        (Reveals::RecoveryCodes(secrets), _) => factor::show_codes(context, &secrets),
+        (Reveals::OneTimeCode(name, code), _) => super::accounts::show_code(context, &name, &code),
+        (Reveals::Factor(secret), Ok(account)) => factor::show(context, &account, &secret),
+        (Reveals::Factor(_), Err(_)) => {}
+    }
+}
+
 /// The account of the asker.
-pub fn of(context: &Context<'_>) -> Result<Arc<Account>, Refusal> {
+pub fn of(context: &Applying<'_>) -> Result<Arc<Account>, Refusal> {
     let account = context.user().account().and_then(|name| context.state.account(name));
     let text = "A guest has no account; REGISTER makes one";
     let code = "ACCOUNT_REQUIRED";
@@ -105,7 +208,7 @@ fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
 }
 
 /// If what was just written cannot be stored, the asker is told so.
-fn or_not_stored(context: &mut Context<'_>) {
+fn or_not_stored(context: &mut Applying<'_>) {
     if let Condition::Stored(write) = context.out.condition() {
         let failed = Effect::NotStored { to: context.asker.session, verb: "ACCOUNT", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
@@ -113,11 +216,11 @@ fn or_not_stored(context: &mut Context<'_>) {
 }
 
 /// Tells the asker's other devices of a change, because somebody else may have made it.
-fn tell_others(context: &mut Context<'_>, text: &str) {
+fn tell_others(context: &mut Applying<'_>, text: &str) {
     let me = context.asker.session;
     for session in context.user().sessions.clone() {
         if session != me {
-            context.of(session).notice(text);
+            context.device(session).notice(text);
         }
     }
 }
@@ -139,7 +242,7 @@ fn on(is: bool) -> &'static str {
     if is { "on" } else { "off" }
 }
 
-fn summary(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> {
+fn summary(context: &mut Context<'_>, account: &Account) {
     let (state, id) = (&context.state, account.id);
     let (factor, strict) = (second_factor::is_on(state, id), standing::is_strict(state, id));
     let counts = [
@@ -165,19 +268,21 @@ fn summary(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> 
         pms,
     ];
     context.note("ACCOUNT", "SUMMARY", params, &text);
-    Ok(())
 }
 
-fn strict(context: &mut Context<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
-    let strict = match given.to_ascii_uppercase().as_str() {
-        "ON" => true,
-        "OFF" => false,
-        _ => return Err(refused("BAD_VALUE", given, "Strict login is ON or OFF")),
-    };
-    must_be_proven(context)?;
-    context.must_have_space()?;
-    let Applying { state, out, .. } = &mut context.applying;
-    standing::set_strict(state, out, account.id, strict);
+/// What `ACCOUNT STRICT` is to set.
+fn wanted(given: &str) -> Result<bool, Refusal> {
+    match given.to_ascii_uppercase().as_str() {
+        "ON" => Ok(true),
+        "OFF" => Ok(false),
+        _ => Err(refused("BAD_VALUE", given, "Strict login is ON or OFF")),
+    }
+}
+
+fn strict(context: &mut Applying<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
+    let strict = wanted(given)?;
+    context.must_be_storable()?;
+    standing::set_strict(context.state, context.out, account.id, strict);
     or_not_stored(context);
     let text = match strict {
         true => {
@@ -189,19 +294,17 @@ fn strict(context: &mut Context<'_>, account: &Account, given: &str) -> Result<(
     Ok(())
 }
 
-fn takes_from(
-    context: &mut Context<'_>,
-    account: &Account,
-    given: Option<&str>,
-) -> Result<(), Refusal> {
-    if let Some(given) = given {
-        let text = "Private messages can be from everyone, from those you share a room with (shared), or from nobody";
-        let from = TakesFrom::from_name(given).ok_or_else(|| refused("BAD_VALUE", given, text))?;
-        context.must_have_space()?;
-        let Applying { state, out, .. } = &mut context.applying;
-        standing::set_takes_from(state, out, account.id, from);
-        or_not_stored(context);
-    }
+fn takes_from(context: &mut Applying<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
+    let text = "Private messages can be from everyone, from those you share a room with (shared), or from nobody";
+    let from = TakesFrom::from_name(given).ok_or_else(|| refused("BAD_VALUE", given, text))?;
+    context.must_be_storable()?;
+    standing::set_takes_from(context.state, context.out, account.id, from);
+    or_not_stored(context);
+    show_takes_from(context, account);
+    Ok(())
+}
+
+fn show_takes_from(context: &mut Applying<'_>, account: &Account) {
     let from = standing::takes_from(context.state, account.id);
     let text = match from {
         TakesFrom::Everyone => "Everyone can send you private messages",
@@ -211,5 +314,4 @@ fn takes_from(
         TakesFrom::Nobody => "Nobody can send you private messages but operators of the server",
     };
     context.note("ACCOUNT", "PMS", &[from.name()], text);
-    Ok(())
 }

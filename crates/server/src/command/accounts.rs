@@ -2,14 +2,17 @@
 //! `ACCOUNTS RESUME name` and `ACCOUNTS RESET name`: for those who look after the accounts of others.
 
 use super::authentication;
+use super::entry::{Next, Request};
 use super::refusal::{Refusal, refuse};
 use super::rights::rest_of;
 use super::serverban::{end, not_stored};
-use crate::effects::Task;
+use crate::effects::{FollowUp, Task};
 use crate::limits::{KICK_BYTES, RESET_MILLIS, ROW_WORK};
+use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::Outcome;
-use crate::session::{Cursor, Tried};
+use crate::session::{Cursor, Reveals, Tried};
+use crate::state::applying::Applying;
 use crate::state::barred::{RESET, Reset, SUSPENDED, Suspension, date, short_key, stamp};
 use crate::state::records;
 use crate::state::undo::Undo;
@@ -18,6 +21,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use proto::Message;
 use proto::duration::parse_duration;
 use proto::mask::matches_counted;
+use proto::scram::Keys;
 use sha2::Sha256;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -25,23 +29,33 @@ use store::{Account, AccountId, RecordKind, Write};
 
 const VERB: &str = "ACCOUNTS";
 
-/// Carries out `ACCOUNTS`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// What only looks at accounts, and what waits for a key.
+pub fn before<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
     let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
     let run = match action.as_str() {
         "LIST" => list,
         "SHOW" => show,
-        "SUSPEND" => suspend,
-        "RESUME" => resume,
         "RESET" => reset,
+        "SUSPEND" | "RESUME" => return Ok(Next::Command),
         _ => return Err(Refusal::UnknownSubcommand(action)),
     };
     context.must_have_right(VERB, &action)?;
-    run(context, message)
+    run(context, message)?;
+    Ok(Next::Nothing)
+}
+
+/// Carries out what changes an account.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
+    context.must_have_right(VERB, &action)?;
+    if action == "SUSPEND" { suspend(context, message) } else { resume(context, message) }
 }
 
 /// The account that the command is about.
-fn account(context: &Context<'_>, message: &Message<'_>) -> Result<Arc<Account>, Refusal> {
+fn account(context: &Applying<'_>, message: &Message<'_>) -> Result<Arc<Account>, Refusal> {
     let name = message.param(1).filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?;
     let account = context.state.account(name).cloned();
     account.ok_or_else(|| refused("NO_SUCH_ACCOUNT", name, "There is no such account"))
@@ -122,7 +136,7 @@ fn show(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal>
     Ok(())
 }
 
-fn suspend(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
     let duration = message.param(2).and_then(parse_duration);
     let reason = rest_of(message.params(), if duration.is_some() { 3 } else { 2 });
@@ -144,12 +158,13 @@ fn suspend(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let until = suspension.until.map_or("*".to_owned(), stamp);
     let text = format!("{} is suspended (connections ended: {})", account.name, sessions.len());
     context.note(VERB, "SUSPENDED", &[&*account.name, &*until], &text);
+    let sessions = sessions.into_iter().map(|session| (account.id, session)).collect();
     end(context, sessions, &suspension.sentence());
     Ok(())
 }
 
 /// Refuses to do something to an account that looks after the server itself.
-fn must_not_be_operator(context: &Context<'_>, account: &Account) -> Result<(), Refusal> {
+fn must_not_be_operator(context: &Applying<'_>, account: &Account) -> Result<(), Refusal> {
     match context.state.config.role_of(&account.name) {
         None => Ok(()),
         Some(_) => {
@@ -166,7 +181,7 @@ fn reset(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal
     context.must_be_private()?;
     let code = code(&context.session().entropy, account.id, context.state.steady);
     let iterations = context.state.config.server.password_iterations;
-    let of = Tried::Reset(account.id, code.as_str().into());
+    let of = Tried::Reset(account.id, Secret::new(&code));
     authentication::wait(context, &account.name, of, &code, Task::Make { iterations }, 0);
     Ok(())
 }
@@ -184,56 +199,76 @@ fn code(entropy: &[u8; 16], account: AccountId, steady: i64) -> String {
     groups.collect::<Vec<_>>().join("-")
 }
 
-/// The key of a one-time code is made: from here on the code is the password.
+/// An account gets a one-time code.
+#[derive(Debug)]
+pub struct OneTimeCode {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: Box<str>,
+    /// What the code is checked with.
+    pub keys: Keys,
+}
+
+/// The key of a one-time code is made.
 pub fn reset_done(
     context: &mut Context<'_>,
     name: &str,
-    id: AccountId,
-    code: &str,
+    account: AccountId,
+    code: Secret,
     outcome: Outcome,
 ) {
-    if let Err(refusal) = put_code(context, name, id, code, outcome) {
+    let done = match outcome {
+        Outcome::Made(keys) => {
+            context.session_mut().reveals = Some(Box::new(Reveals::OneTimeCode(name.into(), code)));
+            context.apply(Request::Reset(&OneTimeCode { account, name: name.into(), keys }))
+        }
+        _ => Err(Refusal::Busy(name.to_owned())),
+    };
+    if let Err(refusal) = done {
+        context.session_mut().reveals = None;
         refuse(context, VERB, &refusal);
     }
 }
 
-fn put_code(
-    context: &mut Context<'_>,
-    name: &str,
-    id: AccountId,
-    code: &str,
-    outcome: Outcome,
-) -> Result<(), Refusal> {
+/// From here on the code is the password.
+pub fn put_code(context: &mut Applying<'_>, code: &OneTimeCode) -> Result<(), Refusal> {
     context.must_have_right(VERB, "RESET")?;
-    let Outcome::Made(keys) = outcome else { return Err(Refusal::Busy(name.to_owned())) };
-    let account = context.state.account(name).filter(|account| account.id == id).cloned();
+    let OneTimeCode { account: id, name, keys } = code;
+    let account = context.state.account(name).filter(|account| account.id == *id).cloned();
     let gone = || refused("NO_SUCH_ACCOUNT", name, "There is no such account");
     let before = account.ok_or_else(gone)?;
     let (by, until) = (context.asker_name(), context.state.now + RESET_MILLIS);
-    let reset = Reset { by: (&*by).into(), until, key: short_key(&keys) };
-    let after = Arc::new(Account { keys, ..Account::clone(&before) });
+    let reset = Reset { by: (&*by).into(), until, key: short_key(keys) };
+    let after = Account { keys: keys.clone(), ..Account::clone(&before) };
     context.out.note(Undo::Account(before));
-    context.out.write(Write::Account(Account::clone(&after)));
-    let applying = &mut context.applying;
-    applying.state.add_account(after);
-    let record = (RecordKind::Standing, id, RESET);
-    records::set(applying.state, applying.out, record, Some(&reset));
+    context.out.write(Write::Account(after.clone()));
+    context.state.add_account(Arc::new(after));
+    let record = (RecordKind::Standing, *id, RESET);
+    records::set(context.state, context.out, record, Some(&reset));
     not_stored(context, VERB);
     context.audit("ACCOUNTS RESET", name, "");
-    let text = format!("The password of {name} is {code} until {} UTC", date(until));
-    context.note(VERB, "RESET", &[name, code, &stamp(until)], &text);
+    context.out.follow_up(FollowUp::Reveal);
     Ok(())
 }
 
+/// Shows a new one-time code to whoever asked for it.
+pub fn show_code(context: &mut Context<'_>, name: &str, code: &Secret) {
+    let account = context.state.account(name);
+    let Some(reset) = account.and_then(|account| context.state.reset(account)) else { return };
+    let (code, until) = (code.reveal(), reset.until);
+    let text = format!("The password of {name} is {code} until {} UTC", date(until));
+    context.note(VERB, "RESET", &[name, code, &stamp(until)], &text);
+}
+
 /// Stores that an account is suspended, or no longer; what follows depends on it.
-fn put(context: &mut Context<'_>, account: &Account, suspension: Option<&Suspension>) {
+fn put(context: &mut Applying<'_>, account: &Account, suspension: Option<&Suspension>) {
     let record = (RecordKind::Standing, account.id, SUSPENDED);
-    let applying = &mut context.applying;
-    records::set(applying.state, applying.out, record, suspension);
+    records::set(context.state, context.out, record, suspension);
     not_stored(context, VERB);
 }
 
-fn resume(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+fn resume(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
     if context.state.suspension(account.id).is_none() {
         return Err(refused("NOT_SUSPENDED", &account.name, "This account is not suspended"));

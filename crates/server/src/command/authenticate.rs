@@ -11,8 +11,8 @@ use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::How;
 use crate::session::{Proof, Sasl, Session, Tried};
-use crate::state::applying::Applying;
-use crate::state::{app_password, second_factor};
+use crate::state::app_password;
+use crate::state::second_factor::{self, UsedCode};
 use proto::name::same;
 use proto::numeric as n;
 use proto::sasl::{Chunks, Progress, SaslError, decode_plain, encode_chunks};
@@ -125,8 +125,8 @@ fn go_on(context: &mut Context<'_>, sasl: Sasl, given: &str) {
         Sasl::ScramFinal(chunks, server, account) => {
             scram_final(context, chunks, server, account, given);
         }
-        Sasl::ScramDone(account, proof) => {
-            authentication::logged_in(context, account, How::Sasl, proof, false);
+        Sasl::ScramDone(account, proof, code) => {
+            authentication::log_in(context, &account, How::Sasl, proof, code);
         }
     }
 }
@@ -202,8 +202,8 @@ pub fn prove(
 ) {
     match server.finish(message) {
         Ok(proof) => {
-            if let Some(by) = second_factor_of(context, &server, &account) {
-                keep(context, Sasl::ScramDone(account, by));
+            if let Some((by, code)) = second_factor_of(context, &server, &account) {
+                keep(context, Sasl::ScramDone(account, by, code));
                 say(context, &proof);
             }
         }
@@ -217,24 +217,22 @@ fn second_factor_of(
     context: &mut Context<'_>,
     server: &ScramServer,
     account: &Account,
-) -> Option<Proof> {
+) -> Option<(Proof, Option<UsedCode>)> {
     if let Some(name) = server.proven() {
-        let Applying { state, out, .. } = &mut context.applying;
-        app_password::used(state, out, account.id, name);
-        return Some(Proof::App(name.into()));
+        return Some((Proof::App(name.into()), None));
     }
     if !second_factor::is_on(context.state, account.id) {
-        return Some(Proof::Password);
+        return Some((Proof::Password, None));
     }
     match server.code() {
         None => authentication::code_missing(context, &account.name, How::Sasl),
-        Some(code) if authentication::take_code(context, account, &Secret::new(code)) => {
-            return Some(Proof::Password);
-        }
-        Some(_) => {
-            let refusal = authentication::wrong_code(&account.name);
-            authentication::refused(context, &account.name, How::Sasl, &refusal);
-        }
+        Some(code) => match authentication::check_code(context, account, &Secret::new(code)) {
+            Some(used) => return Some((Proof::Password, Some(used))),
+            None => {
+                let refusal = authentication::wrong_code(&account.name);
+                authentication::refused(context, &account.name, How::Sasl, &refusal);
+            }
+        },
     }
     None
 }

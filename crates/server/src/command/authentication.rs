@@ -3,13 +3,15 @@
 
 mod codes;
 
-pub use codes::{code_missing, take_code, wrong_code};
+pub use codes::{check_code, code_missing, wrong_code};
 
 use crate::command::ending;
+use crate::command::entry::Request;
+use crate::command::logging_in::{LogIn, Origin, Register};
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::welcome;
-use crate::command::{account, accounts, authenticate, oper, registering};
-use crate::effects::{Condition, Derive, Effect, LogRecord, Task};
+use crate::command::{account, accounts, authenticate, oper};
+use crate::effects::{Derive, Effect, Ending, LogRecord, Task};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::Author;
@@ -17,21 +19,17 @@ use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::{How, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{Proof, Tried, Waiting};
+use crate::session::{LoggingIn, Proof, Tried, Waiting};
 use crate::state::applying::Applying;
-use crate::state::certificates;
-use crate::state::dormant;
 use crate::state::lookalikes::is_reserved;
-use crate::state::ownership;
-use crate::state::room::MaskSubject;
-use crate::state::undo::Undo;
-use crate::state::{app_password, last_login, second_factor, standing};
+use crate::state::second_factor::UsedCode;
+use crate::state::{app_password, invitation, last_login, second_factor, standing};
 use proto::name::{NameError, check_name, same};
 use proto::numeric as n;
 use proto::saslprep::{is_long_enough, prepare};
 use proto::scram::Keys;
 use std::sync::Arc;
-use store::{Account, Write};
+use store::Account;
 use subtle::ConstantTimeEq;
 
 /// Whether the session may try a password for `name` now.
@@ -148,7 +146,7 @@ pub fn begin(
         return Err(Refusal::WeakPassword(name.to_owned()));
     }
     if context.state.account(name).is_none() {
-        registering::may_register(context, name)?;
+        context.may_register(name)?;
         context.must_have_space()?;
     }
     let hold_millis = attempt(context, name)?;
@@ -205,6 +203,7 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     crate::command::follow_up::carry_out(context);
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
+    ending::carry_out(context);
 }
 
 fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
@@ -214,7 +213,7 @@ fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
             Err(refusal) => refused(context, name, how, &refusal),
         },
         Tried::Code(account, code) => match may_tell(context, name) {
-            Ok(()) => codes::code_given(context, account, How::Verb, &code),
+            Ok(()) => codes::code_given(context, &account, How::Verb, &code),
             Err(refusal) => refused(context, name, How::Verb, &refusal),
         },
         Tried::Account(change) => account::finish(context, name, *change, outcome),
@@ -227,7 +226,7 @@ fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
             refused(context, name, How::External, &refusal);
         }
         Tried::Oper(granted) => oper::answer(context, name, granted),
-        Tried::Reset(account, code) => accounts::reset_done(context, name, account, &code, outcome),
+        Tried::Reset(account, code) => accounts::reset_done(context, name, account, code, outcome),
     }
 }
 
@@ -252,127 +251,96 @@ fn password_checked(
             codes::password_right(context, account, how, code);
         }
         (Outcome::App(app), Some(account)) => {
-            codes::app_password_right(context, account, how, &app);
+            log_in(context, &account, how, Proof::App(app), None);
         }
         (Outcome::Renewed(keys), Some(account)) => {
-            let account = renew(context, &account, keys);
+            let renew = Request::RenewKeys { account: &account, keys: &keys };
+            context.apply(renew).unwrap_or_else(|_| unreachable!("it is refused to nobody"));
             codes::password_right(context, account, how, code);
         }
-        (Outcome::Made(_), None)
-            if context.state.online(name).map(|user| user.id) != context.session().user =>
-        {
-            // A guest took the name while the keys were made.
-            refused(context, name, how, &Refusal::NameTaken(name.to_owned()));
-        }
-        // Somebody else registered a name that looks like it while the keys were made.
-        (Outcome::Made(_), None) if context.state.account_looks.find(name, None).is_some() => {
-            refused(context, name, how, &Refusal::LooksLikeAccount(name.to_owned()));
-        }
-        // Somebody else registered the name while the keys were made.
-        (Outcome::Made(_), Some(account)) if how == How::Register => {
-            refused(context, name, how, &Refusal::AccountExists(account.name.clone()));
-        }
-        (Outcome::Made(keys), None) => match registering::may_register(context, name) {
-            Ok(()) => {
-                let account = make_account(context, name, keys, how);
-                registering::registered(context, &account);
-                logged_in(context, account, how, Proof::Password, true);
-            }
-            // Its invitation was used up while the keys were made.
-            Err(refusal) => refused(context, name, how, &refusal),
-        },
-        // A wrong password; or somebody else registered the name while the keys were made.
+        (Outcome::Made(keys), _) => register(context, name, how, keys),
+        // A wrong password, or there is no such account any more.
         _ => refused(context, name, how, &Refusal::WrongPassword(name.to_owned())),
     }
 }
 
-/// Puts other keys of the same password in place of an account's. The login does not depend on their
-/// being stored: without them the old ones stay.
-fn renew(context: &mut Context<'_>, before: &Arc<Account>, keys: Keys) -> Arc<Account> {
-    let account = Arc::new(Account { keys, ..Account::clone(before) });
-    let when = context.out.condition();
-    context.out.note(Undo::Account(before.clone()));
-    context.out.write(Write::Account(Account::clone(&account)));
-    context.out.resume(when);
-    context.state.add_account(account.clone());
-    account
+/// What this node knows of the session that logs in.
+fn origin(context: &Context<'_>, how: How) -> Origin {
+    let known = context.session();
+    let registration = known.registration.as_deref();
+    Origin {
+        how,
+        host: context.state.cloak.host(known.address).into(),
+        username: registration.and_then(|registration| registration.username.clone()),
+        certificate: known.certificate(),
+    }
 }
 
-fn make_account(context: &mut Context<'_>, name: &str, keys: Keys, how: How) -> Arc<Account> {
-    // A guest keeps its id, and with it its conversations and rooms.
-    let (id, undo) = match context.session().user {
-        Some(guest) => (guest, Undo::Guest(guest, context.asker.session)),
-        None => {
-            let id = context.state.next_id();
-            (id, Undo::NoAccount(id))
-        }
+/// Makes an account of a name, with keys of its first password, and logs in to it.
+fn register(context: &mut Context<'_>, name: &str, how: How, keys: Keys) {
+    let invitation = context.session().invitation.as_deref().map(|invited| invited.code.clone());
+    let found = invitation.as_deref().and_then(|code| invitation::find(context.state, code));
+    let pending = LoggingIn {
+        name: name.into(),
+        how,
+        proof: Proof::Password,
+        new: true,
+        last_login: None,
+        rooms: found.map(|one| one.rooms).unwrap_or_default(),
     };
-    let account = Account { id, name: name.into(), keys, created: context.state.now };
-    context.out.note(undo);
-    let write = context.out.write(Write::Account(account.clone()));
-    let verb = match how {
-        How::Verb => "LOGIN",
-        How::Pass => "PASS",
-        How::Sasl | How::External => "AUTHENTICATE",
-        How::Register => "REGISTER",
-    };
-    let failed = Effect::NotStored { to: context.asker.session, verb, tag: None };
-    context.out.push_when(Condition::Failed(write), failed);
-    let failed = Count::Login(how.counted(), Login::NotStored);
-    context.out.push_when(Condition::Failed(write), Effect::Count(failed));
-    let account = Arc::new(account);
-    context.state.add_account(account.clone());
-    let was_guest = context.session().user.is_some();
-    dormant::account_made(context, id, was_guest);
-    account
-}
-
-/// Refuses whose account is suspended or banned from the server, or whose one-time code has expired.
-fn must_be_welcome(context: &Context<'_>, account: &Account, how: How) -> Result<(), Refusal> {
-    let (state, name) = (&context.state, &account.name);
-    let reset = state.reset(account).filter(|_| how != How::External);
-    if reset.is_some_and(|reset| reset.until <= state.now) {
-        let text = "This one-time code has expired; ask an admin of the server for another one";
-        return Err(Refusal::Barred("CODE_EXPIRED", name.to_string(), text.to_owned()));
-    }
-    if let Some(suspension) = state.suspension(account.id) {
-        return Err(Refusal::Barred("SUSPENDED", name.to_string(), suspension.sentence()));
-    }
-    let known = context.session().registration.as_deref();
-    let username = known.and_then(|registration| registration.username.as_deref());
-    let userhost = username.filter(|username| username != &&**name);
-    let source = state.renderer.source(Author { nick: name, userhost, guest: false });
-    let who = MaskSubject { account: Some(account.name.clone()), ..MaskSubject::guest(source) };
-    match state.server_bans.of_user(Some(account.id), &who) {
-        Some(ban) => Err(Refusal::Barred("BANNED", name.to_string(), ban.sentence())),
-        None => Ok(()),
-    }
+    let new = Register { name: name.into(), keys, invitation, from: origin(context, how) };
+    apply_login(context, pending, Request::Register(&new));
 }
 
 /// The session has proven who it is.
-pub fn logged_in(
+pub fn log_in(
     context: &mut Context<'_>,
-    account: Arc<Account>,
+    account: &Account,
     how: How,
     proof: Proof,
-    new: bool,
+    code: Option<UsedCode>,
 ) {
-    if let Err(refusal) = must_be_welcome(context, &account, how) {
-        return refused(context, &account.name, how, &refusal);
+    let app = match &proof {
+        Proof::App(name) => Some(name.clone()),
+        _ => None,
+    };
+    context.look_at_space();
+    let kept = context.asker.allowance.not_stored.is_none();
+    let before = last_login::of(context.state, account.id).filter(|login| kept && login.time > 0);
+    let pending = LoggingIn {
+        name: (&*account.name).into(),
+        how,
+        proof,
+        new: false,
+        last_login: before.map(Box::new),
+        rooms: Vec::new(),
+    };
+    let (account, name, from) = (account.id, account.name.clone(), origin(context, how));
+    apply_login(context, pending, Request::LogIn(&LogIn { account, name, from, app, code }));
+}
+
+fn apply_login(context: &mut Context<'_>, pending: LoggingIn, request: Request<'_>) {
+    let (name, how) = (pending.name.clone(), pending.how);
+    context.session_mut().logging_in = Some(Box::new(pending));
+    context.look_at_space();
+    if let Err(refusal) = context.apply(request) {
+        context.session_mut().logging_in = None;
+        refused(context, &name, how, &refusal);
     }
-    let address = context.session().address;
-    let now = context.state.now;
+}
+
+/// The session has logged in, and goes on with its registration.
+pub fn logged_in(context: &mut Context<'_>) {
+    let Some(pending) = context.session_mut().logging_in.take() else { return };
+    let LoggingIn { name, how, proof, new, last_login, rooms } = *pending;
+    let Some(account) = context.state.account(&name).cloned() else { return };
+    let (address, now) = (context.session().address, context.state.now);
     let known = context.session_mut();
-    (known.proof, known.since) = (proof, now);
-    if context.must_have_space().is_ok() {
-        let from = context.state.cloak.host(address);
-        let Applying { state, out, .. } = &mut context.applying;
-        let before = last_login::came(state, out, account.id, &from);
-        context.session_mut().last_login = before.map(Box::new);
+    (known.proof, known.since, known.last_login) = (proof, now, last_login);
+    if let Some(invited) = known.invitation.as_deref_mut().filter(|_| new) {
+        invited.rooms = rooms;
     }
     context.node.logins.succeeded(address, &account.name);
-    prove_certificate(context, &account);
-    dormant::seen(context.applying.state, context.applying.out, account.id);
     let name = account.name.clone();
     let becomes = context.session().user.is_some_and(|user| user != account.id);
     if let Some(registration) = context.registration() {
@@ -380,46 +348,35 @@ pub fn logged_in(
         registration.by_verb = how == How::Verb;
         registration.password = None;
     }
-    match how {
-        How::Verb if new => {
-            let text = format!("Welcome, {name}: your account has been created");
-            context.note("LOGIN", "ACCOUNT_CREATED", &[&name], &text);
-        }
-        How::Verb => context.note("LOGIN", "LOGGED_IN", &[&name], &format!("Welcome back, {name}")),
-        How::Sasl | How::External => {
-            say_logged_in(context, &name);
-            context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
-        }
-        How::Register => {
-            let text = "Your account has been created; log in with its password from now on";
-            context.from_server("REGISTER", &["SUCCESS", &name], text);
-            say_logged_in(context, &name);
-        }
-        How::Pass => {}
-    }
+    say_welcome(context, &name, how, new);
     context.out.push(Effect::Log(LogRecord::Came { user: name, address, new }));
     let outcome = if new { Login::Registered } else { Login::Done };
     context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
     if becomes {
         welcome::become_account(context, account);
-    } else if context.session().user.is_some() {
-        ownership::take(context);
-    } else {
+    } else if context.session().user.is_none() {
         welcome::register_if_complete(context);
     }
 }
 
-/// The session has logged in to an account: a certificate of that account which it has shown is
-/// proved from here on. The login does not depend on that being stored.
-fn prove_certificate(context: &mut Context<'_>, account: &Arc<Account>) {
-    let Some(certificate) = context.session().certificate() else { return };
-    let owner = context.state.certificates.owner(certificate);
-    if owner.is_some_and(|owner| owner.account == account.id && !owner.proved) {
-        let when = context.out.condition();
-        let owner =
-            certificates::Owner { account: account.id, name: account.name.clone(), proved: true };
-        certificates::write(context, certificate, Some(owner));
-        context.out.resume(when);
+/// Answers a login.
+fn say_welcome(context: &mut Context<'_>, name: &str, how: How, new: bool) {
+    match how {
+        How::Verb if new => {
+            let text = format!("Welcome, {name}: your account has been created");
+            context.note("LOGIN", "ACCOUNT_CREATED", &[name], &text);
+        }
+        How::Verb => context.note("LOGIN", "LOGGED_IN", &[name], &format!("Welcome back, {name}")),
+        How::Sasl | How::External => {
+            say_logged_in(context, name);
+            context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
+        }
+        How::Register => {
+            let text = "Your account has been created; log in with its password from now on";
+            context.from_server("REGISTER", &["SUCCESS", name], text);
+            say_logged_in(context, name);
+        }
+        How::Pass => {}
     }
 }
 
@@ -455,10 +412,8 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
                 Refusal::Barred(_, _, why) => why,
                 _ => "Login failed",
             };
-            let Context { applying, node } = context;
-            let (state, out, session) =
-                (&mut *applying.state, &mut *applying.out, &applying.asker.session);
-            ending::end_session(state, node, out, *session, why);
+            let session = context.asker.session;
+            context.out.end_session(Ending { session, told: Some(why.into()), reason: why.into() });
         }
     }
 }
@@ -472,8 +427,8 @@ pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
     if let Some(account) = account
         && context.must_have_space().is_ok()
     {
-        let Applying { state, out, .. } = &mut context.applying;
-        last_login::failed(state, out, account);
+        let failed = context.apply(Request::LoginFailed(account));
+        failed.unwrap_or_else(|_| unreachable!("it is refused to nobody"));
     }
     let user = name.to_owned();
     context.out.push(Effect::Log(LogRecord::LoginFailed { user, address, reason }));

@@ -1,32 +1,40 @@
 //! `CERT ADD [fingerprint]`, `CERT LIST`, `CERT DEL fingerprint`: the certificates that log in to
 //! one's account (SASL EXTERNAL).
 
+use super::entry::{Next, Request};
 use super::refusal::Refusal;
 use crate::limits::CERTIFICATES;
 use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::certificates::{Owner, change};
 use proto::Fingerprint;
 use proto::Message;
 use std::sync::Arc;
 use store::Account;
 
-/// Carries out `CERT`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// What concerns the session alone: the list, and which certificate its client has presented.
+pub fn before<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
     let (subcommand, given) = (message.param(0).unwrap_or_default(), message.param(1));
     let account = account(context)?;
+    let shown = context.session().certificate();
     match (subcommand.to_ascii_uppercase().as_str(), given) {
-        ("ADD", Some(given)) => add(context, &account, fingerprint(given)?),
-        ("ADD", None) => {
+        ("ADD", given) => {
             let text =
                 "Your client presented no certificate; have it present one, or give a fingerprint";
-            let shown = context.session().certificate();
-            add(context, &account, shown.ok_or_else(|| refused("NO_CERTIFICATE", None, text))?)
+            let absent = || refused("NO_CERTIFICATE", None, text);
+            let certificate = given.map_or(shown.ok_or_else(absent), fingerprint)?;
+            // Who gives a fingerprint need not have the key; who shows the certificate has it.
+            let proved = shown == Some(certificate);
+            Ok(Next::Request(Request::AddCertificate { certificate, proved }))
         }
         ("LIST", _) => {
             list(context, &account);
-            Ok(())
+            Ok(Next::Nothing)
         }
-        ("DEL", Some(given)) => remove(context, &account, fingerprint(given)?),
+        ("DEL", Some(_)) => Ok(Next::Command),
         ("DEL", None) => Err(Refusal::NeedMoreParams),
         _ => {
             let text = "The subcommands of CERT are ADD, LIST and DEL";
@@ -39,7 +47,7 @@ fn refused(code: &'static str, about: Option<String>, text: &'static str) -> Ref
     Refusal::Invalid { code, context: about.into_iter().collect(), text }
 }
 
-fn account(context: &Context<'_>) -> Result<Arc<Account>, Refusal> {
+fn account(context: &Applying<'_>) -> Result<Arc<Account>, Refusal> {
     let account = context.user().account().and_then(|name| context.state.account(name));
     let text = "Guests have no account to add a certificate to; REGISTER creates one";
     account.cloned().ok_or_else(|| refused("ACCOUNT_REQUIRED", None, text))
@@ -50,14 +58,14 @@ fn fingerprint(given: &str) -> Result<Fingerprint, Refusal> {
     given.parse().map_err(|_| refused("BAD_FINGERPRINT", Some(given.to_owned()), text))
 }
 
-fn add(
-    context: &mut Context<'_>,
-    account: &Arc<Account>,
+/// Adds a certificate to the account of the asker; `proved`: its client has presented it.
+pub fn add(
+    context: &mut Applying<'_>,
     certificate: Fingerprint,
+    proved: bool,
 ) -> Result<(), Refusal> {
+    let account = &account(context)?;
     let written = format!("{certificate:x}");
-    // Who gives a fingerprint need not have the key; who shows the certificate has it.
-    let proved = context.session().certificate() == Some(certificate);
     let owner = context.state.certificates.owner(certificate).cloned();
     match &owner {
         Some(owner) if owner.account == account.id && (owner.proved || !proved) => {
@@ -75,7 +83,7 @@ fn add(
         let text = "You have the maximum number of certificates; CERT DEL removes one";
         return Err(refused("LIMIT_REACHED", Some(CERTIFICATES.to_string()), text));
     }
-    context.must_have_space()?;
+    context.must_be_storable()?;
     let name = &account.name;
     let text = match proved {
         true => format!("This certificate logs in as {name} from now on (SASL EXTERNAL)"),
@@ -93,7 +101,7 @@ fn add(
 }
 
 /// Tells all devices of the account that had the certificate that it is another's now.
-fn tell_loser(context: &mut Context<'_>, before: &str, now: &Account, written: &str) {
+fn tell_loser(context: &mut Applying<'_>, before: &str, now: &Account, written: &str) {
     let Some(user) = context.state.online(before).map(|user| user.id) else { return };
     let text = format!(
         "Your certificate {written} now logs in as {}, whose client presented it",
@@ -123,11 +131,10 @@ fn list(context: &mut Context<'_>, account: &Account) {
     context.note("CERT", "END", &[&all.len().to_string()], "End of certificate list");
 }
 
-fn remove(
-    context: &mut Context<'_>,
-    account: &Account,
-    certificate: Fingerprint,
-) -> Result<(), Refusal> {
+/// Carries out `CERT DEL`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let account = account(context)?;
+    let certificate = fingerprint(message.param(1).ok_or(Refusal::NeedMoreParams)?)?;
     let written = format!("{certificate:x}");
     let owner = context.state.certificates.owner(certificate);
     if owner.is_none_or(|owner| owner.account != account.id) {

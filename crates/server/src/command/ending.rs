@@ -2,7 +2,7 @@
 
 use super::entry::{self, Entry, Request};
 use super::{follow_up, presence};
-use crate::effects::{Effect, Effects, Ending, FollowUp};
+use crate::effects::{Condition, Effect, Effects, Ending, FollowUp};
 use crate::session::context::Context;
 use crate::session::{Node, delivered, watch};
 use crate::session_id::SessionId;
@@ -11,7 +11,7 @@ use crate::state::room::Member;
 use crate::state::user::UserId;
 use crate::state::{State, dormant, founder, membership, records};
 use proto::name::fold;
-use store::RecordOwner;
+use store::{AccountId, RecordOwner};
 
 /// A session closed, or is closed by its shard.
 pub fn session_ended(
@@ -46,6 +46,11 @@ pub fn session_ended(
 /// A session of the asker's has ended, or is the asker's no longer.
 pub fn leave(context: &mut Applying<'_>, reason: &str) {
     let (user, session) = (context.me(), context.asker.session);
+    // The account may have been deleted, and all its sessions with it.
+    let known = context.state.users.get(&user);
+    if !known.is_some_and(|known| known.sessions.contains(&session)) {
+        return;
+    }
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Leave { session, room });
     }
@@ -85,10 +90,21 @@ pub fn end_session(
 pub fn carry_out(context: &mut Context<'_>) {
     for Ending { session, told, reason } in context.out.take_endings() {
         if context.node.sessions.contains_key(&session) {
-            context.of(session).close(&told);
+            match told {
+                Some(told) => context.of(session).close(&told),
+                None => context.out.push_when(Condition::Always, Effect::Close { session }),
+            }
             let Context { applying, node } = context;
             session_ended(applying.state, node, applying.out, session, &reason);
         }
+    }
+}
+
+/// An account goes: sessions that are about to be its user's end.
+pub fn end_entering(context: &mut Context<'_>, account: AccountId, why: &str) {
+    for session in context.node.sessions.entering_as(account) {
+        let (told, reason) = (Some(why.into()), why.into());
+        context.out.end_session(Ending { session, told, reason });
     }
 }
 

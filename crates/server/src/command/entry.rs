@@ -2,20 +2,27 @@
 //! any node. Passwords and other secrets are never in it.
 
 use super::Run;
+use super::account::AccountChange;
+use super::accounts::OneTimeCode;
 use super::batch::Multiline;
+use super::coming_online::{self, ComeOnline};
+use super::logging_in::{self, LogIn, Register};
 use super::refusal::Refusal;
-use super::{Verb, batch, bm, ending, pm, umode};
+use super::{Verb, account, accounts, batch, bm, cert, ending, invitation, oper, pm, umode};
 use crate::config::Role;
 use crate::effects::Effects;
 use crate::session::Cursor;
 use crate::session::context::Context;
 use crate::state::State;
 use crate::state::applying::{Applying, Asker};
-use crate::state::{dormant, pending, server_bans, terms};
+use crate::state::invitation::Invitation;
+use crate::state::{dormant, last_login, pending, server_bans, terms};
+use proto::Fingerprint;
 use proto::Message;
+use proto::scram::Keys;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use store::{AccountId, EventId};
+use store::{Account, AccountId, EventId};
 
 /// A shared command.
 pub struct Entry<'a> {
@@ -77,6 +84,44 @@ pub enum Request<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// The session has proven that it may log in to an account.
+    LogIn(&'a LogIn),
+    /// The session makes an account of a free name, and logs in to it.
+    Register(&'a Register),
+    /// An account's own keys are replaced by others of the same password.
+    RenewKeys {
+        /// The account, as it was when the password was compared.
+        account: &'a Account,
+        /// The keys.
+        keys: &'a Keys,
+    },
+    /// Somebody has tried in vain to log in to an account.
+    LoginFailed(AccountId),
+    /// The session is somebody from here on.
+    ComeOnline(&'a ComeOnline),
+    /// Something of the asker's account changes.
+    Account(&'a AccountChange),
+    /// The asker has proven to be an operator by this name.
+    Granted {
+        /// The name in the config.
+        name: &'a str,
+    },
+    /// The asker's account is logged in to by a certificate, too.
+    AddCertificate {
+        /// The certificate.
+        certificate: Fingerprint,
+        /// The asker's client has presented it.
+        proved: bool,
+    },
+    /// The password of an account becomes a one-time code.
+    Reset(&'a OneTimeCode),
+    /// A new invitation, of this code.
+    Invite {
+        /// What is kept of the code.
+        code: &'a str,
+        /// The invitation.
+        invitation: &'a Invitation,
+    },
 }
 
 /// What follows a session's own part of a command.
@@ -102,24 +147,46 @@ impl Context<'_> {
 /// Applies an entry: the same state and the same entry give the same effects.
 pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(), Refusal> {
     (state.now, state.steady) = (entry.now, entry.steady);
-    let mut applying = Applying { state, out, asker: entry.asker };
+    let applying = &mut Applying { state, out, asker: entry.asker };
     match entry.request {
         Request::Command { verb, message, from } => {
             applying.out.go_on_from(from);
             match verb.run {
-                Run::Shared(run) | Run::Split(_, run) => run(&mut applying, message),
+                Run::Shared(run) | Run::Split(_, run) => run(applying, message),
                 Run::Local(_) | Run::Makes(_) => unreachable!("none of them becomes an entry"),
             }
         }
-        Request::Broadcast { text } => bm::send(&mut applying, text, None),
-        Request::PrivateMessage { to, text } => pm::send(&mut applying, &to, text, None),
-        Request::Multiline(message) => batch::send(&mut applying, message),
+        Request::Broadcast { text } => bm::send(applying, text, None),
+        Request::PrivateMessage { to, text } => pm::send(applying, &to, text, None),
+        Request::Multiline(message) => batch::send(applying, message),
         Request::Taken { ranges } => {
-            pending::taken(&mut applying, ranges);
+            pending::taken(applying, ranges);
             Ok(())
         }
         Request::SessionEnded { reason } => {
-            ending::leave(&mut applying, reason);
+            ending::leave(applying, reason);
+            Ok(())
+        }
+        Request::LogIn(login) => logging_in::log_in(applying, login),
+        Request::Register(new) => logging_in::register(applying, new),
+        Request::RenewKeys { account, keys } => {
+            logging_in::renew(applying, account, keys);
+            Ok(())
+        }
+        Request::LoginFailed(account) => {
+            last_login::failed(applying.state, applying.out, account);
+            Ok(())
+        }
+        Request::ComeOnline(coming) => coming_online::come_online(applying, coming),
+        Request::Account(change) => account::change(applying, change),
+        Request::Granted { name } => {
+            oper::grant(applying, name);
+            Ok(())
+        }
+        Request::AddCertificate { certificate, proved } => cert::add(applying, certificate, proved),
+        Request::Reset(code) => accounts::put_code(applying, code),
+        Request::Invite { code, invitation } => {
+            invitation::added(applying, code, invitation);
             Ok(())
         }
         Request::EndServerBans => {
@@ -139,7 +206,7 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
             Ok(())
         }
         Request::Role(role) => {
-            umode::set_role(&mut applying, role);
+            umode::set_role(applying, role);
             Ok(())
         }
     }

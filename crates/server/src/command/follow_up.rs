@@ -1,6 +1,8 @@
 //! What shared commands leave to the node of their session is carried out.
 
-use super::{join, markread, metadata, names, rename};
+use super::{
+    account, authentication, ending, join, markread, metadata, names, rename, serverban, welcome,
+};
 use crate::effects::FollowUp;
 use crate::session::context::Context;
 use crate::session::{delivered, watch};
@@ -41,7 +43,22 @@ pub fn carry_out(context: &mut Context<'_>) {
                 metadata::subscribers::changed(context, of, &name, &key, value.as_deref());
             }
             FollowUp::MetadataAgain { user } => metadata::subscribers::tell_again(context, user),
+            FollowUp::EndFromNetwork { ban, given } => {
+                serverban::end_from_network(context, ban, &given);
+            }
+            FollowUp::EndEntering { account, why } => ending::end_entering(context, account, why),
+            FollowUp::Reveal => account::reveal(context),
+            FollowUp::DrawRecoveryCodes => account::draw_codes(context),
+            FollowUp::LoggedIn => authentication::logged_in(context),
+            FollowUp::CameOnline { user } => welcome::came_online(context, user),
+            FollowUp::Welcome { full, metadata } => welcome::welcome(context, full, metadata),
+            FollowUp::ShowRoomAtLogin { room, first, full, metadata } => {
+                welcome::show_room(context, room, first, full, metadata);
+            }
+            FollowUp::Welcomed { full } => welcome::welcomed(context, full),
         }
+        // What came of that may leave something to the node, too.
+        carry_out(context);
         context.out.end_follow_up(rest);
     }
 }

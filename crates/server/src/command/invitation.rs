@@ -3,6 +3,7 @@
 
 use super::account::{self, duration};
 use super::authentication;
+use super::entry::{Next, Request};
 use super::refusal::Refusal;
 use crate::effects::{Condition, Effect, Task};
 use crate::limits::{
@@ -19,26 +20,31 @@ use crate::state::room::Rank;
 use crate::text::shorten;
 use proto::Message;
 
-/// Carries out `INVITATION`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// What concerns the session alone: whatever needs no more than a look at the invitations.
+pub fn before<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
     let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
     let given = message.param(1).filter(|given| !given.is_empty());
     if subcommand == "USE" {
-        return use_one(context, given.ok_or(Refusal::NeedMoreParams)?);
+        use_one(context, given.ok_or(Refusal::NeedMoreParams)?)?;
+        return Ok(Next::Nothing);
     }
     if context.session().user.is_none() {
         return Err(Refusal::NotLoggedIn);
     }
     account::of(context)?;
     match subcommand.as_str() {
-        "ADD" => add(context, &message.params()[1..]),
+        "ADD" => add(context, &message.params()[1..])?,
         "LIST" => list(context),
-        "DEL" => remove(context, given.ok_or(Refusal::NeedMoreParams)?),
+        "DEL" => return Ok(Next::Command),
         _ => {
             let text = "INVITATION knows ADD, LIST and DEL, and for those who register USE";
-            Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text))
+            return Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text));
         }
     }
+    Ok(Next::Nothing)
 }
 
 fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
@@ -140,27 +146,36 @@ fn rooms(context: &Context<'_>, names: &str) -> Result<Vec<Box<str>>, Refusal> {
 }
 
 /// The code is drawn.
-pub fn added(context: &mut Context<'_>, invitation: &Invitation, outcome: Outcome) {
-    let code = match outcome {
-        Outcome::Drawn(secrets, _) if !secrets.is_empty() => secrets[0].clone(),
-        _ => return super::refusal::refuse(context, "INVITATION", &Refusal::Busy("*".into())),
+pub fn drawn(context: &mut Context<'_>, invitation: &Invitation, outcome: Outcome) {
+    let refused = match outcome {
+        Outcome::Drawn(secrets, _) if !secrets.is_empty() => {
+            context.look_at_space();
+            context.apply(Request::Invite { code: secrets[0].reveal(), invitation })
+        }
+        _ => Err(Refusal::Busy("*".into())),
     };
-    let Applying { state, out, .. } = &mut context.applying;
-    invitation::add(state, out, code.reveal(), invitation);
+    if let Err(refusal) = refused {
+        super::refusal::refuse(context, "INVITATION", &refusal);
+    }
+}
+
+/// There is a new invitation. Its code is kept as it is, because its owner may look at it again.
+pub fn added(context: &mut Applying<'_>, code: &str, invitation: &Invitation) {
+    invitation::add(context.state, context.out, code, invitation);
     stored(context);
     let text = "Who registers with this code is let in; hand it on where only they read it";
-    context.note("INVITATION", "ADDED", &[code.reveal()], text);
+    context.note("INVITATION", "ADDED", &[code], text);
 }
 
 /// What follows depends on what was just written.
-fn stored(context: &mut Context<'_>) {
+fn stored(context: &mut Applying<'_>) {
     if let Condition::Stored(write) = context.out.condition() {
         let failed = Effect::NotStored { to: context.asker.session, verb: "INVITATION", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
 }
 
-fn list(context: &mut Context<'_>) -> Result<(), Refusal> {
+fn list(context: &mut Context<'_>) {
     let of = (!context.user().is_operator()).then_some(context.me());
     let all = invitation::all(context.state, of);
     for (code, one) in &all {
@@ -172,17 +187,18 @@ fn list(context: &mut Context<'_>) -> Result<(), Refusal> {
     }
     let text = "These are the invitations: code, uses left, end, who made it, rooms, note";
     context.note("INVITATION", "END", &[&all.len().to_string()], text);
-    Ok(())
 }
 
-fn remove(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
+/// Carries out `INVITATION DEL`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let code = message.param(1).filter(|given| !given.is_empty());
+    let code = code.ok_or(Refusal::NeedMoreParams)?;
     let mine = |one: &Invitation| context.user().is_operator() || one.account == context.me();
     if !invitation::find(context.state, code).is_some_and(|one| mine(&one)) {
         let text = "There is no such invitation of yours; INVITATION LIST shows them";
         return Err(refused("NO_SUCH_INVITATION", code, text));
     }
-    let Applying { state, out, .. } = &mut context.applying;
-    invitation::remove(state, out, code);
+    invitation::remove(context.state, context.out, code);
     stored(context);
     context.note("INVITATION", "DELETED", &[code], "This invitation lets nobody in any more");
     Ok(())

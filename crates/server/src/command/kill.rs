@@ -37,7 +37,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     }
     let told: Box<str> = format!("Closing Link: {server} ({quit})").into();
     for session in sessions {
-        let ending = Ending { session, told: told.clone(), reason: quit.as_str().into() };
+        let ending = Ending { session, told: Some(told.clone()), reason: quit.as_str().into() };
         context.out.end_session(ending);
     }
     Ok(())

@@ -37,7 +37,7 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     context.must_be_private()?;
     may_try(context, name)?;
     if context.state.account(name).is_none() {
-        match registering::may_register(context, name) {
+        match context.may_register(name) {
             Err(Refusal::Invalid { code: registering::NEEDED, .. }) => {
                 context.session_mut().prompt =
                     Some(Box::new(Prompt::LoginInvitation(name.to_owned())));

@@ -2,6 +2,7 @@
 //!
 //! <https://modern.ircdocs.horse/#oper-message>
 
+use super::entry::Request;
 use super::refusal::{Refusal, refuse};
 use crate::command::authentication::{self, is_password};
 use crate::config::{Operator, Role};
@@ -9,6 +10,7 @@ use crate::effects::{Effect, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::Tried;
 use crate::session::context::Context;
+use crate::state::applying::Applying;
 use proto::{Message, numeric as n};
 
 /// Carries out `OPER`.
@@ -41,16 +43,16 @@ fn too_many(context: &mut Context<'_>, name: &str, seconds: i64) -> Refusal {
 pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
     // Who has just registered may be nobody again by now: it could not be stored.
     if context.session().user.is_some()
-        && let Err(refusal) = grant(context, name, granted)
+        && let Err(refusal) = check(context, name, granted)
     {
         refuse(context, "OPER", &refusal);
     }
 }
 
-fn grant(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
+fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
     let (address, now) = (context.session().address, context.state.steady);
-    let state = &mut *context.applying.state;
-    if let Err(seconds) = context.node.opers.may_tell(address, name, now, &state.config.limits) {
+    let limits = &context.applying.state.config.limits;
+    if let Err(seconds) = context.node.opers.may_tell(address, name, now, limits) {
         return Err(too_many(context, name, seconds));
     }
     let user = context.user().nick.clone();
@@ -60,11 +62,15 @@ fn grant(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Ref
         return Err(Refusal::WrongPassword(name.to_owned()));
     }
     context.node.opers.granted(address, name);
+    context.apply(Request::Granted { name })
+}
+
+/// The asker is an operator from here on.
+pub fn grant(context: &mut Applying<'_>, name: &str) {
     let before = context.user_mut().role.replace(Role::Admin).is_some();
     context.audit("OPER", name, "");
     context.numeric(n::RPL_YOUREOPER, &[], "You are now an operator of this server");
     if !before {
         super::umode::tell(context, "+o");
     }
-    Ok(())
 }

@@ -22,5 +22,5 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 /// Ends the session of the asker.
 pub fn leave(context: &mut Context<'_>, reason: &str) {
     let session = context.asker.session;
-    context.out.end_session(Ending { session, told: reason.into(), reason: reason.into() });
+    context.out.end_session(Ending { session, told: Some(reason.into()), reason: reason.into() });
 }

@@ -1,17 +1,20 @@
 //! `SERVERBAN ADD account|mask|network [duration] :reason`, `SERVERBAN LIST`, `SERVERBAN DEL id`:
 //! keeps somebody off the whole server.
 
-use super::ending;
+use super::entry::Next;
 use super::refusal::Refusal;
 use super::rights::rest_of;
-use crate::effects::{Condition, Effect};
+use crate::effects::{Condition, Effect, Ending, FollowUp};
 use crate::limits::{KICK_BYTES, SERVER_BAN_BYTES, SERVER_BANS};
 use crate::session::context::Context;
 use crate::session_id::SessionId;
+use crate::state::applying::Applying;
 use crate::state::barred::stamp;
 use crate::state::records::{self, SERVER};
 use crate::state::server_bans::{ServerBan, Target};
+use crate::state::user::{User, UserId};
 use crate::text::shorten;
+use ipnet::IpNet;
 use proto::Message;
 use proto::duration::parse_duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,28 +24,44 @@ use store::{AccountId, RecordKind};
 /// The last word of those who are banned to others.
 pub const BANNED: &str = "Banned from this server";
 
-/// Carries out `SERVERBAN`.
-pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// What only looks at bans, and what concerns the connections of this node.
+pub fn before<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
     let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
     match action.as_str() {
-        "ADD" => context.must_have_right("SERVERBAN", "ADD").and_then(|()| add(context, message)),
-        "LIST" => context.must_have_right("SERVERBAN", "LIST").map(|()| list(context)),
-        "DEL" => {
-            context.must_have_right("SERVERBAN", "DEL").and_then(|()| remove(context, message))
-        }
-        _ => Err(Refusal::UnknownSubcommand(action)),
+        "ADD" | "LIST" | "DEL" => context.must_have_right("SERVERBAN", &action)?,
+        _ => return Err(Refusal::UnknownSubcommand(action)),
     }
+    match (action.as_str(), message.param(1).and_then(Target::parse)) {
+        ("LIST", _) => {
+            list(context);
+            return Ok(Next::Nothing);
+        }
+        ("ADD", Some(Target::Network(network))) if !reason_of(message).is_empty() => {
+            must_not_be_mine(context, &network, message)?;
+        }
+        _ => {}
+    }
+    Ok(Next::Command)
+}
+
+/// Carries out what changes the bans.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
+    context.must_have_right("SERVERBAN", &action)?;
+    if action == "ADD" { add(context, message) } else { remove(context, message) }
 }
 
 fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
     Refusal::Invalid { code, context: vec![about.to_owned()], text }
 }
 
-fn add(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(1).filter(|given| !given.is_empty());
     let given = given.ok_or(Refusal::NeedMoreParams)?;
-    let duration = message.param(2).and_then(parse_duration);
-    let reason = rest_of(message.params(), if duration.is_some() { 3 } else { 2 });
+    let (duration, reason) = (duration_of(message), reason_of(message));
     if reason.is_empty() {
         return Err(Refusal::NeedMoreParams);
     }
@@ -64,29 +83,88 @@ fn add(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> 
         until: duration.map(|duration| now + duration),
     };
     let hit = sessions_of(context, &ban);
-    let me = context.asker.session;
-    if hit.contains(&me) || context.asker.user.is_some_and(|user| is_user(context, user, &hit)) {
-        let text = "This would ban you, too; nothing was changed";
-        return Err(refused("BANS_YOU", given, text));
+    let me = (context.asker.user, context.asker.session);
+    if hit.iter().any(|(user, session)| Some(*user) == me.0 || *session == me.1) {
+        return Err(bans_you(given));
     }
     let id = context.state.server_bans.next();
     put(context, id, Some(&ban));
     context.audit("SERVERBAN ADD", given, &ban.reason);
-    let until = ban.until.map_or("*".to_owned(), stamp);
-    let (id, count) = (id.to_string(), hit.len());
-    let text = format!("{given} is banned from this server (connections ended: {count})");
-    context.note("SERVERBAN", "ADDED", &[&id, given, &until], &text);
-    end(context, hit, &ban.sentence());
+    if let Target::Network(_) = ban.target {
+        // Only the nodes know who comes from there.
+        context.out.follow_up(FollowUp::EndFromNetwork { ban: id, given: given.into() });
+    } else {
+        added(context, id, given, hit.len());
+        end(context, hit, &ban.sentence());
+    }
     Ok(())
 }
 
-/// Whether one of the sessions is a user's.
-fn is_user(context: &Context<'_>, user: AccountId, sessions: &[SessionId]) -> bool {
-    context.state.users[&user].sessions.iter().any(|session| sessions.contains(session))
+fn duration_of(message: &Message<'_>) -> Option<i64> {
+    message.param(2).and_then(parse_duration)
+}
+
+fn reason_of(message: &Message<'_>) -> String {
+    rest_of(message.params(), if duration_of(message).is_some() { 3 } else { 2 })
+}
+
+fn bans_you(given: &str) -> Refusal {
+    refused("BANS_YOU", given, "This would ban you, too; nothing was changed")
+}
+
+/// Answers whoever added a ban, which ends so many connections.
+fn added(context: &mut Applying<'_>, id: u32, given: &str, count: usize) {
+    let until = context.state.server_bans.get(id).and_then(|ban| ban.until);
+    let until = until.map_or("*".to_owned(), stamp);
+    let text = format!("{given} is banned from this server (connections ended: {count})");
+    context.note("SERVERBAN", "ADDED", &[&id.to_string(), given, &until], &text);
+}
+
+/// Refuses a ban of a network from which the asker comes, or another session of the same user.
+fn must_not_be_mine(
+    context: &Context<'_>,
+    network: &IpNet,
+    message: &Message<'_>,
+) -> Result<(), Refusal> {
+    let (me, user) = (context.asker.session, context.asker.user);
+    let mine = |session: &SessionId| {
+        *session == me || user.is_some_and(|me| context.node.sessions[session].user == Some(me))
+    };
+    match connections_from(context, network).iter().any(mine) {
+        true => Err(bans_you(message.param(1).unwrap_or_default())),
+        false => Ok(()),
+    }
+}
+
+/// The connections of this node that come from a network.
+fn connections_from(context: &Context<'_>, network: &IpNet) -> Vec<SessionId> {
+    let from = |address: std::net::IpAddr| network.contains(&address.to_canonical());
+    let sessions = context.node.sessions.iter();
+    let hit = sessions.filter(|(_, session)| !session.console && from(session.address));
+    hit.map(|(id, _)| id).collect()
+}
+
+/// A network was banned: ends the connections of this node that come from there.
+pub fn end_from_network(context: &mut Context<'_>, id: u32, given: &str) {
+    let Some(ban) = context.state.server_bans.get(id).cloned() else { return };
+    let Target::Network(network) = &ban.target else { return };
+    let (hit, why) = (connections_from(context, network), ban.sentence());
+    added(context, id, given, hit.len());
+    context.out.resume(Condition::Always);
+    let told: Box<str> = closing(context, &why);
+    for session in hit {
+        context.of(session).notice(&why);
+        let (told, reason) = (Some(told.clone()), BANNED.into());
+        context.out.end_session(Ending { session, told, reason });
+    }
+}
+
+fn closing(context: &Applying<'_>, why: &str) -> Box<str> {
+    format!("Closing Link: {} ({why})", context.state.renderer.server).into()
 }
 
 /// Whom somebody means: a network, a mask, or the account of a name.
-fn target(context: &Context<'_>, given: &str) -> Result<Target, Refusal> {
+fn target(context: &Applying<'_>, given: &str) -> Result<Target, Refusal> {
     if given.len() > SERVER_BAN_BYTES {
         return Err(refused("BAD_TARGET", given, "This is too long for a mask"));
     }
@@ -98,59 +176,43 @@ fn target(context: &Context<'_>, given: &str) -> Result<Target, Refusal> {
     account.ok_or_else(|| refused("NO_SUCH_ACCOUNT", given, text))
 }
 
-/// The connections that a ban ends.
-fn sessions_of(context: &Context<'_>, ban: &ServerBan) -> Vec<SessionId> {
+/// The sessions of users that a ban ends.
+fn sessions_of(context: &Applying<'_>, ban: &ServerBan) -> Vec<(UserId, SessionId)> {
     let state = &context.state;
-    match &ban.target {
-        Target::Account(id) => state.users.get(id).map_or(Vec::new(), |user| user.sessions.clone()),
-        Target::Mask(mask) => {
-            let fits = |id: &AccountId| state.who(*id).fits(mask);
-            let users = state.users.values().filter(|user| fits(&user.id));
-            users.flat_map(|user| user.sessions.iter().copied()).collect()
-        }
-        Target::Network(network) => {
-            let from = |address: std::net::IpAddr| network.contains(&address.to_canonical());
-            let sessions = context.node.sessions.iter();
-            let hit = sessions.filter(|(_, session)| !session.console && from(session.address));
-            hit.map(|(id, _)| id).collect()
-        }
-    }
+    let hit = |user: &&User| match &ban.target {
+        Target::Account(id) => user.id == *id,
+        Target::Mask(mask) => state.who(user.id).fits(mask),
+        Target::Network(_) => false,
+    };
+    let users = state.users.values().map(|user| &**user).filter(hit);
+    users.flat_map(|user| user.sessions.iter().map(|session| (user.id, *session))).collect()
 }
 
 /// Stores a ban, or that it is over; what follows depends on it.
-fn put(context: &mut Context<'_>, id: u32, ban: Option<&ServerBan>) {
+fn put(context: &mut Applying<'_>, id: u32, ban: Option<&ServerBan>) {
     let key = id.to_string();
     let record = (RecordKind::ServerBan, SERVER, key.as_str());
-    let applying = &mut context.applying;
-    records::set(applying.state, applying.out, record, ban);
+    records::set(context.state, context.out, record, ban);
     not_stored(context, "SERVERBAN");
 }
 
 /// What was just written may fail: the asker is told then.
-pub(super) fn not_stored(context: &mut Context<'_>, verb: &'static str) {
+pub(super) fn not_stored(context: &mut Applying<'_>, verb: &'static str) {
     if let Condition::Stored(write) = context.out.condition() {
         let failed = Effect::NotStored { to: context.asker.session, verb, tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
 }
 
-/// Ends connections, telling each of them why.
-pub(super) fn end(context: &mut Context<'_>, sessions: Vec<SessionId>, why: &str) {
-    let server = context.state.renderer.server.clone();
-    // The answer is complete. What follows is nobody's command, and does not wait for the disk: the
-    // hub has forgotten these sessions.
-    context.out.end(&server);
-    let Context { applying, node } = context;
-    let (state, out) = (&mut *applying.state, &mut *applying.out);
-    for session in sessions {
-        if !node.sessions.contains_key(&session) {
-            continue;
-        }
-        out.resume(Condition::Always);
-        let mut of = Context::new(state, node, out, session);
-        of.notice(why);
-        of.close(&format!("Closing Link: {server} ({why})"));
-        ending::session_ended(state, node, out, session, BANNED);
+/// Ends sessions, telling each of them why.
+pub(super) fn end(context: &mut Applying<'_>, sessions: Vec<(UserId, SessionId)>, why: &str) {
+    // What follows does not wait for the disk: nobody knows of these sessions any more.
+    context.out.resume(Condition::Always);
+    let told = closing(context, why);
+    for (user, session) in sessions {
+        context.to(user, session).notice(why);
+        let (told, reason) = (Some(told.clone()), BANNED.into());
+        context.out.end_session(Ending { session, told, reason });
     }
 }
 
@@ -173,7 +235,7 @@ fn list(context: &mut Context<'_>) {
 }
 
 /// The names of the accounts that are banned.
-fn names(context: &Context<'_>) -> BTreeMap<AccountId, Arc<str>> {
+fn names(context: &Applying<'_>) -> BTreeMap<AccountId, Arc<str>> {
     let banned: BTreeSet<AccountId> = context
         .state
         .server_bans
@@ -196,7 +258,7 @@ fn show(names: &BTreeMap<AccountId, Arc<str>>, target: &Target) -> String {
     }
 }
 
-fn remove(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+fn remove(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let names = names(context);
     let found = given.parse().ok().and_then(|id| {

@@ -1,31 +1,26 @@
 //! From a registration to a user who is online.
 
-use crate::command::authentication;
-use crate::command::ending;
-use crate::command::metadata::coming::{Coming, coming as metadata_coming};
-use crate::command::metadata::show as show_metadata;
-use crate::command::metadata::subscribers;
-use crate::command::presence;
-use crate::command::refusal::{NOT_ENCRYPTED, refuse};
-use crate::command::registering;
-use crate::command::umode::{self, BOT, USER_MODES};
-use crate::command::{chathistory, isupport, lusers, markread, motd, names, topic, unread};
+use super::coming_online::{BANNED, ComeOnline, TOO_MANY_SESSIONS};
+use super::entry::Request;
+use super::metadata::coming::{show_own, then};
+use super::metadata::show as show_metadata;
+use super::metadata::subscribers;
+use super::refusal::{NOT_ENCRYPTED, Refusal, refuse};
+use super::umode::{BOT, USER_MODES};
+use super::{authentication, registering};
+use super::{chathistory, isupport, lusers, markread, motd, names, topic, unread};
 use crate::config::Config;
-use crate::effects::{Effect, FollowUp, LogRecord};
+use crate::effects::{Condition, Effect, Ending, LogRecord};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
-use crate::render::{Author, GUEST_USERNAME};
+use crate::render::GUEST_USERNAME;
 use crate::session::Registration;
 use crate::session::budget::Payer;
 use crate::session::context::Context;
 use crate::session::delivered;
 use crate::session::login::How;
-use crate::state::barred::date;
-use crate::state::dormant;
-use crate::state::membership;
-use crate::state::room::{MaskSubject, Member, Rank};
-use crate::state::user::{User, guest_userhost, user_as_given};
-use proto::name::fold;
+use crate::state::room::Rank;
+use crate::state::user::{UserId, guest_userhost, user_as_given};
 use proto::numeric as n;
 use std::sync::Arc;
 use store::{Account, RoomId};
@@ -46,7 +41,7 @@ pub fn register_if_complete(context: &mut Context<'_>) {
     let introduced = registration.nick.is_some() && registration.realname.is_some();
     if registration.account.is_some() {
         if introduced || registration.by_verb {
-            register(context, introduced);
+            come_online(context, introduced);
         }
         return;
     }
@@ -66,80 +61,27 @@ pub fn register_if_complete(context: &mut Context<'_>) {
             authentication::refused(context, &nick, How::Pass, &refusal);
         }
     } else if guests {
-        register_guest(context, &nick);
+        come_online(context, true);
     } else {
         tell_how_to_log_in(context, &nick);
     }
 }
 
-fn register_guest(context: &mut Context<'_>, nick: &str) {
-    if let Err(refusal) = authentication::may_be_named(context, nick) {
-        // Somebody has registered a name like it since `NICK`.
-        if let Some(registration) = context.registration() {
-            registration.nick = None;
-        }
-        context.refresh();
-        return refuse(context, "NICK", &refusal);
-    }
-    if context.state.account(nick).is_some() || context.state.online(nick).is_some() {
-        if let Some(registration) = context.registration() {
-            registration.nick = None;
-        }
-        context.refresh();
-        let text = "This name has an account; log in if it is yours, or choose another";
-        context.numeric(n::ERR_NICKNAMEINUSE, &[nick], text);
-        return;
-    }
-    let known = context.session().registration.as_deref();
-    let username = known.and_then(|registration| registration.username.as_deref());
-    let host = context.state.cloak.host(context.session().address);
-    let userhost = guest_userhost(username.unwrap_or(GUEST_USERNAME), &host);
-    let author = Author { nick, userhost: Some(&userhost), guest: true };
-    let source = context.state.renderer.source(author);
-    if let Some(ban) = context.state.server_bans.of_user(None, &MaskSubject::guest(source)) {
-        let why = ban.sentence();
-        context.out.push(Effect::Count(Count::Refused(Refused::Banned)));
-        let session = context.asker.session;
-        let Context { applying, node } = context;
-        return ending::end_session(applying.state, node, applying.out, session, &why);
-    }
-    register(context, true);
-}
-
-/// A guest has proven to be somebody else, who has an account: the guest is gone, with its rooms, and
+/// A guest has proven to be somebody else, who has an account: the guest goes, with its rooms, and
 /// the connection is that user's from here on.
 pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
-    let (guest, full) = (context.me(), context.session().welcomed);
-    let user = context.user();
-    let (rooms, realname) = (user.rooms.clone(), user.realname.clone());
-    let username = Some(user_as_given(user).into());
-    let reason = format!("Logged in as {}", account.name);
-    for room in &rooms {
-        let name = context.state.rooms[room].name.clone();
-        let part = context.passing(guest, "PART", &[&name], Some(&reason));
-        context.reply_news(part);
-    }
-    let nick = context.passing(guest, "NICK", &[&account.name], None);
-    context.reply_news(nick);
-    ending::leave(context, &reason);
+    let (user, full) = (context.user(), context.session().welcomed);
     let registration = Registration {
-        username,
+        username: Some(user_as_given(user).into()),
         nick: Some(account.name.to_string()),
-        realname: Some(realname.into()),
+        realname: Some(user.realname.clone().into()),
         account: Some(account),
         ..Registration::default()
     };
-    let known = context.session_mut();
-    (known.user, known.registration) = (None, Some(Box::new(registration)));
-    known.taking = delivered::Taking::default();
-    if let Some(budget) = known.user_budget.take() {
-        context.node.budgets.release(budget);
-    }
-    context.refresh();
-    register(context, full);
+    context.session_mut().registration = Some(Box::new(registration));
+    come_online(context, full);
 }
 
-/// Nobody comes in without an account: says so and how to log in, for which there is a while.
 /// What the source of a user has beside the nick: a guest has the user name it gave, for which nobody
 /// has vouched, and a host that stands for its address.
 fn userhost(
@@ -156,6 +98,7 @@ fn userhost(
     Some(guest_userhost(username.unwrap_or(GUEST_USERNAME), &host))
 }
 
+/// Nobody comes in without an account: says so and how to log in, for which there is a while.
 fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     let Some(registration) = context.registration() else { return };
     if std::mem::replace(&mut registration.told, true) {
@@ -178,177 +121,130 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
         .notice("Next time, set the password in your client as the server password, or for SASL");
 }
 
-/// The account has as many sessions as it may: this one ends.
-fn too_many_sessions(context: &mut Context<'_>, name: &str, by_verb: bool) {
-    let text = "Your account has the maximum number of connections; close one first";
-    if by_verb {
-        context.standard("FAIL", "LOGIN", "TOO_MANY_SESSIONS", &[name], text);
-    }
-    context.out.push(Effect::Count(Count::Refused(Refused::SessionsOfAccount)));
-    let Context { applying, node } = context;
-    let (state, out, session) = (&mut *applying.state, &mut *applying.out, &applying.asker.session);
-    ending::end_session(state, node, out, *session, text);
-}
-
-/// The session is somebody from here on. `full`: it introduced itself as IRC clients do and expects
-/// the welcome they know.
-fn register(context: &mut Context<'_>, full: bool) {
-    let registration = context.session_mut().registration.take().expect("the caller has it");
-    let session = context.asker.session;
-    let (id, nick, guest) = match &registration.account {
-        Some(account) => (account.id, account.name.clone(), false),
-        None => (context.state.next_id(), registration.nick.as_deref().unwrap_or("*").into(), true),
+/// The session has said all that it takes to be somebody, and asks to be. `full`: it introduced itself
+/// as IRC clients do and expects the welcome they know.
+fn come_online(context: &mut Context<'_>, full: bool) {
+    let known = context.session();
+    let registration = known.registration.as_deref().expect("the caller has it");
+    let (account, nick) = match &registration.account {
+        Some(account) => (Some(account.id), account.name.clone()),
+        None => (None, registration.nick.as_deref().unwrap_or("*").into()),
     };
-    let (now, limits) = (context.applying.state.steady, &context.applying.state.config.limits);
-    let devices = context.state.users.get(&id).map_or(0, |user| user.sessions.len());
-    if limits.sessions_per_account != 0 && devices >= limits.sessions_per_account {
-        return too_many_sessions(context, &nick, registration.by_verb);
+    let invited = known.invitation.as_deref().filter(|_| account.is_some());
+    let coming = ComeOnline {
+        account,
+        userhost: userhost(context, registration, &nick, account.is_none()),
+        nick,
+        realname: registration.realname.as_deref().map(Into::into),
+        presence: registration.presence.clone(),
+        metadata: registration.metadata.clone(),
+        invited: invited.map(|invited| invited.rooms.clone()).unwrap_or_default(),
+        full,
+    };
+    context.look_at_space();
+    if let Err(refusal) = context.apply(Request::ComeOnline(&coming)) {
+        refused(context, &coming, &refusal);
     }
-    let budget = context.node.budgets.hold(Payer::User(id), now, limits);
-    let known = context.session_mut();
-    (known.user, known.user_budget, known.sasl) = (Some(id), Some(budget), None);
+}
+
+/// The session cannot be who it wants to be.
+fn refused(context: &mut Context<'_>, coming: &ComeOnline, refusal: &Refusal) {
+    if let Refusal::Barred(code, _, why) = refusal {
+        let by_verb = context.registration().is_some_and(|registration| registration.by_verb);
+        if by_verb && *code != BANNED {
+            refuse(context, "LOGIN", refusal);
+        }
+        let counted = match *code {
+            TOO_MANY_SESSIONS => Refused::SessionsOfAccount,
+            _ => Refused::Banned,
+        };
+        context.out.push(Effect::Count(Count::Refused(counted)));
+        let (session, why) = (context.asker.session, why.as_str());
+        let ending = Ending { session, told: Some(why.into()), reason: why.into() };
+        return context.out.end_session(ending);
+    }
+    // Somebody has taken the name, or registered one like it, since `NICK`.
+    if let Some(registration) = context.registration() {
+        registration.nick = None;
+    }
     context.refresh();
-    context.out.push(Effect::Ready { session });
-    let first = !context.state.users.contains_key(&id);
-    if first {
-        let now = context.state.now;
-        let user = User {
-            id,
-            nick: nick.clone(),
-            userhost: userhost(context, &registration, &nick, guest),
-            guest,
-            realname: registration.realname.as_deref().unwrap_or(&nick).into(),
-            sessions: Vec::from([session]),
-            unattended: Vec::new(),
-            rooms: Vec::new(),
-            away: None,
-            said_away: None,
-            invisible: false,
-            role: None,
-            bot: false,
-            wallops: false,
-            since: now,
-            spoke: context.state.steady,
-        };
-        context.state.users.insert(id, Box::new(user));
-        context.state.nicks.insert(fold(&nick).into(), id);
-        context.state.users_most = context.state.users_most.max(context.state.users.len());
-        if guest {
-            dormant::guest_came(context.state, id);
-            let address = context.session().address;
-            let fact = LogRecord::Came { user: nick.clone(), address, new: false };
-            context.out.push(Effect::Log(fact));
-            context.out.push(Effect::Count(Count::Login(LoginBy::Guest, Login::Done)));
+    match refusal {
+        Refusal::NameTaken(_) => {
+            let text = "This name has an account; log in if it is yours, or choose another";
+            context.numeric(n::ERR_NICKNAMEINUSE, &[&coming.nick], text);
         }
-    } else {
-        context.user_mut().sessions.push(session);
+        other => refuse(context, "NICK", other),
     }
-    let coming = metadata_coming(context, registration.metadata);
+}
+
+/// The session is this user's from here on.
+pub fn came_online(context: &mut Context<'_>, user: UserId) {
+    let (steady, limits) = (context.applying.state.steady, &context.applying.state.config.limits);
+    let budget = context.node.budgets.hold(Payer::User(user), steady, limits);
+    let known = context.session_mut();
+    let was_guest = known.user.is_some();
+    (known.user, known.registration, known.sasl) = (Some(user), None, None);
+    let before = known.user_budget.replace(budget);
+    if was_guest {
+        known.taking = delivered::Taking::default();
+    }
+    if let Some(before) = before {
+        context.node.budgets.release(before);
+    }
+    context.refresh();
+    // A guest keeps its invitation for a REGISTER to come.
+    if !context.user().guest {
+        context.session_mut().invitation = None;
+        return;
+    }
+    let (user, address) = (context.user().nick.clone(), context.session().address);
+    context.out.push(Effect::Log(LogRecord::Came { user, address, new: false }));
+    context.out.push(Effect::Count(Count::Login(LoginBy::Guest, Login::Done)));
+}
+
+/// Welcomes the session, before it is told of rooms.
+pub fn welcome(context: &mut Context<'_>, full: bool, metadata: Condition) {
     if full && !context.session().welcomed {
-        burst(context, &nick, &coming);
+        burst(context, metadata);
     } else {
-        coming.show(context);
-    }
-    match (first, registration.presence) {
-        (true, presence) => presence::came(context, presence),
-        (false, Some(presence)) => presence::said(context, presence),
-        (false, None) => presence::changed(context, id),
-    }
-    if first {
-        come_online(context, full, &coming);
-    } else {
-        join_in(context, full, &coming);
-    }
-    if first {
-        context.out.follow_up(FollowUp::TellOnline { user: id });
-        presence::tell_watchers(context);
-        coming.then(context, |context| context.out.follow_up(FollowUp::SyncWatchers { user: id }));
-    }
-    registering::show_last_login(context, full);
-    delivered::came(context);
-    unread::show_all(context);
-    if first && !guest {
-        take_role(context, &nick);
-    }
-    let account = context.state.account(&nick).filter(|_| !guest);
-    if let Some(reset) = account.and_then(|account| context.state.reset(account)) {
-        let until = date(reset.until);
-        context.notice(&format!("Your password is a one-time code that stops working {until} UTC: set a new one now with ACCOUNT PASSWORD"));
-    }
-    registering::join_rooms(context);
-}
-
-/// An account with a role in the config is an operator as soon as it is online.
-pub fn take_role(context: &mut Context<'_>, account: &str) {
-    if let Some(role) = context.state.config.role_of(account) {
-        umode::set_role(context, Some(role));
+        show_own(context, metadata);
     }
 }
 
-/// The first session of a user: the user appears in the lobby and the rooms remembered.
-fn come_online(context: &mut Context<'_>, full: bool, metadata: &Coming) {
-    let me = context.me();
-    if let Some(lobby) = context.state.lobby {
-        come_into(context, lobby, Member::default(), full, metadata);
-    }
-    for room in context.state.remembered.remove(&me).unwrap_or_default() {
-        let Some(member) = context.state.rooms.get(&room).and_then(|room| room.members.get(&me))
-        else {
-            continue;
-        };
-        let (member, room_is) = (*member, &context.state.rooms[&room]);
-        if member.rank() < Rank::HalfOp && room_is.bans(&context.who()) {
-            membership::forget(context.applying.state, context.applying.out, me, room);
-        } else {
-            come_into(context, room, member, full, metadata);
-        }
-    }
-}
-
-fn come_into(
+/// The session has come online and so into a room: shows it what is there.
+pub fn show_room(
     context: &mut Context<'_>,
     room: RoomId,
-    member: Member,
+    first: bool,
     full: bool,
-    metadata: &Coming,
+    metadata: Condition,
 ) {
+    // The last one in it may have gone by the time that this is shown.
+    if !context.state.rooms.contains_key(&room) {
+        return;
+    }
     let me = context.me();
-    membership::enter(context.applying.state, context.applying.out, me, room, member);
-    let news = context.passing_join(me, room);
-    context.tell_way(room, news);
-    membership::tell_away(context, room, me);
     markread::show_room(context, room);
-    metadata.then(context, |context| subscribers::introduce(context, room, me));
+    if first {
+        then(context, metadata, |context| subscribers::introduce_in_order(context, room, me));
+    }
     if full {
         topic::show(context, room, false);
         names::show_known(context, room);
         chathistory::replay(context, room);
     }
-    metadata.then(context, |context| show_metadata::sync_room(context, room));
+    then(context, metadata, |context| show_metadata::sync_room(context, room));
 }
 
-/// A further session of a user who is online: only this session is told of the rooms.
-fn join_in(context: &mut Context<'_>, full: bool, metadata: &Coming) {
-    let (me, session) = (context.me(), context.asker.session);
-    for room in context.user().rooms.clone() {
-        context.out.push(Effect::Enter { session, room });
-        let news = context.passing_join(me, room);
-        context.reply_news(news);
-        markread::show_room(context, room);
-        if full {
-            topic::show(context, room, false);
-            names::show_known(context, room);
-            chathistory::replay(context, room);
-        }
-        metadata.then(context, |context| show_metadata::sync_room(context, room));
-    }
-    if context.user().away.is_some() {
-        context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away");
-    }
+/// The session has been told of its rooms, and is told the rest.
+pub fn welcomed(context: &mut Context<'_>, full: bool) {
+    registering::show_last_login(context, full);
+    delivered::came(context);
+    unread::show_all(context);
 }
 
 /// 001 to 005, `LUSERS`, one's own metadata and the message of the day.
-fn burst(context: &mut Context<'_>, nick: &str, metadata: &Coming) {
+fn burst(context: &mut Context<'_>, metadata: Condition) {
     let server = context.state.renderer.server.clone();
     let source = context.state.source(context.me());
     context.numeric(n::RPL_WELCOME, &[], &format!("Welcome to {server}, {source}"));
@@ -364,9 +260,8 @@ fn burst(context: &mut Context<'_>, nick: &str, metadata: &Coming) {
     isupport::show(context);
     context.session_mut().welcomed = true;
     lusers::show(context);
-    metadata.show(context);
+    show_own(context, metadata);
     motd::show(context);
-    debug_assert_eq!(&*context.nick(), nick);
 }
 
 /// The tokens of 005.

@@ -1,5 +1,6 @@
 //! What a command leaves to the node of its session, because it concerns what only a node knows.
 
+use crate::effects::Condition;
 use crate::session_id::SessionId;
 use std::sync::Arc;
 use store::{AccountId, Conversation, RoomId, Subject};
@@ -9,8 +10,8 @@ use store::{AccountId, Conversation, RoomId, Subject};
 pub struct Ending {
     /// Which one.
     pub session: SessionId,
-    /// What it is told.
-    pub told: Box<str>,
+    /// What it is told; none if it has been told already.
+    pub told: Option<Box<str>>,
     /// What others are told.
     pub reason: Box<str>,
 }
@@ -102,5 +103,53 @@ pub enum FollowUp {
     MetadataAgain {
         /// The user.
         user: AccountId,
+    },
+    /// A network was banned: the connections from there end.
+    EndFromNetwork {
+        /// The number of the ban.
+        ban: u32,
+        /// The network, as it was given.
+        given: Box<str>,
+    },
+    /// An account goes: who is about to be its user ends.
+    EndEntering {
+        /// The account.
+        account: AccountId,
+        /// Why.
+        why: &'static str,
+    },
+    /// What the session's secrets are checked with is stored: the session is shown them.
+    Reveal,
+    /// Recovery codes are to be drawn for the asker's new second factor.
+    DrawRecoveryCodes,
+    /// The session has logged in to the account that it had named.
+    LoggedIn,
+    /// The session is this user's from here on.
+    CameOnline {
+        /// The user.
+        user: AccountId,
+    },
+    /// The session is welcomed, before it is told of rooms.
+    Welcome {
+        /// As IRC clients expect it.
+        full: bool,
+        /// On which outcome it is told of the user's metadata.
+        metadata: Condition,
+    },
+    /// The session has come online and so into a room, and is shown what is there.
+    ShowRoomAtLogin {
+        /// The room.
+        room: RoomId,
+        /// It is the first session of its user.
+        first: bool,
+        /// As IRC clients expect it.
+        full: bool,
+        /// On which outcome anybody is told of the user's metadata.
+        metadata: Condition,
+    },
+    /// The session has been told of its rooms, and is told the rest.
+    Welcomed {
+        /// As IRC clients expect it.
+        full: bool,
     },
 }

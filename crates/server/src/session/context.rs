@@ -98,7 +98,7 @@ impl Context<'_> {
     /// Tells the operator's terminal that the session ended.
     pub fn log_left(&mut self, reason: &str) {
         let (user, address) = (self.session().user, self.session().address);
-        let user = user.map(|user| self.state.users[&user].nick.clone());
+        let user = user.and_then(|user| self.state.users.get(&user)).map(|user| user.nick.clone());
         self.out.push(Effect::Log(LogRecord::Left { user, address, reason: reason.to_owned() }));
     }
 

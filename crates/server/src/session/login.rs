@@ -4,6 +4,7 @@ use crate::metrics::LoginBy;
 use crate::secret::Secret;
 use crate::session_id::SessionId;
 use crate::state::invitation::Invitation;
+use crate::state::second_factor::UsedCode;
 use proto::scram::Keys;
 
 /// By which way somebody logs in; it decides the words of the answer.
@@ -71,8 +72,8 @@ pub enum Change {
     AppPassword(Box<str>),
     /// The secret of a second factor.
     Factor,
-    /// New recovery codes.
-    Codes,
+    /// New recovery codes, for this code.
+    Codes(Option<UsedCode>),
     /// The code of a new invitation.
     Invitation(Invitation),
 }

@@ -100,7 +100,7 @@ impl Index<&SessionId> for Sessions {
 /// The account that a session has logged in to, or is about to, while it is not yet its user.
 fn entering(session: &Session) -> Option<AccountId> {
     let by_sasl = match session.sasl.as_deref() {
-        Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account, _)) => Some(account),
+        Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account, ..)) => Some(account),
         _ => None,
     };
     let proving = match session.waiting.as_deref().map(|waiting| &waiting.of) {

@@ -91,6 +91,12 @@ impl Applying<'_> {
         Applying { state: self.state, out: self.out, asker }
     }
 
+    /// The same to reply to a session of another user.
+    pub fn to(&mut self, user: UserId, session: SessionId) -> Applying<'_> {
+        let asker = Asker { session, ..Asker::of(Some(user)) };
+        Applying { state: self.state, out: self.out, asker }
+    }
+
     /// The session's capabilities.
     pub fn capabilities(&self) -> Capabilities {
         self.asker.capabilities

@@ -15,6 +15,16 @@ use sha2::{Digest, Sha256};
 use store::{AccountId, RecordKind};
 use subtle::ConstantTimeEq;
 
+/// A code that was found to be good, as an entry has it: it says nothing by which anybody could log
+/// in.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub enum UsedCode {
+    /// The code of this half minute.
+    Step(i64),
+    /// The recovery code of this hash.
+    Recovery(Box<str>),
+}
+
 /// The second factor of an account.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct SecondFactor {
@@ -43,36 +53,45 @@ impl SecondFactor {
         SecondFactor { secret, confirmed: false, last_step: 0, recovery: Vec::new() }
     }
 
-    /// Whether a code is good now (milliseconds since the epoch). It is not a second time.
-    pub fn take(&mut self, code: &str, now: i64) -> bool {
+    /// Whether a code is good now (milliseconds since the epoch), and as what it is taken.
+    pub fn check(&self, code: &str, now: i64) -> Option<UsedCode> {
         let code = secret::normal(code);
-        let is_totp = code.len() == TOTP_DIGITS as usize;
-        if is_totp { self.take_totp(&code, now) } else { self.take_recovery(&code) }
+        let found = match code.len() == TOTP_DIGITS as usize {
+            true => self.step_of(&code, now).map(UsedCode::Step),
+            false => Some(UsedCode::Recovery(recovery_hash(&code))),
+        };
+        found.filter(|used| self.is_good(used))
     }
 
-    fn take_totp(&mut self, code: &str, now: i64) -> bool {
-        let Some(key) = secret::decode(&self.secret) else { return false };
+    /// The half minute to which a code belongs, if that is about now.
+    fn step_of(&self, code: &str, now: i64) -> Option<i64> {
+        let key = secret::decode(&self.secret)?;
         let step = now.div_euclid(1000 * TOTP_SECONDS);
         let right = |step: &i64| bool::from(totp(&key, *step).as_bytes().ct_eq(code.as_bytes()));
-        let found = (step - TOTP_SKEW..=step + TOTP_SKEW).find(right);
-        match found.filter(|step| *step > self.last_step) {
-            Some(step) => {
-                self.last_step = step;
-                true
-            }
-            None => false,
+        (step - TOTP_SKEW..=step + TOTP_SKEW).find(right)
+    }
+
+    /// Whether what was found to be good still is.
+    fn is_good(&self, used: &UsedCode) -> bool {
+        match used {
+            UsedCode::Step(step) => *step > self.last_step,
+            UsedCode::Recovery(hash) => self.recovery.contains(hash),
         }
     }
 
-    fn take_recovery(&mut self, code: &str) -> bool {
-        let hash = recovery_hash(code);
-        let found = self.recovery.iter().position(|one| **one == *hash);
-        found.map(|at| self.recovery.remove(at)).is_some()
+    /// Takes a code: it is not good a second time. False if it is good no more.
+    pub fn take(&mut self, used: &UsedCode) -> bool {
+        let good = self.is_good(used);
+        match used {
+            UsedCode::Step(step) => self.last_step = self.last_step.max(*step),
+            UsedCode::Recovery(hash) => self.recovery.retain(|one| one != hash),
+        }
+        good
     }
 
     /// Puts new recovery codes in the place of those there were.
-    pub fn set_recovery<'a>(&mut self, codes: impl Iterator<Item = &'a str>) {
-        self.recovery = codes.map(|code| recovery_hash(&secret::normal(code))).collect();
+    pub fn set_recovery(&mut self, hashes: &[Box<str>]) {
+        self.recovery = hashes.to_vec();
     }
 
     /// What a QR code tells the program that shows the codes.
@@ -88,6 +107,11 @@ fn percent(byte: u8) -> String {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
     }
+}
+
+/// What is kept of recovery codes.
+pub fn hashes<'a>(codes: impl Iterator<Item = &'a str>) -> Vec<Box<str>> {
+    codes.map(|code| recovery_hash(&secret::normal(code))).collect()
 }
 
 /// Recovery codes are drawn with 80 random bits, so no slow derivation has to protect them.
@@ -122,11 +146,15 @@ pub fn set(state: &mut State, out: &mut Effects, account: AccountId, to: Option<
     records::set(state, out, (RecordKind::SecondFactor, account, ""), to);
 }
 
-/// Whether a code is good for an account; it is not a second time. Nothing else depends on that being
-/// stored.
-pub fn take(state: &mut State, out: &mut Effects, account: AccountId, code: &str) -> bool {
+/// Whether a code is good for an account now, and as what it is taken.
+pub fn check(state: &State, account: AccountId, code: &str) -> Option<UsedCode> {
+    of(state, account)?.check(code, state.now)
+}
+
+/// Takes a code; false if it was used meanwhile. Nothing else depends on that being stored.
+pub fn take(state: &mut State, out: &mut Effects, account: AccountId, code: &UsedCode) -> bool {
     let Some(mut factor) = of(state, account) else { return false };
-    let good = factor.take(code, state.now);
+    let good = factor.take(code);
     if good {
         let when = out.condition();
         set(state, out, account, Some(&factor));
@@ -178,7 +206,9 @@ mod tests {
     #[test]
     fn a_code_is_good_once_and_for_as_long_as_a_clock_may_be_wrong() {
         let at = |seconds: i64| seconds * 1000;
-        let take = |factor: &mut SecondFactor, seconds| factor.take("287 082", at(seconds));
+        let take = |factor: &mut SecondFactor, seconds| {
+            factor.check("287 082", at(seconds)).is_some_and(|used| factor.take(&used))
+        };
         for good in [1, 30, 59, 89] {
             let mut factor = SecondFactor::new(SECRET);
             assert!(take(&mut factor, good), "{good}");
@@ -195,10 +225,12 @@ mod tests {
     #[test]
     fn recovery_codes_are_good_once_however_they_are_typed() {
         let mut factor = SecondFactor::new(SECRET);
-        factor.set_recovery(["abcd-efgh-ijkl-mnop", "2345-6723-4567-2345"].into_iter());
-        assert!(!factor.take("abcd-efgh-ijkl-mnoq", 0));
-        assert!(factor.take("ABCDEFGH IJKLMNOP", 0));
-        assert!(!factor.take("abcd-efgh-ijkl-mnop", 0));
+        factor.set_recovery(&hashes(["abcd-efgh-ijkl-mnop", "2345-6723-4567-2345"].into_iter()));
+        assert_eq!(factor.check("abcd-efgh-ijkl-mnoq", 0), None);
+        let used = factor.check("ABCDEFGH IJKLMNOP", 0).expect("it is one of them");
+        assert!(factor.take(&used));
+        assert!(!factor.take(&used), "another node may have taken it first");
+        assert_eq!(factor.check("abcd-efgh-ijkl-mnop", 0), None);
         assert_eq!(factor.recovery.len(), 1);
         assert!(!format!("{factor:?}").contains(SECRET));
     }

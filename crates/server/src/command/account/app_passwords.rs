@@ -1,36 +1,38 @@
 //! `ACCOUNT TOKEN ADD name`, `ACCOUNT TOKEN LIST`, `ACCOUNT TOKEN DEL name`: app passwords.
 
-use super::{must_be_proven, or_not_stored, refused, tell_others, time};
+use super::{AccountChange, must_be_proven, or_not_stored, refused, tell_others, time};
 use crate::command::authentication;
+use crate::command::entry::Next;
 use crate::command::refusal::Refusal;
-use crate::effects::Task;
+use crate::effects::{FollowUp, Task};
 use crate::limits::{APP_PASSWORD_CHARS, APP_PASSWORD_NAME_BYTES, APP_PASSWORDS};
 use crate::secret::Secret;
-use crate::session::Tried;
 use crate::session::context::Context;
 use crate::session::login::Change;
+use crate::session::{Reveals, Tried};
 use crate::state::app_password::{self, AppPassword};
 use crate::state::applying::Applying;
 use proto::scram::Keys;
 use store::Account;
 
-/// Carries it out.
-pub(super) fn run(
+/// What concerns the session alone.
+pub(super) fn before<'m>(
     context: &mut Context<'_>,
     account: &Account,
     params: &[&str],
-) -> Result<(), Refusal> {
+) -> Result<Next<'m>, Refusal> {
     let subcommand = params.first().copied().unwrap_or_default().to_ascii_uppercase();
     let name = || params.get(1).copied().filter(|name| !name.is_empty());
     match subcommand.as_str() {
-        "ADD" => add(context, account, name().ok_or(Refusal::NeedMoreParams)?),
+        "ADD" => add(context, account, name().ok_or(Refusal::NeedMoreParams)?)?,
         "LIST" | "" => list(context, account),
-        "DEL" => remove(context, account, name().ok_or(Refusal::NeedMoreParams)?),
+        "DEL" => return Ok(Next::Command),
         _ => {
             let text = "ACCOUNT TOKEN knows ADD, LIST and DEL";
-            Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text))
+            return Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text));
         }
     }
+    Ok(Next::Nothing)
 }
 
 fn add(context: &mut Context<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
@@ -51,7 +53,7 @@ fn add(context: &mut Context<'_>, account: &Account, name: &str) -> Result<(), R
     Ok(())
 }
 
-fn may_add(context: &Context<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
+fn may_add(context: &Applying<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
     if app_password::find(context.state, account.id, name).is_some() {
         let text = "You have an app password of this name; ACCOUNT TOKEN DEL revokes it";
         return Err(refused("ALREADY_ADDED", name, text));
@@ -64,27 +66,42 @@ fn may_add(context: &Context<'_>, account: &Account, name: &str) -> Result<(), R
 }
 
 /// It is drawn.
-pub(super) fn added(
+pub(super) fn drawn(
     context: &mut Context<'_>,
+    name: Box<str>,
+    secrets: &[Secret],
+    keys: Keys,
+) -> Result<(), Refusal> {
+    let Some(secret) = secrets.first() else { return Ok(()) };
+    let reveals = Reveals::AppPassword(name.clone(), secret.clone());
+    context.session_mut().reveals = Some(Box::new(reveals));
+    super::make(context, &AccountChange::AppPassword { name, keys })
+}
+
+/// There is a new one.
+pub(super) fn added(
+    context: &mut Applying<'_>,
     account: &Account,
     name: &str,
-    secrets: &[Secret],
     keys: &Keys,
 ) -> Result<(), Refusal> {
     may_add(context, account, name)?;
-    let Some(secret) = secrets.first() else { return Ok(()) };
     let created = context.state.now;
     let one = AppPassword { name: name.into(), keys: keys.into(), created, used: None };
-    let Applying { state, out, .. } = &mut context.applying;
-    app_password::set(state, out, account.id, &one);
+    app_password::set(context.state, context.out, account.id, &one);
     or_not_stored(context);
-    let text = "Give this to one program in place of your password; it is shown this once";
-    context.note("ACCOUNT", "TOKEN_ADDED", &[name, secret.reveal()], text);
+    context.out.follow_up(FollowUp::Reveal);
     tell_others(context, &format!("Another of your sessions has added the app password {name}"));
     Ok(())
 }
 
-fn list(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> {
+/// Shows a new one to its owner.
+pub(super) fn show(context: &mut Context<'_>, name: &str, secret: &Secret) {
+    let text = "Give this to one program in place of your password; it is shown this once";
+    context.note("ACCOUNT", "TOKEN_ADDED", &[name, secret.reveal()], text);
+}
+
+fn list(context: &mut Context<'_>, account: &Account) {
     let all: Vec<AppPassword> = app_password::of(context.state, account.id).collect();
     for one in &all {
         let used = one.used.map(time);
@@ -97,16 +114,21 @@ fn list(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> {
     }
     let text = "These are your app passwords; ACCOUNT TOKEN DEL revokes one";
     context.note("ACCOUNT", "TOKENS_END", &[&all.len().to_string()], text);
-    Ok(())
 }
 
-fn remove(context: &mut Context<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
+/// Carries out `ACCOUNT TOKEN DEL`.
+pub(super) fn remove(
+    context: &mut Applying<'_>,
+    account: &Account,
+    params: &[&str],
+) -> Result<(), Refusal> {
+    let name = params.get(1).copied().filter(|name| !name.is_empty());
+    let name = name.ok_or(Refusal::NeedMoreParams)?;
     let Some(one) = app_password::find(context.state, account.id, name) else {
         let text = "You have no app password of this name; ACCOUNT TOKEN LIST shows them";
         return Err(refused("NO_SUCH_TOKEN", name, text));
     };
-    let Applying { state, out, .. } = &mut context.applying;
-    app_password::remove(state, out, account.id, name);
+    app_password::remove(context.state, context.out, account.id, name);
     or_not_stored(context);
     let text = "This app password logs in no more; ACCOUNT END ends sessions that it has logged in";
     context.note("ACCOUNT", "TOKEN_DELETED", &[&one.name], text);

@@ -1,11 +1,11 @@
 //! `ACCOUNT DELETE name`: one's account goes, and with it all that is its own. The name stays nobody's.
 
-use super::{must_be_proven, refused};
+use super::refused;
 use crate::command::ending;
 use crate::command::refusal::Refusal;
 use crate::effects::write_error;
-use crate::effects::{Condition, Effect};
-use crate::session::context::Context;
+use crate::effects::{Condition, Effect, Ending, FollowUp};
+use crate::state::applying::Applying;
 use crate::state::{dormant, standing};
 use proto::Line;
 use proto::name::same;
@@ -17,29 +17,27 @@ const DELETED: &str = "This account was deleted";
 
 /// Carries it out.
 pub(super) fn run(
-    context: &mut Context<'_>,
+    context: &mut Applying<'_>,
     account: &Arc<Account>,
     name: &str,
 ) -> Result<(), Refusal> {
-    must_be_proven(context)?;
     if !same(name, &account.name) {
         let text = "To delete your account, say ACCOUNT DELETE and its name; nothing was done";
         return Err(refused("NOT_YOUR_NAME", name, text));
     }
     let messages = context.state.config.accounts.delete_messages;
     let (session, me) = (context.asker.session, account.id);
-    let others: Vec<_> =
-        context.user().sessions.iter().copied().filter(|id| *id != session).collect();
     let server = context.state.renderer.server.clone();
-    // What follows ends the asker, too, and is nobody's command.
-    context.out.end(&server);
-    let Context { applying, node } = context;
-    let (state, out) = (&mut *applying.state, &mut *applying.out);
-    for other in others.into_iter().chain(node.sessions.entering_as(me)) {
-        ending::end_session(state, node, out, other, DELETED);
+    let all = context.user().sessions.clone();
+    for other in all.into_iter().filter(|id| *id != session) {
+        ending::leave(&mut context.device(other), DELETED);
+        let (told, reason) = (Some(DELETED.into()), DELETED.into());
+        context.out.end_session(Ending { session: other, told, reason });
     }
-    ending::session_ended(state, node, out, session, DELETED);
-    out.begin(session, None, false);
+    context.out.follow_up(FollowUp::EndEntering { account: me, why: DELETED });
+    ending::leave(context, DELETED);
+    let Applying { state, out, .. } = context;
+    out.resume(Condition::Always);
     standing::give_up(state, out, &account.name);
     dormant::remove(state, out, account, Write::DeleteAccount { id: me, messages });
     let Condition::Stored(write) = out.condition() else { return Ok(()) };
@@ -52,6 +50,6 @@ pub(super) fn run(
         Condition::Failed(write),
         Effect::NotStored { to: session, verb: "ACCOUNT", tag: None },
     );
-    out.push_when(Condition::Always, Effect::Close { session });
+    out.end_session(Ending { session, told: None, reason: DELETED.into() });
     Ok(())
 }

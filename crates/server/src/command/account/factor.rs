@@ -1,17 +1,17 @@
 //! `ACCOUNT 2FA ON`, `ACCOUNT 2FA CONFIRM code`, `ACCOUNT 2FA OFF code`, `ACCOUNT 2FA CODES code`: the
 //! second factor.
 
-use super::{must_be_proven, or_not_stored, refused, tell_others};
-use crate::command::authentication::{self, attempt, take_code, wrong_code};
+use super::{AccountChange, must_be_proven, or_not_stored, refused, tell_others};
+use crate::command::authentication::{self, attempt, check_code, wrong_code};
 use crate::command::refusal::Refusal;
-use crate::effects::Task;
+use crate::effects::{FollowUp, Task};
 use crate::limits::{RECOVERY_CODE_CHARS, RECOVERY_CODES, TOTP_SECRET_CHARS};
 use crate::secret::{self, Secret};
-use crate::session::Tried;
 use crate::session::context::Context;
 use crate::session::login::Change;
+use crate::session::{Reveals, Tried};
 use crate::state::applying::Applying;
-use crate::state::second_factor::{self, SecondFactor};
+use crate::state::second_factor::{self, SecondFactor, UsedCode};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use store::Account;
@@ -53,7 +53,7 @@ fn turn_on(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> 
 }
 
 /// Refuses who has no second factor, or has one.
-fn must_be(context: &Context<'_>, account: &Account, on: bool) -> Result<(), Refusal> {
+fn must_be(context: &Applying<'_>, account: &Account, on: bool) -> Result<(), Refusal> {
     match second_factor::is_on(context.state, account.id) {
         is_on if is_on == on => Ok(()),
         true => {
@@ -67,18 +67,30 @@ fn must_be(context: &Context<'_>, account: &Account, on: bool) -> Result<(), Ref
     }
 }
 
-/// The secret is drawn: shows it to the device that is to show codes.
-pub(super) fn drawn(
-    context: &mut Context<'_>,
+/// The secret is drawn.
+pub(super) fn drawn(context: &mut Context<'_>, secrets: &[Secret]) -> Result<(), Refusal> {
+    let Some(secret) = secrets.first() else { return Ok(()) };
+    context.session_mut().reveals = Some(Box::new(Reveals::Factor(secret.clone())));
+    super::make(context, &AccountChange::NewFactor(Secret::new(&secret::normal(secret.reveal()))))
+}
+
+/// There is a new factor, which is to be confirmed.
+pub(super) fn added(
+    context: &mut Applying<'_>,
     account: &Account,
-    secrets: &[Secret],
+    secret: &Secret,
 ) -> Result<(), Refusal> {
     must_be(context, account, false)?;
-    let Some(secret) = secrets.first() else { return Ok(()) };
-    let factor = SecondFactor::new(&secret::normal(secret.reveal()));
-    let Applying { state, out, .. } = &mut context.applying;
-    second_factor::set(state, out, account.id, Some(&factor));
+    let factor = SecondFactor::new(secret.reveal());
+    second_factor::set(context.state, context.out, account.id, Some(&factor));
     or_not_stored(context);
+    context.out.follow_up(FollowUp::Reveal);
+    Ok(())
+}
+
+/// Shows a new secret to the device that is to show codes.
+pub(super) fn show(context: &mut Context<'_>, account: &Account, secret: &Secret) {
+    let factor = SecondFactor::new(&secret::normal(secret.reveal()));
     let uri = factor.uri(&context.state.renderer.server.clone(), &account.name);
     for line in qr(&uri) {
         context.note("ACCOUNT", "2FA_QR", &[], &line);
@@ -86,7 +98,6 @@ pub(super) fn drawn(
     context.note("ACCOUNT", "2FA_URI", &[], &uri);
     let text = "Scan the picture, or type this secret into your program for codes; then ACCOUNT 2FA CONFIRM and the code that it shows";
     context.note("ACCOUNT", "2FA_SECRET", &[secret.reveal()], text);
-    Ok(())
 }
 
 /// A QR code as lines of text; none if it were too large.
@@ -100,18 +111,18 @@ fn qr(text: &str) -> Vec<String> {
     code.lines().map(str::to_owned).collect()
 }
 
-/// Takes a code as a login does.
+/// Looks at a code as a login does.
 fn must_have_code(
     context: &mut Context<'_>,
     account: &Account,
     code: &Secret,
-) -> Result<(), Refusal> {
+) -> Result<UsedCode, Refusal> {
     let hold_millis = attempt(context, &account.name)?;
     if hold_millis > 0 {
         let seconds = i64::try_from(hold_millis.div_ceil(1000)).unwrap_or(i64::MAX);
         return Err(Refusal::TooManyAttempts(account.name.to_string(), seconds));
     }
-    if take_code(context, account, code) { Ok(()) } else { Err(wrong_code(&account.name)) }
+    check_code(context, account, code).ok_or_else(|| wrong_code(&account.name))
 }
 
 fn confirm(context: &mut Context<'_>, account: &Account, code: &Secret) -> Result<(), Refusal> {
@@ -121,25 +132,57 @@ fn confirm(context: &mut Context<'_>, account: &Account, code: &Secret) -> Resul
         let text = "There is nothing to confirm; begin with ACCOUNT 2FA ON";
         return Err(refused("2FA_IS_OFF", &account.name, text));
     }
-    must_have_code(context, account, code)?;
+    let code = must_have_code(context, account, code)?;
+    super::make(context, &AccountChange::ConfirmFactor(code))
+}
+
+/// The factor is confirmed: codes are asked for from here on.
+pub(super) fn confirmed(
+    context: &mut Applying<'_>,
+    account: &Account,
+    code: &UsedCode,
+) -> Result<(), Refusal> {
+    must_be(context, account, false)?;
+    take(context, account, code)?;
     let Some(factor) = second_factor::of(context.state, account.id) else { return Ok(()) };
-    let Applying { state, out, .. } = &mut context.applying;
     let factor = SecondFactor { confirmed: true, ..factor };
-    second_factor::set(state, out, account.id, Some(&factor));
+    second_factor::set(context.state, context.out, account.id, Some(&factor));
     or_not_stored(context);
     let text = "From now on a code is asked for when you log in by your password";
     context.note("ACCOUNT", "2FA_ON", &[&account.name], text);
     tell_others(context, "Your account has a second factor now");
-    draw(context, account, Change::Codes, RECOVERY_CODES, RECOVERY_CODE_CHARS);
+    context.out.follow_up(FollowUp::DrawRecoveryCodes);
     Ok(())
+}
+
+fn take(context: &mut Applying<'_>, account: &Account, code: &UsedCode) -> Result<(), Refusal> {
+    let taken = second_factor::take(context.state, context.out, account.id, code);
+    if taken { Ok(()) } else { Err(wrong_code(&account.name)) }
+}
+
+/// Recovery codes are wanted, for a new factor.
+pub fn draw_codes(context: &mut Context<'_>) {
+    if let Ok(account) = super::of(context) {
+        draw(context, &account, Change::Codes(None), RECOVERY_CODES, RECOVERY_CODE_CHARS);
+    }
 }
 
 fn turn_off(context: &mut Context<'_>, account: &Account, code: &Secret) -> Result<(), Refusal> {
     must_be_proven(context)?;
     must_be(context, account, true)?;
-    must_have_code(context, account, code)?;
-    let Applying { state, out, .. } = &mut context.applying;
-    second_factor::set(state, out, account.id, None);
+    let code = must_have_code(context, account, code)?;
+    super::make(context, &AccountChange::RemoveFactor(code))
+}
+
+/// The factor goes.
+pub(super) fn removed(
+    context: &mut Applying<'_>,
+    account: &Account,
+    code: &UsedCode,
+) -> Result<(), Refusal> {
+    must_be(context, account, true)?;
+    take(context, account, code)?;
+    second_factor::set(context.state, context.out, account.id, None);
     or_not_stored(context);
     let text = "From now on your password alone logs in";
     context.note("ACCOUNT", "2FA_OFF", &[&account.name], text);
@@ -150,23 +193,43 @@ fn turn_off(context: &mut Context<'_>, account: &Account, code: &Secret) -> Resu
 fn new_codes(context: &mut Context<'_>, account: &Account, code: &Secret) -> Result<(), Refusal> {
     must_be_proven(context)?;
     must_be(context, account, true)?;
-    must_have_code(context, account, code)?;
-    draw(context, account, Change::Codes, RECOVERY_CODES, RECOVERY_CODE_CHARS);
+    let code = must_have_code(context, account, code)?;
+    draw(context, account, Change::Codes(Some(code)), RECOVERY_CODES, RECOVERY_CODE_CHARS);
     Ok(())
 }
 
 /// New recovery codes are drawn.
 pub(super) fn codes_drawn(
     context: &mut Context<'_>,
+    code: Option<UsedCode>,
+    secrets: Vec<Secret>,
+) -> Result<(), Refusal> {
+    let hashes = second_factor::hashes(secrets.iter().map(Secret::reveal));
+    context.session_mut().reveals = Some(Box::new(Reveals::RecoveryCodes(secrets)));
+    super::make(context, &AccountChange::RecoveryCodes { hashes, code })
+}
+
+/// There are new recovery codes.
+pub(super) fn codes_set(
+    context: &mut Applying<'_>,
     account: &Account,
-    secrets: &[Secret],
+    hashes: &[Box<str>],
+    code: Option<&UsedCode>,
 ) -> Result<(), Refusal> {
     must_be(context, account, true)?;
+    if let Some(code) = code {
+        take(context, account, code)?;
+    }
     let Some(mut factor) = second_factor::of(context.state, account.id) else { return Ok(()) };
-    factor.set_recovery(secrets.iter().map(Secret::reveal));
-    let Applying { state, out, .. } = &mut context.applying;
-    second_factor::set(state, out, account.id, Some(&factor));
+    factor.set_recovery(hashes);
+    second_factor::set(context.state, context.out, account.id, Some(&factor));
     or_not_stored(context);
+    context.out.follow_up(FollowUp::Reveal);
+    Ok(())
+}
+
+/// Shows new recovery codes to their owner.
+pub(super) fn show_codes(context: &mut Context<'_>, secrets: &[Secret]) {
     for secret in secrets {
         let text = "In place of a code, once";
         context.note("ACCOUNT", "2FA_CODE", &[secret.reveal()], text);
@@ -174,7 +237,6 @@ pub(super) fn codes_drawn(
     let text =
         "Keep these where you find them without the device; they replace those you had before";
     context.note("ACCOUNT", "2FA_CODES_END", &[&secrets.len().to_string()], text);
-    Ok(())
 }
 
 #[cfg(test)]

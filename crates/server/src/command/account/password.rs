@@ -1,6 +1,6 @@
 //! `ACCOUNT PASSWORD [old] new`: alone, it asks.
 
-use super::{or_not_stored, refused, tell_others};
+use super::{AccountChange, or_not_stored, refused, tell_others};
 use crate::command::authentication::{self, attempt};
 use crate::command::refusal::Refusal;
 use crate::effects::Task;
@@ -11,8 +11,10 @@ use crate::session::login::Change;
 use crate::session::login::Outcome;
 use crate::session::{Prompt, Proof, Tried};
 use crate::state::app_password;
+use crate::state::applying::Applying;
 use crate::state::undo::Undo;
 use proto::saslprep::is_long_enough;
+use proto::scram::Keys;
 use std::sync::Arc;
 use store::{Account, Write};
 
@@ -100,9 +102,9 @@ fn change(
 }
 
 /// The new keys are there, or the old password was wrong.
-pub(super) fn changed(
+pub(super) fn derived(
     context: &mut Context<'_>,
-    account: &Arc<Account>,
+    account: &Account,
     outcome: Outcome,
 ) -> Result<(), Refusal> {
     let name = account.name.to_string();
@@ -111,12 +113,17 @@ pub(super) fn changed(
         authentication::failed(context, &name, "wrong password");
         return Err(Refusal::WrongPassword(name));
     };
-    let after = Arc::new(Account { keys, ..Account::clone(account) });
+    super::make(context, &AccountChange::Password(keys))
+}
+
+/// The account has a new password.
+pub(super) fn changed(context: &mut Applying<'_>, account: &Arc<Account>, keys: &Keys) {
+    let after = Account { keys: keys.clone(), ..Account::clone(account) };
     context.out.note(Undo::Account(account.clone()));
-    context.out.write(Write::Account(Account::clone(&after)));
-    context.applying.state.add_account(after);
+    context.out.write(Write::Account(after.clone()));
+    context.state.add_account(Arc::new(after));
     or_not_stored(context);
-    context.note("ACCOUNT", "PASSWORD_CHANGED", &[&name], "You have a new password");
+    let text = "You have a new password";
+    context.note("ACCOUNT", "PASSWORD_CHANGED", &[&account.name], text);
     tell_others(context, "Your password was changed by another of your sessions");
-    Ok(())
 }

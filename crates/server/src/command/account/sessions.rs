@@ -1,11 +1,12 @@
 //! `ACCOUNT SESSIONS`, `ACCOUNT END id|ALL`: one's connections.
 
 use super::{refused, time};
-use crate::command::ending;
 use crate::command::refusal::Refusal;
+use crate::effects::Ending;
 use crate::session::context::Context;
 use crate::session::{Proof, Session};
 use crate::session_id::SessionId;
+use crate::state::applying::Applying;
 
 /// Why a session ends that its user does not want any more.
 const ENDED: &str = "Ended by another of your sessions";
@@ -26,7 +27,7 @@ pub(super) fn proof(session: &Session) -> (&'static str, String) {
 }
 
 /// Shows all.
-pub(super) fn list(context: &mut Context<'_>) -> Result<(), Refusal> {
+pub(super) fn list(context: &mut Context<'_>) {
     let (sessions, me) = (context.user().sessions.clone(), context.asker.session);
     for id in &sessions {
         let Some(session) = context.node.sessions.get(id) else { continue };
@@ -43,12 +44,10 @@ pub(super) fn list(context: &mut Context<'_>) -> Result<(), Refusal> {
     }
     let text = "These are your sessions; ACCOUNT END and the first word ends one";
     context.note("ACCOUNT", "SESSIONS_END", &[&sessions.len().to_string()], text);
-    Ok(())
 }
 
 /// Ends one, or all but the asker's.
-pub(super) fn end(context: &mut Context<'_>, which: &str) -> Result<(), Refusal> {
-    super::must_be_proven(context)?;
+pub(super) fn end(context: &mut Applying<'_>, which: &str) -> Result<(), Refusal> {
     let me = context.asker.session;
     let all = context.user().sessions.clone();
     let ended: Vec<SessionId> = match which.eq_ignore_ascii_case("ALL") {
@@ -61,12 +60,8 @@ pub(super) fn end(context: &mut Context<'_>, which: &str) -> Result<(), Refusal>
     }
     let text = format!("Sessions ended: {}", ended.len());
     context.note("ACCOUNT", "ENDED", &[&ended.len().to_string()], &text);
-    // The answer is complete. What follows may end the asker, too, and is nobody's command.
-    let server = context.state.renderer.server.clone();
-    context.out.end(&server);
-    let Context { applying, node } = context;
     for session in ended {
-        ending::end_session(applying.state, node, applying.out, session, ENDED);
+        context.out.end_session(Ending { session, told: Some(ENDED.into()), reason: ENDED.into() });
     }
     Ok(())
 }

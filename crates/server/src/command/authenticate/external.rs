@@ -57,7 +57,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
         (_, Err(refusal)) => authentication::refused(context, &tried, How::External, &refusal),
         (Some(account), Ok(_)) => {
             let proof = Proof::Certificate;
-            authentication::logged_in(context, account, How::External, proof, false);
+            authentication::log_in(context, &account, How::External, proof, None);
         }
         (None, Ok(hold_millis)) => {
             authentication::answer_after(context, &tried, Tried::WrongCertificate, hold_millis);

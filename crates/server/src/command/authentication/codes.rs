@@ -1,13 +1,13 @@
 //! What a right password may still lack: a code of the second factor, or another way than in the clear.
 
-use super::{failed, logged_in, refused};
+use super::{failed, log_in, refused};
 use crate::command::refusal::Refusal;
 use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::How;
 use crate::session::{Prompt, Proof};
-use crate::state::applying::Applying;
-use crate::state::{app_password, second_factor, standing};
+use crate::state::second_factor::{self, UsedCode};
+use crate::state::standing;
 use proto::Capability;
 use std::sync::Arc;
 use store::Account;
@@ -30,10 +30,10 @@ pub(super) fn password_right(
         return refused(context, &name, how, &invalid("STRICT_LOGIN", &name, STRICT));
     }
     if !second_factor::is_on(context.state, account.id) {
-        return logged_in(context, account, how, Proof::Password, false);
+        return log_in(context, &account, how, Proof::Password, None);
     }
     match code {
-        Some(code) => code_given(context, account, how, code),
+        Some(code) => code_given(context, &account, how, code),
         None if how == How::Verb => {
             context.session_mut().prompt = Some(Box::new(Prompt::LoginCode(account)));
             let text = "Enter the code of your second factor:";
@@ -52,25 +52,19 @@ pub fn code_missing(context: &mut Context<'_>, name: &str, how: How) {
 }
 
 /// A code came, and the password was right. A wrong one is a failed login.
-pub(super) fn code_given(
-    context: &mut Context<'_>,
-    account: Arc<Account>,
-    how: How,
-    code: &Secret,
-) {
-    if take_code(context, &account, code) {
-        return logged_in(context, account, how, Proof::Password, false);
-    }
+pub(super) fn code_given(context: &mut Context<'_>, account: &Account, how: How, code: &Secret) {
     let name = account.name.clone();
-    refused(context, &name, how, &wrong_code(&name));
+    match check_code(context, account, code) {
+        Some(used) => log_in(context, account, how, Proof::Password, Some(used)),
+        None => refused(context, &name, how, &wrong_code(&name)),
+    }
 }
 
 /// Whether a code of an account's second factor is good, and not used before. If not, that counts as a
 /// failed login.
-pub fn take_code(context: &mut Context<'_>, account: &Account, code: &Secret) -> bool {
-    let Applying { state, out, .. } = &mut context.applying;
-    let good = second_factor::take(state, out, account.id, code.reveal());
-    if !good {
+pub fn check_code(context: &mut Context<'_>, account: &Account, code: &Secret) -> Option<UsedCode> {
+    let good = second_factor::check(context.state, account.id, code.reveal());
+    if good.is_none() {
         failed(context, &account.name, "wrong code");
     }
     good
@@ -79,17 +73,6 @@ pub fn take_code(context: &mut Context<'_>, account: &Account, code: &Secret) ->
 /// What is said to a wrong code.
 pub fn wrong_code(name: &str) -> Refusal {
     invalid("WRONG_CODE", name, "This code is wrong, or was used before; wait for the next one")
-}
-
-pub(super) fn app_password_right(
-    context: &mut Context<'_>,
-    account: Arc<Account>,
-    how: How,
-    name: &str,
-) {
-    let Applying { state, out, .. } = &mut context.applying;
-    app_password::used(state, out, account.id, name);
-    logged_in(context, account, how, Proof::App(name.into()), false);
 }
 
 fn invalid(code: &'static str, name: &str, text: &'static str) -> Refusal {

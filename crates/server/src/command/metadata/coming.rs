@@ -4,29 +4,26 @@ use super::show;
 use crate::effects::Condition;
 use crate::limits::METADATA_KEYS;
 use crate::session::context::Context;
+use crate::state::applying::Applying;
 use crate::state::metadata::{Keys, change, keys_of};
 use proto::{Capabilities, Capability};
 use std::collections::BTreeMap;
 use store::Subject;
 
-/// What a session had set before it was somebody: how far that is stored.
-#[derive(Debug)]
-pub struct Coming(Condition);
-
 /// The session is somebody now and has what it has set before, as far as there is room for it. Only
-/// what is told of metadata depends on that being stored.
-pub fn coming(context: &mut Context<'_>, set: BTreeMap<Box<str>, Option<Box<str>>>) -> Coming {
+/// what is told of metadata depends on that being stored: returns the condition.
+pub fn coming(context: &mut Applying<'_>, set: &BTreeMap<Box<str>, Option<Box<str>>>) -> Condition {
     let (of, name) = (Subject::Account(context.me()), context.nick());
     let mut keys = keys_of(context.state, of);
     let before = context.out.condition();
-    let mut changes = Vec::from_iter(set);
+    let mut changes = Vec::from_iter(set.clone());
     changes.retain(|(key, value)| put_before(&mut keys, key, value.clone()));
     if !changes.is_empty() {
         change(context, of, &name, &changes);
     }
     let when = context.out.condition();
     context.out.resume(before);
-    Coming(when)
+    when
 }
 
 /// Sets or removes a key of a copy; false if that changes nothing, or there is no room.
@@ -59,24 +56,22 @@ pub fn keys_before(context: &Context<'_>) -> Keys {
     keys
 }
 
-impl Coming {
-    /// Tells something of the user's metadata, once it is stored.
-    pub fn then(&self, context: &mut Context<'_>, tell: impl FnOnce(&mut Context<'_>)) {
-        let before = context.out.condition();
-        context.out.resume(self.0);
-        tell(context);
-        context.out.resume(before);
-    }
+/// Tells something on the outcome of storing what was set before.
+pub fn then(context: &mut Context<'_>, when: Condition, tell: impl FnOnce(&mut Context<'_>)) {
+    let before = context.out.condition();
+    context.out.resume(when);
+    tell(context);
+    context.out.resume(before);
+}
 
-    /// Replies with all that the user has, as part of the welcome.
-    pub fn show(&self, context: &mut Context<'_>) {
-        if is_aware(context.capabilities()) {
-            self.then(context, |context| {
-                let (of, name) = (Subject::Account(context.me()), context.nick());
-                let keys = keys_of(context.state, of);
-                show::keys(context, &name, &name, &keys);
-            });
-        }
+/// Replies with all that the user has, as part of the welcome.
+pub fn show_own(context: &mut Context<'_>, when: Condition) {
+    if is_aware(context.capabilities()) {
+        then(context, when, |context| {
+            let (of, name) = (Subject::Account(context.me()), context.nick());
+            let keys = keys_of(context.state, of);
+            show::keys(context, &name, &name, &keys);
+        });
     }
 }
 

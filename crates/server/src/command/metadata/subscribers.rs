@@ -31,7 +31,11 @@ fn viewers(state: &State, node: &Node, of: Subject, key: &str) -> BTreeSet<Sessi
     let sees = |session: &SessionId| {
         node.sessions[session].user.is_some_and(|me| match of {
             Subject::Account(user) => {
-                me == user || watches(state, node, *session, user) || shares(state, me, user, None)
+                me == user
+                    || watches(state, node, *session, user)
+                    || state.users.get(&user).is_some_and(|user| {
+                        user.rooms.iter().any(|room| shares(state, me, user.id, *room))
+                    })
             }
             Subject::Room(room) => state.rooms[&room].member(me).is_some(),
         })
@@ -52,19 +56,30 @@ fn watches(state: &State, node: &Node, session: SessionId, user: UserId) -> bool
     name.is_some_and(|name| node.sessions[&session].watched.contains_key(&*name))
 }
 
-/// Whether a user shares a room with another one, and has been told that they are there; `but` does
-/// not count.
-fn shares(state: &State, me: UserId, other: UserId, but: Option<RoomId>) -> bool {
-    let shared = |id: &RoomId| {
-        let room = &state.rooms[id];
-        Some(*id) != but && !room.members[&other].hidden && room.member(me).is_some()
-    };
-    state.users.get(&other).is_some_and(|user| user.rooms.iter().any(shared))
+/// Whether a user shares a room with another one, and has been told that they are there.
+fn shares(state: &State, me: UserId, other: UserId, room: RoomId) -> bool {
+    let Some(room) = state.rooms.get(&room) else { return false };
+    let hidden = room.member(other).is_none_or(|member| member.hidden);
+    !hidden && room.member(me).is_some()
 }
 
 /// A room comes to know of a user: who is subscribed to what the user has, and did not know the
 /// user from elsewhere, is told.
-pub fn introduce(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
+pub fn introduce(context: &mut Context<'_>, room: RoomId, user: UserId) {
+    let others = context.state.users.get(&user).map_or(Vec::new(), |user| user.rooms.clone());
+    introduce_but_to(context, room, user, &others);
+}
+
+/// The same while a user comes into one room after the other: those from before are elsewhere.
+pub fn introduce_in_order(context: &mut Context<'_>, room: RoomId, user: UserId) {
+    let Some(known) = context.state.users.get(&user) else { return };
+    let before: Vec<RoomId> = known.rooms.iter().copied().take_while(|id| *id != room).collect();
+    introduce_but_to(context, room, user, &before);
+}
+
+/// Tells whom a room's knowing of a user concerns, but for those who know the user from one of the
+/// others.
+fn introduce_but_to(context: &mut Context<'_>, room_id: RoomId, user: UserId, others: &[RoomId]) {
     let state = &context.state;
     // Both may be gone by the time that this is followed up.
     let member = state.rooms.get(&room_id).and_then(|room| room.member(user));
@@ -79,7 +94,9 @@ pub fn introduce(context: &mut Context<'_>, room_id: RoomId, user: UserId) {
                 me != user
                     && state.rooms[&room_id].member(me).is_some()
                     && !watches(state, context.node, *session, user)
-                    && !shares(state, me, user, Some(room_id))
+                    && !others
+                        .iter()
+                        .any(|other| *other != room_id && shares(state, me, user, *other))
             })
         };
         let viewers =

@@ -1,0 +1,244 @@
+//! A user comes online, or another session of one does: applied as an entry, when the session has
+//! said all that it takes. Its node welcomes it; see [`super::welcome`].
+
+use super::authentication::may_be_named;
+use super::metadata::coming::coming as metadata_coming;
+use super::refusal::{Refusal, refuse};
+use super::{ending, join, presence, umode};
+use crate::effects::{Condition, Effect, FollowUp};
+use crate::render::Author;
+use crate::state::applying::Applying;
+use crate::state::barred::date;
+use crate::state::room::{MaskSubject, Member, Rank};
+use crate::state::user::{Presence, User, UserId};
+use crate::state::{dormant, membership};
+use proto::name::fold;
+use proto::numeric as n;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::{AccountId, RoomId};
+
+/// A session is somebody from here on.
+#[derive(Debug)]
+pub struct ComeOnline {
+    /// The account to which it has logged in; none: it is a guest.
+    pub account: Option<AccountId>,
+    /// The name.
+    pub nick: Arc<str>,
+    /// What its source has beside the name.
+    pub userhost: Option<Arc<str>>,
+    /// What it says of itself.
+    pub realname: Option<Box<str>>,
+    /// What it has said of the person's presence.
+    pub presence: Option<Presence>,
+    /// The metadata that it has set.
+    pub metadata: BTreeMap<Box<str>, Option<Box<str>>>,
+    /// The rooms to which it was invited, and which it joins.
+    pub invited: Vec<Box<str>>,
+    /// It introduced itself as IRC clients do and expects the welcome they know.
+    pub full: bool,
+}
+
+/// The code of the refusal of who has as many sessions as an account may have.
+pub const TOO_MANY_SESSIONS: &str = "TOO_MANY_SESSIONS";
+/// The code of the refusal of who is banned.
+pub const BANNED: &str = "BANNED";
+
+/// Applies it.
+///
+/// # Errors
+/// When the account is gone or has as many sessions as it may, or the guest's name is somebody's.
+pub fn come_online(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<(), Refusal> {
+    let (session, full) = (context.asker.session, coming.full);
+    let id = may_come(context, coming)?;
+    if let Some(guest) = context.asker.user {
+        leave_guest(context, guest, &coming.nick);
+    }
+    let first = add_session(context, id, coming);
+    context.asker.user = Some(id);
+    context.out.push(Effect::Ready { session });
+    context.out.follow_up(FollowUp::CameOnline { user: id });
+    let metadata = metadata_coming(context, &coming.metadata);
+    context.out.follow_up(FollowUp::Welcome { full, metadata });
+    match (first, coming.presence.clone()) {
+        (true, presence) => presence::came(context, presence),
+        (false, Some(presence)) => presence::said(context, presence),
+        (false, None) => presence::changed(context, id),
+    }
+    if first {
+        enter_rooms(context, full, metadata);
+        context.out.follow_up(FollowUp::TellOnline { user: id });
+        presence::tell_watchers(context);
+        follow_up_when(context, metadata, FollowUp::SyncWatchers { user: id });
+    } else {
+        show_rooms(context, full, metadata);
+    }
+    context.out.follow_up(FollowUp::Welcomed { full });
+    if first && coming.account.is_some() {
+        take_role(context, &coming.nick);
+    }
+    tell_of_reset(context, coming);
+    join_invited(context, &coming.invited);
+    Ok(())
+}
+
+/// Whether the session may come, and as which user.
+fn may_come(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<UserId, Refusal> {
+    let (nick, state) = (&*coming.nick, &*context.state);
+    let Some(account) = coming.account else {
+        may_be_named(context, nick)?;
+        if state.account(nick).is_some() || state.online(nick).is_some() {
+            return Err(Refusal::NameTaken(nick.to_owned()));
+        }
+        let author = Author { nick, userhost: coming.userhost.as_deref(), guest: true };
+        let who = MaskSubject::guest(state.renderer.source(author));
+        return match state.server_bans.of_user(None, &who) {
+            Some(ban) => Err(Refusal::Barred(BANNED, nick.to_owned(), ban.sentence())),
+            None => Ok(context.state.next_id()),
+        };
+    };
+    if state.account(nick).is_none_or(|found| found.id != account) {
+        let text = "This account is gone".to_owned();
+        return Err(Refusal::Barred("NO_SUCH_ACCOUNT", nick.to_owned(), text));
+    }
+    let devices = state.users.get(&account).map_or(0, |user| user.sessions.len());
+    let most = state.config.limits.sessions_per_account;
+    if most != 0 && devices >= most {
+        let text = "Your account has the maximum number of connections; close one first";
+        return Err(Refusal::Barred(TOO_MANY_SESSIONS, nick.to_owned(), text.to_owned()));
+    }
+    Ok(account)
+}
+
+/// The session was a guest until now, who is gone, with its rooms.
+fn leave_guest(context: &mut Applying<'_>, guest: UserId, name: &str) {
+    let reason = format!("Logged in as {name}");
+    for room in context.user().rooms.clone() {
+        let room = context.state.rooms[&room].name.clone();
+        let part = context.passing(guest, "PART", &[&room], Some(&reason));
+        context.reply_news(part);
+    }
+    let nick = context.passing(guest, "NICK", &[name], None);
+    context.reply_news(nick);
+    ending::leave(context, &reason);
+}
+
+/// Adds the session to its user, who may be online already; returns whether the user was not.
+fn add_session(context: &mut Applying<'_>, id: UserId, coming: &ComeOnline) -> bool {
+    let (session, nick, guest) = (context.asker.session, &coming.nick, coming.account.is_none());
+    if let Some(user) = context.state.users.get_mut(&id) {
+        user.sessions.push(session);
+        return false;
+    }
+    let user = User {
+        id,
+        nick: nick.clone(),
+        userhost: coming.userhost.clone(),
+        guest,
+        realname: coming.realname.as_deref().unwrap_or(nick).into(),
+        sessions: Vec::from([session]),
+        unattended: Vec::new(),
+        rooms: Vec::new(),
+        away: None,
+        said_away: None,
+        invisible: false,
+        role: None,
+        bot: false,
+        wallops: false,
+        since: context.state.now,
+        spoke: context.state.steady,
+    };
+    context.state.users.insert(id, Box::new(user));
+    context.state.nicks.insert(fold(nick).into(), id);
+    context.state.users_most = context.state.users_most.max(context.state.users.len());
+    if guest {
+        dormant::guest_came(context.state, id);
+    }
+    true
+}
+
+fn follow_up_when(context: &mut Applying<'_>, when: Condition, follow_up: FollowUp) {
+    let before = context.out.condition();
+    context.out.resume(when);
+    context.out.follow_up(follow_up);
+    context.out.resume(before);
+}
+
+/// The first session of a user: the user appears in the lobby and the rooms remembered.
+fn enter_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
+    let me = context.me();
+    if let Some(lobby) = context.state.lobby {
+        enter(context, lobby, Member::default(), full, metadata);
+    }
+    for room in context.state.remembered.remove(&me).unwrap_or_default() {
+        let Some(member) = context.state.rooms.get(&room).and_then(|room| room.members.get(&me))
+        else {
+            continue;
+        };
+        let (member, room_is) = (*member, &context.state.rooms[&room]);
+        if member.rank() < Rank::HalfOp && room_is.bans(&context.who()) {
+            membership::forget(context.state, context.out, me, room);
+        } else {
+            enter(context, room, member, full, metadata);
+        }
+    }
+}
+
+fn enter(
+    context: &mut Applying<'_>,
+    room: RoomId,
+    member: Member,
+    full: bool,
+    metadata: Condition,
+) {
+    let me = context.me();
+    membership::enter(context.state, context.out, me, room, member);
+    let news = context.passing_join(me, room);
+    context.tell_way(room, news);
+    membership::tell_away(context, room, me);
+    context.out.follow_up(FollowUp::ShowRoomAtLogin { room, first: true, full, metadata });
+}
+
+/// A further session of a user who is online: only this session is told of the rooms.
+fn show_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
+    let (me, session) = (context.me(), context.asker.session);
+    for room in context.user().rooms.clone() {
+        context.out.push(Effect::Enter { session, room });
+        let news = context.passing_join(me, room);
+        context.reply_news(news);
+        context.out.follow_up(FollowUp::ShowRoomAtLogin { room, first: false, full, metadata });
+    }
+    if context.user().away.is_some() {
+        context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away");
+    }
+}
+
+/// An account with a role in the config is an operator as soon as it is online.
+fn take_role(context: &mut Applying<'_>, account: &str) {
+    if let Some(role) = context.state.config.role_of(account) {
+        umode::set_role(context, Some(role));
+    }
+}
+
+/// Whose password is a one-time code is told to set another one.
+fn tell_of_reset(context: &mut Applying<'_>, coming: &ComeOnline) {
+    let account = context.state.account(&coming.nick).filter(|_| coming.account.is_some());
+    if let Some(reset) = account.and_then(|account| context.state.reset(account)) {
+        let until = date(reset.until);
+        context.notice(&format!("Your password is a one-time code that stops working {until} UTC: set a new one now with ACCOUNT PASSWORD"));
+    }
+}
+
+/// Takes who has just registered to the rooms of the invitation, whatever closes them to others.
+fn join_invited(context: &mut Applying<'_>, rooms: &[Box<str>]) {
+    let me = context.me();
+    for name in rooms {
+        let room = context.state.room(name).map(|room| room.id);
+        if let Some(room) = room.and_then(|room| context.state.rooms.get_mut(&room)) {
+            room.invited.insert(me, true);
+        }
+        if let Err(refusal) = join::join(context, name, "") {
+            refuse(context, "JOIN", &refusal);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What a login changes for all: applied as an entry, when the node of the session has checked who
+//! it is. See [`super::authentication`].
+
+use crate::effects::{Condition, Effect, FollowUp};
+use crate::metrics::{Count, Login};
+use crate::render::Author;
+use crate::session::login::How;
+use crate::state::applying::Applying;
+use crate::state::refusal::Refusal;
+use crate::state::room::MaskSubject;
+use crate::state::second_factor::UsedCode;
+use crate::state::standing::{self, InvitedBy};
+use crate::state::undo::Undo;
+use crate::state::{State, second_factor};
+use crate::state::{app_password, certificates, dormant, invitation, last_login, ownership};
+use proto::Fingerprint;
+use proto::scram::Keys;
+use std::sync::Arc;
+use store::{Account, AccountId, Write};
+
+/// A session has proven that it may log in to an account.
+#[derive(Debug)]
+pub struct LogIn {
+    /// The account.
+    pub account: AccountId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// What is known of the session.
+    pub from: Origin,
+    /// The name of the app password that it was, if it was one.
+    pub app: Option<Box<str>>,
+    /// The code of the second factor that came with the password.
+    pub code: Option<UsedCode>,
+}
+
+/// A session makes an account.
+#[derive(Debug)]
+pub struct Register {
+    /// The name.
+    pub name: Box<str>,
+    /// What its password is checked with.
+    pub keys: Keys,
+    /// The invitation by which it comes.
+    pub invitation: Option<Box<str>>,
+    /// What is known of the session.
+    pub from: Origin,
+}
+
+/// What the node of a session that logs in knows of it.
+#[derive(Debug)]
+pub struct Origin {
+    /// By what means it logs in.
+    pub how: How,
+    /// The hidden address, as others see that of a guest.
+    pub host: Box<str>,
+    /// The user name that it gave.
+    pub username: Option<Box<str>>,
+    /// The certificate that it has shown.
+    pub certificate: Option<Fingerprint>,
+}
+
+/// Applies a login.
+///
+/// # Errors
+/// When the account is gone or may not log in, or its code was used meanwhile.
+pub fn log_in(context: &mut Applying<'_>, login: &LogIn) -> Result<(), Refusal> {
+    let found = context.state.account(&login.name).filter(|found| found.id == login.account);
+    // Removed while the password was being checked.
+    let gone = || Refusal::WrongPassword(login.name.to_string());
+    let account = found.cloned().ok_or_else(gone)?;
+    must_be_welcome(context.state, &account, &login.from)?;
+    if let Some(code) = &login.code
+        && !second_factor::take(context.state, context.out, account.id, code)
+    {
+        return Err(super::authentication::wrong_code(&account.name));
+    }
+    if let Some(app) = &login.app {
+        app_password::used(context.state, context.out, account.id, app);
+    }
+    enter(context, &account, &login.from);
+    Ok(())
+}
+
+/// Makes an account and logs in to it.
+///
+/// # Errors
+/// When the name is somebody's by now, or nobody may register it any more.
+pub fn register(context: &mut Applying<'_>, new: &Register) -> Result<(), Refusal> {
+    let (state, name) = (&*context.state, &*new.name);
+    match state.account(name) {
+        Some(account) if new.from.how == How::Register => {
+            return Err(Refusal::AccountExists(account.name.clone()));
+        }
+        Some(_) => return Err(Refusal::WrongPassword(name.to_owned())),
+        None => {}
+    }
+    // A guest took the name while the keys were made.
+    if state.online(name).map(|user| user.id) != context.asker.user {
+        return Err(Refusal::NameTaken(name.to_owned()));
+    }
+    // Somebody registered a name that looks like it while the keys were made.
+    if state.account_looks.find(name, None).is_some() {
+        return Err(Refusal::LooksLikeAccount(name.to_owned()));
+    }
+    // Its invitation may have been used up.
+    super::registering::may_register(state, name, new.invitation.as_deref())?;
+    must_not_be_banned(state, name, None, &new.from)?;
+    let account = make_account(context, new);
+    if let Some(code) = &new.invitation {
+        use_invitation(context, &account, code);
+    }
+    enter(context, &account, &new.from);
+    if context.asker.user.is_some() {
+        ownership::take(context);
+    }
+    Ok(())
+}
+
+/// Puts other keys of the same password in place of an account's, unless it has a new password by
+/// now. The login does not depend on their being stored: without them the old ones stay.
+pub fn renew(context: &mut Applying<'_>, before: &Account, keys: &Keys) {
+    let found = context.state.account(&before.name);
+    let Some(found) = found.filter(|found| found.keys == before.keys).cloned() else { return };
+    let account = Account { keys: keys.clone(), ..Account::clone(&found) };
+    let when = context.out.condition();
+    context.out.note(Undo::Account(found));
+    context.out.write(Write::Account(account.clone()));
+    context.out.resume(when);
+    context.state.add_account(Arc::new(account));
+}
+
+fn make_account(context: &mut Applying<'_>, new: &Register) -> Arc<Account> {
+    let (asker, how) = (context.asker.session, new.from.how);
+    // A guest keeps its id, and with it its conversations and rooms.
+    let (id, undo) = match context.asker.user {
+        Some(guest) => (guest, Undo::Guest(guest, asker)),
+        None => {
+            let id = context.state.next_id();
+            (id, Undo::NoAccount(id))
+        }
+    };
+    let created = context.state.now;
+    let account = Account { id, name: (&*new.name).into(), keys: new.keys.clone(), created };
+    context.out.note(undo);
+    let write = context.out.write(Write::Account(account.clone()));
+    let verb = match how {
+        How::Verb => "LOGIN",
+        How::Pass => "PASS",
+        How::Sasl | How::External => "AUTHENTICATE",
+        How::Register => "REGISTER",
+    };
+    let failed = Effect::NotStored { to: asker, verb, tag: None };
+    context.out.push_when(Condition::Failed(write), failed);
+    let failed = Count::Login(how.counted(), Login::NotStored);
+    context.out.push_when(Condition::Failed(write), Effect::Count(failed));
+    let account = Arc::new(account);
+    context.state.add_account(account.clone());
+    dormant::account_made(context, id, context.asker.user.is_some());
+    account
+}
+
+/// An account was made: the invitation that it came by has one use less, and who invited it is kept.
+fn use_invitation(context: &mut Applying<'_>, account: &Account, code: &str) {
+    let Some(one) = invitation::find(context.state, code) else { return };
+    let by = InvitedBy { by: one.by, account: one.account, time: context.state.now };
+    standing::set_invited_by(context.state, context.out, account.id, &by);
+    invitation::used(context.state, context.out, code);
+}
+
+/// Refuses whose account is suspended or banned from the server, or whose one-time code has expired.
+fn must_be_welcome(state: &State, account: &Account, from: &Origin) -> Result<(), Refusal> {
+    let name = &account.name;
+    let reset = state.reset(account).filter(|_| from.how != How::External);
+    if reset.is_some_and(|reset| reset.until <= state.now) {
+        let text = "This one-time code has expired; ask an admin of the server for another one";
+        return Err(Refusal::Barred("CODE_EXPIRED", name.to_string(), text.to_owned()));
+    }
+    if let Some(suspension) = state.suspension(account.id) {
+        return Err(Refusal::Barred("SUSPENDED", name.to_string(), suspension.sentence()));
+    }
+    must_not_be_banned(state, name, Some(account.id), from)
+}
+
+fn must_not_be_banned(
+    state: &State,
+    name: &str,
+    account: Option<AccountId>,
+    from: &Origin,
+) -> Result<(), Refusal> {
+    let userhost = from.username.as_deref().filter(|username| *username != name);
+    let source = state.renderer.source(Author { nick: name, userhost, guest: false });
+    let who = MaskSubject { account: Some(name.into()), ..MaskSubject::guest(source) };
+    match state.server_bans.of_user(account, &who) {
+        Some(ban) => Err(Refusal::Barred("BANNED", name.to_owned(), ban.sentence())),
+        None => Ok(()),
+    }
+}
+
+/// The session has logged in: what is kept of that is stored, and its node goes on with it.
+fn enter(context: &mut Applying<'_>, account: &Arc<Account>, from: &Origin) {
+    if context.must_be_storable().is_ok() {
+        last_login::came(context.state, context.out, account.id, &from.host);
+    }
+    if let Some(certificate) = from.certificate {
+        prove_certificate(context, account, certificate);
+    }
+    dormant::seen(context.state, context.out, account.id);
+    context.out.follow_up(FollowUp::LoggedIn);
+}
+
+/// A certificate of the account which the session has shown is proved from here on. The login does
+/// not depend on that being stored.
+fn prove_certificate(context: &mut Applying<'_>, account: &Arc<Account>, certificate: Fingerprint) {
+    let owner = context.state.certificates.owner(certificate);
+    if owner.is_some_and(|owner| owner.account == account.id && !owner.proved) {
+        let when = context.out.condition();
+        let (id, name) = (account.id, account.name.clone());
+        let owner = certificates::Owner { account: id, name, proved: true };
+        certificates::write(context, certificate, Some(owner));
+        context.out.resume(when);
+    }
+}
