@@ -5,7 +5,6 @@ mod words;
 
 pub use operator::{Operator, Role};
 
-use crate::command::welcome::DESCRIPTION;
 use crate::limits::{
     ADMIN_BYTES, HISTORY_PAGE_MOST, Limits, MEMORY_LEAST, MOTD_LINES, OUTBOX_BYTES_LEAST,
     OWASP_ITERATIONS, SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN, SERVER_NAME_BYTES,
@@ -16,6 +15,9 @@ use proto::name::same;
 use serde::Deserialize;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
+
+/// What the server is by default, as `WHOIS`, `VERSION` and others describe it.
+pub const DESCRIPTION: &str = "a Parlor chat server";
 
 /// What the config file may say; the default is what an absent file means.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]

@@ -2,20 +2,23 @@
 //! stored.
 
 mod follow_up;
+mod lines;
+mod paused;
+mod read;
 pub mod released;
 mod what;
 
 pub use follow_up::{Ending, FollowUp};
+pub use lines::{Lines, OneLine};
+pub use paused::{Cursor, OpenLabel};
+pub use read::{Read, ReadKind, Silence};
 pub use what::{
-    Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Read, ReadKind,
-    Rooms, Task,
+    Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Rooms, Task,
 };
 
 use crate::config::History;
 use crate::limits::{ADDRESS_TURN_WORK, BYTES_PER_WORK, EFFECTS_BYTES, LINE_WORK};
-use crate::session::{Cursor, OpenLabel};
 use crate::session_id::SessionId;
-use crate::state::undo::Undo;
 use proto::Line;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -52,9 +55,8 @@ pub struct Effects {
     resumed: (Cursor, usize),
     /// Where the next part of the command at hand goes on.
     next: Option<Cursor>,
-    /// How stored things were before this batch changed them; the hub keeps it until the writes are
-    /// committed.
-    pub undo: Vec<Undo>,
+    /// The commands that write something, by number, in order.
+    writers: Vec<u32>,
     /// What the command at hand has left to the node of its session, each with its place in `list`.
     follow_ups: VecDeque<(usize, Condition, FollowUp)>,
     endings: Vec<Ending>,
@@ -74,10 +76,10 @@ pub struct Rest {
 /// Where the command at hand began, and what its further effects depend on.
 #[derive(Debug, Default)]
 struct Command {
+    number: u32,
     condition: Condition,
     list: usize,
     writes: usize,
-    undo: usize,
     text: usize,
 }
 
@@ -108,16 +110,23 @@ impl Effects {
         self.text.len() >= EFFECTS_BYTES || self.work_done >= ADDRESS_TURN_WORK
     }
 
-    /// Notes how something was before the command at hand changes it. Only commands that write
-    /// something can fail and be taken back; the notes of others are dropped at their end.
-    pub fn note(&mut self, undo: Undo) {
-        self.undo.push(undo);
+    /// The number of the command at hand within the batch.
+    pub fn command(&self) -> u32 {
+        self.command.number
+    }
+
+    /// Whether a command of this batch writes something. Only then can it fail, and be undone.
+    pub fn has_written(&self, command: u32) -> bool {
+        self.writers.binary_search(&command).is_ok()
     }
 
     /// What follows in this command happens only if `write` is stored; returns its index.
     pub fn write(&mut self, write: Write) -> u32 {
         let index = index(self.writes.len());
         self.writes.push(write);
+        if self.writers.last() != Some(&self.command.number) {
+            self.writers.push(self.command.number);
+        }
         self.command.condition = Condition::Stored(index);
         index
     }
@@ -324,9 +333,6 @@ impl Effects {
     /// <https://ircv3.net/specs/extensions/labeled-response>: no answer is an `ACK`, one line bears the label itself, more
     /// are wrapped in a batch that does.
     pub fn end(&mut self, server: &str) {
-        if self.writes.len() == self.command.writes {
-            self.undo.truncate(self.command.undo);
-        }
         if let Some(label) = self.label.take() {
             self.settle();
             match label.reference {
@@ -342,10 +348,10 @@ impl Effects {
 
     fn next_command(&self) -> Command {
         Command {
+            number: self.command.number + 1,
             condition: Condition::Always,
             list: self.list.len(),
             writes: self.writes.len(),
-            undo: self.undo.len(),
             text: self.text.len(),
         }
     }

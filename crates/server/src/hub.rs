@@ -41,7 +41,6 @@ use crate::state::State;
 use crate::state::dormant;
 use crate::state::server_bans::ServerBan;
 use crate::state::terms;
-use crate::state::undo::UndoLog;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
@@ -60,7 +59,6 @@ pub struct Hub {
     ahead: Option<i64>,
     /// Sessions that wait for their turn, in order.
     turns: VecDeque<SessionId>,
-    undo_log: UndoLog,
     rest: Option<(Batch, usize)>,
     epoch: u32,
     stopping: bool,
@@ -79,7 +77,6 @@ impl Hub {
             node,
             ahead: None,
             turns: VecDeque::new(),
-            undo_log: UndoLog::default(),
             rest: None,
             epoch: 0,
             stopping: false,
@@ -89,7 +86,7 @@ impl Hub {
 
     /// Applies one input.
     pub fn apply(&mut self, stamped: Stamped) -> Effects {
-        self.undo_log.committed(stamped.committed);
+        self.state.undo.committed(stamped.committed);
         let mut effects = self.effects();
         self.look_at_clocks(&mut effects, &stamped);
         self.log_refusals(&mut effects);
@@ -130,9 +127,7 @@ impl Hub {
             }
             Input::Stop => self.stop(&mut effects),
         }
-        for undo in effects.undo.drain(..) {
-            self.undo_log.add(effects.batch, undo);
-        }
+        self.state.undo.end_batch(&effects);
         effects
     }
 
@@ -425,7 +420,7 @@ impl Hub {
     fn undo(&mut self, out: &mut Effects, from: u64) {
         self.epoch += 1;
         out.epoch = self.epoch;
-        while let Some(undo) = self.undo_log.take_from(from) {
+        while let Some(undo) = self.state.undo.take_from(from) {
             out.begin(SessionId::NOBODY, None, false);
             undo::undo(&mut self.state, &mut self.node, out, undo);
             out.end(&self.state.renderer.server);

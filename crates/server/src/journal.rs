@@ -4,6 +4,8 @@
 //! what depends on it. What stores nothing passes through in its place: one order holds for all.
 //! When the server has little to do, the hub's thread does the journal's work without waking it.
 
+pub mod retention;
+
 use crate::clock::{self, Clock};
 use crate::config::History;
 use crate::damage::Watch;
@@ -15,11 +17,11 @@ use crate::limits::{
     DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES, JOURNAL_QUEUE, WRITES_AT_ONCE,
 };
 use crate::metrics::{Metrics, Space};
+use crate::pulse::Pulse;
 use crate::queue::{Receiver, Sender, bounded};
-use crate::retention::Forgetting;
-use crate::systemd::Pulse;
 use crate::wake::Wake;
 use prometheus_client::metrics::gauge::Gauge;
+use retention::Forgetting;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -15,8 +15,8 @@ pub mod shard;
 pub mod transport;
 pub mod inbox;
 pub mod wake;
+pub mod pulse;
 pub mod queue;
-pub mod fair_queue;
 
 pub mod hub;
 pub mod command;
@@ -28,11 +28,9 @@ pub mod secret;
 pub mod effects;
 
 pub mod password;
-pub mod retention;
 pub mod journal;
 pub mod damage;
 pub mod reader;
-pub mod page_budget;
 
 pub mod render;
 

@@ -1,26 +1,22 @@
 //! Readers: threads that read history and render it, by the same renderer as live delivery.
 
+pub mod export;
+pub mod fair_queue;
+pub mod page_budget;
 mod unread;
 
-use crate::command::account;
-use crate::command::znc::NAME as PLAYBACK;
 use crate::damage::Watch;
-use crate::effects::{Read, ReadKind};
-use crate::fair_queue;
+use crate::effects::{Read, ReadKind, Silence};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
     HISTORY_PAGE_MOST, PAGE_READERS, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
     READ_TURN_MILLIS,
 };
-use crate::page_budget;
-use crate::render::{Author, Renderer, Tagging};
+use crate::render::{Author, PLAYBACK, Renderer, Tagging};
 use crate::session_id::SessionId;
-use crate::state::room::MaskSubject;
-use crate::state::silence::Silence;
 use prometheus_client::metrics::gauge::Gauge;
 use proto::time::write_server_time;
 use proto::{Capabilities, Capability, Line};
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{
@@ -274,7 +270,7 @@ impl Page<'_> {
             ReadKind::Unread { of, now } => self.unread(store, of.as_ref(), *now)?,
             ReadKind::Export { after } => {
                 let how = (self.renderer, &*self.job.request, &*self.tag);
-                account::write_page(&mut self.out, how, store, *after)?;
+                export::write_page(&mut self.out, how, store, *after)?;
             }
             ReadKind::Pending { up_to, read } => {
                 let mut events = store.pending(self.job.request.me.0, *up_to, PENDING_SHOWN)?;
@@ -318,8 +314,7 @@ impl Page<'_> {
         }
         let author = Author::of(event);
         let source = self.renderer.source(author);
-        let who = MaskSubject { source, account: None, steps: Cell::new(0) };
-        request.ignored.iter().any(|entry| entry.fits(event.account, &who))
+        request.ignored.iter().any(|entry| entry.matches(event.account, &source, &mut 0))
     }
 
     /// Whether a conversation is with an account that the asker does not want to hear.

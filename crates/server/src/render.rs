@@ -1,10 +1,11 @@
 //! From an event to the bytes on the wire. Live delivery and history come out of the same
 //! functions.
 
+pub mod export;
 pub mod lines;
 
-use crate::effects::{Confirmation, News};
-use lines::{Lines, is_several, pieces};
+use crate::effects::{Confirmation, Lines, News};
+use lines::{is_several, pieces};
 use proto::time::{write_date, write_server_time};
 use proto::{Capabilities, Capability, Line};
 use serde::{Deserialize, Serialize};
@@ -338,6 +339,9 @@ struct TagValues<'a> {
     bot: bool,
     client: &'a str,
 }
+
+/// The pseudo-user of the bouncer ZNC that plays history back; nobody here can have this name.
+pub const PLAYBACK: &str = "*playback";
 
 /// How a `/me` begins.
 const ACTION: &str = "\x01ACTION";

@@ -20,12 +20,13 @@ use crate::limits::{
 };
 use crate::listen::{self, ListenError};
 use crate::metrics::{Metrics, Queue};
+use crate::pulse::Pulse;
 use crate::queue::{self, Sender, bounded};
 use crate::session_id::SessionId;
 use crate::shard::admin_socket::{self, AdminSocket, AdminSocketError};
 use crate::shard::listeners::Listeners;
 use crate::shard::memory::Memory;
-use crate::systemd::{self, Pulse, Watchdog};
+use crate::systemd::{self, Watchdog};
 use crate::transport::certificate::{Certificate, CertificateError};
 use crate::transport::expiry::{self, Looks};
 use crate::wake::Wake;

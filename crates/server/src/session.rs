@@ -17,6 +17,7 @@ pub mod watch;
 pub use node::Node;
 
 use crate::config::Config;
+use crate::effects::{Cursor, OpenLabel};
 use crate::secret::Secret;
 use crate::session::budget::Budget;
 use crate::session::delivered::Taking;
@@ -178,31 +179,6 @@ pub struct Unfinished {
     pub written: usize,
     /// Its label, if it has one.
     pub label: Option<OpenLabel>,
-}
-
-/// Where a command goes on in its next turn; what was there may be gone by then.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Cursor {
-    /// At its beginning.
-    #[default]
-    Start,
-    /// At this one of its targets.
-    Target(usize),
-    /// Behind the room of this folded name.
-    Room(Box<str>),
-    /// Behind this user.
-    User(UserId),
-    /// At this one of its targets, behind this user.
-    Member(usize, UserId),
-}
-
-/// The label of a command that goes on in another turn.
-#[derive(Debug)]
-pub struct OpenLabel {
-    /// The label.
-    pub value: Arc<str>,
-    /// The batch that bears it and is still open.
-    pub reference: Option<Box<str>>,
 }
 
 /// A registration under way.

@@ -58,6 +58,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use store::{Account, Conversation, EventId, Loaded, RecordOwner, RoomId};
 use terms::Ends;
+use undo::UndoLog;
 use user::{FormerUser, User, UserId};
 
 /// What all sessions share: the same on every node that has applied the same entries. It can be
@@ -131,6 +132,9 @@ pub struct State {
     pub dormant: Dormant,
     /// Most users online at once since the start.
     pub users_most: usize,
+    /// How to undo what is not committed yet.
+    #[serde(skip)]
+    pub undo: UndoLog,
     last_event: EventId,
     last_id: UserId,
     last_room: RoomId,
@@ -173,6 +177,7 @@ impl State {
             pending: PendingMessages::new(loaded.pending),
             dormant: Dormant::new(loaded.unheard),
             users_most: 0,
+            undo: UndoLog::default(),
             last_event: loaded.last_event,
             last_id: loaded.last_account,
             last_room: loaded.last_room,

@@ -2,10 +2,10 @@
 //! or stops, a sign of life, and sockets that are open already. Without one, nothing passes.
 
 use crate::listen::ListenError;
+use crate::pulse::Pulse;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Questions within the time after which the manager takes the server for dead. A sign is given
@@ -59,35 +59,6 @@ fn tell(news: &[NotifyState<'_>]) {
     }
 }
 
-/// How far the question got whether the server is alive: the hub takes it up, the journal answers
-/// it. Each is a number that rises; it costs those on the way of messages one look.
-#[derive(Debug, Default)]
-pub struct Pulse {
-    asked: AtomicU64,
-    hub: AtomicU64,
-    journal: AtomicU64,
-}
-
-impl Pulse {
-    /// For the hub, when it has applied something: whether there is a new question, which it is to
-    /// pass on to the journal.
-    pub fn take_up(&self) -> bool {
-        let asked = self.asked.load(Ordering::Acquire);
-        self.hub.swap(asked, Ordering::AcqRel) != asked
-    }
-
-    /// For the journal, when it has taken something up: the last question of the hub, to be
-    /// [answered](Pulse::answer) when that is dealt with.
-    pub fn question(&self) -> u64 {
-        self.hub.load(Ordering::Acquire)
-    }
-
-    /// The journal has dealt with all that came before this question.
-    pub fn answer(&self, question: u64) {
-        self.journal.store(question, Ordering::Release);
-    }
-}
-
 /// The signs of life that the manager wants (`WATCHDOG_USEC`): as long as hub and journal answer.
 #[derive(Debug)]
 pub struct Watchdog {
@@ -106,14 +77,14 @@ impl Watchdog {
     /// Gives a sign of life if the last question was answered. Returns whether there is a new one,
     /// for which the hub is to be woken: a server that does not answer is not asked again.
     pub fn ask(&mut self, pulse: &Pulse) -> bool {
-        if pulse.journal.load(Ordering::Acquire) != self.asked {
+        if pulse.answered() != self.asked {
             return false;
         }
         if self.asked > 0 {
             tell(&[NotifyState::Watchdog]);
         }
         self.asked += 1;
-        pulse.asked.store(self.asked, Ordering::Release);
+        pulse.ask(self.asked);
         true
     }
 }

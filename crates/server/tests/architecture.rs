@@ -235,3 +235,155 @@ fn the_client_depends_on_proto_alone() {
         .collect();
     assert_eq!(named, ["proto"]);
 }
+
+/// The table in ARCHITECTURE.md of the folders of `crates/server/src`: each with what it may use,
+/// besides those in the last row, which everything may use.
+fn folders() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let section = text.split("## Folders").nth(1).expect("a section about folders");
+    let rows = section.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let names = |cell: &str| -> BTreeSet<String> {
+        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let rows: Vec<(BTreeSet<String>, BTreeSet<String>)> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.split('|').collect::<Vec<_>>())
+        .map(|cells| (names(cells[1]), names(cells[3])))
+        .collect();
+    let (foundation, _) = rows.last().expect("a table of folders");
+    let with_foundation = |uses: &BTreeSet<String>| uses.union(foundation).cloned().collect();
+    let rows = rows.iter().flat_map(|(names, uses)| names.iter().map(move |name| (name, uses)));
+    rows.map(|(name, uses)| (name.clone(), with_foundation(uses))).collect()
+}
+
+/// Which folder of `crates/server/src` uses which, in which files; tests may use anything.
+fn uses() -> BTreeMap<(String, String), BTreeSet<PathBuf>> {
+    let src = server().join("src");
+    let sources: Vec<(PathBuf, String)> = files_in(&src)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .map(|path| (path.clone(), fs::read_to_string(path).expect("a source")))
+        .collect();
+    let tests: Vec<PathBuf> =
+        sources.iter().flat_map(|(path, source)| test_modules(path, source)).collect();
+    let mut uses: BTreeMap<_, BTreeSet<PathBuf>> = BTreeMap::new();
+    for (path, source) in &sources {
+        if tests.iter().any(|test| path.starts_with(test) || *path == test.with_extension("rs")) {
+            continue;
+        }
+        let path = path.strip_prefix(&src).expect("a source");
+        let first = Path::new(path.components().next().expect("a name").as_os_str());
+        let folder = first.with_extension("").to_string_lossy().into_owned();
+        for used in modules_used(source).into_iter().filter(|used| *used != folder) {
+            uses.entry((folder.clone(), used)).or_default().insert(path.into());
+        }
+    }
+    uses
+}
+
+/// The modules that are compiled for tests only and have files of their own, without `.rs`.
+fn test_modules(path: &Path, source: &str) -> Vec<PathBuf> {
+    let declared = source.split("#[cfg(test)]\n").skip(1).filter_map(|rest| {
+        let (given, rest) = match rest.strip_prefix("#[path = \"") {
+            Some(rest) => rest.split_once("\"]\n").map(|(file, rest)| (Some(file), rest))?,
+            None => (None, rest),
+        };
+        let name = rest.strip_prefix("mod ")?.lines().next()?.strip_suffix(';')?;
+        Some(match given {
+            Some(file) => path.with_file_name(file).with_extension(""),
+            None if path.ends_with("lib.rs") => path.with_file_name(name),
+            None => path.with_extension("").join(name),
+        })
+    });
+    declared.collect()
+}
+
+/// The first names of all paths that begin with `crate::`, outside comments and the tests at the
+/// end of a file.
+fn modules_used(source: &str) -> BTreeSet<String> {
+    let source = source.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let code: String = source
+        .lines()
+        .flat_map(|line| [line.split("//").next().unwrap_or_default(), "\n"])
+        .collect();
+    let name = |path: &str| -> String {
+        path.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+    };
+    let mut used = BTreeSet::new();
+    for path in code.split("crate::").skip(1) {
+        let Some(list) = path.strip_prefix('{') else {
+            used.insert(name(path));
+            continue;
+        };
+        // The names in `crate::{a, b::{c, d}}` that are in no inner braces.
+        let (mut depth, mut at_name) = (0, true);
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => at_name = true,
+                c if at_name && depth == 0 && !c.is_whitespace() => {
+                    used.insert(name(&list[at..]));
+                    at_name = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    used
+}
+
+#[test]
+fn each_folder_uses_only_what_the_table_allows() {
+    let (folders, uses) = (folders(), uses());
+    let modules: BTreeSet<String> = fs::read_dir(server().join("src"))
+        .expect("the sources")
+        .map(|entry| entry.expect("an entry").path().with_extension(""))
+        .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
+        .filter(|name| name != "lib" && name != "main")
+        .collect();
+    let listed: BTreeSet<String> = folders.keys().cloned().collect();
+    assert_eq!(listed, modules, "the table of folders in ARCHITECTURE.md is not complete");
+    let forbidden: Vec<_> = uses
+        .iter()
+        .filter(|((folder, used), _)| !folders[folder].contains(used))
+        .map(|((folder, used), files)| format!("{folder} uses {used} in {files:?}"))
+        .collect();
+    assert!(forbidden.is_empty(), "ARCHITECTURE.md does not allow: {forbidden:#?}");
+    let (_, foundation) = folders.iter().min_by_key(|(_, uses)| uses.len()).expect("folders");
+    for (folder, allowed) in &folders {
+        let idle: Vec<_> = allowed
+            .difference(foundation)
+            .filter(|used| !uses.contains_key(&(folder.clone(), (*used).clone())))
+            .collect();
+        assert!(idle.is_empty(), "{folder} does not use {idle:?}, which ARCHITECTURE.md allows");
+    }
+}
+
+#[test]
+fn no_folders_use_each_other_in_a_circle() {
+    let mut left = uses();
+    // A folder that uses no other, or that no other uses, is in no circle.
+    loop {
+        let users: BTreeSet<String> = left.keys().map(|(folder, _)| folder.clone()).collect();
+        let all_used: BTreeSet<String> = left.keys().map(|(_, used)| used.clone()).collect();
+        let before = left.len();
+        left.retain(|(folder, used), _| users.contains(used) && all_used.contains(folder));
+        if left.len() == before {
+            break;
+        }
+    }
+    assert!(left.is_empty(), "folders that use each other in a circle: {left:#?}");
+}
+
+#[test]
+fn uses_are_found_in_all_their_forms() {
+    let source = "use crate::a::B;\nuse crate::{c, d::{E, f},\n    g};\n// crate::no\n\
+                  fn h(i: &crate::j::K) {}\n#[cfg(test)]\nmod tests {\n    use crate::no;\n}\n";
+    let found: Vec<String> = modules_used(source).into_iter().collect();
+    assert_eq!(found, ["a", "c", "d", "g", "j"]);
+    let source = "#[cfg(test)]\nmod b;\n#[cfg(test)]\n#[path = \"c_tests.rs\"]\nmod tests;\n";
+    let found = test_modules(Path::new("src/a.rs"), source);
+    assert_eq!(found, [Path::new("src/a/b"), Path::new("src/c_tests")]);
+}

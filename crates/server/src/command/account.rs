@@ -8,13 +8,13 @@ mod factor;
 mod password;
 mod sessions;
 
-pub use export::write_page;
 pub use factor::draw_codes;
 pub use password::{answer_new, answer_old};
 
 use super::entry::{Next, Request};
 use super::refusal::{Refusal, refuse};
 use crate::effects::{Condition, Effect};
+use crate::render::export::time;
 use crate::secret::Secret;
 use crate::session::context::Context;
 use crate::session::login::{Change, Outcome};
@@ -229,13 +229,6 @@ fn tell_others(context: &mut Applying<'_>, text: &str) {
 pub fn duration(given: &str) -> Result<i64, Refusal> {
     let text = "A duration is a number and a unit, such as 30m, 2h, 3d or 2w";
     parse_duration(given).ok_or_else(|| refused("BAD_DURATION", given, text))
-}
-
-/// A time as standard replies have it.
-pub fn time(millis: i64) -> String {
-    let mut time = Vec::new();
-    proto::time::write_server_time(millis, &mut time);
-    String::from_utf8_lossy(&time).into_owned()
 }
 
 fn on(is: bool) -> &'static str {

@@ -10,6 +10,7 @@ use crate::limits::{
     INVITATION_CODE_CHARS, INVITATION_NOTE_BYTES, INVITATION_ROOMS, INVITATION_USES, INVITATIONS,
     INVITATIONS_OF_MEMBER,
 };
+use crate::render::export::time;
 use crate::session::context::Context;
 use crate::session::login::{Change, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
@@ -179,7 +180,7 @@ fn list(context: &mut Context<'_>) {
     let of = (!context.user().is_operator()).then_some(context.me());
     let all = invitation::all(context.state, of);
     for (code, one) in &all {
-        let expires = one.expires.map_or("*".into(), account::time);
+        let expires = one.expires.map_or("*".into(), time);
         let rooms = if one.rooms.is_empty() { "*".into() } else { one.rooms.join(",") };
         let params: &[&str] = &[code, &one.uses.to_string(), &expires, &one.by, &rooms];
         let note = if one.note.is_empty() { "No note" } else { &one.note };

@@ -5,8 +5,7 @@
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
 use crate::command::metadata::show as show_metadata;
-use crate::effects::{Condition, FollowUp};
-use crate::session::Cursor;
+use crate::effects::{Condition, Cursor, FollowUp};
 use crate::session::context::Context;
 use crate::state::applying::Applying;
 use crate::state::founder;

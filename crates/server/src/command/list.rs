@@ -3,8 +3,8 @@
 //! <https://modern.ircdocs.horse/#list-message>, <https://modern.ircdocs.horse/#elist-parameter>
 
 use super::refusal::Refusal;
+use crate::effects::Cursor;
 use crate::limits::{LIST_CONDITIONS, ROW_WORK};
-use crate::session::Cursor;
 use crate::session::context::Context;
 use crate::state::room::Room;
 use proto::mask::matches_counted;

@@ -123,7 +123,7 @@ pub fn renew(context: &mut Applying<'_>, before: &Account, keys: &Keys) {
     let Some(found) = found.filter(|found| found.keys == before.keys).cloned() else { return };
     let account = Account { keys: keys.clone(), ..Account::clone(&found) };
     let when = context.out.condition();
-    context.out.note(Undo::Account(found));
+    context.note_undo(Undo::Account(found));
     context.out.write(Write::Account(account.clone()));
     context.out.resume(when);
     context.state.add_account(Arc::new(account));
@@ -141,7 +141,7 @@ fn make_account(context: &mut Applying<'_>, new: &Register) -> Arc<Account> {
     };
     let created = context.state.now;
     let account = Account { id, name: (&*new.name).into(), keys: new.keys.clone(), created };
-    context.out.note(undo);
+    context.note_undo(undo);
     let write = context.out.write(Write::Account(account.clone()));
     let verb = match how {
         How::Verb => "LOGIN",

@@ -52,7 +52,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     }
     context.state.read_markers.set(me, conversation, time);
     if !context.user().guest {
-        context.out.note(Undo::ReadMarker(me, conversation, before));
+        context.note_undo(Undo::ReadMarker(me, conversation, before));
         let write = context.out.write(Write::ReadMarker { account: me, conversation, time });
         let failed = Effect::NotStored { to: context.asker.session, verb: "MARKREAD", tag: None };
         context.out.push_when(Condition::Failed(write), failed);

@@ -3,9 +3,9 @@
 //! <https://modern.ircdocs.horse/#names-message>
 
 use super::refusal::Refusal;
+use crate::effects::Cursor;
 use crate::effects::Effect;
 use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
-use crate::session::Cursor;
 use crate::session::context::Context;
 use crate::state::applying::Applying;
 use crate::state::user::{User, UserId};

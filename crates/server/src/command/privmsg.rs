@@ -11,6 +11,7 @@ use super::{for_each_target, names_of, znc};
 use crate::effects::{Condition, Confirmation, Effect, Rooms};
 use crate::limits::SLOW_SPEAKERS;
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES, TARGETS};
+use crate::render::PLAYBACK;
 use crate::render::lines::pieces;
 use crate::session::context::Context;
 use crate::state::applying::Applying;
@@ -130,7 +131,7 @@ pub fn to_each(
             other => other.clone(),
         };
         let tags = draft.tags.clone();
-        if target.eq_ignore_ascii_case(znc::NAME) && context.has(Capability::ZncPlayback) {
+        if target.eq_ignore_ascii_case(PLAYBACK) && context.has(Capability::ZncPlayback) {
             znc::ask(context, draft.text);
             return Ok(());
         }

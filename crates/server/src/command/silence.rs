@@ -6,10 +6,11 @@
 use super::mode::lists::complete;
 use super::privmsg::find;
 use super::refusal::Refusal;
+use crate::effects::Silence;
 use crate::limits::SILENCES;
 use crate::state::applying::Applying;
 use crate::state::records;
-use crate::state::silence::Silence;
+use crate::state::silence::{key, shown};
 use proto::{Message, numeric as n};
 use store::RecordKind;
 
@@ -28,7 +29,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 fn list(context: &mut Applying<'_>) {
     let entries = context.state.silences.get(&context.me()).cloned().unwrap_or_default();
     for entry in entries {
-        let shown = entry.shown(context.state);
+        let shown = shown(&entry, context.state);
         context.numeric_only(n::RPL_SILELIST, &[&shown]);
     }
     context.numeric(n::RPL_ENDOFSILELIST, &[], "End of SILENCE list");
@@ -61,7 +62,7 @@ fn add(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
             return Err(Refusal::SilencesFull(given.to_owned()));
         }
         context.must_be_storable()?;
-        let record = (RecordKind::Silence, me, &*entry.key());
+        let record = (RecordKind::Silence, me, &*key(&entry));
         records::set(context.state, context.out, record, Some(&entry));
     }
     tell(context, '+', &entry);
@@ -73,10 +74,10 @@ fn remove(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
     let list = context.state.silences.get(&me).cloned().unwrap_or_default();
     let wanted = entry(context, given).ok();
     let found = list.into_iter().find(|known| {
-        Some(known) == wanted.as_ref() || known.shown(context.state).eq_ignore_ascii_case(given)
+        Some(known) == wanted.as_ref() || shown(known, context.state).eq_ignore_ascii_case(given)
     });
     let found = found.ok_or_else(|| Refusal::NoSuchUser(given.to_owned()))?;
-    let record = (RecordKind::Silence, me, &*found.key());
+    let record = (RecordKind::Silence, me, &*key(&found));
     records::remove(context.state, context.out, record);
     tell(context, '-', &found);
     Ok(())
@@ -84,7 +85,7 @@ fn remove(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
 
 /// All devices of the asker are told.
 fn tell(context: &mut Applying<'_>, sign: char, entry: &Silence) {
-    let shown = format!("{sign}{}", entry.shown(context.state));
+    let shown = format!("{sign}{}", shown(entry, context.state));
     let news = context.passing(context.me(), "SILENCE", &[&shown], None);
     context.tell_user(context.me(), news);
 }

@@ -3,7 +3,8 @@
 //! <https://modern.ircdocs.horse/#version-message>
 
 use super::refusal::Refusal;
-use crate::command::welcome::{DESCRIPTION, VERSION};
+use crate::command::welcome::VERSION;
+use crate::config::DESCRIPTION;
 use crate::session::context::Context;
 use proto::{Message, numeric as n};
 

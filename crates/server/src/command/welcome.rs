@@ -28,9 +28,6 @@ use store::{Account, RoomId};
 /// Parlor's name and version, as `VERSION` and 002 give it.
 pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
 
-/// What a server of this kind is, as `WHOIS`, `VERSION` and others give it.
-pub const DESCRIPTION: &str = "a Parlor chat server";
-
 /// Goes on with the registration as far as it can: called whenever a part of it has come.
 pub fn register_if_complete(context: &mut Context<'_>) {
     let guests = context.state.config.server.guests;

@@ -4,8 +4,8 @@
 
 use super::refusal::Refusal;
 use super::umode::BOT;
+use crate::effects::Cursor;
 use crate::limits::ROW_WORK;
-use crate::session::Cursor;
 use crate::session::context::Context;
 use crate::state::user::{User, UserId};
 use proto::mask::matches_counted;

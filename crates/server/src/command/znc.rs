@@ -7,19 +7,17 @@ use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
 use crate::effects::ReadKind;
 use crate::limits::TARGETS;
+use crate::render::PLAYBACK;
 use crate::session::context::Context;
 use crate::state::applying::Applying;
 use proto::{Capability, Message};
 use std::sync::Arc;
 use store::Conversation;
 
-/// The user that ZNC plays: nobody here can have this name.
-pub const NAME: &str = "*playback";
-
 /// Carries out `ZNC *playback command…`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let module = message.param(0).unwrap_or_default();
-    if !context.has(Capability::ZncPlayback) || !module.eq_ignore_ascii_case(NAME) {
+    if !context.has(Capability::ZncPlayback) || !module.eq_ignore_ascii_case(PLAYBACK) {
         return Err(Refusal::UnknownCommand(message.verb.to_owned()));
     }
     ask(context, message.rest(1).unwrap_or_default());
@@ -49,7 +47,7 @@ pub fn ask(context: &mut Applying<'_>, command: &str) {
         "LIST" => read(context, ReadKind::Buffers),
         "CLEAR" => {}
         _ => {
-            let source = format!("{NAME}!{NAME}@{}", context.state.renderer.server);
+            let source = format!("{PLAYBACK}!{PLAYBACK}@{}", context.state.renderer.server);
             let nick = context.nick();
             context.out.reply(context.asker.session, |out| {
                 let line = proto::Line::to(out).source(&source).verb("PRIVMSG").param(&nick);

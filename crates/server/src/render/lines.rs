@@ -4,6 +4,7 @@
 //! <https://ircv3.net/specs/extensions/multiline>
 
 use super::{Author, Renderer, TagValues, Tagging, verb};
+use crate::effects::{Lines, OneLine};
 use crate::limits::CLIENT_TAGS_EACH_LINE_BYTES;
 use proto::{Capabilities, Capability, Line};
 use store::Event;
@@ -49,26 +50,6 @@ pub fn parted(text: &str, most: usize) -> String {
         out.push_str(piece);
     }
     out
-}
-
-/// Where the lines of one message are in its body, which begins with the line that opens the batch.
-#[derive(Debug)]
-pub struct Lines {
-    /// The batch's reference: the message's own, so that no receiver has two of the same open.
-    reference: String,
-    /// Bytes of the line that opens the batch.
-    opening: usize,
-    lines: Vec<OneLine>,
-}
-
-#[derive(Debug)]
-struct OneLine {
-    /// Where it ends in the body.
-    end: usize,
-    /// It goes on with the line before.
-    goes_on: bool,
-    /// It has no text.
-    blank: bool,
 }
 
 impl Renderer {

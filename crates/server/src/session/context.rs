@@ -1,9 +1,10 @@
 //! What a command works with on the node of its session: what is shared, and the session itself.
 
+use crate::effects::Cursor;
 use crate::effects::{Effect, Effects, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::budget::Payer;
-use crate::session::{Cursor, Node, Registration, Session, Turn, Unfinished};
+use crate::session::{Node, Registration, Session, Turn, Unfinished};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::applying::{Applying, Asker};

@@ -137,6 +137,11 @@ impl Applying<'_> {
         self.state.source(self.me())
     }
 
+    /// Notes how something was before the command at hand changes it.
+    pub fn note_undo(&mut self, undo: Undo) {
+        self.state.undo.note(self.out, undo);
+    }
+
     /// The user who asks, as the lists of rooms name people.
     pub fn who(&self) -> MaskSubject {
         self.state.who(self.me())
@@ -254,7 +259,7 @@ impl Applying<'_> {
     pub fn keep(&mut self, receiver: UserId, event: EventId) {
         let sender = self.kept_as();
         self.state.pending.add(receiver, event, sender);
-        self.out.undo.push(Undo::Kept(receiver, event));
+        self.note_undo(Undo::Kept(receiver, event));
     }
 
     /// As whom the asker has messages kept.

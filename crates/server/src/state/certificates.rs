@@ -93,7 +93,7 @@ pub fn write(context: &mut Applying<'_>, certificate: Fingerprint, owner: Option
     let account = owner.as_ref().map(|owner| owner.account);
     let proved = owner.as_ref().is_some_and(|owner| owner.proved);
     let before = context.state.certificates.set(certificate, owner);
-    context.out.note(Undo::Certificate(certificate, before));
+    context.note_undo(Undo::Certificate(certificate, before));
     context.out.write(Write::Certificate { fingerprint: certificate.0, account, proved })
 }
 

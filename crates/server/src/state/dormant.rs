@@ -89,7 +89,7 @@ pub fn heard(context: &mut Applying<'_>) {
 /// Nothing else that happens depends on this being stored.
 fn set(state: &mut State, out: &mut Effects, account: UserId, day: Option<u32>) {
     let before = put(state, account, day);
-    out.note(Undo::Unheard(account, before));
+    state.undo.note(out, Undo::Unheard(account, before));
     let when = out.condition();
     out.write(Write::Unheard { account, day });
     out.resume(when);
@@ -174,24 +174,24 @@ pub fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>, writ
         membership::forget(state, out, id, room);
     }
     for (conversation, time) in state.read_markers.of(id) {
-        out.note(Undo::ReadMarker(id, conversation, Some(time)));
+        state.undo.note(out, Undo::ReadMarker(id, conversation, Some(time)));
     }
     state.read_markers.forget(id);
     let of = Subject::Account(id);
     for (key, value) in metadata::keys_of(state, of) {
-        out.note(Undo::Metadata(of, key, Some(value)));
+        state.undo.note(out, Undo::Metadata(of, key, Some(value)));
     }
     state.metadata.forget(id);
     records::forget(state, out, RecordOwner::Account, id);
     for certificate in state.certificates.of(id).collect::<Vec<_>>() {
         let before = state.certificates.set(certificate, None);
-        out.note(Undo::Certificate(certificate, before));
+        state.undo.note(out, Undo::Certificate(certificate, before));
     }
-    out.note(Undo::AllKept(id, state.pending.forget(id)));
+    state.undo.note(out, Undo::AllKept(id, state.pending.forget(id)));
     let day = put(state, id, None);
-    out.note(Undo::Unheard(id, day));
+    state.undo.note(out, Undo::Unheard(id, day));
     // The last note is the first to be taken back: all others are of an account that is there.
-    out.note(Undo::Account(account.clone()));
+    state.undo.note(out, Undo::Account(account.clone()));
     state.accounts.remove(&fold(&account.name));
     state.account_looks.remove(&account.name, id);
     out.write(write);

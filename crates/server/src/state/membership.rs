@@ -17,7 +17,7 @@ use store::{Conversation, RecordOwner, RoomId, Write};
 pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
     let id = state.next_room();
     let room = Room::new(id, name.into(), state.now);
-    out.note(Undo::NoRoom(id));
+    state.undo.note(out, Undo::NoRoom(id));
     out.write(Write::Room(room.record()));
     state.add_room_name(name, id);
     state.rooms.insert(id, room);
@@ -28,7 +28,7 @@ pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
 pub fn rename(state: &mut State, out: &mut Effects, id: RoomId, name: &str) {
     let before = put_name(state, id, &name.into());
     state.renames.add(&before, id, state.steady);
-    out.note(Undo::Name(id, before));
+    state.undo.note(out, Undo::Name(id, before));
     out.write(Write::Room(state.rooms[&id].record()));
 }
 
@@ -49,7 +49,7 @@ pub fn settings_changed(
 ) {
     let keys = context.state.rooms[&room].metadata.clone();
     history::changed(context, room, &before, &keys);
-    context.out.note(Undo::Settings(room, Box::new(before)));
+    context.note_undo(Undo::Settings(room, Box::new(before)));
     let record = context.state.rooms[&room].record();
     context.out.write(Write::Room(record));
 }
@@ -107,7 +107,7 @@ pub fn set_member(
     }
     // Who comes online is in the lobby, whatever becomes of what else the login wrote.
     if before.is_some() || Some(room_id) != state.lobby {
-        out.note(Undo::Member(room_id, user, before));
+        state.undo.note(out, Undo::Member(room_id, user, before));
     }
     if !is_stored(state, room_id, user) {
         return;
@@ -237,8 +237,8 @@ pub fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
     state.remove_room_name(&room.name, id);
     let conversation = Conversation::room(id);
     for (user, time) in state.read_markers.end(conversation) {
-        out.note(Undo::ReadMarker(user, conversation, Some(time)));
+        state.undo.note(out, Undo::ReadMarker(user, conversation, Some(time)));
     }
-    out.note(Undo::Room(Box::new(room)));
+    state.undo.note(out, Undo::Room(Box::new(room)));
     out.write(Write::RoomEnded(id));
 }

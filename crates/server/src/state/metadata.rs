@@ -158,7 +158,7 @@ pub fn change(
     for (key, value) in changes {
         let before = put(context.state, of, key, value.clone());
         let changed = before != *value;
-        context.out.note(Undo::Metadata(of, key.clone(), before));
+        context.note_undo(Undo::Metadata(of, key.clone(), before));
         if changed {
             let (name, key, value) = (name.clone(), key.clone(), value.clone());
             context.out.follow_up(FollowUp::MetadataChanged { of, name, key, value });
@@ -167,7 +167,7 @@ pub fn change(
     if let Some((id, settings, keys)) = before
         && history::changed(context, id, &settings, &keys)
     {
-        context.out.note(Undo::Settings(id, Box::new(settings)));
+        context.note_undo(Undo::Settings(id, Box::new(settings)));
     }
 }
 

@@ -104,7 +104,7 @@ fn set_raw(
     value: Option<Box<str>>,
 ) {
     let before = put(state, kind, owner, key, value.clone());
-    out.note(Undo::Record(kind, owner, key.into(), before));
+    state.undo.note(out, Undo::Record(kind, owner, key.into(), before));
     if is_stored(state, kind, owner) {
         out.write(Write::Record { kind, owner, key: key.into(), value });
     }
@@ -163,7 +163,7 @@ pub fn forget(state: &mut State, out: &mut Effects, of: RecordOwner, owner: u32)
             state.records.of(kind, owner).map(|(key, _)| key.into()).collect();
         for key in keys {
             let before = put(state, kind, owner, &key, None);
-            out.note(Undo::Record(kind, owner, key, before));
+            state.undo.note(out, Undo::Record(kind, owner, key, before));
         }
     }
 }

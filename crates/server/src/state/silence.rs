@@ -1,58 +1,32 @@
 //! Whom a user does not want to hear (`SILENCE`). Those who are ignored are told nothing of it: their
 //! messages are stored and confirmed, and shown to nobody but themselves.
 
+use crate::effects::Silence;
 use crate::state::State;
 use crate::state::founder::name_of;
 use crate::state::records;
 use crate::state::room::MaskSubject;
 use crate::state::user::UserId;
-use proto::mask::matches_counted;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{AccountId, RecordKind};
+use store::RecordKind;
 
 /// Whom all users ignore.
 pub type Silences = BTreeMap<UserId, Vec<Silence>>;
 
-/// One entry of a list: an account, or a mask of sources.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Silence {
-    /// An account, whatever it is called.
-    Account(AccountId),
-    /// `nick!user@host`
-    Mask(Box<str>),
+/// The key of an entry's record.
+pub fn key(entry: &Silence) -> String {
+    match entry {
+        Silence::Account(id) => format!("$a:{id}"),
+        Silence::Mask(mask) => mask.to_ascii_lowercase(),
+    }
 }
 
-impl Silence {
-    /// The key of its record.
-    pub fn key(&self) -> String {
-        match self {
-            Silence::Account(id) => format!("$a:{id}"),
-            Silence::Mask(mask) => mask.to_ascii_lowercase(),
-        }
-    }
-
-    /// As its owner sees it.
-    pub fn shown(&self, state: &State) -> Arc<str> {
-        match self {
-            Silence::Account(id) => name_of(state, *id),
-            Silence::Mask(mask) => (&**mask).into(),
-        }
-    }
-
-    /// Whether somebody is meant.
-    pub fn fits(&self, user: UserId, who: &MaskSubject) -> bool {
-        match self {
-            Silence::Account(id) => *id == user,
-            Silence::Mask(mask) => {
-                let mut steps = who.steps.get();
-                let fits = matches_counted(mask, &who.source, &mut steps);
-                who.steps.set(steps);
-                fits
-            }
-        }
+/// An entry as its owner sees it.
+pub fn shown(entry: &Silence, state: &State) -> Arc<str> {
+    match entry {
+        Silence::Account(id) => name_of(state, *id),
+        Silence::Mask(mask) => (&**mask).into(),
     }
 }
 
@@ -71,33 +45,37 @@ pub fn changed(state: &mut State, user: UserId) {
 
 /// Whether `receiver` ignores somebody.
 pub fn ignores(state: &State, receiver: UserId, user: UserId, who: &MaskSubject) -> bool {
-    let list = state.silences.get(&receiver);
-    receiver != user && list.is_some_and(|list| list.iter().any(|entry| entry.fits(user, who)))
+    let Some(list) = state.silences.get(&receiver).filter(|_| receiver != user) else {
+        return false;
+    };
+    let mut steps = who.steps.get();
+    let ignored = list.iter().any(|entry| entry.matches(user, &who.source, &mut steps));
+    who.steps.set(steps);
+    ignored
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
 
-    fn who(source: &str) -> MaskSubject {
-        MaskSubject { source: source.into(), account: None, steps: Cell::new(0) }
+    fn matches(entry: &Silence, account: UserId, source: &str) -> bool {
+        entry.matches(account, source, &mut 0)
     }
 
     #[test]
     fn an_account_is_ignored_by_its_number_and_others_by_their_source() {
         let account = Silence::Account(7);
-        assert!(account.fits(7, &who("bob!bob@parlor")));
-        assert!(!account.fits(8, &who("bob!bob@parlor")));
+        assert!(matches(&account, 7, "bob!bob@parlor"));
+        assert!(!matches(&account, 8, "bob!bob@parlor"));
         let mask = Silence::Mask("troll*!*@*".into());
-        assert!(mask.fits(8, &who("Troll2!~x@host")));
-        assert!(!mask.fits(8, &who("bob!~x@host")));
-        for (entry, json, key) in [
+        assert!(matches(&mask, 8, "Troll2!~x@host"));
+        assert!(!matches(&mask, 8, "bob!~x@host"));
+        for (entry, json, expected) in [
             (account, r#"{"account":7}"#, "$a:7"),
             (mask, r#"{"mask":"troll*!*@*"}"#, "troll*!*@*"),
         ] {
             assert_eq!(serde_json::to_string(&entry).unwrap(), json);
-            assert_eq!(entry.key(), key);
+            assert_eq!(key(&entry), expected);
             assert_eq!(records::parse(json), Some(entry));
         }
     }

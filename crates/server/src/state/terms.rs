@@ -99,7 +99,7 @@ fn end(state: &mut State, out: &mut Effects, id: RoomId, record: &str) {
     let name = room.name.clone();
     if let Some(entry) = entry {
         let record = room.record();
-        out.note(Undo::Settings(id, Box::new(before)));
+        state.undo.note(out, Undo::Settings(id, Box::new(before)));
         out.write(Write::Room(record));
         let server = state.renderer.server.clone();
         let news = News { time: state.now, ..News::default() };

@@ -7,6 +7,7 @@
 //! the newest to the batch that failed. The journal refuses all that the hub did in between (it
 //! knows by the epoch).
 
+use crate::effects::Effects;
 use crate::session_id::SessionId;
 use crate::state::certificates::Owner;
 use crate::state::room::{Member, Room, Settings};
@@ -55,12 +56,27 @@ pub enum Undo {
 #[derive(Debug, Default)]
 pub struct UndoLog {
     notes: VecDeque<(u64, Undo)>,
+    /// Those of the batch at hand, each with the number of its command.
+    current: Vec<(u32, Undo)>,
+}
+
+/// It is about this node's disk, and so not among what nodes have in common.
+impl PartialEq for UndoLog {
+    fn eq(&self, _: &UndoLog) -> bool {
+        true
+    }
 }
 
 impl UndoLog {
-    /// UndoLog what `batch` changed.
-    pub fn add(&mut self, batch: u64, undo: Undo) {
-        self.notes.push_back((batch, undo));
+    /// Notes how something was before the command at hand changes it.
+    pub fn note(&mut self, out: &Effects, undo: Undo) {
+        self.current.push((out.command(), undo));
+    }
+
+    /// The batch is applied. The notes of commands that write nothing are dropped: they cannot fail.
+    pub fn end_batch(&mut self, out: &Effects) {
+        let current = self.current.drain(..).filter(|(command, _)| out.has_written(*command));
+        self.notes.extend(current.map(|(_, undo)| (out.batch, undo)));
     }
 
     /// Forgets what is committed: all up to and including `batch`.

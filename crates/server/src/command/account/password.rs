@@ -119,7 +119,7 @@ pub(super) fn derived(
 /// The account has a new password.
 pub(super) fn changed(context: &mut Applying<'_>, account: &Arc<Account>, keys: &Keys) {
     let after = Account { keys: keys.clone(), ..Account::clone(account) };
-    context.out.note(Undo::Account(account.clone()));
+    context.note_undo(Undo::Account(account.clone()));
     context.out.write(Write::Account(after.clone()));
     context.state.add_account(Arc::new(after));
     or_not_stored(context);
