@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::subcommand::Subcommand;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueHint};
 use proto::Fingerprint;
@@ -35,55 +36,61 @@ use crate::proxy::Proxy;
 ///
 /// Exit codes:
 ///   0    everything was done and confirmed by the server
-///   1    something was not done (at a terminal: the client could not continue)
+///   1    something was refused or not done (at a terminal: the client could not continue)
 ///   2    invalid command line
 ///   3    not every message was confirmed: those listed may or may not have been sent
-///   4    no such account, and --register was not given
+///   4    no connection to the server
+///   5    the login failed; also: no such account, and --register was not given
 ///   124  the --timeout expired
 ///   130  Ctrl-C
 #[derive(Debug, PartialEq, Eq, Parser)]
 #[command(name = "chatclient", version, about, verbatim_doc_comment, max_term_width = 100)]
+#[command(args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
 pub struct Args {
+    /// What to do instead of talking
+    #[command(subcommand)]
+    pub subcommand: Option<Subcommand>,
+
     /// The server: HOST, HOST:PORT, [IPV6]:PORT or ircs://HOST:PORT [default: localhost]
-    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname, conflicts_with = "named_host")]
     positional_host: Option<Address>,
 
     /// The server's port [default: 9999]
-    #[arg(value_name = "PORT", value_parser = parse_port)]
+    #[arg(value_name = "PORT", value_parser = parse_port, conflicts_with = "named_port")]
     positional_port: Option<u16>,
 
     /// The server, as above; -hn HOST works, too
-    #[arg(long = "host", value_name = "HOST", value_hint = ValueHint::Hostname, conflicts_with = "positional_host")]
+    #[arg(global = true, long = "host", value_name = "HOST", value_hint = ValueHint::Hostname)]
     named_host: Option<Address>,
 
     /// The server's port
-    #[arg(short = 'p', long = "port", value_name = "PORT", conflicts_with = "positional_port",
+    #[arg(global = true, short = 'p', long = "port", value_name = "PORT",
         value_parser = parse_port)]
     named_port: Option<u16>,
 
     /// Log in as this user instead of asking for the name
-    #[arg(short = 'u', long, value_name = "NAME", value_parser = user_name)]
+    #[arg(global = true, short = 'u', long, value_name = "NAME", value_parser = user_name)]
     pub user: Option<String>,
 
     /// Read the password from the first line of this file instead of asking
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(global = true, long, value_name = "FILE", value_hint = ValueHint::FilePath, env = "PARLOR_PASSWORD_FILE")]
     pub password_file: Option<PathBuf>,
 
     /// Register the user if there is no such account
     ///
     /// At a terminal, which asks for a new password twice, this is needed only with --password-file.
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub register: bool,
 
     /// Register with this invitation, which whoever runs the server may ask for
-    #[arg(long, value_name = "CODE")]
+    #[arg(global = true, long, value_name = "CODE")]
     pub invite: Option<String>,
 
     /// Trust only a server whose certificate has this SHA-256 fingerprint
     ///
     /// The fingerprint is saved for next time; if the server later gets a certificate from a trusted CA, that
     /// replaces it.
-    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
+    #[arg(global = true, long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
     pub fingerprint: Option<Fingerprint>,
 
     /// Do not keep input history for the next session
@@ -91,25 +98,25 @@ pub struct Args {
     pub no_history: bool,
 
     /// Do not encrypt: for servers without TLS, and for debugging the protocol
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub plaintext: bool,
 
     /// Connect through this SOCKS5 proxy: socks5://HOST:PORT, or socks5h:// to have it resolve names
     ///
     /// The default is the environment variable ALL_PROXY, unless NO_PROXY lists the server; a proxy's user and
     /// password can be given only there: socks5h://USER:PASSWORD@HOST:PORT.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    #[arg(global = true, long, value_name = "URL", value_hint = ValueHint::Url)]
     pub proxy: Option<Proxy>,
 
     /// For scripts: exit with code 124 if not everything is done in time
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(global = true, long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<NonZeroU32>,
 
     /// Only for tests: accept any number of SCRAM iterations
     ///
     /// Otherwise, servers that ask for fewer than 100,000, or fewer than before, are refused: an impostor could
     /// use that to guess the password.
-    #[arg(long)]
+    #[arg(global = true, long)]
     pub allow_weak_scram: bool,
 }
 

@@ -37,6 +37,8 @@ pub mod terminal;
 pub mod console;
 pub mod session;
 mod resume;
+pub mod wire;
+pub mod subcommand;
 pub mod plain;
 
 use crate::args::Args;
@@ -58,8 +60,10 @@ pub enum Outcome {
     Undone,
     /// Not every message was confirmed: some may or may not have been sent.
     Unconfirmed,
-    /// The name has no account, and was not to be registered.
-    NoAccount,
+    /// There is no connection to the server.
+    NotConnected,
+    /// The server did not let the person in.
+    NotLoggedIn,
     /// The time given was over.
     TimedOut,
     /// Ctrl-C ended it.
@@ -68,11 +72,26 @@ pub enum Outcome {
     Terminated,
 }
 
+/// How a failure is told by the exit code.
+pub fn outcome_of(failure: &Failure) -> Outcome {
+    match failure {
+        Failure::TimedOut => Outcome::TimedOut,
+        Failure::Connect(_) | Failure::GaveUp(_) | Failure::Login(LoginError::NotParlor(_)) => {
+            Outcome::NotConnected
+        }
+        Failure::Login(_) => Outcome::NotLoggedIn,
+        _ => Outcome::Undone,
+    }
+}
+
 /// Runs the client.
 ///
 /// # Errors
 /// What kept it from beginning. What ended it later, it has told the person itself.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    if let Some(subcommand) = &args.subcommand {
+        return subcommand::run(args, subcommand);
+    }
     let password = args.password_file.as_deref().map(password_file::read).transpose()?;
     let (password, warning) = password.unzip();
     let credentials = Credentials { user: args.user.clone(), password, server_password: None };
@@ -102,8 +121,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     Ok(match outcome {
         Err(Failure::TimedOut) => Outcome::TimedOut,
         _ if unsent => Outcome::Unconfirmed,
-        Err(Failure::Login(LoginError::NoAccount(_))) => Outcome::NoAccount,
-        Err(_) => Outcome::Undone,
+        Err(failure) => outcome_of(&failure),
         // A person was there when it was said that something could not be done; only a script needs the exit code.
         Ok(Outcome::Undone) if session.console.interactive => Outcome::Done,
         Ok(outcome) => outcome,

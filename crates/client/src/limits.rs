@@ -52,6 +52,8 @@ pub const MOTD_LINES: usize = 100;
 pub const READ_BYTES: usize = 16 * 1024;
 /// The longest line of a script, in bytes with its end; longer texts are for files.
 pub const SCRIPT_LINE_BYTES: usize = 64 * 1024;
+/// The longest text that one call of `send` takes from standard input, in bytes.
+pub const SENT_BYTES: u64 = 1024 * 1024;
 /// The fewest rounds of key derivation with which a password is proved to a server: fewer make it easy to guess
 /// for who hears the proof.
 pub const ITERATIONS_MIN: u32 = 100_000;
@@ -119,8 +121,10 @@ pub const MISSED_BYTES: usize = 8 * 1024 * 1024;
 
 /// The exit code if the server has not confirmed every message.
 pub const UNCONFIRMED: u8 = 3;
-/// The exit code if the name has no account and was not to be registered.
-pub const NO_ACCOUNT: u8 = 4;
+/// The exit code if there is no connection to the server.
+pub const NOT_CONNECTED: u8 = 4;
+/// The exit code if the login failed.
+pub const NOT_LOGGED_IN: u8 = 5;
 /// The exit code when the time is over, as `timeout` of GNU has it.
 pub const TIMED_OUT: u8 = 124;
 /// The exit code after Ctrl-C, as shells have it for a program that it ended.

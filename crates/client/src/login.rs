@@ -109,6 +109,10 @@ pub struct Login {
     pub allow_weak_scram: bool,
     /// The code of the invitation by which a new name is registered.
     pub invitation: Option<String>,
+    /// Capabilities to ask for where they are offered, beyond those that the login needs.
+    pub also: &'static [&'static str],
+    /// Log in to IRC servers that are not Parlor's, too.
+    pub any_server: bool,
     /// The highest iteration count used before, by user name in lower case.
     pub rounds_seen: HashMap<String, u32>,
     /// The iteration count of this login, once the server has proved itself.
@@ -123,6 +127,7 @@ pub struct Login {
     /// A new password that was typed once.
     chosen: Option<String>,
     offered: String,
+    requested: Vec<&'static str>,
     nonce: String,
     scram: Option<ScramClient>,
     /// The rounds that the server asks for; it has not proved itself yet.
@@ -144,6 +149,8 @@ impl Login {
             may_register: false,
             allow_weak_scram: false,
             invitation: None,
+            also: &[],
+            any_server: false,
             uninvited: None,
             code: None,
             code_wanted: false,
@@ -152,6 +159,7 @@ impl Login {
             tries: 0,
             chosen: None,
             offered: String::new(),
+            requested: Vec::new(),
             nonce: String::new(),
             scram: None,
             asked_rounds: None,
@@ -218,7 +226,7 @@ impl Login {
                     return self.ask_again(Question::Username, error.to_string());
                 }
                 self.credentials.user = Some(name.to_owned());
-                self.name(out)
+                if self.is_elsewhere() { self.name_elsewhere(out) } else { self.name(out) }
             }
             Question::NewPassword if !may_be_new(text) => {
                 self.ask_again(Question::NewPassword, new_password_rule())
@@ -293,15 +301,19 @@ impl Login {
                     )));
                 }
                 if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {
+                    if self.any_server {
+                        return self.request_there(out);
+                    }
                     return Err(not_parlor(&format!("it does not offer {missing}")));
                 }
-                let welcome = WELCOME.iter().filter(|name| self.offers(name)).copied();
-                let unattended = self.is_unattended().then_some(UNATTENDED);
-                let wanted = CAPABILITIES.into_iter().chain(welcome).chain(unattended);
-                let wanted = wanted.collect::<Vec<_>>().join(" ");
-                Line::to(out).verb("CAP").param("REQ").text(&wanted).end();
-                self.stage = Stage::Requesting;
+                self.request(CAPABILITIES.into_iter().chain(WELCOME), out);
                 Ok(Step::Wait)
+            }
+            (Stage::Requesting, Some("ACK" | "NAK")) if self.is_elsewhere() => {
+                if message.param(1) == Some("NAK") {
+                    self.requested.clear();
+                }
+                self.name_elsewhere(out)
             }
             (Stage::Requesting, Some("ACK")) => {
                 if self.is_unattended() {
@@ -319,6 +331,69 @@ impl Login {
             }
             _ => Ok(Step::Wait),
         }
+    }
+
+    /// Asks for capabilities that are offered: these, and those that are wanted beyond them.
+    fn request(&mut self, names: impl Iterator<Item = &'static str>, out: &mut Vec<u8>) {
+        let unattended = self.is_unattended().then_some(UNATTENDED);
+        let wanted = names.chain(unattended).chain(self.also.iter().copied());
+        self.requested.clear();
+        for name in wanted {
+            if self.offers(name) && !self.requested.contains(&name) {
+                self.requested.push(name);
+            }
+        }
+        Line::to(out).verb("CAP").param("REQ").text(&self.requested.join(" ")).end();
+        self.stage = Stage::Requesting;
+    }
+
+    /// The capabilities in effect, with their values.
+    pub fn capabilities_in_effect(&self) -> Vec<(String, String)> {
+        let value = |name: &str| {
+            let mut offers = self.offered.split_whitespace();
+            let of_name =
+                |offer: &str| Some(offer.strip_prefix(name)?.strip_prefix('=')?.to_owned());
+            offers.find_map(of_name).unwrap_or_default()
+        };
+        self.requested.iter().map(|name| ((*name).to_owned(), value(name))).collect()
+    }
+
+    /// Whether the server is an IRC server that is not Parlor's.
+    fn is_elsewhere(&self) -> bool {
+        self.any_server && CAPABILITIES.iter().any(|name| !self.offers(name))
+    }
+
+    /// Asks an IRC server that is not Parlor's for the capabilities that it has.
+    fn request_there(&mut self, out: &mut Vec<u8>) -> Next {
+        self.request(WELCOME.into_iter(), out);
+        if !self.requested.is_empty() {
+            return Ok(Step::Wait);
+        }
+        out.clear();
+        self.name_elsewhere(out)
+    }
+
+    /// Logs in as IRC clients do: with the server's password, or the account's by SASL.
+    fn name_elsewhere(&mut self, out: &mut Vec<u8>) -> Next {
+        let Some(user) = self.credentials.user.clone() else {
+            return self.ask(Question::Username, None);
+        };
+        if self.offers("sasl") && self.credentials.password.is_some() {
+            return self.authenticate(out);
+        }
+        if let Some(password) = &self.credentials.password {
+            Line::to(out).verb("PASS").text(password).end();
+        }
+        self.register(&user, out);
+        Ok(Step::Wait)
+    }
+
+    /// Ends the negotiation with a name.
+    fn register(&mut self, user: &str, out: &mut Vec<u8>) {
+        Line::to(out).verb("NICK").param(user).end();
+        Line::to(out).verb("USER").param(user).param("0").param("*").text(user).end();
+        Line::to(out).verb("CAP").param("END").end();
+        self.stage = Stage::Registering;
     }
 
     /// Whether this is a script, on a server that wants to know it.
@@ -544,17 +619,19 @@ impl Login {
         match (self.stage, numeric) {
             (Stage::Registering, numeric::RPL_WELCOME) => Ok(self.done()),
             (Stage::ScramEnd, numeric::RPL_SASLSUCCESS) => {
-                let user = self.user();
-                Line::to(out).verb("NICK").param(user).end();
-                Line::to(out).verb("USER").param(user).param("0").param("*").text(user).end();
-                Line::to(out).verb("CAP").param("END").end();
-                self.stage = Stage::Registering;
+                let user = self.user().to_owned();
+                self.register(&user, out);
                 Ok(Step::Wait)
             }
             (Stage::ScramFinal, numeric::RPL_SASLSUCCESS) => {
                 Err(sasl_refused(SaslError::WrongServer))
             }
             (_, numeric::ERR_SASLFAIL) => self.wrong_password(sentence),
+            (Stage::Listing, numeric::ERR_UNKNOWNCOMMAND | numeric::ERR_NOTREGISTERED)
+                if self.any_server =>
+            {
+                self.name_elsewhere(out)
+            }
             (_, numeric::ERR_UNKNOWNCOMMAND) => Err(not_parlor("it does not support LOGIN")),
             (Stage::Listing, _) => Err(not_parlor(sentence)),
             (_, numeric::RPL_LOGGEDIN | numeric::RPL_LOGGEDOUT | numeric::RPL_SASLSUCCESS) => {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use parlor_client::Outcome;
 use parlor_client::args::Args;
-use parlor_client::limits::{INTERRUPTED, NO_ACCOUNT, TIMED_OUT, UNCONFIRMED};
+use parlor_client::limits::{INTERRUPTED, NOT_CONNECTED, NOT_LOGGED_IN, TIMED_OUT, UNCONFIRMED};
 use parlor_client::link::Leaving;
 
 fn main() -> ExitCode {
@@ -14,18 +14,19 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => error.exit(),
     };
-    match parlor_client::run(&args) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Undone) => ExitCode::FAILURE,
-        Ok(Outcome::Unconfirmed) => ExitCode::from(UNCONFIRMED),
-        Ok(Outcome::NoAccount) => ExitCode::from(NO_ACCOUNT),
-        Ok(Outcome::TimedOut) => ExitCode::from(TIMED_OUT),
-        Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
-        Ok(Outcome::Terminated) => parlor_client::tty::end_at_once(Leaving::Terminated),
-        Err(failure) => {
-            // Without standard error there is nobody to be told; the exit code says it, too.
-            let _ = writeln!(std::io::stderr(), "chatclient: {failure}");
-            ExitCode::FAILURE
-        }
+    let outcome = parlor_client::run(&args).unwrap_or_else(|failure| {
+        // Without standard error there is nobody to be told; the exit code says it, too.
+        let _ = writeln!(std::io::stderr(), "chatclient: {failure}");
+        parlor_client::outcome_of(&failure)
+    });
+    match outcome {
+        Outcome::Done => ExitCode::SUCCESS,
+        Outcome::Undone => ExitCode::FAILURE,
+        Outcome::Unconfirmed => ExitCode::from(UNCONFIRMED),
+        Outcome::NotConnected => ExitCode::from(NOT_CONNECTED),
+        Outcome::NotLoggedIn => ExitCode::from(NOT_LOGGED_IN),
+        Outcome::TimedOut => ExitCode::from(TIMED_OUT),
+        Outcome::Interrupted => ExitCode::from(INTERRUPTED),
+        Outcome::Terminated => parlor_client::tty::end_at_once(Leaving::Terminated),
     }
 }

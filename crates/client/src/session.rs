@@ -561,13 +561,13 @@ impl Session {
 }
 
 /// 24 random characters of A-Z a-z 0-9 - _.
-fn random_text() -> Result<String, Failure> {
+pub(crate) fn random_text() -> Result<String, Failure> {
     let mut bytes = [0; 18];
     getrandom::fill(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn random_byte() -> Result<u8, Failure> {
+pub(crate) fn random_byte() -> Result<u8, Failure> {
     let mut byte = [0];
     getrandom::fill(&mut byte)?;
     Ok(byte[0])

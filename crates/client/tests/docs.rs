@@ -39,7 +39,7 @@ fn codes(text: &str, start: &str) -> Vec<String> {
 #[test]
 fn help_man_page_and_readme_list_the_same_exit_codes() {
     let help = Args::command().render_long_help().to_string();
-    let expected = ["0", "1", "2", "3", "4", "124", "130"];
+    let expected = ["0", "1", "2", "3", "4", "5", "124", "130"];
     assert_eq!(codes(&help, "Exit codes:"), expected);
     let readme =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();

@@ -88,7 +88,7 @@ fn a_wrong_password_ends_a_script() {
     peer.demand_password("ann");
     assert!(!peer.scram());
     let outcome = client.finish();
-    assert_eq!(outcome.code, Some(1));
+    assert_eq!(outcome.code, Some(5));
     assert!(
         outcome.stderr.ends_with("chatclient: ann could not log in: Wrong password\n"),
         "{outcome:?}"
@@ -111,7 +111,7 @@ fn a_server_that_does_not_know_the_password_either_is_refused() {
     // It may still challenge; the client has no use for a false proof.
     peer.send_sasl(b"v=AAAA");
     let outcome = client.finish();
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
     assert!(!outcome.stderr.contains("Sent"), "{outcome:?}");
 }
 
@@ -153,7 +153,7 @@ fn a_mistyped_name_is_not_registered_by_a_script() {
     peer.send(":parlor NOTE LOGIN NEW_USER robto :Enter Password:");
     peer.expect_end();
     let outcome = client.finish();
-    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
     let sentence =
         "there is no account robto; use --register to register the name with this password";
     assert_eq!(outcome.stderr, format!("chatclient: {sentence}\n"));
@@ -183,7 +183,7 @@ fn a_server_that_wants_a_weaker_proof_than_before_gets_none() {
         let (client, peer, keys) = log_in(iterations, &[]);
         peer.challenge_in_vain(&keys);
         let outcome = client.finish();
-        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert_eq!(outcome.code, Some(5), "{outcome:?}");
         assert!(outcome.stderr.contains(why), "{outcome:?}");
     }
 
@@ -204,7 +204,7 @@ fn a_server_that_accepts_and_says_nothing_does_not_answer() {
     peer.expect("CAP LS 302");
     let outcome = client.finish();
     let told = format!("chatclient: localhost:{} does not answer\n", server.port);
-    assert_eq!((outcome.code, outcome.stderr), (Some(1), told));
+    assert_eq!((outcome.code, outcome.stderr), (Some(4), told));
 }
 
 /// It takes a minute, which is the bound.
@@ -238,7 +238,7 @@ fn a_login_is_bounded_in_memory() {
         let end: &[u8] = if is_list { b"\r\n" } else { b"" };
         while peer.try_send_raw(&[&*line, end].concat()) {}
         let outcome = client.finish();
-        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert_eq!(outcome.code, Some(4), "{outcome:?}");
         assert!(
             outcome.stderr.starts_with("chatclient: this is not a Parlor server ("),
             "{outcome:?}"

@@ -13,6 +13,7 @@ mod trust;
 mod plaintext;
 mod proxy;
 mod together;
+mod scripts;
 #[cfg(unix)]
 mod emulator;
 #[cfg(unix)]

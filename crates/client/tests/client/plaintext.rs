@@ -132,7 +132,7 @@ fn a_server_that_wants_no_password_in_plaintext_has_its_say() {
     peer.expect("LOGIN zoe");
     peer.send(":parlor FAIL LOGIN ENCRYPTION_REQUIRED :No passwords without encryption from afar");
     let outcome = client.finish();
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
     let end = "chatclient: No passwords without encryption from afar. Try without --plaintext.\n";
     assert!(outcome.stderr.ends_with(end), "{outcome:?}");
 }

@@ -111,7 +111,7 @@ fn the_environment_may_name_the_proxy_with_its_password() {
     assert!(outcome.stderr.contains("cannot resolve host"), "{outcome:?}");
     let outcome =
         ann("chat.invalid", &[], &[("ALL_PROXY", "http://ann:p%40ss@127.0.0.1")]).finish();
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
     assert!(outcome.stderr.contains("cannot use ALL_PROXY"), "{outcome:?}");
     assert!(!outcome.stderr.contains("p%40ss"), "{outcome:?}");
 }
@@ -135,5 +135,5 @@ fn a_proxy_that_is_none_is_told_apart_from_the_server() {
         "chatclient: cannot use the proxy 127.0.0.1:{}: it does not speak SOCKS5\n",
         server.port
     );
-    assert_eq!((outcome.code, outcome.stderr), (Some(1), told));
+    assert_eq!((outcome.code, outcome.stderr), (Some(4), told));
 }

@@ -346,7 +346,7 @@ fn the_first_sight_is_told_before_the_password_and_a_changed_server_is_left_at_o
     let terminal = Terminal::start_on(computer, &server, &["-u", "ann"], |command| command);
     server.be_refused();
     let (code, output) = terminal.finish();
-    assert_eq!(code, Some(1), "{output}");
+    assert_eq!(code, Some(4), "{output}");
     assert!(output.contains(&format!("known: {known}\r")), "{output}");
     assert!(!output.contains("password"), "{output}");
 }
@@ -360,6 +360,6 @@ fn a_server_that_changes_during_the_session_ends_it_and_gives_the_terminal_back(
     peer.break_off();
     server.be_refused();
     let (code, output) = terminal.finish();
-    assert_eq!(code, Some(1), "{output}");
+    assert_eq!(code, Some(4), "{output}");
     assert!(output.contains("a different certificate than before"), "{output}");
 }

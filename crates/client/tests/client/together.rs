@@ -26,20 +26,20 @@ fn program() -> &'static PathBuf {
 }
 
 /// A running server.
-struct Chatserver {
+pub(crate) struct Chatserver {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     /// What it wrote until it waited for connections.
     start: String,
 }
 
 impl Chatserver {
     /// On a free port, with its data in this folder.
-    fn start(folder: &Path) -> Chatserver {
+    pub(crate) fn start(folder: &Path) -> Chatserver {
         Chatserver::start_at(0, folder)
     }
 
-    fn start_at(port: u16, folder: &Path) -> Chatserver {
+    pub(crate) fn start_at(port: u16, folder: &Path) -> Chatserver {
         let mut command = Command::new(program());
         command.args(["--bind", "127.0.0.1", "-p", &port.to_string()]).arg("--data").arg(folder);
         // Otherwise it would read the one of this machine's server, if there is one.
@@ -89,7 +89,7 @@ fn they_agree_on_encryption_names_and_fingerprints() {
 
     let server = Chatserver::start(data);
     let outcome = ann(&computer, server.port, &[], "BM hello\n");
-    assert_eq!(outcome.code, Some(4), "a name is not registered by mistake: {outcome:?}");
+    assert_eq!(outcome.code, Some(5), "a name is not registered by mistake: {outcome:?}");
     let outcome = ann(&computer, server.port, &["--register"], "BM hello\n");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let name = format!("127.0.0.1:{} ", server.port);
@@ -97,7 +97,7 @@ fn they_agree_on_encryption_names_and_fingerprints() {
     let fingerprint = line.trim_end().strip_prefix(&name).unwrap();
     assert!(server.start.contains(fingerprint), "what is shown can be compared: {}", server.start);
     let outcome = ann(&computer, server.port, &[], "BM again\n");
-    assert_eq!(outcome.code, Some(1), "this server keeps passwords badly: {outcome:?}");
+    assert_eq!(outcome.code, Some(5), "this server keeps passwords badly: {outcome:?}");
     let weak = ["--plaintext", "--allow-weak-scram"];
     let outcome = ann(&computer, server.port, &weak, "BM from this machine it may\n");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -117,7 +117,7 @@ fn they_agree_on_encryption_names_and_fingerprints() {
     let server = Chatserver::start(other.path());
     move_to(&computer, fingerprint, server.port);
     let outcome = ann(&computer, server.port, &[], "BM hello\n");
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
     assert!(outcome.stderr.contains("a different certificate than before"), "{outcome:?}");
     assert!(!outcome.stderr.contains("assword"), "it was not even asked for: {outcome:?}");
 }

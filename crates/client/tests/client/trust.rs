@@ -32,7 +32,7 @@ fn refuse(computer: &Computer, server: &Server, more_args: &[&str], parts: &[&st
     let client = computer.ann(server.port, more_args, "EX\n");
     server.be_refused();
     let outcome = client.finish();
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(4), ""), "{outcome:?}");
     assert!(outcome.stderr.starts_with("chatclient: "), "nothing was asked: {outcome:?}");
     for part in parts {
         assert!(outcome.stderr.contains(part), "no {part:?} in {}", outcome.stderr);
@@ -312,7 +312,7 @@ fn what_cannot_be_remembered_is_refused_but_with_its_fingerprint() {
         let refused = client(&[], homeless);
         server.be_refused();
         let outcome = refused.finish();
-        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert_eq!(outcome.code, Some(4), "{outcome:?}");
         for part in [why, ", so nothing was sent", &fingerprint] {
             assert!(outcome.stderr.contains(part), "no {part:?} in {outcome:?}");
         }

@@ -1,0 +1,251 @@
+//! All that a client knows of one login, across broken connections.
+
+use crate::change::Change;
+use crate::conversation::{Conversation, With};
+use crate::entry::{Entry, Kind};
+use crate::limits::{CONVERSATIONS, ENTRIES, REQUESTS};
+use crate::outgoing::{Abilities, Outgoing};
+use crate::receive::batch::Batch;
+use crate::server::Server;
+use crate::timeline::Run;
+use proto::name::{fold, same};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+/// A request whose answer is outstanding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// A page of history.
+    Page { target: String, run: Run },
+    /// A search; whether it goes on with an earlier one.
+    Search { more: bool },
+    /// Something whose answers are shown where it was asked.
+    Command { target: String },
+}
+
+/// A room in the answer to `LIST`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// How many are there.
+    pub members: u64,
+    /// What it is about.
+    pub topic: String,
+}
+
+/// The results of the newest search.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// What was looked for.
+    pub words: String,
+    /// The answer is outstanding.
+    pub loading: bool,
+    /// What was found, newest first: the conversation and the message.
+    pub found: Vec<(String, Entry)>,
+    /// How far back the server looked, or why it did not, in its words.
+    pub note: String,
+}
+
+/// All that a client knows.
+#[derive(Debug, Default)]
+pub struct Chat {
+    /// This person's name.
+    pub me: String,
+    /// What the server has said of itself.
+    pub server: Server,
+    /// Lines arrive and are sent.
+    pub connected: bool,
+    /// This person's conversations by folded name; the server's has the empty name.
+    pub conversations: BTreeMap<String, Conversation>,
+    /// Messages on their way, and those that were refused, oldest first.
+    pub outgoing: VecDeque<Outgoing>,
+    /// The newest search.
+    pub search: Search,
+    /// The newest list of rooms.
+    pub listed: Vec<Listed>,
+    pub(crate) lists: Vec<Listed>,
+    /// The conversation to which answers without a place of their own belong.
+    pub(crate) current: String,
+    pub(crate) requests: BTreeMap<u64, Request>,
+    pub(crate) batches: HashMap<String, Batch>,
+    /// All that comes with the welcome is here: what comes now follows what came before.
+    pub(crate) settled: bool,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) resend_prefix: String,
+    pub(crate) next: u64,
+    added: u64,
+    pub(crate) typing_told: HashMap<String, i64>,
+}
+
+impl Chat {
+    /// Nothing is known yet. `resend_prefix` makes this process's resend ids unlike all others of the account
+    /// (`A-Z a-z 0-9 - _ . :`).
+    pub fn new(resend_prefix: &str) -> Chat {
+        let server = Conversation::new("", With::Server);
+        Chat {
+            resend_prefix: resend_prefix.to_owned(),
+            conversations: [(String::new(), server)].into(),
+            ..Chat::default()
+        }
+    }
+
+    /// A new connection has logged in as `me`, with these capabilities and their values. Sends what was
+    /// not confirmed before, and a `PING` whose answer ends the welcome.
+    pub fn logged_in(
+        &mut self,
+        me: &str,
+        capabilities: impl IntoIterator<Item = (String, String)>,
+        out: &mut Vec<u8>,
+    ) {
+        me.clone_into(&mut self.me);
+        self.server.capabilities = capabilities.into_iter().collect();
+        self.connected = true;
+        self.settled = false;
+        proto::Line::to(out).verb("PING").param(crate::receive::WELCOMED).end();
+        self.send_waiting(out);
+    }
+
+    /// The connection broke. What was not confirmed is sent again at the next login.
+    pub fn broken(&mut self) {
+        self.connected = false;
+        self.settled = false;
+        self.batches.clear();
+        self.lists.clear();
+        for request in std::mem::take(&mut self.requests).into_values() {
+            self.forget_request(&request, "the connection broke");
+        }
+        for outgoing in &mut self.outgoing {
+            outgoing.sent = false;
+        }
+        for conversation in self.conversations.values_mut() {
+            conversation.joined = false;
+            conversation.members.clear();
+            conversation.names = None;
+            conversation.typing.clear();
+            conversation.timeline.break_off();
+        }
+        self.typing_told.clear();
+        self.changes.push(Change::Conversation(String::new()));
+    }
+
+    /// An answer will not come.
+    pub(crate) fn forget_request(&mut self, request: &Request, reason: &str) {
+        match request {
+            Request::Page { target, .. } => {
+                if let Some(conversation) = self.conversations.get_mut(&fold(target)) {
+                    conversation.loading = conversation.loading.saturating_sub(1);
+                }
+                self.changes.push(Change::Page {
+                    target: target.clone(),
+                    count: 0,
+                    refused: Some(reason.to_owned()),
+                });
+            }
+            Request::Search { .. } => {
+                self.search.loading = false;
+                reason.clone_into(&mut self.search.note);
+                self.changes.push(Change::Found);
+            }
+            Request::Command { .. } => {}
+        }
+    }
+
+    /// Takes what has changed since the last call.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// A conversation by name.
+    pub fn conversation(&self, name: &str) -> Option<&Conversation> {
+        self.conversations.get(&fold(name))
+    }
+
+    /// The rows of a conversation that are on their way, or were refused.
+    pub fn waiting<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Outgoing> {
+        self.outgoing.iter().filter(move |outgoing| same(&outgoing.to, name))
+    }
+
+    /// Unread messages, and mentions among them, in all conversations but this one.
+    pub fn unread_elsewhere(&self, name: &str) -> (u64, u64) {
+        let counts =
+            self.conversations.values().filter(|conversation| !same(&conversation.name, name));
+        counts.fold((0, 0), |(unread, mentions), conversation| {
+            (unread + conversation.unread, mentions + conversation.mentions)
+        })
+    }
+
+    /// The conversation of a name, made if there is none; the server's if there are too many.
+    pub(crate) fn conversation_mut(&mut self, name: &str) -> &mut Conversation {
+        let mut key = fold(name);
+        if !self.conversations.contains_key(&key) {
+            if self.conversations.len() < CONVERSATIONS {
+                let with = if self.server.is_room(name) { With::Room } else { With::Person };
+                self.conversations.insert(key.clone(), Conversation::new(name, with));
+                self.changes.push(Change::Conversation(name.to_owned()));
+            } else {
+                key.clear();
+            }
+        }
+        self.conversations.entry(key).or_insert_with(|| Conversation::new("", With::Server))
+    }
+
+    /// Shows a sentence of the server's, or about the connection.
+    pub(crate) fn inform(&mut self, target: &str, kind: Kind, now_ms: i64, text: &str) {
+        let from = self.server.name.clone();
+        let target = if self.conversations.contains_key(&fold(target)) { target } else { "" };
+        let entry = Entry::new(kind, &from, now_ms, text);
+        self.add(target, entry);
+    }
+
+    /// Adds a row that came live; false if it was there.
+    pub(crate) fn add(&mut self, target: &str, entry: Entry) -> bool {
+        let follows = self.settled || entry.msgid.is_none();
+        let conversation = self.conversation_mut(target);
+        let name = conversation.name.clone();
+        if !conversation.timeline.push(entry, follows) {
+            return false;
+        }
+        self.changes.push(Change::Timeline(name));
+        self.bound();
+        true
+    }
+
+    /// Keeps the number of entries within its bound.
+    fn bound(&mut self) {
+        // Looking at every conversation takes a while; the bound may be overstepped a little.
+        self.added += 1;
+        if !self.added.is_multiple_of(256) {
+            return;
+        }
+        let total: usize = self.conversations.values().map(|c| c.timeline.rows().len()).sum();
+        if total <= ENTRIES {
+            return;
+        }
+        let idle = self.conversations.values_mut().filter(|conversation| conversation.loading == 0);
+        if let Some(longest) = idle.max_by_key(|conversation| conversation.timeline.rows().len()) {
+            let count = (total - ENTRIES + 512).min(longest.timeline.rows().len() / 2);
+            longest.timeline.forget_oldest(count);
+            let name = longest.name.clone();
+            self.changes.push(Change::Timeline(name));
+        }
+    }
+
+    /// The next label for a request, if the server knows labels and not too many are outstanding.
+    pub(crate) fn label(&mut self, request: Request) -> Option<String> {
+        if !self.server.has("labeled-response") || self.requests.len() >= REQUESTS {
+            return None;
+        }
+        self.next += 1;
+        self.requests.insert(self.next, request);
+        Some(self.next.to_string())
+    }
+
+    /// What the server can take.
+    pub(crate) fn abilities(&self) -> Abilities {
+        Abilities {
+            tags: self.server.has("message-tags"),
+            labels: self.server.has("labeled-response") && self.server.has("echo-message"),
+            multiline: self.server.multiline(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a person, or a script, wants: the faces of the client turn keys, words and calls into these.
+
+use crate::conversation::Notify;
+use crate::timeline::Run;
+use serde::Deserialize;
+
+/// Something to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Saying {
+    /// To whom.
+    pub to: String,
+    /// What; several lines are separated by `\n`.
+    pub text: String,
+    /// As an action (`/me`).
+    #[serde(default)]
+    pub action: bool,
+    /// The msgid of the message it answers.
+    #[serde(default)]
+    pub reply_to: Option<String>,
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// Say something.
+    Say(Saying),
+    /// Send a failed message again.
+    Retry(u64),
+    /// Give a failed message up.
+    Discard(u64),
+    /// React to a message, or take the reaction back.
+    React {
+        /// Where it is.
+        target: String,
+        /// Its msgid.
+        msgid: String,
+        /// The emoji or word.
+        text: String,
+        /// Take it back.
+        undo: bool,
+    },
+    /// Take a message back.
+    Redact {
+        /// Where it is.
+        target: String,
+        /// Its msgid.
+        msgid: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Tell others that this person is typing, or has stopped.
+    Typing {
+        /// Where.
+        target: String,
+        /// They are.
+        active: bool,
+    },
+    /// Open a conversation: a room is joined, and the newest page is asked for.
+    Open(String),
+    /// Close a conversation with a person, or leave a room.
+    Close(String),
+    /// Fetch a page of history.
+    Load {
+        /// Of which conversation.
+        target: String,
+        /// Which one.
+        run: Run,
+    },
+    /// Everything that is here of a conversation has been read.
+    MarkRead(String),
+    /// Of what to be told there.
+    Notify {
+        /// Where.
+        target: String,
+        /// Of what.
+        notify: Notify,
+    },
+    /// Look for messages.
+    Search {
+        /// What to look for, in the words of `FIND`.
+        words: String,
+        /// Only what is older than this, in milliseconds since 1970 UTC: the next page.
+        before_ms: Option<i64>,
+    },
+    /// List the rooms.
+    List,
+    /// Send a line as it is.
+    Raw(String),
+    /// Leave.
+    Quit(String),
+}

@@ -1,0 +1,187 @@
+//! What each line from the server means: one table of verbs; a file for each kind.
+
+pub mod batch;
+mod membership;
+mod message;
+mod replies;
+
+use crate::change::Change;
+use crate::chat::Chat;
+use crate::entry::Kind;
+use proto::mask::Source;
+use proto::{Line, Message};
+
+/// The parameter of the `PING` that is answered when all that belongs to the welcome has come.
+pub(crate) const WELCOMED: &str = "welcomed";
+
+/// A line and what is known of it.
+pub(crate) struct Received<'a> {
+    pub(crate) message: &'a Message<'a>,
+    pub(crate) now_ms: i64,
+    /// The label of the line, or of the batch in which it came.
+    pub(crate) label: Option<u64>,
+}
+
+impl<'a> Received<'a> {
+    /// When the server took it, or now.
+    pub(crate) fn time_ms(&self) -> i64 {
+        let time = self.message.tags.get("time");
+        time.and_then(|time| proto::time::parse_server_time(&time)).unwrap_or(self.now_ms)
+    }
+
+    /// The nick of who sent it, or the server's name.
+    pub(crate) fn from(&self) -> &'a str {
+        self.message.source.map_or("", |source| Source::parse(source).nick)
+    }
+
+    /// A parameter; empty if there is none.
+    pub(crate) fn param(&self, index: usize) -> &'a str {
+        self.message.param(index).unwrap_or("")
+    }
+
+    /// The last parameter, which is a sentence in most answers.
+    pub(crate) fn last(&self) -> &'a str {
+        self.message.params().last().copied().unwrap_or("")
+    }
+}
+
+impl Chat {
+    /// Takes a line from the server, without its line ending. What is to be answered is appended to `out`.
+    pub fn receive(&mut self, line: &str, now_ms: i64, out: &mut Vec<u8>) {
+        let Ok(message) = Message::parse(line) else { return };
+        let label = message.tags.get("label").and_then(|label| label.parse().ok());
+        let in_batch = message.tags.get("batch").map(|batch| batch.into_owned());
+        let label = label.or_else(|| self.label_of_batch(in_batch.as_deref()));
+        let received = Received { message: &message, now_ms, label };
+        if let Some(batch) = in_batch
+            && self.is_collected(&batch)
+        {
+            self.collect(&batch, &received);
+            return;
+        }
+        self.take(&received, out);
+        if message.tags.get("label").is_some()
+            && !message.verb.eq_ignore_ascii_case("BATCH")
+            && let Some(label) = received.label
+        {
+            // An answer of one line, which is not what was asked for.
+            self.end_request(label, received.last());
+        }
+    }
+
+    fn take(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
+        let message = received.message;
+        match message.verb.to_ascii_uppercase().as_str() {
+            "PRIVMSG" | "NOTICE" => self.said(received),
+            "TAGMSG" => self.tagged(received),
+            "REDACT" => self.redacted(received),
+            "BATCH" => self.batch(received),
+            "JOIN" => self.join(received, out),
+            "PART" => self.part(received),
+            "QUIT" => self.quit(received),
+            "KICK" => self.kick(received),
+            "NICK" => self.nick(received),
+            "MODE" => self.mode(received),
+            "TOPIC" => self.topic(received),
+            "INVITE" => self.invite(received),
+            "RENAME" => self.rename(received),
+            "AWAY" => self.away(received.from(), !received.param(0).is_empty()),
+            "PING" => Line::to(out).verb("PONG").text(received.param(0)).end(),
+            "PONG" if received.last() == WELCOMED => self.welcomed(out),
+            "ERROR" => self.changes.push(Change::Closing(received.last().to_owned())),
+            "KILL" => self.killed(received),
+            "MARKREAD" => self.marked(received),
+            "UNREAD" => self.unread(received),
+            "NOTIFY" => self.notify(received),
+            "PIN" | "UNPIN" => self.pinned(received),
+            "CAP" => self.capabilities(received, out),
+            "FAIL" | "WARN" | "NOTE" => self.standard(received, out),
+            "ACK" | "PONG" | "ACCOUNT" | "CHGHOST" | "SETNAME" | "METADATA" => {}
+            verb if verb.len() == 3 && verb.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.numeric(verb, received, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// All that comes with the welcome is here.
+    fn welcomed(&mut self, out: &mut Vec<u8>) {
+        for conversation in self.conversations.values_mut() {
+            // What came with the welcome need not be all that was missed.
+            if conversation.timeline.newest().is_some() {
+                conversation.timeline.break_off();
+            }
+        }
+        self.settled = true;
+        self.changes.push(Change::Ready);
+        let current = self.current.clone();
+        if !current.is_empty() {
+            self.refresh(&current, out);
+        }
+    }
+
+    /// The server offers, or takes back, capabilities during the session.
+    fn capabilities(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
+        let names = received.last().split_whitespace();
+        match received.param(1) {
+            "NEW" => {
+                let wanted = names.map(|name| name.split('=').next().unwrap_or(name));
+                let wanted: Vec<_> = wanted.filter(|name| crate::WANTED.contains(name)).collect();
+                for offer in received.last().split_whitespace() {
+                    if let Some((name, value)) = offer.split_once('=') {
+                        self.server.offered.insert(name.to_owned(), value.to_owned());
+                    }
+                }
+                if !wanted.is_empty() {
+                    Line::to(out).verb("CAP").param("REQ").text(&wanted.join(" ")).end();
+                }
+            }
+            "ACK" => {
+                for name in names {
+                    match name.strip_prefix('-') {
+                        Some(name) => drop(self.server.capabilities.remove(name)),
+                        None => {
+                            let value = self.server.offered.remove(name).unwrap_or_default();
+                            self.server.capabilities.insert(name.to_owned(), value);
+                        }
+                    }
+                }
+            }
+            "DEL" => names.for_each(|name| drop(self.server.capabilities.remove(name))),
+            _ => {}
+        }
+    }
+
+    fn killed(&mut self, received: &Received<'_>) {
+        if proto::name::same(received.param(0), &self.me) {
+            let (by, reason) = (received.from(), received.param(1));
+            self.changes.push(Change::Killed(format!("{by} ended your connections: {reason}")));
+        }
+    }
+
+    /// A request has been answered, with whatever came.
+    pub(crate) fn end_request(&mut self, label: u64, reason: &str) {
+        if let Some(request) = self.requests.remove(&label) {
+            self.forget_request(&request, reason);
+        }
+    }
+
+    /// Where an answer belongs: the conversation in which it was asked for, or the one it names.
+    pub(crate) fn place_of(&self, received: &Received<'_>) -> String {
+        if let Some(label) = received.label
+            && let Some(crate::chat::Request::Command { target }) = self.requests.get(&label)
+        {
+            return target.clone();
+        }
+        let params = received.message.params().iter().skip(1);
+        let mut named = params.filter(|param| self.server.is_room(param));
+        let room = named.find(|param| self.conversation(param).is_some());
+        room.map_or(self.current.clone(), |room| (*room).to_owned())
+    }
+
+    /// Shows a sentence where it belongs.
+    pub(crate) fn tell(&mut self, received: &Received<'_>, kind: Kind, text: &str) {
+        let place = self.place_of(received);
+        self.inform(&place, kind, received.now_ms, text);
+    }
+}

@@ -1,0 +1,213 @@
+//! Messages, and what belongs to them: reactions, typing, what is taken back, pins.
+
+use super::Received;
+use crate::change::Change;
+use crate::chat::Chat;
+use crate::entry::{Delivery, Entry, Kind, mentions};
+use proto::Message;
+use proto::mask::Source;
+use proto::name::{fold, same};
+use std::collections::BTreeMap;
+
+impl Chat {
+    /// A message or an event of a conversation as a row, and the conversation's name. None for what belongs nowhere.
+    pub(crate) fn read(&self, received: &Received<'_>) -> Option<(String, Entry)> {
+        let message = received.message;
+        let source = Source::parse(message.source?);
+        let from = source.nick;
+        let mine = same(from, &self.me);
+        let verb = message.verb.to_ascii_uppercase();
+        let (first, last) = (received.param(0), received.last());
+        let second = received.param(1);
+        let (kind, place, whom, text) = match verb.as_str() {
+            "PRIVMSG" | "NOTICE" => {
+                let (_, place) = self.server.split_marks(first);
+                let place = match self.server.is_room(place) {
+                    true => place,
+                    false if mine => first,
+                    false => from,
+                };
+                let (kind, text) = kind_and_text(&verb, second)?;
+                (kind, place, "", text)
+            }
+            "JOIN" => (Kind::Join, first, "", ""),
+            "PART" => (Kind::Part, first, "", second),
+            "KICK" => (Kind::Kick, first, second, received.param(2)),
+            "TOPIC" => (Kind::Topic, first, "", second),
+            "INVITE" => (Kind::Invite, second, first, ""),
+            "MODE" if self.server.is_room(first) => (Kind::Mode, first, "", ""),
+            "QUIT" => (Kind::Quit, "", "", last),
+            "NICK" => (Kind::Nick, "", first, ""),
+            _ => return None,
+        };
+        let tag = |name: &str| message.tags.get(name).map(|value| value.into_owned());
+        let text = match kind {
+            Kind::Mode => message.params()[1..].join(" "),
+            _ => text.to_owned(),
+        };
+        let room_wide = self.server.is_room(place) && mentions_room(&text);
+        let entry = Entry {
+            msgid: tag("msgid"),
+            mine,
+            mentions_me: kind.is_said() && !mine && (room_wide || mentions(&text, &self.me)),
+            whom: whom.to_owned(),
+            account: tag("account").filter(|account| account != "*"),
+            tags: client_tags(message),
+            reply_to: tag("+draft/reply").or_else(|| tag("+reply")),
+            delivery: (mine && kind.is_said() && message.tags.get("msgid").is_some())
+                .then_some(Delivery::Stored),
+            ..Entry::new(kind, from, received.time_ms(), &text)
+        };
+        Some((place.to_owned(), entry))
+    }
+
+    /// A message that came live.
+    pub(super) fn said(&mut self, received: &Received<'_>) {
+        let Some(source) = received.message.source else { return };
+        if Source::parse(source).host.is_none() && !same(source, &self.me) {
+            // The server speaks, not a person.
+            let place = match self.server.is_room(received.param(0)) {
+                true => received.param(0).to_owned(),
+                false => String::new(),
+            };
+            self.inform(&place, Kind::Info, received.now_ms, received.param(1));
+            return;
+        }
+        if let Some((place, entry)) = self.read(received) {
+            self.arrived(&place, entry, received.label);
+        }
+    }
+
+    /// A whole message is here.
+    pub(super) fn arrived(&mut self, place: &str, entry: Entry, label: Option<u64>) {
+        if entry.mine {
+            self.confirm(&entry, label);
+        }
+        let (mine, mentions_me) = (entry.mine, entry.mentions_me);
+        self.conversation_mut(place).set_typing(&entry.from, 0, false);
+        if !self.add(place, entry.clone()) {
+            return;
+        }
+        let settled = self.settled;
+        let counts = !self.server.has("parlor/unread") || settled;
+        let conversation = self.conversation_mut(place);
+        let name = conversation.name.clone();
+        if !mine && counts && (entry.kind != Kind::Notice || mentions_me) {
+            conversation.unread += 1;
+            conversation.mentions += u64::from(mentions_me);
+            if conversation.first_unread.is_none() {
+                conversation.first_unread.clone_from(&entry.msgid);
+            }
+            self.changes.push(Change::Conversation(name.clone()));
+        }
+        self.changes.push(Change::Said { target: name, entry: Box::new(entry) });
+    }
+
+    /// One's own message has come back: it is stored. Without a label the oldest one of this text is meant.
+    fn confirm(&mut self, entry: &Entry, label: Option<u64>) {
+        let at = match label {
+            Some(label) => self.outgoing.iter().position(|outgoing| outgoing.number == label),
+            None if self.server.has("labeled-response") => None,
+            None => self
+                .outgoing
+                .iter()
+                .position(|outgoing| outgoing.sent && outgoing.text == entry.text),
+        };
+        let Some(outgoing) = at.and_then(|at| self.outgoing.remove(at)) else { return };
+        let outcome = Ok(entry.msgid.clone());
+        self.changes.push(Change::Settled { number: outgoing.number, outcome });
+        self.changes.push(Change::Timeline(outgoing.to));
+    }
+
+    /// One's own message was refused.
+    pub(super) fn refuse(&mut self, number: u64, reason: &str) -> bool {
+        let mut all = self.outgoing.iter_mut();
+        let Some(outgoing) = all.find(|outgoing| outgoing.number == number) else { return false };
+        outgoing.delivery = Delivery::Failed { reason: reason.to_owned() };
+        self.changes.push(Change::Timeline(outgoing.to.clone()));
+        let outcome = Err(reason.to_owned());
+        self.changes.push(Change::Settled { number, outcome });
+        true
+    }
+
+    pub(super) fn tagged(&mut self, received: &Received<'_>) {
+        let tags = &received.message.tags;
+        let from = received.from().to_owned();
+        let mine = same(&from, &self.me);
+        let (_, target) = self.server.split_marks(received.param(0));
+        let place = if self.server.is_room(target) || mine { target } else { &from };
+        if let Some(typing) = tags.get("+typing")
+            && !mine
+            && let Some(conversation) = self.conversations.get_mut(&fold(place))
+        {
+            conversation.set_typing(&from, received.now_ms, typing == "active");
+            self.changes.push(Change::Conversation(conversation.name.clone()));
+        }
+        let (place, tag) = (place.to_owned(), |name: &str| tags.get(name));
+        let Some(msgid) = tag("+draft/reply").or_else(|| tag("+reply")) else { return };
+        if let Some(text) = tag("+draft/react") {
+            self.reacted(&place, &msgid, &text, &from, false);
+        }
+        if let Some(text) = tag("+draft/unreact") {
+            self.reacted(&place, &msgid, &text, &from, true);
+        }
+    }
+
+    /// Somebody reacts to a message that may be here.
+    pub(crate) fn reacted(&mut self, place: &str, msgid: &str, text: &str, by: &str, undo: bool) {
+        let Some(conversation) = self.conversations.get_mut(&fold(place)) else { return };
+        let Some(entry) = conversation.timeline.find_mut(msgid) else { return };
+        if undo {
+            entry.unreact(text, by);
+        } else {
+            entry.react(text, by);
+        }
+        self.changes.push(Change::Timeline(conversation.name.clone()));
+    }
+
+    pub(super) fn redacted(&mut self, received: &Received<'_>) {
+        let (from, target, msgid) = (received.from(), received.param(0), received.param(1));
+        let place = if self.server.is_room(target) || same(from, &self.me) { target } else { from };
+        let Some(conversation) = self.conversations.get_mut(&fold(place)) else { return };
+        if let Some(entry) = conversation.timeline.find_mut(msgid) {
+            entry.redact(from);
+            self.changes.push(Change::Timeline(conversation.name.clone()));
+        }
+        self.search.found.retain(|(_, entry)| entry.msgid.as_deref() != Some(msgid));
+    }
+
+    pub(super) fn pinned(&mut self, received: &Received<'_>) {
+        let pinned = received.message.verb.eq_ignore_ascii_case("PIN");
+        let (target, msgid) = (received.param(0), received.param(1));
+        if let Some(conversation) = self.conversations.get_mut(&fold(target)) {
+            conversation.set_pin(msgid, pinned);
+            self.changes.push(Change::Conversation(conversation.name.clone()));
+        }
+    }
+}
+
+/// The client tags that say more than which message is answered.
+fn client_tags(message: &Message<'_>) -> BTreeMap<String, String> {
+    let client = |(key, value): (&str, std::borrow::Cow<'_, str>)| {
+        let key = key.strip_prefix('+').filter(|key| !matches!(*key, "reply" | "draft/reply"))?;
+        Some((key.to_owned(), value.into_owned()))
+    };
+    message.tags.iter().filter_map(client).take(crate::limits::TAGS).collect()
+}
+
+/// What a text is: CTCP `ACTION` is something done; other CTCP is for programs.
+fn kind_and_text<'a>(verb: &str, text: &'a str) -> Option<(Kind, &'a str)> {
+    match text.strip_prefix('\x01') {
+        None if verb == "NOTICE" => Some((Kind::Notice, text)),
+        None => Some((Kind::Message, text)),
+        Some(ctcp) => {
+            let action = ctcp.strip_prefix("ACTION ")?;
+            Some((Kind::Action, action.strip_suffix('\x01').unwrap_or(action)))
+        }
+    }
+}
+
+/// Whether a text mentions everybody: `@room` as a word.
+fn mentions_room(text: &str) -> bool {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '@')).any(|word| word == "@room")
+}

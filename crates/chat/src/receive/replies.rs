@@ -1,0 +1,191 @@
+//! Numerics and standard replies; read markers, unread counts, lists.
+
+use super::Received;
+use crate::change::Change;
+use crate::chat::{Chat, Listed};
+use crate::conversation::Notify;
+use crate::entry::{Delivery, Kind};
+use crate::limits::{LISTED, RETRY_MS};
+use proto::name::fold;
+use proto::numeric as n;
+use proto::time::parse_server_time;
+
+impl Chat {
+    pub(super) fn numeric(&mut self, numeric: &str, received: &Received<'_>, out: &mut Vec<u8>) {
+        match numeric {
+            n::RPL_WELCOME => {
+                received.param(0).clone_into(&mut self.me);
+                received.from().clone_into(&mut self.server.name);
+            }
+            n::RPL_ISUPPORT => self.server.isupport(received.message),
+            "002" | "003" | "004" => {}
+            n::RPL_MOTDSTART => self.server.motd.clear(),
+            n::RPL_MOTD => {
+                let line = received.last();
+                if self.server.motd.len() < 200 {
+                    self.server.motd.push(line.strip_prefix("- ").unwrap_or(line).to_owned());
+                }
+            }
+            n::RPL_ENDOFMOTD => {
+                for line in self.server.motd.clone() {
+                    self.inform("", Kind::Info, received.now_ms, &line);
+                }
+            }
+            n::ERR_NOMOTD => {}
+            n::RPL_TOPIC => self.set_topic(received.param(1), received.last()),
+            n::RPL_NOTOPIC => self.set_topic(received.param(1), ""),
+            n::RPL_NAMREPLY => self.names(received),
+            n::RPL_ENDOFNAMES => self.end_of_names(received.param(1)),
+            n::RPL_LIST => {
+                if self.lists.len() < LISTED {
+                    self.lists.push(Listed {
+                        name: received.param(1).to_owned(),
+                        members: received.param(2).parse().unwrap_or(0),
+                        topic: received.last().to_owned(),
+                    });
+                }
+            }
+            n::RPL_LISTEND => {
+                self.listed = std::mem::take(&mut self.lists);
+                self.changes.push(Change::Listed);
+            }
+            // Who set a topic when, and numbers that come with every welcome.
+            "321" | "329" | "333" | "251" | "252" | "253" | "254" | "255" | "265" | "266" => {}
+            n::RPL_TRYAGAIN => self.try_again(received, out),
+            _ if numeric.starts_with(['4', '5']) => self.refused(received, received.last()),
+            _ => {
+                let words = received.message.params().iter().skip(1);
+                let text = words.copied().collect::<Vec<_>>().join(" ");
+                self.tell(received, Kind::Info, &text);
+            }
+        }
+    }
+
+    /// A no: to a message if it has its label or its receiver, otherwise to whatever was asked.
+    fn refused(&mut self, received: &Received<'_>, reason: &str) {
+        if received.label.is_some_and(|label| self.refuse(label, reason)) {
+            return;
+        }
+        if received.label.is_none() {
+            let target = received.param(1);
+            let mut all = self.outgoing.iter();
+            let meant =
+                all.find(|outgoing| outgoing.sent && proto::name::same(&outgoing.to, target));
+            if let Some(number) = meant.map(|outgoing| outgoing.number) {
+                self.refuse(number, reason);
+                return;
+            }
+        }
+        let about =
+            received.message.params().get(1..received.message.params().len().saturating_sub(1));
+        let about = about.unwrap_or_default().join(" ");
+        let text = if about.is_empty() { reason.to_owned() } else { format!("{about}: {reason}") };
+        self.tell(received, Kind::Error, &text);
+    }
+
+    /// The server will take a message later; how long to wait is in its sentence at most.
+    fn try_again(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
+        let sentence = received.last();
+        let before = sentence.rsplit_once(" second").map(|(before, _)| before);
+        let seconds = before.and_then(|before| before.rsplit(' ').next()?.parse().ok());
+        self.put_off(received, seconds.unwrap_or(1), sentence, out);
+    }
+
+    /// Has a message wait, and all that were sent after it.
+    fn put_off(
+        &mut self,
+        received: &Received<'_>,
+        seconds: i64,
+        sentence: &str,
+        _out: &mut Vec<u8>,
+    ) {
+        let meant = |number: u64| received.label.is_none_or(|label| label == number);
+        let mut all = self.outgoing.iter_mut();
+        let found = all.find(|outgoing| {
+            outgoing.sent && outgoing.delivery == Delivery::Pending && meant(outgoing.number)
+        });
+        let wait = seconds.saturating_mul(1000).max(1000);
+        match found {
+            Some(outgoing) if wait <= RETRY_MS => {
+                outgoing.sent = false;
+                outgoing.retry_at_ms = Some(received.now_ms + wait);
+                self.changes.push(Change::Timeline(outgoing.to.clone()));
+            }
+            _ => self.refused(received, sentence),
+        }
+    }
+
+    /// `FAIL`, `WARN` or `NOTE`.
+    pub(super) fn standard(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
+        let (verb, code, sentence) = (received.param(0), received.param(1), received.last());
+        let kind = received.message.verb.to_ascii_uppercase();
+        match (kind.as_str(), verb, code) {
+            ("FAIL", _, "RATE_LIMITED") => {
+                let seconds = received.param(2).parse().unwrap_or(1);
+                self.put_off(received, seconds, sentence, out);
+            }
+            ("FAIL", "SEARCH", _) => {
+                sentence.clone_into(&mut self.search.note);
+                self.search.loading = false;
+                self.changes.push(Change::Found);
+            }
+            ("NOTE", "SEARCH" | "FIND", "END") => {
+                sentence.clone_into(&mut self.search.note);
+                self.changes.push(Change::Found);
+            }
+            ("FAIL", ..) => {
+                if !received.label.is_some_and(|label| self.refuse(label, sentence)) {
+                    self.tell(received, Kind::Error, sentence);
+                }
+            }
+            _ => self.tell(received, Kind::Info, sentence),
+        }
+    }
+
+    /// The read marker of a conversation.
+    pub(super) fn marked(&mut self, received: &Received<'_>) {
+        let time = received.param(1).strip_prefix("timestamp=").and_then(parse_server_time);
+        let counted = self.server.has("parlor/unread");
+        let Some(conversation) = self.conversations.get_mut(&fold(received.param(0))) else {
+            return;
+        };
+        if time > conversation.read_ms {
+            conversation.read_ms = time;
+            if !counted {
+                conversation.count_unread();
+            }
+            self.changes.push(Change::Conversation(conversation.name.clone()));
+        }
+    }
+
+    /// How much is unread in a conversation: `UNREAD target count mentions first-msgid`.
+    pub(super) fn unread(&mut self, received: &Received<'_>) {
+        let (target, count) = (received.param(0), received.param(1));
+        let number = |text: &str| text.trim_end_matches('+').parse::<u64>().unwrap_or(0);
+        let first = Some(received.param(3)).filter(|msgid| !msgid.is_empty() && *msgid != "*");
+        let unread = number(count);
+        if unread == 0 && self.conversation(target).is_none() {
+            return;
+        }
+        let conversation = self.conversation_mut(target);
+        conversation.unread = unread;
+        conversation.unread_more = count.ends_with('+');
+        conversation.mentions = number(received.param(2));
+        conversation.first_unread = first.map(str::to_owned);
+        let name = conversation.name.clone();
+        self.changes.push(Change::Conversation(name));
+    }
+
+    /// Of what this person wants to be told in a conversation: `NOTIFY target follow|mute|default`.
+    pub(super) fn notify(&mut self, received: &Received<'_>) {
+        let notify = match received.param(1) {
+            "follow" => Notify::All,
+            "mute" => Notify::None,
+            _ => Notify::Mentions,
+        };
+        let conversation = self.conversation_mut(received.param(0));
+        conversation.notify = notify;
+        let name = conversation.name.clone();
+        self.changes.push(Change::Conversation(name));
+    }
+}

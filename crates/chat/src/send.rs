@@ -1,0 +1,412 @@
+//! What a person wants, as lines to the server.
+
+use crate::change::Change;
+use crate::chat::{Chat, Request};
+use crate::conversation::{Notify, With};
+use crate::entry::{Delivery, Entry, Kind};
+use crate::intent::{Intent, Saying};
+use crate::limits::{OUTGOING, RESULTS, TYPING_TOLD_MS};
+use crate::outgoing::{self, Outgoing, piece_bytes};
+use crate::timeline::Run;
+use proto::Line;
+use proto::name::{fold, same};
+use proto::time::write_server_time;
+
+/// Why an intent came to nothing; nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Impossible {
+    /// There is no text.
+    NoText,
+    /// Too many messages are on their way.
+    TooMany,
+    /// The server does not know how to do this.
+    Unsupported(&'static str),
+    /// There is no connection.
+    NotConnected,
+}
+
+impl std::fmt::Display for Impossible {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Impossible::NoText => f.write_str("There is no text to send."),
+            Impossible::TooMany => f.write_str("Too many messages are waiting; try again later."),
+            Impossible::Unsupported(what) => write!(f, "This server does not support {what}."),
+            Impossible::NotConnected => f.write_str("There is no connection at the moment."),
+        }
+    }
+}
+
+impl std::error::Error for Impossible {}
+
+impl Chat {
+    /// Does what a person wants; the lines for the server are appended to `out`. Returns the number of the last
+    /// message that [`Intent::Say`] made.
+    ///
+    /// # Errors
+    /// [`Impossible`], and nothing has happened.
+    pub fn intend(
+        &mut self,
+        intent: Intent,
+        now_ms: i64,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<u64>, Impossible> {
+        match intent {
+            Intent::Say(saying) => return self.say(&saying, now_ms, out).map(Some),
+            Intent::Retry(number) => self.retry(number, out),
+            Intent::Discard(number) => self.discard(number),
+            Intent::React { target, msgid, text, undo } => {
+                self.react(&target, &msgid, &text, undo, out)?;
+            }
+            Intent::Redact { target, msgid, reason } => {
+                self.must_have("draft/message-redaction", "taking messages back")?;
+                let line = self.labelled(&target, out).verb("REDACT").param(&target).param(&msgid);
+                if reason.is_empty() { line.end() } else { line.text(&reason).end() }
+            }
+            Intent::Typing { target, active } => self.tell_typing(&target, active, now_ms, out),
+            Intent::Open(name) => self.open(&name, out),
+            Intent::Close(name) => self.close(&name, out),
+            Intent::Load { target, run } => self.load(&target, run, out)?,
+            Intent::MarkRead(target) => self.mark_read(&target, out),
+            Intent::Notify { target, notify } => self.set_notify(&target, notify, out),
+            Intent::Search { words, before_ms } => self.find(words, before_ms, out)?,
+            Intent::List => {
+                self.must_be_connected()?;
+                self.lists.clear();
+                Line::to(out).verb("LIST").end();
+            }
+            Intent::Raw(line) => {
+                self.must_be_connected()?;
+                out.extend(line.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
+                out.extend_from_slice(b"\r\n");
+            }
+            Intent::Quit(reason) => Line::to(out).verb("QUIT").text(&reason).end(),
+        }
+        Ok(None)
+    }
+
+    fn must_be_connected(&self) -> Result<(), Impossible> {
+        if self.connected { Ok(()) } else { Err(Impossible::NotConnected) }
+    }
+
+    fn must_have(&self, capability: &str, what: &'static str) -> Result<(), Impossible> {
+        self.must_be_connected()?;
+        if self.server.has(capability) { Ok(()) } else { Err(Impossible::Unsupported(what)) }
+    }
+
+    /// A line whose answers are shown in a conversation.
+    fn labelled<'a>(&mut self, target: &str, out: &'a mut Vec<u8>) -> Line<'a> {
+        let label = self.label(Request::Command { target: target.to_owned() });
+        let line = Line::to(out);
+        match label {
+            Some(label) => line.tag("label", &label),
+            None => line,
+        }
+    }
+
+    fn say(&mut self, saying: &Saying, now_ms: i64, out: &mut Vec<u8>) -> Result<u64, Impossible> {
+        let Saying { to, text, action, reply_to } = saying;
+        let action = *action;
+        let limit = piece_bytes(&self.me, to);
+        let multiline = self.server.multiline().filter(|_| !action);
+        let text = if action { text.replace('\n', " ") } else { text.to_owned() };
+        let limit = if action { limit.saturating_sub("\x01ACTION \x01".len()) } else { limit };
+        let messages = outgoing::messages(&text, limit, multiline);
+        if messages.is_empty() {
+            return Err(Impossible::NoText);
+        }
+        if self.outgoing.len() + messages.len() > OUTGOING {
+            return Err(Impossible::TooMany);
+        }
+        for text in messages {
+            self.next += 1;
+            self.outgoing.push_back(Outgoing {
+                number: self.next,
+                resend_id: format!("{}.{}", self.resend_prefix, self.next),
+                to: to.clone(),
+                text,
+                action,
+                reply_to: reply_to.clone(),
+                time_ms: now_ms,
+                delivery: Delivery::Pending,
+                sent: false,
+                retry_at_ms: None,
+            });
+        }
+        let last = self.next;
+        self.conversation_mut(to);
+        self.typing_told.remove(&fold(to));
+        self.changes.push(Change::Timeline(to.clone()));
+        self.send_waiting(out);
+        Ok(last)
+    }
+
+    /// Sends what has not been sent on this connection, in its order: nothing overtakes what the server has put off.
+    pub(crate) fn send_waiting(&mut self, out: &mut Vec<u8>) {
+        if !self.connected {
+            return;
+        }
+        let abilities = self.abilities();
+        let confirms = self.server.has("echo-message");
+        let mut sent = Vec::new();
+        for outgoing in &mut self.outgoing {
+            if outgoing.delivery != Delivery::Pending || outgoing.sent {
+                continue;
+            }
+            if outgoing.retry_at_ms.is_some() {
+                break;
+            }
+            outgoing.write(&self.me, abilities, out);
+            outgoing.sent = true;
+            if !confirms {
+                sent.push(outgoing.number);
+            }
+        }
+        for number in sent {
+            self.unconfirmed(number);
+        }
+    }
+
+    /// A server that confirms nothing has been sent a message.
+    fn unconfirmed(&mut self, number: u64) {
+        let Some(at) = self.outgoing.iter().position(|outgoing| outgoing.number == number) else {
+            return;
+        };
+        let Some(mut outgoing) = self.outgoing.remove(at) else { return };
+        outgoing.delivery = Delivery::Sent;
+        let entry = Entry { outgoing: None, ..outgoing.entry(&self.me) };
+        self.add(&outgoing.to, entry);
+        self.changes.push(Change::Settled { number, outcome: Ok(None) });
+    }
+
+    fn retry(&mut self, number: u64, out: &mut Vec<u8>) {
+        let Some(at) = self.outgoing.iter().position(|outgoing| outgoing.number == number) else {
+            return;
+        };
+        let Some(mut outgoing) = self.outgoing.remove(at) else { return };
+        self.next += 1;
+        let (number, to) = (self.next, outgoing.to.clone());
+        // A refused message was not stored, so its id was not used up; its label was.
+        outgoing.number = number;
+        (outgoing.delivery, outgoing.sent, outgoing.retry_at_ms) = (Delivery::Pending, false, None);
+        self.outgoing.push_back(outgoing);
+        self.changes.push(Change::Timeline(to));
+        self.send_waiting(out);
+    }
+
+    fn discard(&mut self, number: u64) {
+        let failed = |outgoing: &Outgoing| {
+            outgoing.number == number && matches!(outgoing.delivery, Delivery::Failed { .. })
+        };
+        if let Some(at) = self.outgoing.iter().position(failed)
+            && let Some(outgoing) = self.outgoing.remove(at)
+        {
+            self.changes.push(Change::Timeline(outgoing.to));
+        }
+    }
+
+    fn react(
+        &mut self,
+        target: &str,
+        msgid: &str,
+        text: &str,
+        undo: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Impossible> {
+        self.must_have("message-tags", "reactions")?;
+        let tag = if undo { "+draft/unreact" } else { "+draft/react" };
+        let line = self.labelled(target, out).tag("+draft/reply", msgid).tag(tag, text);
+        line.verb("TAGMSG").param(target).end();
+        if !self.server.has("echo-message") {
+            let me = self.me.clone();
+            self.reacted(target, msgid, text, &me, undo);
+        }
+        Ok(())
+    }
+
+    fn tell_typing(&mut self, target: &str, active: bool, now_ms: i64, out: &mut Vec<u8>) {
+        let key = fold(target);
+        let told = self.typing_told.get(&key).copied();
+        let due = match told {
+            Some(told) => !active || now_ms - told >= TYPING_TOLD_MS,
+            None => active,
+        };
+        if !due || !self.connected || !self.server.has("message-tags") || target.is_empty() {
+            return;
+        }
+        let state = if active { "active" } else { "done" };
+        Line::to(out).tag("+typing", state).verb("TAGMSG").param(target).end();
+        if active {
+            self.typing_told.insert(key, now_ms);
+        } else {
+            self.typing_told.remove(&key);
+        }
+    }
+
+    fn open(&mut self, name: &str, out: &mut Vec<u8>) {
+        name.clone_into(&mut self.current);
+        let conversation = self.conversation_mut(name);
+        let with = conversation.with;
+        if with == With::Room && !conversation.joined && self.connected {
+            self.labelled(name, out).verb("JOIN").param(name).end();
+        }
+        self.refresh(name, out);
+    }
+
+    /// Asks for the newest page of a conversation of which it is not known to be here.
+    pub(crate) fn refresh(&mut self, name: &str, out: &mut Vec<u8>) {
+        let Some(conversation) = self.conversation(name) else { return };
+        let timeline = &conversation.timeline;
+        let complete = timeline.is_from_start() || timeline.entries().next().is_some();
+        let broken = timeline.rows().back() == Some(&crate::timeline::Row::Gap);
+        if conversation.loading == 0 && (!complete || broken || !self.settled) {
+            // Without history there is nothing to be asked for, and nothing to be told of it.
+            let _ = self.load(name, Run::Latest, out);
+        }
+    }
+
+    fn close(&mut self, name: &str, out: &mut Vec<u8>) {
+        let Some(conversation) = self.conversation(name) else { return };
+        match conversation.with {
+            With::Room if conversation.joined => {
+                self.labelled(name, out).verb("PART").param(name).end();
+            }
+            With::Server => {}
+            With::Room | With::Person => {
+                self.conversations.remove(&fold(name));
+                self.changes.push(Change::Conversation(name.to_owned()));
+            }
+        }
+    }
+
+    fn load(&mut self, target: &str, run: Run, out: &mut Vec<u8>) -> Result<(), Impossible> {
+        self.must_have("draft/chathistory", "history")?;
+        let is_open = |request: &Request| match request {
+            Request::Page { target: of, run: open } => same(of, target) && *open == run,
+            _ => false,
+        };
+        if self.requests.values().any(is_open) {
+            return Ok(());
+        }
+        let (verb, selector) = match &run {
+            Run::Latest => ("LATEST", "*".to_owned()),
+            Run::Before(msgid) => ("BEFORE", format!("msgid={msgid}")),
+            Run::After(msgid) => ("AFTER", format!("msgid={msgid}")),
+            // "After" leaves the time itself out.
+            Run::Since(ms) => ("AFTER", timestamp(ms - 1)),
+            Run::Around(msgid) => ("AROUND", format!("msgid={msgid}")),
+        };
+        let count = self.server.page().to_string();
+        let request = Request::Page { target: target.to_owned(), run };
+        let line = match self.label(request) {
+            Some(label) => Line::to(out).tag("label", &label),
+            None => return Err(Impossible::Unsupported("so many requests at once")),
+        };
+        line.verb("CHATHISTORY").param(verb).param(target).param(&selector).param(&count).end();
+        self.conversation_mut(target).loading += 1;
+        self.changes.push(Change::Timeline(target.to_owned()));
+        Ok(())
+    }
+
+    fn mark_read(&mut self, target: &str, out: &mut Vec<u8>) {
+        let connected = self.connected;
+        let can_tell = self.server.has("draft/read-marker");
+        let Some(conversation) = self.conversations.get_mut(&fold(target)) else { return };
+        let newest = conversation.timeline.newest().map(|entry| entry.time_ms);
+        let was_unread = conversation.unread > 0;
+        conversation.set_read();
+        if was_unread {
+            self.changes.push(Change::Conversation(conversation.name.clone()));
+        }
+        let Some(newest) =
+            newest.filter(|newest| conversation.read_ms.is_none_or(|read| *newest > read))
+        else {
+            return;
+        };
+        if connected && can_tell {
+            conversation.read_ms = Some(newest);
+            let line = Line::to(out).verb("MARKREAD").param(&conversation.name);
+            line.param(&timestamp(newest)).end();
+        }
+    }
+
+    fn set_notify(&mut self, target: &str, notify: Notify, out: &mut Vec<u8>) {
+        let Some(conversation) = self.conversations.get_mut(&fold(target)) else { return };
+        conversation.notify = notify;
+        self.changes.push(Change::Conversation(target.to_owned()));
+        if self.connected && self.server.has("parlor/unread") {
+            let word = match notify {
+                Notify::Mentions => "default",
+                Notify::All => "follow",
+                Notify::None => "mute",
+            };
+            self.labelled(target, out).verb("NOTIFY").param(target).param(word).end();
+        }
+    }
+
+    fn find(
+        &mut self,
+        words: String,
+        before_ms: Option<i64>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Impossible> {
+        self.must_be_connected()?;
+        if !self.server.has("soju.im/search") && !self.server.has("draft/search") {
+            return Err(Impossible::Unsupported("search"));
+        }
+        let more = before_ms.is_some();
+        let Some(label) = self.label(Request::Search { more }) else {
+            return Err(Impossible::Unsupported("so many requests at once"));
+        };
+        let attributes = crate::query::attributes(&words, before_ms, RESULTS);
+        let line = Line::to(out).tag("label", &label).verb("SEARCH");
+        line.text(&attributes).end();
+        if !more {
+            self.search.found.clear();
+        }
+        self.search.words = words;
+        self.search.loading = true;
+        self.search.note.clear();
+        self.changes.push(Change::Found);
+        Ok(())
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now_ms: i64, out: &mut Vec<u8>) {
+        let mut due = false;
+        for outgoing in &mut self.outgoing {
+            if outgoing.retry_at_ms.is_some_and(|at| at <= now_ms) {
+                outgoing.retry_at_ms = None;
+                due = true;
+            }
+        }
+        if due {
+            self.send_waiting(out);
+        }
+        for conversation in self.conversations.values_mut() {
+            let before = conversation.typing.len();
+            conversation.typing.retain(|(_, until)| *until > now_ms);
+            if conversation.typing.len() < before {
+                self.changes.push(Change::Conversation(conversation.name.clone()));
+            }
+        }
+    }
+
+    /// When [`Chat::tick`] has something to do next, in milliseconds since 1970 UTC.
+    pub fn next_tick_ms(&self) -> Option<i64> {
+        let retries = self.outgoing.iter().filter_map(|outgoing| outgoing.retry_at_ms);
+        let typing = self.conversations.values().flat_map(|conversation| &conversation.typing);
+        retries.chain(typing.map(|(_, until)| *until)).min()
+    }
+
+    /// Shows a sentence of this client's own.
+    pub fn remark(&mut self, target: &str, failed: bool, now_ms: i64, text: &str) {
+        self.inform(target, if failed { Kind::Error } else { Kind::Info }, now_ms, text);
+    }
+}
+
+/// A time as a selector of history, and as a read marker.
+fn timestamp(ms: i64) -> String {
+    let mut text = b"timestamp=".to_vec();
+    write_server_time(ms, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}

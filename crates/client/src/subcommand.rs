@@ -1,0 +1,292 @@
+//! What scripts call: each subcommand does one thing, prints one line a message, and says by its exit code
+//! what came of it.
+
+mod export;
+mod history;
+mod lists;
+mod print;
+mod search;
+mod send;
+mod tail;
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use chat::{Change, Chat, Intent};
+use clap::ValueEnum;
+
+use crate::Outcome;
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::limits::{ANSWER_MOST, EVENTS_WAITING};
+use crate::link::Event;
+use crate::login::Credentials;
+use crate::password_file;
+use crate::show::sentence;
+use crate::wire::{Told, Wire};
+
+/// What a script wants.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
+pub enum Subcommand {
+    /// Send a message, and print its msgid once it is on the server's disk
+    Send {
+        /// A user, or a room such as #lobby
+        target: String,
+        /// The text; without it, or with -, it is read from standard input
+        text: Option<String>,
+        /// Answer this message
+        #[arg(long, value_name = "MSGID")]
+        reply_to: Option<String>,
+    },
+    /// Print the newest messages, and with --follow those that come
+    Tail {
+        /// Users and rooms; without any, all rooms you are in and everybody who writes to you
+        target: Vec<String>,
+        /// Go on with what comes, also across broken connections
+        #[arg(short, long)]
+        follow: bool,
+        /// Begin that long ago (2h, 3d) or after this msgid
+        #[arg(long, value_name = "TIME|MSGID")]
+        since: Option<String>,
+        /// How many messages to begin with, without --since
+        #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 10)]
+        lines: usize,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the history of a conversation, oldest first
+    History {
+        /// A user or a room
+        target: String,
+        /// Only what is older than this msgid
+        #[arg(long, value_name = "MSGID")]
+        before: Option<String>,
+        /// How many messages at most
+        #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+        limit: usize,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the messages that have these words, newest first
+    Search {
+        /// Words, and from:NAME, in:TARGET, before:DATE, after:DATE, "exact words", -word
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// How many messages at most
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        limit: usize,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print who is in a room
+    Who {
+        /// The room [default: the lobby]
+        room: Option<String>,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the rooms of the server
+    Rooms {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print how much is unread, and where
+    Status {
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the whole history of a conversation to standard output
+    Export {
+        /// A user or a room
+        target: String,
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One JSON object a line
+    Json,
+    /// One line a message
+    Text,
+    /// A page for browsers
+    Html,
+}
+
+/// Does what a script wants.
+///
+/// # Errors
+/// What kept it from that.
+pub fn run(args: &Args, subcommand: &Subcommand) -> Result<Outcome, Failure> {
+    let mut caller = Caller::new(args)?;
+    let outcome = match subcommand {
+        Subcommand::Send { target, text, reply_to } => {
+            send::run(&mut caller, target, text.as_deref(), reply_to.as_deref())
+        }
+        Subcommand::Tail { target, follow, since, lines, json } => {
+            let since = since.as_deref().map(tail::Since::parse);
+            tail::run(&mut caller, target, *follow, since.as_ref(), *lines, *json)
+        }
+        Subcommand::History { target, before, limit, json } => {
+            history::run(&mut caller, target, before.as_deref(), *limit, *json)
+        }
+        Subcommand::Search { words, limit, json } => {
+            search::run(&mut caller, &words.join(" "), *limit, *json)
+        }
+        Subcommand::Who { room, json } => lists::who(&mut caller, room.as_deref(), *json),
+        Subcommand::Rooms { json } => lists::rooms(&mut caller, *json),
+        Subcommand::Status { json } => lists::status(&mut caller, *json),
+        Subcommand::Export { target, format } => export::run(&mut caller, target, *format),
+    };
+    caller.wire.leave();
+    match outcome {
+        Err(Failure::TimedOut) => Ok(Outcome::TimedOut),
+        outcome => outcome,
+    }
+}
+
+/// The connection of a script, and its patience.
+struct Caller {
+    wire: Wire,
+    events: Receiver<Event>,
+    deadline: Option<Instant>,
+}
+
+impl Caller {
+    /// Connects and logs in, and waits until all that comes with that is here.
+    fn new(args: &Args) -> Result<Caller, Failure> {
+        let password = args.password_file.as_deref().map(password_file::read).transpose()?;
+        let (password, warning) = password.unzip();
+        if let Some(warning) = warning.flatten() {
+            tell(&warning);
+        }
+        let credentials = Credentials { user: args.user.clone(), password, server_password: None };
+        let (to_events, events) = sync_channel(EVENTS_WAITING);
+        let mut wire = Wire::new(args, credentials, false, to_events)?;
+        wire.connect()?;
+        let deadline = args.timeout().map(|time| Instant::now() + time);
+        let mut caller = Caller { wire, events, deadline };
+        caller.wait(|_, change| *change == Change::Ready)?;
+        Ok(caller)
+    }
+
+    fn chat(&self) -> &Chat {
+        &self.wire.chat
+    }
+
+    /// Waits for a change, across broken connections.
+    fn wait(&mut self, mut until: impl FnMut(&Chat, &Change) -> bool) -> Result<(), Failure> {
+        let patience = Instant::now() + ANSWER_MOST;
+        loop {
+            for change in self.next(Some(patience))? {
+                if until(&self.wire.chat, &change) {
+                    return Ok(());
+                }
+            }
+            if Instant::now() >= patience {
+                return Err(Failure::GaveUp("the server does not answer".to_owned()));
+            }
+        }
+    }
+
+    /// What changes next; nothing if that time comes first.
+    fn next(&mut self, until: Option<Instant>) -> Result<Vec<Change>, Failure> {
+        let until = [until, self.deadline, self.wire.due()].into_iter().flatten().min();
+        let event = match until {
+            None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(until) => {
+                self.events.recv_timeout(until.saturating_duration_since(Instant::now()))
+            }
+        };
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Failure::TimedOut);
+        }
+        let told = match event {
+            Ok(event) => self.wire.take(event),
+            Err(_) => self.wire.tick(),
+        };
+        let mut changes = Vec::new();
+        for told in told {
+            match told {
+                Told::Changed(change) => changes.push(change),
+                Told::Sentence(text) => tell(&text),
+                Told::Broken(reason) => tell(&format!("The connection broke ({reason}).")),
+                Told::Ask(question, because) => {
+                    let missing = format!(
+                        "{}{}is asked for; give it with -u and --password-file",
+                        because.map(|because| format!("{because} ")).unwrap_or_default(),
+                        question.prompt().trim_end_matches([':', ' ']).to_ascii_lowercase() + " "
+                    );
+                    return Err(crate::login::LoginError::Refused(missing).into());
+                }
+                Told::Failed(failure) => return Err(failure),
+                Told::LoggedIn => {}
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Asks for a page of history, and waits for it; how many messages and events it has.
+    fn load(&mut self, target: &str, run: chat::timeline::Run) -> Result<usize, Failure> {
+        let intent = Intent::Load { target: target.to_owned(), run };
+        self.wire.intend(intent).map_err(|error| Failure::Refused(error.to_string()))?;
+        let mut count = 0;
+        let mut refused = None;
+        self.wait(|_, change| match change {
+            Change::Page { target: of, count: came, refused: why }
+                if proto::name::same(of, target) =>
+            {
+                count = *came;
+                refused.clone_from(why);
+                true
+            }
+            _ => false,
+        })?;
+        match refused {
+            Some(reason) => Err(Failure::Refused(reason)),
+            None => Ok(count),
+        }
+    }
+}
+
+/// Tells whoever runs the script something, on standard error.
+fn tell(text: &str) {
+    use std::io::Write;
+    // Without standard error there is nobody to be told.
+    let _ = writeln!(std::io::stderr(), "chatclient: {}", sentence(text));
+}
+
+/// Says how far a long call is, where somebody sees it.
+struct Progress {
+    shown: bool,
+    next: Instant,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        use std::io::IsTerminal;
+        Progress { shown: std::io::stderr().is_terminal(), next: Instant::now() }
+    }
+
+    fn show(&mut self, text: &str) {
+        if self.shown && Instant::now() >= self.next {
+            eprint!("\r{text}\x1b[K");
+            self.next = Instant::now() + Duration::from_millis(200);
+        }
+    }
+
+    fn end(&self) {
+        if self.shown {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The full-screen client and the scripts at one end, the server at the other: connects, logs in, feeds the core with
+//! what comes, sends what it wants to say, and connects again after a break. It never waits: events come in by
+//! [`Wire::take`], and [`Wire::due`] says when it has something to do by itself.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread;
+use std::time::Instant;
+
+use chat::{Change, Chat, Impossible, Intent};
+use proto::Message;
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::known_hosts::KnownHosts;
+use crate::limits::{ANSWER_SILENCE, LOGIN_MOST, LOGIN_SILENCE, SCRIPT_TRIES};
+use crate::link::{Event, Link};
+use crate::login::{Credentials, Login, LoginError, Step};
+use crate::pace::{Patience, Pauses};
+use crate::question::Question;
+use crate::rounds::Rounds;
+use crate::route::{ConnectError, Opened, Route};
+use crate::session::{now_ms, random_byte, random_text};
+
+/// What the person, or the script, should know.
+#[derive(Debug)]
+pub enum Told {
+    /// Something must be answered before the login goes on; the sentence says why it is asked again.
+    Ask(Question, Option<String>),
+    /// A sentence about the server or the connection.
+    Sentence(String),
+    /// The connection broke, and why; the next attempt is made by itself.
+    Broken(String),
+    /// The login is done, for the first time or again.
+    LoggedIn,
+    /// Something changed in the core.
+    Changed(Change),
+    /// It is over.
+    Failed(Failure),
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nothing is under way.
+    Closed,
+    /// An attempt to connect is under way.
+    Connecting,
+    /// The login is under way; no longer than that.
+    LoggingIn { patience: Patience, heard: bool },
+    /// A question is open.
+    Asking,
+    /// Lines go both ways.
+    Online,
+    /// The next attempt to connect is made then.
+    Pausing(Instant),
+}
+
+/// The connection of one login.
+pub struct Wire {
+    /// What is known.
+    pub chat: Chat,
+    route: Arc<Route>,
+    rounds: Rounds,
+    login: Login,
+    link: Option<Link>,
+    links: u64,
+    to_events: SyncSender<Event>,
+    phase: Phase,
+    pauses: Pauses,
+    /// There was a login, so a break is only a break.
+    established: bool,
+    /// A script gives up after a while.
+    tries_most: Option<u32>,
+    told: Vec<String>,
+    leaving: bool,
+}
+
+impl Wire {
+    /// Nothing is connected yet. Events of the connection go to `to_events`.
+    ///
+    /// # Errors
+    /// If the system has no random numbers, or what the environment says of a proxy cannot be used.
+    pub fn new(
+        args: &Args,
+        credentials: Credentials,
+        interactive: bool,
+        to_events: SyncSender<Event>,
+    ) -> Result<Wire, Failure> {
+        let route = Route::new(args)?;
+        let rounds = Rounds::new(route.server(), KnownHosts::of_this_person());
+        let mut login = Login::new(credentials, interactive);
+        login.is_plaintext = route.is_plaintext();
+        login.may_register = args.register;
+        login.invitation.clone_from(&args.invite);
+        login.allow_weak_scram = args.allow_weak_scram;
+        login.also = chat::WANTED;
+        login.any_server = true;
+        Ok(Wire {
+            chat: Chat::new(&random_text()?),
+            route: Arc::new(route),
+            rounds,
+            login,
+            link: None,
+            links: 0,
+            to_events,
+            phase: Phase::Closed,
+            pauses: Pauses::default(),
+            established: false,
+            tries_most: (!interactive).then_some(SCRIPT_TRIES),
+            told: Vec::new(),
+            leaving: false,
+        })
+    }
+
+    /// The server, as messages name it.
+    pub fn server(&self) -> String {
+        self.route.server()
+    }
+
+    /// Whether what is said can be read on the way.
+    pub fn is_plaintext(&self) -> bool {
+        self.route.is_plaintext()
+    }
+
+    /// Whether lines go both ways.
+    pub fn is_online(&self) -> bool {
+        matches!(self.phase, Phase::Online)
+    }
+
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn connect(&mut self) -> Result<(), Failure> {
+        self.link = None;
+        self.links += 1;
+        let (route, events, number) = (Arc::clone(&self.route), self.to_events.clone(), self.links);
+        thread::Builder::new().name("connect".to_owned()).spawn(move || {
+            // If nobody listens any more, the client is exiting.
+            let _ = events.send(Event::Opened(number, route.open()));
+        })?;
+        self.phase = Phase::Connecting;
+        Ok(())
+    }
+
+    /// Takes an event of the connection.
+    pub fn take(&mut self, event: Event) -> Vec<Told> {
+        let mut told = Vec::new();
+        let number = self.link.as_ref().map(|link| link.number);
+        let outcome = match event {
+            Event::Opened(of, opened) if of == self.links => self.opened(opened, &mut told),
+            Event::Line(of, line) if Some(of) == number => self.line(&line, &mut told),
+            Event::Silent(of) if Some(of) == number => self.send(b"PING :still there\r\n"),
+            Event::Broken(of, reason) if Some(of) == number => Err(Trouble::Broken(reason)),
+            // Of an earlier connection.
+            _ => Ok(()),
+        };
+        self.settle(outcome, &mut told);
+        told
+    }
+
+    /// Takes the answer to the question that was asked last.
+    pub fn answer(&mut self, question: Question, text: &str) -> Vec<Told> {
+        let mut told = Vec::new();
+        let mut out = Vec::new();
+        let outcome = match self.login.answer(question, text, &mut out) {
+            Ok(step) => self.send(&out).and_then(|()| {
+                self.phase = Phase::LoggingIn { patience: login_patience(), heard: true };
+                self.step(step, &mut told)
+            }),
+            Err(error) => Err(error.into()),
+        };
+        self.settle(outcome, &mut told);
+        told
+    }
+
+    /// Does what a person wants.
+    ///
+    /// # Errors
+    /// Why nothing was done.
+    pub fn intend(&mut self, intent: Intent) -> Result<Option<u64>, Impossible> {
+        let mut out = Vec::new();
+        let done = self.chat.intend(intent, now_ms(), &mut out)?;
+        // If that breaks the connection, the reading end tells of it.
+        let _ = self.send(&out);
+        Ok(done)
+    }
+
+    /// Tells the server that it is over, and does not connect again.
+    pub fn leave(&mut self) {
+        self.leaving = true;
+        // If it cannot be told, it will notice.
+        let _ = self.send(b"QUIT :\r\n");
+    }
+
+    /// When it has something to do by itself.
+    pub fn due(&self) -> Option<Instant> {
+        let of_phase = match &self.phase {
+            Phase::LoggingIn { patience, .. } => Some(patience.until()),
+            Phase::Pausing(until) => Some(*until),
+            _ => None,
+        };
+        let tick = self.chat.next_tick_ms().map(|at| {
+            let wait = u64::try_from(at - now_ms()).unwrap_or(0);
+            Instant::now() + std::time::Duration::from_millis(wait)
+        });
+        of_phase.into_iter().chain(tick).min()
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        let now = Instant::now();
+        let received = self.link.as_ref().map_or(0, Link::received);
+        let outcome = match &mut self.phase {
+            Phase::Pausing(until) if now >= *until => self.connect().map_err(Trouble::Failed),
+            Phase::LoggingIn { patience, heard } => match patience.over(now, received) {
+                Some(_) if !*heard => {
+                    let server = self.route.server();
+                    Err(Failure::from(ConnectError::Silent { server }).into())
+                }
+                Some(why) => Err(Trouble::Broken(why.to_owned())),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        };
+        let mut out = Vec::new();
+        self.chat.tick(now_ms(), &mut out);
+        let outcome = outcome.and_then(|()| if out.is_empty() { Ok(()) } else { self.send(&out) });
+        self.settle(outcome, &mut told);
+        told
+    }
+
+    fn opened(
+        &mut self,
+        opened: Result<Opened, ConnectError>,
+        told: &mut Vec<Told>,
+    ) -> Result<(), Trouble> {
+        let mut opened = opened.map_err(Failure::from)?;
+        for sentence in std::mem::take(&mut opened.told) {
+            self.tell_once(sentence, told);
+        }
+        self.link =
+            Some(Link::start(opened, self.links, self.to_events.clone()).map_err(Failure::from)?);
+        self.login.rounds_seen = self.rounds.seen();
+        let mut out = Vec::new();
+        self.login.start(&random_text()?, &mut out);
+        let patience = Patience::new(Instant::now(), ANSWER_SILENCE, LOGIN_MOST);
+        self.phase = Phase::LoggingIn { patience, heard: false };
+        self.send(&out)
+    }
+
+    fn tell_once(&mut self, sentence: String, told: &mut Vec<Told>) {
+        if !self.told.contains(&sentence) {
+            self.told.push(sentence.clone());
+            told.push(Told::Sentence(sentence));
+        }
+    }
+
+    fn line(&mut self, line: &str, told: &mut Vec<Told>) -> Result<(), Trouble> {
+        if self.is_online() {
+            let mut out = Vec::new();
+            self.chat.receive(line, now_ms(), &mut out);
+            return if out.is_empty() { Ok(()) } else { self.send(&out) };
+        }
+        let Ok(message) = Message::parse(line) else { return Ok(()) };
+        if let Phase::LoggingIn { patience, heard } = &mut self.phase
+            && !std::mem::replace(heard, true)
+        {
+            patience.allow(Instant::now(), LOGIN_SILENCE);
+        }
+        let mut out = Vec::new();
+        let step = self.login.receive(&message, &mut out)?;
+        self.send(&out)?;
+        // While a person thinks, nothing of the server's needs an answer but its pings.
+        if matches!(self.phase, Phase::Asking) && step == Step::Wait {
+            return Ok(());
+        }
+        self.step(step, told)?;
+        if self.is_online() && message.verb == proto::numeric::RPL_WELCOME {
+            self.chat.receive(line, now_ms(), &mut Vec::new());
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: Step, told: &mut Vec<Told>) -> Result<(), Trouble> {
+        match step {
+            Step::Wait => Ok(()),
+            Step::Ask(question, because) => {
+                self.phase = Phase::Asking;
+                told.push(Told::Ask(question, because));
+                Ok(())
+            }
+            Step::Done => {
+                if let Some(rounds) = self.login.rounds.take()
+                    && let Err(reason) = self.rounds.remember(self.login.user(), rounds)
+                    && !self.login.is_plaintext
+                {
+                    let sentence =
+                        format!("Cannot save the iteration count of the login: {reason}");
+                    self.tell_once(sentence, told);
+                }
+                let mut out = Vec::new();
+                let capabilities = self.login.capabilities_in_effect();
+                self.chat.logged_in(self.login.user(), capabilities, &mut out);
+                self.phase = Phase::Online;
+                self.established = true;
+                self.pauses.connected(Instant::now());
+                told.push(Told::LoggedIn);
+                self.send(&out)
+            }
+        }
+    }
+
+    fn send(&mut self, lines: &[u8]) -> Result<(), Trouble> {
+        let link = self.link.as_mut().ok_or_else(|| Trouble::Broken("it is closed".to_owned()))?;
+        link.send(lines).map_err(|error| Trouble::Broken(error.to_string()))
+    }
+
+    /// Deals with what went wrong, and hands on what has changed.
+    fn settle(&mut self, outcome: Result<(), Trouble>, told: &mut Vec<Told>) {
+        let changes = self.chat.take_changes();
+        let killed = changes.iter().find_map(|change| match change {
+            Change::Killed(reason) => Some(reason.clone()),
+            _ => None,
+        });
+        told.extend(changes.into_iter().map(Told::Changed));
+        if let Some(reason) = killed {
+            self.close();
+            told.push(Told::Failed(Failure::Ended(reason)));
+            return;
+        }
+        let Err(trouble) = outcome else { return };
+        let reason = match trouble {
+            Trouble::Broken(reason) => reason,
+            Trouble::Failed(failure) if self.established && failure.may_pass() => {
+                failure.to_string()
+            }
+            Trouble::Failed(failure) => {
+                self.close();
+                told.push(Told::Failed(failure));
+                return;
+            }
+        };
+        self.close();
+        if self.leaving {
+            told.push(Told::Broken(reason));
+            return;
+        }
+        if !self.established {
+            told.push(Told::Failed(LoginError::NotParlor(reason).into()));
+            return;
+        }
+        if self.tries_most.is_some_and(|most| self.pauses.tries() >= most) {
+            told.push(Told::Failed(Failure::GaveUp(reason)));
+            return;
+        }
+        match random_byte() {
+            Ok(chance) => {
+                self.phase = Phase::Pausing(Instant::now() + self.pauses.next(chance));
+                told.extend(self.chat.take_changes().into_iter().map(Told::Changed));
+                told.push(Told::Broken(reason));
+            }
+            Err(failure) => told.push(Told::Failed(failure)),
+        }
+    }
+
+    fn close(&mut self) {
+        if self.is_online() {
+            self.pauses.broke(Instant::now());
+            self.chat.broken();
+        }
+        self.link = None;
+        self.phase = Phase::Closed;
+    }
+}
+
+fn login_patience() -> Patience {
+    Patience::new(Instant::now(), LOGIN_SILENCE, LOGIN_MOST)
+}
+
+/// Why a step came to nothing.
+enum Trouble {
+    /// The connection is gone; another one may do.
+    Broken(String),
+    Failed(Failure),
+}
+
+impl<F: Into<Failure>> From<F> for Trouble {
+    fn from(failure: F) -> Trouble {
+        Trouble::Failed(failure.into())
+    }
+}
