@@ -6,12 +6,14 @@ mod lines;
 mod paused;
 mod read;
 pub mod released;
+mod turn;
 mod what;
 
 pub use follow_up::{Ending, FollowUp};
 pub use lines::{Lines, OneLine};
 pub use paused::{Cursor, OpenLabel};
 pub use read::{Read, ReadKind, Silence};
+pub use turn::Turn;
 pub use what::{
     Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Rooms, Task,
 };
@@ -19,6 +21,7 @@ pub use what::{
 use crate::config::History;
 use crate::limits::{ADDRESS_TURN_WORK, BYTES_PER_WORK, EFFECTS_BYTES, LINE_WORK};
 use crate::session_id::SessionId;
+use crate::work::Work;
 use proto::Line;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -37,6 +40,8 @@ pub struct Effects {
     pub answers: Option<u8>,
     /// Nothing comes after this: the server stops.
     pub last: bool,
+    /// Whose turn it is that these come of; over when they are carried out and dropped.
+    pub turn: Option<Turn>,
     /// What is kept from here on: the config was read again.
     pub history: Option<History>,
     /// Facts to store, in order.
@@ -49,6 +54,8 @@ pub struct Effects {
     pub text: Vec<u8>,
     /// Work that the command at hand took, beside what is counted by its effects.
     work: u64,
+    /// How many effects of the command at hand are counted as work, and how much that is.
+    pub counted: (usize, Work),
     /// Work that all commands so far took of the hub.
     pub work_done: u64,
     /// Where the command at hand goes on, and the bytes that its earlier turns answered.
@@ -262,6 +269,7 @@ impl Effects {
     pub fn begin(&mut self, session: SessionId, label: Option<Arc<str>>, batches: bool) {
         debug_assert!(self.follow_ups.is_empty(), "each command is followed up before its end");
         self.command = self.next_command();
+        self.counted = Default::default();
         let first = self.list.len();
         self.label = label.map(|value| Label { session, value, first, batches, reference: None });
     }
@@ -342,6 +350,7 @@ impl Effects {
         }
         self.work_done += self.spent();
         self.command = self.next_command();
+        self.counted = Default::default();
         self.work = 0;
         self.resumed = (Cursor::Start, 0);
     }

@@ -5,6 +5,7 @@
 //! give the same effects, byte for byte.
 
 pub mod input;
+pub mod pace;
 pub mod probe;
 pub mod reload;
 mod undo;
@@ -26,9 +27,7 @@ use crate::command::entry::{self, Request};
 use crate::command::serverban::BANNED;
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Effects, LogRecord};
-use crate::limits::{
-    ADDRESS_TURN_WORK, ADMIN_CONNECTIONS, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK,
-};
+use crate::limits::{ADMIN_CONNECTIONS, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
 use crate::metrics::{Count, Refused};
 use crate::session::Node;
 use crate::session::Session;
@@ -94,8 +93,8 @@ impl Hub {
             self.apply_for_nobody(&mut effects, Request::EndServerBans);
         }
         command::batch::end_overdue(&mut self.state, &mut self.node, &mut effects);
-        if matches!(stamped.input, Input::Batch(_) | Input::Continue) && terms::is_over(&self.state)
-        {
+        let may_end = matches!(stamped.input, Input::Batch(_) | Input::Continue | Input::Look);
+        if may_end && terms::is_over(&self.state) {
             self.apply_for_nobody(&mut effects, Request::EndRoomBans);
         }
         match stamped.input {
@@ -113,6 +112,7 @@ impl Hub {
                     self.take_turn(&mut effects, session);
                 }
             }
+            Input::Look => {}
             Input::Derived(Derived { session, outcome }) => {
                 if self.node.sessions.contains_key(&session) {
                     self.derived(&mut effects, session, outcome);
@@ -152,8 +152,7 @@ impl Hub {
         self.rest.is_some()
     }
 
-    /// Whether sessions wait for their turn: after each input that comes, [`Input::Continue`] lets one
-    /// of them go on.
+    /// Whether sessions wait for their turn: [`Input::Continue`] lets one of them go on.
     pub fn has_turns(&self) -> bool {
         !self.turns.is_empty()
     }
@@ -355,12 +354,14 @@ impl Hub {
         }
     }
 
-    /// Whether the session, or all of its address, have had their share of this input.
-    fn turn_is_over(&self, session: SessionId) -> bool {
-        let known = &self.node.sessions[&session];
-        let mine = if known.turn.number == self.node.batch { known.turn.work } else { 0 };
-        mine >= TURN_WORK
-            || self.node.budgets.in_turn(known.address_budget, self.node.batch) >= ADDRESS_TURN_WORK
+    /// Whether the session, or all of its user or its address, have had their share of this input.
+    fn turn_is_over(&mut self, session: SessionId) -> bool {
+        let (known, turn) = (&self.node.sessions[&session], self.node.batch);
+        let mine = if known.turn.number == turn { known.turn.work } else { 0 };
+        let (steady, limits) = (self.state.steady, &self.state.config.limits);
+        let mut payers = std::iter::once(known.address_budget).chain(known.user_budget);
+        let budgets = &mut self.node.budgets;
+        mine >= TURN_WORK || payers.any(|payer| budgets.turn_is_over(payer, turn, steady, limits))
     }
 
     /// The session waits for its turn, and is not read until it has had it.

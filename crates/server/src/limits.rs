@@ -355,10 +355,14 @@ pub const LOOK_UP_WORK: u64 = 1;
 pub const READ_WORK: u64 = 500;
 /// Private conversations that somebody is taken to have where the hub does not know.
 pub const UNKNOWN_CONVERSATIONS: usize = 20;
-/// Work of the hub for one session after which others have their turn: a millisecond.
+/// Work of the hub for one session after which others have their turn: a millisecond. For all
+/// sessions of a payer that owes much ([`MUCH_OWED_PART`]), work of hub and shards.
 pub const TURN_WORK: u64 = WORK_PER_MILLI;
 /// Work of the hub for all sessions of one address after which others have their turn.
 pub const ADDRESS_TURN_WORK: u64 = 10 * TURN_WORK;
+/// The part of a second's work of a payer beyond which it owes much: then it has smaller turns, in
+/// which the work of the shards counts, too.
+pub const MUCH_OWED_PART: u64 = 5;
 /// Seconds of the work that a payer may take in the long run that it may take at once.
 pub const WORK_BURST_SECONDS: u64 = 10;
 /// How many times the work of one account all people of one address may take.
@@ -408,9 +412,15 @@ pub const UNREAD_BYTES: usize = 18 * 1024;
 /// Seconds from its beginning in which a handshake, or what else tells the way of a connection, must
 /// be done.
 pub const HANDSHAKE_SECONDS: u64 = 10;
-/// Milliseconds of TLS handshakes after which a shard looks after its other connections first: about
-/// twenty with a key on a curve, one with a long RSA key.
-pub const HANDSHAKE_MILLIS_PER_ROUND: u64 = 2;
+/// Microseconds for which a shard accepts connections before it looks after those that it has.
+pub const ACCEPT_MICROS_PER_ROUND: u64 = 500;
+/// Microseconds in all after which those who have not logged in wait until the shard has looked after
+/// those who have. To read what they send includes TLS handshakes, of which ten with a key on a curve
+/// take a millisecond, and one with a long RSA key as much.
+pub const NEWCOMER_MICROS: u64 = 1000;
+/// Things in one batch that connections did which have not logged in: the hub deals with them in about
+/// a millisecond. Further ones wait for the next batch.
+pub const NEWCOMER_EVENTS: usize = 64;
 /// Bytes of lines that are wrapped for a socket at once.
 pub const WRAP_BYTES: usize = 64 * 1024;
 /// Bytes of the longest message over WebSocket: the longest line with its tags. A longer one closes

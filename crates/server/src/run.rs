@@ -10,6 +10,7 @@ use crate::args::{Args, Command, Serve};
 use crate::clock::{self, Clock};
 use crate::config::{Config, ConfigError};
 use crate::damage::Watch;
+use crate::hub::pace::Pace;
 use crate::hub::reload::Reload;
 use crate::hub::{Hub, Input, Stamped};
 use crate::inbox::{self, Inbox, Item};
@@ -352,8 +353,9 @@ impl Server {
         let (journal, keeper) = journal::ends(journal, metrics.waiting(Queue::Journal));
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         let (counts, pulse) = (metrics.clone(), server.pulse.clone());
+        let pace = Pace::new(server.hub.clone());
         server.spawn("hub", true, move || {
-            Ok(run_hub(live, clock, &to_hub, &journal, &committed, &counts, &pulse)?)
+            Ok(run_hub(live, clock, (&to_hub, &pace), &journal, &committed, &counts, &pulse)?)
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {
             let parts = shard::Parts {
@@ -492,8 +494,7 @@ impl Server {
                 self.look_at_certificate();
             }
             if watchdog.every.is_some() && watchdog.ask(&self.pulse) {
-                // There is nothing to go on with; it only wakes the hub.
-                self.hub.send(Input::Continue).map_err(|_| RunError::Panic)?;
+                self.hub.send(Input::Look).map_err(|_| RunError::Panic)?;
             }
         }
     }
@@ -572,7 +573,7 @@ fn wait(hub: &Hub, inputs: &queue::Receiver<Input>) -> Result<Input, RecvError> 
     let left = u64::try_from(end.saturating_sub(clock::wall())).unwrap_or(0);
     let patience = Duration::from_millis(left.clamp(ENDS_LEAST_MILLIS, ENDS_MOST_MILLIS));
     match inputs.recv_timeout(patience) {
-        Err(RecvTimeoutError::Timeout) => Ok(Input::Continue),
+        Err(RecvTimeoutError::Timeout) => Ok(Input::Look),
         Err(RecvTimeoutError::Disconnected) => Err(RecvError),
         Ok(input) => Ok(input),
     }
@@ -585,7 +586,7 @@ fn wait(hub: &Hub, inputs: &queue::Receiver<Input>) -> Result<Input, RecvError> 
 fn run_hub(
     mut hub: Hub,
     clock: Clock,
-    inputs: &queue::Receiver<Input>,
+    (inputs, pace): (&queue::Receiver<Input>, &Pace),
     journal: &JournalHandle,
     committed: &AtomicU64,
     metrics: &Metrics,
@@ -594,9 +595,10 @@ fn run_hub(
     // Those who wait for their turn and what comes from the shards take turns.
     let mut their_turn = false;
     loop {
-        let input = if hub.has_rest() || (their_turn && hub.has_turns()) {
+        let has_turns = hub.has_turns() && pace.is_free();
+        let input = if hub.has_rest() || (their_turn && has_turns) {
             Ok(Input::Continue)
-        } else if hub.has_turns() {
+        } else if has_turns {
             match inputs.try_recv() {
                 Err(TryRecvError::Empty) => Ok(Input::Continue),
                 Err(TryRecvError::Disconnected) => Err(RecvError),
@@ -606,10 +608,11 @@ fn run_hub(
             wait(&hub, inputs)
         };
         let Ok(input) = input else { return Ok(()) };
-        their_turn = !matches!(input, Input::Continue);
+        let is_turn = matches!(input, Input::Continue) && !hub.has_rest();
+        their_turn = !is_turn;
         let committed = committed.load(Ordering::Acquire);
         let (now, steady) = (clock::wall(), clock.steady());
-        let effects = hub.apply(Stamped { now, steady, committed, input });
+        let mut effects = hub.apply(Stamped { now, steady, committed, input });
         metrics.hub_has(hub.node.sessions.len(), hub.state.users.len(), hub.state.rooms.len());
         metrics.disk().is_scarce(hub.node.disk.is_scarce);
         let last = effects.last;
@@ -617,6 +620,7 @@ fn run_hub(
         if !asked && effects.is_empty() {
             continue;
         }
+        effects.turn = is_turn.then(|| pace.begin());
         let idle = inputs.is_empty() && !hub.has_rest() && !hub.has_turns();
         if !journal.pass_on(effects, idle)? || last {
             return Ok(());

@@ -21,7 +21,11 @@ pub mod memory;
 mod sweep;
 mod closing;
 
+#[cfg(test)]
+mod newcomers;
+
 use crate::config::Config;
+use crate::effects::released::Released;
 use crate::effects::{LogRecord, Task};
 use crate::hub::{Batch, ClientEvent, Input, SessionEvent};
 use crate::inbox::{Item, Outlet};
@@ -108,8 +112,14 @@ pub struct Shard {
     /// What a socket is read into, behind room for what its connection has kept.
     pub(crate) buffer: Box<[u8]>,
     pub(crate) scratch: Scratch,
-    /// How long handshakes took in this round.
-    pub(crate) shaken: Duration,
+    /// How long those took in this round that have not logged in.
+    pub(crate) newcomers: Duration,
+    /// What of the next batch is theirs.
+    pub(crate) newcomer_events: usize,
+    /// Connections may wait to be accepted.
+    accepts: bool,
+    /// What was carried out in this round: dropped when it is written.
+    carried_out: Vec<Arc<Released>>,
     swept: Instant,
     /// When the shard ends, whoever still has something to read; none as long as the server serves.
     deadline: Option<Instant>,
@@ -171,7 +181,10 @@ impl Shard {
             in_flight: false,
             buffer: vec![0; UNREAD_BYTES + READ_BYTES].into(),
             scratch: Scratch::default(),
-            shaken: Duration::ZERO,
+            newcomers: Duration::ZERO,
+            newcomer_events: 0,
+            accepts: false,
+            carried_out: Vec::new(),
             swept: Instant::now(),
             deadline: None,
         }
@@ -183,12 +196,11 @@ impl Shard {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             other => other?,
         }
-        let mut accept = false;
         for event in &*events {
             match event.token() {
                 Outlet::WAKE => {}
                 token if Listeners::is_token(token) || AdminSocket::is_token(token) => {
-                    accept = true;
+                    self.accepts = true;
                 }
                 Token(slot) => {
                     if event.is_writable()
@@ -211,10 +223,9 @@ impl Shard {
         while let Some(item) = outlet.take() {
             self.take(item, outlet);
         }
-        accept |= self.do_what_is_due();
-        if accept {
-            self.accept(outlet);
-        }
+        self.do_what_is_due();
+        self.newcomers = Duration::ZERO;
+        self.accept(outlet);
         self.read_ready();
         self.hand_over();
         if self.swept.elapsed() >= Duration::from_millis(SWEEP_MILLIS) {
@@ -222,6 +233,7 @@ impl Shard {
             self.sweep(self.swept);
         }
         self.write_dirty();
+        self.carried_out.clear();
         self.keep_memory();
         self.parts.metrics.add(self.parts.id, &mut self.tally);
         Ok(())
@@ -229,7 +241,10 @@ impl Shard {
 
     /// How long the next round may wait.
     fn patience(&self) -> Duration {
-        if !self.dirty.is_empty() || (!self.ready.is_empty() && !self.batch.is_full()) {
+        let has_room = self.newcomers_have_room();
+        let reads = || has_room || self.ready.iter().any(|slot| !self.is_newcomer(*slot));
+        let reads = !self.batch.is_full() && !self.ready.is_empty() && reads();
+        if reads || (self.accepts && has_room) || !self.dirty.is_empty() {
             return Duration::ZERO;
         }
         let now = Instant::now();
@@ -246,6 +261,7 @@ impl Shard {
                 if self.release(&released) {
                     self.in_flight = false;
                 }
+                self.carried_out.push(released);
             }
             Item::Page { session, place, lines, pending } => {
                 let Some(connection) = self.connection(session) else { return };
@@ -275,10 +291,9 @@ impl Shard {
         self.later.push((Instant::now() + pause, later));
     }
 
-    /// Does what is due; true if connections are to be accepted.
-    fn do_what_is_due(&mut self) -> bool {
+    /// Does what is due.
+    fn do_what_is_due(&mut self) {
         let now = Instant::now();
-        let mut accept = false;
         let mut at = 0;
         while at < self.later.len() {
             if self.later[at].0 > now {
@@ -286,7 +301,7 @@ impl Shard {
                 continue;
             }
             match self.later.swap_remove(at).1 {
-                Later::Accept => accept = true,
+                Later::Accept => self.accepts = true,
                 Later::Derive(job) => self.derive(job),
                 Later::Read(session) => {
                     if let Some(connection) = self.connection(session) {
@@ -296,7 +311,6 @@ impl Shard {
                 }
             }
         }
-        accept
     }
 
     /// Hands a password to those who derive keys, if there is one.
@@ -359,6 +373,7 @@ impl Shard {
         }
         let next = Batch { shard: self.parts.id, ..Batch::default() };
         let batch = std::mem::replace(&mut self.batch, next);
+        self.newcomer_events = 0;
         // The queue is larger than all that can be in flight, so this never blocks. If the hub is
         // gone, so are we soon.
         self.in_flight = self.parts.hub.send(Input::Batch(batch)).is_ok();

@@ -4,9 +4,9 @@
 use super::replay::random::Random;
 use super::{Batch, ClientEvent, Effects, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
-use crate::effects::Effect;
+use crate::effects::{Effect, Rooms};
 use crate::hub::replay::nonsense;
-use crate::limits::{ADDRESS_TURN_WORK, EFFECTS_BYTES, TURN_WORK};
+use crate::limits::{ADDRESS_TURN_WORK, EFFECTS_BYTES, TELL_WORK, TURN_WORK};
 use crate::session_id::SessionId;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -186,6 +186,42 @@ fn work_is_paid_for_by_who_wants_it_and_forgiven_with_time() {
     let all = hub.all(&[(EVE, COSTLY)]);
     let last = all.iter().flat_map(|effects| told(effects, EVE)).last();
     assert_eq!(last.and_then(numeric), Some("323"), "a minute later");
+}
+
+/// Work of the shards that carry out effects, as far as rooms are told.
+fn told_to_rooms(hub: &World, effects: &Effects) -> u64 {
+    let members = |room: &store::RoomId| hub.hub.state.rooms[room].members.len() as u64;
+    let told = effects.list.iter().map(|effect| match &effect.effect {
+        Effect::Tell { rooms: Rooms::One(room), .. } => members(room) * TELL_WORK,
+        _ => 0,
+    });
+    told.sum()
+}
+
+#[test]
+fn whoever_owes_much_has_rooms_told_little_at_once() {
+    let mut hub = World::new(&format!("{CONFIG}limits.work_millis = 5\n"));
+    let rooms: Vec<String> = (0..30).map(|room| format!("#room{room}")).collect();
+    let (join, part) = (format!("JOIN {}", rooms.join(",")), format!("PART {}", rooms.join(",")));
+    for slot in 1..=18 {
+        hub.opens(slot, &format!("guest{slot}"));
+        hub.all(&[(slot, &join)]);
+    }
+    hub.now += 60_000;
+    let lines: Vec<(u32, &str)> =
+        (0..60).map(|at| (EVE, if at % 2 == 0 { &*part } else { &join })).collect();
+    let (mut inputs, mut all) = (0, 0);
+    let mut effects = hub.apply(batch(&lines));
+    loop {
+        let told = told_to_rooms(&hub, &effects);
+        assert!(told <= 2 * TURN_WORK, "{told}");
+        (inputs, all) = (inputs + 1, all + told);
+        if !hub.hub.has_turns() {
+            break;
+        }
+        effects = hub.apply(Input::Continue);
+    }
+    assert!(all > 10 * TURN_WORK && inputs > 5, "{all} units, {inputs} inputs");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub enum Input {
     /// The rest of the last batch, of which the first part's effects have been passed on; or the
     /// next session that waits for its turn.
     Continue,
+    /// Nothing came: the hub is to look at what is due.
+    Look,
     /// A password's key was derived.
     Derived(Derived),
     /// The journal could not store this batch, and has refused all after it.

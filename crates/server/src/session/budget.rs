@@ -7,9 +7,11 @@
 //! What is stored is counted in bytes, beside that, and an hour's worth may be stored at once.
 
 use crate::limits::{
-    BUDGETS_REMEMBERED, Limits, WORK_ADDRESS_SHARE, WORK_BURST_SECONDS, WORK_PER_MILLI,
+    ADDRESS_TURN_WORK, BUDGETS_REMEMBERED, Limits, MUCH_OWED_PART, TURN_WORK, WORK_ADDRESS_SHARE,
+    WORK_BURST_SECONDS, WORK_PER_MILLI,
 };
 use crate::state::user::UserId;
+use crate::work::Work;
 use slab::Slab;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -53,8 +55,19 @@ struct Owed {
     stored: u64,
     /// Milliseconds.
     at: i64,
-    /// Units of the turn at hand, and which turn that is.
-    turn: (u64, u64),
+    /// What was done in the turn at hand.
+    turn: Share,
+}
+
+/// What a payer had done in one turn.
+#[derive(Debug, Default)]
+struct Share {
+    /// Which turn.
+    number: u64,
+    /// Units of work of the hub.
+    hub: u64,
+    /// Units of work of all who work for it at once: the hub and the shards.
+    all: u64,
 }
 
 impl Owed {
@@ -98,7 +111,8 @@ impl Budgets {
             self.most = 2 * self.accounts.len();
         }
         let place = *self.places.entry(payer).or_insert_with(|| {
-            let owed = Owed { payer, holders: 0, work: 0, stored: 0, at: now, turn: (0, 0) };
+            let owed =
+                Owed { payer, holders: 0, work: 0, stored: 0, at: now, turn: Share::default() };
             u32::try_from(self.accounts.insert(owed)).expect("bounded by the connections")
         });
         self.accounts[place as usize].holders += 1;
@@ -139,22 +153,34 @@ impl Budgets {
         owed.stored = owed.stored.saturating_add((bytes as u64).saturating_mul(HOUR_MILLIS));
     }
 
-    /// A payer has had work done: by the hub in turn number `turn`, and elsewhere.
-    pub fn charge(&mut self, budget: Budget, hub: u64, elsewhere: u64, turn: u64) {
+    /// A payer has had work done in turn number `turn`.
+    pub fn charge(&mut self, budget: Budget, work: Work, turn: u64) {
         let owed = &mut self.accounts[budget as usize];
-        owed.work = owed.work.saturating_add(hub).saturating_add(elsewhere);
-        if owed.turn.0 != turn {
-            owed.turn = (turn, 0);
+        let all = work.hub.saturating_add(work.shards);
+        owed.work = owed.work.saturating_add(all).saturating_add(work.readers);
+        if owed.turn.number != turn {
+            owed.turn = Share { number: turn, ..Share::default() };
         }
-        owed.turn.1 += hub;
+        owed.turn.hub = owed.turn.hub.saturating_add(work.hub);
+        owed.turn.all = owed.turn.all.saturating_add(all);
     }
 
-    /// Units of work that a payer has had done in turn number `turn`.
-    pub fn in_turn(&self, budget: Budget, turn: u64) -> u64 {
-        match self.accounts[budget as usize].turn {
-            (of, work) if of == turn => work,
-            _ => 0,
+    /// Whether a payer has had its share of turn number `turn`. Whoever owes much has a smaller
+    /// one, in which what the shards have to do counts, too.
+    pub fn turn_is_over(&mut self, budget: Budget, turn: u64, now: i64, limits: &Limits) -> bool {
+        let owed = &mut self.accounts[budget as usize];
+        if owed.turn.number != turn {
+            return false;
         }
+        if owed.turn.hub >= ADDRESS_TURN_WORK {
+            return true;
+        }
+        let Some(per_second) = per_second(owed.payer, limits) else { return false };
+        if owed.turn.all < TURN_WORK {
+            return false;
+        }
+        owed.pay_back(now, limits);
+        owed.work > per_second / MUCH_OWED_PART
     }
 
     /// Forgets those who have paid back and are not here.
@@ -184,6 +210,10 @@ mod tests {
 
     const ANN: Payer = Payer::User(1);
 
+    fn hub(hub: u64) -> Work {
+        Work { hub, ..Work::default() }
+    }
+
     fn limits() -> Limits {
         Limits { work_millis: 10, ..Limits::default() }
     }
@@ -193,9 +223,10 @@ mod tests {
         let (mut budgets, limits) = (Budgets::default(), limits());
         let rate = per_second(ANN, &limits).unwrap();
         let ann = budgets.hold(ANN, 0, &limits);
-        budgets.charge(ann, rate * WORK_BURST_SECONDS, 0, 1);
+        budgets.charge(ann, hub(rate * WORK_BURST_SECONDS), 1);
         assert_eq!(budgets.wait(ann, 0, &limits), None);
-        budgets.charge(ann, 0, rate * 3, 1);
+        let readers = Work { readers: rate * 3, ..Work::default() };
+        budgets.charge(ann, readers, 1);
         assert_eq!(budgets.wait(ann, 0, &limits), Some(3));
         assert_eq!(budgets.wait(ann, 2500, &limits), Some(1));
         assert_eq!(budgets.wait(ann, 3000, &limits), None);
@@ -234,7 +265,7 @@ mod tests {
         let (mut budgets, limits) = (Budgets::default(), limits());
         let rate = per_second(ANN, &limits).unwrap();
         let first = budgets.hold(ANN, 0, &limits);
-        budgets.charge(first, rate * (WORK_BURST_SECONDS + 1), 0, 1);
+        budgets.charge(first, hub(rate * (WORK_BURST_SECONDS + 1)), 1);
         budgets.release(first);
         let again = budgets.hold(ANN, 0, &limits);
         assert_eq!(budgets.wait(again, 0, &limits), Some(1));
@@ -248,10 +279,29 @@ mod tests {
         let mut budgets = Budgets::default();
         let limits = Limits { work_millis: 0, ..Limits::default() };
         let ann = budgets.hold(ANN, 0, &limits);
-        budgets.charge(ann, u64::MAX / 2, 0, 1);
-        assert_eq!(budgets.in_turn(ann, 1), u64::MAX / 2);
-        assert_eq!(budgets.in_turn(ann, 2), 0);
+        budgets.charge(ann, Work { shards: u64::MAX / 2, ..hub(ADDRESS_TURN_WORK - 1) }, 1);
+        assert!(!budgets.turn_is_over(ann, 1, 0, &limits), "she cannot owe much");
+        budgets.charge(ann, hub(1), 1);
+        assert!(budgets.turn_is_over(ann, 1, 0, &limits));
+        assert!(!budgets.turn_is_over(ann, 2, 0, &limits));
         assert_eq!(budgets.wait(ann, 0, &limits), None);
+    }
+
+    #[test]
+    fn whoever_owes_much_has_smaller_turns_and_pays_in_them_for_the_shards() {
+        let (mut budgets, limits) = (Budgets::default(), limits());
+        let much = per_second(ANN, &limits).unwrap() / MUCH_OWED_PART;
+        assert!(TURN_WORK <= much);
+        let ann = budgets.hold(ANN, 0, &limits);
+        budgets.charge(ann, Work { shards: much, ..Work::default() }, 1);
+        assert!(!budgets.turn_is_over(ann, 1, 0, &limits), "not more than a moment's work");
+        budgets.charge(ann, hub(1), 1);
+        assert!(budgets.turn_is_over(ann, 1, 0, &limits));
+        budgets.charge(ann, Work { readers: much, ..hub(TURN_WORK - 1) }, 2);
+        assert!(!budgets.turn_is_over(ann, 2, 0, &limits), "readers hold up nobody");
+        budgets.charge(ann, Work { shards: 1, ..Work::default() }, 2);
+        assert!(budgets.turn_is_over(ann, 2, 0, &limits));
+        assert!(!budgets.turn_is_over(ann, 2, 10_000, &limits), "it is paid back");
     }
 
     #[test]

@@ -129,16 +129,16 @@ impl Context<'_> {
     /// Charges the session's user and address with what the command at hand took so far.
     pub fn charge(&mut self) {
         let turn = self.node.batch;
-        let here = self.out.spent();
-        let elsewhere: u64 =
-            self.out.asked().iter().map(|effect| self.work_of(&effect.effect)).sum();
+        // What was left to this node stands among what was counted.
+        self.out.counted = Default::default();
+        let work = self.work();
         let Some(known) = self.node.sessions.get_mut(&self.applying.asker.session) else { return };
         if known.turn.number != turn {
             known.turn = Turn { number: turn, work: 0 };
         }
-        known.turn.work += here;
+        known.turn.work += work.hub;
         for payer in std::iter::once(known.address_budget).chain(known.user_budget) {
-            self.node.budgets.charge(payer, here, elsewhere, turn);
+            self.node.budgets.charge(payer, work, turn);
         }
         self.charge_stored();
     }

@@ -2,8 +2,10 @@
 
 use crate::hub::ClientEvent;
 use crate::inbox::{Item, Outlet};
-use crate::limits::ACCEPT_PAUSE_MILLIS;
-use crate::shard::connection::Connection;
+use crate::limits::{
+    ACCEPT_MICROS_PER_ROUND, ACCEPT_PAUSE_MILLIS, NEWCOMER_EVENTS, NEWCOMER_MICROS,
+};
+use crate::shard::connection::{Connection, Stage};
 use crate::shard::{Later, Shard};
 use crate::transport::Way;
 use mio::net::TcpStream;
@@ -13,35 +15,55 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 impl Shard {
-    /// Accepts what waits; each connection goes to the next shard, those of admins stay here.
+    /// Accepts what waits, for a moment; what is left is for the next round.
     pub(crate) fn accept(&mut self, outlet: &Outlet) {
-        while let Some(admin_socket) = &mut self.parts.admin_socket {
-            match admin_socket.accept() {
-                Ok(None) => break,
-                Ok(Some(stream)) => self.own(stream, None, outlet),
-                Err(error) => {
-                    self.cannot_accept(&error);
-                    break;
-                }
-            }
+        if !self.accepts || !self.newcomers_have_time() {
+            return;
         }
-        while let Some(listeners) = &mut self.parts.listeners {
-            match listeners.accept() {
-                Ok(None) => return,
-                Ok(Some((stream, address, None))) => self.own(stream, Some(address), outlet),
-                Ok(Some((stream, address, Some(other)))) => {
-                    other.send(Item::Connection(stream, address));
-                }
-                Err(error) => {
-                    return self.cannot_accept(&error);
-                }
-            }
+        let (begun, most) = (Instant::now(), Duration::from_micros(ACCEPT_MICROS_PER_ROUND));
+        while self.accepts && begun.elapsed() < most && self.newcomers_have_room() {
+            self.accepts = self.accept_one(outlet).unwrap_or_else(|error| {
+                tracing::warn!(%error, "Cannot accept a connection, will retry");
+                self.do_later(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Later::Accept);
+                false
+            });
         }
+        self.newcomers += begun.elapsed();
     }
 
-    fn cannot_accept(&mut self, error: &io::Error) {
-        tracing::warn!(%error, "Cannot accept a connection, will retry");
-        self.do_later(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Later::Accept);
+    /// Whether those who have not logged in may take more time in this round.
+    pub(crate) fn newcomers_have_time(&self) -> bool {
+        self.newcomers < Duration::from_micros(NEWCOMER_MICROS) && self.newcomers_have_room()
+    }
+
+    /// Whether more of what those do may be in the next batch: all others wait until the hub has
+    /// dealt with it.
+    pub(crate) fn newcomers_have_room(&self) -> bool {
+        self.newcomer_events < NEWCOMER_EVENTS
+    }
+
+    /// Whether the connection in a slot has not logged in, or is closed.
+    pub(crate) fn is_newcomer(&self, slot: usize) -> bool {
+        self.connections.get(slot).is_some_and(|connection| connection.stage != Stage::Ready)
+    }
+
+    /// Accepts a connection; false if none waits. It goes to the next shard, an admin's stays here.
+    fn accept_one(&mut self, outlet: &Outlet) -> io::Result<bool> {
+        if let Some(admin_socket) = &mut self.parts.admin_socket
+            && let Some(stream) = admin_socket.accept()?
+        {
+            self.own(stream, None, outlet);
+            return Ok(true);
+        }
+        let Some(listeners) = &mut self.parts.listeners else { return Ok(false) };
+        match listeners.accept()? {
+            None => return Ok(false),
+            Some((stream, address, None)) => self.own(stream, Some(address), outlet),
+            Some((stream, address, Some(other))) => {
+                other.send(Item::Connection(stream, address));
+            }
+        }
+        Ok(true)
     }
 
     /// Takes a new connection over; one without an address came by the admin socket.
@@ -79,5 +101,6 @@ impl Shard {
         entry.insert(connection);
         let session = self.session(slot);
         self.gather(session, opened);
+        self.newcomer_events += 1;
     }
 }

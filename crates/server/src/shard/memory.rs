@@ -124,7 +124,7 @@ impl Shard {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::Config;
     use crate::hub::{ClientEvent, Input};
@@ -146,10 +146,11 @@ mod tests {
     use std::sync::mpsc;
 
     /// The other ends of what a shard sends to.
-    type Ends = (Receiver<Input>, password::Worker, Vec<reader::Queue>, mpsc::Receiver<Wake>);
+    pub(in crate::shard) type Ends =
+        (Receiver<Input>, password::Worker, Vec<reader::Queue>, mpsc::Receiver<Wake>);
 
     /// The first of two shards that share this much memory.
-    fn shard(memory: usize) -> (Shard, Ends) {
+    pub(in crate::shard) fn shard(memory: usize) -> (Shard, Ends) {
         let mut config = Config::default();
         (config.limits.memory, config.limits.outbox_bytes) = (Some(memory), 0);
         let metrics = Arc::new(Metrics::new(2));

@@ -1,13 +1,13 @@
 //! Reading: what the sockets of a shard have brought becomes lines in the batch for the hub.
 
 use crate::hub::{ClientEvent, SessionEvent};
-use crate::limits::{HANDSHAKE_MILLIS_PER_ROUND, READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
+use crate::limits::{READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
 use crate::metrics::{Count, Handshake, Refused};
 use crate::shard::connection::{Stage, Stopped, Taken};
 use crate::shard::{Later, Shard};
 use crate::transport::{Judge, Way};
 use std::io::{ErrorKind, Read};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What became of reading a connection.
 enum After {
@@ -20,21 +20,29 @@ enum After {
 }
 
 impl Shard {
-    /// Reads each ready connection once, as long as the batch takes more.
+    /// Reads each ready connection once, as long as the batch takes more; those that have not logged
+    /// in, as long as they have time left.
     pub(crate) fn read_ready(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
-        self.shaken = Duration::ZERO;
-        let most = Duration::from_millis(HANDSHAKE_MILLIS_PER_ROUND);
         ready.retain(|slot| {
             if self.batch.is_full() {
                 return true;
             }
+            let is_newcomer = self.is_newcomer(*slot);
+            let in_time = !is_newcomer || self.newcomers_have_time();
             let Some(connection) = self.connections.get_mut(*slot) else { return false };
-            if self.shaken >= most && connection.way.may_shake_hands() {
+            if !in_time {
                 return true;
             }
             connection.ready = false;
-            match self.read(*slot) {
+            let begun = is_newcomer.then(Instant::now);
+            let events = self.batch.events.len();
+            let after = self.read(*slot);
+            if let Some(begun) = begun {
+                self.newcomers += begun.elapsed();
+                self.newcomer_events += self.batch.events.len() - events;
+            }
+            match after {
                 After::More => match self.connections.get_mut(*slot) {
                     Some(connection) => {
                         connection.ready = true;
@@ -110,7 +118,6 @@ impl Shard {
         let kept = connection.kept().len();
         let start = UNREAD_BYTES - kept;
         self.buffer[start..UNREAD_BYTES].copy_from_slice(connection.kept());
-        let begun = connection.way.may_shake_hands().then(Instant::now);
         self.scratch.lines.clear();
         let judge = Judge {
             config: &self.parts.config,
@@ -133,9 +140,7 @@ impl Shard {
             self.connections[slot].address = address;
             self.gather(session, ClientEvent::Forwarded { address, encrypted });
         }
-        if received.shook_hands {
-            self.shaken += begun.map_or(Duration::ZERO, |begun| begun.elapsed());
-        } else {
+        if !received.shook_hands {
             let connection = &mut self.connections[slot];
             let used = (kept + bytes).saturating_sub(connection.kept().len());
             connection.charge(used, self.scratch.lines.len());

@@ -3,7 +3,7 @@
 
 use crate::effects::write_error;
 use crate::effects::{Condition, Effect, Effects, FollowUp, News, Rooms};
-use crate::limits::{LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
+use crate::limits::{BYTES_PER_WORK, LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
 use crate::metrics::{Count, Refused};
 use crate::session_id::SessionId;
 use crate::state::State;
@@ -14,6 +14,7 @@ use crate::state::undo::Undo;
 use crate::state::user::{User, UserId};
 use crate::state::{dormant, membership};
 use crate::text::shorten;
+use crate::work::Work;
 use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
 use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
@@ -267,23 +268,40 @@ impl Applying<'_> {
         if self.user().guest { ANY_GUEST } else { self.me() }
     }
 
-    /// The work that an effect makes for shards and readers.
-    pub fn work_of(&self, what: &Effect) -> u64 {
+    /// The work that the command at hand has made so far.
+    pub fn work(&mut self) -> Work {
+        let asked = self.out.asked();
+        let (counted, mut work) = self.out.counted;
+        for effect in asked.get(counted..).unwrap_or_default() {
+            let (shards, readers) = self.work_of(&effect.effect);
+            work.shards += shards;
+            work.readers += readers;
+        }
+        let counted = asked.len();
+        work.hub = self.out.spent();
+        self.out.counted = (counted, work);
+        work
+    }
+
+    /// The work that an effect makes for shards and for readers.
+    fn work_of(&self, what: &Effect) -> (u64, u64) {
         let online = |room: &RoomId| self.state.rooms.get(room).map_or(0, |room| room.online);
         match what {
-            Effect::Tell { rooms: Rooms::One(room), .. } => online(room) as u64 * TELL_WORK,
+            Effect::Tell { rooms: Rooms::One(room), .. } => (online(room) as u64 * TELL_WORK, 0),
             Effect::Tell { rooms: Rooms::Several(rooms), .. } => {
-                rooms.iter().map(online).sum::<usize>() as u64 * TELL_WORK
+                (rooms.iter().map(online).sum::<usize>() as u64 * TELL_WORK, 0)
             }
-            Effect::TellOne { .. } => TELL_WORK,
-            Effect::Read { request, .. } => request.events() as u64 * READ_WORK,
-            _ => 0,
+            Effect::TellOne { .. } => (TELL_WORK, 0),
+            Effect::Reply { text, .. } => (u64::from(text.end - text.start) / BYTES_PER_WORK, 0),
+            Effect::Read { request, .. } => (0, request.events() as u64 * READ_WORK),
+            _ => (0, 0),
         }
     }
 
     /// Whether the command at hand has had its turn and should go on in another one.
-    pub fn turn_is_over(&self) -> bool {
-        self.out.spent() >= TURN_WORK
+    pub fn turn_is_over(&mut self) -> bool {
+        let work = self.work();
+        work.hub + work.shards >= TURN_WORK
     }
 
     /// The room of a name, whether the asker may know of it or not.

@@ -1,0 +1,61 @@
+//! The pace of those who wait for their turn: the next turn begins when the shards have carried out
+//! what the last one led to. So whoever has just come waits behind one turn, not behind all that the
+//! hub could do in advance.
+
+use crate::effects::Turn;
+use crate::hub::Input;
+use crate::queue::Sender;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Lets one turn be under way at a time.
+#[derive(Debug)]
+pub struct Pace {
+    hub: Sender<Input>,
+    under_way: Arc<AtomicBool>,
+}
+
+impl Pace {
+    /// No turn is under way. `hub` is the queue by which the hub is told that one is over.
+    pub fn new(hub: Sender<Input>) -> Pace {
+        Pace { hub, under_way: Arc::default() }
+    }
+
+    /// Whether the next turn may begin. If not, the hub is sent [`Input::Look`] when it may.
+    pub fn is_free(&self) -> bool {
+        !self.under_way.load(Ordering::Acquire)
+    }
+
+    /// Begins a turn.
+    pub fn begin(&self) -> Turn {
+        self.under_way.store(true, Ordering::Release);
+        let (hub, under_way) = (self.hub.clone(), self.under_way.clone());
+        Turn::new(move || {
+            under_way.store(false, Ordering::Release);
+            // If the queue is full, something else wakes the hub. If the hub is gone, nobody waits.
+            let _ = hub.try_send(Input::Look);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::bounded;
+
+    #[test]
+    fn the_next_turn_waits_for_the_last_and_the_hub_is_told_of_its_end() {
+        let (sender, inputs) = bounded(1, Default::default());
+        let pace = Pace::new(sender.clone());
+        assert!(pace.is_free());
+        let turn = pace.begin();
+        assert!(!pace.is_free());
+        assert!(inputs.is_empty());
+        drop(turn);
+        assert!(pace.is_free());
+        assert!(matches!(inputs.try_recv(), Ok(Input::Look)));
+        sender.send(Input::Stop).unwrap();
+        drop(pace.begin());
+        assert!(pace.is_free(), "also if the queue is full");
+    }
+}

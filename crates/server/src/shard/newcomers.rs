@@ -1,0 +1,78 @@
+//! That a flood of connections leaves a shard time for those who have logged in.
+
+use crate::hub::{ClientEvent, Input, SessionEvent};
+use crate::inbox;
+use crate::limits::{EVENTS, NEWCOMER_EVENTS, NEWCOMER_MICROS};
+use crate::listen;
+use crate::shard::Shard;
+use crate::shard::connection::{Connection, Stage};
+use crate::shard::listeners::Listeners;
+use crate::shard::memory::tests::shard;
+use crate::transport::Way;
+use mio::Events;
+use mio::net::TcpStream;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream as Peer};
+use std::time::{Duration, Instant};
+
+/// So many that accepting all of them takes far longer than a round has for it.
+const CROWD: usize = 200;
+
+/// Adds a connection of this stage that has a line to read; its peer.
+fn connect(shard: &mut Shard, stage: Stage) -> Peer {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut peer = Peer::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, address) = listener.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let (stream, limits) = (TcpStream::from_std(stream), &shard.parts.config.limits);
+    let mut connection = Connection::new(stream, 0, address.ip(), limits, Instant::now());
+    (connection.way, connection.stage) = (Way::Lines, stage);
+    let slot = shard.connections.insert(connection);
+    shard.make_ready(slot);
+    peer.write_all(b"PING :x\r\n").unwrap();
+    peer
+}
+
+#[test]
+fn a_flood_of_connections_is_accepted_in_parts_and_nobody_else_waits_for_it() {
+    let (mut shard, (to_hub, ..)) = shard(0);
+    let listener = listen::bind(Some("127.0.0.1"), 0).unwrap();
+    let (address, (inbox, mut outlet)) =
+        (listener.local_addr().unwrap(), inbox::new(Default::default()).unwrap());
+    let mut listeners = Listeners::new(vec![listener], vec![inbox]);
+    listeners.register(outlet.registry()).unwrap();
+    shard.parts.listeners = Some(listeners);
+    let _ann = connect(&mut shard, Stage::Ready);
+    let crowd: Vec<Peer> = (0..CROWD).map(|_| Peer::connect(address).unwrap()).collect();
+    let mut events = Events::with_capacity(EVENTS);
+    let mut rounds = 0;
+    while shard.connections.len() <= crowd.len() {
+        shard.round(&mut outlet, &mut events).unwrap();
+        shard.in_flight = false; // as if the hub had answered
+        rounds += 1;
+        if rounds == 1 {
+            let Ok(Input::Batch(first)) = to_hub.try_recv() else { panic!("nothing at once") };
+            let is_line = |event: &SessionEvent| matches!(event.event, ClientEvent::Line(_));
+            assert!(first.events.iter().any(is_line));
+        }
+    }
+    assert!(rounds > 1, "in one round");
+}
+
+#[test]
+fn those_who_have_not_logged_in_are_read_as_long_as_they_have_time_left() {
+    let (mut shard, _ends) = shard(0);
+    let _crowd: Vec<Peer> = (0..9).map(|_| connect(&mut shard, Stage::Entering)).collect();
+    let _ann = connect(&mut shard, Stage::Ready);
+    shard.newcomers = Duration::from_micros(NEWCOMER_MICROS);
+    shard.read_ready();
+    let slots: Vec<u32> = shard.batch.events.iter().map(|event| event.session.slot).collect();
+    assert_eq!(slots, [9], "they have had their time");
+    assert_eq!(shard.ready, (0..9).collect::<Vec<_>>(), "and go first in the next round");
+    shard.newcomers = Duration::ZERO;
+    shard.newcomer_events = NEWCOMER_EVENTS - 1;
+    shard.read_ready();
+    assert_eq!(shard.batch.events.len(), 2, "the batch has room for one of them");
+    assert!(shard.newcomers > Duration::ZERO, "it is counted");
+    assert_eq!(shard.newcomer_events, NEWCOMER_EVENTS);
+}
