@@ -7,7 +7,9 @@ pub mod ending;
 pub mod presence;
 pub mod follow_up;
 pub mod logging_in;
+pub mod context;
 pub mod entry;
+pub mod kept;
 pub mod refusal;
 pub mod registering;
 pub mod rights;
@@ -92,10 +94,10 @@ pub mod znc;
 #[cfg(test)]
 mod blanks;
 
+use crate::command::context::Context;
 use crate::command::entry::{Next, Request};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
-use crate::session::context::Context;
 use crate::session::{Prompt, Unfinished};
 use crate::state::applying::Applying;
 use Run::{Local, Makes, Shared, Split};
@@ -350,10 +352,10 @@ pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
         return;
     };
     context.asker.label = label.as_ref().map(|label| label.value.clone());
-    context.applying.out.begin_again(
-        context.applying.asker.session,
+    context.answering.out.begin_again(
+        context.answering.asker.session,
         label,
-        context.applying.has(Capability::Batch),
+        context.answering.has(Capability::Batch),
     );
     context.out.resume_at(cursor, written);
     finish(context, |context| {

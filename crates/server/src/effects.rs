@@ -464,11 +464,9 @@ impl Effects {
         start..index(self.text.len())
     }
 
-    /// Lets `write` ask for replies; returns where their lines are, one behind the other.
-    pub fn lines(&mut self, write: impl FnOnce(&mut Effects)) -> Range<u32> {
-        let start = index(self.text.len());
-        write(self);
-        start..index(self.text.len())
+    /// Where the next line will begin.
+    pub fn end_of_text(&self) -> u32 {
+        index(self.text.len())
     }
 
     /// Whether the effect at `at` is a line of a batch already.

@@ -22,6 +22,7 @@ mod replay;
 use crate::clock;
 use crate::command;
 use crate::command::authentication;
+use crate::command::context::Context;
 use crate::command::ending;
 use crate::command::entry::{self, Request};
 use crate::command::serverban::BANNED;
@@ -32,7 +33,6 @@ use crate::metrics::{Count, Refused};
 use crate::session::Node;
 use crate::session::Session;
 use crate::session::budget::Payer;
-use crate::session::context::Context;
 use crate::session::login::{Derived, Outcome};
 use crate::session::{delivered, disk};
 use crate::session_id::SessionId;
@@ -212,12 +212,12 @@ impl Hub {
             }
             ClientEvent::Line(range) => {
                 self.line(out, session, piece(text, range));
-                ending::settle(&mut self.state, &mut self.node, out, session);
+                ending::settle(&mut self.context(out, session));
             }
             ClientEvent::BadLine(error, range) => {
                 let head = piece(text, range);
                 command::bad_line(&mut self.context(out, session), *error, head);
-                ending::settle(&mut self.state, &mut self.node, out, session);
+                ending::settle(&mut self.context(out, session));
             }
             ClientEvent::PasswordBusy => self.derived(out, session, Outcome::Busy),
             ClientEvent::Waited => self.derived(out, session, Outcome::Waited),
@@ -228,7 +228,7 @@ impl Hub {
                 self.end_if_done(out, session);
             }
             ClientEvent::Closed { reason } => {
-                ending::session_ended(&mut self.state, &mut self.node, out, session, reason);
+                ending::session_ended(&mut self.context(out, session), reason);
             }
         }
     }
@@ -345,10 +345,7 @@ impl Hub {
             }
         } else {
             ending::end_session(
-                &mut self.state,
-                &mut self.node,
-                out,
-                session,
+                &mut self.context(out, session),
                 "Too many lines before login was complete",
             );
         }
@@ -413,7 +410,7 @@ impl Hub {
     fn end_if_done(&mut self, out: &mut Effects, session: SessionId) {
         let done = |known: &Session| known.ended && known.waiting.is_none() && !known.queued;
         if self.node.sessions.get(&session).is_some_and(done) {
-            ending::end_session(&mut self.state, &mut self.node, out, session, "Connection closed");
+            ending::end_session(&mut self.context(out, session), "Connection closed");
         }
     }
 

@@ -2,7 +2,6 @@
 
 pub mod admission;
 pub mod budget;
-pub mod context;
 pub mod delivered;
 pub mod disk;
 pub mod login;

@@ -13,13 +13,13 @@ pub use password::{answer_new, answer_old};
 
 use super::entry::{Next, Request};
 use super::refusal::{Refusal, refuse};
+use crate::command::context::Context;
 use crate::effects::{Condition, Effect};
 use crate::render::export::time;
 use crate::secret::Secret;
-use crate::session::context::Context;
 use crate::session::login::{Change, Outcome};
 use crate::session::{Proof, Reveals};
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::second_factor::UsedCode;
 use crate::state::standing::{self, TakesFrom};
 use crate::state::{app_password, second_factor};
@@ -183,7 +183,7 @@ pub fn reveal(context: &mut Context<'_>) {
 }
 
 /// The account of the asker.
-pub fn of(context: &Applying<'_>) -> Result<Arc<Account>, Refusal> {
+pub fn of(context: &Answering<'_, impl Reads>) -> Result<Arc<Account>, Refusal> {
     let account = context.user().account().and_then(|name| context.state.account(name));
     let text = "A guest has no account; REGISTER makes one";
     let code = "ACCOUNT_REQUIRED";
@@ -297,8 +297,8 @@ fn takes_from(context: &mut Applying<'_>, account: &Account, given: &str) -> Res
     Ok(())
 }
 
-fn show_takes_from(context: &mut Applying<'_>, account: &Account) {
-    let from = standing::takes_from(context.state, account.id);
+fn show_takes_from(context: &mut Answering<'_, impl Reads>, account: &Account) {
+    let from = standing::takes_from(&context.state, account.id);
     let text = match from {
         TakesFrom::Everyone => "Everyone can send you private messages",
         TakesFrom::Shared => {

@@ -6,13 +6,13 @@ use super::entry::{Next, Request};
 use super::refusal::{Refusal, refuse};
 use super::rights::rest_of;
 use super::serverban::{end, not_stored};
+use crate::command::context::Context;
 use crate::effects::{Cursor, FollowUp, Task};
 use crate::limits::{KICK_BYTES, RESET_MILLIS, ROW_WORK};
 use crate::secret::Secret;
-use crate::session::context::Context;
 use crate::session::login::Outcome;
 use crate::session::{Reveals, Tried};
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::barred::{RESET, Reset, SUSPENDED, Suspension, date, short_key, stamp};
 use crate::state::records;
 use crate::state::undo::Undo;
@@ -55,7 +55,10 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// The account that the command is about.
-fn account(context: &Applying<'_>, message: &Message<'_>) -> Result<Arc<Account>, Refusal> {
+fn account(
+    context: &Answering<'_, impl Reads>,
+    message: &Message<'_>,
+) -> Result<Arc<Account>, Refusal> {
     let name = message.param(1).filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?;
     let account = context.state.account(name).cloned();
     account.ok_or_else(|| refused("NO_SUCH_ACCOUNT", name, "There is no such account"))
@@ -164,7 +167,10 @@ fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// Refuses to do something to an account that looks after the server itself.
-fn must_not_be_operator(context: &Applying<'_>, account: &Account) -> Result<(), Refusal> {
+fn must_not_be_operator(
+    context: &Answering<'_, impl Reads>,
+    account: &Account,
+) -> Result<(), Refusal> {
     match context.state.config.role_of(&account.name) {
         None => Ok(()),
         Some(_) => {

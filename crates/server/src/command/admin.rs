@@ -3,8 +3,8 @@
 //! <https://modern.ircdocs.horse/#admin-message>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::config::Admin;
-use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `ADMIN`.

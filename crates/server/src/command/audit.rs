@@ -1,9 +1,9 @@
 //! `AUDIT [count] [before=id]`: what those who look after the server have done, newest last.
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
 use crate::limits::{AUDIT_PAGE, AUDIT_PAGE_MOST};
-use crate::session::context::Context;
 use proto::Message;
 use std::sync::Arc;
 

@@ -6,9 +6,9 @@ mod external;
 
 use super::refusal::{NOT_ENCRYPTED, Refusal};
 use crate::command::authentication;
+use crate::command::context::Context;
 use crate::config::Config;
 use crate::secret::Secret;
-use crate::session::context::Context;
 use crate::session::login::How;
 use crate::session::{Proof, Sasl, Session, Tried};
 use crate::state::app_password;
@@ -93,7 +93,7 @@ fn keep(context: &mut Context<'_>, sasl: Sasl) {
 }
 
 fn ask(context: &mut Context<'_>, parameter: &str) {
-    context.applying.out.reply(context.applying.asker.session, |out| {
+    context.answering.out.reply(context.answering.asker.session, |out| {
         proto::Line::to(out).verb("AUTHENTICATE").param(parameter).end();
     });
 }
@@ -164,7 +164,7 @@ fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
     };
     let nonce = nonce(context);
     let challenge = server.challenge(&account.keys, &nonce);
-    for (name, keys) in app_password::keys_of(context.state, account.id) {
+    for (name, keys) in app_password::keys_of(&context.state, account.id) {
         server.accept(&name, &keys);
     }
     keep(context, Sasl::ScramFinal(Chunks::default(), Box::new(server), account));
@@ -221,7 +221,7 @@ fn second_factor_of(
     if let Some(name) = server.proven() {
         return Some((Proof::App(name.into()), None));
     }
-    if !second_factor::is_on(context.state, account.id) {
+    if !second_factor::is_on(&context.state, account.id) {
         return Some((Proof::Password, None));
     }
     match server.code() {

@@ -5,6 +5,7 @@ mod codes;
 
 pub use codes::{check_code, code_missing, wrong_code};
 
+use crate::command::context::Context;
 use crate::command::ending;
 use crate::command::entry::Request;
 use crate::command::logging_in::{LogIn, Origin, Register};
@@ -16,11 +17,10 @@ use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::Author;
 use crate::secret::Secret;
-use crate::session::context::Context;
 use crate::session::login::{How, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{LoggingIn, Proof, Tried, Waiting};
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Reads};
 use crate::state::lookalikes::is_reserved;
 use crate::state::second_factor::UsedCode;
 use crate::state::{app_password, invitation, last_login, second_factor, standing};
@@ -109,7 +109,7 @@ pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Ref
 
 /// Whether a name can be anybody's who has no account of this name: it is not kept back, and looks
 /// like nobody's account.
-pub fn may_be_named(context: &Applying<'_>, name: &str) -> Result<(), Refusal> {
+pub fn may_be_named(context: &Answering<'_, impl Reads>, name: &str) -> Result<(), Refusal> {
     let bad = |error| Refusal::BadName(name.to_owned(), error);
     check_name(name).map_err(bad)?;
     let state = &context.state;
@@ -279,7 +279,7 @@ fn origin(context: &Context<'_>, how: How) -> Origin {
 /// Makes an account of a name, with keys of its first password, and logs in to it.
 fn register(context: &mut Context<'_>, name: &str, how: How, keys: Keys) {
     let invitation = context.session().invitation.as_deref().map(|invited| invited.code.clone());
-    let found = invitation.as_deref().and_then(|code| invitation::find(context.state, code));
+    let found = invitation.as_deref().and_then(|code| invitation::find(&context.state, code));
     let pending = LoggingIn {
         name: name.into(),
         how,
@@ -306,7 +306,7 @@ pub fn log_in(
     };
     context.look_at_space();
     let kept = context.asker.allowance.not_stored.is_none();
-    let before = last_login::of(context.state, account.id).filter(|login| kept && login.time > 0);
+    let before = last_login::of(&context.state, account.id).filter(|login| kept && login.time > 0);
     let pending = LoggingIn {
         name: (&*account.name).into(),
         how,

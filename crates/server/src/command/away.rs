@@ -5,11 +5,11 @@
 
 use super::entry::Next;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::command::presence;
 use crate::effects::FollowUp;
 use crate::limits::AWAY_BYTES;
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::user::Presence;
 use crate::text::shorten;
 use proto::{Capability, Message, numeric as n};
@@ -31,7 +31,7 @@ pub fn before<'m>(
 }
 
 /// What the line says of the person's presence.
-fn said(context: &Applying<'_>, message: &Message<'_>) -> Presence {
+fn said(context: &Answering<'_, impl Reads>, message: &Message<'_>) -> Presence {
     match message.param(0).unwrap_or_default() {
         "" => Presence::Here,
         "*" if context.has(Capability::PreAway) => Presence::Unattended,
@@ -56,7 +56,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-fn reply(context: &mut Applying<'_>, presence: &Presence) {
+fn reply(context: &mut Answering<'_, impl Reads>, presence: &Presence) {
     match presence {
         Presence::Here => {
             context.numeric(n::RPL_UNAWAY, &[], "You are no longer marked as being away");

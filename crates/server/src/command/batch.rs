@@ -6,11 +6,11 @@
 use super::entry::{Next, Request};
 use super::privmsg::{Draft, look_at_share, to_one};
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::Effects;
 use crate::limits::{BATCH_REFERENCE_BYTES, BATCH_SECONDS, MULTILINE_BYTES, MULTILINE_LINES};
 use crate::render::lines::{GOES_ON, NEW_LINE};
 use crate::session::Node;
-use crate::session::context::Context;
 use crate::session::{Collected, OpenBatch};
 use crate::state::State;
 use crate::state::applying::Applying;

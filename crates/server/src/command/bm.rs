@@ -3,9 +3,9 @@
 use super::entry::Next;
 use super::privmsg::{Draft, to_room};
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::Confirmation;
 use crate::session::Prompt;
-use crate::session::context::Context;
 use crate::state::applying::Applying;
 use proto::Message;
 use store::EventKind;

@@ -3,9 +3,9 @@
 
 use super::entry::{Next, Request};
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::limits::CERTIFICATES;
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::certificates::{Owner, change};
 use proto::Fingerprint;
 use proto::Message;
@@ -47,7 +47,7 @@ fn refused(code: &'static str, about: Option<String>, text: &'static str) -> Ref
     Refusal::Invalid { code, context: about.into_iter().collect(), text }
 }
 
-fn account(context: &Applying<'_>) -> Result<Arc<Account>, Refusal> {
+fn account(context: &Answering<'_, impl Reads>) -> Result<Arc<Account>, Refusal> {
     let account = context.user().account().and_then(|name| context.state.account(name));
     let text = "Guests have no account to add a certificate to; REGISTER creates one";
     account.cloned().ok_or_else(|| refused("ACCOUNT_REQUIRED", None, text))

@@ -2,8 +2,8 @@
 
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::ReadKind;
-use crate::session::context::Context;
 use proto::Message;
 use store::{Kinds, Point, Query, Scope, Select};
 

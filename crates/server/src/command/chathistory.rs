@@ -4,9 +4,9 @@
 
 use super::privmsg::find;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Reads};
 use crate::state::history;
 use proto::time::parse_server_time;
 use proto::{Capability, Message};
@@ -132,7 +132,7 @@ fn targets(context: &mut Context<'_>, asked: &Asked<'_>) -> Result<(), Refusal> 
 /// The conversation of a target whose history the asker may read, and its name: a room they are in,
 /// or a user with whom they can talk.
 pub fn conversation(
-    context: &Applying<'_>,
+    context: &Answering<'_, impl Reads>,
     target: &str,
 ) -> Result<(Conversation, Arc<str>), Refusal> {
     let no = || Refusal::NoHistory(target.to_owned());
@@ -145,10 +145,10 @@ pub fn conversation(
 }
 
 /// Asks the readers; the answer takes its place among the replies.
-pub fn read(context: &mut Applying<'_>, what: ReadKind) {
+pub fn read(context: &mut Answering<'_, impl Reads>, what: ReadKind) {
     let user = context.user();
     let rooms: Vec<_> = user.rooms.iter().map(|room| &context.state.rooms[room]).collect();
-    let since = rooms.iter().map(|room| (room.id, history::since(context.state, room, user.id)));
+    let since = rooms.iter().map(|room| (room.id, history::since(&context.state, room, user.id)));
     let request = Read {
         what,
         capabilities: context.capabilities(),

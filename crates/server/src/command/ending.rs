@@ -1,29 +1,23 @@
 //! The end of a session, and of the last session of a user.
 
-use super::entry::{self, Entry, Request};
+use super::entry::Request;
 use super::{follow_up, presence};
-use crate::effects::{Condition, Effect, Effects, Ending, FollowUp};
-use crate::session::context::Context;
-use crate::session::{Node, delivered, watch};
-use crate::session_id::SessionId;
-use crate::state::applying::{Applying, Asker};
+use crate::command::context::Context;
+use crate::effects::{Condition, Effect, Ending, FollowUp};
+use crate::session::{delivered, watch};
+use crate::state::applying::Applying;
 use crate::state::room::Member;
 use crate::state::user::UserId;
-use crate::state::{State, dormant, founder, membership, records};
+use crate::state::{dormant, founder, membership, records};
 use proto::name::fold;
 use store::{AccountId, RecordOwner};
 
-/// A session closed, or is closed by its shard.
-pub fn session_ended(
-    state: &mut State,
-    node: &mut Node,
-    out: &mut Effects,
-    session: SessionId,
-    reason: &str,
-) {
-    settle(state, node, out, session);
-    out.begin(session, None, false);
-    Context::new(state, node, out, session).log_left(reason);
+/// The session of the asker closed, or is closed by its shard.
+pub fn session_ended(context: &mut Context<'_>, reason: &str) {
+    settle(context);
+    context.begin(None);
+    context.log_left(reason);
+    let (session, node) = (context.asker.session, &mut *context.node);
     let ended = node.sessions.remove(&session).expect("the caller has checked");
     node.leave(&ended);
     if let Some(message) = ended.batch.and_then(|batch| batch.message) {
@@ -34,13 +28,10 @@ pub fn session_ended(
     if ended.user.is_none() {
         return;
     }
-    let (now, steady) = (state.now, state.steady);
-    let asker = Asker { session, ..Asker::of(ended.user) };
-    let request = Request::SessionEnded { reason };
-    entry::apply(state, out, Entry { now, steady, asker, request })
-        .expect("that a session ends is never refused");
-    follow_up::carry_out(&mut Context::new(state, node, out, session));
-    out.end(&state.renderer.server);
+    context.apply(Request::SessionEnded { reason }).expect("that a session ends is never refused");
+    follow_up::carry_out(context);
+    let server = context.state.renderer.server.clone();
+    context.out.end(&server);
 }
 
 /// A session of the asker's has ended, or is the asker's no longer.
@@ -64,26 +55,22 @@ pub fn leave(context: &mut Applying<'_>, reason: &str) {
     }
 }
 
-/// Private messages that a session has answered are taken.
-pub fn settle(state: &mut State, node: &mut Node, out: &mut Effects, session: SessionId) {
-    let Some(ranges) = delivered::take(state, node, session) else { return };
-    let context = &mut Context::new(state, node, out, session);
-    context.out.begin(session, None, false);
+/// Private messages that the session of the asker has answered are taken.
+pub fn settle(context: &mut Context<'_>) {
+    let session = context.asker.session;
+    let Some(ranges) = delivered::take(&context.answering.state, context.node, session) else {
+        return;
+    };
+    context.begin(None);
     context.apply(Request::Taken { ranges }).expect("what is taken is never refused");
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
 }
 
-/// The hub itself ends a session, saying why.
-pub fn end_session(
-    state: &mut State,
-    node: &mut Node,
-    out: &mut Effects,
-    session: SessionId,
-    reason: &str,
-) {
-    Context::new(state, node, out, session).close(reason);
-    session_ended(state, node, out, session, reason);
+/// The hub itself ends the session of the asker, saying why.
+pub fn end_session(context: &mut Context<'_>, reason: &str) {
+    context.close(reason);
+    session_ended(context, reason);
 }
 
 /// Ends the sessions that the command at hand, which is over, has ended. The asker may be among them.
@@ -94,8 +81,7 @@ pub fn carry_out(context: &mut Context<'_>) {
                 Some(told) => context.of(session).close(&told),
                 None => context.out.push_when(Condition::Always, Effect::Close { session }),
             }
-            let Context { applying, node } = context;
-            session_ended(applying.state, node, applying.out, session, &reason);
+            session_ended(&mut context.of(session), &reason);
         }
     }
 }

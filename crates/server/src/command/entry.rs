@@ -11,7 +11,6 @@ use super::refusal::Refusal;
 use super::{Verb, account, accounts, batch, bm, cert, ending, invitation, oper, pm, umode};
 use crate::config::Role;
 use crate::effects::{Cursor, Effects};
-use crate::session::context::Context;
 use crate::state::State;
 use crate::state::applying::{Applying, Asker};
 use crate::state::invitation::Invitation;
@@ -131,16 +130,6 @@ pub enum Next<'a> {
     Command,
     /// This becomes an entry.
     Request(Request<'a>),
-}
-
-impl Context<'_> {
-    /// Makes an entry of a request, and applies it. Nothing of the session's own may depend on what
-    /// comes of it but its answer and what it leaves to the node: see [`super::follow_up`].
-    pub fn apply(&mut self, request: Request<'_>) -> Result<(), Refusal> {
-        let Applying { state, out, asker } = &mut self.applying;
-        let State { now, steady, .. } = **state;
-        apply(state, out, Entry { now, steady, asker: asker.clone(), request })
-    }
 }
 
 /// Applies an entry: the same state and the same entry give the same effects.

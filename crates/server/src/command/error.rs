@@ -1,7 +1,7 @@
 //! `ERROR`: only servers say it; from a client it means nothing.
 
 use super::refusal::Refusal;
-use crate::session::context::Context;
+use crate::command::context::Context;
 use proto::Message;
 
 /// Carries out `ERROR`.

@@ -1,7 +1,7 @@
 //! `EX`: leaves and frees everything.
 
 use super::refusal::Refusal;
-use crate::session::context::Context;
+use crate::command::context::Context;
 use proto::Message;
 
 /// Carries out `EX`.

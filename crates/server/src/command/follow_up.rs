@@ -1,11 +1,12 @@
 //! What shared commands leave to the node of their session is carried out.
 
 use super::{
-    account, authentication, ending, join, markread, metadata, names, rename, serverban, welcome,
+    account, authentication, ending, join, kept, markread, metadata, names, rename, serverban,
+    welcome,
 };
+use crate::command::context::Context;
 use crate::effects::FollowUp;
-use crate::session::context::Context;
-use crate::session::{delivered, watch};
+use crate::session::watch;
 
 /// Carries out all that the command at hand has left to this node, each at its place among the
 /// effects. Before the command ends.
@@ -17,14 +18,15 @@ pub fn carry_out(context: &mut Context<'_>) {
                 metadata::subscribers::introduce(context, room, user);
             }
             FollowUp::TellWatchers { user, news, told } => {
-                let applying = &mut context.applying;
-                watch::tell_also(applying.state, context.node, applying.out, user, news, &told);
+                let answering = &mut context.answering;
+                let (state, out) = (&answering.state, &mut *answering.out);
+                watch::tell_also(state, context.node, out, user, news, &told);
             }
             FollowUp::TellOnline { user } => {
-                watch::came(context.applying.state, context.node, context.applying.out, user);
+                watch::came(&context.answering.state, context.node, context.answering.out, user);
             }
             FollowUp::TellOffline { name } => {
-                watch::went(context.applying.state, context.node, context.applying.out, &name);
+                watch::went(&context.answering.state, context.node, context.answering.out, &name);
             }
             FollowUp::SyncWatchers { user } => metadata::show::sync_watchers(context, user),
             FollowUp::ShowRoom { room } => join::show(context, room),
@@ -34,7 +36,7 @@ pub fn carry_out(context: &mut Context<'_>) {
             FollowUp::RoomRenamed { room, old, reason } => {
                 rename::show(context, room, &old, &reason);
             }
-            FollowUp::ShowKept => delivered::show(context),
+            FollowUp::ShowKept => kept::show(context),
             FollowUp::IsBot(bot) => context.session_mut().taking.bot = bot,
             FollowUp::ShowMarker { conversation, name } => {
                 markread::show_others(context, conversation, &name);

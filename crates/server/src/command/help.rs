@@ -4,8 +4,8 @@
 
 use super::VERBS;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::limits::NAMES_LINE_BYTES;
-use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `HELP`.

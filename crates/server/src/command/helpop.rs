@@ -2,7 +2,7 @@
 
 use super::help;
 use super::refusal::Refusal;
-use crate::session::context::Context;
+use crate::command::context::Context;
 use proto::Message;
 
 /// Carries out `HELPOP`.

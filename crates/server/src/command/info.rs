@@ -3,8 +3,8 @@
 //! <https://modern.ircdocs.horse/#info-message>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::command::welcome::VERSION;
-use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `INFO`.

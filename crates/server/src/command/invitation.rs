@@ -5,13 +5,13 @@ use super::account::{self, duration};
 use super::authentication;
 use super::entry::{Next, Request};
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Task};
 use crate::limits::{
     INVITATION_CODE_CHARS, INVITATION_NOTE_BYTES, INVITATION_ROOMS, INVITATION_USES, INVITATIONS,
     INVITATIONS_OF_MEMBER,
 };
 use crate::render::export::time;
-use crate::session::context::Context;
 use crate::session::login::{Change, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{Invited, Tried};
@@ -65,7 +65,7 @@ fn use_one(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
 /// The session registers by an invitation. A wrong code counts as a failed login.
 pub fn take(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
     authentication::attempt(context, NOBODYS_NAME)?;
-    if invitation::find(context.state, code).is_none() {
+    if invitation::find(&context.state, code).is_none() {
         authentication::failed(context, NOBODYS_NAME, "wrong invitation");
         let text = "There is no such invitation, or it is used up";
         return Err(Refusal::Invalid { code: "NO_SUCH_INVITATION", context: Vec::new(), text });
@@ -81,7 +81,7 @@ fn add(context: &mut Context<'_>, options: &[&str]) -> Result<(), Refusal> {
         return Err(Refusal::NotOperator);
     }
     let me = context.me();
-    let all = invitation::all(context.state, None);
+    let all = invitation::all(&context.state, None);
     let mine = all.iter().filter(|(_, one)| one.account == me).count();
     if all.len() >= INVITATIONS || !operator && mine >= INVITATIONS_OF_MEMBER {
         let text = "There are as many invitations as there may be; INVITATION DEL removes one";
@@ -178,7 +178,7 @@ fn stored(context: &mut Applying<'_>) {
 
 fn list(context: &mut Context<'_>) {
     let of = (!context.user().is_operator()).then_some(context.me());
-    let all = invitation::all(context.state, of);
+    let all = invitation::all(&context.state, of);
     for (code, one) in &all {
         let expires = one.expires.map_or("*".into(), time);
         let rooms = if one.rooms.is_empty() { "*".into() } else { one.rooms.join(",") };

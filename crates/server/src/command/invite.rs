@@ -6,9 +6,9 @@
 use super::entry::Next;
 use super::privmsg::is_ignored;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::{Effect, Rooms};
 use crate::limits::{INVITES, LINE_BYTES};
-use crate::session::context::Context;
 use crate::state::applying::Applying;
 use crate::state::room::Rank;
 use crate::state::user::UserId;

@@ -3,12 +3,12 @@
 //! <https://ircv3.net/specs/extensions/extended-isupport>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::command::welcome::isupport;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::limits::{LINE_BYTES, PARAMS};
 use crate::session::Node;
-use crate::session::context::Context;
 use crate::session_id::SessionId;
 use crate::state::State;
 use proto::{Capability, Line, Message, numeric as n};
@@ -60,7 +60,7 @@ fn send(context: &mut Context<'_>, tokens: &[String], label: Option<&str>) {
     let (server, nick) = (context.state.renderer.server.clone(), context.nick());
     let reference = batches(context).then(|| format!("I{}", context.out.text.len()));
     if let Some(reference) = &reference {
-        context.applying.out.reply(context.applying.asker.session, |out| {
+        context.answering.out.reply(context.answering.asker.session, |out| {
             let line = Line::to(out);
             let line = match label {
                 Some(label) => line.tag("label", label),
@@ -73,7 +73,7 @@ fn send(context: &mut Context<'_>, tokens: &[String], label: Option<&str>) {
     let tag = reference.as_ref().map(|reference| format!("batch={reference}")).unwrap_or_default();
     let frame = format!(":{server} {} {nick} :{ARE_SUPPORTED}\r\n", n::RPL_ISUPPORT);
     for line in chunks(tokens, LINE_BYTES - frame.len()) {
-        context.applying.out.reply(context.applying.asker.session, |out| {
+        context.answering.out.reply(context.answering.asker.session, |out| {
             let start = Line::to(out).raw_tags(&tag).source(&server);
             let start = start.verb(n::RPL_ISUPPORT).param(&nick);
             let line = line.iter().fold(start, |line, token| line.param(token));

@@ -4,9 +4,9 @@
 
 use super::refusal::{Refusal, refuse};
 use super::{chathistory, markread, names, topic};
+use crate::command::context::Context;
 use crate::command::metadata::show as show_metadata;
 use crate::effects::{Condition, Cursor, FollowUp};
-use crate::session::context::Context;
 use crate::state::applying::Applying;
 use crate::state::founder;
 use crate::state::membership;

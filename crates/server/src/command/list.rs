@@ -3,9 +3,9 @@
 //! <https://modern.ircdocs.horse/#list-message>, <https://modern.ircdocs.horse/#elist-parameter>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::Cursor;
 use crate::limits::{LIST_CONDITIONS, ROW_WORK};
-use crate::session::context::Context;
 use crate::state::room::Room;
 use proto::mask::matches_counted;
 use proto::{Message, numeric as n};

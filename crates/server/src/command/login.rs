@@ -3,8 +3,8 @@
 use super::refusal::{Refusal, refuse};
 use super::{VERBS, invitation, registering};
 use crate::command::authentication::{answer_after, attempt, begin, may_try};
+use crate::command::context::Context;
 use crate::secret::Secret;
-use crate::session::context::Context;
 use crate::session::login::How;
 use crate::session::{Prompt, Tried};
 use proto::Message;

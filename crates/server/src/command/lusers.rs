@@ -3,7 +3,7 @@
 //! <https://modern.ircdocs.horse/#lusers-message>
 
 use super::refusal::Refusal;
-use crate::session::context::Context;
+use crate::command::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `LUSERS`.

@@ -6,10 +6,10 @@
 use super::chathistory::conversation;
 use super::refusal::Refusal;
 use super::unread;
+use crate::command::context::Context;
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::limits::READ_MARKERS;
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::undo::Undo;
 use proto::name::{check_name, check_room};
 use proto::time::{parse_server_time, write_server_time};
@@ -76,19 +76,19 @@ pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: 
 }
 
 /// Says up to where the asker has read a room, after its `JOIN`.
-pub fn show_room(context: &mut Applying<'_>, room: RoomId) {
+pub fn show_room(context: &mut Answering<'_, impl Reads>, room: RoomId) {
     let name = context.state.rooms[&room].name.clone();
     show(context, Conversation::room(room), &name);
 }
 
 /// Says it to a session that wants to be told.
-fn show(context: &mut Applying<'_>, conversation: Conversation, name: &str) {
+fn show(context: &mut Answering<'_, impl Reads>, conversation: Conversation, name: &str) {
     if context.has(Capability::ReadMarker) {
         reply(context, conversation, name);
     }
 }
 
-fn reply(context: &mut Applying<'_>, conversation: Conversation, name: &str) {
+fn reply(context: &mut Answering<'_, impl Reads>, conversation: Conversation, name: &str) {
     let marker = context.state.read_markers.get(context.me(), conversation);
     let time = match marker {
         Some(time) => {

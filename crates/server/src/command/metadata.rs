@@ -14,12 +14,12 @@ mod subscribe;
 use super::entry::Next;
 use super::names;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::command::metadata::show::{EVERYTHING, batch, key_line};
 use crate::limits::{
     METADATA_KEY_BYTES, METADATA_KEYS, METADATA_SUBS, METADATA_VALUE_BYTES, PARAMETER_BYTES,
 };
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::metadata::{Keys, Target, keys_of};
 use crate::text::shorten;
 use coming::keys_before;
@@ -83,7 +83,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// Whether the session speaks the draft before.
-fn is_old(context: &Applying<'_>) -> bool {
+fn is_old(context: &Answering<'_, impl Reads>) -> bool {
     coming::is_old(context.capabilities())
 }
 
@@ -108,7 +108,7 @@ fn bad_target(name: &str) -> Refusal {
 
 /// Whom a target names: any account, a guest who is online, or a room that may be looked into. A
 /// session that is nobody yet can only name itself.
-fn target(context: &Applying<'_>, name: &str) -> Result<Target, Refusal> {
+fn target(context: &Answering<'_, impl Reads>, name: &str) -> Result<Target, Refusal> {
     let Some(me) = context.asker.user else {
         return match name {
             "*" => Ok(Target { of: None, name: "*".into() }),
@@ -132,7 +132,7 @@ fn target(context: &Applying<'_>, name: &str) -> Result<Target, Refusal> {
 
 /// Whom a target names whose metadata the asker may read: what a closed room says of itself, it says
 /// to its members.
-fn readable(context: &Applying<'_>, name: &str) -> Result<Target, Refusal> {
+fn readable(context: &Answering<'_, impl Reads>, name: &str) -> Result<Target, Refusal> {
     let target = target(context, name)?;
     if let Some(Subject::Room(room)) = target.of {
         let room = &context.state.rooms[&room];
@@ -145,13 +145,13 @@ fn readable(context: &Applying<'_>, name: &str) -> Result<Target, Refusal> {
 
 fn keys(context: &Context<'_>, target: &Target) -> Keys {
     match target.of {
-        Some(of) => keys_of(context.state, of),
+        Some(of) => keys_of(&context.state, of),
         None => keys_before(context),
     }
 }
 
 /// What one must call a key that cannot be one.
-fn bad_key_code(context: &Applying<'_>) -> &'static str {
+fn bad_key_code(context: &Answering<'_, impl Reads>) -> &'static str {
     if is_old(context) { "KEY_INVALID" } else { "INVALID_KEY" }
 }
 
@@ -163,7 +163,7 @@ fn is_key(key: &str) -> bool {
 const BAD_KEY: &str = "A key consists of 1 to 32 of a-z 0-9 _ . / -";
 
 /// One key of several cannot be one; the others are dealt with.
-fn bad_key_line(context: &Applying<'_>, key: &str) -> Vec<u8> {
+fn bad_key_line(context: &Answering<'_, impl Reads>, key: &str) -> Vec<u8> {
     let kind = if is_old(context) { "FAIL" } else { "WARN" };
     let code = bad_key_code(context);
     show::line(context, kind, |line| {

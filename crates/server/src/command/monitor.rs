@@ -4,9 +4,9 @@
 
 use super::names::lines;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::command::metadata::show as show_metadata;
 use crate::limits::{MONITOR_NAMES, NAMES_LINE_BYTES, PARAMETER_BYTES};
-use crate::session::context::Context;
 use crate::session::watch;
 use proto::name::check_name;
 use proto::{Message, numeric as n};

@@ -3,11 +3,11 @@
 //! <https://modern.ircdocs.horse/#names-message>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::Cursor;
 use crate::effects::Effect;
 use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Reads};
 use crate::state::user::{User, UserId};
 use proto::{Capability, Message, numeric as n};
 use std::ops::{Bound, Range};
@@ -46,7 +46,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 /// A room that the asker may look into: not a secret one of others.
-pub fn visible(context: &Applying<'_>, name: &str) -> Result<RoomId, Refusal> {
+pub fn visible(context: &Answering<'_, impl Reads>, name: &str) -> Result<RoomId, Refusal> {
     let room = context.room(name)?;
     match context.may_see(room) {
         true => Ok(room.id),
@@ -83,16 +83,9 @@ impl Shared {
             let (to, text) = (device.asker.session, text.clone());
             return device.out.push(Effect::Reply { to, text });
         }
-        let text = device.applying.out.lines(|out| {
-            let mut device = Context::new(
-                device.applying.state,
-                device.node,
-                out,
-                device.applying.asker.session,
-            );
-            show_known(&mut device, room);
-        });
-        self.0.push((alike, text));
+        let start = device.out.end_of_text();
+        show_known(device, room);
+        self.0.push((alike, start..device.out.end_of_text()));
     }
 }
 

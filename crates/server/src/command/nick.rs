@@ -5,9 +5,9 @@
 use super::entry::Next;
 use super::refusal::Refusal;
 use crate::command::authentication::may_be_named;
+use crate::command::context::Context;
 use crate::command::welcome;
 use crate::effects::FollowUp;
-use crate::session::context::Context;
 use crate::state::applying::Applying;
 use crate::state::membership;
 use crate::state::room::Rank;

@@ -5,11 +5,11 @@
 use super::entry::Request;
 use super::refusal::{Refusal, refuse};
 use crate::command::authentication::{self, is_password};
+use crate::command::context::Context;
 use crate::config::{Operator, Role};
 use crate::effects::{Effect, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::Tried;
-use crate::session::context::Context;
 use crate::state::applying::Applying;
 use proto::{Message, numeric as n};
 
@@ -51,7 +51,7 @@ pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
 
 fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
     let (address, now) = (context.session().address, context.state.steady);
-    let limits = &context.applying.state.config.limits;
+    let limits = &context.answering.state.config.limits;
     if let Err(seconds) = context.node.opers.may_tell(address, name, now, limits) {
         return Err(too_many(context, name, seconds));
     }

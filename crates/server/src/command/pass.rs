@@ -4,8 +4,8 @@
 
 use super::refusal::Refusal;
 use crate::command::authentication;
+use crate::command::context::Context;
 use crate::command::welcome;
-use crate::session::context::Context;
 use crate::session::login::How;
 use crate::session::login_attempts::NOBODYS_NAME;
 use proto::Message;

@@ -1,7 +1,7 @@
 //! `PONG`: a sign of life. The shard has noticed it already, as it notices every line.
 
 use super::refusal::Refusal;
-use crate::session::context::Context;
+use crate::command::context::Context;
 use proto::Message;
 
 /// Carries out `PONG`.

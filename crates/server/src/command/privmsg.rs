@@ -8,13 +8,13 @@ mod ranked;
 use super::entry::Next;
 use super::refusal::Refusal;
 use super::{for_each_target, names_of, znc};
+use crate::command::context::Context;
 use crate::effects::{Condition, Confirmation, Effect, Rooms};
 use crate::limits::SLOW_SPEAKERS;
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES, TARGETS};
 use crate::render::PLAYBACK;
 use crate::render::lines::pieces;
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::membership;
 use crate::state::room::{Member, Rank};
 use crate::state::silence;
@@ -57,7 +57,7 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// What the line says, with its tags as far as the session may send tags.
     pub fn new(
-        context: &Applying<'_>,
+        context: &Answering<'_, impl Reads>,
         (kind, verb): (EventKind, &'static str),
         text: &'a str,
         tagged: Option<&Message<'_>>,
@@ -274,7 +274,10 @@ fn must_be_taken(context: &Applying<'_>, id: UserId, name: &str) -> Result<(), R
 }
 
 /// Who has the name: an id, the name as its owner writes it, and whether they are online.
-pub fn find(context: &Applying<'_>, name: &str) -> Result<(UserId, Arc<str>, bool), Refusal> {
+pub fn find(
+    context: &Answering<'_, impl Reads>,
+    name: &str,
+) -> Result<(UserId, Arc<str>, bool), Refusal> {
     if let Some(user) = context.state.online(name) {
         return Ok((user.id, user.nick.clone(), true));
     }
@@ -503,12 +506,12 @@ fn has_account(context: &Applying<'_>, id: UserId) -> bool {
 }
 
 /// Whether somebody ignores the asker.
-pub fn is_ignored(context: &mut Applying<'_>, receiver: UserId) -> bool {
+pub fn is_ignored(context: &mut Answering<'_, impl Reads>, receiver: UserId) -> bool {
     if !context.state.silences.contains_key(&receiver) {
         return false;
     }
     let who = context.who();
-    let ignored = silence::ignores(context.state, receiver, context.me(), &who);
+    let ignored = silence::ignores(&context.state, receiver, context.me(), &who);
     context.out.spend(who.steps.get());
     ignored
 }

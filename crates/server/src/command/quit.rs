@@ -3,9 +3,9 @@
 //! <https://modern.ircdocs.horse/#quit-message>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::Ending;
 use crate::limits::KICK_BYTES;
-use crate::session::context::Context;
 use crate::text::shorten;
 use proto::Message;
 

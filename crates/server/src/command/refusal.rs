@@ -2,7 +2,7 @@
 
 use super::privmsg::NEEDED_TAGS;
 use crate::limits::{PARAMETER_BYTES, ROOM_BYTES, TAGS_STORED_BYTES};
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Reads};
 pub use crate::state::refusal::Refusal;
 use crate::text::shorten;
 use proto::name::RoomNameError;
@@ -29,7 +29,7 @@ const STANDARD: &[&str] = &[
 ];
 
 /// Says "no" to the asker.
-pub fn refuse(context: &mut Applying<'_>, verb: &str, refusal: &Refusal) {
+pub fn refuse(context: &mut Answering<'_, impl Reads>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);
     let params: Vec<&str> =
         said.params.iter().map(|param| shorten(param, PARAMETER_BYTES)).collect();

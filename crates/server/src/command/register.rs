@@ -5,7 +5,7 @@
 
 use super::refusal::Refusal;
 use crate::command::authentication::begin;
-use crate::session::context::Context;
+use crate::command::context::Context;
 use crate::session::login::How;
 use proto::Message;
 use proto::name::same;

@@ -1,8 +1,8 @@
 //! Who may register, and what comes with that: an invitation's rooms, and what is told of the last login.
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::config::Registration;
-use crate::session::context::Context;
 use crate::state::{State, invitation, last_login};
 use proto::Capability;
 
@@ -30,7 +30,7 @@ impl Context<'_> {
     /// Whether the session may register a name that is nobody's.
     pub fn may_register(&self, name: &str) -> Result<(), Refusal> {
         let invited = self.session().invitation.as_deref();
-        may_register(self.state, name, invited.map(|invited| &*invited.code))
+        may_register(&self.state, name, invited.map(|invited| &*invited.code))
     }
 }
 

@@ -6,8 +6,8 @@
 //! <https://modern.ircdocs.horse/#rehash-message>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::Effect;
-use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `REHASH`.

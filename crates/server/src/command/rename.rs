@@ -4,9 +4,9 @@
 
 use super::refusal::{Refusal, looks_like};
 use super::{join, names};
+use crate::command::context::Context;
 use crate::effects::FollowUp;
 use crate::limits::{RENAME_BYTES, RENAME_DEVICES, RENAME_SECONDS};
-use crate::session::context::Context;
 use crate::session_id::SessionId;
 use crate::state::applying::Applying;
 use crate::state::membership;

@@ -3,7 +3,7 @@
 use super::refusal::Refusal;
 use crate::config::Role;
 use crate::effects::News;
-use crate::state::applying::{Applying, write_line};
+use crate::state::applying::{Answering, Reads, write_line};
 use crate::state::permission;
 use std::sync::Arc;
 use store::{Audit, Write};
@@ -11,7 +11,7 @@ use store::{Audit, Write};
 /// Who asks at the admin socket. No user can have such a name.
 pub const CONSOLE: &str = "*console*";
 
-impl Applying<'_> {
+impl<S: Reads> Answering<'_, S> {
     /// What the asker may do as an operator of the server.
     pub fn role(&self) -> Option<Role> {
         match self.asker.user {

@@ -4,11 +4,11 @@
 use super::entry::Next;
 use super::refusal::Refusal;
 use super::rights::rest_of;
+use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
 use crate::limits::{KICK_BYTES, SERVER_BAN_BYTES, SERVER_BANS};
-use crate::session::context::Context;
 use crate::session_id::SessionId;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::barred::stamp;
 use crate::state::records::{self, SERVER};
 use crate::state::server_bans::{ServerBan, Target};
@@ -113,7 +113,7 @@ fn bans_you(given: &str) -> Refusal {
 }
 
 /// Answers whoever added a ban, which ends so many connections.
-fn added(context: &mut Applying<'_>, id: u32, given: &str, count: usize) {
+fn added(context: &mut Answering<'_, impl Reads>, id: u32, given: &str, count: usize) {
     let until = context.state.server_bans.get(id).and_then(|ban| ban.until);
     let until = until.map_or("*".to_owned(), stamp);
     let text = format!("{given} is banned from this server (connections ended: {count})");
@@ -159,7 +159,7 @@ pub fn end_from_network(context: &mut Context<'_>, id: u32, given: &str) {
     }
 }
 
-fn closing(context: &Applying<'_>, why: &str) -> Box<str> {
+fn closing(context: &Answering<'_, impl Reads>, why: &str) -> Box<str> {
     format!("Closing Link: {} ({why})", context.state.renderer.server).into()
 }
 
@@ -235,7 +235,7 @@ fn list(context: &mut Context<'_>) {
 }
 
 /// The names of the accounts that are banned.
-fn names(context: &Applying<'_>) -> BTreeMap<AccountId, Arc<str>> {
+fn names(context: &Answering<'_, impl Reads>) -> BTreeMap<AccountId, Arc<str>> {
     let banned: BTreeSet<AccountId> = context
         .state
         .server_bans

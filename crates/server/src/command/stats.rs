@@ -5,8 +5,8 @@
 
 use super::VERBS;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::config::Role;
-use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `STATS`.

@@ -4,7 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::limits::TOPIC_BYTES;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::membership;
 use crate::state::room::Rank;
 use crate::text::shorten;
@@ -39,7 +39,7 @@ fn set(context: &mut Applying<'_>, id: RoomId, text: &str) {
 }
 
 /// Replies with the topic and who set it when; that there is none only if `always`.
-pub fn show(context: &mut Applying<'_>, room: RoomId, always: bool) {
+pub fn show(context: &mut Answering<'_, impl Reads>, room: RoomId, always: bool) {
     let room = &context.state.rooms[&room];
     let name = room.name.clone();
     match room.settings.topic.clone() {

@@ -5,9 +5,9 @@
 
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::ReadKind;
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Reads};
 use proto::{Capability, Message};
 use std::sync::Arc;
 use store::Conversation;
@@ -27,24 +27,28 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 /// Tells a session that wants it what is unread, after its welcome.
-pub fn show_all(context: &mut Applying<'_>) {
+pub fn show_all(context: &mut Answering<'_, impl Reads>) {
     if wants(context) {
         ask(context, None);
     }
 }
 
 /// Tells a session that wants it what is unread in one conversation.
-pub fn show_one(context: &mut Applying<'_>, conversation: Conversation, name: &Arc<str>) {
+pub fn show_one(
+    context: &mut Answering<'_, impl Reads>,
+    conversation: Conversation,
+    name: &Arc<str>,
+) {
     if wants(context) {
         ask(context, Some((conversation, name.clone())));
     }
 }
 
-fn wants(context: &Applying<'_>) -> bool {
+fn wants(context: &Answering<'_, impl Reads>) -> bool {
     context.has(Capability::Unread) && !context.user().guest
 }
 
-fn ask(context: &mut Applying<'_>, of: Option<(Conversation, Arc<str>)>) {
+fn ask(context: &mut Answering<'_, impl Reads>, of: Option<(Conversation, Arc<str>)>) {
     let now = context.state.now;
     read(context, ReadKind::Unread { of, now });
 }

@@ -3,9 +3,9 @@
 //! <https://modern.ircdocs.horse/#user-message>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::command::welcome;
 use crate::limits::{NAME_BYTES, REALNAME_BYTES};
-use crate::session::context::Context;
 use crate::text::shorten;
 use proto::Message;
 

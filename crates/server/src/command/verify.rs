@@ -3,7 +3,7 @@
 //! <https://ircv3.net/specs/extensions/account-registration>
 
 use super::refusal::Refusal;
-use crate::session::context::Context;
+use crate::command::context::Context;
 use proto::Message;
 use std::sync::Arc;
 

@@ -3,9 +3,9 @@
 //! <https://modern.ircdocs.horse/#version-message>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::command::welcome::VERSION;
 use crate::config::DESCRIPTION;
-use crate::session::context::Context;
 use proto::{Message, numeric as n};
 
 /// Carries out `VERSION`.

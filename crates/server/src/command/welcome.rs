@@ -8,7 +8,8 @@ use super::metadata::subscribers;
 use super::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use super::umode::{BOT, USER_MODES};
 use super::{authentication, registering};
-use super::{chathistory, isupport, lusers, markread, motd, names, topic, unread};
+use super::{chathistory, isupport, kept, lusers, markread, motd, names, topic, unread};
+use crate::command::context::Context;
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Ending, LogRecord};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
@@ -16,7 +17,6 @@ use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::GUEST_USERNAME;
 use crate::session::Registration;
 use crate::session::budget::Payer;
-use crate::session::context::Context;
 use crate::session::delivered;
 use crate::session::login::How;
 use crate::state::room::Rank;
@@ -103,7 +103,7 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     }
     let text = "This server requires an account: log in within half a minute";
     context.standard("FAIL", "*", "ACCOUNT_REQUIRED", &[], text);
-    context.applying.out.push(Effect::MustLogIn { session: context.applying.asker.session });
+    context.answering.out.push(Effect::MustLogIn { session: context.answering.asker.session });
     if context.must_be_private().is_err() {
         return context.notice(&format!("You must log in. {NOT_ENCRYPTED}"));
     }
@@ -176,7 +176,7 @@ fn refused(context: &mut Context<'_>, coming: &ComeOnline, refusal: &Refusal) {
 
 /// The session is this user's from here on.
 pub fn came_online(context: &mut Context<'_>, user: UserId) {
-    let (steady, limits) = (context.applying.state.steady, &context.applying.state.config.limits);
+    let (steady, limits) = (context.answering.state.steady, &context.answering.state.config.limits);
     let budget = context.node.budgets.hold(Payer::User(user), steady, limits);
     let known = context.session_mut();
     let was_guest = known.user.is_some();
@@ -236,7 +236,7 @@ pub fn show_room(
 /// The session has been told of its rooms, and is told the rest.
 pub fn welcomed(context: &mut Context<'_>, full: bool) {
     registering::show_last_login(context, full);
-    delivered::came(context);
+    kept::came(context);
     unread::show_all(context);
 }
 

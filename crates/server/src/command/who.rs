@@ -4,9 +4,9 @@
 
 use super::refusal::Refusal;
 use super::umode::BOT;
+use crate::command::context::Context;
 use crate::effects::Cursor;
 use crate::limits::ROW_WORK;
-use crate::session::context::Context;
 use crate::state::user::{User, UserId};
 use proto::mask::matches_counted;
 use proto::{Capability, Message, numeric as n};

@@ -3,10 +3,10 @@
 //! <https://modern.ircdocs.horse/#whois-message>
 
 use super::refusal::{Refusal, refuse};
+use crate::command::context::Context;
 use crate::command::metadata::show as show_metadata;
 use crate::limits::{NAMES_LINE_BYTES, TARGETS, WHOIS_ADDRESSES};
 use crate::session::Session;
-use crate::session::context::Context;
 use crate::state::user::UserId;
 use proto::Fingerprint;
 use proto::{Capability, Message, numeric as n};

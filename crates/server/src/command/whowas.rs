@@ -3,7 +3,7 @@
 //! <https://modern.ircdocs.horse/#whowas-message>
 
 use super::refusal::{Refusal, refuse};
-use crate::session::context::Context;
+use crate::command::context::Context;
 use crate::state::user::FormerUser;
 use proto::name::same;
 use proto::{Message, numeric as n};

@@ -5,11 +5,11 @@
 
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::ReadKind;
 use crate::limits::TARGETS;
 use crate::render::PLAYBACK;
-use crate::session::context::Context;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Reads};
 use proto::{Capability, Message};
 use std::sync::Arc;
 use store::Conversation;
@@ -26,7 +26,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Does what is asked of ZNC's module: `PLAY buffers [from] [to]` with seconds since the epoch, or
 /// `LIST`. `CLEAR` means nothing: history is not forgotten by being read.
-pub fn ask(context: &mut Applying<'_>, command: &str) {
+pub fn ask(context: &mut Answering<'_, impl Reads>, command: &str) {
     let mut words = command.split(' ').filter(|word| !word.is_empty());
     match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
         "PLAY" => {
@@ -58,7 +58,7 @@ pub fn ask(context: &mut Applying<'_>, command: &str) {
 }
 
 /// The conversations of these names, as far as they are the asker's to read.
-fn readable(context: &Applying<'_>, names: &str) -> Vec<(Conversation, Arc<str>)> {
+fn readable(context: &Answering<'_, impl Reads>, names: &str) -> Vec<(Conversation, Arc<str>)> {
     let names = super::once(names.split(',').filter(|name| !name.is_empty()).collect());
     let names = names.into_iter().take(TARGETS);
     names.filter_map(|name| conversation(context, name).ok()).collect()

@@ -1,11 +1,11 @@
 //! The config file was read again: what can change while the server runs changes.
 
+use crate::command::context::Context;
 use crate::command::entry::{self, Entry, Request};
 use crate::command::{cap, isupport};
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::session::Node;
-use crate::session::context::Context;
 use crate::session::disk;
 use crate::session_id::SessionId;
 use crate::state::State;

@@ -5,12 +5,9 @@
 //! A connection at which only a program is (`AWAY *`) takes nothing, and one that says that it is a
 //! bot (`+B`) nothing that waited for the person before it came.
 
-use crate::effects::{Effect, Read, ReadKind};
 use crate::session::Node;
-use crate::session::context::Context;
 use crate::session_id::SessionId;
 use crate::state::State;
-use std::sync::Arc;
 use store::EventId;
 
 /// Up to which event a connection was told what is kept for its user; 0 for none.
@@ -36,33 +33,16 @@ pub struct Taking {
     answered: Delivered,
 }
 
-/// The session of the asker has just registered.
-pub fn came(context: &mut Context<'_>) {
-    context.session_mut().taking.since = context.state.last_event();
-    show(context);
-}
-
-/// Shows the session what was kept when it came, if somebody is at it and it has not been shown.
-pub fn show(context: &mut Context<'_>) {
-    let (known, user) = (context.session(), context.user());
-    if user.guest || user.is_unattended(context.asker.session) || known.taking.shown {
-        return;
+impl Taking {
+    /// The session has just registered; this is the newest event.
+    pub fn begin(&mut self, last: EventId) {
+        self.since = last;
     }
-    let markers = context.state.read_markers.of(user.id);
-    let read = markers.filter(|(of, _)| of.as_room().is_none()).collect();
-    let ignored = context.state.silences.get(&context.me()).cloned().unwrap_or_default();
-    let request = Read {
-        what: ReadKind::Pending { up_to: known.taking.since, read },
-        capabilities: context.capabilities(),
-        bytes: context.state.config.limits.page_bytes(),
-        rooms: Vec::new(),
-        since: Vec::new(),
-        ignored: ignored.into(),
-        me: (user.id, user.nick.clone()),
-    };
-    context.session_mut().taking.shown = true;
-    let session = context.asker.session;
-    context.out.push(Effect::Read { session, request: Arc::new(request), tag: None });
+
+    /// Up to which event what was kept is to be shown to it now, if it has not been.
+    pub fn show(&mut self) -> Option<EventId> {
+        (!std::mem::replace(&mut self.shown, true)).then_some(self.since)
+    }
 }
 
 /// A session has sent a line after all this was written to it. Whether it takes it, the line at hand

@@ -7,10 +7,7 @@ use crate::effects::{Effect, Effects, LogRecord};
 use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
 use crate::metrics::Space;
 use crate::session::Node;
-use crate::session::context::Context;
 use crate::state::State;
-use crate::state::applying::NotStored;
-use crate::state::refusal::Refusal;
 use store::{Audit, Event, Write};
 
 /// What the hub knows of the disk.
@@ -35,49 +32,9 @@ pub fn look(state: &State, node: &mut Node, out: &mut Effects, space: Option<Spa
     }
 }
 
-impl Context<'_> {
-    /// Refuses who has had too much stored lately; and, while the disk's reserve is touched,
-    /// everybody but the server's operators.
-    pub fn must_have_space(&mut self) -> Result<(), Refusal> {
-        self.look_at_space();
-        self.must_be_storable()
-    }
-
-    /// Finds out whether more of the asker's may be stored.
-    pub fn look_at_space(&mut self) {
-        let operator = self.role().is_some();
-        self.asker.allowance.not_stored = if self.node.disk.is_scarce && !operator {
-            Some(NotStored::Reserve)
-        } else {
-            self.payer_of_bytes().and_then(|payer| {
-                let State { config, steady, .. } = &*self.applying.state;
-                let wait = self.node.budgets.wait_to_store(payer, *steady, &config.limits);
-                wait.map(NotStored::Budget)
-            })
-        };
-    }
-
-    /// Charges the account, or the address of a guest, with what the command at hand stores.
-    pub(crate) fn charge_stored(&mut self) {
-        let bytes = self.out.stores().iter().map(bytes_of).sum();
-        if bytes > 0
-            && let Some(payer) = self.payer_of_bytes()
-        {
-            self.node.budgets.charge_stored(payer, bytes);
-        }
-    }
-
-    /// A guest could come back as another one, so its address pays.
-    fn payer_of_bytes(&self) -> Option<crate::session::budget::Budget> {
-        let known = self.session();
-        let guest = self.state.users.get(&known.user?)?.guest;
-        if guest { Some(known.address_budget) } else { known.user_budget }
-    }
-}
-
 /// About how many bytes a write adds to what is stored. What goes, or is put in the place of
 /// something, adds nothing.
-fn bytes_of(write: &Write) -> usize {
+pub fn bytes_of(write: &Write) -> usize {
     match write {
         Write::Event { event, resend, pending_for, mentions } => {
             let resend = resend.as_ref().map_or(0, |resend| ROW_BYTES + resend.id.len());

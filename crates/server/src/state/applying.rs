@@ -16,6 +16,7 @@ use crate::state::{dormant, membership};
 use crate::text::shorten;
 use crate::work::Work;
 use proto::{Capabilities, Capability, Line};
+use std::ops::Deref;
 use std::sync::Arc;
 use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
 
@@ -75,15 +76,23 @@ pub enum NotStored {
     Budget(u64),
 }
 
-/// The state while one command is applied to it.
-pub struct Applying<'a> {
+/// A command at hand: the state as far as it may use it, what is to happen, and who asks.
+pub struct Answering<'a, S> {
     /// What all sessions share.
-    pub state: &'a mut State,
+    pub state: S,
     /// What is to happen.
     pub out: &'a mut Effects,
     /// Who asks.
     pub asker: Asker,
 }
+
+/// While an entry is applied, the state may be changed.
+pub type Applying<'a> = Answering<'a, &'a mut State>;
+
+/// A reference by which the state can be read.
+pub trait Reads: Deref<Target = State> {}
+
+impl<S: Deref<Target = State>> Reads for S {}
 
 impl Applying<'_> {
     /// The same to reply to another session of the asker's user, of which nothing else is known.
@@ -98,6 +107,101 @@ impl Applying<'_> {
         Applying { state: self.state, out: self.out, asker }
     }
 
+    /// The user who asks, to change it. Only for handlers of commands that need a login.
+    pub fn user_mut(&mut self) -> &mut User {
+        let me = self.me();
+        self.state.users.get_mut(&me).expect("a session's user is online")
+    }
+
+    /// Notes how something was before the command at hand changes it.
+    pub fn note_undo(&mut self, undo: Undo) {
+        self.state.undo.note(self.out, undo);
+    }
+
+    /// A message of the asker is kept for a user.
+    pub fn keep(&mut self, receiver: UserId, event: EventId) {
+        let sender = self.kept_as();
+        self.state.pending.add(receiver, event, sender);
+        self.note_undo(Undo::Kept(receiver, event));
+    }
+
+    /// An event by the asker, now.
+    pub fn event(
+        &mut self,
+        conversation: Conversation,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        tags: &str,
+    ) -> Event {
+        dormant::heard(self);
+        let id = self.state.next_event();
+        let time = self.state.now;
+        let user = self.user();
+        Event {
+            id,
+            conversation,
+            kind,
+            account: user.id,
+            guest: user.guest,
+            bot: user.bot,
+            nick: user.nick.clone(),
+            userhost: user.userhost.clone(),
+            // Rooms have none here, and an empty one of its own would be allocated.
+            target: if target.is_empty() { Arc::default() } else { target.into() },
+            time,
+            text: text.into(),
+            tags: tags.into(),
+            about: None,
+        }
+    }
+
+    /// Stores a change of a room as an event by the asker, and tells the room, the asker included.
+    pub fn tell_change(
+        &mut self,
+        room: RoomId,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        verb: &'static str,
+    ) {
+        let news = self.store_change(room, kind, target, text, verb);
+        if kind == EventKind::Part {
+            self.tell_way(room, news);
+        } else {
+            let me = self.me();
+            membership::reveal(self, room, me);
+            self.tell_room(room, news);
+        }
+    }
+
+    /// Stores a change of a room as an event by the asker; what follows depends on it. Returns the
+    /// news.
+    pub fn store_change(
+        &mut self,
+        room: RoomId,
+        kind: EventKind,
+        target: &str,
+        text: &str,
+        verb: &'static str,
+    ) -> u32 {
+        let name = self.state.rooms[&room].name.clone();
+        let event = self.event(Conversation::room(room), kind, target, text, "");
+        let news = self.news_of(&event, &name);
+        let event = Write::Event {
+            event: Arc::new(event),
+            resend: None,
+            pending_for: None,
+            mentions: [].into(),
+        };
+        let write = self.out.write(event);
+        let to = self.asker.session;
+        self.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
+        news
+    }
+}
+
+impl<S: Reads> Answering<'_, S> {
     /// The session's capabilities.
     pub fn capabilities(&self) -> Capabilities {
         self.asker.capabilities
@@ -118,12 +222,6 @@ impl Applying<'_> {
         &self.state.users[&self.me()]
     }
 
-    /// The user who asks, to change it. Only for handlers of commands that need a login.
-    pub fn user_mut(&mut self) -> &mut User {
-        let me = self.me();
-        self.state.users.get_mut(&me).expect("a session's user is online")
-    }
-
     /// The name by which the session is addressed: `*` before it has one.
     pub fn nick(&self) -> Arc<str> {
         match (self.asker.user, &self.asker.nick) {
@@ -136,11 +234,6 @@ impl Applying<'_> {
     /// The source of the user who asks.
     pub fn source(&self) -> String {
         self.state.source(self.me())
-    }
-
-    /// Notes how something was before the command at hand changes it.
-    pub fn note_undo(&mut self, undo: Undo) {
-        self.state.undo.note(self.out, undo);
     }
 
     /// The user who asks, as the lists of rooms name people.
@@ -256,13 +349,6 @@ impl Applying<'_> {
         Err(Refusal::TooMuchKept(name.clone()))
     }
 
-    /// A message of the asker is kept for a user.
-    pub fn keep(&mut self, receiver: UserId, event: EventId) {
-        let sender = self.kept_as();
-        self.state.pending.add(receiver, event, sender);
-        self.note_undo(Undo::Kept(receiver, event));
-    }
-
     /// As whom the asker has messages kept.
     fn kept_as(&self) -> UserId {
         if self.user().guest { ANY_GUEST } else { self.me() }
@@ -340,81 +426,6 @@ impl Applying<'_> {
             Rank::Op => Err(Refusal::NotRoomOperator(room.name.clone())),
             _ => Err(Refusal::NotHalfOperator(room.name.clone())),
         }
-    }
-
-    /// An event by the asker, now.
-    pub fn event(
-        &mut self,
-        conversation: Conversation,
-        kind: EventKind,
-        target: &str,
-        text: &str,
-        tags: &str,
-    ) -> Event {
-        dormant::heard(self);
-        let id = self.state.next_event();
-        let time = self.state.now;
-        let user = self.user();
-        Event {
-            id,
-            conversation,
-            kind,
-            account: user.id,
-            guest: user.guest,
-            bot: user.bot,
-            nick: user.nick.clone(),
-            userhost: user.userhost.clone(),
-            // Rooms have none here, and an empty one of its own would be allocated.
-            target: if target.is_empty() { Arc::default() } else { target.into() },
-            time,
-            text: text.into(),
-            tags: tags.into(),
-            about: None,
-        }
-    }
-
-    /// Stores a change of a room as an event by the asker, and tells the room, the asker included.
-    pub fn tell_change(
-        &mut self,
-        room: RoomId,
-        kind: EventKind,
-        target: &str,
-        text: &str,
-        verb: &'static str,
-    ) {
-        let news = self.store_change(room, kind, target, text, verb);
-        if kind == EventKind::Part {
-            self.tell_way(room, news);
-        } else {
-            let me = self.me();
-            membership::reveal(self, room, me);
-            self.tell_room(room, news);
-        }
-    }
-
-    /// Stores a change of a room as an event by the asker; what follows depends on it. Returns the
-    /// news.
-    pub fn store_change(
-        &mut self,
-        room: RoomId,
-        kind: EventKind,
-        target: &str,
-        text: &str,
-        verb: &'static str,
-    ) -> u32 {
-        let name = self.state.rooms[&room].name.clone();
-        let event = self.event(Conversation::room(room), kind, target, text, "");
-        let news = self.news_of(&event, &name);
-        let event = Write::Event {
-            event: Arc::new(event),
-            resend: None,
-            pending_for: None,
-            mentions: [].into(),
-        };
-        let write = self.out.write(event);
-        let to = self.asker.session;
-        self.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
-        news
     }
 
     /// News of a stored event; `target` is the room's name, or the receiver.

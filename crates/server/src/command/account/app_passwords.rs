@@ -2,16 +2,16 @@
 
 use super::{AccountChange, must_be_proven, or_not_stored, refused, tell_others, time};
 use crate::command::authentication;
+use crate::command::context::Context;
 use crate::command::entry::Next;
 use crate::command::refusal::Refusal;
 use crate::effects::{FollowUp, Task};
 use crate::limits::{APP_PASSWORD_CHARS, APP_PASSWORD_NAME_BYTES, APP_PASSWORDS};
 use crate::secret::Secret;
-use crate::session::context::Context;
 use crate::session::login::Change;
 use crate::session::{Reveals, Tried};
 use crate::state::app_password::{self, AppPassword};
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use proto::scram::Keys;
 use store::Account;
 
@@ -53,12 +53,16 @@ fn add(context: &mut Context<'_>, account: &Account, name: &str) -> Result<(), R
     Ok(())
 }
 
-fn may_add(context: &Applying<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
-    if app_password::find(context.state, account.id, name).is_some() {
+fn may_add(
+    context: &Answering<'_, impl Reads>,
+    account: &Account,
+    name: &str,
+) -> Result<(), Refusal> {
+    if app_password::find(&context.state, account.id, name).is_some() {
         let text = "You have an app password of this name; ACCOUNT TOKEN DEL revokes it";
         return Err(refused("ALREADY_ADDED", name, text));
     }
-    if app_password::of(context.state, account.id).count() >= APP_PASSWORDS {
+    if app_password::of(&context.state, account.id).count() >= APP_PASSWORDS {
         let text = "You have as many app passwords as there may be; ACCOUNT TOKEN DEL revokes one";
         return Err(refused("LIMIT_REACHED", &APP_PASSWORDS.to_string(), text));
     }
@@ -102,7 +106,7 @@ pub(super) fn show(context: &mut Context<'_>, name: &str, secret: &Secret) {
 }
 
 fn list(context: &mut Context<'_>, account: &Account) {
-    let all: Vec<AppPassword> = app_password::of(context.state, account.id).collect();
+    let all: Vec<AppPassword> = app_password::of(&context.state, account.id).collect();
     for one in &all {
         let used = one.used.map(time);
         let text = match &used {

@@ -2,10 +2,10 @@
 
 use super::{refused, sessions};
 use crate::command::chathistory::read;
+use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::effects::ReadKind;
 use crate::render::export::{cut, time};
-use crate::session::context::Context;
 use crate::state::{app_password, last_login, metadata, second_factor, standing};
 use serde_json::{Value, json};
 use store::{Account, EventId, Subject};

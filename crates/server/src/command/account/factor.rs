@@ -3,14 +3,14 @@
 
 use super::{AccountChange, must_be_proven, or_not_stored, refused, tell_others};
 use crate::command::authentication::{self, attempt, check_code, wrong_code};
+use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::effects::{FollowUp, Task};
 use crate::limits::{RECOVERY_CODE_CHARS, RECOVERY_CODES, TOTP_SECRET_CHARS};
 use crate::secret::{self, Secret};
-use crate::session::context::Context;
 use crate::session::login::Change;
 use crate::session::{Reveals, Tried};
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::second_factor::{self, SecondFactor, UsedCode};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
@@ -53,8 +53,12 @@ fn turn_on(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> 
 }
 
 /// Refuses who has no second factor, or has one.
-fn must_be(context: &Applying<'_>, account: &Account, on: bool) -> Result<(), Refusal> {
-    match second_factor::is_on(context.state, account.id) {
+fn must_be(
+    context: &Answering<'_, impl Reads>,
+    account: &Account,
+    on: bool,
+) -> Result<(), Refusal> {
+    match second_factor::is_on(&context.state, account.id) {
         is_on if is_on == on => Ok(()),
         true => {
             let text = "You have a second factor; ACCOUNT 2FA OFF and a code removes it";
@@ -128,7 +132,7 @@ fn must_have_code(
 fn confirm(context: &mut Context<'_>, account: &Account, code: &Secret) -> Result<(), Refusal> {
     must_be_proven(context)?;
     must_be(context, account, false)?;
-    if second_factor::of(context.state, account.id).is_none() {
+    if second_factor::of(&context.state, account.id).is_none() {
         let text = "There is nothing to confirm; begin with ACCOUNT 2FA ON";
         return Err(refused("2FA_IS_OFF", &account.name, text));
     }

@@ -2,11 +2,11 @@
 
 use super::{AccountChange, or_not_stored, refused, tell_others};
 use crate::command::authentication::{self, attempt};
+use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::effects::Task;
 use crate::limits::PASSWORD_BYTES;
 use crate::secret::Secret;
-use crate::session::context::Context;
 use crate::session::login::Change;
 use crate::session::login::Outcome;
 use crate::session::{Prompt, Proof, Tried};
@@ -89,7 +89,7 @@ fn change(
     context.must_have_space()?;
     let hold_millis = if old.is_some() { attempt(context, &name)? } else { 0 };
     // App passwords go on working by SCRAM, for which all have one salt.
-    let has_apps = app_password::of(context.state, account.id).next().is_some();
+    let has_apps = app_password::of(&context.state, account.id).next().is_some();
     let (salt, iterations) = match has_apps {
         true => (Some(account.keys.salt), account.keys.iterations),
         false => (None, context.state.config.server.password_iterations),

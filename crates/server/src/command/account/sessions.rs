@@ -1,9 +1,9 @@
 //! `ACCOUNT SESSIONS`, `ACCOUNT END id|ALL`: one's connections.
 
 use super::{refused, time};
+use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::effects::Ending;
-use crate::session::context::Context;
 use crate::session::{Proof, Session};
 use crate::session_id::SessionId;
 use crate::state::applying::Applying;

@@ -4,7 +4,7 @@
 
 use super::failed;
 use crate::command::authentication;
-use crate::session::context::Context;
+use crate::command::context::Context;
 use crate::session::login::How;
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{Proof, Sasl, Tried};

@@ -1,9 +1,9 @@
 //! What a right password may still lack: a code of the second factor, or another way than in the clear.
 
 use super::{failed, log_in, refused};
+use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::secret::Secret;
-use crate::session::context::Context;
 use crate::session::login::How;
 use crate::session::{Prompt, Proof};
 use crate::state::second_factor::{self, UsedCode};
@@ -26,10 +26,10 @@ pub(super) fn password_right(
     code: Option<&Secret>,
 ) {
     let name = account.name.clone();
-    if standing::is_strict(context.state, account.id) {
+    if standing::is_strict(&context.state, account.id) {
         return refused(context, &name, how, &invalid("STRICT_LOGIN", &name, STRICT));
     }
-    if !second_factor::is_on(context.state, account.id) {
+    if !second_factor::is_on(&context.state, account.id) {
         return log_in(context, &account, how, Proof::Password, None);
     }
     match code {
@@ -63,7 +63,7 @@ pub(super) fn code_given(context: &mut Context<'_>, account: &Account, how: How,
 /// Whether a code of an account's second factor is good, and not used before. If not, that counts as a
 /// failed login.
 pub fn check_code(context: &mut Context<'_>, account: &Account, code: &Secret) -> Option<UsedCode> {
-    let good = second_factor::check(context.state, account.id, code.reveal());
+    let good = second_factor::check(&context.state, account.id, code.reveal());
     if good.is_none() {
         failed(context, &account.name, "wrong code");
     }

@@ -3,8 +3,8 @@
 use super::change::{answer_cleared, answer_set, check, check_number, full};
 use super::coming::keys_before;
 use super::{BAD_KEY, bad_key_code, fails, is_key, target};
+use crate::command::context::Context;
 use crate::limits::METADATA_KEYS_BEFORE;
-use crate::session::context::Context;
 use crate::state::refusal::Refusal;
 
 /// Sets a key; an empty value removes it.

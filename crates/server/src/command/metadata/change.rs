@@ -3,7 +3,7 @@
 use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, target};
 use crate::command::metadata::show::{batch, key_line};
 use crate::limits::{KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES};
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::history;
 use crate::state::metadata::{self, Keys, Target, keys_of};
 use crate::state::refusal::Refusal;
@@ -53,7 +53,7 @@ fn is_too_fast(context: &mut Applying<'_>, name: &str, words: &[&str], key: &str
 
 /// Whether there can be such a key of a target, and such a value of it.
 pub(super) fn check(
-    context: &Applying<'_>,
+    context: &Answering<'_, impl Reads>,
     target: &Target,
     key: &str,
     value: &str,
@@ -79,7 +79,7 @@ pub(super) fn check(
 
 /// Whether a key can be set, or removed, beside these.
 pub(super) fn check_number(
-    context: &Applying<'_>,
+    context: &Answering<'_, impl Reads>,
     name: &str,
     key: &str,
     value: &str,
@@ -123,7 +123,12 @@ pub(super) fn set(
 }
 
 /// Replies with a key that has been set or removed.
-pub(super) fn answer_set(context: &mut Applying<'_>, name: &str, key: &str, value: &str) {
+pub(super) fn answer_set(
+    context: &mut Answering<'_, impl Reads>,
+    name: &str,
+    key: &str,
+    value: &str,
+) {
     let nick = context.nick();
     let line = key_line(context, &nick, name, key, Some(value).filter(|_| !value.is_empty()));
     context.out.reply(context.asker.session, |out| out.extend_from_slice(&line));
@@ -140,7 +145,7 @@ fn may_be_kept(target: &Target, key: &str, value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(super) fn full(context: &Applying<'_>, name: &str) -> Refusal {
+pub(super) fn full(context: &Answering<'_, impl Reads>, name: &str) -> Refusal {
     let most = METADATA_KEYS.to_string();
     let text = "The maximum number of keys is reached; remove one first";
     match is_old(context) {
@@ -166,7 +171,7 @@ pub(super) fn clear(context: &mut Applying<'_>, name: &str) -> Result<(), Refusa
 
 /// Replies with the keys that have been removed.
 pub(super) fn answer_cleared<'k>(
-    context: &mut Applying<'_>,
+    context: &mut Answering<'_, impl Reads>,
     name: &str,
     keys: impl Iterator<Item = &'k str>,
 ) {

@@ -1,9 +1,9 @@
 //! What a session had set of its metadata before it was somebody.
 
 use super::show;
+use crate::command::context::Context;
 use crate::effects::Condition;
 use crate::limits::METADATA_KEYS;
-use crate::session::context::Context;
 use crate::state::applying::Applying;
 use crate::state::metadata::{Keys, change, keys_of};
 use proto::{Capabilities, Capability};
@@ -49,7 +49,7 @@ pub fn keys_before(context: &Context<'_>) -> Keys {
     let Some(registration) = context.session().registration.as_deref() else { return Keys::new() };
     let account = registration.account.as_ref();
     let of = account.map(|account| Subject::Account(account.id));
-    let mut keys = of.map(|of| keys_of(context.state, of)).unwrap_or_default();
+    let mut keys = of.map(|of| keys_of(&context.state, of)).unwrap_or_default();
     for (key, value) in &registration.metadata {
         put_before(&mut keys, key, value.clone());
     }
@@ -69,7 +69,7 @@ pub fn show_own(context: &mut Context<'_>, when: Condition) {
     if is_aware(context.capabilities()) {
         then(context, when, |context| {
             let (of, name) = (Subject::Account(context.me()), context.nick());
-            let keys = keys_of(context.state, of);
+            let keys = keys_of(&context.state, of);
             show::keys(context, &name, &name, &keys);
         });
     }

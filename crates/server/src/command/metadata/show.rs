@@ -1,11 +1,11 @@
 //! How metadata looks on the wire: pushed to subscribers, and in answers of many lines.
 
 use super::coming::{is_aware, is_old, keys_before};
+use crate::command::context::Context;
 use crate::effects::{Effect, News};
 use crate::limits::METADATA_SYNC_SECONDS;
-use crate::session::context::Context;
 use crate::session_id::SessionId;
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Reads};
 use crate::state::metadata::{Keys, Target, keys_of, known_keys};
 use crate::state::user::UserId;
 use proto::name::fold;
@@ -15,7 +15,11 @@ use std::sync::Arc;
 use store::{RoomId, Subject};
 
 /// A line that the server begins, as [`batch`] wants it.
-pub fn line(context: &Applying<'_>, verb: &str, write: impl FnOnce(Line<'_>)) -> Vec<u8> {
+pub fn line(
+    context: &Answering<'_, impl Reads>,
+    verb: &str,
+    write: impl FnOnce(Line<'_>),
+) -> Vec<u8> {
     let mut out = Vec::new();
     write(Line::to(&mut out).source(&context.state.renderer.server).verb(verb));
     out
@@ -23,7 +27,7 @@ pub fn line(context: &Applying<'_>, verb: &str, write: impl FnOnce(Line<'_>)) ->
 
 /// `761`: a key and its value; `766`: the key has none.
 pub fn key_line(
-    context: &Applying<'_>,
+    context: &Answering<'_, impl Reads>,
     nick: &str,
     target: &str,
     key: &str,
@@ -41,7 +45,7 @@ pub fn key_line(
 
 /// The same as it is pushed: in the draft before, under the verb `METADATA`.
 fn pushed_line(
-    context: &Applying<'_>,
+    context: &Answering<'_, impl Reads>,
     nick: &str,
     target: &str,
     key: &str,
@@ -96,7 +100,12 @@ pub fn tell(
 }
 
 /// Replies with lines as a batch; without the capability, with the lines alone.
-pub fn batch(context: &mut Applying<'_>, kind: &str, target: Option<&str>, lines: &[Vec<u8>]) {
+pub fn batch(
+    context: &mut Answering<'_, impl Reads>,
+    kind: &str,
+    target: Option<&str>,
+    lines: &[Vec<u8>],
+) {
     let session = context.asker.session;
     if !context.has(Capability::Batch) {
         for line in lines {
@@ -143,7 +152,7 @@ pub fn sync(
     let (mut lines, mut bytes) = (Vec::new(), 0);
     let before = keys_before(context);
     let keys = |owner: &Target| match owner.of {
-        Some(of) => known_keys(context.state, of),
+        Some(of) => known_keys(&context.state, of),
         None => Some(&before),
     };
     let all = owners.iter().filter_map(|owner| Some((owner, keys(owner)?)));
@@ -280,7 +289,7 @@ pub fn whois(context: &mut Context<'_>, user: UserId) {
         return;
     }
     let name: Arc<str> = context.state.users[&user].nick.clone();
-    for (key, value) in keys_of(context.state, Subject::Account(user)) {
+    for (key, value) in keys_of(&context.state, Subject::Account(user)) {
         context.numeric(n::RPL_WHOISKEYVALUE, &[&name, &key, "*"], &value);
     }
 }

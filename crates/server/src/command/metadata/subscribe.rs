@@ -2,9 +2,9 @@
 
 use super::coming::is_aware;
 use super::{bad_key_line, bad_target, is_key, is_old};
+use crate::command::context::Context;
 use crate::command::metadata::show::{self, batch};
 use crate::limits::{METADATA_KEYS_A_LINE, METADATA_SUBS};
-use crate::session::context::Context;
 use crate::state::refusal::Refusal;
 use proto::numeric as n;
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! Who of this node's sessions is told when metadata change, or when those come who have them.
 
 use super::show;
+use crate::command::context::Context;
 use crate::session::Node;
-use crate::session::context::Context;
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::metadata::keys_of;
@@ -20,7 +20,7 @@ pub fn changed(
     key: &str,
     value: Option<&str>,
 ) {
-    let mut viewers = viewers(context.state, context.node, of, key);
+    let mut viewers = viewers(&context.state, context.node, of, key);
     viewers.remove(&context.asker.session);
     show::tell(context, &viewers, name, key, value);
 }
@@ -109,8 +109,8 @@ fn introduce_but_to(context: &mut Context<'_>, room_id: RoomId, user: UserId, ot
 pub fn tell_again(context: &mut Context<'_>, user: UserId) {
     let name = context.state.users[&user].nick.clone();
     let of = Subject::Account(user);
-    for (key, value) in keys_of(context.state, of) {
-        let mut viewers = viewers(context.state, context.node, of, &key);
+    for (key, value) in keys_of(&context.state, of) {
+        let mut viewers = viewers(&context.state, context.node, of, &key);
         viewers.retain(|session| context.node.sessions[session].user != Some(user));
         show::tell(context, &viewers, &name, &key, Some(&value));
     }

@@ -1,38 +1,51 @@
 //! What a command works with on the node of its session: what is shared, and the session itself.
 
-use crate::effects::Cursor;
-use crate::effects::{Effect, Effects, LogRecord};
+use super::entry::{self, Entry, Request};
+use crate::effects::{Cursor, Effect, Effects, LogRecord};
 use crate::metrics::{Count, Refused};
-use crate::session::budget::Payer;
+use crate::session::budget::{Budget, Payer};
+use crate::session::disk;
 use crate::session::{Node, Registration, Session, Turn, Unfinished};
 use crate::session_id::SessionId;
 use crate::state::State;
-use crate::state::applying::{Applying, Asker};
+use crate::state::applying::{Answering, Asker, NotStored};
 use crate::state::refusal::Refusal;
 use crate::state::user::UserId;
 use proto::Capability;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// The hub while one session's command is carried out.
+/// The hub while one session's command is carried out. It changes the session, and reads the state:
+/// only entries change that.
 pub struct Context<'a> {
-    /// What any node could do.
-    pub applying: Applying<'a>,
+    /// The command at hand.
+    pub answering: Answering<'a, ReadOnly<'a>>,
     /// The sessions, and what else concerns this node alone.
     pub node: &'a mut Node,
 }
 
-impl<'a> Deref for Context<'a> {
-    type Target = Applying<'a>;
+/// The state, to be read. What is in it can be changed by [`Context::apply`] alone.
+pub struct ReadOnly<'a>(&'a mut State);
 
-    fn deref(&self) -> &Applying<'a> {
-        &self.applying
+impl Deref for ReadOnly<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.0
+    }
+}
+
+impl<'a> Deref for Context<'a> {
+    type Target = Answering<'a, ReadOnly<'a>>;
+
+    fn deref(&self) -> &Answering<'a, ReadOnly<'a>> {
+        &self.answering
     }
 }
 
 impl<'a> DerefMut for Context<'a> {
-    fn deref_mut(&mut self) -> &mut Applying<'a> {
-        &mut self.applying
+    fn deref_mut(&mut self) -> &mut Answering<'a, ReadOnly<'a>> {
+        &mut self.answering
     }
 }
 
@@ -61,7 +74,7 @@ impl<'a> Context<'a> {
         session: SessionId,
     ) -> Context<'a> {
         let asker = asker(node, session);
-        Context { applying: Applying { state, out, asker }, node }
+        Context { answering: Answering { state: ReadOnly(state), out, asker }, node }
     }
 }
 
@@ -75,20 +88,30 @@ impl Context<'_> {
     pub fn session_mut(&mut self) -> &mut Session {
         self.node
             .sessions
-            .get_mut(&self.applying.asker.session)
+            .get_mut(&self.answering.asker.session)
             .expect("a context is made for a session that is there")
+    }
+
+    /// Makes an entry of a request, and applies it. Nothing of the session's own may depend on what
+    /// comes of it but its answer and what it leaves to the node: see [`super::follow_up`].
+    pub fn apply(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Answering { state: ReadOnly(state), out, asker } = &mut self.answering;
+        let State { now, steady, .. } = **state;
+        let allowance = std::mem::take(&mut asker.allowance);
+        let asker = Asker { allowance, ..asker.clone() };
+        entry::apply(state, out, Entry { now, steady, asker, request })
     }
 
     /// The same for another session.
     pub fn of(&mut self, session: SessionId) -> Context<'_> {
-        Context::new(self.applying.state, self.node, self.applying.out, session)
+        Context::new(self.answering.state.0, self.node, self.answering.out, session)
     }
 
     /// A command of the session begins, with its label if it has one.
     pub fn begin(&mut self, label: Option<Arc<str>>) {
         let batches = self.has(Capability::Batch);
         self.asker.label = label.clone();
-        self.applying.out.begin(self.applying.asker.session, label, batches);
+        self.answering.out.begin(self.answering.asker.session, label, batches);
     }
 
     /// The registration under way; none once it is over.
@@ -115,7 +138,7 @@ impl Context<'_> {
         let Some(user) = known.user_budget else { return Ok(()) };
         let address = known.address_budget;
         let (budgets, State { config, steady, .. }) =
-            (&mut self.node.budgets, &*self.applying.state);
+            (&mut self.node.budgets, &*self.answering.state);
         let wait = [user, address].map(|payer| budgets.wait(payer, *steady, &config.limits));
         match wait.into_iter().flatten().max() {
             Some(seconds) => {
@@ -132,7 +155,7 @@ impl Context<'_> {
         // What was left to this node stands among what was counted.
         self.out.counted = Default::default();
         let work = self.work();
-        let Some(known) = self.node.sessions.get_mut(&self.applying.asker.session) else { return };
+        let Some(known) = self.node.sessions.get_mut(&self.answering.asker.session) else { return };
         if known.turn.number != turn {
             known.turn = Turn { number: turn, work: 0 };
         }
@@ -171,7 +194,7 @@ impl Context<'_> {
 
     /// What is known of the asker has changed.
     pub fn refresh(&mut self) {
-        let known = &mut self.applying.asker;
+        let known = &mut self.answering.asker;
         let (allowance, label) = (std::mem::take(&mut known.allowance), known.label.take());
         *known = Asker { allowance, label, ..asker(self.node, known.session) };
     }
@@ -184,6 +207,44 @@ impl Context<'_> {
 
     /// What is left of the command at hand for another turn.
     pub fn unfinished(&mut self) -> Option<&mut Unfinished> {
-        self.node.sessions.get_mut(&self.applying.asker.session)?.unfinished.as_deref_mut()
+        self.node.sessions.get_mut(&self.answering.asker.session)?.unfinished.as_deref_mut()
+    }
+
+    /// Refuses who has had too much stored lately; and, while the disk's reserve is touched,
+    /// everybody but the server's operators.
+    pub fn must_have_space(&mut self) -> Result<(), Refusal> {
+        self.look_at_space();
+        self.must_be_storable()
+    }
+
+    /// Finds out whether more of the asker's may be stored.
+    pub fn look_at_space(&mut self) {
+        let operator = self.role().is_some();
+        self.asker.allowance.not_stored = if self.node.disk.is_scarce && !operator {
+            Some(NotStored::Reserve)
+        } else {
+            self.payer_of_bytes().and_then(|payer| {
+                let State { config, steady, .. } = &*self.answering.state;
+                let wait = self.node.budgets.wait_to_store(payer, *steady, &config.limits);
+                wait.map(NotStored::Budget)
+            })
+        };
+    }
+
+    /// Charges the account, or the address of a guest, with what the command at hand stores.
+    fn charge_stored(&mut self) {
+        let bytes = self.out.stores().iter().map(disk::bytes_of).sum();
+        if bytes > 0
+            && let Some(payer) = self.payer_of_bytes()
+        {
+            self.node.budgets.charge_stored(payer, bytes);
+        }
+    }
+
+    /// A guest could come back as another one, so its address pays.
+    fn payer_of_bytes(&self) -> Option<Budget> {
+        let known = self.session();
+        let guest = self.state.users.get(&known.user?)?.guest;
+        if guest { Some(known.address_budget) } else { known.user_budget }
     }
 }

@@ -1,0 +1,36 @@
+//! Private messages that were kept for a person are shown to a connection of theirs. How far it has
+//! taken them: [`crate::session::delivered`].
+
+use super::context::Context;
+use crate::effects::{Effect, Read, ReadKind};
+use std::sync::Arc;
+
+/// The session of the asker has just registered.
+pub fn came(context: &mut Context<'_>) {
+    let last = context.state.last_event();
+    context.session_mut().taking.begin(last);
+    show(context);
+}
+
+/// Shows the session what was kept when it came, if somebody is at it and it has not been shown.
+pub fn show(context: &mut Context<'_>) {
+    let (user, session) = (context.user(), context.asker.session);
+    if user.guest || user.is_unattended(session) {
+        return;
+    }
+    let Some(up_to) = context.session_mut().taking.show() else { return };
+    let user = context.user();
+    let markers = context.state.read_markers.of(user.id);
+    let read = markers.filter(|(of, _)| of.as_room().is_none()).collect();
+    let ignored = context.state.silences.get(&user.id).cloned().unwrap_or_default();
+    let request = Read {
+        what: ReadKind::Pending { up_to, read },
+        capabilities: context.capabilities(),
+        bytes: context.state.config.limits.page_bytes(),
+        rooms: Vec::new(),
+        since: Vec::new(),
+        ignored: ignored.into(),
+        me: (user.id, user.nick.clone()),
+    };
+    context.out.push(Effect::Read { session, request: Arc::new(request), tag: None });
+}
