@@ -74,6 +74,8 @@ pub struct Chat {
     pub(crate) resend_prefix: String,
     pub(crate) next: u64,
     added: u64,
+    /// Pages that are needed to know where messages belong.
+    pub(crate) wanted: Vec<(String, Run)>,
     pub(crate) typing_told: HashMap<String, i64>,
 }
 
@@ -115,7 +117,7 @@ impl Chat {
             self.forget_request(&request, "the connection broke");
         }
         for outgoing in &mut self.outgoing {
-            outgoing.sent = false;
+            outgoing.resent |= std::mem::take(&mut outgoing.sent);
         }
         for conversation in self.conversations.values_mut() {
             conversation.joined = false;

@@ -24,6 +24,8 @@ pub struct Outgoing {
     pub delivery: Delivery,
     /// It has been sent on this connection.
     pub sent: bool,
+    /// It was sent on an earlier connection, too, so the server may have had it for long.
+    pub resent: bool,
     /// When to send it again, if the server has said to wait.
     pub retry_at_ms: Option<i64>,
 }
@@ -211,6 +213,7 @@ mod tests {
             time_ms: 0,
             delivery: Delivery::Pending,
             sent: false,
+            resent: false,
             retry_at_ms: None,
         };
         let mut out = Vec::new();

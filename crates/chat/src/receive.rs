@@ -67,6 +67,10 @@ impl Chat {
             // An answer of one line, which is not what was asked for.
             self.end_request(label, received.last());
         }
+        for (target, run) in std::mem::take(&mut self.wanted) {
+            // Without a connection it comes with the gap that it lies in.
+            let _ = self.load(&target, run, out);
+        }
     }
 
     fn take(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {

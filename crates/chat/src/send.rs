@@ -129,6 +129,7 @@ impl Chat {
                 time_ms: now_ms,
                 delivery: Delivery::Pending,
                 sent: false,
+                resent: false,
                 retry_at_ms: None,
             });
         }
@@ -278,7 +279,12 @@ impl Chat {
         }
     }
 
-    fn load(&mut self, target: &str, run: Run, out: &mut Vec<u8>) -> Result<(), Impossible> {
+    pub(crate) fn load(
+        &mut self,
+        target: &str,
+        run: Run,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Impossible> {
         self.must_have("draft/chathistory", "history")?;
         let is_open = |request: &Request| match request {
             Request::Page { target: of, run: open } => same(of, target) && *open == run,

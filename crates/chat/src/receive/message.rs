@@ -4,6 +4,7 @@ use super::Received;
 use crate::change::Change;
 use crate::chat::Chat;
 use crate::entry::{Delivery, Entry, Kind, mentions};
+use crate::timeline::Run;
 use proto::Message;
 use proto::mask::Source;
 use proto::name::{fold, same};
@@ -80,8 +81,8 @@ impl Chat {
 
     /// A whole message is here.
     pub(super) fn arrived(&mut self, place: &str, entry: Entry, label: Option<u64>) {
-        if entry.mine {
-            self.confirm(&entry, label);
+        if entry.mine && self.confirm(&entry, label) && self.has_place_to_find(place, &entry) {
+            return;
         }
         let (mine, mentions_me) = (entry.mine, entry.mentions_me);
         self.conversation_mut(place).set_typing(&entry.from, 0, false);
@@ -104,7 +105,8 @@ impl Chat {
     }
 
     /// One's own message has come back: it is stored. Without a label the oldest one of this text is meant.
-    fn confirm(&mut self, entry: &Entry, label: Option<u64>) {
+    /// Returns whether it had been sent on an earlier connection, too.
+    fn confirm(&mut self, entry: &Entry, label: Option<u64>) -> bool {
         let at = match label {
             Some(label) => self.outgoing.iter().position(|outgoing| outgoing.number == label),
             None if self.server.has("labeled-response") => None,
@@ -113,10 +115,27 @@ impl Chat {
                 .iter()
                 .position(|outgoing| outgoing.sent && outgoing.text == entry.text),
         };
-        let Some(outgoing) = at.and_then(|at| self.outgoing.remove(at)) else { return };
+        let Some(outgoing) = at.and_then(|at| self.outgoing.remove(at)) else { return false };
         let outcome = Ok(entry.msgid.clone());
         self.changes.push(Change::Settled { number: outgoing.number, outcome });
         self.changes.push(Change::Timeline(outgoing.to));
+        outgoing.resent
+    }
+
+    /// The server may have had a message since the last connection: then others have come after it, and only history
+    /// knows its place. Asks for that.
+    fn has_place_to_find(&mut self, place: &str, entry: &Entry) -> bool {
+        let Some(msgid) = &entry.msgid else { return false };
+        if !self.server.has("draft/chathistory") || !self.server.has("labeled-response") {
+            return false;
+        }
+        let conversation = self.conversation_mut(place);
+        if conversation.timeline.has(msgid) {
+            return false;
+        }
+        conversation.timeline.break_off();
+        self.wanted.push((place.to_owned(), Run::Around(msgid.clone())));
+        true
     }
 
     /// One's own message was refused.
