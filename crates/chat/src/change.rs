@@ -32,6 +32,13 @@ pub enum Change {
         /// Its msgid, or the server's sentence.
         outcome: Result<Option<String>, String>,
     },
+    /// A standard reply to a command has come.
+    Answered {
+        /// The command's verb.
+        verb: String,
+        /// The server's sentence, if it says no.
+        refused: Option<String>,
+    },
     /// The results of a search.
     Found,
     /// The list of rooms is complete.

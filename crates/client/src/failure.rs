@@ -48,6 +48,9 @@ pub enum Failure {
         /// What is wrong with it.
         reason: String,
     },
+    /// A login that is to be remembered, or was.
+    #[error("cannot use the remembered login: {0}")]
+    Remembered(#[from] crate::remembered::Unusable),
     /// The system's random numbers.
     #[error("the system provides no random numbers: {0}")]
     Random(#[from] getrandom::Error),

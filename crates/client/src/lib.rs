@@ -22,6 +22,7 @@ pub mod login;
 pub mod show;
 pub mod known_hosts;
 pub mod rounds;
+pub mod remembered;
 pub mod trust;
 pub mod tls;
 pub mod route;
@@ -94,8 +95,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     let password = args.password_file.as_deref().map(password_file::read).transpose()?;
     let (password, warning) = password.unzip();
-    let credentials = Credentials { user: args.user.clone(), password, server_password: None };
     let route = Route::new(args)?;
+    let user = route.remembered_user().map(str::to_owned).or_else(|| args.user.clone());
+    let credentials = Credentials { user, password, server_password: None };
     let rounds = Rounds::new(route.server(), KnownHosts::of_this_person());
     let mut session = Session::new(route, rounds, credentials, args)?;
     if let Some(warning) = warning.flatten() {

@@ -52,6 +52,8 @@ pub const MOTD_LINES: usize = 100;
 pub const READ_BYTES: usize = 16 * 1024;
 /// The longest line of a script, in bytes with its end; longer texts are for files.
 pub const SCRIPT_LINE_BYTES: usize = 64 * 1024;
+/// The largest file of a remembered login, in bytes.
+pub const REMEMBERED_BYTES: u64 = 64 * 1024;
 /// The longest text that one call of `send` takes from standard input, in bytes.
 pub const SENT_BYTES: u64 = 1024 * 1024;
 /// The fewest rounds of key derivation with which a password is proved to a server: fewer make it easy to guess

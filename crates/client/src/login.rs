@@ -25,6 +25,8 @@ const CAPABILITIES: [&str; 7] = [
 /// What it may offer; without it something is not told.
 const WELCOME: [&str; 1] = ["draft/message-redaction"];
 const MECHANISM: &str = "SCRAM-SHA-256";
+/// The mechanism that takes the connection's certificate.
+const EXTERNAL: &str = "EXTERNAL";
 /// What a script asks for where it is offered: to say that nobody is there who reads.
 const UNATTENDED: &str = "draft/pre-away";
 
@@ -81,6 +83,10 @@ enum Stage {
     Creating,
     /// Waiting for the end of the server's password prompt, which SCRAM makes needless.
     Cancelling,
+    /// Waiting for the server's "go on" to EXTERNAL.
+    ExternalStart,
+    /// Waiting for the server's word about the certificate.
+    External,
     /// Waiting for the server's "go on" to SCRAM.
     ScramStart,
     /// Waiting for salt and iterations.
@@ -111,6 +117,8 @@ pub struct Login {
     pub invitation: Option<String>,
     /// Capabilities to ask for where they are offered, beyond those that the login needs.
     pub also: &'static [&'static str],
+    /// The connection shows a certificate that the account may accept instead of the password.
+    pub has_certificate: bool,
     /// Log in to IRC servers that are not Parlor's, too.
     pub any_server: bool,
     /// The highest iteration count used before, by user name in lower case.
@@ -150,6 +158,7 @@ impl Login {
             allow_weak_scram: false,
             invitation: None,
             also: &[],
+            has_certificate: false,
             any_server: false,
             uninvited: None,
             code: None,
@@ -323,6 +332,11 @@ impl Login {
                 if let Some(password) = &self.credentials.server_password {
                     Line::to(out).verb("PASS").text(password).end();
                 }
+                if self.has_certificate && self.offers_mechanism(EXTERNAL) {
+                    Line::to(out).verb("AUTHENTICATE").param(EXTERNAL).end();
+                    self.stage = Stage::ExternalStart;
+                    return Ok(Step::Wait);
+                }
                 self.use_invitation(out);
                 self.name(out)
             }
@@ -404,12 +418,17 @@ impl Login {
     /// Whether the server's list has a capability, and for `sasl` the mechanism.
     fn offers(&self, name: &str) -> bool {
         self.offered.split_whitespace().any(|offer| match offer.split_once('=') {
-            Some(("sasl", mechanisms)) if name == "sasl" => {
-                mechanisms.split(',').any(|offered| offered == MECHANISM)
-            }
+            Some(("sasl", _)) if name == "sasl" => self.offers_mechanism(MECHANISM),
             Some((offered, _)) => offered == name,
             None => offer == name,
         })
+    }
+
+    /// Whether SASL knows a mechanism there.
+    fn offers_mechanism(&self, mechanism: &str) -> bool {
+        let mut offers = self.offered.split_whitespace();
+        let mechanisms = offers.find_map(|offer| offer.strip_prefix("sasl="));
+        mechanisms.is_some_and(|known| known.split(',').any(|offered| offered == mechanism))
     }
 
     /// The port that a server which wants encryption names to those who come without (`sts` of IRCv3).
@@ -555,6 +574,11 @@ impl Login {
         if self.stage == Stage::ScramFirst {
             self.check_rounds(&bytes)?;
         }
+        if self.stage == Stage::ExternalStart {
+            send_chunks(self.user().as_bytes(), out);
+            self.stage = Stage::External;
+            return Ok(Step::Wait);
+        }
         self.stage = match (self.stage, &mut self.scram) {
             (Stage::ScramStart, _) => {
                 let password = self.credentials.password.as_deref().unwrap_or("");
@@ -618,13 +642,18 @@ impl Login {
     fn numeric(&mut self, numeric: &str, sentence: &str, out: &mut Vec<u8>) -> Next {
         match (self.stage, numeric) {
             (Stage::Registering, numeric::RPL_WELCOME) => Ok(self.done()),
-            (Stage::ScramEnd, numeric::RPL_SASLSUCCESS) => {
+            (Stage::ScramEnd | Stage::External, numeric::RPL_SASLSUCCESS) => {
                 let user = self.user().to_owned();
                 self.register(&user, out);
                 Ok(Step::Wait)
             }
             (Stage::ScramFinal, numeric::RPL_SASLSUCCESS) => {
                 Err(sasl_refused(SaslError::WrongServer))
+            }
+            // The account does not know the certificate (any more): the password may do.
+            (Stage::External | Stage::ExternalStart, numeric::ERR_SASLFAIL) => {
+                self.has_certificate = false;
+                self.name(out)
             }
             (_, numeric::ERR_SASLFAIL) => self.wrong_password(sentence),
             (Stage::Listing, numeric::ERR_UNKNOWNCOMMAND | numeric::ERR_NOTREGISTERED)

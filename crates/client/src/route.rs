@@ -2,11 +2,13 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 
 use crate::args::Args;
 use crate::known_hosts::{KnownHosts, server_name};
 use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
 use crate::proxy::{Proxy, Target};
+use crate::remembered::Remembered;
 use crate::tls::{Encryption, HandshakeError, Limited, Tls};
 use crate::trust::{Refusal, Trust};
 
@@ -89,6 +91,9 @@ pub enum ConnectError {
     /// It has as many connections as it takes, from here or in all.
     #[error("the server is not accepting more connections from here right now; try again later")]
     Full,
+    /// The remembered login cannot be read.
+    #[error("cannot use the remembered login: {0}")]
+    Remembered(#[from] crate::remembered::Unusable),
     /// Connected, but the connection could not be set up.
     #[error("cannot set up the connection: {0}")]
     SetUp(#[from] io::Error),
@@ -102,6 +107,7 @@ pub struct Route {
     /// None to talk to it in plaintext.
     tls: Option<Tls>,
     proxy: Option<Proxy>,
+    remembered: Option<Arc<Remembered>>,
 }
 
 /// A connection that is open, and where encryption was agreed on, if it should be.
@@ -126,11 +132,18 @@ impl Route {
             Some(proxy) => Some(proxy.clone()),
             None => Proxy::of_environment(host).map_err(ConnectError::NoProxy)?,
         };
+        let remembered = remembered(args)?.map(Arc::new);
         let tls = (!args.plaintext).then(|| {
             let known_hosts = KnownHosts::of_this_person();
-            Tls::new(host, Trust::new(host, port, args.fingerprint, known_hosts))
+            let trust = Trust::new(host, port, args.fingerprint, known_hosts);
+            Tls::new(host, trust, remembered.clone())
         });
-        Ok(Route { host: host.to_owned(), port, tls, proxy })
+        Ok(Route { host: host.to_owned(), port, tls, proxy, remembered })
+    }
+
+    /// Whose login is remembered for this server, and to be used.
+    pub fn remembered_user(&self) -> Option<&str> {
+        self.remembered.as_ref().map(|remembered| &*remembered.user)
     }
 
     /// The server, as messages and the file of known servers name it.
@@ -197,6 +210,18 @@ impl Route {
     }
 }
 
+/// The login that is remembered for the server, unless another one is given.
+fn remembered(args: &Args) -> Result<Option<Remembered>, ConnectError> {
+    if args.plaintext || args.password_file.is_some() {
+        return Ok(None);
+    }
+    let remembered = Remembered::at(&server_name(args.host(), args.port()))?;
+    let is_meant = |remembered: &Remembered| {
+        args.user.as_ref().is_none_or(|user| proto::name::same(user, &remembered.user))
+    };
+    Ok(remembered.filter(is_meant))
+}
+
 /// Connects to the first address of the host that answers.
 fn reach(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
     first(host, port, |address| {
@@ -242,7 +267,7 @@ mod tests {
     #[test]
     fn plaintext_that_leaves_the_machine_is_warned_of() {
         let host = "chat.example".to_owned();
-        let mut route = Route { host, port: 9999, tls: None, proxy: None };
+        let mut route = Route { host, port: 9999, tls: None, proxy: None, remembered: None };
         let warning = |address: &str| route.warning(address.parse().unwrap());
         for own in ["127.0.0.1:9999", "127.8.8.8:9999", "[::1]:9999", "[::ffff:127.0.0.1]:9999"] {
             assert_eq!(warning(own), None, "{own}");

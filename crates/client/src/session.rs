@@ -118,6 +118,7 @@ impl Session {
         let console = Console::open(to_events.clone(), !args.no_history)?;
         let mut login = Login::new(credentials, console.interactive);
         login.is_plaintext = route.is_plaintext();
+        login.has_certificate = route.remembered_user().is_some();
         login.may_register = args.register;
         login.invitation.clone_from(&args.invite);
         login.allow_weak_scram = args.allow_weak_scram;

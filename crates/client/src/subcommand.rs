@@ -4,6 +4,7 @@
 mod export;
 mod history;
 mod lists;
+mod login;
 mod print;
 mod search;
 mod send;
@@ -20,14 +21,19 @@ use crate::args::Args;
 use crate::failure::Failure;
 use crate::limits::{ANSWER_MOST, EVENTS_WAITING};
 use crate::link::Event;
-use crate::login::Credentials;
+use crate::login::{Credentials, LoginError};
 use crate::password_file;
+use crate::question::Question;
 use crate::show::sentence;
 use crate::wire::{Told, Wire};
 
 /// What a script wants.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
 pub enum Subcommand {
+    /// Log in without a password from now on: adds a certificate to the account, and keeps it
+    Login,
+    /// Forget the login that is remembered
+    Logout,
     /// Send a message, and print its msgid once it is on the server's disk
     Send {
         /// A user, or a room such as #lobby
@@ -129,6 +135,8 @@ pub enum Format {
 pub fn run(args: &Args, subcommand: &Subcommand) -> Result<Outcome, Failure> {
     let mut caller = Caller::new(args)?;
     let outcome = match subcommand {
+        Subcommand::Login => login::login(&mut caller, args),
+        Subcommand::Logout => login::logout(&mut caller, args),
         Subcommand::Send { target, text, reply_to } => {
             send::run(&mut caller, target, text.as_deref(), reply_to.as_deref())
         }
@@ -221,12 +229,14 @@ impl Caller {
                 Told::Sentence(text) => tell(&text),
                 Told::Broken(reason) => tell(&format!("The connection broke ({reason}).")),
                 Told::Ask(question, because) => {
-                    let missing = format!(
-                        "{}{}is asked for; give it with -u and --password-file",
-                        because.map(|because| format!("{because} ")).unwrap_or_default(),
-                        question.prompt().trim_end_matches([':', ' ']).to_ascii_lowercase() + " "
-                    );
-                    return Err(crate::login::LoginError::Refused(missing).into());
+                    let answer = ask(question, because)?;
+                    for told in self.wire.answer(question, &answer) {
+                        match told {
+                            Told::Failed(failure) => return Err(failure),
+                            Told::Changed(change) => changes.push(change),
+                            _ => {}
+                        }
+                    }
                 }
                 Told::Failed(failure) => return Err(failure),
                 Told::LoggedIn => {}
@@ -256,6 +266,30 @@ impl Caller {
             None => Ok(count),
         }
     }
+}
+
+/// Asks at the terminal; a script has to say all it knows when it calls.
+fn ask(question: Question, because: Option<String>) -> Result<String, Failure> {
+    use std::io::IsTerminal;
+    if let Some(because) = because {
+        tell(&because);
+    }
+    let prompt = question.prompt();
+    let read = match (std::io::stdin().is_terminal(), question.is_secret()) {
+        (false, _) => {
+            let what = prompt.trim_end_matches([':', ' ']);
+            let why =
+                format!("{what}: use -u and --password-file, or log in once with chatclient login");
+            return Err(LoginError::Refused(why).into());
+        }
+        (true, true) => rpassword::prompt_password(prompt),
+        (true, false) => {
+            eprint!("{prompt}");
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).map(|_| line.trim_end().to_owned())
+        }
+    };
+    read.map_err(|error| Failure::Input(error.to_string()))
 }
 
 /// Tells whoever runs the script something, on standard error.

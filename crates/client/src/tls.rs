@@ -16,6 +16,7 @@ use rustls::{
 };
 
 use crate::limits::{ANSWER_SHOWN, HANDSHAKE_TIMEOUT, READ_BYTES};
+use crate::remembered::Remembered;
 use crate::show::harmless;
 use crate::trust::{Doubt, Refusal, Shown, Trust};
 
@@ -54,11 +55,13 @@ pub struct Tls {
     authorities: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
     timeout: Duration,
+    remembered: Option<Arc<Remembered>>,
 }
 
 impl Tls {
-    /// For a server on `host`, which has to prove what `trust` says. Reads the system's list of authorities.
-    pub fn new(host: &str, trust: Trust) -> Tls {
+    /// For a server on `host`, which has to prove what `trust` says. Reads the system's list of authorities. Servers that
+    /// ask for a certificate are shown the one of the remembered login.
+    pub fn new(host: &str, trust: Trust, remembered: Option<Arc<Remembered>>) -> Tls {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
         // What is damaged there is nothing that could vouch for a server.
@@ -73,6 +76,7 @@ impl Tls {
             authorities: authorities.ok(),
             provider,
             timeout: HANDSHAKE_TIMEOUT,
+            remembered,
         }
     }
 
@@ -105,12 +109,18 @@ impl Tls {
         stream: &TcpStream,
         examiner: Arc<Examiner>,
     ) -> Result<ClientConnection, HandshakeError> {
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+        let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .map_err(HandshakeError::Tls)?
             .dangerous()
-            .with_custom_certificate_verifier(examiner)
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(examiner);
+        let mut config = match &self.remembered {
+            Some(remembered) => {
+                let (certificates, key) = remembered.for_handshake();
+                config.with_client_auth_cert(certificates, key).map_err(HandshakeError::Tls)?
+            }
+            None => config.with_no_client_auth(),
+        };
         config.alpn_protocols = vec![b"irc".to_vec()];
         // A resumed connection would show no certificate.
         config.resumption = Resumption::disabled();

@@ -34,7 +34,7 @@ fn server_config_for(name: &str) -> (ServerConfig, CertificateDer<'static>) {
 /// A client's TLS that remembers in a folder of its own.
 fn tls(folder: &tempfile::TempDir) -> Tls {
     let known_hosts = Ok(KnownHosts::at(folder.path().join("parlor/known_hosts")));
-    Tls::new("localhost", Trust::new("localhost", 9999, None, known_hosts))
+    Tls::new("localhost", Trust::new("localhost", 9999, None, known_hosts), None)
 }
 
 /// Both ends of a connection on this machine.

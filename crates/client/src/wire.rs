@@ -82,14 +82,18 @@ impl Wire {
     /// If the system has no random numbers, or what the environment says of a proxy cannot be used.
     pub fn new(
         args: &Args,
-        credentials: Credentials,
+        mut credentials: Credentials,
         interactive: bool,
         to_events: SyncSender<Event>,
     ) -> Result<Wire, Failure> {
         let route = Route::new(args)?;
+        if let Some(user) = route.remembered_user() {
+            credentials.user = Some(user.to_owned());
+        }
         let rounds = Rounds::new(route.server(), KnownHosts::of_this_person());
         let mut login = Login::new(credentials, interactive);
         login.is_plaintext = route.is_plaintext();
+        login.has_certificate = route.remembered_user().is_some();
         login.may_register = args.register;
         login.invitation.clone_from(&args.invite);
         login.allow_weak_scram = args.allow_weak_scram;

@@ -119,6 +119,8 @@ impl Chat {
     pub(super) fn standard(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
         let (verb, code, sentence) = (received.param(0), received.param(1), received.last());
         let kind = received.message.verb.to_ascii_uppercase();
+        let refused = (kind == "FAIL").then(|| sentence.to_owned());
+        self.changes.push(Change::Answered { verb: verb.to_owned(), refused });
         match (kind.as_str(), verb, code) {
             ("FAIL", _, "RATE_LIMITED") => {
                 let seconds = received.param(2).parse().unwrap_or(1);

@@ -254,3 +254,33 @@ fn tail_begins_where_it_is_told_to() {
     assert_eq!(last_words(&["--since", "1h"]), numbers(0));
     assert_eq!(last_words(&["--since", &msgids[4]]), numbers(5));
 }
+
+#[test]
+fn a_remembered_login_needs_no_password_until_it_is_forgotten() {
+    let place = Place::new();
+    let without_password = |args: &[&str]| {
+        let mut command = place.computer.chatclient();
+        command.args(args).args(["-hn", "127.0.0.1", "-p", &place.port.to_string()]);
+        Client::run(command, "").finish()
+    };
+    let unknown = without_password(&["send", "#lobby", "hello"]);
+    assert_eq!(unknown.code, Some(5), "{unknown:?}");
+    let told = place.done("ann", &["login"]);
+    let path = told.trim_end().trim_end_matches('.').rsplit(' ').next().expect("a path");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).expect("the file is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{told}");
+    }
+    let sent = without_password(&["send", "#lobby", "hello"]);
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    let history = place.done("bob", &["history", "#lobby"]);
+    assert!(history.ends_with(" #lobby <ann> hello\n"), "{history}");
+    let other = without_password(&["send", "#lobby", "hello", "-u", "bob"]);
+    assert_eq!(other.code, Some(5), "it is ann's: {other:?}");
+    let out = without_password(&["logout"]);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(!Path::new(path).exists());
+    assert_eq!(without_password(&["send", "#lobby", "hello"]).code, Some(5));
+}

@@ -1,0 +1,138 @@
+//! Logins that are remembered: a certificate for each server, which the account there accepts instead of the password
+//! (SASL EXTERNAL). `chatclient login` makes one, `chatclient logout` removes it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::path::PathBuf;
+
+use proto::Fingerprint;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::files;
+use crate::limits::REMEMBERED_BYTES;
+
+/// Why a login cannot be remembered, or not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// There is no folder for it.
+    #[error("there is no directory for it: neither XDG_DATA_HOME nor HOME is set")]
+    NoFolder,
+    /// The file cannot be read or written.
+    #[error("{path:?}: {reason}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The certificate cannot be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+}
+
+/// A remembered login.
+#[derive(Debug)]
+pub struct Remembered {
+    /// The account.
+    pub user: String,
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Remembered {
+    /// The one for a server, if there is one.
+    ///
+    /// # Errors
+    /// If its file cannot be used.
+    pub fn at(server: &str) -> Result<Option<Remembered>, Unusable> {
+        let Ok(path) = path(server) else { return Ok(None) };
+        let unusable =
+            |reason: &str| Unusable::File { path: path.clone(), reason: reason.to_owned() };
+        let (file, regular) = match files::open(&path) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(unusable(&error.to_string())),
+        };
+        if !regular {
+            return Err(unusable("it is not a regular file"));
+        }
+        let mut text = String::new();
+        let read = file.take(REMEMBERED_BYTES).read_to_string(&mut text);
+        read.map_err(|error| unusable(&error.to_string()))?;
+        let user = text.lines().next().and_then(|line| line.strip_prefix("user: "));
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes());
+        match (user, certificate, key) {
+            (Some(user), Ok(certificate), Ok(key)) => {
+                Ok(Some(Remembered { user: user.to_owned(), certificate, key }))
+            }
+            _ => Err(unusable("it is damaged; remove it, and log in again")),
+        }
+    }
+
+    /// Makes a new one, which nobody knows yet.
+    ///
+    /// # Errors
+    /// If the certificate cannot be made.
+    pub fn make(user: &str) -> Result<(Remembered, String), Unusable> {
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new([])?.self_signed(&key)?;
+        let text = format!("user: {user}\n{}{}", certificate.pem(), key.serialize_pem());
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("rcgen writes PKCS #8");
+        let certificate = certificate.der().clone();
+        Ok((Remembered { user: user.to_owned(), certificate, key }, text))
+    }
+
+    /// By which the account knows it.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.certificate)
+    }
+
+    /// For the handshake.
+    pub fn for_handshake(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        (vec![self.certificate.clone()], self.key.clone_key())
+    }
+}
+
+/// Keeps a login, readable for its owner alone.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn keep(server: &str, text: &str) -> Result<PathBuf, Unusable> {
+    let path = path(server)?;
+    let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
+        let mut file = files::create(&path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    kept.map_err(|error| Unusable::File { path: path.clone(), reason: error.to_string() })?;
+    Ok(path)
+}
+
+/// Forgets a login.
+///
+/// # Errors
+/// If the file cannot be removed.
+pub fn forget(server: &str) -> Result<(), Unusable> {
+    let path = path(server)?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Unusable::File { path, reason: error.to_string() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The file in the data folder of the environment: `XDG_DATA_HOME`, or else `.local/share` in `HOME`.
+fn path(server: &str) -> Result<PathBuf, Unusable> {
+    // As the XDG specification has it, a relative path counts as none.
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || folder("HOME").map(|home| home.join(".local/share"));
+    let data = folder("XDG_DATA_HOME").or_else(home).ok_or(Unusable::NoFolder)?;
+    let name: String = server
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || ".-[]".contains(c) { c } else { '_' })
+        .collect();
+    Ok(data.join("parlor/logins").join(format!("{name}.pem")))
+}
