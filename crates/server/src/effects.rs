@@ -352,7 +352,7 @@ impl Effects {
         self.command = self.next_command();
         self.counted = Default::default();
         self.work = 0;
-        self.resumed = (Cursor::Start, 0);
+        (self.resumed, self.next) = ((Cursor::Start, 0), None);
     }
 
     fn next_command(&self) -> Command {

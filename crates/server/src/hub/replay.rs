@@ -62,7 +62,10 @@ fn a_state_that_was_written_and_read_back_goes_on_as_before() {
                 let read = State::read(&bytes, hub.state.config.clone()).expect("just written");
                 assert!(read == hub.state, "seed {seed}: {read:#?} is not {:#?}", hub.state);
                 assert_eq!(read.write(), bytes, "seed {seed}");
+                // What this node may have to undo is its own.
+                let undo = std::mem::take(&mut hub.state.undo);
                 hub.state = read;
+                hub.state.undo = undo;
             }
             assert_eq!(format!("{:?}", hub.apply(stamped)), *expected, "seed {seed}");
         }
