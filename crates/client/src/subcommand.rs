@@ -19,7 +19,7 @@ use clap::ValueEnum;
 use crate::Outcome;
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::limits::{ANSWER_MOST, EVENTS_WAITING};
+use crate::limits::{ANSWER_MOST, EVENTS_WAITING, INTERRUPTED_GOODBYE_TIMEOUT};
 use crate::link::Event;
 use crate::login::{Credentials, LoginError};
 use crate::password_file;
@@ -155,7 +155,7 @@ pub fn run(args: &Args, subcommand: &Subcommand) -> Result<Outcome, Failure> {
         Subcommand::Status { json } => lists::status(&mut caller, *json),
         Subcommand::Export { target, format } => export::run(&mut caller, target, *format),
     };
-    caller.wire.leave();
+    caller.leave();
     match outcome {
         Err(Failure::TimedOut) => Ok(Outcome::TimedOut),
         outcome => outcome,
@@ -243,6 +243,19 @@ impl Caller {
             }
         }
         Ok(changes)
+    }
+
+    /// Says goodbye, and gives the server a moment to let go of the name.
+    fn leave(&mut self) {
+        self.wire.leave();
+        let until = Instant::now() + INTERRUPTED_GOODBYE_TIMEOUT;
+        while let Ok(event) =
+            self.events.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            if matches!(event, Event::Broken(..)) {
+                return;
+            }
+        }
     }
 
     /// Asks for a page of history, and waits for it; how many messages and events it has.
