@@ -132,6 +132,8 @@ pub struct Login {
     code: Option<String>,
     /// The server has said that the password must come with a code.
     code_wanted: bool,
+    /// Why a new password must be chosen before anything else, in the server's words.
+    renewal: Option<String>,
     /// A new password that was typed once.
     chosen: Option<String>,
     offered: String,
@@ -166,6 +168,7 @@ impl Login {
             rounds_seen: HashMap::new(),
             rounds: None,
             tries: 0,
+            renewal: None,
             chosen: None,
             offered: String::new(),
             requested: Vec::new(),
@@ -179,6 +182,38 @@ impl Login {
     /// The user name, once it is known.
     pub fn user(&self) -> &str {
         self.credentials.user.as_deref().unwrap_or("")
+    }
+
+    /// Why a new password must be chosen, if so; once for each login.
+    pub fn take_renewal(&mut self) -> Option<String> {
+        self.renewal.take()
+    }
+
+    /// Takes in a new password: whether it is to be typed again, or why it cannot be one. With the second
+    /// answer the command that sets it is written.
+    ///
+    /// # Errors
+    /// The sentence with which it is asked for anew.
+    pub fn renew(
+        &mut self,
+        question: Question,
+        text: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Question>, String> {
+        match question {
+            Question::NewPassword if !may_be_new(text) => return Err(new_password_rule()),
+            Question::NewPassword if self.interactive => {
+                self.chosen = Some(text.to_owned());
+                return Ok(Some(Question::RepeatPassword));
+            }
+            Question::RepeatPassword if self.chosen.take().as_deref() != Some(text) => {
+                return Err("The passwords do not match.".to_owned());
+            }
+            _ => {}
+        }
+        Line::to(out).verb("ACCOUNT").param("PASSWORD").text(text).end();
+        self.credentials.password = Some(text.to_owned());
+        Ok(None)
     }
 
     /// Whether the password was proved, or the account made, at least once.
@@ -215,6 +250,10 @@ impl Login {
             "CAP" => self.capabilities(message, out),
             "NOTE" if message.param(0) == Some("LOGIN") => self.note(message, out),
             "FAIL" => self.fail(message),
+            "WARN" if message.param(1) == Some("NEW_PASSWORD_REQUIRED") => {
+                self.renewal = Some(sentence.to_owned());
+                Ok(Step::Wait)
+            }
             "AUTHENTICATE" => self.scram(message.param(0).unwrap_or("+"), out),
             numeric if is_numeric(numeric) => self.numeric(numeric, sentence, out),
             "NOTICE" | "NOTE" | "WARN" => Ok(Step::Wait),

@@ -411,7 +411,8 @@ impl Session {
                 patience.forgive(Instant::now(), asked.elapsed());
             }
             if step == Step::Done {
-                return self.logged_in();
+                self.logged_in()?;
+                return self.renew_password();
             }
         }
     }
@@ -430,6 +431,69 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Whoever has logged in by a one-time code chooses a new password: before that the server refuses all
+    /// else.
+    fn renew_password(&mut self) -> Result<(), Trouble> {
+        let mut because = self.login.take_renewal();
+        while let Some(why) = because.take() {
+            self.aside(&why)?;
+            let mut out = Vec::new();
+            let mut question = Question::NewPassword;
+            let outcome = loop {
+                let text = self.answer_now(question)?;
+                match self.login.renew(question, &text, &mut out) {
+                    Ok(Some(next)) => question = next,
+                    Ok(None) => break Ok(()),
+                    Err(sentence) => break Err(sentence),
+                }
+            };
+            because = match outcome {
+                Err(sentence) => Some(sentence),
+                Ok(()) => {
+                    self.send(&out)?;
+                    self.await_new_password()?
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Asks a person who cannot do anything else yet; what arrives meanwhile is shown.
+    fn answer_now(&mut self, question: Question) -> Result<String, Trouble> {
+        self.console.ask(question)?;
+        loop {
+            match self.wait(None)? {
+                Woken::Input(_, Input::Line(text)) => return Ok(text),
+                Woken::Input(_, Input::Left(how)) => return Err(Trouble::Left(how)),
+                Woken::Input(_, Input::Unusable(reason) | Input::Failed(reason)) => {
+                    return Err(Failure::Input(reason).into());
+                }
+                Woken::Line(line) => drop(self.take_in(&line)?),
+                Woken::Opened(_) | Woken::Time => {}
+            }
+        }
+    }
+
+    /// Waits until the new password is set; why not, if it is refused.
+    fn await_new_password(&mut self) -> Result<Option<String>, Trouble> {
+        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+        loop {
+            let line = self.next_line(&mut patience)?;
+            let Ok(message) = Message::parse(&line) else { continue };
+            match (message.verb, message.param(0), message.param(1)) {
+                ("NOTE", Some("ACCOUNT"), Some("PASSWORD_CHANGED")) => {
+                    self.aside("You have a new password.")?;
+                    return Ok(None);
+                }
+                ("FAIL", Some("ACCOUNT"), _) => {
+                    let why = message.params().last().copied().unwrap_or_default();
+                    return Ok(Some(why.to_owned()));
+                }
+                _ => drop(self.take_in(&line)?),
+            }
+        }
     }
 
     /// Asks for something that the login needs. Should the connection break meanwhile, the answer is kept for the next one.

@@ -233,8 +233,12 @@ pub const VERBS: &[Verb] = &[
 /// Verbs that are carried out whatever their user and address owe: signs of life, and leaving.
 const FREE: &[&str] = &["PING", "PONG", "QUIT", "EX"];
 
+/// Verbs that are for those, too, who have logged in by a one-time code: the one that sets a new password
+/// is looked at more closely.
+const BY_CODE: &[&str] = &["CAP", "HELP", "HELPOP"];
+
 /// Other verbs that are for the admin socket, too.
-const AT_CONSOLE: &[&str] = &["PING", "PONG", "QUIT", "EX", "HELP", "HELPOP"];
+const AT_CONSOLE: &[&str] = &["PING", "PONG", "QUIT", "EX", "HELP", "HELPOP", "INVITATION"];
 
 /// Deals with one line of a session: an answer to a question, or a command.
 pub fn line(context: &mut Context<'_>, line: &str) {
@@ -299,9 +303,27 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
         return Err(Refusal::NeedMoreParams);
     }
     if !FREE.contains(&verb.name) {
+        must_have_password(context, verb, message)?;
         context.must_have_budget()?;
     }
     run_verb(context, verb, message)
+}
+
+/// Refuses whoever has logged in by a one-time code and has not set a new password yet.
+fn must_have_password(
+    context: &Context<'_>,
+    verb: &Verb,
+    message: &Message<'_>,
+) -> Result<(), Refusal> {
+    if !context.session().by_code || BY_CODE.contains(&verb.name) {
+        return Ok(());
+    }
+    let sets = message.param(0).is_some_and(|word| word.eq_ignore_ascii_case("PASSWORD"));
+    let account = context.user().account().and_then(|name| context.state.account(name));
+    match account.and_then(|account| context.state.reset(account)) {
+        Some(_) if verb.name != "ACCOUNT" || !sets => Err(Refusal::NewPasswordRequired),
+        _ => Ok(()),
+    }
 }
 
 /// Carries a verb out: here, or as an entry.

@@ -85,6 +85,8 @@ pub struct Accounts {
     pub delete_messages: bool,
     /// Whether members may invite others to register, not only operators.
     pub member_invitations: bool,
+    /// Whether the server's operators have their rights only with a second factor.
+    pub operators_need_2fa: bool,
 }
 
 /// `[tls]`: the certificate to show instead of the server's own, which it makes itself. Both keys

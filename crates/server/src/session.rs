@@ -87,6 +87,9 @@ pub struct Session {
     pub turn: Turn,
     /// By what it has proven who it is.
     pub proof: Proof,
+    /// It has done so by a one-time code, and may set a new password, and nothing else, until there is
+    /// one.
+    pub by_code: bool,
     /// When it had proven that (milliseconds since the epoch).
     pub since: i64,
     /// When its last line came, by the steady clock.
@@ -306,7 +309,14 @@ pub enum Tried {
     /// To become an operator: whether the password is right.
     Oper(bool),
     /// An operator gives this account a one-time code, whose key is made meanwhile.
-    Reset(AccountId, Secret),
+    Reset {
+        /// Which account.
+        account: AccountId,
+        /// The code.
+        code: Secret,
+        /// Its second factor goes, too.
+        factor: bool,
+    },
 }
 
 impl Session {
@@ -358,6 +368,7 @@ impl Session {
             sasl: None,
             waiting: None,
             proof: Proof::Nothing,
+            by_code: false,
             since: 0,
             seen: 0,
             invitation: None,

@@ -1,10 +1,12 @@
 //! What all sessions share: users, rooms, members, accounts, markers, metadata.
 
+pub mod account_name;
 pub mod app_password;
 pub mod applying;
 pub mod barred;
 pub mod certificates;
 pub mod dormant;
+pub mod former_names;
 pub mod founder;
 pub mod history;
 pub mod invitation;
@@ -35,7 +37,7 @@ pub mod permission;
 
 use crate::cloak::Cloak;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::effects::Effects;
 use crate::render::Renderer;
 use certificates::Certificates;
@@ -171,7 +173,7 @@ impl State {
             founders: Founders::new(),
             ends: Ends::new(),
             silences: Silences::new(),
-            spoken: Spoken::default(),
+            spoken: Spoken::new(&loaded.said),
             lobby: None,
             left: VecDeque::new(),
             pending: PendingMessages::new(loaded.pending),
@@ -223,9 +225,22 @@ impl State {
         self.nicks.get(&*fold(name)).map(|id| &*self.users[id])
     }
 
-    /// The account of a name.
+    /// The account of a name, also if it is a former one.
     pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
-        self.accounts.get(&fold(name))
+        let found = self.accounts.get(&fold(name));
+        found.or_else(|| self.accounts.get(&former_names::current(self, name)?))
+    }
+
+    /// What a user may do as an operator of the server by a config: nothing without a second factor, if
+    /// the config asks for one.
+    pub fn role_by(&self, config: &Config, user: &User) -> Option<Role> {
+        let role = config.role_of(user.account()?)?;
+        self.has_factor_for(config, user.id).then_some(role)
+    }
+
+    /// Whether an account has the second factor that a config asks of the server's operators.
+    pub fn has_factor_for(&self, config: &Config, account: UserId) -> bool {
+        !config.accounts.operators_need_2fa || second_factor::is_on(self, account)
     }
 
     /// An account is there, or has changed.
@@ -285,7 +300,8 @@ impl State {
             for member in members {
                 let Some(room) = self.rooms.get_mut(&member.room) else { continue };
                 let (op, halfop, voice) = (member.op, member.halfop, member.voice);
-                let standing = room::Member { op, halfop, voice, ..room::Member::default() };
+                let joined = member.joined;
+                let standing = room::Member { op, halfop, voice, joined, ..Default::default() };
                 room.members.insert(member.account, standing);
                 self.remembered.entry(member.account).or_default().push(member.room);
             }

@@ -421,11 +421,11 @@ impl<'t> Batch<'t> {
     }
 
     fn member(&self, member: Member) -> rusqlite::Result<()> {
-        let Member { room, account, op, halfop, voice } = member;
+        let Member { room, account, op, halfop, voice, joined } = member;
         self.run(
-            "INSERT OR REPLACE INTO members(room, account, op, halfop, voice, sum)
-                VALUES (?1, ?2, ?3, ?4, ?5, checksum('members', ?1, ?2, ?3, ?4, ?5))",
-            params![room, account, op, halfop, voice],
+            "INSERT OR REPLACE INTO members(room, account, op, halfop, voice, joined, sum)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, checksum('members', ?1, ?2, ?3, ?4, ?5, ?6))",
+            params![room, account, op, halfop, voice, sql_id(joined)],
         )
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{AccountId, Conversation};
+use crate::{AccountId, Conversation, Said};
 
 /// The number of an event. The hub gives it: from 1, strictly rising, gaps allowed, at most
 /// `i64::MAX`.
@@ -154,6 +154,14 @@ pub struct Event {
     pub tags: Box<str>,
     /// The event that this one speaks of: for [`EventKind::Redact`] what was taken back; else none.
     pub about: Option<EventId>,
+}
+
+impl Event {
+    /// Who said it where and when, if it was said in a room.
+    pub(crate) fn said(&self) -> Option<Said> {
+        let room = self.conversation.as_room().filter(|_| self.kind.is_said())?;
+        Some(Said { id: self.id, room, author: self.account, time: self.time })
+    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ pub use private::create as create_private;
 pub use progress::{Progress, Stage};
 pub use query::{Point, Query, Scope, Select};
 pub use record::{
-    Account, AccountId, Fingerprint, ListEntry, Loaded, Member, Room, RoomId, Subject, Topic,
+    Account, AccountId, Fingerprint, ListEntry, Loaded, Member, Room, RoomId, SAID, Said, Subject,
+    Topic,
 };
 pub use records::{RECORD_KEY_BYTES, RECORD_VALUE_BYTES, Record, RecordKind, RecordOwner};
 pub use salvage::{Salvaged, backup_anyway, salvage};

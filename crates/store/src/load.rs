@@ -15,7 +15,7 @@ use crate::row::Rows;
 use crate::sum::{self, Summer, Table};
 use crate::{
     Account, AccountId, Conversation, Damage, EventId, EventKind, Failure, ListEntry, Loaded,
-    Member, Record, RecordKind, Room, RoomId, Subject, Topic, about, open,
+    Member, Record, RecordKind, Room, RoomId, SAID, Said, Subject, Topic, about, open,
 };
 
 pub(crate) struct Loader<'c> {
@@ -47,6 +47,7 @@ impl Loader<'_> {
                 .all("unheard", "ORDER BY account", |row| Ok((row.get(0)?, row.get(1)?)))?,
             records: self.all("records", "ORDER BY kind, owner, key", record)?,
             pending: self.pending()?,
+            said: self.said()?,
             events,
             last_event: marks.event,
             last_time: marks.time,
@@ -75,6 +76,14 @@ impl Loader<'_> {
             }
         }
         Ok(all)
+    }
+
+    /// What was said in rooms lately.
+    fn said(&self) -> Result<Vec<Said>, Failure> {
+        let told = |error| open::damaged_or(self.path, error);
+        let departed = Departed::read(self.connection, self.damage).map_err(told)?;
+        let rows = Rows { connection: self.connection, damage: self.damage, departed: &departed };
+        rows.said(SAID).map_err(told)
     }
 
     /// The newest time at which a resend id was stored.
@@ -173,6 +182,7 @@ fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
         op: row.get(2)?,
         halfop: row.get(3)?,
         voice: row.get(4)?,
+        joined: row.get::<_, i64>(5)?.cast_unsigned(),
     })
 }
 

@@ -8,7 +8,7 @@ use crate::query::counted_targets;
 use crate::{
     Account, AccountId, Audit, Conversation, Damage, EVERYBODY, Event, EventId, EventKind,
     Exported, Failure, Fingerprint, KEEP_DAYS, KEEP_MESSAGES, Keep, Loaded, Member, Outcome, Point,
-    Query, RESEND_MS, Reader, Record, RecordKind, RecordOwner, Refused, Resend, Room, RoomId,
+    Query, RESEND_MS, Reader, Record, RecordKind, RecordOwner, Refused, Resend, Room, RoomId, SAID,
     Scope, Select, Store, Subject, Unread, Unreads, Write, audit, departure, export, records,
     unread, write,
 };
@@ -96,6 +96,10 @@ impl Store for MemoryStore {
                 .collect(),
             unheard: contents.unheard.iter().map(|(of, day)| (*of, *day)).collect(),
             pending: contents.pending.iter().filter_map(|of| contents.waits(*of)).collect(),
+            said: {
+                let newest = contents.events.len().saturating_sub(SAID);
+                contents.events[newest..].iter().filter_map(Event::said).collect()
+            },
             events: contents.events.len() as u64,
             last_event: contents.events.last().map_or(0, |event| event.id),
             last_time: contents.events.last().map_or(0, |event| event.time),

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Conversation, EventId, Record};
 
+/// Of so many events a start is told which of them were said in rooms.
+pub const SAID: usize = 65_536;
+
 /// The number of a user: an account, or a guest while it is here. From 1, never used twice.
 pub type AccountId = u32;
 
@@ -87,6 +90,21 @@ pub struct Member {
     pub halfop: bool,
     /// Whether they have a voice (`+v`).
     pub voice: bool,
+    /// The newest event when they came; 0 of whoever came before this was kept.
+    pub joined: EventId,
+}
+
+/// A message, notice or tagmsg of a room, without what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The event.
+    pub id: EventId,
+    /// The room.
+    pub room: RoomId,
+    /// Its author, maybe a guest.
+    pub author: AccountId,
+    /// When: milliseconds since the Unix epoch.
+    pub time: i64,
 }
 
 /// Who or what metadata is of.
@@ -146,6 +164,9 @@ pub struct Loaded {
     /// All that is pending as receiver, event and author, who is 0 for guests: by receiver and then
     /// event. It counts, so what is damaged is left out.
     pub pending: Vec<(AccountId, EventId, AccountId)>,
+    /// What was said in rooms among the newest [`SAID`] events and not taken back, oldest first; what is
+    /// damaged is left out.
+    pub said: Vec<Said>,
     /// How many events there are.
     pub events: u64,
     /// The newest event's id; 0 if there is none.

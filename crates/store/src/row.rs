@@ -11,7 +11,7 @@ use crate::export::is_of;
 use crate::failure::is_damage;
 use crate::sum::{self, Summer};
 use crate::tail::Entry;
-use crate::{AccountId, Conversation, Damage, Event, EventId, EventKind, flags};
+use crate::{AccountId, Conversation, Damage, Event, EventId, EventKind, Said, flags};
 
 const BY_LIST: &str = "SELECT events.* FROM json_each(?1) AS page
     CROSS JOIN events ON events.id = page.value";
@@ -118,6 +118,34 @@ impl Rows<'_> {
             found => return Ok(found?.flatten()),
         }
         Ok(None)
+    }
+
+    /// What was said in rooms among the newest so many events, oldest first, as far as it is sound.
+    pub(crate) fn said(&self, newest: usize) -> rusqlite::Result<Vec<Said>> {
+        let mut statement = self.connection.prepare(BEFORE)?;
+        let mut rows = statement.query([i64::MAX, newest as i64])?;
+        let (mut names, mut summer, mut all) = (Names::default(), Summer::default(), Vec::new());
+        loop {
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                Err(error) if is_damage(&error) => {
+                    let sentence = format!("the newest events are damaged: {error}");
+                    self.damage.note("events", &"newest", sentence);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            match event(row, &mut names, &mut summer)? {
+                Some(mut event) => {
+                    self.departed.mask(&mut event);
+                    all.extend(event.said());
+                }
+                None => self.note(row.get(0)?, DIFFERS),
+            }
+        }
+        all.reverse();
+        Ok(all)
     }
 
     /// The event that waits for an account.

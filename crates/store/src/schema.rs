@@ -14,8 +14,8 @@ use crate::{Damage, Failure, Progress, Stage, about, index};
 
 /// One step per version: step `n` makes version `n + 1` of version `n`, and an empty file is
 /// version 0.
-const STEPS: [&str; 11] =
-    [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH];
+const STEPS: [&str; 12] =
+    [FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH, TENTH, ELEVENTH, TWELFTH];
 
 /// The version this program reads and writes.
 pub(crate) const VERSION: u32 = STEPS.len() as u32;
@@ -270,6 +270,10 @@ CREATE TABLE departed(
 
 ALTER TABLE read_markers ADD COLUMN event INTEGER;
 ";
+// The newest event when a member came; of those of before nobody knows.
+const TWELFTH: &str = "
+ALTER TABLE members ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
+";
 /// The first version whose rows have sums.
 const WITH_SUMS: u32 = 7;
 /// The first version that knows which certificates were shown.
@@ -278,6 +282,8 @@ const WITH_PROVED: u32 = 8;
 const WITH_UNHEARD: u32 = 10;
 /// The first version that counts what is unread.
 const WITH_UNREAD: u32 = 11;
+/// The first version that knows who has been in a room longest.
+const WITH_JOINED: u32 = 12;
 /// How many events get their sums at once, between which it is told how far this is.
 const SUMS_AT_ONCE: i64 = 20_000;
 
@@ -318,6 +324,9 @@ pub(crate) fn migrate(
         }
         if found < WITH_UNREAD {
             add_sums_again(&transaction, "read_markers", "account, conversation, time")?;
+        }
+        if found < WITH_JOINED {
+            add_sums_again(&transaction, "members", "room, account, op, halfop, voice")?;
         }
     }
     if found < WITH_UNREAD {
@@ -477,7 +486,7 @@ mod tests {
     fn a_database_of_version_1_is_taken_forward_with_all_that_is_in_it() {
         let folder = tempfile::tempdir().unwrap();
         first_version(folder.path());
-        let told = ["its version is 1, not 11; start the server once"];
+        let told = ["its version is 1, not 12; start the server once"];
         assert_eq!(check(folder.path()).unwrap(), told);
 
         let mut store = SqliteStore::open(folder.path(), "zzzz").unwrap();
@@ -487,7 +496,7 @@ mod tests {
             ("k3f9", 2, 20)
         );
         assert_eq!((loaded.rooms.len(), loaded.last_account, loaded.last_room), (1, 2, 1));
-        let ann = Member { room: 1, account: 1, op: true, halfop: false, voice: false };
+        let ann = Member { room: 1, account: 1, op: true, halfop: false, voice: false, joined: 0 };
         assert_eq!(loaded.members, [ann]);
         assert_eq!((loaded.metadata, loaded.read_markers), (vec![], vec![]));
         assert_eq!(loaded.certificates, []);

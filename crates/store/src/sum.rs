@@ -34,7 +34,7 @@ pub(crate) const TABLES: [Table; 20] = [
         "id, name, created, topic, topic_by, topic_time, modes, key, member_limit",
     ),
     table("lists", "list entries", 2, "room, position, mode, mask, set_by, time"),
-    table("members", "members", 2, "room, account, op, halfop, voice"),
+    table("members", "members", 2, "room, account, op, halfop, voice, joined"),
     table("reads_from", "beginnings of what members may read", 2, "room, account, since"),
     table("metadata", "metadata keys", 3, "kind, subject, key, value"),
     table("read_markers", "read markers", 2, "account, conversation, time, event"),

@@ -69,6 +69,29 @@ fn an_existing_user_comes_in_by_scram_and_the_password_never_crosses_the_wire() 
 }
 
 #[test]
+fn who_logs_in_by_a_one_time_code_chooses_a_new_password_first() {
+    let server = Server::start();
+    let client = Client::ann(&server, "no\nbetter one\nEX\n");
+    let mut peer = server.accept();
+    peer.negotiate();
+    peer.demand_password("ann");
+    assert!(peer.scram());
+    peer.send(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED ann * :Your password is a one-time code");
+    peer.welcome("ann");
+    peer.expect("ACCOUNT PASSWORD :better one");
+    peer.send(":bob!bob@parlor PRIVMSG ann :welcome back");
+    peer.send(":parlor NOTE ACCOUNT PASSWORD_CHANGED ann :You have a new password");
+    peer.baseline();
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("* Your password is a one-time code.\n"), "{outcome:?}");
+    assert!(outcome.stderr.contains("* A password needs 4 to "), "{outcome:?}");
+    assert!(outcome.stderr.contains("* You have a new password.\n"), "{outcome:?}");
+    assert!(outcome.stdout.contains("welcome back"), "{outcome:?}");
+}
+
+#[test]
 fn the_password_can_come_from_a_file() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "{PASSWORD}").unwrap();

@@ -8,6 +8,7 @@ mod factor;
 mod password;
 mod sessions;
 
+pub(in crate::command) use delete::remove;
 pub use factor::draw_codes;
 pub use password::{answer_new, answer_old};
 
@@ -143,15 +144,13 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 /// What was to be drawn or derived is there.
 pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Outcome) {
     // Who has just registered may be nobody again by now: it could not be stored.
-    let Ok(account) = (match context.session().user {
-        Some(_) => of(context),
-        None => return,
-    }) else {
+    if context.asker.user.is_none() && !context.asker.console {
         return;
-    };
+    }
     if let Change::Invitation(invitation) = &change {
         return super::invitation::drawn(context, invitation, outcome);
     }
+    let Ok(account) = of(context) else { return };
     let done = match (change, outcome) {
         (_, Outcome::Busy) => Err(Refusal::Busy(name.to_owned())),
         (Change::Password, outcome) => password::derived(context, &account, outcome),
@@ -184,7 +183,8 @@ pub fn reveal(context: &mut Context<'_>) {
 
 /// The account of the asker.
 pub fn of(context: &Answering<'_, impl Reads>) -> Result<Arc<Account>, Refusal> {
-    let account = context.user().account().and_then(|name| context.state.account(name));
+    let user = context.asker.user.and_then(|me| context.state.users.get(&me));
+    let account = user.and_then(|user| user.account()).and_then(|name| context.state.account(name));
     let text = "A guest has no account; REGISTER makes one";
     let code = "ACCOUNT_REQUIRED";
     account.cloned().ok_or(Refusal::Invalid { code, context: Vec::new(), text })

@@ -1,31 +1,32 @@
 //! `ACCOUNTS LIST [mask]`, `ACCOUNTS SHOW name`, `ACCOUNTS SUSPEND name [duration] :reason`,
-//! `ACCOUNTS RESUME name` and `ACCOUNTS RESET name`: for those who look after the accounts of others.
+//! `ACCOUNTS RESUME name`, and what has a file of its own: for those who look after the accounts of
+//! others.
 
-use super::authentication;
-use super::entry::{Next, Request};
-use super::refusal::{Refusal, refuse};
+mod appoint;
+mod delete;
+mod merge;
+mod rename;
+mod reset;
+
+pub use reset::{OneTimeCode, put_code, reset_done, show_code};
+
+use super::entry::Next;
+use super::refusal::Refusal;
 use super::rights::rest_of;
 use super::serverban::{end, not_stored};
 use crate::command::context::Context;
-use crate::effects::{Cursor, FollowUp, Task};
-use crate::limits::{KICK_BYTES, RESET_MILLIS, ROW_WORK};
-use crate::secret::Secret;
-use crate::session::login::Outcome;
-use crate::session::{Reveals, Tried};
+use crate::effects::Cursor;
+use crate::limits::{KICK_BYTES, ROW_WORK};
 use crate::state::applying::{Answering, Applying, Reads};
-use crate::state::barred::{RESET, Reset, SUSPENDED, Suspension, date, short_key, stamp};
+use crate::state::barred::{SUSPENDED, Suspension, date, stamp};
 use crate::state::records;
-use crate::state::undo::Undo;
 use crate::text::shorten;
-use hmac::{Hmac, KeyInit, Mac};
 use proto::Message;
 use proto::duration::parse_duration;
 use proto::mask::matches_counted;
-use proto::scram::Keys;
-use sha2::Sha256;
 use std::ops::Bound;
 use std::sync::Arc;
-use store::{Account, AccountId, RecordKind, Write};
+use store::{Account, RecordKind};
 
 const VERB: &str = "ACCOUNTS";
 
@@ -35,11 +36,13 @@ pub fn before<'m>(
     message: &'m Message<'m>,
 ) -> Result<Next<'m>, Refusal> {
     let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
-    let run = match action.as_str() {
+    let run: fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal> = match action.as_str() {
         "LIST" => list,
         "SHOW" => show,
-        "RESET" => reset,
-        "SUSPEND" | "RESUME" => return Ok(Next::Command),
+        "RESET" => reset::run,
+        "SUSPEND" | "RESUME" | "RENAME" | "DELETE" | "MERGE" | "APPOINT" => {
+            return Ok(Next::Command);
+        }
         _ => return Err(Refusal::UnknownSubcommand(action)),
     };
     context.must_have_right(VERB, &action)?;
@@ -51,7 +54,14 @@ pub fn before<'m>(
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
     context.must_have_right(VERB, &action)?;
-    if action == "SUSPEND" { suspend(context, message) } else { resume(context, message) }
+    match action.as_str() {
+        "SUSPEND" => suspend(context, message),
+        "RENAME" => rename::run(context, message),
+        "DELETE" => delete::run(context, message),
+        "MERGE" => merge::run(context, message),
+        "APPOINT" => appoint::run(context, message),
+        _ => resume(context, message),
+    }
 }
 
 /// The account that the command is about.
@@ -59,7 +69,11 @@ fn account(
     context: &Answering<'_, impl Reads>,
     message: &Message<'_>,
 ) -> Result<Arc<Account>, Refusal> {
-    let name = message.param(1).filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?;
+    named(context, message.param(1).filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?)
+}
+
+/// The account of a name.
+fn named(context: &Answering<'_, impl Reads>, name: &str) -> Result<Arc<Account>, Refusal> {
     let account = context.state.account(name).cloned();
     account.ok_or_else(|| refused("NO_SUCH_ACCOUNT", name, "There is no such account"))
 }
@@ -136,6 +150,12 @@ fn show(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal>
     for line in super::names::lines(rooms.iter().map(String::as_str), KICK_BYTES) {
         context.note(VERB, "ROOMS", &[&account.name], &line);
     }
+    let founded = context.state.founders.get(&account.id).into_iter().flatten();
+    let founded: Vec<String> =
+        founded.map(|room| context.state.rooms[room].name.to_string()).collect();
+    for line in super::names::lines(founded.iter().map(String::as_str), KICK_BYTES) {
+        context.note(VERB, "FOUNDED", &[&account.name], &line);
+    }
     Ok(())
 }
 
@@ -162,7 +182,7 @@ fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let text = format!("{} is suspended (connections ended: {})", account.name, sessions.len());
     context.note(VERB, "SUSPENDED", &[&*account.name, &*until], &text);
     let sessions = sessions.into_iter().map(|session| (account.id, session)).collect();
-    end(context, sessions, &suspension.sentence());
+    end(context, sessions, &suspension.sentence(), "Suspended");
     Ok(())
 }
 
@@ -179,92 +199,6 @@ fn must_not_be_operator(
             Err(refused("IS_OPERATOR", &account.name, text))
         }
     }
-}
-
-/// Gives somebody who has forgotten the password a one-time code in its place.
-fn reset(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let account = account(context, message)?;
-    context.must_be_private()?;
-    let code = code(&context.session().entropy, account.id, context.state.steady);
-    let iterations = context.state.config.server.password_iterations;
-    let of = Tried::Reset(account.id, Secret::new(&code));
-    authentication::wait(context, &account.name, of, &code, Task::Make { iterations }, 0);
-    Ok(())
-}
-
-/// A code that nobody can guess: 60 bits, of letters and digits that are not taken for others.
-fn code(entropy: &[u8; 16], account: AccountId, steady: i64) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut mac = Hmac::<Sha256>::new_from_slice(entropy).expect("a key of any length will do");
-    mac.update(b"one-time code");
-    mac.update(&account.to_be_bytes());
-    mac.update(&steady.to_be_bytes());
-    let bytes = mac.finalize().into_bytes();
-    let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
-    let groups = bytes[..12].chunks(4).map(|group| group.iter().map(letter).collect::<String>());
-    groups.collect::<Vec<_>>().join("-")
-}
-
-/// An account gets a one-time code.
-#[derive(Debug)]
-pub struct OneTimeCode {
-    /// The account.
-    pub account: AccountId,
-    /// Its name.
-    pub name: Box<str>,
-    /// What the code is checked with.
-    pub keys: Keys,
-}
-
-/// The key of a one-time code is made.
-pub fn reset_done(
-    context: &mut Context<'_>,
-    name: &str,
-    account: AccountId,
-    code: Secret,
-    outcome: Outcome,
-) {
-    let done = match outcome {
-        Outcome::Made(keys) => {
-            context.session_mut().reveals = Some(Box::new(Reveals::OneTimeCode(name.into(), code)));
-            context.apply(Request::Reset(&OneTimeCode { account, name: name.into(), keys }))
-        }
-        _ => Err(Refusal::Busy(name.to_owned())),
-    };
-    if let Err(refusal) = done {
-        context.session_mut().reveals = None;
-        refuse(context, VERB, &refusal);
-    }
-}
-
-/// From here on the code is the password.
-pub fn put_code(context: &mut Applying<'_>, code: &OneTimeCode) -> Result<(), Refusal> {
-    context.must_have_right(VERB, "RESET")?;
-    let OneTimeCode { account: id, name, keys } = code;
-    let account = context.state.account(name).filter(|account| account.id == *id).cloned();
-    let gone = || refused("NO_SUCH_ACCOUNT", name, "There is no such account");
-    let before = account.ok_or_else(gone)?;
-    let (by, until) = (context.asker_name(), context.state.now + RESET_MILLIS);
-    let reset = Reset { by: (&*by).into(), until, key: short_key(keys) };
-    let after = Account { keys: keys.clone(), ..Account::clone(&before) };
-    context.note_undo(Undo::Account(before));
-    context.out.write(Write::Account(after.clone()));
-    context.state.add_account(Arc::new(after));
-    let record = (RecordKind::Standing, *id, RESET);
-    records::set(context.state, context.out, record, Some(&reset));
-    not_stored(context, VERB);
-    context.audit("ACCOUNTS RESET", name, "");
-    context.out.follow_up(FollowUp::Reveal);
-    Ok(())
-}
-
-/// Shows a new one-time code to whoever asked for it.
-pub fn show_code(context: &mut Context<'_>, name: &str, code: &Secret) {
-    let account = context.state.account(name);
-    let Some(reset) = account.and_then(|account| context.state.reset(account)) else { return };
-    let (code, until) = (code.reveal(), reset.until);
-    let text = format!("The password of {name} is {code} until {} UTC", date(until));
-    context.note(VERB, "RESET", &[name, code, &stamp(until)], &text);
 }
 
 /// Stores that an account is suspended, or no longer; what follows depends on it.

@@ -21,13 +21,14 @@ use crate::session::login::{How, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{LoggingIn, Proof, Tried, Waiting};
 use crate::state::applying::{Answering, Reads};
+use crate::state::barred::stamp;
 use crate::state::lookalikes::is_reserved;
 use crate::state::second_factor::UsedCode;
-use crate::state::{app_password, invitation, last_login, second_factor, standing};
+use crate::state::{app_password, former_names, invitation, last_login, second_factor};
 use proto::name::{NameError, check_name, same};
-use proto::numeric as n;
 use proto::saslprep::{is_long_enough, prepare};
 use proto::scram::Keys;
+use proto::{Capability, numeric as n};
 use std::sync::Arc;
 use store::Account;
 use subtle::ConstantTimeEq;
@@ -119,7 +120,7 @@ pub fn may_be_named(context: &Answering<'_, impl Reads>, name: &str) -> Result<(
     // Whoever registered it would be an operator at once; only people on this machine may.
     let remote = !context.asker.local;
     if is_reserved(name, &state.renderer.server)
-        || standing::is_given_up(state, name)
+        || former_names::is_reserved(state, name)
         || remote && state.config.role_of(name).is_some()
     {
         return Err(bad(NameError::Reserved));
@@ -226,7 +227,9 @@ fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
             refused(context, name, How::External, &refusal);
         }
         Tried::Oper(granted) => oper::answer(context, name, granted),
-        Tried::Reset(account, code) => accounts::reset_done(context, name, account, code, outcome),
+        Tried::Reset { account, code, factor } => {
+            accounts::reset_done(context, (name, account), code, factor, outcome);
+        }
     }
 }
 
@@ -349,6 +352,16 @@ pub fn logged_in(context: &mut Context<'_>) {
         registration.password = None;
     }
     say_welcome(context, &name, how, new);
+    if let Some(reset) = context.state.reset(&account) {
+        let by_code = context.session().proof == Proof::Password;
+        context.session_mut().by_code = by_code;
+        // Programs must know before the welcome that nothing else will be done for them.
+        if context.has(Capability::StandardReplies) {
+            let params = [&*name, &*stamp(reset.until)];
+            let text = reset.sentence();
+            context.standard("WARN", "ACCOUNT", "NEW_PASSWORD_REQUIRED", &params, &text);
+        }
+    }
     context.out.push(Effect::Log(LogRecord::Came { user: name, address, new }));
     let outcome = if new { Login::Registered } else { Login::Done };
     context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
@@ -410,6 +423,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
                 Refusal::ServerPasswordRequired => "No server password",
                 Refusal::WrongServerPassword => "Wrong server password",
                 Refusal::Barred(_, _, why) => why,
+                Refusal::Invalid { text, .. } => text,
                 _ => "Login failed",
             };
             let session = context.asker.session;

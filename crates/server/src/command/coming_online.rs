@@ -8,12 +8,11 @@ use super::{ending, join, presence, umode};
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::render::Author;
 use crate::state::applying::Applying;
-use crate::state::barred::date;
 use crate::state::room::{MaskSubject, Member, Rank};
 use crate::state::user::{Presence, User, UserId};
 use crate::state::{dormant, membership};
 use proto::name::fold;
-use proto::numeric as n;
+use proto::{Capability, numeric as n};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{AccountId, RoomId};
@@ -75,7 +74,7 @@ pub fn come_online(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<()
     }
     context.out.follow_up(FollowUp::Welcomed { full });
     if first && coming.account.is_some() {
-        take_role(context, &coming.nick);
+        umode::take_role(context);
     }
     tell_of_reset(context, coming);
     join_invited(context, &coming.invited);
@@ -213,19 +212,12 @@ fn show_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
     }
 }
 
-/// An account with a role in the config is an operator as soon as it is online.
-fn take_role(context: &mut Applying<'_>, account: &str) {
-    if let Some(role) = context.state.config.role_of(account) {
-        umode::set_role(context, Some(role));
-    }
-}
-
-/// Whose password is a one-time code is told to set another one.
+/// Whose password is a one-time code is told to set another one, unless a standard reply has said so.
 fn tell_of_reset(context: &mut Applying<'_>, coming: &ComeOnline) {
     let account = context.state.account(&coming.nick).filter(|_| coming.account.is_some());
-    if let Some(reset) = account.and_then(|account| context.state.reset(account)) {
-        let until = date(reset.until);
-        context.notice(&format!("Your password is a one-time code that stops working {until} UTC: set a new one now with ACCOUNT PASSWORD"));
+    let reset = account.and_then(|account| context.state.reset(account));
+    if let Some(reset) = reset.filter(|_| !context.has(Capability::StandardReplies)) {
+        context.notice(&reset.sentence());
     }
 }
 

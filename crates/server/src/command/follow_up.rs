@@ -29,7 +29,7 @@ pub fn carry_out(context: &mut Context<'_>) {
                 watch::went(&context.answering.state, context.node, context.answering.out, &name);
             }
             FollowUp::SyncWatchers { user } => metadata::show::sync_watchers(context, user),
-            FollowUp::ShowRoom { room } => join::show(context, room),
+            FollowUp::ShowRoom { room, user } => join::show(context, room, user),
             FollowUp::ShowRoomAgain { room } => {
                 join::show_around(context, room, &mut names::Shared::default());
             }

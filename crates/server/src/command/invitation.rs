@@ -15,11 +15,15 @@ use crate::render::export::time;
 use crate::session::login::{Change, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{Invited, Tried};
-use crate::state::applying::Applying;
+use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::invitation::{self, Invitation};
 use crate::state::room::Rank;
 use crate::text::shorten;
 use proto::Message;
+use store::AccountId;
+
+/// The account of those who look after the server at the admin socket.
+const NOBODY: AccountId = 0;
 
 /// What concerns the session alone: whatever needs no more than a look at the invitations.
 pub fn before<'m>(
@@ -28,14 +32,14 @@ pub fn before<'m>(
 ) -> Result<Next<'m>, Refusal> {
     let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
     let given = message.param(1).filter(|given| !given.is_empty());
-    if subcommand == "USE" {
+    if subcommand == "USE" && !context.asker.console {
         use_one(context, given.ok_or(Refusal::NeedMoreParams)?)?;
         return Ok(Next::Nothing);
     }
-    if context.session().user.is_none() {
-        return Err(Refusal::NotLoggedIn);
+    if !context.asker.console {
+        context.asker.user.ok_or(Refusal::NotLoggedIn)?;
+        account::of(context)?;
     }
-    account::of(context)?;
     match subcommand.as_str() {
         "ADD" => add(context, &message.params()[1..])?,
         "LIST" => list(context),
@@ -76,11 +80,11 @@ pub fn take(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
 }
 
 fn add(context: &mut Context<'_>, options: &[&str]) -> Result<(), Refusal> {
-    let operator = context.user().is_operator();
+    let operator = context.has_right("INVITATION", "ADD");
     if !operator && !context.state.config.accounts.member_invitations {
         return Err(Refusal::NotOperator);
     }
-    let me = context.me();
+    let me = maker(context);
     let all = invitation::all(&context.state, None);
     let mine = all.iter().filter(|(_, one)| one.account == me).count();
     if all.len() >= INVITATIONS || !operator && mine >= INVITATIONS_OF_MEMBER {
@@ -96,11 +100,16 @@ fn add(context: &mut Context<'_>, options: &[&str]) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The account whose invitations the asker's are: nobody's at the admin socket.
+fn maker(context: &Answering<'_, impl Reads>) -> AccountId {
+    context.asker.user.unwrap_or(NOBODY)
+}
+
 /// What an invitation is to be like.
 fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> {
     let mut invitation = Invitation {
-        by: context.user().nick.as_ref().into(),
-        account: context.me(),
+        by: context.asker_name().as_ref().into(),
+        account: maker(context),
         created: context.state.now,
         uses: 1,
         expires: None,
@@ -126,13 +135,13 @@ fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> 
 
 /// Rooms to which the asker may take somebody.
 fn rooms(context: &Context<'_>, names: &str) -> Result<Vec<Box<str>>, Refusal> {
-    let names = super::names_of(names)?;
+    let (operator, names) = (context.has_right("INVITATION", "ADD"), super::names_of(names)?);
     if names.len() > INVITATION_ROOMS {
         return Err(Refusal::TooManyTargets(names[INVITATION_ROOMS..].join(",")));
     }
     let mut rooms = Vec::new();
     for name in names {
-        let room = if context.user().is_operator() {
+        let room = if operator {
             context.room(name)?
         } else {
             let (room, member) = context.my_room(name)?;
@@ -164,8 +173,16 @@ pub fn drawn(context: &mut Context<'_>, invitation: &Invitation, outcome: Outcom
 pub fn added(context: &mut Applying<'_>, code: &str, invitation: &Invitation) {
     invitation::add(context.state, context.out, code, invitation);
     stored(context);
-    let text = "Who registers with this code is let in; hand it on where only they read it";
-    context.note("INVITATION", "ADDED", &[code], text);
+    audit(context, "INVITATION ADD", code, &invitation.note);
+    let text = format!("Who registers with {code} is let in; hand it on where only they read it");
+    context.note("INVITATION", "ADDED", &[code], &text);
+}
+
+/// What operators do with invitations is written down.
+fn audit(context: &mut Applying<'_>, action: &str, code: &str, note: &str) {
+    if context.role().is_some() {
+        context.audit(action, code, note);
+    }
 }
 
 /// What follows depends on what was just written.
@@ -177,7 +194,8 @@ fn stored(context: &mut Applying<'_>) {
 }
 
 fn list(context: &mut Context<'_>) {
-    let of = (!context.user().is_operator()).then_some(context.me());
+    let all_of_them = context.has_right("INVITATION", "LIST");
+    let of = (!all_of_them).then(|| maker(context));
     let all = invitation::all(&context.state, of);
     for (code, one) in &all {
         let expires = one.expires.map_or("*".into(), time);
@@ -194,13 +212,15 @@ fn list(context: &mut Context<'_>) {
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let code = message.param(1).filter(|given| !given.is_empty());
     let code = code.ok_or(Refusal::NeedMoreParams)?;
-    let mine = |one: &Invitation| context.user().is_operator() || one.account == context.me();
-    if !invitation::find(context.state, code).is_some_and(|one| mine(&one)) {
+    let operator = context.has_right("INVITATION", "DEL");
+    let mine = |one: &Invitation| operator || one.account == maker(context);
+    let Some(one) = invitation::find(context.state, code).filter(mine) else {
         let text = "There is no such invitation of yours; INVITATION LIST shows them";
         return Err(refused("NO_SUCH_INVITATION", code, text));
-    }
+    };
     invitation::remove(context.state, context.out, code);
     stored(context);
+    audit(context, "INVITATION DEL", code, &one.note);
     context.note("INVITATION", "DELETED", &[code], "This invitation lets nobody in any more");
     Ok(())
 }

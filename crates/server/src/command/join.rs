@@ -191,12 +191,12 @@ fn enter(context: &mut Applying<'_>, me: UserId, room: RoomId, member: Member) {
     founder::adopt(context, room);
     membership::tell_away(context, room, me);
     context.out.follow_up(FollowUp::Introduce { room, user: me });
-    context.out.follow_up(FollowUp::ShowRoom { room });
+    context.out.follow_up(FollowUp::ShowRoom { room, user: me });
 }
 
-/// Shows the asker's devices, as far as they are here, the room that they have come into.
-pub fn show(context: &mut Context<'_>, room: RoomId) {
-    let Some(user) = context.asker.user.and_then(|me| context.state.users.get(&me)) else { return };
+/// Shows a user's devices, as far as they are here, the room that they have come into.
+pub fn show(context: &mut Context<'_>, room: RoomId, user: UserId) {
+    let Some(user) = context.state.users.get(&user) else { return };
     let mut names = names::Shared::default();
     for session in user.sessions.clone() {
         if !context.node.sessions.contains_key(&session) {

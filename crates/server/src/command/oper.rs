@@ -6,6 +6,7 @@ use super::entry::Request;
 use super::refusal::{Refusal, refuse};
 use crate::command::authentication::{self, is_password};
 use crate::command::context::Context;
+use crate::command::umode::NEEDS_FACTOR;
 use crate::config::{Operator, Role};
 use crate::effects::{Effect, LogRecord};
 use crate::metrics::{Count, Refused};
@@ -55,13 +56,19 @@ fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Ref
     if let Err(seconds) = context.node.opers.may_tell(address, name, now, limits) {
         return Err(too_many(context, name, seconds));
     }
+    let has_factor = context.state.has_factor_for(&context.state.config, context.me());
     let user = context.user().nick.clone();
-    context.out.push(Effect::Log(LogRecord::Operator { user, granted }));
+    let record = LogRecord::Operator { user, granted: granted && has_factor };
+    context.out.push(Effect::Log(record));
     if !granted {
         context.node.opers.failed(address, name, now);
         return Err(Refusal::WrongPassword(name.to_owned()));
     }
     context.node.opers.granted(address, name);
+    if !has_factor {
+        let (code, context) = ("SECOND_FACTOR_REQUIRED", vec![name.to_owned()]);
+        return Err(Refusal::Invalid { code, context, text: NEEDS_FACTOR });
+    }
     context.apply(Request::Granted { name })
 }
 

@@ -10,13 +10,17 @@ use proto::Message;
 use proto::time::write_server_time;
 use store::{EventId, RecordKind, RoomId};
 
-/// Carries out `PIN`. Which messages there are only the store knows: any msgid of this server is
-/// taken.
+/// Carries out `PIN`.
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
     let Some(msgid) = message.param(1) else { return list(context, name) };
     let (id, about) = (context.room_as_operator(name)?.id, event_of(context, msgid)?);
     let name = context.state.rooms[&id].name.clone();
+    if !context.state.spoken.is_in(id, about) && !pins::has(context.state, id, about) {
+        let text = "This is none of the latest messages of this room";
+        let context = vec![name.to_string(), msgid.to_owned()];
+        return Err(Refusal::Invalid { code: "UNKNOWN_MSGID", context, text });
+    }
     context.must_be_storable()?;
     if pins::is_full(context.state, id) && !pins::has(context.state, id, about) {
         let text = format!("{PINS} messages are pinned, which is the most; unpin one first");

@@ -99,9 +99,9 @@ pub fn look_at_share(context: &mut Context<'_>, target: &str, text: &str, tags: 
     if target.starts_with('#') {
         return;
     }
-    let Some(user) = context.state.online(target) else { return };
-    let id = user.id;
-    context.look_at_share(id, bytes_told(text, tags));
+    if let Ok((id, _, true)) = find(context, target) {
+        context.look_at_share(id, bytes_told(text, tags));
+    }
 }
 
 /// Bytes that a message takes of an outbox, about.
@@ -282,7 +282,11 @@ pub fn find(
         return Ok((user.id, user.nick.clone(), true));
     }
     match context.state.account(name) {
-        Some(account) => Ok((account.id, account.name.clone(), false)),
+        // Only by a former name somebody is found here who is online.
+        Some(account) => {
+            let online = context.state.users.contains_key(&account.id);
+            Ok((account.id, account.name.clone(), online))
+        }
         None => Err(Refusal::NoSuchUser(name.to_owned())),
     }
 }

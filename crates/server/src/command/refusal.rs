@@ -370,6 +370,12 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[],
             format!("A real name has 1 to {} bytes", crate::limits::REALNAME_BYTES),
         ),
+        Refusal::NewPasswordRequired => says(
+            "",
+            "NEW_PASSWORD_REQUIRED",
+            &[],
+            "You have logged in by a one-time code; set a new password first: ACCOUNT PASSWORD",
+        ),
         Refusal::NameStays => says(
             n::ERR_NONICKCHANGE,
             "NAME_STAYS",
@@ -526,7 +532,8 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
             says(n::ERR_UNKNOWNCOMMAND, "UNKNOWN_COMMAND", &[word], "Unknown command")
         }
         Refusal::UnknownSubcommand(word) => {
-            says(n::ERR_UNKNOWNERROR, "UNKNOWN_SUBCOMMAND", &[verb, word], "Unknown subcommand")
+            let text = format!("Unknown subcommand; HELP {verb} shows what there is");
+            says(n::ERR_UNKNOWNERROR, "UNKNOWN_SUBCOMMAND", &[verb, word], text)
         }
         Refusal::NeedMoreParams => {
             says(n::ERR_NEEDMOREPARAMS, "NEED_MORE_PARAMS", &[verb], "Not enough parameters")

@@ -20,6 +20,12 @@ impl<S: Reads> Answering<'_, S> {
         }
     }
 
+    /// Whether the asker may do, as an operator of the server, what others may do for themselves alone or
+    /// not at all.
+    pub fn has_right(&self, verb: &str, action: &str) -> bool {
+        self.role().is_some_and(|role| permission::allows(role, verb, action))
+    }
+
     /// Refuses who may not use a verb, or a subcommand of it, that is for the server's operators.
     pub fn must_have_right(&self, verb: &str, action: &str) -> Result<(), Refusal> {
         match self.role() {

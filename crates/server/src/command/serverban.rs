@@ -95,7 +95,7 @@ fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal>
         context.out.follow_up(FollowUp::EndFromNetwork { ban: id, given: given.into() });
     } else {
         added(context, id, given, hit.len());
-        end(context, hit, &ban.sentence());
+        end(context, hit, &ban.sentence(), BANNED);
     }
     Ok(())
 }
@@ -204,14 +204,19 @@ pub(super) fn not_stored(context: &mut Applying<'_>, verb: &'static str) {
     }
 }
 
-/// Ends sessions, telling each of them why.
-pub(super) fn end(context: &mut Applying<'_>, sessions: Vec<(UserId, SessionId)>, why: &str) {
+/// Ends sessions, telling each of them why; `quit` is what others see.
+pub(super) fn end(
+    context: &mut Applying<'_>,
+    sessions: Vec<(UserId, SessionId)>,
+    why: &str,
+    quit: &str,
+) {
     // What follows does not wait for the disk: nobody knows of these sessions any more.
     context.out.resume(Condition::Always);
     let told = closing(context, why);
     for (user, session) in sessions {
         context.to(user, session).notice(why);
-        let (told, reason) = (Some(told.clone()), BANNED.into());
+        let (told, reason) = (Some(told.clone()), quit.into());
         context.out.end_session(Ending { session, told, reason });
     }
 }

@@ -15,6 +15,9 @@ pub const USER_MODES: &str = "Biow";
 /// The mode by which a program says that it is one; also its flag in `WHO`.
 pub const BOT: char = 'B';
 
+/// What operators are told who lack the second factor that the config asks for.
+pub const NEEDS_FACTOR: &str = "Operators of this server need a second factor: ACCOUNT 2FA ON adds one (in many clients: /quote ACCOUNT 2FA ON)";
+
 /// Carries out `MODE` for a user.
 pub fn run(context: &mut Applying<'_>, target: &str, changes: Option<&str>) -> Result<(), Refusal> {
     if !same(&context.user().nick, target) {
@@ -69,10 +72,41 @@ fn change(context: &mut Applying<'_>, changes: &str) -> bool {
     unknown
 }
 
+/// The asker's account is an operator of the server, if the config gives it a role, and if it has a second
+/// factor where operators need one.
+pub fn take_role(context: &mut Applying<'_>) {
+    let config = context.state.config.clone();
+    match context.state.role_by(&config, context.user()) {
+        Some(role) => set_role(context, Some(role)),
+        None if context.user().account().is_some_and(|name| config.role_of(name).is_some()) => {
+            context.notice(NEEDS_FACTOR);
+        }
+        None => {}
+    }
+}
+
+/// The asker has turned the second factor on, or off: where operators need one, that gives the role in
+/// the config, or takes any role.
+pub fn factor_changed(context: &mut Applying<'_>) {
+    let config = context.state.config.clone();
+    let has = context.state.has_factor_for(&config, context.me());
+    match (has, context.user().role) {
+        (true, None) if config.accounts.operators_need_2fa => take_role(context),
+        (false, Some(_)) => set_role(context, None),
+        _ => {}
+    }
+}
+
 /// The asker is an operator of the server from here on, or is not.
 pub fn set_role(context: &mut Applying<'_>, role: Option<Role>) {
     context.user_mut().role = role;
-    let Some(role) = role else { return tell(context, "-o") };
+    let Some(role) = role else {
+        tell(context, "-o");
+        if !context.state.has_factor_for(&context.state.config, context.me()) {
+            context.notice(NEEDS_FACTOR);
+        }
+        return;
+    };
     let text = format!("You are now a server operator ({})", role.name());
     context.numeric(n::RPL_YOUREOPER, &[], &text);
     tell(context, "+o");

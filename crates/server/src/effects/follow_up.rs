@@ -57,10 +57,12 @@ pub enum FollowUp {
         /// The user.
         user: AccountId,
     },
-    /// The asker has come into a room: its devices are shown what is there.
+    /// A user has come into a room: its devices are shown what is there.
     ShowRoom {
         /// The room.
         room: RoomId,
+        /// The user.
+        user: AccountId,
     },
     /// The asker was in a room already: the session that asked is shown what is there.
     ShowRoomAgain {

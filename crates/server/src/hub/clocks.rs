@@ -325,3 +325,28 @@ fn a_batch_is_overdue_by_the_steady_clock() {
         assert!(world.told.contains("FAIL BATCH TIMEOUT 1"), "{step}: {}", world.told);
     }
 }
+
+/// A one-time code is good for a day, also across a restart, and what it is good for is a new password.
+#[test]
+fn a_one_time_code_stops_logging_in_after_a_day() {
+    let mut world = World::new("");
+    let console = SessionId { shard: 0, slot: 900, generation: 1 };
+    world.does(console, ClientEvent::OpenedByAdmin { entropy: [7; 16] }, "");
+    world.say(console, "ACCOUNTS RESET ann");
+    let keys = Keys { salt: [8; 16], iterations: 1, stored_key: [3; 32], server_key: [4; 32] };
+    world.apply(Input::Derived(Derived { session: console, outcome: Login::Made(keys) }));
+    assert!(world.told.contains("NOTE ACCOUNTS RESET ann"), "{}", world.told);
+    world.passes(DAY - SECOND);
+    let mut world = world.restart();
+    let ann = world.ann();
+    world.say(ann, "PRIVMSG #lobby :hello");
+    assert!(world.told.contains("FAIL PRIVMSG NEW_PASSWORD_REQUIRED"), "{}", world.told);
+    world.does(ann, ClientEvent::Closed { reason: "gone".into() }, "");
+    world.passes(SECOND);
+    for _ in 0..2 {
+        let ann = world.open();
+        world.tries(ann, true);
+        assert!(world.told.contains("FAIL LOGIN CODE_EXPIRED ann"), "{}", world.told);
+        world = world.restart();
+    }
+}

@@ -10,7 +10,7 @@ use crate::session::disk;
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::applying::Asker;
-use crate::state::user::UserId;
+use crate::state::user::{User, UserId};
 use std::sync::Arc;
 
 /// What came of reading the config file again.
@@ -38,19 +38,20 @@ impl Reload {
 }
 
 /// Accounts whose role differs now have the new one, or none. Who has taken other rights with `OPER`
-/// keeps them.
+/// keeps them, unless operators need a second factor from here on.
 fn change_roles(state: &mut State, out: &mut Effects, before: &Config) {
-    let online: Vec<(SessionId, UserId, Arc<str>)> = state
-        .users
-        .values()
-        .filter(|user| !user.guest && user.role == before.role_of(&user.nick))
-        .map(|user| (user.sessions[0], user.id, user.nick.clone()))
-        .collect();
-    for (session, user, nick) in online {
-        let role = state.config.role_of(&nick);
-        if role == before.role_of(&nick) {
-            continue;
-        }
+    let config = state.config.clone();
+    let by_config = |user: &User| user.role == state.role_by(before, user);
+    let changed = |user: &User| state.role_by(before, user) != state.role_by(&config, user);
+    let lacks = |user: &User| user.role.is_some() && !state.has_factor_for(&config, user.id);
+    let concerned = state.users.values().filter(|user| match user.guest {
+        true => lacks(user),
+        false => by_config(user) && changed(user) || lacks(user),
+    });
+    let concerned: Vec<(SessionId, UserId)> =
+        concerned.map(|user| (user.sessions[0], user.id)).collect();
+    for (session, user) in concerned {
+        let role = state.role_by(&config, &state.users[&user]);
         let (now, steady) = (state.now, state.steady);
         let asker = Asker { session, ..Asker::of(Some(user)) };
         entry::apply(state, out, Entry { now, steady, asker, request: Request::Role(role) })

@@ -8,7 +8,7 @@ use crate::session_id::SessionId;
 use crate::state::room::Member;
 use crate::state::undo::Undo;
 use crate::state::user::{UserId, guest_userhost, user_as_given};
-use crate::state::{State, dormant, membership, metadata, records};
+use crate::state::{State, account_name, dormant, membership, metadata, records};
 use std::sync::Arc;
 use store::{Account, Conversation, RecordOwner, RoomId};
 
@@ -17,6 +17,7 @@ pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: 
     match undo {
         Undo::NoAccount(id) => undo_account(state, node, out, id),
         Undo::Account(before) => undo_removal(state, node, out, before),
+        Undo::AccountName(before) => account_name::undo(state, &before),
         Undo::Guest(id, session) => undo_registration(state, node, out, id, session),
         Undo::NoRoom(id) => undo_room(state, out, id),
         Undo::Room(room) => {

@@ -90,6 +90,8 @@ fn verb(word: &str, alone: bool) -> String {
         "REPORT" => "REPORTS".into(),
         "SERVERBAN" if alone => "SERVERBAN LIST".into(),
         "ACCOUNTS" if alone => "ACCOUNTS LIST".into(),
+        "INVITATION" | "INVITATIONS" if alone => "INVITATION LIST".into(),
+        "INVITATIONS" => "INVITATION".into(),
         other => other.into(),
     }
 }

@@ -23,6 +23,16 @@ pub struct Reset {
     pub key: [u8; 8],
 }
 
+impl Reset {
+    /// What its owner is told.
+    pub fn sentence(&self) -> String {
+        let until = date(self.until);
+        format!(
+            "Your password is a one-time code that stops working {until} UTC: set a new one now, before anything else, with ACCOUNT PASSWORD (in many clients: /quote ACCOUNT PASSWORD)"
+        )
+    }
+}
+
 /// An account is suspended.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Suspension {

@@ -9,6 +9,7 @@ use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SE
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::applying::Applying;
+use crate::state::former_names;
 use crate::state::founder;
 use crate::state::invitation;
 use crate::state::membership;
@@ -159,6 +160,7 @@ fn remove_all(
     let found = state.accounts.values().filter(|account| expired.contains_key(&account.id));
     let found: Vec<Arc<Account>> = found.cloned().collect();
     for account in &found {
+        former_names::free(state, out, &account.name);
         remove(state, out, account, Write::AccountGone(account.id));
     }
     if !found.is_empty() {

@@ -84,14 +84,28 @@ pub fn founded(state: &mut State, out: &mut Effects, room: RoomId, user: UserId)
 pub fn keep_role(state: &mut State, out: &mut Effects, room_id: RoomId, user: UserId) {
     let guest = state.users.get(&user).is_some_and(|user| user.guest);
     let room = &state.rooms[&room_id];
-    let Some(member) = room.members.get(&user).filter(|member| member.rank() > Rank::Plain) else {
-        return;
-    };
-    if guest || Some(room_id) == state.lobby || room.roles.len() >= ROLES {
+    if let Some(member) = room.members.get(&user).copied().filter(|_| !guest) {
+        keep(state, out, room_id, user, member);
+    }
+}
+
+/// Keeps a status in a room for an account that is not in it, if it is more than that of a plain member
+/// and the room has space for it.
+pub fn keep(state: &mut State, out: &mut Effects, room_id: RoomId, account: UserId, of: Member) {
+    let roles = &state.rooms[&room_id].roles;
+    let full = roles.len() >= ROLES && !roles.contains_key(&account);
+    if of.rank() == Rank::Plain || Some(room_id) == state.lobby || full {
         return;
     }
-    let role = Role { op: member.op, halfop: member.halfop, voice: member.voice };
-    records::set(state, out, (RecordKind::Role, room_id, &user.to_string()), Some(&role));
+    let role = Role { op: of.op, halfop: of.halfop, voice: of.voice };
+    records::set(state, out, (RecordKind::Role, room_id, &account.to_string()), Some(&role));
+}
+
+/// The account is in the room now, or has no status there any more: none is kept for it.
+pub fn forget_role(state: &mut State, out: &mut Effects, room: RoomId, account: UserId) {
+    if state.rooms[&room].roles.contains_key(&account) {
+        records::remove(state, out, (RecordKind::Role, room, &account.to_string()));
+    }
 }
 
 /// Somebody comes into a room: the standing with which they do so.
@@ -105,9 +119,7 @@ pub fn standing(state: &State, room: RoomId, user: UserId, founds: bool) -> Memb
 /// Somebody has come in: their standing is theirs as a member from here on, and the room is told.
 pub fn came(context: &mut Applying<'_>, room: RoomId, user: UserId, member: Member) {
     let (state, out) = (&mut *context.state, &mut *context.out);
-    if state.rooms[&room].roles.contains_key(&user) {
-        records::remove(state, out, (RecordKind::Role, room, &user.to_string()));
-    }
+    forget_role(state, out, room, user);
     let letters: String =
         member.marks(true).chars().filter_map(crate::state::room::letter_of).collect();
     if !letters.is_empty() && state.rooms[&room].online > 1 {
@@ -138,15 +150,32 @@ pub fn name_of(state: &State, user: UserId) -> Arc<str> {
 
 /// Makes a member an operator of a room, in the name of the server.
 pub fn make_operator(context: &mut Applying<'_>, room: RoomId, user: UserId) {
-    let Some(member) = context.state.rooms[&room].members.get(&user).copied() else { return };
-    if member.op {
+    if let Some(member) = context.state.rooms[&room].members.get(&user).copied() {
+        raise(context, room, user, Member { op: true, ..member });
+    }
+}
+
+/// Gives a member, present or absent, a higher status in a room, in the name of the server.
+pub fn raise(context: &mut Applying<'_>, room: RoomId, user: UserId, after: Member) {
+    let Some(before) = context.state.rooms[&room].members.get(&user).copied() else { return };
+    let gained = |mark: &char| !before.marks(true).contains(*mark);
+    let gained: String = after
+        .marks(true)
+        .chars()
+        .filter(gained)
+        .filter_map(crate::state::room::letter_of)
+        .collect();
+    if gained.is_empty() {
         return;
     }
-    membership::reveal(context, room, user);
-    let after = Member { op: true, hidden: false, ..member };
+    if before.online {
+        membership::reveal(context, room, user);
+    }
     let (state, out) = (&mut *context.state, &mut *context.out);
-    membership::set_member(state, out, room, user, Some(after));
-    tell_modes(state, out, room, user, "+o");
+    membership::set_member(state, out, room, user, Some(Member { hidden: false, ..after }));
+    if before.online {
+        tell_modes(state, out, room, user, &format!("+{gained}"));
+    }
 }
 
 /// A room in which nobody has the say goes to the member who has been in it longest: somebody with

@@ -4,6 +4,7 @@ use crate::effects::{Effect, Effects, FollowUp, Rooms};
 use crate::limits::WHOWAS_KEPT;
 use crate::state::State;
 use crate::state::applying::Applying;
+use crate::state::founder;
 use crate::state::history;
 use crate::state::records;
 use crate::state::room::{Member, Rank, Room};
@@ -72,6 +73,25 @@ pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, m
     }
 }
 
+/// Somebody who is offline will be in a room at the next login; where rooms are not remembered, only
+/// the status is kept for when they join.
+pub fn enter_absent(
+    state: &mut State,
+    out: &mut Effects,
+    account: UserId,
+    room: RoomId,
+    member: Member,
+) {
+    if !state.config.server.remember_rooms {
+        return founder::keep(state, out, room, account, member);
+    }
+    founder::forget_role(state, out, room, account);
+    let of = &state.rooms[&room];
+    let (since, joined) = (history::at_join(state, of), state.last_event());
+    set_member(state, out, room, account, Some(Member { since, joined, ..member }));
+    state.remembered.entry(account).or_default().push(room);
+}
+
 /// A user leaves a room for good, with all sessions. The caller has told the room.
 pub fn leave(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
     let online = state.users.get_mut(&user).expect("who leaves is online");
@@ -130,8 +150,8 @@ fn store_since(out: &mut Effects, room: RoomId, account: UserId, member: Option<
 
 /// A standing as the store keeps it.
 fn record(room: RoomId, account: UserId, member: Member) -> store::Member {
-    let Member { op, halfop, voice, .. } = member;
-    store::Member { room, account, op, halfop, voice }
+    let Member { op, halfop, voice, joined, .. } = member;
+    store::Member { room, account, op, halfop, voice, joined }
 }
 
 /// Puts a standing into the room and keeps the count of who is online; returns the one before.

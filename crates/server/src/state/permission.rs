@@ -106,6 +106,13 @@ pub const PERMISSIONS: &[Permission] = &[
     row("ACCOUNTS",  "SUSPEND", "-----xx", "keep somebody from logging in", "ACCOUNTS SUSPEND eve 1h :Spam"),
     row("ACCOUNTS",  "RESUME",  "-----xx", "let them log in again", "ACCOUNTS RESUME eve"),
     row("ACCOUNTS",  "RESET",   "------x", "give somebody a one-time code as password", "ACCOUNTS RESET eve"),
+    row("ACCOUNTS",  "RENAME",  "------x", "give an account another name", "ACCOUNTS RENAME eve evelyn"),
+    row("ACCOUNTS",  "DELETE",  "------x", "delete an account", "ACCOUNTS DELETE nobody"),
+    row("ACCOUNTS",  "MERGE",   "------x", "give an account the rooms of a guest", "ACCOUNTS MERGE nobody eve"),
+    row("ACCOUNTS",  "APPOINT", "-----xx", "appoint an operator or the founder of a room", "ACCOUNTS APPOINT bob #r operator"),
+    row("INVITATION", "ADD",    "-----xx", "invite somebody to register; with `member_invitations` every member", "INVITATION ADD uses=2"),
+    row("INVITATION", "LIST",   "-xxxxxx", "list invitations: members their own, the server's operators all", "INVITATION LIST"),
+    row("INVITATION", "DEL",    "-xxxxxx", "remove an invitation: members their own, the server's operators any", "INVITATION DEL code"),
     row("REPORTS",   "",        "-----xx", "list what users have reported, and close it", "REPORTS"),
     row("AUDIT",     "",        "------x", "read what operators have done", "AUDIT"),
 ];

@@ -127,6 +127,8 @@ pub enum Refusal {
     NameTaken(String),
     /// That cannot be a real name.
     BadRealname,
+    /// The session has logged in by a one-time code, and there is no new password yet.
+    NewPasswordRequired,
     /// A name with an account stays as it is.
     NameStays,
     /// The session is somebody already.

@@ -84,7 +84,7 @@ pub struct Member {
     pub hidden: bool,
     /// The event behind which the member may read; see [`crate::state::history`].
     pub since: EventId,
-    /// The newest event when the member came, if that was after the start of the server.
+    /// The newest event when the member came; 0 if that was before this was stored.
     pub joined: EventId,
 }
 

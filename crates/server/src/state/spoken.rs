@@ -5,7 +5,7 @@ use crate::limits::SPOKEN_REMEMBERED;
 use crate::state::user::UserId;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use store::{EventId, RoomId};
+use store::{EventId, RoomId, Said};
 
 /// The newest messages in rooms, oldest first.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -22,6 +22,21 @@ struct Message {
 }
 
 impl Spoken {
+    /// What the store knows, oldest first.
+    pub fn new(said: &[Said]) -> Spoken {
+        let mut spoken = Spoken::default();
+        for Said { id, room, author, time } in said {
+            spoken.add(*id, *room, *author, *time);
+        }
+        spoken
+    }
+
+    /// Whether a message of a room is one of these.
+    pub fn is_in(&self, room: RoomId, id: EventId) -> bool {
+        let found = self.messages.binary_search_by_key(&id, |message| message.id);
+        found.is_ok_and(|at| self.messages[at].room == room)
+    }
+
     /// Somebody has said something in a room.
     pub fn add(&mut self, id: EventId, room: RoomId, author: UserId, time: i64) {
         if self.messages.len() >= SPOKEN_REMEMBERED {
@@ -63,6 +78,7 @@ mod tests {
         assert_eq!(spoken.since(1, 0, &[1], 9), (vec![4, 1], 4));
         assert_eq!(spoken.since(1, 11, &[1], 9), (vec![4], 3));
         assert_eq!(spoken.since(1, 0, &[1, 2], 2).0, [4, 2]);
+        assert_eq!([3, 4, 5].map(|id| spoken.is_in(1, id)), [false, true, false]);
         for id in 0..SPOKEN_REMEMBERED as u64 {
             spoken.add(id + 5, 3, 3, 50);
         }

@@ -1,10 +1,8 @@
-//! What holds for an account: strict login, who invited it, and from whom it takes private messages. And
-//! the names that are nobody's any more.
+//! What holds for an account: strict login, who invited it, and from whom it takes private messages.
 
 use crate::effects::Effects;
 use crate::state::State;
 use crate::state::records;
-use proto::name::fold;
 use serde::{Deserialize, Serialize};
 use store::{AccountId, RecordKind};
 
@@ -56,13 +54,6 @@ impl TakesFrom {
     }
 }
 
-/// Why a name is nobody's.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Reserved {
-    /// Since when: milliseconds since the epoch.
-    pub since: i64,
-}
-
 /// Whether the password alone does not log in to an account.
 pub fn is_strict(state: &State, account: AccountId) -> bool {
     state.records.get(RecordKind::Standing, account, STRICT).unwrap_or(false)
@@ -92,17 +83,4 @@ pub fn takes_from(state: &State, account: AccountId) -> TakesFrom {
 pub fn set_takes_from(state: &mut State, out: &mut Effects, account: AccountId, from: TakesFrom) {
     let value = (from != TakesFrom::Everyone).then_some(&from);
     records::set(state, out, (RecordKind::PrivateMessages, account, ""), value);
-}
-
-/// Whether a name was an account's that is deleted.
-pub fn is_given_up(state: &State, name: &str) -> bool {
-    let kept = state.records.raw(RecordKind::ReservedName, records::SERVER, &fold(name));
-    kept.is_some()
-}
-
-/// A name is nobody's from here on.
-pub fn give_up(state: &mut State, out: &mut Effects, name: &str) {
-    let reserved = Reserved { since: state.now };
-    let of = (RecordKind::ReservedName, records::SERVER, &*fold(name));
-    records::set(state, out, of, Some(&reserved));
 }

@@ -24,6 +24,8 @@ pub enum Undo {
     NoAccount(AccountId),
     /// The account was this: it had other keys, or is gone.
     Account(Arc<Account>),
+    /// The account was this: it had another name.
+    AccountName(Arc<Account>),
     /// The account did not exist; the user was a guest, with this session.
     Guest(AccountId, SessionId),
     /// The room did not exist.
@@ -172,6 +174,40 @@ mod tests {
         assert!(hub.state.remembered.is_empty(), "{:?}", hub.state.remembered);
         let markers: Vec<_> = hub.state.read_markers.iter().map(|(user, ..)| user).collect();
         assert_eq!(markers, [bob]);
+    }
+
+    #[test]
+    fn an_account_that_could_not_be_renamed_has_its_name_everywhere() {
+        let mut hub = hub();
+        let keys =
+            |n| Keys { salt: [7; 16], iterations: 1, stored_key: [n; 32], server_key: [2; 32] };
+        logs_in(&mut hub, 1, "ann", Outcome::Made(keys(1)));
+        logs_in(&mut hub, 2, "bob", Outcome::Made(keys(2)));
+        for line in ["OPER boss up", "JOIN #a", "BAN #a bob 1d :Spam"] {
+            says(&mut hub, 1, line);
+        }
+        let named = |hub: &Hub| {
+            let state = &hub.state;
+            let names: Vec<_> =
+                state.accounts.values().map(|account| account.name.clone()).collect();
+            let room = state.room("#a").expect("it is there");
+            let looks = ["bob", "robert"].map(|name| state.account_looks.find(name, None));
+            let online = ["bob", "robert"].map(|name| state.online(name).map(|user| user.id));
+            let left: Vec<_> = state.left.iter().map(|left| left.nick.clone()).collect();
+            let records: Vec<_> = state.records.all().collect();
+            format!(
+                "{names:?} {:?} {:?} {looks:?} {online:?} {left:?} {records:?}",
+                room.settings, room.terms
+            )
+        };
+        let before = named(&hub);
+        let from = says(&mut hub, 1, "ACCOUNTS RENAME bob robert");
+        assert_eq!(hub.state.online("robert").map(|user| user.id), Some(2));
+        assert_eq!(hub.state.account("bob").map(|account| &*account.name), Some("robert"));
+        assert_ne!(named(&hub), before);
+        apply(&mut hub, Input::Failed { from });
+        assert_eq!(named(&hub), before);
+        assert_eq!(hub.state.source(2), "bob!bob@parlor");
     }
 
     #[test]

@@ -112,6 +112,29 @@ fn a_second_factor_is_asked_for_by_every_way_and_each_code_is_good_once() {
 }
 
 #[test]
+fn operators_that_need_a_second_factor_have_their_rights_with_it_alone() {
+    let server = Server::start(
+        "operator = [{ account = \"ann\", role = \"admin\" }]\naccounts.operators_need_2fa = true\n",
+    );
+    let mut ann = server.connect("ann");
+    ann.send("LOGIN ann :secret");
+    ann.until(":parlor NOTICE ann :Operators of this server need a second factor: *");
+    ann.send("ACCOUNTS LIST");
+    ann.until(":parlor FAIL ACCOUNTS NOT_OPERATOR :*");
+    ann.send("ACCOUNT 2FA ON");
+    let secret = words(&mut ann, ":parlor NOTE ACCOUNT 2FA_SECRET {secret} :*")["secret"].clone();
+    ann.send(&format!("ACCOUNT 2FA CONFIRM {}", code(&secret, 0)));
+    ann.until(":parlor 381 ann :You are now a server operator (admin)");
+    ann.until(":parlor NOTE ACCOUNT 2FA_CODES_END 10 :*");
+    ann.send("ACCOUNTS LIST");
+    ann.until(":parlor NOTE ACCOUNTS ENTRY ann * active admin 1 :");
+    ann.send(&format!("ACCOUNT 2FA OFF {}", code(&secret, 1)));
+    ann.until(":ann!ann@parlor MODE ann -o");
+    ann.send("ACCOUNTS LIST");
+    ann.until(":parlor FAIL ACCOUNTS NOT_OPERATOR :*");
+}
+
+#[test]
 fn guessed_codes_are_failed_logins() {
     let server = Server::start("limits.failed_logins = 2\n");
     let mut ann = server.log_in("ann");

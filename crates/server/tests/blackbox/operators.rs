@@ -3,11 +3,12 @@
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::process::{Command, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use server::state::permission::{Actor, PERMISSIONS, Permission};
 
-use crate::support::{Captures, Client, PATIENCE, Server, chatserver, matches};
+use crate::support::{Captures, Client, PATIENCE, Random, Server, chatserver, matches};
 
 const OPERATORS: &str = r#"
 operator = [{ account = "mia", role = "moderator" }, { account = "ada", role = "admin" }]
@@ -135,6 +136,74 @@ fn the_admin_socket_is_open_when_the_server_is_full_and_has_a_limit_of_its_own()
     while admin(&server, &["accounts", "list"]).status.code() != Some(0) {
         assert!(Instant::now() < deadline, "it does not recover");
     }
+}
+
+#[test]
+fn what_is_done_to_an_account_is_done_wholly_or_not_at_all() {
+    let mut random = Random::seeded();
+    let mut server = Server::start(OPERATORS);
+    for round in 0..12 {
+        let [name, new] = ["user", "other"].map(|word| format!("{word}{round}"));
+        let room = format!("#room{round}");
+        let mut user = server.log_in(&name);
+        user.send(&format!("JOIN {room}"));
+        user.until(&format!(":parlor 366 {name} {room} :*"));
+        let mut ada = server.log_in("ada");
+        ada.send(&format!("QUIET #lobby {name} 1d :Loud"));
+        ada.until(":parlor NOTE QUIET ADDED *");
+        let delete = random.below(2) == 0;
+        match delete {
+            true => ada.send(&format!("ACCOUNTS DELETE {name}")),
+            false => ada.send(&format!("ACCOUNTS RENAME {name} {new}")),
+        }
+        // Not for a condition: it moves the kill to any point of the commit.
+        thread::sleep(Duration::from_micros(random.below(20_000)));
+        server.kill();
+        let lines = ada.until_closed();
+        let told = |code: &str| lines.iter().any(|line| line.contains(code));
+        let (told_deleted, told_renamed) = (told(" DELETED "), told(" RENAMED "));
+        server.restart();
+        let mut ada = server.log_in("ada");
+        let mut ask = |line: &str| {
+            ada.send(line);
+            ada.until_answered().join("\n")
+        };
+        let shown = ask(&format!("ACCOUNTS SHOW {name}"));
+        let (is_there, is_renamed) = (shown.contains(" ENTRY "), shown.contains(&new));
+        assert!(!(told_deleted && is_there) && (delete || is_there), "{shown}");
+        assert!(!told_renamed || is_renamed, "{shown}");
+        // Its room goes with it, and what is said of it elsewhere is of the same name.
+        assert_eq!(ask(&format!("LIST {room}")).contains(&room), is_there, "{shown}");
+        let quiets = ask("QUIET #lobby");
+        let now = if is_renamed { &new } else { &name };
+        assert!(quiets.contains(&format!(" $a:{now} ada ")), "{quiets}");
+        if is_there {
+            let mut user = server.connect(&name);
+            user.send(&format!("LOGIN {name} :secret"));
+            user.expect(&format!(":parlor NOTE LOGIN LOGGED_IN {now} :*"));
+        } else {
+            is_refused(&server, &name, "BAD_NAME");
+        }
+    }
+}
+
+#[test]
+fn invitations_are_made_and_listed_at_the_admin_socket() {
+    let server = Server::start("accounts.registration = \"invite\"\n");
+    let told = done(&server, &["invitation", "add", "uses=2", "for the class"]);
+    let code = told.split(' ').find(|word| word.len() == 14).expect("a code").to_owned();
+    let listed = done(&server, &["--json", "invitations"]);
+    assert!(listed.contains(&format!("\"code\":\"{}\"", code.replace('-', ""))), "{listed}");
+    assert!(listed.contains(r#""uses":"2""#) && listed.contains(r#""by":"*console*""#), "{listed}");
+    let mut eve = server.connect("eve");
+    eve.send(&format!("INVITATION USE {code}"));
+    eve.expect(":parlor NOTE INVITATION ACCEPTED :*");
+    eve.send("LOGIN eve :secret");
+    eve.expect(":parlor NOTE LOGIN ACCOUNT_CREATED eve :*");
+    done(&server, &["invitation", "del", &code]);
+    assert!(!done(&server, &["invitation", "list"]).contains("for the class"));
+    assert!(done(&server, &["audit"]).contains("INVITATION-ADD"));
+    assert_eq!(admin(&server, &["invitation", "use", &code]).status.code(), Some(1));
 }
 
 /// What a "no" for want of a right looks like.

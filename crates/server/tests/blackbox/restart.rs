@@ -240,3 +240,55 @@ fn a_guest_has_the_same_host_after_a_restart_and_a_ban_by_it_holds() {
     ann.send("CH");
     ann.expect(&format!(":gus!~gus@{host} PRIVMSG #lobby :*hello"));
 }
+
+#[test]
+fn a_room_that_nobody_looks_after_goes_to_the_oldest_member_across_a_restart() {
+    let mut server = Server::start("server.guests = true\n");
+    // Ann has the older account, and comes later.
+    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
+    let mut gus = server.guest("gus");
+    for (client, name) in [(&mut gus, "gus"), (&mut bob, "bob"), (&mut ann, "ann")] {
+        client.send("JOIN #garden");
+        client.until(&format!(":parlor 366 {name} #garden :*"));
+    }
+    gus.send("PART #garden");
+    gus.until(":gus!* PART #garden*");
+
+    server.restart();
+    let mut cem = server.log_in("cem");
+    cem.send("JOIN #garden");
+    cem.until(":parlor 366 cem #garden :*");
+    let mut bob = server.log_in("bob");
+    bob.send("ROOM #garden founder");
+    bob.until(":parlor NOTE ROOM SETTING #garden founder :bob");
+}
+
+#[test]
+fn what_was_said_before_a_restart_can_be_taken_back_and_pinned() {
+    let (mut server, mut ann, mut bob) = two_in_the_garden();
+    bob.send("PRIVMSG #garden :spam");
+    bob.send("PRIVMSG #lobby :elsewhere");
+    bob.until_answered();
+    ann.send("PRIVMSG #garden :roses");
+    ann.until_answered();
+
+    server.restart();
+    let mut ann = server.connect("ann");
+    ann.request("message-tags server-time draft/chathistory");
+    ann.log_in("ann");
+    ann.send("CHATHISTORY LATEST #garden * 9");
+    let lines = ann.until_answered();
+    let roses = lines.iter().find(|line| line.ends_with(" PRIVMSG #garden :roses"));
+    let tags = roses.and_then(|line| line.strip_prefix('@')?.split(' ').next()).expect("tags");
+    let msgid = tags.split(';').find_map(|tag| tag.strip_prefix("msgid=")).expect("a msgid");
+    ann.send(&format!("PIN #garden {msgid}"));
+    ann.until(&format!(":parlor NOTE PIN PINNED #garden {msgid} ann :*"));
+    ann.send("BAN #garden bob 1d take-back=1h :Spam");
+    ann.until(":parlor NOTE BAN ADDED #garden $a:bob * 1 1 :*");
+    ann.send("CHATHISTORY LATEST #garden * 9");
+    let lines = ann.until_answered();
+    assert!(!lines.iter().any(|line| line.contains("spam")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with(":roses")), "{lines:?}");
+    ann.send("CHATHISTORY LATEST #lobby * 9");
+    assert!(ann.until_answered().iter().any(|line| line.ends_with(":elsewhere")));
+}

@@ -75,7 +75,7 @@ fn what_is_too_old_goes_while_the_server_runs_and_the_rest_stays() {
         limit: None,
         lists: Vec::new(),
     };
-    let member = Member { room, account: ann, op: true, halfop: false, voice: false };
+    let member = Member { room, account: ann, op: true, halfop: false, voice: false, joined: 0 };
     let mut writes = vec![Write::Room(settings), Write::Member(member)];
     let mut id = loaded.last_event;
     for days in [90, 50, 40, 20, 5, 0] {

@@ -215,7 +215,7 @@ fn the_full_check_finds_what_sqlite_cannot_know() {
             "1 accounts have the name",
         ),
         ("INSERT INTO unheard VALUES (8, 1, 0)", "1 silent accounts do not exist"),
-        ("INSERT INTO members VALUES (8, 1, 0, 0, 0, 0)", "1 members are in rooms"),
+        ("INSERT INTO members VALUES (8, 1, 0, 0, 0, 0, 0)", "1 members are in rooms"),
         ("INSERT INTO lists VALUES (8, 0, 'b', 'm', 'x', 1, 0)", "1 list entries are of rooms"),
         (
             "INSERT INTO read_markers VALUES (1, 8, 1, 0, 0), (1, 1 << 32, 1, 0, 0)",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parlor_store::{
     AUDIT_DAYS, AUDIT_KEPT, Audit, Conversation, DELETED_USER, EVERYBODY, Event, EventKind,
-    Fingerprint, Keep, Outcome, Record, RecordKind, Scope, Select::Latest, Store, Subject,
+    Fingerprint, Keep, Outcome, Record, RecordKind, SAID, Scope, Select::Latest, Store, Subject,
     UNREAD_MOST, Unread, Unreads, Write, check,
 };
 use rusqlite::Connection;
@@ -478,5 +478,35 @@ fn an_export_has_all_that_an_account_wrote_and_was_told_directly() {
         }
         let own = (1..=20_000).filter(|id| id % 10 < 2 && *id != 10);
         assert_eq!(found, own.chain([20_001]).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn what_was_said_in_rooms_lately_is_known_at_the_start_and_is_bounded() {
+    on_both(|store| {
+        let (lobby, garden) = (lobby(), Conversation::room(2));
+        let other = |id, kind, of| put(Event { kind, ..message(id, of) });
+        let writes = [
+            by(1, lobby, 1),
+            by(2, Conversation::direct(1, 2), 1),
+            other(3, EventKind::Join, garden),
+            other(4, EventKind::Tagmsg, garden),
+            by(5, garden, 2),
+            by(6, lobby, 3),
+            by(7, lobby, 1),
+            redact(8, lobby, 7),
+        ];
+        commit(store, &writes);
+        let said = |store: &mut dyn Store| -> Vec<(u64, u32)> {
+            store.load().unwrap().said.iter().map(|said| (said.id, said.room)).collect()
+        };
+        assert_eq!(said(store), [(1, 1), (4, 2), (5, 2), (6, 1)]);
+        let first = store.load().unwrap().said[2];
+        assert_eq!((first.author, first.time), (2, message(5, garden).time));
+        commit(store, &[Write::DeleteAccount { id: 3, messages: true }]);
+        assert_eq!(said(store), [(1, 1), (4, 2), (5, 2)]);
+        let more: Vec<Write> = (10..).take(SAID - 4).map(|id| by(id, lobby, 1)).collect();
+        commit(store, &more);
+        assert_eq!(said(store)[..3], [(5, 2), (10, 1), (11, 1)]);
     });
 }

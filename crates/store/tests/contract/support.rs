@@ -119,7 +119,7 @@ pub(crate) fn room(id: u32, name: &str) -> Room {
 }
 
 pub(crate) fn member(room: u32, account: u32) -> Member {
-    Member { room, account, op: false, halfop: false, voice: false }
+    Member { room, account, op: false, halfop: false, voice: false, joined: 0 }
 }
 
 pub(crate) fn query(of: Scope, select: Select, limit: usize) -> Query {

@@ -1,4 +1,4 @@
-//! `ACCOUNT DELETE name`: one's account goes, and with it all that is its own. The name stays nobody's.
+//! `ACCOUNT DELETE name`: the account is removed with all that is its own. Nobody can register its name.
 
 use super::refused;
 use crate::command::ending;
@@ -6,7 +6,7 @@ use crate::command::refusal::Refusal;
 use crate::effects::write_error;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
 use crate::state::applying::Applying;
-use crate::state::{dormant, standing};
+use crate::state::{dormant, former_names};
 use proto::Line;
 use proto::name::same;
 use std::sync::Arc;
@@ -25,21 +25,9 @@ pub(super) fn run(
         let text = "To delete your account, say ACCOUNT DELETE and its name; nothing was done";
         return Err(refused("NOT_YOUR_NAME", name, text));
     }
-    let messages = context.state.config.accounts.delete_messages;
-    let (session, me) = (context.asker.session, account.id);
-    let server = context.state.renderer.server.clone();
-    let all = context.user().sessions.clone();
-    for other in all.into_iter().filter(|id| *id != session) {
-        ending::leave(&mut context.device(other), DELETED);
-        let (told, reason) = (Some(DELETED.into()), DELETED.into());
-        context.out.end_session(Ending { session: other, told, reason });
-    }
-    context.out.follow_up(FollowUp::EndEntering { account: me, why: DELETED });
-    ending::leave(context, DELETED);
-    let Applying { state, out, .. } = context;
-    out.resume(Condition::Always);
-    standing::give_up(state, out, &account.name);
-    dormant::remove(state, out, account, Write::DeleteAccount { id: me, messages });
+    let (session, server) = (context.asker.session, context.state.renderer.server.clone());
+    remove(context, account, DELETED);
+    let out = &mut *context.out;
     let Condition::Stored(write) = out.condition() else { return Ok(()) };
     out.reply(session, |out| {
         let line = Line::to(out).source(&server).verb("NOTE").param("ACCOUNT").param("DELETED");
@@ -52,4 +40,25 @@ pub(super) fn run(
     );
     out.end_session(Ending { session, told: None, reason: DELETED.into() });
     Ok(())
+}
+
+/// Ends all sessions of an account, the asker's excepted, which the caller ends, and removes the
+/// account; what follows in the command depends on that being stored.
+pub(in crate::command) fn remove(context: &mut Applying<'_>, account: &Arc<Account>, why: &str) {
+    let messages = context.state.config.accounts.delete_messages;
+    let (asker, id) = (context.asker.session, account.id);
+    let sessions = context.state.users.get(&id).map_or(Vec::new(), |user| user.sessions.clone());
+    for session in sessions.iter().copied().filter(|session| *session != asker) {
+        ending::leave(&mut context.to(id, session), why);
+        let (told, reason) = (Some(why.into()), why.into());
+        context.out.end_session(Ending { session, told, reason });
+    }
+    context.out.follow_up(FollowUp::EndEntering { account: id, why: DELETED });
+    if sessions.contains(&asker) {
+        ending::leave(context, why);
+    }
+    let Applying { state, out, .. } = context;
+    out.resume(Condition::Always);
+    former_names::deleted(state, out, &account.name);
+    dormant::remove(state, out, account, Write::DeleteAccount { id, messages });
 }

@@ -5,6 +5,7 @@ use super::{AccountChange, must_be_proven, or_not_stored, refused, tell_others};
 use crate::command::authentication::{self, attempt, check_code, wrong_code};
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
+use crate::command::umode;
 use crate::effects::{FollowUp, Task};
 use crate::limits::{RECOVERY_CODE_CHARS, RECOVERY_CODES, TOTP_SECRET_CHARS};
 use crate::secret::{self, Secret};
@@ -155,6 +156,7 @@ pub(super) fn confirmed(
     let text = "From now on a code is asked for when you log in by your password";
     context.note("ACCOUNT", "2FA_ON", &[&account.name], text);
     tell_others(context, "Your account has a second factor now");
+    umode::factor_changed(context);
     context.out.follow_up(FollowUp::DrawRecoveryCodes);
     Ok(())
 }
@@ -191,6 +193,7 @@ pub(super) fn removed(
     let text = "From now on your password alone logs in";
     context.note("ACCOUNT", "2FA_OFF", &[&account.name], text);
     tell_others(context, "Your account has no second factor any more");
+    umode::factor_changed(context);
     Ok(())
 }
 

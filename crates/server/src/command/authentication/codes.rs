@@ -26,7 +26,8 @@ pub(super) fn password_right(
     code: Option<&Secret>,
 ) {
     let name = account.name.clone();
-    if standing::is_strict(&context.state, account.id) {
+    let is_reset = context.state.reset(&account).is_some();
+    if standing::is_strict(&context.state, account.id) && !is_reset {
         return refused(context, &name, how, &invalid("STRICT_LOGIN", &name, STRICT));
     }
     if !second_factor::is_on(&context.state, account.id) {

@@ -6,7 +6,7 @@ use proto::Fingerprint;
 
 pub(super) fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
-    match random.below(44) {
+    match random.below(45) {
         0..=4 => format!("LOGIN {name} :secret"),
         5 => format!("NICK {name}\r").trim_end().to_owned(),
         6 => "USER u 0 * :real".into(),
@@ -80,6 +80,7 @@ pub(super) fn line(random: &mut Random) -> String {
         38..=40 => rooms_and_people(random, room, name, other),
         41 => account(random, name),
         42 => invitations(random),
+        43 => accounts(random, name, other),
         _ => format!("NAMES {room}"),
     }
 }
@@ -174,5 +175,17 @@ fn server_commands(random: &mut Random, name: &str, other: &str) -> String {
                 _ => random.pick(&rare).into(),
             }
         }
+    }
+}
+
+/// What operators of the server do to the accounts of others.
+fn accounts(random: &mut Random, name: &str, other: &str) -> String {
+    let (room, new) = (random.pick(&ROOMS), random.pick(&["gil", "hal", "ANN", "bob", "dee"]));
+    match random.below(6) {
+        0 | 1 => format!("ACCOUNTS RENAME {name} {new}"),
+        2 => format!("ACCOUNTS DELETE {name}"),
+        3 => format!("ACCOUNTS MERGE {name} {other}"),
+        4 => format!("ACCOUNTS APPOINT {name} {room} {}", random.pick(&["founder", "operator"])),
+        _ => format!("ACCOUNTS RESET {name} 2fa"),
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn config(random: &mut Random) -> Arc<Config> {
     config.limits.failed_logins = 0;
     config.limits.connects_per_minute = 0;
     config.accounts.expire_days = random.below(3) as u32;
+    config.accounts.operators_need_2fa = random.below(8) == 0;
     config.operator = vec![Operator {
         name: Some("boss".into()),
         password: Some("up".into()),

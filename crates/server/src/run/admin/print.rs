@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr;
 #[rustfmt::skip]
 const ROWS: &[(&str, &str, &[&str])] = &[
     ("ACCOUNTS",  "ENTRY", &["account", "created", "state", "role", "connections", "text"]),
+    ("INVITATION", "ENTRY", &["code", "uses", "until", "by", "rooms", "note"]),
     ("SERVERBAN", "ENTRY", &["id", "target", "set", "until", "by", "reason"]),
     ("AUDIT",     "ENTRY", &["id", "time", "by", "action", "target", "reason"]),
 ];

@@ -1,0 +1,116 @@
+//! An account gets another name. Whatever is kept of it by its number stays as it is; this is about the
+//! few things that know it by name.
+
+use crate::state::State;
+use crate::state::applying::Applying;
+use crate::state::certificates::Owner;
+use crate::state::former_names;
+use crate::state::membership;
+use crate::state::records;
+use crate::state::room::ACCOUNT_MASK;
+use crate::state::terms::{self, Terms};
+use crate::state::undo::Undo;
+use proto::name::{fold, same};
+use std::sync::Arc;
+use store::{Account, RecordKind, RoomId, Write};
+
+/// Gives an account a name that is free, and tells whoever knows the user; what follows depends on its
+/// being stored.
+pub fn rename(context: &mut Applying<'_>, account: &Arc<Account>, name: &str) {
+    let (id, old) = (account.id, account.name.clone());
+    let after = Arc::new(Account { name: name.into(), ..Account::clone(account) });
+    let online = context.state.users.contains_key(&id);
+    let news = online.then(|| context.passing(id, "NICK", &[name], None));
+    if let Some(user) = context.state.users.get(&id).filter(|_| !same(&old, name)) {
+        let left = user.left(context.state.now);
+        membership::remember(context.state, left);
+    }
+    for room in rooms_that_list(context, &old) {
+        replace_masks(context, room, &old, name);
+    }
+    let (state, out) = (&mut *context.state, &mut *context.out);
+    former_names::renamed(state, out, &old, name);
+    put(state, &after);
+    state.undo.note(out, Undo::AccountName(account.clone()));
+    out.write(Write::Account(Account::clone(&after)));
+    if let Some(news) = news {
+        membership::tell_acquaintances(context.state, context.out, id, news);
+        context.tell_user(id, news);
+    }
+}
+
+/// Puts an account in place that had another name; returns how it was.
+pub fn put(state: &mut State, after: &Arc<Account>) -> Option<Arc<Account>> {
+    let id = after.id;
+    let before = state.accounts.values().find(|account| account.id == id)?.clone();
+    state.remove_account(id);
+    state.add_account(after.clone());
+    for certificate in state.certificates.of(id).collect::<Vec<_>>() {
+        let proved = state.certificates.owner(certificate).is_some_and(|owner| owner.proved);
+        let owner = Owner { account: id, name: after.name.clone(), proved };
+        state.certificates.set(certificate, Some(owner));
+    }
+    if let Some(user) = state.users.get_mut(&id) {
+        // The user name in the source stays, as it does when a guest changes the nick.
+        let username: Arc<str> = user.author().username().into();
+        user.userhost = Some(username).filter(|username| **username != *after.name);
+        user.nick = after.name.clone();
+        state.nicks.remove(&*fold(&before.name));
+        state.nicks.insert(fold(&after.name).into(), id);
+    }
+    Some(before)
+}
+
+/// An account could not be renamed: it is as it was before.
+pub fn undo(state: &mut State, before: &Arc<Account>) {
+    let Some(after) = put(state, before) else { return };
+    if same(&after.name, &before.name) {
+        return;
+    }
+    let of_it = |left: &crate::state::user::FormerUser| *left.nick == *before.name;
+    if let Some(at) = state.left.iter().rposition(of_it)
+        && state.users.contains_key(&before.id)
+    {
+        state.left.remove(at);
+    }
+}
+
+/// The rooms that have an entry for the account in one of their lists.
+fn rooms_that_list(context: &mut Applying<'_>, name: &str) -> Vec<RoomId> {
+    let mask = format!("{ACCOUNT_MASK}{name}");
+    let mut work = 0;
+    let rooms = context.state.rooms.values().inspect(|room| {
+        work += 1 + room.settings.lists.len() as u64;
+    });
+    let lists = |room: &&crate::state::room::Room| {
+        room.settings.lists.iter().any(|entry| entry.mask.eq_ignore_ascii_case(&mask))
+    };
+    let found = rooms.filter(lists).map(|room| room.id).collect();
+    context.out.spend(work);
+    found
+}
+
+/// Bans and other entries of a room that are about an account are about its new name.
+fn replace_masks(context: &mut Applying<'_>, id: RoomId, old: &str, new: &str) {
+    let (old, new) = (format!("{ACCOUNT_MASK}{old}"), format!("{ACCOUNT_MASK}{new}"));
+    let Some(room) = context.state.rooms.get_mut(&id) else { return };
+    let before = room.settings.clone();
+    let mut moved: Vec<(char, Terms)> = Vec::new();
+    for entry in before.lists.iter().filter(|entry| entry.mask.eq_ignore_ascii_case(&old)) {
+        moved.push((entry.mode, room.terms(entry)));
+    }
+    for entry in &mut room.settings.lists {
+        if entry.mask.eq_ignore_ascii_case(&old) {
+            entry.mask = new.as_str().into();
+        }
+    }
+    membership::settings_changed(context, id, before);
+    let (state, out) = (&mut *context.state, &mut *context.out);
+    for (mode, terms) in moved {
+        terms::forget(state, out, id, mode, &old);
+        if terms != Terms::default() {
+            let key = terms::key(mode, &new);
+            records::set(state, out, (RecordKind::RoomBan, id, &key), Some(&terms));
+        }
+    }
+}

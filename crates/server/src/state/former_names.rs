@@ -1,0 +1,74 @@
+//! Names that nobody can register any more: those of deleted accounts, and the former names of renamed
+//! ones, which still lead to them.
+
+use crate::effects::Effects;
+use crate::state::State;
+use crate::state::records::{self, SERVER};
+use proto::name::{fold, same};
+use serde::{Deserialize, Serialize};
+use store::RecordKind;
+
+/// Why nobody can register a name.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Reserved {
+    /// Since when: milliseconds since the epoch.
+    pub since: i64,
+    /// The name that its account was given instead; none if the account was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_to: Option<Box<str>>,
+}
+
+/// Whether a name was that of an account which was deleted or renamed.
+pub fn is_reserved(state: &State, name: &str) -> bool {
+    state.records.raw(RecordKind::ReservedName, SERVER, &fold(name)).is_some()
+}
+
+/// The folded name that the account with this former name has now.
+pub fn current(state: &State, name: &str) -> Option<String> {
+    let kept: Reserved = state.records.get(RecordKind::ReservedName, SERVER, &fold(name))?;
+    kept.renamed_to.map(|name| fold(&name))
+}
+
+/// The account of this name is being deleted: nobody can register the name any more, nor a former one.
+pub fn deleted(state: &mut State, out: &mut Effects, name: &str) {
+    let mut names = leading_to(state, name);
+    names.push(fold(name));
+    for name in names {
+        reserve(state, out, &name, None);
+    }
+}
+
+/// The account with the name `old` is being given the name `new`: all its former names lead there.
+pub fn renamed(state: &mut State, out: &mut Effects, old: &str, new: &str) {
+    let mut names = leading_to(state, old);
+    names.push(fold(old));
+    for name in names {
+        match same(&name, new) {
+            true if !is_reserved(state, new) => {}
+            true => records::remove(state, out, (RecordKind::ReservedName, SERVER, &name)),
+            false => reserve(state, out, &name, Some(new.into())),
+        }
+    }
+}
+
+fn reserve(state: &mut State, out: &mut Effects, name: &str, renamed_to: Option<Box<str>>) {
+    let reserved = Reserved { since: state.now, renamed_to };
+    records::set(state, out, (RecordKind::ReservedName, SERVER, &*fold(name)), Some(&reserved));
+}
+
+/// The account of this name is being removed, and anybody can register it: its former names, too.
+pub fn free(state: &mut State, out: &mut Effects, name: &str) {
+    for former in leading_to(state, name) {
+        records::remove(state, out, (RecordKind::ReservedName, SERVER, &former));
+    }
+}
+
+/// The former names of the account with this name, folded.
+fn leading_to(state: &State, name: &str) -> Vec<String> {
+    let leads = |value: &str| {
+        let kept = records::parse::<Reserved>(value).and_then(|kept| kept.renamed_to);
+        kept.is_some_and(|renamed_to| same(&renamed_to, name))
+    };
+    let all = state.records.of(RecordKind::ReservedName, SERVER);
+    all.filter(|(_, value)| leads(value)).map(|(key, _)| key.to_owned()).collect()
+}
