@@ -93,7 +93,7 @@ impl Unread {
     /// Half and 99 % of the answers' times in milliseconds, and how many messages they counted.
     fn ask(&self, reader: &mut dyn Reader, account: AccountId) -> Result<[f64; 3]> {
         let rooms = (1..=self.rooms).map(|room| (room, 0)).collect();
-        let of = Unreads { account, ignored: Vec::new(), rooms, unmarked: 0 };
+        let of = Unreads { account, rooms, ..Unreads::default() };
         let mut times = new_histogram();
         let mut messages = 0;
         for _ in 0..self.questions {

@@ -86,6 +86,13 @@ pub struct Args {
     #[arg(global = true, long, value_name = "CODE")]
     pub invite: Option<String>,
 
+    /// Write everything the server keeps about your account to this new file, and exit; - is standard output
+    ///
+    /// Each line is a JSON object: first your account and its settings, then everything you said and every private
+    /// message you got.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub export: Option<PathBuf>,
+
     /// Trust only a server whose certificate has this SHA-256 fingerprint
     ///
     /// The fingerprint is saved for next time; if the server later gets a certificate from a trusted CA, that

@@ -51,6 +51,17 @@ pub enum Failure {
     /// A login that is to be remembered, or was.
     #[error("cannot use the remembered login: {0}")]
     Remembered(#[from] crate::remembered::Unusable),
+    /// The file for one's own data.
+    #[error("the export cannot be written to {path:?}: {source}")]
+    Export {
+        /// The file as given.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The server gives no export.
+    #[error("the server refused the export: {0}")]
+    ExportRefused(String),
     /// The system's random numbers.
     #[error("the system provides no random numbers: {0}")]
     Random(#[from] getrandom::Error),

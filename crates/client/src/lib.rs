@@ -41,6 +41,7 @@ mod resume;
 pub mod wire;
 pub mod subcommand;
 pub mod plain;
+mod export;
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -104,7 +105,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         session.aside(&warning)?;
     }
     let outcome = match session.open() {
-        Ok(()) => Plain::run(&mut session),
+        Ok(()) => match &args.export {
+            Some(file) => export::run(&mut session, file),
+            None => Plain::run(&mut session),
+        },
         Err(End::Left(Leaving::Interrupted)) => Ok(Outcome::Interrupted),
         Err(End::Left(Leaving::Terminated)) => Ok(Outcome::Terminated),
         Err(End::Left(_)) if session.console.interactive => Ok(Outcome::Undone),

@@ -12,6 +12,10 @@ pub const BATCHES_MAX: usize = 32;
 pub const PAGE_MAX: usize = 10_000;
 /// Live messages held back while the missed ones are fetched; those beyond it are fetched, too.
 pub const HELD_MAX: usize = 1000;
+/// Pinned messages kept of one room's list.
+pub const PINS_MAX: usize = 100;
+/// Rooms whose pinned messages are asked for by the client itself.
+pub const PINS_ASKED_MAX: usize = 10;
 /// Lines of names kept of one answer to "who is online".
 pub const ONLINE_MAX: usize = 1000;
 /// Conversations whose missed messages are fetched after one break.

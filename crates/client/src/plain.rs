@@ -16,6 +16,7 @@ PM [user [text]]          send a message to one user; PM alone lists them
 PM #room [text]           send a message to a room you are in
 CH [user or room] [count] show the latest messages (of one user or room)
 more                      show the previous page
+PINS #room                show the messages pinned in a room
 PART #room                leave a room
 EX                        leave the chat
 
@@ -30,6 +31,7 @@ enum Operation<'a> {
     History { target: &'a str, count: u32 },
     More,
     Part(&'a str),
+    Pins(&'a str),
     Help,
     Exit,
     Nothing,
@@ -64,15 +66,18 @@ impl<'a> Operation<'a> {
                 }
             }
             "more" => Operation::More,
-            "part" if rest.starts_with('#') && !rest.contains(char::is_whitespace) => {
-                Operation::Part(rest)
-            }
+            "part" if is_room(rest) => Operation::Part(rest),
+            "pins" if is_room(rest) => Operation::Pins(rest),
             "help" | "?" => Operation::Help,
             "ex" => Operation::Exit,
             "" => Operation::Nothing,
             _ => Operation::Unknown(line),
         }
     }
+}
+
+fn is_room(word: &str) -> bool {
+    word.starts_with('#') && !word.contains(char::is_whitespace)
 }
 
 /// The first word, and what follows it; a text may begin with a tab, or with a line end where it was pasted.
@@ -135,6 +140,7 @@ impl Plain<'_> {
             Operation::History { target, count } => self.history(target, count, None)?,
             Operation::More => self.more()?,
             Operation::Part(room) => self.part(room)?,
+            Operation::Pins(room) => self.pins(room)?,
             Operation::Help => {
                 for line in HELP.lines() {
                     self.session.console.status(line)?;
@@ -268,6 +274,34 @@ impl Plain<'_> {
         }
     }
 
+    fn pins(&mut self, room: &str) -> Result<(), End> {
+        let pins = match self.session.request(|state, out| state.ask_pins(room, out))? {
+            Answer::Pins(pins) => pins,
+            Answer::Refused { sentence, .. } => return self.refuse(&sentence),
+            _ => return Ok(()),
+        };
+        if pins.is_empty() {
+            return Ok(self.session.aside(&format!("Nothing is pinned in {room}."))?);
+        }
+        for (msgid, by) in &pins {
+            let answer = self.session.request(|state, out| state.ask_one(room, msgid, out))?;
+            let entries = match answer {
+                Answer::Page { entries, .. } => entries,
+                Answer::Refused { sentence, .. } => return self.refuse(&sentence),
+                _ => Vec::new(),
+            };
+            if entries.iter().all(|entry| entry.msgid.as_deref() != Some(&**msgid)) {
+                self.session.aside(&format!("A message that {by} has pinned is gone."))?;
+                continue;
+            }
+            for entry in &entries {
+                let line = self.session.console.look.record(entry);
+                self.session.console.message(&line)?;
+            }
+        }
+        Ok(())
+    }
+
     fn history(&mut self, target: &str, count: u32, before: Option<&str>) -> Result<(), End> {
         let answer =
             self.session.request(|state, out| state.ask_page(target, count, before, out))?;
@@ -334,6 +368,7 @@ mod tests {
         assert_eq!(Operation::parse("CH 50"), Operation::History { target: "*", count: 50 });
         assert_eq!(Operation::parse("MORE"), Operation::More);
         assert_eq!(Operation::parse("part #rust "), Operation::Part("#rust"));
+        assert_eq!(Operation::parse("Pins #rust"), Operation::Pins("#rust"));
         assert_eq!(Operation::parse("BM \tone\n\n two"), Operation::Broadcast("\tone\n\n two"));
         assert_eq!(Operation::parse("Ex"), Operation::Exit);
         assert_eq!(Operation::parse("  "), Operation::Nothing);

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -81,6 +81,8 @@ pub struct Session {
     logged_in: bool,
     /// When the client ends, whatever is still to do.
     deadline: Option<Instant>,
+    /// Messages that arrive are not shown: standard output is for something else.
+    pub(crate) quiet: bool,
     /// The connection broke, and the person was told so.
     restoring: bool,
     leaving: bool,
@@ -135,6 +137,7 @@ impl Session {
             login,
             logged_in: false,
             deadline: args.timeout().map(|time| Instant::now() + time),
+            quiet: args.export.is_some(),
             restoring: false,
             leaving: false,
             pauses: Pauses::default(),
@@ -248,6 +251,15 @@ impl Session {
                 Err(trouble) => self.mend(Err(trouble))?,
             }
         }
+    }
+
+    /// Lets time pass, with an eye on the server and the person.
+    ///
+    /// # Errors
+    /// Failures that cannot be restored.
+    pub fn wait_for(&mut self, time: Duration) -> Result<(), End> {
+        let waited = self.let_pass(time);
+        self.mend(waited)
     }
 
     /// Sends a message, and waits until the server has confirmed or refused it, through breaks.
@@ -617,6 +629,9 @@ impl Session {
 
     /// Shows a message that arrived.
     pub(crate) fn show(&mut self, entry: &Entry) -> Result<(), Failure> {
+        if self.quiet {
+            return Ok(());
+        }
         if self.console.interactive && !entry.mine && matches!(entry.place, Place::Private(_)) {
             self.tell_shown_at.get_or_insert_with(|| Instant::now() + SHOWN_TOLD);
         }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use proto::{Line, Message, name, numeric};
 
 use crate::entry::Entry;
-use crate::limits::{BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX, PUT_OFF_SECONDS_MOST};
+use crate::limits::{
+    BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX, PINS_ASKED_MAX, PINS_MAX, PUT_OFF_SECONDS_MOST,
+};
 use crate::outgoing::{self, Outgoing};
 use crate::recent::Recent;
 use crate::seen::Seen;
@@ -48,6 +50,17 @@ pub enum Answer {
     Targets(Vec<(String, String)>),
     /// The room was left.
     Parted,
+    /// The messages that are pinned in a room: msgid, and who has pinned it.
+    Pins(Vec<(String, String)>),
+    /// A part of what the server keeps of the account.
+    Export {
+        /// Lines of JSON.
+        lines: Vec<String>,
+        /// Where the next part begins; none: this was the last.
+        next: Option<String>,
+    },
+    /// The server takes the request later.
+    Later(Duration),
     /// The request was refused.
     Refused {
         /// The stable word, or the numeric.
@@ -94,6 +107,10 @@ enum Asked {
     Targets,
     /// `PART`, whose last word is one's own `PART`.
     Part { room: String },
+    /// `PIN` of a room, whose last word is `NOTE PIN END`.
+    Pins,
+    /// `ACCOUNT EXPORT`, whose last word is `NOTE ACCOUNT EXPORT_NEXT` or `EXPORT_END`.
+    Export,
 }
 
 /// The client's knowledge, across reconnects.
@@ -102,6 +119,16 @@ pub struct State {
     me: String,
     /// The person was told of the last login.
     told_last_login: bool,
+    /// The person was told what is unread.
+    told_unread: bool,
+    /// The rooms this person is in, as far as they are asked for pinned messages.
+    rooms: Vec<String>,
+    /// Whoever is told of the rooms is told of their pinned messages.
+    tells_pins: bool,
+    pins: Vec<(String, String)>,
+    export: Vec<String>,
+    /// The last line of an export goes on in what comes.
+    export_goes_on: bool,
     /// The first room this person was put into: the lobby, if the server has one.
     first_room: Option<String>,
     lobby: Option<String>,
@@ -158,6 +185,12 @@ impl State {
             held: None,
             held_too_few: false,
             told_last_login: false,
+            told_unread: false,
+            rooms: Vec::new(),
+            tells_pins: false,
+            pins: Vec::new(),
+            export: Vec::new(),
+            export_goes_on: false,
         }
     }
 
@@ -222,14 +255,46 @@ impl State {
         self.asked = Some(Asked::Part { room: room.to_owned() });
     }
 
+    /// Asks which messages are pinned in a room.
+    pub fn ask_pins(&mut self, room: &str, out: &mut Vec<u8>) {
+        Line::to(out).verb("PIN").param(room).end();
+        self.pins.clear();
+        self.asked = Some(Asked::Pins);
+    }
+
+    /// Asks for the one message of `target` with this msgid.
+    pub fn ask_one(&mut self, target: &str, msgid: &str, out: &mut Vec<u8>) {
+        let line = Line::to(out).verb("CHATHISTORY").param("AROUND").param(target);
+        line.param(&format!("msgid={msgid}")).param("1").end();
+        self.page.clear();
+        self.page_newest = None;
+        self.asked = Some(Asked::After { target: target.to_owned() });
+    }
+
+    /// Asks for what the server keeps of the account, from where the part before ended.
+    pub fn ask_export(&mut self, from: Option<&str>, out: &mut Vec<u8>) {
+        let line = Line::to(out).verb("ACCOUNT").param("EXPORT");
+        match from {
+            Some(from) => line.param(from).end(),
+            None => line.end(),
+        }
+        self.export.clear();
+        self.export_goes_on = false;
+        self.asked = Some(Asked::Export);
+    }
+
     /// Asks for the message of the day and for what the lobby is about, if the server has not told: it does not tell who
-    /// came in with a new name.
-    pub fn ask_welcome(&self, out: &mut Vec<u8>) {
+    /// came in with a new name. And for pinned messages, in each room that this person is in or comes into.
+    pub fn ask_welcome(&mut self, out: &mut Vec<u8>) {
         if !self.welcome.is_told() {
             Line::to(out).verb("MOTD").end();
             if let Some(lobby) = &self.lobby {
                 Line::to(out).verb("TOPIC").param(lobby).end();
             }
+        }
+        self.tells_pins = true;
+        for room in &self.rooms {
+            Line::to(out).verb("PIN").param(room).end();
         }
     }
 
@@ -449,9 +514,56 @@ impl State {
             }
             ("EX", "BYE") => Some(Happening::Answer(Answer::Bye)),
             ("LOGIN", "LAST_LOGIN") => self.last_login(message),
+            ("LOGIN", "UNREAD") => {
+                let first = !std::mem::replace(&mut self.told_unread, true);
+                first.then(|| Happening::Notice(last(message).to_owned()))
+            }
+            ("PIN", "ENTRY") => {
+                if self.pins.len() < PINS_MAX {
+                    self.pins.push((message.param(3)?.to_owned(), message.param(4)?.to_owned()));
+                }
+                None
+            }
+            ("PIN", "END") => self.end_of_pins(message),
+            ("ACCOUNT", "EXPORT") => {
+                self.piece_of_export(message);
+                None
+            }
+            ("ACCOUNT", "EXPORT_NEXT" | "EXPORT_END") => {
+                self.asked = None;
+                let lines = std::mem::take(&mut self.export);
+                let next = message.param(2).filter(|_| code == "EXPORT_NEXT").map(str::to_owned);
+                Some(Happening::Answer(Answer::Export { lines, next }))
+            }
             ("LOGIN", _) => None,
             _ => Some(Happening::Notice(last(message).to_owned())),
         }
+    }
+
+    /// The list of pinned messages is whole. Who has not asked for it is told that there are some.
+    fn end_of_pins(&mut self, message: &Message<'_>) -> Option<Happening> {
+        let pins = std::mem::take(&mut self.pins);
+        if self.asked == Some(Asked::Pins) {
+            self.asked = None;
+            return Some(Happening::Answer(Answer::Pins(pins)));
+        }
+        let room = message.param(2)?;
+        let sentence = match pins.len() {
+            0 => return None,
+            1 => format!("1 message is pinned in {room}; PINS {room} shows it"),
+            number => format!("{number} messages are pinned in {room}; PINS {room} shows them"),
+        };
+        Some(Happening::Presence(sentence))
+    }
+
+    /// A piece of a line of JSON, which goes on in the next if it is marked so.
+    fn piece_of_export(&mut self, message: &Message<'_>) {
+        let piece = last(message);
+        match self.export.last_mut().filter(|_| self.export_goes_on) {
+            Some(line) => line.push_str(piece),
+            None => self.export.push(piece.to_owned()),
+        }
+        self.export_goes_on = message.param(2) == Some("+");
     }
 
     /// When and from where the person logged in last: told once, not after each break.
@@ -478,7 +590,17 @@ impl State {
                 self.lobby = None;
                 None
             }
-            "CH" | "CHATHISTORY" | "PART" => {
+            "ACCOUNT" if self.asked == Some(Asked::Export) => {
+                let wait = message.param(2).filter(|_| code == "RATE_LIMITED");
+                let wait = wait.and_then(|seconds| seconds.parse().ok());
+                self.asked = None;
+                Some(Happening::Answer(match wait {
+                    Some(seconds) => Answer::Later(Duration::from_secs(seconds)),
+                    None => refused,
+                }))
+            }
+            "PIN" if self.asked != Some(Asked::Pins) => None,
+            "CH" | "CHATHISTORY" | "PART" | "PIN" => {
                 self.asked = None;
                 Some(Happening::Answer(refused))
             }
@@ -557,7 +679,7 @@ impl State {
                 kind == "chathistory" && target.is_some_and(|target| name::same(target, asked))
             }
             Some(Asked::Targets) => kind == "draft/chathistory-targets",
-            Some(Asked::Part { .. }) | None => false,
+            Some(Asked::Part { .. } | Asked::Pins | Asked::Export) | None => false,
         }
     }
 
@@ -574,7 +696,17 @@ impl State {
             return self.presence("JOIN", message);
         }
         self.first_room.get_or_insert_with(|| room.to_owned());
-        None
+        if self.rooms.len() >= PINS_ASKED_MAX
+            || self.rooms.iter().any(|known| name::same(known, room))
+        {
+            return None;
+        }
+        self.rooms.push(room.to_owned());
+        self.tells_pins.then(|| {
+            let mut line = Vec::new();
+            Line::to(&mut line).verb("PIN").param(room).end();
+            Happening::Send(line)
+        })
     }
 
     fn killed(&self, message: &Message<'_>) -> Option<Happening> {
@@ -588,6 +720,7 @@ impl State {
         if !name::same(nick(message)?, &self.me) {
             return self.presence("PART", message);
         }
+        self.rooms.retain(|known| !name::same(known, room));
         if self.is_asked_to_part(room) {
             self.asked = None;
             return Some(Happening::Answer(Answer::Parted));

@@ -433,15 +433,15 @@ fn the_message_of_the_day_and_the_topic_are_told_once() {
 
 #[test]
 fn what_was_not_told_at_the_login_is_asked_for() {
-    let asked = |state: &State| {
+    let asked = |state: &mut State| {
         let mut out = Vec::new();
         state.ask_welcome(&mut out);
         String::from_utf8(out).unwrap()
     };
     let mut state = state();
-    assert_eq!(asked(&state), "MOTD\r\nTOPIC #lobby\r\n");
+    assert_eq!(asked(&mut state), "MOTD\r\nTOPIC #lobby\r\nPIN #lobby\r\n");
     take(&mut state, ":parlor 422 ann :There is no message of the day");
-    assert_eq!(asked(&state), "");
+    assert_eq!(asked(&mut state), "PIN #lobby\r\n");
 }
 
 #[test]
@@ -489,4 +489,55 @@ fn a_room_is_left_when_the_server_says_so() {
         let answer = take(&mut state, refusal);
         assert!(matches!(&answer[..], [Happening::Answer(Answer::Refused { .. })]), "{refusal}");
     }
+}
+
+#[test]
+fn what_is_unread_is_told_once_and_not_after_each_break() {
+    let mut state = state();
+    let told = "NOTE LOGIN UNREAD ann 3 0 :3 new from bob since 14:02 UTC";
+    let sentence = "3 new from bob since 14:02 UTC".to_owned();
+    assert_eq!(take(&mut state, told), [Happening::Notice(sentence)]);
+    state.begin_catch_up();
+    assert_eq!(take(&mut state, told), []);
+}
+
+#[test]
+fn a_person_is_told_which_of_their_rooms_have_pinned_messages() {
+    let mut state = state();
+    let mut out = Vec::new();
+    state.ask_welcome(&mut out);
+    assert!(out.ends_with(b"\r\nPIN #lobby\r\n"), "{}", String::from_utf8_lossy(&out));
+    assert_eq!(take(&mut state, "NOTE PIN END #lobby 0 :These messages are pinned"), []);
+    let asked = Happening::Send(b"PIN #garden\r\n".to_vec());
+    assert_eq!(take(&mut state, ":ann!ann@parlor JOIN #garden"), [asked]);
+    assert_eq!(take(&mut state, "NOTE PIN ENTRY #garden m1 ann 2026 :Pinned by ann"), []);
+    let told = "1 message is pinned in #garden; PINS #garden shows it".to_owned();
+    assert_eq!(
+        take(&mut state, "NOTE PIN END #garden 1 :These messages are pinned"),
+        [Happening::Presence(told)]
+    );
+    // After a break the rooms are there again.
+    assert_eq!(take(&mut state, ":ann!ann@parlor JOIN #garden"), []);
+}
+
+#[test]
+fn the_pieces_of_an_export_are_joined_to_lines() {
+    let mut state = state();
+    let mut out = Vec::new();
+    state.ask_export(Some("7"), &mut out);
+    assert_eq!(out, b"ACCOUNT EXPORT 7\r\n");
+    for line in ["+ :{\"a\": ", "+ :\"b", ". :\"}", ". :{}"] {
+        assert_eq!(take(&mut state, &format!("NOTE ACCOUNT EXPORT {line}")), []);
+    }
+    let lines = vec!["{\"a\": \"b\"}".to_owned(), "{}".to_owned()];
+    let next = Some("9".to_owned());
+    assert_eq!(
+        take(&mut state, "NOTE ACCOUNT EXPORT_NEXT 9 :More"),
+        [Happening::Answer(Answer::Export { lines, next })]
+    );
+    state.ask_export(Some("9"), &mut out);
+    assert_eq!(
+        take(&mut state, "FAIL ACCOUNT RATE_LIMITED 5 :Slower"),
+        [Happening::Answer(Answer::Later(Duration::from_secs(5)))]
+    );
 }

@@ -52,6 +52,7 @@ pub mod motd;
 pub mod names;
 pub mod nick;
 pub mod notice;
+pub mod notify;
 pub mod oper;
 pub mod part;
 pub mod pass;
@@ -194,6 +195,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "NAMES",        params: 0, when: Availability::After,     run: Local(names::run) },
     Verb { name: "NICK",         params: 0, when: Availability::Always,    run: Split(nick::before, nick::run) },
     Verb { name: "NOTICE",       params: 0, when: Availability::After,     run: Split(privmsg::prepare, notice::run) },
+    Verb { name: "NOTIFY",       params: 0, when: Availability::After,     run: Shared(notify::run) },
     Verb { name: "OPER",         params: 2, when: Availability::After,     run: Local(oper::run) },
     Verb { name: "PART",         params: 1, when: Availability::After,     run: Shared(part::run) },
     Verb { name: "PASS",         params: 1, when: Availability::Before,    run: Local(pass::run) },

@@ -12,7 +12,7 @@ mod what;
 pub use follow_up::{Ending, FollowUp};
 pub use lines::{Lines, OneLine};
 pub use paused::{Cursor, OpenLabel};
-pub use read::{Read, ReadKind, Silence};
+pub use read::{Read, ReadKind, Silence, UnreadForm};
 pub use turn::Turn;
 pub use what::{
     Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Rooms, Task,

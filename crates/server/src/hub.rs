@@ -224,7 +224,7 @@ impl Hub {
             ClientEvent::Answered(told) => delivered::answered(&mut self.node, session, *told),
             ClientEvent::Ended => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
-                known.ended = true;
+                (known.ended, known.here) = (true, self.state.last_event());
                 self.end_if_done(out, session);
             }
             ClientEvent::Closed { reason } => {
@@ -333,7 +333,7 @@ impl Hub {
     fn line(&mut self, out: &mut Effects, session: SessionId, line: &str) {
         let over = self.turn_is_over(session);
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
-        known.seen = self.state.steady;
+        (known.seen, known.here) = (self.state.steady, self.state.last_event());
         if known.waiting.is_none() && !known.queued && !over {
             command::line(&mut self.context(out, session), line);
             self.queue_if_unfinished(out, session);
@@ -432,7 +432,14 @@ impl Hub {
         let sessions: Vec<SessionId> = self.node.sessions.iter().map(|(id, _)| id).collect();
         for session in sessions {
             let mut context = self.context(out, session);
-            if context.session().user.is_some() {
+            if let Some(user) = context.session().user {
+                let known = &context.state.users[&user];
+                let attended = !known.guest && !known.is_unattended(session);
+                if attended && !context.node.disk.is_scarce {
+                    let here = context.session().here;
+                    let said = context.apply(Request::WasHere(here));
+                    said.expect("that somebody was here is never refused");
+                }
                 context.notice("The server is stopping; everything you were told is stored");
             }
             context.close(STOPPING);

@@ -346,6 +346,14 @@ pub const ROW_WORK: u64 = 10;
 pub const BYTES_PER_WORK: u64 = 2;
 /// Conversations of which one answer to `UNREAD` tells what is unread.
 pub const UNREAD_CONVERSATIONS: usize = 1000;
+/// Conversations that somebody who logs in is told of in one sentence.
+pub const GREETING_CONVERSATIONS: usize = 5;
+/// Bytes of that sentence, so that it fits into a line.
+pub const GREETING_BYTES: usize = 300;
+/// As how many events counting what is unread in one conversation is charged.
+pub const UNREAD_EVENTS: usize = 100;
+/// Conversations that one account can mute or follow.
+pub const NOTIFY_ENTRIES: usize = 1000;
 
 /// Work of telling one session something; done by the shards.
 pub const TELL_WORK: u64 = 40;

@@ -6,7 +6,7 @@ pub mod page_budget;
 mod unread;
 
 use crate::damage::Watch;
-use crate::effects::{Read, ReadKind, Silence};
+use crate::effects::{Read, ReadKind, Silence, UnreadForm};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
     HISTORY_PAGE_MOST, PAGE_READERS, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
@@ -103,7 +103,10 @@ fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8
     let verb = match job.request.what {
         ReadKind::Ch { .. } => "CH",
         // Nobody asked, or nobody who would understand; the next time shows them.
-        ReadKind::Pending { .. } | ReadKind::Playback { .. } | ReadKind::Buffers => {
+        ReadKind::Pending { .. }
+        | ReadKind::Playback { .. }
+        | ReadKind::Buffers
+        | ReadKind::Unread { form: UnreadForm::Greeting { .. }, .. } => {
             if tag.starts_with("label=") {
                 acknowledge(renderer, &mut out, tag);
             }
@@ -192,7 +195,7 @@ impl Page<'_> {
         }
         let one = match self.job.request.what {
             ReadKind::Page { .. } | ReadKind::Targets { .. } => true,
-            ReadKind::Unread { .. } => self.capabilities().contains(Capability::Unread),
+            ReadKind::Unread { form, .. } => form == UnreadForm::Batch,
             _ => false,
         };
         if one || !self.capabilities().contains(Capability::Batch) {
@@ -267,7 +270,18 @@ impl Page<'_> {
             }
             ReadKind::Audit { before, limit } => self.audit(store, *before, *limit)?,
             ReadKind::Buffers => self.buffers(store)?,
-            ReadKind::Unread { of, now } => self.unread(store, of.as_ref(), *now)?,
+            ReadKind::Unread { of, form, unmarked, muted, now } => {
+                let unread = self.unread(store, of.as_ref(), *unmarked)?;
+                match form {
+                    UnreadForm::Batch => self.unread_batch(store, of.as_ref(), unread)?,
+                    UnreadForm::Sentences => {
+                        self.unread_sentences(store, of.as_ref(), unread, muted, *now)?;
+                    }
+                    UnreadForm::Greeting { notice } => {
+                        self.greeting(store, unread, muted, *now, *notice)?;
+                    }
+                }
+            }
             ReadKind::Export { after } => {
                 let how = (self.renderer, &*self.job.request, &*self.tag);
                 export::write_page(&mut self.out, how, store, *after)?;

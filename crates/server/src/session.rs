@@ -31,7 +31,7 @@ use proto::scram::ScramServer;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::{Account, AccountId, EventKind};
+use store::{Account, AccountId, EventId, EventKind};
 
 /// One connection, as the hub sees it.
 #[derive(Debug)]
@@ -94,6 +94,10 @@ pub struct Session {
     pub since: i64,
     /// When its last line came, by the steady clock.
     pub seen: i64,
+    /// The newest event at that time.
+    pub here: EventId,
+    /// Up to which event its person had been here when it logged in.
+    pub was_here: EventId,
     /// The invitation that it has named, until it has registered.
     pub invitation: Option<Box<Invited>>,
     /// The login before this one, until it was told of.
@@ -371,6 +375,8 @@ impl Session {
             by_code: false,
             since: 0,
             seen: 0,
+            here: 0,
+            was_here: 0,
             invitation: None,
             last_login: None,
             logging_in: None,

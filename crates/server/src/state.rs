@@ -15,6 +15,7 @@ pub mod lookalikes;
 pub mod markers;
 pub mod membership;
 pub mod metadata;
+pub mod notify;
 pub mod ownership;
 pub mod pins;
 pub mod records;

@@ -18,7 +18,7 @@ pub const REDACTED_PASSED: usize = 4096;
 pub const UNREAD_MOST: usize = 1000;
 /// Once one answer has counted so many messages, of each further conversation it counts
 /// [`UNREAD_FEW`] at most.
-pub const UNREAD_TOTAL: usize = 100_000;
+pub const UNREAD_TOTAL: usize = 50_000;
 /// See [`UNREAD_TOTAL`].
 pub const UNREAD_FEW: usize = 100;
 
@@ -105,12 +105,21 @@ pub struct Condition {
 pub struct Unreads {
     /// Who has not read them. What they said themselves does not count.
     pub account: AccountId,
-    /// Others whose messages do not count.
+    /// The only conversation asked about; none: all of them.
+    pub only: Option<Conversation>,
+    /// Others with whom direct conversations do not count. In rooms their messages do.
     pub ignored: Vec<AccountId>,
     /// The rooms, and for each the event behind which it may be read.
     pub rooms: Vec<(RoomId, EventId)>,
     /// Where the account has no read marker, it has read up to this event.
     pub unmarked: EventId,
+}
+
+impl Unreads {
+    /// Whether a conversation is asked about.
+    pub(crate) fn asks(&self, conversation: Conversation) -> bool {
+        self.only.is_none_or(|only| only == conversation)
+    }
 }
 
 /// How many messages somebody has not read in one conversation.

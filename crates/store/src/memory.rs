@@ -315,7 +315,6 @@ impl Contents {
                 && event.id > read
                 && event.kind.is_message()
                 && event.account != of.account
-                && !of.ignored.contains(&event.account)
         };
         let unread: Vec<&Event> = self.events.iter().filter(counts).collect();
         let mentioned = |event: &&&Event| {
@@ -454,9 +453,12 @@ impl Reader for MemoryReader {
     fn unread(&mut self, of: &Unreads) -> Result<Vec<Unread>, Failure> {
         let contents = lock(&self.contents);
         let events = contents.events.iter().map(|event| event.conversation);
-        let directs = events.filter(|talk| talk.other(of.account).is_some());
+        let directs = events.filter(|talk| {
+            talk.other(of.account).is_some_and(|other| !of.ignored.contains(&other))
+        });
         let mut from: BTreeMap<Conversation, EventId> = directs.map(|talk| (talk, 0)).collect();
         from.extend(of.rooms.iter().map(|(room, since)| (Conversation::room(*room), *since)));
+        from.retain(|talk, _| of.asks(*talk));
         let (mut found, mut total) = (Vec::new(), 0);
         for (talk, since) in from {
             let marker = contents.read_markers.get(&(of.account, talk));

@@ -10,7 +10,7 @@ use crate::flags::MESSAGES;
 use crate::place::Places;
 use crate::row::Rows;
 use crate::sum::{self, Summer};
-use crate::tail::Tail;
+use crate::tail::{Entry, Tail};
 use crate::{
     AccountId, Conversation, EVERYBODY, EventId, REDACTED_PASSED, Scope, UNREAD_FEW, UNREAD_MOST,
     UNREAD_TOTAL, Unread, Unreads, history, index,
@@ -18,18 +18,17 @@ use crate::{
 
 /// What is unread by `of.account` in one snapshot.
 pub(crate) fn unread(rows: Rows<'_>, tail: &Tail, of: &Unreads) -> rusqlite::Result<Vec<Unread>> {
-    let mut places = markers(rows, of.account)?;
+    let mut places = markers(rows, of)?;
     let from = |place: Option<i64>, floor| place.unwrap_or(sql_id(of.unmarked)).max(floor);
-    let everything = Scope::Everything { account: of.account, room: None };
-    let directs = history::conversations(rows, everything)?;
     let mut read: BTreeMap<Conversation, i64> =
-        directs.into_iter().map(|talk| (talk, from(places.remove(&talk), 0))).collect();
+        directs(rows, of)?.into_iter().map(|talk| (talk, from(places.remove(&talk), 0))).collect();
     for &(room, since) in &of.rooms {
         let room = Conversation::room(room);
-        read.insert(room, from(places.remove(&room), sql_id(since)));
+        if of.asks(room) {
+            read.insert(room, from(places.remove(&room), sql_id(since)));
+        }
     }
-    let others = of.ignored.iter().copied().chain(rows.departed.silenced());
-    let mut silent: Vec<AccountId> = others.chain([of.account]).collect();
+    let mut silent: Vec<AccountId> = rows.departed.silenced().chain([of.account]).collect();
     silent.sort_unstable();
     let newest = newest(tail, &read);
     let counting = Counting { rows, account: of.account, silent, indexed: tail.indexed };
@@ -48,12 +47,26 @@ pub(crate) fn most(total: usize) -> usize {
     if total < UNREAD_TOTAL { UNREAD_MOST } else { UNREAD_FEW }
 }
 
-/// Up to which event an account has read its conversations.
-fn markers(rows: Rows<'_>, account: AccountId) -> rusqlite::Result<HashMap<Conversation, i64>> {
-    let find =
-        "SELECT account, conversation, time, event, sum FROM read_markers WHERE account = ?1";
+/// The direct conversations that are asked about.
+fn directs(rows: Rows<'_>, of: &Unreads) -> rusqlite::Result<BTreeSet<Conversation>> {
+    let scope = match of.only {
+        Some(one) => Scope::One(one),
+        None => Scope::Everything { account: of.account, room: None },
+    };
+    let mut found = history::conversations(rows, scope)?;
+    found.retain(|talk| talk.other(of.account).is_some_and(|other| !of.ignored.contains(&other)));
+    Ok(found)
+}
+
+/// Up to which event an account has read the conversations that are asked about.
+fn markers(rows: Rows<'_>, of: &Unreads) -> rusqlite::Result<HashMap<Conversation, i64>> {
+    let find = "SELECT account, conversation, time, event, sum FROM read_markers
+        WHERE account = ?1 AND conversation BETWEEN ?2 AND ?3";
+    let account = of.account;
+    let (first, last) =
+        of.only.map_or((Conversation::FIRST, Conversation::LAST), |only| (only, only));
     let mut find = rows.connection.prepare_cached(find)?;
-    let mut all = find.query([account])?;
+    let mut all = find.query(params![account, first.key(), last.key()])?;
     let (mut found, mut summer) = (HashMap::new(), Summer::default());
     let mut places = None;
     while let Some(row) = all.next()? {
@@ -83,11 +96,21 @@ fn newest(
     tail: &Tail,
     read: &BTreeMap<Conversation, i64>,
 ) -> HashMap<Conversation, Vec<(i64, AccountId)>> {
-    let wanted: HashMap<Conversation, i64> = read.iter().map(|(of, id)| (*of, *id)).collect();
     let mut found = HashMap::<_, Vec<_>>::new();
-    for entry in tail.run.iter().chain(&tail.fresh).filter(|entry| entry.class == MESSAGES) {
-        if wanted.get(&entry.conversation).is_some_and(|read| entry.id > *read) {
-            found.entry(entry.conversation).or_default().push((entry.id, entry.author));
+    let mut add = |entry: &Entry| {
+        found.entry(entry.conversation).or_default().push((entry.id, entry.author));
+    };
+    for (&conversation, &after) in read.iter().filter(|_| !tail.run.is_empty()) {
+        let [start, end] = [after.saturating_add(1), i64::MAX]
+            .map(|id| Entry::place(conversation, MESSAGES, id))
+            .map(|at| tail.run.partition_point(|entry| *entry < at));
+        tail.run[start..end.max(start)].iter().for_each(&mut add);
+    }
+    let first = read.values().min().copied().unwrap_or(i64::MAX);
+    let fresh = &tail.fresh[tail.fresh.partition_point(|entry| entry.id <= first)..];
+    for entry in fresh.iter().filter(|entry| entry.class == MESSAGES) {
+        if read.get(&entry.conversation).is_some_and(|read| entry.id > *read) {
+            add(entry);
         }
     }
     found
@@ -135,7 +158,7 @@ impl Counting<'_> {
         }
         let Some(first) = first else { return Ok(None) };
         let messages = messages.min(most);
-        let mentions = self.mentions(conversation, after)?.min(messages);
+        let mentions = self.mentions(conversation, after, messages)?;
         let more = messages == most;
         Ok(Some(Unread { conversation, messages, more, mentions, first: first as EventId }))
     }
@@ -163,15 +186,15 @@ impl Counting<'_> {
         Ok(found)
     }
 
-    /// How many messages behind an event mention the account.
-    fn mentions(&self, of: Conversation, after: i64) -> rusqlite::Result<usize> {
+    /// How many messages behind an event mention the account, `most` at most.
+    fn mentions(&self, of: Conversation, after: i64, most: usize) -> rusqlite::Result<usize> {
         let find = "SELECT account, conversation, event, author, sum FROM mentions
             WHERE account = ?1 AND conversation = ?2 AND event > ?3 ORDER BY event";
         let mut find = self.rows.connection.prepare_cached(find)?;
         let (mut found, mut summer) = (BTreeSet::new(), Summer::default());
         for account in [self.account, EVERYBODY] {
             let mut all = find.query(params![account, of.key(), after])?;
-            while found.len() < UNREAD_MOST
+            while found.len() < most
                 && let Some(row) = all.next()?
             {
                 let id: i64 = row.get(2)?;

@@ -26,6 +26,7 @@ fn a_password_is_never_shown_however_early_it_is_typed_and_however_it_is_pasted(
         terminal.type_in(keys);
         peer.demand_password("ann");
         peer.let_ann_in();
+        peer.no_pins();
         terminal.expect(OPERATION);
         // Nor is the name an operation that was typed before.
         terminal.type_in("\x1b[A\x1b[AEX\r");
@@ -104,6 +105,7 @@ fn stopped_and_continued_at_the_password_it_still_hides_what_is_typed() {
         }
         terminal.type_in(&format!("{PASSWORD}\r"));
         peer.let_ann_in();
+        peer.no_pins();
         terminal.expect(OPERATION);
         terminal.type_in("BM half");
         terminal.expect("BM half");
@@ -140,6 +142,7 @@ fn who_comes_with_a_new_name_sees_the_message_of_the_day_and_the_topic() {
     peer.baseline();
     peer.expect("MOTD");
     peer.expect("TOPIC #lobby");
+    peer.expect("PIN #lobby");
     for line in ["375 ann :- parlor", "372 ann :Be kind", "376 ann :End", "332 ann #lobby :tea"] {
         peer.send(&format!(":parlor {line}"));
     }
@@ -321,6 +324,7 @@ fn a_terminal_that_obeys_nothing_is_told_nothing_else() {
     assert!(!terminal.modes().echoes());
     terminal.type_in(&format!("{PASSWORD}\n"));
     peer.let_ann_in();
+    peer.no_pins();
     terminal.expect(OPERATION);
     terminal.type_in("BM one\n");
     peer.expect_message("BM :one");

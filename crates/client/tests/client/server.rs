@@ -329,6 +329,12 @@ impl Peer {
         self.send(":parlor BATCH -t");
     }
 
+    /// A person is told of pinned messages; there are none.
+    pub(crate) fn no_pins(&mut self) {
+        self.expect("PIN #lobby");
+        self.send(":parlor NOTE PIN END #lobby 0 :These messages are pinned");
+    }
+
     /// The client asks which conversation has the newest message.
     pub(crate) fn expect_baseline_request(&mut self) {
         self.expect(

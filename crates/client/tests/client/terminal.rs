@@ -92,6 +92,7 @@ impl Terminal {
         self.expect("Enter user's password: ");
         self.type_in(&format!("{PASSWORD}\r"));
         peer.let_ann_in();
+        peer.no_pins();
         self.expect(OPERATION);
         peer
     }
@@ -232,6 +233,7 @@ fn a_pasted_login_is_taken_whole_and_its_password_not_shown() {
     terminal.type_in(&format!("ann\r{PASSWORD}\rEX\r"));
     peer.demand_password("ann");
     peer.let_ann_in();
+    peer.no_pins();
     peer.goodbye();
     let (code, output) = terminal.finish();
     assert_eq!(code, Some(0), "{output}");
@@ -336,6 +338,7 @@ fn the_first_sight_is_told_before_the_password_and_a_changed_server_is_left_at_o
     terminal.expect("Enter user's password: ");
     terminal.type_in(&format!("{PASSWORD}\r"));
     peer.let_ann_in();
+    peer.no_pins();
     terminal.type_in("EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));

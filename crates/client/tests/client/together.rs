@@ -178,3 +178,86 @@ fn what_was_in_a_room_before_a_login_is_not_shown_as_missed_after_a_break() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
     drop(server);
 }
+
+/// What is sent by hand on a connection of its own, up to the answer of a PING.
+fn by_hand(port: u16, lines: &[&str]) -> Vec<String> {
+    let mut irc = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    irc.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    for line in lines {
+        irc.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+    }
+    irc.write_all(b"PING :done\r\n").unwrap();
+    let lines = BufReader::new(irc).lines().map(|line| line.unwrap());
+    lines.take_while(|line| !line.contains(" PONG ")).collect()
+}
+
+#[test]
+fn what_the_server_keeps_of_oneself_is_exported_to_a_new_file_or_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Chatserver::start(folder.path());
+    let computer = Computer::new();
+    let long = "x".repeat(400);
+    let said = format!("BM first\nPM ann {long}\n");
+    assert_eq!(ann(&computer, server.port, &["--register"], &said).code, Some(0));
+    by_hand(server.port, &["LOGIN ann :secret", "NOTIFY #lobby mute"]);
+
+    let file = folder.path().join("ann.json");
+    let export = ["--export", file.to_str().unwrap()];
+    let outcome = ann(&computer, server.port, &export, "");
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(0), ""), "{outcome:?}");
+    assert!(outcome.stderr.contains("* Exported "), "{outcome:?}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let has =
+        |words: &str| assert!(text.lines().any(|line| line.contains(words)), "{words}: {text}");
+    has(r#"{"account":{"#);
+    has(r##"{"notify":{"conversation":"#lobby","setting":"mute"}}"##);
+    has("first");
+    has(&long);
+    assert!(text.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{text}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    // What is there is not overwritten.
+    let again = ann(&computer, server.port, &export, "");
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.stderr.contains("ann.json"), "{again:?}");
+    let shown = ann(&computer, server.port, &["--export", "-"], "");
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert!(shown.stdout.lines().count() >= text.lines().count() - 3, "{shown:?}");
+    assert!(shown.stdout.contains(&long), "{shown:?}");
+}
+
+#[test]
+fn pinned_messages_of_a_room_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Chatserver::start(folder.path());
+    let computer = Computer::new();
+    assert_eq!(ann(&computer, server.port, &["--register"], "").code, Some(0));
+    let told = by_hand(
+        server.port,
+        &["LOGIN ann :secret", "JOIN #garden", "PM #garden :roses on monday", "PM #garden :gone"],
+    );
+    let msgids: Vec<&str> = told
+        .iter()
+        .filter_map(|line| line.split("NOTE PM SENT #garden ").nth(1)?.split(' ').next())
+        .collect();
+    let [one, two] = msgids[..] else { panic!("{told:?}") };
+    by_hand(
+        server.port,
+        &[
+            "CAP REQ :draft/message-redaction",
+            "CAP END",
+            "LOGIN ann :secret",
+            &format!("PIN #garden {one}"),
+            &format!("PIN #garden {two}"),
+        ],
+    );
+    let shown = ann(&computer, server.port, &[], "PINS #garden\nPINS #lobby\nPINS #nowhere\n");
+    assert!(shown.stdout.contains("ann: roses on monday"), "{shown:?}");
+    assert!(shown.stdout.contains("ann: gone"), "{shown:?}");
+    assert!(shown.stderr.contains("* Nothing is pinned in #lobby."), "{shown:?}");
+    assert_eq!(shown.code, Some(1), "there is no such room: {shown:?}");
+}

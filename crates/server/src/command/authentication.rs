@@ -24,6 +24,7 @@ use crate::state::applying::{Answering, Reads};
 use crate::state::barred::stamp;
 use crate::state::lookalikes::is_reserved;
 use crate::state::second_factor::UsedCode;
+use crate::state::user::Presence;
 use crate::state::{app_password, former_names, invitation, last_login, second_factor};
 use proto::name::{NameError, check_name, same};
 use proto::saslprep::{is_long_enough, prepare};
@@ -267,6 +268,15 @@ fn password_checked(
     }
 }
 
+/// Whether the session has said that nobody is at it.
+fn is_unattended(context: &Context<'_>) -> bool {
+    let registration = context.session().registration.as_deref();
+    let said = registration.and_then(|known| known.presence.as_ref());
+    let user = context.asker.user.map(|user| &context.state.users[&user]);
+    said == Some(&Presence::Unattended)
+        || user.is_some_and(|user| user.is_unattended(context.asker.session))
+}
+
 /// What this node knows of the session that logs in.
 fn origin(context: &Context<'_>, how: How) -> Origin {
     let known = context.session();
@@ -274,6 +284,7 @@ fn origin(context: &Context<'_>, how: How) -> Origin {
     Origin {
         how,
         host: context.state.cloak.host(known.address).into(),
+        attended: !is_unattended(context),
         username: registration.and_then(|registration| registration.username.clone()),
         certificate: known.certificate(),
     }

@@ -10,6 +10,7 @@ use crate::command::presence;
 use crate::effects::FollowUp;
 use crate::limits::AWAY_BYTES;
 use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::last_login;
 use crate::state::user::Presence;
 use crate::text::shorten;
 use proto::{Capability, Message, numeric as n};
@@ -50,6 +51,12 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
                 reply(&mut context.device(session), &presence);
             }
         }
+    }
+    let (user, session) = (context.user(), context.asker.session);
+    let leaves = presence == Presence::Unattended && !user.is_unattended(session);
+    if leaves && !user.guest && context.asker.allowance.not_stored.is_none() {
+        let (me, here) = (user.id, context.state.last_event());
+        last_login::left(context.state, context.out, me, here);
     }
     presence::said(context, presence);
     context.out.follow_up(FollowUp::ShowKept);

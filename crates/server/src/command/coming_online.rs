@@ -119,7 +119,7 @@ fn leave_guest(context: &mut Applying<'_>, guest: UserId, name: &str) {
     }
     let nick = context.passing(guest, "NICK", &[name], None);
     context.reply_news(nick);
-    ending::leave(context, &reason);
+    ending::leave(context, &reason, None);
 }
 
 /// Adds the session to its user, who may be online already; returns whether the user was not.

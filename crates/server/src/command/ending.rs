@@ -8,9 +8,9 @@ use crate::session::{delivered, watch};
 use crate::state::applying::Applying;
 use crate::state::room::Member;
 use crate::state::user::UserId;
-use crate::state::{dormant, founder, membership, records};
+use crate::state::{dormant, founder, last_login, membership, records};
 use proto::name::fold;
-use store::{AccountId, RecordOwner};
+use store::{AccountId, EventId, RecordOwner};
 
 /// The session of the asker closed, or is closed by its shard.
 pub fn session_ended(context: &mut Context<'_>, reason: &str) {
@@ -25,17 +25,21 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     }
     watch::remove_all(node, session, &ended.watched);
     node.subscriptions.unsubscribe_all(session);
-    if ended.user.is_none() {
-        return;
-    }
-    context.apply(Request::SessionEnded { reason }).expect("that a session ends is never refused");
+    let Some(user) = ended.user else { return };
+    // None whose account was deleted.
+    let known = context.state.users.get(&user);
+    let attended = known.is_some_and(|user| !user.is_unattended(session));
+    let here = Some(ended.here).filter(|_| attended && !context.node.disk.is_scarce);
+    let request = Request::SessionEnded { reason, here };
+    context.apply(request).expect("that a session ends is never refused");
     follow_up::carry_out(context);
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
 }
 
-/// A session of the asker's has ended, or is the asker's no longer.
-pub fn leave(context: &mut Applying<'_>, reason: &str) {
+/// A session of the asker's has ended, or is the asker's no longer. `here` was the newest event while
+/// somebody was at it.
+pub fn leave(context: &mut Applying<'_>, reason: &str, here: Option<EventId>) {
     let (user, session) = (context.me(), context.asker.session);
     // The account may have been deleted, and all its sessions with it.
     let known = context.state.users.get(&user);
@@ -44,6 +48,9 @@ pub fn leave(context: &mut Applying<'_>, reason: &str) {
     }
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Leave { session, room });
+    }
+    if let Some(here) = here.filter(|_| !context.user().guest) {
+        last_login::left(context.state, context.out, user, here);
     }
     let online = context.user_mut();
     online.sessions.retain(|id| *id != session);

@@ -81,7 +81,11 @@ pub enum Request<'a> {
     SessionEnded {
         /// Why.
         reason: &'a str,
+        /// The newest event when its last line came, if somebody was at it.
+        here: Option<EventId>,
     },
+    /// Somebody was at the session of the asker's up to this event.
+    WasHere(EventId),
     /// The session has proven that it may log in to an account.
     LogIn(&'a LogIn),
     /// The session makes an account of a free name, and logs in to it.
@@ -140,9 +144,11 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
         Request::Command { verb, message, from } => {
             applying.out.go_on_from(from);
             match verb.run {
-                Run::Shared(run) | Run::Split(_, run) => run(applying, message),
+                Run::Shared(run) | Run::Split(_, run) => run(applying, message)?,
                 Run::Local(_) | Run::Makes(_) => unreachable!("none of them becomes an entry"),
             }
+            applying.tell_if_not_stored(verb.name);
+            Ok(())
         }
         Request::Broadcast { text } => bm::send(applying, text, None),
         Request::PrivateMessage { to, text } => pm::send(applying, &to, text, None),
@@ -151,8 +157,13 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
             pending::taken(applying, ranges);
             Ok(())
         }
-        Request::SessionEnded { reason } => {
-            ending::leave(applying, reason);
+        Request::SessionEnded { reason, here } => {
+            ending::leave(applying, reason, here);
+            Ok(())
+        }
+        Request::WasHere(here) => {
+            let account = applying.me();
+            last_login::left(applying.state, applying.out, account, here);
             Ok(())
         }
         Request::LogIn(login) => logging_in::log_in(applying, login),

@@ -87,6 +87,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("NAMES", "NAMES <room>[,<room>...]\nShows who is in a room."),
     ("NICK", "NICK <name>\nSets your nick; an account's nick is fixed."),
     ("NOTICE", "NOTICE <target>[,<target>...] :<text>\nSends a message that must not be answered automatically."),
+    ("NOTIFY", "NOTIFY [<user or room> [mute|follow|default]]\nMutes a conversation or follows it, for all your devices; default tells you of private messages and mentions.\nAlone, lists what you have muted and follow."),
     ("OPER", "OPER <name> <password>\nMakes you a server operator, if the config lists you."),
     ("PART", "PART <room>[,<room>...] [:<reason>]\nLeaves rooms; the lobby cannot be left."),
     ("PASS", "PASS <password>\nBefore NICK and USER: your password, the server password, or both as server:yours."),

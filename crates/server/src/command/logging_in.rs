@@ -53,6 +53,8 @@ pub struct Origin {
     pub how: How,
     /// The hidden address, as others see that of a guest.
     pub host: Box<str>,
+    /// Somebody is at it, as far as it has said.
+    pub attended: bool,
     /// The user name that it gave.
     pub username: Option<Box<str>>,
     /// The certificate that it has shown.
@@ -199,7 +201,8 @@ fn must_not_be_banned(
 /// The session has logged in: what is kept of that is stored, and its node goes on with it.
 fn enter(context: &mut Applying<'_>, account: &Arc<Account>, from: &Origin) {
     if context.must_be_storable().is_ok() {
-        last_login::came(context.state, context.out, account.id, &from.host);
+        let Origin { host, attended, .. } = from;
+        last_login::came(context.state, context.out, account.id, host, *attended);
     }
     if let Some(certificate) = from.certificate {
         prove_certificate(context, account, certificate);

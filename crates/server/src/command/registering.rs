@@ -3,6 +3,7 @@
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::config::Registration;
+use crate::state::last_login::LastLogin;
 use crate::state::{State, invitation, last_login};
 use proto::Capability;
 
@@ -35,13 +36,12 @@ impl Context<'_> {
 }
 
 /// Tells when and from where the account logged in last.
-pub fn show_last_login(context: &mut Context<'_>, full: bool) {
-    let Some(login) = context.session_mut().last_login.take() else { return };
+pub fn show_last_login(context: &mut Context<'_>, login: &LastLogin, full: bool) {
     // A program at which nobody is could not tell anybody.
     if context.user().is_unattended(context.asker.session) {
         return;
     }
-    let text = last_login::sentence(&login);
+    let text = last_login::sentence(login);
     // Who logs in by hand reads standard replies anyway.
     if full && !context.has(Capability::StandardReplies) {
         return context.notice(&text);

@@ -1,16 +1,16 @@
 //! `UNREAD [target]`: how much the asker has not read, in one conversation or in all of them.
 //!
 //! Sessions with the capability `parlor/unread` are told without asking after their welcome, and when
-//! another device moves a read marker.
+//! another device moves a read marker. People are told in one sentence when they log in.
 
 use super::chathistory::{conversation, read};
+use super::notify;
 use super::refusal::Refusal;
 use crate::command::context::Context;
-use crate::effects::ReadKind;
-use crate::state::applying::{Answering, Reads};
+use crate::effects::{ReadKind, UnreadForm};
 use proto::{Capability, Message};
 use std::sync::Arc;
-use store::Conversation;
+use store::{Conversation, EventId};
 
 /// Carries out `UNREAD`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -22,35 +22,61 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         Some(target) => Some(conversation(context, target).map_err(|_| no_such(target))?),
         None => None,
     };
-    ask(context, of);
+    let form = if is_program(context) { UnreadForm::Batch } else { UnreadForm::Sentences };
+    ask(context, of, form);
     Ok(())
 }
 
-/// Tells a session that wants it what is unread, after its welcome.
-pub fn show_all(context: &mut Answering<'_, impl Reads>) {
-    if wants(context) {
-        ask(context, None);
+/// A session has registered: from where on messages are new to its person. `before` is up to where the
+/// account was known to be here at its last login.
+pub fn came(context: &mut Context<'_>, before: Option<EventId>) {
+    let (user, session) = (context.user(), context.asker.session);
+    let others = user.sessions.iter().filter(|other| **other != session);
+    let others = others.filter(|other| !user.is_unattended(**other));
+    let others = others.map(|other| context.node.sessions[other].here);
+    // Of a first login there is no before.
+    let was_here = others.chain(before).max().unwrap_or(context.state.last_event());
+    context.session_mut().was_here = was_here;
+}
+
+/// Tells a session what is unread, after its welcome: a program all of it, a person in a sentence.
+/// `full`: it is an IRC client. `again`: it is not the account's first login.
+pub fn greet(context: &mut Context<'_>, full: bool, again: bool) {
+    if context.user().guest {
+        return;
+    }
+    if is_program(context) {
+        notify::show_all(context);
+        return ask(context, None, UnreadForm::Batch);
+    }
+    // Clients that know read markers count for themselves, and at a first login nothing is new.
+    let unattended = context.user().is_unattended(context.asker.session);
+    if again && !unattended && !context.has(Capability::ReadMarker) {
+        let notice = full && !context.has(Capability::StandardReplies);
+        ask(context, None, UnreadForm::Greeting { notice });
     }
 }
 
 /// Tells a session that wants it what is unread in one conversation.
-pub fn show_one(
-    context: &mut Answering<'_, impl Reads>,
-    conversation: Conversation,
-    name: &Arc<str>,
-) {
-    if wants(context) {
-        ask(context, Some((conversation, name.clone())));
+pub fn show_one(context: &mut Context<'_>, conversation: Conversation, name: &Arc<str>) {
+    if is_program(context) && !context.user().guest {
+        ask(context, Some((conversation, name.clone())), UnreadForm::Batch);
     }
 }
 
-fn wants(context: &Answering<'_, impl Reads>) -> bool {
-    context.has(Capability::Unread) && !context.user().guest
+fn is_program(context: &Context<'_>) -> bool {
+    context.has(Capability::Unread)
 }
 
-fn ask(context: &mut Answering<'_, impl Reads>, of: Option<(Conversation, Arc<str>)>) {
-    let now = context.state.now;
-    read(context, ReadKind::Unread { of, now });
+fn ask(context: &mut Context<'_>, of: Option<(Conversation, Arc<str>)>, form: UnreadForm) {
+    let (now, me) = (context.state.now, context.me());
+    // A program shows what it has as unread until its person has read it, and says so by markers.
+    let unmarked = match form {
+        UnreadForm::Batch => 0,
+        UnreadForm::Sentences | UnreadForm::Greeting { .. } => context.session().was_here,
+    };
+    let muted = notify::muted(&context.state, me);
+    read(context, ReadKind::Unread { of, form, unmarked, muted, now });
 }
 
 fn no_such(target: &str) -> Refusal {

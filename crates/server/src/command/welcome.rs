@@ -235,9 +235,13 @@ pub fn show_room(
 
 /// The session has been told of its rooms, and is told the rest.
 pub fn welcomed(context: &mut Context<'_>, full: bool) {
-    registering::show_last_login(context, full);
+    let before = context.session_mut().last_login.take();
+    unread::came(context, before.as_ref().and_then(|login| login.here));
+    if let Some(login) = &before {
+        registering::show_last_login(context, login, full);
+    }
     kept::came(context);
-    unread::show_all(context);
+    unread::greet(context, full, before.is_some());
 }
 
 /// 001 to 005, `LUSERS`, one's own metadata and the message of the day.

@@ -1,6 +1,6 @@
 //! Reads of history, which the readers carry out.
 
-use crate::limits::{EXPORT_EVENTS, HISTORY_PAGE_MOST, UNKNOWN_CONVERSATIONS};
+use crate::limits::{EXPORT_EVENTS, HISTORY_PAGE_MOST, UNKNOWN_CONVERSATIONS, UNREAD_EVENTS};
 use proto::Capabilities;
 use proto::mask::matches_counted;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,8 @@ impl Read {
     /// Whether it is about many conversations.
     pub fn is_overview(&self) -> bool {
         match &self.what {
-            ReadKind::Targets { .. } | ReadKind::Buffers | ReadKind::Unread { .. } => true,
+            ReadKind::Targets { .. } | ReadKind::Buffers => true,
+            ReadKind::Unread { of, .. } => of.is_none(),
             ReadKind::Playback { of, .. } => of.as_ref().is_none_or(|of| of.len() > 1),
             ReadKind::Export { .. } => true,
             ReadKind::Ch { .. }
@@ -62,12 +63,29 @@ impl Read {
             ReadKind::Playback { of: None, limit, .. } => {
                 (self.rooms.len() + UNKNOWN_CONVERSATIONS) * (*limit).min(HISTORY_PAGE_MOST)
             }
-            ReadKind::Buffers | ReadKind::Unread { .. } => self.rooms.len() + UNKNOWN_CONVERSATIONS,
+            ReadKind::Unread { of: Some(_), .. } => UNREAD_EVENTS,
+            ReadKind::Buffers | ReadKind::Unread { of: None, .. } => {
+                self.rooms.len() + UNKNOWN_CONVERSATIONS
+            }
             ReadKind::Export { .. } => EXPORT_EVENTS,
             // What is kept for somebody is shown once.
             ReadKind::Pending { .. } => 0,
         }
     }
+}
+
+/// In which words somebody is told what is unread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnreadForm {
+    /// For programs: a batch.
+    Batch,
+    /// For people: a sentence for each conversation.
+    Sentences,
+    /// For people who have just logged in: one sentence, and nothing if nothing is unread.
+    Greeting {
+        /// To a client that does not know standard replies.
+        notice: bool,
+    },
 }
 
 /// The kinds of reads.
@@ -124,6 +142,12 @@ pub enum ReadKind {
     Unread {
         /// In which conversation, and its name; none: in all of them.
         of: Option<(Conversation, Arc<str>)>,
+        /// In which words.
+        form: UnreadForm,
+        /// Where there is no read marker, what comes after this event.
+        unmarked: EventId,
+        /// The conversations that the asker has muted.
+        muted: Box<[Conversation]>,
         /// The present (milliseconds since the epoch).
         now: i64,
     },

@@ -1,99 +1,195 @@
-//! Answers to `UNREAD`: as a batch for programs, as sentences for people.
+//! Answers to `UNREAD`: as a batch for programs, as sentences for people; and what people are told
+//! of it when they log in.
 
-use super::Page;
-use crate::limits::UNREAD_CONVERSATIONS;
+use super::{ANY_EVENT, Page};
+use crate::effects::Silence;
+use crate::limits::{GREETING_BYTES, GREETING_CONVERSATIONS, UNREAD_CONVERSATIONS};
+use proto::Line;
 use proto::time::write_server_time;
-use proto::{Capability, Line};
 use std::cmp::Reverse;
 use std::sync::Arc;
-use store::{Conversation, Failure, Reader, RoomId, Unread, Unreads};
+use store::{
+    Conversation, Failure, Kinds, Point, Query, Reader, RoomId, Scope, Select, Unread, Unreads,
+};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// What is unread in one conversation, and what the asker calls it.
-type Named = (Arc<str>, Unread);
+/// One conversation, and what the asker calls it.
+type One = (Conversation, Arc<str>);
 
 impl Page<'_> {
     /// What the asker has not read: in one conversation, or in all of them, beginning with those in
-    /// which somebody mentions the asker.
+    /// which somebody mentions the asker. Without people whom the asker ignores: as in history, they are
+    /// heard in rooms.
     pub(super) fn unread(
-        &mut self,
+        &self,
         store: &mut dyn Reader,
-        of: Option<&(Conversation, Arc<str>)>,
-        now: i64,
-    ) -> Result<(), Failure> {
-        let mut all = store.unread(&self.asked(of))?;
-        all.retain(|unread| of.is_none_or(|(of, _)| *of == unread.conversation));
-        all.sort_by_key(|unread| (Reverse(unread.mentions), unread.conversation));
-        all.truncate(UNREAD_CONVERSATIONS);
-        let mut found = Vec::new();
-        for unread in all {
-            let name = match of {
-                Some((_, name)) => Some(name.clone()),
-                None => self.name(store, unread.conversation)?,
-            };
-            found.extend(name.map(|name| (name, unread)));
-        }
-        if self.capabilities().contains(Capability::Unread) {
-            self.unread_batch(&found, of.map(|(_, name)| name));
-            return Ok(());
-        }
-        self.unread_sentences(store, &found, now)
-    }
-
-    /// The question to the store.
-    fn asked(&self, of: Option<&(Conversation, Arc<str>)>) -> Unreads {
+        of: Option<&One>,
+        unmarked: u64,
+    ) -> Result<Vec<Unread>, Failure> {
         let request = &self.job.request;
-        let wanted = |room: RoomId| of.is_none_or(|(of, _)| *of == Conversation::room(room));
         let since = |room: RoomId| {
             let since = request.since.iter().find(|(of, _)| *of == room);
             since.map_or(0, |(_, since)| *since)
         };
-        let rooms = request.rooms.iter().map(|(room, _)| *room).filter(|room| wanted(*room));
-        let rooms = rooms.map(|room| (room, since(room))).collect();
-        Unreads { account: request.me.0, rooms, ..Unreads::default() }
+        let accounts = request.ignored.iter().filter_map(|entry| match entry {
+            Silence::Account(id) => Some(*id),
+            Silence::Mask(_) => None,
+        });
+        let mut all = store.unread(&Unreads {
+            account: request.me.0,
+            only: of.map(|(of, _)| *of),
+            ignored: accounts.collect(),
+            rooms: request.rooms.iter().map(|(room, _)| (*room, since(*room))).collect(),
+            unmarked,
+        })?;
+        all.sort_by_key(|unread| (Reverse(unread.mentions), unread.conversation));
+        all.truncate(UNREAD_CONVERSATIONS);
+        if request.ignored.iter().any(|entry| matches!(entry, Silence::Mask(_))) {
+            let mut heard = Vec::new();
+            for unread in all {
+                if !self.begins_ignored(store, &unread)? {
+                    heard.push(unread);
+                }
+            }
+            all = heard;
+        }
+        Ok(all)
+    }
+
+    /// Whether the first unread message of a private conversation is by somebody whom the asker ignores:
+    /// a mask is of the source that they had at the time, which only the message has.
+    fn begins_ignored(&self, store: &mut dyn Reader, unread: &Unread) -> Result<bool, Failure> {
+        if unread.conversation.as_room().is_some() {
+            return Ok(false);
+        }
+        let before = Point::Id(unread.first.saturating_sub(1));
+        let first = store.page(&Query {
+            of: Scope::One(unread.conversation),
+            select: Select::After(before),
+            limit: 1,
+            up_to: ANY_EVENT,
+            kinds: Kinds::MESSAGES,
+        })?;
+        Ok(first.iter().any(|event| self.is_ignored(event)))
     }
 
     /// For programs. A single conversation has its line also if nothing in it is unread.
-    fn unread_batch(&mut self, found: &[Named], one: Option<&Arc<str>>) {
+    pub(super) fn unread_batch(
+        &mut self,
+        store: &mut dyn Reader,
+        of: Option<&One>,
+        unread: Vec<Unread>,
+    ) -> Result<(), Failure> {
+        let mut found = Vec::new();
+        for unread in unread {
+            let name = self.name_of(store, of, &unread)?;
+            found.extend(name.map(|name| (name, unread)));
+        }
         self.batch("parlor/unread", None, |page, tag| {
             let mut line = |name: &str, messages: &str, mentions: usize, first: &str| {
                 let line = Line::to(&mut page.out).raw_tags(tag).source(&page.renderer.server);
                 let line = line.verb("UNREAD").param(name).param(messages);
                 line.param(&mentions.to_string()).param(first).end();
             };
-            for (name, unread) in found {
+            for (name, unread) in &found {
                 let first = page.renderer.msgid(unread.first);
                 line(name, &count(unread), unread.mentions, &first);
             }
-            if let (Some(name), []) = (one, found) {
+            if let (Some((_, name)), []) = (of, &found[..]) {
                 line(name, "0", 0, "*");
             }
         });
-    }
-
-    /// For people.
-    fn unread_sentences(
-        &mut self,
-        store: &mut dyn Reader,
-        found: &[Named],
-        now: i64,
-    ) -> Result<(), Failure> {
-        for (name, unread) in found {
-            let since = store.event_time(unread.first)?.map(|(_, time)| time);
-            let text = sentence(name, unread, since, now);
-            let first = self.renderer.msgid(unread.first);
-            let (messages, mentions) = (count(unread), unread.mentions.to_string());
-            self.note(&["COUNT", name, &messages, &mentions, &first], &text);
-        }
-        let text = if found.is_empty() { "Nothing is unread" } else { "End of unread" };
-        self.note(&["END", &found.len().to_string()], text);
         Ok(())
     }
 
-    fn note(&mut self, params: &[&str], text: &str) {
+    /// For people: a sentence for each conversation, those that are muted last.
+    pub(super) fn unread_sentences(
+        &mut self,
+        store: &mut dyn Reader,
+        of: Option<&One>,
+        mut unread: Vec<Unread>,
+        muted: &[Conversation],
+        now: i64,
+    ) -> Result<(), Failure> {
+        unread.sort_by_key(|unread| muted.contains(&unread.conversation));
+        let mut found = 0;
+        for unread in &unread {
+            let Some(name) = self.name_of(store, of, unread)? else { continue };
+            let since = store.event_time(unread.first)?.map(|(_, time)| time);
+            let mut text = sentence(&name, unread, since, now);
+            if muted.contains(&unread.conversation) {
+                text.push_str(", muted");
+            }
+            let first = self.renderer.msgid(unread.first);
+            let (messages, mentions) = (count(unread), unread.mentions.to_string());
+            self.note("UNREAD", &["COUNT", &name, &messages, &mentions, &first], &text);
+            found += 1;
+        }
+        let text = if found == 0 { "Nothing is unread" } else { "End of unread" };
+        self.note("UNREAD", &["END", &found.to_string()], text);
+        Ok(())
+    }
+
+    /// For people who have just logged in: one sentence about the conversations that are not muted, if
+    /// anything is unread in them.
+    pub(super) fn greeting(
+        &mut self,
+        store: &mut dyn Reader,
+        mut unread: Vec<Unread>,
+        muted: &[Conversation],
+        now: i64,
+        notice: bool,
+    ) -> Result<(), Failure> {
+        unread.retain(|unread| !muted.contains(&unread.conversation));
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let mut said: Vec<String> = Vec::new();
+        for unread in unread.iter().take(GREETING_CONVERSATIONS) {
+            let Some(name) = self.name_of(store, None, unread)? else { break };
+            let part = match said.is_empty() {
+                true => {
+                    let since = store.event_time(unread.first)?.map(|(_, time)| time);
+                    sentence(&name, unread, since, now)
+                }
+                false => clause(&name, unread),
+            };
+            if said.iter().map(String::len).sum::<usize>() + part.len() > GREETING_BYTES {
+                break;
+            }
+            said.push(part);
+        }
+        let text = with_rest(&said, &unread[said.len()..]);
+        let nick = self.job.request.me.1.clone();
+        if notice {
+            let line = Line::to(&mut self.out).raw_tags(&self.tag).source(&self.renderer.server);
+            line.verb("NOTICE").param(&nick).text(&text).end();
+        } else {
+            let messages = unread.iter().map(|unread| unread.messages).sum::<usize>();
+            let more = if unread.iter().any(|unread| unread.more) { "+" } else { "" };
+            let mentions = unread.iter().map(|unread| unread.mentions).sum::<usize>();
+            let numbers = [format!("{messages}{more}"), mentions.to_string()];
+            self.note("LOGIN", &["UNREAD", &nick, &numbers[0], &numbers[1]], &text);
+        }
+        Ok(())
+    }
+
+    fn name_of(
+        &self,
+        store: &mut dyn Reader,
+        of: Option<&One>,
+        unread: &Unread,
+    ) -> Result<Option<Arc<str>>, Failure> {
+        match of {
+            Some((_, name)) => Ok(Some(name.clone())),
+            None => self.name(store, unread.conversation),
+        }
+    }
+
+    fn note(&mut self, verb: &str, params: &[&str], text: &str) {
         let line = Line::to(&mut self.out).raw_tags(&self.tag).source(&self.renderer.server);
-        let line = line.verb("NOTE").param("UNREAD");
+        let line = line.verb("NOTE").param(verb);
         params.iter().fold(line, |line, param| line.param(param)).text(text).end();
     }
 }
@@ -105,16 +201,45 @@ fn count(unread: &Unread) -> String {
 
 /// `12 new in #lobby since yesterday 14:02 UTC (2 mention you)`
 fn sentence(name: &str, unread: &Unread, since: Option<i64>, now: i64) -> String {
-    let place = if unread.conversation.as_room().is_some() { "in" } else { "from" };
-    let mut text = format!("{} new {place} {name}", count(unread));
-    if let Some(time) = since {
-        text.push_str(&format!(" since {}", moment(time, now)));
-    }
+    let since = since.map_or_else(String::new, |time| format!(" since {}", moment(time, now)));
+    format!("{} new {}{since}{}", count(unread), place(name, unread), mentions(unread))
+}
+
+/// The same of a further conversation: `3 from bob`.
+fn clause(name: &str, unread: &Unread) -> String {
+    format!("{} {}{}", count(unread), place(name, unread), mentions(unread))
+}
+
+fn place(name: &str, unread: &Unread) -> String {
+    let word = if unread.conversation.as_room().is_some() { "in" } else { "from" };
+    format!("{word} {name}")
+}
+
+fn mentions(unread: &Unread) -> String {
     match unread.mentions {
-        0 => {}
-        1 => text.push_str(" (1 mentions you)"),
-        mentions => text.push_str(&format!(" ({mentions} mention you)")),
+        0 => String::new(),
+        1 => " (1 mentions you)".to_owned(),
+        mentions => format!(" ({mentions} mention you)"),
     }
+}
+
+/// What is said of the first conversations, and how much there is in the others.
+fn with_rest(said: &[String], rest: &[Unread]) -> String {
+    let mut text = said.join(", ");
+    if rest.is_empty() {
+        return text;
+    }
+    let messages = rest.iter().map(|unread| unread.messages).sum::<usize>();
+    let more = if rest.iter().any(|unread| unread.more) { "+" } else { "" };
+    let places = match (rest.len(), text.is_empty()) {
+        (1, _) => "1 other conversation".to_owned(),
+        (number, true) => format!("{number} conversations"),
+        (number, false) => format!("{number} other conversations"),
+    };
+    if !text.is_empty() {
+        text.push_str(", ");
+    }
+    text.push_str(&format!("{messages}{more} in {places}"));
     text
 }
 
@@ -158,5 +283,10 @@ mod tests {
             "1000+ new in #lobby since 2020-01-02 14:02 UTC (1 mentions you)"
         );
         assert_eq!(sentence("bob", &unread(talk, 1, 0), None, first), "1 new from bob");
+        let said = [say("#lobby", unread(room, 2, 0), first), clause("bob", &unread(talk, 3, 1))];
+        let both = "2 new in #lobby since 14:02 UTC, 3 from bob (1 mentions you)";
+        assert_eq!(with_rest(&said, &[]), both);
+        let more = with_rest(&said, &[unread(room, 1000, 0), unread(room, 7, 0)]);
+        assert_eq!(more, format!("{both}, 1007+ in 2 other conversations"));
     }
 }

@@ -2,7 +2,7 @@
 //! a session, so that any node could apply the command.
 
 use crate::effects::write_error;
-use crate::effects::{Condition, Effect, Effects, FollowUp, News, Rooms};
+use crate::effects::{Condition, ConditionalEffect, Effect, Effects, FollowUp, News, Rooms};
 use crate::limits::{BYTES_PER_WORK, LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
 use crate::metrics::{Count, Refused};
 use crate::session_id::SessionId;
@@ -538,6 +538,19 @@ impl<S: Reads> Answering<'_, S> {
         let news =
             self.out.news(news, |out| write_line(out, server, "NOTICE", &[nick], Some(text)));
         self.tell_user(user, news);
+    }
+
+    /// If what the command at hand has written cannot be stored, its asker is told so, unless the
+    /// command has seen to it.
+    pub fn tell_if_not_stored(&mut self, verb: &'static str) {
+        let seen_to =
+            |effect: &ConditionalEffect| matches!(effect.effect, Effect::NotStored { .. });
+        if let Condition::Stored(write) = self.out.condition()
+            && !self.out.asked().iter().any(seen_to)
+        {
+            let failed = Effect::NotStored { to: self.asker.session, verb, tag: None };
+            self.out.push_when(Condition::Failed(write), failed);
+        }
     }
 
     /// Refuses what is to be stored, if the asker's node does not let it be.

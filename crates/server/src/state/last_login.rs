@@ -1,10 +1,11 @@
-//! When and from where an account logged in last, and how often somebody tried in vain since.
+//! When and from where an account logged in last, how often somebody tried in vain since, and up to
+//! which event somebody was there.
 
 use crate::effects::Effects;
 use crate::state::State;
 use crate::state::records;
 use serde::{Deserialize, Serialize};
-use store::{AccountId, RecordKind};
+use store::{AccountId, EventId, RecordKind};
 
 /// The last login to an account.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -16,6 +17,10 @@ pub struct LastLogin {
     /// How often a login failed since.
     #[serde(default)]
     pub failed: u32,
+    /// The newest event while somebody was last there, as far as is known: at the last line of a
+    /// connection that has ended, or else at the login. None if it is from before this was kept.
+    #[serde(default)]
+    pub here: Option<EventId>,
 }
 
 /// The last login to an account, if there was one.
@@ -23,17 +28,29 @@ pub fn of(state: &State, account: AccountId) -> Option<LastLogin> {
     state.records.get(RecordKind::LastLogin, account, "")
 }
 
-/// Somebody logs in to an account; returns the login before this one. Nothing else depends on this
-/// being stored.
+/// A connection logs in to an account, `attended` by somebody; returns the login before this one.
+/// Nothing else depends on this being stored.
 pub fn came(
     state: &mut State,
     out: &mut Effects,
     account: AccountId,
     from: &str,
+    attended: bool,
 ) -> Option<LastLogin> {
     let before = of(state, account);
-    set(state, out, account, &LastLogin { time: state.now, from: from.into(), failed: 0 });
+    let here = before.as_ref().and_then(|login| login.here);
+    let here = if attended { Some(state.last_event()) } else { here };
+    set(state, out, account, &LastLogin { time: state.now, from: from.into(), failed: 0, here });
     before.filter(|login| login.time > 0)
+}
+
+/// Somebody was at a connection to an account up to an event, and is no longer. An account that was
+/// just deleted has no such record, and gets none.
+pub fn left(state: &mut State, out: &mut Effects, account: AccountId, here: EventId) {
+    let Some(login) = of(state, account) else { return };
+    if login.here.is_none_or(|before| before < here) {
+        set(state, out, account, &LastLogin { here: Some(here), ..login });
+    }
 }
 
 /// A login to an account failed.
@@ -71,7 +88,7 @@ mod tests {
 
     #[test]
     fn failed_logins_are_told_if_there_were_any() {
-        let login = |failed| LastLogin { time: 0, from: "c-1.2.parlor".into(), failed };
+        let login = |failed| LastLogin { time: 0, from: "c-1.2.parlor".into(), failed, here: None };
         assert!(sentence(&login(0)).ends_with(" UTC from c-1.2.parlor"));
         assert!(sentence(&login(1)).ends_with("one login has failed"));
         assert!(sentence(&login(3)).ends_with("3 logins have failed"));

@@ -8,6 +8,7 @@
 
 mod history;
 mod sender;
+mod verbs;
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex};

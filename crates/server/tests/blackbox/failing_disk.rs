@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::metrics::numbers;
-use crate::support::{Client, PATIENCE, Server, chatserver, tls};
+use crate::support::{Captures, Client, PATIENCE, Server, chatserver, tls};
 
 /// The compiled library.
 fn library() -> &'static Path {
@@ -35,7 +35,11 @@ fn with_fault(command: &mut Command, data: &Path, fault: &[(&str, &str)]) {
 }
 
 fn start(fault: &[(&str, &str)]) -> Server {
-    Server::start_by("", |mut command| {
+    start_with("", fault)
+}
+
+fn start_with(config: &str, fault: &[(&str, &str)]) -> Server {
+    Server::start_by(config, |mut command| {
         let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
         let at = arguments.iter().position(|argument| argument == "--data").expect("it is named");
         with_fault(&mut command, Path::new(&arguments[at + 1]), fault);
@@ -93,6 +97,45 @@ fn what_could_not_be_flushed_is_not_there_after_a_kill() {
     let mut cid = server.connect("cid");
     cid.send("LOGIN cid :another");
     cid.expect(":parlor NOTE LOGIN ACCOUNT_CREATED *");
+}
+
+/// Whatever a command wants stored: who sent it is told that it was not, and nothing has changed.
+#[test]
+fn a_setting_that_cannot_be_stored_is_told_and_is_as_before() {
+    for (line, look, answer) in [
+        ("NOTIFY #lobby mute", "NOTIFY", ":parlor NOTE NOTIFY END 0 *"),
+        ("SILENCE +bob", "SILENCE", ":parlor 272 *"),
+        ("REPORT bob :rude", "REPORTS", ":parlor NOTE REPORTS END 0 *"),
+        (
+            "ROOM #garden slow 10",
+            "ROOM #garden slow",
+            ":parlor NOTE ROOM SETTING #garden slow :off",
+        ),
+        ("PIN #garden {msgid}", "PIN #garden", ":parlor NOTE PIN END #garden 0 *"),
+        ("QUIET #garden bob :shh", "QUIET #garden", ":parlor NOTE QUIET END #garden 0 *"),
+        (
+            "MARKREAD bob timestamp=2020-01-01T00:00:00.000Z",
+            "MARKREAD bob",
+            ":parlor MARKREAD bob \\*",
+        ),
+    ] {
+        let fault = [("FAULT", "flush-eio"), ("FAULT_END", "-wal"), ("FAULT_ONCE", "1")];
+        let server = start_with("operator = [{ account = \"ann\", role = \"admin\" }]", &fault);
+        let (mut ann, _bob) = (server.log_in("ann"), server.log_in("bob"));
+        ann.send("JOIN #garden");
+        ann.until(":parlor 366 *");
+        ann.send("PM #garden :roses");
+        let mut captures = Captures::new();
+        ann.until_with(":parlor NOTE PM SENT #garden {msgid} *", &mut captures);
+        ann.until_answered();
+        arm(&server);
+        let verb = line.split(' ').next().expect("a line has words");
+        ann.send(&line.replace("{msgid}", &captures["msgid"]));
+        ann.expect(&format!(":parlor FAIL {verb} STORE_FAILED *"));
+        ann.expect_quiet();
+        ann.send(look);
+        ann.expect(answer);
+    }
 }
 
 #[test]

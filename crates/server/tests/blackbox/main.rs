@@ -39,4 +39,5 @@ mod sasl;
 mod since_join;
 mod systemd;
 mod tls;
+mod unread;
 mod websocket;

@@ -83,6 +83,7 @@ fn a_message_for_one_who_is_offline_comes_at_the_next_login_with_its_real_time()
         let mut line = bob.until("*PRIVMSG bob :for later");
         assert_eq!(tag(&line, "time"), sent["time"]);
         assert_eq!(tag(&line, "msgid"), sent["msgid"]);
+        bob.expect(":parlor NOTE LOGIN UNREAD bob 1 0 :1 new from ann since *");
         bob.expect_quiet();
         let mut again = server.connect("bob");
         again.log_in_only("bob");
@@ -134,7 +135,7 @@ fn many_messages_for_one_who_is_offline_come_over_several_logins() {
         }
     }
     assert_eq!(by.len(), 1100);
-    for numbers in [0..1000, 1000..1100, 0..0] {
+    for (login, numbers) in [0..1000, 1000..1100, 0..0].into_iter().enumerate() {
         let mut bob = server.connect("bob");
         bob.request("server-time");
         bob.log_in_only("bob");
@@ -143,6 +144,9 @@ fn many_messages_for_one_who_is_offline_come_over_several_logins() {
         for number in numbers {
             let sender = by[number];
             bob.expect(&format!("@*:{sender}!{sender}@parlor PRIVMSG bob :{number}"));
+        }
+        if login == 0 {
+            bob.expect(":parlor NOTE LOGIN UNREAD bob 1100 0 :300 new from sender0 since *");
         }
         bob.expect_quiet();
         bob.send("EX");

@@ -366,8 +366,16 @@ fn answer_alike(memory: &mut dyn Store, disk: &mut dyn Store, questions: &[Query
         );
         for unmarked in [0, 20] {
             let (ignored, rooms) = (vec![user % 4 + 1], vec![(1, 0), (3, 15)]);
-            let of = Unreads { account: user, ignored, rooms, unmarked };
-            assert_eq!(memory.unread(&of).unwrap(), disk.unread(&of).unwrap(), "{of:?}");
+            let of = Unreads { account: user, only: None, ignored, rooms, unmarked };
+            let all = memory.unread(&of).unwrap();
+            assert_eq!(all, disk.unread(&of).unwrap(), "{of:?}");
+            for only in [Conversation::room(3), Conversation::direct(user, user % 4 + 2)] {
+                let of = Unreads { only: Some(only), ..of.clone() };
+                let one: Vec<_> =
+                    all.iter().copied().filter(|one| one.conversation == only).collect();
+                assert_eq!(one, memory.unread(&of).unwrap(), "{of:?}");
+                assert_eq!(one, disk.unread(&of).unwrap(), "{of:?}");
+            }
         }
         let exported = memory.export(user, 0).unwrap().events;
         let (mut found, mut after) = (Vec::new(), Some(0));

@@ -195,15 +195,27 @@ fn what_may_not_be_read_does_not_count_nor_what_is_ignored_nor_what_was_there_be
         commit(store, &said);
         let unreads = |rooms: &[(u32, u64)], ignored: &[u32], unmarked| Unreads {
             account: 1,
+            only: None,
             ignored: ignored.into(),
             rooms: rooms.into(),
             unmarked,
         };
         assert_eq!(ask(store, &unreads(&[(1, 1)], &[], 0))[0], of(lobby(), 2, 0, 2));
         assert_eq!(ask(store, &unreads(&[], &[], 0)), [of(pair, 1, 0, 4)]);
-        assert_eq!(ask(store, &unreads(&[(1, 0)], &[2], 0)), [of(lobby(), 1, 0, 2)]);
+        // Somebody ignored is heard in rooms.
+        assert_eq!(ask(store, &unreads(&[(1, 0)], &[2], 0)), [of(lobby(), 3, 0, 1)]);
         let since = ask(store, &unreads(&[(1, 0)], &[], 2));
         assert_eq!(since, [of(lobby(), 1, 0, 3), of(pair, 1, 0, 4)]);
+        // One conversation alone, however many there are.
+        for only in [lobby(), pair, Conversation::direct(1, 3), Conversation::room(9)] {
+            let all = unreads(&[(1, 0)], &[], 0);
+            let found = ask(store, &Unreads { only: Some(only), ..all.clone() });
+            let mut expected = ask(store, &all);
+            expected.retain(|one| one.conversation == only);
+            assert_eq!(found, expected);
+        }
+        let ignored = Unreads { only: Some(pair), ..unreads(&[(1, 0)], &[2], 0) };
+        assert_eq!(ask(store, &ignored), []);
         // A marker counts, and not what is said of places without one.
         commit(store, &[read_up_to(1, lobby(), 10)]);
         assert_eq!(ask(store, &unreads(&[(1, 0)], &[], 3))[0], of(lobby(), 2, 0, 2));
@@ -228,8 +240,6 @@ fn mentions_are_counted_among_what_is_unread() {
         assert_eq!(unread(store), [of(lobby(), 4, 3, 1), two]);
         commit(store, &[read_up_to(1, lobby(), 10)]);
         assert_eq!(unread(store), [of(lobby(), 3, 2, 2), two]);
-        let ignored = Unreads { account: 3, ignored: vec![1], rooms: vec![(1, 0)], unmarked: 0 };
-        assert_eq!(ask(store, &ignored), [of(lobby(), 4, 3, 1)]);
     });
 }
 

@@ -49,13 +49,13 @@ pub(in crate::command) fn remove(context: &mut Applying<'_>, account: &Arc<Accou
     let (asker, id) = (context.asker.session, account.id);
     let sessions = context.state.users.get(&id).map_or(Vec::new(), |user| user.sessions.clone());
     for session in sessions.iter().copied().filter(|session| *session != asker) {
-        ending::leave(&mut context.to(id, session), why);
+        ending::leave(&mut context.to(id, session), why, None);
         let (told, reason) = (Some(why.into()), why.into());
         context.out.end_session(Ending { session, told, reason });
     }
     context.out.follow_up(FollowUp::EndEntering { account: id, why: DELETED });
     if sessions.contains(&asker) {
-        ending::leave(context, why);
+        ending::leave(context, why, None);
     }
     let Applying { state, out, .. } = context;
     out.resume(Condition::Always);

@@ -3,10 +3,11 @@
 use super::{refused, sessions};
 use crate::command::chathistory::read;
 use crate::command::context::Context;
+use crate::command::notify;
 use crate::command::refusal::Refusal;
 use crate::effects::ReadKind;
 use crate::render::export::{cut, time};
-use crate::state::{app_password, last_login, metadata, second_factor, standing};
+use crate::state::{app_password, last_login, metadata, second_factor, silence, standing};
 use serde_json::{Value, json};
 use store::{Account, EventId, Subject};
 
@@ -75,6 +76,13 @@ fn parts(context: &Context<'_>, account: &Account) -> Vec<Value> {
         if let Some(room) = of.as_room().and_then(|room| state.rooms.get(&room)) {
             parts.push(json!({"read_marker": {"room": &*room.name, "time": time(at)}}));
         }
+    }
+    for (name, _, setting) in notify::named(context) {
+        let word = crate::state::notify::word(Some(setting));
+        parts.push(json!({"notify": {"conversation": &*name, "setting": word}}));
+    }
+    for entry in state.silences.get(&id).into_iter().flatten() {
+        parts.push(json!({"ignored": &*silence::shown(entry, state)}));
     }
     for session in &context.user().sessions {
         if let Some(known) = context.node.sessions.get(session) {

@@ -88,7 +88,7 @@ pub(super) fn line(random: &mut Random) -> String {
 /// What one does to keep order in rooms.
 fn rooms_and_people(random: &mut Random, room: &str, name: &str, other: &str) -> String {
     let msgid = format!("test-{}", 1 + random.below(30));
-    match random.below(14) {
+    match random.below(15) {
         0 => format!("ROOM {room}"),
         1 => format!("ROOM {room} founder {}", random.pick(&[name, other, "*"])),
         2 => format!(
@@ -107,10 +107,17 @@ fn rooms_and_people(random: &mut Random, room: &str, name: &str, other: &str) ->
         ),
         8 => format!("{} {room} {other}", random.pick(&["UNBAN", "UNQUIET", "MODE"])),
         9 => format!("QUIET {room} *!*@* {}", random.pick(&["1s :hush", "2d", ""])),
+        13 => format!(
+            "NOTIFY {} {}",
+            random.pick(&[room, other]),
+            random.pick(&["mute", "follow", "default"])
+        ),
         10 => format!("SILENCE {}{other}", random.pick(&["+", "-"])),
         11 => format!("REPORT {} :rude", random.pick(&[&msgid, other])),
         12 => random.pick(&["REPORTS", "REPORTS CLOSE 1 :done", "REPORTS CLOSE 2"]).into(),
-        _ => random.pick(&["BAN #a", "QUIET #b", "PIN #a", "SILENCE", "REPORTS ALL"]).into(),
+        _ => random
+            .pick(&["BAN #a", "QUIET #b", "PIN #a", "SILENCE", "REPORTS ALL", "NOTIFY"])
+            .into(),
     }
 }
 

@@ -1,0 +1,138 @@
+//! `NOTIFY [target [mute|follow|default]]`: of which conversations the asker wants to be told, on all
+//! of their devices. The server keeps it; clients act on it.
+
+use super::chathistory::conversation;
+use super::refusal::Refusal;
+use crate::effects::News;
+use crate::limits::NOTIFY_ENTRIES;
+use crate::state::State;
+use crate::state::applying::{Answering, Applying, Reads, write_line};
+use crate::state::notify::{self, Notify};
+use crate::state::user::UserId;
+use proto::{Capabilities, Capability, Message};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::{AccountId, Conversation};
+
+/// Carries out `NOTIFY`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    if context.user().guest {
+        let text = "Only accounts can mute and follow; log in or register first";
+        return Err(Refusal::Invalid { code: "ACCOUNT_REQUIRED", context: Vec::new(), text });
+    }
+    let Some(target) = message.param(0).filter(|target| !target.is_empty()) else {
+        list(context);
+        return Ok(());
+    };
+    let (of, name) = find(context, target)?;
+    match message.param(1) {
+        None => {
+            let now = notify::of(context.state, context.me(), of);
+            context.note("NOTIFY", "ENTRY", &[&name, notify::word(now)], sentence(of, now));
+            Ok(())
+        }
+        Some(given) => set(context, of, &name, given),
+    }
+}
+
+/// A conversation that lasts: a guest's ends with the guest.
+fn find(context: &Applying<'_>, target: &str) -> Result<(Conversation, Arc<str>), Refusal> {
+    let found = conversation(context, target).ok();
+    let found =
+        found.filter(|(of, _)| of.as_room().is_some() || context.state.account(target).is_some());
+    let text = "No such account, or not a room that you are in";
+    let code = "INVALID_TARGET";
+    found.ok_or_else(|| Refusal::Invalid { code, context: vec![target.to_owned()], text })
+}
+
+fn set(
+    context: &mut Applying<'_>,
+    of: Conversation,
+    name: &Arc<str>,
+    given: &str,
+) -> Result<(), Refusal> {
+    let me = context.me();
+    let text = "Give mute, follow or default";
+    let (code, words) = ("INVALID_VALUE", vec![name.to_string(), given.to_owned()]);
+    let to = notify::parse(given).ok_or(Refusal::Invalid { code, context: words, text })?;
+    let before = notify::of(context.state, me, of);
+    if to != before {
+        if to.is_some() {
+            context.must_be_storable()?;
+            notify::tidy(context.state, context.out, me);
+        }
+        if before.is_none() && notify::all(context.state, me).len() >= NOTIFY_ENTRIES {
+            let text = "You have muted or follow as many conversations as you can";
+            let (code, words) = ("LIMIT_REACHED", vec![NOTIFY_ENTRIES.to_string()]);
+            return Err(Refusal::Invalid { code, context: words, text });
+        }
+        notify::set(context.state, context.out, me, of, to);
+    }
+    // Programs understand the line that tells it to all devices.
+    if !context.has(Capability::Unread) {
+        context.note("NOTIFY", "SET", &[name, notify::word(to)], sentence(of, to));
+    }
+    let server = context.state.renderer.server.clone();
+    let needs = Capabilities::only(Capability::Unread);
+    let news = News { time: context.state.now, needs, ..News::default() };
+    let news = context.out.news(news, |out| {
+        write_line(out, &server, "NOTIFY", &[name, notify::word(to)], None);
+    });
+    context.tell_user(me, news);
+    Ok(())
+}
+
+fn list(context: &mut Applying<'_>) {
+    let all = named(context);
+    for (name, of, to) in &all {
+        context.note("NOTIFY", "ENTRY", &[name, notify::word(Some(*to))], sentence(*of, Some(*to)));
+    }
+    let text = "In other conversations you are told of private messages and mentions";
+    context.note("NOTIFY", "END", &[&all.len().to_string()], text);
+}
+
+/// Tells a program what its person has muted and follows.
+pub fn show_all(context: &mut Answering<'_, impl Reads>) {
+    for (name, _, to) in named(context) {
+        context.from_server_only("NOTIFY", &[&name, notify::word(Some(to))]);
+    }
+}
+
+/// The conversations that a user has muted.
+pub fn muted(state: &State, user: UserId) -> Box<[Conversation]> {
+    let all = notify::all(state, user).into_iter();
+    all.filter(|(_, to)| *to == Notify::Mute).map(|(of, _)| of).collect()
+}
+
+/// What the asker has muted and follows: rooms that they are in, and accounts.
+pub fn named(context: &Answering<'_, impl Reads>) -> Vec<(Arc<str>, Conversation, Notify)> {
+    let (state, me): (&State, _) = (&context.state, context.me());
+    let all = notify::all(state, me);
+    let mut people: BTreeMap<AccountId, Option<Arc<str>>> =
+        all.iter().filter_map(|(of, _)| Some((of.other(me)?, None))).collect();
+    if !people.is_empty() {
+        for account in state.accounts.values() {
+            if let Some(name) = people.get_mut(&account.id) {
+                *name = Some(account.name.clone());
+            }
+        }
+    }
+    let name = |of: Conversation| match (of.as_room(), of.other(me)) {
+        (Some(room), _) => {
+            let room = state.rooms.get(&room)?;
+            room.member(me).map(|_| room.name.clone())
+        }
+        (None, Some(other)) => people.get(&other)?.clone(),
+        (None, None) => None,
+    };
+    all.into_iter().filter_map(|(of, to)| Some((name(of)?, of, to))).collect()
+}
+
+fn sentence(of: Conversation, to: Option<Notify>) -> &'static str {
+    match to {
+        Some(Notify::Mute) => "Muted: you are told of nothing here",
+        Some(Notify::Follow) => "Followed: you are told of every message",
+        None if of.as_room().is_some() => "You are told of messages that mention you",
+        None => "You are told of every message",
+    }
+}
