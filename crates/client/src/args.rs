@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::subcommand::Subcommand;
+use crate::subcommand::{Account, Subcommand};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueHint};
 use proto::Fingerprint;
@@ -86,13 +86,6 @@ pub struct Args {
     #[arg(global = true, long, value_name = "CODE")]
     pub invite: Option<String>,
 
-    /// Write everything the server keeps about your account to this new file, and exit; - is standard output
-    ///
-    /// Each line is a JSON object: first your account and its settings, then everything you said and every private
-    /// message you got.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub export: Option<PathBuf>,
-
     /// Trust only a server whose certificate has this SHA-256 fingerprint
     ///
     /// The fingerprint is saved for next time; if the server later gets a certificate from a trusted CA, that
@@ -160,6 +153,14 @@ impl Args {
     pub fn port(&self) -> u16 {
         let with_host = self.address().and_then(|address| address.port);
         self.named_port.or(self.positional_port).or(with_host).unwrap_or(9999)
+    }
+
+    /// The file that everything of the person's account is to be written to, if that is asked for.
+    pub fn export(&self) -> Option<&Path> {
+        match &self.subcommand {
+            Some(Subcommand::Account { action: Account::Export { file } }) => Some(file),
+            _ => None,
+        }
     }
 
     /// The time limit for everything.

@@ -91,7 +91,8 @@ pub fn outcome_of(failure: &Failure) -> Outcome {
 /// # Errors
 /// What kept it from beginning. What ended it later, it has told the person itself.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    if let Some(subcommand) = &args.subcommand {
+    let export = args.export();
+    if let Some(subcommand) = args.subcommand.as_ref().filter(|_| export.is_none()) {
         return subcommand::run(args, subcommand);
     }
     let password = args.password_file.as_deref().map(password_file::read).transpose()?;
@@ -105,7 +106,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         session.aside(&warning)?;
     }
     let outcome = match session.open() {
-        Ok(()) => match &args.export {
+        Ok(()) => match export {
             Some(file) => export::run(&mut session, file),
             None => Plain::run(&mut session),
         },

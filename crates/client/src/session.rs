@@ -137,7 +137,7 @@ impl Session {
             login,
             logged_in: false,
             deadline: args.timeout().map(|time| Instant::now() + time),
-            quiet: args.export.is_some(),
+            quiet: args.export().is_some(),
             restoring: false,
             leaving: false,
             pauses: Pauses::default(),

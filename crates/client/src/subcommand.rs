@@ -10,11 +10,12 @@ mod search;
 mod send;
 mod tail;
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use chat::{Change, Chat, Intent};
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 
 use crate::Outcome;
 use crate::args::Args;
@@ -115,6 +116,24 @@ pub enum Subcommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// What the server keeps about your account
+    Account {
+        /// What to do with it
+        #[command(subcommand)]
+        action: Account,
+    },
+}
+
+/// What can be done with one's own account.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
+pub enum Account {
+    /// Write all of it: one JSON object a line, first your account and its settings, then everything you said and
+    /// every private message you got
+    Export {
+        /// A new file, readable only by you; - is standard output
+        #[arg(default_value = "-", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
 }
 
 /// How an export is written.
@@ -154,6 +173,7 @@ pub fn run(args: &Args, subcommand: &Subcommand) -> Result<Outcome, Failure> {
         Subcommand::Rooms { json } => lists::rooms(&mut caller, *json),
         Subcommand::Status { json } => lists::status(&mut caller, *json),
         Subcommand::Export { target, format } => export::run(&mut caller, target, *format),
+        Subcommand::Account { .. } => unreachable!("it is done by a session of its own"),
     };
     caller.leave();
     match outcome {

@@ -202,7 +202,7 @@ fn what_the_server_keeps_of_oneself_is_exported_to_a_new_file_or_standard_output
     by_hand(server.port, &["LOGIN ann :secret", "NOTIFY #lobby mute"]);
 
     let file = folder.path().join("ann.json");
-    let export = ["--export", file.to_str().unwrap()];
+    let export = ["account", "export", file.to_str().unwrap()];
     let outcome = ann(&computer, server.port, &export, "");
     assert_eq!((outcome.code, &*outcome.stdout), (Some(0), ""), "{outcome:?}");
     assert!(outcome.stderr.contains("* Exported "), "{outcome:?}");
@@ -224,7 +224,7 @@ fn what_the_server_keeps_of_oneself_is_exported_to_a_new_file_or_standard_output
     let again = ann(&computer, server.port, &export, "");
     assert_eq!(again.code, Some(1), "{again:?}");
     assert!(again.stderr.contains("ann.json"), "{again:?}");
-    let shown = ann(&computer, server.port, &["--export", "-"], "");
+    let shown = ann(&computer, server.port, &["account", "export"], "");
     assert_eq!(shown.code, Some(0), "{shown:?}");
     assert!(shown.stdout.lines().count() >= text.lines().count() - 3, "{shown:?}");
     assert!(shown.stdout.contains(&long), "{shown:?}");
