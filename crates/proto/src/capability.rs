@@ -1,23 +1,23 @@
-//! The IRCv3 capabilities a session may ask for, and sets of them.
+//! The IRCv3 capabilities that a session may request, and sets of them.
 
 use serde::{Deserialize, Serialize};
 
 /// A capability that Parlor knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Capability {
-    /// Tags on messages, both ways.
+    /// Message tags, in both directions.
     MessageTags,
-    /// The tag `time` on what is delivered.
+    /// The tag `time` on delivered messages.
     ServerTime,
-    /// `BATCH` around what belongs together.
+    /// `BATCH` around related messages.
     Batch,
-    /// One's own messages come back once they are stored.
+    /// A session's own messages are echoed once they are stored.
     EchoMessage,
-    /// The tag `label` ties replies to what was asked.
+    /// The tag `label` associates replies with commands.
     LabeledResponse,
     /// `FAIL`, `WARN`, `NOTE`.
     StandardReplies,
-    /// The tag `account` on what is delivered.
+    /// The tag `account` on delivered messages.
     AccountTag,
     /// `AUTHENTICATE`.
     Sasl,
@@ -27,56 +27,57 @@ pub enum Capability {
     ChatHistory,
     /// `ACCOUNT` when somebody logs in.
     AccountNotify,
-    /// `JOIN` says account and real name, too.
+    /// `JOIN` includes the account and the real name.
     ExtendedJoin,
-    /// `AWAY` when somebody goes away or is back.
+    /// `AWAY` when somebody goes away or comes back.
     AwayNotify,
     /// `CHGHOST` when somebody's source changes.
     ChgHost,
     /// `INVITE` when somebody else is invited to a room.
     InviteNotify,
-    /// `NAMES` and `WHO` show all marks of a member, not the highest alone.
+    /// `NAMES` and `WHO` show all prefixes of a member, not only the highest.
     MultiPrefix,
-    /// `NAMES` shows whole sources.
+    /// `NAMES` shows full sources.
     UserhostInNames,
-    /// `SETNAME`, to change one's real name and to be told of others'.
+    /// `SETNAME`, to change the real name and to be notified of others' changes.
     SetName,
-    /// Who watches a name is told more of it than that it comes and goes.
+    /// More notifications about monitored names than going on- and offline.
     ExtendedMonitor,
-    /// `ISUPPORT` also before the login, and its answer in a batch (draft).
+    /// `ISUPPORT` before login, too, and its reply in a batch (draft).
     ExtendedIsupport,
-    /// No `NAMES` comes with a `JOIN`.
+    /// No `NAMES` after a `JOIN`.
     NoImplicitNames,
-    /// The same under the name it had as a draft.
+    /// The same under its draft name.
     NoImplicitNamesDraft,
     /// `REGISTER` and `VERIFY` (draft).
     AccountRegistration,
     /// `AWAY` before the registration is complete, and `AWAY *` (draft).
     PreAway,
-    /// History has all events, not messages alone (draft).
+    /// History includes all events, not only messages (draft).
     EventPlayback,
     /// `REDACT` (draft).
     MessageRedaction,
     /// `MARKREAD` (draft).
     ReadMarker,
-    /// `UNREAD`: how much is unread, at login and when it changes elsewhere (Parlor's own).
+    /// `UNREAD`: the number of unread messages, at login and when it changes elsewhere (Parlor's
+    /// own).
     Unread,
-    /// Asks for what it missed by `PRIVMSG *playback` (of the bouncer ZNC).
+    /// Playback of missed messages by `PRIVMSG *playback` (from the bouncer ZNC).
     ZncPlayback,
-    /// `RENAME` when a room gets another name (draft).
+    /// `RENAME` when a room is renamed (draft).
     ChannelRename,
-    /// Messages of several lines, as a `BATCH` both ways (draft).
+    /// Multi-line messages, as a `BATCH` in both directions (draft).
     Multiline,
     /// `METADATA`, pushed as numerics (draft).
     Metadata3,
-    /// `METADATA`, pushed under that verb (the draft before).
+    /// `METADATA`, pushed under that verb (an earlier draft).
     Metadata2,
-    /// Where, and for how long only there, to connect encrypted. Read in the list, never requested.
+    /// The port for TLS, or how long to use only TLS. Advertised, never requested.
     Sts,
 }
 
 impl Capability {
-    /// All of them, in the order of the list a server sends.
+    /// All of them, in the order in which a server lists them.
     pub const ALL: &[Capability] = &[
         Capability::MessageTags,
         Capability::ServerTime,
@@ -155,7 +156,7 @@ impl Capability {
         }
     }
 
-    /// The capability of that name; names are case-sensitive (IRCv3 capability negotiation).
+    /// The capability with this name. Names are case-sensitive (IRCv3 capability negotiation).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Capability> {
         Capability::ALL.iter().copied().find(|capability| capability.name() == name)
@@ -166,7 +167,7 @@ impl Capability {
     }
 }
 
-/// A set of capabilities: one word, so that it can key a rendered form.
+/// A set of capabilities in one word, so it can be a key for rendered lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
 pub struct Capabilities(u64);
 
@@ -174,7 +175,7 @@ impl Capabilities {
     /// The empty set.
     pub const NONE: Capabilities = Capabilities(0);
 
-    /// The set of one.
+    /// The set with one capability.
     #[must_use]
     pub const fn only(capability: Capability) -> Capabilities {
         Capabilities(capability.bit())
@@ -185,7 +186,7 @@ impl Capabilities {
         self.0 |= capability.bit();
     }
 
-    /// Takes one out.
+    /// Removes one.
     pub const fn remove(&mut self, capability: Capability) {
         self.0 &= !capability.bit();
     }
@@ -213,13 +214,14 @@ impl Capabilities {
         Capability::ALL.iter().copied().filter(move |&capability| self.contains(capability))
     }
 
-    /// Whether nothing is in it.
+    /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The set as a number, a bit per capability; equal sets give equal numbers within one program.
+    /// The set as a number, with one bit per capability. Equal sets give equal numbers within one
+    /// program.
     #[must_use]
     pub const fn bits(self) -> u64 {
         self.0

@@ -1,14 +1,14 @@
-//! Durations as people write them: `90s`, `30m`, `2h`, `3d`, `2w`.
+//! Durations in the form `90s`, `30m`, `2h`, `3d`, `2w`.
 
-/// The longest duration that can be written: about ten years, in milliseconds.
+/// The longest valid duration in milliseconds: about ten years.
 pub const DURATION_MOST_MS: i64 = 520 * 7 * 86_400_000;
 
 /// The units, longest first, with their milliseconds.
 const UNITS: [(char, i64); 5] =
     [('w', 604_800_000), ('d', 86_400_000), ('h', 3_600_000), ('m', 60_000), ('s', 1000)];
 
-/// Milliseconds of `2h` or `1d12h`; `None` if the text is no duration, is zero, or is longer than
-/// [`DURATION_MOST_MS`]. Each unit is given at most once, longest first.
+/// Parses `2h` or `1d12h` to milliseconds; `None` if the text is not a duration, is zero, or
+/// exceeds [`DURATION_MOST_MS`]. Each unit may occur once, longest first.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<i64> {
     let (mut rest, mut units, mut total) = (text, &UNITS[..], 0_i64);
@@ -24,7 +24,7 @@ pub fn parse_duration(text: &str) -> Option<i64> {
     (1..=DURATION_MOST_MS).contains(&total).then_some(total)
 }
 
-/// The shortest way to write a duration, rounded down to seconds: `2h`, `1d12h`; `0s` for less.
+/// The shortest form of a duration, rounded down to seconds: `2h`, `1d12h`; `0s` for less.
 #[must_use]
 pub fn show_duration(ms: i64) -> String {
     let (mut rest, mut text) = (ms.max(0), String::new());

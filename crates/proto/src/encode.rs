@@ -1,6 +1,6 @@
-//! The way back to bytes: lines appended to a buffer, piece by piece.
+//! Encoding: appends lines to a buffer, piece by piece.
 //!
-//! Whatever the pieces are, each line written is one line: a CR, LF or NUL never gets through.
+//! Whatever the pieces contain, the result is one line: CR, LF and NUL are replaced.
 
 use crate::tags::escape_value;
 
@@ -33,7 +33,7 @@ impl<'b> Line<'b> {
         Line { out, stage: Stage::Start }
     }
 
-    /// A tag; the value is escaped, an empty one left out. Tags come before all else.
+    /// A tag. The value is escaped, and left out if empty. Tags come first.
     pub fn tag(mut self, key: &str, value: &str) -> Line<'b> {
         self.begin_tag();
         push_word(self.out, key);
@@ -44,7 +44,7 @@ impl<'b> Line<'b> {
         self
     }
 
-    /// Tags in their form on the wire, `k=v;k2`, as [`crate::Tags::client_only`] gives them; none if empty.
+    /// Raw tags, `k=v;k2`, such as [`crate::Tags::client_only`] returns; nothing if empty.
     pub fn raw_tags(mut self, tags: &str) -> Line<'b> {
         if !tags.is_empty() {
             self.begin_tag();
@@ -53,7 +53,7 @@ impl<'b> Line<'b> {
         self
     }
 
-    /// Who sends it, without the colon.
+    /// The source, without the colon.
     pub fn source(mut self, source: &str) -> Line<'b> {
         debug_assert!(
             matches!(self.stage, Stage::Start | Stage::Tags),
@@ -84,8 +84,8 @@ impl<'b> Line<'b> {
         self
     }
 
-    /// A parameter that is one word. What a person typed may be given back with it: an empty one is written
-    /// as `*`, and a space in it, or a colon in front, as `_`.
+    /// A parameter without spaces. It may be user input: an empty one is written as `*`, and a
+    /// space, or a colon at the start, as `_`.
     pub fn param(self, param: &str) -> Line<'b> {
         debug_assert_eq!(self.stage, Stage::Params, "param {param:?} out of order");
         self.out.push(b' ');
@@ -100,7 +100,7 @@ impl<'b> Line<'b> {
         self
     }
 
-    /// The last parameter, always with its colon: any text, also an empty one.
+    /// The last parameter, always with a colon: any text, even an empty one.
     pub fn text(mut self, text: &str) -> Line<'b> {
         debug_assert_eq!(self.stage, Stage::Params, "text {text:?} out of order");
         self.out.extend_from_slice(b" :");
@@ -126,8 +126,8 @@ impl<'b> Line<'b> {
     }
 }
 
-/// One whole line with its CRLF. The last parameter gets a colon when it needs one; the others are words, as
-/// for [`Line::param`]. More than [`crate::limits::PARAMS`] parameters would be read back as that many.
+/// A complete line with CRLF. The last parameter gets a colon if it needs one; the others are like
+/// [`Line::param`]. More than [`crate::limits::PARAMS`] parameters would not be parsed as such.
 #[must_use]
 pub fn message(
     tags: &[(&str, &str)],
@@ -156,17 +156,17 @@ pub fn message(
     out
 }
 
-/// Appends text; what would break the line becomes a space.
+/// Appends text, replacing what would break the line with spaces.
 fn push_clean(out: &mut Vec<u8>, text: &str) {
     push_replaced(out, text, |b| if matches!(b, 0 | b'\r' | b'\n') { b' ' } else { b });
 }
 
-/// Appends a word; what would break the line or end the word becomes `_`.
+/// Appends a word, replacing what would break the line or end the word with `_`.
 fn push_word(out: &mut Vec<u8>, word: &str) {
     push_replaced(out, word, |b| if matches!(b, 0 | b'\r' | b'\n' | b' ') { b'_' } else { b });
 }
 
-/// Copies first and replaces in place: both loops run over many bytes at once.
+/// Copies first and replaces in place, so that both loops can be vectorized.
 fn push_replaced(out: &mut Vec<u8>, text: &str, replace: impl Fn(u8) -> u8) {
     let start = out.len();
     out.extend_from_slice(text.as_bytes());

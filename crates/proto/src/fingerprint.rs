@@ -1,4 +1,4 @@
-//! Fingerprints of certificates, by which people and programs compare them.
+//! Fingerprints of certificates.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct Fingerprint(pub [u8; 32]);
 
-/// Why something is no fingerprint.
+/// Why a text is not a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a fingerprint is the SHA-256 of a certificate: 64 hexadecimal digits, with or without colons between the pairs"
@@ -17,9 +17,9 @@ pub struct Fingerprint(pub [u8; 32]);
 pub struct NoFingerprint;
 
 impl Fingerprint {
-    /// The lowest there can be.
+    /// The lowest possible value.
     pub const FIRST: Fingerprint = Fingerprint([0; 32]);
-    /// The highest there can be.
+    /// The highest possible value.
     pub const LAST: Fingerprint = Fingerprint([0xff; 32]);
 
     /// The fingerprint of a certificate (its DER).
@@ -31,7 +31,7 @@ impl Fingerprint {
 impl FromStr for Fingerprint {
     type Err = NoFingerprint;
 
-    /// Takes what both ways of writing give, in either case.
+    /// Accepts both notations, in either case.
     fn from_str(text: &str) -> Result<Fingerprint, NoFingerprint> {
         let step = if text.contains(':') { "00:".len() } else { "00".len() };
         let mut bytes = [0; 32];
@@ -52,14 +52,15 @@ impl FromStr for Fingerprint {
 }
 
 impl fmt::LowerHex for Fingerprint {
-    /// As IRC writes it: 64 small hexadecimal digits.
+    /// In IRC's notation: 64 lowercase hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
 impl fmt::Display for Fingerprint {
-    /// As `openssl x509 -fingerprint -sha256` writes it: pairs of hexadecimal digits with colons.
+    /// In the notation of `openssl x509 -fingerprint -sha256`: pairs of hexadecimal digits with
+    /// colons.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, byte) in self.0.iter().enumerate() {
             let colon = if at == 0 { "" } else { ":" };
@@ -79,7 +80,7 @@ impl fmt::Debug for Fingerprint {
 mod tests {
     use super::*;
 
-    /// `printf abc | openssl dgst -sha256 -c`, in capitals.
+    /// `printf abc | openssl dgst -sha256 -c`, in uppercase.
     const ABC: &str = "BA:78:16:BF:8F:01:CF:EA:41:41:40:DE:5D:AE:22:23:\
         B0:03:61:A3:96:17:7A:9C:B4:10:FF:61:F2:00:15:AD";
 

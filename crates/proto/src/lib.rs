@@ -1,10 +1,10 @@
-//! Parlor's wire language: IRC with the IRCv3 extensions, and five verbs more.
+//! Parlor's protocol: IRC with IRCv3 extensions, and five more verbs.
 //!
-//! Everything here is pure: no I/O, no clock, no randomness. Whatever the input, nothing panics, and no
-//! allocation is larger than a small multiple of the input.
+//! Everything here is pure: no I/O, no clock, no randomness. No input causes a panic, or an
+//! allocation of more than a small multiple of its size.
 //!
-//! The modules stand in the order in which bytes meet them: limits, a line cut out of a buffer, the message
-//! it holds, what stands in the message, and the way back to bytes.
+//! The modules are in the order in which bytes pass through them: limits, framing lines, parsing
+//! messages, interpreting their parts, and encoding.
 #![forbid(unsafe_code)]
 
 pub mod limits;

@@ -1,11 +1,11 @@
-//! Framing: lines cut out of a buffer of bytes, and what a line must be before it is parsed.
+//! Framing: finding lines in a buffer, and checking them before they are parsed.
 
 use crate::limits::{LINE_BYTES, TAGS_BYTES, TAGS_CLIENT_BYTES};
 
-/// Bytes of the line end as it is counted, CRLF, whichever of the two was sent.
+/// The length of a line end in bytes: counted as CRLF even if it is LF.
 const LINE_END_BYTES: usize = 2;
 
-/// Why the bytes of a line are refused before anything in it is looked at.
+/// Why a line is refused before it is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// More than [`LINE_BYTES`] without the tags (numeric 417).
@@ -22,8 +22,8 @@ pub enum LineError {
     InvalidByte,
 }
 
-/// The first line in `buf` without its end (LF or CRLF), and how many bytes it takes with its end.
-/// `None`: no line is complete yet. The caller bounds how much it buffers.
+/// The first line in `buf` without its end (LF or CRLF), and its length including the end. `None`
+/// if there is no complete line. The caller bounds the buffer.
 #[must_use]
 pub fn next_line(buf: &[u8]) -> Option<(&[u8], usize)> {
     let lf = buf.iter().position(|&byte| byte == b'\n')?;
@@ -31,27 +31,27 @@ pub fn next_line(buf: &[u8]) -> Option<(&[u8], usize)> {
     Some((line.strip_suffix(b"\r").unwrap_or(line), lf + 1))
 }
 
-/// Checks a line that a client sent, given without its end: tags up to [`TAGS_CLIENT_BYTES`].
+/// Checks a client's line, without its end; its tags may have up to [`TAGS_CLIENT_BYTES`].
 ///
 /// # Errors
-/// The first rule broken, of: the two lengths, no NUL, CR or LF, UTF-8.
+/// The first violated rule, in this order: the two lengths, no NUL, CR or LF, UTF-8.
 pub fn check_line(bytes: &[u8]) -> Result<&str, LineError> {
     check(bytes, TAGS_CLIENT_BYTES, LINE_BYTES)
 }
 
-/// Checks a line that a client sent as [`check_line`] does, but allows `most` bytes beside the tags, its end included:
-/// [`LOGIN_LINE_BYTES`](crate::limits::LOGIN_LINE_BYTES) before the login.
+/// Like [`check_line`], but allows `most` bytes besides the tags, including the line end:
+/// [`LOGIN_LINE_BYTES`](crate::limits::LOGIN_LINE_BYTES) before login.
 ///
 /// # Errors
-/// As [`check_line`].
+/// Like [`check_line`].
 pub fn check_line_within(bytes: &[u8], most: usize) -> Result<&str, LineError> {
     check(bytes, TAGS_CLIENT_BYTES, most)
 }
 
-/// Checks a line that a server sent, given without its end: tags up to [`TAGS_BYTES`].
+/// Checks a server's line, without its end; its tags may have up to [`TAGS_BYTES`].
 ///
 /// # Errors
-/// As [`check_line`].
+/// Like [`check_line`].
 pub fn check_server_line(bytes: &[u8]) -> Result<&str, LineError> {
     check(bytes, TAGS_BYTES, LINE_BYTES)
 }
@@ -64,7 +64,7 @@ fn check(bytes: &[u8], tags_limit: usize, line_limit: usize) -> Result<&str, Lin
     if bytes.len() - tags + LINE_END_BYTES > line_limit {
         return Err(LineError::TooLong);
     }
-    // No early exit: the compiler makes this loop look at many bytes at once.
+    // No early exit, so that the compiler can vectorize the loop.
     let broken = bytes.iter().fold(false, |broken, &b| broken | matches!(b, 0 | b'\r' | b'\n'));
     if broken {
         return Err(LineError::InvalidByte);
@@ -72,8 +72,8 @@ fn check(bytes: &[u8], tags_limit: usize, line_limit: usize) -> Result<&str, Lin
     std::str::from_utf8(bytes).map_err(|_| LineError::InvalidUtf8)
 }
 
-/// The beginning of bytes that [`check_line`] refuses, up to the verb and with it: what an answer
-/// can be about. Empty if that much is not a line either.
+/// The start of a line that [`check_line`] refuses, up to and including its verb, so that an answer
+/// can refer to it. Empty if even that is not valid.
 #[must_use]
 pub fn head(bytes: &[u8]) -> &str {
     let tags = tags_bytes(bytes);
@@ -86,7 +86,7 @@ pub fn head(bytes: &[u8]) -> &str {
     check_line(&bytes[..word(verb)]).unwrap_or_default()
 }
 
-/// Bytes of the tags at the start of a line, `@` and space included; 0 if it has none.
+/// The length of the tags at the start of a line in bytes, including `@` and space; 0 without tags.
 fn tags_bytes(bytes: &[u8]) -> usize {
     if bytes.first() != Some(&b'@') {
         return 0;
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(next_line(b"\n"), Some((&b""[..], 1)));
         assert_eq!(next_line(b"PING a\r"), None);
         assert_eq!(next_line(b""), None);
-        // Only one CR belongs to the line end; another is a fault of the line.
+        // Only one CR belongs to the line end; another one is invalid.
         assert_eq!(next_line(b"a\r\r\n"), Some((&b"a\r"[..], 4)));
     }
 

@@ -1,17 +1,18 @@
-//! Sources (`nick!user@host`) and the glob masks that name them (Modern IRC, "Wildcard Expressions").
+//! Sources (`nick!user@host`) and glob masks that match them (Modern IRC, "Wildcard Expressions").
 
-/// Whether `text` matches `mask`: `*` any run of characters, `?` exactly one, `\*` and `\?` those characters
-/// themselves; ASCII letters without case. Takes at most `mask` times `text` steps and no memory.
+/// Whether `text` matches `mask`: `*` matches any characters, `?` exactly one, `\*` and `\?` these
+/// characters literally; ASCII letters match case-insensitively. Takes at most `mask` times `text`
+/// steps and no memory.
 #[must_use]
 pub fn matches(mask: &str, text: &str) -> bool {
     matches_counted(mask, text, &mut 0)
 }
 
-/// The same; adds to `steps` how many characters were compared.
+/// The same; adds the number of characters compared to `steps`.
 #[must_use]
 pub fn matches_counted(mask: &str, text: &str, steps: &mut u64) -> bool {
     let (mut mask, mut text) = (mask, text);
-    // After the last `*`: the mask that follows it, and where the text for it begins.
+    // After the last `*`: the rest of the mask, and where the text for it begins.
     let mut retry: Option<(&str, &str)> = None;
     loop {
         *steps += 1;
@@ -32,7 +33,7 @@ pub fn matches_counted(mask: &str, text: &str, steps: &mut u64) -> bool {
             }
             None => {}
         }
-        // A mismatch: the last `*` takes one character more. Earlier ones need not be tried again.
+        // A mismatch: the last `*` matches one more character. Earlier ones need not be retried.
         let Some((after_star, from)) = retry else { return false };
         let Some((_, later)) = split_char(from) else { return false };
         retry = Some((after_star, later));
@@ -61,7 +62,7 @@ fn next_token(mask: &str) -> Option<(Token, &str)> {
     Some(match c {
         '*' => (Token::Many, rest),
         '?' => (Token::One, rest),
-        // Names may have backslashes, so one escapes only where it must.
+        // Names may contain backslashes, so one only escapes where it must.
         '\\' => match split_char(rest) {
             Some((wild @ ('*' | '?'), rest)) => (Token::Exactly(wild), rest),
             _ => (Token::Exactly('\\'), rest),
@@ -75,7 +76,7 @@ fn split_char(text: &str) -> Option<(char, &str)> {
     chars.next().map(|c| (c, chars.as_str()))
 }
 
-/// The full form of a mask as a person types it: `nick` is `nick!*@*`, `user@host` is `*!user@host`.
+/// Completes a mask: `nick` becomes `nick!*@*`, `user@host` becomes `*!user@host`.
 #[must_use]
 pub fn complete_mask(mask: &str) -> String {
     let (before, host) = mask.rsplit_once('@').unwrap_or((mask, "*"));
@@ -88,19 +89,19 @@ pub fn complete_mask(mask: &str) -> String {
     [or_any(nick), "!".into(), or_any(user), "@".into(), or_any(host)].concat()
 }
 
-/// Who sent a message, taken apart: a nick or the name of a server, perhaps with user and host.
+/// A message's source: a nick or a server's name, optionally with user and host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Source<'a> {
     /// The nick, or the server's name.
     pub nick: &'a str,
-    /// What stands between `!` and `@`.
+    /// The part between `!` and `@`.
     pub user: Option<&'a str>,
-    /// What stands after the last `@`.
+    /// The part after the last `@`.
     pub host: Option<&'a str>,
 }
 
 impl<'a> Source<'a> {
-    /// Takes `nick[!user][@host]` apart; any text has a reading.
+    /// Parses `nick[!user][@host]`; any text is valid.
     #[must_use]
     pub fn parse(source: &'a str) -> Source<'a> {
         let (before, host) = match source.rsplit_once('@') {

@@ -1,18 +1,18 @@
-//! A line taken apart: tags, source, verb, parameters (Modern IRC, "Message Format").
+//! Parsing a line: tags, source, verb, parameters (Modern IRC, "Message Format").
 
 use crate::limits::PARAMS;
 use crate::tags::Tags;
 
-/// A parsed line; it borrows everything from the line and allocates nothing.
+/// A parsed line. It borrows from the line and allocates nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message<'a> {
     /// The tags; [`Tags::EMPTY`] if there are none.
     pub tags: Tags<'a>,
-    /// Who sent it, without the colon; an empty source is none.
+    /// The source, without the colon; none if empty.
     pub source: Option<&'a str>,
-    /// The verb or numeric, in the case in which it was typed: compare with `eq_ignore_ascii_case`.
+    /// The verb or numeric, in its original case: compare with `eq_ignore_ascii_case`.
     pub verb: &'a str,
-    /// What follows the verb, as typed.
+    /// The rest after the verb, unparsed.
     arguments: &'a str,
     params: [&'a str; PARAMS],
     count: usize,
@@ -21,16 +21,16 @@ pub struct Message<'a> {
 /// Why a line is not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// Nothing but spaces; receivers ignore such lines.
+    /// Only spaces; receivers ignore such lines.
     #[error("The line is empty")]
     Empty,
-    /// There are tags or a source, and nothing after them.
+    /// Tags or a source, and nothing after them.
     #[error("The line has no command")]
     NoVerb,
 }
 
 impl<'a> Message<'a> {
-    /// Takes a line apart. `line` has no line end; [`crate::line::check_line`] comes before.
+    /// Parses a line without its line end, after [`crate::line::check_line`].
     ///
     /// Parts are separated by one or more spaces. A 16th and later parameter is part of the 15th.
     ///
@@ -73,8 +73,8 @@ impl<'a> Message<'a> {
         self.params().get(i).copied()
     }
 
-    /// Everything from parameter `i` to the end of the line as typed, one leading colon of it dropped:
-    /// the text of `BM` and `PM`, where people leave the colon out. `None` if there is no parameter `i`.
+    /// Everything from parameter `i` to the end of the line, without a leading colon: the text of
+    /// `BM` and `PM`, where people leave the colon out. `None` if there is no parameter `i`.
     #[must_use]
     pub fn rest(&self, i: usize) -> Option<&'a str> {
         if i >= self.count {
@@ -109,7 +109,7 @@ fn split_word(text: &str) -> (&str, &str) {
     text.split_once(' ').unwrap_or((text, ""))
 }
 
-/// Only the space separates; a tab is a character like others.
+/// Only spaces separate; a tab is an ordinary character.
 fn skip_spaces(text: &str) -> &str {
     text.trim_start_matches(' ')
 }

@@ -1,34 +1,34 @@
-//! Names of people and rooms: which are allowed, and when two are the same (`CASEMAPPING=ascii`).
+//! Names of users and rooms: which ones are valid, and when two are the same (`CASEMAPPING=ascii`).
 
 use crate::limits::{NAME_BYTES, ROOM_BYTES};
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// Why a name cannot be a user's.
+/// Why a user's name is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing at all.
+    /// Empty.
     #[error("A name needs at least one character")]
     Empty,
     /// More than [`NAME_BYTES`].
     #[error("A name has at most {NAME_BYTES} characters")]
     TooLong,
-    /// A digit or a hyphen in front.
+    /// It begins with a digit or a hyphen.
     #[error("A name cannot begin with {0:?}, only with a letter or one of _ [ ] \\ ` ^ {{ }} |")]
     FirstCharacter(char),
-    /// A character outside of the alphabet.
+    /// An invalid character.
     #[error(
         "A name cannot have {} in it, only the letters a to z, digits and - _ [ ] \\ ` ^ {{ }} |", shown(*.0)
     )]
     Character(char),
-    /// A name kept back by the server, unless it is an account's already.
+    /// Reserved by the server, unless it is an account's already.
     #[error("This name is reserved; choose another")]
     Reserved,
 }
 
-/// Why a name cannot be a room's.
+/// Why a room's name is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RoomNameError {
-    /// No `#` in front.
+    /// It does not begin with `#`.
     #[error("The name of a room begins with #")]
     NoHash,
     /// Nothing after the `#`.
@@ -37,16 +37,16 @@ pub enum RoomNameError {
     /// More than [`ROOM_BYTES`].
     #[error("The name of a room has at most {ROOM_BYTES} bytes")]
     TooLong,
-    /// A comma, a colon, or what cannot be seen.
+    /// A comma, a colon, or an invisible character.
     #[error("The name of a room cannot have {} in it", shown(*.0))]
     Character(char),
 }
 
-/// Checks a user's name: 1 to [`NAME_BYTES`] letters, digits and the marks ``- _ [ ] \ ` ^ { } |``,
-/// not beginning with a digit or `-`.
+/// Checks a user's name: 1 to [`NAME_BYTES`] letters, digits and the characters ``- _ [ ] \ ` ^ { }
+/// |``, not beginning with a digit or `-`.
 ///
 /// # Errors
-/// The rule it breaks, in words for the person who chose it.
+/// The violated rule, in words for users.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     let first = name.chars().next().ok_or(NameError::Empty)?;
     if first.is_ascii_digit() || first == '-' {
@@ -67,11 +67,11 @@ pub fn in_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c)
 }
 
-/// Checks a room's name: a `#`, then at least one character, at most [`ROOM_BYTES`] in all; no comma, no
-/// colon, and nothing that cannot be seen: then two rooms of different names would look the same.
+/// Checks a room's name: a `#`, then at least one character, up to [`ROOM_BYTES`] in all; no comma,
+/// no colon, and no invisible characters, with which different names would look the same.
 ///
 /// # Errors
-/// The rule it breaks, in words for the person who chose it.
+/// The violated rule, in words for users.
 pub fn check_room(name: &str) -> Result<(), RoomNameError> {
     let after = name.strip_prefix('#').ok_or(RoomNameError::NoHash)?;
     if after.is_empty() {
@@ -86,8 +86,9 @@ pub fn check_room(name: &str) -> Result<(), RoomNameError> {
     }
 }
 
-/// Whether a character is blank or shows nothing: controls, formats, separators, what is private or unassigned, and
-/// the letters and marks among the default-ignorable ones (Unicode's DerivedCoreProperties), such as variation selectors.
+/// Whether a character is invisible: controls, formats, separators, private and unassigned ones,
+/// and the letters and marks among the default-ignorable ones (Unicode's DerivedCoreProperties),
+/// such as variation selectors.
 fn is_invisible(c: char) -> bool {
     let group = c.general_category_group();
     matches!(group, GeneralCategoryGroup::Other | GeneralCategoryGroup::Separator)
@@ -96,7 +97,7 @@ fn is_invisible(c: char) -> bool {
             '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// A character in quotes, or the code of one that cannot be seen.
+/// A character in quotes, or the code of an invisible one.
 fn shown(c: char) -> String {
     if c != ' ' && is_invisible(c) { format!("U+{:04X}", u32::from(c)) } else { format!("{c:?}") }
 }

@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::limits::{SASL_BYTES, SASL_CHUNK_BYTES};
 
-/// Why a SASL exchange fails.
+/// Why a SASL exchange failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SaslError {
     /// A chunk is too long (numeric 905).
     #[error("A part of the SASL message is too long")]
     ChunkTooLong,
-    /// The chunks are too much together (numeric 904).
+    /// The chunks are too long in all (numeric 904).
     #[error("The SASL message is too long")]
     TooLong,
     /// Not base64.
@@ -23,36 +23,36 @@ pub enum SaslError {
     /// Not UTF-8.
     #[error("The SASL message is not UTF-8")]
     InvalidUtf8,
-    /// Not in the form the mechanism prescribes.
+    /// Malformed for the mechanism.
     #[error("The SASL message is malformed")]
     Malformed,
-    /// The other side insists on something this side does not have: channel binding or an extension.
+    /// The other side requires something unsupported: channel binding or an extension.
     #[error("The SASL message asks for something that is not supported")]
     Unsupported,
     /// Logging in as one user to act as another.
     #[error("Nobody can act as another user")]
     OtherIdentity,
-    /// The nonce is not the one of this exchange.
+    /// The nonce of another exchange.
     #[error("The nonce does not belong to this exchange")]
     WrongNonce,
-    /// The server's number of iterations is so low as to be unsafe, or so high as to be an attack.
+    /// The server's iteration count is so low as to be unsafe, or so high as to be an attack.
     #[error("The server asks for an unreasonable number of iterations")]
     Iterations,
-    /// The proof does not fit: the password is wrong.
+    /// The proof does not match: the password is wrong.
     #[error("Wrong password")]
     WrongPassword,
-    /// The server does not know the keys of the account: it is not the server it claims to be.
+    /// The server does not have the account's keys, so it is not the server it claims to be.
     #[error("The server could not prove that it knows the account")]
     WrongServer,
-    /// A step was taken before the one that it needs; a mistake of the calling program.
+    /// A step was taken out of order, which is a bug of the caller.
     #[error("The steps of the SASL exchange are out of order")]
     OutOfOrder,
 }
 
-/// What PLAIN carries.
+/// The contents of a PLAIN message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plain {
-    /// Whom to act as; empty: the same as `authcid`. The caller compares.
+    /// Whom to act as; empty for the same as `authcid`. To be compared by the caller.
     pub authzid: String,
     /// Who logs in; not empty.
     pub authcid: String,
@@ -69,10 +69,10 @@ impl fmt::Debug for Plain {
     }
 }
 
-/// Reads a PLAIN message: `[authzid] NUL authcid NUL password`.
+/// Parses a PLAIN message: `[authzid] NUL authcid NUL password`.
 ///
 /// # Errors
-/// [`SaslError::InvalidUtf8`], or [`SaslError::Malformed`] if a part is missing or empty that must not be.
+/// [`SaslError::InvalidUtf8`], or [`SaslError::Malformed`] if a required part is missing or empty.
 pub fn decode_plain(bytes: &[u8]) -> Result<Plain, SaslError> {
     let text = std::str::from_utf8(bytes).map_err(|_| SaslError::InvalidUtf8)?;
     let (authzid, rest) = text.split_once('\0').ok_or(SaslError::Malformed)?;
@@ -83,7 +83,8 @@ pub fn decode_plain(bytes: &[u8]) -> Result<Plain, SaslError> {
     Ok(Plain { authzid: authzid.into(), authcid: authcid.into(), password: password.into() })
 }
 
-/// Reads an EXTERNAL message (RFC 4422, appendix A): whom to act as; empty: whoever one proves to be.
+/// Parses an EXTERNAL message (RFC 4422, appendix A): whom to act as; empty for the proven
+/// identity.
 ///
 /// # Errors
 /// [`SaslError::InvalidUtf8`], or [`SaslError::Malformed`] if it has a NUL.
@@ -92,24 +93,24 @@ pub fn decode_external(bytes: &[u8]) -> Result<&str, SaslError> {
     if authzid.contains('\0') { Err(SaslError::Malformed) } else { Ok(authzid) }
 }
 
-/// Collects the chunks of one SASL message.
+/// Assembles the chunks of a SASL message.
 #[derive(Clone, Default)]
 pub struct Chunks {
     base64: String,
 }
 
-/// What a chunk led to.
+/// The result of a chunk.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Progress {
     /// More chunks follow.
     More,
-    /// The message is complete: its bytes, decoded.
+    /// The message is complete: its decoded bytes.
     Done(Vec<u8>),
 }
 
 impl Chunks {
-    /// Takes the parameter of one `AUTHENTICATE`. (`*`, the abort, is the caller's matter.) After
-    /// [`Progress::Done`] or an error the next chunk begins a new message.
+    /// Adds the parameter of an `AUTHENTICATE`, except `*`, which aborts and is up to the caller.
+    /// After [`Progress::Done`] or an error, the next chunk begins a new message.
     ///
     /// # Errors
     /// [`SaslError::ChunkTooLong`] beyond [`SASL_CHUNK_BYTES`], [`SaslError::TooLong`] beyond [`SASL_BYTES`] all
@@ -133,7 +134,7 @@ impl Chunks {
         STANDARD.decode(base64).map(Progress::Done).map_err(|_| SaslError::InvalidBase64)
     }
 
-    /// Bytes of base64 held at the moment; never more than [`SASL_BYTES`].
+    /// The number of bytes of base64 held; never more than [`SASL_BYTES`].
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.base64.len()
@@ -156,7 +157,7 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// The parameters of the `AUTHENTICATE` lines that carry `bytes`, in order; at least one.
+/// The parameters of the `AUTHENTICATE` lines for `bytes`, in order; at least one.
 #[must_use]
 pub fn encode_chunks(bytes: &[u8]) -> Vec<String> {
     let base64 = STANDARD.encode(bytes);
@@ -167,7 +168,7 @@ pub fn encode_chunks(bytes: &[u8]) -> Vec<String> {
         chunks.push(chunk.to_owned());
         left = rest;
     }
-    // A full chunk is never the last one; `+` stands for an empty chunk.
+    // A full chunk is never the last; `+` is an empty chunk.
     chunks.push(if left.is_empty() { "+".to_owned() } else { left.to_owned() });
     chunks
 }

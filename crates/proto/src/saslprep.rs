@@ -1,14 +1,14 @@
-//! SASLprep (RFC 4013): one form of a password, however a keyboard or a client composed it.
+//! SASLprep (RFC 4013): a normal form for passwords, however a keyboard or a client composes them.
 
 use crate::limits::NEW_PASSWORD_BYTES;
 use std::borrow::Cow;
 
-/// The form of a password from which keys are made, on both sides. With it `é` is the same password in one character
-/// or in two, a no-break space is a space, and a soft hyphen is nothing.
+/// The form of a password from which both sides derive keys. It makes `é` the same in one character
+/// or in two, a no-break space a space, and a soft hyphen nothing.
 ///
-/// What SASLprep refuses (control characters, mixed directions of writing, anything newer than Unicode 3.2, such as
-/// most emoji), and what it would leave empty, stays as it is; so any password can be used, and clients that do the
-/// same, as those of PostgreSQL do, can log in with it.
+/// What SASLprep rejects (control characters, mixed text directions, anything newer than Unicode
+/// 3.2, such as most emoji), and what it would leave empty, stays unchanged, so any password can be
+/// used, and other clients that do the same, such as PostgreSQL's, can log in.
 #[must_use]
 pub fn prepare(password: &str) -> Cow<'_, str> {
     match stringprep::saslprep(password) {
@@ -17,8 +17,8 @@ pub fn prepare(password: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a password is long enough to be the first one of a name. Only the form from which keys are
-/// made counts: soft hyphens make nothing harder to guess.
+/// Whether a new password is long enough. Only its prepared form counts: soft hyphens do not make
+/// it harder to guess.
 #[must_use]
 pub fn is_long_enough(password: &str) -> bool {
     prepare(password).len() >= NEW_PASSWORD_BYTES

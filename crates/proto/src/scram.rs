@@ -1,6 +1,7 @@
 //! SCRAM-SHA-256 (RFC 5802, RFC 7677), both sides, without channel binding.
 //!
-//! Passwords are prepared on both sides ([`crate::saslprep`]). Names are ASCII, so that nothing is to be prepared.
+//! Passwords are prepared on both sides ([`crate::saslprep`]). Names are ASCII and need no
+//! preparation.
 
 use std::fmt;
 
@@ -19,7 +20,7 @@ use crate::saslprep::prepare;
 const KEY_BYTES: usize = 32;
 type Key = [u8; KEY_BYTES];
 
-/// What a server keeps instead of a password: enough to check one, not enough to log in with.
+/// What a server stores instead of a password: enough to check it, not enough to log in.
 #[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Keys {
     /// Random bytes, new for each password.
@@ -33,8 +34,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Derives the keys of a password; slow by intent, in proportion to `iterations`
-    /// (see [`crate::limits::OWASP_ITERATIONS`]).
+    /// Derives the keys of a password; deliberately slow, in proportion to `iterations` (see
+    /// [`crate::limits::OWASP_ITERATIONS`]).
     #[must_use]
     pub fn derive(password: &str, salt: [u8; 16], iterations: u32) -> Keys {
         Keys::derive_raw(&prepare(password), salt, iterations)
@@ -52,14 +53,14 @@ impl Keys {
         self.stored_key.ct_eq(&others.stored_key).into()
     }
 
-    /// Whether this is the password; as slow as [`Keys::derive`], and compared in constant time.
+    /// Whether the password matches; as slow as [`Keys::derive`], and compared in constant time.
     #[must_use]
     pub fn verify(&self, password: &str) -> bool {
         self.verify_raw(&prepare(password))
     }
 
-    /// Whether these keys were made of this password as it is, before passwords were prepared, and
-    /// so must be made anew. False at once if preparing changes nothing.
+    /// Whether these keys were derived from the unprepared password, before SASLprep was applied,
+    /// and so must be renewed. Returns false at once if preparation changes nothing.
     #[must_use]
     pub fn verify_unprepared(&self, password: &str) -> bool {
         prepare(password) != password && self.verify_raw(password)
@@ -97,7 +98,7 @@ struct Challenged {
     candidates: Vec<Candidate>,
 }
 
-/// Keys of which the client may know the password.
+/// Keys whose password the client may know.
 struct Candidate {
     name: Option<Box<str>>,
     stored_key: Key,
@@ -105,7 +106,7 @@ struct Candidate {
 }
 
 impl ScramServer {
-    /// Reads the client's first message.
+    /// Parses the client's first message.
     ///
     /// # Errors
     /// [`SaslError::Unsupported`] for channel binding and mandatory extensions, [`SaslError::OtherIdentity`] if
@@ -139,14 +140,14 @@ impl ScramServer {
         })
     }
 
-    /// Who logs in, as the client wrote it.
+    /// The user's name, as written by the client.
     #[must_use]
     pub fn user(&self) -> &str {
         &self.user
     }
 
-    /// The server's first message. `server_nonce`: fresh random text, printable ASCII without commas.
-    /// For a user that does not exist give made-up keys, so that nobody can tell.
+    /// The server's first message. `server_nonce` is fresh random text, printable ASCII without
+    /// commas. For a nonexistent user, pass fake keys, so that nobody can tell.
     #[must_use]
     pub fn challenge(&mut self, keys: &Keys, server_nonce: &str) -> Vec<u8> {
         debug_assert!(is_nonce(server_nonce), "not a nonce: {server_nonce:?}");
@@ -160,8 +161,9 @@ impl ScramServer {
         message
     }
 
-    /// After the challenge: another password is as good, if its keys have the challenge's salt and
-    /// iterations; whether they have. `name` is what [`proven`](ScramServer::proven) calls it.
+    /// After the challenge, also accepts another password, if its keys have the challenge's salt
+    /// and iterations; returns whether they do. [`proven`](ScramServer::proven) returns `name` for
+    /// it.
     pub fn accept(&mut self, name: &str, keys: &Keys) -> bool {
         let Some(challenged) = &mut self.challenged else { return false };
         let fits = (keys.salt, keys.iterations) == (challenged.salt, challenged.iterations);
@@ -176,21 +178,22 @@ impl ScramServer {
         fits
     }
 
-    /// Which of the accepted passwords the client has proven to know; none: that of the challenge.
+    /// Which of the accepted passwords the client has proven to know; none for that of the
+    /// challenge.
     #[must_use]
     pub fn proven(&self) -> Option<&str> {
         self.proven.as_deref()
     }
 
-    /// The code of a second factor that came with the client's proof (`o=`, an extension that other
-    /// servers ignore).
+    /// The second-factor code sent with the client's proof (`o=`, an extension that other servers
+    /// ignore).
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// Checks the client's proof and gives the server's final message, which proves the server to the client.
-    /// One challenge is good for one try.
+    /// Checks the client's proof and returns the server's final message, which authenticates the
+    /// server. Each challenge allows one attempt.
     ///
     /// # Errors
     /// [`SaslError::WrongPassword`] if the proof is wrong, else what is wrong with the message.
@@ -222,7 +225,7 @@ impl ScramServer {
     }
 }
 
-// Neither side shows more than the name: the rest is secret or would help to guess it.
+// Debug output shows only the names: the rest is secret, or would help to guess it.
 impl fmt::Debug for ScramServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScramServer").field("user", &self.user).finish_non_exhaustive()
@@ -239,7 +242,7 @@ pub struct ScramClient {
     server_signature: Option<Key>,
 }
 
-/// No channel binding, and acting as oneself.
+/// No channel binding, and no other identity.
 const GS2_HEADER: &str = "n,,";
 
 impl ScramClient {
@@ -256,7 +259,7 @@ impl ScramClient {
         }
     }
 
-    /// Sends the code of a second factor along; only its letters and digits count.
+    /// Also sends a second-factor code; only its letters and digits count.
     #[must_use]
     pub fn with_code(mut self, code: &str) -> ScramClient {
         self.code = Some(code.chars().filter(char::is_ascii_alphanumeric).collect());
@@ -269,7 +272,8 @@ impl ScramClient {
         [GS2_HEADER, &self.first_bare()].concat().into_bytes()
     }
 
-    /// Answers the server's first message with the client's final one; slow by intent, see [`Keys::derive`].
+    /// Responds to the server's first message with the client's final one; deliberately slow, see
+    /// [`Keys::derive`].
     ///
     /// # Errors
     /// [`SaslError::WrongNonce`] if the server's nonce does not extend ours, [`SaslError::Iterations`] if they
@@ -301,7 +305,7 @@ impl ScramClient {
         Ok(format!("{without_proof},p={}", STANDARD.encode(proof)).into_bytes())
     }
 
-    /// Checks the server's final message: only a server that keeps this account's keys can have made it.
+    /// Checks the server's final message, which only a server with this account's keys can make.
     ///
     /// # Errors
     /// [`SaslError::WrongPassword`] if it is the server's refusal (`e=…`), [`SaslError::WrongServer`] if the
@@ -327,7 +331,7 @@ impl fmt::Debug for ScramClient {
     }
 }
 
-/// How many iterations the server's first message asks for; none if it does not say.
+/// The iteration count in the server's first message, if any.
 #[must_use]
 pub fn iterations(server_first: &[u8]) -> Option<u32> {
     let attributes = utf8(server_first).ok()?.split(',');
@@ -363,7 +367,7 @@ fn decode(base64: &str) -> Result<Vec<u8>, SaslError> {
     STANDARD.decode(base64).map_err(|_| SaslError::InvalidBase64)
 }
 
-/// The value of the attribute that must stand here. `m=` stands for an extension that must be understood.
+/// The value of the attribute required here. `m=` is a mandatory extension.
 fn attribute<'a>(attribute: Option<&'a str>, key: &str) -> Result<&'a str, SaslError> {
     let attribute = attribute.ok_or(SaslError::Malformed)?;
     if attribute.starts_with("m=") {

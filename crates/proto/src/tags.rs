@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-/// Tags under this prefix speak to the server and are not relayed.
+/// Tags with this prefix are for the server and are not relayed.
 const OWN_PREFIX: &str = "+parlor/";
 
-/// The tags of a message: the text between the `@` and the space, looked into only when asked.
+/// A message's tags: the text between the `@` and the space, parsed on demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tags<'a> {
     raw: &'a str,
@@ -15,39 +15,39 @@ impl<'a> Tags<'a> {
     /// No tags.
     pub const EMPTY: Tags<'static> = Tags { raw: "" };
 
-    /// Tags from their text on the wire, without the `@`: `k=v;k2`.
+    /// Tags from raw text without the `@`: `k=v;k2`.
     #[must_use]
     pub const fn new(raw: &'a str) -> Tags<'a> {
         Tags { raw }
     }
 
-    /// The text on the wire, without the `@`, values escaped.
+    /// The raw text, without the `@`.
     #[must_use]
     pub const fn raw(&self) -> &'a str {
         self.raw
     }
 
-    /// Whether there is no text at all.
+    /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.raw.is_empty()
     }
 
-    /// Keys and unescaped values in the order of the line, duplicates too; a missing value is an empty one.
+    /// Keys and unescaped values in order, including duplicates; a missing value is empty.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> + use<'a> {
         self.raw_pairs().map(|(key, value)| (key, unescape(value)))
     }
 
-    /// The unescaped value of `key`; of duplicates the last, as the spec has it.
+    /// The unescaped value of `key`; the last one of duplicates, as the specification requires.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Cow<'a, str>> {
         self.raw_pairs().filter(|(k, _)| *k == key).last().map(|(_, value)| unescape(value))
     }
 
-    /// The client-only tags (`+…`) that are relayed to others, ready to stand after an `@`; may be empty.
+    /// The client-only tags (`+…`) that are relayed, in raw form; may be empty.
     ///
-    /// Left out are those under `+parlor/`, which are for the server, and keys that the spec does not allow.
-    /// Never longer than [`Tags::raw`].
+    /// Tags under `+parlor/`, which are for the server, and invalid keys are left out. Never longer
+    /// than [`Tags::raw`].
     #[must_use]
     pub fn client_only(&self) -> String {
         let mut out = String::new();
@@ -76,7 +76,7 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// Appends `value` as it stands on the wire. A NUL, which no tag can carry, becomes a space.
+/// Appends an escaped value. A NUL, which tags cannot contain, becomes a space.
 pub fn escape_value(value: &str, out: &mut Vec<u8>) {
     escape(value, |piece| out.extend_from_slice(piece.as_bytes()));
 }

@@ -1,12 +1,12 @@
-//! Times as the wire and people have them: UTC, from milliseconds since 1970 (IRCv3 server-time, ISO 8601).
+//! Times as text: UTC, from milliseconds since 1970 (IRCv3 server-time, ISO 8601).
 
 const DAY_MS: i64 = 86_400_000;
-/// 0000-01-01T00:00:00.000Z, the earliest time that has four digits for its year.
+/// 0000-01-01T00:00:00.000Z, the earliest time with a four-digit year.
 const EARLIEST_MS: i64 = -62_167_219_200_000;
 /// 9999-12-31T23:59:59.999Z.
 const LATEST_MS: i64 = 253_402_300_799_999;
 
-/// Appends `2026-11-22T14:02:05.123Z`. Times outside of the years 0 to 9999 are written as the nearest inside.
+/// Appends `2026-11-22T14:02:05.123Z`. Times outside the years 0 to 9999 are clamped.
 pub fn write_server_time(ms_since_epoch: i64, out: &mut Vec<u8>) {
     let ms = ms_since_epoch.clamp(EARLIEST_MS, LATEST_MS);
     write_day(ms, out);
@@ -17,7 +17,7 @@ pub fn write_server_time(ms_since_epoch: i64, out: &mut Vec<u8>) {
     out.push(b'Z');
 }
 
-/// Appends `2026-11-22 14:02:05`, UTC. Times outside of the years 0 to 9999 are written as the nearest inside.
+/// Appends `2026-11-22 14:02:05` in UTC. Times outside the years 0 to 9999 are clamped.
 pub fn write_date(ms_since_epoch: i64, out: &mut Vec<u8>) {
     let ms = ms_since_epoch.clamp(EARLIEST_MS, LATEST_MS);
     write_day(ms, out);
@@ -25,8 +25,8 @@ pub fn write_date(ms_since_epoch: i64, out: &mut Vec<u8>) {
     write_clock(ms, out);
 }
 
-/// Milliseconds since 1970 of `2026-11-22T14:02:05.123Z`; the milliseconds may be missing. `None` if the text is
-/// not such a time. A leap second (`:60`) is the first second after it.
+/// Parses `2026-11-22T14:02:05.123Z`, with optional milliseconds, to milliseconds since 1970.
+/// `None` if the text is invalid. A leap second (`:60`) is the first second after it.
 #[must_use]
 pub fn parse_server_time(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
@@ -46,7 +46,7 @@ pub fn parse_server_time(text: &str) -> Option<i64> {
         return None;
     }
     let days = days_from_civil(year, month, day);
-    // A day the month does not have comes back as one of the next month.
+    // A day that the month does not have would come back as one of the next month.
     if civil_from_days(days) != (year, month, day) {
         return None;
     }
@@ -84,8 +84,8 @@ fn digits(bytes: &[u8]) -> Option<i64> {
         .try_fold(0, |number, &b| b.is_ascii_digit().then(|| number * 10 + i64::from(b - b'0')))
 }
 
-// The calendar repeats every 400 years, an era of 146,097 days. Years are counted from March, so that the leap
-// day is a year's last; day 719,468 after 0000-03-01 is 1970-01-01.
+// The calendar repeats every 400 years, an era of 146,097 days. Years begin in March, so that the
+// leap day is the last of a year; day 719,468 after 0000-03-01 is 1970-01-01.
 
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };

@@ -16,46 +16,46 @@ use serde::Deserialize;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// What the server is by default, as `WHOIS`, `VERSION` and others describe it.
+/// The server's default description, shown by `WHOIS`, `VERSION` and others.
 pub const DESCRIPTION: &str = "a Parlor chat server";
 
-/// What the config file may say; the default is what an absent file means.
+/// The config file. The default is the same as an empty file.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// `[server]`
     pub server: Server,
-    /// `[[operator]]`: who looks after the server.
+    /// `[[operator]]`: the operators of the server.
     pub operator: Vec<Operator>,
-    /// `[admin]`: who runs the server, as `ADMIN` tells it.
+    /// `[admin]`: who runs the server, as shown by `ADMIN`.
     pub admin: Admin,
-    /// `[tls]`: a certificate that others have made.
+    /// `[tls]`: a certificate to use.
     pub tls: Tls,
-    /// `[http]`: who may have what over HTTP and WebSocket.
+    /// `[http]`: access over HTTP and WebSocket.
     pub http: Http,
-    /// `[backup]`: copies that the server makes by itself.
+    /// `[backup]`: automatic backups.
     pub backup: Backup,
     /// `[limits]`
     pub limits: Limits,
-    /// `[history]`: how long what happened is kept.
+    /// `[history]`: how long history is kept.
     pub history: History,
-    /// `[accounts]`: who may have one, and how long they are kept.
+    /// `[accounts]`: who may register, and how long accounts are kept.
     pub accounts: Accounts,
-    /// Where it was read from; none if nowhere.
+    /// The file it was read from, if any.
     #[serde(skip)]
     pub file: Option<PathBuf>,
-    /// The port that people are told of: the first one that is listened on.
+    /// The port shown to people: the first one listened on.
     #[serde(skip)]
     pub port: u16,
 }
 
-/// `[history]`: how long what happened is kept; a room may keep less.
+/// `[history]`: how long history is kept; a room may keep less.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct History {
-    /// Days for which messages and all else that happened are kept; 0: for ever.
+    /// Days for which events are kept; 0: forever.
     pub keep_days: u32,
-    /// Messages that each room keeps; 0: all.
+    /// Messages kept per room; 0: all.
     pub keep_per_room: u32,
 }
 
@@ -66,22 +66,22 @@ pub enum Registration {
     /// Everybody.
     #[default]
     Open,
-    /// Those who were invited.
+    /// Those with an invitation.
     Invite,
     /// Nobody.
     Closed,
 }
 
-/// `[accounts]`: who may have one, and how long they are kept.
+/// `[accounts]`: who may register, and how long accounts are kept.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Accounts {
-    /// Days after its last login after which an account is removed that has never said anything; 0:
+    /// Days after the last login after which an account that has never said anything is removed; 0:
     /// never.
     pub expire_days: u32,
     /// Who may register.
     pub registration: Registration,
-    /// Whether what a deleted account said is taken back.
+    /// Whether the messages of a deleted account are redacted.
     pub delete_messages: bool,
     /// Whether members may invite others to register, not only operators.
     pub member_invitations: bool,
@@ -89,46 +89,45 @@ pub struct Accounts {
     pub operators_need_2fa: bool,
 }
 
-/// `[tls]`: the certificate to show instead of the server's own, which it makes itself. Both keys
-/// or none.
+/// `[tls]`: the certificate to use instead of a generated one. Both keys or neither.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
-    /// A file of certificates, PEM: the server's, then those that vouch for it.
+    /// A PEM file: the server's certificate, then the rest of its chain.
     pub certificate: Option<PathBuf>,
-    /// The file of its private key, PEM.
+    /// A PEM file: its private key.
     pub key: Option<PathBuf>,
-    /// Whether somebody else vouches for the certificate, which is known once it is loaded.
+    /// Whether the certificate is signed by somebody else; known once it is loaded.
     #[serde(skip)]
     pub vouched: bool,
 }
 
 impl Tls {
-    /// Whether the certificate is one that clients can verify without knowing it.
+    /// Whether clients can verify the certificate without having seen it before.
     pub fn is_real(&self) -> bool {
         self.certificate.is_some() && self.vouched
     }
 }
 
-/// `[http]`: who may have what over HTTP and WebSocket.
+/// `[http]`: access over HTTP and WebSocket.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// The `Origin`s whose pages may open a WebSocket, such as `https://chat.example`; none: all.
+    /// The `Origin`s that may open a WebSocket, such as `https://chat.example`; if empty, all.
     pub origins: Vec<String>,
-    /// From where `/metrics` may be read, besides this machine.
+    /// The networks that may read `/metrics`, besides this machine.
     pub metrics: Networks,
 }
 
-/// `[backup]`: copies that the server makes by itself.
+/// `[backup]`: automatic backups.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Backup {
-    /// The folder for them; none: no backups.
+    /// The folder for backups; if none, there are no backups.
     pub folder: Option<PathBuf>,
-    /// Hours from one to the next.
+    /// Hours between backups.
     pub every_hours: u32,
-    /// How many are kept.
+    /// The number of backups kept.
     pub keep: u32,
 }
 
@@ -142,49 +141,50 @@ impl Default for Backup {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
-    /// Where the server is.
+    /// The server's location.
     pub location1: String,
     /// Who runs it.
     pub location2: String,
-    /// How to reach them.
+    /// A contact address.
     pub email: String,
 }
 
-/// `[server]`: what the server is called and how it treats its users.
+/// `[server]`: the server's name, and how it treats its users.
 #[derive(Clone, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// The server's name on the wire, and the host part of the source of who has an account.
+    /// The server's name on the wire, and the host of all accounts.
     pub name: String,
-    /// What the server is, as `LINKS` and `WHOIS` tell it.
+    /// The server's description, shown by `LINKS` and `WHOIS`.
     pub description: String,
-    /// The port to listen on; 0 is a free one.
+    /// The port to listen on; 0: any free one.
     pub port: u16,
-    /// The address to listen on; none: all of this machine.
+    /// The address to listen on; if none, all addresses of this machine.
     pub bind: Option<String>,
-    /// The folder of accounts, rooms and history.
+    /// The data folder.
     pub data: PathBuf,
-    /// More addresses to listen on, each `HOST:PORT`.
+    /// Further addresses to listen on, as `HOST:PORT`.
     pub listen: Vec<String>,
-    /// One password for everybody, asked for before any login.
+    /// One password for everybody, required before any login.
     pub password: Option<String>,
-    /// Message of the day; may have several lines.
+    /// The message of the day, possibly of several lines.
     pub motd: String,
-    /// The room that everyone who logs in is in; `""` for none.
+    /// The room that every user is in; `""` for none.
     pub lobby: String,
-    /// Whether a password may come unencrypted from another machine.
+    /// Whether passwords are accepted unencrypted from other machines.
     pub plaintext_login: bool,
-    /// Reverse proxies, which are believed when they say for whom a connection is.
+    /// Trusted reverse proxies, which may name the client of a connection.
     pub proxies: Networks,
-    /// Whether somebody who has not logged in may chat, under a name that nobody has registered.
+    /// Whether people may chat without an account, under a name that nobody has registered.
     pub guests: bool,
-    /// The rooms that guests may join, beside the lobby; none: any.
+    /// The rooms that guests may join, besides the lobby; if none, any.
     pub guest_rooms: Option<Vec<String>>,
-    /// Whether a user who logs in is back in the rooms they were in.
+    /// Whether users who log in rejoin the rooms they were in.
     pub remember_rooms: bool,
     /// Capabilities that are not offered.
     pub capabilities_off: Vec<String>,
-    /// Iterations of the key derivation for newly stored passwords: what guessing one costs.
+    /// Iterations of the key derivation for new passwords, which determine the cost of guessing
+    /// one.
     pub password_iterations: u32,
 }
 
@@ -225,10 +225,10 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It is not TOML, or has a key that does not exist or a value of the wrong kind.
+    /// It is not valid TOML, or has an unknown key or a value of the wrong type.
     #[error("the config file {path} has an error in line {line}: {message}")]
     Mistake {
         /// The file.
@@ -238,12 +238,12 @@ pub enum ConfigError {
         /// What is wrong with it.
         message: String,
     },
-    /// A value that is well-formed but cannot be.
+    /// A value that is well-formed but invalid.
     #[error("the config file {path} cannot be used: {message}")]
     Impossible {
         /// The file.
         path: PathBuf,
-        /// Which key, and what it should be.
+        /// The key, and what its value should be.
         message: String,
     },
 }
@@ -259,7 +259,7 @@ impl Config {
         });
         let text =
             text.map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        // Some editors begin a file with a mark that says that it is UTF-8.
+        // Some editors begin a file with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut config: Config = toml::from_str(text).map_err(|error| ConfigError::Mistake {
             path: path.to_owned(),
@@ -287,8 +287,8 @@ impl Config {
         Some(name.to_string_lossy().into_owned())
     }
 
-    /// What of `new` takes effect in a server that runs with this config, and the keys that it
-    /// changes without effect before a restart.
+    /// The config after reloading `new` in a running server, and the changed keys that need a
+    /// restart.
     pub fn reload(&self, mut new: Config) -> (Config, Vec<&'static str>) {
         let (old, next) = (&self.server, &mut new.server);
         let mut later = Vec::new();
@@ -410,7 +410,7 @@ impl Config {
     }
 }
 
-/// Whether something is an origin as browsers name it, such as `https://chat.example:8443`.
+/// Whether this is an origin as browsers send it, such as `https://chat.example:8443`.
 fn is_origin(origin: &str) -> bool {
     let Some((scheme, host)) = origin.split_once("://") else { return false };
     let bad = |c: char| c == '/' || c.is_whitespace();

@@ -1,11 +1,11 @@
-//! Tells the operator what the store has found damaged: each place once in the log, their number in
-//! the metrics, and by that the server's health.
+//! Reports the damage that the store finds to the operator: each place once in the log, and their
+//! number in the metrics and the server's health.
 
 use crate::metrics::Metrics;
 use std::sync::Arc;
 use store::Damage;
 
-/// One who looks after each use of the store.
+/// Checks for damage after each use of the store.
 #[derive(Clone, Debug)]
 pub struct Watch {
     damage: Arc<Damage>,
@@ -13,12 +13,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Of what a store has found, told to these metrics.
+    /// A watch on a store's findings, which reports to these metrics.
     pub fn new(damage: Arc<Damage>, metrics: Arc<Metrics>) -> Watch {
         Watch { damage, metrics }
     }
 
-    /// Tells what was found since anybody looked last.
+    /// Reports what was found since the last call.
     pub fn look(&self) {
         if self.damage.total() == self.metrics.damaged() {
             return;

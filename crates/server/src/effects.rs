@@ -1,22 +1,21 @@
-//! What the hub's handlers ask for: facts to store, and what may leave the process once they are
-//! stored.
+//! What commands request: writes to store, and what may leave the process once they are stored.
 
 mod follow_up;
 mod lines;
 mod paused;
 mod read;
 pub mod released;
+mod effect;
 mod turn;
-mod what;
 
+pub use effect::{
+    Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Rooms, Task,
+};
 pub use follow_up::{Ending, FollowUp};
 pub use lines::{Lines, OneLine};
 pub use paused::{Cursor, OpenLabel};
 pub use read::{Read, ReadKind, Silence, UnreadForm};
 pub use turn::Turn;
-pub use what::{
-    Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Rooms, Task,
-};
 
 use crate::config::History;
 use crate::limits::{ADDRESS_TURN_WORK, BYTES_PER_WORK, EFFECTS_BYTES, LINE_WORK};
@@ -28,50 +27,50 @@ use std::ops::Range;
 use std::sync::Arc;
 use store::Write;
 
-/// All that one batch of commands led to, in order. The journal stores `writes` and then releases
-/// `list`.
+/// Everything that one batch of commands requests, in order. The journal stores `writes`, then
+/// releases `list`.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// The batch's number, rising from 1.
     pub batch: u64,
-    /// Rises whenever the hub has taken back what could not be stored; see [`crate::state::undo`].
+    /// The number of times the hub has rolled back; see [`crate::state::undo`].
     pub epoch: u32,
-    /// The shard whose batch this answers: it may send its next one.
+    /// The shard whose batch this answers, and which may send its next one.
     pub answers: Option<u8>,
-    /// Nothing comes after this: the server stops.
+    /// The server is stopping, and these are the last effects.
     pub last: bool,
-    /// Whose turn it is that these come of; over when they are carried out and dropped.
+    /// The turn in which these were made, which ends when they are carried out and dropped.
     pub turn: Option<Turn>,
-    /// What is kept from here on: the config was read again.
+    /// New settings for retention, after a reload.
     pub history: Option<History>,
-    /// Facts to store, in order.
+    /// The writes, in order.
     pub writes: Vec<Write>,
-    /// What is told to rooms and sessions, referred to by index.
+    /// Events and notices, which effects refer to by index.
     pub news: Vec<News>,
-    /// What is to happen, in order.
+    /// The effects, in order.
     pub list: Vec<ConditionalEffect>,
     /// The lines that replies and news refer to.
     pub text: Vec<u8>,
-    /// Work that the command at hand took, beside what is counted by its effects.
+    /// Work of the current command, beyond what its effects account for.
     work: u64,
-    /// How many effects of the command at hand are counted as work, and how much that is.
+    /// The number of effects of the current command that are counted as work, and that work.
     pub counted: (usize, Work),
-    /// Work that all commands so far took of the hub.
+    /// Work of all commands so far.
     pub work_done: u64,
-    /// Where the command at hand goes on, and the bytes that its earlier turns answered.
+    /// Where the current command continues, and the bytes that its earlier turns answered.
     resumed: (Cursor, usize),
-    /// Where the next part of the command at hand goes on.
+    /// Where the next part of the current command continues.
     next: Option<Cursor>,
-    /// The commands that write something, by number, in order.
+    /// The numbers of the commands that write something, in order.
     writers: Vec<u32>,
-    /// What the command at hand has left to the node of its session, each with its place in `list`.
+    /// What the current command leaves to the session's node, each with its position in `list`.
     follow_ups: VecDeque<(usize, Condition, FollowUp)>,
     endings: Vec<Ending>,
     command: Command,
     label: Option<Label>,
 }
 
-/// What comes after something that is followed up.
+/// The effects after a follow-up.
 #[derive(Debug)]
 pub struct Rest {
     effects: Vec<ConditionalEffect>,
@@ -80,7 +79,7 @@ pub struct Rest {
     follow_ups: VecDeque<(usize, Condition, FollowUp)>,
 }
 
-/// Where the command at hand began, and what its further effects depend on.
+/// Where the current command began, and what its further effects depend on.
 #[derive(Debug, Default)]
 struct Command {
     number: u32,
@@ -96,7 +95,7 @@ struct Label {
     value: Arc<str>,
     first: usize,
     batches: bool,
-    /// The batch that an earlier turn has opened.
+    /// The batch that an earlier turn opened.
     reference: Option<Box<str>>,
 }
 
@@ -106,28 +105,30 @@ impl Effects {
         Effects { batch, epoch, ..Effects::default() }
     }
 
-    /// Whether nothing at all is asked for.
+    /// Whether nothing is requested.
     pub fn is_empty(&self) -> bool {
         let nothing = self.list.is_empty() && self.writes.is_empty() && self.history.is_none();
         nothing && self.answers.is_none() && !self.last
     }
 
-    /// Whether this is as much as should be released at once.
+    /// Whether enough has accumulated to be released.
     pub fn is_large(&self) -> bool {
         self.text.len() >= EFFECTS_BYTES || self.work_done >= ADDRESS_TURN_WORK
     }
 
-    /// The number of the command at hand within the batch.
+    /// The number of the current command within the batch.
     pub fn command(&self) -> u32 {
         self.command.number
     }
 
-    /// Whether a command of this batch writes something. Only then can it fail, and be undone.
+    /// Whether a command of this batch writes something. Only such a command can fail and be
+    /// undone.
     pub fn has_written(&self, command: u32) -> bool {
         self.writers.binary_search(&command).is_ok()
     }
 
-    /// What follows in this command happens only if `write` is stored; returns its index.
+    /// Stores something. Further effects of this command happen only if it is stored. Returns its
+    /// index.
     pub fn write(&mut self, write: Write) -> u32 {
         let index = index(self.writes.len());
         self.writes.push(write);
@@ -138,12 +139,12 @@ impl Effects {
         index
     }
 
-    /// The node of the asker has something to do with what is here in the list of effects.
+    /// Leaves something to the asker's node, at this position among the effects.
     pub fn follow_up(&mut self, follow_up: FollowUp) {
         self.follow_ups.push_back((self.list.len(), self.command.condition, follow_up));
     }
 
-    /// Sessions end when the command at hand is over.
+    /// Sessions end after the current command.
     pub fn end_session(&mut self, ending: Ending) {
         self.endings.push(ending);
     }
@@ -153,8 +154,8 @@ impl Effects {
         std::mem::take(&mut self.endings)
     }
 
-    /// The next thing that a command has left to the node of its session. What that asks for comes
-    /// before the rest of the command's effects, which [`Effects::end_follow_up`] puts back.
+    /// The next follow-up of the command. Its effects precede the rest of the command's, which
+    /// [`Effects::end_follow_up`] restores.
     pub fn next_follow_up(&mut self) -> Option<(Rest, FollowUp)> {
         let (at, condition, follow_up) = self.follow_ups.pop_front()?;
         let before = std::mem::replace(&mut self.command.condition, condition);
@@ -163,8 +164,8 @@ impl Effects {
         Some((Rest { effects, at, condition: before, follow_ups }, follow_up))
     }
 
-    /// Puts back what comes after what was followed up, and whatever that has left to the node in
-    /// turn.
+    /// Restores the effects after a follow-up, and adjusts the positions of follow-ups that it has
+    /// left in turn.
     pub fn end_follow_up(&mut self, rest: Rest) {
         debug_assert!(
             self.follow_ups.is_empty(),
@@ -177,42 +178,42 @@ impl Effects {
         self.command.condition = rest.condition;
     }
 
-    /// The command at hand takes work: rows looked at, characters compared.
+    /// Counts work of the current command: rows examined, characters compared.
     pub fn spend(&mut self, work: u64) {
         self.work += work;
     }
 
-    /// Work that the hub has had with the command at hand so far.
+    /// Work of the current command so far.
     pub fn spent(&self) -> u64 {
         LINE_WORK + self.work + self.written() as u64 / BYTES_PER_WORK
     }
 
-    /// What the command at hand asks of shards and readers.
+    /// The effects of the current command.
     pub fn asked(&self) -> &[ConditionalEffect] {
         &self.list[self.command.list..]
     }
 
-    /// What the command at hand wants stored.
+    /// The writes of the current command.
     pub fn stores(&self) -> &[Write] {
         &self.writes[self.command.writes..]
     }
 
-    /// Bytes of lines that the command at hand has led to.
+    /// Bytes of lines that the current command has written.
     pub fn written(&self) -> usize {
         self.text.len() - self.command.text
     }
 
-    /// On which outcome what follows in this command happens.
+    /// The condition of further effects of this command.
     pub fn condition(&self) -> Condition {
         self.command.condition
     }
 
-    /// What follows in this command happens on `condition`, whatever was written since.
+    /// Sets the condition of further effects of this command.
     pub fn resume(&mut self, condition: Condition) {
         self.command.condition = condition;
     }
 
-    /// On which outcome the last word on the command's last write is due.
+    /// The condition of the final answer to the command's last write.
     pub fn settled(&self) -> Condition {
         match self.command.condition {
             Condition::Stored(write) => Condition::Settled(write),
@@ -220,22 +221,22 @@ impl Effects {
         }
     }
 
-    /// What follows in this command is said also if its message was stored before.
+    /// Further effects of this command also happen if its message is a duplicate.
     pub fn settle(&mut self) {
         self.command.condition = self.settled();
     }
 
-    /// Adds an effect that depends on the command's last write, if it had one.
+    /// Adds an effect that depends on the command's last write, if any.
     pub fn push(&mut self, effect: Effect) {
         self.list.push(ConditionalEffect { condition: self.command.condition, effect });
     }
 
-    /// Adds an effect that happens on `condition`.
+    /// Adds an effect with this condition.
     pub fn push_when(&mut self, condition: Condition, effect: Effect) {
         self.list.push(ConditionalEffect { condition, effect });
     }
 
-    /// Appends one line or more for `to`, written by `write`.
+    /// Appends one or more lines for `to`, written by `write`.
     pub fn reply(&mut self, to: SessionId, write: impl FnOnce(&mut Vec<u8>)) {
         let start = index(self.text.len());
         write(&mut self.text);
@@ -260,12 +261,12 @@ impl Effects {
         index(self.news.len() - 1)
     }
 
-    /// Gives news another line for those with `extended-join`.
+    /// Sets a different line for sessions with `extended-join`.
     pub fn extend(&mut self, news: u32, body: impl FnOnce(&mut Vec<u8>)) {
         self.news[news as usize].extended = Some(self.span(body));
     }
 
-    /// A command begins; with a label, its replies will be marked as `labeled-response` has it.
+    /// Begins a command; with a label, its replies will be labeled.
     pub fn begin(&mut self, session: SessionId, label: Option<Arc<str>>, batches: bool) {
         debug_assert!(self.follow_ups.is_empty(), "each command is followed up before its end");
         self.command = self.next_command();
@@ -274,7 +275,7 @@ impl Effects {
         self.label = label.map(|value| Label { session, value, first, batches, reference: None });
     }
 
-    /// A command goes on that was [paused](Self::pause).
+    /// Continues a command that was [paused](Self::pause).
     pub fn begin_again(&mut self, session: SessionId, label: Option<OpenLabel>, batches: bool) {
         let (value, reference) = match label {
             Some(OpenLabel { value, reference }) => (Some(value), reference),
@@ -286,37 +287,37 @@ impl Effects {
         }
     }
 
-    /// Where the command that goes on does so, and how many bytes its earlier turns answered.
+    /// Sets where the command continues, and the bytes that its earlier turns answered.
     pub fn resume_at(&mut self, cursor: Cursor, answered: usize) {
         self.resumed = (cursor, answered);
     }
 
-    /// The command at hand has done a part: the next one begins here.
+    /// The current command is done with a part; the next one begins here.
     pub fn go_on_at(&mut self, cursor: Cursor) {
         self.next = Some(cursor);
     }
 
-    /// Where the next part of the command at hand begins, if there is one.
+    /// Where the next part of the current command begins, if there is one.
     pub fn take_next(&mut self) -> Option<Cursor> {
         self.next.take()
     }
 
-    /// Where the part of the command at hand begins that is applied now.
+    /// Where the part of the current command begins that is being applied.
     pub fn go_on_from(&mut self, cursor: Cursor) {
         self.resumed.0 = cursor;
     }
 
-    /// Where the command at hand goes on: at its start, if it has not been paused.
+    /// Where the current command continues: at its start, unless it was paused.
     pub fn take_cursor(&mut self) -> Cursor {
         std::mem::take(&mut self.resumed.0)
     }
 
-    /// Bytes of lines that the command at hand has led to in all its turns.
+    /// Bytes of lines that the current command has written in all its turns.
     pub fn answered(&self) -> usize {
         self.resumed.1 + self.written()
     }
 
-    /// The command goes on in another turn, when others have had theirs. Its label waits for that.
+    /// Pauses the command until its session's next turn. Returns its label, if any.
     pub fn pause(&mut self, server: &str) -> Option<OpenLabel> {
         let label = self.label.take().map(|label| {
             let reference = self.mark_part(&label, server, true);
@@ -326,20 +327,20 @@ impl Effects {
         label
     }
 
-    /// The label of the command at hand, if it has one.
+    /// The label of the current command, if any.
     pub fn label(&self) -> Option<&Arc<str>> {
         self.label.as_ref().map(|label| &label.value)
     }
 
-    /// The label, for a command that is answered later.
+    /// Takes the label, for a command that is answered later.
     pub fn take_label(&mut self) -> Option<Arc<str>> {
         self.label.take().map(|label| label.value)
     }
 
-    /// The command ends: marks what answers it with its label.
+    /// Ends the command, and labels its replies.
     ///
-    /// <https://ircv3.net/specs/extensions/labeled-response>: no answer is an `ACK`, one line bears the label itself, more
-    /// are wrapped in a batch that does.
+    /// <https://ircv3.net/specs/extensions/labeled-response>: without a reply, an `ACK` has the
+    /// label; a single line has it itself; more lines are wrapped in a batch that has it.
     pub fn end(&mut self, server: &str) {
         if let Some(label) = self.label.take() {
             self.settle();
@@ -365,9 +366,9 @@ impl Effects {
         }
     }
 
-    /// Marks what one turn of a command has answered: all turns' answers are in one batch, which
-    /// the first one opens and the last one closes. Returns the batch's reference; none if the
-    /// session knows no batches, and each line bears the label.
+    /// Labels what one turn of a command has answered: the replies of all turns are in one batch,
+    /// which the first opens and the last closes. Returns the batch's reference, or none if the
+    /// session does not support batches, so that each line has the label.
     fn mark_part(&mut self, label: &Label, server: &str, more: bool) -> Option<Box<str>> {
         let tag = raw_tag("label", &label.value);
         let answers = self.find_answers(label, &tag);
@@ -404,7 +405,7 @@ impl Effects {
         Some(reference)
     }
 
-    /// Where the answers to a command are. What may yet answer it in their place gets the tag.
+    /// The positions of the replies to a command. Effects that may replace them get the tag, too.
     fn find_answers(&mut self, label: &Label, tag: &str) -> Vec<usize> {
         for effect in &mut self.list[label.first..] {
             if let Effect::NotStored { tag: slot, .. } | Effect::Refused { tag: slot, .. } =
@@ -428,12 +429,12 @@ impl Effects {
             [first, ..] if label.batches => {
                 let reference = format!("L{}", self.text.len());
                 for at in &answers {
-                    // What is in an inner batch is in this one by it.
+                    // An inner batch is part of this one.
                     if !self.is_in_batch(*at) {
                         self.mark(*at, &raw_tag("batch", &reference));
                     }
                 }
-                // Answers that wait for different things are in it, whichever of them come.
+                // Replies with different conditions are in it, whichever of them happen.
                 let condition = self.list[first].condition;
                 let same = answers.iter().all(|at| self.list[*at].condition == condition);
                 let condition = if same { condition } else { Condition::Always };
@@ -457,7 +458,7 @@ impl Effects {
         }
     }
 
-    /// Writes a line, to be referred to by an effect.
+    /// Writes a line for an effect to refer to.
     pub fn span(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<u32> {
         let start = index(self.text.len());
         write(&mut self.text);
@@ -469,7 +470,7 @@ impl Effects {
         index(self.text.len())
     }
 
-    /// Whether the effect at `at` is a line of a batch already.
+    /// Whether the effect at this position is a line of a batch.
     fn is_in_batch(&self, at: usize) -> bool {
         match &self.list[at].effect {
             Effect::Reply { text, .. } => self.text[text.start as usize..].starts_with(b"@batch="),
@@ -477,7 +478,7 @@ impl Effects {
         }
     }
 
-    /// Puts `tag` on the line that the effect at `at` sends.
+    /// Adds `tag` to the line of the effect at this position.
     fn mark(&mut self, at: usize, tag: &str) {
         match &mut self.list[at].effect {
             Effect::Reply { text, .. } => {
@@ -514,7 +515,7 @@ fn raw_tag(key: &str, value: &str) -> Box<str> {
     String::from_utf8(tag).expect("escaping keeps UTF-8").into()
 }
 
-/// An index or offset within one batch; its text is bounded far below 4 GiB.
+/// An index or offset within one batch, whose text stays far below 4 GiB.
 fn index(at: usize) -> u32 {
     u32::try_from(at).expect("a batch stays far below 4 GiB")
 }

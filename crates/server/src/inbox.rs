@@ -1,4 +1,4 @@
-//! The way to a shard: a bounded queue, and a waker for the poll that the shard sleeps in.
+//! A shard's inbox: a bounded queue, with a waker for the poll that the shard sleeps in.
 
 use crate::config::Config;
 use crate::effects::released::Released;
@@ -18,47 +18,47 @@ use store::EventId;
 /// What other threads send to a shard.
 #[derive(Debug)]
 pub enum Item {
-    /// A connection to own.
+    /// A new connection.
     Connection(TcpStream, SocketAddr),
-    /// Effects that are committed, or never will be.
+    /// Effects whose writes have been committed, or have failed.
     Released(Arc<Released>),
-    /// History for a place kept among a session's lines.
+    /// History, for a place reserved among a session's lines.
     Page {
-        /// For whom.
+        /// The session.
         session: SessionId,
-        /// Which place.
+        /// The number of the place.
         place: u64,
         /// The lines.
         lines: Vec<u8>,
-        /// These are messages kept for the user, all or as many as fit, up to this event.
+        /// The lines are pending messages, all or as many as fit, up to this event.
         pending: Option<EventId>,
     },
-    /// The config from here on.
+    /// The new config.
     Config(Arc<Config>),
-    /// The certificate from here on.
+    /// The new certificate.
     Certificate(Certificate),
-    /// No new connections: the server stops.
+    /// Close the listening sockets: the server is stopping.
     StopListening,
 }
 
-/// The senders' end.
+/// The sending end.
 #[derive(Clone, Debug)]
 pub struct Inbox {
     items: Sender<Item>,
     waker: Arc<Waker>,
 }
 
-/// The shard's end.
+/// The receiving end.
 #[derive(Debug)]
 pub struct Outlet {
     items: Receiver<Item>,
     poll: Poll,
 }
 
-/// A shard's inbox and outlet. `waiting` tells how much is in all shards' inboxes.
+/// Both ends. `waiting` is the gauge of items in the inboxes of all shards.
 ///
 /// # Errors
-/// When the system has no more file descriptors.
+/// When the system is out of file descriptors.
 pub fn new(waiting: Gauge) -> io::Result<(Inbox, Outlet)> {
     let (sender, receiver) = bounded(SHARD_QUEUE, waiting);
     let poll = Poll::new()?;
@@ -67,8 +67,8 @@ pub fn new(waiting: Gauge) -> io::Result<(Inbox, Outlet)> {
 }
 
 impl Inbox {
-    /// Sends an item; waits while the shard is behind. False if the shard is gone, which it is only
-    /// when the server stops.
+    /// Sends an item; blocks while the inbox is full. False if the shard is gone, which happens
+    /// only when the server is stopping.
     pub fn send(&self, item: Item) -> bool {
         if self.items.send(item).is_err() {
             return false;
@@ -81,18 +81,18 @@ impl Inbox {
 }
 
 impl Outlet {
-    /// The token of the event that says that there are items.
+    /// The token of the event for new items.
     pub const WAKE: Token = Token(usize::MAX);
 
-    /// Waits for events, or for items.
+    /// Waits for events or items.
     ///
     /// # Errors
-    /// When the system does not let it wait, or a signal interrupted it.
+    /// When polling fails, or a signal interrupts it.
     pub fn wait(&mut self, events: &mut Events, patience: Option<Duration>) -> io::Result<()> {
         self.poll.poll(events, patience)
     }
 
-    /// The next item, if there is one.
+    /// The next item, if any.
     pub fn take(&self) -> Option<Item> {
         self.items.try_recv().ok()
     }

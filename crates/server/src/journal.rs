@@ -1,8 +1,9 @@
-//! The journal: it owns the only write connection to the store, and has a thread of its own.
+//! The journal: it owns the only write connection to the store, and has its own thread.
 //!
-//! It commits whatever has queued up as one transaction, flushed to disk, and only then releases
-//! what depends on it. What stores nothing passes through in its place: one order holds for all.
-//! When the server has little to do, the hub's thread does the journal's work without waking it.
+//! It commits everything queued as one transaction, flushed to disk, and only then releases the
+//! effects that depend on it. Effects without writes pass through in order: there is one order for
+//! everything. When the server has little to do, the hub's thread does the journal's work without
+//! waking it.
 
 pub mod retention;
 
@@ -37,33 +38,33 @@ pub struct Journal {
     pub store: Box<dyn Store>,
     /// The shards.
     pub shards: Vec<Inbox>,
-    /// The way back to the hub, for bad news.
+    /// The hub, to be told of failures.
     pub hub: Sender<Input>,
-    /// The newest batch that is committed; the hub forgets what it kept to undo it.
+    /// The newest committed batch, up to which the hub can drop its undo log.
     pub committed: Arc<AtomicU64>,
-    /// Effects of an earlier epoch build upon something that could not be stored, and are refused.
+    /// Effects of an earlier epoch depend on something that could not be stored, and are refused.
     pub epoch: u32,
-    /// What the store's housekeeping goes by.
+    /// The clock for the store's maintenance.
     pub clock: Clock,
-    /// Between two rounds of it.
+    /// The time between two rounds of maintenance.
     pub every: Duration,
-    /// The data folder; none if nothing is kept.
+    /// The data folder; none if nothing is stored on disk.
     pub folder: Option<PathBuf>,
-    /// How long what happened is kept.
+    /// How long history is kept.
     pub history: History,
-    /// The space on its disk, as the hub knows it.
+    /// The space on its disk, as last reported to the hub.
     pub space: Option<Space>,
-    /// When it was looked at last.
+    /// When the disk was last checked.
     pub looked: Instant,
-    /// What it counts.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// What the store finds damaged.
+    /// The store's reports of damage.
     pub damage: Watch,
-    /// Who asks whether it is alive.
+    /// Liveness checks.
     pub pulse: Arc<Pulse>,
-    /// Closed by the last reader of the store when it ends.
+    /// Closed by the store's last reader when it ends.
     pub readers: mpsc::Receiver<Infallible>,
-    /// Who ends the process, if nobody knows what is stored.
+    /// Ends the process if it is uncertain what is stored.
     pub wake: SyncSender<Wake>,
 }
 
@@ -71,7 +72,7 @@ pub struct Journal {
 struct Shared {
     /// None once it has ended.
     journal: Mutex<Option<Journal>>,
-    /// Outputs that were queued for the journal's thread and are not released yet.
+    /// Effects that are queued for the journal's thread and not released yet.
     queued: AtomicUsize,
 }
 
@@ -96,7 +97,7 @@ pub struct JournalThread {
     every: Duration,
 }
 
-/// Both ends of a journal. `waiting` tells how many outputs wait for its thread.
+/// Both ends of a journal. `waiting` is the gauge of effects queued for its thread.
 pub fn ends(journal: Journal, waiting: Gauge) -> (JournalHandle, JournalThread) {
     let (sender, queue) = bounded(JOURNAL_QUEUE, waiting);
     let (metrics, clock, every) = (journal.metrics.clone(), journal.clock, journal.every);
@@ -109,16 +110,16 @@ pub fn ends(journal: Journal, waiting: Gauge) -> (JournalHandle, JournalThread) 
 impl JournalHandle {
     /// Passes effects on; false if the journal has ended.
     ///
-    /// Near idle, to wake another thread and to wait for it takes longer than the commit. So if
-    /// nothing waits for the hub (`idle`) and the journal's thread rests, they are stored and
-    /// released here.
+    /// Near idle, waking another thread and waiting for it takes longer than the commit. So if the
+    /// hub has no input waiting (`idle`) and the journal's thread is idle too, they are committed
+    /// and released on this thread.
     ///
     /// # Errors
-    /// When nobody knows what is stored, and nobody may be told anything.
+    /// When it is uncertain what is stored, so nobody may be told anything.
     pub fn pass_on(&self, effects: Effects, idle: bool) -> Result<bool, Failure> {
         let few = effects.writes.len() <= WRITES_AT_ONCE;
         let plain = !effects.last && effects.history.is_none();
-        // Only the hub adds to what is queued, so all that came before is released.
+        // Only the hub adds to the queue, so everything earlier has been released.
         let first = self.shared.queued.load(Ordering::Acquire) == 0;
         if idle
             && few
@@ -143,8 +144,8 @@ impl JournalThread {
     /// Runs until the last effects are released and the readers have ended, then closes the store.
     ///
     /// # Errors
-    /// When nobody knows what is stored, and nobody may be told anything; or when the store cannot be
-    /// closed in good order, and all that was committed is safe all the same.
+    /// When it is uncertain what is stored, so nobody may be told anything; or when the store
+    /// cannot be closed cleanly, although everything committed is safe.
     pub fn run(self) -> Result<(), Failure> {
         let mut maintained = Instant::now();
         if let Some(journal) = &mut *self.shared.lock() {
@@ -188,21 +189,21 @@ impl JournalThread {
             }
         }
         let Some(journal) = self.shared.lock().take() else { return Ok(()) };
-        // Who reads keeps the log from being moved into the database. None is left: nobody sends.
+        // Readers prevent the last checkpoint. None is left: nothing is ever sent on this channel.
         let _ = journal.readers.recv();
         journal.store.close()
     }
 
-    /// How long to wait for the next effects before something else is due.
+    /// How long to wait for effects before something else is due.
     fn patience(&self, maintained: Instant, retention: &Forgetting) -> Duration {
         let due = self.every.saturating_sub(maintained.elapsed());
         let look = Duration::from_millis(DISK_LOOK_MILLIS);
-        // As long as writes are refused for want of space, nothing else may come by.
+        // While writes are refused for lack of space, there may be no other input.
         let patience = if self.metrics.seen().scarce { look.min(due) } else { due };
         retention.patience(patience, self.clock.steady())
     }
 
-    /// What goes into one transaction with the first output.
+    /// The effects that go into one transaction, starting with `first`.
     fn gather(&self, first: Effects) -> Vec<Effects> {
         let mut group = vec![first];
         let mut bytes = 0;
@@ -218,10 +219,10 @@ impl JournalThread {
 }
 
 impl Journal {
-    /// Stores what a group of batches asks for and releases it; then `question` is answered.
+    /// Stores what these batches write and releases them; then answers `question`.
     ///
     /// # Errors
-    /// When nobody knows what is stored, and nobody may be told anything.
+    /// When it is uncertain what is stored, so nobody may be told anything.
     fn carry_out(&mut self, group: Vec<Effects>, question: u64) -> Result<(), Failure> {
         let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
         self.look_at_disk_when_due();
@@ -235,10 +236,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Stores what a group of batches asks for, in one transaction.
+    /// Stores what these batches write, in one transaction.
     ///
     /// # Errors
-    /// When nobody knows whether it is stored.
+    /// When it is uncertain whether they are stored.
     pub(crate) fn settle(&mut self, group: Vec<Effects>) -> Result<Vec<Settled>, Failure> {
         let epoch = self.epoch;
         let sound = |effects: &Effects| effects.writes.is_empty() || effects.epoch >= epoch;
@@ -283,15 +284,15 @@ impl Journal {
         }
         if let Some((from, of)) = failed {
             self.epoch = of + 1;
-            // The hub's queue is larger than all that can be in flight. If the hub is gone, there
-            // is nothing to undo.
+            // The hub's queue has room for everything in flight. If the hub is gone, there is
+            // nothing to undo.
             let _ = self.hub.send(Input::Failed { from });
         }
         Ok(settled)
     }
 
-    /// Has the process ended. Until then this thread stands still, and all others wait for it: nobody
-    /// is told anything any more. It goes on only if the server stops already, and waits for it.
+    /// Ends the process. Until then this thread blocks, and all others wait for it, so nobody is
+    /// told anything. Only returns if the server is stopping anyway, and waits for this thread.
     fn end_all(&self, failure: Failure) -> Failure {
         if let Err(SendError(Wake::Failed(failure))) = self.wake.send(Wake::Failed(failure)) {
             return failure;
@@ -301,7 +302,7 @@ impl Journal {
         }
     }
 
-    /// Removes some of what is not kept any longer, if it is time to.
+    /// Removes some expired history, if a step is due.
     fn forget(&mut self, retention: &mut Forgetting) {
         let (wall, steady) = (clock::wall(), self.clock.steady());
         if !retention.is_due(wall, steady) {
@@ -324,7 +325,7 @@ impl Journal {
         }
     }
 
-    /// Looks at the disk, and tells the hub if it has other space than it knows of.
+    /// Checks the disk, and reports to the hub if the space has changed.
     fn look_at_disk(&mut self) {
         self.looked = Instant::now();
         let Some(folder) = &self.folder else { return };
@@ -332,7 +333,7 @@ impl Journal {
         if let Some(found) = space
             && self.space.replace(found) != space
         {
-            // As for bad news, its queue has room.
+            // As for failures, its queue has room.
             let _ = self.hub.send(Input::Disk(found));
         }
     }
@@ -340,7 +341,7 @@ impl Journal {
     fn release(&self, settled: Vec<Settled>) {
         let released = Arc::new(Released { settled });
         for shard in &self.shards {
-            // A shard is gone only when the server stops.
+            // A shard is gone only when the server is stopping.
             shard.send(Item::Released(released.clone()));
         }
     }
@@ -373,7 +374,7 @@ mod tests {
         })
     }
 
-    /// Whether a word is in any file of a folder.
+    /// Whether any file of a folder contains a word.
     fn is_in_files(folder: &Path, word: &str) -> bool {
         fs::read_dir(folder).unwrap().any(|file| {
             let bytes = fs::read(file.unwrap().path()).unwrap();
@@ -389,7 +390,7 @@ mod tests {
         }
     }
 
-    /// The ends of a journal whose store is in a folder, and the newest batch that is committed.
+    /// Both ends of a journal whose store is in a folder, and its newest committed batch.
     fn journal(folder: &Path, every: Duration) -> (JournalHandle, JournalThread, Arc<AtomicU64>) {
         let store = Box::new(SqliteStore::open(folder, "test").unwrap());
         let metrics = Arc::new(Metrics::new(1));
@@ -441,7 +442,7 @@ mod tests {
         thread.join().unwrap().unwrap();
     }
 
-    /// In a server it takes [`crate::limits::MAINTAIN_SECONDS`], and nobody need say anything.
+    /// In a server this takes up to [`crate::limits::MAINTAIN_SECONDS`], without any input.
     #[test]
     fn what_was_taken_back_leaves_the_files_by_itself() {
         let (folder, word) = (tempfile::tempdir().unwrap(), "xyzzy-secret");

@@ -8,39 +8,39 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddr
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Another program has the port.
+    /// Another program uses the port.
     #[error("port {port} is in use by another program; stop it, or choose another port with -p")]
     Taken {
         /// The port.
         port: u16,
     },
-    /// Ports below 1024 are the administrator's.
+    /// The port is below 1024 and requires root privileges.
     #[error("port {port} requires root privileges; choose a port of 1024 or above with -p")]
     Forbidden {
         /// The port.
         port: u16,
     },
-    /// Not an address.
+    /// An invalid address.
     #[error(
         "{address:?} is not an address to listen on: {source}; --bind takes HOST, listen takes HOST:PORT"
     )]
     BadAddress {
-        /// What was given.
+        /// The given text.
         address: String,
-        /// What the system said.
+        /// The system's error.
         source: Error,
     },
-    /// The service manager gave something else.
+    /// The service manager passed something else.
     #[error(
         "socket {at} of the service manager does not listen for TCP ({source}); use ListenStream in its unit"
     )]
     BadSocket {
-        /// Which of its sockets, counted from 0.
+        /// The index of the socket.
         at: usize,
-        /// What the system said.
+        /// The system's error.
         source: Error,
     },
-    /// An address is there twice.
+    /// A redundant address.
     #[error(
         "the address {address} in [server] listen is redundant: {by} already covers it; remove one of the two"
     )]
@@ -55,12 +55,12 @@ pub enum ListenError {
     Other {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: Error,
     },
 }
 
-/// Binds `port` on one address, or on all of this machine, IPv4 and IPv6.
+/// Binds `port` on one address, or on all addresses of this machine, IPv4 and IPv6.
 ///
 /// # Errors
 /// [`ListenError`], whose text says what to do.
@@ -74,7 +74,7 @@ pub fn bind(address: Option<&str>, port: u16) -> Result<TcpListener, ListenError
     })
 }
 
-/// Binds each of `addresses`, given as `HOST:PORT`, beside those that are `taken`.
+/// Binds each of `addresses`, given as `HOST:PORT`, in addition to those in `taken`.
 ///
 /// # Errors
 /// [`ListenError`], whose text says what to do.
@@ -85,7 +85,7 @@ pub fn bind_more(
     resolve_more(addresses, taken)?.into_iter().map(bind_one).collect()
 }
 
-/// The addresses to listen on that are given as `HOST:PORT`, none of them there twice or `taken`.
+/// Resolves addresses to listen on, given as `HOST:PORT`. None may be redundant.
 ///
 /// # Errors
 /// [`ListenError`], whose text says what to do.
@@ -106,7 +106,7 @@ pub fn resolve_more(
     Ok(all.split_off(taken.len()))
 }
 
-/// Whether only one of two addresses can be listened on. Port 0 is a free one each time.
+/// Whether two addresses cannot both be listened on. Port 0 is a different one each time.
 fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let covers = |all: IpAddr, one: IpAddr| match all {
         IpAddr::V6(all) => all.is_unspecified(), // IPv4, too

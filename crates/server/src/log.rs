@@ -1,5 +1,5 @@
-//! What the operator's terminal is told: one line a fact, its fields named, nothing secret, no text
-//! that a client wrote for others.
+//! The log: one line per fact, with named fields. It contains no secrets, and no text that a client
+//! wrote for others.
 
 mod plain;
 
@@ -12,18 +12,18 @@ use std::io::IsTerminal;
 use store::Loaded;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
-/// How lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// `[INFO] what happened name=value`; with the time before it, unless at a terminal
+    /// `[INFO] what happened name=value`; with the time first, unless at a terminal
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Starts logging to standard output, on a thread of its own: a terminal that stands still delays
-/// nobody. What is logged until the guard is dropped is written.
+/// Starts logging to standard output, on a separate thread, so a stalled terminal delays nobody.
+/// Everything logged before the guard is dropped is written.
 pub fn start(format: Format) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(LOG_QUEUE)
@@ -40,7 +40,8 @@ pub fn start(format: Format) -> WorkerGuard {
     guard
 }
 
-/// Says what the store has: who expects a history and reads "new room" knows that something is wrong.
+/// Logs what the store contains: an operator who expects history and reads "new room" knows that
+/// something is wrong.
 pub fn loaded(loaded: &Loaded) {
     if loaded.rooms.is_empty() && loaded.accounts.is_empty() && loaded.events == 0 {
         tracing::info!("A new room: nothing is stored yet");
@@ -58,13 +59,12 @@ pub fn loaded(loaded: &Loaded) {
     }
 }
 
-/// Says that the server waits for connections.
+/// Logs that the server is waiting for connections.
 pub fn waiting(port: u16) {
     tracing::info!("Waiting for connection on port {port}...");
 }
 
-/// Warns if at the start the machine's clock is behind the newest message: then that, or the clock, is
-/// wrong.
+/// Warns if at startup the clock is behind the newest message: then one of the two is wrong.
 pub fn clock_behind(newest: i64, now: i64) {
     let behind = newest.saturating_sub(now);
     if behind > CLOCK_JUMP_MILLIS {
@@ -73,8 +73,8 @@ pub fn clock_behind(newest: i64, now: i64) {
     }
 }
 
-/// Logs what the hub found worth telling. After somebody left, and unless the server stops, it says
-/// again that it waits.
+/// Logs a record from the hub. After somebody left, unless the server is stopping, also logs that
+/// it is waiting again.
 pub fn fact(fact: &LogRecord, port: Option<u16>) {
     match fact {
         LogRecord::Came { user, address, new: true } => {
@@ -131,8 +131,8 @@ pub fn fact(fact: &LogRecord, port: Option<u16>) {
     }
 }
 
-/// Why somebody left, without what they, or the operator who threw them out, had to say to it: that
-/// is for those who share a room with them.
+/// Why somebody left, without their own words or those of the operator who removed them: those are
+/// only for the people they shared a room with.
 fn without_text(reason: &str) -> Cow<'_, str> {
     if reason.starts_with("Quit: ") {
         return "Quit".into();

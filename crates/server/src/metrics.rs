@@ -1,30 +1,28 @@
-//! What the server knows of itself, for Prometheus and whoever reads its text.
+//! The server's metrics, for Prometheus.
 //!
-//! Nothing here is on a message's way. Who counts does so in plain numbers and adds them at the end
-//! of a round, a commit or a batch, by relaxed atomics; sums over many connections are made at the
-//! sweep, twice a second. A histogram is behind a lock, which only the journal takes, once a commit.
+//! Nothing here delays a message. Threads count in plain numbers and add them at the end of a
+//! round, commit or batch, with relaxed atomics; totals over many connections are computed in the
+//! sweep, twice a second. A histogram has a lock, which only the journal takes, once per commit.
 
+mod disk;
 mod labels;
+mod names;
 mod process;
 
+pub use disk::{Disk, Seen, Space};
 pub use labels::{Handshake, Kind, Login, LoginBy, Queue, Refused, Row};
 
-use crate::limits::{HUB_QUEUE, JOURNAL_QUEUE, PASSWORD_QUEUE, READ_QUEUE, SHARD_QUEUE};
-use process::Process;
 use prometheus_client::encoding::prometheus_text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
-use std::path::Path;
+use prometheus_client::registry::Registry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use store::{Condition, EventKind, Outcome, Write};
+use store::{EventKind, Outcome, Write};
 
-/// The kinds of events and the words for them. What is left of a message is none: it was stored as
-/// one.
+/// The kinds of events and their labels. What remains of a redacted message has none: it was
+/// counted as a message.
 const KINDS: [(EventKind, &str); 12] = [
     (EventKind::Message, "message"),
     (EventKind::Notice, "notice"),
@@ -40,7 +38,7 @@ const KINDS: [(EventKind, &str); 12] = [
     (EventKind::Rename, "rename"),
 ];
 
-/// Upper ends of the classes of what a commit takes, in seconds.
+/// The upper bounds of the buckets for commit times, in seconds.
 const COMMIT_SECONDS: [f64; 15] =
     [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
@@ -74,19 +72,19 @@ pub struct Metrics {
     disk: Arc<Disk>,
 }
 
-/// What a shard has done in one round, in plain numbers.
+/// What a shard has done in one round.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Messages and notices put into outboxes: one for each connection that is told.
+    /// Messages and notices put into outboxes, counted per connection.
     pub deliveries: u64,
     /// Bytes read from sockets.
     pub received: u64,
-    /// Bytes of lines taken out of outboxes and written.
+    /// Bytes of lines written to sockets from outboxes.
     pub sent: u64,
 }
 
-/// What a shard finds when it looks at all its connections, twice a second. So nobody has to count
-/// on the way, and no number can drift away from what is there.
+/// What a shard counts over all its connections, twice a second. Counting afresh costs nothing in
+/// between, and the numbers cannot drift.
 #[derive(Debug, Default)]
 pub struct Census {
     connections: [i64; Kind::WORDS.len()],
@@ -95,7 +93,7 @@ pub struct Census {
 }
 
 impl Census {
-    /// Counts a connection: what it speaks, and the bytes that wait for it.
+    /// Counts a connection: its transport, and the bytes queued for it.
     pub fn add(&mut self, kind: Kind, waiting: usize) {
         self.connections[kind as usize] += 1;
         self.outbox += waiting;
@@ -103,53 +101,17 @@ impl Census {
     }
 }
 
-/// Something to count once it has happened: the hub asks for it.
+/// Something to count, requested by the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// Somebody was refused or thrown out.
+    /// A refusal or a disconnection.
     Refused(Refused),
-    /// Somebody tried to log in.
+    /// A login attempt.
     Login(LoginBy, Login),
 }
 
-/// The data folder, as the journal last saw it.
-#[derive(Debug)]
-pub struct Disk {
-    free: AtomicU64,
-    scarce: AtomicBool,
-    log_bytes: AtomicU64,
-    log_waits: AtomicU64,
-    gone: AtomicBool,
-}
-
-/// The space on the disk of the data folder, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Space {
-    /// What is free for the server.
-    pub free: u64,
-    /// All that there is.
-    pub total: u64,
-}
-
-/// What is known of the data folder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Free bytes of its disk; none if nobody knows, or nothing is stored on one.
-    pub free: Option<u64>,
-    /// The disk's reserve is touched: ordinary writes are refused.
-    pub scarce: bool,
-    /// Bytes of the write-ahead log.
-    pub log_bytes: u64,
-    /// Seconds for which something has waited in the log to be moved into the database.
-    pub log_waits: u64,
-    /// A file of the database was moved or deleted.
-    pub gone: bool,
-    /// How many places of what is stored were found damaged.
-    pub damaged: u64,
-}
-
 impl Metrics {
-    /// Metrics of a server with so many shards, all zero.
+    /// Metrics of a server with this many shards, all zero.
     pub fn new(shards: usize) -> Metrics {
         let metrics = Metrics {
             registry: Registry::default(),
@@ -173,7 +135,7 @@ impl Metrics {
             outbox_largest: Row::numbered("shard", shards),
             waiting: Row::of("queue", Queue::WORDS),
             refused: Row::of("reason", Refused::WORDS),
-            logins: Row::of_pairs(["way", "outcome"], [LoginBy::WORDS, Login::WORDS]),
+            logins: Row::of_pairs(["method", "outcome"], [LoginBy::WORDS, Login::WORDS]),
             handshakes: Row::of("outcome", Handshake::WORDS),
             certificate_expires: Gauge::default(),
             disk: Arc::new(Disk::new()),
@@ -181,93 +143,7 @@ impl Metrics {
         Metrics { registry: metrics.registered(shards), ..metrics }
     }
 
-    /// A registry of all of them, in the order in which they are shown.
-    fn registered(&self, shards: usize) -> Registry {
-        let mut all = Registry::default();
-        all.register_collector(Box::new(Process::new(self.disk.clone())));
-        let own = all.sub_registry_with_prefix("parlor");
-        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
-        own.register("build", "Version of this server", version);
-        self.register_people(own);
-        self.register_traffic(own);
-        self.register_store(own);
-        self.register_queues(own, shards);
-        all
-    }
-
-    fn register_people(&self, own: &mut Registry) {
-        let about = "Open connections by protocol, up to half a second old";
-        own.register("connections", about, self.connections.clone());
-        let about = "Connections accepted since startup";
-        own.register("connections_accepted", about, self.accepted.clone());
-        let about = "IRC sessions known to the hub";
-        own.register("sessions", about, self.sessions.clone());
-        let about = "Online users; each may have several sessions";
-        own.register("users_online", about, self.users.clone());
-        own.register("rooms", "Existing rooms, including the lobby", self.rooms.clone());
-        let about = "Login attempts by method and outcome";
-        own.register("logins", about, self.logins.clone());
-        let about = "Refusals, delays and disconnections by reason";
-        own.register("refused", about, self.refused.clone());
-        let about = "TLS handshakes, by outcome";
-        own.register("tls_handshakes", about, self.handshakes.clone());
-        let about = "Unix time at which the certificate expires; 0 if unknown";
-        let expires = self.certificate_expires.clone();
-        own.register("certificate_expires_timestamp_seconds", about, expires);
-    }
-
-    fn register_traffic(&self, own: &mut Registry) {
-        let about = "Messages and notifications queued for connections, counted per connection";
-        own.register("deliveries", about, self.deliveries.clone());
-        let about = "Bytes read from sockets";
-        own.register_with_unit("received", about, Unit::Bytes, self.received.clone());
-        let about = "Bytes of lines written, before WebSocket and TLS framing";
-        own.register_with_unit("sent", about, Unit::Bytes, self.sent.clone());
-        let about = "Bytes queued for all readers, up to half a second old";
-        own.register_with_unit("outbox", about, Unit::Bytes, self.outbox.clone());
-        let about = "Bytes queued for the slowest reader, up to half a second old";
-        own.register_with_unit("outbox_largest", about, Unit::Bytes, self.outbox_largest.clone());
-    }
-
-    fn register_store(&self, own: &mut Registry) {
-        let about = "Events committed to disk, by kind";
-        own.register("events_stored", about, self.stored.clone());
-        let about = "Resent messages recognized as duplicates";
-        own.register("resends", about, self.resends.clone());
-        let about = "Duration of a commit, including the flush to disk";
-        own.register_with_unit("commit", about, Unit::Seconds, self.commit_seconds.clone());
-        let about = "Writes per commit";
-        own.register("commit_writes", about, self.commit_writes.clone());
-        let about = "Failed commits; nothing of them was stored or released";
-        own.register("commit_failures", about, self.commit_failures.clone());
-        let about = "Damaged places found in the stored data since startup";
-        own.register("damaged", about, self.damaged.clone());
-        let about = "Unix time of the last good automatic backup; 0 for never";
-        let seconds = self.backup_time.clone();
-        own.register_with_unit("backup_timestamp", about, Unit::Seconds, seconds);
-        let about = "Failed automatic backups";
-        own.register("backup_failures", about, self.backup_failures.clone());
-    }
-
-    fn register_queues(&self, own: &mut Registry, shards: usize) {
-        let about = "Items queued for a thread: batches, answers or jobs";
-        own.register("queue_items", about, self.waiting.clone());
-        let most: Row<Gauge> = Row::of("queue", Queue::WORDS);
-        let shards = shards * SHARD_QUEUE;
-        let bounds = [
-            (Queue::Hub, HUB_QUEUE),
-            (Queue::Journal, JOURNAL_QUEUE),
-            (Queue::Shards, shards),
-            (Queue::Readers, READ_QUEUE),
-            (Queue::Passwords, PASSWORD_QUEUE),
-        ];
-        for (queue, bound) in bounds {
-            most.at(queue as usize).set(number(bound));
-        }
-        own.register("queue_most_items", "Capacity of a queue", most);
-    }
-
-    /// All of them in the text format of Prometheus, version 0.0.4.
+    /// All metrics in the Prometheus text format, version 0.0.4.
     pub fn text(&self) -> String {
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry).expect("a String takes everything");
@@ -279,7 +155,7 @@ impl Metrics {
         self.accepted.inc();
     }
 
-    /// A shard has looked at all its connections: what it found, in place of what it found before.
+    /// Replaces what a shard counted before by what it has counted now.
     pub fn found(&self, shard: u8, before: &mut Census, now: Census) {
         for (place, (now, before)) in now.connections.iter().zip(&before.connections).enumerate() {
             self.connections.at(place).inc_by(now - before);
@@ -289,17 +165,17 @@ impl Metrics {
         *before = now;
     }
 
-    /// A TLS handshake came to an end.
+    /// A TLS handshake ended.
     pub fn handshake(&self, outcome: Handshake) {
         self.handshakes.at(outcome as usize).inc();
     }
 
-    /// When the certificate at hand expires (seconds since the epoch), if that is known.
+    /// When the certificate expires (seconds since the epoch), if known.
     pub fn certificate_expires(&self, expires: Option<i64>) {
         self.certificate_expires.set(expires.unwrap_or(0));
     }
 
-    /// Something happened that is counted one by one.
+    /// Counts one occurrence.
     pub fn count(&self, what: Count) {
         match what {
             Count::Refused(why) => self.refused.at(why as usize).inc(),
@@ -309,7 +185,7 @@ impl Metrics {
         };
     }
 
-    /// What the hub has after an input.
+    /// The hub's totals after an input.
     pub fn hub_has(&self, sessions: usize, users: usize, rooms: usize) {
         self.sessions.set(number(sessions));
         self.users.set(number(users));
@@ -337,38 +213,38 @@ impl Metrics {
         self.resends.inc_by(resends);
     }
 
-    /// The journal could not commit.
+    /// A commit failed.
     pub fn commit_failed(&self) {
         self.commit_failures.inc();
     }
 
-    /// A good backup was made then.
+    /// A backup succeeded at this time.
     pub fn backed_up(&self, time: SystemTime) {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.backup_time.set(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// A backup could not be made.
+    /// A backup failed.
     pub fn backup_failed(&self) {
         self.backup_failures.inc();
     }
 
-    /// So many places of the stored data were found damaged.
+    /// The number of places found damaged in the stored data.
     pub fn is_damaged(&self, places: u64) {
         self.damaged.set(places.cast_signed());
     }
 
-    /// What is known of the data folder.
+    /// The state of the data folder.
     pub fn seen(&self) -> Seen {
         Seen { damaged: self.damaged(), ..self.disk.seen() }
     }
 
-    /// How many places of the stored data were found damaged.
+    /// The number of places found damaged in the stored data.
     pub fn damaged(&self) -> u64 {
         self.damaged.get().cast_unsigned()
     }
 
-    /// A shard has ended a round: adds what it did, and begins anew.
+    /// Adds what a shard did in a round, and resets its tally.
     pub fn add(&self, shard: u8, tally: &mut Tally) {
         let Tally { deliveries, received, sent } = std::mem::take(tally);
         let shard = usize::from(shard);
@@ -381,7 +257,7 @@ impl Metrics {
         }
     }
 
-    /// How many wait in a queue, to be kept by the queue itself.
+    /// The gauge of a queue's length, which the queue itself maintains.
     pub fn waiting(&self, queue: Queue) -> Gauge {
         self.waiting.at(queue as usize).clone()
     }
@@ -410,49 +286,6 @@ impl Metrics {
     }
 }
 
-impl Disk {
-    fn new() -> Disk {
-        Disk {
-            free: AtomicU64::new(u64::MAX),
-            scarce: AtomicBool::new(false),
-            log_bytes: AtomicU64::new(0),
-            log_waits: AtomicU64::new(0),
-            gone: AtomicBool::new(false),
-        }
-    }
-
-    /// Looks how much space is left for a folder, and notes how the store in it is. The journal does
-    /// it: a disk that hangs is to hold up nobody else. Returns the space there is, if it can be seen.
-    pub fn look(&self, folder: &Path, store: Condition) -> Option<Space> {
-        let space = rustix::fs::statvfs(folder).ok().map(|disk| Space {
-            free: disk.f_bavail.saturating_mul(disk.f_frsize),
-            total: disk.f_blocks.saturating_mul(disk.f_frsize),
-        });
-        self.free.store(space.map_or(u64::MAX, |space| space.free), Ordering::Relaxed);
-        self.log_bytes.store(store.log_bytes, Ordering::Relaxed);
-        self.log_waits.store(store.log_waits.as_secs(), Ordering::Relaxed);
-        self.gone.store(store.gone, Ordering::Relaxed);
-        space
-    }
-
-    /// Whether the hub takes the reserve for touched.
-    pub fn is_scarce(&self, scarce: bool) {
-        self.scarce.store(scarce, Ordering::Relaxed);
-    }
-
-    /// What was seen last.
-    pub fn seen(&self) -> Seen {
-        Seen {
-            free: Some(self.free.load(Ordering::Relaxed)).filter(|bytes| *bytes != u64::MAX),
-            log_bytes: self.log_bytes.load(Ordering::Relaxed),
-            log_waits: self.log_waits.load(Ordering::Relaxed),
-            scarce: self.scarce.load(Ordering::Relaxed),
-            gone: self.gone.load(Ordering::Relaxed),
-            damaged: 0,
-        }
-    }
-}
-
 fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -460,9 +293,11 @@ fn number(count: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use store::{Conversation, Event};
+    use crate::limits::SHARD_QUEUE;
+    use std::path::Path;
+    use store::{Condition, Conversation, Event};
 
-    /// What stands before the number in a line.
+    /// What precedes the number in a line.
     fn name_of(line: &str) -> &str {
         line.rsplit_once(' ').expect("a name and a number").0
     }
@@ -630,29 +465,11 @@ mod tests {
             ("parlor_queue_items{queue=\"readers\"}", 1.0),
             ("parlor_queue_most_items{queue=\"shards\"}", 2.0 * SHARD_QUEUE as f64),
             ("parlor_refused_total{reason=\"flood\"}", 1.0),
-            ("parlor_logins_total{way=\"sasl\",outcome=\"wrong\"}", 1.0),
-            ("parlor_logins_total{way=\"register\",outcome=\"wrong\"}", 0.0),
+            ("parlor_logins_total{method=\"sasl\",outcome=\"wrong\"}", 1.0),
+            ("parlor_logins_total{method=\"register\",outcome=\"wrong\"}", 0.0),
         ] {
             assert_eq!(numbers[name], expected, "{name}");
         }
-    }
-
-    #[test]
-    fn the_disk_is_shown_once_somebody_has_looked() {
-        let metrics = Metrics::new(1);
-        assert_eq!(metrics.disk().seen(), Seen::default());
-        assert!(!metrics.text().contains("parlor_disk_free_bytes"));
-        let log_waits = Duration::from_secs(7);
-        let condition = Condition { log_bytes: 4096, log_waits, gone: true };
-        metrics.disk().look(&std::env::temp_dir(), condition);
-        let Seen { free, log_bytes, log_waits, gone, .. } = metrics.disk().seen();
-        assert!(free.is_some_and(|bytes| bytes < 1 << 60));
-        assert_eq!((log_bytes, log_waits, gone), (4096, 7, true));
-        assert!(metrics.text().contains("\nparlor_log_bytes 4096\n"));
-        assert!(metrics.text().contains("\nparlor_log_waits_seconds 7\n"));
-        assert!(metrics.text().contains("\nparlor_disk_free_bytes "));
-        metrics.disk().look(Path::new("/nowhere/at/all"), Condition::default());
-        assert_eq!(metrics.disk().seen(), Seen::default());
     }
 
     #[cfg(target_os = "linux")]

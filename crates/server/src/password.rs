@@ -1,5 +1,5 @@
-//! Keys from passwords: slow by design, so on threads of their own and no more at once than those
-//! can do.
+//! Derives keys from passwords, which is slow by design: on its own threads, and bounded by what
+//! they can do.
 
 use crate::effects::{Derive, Task};
 use crate::hub::Input;
@@ -14,26 +14,26 @@ use proto::scram::Keys;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// A password whose key is to be derived.
+/// A key to derive.
 #[derive(Debug)]
 pub struct Job {
-    /// For whom.
+    /// The session.
     pub session: SessionId,
     /// What to derive.
     pub derive: Arc<Derive>,
 }
 
-/// The jobs that wait. Those who are known at their address and strangers are served by turns, and
-/// among each the addresses: who sends many waits behind their own.
+/// Waiting jobs. Addresses with earlier logins and strangers are served alternately, and within
+/// each the addresses in turn, so whoever sends many jobs only delays themselves.
 #[derive(Debug, Default)]
 struct Jobs {
     known: Turns,
     strange: Turns,
-    /// Who is served next, if there are both.
+    /// Which of the two is served next.
     strange_next: bool,
 }
 
-/// Jobs by address, and the addresses in the order of their turns.
+/// Jobs by address, and the order of the addresses' turns.
 #[derive(Debug, Default)]
 struct Turns {
     jobs: BTreeMap<AddressKey, VecDeque<Job>>,
@@ -82,15 +82,15 @@ impl Turns {
     }
 }
 
-/// The way to those who derive keys.
+/// The queue to the threads that derive keys.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     jobs: Arc<Mutex<Jobs>>,
-    /// One word for each job.
+    /// One notification per job.
     words: Sender<()>,
 }
 
-/// Who derives keys.
+/// A thread that derives keys.
 #[derive(Clone)]
 pub struct Worker {
     jobs: Arc<Mutex<Jobs>>,
@@ -98,7 +98,7 @@ pub struct Worker {
     hub: Sender<Input>,
 }
 
-/// The queue's two ends. `waiting` tells how many passwords are in it.
+/// Both ends of the queue. `waiting` is the gauge of its jobs.
 pub fn queue(hub: Sender<Input>, waiting: Gauge) -> (Passwords, Worker) {
     let jobs = Arc::new(Mutex::new(Jobs::default()));
     let (sender, receiver) = bounded(PASSWORD_QUEUE, waiting);
@@ -111,7 +111,7 @@ fn lock(jobs: &Mutex<Jobs>) -> MutexGuard<'_, Jobs> {
 }
 
 impl Passwords {
-    /// Takes a job; false if too many wait already, of its address or in all.
+    /// Queues a job; false if too many are waiting, from its address or in all.
     pub fn derive(&self, job: Job) -> bool {
         let mut jobs = lock(&self.jobs);
         let turns = jobs.turns(&job.derive);
@@ -153,8 +153,8 @@ impl Worker {
     }
 }
 
-/// Keys are derived with what time the other threads leave: a message does not wait for a password.
-/// Only Linux has priorities of threads; where there are none, or it refuses, all are alike.
+/// Lowers the priority of this thread, so that messages do not wait for passwords. Only Linux has
+/// thread priorities; elsewhere, or if refused, all threads are equal.
 fn stand_back() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, crate::limits::PASSWORD_NICE) {
@@ -162,14 +162,14 @@ fn stand_back() {
     }
 }
 
-/// Compares a password with an account's keys. Those of before passwords were prepared are made anew.
+/// Compares a password with an account's keys. Keys from before SASLprep was applied are renewed.
 fn compare(keys: &Keys, others: &[(Box<str>, Keys)], password: &str, iterations: u32) -> Outcome {
     let mut derived = Keys::derive(password, keys.salt, keys.iterations);
     if derived.are(keys) {
         return Outcome::Compared(true);
     }
     for (name, other) in others {
-        // They have the account's salt, so that one derivation is for all.
+        // They share the account's salt, so one derivation checks them all.
         if (other.salt, other.iterations) != (derived.salt, derived.iterations) {
             derived = Keys::derive(password, other.salt, other.iterations);
         }
@@ -188,12 +188,12 @@ fn compare(keys: &Keys, others: &[(Box<str>, Keys)], password: &str, iterations:
     }
 }
 
-/// Whether a password is that of some keys.
+/// Whether a password matches some keys.
 fn is_of(keys: &Keys, password: &str) -> bool {
     keys.verify(password) || keys.verify_unprepared(password)
 }
 
-/// Keys for a new account, or for a new password of an old one.
+/// Keys for a new account, or for a new password.
 fn make(password: &str, salt: Option<[u8; 16]>, iterations: u32) -> Outcome {
     if let Some(salt) = salt {
         return Outcome::Made(Keys::derive(password, salt, iterations));
@@ -201,7 +201,7 @@ fn make(password: &str, salt: Option<[u8; 16]>, iterations: u32) -> Outcome {
     new_keys(password, iterations).map_or_else(|error| no_randomness(&error), Outcome::Made)
 }
 
-/// Secrets that nobody had before.
+/// New random secrets.
 fn draw(count: usize, chars: usize, keys: Option<([u8; 16], u32)>) -> Outcome {
     let secrets: Result<Vec<Secret>, _> = (0..count).map(|_| secret::draw(chars)).collect();
     match secrets {
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn keys_of_a_password_as_it_was_typed_are_renewed_with_as_many_rounds_or_more() {
-        // PBKDF2 of the raw "passwort²": made before passwords were prepared.
+        // PBKDF2 of the raw "passwort²", without SASLprep.
         let old = old_keys();
         let Outcome::Renewed(new) = compare(&old, &[], "passwort\u{b2}", 2) else {
             panic!("the old keys are known");
@@ -314,7 +314,7 @@ mod tests {
             mac.update(data);
             mac.finalize().into_bytes().into()
         };
-        // Hi(password, salt, 3) of RFC 5802, by hand.
+        // Hi(password, salt, 3) of RFC 5802, spelled out.
         let (password, salt) = ("passwort\u{b2}".as_bytes(), [7; 16]);
         let mut last = mac(password, &[&salt[..], &[0, 0, 0, 1]].concat());
         let mut salted = last;

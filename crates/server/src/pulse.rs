@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How far the question got whether the server is alive: the hub takes it up, the journal answers
-/// it. Each is a number that rises; it costs those on the way of messages one look.
+/// Numbered liveness checks, which the hub passes on and the journal answers. They cost a message
+/// no more than reading an atomic.
 #[derive(Debug, Default)]
 pub struct Pulse {
     asked: AtomicU64,
@@ -12,30 +12,30 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Asks the question of this number, higher than those before.
+    /// Starts a check with this number, higher than any before.
     pub fn ask(&self, question: u64) {
         self.asked.store(question, Ordering::Release);
     }
 
-    /// For the hub, when it has applied something: whether there is a new question, which it is to
-    /// pass on to the journal.
+    /// For the hub, after it has applied an input: whether there is a new check to pass on to the
+    /// journal.
     pub fn take_up(&self) -> bool {
         let asked = self.asked.load(Ordering::Acquire);
         self.hub.swap(asked, Ordering::AcqRel) != asked
     }
 
-    /// For the journal, when it has taken something up: the last question of the hub, to be
-    /// [answered](Pulse::answer) when that is dealt with.
+    /// For the journal, when it begins with some effects: the last check that the hub passed on, to
+    /// be [answered](Pulse::answer) when they are done.
     pub fn question(&self) -> u64 {
         self.hub.load(Ordering::Acquire)
     }
 
-    /// The journal has dealt with all that came before this question.
+    /// The journal has finished everything that came before this check.
     pub fn answer(&self, question: u64) {
         self.journal.store(question, Ordering::Release);
     }
 
-    /// The last question that was answered.
+    /// The last check that was answered.
     pub fn answered(&self) -> u64 {
         self.journal.load(Ordering::Acquire)
     }

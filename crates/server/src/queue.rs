@@ -1,7 +1,7 @@
-//! A bounded queue between threads that knows how many wait in it.
+//! A bounded queue between threads that knows its length.
 //!
-//! The standard library's has no length. What passes through ours is batches and jobs, not lines, so
-//! one more atomic addition at each end is nothing beside what they carry.
+//! The standard library's does not. These queues carry batches and jobs, not lines, so an atomic
+//! addition at each end does not matter.
 
 use prometheus_client::metrics::gauge::Gauge;
 use std::sync::mpsc::{
@@ -9,32 +9,32 @@ use std::sync::mpsc::{
 };
 use std::time::Duration;
 
-/// The end that many may have.
+/// The sending end, which can be cloned.
 #[derive(Debug)]
 pub struct Sender<T> {
     items: SyncSender<T>,
     waiting: Gauge,
 }
 
-/// The end that takes out.
+/// The receiving end.
 #[derive(Debug)]
 pub struct Receiver<T> {
     items: mpsc::Receiver<T>,
     waiting: Gauge,
 }
 
-/// A queue for `most` items. `waiting` tells how many there are, those that its senders are held up
-/// with included; several queues may share one.
+/// A queue for `most` items. `waiting` is the gauge of its items, including those that senders are
+/// blocked with; several queues may share one.
 pub fn bounded<T>(most: usize, waiting: Gauge) -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = mpsc::sync_channel(most);
     (Sender { items: sender, waiting: waiting.clone() }, Receiver { items: receiver, waiting })
 }
 
 impl<T> Sender<T> {
-    /// Adds an item; waits while the queue is full.
+    /// Adds an item; blocks while the queue is full.
     ///
     /// # Errors
-    /// When the other end is gone.
+    /// When the receiving end is gone.
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
         self.waiting.inc();
         self.items.send(item).inspect_err(|_| {
@@ -45,7 +45,7 @@ impl<T> Sender<T> {
     /// Adds an item, if there is room.
     ///
     /// # Errors
-    /// When there is none, or the other end is gone.
+    /// When there is no room, or the receiving end is gone.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         self.waiting.inc();
         self.items.try_send(item).inspect_err(|_| {
@@ -61,7 +61,7 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Whether nothing waits.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.waiting.get() == 0
     }
@@ -69,24 +69,24 @@ impl<T> Receiver<T> {
     /// Waits for the next item.
     ///
     /// # Errors
-    /// When there is none and never will be.
+    /// When the queue is empty and all senders are gone.
     pub fn recv(&self) -> Result<T, RecvError> {
         self.items.recv().inspect(|_| {
             self.waiting.dec();
         })
     }
 
-    /// Waits for the next item, but not for ever.
+    /// Waits for the next item, up to a timeout.
     ///
     /// # Errors
-    /// When there is none in time, or never will be.
+    /// On a timeout, or when the queue is empty and all senders are gone.
     pub fn recv_timeout(&self, patience: Duration) -> Result<T, RecvTimeoutError> {
         self.items.recv_timeout(patience).inspect(|_| {
             self.waiting.dec();
         })
     }
 
-    /// The next item, if there is one.
+    /// The next item, if any.
     ///
     /// # Errors
     /// When there is none.

@@ -1,4 +1,4 @@
-//! Readers: threads that read history and render it, by the same renderer as live delivery.
+//! Readers: threads that read history and render it, with the same renderer as live delivery.
 
 pub mod export;
 pub mod fair_queue;
@@ -24,52 +24,51 @@ use store::{
     Scope, Select,
 };
 
-/// About what a line of history has beside its text and its client's tags.
+/// A typical line's overhead in bytes, besides its text and the client's tags.
 const USUAL_FRAME_BYTES: usize = 128;
 
-/// Not below any event's id.
+/// Above the id of any event.
 const ANY_EVENT: EventId = EventId::MAX >> 1;
 
 /// A read of history for one session.
 #[derive(Debug)]
 pub struct ReadJob {
-    /// For whom.
+    /// The asker.
     pub session: SessionId,
     /// The place kept for the answer among the session's lines.
     pub place: u64,
     /// What to read and how to show it.
     pub request: Arc<Read>,
-    /// A tag for the answer, raw.
+    /// A raw tag for the answer.
     pub tag: Option<Box<str>>,
-    /// What was read in earlier turns.
+    /// What earlier turns have read.
     pub begun: Option<Begun>,
 }
 
-/// The part of an answer that was read in earlier turns.
+/// The part of an answer that earlier turns have read.
 #[derive(Debug)]
 pub struct Begun {
     out: Vec<u8>,
     batches: usize,
-    /// The conversations that are still to be played back.
+    /// The conversations still to be played back.
     rest: Conversations,
 }
 
-/// Conversations, and what the asker calls them.
+/// Conversations with their names as the asker knows them.
 type Conversations = Vec<(Conversation, Arc<str>)>;
 
-/// The way to the readers. They serve accounts in turn, and who asks for a page does not wait for
-/// those who ask for an overview of all their conversations.
+/// The queues to the readers. They serve accounts in turn, and pages do not wait behind overviews
+/// of all conversations.
 #[derive(Clone, Debug)]
 pub struct Readers {
     pages: fair_queue::Sender<AccountId, ReadJob>,
     overviews: fair_queue::Sender<AccountId, ReadJob>,
 }
 
-/// One reader's end of a queue.
+/// A reader's end of a queue.
 pub type Queue = fair_queue::Receiver<AccountId, ReadJob>;
 
-/// The way to the readers, and their ends of it, one for each thread. `waiting` tells how many reads
-/// are in the queues.
+/// The queues, and their receiving ends, one per thread. `waiting` is the gauge of queued reads.
 pub fn queues(waiting: &Gauge) -> (Readers, Vec<Queue>) {
     let queue = || fair_queue::bounded(READ_QUEUE / 2, READ_QUEUE_OF_ONE, waiting.clone());
     let ((pages, page_reader), (overviews, overview_reader)) = (queue(), queue());
@@ -79,10 +78,10 @@ pub fn queues(waiting: &Gauge) -> (Readers, Vec<Queue>) {
 }
 
 impl Readers {
-    /// Asks for a read. If too many wait already, returns the lines that say so.
+    /// Queues a read.
     ///
     /// # Errors
-    /// The answer to give instead.
+    /// The lines to answer instead, when too many reads are waiting.
     pub fn ask(&self, job: ReadJob, renderer: &Renderer) -> Result<(), Vec<u8>> {
         let queue = if job.request.is_overview() { &self.overviews } else { &self.pages };
         queue.try_send(job.request.me.0, job).map_err(|job| {
@@ -92,7 +91,7 @@ impl Readers {
     }
 }
 
-/// There is nothing else to say to a command with a label.
+/// Without a label, there is nothing else to say.
 fn acknowledge(renderer: &Renderer, out: &mut Vec<u8>, tag: &str) {
     Line::to(out).raw_tags(tag).source(&renderer.server).verb("ACK").end();
 }
@@ -160,20 +159,20 @@ pub fn run(
 struct Page<'a> {
     renderer: &'a Renderer,
     job: &'a ReadJob,
-    /// What is on each line that is in no batch of the answer's own (`label=…` or `batch=…`), raw.
+    /// The raw tag of all lines outside the answer's own batches (`label=…` or `batch=…`).
     tag: Box<str>,
     out: Vec<u8>,
     pending: Option<EventId>,
-    /// How many batches a playback has begun.
+    /// The number of batches that a playback has begun.
     batches: usize,
-    /// What a playback has left to do after earlier turns.
+    /// What a playback leaves for another turn.
     rest: Option<Conversations>,
     /// When the turn began.
     since: Instant,
 }
 
 impl<'a> Page<'a> {
-    /// A page, or the rest of it.
+    /// A page, or the rest of one.
     fn new(renderer: &'a Renderer, job: &'a mut ReadJob) -> Page<'a> {
         let (out, batches, rest) = match job.begun.take() {
             None => (Vec::new(), 0, None),
@@ -185,8 +184,9 @@ impl<'a> Page<'a> {
 }
 
 impl Page<'_> {
-    /// Writes the answer to a command with a label, if it has one: one line or one batch bears it; if there may be more, a batch
-    /// around them does; if there is nothing, an `ACK`. Returns what is left for another turn.
+    /// Writes the answer to a command, labeled if it has a label: a single line or batch carries
+    /// the label itself; if there may be more, they are wrapped in a batch that carries it; and if
+    /// there are none, an `ACK` does. Returns what is left for another turn.
     ///
     /// <https://ircv3.net/specs/extensions/labeled-response>
     fn write_tagged(&mut self, store: &mut dyn Reader) -> Result<Option<Conversations>, Failure> {
@@ -251,7 +251,7 @@ impl Page<'_> {
                 let select = Select::Between(Point::Time(*before), Point::Time(*after));
                 let mut rest = conversations.into_iter();
                 while let Some((conversation, name)) = rest.next() {
-                    // Long enough: the rest is for a further question.
+                    // The answer is long enough; clients ask again for the rest.
                     if self.out.len() > PLAYBACK_BYTES.min(self.job.request.bytes) {
                         break;
                     }
@@ -297,7 +297,7 @@ impl Page<'_> {
                 let found = events.len();
                 page_budget::keep_oldest(&mut events, self.job.request.bytes);
                 self.events(&events, "");
-                // As far as they were shown: if there are more, the next login shows them.
+                // Up to what was shown: if there are more, the next login shows them.
                 self.pending = match newest {
                     Some(_) if events.len() < found => events.last().map(|event| event.id),
                     Some(_) if all => Some(*up_to),
@@ -316,7 +316,7 @@ impl Page<'_> {
         Ok(events)
     }
 
-    /// Whether an event is a private one of somebody whom the asker does not want to hear.
+    /// Whether an event is a private message from somebody the asker ignores.
     fn is_ignored(&self, event: &Event) -> bool {
         let request = &self.job.request;
         if request.ignored.is_empty()
@@ -331,7 +331,7 @@ impl Page<'_> {
         request.ignored.iter().any(|entry| entry.matches(event.account, &source, &mut 0))
     }
 
-    /// Whether a conversation is with an account that the asker does not want to hear.
+    /// Whether a conversation is with an account the asker ignores.
     fn is_with_ignored(&self, conversation: Conversation) -> bool {
         let other = conversation.other(self.job.request.me.0);
         other.is_some_and(|other| self.job.request.ignored.contains(&Silence::Account(other)))
@@ -341,14 +341,14 @@ impl Page<'_> {
         self.job.request.capabilities
     }
 
-    /// Wraps lines in a batch, for those who know batches. The inner tag is `batch=…`, or the
-    /// answer's own.
+    /// Wraps lines in a batch, for clients that support them. The inner tag is then `batch=…`, else
+    /// the answer's own.
     fn batch(&mut self, kind: &str, target: Option<&str>, write: impl FnOnce(&mut Self, &str)) {
         let outer = self.tag.clone();
         if !self.capabilities().contains(Capability::Batch) {
             return write(self, &outer);
         }
-        // Unique among the answers that one session waits for.
+        // Unique among the answers that a session is waiting for.
         let reference = match self.batches {
             0 => format!("H{}", self.job.place),
             number => format!("H{}-{number}", self.job.place),
@@ -367,7 +367,7 @@ impl Page<'_> {
 
     fn events(&mut self, events: &[Event], tag: &str) {
         let tagging = Tagging { capabilities: self.capabilities(), tag };
-        // What grows step by step is copied each time.
+        // Reserved at once: growing step by step would copy it each time.
         let bytes = |event: &Event| USUAL_FRAME_BYTES + event.text.len() + event.tags.len();
         self.out.reserve(events.iter().map(bytes).sum());
         for event in events {
@@ -376,7 +376,7 @@ impl Page<'_> {
         }
     }
 
-    /// Where an event went: a room's name, or the receiver.
+    /// The target of an event: a room's name, or the receiver.
     fn target(&self, event: &Event) -> Arc<str> {
         match event.conversation.as_room() {
             None if event.kind == EventKind::Damaged => self.job.request.me.1.clone(),
@@ -388,7 +388,7 @@ impl Page<'_> {
         }
     }
 
-    /// All conversations of the asker in which there was something after a time, and their names.
+    /// All conversations of the asker with events after a time, and their names.
     fn conversations(
         &self,
         store: &mut dyn Reader,
@@ -407,7 +407,7 @@ impl Page<'_> {
         Ok(all)
     }
 
-    /// Whether there is any message in a conversation that the asker may read.
+    /// Whether a conversation has any message that the asker may read.
     fn is_readable(
         &self,
         store: &mut dyn Reader,
@@ -422,7 +422,8 @@ impl Page<'_> {
         Ok(!store.page(&query)?.is_empty())
     }
 
-    /// The answer to `LIST`, as ZNC has it: a name, and from when to when there is something.
+    /// The answer to `LIST`, in ZNC's format: each name, with the times of its first and last
+    /// message.
     fn buffers(&mut self, store: &mut dyn Reader) -> Result<(), Failure> {
         let source = format!("{PLAYBACK}!{PLAYBACK}@{}", self.renderer.server);
         let request = self.job.request.clone();
@@ -452,7 +453,7 @@ impl Page<'_> {
             let line = Line::to(&mut self.out).raw_tags(&self.tag).source(&self.renderer.server);
             let line = line.verb("NOTE").param("AUDIT").param("ENTRY").param(&id.to_string());
             let line = line.param(&String::from_utf8_lossy(&time)).param(&entry.by);
-            // A subcommand is one word with its verb here, and there is always a target.
+            // Verb and subcommand count as one word here, and there is always a target.
             let line = line.param(&entry.verb.replace(' ', "-"));
             let target = Some(&*entry.target).filter(|target| !target.is_empty());
             line.param(target.unwrap_or("*")).text(&entry.reason).end();
@@ -503,8 +504,8 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// What the asker calls a conversation: a room's name, or the other user as its newest message
-    /// names them.
+    /// The name of a conversation as the asker knows it: the room's, or that of the other user in
+    /// its newest message.
     fn name(
         &self,
         store: &mut dyn Reader,
@@ -520,7 +521,7 @@ impl Page<'_> {
             Query { of, select, limit, up_to: ANY_EVENT, kinds: Kinds::MESSAGES }
         };
         let mut page = store.page(&latest(1))?;
-        // One that is damaged names nobody.
+        // A damaged message names nobody.
         if page.iter().any(|event| event.kind == EventKind::Damaged) {
             page = store.page(&latest(HISTORY_PAGE_MOST))?;
             page.retain(|event| event.kind != EventKind::Damaged);

@@ -1,5 +1,4 @@
-//! From an event to the bytes on the wire. Live delivery and history come out of the same
-//! functions.
+//! Renders events as lines. Live delivery and history use the same functions.
 
 pub mod export;
 pub mod lines;
@@ -12,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{Event, EventId, EventKind, Kinds};
 
-/// The user part of a guest's source in events of before it was kept, and in those of a guest who gave none.
+/// The user name of guests who sent none, and in old events that do not have one.
 pub const GUEST_USERNAME: &str = "guest";
 
-/// Who says something: what the source of a line is made of.
+/// The author of a line, from which its source is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
     /// The nick.
     pub nick: &'a str,
     /// See [`Event::userhost`].
     pub userhost: Option<&'a str>,
-    /// Whether it has no account.
+    /// Whether the author has no account.
     pub guest: bool,
 }
 
@@ -41,28 +40,28 @@ impl<'a> Author<'a> {
         }
     }
 
-    /// The host, which is the server's name if the author has none of its own.
+    /// The host, which is the server's name unless the author has their own.
     pub fn host(self, server: &'a str) -> &'a str {
         self.userhost.and_then(|userhost| userhost.split_once('@')).map_or(server, |(_, host)| host)
     }
 }
 
-/// What all lines of one server have in common.
+/// What all lines of a server have in common.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Renderer {
     /// The server's name.
     #[serde(skip)]
     pub server: Arc<str>,
-    /// The store's own prefix of msgids.
+    /// The store's prefix of msgids.
     pub instance: Arc<str>,
 }
 
-/// What differs from line to line for one receiver.
+/// What differs per receiver and line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tagging<'a> {
     /// The receiver's capabilities.
     pub capabilities: Capabilities,
-    /// A tag of this one line (`label=…`, `batch=…`), raw; empty for none.
+    /// A raw tag for this line (`label=…`, `batch=…`), or empty.
     pub tag: &'a str,
 }
 
@@ -72,8 +71,7 @@ impl Renderer {
         [author.nick, "!", author.username(), "@", author.host(&self.server)].concat()
     }
 
-    /// Bytes of text that fit one line from `author` to `target`, as every receiver gets it without
-    /// tags.
+    /// The number of bytes of text that fit in a line from `author` to `target`, not counting tags.
     pub fn text_room(&self, author: Author<'_>, verb: &str, target: &str) -> usize {
         let (user, host) = (author.username(), author.host(&self.server));
         let source = author.nick.len() + 1 + user.len() + 1 + host.len();
@@ -81,9 +79,8 @@ impl Renderer {
         crate::limits::LINE_BYTES.saturating_sub(frame + " :".len() + "\r\n".len())
     }
 
-    /// Writes the line of a stored event without its tags. `target` is the room's name, or the
-    /// receiver. A message of several lines is written as all of them, and it is returned where
-    /// they are.
+    /// Writes the line of a stored event without its tags. `target` is the room's name or the
+    /// receiver. For a multi-line message, writes all lines and returns their positions.
     pub fn body(&self, out: &mut Vec<u8>, event: &Event, target: &str) -> Option<Box<Lines>> {
         if event.kind.is_message() && is_several(&event.text) {
             return Some(Box::new(self.body_of_several(out, event, target)));
@@ -92,7 +89,7 @@ impl Renderer {
         None
     }
 
-    /// The same; `extended`: for a session with `extended-join`.
+    /// The same; `extended` for a session with `extended-join`.
     pub fn body_for(&self, out: &mut Vec<u8>, event: &Event, target: &str, extended: bool) {
         if event.kind == EventKind::Damaged {
             return self.damaged(out, event.time, target);
@@ -132,18 +129,18 @@ impl Renderer {
         }
     }
 
-    /// Writes what stands in the place of a message that the disk has damaged.
+    /// Writes the placeholder for a damaged message.
     fn damaged(&self, out: &mut Vec<u8>, time: i64, target: &str) {
         let mut stamp = Vec::new();
         write_server_time(time, &mut stamp);
         let stamp = String::from_utf8_lossy(&stamp);
-        // As in 2026-11-28T12:04:05.000Z.
+        // For example 2026-11-28T12:04:05.000Z.
         let clock = stamp.split_once('T').map_or("", |(_, clock)| clock).get(..5);
         let text = format!("[a message of {} UTC is damaged]", clock.unwrap_or_default());
         Line::to(out).source(&self.server).verb("NOTICE").param(target).text(&text).end();
     }
 
-    /// Writes news for one receiver: its tags, then the line, which is in `text`.
+    /// Writes news for one receiver: tags, then the line, which is in `text`.
     pub fn news(&self, out: &mut Vec<u8>, news: &News, text: &[u8], tagging: Tagging<'_>) {
         let tags = TagValues {
             id: news.id,
@@ -170,7 +167,7 @@ impl Renderer {
         out.extend_from_slice(body);
     }
 
-    /// Writes a stored event for one receiver, as history has it.
+    /// Writes a stored event for one receiver of history.
     pub fn event(&self, out: &mut Vec<u8>, event: &Event, target: &str, tagging: Tagging<'_>) {
         let tags = TagValues {
             id: event.id,
@@ -201,7 +198,7 @@ impl Renderer {
             let text = dated(&date, &event.text).into();
             return self.body_for(out, &Event { text, ..event.clone() }, target, extended);
         }
-        // The date does not fit: it comes on a line of its own, for nothing is cut.
+        // The date does not fit: it gets a line of its own, since nothing is truncated.
         let text = date_alone(&date, &event.text).into();
         for event in [&Event { text, ..event.clone() }, event] {
             self.tags(out, &tags, tagging);
@@ -209,8 +206,8 @@ impl Renderer {
         }
     }
 
-    /// The event with its lines parted where they no longer fit one line, because its room has a longer
-    /// name now; none if all fit.
+    /// The event with lines split where they no longer fit, because its room has been given a
+    /// longer name; none if all fit.
     fn fitting(&self, event: &Event, target: &str) -> Option<Event> {
         let most = self.text_room(Author::of(event), verb(event.kind), target);
         if event.text.len() <= most || pieces(&event.text).all(|(_, piece)| piece.len() <= most) {
@@ -220,8 +217,8 @@ impl Renderer {
         Some(Event { text: text.into(), ..event.clone() })
     }
 
-    /// A message of several lines, as history has it: its date stands before the first line, or
-    /// where that has no room, on a line of its own.
+    /// A multi-line message in history: the date precedes the first line, or gets its own line if
+    /// it does not fit.
     fn several_with_date(
         &self,
         out: &mut Vec<u8>,
@@ -243,7 +240,7 @@ impl Renderer {
         self.several(out, tags, tagging, (&lines, &body));
     }
 
-    /// Writes the last word on a message; `id` and `time` are those under which it is stored.
+    /// Writes the final answer to a message; `id` and `time` are those of the stored event.
     pub fn confirm(
         &self,
         out: &mut Vec<u8>,
@@ -343,11 +340,10 @@ struct TagValues<'a> {
 /// The pseudo-user of the bouncer ZNC that plays history back; nobody here can have this name.
 pub const PLAYBACK: &str = "*playback";
 
-/// How a `/me` begins.
+/// How a `/me` message begins.
 const ACTION: &str = "\x01ACTION";
 
-/// A text with a date, which ends with a space, before it; or within it, if it is a `/me`, which has
-/// to stay one.
+/// Puts a date, which ends with a space, before a text, or inside a `/me`, so that it remains one.
 fn dated(date: &str, text: &str) -> String {
     match action(text) {
         Some(rest) => [ACTION, " ", date.trim_end(), rest].concat(),
@@ -355,7 +351,7 @@ fn dated(date: &str, text: &str) -> String {
     }
 }
 
-/// A date on a line of its own, in the shape of the text that follows.
+/// A date as a line of its own, in the form of the text that follows.
 fn date_alone(date: &str, text: &str) -> String {
     match action(text) {
         Some(_) => [ACTION, " ", date.trim_end(), "\x01"].concat(),
@@ -368,12 +364,12 @@ fn action(text: &str) -> Option<&str> {
     text.strip_prefix(ACTION).filter(|rest| rest.starts_with([' ', '\x01']))
 }
 
-/// The account of an event's author: accounts have the name of their user.
+/// The account of an event's author, which has the user's name.
 fn account_of(event: &Event) -> Option<&str> {
     (!event.guest && event.kind != EventKind::Damaged).then_some(&*event.nick)
 }
 
-/// What a session must have negotiated to be told of an event, now or later.
+/// The capabilities that a session needs to receive an event, live or in history.
 pub fn needs(kind: EventKind) -> Capabilities {
     match kind {
         EventKind::Tagmsg => Capabilities::only(Capability::MessageTags),
@@ -383,7 +379,7 @@ pub fn needs(kind: EventKind) -> Capabilities {
     }
 }
 
-/// The kinds of events that history has for a session.
+/// The kinds of events in a session's history.
 pub fn shown(capabilities: Capabilities) -> Kinds {
     if !capabilities.contains(Capability::EventPlayback) {
         return Kinds::MESSAGES;
@@ -404,7 +400,7 @@ pub fn verb(kind: EventKind) -> &'static str {
         EventKind::Mode => "MODE",
         EventKind::Quit => "QUIT",
         EventKind::Nick => "NICK",
-        // Never rendered: no reader is given one.
+        // Never rendered: readers never return it.
         EventKind::Redacted => "TAGMSG",
         EventKind::Redact => "REDACT",
         EventKind::Rename => "RENAME",
@@ -464,7 +460,7 @@ mod tests {
         line
     }
 
-    /// Each pair of capabilities, and all but each pair.
+    /// Each pair of capabilities, and everything but that pair.
     fn small_and_large_sets() -> impl Iterator<Item = Capabilities> {
         let pairs =
             Capability::ALL.iter().flat_map(|a| Capability::ALL.iter().map(move |b| [a, b]));
@@ -477,7 +473,7 @@ mod tests {
     #[test]
     fn live_and_history_show_the_same_line() {
         for mut capabilities in small_and_large_sets() {
-            // Without it, history says the time in the text, which live delivery need not.
+            // Without `server-time`, history shows the time in the text, unlike live delivery.
             capabilities.insert(Capability::ServerTime);
             let one_line = EventKind::ALL.map(|kind| event(kind, "+o bob"));
             let several = ["one\ntwo \rthree\n\nfour", "\n\none", "one\rtwo"];

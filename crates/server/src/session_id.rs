@@ -1,19 +1,19 @@
-//! A session is one connection: its identity across the threads.
+//! A session's identity across threads. A session is one connection.
 
 use serde::{Deserialize, Serialize};
 
-/// Names one connection for as long as the process lives: no two ever have the same.
+/// Identifies a connection, uniquely in the lifetime of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct SessionId {
     /// The shard that owns the connection.
     pub shard: u8,
-    /// Its place in that shard's table.
+    /// Its index in that shard's table.
     pub slot: u32,
-    /// Tells it from earlier connections in the same place.
+    /// Distinguishes it from earlier connections with the same index.
     pub generation: u32,
 }
 
 impl SessionId {
-    /// No session: for what nobody asked for.
+    /// No session: for what nobody has asked for.
     pub const NOBODY: SessionId = SessionId { shard: 0, slot: u32::MAX, generation: 0 };
 }

@@ -1,10 +1,9 @@
-//! A shard: one thread that owns sockets. It reads lines and hands them to the hub in batches, one
-//! batch at a time; it takes what the journal releases and writes it. Nothing here is shared with
-//! other threads.
+//! A shard: a thread that owns sockets. It reads lines and passes them to the hub in batches, one
+//! at a time, and writes what the journal releases. Nothing here is shared with other threads.
 //!
-//! The loop is mio's: readiness is edge-triggered, so what is left in a socket is remembered in
-//! `ready`. An async runtime costs the same CPU time, but a task and its bookkeeping for each
-//! connection: 650 bytes of the 1.9 KiB it then took.
+//! The event loop is mio's: readiness is edge-triggered, so sockets that may have more input are
+//! remembered in `ready`. An async runtime would cost the same CPU time, but a task and its
+//! bookkeeping took 650 bytes of the 1.9 KiB per connection.
 
 pub mod listeners;
 pub mod admin_socket;
@@ -53,34 +52,34 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-/// What a shard is made of.
+/// What a shard works with.
 #[derive(Debug)]
 pub struct Parts {
     /// Its number.
     pub id: u8,
-    /// What the config file says.
+    /// The config file.
     pub config: Arc<Config>,
-    /// What it shows to clients that connect with TLS.
+    /// The certificate for TLS.
     pub certificate: Certificate,
     /// What all lines have in common.
     pub renderer: Renderer,
-    /// The port that the terminal is told of.
+    /// The port shown on the operator's terminal.
     pub port: u16,
-    /// What it listens on; only the first shard does.
+    /// The listening sockets; only on the first shard.
     pub listeners: Option<Listeners>,
-    /// The admin socket; only the first shard has it, and none if nothing is kept.
+    /// The admin socket; only on the first shard, and none if nothing is stored on disk.
     pub admin_socket: Option<AdminSocket>,
-    /// The way to the hub.
+    /// The queue to the hub.
     pub hub: Sender<Input>,
-    /// The way to those who derive keys.
+    /// The queue to the threads that derive keys.
     pub passwords: Passwords,
-    /// The way to those who read history.
+    /// The queues to the readers.
     pub readers: Readers,
-    /// The way to the thread that deals with signals, and reads the config file.
+    /// The queue to the thread that waits for signals and reloads the config file.
     pub wake: SyncSender<Wake>,
-    /// What it counts.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// What waits for readers, in all shards.
+    /// The bytes queued in all shards.
     pub memory: Arc<Memory>,
 }
 
@@ -92,54 +91,54 @@ pub struct Shard {
     pub(crate) rooms: Rooms,
     /// Connections that have something to write in this round.
     pub(crate) dirty: Vec<usize>,
-    /// The last release has come: the server stops.
+    /// The last effects have been released: the server is stopping.
     pub(crate) stopping: bool,
-    /// Bytes that wait for its connections.
+    /// The bytes queued for its connections.
     pub(crate) waiting: usize,
     /// What it has done in this round.
     pub(crate) tally: Tally,
-    /// Whether the server is well, and who waits to hear of it.
+    /// Health checks, and who waits for their result.
     pub(crate) health: Health,
-    /// What the last look at all connections has found.
+    /// The counts of the last sweep.
     census: Census,
-    /// Connections that may have something to read.
+    /// Connections that may have input.
     pub(crate) ready: Vec<usize>,
-    /// What is to be done later.
+    /// What is scheduled.
     later: Vec<(Instant, Later)>,
     generation: u32,
     pub(crate) batch: Batch,
     in_flight: bool,
-    /// What a socket is read into, behind room for what its connection has kept.
+    /// The buffer for input, with room in front for what a connection has kept.
     pub(crate) buffer: Box<[u8]>,
     pub(crate) scratch: Scratch,
-    /// How long those took in this round that have not logged in.
+    /// The time spent in this round on connections that have not logged in.
     pub(crate) newcomers: Duration,
-    /// What of the next batch is theirs.
+    /// The number of their events in the next batch.
     pub(crate) newcomer_events: usize,
-    /// Connections may wait to be accepted.
+    /// Connections may be waiting to be accepted.
     accepts: bool,
-    /// What was carried out in this round: dropped when it is written.
+    /// The effects carried out in this round, which are dropped once they are written.
     carried_out: Vec<Arc<Released>>,
     swept: Instant,
-    /// When the shard ends, whoever still has something to read; none as long as the server serves.
+    /// When the shard ends, even if connections are not done; none while the server runs.
     deadline: Option<Instant>,
 }
 
-/// What is to be done later.
+/// Something scheduled.
 #[derive(Debug)]
 pub(crate) enum Later {
-    /// Take a flooding connection's further lines.
+    /// Read a flooding connection again.
     Read(SessionId),
-    /// Derive a key, or give an answer, held back because others failed.
+    /// Derive a key, or answer a login that was slowed down.
     Derive(Job),
-    /// Accept again.
+    /// Accept connections again.
     Accept,
 }
 
 /// Runs a shard until the server stops.
 ///
 /// # Errors
-/// When the system does not let it wait for its sockets.
+/// When polling fails.
 pub fn run(parts: Parts, mut outlet: Outlet) -> io::Result<()> {
     let mut shard = Shard::new(parts);
     if let Some(listeners) = &mut shard.parts.listeners {
@@ -152,7 +151,8 @@ pub fn run(parts: Parts, mut outlet: Outlet) -> io::Result<()> {
     while !shard.stopping {
         shard.round(&mut outlet, &mut events)?;
     }
-    // Everything is released: each goes once the system has its last lines, as long as there is time.
+    // Everything has been released: connections close once the kernel has their last lines, within
+    // a time limit.
     let deadline = Instant::now() + Duration::from_millis(STOP_MILLIS);
     shard.deadline = Some(deadline);
     shard.close_all();
@@ -190,7 +190,7 @@ impl Shard {
         }
     }
 
-    /// Waits for something to happen and deals with it.
+    /// Waits for events and handles them.
     fn round(&mut self, outlet: &mut Outlet, events: &mut Events) -> io::Result<()> {
         match outlet.wait(events, Some(self.patience())) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -239,7 +239,7 @@ impl Shard {
         Ok(())
     }
 
-    /// How long the next round may wait.
+    /// How long the next round may wait for events.
     fn patience(&self) -> Duration {
         let has_room = self.newcomers_have_room();
         let reads = || has_room || self.ready.iter().any(|slot| !self.is_newcomer(*slot));
@@ -286,7 +286,7 @@ impl Shard {
         }
     }
 
-    /// Does something later.
+    /// Schedules something.
     pub(crate) fn do_later(&mut self, pause: Duration, later: Later) {
         self.later.push((Instant::now() + pause, later));
     }
@@ -313,7 +313,7 @@ impl Shard {
         }
     }
 
-    /// Hands a password to those who derive keys, if there is one.
+    /// Passes a job to the threads that derive keys.
     pub(crate) fn derive(&mut self, job: Job) {
         let session = job.session;
         if self.connection(session).is_none() {
@@ -326,7 +326,7 @@ impl Shard {
         }
     }
 
-    /// The connection of a session, if it is still there.
+    /// The session's connection, if it still exists on this shard.
     pub(crate) fn connection(&mut self, session: SessionId) -> Option<&mut Connection> {
         if session.shard != self.parts.id {
             return None;
@@ -343,7 +343,7 @@ impl Shard {
         SessionId { shard: self.parts.id, slot, generation }
     }
 
-    /// The connection in a slot has something to write in this round.
+    /// The connection in this slot has something to write in this round.
     pub(crate) fn touch(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
         if !connection.dirty {
@@ -352,7 +352,7 @@ impl Shard {
         }
     }
 
-    /// The connection in a slot may have something to read.
+    /// The connection in this slot may have input.
     pub(crate) fn make_ready(&mut self, slot: usize) {
         if let Some(connection) = self.connections.get_mut(slot)
             && !std::mem::replace(&mut connection.ready, true)
@@ -361,12 +361,12 @@ impl Shard {
         }
     }
 
-    /// Adds to the next batch for the hub.
+    /// Adds an event to the next batch.
     pub(crate) fn gather(&mut self, session: SessionId, event: ClientEvent) {
         self.batch.events.push(SessionEvent { session, event });
     }
 
-    /// Hands what was gathered to the hub, one batch at a time.
+    /// Passes the batch to the hub, one at a time.
     fn hand_over(&mut self) {
         if self.in_flight || self.batch.events.is_empty() {
             return;
@@ -374,12 +374,12 @@ impl Shard {
         let next = Batch { shard: self.parts.id, ..Batch::default() };
         let batch = std::mem::replace(&mut self.batch, next);
         self.newcomer_events = 0;
-        // The queue is larger than all that can be in flight, so this never blocks. If the hub is
-        // gone, so are we soon.
+        // The queue has room for everything in flight, so this never blocks. If the hub is gone, so
+        // are we soon.
         self.in_flight = self.parts.hub.send(Input::Batch(batch)).is_ok();
     }
 
-    /// Tells the operator's terminal.
+    /// Logs a record.
     pub(crate) fn log(&self, fact: &LogRecord) {
         crate::log::fact(fact, (!self.stopping).then_some(self.parts.port));
     }

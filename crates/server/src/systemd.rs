@@ -1,5 +1,5 @@
-//! What passes between the server and the service manager that started it: that it is ready, reloads
-//! or stops, a sign of life, and sockets that are open already. Without one, nothing passes.
+//! The service manager that started the server, if any: readiness, reloading and stopping, the
+//! watchdog, and socket activation.
 
 use crate::listen::ListenError;
 use crate::pulse::Pulse;
@@ -8,14 +8,14 @@ use sd_notify::NotifyState;
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// Questions within the time after which the manager takes the server for dead. A sign is given
-/// with the next question, so an answer that is a little late does no harm.
+/// Checks per watchdog timeout. The watchdog is notified at the next check, so an answer that is a
+/// little late does no harm.
 const SIGNS: u32 = 4;
 
-/// The sockets that the manager has opened (`LISTEN_FDS`), ready for use.
+/// The listening sockets that the manager passed (`LISTEN_FDS`), ready to use.
 ///
 /// # Errors
-/// When one of them does not listen for TCP.
+/// When one of them is not a listening TCP socket.
 pub fn sockets() -> Result<Vec<TcpListener>, ListenError> {
     let mut given = ListenFd::from_env();
     let mut sockets = Vec::new();
@@ -29,13 +29,13 @@ pub fn sockets() -> Result<Vec<TcpListener>, ListenError> {
     Ok(sockets)
 }
 
-/// Tells the manager that everything is open and people can come.
+/// Notifies the manager that the server is ready.
 pub fn ready(port: u16) {
     let status = format!("Serving on port {port}");
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 
-/// Tells the manager that the config is being read again; [`ready`] tells it the end.
+/// Notifies the manager that the config is being reloaded; [`ready`] ends that.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => {
@@ -45,7 +45,7 @@ pub fn reloading() {
     }
 }
 
-/// Tells the manager that the server stops.
+/// Notifies the manager that the server is stopping.
 pub fn stopping() {
     tell(&[
         NotifyState::Stopping,
@@ -59,23 +59,23 @@ fn tell(news: &[NotifyState<'_>]) {
     }
 }
 
-/// The signs of life that the manager wants (`WATCHDOG_USEC`): as long as hub and journal answer.
+/// The manager's watchdog (`WATCHDOG_USEC`), notified as long as hub and journal respond.
 #[derive(Debug)]
 pub struct Watchdog {
-    /// How long to wait before each [`Watchdog::ask`]; none: no signs are wanted.
+    /// The time between calls of [`Watchdog::ask`]; none if there is no watchdog.
     pub every: Option<Duration>,
     asked: u64,
 }
 
 impl Watchdog {
-    /// As the manager wishes.
+    /// As configured in the manager.
     pub fn from_env() -> Watchdog {
         let every = sd_notify::watchdog_enabled().map(|patience| patience / SIGNS);
         Watchdog { every, asked: 0 }
     }
 
-    /// Gives a sign of life if the last question was answered. Returns whether there is a new one,
-    /// for which the hub is to be woken: a server that does not answer is not asked again.
+    /// Notifies the watchdog if the last check was answered. Returns whether a new check was
+    /// started, for which the hub must be woken: there is none while the last one is unanswered.
     pub fn ask(&mut self, pulse: &Pulse) -> bool {
         if pulse.answered() != self.asked {
             return false;

@@ -1,8 +1,8 @@
-//! By which way a connection's lines come and go: as they are, or through TLS, HTTP and WebSocket.
-//! The first bytes tell, on every port alike. A plain connection passes by all of this.
+//! Transports: what carries a connection's lines. Plain TCP, or layers of TLS, HTTP and WebSocket,
+//! detected from the first bytes on every port. A plain connection bypasses all of this.
 //!
-//! In reading order, from the socket inwards. Nothing here owns a buffer at rest: what comes half is
-//! kept until the rest is there, and what the socket does not take until it does.
+//! In reading order, from the socket inwards. An idle connection owns no buffer here: only partial
+//! input, and output that the socket has not accepted, is kept.
 
 pub mod sniff;
 pub mod proxy;
@@ -22,174 +22,173 @@ use http::{Answer, Request, Rules, Status, Wants};
 use proto::Fingerprint;
 use proxy::Client;
 use rustls::ServerConfig;
-use sniff::{Speech, sniff};
+use sniff::{Protocol, sniff};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tls::Tls;
 use websocket::{CloseCode, Ended, WebSocket};
 
-/// By which way a connection's lines come and go.
+/// What carries a connection's lines.
 #[derive(Debug)]
-pub enum Way {
-    /// Too little has come to tell.
-    Unknown {
-        /// A proxy has said for whom it is; what follows is its client's.
+pub enum Transport {
+    /// Not enough bytes have arrived to detect it.
+    Undetected {
+        /// A PROXY header has arrived; what follows comes from the proxy's client.
         proxied: bool,
     },
-    /// As they are.
-    Lines,
-    /// Through what stands between.
-    Layers(Box<Layers>),
+    /// Plain TCP.
+    Plain,
+    /// TLS, HTTP or WebSocket.
+    Layered(Box<Layers>),
 }
 
-/// What stands between a socket and its lines.
+/// The layers between a socket and its lines.
 #[derive(Debug)]
 pub struct Layers {
     /// Boxed, because it is large and a WebSocket behind a proxy has none.
     tls: Option<Box<Tls>>,
-    web: Web,
-    /// What the socket has not taken yet.
+    inner: Inner,
+    /// Bytes that the socket has not accepted yet.
     pub unsent: Vec<u8>,
-    /// The last word of each layer is among what was sent.
+    /// Each layer's closing message has been sent.
     finished: bool,
 }
 
-/// What is spoken within TLS, or without it.
+/// The protocol inside TLS, or on a connection without it.
 #[derive(Debug)]
-enum Web {
-    /// Too little has come to tell: this.
+enum Inner {
+    /// Not enough bytes have arrived to detect it: these.
     Unknown(Vec<u8>),
     /// Lines of IRC.
     Lines,
-    /// HTTP, a request of which is coming.
+    /// HTTP, with a partial request.
     Http(http::Incoming),
-    /// HTTP, a request of which is to be answered.
-    Asked,
-    /// HTTP, done with.
-    Answered,
-    /// Lines of IRC, each in a message of its own.
+    /// HTTP, with a request to respond to.
+    Requested,
+    /// HTTP, after the response.
+    Responded,
+    /// Lines of IRC, one per WebSocket message.
     WebSocket(WebSocket),
 }
 
-/// By what a connection is judged.
+/// What connections are set up with.
 #[derive(Clone, Copy, Debug)]
-pub struct Judge<'a> {
-    /// What the config file says.
+pub struct Setup<'a> {
+    /// The config file.
     pub config: &'a Config,
-    /// What clients with TLS are served with.
+    /// The TLS settings.
     pub tls: &'a Arc<ServerConfig>,
-    /// From where the connection comes.
+    /// The address of the socket's peer.
     pub peer: IpAddr,
 }
 
-/// What came of a connection's bytes, apart from lines; in this order.
+/// What was received besides lines, in this order.
 #[derive(Debug, Default)]
 pub struct Received {
-    /// A proxy says for whom the connection is, and whether they are encrypted up to there: before
-    /// all else, by the PROXY protocol.
+    /// The client's address and whether it is encrypted up to the proxy, from a PROXY header.
     pub proxied: Option<(IpAddr, bool)>,
-    /// It is encrypted from here on; the fingerprint of the certificate its client has shown.
+    /// The TLS handshake is complete; with the fingerprint of the client's certificate, if any.
     pub encrypted: Option<Option<Fingerprint>>,
-    /// A step of a TLS handshake was made, which takes time.
-    pub shook_hands: bool,
-    /// As [`Received::proxied`], but by the headers of a request, and so within the encryption.
+    /// The bytes were part of a TLS handshake, which takes time.
+    pub handshaking: bool,
+    /// Like [`Received::proxied`], but from the headers of an HTTP request, so inside TLS.
     pub forwarded: Option<(IpAddr, bool)>,
-    /// It asks for something other than to chat, and is to be answered.
+    /// An HTTP request to respond to.
     pub request: Option<Request>,
-    /// Its peer will send nothing more.
+    /// The peer will send nothing more.
     pub closed: bool,
-    /// It has to end, and why.
+    /// Why the connection must be closed.
     pub failure: Option<String>,
 }
 
-/// Buffers of a shard, for whichever connection is at hand.
+/// Buffers of a shard, shared by its connections.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// What came, decrypted.
+    /// Decrypted input.
     plain: Vec<u8>,
-    /// What came, as lines.
+    /// Input as lines.
     pub lines: Vec<u8>,
-    /// Lines as frames of WebSocket.
+    /// Lines as WebSocket frames.
     frames: Vec<u8>,
-    /// What goes to the socket.
+    /// Bytes for the socket.
     pub out: Vec<u8>,
 }
 
-impl Judge<'_> {
-    fn is_of_proxy(&self) -> bool {
+impl Setup<'_> {
+    fn is_from_proxy(&self) -> bool {
         self.config.server.proxies.contain(self.peer)
     }
 }
 
-impl Way {
-    /// How metrics have it.
+impl Transport {
+    /// Its label in the metrics.
     pub fn kind(&self) -> Kind {
         match self {
-            Way::Unknown { .. } => Kind::Unknown,
-            Way::Lines => Kind::Plain,
-            Way::Layers(layers) => match (&layers.web, &layers.tls) {
-                (Web::Http(_) | Web::Asked | Web::Answered, _) => Kind::Http,
-                (Web::WebSocket(_), None) => Kind::WebSocket,
-                (Web::WebSocket(_), Some(_)) => Kind::WebSocketTls,
-                (Web::Unknown(_) | Web::Lines, Some(_)) => Kind::Tls,
-                (Web::Unknown(_) | Web::Lines, None) => Kind::Plain,
+            Transport::Undetected { .. } => Kind::Unknown,
+            Transport::Plain => Kind::Plain,
+            Transport::Layered(layers) => match (&layers.inner, &layers.tls) {
+                (Inner::Http(_) | Inner::Requested | Inner::Responded, _) => Kind::Http,
+                (Inner::WebSocket(_), None) => Kind::WebSocket,
+                (Inner::WebSocket(_), Some(_)) => Kind::WebSocketTls,
+                (Inner::Unknown(_) | Inner::Lines, Some(_)) => Kind::Tls,
+                (Inner::Unknown(_) | Inner::Lines, None) => Kind::Plain,
             },
         }
     }
 
     /// Whether the next bytes may be part of a TLS handshake, which takes time.
-    pub fn may_shake_hands(&self) -> bool {
+    pub fn may_be_handshaking(&self) -> bool {
         match self {
-            Way::Unknown { .. } => true,
-            Way::Lines => false,
-            Way::Layers(layers) => layers.is_handshaking(),
+            Transport::Undetected { .. } => true,
+            Transport::Plain => false,
+            Transport::Layered(layers) => layers.is_handshaking(),
         }
     }
 
-    /// Whether its peer has begun something that it should end soon.
-    pub fn is_half_open(&self, unknown: &[u8]) -> bool {
+    /// Whether a handshake or a request is incomplete.
+    pub fn is_incomplete(&self, unknown: &[u8]) -> bool {
         match self {
-            Way::Unknown { .. } => !unknown.is_empty(),
-            Way::Lines => false,
-            Way::Layers(layers) => layers.is_handshaking() || layers.web.is_half(),
+            Transport::Undetected { .. } => !unknown.is_empty(),
+            Transport::Plain => false,
+            Transport::Layered(layers) => layers.is_handshaking() || layers.inner.is_incomplete(),
         }
     }
 
-    /// What came before and was not whole.
+    /// Earlier input that is incomplete.
     pub fn unread<'a>(&'a self, unknown: &'a [u8]) -> &'a [u8] {
         match self {
-            Way::Unknown { .. } => unknown,
-            Way::Lines => &[],
-            Way::Layers(layers) => layers.tls.as_ref().map_or(&[], |tls| tls.unread()),
+            Transport::Undetected { .. } => unknown,
+            Transport::Plain => &[],
+            Transport::Layered(layers) => layers.tls.as_ref().map_or(&[], |tls| tls.unread()),
         }
     }
 
-    /// Whether a request of its peer is to be answered.
-    pub fn awaits_answer(&self) -> bool {
-        matches!(self, Way::Layers(layers) if matches!(layers.web, Web::Asked))
+    /// Whether a request is waiting for its response.
+    pub fn awaits_response(&self) -> bool {
+        matches!(self, Transport::Layered(layers) if matches!(layers.inner, Inner::Requested))
     }
 
     /// Whether its bytes are encrypted.
     pub fn is_encrypted(&self) -> bool {
-        matches!(self, Way::Layers(layers) if layers.tls.is_some())
+        matches!(self, Transport::Layered(layers) if layers.tls.is_some())
     }
 
-    /// Takes the bytes of a connection that has layers, or of which it is not known yet whether it
-    /// has: those that were [`Way::unread`], and what came after them. Lines are appended to
-    /// [`Scratch::lines`]; what is not whole is kept, in `unknown` as long as the way is.
+    /// Processes input of a connection that has layers, or may turn out to have some: what was
+    /// [`Transport::unread`], followed by new bytes. Lines are appended to [`Scratch::lines`];
+    /// incomplete input is kept, in `unknown` until the transport is detected.
     pub fn receive(
         &mut self,
         bytes: &mut [u8],
-        judge: &Judge<'_>,
+        setup: &Setup<'_>,
         scratch: &mut Scratch,
         unknown: &mut Vec<u8>,
     ) -> Received {
         let mut received = Received::default();
         let mut used = 0;
-        if let Way::Unknown { .. } = self {
+        if let Transport::Undetected { .. } = self {
             *unknown = Vec::new();
-            match self.find_out(bytes, judge, &mut received) {
+            match self.detect(bytes, setup, &mut received) {
                 Ok(header) => used = header,
                 Err(reason) => {
                     received.failure = Some(reason);
@@ -199,24 +198,24 @@ impl Way {
         }
         let bytes = &mut bytes[used..];
         match self {
-            Way::Unknown { .. } => *unknown = bytes.to_vec(),
-            Way::Lines => scratch.lines.extend_from_slice(bytes),
-            Way::Layers(layers) => layers.receive(bytes, judge, scratch, &mut received),
+            Transport::Undetected { .. } => *unknown = bytes.to_vec(),
+            Transport::Plain => scratch.lines.extend_from_slice(bytes),
+            Transport::Layered(layers) => layers.receive(bytes, setup, scratch, &mut received),
         }
         received
     }
 
-    /// Looks which way it is, as far as the first bytes tell; how many of them are for nobody else.
-    fn find_out(
+    /// Detects the transport from the first bytes. Returns how many of them are a PROXY header.
+    fn detect(
         &mut self,
         bytes: &[u8],
-        judge: &Judge<'_>,
+        setup: &Setup<'_>,
         received: &mut Received,
     ) -> Result<usize, String> {
         let mut used = 0;
-        let Way::Unknown { proxied } = self else { return Ok(0) };
-        if sniff(bytes) == Some(Speech::Proxy) && !*proxied {
-            if !judge.is_of_proxy() {
+        let Transport::Undetected { proxied } = self else { return Ok(0) };
+        if sniff(bytes) == Some(Protocol::Proxy) && !*proxied {
+            if !setup.is_from_proxy() {
                 return Err("The PROXY protocol is accepted only from the addresses in [server] \
                             proxies of the config file"
                     .to_owned());
@@ -229,37 +228,37 @@ impl Way {
                     *proxied = true;
                     received.proxied = match client {
                         Client::Known { address, encrypted } => Some((address, encrypted)),
-                        // Somebody's, and not this machine's own, even if the proxy is on it.
-                        Client::Unknown => Some((judge.peer, false)),
+                        // Somebody remote, even if the proxy is on this machine.
+                        Client::Unknown => Some((setup.peer, false)),
                         Client::TheProxy => None,
                     };
                 }
             }
         }
-        // An empty line is no beginning of anything but from a proxy.
-        let empty_line = bytes.starts_with(b"\r") && !judge.is_of_proxy();
+        // Only a proxy's header can begin with an empty line.
+        let empty_line = bytes.starts_with(b"\r") && !setup.is_from_proxy();
         match sniff(&bytes[used..]) {
-            None if empty_line => *self = Way::Lines,
+            None if empty_line => *self = Transport::Plain,
             None => {}
-            Some(Speech::Lines | Speech::Proxy) => *self = Way::Lines,
-            Some(Speech::Http) => *self = Way::http(),
-            Some(Speech::Tls) => {
-                let tls = Tls::new(judge.tls.clone());
+            Some(Protocol::Lines | Protocol::Proxy) => *self = Transport::Plain,
+            Some(Protocol::Http) => *self = Transport::http(),
+            Some(Protocol::Tls) => {
+                let tls = Tls::new(setup.tls.clone());
                 let tls = tls.map_err(|error| format!("TLS cannot begin: {error}"))?;
-                *self = Way::layers(Some(tls), Web::Unknown(Vec::new()));
+                *self = Transport::layers(Some(tls), Inner::Unknown(Vec::new()));
             }
         }
         Ok(used)
     }
 
-    /// HTTP, a request of which is coming.
-    pub fn http() -> Way {
-        Way::layers(None, Web::Http(http::Incoming::default()))
+    /// HTTP, waiting for a request.
+    pub fn http() -> Transport {
+        Transport::layers(None, Inner::Http(http::Incoming::default()))
     }
 
-    fn layers(tls: Option<Tls>, web: Web) -> Way {
+    fn layers(tls: Option<Tls>, inner: Inner) -> Transport {
         let tls = tls.map(Box::new);
-        Way::Layers(Box::new(Layers { tls, web, unsent: Vec::new(), finished: false }))
+        Transport::Layered(Box::new(Layers { tls, inner, unsent: Vec::new(), finished: false }))
     }
 }
 
@@ -271,21 +270,21 @@ impl Layers {
     fn receive(
         &mut self,
         bytes: &mut [u8],
-        judge: &Judge<'_>,
+        setup: &Setup<'_>,
         scratch: &mut Scratch,
         received: &mut Received,
     ) {
         let Scratch { plain, lines, .. } = scratch;
         let Some(tls) = &mut self.tls else {
-            return self.receive_plain(bytes, judge, lines, received);
+            return self.receive_plain(bytes, setup, lines, received);
         };
         let shakes = tls.is_handshaking();
-        // Once it is lines that come, they need no second look.
-        let outcome = match self.web {
-            Web::Lines => tls.receive(bytes, lines, &mut self.unsent),
+        // Lines of IRC can go straight to the buffer for lines.
+        let outcome = match self.inner {
+            Inner::Lines => tls.receive(bytes, lines, &mut self.unsent),
             _ => tls.receive(bytes, plain, &mut self.unsent),
         };
-        received.shook_hands = shakes;
+        received.handshaking = shakes;
         match outcome {
             Err(error) => received.failure = Some(format!("TLS failed: {error}")),
             Ok(_) if tls.unread().len() > UNREAD_BYTES => {
@@ -297,48 +296,48 @@ impl Layers {
         if shakes && !tls.is_handshaking() {
             received.encrypted = Some(tls.certificate());
             if tls.protocol() == Some(b"irc") {
-                self.web = Web::Lines;
+                self.inner = Inner::Lines;
             }
         }
         if !plain.is_empty() {
             let plain = std::mem::take(&mut scratch.plain);
-            self.receive_plain(&plain, judge, &mut scratch.lines, received);
+            self.receive_plain(&plain, setup, &mut scratch.lines, received);
             scratch.plain = plain;
             scratch.plain.clear();
         }
     }
 
-    /// Takes what came within TLS, or without it.
+    /// Processes decrypted or unencrypted input.
     fn receive_plain(
         &mut self,
         bytes: &[u8],
-        judge: &Judge<'_>,
+        setup: &Setup<'_>,
         lines: &mut Vec<u8>,
         received: &mut Received,
     ) {
-        match &mut self.web {
-            Web::Unknown(before) => {
+        match &mut self.inner {
+            Inner::Unknown(before) => {
                 before.extend_from_slice(bytes);
-                let Some(speech) = sniff(before) else { return };
+                let Some(protocol) = sniff(before) else { return };
                 let before = std::mem::take(before);
-                self.web = match speech {
-                    Speech::Http => Web::Http(http::Incoming::default()),
-                    Speech::Lines | Speech::Tls | Speech::Proxy => Web::Lines,
+                self.inner = match protocol {
+                    Protocol::Http => Inner::Http(http::Incoming::default()),
+                    Protocol::Lines | Protocol::Tls | Protocol::Proxy => Inner::Lines,
                 };
-                self.receive_plain(&before, judge, lines, received);
+                self.receive_plain(&before, setup, lines, received);
             }
-            Web::Lines => lines.extend_from_slice(bytes),
-            Web::Http(incoming) => {
-                let config = judge.config;
-                let peer = received.proxied.map_or(judge.peer, |(address, _)| address);
+            Inner::Lines => lines.extend_from_slice(bytes),
+            Inner::Http(incoming) => {
+                let config = setup.config;
+                let peer = received.proxied.map_or(setup.peer, |(address, _)| address);
                 let (proxies, origins) = (&config.server.proxies, &config.http.origins);
                 let rules = Rules { peer, proxies, origins };
                 let Some((request, used)) = incoming.receive(bytes, &rules) else { return };
-                self.asked(request, &rules, received);
-                self.receive_plain(&bytes[used..], judge, lines, received);
+                self.request(request, &rules, received);
+                self.receive_plain(&bytes[used..], setup, lines, received);
             }
-            Web::Asked | Web::Answered => {}
-            Web::WebSocket(socket) => {
+            Inner::Requested | Inner::Responded => {}
+            Inner::WebSocket(socket) => {
                 let mut answers = Vec::new();
                 let outcome = socket.receive(bytes, lines, &mut answers);
                 match outcome {
@@ -348,41 +347,41 @@ impl Layers {
                         received.failure = Some(format!("WebSocket: {reason}"));
                     }
                 }
-                self.say(&answers, received);
+                self.send(&answers, received);
             }
         }
     }
 
-    /// The head of a request has come.
-    fn asked(&mut self, request: Request, rules: &Rules<'_>, received: &mut Received) {
+    /// The head of a request has arrived.
+    fn request(&mut self, request: Request, rules: &Rules<'_>, received: &mut Received) {
         if let Wants::WebSocket { binary, response } = &request.wants {
-            self.web = Web::WebSocket(WebSocket::new(*binary));
+            self.inner = Inner::WebSocket(WebSocket::new(*binary));
             let (peer, by_proxy) = (rules.peer, rules.proxies.contain(rules.peer));
             received.forwarded = match &request.forwarded {
                 Some(by) => Some((by.address.unwrap_or(peer), by.encrypted)),
-                // A proxy that does not say for whom: for somebody, who is not this machine.
+                // A proxy that names no client: somebody remote.
                 None if by_proxy => Some((peer, false)),
                 None if request.relayed => Some((peer, self.tls.is_some())),
                 None => None,
             };
-            self.say(response, received);
+            self.send(response, received);
         } else {
-            self.web = Web::Asked;
+            self.inner = Inner::Requested;
             received.request = Some(request);
         }
     }
 
-    /// Answers the request; nothing comes after it.
+    /// Sends the response, after which nothing more is sent.
     ///
     /// # Errors
-    /// When the connection cannot be used any more.
+    /// When the connection is unusable.
     pub fn answer(&mut self, response: &[u8]) -> io::Result<()> {
-        self.web = Web::Answered;
+        self.inner = Inner::Responded;
         seal(&mut self.tls, response, &mut self.unsent).map(drop)
     }
 
-    /// Sends what is no line.
-    fn say(&mut self, bytes: &[u8], received: &mut Received) {
+    /// Sends bytes that are not lines.
+    fn send(&mut self, bytes: &[u8], received: &mut Received) {
         if !bytes.is_empty()
             && let Err(error) = seal(&mut self.tls, bytes, &mut self.unsent)
         {
@@ -390,58 +389,57 @@ impl Layers {
         }
     }
 
-    /// Appends to [`Scratch::out`] what the socket is to be sent for these lines. False if it can
-    /// be sent nothing yet.
+    /// Appends lines to [`Scratch::out`], framed and encrypted. False if nothing can be sent yet.
     ///
     /// # Errors
-    /// When the connection cannot be used any more.
+    /// When the connection is unusable.
     pub fn wrap(&mut self, lines: &[u8], scratch: &mut Scratch) -> io::Result<bool> {
-        match &self.web {
-            Web::Unknown(_) | Web::Lines => seal(&mut self.tls, lines, &mut scratch.out),
-            Web::WebSocket(socket) => {
+        match &self.inner {
+            Inner::Unknown(_) | Inner::Lines => seal(&mut self.tls, lines, &mut scratch.out),
+            Inner::WebSocket(socket) => {
                 scratch.frames.clear();
                 socket.wrap(lines, &mut scratch.frames);
                 seal(&mut self.tls, &scratch.frames, &mut scratch.out)
             }
-            // They speak another language; how it ends is said by its answer.
-            Web::Http(_) | Web::Asked | Web::Answered => Ok(true),
+            // HTTP carries no lines; its response says why the connection ends.
+            Inner::Http(_) | Inner::Requested | Inner::Responded => Ok(true),
         }
     }
 
-    /// As [`Layers::wrap`], for lines that others are told, too.
+    /// Like [`Layers::wrap`], for lines that are sent to many connections.
     ///
     /// # Errors
-    /// When the connection cannot be used any more.
+    /// When the connection is unusable.
     pub fn wrap_shared(
         &mut self,
         lines: &mut SharedLines,
         scratch: &mut Scratch,
     ) -> io::Result<bool> {
-        match &self.web {
-            Web::WebSocket(socket) if !socket.is_closing() => {
+        match &self.inner {
+            Inner::WebSocket(socket) if !socket.is_closing() => {
                 seal(&mut self.tls, lines.framed(socket.is_binary()), &mut scratch.out)
             }
             _ => self.wrap(&lines.bytes, scratch),
         }
     }
 
-    /// Appends the last word of each layer to what is sent; true if that was not done before.
+    /// Sends each layer's closing message; false if that was done before.
     ///
     /// # Errors
-    /// When the connection cannot be used any more.
+    /// When the connection is unusable.
     pub fn finish(&mut self) -> io::Result<bool> {
         if std::mem::replace(&mut self.finished, true) {
             return Ok(false);
         }
         let mut last = Vec::new();
-        match &mut self.web {
-            Web::WebSocket(socket) => socket.close(CloseCode::Normal, "", &mut last),
-            Web::Http(_) | Web::Asked => {
+        match &mut self.inner {
+            Inner::WebSocket(socket) => socket.close(CloseCode::Normal, "", &mut last),
+            Inner::Http(_) | Inner::Requested => {
                 let text = "The server is at its connection limit, or the request took too long; \
                             try again later.\n";
                 last = Answer::text(Status::Unavailable, text).write();
             }
-            Web::Unknown(_) | Web::Lines | Web::Answered => {}
+            Inner::Unknown(_) | Inner::Lines | Inner::Responded => {}
         }
         seal(&mut self.tls, &last, &mut self.unsent)?;
         if let Some(tls) = &mut self.tls {
@@ -451,7 +449,7 @@ impl Layers {
     }
 }
 
-/// Appends bytes to `out`, encrypted if they are to be. False if nothing can be sent yet.
+/// Appends bytes to `out`, encrypted if there is TLS. False if nothing can be sent yet.
 fn seal(tls: &mut Option<Box<Tls>>, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<bool> {
     match tls {
         Some(tls) => tls.send(bytes, out).map_err(io::Error::other),
@@ -462,13 +460,13 @@ fn seal(tls: &mut Option<Box<Tls>>, bytes: &[u8], out: &mut Vec<u8>) -> io::Resu
     }
 }
 
-impl Web {
-    /// Whether something was begun that is not whole.
-    fn is_half(&self) -> bool {
+impl Inner {
+    /// Whether the input so far is incomplete.
+    fn is_incomplete(&self) -> bool {
         match self {
-            Web::Unknown(before) => !before.is_empty(),
-            Web::Http(_) => true,
-            Web::Lines | Web::Asked | Web::Answered | Web::WebSocket(_) => false,
+            Inner::Unknown(before) => !before.is_empty(),
+            Inner::Http(_) => true,
+            Inner::Lines | Inner::Requested | Inner::Responded | Inner::WebSocket(_) => false,
         }
     }
 }

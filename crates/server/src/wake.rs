@@ -3,13 +3,13 @@
 use crate::session_id::SessionId;
 use store::Failure;
 
-/// What the thread that waits for signals is woken for.
+/// Why the thread that waits for signals is woken.
 #[derive(Debug)]
 pub enum Wake {
-    /// The server is to stop.
+    /// Stop the server.
     Stop,
-    /// The config file is to be read again; by whose wish, if not by a signal.
+    /// Reload the config file; the session that asked, if it was not a signal.
     Reload(Option<SessionId>),
-    /// Nobody knows what is stored: the process is to end before anybody is told anything.
+    /// It is uncertain what is stored: end the process before anybody is told anything.
     Failed(Failure),
 }

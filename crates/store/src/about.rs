@@ -1,4 +1,4 @@
-//! The table `about`: single values of the store, such as its instance and how far its index is.
+//! The table `about`: single values of the store, such as its instance and the state of its index.
 
 use rusqlite::types::{FromSql, Type};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};

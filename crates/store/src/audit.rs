@@ -1,36 +1,36 @@
-//! The audit log: who did what to whom, and why. Rows are only appended, and the oldest removed.
+//! The audit log: who did what to whom, and why. Entries are only appended, and the oldest removed.
 
 use rusqlite::{Connection, Row, params};
 
 use crate::sum::{self, Summer};
 use crate::{Damage, Keep};
 
-/// Entries that are kept however old they are.
+/// The number of entries that are kept whatever their age.
 pub const AUDIT_KEPT: u64 = 100_000;
-/// Days for which an entry is kept however many there are, up to [`AUDIT_MOST`].
+/// Days for which entries are kept whatever their number, up to [`AUDIT_MOST`].
 pub const AUDIT_DAYS: i64 = 90;
-/// The most entries there can be.
+/// The maximum number of entries.
 pub const AUDIT_MOST: u64 = 1_000_000;
 /// How many are removed at once.
 const AT_ONCE: u64 = 256;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// Something that was done by somebody with the right to it.
+/// An action of an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// When: milliseconds since the Unix epoch.
     pub time: i64,
-    /// Who did it, by the name they had then.
+    /// The operator's name at that time.
     pub by: Box<str>,
-    /// What was done, as one word.
+    /// The action, in one word.
     pub verb: Box<str>,
-    /// To whom or what.
+    /// Its target.
     pub target: Box<str>,
-    /// Why; may be empty.
+    /// The reason; may be empty.
     pub reason: Box<str>,
 }
 
-/// Appends an entry; its number is the next one.
+/// Appends an entry with the next number.
 pub(crate) fn add(connection: &Connection, entry: &Audit) -> rusqlite::Result<()> {
     let newest = "SELECT coalesce(max(id), 0) FROM audit";
     let newest: i64 = connection.prepare_cached(newest)?.query_row([], |row| row.get(0))?;
@@ -41,7 +41,7 @@ pub(crate) fn add(connection: &Connection, entry: &Audit) -> rusqlite::Result<()
     connection.prepare_cached(add)?.execute(values).map(drop)
 }
 
-/// The newest entries below a number, oldest first; what is damaged is left out.
+/// The newest entries below a number, oldest first; damaged ones are left out.
 pub(crate) fn read(
     connection: &Connection,
     damage: &Damage,
@@ -78,7 +78,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(u64, Audit)> {
     Ok((row.get::<_, i64>(0)?.cast_unsigned(), entry))
 }
 
-/// Whether an entry is not kept any longer.
+/// Whether an entry has expired.
 pub(crate) fn goes(id: u64, newest: u64, time: i64, keep: &Keep) -> bool {
     let newer = newest.saturating_sub(id);
     let old = time < keep.now.saturating_sub(AUDIT_DAYS * DAY_MS);

@@ -1,10 +1,9 @@
-//! Copies of the whole store: one made while a server writes, and one laid back.
+//! Backups: copying the store while a server writes, and restoring it.
 //!
-//! SQLite's online backup starts again whenever another process has written, so under a busy server
-//! it would never end. Here the source stays in one read transaction: what the copy is to have stands
-//! still from the first page to the last, the number of steps is known at the start, and nothing of
-//! it makes the server wait. The price is that the server's write-ahead log grows until the copy
-//! is done.
+//! SQLite's online backup starts over whenever another process has written, so it would never
+//! finish on a busy server. Here the source stays in one read transaction: the data to copy does
+//! not change, the number of steps is known from the start, and the server never waits. The price
+//! is that the write-ahead log grows until the copy is done.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};

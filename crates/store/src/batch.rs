@@ -1,4 +1,4 @@
-//! One transaction in the making: each write turned into rows.
+//! Builds a transaction: turns writes into rows.
 
 use std::collections::HashSet;
 
@@ -16,14 +16,14 @@ use crate::{
     flags, records, schema, write,
 };
 
-/// How many known pairs are kept in memory: about a megabyte.
+/// The number of known pairs kept in memory: about a megabyte.
 const PAIRS: usize = 65_536;
 
-/// How many steps back of the clock are known. Before the oldest one a timestamp is looked for as
-/// if there had been none.
+/// The number of clock steps remembered. Before the oldest, timestamps are searched as if there had
+/// been none.
 const CLOCK_STEPS: u32 = 1000;
 
-/// The highest of everything that is numbered, and the newest event's time.
+/// The highest ids so far, and the newest event's time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) event: EventId,
@@ -57,10 +57,10 @@ impl Marks {
     }
 }
 
-/// A transaction that is being filled.
+/// A transaction being built.
 ///
-/// `pairs` are direct conversations that need no row in `talks` any more; it spares a search for each message.
-/// After a failure it may hold pairs that were rolled back, and must be cleared.
+/// `pairs` are direct conversations that are already in `talks`, which saves a search per message.
+/// After a failure it may contain pairs that were rolled back, and must be cleared.
 pub(crate) struct Batch<'t> {
     connection: &'t Connection,
     add_event: CachedStatement<'t>,
@@ -77,11 +77,11 @@ pub(crate) struct Batch<'t> {
 /// What a transaction changes outside the database, once it is committed.
 pub(crate) struct Filled {
     pub(crate) marks: Marks,
-    /// The events stored, rising by id.
+    /// The events stored, in order.
     pub(crate) added: Vec<Entry>,
-    /// How many resend ids were stored.
+    /// The number of resend ids stored.
     pub(crate) resends: usize,
-    /// Whether a text was taken back.
+    /// Whether a text was redacted.
     pub(crate) taken_back: bool,
 }
 
@@ -171,7 +171,7 @@ impl<'t> Batch<'t> {
             }
             Write::Audit(entry) => audit::add(self.connection, entry)?,
             Write::CloakKey(key) => about::set(self.connection, "cloak_key", key)?,
-            // Another value each time: what does not change SQLite does not write.
+            // A different value each time: SQLite does not write unchanged pages.
             Write::Probe => self.run(
                 "INSERT INTO about(key, value, sum) VALUES ('probes', 1, checksum('about', 'probes', 1))
                     ON CONFLICT DO UPDATE
@@ -182,7 +182,7 @@ impl<'t> Batch<'t> {
         Ok(Outcome::Stored)
     }
 
-    /// An event happened, and mentions somebody or nobody.
+    /// Stores an event and whom it mentions.
     fn said(
         &mut self,
         event: &Event,
@@ -204,8 +204,8 @@ impl<'t> Batch<'t> {
         Ok(outcome)
     }
 
-    /// Beside the time it has the event that is read up to: those who count what is unread would have to
-    /// look for it each time.
+    /// Stored with the event up to which it reads, so that counting unread messages need not search
+    /// for it.
     fn read_marker(
         &self,
         account: AccountId,
@@ -266,11 +266,11 @@ impl<'t> Batch<'t> {
         Ok(Outcome::Stored)
     }
 
-    /// Takes away the text of the event that `event` is about, if it may, and stores `event`.
+    /// Redacts the event that `event` is about, if allowed, and stores `event`.
     fn redact(&mut self, event: &Event, anybodys: bool) -> rusqlite::Result<Outcome> {
         assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
         let about = sql_id(event.about.expect("a redaction is about an event"));
-        // Of what is damaged nobody can say whose it is.
+        // The author of a damaged event is unknown.
         let departed = Departed::read(self.connection, self.damage)?;
         let found = self
             .rows(&departed)
@@ -288,7 +288,7 @@ impl<'t> Batch<'t> {
         self.run(take, taken)?;
         self.taken_back = true;
         departure::forget_counted(self.connection, &found)?;
-        // It can wait only for one of the two; were it for another, a reader would leave it out.
+        // It can be pending only for one of the two; for anybody else, a reader would leave it out.
         if let Some((low, high)) = event.conversation.pair() {
             let waits = "DELETE FROM pending WHERE account IN (?1, ?2) AND event = ?3";
             self.run(waits, params![low, high, about])?;
@@ -296,7 +296,7 @@ impl<'t> Batch<'t> {
         self.event(event, None, None)
     }
 
-    /// The first event of this resend id, if it still counts; else this event becomes it.
+    /// The first event with this resend id, if it is still remembered; else this event becomes it.
     fn resend(&mut self, event: &Event, resend: &Resend) -> rusqlite::Result<Option<Outcome>> {
         let first =
             "SELECT account, id, event, time, sum FROM resends WHERE account = ?1 AND id = ?2";
@@ -311,7 +311,7 @@ impl<'t> Batch<'t> {
         match first {
             Some((true, id, at)) if resend.at.saturating_sub(at) < RESEND_MS => {
                 let rows = self.rows(&NOBODY);
-                // Of what is damaged nothing was kept that a second one would repeat.
+                // A damaged event is not repeated by storing it again.
                 if let Some(Event { id, time, .. }) = rows.by_id(id)? {
                     return Ok(Some(Outcome::Duplicate { id, time }));
                 }
@@ -329,8 +329,7 @@ impl<'t> Batch<'t> {
         Ok(None)
     }
 
-    /// The clock was put back before this event. Of a clock that is put back again and again only
-    /// the newest steps are kept.
+    /// The clock was set back before this event. Only the newest steps are kept.
     fn clock_step(&self, event: EventId) -> rusqlite::Result<()> {
         let step = "INSERT INTO clock_steps(event, sum) VALUES (?1, checksum('clock_steps', ?1))";
         self.run(step, [sql_id(event)])?;
@@ -477,7 +476,7 @@ impl<'t> Batch<'t> {
         for table in ["unheard", "certificates", "read_markers", "pending", "mentions"] {
             self.run(&format!("DELETE FROM {table} WHERE account = ?1"), [account])?;
         }
-        // By room, as their keys begin.
+        // By room, like their keys.
         for table in ["members", "reads_from"] {
             let places = "room IN (SELECT id FROM rooms) AND account = ?1";
             self.run(&format!("DELETE FROM {table} WHERE {places}"), [account])?;
@@ -492,13 +491,13 @@ impl<'t> Batch<'t> {
     }
 }
 
-/// An id as SQLite has integers. Ids above `i64::MAX` are never given; asked for, they are above
+/// An id as an SQLite integer. Ids above `i64::MAX` are never assigned; in queries, they are above
 /// all others.
 pub(crate) fn sql_id(id: EventId) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }
 
-/// The columns of an event's row, for its sum.
+/// The columns of an event's row, for its checksum.
 fn columns(event: &Event) -> [ValueRef<'_>; 12] {
     [
         ValueRef::Integer(sql_id(event.id)),

@@ -1,4 +1,4 @@
-//! Is the database whole? A quick look at each start, and all of it for `chatserver check`.
+//! Integrity checks: a quick one at each start, and a full one for `chatserver check`.
 
 use std::path::Path;
 use std::sync::Arc;

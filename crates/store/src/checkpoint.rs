@@ -1,6 +1,6 @@
-//! The write-ahead log and its way into the database.
+//! Checkpoints of the write-ahead log.
 //!
-//! SQLite would do it by itself, within a commit, and keep it to itself when it cannot.
+//! SQLite would run them by itself, during a commit, and would not report failures.
 
 use std::time::{Duration, Instant};
 

@@ -1,18 +1,18 @@
-//! Which conversation an event belongs to.
+//! Conversations.
 
 use crate::{AccountId, RoomId};
 use serde::{Deserialize, Serialize};
 
-/// One conversation: a room, or the pair of two users, packed into the number the store keys by.
+/// A conversation: a room, or a pair of users, packed into the number that is its key in the store.
 ///
 /// Room `r` is `r`; the pair `a <= b` is `a << 32 | b`. Ids start at 1, so the two never collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct Conversation(i64);
 
 impl Conversation {
-    /// Not above any other.
+    /// The lowest key.
     pub const FIRST: Self = Self(i64::MIN);
-    /// Not below any other.
+    /// The highest key.
     pub const LAST: Self = Self(i64::MAX);
 
     /// The conversation in a room.
@@ -20,7 +20,7 @@ impl Conversation {
         Self(i64::from(room))
     }
 
-    /// The conversation of two users, the same whoever is named first. A user may talk to itself.
+    /// The conversation of two users, in either order. Users may talk to themselves.
     pub fn direct(one: AccountId, other: AccountId) -> Self {
         let (low, high) = (one.min(other), one.max(other));
         Self((i64::from(low) << 32) | i64::from(high))
@@ -39,7 +39,8 @@ impl Conversation {
         }
     }
 
-    /// Who `me` talks to in a direct conversation; `None` in a room, and where `me` has no part.
+    /// The other party of `me` in a direct conversation; `None` for a room, and if `me` is not a
+    /// party.
     pub fn other(self, me: AccountId) -> Option<AccountId> {
         match self.pair()? {
             (a, b) if a == me => Some(b),
@@ -48,12 +49,12 @@ impl Conversation {
         }
     }
 
-    /// The number the store keys by.
+    /// The key in the store.
     pub(crate) fn key(self) -> i64 {
         self.0
     }
 
-    /// The conversation of a key read back from the store.
+    /// The conversation for a key from the store.
     pub(crate) fn from_key(key: i64) -> Self {
         Self(key)
     }

@@ -1,4 +1,4 @@
-//! What of the store was found damaged while it was used.
+//! Damage found in the store while it is used.
 
 use std::collections::HashSet;
 use std::sync::Mutex;

@@ -1,5 +1,6 @@
-//! Deleted accounts: their names, and what they said if that is taken back, go from the events in small
-//! steps. Until that is done the table `departed` has them, and every event is masked when it is read.
+//! Deleted accounts: their names, and their messages if those are redacted, are removed from the
+//! events in small steps. Until that is done, they are listed in the table `departed`, and every
+//! event is masked when it is read.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

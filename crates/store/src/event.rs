@@ -1,17 +1,17 @@
-//! A stored fact.
+//! Events: stored facts.
 
 use std::sync::Arc;
 
 use crate::{AccountId, Conversation, Said};
 
-/// The number of an event. The hub gives it: from 1, strictly rising, gaps allowed, at most
+/// The id of an event, assigned by the hub: starts at 1, strictly increasing, gaps allowed, at most
 /// `i64::MAX`.
 pub type EventId = u64;
 
-/// The nick of an author, or of a receiver, whose account was deleted. Nobody can be called so.
+/// The nick shown for an author or receiver whose account was deleted. Nobody can have this name.
 pub const DELETED_USER: &str = "*deleted*";
 
-/// What kind of fact an event is. The codes are on disk and never change their meaning.
+/// The kind of an event. The codes are on disk and never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum EventKind {
@@ -25,31 +25,31 @@ pub enum EventKind {
     Topic = 3,
     /// Somebody joined a room.
     Join = 4,
-    /// Somebody left a room; `text` is the reason.
+    /// Somebody left a room, with the reason in `text`.
     Part = 5,
-    /// Somebody (`target`) was kicked from a room; `text` is the reason.
+    /// Somebody (`target`) was kicked from a room, with the reason in `text`.
     Kick = 6,
-    /// A room's modes changed; `text` is the change with its parameters.
+    /// A room's modes changed, with the change and its parameters in `text`.
     Mode = 7,
-    /// Somebody went offline; `text` is the reason.
+    /// Somebody went offline, with the reason in `text`.
     Quit = 8,
-    /// A guest changed its nick; `target` is the new one.
+    /// A guest changed its nick to `target`.
     Nick = 9,
-    /// What is left of a message whose text was taken back: no text, no tags. Only the store makes
-    /// one, out of the message, and no reader is given it.
+    /// What remains of a redacted message: no text, no tags. Only made by the store, out of the
+    /// message, and never returned by readers.
     Redacted = 10,
-    /// Somebody took a message back: [`Event::about`] says which, `text` is the reason.
+    /// Somebody redacted the message in [`Event::about`], with the reason in `text`.
     Redact = 11,
-    /// A room got another name: `target` is the old one, `text` the new one, and after a space the
-    /// reason if there is one.
+    /// A room was renamed from `target` to the first word of `text`, with the rest of `text` as the
+    /// reason.
     Rename = 12,
-    /// What is shown in the place of an event that the disk has damaged: its id is right, its time
-    /// about right, and the rest empty. Only a reader makes one; it is never stored.
+    /// The placeholder for a damaged event: its id is right, its time approximate, and the rest
+    /// empty. Only made by readers, never stored.
     Damaged = 255,
 }
 
 impl EventKind {
-    /// Every kind that is stored, in the order of the codes.
+    /// All stored kinds, in the order of their codes.
     pub const ALL: [Self; 13] = [
         Self::Message,
         Self::Notice,
@@ -71,18 +71,18 @@ impl EventKind {
         self as u8
     }
 
-    /// The kind of a code read from disk.
+    /// The kind with a code from disk.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.get(usize::from(code)).copied()
     }
 
-    /// Whether this is a text from one person to others (`PRIVMSG` or `NOTICE`): what history shows
-    /// to a client that did not ask for the other kinds. What is left of one is none.
+    /// Whether this is text from one person to others (`PRIVMSG` or `NOTICE`), which history shows
+    /// to all clients. Redacted messages do not count.
     pub fn is_message(self) -> bool {
         matches!(self, Self::Message | Self::Notice)
     }
 
-    /// What is never stored has none.
+    /// Kinds that are never stored have none.
     const fn bit(self) -> u16 {
         match 1_u16.checked_shl(self as u32) {
             Some(bit) => bit,
@@ -90,20 +90,20 @@ impl EventKind {
         }
     }
 
-    /// Whether somebody said it to others, so that it can be taken back.
+    /// Whether somebody sent it to others, so that it can be redacted.
     pub(crate) fn is_said(self) -> bool {
         matches!(self, Self::Message | Self::Notice | Self::Tagmsg)
     }
 }
 
-/// A set of kinds.
+/// A set of event kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kinds(u16);
 
 impl Kinds {
-    /// Texts from one person to others; see [`EventKind::is_message`].
+    /// Text from one person to others; see [`EventKind::is_message`].
     pub const MESSAGES: Self = Self(EventKind::Message.bit() | EventKind::Notice.bit());
-    /// All that a reader is given.
+    /// All kinds that readers return.
     pub const ALL: Self = Self(!EventKind::Redacted.bit());
 
     /// Whether a kind is in the set.
@@ -120,39 +120,39 @@ impl FromIterator<EventKind> for Kinds {
     }
 }
 
-/// A stored fact: a message, or a change of a room that its history needs.
+/// A stored fact: a message, or a change that belongs in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its number; see [`EventId`].
+    /// Its id.
     pub id: EventId,
     /// Where it happened.
     pub conversation: Conversation,
-    /// What it is.
+    /// Its kind.
     pub kind: EventKind,
-    /// Its author; guests have ids from the same sequence as accounts.
+    /// The author's id; guests and accounts share one sequence.
     pub account: AccountId,
-    /// Whether the author is a guest, so that the name is nobody's account.
+    /// Whether the author is a guest, so the name is not an account's.
     pub guest: bool,
     /// Whether the author was marked as a bot at that time.
     pub bot: bool,
     /// The author's nick at that time.
     pub nick: Arc<str>,
-    /// The rest of the author's source at that time, as far as it does not follow from nick and server: `user`, or
-    /// `user@host`. None for an account whose user name is its nick, and for what was stored before this was kept.
+    /// The rest of the author's source at that time, unless it follows from the nick and the
+    /// server's name: `user` or `user@host`. None for an account whose user name is its nick, and
+    /// in events from before this was stored.
     pub userhost: Option<Arc<str>>,
-    /// A direct message's receiver, also when one is taken back; for a kick who was kicked; for a
-    /// nick the new one; for a rename the room's old name; else empty.
+    /// The receiver of a direct message or its redaction, the kicked user, the new nick, or the old
+    /// name of a renamed room; else empty.
     pub target: Arc<str>,
-    /// Milliseconds since the Unix epoch, by the wall clock: when that is put back, it is below the
-    /// time of events with lower ids.
+    /// Milliseconds since the Unix epoch by the wall clock, so it may be less than that of earlier
+    /// events, when the clock was set back.
     pub time: i64,
-    /// The text; may be empty. A message sent as several lines has them joined: by `\n` where a new
-    /// line begins, by `\r` where the next one goes on with the same (`draft/multiline-concat`).
-    /// Neither can occur within a line.
+    /// The text; may be empty. The lines of a multi-line message are joined: by `\n`, or by `\r` if
+    /// the second continues the first (`draft/multiline-concat`). Neither can occur within a line.
     pub text: Box<str>,
-    /// The client-only tags as they came, without `@`; may be empty.
+    /// The client-only tags in raw form, without `@`; may be empty.
     pub tags: Box<str>,
-    /// The event that this one speaks of: for [`EventKind::Redact`] what was taken back; else none.
+    /// The event this one refers to: for [`EventKind::Redact`] the redacted message, else none.
     pub about: Option<EventId>,
 }
 

@@ -1,4 +1,4 @@
-//! All that is an account's, some at a time, in the order of the events.
+//! Everything that belongs to an account, in parts, in the order of the events.
 
 use crate::batch::sql_id;
 use crate::failure::is_damage;

@@ -1,10 +1,10 @@
-//! Why a store could not do its work. Each sentence says what to do.
+//! Errors of the store. Each message says what to do.
 
 use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
-/// Why a store could not do its work.
+/// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Another process has the data folder open.
@@ -16,15 +16,15 @@ pub enum Failure {
         /// The data folder.
         path: PathBuf,
     },
-    /// The data folder or a file in it cannot be made or written.
+    /// The data folder or a file in it cannot be created or written.
     #[error("{} cannot be written ({source}); check its permissions or choose another data folder", .path.display())]
     NotWritable {
         /// The folder or file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Others could change what is in a folder.
+    /// Other users could modify a folder's contents.
     #[error("{} {problem}", .path.display())]
     NotPrivate {
         /// The folder.
@@ -57,7 +57,7 @@ pub enum Failure {
         /// The file.
         path: PathBuf,
     },
-    /// A backup is to be laid where there is a database.
+    /// A backup would be restored over an existing database.
     #[error(
         "the data folder {} has a database already; choose another one with --data or move it away",
         .path.display()
@@ -66,7 +66,7 @@ pub enum Failure {
         /// The data folder.
         path: PathBuf,
     },
-    /// A backup is no good.
+    /// A backup is invalid.
     #[error("the backup {} cannot be used: {problem}", .path.display())]
     BadCopy {
         /// The backup.
@@ -82,7 +82,7 @@ pub enum Failure {
     NotCopied {
         /// The copy.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's error.
         source: rusqlite::Error,
     },
     /// The database has less than was stored in it.
@@ -110,7 +110,7 @@ pub enum Failure {
         /// What to do.
         advice: &'static str,
     },
-    /// What was being stored may be on disk or not, and nothing can be done about it here.
+    /// It is uncertain whether a commit is on disk, and the store cannot find out.
     #[error(
         "the disk failed while {} was written ({source}), and it cannot be made certain what is on \
          it; the server ends, and its next start goes by what is there. Check the disk first",
@@ -119,30 +119,30 @@ pub enum Failure {
     Uncertain {
         /// The database.
         path: PathBuf,
-        /// What failed.
+        /// The error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// SQLite reported an error.
     #[error("the database could not be used ({source}); {}", advice(.source))]
     Sqlite {
-        /// What SQLite says.
+        /// SQLite's error.
         #[from]
         source: rusqlite::Error,
     },
     /// The task was asked to stop.
     #[error("stopped; nothing was changed")]
     Stopped,
-    /// The system reported an error with a file.
+    /// A file operation failed.
     #[error("{} could not be used ({source}); check the disk it is on", .path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
 }
 
-/// What to do about an error of SQLite's.
+/// What to do about an error of SQLite.
 fn advice(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "free some space on its disk",
@@ -160,7 +160,7 @@ fn advice(error: &rusqlite::Error) -> &'static str {
     }
 }
 
-/// Whether what was asked for cannot be read, now or later, for it is damaged.
+/// Whether the requested data is damaged and cannot be read.
 pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),

@@ -1,5 +1,6 @@
-//! Are the files that SQLite has open still the ones that have their names? Who writes into a file
-//! that was deleted or moved away is not told by the system, and all of it is lost.
+//! Checks that the files SQLite has open are still the ones with their names. The system does not
+//! tell a program that it writes to a file that was deleted or moved away, and everything would be
+//! lost.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The column `flags` of `events`: a set of bits, on disk, which never change their meaning.
+//! The column `flags` of `events`: a set of bits, whose meaning never changes.
 
 use crate::{Event, EventKind, Kinds};
 

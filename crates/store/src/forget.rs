@@ -1,7 +1,7 @@
-//! Removing what is not kept any longer: of each conversation its oldest events, some at a time.
+//! Removing expired events: the oldest of each conversation, in small steps.
 //!
-//! Only what `history` has is removed, so it goes from there and from `events` at once, and a reader's
-//! snapshot has it in both or in neither. What is still in the tail is indexed before.
+//! Only events in `history` are removed, from there and from `events` in one transaction, so a
+//! reader's snapshot has them in both or in neither. Events still in the tail are indexed first.
 
 use std::collections::BTreeSet;
 

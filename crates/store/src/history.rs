@@ -1,7 +1,7 @@
 //! Reading history from disk.
 //!
-//! A page is found as ids first, in the tail and in `history`, conversation by conversation; only
-//! the rows of the page are read, and those of what was taken back in between.
+//! A page is first selected by ids, in the tail and in `history`, conversation by conversation;
+//! only the rows of the page are read, and redacted ones in between.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -22,28 +22,28 @@ use crate::{
     flags, index, schema, unread,
 };
 
-/// How many ids are looked up at once when a page is to be filled up.
+/// How many ids are looked up at once to fill a page.
 const STEP: usize = 256;
 
-/// A connection that only reads.
+/// A read-only connection.
 pub(crate) struct SqliteReader {
     connection: Connection,
     tail: Shared,
     damage: Arc<Damage>,
 }
 
-/// One snapshot of the store, and what a page is chosen from.
+/// A snapshot of the store, from which pages are selected.
 struct Page<'c> {
-    /// Its snapshot is taken after the tail, so that it has all events of it.
+    /// Its snapshot is taken after the tail, and so contains all its events.
     rows: Rows<'c>,
     tail: &'c Tail,
     conversations: BTreeSet<Conversation>,
     kinds: Kinds,
-    /// The classes of `history` in which these are.
+    /// The classes of `history` that contain the kinds.
     classes: Vec<u8>,
-    /// Below this id nothing is looked at.
+    /// Events below this id are ignored.
     begin: i64,
-    /// One above the last id that is looked at.
+    /// One above the last id.
     end: i64,
 }
 
@@ -52,13 +52,14 @@ impl SqliteReader {
         Self { connection, tail, damage }
     }
 
-    /// The tail, and a snapshot that is not older. Neither is what the tail has removed from it: that
-    /// is not done before the tail has gone past it.
+    /// The tail, and a snapshot that is no older, both taken again if the tail has advanced in
+    /// between: only then can events of the tail be missing from the snapshot, since expired ones
+    /// are indexed before they are deleted.
     fn look(&self) -> rusqlite::Result<(Arc<Tail>, Transaction<'_>)> {
         loop {
             let tail = tail::now(&self.tail);
             let snapshot = self.connection.unchecked_transaction()?;
-            // The first question takes it.
+            // The first query takes it.
             schema::version(&snapshot)?;
             if tail::now(&self.tail).indexed == tail.indexed {
                 return Ok((tail, snapshot));
@@ -219,7 +220,7 @@ pub(crate) fn conversations(
     Ok(found)
 }
 
-/// The places found so far that are nearest to one end of a range, rising by id.
+/// The positions found so far nearest to one end of a range, by id.
 struct Nearest {
     /// Where a nearer one can still be.
     range: Range<i64>,
@@ -236,8 +237,8 @@ impl Nearest {
             return;
         }
         self.found.sort_unstable_by_key(|entry| entry.id);
-        // A full page leaves room only for what is nearer than its farthest: most conversations
-        // have none.
+        // A full page only has room for nearer positions than its farthest: most conversations have
+        // none.
         if let Some(more) = self.found.len().checked_sub(self.limit) {
             match self.from {
                 End::Newest => {
@@ -288,15 +289,15 @@ impl<'c> Page<'c> {
         }
     }
 
-    /// A range of ids, as far as it is of this page.
+    /// Restricts a range of ids to this page.
     fn within(&self, from: i64, to: i64) -> Range<i64> {
         let from = from.max(self.begin);
         from..to.max(from)
     }
 
-    /// The events within a range that are nearest to one end of it, oldest first. What was taken
-    /// back has its place in the index, and of old events only the rows tell the kind; instead of it the next ones are
-    /// read, until there are none or [`REDACTED_PASSED`].
+    /// The events within a range nearest to one end of it, oldest first. Redacted events are in the
+    /// index, and the kinds of old events are only in their rows, so further events are read
+    /// instead of those, until there are no more or [`REDACTED_PASSED`] is reached.
     fn events(&self, range: Range<i64>, from: End, limit: usize) -> rusqlite::Result<Vec<Event>> {
         let (mut range, mut ask) = (range, limit);
         let (mut events, mut passed) = (Vec::new(), 0);
@@ -332,10 +333,10 @@ impl<'c> Page<'c> {
         Ok(events)
     }
 
-    /// The places within a range that are nearest to one end of it, rising by id.
+    /// The positions within a range nearest to one end of it, by id.
     fn places(&self, range: Range<i64>, from: End, limit: usize) -> rusqlite::Result<Vec<Entry>> {
         let mut nearest = Nearest { range, from, limit, found: Vec::new() };
-        // The nearer of the two first: a full page leaves nothing to look for in the other.
+        // The nearer of the two first: if it fills the page, the other need not be searched.
         match from {
             End::Newest => {
                 self.add_tail(&mut nearest);
@@ -368,7 +369,7 @@ impl<'c> Page<'c> {
         Ok(())
     }
 
-    /// The first id that is newer than a point.
+    /// The first id after a point.
     fn after(&self, point: Point) -> rusqlite::Result<i64> {
         match point {
             Point::Id(id) => Ok(sql_id(id).saturating_add(1).min(self.end)),
@@ -378,7 +379,7 @@ impl<'c> Page<'c> {
         }
     }
 
-    /// The first id that is not older than a point.
+    /// The first id at or after a point.
     fn before(&self, point: Point) -> rusqlite::Result<i64> {
         match point {
             Point::Id(id) => Ok(sql_id(id).min(self.end)),
@@ -388,7 +389,7 @@ impl<'c> Page<'c> {
         }
     }
 
-    /// Whether the first of two points is the earlier one.
+    /// Whether the first of two points is earlier.
     fn is_forwards(&self, first: Point, second: Point) -> rusqlite::Result<bool> {
         match (first, second) {
             (Point::Time(first), Point::Time(second)) => Ok(first <= second),
@@ -396,7 +397,7 @@ impl<'c> Page<'c> {
         }
     }
 
-    /// Whether any event of the conversations, of whatever kind, is in a range.
+    /// Whether the conversations have any event, of whatever kind, in a range.
     fn has(&self, range: Range<i64>) -> rusqlite::Result<bool> {
         let (conversations, classes) = (self.conversations.clone(), flags::classes(Kinds::ALL));
         let all = Page { conversations, kinds: Kinds::ALL, classes, ..*self };

@@ -1,10 +1,10 @@
-//! The table `history`: which events a conversation has. It is filled a little behind.
+//! The table `history`: the events of each conversation. It is filled a little behind the commits.
 //!
-//! A commit appends rows to `events` and nothing else. When [`RUN`] events have come they are
-//! sorted by conversation, and the commits that follow write them to the table as blocks of ids,
-//! each commit a piece. An entry for each event in its commit cost more than the row: with 100
-//! rooms and 16 messages of each in a commit 2.0 µs of CPU an event against 0.8 without any index
-//! and 0.9 in this way, for a page that is touched is written to the log and to its place.
+//! A commit only appends rows to `events`. When [`RUN`] events have accumulated, they are sorted by
+//! conversation, and the following commits write them to the table as blocks of ids, each commit a
+//! part. An index entry per event in its commit cost more than the row: with 100 rooms and 16
+//! messages of each per commit, 2.0 µs of CPU per event, against 0.8 without any index and 0.9 this
+//! way, because every touched page is written to the log and to the database.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,17 +19,17 @@ use crate::sum::{self, Summer};
 use crate::tail::{self, End, Entry, Shared, Tail};
 use crate::{AccountId, Conversation, Damage, EventKind, about, flags};
 
-/// How many events are gathered and sorted before they are indexed.
+/// The number of events that are gathered and sorted before they are indexed.
 const RUN: usize = 16_384;
-/// How many blocks a commit writes at least; else as many as take as many events as it adds, which
+/// The minimum number of blocks per commit; more if the commit adds many events, so that indexing
 /// keeps up.
 const PIECE: usize = 32;
-/// The most ids in a block: a row of it stays within a page. An unfinished run is divided again
-/// after a restart, and must give the same blocks: to change this number is a new version of the
-/// database.
+/// The maximum number of ids per block, so that a row fits in a page. After a restart, an
+/// unfinished run is divided again and must give the same blocks, so changing this number requires
+/// a new version of the database.
 const BLOCK: usize = 128;
-/// How far from a damaged block its events are looked for: ids go up by one, and a run has few more
-/// events than [`RUN`].
+/// How far from a damaged block its events are searched for: ids increase by about one, and a run
+/// has few more events than [`RUN`].
 const RECOVERED: i64 = 4 * RUN as i64;
 
 /// The ids after a block's first, each as its distance from the one before, seven bits a byte, low

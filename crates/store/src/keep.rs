@@ -1,43 +1,43 @@
-//! How long what happened is kept.
+//! Retention: how long events are kept.
 
 use crate::{EventId, RESEND_MS};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// Nothing goes that is younger than this: it may still be sent again, and must be known then.
+/// Younger events are never removed: they may still be resent, and must be recognized then.
 const YOUNG_MS: i64 = RESEND_MS;
-/// How long the events of a room stay after the last of them, once it has ended.
+/// How long the events of an ended room are kept after its last one.
 const ENDED_MS: i64 = 30 * DAY_MS;
 
-/// The key of a room's metadata that says how many days its events are kept.
+/// The room metadata key for the number of days for which events are kept.
 pub const KEEP_DAYS: &str = "parlor/keep-days";
-/// The key of a room's metadata that says how many of its messages are kept.
+/// The room metadata key for the number of messages that are kept.
 pub const KEEP_MESSAGES: &str = "parlor/keep-messages";
 
-/// What is kept, as far as a room does not say that it keeps less; see [`KEEP_DAYS`] and
-/// [`KEEP_MESSAGES`].
+/// The retention settings. A room may keep less; see [`KEEP_DAYS`] and [`KEEP_MESSAGES`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
-    /// The time now, in milliseconds since the Unix epoch.
+    /// The current time in milliseconds since the Unix epoch.
     pub now: i64,
-    /// Days for which events are kept; 0: for ever.
+    /// Days for which events are kept; 0: forever.
     pub days: u32,
-    /// How many messages a room keeps, and what else happened since the oldest of them; 0: all.
+    /// The number of messages kept per room, along with other events since the oldest of them; 0:
+    /// all.
     pub messages: u32,
 }
 
-/// What of one conversation goes.
+/// What is removed from one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
-    /// Only what is older than this.
+    /// Only events older than this.
     young: i64,
-    /// What is older than this.
+    /// Events older than this.
     older: i64,
-    /// What is older than so many messages.
+    /// Events older than this many messages.
     pub(crate) messages: Option<usize>,
 }
 
 impl Keep {
-    /// For a conversation of two.
+    /// For a direct conversation.
     pub(crate) fn of_pair(&self) -> Rule {
         Rule { messages: None, ..self.rule(0, 0) }
     }
@@ -48,7 +48,7 @@ impl Keep {
         self.rule(number(days), number(messages))
     }
 
-    /// For a room that has ended, whose last event has this time.
+    /// For an ended room whose last event has this time.
     pub(crate) fn of_ended(&self, last: i64) -> Rule {
         let over = last < self.now.saturating_sub(ENDED_MS);
         let rule = self.rule(0, 0);
@@ -66,24 +66,24 @@ impl Keep {
     }
 }
 
-/// The lesser of two bounds, each of which may be none.
+/// The lesser of two limits, each optional.
 fn lesser(one: u32, other: u32) -> Option<u32> {
     [one, other].into_iter().filter(|bound| *bound != 0).min()
 }
 
 impl Rule {
-    /// Whether it lets anything go at all.
+    /// Whether anything can be removed at all.
     pub(crate) fn lets_go(&self) -> bool {
         self.older > i64::MIN || self.messages.is_some()
     }
 
-    /// Whether nothing of this time can go.
+    /// Whether no event with this time can be removed.
     pub(crate) fn is_young(&self, time: i64) -> bool {
         time >= self.young
     }
 
-    /// Whether an event goes, if all before it in its conversation do. `oldest` is the oldest
-    /// message of those that are counted.
+    /// Whether an event is removed, provided that all earlier ones in its conversation are.
+    /// `oldest` is the oldest message that is counted.
     pub(crate) fn goes(&self, id: EventId, time: i64, oldest: EventId) -> bool {
         !self.is_young(time) && (time < self.older || id < oldest)
     }

@@ -1,12 +1,12 @@
-//! What survives a restart: accounts, rooms, who is in them, and every event with its history.
+//! Persistent data: accounts, rooms, memberships, and all events with their history.
 //!
-//! [`Store`] is the one writer, [`Reader`] any number of readers; both speak plain data. Two
-//! implementations answer alike and pass one contract suite: [`SqliteStore`], which is on disk
-//! when `commit` returns, and [`MemoryStore`], the reference, which is gone with the process.
+//! [`Store`] is the single writer, [`Reader`] any number of readers; both use plain data. Two
+//! implementations behave alike and pass the same contract tests: [`SqliteStore`], whose data is on
+//! disk when `commit` returns, and [`MemoryStore`], the reference, which is gone with the process.
 //!
-//! For every caller and both implementations event ids rise strictly: they are the order of
-//! everything. An event's time is the wall clock's, which is put back now and then, so where it fell is
-//! noted: between two such steps a time is found by its id, and there is no index on time.
+//! Event ids are strictly increasing: they are the order of everything. An event's time is that of
+//! the wall clock, which is set back now and then; these steps are recorded, and between two of
+//! them a time is found by searching the ids, so no index on time is needed.
 
 #![forbid(unsafe_code)]
 
@@ -27,11 +27,11 @@ mod damage;
 mod progress;
 mod contract;
 
-// The two that keep it.
+// The implementations.
 mod memory;
 mod sqlite;
 
-// What the one on disk is made of.
+// The parts of the one on disk.
 mod open;
 mod private;
 mod files;

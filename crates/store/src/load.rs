@@ -1,8 +1,8 @@
-//! What the hub starts from, read back and compared with its checksums.
+//! Loading what the hub starts from, and verifying its checksums.
 //!
-//! A damaged account, room, list, member, record or certificate is no start: without it somebody else could
-//! take a name, or come in where they were kept out. A read marker, a metadata key or the day of a silent
-//! account is left out.
+//! The server does not start with a damaged account, room, list, member, record or certificate:
+//! without it, somebody else could take a name, or enter where they were kept out. Damaged read
+//! markers, metadata and days of silent accounts are left out.
 
 use std::path::Path;
 

@@ -1,10 +1,10 @@
-//! The file `state` beside the database: what was known to be on disk, so that a start that finds
-//! less says so instead of serving what is left as if it were all.
+//! The file `state` beside the database, which records what was known to be on disk, so that a
+//! start that finds less reports it, instead of serving what is left as if it were everything.
 //!
-//! After a commit it is written in place, without a flush, unless it was a moment ago: the commit was
-//! flushed before, so it never says more than is on disk. After a kill within that moment, and after
-//! a power cut, it may be older, and then claims less. At the start, with each checkpoint and at the
-//! end it is flushed.
+//! It is written in place after a commit, unless it was just written, and without a flush: the
+//! commit was flushed before, so it never claims more than is on disk. After a kill in between, or a
+//! power failure, it may be older and claim less. It is flushed at startup, with each checkpoint and
+//! at the end.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! The reference: plain collections, every question answered by looking at everything.
+//! The reference implementation: plain collections, and every query scans everything.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,7 +13,7 @@ use crate::{
     unread, write,
 };
 
-/// A store that lasts as long as the process, for tests and as the measure of the other one.
+/// A store that lasts as long as the process, for tests, and to compare the other one with.
 pub struct MemoryStore {
     contents: Arc<Mutex<Contents>>,
 }
@@ -30,27 +30,27 @@ struct Contents {
     rooms: BTreeMap<RoomId, Room>,
     members: BTreeMap<(RoomId, AccountId), Member>,
     metadata: BTreeMap<(Subject, Box<str>), Box<str>>,
-    /// The time, and the event that is read up to.
+    /// The time, and the event read up to.
     read_markers: BTreeMap<(AccountId, Conversation), (i64, EventId)>,
     records: BTreeMap<(RecordKind, u32, Box<str>), Box<str>>,
     audit: BTreeMap<u64, Audit>,
-    /// Whom events mention.
+    /// The mentions of events.
     mentions: BTreeMap<EventId, Box<[AccountId]>>,
     certificates: BTreeMap<Fingerprint, (AccountId, bool)>,
     unheard: BTreeMap<AccountId, u32>,
     events: Vec<Event>,
     reads_from: BTreeMap<(RoomId, AccountId), EventId>,
-    /// What was no message before it was taken back.
+    /// Tagmsgs that were redacted.
     tagmsgs: BTreeSet<EventId>,
     pending: BTreeSet<(AccountId, EventId)>,
-    /// The event that an author's resend id stands for, its time, and when the id came.
+    /// The event for an author's resend id, its time, and when the id arrived.
     resends: HashMap<(AccountId, Box<str>), (EventId, i64, i64)>,
     last_account: AccountId,
     last_room: RoomId,
 }
 
 impl MemoryStore {
-    /// An empty store; `instance` begins its message ids, see [`Loaded::instance`].
+    /// An empty store; `instance` is the prefix of its msgids, see [`Loaded::instance`].
     pub fn new(instance: &str) -> Self {
         let contents = Contents { instance: instance.to_owned(), ..Contents::default() };
         Self { contents: Arc::new(Mutex::new(contents)) }
@@ -302,7 +302,7 @@ impl Contents {
         }
     }
 
-    /// The messages that `of` has not read of a conversation in which they have read up to an event.
+    /// The messages that `of` has not read of a conversation read up to an event.
     fn unread(
         &self,
         of: &Unreads,
@@ -365,7 +365,7 @@ impl Contents {
         keep.of_room(days.map(|days| &**days), messages.map(|messages| &**messages))
     }
 
-    /// Whether an event is a message, or was one until it was taken back.
+    /// Whether an event is a message, or was one before it was redacted.
     fn counts(&self, event: &Event) -> bool {
         event.kind.is_message()
             || event.kind == EventKind::Redacted && !self.tagmsgs.contains(&event.id)
@@ -504,7 +504,7 @@ fn in_scope(conversation: Conversation, scope: Scope) -> bool {
     }
 }
 
-/// Where points stand among all events below `end`, for a question about the conversations `of`; see
+/// Finds points among all events below `end`, for a query of the conversations `of`; see
 /// [`Point::Time`].
 struct Places<'e> {
     events: &'e [Event],
@@ -513,7 +513,7 @@ struct Places<'e> {
 }
 
 impl Places<'_> {
-    /// Stretches of events whose times do not fall, each with the id at which it ends.
+    /// Stretches of events with increasing times, each with the id at which it ends.
     fn stretches(&self) -> Vec<(&[Event], EventId)> {
         let below = self.events.partition_point(|event| event.id < self.end);
         let stretches = self.events[..below].chunk_by(|one, next| one.time <= next.time);
@@ -524,7 +524,7 @@ impl Places<'_> {
         stretch.iter().any(|event| event.time == time && (self.of)(event.conversation))
     }
 
-    /// The first id that is not older than a point.
+    /// The first id at or after a point.
     fn before(&self, point: Point) -> EventId {
         let time = match point {
             Point::Id(id) => return id,
@@ -537,7 +537,7 @@ impl Places<'_> {
         stretch.iter().find(|event| event.time >= time).map_or(*end, |event| event.id)
     }
 
-    /// The first id that is newer than a point.
+    /// The first id after a point.
     fn after(&self, point: Point) -> EventId {
         let time = match point {
             Point::Id(id) => return id.saturating_add(1),

@@ -1,19 +1,19 @@
-//! The IRCv3 message id of an event.
+//! The msgid of an event.
 //!
-//! It is the store's instance and the event's id in base 36 (`k3f9-1z`): a bijection, so it is
-//! computed both ways and needs no column and no index. The instance keeps a new store from
-//! repeating an old one's ids.
+//! It consists of the store's instance and the event's id in base 36 (`k3f9-1z`): a bijection,
+//! which is computed in both directions and needs neither a column nor an index. The instance keeps
+//! a new store from repeating an old one's msgids.
 
 use crate::EventId;
 
-/// The message id of an event; 20 bytes at most with an instance of 4 and ids up to `i64::MAX`.
+/// The msgid of an event; at most 20 bytes with an instance of 4 and ids up to `i64::MAX`.
 pub fn msgid(instance: &str, id: EventId) -> String {
     let mut msgid = Vec::with_capacity(24);
     write_msgid(instance, id, &mut msgid);
     String::from_utf8(msgid).expect("an instance and digits")
 }
 
-/// Appends the message id of an event.
+/// Appends the msgid of an event.
 pub fn write_msgid(instance: &str, id: EventId, out: &mut Vec<u8>) {
     let mut digits = [0_u8; 13]; // u64::MAX has 13 digits in base 36
     let mut start = digits.len();
@@ -31,7 +31,7 @@ pub fn write_msgid(instance: &str, id: EventId, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[start..]);
 }
 
-/// The event of a message id; `None` for what [`msgid`] would not have written for this instance.
+/// The event with a msgid; `None` for anything that [`msgid`] would not return for this instance.
 pub fn parse_msgid(instance: &str, text: &str) -> Option<EventId> {
     let digits = text.strip_prefix(instance)?.strip_prefix('-')?;
     if digits.is_empty() || digits.starts_with('0') {

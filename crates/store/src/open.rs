@@ -1,4 +1,4 @@
-//! Opening: the folder, its lock, the version, the connections.
+//! Opening the store: folder, lock, version and connections.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};

@@ -1,9 +1,9 @@
-//! Where a time stands among the events, whose order is that of their ids.
+//! Finding a time among the events, which are ordered by id.
 //!
-//! Times do not fall with the id, but where the wall clock was put back; `clock_steps` has the
-//! events before which that happened. So the events are a few stretches, usually one, and within
-//! each a time is found by halving. What a time means where it is in several, says
-//! [`crate::Point::Time`].
+//! Times increase with the ids, except where the wall clock was set back; the table `clock_steps`
+//! has the events before which that happened. So the events are a few stretches, usually one, in
+//! each of which a time is found by binary search. What a time means that occurs in several is
+//! described at [`crate::Point::Time`].
 
 use std::ops::Range;
 

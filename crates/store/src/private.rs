@@ -1,5 +1,5 @@
-//! Files that only their owner may read, made where somebody else may have put something in the way,
-//! and folders in which nobody else can.
+//! Files that only their owner may read, created where others may have placed something, and
+//! folders that nobody else can modify.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};

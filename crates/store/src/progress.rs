@@ -1,28 +1,29 @@
-//! How far a long task is. It is shared: the task sets it, others look, and may stop the task.
+//! The progress of a long task, shared between the task, which sets it, and others, which watch it
+//! and may stop the task.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use crate::Failure;
 
-/// What a long task is doing.
+/// The stage of a long task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Stage {
-    /// It has not begun.
+    /// Not begun.
     Waiting = 0,
-    /// An older database is taken forward.
+    /// Migrating an older database.
     Migrating = 1,
-    /// Pages are copied.
+    /// Copying pages.
     Copying = 2,
-    /// The database is checked; SQLite does not say how far it is with that.
+    /// Checking the database; SQLite does not report its progress.
     Checking = 3,
-    /// Rows are compared with their checksums.
+    /// Verifying the checksums of rows.
     Reading = 4,
-    /// The hash over all is made or compared.
+    /// Computing or verifying the overall hash.
     Hashing = 5,
-    /// A backup is laid into its folder.
+    /// Restoring a backup.
     Restoring = 6,
-    /// Rows that are sound are copied.
+    /// Copying undamaged rows.
     Salvaging = 7,
 }
 
@@ -37,7 +38,7 @@ const STAGES: [Stage; 8] = [
     Stage::Salvaging,
 ];
 
-/// How far a long task is.
+/// The progress of a long task.
 #[derive(Debug, Default)]
 pub struct Progress {
     stage: AtomicU8,
@@ -47,18 +48,18 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What is being done.
+    /// The current stage.
     pub fn stage(&self) -> Stage {
         STAGES[usize::from(self.stage.load(Ordering::Relaxed))]
     }
 
-    /// How many bytes of how many are done, about; of none if that is not known.
+    /// Roughly how many bytes of how many are done; of 0 if unknown.
     pub fn bytes(&self) -> (u64, u64) {
         let of = self.of.load(Ordering::Relaxed);
         (self.done.load(Ordering::Relaxed).min(of), of)
     }
 
-    /// Asks the task to stop: it ends soon, with [`Failure::Stopped`], and leaves nothing behind.
+    /// Asks the task to stop: it soon ends with [`Failure::Stopped`], and leaves nothing behind.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
@@ -74,7 +75,7 @@ impl Progress {
         self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    /// So much is done; an error if the task is to stop.
+    /// Sets the progress; returns an error if the task is to stop.
     pub(crate) fn reach(&self, done: u64) -> Result<(), Failure> {
         self.done.store(done, Ordering::Relaxed);
         if self.is_stopped() { Err(Failure::Stopped) } else { Ok(()) }

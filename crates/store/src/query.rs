@@ -1,36 +1,35 @@
-//! A question about history, in the terms of the IRCv3 `draft/chathistory` specification.
+//! Queries of history, in the terms of IRCv3's `draft/chathistory`.
 
 use crate::{AccountId, Conversation, EventId, Kinds, RoomId};
 
-/// Asks for one page of history.
+/// A query for one page of history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// Whose events.
+    /// The conversations.
     pub of: Scope,
-    /// Which of them.
+    /// The selection.
     pub select: Select,
-    /// The most events to return; 0 returns none.
+    /// The maximum number of events; 0 returns none.
     pub limit: usize,
-    /// Events above this id are not looked at, so that an answer shows what was committed when it
-    /// was asked.
+    /// Events above this id are ignored, so that the answer reflects the time of the command.
     pub up_to: EventId,
     /// Only events of these kinds.
     pub kinds: Kinds,
 }
 
-/// The conversations a query looks at.
+/// The conversations a query covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// One conversation.
     One(Conversation),
-    /// A room, from behind an event on.
+    /// A room after an event.
     Since {
         /// The room.
         room: RoomId,
         /// The event.
         after: EventId,
     },
-    /// All direct conversations of a user, and one room (the lobby) if given, as one sequence.
+    /// All direct conversations of a user, and optionally one room (the lobby), merged.
     Everything {
         /// The user.
         account: AccountId,
@@ -40,7 +39,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The event behind which it begins; 0: at the beginning.
+    /// The event after which it begins; 0 for the beginning.
     pub(crate) fn after(self) -> EventId {
         match self {
             Self::Since { after, .. } => after,
@@ -49,42 +48,42 @@ impl Scope {
     }
 }
 
-/// A place in history. It need not be an event of the conversation asked for, nor any stored event.
+/// A point in history. It need not be an event of the queried conversation, or any stored event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// An event's id.
     Id(EventId),
     /// A time in milliseconds since the Unix epoch.
     ///
-    /// Where the wall clock was put back, a time may have several places. If an event asked for (of
-    /// whatever kind, also one that was taken back) has just this time, its place is meant: who
-    /// turns pages goes on from what they have. Else, or if there are several such, so that
-    /// nothing is left out: what is older than the time ends at its last place, and what is newer
-    /// begins at its first.
+    /// Where the wall clock was set back, a time may be at several points. If an event of the
+    /// conversation (of any kind, even redacted) has exactly this time, that point is meant, so
+    /// clients that page continue from what they have. Otherwise, or if there are several such
+    /// events, nothing is left out: events before the time end at its last point, and events after
+    /// it begin at its first.
     Time(i64),
 }
 
-/// Which events of a sequence to return. A page is always ordered oldest first; the point itself,
-/// or events at exactly that time, are left out except in [`Select::Around`].
+/// The events to select. A page is ordered oldest first. Events exactly at the point are left out,
+/// except in [`Select::Around`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Select {
-    /// The newest ones.
+    /// The newest.
     Latest,
-    /// The newest ones that are newer than the point.
+    /// The newest after the point.
     LatestAfter(Point),
-    /// The newest ones that are older than the point.
+    /// The newest before the point.
     Before(Point),
-    /// The oldest ones that are newer than the point.
+    /// The oldest after the point.
     After(Point),
-    /// Those between two points, counted from the first: if it is the later one, the newest ones.
-    /// Of two times the higher is the later.
+    /// Those between two points, counted from the first: if that is the later one, the newest. Of
+    /// two times, the higher is the later.
     Between(Point, Point),
-    /// Half of the limit from before the point (rounded down), half from it on, itself included.
+    /// Half of the limit (rounded down) before the point, and half from the point on, including it.
     Around(Point),
 }
 
-/// Conversations with their newest messages and those's times, as far as a limit counts them from
-/// one end; see [`crate::Reader::targets`].
+/// Selects conversations and the times of their newest messages, up to a limit that counts from one
+/// end; see [`crate::Reader::targets`].
 pub(crate) fn counted_targets(
     mut targets: Vec<(EventId, Conversation, i64)>,
     from_oldest: bool,

@@ -1,4 +1,4 @@
-//! What the hub knows of accounts and rooms, as it is kept.
+//! Accounts, rooms and what belongs to them, as the store keeps them.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::{Conversation, EventId, Record};
 /// Of so many events a start is told which of them were said in rooms.
 pub const SAID: usize = 65_536;
 
-/// The number of a user: an account, or a guest while it is here. From 1, never used twice.
+/// The id of a user: an account, or a guest while it is online. Starts at 1; never reused.
 pub type AccountId = u32;
 
-/// The number of a room. From 1, never used twice, also after the room ended.
+/// The id of a room. Starts at 1; never reused, even after the room has ended.
 pub type RoomId = u32;
 
 /// The SHA-256 of a certificate in DER.
@@ -22,41 +22,41 @@ pub type Fingerprint = [u8; 32];
 /// A stored login.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Account {
-    /// Its number.
+    /// Its id.
     pub id: AccountId,
-    /// The name, which is the nick too, as its owner spelled it.
+    /// The name, which is also the nick, as spelled by its owner.
     pub name: Arc<str>,
-    /// What the password is checked with.
+    /// The keys derived from the password.
     pub keys: Keys,
-    /// When it was made: milliseconds since the Unix epoch.
+    /// When it was created: milliseconds since the Unix epoch.
     pub created: i64,
 }
 
 /// A room and its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Its number.
+    /// Its id.
     pub id: RoomId,
-    /// The name with its `#`, as the first who joined spelled it.
+    /// The name with its `#`, as spelled by whoever joined first.
     pub name: Arc<str>,
-    /// When it was made: milliseconds since the Unix epoch.
+    /// When it was created: milliseconds since the Unix epoch.
     pub created: i64,
     /// The topic, if one is set.
     pub topic: Option<Topic>,
-    /// The letters of the modes without a parameter, such as `nt`.
+    /// The letters of modes without parameters, such as `nt`.
     pub modes: String,
     /// The key (`+k`), if one is set.
     pub key: Option<Box<str>>,
     /// The member limit (`+l`), if one is set.
     pub limit: Option<u32>,
-    /// The entries of the mode lists, in the order they were added.
+    /// The entries of the mode lists, in the order in which they were added.
     pub lists: Vec<ListEntry>,
 }
 
 /// A room's topic.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Topic {
-    /// The topic itself.
+    /// Its text.
     pub text: Box<str>,
     /// Who set it.
     pub by: Arc<str>,
@@ -64,10 +64,10 @@ pub struct Topic {
     pub time: i64,
 }
 
-/// An entry of a mode list, such as one ban.
+/// An entry of a mode list, such as a ban.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ListEntry {
-    /// The mode's letter: `b` is a ban.
+    /// The mode letter, such as `b` for bans.
     pub mode: char,
     /// The mask.
     pub mask: Box<str>,
@@ -77,16 +77,16 @@ pub struct ListEntry {
     pub time: i64,
 }
 
-/// Somebody's place in a room.
+/// A membership of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The room.
     pub room: RoomId,
-    /// Who is in it.
+    /// The member.
     pub account: AccountId,
-    /// Whether they are its operator (`+o`).
+    /// Whether they are an operator of the room (`+o`).
     pub op: bool,
-    /// Whether they are its half-operator (`+h`).
+    /// Whether they are a half-operator of the room (`+h`).
     pub halfop: bool,
     /// Whether they have a voice (`+v`).
     pub voice: bool,
@@ -107,7 +107,7 @@ pub struct Said {
     pub time: i64,
 }
 
-/// Who or what metadata is of.
+/// What metadata belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A user.
@@ -117,7 +117,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What the store keys by: the code of its sort, which never changes its meaning, and its id.
+    /// The key in the store: a code for the type, whose meaning never changes, and the id.
     pub(crate) fn key(self) -> (u8, u32) {
         match self {
             Self::Account(id) => (0, id),
@@ -125,7 +125,7 @@ impl Subject {
         }
     }
 
-    /// The subject of a key read back from the store.
+    /// The subject for a key from the store.
     pub(crate) fn from_key(sort: u8, id: u32) -> Option<Self> {
         match sort {
             0 => Some(Self::Account(id)),
@@ -135,54 +135,55 @@ impl Subject {
     }
 }
 
-/// What the hub starts from.
+/// What the hub loads at startup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
-    /// All accounts, by rising id.
+    /// All accounts, by id.
     pub accounts: Vec<Account>,
-    /// All rooms, by rising id.
+    /// All rooms, by id.
     pub rooms: Vec<Room>,
-    /// All members, by room and then account.
+    /// All members, by room and account.
     pub members: Vec<Member>,
-    /// From behind which event on members may read a room, by room and then account; who is not in it
-    /// may read from the beginning. Account 0 is whoever comes.
+    /// The event after which members may read a room, by room and account; without an entry, from
+    /// the beginning. Account 0 stands for anybody who joins.
     pub reads_from: Vec<(RoomId, AccountId, EventId)>,
-    /// All metadata as subject, key and value: accounts before rooms, each by rising id, and then by
-    /// the bytes of the key.
+    /// All metadata as subject, key and value: accounts before rooms, each by id, then by the bytes
+    /// of the key.
     pub metadata: Vec<(Subject, Box<str>, Box<str>)>,
-    /// All read markers as account, conversation and time in milliseconds since the Unix epoch: by
-    /// account and then conversation.
+    /// All read markers as account, conversation and time in milliseconds since the Unix epoch, by
+    /// account and conversation.
     pub read_markers: Vec<(AccountId, Conversation, i64)>,
-    /// All certificates, whose they are, and whether that account has shown them, by the bytes of the
-    /// fingerprint.
+    /// All certificates, their accounts, and whether they have been presented for the account, by
+    /// the bytes of the fingerprint.
     pub certificates: Vec<(Fingerprint, AccountId, bool)>,
-    /// The accounts of which no event was ever stored, and the day on which each was here last, in days
-    /// since the Unix epoch: by account. Who is missing here has said something, as far as is known.
+    /// The accounts that have no stored event, and the day on which each was last online, in days
+    /// since the Unix epoch, by account. Accounts that are missing here count as having said
+    /// something.
     pub unheard: Vec<(AccountId, u32)>,
     /// All records, by kind, owner and the bytes of the key.
     pub records: Vec<Record>,
-    /// All that is pending as receiver, event and author, who is 0 for guests: by receiver and then
-    /// event. It counts, so what is damaged is left out.
+    /// All pending messages as receiver, event and author (0 for guests), by receiver and event.
+    /// They are counted, so damaged ones are left out.
     pub pending: Vec<(AccountId, EventId, AccountId)>,
     /// What was said in rooms among the newest [`SAID`] events and not taken back, oldest first; what is
     /// damaged is left out.
     pub said: Vec<Said>,
-    /// How many events there are.
+    /// The number of events.
     pub events: u64,
     /// The newest event's id; 0 if there is none.
     pub last_event: EventId,
     /// The newest event's time in milliseconds since the Unix epoch; 0 if there is none.
     pub last_time: i64,
-    /// The highest [`crate::Resend::at`] that is remembered; 0 if there is none.
+    /// The highest [`crate::Resend::at`] that is stored; 0 if there is none.
     pub last_resend: i64,
-    /// The highest user id ever seen: of an account, an event's author, or a party of a direct
+    /// The highest user id in use so far: of an account, an author, or a party of a direct
     /// conversation.
     pub last_account: AccountId,
-    /// The highest room id ever seen, ended rooms included.
+    /// The highest room id in use so far, including ended rooms.
     pub last_room: RoomId,
-    /// A few characters `a-z 0-9` made once per store, which begin its message ids; see
+    /// A few random characters `a-z 0-9`, drawn once per store, with which its msgids begin; see
     /// [`crate::msgid`].
     pub instance: String,
-    /// The key under which addresses are hidden, if one was made.
+    /// The key with which addresses are hidden, if there is one.
     pub cloak_key: Option<[u8; 32]>,
 }

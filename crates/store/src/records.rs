@@ -1,22 +1,23 @@
-//! The many small things that the hub keeps whole in memory, and that must outlive it: settings,
-//! bans, app passwords, reports. The store knows whose they are, and not what they mean.
+//! Records: the many small things that the hub keeps in memory as a whole, and that must survive
+//! restarts, such as settings, bans, app passwords and reports. The store knows whom they belong
+//! to, but not what they mean.
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, RoomId};
 
-/// The most bytes of a record's key.
+/// The maximum length of a record's key in bytes.
 pub const RECORD_KEY_BYTES: usize = 512;
-/// The most bytes of a record's value.
+/// The maximum length of a record's value in bytes.
 pub const RECORD_VALUE_BYTES: usize = 64 * 1024;
 
-/// Codes below this one are of an account's records.
+/// Codes below this one are for records of accounts.
 const ROOMS_FROM: u8 = 64;
-/// Codes below this one, and not below the one before, are of a room's records; the others are the server's.
+/// From there, codes below this one are for records of rooms; the rest are the server's.
 const SERVER_FROM: u8 = 128;
 
-/// What a record is about, and so whose it is. The codes are on disk and never change their meaning.
+/// A kind of record. The codes are on disk and never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[repr(u8)]
 pub enum RecordKind {
@@ -26,11 +27,11 @@ pub enum RecordKind {
     SecondFactor = 1,
     /// What an account may do: suspension, strict login, who invited it.
     Standing = 2,
-    /// When and from where an account logged in last, and the failed tries since.
+    /// When and from where an account last logged in, and the failed attempts since then.
     LastLogin = 3,
-    /// Somebody whom an account does not want to hear.
+    /// Somebody whom an account ignores.
     Silence = 4,
-    /// From whom an account takes private messages.
+    /// From whom an account accepts private messages.
     PrivateMessages = 5,
     /// A conversation that an account has muted or follows.
     Conversation = 6,
@@ -42,26 +43,26 @@ pub enum RecordKind {
     Pin = 66,
     /// The account that founded a room, or that it was handed to.
     Founder = 67,
-    /// The standing that an account has in a room while it is not in it.
+    /// The status that an account has in a room while not in it.
     Role = 68,
     /// An invitation to register, by its code.
     Invitation = 128,
     /// A ban from the whole server.
     ServerBan = 129,
-    /// A report that nobody has dealt with.
+    /// An open report.
     Report = 130,
-    /// A name that nobody may register: that of a deleted or renamed account.
+    /// A name that nobody may register, such as that of a deleted or renamed account.
     ReservedName = 131,
 }
 
-/// Whose records of a kind are.
+/// What records of a kind belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordOwner {
-    /// Accounts: they go with the account.
+    /// Accounts, with which they are removed.
     Account,
-    /// Rooms: they go with the room.
+    /// Rooms, with which they are removed.
     Room,
-    /// The server's; their owner is 0.
+    /// The server; their owner is 0.
     Server,
 }
 
@@ -86,7 +87,7 @@ impl RecordKind {
         Self::ReservedName,
     ];
 
-    /// Whose records of this kind are.
+    /// What records of this kind belong to.
     pub fn owner(self) -> RecordOwner {
         match self as u8 {
             ..ROOMS_FROM => RecordOwner::Account,
@@ -103,17 +104,17 @@ impl RecordKind {
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What it is about.
+    /// Its kind.
     pub kind: RecordKind,
-    /// The account or the room that it is of; 0: the server.
+    /// The account or room it belongs to; 0 for the server.
     pub owner: u32,
-    /// Which one of its kind; see [`RECORD_KEY_BYTES`].
+    /// Its key within the kind; see [`RECORD_KEY_BYTES`].
     pub key: Box<str>,
-    /// What it says, as the caller wrote it; see [`RECORD_VALUE_BYTES`].
+    /// Its value, in the caller's format; see [`RECORD_VALUE_BYTES`].
     pub value: Box<str>,
 }
 
-/// Panics if it is not a record that may be stored.
+/// Panics if it may not be stored.
 pub(crate) fn assert_sound(kind: RecordKind, owner: u32, key: &str, value: Option<&str>) {
     assert!(key.len() <= RECORD_KEY_BYTES, "a record's key is within its bound");
     let bytes = value.map_or(0, str::len);
@@ -122,7 +123,7 @@ pub(crate) fn assert_sound(kind: RecordKind, owner: u32, key: &str, value: Optio
     assert_eq!(server, owner == 0, "a record is of its kind's owner");
 }
 
-/// Sets a record, or removes it.
+/// Sets or removes a record.
 pub(crate) fn put(
     connection: &Connection,
     kind: RecordKind,

@@ -1,5 +1,5 @@
-//! What follows from the events and is found damaged at a start is made anew: the history of each
-//! conversation, and who talks to whom.
+//! Rebuilding what can be derived from the events, if it is found damaged at startup: the history
+//! of each conversation, and who talks to whom.
 
 use std::collections::BTreeSet;
 

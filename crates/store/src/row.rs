@@ -1,6 +1,5 @@
-//! One event, read back. Every row of `events` that leaves the store goes through here, and is
-//! compared with what was asked for: what it says with its checksum, and its place with the one
-//! where it was looked for.
+//! Reading events. Every row of `events` that leaves the store passes through here and is verified:
+//! its contents against its checksum, and its id and conversation against what was asked for.
 
 use std::sync::Arc;
 

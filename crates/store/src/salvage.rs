@@ -1,8 +1,8 @@
-//! Copies what is sound out of a damaged store, and says what is not.
+//! Copying the undamaged parts of a damaged store, and reporting the rest.
 //!
-//! Rows are read one after the other, and only those whose checksum is right are taken. Where a page
-//! of the file cannot be read, the way goes on behind it: for events by their ids, for other tables from
-//! their other end. What follows from the events is made anew.
+//! Rows are read one by one, and kept only if their checksum matches. Where a page of the file
+//! cannot be read, reading continues after it: for events by their ids, for other tables from the
+//! other end. What can be derived from the events is rebuilt.
 
 use std::fs::File;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The last line of a backup: the SHA-256 of all before it. SQLite does not look behind the last page,
-//! so a backup is still a database.
+//! The seal of a backup: a last line with the SHA-256 of everything before it. SQLite ignores what
+//! follows the last page, so a backup is still a database.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};

@@ -1,4 +1,4 @@
-//! A start compares what it finds with what the last one knew to be on disk.
+//! Comparing what a start finds with what was last known to be on disk.
 
 use std::path::Path;
 

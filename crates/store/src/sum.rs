@@ -1,12 +1,12 @@
-//! The checksum that each row carries in its column `sum`: a CRC-32 of the table's name and of
-//! every other column, which any single wrong bit, and any burst of up to 32, changes for certain.
+//! The checksum in each row's column `sum`: a CRC-32 of the table's name and all other columns,
+//! which detects any single wrong bit, and any burst of up to 32.
 //!
-//! SQLite's own `cksumvfs` would have to be compiled in and registered by unsafe code of ours, sees
-//! whole pages only, and refuses forty messages for one wrong bit; a row's sum loses one.
+//! SQLite's own `cksumvfs` would have to be compiled in and registered by unsafe code, checks only
+//! whole pages, and loses forty messages for one wrong bit; a checksum per row loses one.
 //!
-//! In SQL it is the function `checksum(table, columns...)`, which every connection has that writes or
-//! checks; in Rust [`Summer`], for events and blocks of history, where a call out of SQLite would cost
-//! more than the sum.
+//! In SQL it is the function `checksum(table, columns...)` of every connection that writes or
+//! checks; in Rust it is [`Summer`], for events and blocks of history, where a call from SQLite
+//! would cost more than the checksum.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;

@@ -1,9 +1,9 @@
-//! The newest events of every conversation, until the table `history` has them too; see
+//! The newest events of each conversation, until they are in the table `history`; see
 //! [`crate::index`].
 //!
-//! The writer and its readers share it: a reader takes the tail first and its snapshot of the
-//! database second, and asks the table only for what is not newer than [`Tail::indexed`]. So it
-//! sees each event once, whatever is committed or indexed meanwhile.
+//! It is shared by the writer and its readers: a reader takes the tail first and its snapshot of
+//! the database second, and queries the table only up to [`Tail::indexed`]. So it sees each event
+//! once, whatever is committed or indexed meanwhile.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -12,44 +12,44 @@ use std::sync::{Arc, Mutex};
 use crate::flags::MESSAGES;
 use crate::{AccountId, Conversation};
 
-/// One event's place in the history, in the order of `history`.
+/// An event's position in the history, in the order of `history`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) conversation: Conversation,
-    /// Its kind, as far as questions tell kinds apart; see [`flags::class`](crate::flags::class).
+    /// Its kind, as far as queries distinguish kinds; see [`flags::class`](crate::flags::class).
     pub(crate) class: u8,
     pub(crate) id: i64,
-    /// Who said it; 0 where only the place matters.
+    /// Its author; 0 where only the position matters.
     pub(crate) author: AccountId,
 }
 
 impl Entry {
-    /// Just a place.
+    /// A position without an author.
     pub(crate) fn place(conversation: Conversation, class: u8, id: i64) -> Self {
         Self { conversation, class, id, author: 0 }
     }
 }
 
-/// The events that `history` does not have, or not surely.
+/// Events that are not in `history`, or not certainly.
 #[derive(Clone, Debug)]
 pub(crate) struct Tail {
-    /// Up to this id `history` is complete.
+    /// `history` is complete up to this id.
     pub(crate) indexed: i64,
-    /// What is being indexed, sorted.
+    /// The run that is being indexed, sorted.
     pub(crate) run: Arc<[Entry]>,
-    /// What came after the run, rising by id.
+    /// The events after the run, by id.
     pub(crate) fresh: Vec<Entry>,
 }
 
-/// The writer's and its readers' common knowledge. It is locked for an instant only.
+/// The tail as shared by the writer and its readers. It is only locked briefly.
 pub(crate) type Shared = Arc<Mutex<Arc<Tail>>>;
 
-/// The tail as it is now.
+/// A copy of the current tail.
 pub(crate) fn now(shared: &Shared) -> Arc<Tail> {
     Arc::clone(&shared.lock().expect("nothing that holds the tail panics"))
 }
 
-/// Which end of a range a limit counts from.
+/// The end of a range from which a limit counts.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum End {
     Newest,
@@ -57,8 +57,9 @@ pub(crate) enum End {
 }
 
 impl Tail {
-    /// The places of some conversations within a range, in no order: of each conversation and class in
-    /// the run, and of the fresh ones together, the `limit` nearest to an end of the range.
+    /// The positions of some conversations within a range, unordered: for each conversation and
+    /// class in the run, and for all later events together, the `limit` nearest to an end of the
+    /// range.
     pub(crate) fn places(
         &self,
         conversations: &BTreeSet<Conversation>,
@@ -94,7 +95,7 @@ impl Tail {
         found
     }
 
-    /// The newest message of each of some conversations that has one here.
+    /// The newest message in the tail of each of some conversations, if any.
     pub(crate) fn latest(&self, of: &BTreeSet<Conversation>) -> HashMap<Conversation, i64> {
         let messages = self.run.iter().chain(&self.fresh).filter(|entry| entry.class == MESSAGES);
         let wanted = messages.filter(|entry| of.contains(&entry.conversation));

@@ -1,5 +1,5 @@
-//! What somebody has not read: counted in the index, where each event has its author, without reading
-//! any event.
+//! Unread messages, counted in the index, which has the author of each event, without reading any
+//! events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,4 +1,4 @@
-//! What the journal asks the store to keep, and what became of it.
+//! What the journal asks the store to write, and the outcomes.
 
 use std::sync::Arc;
 
@@ -7,37 +7,37 @@ use crate::{
     RoomId, Subject,
 };
 
-/// How long a resend id is remembered, in milliseconds by [`Resend::at`]: 24 hours.
+/// How long a resend id is remembered: 24 hours, in milliseconds by [`Resend::at`].
 pub const RESEND_MS: i64 = 24 * 60 * 60 * 1000;
-/// The most accounts that one event mentions.
+/// The maximum number of accounts that one event mentions.
 pub const MENTIONS: usize = 50;
-/// Mentioned instead of an account: everybody in the room.
+/// Mentioned in place of an account: everybody in the room.
 pub const EVERYBODY: AccountId = 0;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// An event happened.
+    /// An event.
     Event {
-        /// The event; its id is above that of every stored event.
+        /// The event, with an id above that of every stored event.
         event: Arc<Event>,
-        /// The client's own id of this message, remembered for the event's account for
+        /// The client's own id of the message, remembered for the author's account for
         /// [`RESEND_MS`].
         resend: Option<Resend>,
-        /// The account for which the event is pending until it is known to have been taken.
+        /// The account for which the event is pending until it is acknowledged.
         pending_for: Option<AccountId>,
-        /// The accounts that the event mentions, each once, [`MENTIONS`] at most, or
-        /// [`EVERYBODY`]. Only messages and notices mention anybody.
+        /// The accounts mentioned, without duplicates, at most [`MENTIONS`], or [`EVERYBODY`]. Only
+        /// messages and notices mention anybody.
         mentions: Box<[AccountId]>,
     },
-    /// An account was made or changed; it replaces the one with the same id.
+    /// An account was created or changed; replaces the one with the same id.
     Account(Account),
-    /// A room was made or changed; it replaces the one with the same id, lists included.
+    /// A room was created or changed; replaces the one with the same id, including its lists.
     Room(Room),
-    /// A room is over: it, its lists, its members, its metadata, its records and everybody's read
-    /// marker in it go. Its events stay; nobody asks for them again.
+    /// A room has ended: removes it with its lists, members, metadata, records and read markers.
+    /// Its events stay, although nobody can ask for them.
     RoomEnded(RoomId),
-    /// Somebody came into a room or has other rights there now.
+    /// Somebody joined a room or has other rights in it now.
     Member(Member),
     /// Somebody left a room.
     MemberGone {
@@ -46,8 +46,8 @@ pub enum Write {
         /// Who left.
         account: AccountId,
     },
-    /// A member may read a room from behind this event on, until the member is gone; account 0 is
-    /// whoever comes.
+    /// A member may read a room after this event, for as long as they are a member; account 0
+    /// stands for anybody who joins.
     ReadsFrom {
         /// The room.
         room: RoomId,
@@ -56,131 +56,130 @@ pub enum Write {
         /// The event.
         since: EventId,
     },
-    /// The pending events of an account within a range have been taken.
+    /// An account has acknowledged a range of pending events.
     PendingDelivered {
         /// The receiver.
         account: AccountId,
-        /// Those above this one.
+        /// After this event,
         after: EventId,
-        /// The last of them.
+        /// up to this one.
         up_to: EventId,
     },
-    /// A message is taken back: its text and tags are overwritten, it waits for nobody any more, and
-    /// no reader is given it again. Or it is [`Outcome::Refused`], and nothing of this is stored.
+    /// Redacts a message: overwrites its text and tags, and makes it pending for nobody, and
+    /// invisible to readers. Or it is [`Outcome::Refused`], and nothing is stored.
     Redact {
-        /// The event that says so. Its kind is [`crate::EventKind::Redact`], and
-        /// [`Event::about`] names a message, notice or tagmsg of the same conversation.
+        /// The redaction, of kind [`crate::EventKind::Redact`]; its [`Event::about`] is a message,
+        /// notice or tagmsg of the same conversation.
         event: Arc<Event>,
-        /// Whether it may be anybody's; else it must be of the event's own account.
+        /// Whether it may redact anybody's message; otherwise only the account's own.
         anybodys: bool,
     },
-    /// An account has read a conversation up to a time; it replaces the one it had read to.
+    /// An account has read a conversation up to a time; replaces the earlier marker.
     ReadMarker {
-        /// Who has read.
+        /// The reader.
         account: AccountId,
-        /// What was read.
+        /// The conversation.
         conversation: Conversation,
         /// Up to where: milliseconds since the Unix epoch.
         time: i64,
     },
-    /// A key of somebody's or something's metadata is set, or removed.
+    /// Sets or removes a metadata key.
     Metadata {
-        /// Whose metadata.
+        /// Its subject.
         of: Subject,
         /// The key.
         key: Box<str>,
-        /// Its new value; none removes the key.
+        /// Its new value; none to remove it.
         value: Option<Box<str>>,
     },
-    /// A certificate logs in to an account from now on, and to no other; or to none.
+    /// Assigns a certificate to one account, or to none.
     Certificate {
-        /// Which certificate.
+        /// The certificate.
         fingerprint: Fingerprint,
-        /// Whose it is now; none removes it.
+        /// Its account; none to remove it.
         account: Option<AccountId>,
-        /// Whether a client of that account has shown it.
+        /// Whether a client has presented it for that account.
         proved: bool,
     },
-    /// An account of which no event was ever stored was here on this day.
+    /// The day on which an account without stored events was last online.
     Unheard {
         /// The account.
         account: AccountId,
-        /// Days since the Unix epoch; none: it has said something now, and that is never forgotten.
+        /// Days since the Unix epoch; none: it has now said something, which is never forgotten.
         day: Option<u32>,
     },
-    /// An account that never said anything is removed with all that is its own: certificates, metadata,
-    /// records, read markers, places in rooms, what is pending for it and who mentioned it. What was
-    /// said to it stays with who said it.
+    /// Removes an account that never said anything, with everything that belongs to it:
+    /// certificates, metadata, records, read markers, memberships, pending messages, and mentions
+    /// of it. Messages sent to it stay with their authors.
     AccountGone(AccountId),
-    /// An account is removed as by [`Write::AccountGone`], and so is its name from all events that it
-    /// is the author of, or that were said to it: readers are given [`crate::DELETED_USER`] from now
-    /// on, and the rows follow behind the commits (see [`crate::Store::forget`]). What others said
-    /// stays as it is. A [`RecordKind::ReservedName`] in the same commit keeps the name.
+    /// Removes an account like [`Write::AccountGone`], and its name from all events that it sent or
+    /// received: from now on readers return [`crate::DELETED_USER`], and the rows follow later (see
+    /// [`crate::Store::forget`]). Messages of others stay unchanged. A [`RecordKind::ReservedName`]
+    /// in the same commit reserves the name.
     DeleteAccount {
         /// The account.
         id: AccountId,
-        /// Whether all that it said is taken back, too.
+        /// Whether to redact its messages, too.
         messages: bool,
     },
-    /// A record is set, or removed.
+    /// Sets or removes a record.
     Record {
-        /// What it is about.
+        /// Its kind.
         kind: RecordKind,
-        /// The account or the room that it is of; 0: the server.
+        /// The account or room it belongs to; 0 for the server.
         owner: u32,
-        /// Which one of its kind: [`crate::RECORD_KEY_BYTES`] at most.
+        /// Its key within the kind, of at most [`crate::RECORD_KEY_BYTES`].
         key: Box<str>,
-        /// Its new value, [`crate::RECORD_VALUE_BYTES`] at most; none removes it.
+        /// Its new value, of at most [`crate::RECORD_VALUE_BYTES`]; none to remove it.
         value: Option<Box<str>>,
     },
-    /// The audit log gets an entry.
+    /// Appends an entry to the audit log.
     Audit(Audit),
-    /// The key under which addresses are hidden; it replaces the one there was.
+    /// The key with which addresses are hidden; replaces the earlier one.
     CloakKey([u8; 32]),
-    /// Nothing to keep: something small is written all the same, to see that it can be.
+    /// Nothing to keep, but something small is written, to see whether the store is writable.
     Probe,
 }
 
-/// Panics if these are no mentions that an event may have.
+/// Panics if an event may not have these mentions.
 pub(crate) fn assert_mentions(event: &Event, mentions: &[AccountId]) {
     assert!(mentions.len() <= MENTIONS, "an event's mentions are within their bound");
     assert!(mentions.is_empty() || event.kind.is_message(), "only messages mention anybody");
 }
 
-/// A client's own id of a message, by which it is known when it is sent again.
+/// A client's own id of a message, by which duplicates are detected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resend {
     /// The id.
     pub id: Box<str>,
-    /// When it came, in milliseconds by a clock that never stands still, falls or jumps and goes on
-    /// from [`crate::Loaded::last_resend`]: the wall clock may be put ahead, and would have it
+    /// When it arrived, in milliseconds by a monotonic clock that continues from
+    /// [`crate::Loaded::last_resend`]. If the wall clock were set forward, the id would be
     /// forgotten at once.
     pub at: i64,
 }
 
-/// What became of one write.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is stored.
+    /// Stored.
     Stored,
-    /// The event's author sent the same resend id less than [`RESEND_MS`] before. Of this write
-    /// nothing is stored and nothing is pending; this is the first event.
+    /// The author sent the same resend id within the last [`RESEND_MS`]. Nothing of this write is
+    /// stored or pending; this is the first event.
     Duplicate {
         /// The first event.
         id: EventId,
         /// Its time in milliseconds since the Unix epoch.
         time: i64,
     },
-    /// What a [`Write::Redact`] asked for cannot be taken back. Of this write nothing is stored.
+    /// A [`Write::Redact`] was refused. Nothing of this write is stored.
     Refused(Refused),
 }
 
-/// Why a message is not taken back. The first of these that holds is the answer.
+/// Why a message is not redacted. The first applicable reason is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// In that conversation there is no such message, notice or tagmsg, or it was taken back
-    /// before.
+    /// There is no such message, notice or tagmsg in the conversation, or it was redacted before.
     NoSuchEvent,
-    /// Somebody else is its author.
+    /// Its author is somebody else.
     NotTheirs,
 }

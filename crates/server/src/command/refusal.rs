@@ -87,7 +87,10 @@ fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
     about_messages(refusal, verb)
         .or_else(|| about_rooms(refusal, verb))
         .or_else(|| about_names_of_rooms(refusal))
+        .or_else(|| about_names(refusal))
         .or_else(|| about_logins(refusal))
+        .or_else(|| about_passwords(refusal))
+        .or_else(|| about_quotas(refusal))
         .or_else(|| about_the_server(refusal, verb))
         .unwrap_or_else(|| about_commands(refusal, verb))
 }
@@ -316,31 +319,10 @@ fn about_names_of_rooms(refusal: &Refusal) -> Option<Said<'_>> {
     })
 }
 
-fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
+fn about_names(refusal: &Refusal) -> Option<Said<'_>> {
     Some(match refusal {
-        Refusal::AlreadyAuthenticated(name) => says(
-            "",
-            "ALREADY_AUTHENTICATED",
-            &[name],
-            format!("You are already logged in as {name}"),
-        ),
-        Refusal::AccountExists(name) => says(
-            "",
-            "ACCOUNT_EXISTS",
-            &[name],
-            "This name has an account; log in if it is yours, or choose another name",
-        ),
-        Refusal::AccountIsNick(name) => says(
-            "",
-            "ACCOUNT_NAME_MUST_BE_NICK",
-            &[name],
-            "An account has the name of its user: give * or your nick",
-        ),
         Refusal::NickFirst => {
             says("", "NEED_NICK", &["*"], "Send NICK first: the account will have that name")
-        }
-        Refusal::NothingToVerify(name) => {
-            says("", "INVALID_CODE", &[name], "Registration needs no code here")
         }
         Refusal::NoName => says(n::ERR_NONICKNAMEGIVEN, "NEED_MORE_PARAMS", &[], "No name given"),
         Refusal::BadName(name, error) => {
@@ -382,12 +364,59 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[],
             "Your nick is your account's name; to use another, log in to another account",
         ),
+        _ => return None,
+    })
+}
+
+fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
+    Some(match refusal {
+        Refusal::AlreadyAuthenticated(name) => says(
+            "",
+            "ALREADY_AUTHENTICATED",
+            &[name],
+            format!("You are already logged in as {name}"),
+        ),
+        Refusal::AccountExists(name) => says(
+            "",
+            "ACCOUNT_EXISTS",
+            &[name],
+            "This name has an account; log in if it is yours, or choose another name",
+        ),
+        Refusal::AccountIsNick(name) => says(
+            "",
+            "ACCOUNT_NAME_MUST_BE_NICK",
+            &[name],
+            "An account has the name of its user: give * or your nick",
+        ),
+        Refusal::NothingToVerify(name) => {
+            says("", "INVALID_CODE", &[name], "Registration needs no code here")
+        }
         Refusal::AlreadyLoggedIn(name) => says(
             n::ERR_SASLALREADY,
             "ALREADY_LOGGED_IN",
             &[name],
             format!("You are already logged in as {name} on this connection; EX disconnects"),
         ),
+        Refusal::TooManyAttempts(name, seconds) => says(
+            n::ERR_PASSWDMISMATCH,
+            "TOO_MANY_ATTEMPTS",
+            &[name],
+            format!("Too many failed logins; try again in {seconds} seconds"),
+        ),
+        Refusal::Barred(code, name, text) => says("", code, &[name], text.as_str()),
+        Refusal::NotEncrypted => says("", "ENCRYPTION_REQUIRED", &[], NOT_ENCRYPTED),
+        Refusal::Busy(name) => says(
+            n::RPL_TRYAGAIN,
+            "BUSY",
+            &[name],
+            "Too many concurrent logins; try again in a moment",
+        ),
+        _ => return None,
+    })
+}
+
+fn about_passwords(refusal: &Refusal) -> Option<Said<'_>> {
+    Some(match refusal {
         Refusal::WrongPassword(name) => {
             says(n::ERR_PASSWDMISMATCH, "WRONG_PASSWORD", &[name], "Wrong password")
         }
@@ -409,14 +438,6 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[name],
             "This looks like a command, so it was not accepted as a password; an empty line cancels",
         ),
-        Refusal::TooManyAttempts(name, seconds) => says(
-            n::ERR_PASSWDMISMATCH,
-            "TOO_MANY_ATTEMPTS",
-            &[name],
-            format!("Too many failed logins; try again in {seconds} seconds"),
-        ),
-        Refusal::Barred(code, name, text) => says("", code, &[name], text.as_str()),
-        Refusal::NotEncrypted => says("", "ENCRYPTION_REQUIRED", &[], NOT_ENCRYPTED),
         Refusal::ServerPasswordRequired => says(
             n::ERR_PASSWDMISMATCH,
             "SERVER_PASSWORD_REQUIRED",
@@ -429,35 +450,24 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
             &[],
             "The server password sent with PASS is wrong",
         ),
-        Refusal::TooMuchWork(seconds) => {
-            let text = format!(
-                "You, or others at your address, have made too many expensive requests; try again in {seconds} seconds"
-            );
-            let params = vec![seconds.to_string().into()];
-            Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
-        }
-        Refusal::TooMuchStored(seconds) => {
-            let text = format!(
-                "You have reached your hourly storage quota; try again in {seconds} seconds"
-            );
-            let params = vec![seconds.to_string().into()];
-            Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
-        }
-        Refusal::TooMuchForOne(seconds) => {
-            let text = format!(
-                "You, or others at your address, have sent too much to this user; try again in {seconds} seconds"
-            );
-            let params = vec![seconds.to_string().into()];
-            Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text: text.into() }
-        }
-        Refusal::Busy(name) => says(
-            n::RPL_TRYAGAIN,
-            "BUSY",
-            &[name],
-            "Too many concurrent logins; try again in a moment",
-        ),
         _ => return None,
     })
+}
+
+fn about_quotas(refusal: &Refusal) -> Option<Said<'_>> {
+    let (what, seconds) = match refusal {
+        Refusal::TooMuchWork(seconds) => {
+            ("You, or others at your address, have made too many expensive requests", seconds)
+        }
+        Refusal::TooMuchStored(seconds) => ("You have reached your hourly storage quota", seconds),
+        Refusal::TooMuchForOne(seconds) => {
+            ("You, or others at your address, have sent too much to this user", seconds)
+        }
+        _ => return None,
+    };
+    let params = vec![seconds.to_string().into()];
+    let text = format!("{what}; try again in {seconds} seconds").into();
+    Some(Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text })
 }
 
 fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {

@@ -1,20 +1,20 @@
-//! `[[operator]]`: who looks after the server.
+//! `[[operator]]`: the operators of the server.
 
 use crate::limits::PASSWORD_BYTES;
 use serde::{Deserialize, Serialize};
 
-/// What an operator of the server may do; see [`crate::state::permission`].
+/// The role of an operator; see [`crate::state::permission`].
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Keeps people in order.
+    /// May moderate.
     Moderator,
     /// May do everything.
     Admin,
 }
 
 impl Role {
-    /// The word for it.
+    /// Its name in the config file.
     pub fn name(self) -> &'static str {
         match self {
             Role::Moderator => "moderator",
@@ -27,9 +27,9 @@ impl Role {
 #[derive(Clone, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Operator {
-    /// The account that has operator's rights whenever it is logged in.
+    /// The account, which is an operator whenever it is logged in.
     pub account: Option<String>,
-    /// What that account may do.
+    /// The role of that account.
     pub role: Option<Role>,
     /// The name given to `OPER`; it need not be an account.
     pub name: Option<String>,
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Operator {
 }
 
 impl Operator {
-    /// The name and the password for `OPER`, if it is about that.
+    /// The name and the password for `OPER`, if it has them.
     pub fn credentials(&self) -> Option<(&str, &str)> {
         Some((self.name.as_deref()?, self.password.as_deref()?))
     }

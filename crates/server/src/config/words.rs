@@ -1,7 +1,7 @@
-//! Mistakes in the config file, in words for whoever wrote it: what reads the file says it in terms of the
-//! program.
+//! Errors in the config file, in plain words: the parser phrases them in terms of the program's
+//! types.
 
-/// A mistake, of which the reader of the file says `message`; `before` is the text before it.
+/// Rephrases the parser's `message`; `before` is the text of the file up to the error.
 pub(super) fn of(message: &str, before: Option<&str>) -> String {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let (key, keys) = rest.split_once(", expected ").unwrap_or((rest, "none"));
@@ -26,17 +26,17 @@ fn key(before: &str) -> Option<&str> {
     (!key.is_empty()).then_some(key)
 }
 
-/// A value or a type in words.
+/// A value or a type in plain words.
 fn what(kind: &str) -> String {
     let (sort, value) = kind.split_once(' ').unwrap_or((kind, ""));
     let whole = |most: u64| format!("a whole number from 0 to {most}");
     match sort {
         "u16" => whole(u16::MAX.into()),
         "u32" => whole(u32::MAX.into()),
-        // More than that cannot stand in such a file.
+        // A config file contains no other types.
         "u64" | "usize" => whole(i64::MAX as u64),
         "string" | "str" if !value.is_empty() => format!("the string {value}"),
-        // A very large one comes with the type that holds it: `99999999999999999999` as i128.
+        // A very large number is described with its type: `99999999999999999999` as i128.
         "integer" => {
             let digits = value.trim_start_matches('`').split('`').next().unwrap_or(value);
             format!("the number {digits}")
@@ -61,7 +61,7 @@ fn what(kind: &str) -> String {
 mod tests {
     use crate::config::Config;
 
-    /// What is said of a config file with this text.
+    /// The error for a config file with this text.
     fn told(text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("parlor.toml");

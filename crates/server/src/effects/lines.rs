@@ -1,22 +1,23 @@
 //! Where the lines of a multi-line message are in its body.
 
-/// Where the lines of one message are in its body, which begins with the line that opens the batch.
+/// The positions of a message's lines in its body, which begins with the line that opens the batch.
 #[derive(Debug)]
 pub struct Lines {
-    /// The batch's reference: the message's own, so that no receiver has two of the same open.
+    /// The batch's reference, which is derived from the msgid, so that no receiver has two open
+    /// batches with the same one.
     pub reference: String,
-    /// Bytes of the line that opens the batch.
+    /// The length of the line that opens the batch, in bytes.
     pub opening: usize,
     /// The lines.
     pub lines: Vec<OneLine>,
 }
 
-/// One of the lines.
+/// A line.
 #[derive(Debug)]
 pub struct OneLine {
-    /// Where it ends in the body.
+    /// Its end in the body.
     pub end: usize,
-    /// It goes on with the line before.
+    /// It continues the line before.
     pub goes_on: bool,
     /// It has no text.
     pub blank: bool,

@@ -1,29 +1,29 @@
-//! Commands that take more than one turn: what is needed to go on.
+//! The state of commands that take more than one turn.
 
 use std::sync::Arc;
 use store::AccountId;
 
-/// Where a command goes on in its next turn; what was there may be gone by then.
+/// Where a command continues in its next turn; it may no longer exist by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cursor {
     /// At its beginning.
     #[default]
     Start,
-    /// At this one of its targets.
+    /// This target in its list.
     Target(usize),
-    /// Behind the room of this folded name.
+    /// After the room with this folded name.
     Room(Box<str>),
-    /// Behind this user.
+    /// After this user.
     User(AccountId),
-    /// At this one of its targets, behind this user.
+    /// This target in its list, after this user.
     Member(usize, AccountId),
 }
 
-/// The label of a command that goes on in another turn.
+/// The label of a command that continues in another turn.
 #[derive(Debug)]
 pub struct OpenLabel {
     /// The label.
     pub value: Arc<str>,
-    /// The batch that bears it and is still open.
+    /// The batch with the label, which is still open.
     pub reference: Option<Box<str>>,
 }

@@ -1,4 +1,4 @@
-//! Reads of history, which the readers carry out.
+//! Reads of history, for the readers to carry out.
 
 use crate::limits::{EXPORT_EVENTS, HISTORY_PAGE_MOST, UNKNOWN_CONVERSATIONS, UNREAD_EVENTS};
 use proto::Capabilities;
@@ -12,23 +12,23 @@ use store::{AccountId, Conversation, EventId, RoomId};
 pub struct Read {
     /// What to read.
     pub what: ReadKind,
-    /// The capabilities of the asker.
+    /// The asker's capabilities.
     pub capabilities: Capabilities,
-    /// At most so many bytes; what is more is left out.
+    /// The page budget in bytes; what exceeds it is dropped.
     pub bytes: usize,
-    /// Names for the conversations that may come up.
+    /// The names of rooms that may occur.
     pub rooms: Vec<(RoomId, Arc<str>)>,
-    /// The events behind which the asker may read these rooms; the others from the beginning.
+    /// The events after which the asker may read these rooms; others from the beginning.
     pub since: Vec<(RoomId, EventId)>,
-    /// Whose private messages the asker is not shown.
+    /// Whose private messages are left out.
     pub ignored: Box<[Silence]>,
     /// The asker.
     pub me: (AccountId, Arc<str>),
 }
 
 impl Read {
-    /// As much of a scope as is the asker's to read. Everything has no room in it but the lobby,
-    /// which all may read from the beginning.
+    /// The part of a scope that the asker may read. The only room in [`store::Scope::Everything`]
+    /// is the lobby, which all may read from the beginning.
     pub fn readable(&self, of: store::Scope) -> store::Scope {
         let store::Scope::One(one) = of else { return of };
         let since = |room: RoomId| self.since.iter().find(|(of, _)| *of == room);
@@ -38,7 +38,7 @@ impl Read {
         }
     }
 
-    /// Whether it is about many conversations.
+    /// Whether it covers many conversations.
     pub fn is_overview(&self) -> bool {
         match &self.what {
             ReadKind::Targets { .. } | ReadKind::Buffers => true,
@@ -52,14 +52,14 @@ impl Read {
         }
     }
 
-    /// About how many events are read for it.
+    /// An estimate of the number of events read.
     pub fn events(&self) -> usize {
         match &self.what {
             ReadKind::Ch { query, .. } | ReadKind::Page { query, .. } => query.limit,
             ReadKind::Audit { limit, .. } => *limit,
             ReadKind::Targets { limit, .. } => self.rooms.len() + limit,
             ReadKind::Playback { of: Some(of), limit, .. } => of.len() * limit,
-            // The private conversations are known to the store alone.
+            // Only the store knows the private conversations.
             ReadKind::Playback { of: None, limit, .. } => {
                 (self.rooms.len() + UNKNOWN_CONVERSATIONS) * (*limit).min(HISTORY_PAGE_MOST)
             }
@@ -68,7 +68,7 @@ impl Read {
                 self.rooms.len() + UNKNOWN_CONVERSATIONS
             }
             ReadKind::Export { .. } => EXPORT_EVENTS,
-            // What is kept for somebody is shown once.
+            // A pending message is usually shown once.
             ReadKind::Pending { .. } => 0,
         }
     }
@@ -95,14 +95,14 @@ pub enum ReadKind {
     Ch {
         /// Which page.
         query: store::Query,
-        /// What was asked for, as it is shown.
+        /// The target as shown to the asker.
         target: Arc<str>,
     },
     /// `CHATHISTORY`: a page as a batch.
     Page {
         /// Which page.
         query: store::Query,
-        /// What was asked for, as the asker wrote it.
+        /// The target as written by the asker.
         target: Arc<str>,
     },
     /// `CHATHISTORY TARGETS`.
@@ -111,36 +111,36 @@ pub enum ReadKind {
         first: i64,
         /// and this one.
         second: i64,
-        /// At most so many, and those with the same time as the last.
+        /// The maximum number, plus those with the same time as the last.
         limit: usize,
     },
-    /// What somebody missed of some conversations; of each a batch, if there is anything.
+    /// What somebody missed in some conversations, as one batch per conversation that has anything.
     Playback {
-        /// Which ones, and their names; none: all that the asker may read.
+        /// The conversations and their names; if none, all that the asker may read.
         of: Option<Vec<(Conversation, Arc<str>)>>,
         /// Later than this (milliseconds since the epoch).
         after: i64,
         /// Earlier than this.
         before: i64,
-        /// At most so many of each, the newest ones.
+        /// The maximum number per conversation, the newest ones.
         limit: usize,
-        /// None later than this: those are delivered behind the answer.
+        /// Up to this event: later ones are delivered after the answer.
         up_to: EventId,
-        /// The kind of the batches.
+        /// The type of the batches.
         batch: &'static str,
     },
     /// `AUDIT`.
     Audit {
         /// Entries with numbers below this one.
         before: u64,
-        /// At most so many, the newest ones.
+        /// The maximum number, the newest ones.
         limit: usize,
     },
     /// The conversations that can be played back.
     Buffers,
-    /// `UNREAD`: how much the asker has not read.
+    /// `UNREAD`: the number of unread messages.
     Unread {
-        /// In which conversation, and its name; none: in all of them.
+        /// The conversation and its name; if none, all of them.
         of: Option<(Conversation, Arc<str>)>,
         /// In which words.
         form: UnreadForm,
@@ -151,32 +151,32 @@ pub enum ReadKind {
         /// The present (milliseconds since the epoch).
         now: i64,
     },
-    /// A page of all that is an account's.
+    /// A page of an account's data.
     Export {
-        /// Behind this event.
+        /// After this event.
         after: EventId,
     },
-    /// Messages kept for a user who was offline.
+    /// Pending messages of a user who was offline.
     Pending {
-        /// None later than this.
+        /// Up to this event.
         up_to: EventId,
-        /// Up to when the conversations are read; what is older is not shown.
+        /// Up to when conversations have been read; older messages are left out.
         read: Vec<(Conversation, i64)>,
     },
 }
 
-/// Somebody whom a user does not want to hear: an account, or whoever a mask matches.
+/// Somebody whom a user ignores: an account, or whoever matches a mask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Silence {
-    /// An account, whatever it is called.
+    /// An account, under any name.
     Account(AccountId),
     /// `nick!user@host`
     Mask(Box<str>),
 }
 
 impl Silence {
-    /// Whether it matches an account with this source. Adds to `steps` the characters compared.
+    /// Whether it matches an account with this source. Adds the characters compared to `steps`.
     pub fn matches(&self, account: AccountId, source: &str, steps: &mut u64) -> bool {
         match self {
             Silence::Account(id) => *id == account,

@@ -1,4 +1,4 @@
-//! What comes out of the journal: effects, and what became of their writes.
+//! What the journal releases: effects, and the outcomes of their writes.
 
 use super::{Condition, Effects};
 use store::Outcome;
@@ -6,21 +6,21 @@ use store::Outcome;
 /// Effects that may leave the process now, in order.
 #[derive(Debug)]
 pub struct Released {
-    /// One for each batch.
+    /// One per batch.
     pub settled: Vec<Settled>,
 }
 
-/// A batch whose writes have been dealt with.
+/// A batch whose writes have been stored or have failed.
 #[derive(Debug)]
 pub struct Settled {
-    /// What it asked for.
+    /// Its effects.
     pub effects: Effects,
-    /// What became of each write; none if they could not be stored.
+    /// The outcomes of its writes; none if they could not be stored.
     pub outcomes: Option<Vec<Outcome>>,
 }
 
 impl Settled {
-    /// Whether an effect that waits for `when` happens.
+    /// Whether an effect with this condition happens.
     pub fn happens(&self, when: Condition) -> bool {
         match (when, &self.outcomes) {
             (Condition::Always, _) => true,
@@ -38,7 +38,7 @@ impl Settled {
         }
     }
 
-    /// The event that was stored before, if the write of `when` was sent again.
+    /// The event stored earlier, if the write in `when` was a duplicate.
     pub fn stored_as(&self, when: Condition) -> Option<(store::EventId, i64)> {
         match (when, &self.outcomes) {
             (Condition::Settled(write), Some(outcomes)) => match outcomes[write as usize] {

@@ -1,17 +1,16 @@
-//! When the journal removes what is not kept any longer: in rounds of small steps, where nobody waits
-//! for a commit.
+//! When the journal removes expired history: in rounds of small steps, while no commit is waiting.
 
 use crate::limits::{CLOCK_JUMP_MILLIS, FORGET_LATE_MILLIS, FORGET_PAUSE_MILLIS, FORGET_SECONDS};
 use std::time::Duration;
 
 const ROUND_MILLIS: i64 = FORGET_SECONDS * 1000;
 
-/// How far the removing is; times are by the steady clock, in milliseconds.
+/// The progress of a round; times are monotonic, in milliseconds.
 #[derive(Debug)]
 pub struct Forgetting {
     /// When the next step is due.
     due: i64,
-    /// By how much the wall clock was ahead of the steady one.
+    /// How far the wall clock was ahead of the monotonic one.
     ahead: i64,
 }
 
@@ -21,24 +20,24 @@ impl Forgetting {
         Forgetting { due: steady, ahead: wall.saturating_sub(steady) }
     }
 
-    /// Something else is kept from here on.
+    /// The settings have changed: begins a round.
     pub fn begin_soon(&mut self, steady: i64) {
         self.due = steady;
     }
 
-    /// How long to wait for the next commit before the next step.
+    /// How long to wait for effects before the next step.
     pub fn patience(&self, most: Duration, steady: i64) -> Duration {
         let due = u64::try_from(self.due.saturating_sub(steady)).unwrap_or(0);
         most.min(Duration::from_millis(due.max(FORGET_PAUSE_MILLIS)))
     }
 
-    /// Whether a step has waited so long for a pause between commits that it does so no longer.
+    /// Whether a step has waited so long for a pause between commits that it must wait no longer.
     pub fn is_late(&self, steady: i64) -> bool {
         steady.saturating_sub(self.due) >= FORGET_LATE_MILLIS
     }
 
-    /// Whether it is time for a step. When somebody has set the clock, perhaps wrongly, everything
-    /// may look old: nothing goes in the hour after that.
+    /// Whether a step is due. When the clock has been set, perhaps wrongly, everything may look
+    /// expired: nothing is removed in the following hour.
     pub fn is_due(&mut self, wall: i64, steady: i64) -> bool {
         let ahead = wall.saturating_sub(steady);
         let jump = ahead.saturating_sub(std::mem::replace(&mut self.ahead, ahead));
@@ -48,7 +47,7 @@ impl Forgetting {
         steady >= self.due
     }
 
-    /// A step is done; `more`: the round goes on.
+    /// A step is complete; if `more`, the round continues.
     pub fn done(&mut self, more: bool, steady: i64) {
         self.due = steady + if more { FORGET_PAUSE_MILLIS as i64 } else { ROUND_MILLIS };
     }
@@ -83,7 +82,7 @@ mod tests {
         let (set, later) = (5001 + CLOCK_JUMP_MILLIS, 100 + ROUND_MILLIS);
         assert!(!state.is_due(set + later - 1, later - 1));
         assert!(state.is_due(set + later, later));
-        // Put back, things only look younger.
+        // When the clock is set back, events only look newer.
         assert!(state.is_due(later, later));
     }
 }

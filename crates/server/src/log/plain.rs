@@ -1,8 +1,8 @@
-//! Log lines as a person reads them: `[INFO] what happened name=value other="two words"`. In a file the
-//! UTC time stands before that.
+//! Log lines for people: `[INFO] what happened name=value other="two words"`, preceded by the UTC
+//! time in a file.
 //!
-//! A value may be what a client sent. It cannot begin a line, move the cursor or pass for another
-//! field: what has anything but plain characters stands in quotes, with all others escaped.
+//! A value may come from a client. It cannot start a line, move the cursor or imitate another
+//! field: anything but plain characters is quoted, and the rest escaped.
 
 use crate::clock::wall;
 use proto::time::write_server_time;
@@ -14,9 +14,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// A line: its level, and what the fields say.
+/// Formats a line: its level and its fields.
 pub(super) struct Plain {
-    /// Whether the time stands before it.
+    /// Whether it begins with the time.
     pub(super) dated: bool,
 }
 
@@ -42,7 +42,7 @@ where
     }
 }
 
-/// The fields: first the sentence, then each with its name.
+/// Formats the fields: first the sentence, then each with its name.
 pub(super) struct Fields;
 
 impl<'writer> FormatFields<'writer> for Fields {
@@ -75,7 +75,7 @@ impl Visit for Found {
                 }
             }
             name => {
-                // To a string nothing can fail.
+                // Writing to a string cannot fail.
                 let _ = write!(self.fields, " {name}={}", Value(value));
             }
         }
@@ -86,7 +86,7 @@ impl Visit for Found {
     }
 }
 
-/// A value, in quotes unless it is one plain word.
+/// Writes a value, quoted unless it is one plain word.
 struct Value<'a>(&'a str);
 
 impl fmt::Display for Value<'_> {

@@ -1,14 +1,15 @@
-//! What metrics are told apart by, and metrics in a row, one for each of those.
+//! Labels, and families of metrics.
 //!
-//! A metric family of the library finds its members by a hash map behind a lock, and shows them in
-//! any order. Ours are known beforehand: found by index, shown in order, there from the start.
+//! The library's metric families look their members up in a hash map behind a lock, and list them
+//! in any order. Ours are known beforehand: found by index, listed in order, present from the
+//! start.
 
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use std::fmt;
 use std::sync::Arc;
 
-/// An enumeration of which each value has the word that metrics show.
+/// Declares an enumeration whose values have labels.
 macro_rules! words {
     ($($(#[$about:meta])* $name:ident { $($(#[$of_one:meta])* $one:ident = $word:literal,)* })*) => {
         $(
@@ -17,7 +18,7 @@ macro_rules! words {
             pub enum $name { $($(#[$of_one])* $one,)* }
 
             impl $name {
-                /// The words of all, in order.
+                /// All labels, in order.
                 pub(super) const WORDS: &[&str] = &[$($word,)*];
             }
         )*
@@ -25,11 +26,11 @@ macro_rules! words {
 }
 
 words! {
-    /// What a connection speaks.
+    /// The transport of a connection.
     Kind {
-        /// Nothing has come yet that would tell.
+        /// Not detected yet.
         Unknown = "unknown",
-        /// Lines.
+        /// Plain lines.
         Plain = "plain",
         /// Lines over TLS.
         Tls = "tls",
@@ -41,57 +42,58 @@ words! {
         Http = "http",
     }
 
-    /// Why somebody was refused, held back or thrown out.
+    /// Why somebody was refused, delayed or disconnected.
     Refused {
-        /// The server has as many connections as it may.
+        /// The server has reached its limit on connections.
         Connections = "connections",
-        /// The address has.
+        /// The address has reached its limit on connections.
         ConnectionsOfAddress = "connections_of_address",
-        /// The address has connected too often lately.
+        /// The address has connected too often recently.
         ConnectsOfAddress = "connects_of_address",
-        /// The server stops.
+        /// The server is stopping.
         Stopping = "stopping",
-        /// It is banned from the server.
+        /// A server ban.
         Banned = "banned",
-        /// Too many logins from the address have failed.
+        /// Too many failed logins from the address.
         FailedLogins = "failed_logins",
-        /// Too many tries to become an operator have failed.
+        /// Too many failed attempts to become an operator.
         FailedOpers = "failed_opers",
-        /// It did not log in in time.
+        /// No login in time.
         LoginDeadline = "login_deadline",
-        /// It gave no sign of life.
+        /// Ping timeout.
         Silent = "silent",
-        /// Its account had as many connections as it may.
+        /// The account has reached its limit on connections.
         SessionsOfAccount = "sessions_of_account",
-        /// Its account or address has had too much work done, and had to wait.
+        /// The account or address used too much work, and had to wait.
         Work = "work",
-        /// Its account, or the guests of its address, had had too much stored.
+        /// The account, or the guests of the address, reached the storage quota.
         StoredBytes = "stored_bytes",
-        /// It wanted something stored while the disk's reserve was touched.
+        /// A write was refused while the disk's reserve was in use.
         DiskReserve = "disk_reserve",
-        /// It had filled its share of another's outbox.
+        /// The sender has used up its share of the receiver's outbox.
         Share = "share",
-        /// It had as many messages kept for somebody as it may.
+        /// The sender has too many messages pending for the receiver.
         Kept = "kept",
-        /// It sent more lines than it may, and had to wait.
+        /// Too many lines: the connection had to wait.
         Flood = "flood",
-        /// It read too slowly for what it was told.
+        /// The outbox overflowed: the connection reads too slowly.
         OutboxOverflow = "outbox_overflow",
-        /// All outboxes together were too large, and it had read least.
+        /// All outboxes together were too large, and this one was the largest.
         Memory = "memory",
-        /// It read nothing for too long.
+        /// The connection read nothing for too long.
         NotReading = "not_reading",
-        /// It did not finish in time what comes before the first line: TLS, a proxy's header, a request.
+        /// The handshake was not completed in time: TLS, a PROXY header or an HTTP request.
         HandshakeDeadline = "handshake_deadline",
-        /// What came was no TLS, no proxy's header or no message of a WebSocket, though it began like one.
+        /// The input looked like TLS, a PROXY header or a WebSocket message, but was invalid.
         BadBytes = "bad_bytes",
-        /// It was a request of HTTP that is not answered, or a page of another site wanted a WebSocket.
+        /// An HTTP request for something that is not there, or a WebSocket from another site's
+        /// page.
         BadRequest = "bad_request",
-        /// It asked for what is not for it: these metrics.
+        /// `/metrics` from an address that may not read it.
         Forbidden = "forbidden",
     }
 
-    /// By which way somebody logs in.
+    /// The method of a login.
     LoginBy {
         /// `LOGIN`.
         Verb = "login",
@@ -107,39 +109,39 @@ words! {
         Guest = "guest",
     }
 
-    /// What became of a login.
+    /// The outcome of a login.
     Login {
-        /// The password or proof was right.
+        /// The password or the proof was correct.
         Done = "done",
-        /// The name was free, and is an account now.
+        /// The name was free, and now has an account.
         Registered = "registered",
-        /// The password or proof was wrong.
+        /// The password or the proof was wrong.
         Wrong = "wrong",
-        /// Too many logins waited already.
+        /// Too many logins were waiting.
         Busy = "busy",
-        /// It was right or new, but the name cannot be had, or too many others failed.
+        /// Correct or new, but the name is not available, or too many other attempts failed.
         Refused = "refused",
         /// The new account could not be stored.
         NotStored = "not_stored",
     }
 
-    /// What became of a TLS handshake.
+    /// The outcome of a TLS handshake.
     Handshake {
         /// The connection is encrypted.
         Done = "done",
-        /// One of the two did not want what the other said.
+        /// Either side rejected the other.
         Failed = "failed",
-        /// It was not done in time.
+        /// It was not completed in time.
         Late = "late",
     }
 
-    /// What waits for a thread.
+    /// A queue in front of a thread.
     Queue {
         /// Batches for the hub.
         Hub = "hub",
         /// Effects for the journal.
         Journal = "journal",
-        /// Items for the shards, all of them together.
+        /// Items for all shards.
         Shards = "shards",
         /// History reads.
         Readers = "readers",
@@ -151,19 +153,19 @@ words! {
 /// The labels of one metric.
 type Labels = Vec<(&'static str, String)>;
 
-/// Metrics in a row, each with its labels.
+/// A family of metrics, each with its labels.
 pub struct Row<M> {
     metrics: Arc<[(Labels, M)]>,
 }
 
 impl<M: Default> Row<M> {
-    /// One for each word.
+    /// One per label.
     pub fn of(key: &'static str, words: &[&str]) -> Row<M> {
         let one = |word: &&str| (vec![(key, (*word).to_owned())], M::default());
         Row { metrics: words.iter().map(one).collect() }
     }
 
-    /// One for each pair of words, those with the same first one in a row.
+    /// One per pair of labels, grouped by the first.
     pub fn of_pairs(keys: [&'static str; 2], words: [&[&str]; 2]) -> Row<M> {
         let mut metrics = Vec::new();
         for first in words[0] {
@@ -175,7 +177,7 @@ impl<M: Default> Row<M> {
         Row { metrics: metrics.into() }
     }
 
-    /// One for each number below `count`.
+    /// One per number below `count`.
     pub fn numbered(key: &'static str, count: usize) -> Row<M> {
         let one = |number: usize| (vec![(key, number.to_string())], M::default());
         Row { metrics: (0..count).map(one).collect() }
@@ -183,10 +185,10 @@ impl<M: Default> Row<M> {
 }
 
 impl<M> Row<M> {
-    /// The metric at a place.
+    /// The metric at an index.
     ///
     /// # Panics
-    /// If there is none: the places are those of an enumeration, or of the shards.
+    /// If there is none: indexes are values of an enumeration, or shards.
     pub fn at(&self, place: usize) -> &M {
         &self.metrics[place].1
     }

@@ -1,5 +1,5 @@
-//! What the system knows of the process, asked when somebody wants to know. Names as all programs
-//! have them, so that dashboards find them.
+//! The process, as the operating system sees it, queried on demand. The names are the usual ones,
+//! so that dashboards find them.
 
 use super::Disk;
 use prometheus_client::collector::Collector;
@@ -25,7 +25,7 @@ impl Process {
     }
 }
 
-/// What is shown of it, each only if the system says it.
+/// The metrics shown, each only if the system provides it.
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let bytes = Some(&Unit::Bytes);
@@ -58,7 +58,7 @@ fn show(
 ) -> Result<(), fmt::Error> {
     let Some(value) = value else { return Ok(()) };
     let gauge = ConstGauge::new(value);
-    // Elsewhere the library adds the full stop itself.
+    // The library adds the full stop elsewhere.
     let help = format!("{help}.");
     gauge.encode(encoder.encode_descriptor(name, &help, unit, gauge.metric_type())?)
 }
@@ -68,14 +68,15 @@ mod system {
     use rustix::process::{Resource, getrlimit};
     use std::fs;
 
-    /// Bytes of memory, by the second number of `statm`, which counts pages.
+    /// Resident memory in bytes, from the second field of `statm`, which counts pages.
     pub(super) fn resident_bytes() -> Option<u64> {
         let statm = fs::read_to_string("/proc/self/statm").ok()?;
         let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
         Some(pages * rustix::param::page_size() as u64)
     }
 
-    /// Open files: newer kernels tell their number as the folder's size, others let us count.
+    /// The number of open files: newer kernels report it as the folder's size, others have it
+    /// counted.
     pub(super) fn open_files() -> Option<u64> {
         match fs::metadata("/proc/self/fd").ok()?.len() {
             // The folder itself is open while it is read.

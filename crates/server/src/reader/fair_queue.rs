@@ -1,26 +1,26 @@
-//! A bounded queue that serves those who ask in turn, one thing of each at a time: who asks for much
-//! waits behind themselves, and not before the others.
+//! A bounded queue that serves askers in turn, one item at a time, so that whoever asks for much
+//! only delays themselves.
 
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The end that takes in. The queue ends when all of them are gone.
+/// The sending end. The queue ends when all of them are dropped.
 #[derive(Debug)]
 pub struct Sender<K, T> {
     shared: Arc<Shared<K, T>>,
 }
 
-/// The end that gives out; several threads may have one.
+/// The receiving end; several threads may have one.
 #[derive(Debug)]
 pub struct Receiver<K, T> {
     shared: Arc<Shared<K, T>>,
 }
 
-/// Something whose turn it is. Nothing else of the same asker is given out before it is dropped.
+/// An item being served. No other item of the same asker is served before it is dropped.
 #[derive(Debug)]
 pub struct Turn<K: Copy + Ord, T> {
-    /// What was asked for.
+    /// The item.
     pub item: Option<T>,
     key: K,
     shared: Arc<Shared<K, T>>,
@@ -35,18 +35,18 @@ struct Shared<K, T> {
     waiting: Gauge,
 }
 
-/// A line for each who asks.
+/// One line per asker.
 #[derive(Debug)]
 struct Lines<K, T> {
     waiting: BTreeMap<K, VecDeque<T>>,
-    /// Whose turn comes when; nobody who is being served.
+    /// The order of turns, without those being served.
     order: VecDeque<K>,
     served: BTreeSet<K>,
     len: usize,
     senders: usize,
 }
 
-/// A queue for `most` items in all and `most_each` of one asker. `waiting` tells how many there are.
+/// A queue for `most` items in all and `most_each` per asker. `waiting` is the gauge of its items.
 pub fn bounded<K: Copy + Ord, T>(
     most: usize,
     most_each: usize,
@@ -65,17 +65,17 @@ pub fn bounded<K: Copy + Ord, T>(
 }
 
 impl<K, T> Shared<K, T> {
-    /// What a thread that panicked leaves behind is whole: nothing is called while it is held.
+    /// A thread that panics leaves it consistent: no foreign code is called under the lock.
     fn lines(&self) -> MutexGuard<'_, Lines<K, T>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K: Copy + Ord, T> Sender<K, T> {
-    /// Adds an item of an asker, if there is room.
+    /// Adds an item.
     ///
     /// # Errors
-    /// The item, when there is none.
+    /// The item, when there is no room.
     pub fn try_send(&self, key: K, item: T) -> Result<(), T> {
         let mut lines = self.shared.lines();
         let mine = lines.waiting.get(&key).map_or(0, VecDeque::len);
@@ -114,7 +114,7 @@ impl<K, T> Clone for Receiver<K, T> {
 }
 
 impl<K: Copy + Ord, T> Receiver<K, T> {
-    /// Waits for the next turn; none when there is nothing and never will be.
+    /// Waits for the next turn; none when the queue is empty and has ended.
     pub fn recv(&self) -> Option<Turn<K, T>> {
         let mut lines = self.shared.lines();
         loop {
@@ -138,7 +138,7 @@ impl<K: Copy + Ord, T> Receiver<K, T> {
 }
 
 impl<K: Copy + Ord, T> Turn<K, T> {
-    /// The rest is for another turn, before what else the asker wants.
+    /// Puts the rest back, before the asker's other items.
     pub fn again(mut self, rest: T) {
         self.item = None;
         let mut lines = self.shared.lines();
@@ -156,7 +156,7 @@ impl<K: Copy + Ord, T> Drop for Turn<K, T> {
             lines.order.push_back(self.key);
         }
         drop(lines);
-        // Also for those who wait to hear that nothing more comes.
+        // Also wakes those waiting for the end.
         self.shared.changed.notify_all();
     }
 }
@@ -165,7 +165,7 @@ impl<K: Copy + Ord, T> Drop for Turn<K, T> {
 mod tests {
     use super::*;
 
-    /// Takes all turns one after the other.
+    /// Takes all turns, one after the other.
     fn drain(receiver: &Receiver<u8, u32>, sender: Sender<u8, u32>) -> Vec<u32> {
         drop(sender);
         std::iter::from_fn(|| receiver.recv().and_then(|mut turn| turn.item.take())).collect()

@@ -1,12 +1,12 @@
-//! How much of a page of history is shown: messages of several lines are large, and a page has to
-//! fit its reader's outbox.
+//! The page budget: multi-line messages are large, and a page of history must fit the reader's
+//! outbox.
 
 use crate::limits::LINE_FRAME_BYTES;
 use crate::render::lines::pieces;
 use store::{Event, Point, Select};
 
-/// Leaves out what is more than `most` bytes, at the end where the asker goes on. One event stays,
-/// whatever its size.
+/// Drops what exceeds `most` bytes, at the end from which the client will continue. One event
+/// always stays.
 pub fn fit(events: &mut Vec<Event>, select: Select, most: usize) {
     let Some(oldest) = events.first() else { return };
     match select {
@@ -28,7 +28,7 @@ pub fn fit(events: &mut Vec<Event>, select: Select, most: usize) {
     }
 }
 
-/// Keeps the oldest events, as many as fit.
+/// Keeps the oldest events that fit.
 pub fn keep_oldest(events: &mut Vec<Event>, most: usize) {
     let fitting = how_many(events.iter(), most);
     events.truncate(fitting);
@@ -39,7 +39,7 @@ fn keep_newest(events: &mut Vec<Event>, most: usize) {
     events.drain(..events.len() - fitting);
 }
 
-/// How many fit; at least one, if there is one.
+/// The number of events that fit; at least one, if there is one.
 fn how_many<'a>(events: impl Iterator<Item = &'a Event>, most: usize) -> usize {
     let mut used = 0;
     let fits = |event: &&Event| {
@@ -50,7 +50,7 @@ fn how_many<'a>(events: impl Iterator<Item = &'a Event>, most: usize) -> usize {
     events.take_while(fits).count()
 }
 
-/// Bytes that an event takes at most.
+/// The size of an event in bytes, at most.
 fn bytes(event: &Event) -> usize {
     let lines = match pieces(&event.text).count() {
         1 => 1,
@@ -78,7 +78,8 @@ mod tests {
     use super::*;
     use store::{Conversation, EventKind};
 
-    /// Events with these ids and, in milliseconds, times, each of one line of 100 bytes.
+    /// Events with these ids, which are also their times in milliseconds, each with one line of 100
+    /// bytes.
     fn events(ids: std::ops::Range<u64>) -> Vec<Event> {
         let event = |id: u64| Event {
             id,

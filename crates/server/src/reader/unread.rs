@@ -194,7 +194,7 @@ impl Page<'_> {
     }
 }
 
-/// How many messages are unread; a `+` behind it says that there may be more.
+/// The number of unread messages; with a `+` if there may be more.
 fn count(unread: &Unread) -> String {
     format!("{}{}", unread.messages, if unread.more { "+" } else { "" })
 }
@@ -243,7 +243,7 @@ fn with_rest(said: &[String], rest: &[Unread]) -> String {
     text
 }
 
-/// A time as people say it: without the date today, and with a word for it yesterday.
+/// A time for people: without the date if today, and with a word if yesterday.
 fn moment(time: i64, now: i64) -> String {
     let mut stamp = Vec::new();
     write_server_time(time, &mut stamp);

@@ -8,7 +8,7 @@ use proto::time::write_server_time;
 use serde_json::{Value, json};
 use store::{Event, EventKind};
 
-/// Pieces of a line of JSON, each but the last marked `+`: it goes on in the next.
+/// Splits a line of JSON into pieces, each marked `+` if it continues in the next.
 pub fn cut(text: &str) -> impl Iterator<Item = (&'static str, &str)> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {

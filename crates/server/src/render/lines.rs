@@ -1,5 +1,5 @@
-//! Messages of several lines: how their text is stored, and how they are told, as a batch or as
-//! plain lines.
+//! Multi-line messages: how their text is stored, and how they are sent, as a batch or as plain
+//! lines.
 //!
 //! <https://ircv3.net/specs/extensions/multiline>
 
@@ -9,18 +9,18 @@ use crate::limits::CLIENT_TAGS_EACH_LINE_BYTES;
 use proto::{Capabilities, Capability, Line};
 use store::Event;
 
-/// What stands in a stored text where a new line begins.
+/// Separates lines in a stored text.
 pub const NEW_LINE: char = '\n';
-/// What stands in a stored text where the next line goes on with the line before.
+/// Separates lines in a stored text where the second continues the first.
 pub const GOES_ON: char = '\r';
 
-/// Whether a stored text has several lines.
+/// Whether a stored text has more than one line.
 pub fn is_several(text: &str) -> bool {
-    // No early exit: the compiler makes this loop look at many bytes at once.
+    // No early exit, so that the compiler can vectorize the loop.
     text.bytes().fold(false, |found, byte| found | matches!(byte, b'\n' | b'\r'))
 }
 
-/// The lines of a stored text, and of each whether it goes on with the one before.
+/// The lines of a stored text, each with whether it continues the one before.
 pub fn pieces(text: &str) -> impl Iterator<Item = (bool, &str)> {
     let mut left = Some((false, text));
     std::iter::from_fn(move || {
@@ -31,7 +31,7 @@ pub fn pieces(text: &str) -> impl Iterator<Item = (bool, &str)> {
     })
 }
 
-/// A stored text whose lines have at most so many bytes: longer ones go on in the next.
+/// Splits the lines of a stored text so that each has at most this many bytes.
 pub fn parted(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / most.max(1));
     for (at, (goes_on, mut piece)) in pieces(text).enumerate() {
@@ -53,7 +53,7 @@ pub fn parted(text: &str, most: usize) -> String {
 }
 
 impl Renderer {
-    /// Writes the line that opens a message's batch, and all its lines, without their tags.
+    /// Writes the line that opens a message's batch, and all its lines, without tags.
     pub(super) fn body_of_several(&self, out: &mut Vec<u8>, event: &Event, target: &str) -> Lines {
         let source = self.source(Author::of(event));
         let reference = format!("M{}", event.id);
@@ -71,7 +71,7 @@ impl Renderer {
         Lines { reference, opening, lines }
     }
 
-    /// Writes a message of several lines for one receiver.
+    /// Writes a multi-line message for one receiver.
     pub(super) fn several(
         &self,
         out: &mut Vec<u8>,
@@ -79,7 +79,7 @@ impl Renderer {
         tagging: Tagging<'_>,
         (lines, body): (&Lines, &[u8]),
     ) {
-        // A batch around this one, of history or of a label's answers.
+        // An enclosing batch, of history or of a labeled response.
         let outer = if tagging.tag.starts_with("batch=") { tagging.tag } else { "" };
         if !takes_batches(tagging.capabilities) {
             return self.plain_lines(out, values, tagging, outer, (lines, body));
@@ -101,9 +101,8 @@ impl Renderer {
         line.param(&format!("-{}", lines.reference)).end();
     }
 
-    /// The same for those who do not know such batches: the first line has all tags, the others
-    /// those that are of each line, among which are the client's if they are few; a blank one is not
-    /// sent.
+    /// The same without batches: the first line has all tags, the others those that belong on each
+    /// line, which include the client's if they are short. Blank lines are left out.
     fn plain_lines(
         &self,
         out: &mut Vec<u8>,
@@ -128,7 +127,7 @@ impl Renderer {
     }
 }
 
-/// Whether a session with these capabilities gets a message of several lines as a batch.
+/// Whether a session with these capabilities receives multi-line messages as batches.
 fn takes_batches(capabilities: Capabilities) -> bool {
     capabilities.contains(Capability::Multiline) && capabilities.contains(Capability::Batch)
 }
@@ -138,7 +137,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// All lists of up to five lines, each blank, of one character or of two, joined in all ways.
+    /// All lists of up to five lines, each blank or of one or two characters, joined in all
+    /// combinations.
     fn all_joined() -> Vec<Vec<(bool, &'static str)>> {
         let one = [(false, ""), (false, "a"), (false, "\u{e9} "), (true, ""), (true, "bc")];
         let mut all: Vec<Vec<(bool, &str)>> = vec![vec![(false, "")], vec![(false, "a")]];

@@ -1,5 +1,5 @@
-//! `chatserver admin WORDS`: sends a command to the running server by its admin socket, and prints the
-//! replies for people or for programs.
+//! `chatserver admin WORDS`: sends a command to the running server over its admin socket, and
+//! prints the replies for people or programs.
 
 mod print;
 
@@ -14,13 +14,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The word by which the end of the answer is known.
+/// The argument by which the end of the replies is recognized.
 const END: &str = "end-of-answer";
 
-/// Sends the command and prints what is replied.
+/// Sends the command and prints the replies.
 ///
 /// # Errors
-/// When there is no server, or it cannot be talked to.
+/// When no server is running, or the connection fails.
 pub(super) fn run(words: &[String], json: bool, data: &Path) -> Result<ExitCode, RunError> {
     let line = line_of(words).map_err(RunError::Usage)?;
     let no_server = || RunError::NoServer(data.to_owned());
@@ -34,7 +34,7 @@ pub(super) fn run(words: &[String], json: bool, data: &Path) -> Result<ExitCode,
     loop {
         let mut line = Vec::new();
         if (&mut lines).take(LINE_BYTES as u64).read_until(b'\n', &mut line)? == 0 {
-            // It stopped, or refused the connection; what it said is printed.
+            // It stopped, or refused the connection; its reason has been printed.
             printer.refused();
             break;
         }
@@ -59,7 +59,7 @@ fn connect(data: &Path) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-/// The line of some words: the first is the verb, and the last may have spaces.
+/// Makes a line of the words: the first is the verb, and the last may contain spaces.
 fn line_of(words: &[String]) -> Result<String, &'static str> {
     let mut line = String::new();
     for (at, word) in words.iter().enumerate() {
@@ -82,7 +82,7 @@ fn line_of(words: &[String]) -> Result<String, &'static str> {
     Ok(line)
 }
 
-/// The verb that somebody means.
+/// The verb that is meant.
 fn verb(word: &str, alone: bool) -> String {
     match word.to_ascii_uppercase().as_str() {
         "BAN" | "BANS" if !alone => "SERVERBAN".into(),

@@ -1,4 +1,4 @@
-//! Backups that the server makes by itself, each checked as those by hand are.
+//! Automatic backups, each verified like a manual one.
 
 use super::tasks::BESIDE;
 use crate::config::Backup;
@@ -12,12 +12,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::{Failure, Progress};
 
-/// What makes backups of a data folder until it is told to stop.
+/// Makes backups of a data folder until it is stopped.
 pub(super) struct Backups {
     pub(super) data: PathBuf,
     pub(super) folder: PathBuf,
     pub(super) config: Backup,
-    /// Ends when the server stops.
+    /// Closed when the server stops.
     pub(super) running: Receiver<()>,
     pub(super) progress: Arc<Progress>,
     pub(super) metrics: Arc<Metrics>,
@@ -73,7 +73,7 @@ impl Backups {
         Ok(file)
     }
 
-    /// Removes all but the newest ones; only when a new one is there.
+    /// Removes all but the newest backups; only called after a new one is complete.
     fn forget_old(&self) -> io::Result<()> {
         let mut all = backups(&self.folder)?;
         all.sort();
@@ -85,7 +85,7 @@ impl Backups {
     }
 }
 
-/// The name of a backup made at a time, which names are in the order of.
+/// The name of a backup made at this time; names sort by time.
 fn name(time: SystemTime) -> String {
     let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let mut stamp = Vec::new();
@@ -95,7 +95,7 @@ fn name(time: SystemTime) -> String {
     format!("parlor-{}-{}.db", &digits[..8], &digits[8..14])
 }
 
-/// Whether a file has a name that [`name`] gives: others are not ours to remove.
+/// Whether a file's name is one that [`name`] gives: other files are left alone.
 fn is_ours(name: &str) -> bool {
     let stamp = name.strip_prefix("parlor-").and_then(|rest| rest.strip_suffix(".db"));
     stamp.is_some_and(|stamp| {

@@ -1,5 +1,5 @@
-//! Shows how far a long task is: on a terminal in one line that is written over, else in a line every
-//! ten seconds, so that a log is not flooded. A short task shows nothing there.
+//! Shows the progress of a long task: on a terminal in one line that is overwritten, else in a line
+//! every ten seconds. A short task shows nothing.
 
 use crate::limits::{PROGRESS_LOG_SECONDS, PROGRESS_MILLIS};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use store::{Progress, Stage};
 
-/// A task that is shown until this is dropped.
+/// A task whose progress is shown until this is dropped.
 pub(super) struct Shown {
     progress: Arc<Progress>,
     over: Option<Sender<()>>,
@@ -19,7 +19,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Shows a task that begins now.
+    /// Shows the progress of a task that begins now.
     pub(super) fn start() -> Shown {
         let progress = Arc::<Progress>::default();
         let (over, is_over) = channel::<()>();
@@ -52,7 +52,7 @@ impl Shown {
         Shown { progress, over: Some(over), thread: Some(thread) }
     }
 
-    /// The same for a task that SIGTERM and Ctrl-C stop in good order.
+    /// The same for a task that SIGTERM and Ctrl-C stop cleanly.
     pub(super) fn start_stoppable() -> Result<Shown, std::io::Error> {
         let shown = Shown::start();
         let progress = shown.progress.clone();
@@ -65,7 +65,7 @@ impl Shown {
         Ok(shown)
     }
 
-    /// What the task is to tell how far it is.
+    /// What the task reports its progress to.
     pub(super) fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
@@ -75,13 +75,13 @@ impl Drop for Shown {
     fn drop(&mut self) {
         drop(self.over.take());
         if let Some(thread) = self.thread.take() {
-            // It only writes lines; were it to panic, the task would be none the worse.
+            // It only writes lines; the task does not depend on it, even if it panics.
             let _ = thread.join();
         }
     }
 }
 
-/// How far a stage is, after so long.
+/// The progress of a stage after this time.
 fn line(stage: Stage, (done, of): (u64, u64), after: Duration) -> Option<String> {
     let what = match stage {
         Stage::Waiting => return None,

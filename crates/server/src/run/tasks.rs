@@ -10,11 +10,11 @@ use std::io::{BufRead, IsTerminal, Write as _};
 use std::path::Path;
 use store::{Salvaged, Store, Write};
 
-/// What is in a data folder beside the database and has to outlive it: with another key every client
-/// would refuse the server.
+/// What a data folder contains besides the database and must survive with it: with another key,
+/// every client would refuse the server.
 pub(super) const BESIDE: &[&str] = &[KEY_FILE, CERTIFICATE_FILE];
 
-/// Copies the store into a file, also while a server runs.
+/// Copies the store to a file, even while a server runs.
 pub(super) fn backup(file: &Path, data: &Path) -> Result<(), RunError> {
     must_exist(data)?;
     let shown = Shown::start_stoppable()?;
@@ -25,7 +25,7 @@ pub(super) fn backup(file: &Path, data: &Path) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Copies what is sound of the store into a file, also while a server runs.
+/// Copies the undamaged parts of the store to a file, even while a server runs.
 pub(super) fn backup_anyway(file: &Path, data: &Path) -> Result<(), RunError> {
     must_exist(data)?;
     let instance = fresh_instance()?;
@@ -37,7 +37,7 @@ pub(super) fn backup_anyway(file: &Path, data: &Path) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Makes a data folder of what is sound in another one.
+/// Creates a data folder from the undamaged parts of another one.
 pub(super) fn salvage(from: &Path, to: &Path) -> Result<(), RunError> {
     must_exist(from)?;
     let instance = fresh_instance()?;
@@ -50,7 +50,7 @@ pub(super) fn salvage(from: &Path, to: &Path) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Says what was copied, and what was not.
+/// Reports what was copied and what was not.
 fn tell(salvaged: &Salvaged) {
     for (table, count) in &salvaged.kept {
         println!("{count} rows of {table}");
@@ -62,7 +62,7 @@ fn tell(salvaged: &Salvaged) {
     }
 }
 
-/// Makes a data folder of a backup.
+/// Creates a data folder from a backup.
 pub(super) fn restore(file: &Path, data: &Path) -> Result<(), RunError> {
     let shown = Shown::start_stoppable()?;
     let made = store::restore(file, data, BESIDE, shown.progress());
@@ -73,7 +73,7 @@ pub(super) fn restore(file: &Path, data: &Path) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Sets an account's password anew. The store's lock sees to it that no server runs.
+/// Sets an account's password. The store's lock ensures that no server is running.
 pub(super) fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
     let mut store = open_existing(data)?;
     let accounts = store.load()?.accounts;
@@ -94,7 +94,7 @@ pub(super) fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Reads a password: without echo from a terminal, else one line of standard input.
+/// Reads a password: from a terminal without echo, else from standard input.
 fn ask_password(prompt: &str) -> Result<String, RunError> {
     if std::io::stdin().is_terminal() {
         return Ok(rpassword::prompt_password(prompt)?);
@@ -103,7 +103,7 @@ fn ask_password(prompt: &str) -> Result<String, RunError> {
     std::io::stderr().flush()?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
-    // A file may begin with the mark that it is UTF-8.
+    // A file may begin with a byte order mark.
     let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
@@ -120,7 +120,7 @@ fn must_exist(data: &Path) -> Result<(), RunError> {
     }
 }
 
-/// Reads the whole database. The server must not be running.
+/// Checks the whole database. The server must not be running.
 pub(super) fn check(data: &Path) -> Result<(), RunError> {
     must_exist(data)?;
     let shown = Shown::start_stoppable()?;

@@ -7,7 +7,7 @@ use crate::limits::{
 };
 use crate::shard::connection::{Connection, Stage};
 use crate::shard::{Later, Shard};
-use crate::transport::Way;
+use crate::transport::Transport;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use std::io;
@@ -15,7 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 impl Shard {
-    /// Accepts what waits, for a moment; what is left is for the next round.
+    /// Accepts waiting connections, for a limited time; the rest in the next round.
     pub(crate) fn accept(&mut self, outlet: &Outlet) {
         if !self.accepts || !self.newcomers_have_time() {
             return;
@@ -66,7 +66,7 @@ impl Shard {
         Ok(true)
     }
 
-    /// Takes a new connection over; one without an address came by the admin socket.
+    /// Takes over a new connection; one without an address came from the admin socket.
     pub(crate) fn own(
         &mut self,
         mut stream: TcpStream,
@@ -81,7 +81,7 @@ impl Shard {
         let slot = entry.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = outlet.registry().register(&mut stream, Token(slot), interest);
-        // A socket that cannot be set up is closed by dropping it; its peer sees that.
+        // A socket that cannot be set up is closed by dropping it, which its peer notices.
         let no_delay = || if address.is_some() { stream.set_nodelay(true) } else { Ok(()) };
         if let Err(error) = registered.and_then(|()| no_delay()) {
             return tracing::warn!(%error, "Cannot take over a connection");
@@ -95,7 +95,7 @@ impl Shard {
         let opened = if address.is_some() {
             ClientEvent::Opened { address: peer, entropy }
         } else {
-            connection.way = Way::Lines;
+            connection.transport = Transport::Plain;
             ClientEvent::OpenedByAdmin { entropy }
         };
         entry.insert(connection);

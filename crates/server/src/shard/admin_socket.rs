@@ -1,5 +1,5 @@
-//! The admin socket: a Unix socket in the data folder, for whoever runs the server. A connection to it
-//! is an admin without having logged in, so only the owner of the folder may open it.
+//! The admin socket: a Unix socket in the data folder, for whoever runs the server. Its connections
+//! are admins without logging in, so only the owner of the folder may open it.
 
 use crate::limits::{ACCEPT_BACKLOG, SOCKET_PATH_BYTES};
 use mio::net::{TcpStream, UnixListener};
@@ -12,10 +12,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The name of the socket in the data folder.
+/// The file name of the socket in the data folder.
 pub const ADMIN_SOCKET: &str = "admin.sock";
 
-/// Why there can be no admin socket.
+/// Why the admin socket cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make the admin socket {path}: {source}")]
 pub struct AdminSocketError {
@@ -23,7 +23,7 @@ pub struct AdminSocketError {
     source: io::Error,
 }
 
-/// The listening socket, of the first shard.
+/// The listening socket, on the first shard.
 #[derive(Debug)]
 pub struct AdminSocket {
     socket: UnixListener,
@@ -32,35 +32,35 @@ pub struct AdminSocket {
 impl AdminSocket {
     const TOKEN: Token = Token(usize::MAX - 2);
 
-    /// Makes the socket in a data folder whose database this process has open: what has its name there
-    /// is left from a server that was killed.
+    /// Creates the socket in a data folder whose database this process has open, replacing one left
+    /// by a killed server.
     ///
     /// # Errors
-    /// When the system does not let it, or a folder has the name.
+    /// When the system refuses, or a folder has the name.
     pub fn bind(folder: &Path) -> Result<AdminSocket, AdminSocketError> {
         let path = folder.join(ADMIN_SOCKET);
         let socket = bind(folder).map_err(|source| AdminSocketError { path, source })?;
         Ok(AdminSocket { socket })
     }
 
-    /// Watches the socket for connections.
+    /// Registers the socket for events.
     ///
     /// # Errors
-    /// When the system does not let it.
+    /// When the system refuses.
     pub fn register(&mut self, registry: &Registry) -> io::Result<()> {
         registry.register(&mut self.socket, AdminSocket::TOKEN, Interest::READABLE)
     }
 
-    /// Whether an event is about the socket.
+    /// Whether an event is about this socket.
     pub fn is_token(token: Token) -> bool {
         token == AdminSocket::TOKEN
     }
 
-    /// Accepts a connection, if one waits. It is read and written like any other, so the shard need not
-    /// know that it is a Unix socket.
+    /// Accepts a connection, if one is waiting. It is read and written like any other, so the shard
+    /// need not know that it is a Unix socket.
     ///
     /// # Errors
-    /// When there is one but it cannot be accepted now.
+    /// When one is waiting but cannot be accepted now.
     pub fn accept(&mut self) -> io::Result<Option<TcpStream>> {
         loop {
             return match self.socket.accept() {
@@ -88,14 +88,14 @@ fn bind(folder: &Path) -> io::Result<UnixListener> {
     socket.set_nonblocking(true)?;
     let (address, _folder) = address_in(folder)?;
     socket.bind(&address)?;
-    // Nobody can connect before it listens, so nobody else ever can.
+    // Set before it listens, so that nobody else can ever connect.
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     socket.listen(ACCEPT_BACKLOG)?;
     Ok(UnixListener::from_std(OwnedFd::from(socket).into()))
 }
 
-/// The address of the socket in a data folder. A path that is too long for an address goes by the open
-/// folder, which must stay open until the address is used.
+/// The address of the socket in a data folder. If the path is too long for an address, it goes
+/// through the open folder, which must stay open until the address is used.
 ///
 /// # Errors
 /// When the folder cannot be opened.
@@ -109,7 +109,8 @@ pub fn address_in(folder: &Path) -> io::Result<(SockAddr, Option<File>)> {
     Ok((SockAddr::unix(short)?, Some(open)))
 }
 
-/// Removes the socket when the server stops. One that is left does no harm: the next start removes it.
+/// Removes the socket when the server stops. One that is left over is harmless: the next start
+/// replaces it.
 pub fn remove(folder: &Path) {
     if let Err(error) = fs::remove_file(folder.join(ADMIN_SOCKET)) {
         tracing::warn!(%error, "Cannot remove the admin socket");
@@ -153,7 +154,7 @@ mod tests {
             assert_eq!(found.permissions().mode() & 0o777, 0o600);
             talks(folder, &mut listening);
             drop(listening);
-            // Killed, it leaves a socket that nobody listens at.
+            // A killed server leaves a socket that nobody listens on.
             assert_eq!(connect(folder).unwrap_err().kind(), ErrorKind::ConnectionRefused);
         }
     }

@@ -1,4 +1,5 @@
-//! How connections end: the peer is gone, the hub or the shard closes them, or the server stops.
+//! How connections end: the peer disconnects, the hub or the shard closes them, or the server
+//! stops.
 
 use crate::effects::write_error;
 use crate::hub::{ClientEvent, STOPPING};
@@ -8,7 +9,7 @@ use std::time::Instant;
 use store::RoomId;
 
 impl Shard {
-    /// The peer is gone.
+    /// The peer has disconnected.
     pub(crate) fn gone(&mut self, slot: usize, reason: &str) {
         if self.connections[slot].stage != Stage::Closing {
             let session = self.session(slot);
@@ -17,7 +18,7 @@ impl Shard {
         self.remove(slot);
     }
 
-    /// The shard itself ends a connection, saying why.
+    /// Closes a connection on the shard's own initiative, with a reason.
     pub(crate) fn end(&mut self, slot: usize, reason: &str) {
         let session = self.session(slot);
         self.gather(session, ClientEvent::Closed { reason: reason.to_owned() });
@@ -27,7 +28,7 @@ impl Shard {
         self.close(slot);
     }
 
-    /// The connection closes once its last lines are written.
+    /// Closes a connection once its last lines are written.
     pub(crate) fn close(&mut self, slot: usize) {
         self.leave_rooms(slot);
         let connection = &mut self.connections[slot];
@@ -37,8 +38,8 @@ impl Shard {
         self.make_ready(slot);
     }
 
-    /// The server stops: who came too late for the hub to hear of it is told, too, and nobody is
-    /// waited for who has been told.
+    /// Closes all connections when the server stops: those that the hub does not know yet are told
+    /// so, too.
     pub(crate) fn close_all(&mut self) {
         for slot in 0..self.connections.capacity() {
             match self.connections.get(slot).map(|connection| connection.stage) {
@@ -56,14 +57,14 @@ impl Shard {
         }
     }
 
-    /// The connection is no longer told of a room.
+    /// The connection no longer receives a room's news.
     pub(crate) fn leave_room(&mut self, slot: usize, room: RoomId) {
         if self.rooms.get_mut(&room).is_some_and(|members| members.remove(slot)) {
             self.rooms.remove(&room);
         }
     }
 
-    /// Forgets a connection and closes its socket.
+    /// Removes a connection and closes its socket.
     pub(crate) fn remove(&mut self, slot: usize) {
         self.leave_rooms(slot);
         self.waiting -= self.connections.remove(slot).counted();

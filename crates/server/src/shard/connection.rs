@@ -1,5 +1,4 @@
-//! One connection as its shard owns it: the socket, what came half, what waits to go, and how much
-//! it may still send.
+//! A connection: its socket, partial input, send queue, and flood limit.
 
 mod lines;
 mod writing;
@@ -9,8 +8,8 @@ use crate::shard::fanout::Sources;
 use crate::shard::memory::Behind;
 use crate::shard::outbox::Outbox;
 use crate::shard::receipts::Receipts;
-use crate::transport::sniff::{Speech, sniff};
-use crate::transport::{Judge, Received, Scratch, Way, tls};
+use crate::transport::sniff::{Protocol, sniff};
+use crate::transport::{Received, Scratch, Setup, Transport, tls};
 use lines::burst;
 use mio::net::TcpStream;
 use proto::Capabilities;
@@ -19,104 +18,104 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use store::RoomId;
 
-/// A connection. At rest it owns no buffer.
+/// A connection. An idle one owns no buffer.
 #[derive(Debug)]
 pub struct Connection {
     /// The socket.
     pub stream: TcpStream,
-    /// By which way its lines come and go.
-    pub way: Way,
-    /// Tells it from earlier connections in the same slot.
+    /// Its transport.
+    pub transport: Transport,
+    /// Distinguishes it from earlier connections in the same slot.
     pub generation: u32,
-    /// From where.
+    /// The client's address.
     pub address: IpAddr,
-    /// What its lines are rendered for.
+    /// The capabilities for which its lines are rendered.
     pub capabilities: Capabilities,
-    /// Where it stands.
+    /// Its stage.
     pub stage: Stage,
-    /// When the stage's deadline, if it has one, began.
+    /// When the deadline of its stage began to run.
     pub since: Instant,
-    /// When its peer began what it should end soon: a handshake, a request.
+    /// When an incomplete handshake or request began.
     pub half_since: Option<Instant>,
-    /// It cannot come in without an account, and was told so.
+    /// It has been told to log in to an account.
     must_log_in: bool,
-    /// When it last sent anything.
+    /// When it last sent something.
     pub heard: Instant,
-    /// It was asked for a sign of life since then.
+    /// It has been sent a `PING` since then.
     pub pinged: bool,
-    /// Its socket takes no more at the moment; an event will tell when it does.
+    /// Its socket accepts no more for now; an event will tell when it does.
     pub blocked: bool,
-    /// It is among those that may have something to read.
+    /// It is in the list of connections to read.
     pub ready: bool,
-    /// It floods, and is read again only after a pause.
+    /// It is flooding, and not read for a moment.
     pub paused: bool,
-    /// The hub has lines of it that wait for their turn: it is not read meanwhile.
+    /// It is not read while lines of it wait in the hub for their turn.
     pub held: bool,
-    /// Its peer will send nothing more, though not all may have been read.
+    /// The peer will send nothing more, although not everything may have been read.
     pub read_closed: bool,
     /// It has something to write in this round.
     pub dirty: bool,
-    /// Where its lines of the release at hand come from.
+    /// Where its lines of the current release come from.
     pub(crate) sources: Sources,
-    /// Lines it may send at once; refilled with time.
+    /// The number of lines it may send at once, which grows with time.
     allowance: f32,
     refilled: Instant,
-    /// The rest of a line that is too long is being thrown away.
+    /// The rest of a line that is too long is being discarded.
     skipping: bool,
-    /// Its peer has said that nothing more comes; lines that came before may wait.
+    /// The peer will send nothing more; earlier lines may be waiting.
     pub over: bool,
-    /// Nothing more comes, and all that came is dealt with.
+    /// The peer will send nothing more, and everything has been processed.
     pub ended: bool,
-    /// Whole lines are among the unread bytes: they were too many at once.
+    /// There are complete lines among the unread bytes, because there were too many at once.
     pub lines_wait: bool,
-    /// Bytes read and not yet taken as lines.
+    /// Bytes read that are not lines yet.
     unread: Vec<u8>,
-    /// Lines to write; `push` keeps them within the limit.
+    /// The send queue; `push` enforces its limit.
     pub outbox: Outbox,
-    /// More lines came than its outbox may hold.
+    /// Its outbox exceeded the limit.
     pub overflown: bool,
     outbox_most: usize,
-    /// How far its peer is behind with reading; none: not at all.
+    /// How far its peer lags behind; none if it does not.
     pub(crate) behind: Option<Box<Behind>>,
-    /// The rooms it is told of.
+    /// The rooms whose news it receives.
     pub rooms: Vec<RoomId>,
-    /// What it was told and has not answered.
+    /// What it has been sent and has not acknowledged.
     pub receipts: Receipts,
 }
 
-/// Where a connection stands.
+/// The stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It has not logged in.
+    /// Not logged in yet.
     Entering,
-    /// It has.
+    /// Logged in.
     Ready,
-    /// Its last lines are being written, then the socket closes.
+    /// Its last lines are being written before it is closed.
     Closing,
 }
 
-/// What came of a line's bytes.
+/// The result of reading a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken<'a> {
     /// A line.
     Line(&'a str),
-    /// Something else, and as much of it as can be read, up to its verb.
+    /// An invalid line, and as much of it as is valid, up to its verb.
     Bad(LineError, &'a str),
 }
 
-/// Why no further line was taken.
+/// Why no further line was read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// There is none.
+    /// There is no complete line.
     NoLine,
-    /// It has sent too many lines lately.
+    /// The flood limit.
     Flood,
-    /// The taker has no room.
+    /// The batch is full.
     Full,
 }
 
 impl Connection {
-    /// A connection just accepted.
+    /// A connection that was just accepted.
     pub fn new(
         stream: TcpStream,
         generation: u32,
@@ -126,7 +125,7 @@ impl Connection {
     ) -> Connection {
         Connection {
             stream,
-            way: Way::Unknown { proxied: false },
+            transport: Transport::Undetected { proxied: false },
             generation,
             address,
             capabilities: Capabilities::default(),
@@ -159,14 +158,15 @@ impl Connection {
         }
     }
 
-    /// The next line answers what is written by now, unless it may have come before.
+    /// The next line acknowledges what has been written so far, unless it may have been sent
+    /// before.
     pub(crate) fn note_written(&mut self) {
         if self.is_written() && !self.paused && !self.lines_wait && !self.ready {
             self.receipts.written();
         }
     }
 
-    /// Keeps to these limits from here on.
+    /// Applies new limits.
     pub(crate) fn keep_limits(&mut self, limits: &Limits) {
         self.outbox_most = if limits.outbox_bytes == 0 { usize::MAX } else { limits.outbox_bytes };
     }
@@ -178,14 +178,14 @@ impl Connection {
         }
     }
 
-    /// It was told that it must log in: it has [`ACCOUNT_SECONDS`] from the first time on.
+    /// It has been told to log in: it has [`ACCOUNT_SECONDS`] from the first time.
     pub(crate) fn must_log_in(&mut self, now: Instant) {
         if self.stage == Stage::Entering && !std::mem::replace(&mut self.must_log_in, true) {
             self.since = now;
         }
     }
 
-    /// How long since [`Connection::since`] it may take to log in; none: for ever.
+    /// How long after [`Connection::since`] it may take to log in; none for no limit.
     pub(crate) fn login_patience(&self, limits: &Limits) -> Option<Duration> {
         let seconds = match (limits.login_seconds, self.must_log_in) {
             (0, false) => return None,
@@ -196,14 +196,14 @@ impl Connection {
         Some(Duration::from_secs(u64::from(seconds)))
     }
 
-    /// Appends lines to the outbox. Beyond its limit nothing is kept: the connection will be
+    /// Appends lines to the outbox. Beyond the limit nothing is kept: the connection will be
     /// closed.
     pub(crate) fn push(&mut self, lines: &[u8]) {
         self.outbox.push(lines);
         self.check_outbox();
     }
 
-    /// Puts history in the place kept for it.
+    /// Puts history in the place reserved for it.
     pub(crate) fn fill_place(&mut self, place: u64, lines: Vec<u8>) {
         self.outbox.fill_place(place, lines);
         self.check_outbox();
@@ -218,57 +218,56 @@ impl Connection {
         }
     }
 
-    /// Whether all that was to be written is.
+    /// Whether everything has been written.
     pub(crate) fn is_written(&self) -> bool {
         self.outbox.is_empty() && self.unsent() == 0
     }
 
-    /// Bytes that wait to be written, in all.
+    /// The number of bytes waiting to be written.
     pub(crate) fn waiting(&self) -> usize {
         self.outbox.len() + self.unsent()
     }
 
-    /// Bytes that are wrapped for the socket, which has not taken them yet.
+    /// The number of framed or encrypted bytes that the socket has not accepted yet.
     fn unsent(&self) -> usize {
-        match &self.way {
-            Way::Layers(layers) => layers.unsent.len(),
-            Way::Unknown { .. } | Way::Lines => 0,
+        match &self.transport {
+            Transport::Layered(layers) => layers.unsent.len(),
+            Transport::Undetected { .. } | Transport::Plain => 0,
         }
     }
 
-    /// What came before and told nothing yet, or was no whole record.
+    /// Earlier input that is incomplete, or too short to detect the transport.
     pub(crate) fn kept(&self) -> &[u8] {
-        self.way.unread(&self.unread)
+        self.transport.unread(&self.unread)
     }
 
-    /// Whether its peer has said nothing yet, and so may not be ready to hear lines.
+    /// Whether its peer has sent nothing yet, so that its transport is unknown.
     pub(crate) fn is_unheard(&self) -> bool {
-        matches!(self.way, Way::Unknown { .. }) && self.unread.is_empty()
+        matches!(self.transport, Transport::Undetected { .. }) && self.unread.is_empty()
     }
 
-    /// It is refused, and these are its first bytes, if there were any: it is told so in what it
-    /// speaks.
+    /// It is refused: sets the transport by its first bytes, if any, so that the peer can read why.
     pub(crate) fn refuse(&mut self, first: &[u8]) {
         match sniff(first) {
-            Some(Speech::Http) => self.way = Way::http(),
-            Some(Speech::Tls) => {
+            Some(Protocol::Http) => self.transport = Transport::http(),
+            Some(Protocol::Tls) => {
                 self.outbox = Outbox::default();
                 self.outbox.push(&tls::REFUSAL);
-                self.way = Way::Lines;
+                self.transport = Transport::Plain;
             }
-            Some(Speech::Lines | Speech::Proxy) | None => self.way = Way::Lines,
+            Some(Protocol::Lines | Protocol::Proxy) | None => self.transport = Transport::Plain,
         }
     }
 
-    /// Takes bytes that are not just lines: those [`Connection::kept`] and what came after them.
+    /// Processes input other than plain lines: [`Connection::kept`], followed by new bytes.
     pub(crate) fn receive(
         &mut self,
         bytes: &mut [u8],
-        judge: &Judge<'_>,
+        setup: &Setup<'_>,
         scratch: &mut Scratch,
     ) -> Received {
-        let received = self.way.receive(bytes, judge, scratch, &mut self.unread);
-        if !self.way.is_half_open(&self.unread) {
+        let received = self.transport.receive(bytes, setup, scratch, &mut self.unread);
+        if !self.transport.is_incomplete(&self.unread) {
             self.half_since = None;
         } else if self.half_since.is_none() {
             self.half_since = Some(Instant::now());
@@ -310,14 +309,14 @@ mod tests {
         let all = [&header[..], b"PING :x\r\n"].concat();
         for cut in 0..all.len() {
             let (mut connection, _peer) = unread(0);
-            connection.way = Way::Unknown { proxied: false };
+            connection.transport = Transport::Undetected { proxied: false };
             let (tls, peer) = (&certificate.config, connection.address);
-            let judge = Judge { config: &config, tls, peer };
+            let setup = Setup { config: &config, tls, peer };
             let (mut lines, mut forwarded) = (Vec::new(), None);
             for piece in [&all[..cut], &all[cut..]] {
                 let mut bytes = [connection.kept(), piece].concat();
                 let mut scratch = Scratch::default();
-                let received = connection.receive(&mut bytes, &judge, &mut scratch);
+                let received = connection.receive(&mut bytes, &setup, &mut scratch);
                 forwarded = forwarded.or(received.proxied);
                 let limits = Limits::default();
                 connection.take_lines(&scratch.lines, &limits, Instant::now(), |taken| {
@@ -339,7 +338,7 @@ mod tests {
         let stream = TcpStream::from_std(stream);
         let limits = Limits { outbox_bytes, ..Limits::default() };
         let mut connection = Connection::new(stream, 0, address.ip(), &limits, Instant::now());
-        connection.way = Way::Lines;
+        connection.transport = Transport::Plain;
         (connection, peer)
     }
 }

@@ -1,4 +1,4 @@
-//! From what the journal released to the outboxes of this shard's connections.
+//! Fan-out: from released effects to the outboxes of this shard's connections.
 
 use crate::effects::released::{Released, Settled};
 use crate::effects::{self, Condition, Derive, Effect, Effects, News, Read};
@@ -22,7 +22,7 @@ use store::RoomId;
 /// The rooms of this shard's connections.
 pub(crate) type Rooms = HashMap<RoomId, Members, BuildHasherDefault<IdHasher>>;
 
-/// Hashes room ids. The server gives them out, so nobody can choose ones that collide.
+/// Hashes room ids. They are assigned by the server, so nobody can choose colliding ones.
 #[derive(Debug, Default)]
 pub(crate) struct IdHasher(u64);
 
@@ -32,7 +32,7 @@ impl Hasher for IdHasher {
     }
 
     fn write_u32(&mut self, id: u32) {
-        // Fibonacci hashing: both ends of the product are used, its low bits are the weaker ones.
+        // Fibonacci hashing: combines both halves of the product, whose low bits are weak.
         let product = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = product ^ (product >> 32);
     }
@@ -42,34 +42,33 @@ impl Hasher for IdHasher {
     }
 }
 
-/// The connections of this shard in one room, and what they share while a release is carried out.
+/// The connections of this shard in one room, and what they share during a release.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     slots: Vec<usize>,
-    /// The members' lines of this release, once for each set of capabilities; only while the room
-    /// shares.
+    /// The members' lines of this release, per set of capabilities; only while the room shares.
     shared: Vec<(Capabilities, SharedLines)>,
-    /// Members that are told more than this room's lines, and so in order, each into its own
-    /// outbox.
+    /// Members that receive more than this room's lines, and so get them in order through their
+    /// outboxes.
     mixed: Vec<usize>,
-    /// Whether members share in this release.
+    /// Whether members share lines in this release.
     shares: bool,
 }
 
-/// Where a connection's lines of one release come from.
+/// Where a connection's lines in one release come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Sources {
-    /// There are none, as far as is known.
+    /// None so far.
     #[default]
     None,
-    /// One room alone.
+    /// A single room.
     OneRoom,
-    /// Several: its lines are appended to its outbox.
+    /// Several: they are appended to its outbox.
     Mixed,
 }
 
 impl Members {
-    /// Adds a connection that is not in yet.
+    /// Adds a connection that is not a member yet.
     pub(crate) fn add(&mut self, slot: usize) {
         self.slots.push(slot);
     }
@@ -84,11 +83,11 @@ impl Members {
 }
 
 impl Shard {
-    /// Carries out what was released, as far as it concerns this shard's connections. Returns
-    /// whether it answers this shard's batch.
+    /// Carries out released effects for this shard's connections. Returns whether they answer this
+    /// shard's batch.
     ///
-    /// Most members of a busy room are told that room's lines and nothing else. They are written
-    /// straight from one buffer, instead of each line being copied into each outbox first.
+    /// Most members of a busy room receive only that room's lines. They are written to directly
+    /// from one buffer, instead of copying each line into each outbox.
     pub(crate) fn release(&mut self, released: &Released) -> bool {
         let mut mixed = Vec::new();
         let rooms = self.find_sharing(released, &mut mixed);
@@ -112,8 +111,8 @@ impl Shard {
         answered
     }
 
-    /// The rooms that are told something, if their members can share; and in `mixed` who is told
-    /// something by itself.
+    /// The rooms with news, if their members can share lines; and in `mixed`, the connections that
+    /// receive something else.
     fn find_sharing(&mut self, released: &Released, mixed: &mut Vec<usize>) -> Vec<RoomId> {
         let mut rooms = Vec::new();
         for settled in &released.settled {
@@ -147,7 +146,7 @@ impl Shard {
                     | Effect::Hold { .. }
                     | Effect::Log(_)
                     | Effect::Count(_) => None,
-                    // Of another shard, or closed already: nothing here changes.
+                    // On another shard, or already closed: nothing changes here.
                     Effect::Enter { session, .. }
                     | Effect::Leave { session, .. }
                     | Effect::Capabilities { session, .. }
@@ -156,8 +155,7 @@ impl Shard {
                     {
                         None
                     }
-                    // Who is in a room, or how they are told, changes on the way: rare, and not
-                    // worth sharing.
+                    // Membership or capabilities change along the way: rare, and not worth sharing.
                     Effect::Tell { rooms: effects::Rooms::Several(_), .. }
                     | Effect::Enter { .. }
                     | Effect::Leave { .. }
@@ -180,7 +178,7 @@ impl Shard {
         rooms
     }
 
-    /// Parts the members of the rooms into those that share a buffer and those that do not.
+    /// Divides the members of the rooms into those that share a buffer and those that do not.
     fn part_members(&mut self, rooms: &[RoomId], mixed: &[usize]) {
         for slot in mixed {
             self.connections[*slot].sources = Sources::Mixed;
@@ -208,7 +206,7 @@ impl Shard {
         }
     }
 
-    /// Writes what a room's members share, each from the buffer for its capabilities.
+    /// Writes a room's shared lines to its members, each from the buffer for its capabilities.
     fn write_shared(&mut self, room: RoomId) {
         let Some(members) = self.rooms.get_mut(&room) else { return };
         let slots = std::mem::take(&mut members.slots);
@@ -288,12 +286,12 @@ impl Shard {
             }
             Effect::Probed { to, ok } if to.shard == self.parts.id => self.health_found(*ok),
             Effect::Reload { by } if self.logs(effects) => {
-                // The other end is gone only when the server stops.
+                // The receiver is gone only when the server is stopping.
                 let _ = self.parts.wake.send(Wake::Reload(Some(*by)));
             }
             Effect::Log(fact) if self.logs(effects) => self.log(fact),
             Effect::Count(what) if self.logs(effects) => self.parts.metrics.count(*what),
-            // Another shard's.
+            // For another shard.
             Effect::Probed { .. } | Effect::Reload { .. } | Effect::Log(_) | Effect::Count(_) => {}
         }
     }
@@ -305,14 +303,15 @@ impl Shard {
         }
     }
 
-    /// Changes a session's connection, if it is one of this shard's.
+    /// Changes a session's connection, if it is on this shard.
     fn change(&mut self, session: SessionId, change: impl FnOnce(&mut Connection)) {
         if let Some(connection) = self.connection(session) {
             change(connection);
         }
     }
 
-    /// A message to somebody, which may be pending until one of their connections has acknowledged it.
+    /// Delivers a message to one session. It may be pending until one of the receiver's connections
+    /// acknowledges it.
     fn tell_one(&mut self, effects: &Effects, to: SessionId, news: u32, kept: bool) {
         let Some(connection) = self.connection(to) else { return };
         if kept {
@@ -350,7 +349,7 @@ impl Shard {
         }
     }
 
-    /// Reserves a slot among the session's lines, and asks a reader to fill it.
+    /// Reserves a place among the session's lines, and has a reader fill it.
     fn read_history(&mut self, session: SessionId, request: &Arc<Read>, tag: &Option<Box<str>>) {
         let Some(connection) = self.connection(session) else { return };
         let place = connection.outbox.keep_place();
@@ -371,8 +370,8 @@ impl Shard {
         }
     }
 
-    /// Tells a room: renders news for the members that share, and appends it to the outboxes of the
-    /// others.
+    /// Sends news to a room: renders it for the members that share lines, and appends it to the
+    /// outboxes of the others.
     fn tell_room(&mut self, effects: &Effects, news: u32, room: RoomId, except: &[SessionId]) {
         let Some(members) = self.rooms.get_mut(&room) else { return };
         if !members.shares {
@@ -394,7 +393,7 @@ impl Shard {
         self.rooms.entry(room).and_modify(|members| members.mixed = mixed);
     }
 
-    /// The connections of this shard in some rooms, each once.
+    /// The connections of this shard in some rooms, without duplicates.
     fn members(&self, rooms: &[RoomId]) -> Vec<usize> {
         let members = rooms.iter().filter_map(|room| self.rooms.get(room));
         let mut slots: Vec<usize> = members.flat_map(|members| &members.slots).copied().collect();
@@ -403,7 +402,7 @@ impl Shard {
         slots
     }
 
-    /// Appends news to outboxes, but for those of some sessions: rendered once for each set of
+    /// Appends news to outboxes, except those of some sessions. Renders it once per set of
     /// capabilities.
     fn tell(&mut self, effects: &Effects, news: u32, slots: &[usize], except: &[SessionId]) {
         let news: &News = &effects.news[news as usize];
@@ -452,7 +451,8 @@ impl Shard {
         }
     }
 
-    /// One shard speaks for all: the one whose batch it was, or the first.
+    /// Whether this shard handles what only one shard may: the one whose batch it was, or else the
+    /// first.
     fn logs(&self, effects: &Effects) -> bool {
         effects.answers.unwrap_or(0) == self.parts.id
     }

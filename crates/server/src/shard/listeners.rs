@@ -1,4 +1,4 @@
-//! The listening sockets. They accept connections for the shards in turn.
+//! The listening sockets, which accept connections for all shards.
 
 use crate::inbox::Inbox;
 use crate::limits::SEND_BUFFER_BYTES;
@@ -8,7 +8,7 @@ use socket2::SockRef;
 use std::io::{Error, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 
-/// The listening sockets, all of the first shard, and whose turn it is to get a connection.
+/// The listening sockets, all on the first shard, and the shard that is next.
 #[derive(Debug)]
 pub struct Listeners {
     sockets: Vec<mio::net::TcpListener>,
@@ -16,24 +16,24 @@ pub struct Listeners {
     turn: usize,
 }
 
-/// A new connection: its socket, its peer, and whose it is if not the first shard's own.
+/// A new connection: its socket, its peer, and its shard, unless it is the first.
 pub type Accepted<'a> = (TcpStream, SocketAddr, Option<&'a Inbox>);
 
 impl Listeners {
-    /// Sockets that [`crate::listen::bind`] made, and the shards, of which the first is to own them.
+    /// Sockets from [`crate::listen::bind`], and the shards, of which the first will own the
+    /// sockets.
     pub fn new(sockets: Vec<TcpListener>, shards: Vec<Inbox>) -> Listeners {
         let sockets = sockets.into_iter().map(mio::net::TcpListener::from_std).collect();
         Listeners { sockets, shards, turn: 0 }
     }
 
-    /// Watches the sockets for connections, for each of which the system is to hold little that is not
-    /// read.
+    /// Registers the sockets for events, and limits the kernel's send buffers.
     ///
     /// # Errors
-    /// When the system does not let it.
+    /// When the system refuses.
     pub fn register(&mut self, registry: &Registry) -> Result<(), Error> {
         for socket in &mut self.sockets {
-            // Each connection that it accepts has the same.
+            // Accepted connections inherit it.
             SockRef::from(&*socket).set_send_buffer_size(SEND_BUFFER_BYTES)?;
             registry.register(socket, Listeners::TOKEN, Interest::READABLE)?;
         }
@@ -47,10 +47,10 @@ impl Listeners {
         token == Listeners::TOKEN
     }
 
-    /// Accepts a connection, if one waits; each goes to the next shard.
+    /// Accepts a connection, if one is waiting, for the next shard.
     ///
     /// # Errors
-    /// When there is one but it cannot be accepted now: usually for want of file descriptors.
+    /// When one is waiting but cannot be accepted now, usually for lack of file descriptors.
     pub fn accept(&mut self) -> Result<Option<Accepted<'_>>, Error> {
         let mut accepted = None;
         for socket in &self.sockets {

@@ -1,8 +1,8 @@
-//! What waits for readers, of all connections together: whoever holds up most of it goes when it is too
-//! much, and so does who does not read at all.
+//! The limit on all outboxes together: when it is exceeded, the connections with the largest
+//! outboxes are closed, and so is any connection that does not read at all.
 //!
-//! A shard counts what is left of a connection's lines after a write, and notes its sum once a round.
-//! Whoever reads as fast as the server writes is never counted.
+//! A shard counts what a write leaves in an outbox, and publishes its total once per round.
+//! Connections that read as fast as the server writes are never counted.
 
 use crate::limits::{NOT_READING_SECONDS, OUTBOX_STANDS_SECONDS};
 use crate::metrics::{Count, Refused};
@@ -11,14 +11,14 @@ use crate::shard::connection::Connection;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Bytes that wait in each shard.
+/// The bytes queued in each shard.
 #[derive(Debug)]
 pub struct Memory {
     shards: Box<[AtomicUsize]>,
 }
 
 impl Memory {
-    /// Nothing waits in any of so many shards.
+    /// For this many shards, with nothing queued.
     pub fn new(shards: usize) -> Memory {
         Memory { shards: (0..shards).map(|_| AtomicUsize::new(0)).collect() }
     }
@@ -32,18 +32,18 @@ impl Memory {
     }
 }
 
-/// How far a connection is behind: it exists only while its socket does not take everything.
+/// How far a connection lags behind. Exists only while its socket does not accept everything.
 #[derive(Debug)]
 pub(crate) struct Behind {
-    /// Bytes that waited when they were last counted.
+    /// The bytes queued when they were last counted.
     bytes: usize,
-    /// When its socket last took any.
+    /// When its socket last accepted any.
     since: Instant,
 }
 
 impl Connection {
-    /// Counts what waits after a write that began with `before` bytes; returns by how many bytes that
-    /// is more than was counted before, and by how many it is less.
+    /// Counts what is queued after a write that began with `before` bytes. Returns the increase and
+    /// the decrease since the last count.
     fn count_waiting(&mut self, before: usize) -> (usize, usize) {
         let waiting = self.waiting();
         let Some(behind) = &mut self.behind else {
@@ -53,7 +53,7 @@ impl Connection {
             return (waiting, 0);
         };
         let counted = std::mem::replace(&mut behind.bytes, waiting);
-        // What waits only for history to be read is not its fault.
+        // It is not at fault if only a reader's answer is missing.
         if waiting < before || !self.blocked {
             behind.since = Instant::now();
         }
@@ -63,37 +63,37 @@ impl Connection {
         (waiting.saturating_sub(counted), counted.saturating_sub(waiting))
     }
 
-    /// Bytes of it that are counted.
+    /// The bytes counted for it.
     pub(crate) fn counted(&self) -> usize {
         self.behind.as_ref().map_or(0, |behind| behind.bytes)
     }
 
-    /// Since when its socket has not taken anything, though something waits.
+    /// How long its socket has accepted nothing, although something is queued.
     fn stands(&self, now: Instant) -> Duration {
         let since = self.behind.as_ref().map(|behind| behind.since);
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// It has read nothing for so long that it is taken for dead, though it may still send.
+    /// It has read nothing for so long that it is considered dead, although it may still send.
     pub(crate) fn does_not_read(&self, now: Instant) -> bool {
         self.blocked && self.stands(now) >= Duration::from_secs(NOT_READING_SECONDS)
     }
 }
 
 impl Shard {
-    /// Counts what waits for a connection after a write that began with `before` bytes.
+    /// Counts what is queued for a connection after a write that began with `before` bytes.
     pub(crate) fn count_waiting(&mut self, slot: usize, before: usize) {
         let (more, less) = self.connections[slot].count_waiting(before);
         self.waiting = self.waiting + more - less;
     }
 
-    /// Notes what waits in this shard; if in all it is too much, ends those for whom most waits: first
-    /// those whose sockets have taken nothing for a while.
+    /// Publishes this shard's total. If the limit is exceeded, closes the connections with the most
+    /// bytes queued, beginning with those whose sockets have stalled.
     pub(crate) fn keep_memory(&mut self) {
         let (id, most) = (self.parts.id, self.parts.config.limits.memory());
         let memory = self.parts.memory.clone();
         memory.note(id, self.waiting);
-        // If there is too much in all, some shard has more than its share, and that one acts.
+        // If the limit is exceeded, some shard has more than its share, and acts.
         let share = most / memory.shards.len();
         if self.waiting <= share || memory.total() <= most {
             return;
@@ -116,7 +116,7 @@ impl Shard {
         }
     }
 
-    /// Ends a connection that has read nothing for too long. It would not read why.
+    /// Closes a connection that has read nothing for too long. It would not read the reason.
     pub(crate) fn end_unread(&mut self, slot: usize) {
         self.parts.metrics.count(Count::Refused(Refused::NotReading));
         self.gone(slot, &format!("You read nothing for {NOT_READING_SECONDS} seconds"));
@@ -134,7 +134,7 @@ pub(super) mod tests {
     use crate::render::Renderer;
     use crate::shard::Parts;
     use crate::shard::connection::Stage;
-    use crate::transport::Way;
+    use crate::transport::Transport;
     use crate::transport::certificate::Certificate;
     use crate::wake::Wake;
     use crate::{password, reader};
@@ -145,7 +145,7 @@ pub(super) mod tests {
     use std::sync::Arc;
     use std::sync::mpsc;
 
-    /// The other ends of what a shard sends to.
+    /// The receiving ends of what a shard sends to.
     pub(in crate::shard) type Ends =
         (Receiver<Input>, password::Worker, Vec<reader::Queue>, mpsc::Receiver<Wake>);
 
@@ -176,7 +176,7 @@ pub(super) mod tests {
         (shard, (to_hub, worker, queues, woken))
     }
 
-    /// A connection of a user for whom so much is to be written, and its peer, who reads nothing of it.
+    /// A user's connection with this much queued, and its peer, which reads nothing.
     fn told(shard: &mut Shard, bytes: usize) -> (usize, std::net::TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -186,7 +186,7 @@ pub(super) mod tests {
         SockRef::from(&peer).set_recv_buffer_size(4096).unwrap();
         let (stream, limits) = (TcpStream::from_std(stream), &shard.parts.config.limits);
         let mut connection = Connection::new(stream, 0, address.ip(), limits, Instant::now());
-        (connection.way, connection.stage) = (Way::Lines, Stage::Ready);
+        (connection.transport, connection.stage) = (Transport::Plain, Stage::Ready);
         let slot = shard.connections.insert(connection);
         tell(shard, slot, bytes);
         (slot, peer)
@@ -200,7 +200,7 @@ pub(super) mod tests {
         assert_eq!(shard.waiting, waiting, "what is counted is what waits");
     }
 
-    /// Its socket has taken nothing for so long.
+    /// Pretends that its socket has been stalled for this long.
     fn stand(shard: &mut Shard, slot: usize, seconds: u64) {
         let behind = shard.connections[slot].behind.as_mut().expect("something waits");
         behind.since -= Duration::from_secs(seconds);

@@ -8,7 +8,7 @@ use crate::shard::Shard;
 use crate::shard::connection::{Connection, Stage};
 use crate::shard::listeners::Listeners;
 use crate::shard::memory::tests::shard;
-use crate::transport::Way;
+use crate::transport::Transport;
 use mio::Events;
 use mio::net::TcpStream;
 use std::io::Write;
@@ -26,7 +26,7 @@ fn connect(shard: &mut Shard, stage: Stage) -> Peer {
     stream.set_nonblocking(true).unwrap();
     let (stream, limits) = (TcpStream::from_std(stream), &shard.parts.config.limits);
     let mut connection = Connection::new(stream, 0, address.ip(), limits, Instant::now());
-    (connection.way, connection.stage) = (Way::Lines, stage);
+    (connection.transport, connection.stage) = (Transport::Plain, stage);
     let slot = shard.connections.insert(connection);
     shard.make_ready(slot);
     peer.write_all(b"PING :x\r\n").unwrap();

@@ -1,38 +1,38 @@
-//! What waits to be written to one connection: bounded by the caller, in order, with places kept
-//! for answers still to come.
+//! A connection's send queue: in order, bounded by the caller, with places reserved for answers
+//! still to come.
 //!
-//! It is a row of pieces, not one buffer: a piece is never moved to grow, and what a whole room is
-//! told is one piece that all who are behind refer to.
+//! It is a list of pieces, not one buffer, so growing never moves a piece, and lines sent to a
+//! whole room are one piece that all lagging members refer to.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-/// Lines shorter than this are copied although they could be shared: a reference is not free.
+/// Shorter lines are copied even if they could be shared: references have a cost, too.
 const SHARED_LEAST_BYTES: usize = 1024;
-/// A piece of copied lines grows up to this size; then the next one begins.
+/// The maximum size of a piece of copied lines.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Lines for one connection that its socket has not taken yet. Empty, it owns no memory.
+/// Lines for one connection that its socket has not accepted yet. An empty one owns no memory.
 ///
-/// Shared lines count in full in each outbox that refers to them; what is written of the first
-/// piece does not count, though it goes only with the rest.
+/// Shared lines count in full in each outbox that refers to them. The part of the first piece that
+/// is already written does not count, although it is only freed with the rest.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// What may be written now.
+    /// Can be written now.
     ready: Pieces,
-    /// What comes behind answers that are still awaited.
+    /// What follows answers that have not arrived yet.
     held: Option<Box<Held>>,
 }
 
 /// Bytes in order.
 #[derive(Debug, Default)]
 struct Pieces {
-    /// None of them is empty.
+    /// Never empty ones.
     pieces: VecDeque<Piece>,
-    /// How much of the first one is written.
+    /// How much of the first one is written, in bytes.
     written: usize,
-    /// Bytes not written, in all.
+    /// The number of bytes not yet written.
     bytes: usize,
 }
 
@@ -49,7 +49,7 @@ struct Held {
     bytes: usize,
 }
 
-/// A place kept for an answer, and the lines behind it.
+/// A place reserved for an answer, and the lines after it.
 #[derive(Debug)]
 struct Place {
     number: u64,
@@ -63,7 +63,7 @@ impl Outbox {
         self.append(lines.len(), |pieces| pieces.copy(lines));
     }
 
-    /// Appends lines that others are told, too: all refer to the same bytes.
+    /// Appends lines that are sent to many connections: all refer to the same bytes.
     pub fn push_shared(&mut self, lines: &Arc<[u8]>) {
         if lines.len() < SHARED_LEAST_BYTES {
             return self.push(lines);
@@ -82,7 +82,7 @@ impl Outbox {
         }
     }
 
-    /// Keeps a place for an answer; what is pushed from here on waits behind it. Returns the
+    /// Reserves a place for an answer; what is pushed from now on waits behind it. Returns the
     /// place's number.
     pub fn keep_place(&mut self) -> u64 {
         let held = self.held.get_or_insert_default();
@@ -92,7 +92,7 @@ impl Outbox {
         number
     }
 
-    /// Puts the answer in its place, and releases all that waited only for it.
+    /// Puts the answer in its place, and releases what was only waiting for it.
     pub fn fill_place(&mut self, number: u64, answer: Vec<u8>) {
         let Some(held) = &mut self.held else { return };
         let Some(place) = held.places.iter_mut().find(|place| place.number == number) else {
@@ -112,18 +112,18 @@ impl Outbox {
         }
     }
 
-    /// How many places are kept.
+    /// The number of reserved places.
     pub fn places(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.places.len())
     }
 
-    /// Whether something may be written now.
+    /// Whether something can be written now.
     pub fn is_ready(&self) -> bool {
         self.ready.bytes > 0
     }
 
-    /// Puts what may be written now into `slices`, as much as they take; returns how many there
-    /// are.
+    /// Fills `slices` with what can be written now, as far as there is room; returns how many are
+    /// used.
     pub fn ready<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut skip = self.ready.written;
         let mut count = 0;
@@ -135,17 +135,17 @@ impl Outbox {
         count
     }
 
-    /// The socket has taken this many of the bytes that may be written.
+    /// The socket has accepted this many bytes.
     pub fn advance(&mut self, bytes: usize) {
         self.ready.advance(bytes);
     }
 
-    /// Bytes that wait, in all.
+    /// The number of bytes queued.
     pub fn len(&self) -> usize {
         self.ready.bytes + self.held.as_ref().map_or(0, |held| held.bytes)
     }
 
-    /// Whether nothing waits.
+    /// Whether nothing is queued or reserved.
     pub fn is_empty(&self) -> bool {
         self.len() == 0 && self.held.is_none()
     }
@@ -199,7 +199,7 @@ impl Piece {
 mod tests {
     use super::*;
 
-    /// What may be written, joined.
+    /// What can be written now, joined.
     fn ready(outbox: &Outbox) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); 8];
         let count = outbox.ready(&mut slices);

@@ -5,7 +5,7 @@ use crate::limits::{READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
 use crate::metrics::{Count, Handshake, Refused};
 use crate::shard::connection::{Stage, Stopped, Taken};
 use crate::shard::{Later, Shard};
-use crate::transport::{Judge, Way};
+use crate::transport::{Setup, Transport};
 use std::io::{ErrorKind, Read};
 use std::time::Instant;
 
@@ -89,9 +89,11 @@ impl Shard {
             }
             Ok(bytes) => {
                 self.tally.received += bytes as u64;
-                match connection.way {
-                    Way::Lines => self.gather_lines(slot, bytes, false),
-                    Way::Unknown { .. } | Way::Layers(_) => self.receive(slot, bytes),
+                match connection.transport {
+                    Transport::Plain => self.gather_lines(slot, bytes, false),
+                    Transport::Undetected { .. } | Transport::Layered(_) => {
+                        self.receive(slot, bytes)
+                    }
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
@@ -106,7 +108,7 @@ impl Shard {
     /// Nothing more comes of a connection; who has asked for something is answered first.
     fn no_more(&mut self, slot: usize) {
         self.connections[slot].ended = true;
-        if !self.connections[slot].way.awaits_answer() {
+        if !self.connections[slot].transport.awaits_response() {
             let session = self.session(slot);
             self.gather(session, ClientEvent::Ended);
         }
@@ -119,13 +121,13 @@ impl Shard {
         let start = UNREAD_BYTES - kept;
         self.buffer[start..UNREAD_BYTES].copy_from_slice(connection.kept());
         self.scratch.lines.clear();
-        let judge = Judge {
+        let setup = Setup {
             config: &self.parts.config,
             tls: &self.parts.certificate.config,
             peer: connection.address,
         };
         let incoming = &mut self.buffer[start..UNREAD_BYTES + bytes];
-        let received = connection.receive(incoming, &judge, &mut self.scratch);
+        let received = connection.receive(incoming, &setup, &mut self.scratch);
         let session = self.session(slot);
         self.touch(slot);
         if let Some((address, encrypted)) = received.proxied {
@@ -140,7 +142,7 @@ impl Shard {
             self.connections[slot].address = address;
             self.gather(session, ClientEvent::Forwarded { address, encrypted });
         }
-        if !received.shook_hands {
+        if !received.handshaking {
             let connection = &mut self.connections[slot];
             let used = (kept + bytes).saturating_sub(connection.kept().len());
             connection.charge(used, self.scratch.lines.len());
@@ -148,7 +150,7 @@ impl Shard {
         self.connections[slot].over = received.closed && received.failure.is_none();
         let after = self.gather_lines(slot, bytes, true);
         if let Some(reason) = received.failure {
-            if received.shook_hands && received.encrypted.is_none() {
+            if received.handshaking && received.encrypted.is_none() {
                 self.parts.metrics.handshake(Handshake::Failed);
             }
             self.parts.metrics.count(Count::Refused(Refused::BadBytes));

@@ -1,36 +1,36 @@
-//! What a connection has been told and its user may still miss: it counts as received only when the
-//! connection sends a line after all of it was written.
+//! Acknowledgements: what a connection was sent counts as received only when the connection sends a
+//! line after all of it was written.
 
 use crate::session::delivered::Delivered;
 
-/// What one connection has not answered yet. At rest it owns no memory.
+/// What a connection has not acknowledged yet. An idle one owns no memory.
 #[derive(Debug, Default)]
 pub struct Receipts(Option<Box<Awaited>>);
 
 #[derive(Debug, Default)]
 struct Awaited {
-    /// All of it.
+    /// Everything.
     told: Delivered,
-    /// The part that the next line answers.
+    /// The part that the next line acknowledges.
     written: Delivered,
 }
 
 impl Receipts {
-    /// More is on its way to the connection.
+    /// More is being sent.
     pub fn tell(&mut self, more: Delivered) {
         let told = &mut self.0.get_or_insert_default().told;
         told.kept = told.kept.max(more.kept);
         told.live = told.live.max(more.live);
     }
 
-    /// All of it is written, and what the connection sent before is read.
+    /// All of it is written, and earlier input is read.
     pub fn written(&mut self) {
         if let Some(awaited) = &mut self.0 {
             awaited.written = awaited.told;
         }
     }
 
-    /// A line has come: what it answers, if that is new.
+    /// A line has arrived: returns what it newly acknowledges, if anything.
     pub fn answered(&mut self) -> Option<Delivered> {
         let awaited = self.0.as_mut()?;
         let answered = std::mem::take(&mut awaited.written);

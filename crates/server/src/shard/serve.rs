@@ -1,20 +1,20 @@
-//! Answers requests of HTTP: the page that says how to join, and two pages for machines.
+//! Serves HTTP requests: the page that says how to join, `/healthz` and `/metrics`.
 
 use crate::hub::ClientEvent;
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::shard::health::Asker;
-use crate::transport::Way;
+use crate::transport::Transport;
 use crate::transport::http::{Host, Kind, Page, Request, Status, Wants, page};
 
 impl Shard {
-    /// Answers a request.
+    /// Responds to a request.
     pub(crate) fn serve(&mut self, slot: usize, request: &Request) {
         let response = match &request.wants {
             Wants::Page => {
                 let config = &self.parts.config;
                 let own = (!config.tls.is_real()).then_some(self.parts.certificate.fingerprint);
-                let encrypted = self.connections[slot].way.is_encrypted();
+                let encrypted = self.connections[slot].transport.is_encrypted();
                 let page = page(&Page {
                     server: &config.server.name,
                     host: request.host.as_ref(),
@@ -35,13 +35,13 @@ impl Shard {
                 self.parts.metrics.count(Count::Refused(Refused::BadRequest));
                 response.clone()
             }
-            // The transport has opened it, and asks for nothing more.
+            // The transport has opened it, and nothing is left to do.
             Wants::WebSocket { .. } => return,
         };
         self.answer(slot, &response);
     }
 
-    /// The metrics, for who may see them.
+    /// The metrics, for those who may read them.
     fn show_metrics(&self, slot: usize, request: &Request) -> Vec<u8> {
         let config = &self.parts.config;
         let origins = config.http.origins.iter();
@@ -64,10 +64,10 @@ impl Shard {
         request.answer(Status::Forbidden, Kind::Text, refusal)
     }
 
-    /// Sends an answer, the only one on its connection.
+    /// Sends a response, the only one on its connection.
     pub(crate) fn answer(&mut self, slot: usize, response: &[u8]) {
         let session = self.session(slot);
-        if let Way::Layers(layers) = &mut self.connections[slot].way
+        if let Transport::Layered(layers) = &mut self.connections[slot].transport
             && let Err(error) = layers.answer(response)
         {
             return self.gone(slot, &format!("Connection lost: {error}"));

@@ -1,4 +1,4 @@
-//! Deadlines: every so often each shard looks at all its connections.
+//! Deadlines: at intervals, each shard checks all its connections.
 
 use crate::limits::{HANDSHAKE_SECONDS, LINGER_MILLIS, SWEEP_MILLIS};
 use crate::metrics::{Census, Count, Handshake, Kind, Refused};
@@ -8,14 +8,14 @@ use proto::Line;
 use std::time::{Duration, Instant};
 
 impl Shard {
-    /// Closes what is over its deadline, and asks the silent for a sign of life.
+    /// Closes connections that exceed a deadline, and sends a `PING` to silent ones.
     pub(crate) fn sweep(&mut self, now: Instant) {
         let limits = self.parts.config.limits.clone();
         let ping = Duration::from_secs(u64::from(limits.ping_seconds));
         let mut census = Census::default();
         for slot in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get_mut(slot) else { continue };
-            let kind = connection.way.kind();
+            let kind = connection.transport.kind();
             census.add(kind, connection.waiting());
             let silent = now.saturating_duration_since(connection.heard);
             let since = now.saturating_duration_since(connection.since);
@@ -38,7 +38,7 @@ impl Shard {
                     }) =>
                 {
                     self.parts.metrics.count(Count::Refused(Refused::HandshakeDeadline));
-                    if kind == Kind::Tls && connection.way.may_shake_hands() {
+                    if kind == Kind::Tls && connection.transport.may_be_handshaking() {
                         self.parts.metrics.handshake(Handshake::Late);
                     }
                     self.end(slot, "Too slow: the handshake was not completed in time");

@@ -1,4 +1,4 @@
-//! Writing: each connection that has something to send, once a round.
+//! Writing to connections, once per round.
 
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
@@ -6,7 +6,7 @@ use crate::shard::connection::Stage;
 use std::net::Shutdown;
 
 impl Shard {
-    /// Writes what this round has appended, each connection once.
+    /// Writes to each connection that has something to write.
     pub(crate) fn write_dirty(&mut self) {
         for slot in std::mem::take(&mut self.dirty) {
             if let Some(connection) = self.connections.get_mut(slot) {
@@ -16,7 +16,7 @@ impl Shard {
         }
     }
 
-    /// Writes what a connection's socket takes.
+    /// Writes as much as a connection's socket accepts.
     fn write(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
         if connection.stage == Stage::Closing && connection.is_unheard() && !self.stopping {
@@ -31,7 +31,7 @@ impl Shard {
             return self.gone(slot, &format!("Connection lost: {}", error.kind()));
         }
         if connection.overflown {
-            // It will find everything in the history.
+            // The history will have everything.
             self.parts.metrics.count(Count::Refused(Refused::OutboxOverflow));
             let reason = "Too slow: the connection's send queue is full";
             return self.gone(slot, reason);
@@ -42,13 +42,12 @@ impl Shard {
             if connection.ended {
                 return self.remove(slot);
             }
-            // The peer reads our last lines, then sees the end; its own end, or the deadline,
-            // removes the connection. An error here means that it is gone already, which the read
-            // shows.
+            // The peer reads our last lines, then the end; its own end, or the deadline, removes
+            // the connection. If this fails, the peer is gone, which a read will show.
             let _ = connection.stream.shutdown(Shutdown::Write);
             if self.stopping {
-                // The system goes on delivering what it has, also when we are gone; but a socket that
-                // is closed with something unread in it is reset, and its peer may lose that.
+                // The kernel delivers what it has even after we exit; but closing a socket with
+                // unread input resets it, and the peer may lose the rest.
                 connection.discard(&mut self.buffer);
                 self.remove(slot);
             }

@@ -1,5 +1,5 @@
-//! The server's certificate: one that others have made, or its own, made at the first start; and
-//! how rustls is to use it.
+//! The server's certificate, configured or generated at the first start, and the TLS settings that
+//! use it.
 
 use super::expiry;
 use crate::config;
@@ -18,15 +18,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file of the server's own certificate, in the data folder.
+/// The file of the generated certificate, in the data folder.
 pub const CERTIFICATE_FILE: &str = "tls-certificate.pem";
 /// The file of its private key.
 pub const KEY_FILE: &str = "tls-key.pem";
 
-/// The byte order mark of UTF-8.
+/// The UTF-8 byte order mark.
 const UTF8_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Why there is no certificate to show.
+/// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file cannot be read.
@@ -37,10 +37,10 @@ pub enum CertificateError {
         /// What is wrong with it.
         source: rustls::pki_types::pem::Error,
     },
-    /// Nothing can be valid now.
+    /// The system clock is before 1970, so no certificate can be valid.
     #[error("the system clock is before 1970, which rules out TLS; set the clock")]
     NoClock,
-    /// The two do not belong together, or rustls does not take them.
+    /// The key does not match the certificate, or rustls rejects them.
     #[error("the certificate {path} and its key cannot be used: {source}")]
     Unusable {
         /// The file of the certificate.
@@ -48,10 +48,10 @@ pub enum CertificateError {
         /// What is wrong.
         source: rustls::Error,
     },
-    /// The server's own certificate cannot be made.
+    /// The certificate cannot be generated.
     #[error("cannot make a certificate: {0}")]
     NotMade(#[from] rcgen::Error),
-    /// The server's own certificate cannot be made from the key that is there.
+    /// The certificate cannot be generated from the existing key.
     #[error("cannot make a certificate from the key in {path}: {source}")]
     UnusableKey {
         /// The file of the key.
@@ -59,32 +59,33 @@ pub enum CertificateError {
         /// What is wrong with it.
         source: rcgen::Error,
     },
-    /// The server's own certificate cannot be kept.
+    /// The generated certificate cannot be saved.
     #[error("cannot keep the certificate in {path}: {source}")]
     NotKept {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// A certificate, ready for use.
+/// A certificate, ready to use.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    /// What rustls serves connections with.
+    /// The TLS settings that use it.
     pub config: Arc<ServerConfig>,
-    /// What people compare it by.
+    /// The fingerprint, by which people can compare it.
     pub fingerprint: Fingerprint,
-    /// Whether another one vouches for it; else clients can only remember it.
+    /// Whether it is signed by somebody else; otherwise clients can only remember it.
     pub vouched: bool,
-    /// When it, or one that vouches for it, expires (seconds since the epoch), if that can be read.
+    /// When the first certificate of the chain expires (seconds since the epoch), if it can be
+    /// parsed.
     pub expires: Option<i64>,
 }
 
 impl Certificate {
-    /// The certificate that the config names; else the one in the data folder, which is made if
-    /// there is none; else, without a folder, one for this run alone.
+    /// The configured certificate; else the one in the data folder, which is generated if there is
+    /// none; else, without a folder, one for this run only.
     ///
     /// # Errors
     /// [`CertificateError`], whose text names the file.
@@ -107,7 +108,8 @@ impl Certificate {
         };
         let (certificate, key) = (folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE));
         if !is_there(&certificate)? {
-            // The certificate last: where it is, the key is. A key that is there may be known.
+            // The key first, then the certificate: where there is a certificate, there is a key. An
+            // existing key is reused, since clients may have remembered it.
             let own_key = match is_there(&key)? {
                 true => read_key(&key)?,
                 false => {
@@ -156,28 +158,29 @@ impl Certificate {
             .with_single_cert(chain, key)
             .map_err(unusable)?;
         config.alpn_protocols = vec![b"irc".to_vec(), b"http/1.1".to_vec()];
-        // Who comes back needs no second full handshake, and the server remembers nothing for it.
+        // Returning clients resume without a full handshake, and the server stores nothing for it.
         config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(unusable)?;
         Ok(Certificate { config: Arc::new(config), fingerprint, vouched, expires })
     }
 }
 
-/// Whether somebody else has signed it; what cannot be read, nobody can verify.
+/// Whether somebody else has signed it. One that cannot be parsed cannot be verified.
 fn is_vouched(certificate: &CertificateDer<'_>) -> bool {
     webpki::EndEntityCert::try_from(certificate).is_ok_and(|one| one.issuer() != one.subject())
 }
 
-/// A certificate that nobody vouches for: clients remember it, as `ssh` does.
+/// A self-signed certificate: clients remember it, like `ssh` does.
 fn make(key: &KeyPair) -> Result<rcgen::Certificate, rcgen::Error> {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, "Parlor");
-    // Clients that look at names and dates have no reason to refuse it but that it is self-made.
+    // Names and dates are chosen so that being self-signed is the only reason to refuse it.
     let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
     params.distinguished_name = name;
     params.self_signed(key)
 }
 
-/// Whether there is a file, or a link, be it to nowhere: what cannot be looked at is not made anew.
+/// Whether there is a file or a link, even a dangling one. One that cannot be inspected is not
+/// replaced.
 fn is_there(path: &Path) -> Result<bool, CertificateError> {
     match path.symlink_metadata() {
         Ok(_) => Ok(true),
@@ -191,8 +194,8 @@ fn unreadable(path: &Path, error: io::Error) -> CertificateError {
     CertificateError::Unreadable { path: path.to_owned(), source }
 }
 
-/// A file in PEM, without the mark by which some editors say that it is UTF-8: as a part of the first
-/// line it would hide that one.
+/// Reads a PEM file, without the byte order mark that some editors add, which would hide the first
+/// line.
 fn read_pem(path: &Path) -> Result<Vec<u8>, CertificateError> {
     let mut bytes = files::read(path).map_err(|error| unreadable(path, error))?;
     if bytes.starts_with(UTF8_MARK) {
@@ -201,14 +204,14 @@ fn read_pem(path: &Path) -> Result<Vec<u8>, CertificateError> {
     Ok(bytes)
 }
 
-/// The key of a start that was broken off, or of a certificate that somebody has removed.
+/// The key left by an interrupted start, or of a certificate that somebody has deleted.
 fn read_key(path: &Path) -> Result<KeyPair, CertificateError> {
     let text = read_pem(path)?;
     let unusable = |source| CertificateError::UnusableKey { path: path.to_owned(), source };
     KeyPair::from_pem(&String::from_utf8_lossy(&text)).map_err(unusable)
 }
 
-/// Writes a file that only its owner may read, whole or not at all.
+/// Writes a file that only its owner may read, atomically.
 fn keep(path: &Path, text: &str) -> Result<(), CertificateError> {
     let partial = path.with_extension("partial");
     let write = || {
@@ -216,14 +219,14 @@ fn keep(path: &Path, text: &str) -> Result<(), CertificateError> {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&partial, path)?;
-        // The name, too, is there after a power cut.
+        // So that the name, too, survives a power failure.
         path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     };
     write().map_err(|source| CertificateError::NotKept { path: path.to_owned(), source })
 }
 
-/// Any certificate will do, if the client has its key: whose it is, its fingerprint says (SASL
-/// EXTERNAL). A client without one is as welcome.
+/// Accepts any client certificate whose key the client has; its fingerprint says whose it is (SASL
+/// EXTERNAL). Clients without one are accepted, too.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

@@ -1,4 +1,4 @@
-//! When the server's certificate expires, and how the operator hears of it in time.
+//! When the server's certificate expires, and the warning to the operator in time.
 
 use crate::limits::{CERTIFICATE_LOOK_SECONDS, CERTIFICATE_WARNING_DAYS};
 use rustls::pki_types::CertificateDer;
@@ -8,7 +8,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 const DAY: i64 = 24 * 60 * 60;
 
 /// When the first certificate of a chain expires, in seconds since the epoch: from then on clients
-/// refuse it. None if none of them can be read.
+/// refuse it. None if none can be parsed.
 pub fn of(chain: &[CertificateDer<'_>]) -> Option<i64> {
     let read = |one: &CertificateDer<'_>| {
         let (_, certificate) = X509Certificate::from_der(one).ok()?;
@@ -17,7 +17,7 @@ pub fn of(chain: &[CertificateDer<'_>]) -> Option<i64> {
     chain.iter().filter_map(read).min()
 }
 
-/// What the operator is to do about a certificate that expires at that time, if anything.
+/// The warning about a certificate that expires at that time, if one is due.
 pub fn warning(expires: i64, now: i64) -> Option<String> {
     let what = "replace it and send SIGHUP";
     match (expires - now).div_euclid(DAY) {
@@ -33,22 +33,22 @@ pub fn warning(expires: i64, now: i64) -> Option<String> {
     }
 }
 
-/// When the certificate is looked at again.
+/// When the certificate is checked next.
 #[derive(Debug)]
 pub struct Looks(Instant);
 
 impl Looks {
-    /// It was looked at just now.
+    /// It was checked just now.
     pub fn new(now: Instant) -> Looks {
         Looks(now + Duration::from_secs(CERTIFICATE_LOOK_SECONDS))
     }
 
-    /// How long until the next look.
+    /// The time until the next check.
     pub fn patience(&self, now: Instant) -> Duration {
         self.0.saturating_duration_since(now)
     }
 
-    /// Whether the next look is due; if so, the one after it is set.
+    /// Whether a check is due; if so, the next one is scheduled.
     pub fn take_due(&mut self, now: Instant) -> bool {
         let due = now >= self.0;
         if due {

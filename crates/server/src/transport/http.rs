@@ -1,8 +1,8 @@
-//! HTTP/1.1, as much as a chat server needs of it: a page that says how to join, two pages for
-//! machines, and the handshake that opens a WebSocket.
+//! HTTP/1.1, as much as a chat server needs: a page that says how to join, `/healthz` and
+//! `/metrics`, and the handshake that opens a WebSocket.
 //!
-//! One request a connection (`Connection: close`): nobody asks for a second page here, so there is
-//! nothing to gain from the states, deadlines and ways to smuggle a request that come with more.
+//! One request per connection (`Connection: close`): browsers need no second one here, and keeping
+//! connections open would only add states, deadlines and opportunities for request smuggling.
 
 pub mod answer;
 pub mod forwarded;
@@ -21,39 +21,39 @@ use httparse::{EMPTY_HEADER, Error, Header};
 use memchr::memchr_iter;
 use std::net::IpAddr;
 
-/// A request whose head is coming. Once it has come, nothing is kept.
+/// A request whose head is incomplete. Once it is complete, nothing is kept.
 #[derive(Debug, Default)]
 pub struct Incoming {
     head: Vec<u8>,
 }
 
-/// By what a request is judged.
+/// What decides how a request is treated.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
-    /// From where it comes: the socket's peer, or whom a PROXY header named.
+    /// The address it comes from: the socket's peer, or the client named in a PROXY header.
     pub peer: IpAddr,
-    /// The proxies that are believed.
+    /// The trusted proxies.
     pub proxies: &'a Networks,
-    /// The origins whose pages may open a WebSocket; none: all.
+    /// The origins that may open a WebSocket; if empty, all.
     pub origins: &'a [String],
 }
 
-/// A request whose head has come.
+/// A request whose head is complete.
 #[derive(Debug, PartialEq)]
 pub struct Request {
-    /// What it is about.
+    /// The resource.
     pub wants: Wants,
-    /// Only the answer's head is wanted, not its body (`HEAD`).
+    /// Only the response's head is wanted, not its body (`HEAD`).
     pub head_only: bool,
-    /// The server's name as the client knows it; none if it is none that can be shown.
+    /// The server's name as the client knows it, if it is fit to be shown.
     pub host: Option<Host>,
-    /// A proxy has written into it, or somebody who would be taken for one.
+    /// It has headers that proxies add, whoever added them.
     pub relayed: bool,
-    /// For whom it is, if a configured proxy says so.
+    /// The client it is for, if a trusted proxy says so.
     pub forwarded: Option<Forwarded>,
 }
 
-/// What a request is about.
+/// What a request asks for.
 #[derive(Debug, PartialEq)]
 pub enum Wants {
     /// The page at `/`.
@@ -62,25 +62,25 @@ pub enum Wants {
     Health,
     /// `/metrics`
     Metrics,
-    /// A WebSocket, and it gets one.
+    /// A WebSocket, which is accepted.
     WebSocket {
-        /// Lines go out as binary messages, not as text.
+        /// Lines are sent as binary messages, not as text.
         binary: bool,
-        /// What to send first.
+        /// The handshake response.
         response: Vec<u8>,
     },
-    /// Nothing that there is: what to send before the connection is closed.
+    /// Nothing there is: the error response.
     Refused(Vec<u8>),
 }
 
 impl Incoming {
-    /// Takes bytes that have come. When the head is whole: the request, and how many of these
-    /// bytes belong to it; what is behind them is the WebSocket's.
+    /// Processes input. When the head is complete, returns the request and how many of these bytes
+    /// belong to it; the rest belongs to the WebSocket.
     pub fn receive(&mut self, bytes: &[u8], rules: &Rules<'_>) -> Option<(Request, usize)> {
         let before = self.head.len();
         let room = bytes.len().min(HTTP_HEAD_BYTES - before);
         self.head.extend_from_slice(&bytes[..room]);
-        // It is parsed but once, however many pieces it comes in.
+        // It is parsed only once, in however many pieces it arrives.
         match end_of_head(&self.head, before) {
             Some(end) => {
                 let mut head = std::mem::take(&mut self.head);
@@ -97,14 +97,14 @@ impl Incoming {
 }
 
 impl Request {
-    /// Its answer, whole.
+    /// The complete response.
     pub fn answer(&self, status: Status, kind: Kind, body: &str) -> Vec<u8> {
         Answer { head_only: self.head_only, ..Answer::new(status, kind, body) }.write()
     }
 
-    /// Whether it comes from this machine or from one of `networks`. Never if it came by way of a
-    /// proxy that is not configured: that could be anybody. A proxy that does not say from whom is
-    /// itself asked for in `networks`.
+    /// Whether it comes from this machine or from one of `networks`. Never if it came through a
+    /// proxy that is not trusted: that could be anybody. If a trusted proxy names no client, the
+    /// proxy itself must be in `networks`.
     pub fn is_from(&self, peer: IpAddr, proxies: &Networks, networks: &Networks) -> bool {
         let is_local = |one: IpAddr| one.to_canonical().is_loopback();
         match &self.forwarded {
@@ -130,7 +130,7 @@ fn too_large() -> Request {
     Request::refused(&Answer::text(Status::HeadTooLarge, text))
 }
 
-/// Where the head ends, behind its empty line, if its last line came after the first `known` bytes.
+/// The end of the head, after its empty line, if its last line came after the first `known` bytes.
 fn end_of_head(head: &[u8], known: usize) -> Option<usize> {
     let from = known.saturating_sub(3);
     memchr_iter(b'\n', &head[from..]).map(|at| from + at + 1).find_map(|next| {
@@ -144,20 +144,20 @@ fn end_of_head(head: &[u8], known: usize) -> Option<usize> {
 struct Fields<'f>(&'f [Header<'f>]);
 
 impl<'f> Fields<'f> {
-    /// The values of all lines with this name, in their order.
+    /// The values of all lines with this name, in order.
     fn all(self, name: &'static str) -> impl DoubleEndedIterator<Item = &'f str> + Clone {
         let named = move |header: &&Header<'_>| header.name.eq_ignore_ascii_case(name);
-        // What is no text is nothing that could be known.
+        // A value that is not text matches nothing.
         self.0.iter().filter(named).map(|header| str::from_utf8(header.value).unwrap_or("?").trim())
     }
 
-    /// The elements of a list that may stand in several lines.
+    /// The elements of a list, which may span several lines.
     fn list(self, name: &'static str) -> impl DoubleEndedIterator<Item = &'f str> {
         let elements = self.all(name).flat_map(|value| value.split(',')).map(str::trim);
         elements.filter(|element| !element.is_empty())
     }
 
-    /// Whether a list has this element, in capitals or not.
+    /// Whether a list has this element, ignoring case.
     fn has(self, name: &'static str, element: &str) -> bool {
         self.list(name).any(|one| one.eq_ignore_ascii_case(element))
     }
@@ -186,13 +186,13 @@ fn understand(head: &[u8], rules: &Rules<'_>) -> Request {
     else {
         unreachable!("a whole request has them");
     };
-    judge(method, target, minor, Fields(parsed.headers), rules).unwrap_or_else(|mut answer| {
+    setup(method, target, minor, Fields(parsed.headers), rules).unwrap_or_else(|mut answer| {
         answer.head_only = method == "HEAD";
         Request::refused(&answer)
     })
 }
 
-fn judge(
+fn setup(
     method: &str,
     target: &str,
     minor: u8,
@@ -230,7 +230,7 @@ fn bad(text: &'static str) -> Answer<'static> {
     Answer::text(Status::BadRequest, text)
 }
 
-/// No request that is answered here has a body.
+/// No request that is served here has a body.
 fn check_body(fields: Fields<'_>) -> Result<(), Answer<'static>> {
     let mut lengths = fields.all("Content-Length");
     if !lengths.clone().all(|length| length.parse::<u64>().is_ok()) {
@@ -243,7 +243,7 @@ fn check_body(fields: Fields<'_>) -> Result<(), Answer<'static>> {
     Ok(())
 }
 
-/// Host and port if the target has them, and its path.
+/// The host and port, if the target has them, and the path.
 fn split_target(target: &str) -> Result<(Option<&str>, &str), Answer<'static>> {
     if target.starts_with('/') {
         return Ok((None, target));

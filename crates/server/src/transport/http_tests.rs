@@ -11,7 +11,7 @@ fn networks(text: &str) -> Networks {
     toml::from_str::<Proxies>(&format!("proxies = {text}")).unwrap().proxies
 }
 
-/// What comes of a request from this peer, where 10.0.0.0/8 are proxies.
+/// What a request from this peer leads to, where 10.0.0.0/8 are proxies.
 fn from(peer: &str, head: &str) -> Request {
     let proxies = networks(r#"["10.0.0.0/8"]"#);
     let rules = Rules { peer: peer.parse().unwrap(), proxies: &proxies, origins: &[] };
@@ -20,12 +20,12 @@ fn from(peer: &str, head: &str) -> Request {
     request
 }
 
-/// The same from nobody special, of these lines.
+/// The same from an ordinary peer, for a request of these lines.
 fn ask(lines: &[&str]) -> Request {
     from("192.0.2.7", &(lines.join("\r\n") + "\r\n\r\n"))
 }
 
-/// The answer to what gets nothing else.
+/// The response to a request that asks for nothing else.
 fn refused(lines: &[&str]) -> String {
     match ask(lines).wants {
         Wants::Refused(answer) => String::from_utf8(answer).unwrap(),
@@ -33,7 +33,7 @@ fn refused(lines: &[&str]) -> String {
     }
 }
 
-/// Its status and header lines.
+/// The status and the header lines.
 fn status(lines: &[&str]) -> String {
     let answer = refused(lines);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -356,7 +356,7 @@ fn a_proxy_on_this_machine_that_says_nothing_is_not_this_machine() {
     assert!(silent.is_from(peer, &nobody, &nobody), "no proxy");
 }
 
-/// A request, mostly a good one, perhaps with a byte of it changed.
+/// A request, usually a valid one, sometimes with one byte changed.
 fn some_request() -> impl Strategy<Value = Vec<u8>> {
     let first = prop_oneof![
         6 => Just("GET / HTTP/1.1".to_owned()), 3 => Just(GET.to_owned()), 1 => "[ -~é]{0,40}"

@@ -1,5 +1,5 @@
-//! The PROXY protocol, versions 1 and 2: the header by which a reverse proxy says for whom it has
-//! opened a connection. Only for connections from configured proxies: anybody can send one.
+//! The PROXY protocol, versions 1 and 2: a header in which a reverse proxy names the client. Only
+//! accepted from configured proxies, since anybody can send one.
 
 use crate::limits::{PROXY_V1_BYTES, PROXY_V2_BYTES};
 use proxy_header::{Error, ParseConfig, Protocol, ProxyHeader};
@@ -7,45 +7,44 @@ use std::net::IpAddr;
 
 const V1: &[u8] = b"PROXY ";
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-/// Bytes of a header of version 2 after which its length is known: signature, command, family and
-/// length.
+/// Bytes of a version 2 header up to and including its length field.
 const V2_FIXED_BYTES: usize = V2.len() + 4;
 
-/// What the first bytes of a connection are.
+/// What a connection begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// No header; they are for whoever comes next.
+    /// No header.
     Absent,
-    /// Perhaps a header; more bytes will tell. Never said of as many as [`PROXY_V2_BYTES`].
+    /// Possibly a header, incomplete. Never returned for [`PROXY_V2_BYTES`] or more.
     Partial,
     /// A header.
     Whole {
-        /// Its bytes; what is behind them is the connection's.
+        /// Its length in bytes.
         used: usize,
-        /// For whom the connection is.
+        /// The client it names.
         client: Client,
     },
-    /// A header that cannot be understood or is too long: the connection cannot go on.
+    /// A header that is invalid or too long.
     Bad,
 }
 
-/// For whom a proxy has opened a connection.
+/// Whom a proxy has opened a connection for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
-    /// For this one.
+    /// A client with a known address.
     Known {
-        /// From where it has come to the proxy.
+        /// The client's address.
         address: IpAddr,
-        /// It speaks TLS to the proxy. Only version 2 can say so.
+        /// It uses TLS up to the proxy. Only version 2 can say so.
         encrypted: bool,
     },
-    /// For somebody (`UNKNOWN`, and what does not come over TCP).
+    /// A client without a TCP address (such as `UNKNOWN`).
     Unknown,
-    /// For the proxy itself, which looks whether the server is there (`LOCAL`).
+    /// The proxy itself, for a health check (`LOCAL`).
     TheProxy,
 }
 
-/// Looks for a header at the start of a connection.
+/// Reads the header at the start of a connection.
 pub fn read(bytes: &[u8]) -> Read {
     let begins = |signature: &[u8]| {
         let known = bytes.len().min(signature.len());
@@ -70,7 +69,7 @@ pub fn read(bytes: &[u8]) -> Read {
     }
 }
 
-/// The length of a header of version 2, as it says itself.
+/// The length in bytes of a version 2 header, from its length field.
 fn v2_bytes(bytes: &[u8]) -> usize {
     let length = [bytes[V2_FIXED_BYTES - 2], bytes[V2_FIXED_BYTES - 1]];
     V2_FIXED_BYTES + usize::from(u16::from_be_bytes(length))
@@ -82,7 +81,7 @@ fn client(header: &ProxyHeader<'_>, bytes: &[u8]) -> Client {
             address: proxied.source.ip().to_canonical(),
             encrypted: header.ssl().is_some_and(|ssl| ssl.client_ssl()),
         },
-        // The command is in the lower half of the byte behind the signature.
+        // The low four bits after the signature are the command.
         None if bytes.starts_with(V2) && bytes[V2.len()] & 0xf == 0 => Client::TheProxy,
         None => Client::Unknown,
     }
@@ -109,7 +108,7 @@ mod tests {
         Tlv::Ssl(SslInfo::new(by_client, false, false, 0))
     }
 
-    fn for_whom(bytes: &[u8]) -> (String, bool) {
+    fn client_of(bytes: &[u8]) -> (String, bool) {
         match read(bytes) {
             Read::Whole { client: Client::Known { address, encrypted }, .. } => {
                 (address.to_string(), encrypted)
@@ -120,45 +119,45 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_version_1_says_for_whom_it_is() {
+    fn a_version_1_header_names_the_client() {
         let line = b"PROXY TCP4 192.0.2.7 198.51.100.1 51234 9999\r\n";
         let client = Client::Known { address: "192.0.2.7".parse().unwrap(), encrypted: false };
         let whole = Read::Whole { used: line.len(), client };
         assert_eq!(read(line), whole);
         assert_eq!(read(&[line, &b"LOGIN ann\r\n"[..]].concat()), whole);
         let v6 = b"PROXY TCP6 2001:db8::7 2001:db8::1 51234 9999\r\n";
-        assert_eq!(for_whom(v6), ("2001:db8::7".into(), false));
+        assert_eq!(client_of(v6), ("2001:db8::7".into(), false));
         let mapped = b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.1 51234 9999\r\n";
-        assert_eq!(for_whom(mapped), ("192.0.2.7".into(), false));
+        assert_eq!(client_of(mapped), ("192.0.2.7".into(), false));
         for somebodys in ["PROXY UNKNOWN\r\n", "PROXY UNKNOWN ffff:: ffff:: 65535 65535\r\n"] {
-            assert_eq!(for_whom(somebodys.as_bytes()), ("Unknown".into(), false), "{somebodys}");
+            assert_eq!(client_of(somebodys.as_bytes()), ("Unknown".into(), false), "{somebodys}");
         }
     }
 
     #[test]
-    fn a_header_of_version_2_also_says_whether_its_client_is_encrypted() {
-        assert_eq!(for_whom(&v2(Some(ann()), vec![])), ("2001:db8::7".into(), false));
+    fn a_version_2_header_also_says_whether_the_client_uses_tls() {
+        assert_eq!(client_of(&v2(Some(ann()), vec![])), ("2001:db8::7".into(), false));
         let authority = Tlv::Authority("chat.example".into());
         let with_tls = v2(Some(ann()), vec![authority, tls(true)]);
-        assert_eq!(for_whom(&with_tls), ("2001:db8::7".into(), true));
-        assert!(!for_whom(&v2(Some(ann()), vec![tls(false)])).1);
+        assert_eq!(client_of(&with_tls), ("2001:db8::7".into(), true));
+        assert!(!client_of(&v2(Some(ann()), vec![tls(false)])).1);
     }
 
     #[test]
-    fn what_is_for_the_proxy_itself_is_told_from_what_is_for_somebody() {
-        assert_eq!(for_whom(&v2(None, vec![tls(true)])), ("TheProxy".into(), false));
-        // Without an address, and yet for somebody.
+    fn health_checks_of_the_proxy_are_distinguished_from_unknown_clients() {
+        assert_eq!(client_of(&v2(None, vec![tls(true)])), ("TheProxy".into(), false));
+        // No address, but not a health check.
         let unspecified = [V2, &[0x21, 0, 0, 0]].concat();
-        assert_eq!(for_whom(&unspecified), ("Unknown".into(), false));
+        assert_eq!(client_of(&unspecified), ("Unknown".into(), false));
         let (source, destination) = ("192.0.2.7:53".parse().unwrap(), "192.0.2.1:53".parse());
         let datagram = ProxiedAddress::datagram(source, destination.unwrap());
-        assert_eq!(for_whom(&v2(Some(datagram), vec![tls(true)])), ("Unknown".into(), false));
+        assert_eq!(client_of(&v2(Some(datagram), vec![tls(true)])), ("Unknown".into(), false));
         let unix = [V2, &[0x21, 0x31, 0, 216], &[b'x'; 216][..]].concat();
-        assert_eq!(for_whom(&unix), ("Unknown".into(), false));
+        assert_eq!(client_of(&unix), ("Unknown".into(), false));
     }
 
     #[test]
-    fn other_ways_in_have_no_header() {
+    fn other_protocols_have_no_header() {
         let hello = [0x16, 3, 1, 2, 0];
         let others: [&[u8]; 6] =
             [b"PASS x\r\n", b"PRIVMSG", b"PROXYING ", b"GET / HTTP/1.1", b"\nPING", &hello];
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_header_is_waited_for() {
+    fn a_partial_header_is_waited_for() {
         for whole in [
             b"PROXY TCP4 192.0.2.7 198.51.100.1 51234 9999\r\n".to_vec(),
             b"PROXY UNKNOWN\r\n".to_vec(),
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_good_header_is_refused() {
+    fn invalid_headers_are_refused() {
         let v2_of = |command, family, length: u16, rest: usize| {
             let [high, low] = length.to_be_bytes();
             [V2, &[command, family, high, low], &vec![0; rest]].concat()
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_no_longer_than_its_bound() {
+    fn headers_over_the_limit_are_refused() {
         let line = |filling: usize| format!("PROXY UNKNOWN {}\r\n", "x".repeat(filling));
         let most = PROXY_V1_BYTES - line(0).len();
         assert!(matches!(read(line(most).as_bytes()), Read::Whole { used: PROXY_V1_BYTES, .. }));
@@ -228,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_asking_for_more_than_the_bound(
+        fn no_input_asks_for_more_than_the_limit(
             start in proptest::sample::select(&STARTS[..]),
             rest in prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..1200),

@@ -8,20 +8,20 @@ use std::sync::Arc;
 pub struct SharedLines {
     /// The lines.
     pub bytes: Vec<u8>,
-    /// How many messages and notices they are.
+    /// The number of messages and notices.
     pub news: u64,
     kept: Option<Arc<[u8]>>,
-    /// As text and as binary messages of WebSocket.
+    /// Framed as WebSocket text and binary messages.
     framed: [Option<Vec<u8>>; 2],
 }
 
 impl SharedLines {
-    /// A copy that outboxes refer to, made when the first of them has to.
+    /// A shared copy for outboxes to refer to, made on first use.
     pub fn kept(&mut self) -> &Arc<[u8]> {
         self.kept.get_or_insert_with(|| self.bytes.as_slice().into())
     }
 
-    /// The lines as messages of WebSocket, framed when the first connection needs it.
+    /// The lines as WebSocket messages, framed on first use.
     pub fn framed(&mut self, binary: bool) -> &[u8] {
         self.framed[usize::from(binary)].get_or_insert_with(|| {
             let mut frames = Vec::new();

@@ -1,4 +1,4 @@
-//! TLS for one connection, by rustls without its buffers: a connection at rest owns none.
+//! TLS for one connection, by rustls without its buffers: an idle connection owns none.
 
 use proto::Fingerprint;
 use rustls::ServerConfig;
@@ -9,29 +9,29 @@ use rustls::unbuffered::{
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Bytes that a record has beyond what it carries: header, tag, and what TLS 1.2 adds.
+/// The overhead of a record in bytes: header, tag, and what TLS 1.2 adds.
 const RECORD_OVERHEAD_BYTES: usize = 64;
-/// Bytes that a record carries at most.
+/// The largest payload of a record, in bytes.
 const RECORD_BYTES: usize = 16 * 1024;
 
-/// What one hears who begins with TLS and is refused: the alert `access_denied`. A handshake in which
-/// to say more would cost the server what the refusal is to spare it.
+/// Sent to a TLS client that is refused: the alert `access_denied`. Saying more would take a
+/// handshake, whose cost the refusal is meant to save.
 pub const REFUSAL: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
 
 type Traffic<'a> = WriteTraffic<'a, ServerConnectionData>;
 
-/// The server's end of a connection with TLS.
+/// The server's end of a TLS connection.
 pub struct Tls {
     connection: UnbufferedServerConnection,
-    /// What came and is not done with: part of a record, or of a message of several. rustls has
-    /// marks in it, so it is shown again at each call.
+    /// Input that is incomplete: part of a record, or of a message in several records. rustls
+    /// remembers offsets in it, so it must be passed in again on every call.
     unread: Vec<u8>,
-    /// It ended in an error; rustls is not to be asked again.
+    /// It has failed; rustls must not be called again.
     failed: bool,
 }
 
-/// Whether the system's clock says a time that TLS knows; before 1970 rustls would panic when it
-/// makes a ticket.
+/// Whether the system clock shows a time that TLS can represent: before 1970, rustls would panic
+/// when it creates a ticket.
 pub(super) fn has_clock() -> bool {
     SystemTime::now() >= UNIX_EPOCH
 }
@@ -43,10 +43,10 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// For a connection whose first byte says that it is TLS.
+    /// For a connection whose first byte is that of a TLS handshake.
     ///
     /// # Errors
-    /// When rustls cannot work with the config.
+    /// When rustls rejects the config.
     pub fn new(config: Arc<ServerConfig>) -> Result<Tls, rustls::Error> {
         let connection = UnbufferedServerConnection::new(config)?;
         Ok(Tls { connection, unread: Vec::new(), failed: false })
@@ -57,27 +57,27 @@ impl Tls {
         self.connection.is_handshaking()
     }
 
-    /// What the client has shown of itself.
+    /// The fingerprint of the client's certificate, if it presented one.
     pub fn certificate(&self) -> Option<Fingerprint> {
         self.connection.peer_certificates()?.first().map(|shown| Fingerprint::of(shown))
     }
 
-    /// The protocol that the two have agreed on, by ALPN.
+    /// The protocol negotiated by ALPN.
     pub fn protocol(&self) -> Option<&[u8]> {
         self.connection.alpn_protocol()
     }
 
-    /// What came and is not done with.
+    /// Input that is incomplete.
     pub fn unread(&self) -> &[u8] {
         &self.unread
     }
 
-    /// Takes a client's records, from [`Tls::unread`] on: appends what they carry to `plain`, and
-    /// what the server has to answer to `answers`. `incoming` is worked on in place. True once the
-    /// client has said that nothing more comes.
+    /// Processes records, starting with [`Tls::unread`]: appends their payload to `plain`, and the
+    /// server's handshake messages and alerts to `answers`. Works on `incoming` in place. True once
+    /// the client has said that it will send nothing more.
     ///
     /// # Errors
-    /// When they are no TLS that can go on; what is still to be said of that is among the answers.
+    /// When TLS has failed; an alert may be among the answers.
     pub fn receive(
         &mut self,
         incoming: &mut [u8],
@@ -101,7 +101,7 @@ impl Tls {
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, answers),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::PeerClosed) => outcome = Ok(true),
-                // Early data is not allowed, so none comes.
+                // Early data is disabled.
                 Ok(_) => {
                     used += status.discard;
                     break;
@@ -110,8 +110,8 @@ impl Tls {
                     outcome = Err(error);
                     used += status.discard;
                     self.failed = true;
-                    // The alert that says so to the client, behind what it needs to read that;
-                    // and no call more, which would look at the same bytes again.
+                    // The alert for the client, after the messages it needs to decrypt it; and no
+                    // further call, which would process the same bytes again.
                     while self.connection.wants_write()
                         && let Ok(ConnectionState::EncodeTlsData(data)) =
                             self.connection.process_tls_records(&mut incoming[used..]).state
@@ -127,20 +127,20 @@ impl Tls {
         outcome
     }
 
-    /// Appends records that carry `plain` to `out`. False if nothing can be sent yet, because the
-    /// handshake is not done. After an error nothing is sent any more: nobody could read it.
+    /// Appends records with `plain` as payload to `out`. False if the handshake is incomplete, so
+    /// nothing can be sent yet. After an error nothing is sent: nobody could read it.
     ///
     /// # Errors
-    /// When the keys are used up, which happens with TLS 1.2 only: the connection is over.
+    /// When the keys are used up, which only happens with TLS 1.2: the connection is over.
     pub fn send(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<bool, EncryptError> {
         let room = plain.len() + plain.len().div_ceil(RECORD_BYTES) * RECORD_OVERHEAD_BYTES;
         self.with_traffic(out, |traffic, out| append(out, room, |out| traffic.encrypt(plain, out)))
     }
 
-    /// Appends that nothing more comes. False if the handshake is not done.
+    /// Appends `close_notify`. False if the handshake is incomplete.
     ///
     /// # Errors
-    /// As [`Tls::send`].
+    /// Like [`Tls::send`].
     pub fn close(&mut self, out: &mut Vec<u8>) -> Result<bool, EncryptError> {
         self.with_traffic(out, |traffic, out| {
             append(out, RECORD_OVERHEAD_BYTES, |out| traffic.queue_close_notify(out))
@@ -153,13 +153,13 @@ impl Tls {
         write: impl FnOnce(&mut Traffic<'_>, &mut Vec<u8>) -> Result<(), EncryptError>,
     ) -> Result<bool, EncryptError> {
         while !self.failed {
-            // All that came was dealt with when it came: nothing is done with here.
+            // All input was processed when it arrived.
             match self.connection.process_tls_records(&mut self.unread).state {
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                     write(&mut traffic, out)?;
                     return Ok(true);
                 }
-                // It has something to say itself first, such as that it changes its keys.
+                // rustls has a message of its own to send first, such as a key update.
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 _ => break,
@@ -181,7 +181,7 @@ fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, out: &mut Vec<u8>) 
     data.encode(&mut out[start..]).expect("there is room");
 }
 
-/// Lets `write` write to the end of `out`, where it needs about `room` bytes.
+/// Lets `write` append to `out`, which needs about `room` bytes.
 fn append(
     out: &mut Vec<u8>,
     room: usize,

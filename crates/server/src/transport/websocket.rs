@@ -1,13 +1,13 @@
-//! WebSocket (RFC 6455), the server's side: frames in, lines out, and back. As IRCv3 has it
-//! (<https://ircv3.net/specs/extensions/websocket>), a message is one line without its end.
+//! WebSocket (RFC 6455), the server's side: frames to lines and back. As in IRCv3
+//! (<https://ircv3.net/specs/extensions/websocket>), a message is one line without its line end.
 //!
-//! What the specification leaves open, as it is here:
-//! - Line ends at the end of a message are taken off, for clients that send them nonetheless.
-//! - A line end within a message does not make two lines of it, or whoever gets a page to send a
-//!   text with one could say anything in its user's name: each LF becomes a CR, and so the line is
+//! Where the specification leaves a choice:
+//! - Line ends at the end of a message are removed, for clients that send them all the same.
+//! - A line end within a message does not split it: otherwise, whoever gets a page to send text
+//!   with line ends could send commands in its user's name. Each LF becomes a CR, so the line is
 //!   refused as a whole (`FAIL * INVALID_LINE`).
-//! - Either kind of message is taken, whichever was agreed on. Lines of a binary message that are
-//!   not UTF-8 are refused like those of a plain connection; text that is not closes it (1007).
+//! - Both text and binary messages are accepted, whatever was negotiated. Binary messages that are
+//!   not UTF-8 are refused like lines of a plain connection; such text messages close it (1007).
 
 use crate::limits::{WEBSOCKET_CONTROL_BYTES, WEBSOCKET_MESSAGE_BYTES};
 use memchr::memchr;
@@ -16,18 +16,18 @@ use tungstenite::protocol::frame::FrameHeader;
 pub use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// One WebSocket. At rest it owns no buffer.
+/// One WebSocket. An idle one owns no buffer.
 #[derive(Debug, Default)]
 pub struct WebSocket {
-    /// Lines go out as binary messages, not as text.
+    /// Lines are sent as binary messages, not as text.
     binary: bool,
-    /// A close frame was sent; nothing may follow it.
+    /// A close frame was sent, after which nothing may be sent.
     closing: bool,
-    /// Why nothing more is taken.
+    /// Why no more input is processed.
     ended: Option<Ended>,
-    /// The start of a frame that has not come whole.
+    /// The start of an incomplete frame.
     unread: Vec<u8>,
-    /// The start of a message whose last frame has not come.
+    /// The start of a message whose final frame has not arrived.
     begun: Option<Message>,
 }
 
@@ -38,33 +38,33 @@ struct Message {
     payload: Vec<u8>,
 }
 
-/// Why nothing more comes from a WebSocket.
+/// Why a WebSocket has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The peer has closed it.
+    /// The peer closed it.
     Closed,
-    /// The peer did what it must not.
+    /// The peer violated the protocol.
     Broken {
-        /// With what it was closed.
+        /// The close code sent.
         code: CloseCode,
-        /// What is wrong, as the peer was told.
+        /// The reason sent.
         reason: &'static str,
     },
 }
 
 impl WebSocket {
-    /// One just opened, whose lines go out as binary or as text messages.
+    /// A newly opened one, whose lines are sent as binary or as text messages.
     pub fn new(binary: bool) -> WebSocket {
         WebSocket { binary, ..WebSocket::default() }
     }
 
-    /// Takes bytes that have come: appends each message to `lines`, with a line feed behind it, and
-    /// to `answers` the frames to send, never more bytes than have come but for one close frame.
-    /// What is half a frame is kept, up to the longest one.
+    /// Processes input: appends each message to `lines`, followed by a line feed, and the frames to
+    /// send to `answers`: never more bytes than the input has, plus one close frame. An incomplete
+    /// frame is kept, up to the longest one allowed.
     ///
     /// # Errors
-    /// When it is over: the messages until then are in `lines`, and the last answer is a close
-    /// frame. What comes later is not looked at.
+    /// When it has ended: earlier messages are in `lines`, and the last answer is a close frame.
+    /// Later input is ignored.
     pub fn receive(
         &mut self,
         bytes: &[u8],
@@ -99,7 +99,7 @@ impl WebSocket {
         Err(ended)
     }
 
-    /// Whether its lines go out as binary messages.
+    /// Whether its lines are sent as binary messages.
     pub fn is_binary(&self) -> bool {
         self.binary
     }
@@ -109,15 +109,14 @@ impl WebSocket {
         self.closing
     }
 
-    /// Appends to `out` one frame for each line, without its line end; nothing once it is closing.
+    /// Appends one frame per line, without its line end, to `out`; nothing once it is closing.
     pub fn wrap(&self, lines: &[u8], out: &mut Vec<u8>) {
         if !self.closing {
             wrap(self.binary, lines, out);
         }
     }
 
-    /// Appends the frame that closes it, unless one was sent before. What of the reason does not
-    /// fit is left out.
+    /// Appends a close frame, unless one was sent before. The reason is truncated to fit.
     pub fn close(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) {
         let reason = &reason[..reason.floor_char_boundary(WEBSOCKET_CONTROL_BYTES - 2)];
         let code = u16::from(code).to_be_bytes();
@@ -130,7 +129,7 @@ impl WebSocket {
         }
     }
 
-    /// Deals with the first frame; how many bytes it has, none if not all of them are there.
+    /// Processes the first frame. Returns its length, or none if it is incomplete.
     fn take_frame(
         &mut self,
         bytes: &[u8],
@@ -159,7 +158,7 @@ impl WebSocket {
         Ok(Some(end))
     }
 
-    /// Whether a frame may come now, by its header alone; its mask.
+    /// Whether a frame with this header is allowed now; returns its mask.
     fn check(&self, header: &FrameHeader, length: u64, bytes: usize) -> Result<[u8; 4], Ended> {
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(protocol("no extension was agreed on"));
@@ -248,8 +247,8 @@ impl WebSocket {
     }
 }
 
-/// Appends to `out` one frame for each line, without its line end. It depends on nothing else, so
-/// what many are told is wrapped once for each kind.
+/// Appends one frame per line, without its line end, to `out`. It depends on nothing else, so lines
+/// sent to many are framed once per kind.
 pub fn wrap(binary: bool, lines: &[u8], out: &mut Vec<u8>) {
     let opcode = OpCode::Data(if binary { Data::Binary } else { Data::Text });
     out.reserve(lines.len());
@@ -268,7 +267,7 @@ fn write_frame(opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
-/// Makes one line of what was appended to `lines` from `start` on.
+/// Turns what was appended to `lines` from `start` on into one line.
 fn end_line(lines: &mut Vec<u8>, start: usize) {
     let message = &lines[start..];
     let without_end = message.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
@@ -281,7 +280,7 @@ fn end_line(lines: &mut Vec<u8>, start: usize) {
     lines.push(b'\n');
 }
 
-/// Checks the payload of a close frame; its code, to be answered, if it has one.
+/// Checks the payload of a close frame; returns its code, if any, to be echoed.
 fn check_close(payload: &[u8]) -> Result<&[u8], Ended> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return if payload.is_empty() { Ok(payload) } else { Err(protocol("half a close code")) };
@@ -299,7 +298,7 @@ fn protocol(reason: &'static str) -> Ended {
     Ended::Broken { code: CloseCode::Protocol, reason }
 }
 
-/// Takes the mask off (or puts it on), eight bytes at a time.
+/// Removes the mask (or applies it), eight bytes at a time.
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     let [a, b, c, d] = mask;
     let twice = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);

@@ -10,7 +10,7 @@ const PING: OpCode = OpCode::Control(Control::Ping);
 const PONG: OpCode = OpCode::Control(Control::Pong);
 const CLOSE: OpCode = OpCode::Control(Control::Close);
 
-/// A frame as a client sends it.
+/// A frame as clients send it.
 fn frame(opcode: OpCode, is_final: bool, payload: &[u8]) -> Vec<u8> {
     let header = FrameHeader { opcode, is_final, mask: Some(MASK), ..FrameHeader::default() };
     let mut bytes = Vec::new();
@@ -30,7 +30,7 @@ fn answer(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What comes of these bytes: lines, answers, and how it ended.
+/// What these bytes lead to: lines, answers, and how it ended.
 fn receive(socket: &mut WebSocket, bytes: &[u8]) -> (Vec<u8>, Vec<u8>, Result<(), Ended>) {
     let (mut lines, mut answers) = (Vec::new(), Vec::new());
     let result = socket.receive(bytes, &mut lines, &mut answers);
@@ -43,7 +43,7 @@ fn lines_of(bytes: &[u8]) -> String {
     String::from_utf8(lines).unwrap()
 }
 
-/// With which code a connection is closed for these bytes; they must leave no line.
+/// The code with which these bytes close a connection; they must leave no line.
 fn refused(bytes: &[u8]) -> u16 {
     let mut socket = WebSocket::new(false);
     let (lines, answers, result) = receive(&mut socket, bytes);
@@ -135,7 +135,7 @@ fn what_the_protocol_forbids_closes_with_1002() {
         frame(CONTINUE, false, b"PING a"),
         [frame(TEXT, false, b"PI"), frame(TEXT, true, b"NG a")].concat(),
         [frame(TEXT, false, b"PI"), frame(BINARY, false, b"NG a")].concat(),
-        // Lengths in more bytes than they take.
+        // Lengths in more bytes than necessary.
         [&[0x81, 0x80 | 126, 0, 1][..], &MASK, b"x"].concat(),
         [&[0x81, 0x80 | 127, 0, 0, 0, 0, 0, 0, 1, 0][..], &MASK, b"x"].concat(),
     ] {
@@ -223,7 +223,7 @@ fn each_line_goes_out_as_one_message_without_its_end() {
     }
 }
 
-/// A frame, mostly of those that may come.
+/// A frame, usually an allowed one.
 fn some_frame() -> impl Strategy<Value = Vec<u8>> {
     let opcode = prop_oneof![
         8 => Just(TEXT), 4 => Just(BINARY), 4 => Just(CONTINUE), 3 => Just(PING), 1 => Just(PONG),
@@ -238,7 +238,7 @@ fn some_frame() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(opcode, is_final, payload)| frame(opcode, is_final, &payload))
 }
 
-/// Bytes mostly of frames, now and then of nothing sensible.
+/// Bytes, usually of frames, sometimes random.
 fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         6 => vec(some_frame(), 0..8).prop_map(|frames| frames.concat()),

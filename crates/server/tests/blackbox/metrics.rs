@@ -90,9 +90,9 @@ fn the_numbers_tell_what_has_happened() {
         ("parlor_rooms", 1.0),
         ("parlor_events_stored_total{kind=\"message\"}", 4.0),
         ("parlor_resends_total", 1.0),
-        ("parlor_logins_total{way=\"login\",outcome=\"registered\"}", 2.0),
-        ("parlor_logins_total{way=\"login\",outcome=\"wrong\"}", 1.0),
-        ("parlor_logins_total{way=\"guest\",outcome=\"done\"}", 1.0),
+        ("parlor_logins_total{method=\"login\",outcome=\"registered\"}", 2.0),
+        ("parlor_logins_total{method=\"login\",outcome=\"wrong\"}", 1.0),
+        ("parlor_logins_total{method=\"guest\",outcome=\"done\"}", 1.0),
         ("parlor_commit_failures_total", 0.0),
     ] {
         assert_eq!(now[name], expected, "{name}");

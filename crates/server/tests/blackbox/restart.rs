@@ -1,22 +1,10 @@
 //! What is still so after a kill and a new start.
 
-use crate::support::{Client, Server};
-
-/// Ann, who made the room #garden, and Bob, both in it.
-fn two_in_the_garden() -> (Server, Client, Client) {
-    let server = Server::start("");
-    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
-    for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob")] {
-        client.send("JOIN #garden");
-        client.until(&format!(":parlor 366 {name} #garden :*"));
-    }
-    ann.until_answered();
-    (server, ann, bob)
-}
+use crate::support::{Server, ann_and_bob_in_garden};
 
 #[test]
 fn rooms_topics_modes_bans_and_members_survive() {
-    let (mut server, mut ann, _bob) = two_in_the_garden();
+    let (mut server, mut ann, _bob) = ann_and_bob_in_garden("");
     ann.send("TOPIC #garden :roses");
     ann.expect(":ann!ann@parlor TOPIC #garden :roses");
     ann.send("MODE #garden +mv bob");
@@ -102,7 +90,7 @@ fn a_room_that_was_left_stays_left() {
 
 #[test]
 fn half_operators_lists_and_a_new_name_survive() {
-    let (mut server, mut ann, _bob) = two_in_the_garden();
+    let (mut server, mut ann, _bob) = ann_and_bob_in_garden("");
     ann.send("MODE #garden +hRC bob");
     ann.expect(":ann!ann@parlor MODE #garden +hRC bob");
     ann.send("MODE #garden +eIq e $a:i q");

@@ -1,24 +1,15 @@
 //! What founders, operators and everybody have set stays so after a kill, on all their devices.
 
-use crate::support::{Client, Server};
+use crate::support::ann_and_bob_in_garden;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Ann, who founded the room #garden, and Bob, both in it.
-fn two_in_the_garden() -> (Server, Client, Client) {
-    let server = Server::start("operator = [{ name = \"root\", password = \"top\" }]");
-    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
-    for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob")] {
-        client.send("JOIN #garden");
-        client.until(&format!(":parlor 366 {name} #garden :*"));
-    }
-    ann.until_answered();
-    (server, ann, bob)
-}
+/// An operator of the server.
+const ROOT: &str = "operator = [{ name = \"root\", password = \"top\" }]";
 
 #[test]
 fn founders_settings_bans_and_pins_survive_a_kill() {
-    let (mut server, mut ann, _bob) = two_in_the_garden();
+    let (mut server, mut ann, _bob) = ann_and_bob_in_garden(ROOT);
     for (line, answer) in [
         ("ROOM #garden slow 10", ":parlor NOTE ROOM SETTING #garden slow :*10"),
         ("ROOM #garden invite members", ":parlor NOTE ROOM SETTING #garden invite :*members"),
@@ -52,7 +43,7 @@ fn founders_settings_bans_and_pins_survive_a_kill() {
 
 #[test]
 fn a_ban_that_has_ended_while_the_server_was_down_is_over() {
-    let (mut server, mut ann, _bob) = two_in_the_garden();
+    let (mut server, mut ann, _bob) = ann_and_bob_in_garden(ROOT);
     ann.send("BAN #garden bob 1s");
     let since = Instant::now();
     ann.until(":parlor NOTE BAN ADDED *");
@@ -69,7 +60,7 @@ fn a_ban_that_has_ended_while_the_server_was_down_is_over() {
 
 #[test]
 fn a_room_without_members_stays_its_founders_after_a_kill() {
-    let (mut server, mut ann, mut bob) = two_in_the_garden();
+    let (mut server, mut ann, mut bob) = ann_and_bob_in_garden(ROOT);
     ann.send("TOPIC #garden :roses");
     for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob")] {
         client.send("PART #garden");
@@ -87,7 +78,7 @@ fn a_room_without_members_stays_its_founders_after_a_kill() {
 
 #[test]
 fn whom_one_ignores_and_what_one_has_reported_survive_a_kill() {
-    let (mut server, mut ann, mut bob) = two_in_the_garden();
+    let (mut server, mut ann, mut bob) = ann_and_bob_in_garden(ROOT);
     ann.send("SILENCE +bob");
     ann.until(":ann!ann@parlor SILENCE *+bob");
     bob.send("REPORT ann :ignores me");
@@ -113,7 +104,7 @@ fn whom_one_ignores_and_what_one_has_reported_survive_a_kill() {
 
 #[test]
 fn nobody_ignores_or_reports_without_bound() {
-    let (_server, mut ann, mut bob) = two_in_the_garden();
+    let (_server, mut ann, mut bob) = ann_and_bob_in_garden(ROOT);
     for n in 0..50 {
         ann.send(&format!("SILENCE +x{n}!*@*"));
         ann.until(&format!(":ann!ann@parlor SILENCE *+x{n}!*@*"));

@@ -49,3 +49,15 @@ pub(crate) fn allow_many_connections() {
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).expect("the soft limit may be raised to the hard one");
 }
+
+/// A server, Ann, who founded the room #garden, and Bob, both in it.
+pub(crate) fn ann_and_bob_in_garden(config: &str) -> (Server, Client, Client) {
+    let server = Server::start(config);
+    let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
+    for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob")] {
+        client.send("JOIN #garden");
+        client.until(&format!(":parlor 366 {name} #garden :*"));
+    }
+    ann.until_answered();
+    (server, ann, bob)
+}

@@ -3,6 +3,8 @@
 mod support;
 
 mod promises;
+mod pages;
+mod pending;
 mod redaction;
 mod alike;
 mod disk;

@@ -1,15 +1,15 @@
-//! Splitting what came into lines, and how many of them a connection may send at once.
+//! Splitting input into lines, and the flood limit.
 
 use super::{Connection, Stage, Stopped, Taken};
 use crate::limits::{BATCH_LINE_COST, LINE_BYTES, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES};
-use crate::transport::Way;
+use crate::transport::Transport;
 use proto::Capability;
 use proto::line::{LineError, check_line_within, head, next_line};
 use std::time::{Duration, Instant};
 
 impl Connection {
-    /// Takes the lines out of what was left over and `data`, until there are none, it floods, or
-    /// `take` says it is full.
+    /// Splits earlier input and `data` into lines, until there are none, the flood limit is
+    /// reached, or `take` returns false.
     pub fn take_lines(
         &mut self,
         data: &[u8],
@@ -18,7 +18,7 @@ impl Connection {
         mut take: impl FnMut(Taken<'_>) -> bool,
     ) -> Stopped {
         self.refill(limits, now);
-        if let Way::Unknown { .. } = self.way {
+        if let Transport::Undetected { .. } = self.transport {
             return Stopped::NoLine; // What is kept may be something else.
         }
         let mut unread = std::mem::take(&mut self.unread);
@@ -49,7 +49,7 @@ impl Connection {
                 break Stopped::Full;
             }
         };
-        // It has sent too much that is no line.
+        // Input that is not lines has exceeded the limit.
         let floods = self.allowance < 0.0 && limits.commands_per_second != 0;
         let stopped = if stopped == Stopped::NoLine && floods { Stopped::Flood } else { stopped };
         if stopped == Stopped::NoLine && left.len() > TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES {
@@ -63,8 +63,8 @@ impl Connection {
         stopped
     }
 
-    /// Counts what came and was of no line, such as pings of WebSocket, as the lines that it could
-    /// have been. What came before and is of lines now is given back.
+    /// Counts input that was not lines, such as WebSocket pings, as the lines it could have been.
+    /// Earlier input that has become lines now is credited.
     pub(crate) fn charge(&mut self, bytes: usize, lines: usize) {
         self.allowance -= (bytes as f32 - lines as f32) / LINE_BYTES as f32;
     }
@@ -78,8 +78,7 @@ impl Connection {
         Duration::from_secs_f32(missing / limits.commands_per_second.max(1) as f32)
     }
 
-    /// What a line takes of the allowance: one of a batch weighs less, for those to whom the tag
-    /// means something.
+    /// What a line costs: one in a batch costs less, if the session supports batches.
     fn cost(&self, line: &[u8]) -> f32 {
         let sends_batches =
             self.stage == Stage::Ready && self.capabilities.contains(Capability::Multiline);
@@ -90,7 +89,7 @@ impl Connection {
         let seconds = now.saturating_duration_since(self.refilled).as_secs_f32();
         self.refilled = now;
         if limits.commands_per_second == 0 {
-            // Nothing is counted; and it begins anew when a limit is set.
+            // No limit: starts afresh when one is set.
             self.allowance = burst(limits);
             return;
         }
@@ -99,14 +98,14 @@ impl Connection {
     }
 }
 
-/// Whether a line has the tag of a batch.
+/// Whether a line has a `batch` tag.
 fn is_of_batch(line: &[u8]) -> bool {
     let Some(tagged) = line.strip_prefix(b"@") else { return false };
     let tags = tagged.split(|byte| *byte == b' ').next().unwrap_or_default();
     tags.split(|byte| *byte == b';').any(|tag| tag.starts_with(b"batch="))
 }
 
-/// Lines that may come at once; at least one, or nothing would ever come.
+/// The number of lines allowed at once; at least one, or no line would ever be read.
 pub(super) fn burst(limits: &Limits) -> f32 {
     limits.command_burst.max(1) as f32
 }

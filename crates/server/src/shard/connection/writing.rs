@@ -1,31 +1,31 @@
-//! Writing to a socket: straight from a buffer shared with others, or from the outbox; through the
-//! layers of its transport, if it has any.
+//! Writing to a socket: directly from a shared buffer, or from the outbox; through the layers of
+//! its transport, if any.
 
 use super::{Connection, Stage};
 use crate::limits::{DISCARDS, WRAP_BYTES, WRITE_PIECES};
 use crate::shard::outbox::Outbox;
-use crate::transport::{Layers, Scratch, SharedLines, Way};
+use crate::transport::{Layers, Scratch, SharedLines, Transport};
 use memchr::memrchr;
 use mio::net::TcpStream;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
 impl Connection {
-    /// Writes lines that others are told, too, to the socket without copying them first; what it
-    /// does not take is left in the outbox. False then, or if the socket fails: an ordinary write
-    /// deals with it.
+    /// Writes lines that are sent to many connections, without copying them first. What the socket
+    /// does not accept is left in the outbox. Returns false then, or if the socket fails, so that a
+    /// normal write follows.
     pub(crate) fn write_shared(&mut self, lines: &mut SharedLines, scratch: &mut Scratch) -> bool {
         if self.blocked || !self.outbox.is_empty() {
             self.outbox.push_shared(lines.kept());
             self.check_outbox();
             return false;
         }
-        if let Way::Layers(layers) = &mut self.way {
+        if let Transport::Layered(layers) = &mut self.transport {
             scratch.out.clear();
             let at_once = layers.unsent.is_empty() && lines.bytes.len() <= WRAP_BYTES;
             if !(at_once && layers.wrap_shared(lines, scratch).unwrap_or(false)) {
                 self.outbox.push_shared(lines.kept());
             }
-            // Even if no line: TLS may have something of its own to say.
+            // Even without a line: TLS may have something of its own to send.
             if !scratch.out.is_empty() {
                 let taken = self.stream.write(&scratch.out).unwrap_or(0);
                 layers.unsent.extend_from_slice(&scratch.out[taken..]);
@@ -40,12 +40,12 @@ impl Connection {
         taken == lines.bytes.len()
     }
 
-    /// Writes what the socket takes of the outbox.
+    /// Writes as much of the outbox as the socket accepts.
     ///
     /// # Errors
     /// When the connection is lost.
     pub(crate) fn write_ready(&mut self, scratch: &mut Scratch) -> io::Result<()> {
-        if let Way::Layers(layers) = &mut self.way {
+        if let Transport::Layered(layers) = &mut self.transport {
             let closing = self.stage == Stage::Closing;
             let written =
                 write_wrapped(&mut self.stream, layers, &mut self.outbox, closing, scratch)?;
@@ -66,14 +66,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Throws away what the system has for us, up to a bound.
+    /// Discards received bytes, up to a limit.
     pub(crate) fn discard(&mut self, buffer: &mut [u8]) {
         let _ = (0..DISCARDS).find(|_| !matches!(self.stream.read(buffer), Ok(bytes) if bytes > 0));
     }
 }
 
-/// Writes what a socket takes of an outbox, wrapped; at the end the layers' last words. True if the
-/// socket has taken all that can be written now.
+/// Writes as much of an outbox as a socket accepts, through the layers, and their closing messages
+/// at the end. True if the socket has accepted everything that can be written now.
 fn write_wrapped(
     stream: &mut TcpStream,
     layers: &mut Layers,
@@ -111,7 +111,7 @@ fn write_wrapped(
     }
 }
 
-/// Wraps lines of an outbox, whole ones, and at most [`WRAP_BYTES`]; returns how many bytes of it.
+/// Wraps complete lines of an outbox, at most [`WRAP_BYTES`]; returns how many bytes of it.
 fn wrap(layers: &mut Layers, outbox: &Outbox, scratch: &mut Scratch) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); WRITE_PIECES];
     let count = outbox.ready(&mut slices);

@@ -1,6 +1,6 @@
-//! What is answered to a request: the bytes of a whole response.
+//! HTTP responses.
 
-/// How a request ended.
+/// A status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// 200
@@ -42,16 +42,16 @@ impl Status {
     }
 }
 
-/// What a body is.
+/// The type of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Plain text.
     Text,
-    /// A page of HTML.
+    /// HTML.
     Html,
     /// JSON.
     Json,
-    /// What Prometheus reads, in its text format.
+    /// The text format of Prometheus.
     Metrics,
 }
 
@@ -66,34 +66,33 @@ impl Kind {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer<'a> {
-    /// How the request ended.
+    /// The status code.
     pub status: Status,
-    /// What the body is.
+    /// The type of the body.
     pub kind: Kind,
     /// The body.
     pub body: &'a str,
-    /// Further header lines, each with its end.
+    /// Further header lines, with their line ends.
     pub extra: &'a str,
-    /// The body is not sent, only what is said of it (`HEAD`).
+    /// The body is left out, but described (`HEAD`).
     pub head_only: bool,
 }
 
 impl<'a> Answer<'a> {
-    /// An answer without anything special.
+    /// A response without further headers.
     pub fn new(status: Status, kind: Kind, body: &'a str) -> Answer<'a> {
         Answer { status, kind, body, extra: "", head_only: false }
     }
 
-    /// An answer of a sentence.
+    /// A sentence as plain text.
     pub fn text(status: Status, body: &'a str) -> Answer<'a> {
         Answer::new(status, Kind::Text, body)
     }
 
-    /// Its bytes. Nobody is to keep it or to guess at what it is, and a page may load nothing and
-    /// run nothing.
+    /// The response as bytes. It may not be cached or sniffed, and a page may load and run nothing.
     pub fn write(&self) -> Vec<u8> {
         let (status, kind) = (self.status.line(), self.kind.content_type());
         let policy = match self.kind {

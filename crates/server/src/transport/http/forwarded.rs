@@ -1,24 +1,23 @@
-//! What reverse proxies write into a request: for whom it is (`X-Forwarded-For`), and whether that
-//! client is encrypted (`X-Forwarded-Proto`). Only a configured proxy is believed; anybody else can
-//! write these headers, too.
+//! The headers in which reverse proxies name the client (`X-Forwarded-For`) and say whether it uses
+//! TLS (`X-Forwarded-Proto`). Only trusted proxies are believed: anybody can write these headers.
 
 use super::{Answer, Fields, Rules, bad};
 use std::net::{IpAddr, SocketAddr};
 
-/// For whom a request is, as a configured proxy says.
+/// The client of a request, according to a trusted proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forwarded {
-    /// From where; none if the proxy does not say.
+    /// The client's address, if the proxy names it.
     pub address: Option<IpAddr>,
-    /// That client speaks TLS to the proxy. Not so if the proxy does not say.
+    /// The client uses TLS up to the proxy. False if the proxy does not say.
     pub encrypted: bool,
 }
 
-/// Names of headers by which a request is known to have come through a proxy.
+/// Headers that show that a request has come through a proxy.
 const OF_PROXIES: [&str; 3] = ["Forwarded", "Via", "X-Real-IP"];
 const ALSO_OF_PROXIES: &str = "X-Forwarded-";
 
-/// Whether a proxy has written into a request, or somebody who would be taken for one.
+/// Whether a request has headers that proxies add, whoever added them.
 pub(super) fn is_relayed(fields: Fields<'_>) -> bool {
     fields.0.iter().any(|header| {
         let start = header.name.get(..ALSO_OF_PROXIES.len()).unwrap_or_default();
@@ -27,10 +26,11 @@ pub(super) fn is_relayed(fields: Fields<'_>) -> bool {
     })
 }
 
-/// What a configured proxy says; none if the request comes from no such proxy, or it says nothing.
+/// What a trusted proxy says; none if the request comes from no such proxy, or the proxy says
+/// nothing.
 ///
-/// The address is the rightmost one that is not itself a configured proxy: what is left of it was
-/// there before, and anybody may have written it.
+/// The address is the rightmost one that is not itself a trusted proxy: anything left of it may
+/// have been written by anybody.
 pub(super) fn read(
     fields: Fields<'_>,
     rules: &Rules<'_>,
@@ -53,14 +53,14 @@ pub(super) fn read(
             break;
         }
     }
-    // Several proxies may each have said it; one unencrypted way is enough to listen.
+    // Several proxies may each have said it; a single unencrypted hop is enough to be listened to.
     let mut encrypted = protocols.peek().is_some();
     encrypted &=
         protocols.all(|one| ["https", "wss"].iter().any(|tls| one.eq_ignore_ascii_case(tls)));
     Ok(Some(Forwarded { address, encrypted }))
 }
 
-/// An address, perhaps with a port, perhaps in brackets.
+/// An address, optionally with a port or in brackets.
 fn parse_address(text: &str) -> Option<IpAddr> {
     let text = text.trim_matches('"');
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);

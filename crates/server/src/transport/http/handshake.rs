@@ -1,7 +1,7 @@
 //! The handshake that opens a WebSocket (RFC 6455, 4.2), with the subprotocols of IRCv3.
 //!
-//! It is answered at any path: reverse proxies hand on the path that the web page was given (gamja
-//! asks for `/socket`, KiwiIRC for what its config says), and the field's servers look at none.
+//! It is accepted at any path: reverse proxies keep the path of the web page (gamja asks for
+//! `/socket`, KiwiIRC for what its config says), and other IRC servers ignore it.
 
 use super::answer::{Answer, Status};
 use super::{Fields, Rules, Wants, bad};
@@ -9,19 +9,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
-/// What is hashed with the client's key (RFC 6455, 1.3).
+/// The string that is hashed with the client's key (RFC 6455, 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const KEY_BYTES: usize = 16;
 const VERSION: &str = "13";
-/// The subprotocols, and whether lines go out as binary messages under them.
+/// The subprotocols, and whether lines are sent as binary messages under them.
 const SUBPROTOCOLS: [(&str, bool); 2] = [("text.ircv3.net", false), ("binary.ircv3.net", true)];
 
-/// Whether a request is meant as a handshake, even if a proxy has lost half of it.
+/// Whether a request is meant as a handshake, even if a proxy has dropped half of its headers.
 pub(super) fn is_wanted(fields: Fields<'_>) -> bool {
     fields.has("Upgrade", "websocket") || !fields.has_none("Sec-WebSocket-Key")
 }
 
-/// Opens the WebSocket, or says why not.
+/// Accepts the handshake, or says why not.
 pub(super) fn answer(
     method: &str,
     minor: u8,
@@ -55,7 +55,7 @@ pub(super) fn answer(
     Err(bad("The Sec-WebSocket-Key must be 16 bytes in base64.\n"))
 }
 
-/// A client that is no page says no origin, and could say any: only pages are kept out.
+/// A client that is not a web page sends no origin, and could send any: only pages are kept out.
 fn check_origin(fields: Fields<'_>, rules: &Rules<'_>) -> Result<(), Answer<'static>> {
     let may = |origin: &str| {
         rules.origins.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin))
@@ -67,8 +67,8 @@ fn check_origin(fields: Fields<'_>, rules: &Rules<'_>) -> Result<(), Answer<'sta
     Err(Answer::text(Status::Forbidden, text))
 }
 
-/// The first that the client names and the server knows. If there is none, it goes on without, as
-/// text: the specification allows it, and old clients name others or none.
+/// The first subprotocol that the client names and the server knows. Without one, text is used: the
+/// specification allows it, and old clients name others or none.
 fn choose(fields: Fields<'_>) -> Option<(&'static str, bool)> {
     let known = |offer: &str| SUBPROTOCOLS.into_iter().find(|(name, _)| *name == offer);
     fields.list("Sec-WebSocket-Protocol").find_map(known)

@@ -3,17 +3,17 @@
 use crate::limits::HOST_BYTES;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A host, and a port if one was named.
+/// A host, with a port if one was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     /// A name or an address, without brackets.
     pub name: String,
-    /// None: the scheme's own.
+    /// None: the default of the scheme.
     pub port: Option<u16>,
 }
 
 impl Host {
-    /// Reads `HOST` or `HOST:PORT`; none if it has anything that a name or an address has not.
+    /// Parses `HOST` or `HOST:PORT`; none if it has characters that no name or address has.
     pub fn parse(text: &str) -> Option<Host> {
         let (name, port) = match text.strip_prefix('[') {
             Some(rest) => {
@@ -37,9 +37,9 @@ impl Host {
         Some(Host { name: name.to_ascii_lowercase(), port })
     }
 
-    /// Whether no stranger can have made this name lead to this machine: it is an address, a name
-    /// without a domain such as `localhost`, or one of `known`. A page of a stranger's host that was
-    /// made to lead here could read what is for this machine alone, by way of a browser on it.
+    /// Whether nobody else can have pointed this name at this machine: it is an address, a name
+    /// without a domain such as `localhost`, or one of `known`. Otherwise a web page could use DNS
+    /// rebinding to read what is for this machine alone, through a browser on it.
     pub fn is_ours<'a>(&self, mut known: impl Iterator<Item = &'a str>) -> bool {
         let name = self.name.trim_end_matches('.');
         name.parse::<IpAddr>().is_ok()

@@ -1,4 +1,4 @@
-//! The page at `/`: what this is, and how to join.
+//! The page at `/`, which says how to join.
 
 use super::Host;
 use base64::Engine;
@@ -9,24 +9,24 @@ use std::sync::LazyLock;
 
 const TEMPLATE: &str = include_str!("../page.html");
 
-/// What the page says.
+/// What the page shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
-    /// What the server is called.
+    /// The server's name.
     pub server: &'a str,
-    /// The server's name as the reader knows it; none: "this host".
+    /// The server's name as the reader knows it; if none, "this host".
     pub host: Option<&'a Host>,
-    /// The port that the server listens on.
+    /// The server's port.
     pub port: u16,
-    /// The page is read by way of a proxy, which has a port of its own.
+    /// The page is read through a proxy, which has a port of its own.
     pub proxied: bool,
     /// The reader's connection is encrypted, so a WebSocket would be, too.
     pub encrypted: bool,
-    /// The fingerprint of a certificate that the server has made itself.
+    /// The fingerprint of a certificate that the server has generated.
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// The page.
+/// Renders the page.
 pub fn page(page: &Page<'_>) -> String {
     let mut pieces = TEMPLATE.split("{{");
     let mut html = pieces.next().unwrap_or_default().to_owned();
@@ -39,7 +39,7 @@ pub fn page(page: &Page<'_>) -> String {
 }
 
 impl Page<'_> {
-    /// What stands in the place of a name in the template.
+    /// The value of a placeholder in the template.
     fn value(&self, name: &str) -> Option<String> {
         let host = self.host.map_or("this host", |host| &host.name);
         Some(match name {
@@ -53,14 +53,14 @@ impl Page<'_> {
         })
     }
 
-    /// The port by which the reader reaches the server itself. Not always its own: a container's
-    /// port may be another one outside.
+    /// The port at which the reader reaches the server directly. Not always the server's own: a
+    /// container's port may be mapped to another one.
     fn port_outside(&self) -> u16 {
         let named = self.host.and_then(|host| host.port).filter(|_| !self.proxied);
         named.unwrap_or(self.port)
     }
 
-    /// The address that has led to the page leads to a WebSocket, too.
+    /// The WebSocket has the same address as the page.
     fn websocket(&self, host: &str) -> String {
         let scheme = if self.encrypted { "wss" } else { "ws" };
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
@@ -82,7 +82,7 @@ impl Page<'_> {
     }
 }
 
-/// Text as it may stand in HTML, in an attribute too.
+/// Escapes text for HTML, including attributes.
 fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for char in text.chars() {
@@ -98,7 +98,7 @@ fn escape(text: &str) -> String {
     html
 }
 
-/// What a browser may do with the page: show it with this one style, and nothing else.
+/// What a browser may do with the page: apply this one style, and nothing else.
 pub(super) fn policy() -> &'static str {
     static POLICY: LazyLock<String> = LazyLock::new(|| {
         let hash = STANDARD.encode(Sha256::digest(style()));

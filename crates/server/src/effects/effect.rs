@@ -1,4 +1,4 @@
-//! What the journal releases to the shards: the kinds of effects, and what they carry.
+//! Effects: what the journal releases to the shards.
 
 use super::{Lines, Read, ReadKind};
 #[cfg(doc)]
@@ -12,25 +12,25 @@ use std::ops::Range;
 use std::sync::Arc;
 use store::{EventId, RoomId};
 
-/// An effect and the outcome it waits for.
+/// An effect and its condition.
 #[derive(Debug)]
 pub struct ConditionalEffect {
-    /// On which outcome it happens.
+    /// The outcome it depends on.
     pub condition: Condition,
-    /// What happens.
+    /// The effect.
     pub effect: Effect,
 }
 
-/// The outcome of a write that an effect depends on; the number is the write's index in
+/// The outcome of a write on which an effect depends. The number is the write's index in
 /// [`super::Effects::writes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
-    /// It depends on nothing stored.
+    /// None.
     #[default]
     Always,
-    /// The write is on disk, and for the first time.
+    /// The write was stored, and was not a duplicate.
     Stored(u32),
-    /// The write is on disk, now or from an earlier sending with the same resend id.
+    /// The write was stored, now or earlier with the same resend id.
     Settled(u32),
     /// The write could not be stored.
     Failed(u32),
@@ -38,21 +38,21 @@ pub enum Condition {
     Refused(u32, store::Refused),
 }
 
-/// What the journal releases to the shards.
+/// Something for the shards to do.
 #[derive(Debug)]
 pub enum Effect {
-    /// Finished lines for one session.
+    /// Complete lines for one session.
     Reply {
         /// The asker.
         to: SessionId,
-        /// Where in [`super::Effects::text`].
+        /// Their range in [`super::Effects::text`].
         text: Range<u32>,
     },
-    /// News for everybody in some rooms, each session once.
+    /// News for everybody in some rooms, once per session.
     Tell {
         /// The rooms.
         rooms: Rooms,
-        /// Sessions that are left out: the author's, who does not want an echo.
+        /// Sessions to skip: the author's, unless it wants an echo.
         except: Vec<SessionId>,
         /// Index in [`super::Effects::news`].
         news: u32,
@@ -63,125 +63,125 @@ pub enum Effect {
         to: SessionId,
         /// Index in [`super::Effects::news`].
         news: u32,
-        /// It is kept for the receiver until it is taken.
+        /// It is pending until the receiver acknowledges it.
         kept: bool,
     },
-    /// The last word on a message: it is stored, now or earlier.
+    /// The final answer to a message: it is stored, now or earlier.
     Confirm {
         /// The author's session.
         to: SessionId,
-        /// In which words.
+        /// The form of the answer.
         form: Confirmation,
         /// Index in [`super::Effects::news`].
         news: u32,
-        /// A tag to put on the line (`label=…` or `batch=…`).
+        /// A tag for the line (`label=…` or `batch=…`).
         tag: Option<Box<str>>,
     },
-    /// The last word on a command whose write failed.
+    /// The final answer to a command whose write failed.
     NotStored {
         /// The asker.
         to: SessionId,
         /// The command.
         verb: &'static str,
-        /// A tag to put on the line (`label=…`).
+        /// A tag for the line (`label=…`).
         tag: Option<Box<str>>,
     },
-    /// The last word on a command whose write the store refused.
+    /// The final answer to a command whose write the store refused.
     Refused {
         /// The asker.
         to: SessionId,
-        /// The line, in [`super::Effects::text`].
+        /// The range of the line in [`super::Effects::text`].
         text: Range<u32>,
-        /// A tag to put on the line (`label=…`).
+        /// A tag for the line (`label=…`).
         tag: Option<Box<str>>,
     },
-    /// From here on the session gets what is told to the room.
+    /// The session joins the audience of a room.
     Enter {
         /// The session.
         session: SessionId,
         /// The room.
         room: RoomId,
     },
-    /// From here on it does not.
+    /// The session leaves the audience of a room.
     Leave {
         /// The session.
         session: SessionId,
         /// The room.
         room: RoomId,
     },
-    /// From here on the session's lines are rendered for these capabilities.
+    /// The session's lines are rendered for other capabilities from now on.
     Capabilities {
         /// The session.
         session: SessionId,
-        /// All that it has.
+        /// All its capabilities.
         capabilities: Capabilities,
     },
-    /// The session has logged in: its login deadline is over.
+    /// The session has logged in, which ends its login deadline.
     Ready {
         /// The session.
         session: SessionId,
     },
-    /// The session cannot come in without an account: it has [`ACCOUNT_SECONDS`] to log in.
+    /// The session must log in to an account, within [`ACCOUNT_SECONDS`].
     MustLogIn {
         /// The session.
         session: SessionId,
     },
-    /// A read of history; its answer takes this place among the session's lines.
+    /// A read of history, whose answer takes this place among the session's lines.
     Read {
         /// The asker.
         session: SessionId,
-        /// What to read and how to show it.
+        /// What to read, and how to show it.
         request: Arc<Read>,
         /// A tag for the answer (`label=…` or `batch=…`).
         tag: Option<Box<str>>,
     },
-    /// A password whose key is to be derived, or an answer to be held back; it comes back to the hub.
+    /// A key to derive, or an answer to delay; the result returns to the hub.
     Derive {
         /// The session that logs in.
         session: SessionId,
         /// What to derive.
         job: Arc<Derive>,
     },
-    /// The session is not read while the hub has lines of it that wait for their turn.
+    /// The session is not read while lines of it wait in the hub for their turn.
     Hold {
         /// The session.
         session: SessionId,
-        /// Whether that begins; otherwise it is over.
+        /// Whether this begins or ends.
         held: bool,
     },
-    /// The session ends after its last lines.
+    /// The session is closed after its last lines.
     Close {
         /// The session.
         session: SessionId,
     },
-    /// The config file is to be read again; what came of it comes back to the hub.
+    /// The config file is to be reloaded; the result returns to the hub.
     Reload {
         /// Who asks.
         by: SessionId,
     },
-    /// What came of seeing whether the store can be written.
+    /// The result of a health check's write.
     Probed {
-        /// Who asked; its shard is told, even if it is gone.
+        /// The session that asked; its shard is told even if it is gone.
         to: SessionId,
-        /// Whether it can.
+        /// Whether it was stored.
         ok: bool,
     },
-    /// A line for the operator's terminal.
+    /// A record for the log.
     Log(LogRecord),
-    /// Something for the metrics.
+    /// An occurrence for the metrics.
     Count(Count),
 }
 
-/// The rooms that news are for.
+/// The rooms that news is for.
 #[derive(Debug)]
 pub enum Rooms {
     /// One room.
     One(RoomId),
-    /// Several; who is in more than one of them is told once.
+    /// Several; sessions in more than one of them are told once.
     Several(Box<[RoomId]>),
 }
 
-/// Something to tell: a stored event, or a passing notice. Rendered by [`crate::render`].
+/// A stored event or a transient notice. Rendered by [`crate::render`].
 #[derive(Debug, Default)]
 pub struct News {
     /// The event's id; 0 if it is not stored.
@@ -192,47 +192,47 @@ pub struct News {
     pub account: Option<Arc<str>>,
     /// Whether the author is a bot.
     pub bot: bool,
-    /// Client-only tags, raw.
+    /// Raw client-only tags.
     pub tags: Box<str>,
-    /// Only sessions with all of these are told.
+    /// Only sessions with all of these receive it.
     pub needs: Capabilities,
-    /// Only sessions with none of these are told.
+    /// Only sessions with none of these receive it.
     pub lacks: Capabilities,
-    /// The line without its tags, in [`super::Effects::text`].
+    /// The range of the line, without tags, in [`super::Effects::text`].
     pub body: Range<u32>,
-    /// The line for those with `extended-join`, if theirs is another one.
+    /// The line for sessions with `extended-join`, if different.
     pub extended: Option<Range<u32>>,
-    /// Where the body's lines are, if it is a message of several.
+    /// Where the lines are in the body of a multi-line message.
     pub lines: Option<Box<Lines>>,
 }
 
-/// In which words a message is confirmed to its author.
+/// The form in which a message is confirmed to its author.
 #[derive(Debug)]
 pub enum Confirmation {
-    /// The message itself, as `echo-message` has it.
+    /// The message itself (`echo-message`).
     Echo,
     /// `NOTE BM SENT`.
     Broadcast,
     /// `NOTE PM SENT` or `NOTE PM STORED`.
     Private {
-        /// To whom.
+        /// The receiver.
         to: Arc<str>,
-        /// Whether they are online.
+        /// Whether the receiver is online.
         online: bool,
     },
 }
 
-/// A password whose key is to be derived.
+/// A task for the threads that derive keys.
 pub struct Derive {
-    /// The password; it lives no longer than this.
+    /// The password, which is dropped with this.
     pub password: Box<str>,
-    /// What to do with it.
+    /// The task.
     pub task: Task,
-    /// Milliseconds to hold the answer back: failed logins are slowed.
+    /// Milliseconds by which to delay the answer: failed logins are slowed down.
     pub hold_millis: u64,
-    /// At which address: those have their turns one after another.
+    /// The address, each of which has its turn.
     pub address: AddressKey,
-    /// By somebody who has logged in from there before.
+    /// Whether somebody has logged in from this address before.
     pub known: bool,
 }
 
@@ -243,35 +243,35 @@ pub enum Task {
     Compare {
         /// The account's keys.
         keys: proto::scram::Keys,
-        /// Of the key derivation, if these must be made anew.
+        /// Iterations of the key derivation, if the keys are to be renewed.
         iterations: u32,
-        /// The account's app passwords, by name: they are as good.
+        /// The account's app passwords by name, which are accepted, too.
         others: Vec<(Box<str>, proto::scram::Keys)>,
     },
     /// Make keys for a new password of an account.
     Change {
-        /// The old password and the keys that it must have, if it must be given.
+        /// The old password and the keys it must match, if it must be given.
         old: Option<(Secret, proto::scram::Keys)>,
-        /// The salt to keep, because app passwords have it, too.
+        /// The salt to keep, because app passwords share it.
         salt: Option<[u8; 16]>,
-        /// Of the key derivation.
+        /// Iterations of the key derivation.
         iterations: u32,
     },
-    /// Draw new secrets.
+    /// Generate secrets.
     Draw {
         /// How many.
         count: usize,
-        /// Of how many characters each.
+        /// The length of each, in characters.
         chars: usize,
-        /// The salt and the iterations of keys for the first one, if it is a password.
+        /// Salt and iterations of keys for the first one, if it is a password.
         keys: Option<([u8; 16], u32)>,
     },
     /// Make keys for a new account.
     Make {
-        /// Of the key derivation.
+        /// Iterations of the key derivation.
         iterations: u32,
     },
-    /// Nothing: only the answer is held back.
+    /// Nothing: only the answer is delayed.
     Wait,
 }
 
@@ -281,35 +281,35 @@ impl std::fmt::Debug for Derive {
     }
 }
 
-/// What the operator's terminal is told.
+/// A record for the operator's log.
 #[derive(Debug, PartialEq, Eq)]
 pub enum LogRecord {
     /// A session logged in.
     Came {
         /// The user.
         user: Arc<str>,
-        /// From where.
+        /// The address.
         address: std::net::IpAddr,
-        /// Whether the name was registered just now.
+        /// Whether the name was registered by this login.
         new: bool,
     },
     /// A login failed.
     LoginFailed {
         /// The name that was tried.
         user: String,
-        /// From where.
+        /// The address.
         address: std::net::IpAddr,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
-    /// A session was refused at the door.
+    /// A session was refused on connecting.
     Refused {
-        /// From where.
+        /// The address.
         address: std::net::IpAddr,
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
-    /// Further sessions were refused at the door.
+    /// Further sessions were refused on connecting.
     RefusedMore {
         /// How many.
         count: u64,
@@ -318,46 +318,46 @@ pub enum LogRecord {
     Left {
         /// The user; none if it never logged in.
         user: Option<Arc<str>>,
-        /// From where.
+        /// The address.
         address: std::net::IpAddr,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The wall clock was set.
     ClockSet {
-        /// By how many milliseconds; below 0 if it was put back.
+        /// By how many milliseconds; negative if it was set back.
         by: i64,
-        /// What it shows now (milliseconds since the epoch).
+        /// The new time (milliseconds since the epoch).
         to: i64,
     },
-    /// The reserve of the disk is touched, or whole again.
+    /// The disk's reserve is in use, or no longer.
     Reserve {
-        /// Whether it is touched.
+        /// Whether it is in use.
         touched: bool,
         /// Free bytes.
         free: u64,
     },
-    /// Accounts were removed that had never said anything and were not here for too long.
+    /// Accounts that never said anything have expired.
     Expired {
         /// How many.
         count: usize,
     },
-    /// Somebody took operator's rights, or failed to.
+    /// Somebody became an operator, or failed to.
     Operator {
         /// The user.
         user: Arc<str>,
-        /// Whether the password was right.
+        /// Whether the password was correct.
         granted: bool,
     },
 }
 
 impl News {
-    /// Whether a session with these capabilities is told.
+    /// Whether a session with these capabilities receives it.
     pub fn is_for(&self, capabilities: Capabilities) -> bool {
         capabilities.has_all(self.needs) && capabilities.has_none(self.lacks)
     }
 
-    /// Where in [`super::Effects::text`] the line is that a session with these capabilities gets.
+    /// The range in [`super::Effects::text`] of the line for a session with these capabilities.
     pub fn body_for(&self, capabilities: Capabilities) -> Range<usize> {
         let extended = self.extended.as_ref();
         let extended = extended.filter(|_| capabilities.contains(Capability::ExtendedJoin));
@@ -367,11 +367,11 @@ impl News {
 }
 
 impl Effect {
-    /// Whether this is an answer to the command of `session`.
+    /// Whether this is a reply to the command of `session`.
     pub(super) fn answers(&self, session: SessionId) -> bool {
         match self {
             Effect::Reply { to, .. } | Effect::Confirm { to, .. } => *to == session,
-            // What was kept for who was offline is delivered, whatever was asked.
+            // Pending messages are delivered whatever the command.
             Effect::Read { session: to, request, .. } => {
                 *to == session && !matches!(request.what, ReadKind::Pending { .. })
             }
