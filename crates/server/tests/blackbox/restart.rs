@@ -253,7 +253,7 @@ fn a_room_that_nobody_looks_after_goes_to_the_oldest_member_across_a_restart() {
 
 #[test]
 fn what_was_said_before_a_restart_can_be_taken_back_and_pinned() {
-    let (mut server, mut ann, mut bob) = two_in_the_garden();
+    let (mut server, mut ann, mut bob) = ann_and_bob_in_garden("");
     bob.send("PRIVMSG #garden :spam");
     bob.send("PRIVMSG #lobby :elsewhere");
     bob.until_answered();
