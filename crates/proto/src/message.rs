@@ -6,6 +6,7 @@ use crate::tags::Tags;
 /// A parsed line. It borrows from the line and allocates nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message<'a> {
+    line: &'a str,
     /// The tags; [`Tags::EMPTY`] if there are none.
     pub tags: Tags<'a>,
     /// The source, without the colon; none if empty.
@@ -58,7 +59,13 @@ impl<'a> Message<'a> {
             return Err(ParseError::NoVerb);
         }
         let (params, count) = split_params(arguments);
-        Ok(Message { tags, source, verb, arguments, params, count })
+        Ok(Message { line, tags, source, verb, arguments, params, count })
+    }
+
+    /// The whole line, as it was given.
+    #[must_use]
+    pub fn line(&self) -> &'a str {
+        self.line
     }
 
     /// The parameters, without the colon of the last.

@@ -10,6 +10,8 @@ pub mod logging_in;
 pub mod context;
 pub mod entry;
 pub mod kept;
+pub mod ordered;
+pub mod cow_box;
 pub mod refusal;
 pub mod registering;
 pub mod rights;
@@ -96,7 +98,7 @@ pub mod znc;
 mod blanks;
 
 use crate::command::context::Context;
-use crate::command::entry::{Next, Request};
+use crate::command::entry::{Command, Next, Request};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
 use crate::session::{Prompt, Unfinished};
@@ -137,6 +139,13 @@ pub enum Run {
         for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<Next<'m>, Refusal>,
         fn(&mut Applying<'_>, &Message<'_>) -> Result<(), Refusal>,
     ),
+}
+
+impl Run {
+    /// Whether it changes what all sessions share, as it was sent.
+    fn is_shared(self) -> bool {
+        matches!(self, Shared(_) | Split(..))
+    }
 }
 
 /// When a verb may be used.
@@ -357,7 +366,8 @@ fn apply_in_parts(
     let mut from = context.out.take_cursor();
     loop {
         context.look_at_space();
-        context.apply(Request::Command { verb, message, from })?;
+        let command = Command { verb, message: message.into() };
+        context.apply(Request::Command { command, from })?;
         let Some(next) = context.out.take_next() else { return Ok(()) };
         follow_up::carry_out(context);
         if context.turn_is_over() {
@@ -372,9 +382,7 @@ fn apply_in_parts(
 pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
     let Unfinished { line, cursor, written, label } = unfinished;
     let Ok(message) = Message::parse(&line) else { return };
-    let Some(verb) = VERBS.iter().find(|verb| message.verb.eq_ignore_ascii_case(verb.name)) else {
-        return;
-    };
+    let Some(verb) = find_verb(message.verb) else { return };
     context.asker.label = label.as_ref().map(|label| label.value.clone());
     context.answering.out.begin_again(
         context.answering.asker.session,
@@ -388,6 +396,11 @@ pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
     if let Some(unfinished) = context.unfinished() {
         unfinished.line = line;
     }
+}
+
+/// The verb of this name.
+fn find_verb(name: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| name.eq_ignore_ascii_case(verb.name))
 }
 
 /// The names in a list, of which there must be one at least.
@@ -455,6 +468,9 @@ fn finish(
     debug_assert!(context.is_fresh(), "what changes the asker says so");
     follow_up::carry_out(context);
     context.charge();
+    if ordered::keep_label(context) {
+        return ending::carry_out(context);
+    }
     if context.unfinished().is_none() {
         context.out.end(&server);
         return ending::carry_out(context);

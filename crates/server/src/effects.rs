@@ -4,6 +4,7 @@ mod follow_up;
 mod lines;
 mod paused;
 mod read;
+mod sent_entry;
 pub mod released;
 mod effect;
 mod turn;
@@ -15,6 +16,7 @@ pub use follow_up::{Ending, FollowUp};
 pub use lines::{Lines, OneLine};
 pub use paused::{Cursor, OpenLabel};
 pub use read::{Read, ReadKind, Silence, UnreadForm};
+pub use sent_entry::SentEntry;
 pub use turn::Turn;
 
 use crate::config::History;
@@ -51,6 +53,8 @@ pub struct Effects {
     pub list: Vec<ConditionalEffect>,
     /// The lines that replies and news refer to.
     pub text: Vec<u8>,
+    /// Entries for the log that orders them, in order.
+    pub entries: Vec<SentEntry>,
     /// Work of the current command, beyond what its effects account for.
     work: u64,
     /// The number of effects of the current command that are counted as work, and that work.
@@ -108,7 +112,7 @@ impl Effects {
     /// Whether nothing is requested.
     pub fn is_empty(&self) -> bool {
         let nothing = self.list.is_empty() && self.writes.is_empty() && self.history.is_none();
-        nothing && self.answers.is_none() && !self.last
+        nothing && self.entries.is_empty() && self.answers.is_none() && !self.last
     }
 
     /// Whether enough has accumulated to be released.
@@ -315,6 +319,20 @@ impl Effects {
     /// Bytes of lines that the current command has written in all its turns.
     pub fn answered(&self) -> usize {
         self.resumed.1 + self.written()
+    }
+
+    /// Whether the command at hand has a label and something that bears it.
+    pub fn has_labeled_answers(&self) -> bool {
+        self.label.as_ref().is_some_and(|label| {
+            let list = &self.list[label.first..];
+            list.iter().any(|effect| effect.effect.answers(label.session))
+        })
+    }
+
+    /// The label of the command at hand is for when the log has brought it back.
+    pub fn keep_label(&mut self) -> Option<OpenLabel> {
+        let label = self.label.take()?;
+        Some(OpenLabel { value: label.value, reference: label.reference })
     }
 
     /// Pauses the command until its session's next turn. Returns its label, if any.

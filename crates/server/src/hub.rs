@@ -13,9 +13,15 @@ mod undo;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod encrypted;
 #[cfg(test)]
 mod fairness;
+#[cfg(test)]
+mod heard;
+#[cfg(test)]
+mod ordering;
 #[cfg(test)]
 mod replay;
 
@@ -27,7 +33,7 @@ use crate::command::ending;
 use crate::command::entry::{self, Request};
 use crate::command::serverban::BANNED;
 use crate::config::Config;
-use crate::effects::{Condition, Effect, Effects, LogRecord};
+use crate::effects::{Condition, Effect, Effects, LogRecord, SentEntry};
 use crate::limits::{ADMIN_CONNECTIONS, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
 use crate::metrics::{Count, Refused};
 use crate::session::Node;
@@ -118,6 +124,7 @@ impl Hub {
                     self.derived(&mut effects, session, outcome);
                 }
             }
+            Input::Entry(sent) => self.entry(&mut effects, &sent),
             Input::Failed { from } => self.undo(&mut effects, from),
             Input::Disk(space) => {
                 disk::look(&self.state, &mut self.node, &mut effects, Some(space));
@@ -144,7 +151,7 @@ impl Hub {
     }
 
     fn apply_for_nobody(&mut self, out: &mut Effects, request: Request<'_>) {
-        entry::apply_for_nobody(&mut self.state, out, request);
+        entry::apply_for_nobody(&mut self.state, &mut self.node, out, request);
     }
 
     /// Whether a batch is not done with: [`Input::Continue`] is to come next.
@@ -228,6 +235,12 @@ impl Hub {
                 self.end_if_done(out, session);
             }
             ClientEvent::Closed { reason } => {
+                let known = self.node.sessions.get_mut(&session).expect("just looked up");
+                if known.under_way.is_some() {
+                    known.closed = Some(reason.as_str().into());
+                    known.lines.clear();
+                    return;
+                }
                 ending::session_ended(&mut self.context(out, session), reason);
             }
         }
@@ -237,6 +250,16 @@ impl Hub {
     fn derived(&mut self, out: &mut Effects, session: SessionId, outcome: Outcome) {
         authentication::finish(&mut self.context(out, session), outcome);
         self.take_turn(out, session);
+    }
+
+    /// The log has brought an entry. If a session here has waited for it, it goes on with its lines.
+    fn entry(&mut self, out: &mut Effects, sent: &SentEntry) {
+        let waited = command::ordered::apply(&mut self.state, &mut self.node, out, sent);
+        let Some(session) = waited else { return };
+        self.take_turn(out, session);
+        if self.node.sessions.contains_key(&session) {
+            ending::settle(&mut self.context(out, session));
+        }
     }
 
     fn log_refusals(&mut self, out: &mut Effects) {
@@ -334,13 +357,15 @@ impl Hub {
         let over = self.turn_is_over(session);
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
         (known.seen, known.here) = (self.state.steady, self.state.last_event());
-        if known.waiting.is_none() && !known.queued && !over {
+        if !known.waits() && !known.queued && !over {
             command::line(&mut self.context(out, session), line);
             self.queue_if_unfinished(out, session);
         } else if known.waiting.is_none() || known.held || known.lines.len() < LINES_WAITING {
             // What a held session has sent is no more than its shard gathered before it heard.
             known.lines.push_back(line.into());
-            if known.waiting.is_none() {
+            if known.under_way.is_some() {
+                self.hold(out, session);
+            } else if known.waiting.is_none() {
                 self.queue(out, session);
             }
         } else {
@@ -367,6 +392,12 @@ impl Hub {
         if !std::mem::replace(&mut known.queued, true) {
             self.turns.push_back(session);
         }
+        self.hold(out, session);
+    }
+
+    /// The session is not read until its lines are dealt with.
+    fn hold(&mut self, out: &mut Effects, session: SessionId) {
+        let Some(known) = self.node.sessions.get_mut(&session) else { return };
         if !std::mem::replace(&mut known.held, true) {
             out.push_when(Condition::Always, Effect::Hold { session, held: true });
         }
@@ -390,7 +421,7 @@ impl Hub {
             {
                 out.push_when(Condition::Always, Effect::Hold { session, held: false });
             }
-            if known.waiting.is_some() || (known.unfinished.is_none() && known.lines.is_empty()) {
+            if known.waits() || (known.unfinished.is_none() && known.lines.is_empty()) {
                 break;
             }
             if self.turn_is_over(session) {
@@ -408,8 +439,14 @@ impl Hub {
 
     /// A session whose input has ended goes when all its lines are dealt with.
     fn end_if_done(&mut self, out: &mut Effects, session: SessionId) {
-        let done = |known: &Session| known.ended && known.waiting.is_none() && !known.queued;
-        if self.node.sessions.get(&session).is_some_and(done) {
+        let Some(known) = self.node.sessions.get_mut(&session) else { return };
+        if known.waits() || known.queued {
+            return;
+        }
+        let (closed, ended) = (known.closed.take(), known.ended);
+        if let Some(reason) = closed {
+            ending::session_ended(&mut self.context(out, session), &reason);
+        } else if ended {
             ending::end_session(&mut self.context(out, session), "Connection closed");
         }
     }
@@ -437,8 +474,7 @@ impl Hub {
                 let attended = !known.guest && !known.is_unattended(session);
                 if attended && !context.node.disk.is_scarce {
                     let here = context.session().here;
-                    let said = context.apply(Request::WasHere(here));
-                    said.expect("that somebody was here is never refused");
+                    context.apply_aside(Request::WasHere(here));
                 }
                 context.notice("The server is stopping; everything you were told is stored");
             }

@@ -1,6 +1,7 @@
 //! Secrets that the server draws: app passwords, recovery codes, invitations. They are of the letters and
 //! digits of base32, so nobody takes one of them for another, and a second factor's is one, too.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The letters and digits, in their order in base32 (RFC 4648).
@@ -9,7 +10,7 @@ const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const GROUP: usize = 4;
 
 /// A secret on its way to its owner: it is never written anywhere else.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Secret(Box<str>);
 
 impl Secret {

@@ -73,6 +73,8 @@ pub struct Session {
     pub waiting: Option<Box<Waiting>>,
     /// A command of which only a part is done.
     pub unfinished: Option<Box<Unfinished>>,
+    /// A command that others must order first.
+    pub under_way: Option<Box<UnderWay>>,
     /// It is among those that wait for their turn.
     pub queued: bool,
     /// Its shard does not read it, because lines of it wait.
@@ -108,6 +110,8 @@ pub struct Session {
     pub reveals: Option<Box<Reveals>>,
     /// Nothing more comes; the session ends when these are dealt with.
     pub ended: bool,
+    /// It has closed, and why; it ends when the command under way has been applied.
+    pub closed: Option<Box<str>>,
 }
 
 /// By what a session has proven who it is.
@@ -185,6 +189,16 @@ pub struct Unfinished {
     pub written: usize,
     /// Its label, if it has one.
     pub label: Option<OpenLabel>,
+}
+
+/// A command that has become an entry and is not applied yet, because a log orders it first.
+#[derive(Debug)]
+pub struct UnderWay {
+    /// The number of the entry.
+    pub number: u64,
+    /// For the answer: the command's label, if it has one, and the bytes answered so far. None while the
+    /// command is being sent.
+    pub answer: Option<(Option<OpenLabel>, usize)>,
 }
 
 /// A registration under way.
@@ -324,6 +338,11 @@ pub enum Tried {
 }
 
 impl Session {
+    /// Whether its next line waits: for a password, or for a command that is not applied yet.
+    pub fn waits(&self) -> bool {
+        self.waiting.is_some() || self.under_way.is_some()
+    }
+
     /// Whether nobody can read along: it is encrypted, or does not leave this machine. What a proxy
     /// says of where its clients are, such as nothing, does not make them local.
     pub fn is_private(&self) -> bool {
@@ -353,6 +372,7 @@ impl Session {
             user_budget: None,
             turn: Turn::default(),
             unfinished: None,
+            under_way: None,
             queued: false,
             held: false,
             encrypted: false,
@@ -383,6 +403,7 @@ impl Session {
             reveals: None,
             lines: VecDeque::new(),
             ended: false,
+            closed: None,
         }
     }
 }

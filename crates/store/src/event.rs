@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountId, Conversation, Said};
 
 /// The id of an event, assigned by the hub: starts at 1, strictly increasing, gaps allowed, at most
@@ -12,7 +14,7 @@ pub type EventId = u64;
 pub const DELETED_USER: &str = "*deleted*";
 
 /// The kind of an event. The codes are on disk and never change their meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[repr(u8)]
 pub enum EventKind {
     /// A `PRIVMSG`.

@@ -27,11 +27,12 @@ use crate::state::{app_password, second_factor};
 use proto::Message;
 use proto::duration::parse_duration;
 use proto::scram::Keys;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::Account;
 
 /// A change of the asker's account that its node has prepared.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub enum AccountChange {
     /// Another password.
     Password(Keys),
@@ -80,7 +81,7 @@ pub fn change(context: &mut Applying<'_>, change: &AccountChange) -> Result<(), 
 /// Makes an entry of a change.
 fn make(context: &mut Context<'_>, change: &AccountChange) -> Result<(), Refusal> {
     context.look_at_space();
-    context.apply(Request::Account(change))
+    context.apply(Request::Account(change.into()))
 }
 
 /// The parameters behind the subcommand, and the first of them.

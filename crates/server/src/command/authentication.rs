@@ -258,8 +258,8 @@ fn password_checked(
             log_in(context, &account, how, Proof::App(app), None);
         }
         (Outcome::Renewed(keys), Some(account)) => {
-            let renew = Request::RenewKeys { account: &account, keys: &keys };
-            context.apply(renew).unwrap_or_else(|_| unreachable!("it is refused to nobody"));
+            let renew = Request::RenewKeys { account: (&*account).into(), keys: (&keys).into() };
+            context.apply_aside(renew);
             codes::password_right(context, account, how, code);
         }
         (Outcome::Made(keys), _) => register(context, name, how, keys),
@@ -303,7 +303,7 @@ fn register(context: &mut Context<'_>, name: &str, how: How, keys: Keys) {
         rooms: found.map(|one| one.rooms).unwrap_or_default(),
     };
     let new = Register { name: name.into(), keys, invitation, from: origin(context, how) };
-    apply_login(context, pending, Request::Register(&new));
+    apply_login(context, pending, Request::Register((&new).into()));
 }
 
 /// The session has proven who it is.
@@ -330,16 +330,22 @@ pub fn log_in(
         rooms: Vec::new(),
     };
     let (account, name, from) = (account.id, account.name.clone(), origin(context, how));
-    apply_login(context, pending, Request::LogIn(&LogIn { account, name, from, app, code }));
+    let login = LogIn { account, name, from, app, code };
+    apply_login(context, pending, Request::LogIn((&login).into()));
 }
 
 fn apply_login(context: &mut Context<'_>, pending: LoggingIn, request: Request<'_>) {
-    let (name, how) = (pending.name.clone(), pending.how);
     context.session_mut().logging_in = Some(Box::new(pending));
     context.look_at_space();
     if let Err(refusal) = context.apply(request) {
-        context.session_mut().logging_in = None;
-        refused(context, &name, how, &refusal);
+        login_refused(context, &refusal);
+    }
+}
+
+/// The login that is under way is refused.
+pub fn login_refused(context: &mut Context<'_>, refusal: &Refusal) {
+    if let Some(pending) = context.session_mut().logging_in.take() {
+        refused(context, &pending.name, pending.how, refusal);
     }
 }
 
@@ -452,8 +458,7 @@ pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
     if let Some(account) = account
         && context.must_have_space().is_ok()
     {
-        let failed = context.apply(Request::LoginFailed(account));
-        failed.unwrap_or_else(|_| unreachable!("it is refused to nobody"));
+        context.apply_aside(Request::LoginFailed(account));
     }
     let user = name.to_owned();
     context.out.push(Effect::Log(LogRecord::LoginFailed { user, address, reason }));

@@ -16,6 +16,7 @@ use crate::state::State;
 use crate::state::applying::Applying;
 use proto::name::fold;
 use proto::{Capability, Message};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
 use store::EventKind;
@@ -27,6 +28,7 @@ pub const VERB: &str = "BATCH";
 const CONCAT_TAG: &str = "draft/multiline-concat";
 
 /// A message of several lines, which is whole.
+#[derive(Deserialize, Serialize)]
 pub struct Multiline {
     kind: EventKind,
     target: Box<str>,

@@ -13,12 +13,13 @@ use crate::state::user::{Presence, User, UserId};
 use crate::state::{dormant, membership};
 use proto::name::fold;
 use proto::{Capability, numeric as n};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{AccountId, RoomId};
 
 /// A session is somebody from here on.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct ComeOnline {
     /// The account to which it has logged in; none: it is a guest.
     pub account: Option<AccountId>,
@@ -195,7 +196,13 @@ fn enter(
     let news = context.passing_join(me, room);
     context.tell_way(room, news);
     membership::tell_away(context, room, me);
-    context.out.follow_up(FollowUp::ShowRoomAtLogin { room, first: true, full, metadata });
+    context.out.follow_up(FollowUp::ShowRoomAtLogin {
+        user: me,
+        room,
+        first: true,
+        full,
+        metadata,
+    });
 }
 
 /// A further session of a user who is online: only this session is told of the rooms.
@@ -205,7 +212,13 @@ fn show_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
         context.out.push(Effect::Enter { session, room });
         let news = context.passing_join(me, room);
         context.reply_news(news);
-        context.out.follow_up(FollowUp::ShowRoomAtLogin { room, first: false, full, metadata });
+        context.out.follow_up(FollowUp::ShowRoomAtLogin {
+            user: me,
+            room,
+            first: false,
+            full,
+            metadata,
+        });
     }
     if context.user().away.is_some() {
         context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away");

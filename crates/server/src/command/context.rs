@@ -1,6 +1,7 @@
 //! What a command works with on the node of its session: what is shared, and the session itself.
 
 use super::entry::{self, Entry, Request};
+use super::ordered;
 use crate::effects::{Cursor, Effect, Effects, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::budget::{Budget, Payer};
@@ -78,6 +79,18 @@ impl<'a> Context<'a> {
     }
 }
 
+impl<'a> Context<'a> {
+    /// A context for what an entry has left to this node.
+    pub fn of_entry(
+        state: &'a mut State,
+        node: &'a mut Node,
+        out: &'a mut Effects,
+        asker: Asker,
+    ) -> Context<'a> {
+        Context { answering: Answering { state: ReadOnly(state), out, asker }, node }
+    }
+}
+
 impl Context<'_> {
     /// The session that asks.
     pub fn session(&self) -> &Session {
@@ -95,11 +108,32 @@ impl Context<'_> {
     /// Makes an entry of a request, and applies it. Nothing of the session's own may depend on what
     /// comes of it but its answer and what it leaves to the node: see [`super::follow_up`].
     pub fn apply(&mut self, request: Request<'_>) -> Result<(), Refusal> {
-        let Answering { state: ReadOnly(state), out, asker } = &mut self.answering;
+        let Context { answering: Answering { state: ReadOnly(state), out, asker }, node } = self;
         let State { now, steady, .. } = **state;
         let allowance = std::mem::take(&mut asker.allowance);
         let asker = Asker { allowance, ..asker.clone() };
-        entry::apply(state, out, Entry { now, steady, asker, request })
+        let session = asker.session;
+        let entry = Entry { now, steady, asker, request };
+        if let Some(number) = ordered::submit(state, node, out, entry)? {
+            ordered::wait_for(node, session, number);
+        }
+        Ok(())
+    }
+
+    /// The same with a request that is not refused, and for which the session has no answer to wait
+    /// for.
+    pub fn apply_aside(&mut self, request: Request<'_>) {
+        let Context { answering: Answering { state: ReadOnly(state), out, asker }, node } = self;
+        let State { now, steady, .. } = **state;
+        let asker = Asker { label: None, ..asker.clone() };
+        ordered::submit(state, node, out, Entry { now, steady, asker, request })
+            .expect("it is refused to nobody");
+    }
+
+    /// Applies an entry that a log has brought.
+    pub fn apply_ordered(&mut self, entry: Entry<'_>) -> Result<(), Refusal> {
+        let Answering { state: ReadOnly(state), out, .. } = &mut self.answering;
+        entry::apply(state, out, entry)
     }
 
     /// The same for another session.

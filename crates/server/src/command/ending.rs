@@ -5,10 +5,11 @@ use super::{follow_up, presence};
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
 use crate::session::{delivered, watch};
+use crate::session_id::SessionId;
 use crate::state::applying::Applying;
 use crate::state::room::Member;
-use crate::state::user::UserId;
-use crate::state::{dormant, founder, last_login, membership, records};
+use crate::state::user::{User, UserId};
+use crate::state::{State, dormant, founder, last_login, membership, records};
 use proto::name::fold;
 use store::{AccountId, EventId, RecordOwner};
 
@@ -25,9 +26,12 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     }
     watch::remove_all(node, session, &ended.watched);
     node.subscriptions.unsubscribe_all(session);
-    let Some(user) = ended.user else { return };
+    // What is under way may make it somebody.
+    if ended.user.is_none() && ended.under_way.is_none() {
+        return;
+    }
     // None whose account was deleted.
-    let known = context.state.users.get(&user);
+    let known = ended.user.and_then(|user| context.state.users.get(&user));
     let attended = known.is_some_and(|user| !user.is_unattended(session));
     let here = Some(ended.here).filter(|_| attended && !context.node.disk.is_scarce);
     let request = Request::SessionEnded { reason, here };
@@ -40,12 +44,10 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
 /// A session of the asker's has ended, or is the asker's no longer. `here` was the newest event while
 /// somebody was at it.
 pub fn leave(context: &mut Applying<'_>, reason: &str, here: Option<EventId>) {
-    let (user, session) = (context.me(), context.asker.session);
+    let session = context.asker.session;
     // The account may have been deleted, and all its sessions with it.
-    let known = context.state.users.get(&user);
-    if !known.is_some_and(|known| known.sessions.contains(&session)) {
-        return;
-    }
+    let Some(user) = user_of(context.state, context.asker.user, session) else { return };
+    context.asker.user = Some(user);
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Leave { session, room });
     }
@@ -62,9 +64,21 @@ pub fn leave(context: &mut Applying<'_>, reason: &str, here: Option<EventId>) {
     }
 }
 
+/// Whose a session is: mostly that of `expected`, but it may have become somebody else's.
+fn user_of(state: &State, expected: Option<UserId>, session: SessionId) -> Option<UserId> {
+    let has = |user: &&User| user.sessions.contains(&session);
+    let expected = expected.and_then(|user| state.users.get(&user)).map(|user| &**user).filter(has);
+    let user = expected.or_else(|| state.users.values().map(|user| &**user).find(has));
+    user.map(|user| user.id)
+}
+
 /// Private messages that the session of the asker has answered are taken.
 pub fn settle(context: &mut Context<'_>) {
     let session = context.asker.session;
+    // What is under way may still say that nobody is there to take them.
+    if context.node.sessions.get(&session).is_some_and(|known| known.under_way.is_some()) {
+        return;
+    }
     let Some(ranges) = delivered::take(&context.answering.state, context.node, session) else {
         return;
     };

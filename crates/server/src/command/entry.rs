@@ -6,11 +6,14 @@ use super::account::AccountChange;
 use super::accounts::OneTimeCode;
 use super::batch::Multiline;
 use super::coming_online::{self, ComeOnline};
+use super::cow_box::CowBox;
 use super::logging_in::{self, LogIn, Register};
 use super::refusal::Refusal;
-use super::{Verb, account, accounts, batch, bm, cert, ending, invitation, oper, pm, umode};
+use super::{Verb, account, accounts, batch, bm, cert, ending, find_verb};
+use super::{invitation, oper, ordered, pm, umode};
 use crate::config::Role;
 use crate::effects::{Cursor, Effects};
+use crate::session::Node;
 use crate::state::State;
 use crate::state::applying::{Applying, Asker};
 use crate::state::invitation::Invitation;
@@ -18,11 +21,14 @@ use crate::state::{dormant, last_login, pending, server_bans, terms};
 use proto::Fingerprint;
 use proto::Message;
 use proto::scram::Keys;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use store::{Account, AccountId, EventId};
 
 /// A shared command.
+#[derive(Deserialize, Serialize)]
 pub struct Entry<'a> {
     /// When, in milliseconds since the epoch.
     pub now: i64,
@@ -31,17 +37,19 @@ pub struct Entry<'a> {
     /// Who asks, and what their node lets them do.
     pub asker: Asker,
     /// What is asked for.
+    #[serde(borrow)]
     pub request: Request<'a>,
 }
 
-/// What is asked for. It borrows the line from the batch in which it came.
+/// What is asked for. It borrows the line from the batch in which it came, or from the bytes in
+/// which it came from a log.
+#[derive(Deserialize, Serialize)]
 pub enum Request<'a> {
     /// A command, as it was sent.
     Command {
-        /// Its verb.
-        verb: &'a Verb,
-        /// All of it.
-        message: &'a Message<'a>,
+        /// The command.
+        #[serde(borrow)]
+        command: Command<'a>,
         /// Where it goes on, if it is applied in parts.
         from: Cursor,
     },
@@ -53,6 +61,7 @@ pub enum Request<'a> {
     /// A message to a user or a room.
     PrivateMessage {
         /// To whom.
+        #[serde(borrow)]
         to: Cow<'a, str>,
         /// What it says.
         text: &'a str,
@@ -87,22 +96,22 @@ pub enum Request<'a> {
     /// Somebody was at the session of the asker's up to this event.
     WasHere(EventId),
     /// The session has proven that it may log in to an account.
-    LogIn(&'a LogIn),
+    LogIn(CowBox<'a, LogIn>),
     /// The session makes an account of a free name, and logs in to it.
-    Register(&'a Register),
+    Register(CowBox<'a, Register>),
     /// An account's own keys are replaced by others of the same password.
     RenewKeys {
         /// The account, as it was when the password was compared.
-        account: &'a Account,
+        account: CowBox<'a, Account>,
         /// The keys.
-        keys: &'a Keys,
+        keys: CowBox<'a, Keys>,
     },
     /// Somebody has tried in vain to log in to an account.
     LoginFailed(AccountId),
     /// The session is somebody from here on.
-    ComeOnline(&'a ComeOnline),
+    ComeOnline(CowBox<'a, ComeOnline>),
     /// Something of the asker's account changes.
-    Account(&'a AccountChange),
+    Account(CowBox<'a, AccountChange>),
     /// The asker has proven to be an operator by this name.
     Granted {
         /// The name in the config.
@@ -116,14 +125,38 @@ pub enum Request<'a> {
         proved: bool,
     },
     /// The password of an account becomes a one-time code.
-    Reset(&'a OneTimeCode),
+    Reset(CowBox<'a, OneTimeCode>),
     /// A new invitation, of this code.
     Invite {
         /// What is kept of the code.
         code: &'a str,
         /// The invitation.
-        invitation: &'a Invitation,
+        invitation: CowBox<'a, Invitation>,
     },
+}
+
+/// A command, as it was sent. As bytes it is its line.
+pub struct Command<'a> {
+    /// Its verb, of which an entry can be made.
+    pub verb: &'a Verb,
+    /// All of it.
+    pub message: CowBox<'a, Message<'a>>,
+}
+
+impl Serialize for Command<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.message.line())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Command<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Command<'a>, D::Error> {
+        let line = <&'de str>::deserialize(deserializer)?;
+        let message = Message::parse(line).map_err(D::Error::custom)?;
+        let verb = find_verb(message.verb).filter(|verb| verb.run.is_shared());
+        let verb = verb.ok_or_else(|| D::Error::custom("no entry can be made of this command"))?;
+        Ok(Command { verb, message: CowBox::Owned(Box::new(message)) })
+    }
 }
 
 /// What follows a session's own part of a command.
@@ -141,10 +174,10 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
     (state.now, state.steady) = (entry.now, entry.steady);
     let applying = &mut Applying { state, out, asker: entry.asker };
     match entry.request {
-        Request::Command { verb, message, from } => {
+        Request::Command { command: Command { verb, message }, from } => {
             applying.out.go_on_from(from);
             match verb.run {
-                Run::Shared(run) | Run::Split(_, run) => run(applying, message)?,
+                Run::Shared(run) | Run::Split(_, run) => run(applying, &message)?,
                 Run::Local(_) | Run::Makes(_) => unreachable!("none of them becomes an entry"),
             }
             applying.tell_if_not_stored(verb.name);
@@ -166,26 +199,26 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
             last_login::left(applying.state, applying.out, account, here);
             Ok(())
         }
-        Request::LogIn(login) => logging_in::log_in(applying, login),
-        Request::Register(new) => logging_in::register(applying, new),
+        Request::LogIn(login) => logging_in::log_in(applying, &login),
+        Request::Register(new) => logging_in::register(applying, &new),
         Request::RenewKeys { account, keys } => {
-            logging_in::renew(applying, account, keys);
+            logging_in::renew(applying, &account, &keys);
             Ok(())
         }
         Request::LoginFailed(account) => {
             last_login::failed(applying.state, applying.out, account);
             Ok(())
         }
-        Request::ComeOnline(coming) => coming_online::come_online(applying, coming),
-        Request::Account(change) => account::change(applying, change),
+        Request::ComeOnline(coming) => coming_online::come_online(applying, &coming),
+        Request::Account(change) => account::change(applying, &change),
         Request::Granted { name } => {
             oper::grant(applying, name);
             Ok(())
         }
         Request::AddCertificate { certificate, proved } => cert::add(applying, certificate, proved),
-        Request::Reset(code) => accounts::put_code(applying, code),
+        Request::Reset(code) => accounts::put_code(applying, &code),
         Request::Invite { code, invitation } => {
-            invitation::added(applying, code, invitation);
+            invitation::added(applying, code, &invitation);
             Ok(())
         }
         Request::EndServerBans => {
@@ -212,8 +245,13 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
 }
 
 /// Applies what no session has asked for.
-pub fn apply_for_nobody(state: &mut State, out: &mut Effects, request: Request<'_>) {
+pub fn apply_for_nobody(
+    state: &mut State,
+    node: &mut Node,
+    out: &mut Effects,
+    request: Request<'_>,
+) {
     let (now, steady) = (state.now, state.steady);
     let entry = Entry { now, steady, asker: Asker::of(None), request };
-    apply(state, out, entry).expect("what nobody has asked for is not refused");
+    ordered::submit(state, node, out, entry).expect("what nobody has asked for is not refused");
 }

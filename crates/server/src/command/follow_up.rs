@@ -11,8 +11,11 @@ use crate::session::watch;
 /// Carries out all that the command at hand has left to this node, each at its place among the
 /// effects. Before the command ends.
 pub fn carry_out(context: &mut Context<'_>) {
+    let here = context.node.sessions.contains_key(&context.asker.session);
     while let Some((rest, follow_up)) = context.out.next_follow_up() {
         match follow_up {
+            // Its own node does that.
+            _ if !here && follow_up.is_for_session() => {}
             FollowUp::ChargeShare { of, bytes } => context.charge_share(of, bytes),
             FollowUp::Introduce { room, user } => {
                 metadata::subscribers::introduce(context, room, user);
@@ -54,7 +57,12 @@ pub fn carry_out(context: &mut Context<'_>) {
             FollowUp::LoggedIn => authentication::logged_in(context),
             FollowUp::CameOnline { user } => welcome::came_online(context, user),
             FollowUp::Welcome { full, metadata } => welcome::welcome(context, full, metadata),
-            FollowUp::ShowRoomAtLogin { room, first, full, metadata } => {
+            FollowUp::ShowRoomAtLogin { user, room, first, metadata, .. } if !here => {
+                if first {
+                    welcome::introduce(context, user, room, metadata);
+                }
+            }
+            FollowUp::ShowRoomAtLogin { room, first, full, metadata, .. } => {
                 welcome::show_room(context, room, first, full, metadata);
             }
             FollowUp::Welcomed { full } => welcome::welcomed(context, full),

@@ -160,7 +160,8 @@ pub fn drawn(context: &mut Context<'_>, invitation: &Invitation, outcome: Outcom
     let refused = match outcome {
         Outcome::Drawn(secrets, _) if !secrets.is_empty() => {
             context.look_at_space();
-            context.apply(Request::Invite { code: secrets[0].reveal(), invitation })
+            let (code, invitation) = (secrets[0].reveal(), invitation.into());
+            context.apply(Request::Invite { code, invitation })
         }
         _ => Err(Refusal::Busy("*".into())),
     };

@@ -15,11 +15,12 @@ use crate::state::{State, second_factor};
 use crate::state::{app_password, certificates, dormant, invitation, last_login, ownership};
 use proto::Fingerprint;
 use proto::scram::Keys;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{Account, AccountId, Write};
 
 /// A session has proven that it may log in to an account.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct LogIn {
     /// The account.
     pub account: AccountId,
@@ -34,7 +35,7 @@ pub struct LogIn {
 }
 
 /// A session makes an account.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Register {
     /// The name.
     pub name: Box<str>,
@@ -47,7 +48,7 @@ pub struct Register {
 }
 
 /// What the node of a session that logs in knows of it.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Origin {
     /// By what means it logs in.
     pub how: How,

@@ -87,11 +87,12 @@ pub fn show(context: &mut Context<'_>, id: RoomId, old: &str, reason: &str) {
 /// Tells those devices of a member that do not know `RENAME`: it is as if they left the old room
 /// and joined the new one.
 fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason): (&str, &str)) {
-    let knows = |session: &SessionId| {
-        context.node.sessions[session].capabilities.contains(Capability::ChannelRename)
+    let is_told = |session: &SessionId| {
+        let known = context.node.sessions.get(session);
+        known.is_some_and(|known| !known.capabilities.contains(Capability::ChannelRename))
     };
     let sessions = context.state.users[&user].sessions.iter().copied();
-    let sessions: Vec<SessionId> = sessions.filter(|session| !knows(session)).collect();
+    let sessions: Vec<SessionId> = sessions.filter(is_told).collect();
     if sessions.is_empty() {
         return;
     }

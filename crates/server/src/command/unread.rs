@@ -33,7 +33,9 @@ pub fn came(context: &mut Context<'_>, before: Option<EventId>) {
     let (user, session) = (context.user(), context.asker.session);
     let others = user.sessions.iter().filter(|other| **other != session);
     let others = others.filter(|other| !user.is_unattended(**other));
-    let others = others.map(|other| context.node.sessions[other].here);
+    // Of devices at other nodes nothing is known here.
+    let others = others.filter_map(|other| context.node.sessions.get(other));
+    let others = others.map(|other| other.here);
     // Of a first login there is no before.
     let was_here = others.chain(before).max().unwrap_or(context.state.last_event());
     context.session_mut().was_here = was_here;

@@ -139,13 +139,13 @@ fn come_online(context: &mut Context<'_>, full: bool) {
         full,
     };
     context.look_at_space();
-    if let Err(refusal) = context.apply(Request::ComeOnline(&coming)) {
-        refused(context, &coming, &refusal);
+    if let Err(refusal) = context.apply(Request::ComeOnline((&coming).into())) {
+        refused(context, &coming.nick, &refusal);
     }
 }
 
 /// The session cannot be who it wants to be.
-fn refused(context: &mut Context<'_>, coming: &ComeOnline, refusal: &Refusal) {
+pub fn refused(context: &mut Context<'_>, nick: &str, refusal: &Refusal) {
     if let Refusal::Barred(code, _, why) = refusal {
         let by_verb = context.registration().is_some_and(|registration| registration.by_verb);
         if by_verb && *code != BANNED {
@@ -168,7 +168,7 @@ fn refused(context: &mut Context<'_>, coming: &ComeOnline, refusal: &Refusal) {
     match refusal {
         Refusal::NameTaken(_) => {
             let text = "This name has an account; log in if it is yours, or choose another";
-            context.numeric(n::ERR_NICKNAMEINUSE, &[&coming.nick], text);
+            context.numeric(n::ERR_NICKNAMEINUSE, &[nick], text);
         }
         other => refuse(context, "NICK", other),
     }
@@ -223,7 +223,7 @@ pub fn show_room(
     let me = context.me();
     markread::show_room(context, room);
     if first {
-        then(context, metadata, |context| subscribers::introduce_in_order(context, room, me));
+        introduce(context, me, room, metadata);
     }
     if full {
         topic::show(context, room, false);
@@ -231,6 +231,11 @@ pub fn show_room(
         chathistory::replay(context, room);
     }
     then(context, metadata, |context| show_metadata::sync_room(context, room));
+}
+
+/// A room comes to know of a user who has come online: who is subscribed to what the user has is told.
+pub fn introduce(context: &mut Context<'_>, user: UserId, room: RoomId, metadata: Condition) {
+    then(context, metadata, |context| subscribers::introduce_in_order(context, room, user));
 }
 
 /// The session has been told of its rooms, and is told the rest.

@@ -42,7 +42,9 @@ fn show(context: &mut Context<'_>, id: UserId) {
     let (nick, account) = (user.nick.clone(), user.account().cloned());
     let (realname, away) = (user.realname.clone(), user.away.clone());
     let (operator, bot) = (user.is_operator(), user.bot);
-    let private = user.sessions.iter().all(|one| context.node.sessions[one].is_private());
+    // Of a device at another node nobody here knows how safe it is.
+    let known = |session| context.node.sessions.get(session);
+    let private = user.sessions.iter().all(|one| known(one).is_some_and(Session::is_private));
     let idle = user.idle_seconds(context.state.steady).to_string();
     let since = (user.since / 1000).to_string();
     context.numeric(n::RPL_WHOISUSER, &[&nick, &username, &host, "*"], &realname);
@@ -79,7 +81,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
 /// which certificates they have shown.
 fn show_private(context: &mut Context<'_>, id: UserId) {
     let user = &context.state.users[&id];
-    let sessions = || user.sessions.iter().map(|session| &context.node.sessions[session]);
+    let sessions = || user.sessions.iter().filter_map(|one| context.node.sessions.get(one));
     let addresses: BTreeSet<IpAddr> =
         sessions().map(|session| session.address).take(WHOIS_ADDRESSES).collect();
     let certificates: BTreeSet<Fingerprint> =

@@ -140,6 +140,8 @@ pub enum FollowUp {
     },
     /// The session has come online and so into a room, and is shown what is there.
     ShowRoomAtLogin {
+        /// The user that the session is now.
+        user: AccountId,
         /// The room.
         room: RoomId,
         /// It is the first session of its user.
@@ -154,4 +156,36 @@ pub enum FollowUp {
         /// As IRC clients expect it.
         full: bool,
     },
+}
+
+impl FollowUp {
+    /// Whether it concerns the asker's session alone, and so only the node where that is. The others
+    /// are for every node, as far as its own sessions are concerned.
+    pub fn is_for_session(&self) -> bool {
+        match self {
+            FollowUp::ChargeShare { .. }
+            | FollowUp::ShowRoomAgain { .. }
+            | FollowUp::ShowKept
+            | FollowUp::IsBot(_)
+            | FollowUp::Reveal
+            | FollowUp::DrawRecoveryCodes
+            | FollowUp::LoggedIn
+            | FollowUp::CameOnline { .. }
+            | FollowUp::Welcome { .. }
+            | FollowUp::Welcomed { .. } => true,
+            FollowUp::Introduce { .. }
+            | FollowUp::TellWatchers { .. }
+            | FollowUp::TellOnline { .. }
+            | FollowUp::TellOffline { .. }
+            | FollowUp::SyncWatchers { .. }
+            | FollowUp::ShowRoom { .. }
+            | FollowUp::RoomRenamed { .. }
+            | FollowUp::ShowMarker { .. }
+            | FollowUp::MetadataChanged { .. }
+            | FollowUp::MetadataAgain { .. }
+            | FollowUp::EndFromNetwork { .. }
+            | FollowUp::EndEntering { .. }
+            | FollowUp::ShowRoomAtLogin { .. } => false,
+        }
+    }
 }

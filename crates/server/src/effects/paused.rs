@@ -1,10 +1,11 @@
 //! The state of commands that take more than one turn.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::AccountId;
 
 /// Where a command continues in its next turn; it may no longer exist by then.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub enum Cursor {
     /// At its beginning.
     #[default]

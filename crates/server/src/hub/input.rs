@@ -1,5 +1,6 @@
 //! What comes to the hub: what connections did, and what other threads have found out.
 
+use crate::effects::SentEntry;
 use crate::hub::reload::Reload;
 use crate::limits::BATCH_BYTES;
 use crate::metrics::Space;
@@ -36,6 +37,8 @@ pub enum Input {
     Look,
     /// A password's key was derived.
     Derived(Derived),
+    /// The log that orders entries has brought one, of this node or of another.
+    Entry(SentEntry),
     /// The journal could not store this batch, and has refused all after it.
     Failed {
         /// The batch's number.

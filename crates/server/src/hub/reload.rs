@@ -1,8 +1,8 @@
 //! The config file was read again: what can change while the server runs changes.
 
 use crate::command::context::Context;
-use crate::command::entry::{self, Entry, Request};
-use crate::command::{cap, isupport};
+use crate::command::entry::{Entry, Request};
+use crate::command::{cap, isupport, ordered};
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::session::Node;
@@ -39,7 +39,7 @@ impl Reload {
 
 /// Accounts whose role differs now have the new one, or none. Who has taken other rights with `OPER`
 /// keeps them, unless operators need a second factor from here on.
-fn change_roles(state: &mut State, out: &mut Effects, before: &Config) {
+fn change_roles(state: &mut State, node: &mut Node, out: &mut Effects, before: &Config) {
     let config = state.config.clone();
     let by_config = |user: &User| user.role == state.role_by(before, user);
     let changed = |user: &User| state.role_by(before, user) != state.role_by(&config, user);
@@ -54,8 +54,13 @@ fn change_roles(state: &mut State, out: &mut Effects, before: &Config) {
         let role = state.role_by(&config, &state.users[&user]);
         let (now, steady) = (state.now, state.steady);
         let asker = Asker { session, ..Asker::of(Some(user)) };
-        entry::apply(state, out, Entry { now, steady, asker, request: Request::Role(role) })
-            .expect("a role that the config gives is not refused");
+        ordered::submit(
+            state,
+            node,
+            out,
+            Entry { now, steady, asker, request: Request::Role(role) },
+        )
+        .expect("a role that the config gives is not refused");
     }
 }
 
@@ -67,7 +72,7 @@ pub fn apply(state: &mut State, node: &mut Node, out: &mut Effects, reload: &Rel
         isupport::tell_changes(state, node, out, &before);
         disk::look(state, node, out, None);
         out.history = Some(config.history.clone());
-        change_roles(state, out, &before);
+        change_roles(state, node, out, &before);
     }
     let Some(by) = reload.by else { return };
     node.reloading = false;

@@ -7,11 +7,11 @@
 //! restart.
 
 mod checks;
-mod lines;
+pub(super) mod lines;
 pub(super) mod nonsense;
 pub(super) mod random;
 mod restart;
-mod steps;
+pub(super) mod steps;
 mod world;
 
 use super::{Hub, Stamped};

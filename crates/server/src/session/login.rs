@@ -6,9 +6,10 @@ use crate::session_id::SessionId;
 use crate::state::invitation::Invitation;
 use crate::state::second_factor::UsedCode;
 use proto::scram::Keys;
+use serde::{Deserialize, Serialize};
 
 /// By which way somebody logs in; it decides the words of the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum How {
     /// The verb `LOGIN`.
     Verb,

@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a node knows of its own connections. No other node ever learns of it.
 #[derive(Debug)]
 pub struct Node {
+    /// How many entries were sent to the log that orders them; none: there is no such log, and
+    /// entries are applied as soon as they are made.
+    pub sent: Option<u64>,
     /// The number of the batch at hand.
     pub batch: u64,
     /// The connections.
@@ -53,6 +56,7 @@ impl Node {
     /// A node without sessions, of a server with so many verbs.
     pub fn new(started: i64, up_since: i64, verbs: usize) -> Node {
         Node {
+            sent: None,
             batch: 0,
             sessions: Sessions::default(),
             watchers: BTreeMap::new(),

@@ -16,12 +16,13 @@ use crate::state::{dormant, membership};
 use crate::text::shorten;
 use crate::work::Work;
 use proto::{Capabilities, Capability, Line};
+use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 use std::sync::Arc;
 use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
 
 /// Who asks, as far as a command may know when it is applied.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Asker {
     /// The session.
     pub session: SessionId,
@@ -59,7 +60,7 @@ impl Asker {
 
 /// What the node of an asker lets them do: it alone knows their budgets and its disk. Found out
 /// before a command is applied, so that it is the same everywhere.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Allowance {
     /// Why nothing more of theirs may be stored, if so.
     pub not_stored: Option<NotStored>,
@@ -68,7 +69,7 @@ pub struct Allowance {
 }
 
 /// Why nothing more of somebody's may be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum NotStored {
     /// The reserve of the disk is touched.
     Reserve,

@@ -20,7 +20,7 @@ pub struct Invitation {
     /// How many may still come.
     pub uses: u32,
     /// Until when, if not for ever.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub expires: Option<i64>,
     /// The rooms that those who come are in.
     #[serde(default)]

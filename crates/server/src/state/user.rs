@@ -51,7 +51,7 @@ pub struct User {
 }
 
 /// What a session says of the person's presence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum Presence {
     /// The person is here.
     Here,

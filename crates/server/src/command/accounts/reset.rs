@@ -19,6 +19,7 @@ use crate::state::{app_password, records, second_factor};
 use hmac::{Hmac, KeyInit, Mac};
 use proto::Message;
 use proto::scram::Keys;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::sync::Arc;
 use store::{Account, AccountId, RecordKind, Write};
@@ -64,7 +65,7 @@ fn code(entropy: &[u8; 16], account: AccountId, steady: i64) -> String {
 }
 
 /// An account gets a one-time code.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct OneTimeCode {
     /// The account.
     pub account: AccountId,
@@ -87,7 +88,8 @@ pub fn reset_done(
     let done = match outcome {
         Outcome::Made(keys) => {
             context.session_mut().reveals = Some(Box::new(Reveals::OneTimeCode(name.into(), code)));
-            context.apply(Request::Reset(&OneTimeCode { account, name: name.into(), keys, factor }))
+            let code = OneTimeCode { account, name: name.into(), keys, factor };
+            context.apply(Request::Reset((&code).into()))
         }
         _ => Err(Refusal::Busy(name.to_owned())),
     };

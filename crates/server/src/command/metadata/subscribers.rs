@@ -45,7 +45,8 @@ fn viewers(state: &State, node: &Node, of: Subject, key: &str) -> BTreeSet<Sessi
     if let Subject::Account(user) = of
         && let Some(user) = state.users.get(&user)
     {
-        viewers.extend(&user.sessions);
+        let here = |session: &&SessionId| node.sessions.contains_key(session);
+        viewers.extend(user.sessions.iter().filter(here));
     }
     viewers
 }

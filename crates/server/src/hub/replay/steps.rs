@@ -26,7 +26,7 @@ pub(super) const ROOMS: [&str; 5] = ["#a", "#b", "#lobby", "#c", "#\u{430}"];
 const ADDRESSES: [&str; 5] = ["127.0.0.1", "::1", "192.0.2.7", "2001:db8::1", PROXY];
 const PROXY: &str = "198.51.100.1";
 
-pub(super) fn config(random: &mut Random) -> Arc<Config> {
+pub(in crate::hub) fn config(random: &mut Random) -> Arc<Config> {
     let proxies = format!("server.proxies = [{PROXY:?}]");
     let mut config: Config = toml::from_str(&proxies).expect("a config");
     config.server.guests = random.below(2) == 0;
@@ -76,25 +76,7 @@ impl World {
             6 => self.broken.store(random.below(4) == 0, Ordering::Relaxed),
             7 | 8 => {
                 if let Some((session, task)) = self.derivations.pop_front() {
-                    let keys = Keys {
-                        salt: [7; 16],
-                        iterations: 1,
-                        stored_key: [1; 32],
-                        server_key: [2; 32],
-                    };
-                    let stored_key = [random.below(9) as u8; 32];
-                    let outcome = match random.below(6) {
-                        _ if matches!(task, Task::Make { .. }) => Outcome::Made(keys),
-                        1 if matches!(task, Task::Change { .. }) => Outcome::Compared(false),
-                        _ if matches!(task, Task::Change { .. }) => {
-                            Outcome::Made(Keys { stored_key, ..keys })
-                        }
-                        _ if matches!(task, Task::Draw { .. }) => drawn(random, &task, keys),
-                        _ if matches!(task, Task::Wait) => Outcome::Waited,
-                        0 => Outcome::Compared(false),
-                        1 => Outcome::Renewed(Keys { stored_key, ..keys }),
-                        _ => Outcome::Compared(true),
-                    };
+                    let outcome = outcome(random, &task);
                     self.apply(Input::Derived(Derived { session, outcome }));
                 }
             }
@@ -203,6 +185,22 @@ impl World {
     }
 }
 
+/// What comes of deriving keys, at random.
+pub(in crate::hub) fn outcome(random: &mut Random, task: &Task) -> Outcome {
+    let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
+    let stored_key = [random.below(9) as u8; 32];
+    match random.below(6) {
+        _ if matches!(task, Task::Make { .. }) => Outcome::Made(keys),
+        1 if matches!(task, Task::Change { .. }) => Outcome::Compared(false),
+        _ if matches!(task, Task::Change { .. }) => Outcome::Made(Keys { stored_key, ..keys }),
+        _ if matches!(task, Task::Draw { .. }) => drawn(random, task, keys),
+        _ if matches!(task, Task::Wait) => Outcome::Waited,
+        0 => Outcome::Compared(false),
+        1 => Outcome::Renewed(Keys { stored_key, ..keys }),
+        _ => Outcome::Compared(true),
+    }
+}
+
 /// Secrets as the threads that derive keys draw them.
 fn drawn(random: &mut Random, task: &Task, keys: Keys) -> Outcome {
     let Task::Draw { count, chars, keys: wanted } = task else { return Outcome::Busy };
@@ -216,7 +214,7 @@ fn drawn(random: &mut Random, task: &Task, keys: Keys) -> Outcome {
 }
 
 /// One of a few, if any.
-fn certificate(random: &mut Random) -> Option<Fingerprint> {
+pub(in crate::hub) fn certificate(random: &mut Random) -> Option<Fingerprint> {
     let which = random.below(4) as u8;
     (which > 0).then_some(Fingerprint([which; 32]))
 }

@@ -1,0 +1,218 @@
+//! Entries that a log orders before they are applied: how they are sent there, and what is done with
+//! them when they come back.
+//!
+//! On one node there is no such log, and an entry is applied as soon as it is made. With one, all
+//! nodes apply the same entries in the same order. What a session sends takes effect in the order in
+//! which it was sent: while a command of it is under way, its next lines wait, whatever they ask.
+
+use super::context::Context;
+use super::entry::{self, Entry, Request};
+use super::{authentication, finish, follow_up, welcome};
+use crate::effects::{Cursor, Effects, SentEntry};
+use crate::session::{Node, UnderWay};
+use crate::session_id::SessionId;
+use crate::state::State;
+use crate::state::applying::{Answering, Asker};
+use crate::state::refusal::Refusal;
+use proto::Capability;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What is sent.
+#[derive(Deserialize, Serialize)]
+struct Sent<'a> {
+    /// Its number among those of its node.
+    number: u64,
+    #[serde(borrow)]
+    entry: Entry<'a>,
+}
+
+impl SentEntry {
+    /// An entry that a log has brought.
+    ///
+    /// # Errors
+    /// When it is none that this version of the program can apply.
+    pub fn new(bytes: Box<[u8]>) -> Result<SentEntry, postcard::Error> {
+        postcard::from_bytes::<Sent<'_>>(&bytes)?;
+        Ok(SentEntry(bytes))
+    }
+
+    /// Its bytes, for the log.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Applies an entry; or sends it to the log, if there is one, and returns its number.
+pub fn submit(
+    state: &mut State,
+    node: &mut Node,
+    out: &mut Effects,
+    entry: Entry<'_>,
+) -> Result<Option<u64>, Refusal> {
+    let Some(sent) = &mut node.sent else {
+        return entry::apply(state, out, entry).map(|()| None);
+    };
+    *sent += 1;
+    let sent = Sent { number: *sent, entry };
+    let bytes = postcard::to_stdvec(&sent).expect("all lengths are known");
+    out.entries.push(SentEntry(bytes.into()));
+    Ok(Some(sent.number))
+}
+
+/// The command at hand of a session is applied with the entry of this number.
+pub fn wait_for(node: &mut Node, session: SessionId, number: u64) {
+    if let Some(known) = node.sessions.get_mut(&session) {
+        let under_way = UnderWay { number, answer: None };
+        known.under_way = Some(Box::new(under_way));
+    }
+}
+
+/// Whether the command at hand is under way: then it is over for now, and its answer is still to come,
+/// or the rest of it. So is its label.
+pub fn keep_label(context: &mut Context<'_>) -> bool {
+    if context.node.sent.is_none() {
+        return false;
+    }
+    let Answering { state, out, asker } = &mut context.answering;
+    let known = context.node.sessions.get_mut(&asker.session);
+    let Some(under_way) = known.and_then(|known| known.under_way.as_mut()) else { return false };
+    // Another command of the session may be, one that was sent before.
+    if under_way.answer.is_some() {
+        return false;
+    }
+    let server = &state.renderer.server;
+    let written = out.answered();
+    let label = if out.has_labeled_answers() {
+        out.pause(server)
+    } else {
+        let label = out.keep_label();
+        out.end(server);
+        label
+    };
+    under_way.answer = Some((label, written));
+    true
+}
+
+/// Applies an entry that the log has brought, of whatever node. Returns the session, if it is here and
+/// has waited for that.
+pub fn apply(
+    state: &mut State,
+    node: &mut Node,
+    out: &mut Effects,
+    sent: &SentEntry,
+) -> Option<SessionId> {
+    let sent: Sent<'_> = postcard::from_bytes(&sent.0).expect("it was read when it was made");
+    let Sent { number, entry } = sent;
+    let session = entry.asker.session;
+    if session == SessionId::NOBODY {
+        entry::apply(state, out, entry).expect("what nobody has asked for is not refused");
+        return None;
+    }
+    let known = node.sessions.get_mut(&session);
+    let under_way = known.and_then(|known| known.under_way.take_if(|it| it.number == number));
+    let waited = under_way.is_some();
+    let ends = matches!(entry.request, Request::SessionEnded { .. });
+    if !ends && !is_there(state, &entry.asker) {
+        return waited.then_some(session);
+    }
+    let Entry { now, steady, asker, request } = entry;
+    let mut context = Context::of_entry(state, node, out, asker.clone());
+    match under_way.and_then(|it| it.answer) {
+        Some((label, written)) => {
+            let batches = context.has(Capability::Batch);
+            context.out.begin_again(session, label, batches);
+            context.out.resume_at(Cursor::Start, written);
+        }
+        None => {
+            let label =
+                asker.label.clone().filter(|_| !context.node.sessions.contains_key(&session));
+            context.begin(label);
+            context.asker.label.clone_from(&asker.label);
+        }
+    }
+    let (refuser, line) = (Refuser::of(&request), line_of(&request));
+    finish(&mut context, |context| {
+        let entry = Entry { now, steady, asker, request };
+        if let Err(refusal) = context.apply_ordered(entry) {
+            return refuser.refuse(context, refusal);
+        }
+        if !waited && context.node.sessions.contains_key(&session) {
+            // It has gone on meanwhile, for its answer was not in this.
+            context.refresh();
+        }
+        follow_up::carry_out(context);
+        if let Some(cursor) = context.out.take_next().filter(|_| waited) {
+            context.go_on_at(cursor);
+        }
+        Ok(())
+    });
+    if let Some(unfinished) = context.unfinished().filter(|_| waited) {
+        unfinished.line = line.into();
+    }
+    waited.then_some(session)
+}
+
+/// Whether a session is still its user's: it may have ended when its last command was under way.
+fn is_there(state: &State, asker: &Asker) -> bool {
+    let Some(user) = asker.user else { return true };
+    state.users.get(&user).is_some_and(|user| user.sessions.contains(&asker.session))
+}
+
+/// Who tells a session that its request is refused.
+enum Refuser {
+    Login,
+    ComeOnline(Arc<str>),
+    Verb(&'static str),
+}
+
+impl Refuser {
+    fn of(request: &Request<'_>) -> Refuser {
+        match request {
+            Request::LogIn(_) | Request::Register(_) => Refuser::Login,
+            Request::ComeOnline(coming) => Refuser::ComeOnline(coming.nick.clone()),
+            Request::Command { command, .. } => Refuser::Verb(command.verb.name),
+            Request::Broadcast { .. } => Refuser::Verb("BM"),
+            Request::PrivateMessage { .. } => Refuser::Verb("PM"),
+            Request::Multiline(_) => Refuser::Verb("BATCH"),
+            Request::Account(_) => Refuser::Verb("ACCOUNT"),
+            Request::AddCertificate { .. } => Refuser::Verb("CERT"),
+            Request::Reset(_) => Refuser::Verb("ACCOUNTS"),
+            Request::Invite { .. } => Refuser::Verb("INVITATION"),
+            Request::Granted { .. } => Refuser::Verb("OPER"),
+            // These are refused to nobody.
+            Request::Taken { .. }
+            | Request::EndServerBans
+            | Request::EndRoomBans
+            | Request::ExpireAccounts { .. }
+            | Request::ClockSet
+            | Request::Role(_)
+            | Request::SessionEnded { .. }
+            | Request::WasHere(_)
+            | Request::RenewKeys { .. }
+            | Request::LoginFailed(_) => Refuser::Verb("*"),
+        }
+    }
+
+    fn refuse(self, context: &mut Context<'_>, refusal: Refusal) -> Result<(), (String, Refusal)> {
+        // Another node's sessions are refused there.
+        let Some(known) = context.node.sessions.get_mut(&context.answering.asker.session) else {
+            return Ok(());
+        };
+        known.reveals = None;
+        match self {
+            Refuser::Login => authentication::login_refused(context, &refusal),
+            Refuser::ComeOnline(nick) => welcome::refused(context, &nick, &refusal),
+            Refuser::Verb(verb) => return Err((verb.to_owned(), refusal)),
+        }
+        Ok(())
+    }
+}
+
+/// The line that a command came in.
+fn line_of<'a>(request: &Request<'a>) -> &'a str {
+    match request {
+        Request::Command { command, .. } => command.message.line(),
+        _ => "",
+    }
+}

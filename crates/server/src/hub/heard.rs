@@ -1,0 +1,124 @@
+//! What the sessions of a hub hear, as shards would carry it out: for tests that compare it.
+
+use crate::effects::released::Settled;
+use crate::effects::{ConditionalEffect, Effect, Effects, News, Rooms};
+use crate::render::{Renderer, Tagging};
+use crate::session_id::SessionId;
+use proto::Capabilities;
+use std::collections::{BTreeMap, BTreeSet};
+use store::{MemoryStore, RoomId, Store};
+
+/// A store that everything is committed to, and what is told once it is.
+pub(super) struct Heard {
+    pub(super) store: MemoryStore,
+    /// What each session was told, line by line.
+    pub(super) lines: BTreeMap<SessionId, Vec<String>>,
+    gone: BTreeSet<SessionId>,
+    rooms: BTreeMap<RoomId, BTreeSet<SessionId>>,
+    capabilities: BTreeMap<SessionId, Capabilities>,
+}
+
+impl Heard {
+    pub(super) fn new(store: MemoryStore) -> Heard {
+        Heard {
+            store,
+            lines: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            rooms: BTreeMap::new(),
+            capabilities: BTreeMap::new(),
+        }
+    }
+
+    /// A session is here: it hears what it is told.
+    pub(super) fn opens(&mut self, session: SessionId) {
+        self.lines.insert(session, Vec::new());
+    }
+
+    /// A session is here no longer: its connection is gone.
+    pub(super) fn goes(&mut self, session: SessionId) {
+        self.gone.insert(session);
+    }
+
+    /// Stores what is to be stored, and tells those who are to be told.
+    pub(super) fn carry_out(&mut self, renderer: &Renderer, effects: Effects) {
+        let outcomes = self.store.commit(&mut effects.writes.iter()).expect("it is in memory");
+        let settled = Settled { effects, outcomes: Some(outcomes) };
+        for effect in &settled.effects.list {
+            if settled.happens(effect.condition) {
+                self.happens(renderer, &settled, effect);
+            }
+        }
+    }
+
+    fn happens(&mut self, renderer: &Renderer, settled: &Settled, effect: &ConditionalEffect) {
+        let effects = &settled.effects;
+        let text = |range: &std::ops::Range<u32>| {
+            effects.text[range.start as usize..range.end as usize].to_vec()
+        };
+        match &effect.effect {
+            Effect::Reply { to, text: range } => self.hears(*to, &text(range)),
+            Effect::Refused { to, text: range, tag } => {
+                let tag = tag.as_deref().map(|tag| format!("@{tag} ")).unwrap_or_default();
+                self.hears(*to, &[tag.as_bytes(), &text(range)].concat());
+            }
+            Effect::Tell { rooms, except, news } => {
+                let rooms = match rooms {
+                    Rooms::One(room) => std::slice::from_ref(room),
+                    Rooms::Several(rooms) => rooms,
+                };
+                let told = rooms.iter().filter_map(|room| self.rooms.get(room)).flatten();
+                let told: BTreeSet<_> = told.filter(|to| !except.contains(to)).copied().collect();
+                for to in told {
+                    self.hears_news(renderer, effects, to, &effects.news[*news as usize]);
+                }
+            }
+            Effect::TellOne { to, news, .. } => {
+                self.hears_news(renderer, effects, *to, &effects.news[*news as usize]);
+            }
+            Effect::Confirm { to, form, news, tag } => {
+                let (news, mut line) = (&effects.news[*news as usize], Vec::new());
+                let stored = settled.stored_as(effect.condition).unwrap_or((news.id, news.time));
+                let tag = tag.as_deref().unwrap_or_default();
+                let tagging = Tagging { capabilities: self.capabilities_of(*to), tag };
+                renderer.confirm(&mut line, form, stored, (news, &effects.text), tagging);
+                self.hears(*to, &line);
+            }
+            Effect::Read { session, request, tag } => {
+                self.hears(*session, format!("{tag:?} {request:?}").as_bytes());
+            }
+            Effect::Enter { session, room } => {
+                self.rooms.entry(*room).or_default().insert(*session);
+            }
+            Effect::Leave { session, room } => {
+                self.rooms.entry(*room).or_default().remove(session);
+            }
+            Effect::Capabilities { session, capabilities } => {
+                self.capabilities.insert(*session, *capabilities);
+            }
+            Effect::Close { session } => self.goes(*session),
+            _ => {}
+        }
+    }
+
+    fn capabilities_of(&self, session: SessionId) -> Capabilities {
+        self.capabilities.get(&session).copied().unwrap_or_default()
+    }
+
+    fn hears_news(&mut self, renderer: &Renderer, effects: &Effects, to: SessionId, news: &News) {
+        let capabilities = self.capabilities_of(to);
+        if news.is_for(capabilities) {
+            let mut line = Vec::new();
+            let tagging = Tagging { capabilities, tag: "" };
+            renderer.news(&mut line, news, &effects.text, tagging);
+            self.hears(to, &line);
+        }
+    }
+
+    /// What is for sessions that are not here is told to nobody.
+    fn hears(&mut self, to: SessionId, text: &[u8]) {
+        let here = self.lines.get_mut(&to).filter(|_| !self.gone.contains(&to));
+        if let Some(lines) = here {
+            lines.extend(String::from_utf8_lossy(text).lines().map(str::to_owned));
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! A session's commands take effect in the order in which it sent them, also when a log orders them
+//! first and so they are applied later.
+//!
+//! Random commands of some sessions become entries, which come back late, how late depends on a
+//! seed. What all sessions hear must be what they hear without any delay, if the commands come in
+//! the order in which they have taken effect.
+
+use super::heard::Heard;
+use super::replay::random::Random;
+use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
+use crate::config::Config;
+use crate::effects::{Effect, SentEntry, Task};
+use crate::session::login::{Derived, Outcome};
+use crate::session_id::SessionId;
+use crate::state::{State, records};
+use proto::scram::Keys;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use store::{MemoryStore, RecordKind, Store};
+
+const CONFIG: &str = "\
+server.guests = true
+server.plaintext_login = true
+limits.work_millis = 0
+limits.connects_per_minute = 0
+operator = [{ name = \"boss\", password = \"up\" }]
+";
+
+const SESSIONS: u32 = 5;
+const NAMES: [&str; 7] = ["ann", "bob", "cem", "dee", "eve", "fay", "gus"];
+const ROOMS: [&str; 3] = ["#a", "#b", "#lobby"];
+
+/// What is sent: a line, or nothing more because the connection is gone.
+#[derive(Clone, Debug, PartialEq)]
+enum Sent {
+    Line(String),
+    Gone,
+}
+
+struct World {
+    hub: Hub,
+    heard: Heard,
+    log: VecDeque<SentEntry>,
+}
+
+fn session(slot: u32) -> SessionId {
+    SessionId { shard: 0, slot, generation: 1 }
+}
+
+impl World {
+    /// Everybody is here; from here on entries are sent to a log, if so wanted.
+    fn new(ordered: bool) -> World {
+        let config: Config = toml::from_str(CONFIG).expect("a config");
+        let mut store = MemoryStore::new("test");
+        let (mut hub, writes) = Hub::new(Arc::new(config), store.load().unwrap(), 0);
+        store.commit(&mut writes.iter()).unwrap();
+        hub.node.sent = ordered.then_some(0);
+        let mut world = World { hub, heard: Heard::new(store), log: VecDeque::new() };
+        for (slot, name) in (0..SESSIONS).zip(NAMES) {
+            world.heard.opens(session(slot));
+            let address = "127.0.0.1".parse().unwrap();
+            world.does(slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
+            let capabilities = [
+                "",
+                "labeled-response",
+                "labeled-response batch echo-message",
+                "labeled-response batch message-tags draft/multiline away-notify",
+                "message-tags draft/read-marker draft/metadata-3 extended-join setname",
+            ];
+            // Two are one person with an account, the others guests.
+            let login = match slot {
+                3 | 4 => vec!["LOGIN dee :secret".to_owned()],
+                _ => vec![format!("NICK {name}"), "USER u 0 * :Somebody".to_owned()],
+            };
+            let wants = format!("CAP REQ :{}", capabilities[slot as usize]);
+            for line in [wants, "CAP END".to_owned()].iter().chain(&login) {
+                world.says(slot, line);
+                world.catches_up();
+            }
+        }
+        world
+    }
+
+    fn apply(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let stamped = Stamped { now: 1_000_000, steady: 1_000_000, committed: 0, input };
+            let mut effects = self.hub.apply(stamped);
+            self.log.extend(effects.entries.drain(..));
+            for effect in &effects.list {
+                if let Effect::Derive { session, job } = &effect.effect {
+                    let outcome = derived(&job.task);
+                    inputs.push_back(Input::Derived(Derived { session: *session, outcome }));
+                }
+            }
+            self.heard.carry_out(&self.hub.state.renderer, effects);
+            if inputs.is_empty() && (self.hub.has_rest() || self.hub.has_turns()) {
+                inputs.push_back(Input::Continue);
+            }
+        }
+    }
+
+    fn does(&mut self, slot: u32, text: &str, event: ClientEvent) {
+        let events = vec![SessionEvent { session: session(slot), event }];
+        self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }));
+    }
+
+    fn says(&mut self, slot: u32, line: &str) {
+        self.does(slot, line, ClientEvent::Line(0..line.len() as u32));
+    }
+
+    fn sends(&mut self, slot: u32, sent: &Sent) {
+        match sent {
+            Sent::Line(line) => self.says(slot, line),
+            Sent::Gone => {
+                self.heard.goes(session(slot));
+                self.does(slot, "", ClientEvent::Closed { reason: "gone".into() });
+            }
+        }
+    }
+
+    /// The log brings an entry.
+    fn brings(&mut self) {
+        if let Some(sent) = self.log.pop_front() {
+            let read = SentEntry::new(sent.bytes().into()).expect("it was just written");
+            self.apply(Input::Entry(read));
+        }
+    }
+
+    fn catches_up(&mut self) {
+        while !self.log.is_empty() {
+            self.brings();
+        }
+    }
+
+    /// How much of what a session has sent has not taken effect.
+    fn behind(&self, slot: u32) -> usize {
+        let id = session(slot);
+        let online = self.hub.state.users.values().any(|user| user.sessions.contains(&id));
+        match self.hub.node.sessions.get(&id) {
+            Some(known) => {
+                let closing = usize::from(known.closed.is_some());
+                known.lines.len() + usize::from(known.under_way.is_some()) + closing
+            }
+            // It has ended here, and not yet for all.
+            None => usize::from(online),
+        }
+    }
+}
+
+fn derived(task: &Task) -> Outcome {
+    let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
+    match task {
+        Task::Make { .. } => Outcome::Made(keys),
+        Task::Compare { .. } => Outcome::Compared(true),
+        _ => Outcome::Waited,
+    }
+}
+
+/// Lines that a session sends one after another.
+fn lines(random: &mut Random, number: usize) -> Vec<String> {
+    let (room, name) = (random.pick(&ROOMS), random.pick(&NAMES));
+    let one = match random.below(36) {
+        0..=3 => format!("PRIVMSG {room} :{number}"),
+        4 => format!("PRIVMSG {room},{name} :{number}"),
+        5 => format!("NOTICE {name} :{number}"),
+        6..=9 => format!("JOIN {room}"),
+        10 => format!("PART {room} :bye {number}"),
+        11 | 12 => format!("TOPIC {room} :{number}"),
+        13 => format!("TOPIC {room}"),
+        14 | 15 => format!("NAMES {room}"),
+        16 => format!("WHO {room}"),
+        17 => format!("WHOIS {name}"),
+        18 => random.pick(&["LIST", "LUSERS", "BM", "PM", "AWAY", "MONITOR S"]).to_owned(),
+        19 => format!("AWAY :{number}"),
+        20 | 21 => format!("NICK {name}"),
+        22 => format!("MODE {room} {} {name}", random.pick(&["+o", "-o", "+v", "+b"])),
+        23 => format!("MODE {room} {}", random.pick(&["+m", "-m", "+s", "b", "+k key"])),
+        24 => format!("KICK {room} {name} :{number}"),
+        25 => format!("INVITE {name} {room}"),
+        26 => format!("MARKREAD {room} timestamp=1970-01-01T00:00:0{}.000Z", random.below(3)),
+        27 => format!("METADATA * SET url :{number}"),
+        28 => format!("CAP REQ :{}echo-message", random.pick(&["", "-"])),
+        29 => format!("PING {number}"),
+        30 => format!("PM {name} :{number}"),
+        31 => format!("MONITOR + {name}"),
+        32 => format!("SETNAME :{number}"),
+        33 => format!("CHATHISTORY LATEST {room} * 5"),
+        34 => format!("RENAME {room} {}", random.pick(&["#b", "#c"])),
+        _ => {
+            let batch = "BATCH +r draft/multiline";
+            return vec![
+                format!("@label=m{number} {batch} {room}"),
+                format!("@batch=r PRIVMSG {room} :{number}"),
+                format!("@batch=r PRIVMSG {room} :and more"),
+                "BATCH -r".to_owned(),
+            ];
+        }
+    };
+    if random.below(2) == 0 { vec![format!("@label=l{number} {one}")] } else { vec![one] }
+}
+
+/// Runs random commands with random delays. Returns what was heard, in which order commands took
+/// effect, how many had to wait, and who is gone.
+fn delayed(seed: u64) -> (World, Vec<(u32, Sent)>, usize) {
+    let mut random = Random::new(seed);
+    let mut world = World::new(true);
+    let (mut sent, mut order) = (BTreeMap::<u32, Vec<Sent>>::new(), Vec::new());
+    let (mut done, mut waited) = (BTreeMap::<u32, usize>::new(), 0);
+    let patience = 1 + random.below(8);
+    for step in 0..150 {
+        let slot = random.below(SESSIONS as usize) as u32;
+        let open = world.hub.node.sessions.get(&session(slot)).is_some_and(|s| s.closed.is_none());
+        let mut todo = Vec::new();
+        if open && step < 140 && random.below(patience) == 0 {
+            let more = lines(&mut random, step).into_iter().map(Sent::Line);
+            todo.extend(more.map(|one| Some((slot, one))));
+        } else if open && random.below(60) == 0 {
+            let end = [Sent::Line("QUIT :bye".into()), Sent::Gone];
+            todo.push(Some((slot, end[random.below(2)].clone())));
+        }
+        todo.extend((0..random.below(3)).map(|_| None));
+        for one in todo {
+            match one {
+                Some((slot, what)) => {
+                    waited += usize::from(world.behind(slot) > 0);
+                    sent.entry(slot).or_default().push(what.clone());
+                    world.sends(slot, &what);
+                }
+                None => world.brings(),
+            }
+            took_effect(&world, &sent, &mut done, &mut order);
+        }
+    }
+    while !world.log.is_empty() {
+        world.brings();
+        took_effect(&world, &sent, &mut done, &mut order);
+    }
+    (world, order, waited)
+}
+
+/// Notes what has taken effect: of one session at most, and in the order in which it was sent.
+fn took_effect(
+    world: &World,
+    sent: &BTreeMap<u32, Vec<Sent>>,
+    done: &mut BTreeMap<u32, usize>,
+    order: &mut Vec<(u32, Sent)>,
+) {
+    for (slot, sent) in sent {
+        let before = done.entry(*slot).or_default();
+        let now = sent.len() - world.behind(*slot);
+        order.extend(sent[*before..now].iter().map(|one| (*slot, one.clone())));
+        *before = now;
+    }
+}
+
+/// Lines with the references of their batches in the order in which these open: they are made of
+/// how many bytes were written before.
+fn normal(lines: &[String]) -> Vec<String> {
+    let mut references = Vec::new();
+    let mut normal = Vec::new();
+    for line in lines {
+        let mut line = line.clone();
+        if let Some((_, rest)) = line.split_once(" BATCH +") {
+            references.push(rest.split(' ').next().unwrap_or_default().to_owned());
+        }
+        for (at, reference) in references.iter().enumerate().rev() {
+            for before in ["batch=", "BATCH +", "BATCH -"] {
+                line = line.replace(&format!("{before}{reference}"), &format!("{before}({at})"));
+            }
+        }
+        normal.push(line);
+    }
+    normal
+}
+
+/// They say what was the newest event when a line came, whenever that took effect.
+fn forget_last_logins(state: &mut State) {
+    let all = state.records.all().filter(|record| record.kind == RecordKind::LastLogin);
+    for record in all.collect::<Vec<_>>() {
+        records::put(state, record.kind, record.owner, &record.key, None);
+    }
+}
+
+#[test]
+fn commands_under_way_are_waited_for_and_nobody_hears_a_difference() {
+    let mut all_waited = 0;
+    for seed in 0..300 {
+        let (late, order, waited) = delayed(seed);
+        all_waited += waited;
+        let mut soon = World::new(false);
+        for (slot, sent) in &order {
+            soon.sends(*slot, sent);
+        }
+        for (id, lines) in &late.heard.lines {
+            let (late_lines, soon_lines) = (normal(lines), normal(&soon.heard.lines[id]));
+            if late.hub.node.sessions.contains_key(id) {
+                assert_eq!(late_lines, soon_lines, "seed {seed}, {id:?}, {order:#?}");
+                continue;
+            }
+            // Who has left hears nothing more, although others do not know it yet.
+            let last = late_lines.iter().rposition(|line| !line.starts_with("ERROR")).unwrap_or(0);
+            let (heard, all) = (&late_lines[..=last], &soon_lines);
+            assert!(all.starts_with(heard), "seed {seed}, {id:?}: {heard:#?} and {all:#?}");
+        }
+        let (mut late, mut soon) = (late.hub.state, soon.hub.state);
+        [&mut late, &mut soon].map(forget_last_logins);
+        assert!(late == soon, "seed {seed}");
+    }
+    assert!(all_waited > 1000, "only {all_waited} commands had to wait");
+}
