@@ -64,7 +64,8 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
 /// Whether a character may be in a user's name.
 #[must_use]
 pub fn in_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c)
+    c.is_ascii_alphanumeric()
+        || matches!(c, '-' | '_' | '[' | ']' | '\\' | '`' | '^' | '{' | '}' | '|')
 }
 
 /// Checks a room's name: a `#`, then at least one character, up to [`ROOM_BYTES`] in all; no comma,

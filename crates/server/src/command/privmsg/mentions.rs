@@ -24,7 +24,7 @@ pub(super) fn of(context: &mut Applying<'_>, event: &Event) -> Box<[AccountId]> 
         return [EVERYBODY].into();
     }
     let mut found = BTreeSet::new();
-    let mut looked_up = 0;
+    let (mut looked_up, mut folded) = (0, String::new());
     for word in text.split(|c| !in_name(c)) {
         if found.len() == MENTIONS {
             break;
@@ -33,7 +33,12 @@ pub(super) fn of(context: &mut Applying<'_>, event: &Event) -> Box<[AccountId]> 
             continue;
         }
         looked_up += LOOK_UP_WORK;
-        let Some(account) = context.state.account(word).map(|account| account.id) else { continue };
+        // One buffer for all words: to make one for each took a twentieth of a message's CPU time.
+        folded.clear();
+        folded.push_str(word);
+        folded.make_ascii_lowercase();
+        let account = context.state.accounts.get(&folded).map(|account| account.id);
+        let Some(account) = account else { continue };
         if account != event.account && is_told(context, event, account) {
             found.insert(account);
         }
@@ -54,7 +59,7 @@ fn is_told(context: &Applying<'_>, event: &Event, account: AccountId) -> bool {
 fn says_all(text: &str) -> bool {
     let end = |word: &str| word.get(ALL.len()..).is_some_and(|rest| !rest.starts_with(in_name));
     let begins = |word: &str| word.get(..ALL.len()).is_some_and(|it| it.eq_ignore_ascii_case(ALL));
-    text.split_whitespace().any(|word| begins(word) && end(word))
+    text.contains('@') && text.split_whitespace().any(|word| begins(word) && end(word))
 }
 
 fn may_mention_all(context: &Applying<'_>, room: RoomId) -> bool {
