@@ -165,6 +165,8 @@ fn guesses_at_operators_are_slowed_down_and_then_refused() {
 #[test]
 fn a_flood_of_registrations_does_not_keep_an_innocent_waiting() {
     const FLOOD: usize = 150;
+    // Those that were being dealt with when she came and while hers was, and some for the way.
+    const BEFORE_HER: usize = 10;
     let config = format!("{CONFIG}server.password_iterations = 400000\n");
     let server = Server::start(&config.replace("= 1\n", "= 5\n"));
     log_in(&server, HOME, "ann");
@@ -172,21 +174,26 @@ fn a_flood_of_registrations_does_not_keep_an_innocent_waiting() {
         .map(|number| {
             let mut client = from(&server, ELSEWHERE, "flood");
             client.send(&format!("NICK z{number}"));
-            client.send("REGISTER * * secret");
             client
         })
         .collect();
+    // At once: while they connect, many could be served.
+    for client in &mut flood {
+        client.send("REGISTER * * secret");
+    }
     // The last is refused at once; so all have come.
     flood.last_mut().expect("one").until(":parlor FAIL REGISTER TEMPORARILY_UNAVAILABLE z149 :*");
-    let begin = Instant::now();
+    let served = |log: &str| log.matches("logged in user=z").count();
+    let before = served(&server.log());
     log_in(&server, HOME, "ann");
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     let answers = flood[..FLOOD - 1].iter_mut();
     let registered = answers.map(|client| client.until(":parlor *REGISTER *"));
     let registered = registered.filter(|answer| answer.contains(" SUCCESS ")).count();
     // Beside those that were being dealt with when the last came.
     assert!((64..FLOOD / 2 + 20).contains(&registered), "{registered}");
+    // Not by the clock, which tells how busy the machine is, but by whose turn came before hers.
     let log = server.log();
-    let behind = log.split("Logged in user=ann").last().expect("a part");
-    assert!(behind.matches("user=z").count() >= 10, "she was not the last: {log}");
+    let (front, behind) = log.rsplit_once("Logged in user=ann").expect("she came");
+    let first = served(front) - before;
+    assert!(first <= BEFORE_HER && served(behind) >= 10, "{first} before her: {log}");
 }
