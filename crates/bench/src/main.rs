@@ -14,6 +14,7 @@ use parlor_bench::history::History;
 use parlor_bench::idle::Idle;
 use parlor_bench::join::Join;
 use parlor_bench::report::{self, Figure, Outcome};
+use parlor_bench::search::Search;
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
 use parlor_bench::transport::Transport;
@@ -68,6 +69,8 @@ enum Scenario {
     History(History),
     /// What somebody has not read in a thousand rooms, asked of a large store, which is filled at the first run and kept.
     Unread(Unread),
+    /// Searches for words in a store of its own.
+    Search(Search),
     /// Attacks on our server with default limits, and what innocent people notice of them.
     Attack(Attack),
     /// The floor itself, on a free port: what the scenarios start for it.
@@ -148,6 +151,7 @@ fn one_run(scenario: &Scenario, kind: &Kind, bench: &Bench) -> Result<Vec<Figure
         Scenario::Join(join) => join.run(kind, bench),
         Scenario::History(history) => history.run(kind, bench),
         Scenario::Unread(unread) => unread.run(kind),
+        Scenario::Search(search) => search.run(kind),
         Scenario::Attack(_) | Scenario::FloorServer => unreachable!("they have no figures"),
     }
 }

@@ -20,7 +20,7 @@ use crate::proxy::Proxy;
 /// server password, if the server has one (even with --password-file, which holds
 /// the user's own); the password (unless --password-file; only once, even for a new
 /// name with --register); the code of the second factor, if the account has one;
-/// then the commands BM, PM, CH, more and EX. Prompts go to standard error,
+/// then the commands BM, PM, CH, FIND, more and EX. Prompts go to standard error,
 /// messages to standard output; end of input means EX. Messages the server keeps
 /// for the user are left there for the person to read.
 ///

@@ -19,6 +19,7 @@ pub mod missed;
 pub mod pace;
 pub mod state;
 pub mod login;
+pub mod find;
 pub mod show;
 pub mod known_hosts;
 pub mod rounds;

@@ -308,9 +308,11 @@ impl Login {
                 self.use_invitation(out);
                 self.name(out)
             }
-            Question::Operation | Question::Text | Question::Recipient | Question::SendLines => {
-                Ok(Step::Wait)
-            }
+            Question::Operation
+            | Question::Words
+            | Question::Text
+            | Question::Recipient
+            | Question::SendLines => Ok(Step::Wait),
         }
     }
 

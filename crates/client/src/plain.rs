@@ -15,6 +15,9 @@ BM [text]                 send a message to everyone
 PM [user [text]]          send a message to one user; PM alone lists them
 PM #room [text]           send a message to a room you are in
 CH [user or room] [count] show the latest messages (of one user or room)
+FIND [words]              find messages with these words; also from:user in:#room
+                          after:2026-01-31 before:2026-02-01 has:link
+                          \"next to each other\" -without begin*
 more                      show the previous page
 PINS #room                show the messages pinned in a room
 PART #room                leave a room
@@ -29,6 +32,7 @@ enum Operation<'a> {
     Broadcast(&'a str),
     Private { user: &'a str, text: &'a str },
     History { target: &'a str, count: u32 },
+    Find(&'a str),
     More,
     Part(&'a str),
     Pins(&'a str),
@@ -65,6 +69,7 @@ impl<'a> Operation<'a> {
                     Err(_) => Operation::Unknown(line),
                 }
             }
+            "find" => Operation::Find(rest),
             "more" => Operation::More,
             "part" if is_room(rest) => Operation::Part(rest),
             "pins" if is_room(rest) => Operation::Pins(rest),
@@ -87,11 +92,12 @@ fn split_word(line: &str) -> (&str, &str) {
     (word, rest.trim_start_matches(' '))
 }
 
-/// Where the next older page of history ends.
-struct Older {
-    target: String,
-    count: u32,
-    before: String,
+/// Where the next older page ends.
+enum Older {
+    /// Of history.
+    Page { target: String, count: u32, before: String },
+    /// Of what was found.
+    Found { words: String, before: String },
 }
 
 /// The plain client at work.
@@ -138,6 +144,7 @@ impl Plain<'_> {
             Operation::Broadcast(text) => self.broadcast(text)?,
             Operation::Private { user, text } => self.private(user, text)?,
             Operation::History { target, count } => self.history(target, count, None)?,
+            Operation::Find(words) => self.find(words)?,
             Operation::More => self.more()?,
             Operation::Part(room) => self.part(room)?,
             Operation::Pins(room) => self.pins(room)?,
@@ -315,7 +322,7 @@ impl Plain<'_> {
             self.session.console.message(&line)?;
         }
         let is_full = entries.len() >= count as usize;
-        self.older = oldest.filter(|_| is_full).map(|before| Older {
+        self.older = oldest.filter(|_| is_full).map(|before| Older::Page {
             target: target.to_owned(),
             count,
             before,
@@ -328,9 +335,50 @@ impl Plain<'_> {
         Ok(self.session.aside(sentence)?)
     }
 
+    fn find(&mut self, words: &str) -> Result<(), End> {
+        let asked;
+        let words = if words.is_empty() {
+            asked = self.detail(Question::Words)?;
+            &asked
+        } else {
+            words
+        };
+        self.show_found(words.trim(), None)
+    }
+
+    /// Shows what a search finds, or what it finds before a message.
+    fn show_found(&mut self, words: &str, before: Option<&str>) -> Result<(), End> {
+        let question = match before {
+            Some(msgid) => format!("{words} before:{msgid}"),
+            None => words.to_owned(),
+        };
+        let answer = self.session.request(|state, out| state.ask_find(&question, out))?;
+        let (entries, next, sentence) = match answer {
+            Answer::Found { entries, next, sentence } => (entries, next, sentence),
+            Answer::Refused { sentence, .. } => return self.refuse(&sentence),
+            _ => return Ok(()),
+        };
+        for entry in &entries {
+            let line = self.session.console.look.hit(entry, words);
+            self.session.console.message(&line)?;
+        }
+        let late = sentence.starts_with("Searched");
+        let told = match (&next, entries.is_empty(), before) {
+            (Some(_), ..) if late => format!("{sentence}; type more to go on."),
+            (Some(_), ..) => "Type more for earlier messages.".to_owned(),
+            (None, true, None) => "Nothing was found.".to_owned(),
+            (None, ..) => "That is all.".to_owned(),
+        };
+        self.older = next.map(|before| Older::Found { words: words.to_owned(), before });
+        Ok(self.session.aside(&told)?)
+    }
+
     fn more(&mut self) -> Result<(), End> {
         match self.older.take() {
-            Some(older) => self.history(&older.target, older.count, Some(&older.before)),
+            Some(Older::Page { target, count, before }) => {
+                self.history(&target, count, Some(&before))
+            }
+            Some(Older::Found { words, before }) => self.show_found(&words, Some(&before)),
             None => Ok(self.session.aside("There are no older messages; CH shows the newest.")?),
         }
     }

@@ -25,6 +25,8 @@ pub enum Question {
     Text,
     /// To whom.
     Recipient,
+    /// What to look for.
+    Words,
     /// Whether so many lines are meant.
     SendLines,
 }
@@ -43,6 +45,7 @@ impl Question {
             Question::Operation => "BM (to all), PM (to one), CH (history), EX (exit): ",
             Question::Text => "Enter the message: ",
             Question::Recipient => "Enter the user: ",
+            Question::Words => "Enter the words to find: ",
             Question::SendLines => "Send all of them? (y/n): ",
         }
     }
@@ -50,7 +53,7 @@ impl Question {
     /// What kind of answer it wants.
     pub fn kind(self) -> Kind {
         match self {
-            Question::Operation | Question::Text => Kind::Text,
+            Question::Operation | Question::Text | Question::Words => Kind::Text,
             _ => Kind::Word,
         }
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::entry::{Entry, Place};
+use crate::find::marked;
 
 /// How lines look.
 #[derive(Clone, Debug)]
@@ -53,6 +54,14 @@ impl Look {
     pub fn record(&self, entry: &Entry) -> String {
         let when = entry.time_ms.map_or("?".to_owned(), |time| self.format(time, "%F %H:%M"));
         self.entry(entry, &entry.author, &when)
+    }
+
+    /// The same of a message that was searched for, with the words marked if there are colours.
+    pub fn hit(&self, entry: &Entry, words: &str) -> String {
+        if !self.colour || entry.taken_back_by.is_some() || entry.text.starts_with('\u{1}') {
+            return self.record(entry);
+        }
+        self.record(&Entry { text: marked(&entry.text, words), ..entry.clone() })
     }
 
     /// Something that is no message: `* ann joined`. All of it is as quiet, so formatting is left out.

@@ -46,6 +46,15 @@ pub enum Answer {
         /// The msgid of the page's last line, which need not be a message.
         newest: Option<String>,
     },
+    /// What a search has found, oldest first.
+    Found {
+        /// The messages.
+        entries: Vec<Entry>,
+        /// The msgid before which to go on; none: that was all.
+        next: Option<String>,
+        /// The server's sentence about how far it searched.
+        sentence: String,
+    },
     /// Conversations with their newest message's time, as the server wrote it.
     Targets(Vec<(String, String)>),
     /// The room was left.
@@ -103,6 +112,8 @@ enum Asked {
     Page { target: String },
     /// `CHATHISTORY AFTER` or `LATEST`, whose last word is the end of its batch.
     After { target: String },
+    /// `FIND`, whose last word is `NOTE FIND END`.
+    Found,
     /// `CHATHISTORY TARGETS`, likewise.
     Targets,
     /// `PART`, whose last word is one's own `PART`.
@@ -323,6 +334,14 @@ impl State {
         self.asked = Some(Asked::Page { target: target.to_owned() });
     }
 
+    /// Asks for messages with some words; see `FIND` of the server.
+    pub fn ask_find(&mut self, words: &str, out: &mut Vec<u8>) {
+        Line::to(out).verb("FIND").text(words).end();
+        self.page.clear();
+        self.page_newest = None;
+        self.asked = Some(Asked::Found);
+    }
+
     /// Asks for up to `count` messages of `target` after `selector` (`msgid=…` or `timestamp=…`).
     pub fn ask_after(&mut self, target: &str, selector: &str, count: u32, out: &mut Vec<u8>) {
         let count = count.to_string();
@@ -512,6 +531,13 @@ impl State {
                 let oldest = message.param(4).filter(|msgid| *msgid != "*").map(str::to_owned);
                 Some(Happening::Answer(self.take_page(oldest)))
             }
+            ("FIND", "END") => {
+                self.asked = None;
+                let next = message.param(3).filter(|msgid| *msgid != "*").map(str::to_owned);
+                let entries = std::mem::take(&mut self.page);
+                let sentence = last(message).to_owned();
+                Some(Happening::Answer(Answer::Found { entries, next, sentence }))
+            }
             ("EX", "BYE") => Some(Happening::Answer(Answer::Bye)),
             ("LOGIN", "LAST_LOGIN") => self.last_login(message),
             ("LOGIN", "UNREAD") => {
@@ -600,7 +626,7 @@ impl State {
                 }))
             }
             "PIN" if self.asked != Some(Asked::Pins) => None,
-            "CH" | "CHATHISTORY" | "PART" | "PIN" => {
+            "CH" | "CHATHISTORY" | "PART" | "PIN" | "FIND" => {
                 self.asked = None;
                 Some(Happening::Answer(refused))
             }
@@ -679,6 +705,7 @@ impl State {
                 kind == "chathistory" && target.is_some_and(|target| name::same(target, asked))
             }
             Some(Asked::Targets) => kind == "draft/chathistory-targets",
+            Some(Asked::Found) => kind == "soju.im/search",
             Some(Asked::Part { .. } | Asked::Pins | Asked::Export) | None => false,
         }
     }
@@ -734,12 +761,15 @@ impl State {
     }
 
     /// A numeric that says no: to what was asked, or to nobody knows what.
-    fn refused(&mut self, numeric: &str, message: &Message<'_>) -> Option<Happening> {
+    fn refused(&mut self, code: &str, message: &Message<'_>) -> Option<Happening> {
         let sentence = last(message).to_owned();
-        let is_about = |param: &&str| self.is_asked_to_part(param);
+        let unknown = code == numeric::ERR_UNKNOWNCOMMAND && self.asked == Some(Asked::Found);
+        let is_about = |param: &&str| {
+            self.is_asked_to_part(param) || unknown && param.eq_ignore_ascii_case("FIND")
+        };
         if message.params().iter().skip(1).any(is_about) {
             self.asked = None;
-            let code = numeric.to_owned();
+            let code = code.to_owned();
             return Some(Happening::Answer(Answer::Refused { code, sentence }));
         }
         Some(Happening::Notice(sentence))

@@ -66,6 +66,10 @@ pub enum Capability {
     ZncPlayback,
     /// `RENAME` when a room is renamed (draft).
     ChannelRename,
+    /// `SEARCH` (from the bouncer soju).
+    Search,
+    /// `SEARCH` (draft).
+    SearchDraft,
     /// Multi-line messages, as a `BATCH` in both directions (draft).
     Multiline,
     /// `METADATA`, pushed as numerics (draft).
@@ -109,6 +113,8 @@ impl Capability {
         Capability::Unread,
         Capability::ZncPlayback,
         Capability::ChannelRename,
+        Capability::Search,
+        Capability::SearchDraft,
         Capability::Multiline,
         Capability::Metadata3,
         Capability::Metadata2,
@@ -149,6 +155,8 @@ impl Capability {
             Capability::Unread => "parlor/unread",
             Capability::ZncPlayback => "znc.in/playback",
             Capability::ChannelRename => "draft/channel-rename",
+            Capability::Search => "soju.im/search",
+            Capability::SearchDraft => "draft/search",
             Capability::Multiline => "draft/multiline",
             Capability::Metadata3 => "draft/metadata-3",
             Capability::Metadata2 => "draft/metadata-2",

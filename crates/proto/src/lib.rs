@@ -1,4 +1,4 @@
-//! Parlor's protocol: IRC with IRCv3 extensions, and five more verbs.
+//! Parlor's protocol: IRC with IRCv3 extensions, and six more verbs.
 //!
 //! Everything here is pure: no I/O, no clock, no randomness. No input causes a panic, or an
 //! allocation of more than a small multiple of its size.

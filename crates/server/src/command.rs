@@ -32,6 +32,7 @@ pub mod ch;
 pub mod chathistory;
 pub mod error;
 pub mod ex;
+pub mod find;
 pub mod help;
 pub mod helpop;
 pub mod info;
@@ -72,6 +73,7 @@ pub mod rehash;
 pub mod report;
 pub mod reports;
 pub mod room;
+pub mod search;
 pub mod serverban;
 pub mod setname;
 pub mod silence;
@@ -182,6 +184,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "CHATHISTORY",  params: 0, when: Availability::After,     run: Local(chathistory::run) },
     Verb { name: "ERROR",        params: 0, when: Availability::Always,    run: Local(error::run) },
     Verb { name: "EX",           params: 0, when: Availability::Always,    run: Local(ex::run) },
+    Verb { name: "FIND",         params: 0, when: Availability::After,     run: Local(find::run) },
     Verb { name: "HELP",         params: 0, when: Availability::Always,    run: Local(help::run) },
     Verb { name: "HELPOP",       params: 0, when: Availability::Always,    run: Local(helpop::run) },
     Verb { name: "INFO",         params: 0, when: Availability::After,     run: Local(info::run) },
@@ -219,6 +222,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "REPORT",       params: 2, when: Availability::After,     run: Shared(report::run) },
     Verb { name: "REPORTS",      params: 0, when: Availability::Operators, run: Shared(reports::run) },
     Verb { name: "ROOM",         params: 1, when: Availability::After,     run: Shared(room::run) },
+    Verb { name: "SEARCH",       params: 0, when: Availability::After,     run: Local(search::run) },
     Verb { name: "SERVERBAN",    params: 1, when: Availability::Operators, run: Split(serverban::before, serverban::run) },
     Verb { name: "SETNAME",      params: 0, when: Availability::After,     run: Shared(setname::run) },
     Verb { name: "SILENCE",      params: 0, when: Availability::After,     run: Shared(silence::run) },
@@ -491,6 +495,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
         Prompt::AccountOld | Prompt::AccountNew(_) => "ACCOUNT",
         Prompt::BmText => "BM",
         Prompt::PmUser | Prompt::PmText(_) => "PM",
+        Prompt::FindWords => "FIND",
     };
     run(context, None, |context| {
         if line.is_empty() {
@@ -515,6 +520,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
                 let request = pm::text(context, user, line);
                 apply_request(context, request)
             }
+            Prompt::FindWords => find::look_for(context, line),
         };
         done.map_err(|refusal| (verb.to_owned(), refusal))
     });

@@ -188,7 +188,8 @@ impl JournalThread {
                 journal.forget(&mut retention);
             }
         }
-        let Some(journal) = self.shared.lock().take() else { return Ok(()) };
+        let Some(mut journal) = self.shared.lock().take() else { return Ok(()) };
+        journal.store.end_commits();
         // Readers prevent the last checkpoint. None is left: nothing is ever sent on this channel.
         let _ = journal.readers.recv();
         journal.store.close()

@@ -28,9 +28,11 @@ pub mod cloak;
 pub mod secret;
 pub mod effects;
 
+pub mod priority;
 pub mod password;
 pub mod journal;
 pub mod damage;
+pub mod indexing;
 pub mod reader;
 
 pub mod render;

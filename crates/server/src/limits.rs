@@ -361,6 +361,8 @@ pub const TELL_WORK: u64 = 40;
 pub const LOOK_UP_WORK: u64 = 1;
 /// Work of reading one event of history; done by the readers.
 pub const READ_WORK: u64 = 500;
+/// About how many events a search is charged as: five milliseconds of work.
+pub const SEARCH_EVENTS: usize = 1000;
 /// Private conversations that somebody is taken to have where the hub does not know.
 pub const UNKNOWN_CONVERSATIONS: usize = 20;
 /// Work of the hub for one session after which others have their turn: a millisecond. For all
@@ -484,6 +486,25 @@ pub const READ_TURN_MILLIS: u64 = 5;
 pub const READS_PER_SESSION: usize = 4;
 /// Threads that read pages of history; one more reads overviews of many conversations.
 pub const PAGE_READERS: usize = 2;
+/// The niceness of the thread that writes the index of words: searches find what is not in it yet.
+pub const INDEX_NICE: i32 = 15;
+/// Milliseconds for which that thread gathers what is committed, before it adds it.
+pub const INDEX_GATHER_MILLIS: u64 = 100;
+/// Seconds between two times that it moves words that were taken back out of its log.
+pub const INDEX_MAINTAIN_SECONDS: u64 = 20;
+/// Threads that search.
+pub const SEARCH_READERS: usize = 2;
+/// Searches of one account that wait for a reader.
+pub const SEARCH_QUEUE_OF_ONE: usize = 16;
+/// Milliseconds of one search, after which its answer is what was found until then.
+pub const SEARCH_MILLIS: u64 = 25;
+/// Milliseconds between the times at which answers to a search leave, so that they do not tell how
+/// long it took.
+pub const SEARCH_STEP_MILLIS: u64 = 5;
+/// Messages in one answer to a search; not more than in a page of history.
+pub const SEARCH_PAGE: usize = 50;
+/// Words in one search.
+pub const SEARCH_WORDS: usize = 32;
 /// Threads that derive keys from passwords.
 pub const PASSWORD_THREADS: usize = 2;
 /// The niceness of these threads: messages come first, but on a machine that others keep busy each

@@ -42,6 +42,9 @@ const KINDS: [(EventKind, &str); 12] = [
 const COMMIT_SECONDS: [f64; 15] =
     [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
+/// Upper ends of the classes of how long commits wait for the index of words, in seconds.
+const LAG_SECONDS: [f64; 10] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.5, 10.0, 60.0];
+
 /// All metrics, shared by all threads.
 #[derive(Debug)]
 pub struct Metrics {
@@ -56,6 +59,8 @@ pub struct Metrics {
     commit_seconds: Histogram,
     commit_writes: Histogram,
     commit_failures: Counter,
+    indexed: Counter,
+    index_lag: Histogram,
     damaged: Gauge,
     backup_time: Gauge,
     backup_failures: Counter,
@@ -125,6 +130,8 @@ impl Metrics {
             commit_seconds: Histogram::new(COMMIT_SECONDS),
             commit_writes: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
             commit_failures: Counter::default(),
+            indexed: Counter::default(),
+            index_lag: Histogram::new(LAG_SECONDS),
             damaged: Gauge::default(),
             backup_time: Gauge::default(),
             backup_failures: Counter::default(),
@@ -216,6 +223,15 @@ impl Metrics {
     /// A commit failed.
     pub fn commit_failed(&self) {
         self.commit_failures.inc();
+    }
+
+    /// So many messages were added to the index of words; for how long the oldest of them had waited,
+    /// if it has all now.
+    pub fn indexed(&self, messages: usize, lag: Option<Duration>) {
+        self.indexed.inc_by(messages as u64);
+        if let Some(lag) = lag.filter(|_| messages > 0) {
+            self.index_lag.observe(lag.as_secs_f64());
+        }
     }
 
     /// A backup succeeded at this time.

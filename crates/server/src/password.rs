@@ -126,7 +126,7 @@ impl Passwords {
 impl Worker {
     /// Derives keys until the server stops.
     pub fn run(self) {
-        stand_back();
+        crate::priority::stand_back(crate::limits::PASSWORD_NICE, "Passwords are checked");
         loop {
             let word = self.words.lock().expect("no worker panics while it waits").recv();
             let Ok(()) = word else { return };
@@ -150,15 +150,6 @@ impl Worker {
                 return;
             }
         }
-    }
-}
-
-/// Lowers the priority of this thread, so that messages do not wait for passwords. Only Linux has
-/// thread priorities; elsewhere, or if refused, all threads are equal.
-fn stand_back() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, crate::limits::PASSWORD_NICE) {
-        tracing::warn!(%error, "Passwords are checked with as much priority as messages");
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod export;
 pub mod fair_queue;
 pub mod page_budget;
+mod search;
 mod unread;
 
 use crate::damage::Watch;
@@ -10,7 +11,7 @@ use crate::effects::{Read, ReadKind, Silence, UnreadForm};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
     HISTORY_PAGE_MOST, PAGE_READERS, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
-    READ_TURN_MILLIS,
+    READ_TURN_MILLIS, SEARCH_QUEUE_OF_ONE, SEARCH_READERS,
 };
 use crate::render::{Author, PLAYBACK, Renderer, Tagging};
 use crate::session_id::SessionId;
@@ -63,6 +64,7 @@ type Conversations = Vec<(Conversation, Arc<str>)>;
 pub struct Readers {
     pages: fair_queue::Sender<AccountId, ReadJob>,
     overviews: fair_queue::Sender<AccountId, ReadJob>,
+    searches: fair_queue::Sender<AccountId, ReadJob>,
 }
 
 /// A reader's end of a queue.
@@ -70,11 +72,14 @@ pub type Queue = fair_queue::Receiver<AccountId, ReadJob>;
 
 /// The queues, and their receiving ends, one per thread. `waiting` is the gauge of queued reads.
 pub fn queues(waiting: &Gauge) -> (Readers, Vec<Queue>) {
-    let queue = || fair_queue::bounded(READ_QUEUE / 2, READ_QUEUE_OF_ONE, waiting.clone());
-    let ((pages, page_reader), (overviews, overview_reader)) = (queue(), queue());
+    let queue = |most, most_each| fair_queue::bounded(most, most_each, waiting.clone());
+    let (pages, page_reader) = queue(READ_QUEUE / 2, READ_QUEUE_OF_ONE);
+    let (overviews, overview_reader) = queue(READ_QUEUE / 4, READ_QUEUE_OF_ONE);
+    let (searches, search_reader) = queue(READ_QUEUE / 4, SEARCH_QUEUE_OF_ONE);
     let mut readers = vec![page_reader; PAGE_READERS];
     readers.push(overview_reader);
-    (Readers { pages, overviews }, readers)
+    readers.extend(vec![search_reader; SEARCH_READERS]);
+    (Readers { pages, overviews, searches }, readers)
 }
 
 impl Readers {
@@ -83,10 +88,15 @@ impl Readers {
     /// # Errors
     /// The lines to answer instead, when too many reads are waiting.
     pub fn ask(&self, job: ReadJob, renderer: &Renderer) -> Result<(), Vec<u8>> {
-        let queue = if job.request.is_overview() { &self.overviews } else { &self.pages };
-        queue.try_send(job.request.me.0, job).map_err(|job| {
+        let request = &job.request;
+        let queue = match (request.is_search(), request.is_overview()) {
+            (true, _) => &self.searches,
+            (_, true) => &self.overviews,
+            _ => &self.pages,
+        };
+        queue.try_send(request.me.0, job).map_err(|job| {
             let text = "Too many concurrent history reads; try again in a moment";
-            failure(renderer, &job, "BUSY", text)
+            failure(renderer, &job, Trouble::Busy, text)
         })
     }
 }
@@ -96,7 +106,16 @@ fn acknowledge(renderer: &Renderer, out: &mut Vec<u8>, tag: &str) {
     Line::to(out).raw_tags(tag).source(&renderer.server).verb("ACK").end();
 }
 
-fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8> {
+/// Why there is no answer.
+#[derive(Clone, Copy, PartialEq)]
+enum Trouble {
+    /// Too many wait.
+    Busy,
+    /// The store cannot be read.
+    Store,
+}
+
+fn failure(renderer: &Renderer, job: &ReadJob, trouble: Trouble, text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let tag = job.tag.as_deref().unwrap_or_default();
     let verb = match job.request.what {
@@ -115,6 +134,15 @@ fn failure(renderer: &Renderer, job: &ReadJob, code: &str, text: &str) -> Vec<u8
         ReadKind::Page { .. } | ReadKind::Targets { .. } => "CHATHISTORY",
         ReadKind::Audit { .. } => "AUDIT",
         ReadKind::Unread { .. } => "UNREAD",
+        ReadKind::Search { .. } => "SEARCH",
+        ReadKind::Find { .. } => "FIND",
+    };
+    // The specification of `SEARCH` has other names for them.
+    let code = match (&job.request.what, trouble) {
+        (ReadKind::Search { .. }, Trouble::Busy) => "TOO_BUSY",
+        (ReadKind::Search { .. }, Trouble::Store) => "INTERNAL_ERROR",
+        (_, Trouble::Busy) => "BUSY",
+        (_, Trouble::Store) => "MESSAGE_ERROR",
     };
     let line = Line::to(&mut out).raw_tags(tag).source(&renderer.server).verb("FAIL");
     line.param(verb).param(code).text(text).end();
@@ -143,7 +171,7 @@ pub fn run(
                 tracing::error!(%error, "Cannot read history");
                 let text = "The server could not read its history; try again later";
                 (page.out, page.pending) =
-                    (failure(renderer, page.job, "MESSAGE_ERROR", text), None);
+                    (failure(renderer, page.job, Trouble::Store, text), None);
             }
         }
         let (lines, pending) = (page.out, page.pending);
@@ -194,7 +222,7 @@ impl Page<'_> {
             return self.write(store);
         }
         let one = match self.job.request.what {
-            ReadKind::Page { .. } | ReadKind::Targets { .. } => true,
+            ReadKind::Page { .. } | ReadKind::Targets { .. } | ReadKind::Search { .. } => true,
             ReadKind::Unread { form, .. } => form == UnreadForm::Batch,
             _ => false,
         };
@@ -239,6 +267,8 @@ impl Page<'_> {
                 let events = self.page(store, query)?;
                 self.batch("chathistory", Some(target), |page, tag| page.events(&events, tag));
             }
+            ReadKind::Search { search } => self.answer_search(store, search)?,
+            ReadKind::Find { search } => self.answer_find(store, search)?,
             ReadKind::Targets { first, second, limit } => {
                 self.targets(store, *first, *second, *limit)?;
             }

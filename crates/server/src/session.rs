@@ -245,7 +245,7 @@ pub enum Sasl {
     ScramDone(Arc<Account>, Proof, Option<UsedCode>),
 }
 
-/// A question put to a session by one of the five verbs.
+/// A question put to a session by one of the six verbs.
 #[derive(Debug)]
 pub enum Prompt {
     /// `LOGIN`: for the name.
@@ -266,6 +266,8 @@ pub enum Prompt {
     PmUser,
     /// `PM`: for the message to this user.
     PmText(String),
+    /// `FIND`: for the words.
+    FindWords,
 }
 
 /// A batch that a client has opened.

@@ -132,6 +132,7 @@ const OF_A_VERB: &[(&str, &str)] = &[
     ("extended_isupport", "isupport"),
     ("metadata_3", "metadata"),
     ("parlor/unread", "unread"),
+    ("soju.im/search", "search"),
 ];
 
 #[test]

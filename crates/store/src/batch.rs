@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use crate::departure::{Departed, NOBODY};
 use crate::place::Places;
 use crate::row::Rows;
+use crate::search::{self, Removed};
 use crate::sum::{self, Summer};
 use crate::tail::Entry;
 use crate::{
@@ -70,6 +71,7 @@ pub(crate) struct Batch<'t> {
     added: Vec<Entry>,
     resends: usize,
     taken_back: bool,
+    removed: Vec<Removed>,
     damage: &'t Damage,
     summer: Summer,
 }
@@ -83,6 +85,8 @@ pub(crate) struct Filled {
     pub(crate) resends: usize,
     /// Whether a text was redacted.
     pub(crate) taken_back: bool,
+    /// The messages whose texts were.
+    pub(crate) removed: Vec<Removed>,
 }
 
 impl<'t> Batch<'t> {
@@ -100,7 +104,7 @@ impl<'t> Batch<'t> {
         let added = Vec::new();
         let summer = Summer::default();
         let stored = marks;
-        let (resends, taken_back) = (0, false);
+        let (resends, taken_back, removed) = (0, false, Vec::new());
         Ok(Self {
             connection,
             add_event,
@@ -110,6 +114,7 @@ impl<'t> Batch<'t> {
             added,
             resends,
             taken_back,
+            removed,
             damage,
             summer,
         })
@@ -123,8 +128,9 @@ impl<'t> Batch<'t> {
         if self.marks.room > self.stored.room {
             about::set(self.connection, "last_room", self.marks.room)?;
         }
-        let Batch { marks, added, resends, taken_back, .. } = self;
-        Ok(Filled { marks, added, resends, taken_back })
+        let Batch { marks, added, resends, taken_back, mut removed, .. } = self;
+        search::count(self.connection, &mut removed)?;
+        Ok(Filled { marks, added, resends, taken_back, removed })
     }
 
     pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
@@ -287,6 +293,7 @@ impl<'t> Batch<'t> {
         let taken = params![about, EventKind::Redacted.code(), flags::taken_back(found.kind)];
         self.run(take, taken)?;
         self.taken_back = true;
+        self.removed.extend(Removed::new(&found));
         departure::forget_counted(self.connection, &found)?;
         // It can be pending only for one of the two; for anybody else, a reader would leave it out.
         if let Some((low, high)) = event.conversation.pair() {

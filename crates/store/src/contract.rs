@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AccountId, Audit, Conversation, Damage, Event, EventId, Failure, Keep, Loaded, Outcome, Query,
-    RoomId, Write,
+    AccountId, Audit, Conversation, Damage, Event, EventId, Failure, Found, Keep, Loaded, Outcome,
+    Query, RoomId, Search, WordIndex, Write,
 };
 use std::sync::Arc;
 
@@ -53,6 +53,19 @@ pub trait Store: Send {
     /// # Errors
     /// When another connection to the store cannot be opened.
     fn reader(&self) -> Result<Box<dyn Reader>, Failure>;
+
+    /// What writes the index of words that searches use, if the store has one. It is for a thread of
+    /// its own, which is told of every commit from now on. Searches find the same without it, but
+    /// slowly.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn word_index(&mut self) -> Result<Option<WordIndex>, Failure> {
+        Ok(None)
+    }
+
+    /// Tells what writes the index of words that no further commits come.
+    fn end_commits(&mut self) {}
 
     /// How the store is, besides what each commit says of it.
     fn condition(&mut self) -> Condition {
@@ -211,6 +224,17 @@ pub trait Reader: Send {
     /// # Errors
     /// When the store cannot be read.
     fn export(&mut self, account: AccountId, after: EventId) -> Result<Exported, Failure>;
+
+    /// The newest messages, or the oldest, that a search wants and that `may_read` lets pass, in
+    /// the time that it has; see [`Search::wants`]. What is damaged is found by nobody.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn search(
+        &mut self,
+        search: &Search,
+        may_read: &dyn Fn(&Event) -> bool,
+    ) -> Result<Found, Failure>;
 
     /// An event's conversation, and its time in milliseconds since the Unix epoch; also of what was
     /// taken back. None of what is damaged.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::batch::sql_id;
 use crate::failure::is_damage;
 use crate::row::{self, Names};
+use crate::search::Removed;
 use crate::sum::{self, Summer};
 use crate::{AccountId, DELETED_USER, Damage, Event, EventId, EventKind, flags};
 
@@ -117,9 +118,10 @@ fn next(connection: &Connection) -> rusqlite::Result<Option<Departure>> {
     found.optional()
 }
 
-/// Goes on a step.
-pub(crate) fn step(connection: &Connection) -> rusqlite::Result<()> {
-    let Some(departure) = next(connection)? else { return Ok(()) };
+/// Goes on a step; returns the messages whose texts it has taken back.
+pub(crate) fn step(connection: &Connection) -> rusqlite::Result<Vec<Removed>> {
+    let mut removed = Vec::new();
+    let Some(departure) = next(connection)? else { return Ok(removed) };
     let Departure { account, done, last, .. } = departure;
     let end = "SELECT max(id) FROM (SELECT id FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id
         LIMIT ?3)";
@@ -133,12 +135,13 @@ pub(crate) fn step(connection: &Connection) -> rusqlite::Result<()> {
     };
     let Some(end) = end.filter(|_| done < last) else {
         let over = "DELETE FROM departed WHERE account = ?1";
-        return connection.prepare_cached(over)?.execute([account]).map(drop);
+        connection.prepare_cached(over)?.execute([account])?;
+        return Ok(removed);
     };
-    let done = match rewrite(connection, departure, done, end) {
+    let done = match rewrite(connection, departure, done, end, &mut removed) {
         Err(error) if is_damage(&error) => {
             for id in done + 1..=end {
-                match rewrite(connection, departure, id - 1, id) {
+                match rewrite(connection, departure, id - 1, id, &mut removed) {
                     // Nobody can read it.
                     Err(error) if is_damage(&error) => {}
                     rewritten => drop(rewritten?),
@@ -148,7 +151,8 @@ pub(crate) fn step(connection: &Connection) -> rusqlite::Result<()> {
         }
         done => done?,
     };
-    write(connection, Departure { done, ..departure })
+    write(connection, Departure { done, ..departure })?;
+    Ok(removed)
 }
 
 /// Takes the account out of the events above `above` up to `end`, or of some of them; returns up to where.
@@ -157,6 +161,7 @@ fn rewrite(
     departure: Departure,
     above: i64,
     end: i64,
+    removed: &mut Vec<Removed>,
 ) -> rusqlite::Result<i64> {
     let Departure { account, messages, .. } = departure;
     let mut find = connection.prepare_cached(
@@ -179,6 +184,7 @@ fn rewrite(
     drop(rows);
     for (was, event) in &changed {
         rewrite_one(connection, was, event)?;
+        removed.extend(Removed::new(was).filter(|_| was.kind != event.kind));
     }
     let some = changed.len() == WRITES;
     Ok(changed.last().filter(|_| some).map_or(end, |(was, _)| sql_id(was.id)))

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -14,12 +15,13 @@ use crate::departure::{Departed, NOBODY};
 use crate::place::Places;
 use crate::query::counted_targets;
 use crate::row::Rows;
+use crate::search::WordReader;
 use crate::sum::{self, Summer};
 use crate::tail::{self, End, Entry, Shared, Tail};
 use crate::{
-    AccountId, Audit, Conversation, Damage, Event, EventId, EventKind, Exported, Failure, Kinds,
-    Point, Query, REDACTED_PASSED, Reader, RoomId, Scope, Select, Unread, Unreads, audit, export,
-    flags, index, schema, unread,
+    AccountId, Audit, Conversation, Damage, Event, EventId, EventKind, Exported, Failure, Found,
+    Kinds, Point, Query, REDACTED_PASSED, Reader, RoomId, Scope, Search, Select, Unread, Unreads,
+    audit, export, flags, index, schema, search, unread,
 };
 
 /// How many ids are looked up at once to fill a page.
@@ -30,6 +32,7 @@ pub(crate) struct SqliteReader {
     connection: Connection,
     tail: Shared,
     damage: Arc<Damage>,
+    words: WordReader,
 }
 
 /// A snapshot of the store, from which pages are selected.
@@ -48,8 +51,13 @@ struct Page<'c> {
 }
 
 impl SqliteReader {
-    pub(crate) fn new(connection: Connection, tail: Shared, damage: Arc<Damage>) -> Self {
-        Self { connection, tail, damage }
+    pub(crate) fn new(
+        connection: Connection,
+        tail: Shared,
+        damage: Arc<Damage>,
+        words: WordReader,
+    ) -> Self {
+        Self { connection, tail, damage, words }
     }
 
     /// The tail, and a snapshot that is no older, both taken again if the tail has advanced in
@@ -184,6 +192,21 @@ impl Reader for SqliteReader {
         let departed = Departed::read(&snapshot, &self.damage)?;
         let rows = Rows { connection: &snapshot, damage: &self.damage, departed: &departed };
         Ok(export::export(rows, account, after)?)
+    }
+
+    fn search(
+        &mut self,
+        search: &Search,
+        may_read: &dyn Fn(&Event) -> bool,
+    ) -> Result<Found, Failure> {
+        let until = Instant::now() + search.patience;
+        self.words.look(until);
+        // Before the snapshot of the events, which then have all that it has.
+        let index = self.words.snapshot();
+        let snapshot = self.connection.transaction()?;
+        let departed = Departed::read(&snapshot, &self.damage)?;
+        let rows = Rows { connection: &snapshot, damage: &self.damage, departed: &departed };
+        Ok(search::ask(rows, index.as_ref(), search, may_read, until)?)
     }
 
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {

@@ -19,6 +19,7 @@ mod records;
 mod audit;
 mod write;
 mod query;
+mod search;
 mod keep;
 
 // The contract.
@@ -82,5 +83,6 @@ pub use record::{
 };
 pub use records::{RECORD_KEY_BYTES, RECORD_VALUE_BYTES, Record, RecordKind, RecordOwner};
 pub use salvage::{Salvaged, backup_anyway, salvage};
+pub use search::{Found, Indexed, Item, Reached, Search, WordIndex, Words};
 pub use sqlite::SqliteStore;
 pub use write::{EVERYBODY, MENTIONS, Outcome, RESEND_MS, Refused, Resend, Write};

@@ -7,10 +7,10 @@ use crate::keep::Rule;
 use crate::query::counted_targets;
 use crate::{
     Account, AccountId, Audit, Conversation, Damage, EVERYBODY, Event, EventId, EventKind,
-    Exported, Failure, Fingerprint, KEEP_DAYS, KEEP_MESSAGES, Keep, Loaded, Member, Outcome, Point,
-    Query, RESEND_MS, Reader, Record, RecordKind, RecordOwner, Refused, Resend, Room, RoomId, SAID,
-    Scope, Select, Store, Subject, Unread, Unreads, Write, audit, departure, export, records,
-    unread, write,
+    Exported, Failure, Fingerprint, Found, KEEP_DAYS, KEEP_MESSAGES, Keep, Loaded, Member, Outcome,
+    Point, Query, RESEND_MS, Reached, Reader, Record, RecordKind, RecordOwner, Refused, Resend,
+    Room, RoomId, SAID, Scope, Search, Select, Store, Subject, Unread, Unreads, Write, audit,
+    departure, export, records, unread, write,
 };
 
 /// A store that lasts as long as the process, for tests, and to compare the other one with.
@@ -484,6 +484,24 @@ impl Reader for MemoryReader {
             event.id > after && event.kind != EventKind::Redacted && export::is_of(event, account)
         };
         Ok(Exported { events: contents.events.iter().filter(own).cloned().collect(), next: None })
+    }
+
+    fn search(
+        &mut self,
+        search: &Search,
+        may_read: &dyn Fn(&Event) -> bool,
+    ) -> Result<Found, Failure> {
+        let contents = lock(&self.contents);
+        let wanted = |event: &&Event| search.wants(event) && may_read(event);
+        let found = contents.events.iter().filter(wanted).collect();
+        let found = match search.oldest_first {
+            true => oldest(found, search.limit),
+            false => newest(found, search.limit),
+        };
+        let last = if search.oldest_first { found.last() } else { found.first() };
+        let reached = |event: &&Event| Reached { id: event.id, time: event.time, late: false };
+        let reached = last.filter(|_| found.len() == search.limit).map(reached);
+        Ok(Found { reached, events: found.into_iter().cloned().collect() })
     }
 
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {

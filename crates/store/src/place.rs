@@ -42,6 +42,11 @@ impl<'c> Places<'c> {
         Ok(Self { rows, stretches, end })
     }
 
+    /// One above the last of these events.
+    pub(crate) fn end(&self) -> i64 {
+        self.stretches.last().map_or(0, |stretch| stretch.end)
+    }
+
     /// The first id that is not older than a time. `has` knows whether an event that is asked for
     /// is in a range.
     pub(crate) fn before(

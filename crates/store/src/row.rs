@@ -1,6 +1,7 @@
 //! Reading events. Every row of `events` that leaves the store passes through here and is verified:
 //! its contents against its checksum, and its id and conversation against what was asked for.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -9,7 +10,7 @@ use crate::departure::Departed;
 use crate::export::is_of;
 use crate::failure::is_damage;
 use crate::sum::{self, Summer};
-use crate::tail::Entry;
+use crate::tail::{End, Entry};
 use crate::{AccountId, Conversation, Damage, Event, EventId, EventKind, Said, flags};
 
 const BY_LIST: &str = "SELECT events.* FROM json_each(?1) AS page
@@ -18,6 +19,8 @@ const BY_ID: &str = "SELECT * FROM events WHERE id = ?1";
 const NEXT: &str = "SELECT * FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1";
 const OF_ACCOUNT: &str = "SELECT * FROM events WHERE id > ?1 AND id <= ?2 AND (account = ?3
     OR conversation >> 32 & 0xffffffff = ?3 OR conversation & 0xffffffff = ?3) ORDER BY id";
+const NEWEST: &str = "SELECT * FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+const OLDEST: &str = "SELECT * FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 const BEFORE: &str = "SELECT * FROM events WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
 const AFTER: &str = "SELECT * FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
 /// How many neighbours of a damaged event are asked for the time.
@@ -30,6 +33,13 @@ pub(crate) struct Rows<'c> {
     pub(crate) damage: &'c Damage,
     /// Whom no event may show any more.
     pub(crate) departed: &'c Departed,
+}
+
+/// Some events next to each other.
+pub(crate) struct Stretch {
+    pub(crate) events: Vec<Event>,
+    /// The last one that was looked at.
+    pub(crate) last: i64,
 }
 
 impl Rows<'_> {
@@ -109,6 +119,68 @@ impl Rows<'_> {
         Ok(events)
     }
 
+    /// The events next to one end of a range of ids, in the order from there, as far as they are
+    /// `wanted` and sound; `limit` of them are looked at.
+    pub(crate) fn stretch(
+        &self,
+        range: &Range<i64>,
+        from: End,
+        limit: usize,
+        wanted: &dyn Fn(Conversation, EventId) -> bool,
+    ) -> rusqlite::Result<Stretch> {
+        match self.stretch_together(range, from, limit, wanted) {
+            // A page of the file is damaged; the others are not.
+            Err(error) if is_damage(&error) => {
+                let (mut events, mut ids) = (Vec::new(), range.clone());
+                let mut last = range.start;
+                for _ in 0..limit {
+                    let next = match from {
+                        End::Newest => ids.next_back(),
+                        End::Oldest => ids.next(),
+                    };
+                    let Some(id) = next else { break };
+                    last = id;
+                    let event = self.by_id(id)?;
+                    events.extend(event.filter(|event| wanted(event.conversation, event.id)));
+                }
+                Ok(Stretch { events, last })
+            }
+            read => read,
+        }
+    }
+
+    fn stretch_together(
+        &self,
+        range: &Range<i64>,
+        from: End,
+        limit: usize,
+        wanted: &dyn Fn(Conversation, EventId) -> bool,
+    ) -> rusqlite::Result<Stretch> {
+        let (sql, end) = match from {
+            End::Newest => (NEWEST, range.start),
+            End::Oldest => (OLDEST, range.end - 1),
+        };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([range.start, range.end, limit as i64])?;
+        let (mut names, mut summer) = (Names::default(), Summer::default());
+        let (mut events, mut last, mut count) = (Vec::new(), end, 0);
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            (last, count) = (id, count + 1);
+            if !wanted(Conversation::from_key(row.get(1)?), id as EventId) {
+                continue;
+            }
+            match event(row, &mut names, &mut summer)? {
+                Some(mut event) => {
+                    self.departed.mask(&mut event);
+                    events.push(event);
+                }
+                None => self.note(id, DIFFERS),
+            }
+        }
+        Ok(Stretch { events, last: if count < limit { end } else { last } })
+    }
+
     /// An event by its id alone, if it is sound.
     pub(crate) fn by_id(&self, id: i64) -> rusqlite::Result<Option<Event>> {
         match self.find(id) {
@@ -166,6 +238,13 @@ impl Rows<'_> {
             }
             Some(event) => Ok((event.kind != EventKind::Redacted).then_some(event)),
         }
+    }
+
+    /// The id of the first event; 0 if there is none.
+    pub(crate) fn first(&self) -> rusqlite::Result<i64> {
+        let first = "SELECT min(id) FROM events";
+        let mut find = self.connection.prepare_cached(first)?;
+        find.query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(0)))
     }
 
     /// The first event of a range of ids that can be found: its id, and its time as it is shown.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use crate::batch::{Batch, Filled, Marks};
+use crate::batch::{Batch, Filled, Marks, sql_id};
 use crate::checkpoint::{How, Log};
 use crate::departure::{self, NOBODY};
 use crate::files::{Files, Gone};
@@ -18,10 +18,11 @@ use crate::index::Indexer;
 use crate::load::Loader;
 use crate::mark::{Mark, MarkFile};
 use crate::row::Rows;
+use crate::search::{self, WordReader};
 use crate::start::Before;
 use crate::{
     Condition, Conversation, Damage, Failure, Keep, Loaded, Outcome, Progress, RESEND_MS, Reader,
-    Store, Write, audit, check, open, private, repair, schema, tail,
+    Store, WordIndex, Write, audit, check, open, private, repair, schema, tail,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -53,6 +54,8 @@ pub struct SqliteStore {
     mark: Mark,
     mark_file: MarkFile,
     damage: Arc<Damage>,
+    /// The index of words behind it.
+    words: Arc<search::Shared>,
     _lock: File,
 }
 
@@ -135,6 +138,7 @@ impl SqliteStore {
             mark_file,
             damage,
             path,
+            words: Arc::default(),
             _lock: lock,
         })
     }
@@ -170,6 +174,7 @@ impl SqliteStore {
         self.taken_back |= filled.taken_back;
         self.mark.events += filled.added.len() as u64;
         self.mark.marks = filled.marks;
+        self.words.committed(sql_id(self.marks.event), filled.removed);
         Ok(outcomes)
     }
 
@@ -260,10 +265,12 @@ impl SqliteStore {
     /// Removes some events of a conversation.
     fn remove(&mut self, of: Conversation, ids: &BTreeSet<i64>) -> Result<(), Failure> {
         let tail = tail::now(&self.indexer.share());
-        let (removed, silent) = self.tidy(|store| {
+        let (removed, silent, texts) = self.tidy(|store| {
+            let texts = store.texts(ids)?;
             let removed = forget::remove(&store.connection, of, ids)?;
-            Ok((removed, forget::remove_talk(&store.connection, &tail, of)?))
+            Ok((removed, forget::remove_talk(&store.connection, &tail, of)?, texts))
         })?;
+        self.words.committed(sql_id(self.marks.event), texts);
         if silent {
             self.pairs.remove(&of);
         }
@@ -271,6 +278,17 @@ impl SqliteStore {
         self.mark.events = self.mark.events.saturating_sub(removed);
         self.mark_file.write(&self.mark, false);
         Ok(())
+    }
+
+    /// The texts that are about to leave the index with some events, counted.
+    fn texts(&self, ids: &BTreeSet<i64>) -> rusqlite::Result<Vec<search::Removed>> {
+        if !self.words.is_attached() {
+            return Ok(Vec::new());
+        }
+        let (connection, damage) = (&self.connection, &*self.damage);
+        let mut texts = forget::texts(Rows { connection, damage, departed: &NOBODY }, ids)?;
+        search::count(&self.connection, &mut texts)?;
+        Ok(texts)
     }
 
     fn checkpoint(&mut self, how: How) -> bool {
@@ -327,7 +345,19 @@ impl Store for SqliteStore {
     fn reader(&self) -> Result<Box<dyn Reader>, Failure> {
         let connection = open::reader(&self.path)?;
         let damage = Arc::clone(&self.damage);
-        Ok(Box::new(SqliteReader::new(connection, self.indexer.share(), damage)))
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let words = WordReader::new(folder.join(search::FILE), Arc::clone(&self.words));
+        Ok(Box::new(SqliteReader::new(connection, self.indexer.share(), damage, words)))
+    }
+
+    fn word_index(&mut self) -> Result<Option<WordIndex>, Failure> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        let (shared, damage) = (Arc::clone(&self.words), Arc::clone(&self.damage));
+        WordIndex::open(folder, &self.path, shared, damage).map(Some)
+    }
+
+    fn end_commits(&mut self) {
+        self.words.end();
     }
 
     fn condition(&mut self) -> Condition {
@@ -361,13 +391,21 @@ impl Store for SqliteStore {
 
     fn forget(&mut self, keep: &Keep) -> Result<bool, Failure> {
         self.look_for_files()?;
+        if self.words.is_behind() {
+            return Ok(true); // What leaves the events would pile up there.
+        }
         let keeps = (keep.days, keep.messages);
         if std::mem::replace(&mut self.keeps, keeps) != keeps {
             self.forgotten = None; // What was looked at may have to go now.
         }
         let due = departure::is_due(&self.connection);
         if due.map_err(|error| open::damaged_or(&self.path, error))? {
-            self.tidy(|store| departure::step(&store.connection))?;
+            let texts = self.tidy(|store| {
+                let mut texts = departure::step(&store.connection)?;
+                search::count(&store.connection, &mut texts)?;
+                Ok(texts)
+            })?;
+            self.words.committed(sql_id(self.marks.event), texts);
             self.taken_back = true;
             return Ok(true);
         }

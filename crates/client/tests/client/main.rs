@@ -6,6 +6,7 @@ mod server;
 mod process;
 mod login;
 mod talk;
+mod find;
 mod history;
 mod breaks;
 mod failures;

@@ -27,7 +27,7 @@ fn overview() -> Vec<String> {
     let mut lines = super::names::lines(words, NAMES_LINE_BYTES / 4);
     lines.push(String::new());
     lines.push("HELP <command> shows how to use one of these.".into());
-    lines.push("By hand, LOGIN, BM, PM, CH and EX are enough.".into());
+    lines.push("By hand, LOGIN, BM, PM, CH, FIND and EX are enough.".into());
     lines
 }
 
@@ -65,6 +65,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("CHATHISTORY", "CHATHISTORY LATEST|BEFORE|AFTER|AROUND <target> <selector> <limit>\nCHATHISTORY BETWEEN <target> <selector> <selector> <limit>\nCHATHISTORY TARGETS timestamp=<time> timestamp=<time> <limit>\nShows history; a selector is timestamp=<time>, msgid=<msgid> or, for LATEST, *."),
     ("ERROR", "ERROR\nIgnored when sent by a client."),
     ("EX", "EX\nCloses your connection."),
+    ("FIND", "FIND [<words>] [from:<user>] [in:<room or user>] [after:<date>] [before:<date or msgid>] [has:link]\nFinds messages that you may read: with all these words, with \"words next to each other\", without -word,\nor with words that begin* so. Alone, it asks for the words."),
     ("HELP", "HELP [<command>]\nLists the commands, or shows how to use one."),
     ("HELPOP", "HELPOP [<command>]\nThe same as HELP."),
     ("INFO", "INFO\nShows information about this program."),
@@ -105,6 +106,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("REPORT", "REPORT <user or msgid> :<reason>\nReports a user or a message to the server operators."),
     ("REPORTS", "REPORTS [ALL] | REPORTS CLOSE <number> [:<note>]\nFor server operators: lists the open reports, or all of them, or closes one."),
     ("ROOM", "ROOM <room> [<setting> [<value>]]\nShows or changes a room's settings: founder, description, history (all, since-join, none, default),\nkeep-days, keep-messages, slow (seconds), registered-only (on, off), invite (operators, members), announce (on, off)."),
+    ("SEARCH", "SEARCH [text=<words>][;in=<target>][;from=<user>][;after=<time>][;before=<time>][;limit=<n>]\nFinds messages that you may read; clients do this. By hand, use FIND."),
     ("SERVERBAN", "SERVERBAN ADD <account, mask or network> [<duration>] :<reason>\nSERVERBAN LIST | SERVERBAN DEL <number>\nFor server operators: bans an account (bob), a mask (troll*!*@*) or a network (192.0.2.0/24)\nfrom the server, for a while (2h, 3d) or until the ban is deleted."),
     ("SETNAME", "SETNAME :<real name>\nChanges your real name."),
     ("SILENCE", "SILENCE [+|-<user or mask>]\nIgnores (+) private messages and invitations from users on all your devices, or stops ignoring them (-).\nAlone, lists whom you ignore."),

@@ -25,7 +25,7 @@ struct Said<'a> {
 #[rustfmt::skip]
 const STANDARD: &[&str] = &[
     "ACCOUNT", "INVITATION", "LOGIN", "BM", "PM", "CH", "EX", "CERT", "ACCOUNTS", "AUDIT", "SERVERBAN", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
-    "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS", "UNREAD", "NOTIFY",
+    "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS", "UNREAD", "NOTIFY", "FIND", "SEARCH",
 ];
 
 /// Says "no" to the asker.

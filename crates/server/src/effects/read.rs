@@ -1,6 +1,8 @@
 //! Reads of history, for the readers to carry out.
 
-use crate::limits::{EXPORT_EVENTS, HISTORY_PAGE_MOST, UNKNOWN_CONVERSATIONS, UNREAD_EVENTS};
+use crate::limits::{
+    EXPORT_EVENTS, HISTORY_PAGE_MOST, SEARCH_EVENTS, UNKNOWN_CONVERSATIONS, UNREAD_EVENTS,
+};
 use proto::Capabilities;
 use proto::mask::matches_counted;
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,11 @@ impl Read {
         }
     }
 
+    /// Whether it is a search.
+    pub fn is_search(&self) -> bool {
+        matches!(self.what, ReadKind::Search { .. } | ReadKind::Find { .. })
+    }
+
     /// Whether it covers many conversations.
     pub fn is_overview(&self) -> bool {
         match &self.what {
@@ -47,6 +54,8 @@ impl Read {
             ReadKind::Export { .. } => true,
             ReadKind::Ch { .. }
             | ReadKind::Page { .. }
+            | ReadKind::Search { .. }
+            | ReadKind::Find { .. }
             | ReadKind::Audit { .. }
             | ReadKind::Pending { .. } => false,
         }
@@ -68,6 +77,7 @@ impl Read {
                 self.rooms.len() + UNKNOWN_CONVERSATIONS
             }
             ReadKind::Export { .. } => EXPORT_EVENTS,
+            ReadKind::Search { .. } | ReadKind::Find { .. } => SEARCH_EVENTS,
             // A pending message is usually shown once.
             ReadKind::Pending { .. } => 0,
         }
@@ -104,6 +114,16 @@ pub enum ReadKind {
         query: store::Query,
         /// The target as written by the asker.
         target: Arc<str>,
+    },
+    /// `SEARCH`: a batch.
+    Search {
+        /// For what; without the rooms.
+        search: store::Search,
+    },
+    /// `FIND`: messages and a `NOTE FIND END`.
+    Find {
+        /// For what; without the rooms.
+        search: store::Search,
     },
     /// `CHATHISTORY TARGETS`.
     Targets {

@@ -68,6 +68,10 @@ impl Metrics {
         own.register("commit_writes", about, self.commit_writes.clone());
         let about = "Failed commits; nothing of them was stored or released";
         own.register("commit_failures", about, self.commit_failures.clone());
+        let about = "Messages added to the search index";
+        own.register("search_indexed", about, self.indexed.clone());
+        let about = "How long the oldest message waited that was added to the search index at once";
+        own.register_with_unit("search_lag", about, Unit::Seconds, self.index_lag.clone());
         let about = "Damaged places found in the stored data since startup";
         own.register("damaged", about, self.damaged.clone());
         let about = "Unix time of the last good automatic backup; 0 for never";

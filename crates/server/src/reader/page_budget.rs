@@ -34,7 +34,8 @@ pub fn keep_oldest(events: &mut Vec<Event>, most: usize) {
     events.truncate(fitting);
 }
 
-fn keep_newest(events: &mut Vec<Event>, most: usize) {
+/// Keeps the newest events, as many as fit.
+pub fn keep_newest(events: &mut Vec<Event>, most: usize) {
     let fitting = how_many(events.iter().rev(), most);
     events.drain(..events.len() - fitting);
 }

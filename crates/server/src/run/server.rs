@@ -21,7 +21,7 @@ use crate::systemd::{self, Watchdog};
 use crate::transport::certificate::Certificate;
 use crate::transport::expiry::{self, Looks};
 use crate::wake::Wake;
-use crate::{log, password, reader, shard};
+use crate::{indexing, log, password, reader, shard};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::{SocketAddr, TcpListener};
@@ -115,6 +115,14 @@ impl Server {
             server.spawn(&format!("reader-{number}"), false, move || {
                 reader::run(&queue, store, &renderer, &shards, &damage);
                 drop(reading); // After the store's reader.
+                Ok(())
+            })?;
+        }
+        if let Some(index) = store.word_index()? {
+            let (counts, reading) = (metrics.clone(), reading.clone());
+            server.spawn("search-index", false, move || {
+                indexing::run(index, &counts);
+                drop(reading); // It reads the store, too.
                 Ok(())
             })?;
         }

@@ -36,6 +36,7 @@ mod rehash;
 mod restart;
 mod rooms;
 mod sasl;
+mod search;
 mod since_join;
 mod systemd;
 mod tls;

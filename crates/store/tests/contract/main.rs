@@ -16,4 +16,6 @@ mod people;
 mod damage;
 mod flips;
 mod old;
+mod search;
+mod words;
 mod speed;

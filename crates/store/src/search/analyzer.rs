@@ -1,0 +1,274 @@
+//! Texts as words to search for: the same function for what is stored and for what is asked.
+//!
+//! A text is normalized (NFKC, case folding, without diacritics) and cut into runs of letters and
+//! digits: the words of UAX #29, and those are cut once more at the punctuation inside them, so that
+//! `example.org/some_page` is found by each of its parts. Scripts that are written without spaces
+//! between words become overlapping pairs of characters, and the last character alone. An emoji is
+//! a word.
+
+use caseless::default_case_fold_str;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use unicode_properties::UnicodeEmoji;
+use unicode_script::{Script, UnicodeScript};
+
+/// Rises whenever the words of any text change: the index is made anew then.
+pub(crate) const VERSION: u32 = 1;
+/// Bytes of one word that count; of a longer one the rest is left out.
+const WORD_BYTES: usize = 64;
+
+/// Scripts without spaces between words; Korean has them, but not between a word and its particles.
+const DENSE: [Script; 9] = [
+    Script::Han,
+    Script::Hiragana,
+    Script::Katakana,
+    Script::Bopomofo,
+    Script::Hangul,
+    Script::Thai,
+    Script::Lao,
+    Script::Khmer,
+    Script::Myanmar,
+];
+
+/// One word of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// Normalized.
+    pub(crate) text: Box<str>,
+    /// What it is in its script.
+    pub(crate) place: Place,
+}
+
+/// Whether a word is all of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A word, an emoji, or two characters of a run.
+    Whole,
+    /// The last character of a run of several.
+    Last,
+    /// The only character of a run.
+    Alone,
+}
+
+/// The words of a text, in their order.
+pub(crate) fn words(text: &str) -> Vec<Word> {
+    let text = text.strip_prefix("\u{1}ACTION").unwrap_or(text);
+    let mut words = Vec::new();
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        split(&text.to_ascii_lowercase(), &mut words);
+    } else {
+        split(&normalize(text), &mut words);
+    }
+    words
+}
+
+/// Whether there is a link in a text.
+pub(crate) fn has_link(text: &str) -> bool {
+    let starts = |scheme: &str| {
+        let mut windows = text.as_bytes().windows(scheme.len());
+        windows.any(|window| window.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    starts("http://") || starts("https://")
+}
+
+/// A diacritic is decomposed from its letter, left out, and the rest composed again: Japanese and
+/// Indian scripts have marks that are no diacritics.
+fn normalize(text: &str) -> String {
+    let plain = without_formatting(text);
+    let decomposed: String = plain.nfkd().filter(|c| !is_left_out(*c)).collect();
+    default_case_fold_str(&decomposed).nfkc().filter(|c| !is_left_out(*c)).collect()
+}
+
+/// Diacritics of Latin, Greek, Cyrillic, Hebrew and Arabic, and what is not seen.
+fn is_left_out(c: char) -> bool {
+    matches!(c,
+        '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}'..='\u{5c7}' | '\u{640}'
+        | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{1f3fb}'..='\u{1f3ff}')
+}
+
+/// The text without the codes for colours and shapes that IRC clients put into it
+/// (<https://modern.ircdocs.horse/formatting>), and without the joints of a message that was sent as
+/// several lines.
+fn without_formatting(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\u{2}' | '\u{f}' | '\u{11}' | '\u{16}' | '\u{1d}' | '\u{1e}' | '\u{1f}' | '\r' => {}
+            '\u{3}' => skip_colours(&mut rest, 2, char::is_ascii_digit),
+            '\u{4}' => skip_colours(&mut rest, 6, char::is_ascii_hexdigit),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Skips one colour, or two with a comma in between.
+fn skip_colours(rest: &mut std::str::Chars<'_>, most: usize, is_digit: fn(&char) -> bool) {
+    let digits = |text: &str| text.chars().take(most).take_while(is_digit).count();
+    let text = rest.as_str();
+    let first = digits(text);
+    let second = match text[first..].strip_prefix(',') {
+        Some(text) if first > 0 => digits(text),
+        _ => 0,
+    };
+    let all = if second > 0 { first + 1 + second } else { first };
+    *rest = text[all..].chars();
+}
+
+/// Whether a character is of a script without spaces between words.
+pub(crate) fn is_dense(c: char) -> bool {
+    let scripts = c.script_extension();
+    let common = scripts.is_common() || scripts.is_inherited();
+    !common && DENSE.iter().any(|script| scripts.contains_script(*script))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Letter,
+    Dense,
+    Emoji,
+    Other,
+}
+
+fn kind(c: char) -> Kind {
+    if c.is_ascii() {
+        return if c.is_ascii_alphanumeric() { Kind::Letter } else { Kind::Other };
+    }
+    if c.is_alphanumeric() || is_combining_mark(c) {
+        return if is_dense(c) { Kind::Dense } else { Kind::Letter };
+    }
+    if c.is_emoji_char() { Kind::Emoji } else { Kind::Other }
+}
+
+/// Cuts a normalized text into words.
+fn split(text: &str, words: &mut Vec<Word>) {
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let kind_of_run = kind(first);
+        let end = rest.find(|c| kind(c) != kind_of_run).unwrap_or(rest.len());
+        let (run, behind) = rest.split_at(end);
+        rest = behind;
+        match kind_of_run {
+            Kind::Letter => {
+                words.push(whole(&run[..run.floor_char_boundary(WORD_BYTES)]));
+            }
+            Kind::Dense => pairs(run, words),
+            Kind::Emoji => words.extend(run.chars().map(|c| whole(c.encode_utf8(&mut [0; 4])))),
+            Kind::Other => {}
+        }
+    }
+}
+
+fn whole(text: &str) -> Word {
+    Word { text: text.into(), place: Place::Whole }
+}
+
+fn pairs(run: &str, words: &mut Vec<Word>) {
+    let starts = run.char_indices().map(|(at, _)| at);
+    for at in starts {
+        let mut two = run[at..].chars();
+        two.next();
+        let place = match two.next() {
+            Some(_) => Place::Whole,
+            None if at == 0 => Place::Alone,
+            None => Place::Last,
+        };
+        let text = run[at..run.len() - two.as_str().len()].into();
+        words.push(Word { text, place });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn texts(text: &str) -> Vec<String> {
+        words(text).into_iter().map(|word| word.text.into()).collect()
+    }
+
+    #[test]
+    fn case_and_diacritics_make_no_difference() {
+        for (one, other) in [
+            ("Straße", "STRASSE"),
+            ("Größe", "grosse"),
+            ("Čapek", "capek"),
+            ("Ёлка", "елка"),
+            ("ΟΔΟΣ", "οδος"),
+            ("ﬁne", "FINE"),
+            ("ＷＩＤＥ１", "wide1"),
+            ("مُحَمَّد", "محمد"),
+            ("ا\u{640}ل", "ال"),
+            ("İstanbul", "istanbul"),
+            ("cafe\u{301}", "café"),
+        ] {
+            assert_eq!(texts(one), texts(other), "{one} and {other}");
+            assert_eq!(texts(one).len(), 1, "{one}");
+        }
+        assert_ne!(texts("が"), texts("か"));
+    }
+
+    #[test]
+    fn words_end_at_punctuation() {
+        assert_eq!(texts("Don't, O'Neil: 3.14!"), ["don", "t", "o", "neil", "3", "14"]);
+        assert_eq!(
+            texts("see https://docs.Example.org/some_page?id=7#top."),
+            ["see", "https", "docs", "example", "org", "some", "page", "id", "7", "top"]
+        );
+        assert_eq!(texts("हिन्दी में"), ["हिन्दी", "में"]);
+        assert!(texts(" .,;-*!? ").is_empty());
+        assert!(texts("").is_empty());
+    }
+
+    #[test]
+    fn scripts_without_spaces_become_pairs() {
+        assert_eq!(texts("東京都 x"), ["東京", "京都", "都", "x"]);
+        assert_eq!(texts("コーヒー"), ["コー", "ーヒ", "ヒー", "ー"]);
+        assert_eq!(texts("2026年"), ["2026", "年"]);
+        assert_eq!(texts("안녕"), ["안녕", "녕"]);
+        let places: Vec<Place> = words("東京 年").into_iter().map(|word| word.place).collect();
+        assert_eq!(places, [Place::Whole, Place::Last, Place::Alone]);
+    }
+
+    #[test]
+    fn an_emoji_is_a_word_whatever_its_skin() {
+        assert_eq!(texts("done👍🏽👍!"), ["done", "👍", "👍"]);
+        assert_eq!(texts("❤\u{fe0f}"), texts("❤"));
+        assert_eq!(texts("👩\u{200d}👧"), ["👩", "👧"]);
+        assert_eq!(texts("#*"), [""; 0]);
+    }
+
+    #[test]
+    fn formatting_is_not_part_of_a_word() {
+        assert_eq!(texts("wo\u{2}r\u{2}d \u{3}04,12red\u{3} \u{3}5,x"), ["word", "red", "x"]);
+        assert_eq!(texts("\u{3}4,5,6 \u{4}ff0000,00ff00hex\u{f}"), ["6", "hex"]);
+        assert_eq!(texts("\u{1}ACTION waves\u{1}"), ["waves"]);
+        assert_eq!(texts("one\nline bro\rken"), ["one", "line", "broken"]);
+    }
+
+    #[test]
+    fn a_long_word_is_cut() {
+        assert_eq!(texts(&"a".repeat(1000)), ["a".repeat(WORD_BYTES)]);
+        assert_eq!(texts(&"д".repeat(1000)), ["д".repeat(WORD_BYTES / 2)]);
+    }
+
+    #[test]
+    fn a_link_is_seen() {
+        assert!(has_link("see HTTPS://example.org"));
+        assert!(!has_link("http is a protocol"));
+    }
+
+    proptest! {
+        #[test]
+        fn words_of_any_text_are_their_own_words(text in "\\PC{0,40}") {
+            for word in words(&text) {
+                prop_assert!(!word.text.is_empty() && word.text.len() <= WORD_BYTES);
+                prop_assert!(!word.text.contains(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()));
+                let again = words(&word.text);
+                prop_assert_eq!(&again[0].text, &word.text, "of {:?}", text);
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The index of words behind the store: it finds what there is, and keeps nothing else.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use parlor_store::{
+    Conversation, Event, EventKind, Keep, MemoryStore, Search, SqliteStore, Store, WordIndex,
+    Words, Write,
+};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::support::{INSTANCE, commit, forget, lobby, message, open, put, redact};
+
+const VOLUME: u64 = 1_000_000;
+/// Nothing is older than a day at this time but what is from 1970.
+const LATER: i64 = 1_700_000_000_000;
+
+fn search(words: &str) -> Search {
+    Search {
+        account: 1,
+        rooms: vec![(1, 0)],
+        words: Words::parse(words),
+        up_to: u64::MAX,
+        limit: 1000,
+        patience: Duration::from_secs(60),
+        ..Search::default()
+    }
+}
+
+fn ids(store: &dyn Store, search: &Search) -> Vec<u64> {
+    let found = store.reader().unwrap().search(search, &|_| true).unwrap();
+    found.events.iter().map(|event| event.id).collect()
+}
+
+fn said(id: u64, of: Conversation, text: &str) -> Write {
+    put(Event { text: text.into(), ..message(id, of) })
+}
+
+fn attach(store: &mut SqliteStore) -> WordIndex {
+    store.word_index().unwrap().unwrap()
+}
+
+fn catch_up(index: &mut WordIndex) -> usize {
+    let mut added = 0;
+    loop {
+        let step = index.step();
+        added += step.added;
+        if !step.more {
+            return added;
+        }
+    }
+}
+
+/// What is in the files of a folder whose names begin so.
+fn contents(folder: &Path, begin: &str) -> String {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let files = files.filter(|file| file.file_name().to_string_lossy().starts_with(begin));
+    let bytes: Vec<u8> = files.flat_map(|file| fs::read(file.path()).unwrap_or_default()).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn a_search_uses_the_index_and_goes_through_all_volumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let mut index = attach(&mut store);
+    let all = [5, 10, VOLUME - 1, VOLUME, VOLUME + 7, 2 * VOLUME, 3 * VOLUME + 1];
+    let writes: Vec<Write> =
+        all.iter().map(|id| said(*id, lobby(), &format!("tea {id} konjunktur"))).collect();
+    commit(&mut store, &writes);
+    assert_eq!(catch_up(&mut index), all.len());
+    assert_eq!(catch_up(&mut index), 0);
+    // The index has it, and not the search of each event in turn, which has no time.
+    let quick = Search { patience: Duration::from_millis(200), ..search("tea") };
+    assert_eq!(ids(&store, &quick), all);
+    for words in ["konj*", "konjunkt*", "tea kon*"] {
+        assert_eq!(ids(&store, &search(words)), all, "{words}");
+    }
+    let oldest = Search { oldest_first: true, limit: 3, ..search("tea") };
+    assert_eq!(ids(&store, &oldest), all[..3]);
+    let page = Search { up_to: VOLUME + 7, limit: 2, ..search("tea") };
+    assert_eq!(ids(&store, &page), [VOLUME, VOLUME + 7]);
+    assert_eq!(ids(&store, &search(&(2 * VOLUME).to_string())), [2 * VOLUME]);
+    // Half of it indexed.
+    commit(&mut store, &[said(3 * VOLUME + 2, lobby(), "tea again")]);
+    assert_eq!(ids(&store, &search("tea")).len(), all.len() + 1);
+}
+
+#[test]
+fn what_leaves_the_store_leaves_every_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let mut index = attach(&mut store);
+    // Many words, so that some of them stand in the tree above the pages.
+    let word = |id: u64| format!("w{:x}", id.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let direct = Conversation::direct(1, 2);
+    let mut writes = Vec::new();
+    for id in 1..=6000 {
+        let of = if id % 2 == 0 { lobby() } else { direct };
+        let account = if id % 3 == 0 { 3 } else { 1 };
+        let time = if id <= 500 { 10 } else { LATER + id as i64 };
+        let text = format!("{} {}z common", word(id), word(id));
+        writes.push(put(Event { account, time, text: text.into(), ..message(id, of) }));
+    }
+    for part in writes.chunks(700) {
+        commit(&mut store, part);
+        catch_up(&mut index);
+    }
+    let gone = |id: u64| id <= 500 || id % 3 == 0 || id % 7 == 0;
+    let mut next = 6001;
+    for id in (501..=6000).filter(|id| id % 7 == 0 && id % 3 != 0) {
+        let of = if id % 2 == 0 { lobby() } else { direct };
+        commit(&mut store, &[redact(next, of, id)]);
+        next += 1;
+        if id % 5 == 0 {
+            catch_up(&mut index);
+        }
+    }
+    commit(&mut store, &[Write::DeleteAccount { id: 3, messages: true }]);
+    let keep = Keep { now: LATER + 10_000, days: 30, messages: 0 };
+    for _ in 0..10_000 {
+        let more = store.forget(&keep).unwrap();
+        index.step();
+        if !more {
+            break;
+        }
+    }
+    catch_up(&mut index);
+    store.maintain(0).unwrap();
+    index.maintain();
+    // What has expired is not asked of the store's own file: SQLite may keep copies of rows that it
+    // has moved in the free space of a page.
+    let taken_back = |id: u64| id > 500 && gone(id);
+    for (files, gone) in [("search.db", &gone as &dyn Fn(u64) -> bool), ("", &taken_back)] {
+        let text = contents(folder.path(), files);
+        let left: Vec<_> = (1..=6000).filter(|id| gone(*id) && text.contains(&word(*id))).collect();
+        assert_eq!(left, [0; 0], "{files}");
+    }
+    for id in (501..=6000).step_by(37) {
+        let expected: &[u64] = if gone(id) { &[] } else { &[id] };
+        assert_eq!(ids(&store, &search(&word(id))), expected, "{id}");
+        assert_eq!(ids(&store, &search(&format!("{}z", word(id)))), expected, "{id}");
+    }
+}
+
+#[test]
+fn an_index_that_is_missing_damaged_or_another_one_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("search.db");
+    let mut store = open(folder.path());
+    let writes: Vec<Write> =
+        (1..=3000).map(|id| said(id, lobby(), &format!("tea number {id}"))).collect();
+    commit(&mut store, &writes);
+    let mut index = attach(&mut store);
+    assert_eq!(catch_up(&mut index), 3000);
+    index.close();
+    // As it was: nothing is to be done.
+    let mut index = attach(&mut store);
+    assert_eq!(catch_up(&mut index), 0);
+    index.close();
+    let sound = fs::read(&path).unwrap();
+    let damages: [&dyn Fn(&mut Vec<u8>); 5] = [
+        &|file| file.clear(),
+        &|file| file.truncate(10_000),
+        &|file| file[..4096].fill(0x55),
+        &|file| file[4096..].fill(0xaa),
+        &|file| file[63] ^= 1, // the version
+    ];
+    for (number, damage) in damages.iter().enumerate() {
+        let mut file = sound.clone();
+        damage(&mut file);
+        fs::write(&path, file).unwrap();
+        let mut index = attach(&mut store);
+        assert_eq!(ids(&store, &search("2999")), [2999], "{number}");
+        assert_eq!(catch_up(&mut index), 3000, "{number}");
+        assert_eq!(ids(&store, &search("17")), [17], "{number}");
+        index.close();
+    }
+    fs::remove_file(&path).unwrap();
+    let mut index = attach(&mut store);
+    assert_eq!(catch_up(&mut index), 3000);
+    // Damaged while it is used.
+    let mut reader = store.reader().unwrap();
+    assert_eq!(reader.search(&search("tea"), &|_| true).unwrap().events.len(), 1000);
+    index.close();
+    fs::remove_file(&path).unwrap();
+    // Of another history with the same numbers.
+    let other = tempfile::tempdir().unwrap();
+    let mut another = open(other.path());
+    let coffee = |id| Event { time: 7, text: "coffee".into(), ..message(id, lobby()) };
+    commit(&mut another, &(1..=10).map(|id| put(coffee(id))).collect::<Vec<_>>());
+    let mut index = attach(&mut another);
+    catch_up(&mut index);
+    index.close();
+    fs::copy(other.path().join("search.db"), &path).unwrap();
+    let mut index = attach(&mut store);
+    assert_eq!(catch_up(&mut index), 3000);
+    assert_eq!(ids(&store, &search("coffee")), [0; 0]);
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Happens {
+    Say(usize, bool),
+    Redact(usize),
+    DeleteAccount(u32),
+    Forget,
+    Step,
+    Crash,
+    Restart,
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happens>> {
+    let one = prop_oneof![
+        10 => (0..WORDS.len(), any::<bool>()).prop_map(|(word, direct)| Happens::Say(word, direct)),
+        4 => (0usize..60).prop_map(Happens::Redact),
+        1 => (1u32..4).prop_map(Happens::DeleteAccount),
+        1 => Just(Happens::Forget),
+        6 => Just(Happens::Step),
+        1 => Just(Happens::Crash),
+        1 => Just(Happens::Restart),
+    ];
+    prop::collection::vec(one, 1..80)
+}
+
+const WORDS: [&str; 6] = ["tea", "Straße https://x.org", "東京都", "tea 👍", "cake tear", "чай"];
+const QUESTIONS: [&str; 9] =
+    ["tea", "strasse", "東京", "京", "👍", "tea*", "cake -tea", "чай", "\"x.org\""];
+
+/// The index is opened and closed, and what was on its way to it is lost, at any moment.
+#[test]
+fn whatever_happens_the_index_finds_what_the_reference_finds() {
+    let mut runner = TestRunner::new(Config { cases: 30, ..Config::default() });
+    runner
+        .run(&happenings(), |happenings| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut reference = MemoryStore::new(INSTANCE);
+            let mut store = open(folder.path());
+            let mut index = attach(&mut store);
+            let mut id = VOLUME - 10;
+            for happens in &happenings {
+                let mut writes = Vec::new();
+                match happens {
+                    Happens::Say(word, direct) => {
+                        id += 1;
+                        let of = if *direct { Conversation::direct(1, 2) } else { lobby() };
+                        let (account, time) = (1 + id as u32 % 3, (id % 40) as i64 * 100_000_000);
+                        let text = WORDS[*word].into();
+                        writes.push(put(Event { account, time, text, ..message(id, of) }));
+                    }
+                    Happens::Redact(back) => {
+                        id += 1;
+                        let about = id.saturating_sub(1 + *back as u64);
+                        for of in [lobby(), Conversation::direct(1, 2)] {
+                            id += 1;
+                            let kind = EventKind::Redact;
+                            let about = Some(about);
+                            let event = Event { kind, about, ..message(id, of) };
+                            writes.push(Write::Redact { event: event.into(), anybodys: true });
+                        }
+                    }
+                    Happens::DeleteAccount(account) => {
+                        writes.push(Write::DeleteAccount { id: *account, messages: true });
+                    }
+                    Happens::Forget => {
+                        let keep = Keep { now: 4_000_000_000, days: 10, messages: 0 };
+                        forget(&mut reference, &keep);
+                        forget(&mut store, &keep);
+                    }
+                    Happens::Step => drop(index.step()),
+                    // What was handed over is gone, as after a kill.
+                    Happens::Crash => {
+                        drop(index);
+                        drop(store);
+                        store = open(folder.path());
+                        index = attach(&mut store);
+                    }
+                    Happens::Restart => {
+                        catch_up(&mut index);
+                        index.close();
+                        drop(store);
+                        store = open(folder.path());
+                        index = attach(&mut store);
+                    }
+                }
+                assert_eq!(commit(&mut store, &writes), commit(&mut reference, &writes));
+            }
+            for caught_up in [false, true] {
+                if caught_up {
+                    catch_up(&mut index);
+                }
+                for question in QUESTIONS {
+                    let asked = search(question);
+                    assert_eq!(ids(&store, &asked), ids(&reference, &asked), "{question}");
+                }
+            }
+            // And no more than that: what left the store is in no file.
+            forget(&mut store, &Keep { now: i64::MAX, days: 1, messages: 0 });
+            catch_up(&mut index);
+            Ok(())
+        })
+        .unwrap();
+}
