@@ -220,7 +220,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "REHASH",       params: 0, when: Availability::Operators, run: Local(rehash::run) },
     Verb { name: "RENAME",       params: 2, when: Availability::After,     run: Shared(rename::run) },
     Verb { name: "REPORT",       params: 2, when: Availability::After,     run: Shared(report::run) },
-    Verb { name: "REPORTS",      params: 0, when: Availability::Operators, run: Shared(reports::run) },
+    Verb { name: "REPORTS",      params: 0, when: Availability::Operators, run: Split(reports::before, reports::run) },
     Verb { name: "ROOM",         params: 1, when: Availability::After,     run: Shared(room::run) },
     Verb { name: "SEARCH",       params: 0, when: Availability::After,     run: Local(search::run) },
     Verb { name: "SERVERBAN",    params: 1, when: Availability::Operators, run: Split(serverban::before, serverban::run) },

@@ -12,7 +12,7 @@ use crate::limits::{
 use crate::networks::Networks;
 use proto::Capability;
 use proto::name::same;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ pub struct History {
 }
 
 /// Who may register.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {
     /// Everybody.

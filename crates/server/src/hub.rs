@@ -24,6 +24,8 @@ mod heard;
 mod ordering;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod secrets;
 
 use crate::clock;
 use crate::command;
@@ -45,6 +47,7 @@ use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::dormant;
 use crate::state::server_bans::ServerBan;
+use crate::state::settings::Settings;
 use crate::state::terms;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use std::collections::VecDeque;
@@ -74,8 +77,8 @@ impl Hub {
     /// anything else, because the config wants it so.
     pub fn new(config: Arc<Config>, loaded: Loaded, now: i64) -> (Hub, Vec<store::Write>) {
         let up_since = loaded.last_resend;
-        let (state, effects) = State::new(config, loaded, now);
-        let mut node = Node::new(now, up_since, command::VERBS.len());
+        let (state, effects) = State::new(Settings::from(&*config), loaded, now);
+        let mut node = Node::new(config, now, up_since, command::VERBS.len());
         node.batch = effects.batch;
         let hub = Hub {
             state,
@@ -127,7 +130,7 @@ impl Hub {
             Input::Entry(sent) => self.entry(&mut effects, &sent),
             Input::Failed { from } => self.undo(&mut effects, from),
             Input::Disk(space) => {
-                disk::look(&self.state, &mut self.node, &mut effects, Some(space));
+                disk::look(&mut self.node, &mut effects, Some(space));
             }
             Input::Reload(reload) => {
                 reload::apply(&mut self.state, &mut self.node, &mut effects, &reload);
@@ -278,7 +281,7 @@ impl Hub {
         let budget = self.node.budgets.hold(
             Payer::address(address),
             self.state.steady,
-            &self.state.config.limits,
+            &self.node.config.limits,
         );
         self.node.sessions.insert(session, Session::new(address, budget, entropy));
         self.enter(out, session, address);
@@ -288,7 +291,7 @@ impl Hub {
     /// looked after when it is full.
     fn opened_by_admin(&mut self, out: &mut Effects, session: SessionId, entropy: [u8; 16]) {
         let (address, steady) = (IpAddr::V4(Ipv4Addr::LOCALHOST), self.state.steady);
-        let limits = &self.state.config.limits;
+        let limits = &self.node.config.limits;
         let budget = self.node.budgets.hold(Payer::address(address), steady, limits);
         let mut opened = Session::new(address, budget, entropy);
         (opened.console, opened.registration) = (true, None);
@@ -317,7 +320,7 @@ impl Hub {
         let budget = self.node.budgets.hold(
             Payer::address(address),
             self.state.steady,
-            &self.state.config.limits,
+            &self.node.config.limits,
         );
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
         let proxy = std::mem::replace(&mut known.address, address);
@@ -329,9 +332,9 @@ impl Hub {
 
     /// Lets a session in, as far as its address may have another one.
     fn enter(&mut self, out: &mut Effects, session: SessionId, address: IpAddr) {
-        let proxy = self.state.config.server.proxies.contain(address);
+        let proxy = self.node.config.server.proxies.contain(address);
         let admitted =
-            self.node.admission.enter(address, proxy, self.state.steady, &self.state.config.limits);
+            self.node.admission.enter(address, proxy, self.state.steady, &self.node.config.limits);
         let ban = self.state.server_bans.of_address(address).filter(|_| !proxy);
         let told = ban.map(ServerBan::sentence);
         let refused = match admitted {
@@ -380,7 +383,7 @@ impl Hub {
     fn turn_is_over(&mut self, session: SessionId) -> bool {
         let (known, turn) = (&self.node.sessions[&session], self.node.batch);
         let mine = if known.turn.number == turn { known.turn.work } else { 0 };
-        let (steady, limits) = (self.state.steady, &self.state.config.limits);
+        let (steady, limits) = (self.state.steady, &self.node.config.limits);
         let mut payers = std::iter::once(known.address_budget).chain(known.user_budget);
         let budgets = &mut self.node.budgets;
         mine >= TURN_WORK || payers.any(|payer| budgets.turn_is_over(payer, turn, steady, limits))

@@ -26,6 +26,7 @@ pub mod room;
 pub mod rules;
 pub mod second_factor;
 pub mod server_bans;
+pub mod settings;
 pub mod silence;
 pub mod spoken;
 pub mod standing;
@@ -38,7 +39,7 @@ pub mod permission;
 
 use crate::cloak::Cloak;
 use crate::clock;
-use crate::config::{Config, Role};
+use crate::config::Role;
 use crate::effects::Effects;
 use crate::render::Renderer;
 use certificates::Certificates;
@@ -54,6 +55,7 @@ use renames::Renames;
 use room::{MaskSubject, Room};
 use serde::{Deserialize, Serialize};
 use server_bans::ServerBans;
+use settings::Settings;
 use silence::Silences;
 use spoken::Spoken;
 use std::cell::Cell;
@@ -68,9 +70,8 @@ use user::{FormerUser, User, UserId};
 /// written and read back (see [`written`]), except for what is made from the rest of it.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub struct State {
-    /// What the config file says.
-    #[serde(skip)]
-    pub config: Arc<Config>,
+    /// What the rules depend on, as an entry has set it.
+    pub settings: Settings,
     /// What all lines have in common.
     pub renderer: Renderer,
     /// What hides the addresses of guests.
@@ -146,13 +147,13 @@ pub struct State {
 impl State {
     /// The state as the store has it, nobody online; and what the caller has to store before
     /// anything else, because the config wants it so.
-    pub fn new(config: Arc<Config>, loaded: Loaded, now: i64) -> (State, Effects) {
+    pub fn new(settings: Settings, loaded: Loaded, now: i64) -> (State, Effects) {
         let renderer = Renderer {
-            server: config.server.name.as_str().into(),
+            server: (&*settings.name).into(),
             instance: loaded.instance.as_str().into(),
         };
         let mut state = State {
-            config,
+            settings,
             renderer,
             cloak: Cloak::new(loaded.cloak_key.unwrap_or_default()),
             now: clock::follow(loaded.last_time, now),
@@ -234,14 +235,14 @@ impl State {
 
     /// What a user may do as an operator of the server by a config: nothing without a second factor, if
     /// the config asks for one.
-    pub fn role_by(&self, config: &Config, user: &User) -> Option<Role> {
-        let role = config.role_of(user.account()?)?;
-        self.has_factor_for(config, user.id).then_some(role)
+    pub fn role_by(&self, settings: &Settings, user: &User) -> Option<Role> {
+        let role = settings.role_of(user.account()?)?;
+        self.has_factor_for(settings, user.id).then_some(role)
     }
 
-    /// Whether an account has the second factor that a config asks of the server's operators.
-    pub fn has_factor_for(&self, config: &Config, account: UserId) -> bool {
-        !config.accounts.operators_need_2fa || second_factor::is_on(self, account)
+    /// Whether an account has the second factor that settings ask of the server's operators.
+    pub fn has_factor_for(&self, settings: &Settings, account: UserId) -> bool {
+        !settings.operators_need_2fa || second_factor::is_on(self, account)
     }
 
     /// An account is there, or has changed.
@@ -297,7 +298,7 @@ impl State {
             self.add_room_name(&room.name, room.id);
             self.rooms.insert(room.id, room);
         }
-        if self.config.server.remember_rooms {
+        if self.settings.remember_rooms {
             for member in members {
                 let Some(room) = self.rooms.get_mut(&member.room) else { continue };
                 let (op, halfop, voice) = (member.op, member.halfop, member.voice);
@@ -319,7 +320,7 @@ impl State {
 
     /// The lobby is the room of the name that the config gives it.
     fn open_lobby(&mut self, out: &mut Effects) {
-        let lobby = self.config.server.lobby.clone();
+        let lobby = self.settings.lobby.clone();
         if !lobby.is_empty() {
             let id = match self.room(&lobby) {
                 Some(room) => room.id,

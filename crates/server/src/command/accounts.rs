@@ -90,7 +90,7 @@ fn list(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal>
             context.go_on_at(cursor);
             return Ok(());
         }
-        if context.out.answered() > context.state.config.limits.answer() {
+        if context.out.answered() > context.node.config.limits.answer() {
             let text = "There are more accounts than one answer holds; give a mask such as a*";
             context.note(VERB, "MORE", &[&*mask], text);
             return Ok(());
@@ -120,7 +120,7 @@ fn next(context: &Context<'_>, cursor: &Cursor) -> Option<(String, Arc<Account>)
 fn entry(context: &mut Context<'_>, account: &Account) {
     let suspension = context.state.suspension(account.id);
     let state = if suspension.is_some() { "suspended" } else { "active" };
-    let role = context.state.config.role_of(&account.name).map_or("member", |role| role.name());
+    let role = context.state.settings.role_of(&account.name).map_or("member", |role| role.name());
     let online = context.state.users.get(&account.id).map_or(0, |user| user.sessions.len());
     let text = suspension.map(|suspension| suspension.sentence()).unwrap_or_default();
     let (created, online) = (stamp(account.created), online.to_string());
@@ -191,7 +191,7 @@ fn must_not_be_operator(
     context: &Answering<'_, impl Reads>,
     account: &Account,
 ) -> Result<(), Refusal> {
-    match context.state.config.role_of(&account.name) {
+    match context.state.settings.role_of(&account.name) {
         None => Ok(()),
         Some(_) => {
             let text =

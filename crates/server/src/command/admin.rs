@@ -11,7 +11,7 @@ use proto::{Message, numeric as n};
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.check_server(message.param(0))?;
     let server = context.state.renderer.server.clone();
-    let admin = context.state.config.admin.clone();
+    let admin = context.node.config.admin.clone();
     if admin == Admin::default() {
         return Err(Refusal::NoAdmin(server));
     }

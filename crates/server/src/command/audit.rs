@@ -24,7 +24,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let request = Read {
         what: ReadKind::Audit { before, limit },
         capabilities: context.capabilities(),
-        bytes: context.state.config.limits.page_bytes(),
+        bytes: context.node.config.limits.page_bytes(),
         since: Vec::new(),
         rooms: Vec::new(),
         ignored: [].into(),

@@ -69,7 +69,7 @@ fn choose(context: &mut Context<'_>, mechanism: &str) {
         "SCRAM-SHA-256" => Sasl::ScramFirst(Chunks::default()),
         _ => return refuse_mechanism(context, "no such mechanism"),
     };
-    let offered = mechanisms(&context.state.config, context.session());
+    let offered = mechanisms(&context.node.config, context.session());
     let why = match sasl {
         _ if offered.split(',').any(|one| one == mechanism) => external::lacks(context, &sasl),
         Sasl::External(_) => Some(external::NO_TLS),
@@ -83,7 +83,7 @@ fn choose(context: &mut Context<'_>, mechanism: &str) {
 }
 
 fn refuse_mechanism(context: &mut Context<'_>, why: &str) {
-    let offered = mechanisms(&context.state.config, context.session());
+    let offered = mechanisms(&context.node.config, context.session());
     context.numeric(n::RPL_SASLMECHS, &[&offered], "are available SASL mechanisms");
     context.numeric(n::ERR_SASLFAIL, &[], &format!("SASL authentication failed: {why}"));
 }

@@ -43,7 +43,7 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 /// Milliseconds to hold the answer to a try back, if there may be one.
 pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
     let (address, state) = (context.session().address, &context.state);
-    let hold = context.node.logins.ask(address, name, state.steady, &state.config.limits);
+    let hold = context.node.logins.ask(address, name, state.steady, &context.node.config.limits);
     hold.map_err(|seconds| too_many(context, name, seconds))
 }
 
@@ -91,7 +91,7 @@ pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 
 /// Refuses who has not given the server's own password, if it has one.
 pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    let needed = context.state.config.server.password.is_some();
+    let needed = context.node.config.server.password.is_some();
     match context.registration() {
         Some(registration) if !needed || registration.admitted => Ok(()),
         Some(registration) if registration.misled => {
@@ -122,7 +122,7 @@ pub fn may_be_named(context: &Answering<'_, impl Reads>, name: &str) -> Result<(
     let remote = !context.asker.local;
     if is_reserved(name, &state.renderer.server)
         || former_names::is_reserved(state, name)
-        || remote && state.config.role_of(name).is_some()
+        || remote && state.settings.role_of(name).is_some()
     {
         return Err(bad(NameError::Reserved));
     }
@@ -153,7 +153,7 @@ pub fn begin(
     }
     let hold_millis = attempt(context, name)?;
     let state = &context.state;
-    let iterations = state.config.server.password_iterations;
+    let iterations = context.node.config.server.password_iterations;
     let (mut password, mut code) = (password, None);
     let task = match state.account(name) {
         Some(account) => {
@@ -238,7 +238,8 @@ fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
 /// many guesses at once are no more than many in a row.
 pub fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let (address, state) = (context.session().address, &context.state);
-    let may = context.node.logins.may_tell(address, name, state.steady, &state.config.limits);
+    let may =
+        context.node.logins.may_tell(address, name, state.steady, &context.node.config.limits);
     may.map_err(|seconds| too_many(context, name, seconds))
 }
 
@@ -508,7 +509,7 @@ pub fn is_password(configured: &str, typed: &str) -> bool {
 /// Takes the parameter of `PASS`: the server's own password, the account's, or both as
 /// `server:account`.
 pub fn pass(context: &mut Context<'_>, given: &str) {
-    let config = context.state.config.clone();
+    let config = context.node.config.clone();
     let closed = config.server.password.is_some() && ask(context, NOBODYS_NAME).is_err();
     let Some(registration) = context.registration() else { return };
     let account = match &config.server.password {

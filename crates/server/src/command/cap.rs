@@ -100,7 +100,7 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
         change_to(context, capabilities);
     }
     // One who said 302 before and does not now gets no values, but may get several lines.
-    let offers = offers(&context.state.config, context.session());
+    let offers = offers(&context.node.config, context.session());
     // What these are without their values, nobody says.
     let valued = [Capability::Multiline, Capability::Sts];
     let said = |(one, _): &&Offer| version >= VERSION || !valued.contains(one);
@@ -165,7 +165,7 @@ fn request(context: &mut Context<'_>, wanted: &str) {
 /// The set after a request; none if anything in it cannot be, and then nothing changes.
 fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
     let (mut now, session) = (context.capabilities(), context.session());
-    let offers = offers(&context.state.config, session);
+    let offers = offers(&context.node.config, session);
     for word in words {
         let (name, add) = match word.strip_prefix('-') {
             Some(name) => (name, false),
@@ -225,7 +225,7 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
     for session in sessions {
         let context = &mut Context::new(state, node, out, session);
         let cap302 = context.session().cap302;
-        let (before, after) = told(before, &context.state.config, context.session());
+        let (before, after) = told(before, &context.node.config, context.session());
         let (gone, new) = (gone(&before, &after), new(&before, &after));
         let names: Vec<String> = gone.iter().map(|one| one.name().to_owned()).collect();
         if !names.is_empty() {

@@ -13,7 +13,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     // No name and no room begins with a digit, so a number alone is a count.
     let is_count = |param: &str| param.starts_with(|first: char| first.is_ascii_digit());
     let target = params.next_if(|param| !is_count(param)).unwrap_or("*");
-    let most = context.state.config.limits.page();
+    let most = context.node.config.limits.page();
     let limit = match params.next() {
         None => most,
         Some(count) => match count.parse() {

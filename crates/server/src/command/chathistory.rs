@@ -83,7 +83,7 @@ impl<'a> Asked<'a> {
     fn limit(&self, context: &Context<'_>, at: usize) -> Result<usize, Refusal> {
         let given = self.param(at)?;
         match given.parse::<usize>() {
-            Ok(limit) if limit > 0 => Ok(limit.min(context.state.config.limits.page())),
+            Ok(limit) if limit > 0 => Ok(limit.min(context.node.config.limits.page())),
             _ => Err(self.invalid(
                 "INVALID_PARAMS",
                 &[given],
@@ -145,14 +145,14 @@ pub fn conversation(
 }
 
 /// Asks the readers; the answer takes its place among the replies.
-pub fn read(context: &mut Answering<'_, impl Reads>, what: ReadKind) {
+pub fn read(context: &mut Context<'_>, what: ReadKind) {
     let user = context.user();
     let rooms: Vec<_> = user.rooms.iter().map(|room| &context.state.rooms[room]).collect();
     let since = rooms.iter().map(|room| (room.id, history::since(&context.state, room, user.id)));
     let request = Read {
         what,
         capabilities: context.capabilities(),
-        bytes: context.state.config.limits.page_bytes(),
+        bytes: context.node.config.limits.page_bytes(),
         since: since.filter(|(_, since)| *since > 0).collect(),
         rooms: rooms.iter().map(|room| (room.id, room.name.clone())).collect(),
         ignored: context.state.silences.get(&user.id).cloned().unwrap_or_default().into(),
@@ -165,7 +165,7 @@ pub fn read(context: &mut Answering<'_, impl Reads>, what: ReadKind) {
 /// Shows a session that has just come into a room the newest messages, if it has not said that it
 /// asks for itself, or that it is a bot.
 pub fn replay(context: &mut Context<'_>, id: RoomId) {
-    let limit = context.state.config.limits.replay;
+    let limit = context.node.config.limits.replay;
     let asks = context.has(Capability::ChatHistory) || context.has(Capability::ZncPlayback);
     let room = &context.state.rooms[&id];
     if limit == 0 || asks || context.user().bot || !room.has_history {

@@ -102,7 +102,7 @@ fn may_come(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<UserId, R
         return Err(Refusal::Barred("NO_SUCH_ACCOUNT", nick.to_owned(), text));
     }
     let devices = state.users.get(&account).map_or(0, |user| user.sessions.len());
-    let most = state.config.limits.sessions_per_account;
+    let most = state.settings.sessions_per_account;
     if most != 0 && devices >= most {
         let text = "Your account has the maximum number of connections; close one first";
         return Err(Refusal::Barred(TOO_MANY_SESSIONS, nick.to_owned(), text.to_owned()));

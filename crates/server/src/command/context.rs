@@ -162,7 +162,7 @@ impl Context<'_> {
 
     /// Refuses a password that somebody can read along.
     pub fn must_be_private(&self) -> Result<(), Refusal> {
-        let may = self.session().may_send_passwords(&self.state.config);
+        let may = self.session().may_send_passwords(&self.node.config);
         if may { Ok(()) } else { Err(Refusal::NotEncrypted) }
     }
 
@@ -171,9 +171,8 @@ impl Context<'_> {
         let known = self.session();
         let Some(user) = known.user_budget else { return Ok(()) };
         let address = known.address_budget;
-        let (budgets, State { config, steady, .. }) =
-            (&mut self.node.budgets, &*self.answering.state);
-        let wait = [user, address].map(|payer| budgets.wait(payer, *steady, &config.limits));
+        let (steady, Node { budgets, config, .. }) = (self.answering.state.steady, &mut *self.node);
+        let wait = [user, address].map(|payer| budgets.wait(payer, steady, &config.limits));
         match wait.into_iter().flatten().max() {
             Some(seconds) => {
                 self.out.push(Effect::Count(Count::Refused(Refused::Work)));
@@ -204,7 +203,7 @@ impl Context<'_> {
     pub fn look_at_share(&mut self, of: UserId, bytes: usize) {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
-        let (steady, outbox) = (self.state.steady, self.state.config.limits.outbox_bytes);
+        let (steady, outbox) = (self.state.steady, self.node.config.limits.outbox_bytes);
         if let Err(seconds) = self.node.shares.may_tell(of, payers, bytes, (steady, outbox)) {
             self.asker.allowance.over_share.push((of, seconds));
         }
@@ -214,7 +213,7 @@ impl Context<'_> {
     pub fn charge_share(&mut self, of: UserId, bytes: usize) {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
-        let (steady, outbox) = (self.state.steady, self.state.config.limits.outbox_bytes);
+        let (steady, outbox) = (self.state.steady, self.node.config.limits.outbox_bytes);
         self.node.shares.told(of, payers, bytes, (steady, outbox));
     }
 
@@ -258,8 +257,8 @@ impl Context<'_> {
             Some(NotStored::Reserve)
         } else {
             self.payer_of_bytes().and_then(|payer| {
-                let State { config, steady, .. } = &*self.answering.state;
-                let wait = self.node.budgets.wait_to_store(payer, *steady, &config.limits);
+                let (steady, limits) = (self.state.steady, &self.node.config.limits);
+                let wait = self.node.budgets.wait_to_store(payer, steady, limits);
                 wait.map(NotStored::Budget)
             })
         };

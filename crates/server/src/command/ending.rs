@@ -133,7 +133,7 @@ fn user_gone(context: &mut Applying<'_>, id: UserId, reason: &str) {
     if user.guest {
         records::discard(state, RecordOwner::Account, id);
     }
-    let remembered = state.config.server.remember_rooms && !user.guest;
+    let remembered = state.settings.remember_rooms && !user.guest;
     for room_id in rooms {
         let room = state.rooms.get_mut(&room_id).expect("a user's rooms exist");
         let lobby = Some(room_id) == state.lobby;

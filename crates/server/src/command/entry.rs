@@ -10,13 +10,13 @@ use super::cow_box::CowBox;
 use super::logging_in::{self, LogIn, Register};
 use super::refusal::Refusal;
 use super::{Verb, account, accounts, batch, bm, cert, ending, find_verb};
-use super::{invitation, oper, ordered, pm, umode};
-use crate::config::Role;
+use super::{invitation, oper, ordered, pm, rehash};
 use crate::effects::{Cursor, Effects};
 use crate::session::Node;
 use crate::state::State;
 use crate::state::applying::{Applying, Asker};
 use crate::state::invitation::Invitation;
+use crate::state::settings::Settings;
 use crate::state::{dormant, last_login, pending, server_bans, terms};
 use proto::Fingerprint;
 use proto::Message;
@@ -84,8 +84,8 @@ pub enum Request<'a> {
     },
     /// Somebody has set the clock: nobody's account goes for an hour.
     ClockSet,
-    /// The asker, at whatever session, is an operator from here on, or is not.
-    Role(Option<Role>),
+    /// The config file was read again: these are the settings on which the state depends.
+    Settings(CowBox<'a, Settings>),
     /// The session has ended.
     SessionEnded {
         /// Why.
@@ -128,7 +128,7 @@ pub enum Request<'a> {
     Reset(CowBox<'a, OneTimeCode>),
     /// A new invitation, of this code.
     Invite {
-        /// What is kept of the code.
+        /// The code: it is kept as it is, because its owner may look at it again.
         code: &'a str,
         /// The invitation.
         invitation: CowBox<'a, Invitation>,
@@ -171,6 +171,8 @@ pub enum Next<'a> {
 
 /// Applies an entry: the same state and the same entry give the same effects.
 pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(), Refusal> {
+    #[cfg(test)]
+    record(&entry);
     (state.now, state.steady) = (entry.now, entry.steady);
     let applying = &mut Applying { state, out, asker: entry.asker };
     match entry.request {
@@ -237,8 +239,8 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
             applying.state.dormant.wait(entry.steady);
             Ok(())
         }
-        Request::Role(role) => {
-            umode::set_role(applying, role);
+        Request::Settings(settings) => {
+            rehash::change(applying, &settings);
             Ok(())
         }
     }
@@ -254,4 +256,19 @@ pub fn apply_for_nobody(
     let (now, steady) = (state.now, state.steady);
     let entry = Entry { now, steady, asker: Asker::of(None), request };
     ordered::submit(state, node, out, entry).expect("what nobody has asked for is not refused");
+}
+
+#[cfg(test)]
+thread_local! {
+    /// What a test wants to see of all entries.
+    pub static RECORDED: std::cell::RefCell<Option<Vec<String>>> = const { std::cell::RefCell::new(None) };
+}
+
+#[cfg(test)]
+fn record(entry: &Entry<'_>) {
+    RECORDED.with_borrow_mut(|recorded| {
+        if let Some(recorded) = recorded {
+            recorded.push(serde_json::to_string(entry).expect("it can be written"));
+        }
+    });
 }

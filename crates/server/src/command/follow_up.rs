@@ -2,7 +2,7 @@
 
 use super::{
     account, authentication, ending, join, kept, markread, metadata, names, rename, serverban,
-    welcome,
+    welcome, znc,
 };
 use crate::command::context::Context;
 use crate::effects::FollowUp;
@@ -52,6 +52,7 @@ pub fn carry_out(context: &mut Context<'_>) {
                 serverban::end_from_network(context, ban, &given);
             }
             FollowUp::EndEntering { account, why } => ending::end_entering(context, account, why),
+            FollowUp::AskPlayback { command } => znc::ask(context, &command),
             FollowUp::Reveal => account::reveal(context),
             FollowUp::DrawRecoveryCodes => account::draw_codes(context),
             FollowUp::LoggedIn => authentication::logged_in(context),

@@ -81,7 +81,7 @@ pub fn take(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
 
 fn add(context: &mut Context<'_>, options: &[&str]) -> Result<(), Refusal> {
     let operator = context.has_right("INVITATION", "ADD");
-    if !operator && !context.state.config.accounts.member_invitations {
+    if !operator && !context.state.settings.member_invitations {
         return Err(Refusal::NotOperator);
     }
     let me = maker(context);

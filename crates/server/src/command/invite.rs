@@ -80,7 +80,7 @@ fn list(context: &mut Context<'_>) {
     let me = context.me();
     let rooms = context.state.rooms.values().filter(|room| room.invited.contains_key(&me));
     let names: Vec<Arc<str>> = rooms.map(|room| room.name.clone()).collect();
-    let most = context.out.text.len() + context.state.config.limits.answer();
+    let most = context.out.text.len() + context.node.config.limits.answer();
     for name in names {
         if context.out.text.len() > most {
             break;

@@ -23,18 +23,18 @@ pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refu
     }
     // The batch of this answer is the whole answer: it bears the label itself.
     let label = if batches(context) { context.out.take_label() } else { None };
-    send(context, &isupport(&context.state.config), label.as_deref());
+    send(context, &isupport(&context.node.config), label.as_deref());
     Ok(())
 }
 
 /// Replies with 005.
 pub fn show(context: &mut Context<'_>) {
-    send(context, &isupport(&context.state.config), None);
+    send(context, &isupport(&context.node.config), None);
 }
 
 /// Tells what another config changes in the tokens to all who were told of them.
 pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, before: &Config) {
-    let (before, after) = (isupport(before), isupport(&state.config));
+    let (before, after) = (isupport(before), isupport(&node.config));
     let key = |token: &String| token.split('=').next().unwrap_or_default().to_owned();
     let mut changes: Vec<String> =
         after.iter().filter(|token| !before.contains(token)).cloned().collect();

@@ -12,7 +12,7 @@ use crate::state::founder;
 use crate::state::membership;
 use crate::state::room::{MaskSubject, Member};
 use crate::state::user::UserId;
-use proto::name::{check_room, fold, same};
+use proto::name::{check_room, same};
 use proto::{Capability, Message};
 use std::sync::Arc;
 use store::{EventKind, RoomId};
@@ -76,7 +76,7 @@ pub fn join(context: &mut Applying<'_>, name: &str, key: &str) -> Result<(), Ref
             may_join(context, room, key)?;
         }
     }
-    let most = context.state.config.limits.rooms_per_user;
+    let most = context.state.settings.rooms_per_user;
     let lobby = context.state.lobby;
     let mine = context.user().rooms.iter().filter(|room| Some(**room) != lobby).count();
     if most != 0 && mine >= most {
@@ -97,12 +97,9 @@ pub fn join(context: &mut Applying<'_>, name: &str, key: &str) -> Result<(), Ref
 
 /// Refuses guests who are let into some rooms only.
 fn may_enter_as_guest(context: &Applying<'_>, name: &str) -> Result<(), Refusal> {
-    let rooms = context.state.config.server.guest_rooms.as_ref();
-    match rooms.filter(|_| context.user().guest) {
-        Some(rooms) if !rooms.iter().any(|room| fold(room) == fold(name)) => {
-            Err(Refusal::NoGuests(name.to_owned()))
-        }
-        _ => Ok(()),
+    match context.user().guest && !context.state.settings.lets_guests_into(name) {
+        true => Err(Refusal::NoGuests(name.to_owned())),
+        false => Ok(()),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn show(context: &mut Context<'_>) {
     let request = Read {
         what: ReadKind::Pending { up_to, read },
         capabilities: context.capabilities(),
-        bytes: context.state.config.limits.page_bytes(),
+        bytes: context.node.config.limits.page_bytes(),
         rooms: Vec::new(),
         since: Vec::new(),
         ignored: ignored.into(),

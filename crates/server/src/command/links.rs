@@ -9,7 +9,7 @@ use proto::{Message, numeric as n};
 /// Carries out `LINKS`.
 pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refusal> {
     let server = context.state.renderer.server.clone();
-    let text = format!("0 {}", context.state.config.server.description);
+    let text = format!("0 {}", context.node.config.server.description);
     context.numeric(n::RPL_LINKS, &[&server, &server], &text);
     context.numeric(n::RPL_ENDOFLINKS, &["*"], "End of /LINKS list");
     Ok(())

@@ -29,7 +29,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             context.go_on_at(cursor);
             return Ok(());
         }
-        if context.out.answered() > context.state.config.limits.answer() {
+        if context.out.answered() > context.node.config.limits.answer() {
             context.notice("The list is too long for one answer; narrow it down");
             break;
         }

@@ -15,7 +15,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Replies with the message of the day.
 pub fn show(context: &mut Context<'_>) {
-    let config = context.state.config.clone();
+    let config = context.node.config.clone();
     if config.server.motd.is_empty() {
         context.numeric(n::ERR_NOMOTD, &[], "There is no message of the day");
         return;

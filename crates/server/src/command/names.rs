@@ -60,7 +60,7 @@ pub fn show_known(context: &mut Context<'_>, room: RoomId) {
     if context.has(Capability::NoImplicitNames) || context.has(Capability::NoImplicitNamesDraft) {
         return;
     }
-    let large = context.state.config.limits.large_room;
+    let large = context.state.settings.large_room;
     let all = large == 0 || context.state.rooms[&room].online <= large;
     show(context, room, all, None, false);
 }
@@ -110,7 +110,7 @@ fn show(
         match last {
             None => break,
             Some(user) if turns && context.turn_is_over() => return Some(user),
-            Some(_) if context.out.answered() > context.state.config.limits.answer() => {
+            Some(_) if context.out.answered() > context.node.config.limits.answer() => {
                 context.notice("The list is too long for one answer");
                 break;
             }

@@ -18,7 +18,7 @@ use proto::{Message, numeric as n};
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (name, password) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
-    let config = context.state.config.clone();
+    let config = context.node.config.clone();
     let mut all = config.operator.iter().filter_map(Operator::credentials).peekable();
     if all.peek().is_none() {
         return Err(Refusal::NoOperators);
@@ -52,11 +52,11 @@ pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
 
 fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
     let (address, now) = (context.session().address, context.state.steady);
-    let limits = &context.answering.state.config.limits;
-    if let Err(seconds) = context.node.opers.may_tell(address, name, now, limits) {
+    let node = &*context.node;
+    if let Err(seconds) = node.opers.may_tell(address, name, now, &node.config.limits) {
         return Err(too_many(context, name, seconds));
     }
-    let has_factor = context.state.has_factor_for(&context.state.config, context.me());
+    let has_factor = context.state.has_factor_for(&context.state.settings, context.me());
     let user = context.user().nick.clone();
     let record = LogRecord::Operator { user, granted: granted && has_factor };
     context.out.push(Effect::Log(record));

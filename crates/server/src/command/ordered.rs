@@ -186,7 +186,7 @@ impl Refuser {
             | Request::EndRoomBans
             | Request::ExpireAccounts { .. }
             | Request::ClockSet
-            | Request::Role(_)
+            | Request::Settings(_)
             | Request::SessionEnded { .. }
             | Request::WasHere(_)
             | Request::RenewKeys { .. }

@@ -7,9 +7,9 @@ mod ranked;
 
 use super::entry::Next;
 use super::refusal::Refusal;
-use super::{for_each_target, names_of, znc};
+use super::{for_each_target, names_of};
 use crate::command::context::Context;
-use crate::effects::{Condition, Confirmation, Effect, Rooms};
+use crate::effects::{Condition, Confirmation, Effect, FollowUp, Rooms};
 use crate::limits::SLOW_SPEAKERS;
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES, TARGETS};
 use crate::render::PLAYBACK;
@@ -132,7 +132,7 @@ pub fn to_each(
         };
         let tags = draft.tags.clone();
         if target.eq_ignore_ascii_case(PLAYBACK) && context.has(Capability::ZncPlayback) {
-            znc::ask(context, draft.text);
+            context.out.follow_up(FollowUp::AskPlayback { command: draft.text.into() });
             return Ok(());
         }
         match to_one(context, target, Draft { tags, resend, ..*draft }) {

@@ -13,7 +13,7 @@ pub const NEEDED: &str = "INVITATION_REQUIRED";
 /// Whether somebody may register a name that is nobody's, having been invited by this code.
 pub fn may_register(state: &State, name: &str, invitation: Option<&str>) -> Result<(), Refusal> {
     let refused = |code, text| Err(Refusal::Invalid { code, context: vec![name.to_owned()], text });
-    match state.config.accounts.registration {
+    match state.settings.registration {
         Registration::Open => Ok(()),
         Registration::Closed => {
             let text = "There is no account of this name, and nobody can register here";

@@ -6,8 +6,13 @@
 //! <https://modern.ircdocs.horse/#rehash-message>
 
 use super::refusal::Refusal;
+use super::umode;
 use crate::command::context::Context;
 use crate::effects::Effect;
+use crate::session_id::SessionId;
+use crate::state::applying::Applying;
+use crate::state::settings::Settings;
+use crate::state::user::{User, UserId};
 use proto::{Message, numeric as n};
 
 /// Carries out `REHASH`.
@@ -17,10 +22,30 @@ pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refu
         return Err(Refusal::RereadingAlready);
     }
     // Who is an operator is so by a config file.
-    let file = context.state.config.file_name().unwrap_or_default();
+    let file = context.node.config.file_name().unwrap_or_default();
     context.numeric(n::RPL_REHASHING, &[&file], "Rehashing");
     context.audit("REHASH", &file, "");
     let by = context.asker.session;
     context.out.push(Effect::Reload { by });
     Ok(())
+}
+
+/// The state has other settings from here on. Accounts whose role differs now have the new one, or none.
+/// Who has taken other rights with `OPER` keeps them, unless operators need a second factor from here on.
+pub fn change(context: &mut Applying<'_>, settings: &Settings) {
+    let before = std::mem::replace(&mut context.state.settings, settings.clone());
+    let state = &*context.state;
+    let by_config = |user: &User| user.role == state.role_by(&before, user);
+    let changed = |user: &User| state.role_by(&before, user) != state.role_by(settings, user);
+    let lacks = |user: &User| user.role.is_some() && !state.has_factor_for(settings, user.id);
+    let concerned = state.users.values().filter(|user| match user.guest {
+        true => lacks(user),
+        false => by_config(user) && changed(user) || lacks(user),
+    });
+    let concerned: Vec<(SessionId, UserId)> =
+        concerned.map(|user| (user.sessions[0], user.id)).collect();
+    for (session, user) in concerned {
+        let role = context.state.role_by(settings, &context.state.users[&user]);
+        umode::set_role(&mut context.to(user, session), role);
+    }
 }

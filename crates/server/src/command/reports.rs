@@ -1,6 +1,8 @@
 //! `REPORTS [ALL]`, `REPORTS CLOSE number [:note]`: shows what was reported and waits to be dealt with,
 //! and says that it was.
 
+use super::context::Context;
+use super::entry::Next;
 use super::refusal::Refusal;
 use crate::limits::REASON_BYTES;
 use crate::state::applying::Applying;
@@ -9,23 +11,32 @@ use crate::state::terms::date;
 use crate::text::shorten;
 use proto::Message;
 
-/// Carries out `REPORTS`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// What only looks at reports.
+pub fn before<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<Next<'m>, Refusal> {
     context.must_have_right("REPORTS", "")?;
     let word = message.param(0).unwrap_or("LIST").to_ascii_uppercase();
     match word.as_str() {
         "LIST" => show(context, false),
         "ALL" => show(context, true),
-        "CLOSE" => return close(context, message.param(1), message.rest(2).unwrap_or_default()),
+        "CLOSE" => return Ok(Next::Command),
         _ => return Err(Refusal::UnknownSubcommand(word)),
     }
-    Ok(())
+    Ok(Next::Nothing)
 }
 
-fn show(context: &mut Applying<'_>, all: bool) {
-    let wanted = reports::all(context.state).filter(|(_, report)| all || report.closed.is_none());
+/// Carries out `REPORTS CLOSE`.
+pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    context.must_have_right("REPORTS", "")?;
+    close(context, message.param(1), message.rest(2).unwrap_or_default())
+}
+
+fn show(context: &mut Context<'_>, all: bool) {
+    let wanted = reports::all(&context.state).filter(|(_, report)| all || report.closed.is_none());
     let wanted: Vec<(u32, Report)> = wanted.collect();
-    let (mut count, most) = (0, context.state.config.limits.answer());
+    let (mut count, most) = (0, context.node.config.limits.answer());
     for (number, report) in &wanted {
         if context.out.answered() > most {
             context.notice("There are more reports than one answer holds; close some first");

@@ -170,12 +170,12 @@ fn change(
             set_key(context, id, history::KEY, value)?;
         }
         Setting::KeepDays => {
-            let most = context.state.config.history.keep_days;
+            let most = context.state.settings.keep_days;
             let value = kept(given, most, setting)?;
             set_key(context, id, KEEP_DAYS, value.as_deref())?;
         }
         Setting::KeepMessages => {
-            let most = context.state.config.history.keep_per_room;
+            let most = context.state.settings.keep_per_room;
             let value = kept(given, most, setting)?;
             set_key(context, id, KEEP_MESSAGES, value.as_deref())?;
         }

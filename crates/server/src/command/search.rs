@@ -8,7 +8,6 @@ use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::ReadKind;
 use crate::limits::{SEARCH_MILLIS, SEARCH_PAGE, SEARCH_WORDS};
-use crate::state::applying::{Answering, Reads};
 use proto::time::parse_server_time;
 use proto::{Message, Tags};
 use std::time::Duration;
@@ -49,11 +48,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 /// The newest of all that the asker may read; the reader adds the rooms.
-pub fn all(context: &Answering<'_, impl Reads>) -> Search {
+pub fn all(context: &Context<'_>) -> Search {
     Search {
         account: context.me(),
         up_to: context.state.last_event(),
-        limit: SEARCH_PAGE.min(context.state.config.limits.page()),
+        limit: SEARCH_PAGE.min(context.node.config.limits.page()),
         patience: Duration::from_millis(SEARCH_MILLIS),
         ..Search::default()
     }

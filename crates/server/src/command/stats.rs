@@ -41,7 +41,7 @@ fn uses(context: &mut Context<'_>) {
 
 fn operators(context: &mut Context<'_>) -> Result<(), Refusal> {
     context.must_have_right("STATS", "o")?;
-    for operator in &context.state.config.clone().operator {
+    for operator in &context.node.config.clone().operator {
         let account = operator.account.as_deref().zip(operator.role);
         let (name, role) = match account {
             Some((account, role)) => (account, role),

@@ -75,10 +75,10 @@ fn change(context: &mut Applying<'_>, changes: &str) -> bool {
 /// The asker's account is an operator of the server, if the config gives it a role, and if it has a second
 /// factor where operators need one.
 pub fn take_role(context: &mut Applying<'_>) {
-    let config = context.state.config.clone();
-    match context.state.role_by(&config, context.user()) {
+    let settings = context.state.settings.clone();
+    match context.state.role_by(&settings, context.user()) {
         Some(role) => set_role(context, Some(role)),
-        None if context.user().account().is_some_and(|name| config.role_of(name).is_some()) => {
+        None if context.user().account().is_some_and(|name| settings.role_of(name).is_some()) => {
             context.notice(NEEDS_FACTOR);
         }
         None => {}
@@ -88,10 +88,10 @@ pub fn take_role(context: &mut Applying<'_>) {
 /// The asker has turned the second factor on, or off: where operators need one, that gives the role in
 /// the config, or takes any role.
 pub fn factor_changed(context: &mut Applying<'_>) {
-    let config = context.state.config.clone();
-    let has = context.state.has_factor_for(&config, context.me());
+    let settings = context.state.settings.clone();
+    let has = context.state.has_factor_for(&settings, context.me());
     match (has, context.user().role) {
-        (true, None) if config.accounts.operators_need_2fa => take_role(context),
+        (true, None) if settings.operators_need_2fa => take_role(context),
         (false, Some(_)) => set_role(context, None),
         _ => {}
     }
@@ -102,7 +102,7 @@ pub fn set_role(context: &mut Applying<'_>, role: Option<Role>) {
     context.user_mut().role = role;
     let Some(role) = role else {
         tell(context, "-o");
-        if !context.state.has_factor_for(&context.state.config, context.me()) {
+        if !context.state.has_factor_for(&context.state.settings, context.me()) {
             context.notice(NEEDS_FACTOR);
         }
         return;

@@ -15,10 +15,10 @@ use crate::effects::{Condition, Effect, Ending, LogRecord};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::GUEST_USERNAME;
-use crate::session::Registration;
 use crate::session::budget::Payer;
 use crate::session::delivered;
 use crate::session::login::How;
+use crate::session::{Node, Registration};
 use crate::state::room::Rank;
 use crate::state::user::{UserId, guest_userhost, user_as_given};
 use proto::numeric as n;
@@ -30,7 +30,7 @@ pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
 
 /// Goes on with the registration as far as it can: called whenever a part of it has come.
 pub fn register_if_complete(context: &mut Context<'_>) {
-    let guests = context.state.config.server.guests;
+    let guests = context.node.config.server.guests;
     let Some(registration) = context.session().registration.as_deref() else { return };
     if registration.negotiating || context.session().waiting.is_some() {
         return;
@@ -176,8 +176,8 @@ pub fn refused(context: &mut Context<'_>, nick: &str, refusal: &Refusal) {
 
 /// The session is this user's from here on.
 pub fn came_online(context: &mut Context<'_>, user: UserId) {
-    let (steady, limits) = (context.answering.state.steady, &context.answering.state.config.limits);
-    let budget = context.node.budgets.hold(Payer::User(user), steady, limits);
+    let (steady, Node { budgets, config, .. }) = (context.state.steady, &mut *context.node);
+    let budget = budgets.hold(Payer::User(user), steady, &config.limits);
     let known = context.session_mut();
     let was_guest = known.user.is_some();
     (known.user, known.registration, known.sasl) = (Some(user), None, None);

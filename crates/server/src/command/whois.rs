@@ -53,7 +53,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
     for line in super::names::lines(rooms, NAMES_LINE_BYTES - nick.len()) {
         context.numeric(n::RPL_WHOISCHANNELS, &[&nick], &line);
     }
-    let description = context.state.config.server.description.clone();
+    let description = context.node.config.server.description.clone();
     context.numeric(n::RPL_WHOISSERVER, &[&nick, &server], &description);
     if operator {
         context.numeric(n::RPL_WHOISOPERATOR, &[&nick], "is an operator of this server");

@@ -17,7 +17,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if left.is_empty() {
         refuse(context, "WHOWAS", &Refusal::WasNobody(name.to_owned()));
     }
-    let most = context.out.text.len() + context.state.config.limits.answer();
+    let most = context.out.text.len() + context.node.config.limits.answer();
     for left in left {
         if context.out.text.len() > most {
             context.notice("The list is too long for one answer; limit it with a count");

@@ -9,7 +9,6 @@ use crate::command::context::Context;
 use crate::effects::ReadKind;
 use crate::limits::TARGETS;
 use crate::render::PLAYBACK;
-use crate::state::applying::{Answering, Reads};
 use proto::{Capability, Message};
 use std::sync::Arc;
 use store::Conversation;
@@ -26,7 +25,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// Does what is asked of ZNC's module: `PLAY buffers [from] [to]` with seconds since the epoch, or
 /// `LIST`. `CLEAR` means nothing: history is not forgotten by being read.
-pub fn ask(context: &mut Answering<'_, impl Reads>, command: &str) {
+pub fn ask(context: &mut Context<'_>, command: &str) {
     let mut words = command.split(' ').filter(|word| !word.is_empty());
     match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
         "PLAY" => {
@@ -37,7 +36,7 @@ pub fn ask(context: &mut Answering<'_, impl Reads>, command: &str) {
                 "*" => None,
                 names => Some(readable(context, names)),
             };
-            let limit = context.state.config.limits.page();
+            let limit = context.node.config.limits.page();
             let batch = "znc.in/playback";
             let up_to = context.state.last_event();
             if after < before {
@@ -49,7 +48,8 @@ pub fn ask(context: &mut Answering<'_, impl Reads>, command: &str) {
         _ => {
             let source = format!("{PLAYBACK}!{PLAYBACK}@{}", context.state.renderer.server);
             let nick = context.nick();
-            context.out.reply(context.asker.session, |out| {
+            let to = context.asker.session;
+            context.out.reply(to, |out| {
                 let line = proto::Line::to(out).source(&source).verb("PRIVMSG").param(&nick);
                 line.text("Commands: PLAY <* or names> [from] [to], LIST").end();
             });
@@ -58,7 +58,7 @@ pub fn ask(context: &mut Answering<'_, impl Reads>, command: &str) {
 }
 
 /// The conversations of these names, as far as they are the asker's to read.
-fn readable(context: &Answering<'_, impl Reads>, names: &str) -> Vec<(Conversation, Arc<str>)> {
+fn readable(context: &Context<'_>, names: &str) -> Vec<(Conversation, Arc<str>)> {
     let names = super::once(names.split(',').filter(|name| !name.is_empty()).collect());
     let names = names.into_iter().take(TARGETS);
     names.filter_map(|name| conversation(context, name).ok()).collect()

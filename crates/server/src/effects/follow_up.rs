@@ -120,6 +120,11 @@ pub enum FollowUp {
         /// Why.
         why: &'static str,
     },
+    /// The asker has sent a message to ZNC's module: its session is answered.
+    AskPlayback {
+        /// What it says.
+        command: Box<str>,
+    },
     /// What the session's secrets are checked with is stored: the session is shown them.
     Reveal,
     /// Recovery codes are to be drawn for the asker's new second factor.
@@ -167,6 +172,7 @@ impl FollowUp {
             | FollowUp::ShowRoomAgain { .. }
             | FollowUp::ShowKept
             | FollowUp::IsBot(_)
+            | FollowUp::AskPlayback { .. }
             | FollowUp::Reveal
             | FollowUp::DrawRecoveryCodes
             | FollowUp::LoggedIn

@@ -152,7 +152,7 @@ impl World {
     }
 
     fn reloads(&mut self, change: impl FnOnce(&mut Config)) {
-        let mut config = Config::clone(&self.hub.state.config);
+        let mut config = Config::clone(&self.hub.node.config);
         change(&mut config);
         let outcome = Ok((Arc::new(config), Vec::new()));
         self.apply(Input::Reload(Reload { by: None, outcome }));

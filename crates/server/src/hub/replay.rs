@@ -59,7 +59,7 @@ fn a_state_that_was_written_and_read_back_goes_on_as_before() {
         for (stamped, expected) in recorded.into_iter().zip(&output) {
             if random.below(8) == 0 {
                 let bytes = hub.state.write();
-                let read = State::read(&bytes, hub.state.config.clone()).expect("just written");
+                let read = State::read(&bytes).expect("just written");
                 assert!(read == hub.state, "seed {seed}: {read:#?} is not {:#?}", hub.state);
                 assert_eq!(read.write(), bytes, "seed {seed}");
                 // What this node may have to undo is its own.

@@ -105,9 +105,8 @@ fn undo_member(
 ) {
     let online = state.users.contains_key(&user);
     // Who has gone meanwhile is still in what they will be back in, as `user_gone` has it.
-    let remembered = state.config.server.remember_rooms
-        && Some(room_id) != state.lobby
-        && has_account(state, user);
+    let remembered =
+        state.settings.remember_rooms && Some(room_id) != state.lobby && has_account(state, user);
     let Some(room) = state.rooms.get_mut(&room_id) else { return };
     let hidden = |member: Member| member.hidden && online;
     let before = before.filter(|_| online || remembered);

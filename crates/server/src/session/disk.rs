@@ -7,7 +7,6 @@ use crate::effects::{Effect, Effects, LogRecord};
 use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
 use crate::metrics::Space;
 use crate::session::Node;
-use crate::state::State;
 use store::{Audit, Event, Write};
 
 /// What the hub knows of the disk.
@@ -20,10 +19,10 @@ pub struct Disk {
 }
 
 /// Judges the disk as it is seen now, or as it was seen last if only the config has changed.
-pub fn look(state: &State, node: &mut Node, out: &mut Effects, space: Option<Space>) {
+pub fn look(node: &mut Node, out: &mut Effects, space: Option<Space>) {
     node.disk.space = space.or(node.disk.space);
     let Some(Space { free, total }) = node.disk.space else { return };
-    let reserve = state.config.limits.reserve(total);
+    let reserve = node.config.limits.reserve(total);
     // A little more than it takes to touch it, or it would be touched and whole by turns.
     let healed = reserve.saturating_add(reserve / RESERVE_HEALED_PART).min(total);
     let touched = free < if node.disk.is_scarce { healed } else { reserve };

@@ -9,8 +9,10 @@ use super::sessions::Sessions;
 use super::shares::Shares;
 use super::subscriptions::Subscriptions;
 use super::watch::Watchers;
+use crate::config::Config;
 use crate::session_id::SessionId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a node knows of its own connections. No other node ever learns of it.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Node {
     /// How many entries were sent to the log that orders them; none: there is no such log, and
     /// entries are applied as soon as they are made.
     pub sent: Option<u64>,
+    /// What the config file says.
+    pub config: Arc<Config>,
     /// The number of the batch at hand.
     pub batch: u64,
     /// The connections.
@@ -54,9 +58,10 @@ pub struct Node {
 
 impl Node {
     /// A node without sessions, of a server with so many verbs.
-    pub fn new(started: i64, up_since: i64, verbs: usize) -> Node {
+    pub fn new(config: Arc<Config>, started: i64, up_since: i64, verbs: usize) -> Node {
         Node {
             sent: None,
+            config,
             batch: 0,
             sessions: Sessions::default(),
             watchers: BTreeMap::new(),

@@ -534,7 +534,7 @@ impl<S: Reads> Answering<'_, S> {
 
     /// Tells all sessions of a user a notice of the server.
     pub fn tell_notice(&mut self, user: UserId, text: &str) {
-        let (server, nick) = (&self.state.config.server.name, &self.state.users[&user].nick);
+        let (server, nick) = (&self.state.renderer.server, &self.state.users[&user].nick);
         let news = News { time: self.state.now, ..News::default() };
         let news =
             self.out.news(news, |out| write_line(out, server, "NOTICE", &[nick], Some(text)));

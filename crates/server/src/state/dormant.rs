@@ -113,7 +113,7 @@ pub fn is_due(state: &State) -> bool {
 /// long. `entering` are the accounts of sessions that are about to be theirs. A round of looks begins
 /// once an hour. While nobody is to go, days count all the same.
 pub fn look(state: &mut State, out: &mut Effects, entering: &BTreeSet<AccountId>) {
-    let days = state.config.accounts.expire_days;
+    let days = state.settings.expire_days;
     let rest = state.dormant.days.range((Excluded(state.dormant.after), Unbounded));
     let some: Vec<(UserId, u32)> = rest.take(EXPIRY_LOOKS).map(|(id, day)| (*id, *day)).collect();
     let (today, mut expired) = (day_of(state.now), BTreeMap::new());
@@ -283,7 +283,7 @@ mod tests {
         }
 
         fn restarts(&mut self) {
-            let days = self.hub.state.config.accounts.expire_days;
+            let days = self.hub.state.settings.expire_days;
             self.hub = start(&mut self.store, days, self.now);
         }
     }

@@ -57,7 +57,7 @@ pub fn settings_changed(
 
 /// A user comes into a room, with all sessions. The caller tells the room.
 pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, member: Member) {
-    let large = state.config.limits.large_room;
+    let large = state.settings.large_room;
     let hidden = large != 0 && state.rooms[&room].online >= large && member.rank() == Rank::Plain;
     let of = &state.rooms[&room];
     let (since, joined) = match of.members.get(&user) {
@@ -82,7 +82,7 @@ pub fn enter_absent(
     room: RoomId,
     member: Member,
 ) {
-    if !state.config.server.remember_rooms {
+    if !state.settings.remember_rooms {
         return founder::keep(state, out, room, account, member);
     }
     founder::forget_role(state, out, room, account);
@@ -180,7 +180,7 @@ pub fn store_rooms(state: &State, out: &mut Effects, user: UserId) {
 /// whose members are in it because they are online.
 fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
     let guest = state.users.get(&user).is_some_and(|user| user.guest);
-    state.config.server.remember_rooms && !guest && Some(room) != state.lobby
+    state.settings.remember_rooms && !guest && Some(room) != state.lobby
 }
 
 /// Remembers who had a name, for `WHOWAS`.

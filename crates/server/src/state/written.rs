@@ -1,13 +1,11 @@
-//! The state as bytes, for a node that joins others: what is in it, and not the settings.
+//! The state as bytes, for a node that joins others: all that is in it.
 //!
 //! They begin with the version, which is raised whenever something written changes its form, and a
 //! checksum. What only helps to find things is made anew when they are read.
 
-use crate::config::Config;
 use crate::state::{State, records};
 use proto::name::fold;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use thiserror::Error;
 
 /// The version of the form in which the state is written.
@@ -33,7 +31,7 @@ pub enum Unreadable {
 }
 
 impl State {
-    /// All of the state but the settings, as bytes.
+    /// All of the state, as bytes.
     pub fn write(&self) -> Vec<u8> {
         let mut bytes = VERSION.to_le_bytes().to_vec();
         bytes.extend([0; CHECKSUM_BYTES]);
@@ -43,11 +41,11 @@ impl State {
         bytes
     }
 
-    /// The state that [`State::write`] gave, with the settings of this node.
+    /// The state that [`State::write`] gave.
     ///
     /// # Errors
     /// When the bytes are of another version, or are not what was written.
-    pub fn read(bytes: &[u8], config: Arc<Config>) -> Result<State, Unreadable> {
+    pub fn read(bytes: &[u8]) -> Result<State, Unreadable> {
         let (version, rest) = bytes.split_first_chunk().ok_or(Unreadable::Damaged)?;
         let version = u32::from_le_bytes(*version);
         if version != VERSION {
@@ -59,8 +57,7 @@ impl State {
             return Err(Unreadable::Damaged);
         }
         let mut state: State = postcard::from_bytes(body)?;
-        state.renderer.server = config.server.name.as_str().into();
-        state.config = config;
+        state.renderer.server = (&*state.settings.name).into();
         state.index();
         Ok(state)
     }
@@ -85,17 +82,19 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::state::settings::Settings;
     use store::{MemoryStore, Store};
 
     fn state() -> State {
         let loaded = MemoryStore::new("test").load().expect("it is in memory");
-        State::new(Arc::default(), loaded, 5).0
+        State::new(Settings::from(&Config::default()), loaded, 5).0
     }
 
     #[test]
     fn a_state_of_another_version_or_damaged_is_refused() {
         let bytes = state().write();
-        let read = |bytes: &[u8]| State::read(bytes, Arc::default());
+        let read = State::read;
         assert_eq!(read(&bytes).expect("it was just written"), state());
         let mut later = bytes.clone();
         later[..VERSION_BYTES].copy_from_slice(&(VERSION + 1).to_le_bytes());

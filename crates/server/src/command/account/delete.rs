@@ -45,7 +45,7 @@ pub(super) fn run(
 /// Ends all sessions of an account, the asker's excepted, which the caller ends, and removes the
 /// account; what follows in the command depends on that being stored.
 pub(in crate::command) fn remove(context: &mut Applying<'_>, account: &Arc<Account>, why: &str) {
-    let messages = context.state.config.accounts.delete_messages;
+    let messages = context.state.settings.delete_messages;
     let (asker, id) = (context.asker.session, account.id);
     let sessions = context.state.users.get(&id).map_or(Vec::new(), |user| user.sessions.clone());
     for session in sessions.iter().copied().filter(|session| *session != asker) {

@@ -92,7 +92,7 @@ fn change(
     let has_apps = app_password::of(&context.state, account.id).next().is_some();
     let (salt, iterations) = match has_apps {
         true => (Some(account.keys.salt), account.keys.iterations),
-        false => (None, context.state.config.server.password_iterations),
+        false => (None, context.node.config.server.password_iterations),
     };
     let old = old.map(|old| (old, account.keys.clone()));
     let task = Task::Change { old, salt, iterations };

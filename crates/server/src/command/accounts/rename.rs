@@ -71,7 +71,7 @@ fn may_be_named(context: &Applying<'_>, account: &Account, new: &str) -> Result<
     if given_up || is_reserved(new, &state.renderer.server) {
         return Err(bad(NameError::Reserved));
     }
-    if state.config.role_of(new).is_some() {
+    if state.settings.role_of(new).is_some() {
         let text = "The config makes an operator of whoever has this name; take it out there first";
         return Err(refused("IS_OPERATOR", new, text));
     }

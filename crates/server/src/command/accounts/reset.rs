@@ -45,7 +45,7 @@ pub(super) fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<()
         }
     };
     let code = code(&context.session().entropy, account.id, context.state.steady);
-    let iterations = context.state.config.server.password_iterations;
+    let iterations = context.node.config.server.password_iterations;
     let of = Tried::Reset { account: account.id, code: Secret::new(&code), factor };
     authentication::wait(context, &account.name, of, &code, Task::Make { iterations }, 0);
     Ok(())

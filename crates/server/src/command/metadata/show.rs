@@ -148,7 +148,7 @@ pub fn sync(
     wanted: &BTreeSet<Box<str>>,
 ) {
     let (nick, capabilities) = (context.nick(), context.capabilities());
-    let most = context.state.config.limits.answer();
+    let most = context.node.config.limits.answer();
     let (mut lines, mut bytes) = (Vec::new(), 0);
     let before = keys_before(context);
     let keys = |owner: &Target| match owner.of {
@@ -187,7 +187,7 @@ pub fn sync_room(context: &mut Context<'_>, room: RoomId) {
     }
     let name = context.state.rooms[&room].name.clone();
     // Who comes into many rooms at once asks for the rest itself.
-    let much = context.out.written() > context.state.config.limits.answer() / 2;
+    let much = context.out.written() > context.node.config.limits.answer() / 2;
     if much || is_large(context, room) {
         return sync_later(context, &name);
     }
@@ -203,7 +203,7 @@ pub fn sync_watched(context: &mut Context<'_>, users: &[UserId]) {
         return;
     }
     let wanted = context.node.subscriptions.of(context.asker.session);
-    let most = context.out.text.len() + context.state.config.limits.answer();
+    let most = context.out.text.len() + context.node.config.limits.answer();
     for user in users {
         let owner = user_target(context, *user);
         let name = owner.name.clone();
@@ -245,7 +245,7 @@ fn sync_later(context: &mut Context<'_>, target: &str) {
 }
 
 fn is_large(context: &Context<'_>, room: RoomId) -> bool {
-    let large = context.state.config.limits.large_room;
+    let large = context.state.settings.large_room;
     large != 0 && context.state.rooms[&room].online > large
 }
 

@@ -41,7 +41,7 @@ fn a_certificate_logs_in_to_its_account() {
 #[test]
 fn a_certificate_is_only_its_accounts_and_who_tries_too_often_has_to_wait() {
     let mut hub = with_certificate();
-    hub.hub.state.config = Arc::new(toml::from_str("limits.failed_logins = 1").expect("a config"));
+    hub.hub.node.config = Arc::new(toml::from_str("limits.failed_logins = 1").expect("a config"));
     hub.opens(3, ELSEWHERE);
     hub.encrypts(3, Some(Fingerprint([0xcd; 32])));
     let derived = hub.derived;

@@ -106,7 +106,7 @@ pub(super) fn check(hub: &Hub) {
                 assert!(state.users[user].rooms.contains(id), "who is in a room knows it");
             } else {
                 assert!(state.remembered[user].contains(id), "who is away will be back");
-                assert!(state.config.server.remember_rooms && Some(*id) != state.lobby);
+                assert!(state.settings.remember_rooms && Some(*id) != state.lobby);
                 assert!(state.accounts.values().any(|account| account.id == *user));
             }
         }

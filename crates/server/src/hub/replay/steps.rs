@@ -143,7 +143,7 @@ impl World {
 
     /// The config file is read again: it has a mistake, or another limit and other capabilities.
     pub(super) fn reload(&mut self, random: &mut Random, by: SessionId) {
-        let mut config = Config::clone(&self.hub.state.config);
+        let mut config = Config::clone(&self.hub.node.config);
         config.limits.large_room = random.below(4);
         let off = ["batch", "sasl", "setname", "sts"];
         config.server.capabilities_off = vec![random.pick(&off).into()];

@@ -1,0 +1,110 @@
+//! No entry, as it is written, has a password in it, nor an app password or a one-time code.
+
+use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
+use crate::command::entry::RECORDED;
+use crate::config::Config;
+use crate::effects::{Effect, Effects, Task};
+use crate::secret::Secret;
+use crate::session::login::{Derived, Outcome};
+use crate::session_id::SessionId;
+use proto::scram::Keys;
+use store::{MemoryStore, Store};
+
+const SALT: [u8; 16] = [7; 16];
+
+/// An app password that is drawn for somebody.
+const DRAWN: &str = "drawn-secret-drawn-secret";
+
+/// What is drawn to be kept as it is: the secret of a second factor, and an invitation.
+const KEPT: &str = "kept-kept-kept-kept";
+
+struct World(Hub);
+
+impl World {
+    /// Applies an input, and derives what comes of it at once; returns all that is answered.
+    fn apply(&mut self, input: Input) -> String {
+        let effects = self.0.apply(Stamped { now: 0, steady: 0, committed: 0, input });
+        let mut told = String::from_utf8(effects.text.clone()).expect("UTF-8");
+        for (session, outcome) in derived(&effects) {
+            told += &self.apply(Input::Derived(Derived { session, outcome }));
+        }
+        told
+    }
+
+    fn does(&mut self, slot: u32, text: &str, event: ClientEvent) -> String {
+        let session = SessionId { shard: 0, slot, generation: 1 };
+        let events = vec![SessionEvent { session, event }];
+        self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
+    }
+
+    fn opens(&mut self, slot: u32) {
+        let address = "127.0.0.1".parse().expect("an address");
+        self.does(slot, "", ClientEvent::Opened { address, entropy: [slot as u8; 16] });
+    }
+
+    fn says(&mut self, slot: u32, line: &str, answer: &str) -> String {
+        let told = self.does(slot, line, ClientEvent::Line(0..line.len() as u32));
+        assert!(told.contains(answer), "{line}: {told}");
+        told
+    }
+}
+
+/// What the threads that derive keys would answer.
+fn derived(effects: &Effects) -> Vec<(SessionId, Outcome)> {
+    let derive = |effect: &Effect| {
+        let Effect::Derive { session, job } = effect else { return None };
+        let made = |salt: Option<[u8; 16]>| Keys::derive(&job.password, salt.unwrap_or(SALT), 1);
+        let outcome = match &job.task {
+            Task::Make { .. } => Outcome::Made(made(None)),
+            Task::Compare { keys, .. } => Outcome::Compared(keys.verify(&job.password)),
+            Task::Change { old: Some((old, keys)), .. } if !keys.verify(old.reveal()) => {
+                Outcome::Compared(false)
+            }
+            Task::Change { salt, .. } => Outcome::Made(made(*salt)),
+            Task::Draw { count, keys, .. } => {
+                let keys = keys.map(|(salt, iterations)| Keys::derive(DRAWN, salt, iterations));
+                let secret = Secret::new(if keys.is_some() { DRAWN } else { KEPT });
+                Outcome::Drawn(vec![secret; *count], keys)
+            }
+            Task::Wait => Outcome::Waited,
+        };
+        Some((*session, outcome))
+    };
+    effects.list.iter().filter_map(|effect| derive(&effect.effect)).collect()
+}
+
+#[test]
+fn no_entry_has_in_it_what_somebody_could_log_in_with() {
+    RECORDED.set(Some(Vec::new()));
+    let config = "operator = [{ name = \"boss\", password = \"letmeoper\" }]";
+    let config: Config = toml::from_str(config).expect("a config");
+    let loaded = MemoryStore::new("test").load().expect("it is in memory");
+    let world = &mut World(Hub::new(config.into(), loaded, 0).0);
+    for slot in 1..=4 {
+        world.opens(slot);
+    }
+    world.says(1, "LOGIN ann :first-password", "ACCOUNT_CREATED");
+    world.says(2, "LOGIN ann :first-password", "LOGGED_IN");
+    world.says(3, "LOGIN ann :wrong-password", "WRONG_PASSWORD");
+    world.says(1, "OPER boss letmeoper", " 381 ");
+    world.says(1, "ACCOUNT PASSWORD first-password second-password", "PASSWORD_CHANGED");
+    world.says(1, "ACCOUNT TOKEN ADD phone", DRAWN);
+    world.says(1, "ACCOUNT 2FA ON", KEPT);
+    world.says(1, "INVITATION ADD", KEPT);
+    world.says(4, "PASS third-password", "");
+    world.says(4, "NICK bob", "");
+    world.says(4, "USER bob 0 * :Bob", " 001 ");
+    let told = world.says(1, "ACCOUNTS RESET bob", "ACCOUNTS RESET bob ");
+    let code = told.split("RESET bob ").nth(1).and_then(|rest| rest.split(' ').next());
+    let code = code.expect("a one-time code").to_owned();
+
+    let entries = RECORDED.take().expect("it was set").join("\n");
+    let made = ["Register", "LogIn", "LoginFailed", "ComeOnline", "Granted", "Password"];
+    for kind in made.into_iter().chain(["AppPassword", "NewFactor", "Invite", "Reset"]) {
+        assert!(entries.contains(&format!("\"{kind}\":")), "no {kind} in {entries}");
+    }
+    let drawn = DRAWN.replace('-', "");
+    for secret in ["first-p", "wrong-p", "second-p", "third-p", "letmeoper", DRAWN, &drawn, &code] {
+        assert!(!entries.to_ascii_lowercase().contains(secret), "{secret} is in {entries}");
+    }
+}
