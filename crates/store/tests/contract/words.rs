@@ -108,12 +108,11 @@ fn what_leaves_the_store_leaves_every_file() {
         commit(&mut store, part);
         catch_up(&mut index);
     }
-    let gone = |id: u64| id <= 500 || id % 3 == 0 || id % 7 == 0;
-    let mut next = 6001;
-    for id in (501..=6000).filter(|id| id % 7 == 0 && id % 3 != 0) {
+    let gone = |id: u64| id <= 500 || id.is_multiple_of(3) || id.is_multiple_of(7);
+    let redacted = (501..=6000).filter(|id| id % 7 == 0 && id % 3 != 0);
+    for (next, id) in (6001..).zip(redacted) {
         let of = if id % 2 == 0 { lobby() } else { direct };
         commit(&mut store, &[redact(next, of, id)]);
-        next += 1;
         if id % 5 == 0 {
             catch_up(&mut index);
         }
@@ -161,12 +160,12 @@ fn an_index_that_is_missing_damaged_or_another_one_is_made_anew() {
     assert_eq!(catch_up(&mut index), 0);
     index.close();
     let sound = fs::read(&path).unwrap();
-    let damages: [&dyn Fn(&mut Vec<u8>); 5] = [
-        &|file| file.clear(),
-        &|file| file.truncate(10_000),
-        &|file| file[..4096].fill(0x55),
-        &|file| file[4096..].fill(0xaa),
-        &|file| file[63] ^= 1, // the version
+    let damages: [fn(&mut Vec<u8>); 5] = [
+        |file| file.clear(),
+        |file| file.truncate(10_000),
+        |file| file[..4096].fill(0x55),
+        |file| file[4096..].fill(0xaa),
+        |file| file[63] ^= 1, // the version
     ];
     for (number, damage) in damages.iter().enumerate() {
         let mut file = sound.clone();
