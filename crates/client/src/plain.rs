@@ -15,8 +15,8 @@ BM [text]                 send a message to everyone
 PM [user [text]]          send a message to one user; PM alone lists them
 PM #room [text]           send a message to a room you are in
 CH [user or room] [count] show the latest messages (of one user or room)
-FIND [words]              find messages with these words; also from:user in:#room
-                          after:2026-01-31 before:2026-02-01 has:link
+FIND [words]              find messages with these words; also from:user
+                          in:#room after:2026-01-31 before:2026-02-01 has:link
                           \"next to each other\" -without begin*
 more                      show the previous page
 PINS #room                show the messages pinned in a room

@@ -194,7 +194,13 @@ impl World {
 
     fn common(&self, line: &str) -> String {
         let msgid = &self.captures["one"];
-        let code = line.starts_with(":parlor NOTE INVITATION ENTRY ").then_some(4);
+        let code = match line {
+            _ if line.starts_with(":parlor NOTE INVITATION ENTRY ") => Some(4),
+            _ if line.starts_with(":parlor NOTE AUDIT ENTRY ") && line.contains(" INVITATION-") => {
+                Some(8)
+            }
+            _ => None,
+        };
         let words = line.split(' ').enumerate().map(|(at, word)| {
             let bare = word.trim_matches(|mark| "[]():,".contains(mark));
             match word {
