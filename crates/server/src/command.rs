@@ -131,7 +131,7 @@ pub struct Verb {
 pub enum Run {
     /// It answers from what is there, or changes no more than its own session.
     Local(fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>),
-    /// It changes what all sessions share: it becomes an [`Entry`], and gets at no session.
+    /// It changes what all sessions share: it becomes an [`Entry`](entry::Entry), and gets at no session.
     Shared(fn(&mut Applying<'_>, &Message<'_>) -> Result<(), Refusal>),
     /// It makes a request of its own of what the session has sent, if that is to become an entry.
     Makes(for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<Next<'m>, Refusal>),
