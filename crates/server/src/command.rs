@@ -324,7 +324,8 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
     run_verb(context, verb, message)
 }
 
-/// Refuses whoever has logged in by a one-time code and has not set a new password yet.
+/// Refuses whoever has logged in while a one-time code is the password, until there is a new one.
+/// Before it is somebody, the session goes on with its registration.
 fn must_have_password(
     context: &Context<'_>,
     verb: &Verb,
@@ -333,9 +334,9 @@ fn must_have_password(
     if !context.session().by_code || BY_CODE.contains(&verb.name) {
         return Ok(());
     }
+    let Ok(account) = account::of(context) else { return Ok(()) };
     let sets = message.param(0).is_some_and(|word| word.eq_ignore_ascii_case("PASSWORD"));
-    let account = context.user().account().and_then(|name| context.state.account(name));
-    match account.and_then(|account| context.state.reset(account)) {
+    match context.state.reset(&account) {
         Some(_) if verb.name != "ACCOUNT" || !sets => Err(Refusal::NewPasswordRequired),
         _ => Ok(()),
     }

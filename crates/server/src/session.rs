@@ -89,8 +89,8 @@ pub struct Session {
     pub turn: Turn,
     /// By what it has proven who it is.
     pub proof: Proof,
-    /// It has done so by a one-time code, and may set a new password, and nothing else, until there is
-    /// one.
+    /// It has logged in while a one-time code was the password, and may set a new password, and nothing
+    /// else, until there is one.
     pub by_code: bool,
     /// When it had proven that (milliseconds since the epoch).
     pub since: i64,

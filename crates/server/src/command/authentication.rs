@@ -371,8 +371,7 @@ pub fn logged_in(context: &mut Context<'_>) {
     }
     say_welcome(context, &name, how, new);
     if let Some(reset) = context.state.reset(&account) {
-        let by_code = context.session().proof == Proof::Password;
-        context.session_mut().by_code = by_code;
+        context.session_mut().by_code = true;
         // Programs must know before the welcome that nothing else will be done for them.
         if context.has(Capability::StandardReplies) {
             let params = [&*name, &*stamp(reset.until)];

@@ -181,6 +181,79 @@ fn what_was_confirmed_of_an_account_survives_kills() {
     }
 }
 
+/// Gives an account a one-time code.
+fn reset(ada: &mut Client, name: &str) -> String {
+    ada.send(&format!("ACCOUNTS RESET {name}"));
+    let words = words(ada, &format!(":parlor NOTE ACCOUNTS RESET {name} {{code}} * :*"));
+    words["code"].clone()
+}
+
+/// The session may do nothing before it has set a new password, and that does not work with the code.
+fn must_set_a_password(pupil: &mut Client, new: &str) {
+    pupil.until(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED pupil *");
+    for line in ["PRIVMSG #lobby :hello", "CERT ADD", "NICK other", "METADATA * SET url :x"] {
+        pupil.send(line);
+        let verb = line.split(' ').next().expect("a verb");
+        pupil.until(&format!(":parlor FAIL {verb} NEW_PASSWORD_REQUIRED :*"));
+    }
+    pupil.send("ACCOUNT PASSWORD");
+    pupil.until(":parlor NOTE ACCOUNT NEW_PASSWORD_REQUIRED :*");
+    pupil.send(new);
+    pupil.until(":parlor NOTE ACCOUNT PASSWORD_CHANGED pupil :*");
+    pupil.send("PRIVMSG ada :thanks");
+    pupil.send("PING done");
+    pupil.until(":parlor PONG parlor :done");
+}
+
+#[test]
+fn a_one_time_code_logs_in_everywhere_to_set_a_new_password() {
+    let server = Server::start("operator = [{ account = \"ada\", role = \"admin\" }]");
+    let mut ada = server.log_in("ada");
+    server.log_in("pupil");
+
+    // By SASL the account is known before the session is somebody: no verb takes that amiss.
+    for verb in server::command::VERBS {
+        let code = reset(&mut ada, "pupil");
+        let mut pupil = with_sasl(&server);
+        assert_eq!(plain(&mut pupil, "pupil", &code), "900");
+        pupil.until(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED pupil *");
+        pupil.send(&format!("{} PASSWORD better #lobby x", verb.name));
+        pupil.end_input();
+        pupil.until_closed();
+    }
+    ada.send("PING alive");
+    ada.until(":parlor PONG parlor :alive");
+    let code = reset(&mut ada, "pupil");
+    let mut pupil = with_sasl(&server);
+    assert_eq!(plain(&mut pupil, "pupil", &code), "900");
+    pupil.send("NICK pupil");
+    pupil.send("USER pupil 0 * :Pupil");
+    pupil.send("CAP END");
+    must_set_a_password(&mut pupil, "better one");
+
+    let code = reset(&mut ada, "pupil");
+    let mut pupil = with_sasl(&server);
+    assert_eq!(scram(&mut pupil, "pupil", &code), "900");
+    pupil.send("NICK pupil");
+    pupil.send("USER pupil 0 * :Pupil");
+    pupil.send("CAP END");
+    must_set_a_password(&mut pupil, "better two");
+
+    let code = reset(&mut ada, "pupil");
+    let mut pupil = with_sasl(&server);
+    pupil.send("CAP END");
+    pupil.send(&format!("LOGIN pupil :{code}"));
+    must_set_a_password(&mut pupil, "better three");
+
+    let code = reset(&mut ada, "pupil");
+    let mut pupil = with_sasl(&server);
+    pupil.send(&format!("PASS {code}"));
+    pupil.send("NICK pupil");
+    pupil.send("USER pupil 0 * :Pupil");
+    pupil.send("CAP END");
+    must_set_a_password(&mut pupil, "better four");
+}
+
 #[test]
 fn an_export_has_pages_that_are_json() {
     let server = Server::start("");
