@@ -228,8 +228,30 @@ fn tell_others(context: &mut Applying<'_>, text: &str) {
 
 /// How long something is to last, as people write it.
 pub fn duration(given: &str) -> Result<i64, Refusal> {
-    let text = "A duration is a number and a unit, such as 30m, 2h, 3d or 2w";
-    parse_duration(given).ok_or_else(|| refused("BAD_DURATION", given, text))
+    parse_duration(given).ok_or_else(|| bad_duration(given))
+}
+
+/// How long something is to last, if the word is meant to say so: one that begins with a digit. A
+/// mistake in it must not make forever of it.
+pub fn leading_duration(word: Option<&str>) -> Result<Option<i64>, Refusal> {
+    let digit = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains(' ');
+    word.filter(digit).map(duration).transpose()
+}
+
+/// Refuses what is not a duration, or is too long a one.
+pub fn bad_duration(given: &str) -> Refusal {
+    let text = "A duration is a number with s, m, h, d or w, such as 30m, 2h, 3d or 2w; the longest is 520w";
+    refused("BAD_DURATION", given, text)
+}
+
+/// Whether a word has the form `key=value`: an option with a mistake in it, rather than the first word
+/// of a text.
+pub fn is_option(word: &str) -> bool {
+    let is_key = |key: &str| {
+        key.starts_with(|c: char| c.is_ascii_alphabetic())
+            && key.chars().all(|c| c.is_ascii_alphabetic() || c == '-' || c == '_')
+    };
+    !word.contains(' ') && word.split_once('=').is_some_and(|(key, _)| is_key(key))
 }
 
 fn on(is: bool) -> &'static str {

@@ -10,6 +10,7 @@ mod reset;
 
 pub use reset::{OneTimeCode, put_code, reset_done, show_code};
 
+use super::account::leading_duration;
 use super::entry::Next;
 use super::refusal::Refusal;
 use super::rights::rest_of;
@@ -22,7 +23,6 @@ use crate::state::barred::{SUSPENDED, Suspension, date, stamp};
 use crate::state::records;
 use crate::text::shorten;
 use proto::Message;
-use proto::duration::parse_duration;
 use proto::mask::matches_counted;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -161,7 +161,7 @@ fn show(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal>
 
 fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
-    let duration = message.param(2).and_then(parse_duration);
+    let duration = leading_duration(message.param(2))?;
     let reason = rest_of(message.params(), if duration.is_some() { 3 } else { 2 });
     if reason.is_empty() {
         return Err(Refusal::NeedMoreParams);

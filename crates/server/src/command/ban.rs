@@ -4,6 +4,7 @@
 
 mod people;
 
+use super::account::{bad_duration, duration, is_option, leading_duration};
 use super::kick::put_out;
 use super::redact;
 use super::refusal::Refusal;
@@ -16,7 +17,6 @@ use crate::state::{membership, records};
 use crate::text::shorten;
 use people::{Target, may_touch, target, those_who_fit};
 use proto::Message;
-use proto::duration::parse_duration;
 use proto::time::write_server_time;
 use std::sync::Arc;
 use store::{EventKind, ListEntry, RecordKind, RoomId};
@@ -93,11 +93,15 @@ struct Wishes<'a> {
 fn wishes<'a>(message: &Message<'a>) -> Result<Wishes<'a>, Refusal> {
     let (mut at, mut wishes) = (2, Wishes::default());
     while let Some(word) = message.param(at) {
-        let digit = word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains(' ');
         if let Some(back) = word.to_ascii_lowercase().strip_prefix("take-back=") {
-            wishes.take_back = Some(parse_duration(back).ok_or_else(|| bad_duration(word))?);
-        } else if digit && wishes.duration.is_none() {
-            wishes.duration = Some(parse_duration(word).ok_or_else(|| bad_duration(word))?);
+            wishes.take_back = Some(duration(back).map_err(|_| bad_duration(word))?);
+        } else if is_option(word) {
+            let text = "The only option is take-back=, as in take-back=1h; a reason that begins like one needs another word first";
+            let context = vec![word.to_owned()];
+            return Err(Refusal::Invalid { code: "UNKNOWN_OPTION", context, text });
+        } else if wishes.duration.is_none() {
+            let Some(duration) = leading_duration(Some(word))? else { break };
+            wishes.duration = Some(duration);
         } else {
             break;
         }
@@ -105,11 +109,6 @@ fn wishes<'a>(message: &Message<'a>) -> Result<Wishes<'a>, Refusal> {
     }
     wishes.reason = shorten(message.rest(at).unwrap_or_default().trim(), REASON_BYTES);
     Ok(wishes)
-}
-
-fn bad_duration(word: &str) -> Refusal {
-    let text = "A duration is a number with s, m, h, d or w, such as 30m, 2h, 3d or 2w";
-    Refusal::Invalid { code: "BAD_DURATION", context: vec![word.to_owned()], text }
 }
 
 fn add(
@@ -289,11 +288,21 @@ mod tests {
             ("BAN #r bob :3 strikes", (None, None, "3 strikes")),
             ("BAN #r bob spam for 2h", (None, None, "spam for 2h")),
             ("BAN #r bob 1h 3 strikes", (hour, None, "3 strikes")),
+            ("BAN #r bob spam?id=7 again", (None, None, "spam?id=7 again")),
+            ("BAN #r bob 1h :x=1 is spam", (hour, None, "x=1 is spam")),
         ] {
             let (duration, take_back, reason) = expected;
             assert_eq!(read(line).unwrap(), (duration, take_back, reason.to_owned()), "{line}");
         }
-        for line in ["BAN #r bob 99y", "BAN #r bob 0s", "BAN #r bob take-back=all"] {
+        for line in [
+            "BAN #r bob 99y",
+            "BAN #r bob 0s",
+            "BAN #r bob take-back=all",
+            "BAN #r bob 521w :x",
+            "BAN #r bob 3d takeback=1h :x",
+            "BAN #r bob duration=3d",
+            "BAN #r bob take-back=1h Reason=x y",
+        ] {
             assert!(read(line).is_err(), "{line}");
         }
     }

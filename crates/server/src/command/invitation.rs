@@ -1,7 +1,7 @@
 //! `INVITATION ADD [uses=n] [expires=7d] [rooms=#a,#b] [:note]`, `INVITATION LIST`, `INVITATION DEL code`,
 //! and for who registers `INVITATION USE code`.
 
-use super::account::{self, duration};
+use super::account::{self, duration, is_option};
 use super::authentication;
 use super::entry::{Next, Request};
 use super::refusal::Refusal;
@@ -127,6 +127,10 @@ fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> 
                 invitation.expires = Some(context.state.now + duration(after)?);
             }
             Some(("rooms", names)) => invitation.rooms = rooms(context, names)?,
+            _ if is_option(option) => {
+                let text = "INVITATION ADD knows uses=, expires= and rooms=; a note that begins like one needs another word first";
+                return Err(refused("UNKNOWN_OPTION", option, text));
+            }
             _ => invitation.note = shorten(option, INVITATION_NOTE_BYTES).into(),
         }
     }

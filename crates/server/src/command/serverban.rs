@@ -1,6 +1,7 @@
 //! `SERVERBAN ADD account|mask|network [duration] :reason`, `SERVERBAN LIST`, `SERVERBAN DEL id`:
 //! keeps somebody off the whole server.
 
+use super::account::leading_duration;
 use super::entry::Next;
 use super::refusal::Refusal;
 use super::rights::rest_of;
@@ -16,7 +17,6 @@ use crate::state::user::{User, UserId};
 use crate::text::shorten;
 use ipnet::IpNet;
 use proto::Message;
-use proto::duration::parse_duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{AccountId, RecordKind};
@@ -39,7 +39,9 @@ pub fn before<'m>(
             list(context);
             return Ok(Next::Nothing);
         }
-        ("ADD", Some(Target::Network(network))) if !reason_of(message).is_empty() => {
+        ("ADD", Some(Target::Network(network)))
+            if wishes(message).is_ok_and(|(_, reason)| !reason.is_empty()) =>
+        {
             must_not_be_mine(context, &network, message)?;
         }
         _ => {}
@@ -61,7 +63,7 @@ fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
 fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(1).filter(|given| !given.is_empty());
     let given = given.ok_or(Refusal::NeedMoreParams)?;
-    let (duration, reason) = (duration_of(message), reason_of(message));
+    let (duration, reason) = wishes(message)?;
     if reason.is_empty() {
         return Err(Refusal::NeedMoreParams);
     }
@@ -100,12 +102,11 @@ fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal>
     Ok(())
 }
 
-fn duration_of(message: &Message<'_>) -> Option<i64> {
-    message.param(2).and_then(parse_duration)
-}
-
-fn reason_of(message: &Message<'_>) -> String {
-    rest_of(message.params(), if duration_of(message).is_some() { 3 } else { 2 })
+/// For how long, and why.
+fn wishes(message: &Message<'_>) -> Result<(Option<i64>, String), Refusal> {
+    let duration = leading_duration(message.param(2))?;
+    let reason = rest_of(message.params(), if duration.is_some() { 3 } else { 2 });
+    Ok((duration, reason))
 }
 
 fn bans_you(given: &str) -> Refusal {
