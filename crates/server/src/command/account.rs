@@ -197,7 +197,7 @@ fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
 
 /// Refuses who has an app password only: a program that one trusts with one's messages need not be
 /// trusted with the account.
-fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
+pub(super) fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
     match context.session().proof {
         Proof::Password | Proof::Certificate => Ok(()),
         Proof::App(_) | Proof::Nothing => {

@@ -1,6 +1,7 @@
 //! `CERT ADD [fingerprint]`, `CERT LIST`, `CERT DEL fingerprint`: the certificates that log in to
 //! one's account (SASL EXTERNAL).
 
+use super::account::must_be_proven;
 use super::entry::{Next, Request};
 use super::refusal::Refusal;
 use crate::command::context::Context;
@@ -22,6 +23,7 @@ pub fn before<'m>(
     let shown = context.session().certificate();
     match (subcommand.to_ascii_uppercase().as_str(), given) {
         ("ADD", given) => {
+            must_be_proven(context)?;
             let text =
                 "Your client presented no certificate; have it present one, or give a fingerprint";
             let absent = || refused("NO_CERTIFICATE", None, text);
@@ -34,7 +36,10 @@ pub fn before<'m>(
             list(context, &account);
             Ok(Next::Nothing)
         }
-        ("DEL", Some(_)) => Ok(Next::Command),
+        ("DEL", Some(_)) => {
+            must_be_proven(context)?;
+            Ok(Next::Command)
+        }
         ("DEL", None) => Err(Refusal::NeedMoreParams),
         _ => {
             let text = "The subcommands of CERT are ADD, LIST and DEL";

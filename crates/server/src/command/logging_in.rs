@@ -173,7 +173,7 @@ fn use_invitation(context: &mut Applying<'_>, account: &Account, code: &str) {
 /// Refuses whose account is suspended or banned from the server, or whose one-time code has expired.
 fn must_be_welcome(state: &State, account: &Account, from: &Origin) -> Result<(), Refusal> {
     let name = &account.name;
-    let reset = state.reset(account).filter(|_| from.how != How::External);
+    let reset = state.reset(account);
     if reset.is_some_and(|reset| reset.until <= state.now) {
         let text = "This one-time code has expired; ask an admin of the server for another one";
         return Err(Refusal::Barred("CODE_EXPIRED", name.to_string(), text.to_owned()));

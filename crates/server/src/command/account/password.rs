@@ -25,6 +25,9 @@ pub(super) fn run(
     params: &[&str],
 ) -> Result<(), Refusal> {
     context.must_be_private()?;
+    if matches!(context.session().proof, Proof::App(_)) {
+        super::must_be_proven(context)?;
+    }
     match *params {
         [] if is_proven(context) => ask_new(context, None),
         [] => {

@@ -15,10 +15,10 @@ use crate::session::{Reveals, Tried};
 use crate::state::applying::Applying;
 use crate::state::barred::{RESET, Reset, date, short_key, stamp};
 use crate::state::undo::Undo;
-use crate::state::{app_password, records, second_factor};
+use crate::state::{app_password, certificates, records, second_factor};
 use hmac::{Hmac, KeyInit, Mac};
-use proto::Message;
 use proto::scram::Keys;
+use proto::{Fingerprint, Message};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::sync::Arc;
@@ -119,6 +119,10 @@ pub fn put_code(context: &mut Applying<'_>, code: &OneTimeCode) -> Result<(), Re
     for app in &apps {
         app_password::remove(context.state, context.out, *id, app);
     }
+    let shown: Vec<Fingerprint> = context.state.certificates.of(*id).collect();
+    for certificate in &shown {
+        certificates::write(context, *certificate, None);
+    }
     let factor = *factor && second_factor::of(context.state, *id).is_some();
     if factor {
         second_factor::set(context.state, context.out, *id, None);
@@ -128,13 +132,13 @@ pub fn put_code(context: &mut Applying<'_>, code: &OneTimeCode) -> Result<(), Re
     context.out.follow_up(FollowUp::Reveal);
     let online = context.state.users.get(id);
     let sessions = online.map_or(Vec::new(), |user| user.sessions.clone());
-    let counts = [sessions.len().to_string(), apps.len().to_string()];
+    let [ended, apps, certificates] =
+        [sessions.len(), apps.len(), shown.len()].map(|count| count.to_string());
     let had = if factor { "yes" } else { "no" };
     let text = format!(
-        "Connections ended: {}, app passwords removed: {}, second factor removed: {had}",
-        counts[0], counts[1]
+        "Connections ended: {ended}, app passwords removed: {apps}, certificates removed: {certificates}, second factor removed: {had}"
     );
-    context.note(VERB, "RESET_ENDED", &[name, &counts[0], &counts[1], had], &text);
+    context.note(VERB, "RESET_ENDED", &[name, &ended, &apps, had, &certificates], &text);
     context.out.follow_up(FollowUp::EndEntering { account: *id, why: ENDED });
     let sessions = sessions.into_iter().map(|session| (*id, session)).collect();
     end(context, sessions, ENDED, "Password reset");
