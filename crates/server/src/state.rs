@@ -92,6 +92,9 @@ pub struct State {
     /// What their names look like.
     #[serde(skip)]
     pub account_looks: Looks,
+    /// What the names look like that nobody can register any more.
+    #[serde(skip)]
+    pub former_looks: former_names::FormerLooks,
     /// The certificates that log in to them.
     pub certificates: Certificates,
     /// The rooms.
@@ -162,6 +165,7 @@ impl State {
             nicks: BTreeMap::new(),
             accounts: BTreeMap::new(),
             account_looks: Looks::default(),
+            former_looks: former_names::FormerLooks::default(),
             certificates: Certificates::default(),
             rooms: BTreeMap::new(),
             room_names: BTreeMap::new(),

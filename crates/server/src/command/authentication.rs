@@ -127,8 +127,8 @@ pub fn may_be_named(context: &Answering<'_, impl Reads>, name: &str) -> Result<(
         return Err(bad(NameError::Reserved));
     }
     match state.account_looks.find(name, None) {
-        Some(_) => Err(Refusal::LooksLikeAccount(name.to_owned())),
-        None => Ok(()),
+        None if !former_names::has_lookalike(state, name, None) => Ok(()),
+        _ => Err(Refusal::LooksLikeAccount(name.to_owned())),
     }
 }
 

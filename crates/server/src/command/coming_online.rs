@@ -10,7 +10,7 @@ use crate::render::Author;
 use crate::state::applying::Applying;
 use crate::state::room::{MaskSubject, Member, Rank};
 use crate::state::user::{Presence, User, UserId};
-use crate::state::{dormant, membership};
+use crate::state::{dormant, founder, membership};
 use proto::name::fold;
 use proto::{Capability, numeric as n};
 use serde::{Deserialize, Serialize};
@@ -168,7 +168,8 @@ fn follow_up_when(context: &mut Applying<'_>, when: Condition, follow_up: Follow
 fn enter_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
     let me = context.me();
     if let Some(lobby) = context.state.lobby {
-        enter(context, lobby, Member::default(), full, metadata);
+        let member = founder::standing(context.state, lobby, me, false);
+        enter(context, lobby, member, full, metadata);
     }
     for room in context.state.remembered.remove(&me).unwrap_or_default() {
         let Some(member) = context.state.rooms.get(&room).and_then(|room| room.members.get(&me))

@@ -147,7 +147,7 @@ fn user_gone(context: &mut Applying<'_>, id: UserId, reason: &str) {
             );
             state.remembered.entry(id).or_default().push(room_id);
         } else {
-            if !user.guest {
+            if !user.guest && !lobby {
                 founder::keep_role(state, out, room_id, id);
             }
             let room = state.rooms.get_mut(&room_id).expect("just used");

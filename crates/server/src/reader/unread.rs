@@ -9,7 +9,8 @@ use proto::time::write_server_time;
 use std::cmp::Reverse;
 use std::sync::Arc;
 use store::{
-    Conversation, Failure, Kinds, Point, Query, Reader, RoomId, Scope, Select, Unread, Unreads,
+    Conversation, DELETED_USER, Failure, Kinds, Point, Query, Reader, RoomId, Scope, Select,
+    Unread, Unreads,
 };
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -44,7 +45,9 @@ impl Page<'_> {
             unmarked,
         })?;
         all.sort_by_key(|unread| (Reverse(unread.mentions), unread.conversation));
-        all.truncate(UNREAD_CONVERSATIONS);
+        if of.is_none() {
+            all = self.with_somebody(store, all)?;
+        }
         if request.ignored.iter().any(|entry| matches!(entry, Silence::Mask(_))) {
             let mut heard = Vec::new();
             for unread in all {
@@ -55,6 +58,26 @@ impl Page<'_> {
             all = heard;
         }
         Ok(all)
+    }
+
+    /// The first of these conversations, without private ones with deleted accounts: nobody can name them
+    /// to read them.
+    fn with_somebody(
+        &self,
+        store: &mut dyn Reader,
+        all: Vec<Unread>,
+    ) -> Result<Vec<Unread>, Failure> {
+        let mut found = Vec::new();
+        for unread in all {
+            if found.len() == UNREAD_CONVERSATIONS {
+                break;
+            }
+            let of = unread.conversation;
+            if of.as_room().is_some() || self.name(store, of)?.as_deref() != Some(DELETED_USER) {
+                found.push(unread);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the first unread message of a private conversation is by somebody whom the asker ignores:

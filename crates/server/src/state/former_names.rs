@@ -3,9 +3,11 @@
 
 use crate::effects::Effects;
 use crate::state::State;
+use crate::state::lookalikes::skeleton;
 use crate::state::records::{self, SERVER};
 use proto::name::{fold, same};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use store::RecordKind;
 
 /// Why nobody can register a name.
@@ -16,6 +18,37 @@ pub struct Reserved {
     /// The name that its account was given instead; none if the account was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed_to: Option<Box<str>>,
+    /// How the name was spelled, if that is known: what looks like it depends on that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spelled: Option<Box<str>>,
+}
+
+/// What names look like that nobody can register any more, each with the folded name.
+pub type FormerLooks = BTreeSet<(Box<str>, Box<str>)>;
+
+/// A name has changed of which that is known, or is gone; `before` is its record before.
+pub fn changed(state: &mut State, key: &str, before: Option<&str>) {
+    let after = state.records.raw(RecordKind::ReservedName, SERVER, key).map(str::to_owned);
+    if let Some(before) = before {
+        state.former_looks.remove(&look(key, before));
+    }
+    if let Some(after) = after {
+        state.former_looks.insert(look(key, &after));
+    }
+}
+
+fn look(key: &str, record: &str) -> (Box<str>, Box<str>) {
+    let spelled = records::parse::<Reserved>(record).and_then(|kept| kept.spelled);
+    (skeleton(spelled.as_deref().unwrap_or(key)), key.into())
+}
+
+/// Whether a name looks like one that nobody can register any more; but for the former names of the
+/// account of the name `own`.
+pub fn has_lookalike(state: &State, name: &str, own: Option<&str>) -> bool {
+    let look = skeleton(name);
+    let from = state.former_looks.range((look.clone(), "".into())..);
+    let mut alike = from.take_while(|(of, _)| *of == look);
+    alike.any(|(_, former)| own.is_none() || current(state, former) != own.map(fold))
 }
 
 /// Whether a name was that of an account which was deleted or renamed.
@@ -32,7 +65,7 @@ pub fn current(state: &State, name: &str) -> Option<String> {
 /// The account of this name is being deleted: nobody can register the name any more, nor a former one.
 pub fn deleted(state: &mut State, out: &mut Effects, name: &str) {
     let mut names = leading_to(state, name);
-    names.push(fold(name));
+    names.push(name.to_owned());
     for name in names {
         reserve(state, out, &name, None);
     }
@@ -41,7 +74,7 @@ pub fn deleted(state: &mut State, out: &mut Effects, name: &str) {
 /// The account with the name `old` is being given the name `new`: all its former names lead there.
 pub fn renamed(state: &mut State, out: &mut Effects, old: &str, new: &str) {
     let mut names = leading_to(state, old);
-    names.push(fold(old));
+    names.push(old.to_owned());
     for name in names {
         match same(&name, new) {
             true if !is_reserved(state, new) => {}
@@ -52,8 +85,12 @@ pub fn renamed(state: &mut State, out: &mut Effects, old: &str, new: &str) {
 }
 
 fn reserve(state: &mut State, out: &mut Effects, name: &str, renamed_to: Option<Box<str>>) {
-    let reserved = Reserved { since: state.now, renamed_to };
-    records::set(state, out, (RecordKind::ReservedName, SERVER, &*fold(name)), Some(&reserved));
+    let key = fold(name);
+    let known: Option<Reserved> = state.records.get(RecordKind::ReservedName, SERVER, &key);
+    let spelled =
+        known.and_then(|known| known.spelled).or_else(|| (*key != *name).then(|| name.into()));
+    let reserved = Reserved { since: state.now, renamed_to, spelled };
+    records::set(state, out, (RecordKind::ReservedName, SERVER, &*key), Some(&reserved));
 }
 
 /// The account of this name is being removed, and anybody can register it: its former names, too.

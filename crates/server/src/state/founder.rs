@@ -94,11 +94,21 @@ pub fn keep_role(state: &mut State, out: &mut Effects, room_id: RoomId, user: Us
 pub fn keep(state: &mut State, out: &mut Effects, room_id: RoomId, account: UserId, of: Member) {
     let roles = &state.rooms[&room_id].roles;
     let full = roles.len() >= ROLES && !roles.contains_key(&account);
-    if of.rank() == Rank::Plain || Some(room_id) == state.lobby || full {
+    if of.rank() == Rank::Plain || full {
         return;
     }
     let role = Role { op: of.op, halfop: of.halfop, voice: of.voice };
     records::set(state, out, (RecordKind::Role, room_id, &account.to_string()), Some(&role));
+}
+
+/// The standing of a member of the lobby has changed: as everyone online is in it, and nobody else, that
+/// of an account is kept beside its membership.
+pub fn keep_in_lobby(state: &mut State, out: &mut Effects, lobby: RoomId, user: UserId) {
+    let plain = |member: &Member| member.rank() == Rank::Plain;
+    if state.rooms[&lobby].members.get(&user).is_some_and(plain) {
+        forget_role(state, out, lobby, user);
+    }
+    keep_role(state, out, lobby, user);
 }
 
 /// The account is in the room now, or has no status there any more: none is kept for it.
@@ -112,7 +122,9 @@ pub fn forget_role(state: &mut State, out: &mut Effects, room: RoomId, account: 
 pub fn standing(state: &State, room: RoomId, user: UserId, founds: bool) -> Member {
     let room = &state.rooms[&room];
     let role = room.roles.get(&user).copied().unwrap_or_default();
-    let op = founds || role.op || room.founder == Some(user);
+    // The lobby is the server's, also if somebody has founded it as another room.
+    let founder = room.founder == Some(user) && Some(room.id) != state.lobby;
+    let op = founds || role.op || founder;
     Member { op, halfop: role.halfop, voice: role.voice, ..Member::default() }
 }
 

@@ -48,7 +48,7 @@ pub fn is_reserved(name: &str, server: &str) -> bool {
 }
 
 /// What all names have in common that look like this one.
-fn skeleton(name: &str) -> Box<str> {
+pub fn skeleton(name: &str) -> Box<str> {
     let look: String = unicode_security::skeleton(name).collect();
     fold(&look).into()
 }

@@ -129,6 +129,9 @@ pub fn set_member(
     if before.is_some() || Some(room_id) != state.lobby {
         state.undo.note(out, Undo::Member(room_id, user, before));
     }
+    if Some(room_id) == state.lobby && before.is_some() && after.is_some() {
+        return founder::keep_in_lobby(state, out, room_id, user);
+    }
     if !is_stored(state, room_id, user) {
         return;
     }
@@ -166,13 +169,16 @@ pub fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Optio
 }
 
 /// Stores in which rooms a user is who was a guest until now.
-pub fn store_rooms(state: &State, out: &mut Effects, user: UserId) {
+pub fn store_rooms(state: &mut State, out: &mut Effects, user: UserId) {
     for room in &state.users[&user].rooms {
         if is_stored(state, *room, user) {
             let member = state.rooms[room].members[&user];
             out.write(Write::Member(record(*room, user, member)));
             store_since(out, *room, user, Some(member));
         }
+    }
+    if let Some(lobby) = state.lobby {
+        founder::keep_role(state, out, lobby, user);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::effects::Effects;
 use crate::state::State;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
-use crate::state::{founder, rules, server_bans, silence, terms};
+use crate::state::{former_names, founder, rules, server_bans, silence, terms};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -124,6 +124,9 @@ pub fn put(
     value: Option<Box<str>>,
 ) -> Option<Box<str>> {
     let before = state.records.put(kind, owner, key, value);
+    if kind == RecordKind::ReservedName {
+        former_names::changed(state, key, before.as_deref());
+    }
     changed(state, kind, owner, key);
     before
 }
@@ -138,6 +141,9 @@ pub fn restore(state: &mut State, records: Vec<Record>) {
 /// Puts in place all that is kept ready to use: it is not written. Rooms are there.
 pub fn index(state: &mut State) {
     for Record { kind, owner, key, .. } in state.records.all().collect::<Vec<_>>() {
+        if kind == RecordKind::ReservedName {
+            former_names::changed(state, &key, None);
+        }
         changed(state, kind, owner, &key);
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(
     let (id, name) = (room.id, room.name.clone());
     let rank = message.param(3).unwrap_or("operator").to_ascii_lowercase();
     match rank.as_str() {
-        "operator" => may_be_operator(context, id, account.id, &account.name)?,
+        "operator" => may_be_operator(context, id, account.id)?,
         "founder" => may_be_founder(context, id, account.id, &account.name)?,
         _ => return Err(refused("BAD_VALUE", &rank, "One is appointed operator or founder")),
     }
@@ -46,14 +46,11 @@ fn may_be_operator(
     context: &Applying<'_>,
     room: RoomId,
     account: AccountId,
-    name: &str,
 ) -> Result<(), Refusal> {
     let room = &context.state.rooms[&room];
-    if room.members.contains_key(&account) || room.roles.contains_key(&account) {
+    let lobby = Some(room.id) == context.state.lobby;
+    if !lobby && room.members.contains_key(&account) || room.roles.contains_key(&account) {
         return Ok(());
-    }
-    if Some(room.id) == context.state.lobby {
-        return Err(Refusal::UserNotInRoom(name.into(), room.name.clone()));
     }
     if room.roles.len() >= ROLES {
         let text = "The room has as many people with a status as it can, present and absent";

@@ -76,7 +76,7 @@ fn may_be_named(context: &Applying<'_>, account: &Account, new: &str) -> Result<
         return Err(refused("IS_OPERATOR", new, text));
     }
     match state.account_looks.find(new, Some(account.id)) {
-        Some(_) => Err(Refusal::LooksLikeAccount(new.to_owned())),
-        None => Ok(()),
+        None if !former_names::has_lookalike(state, new, Some(&account.name)) => Ok(()),
+        _ => Err(Refusal::LooksLikeAccount(new.to_owned())),
     }
 }
