@@ -334,11 +334,11 @@ fn must_have_password(
     if !context.session().by_code || BY_CODE.contains(&verb.name) {
         return Ok(());
     }
-    let Ok(account) = account::of(context) else { return Ok(()) };
     let sets = message.param(0).is_some_and(|word| word.eq_ignore_ascii_case("PASSWORD"));
-    match context.state.reset(&account) {
-        Some(_) if verb.name != "ACCOUNT" || !sets => Err(Refusal::NewPasswordRequired),
-        _ => Ok(()),
+    let needed = context.asker.user.is_some_and(|user| context.state.needs_password(user));
+    match needed && (verb.name != "ACCOUNT" || !sets) {
+        true => Err(Refusal::NewPasswordRequired),
+        false => Ok(()),
     }
 }
 

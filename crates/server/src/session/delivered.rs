@@ -3,7 +3,8 @@
 //! beginning, so none is lost with the connection, or with the server.
 //!
 //! A connection at which only a program is (`AWAY *`) takes nothing, and one that says that it is a
-//! bot (`+B`) nothing that waited for the person before it came.
+//! bot (`+B`) nothing that waited for the person before it came. One that has logged in by a one-time
+//! code takes nothing before it has set a new password.
 
 use crate::session::Node;
 use crate::session_id::SessionId;
@@ -58,8 +59,10 @@ pub fn answered(node: &mut Node, session: SessionId, told: Delivered) {
 /// each line, and before the session ends.
 pub fn take(state: &State, node: &mut Node, session: SessionId) -> Option<[(EventId, EventId); 2]> {
     let known = node.sessions.get_mut(&session)?;
+    let user = known.user?;
     if known.taking.answered == Delivered::default()
-        || state.users[&known.user?].is_unattended(session)
+        || state.users[&user].is_unattended(session)
+        || known.by_code && state.needs_password(user)
     {
         return None;
     }

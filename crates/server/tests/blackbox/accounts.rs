@@ -255,6 +255,42 @@ fn a_one_time_code_logs_in_everywhere_to_set_a_new_password() {
 }
 
 #[test]
+fn what_is_kept_waits_for_the_new_password_which_is_not_the_code() {
+    let server = Server::start("operator = [{ account = \"ada\", role = \"admin\" }]");
+    let mut ada = server.log_in("ada");
+    server.log_in("pupil");
+    let code = reset(&mut ada, "pupil");
+    ada.send("PRIVMSG pupil :for you alone");
+    let held = |client: &mut Client| {
+        client.send(&format!("LOGIN pupil :{code}"));
+        client.until(":parlor NOTE LOGIN LOGGED_IN pupil :*");
+        let told = [client.until_answered(), client.until_answered()].concat();
+        assert!(!told.iter().any(|line| line.contains("for you alone")), "{told:?}");
+    };
+    // A session that comes and goes without a new password takes nothing with it.
+    let mut first = server.connect("first");
+    held(&mut first);
+    first.send("QUIT");
+    first.until_closed();
+    let mut pupil = server.connect("pupil");
+    held(&mut pupil);
+    pupil.send(&format!("ACCOUNT PASSWORD {code}"));
+    pupil.until(":parlor FAIL ACCOUNT ONE_TIME_CODE pupil :*");
+    pupil.send("PRIVMSG #lobby :hello");
+    pupil.until(":parlor FAIL PRIVMSG NEW_PASSWORD_REQUIRED :*");
+    pupil.send("ACCOUNT PASSWORD better");
+    pupil.until(":parlor NOTE ACCOUNT PASSWORD_CHANGED pupil :*");
+    pupil.until(":ada!ada@parlor PRIVMSG pupil :*for you alone");
+    pupil.send("QUIT");
+    pupil.until_closed();
+    let mut again = server.connect("again");
+    again.send("LOGIN pupil :better");
+    again.until(":parlor NOTE LOGIN LOGGED_IN pupil :*");
+    let told = [again.until_answered(), again.until_answered()].concat();
+    assert!(!told.iter().any(|line| line.contains("for you alone")), "{told:?}");
+}
+
+#[test]
 fn an_export_has_pages_that_are_json() {
     let server = Server::start("");
     let mut ann = server.log_in("ann");

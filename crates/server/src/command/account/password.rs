@@ -4,7 +4,7 @@ use super::{AccountChange, or_not_stored, refused, tell_others};
 use crate::command::authentication::{self, attempt};
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
-use crate::effects::Task;
+use crate::effects::{FollowUp, Task};
 use crate::limits::PASSWORD_BYTES;
 use crate::secret::Secret;
 use crate::session::login::Change;
@@ -93,7 +93,9 @@ fn change(
     let hold_millis = if old.is_some() { attempt(context, &name)? } else { 0 };
     // App passwords go on working by SCRAM, for which all have one salt.
     let has_apps = app_password::of(&context.state, account.id).next().is_some();
-    let (salt, iterations) = match has_apps {
+    // With the salt of a one-time code it shows whether the new password is that code.
+    let keeps_salt = has_apps || context.state.reset(account).is_some();
+    let (salt, iterations) = match keeps_salt {
         true => (Some(account.keys.salt), account.keys.iterations),
         false => (None, context.node.config.server.password_iterations),
     };
@@ -116,6 +118,10 @@ pub(super) fn derived(
         authentication::failed(context, &name, "wrong password");
         return Err(Refusal::WrongPassword(name));
     };
+    if keys == account.keys && context.state.reset(account).is_some() {
+        let text = "This is the one-time code; choose a password of your own";
+        return Err(refused("ONE_TIME_CODE", &name, text));
+    }
     super::make(context, &AccountChange::Password(keys))
 }
 
@@ -128,5 +134,7 @@ pub(super) fn changed(context: &mut Applying<'_>, account: &Arc<Account>, keys: 
     or_not_stored(context);
     let text = "You have a new password";
     context.note("ACCOUNT", "PASSWORD_CHANGED", &[&account.name], text);
+    // What was held back from who logged in by a one-time code.
+    context.out.follow_up(FollowUp::ShowKept);
     tell_others(context, "Your password was changed by another of your sessions");
 }
