@@ -116,6 +116,7 @@ fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> 
         rooms: Vec::new(),
         note: "".into(),
     };
+    let mut note = Vec::new();
     for option in options {
         match option.split_once('=') {
             Some(("uses", number)) => {
@@ -131,9 +132,10 @@ fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> 
                 let text = "INVITATION ADD knows uses=, expires= and rooms=; a note that begins like one needs another word first";
                 return Err(refused("UNKNOWN_OPTION", option, text));
             }
-            _ => invitation.note = shorten(option, INVITATION_NOTE_BYTES).into(),
+            _ => note.push(*option),
         }
     }
+    invitation.note = shorten(&note.join(" "), INVITATION_NOTE_BYTES).into();
     Ok(invitation)
 }
 
@@ -209,7 +211,7 @@ fn list(context: &mut Context<'_>) {
         let note = if one.note.is_empty() { "No note" } else { &one.note };
         context.note("INVITATION", "ENTRY", params, note);
     }
-    let text = "These are the invitations: code, uses left, end, who made it, rooms, note";
+    let text = "End of the invitations (code, uses left, end, who made it, rooms, note)";
     context.note("INVITATION", "END", &[&all.len().to_string()], text);
 }
 

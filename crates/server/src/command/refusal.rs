@@ -546,7 +546,8 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
             says(n::ERR_UNKNOWNERROR, "UNKNOWN_SUBCOMMAND", &[verb, word], text)
         }
         Refusal::NeedMoreParams => {
-            says(n::ERR_NEEDMOREPARAMS, "NEED_MORE_PARAMS", &[verb], "Not enough parameters")
+            let text = format!("Not enough parameters; HELP {verb} shows its usage");
+            says(n::ERR_NEEDMOREPARAMS, "NEED_MORE_PARAMS", &[verb], text)
         }
         Refusal::NoOrigin => says(n::ERR_NOORIGIN, "NEED_MORE_PARAMS", &[], "No token given"),
         Refusal::OtherUsersModes => says(

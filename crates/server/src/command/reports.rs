@@ -51,7 +51,7 @@ fn show(context: &mut Context<'_>, all: bool) {
         context.note("REPORTS", "ENTRY", &words, &text);
         count += 1;
     }
-    let text = if all { "These are the reports" } else { "These reports wait to be dealt with" };
+    let text = if all { "End of the reports" } else { "End of the open reports" };
     context.note("REPORTS", "END", &[&count.to_string()], text);
 }
 

@@ -232,12 +232,7 @@ fn list(context: &mut Context<'_>) {
         let params = [&*id.to_string(), &*target, &*set, &*until, &*ban.by];
         context.note("SERVERBAN", "ENTRY", &params, &ban.reason);
     }
-    context.note(
-        "SERVERBAN",
-        "END",
-        &[&all.len().to_string()],
-        "These are the bans of this server",
-    );
+    context.note("SERVERBAN", "END", &[&all.len().to_string()], "End of the bans of this server");
 }
 
 /// The names of the accounts that are banned.
@@ -259,7 +254,11 @@ fn names(context: &Answering<'_, impl Reads>) -> BTreeMap<AccountId, Arc<str>> {
 fn show(names: &BTreeMap<AccountId, Arc<str>>, target: &Target) -> String {
     match target {
         Target::Mask(mask) => mask.to_string(),
-        Target::Network(network) => network.to_string(),
+        // As a parameter it cannot begin with a colon.
+        Target::Network(network) => match network.to_string() {
+            text if text.starts_with(':') => format!("0{text}"),
+            text => text,
+        },
         Target::Account(id) => names.get(id).map_or("*", |name| name).to_owned(),
     }
 }

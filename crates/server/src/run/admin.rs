@@ -10,6 +10,7 @@ use print::Printer;
 use proto::Message;
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::Ipv6Addr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -62,6 +63,11 @@ fn connect(data: &Path) -> std::io::Result<Socket> {
 /// Makes a line of the words: the first is the verb, and the last may contain spaces.
 fn line_of(words: &[String]) -> Result<String, &'static str> {
     let mut line = String::new();
+    let first = words.first().map(|word| word.to_ascii_uppercase()).unwrap_or_default();
+    if matches!(&*first, "BAN" | "BANS") {
+        return Err("a ban from the server is serverban; BAN is for rooms, in the chat alone");
+    }
+    let words = &with_plain_addresses(&first, words);
     for (at, word) in words.iter().enumerate() {
         if word.contains(['\r', '\n', '\0']) {
             return Err("a word cannot have a line break in it");
@@ -82,11 +88,25 @@ fn line_of(words: &[String]) -> Result<String, &'static str> {
     Ok(line)
 }
 
+/// The target of a `SERVERBAN` may be an IPv6 address that begins with a colon, which in a line of IRC
+/// would mean that the rest is one parameter: it gets a zero first.
+fn with_plain_addresses(verb: &str, words: &[String]) -> Vec<String> {
+    let mut words = words.to_vec();
+    if verb == "SERVERBAN"
+        && let Some(target) = words.get_mut(2).filter(|target| target.starts_with(':'))
+    {
+        let address = target.split('/').next().unwrap_or_default();
+        if let Ok(parsed) = address.parse::<Ipv6Addr>() {
+            let zero = if parsed.to_string().starts_with(':') { "0" } else { "" };
+            *target = format!("{zero}{parsed}{}", &target[address.len()..]);
+        }
+    }
+    words
+}
+
 /// The verb that is meant.
 fn verb(word: &str, alone: bool) -> String {
     match word.to_ascii_uppercase().as_str() {
-        "BAN" | "BANS" if !alone => "SERVERBAN".into(),
-        "BANS" => "SERVERBAN LIST".into(),
         "REPORT" => "REPORTS".into(),
         "SERVERBAN" if alone => "SERVERBAN LIST".into(),
         "ACCOUNTS" if alone => "ACCOUNTS LIST".into(),
@@ -109,15 +129,17 @@ mod tests {
         for (words, expected) in [
             (&["accounts", "list"][..], "ACCOUNTS list"),
             (&["accounts"], "ACCOUNTS LIST"),
-            (&["bans"], "SERVERBAN LIST"),
-            (&["ban", "add", "bob", "2h", "no more"], "SERVERBAN add bob 2h :no more"),
+            (&["serverban"], "SERVERBAN LIST"),
+            (&["serverban", "add", "bob", "2h", "no more"], "SERVERBAN add bob 2h :no more"),
+            (&["serverban", "add", "::/0", "2h", "no"], "SERVERBAN add 0::/0 2h no"),
+            (&["serverban", "add", "::a:1"], "SERVERBAN add 0::a:1"),
             (&["serverban", "add", "bob", "no", "more"], "SERVERBAN add bob no more"),
             (&["kill", "bob", ":x"], "KILL bob ::x"),
             (&["kill", "bob", ""], "KILL bob :"),
         ] {
             assert_eq!(line(words).as_deref(), Ok(expected));
         }
-        for words in [&["a b"][..], &[""], &["x", "a b", "c"], &["x", "a\nQUIT"]] {
+        for words in [&["a b"][..], &[""], &["x", "a b", "c"], &["x", "a\nQUIT"], &["ban", "bob"]] {
             assert!(line(words).is_err(), "{words:?}");
         }
         assert!(line(&["x", &"y".repeat(LINE_BYTES)]).is_err());

@@ -55,7 +55,7 @@ fn bans_and_suspensions_survive_a_kill_and_end_by_themselves() {
     is_refused(&server, "bob", "BANNED");
     is_refused(&server, "eve", "BANNED");
     is_refused(&server, "tom", "SUSPENDED");
-    while !done(&server, &["serverban", "list"]).contains("These are the bans")
+    while !done(&server, &["serverban", "list"]).contains("End of the bans")
         || done(&server, &["serverban", "list"]).contains("bob")
     {
         assert!(begun.elapsed() < PATIENCE, "the ban has not ended");
@@ -103,7 +103,7 @@ fn admin_prints_tables_or_json_and_says_by_its_exit_code_what_became_of_it() {
 
     let output = admin(&server, &["accounts", "show", "nobody"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(output.stderr, b"There is no such account\n");
+    assert_eq!(output.stderr, b"There is no such account (nobody)\n");
     assert_eq!(admin(&server, &["accounts", "a b", "c"]).status.code(), Some(2));
     assert_eq!(admin(&server, &[]).status.code(), Some(2));
     assert_eq!(admin(&server, &["privmsg", "bob", "hello"]).status.code(), Some(1));
@@ -113,6 +113,9 @@ fn admin_prints_tables_or_json_and_says_by_its_exit_code_what_became_of_it() {
     bob.until("ERROR :Closing Link: parlor (Killed (\\*console\\* (too loud)))");
     bob.expect_closed();
     done(&server, &["serverban", "add", "10.0.0.0/8", "2h", "much", "spam"]);
+    done(&server, &["serverban", "add", "::a:0:0:0/80", "2h", "worms"]);
+    assert!(done(&server, &["serverban"]).contains(" 0::a:0:0:0/80 "));
+    assert_eq!(admin(&server, &["ban", "add", "eve", "no"]).status.code(), Some(2));
     let audit = done(&server, &["audit"]);
     assert!(audit.contains("*console*") && audit.contains("SERVERBAN-ADD"), "{audit}");
     assert!(audit.contains("much spam") && audit.contains("too loud"), "{audit}");
@@ -190,10 +193,13 @@ fn what_is_done_to_an_account_is_done_wholly_or_not_at_all() {
 #[test]
 fn invitations_are_made_and_listed_at_the_admin_socket() {
     let server = Server::start("accounts.registration = \"invite\"\n");
-    let told = done(&server, &["invitation", "add", "uses=2", "for the class"]);
+    let output = admin(&server, &["invitation", "add", "rooms=#class", "x"]);
+    assert_eq!(output.stderr, b"There is no such room (#class)\n");
+    let told = done(&server, &["invitation", "add", "uses=2", "for", "the", "class"]);
     let code = told.split(' ').find(|word| word.len() == 14).expect("a code").to_owned();
     let listed = done(&server, &["--json", "invitations"]);
     assert!(listed.contains(&format!("\"code\":\"{}\"", code.replace('-', ""))), "{listed}");
+    assert!(listed.contains(r#""note":"for the class""#), "{listed}");
     assert!(listed.contains(r#""uses":"2""#) && listed.contains(r#""by":"*console*""#), "{listed}");
     let mut eve = server.connect("eve");
     eve.send(&format!("INVITATION USE {code}"));

@@ -4,15 +4,22 @@ use proto::Message;
 use serde_json::{Map, Value};
 use unicode_width::UnicodeWidthStr;
 
-/// The fields of replies that are rows of a table: verb, code, and a name for each parameter; the last
-/// one is the text. JSON has them by these names, which never change.
+/// The fields of replies that are rows of a table: verb, code (none for numerics), and a name for each
+/// of the last parameters. JSON has them by these names, which never change.
 #[rustfmt::skip]
 const ROWS: &[(&str, &str, &[&str])] = &[
     ("ACCOUNTS",  "ENTRY", &["account", "created", "state", "role", "connections", "text"]),
     ("INVITATION", "ENTRY", &["code", "uses", "until", "by", "rooms", "note"]),
     ("SERVERBAN", "ENTRY", &["id", "target", "set", "until", "by", "reason"]),
     ("AUDIT",     "ENTRY", &["id", "time", "by", "action", "target", "reason"]),
+    ("REPORTS",   "ENTRY", &["id", "by", "target", "text"]),
+    ("212",       "",      &["command", "count"]),
+    ("243",       "",      &["name", "role"]),
 ];
+
+/// What goes before the text of replies that would not say what they list.
+const LABELS: &[(&str, &str, &str)] =
+    &[("ACCOUNTS", "ROOMS", "rooms: "), ("ACCOUNTS", "FOUNDED", "rooms founded: ")];
 
 /// The replies so far.
 pub(super) struct Printer {
@@ -48,9 +55,7 @@ impl Printer {
         if self.json {
             return self.add_json(reply);
         }
-        if let ("NOTE", [verb, code, row @ ..]) = (reply.verb, params)
-            && let Some(fields) = fields_of(verb, code)
-        {
+        if let Some((fields, row)) = row_of(reply) {
             if self.fields != fields {
                 self.end_table();
             }
@@ -60,7 +65,11 @@ impl Printer {
         }
         self.end_table();
         let to = if failed { &mut self.errors } else { &mut self.output };
+        to.push_str(label_of(reply));
         to.push_str(text);
+        if failed && let Some(about) = about_of(reply) {
+            to.push_str(&format!(" ({about})"));
+        }
         to.push('\n');
     }
 
@@ -71,21 +80,16 @@ impl Printer {
         let rest = match (reply.verb, params) {
             ("NOTE" | "FAIL" | "WARN", [verb, code, rest @ ..]) => {
                 object.insert("verb".into(), (*verb).into());
-                object.insert("code".into(), (*code).into());
-                match fields_of(verb, code) {
-                    Some(fields) => {
-                        let values = fields.iter().zip(rest);
-                        values.for_each(|(field, value)| {
-                            object.insert((*field).into(), (*value).into());
-                        });
-                        &[]
-                    }
-                    None => rest,
-                }
+                object.insert("reply".into(), (*code).into());
+                rest
             }
             _ => params,
         };
-        if let [about @ .., text] = rest {
+        if let Some((fields, row)) = row_of(reply) {
+            for (field, value) in fields.iter().zip(row) {
+                object.insert((*field).into(), (*value).into());
+            }
+        } else if let [about @ .., text] = rest {
             object.insert("about".into(), about.iter().map(|word| Value::from(*word)).collect());
             object.insert("text".into(), (*text).into());
         }
@@ -124,9 +128,34 @@ impl Printer {
     }
 }
 
-fn fields_of(verb: &str, code: &str) -> Option<&'static [&'static str]> {
-    let row = ROWS.iter().find(|(of, with, _)| *of == verb && *with == code);
-    row.map(|(_, _, fields)| *fields)
+/// The fields of a row of a table, and their values.
+fn row_of<'m>(reply: &'m Message<'m>) -> Option<(&'static [&'static str], &'m [&'m str])> {
+    let params = reply.params();
+    let (verb, code) = match (reply.verb, params) {
+        ("NOTE", [verb, code, ..]) => (*verb, *code),
+        (numeric, _) => (numeric, ""),
+    };
+    let (_, _, fields) = ROWS.iter().find(|(of, with, _)| *of == verb && *with == code)?;
+    Some((fields, &params[params.len().checked_sub(fields.len())?..]))
+}
+
+fn label_of(reply: &Message<'_>) -> &'static str {
+    let ("NOTE", [verb, code, ..]) = (reply.verb, reply.params()) else { return "" };
+    let label = LABELS.iter().find(|(of, with, _)| of == verb && with == code);
+    label.map_or("", |(_, _, label)| label)
+}
+
+/// What a refusal is about, such as the room that there is not, unless its text says so.
+fn about_of(reply: &Message<'_>) -> Option<String> {
+    let about = match (reply.verb, reply.params()) {
+        ("FAIL", [_verb, _code, about @ .., text]) => (about, text),
+        (numeric, [_nick, about @ .., text]) if numeric.len() == 3 => (about, text),
+        _ => return None,
+    };
+    let (about, text) = about;
+    let new = about.iter().filter(|word| !matches!(**word, "" | "*") && !text.contains(**word));
+    let new: Vec<&str> = new.copied().collect();
+    (!new.is_empty()).then(|| new.join(" "))
 }
 
 #[cfg(test)]
@@ -156,7 +185,39 @@ ID  TARGET        SET                       UNTIL  BY   REASON
 These are the bans
 ";
         assert_eq!(output, expected);
-        assert_eq!((errors.as_str(), done), ("There is no such ban\n", false));
+        assert_eq!((errors.as_str(), done), ("There is no such ban (7)\n", false));
+    }
+
+    #[test]
+    fn no_field_is_dropped() {
+        for (lines, expected) in [
+            (
+                &[":parlor NOTE REPORTS ENTRY 1 ann root :2026-01-01 00:00:00 UTC, sleeps"][..],
+                "ID  BY   TARGET  TEXT\n1   ann  root    2026-01-01 00:00:00 UTC, sleeps\n",
+            ),
+            (
+                &[":parlor 243 * O * * boss admin", ":parlor 219 * o :End of /STATS report"],
+                "NAME  ROLE\nboss  admin\nEnd of /STATS report\n",
+            ),
+            (&[":parlor 212 * PING 2"], "COMMAND  COUNT\nPING     2\n"),
+            (
+                &[":parlor NOTE ACCOUNTS ROOMS a :@#b", ":parlor NOTE ACCOUNTS FOUNDED a :#b"],
+                "rooms: @#b\nrooms founded: #b\n",
+            ),
+        ] {
+            assert_eq!(printed(false, lines), (expected.to_owned(), String::new(), true));
+        }
+        let (_, errors, _) = printed(false, &[":parlor 461 * KILL :Not enough parameters"]);
+        assert_eq!(errors, "Not enough parameters (KILL)\n");
+        let listed = [
+            ":parlor NOTE INVITATION ENTRY 4kq2 1 * ann * :No note",
+            ":parlor NOTE INVITATION END 1 :End of the invitations",
+        ];
+        let (output, _, _) = printed(true, &listed);
+        let all: Vec<Value> =
+            output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((&all[0]["reply"], &all[0]["code"]), (&"ENTRY".into(), &"4kq2".into()));
+        assert_eq!((&all[1]["reply"], &all[1]["code"]), (&"END".into(), &Value::Null));
     }
 
     #[test]
@@ -167,7 +228,7 @@ These are the bans
         assert_eq!((all.len(), errors.as_str(), done), (4, "", false));
         assert_eq!(all[0]["target"], "bob");
         assert_eq!(all[0]["reason"], "Too loud");
-        assert_eq!(all[2]["code"], "END");
+        assert_eq!(all[2]["reply"], "END");
         assert_eq!(all[2]["about"][0], "2");
         assert_eq!(all[3]["type"], "fail");
         assert!(printed(true, &LINES[..3]).2);
