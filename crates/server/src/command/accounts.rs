@@ -13,8 +13,8 @@ pub use reset::{OneTimeCode, put_code, reset_done, show_code};
 use super::account::leading_duration;
 use super::entry::Next;
 use super::refusal::Refusal;
-use super::rights::rest_of;
-use super::serverban::{end, not_stored};
+use super::rights::{lasting, rest_of};
+use super::serverban::{IS_OPERATOR, end, not_stored};
 use crate::command::context::Context;
 use crate::effects::Cursor;
 use crate::limits::{KICK_BYTES, ROW_WORK};
@@ -175,7 +175,8 @@ fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
         until: duration.map(|duration| now + duration),
     };
     put(context, &account, Some(&suspension));
-    context.audit("ACCOUNTS SUSPEND", &account.name, &suspension.reason);
+    let lasts = message.param(2).filter(|_| duration.is_some());
+    context.audit("ACCOUNTS SUSPEND", &account.name, &lasting(&suspension.reason, lasts));
     let sessions =
         context.state.users.get(&account.id).map_or(Vec::new(), |user| user.sessions.clone());
     let until = suspension.until.map_or("*".to_owned(), stamp);
@@ -193,11 +194,7 @@ fn must_not_be_operator(
 ) -> Result<(), Refusal> {
     match context.state.settings.role_of(&account.name) {
         None => Ok(()),
-        Some(_) => {
-            let text =
-                "This account is an operator of the server; take its role out of the config first";
-            Err(refused("IS_OPERATOR", &account.name, text))
-        }
+        Some(_) => Err(refused("IS_OPERATOR", &account.name, IS_OPERATOR)),
     }
 }
 

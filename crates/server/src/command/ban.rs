@@ -8,6 +8,7 @@ use super::account::{bad_duration, duration, is_option, leading_duration};
 use super::kick::put_out;
 use super::redact;
 use super::refusal::Refusal;
+use super::rights::lasting;
 use crate::limits::{KICK_BYTES, LIST_ENTRIES, REASON_BYTES, TAKE_BACK_MOST};
 use crate::state::applying::Applying;
 use crate::state::room::Rank;
@@ -119,6 +120,7 @@ fn add(
 ) -> Result<(), Refusal> {
     let (room, rank) = context.room_as(name, Rank::HalfOp)?;
     let (id, name) = (room.id, room.name.clone());
+    let by_role = context.acts_by_role(room, Rank::HalfOp);
     let (target, wishes) = (target(context, given)?, wishes(message)?);
     if wishes.take_back.is_some() && rank < Rank::Op {
         return Err(Refusal::NotRoomOperator(name));
@@ -131,6 +133,11 @@ fn add(
     let until = wishes.duration.map(|duration| context.state.now.saturating_add(duration));
     let terms = Terms { reason: wishes.reason.into(), until };
     put(context, id, kind, &target, &terms)?;
+    if by_role {
+        let lasts = message.param(2).filter(|_| wishes.duration.is_some());
+        let reason = lasting(wishes.reason, lasts);
+        context.audit(kind.verb, &format!("{name} {}", target.mask), &reason);
+    }
     let taken_back = match wishes.take_back {
         Some(duration) => take_back(context, id, duration, &target, &affected, wishes.reason),
         None => 0,

@@ -75,6 +75,10 @@ fn kick(
     let Some(member) = room.members.get(&target) else {
         return Err(Refusal::UserNotInRoom(nick, room.name.clone()));
     };
+    if room.founder != Some(context.me()) {
+        context.must_not_be_above(target)?;
+    }
+    let (by_role, name) = (context.acts_by_role(room, Rank::HalfOp), room.name.clone());
     if rank < Rank::Op && member.rank() >= Rank::HalfOp && target != context.me() {
         return Err(Refusal::NotBelow(room.name.clone()));
     }
@@ -82,13 +86,18 @@ fn kick(
         return Err(Refusal::FounderStays(room.name.clone()));
     }
     put_out(context, id, (target, &nick, online), reason, "KICK");
+    if by_role {
+        context.audit("KICK", &format!("{name} {nick}"), reason);
+    }
     Ok(())
 }
 
 /// Whether the asker may put the founder out of a room, or take the rank: only the founder, and
 /// operators of the server.
 pub fn may_touch_founder(context: &Applying<'_>, room: &Room) -> bool {
-    context.user().is_operator() || room.founder == Some(context.me())
+    let above = |founder| context.must_not_be_above(founder).is_ok();
+    room.founder == Some(context.me())
+        || (context.user().is_operator() && room.founder.is_none_or(above))
 }
 
 /// Puts a member out of a room.

@@ -21,6 +21,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
         return Err(Refusal::CannotKillServer);
     }
     let killed = context.state.online(name).ok_or(Refusal::NoSuchUser(name.to_owned()))?;
+    context.must_not_be_above(killed.id)?;
     let (id, nick, sessions) = (killed.id, killed.nick.clone(), killed.sessions.clone());
     let killer = context.asker_name();
     context.audit("KILL", &nick, reason);

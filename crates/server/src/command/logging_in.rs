@@ -190,6 +190,9 @@ fn must_not_be_banned(
     account: Option<AccountId>,
     from: &Origin,
 ) -> Result<(), Refusal> {
+    if state.settings.role_of(name).is_some() {
+        return Ok(());
+    }
     let userhost = from.username.as_deref().filter(|username| *username != name);
     let source = state.renderer.source(Author { nick: name, userhost, guest: false });
     let who = MaskSubject { account: Some(name.into()), ..MaskSubject::guest(source) };

@@ -7,22 +7,25 @@ use crate::limits::REASON_BYTES;
 use crate::state::applying::Applying;
 use crate::state::reports::{self, Report};
 use crate::state::user::UserId;
+use crate::state::{founder, history};
 use crate::text::shorten;
 use proto::Message;
+use store::EventId;
 
 /// Carries out `REPORT`.
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(0).unwrap_or_default();
     let reason = message.rest(1).map(str::trim).filter(|reason| !reason.is_empty());
     let reason = shorten(reason.ok_or(Refusal::NeedMoreParams)?, REASON_BYTES);
-    let about = match store::parse_msgid(&context.state.renderer.instance, given) {
-        Some(event) if event <= context.state.last_event() => given.into(),
-        _ => find(context, given)?.1,
+    let (about, said) = match store::parse_msgid(&context.state.renderer.instance, given) {
+        Some(event) => (given.into(), Some(said(context, event, given)?)),
+        None => (find(context, given)?.1, None),
     };
     context.must_be_storable()?;
     let report = Report {
         by: (&*context.nick()).into(),
         about: (&*about).into(),
+        said,
         reason: reason.into(),
         time: context.state.now,
         closed: None,
@@ -44,5 +47,28 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 fn sentence(report: &Report) -> String {
-    format!("{} has reported {}: {}", report.by, report.about, report.reason)
+    format!("{} has reported {}: {}", report.by, report.subject(), report.reason)
+}
+
+/// The room and the author of a message. One that the reporter may not read is as unknown as one that
+/// is not there.
+fn said(
+    context: &Applying<'_>,
+    event: EventId,
+    given: &str,
+) -> Result<(Box<str>, Box<str>), Refusal> {
+    let state = &*context.state;
+    let read = state.spoken.of(event).and_then(|(room, author)| {
+        let room = state.rooms.get(&room)?;
+        (event > history::since(state, room, context.me())).then_some((room, author))
+    });
+    let Some((room, author)) = read else {
+        let text = "This is none of the latest messages in your rooms; report its author by name";
+        return Err(Refusal::Invalid {
+            code: "UNKNOWN_MSGID",
+            context: vec![given.to_owned()],
+            text,
+        });
+    };
+    Ok(((&*room.name).into(), (&*founder::name_of(state, author)).into()))
 }

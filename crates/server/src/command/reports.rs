@@ -45,6 +45,9 @@ fn show(context: &mut Context<'_>, all: bool) {
         let number = number.to_string();
         let words = [&*number, &report.by, &report.about];
         let mut text = format!("{}, {}", date(report.time), report.reason);
+        if let Some((room, author)) = &report.said {
+            text.push_str(&format!(" (in {room} by {author})"));
+        }
         if let Some(closed) = &report.closed {
             text.push_str(&format!(" (closed by {}: {})", closed.by, closed.note));
         }

@@ -4,7 +4,9 @@ use super::refusal::Refusal;
 use crate::config::Role;
 use crate::effects::News;
 use crate::state::applying::{Answering, Reads, write_line};
-use crate::state::permission;
+use crate::state::room::{Rank, Room};
+use crate::state::user::UserId;
+use crate::state::{founder, permission};
 use std::sync::Arc;
 use store::{Audit, Write};
 
@@ -33,6 +35,25 @@ impl<S: Reads> Answering<'_, S> {
             Some(role) if permission::allows(role, verb, action) => Ok(()),
             Some(_) => Err(Refusal::NotAdmin),
         }
+    }
+
+    /// Refuses a moderator who would act against an admin, by the right of an operator of the server.
+    pub fn must_not_be_above(&self, target: UserId) -> Result<(), Refusal> {
+        let theirs = match self.state.users.get(&target) {
+            Some(user) => user.role.or_else(|| self.state.settings.role_of(user.account()?)),
+            None => self.state.settings.role_of(&founder::name_of(&self.state, target)),
+        };
+        match (self.role(), theirs) {
+            (Some(Role::Moderator), Some(Role::Admin)) => Err(Refusal::NotAdmin),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the asker has a rank in a room only as an operator of the server.
+    pub fn acts_by_role(&self, room: &Room, least: Rank) -> bool {
+        let Some(me) = self.asker.user else { return false };
+        let rank = room.members.get(&me).map_or(Rank::Plain, |member| member.rank());
+        self.role().is_some() && room.founder != Some(me) && rank < least
     }
 
     /// The name of the asker, whoever it is.
@@ -65,6 +86,11 @@ impl<S: Reads> Answering<'_, S> {
         let news = News { time: self.state.now, ..News::default() };
         self.out.news(news, |out| write_line(out, &server, verb, params, Some(text)))
     }
+}
+
+/// A reason, and for how long something is, for the audit log.
+pub fn lasting(reason: &str, duration: Option<&str>) -> String {
+    duration.map_or(reason.to_owned(), |duration| format!("{reason} (for {duration})"))
 }
 
 /// What the rest of a line says, however it was typed: `:a reason`, or the words of it.

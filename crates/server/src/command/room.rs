@@ -281,6 +281,10 @@ fn transfer(context: &mut Applying<'_>, id: RoomId, to: &str) -> Result<(), Refu
     if !context.user().is_operator() && before != Some(context.me()) {
         return Err(Refusal::FounderStays(name));
     }
+    if let Some(before) = before {
+        context.must_not_be_above(before)?;
+    }
+    let given = to;
     let to = match to {
         "*" => None,
         _ => {
@@ -295,6 +299,9 @@ fn transfer(context: &mut Applying<'_>, id: RoomId, to: &str) -> Result<(), Refu
         let text = "They have founded as many rooms as they can";
         let context = vec![founder::name_of(context.state, to).to_string()];
         return Err(Refusal::Invalid { code: "LIMIT_REACHED", context, text });
+    }
+    if before != Some(context.me()) {
+        context.audit("ROOM founder", &name, given);
     }
     founder::set(context.state, context.out, id, to);
     if let Some(to) = to {

@@ -4,13 +4,14 @@
 use super::account::leading_duration;
 use super::entry::Next;
 use super::refusal::Refusal;
-use super::rights::rest_of;
+use super::rights::{lasting, rest_of};
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
 use crate::limits::{KICK_BYTES, SERVER_BAN_BYTES, SERVER_BANS};
 use crate::session_id::SessionId;
 use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::barred::stamp;
+use crate::state::founder;
 use crate::state::records::{self, SERVER};
 use crate::state::server_bans::{ServerBan, Target};
 use crate::state::user::{User, UserId};
@@ -23,6 +24,10 @@ use store::{AccountId, RecordKind};
 
 /// The last word of those who are banned to others.
 pub const BANNED: &str = "Banned from this server";
+
+/// Why somebody is neither banned nor suspended.
+pub(super) const IS_OPERATOR: &str =
+    "This account is an operator of the server; take its role out of the config first";
 
 /// What only looks at bans, and what concerns the connections of this node.
 pub fn before<'m>(
@@ -68,6 +73,7 @@ fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal>
         return Err(Refusal::NeedMoreParams);
     }
     let target = target(context, given)?;
+    must_not_be_operator(context, &target)?;
     if let Some(id) = context.state.server_bans.find(&target) {
         let text = "This is banned already; SERVERBAN DEL and its number lifts the ban";
         return Err(refused("ALREADY_BANNED", &id.to_string(), text));
@@ -84,14 +90,16 @@ fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal>
         set: now,
         until: duration.map(|duration| now + duration),
     };
-    let hit = sessions_of(context, &ban);
+    let mut hit = sessions_of(context, &ban);
     let me = (context.asker.user, context.asker.session);
     if hit.iter().any(|(user, session)| Some(*user) == me.0 || *session == me.1) {
         return Err(bans_you(given));
     }
+    hit.retain(|(user, _)| !context.state.users[user].is_operator());
     let id = context.state.server_bans.next();
     put(context, id, Some(&ban));
-    context.audit("SERVERBAN ADD", given, &ban.reason);
+    let lasts = message.param(2).filter(|_| duration.is_some());
+    context.audit("SERVERBAN ADD", given, &lasting(&ban.reason, lasts));
     if let Target::Network(_) = ban.target {
         // Only the nodes know who comes from there.
         context.out.follow_up(FollowUp::EndFromNetwork { ban: id, given: given.into() });
@@ -121,7 +129,8 @@ fn added(context: &mut Answering<'_, impl Reads>, id: u32, given: &str, count: u
     context.note("SERVERBAN", "ADDED", &[&id.to_string(), given, &until], &text);
 }
 
-/// Refuses a ban of a network from which the asker comes, or another session of the same user.
+/// Refuses a ban of a network from which the asker comes, another session of the same user, or an
+/// operator of the server.
 fn must_not_be_mine(
     context: &Context<'_>,
     network: &IpNet,
@@ -131,10 +140,20 @@ fn must_not_be_mine(
     let mine = |session: &SessionId| {
         *session == me || user.is_some_and(|me| context.node.sessions[session].user == Some(me))
     };
-    match connections_from(context, network).iter().any(mine) {
-        true => Err(bans_you(message.param(1).unwrap_or_default())),
+    let (hit, given) = (connections_from(context, network), message.param(1).unwrap_or_default());
+    if hit.iter().any(mine) {
+        return Err(bans_you(given));
+    }
+    match hit.iter().any(|session| is_operators(context, *session)) {
+        true => Err(refused("IS_OPERATOR", given, "An operator of the server comes from there")),
         false => Ok(()),
     }
+}
+
+/// Whether a connection is that of an operator of the server.
+fn is_operators(context: &Context<'_>, session: SessionId) -> bool {
+    let user = context.node.sessions[&session].user;
+    user.is_some_and(|user| context.state.users.get(&user).is_some_and(|user| user.is_operator()))
 }
 
 /// The connections of this node that come from a network.
@@ -149,7 +168,8 @@ fn connections_from(context: &Context<'_>, network: &IpNet) -> Vec<SessionId> {
 pub fn end_from_network(context: &mut Context<'_>, id: u32, given: &str) {
     let Some(ban) = context.state.server_bans.get(id).cloned() else { return };
     let Target::Network(network) = &ban.target else { return };
-    let (hit, why) = (connections_from(context, network), ban.sentence());
+    let (mut hit, why) = (connections_from(context, network), ban.sentence());
+    hit.retain(|session| !is_operators(context, *session));
     added(context, id, given, hit.len());
     context.out.resume(Condition::Always);
     let told: Box<str> = closing(context, &why);
@@ -175,6 +195,17 @@ fn target(context: &Applying<'_>, given: &str) -> Result<Target, Refusal> {
     let account = context.state.account(given).map(|account| Target::Account(account.id));
     let text = "There is no such account; a guest is banned by a mask such as name!*@*, a network by 192.0.2.0/24";
     account.ok_or_else(|| refused("NO_SUCH_ACCOUNT", given, text))
+}
+
+/// Refuses a ban of an account that looks after the server. Masks pass over them at their login.
+fn must_not_be_operator(context: &Applying<'_>, target: &Target) -> Result<(), Refusal> {
+    let Target::Account(id) = target else { return Ok(()) };
+    let name = founder::name_of(context.state, *id);
+    let online = context.state.users.get(id).is_some_and(|user| user.is_operator());
+    match online || context.state.settings.role_of(&name).is_some() {
+        true => Err(refused("IS_OPERATOR", &name, IS_OPERATOR)),
+        false => Ok(()),
+    }
 }
 
 /// The sessions of users that a ban ends.

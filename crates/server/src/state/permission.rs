@@ -83,7 +83,7 @@ const fn row(
 /// The table. Columns: guest, member, half-operator, operator, founder, moderator, admin.
 #[rustfmt::skip]
 pub const PERMISSIONS: &[Permission] = &[
-    row("KICK",      "",        "--xxxxx", "remove somebody from a room", "KICK #r bob"),
+    row("KICK",      "",        "--xxxxx", "remove somebody from a room (moderators: no admin)", "KICK #r bob"),
     row("INVITE",    "",        "--xxx--", "let somebody into a room that is closed (`+i`)", "INVITE eve #r"),
     row("TOPIC",     "",        "--xxx--", "set the topic of a room with `+t`", "TOPIC #r :News"),
     row("MODE",      "+b",      "--xxxxx", "ban somebody from a room", "MODE #r +b eve!*@*"),
@@ -91,14 +91,14 @@ pub const PERMISSIONS: &[Permission] = &[
     row("MODE",      "+o",      "---xxxx", "make somebody an operator of a room", "MODE #r +o bob"),
     row("RENAME",    "",        "---xxxx", "rename a room", "RENAME #r #r-new"),
     row("ROOM",      "slow",    "---xxxx", "change the settings of a room", "ROOM #r slow 10"),
-    row("ROOM",      "founder", "----xxx", "hand a room to another account", "ROOM #r founder eve"),
-    row("BAN",       "",        "--xxxxx", "ban somebody from a room, with a reason and an end", "BAN #r eve 1h :Spam"),
-    row("QUIET",     "",        "--xxxxx", "keep somebody from speaking in a room", "QUIET #r bob 1h :Spam"),
-    row("KILL",      "",        "-----xx", "disconnect somebody from the server", "KILL bob :Enough"),
+    row("ROOM",      "founder", "----xxx", "hand a room to another account (moderators: not an admin's room)", "ROOM #r founder eve"),
+    row("BAN",       "",        "--xxxxx", "ban somebody from a room, with a reason and an end (moderators: no admin)", "BAN #r eve 1h :Spam"),
+    row("QUIET",     "",        "--xxxxx", "keep somebody from speaking in a room (moderators: no admin)", "QUIET #r bob 1h :Spam"),
+    row("KILL",      "",        "-----xx", "disconnect somebody from the server (moderators: no admin)", "KILL bob :Enough"),
     row("WALLOPS",   "",        "-----xx", "tell everybody with `+w` something", "WALLOPS :Hello"),
     row("STATS",     "o",       "-----xx", "list the operators of the server", "STATS o"),
     row("REHASH",    "",        "------x", "reload the config file", "REHASH"),
-    row("SERVERBAN", "ADD",     "-----xx", "ban an account, a mask or a network from the server", "SERVERBAN ADD 203.0.113.0/24 1h :Spam"),
+    row("SERVERBAN", "ADD",     "-----xx", "ban an account, a mask or a network from the server, but no operator of it", "SERVERBAN ADD 203.0.113.0/24 1h :Spam"),
     row("SERVERBAN", "LIST",    "-----xx", "list the bans from the server", "SERVERBAN LIST"),
     row("SERVERBAN", "DEL",     "-----xx", "lift such a ban", "SERVERBAN DEL 1"),
     row("ACCOUNTS",  "LIST",    "-----xx", "list the accounts", "ACCOUNTS LIST"),

@@ -14,6 +14,9 @@ pub struct Report {
     pub by: Box<str>,
     /// What: a msgid, or the name of somebody.
     pub about: Box<str>,
+    /// Of a message: its room and its author, as they were called then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<(Box<str>, Box<str>)>,
     /// Why.
     pub reason: Box<str>,
     /// When, in milliseconds since the epoch.
@@ -21,6 +24,16 @@ pub struct Report {
     /// Who has dealt with it, and what they noted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
+}
+
+impl Report {
+    /// What is reported, with where and by whom a message was said.
+    pub fn subject(&self) -> String {
+        match &self.said {
+            Some((room, author)) => format!("{} in {room} by {author}", self.about),
+            None => self.about.to_string(),
+        }
+    }
 }
 
 /// That a report was dealt with.

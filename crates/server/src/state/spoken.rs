@@ -37,6 +37,13 @@ impl Spoken {
         found.is_ok_and(|at| self.messages[at].room == room)
     }
 
+    /// The room and the author of a message, if it is one of these.
+    pub fn of(&self, id: EventId) -> Option<(RoomId, UserId)> {
+        let found = self.messages.binary_search_by_key(&id, |message| message.id).ok()?;
+        let message = &self.messages[found];
+        Some((message.room, message.author))
+    }
+
     /// Somebody has said something in a room.
     pub fn add(&mut self, id: EventId, room: RoomId, author: UserId, time: i64) {
         if self.messages.len() >= SPOKEN_REMEMBERED {
@@ -78,6 +85,7 @@ mod tests {
         assert_eq!(spoken.since(1, 0, &[1], 9), (vec![4, 1], 4));
         assert_eq!(spoken.since(1, 11, &[1], 9), (vec![4], 3));
         assert_eq!(spoken.since(1, 0, &[1, 2], 2).0, [4, 2]);
+        assert_eq!((spoken.of(3), spoken.of(5)), (Some((2, 1)), None));
         assert_eq!([3, 4, 5].map(|id| spoken.is_in(1, id)), [false, true, false]);
         for id in 0..SPOKEN_REMEMBERED as u64 {
             spoken.add(id + 5, 3, 3, 50);

@@ -24,6 +24,9 @@ pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(
         _ => return Err(refused("BAD_VALUE", &rank, "One is appointed operator or founder")),
     }
     let before = context.state.rooms[&id].founder;
+    if let Some(before) = before.filter(|_| rank == "founder") {
+        context.must_not_be_above(before)?;
+    }
     if rank == "founder" && before != Some(account.id) {
         founder::set(context.state, context.out, id, Some(account.id));
     }

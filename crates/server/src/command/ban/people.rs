@@ -56,6 +56,9 @@ pub(super) fn may_touch(
         let context = vec![room.name.to_string()];
         return Err(Refusal::Invalid { code: "NOT_YOURSELF", context, text });
     }
+    if room.founder != Some(context.me()) {
+        context.must_not_be_above(user)?;
+    }
     let theirs = room.members.get(&user).map_or(Rank::Plain, |member| member.rank());
     if rank < Rank::Op && theirs >= Rank::HalfOp {
         return Err(Refusal::NotBelow(room.name.clone()));

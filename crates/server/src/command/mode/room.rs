@@ -48,10 +48,11 @@ pub(super) fn change(
         return Ok(());
     }
     let name = context.state.rooms[&id].name.clone();
-    let (_, rank) = context.room_as(&name, Rank::HalfOp)?;
+    let (room, rank) = context.room_as(&name, Rank::HalfOp)?;
+    let by_role = context.acts_by_role(room, Rank::HalfOp);
     context.must_be_storable()?;
     let before = context.state.rooms[&id].settings.clone();
-    let mut change = Change { context, id, name, rank, done: Done::default() };
+    let mut change = Change { context, id, name, rank, by_role, done: Done::default() };
     for step in steps {
         if let Err(refusal) = change.step(step) {
             refuse(change.context, "MODE", &refusal);
@@ -81,6 +82,8 @@ pub(super) struct Change<'c, 'a> {
     pub(super) name: Arc<str>,
     /// The asker's.
     pub(super) rank: Rank,
+    /// The asker has it only as an operator of the server.
+    pub(super) by_role: bool,
     pub(super) done: Done,
 }
 
@@ -131,6 +134,9 @@ impl Change<'_, '_> {
             if before.rank() >= Rank::HalfOp && user != self.context.me() {
                 return Err(Refusal::NotBelow(self.name.clone()));
             }
+        }
+        if !step.add && room.founder != Some(self.context.me()) {
+            self.context.must_not_be_above(user)?;
         }
         if step.mode == 'o' && !step.add && room.founder == Some(user) {
             let room = &self.context.state.rooms[&self.id];
@@ -230,18 +236,23 @@ impl Change<'_, '_> {
 
     /// Stores what has changed and tells the room; `before` is how the settings were.
     fn tell(self, before: Settings) {
-        let Change { context, id, done, .. } = self;
+        let Change { context, id, name, by_role, done, .. } = self;
         if done.letters.is_empty() {
             return;
         }
         if context.state.rooms[&id].settings != before {
             membership::settings_changed(context, id, before);
         }
-        let mut text = done.letters;
+        let has_key = done.letters.contains('k');
+        let mut text = done.letters.clone();
         for parameter in done.parameters {
             text.push(' ');
             text.push_str(&parameter);
         }
         context.tell_change(id, EventKind::Mode, "", &text, "MODE");
+        if by_role {
+            // The key of a room is nobody's business in the audit log.
+            context.audit("MODE", &name, if has_key { &done.letters } else { &text });
+        }
     }
 }
