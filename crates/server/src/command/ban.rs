@@ -134,7 +134,9 @@ fn add(
     let terms = Terms { reason: wishes.reason.into(), until };
     put(context, id, kind, &target, &terms)?;
     if by_role {
-        let lasts = message.param(2).filter(|_| wishes.duration.is_some());
+        let words = message.params().iter().skip(2);
+        let mut words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        let lasts = words.next().copied().filter(|_| wishes.duration.is_some());
         let reason = lasting(wishes.reason, lasts);
         context.audit(kind.verb, &format!("{name} {}", target.mask), &reason);
     }
