@@ -10,7 +10,7 @@ use super::umode::{BOT, USER_MODES};
 use super::{authentication, registering};
 use super::{chathistory, isupport, kept, lusers, markread, motd, names, topic, unread};
 use crate::command::context::Context;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::effects::{Condition, Effect, Ending, LogRecord};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
@@ -113,6 +113,10 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     } else {
         (format!("The name {nick} is free."), "register it by choosing a password")
     };
+    let invite = context.state.settings.registration == config::Registration::Invite;
+    if invite && !known && context.session().invitation.is_none() {
+        context.notice("To register, you need an invitation. First: INVITATION USE code (in many clients: /quote INVITATION USE code)");
+    }
     context.notice(&format!("{who} To log in, {what}: LOGIN {nick} :password (in many clients: /quote LOGIN {nick} :password)"));
     context
         .notice("Next time, set the password in your client as the server password, or for SASL");
