@@ -47,6 +47,13 @@ fn written(bytes: &[u8]) -> Box<str> {
     groups.collect::<Vec<_>>().join("-").into()
 }
 
+/// A secret without hyphens as it was drawn, with them.
+pub fn grouped(secret: &str) -> String {
+    let letters: Vec<char> = secret.chars().collect();
+    let groups = letters.chunks(GROUP).map(|group| group.iter().collect::<String>());
+    groups.collect::<Vec<_>>().join("-")
+}
+
 /// A secret without what only helps to read and type it: hyphens, spaces and capitals. What is not of
 /// the alphabet, but looks like a character of it, is that one; digits alone stay as they are.
 pub fn normal(typed: &str) -> String {

@@ -76,6 +76,8 @@ pub fn come_online(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<()
     context.out.follow_up(FollowUp::Welcomed { full });
     if first && coming.account.is_some() {
         umode::take_role(context);
+    } else if !first {
+        umode::show_role(context);
     }
     tell_of_reset(context, coming);
     join_invited(context, &coming.invited);

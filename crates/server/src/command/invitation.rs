@@ -12,6 +12,7 @@ use crate::limits::{
     INVITATIONS_OF_MEMBER,
 };
 use crate::render::export::time;
+use crate::secret;
 use crate::session::login::{Change, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{Invited, Tried};
@@ -207,7 +208,8 @@ fn list(context: &mut Context<'_>) {
     for (code, one) in &all {
         let expires = one.expires.map_or("*".into(), time);
         let rooms = if one.rooms.is_empty() { "*".into() } else { one.rooms.join(",") };
-        let params: &[&str] = &[code, &one.uses.to_string(), &expires, &one.by, &rooms];
+        let code = secret::grouped(code);
+        let params: &[&str] = &[&code, &one.uses.to_string(), &expires, &one.by, &rooms];
         let note = if one.note.is_empty() { "No note" } else { &one.note };
         context.note("INVITATION", "ENTRY", params, note);
     }

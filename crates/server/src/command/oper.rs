@@ -21,7 +21,10 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     let config = context.node.config.clone();
     let mut all = config.operator.iter().filter_map(Operator::credentials).peekable();
     if all.peek().is_none() {
-        return Err(Refusal::NoOperators);
+        return Err(match config.operator.is_empty() {
+            true => Refusal::NoOperators,
+            false => Refusal::OperatorsAreAccounts,
+        });
     }
     context.must_be_private()?;
     let (address, now) = (context.session().address, context.state.steady);

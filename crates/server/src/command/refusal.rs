@@ -490,6 +490,12 @@ fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>>
             &[],
             "The admin socket has no user, so it cannot do that",
         ),
+        Refusal::OperatorsAreAccounts => says(
+            n::ERR_NOOPERHOST,
+            "NO_OPERATORS",
+            &[],
+            "The operators of this server are accounts with a role, which need no OPER: log in to one",
+        ),
         Refusal::NoOperators => {
             says(n::ERR_NOOPERHOST, "NO_OPERATORS", &[], "This server has no operators configured")
         }

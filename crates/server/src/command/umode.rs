@@ -114,6 +114,16 @@ pub fn set_role(context: &mut Applying<'_>, role: Option<Role>) {
     context.out.push(Effect::Log(LogRecord::Operator { user, granted: true }));
 }
 
+/// Tells a further device of an operator of the server that its user is one.
+pub fn show_role(context: &mut Applying<'_>) {
+    let Some(role) = context.user().role else { return };
+    let text = format!("You are now a server operator ({})", role.name());
+    context.numeric(n::RPL_YOUREOPER, &[], &text);
+    let (me, nick) = (context.me(), context.user().nick.clone());
+    let news = context.passing(me, "MODE", &[&nick, "+o"], None);
+    context.reply_news(news);
+}
+
 /// Tells all devices of the asker how their modes have changed.
 pub fn tell(context: &mut Applying<'_>, changes: &str) {
     let (me, nick) = (context.me(), context.user().nick.clone());

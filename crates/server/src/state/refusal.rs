@@ -105,6 +105,8 @@ pub enum Refusal {
     Barred(&'static str, String, String),
     /// The config names no operators.
     NoOperators,
+    /// The config names only accounts as operators.
+    OperatorsAreAccounts,
     /// Users can be killed, the server not.
     CannotKillServer,
     /// The config file is being read.
