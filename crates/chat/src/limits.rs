@@ -40,3 +40,5 @@ pub const PINS: usize = 100;
 pub const OFFER_BYTES: usize = 16 * 1024;
 /// Bytes kept of one text that several lines or values make up.
 pub const TEXT_BYTES: usize = 64 * 1024;
+/// Lines of one message of several lines, however many more the server would take.
+pub const TEXT_LINES: usize = 1_000;

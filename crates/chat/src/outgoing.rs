@@ -234,4 +234,36 @@ mod tests {
         }
         assert_eq!(joined, text);
     }
+
+    #[test]
+    fn a_piece_fits_the_line_that_is_relayed() {
+        let author = "a".repeat(32);
+        let target = format!("#{}", "l".repeat(63));
+        let text = "x".repeat(piece_bytes(&author, &target));
+        let relayed = format!(":{author}!{author}@{} PRIVMSG {target} :{text}\r\n", "s".repeat(63));
+        assert_eq!(relayed.len(), 512);
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_words() {
+        assert_eq!(pieces("one two three", 8), ["one two", "three"]);
+        assert_eq!(pieces("one two", 7), ["one two"]);
+        assert_eq!(pieces("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+    }
+
+    #[test]
+    fn characters_are_never_cut_in_two() {
+        for limit in 1..12 {
+            let pieces = pieces("äöü ßßß 日本語 x", limit);
+            let without_spaces: String = pieces.concat().split(' ').collect();
+            assert_eq!(without_spaces, "äöüßßß日本語x", "limit {limit}");
+            assert!(pieces.iter().all(|piece| piece.len() <= limit.max(3)), "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn pasted_lines_are_pieces_of_their_own_and_blank_ones_stay_between_them() {
+        assert_eq!(pieces("\none\r\n\n\t two\n \n", 100), ["one", " ", "\t two"]);
+        assert!(pieces(" \n ", 100).is_empty());
+    }
 }

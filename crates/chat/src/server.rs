@@ -1,5 +1,6 @@
 //! What the server has said of itself: capabilities and `ISUPPORT`.
 
+use crate::limits::{TEXT_BYTES, TEXT_LINES};
 use proto::Message;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -78,7 +79,9 @@ impl Server {
             let of_key = |part: &str| part.strip_prefix(key)?.strip_prefix('=')?.parse().ok();
             value.split(',').find_map(of_key)
         };
-        Some((number("max-bytes").unwrap_or(4096), number("max-lines").unwrap_or(24)))
+        let (bytes, lines) =
+            (number("max-bytes").unwrap_or(4096), number("max-lines").unwrap_or(24));
+        Some((bytes.min(TEXT_BYTES), lines.min(TEXT_LINES)))
     }
 
     /// The most messages of one page of history.

@@ -260,6 +260,19 @@ proptest! {
     }
 }
 
+#[test]
+fn a_server_that_takes_any_number_of_lines_is_given_a_bounded_one() {
+    let mut chat = Chat::new("r");
+    let mut out = Vec::new();
+    let value = format!("max-bytes=1000,max-lines={}", usize::MAX);
+    let capabilities = [("batch", ""), ("draft/multiline", &*value)];
+    let capabilities = capabilities.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    chat.logged_in("ann", capabilities, &mut out);
+    let text = "word ".repeat(100_000);
+    let saying = Saying { to: ROOM.to_owned(), text, ..Saying::default() };
+    assert!(chat.intend(Intent::Say(saying), 1, &mut out).is_ok());
+}
+
 /// Lines that are nearly right: words of the protocol in any order.
 fn strange_line() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![

@@ -4,11 +4,11 @@ use crate::Outcome;
 use crate::failure::Failure;
 use crate::limits::{HISTORY_PAGE, LINES_UNASKED};
 use crate::link::Leaving;
-use crate::outgoing::pieces;
 use crate::question::Question;
 use crate::session::{End, Session};
 use crate::show::harmless;
 use crate::state::{Answer, Verdict};
+use chat::outgoing::pieces;
 
 const HELP: &str = "\
 BM [text]                 send a message to everyone

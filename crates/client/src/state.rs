@@ -3,13 +3,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use chat::outgoing::piece_bytes;
 use proto::{Line, Message, name, numeric};
 
 use crate::entry::Entry;
 use crate::limits::{
     BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX, PINS_ASKED_MAX, PINS_MAX, PUT_OFF_SECONDS_MOST,
 };
-use crate::outgoing::{self, Outgoing};
+use crate::outgoing::Outgoing;
 use crate::recent::Recent;
 use crate::seen::Seen;
 use crate::welcome::Welcome;
@@ -215,7 +216,7 @@ impl State {
         // A lobby whose name is not known yet could have the longest that rooms may have.
         const ROOM_BYTES: [u8; proto::limits::ROOM_BYTES] = [b'#'; proto::limits::ROOM_BYTES];
         let longest = std::str::from_utf8(&ROOM_BYTES).unwrap_or("#");
-        outgoing::piece_bytes(&self.me, user.unwrap_or(self.lobby.as_deref().unwrap_or(longest)))
+        piece_bytes(&self.me, user.unwrap_or(self.lobby.as_deref().unwrap_or(longest)))
     }
 
     /// Takes a message over until the server's last word about it; its line is appended to `out`.
