@@ -1,0 +1,1 @@
+//! Completes names, rooms, emoji names and commands.

@@ -1,0 +1,56 @@
+//! What lies above the timeline: help, the palette, lists, questions.
+
+use crate::composer::Composer;
+use crate::palette::Palette;
+
+/// What lies above the timeline.
+#[derive(Clone, Debug)]
+pub enum Overlay {
+    /// The keys and commands; how many rows are scrolled away.
+    Help(usize),
+    /// Rooms, people and commands by a few letters.
+    Palette(Palette),
+    /// A search and what it found (`chat.search`).
+    Search(List),
+    /// The server's rooms (`chat.listed`), of which those are shown that have the typed letters.
+    Rooms(List),
+    /// Reactions to choose from for the focused message.
+    Reactions(List),
+    /// Something the client must know.
+    Question(Question),
+}
+
+/// A list to choose from, with a line to type into.
+#[derive(Clone, Debug, Default)]
+pub struct List {
+    /// What is typed.
+    pub input: Composer,
+    /// Which one is chosen, of those shown.
+    pub selected: usize,
+}
+
+/// What kind of answer a question wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A line.
+    Text,
+    /// A line that is not shown.
+    Secret,
+    /// Yes or no.
+    YesNo,
+}
+
+/// Something the client must know.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// A line at the top of it.
+    pub title: String,
+    /// What there is to say before the question, such as a fingerprint; lines are separated by `\n`.
+    pub text: String,
+    /// The question itself.
+    pub prompt: String,
+    /// What kind of answer it wants.
+    pub answer: Answer,
+    /// What is typed.
+    pub input: Composer,
+}

@@ -1,0 +1,82 @@
+//! The one place where what others wrote becomes harmless to a terminal: nothing leaves it that could move the cursor,
+//! change the terminal, turn the reading direction or grow without limit.
+
+use crate::limits::{CELL_BYTES, COPY_BYTES, LINK_BYTES, NOTICE_BYTES, TITLE_BYTES};
+use base64::Engine;
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Whether a terminal might obey a character, or a reader be misled by it.
+pub fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        // Line and paragraph separators, interlinear annotation, tag characters, and what is no character.
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' | '\u{feff}')
+        || matches!(c, '\u{e0000}'..='\u{e007f}')
+}
+
+/// What is shown instead of a harmful character.
+fn shown(c: char) -> char {
+    match c {
+        '\t' | '\u{2028}' | '\u{2029}' => ' ',
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+        '\u{7f}' => '\u{2421}',
+        _ => '\u{fffd}',
+    }
+}
+
+/// A text of which every character can be shown: what is harmful is replaced by a sign for it.
+pub fn text(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_harmful) {
+        Cow::Owned(text.chars().map(|c| if is_harmful(c) { shown(c) } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// One character (a grapheme) as a cell can hold it.
+pub fn cell(grapheme: &str) -> Cow<'_, str> {
+    if grapheme.len() <= CELL_BYTES {
+        return text(grapheme);
+    }
+    Cow::Owned(text(cut(grapheme, CELL_BYTES)).into_owned())
+}
+
+/// The beginning of a text, of at most so many bytes.
+pub fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// An address for OSC 8: printable ASCII, the rest escaped by percent signs. None if it is too long.
+pub fn link(address: &str) -> Option<String> {
+    let mut link = String::with_capacity(address.len());
+    for byte in address.bytes() {
+        if byte.is_ascii_graphic() {
+            link.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(link, "%{byte:02X}");
+        }
+    }
+    (link.len() <= LINK_BYTES).then_some(link)
+}
+
+/// The sequence that sets the window title.
+pub fn title(title: &str) -> String {
+    format!("\x1b]2;{}\x1b\\", cut(&text(title), TITLE_BYTES))
+}
+
+/// The sequence that puts a text into the clipboard (OSC 52); beyond the limit it is cut.
+pub fn copy(text: &str) -> String {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(cut(text, COPY_BYTES));
+    format!("\x1b]52;c;{encoded}\x1b\\")
+}
+
+/// A text as an argument of a notification, in which `;` would end it.
+pub fn notice(notice: &str) -> String {
+    cut(&text(notice), NOTICE_BYTES).replace(';', ",")
+}

@@ -1,0 +1,255 @@
+//! One person's screen: what is open, where they are in it, what they write.
+
+use crate::action::Action;
+use crate::composer::Composer;
+use crate::draw::Map;
+use crate::keymap::Keymap;
+use crate::overlay::{Overlay, Question};
+use crate::painter::Painter;
+use crate::place::{Id, Place, Scroll, UnreadLine};
+use crate::settings::Settings;
+use crate::timeline;
+use chat::conversation::{Conversation, With};
+use chat::{Chat, Intent};
+use proto::name::{fold, same};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Where keys go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Focus {
+    /// To what is being written.
+    #[default]
+    Composer,
+    /// To a message of the timeline, which is highlighted.
+    Message(Id),
+}
+
+/// A sentence in the line above the composer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The sentence.
+    pub text: String,
+    /// It is about something that failed.
+    pub failed: bool,
+}
+
+/// The connection, as far as the core does not know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// It is being made, for the first time or again.
+    #[default]
+    Connecting,
+    /// It is there.
+    Connected {
+        /// It is encrypted.
+        tls: bool,
+    },
+    /// It broke; when it is tried again, in milliseconds since 1970 UTC.
+    Waiting(i64),
+}
+
+/// One person's screen.
+#[derive(Debug)]
+pub struct Tui {
+    /// What the person has set.
+    pub settings: Settings,
+    /// Which key does what.
+    pub keymap: Keymap,
+    /// The name of the open conversation; empty for the server's.
+    pub open: String,
+    /// Where keys go, unless there is an overlay.
+    pub focus: Focus,
+    /// What lies above the timeline.
+    pub overlay: Option<Overlay>,
+    /// A sentence above the composer.
+    pub status: Option<Status>,
+    /// The connection.
+    pub link: Link,
+    /// The window is in front, as far as the terminal tells.
+    pub focused: bool,
+    pub(crate) places: BTreeMap<String, Place>,
+    pub(crate) columns: u16,
+    pub(crate) rows: u16,
+    /// What stands where on the screen, as it was drawn last.
+    pub(crate) map: Map,
+    /// Where text is being selected with the mouse: from, to.
+    pub(crate) selection: Option<((u16, u16), (u16, u16))>,
+    painter: Painter,
+}
+
+impl Tui {
+    /// A screen on which nothing is open. It has no size until [`Tui::resize`].
+    pub fn new(settings: Settings) -> Tui {
+        Tui {
+            settings,
+            keymap: Keymap::default(),
+            open: String::new(),
+            focus: Focus::Composer,
+            overlay: None,
+            status: None,
+            link: Link::default(),
+            focused: true,
+            places: BTreeMap::new(),
+            columns: 0,
+            rows: 0,
+            map: Map::default(),
+            selection: None,
+            painter: Painter::default(),
+        }
+    }
+
+    /// The terminal has this size now; all of it is drawn next.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        (self.columns, self.rows) =
+            (columns.min(crate::limits::COLUMNS), rows.min(crate::limits::ROWS));
+        self.selection = None;
+        self.painter.forget();
+    }
+
+    /// Takes the terminal. [`Tui::leave`] gives it back.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn enter(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.painter.forget();
+        out.write_all(crate::terminal::enter(self.settings.mouse).as_bytes())
+    }
+
+    /// Gives the terminal back as it was.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn leave(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.painter.forget();
+        out.write_all(crate::terminal::leave(self.settings.mouse).as_bytes())
+    }
+
+    /// Asks a question; the answer is an [`Action::Answer`].
+    pub fn ask(&mut self, question: Question) {
+        self.overlay = Some(Overlay::Question(question));
+    }
+
+    /// Says something in the line above the composer, until the next key.
+    pub fn say(&mut self, text: &str, failed: bool) {
+        self.status = Some(Status { text: text.to_owned(), failed });
+    }
+
+    /// The open conversation, if there is one of this name any more.
+    pub fn conversation<'a>(&self, chat: &'a Chat) -> Option<&'a Conversation> {
+        chat.conversation(&self.open)
+    }
+
+    /// What is remembered of the open conversation.
+    pub fn place(&mut self) -> &mut Place {
+        self.places.entry(fold(&self.open)).or_default()
+    }
+
+    /// What is being written in the open conversation.
+    pub fn composer(&mut self) -> &mut Composer {
+        &mut self.place().composer
+    }
+
+    /// The conversations in the order in which they are listed: the server, rooms, people.
+    pub fn listed<'a>(&self, chat: &'a Chat) -> Vec<&'a Conversation> {
+        let mut listed: Vec<&Conversation> = chat.conversations.values().collect();
+        listed.sort_by_key(|conversation| match conversation.with {
+            With::Server => 0,
+            With::Room => 1,
+            With::Person => 2,
+        });
+        listed
+    }
+
+    /// Opens a conversation, at its unread line if it has one.
+    pub fn open(&mut self, name: &str, chat: &Chat) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if !same(name, &self.open) {
+            let place = self.place();
+            place.unread_line = None;
+            if matches!(place.scroll, Scroll::Jump(_) | Scroll::Unread(_)) {
+                place.scroll = Scroll::End;
+            }
+        }
+        name.clone_into(&mut self.open);
+        self.focus = Focus::Composer;
+        self.selection = None;
+        if !name.is_empty() {
+            actions.push(Action::Do(Intent::Open(name.to_owned())));
+        }
+        let Some(conversation) = chat.conversation(name) else { return actions };
+        let first = conversation.first_unread.clone().filter(|_| conversation.unread > 0);
+        if let Some(msgid) = first {
+            let has = conversation.timeline.has(&msgid);
+            if !has {
+                let run = chat::timeline::Run::Around(msgid.clone());
+                actions.push(Action::Do(Intent::Load { target: name.to_owned(), run }));
+            }
+            let (count, more) = (conversation.unread, conversation.unread_more);
+            let place = self.place();
+            place.unread_line = Some(UnreadLine { msgid: msgid.clone(), count, more });
+            place.scroll = Scroll::Unread(msgid);
+        }
+        actions
+    }
+
+    /// Shows a message, and focuses it, as soon as it is here.
+    pub fn jump(&mut self, name: &str, msgid: &str, chat: &Chat) -> Vec<Action> {
+        let mut actions = if same(name, &self.open) { Vec::new() } else { self.open(name, chat) };
+        let is_here = chat.find_message(name, msgid).is_some();
+        if !is_here {
+            let run = chat::timeline::Run::Around(msgid.to_owned());
+            actions.push(Action::Do(Intent::Load { target: name.to_owned(), run }));
+        }
+        self.place().scroll = Scroll::Jump(msgid.to_owned());
+        self.focus = Focus::Message(Id::Msgid(msgid.to_owned()));
+        actions
+    }
+
+    /// Scrolls the timeline by so many rows; negative ones go up, to what is older.
+    pub fn scroll(&mut self, rows: isize, chat: &Chat) {
+        timeline::scroll(self, rows, chat);
+    }
+
+    /// Scrolls by pages.
+    pub fn scroll_pages(&mut self, pages: isize, chat: &Chat) {
+        let page = isize::try_from(self.map.timeline.height.saturating_sub(2).max(1)).unwrap_or(1);
+        self.scroll(pages.saturating_mul(page), chat);
+    }
+
+    /// Shows the oldest rows that are here.
+    pub fn scroll_to_start(&mut self, chat: &Chat) {
+        timeline::scroll_to_start(self, chat);
+    }
+
+    /// Shows the newest rows, and follows them.
+    pub fn scroll_to_end(&mut self) {
+        self.place().scroll = Scroll::End;
+    }
+
+    /// Moves the focus from the composer, or from a message, to the message above.
+    pub fn focus_above(&mut self, chat: &Chat) {
+        timeline::focus(self, true, chat);
+    }
+
+    /// Moves the focus to the message below, and from the last one to the composer.
+    pub fn focus_below(&mut self, chat: &Chat) {
+        timeline::focus(self, false, chat);
+    }
+
+    /// Draws what has changed since it was drawn last. Returns what follows from it having been seen: a room is read,
+    /// history is needed.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn draw(
+        &mut self,
+        chat: &Chat,
+        now_ms: i64,
+        out: &mut impl Write,
+    ) -> io::Result<Vec<Action>> {
+        let canvas = crate::draw::draw(self, chat, now_ms);
+        self.painter.paint(canvas, &self.settings, out)?;
+        Ok(Vec::new())
+    }
+}
