@@ -1,0 +1,248 @@
+/** @import { Change, Entry, Intent, Kind, Listed, Outgoing, Run, Search } from "./types.js" */
+import { Conversation } from "./conversation.js";
+import { newEntry } from "./entry.js";
+import { fold, same } from "./fold.js";
+import { LIMITS } from "./limits.js";
+import { formatLine } from "./message.js";
+import { receiveLine, WELCOMED } from "./receive.js";
+import { carryOut, sendWaiting } from "./send.js";
+import { Server } from "./server.js";
+
+/**
+ * @typedef {{ type: "page", target: string, run: Run } | { type: "search", more: boolean }
+ *   | { type: "command", target: string }} Request
+ *   A request whose answer is outstanding: a page of history; a search, and whether it goes on with an earlier
+ *   one; something whose answers are shown where it was asked.
+ */
+
+/**
+ * All that a client knows of one login, across broken connections: the same rules as `crates/chat`.
+ *
+ * Everything here is pure: lines, times and a person's intents in; lines (appended to `out`) and changes out.
+ */
+export class Chat {
+  /** This person's name. */
+  me = "";
+  server = new Server();
+  /** Lines arrive and are sent. */
+  connected = false;
+  /** @type {Map<string, Conversation>} By folded name; the server's has the empty name. */
+  conversations = new Map([["", new Conversation("", "server")]]);
+  /** @type {Outgoing[]} Messages on their way, and those that were refused, oldest first. */
+  outgoing = [];
+  /** @type {Search} */
+  search = { words: "", loading: false, found: [], note: "" };
+  /** @type {Listed[]} The newest list of rooms. */
+  listed = [];
+  /** The conversation to which answers without a place of their own belong: the one opened last. */
+  current = "";
+  /** All that comes with the welcome is here: what comes now follows what came before. */
+  settled = false;
+
+  // What follows is for the core's own modules.
+  /** @type {Listed[]} */
+  lists = [];
+  /** @type {Map<number, Request>} */
+  requests = new Map();
+  /** @type {Map<string, import("./batch.js").Batch>} */
+  batches = new Map();
+  /** @type {Change[]} */
+  changes = [];
+  next = 0;
+  /** @type {{ target: string, run: Run }[]} Pages that are needed to know where messages belong. */
+  wanted = [];
+  /** @type {Map<string, number>} When others were last told that this person is typing, by folded name. */
+  typingTold = new Map();
+  #added = 0;
+
+  /** @param {string} resendPrefix Makes this tab's resend ids unlike all others of the account (`A-Z a-z 0-9 - _ . :`). */
+  constructor(resendPrefix) {
+    this.resendPrefix = resendPrefix;
+  }
+
+  /**
+   * A new connection has logged in. Sends what was not confirmed before, and a `PING` whose answer ends the welcome.
+   * @param {string} me @param {Map<string, string>} capabilities Those in effect, with their values. @param {string[]} out
+   */
+  loggedIn(me, capabilities, out) {
+    this.me = me;
+    this.server.capabilities = new Map(capabilities);
+    this.connected = true;
+    this.settled = false;
+    out.push(formatLine("PING", [WELCOMED]));
+    sendWaiting(this, out);
+  }
+
+  /** Takes a line from the server, without its line ending. @param {string} line @param {number} nowMs @param {string[]} out */
+  receive(line, nowMs, out) {
+    receiveLine(this, line, nowMs, out);
+  }
+
+  /**
+   * Does what a person wants. Returns the number of the last message that `say` made.
+   * @param {Intent} intent @param {number} nowMs @param {string[]} out @returns {number | undefined}
+   * @throws {Impossible} And nothing has happened.
+   */
+  intend(intent, nowMs, out) {
+    return carryOut(this, intent, nowMs, out);
+  }
+
+  /** Does what is due. @param {number} nowMs @param {string[]} out */
+  tick(nowMs, out) {
+    let due = false;
+    for (const outgoing of this.outgoing) {
+      if (outgoing.retryAtMs === undefined || outgoing.retryAtMs > nowMs) continue;
+      outgoing.retryAtMs = undefined;
+      due = true;
+    }
+    if (due) sendWaiting(this, out);
+    for (const conversation of this.conversations.values()) {
+      const typing = conversation.typing.filter(({ until }) => until > nowMs);
+      if (typing.length === conversation.typing.length) continue;
+      conversation.typing = typing;
+      this.changes.push({ type: "conversation", target: conversation.name });
+    }
+  }
+
+  /** When `tick` has something to do next. @returns {number | undefined} */
+  nextTickMs() {
+    const times = this.outgoing.flatMap(({ retryAtMs }) => retryAtMs ?? []);
+    for (const { typing } of this.conversations.values()) times.push(...typing.map(({ until }) => until));
+    return times.length ? Math.min(...times) : undefined;
+  }
+
+  /** The connection broke. What was not confirmed is sent again at the next login. */
+  broken() {
+    this.connected = this.settled = false;
+    this.batches.clear();
+    this.lists = [];
+    const requests = [...this.requests.values()];
+    this.requests.clear();
+    for (const request of requests) this.forgetRequest(request, "the connection broke");
+    for (const outgoing of this.outgoing) {
+      outgoing.resent ||= outgoing.sent;
+      outgoing.sent = false;
+    }
+    for (const conversation of this.conversations.values()) {
+      conversation.joined = false;
+      conversation.members.clear();
+      conversation.names = undefined;
+      conversation.typing = [];
+      conversation.timeline.breakOff();
+    }
+    this.typingTold.clear();
+    this.changes.push({ type: "conversation", target: "" });
+  }
+
+  /** Takes what has changed since the last call. */
+  takeChanges() {
+    const changes = this.changes;
+    this.changes = [];
+    return changes;
+  }
+
+  /** @param {string} name */
+  conversation(name) {
+    return this.conversations.get(fold(name));
+  }
+
+  /** The messages to a conversation that are on their way, or were refused. @param {string} name */
+  waiting(name) {
+    return this.outgoing.filter(({ to }) => same(to, name));
+  }
+
+  /** Unread messages, and mentions among them, in all conversations but this one. @param {string} name */
+  unreadElsewhere(name) {
+    let [unread, mentions] = [0, 0];
+    for (const conversation of this.conversations.values()) {
+      if (same(conversation.name, name)) continue;
+      unread += conversation.unread;
+      mentions += conversation.mentions;
+    }
+    return { unread, mentions };
+  }
+
+  /** A message by msgid. @param {string} target @param {string} msgid */
+  findMessage(target, msgid) {
+    return this.conversation(target)?.timeline.find(msgid);
+  }
+
+  /** Shows a sentence of this client's own. @param {string} target @param {boolean} failed @param {number} nowMs @param {string} text */
+  remark(target, failed, nowMs, text) {
+    this.inform(target, failed ? "error" : "info", nowMs, text);
+  }
+
+  // What follows is for the core's own modules.
+
+  /** An answer will not come. @param {Request} request @param {string} reason */
+  forgetRequest(request, reason) {
+    if (request.type === "page") {
+      const conversation = this.conversation(request.target);
+      if (conversation) conversation.loading = Math.max(conversation.loading - 1, 0);
+      this.changes.push({ type: "page", target: request.target, count: 0, refused: reason });
+    } else if (request.type === "search") {
+      this.search.loading = false;
+      this.search.note = reason;
+      this.changes.push({ type: "found" });
+    }
+  }
+
+  /** A request has been answered, with whatever came. @param {number} label @param {string} reason */
+  endRequest(label, reason) {
+    const request = this.requests.get(label);
+    this.requests.delete(label);
+    if (request) this.forgetRequest(request, reason);
+  }
+
+  /** The conversation of a name, made if there is none; the server's if there are too many. @param {string} name @returns {Conversation} */
+  conversationOrNew(name) {
+    const known = this.conversation(name);
+    if (known) return known;
+    if (this.conversations.size >= LIMITS.CONVERSATIONS) return this.conversationOrNew("");
+    const made = new Conversation(name, this.server.isRoom(name) ? "room" : "person");
+    this.conversations.set(fold(name), made);
+    this.changes.push({ type: "conversation", target: name });
+    return made;
+  }
+
+  /** Shows a sentence of the server's, or about the connection. @param {string} target @param {Kind} kind @param {number} nowMs @param {string} text */
+  inform(target, kind, nowMs, text) {
+    const place = this.conversation(target) ? target : "";
+    this.add(place, newEntry(kind, this.server.name, nowMs, text));
+  }
+
+  /** Adds a row that came live; false if it was there. @param {string} target @param {Entry} entry */
+  add(target, entry) {
+    const conversation = this.conversationOrNew(target);
+    const follows = this.settled || entry.msgid === undefined;
+    if (!conversation.timeline.push(entry, follows)) return false;
+    this.changes.push({ type: "timeline", target: conversation.name });
+    this.#bound();
+    return true;
+  }
+
+  /** Keeps the number of entries within its bound. */
+  #bound() {
+    // Looking at every conversation takes a while; the bound may be overstepped a little.
+    this.#added += 1;
+    if (this.#added % 256) return;
+    const all = [...this.conversations.values()];
+    const total = all.reduce((sum, { timeline }) => sum + timeline.rows.length, 0);
+    if (total <= LIMITS.ENTRIES) return;
+    const idle = all.filter(({ loading }) => loading === 0);
+    idle.sort((a, b) => b.timeline.rows.length - a.timeline.rows.length);
+    const longest = idle[0];
+    if (!longest) return;
+    const half = Math.floor(longest.timeline.rows.length / 2);
+    longest.timeline.forgetOldest(Math.min(total - LIMITS.ENTRIES + 512, half));
+    this.changes.push({ type: "timeline", target: longest.name });
+  }
+
+  /** The next label for a request, if the server knows labels and not too many are outstanding. @param {Request} request */
+  label(request) {
+    if (!this.server.has("labeled-response") || this.requests.size >= LIMITS.REQUESTS) return undefined;
+    this.next += 1;
+    this.requests.set(this.next, request);
+    return String(this.next);
+  }
+}

@@ -1,0 +1,154 @@
+// Numerics and standard replies; read markers, unread counts, lists.
+/** @import { Chat } from "./chat.js" */
+/** @import { Received } from "./received.js" */
+import { same } from "./fold.js";
+import { LIMITS } from "./limits.js";
+import { endNames, receiveNames, setTopic } from "./membership.js";
+import { parseTime } from "./message.js";
+import { tellInPlace } from "./received.js";
+import { refuseOutgoing } from "./said.js";
+
+/** @param {Chat} chat @param {Received} received */
+export function receiveNumeric(chat, received) {
+  const { server } = chat;
+  const { verb, params } = received.message;
+  switch (verb) {
+    case "001":
+      chat.me = received.param(0);
+      server.name = received.from();
+      break;
+    case "005":
+      server.isupport(received.message);
+      break;
+    case "375":
+      server.motd = [];
+      break;
+    case "372":
+      if (server.motd.length < LIMITS.MOTD_LINES) server.motd.push(received.last().replace(/^- /, ""));
+      break;
+    case "376":
+      for (const line of server.motd) chat.inform("", "info", received.nowMs, line);
+      break;
+    case "332":
+      setTopic(chat, received.param(1), received.last());
+      break;
+    case "331":
+      setTopic(chat, received.param(1), "");
+      break;
+    case "353":
+      receiveNames(chat, received);
+      break;
+    case "366":
+      endNames(chat, received.param(1));
+      break;
+    case "322":
+      if (chat.lists.length < LIMITS.LISTED) {
+        const members = wholeNumber(received.param(2)) ?? 0;
+        chat.lists.push({ name: received.param(1), members, topic: received.last() });
+      }
+      break;
+    case "323":
+      chat.listed = chat.lists;
+      chat.lists = [];
+      chat.changes.push({ type: "listed" });
+      break;
+    case "263": {
+      // How long to wait is in its sentence at most.
+      const seconds = /(?:^| )(\d+) second(?!.* second)/s.exec(received.last())?.[1];
+      putOff(chat, received, Number(seconds ?? 1), received.last());
+      break;
+    }
+    default:
+      // The rest of the welcome, who set a topic when, no MOTD.
+      if (["002", "003", "004", "321", "329", "333", "265", "266", "422"].includes(verb) || /^25[1-5]$/.test(verb)) break;
+      if (/^[45]/.test(verb)) receiveRefusal(chat, received, received.last());
+      else tellInPlace(chat, received, "info", params.slice(1).join(" "));
+  }
+}
+
+/** @param {string} text */
+function wholeNumber(text) {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** A no: to a message if it has its label or its receiver, otherwise to whatever was asked. @param {Chat} chat @param {Received} received @param {string} reason */
+function receiveRefusal(chat, received, reason) {
+  const target = received.param(1);
+  const meant = chat.outgoing.find(({ sent, to }) => sent && same(to, target));
+  if (refuseOutgoing(chat, received.label ?? meant?.number, reason)) return;
+  const about = received.message.params.slice(1, -1).join(" ");
+  tellInPlace(chat, received, "error", about ? `${about}: ${reason}` : reason);
+}
+
+/** Has a message wait, and all that were sent after it. @param {Chat} chat @param {Received} received @param {number} seconds @param {string} sentence */
+function putOff(chat, received, seconds, sentence) {
+  const { label, nowMs } = received;
+  const wait = Math.max(seconds * 1000, 1000);
+  const outgoing = chat.outgoing.find(
+    ({ sent, delivery, number }) => sent && delivery.state === "pending" && (label ?? number) === number,
+  );
+  if (!outgoing || wait > LIMITS.RETRY_MS) {
+    receiveRefusal(chat, received, sentence);
+    return;
+  }
+  outgoing.sent = false;
+  outgoing.retryAtMs = nowMs + wait;
+  chat.changes.push({ type: "timeline", target: outgoing.to });
+}
+
+/** `FAIL`, `WARN` or `NOTE`. @param {Chat} chat @param {Received} received */
+export function receiveStandard(chat, received) {
+  const { verb: kind, params } = received.message;
+  const [verb, code, sentence] = [received.param(0), received.param(1), received.last()];
+  const failed = kind === "FAIL";
+  const refused = failed ? sentence : undefined;
+  chat.changes.push({ type: "answered", verb, code, params: params.slice(2), refused });
+  if (failed && code === "RATE_LIMITED") {
+    putOff(chat, received, wholeNumber(received.param(2)) ?? 1, sentence);
+  } else if (failed && verb === "SEARCH") {
+    chat.search.note = sentence;
+    chat.search.loading = false;
+    chat.changes.push({ type: "found" });
+  } else if (kind === "NOTE" && code === "END" && (verb === "SEARCH" || verb === "FIND")) {
+    chat.search.note = sentence;
+    chat.changes.push({ type: "found" });
+  } else if (!failed) {
+    tellInPlace(chat, received, "info", sentence);
+  } else if (!refuseOutgoing(chat, received.label, sentence)) {
+    tellInPlace(chat, received, "error", sentence);
+  }
+}
+
+/** The read marker of a conversation. @param {Chat} chat @param {Received} received */
+export function receiveMarkRead(chat, received) {
+  const [word, time = ""] = received.param(1).split("timestamp=");
+  const readMs = word === "" ? parseTime(time) : undefined;
+  const conversation = chat.conversation(received.param(0));
+  if (!conversation || readMs === undefined || readMs <= (conversation.readMs ?? -Infinity)) return;
+  conversation.readMs = readMs;
+  if (!chat.server.has("parlor/unread")) conversation.countUnread();
+  chat.changes.push({ type: "conversation", target: conversation.name });
+}
+
+/** How much is unread in a conversation: `UNREAD target count mentions first-msgid`. @param {Chat} chat @param {Received} received */
+export function receiveUnread(chat, received) {
+  const [target, count, first] = [received.param(0), received.param(1), received.param(3)];
+  /** @param {string} text */
+  const number = (text) => wholeNumber(text.replace(/\++$/, "")) ?? 0;
+  const unread = number(count);
+  if (unread === 0 && !chat.conversation(target)) return;
+  const conversation = chat.conversationOrNew(target);
+  conversation.unread = unread;
+  conversation.unreadMore = count.endsWith("+");
+  conversation.mentions = number(received.param(2));
+  conversation.firstUnread = first === "" || first === "*" ? undefined : first;
+  chat.changes.push({ type: "conversation", target: conversation.name });
+}
+
+/** Of what this person wants to be told in a conversation: `NOTIFY target follow|mute|default`. @param {Chat} chat @param {Received} received */
+export function receiveNotify(chat, received) {
+  const conversation = chat.conversationOrNew(received.param(0));
+  const word = received.param(1);
+  conversation.notify = word === "follow" ? "all" : word === "mute" ? "none" : "mentions";
+  chat.changes.push({ type: "conversation", target: conversation.name });
+}

@@ -1,0 +1,295 @@
+// What a person wants, as lines to the server.
+/** @import { Chat } from "./chat.js" */
+/** @import { Intent, Notify, Run } from "./types.js" */
+import { fold, same } from "./fold.js";
+import { LIMITS } from "./limits.js";
+import { formatLine, formatTime } from "./message.js";
+import { applyReaction } from "./said.js";
+import { cutMessages, outgoingEntry, pieceBytes, writeOutgoing } from "./outgoing.js";
+import { searchAttributes } from "./query.js";
+
+/** Why an intent came to nothing; nothing was sent. `code` is for programs, the message for people. */
+export class Impossible extends Error {
+  /** @param {"noText" | "tooMany" | "unsupported" | "notConnected"} code @param {string} sentence */
+  constructor(code, sentence) {
+    super(sentence);
+    this.code = code;
+  }
+}
+
+/** @param {Chat} chat @param {Intent} intent @param {number} nowMs @param {string[]} out @returns {number | undefined} */
+export function carryOut(chat, intent, nowMs, out) {
+  switch (intent.type) {
+    case "say":
+      return sayText(chat, intent, nowMs, out);
+    case "retry":
+      retryOutgoing(chat, intent.number, out);
+      break;
+    case "discard":
+      discardOutgoing(chat, intent.number);
+      break;
+    case "react":
+      sendReaction(chat, intent, out);
+      break;
+    case "redact": {
+      mustHave(chat, "draft/message-redaction", "taking messages back");
+      const { target, msgid, reason } = intent;
+      out.push(formatLine("REDACT", [target, msgid], reason || undefined, labelled(chat, target)));
+      break;
+    }
+    case "typing":
+      tellTyping(chat, intent.target, intent.active, nowMs, out);
+      break;
+    case "open":
+      openConversation(chat, intent.target, out);
+      break;
+    case "close":
+      closeConversation(chat, intent.target, out);
+      break;
+    case "load":
+      loadPage(chat, intent.target, intent.run, out);
+      break;
+    case "markRead":
+      markRead(chat, intent.target, out);
+      break;
+    case "notify":
+      setNotify(chat, intent.target, intent.notify, out);
+      break;
+    case "search":
+      findMessages(chat, intent.words, intent.beforeMs, out);
+      break;
+    case "list":
+      mustBeConnected(chat);
+      chat.lists = [];
+      out.push(formatLine("LIST", []));
+      break;
+    case "raw":
+      mustBeConnected(chat);
+      out.push(intent.line.replace(/[\r\n\0]/g, ""));
+      break;
+    case "quit":
+      out.push(formatLine("QUIT", [], intent.reason));
+  }
+  return undefined;
+}
+
+/** @param {Chat} chat */
+function mustBeConnected(chat) {
+  if (!chat.connected) throw new Impossible("notConnected", "There is no connection at the moment.");
+}
+
+/** @param {string} what */
+function unsupported(what) {
+  return new Impossible("unsupported", `This server does not support ${what}.`);
+}
+
+/** @param {Chat} chat @param {string} capability @param {string} what */
+function mustHave(chat, capability, what) {
+  mustBeConnected(chat);
+  if (!chat.server.has(capability)) throw unsupported(what);
+}
+
+/** The tags of a line whose answers are shown in a conversation. @param {Chat} chat @param {string} target */
+function labelled(chat, target) {
+  return { label: chat.label({ type: "command", target }) };
+}
+
+/** @param {Chat} chat @param {Intent & { type: "say" }} saying @param {number} nowMs @param {string[]} out */
+function sayText(chat, { to, text, action = false, replyTo }, nowMs, out) {
+  const limit = pieceBytes(chat.me, to);
+  const messages = action
+    ? cutMessages(text.replaceAll("\n", " "), limit - "\x01ACTION \x01".length)
+    : cutMessages(text, limit, chat.server.multiline());
+  if (!messages.length) throw new Impossible("noText", "There is no text to send.");
+  if (chat.outgoing.length + messages.length > LIMITS.OUTGOING) {
+    throw new Impossible("tooMany", "Too many messages are waiting; try again later.");
+  }
+  for (const message of messages) {
+    chat.next += 1;
+    chat.outgoing.push({
+      number: chat.next,
+      resendId: `${chat.resendPrefix}.${chat.next}`,
+      to,
+      text: message,
+      action,
+      replyTo,
+      timeMs: nowMs,
+      delivery: { state: "pending" },
+      sent: false,
+      resent: false,
+    });
+  }
+  const last = chat.next;
+  chat.conversationOrNew(to);
+  chat.typingTold.delete(fold(to));
+  chat.changes.push({ type: "timeline", target: to });
+  sendWaiting(chat, out);
+  return last;
+}
+
+/** Sends what has not been sent on this connection, in its order: nothing overtakes what the server has put off. @param {Chat} chat @param {string[]} out */
+export function sendWaiting(chat, out) {
+  if (!chat.connected) return;
+  const sent = [];
+  for (const outgoing of chat.outgoing) {
+    if (outgoing.delivery.state !== "pending" || outgoing.sent) continue;
+    if (outgoing.retryAtMs !== undefined) break;
+    writeOutgoing(outgoing, chat.me, chat.server, out);
+    outgoing.sent = true;
+    sent.push(outgoing);
+  }
+  if (chat.server.has("echo-message")) return;
+  // A server that confirms nothing has been sent them.
+  for (const outgoing of sent) {
+    chat.outgoing.splice(chat.outgoing.indexOf(outgoing), 1);
+    const entry = outgoingEntry(outgoing, chat.me);
+    chat.add(outgoing.to, { ...entry, delivery: { state: "sent" }, outgoing: undefined });
+    chat.changes.push({ type: "settled", number: outgoing.number });
+  }
+}
+
+/** @param {Chat} chat @param {number} number @param {string[]} out */
+function retryOutgoing(chat, number, out) {
+  const at = chat.outgoing.findIndex((outgoing) => outgoing.number === number);
+  const [outgoing] = at < 0 ? [] : chat.outgoing.splice(at, 1);
+  if (!outgoing) return;
+  chat.next += 1;
+  // A refused message was not stored, so its id was not used up; its label was.
+  Object.assign(outgoing, { number: chat.next, delivery: { state: "pending" }, sent: false, retryAtMs: undefined });
+  chat.outgoing.push(outgoing);
+  chat.changes.push({ type: "timeline", target: outgoing.to });
+  sendWaiting(chat, out);
+}
+
+/** @param {Chat} chat @param {number} number */
+function discardOutgoing(chat, number) {
+  const at = chat.outgoing.findIndex((o) => o.number === number && o.delivery.state === "failed");
+  const [outgoing] = at < 0 ? [] : chat.outgoing.splice(at, 1);
+  if (outgoing) chat.changes.push({ type: "timeline", target: outgoing.to });
+}
+
+/** @param {Chat} chat @param {Intent & { type: "react" }} intent @param {string[]} out */
+function sendReaction(chat, { target, msgid, text, undo }, out) {
+  mustHave(chat, "message-tags", "reactions");
+  const tags = { ...labelled(chat, target), "+draft/reply": msgid };
+  const tag = undo ? "+draft/unreact" : "+draft/react";
+  out.push(formatLine("TAGMSG", [target], undefined, { ...tags, [tag]: text }));
+  if (!chat.server.has("echo-message")) applyReaction(chat, target, { msgid, text, by: chat.me, undo });
+}
+
+/** @param {Chat} chat @param {string} target @param {boolean} active @param {number} nowMs @param {string[]} out */
+function tellTyping(chat, target, active, nowMs, out) {
+  const key = fold(target);
+  const told = chat.typingTold.get(key);
+  const due = told === undefined ? active : !active || nowMs - told >= LIMITS.TYPING_TOLD_MS;
+  if (!due || !chat.connected || !chat.server.has("message-tags") || !target) return;
+  out.push(formatLine("TAGMSG", [target], undefined, { "+typing": active ? "active" : "done" }));
+  if (active) chat.typingTold.set(key, nowMs);
+  else chat.typingTold.delete(key);
+}
+
+/** @param {Chat} chat @param {string} name @param {string[]} out */
+function openConversation(chat, name, out) {
+  chat.current = name;
+  const conversation = chat.conversationOrNew(name);
+  if (conversation.kind === "room" && !conversation.joined && chat.connected) {
+    out.push(formatLine("JOIN", [name], undefined, labelled(chat, name)));
+  }
+  refreshConversation(chat, name, out);
+}
+
+/** Asks for the newest page of a conversation of which it is not known to be here. @param {Chat} chat @param {string} name @param {string[]} out */
+export function refreshConversation(chat, name, out) {
+  const conversation = chat.conversation(name);
+  if (!conversation) return;
+  const { rows, isFromStart } = conversation.timeline;
+  const isComplete = isFromStart || rows.some((row) => row !== "gap");
+  const isBroken = rows.at(-1) === "gap";
+  if (conversation.loading === 0 && (!isComplete || isBroken || !chat.settled)) {
+    // Without history there is nothing to be asked for, and nothing to be told of it.
+    tryLoadPage(chat, name, "latest", out);
+  }
+}
+
+/** @param {Chat} chat @param {string} name @param {string[]} out */
+function closeConversation(chat, name, out) {
+  const conversation = chat.conversation(name);
+  if (!conversation || conversation.kind === "server") return;
+  if (conversation.joined) {
+    out.push(formatLine("PART", [name], undefined, labelled(chat, name)));
+    return;
+  }
+  chat.conversations.delete(fold(name));
+  chat.changes.push({ type: "conversation", target: name });
+}
+
+/** @param {Chat} chat @param {string} target @param {Run} run @param {string[]} out */
+function loadPage(chat, target, run, out) {
+  mustHave(chat, "draft/chathistory", "history");
+  if (!tryLoadPage(chat, target, run, out)) throw unsupported("so many requests at once");
+}
+
+/** Whether a page is on its way. @param {Chat} chat @param {string} target @param {Run} run @param {string[]} out */
+export function tryLoadPage(chat, target, run, out) {
+  if (!chat.connected || !chat.server.has("draft/chathistory")) return false;
+  const [verb, selector] = selectorOf(run);
+  for (const request of chat.requests.values()) {
+    if (request.type !== "page" || !same(request.target, target)) continue;
+    const [openVerb, openSelector] = selectorOf(request.run);
+    if (verb === openVerb && selector === openSelector) return true;
+  }
+  const label = chat.label({ type: "page", target, run });
+  if (label === undefined) return false;
+  const count = String(chat.server.page());
+  out.push(formatLine("CHATHISTORY", [verb, target, selector, count], undefined, { label }));
+  chat.conversationOrNew(target).loading += 1;
+  chat.changes.push({ type: "timeline", target });
+  return true;
+}
+
+/** @param {Run} run @returns {[string, string]} */
+function selectorOf(run) {
+  if (run === "latest") return ["LATEST", "*"];
+  if ("before" in run) return ["BEFORE", `msgid=${run.before}`];
+  if ("after" in run) return ["AFTER", `msgid=${run.after}`];
+  if ("around" in run) return ["AROUND", `msgid=${run.around}`];
+  // "After" leaves the time itself out.
+  return ["AFTER", `timestamp=${formatTime(run.since - 1)}`];
+}
+
+/** @param {Chat} chat @param {string} target @param {string[]} out */
+function markRead(chat, target, out) {
+  const conversation = chat.conversation(target);
+  if (!conversation) return;
+  const newest = conversation.timeline.newest()?.timeMs;
+  if (conversation.unread) chat.changes.push({ type: "conversation", target: conversation.name });
+  conversation.setRead();
+  if (newest === undefined || newest <= (conversation.readMs ?? -Infinity)) return;
+  if (!chat.connected || !chat.server.has("draft/read-marker")) return;
+  conversation.readMs = newest;
+  out.push(formatLine("MARKREAD", [conversation.name, `timestamp=${formatTime(newest)}`]));
+}
+
+/** @param {Chat} chat @param {string} target @param {Notify} notify @param {string[]} out */
+function setNotify(chat, target, notify, out) {
+  const conversation = chat.conversation(target);
+  if (!conversation) return;
+  conversation.notify = notify;
+  chat.changes.push({ type: "conversation", target });
+  if (!chat.connected || !chat.server.has("parlor/unread")) return;
+  const word = { mentions: "default", all: "follow", none: "mute" }[notify];
+  out.push(formatLine("NOTIFY", [target, word], undefined, labelled(chat, target)));
+}
+
+/** @param {Chat} chat @param {string} words @param {number | undefined} beforeMs @param {string[]} out */
+function findMessages(chat, words, beforeMs, out) {
+  mustBeConnected(chat);
+  if (!chat.server.has("soju.im/search") && !chat.server.has("draft/search")) throw unsupported("search");
+  const more = beforeMs !== undefined;
+  const label = chat.label({ type: "search", more });
+  if (label === undefined) throw unsupported("so many requests at once");
+  out.push(formatLine("SEARCH", [], searchAttributes(words, beforeMs, LIMITS.RESULTS), { label }));
+  const found = more ? chat.search.found : [];
+  chat.search = { words, loading: true, found, note: "" };
+  chat.changes.push({ type: "found" });
+}
