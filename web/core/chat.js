@@ -134,6 +134,25 @@ export class Chat {
     this.changes.push({ type: "conversation", target: "" });
   }
 
+  /** Takes up what was known of a conversation before: there may be more since. @param {string} name @param {"room" | "person"} kind @param {Entry[]} rows */
+  restoreConversation(name, kind, rows) {
+    if (this.conversation(name) || this.conversations.size >= LIMITS.CONVERSATIONS) return;
+    const conversation = new Conversation(name, kind);
+    for (const entry of rows) conversation.timeline.push(entry, true);
+    conversation.timeline.breakOff();
+    this.conversations.set(fold(name), conversation);
+    this.changes.push({ type: "conversation", target: name });
+  }
+
+  /** Takes up messages that were on their way before, under their old resend ids. @param {Outgoing[]} outgoing */
+  restoreOutgoing(outgoing) {
+    for (const one of outgoing.slice(0, LIMITS.OUTGOING - this.outgoing.length)) {
+      this.next += 1;
+      this.outgoing.push({ ...one, number: this.next, sent: false, resent: true, retryAtMs: undefined });
+      this.changes.push({ type: "timeline", target: this.conversationOrNew(one.to).name });
+    }
+  }
+
   /** Takes what has changed since the last call. */
   takeChanges() {
     const changes = this.changes;

@@ -1,0 +1,155 @@
+/**
+ * @typedef {object} Clock What time there is, so that tests can have their own.
+ * @property {() => number} now Milliseconds since 1970 UTC.
+ * @property {(run: () => void, ms: number) => unknown} setTimer
+ * @property {(timer: any) => void} clearTimer
+ * @property {() => number} random From 0 to 1.
+ */
+
+/** How long nothing may come before the server is asked for a sign of life, and how long it has for that. */
+const SILENCE_MS = 60_000;
+const ANSWER_MS = 15_000;
+/** The first wait before another try, and the longest. */
+const RETRY_FIRST_MS = 500;
+const RETRY_MOST_MS = 60_000;
+/** How long a WebSocket may take to open. */
+const OPENING_MS = 20_000;
+/** Bytes that may wait to be sent before the connection is taken for dead. */
+const UNSENT_BYTES = 4_000_000;
+
+/**
+ * A WebSocket that comes back: with longer and longer waits, and at once when the network or the page is back.
+ * A connection on which nothing comes is asked for a sign of life, and given up without one.
+ */
+export class Socket {
+  /** @type {WebSocket | undefined} */
+  #socket;
+  /** @type {unknown} */
+  #timer;
+  #tries = 0;
+  #heardMs = 0;
+  #isAsked = false;
+  #isWanted = false;
+  /** @type {number | undefined} When it is tried again. */
+  retryAtMs;
+
+  /**
+   * @param {object} options
+   * @param {() => WebSocket} options.connect A new one, or one that was opened before the page was ready.
+   * @param {Clock} options.clock
+   * @param {() => void} options.onTry
+   * @param {() => void} options.onOpen
+   * @param {(line: string) => void} options.onLine
+   * @param {(reason: string) => void} options.onBreak It broke, or did not come about; `retryAtMs` says when it is tried again.
+   */
+  constructor({ connect, clock, onTry, onOpen, onLine, onBreak }) {
+    this.connect = connect;
+    this.clock = clock;
+    this.onTry = onTry;
+    this.onOpen = onOpen;
+    this.onLine = onLine;
+    this.onBreak = onBreak;
+  }
+
+  /** Connects, now; a try that is under way stays. */
+  open() {
+    this.#isWanted = true;
+    if (this.#socket) return;
+    this.retryAtMs = undefined;
+    const socket = this.connect();
+    this.#socket = socket;
+    this.#arm(OPENING_MS, () => this.#broke("The server does not answer."));
+    this.onTry();
+    socket.onmessage = ({ data }) => {
+      this.#heardMs = this.clock.now();
+      this.#isAsked = false;
+      // A message is a line.
+      if (typeof data === "string") this.onLine(data);
+    };
+    socket.onclose = ({ reason }) => this.#broke(reason || "The connection broke.");
+    if (socket.readyState === 1) this.#opened();
+    else if (socket.readyState > 1) this.#broke("The connection broke.");
+    else socket.onopen = () => this.#opened();
+  }
+
+  #opened() {
+    this.#heardMs = this.clock.now();
+    this.#arm(SILENCE_MS, () => this.#watch());
+    this.onOpen();
+  }
+
+  /** Sends lines, if it is open. @param {string[]} lines */
+  send(lines) {
+    const socket = this.#socket;
+    if (!socket || socket.readyState !== 1) return;
+    for (const line of lines) socket.send(line);
+    if (socket.bufferedAmount > UNSENT_BYTES) this.#broke("The connection is too slow.");
+  }
+
+  /** The login went well: the next break is tried again at once. */
+  succeeded() {
+    this.#tries = 0;
+  }
+
+  /** Ends it for good, or for another try after a while. @param {boolean} [again] @param {string} [reason] */
+  close(again = false, reason = "") {
+    this.#isWanted = again;
+    if (this.#socket) this.#broke(reason);
+    if (!again) {
+      this.#disarm();
+      this.retryAtMs = undefined;
+    }
+  }
+
+  /** The network or the page is back: a wait ends, and a silent connection has to show that it lives. */
+  wake() {
+    if (this.#isWanted && !this.#socket) this.open();
+    else if (this.#socket?.readyState === 1) this.#ask();
+  }
+
+  #watch() {
+    const silent = this.clock.now() - this.#heardMs;
+    if (silent >= SILENCE_MS) this.#ask();
+    else this.#arm(SILENCE_MS - silent, () => this.#watch());
+  }
+
+  #ask() {
+    if (!this.#isAsked) this.send(["PING alive"]);
+    this.#isAsked = true;
+    this.#arm(ANSWER_MS, () => {
+      if (this.#isAsked) this.#broke("The server does not answer.");
+      else this.#watch();
+    });
+  }
+
+  /** @param {string} reason */
+  #broke(reason) {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.#socket = undefined;
+    this.#isAsked = false;
+    this.#disarm();
+    if (this.#isWanted) {
+      const most = Math.min(RETRY_FIRST_MS * 2 ** this.#tries, RETRY_MOST_MS);
+      // All who lose the same server are not to come back in the same moment.
+      const wait = most * (0.5 + this.clock.random() / 2);
+      this.#tries += 1;
+      this.retryAtMs = this.clock.now() + wait;
+      this.#arm(wait, () => this.open());
+    }
+    this.onBreak(reason);
+  }
+
+  /** @param {number} ms @param {() => void} run */
+  #arm(ms, run) {
+    this.#disarm();
+    this.#timer = this.clock.setTimer(run, ms);
+  }
+
+  #disarm() {
+    this.clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+}
