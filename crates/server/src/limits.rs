@@ -443,6 +443,8 @@ pub const WEBSOCKET_CONTROL_BYTES: usize = 125;
 pub const HTTP_HEAD_BYTES: usize = 8 * 1024;
 /// Header lines of a request; more are answered 431.
 pub const HTTP_HEADERS: usize = 64;
+/// Bytes of the web client as it is sent, compressed, all files together.
+pub const WEB_CLIENT_BYTES: usize = 60 * 1024;
 /// Bytes of a host's name in a request, as DNS has it; a longer one is not shown.
 pub const HOST_BYTES: usize = 253;
 /// Bytes of a PROXY protocol header of version 1, its line end included.

@@ -131,7 +131,7 @@ impl Shard {
         for who in all {
             let known = self.connection(who.session);
             if known.is_some_and(|connection| connection.stage != Stage::Closing) {
-                let answer = http::Answer::new(*status, http::Kind::Json, body);
+                let answer = http::Answer::new(*status, http::Kind::Json, body.as_bytes());
                 let answer = http::Answer { head_only: who.head_only, ..answer };
                 self.answer(who.session.slot as usize, &answer.write());
             }

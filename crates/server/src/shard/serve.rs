@@ -1,31 +1,19 @@
-//! Serves HTTP requests: the page that says how to join, `/healthz` and `/metrics`.
+//! Serves HTTP requests: the web client, the page that says how to join, `/healthz` and `/metrics`.
 
 use crate::hub::ClientEvent;
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::shard::health::Asker;
 use crate::transport::Transport;
-use crate::transport::http::{Host, Kind, Page, Request, Status, Wants, page};
+use crate::transport::http::{Answer, Host, Kind, Page, Request, Status, Wants, page};
 
 impl Shard {
     /// Responds to a request.
     pub(crate) fn serve(&mut self, slot: usize, request: &Request) {
         let response = match &request.wants {
-            Wants::Page => {
-                let config = &self.parts.config;
-                let own = (!config.tls.is_real()).then_some(self.parts.certificate.fingerprint);
-                let encrypted = self.connections[slot].transport.is_encrypted();
-                let page = page(&Page {
-                    server: &config.server.name,
-                    host: request.host.as_ref(),
-                    port: config.port,
-                    proxied: request.relayed,
-                    encrypted: encrypted
-                        || request.forwarded.as_ref().is_some_and(|by| by.encrypted),
-                    fingerprint: own,
-                });
-                request.answer(Status::Ok, Kind::Html, &page)
-            }
+            Wants::Page(_) if !self.is_private(slot, request) => self.join_page(slot, request),
+            Wants::Page(file) | Wants::File(file) => request.answer(file.answer()),
+            Wants::Join => self.join_page(slot, request),
             Wants::Health => {
                 let who = Asker { session: self.session(slot), head_only: request.head_only };
                 return self.ask_health(who);
@@ -39,6 +27,31 @@ impl Shard {
             Wants::WebSocket { .. } => return,
         };
         self.answer(slot, &response);
+    }
+
+    /// Whether the browser lets a page do everything: it came encrypted, or from the browser's own
+    /// machine. Behind a proxy that does not say, it is taken for encrypted.
+    fn is_private(&self, slot: usize, request: &Request) -> bool {
+        let forwarded = request.forwarded.map(|by| by.encrypted);
+        forwarded.unwrap_or(request.relayed)
+            || self.connections[slot].transport.is_encrypted()
+            || request.host.as_ref().is_some_and(Host::is_loopback)
+    }
+
+    /// The page that says how to join.
+    fn join_page(&self, slot: usize, request: &Request) -> Vec<u8> {
+        let config = &self.parts.config;
+        let own = (!config.tls.is_real()).then_some(self.parts.certificate.fingerprint);
+        let encrypted = self.connections[slot].transport.is_encrypted();
+        let page = page(&Page {
+            server: &config.server.name,
+            host: request.host.as_ref(),
+            port: config.port,
+            proxied: request.relayed,
+            encrypted: encrypted || request.forwarded.as_ref().is_some_and(|by| by.encrypted),
+            fingerprint: own,
+        });
+        request.answer(Answer::new(Status::Ok, Kind::Html, page.as_bytes()))
     }
 
     /// The metrics, for those who may read them.
@@ -58,10 +71,11 @@ impl Shard {
             "The metrics are only for this machine and the networks in [http] metrics of the config \
              file.\n"
         } else {
-            return request.answer(Status::Ok, Kind::Metrics, &self.parts.metrics.text());
+            let text = self.parts.metrics.text();
+            return request.answer(Answer::new(Status::Ok, Kind::Metrics, text.as_bytes()));
         };
         self.parts.metrics.count(Count::Refused(Refused::Forbidden));
-        request.answer(Status::Forbidden, Kind::Text, refusal)
+        request.answer(Answer::text(Status::Forbidden, refusal))
     }
 
     /// Sends a response, the only one on its connection.

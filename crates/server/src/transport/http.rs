@@ -5,12 +5,14 @@
 //! connections open would only add states, deadlines and opportunities for request smuggling.
 
 pub mod answer;
+pub mod files;
 pub mod forwarded;
 pub mod handshake;
 pub mod host;
 pub mod page;
 
 pub use answer::{Answer, Kind, Status};
+pub use files::Wanted;
 pub use forwarded::Forwarded;
 pub use host::Host;
 pub use page::{Page, page};
@@ -56,8 +58,12 @@ pub struct Request {
 /// What a request asks for.
 #[derive(Debug, PartialEq)]
 pub enum Wants {
-    /// The page at `/`.
-    Page,
+    /// The page at `/`, which is the web client.
+    Page(Wanted),
+    /// Another file of the web client.
+    File(Wanted),
+    /// `/join`, which says how to join.
+    Join,
     /// `/healthz`
     Health,
     /// `/metrics`
@@ -98,8 +104,8 @@ impl Incoming {
 
 impl Request {
     /// The complete response.
-    pub fn answer(&self, status: Status, kind: Kind, body: &str) -> Vec<u8> {
-        Answer { head_only: self.head_only, ..Answer::new(status, kind, body) }.write()
+    pub fn answer(&self, answer: Answer<'_>) -> Vec<u8> {
+        Answer { head_only: self.head_only, ..answer }.write()
     }
 
     /// Whether it comes from this machine or from one of `networks`. Never if it came through a
@@ -202,7 +208,7 @@ fn setup(
     if !matches!(method, "GET" | "HEAD") {
         let text = "This server supports GET and HEAD only.\n";
         let allow = "Allow: GET, HEAD\r\n";
-        return Err(Answer { extra: allow, ..Answer::text(Status::MethodNotAllowed, text) });
+        return Err(Answer { extra: allow.into(), ..Answer::text(Status::MethodNotAllowed, text) });
     }
     check_body(fields)?;
     let (authority, path) = split_target(target)?;
@@ -213,13 +219,17 @@ fn setup(
     let forwarded = forwarded::read(fields, rules)?;
     let wants = match path.split('?').next().unwrap_or_default() {
         _ if handshake::is_wanted(fields) => handshake::answer(method, minor, fields, rules)?,
-        "/" => Wants::Page,
+        "/" => Wants::Page(Wanted::new(&files::INDEX, fields)),
+        "/join" => Wants::Join,
         "/healthz" => Wants::Health,
         "/metrics" => Wants::Metrics,
-        _ => {
-            let text = "Not found. See / for how to join this server.\n";
-            return Err(Answer::text(Status::NotFound, text));
-        }
+        path => match files::find(path) {
+            Some(file) => Wants::File(Wanted::new(file, fields)),
+            None => {
+                let text = "Not found. See /join for how to join this server.\n";
+                return Err(Answer::text(Status::NotFound, text));
+            }
+        },
     };
     let head_only = method == "HEAD";
     let relayed = forwarded::is_relayed(fields);

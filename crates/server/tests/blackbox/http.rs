@@ -1,7 +1,9 @@
 //! HTTP on the same port: a page that says how to join, and clear answers to all else.
 
-use crate::support::http::{Response, answer, ask};
+use crate::support::http::{Response, answer, answer_bytes, ask};
 use crate::support::{Client, Server, Start, tls};
+use flate2::read::GzDecoder;
+use std::io::Read;
 
 fn server() -> Server {
     Server::start_as(Start::InMemory, "")
@@ -18,7 +20,7 @@ fn the_page_says_how_to_join() {
     let fingerprint =
         tls::fingerprint(Client::connect_tls("tls", server.address(), tls::any()).tls());
     let request =
-        |method: &str| format!("{method} / HTTP/1.1\r\nHost: chat.example:{port}\r\n\r\n");
+        |method: &str| format!("{method} /join HTTP/1.1\r\nHost: chat.example:{port}\r\n\r\n");
     let page = get(&server, &request("GET"));
     assert_eq!(page.status, 200);
     for part in [
@@ -38,6 +40,11 @@ fn the_page_says_how_to_join() {
     assert!(page.head.contains(&length), "{}", page.head);
     let head = get(&server, &request("HEAD"));
     assert_eq!((head.head, head.body), (page.head, String::new()));
+    // Where the web client cannot work, `/` is the same page, with the way to where it can.
+    let insecure = get(&server, &request("GET").replace("/join", "/"));
+    assert_eq!(insecure.body, page.body);
+    let link = format!("<a href=\"https://chat.example:{port}/\">");
+    assert!(page.body.contains(&link), "{}", page.body);
     // Within TLS the WebSocket is encrypted, too.
     let mut config = tls::any();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -97,6 +104,53 @@ fn a_request_may_come_byte_by_byte_and_only_the_first_is_answered() {
         assert_eq!(response.status, 200);
         assert!(response.body.ends_with("</html>\n"), "{}", response.body);
     }
+}
+
+/// The web client, and the files that it names.
+#[test]
+fn the_web_client_is_served_compressed_and_its_files_may_be_kept_forever() {
+    let server = server();
+    let ask = |method: &str, path: &str, lines: &str| {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
+        let mut client = server.connect("browser").into_tls(tls::any());
+        client.write(request.as_bytes());
+        answer_bytes(&mut client)
+    };
+    let page = ask("GET", "/?invite=secret-code", "");
+    let tag = page.header("etag").expect("an ETag").to_owned();
+    assert_eq!((page.status, page.header("cache-control")), (200, Some("no-cache")));
+    let known = ask("GET", "/", &format!("If-None-Match: W/\"x\", {tag}\r\n"));
+    assert_eq!((known.status, known.body.len()), (304, 0));
+    assert_eq!(known.header("etag"), Some(&*tag));
+    let html = String::from_utf8(page.body).expect("UTF-8");
+    let paths: Vec<&str> =
+        html.split("=\"/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let paths: Vec<&str> = paths.into_iter().filter(|path| path.contains('.')).collect();
+    assert!(!paths.is_empty(), "{html}");
+    for path in paths.iter().map(|path| format!("/{path}")) {
+        let plain = ask("GET", &path, "");
+        assert_eq!(plain.status, 200, "{path}");
+        let immutable = "public, max-age=31536000, immutable";
+        assert_eq!(plain.header("cache-control"), Some(immutable), "{path}");
+        assert_eq!(plain.header("x-content-type-options"), Some("nosniff"));
+        let packed = ask("GET", &path, "Accept-Encoding: br, gzip;q=0.8\r\n");
+        if packed.header("content-encoding") == Some("gzip") {
+            let mut unpacked = Vec::new();
+            GzDecoder::new(&*packed.body).read_to_end(&mut unpacked).expect("gzip");
+            assert_eq!(unpacked, plain.body, "{path}");
+            assert_ne!(packed.header("etag"), plain.header("etag"), "{path}");
+        }
+        let part = ask("GET", &path, "Range: bytes=2-4\r\n");
+        assert_eq!((part.status, &*part.body), (206, &plain.body[2..5]), "{path}");
+        let of = format!("bytes 2-4/{}", plain.body.len());
+        assert_eq!(part.header("content-range"), Some(&*of));
+        let stale = ask("GET", &path, "Range: bytes=2-4\r\nIf-Range: \"old\"\r\n");
+        assert_eq!((stale.status, stale.body.len()), (200, plain.body.len()), "{path}");
+        let behind = ask("GET", &path, "Range: bytes=9999999-\r\n");
+        let of = format!("bytes */{}", plain.body.len());
+        assert_eq!((behind.status, behind.header("content-range")), (416, Some(&*of)), "{path}");
+    }
+    assert!(!server.log().contains("secret-code"), "{}", server.log());
 }
 
 /// Some clients say that nothing more comes before they have the answer.

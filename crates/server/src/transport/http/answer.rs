@@ -1,10 +1,18 @@
 //! HTTP responses.
 
+use std::borrow::Cow;
+
 /// A status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// 200
     Ok,
+    /// 204
+    NoContent,
+    /// 206
+    PartialContent,
+    /// 304
+    NotModified,
     /// 400
     BadRequest,
     /// 403
@@ -15,6 +23,8 @@ pub enum Status {
     MethodNotAllowed,
     /// 413
     ContentTooLarge,
+    /// 416
+    RangeNotSatisfiable,
     /// 426
     UpgradeRequired,
     /// 431
@@ -29,16 +39,25 @@ impl Status {
     fn line(self) -> &'static str {
         match self {
             Status::Ok => "200 OK",
+            Status::NoContent => "204 No Content",
+            Status::PartialContent => "206 Partial Content",
+            Status::NotModified => "304 Not Modified",
             Status::BadRequest => "400 Bad Request",
             Status::Forbidden => "403 Forbidden",
             Status::NotFound => "404 Not Found",
             Status::MethodNotAllowed => "405 Method Not Allowed",
             Status::ContentTooLarge => "413 Content Too Large",
+            Status::RangeNotSatisfiable => "416 Range Not Satisfiable",
             Status::UpgradeRequired => "426 Upgrade Required",
             Status::HeadTooLarge => "431 Request Header Fields Too Large",
             Status::Unavailable => "503 Service Unavailable",
             Status::VersionNotSupported => "505 HTTP Version Not Supported",
         }
+    }
+
+    /// Whether a response never has a body.
+    fn is_bare(self) -> bool {
+        matches!(self, Status::NoContent | Status::NotModified)
     }
 }
 
@@ -53,6 +72,16 @@ pub enum Kind {
     Json,
     /// The text format of Prometheus.
     Metrics,
+    /// JavaScript.
+    Script,
+    /// CSS.
+    Style,
+    /// An SVG image.
+    Svg,
+    /// A PNG image.
+    Png,
+    /// What makes a page an app that can be installed.
+    Manifest,
 }
 
 impl Kind {
@@ -62,53 +91,75 @@ impl Kind {
             Kind::Html => "text/html; charset=utf-8",
             Kind::Json => "application/json",
             Kind::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+            Kind::Script => "text/javascript; charset=utf-8",
+            Kind::Style => "text/css; charset=utf-8",
+            Kind::Svg => "image/svg+xml",
+            Kind::Png => "image/png",
+            Kind::Manifest => "application/manifest+json",
         }
     }
 }
 
+/// What a browser may do with a page: load what this server has, talk to this server, and nothing
+/// else. No script can turn text into HTML.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+                      img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; \
+                      form-action 'none'; frame-ancestors 'none'; base-uri 'none'; \
+                      require-trusted-types-for 'script'";
+
 /// A response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer<'a> {
     /// The status code.
     pub status: Status,
     /// The type of the body.
     pub kind: Kind,
     /// The body.
-    pub body: &'a str,
+    pub body: &'a [u8],
+    /// How long it may be kept.
+    pub cache: &'static str,
     /// Further header lines, with their line ends.
-    pub extra: &'a str,
+    pub extra: Cow<'static, str>,
     /// The body is left out, but described (`HEAD`).
     pub head_only: bool,
 }
 
 impl<'a> Answer<'a> {
-    /// A response without further headers.
-    pub fn new(status: Status, kind: Kind, body: &'a str) -> Answer<'a> {
-        Answer { status, kind, body, extra: "", head_only: false }
+    /// A response without further headers, which may not be kept.
+    pub fn new(status: Status, kind: Kind, body: &'a [u8]) -> Answer<'a> {
+        let (cache, extra) = ("no-store", Cow::Borrowed(""));
+        Answer { status, kind, body, cache, extra, head_only: false }
     }
 
     /// A sentence as plain text.
     pub fn text(status: Status, body: &'a str) -> Answer<'a> {
-        Answer::new(status, Kind::Text, body)
+        Answer::new(status, Kind::Text, body.as_bytes())
     }
 
-    /// The response as bytes. It may not be cached or sniffed, and a page may load and run nothing.
+    /// The response as bytes.
     pub fn write(&self) -> Vec<u8> {
-        let (status, kind) = (self.status.line(), self.kind.content_type());
-        let policy = match self.kind {
-            Kind::Html => format!("Content-Security-Policy: {}\r\n", super::page::policy()),
-            Kind::Text | Kind::Json | Kind::Metrics => String::new(),
+        let (status, cache, extra) = (self.status.line(), self.cache, &self.extra);
+        let content = match self.status.is_bare() {
+            true => String::new(),
+            false => {
+                let (kind, length) = (self.kind.content_type(), self.body.len());
+                format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n")
+            }
         };
-        let (length, extra) = (self.body.len(), self.extra);
-        let body = if self.head_only { "" } else { self.body };
-        format!(
+        let mut response = format!(
             "HTTP/1.1 {status}\r\n\
-             Content-Type: {kind}\r\n\
-             Content-Length: {length}\r\n\
-             Cache-Control: no-store\r\n\
+             {content}\
+             Cache-Control: {cache}\r\n\
+             Content-Security-Policy: {POLICY}\r\n\
+             Cross-Origin-Opener-Policy: same-origin\r\n\
+             Referrer-Policy: no-referrer\r\n\
              X-Content-Type-Options: nosniff\r\n\
-             {policy}{extra}Connection: close\r\n\r\n{body}"
+             {extra}Connection: close\r\n\r\n"
         )
-        .into_bytes()
+        .into_bytes();
+        if !self.head_only && !self.status.is_bare() {
+            response.extend_from_slice(self.body);
+        }
+        response
     }
 }

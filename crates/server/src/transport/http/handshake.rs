@@ -39,7 +39,7 @@ pub(super) fn answer(
     if (versions.next(), versions.next()) != (Some(VERSION), None) {
         let text = "This server speaks version 13 of the WebSocket protocol.\n";
         let extra = "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
-        return Err(Answer { extra, ..Answer::text(Status::UpgradeRequired, text) });
+        return Err(Answer { extra: extra.into(), ..Answer::text(Status::UpgradeRequired, text) });
     }
     let mut keys = fields.all("Sec-WebSocket-Key");
     let (Some(key), None) = (keys.next(), keys.next()) else {

@@ -37,6 +37,15 @@ impl Host {
         Some(Host { name: name.to_ascii_lowercase(), port })
     }
 
+    /// Whether browsers take it for their own machine, so that pages from there are trusted without
+    /// encryption.
+    pub fn is_loopback(&self) -> bool {
+        let name = self.name.trim_end_matches('.');
+        name == "localhost"
+            || name.ends_with(".localhost")
+            || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     /// Whether nobody else can have pointed this name at this machine: it is an address, a name
     /// without a domain such as `localhost`, or one of `known`. Otherwise a web page could use DNS
     /// rebinding to read what is for this machine alone, through a browser on it.

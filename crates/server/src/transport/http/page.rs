@@ -1,13 +1,9 @@
-//! The page at `/`, which says how to join.
+//! The page that says how to join: `/join`, and `/` where the web client cannot work, because the
+//! browser does not let an unencrypted page derive keys.
 
 use super::Host;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use super::files::JOIN;
 use proto::Fingerprint;
-use sha2::{Digest, Sha256};
-use std::sync::LazyLock;
-
-const TEMPLATE: &str = include_str!("../page.html");
 
 /// What the page shows.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +24,7 @@ pub struct Page<'a> {
 
 /// Renders the page.
 pub fn page(page: &Page<'_>) -> String {
-    let mut pieces = TEMPLATE.split("{{");
+    let mut pieces = JOIN.split("{{");
     let mut html = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let (name, rest) = piece.split_once("}}").unwrap_or(("", piece));
@@ -47,6 +43,7 @@ impl Page<'_> {
             "host" => escape(host),
             "port" => self.port_outside().to_string(),
             "own_port" => self.port.to_string(),
+            "browser" => self.browser(host),
             "websocket" => escape(&self.websocket(host)),
             "certificate" => self.certificate(),
             _ => return None,
@@ -63,11 +60,35 @@ impl Page<'_> {
     /// The WebSocket has the same address as the page.
     fn websocket(&self, host: &str) -> String {
         let scheme = if self.encrypted { "wss" } else { "ws" };
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         match self.host.and_then(|host| host.port) {
-            Some(port) => format!("{scheme}://{host}:{port}/"),
-            None => format!("{scheme}://{host}/"),
+            Some(port) => format!("{scheme}://{}:{port}/", bracketed(host)),
+            None => format!("{scheme}://{}/", bracketed(host)),
         }
+    }
+
+    /// The way to the web client, and what the browser may say about it.
+    fn browser(&self, host: &str) -> String {
+        let link = match (self.encrypted, self.host) {
+            (true, _) | (_, None) => "/".to_owned(),
+            (false, Some(_)) => {
+                escape(&format!("https://{}:{}/", bracketed(host), self.port_outside()))
+            }
+        };
+        let shown = if link == "/" { "Open the chat" } else { &link };
+        let mut html = format!("<p><a href=\"{link}\">{shown}</a></p>\n");
+        if self.fingerprint.is_some() {
+            html.push_str(
+                "<p>Your browser will warn you that the connection is not private, because no\n\
+                 authority vouches for this server: it has made its certificate itself. The\n\
+                 connection is encrypted all the same. To be sure that nobody is in between,\n\
+                 compare the certificate&#39;s SHA-256 fingerprint with the one below, which\n\
+                 whoever runs the server can confirm; then go on.</p>\n\
+                 <p>If you run this server: give it a certificate for its name, such as one from\n\
+                 Let&#39;s Encrypt, in <code>[tls]</code> of the config file, and the warning is\n\
+                 gone.</p>\n",
+            );
+        }
+        html
     }
 
     fn certificate(&self) -> String {
@@ -80,6 +101,11 @@ impl Page<'_> {
              <pre><code>{fingerprint}</code></pre>\n"
         )
     }
+}
+
+/// A host as it is written in an address.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 /// Escapes text for HTML, including attributes.
@@ -96,23 +122,6 @@ fn escape(text: &str) -> String {
         }
     }
     html
-}
-
-/// What a browser may do with the page: apply this one style, and nothing else.
-pub(super) fn policy() -> &'static str {
-    static POLICY: LazyLock<String> = LazyLock::new(|| {
-        let hash = STANDARD.encode(Sha256::digest(style()));
-        format!(
-            "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'"
-        )
-    });
-    &POLICY
-}
-
-fn style() -> &'static str {
-    let inside = TEMPLATE.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
-    inside.map_or("", |(style, _)| style)
 }
 
 #[cfg(test)]
@@ -178,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_template_is_filled_in_whole() {
-        for piece in TEMPLATE.split("{{").skip(1) {
+        for piece in JOIN.split("{{").skip(1) {
             let name = piece.split_once("}}").map(|(name, _)| name);
             assert!(name.and_then(|name| sample(None).value(name)).is_some(), "{name:?}");
         }
@@ -187,10 +196,9 @@ mod tests {
 
     #[test]
     fn it_needs_nothing_that_its_policy_forbids() {
-        assert!(!style().is_empty() && policy().contains("default-src 'none'; style-src 'sha256-"));
-        let others = ["<script", "<img", "<link", "src=", "href=", "style=", "url(", "@import"];
+        let others = ["<script", "<img", "<style", "src=", "style=", "url(", "@import", "http"];
         for forbidden in others {
-            assert!(!TEMPLATE.contains(forbidden), "{forbidden}");
+            assert!(!JOIN.contains(forbidden), "{forbidden}");
         }
     }
 }

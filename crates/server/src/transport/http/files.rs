@@ -1,0 +1,184 @@
+//! The web client's files, as `build.rs` has prepared them.
+
+use super::Fields;
+use super::answer::{Answer, Kind, Status};
+use std::borrow::Cow;
+
+/// A file, by its path.
+#[derive(Debug)]
+pub struct File {
+    /// It has a hash of the contents in it, except for the page at `/`.
+    pub path: &'static str,
+    kind: Kind,
+    hash: &'static str,
+    plain: &'static [u8],
+    /// Compressed, if that is worth it.
+    gzip: Option<&'static [u8]>,
+}
+
+include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// The page that says how to join, with `{{placeholders}}`.
+pub(super) const JOIN: &str = include_str!(concat!(env!("OUT_DIR"), "/join.html"));
+
+/// A file in the form in which a request wants it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    file: &'static File,
+    gzip: bool,
+    part: Part,
+}
+
+/// How much of a file is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// All of it.
+    Whole,
+    /// Nothing: the client has it.
+    Known,
+    /// From one byte to before another.
+    Range(usize, usize),
+    /// A range that begins behind the end.
+    Behind,
+}
+
+/// The file with this path.
+pub(super) fn find(path: &str) -> Option<&'static File> {
+    FILES.iter().find(|file| file.path == path)
+}
+
+impl PartialEq for Wanted {
+    fn eq(&self, other: &Wanted) -> bool {
+        (self.file.path, self.gzip, self.part) == (other.file.path, other.gzip, other.part)
+    }
+}
+
+impl Wanted {
+    pub(super) fn new(file: &'static File, fields: Fields<'_>) -> Wanted {
+        let gzip = file.gzip.is_some() && fields.list("Accept-Encoding").any(is_gzip);
+        let mut wanted = Wanted { file, gzip, part: Part::Whole };
+        let tag = wanted.tag();
+        let is_known = |one: &str| one == "*" || one.trim_start_matches("W/") == tag;
+        let may_be_part = || fields.all("If-Range").all(|one| one == tag);
+        if fields.list("If-None-Match").any(is_known) {
+            wanted.part = Part::Known;
+        } else if let Some(range) = fields.all("Range").next().filter(|_| may_be_part()) {
+            wanted.part = part(range, wanted.body().len()).unwrap_or(Part::Whole);
+        }
+        wanted
+    }
+
+    /// Compressed, a file is another one.
+    fn tag(&self) -> String {
+        format!("\"{}{}\"", self.file.hash, if self.gzip { "-gz" } else { "" })
+    }
+
+    fn body(&self) -> &'static [u8] {
+        self.file.gzip.filter(|_| self.gzip).unwrap_or(self.file.plain)
+    }
+
+    /// The response.
+    pub fn answer(&self) -> Answer<'static> {
+        let (body, tag) = (self.body(), self.tag());
+        let mut extra = format!("Accept-Ranges: bytes\r\nETag: {tag}\r\nVary: Accept-Encoding\r\n");
+        if self.gzip {
+            extra.push_str("Content-Encoding: gzip\r\n");
+        }
+        let (status, body) = match self.part {
+            Part::Whole => (Status::Ok, body),
+            Part::Known => (Status::NotModified, body),
+            Part::Range(from, to) => {
+                let (last, length) = (to - 1, body.len());
+                extra.push_str(&format!("Content-Range: bytes {from}-{last}/{length}\r\n"));
+                (Status::PartialContent, &body[from..to])
+            }
+            Part::Behind => {
+                let text = "This range begins behind the end of the file.\n";
+                let extra = format!("Content-Range: bytes */{}\r\n", body.len());
+                let refusal = Answer::text(Status::RangeNotSatisfiable, text);
+                return Answer { extra: Cow::Owned(extra), ..refusal };
+            }
+        };
+        let is_forever = self.file.path != INDEX.path;
+        let cache = if is_forever { "public, max-age=31536000, immutable" } else { "no-cache" };
+        Answer { cache, extra: Cow::Owned(extra), ..Answer::new(status, self.file.kind, body) }
+    }
+}
+
+/// Whether an element of `Accept-Encoding` allows gzip.
+fn is_gzip(element: &str) -> bool {
+    let mut pieces = element.split(';').map(str::trim);
+    let name = pieces.next().unwrap_or_default();
+    let weight = pieces.find_map(|piece| piece.strip_prefix("q="));
+    let refused = weight.is_some_and(|weight| weight.parse() == Ok(0.0_f32));
+    name.eq_ignore_ascii_case("gzip") && !refused
+}
+
+/// The part that a `Range` header names. None, which is the whole, for several ranges and for what
+/// is no range.
+fn part(range: &str, length: usize) -> Option<Part> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse().unwrap_or(usize::MAX))
+    };
+    let (from, to) = match (first, number(last)) {
+        ("", Some(count)) => (length - length.min(count), length),
+        (first, Some(last)) if last >= number(first)? => {
+            (number(first)?, length.min(last.saturating_add(1)))
+        }
+        (first, None) if last.is_empty() => (number(first)?, length),
+        _ => return None,
+    };
+    Some(if from < to { Part::Range(from, to) } else { Part::Behind })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::WEB_CLIENT_BYTES;
+
+    #[test]
+    fn the_whole_web_client_is_small() {
+        let sent = |file: &File| file.gzip.unwrap_or(file.plain).len();
+        let all: usize = FILES.iter().chain([&INDEX]).map(sent).sum();
+        assert!(all <= WEB_CLIENT_BYTES, "{all} bytes");
+    }
+
+    #[test]
+    fn a_range_is_the_part_that_it_names() {
+        for (range, expected) in [
+            ("bytes=0-", Some(Part::Range(0, 10))),
+            ("bytes=3-3", Some(Part::Range(3, 4))),
+            ("bytes=3-99999999999999999999999", Some(Part::Range(3, 10))),
+            ("bytes=-3", Some(Part::Range(7, 10))),
+            ("bytes=-30", Some(Part::Range(0, 10))),
+            ("bytes=-0", Some(Part::Behind)),
+            ("bytes=10-", Some(Part::Behind)),
+            ("bytes=99999999999999999999999-", Some(Part::Behind)),
+            ("bytes=4-3", None),
+            ("bytes=-", None),
+            ("bytes=+1-2", None),
+            ("bytes=0-1,3-4", None),
+            ("lines=0-1", None),
+            ("", None),
+        ] {
+            assert_eq!(part(range, 10), expected, "{range}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_sent_to_those_who_accept_it() {
+        for (element, accepted) in [
+            ("gzip", true),
+            ("GZIP;q=0.5", true),
+            ("gzip; q=1", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.0", false),
+            ("br", false),
+            ("*", false),
+        ] {
+            assert_eq!(is_gzip(element), accepted, "{element}");
+        }
+    }
+}

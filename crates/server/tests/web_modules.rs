@@ -1,0 +1,64 @@
+//! How the build joins the modules of the web client.
+
+#[path = "../build/join.rs"]
+mod join;
+
+use join::{Module, join};
+
+fn joined(modules: &[(&str, &str)]) -> Result<String, String> {
+    let modules: Vec<Module> = modules
+        .iter()
+        .map(|(path, text)| Module { path: (*path).to_owned(), text: (*text).to_owned() })
+        .collect();
+    join(&modules)
+}
+
+/// One module after another that exports `a`.
+fn refusal(text: &str) -> String {
+    let error = joined(&[("core/a.js", "export const a = 1;\n"), ("app/b.js", text)]).unwrap_err();
+    error.strip_prefix("web/app/b.js: ").unwrap_or_else(|| panic!("{error}")).to_owned()
+}
+
+#[test]
+fn modules_become_one_script_without_import_and_export() {
+    let script = joined(&[
+        (
+            "core/a.js",
+            "/*\nimport of no statement\n*/\nexport const a = 1;\nexport function f() {\n  export_me();\n}\n\
+             export async function g() {}\nexport class C {}\nfunction h() {}\nexport { h };\n",
+        ),
+        ("core/b.js", "import \"./a.js\";\nimport { a } from './a.js';\nexport let b = a;\n"),
+        (
+            "app/c.js",
+            "import {\n  a,\n  f, // the one\n} from \"../core/a.js\";\nimport { b } from \"../core/b.js\";\nf(a, b);\n",
+        ),
+    ])
+    .unwrap();
+    let expected = "\"use strict\";\n\n// core/a.js\n/*\nimport of no statement\n*/\nconst a = 1;\n\
+                    function f() {\n  export_me();\n}\nasync function g() {}\nclass C {}\n\
+                    function h() {}\n\n// core/b.js\nlet b = a;\n\n// app/c.js\nf(a, b);\n";
+    assert_eq!(script, expected);
+}
+
+#[test]
+fn a_module_that_breaks_a_rule_is_named_with_the_rule() {
+    for (text, part) in [
+        ("const a = 2;\n", "the top-level name a is declared in web/core/a.js too"),
+        ("import { b } from \"../core/a.js\";\n", "imports b, which web/core/a.js does not export"),
+        ("import { a } from \"./later.js\";\n", "web/app/later.js, which modules.txt must name"),
+        ("import { a } from \"preact\";\n", "a path that begins with ./ or ../"),
+        ("import { a as c } from \"../core/a.js\";\n", "renaming cannot be joined"),
+        ("import * as all from \"../core/a.js\";\n", "only `import { a, b }"),
+        ("import a from \"../core/a.js\";\n", "only `import { a, b }"),
+        ("import { a } from \"../core/a.js\"\n", "no semicolon"),
+        ("export default 1;\n", "only `export` before a declaration"),
+        ("export * from \"../core/a.js\";\n", "only `export` before a declaration"),
+        ("function c() {}\nexport { c as d };\n", "renaming cannot be joined"),
+        ("export { a } from \"../core/a.js\";\n", "only `export { a, b };`"),
+        ("const { c, d } = a;\n", "must have one name"),
+        ("export const [c] = a;\n", "must have one name"),
+    ] {
+        let reason = refusal(text);
+        assert!(reason.contains(part), "{text:?}: {reason}");
+    }
+}
