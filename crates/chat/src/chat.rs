@@ -157,6 +157,11 @@ impl Chat {
         std::mem::take(&mut self.changes)
     }
 
+    /// Whether the connection is logged in and everything that comes with the welcome is here.
+    pub fn is_ready(&self) -> bool {
+        self.settled
+    }
+
     /// A conversation by name.
     pub fn conversation(&self, name: &str) -> Option<&Conversation> {
         self.conversations.get(&fold(name))

@@ -6,7 +6,15 @@ use chat::{Change, Chat};
 
 impl Tui {
     /// Something has changed in what the client knows.
-    pub fn changed(&mut self, _changes: &[Change], _chat: &Chat, _now_ms: i64) -> Vec<Action> {
-        Vec::new()
+    pub fn changed(&mut self, changes: &[Change], chat: &Chat, _now_ms: i64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for change in changes {
+            if *change == Change::Ready && !self.open.is_empty() {
+                // Only now is it known what is unread.
+                let open = self.open.clone();
+                actions.extend(self.open(&open, chat));
+            }
+        }
+        actions
     }
 }

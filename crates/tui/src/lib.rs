@@ -4,7 +4,6 @@
 //! process can show many people's screens, and nothing waits. In reading order: what a person does, what they see, and
 //! how it becomes bytes.
 #![forbid(unsafe_code)]
-#![allow(dead_code)] // until everything is drawn
 
 pub mod limits;
 pub mod settings;

@@ -14,8 +14,14 @@ pub const TITLE_BYTES: usize = 200;
 pub const COPY_BYTES: usize = 64 * 1024;
 /// Bytes of one notification.
 pub const NOTICE_BYTES: usize = 300;
-/// Rows of one message on the screen; the rest of it is shown when it is opened.
-pub const MESSAGE_ROWS: usize = 200;
+/// Rows of one message on the screen.
+pub const MESSAGE_ROWS: usize = 40;
+/// The same while it is focused.
+pub const FOCUSED_ROWS: usize = 1_000;
+/// So many rows above a message are looked at for the one that it answers.
+pub const QUOTED: usize = 5_000;
+/// Requests for history that are remembered, so that none is made twice.
+pub const ASKED: usize = 16;
 /// Events in a row that are shown as one ("5 came, 2 left").
 pub const FOLDED: usize = 2_000;
 /// Conversations whose scroll position and draft are kept.

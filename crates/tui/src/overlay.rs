@@ -2,6 +2,8 @@
 
 use crate::composer::Composer;
 use crate::palette::Palette;
+use chat::Chat;
+use chat::chat::Listed;
 
 /// What lies above the timeline.
 #[derive(Clone, Debug)]
@@ -28,6 +30,40 @@ pub struct List {
     /// Which one is chosen, of those shown.
     pub selected: usize,
 }
+
+impl List {
+    /// The rooms that have the typed letters in their names or topics, the largest first.
+    pub fn rooms<'a>(&self, chat: &'a Chat) -> Vec<&'a Listed> {
+        let typed = self.input.text().to_lowercase();
+        let has = |text: &str| text.to_lowercase().contains(&typed);
+        let mut rooms: Vec<&Listed> =
+            chat.listed.iter().filter(|room| has(&room.name) || has(&room.topic)).collect();
+        rooms.sort_by_key(|room| std::cmp::Reverse(room.members));
+        rooms
+    }
+
+    /// The reactions whose names have the typed letters.
+    pub fn reactions(&self) -> Vec<(&'static str, &'static str)> {
+        let typed = self.input.text().to_lowercase();
+        REACTIONS.into_iter().filter(|(_, name)| name.contains(&typed)).collect()
+    }
+}
+
+/// What people react with, and what it is called.
+const REACTIONS: [(&str, &str); 12] = [
+    ("👍", "thumbs up"),
+    ("❤️", "heart"),
+    ("😂", "laughing"),
+    ("🎉", "party"),
+    ("😮", "surprised"),
+    ("😢", "sad"),
+    ("🙏", "thanks"),
+    ("👀", "eyes"),
+    ("✅", "done"),
+    ("🚀", "rocket"),
+    ("🤔", "thinking"),
+    ("👎", "thumbs down"),
+];
 
 /// What kind of answer a question wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use crate::composer::Composer;
 use chat::entry::Entry;
+use chat::timeline::Run;
 
 /// Which row of a timeline is meant, whatever is added before or after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Id {
     Local(i64, String),
     /// A message on its way, by its number.
     Outgoing(u64),
+    /// No entry: the place of some that are missing.
+    Gap,
 }
 
 impl Id {
@@ -74,4 +77,6 @@ pub struct Place {
     pub unread_line: Option<UnreadLine>,
     /// The newest message that was on the screen when it was said to be read.
     pub(crate) read: Option<String>,
+    /// The pages of history that were asked for; none is asked for twice.
+    pub(crate) asked: Vec<Run>,
 }

@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::composer::Composer;
-use crate::draw::Map;
+use crate::draw::{Hit, Map};
 use crate::keymap::Keymap;
 use crate::overlay::{Overlay, Question};
 use crate::painter::Painter;
@@ -75,6 +75,7 @@ pub struct Tui {
     pub(crate) map: Map,
     /// Where text is being selected with the mouse: from, to.
     pub(crate) selection: Option<((u16, u16), (u16, u16))>,
+    was_connected: bool,
     painter: Painter,
 }
 
@@ -95,6 +96,7 @@ impl Tui {
             rows: 0,
             map: Map::default(),
             selection: None,
+            was_connected: false,
             painter: Painter::default(),
         }
     }
@@ -145,18 +147,23 @@ impl Tui {
         self.places.entry(fold(&self.open)).or_default()
     }
 
+    /// The same, if there is anything to remember.
+    pub(crate) fn remembered(&self) -> Option<&Place> {
+        self.places.get(&fold(&self.open))
+    }
+
     /// What is being written in the open conversation.
     pub fn composer(&mut self) -> &mut Composer {
         &mut self.place().composer
     }
 
-    /// The conversations in the order in which they are listed: the server, rooms, people.
+    /// The conversations in the order in which they are listed: rooms, people, the server.
     pub fn listed<'a>(&self, chat: &'a Chat) -> Vec<&'a Conversation> {
         let mut listed: Vec<&Conversation> = chat.conversations.values().collect();
         listed.sort_by_key(|conversation| match conversation.with {
-            With::Server => 0,
-            With::Room => 1,
-            With::Person => 2,
+            With::Room => 0,
+            With::Person => 1,
+            With::Server => 2,
         });
         listed
     }
@@ -167,6 +174,7 @@ impl Tui {
         if !same(name, &self.open) {
             let place = self.place();
             place.unread_line = None;
+            place.asked.clear();
             if matches!(place.scroll, Scroll::Jump(_) | Scroll::Unread(_)) {
                 place.scroll = Scroll::End;
             }
@@ -248,8 +256,43 @@ impl Tui {
         now_ms: i64,
         out: &mut impl Write,
     ) -> io::Result<Vec<Action>> {
-        let canvas = crate::draw::draw(self, chat, now_ms);
+        if chat.connected != self.was_connected {
+            self.was_connected = chat.connected;
+            self.places.values_mut().for_each(|place| place.asked.clear());
+        }
+        let (canvas, actions) = crate::draw::draw(self, chat, now_ms);
         self.painter.paint(canvas, &self.settings, out)?;
-        Ok(Vec::new())
+        Ok(actions)
+    }
+
+    /// What stands in a cell of the screen as it was drawn last.
+    pub fn hit(&self, x: u16, y: u16) -> Option<Hit> {
+        let shown = self.painter.shown()?;
+        if !shown.area().contains((x, y).into()) {
+            return None;
+        }
+        if let Some(link) = shown.link(x, y) {
+            return Some(Hit::Link(link.to_string()));
+        }
+        let mut hits = self.map.hits.iter().rev();
+        hits.find(|(area, _)| area.contains((x, y).into())).map(|(_, hit)| hit.clone())
+    }
+
+    /// Text of the timeline is being selected from one cell to another; none ends it.
+    pub fn select(&mut self, cells: Option<((u16, u16), (u16, u16))>) {
+        self.selection = cells;
+    }
+
+    /// The selected cells in reading order.
+    pub(crate) fn selected_range(&self) -> Option<((u16, u16), (u16, u16))> {
+        let (from, to) = self.selection?;
+        let before = (from.1, from.0) <= (to.1, to.0);
+        Some(if before { (from, to) } else { (to, from) })
+    }
+
+    /// The selected text.
+    pub fn selected_text(&self) -> Option<String> {
+        let (from, to) = self.selected_range()?;
+        Some(self.painter.shown()?.text(self.map.timeline, from, to))
     }
 }

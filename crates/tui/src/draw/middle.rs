@@ -1,0 +1,163 @@
+//! The middle: the timeline. What of it has been seen decides what is read and which history is needed.
+
+use super::Hit;
+use crate::action::Action;
+use crate::canvas::Canvas;
+use crate::limits::ASKED;
+use crate::place::{Scroll, UnreadLine};
+use crate::theme::Role;
+use crate::timeline::{Block, Line, View};
+use crate::tui::Tui;
+use crate::wrap::width;
+use chat::conversation::With;
+use chat::timeline::{Row, Run};
+use chat::{Chat, Intent};
+use ratatui_core::layout::Rect;
+
+/// What has been seen of the timeline.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) actions: Vec<Action>,
+    /// So many rows of the timeline are below the screen.
+    pub(super) below: usize,
+}
+
+pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) -> Seen {
+    mark_new(tui, chat);
+    let mut seen = Seen::default();
+    if area.is_empty() {
+        return seen;
+    }
+    let scroll = tui.remembered().map(|place| place.scroll.clone()).unwrap_or_default();
+    let Some(view) = View::of(tui, chat) else { return seen };
+    if view.len() == 0 {
+        draw_empty(&view, canvas, area);
+        return seen;
+    }
+    let (blocks, above) = view.visible(&scroll);
+    let rows: usize = blocks.iter().map(|block| block.lines.len()).sum::<usize>() - above;
+    // A short timeline stands at the bottom, where the newest is.
+    let mut y = area.bottom() - u16::try_from(rows.min(usize::from(area.height))).unwrap_or(0);
+    let mut skip = above;
+    let mut hits = Vec::new();
+    for block in &blocks {
+        let top = y;
+        for line in block.lines.iter().skip(skip) {
+            if y < area.bottom() {
+                draw_line(&view, canvas, area, y, line, block);
+                y += 1;
+            }
+        }
+        skip = 0;
+        if let Some(id) = &block.id {
+            let rect = Rect::new(area.x, top, area.width, y - top);
+            hits.push((rect, Hit::Message(id.clone())));
+        }
+    }
+    let end = blocks.last().map_or(0, |block| block.rows.end);
+    seen.below = view.len() - end;
+    let wanted = wanted(&view, &blocks);
+    let name = view.conversation.name.clone();
+    drop(view);
+    tui.map.hits.extend(hits);
+    for run in wanted {
+        let place = tui.place();
+        if !place.asked.contains(&run) {
+            if place.asked.len() >= ASKED {
+                place.asked.remove(0);
+            }
+            place.asked.push(run.clone());
+            seen.actions.push(Action::Do(Intent::Load { target: name.clone(), run }));
+        }
+    }
+    if follows(tui) {
+        seen.actions.extend(read(tui, chat));
+    }
+    seen
+}
+
+fn draw_line(view: &View<'_>, canvas: &mut Canvas, area: Rect, y: u16, line: &Line, block: &Block) {
+    if line.is_body && block.id.is_some() && view.focus == block.id {
+        let row = Rect::new(area.x, y, area.width, 1);
+        canvas.tint(row, view.style(Role::Chosen));
+    }
+    let mut x = area.x;
+    for span in &line.spans {
+        x = canvas.put_span(x, y, area.right(), span);
+    }
+    if let Some(style) = line.rule {
+        canvas.rule(x, y, area.right(), "─", style);
+    }
+}
+
+fn draw_empty(view: &View<'_>, canvas: &mut Canvas, area: Rect) {
+    let conversation = view.conversation;
+    let text = match conversation.with {
+        _ if conversation.loading > 0 => "Loading …",
+        With::Room if !conversation.joined => "You are not in this room.",
+        With::Server => "",
+        With::Room | With::Person => "Nothing has been said here yet.",
+    };
+    let cells = u16::try_from(width(text)).unwrap_or(0);
+    let x = area.x + area.width.saturating_sub(cells) / 2;
+    canvas.put(x, area.y + area.height / 2, area.right(), text, view.style(Role::Quiet));
+}
+
+/// The pages of history that are needed: above the first row, if it is near, and in gaps that are on the screen.
+fn wanted(view: &View<'_>, blocks: &[Block]) -> Vec<Run> {
+    let timeline = &view.conversation.timeline;
+    if !view.has_history || view.conversation.with == With::Server {
+        return Vec::new();
+    }
+    let mut wanted = Vec::new();
+    let first = blocks.first().map_or(0, |block| block.rows.start);
+    let gaps = blocks.iter().filter(|block| block.is_gap);
+    wanted.extend(gaps.map(|block| timeline.filler(Some(block.rows.start))));
+    if first < view.height && !timeline.is_from_start() {
+        wanted.push(timeline.filler(None));
+    }
+    wanted
+}
+
+/// Whether what comes to the end of the timeline is seen at once.
+fn follows(tui: &Tui) -> bool {
+    let at_end = tui.remembered().is_none_or(|place| place.scroll == Scroll::End);
+    at_end && tui.focused && tui.overlay.is_none()
+}
+
+/// What is new while nobody looks gets a line of its own.
+fn mark_new(tui: &mut Tui, chat: &Chat) {
+    if follows(tui) {
+        return;
+    }
+    let Some(conversation) = tui.conversation(chat) else { return };
+    let Some(first) = conversation.first_unread.clone().filter(|_| conversation.unread > 0) else {
+        return;
+    };
+    let (count, more) = (conversation.unread, conversation.unread_more);
+    let has = tui.remembered().and_then(|place| place.unread_line.as_ref());
+    if has.is_none_or(|line| line.msgid != first || line.count != count) {
+        tui.place().unread_line = Some(UnreadLine { msgid: first, count, more });
+    }
+}
+
+/// The end has been on the screen: what is there has been read, if somebody was looking.
+fn read(tui: &mut Tui, chat: &Chat) -> Option<Action> {
+    let conversation = tui.conversation(chat)?;
+    let timeline = &conversation.timeline;
+    if !chat.is_ready()
+        || conversation.with == With::Server
+        || matches!(timeline.rows().back(), Some(Row::Gap))
+    {
+        return None;
+    }
+    let newest = timeline.newest()?;
+    let is_new = conversation.read_ms.is_none_or(|read| newest.time_ms > read);
+    let msgid = newest.msgid.clone();
+    if conversation.unread == 0 && (!is_new || tui.remembered()?.read == msgid) {
+        return None;
+    }
+    let name = conversation.name.clone();
+    tui.place().read = msgid;
+    Some(Action::Do(Intent::MarkRead(name)))
+}

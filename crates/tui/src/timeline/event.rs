@@ -1,0 +1,91 @@
+//! What happened in a conversation, and what the server says, as rows of the screen.
+
+use super::View;
+use super::block::{Head, Line};
+use crate::canvas::Span;
+use crate::rich::bare;
+use crate::theme::Role;
+use crate::wrap::wrap;
+use chat::entry::{Entry, Kind};
+use ratatui_core::style::Style;
+use std::ops::Range;
+
+/// So many names are told when people come and go; of more, only their number.
+const NAMED: usize = 4;
+
+impl View<'_> {
+    /// The lines of something that is no message.
+    pub(super) fn event(&self, rows: &Range<usize>, entry: &Entry, lines: &mut Vec<Line>) {
+        let quiet = self.style(Role::Quiet);
+        let from = bare(&entry.from);
+        let whom = bare(&entry.whom);
+        let (sign, style, text) = match entry.kind {
+            _ if entry.kind.is_coming_or_going() => {
+                let (sign, text) = self.came_and_went(rows);
+                (sign, quiet, text)
+            }
+            Kind::Kick => ("←", quiet, because(&format!("{from} removed {whom}"), &entry.text)),
+            Kind::Topic if entry.text.is_empty() => {
+                ("–", quiet, format!("{from} removed the topic"))
+            }
+            Kind::Topic => ("–", quiet, format!("{from} set the topic: {}", entry.text)),
+            Kind::Mode => ("–", quiet, format!("{from} set {}", entry.text)),
+            Kind::Invite => ("–", quiet, format!("{from} invited {whom}")),
+            Kind::Error => ("!", self.style(Role::Bad), entry.text.clone()),
+            _ => ("·", Style::new(), entry.text.clone()),
+        };
+        let head = Head {
+            time: self.at(entry.time_ms).strftime("%H:%M").to_string(),
+            nick: Span::new(sign, style),
+            ..Head::default()
+        };
+        let columns = self.text_columns();
+        let mut is_first = true;
+        for rich in self.reader.lines(&text, style) {
+            for range in wrap(&rich.text, columns) {
+                let mut spans = self.left_of(is_first.then_some(&head), &head);
+                spans.extend(rich.spans(range));
+                lines.push(Line { spans, is_body: true, ..Line::default() });
+                is_first = false;
+            }
+        }
+    }
+
+    /// People who came and went, as a sign and a sentence.
+    fn came_and_went(&self, rows: &Range<usize>) -> (&'static str, String) {
+        let entries: Vec<&Entry> = rows.clone().filter_map(|at| self.entry(at)).collect();
+        if let [entry] = entries[..] {
+            let from = bare(&entry.from);
+            return match entry.kind {
+                Kind::Join => ("→", format!("{from} came")),
+                Kind::Nick => ("–", format!("{from} is called {} now", bare(&entry.whom))),
+                _ => ("←", because(&format!("{from} left"), &entry.text)),
+            };
+        }
+        let of = |kinds: &[Kind]| -> Vec<String> {
+            let those = entries.iter().filter(|entry| kinds.contains(&entry.kind));
+            those.map(|entry| bare(&entry.from)).collect()
+        };
+        let came = of(&[Kind::Join]);
+        let left = of(&[Kind::Part, Kind::Quit]);
+        let renamed = of(&[Kind::Nick]);
+        let few = entries.len() <= NAMED;
+        let told = [(&came, "came"), (&left, "left"), (&renamed, "changed names")];
+        let parts = told.into_iter().filter(|(names, _)| !names.is_empty());
+        let parts = parts.map(|(names, verb)| match few {
+            true => format!("{} {verb}", names.join(", ")),
+            false => format!("{} {verb}", names.len()),
+        });
+        let sign = match (came.is_empty(), left.is_empty()) {
+            (false, true) => "→",
+            (true, false) => "←",
+            _ => "–",
+        };
+        let separator = if few { "; " } else { ", " };
+        (sign, parts.collect::<Vec<_>>().join(separator))
+    }
+}
+
+fn because(what: &str, reason: &str) -> String {
+    if reason.is_empty() { what.to_owned() } else { format!("{what} ({reason})") }
+}

@@ -1,0 +1,120 @@
+//! Pictures of conversations.
+
+use crate::scene::Scene;
+use chat::Intent;
+use chat::intent::Saying;
+use insta::assert_snapshot;
+use tui::Settings;
+use tui::theme::{Background, Depth, Theme};
+
+/// A conversation with a bit of everything.
+pub(crate) fn lively(columns: u16, rows: u16) -> Scene {
+    let mut scene = Scene::new(columns, rows);
+    lively_in(&mut scene);
+    scene
+}
+
+pub(crate) fn lively_in(scene: &mut Scene) {
+    scene.room("#lobby", "Welcome! Be kind.", "@bob %carol +dave ann eve");
+    scene.room("#dev", "The build", "ann bob");
+    scene.ready();
+    scene.open("#lobby");
+    let sent = scene.take_sent();
+    let label = sent.iter().find_map(|line| line.split_once("CHATHISTORY LATEST #lobby"));
+    let label = label.and_then(|(tags, _)| tags.strip_prefix("@label=")).unwrap().trim().to_owned();
+    scene.page(&label, "#lobby", &[]);
+    scene.later(-60 * 20);
+    scene.says("bob", "#lobby", "The release is tomorrow.");
+    scene.later(60 * 20);
+    let question = scene.says("bob", "#lobby", "Has anybody looked at the failing test?");
+    scene.says("bob", "#lobby", "It is in \x02store\x02, see https://ci.example/builds/4711.");
+    scene.later(2);
+    for name in ["frank", "grace", "heidi", "ivan", "judy"] {
+        scene.does(name, "JOIN #lobby");
+    }
+    scene.does("ivan", "PART #lobby :bye");
+    let answer = scene.says_with(
+        "eve",
+        "#lobby",
+        "Yes: `cargo test -p store` hangs when the disk is full.",
+        &format!(";+draft/reply={question}"),
+    );
+    scene.line(&format!("@+draft/reply={answer};+draft/react=👍 :bob!bob@parlor TAGMSG #lobby"));
+    scene.line(&format!("@+draft/reply={answer};+draft/react=👍 :ann!ann@parlor TAGMSG #lobby"));
+    scene
+        .line(&format!("@+draft/reply={answer};+draft/react=🎉 :carol!carol@parlor TAGMSG #lobby"));
+    scene.later(1);
+    scene.says("carol", "#lobby", "\x01ACTION waves to everybody\x01");
+    let slip = scene.says("dave", "#lobby", "wrong window");
+    scene.line(&format!(":dave!dave@parlor REDACT #lobby {slip}"));
+    scene.says("dave", "#lobby", "ann: could you have a look?");
+    say(scene, "#lobby", "I can. Give me ten minutes.");
+    confirm(scene, "#lobby", "I can. Give me ten minutes.");
+    say(scene, "#lobby", "(and a coffee)");
+    scene.says("bob", "#dev", "ann: the build is green again");
+    scene.says("eve", "ann", "psst");
+    scene.take_sent();
+}
+
+fn say(scene: &mut Scene, to: &str, text: &str) {
+    let saying = Saying { to: to.to_owned(), text: text.to_owned(), ..Saying::default() };
+    scene.intend(Intent::Say(saying));
+}
+
+/// The server has the message that was sent last.
+fn confirm(scene: &mut Scene, to: &str, text: &str) {
+    let sent = scene.take_sent();
+    let line = sent.iter().rev().find(|line| line.contains("PRIVMSG")).unwrap();
+    let label = line.strip_prefix("@label=").unwrap().split(';').next().unwrap();
+    scene.says_with("ann", to, text, &format!(";label={label}"));
+}
+
+#[test]
+fn a_lively_room() {
+    assert_snapshot!(lively(120, 30).picture());
+}
+
+#[test]
+fn a_lively_room_on_a_small_terminal() {
+    assert_snapshot!(lively(40, 12).picture());
+}
+
+#[test]
+fn a_lively_room_on_a_large_terminal() {
+    assert_snapshot!(lively(200, 50).picture());
+}
+
+fn with(depth: Depth, background: Background) -> Settings {
+    Settings { theme: Theme { depth, background }, ..Settings::default() }
+}
+
+#[test]
+fn colours_on_a_dark_background() {
+    let mut scene = lively(100, 20);
+    scene.draw();
+    assert_snapshot!(scene.terminal.styled());
+}
+
+#[test]
+fn colours_on_a_light_background() {
+    let mut scene = Scene::with(60, 20, with(Depth::Indexed, Background::Light));
+    lively_in(&mut scene);
+    scene.draw();
+    assert_snapshot!(scene.terminal.styled());
+}
+
+#[test]
+fn sixteen_colours() {
+    let mut scene = Scene::with(60, 20, with(Depth::Ansi, Background::Dark));
+    lively_in(&mut scene);
+    scene.draw();
+    assert_snapshot!(scene.terminal.styled());
+}
+
+#[test]
+fn no_colours() {
+    let mut scene = Scene::with(60, 20, with(Depth::None, Background::Dark));
+    lively_in(&mut scene);
+    scene.draw();
+    assert_snapshot!(scene.terminal.styled());
+}
