@@ -1,7 +1,7 @@
 //! Keys and the line they make.
 
 use super::*;
-use crate::keys::Decoder;
+use tui::decoder::Decoder;
 
 /// Types the bytes into a new line; the text with `|` for the cursor.
 fn typed(bytes: &str) -> String {

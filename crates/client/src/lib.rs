@@ -31,7 +31,6 @@ pub mod failure;
 mod password_file;
 pub mod link;
 pub mod script;
-pub mod keys;
 pub mod layout;
 pub mod screen;
 pub mod tty;

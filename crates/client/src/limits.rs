@@ -36,10 +36,6 @@ pub const EVENTS_WAITING: usize = 256;
 pub const LINES_WAITING: usize = 4096;
 /// The longest line that can be typed or pasted at a terminal, in bytes.
 pub const TYPED_BYTES: usize = 64 * 1024;
-/// Bytes of one paste that are taken: more than the editor has room for, so that it notices that something is left out.
-pub const PASTE_BYTES: usize = 3 * TYPED_BYTES;
-/// The longest sequence of bytes that one key may send.
-pub const SEQUENCE_BYTES: usize = 4096;
 /// Keys kept that are typed before they are asked for.
 pub const KEYS_AHEAD_MAX: usize = 64 * 1024;
 /// Lines of a text that are sent without asking whether so many are meant.
@@ -78,10 +74,6 @@ pub const DAMAGED_LINES_NAMED: usize = 9;
 /// Characters that are shown of what a server says instead of TLS.
 pub const ANSWER_SHOWN: usize = 100;
 
-/// How long the rest of a key's sequence may take; Esc alone waits as long.
-pub const KEY_TIMEOUT: Duration = Duration::from_millis(100);
-/// How long the rest of a paste may take.
-pub const PASTE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the terminal may take to say where its cursor is.
 pub const POSITION_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long one address may take to answer the first packet.

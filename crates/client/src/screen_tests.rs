@@ -1,9 +1,9 @@
 //! What a terminal shows of what the screen tells it.
 
 use super::*;
-use crate::keys::Decoder;
 use termina::Event;
 use termina::escape::csi::{Csi, Cursor};
+use tui::decoder::Decoder;
 
 #[path = "../tests/client/emulator.rs"]
 #[allow(dead_code)] // the tests with a whole client need more of it

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use termina::Event as Press;
 use termina::escape::csi::{Csi, Cursor};
+use tui::decoder::Decoder;
 
 use crate::editor::{Act, Editor, Kind, act, lines_as_keys};
-use crate::keys::Decoder;
 use crate::limits::{KEYS_AHEAD_MAX, LINES_WAITING, POSITION_TIMEOUT, TYPED_BYTES};
 use crate::link::{Event, Input, Leaving};
 use crate::question::Question;

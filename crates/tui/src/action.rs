@@ -22,6 +22,17 @@ pub enum Action {
     },
     /// Put this into the clipboard: `terminal::copy`.
     Copy(String),
+    /// Keep this line for the next session.
+    Remember(String),
+    /// Change a setting, as it was typed behind `/set`; show them all if it is empty.
+    Set(String),
+    /// Change the person's password.
+    ChangePassword {
+        /// Until now.
+        old: String,
+        /// From now on.
+        new: String,
+    },
     /// The answer to the open question; none if the person gave up.
     Answer(Option<String>),
 }

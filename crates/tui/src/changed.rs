@@ -1,20 +1,162 @@
 //! What follows from what has changed: whom to tell, what to say.
 
 use crate::action::Action;
-use crate::tui::Tui;
-use chat::{Change, Chat};
+use crate::overlay::Overlay;
+use crate::tui::{Focus, Tui};
+use chat::conversation::{Conversation, Notify, With};
+use chat::entry::{Entry, Kind};
+use chat::{Change, Chat, Intent};
+use proto::name::{fold, same};
+
+/// Notifications of one batch of changes: more at once would tell nobody anything.
+const NOTIFIED: usize = 3;
 
 impl Tui {
     /// Something has changed in what the client knows.
     pub fn changed(&mut self, changes: &[Change], chat: &Chat, _now_ms: i64) -> Vec<Action> {
         let mut actions = Vec::new();
         for change in changes {
-            if *change == Change::Ready && !self.open.is_empty() {
-                // Only now is it known what is unread.
-                let open = self.open.clone();
-                actions.extend(self.open(&open, chat));
+            match change {
+                Change::Said { target, entry } => {
+                    actions.extend(self.notification(target, entry, chat));
+                }
+                Change::Settled { outcome: Err(reason), .. } => {
+                    self.say(&format!("Not sent: {reason}"), true);
+                }
+                Change::Page { target, refused: Some(reason), .. }
+                    if same(target, &self.open) && chat.connected =>
+                {
+                    self.say(&format!("The history cannot be loaded: {reason}"), true);
+                }
+                Change::Listed => {
+                    if let Some(Overlay::Rooms(list)) = &mut self.overlay {
+                        list.selected = 0;
+                    }
+                }
+                Change::Found => {
+                    if let Some(Overlay::Search(list)) = &mut self.overlay {
+                        list.selected = list.selected.min(chat.search.found.len().max(1) - 1);
+                    }
+                }
+                Change::Closing(reason) => self.say(&format!("The server says: {reason}"), true),
+                Change::Ready => actions.extend(self.ready(chat)),
+                Change::Conversation(name) => actions.extend(self.left(name, chat)),
+                _ => {}
             }
         }
+        let told = |action: &Action| matches!(action, Action::Notify { .. });
+        let mut notified = 0;
+        actions.retain(|action| {
+            notified += usize::from(told(action));
+            !told(action) || notified <= NOTIFIED
+        });
+        actions.extend(self.follow_the_open_one(chat));
         actions
+    }
+
+    /// Logged in: what was open stays so; at first the room that everybody is in is opened.
+    fn ready(&mut self, chat: &Chat) -> Vec<Action> {
+        // Only now is it known what is unread, after a break as well.
+        self.memory.opened = true;
+        let wanted = Some(self.open.clone()).filter(|name| chat.conversation(name).is_some());
+        let wanted = wanted.filter(|name| !name.is_empty()).or_else(|| first(chat));
+        wanted.map_or(Vec::new(), |name| self.open(&name, chat))
+    }
+
+    /// A room that was left on purpose goes from the list; one that somebody was removed from stays, and says why.
+    fn left(&mut self, name: &str, chat: &Chat) -> Option<Action> {
+        let is_left = self.memory.leaving.as_ref().is_some_and(|room| same(room, name))
+            && chat.conversation(name).is_some_and(|room| !room.joined);
+        let room = self.memory.leaving.take_if(|_| is_left)?;
+        Some(Action::Do(Intent::Close(room)))
+    }
+
+    /// If the open conversation is gone, another one is opened.
+    fn follow_the_open_one(&mut self, chat: &Chat) -> Vec<Action> {
+        if !self.memory.opened || chat.conversation(&self.open).is_some() {
+            return Vec::new();
+        }
+        let next = Some(self.memory.before.clone())
+            .filter(|name| !name.is_empty() && chat.conversation(name).is_some());
+        let next = next.or_else(|| first(chat)).unwrap_or_default();
+        self.open(&next, chat)
+    }
+
+    /// Whether a person who is not looking is told of a message.
+    fn notification(&self, target: &str, entry: &Entry, chat: &Chat) -> Option<Action> {
+        let conversation = chat.conversation(target)?;
+        if self.focused || entry.mine || !wants_to_know(conversation, entry) {
+            return None;
+        }
+        let title = match conversation.with {
+            With::Room => format!("{} in {target}", entry.from),
+            With::Person | With::Server => entry.from.clone(),
+        };
+        let text = match entry.kind {
+            Kind::Action => format!("{} {}", entry.from, entry.text),
+            _ => entry.text.clone(),
+        };
+        Some(Action::Notify { title, text })
+    }
+
+    /// The window's title: how much there is to read, and where one is.
+    pub fn title(&self, chat: &Chat, server: &str) -> String {
+        let counts = chat.conversations.values().filter(|room| room.notify != Notify::None);
+        let of = |room: &Conversation| match room.with {
+            With::Person => room.unread,
+            With::Room if room.notify == Notify::All => room.unread,
+            With::Room | With::Server => room.mentions,
+        };
+        let count: u64 = counts.map(of).sum();
+        let place = if self.open.is_empty() { server } else { &self.open };
+        match count {
+            0 => format!("{place} – Parlor"),
+            _ => format!("({count}) {place} – Parlor"),
+        }
+    }
+
+    /// What is written and not sent, by folded names.
+    pub fn drafts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let written = self.places.iter().filter(|(_, place)| !place.composer.is_empty());
+        written.map(|(name, place)| (name.as_str(), place.composer.text()))
+    }
+
+    /// Takes up what was written in an earlier session.
+    pub fn set_draft(&mut self, name: &str, text: &str) {
+        if self.places.len() < crate::limits::PLACES {
+            self.places.entry(fold(name)).or_default().composer.set(text);
+        }
+    }
+
+    /// What was said in earlier sessions, oldest first, for the arrow keys.
+    pub fn set_said(&mut self, lines: impl IntoIterator<Item = String>) {
+        self.memory.said = crate::composer::Said::new(lines);
+    }
+
+    /// A message could not be taken: what was written comes back.
+    pub fn not_sent(&mut self, to: &str, text: &str, sentence: &str) {
+        let place = self.places.entry(fold(to)).or_default();
+        if place.composer.is_empty() {
+            place.composer.set(text);
+        }
+        self.focus = Focus::Composer;
+        self.say(sentence, true);
+    }
+}
+
+/// The conversation that is opened at first: the lobby, or the first room one is in.
+fn first(chat: &Chat) -> Option<String> {
+    let mut rooms = chat.conversations.values().filter(|room| room.joined);
+    let lobby = chat.conversation("#lobby").filter(|lobby| lobby.joined);
+    lobby.or_else(|| rooms.next()).map(|room| room.name.clone())
+}
+
+fn wants_to_know(conversation: &Conversation, entry: &Entry) -> bool {
+    match conversation.notify {
+        Notify::None => false,
+        Notify::All => true,
+        Notify::Mentions => {
+            entry.mentions_me || (conversation.with == With::Person && entry.kind != Kind::Notice)
+        }
     }
 }

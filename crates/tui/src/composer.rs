@@ -1,14 +1,58 @@
-//! The line, or lines, that a person writes.
+//! The text that is being written: several lines, what was said before, what was cut. Pure: acts in, text and cursor out.
 
-/// The line, or lines, that a person writes.
+use crate::keymap::Act;
+use crate::limits::{COMPOSED_BYTES, SAID_BEFORE};
+use std::collections::VecDeque;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// A text and its cursor.
 #[derive(Clone, Debug, Default)]
 pub struct Composer {
     text: String,
+    /// In bytes, between two graphemes.
     cursor: usize,
+    /// What was cut last; cuts that follow each other are one.
+    cut: String,
+    cutting: bool,
+    /// How far back in what was said before the text is; 0 is what is being written.
+    back: usize,
+    /// What was being written before going back.
+    aside: String,
+}
+
+/// What was said before, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Said(VecDeque<String>);
+
+impl Said {
+    /// What was said in earlier sessions, oldest first.
+    pub fn new(lines: impl IntoIterator<Item = String>) -> Said {
+        let mut said = Said::default();
+        lines.into_iter().for_each(|line| said.add(&line));
+        said
+    }
+
+    /// Remembers a text. One that begins with a space is forgotten at once.
+    pub fn add(&mut self, text: &str) {
+        if text.trim().is_empty()
+            || text.starts_with(' ')
+            || self.0.back().is_some_and(|last| last == text)
+        {
+            return;
+        }
+        if self.0.len() >= SAID_BEFORE {
+            self.0.pop_front();
+        }
+        self.0.push_back(text.to_owned());
+    }
+
+    fn get(&self, back: usize) -> Option<&str> {
+        self.0.get(self.0.len().checked_sub(back)?).map(String::as_str)
+    }
 }
 
 impl Composer {
-    /// What is written; lines are separated by `\n`.
+    /// The text so far.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -18,14 +62,264 @@ impl Composer {
         self.cursor
     }
 
-    /// Nothing is written.
+    /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Writes this instead; the cursor is at its end.
+    /// Puts another text in place of this one, with the cursor at its end.
     pub fn set(&mut self, text: &str) {
-        text.clone_into(&mut self.text);
+        self.text.clear();
+        self.cursor = 0;
+        self.back = 0;
+        self.insert(text);
+    }
+
+    /// Gives the text away.
+    pub fn take(&mut self) -> String {
+        self.cursor = 0;
+        self.back = 0;
+        self.aside.clear();
+        std::mem::take(&mut self.text)
+    }
+
+    /// Forgets what was cut, which may have been a password.
+    pub fn forget_cut(&mut self) {
+        self.cut.clear();
+    }
+
+    /// Inserts a text at the cursor: control characters are left out, and what there is no room for. False if there
+    /// was no room for all of it.
+    pub fn insert(&mut self, text: &str) -> bool {
+        self.cutting = false;
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let typed: String = text.chars().filter(|new| can_be_typed(*new)).collect();
+        let mut fits = COMPOSED_BYTES.saturating_sub(self.text.len()).min(typed.len());
+        while !typed.is_char_boundary(fits) {
+            fits -= 1;
+        }
+        self.text.insert_str(self.cursor, &typed[..fits]);
+        // It may have joined with what follows to one grapheme.
+        self.cursor = self.at_or_after(self.cursor + fits);
+        fits == typed.len()
+    }
+
+    /// Takes in a paste, whose last line end is not part of what was meant. False if there was no room for all of it.
+    pub fn paste(&mut self, text: &str) -> bool {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        self.insert(text.strip_suffix('\r').unwrap_or(text))
+    }
+
+    /// Replaces some bytes of the text, and puts the cursor behind what is there now.
+    pub fn replace(&mut self, from: usize, to: usize, text: &str) {
+        self.text.replace_range(from..to, "");
+        self.cursor = from;
+        self.insert(text);
+    }
+
+    /// Does what a key means in a text; false if it means nothing here.
+    pub fn act(&mut self, act: Act, said: &Said) -> bool {
+        let cutting = std::mem::take(&mut self.cutting);
+        match act {
+            Act::Left => self.cursor = self.left(),
+            Act::Right => self.cursor = self.right(),
+            Act::WordLeft => self.cursor = self.word_left(),
+            Act::WordRight => self.cursor = self.word_right(),
+            Act::LineStart => self.cursor = self.line_start(self.cursor),
+            Act::LineEnd => self.cursor = self.line_end(self.cursor),
+            Act::DeleteLeft => drop(self.take_out(self.left())),
+            Act::DeleteRight => drop(self.take_out(self.right())),
+            Act::CutWordLeft => self.cut_to(self.space_left(), cutting),
+            Act::CutWordRight => self.cut_to(self.word_right(), cutting),
+            Act::CutToStart => self.cut_to(self.line_start(self.cursor), cutting),
+            Act::CutToEnd => self.cut_to(self.line_end(self.cursor), cutting),
+            Act::Yank => {
+                let cut = self.cut.clone();
+                self.insert(&cut);
+            }
+            Act::NewLine => drop(self.insert("\n")),
+            Act::Up if self.line_start(self.cursor) > 0 => self.line_above(),
+            Act::Down if self.line_end(self.cursor) < self.text.len() => self.line_below(),
+            Act::Up | Act::Older => self.recall(said, self.back + 1),
+            Act::Down | Act::Newer => self.recall(said, self.back.saturating_sub(1)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn at_or_after(&self, at: usize) -> usize {
+        let mut ends = self.text.grapheme_indices(true).map(|(start, part)| start + part.len());
+        if at == 0 { 0 } else { ends.find(|end| *end >= at).unwrap_or(self.text.len()) }
+    }
+
+    fn left(&self) -> usize {
+        let before = &self.text[..self.cursor];
+        before.grapheme_indices(true).next_back().map_or(0, |(start, _)| start)
+    }
+
+    fn right(&self) -> usize {
+        self.cursor + self.text[self.cursor..].graphemes(true).next().map_or(0, str::len)
+    }
+
+    fn word_left(&self) -> usize {
+        let before = self.text[..self.cursor].trim_end_matches(|c: char| !c.is_alphanumeric());
+        self.at_or_after(before.trim_end_matches(char::is_alphanumeric).len())
+    }
+
+    fn word_right(&self) -> usize {
+        let after = self.text[self.cursor..].trim_start_matches(|c: char| !c.is_alphanumeric());
+        let rest = after.trim_start_matches(char::is_alphanumeric);
+        self.at_or_after(self.text.len() - rest.len())
+    }
+
+    fn space_left(&self) -> usize {
+        let before = self.text[..self.cursor].trim_end();
+        let space = before.char_indices().rev().find(|(_, c)| c.is_whitespace());
+        self.at_or_after(space.map_or(0, |(at, c)| at + c.len_utf8()))
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        self.text[..at].rfind('\n').map_or(0, |end| end + 1)
+    }
+
+    fn line_end(&self, at: usize) -> usize {
+        self.text[at..].find('\n').map_or(self.text.len(), |end| at + end)
+    }
+
+    fn line_above(&mut self) {
+        let start = self.line_start(self.cursor);
+        let column = self.text[start..self.cursor].graphemes(true).count();
+        self.go_to_column(self.line_start(start - 1), column);
+    }
+
+    fn line_below(&mut self) {
+        let start = self.line_start(self.cursor);
+        let column = self.text[start..self.cursor].graphemes(true).count();
+        self.go_to_column(self.line_end(self.cursor) + 1, column);
+    }
+
+    fn go_to_column(&mut self, start: usize, column: usize) {
+        let line = &self.text[start..self.line_end(start)];
+        self.cursor = start + line.graphemes(true).take(column).map(str::len).sum::<usize>();
+    }
+
+    /// Deletes what is between the cursor and `end`, and gives it.
+    fn take_out(&mut self, end: usize) -> String {
+        let (from, to) = (self.cursor.min(end), self.cursor.max(end));
+        self.cursor = from;
+        self.text.drain(from..to).collect()
+    }
+
+    fn cut_to(&mut self, end: usize, cutting: bool) {
+        let leftwards = end < self.cursor;
+        let cut = self.take_out(end);
+        self.cutting = cutting || !cut.is_empty();
+        match (cutting, leftwards) {
+            (false, _) if cut.is_empty() => {}
+            (false, _) => self.cut = cut,
+            (true, true) => self.cut.insert_str(0, &cut),
+            (true, false) => self.cut.push_str(&cut),
+        }
+    }
+
+    /// Goes to what was said `back` texts ago.
+    fn recall(&mut self, said: &Said, back: usize) {
+        let text = match back {
+            0 => Some(self.aside.clone()),
+            _ => said.get(back).map(str::to_owned),
+        };
+        let Some(text) = text.filter(|_| back != self.back) else { return };
+        if self.back == 0 {
+            self.aside = std::mem::take(&mut self.text);
+        }
+        self.back = back;
         self.cursor = text.len();
+        self.text = text;
+    }
+}
+
+fn can_be_typed(character: char) -> bool {
+    !character.is_control() || matches!(character, '\n' | '\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn composed(text: &str, acts: &[Act]) -> Composer {
+        let mut composer = Composer::default();
+        composer.set(text);
+        acts.iter().for_each(|act| assert!(composer.act(*act, &Said::default()), "{act:?}"));
+        composer
+    }
+
+    #[test]
+    fn graphemes_are_never_cut() {
+        let family = "👩‍👩‍👧";
+        let composer = composed(&format!("a{family}e\u{301}"), &[Act::Left, Act::DeleteLeft]);
+        assert_eq!((composer.text(), composer.cursor()), ("ae\u{301}", 1));
+    }
+
+    #[test]
+    fn words_and_lines_are_moved_over_and_cut() {
+        use Act::{CutToEnd, CutToStart, CutWordLeft, CutWordRight, LineStart, WordLeft, Yank};
+        assert_eq!(composed("one two", &[WordLeft]).cursor(), 4);
+        assert_eq!(composed("one two", &[CutWordLeft]).text(), "one ");
+        assert_eq!(composed("one two", &[LineStart, CutWordRight]).text(), " two");
+        assert_eq!(composed("a\nb c", &[CutToStart]).text(), "a\n");
+        assert_eq!(composed("a\nb c", &[WordLeft, CutToEnd]).text(), "a\nb ");
+        // What is cut piece by piece comes back as a whole.
+        assert_eq!(composed("one two", &[CutWordLeft, CutWordLeft, Yank]).text(), "one two");
+    }
+
+    #[test]
+    fn up_and_down_go_through_the_lines_and_then_through_what_was_said() {
+        let said = Said::new(["first".to_owned(), " secret".to_owned(), "second".to_owned()]);
+        let mut composer = Composer::default();
+        composer.set("ab\ncd");
+        composer.act(Act::Up, &said);
+        assert_eq!(composer.cursor(), 2);
+        composer.act(Act::Up, &said);
+        assert_eq!(composer.text(), "second");
+        composer.act(Act::Older, &said);
+        assert_eq!(composer.text(), "first");
+        composer.act(Act::Older, &said);
+        assert_eq!(composer.text(), "first");
+        composer.act(Act::Newer, &said);
+        composer.act(Act::Down, &said);
+        assert_eq!(composer.text(), "ab\ncd");
+    }
+
+    #[test]
+    fn a_paste_keeps_its_lines_and_loses_what_could_harm() {
+        let mut composer = Composer::default();
+        assert!(composer.paste("one\r\ntwo\x1b[31m\tthree\r\n"));
+        assert_eq!(composer.text(), "one\ntwo[31m\tthree");
+        assert!(!composer.paste(&"x".repeat(2 * COMPOSED_BYTES)));
+        assert_eq!(composer.text().len(), COMPOSED_BYTES);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_the_cursor_is_between_graphemes(
+            steps in prop::collection::vec((0..17usize, "[a-z \n\u{301}\u{200d}👩é]{0,4}"), 0..60)
+        ) {
+            const ACTS: [Act; 16] = [
+                Act::Left, Act::Right, Act::Up, Act::Down, Act::WordLeft, Act::WordRight,
+                Act::LineStart, Act::LineEnd, Act::DeleteLeft, Act::DeleteRight, Act::CutWordLeft,
+                Act::CutWordRight, Act::CutToStart, Act::CutToEnd, Act::Yank, Act::Older,
+            ];
+            let said = Said::new(["👩 a".to_owned()]);
+            let mut composer = Composer::default();
+            for (at, text) in steps {
+                match ACTS.get(at) {
+                    Some(act) => drop(composer.act(*act, &said)),
+                    None => drop(composer.insert(&text)),
+                }
+                prop_assert!(composer.text.is_char_boundary(composer.cursor));
+                prop_assert!(composer.text.len() <= COMPOSED_BYTES);
+            }
+        }
     }
 }

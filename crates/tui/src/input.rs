@@ -1,16 +1,30 @@
-//! What a person does, as the terminal tells it.
+//! What a person does, as the terminal tells it, and where it goes: to an overlay, to the message that is focused, or
+//! to what is being written.
+
+mod composing;
+mod going;
+mod message;
+mod mouse;
+mod overlays;
 
 use crate::action::Action;
-use crate::tui::Tui;
+use crate::complete::Completion;
+use crate::composer::Said;
+use crate::keymap::{Act, Context, Key};
+use crate::limits::LINES_UNASKED;
+use crate::overlay::Overlay;
+use crate::place::Scroll;
+use crate::tui::{Focus, Tui};
 use chat::Chat;
+use termina::event::{KeyEvent, KeyEventKind, MouseEvent};
 
 /// What a person does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A key.
-    Key(termina::event::KeyEvent),
+    Key(KeyEvent),
     /// The mouse.
-    Mouse(termina::event::MouseEvent),
+    Mouse(MouseEvent),
     /// Pasted text.
     Paste(String),
     /// The window is in front, or is not any more.
@@ -19,12 +33,198 @@ pub enum Input {
     Resize(u16, u16),
 }
 
+impl Input {
+    /// What an event of the terminal means; none if it is an answer to a question that nobody has asked.
+    pub fn of(event: termina::Event) -> Option<Input> {
+        match event {
+            termina::Event::Key(key) => Some(Input::Key(key)),
+            termina::Event::Mouse(mouse) => Some(Input::Mouse(mouse)),
+            termina::Event::Paste(text) => Some(Input::Paste(text)),
+            termina::Event::FocusIn => Some(Input::Focus(true)),
+            termina::Event::FocusOut => Some(Input::Focus(false)),
+            _ => None,
+        }
+    }
+}
+
+/// What the open question is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// The owner of the screen has asked it.
+    #[default]
+    Owner,
+    /// Whether a message is to be taken back.
+    TakeBack { target: String, msgid: String },
+    /// The password that is to be changed.
+    OldPassword,
+    /// Another one.
+    NewPassword { old: String },
+    /// The same again.
+    Repeat { old: String, new: String },
+}
+
+/// What is remembered between one key and the next.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// What was said before, for all conversations.
+    pub(crate) said: Said,
+    /// What Tab goes through.
+    pub(crate) completion: Option<Completion>,
+    /// Where the person was before jumping to a message.
+    pub(crate) return_to: Option<(String, Scroll)>,
+    /// The conversation that was open before this one.
+    pub(crate) before: String,
+    /// The message that is reacted to: its conversation and msgid.
+    pub(crate) reacting: Option<(String, String)>,
+    /// What the open question is about.
+    pub(crate) asking: Asking,
+    /// The room that is being left.
+    pub(crate) leaving: Option<String>,
+    /// Ctrl-C was the key before.
+    pub(crate) interrupted: bool,
+    /// The first conversation was opened.
+    pub(crate) opened: bool,
+}
+
 impl Tui {
     /// A person does something.
-    pub fn input(&mut self, input: &Input, _chat: &Chat, _now_ms: i64) -> Vec<Action> {
-        if let Input::Resize(columns, rows) = input {
-            self.resize(*columns, *rows);
+    pub fn input(&mut self, input: &Input, chat: &Chat, now_ms: i64) -> Vec<Action> {
+        match input {
+            Input::Resize(columns, rows) => {
+                self.resize(*columns, *rows);
+                Vec::new()
+            }
+            Input::Focus(focused) => {
+                self.focused = *focused;
+                Vec::new()
+            }
+            Input::Paste(text) => self.pasted(text, chat),
+            Input::Mouse(mouse) => self.mouse(*mouse, chat, now_ms),
+            Input::Key(event) if event.kind == KeyEventKind::Release => Vec::new(),
+            Input::Key(event) => self.key(Key::from(*event), chat, now_ms),
         }
+    }
+
+    fn key(&mut self, key: Key, chat: &Chat, now_ms: i64) -> Vec<Action> {
+        self.status = None;
+        self.selection = None;
+        let contexts = self.contexts();
+        let act = self.keymap.act(key, contexts);
+        if !matches!(act, Some(Act::Complete | Act::CompleteBack)) {
+            self.memory.completion = None;
+        }
+        let interrupted = std::mem::take(&mut self.memory.interrupted);
+        match act {
+            Some(Act::Interrupt) => self.interrupt(interrupted, chat),
+            Some(Act::Suspend) => vec![Action::Suspend],
+            Some(Act::Redraw) => {
+                self.resize(self.columns, self.rows);
+                Vec::new()
+            }
+            Some(act) => self.act(act, chat, now_ms),
+            None => match key.typed() {
+                Some(character) => self.typed(character, chat),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    /// In which contexts a key is looked for, the most special one first.
+    fn contexts(&mut self) -> &'static [Context] {
+        let is_empty = self.composer().is_empty();
+        match (&self.overlay, &self.focus) {
+            (Some(Overlay::Question(_)), _) => &[Context::Text, Context::Anywhere],
+            (Some(Overlay::Help(_)), _) => &[Context::List, Context::Anywhere],
+            (Some(_), _) => &[Context::List, Context::Text, Context::Anywhere],
+            (None, Focus::Message(_)) => &[Context::Message, Context::Anywhere],
+            (None, Focus::Composer) if is_empty => {
+                &[Context::Empty, Context::Text, Context::Anywhere]
+            }
+            (None, Focus::Composer) => &[Context::Text, Context::Anywhere],
+        }
+    }
+
+    fn act(&mut self, act: Act, chat: &Chat, now_ms: i64) -> Vec<Action> {
+        match self.overlay.take() {
+            Some(overlay) => self.act_in_overlay(overlay, act, chat, now_ms),
+            None => match self.focus.clone() {
+                Focus::Message(id) => self.act_on_message(&id, act, chat, now_ms),
+                Focus::Composer => self.act_in_composer(act, chat, now_ms),
+            },
+        }
+    }
+
+    /// Ctrl-C: drops what is there, piece by piece, and at last leaves.
+    fn interrupt(&mut self, again: bool, chat: &Chat) -> Vec<Action> {
+        if self.overlay.is_some() {
+            return self.close_overlay(chat);
+        }
+        if self.focus != Focus::Composer {
+            self.focus = Focus::Composer;
+            return Vec::new();
+        }
+        let place = self.place();
+        if !place.composer.is_empty() || place.reply_to.is_some() {
+            place.composer.take();
+            place.reply_to = None;
+            return self.told_typing(false);
+        }
+        if again {
+            return vec![Action::Quit];
+        }
+        self.memory.interrupted = true;
+        self.say("Press it again to leave.", false);
         Vec::new()
+    }
+
+    fn typed(&mut self, character: char, chat: &Chat) -> Vec<Action> {
+        let mut bytes = [0; 4];
+        let text = character.encode_utf8(&mut bytes);
+        match (&mut self.overlay, &self.focus) {
+            (Some(_), _) => self.type_in_overlay(text, chat),
+            // Letters are keys there, and most of them do nothing.
+            (None, Focus::Message(_)) => Vec::new(),
+            (None, Focus::Composer) => {
+                if !self.composer().insert(text) {
+                    self.no_room();
+                }
+                self.told_typing(true)
+            }
+        }
+    }
+
+    fn pasted(&mut self, text: &str, chat: &Chat) -> Vec<Action> {
+        self.memory.completion = None;
+        if self.overlay.is_some() {
+            let line = text.trim_end_matches(['\r', '\n']).replace(['\r', '\n'], " ");
+            return self.type_in_overlay(&line, chat);
+        }
+        self.focus = Focus::Composer;
+        if !self.composer().paste(text) {
+            self.no_room();
+        } else {
+            let lines = self.composer().text().lines().count();
+            if lines > LINES_UNASKED {
+                self.say(&format!("This text has {lines} lines."), false);
+            }
+        }
+        self.told_typing(true)
+    }
+
+    fn no_room(&mut self) {
+        let most = crate::limits::COMPOSED_BYTES / 1024;
+        self.say(&format!("The end was left out: a text has at most {most} KiB."), true);
+    }
+
+    /// The scroll position to come back to.
+    fn here(&self) -> (String, Scroll) {
+        let place = self.places.get(&proto::name::fold(&self.open));
+        let scroll = place.map(|place| place.scroll.clone()).unwrap_or_default();
+        (self.open.clone(), scroll)
+    }
+
+    /// Whether the person looks at something old, by a search or a jump: nothing becomes read by that.
+    pub fn is_visiting(&self) -> bool {
+        self.memory.return_to.is_some()
     }
 }

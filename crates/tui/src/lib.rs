@@ -10,6 +10,7 @@ pub mod settings;
 pub mod action;
 
 // What a person does.
+pub mod decoder;
 pub mod input;
 pub mod keymap;
 pub mod composer;

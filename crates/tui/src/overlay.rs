@@ -1,6 +1,7 @@
 //! What lies above the timeline: help, the palette, lists, questions.
 
 use crate::composer::Composer;
+use crate::limits::REACTIONS as OFFERED;
 use crate::palette::Palette;
 use chat::Chat;
 use chat::chat::Listed;
@@ -42,10 +43,19 @@ impl List {
         rooms
     }
 
-    /// The reactions whose names have the typed letters.
+    /// The reactions whose names have the typed letters: the usual ones, then all other emoji.
     pub fn reactions(&self) -> Vec<(&'static str, &'static str)> {
-        let typed = self.input.text().to_lowercase();
-        REACTIONS.into_iter().filter(|(_, name)| name.contains(&typed)).collect()
+        let typed = self.input.text().trim().trim_matches(':').to_lowercase();
+        let usual = REACTIONS.into_iter().filter(|(_, name)| name.contains(&typed));
+        let mut reactions: Vec<_> = usual.collect();
+        if !typed.is_empty() {
+            let is_new = |emoji: &&str| !REACTIONS.iter().any(|(usual, _)| usual == emoji);
+            let others = crate::complete::emoji(&typed).into_iter().filter(is_new);
+            let name = |emoji| emojis::get(emoji).map_or("", emojis::Emoji::name);
+            reactions.extend(others.map(|emoji| (emoji, name(emoji))));
+            reactions.truncate(OFFERED);
+        }
+        reactions
     }
 }
 

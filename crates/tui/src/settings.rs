@@ -16,6 +16,8 @@ pub struct Settings {
     pub synchronized: bool,
     /// The mouse is the screen's; otherwise the terminal's own selection works.
     pub mouse: bool,
+    /// The members of a room are shown where there is room for them.
+    pub members: bool,
 }
 
 impl Default for Settings {
@@ -26,6 +28,7 @@ impl Default for Settings {
             links: true,
             synchronized: true,
             mouse: true,
+            members: true,
         }
     }
 }

@@ -1,1 +1,693 @@
-//! The commands that begin with `/`.
+//! The commands that begin with `/`, and those of the original program in capitals.
+
+use chat::Chat;
+use chat::Intent;
+use chat::conversation::Notify;
+use chat::intent::Saying;
+
+/// A command.
+pub struct Command {
+    /// Its name, without the slash.
+    pub name: &'static str,
+    /// What else it may be called.
+    pub also: &'static [&'static str],
+    /// What follows the name: `<needed>`, `[optional]`.
+    pub usage: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    does: Does,
+}
+
+/// What a command leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Something for the core.
+    Do(Intent),
+    /// Show a conversation, and open it if it is new.
+    Go(String),
+    /// Look for these words; without any, ask for them.
+    Search(String),
+    /// Show the rooms of the server.
+    Rooms,
+    /// Show the help.
+    Help,
+    /// Find a person to write to.
+    Palette,
+    /// Ask for the old password and the new one.
+    ChangePassword,
+    /// Change a setting of this client, or show them all.
+    Set(String),
+    /// Say this to the person.
+    Tell(String),
+    /// Leave.
+    Quit,
+}
+
+/// How a command is understood.
+#[derive(Clone, Copy)]
+enum Does {
+    /// By a function.
+    Call(fn(&Asked<'_>) -> Outcome),
+    /// As a verb of the server's: so many words, and then a text.
+    Verb(&'static str, usize),
+}
+
+type Outcome = Result<Vec<Order>, String>;
+
+/// A command as it was typed, and where.
+struct Asked<'a> {
+    command: &'a Command,
+    /// What follows the name.
+    rest: &'a str,
+    /// The conversation in which it was typed.
+    here: &'a str,
+    chat: &'a Chat,
+}
+
+const fn call(
+    name: &'static str,
+    also: &'static [&'static str],
+    usage: &'static str,
+    help: &'static str,
+    does: fn(&Asked<'_>) -> Outcome,
+) -> Command {
+    Command { name, also, usage, help, does: Does::Call(does) }
+}
+
+const fn verb(
+    name: &'static str,
+    usage: &'static str,
+    help: &'static str,
+    verb: &'static str,
+    words: usize,
+) -> Command {
+    Command { name, also: &[], usage, help, does: Does::Verb(verb, words) }
+}
+
+#[rustfmt::skip]
+const COMMANDS: &[Command] = &[
+    call("join", &["j"], "<#room> [key]", "Go to a room, and join it", join),
+    call("part", &["leave"], "[#room] [reason]", "Leave a room", part),
+    call("close", &[], "", "Close the conversation; a room is left", close),
+    call("msg", &["query", "m", "pm"], "<name> [text]", "Write to a person or room", msg),
+    call("me", &[], "<text>", "Say what you do", me),
+    call("topic", &[], "[text]", "Show or set what the room is about", topic),
+    call("names", &["who"], "[#room]", "List who is in the room", names),
+    call("invite", &[], "<name> [#room]", "Invite somebody to the room", invite),
+    call("kick", &[], "<name> [reason]", "Remove somebody from the room", kick),
+    call("ban", &[], "[name or mask] [2h|3d] [reason]", "Keep somebody out of the room; alone, list the bans", ban),
+    call("unban", &[], "<name or mask>", "Let somebody in again", unban),
+    call("quiet", &[], "[name or mask] [2h|3d] [reason]", "Keep somebody from speaking; alone, list them", quiet),
+    call("unquiet", &[], "<name or mask>", "Let somebody speak again", unquiet),
+    call("mode", &[], "[#room or name] [changes]", "Show or change modes", mode),
+    call("op", &[], "<name>", "Make somebody an operator of the room", |a| rank(a, "+o")),
+    call("deop", &[], "<name>", "Take that away", |a| rank(a, "-o")),
+    call("voice", &[], "<name>", "Let somebody speak in a moderated room", |a| rank(a, "+v")),
+    call("devoice", &[], "<name>", "Take that away", |a| rank(a, "-v")),
+    call("pin", &[], "", "List the pinned messages (pin one with its key, see F1)", pins),
+    call("mute", &[], "", "Be told of nothing here", |a| notify(a, Notify::None)),
+    call("follow", &[], "", "Be told of everything here", |a| notify(a, Notify::All)),
+    call("unmute", &["unfollow"], "", "Be told of mentions and private messages", |a| notify(a, Notify::Mentions)),
+    call("away", &[], "[reason]", "Be away; without a reason, be back", away),
+    call("back", &[], "", "Be back", |a| a.raw(&["AWAY"], None)),
+    verb("nick", "<name>", "Be called something else, where the server allows it", "NICK", 1),
+    verb("whois", "<name>", "Show who somebody is", "WHOIS", 1),
+    verb("whowas", "<name>", "Show who somebody was", "WHOWAS", 1),
+    call("list", &["rooms"], "", "Show the rooms of the server, to choose from", |_| Ok(vec![Order::Rooms])),
+    call("search", &["find", "s"], "[words]", "Search: words, from:ann, in:#dev, before:2026-10-01", |a| Ok(vec![Order::Search(a.rest.to_owned())])),
+    call("ignore", &[], "[name]", "Ignore somebody's private messages; alone, list them", ignore),
+    call("unignore", &[], "<name>", "Stop that", unignore),
+    call("report", &[], "<name or msgid> <reason>", "Report somebody to the operators of the server", |a| a.verb("REPORT", 1)),
+    call("passwd", &["password"], "", "Change your password", |_| Ok(vec![Order::ChangePassword])),
+    call("cert", &[], "[add|list|del <fingerprint>]", "Certificates that log you in", cert),
+    call("display-name", &["name"], "[text]", "How you would like to be called; alone, no longer", |a| metadata(a, "display-name")),
+    call("status", &[], "[text]", "What you are up to; alone, no longer", |a| metadata(a, "status")),
+    call("metadata", &[], "<name or #room> <list|get|set|clear> [key] [value]", "Facts about people and rooms", facts),
+    call("set", &[], "[setting value]", "Change how this client works; alone, show it", |a| Ok(vec![Order::Set(a.rest.to_owned())])),
+    call("help", &["h"], "[command]", "Show the keys and commands, or how one is used", help),
+    call("quote", &["raw"], "<line>", "Send a line of the protocol as it is", quote),
+    call("quit", &["exit", "ex", "q"], "", "Leave", |_| Ok(vec![Order::Quit])),
+    call("invitation", &[], "<add|list|del> …", "Invite people to register", |a| a.as_typed("INVITATION")),
+    call("account", &[], "[sessions|token|2fa|pms|…] …", "Your account: sessions, app passwords, second factor", |a| a.as_typed("ACCOUNT")),
+    call("register", &[], "<password>", "Register the name you have as a guest", register),
+    verb("room", "<#room> [setting] [value]", "Show or change the settings of a room", "ROOM", 2),
+    verb("rename", "<#room> <#new> [reason]", "Rename a room", "RENAME", 2),
+    verb("setname", "<real name>", "Change your real name", "SETNAME", 0),
+    verb("motd", "", "Show the message of the day", "MOTD", 0),
+    verb("time", "", "Show the time of the server", "TIME", 0),
+    verb("version", "", "Show what the server runs", "VERSION", 0),
+    verb("info", "", "Show about the server", "INFO", 0),
+    verb("admin", "", "Show who runs the server", "ADMIN", 0),
+    verb("lusers", "", "Show how many are here", "LUSERS", 0),
+    verb("links", "", "Show the servers of the network", "LINKS", 0),
+    verb("oper", "<name> <password>", "Become an operator of the server", "OPER", 2),
+    verb("kill", "<name> <reason>", "For operators: end somebody's connections", "KILL", 1),
+    verb("wallops", "<text>", "For operators: tell all who want to hear it", "WALLOPS", 0),
+    verb("rehash", "", "For operators: read the configuration again", "REHASH", 0),
+    verb("stats", "<letter>", "For operators: figures", "STATS", 1),
+    call("accounts", &[], "<list|show|suspend|resume|…> …", "For operators: accounts", |a| a.as_typed("ACCOUNTS")),
+    call("serverban", &[], "<add|list|del> …", "For operators: bans from the server", |a| a.as_typed("SERVERBAN")),
+    call("reports", &[], "[all|close <number>]", "For operators: what was reported", |a| a.as_typed("REPORTS")),
+    call("audit", &[], "[count]", "For operators: what operators did", |a| a.as_typed("AUDIT")),
+];
+
+/// All commands, in the order of the help.
+pub fn commands() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter()
+}
+
+/// What a line means that was typed in the conversation `here`. `//` says a slash.
+///
+/// # Errors
+/// A sentence for the person: what is wrong, and how it is right.
+pub fn understand(line: &str, here: &str, chat: &Chat) -> Outcome {
+    if let Some(orders) = in_capitals(line, chat) {
+        return orders;
+    }
+    let Some(typed) = line.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
+        let text = if line.starts_with("//") { &line[1..] } else { line };
+        return say(here, text, false);
+    };
+    let (name, rest) = split_word(typed);
+    let name = name.to_lowercase();
+    let fits = |command: &&Command| command.name == name || command.also.contains(&&*name);
+    let Some(command) = COMMANDS.iter().find(fits) else {
+        return Err(match nearest(&name) {
+            Some(near) => {
+                format!("There is no command /{name}. Do you mean /{near}? To say it: //{name}")
+            }
+            None => format!("There is no command /{name}; /help lists them. To say it: //{name}"),
+        });
+    };
+    let asked = Asked { command, rest, here, chat };
+    match command.does {
+        Does::Call(function) => function(&asked),
+        Does::Verb(verb, words) => asked.verb(verb, words),
+    }
+}
+
+/// `BM`, `PM`, `CH`, `FIND` and `EX`, as in the original program.
+fn in_capitals(line: &str, chat: &Chat) -> Option<Outcome> {
+    let (word, rest) = split_word(line);
+    match word {
+        "BM" if rest.is_empty() => Some(Ok(vec![Order::Go(lobby(chat))])),
+        "BM" => Some(say(&lobby(chat), rest, false)),
+        "PM" if rest.is_empty() => Some(Ok(vec![Order::Palette])),
+        "PM" => match split_word(rest) {
+            (name, "") => Some(Ok(vec![Order::Go(name.to_owned())])),
+            (name, text) => Some(say(name, text, false)),
+        },
+        "CH" if rest.is_empty() => Some(Ok(vec![Order::Go(lobby(chat))])),
+        "CH" => {
+            let (name, _) = split_word(rest);
+            Some(Ok(vec![Order::Go(name.to_owned())]))
+        }
+        "FIND" => Some(Ok(vec![Order::Search(rest.to_owned())])),
+        "EX" if rest.is_empty() => Some(Ok(vec![Order::Quit])),
+        _ => None,
+    }
+}
+
+/// The room that everybody is in.
+fn lobby(chat: &Chat) -> String {
+    let named = chat.conversation("#lobby").map(|lobby| lobby.name.clone());
+    let first = || chat.conversations.values().find(|room| room.joined);
+    named.or_else(|| first().map(|room| room.name.clone())).unwrap_or_else(|| "#lobby".to_owned())
+}
+
+/// The command whose name has the fewest letters that are not as they should be.
+fn nearest(name: &str) -> Option<&'static str> {
+    let names = COMMANDS.iter().flat_map(|c| std::iter::once(c.name).chain(c.also.iter().copied()));
+    let near = names.map(|known| (distance(name, known), known)).min()?;
+    (near.0 <= 2 && near.0 < name.len()).then_some(near.1)
+}
+
+/// How many letters must be changed, added or left out to make one word from the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, a) in one.chars().take(32).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (column, b) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(a != *b);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+fn split_word(line: &str) -> (&str, &str) {
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (word, rest.trim_start_matches([' ', '\t']))
+}
+
+fn say(to: &str, text: &str, action: bool) -> Outcome {
+    if to.is_empty() {
+        return Err("This is the server's own page: go to a room or a person to speak.".to_owned());
+    }
+    let saying = Saying { to: to.to_owned(), text: text.to_owned(), action, reply_to: None };
+    Ok(vec![Order::Do(Intent::Say(saying))])
+}
+
+impl Asked<'_> {
+    /// How the command is used.
+    fn usage(&self) -> String {
+        format!("Use it like this: /{} {}", self.command.name, self.command.usage)
+    }
+
+    fn words(&self) -> Vec<&str> {
+        self.rest.split_whitespace().collect()
+    }
+
+    /// The room in which the command was typed.
+    fn room(&self) -> Result<&str, String> {
+        if self.chat.server.is_room(self.here) {
+            return Ok(self.here);
+        }
+        Err(format!("/{} works in a room: go to one first.", self.command.name))
+    }
+
+    /// Whether the server has verbs that only Parlor has.
+    fn is_parlor(&self) -> bool {
+        self.chat.server.has("parlor/unread")
+    }
+
+    /// A line of words and a text behind them.
+    #[allow(clippy::unnecessary_wraps, reason = "what commands return")]
+    fn raw(&self, words: &[&str], text: Option<&str>) -> Outcome {
+        let mut line = words.join(" ");
+        if let Some(text) = text {
+            line.push_str(" :");
+            line.push_str(&text.replace('\n', " "));
+        }
+        Ok(vec![Order::Do(Intent::Raw(line))])
+    }
+
+    /// The verb with so many words, and the rest as one text.
+    fn verb(&self, verb: &str, words: usize) -> Outcome {
+        let needed = self.command.usage.matches('<').count();
+        if self.words().len() < needed {
+            return Err(self.usage());
+        }
+        let mut parts = vec![verb];
+        let mut rest = self.rest.trim_end();
+        for _ in 0..words {
+            let (word, after) = split_word(rest);
+            if word.is_empty() {
+                break;
+            }
+            parts.push(word);
+            rest = after;
+        }
+        self.raw(&parts, Some(rest).filter(|rest| !rest.is_empty()))
+    }
+
+    /// The verb with what follows as it was typed; its subcommand in capitals.
+    fn as_typed(&self, verb: &str) -> Outcome {
+        let (subcommand, rest) = split_word(self.rest.trim_end());
+        let subcommand = subcommand.to_ascii_uppercase();
+        let parts: Vec<&str> =
+            [verb, &subcommand, rest].into_iter().filter(|part| !part.is_empty()).collect();
+        self.raw(&parts, None)
+    }
+
+    /// The room named first, or the one that one is in, and what follows.
+    fn room_and_rest(&self) -> Result<(&str, &str), String> {
+        let (word, rest) = split_word(self.rest);
+        if self.chat.server.is_room(word) {
+            return Ok((word, rest));
+        }
+        Ok((self.room()?, self.rest))
+    }
+}
+
+fn join(asked: &Asked<'_>) -> Outcome {
+    match asked.words()[..] {
+        [] => Err(asked.usage()),
+        [room] if asked.chat.server.is_room(room) => Ok(vec![Order::Go(room.to_owned())]),
+        [room, key] if asked.chat.server.is_room(room) => {
+            let line = format!("JOIN {room} {key}");
+            Ok(vec![Order::Do(Intent::Raw(line)), Order::Go(room.to_owned())])
+        }
+        [word, ..] => Err(format!("{word} is no room: rooms begin with #, as #{word}.")),
+    }
+}
+
+fn part(asked: &Asked<'_>) -> Outcome {
+    let (room, reason) = asked.room_and_rest()?;
+    if reason.is_empty() {
+        return Ok(vec![Order::Do(Intent::Close(room.to_owned()))]);
+    }
+    asked.raw(&["PART", room], Some(reason))
+}
+
+fn close(asked: &Asked<'_>) -> Outcome {
+    if asked.here.is_empty() {
+        return Err("The server's own page stays.".to_owned());
+    }
+    Ok(vec![Order::Do(Intent::Close(asked.here.to_owned()))])
+}
+
+fn msg(asked: &Asked<'_>) -> Outcome {
+    match split_word(asked.rest) {
+        ("", _) => Err(asked.usage()),
+        (name, "") => Ok(vec![Order::Go(name.to_owned())]),
+        (name, text) => say(name, text, false),
+    }
+}
+
+fn me(asked: &Asked<'_>) -> Outcome {
+    if asked.rest.is_empty() {
+        return Err(asked.usage());
+    }
+    say(asked.here, asked.rest, true)
+}
+
+fn topic(asked: &Asked<'_>) -> Outcome {
+    let (room, text) = asked.room_and_rest()?;
+    asked.raw(&["TOPIC", room], Some(text).filter(|text| !text.is_empty()))
+}
+
+fn names(asked: &Asked<'_>) -> Outcome {
+    let (room, _) = asked.room_and_rest()?;
+    let Some(known) = asked.chat.conversation(room).filter(|known| known.joined) else {
+        return asked.raw(&["NAMES", room], None);
+    };
+    let members = known.members.values().map(|member| {
+        let away = if member.away { " (away)" } else { "" };
+        format!("{}{}{away}", member.marks, member.nick)
+    });
+    let members: Vec<String> = members.collect();
+    Ok(vec![Order::Tell(format!("{} in {room}: {}", members.len(), members.join(", ")))])
+}
+
+fn invite(asked: &Asked<'_>) -> Outcome {
+    match asked.words()[..] {
+        [name] => asked.raw(&["INVITE", name, asked.room()?], None),
+        [name, room] => asked.raw(&["INVITE", name, room], None),
+        _ => Err(asked.usage()),
+    }
+}
+
+fn kick(asked: &Asked<'_>) -> Outcome {
+    let (room, rest) = asked.room_and_rest()?;
+    match split_word(rest) {
+        ("", _) => Err(asked.usage()),
+        (name, reason) => {
+            asked.raw(&["KICK", room, name], Some(reason).filter(|reason| !reason.is_empty()))
+        }
+    }
+}
+
+/// A list of the room: by Parlor's verb, which knows times, or elsewhere by a mode.
+fn room_list(asked: &Asked<'_>, verb: &str, mode: &str, add: bool) -> Outcome {
+    let (room, rest) = asked.room_and_rest()?;
+    let (whom, rest) = split_word(rest);
+    if whom.is_empty() && !add {
+        return Err(asked.usage());
+    }
+    if asked.is_parlor() {
+        let mut words = vec![verb, room];
+        words.extend(Some(whom).filter(|whom| !whom.is_empty()));
+        let mut rest = rest;
+        while let (word, after) = split_word(rest)
+            && (is_duration(word) || word.starts_with("take-back="))
+        {
+            words.push(word);
+            rest = after;
+        }
+        return asked.raw(&words, Some(rest).filter(|rest| !rest.is_empty()));
+    }
+    let mask = if whom.is_empty() || whom.contains(['!', '@', '*']) {
+        whom.to_owned()
+    } else {
+        format!("{whom}!*@*")
+    };
+    let sign = if add { '+' } else { '-' };
+    asked.raw(&["MODE", room, format!("{sign}{mode} {mask}").trim_end()], None)
+}
+
+fn is_duration(word: &str) -> bool {
+    let (number, unit) = word.split_at(word.len() - usize::from(word.is_ascii() && word.len() > 1));
+    matches!(unit, "s" | "m" | "h" | "d" | "w") && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn ban(asked: &Asked<'_>) -> Outcome {
+    room_list(asked, "BAN", "b", true)
+}
+
+fn unban(asked: &Asked<'_>) -> Outcome {
+    room_list(asked, "UNBAN", "b", false)
+}
+
+fn quiet(asked: &Asked<'_>) -> Outcome {
+    room_list(asked, "QUIET", "q", true)
+}
+
+fn unquiet(asked: &Asked<'_>) -> Outcome {
+    room_list(asked, "UNQUIET", "q", false)
+}
+
+fn mode(asked: &Asked<'_>) -> Outcome {
+    let (first, _) = split_word(asked.rest);
+    let names_target = asked.chat.server.is_room(first) || proto::name::same(first, &asked.chat.me);
+    let words = match names_target {
+        true => format!("MODE {}", asked.rest),
+        false => format!("MODE {} {}", asked.room()?, asked.rest),
+    };
+    asked.raw(&[words.trim_end()], None)
+}
+
+fn rank(asked: &Asked<'_>, change: &str) -> Outcome {
+    match asked.words()[..] {
+        [name] => asked.raw(&["MODE", asked.room()?, change, name], None),
+        _ => Err(asked.usage()),
+    }
+}
+
+fn pins(asked: &Asked<'_>) -> Outcome {
+    asked.raw(&["PIN", asked.room()?], None)
+}
+
+fn notify(asked: &Asked<'_>, notify: Notify) -> Outcome {
+    let target = asked.here.to_owned();
+    let told = match notify {
+        Notify::None => format!("{target} is muted."),
+        Notify::All => format!("You follow {target}: you will be told of all that is said."),
+        Notify::Mentions => format!("You will be told of mentions in {target}."),
+    };
+    Ok(vec![Order::Do(Intent::Notify { target, notify }), Order::Tell(told)])
+}
+
+fn away(asked: &Asked<'_>) -> Outcome {
+    asked.raw(&["AWAY"], Some(asked.rest).filter(|reason| !reason.is_empty()))
+}
+
+fn ignore(asked: &Asked<'_>) -> Outcome {
+    if !asked.chat.server.tokens.contains_key("SILENCE") && !asked.is_parlor() {
+        return Err("This server keeps no list of whom you ignore.".to_owned());
+    }
+    match asked.words()[..] {
+        [] => asked.raw(&["SILENCE"], None),
+        [name] => asked.raw(&["SILENCE", &format!("+{name}")], None),
+        _ => Err(asked.usage()),
+    }
+}
+
+fn unignore(asked: &Asked<'_>) -> Outcome {
+    match asked.words()[..] {
+        [name] => asked.raw(&["SILENCE", &format!("-{name}")], None),
+        _ => Err(asked.usage()),
+    }
+}
+
+fn cert(asked: &Asked<'_>) -> Outcome {
+    match asked.rest {
+        "" => asked.raw(&["CERT", "LIST"], None),
+        _ => asked.as_typed("CERT"),
+    }
+}
+
+fn metadata(asked: &Asked<'_>, key: &str) -> Outcome {
+    let text = Some(asked.rest).filter(|text| !text.is_empty());
+    asked.raw(&["METADATA", "*", "SET", key], text)
+}
+
+fn facts(asked: &Asked<'_>) -> Outcome {
+    let (target, rest) = split_word(asked.rest);
+    let (what, rest) = split_word(rest);
+    if what.is_empty() {
+        return Err(asked.usage());
+    }
+    let what = what.to_ascii_uppercase();
+    let (key, value) = if what == "SET" { split_word(rest) } else { (rest, "") };
+    let words: Vec<&str> =
+        ["METADATA", target, &what, key].into_iter().filter(|word| !word.is_empty()).collect();
+    asked.raw(&words, Some(value).filter(|value| !value.is_empty()))
+}
+
+fn help(asked: &Asked<'_>) -> Outcome {
+    let wanted = asked.rest.trim().trim_start_matches('/').to_lowercase();
+    if wanted.is_empty() {
+        return Ok(vec![Order::Help]);
+    }
+    let fits = |command: &&Command| command.name == wanted || command.also.contains(&&*wanted);
+    match COMMANDS.iter().find(fits) {
+        Some(command) => {
+            let (name, usage) = (command.name, command.usage);
+            Ok(vec![Order::Tell(format!("/{name} {usage}: {}.", command.help))])
+        }
+        None => asked.raw(&["HELP", &wanted.to_uppercase()], None),
+    }
+}
+
+fn quote(asked: &Asked<'_>) -> Outcome {
+    if asked.rest.is_empty() {
+        return Err(asked.usage());
+    }
+    asked.raw(&[asked.rest], None)
+}
+
+fn register(asked: &Asked<'_>) -> Outcome {
+    if asked.rest.is_empty() {
+        return Err(asked.usage());
+    }
+    asked.raw(&["REGISTER", "*", "*"], Some(asked.rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat(capabilities: &[&str]) -> Chat {
+        let mut chat = Chat::new("r");
+        let mut out = Vec::new();
+        let capabilities = capabilities.iter().map(|name| ((*name).to_owned(), String::new()));
+        chat.logged_in("ann", capabilities, &mut out);
+        for line in [":s 001 ann :hi", ":ann!a@s JOIN #lobby", ":s 353 ann = #lobby :ann @bob"] {
+            chat.receive(line, 0, &mut out);
+        }
+        chat.receive(":s 366 ann #lobby :End", 0, &mut out);
+        chat
+    }
+
+    fn orders(line: &str) -> Vec<Order> {
+        understand(line, "#lobby", &chat(&["parlor/unread"])).expect(line)
+    }
+
+    fn sent(line: &str) -> String {
+        match &orders(line)[..] {
+            [Order::Do(Intent::Raw(raw))] => raw.clone(),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn refused(line: &str) -> String {
+        understand(line, "#lobby", &chat(&[])).expect_err(line)
+    }
+
+    fn said(line: &str) -> (String, String, bool) {
+        match &orders(line)[..] {
+            [Order::Do(Intent::Say(Saying { to, text, action, .. }))] => {
+                (to.clone(), text.clone(), *action)
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_no_command_is_said() {
+        let here = |text: &str| ("#lobby".to_owned(), text.to_owned(), false);
+        assert_eq!(said("hello /join"), here("hello /join"));
+        assert_eq!(said("//join is a command"), here("/join is a command"));
+        assert_eq!(said(" /join"), here(" /join"));
+        assert_eq!(said("two\nlines"), here("two\nlines"));
+        assert_eq!(said("EX means something"), here("EX means something"));
+        assert_eq!(said("bm is lower case"), here("bm is lower case"));
+        assert_eq!(said("/me  waves"), ("#lobby".to_owned(), "waves".to_owned(), true));
+        assert_eq!(said("/msg bob hi  you"), ("bob".to_owned(), "hi  you".to_owned(), false));
+    }
+
+    #[test]
+    fn the_operations_of_the_original_program_work_in_capitals() {
+        assert_eq!(said("BM hello all"), ("#lobby".to_owned(), "hello all".to_owned(), false));
+        assert_eq!(said("PM bob hi"), ("bob".to_owned(), "hi".to_owned(), false));
+        assert_eq!(orders("PM bob"), [Order::Go("bob".to_owned())]);
+        assert_eq!(orders("CH bob 50"), [Order::Go("bob".to_owned())]);
+        assert_eq!(orders("CH"), [Order::Go("#lobby".to_owned())]);
+        assert_eq!(orders("FIND some words"), [Order::Search("some words".to_owned())]);
+        assert_eq!(orders("EX"), [Order::Quit]);
+    }
+
+    #[test]
+    fn commands_become_lines_of_the_protocol() {
+        for (typed, line) in [
+            ("/topic All welcome", "TOPIC #lobby :All welcome"),
+            ("/topic #dev", "TOPIC #dev"),
+            ("/invite eve", "INVITE eve #lobby"),
+            ("/kick bob no spam please", "KICK #lobby bob :no spam please"),
+            ("/ban bob 2h no spam", "BAN #lobby bob 2h :no spam"),
+            ("/ban", "BAN #lobby"),
+            ("/unban bob", "UNBAN #lobby bob"),
+            ("/mode +i", "MODE #lobby +i"),
+            ("/mode #dev +o eve", "MODE #dev +o eve"),
+            ("/mode ann +w", "MODE ann +w"),
+            ("/op eve", "MODE #lobby +o eve"),
+            ("/away out for lunch", "AWAY :out for lunch"),
+            ("/away", "AWAY"),
+            ("/nick eve", "NICK eve"),
+            ("/whois bob", "WHOIS bob"),
+            ("/ignore bob", "SILENCE +bob"),
+            ("/cert", "CERT LIST"),
+            ("/cert add", "CERT ADD"),
+            ("/status in a meeting", "METADATA * SET status :in a meeting"),
+            ("/display-name", "METADATA * SET display-name"),
+            ("/metadata #lobby set url https://a", "METADATA #lobby SET url :https://a"),
+            ("/account token add phone", "ACCOUNT TOKEN add phone"),
+            ("/room #dev slow 10", "ROOM #dev slow :10"),
+            ("/kill bob bad words", "KILL bob :bad words"),
+            ("/quote PING x", "PING x"),
+            ("/part #dev bye all", "PART #dev :bye all"),
+        ] {
+            assert_eq!(sent(typed), line, "{typed}");
+        }
+        assert_eq!(orders("/part"), [Order::Do(Intent::Close("#lobby".to_owned()))]);
+        assert_eq!(orders("/J #dev"), [Order::Go("#dev".to_owned())]);
+    }
+
+    #[test]
+    fn other_servers_are_asked_in_the_words_of_irc() {
+        let orders = understand("/ban bob spam", "#lobby", &chat(&[])).unwrap();
+        assert_eq!(orders, [Order::Do(Intent::Raw("MODE #lobby +b bob!*@*".to_owned()))]);
+        assert!(refused("/ignore bob").contains("no list"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_would_be_right() {
+        assert_eq!(
+            refused("/jion #dev"),
+            "There is no command /jion. Do you mean /join? To say it: //jion"
+        );
+        assert_eq!(
+            refused("/etc/passwd"),
+            "There is no command /etc/passwd; /help lists them. To say it: //etc/passwd"
+        );
+        assert_eq!(refused("/join"), "Use it like this: /join <#room> [key]");
+        assert_eq!(refused("/join dev"), "dev is no room: rooms begin with #, as #dev.");
+        assert!(refused("/kill bob").starts_with("Use it like this: /kill"));
+        let in_person = understand("/topic x", "bob", &chat(&[])).unwrap_err();
+        assert_eq!(in_person, "/topic works in a room: go to one first.");
+        let on_page = understand("hello", "", &chat(&[])).unwrap_err();
+        assert!(on_page.contains("go to a room"), "{on_page}");
+    }
+
+    #[test]
+    fn no_two_commands_have_one_name() {
+        let mut names: Vec<&str> =
+            COMMANDS.iter().flat_map(|c| std::iter::once(c.name).chain(c.also.to_vec())).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+}

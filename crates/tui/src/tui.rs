@@ -3,6 +3,7 @@
 use crate::action::Action;
 use crate::composer::Composer;
 use crate::draw::{Hit, Map};
+use crate::input::Memory;
 use crate::keymap::Keymap;
 use crate::overlay::{Overlay, Question};
 use crate::painter::Painter;
@@ -76,6 +77,8 @@ pub struct Tui {
     /// Where text is being selected with the mouse: from, to.
     pub(crate) selection: Option<((u16, u16), (u16, u16))>,
     was_connected: bool,
+    /// What is remembered between one key and the next.
+    pub(crate) memory: Memory,
     painter: Painter,
 }
 
@@ -97,6 +100,7 @@ impl Tui {
             map: Map::default(),
             selection: None,
             was_connected: false,
+            memory: Memory::default(),
             painter: Painter::default(),
         }
     }
@@ -129,6 +133,7 @@ impl Tui {
 
     /// Asks a question; the answer is an [`Action::Answer`].
     pub fn ask(&mut self, question: Question) {
+        self.memory.asking = Default::default();
         self.overlay = Some(Overlay::Question(question));
     }
 

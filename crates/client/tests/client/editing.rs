@@ -3,9 +3,10 @@
 use std::os::unix::process::ExitStatusExt;
 use std::thread;
 
-use parlor_client::limits::{KEY_TIMEOUT, TYPED_BYTES};
+use parlor_client::limits::TYPED_BYTES;
 use pty_process::blocking::Command;
 use rustix::process::Signal;
+use tui::limits::KEY_TIMEOUT;
 
 use crate::process::Computer;
 use crate::server::{PASSWORD, Server};

@@ -1,0 +1,177 @@
+//! Keys in the composer: editing, completing, sending.
+
+use crate::action::Action;
+use crate::complete::Completion;
+use crate::input::Asking;
+use crate::keymap::Act;
+use crate::overlay::{Answer, List, Overlay, Question};
+use crate::palette::Palette;
+use crate::slash::{self, Order};
+use crate::tui::Tui;
+use chat::{Chat, Intent};
+use proto::name::same;
+
+impl Tui {
+    pub(super) fn act_in_composer(&mut self, act: Act, chat: &Chat, now_ms: i64) -> Vec<Action> {
+        match act {
+            Act::Send => return self.send(chat),
+            Act::Complete | Act::CompleteBack => {
+                self.complete(act == Act::CompleteBack, chat);
+                return Vec::new();
+            }
+            Act::Editor => {
+                let text = self.composer().text().to_owned();
+                return vec![Action::ExternalEditor(text)];
+            }
+            Act::FocusMessage => {
+                self.focus_above(chat);
+                return Vec::new();
+            }
+            Act::Oldest => {
+                self.scroll_to_start(chat);
+                return Vec::new();
+            }
+            Act::Newest => {
+                self.scroll_to_end();
+                return Vec::new();
+            }
+            Act::Leave => return vec![Action::Quit],
+            _ => {}
+        }
+        let said = std::mem::take(&mut self.memory.said);
+        let edited = self.composer().act(act, &said);
+        self.memory.said = said;
+        match edited {
+            true if self.composer().is_empty() => self.told_typing(false),
+            true => Vec::new(),
+            false => self.go(act, chat, now_ms),
+        }
+    }
+
+    /// Lets the others know that this person is typing, or has stopped. A command is nobody's business.
+    pub(super) fn told_typing(&mut self, active: bool) -> Vec<Action> {
+        if self.open.is_empty() || self.composer().text().starts_with('/') {
+            return Vec::new();
+        }
+        vec![Action::Do(Intent::Typing { target: self.open.clone(), active })]
+    }
+
+    fn complete(&mut self, back: bool, chat: &Chat) {
+        let here = self.open.clone();
+        let completion = match self.memory.completion.take() {
+            Some(mut completion) => {
+                completion.turn(back);
+                Some(completion)
+            }
+            None => {
+                let composer = self.composer();
+                Completion::of(composer.text(), composer.cursor(), &here, chat)
+            }
+        };
+        let Some(mut completion) = completion else { return };
+        let composer = self.composer();
+        composer.replace(completion.from, completion.to, completion.choice());
+        completion.to = composer.cursor();
+        if completion.choices.len() > 2 {
+            let choices: Vec<&str> =
+                completion.choices.iter().map(|choice| choice.trim()).collect();
+            let (_, choices) = choices.split_last().unwrap_or((&"", &[]));
+            let shown = choices.iter().take(12).copied().collect::<Vec<_>>().join("  ");
+            self.say(&shown, false);
+        }
+        self.memory.completion = Some(completion);
+    }
+
+    fn send(&mut self, chat: &Chat) -> Vec<Action> {
+        let text = self.composer().text().to_owned();
+        if text.trim().is_empty() {
+            return Vec::new();
+        }
+        let orders = match slash::understand(&text, &self.open, chat) {
+            Ok(orders) => orders,
+            Err(sentence) => {
+                self.say(&sentence, true);
+                return Vec::new();
+            }
+        };
+        self.composer().take();
+        self.memory.said.add(&text);
+        let mut actions = vec![Action::Remember(text)];
+        for order in orders {
+            actions.extend(self.obey(order, chat));
+        }
+        actions
+    }
+
+    /// Does what a command leads to.
+    pub(super) fn obey(&mut self, order: Order, chat: &Chat) -> Vec<Action> {
+        match order {
+            Order::Do(Intent::Say(mut saying)) => {
+                if same(&saying.to, &self.open) {
+                    saying.reply_to = self.place().reply_to.take();
+                    self.memory.return_to = None;
+                    self.scroll_to_end();
+                } else {
+                    self.say(&format!("Said to {}: {}", saying.to, saying.text), false);
+                }
+                vec![Action::Do(Intent::Say(saying))]
+            }
+            Order::Do(intent) => {
+                if let Intent::Close(room) = &intent {
+                    self.memory.leaving = Some(room.clone());
+                }
+                vec![Action::Do(intent)]
+            }
+            Order::Go(name) => self.go_to(&name, chat),
+            Order::Search(words) => {
+                let mut list = List::default();
+                list.input.set(&words);
+                self.overlay = Some(Overlay::Search(list));
+                match words.trim() {
+                    "" => Vec::new(),
+                    _ => vec![Action::Do(Intent::Search { words, before_ms: None })],
+                }
+            }
+            Order::Rooms => {
+                self.overlay = Some(Overlay::Rooms(List::default()));
+                vec![Action::Do(Intent::List)]
+            }
+            Order::Help => {
+                self.overlay = Some(Overlay::Help(0));
+                Vec::new()
+            }
+            Order::Palette => {
+                self.overlay = Some(Overlay::Palette(Palette::new("", chat)));
+                Vec::new()
+            }
+            Order::ChangePassword => {
+                self.ask_secret("Your password until now:", Asking::OldPassword);
+                Vec::new()
+            }
+            Order::Set(text) => vec![Action::Set(text)],
+            Order::Tell(text) => {
+                self.say(&text, false);
+                Vec::new()
+            }
+            Order::Quit => vec![Action::Quit],
+        }
+    }
+
+    /// Asks for a password that the screen itself wants to know.
+    pub(super) fn ask_secret(&mut self, prompt: &str, asking: Asking) {
+        let question = Question {
+            title: "Change your password".to_owned(),
+            text: String::new(),
+            prompt: prompt.to_owned(),
+            answer: Answer::Secret,
+            input: Default::default(),
+        };
+        self.ask(question);
+        self.memory.asking = asking;
+    }
+
+    /// The external editor has ended with this text.
+    pub fn edited(&mut self, text: &str) {
+        self.composer().set(text.strip_suffix('\n').unwrap_or(text));
+    }
+}

@@ -1,0 +1,135 @@
+//! Keys on a message that is focused.
+
+use crate::action::Action;
+use crate::input::Asking;
+use crate::keymap::Act;
+use crate::overlay::{Answer, Question};
+use crate::place::Id;
+use crate::tui::{Focus, Tui};
+use chat::entry::Entry;
+use chat::{Chat, Intent};
+
+impl Tui {
+    pub(super) fn act_on_message(
+        &mut self,
+        id: &Id,
+        act: Act,
+        chat: &Chat,
+        now_ms: i64,
+    ) -> Vec<Action> {
+        match act {
+            Act::MessageAbove => {
+                self.focus_above(chat);
+                return Vec::new();
+            }
+            Act::MessageBelow => {
+                self.focus_below(chat);
+                return Vec::new();
+            }
+            Act::React => {
+                self.offer_reactions(id);
+                return Vec::new();
+            }
+            _ => {}
+        }
+        let Some(entry) = self.entry(id, chat) else {
+            self.focus = Focus::Composer;
+            return Vec::new();
+        };
+        match act {
+            Act::Reply => self.reply(&entry),
+            Act::Copy => {
+                self.say("Copied.", false);
+                vec![Action::Copy(entry.text)]
+            }
+            Act::TakeBack => self.ask_to_take_back(&entry),
+            Act::Jump => match &entry.reply_to {
+                Some(msgid) => {
+                    let (here, msgid) = (self.open.clone(), msgid.clone());
+                    self.visit(&here, &msgid, chat)
+                }
+                None => self.refuse("This answers no other message."),
+            },
+            Act::Pin => self.pin(&entry, chat),
+            Act::Retry => match entry.outgoing {
+                Some(number) => vec![Action::Do(Intent::Retry(number))],
+                None => self.refuse("This was sent already."),
+            },
+            Act::Edit => match entry.outgoing {
+                Some(number) => {
+                    self.focus = Focus::Composer;
+                    self.place().reply_to = entry.reply_to;
+                    self.composer().set(&entry.text);
+                    vec![Action::Do(Intent::Discard(number))]
+                }
+                None => self.refuse("What was sent cannot be edited; it can be taken back."),
+            },
+            Act::Discard => match entry.outgoing {
+                Some(number) => {
+                    self.focus = Focus::Composer;
+                    vec![Action::Do(Intent::Discard(number))]
+                }
+                None => self.refuse("This was sent already; it can be taken back."),
+            },
+            _ => self.go(act, chat, now_ms),
+        }
+    }
+
+    fn refuse(&mut self, sentence: &str) -> Vec<Action> {
+        self.say(sentence, true);
+        Vec::new()
+    }
+
+    /// The message, or the event, that an id means.
+    pub(super) fn entry(&self, id: &Id, chat: &Chat) -> Option<Entry> {
+        match id {
+            Id::Msgid(msgid) => chat.find_message(&self.open, msgid).cloned(),
+            Id::Outgoing(number) => {
+                let mut waiting = chat.waiting(&self.open);
+                waiting.find(|outgoing| outgoing.number == *number).map(|o| o.entry(&chat.me))
+            }
+            Id::Gap => None,
+            Id::Local(..) => {
+                let mut entries = self.conversation(chat)?.timeline.entries();
+                entries.rfind(|entry| Id::of(entry) == *id).cloned()
+            }
+        }
+    }
+
+    fn reply(&mut self, entry: &Entry) -> Vec<Action> {
+        let Some(msgid) = entry.msgid.clone().filter(|_| entry.kind.is_said()) else {
+            return self.refuse("Nobody can reply to this.");
+        };
+        self.focus = Focus::Composer;
+        self.place().reply_to = Some(msgid);
+        Vec::new()
+    }
+
+    fn ask_to_take_back(&mut self, entry: &Entry) -> Vec<Action> {
+        if let Some(number) = entry.outgoing {
+            return vec![Action::Do(Intent::Discard(number))];
+        }
+        let Some(msgid) = entry.msgid.clone().filter(|_| entry.redacted_by.is_none()) else {
+            return self.refuse("There is nothing to take back.");
+        };
+        self.ask(Question {
+            title: "Take a message back".to_owned(),
+            text: entry.text.clone(),
+            prompt: "Take it back, for everybody?".to_owned(),
+            answer: Answer::YesNo,
+            input: Default::default(),
+        });
+        self.memory.asking = Asking::TakeBack { target: self.open.clone(), msgid };
+        Vec::new()
+    }
+
+    fn pin(&mut self, entry: &Entry, chat: &Chat) -> Vec<Action> {
+        let room = &self.open;
+        let Some(msgid) = entry.msgid.as_ref().filter(|_| chat.server.is_room(room)) else {
+            return self.refuse("Only messages in rooms can be pinned.");
+        };
+        let pinned = self.conversation(chat).is_some_and(|room| room.pins.contains(msgid));
+        let verb = if pinned { "UNPIN" } else { "PIN" };
+        vec![Action::Do(Intent::Raw(format!("{verb} {room} {msgid}")))]
+    }
+}
