@@ -21,7 +21,7 @@ impl Span {
     }
 }
 
-/// Cells that are drawn on. Those to the right of a wide character's first have no text.
+/// Cells that are drawn on. The cells that a wide character covers besides its first have no text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Canvas {
     pub(crate) buffer: Buffer,
@@ -112,13 +112,49 @@ impl Canvas {
     fn set(&mut self, x: u16, y: u16, grapheme: &str, width: u16, style: Style, link: u16) {
         let at = self.at(x, y);
         self.uncover(x, y);
-        if width == 2 {
-            self.uncover(x + 1, y);
-            self.write(at + 1, style, "");
-            self.links[at + 1] = link;
+        for covered in 1..width {
+            self.uncover(x + covered, y);
+            let at = at + usize::from(covered);
+            self.write(at, style, "");
+            self.links[at] = link;
         }
         self.write(at, style, &safe::cell(grapheme));
         self.links[at] = link;
+    }
+
+    /// Writes a cell, on the background that it has unless the style has one.
+    fn write(&mut self, at: usize, style: Style, symbol: &str) {
+        let cell = &mut self.buffer.content[at];
+        let background = cell.bg;
+        let reversed = cell.modifier & Modifier::REVERSED;
+        cell.reset();
+        cell.modifier = reversed;
+        cell.set_symbol(symbol).set_style(style);
+        if style.bg.is_none() {
+            cell.bg = background;
+        }
+    }
+
+    /// A cell is about to be overwritten: a wide character that it is a part of is gone.
+    fn uncover(&mut self, x: u16, y: u16) {
+        let row = self.at(0, y);
+        let is_covered = |canvas: &Canvas, x: u16| {
+            let cell = canvas.buffer.content.get(row + usize::from(x));
+            x < canvas.buffer.area.width && cell.is_some_and(|cell| cell.symbol().is_empty())
+        };
+        let mut first = x;
+        while first > 0 && is_covered(self, first) {
+            first -= 1;
+        }
+        let mut last = x;
+        while is_covered(self, last + 1) {
+            last += 1;
+        }
+        if first < last {
+            for x in first..=last {
+                self.buffer.content[row + usize::from(x)].set_symbol(" ");
+            }
+        }
     }
 
     /// Writes a cell, on the background that it has unless the style has one.

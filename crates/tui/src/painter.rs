@@ -142,13 +142,15 @@ fn differences(shown: &Canvas, next: &Canvas) -> String {
             if x >= again_until && *cell == *shown.cell(x, y) && link == shown.link(x, y) {
                 continue;
             }
-            let is_wide = x + 1 < area.width && next.cell(x + 1, y).symbol().is_empty();
+            let covered = (x + 1..area.width).take_while(|x| next.cell(*x, y).symbol().is_empty());
+            let covered = covered.count();
+            let is_wide = covered > 0;
             pen.go(x, y);
             pen.dress(cell, link);
             let is_cluster = symbol.chars().nth(1).is_some();
             if is_wide && (is_cluster || symbol.starts_with(|c| c >= '\u{1f000}')) {
                 // A terminal that takes it for a narrow one would leave what was beside it.
-                pen.bytes.push_str("  ");
+                pen.bytes.extend(std::iter::repeat_n(' ', covered + 1));
                 pen.at = None;
                 pen.go(x, y);
             }

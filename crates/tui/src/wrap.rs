@@ -4,6 +4,9 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+/// The most cells of one character.
+const CELLS: u16 = 8;
+
 /// The characters (graphemes) of a text with their offsets and the cells they fill.
 pub(crate) fn characters(text: &str) -> impl Iterator<Item = (usize, &str, u16)> {
     let is_ascii = text.is_ascii();
@@ -13,9 +16,9 @@ pub(crate) fn characters(text: &str) -> impl Iterator<Item = (usize, &str, u16)>
     bytes.into_iter().flatten().chain(rest.into_iter().flatten())
 }
 
-/// The cells that one character fills.
+/// The cells that one character fills. In some scripts it is made of several letters side by side.
 fn width_of(grapheme: &str) -> u16 {
-    u16::try_from(grapheme.width().min(2)).unwrap_or(2)
+    u16::try_from(grapheme.width()).unwrap_or(u16::MAX).min(CELLS)
 }
 
 /// The cells that a text fills.
@@ -153,7 +156,8 @@ mod tests {
         fn rows_fit_and_lose_nothing_but_spaces(text in "\\PC{0,60}", columns in 2usize..30) {
             let rows = rows(&text, columns);
             for row in &rows {
-                prop_assert!(width(row.trim_end()) <= columns, "{:?}", row);
+                let is_one = characters(row.trim_end()).count() == 1;
+                prop_assert!(is_one || width(row.trim_end()) <= columns, "{:?}", row);
             }
             let strip = |text: &str| text.replace(' ', "");
             prop_assert_eq!(strip(&rows.concat()), strip(&text));

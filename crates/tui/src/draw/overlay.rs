@@ -103,7 +103,7 @@ fn draw_search(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<
     let theme = tui.settings.theme;
     let screen = canvas.area();
     let height = screen.height.saturating_sub(2).max(4);
-    let area = frame(canvas, theme, "Search", screen.width.saturating_sub(2), height);
+    let area = frame(canvas, theme, "Search", screen.width, height);
     let below = input(canvas, theme, area, "> ", &list.input, false);
     if below.is_empty() {
         return Vec::new();
@@ -146,8 +146,8 @@ fn hit(tui: &Tui, area: Rect, place: &str, entry: &Entry, words: &[String]) -> V
     let time = time.to_zoned(tui.settings.zone.clone());
     let (place_columns, nick, format) = match area.width {
         90.. => (16, 12, "%F %H:%M"),
-        50.. => (10, 9, "%d.%m. %H:%M"),
-        _ => (7, 7, "%d.%m."),
+        50.. => (10, 9, "%e %b %H:%M"),
+        _ => (7, 7, "%e %b"),
     };
     let reader = Reader { theme, links: false, me: "", found: words };
     let text = entry.text.replace('\n', " ");
@@ -165,7 +165,7 @@ fn draw_rooms(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<(
     let theme = tui.settings.theme;
     let screen = canvas.area();
     let height = screen.height.saturating_sub(2).max(4);
-    let area = frame(canvas, theme, "Rooms", screen.width.saturating_sub(2).min(110), height);
+    let area = frame(canvas, theme, "Rooms", screen.width.min(110), height);
     let below = input(canvas, theme, area, "> ", &list.input, false);
     let name = (usize::from(area.width) / 3).min(28);
     let quiet = theme.style(Role::Quiet);

@@ -5,3 +5,6 @@ mod scene;
 mod pictures;
 mod changes;
 mod safety;
+mod states;
+mod overlays;
+mod scripts;

@@ -56,7 +56,7 @@ pub(crate) fn lively_in(scene: &mut Scene) {
     scene.take_sent();
 }
 
-fn say(scene: &mut Scene, to: &str, text: &str) {
+pub(crate) fn say(scene: &mut Scene, to: &str, text: &str) {
     let saying = Saying { to: to.to_owned(), text: text.to_owned(), ..Saying::default() };
     scene.intend(Intent::Say(saying));
 }

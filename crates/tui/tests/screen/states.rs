@@ -1,0 +1,378 @@
+//! States of a conversation: scrolled, unread, missing history, failed messages, what is being written.
+
+use crate::pictures::{lively, say};
+use crate::scene::{START_MS, Scene};
+use insta::assert_snapshot;
+use tui::tui::Link;
+
+/// A room whose newest page has come: `count` messages of every other minute, `older` of them before what is here.
+fn with_history(columns: u16, rows: u16, from: usize, count: usize) -> Scene {
+    let mut scene = Scene::new(columns, rows);
+    scene.room("#dev", "", "ann bob carol");
+    scene.ready();
+    scene.open("#dev");
+    let label = label(&scene.take_sent(), "CHATHISTORY LATEST #dev");
+    answer(&mut scene, &label, from, count);
+    scene
+}
+
+/// Answers a request for history with messages by number.
+fn answer(scene: &mut Scene, label: &str, from: usize, count: usize) {
+    let messages: Vec<(String, i64, &str, String)> = (from..from + count)
+        .map(|number| {
+            let time = START_MS + i64::try_from(number).unwrap() * 120_000;
+            let who = if number % 3 == 0 { "bob" } else { "carol" };
+            (format!("h{number}"), time, who, format!("message number {number}"))
+        })
+        .collect();
+    let page: Vec<(&str, i64, &str, &str)> = messages
+        .iter()
+        .map(|(id, time, who, text)| (id.as_str(), *time, *who, text.as_str()))
+        .collect();
+    scene.page(label, "#dev", &page);
+    scene.now_ms = START_MS + 24 * 3_600_000;
+}
+
+/// The label of a request that was sent.
+fn label(sent: &[String], request: &str) -> String {
+    let found = sent.iter().find_map(|line| line.split_once(request));
+    let (tags, _) = found.unwrap_or_else(|| panic!("no {request} in {sent:?}"));
+    tags.trim().strip_prefix("@label=").expect("a label").to_owned()
+}
+
+#[test]
+fn history_loads_when_its_beginning_is_near() {
+    let mut scene = with_history(60, 16, 100, 50);
+    scene.draw();
+    assert!(
+        scene.take_sent().iter().all(|line| !line.contains("BEFORE")),
+        "the end is far from it"
+    );
+    scene.tui.scroll_pages(-3, &scene.chat);
+    scene.draw();
+    let label = label(&scene.take_sent(), "CHATHISTORY BEFORE #dev msgid=h100 50");
+    let before = scene.terminal.picture();
+    scene.draw();
+    assert_eq!(scene.take_sent(), [""; 0], "it is asked for once");
+    answer(&mut scene, &label, 50, 50);
+    assert_eq!(scene.picture(), before, "what is on the screen stays where it is");
+}
+
+#[test]
+fn the_beginning_of_what_is_here() {
+    let mut scene = with_history(60, 16, 100, 50);
+    scene.tui.scroll_to_start(&scene.chat);
+    assert_snapshot!(scene.picture());
+}
+
+#[test]
+fn history_that_is_refused_is_not_asked_for_again() {
+    let mut scene = with_history(60, 16, 100, 5);
+    scene.draw();
+    let label = label(&scene.take_sent(), "CHATHISTORY BEFORE #dev msgid=h100 50");
+    scene.line(&format!("@label={label} :parlor FAIL CHATHISTORY MESSAGE_ERROR BEFORE #dev :No."));
+    scene.draw();
+    scene.draw();
+    assert_eq!(scene.take_sent(), [""; 0]);
+}
+
+#[test]
+fn scrolled_up_while_messages_come() {
+    let mut scene = with_history(60, 16, 100, 50);
+    scene.draw();
+    scene.tui.scroll_pages(-1, &scene.chat);
+    scene.draw();
+    // Without the list of rooms, which counts them.
+    let timeline = |scene: &Scene| -> Vec<String> {
+        scene.terminal.rows()[1..12].iter().map(|row| row.chars().skip(18).collect()).collect()
+    };
+    let before = timeline(&scene);
+    for number in 0..5 {
+        scene.says("bob", "#dev", &format!("new {number}"));
+    }
+    scene.draw();
+    assert_eq!(timeline(&scene), before, "the place is kept");
+    assert!(
+        !scene
+            .take_sent()
+            .iter()
+            .any(|line| line.starts_with("MARKREAD #dev timestamp=2026-11-29"))
+    );
+    assert_snapshot!(scene.picture());
+    scene.tui.scroll_to_end();
+    scene.draw();
+    assert!(
+        scene.take_sent().iter().any(|line| line.starts_with("MARKREAD #dev timestamp=2026-11-29"))
+    );
+}
+
+#[test]
+fn a_room_opens_at_its_unread_line() {
+    let mut scene = with_history(60, 14, 100, 50);
+    scene.draw();
+    scene.room("#lobby", "", "ann bob");
+    scene.open("#lobby");
+    scene.draw();
+    for number in 0..30 {
+        scene.later(1);
+        scene.says("bob", "#dev", &format!("missed {number}"));
+    }
+    scene.take_sent();
+    scene.open("#dev");
+    assert_snapshot!("a_room_opens_at_its_unread_line", scene.picture());
+    assert!(
+        !scene.take_sent().iter().any(|line| line.starts_with("MARKREAD #dev")),
+        "not yet read"
+    );
+    scene.tui.scroll_to_end();
+    assert_snapshot!("an_unread_room_at_its_end", scene.picture());
+    assert!(scene.take_sent().iter().any(|line| line.starts_with("MARKREAD #dev")), "read");
+}
+
+#[test]
+fn unread_messages_that_are_not_here_are_fetched() {
+    let mut scene = Scene::new(60, 14);
+    scene.room("#dev", "", "ann bob carol");
+    scene.line("UNREAD #dev 70 0 h80");
+    scene.open("#dev");
+    scene.ready();
+    scene.draw();
+    let sent = scene.take_sent();
+    let latest = label(&sent, "CHATHISTORY LATEST #dev * 50");
+    let around = label(&sent, "CHATHISTORY AROUND #dev msgid=h80 50");
+    answer(&mut scene, &latest, 100, 50);
+    scene.draw();
+    assert!(
+        !scene.take_sent().iter().any(|line| line.starts_with("MARKREAD")),
+        "the end was in between"
+    );
+    answer(&mut scene, &around, 55, 50);
+    assert_snapshot!(scene.picture());
+}
+
+#[test]
+fn what_comes_while_nobody_looks_gets_a_line() {
+    let mut scene = with_history(60, 14, 100, 20);
+    scene.draw();
+    scene.tui.focused = false;
+    scene.says("bob", "#dev", "are you there?");
+    scene.later(1);
+    scene.says("bob", "#dev", "hello?");
+    scene.take_sent();
+    assert_snapshot!(scene.picture());
+    assert_eq!(scene.take_sent(), [""; 0]);
+    scene.tui.focused = true;
+    scene.draw();
+    assert!(scene.take_sent()[0].starts_with("MARKREAD #dev"));
+}
+
+#[test]
+fn nothing_is_read_below_an_overlay() {
+    let mut scene = with_history(60, 14, 100, 20);
+    scene.draw();
+    scene.take_sent();
+    scene.tui.overlay = Some(tui::overlay::Overlay::Search(tui::overlay::List::default()));
+    scene.says("bob", "#dev", "psst");
+    scene.draw();
+    assert_eq!(scene.take_sent(), [""; 0]);
+}
+
+#[test]
+fn a_gap_after_a_break_is_shown_and_fills() {
+    let mut scene = with_history(60, 14, 100, 20);
+    scene.draw();
+    scene.chat.broken();
+    scene.tui.link = Link::Waiting(scene.now_ms + 5_000);
+    assert_snapshot!("a_broken_connection", scene.picture());
+    scene.tui.link = Link::Connected { tls: true };
+    scene.take_sent();
+    scene.login();
+    scene.room("#dev", "", "ann bob carol");
+    scene.ready();
+    scene.says("bob", "#dev", "after the break");
+    scene.draw();
+    assert_snapshot!("a_gap_that_is_loading", scene.terminal.picture());
+    let latest = label(&scene.take_sent(), "CHATHISTORY LATEST #dev * 50");
+    answer(&mut scene, &latest, 105, 20);
+    assert_snapshot!("a_gap_that_is_filled", scene.picture());
+}
+
+#[test]
+fn a_refused_message_says_why() {
+    let mut scene = lively(70, 14);
+    say(&mut scene, "#lobby", "too fast");
+    let sent = scene.take_sent();
+    let label = sent[0].strip_prefix("@label=").unwrap().split(';').next().unwrap();
+    scene.line(&format!("@label={label} :parlor 404 ann #lobby :You may not speak here now."));
+    assert_snapshot!(scene.picture());
+}
+
+#[test]
+fn a_focused_message() {
+    let mut scene = lively(70, 16);
+    scene.draw();
+    scene.tui.focus_above(&scene.chat);
+    scene.tui.focus_above(&scene.chat);
+    scene.tui.focus_above(&scene.chat);
+    scene.draw();
+    assert_snapshot!("a_focused_message", scene.terminal.picture());
+    assert_snapshot!("a_focused_message_in_colour", scene.terminal.styled());
+}
+
+#[test]
+fn the_focus_moves_through_all_messages_and_scrolls_with_it() {
+    let mut scene = with_history(40, 12, 100, 30);
+    scene.draw();
+    for number in (100..130).rev() {
+        scene.tui.focus_above(&scene.chat);
+        scene.draw();
+        assert!(scene.terminal.picture().contains(&format!("message number {number}")), "{number}");
+    }
+    for number in 101..130 {
+        scene.tui.focus_below(&scene.chat);
+        scene.draw();
+        assert!(scene.terminal.picture().contains(&format!("message number {number}")), "{number}");
+    }
+    scene.tui.focus_below(&scene.chat);
+    assert_eq!(scene.tui.focus, tui::tui::Focus::Composer);
+}
+
+#[test]
+fn a_jump_shows_a_message_as_soon_as_it_is_here() {
+    let mut scene = with_history(60, 16, 100, 50);
+    scene.draw();
+    scene.take_sent();
+    let actions = scene.tui.jump("#dev", "h20", &scene.chat);
+    scene.act(actions);
+    scene.draw();
+    let around = label(&scene.take_sent(), "CHATHISTORY AROUND #dev msgid=h20 50");
+    answer(&mut scene, &around, 0, 45);
+    assert_snapshot!(scene.picture());
+}
+
+#[test]
+fn an_answer_of_several_lines_is_being_written() {
+    let mut scene = lively(60, 20);
+    let place = scene.tui.place();
+    place.reply_to = Some("m4".to_owned());
+    place
+        .composer
+        .set("First I thought so, too, but then I had a look at the log.\n日本語\n\nLast");
+    assert_snapshot!(scene.picture());
+}
+
+#[test]
+fn a_draft_grows_to_a_third_of_the_screen() {
+    let mut scene = lively(40, 12);
+    scene.tui.composer().set("1\n2\n3\n4\n5\n6\n7\n8");
+    assert_snapshot!(scene.picture());
+}
+
+#[test]
+fn somebody_is_typing() {
+    let mut scene = lively(60, 10);
+    scene.line("@+typing=active :bob!bob@parlor TAGMSG #lobby");
+    assert_snapshot!("somebody_is_typing", scene.picture());
+    scene.line("@+typing=active :eve!eve@parlor TAGMSG #lobby");
+    scene.line("@+typing=active :carol!c@parlor TAGMSG #lobby");
+    assert!(scene.picture().contains(" 3 are typing … "));
+    scene.now_ms += 60_000;
+    assert!(!scene.picture().contains("typing"));
+}
+
+#[test]
+fn an_error_is_a_line_above_the_composer() {
+    let mut scene = lively(60, 10);
+    scene.tui.say("There is no such command: /foo", true);
+    assert_snapshot!(scene.picture());
+}
+
+#[test]
+fn a_private_conversation_and_the_servers() {
+    let mut scene = lively(80, 12);
+    scene.open("eve");
+    assert_snapshot!("a_private_conversation", scene.picture());
+    scene.line(":parlor NOTICE ann :The server restarts at midnight.");
+    scene.line(":parlor 401 ann nobody :There is nobody by that name.");
+    scene.open("");
+    assert_snapshot!("the_servers_conversation", scene.picture());
+}
+
+#[test]
+fn an_empty_room() {
+    let mut scene = Scene::new(80, 12);
+    scene.room("#new", "", "@ann");
+    scene.ready();
+    scene.open("#new");
+    assert_snapshot!("a_room_that_loads", scene.picture());
+    let label = label(&scene.take_sent(), "CHATHISTORY LATEST #new");
+    scene.page(&label, "#new", &[]);
+    assert_snapshot!("an_empty_room", scene.picture());
+}
+
+#[test]
+fn muted_rooms_are_dim_and_many_do_not_fit() {
+    let mut scene = Scene::new(80, 8);
+    for name in ["#a", "#b", "#c", "#d", "#e", "#f", "#g", "#h"] {
+        scene.room(name, "", "ann bob");
+    }
+    scene.line(":parlor NOTIFY #b mute");
+    scene.ready();
+    for name in ["#a", "#b", "#b", "#h"] {
+        scene.says("bob", name, "hi");
+    }
+    scene.open("#a");
+    scene.draw();
+    assert_snapshot!("muted_rooms", scene.terminal.styled());
+    scene.open("#h");
+    assert_snapshot!("the_last_of_many_rooms", scene.picture());
+}
+
+#[test]
+fn what_happens_in_a_room() {
+    let mut scene = lively(80, 16);
+    scene.does("bob", "TOPIC #lobby :Bring \x02cake\x02");
+    scene.does("bob", "MODE #lobby +o dave");
+    scene.does("zoe", "JOIN #lobby");
+    scene.does("bob", "KICK #lobby zoe :no reason");
+    scene.does("eve", "NICK eva");
+    scene.does("eva", "QUIT :bye");
+    assert_snapshot!(scene.picture());
+}
+
+#[test]
+fn a_selection_is_the_text_of_the_timeline() {
+    let mut scene = lively(80, 24);
+    scene.draw();
+    let row = |text: &str| {
+        let rows = scene.terminal.rows();
+        u16::try_from(rows.iter().position(|row| row.contains(text)).unwrap()).unwrap()
+    };
+    let (from, to) = (row("Has anybody"), row("It is in store"));
+    let rows = scene.terminal.rows();
+    let column = rows[usize::from(from)].chars().position(|c| c == 'H').unwrap();
+    scene.tui.select(Some(((79, to), (u16::try_from(column).unwrap(), from))));
+    scene.draw();
+    let text = scene.tui.selected_text().unwrap();
+    assert!(text.starts_with("Has anybody looked at the failing test?\n"), "{text}");
+    assert!(text.ends_with("It is in store, see"), "{text}");
+}
+
+#[test]
+fn long_messages_are_cut_until_they_are_focused() {
+    let mut scene = lively(60, 20);
+    let lines: Vec<String> = (1..=60).map(|line| format!("line {line}")).collect();
+    scene.line("@msgid=long :bob!b@parlor BATCH +1 draft/multiline #lobby");
+    for line in &lines {
+        scene.line(&format!("@batch=1 :bob!b@parlor PRIVMSG #lobby :{line}"));
+    }
+    scene.line(":parlor BATCH -1");
+    let cut = scene.picture();
+    assert!(cut.contains("line 40") && !cut.contains("line 41"), "{cut}");
+    // The newest is what is still on its way.
+    scene.tui.focus_above(&scene.chat);
+    scene.tui.focus_above(&scene.chat);
+    scene.draw();
+    scene.tui.scroll_to_end();
+    assert!(scene.picture().contains("line 60"));
+}
