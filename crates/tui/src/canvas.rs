@@ -157,30 +157,6 @@ impl Canvas {
         }
     }
 
-    /// Writes a cell, on the background that it has unless the style has one.
-    fn write(&mut self, at: usize, style: Style, symbol: &str) {
-        let cell = &mut self.buffer.content[at];
-        let background = cell.bg;
-        let reversed = cell.modifier & Modifier::REVERSED;
-        cell.reset();
-        cell.modifier = reversed;
-        cell.set_symbol(symbol).set_style(style);
-        if style.bg.is_none() {
-            cell.bg = background;
-        }
-    }
-
-    /// A cell is about to be overwritten: a wide character of which it is a half is gone.
-    fn uncover(&mut self, x: u16, y: u16) {
-        let at = self.at(x, y);
-        if self.buffer.content[at].symbol().is_empty() && x > 0 {
-            self.buffer.content[at - 1].set_symbol(" ");
-        }
-        if x + 1 < self.buffer.area.width && self.buffer.content[at + 1].symbol().is_empty() {
-            self.buffer.content[at + 1].set_symbol(" ");
-        }
-    }
-
     /// Makes an area blank, in a style.
     pub(crate) fn clear(&mut self, area: Rect, style: Style) {
         let area = area.intersection(self.buffer.area);

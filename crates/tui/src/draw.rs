@@ -58,8 +58,8 @@ struct Parts {
 }
 
 impl Parts {
-    /// The parts of a screen whose composer wants so many rows.
-    fn of(columns: u16, rows: u16, composer: u16) -> Parts {
+    /// The parts of a screen whose composer wants so many rows, with the members of a room or without.
+    fn of(columns: u16, rows: u16, composer: u16, members: bool) -> Parts {
         let composer = composer.clamp(1, (rows / 3).max(1)).min(rows);
         let top = u16::from(rows >= 4);
         let status = u16::from(rows >= 5);
@@ -70,6 +70,7 @@ impl Parts {
             _ => 0,
         };
         let right = match columns {
+            _ if !members => 0,
             140.. => 20,
             100.. => 17,
             _ => 0,
@@ -96,7 +97,7 @@ pub(crate) fn draw(tui: &mut Tui, chat: &Chat, now_ms: i64) -> (Canvas, Vec<Acti
         return (canvas, Vec::new());
     }
     let written = bottom::rows(tui, columns);
-    let parts = Parts::of(columns, rows, written);
+    let parts = Parts::of(columns, rows, written, tui.settings.members);
     tui.map.timeline = parts.middle;
     canvas.scrolls = parts.middle;
     timeline::arrive(tui, chat);

@@ -90,13 +90,27 @@ fn draw_palette(tui: &Tui, canvas: &mut Canvas, palette: &Palette) -> Vec<(Rect,
         .hits
         .iter()
         .map(|hit| {
-            vec![
-                Span::new(left(&bare(&hit.text), name), Style::new()),
-                Span::new(format!(" {}", bare(&hit.about)), theme.style(Role::Quiet)),
-            ]
+            let mut spans = marked(hit, theme.style(Role::Call));
+            let cells: usize = spans.iter().map(|span| width(&span.text)).sum();
+            spans.push(Span::new(" ".repeat(name.saturating_sub(cells)), Style::new()));
+            spans.push(Span::new(format!(" {}", bare(&hit.about)), theme.style(Role::Quiet)));
+            spans
         })
         .collect();
     rows(canvas, theme, below, &items, palette.selected)
+}
+
+/// The text of a hit, with the letters that were typed in a style.
+fn marked(hit: &crate::palette::Hit, style: Style) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for (number, letter) in hit.text.chars().enumerate() {
+        let style = if hit.marked.contains(&number) { style } else { Style::new() };
+        match spans.last_mut() {
+            Some(last) if last.style == style => last.text.push(letter),
+            _ => spans.push(Span::new(letter, style)),
+        }
+    }
+    spans.into_iter().map(|span| Span { text: bare(&span.text), ..span }).collect()
 }
 
 fn draw_search(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<(Rect, usize)> {

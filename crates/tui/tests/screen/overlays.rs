@@ -6,7 +6,7 @@ use chat::Intent;
 use chat::chat::Listed;
 use insta::assert_snapshot;
 use tui::overlay::{Answer, List, Overlay, Question};
-use tui::palette::{Hit, Palette};
+use tui::palette::{Hit, Kind, Palette};
 
 fn list(typed: &str, selected: usize) -> List {
     let mut list = List { selected, ..List::default() };
@@ -66,12 +66,20 @@ fn the_list_of_rooms() {
 #[test]
 fn the_palette() {
     let mut scene = lively(80, 20);
-    let hit = |text: &str, about: &str| Hit { text: text.to_owned(), about: about.to_owned() };
+    let hit = |text: &str, about: &str, kind: Kind, marked: &[usize]| {
+        let (text, about, marked) = (text.to_owned(), about.to_owned(), marked.to_vec());
+        Hit { text, about, kind, marked }
+    };
     let mut palette = Palette { selected: 1, ..Palette::default() };
     palette.input.set("de");
-    palette.hits = vec![hit("#dev", "room"), hit("dave", "person"), hit("/deop", "take the rank")];
+    palette.hits = vec![
+        hit("#dev", "1 new", Kind::Place, &[1, 2]),
+        hit("/deop", "Take the rank", Kind::Command(true), &[1, 2]),
+        hit("dave", "in #lobby", Kind::Place, &[0, 3]),
+    ];
     scene.tui.overlay = Some(Overlay::Palette(palette));
-    assert_snapshot!(scene.picture());
+    assert_snapshot!("the_palette", scene.picture());
+    assert_snapshot!("the_palette_in_colour", scene.terminal.styled());
 }
 
 #[test]
