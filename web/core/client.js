@@ -16,6 +16,8 @@ import { DeviceStore } from "./storage.js";
 const SEEN_MS = 1_000;
 /** How long changes of conversations gather before they are kept. */
 const KEEP_MS = 1_000;
+/** How many messages of each conversation are kept. */
+const KEPT_ROWS = 50;
 /** The label of the request for this device's token. */
 const TOKEN_LABEL = "token";
 
@@ -201,7 +203,7 @@ export class Client {
 
   /** Marks this tab as open, and says which others are. */
   async #openTabs() {
-    if (!this.locks) return new Set([""]);
+    if (!this.locks) return new Set();
     this.locks.request(`parlor ${this.tab}`, () => new Promise(() => {}));
     const { held = [] } = await this.locks.query();
     return new Set(held.map(({ name = "" }) => name.replace(/^parlor /, "")));
@@ -242,7 +244,8 @@ export class Client {
     } else if (step.type === "enter") {
       this.chat.loggedIn(this.name, step.capabilities, out);
       this.chat.current ||= this.lobby;
-      if (this.chat.current) refreshConversation(this.chat, this.chat.current, out);
+      if (this.chat.current) this.chat.conversationOrNew(this.chat.current);
+      refreshConversation(this.chat, this.chat.current, out);
       this.#tellChanges();
     } else if (step.type === "done") {
       this.#welcomed();
@@ -447,7 +450,7 @@ export class Client {
       if (!conversation) this.#keep((store) => store.forgetConversation(key));
       else if (conversation.kind !== "server") {
         const { kind, name, timeline } = conversation;
-        const rows = timeline.entries().filter(({ msgid }) => msgid !== undefined);
+        const rows = timeline.newestRun(KEPT_ROWS);
         this.#keep((store) => store.keepConversation({ name, kind, rows, atMs: rows.at(-1)?.timeMs ?? 0 }));
       }
     }

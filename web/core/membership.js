@@ -76,6 +76,7 @@ export function receiveQuit(chat, received) {
 /** @param {Chat} chat @param {Received} received */
 export function receiveNick(chat, received) {
   const [before, after] = [received.from(), received.param(0)];
+  if (!before || !after) return;
   for (const { members } of happenedEverywhere(chat, received, before)) {
     const member = members.get(fold(before));
     members.delete(fold(before));
@@ -151,6 +152,7 @@ export function receiveInvite(chat, received) {
 /** @param {Chat} chat @param {Received} received */
 export function receiveRename(chat, received) {
   const [before, after] = [received.param(0), received.param(1)];
+  if (!before || !after) return;
   const conversation = chat.conversation(before);
   if (!conversation) return;
   chat.conversations.delete(fold(before));

@@ -201,7 +201,7 @@ function openConversation(chat, name, out) {
 /** Asks for the newest page of a conversation of which it is not known to be here. @param {Chat} chat @param {string} name @param {string[]} out */
 export function refreshConversation(chat, name, out) {
   const conversation = chat.conversation(name);
-  if (!conversation) return;
+  if (!conversation || conversation.kind === "server") return;
   const { rows, isFromStart } = conversation.timeline;
   const isComplete = isFromStart || rows.some((row) => row !== "gap");
   const isBroken = rows.at(-1) === "gap";

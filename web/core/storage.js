@@ -3,9 +3,8 @@
 
 import { fold } from "./fold.js";
 
-/** How many conversations are kept, and messages of each. */
+/** How many conversations are kept. */
 const KEPT_CONVERSATIONS = 200;
-const KEPT_ROWS = 50;
 
 /**
  * @typedef {{ name: string, token: string, keys?: ScramKeys, secret?: string }} KeptLogin
@@ -84,9 +83,7 @@ export class DeviceStore {
 
   /** @param {KeptConversation} conversation */
   keepConversation(conversation) {
-    const { name, kind, atMs } = conversation;
-    const rows = conversation.rows.slice(-KEPT_ROWS);
-    return this.#keep(`rows ${fold(name)}`, { name, kind, rows, atMs });
+    return this.#keep(`rows ${fold(conversation.name)}`, conversation);
   }
 
   /** @param {string} target Folded. */

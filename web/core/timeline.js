@@ -30,6 +30,18 @@ export class Timeline {
     return this.rows.findLast(hasMsgid);
   }
 
+  /** The newest messages and events that follow each other without a gap. @param {number} most */
+  newestRun(most) {
+    /** @type {Entry[]} */
+    const run = [];
+    for (let at = this.rows.length - 1; at >= 0 && run.length < most; at--) {
+      const row = this.rows[at];
+      if (row === undefined || (row === "gap" && run.length)) break;
+      if (hasMsgid(row)) run.unshift(row);
+    }
+    return run;
+  }
+
   /** Adds what came live; false if it was here already. It `follows` what came before it unless something may be missing in between. @param {Entry} entry @param {boolean} follows */
   push(entry, follows) {
     if (entry.msgid !== undefined) {

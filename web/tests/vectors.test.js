@@ -6,7 +6,7 @@ import { Chat } from "../core/chat.js";
 import { outgoingEntry } from "../core/outgoing.js";
 
 /** @import { Conversation } from "../core/conversation.js" */
-/** @import { Entry, Intent, Row } from "../core/types.js" */
+/** @import { Entry, Intent } from "../core/types.js" */
 
 const folder = new URL("../../crates/chat/vectors/", import.meta.url);
 

@@ -256,6 +256,9 @@ impl Chat {
     /// Asks for the newest page of a conversation of which it is not known to be here.
     pub(crate) fn refresh(&mut self, name: &str, out: &mut Vec<u8>) {
         let Some(conversation) = self.conversation(name) else { return };
+        if conversation.with == With::Server {
+            return;
+        }
         let timeline = &conversation.timeline;
         let complete = timeline.is_from_start() || timeline.entries().next().is_some();
         let broken = timeline.rows().back() == Some(&crate::timeline::Row::Gap);

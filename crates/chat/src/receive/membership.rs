@@ -86,6 +86,9 @@ impl Chat {
 
     pub(super) fn nick(&mut self, received: &Received<'_>) {
         let (old, new) = (received.from(), received.param(0));
+        if old.is_empty() || new.is_empty() {
+            return;
+        }
         let rooms = self.happened_everywhere(received, old);
         for room in rooms {
             let Some(conversation) = self.conversations.get_mut(&fold(&room)) else { continue };
@@ -172,6 +175,9 @@ impl Chat {
 
     pub(super) fn rename(&mut self, received: &Received<'_>) {
         let (old, new) = (received.param(0), received.param(1));
+        if old.is_empty() || new.is_empty() {
+            return;
+        }
         let Some(mut conversation) = self.conversations.remove(&fold(old)) else { return };
         new.clone_into(&mut conversation.name);
         self.conversations.insert(fold(new), conversation);
