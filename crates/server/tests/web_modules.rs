@@ -20,11 +20,12 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn modules_become_one_script_without_import_and_export() {
+fn modules_become_one_script_without_import_export_and_comments() {
     let script = joined(&[
         (
             "core/a.js",
-            "/*\nimport of no statement\n*/\nexport const a = 1;\nexport function f() {\n  export_me();\n}\n\
+            "/*\nimport of no statement\n*/\nexport const a = 1; // stays\n/** @type {a} */\nexport function f() {\n  \
+             // goes\n  export_me();\n  /** Goes,\n   * too. */\n  /** @type {a} */ (stays)();\n}\n/*! A licence stays. */\n\
              export async function g() {}\nexport class C {}\nfunction h() {}\nexport { h };\n",
         ),
         ("core/b.js", "import \"./a.js\";\nimport { a } from './a.js';\nexport let b = a;\n"),
@@ -34,8 +35,8 @@ fn modules_become_one_script_without_import_and_export() {
         ),
     ])
     .unwrap();
-    let expected = "\"use strict\";\n\n// core/a.js\n/*\nimport of no statement\n*/\nconst a = 1;\n\
-                    function f() {\n  export_me();\n}\nasync function g() {}\nclass C {}\n\
+    let expected = "\"use strict\";\n\n// core/a.js\nconst a = 1; // stays\n\
+                    function f() {\n  export_me();\n  /** @type {a} */ (stays)();\n}\n/*! A licence stays. */\nasync function g() {}\nclass C {}\n\
                     function h() {}\n\n// core/b.js\nlet b = a;\n\n// app/c.js\nf(a, b);\n";
     assert_eq!(script, expected);
 }
