@@ -5,7 +5,7 @@
 import { reactTo, redactEntry } from "./entry.js";
 import { byteLength } from "./fold.js";
 import { LIMITS } from "./limits.js";
-import { arrivedMessage, reactionsOf, readEntry } from "./said.js";
+import { arrivedMessage, reactingsIn, readEntry } from "./said.js";
 
 /**
  * @typedef {object} Batch A batch that is open.
@@ -72,7 +72,7 @@ export function collectLine(chat, reference, received) {
   const placed = readEntry(chat, received);
   if (!placed) {
     if (verb === "REDACT") batch.redactions.push({ msgid: received.param(1), by: received.from() });
-    else batch.reactions.push(...reactionsOf(received));
+    else batch.reactions.push(...reactingsIn(received));
   } else if (batch.kind === "multiline") {
     addToMessage(batch, placed, tags.has("draft/multiline-concat"));
   } else if (placed.place) {
@@ -134,7 +134,7 @@ function endPage(chat, batch) {
   }
   if (!chat.server.has("parlor/unread")) conversation.countUnread();
   const target = conversation.name;
-  chat.changes.push({ type: "timeline", target });
+  chat.touch("timeline", target);
   chat.changes.push({ type: "page", target, count: batch.entries.length });
 }
 

@@ -100,7 +100,7 @@ export class Chat {
       const typing = conversation.typing.filter(({ until }) => until > nowMs);
       if (typing.length === conversation.typing.length) continue;
       conversation.typing = typing;
-      this.changes.push({ type: "conversation", target: conversation.name });
+      this.touch("conversation", conversation.name);
     }
   }
 
@@ -131,7 +131,7 @@ export class Chat {
       conversation.timeline.breakOff();
     }
     this.typingTold.clear();
-    this.changes.push({ type: "conversation", target: "" });
+    this.touch("conversation", "");
   }
 
   /** Takes up what was known of a conversation before: there may be more since. @param {string} name @param {"room" | "person"} kind @param {Entry[]} rows */
@@ -141,7 +141,7 @@ export class Chat {
     for (const entry of rows) conversation.timeline.push(entry, true);
     conversation.timeline.breakOff();
     this.conversations.set(fold(name), conversation);
-    this.changes.push({ type: "conversation", target: name });
+    this.touch("conversation", name);
   }
 
   /** Takes up messages that were on their way before, under their old resend ids. @param {Outgoing[]} outgoing */
@@ -149,7 +149,7 @@ export class Chat {
     for (const one of outgoing.slice(0, LIMITS.OUTGOING - this.outgoing.length)) {
       this.next += 1;
       this.outgoing.push({ ...one, number: this.next, sent: false, resent: true, retryAtMs: undefined });
-      this.changes.push({ type: "timeline", target: this.conversationOrNew(one.to).name });
+      this.touch("timeline", this.conversationOrNew(one.to).name);
     }
   }
 
@@ -193,6 +193,11 @@ export class Chat {
 
   // What follows is for the core's own modules.
 
+  /** Something of a conversation has changed. @param {"timeline" | "conversation"} type @param {string} target */
+  touch(type, target) {
+    this.changes.push({ type, target });
+  }
+
   /** An answer will not come. @param {Request} request @param {string} reason */
   forgetRequest(request, reason) {
     if (request.type === "page") {
@@ -220,7 +225,7 @@ export class Chat {
     if (this.conversations.size >= LIMITS.CONVERSATIONS) return this.conversationOrNew("");
     const made = new Conversation(name, this.server.isRoom(name) ? "room" : "person");
     this.conversations.set(fold(name), made);
-    this.changes.push({ type: "conversation", target: name });
+    this.touch("conversation", name);
     return made;
   }
 
@@ -235,7 +240,7 @@ export class Chat {
     const conversation = this.conversationOrNew(target);
     const follows = this.settled || entry.msgid === undefined;
     if (!conversation.timeline.push(entry, follows)) return false;
-    this.changes.push({ type: "timeline", target: conversation.name });
+    this.touch("timeline", conversation.name);
     this.#bound();
     return true;
   }
@@ -254,7 +259,7 @@ export class Chat {
     if (!longest) return;
     const half = Math.floor(longest.timeline.rows.length / 2);
     longest.timeline.forgetOldest(Math.min(total - LIMITS.ENTRIES + 512, half));
-    this.changes.push({ type: "timeline", target: longest.name });
+    this.touch("timeline", longest.name);
   }
 
   /** The next label for a request, if the server knows labels and not too many are outstanding. @param {Request} request */

@@ -12,7 +12,7 @@ function happened(chat, received) {
   const placed = readEntry(chat, received);
   if (!placed) return;
   chat.add(placed.place, placed.entry);
-  chat.changes.push({ type: "conversation", target: placed.place });
+  chat.touch("conversation", placed.place);
 }
 
 /** @param {Chat} chat @param {Received} received @param {string[]} out */
@@ -62,7 +62,7 @@ function happenedEverywhere(chat, received, who) {
   for (const { name } of entry ? rooms : []) {
     // It is one event with one msgid at most, but a row in each room.
     if (entry) chat.add(name, { ...entry, msgid: undefined });
-    chat.changes.push({ type: "conversation", target: name });
+    chat.touch("conversation", name);
   }
   return rooms;
 }
@@ -90,16 +90,16 @@ export function receiveNick(chat, received) {
     conversation.name = after;
     if (!chat.conversation(after)) chat.conversations.set(fold(after), conversation);
   }
-  chat.changes.push({ type: "conversation", target: after });
+  chat.touch("conversation", after);
 }
 
-/** @param {Chat} chat @param {string} who @param {boolean} away */
-export function receiveAway(chat, who, away) {
+/** @param {Chat} chat @param {Received} received */
+export function receiveAway(chat, received) {
   for (const conversation of chat.conversations.values()) {
-    const member = conversation.member(who);
+    const member = conversation.member(received.from());
     if (!member) continue;
-    member.away = away;
-    chat.changes.push({ type: "conversation", target: conversation.name });
+    member.away = received.param(0) !== "";
+    chat.touch("conversation", conversation.name);
   }
 }
 
@@ -138,7 +138,7 @@ export function setTopic(chat, room, topic) {
   const conversation = chat.conversation(room);
   if (!conversation) return;
   conversation.topic = topic;
-  chat.changes.push({ type: "conversation", target: conversation.name });
+  chat.touch("conversation", conversation.name);
 }
 
 /** @param {Chat} chat @param {Received} received */
@@ -161,7 +161,7 @@ export function receiveRename(chat, received) {
   if (same(chat.current, before)) chat.current = after;
   const text = `${received.from()} renamed the room ${before} to ${after}`;
   chat.inform(after, "info", received.nowMs, text);
-  chat.changes.push({ type: "conversation", target: after });
+  chat.touch("conversation", after);
 }
 
 /** A line of `NAMES`. @param {Chat} chat @param {Received} received */
@@ -185,5 +185,5 @@ export function endNames(chat, room) {
   conversation.names = undefined;
   if (!conversation.joined) return;
   conversation.members = names;
-  chat.changes.push({ type: "conversation", target: conversation.name });
+  chat.touch("conversation", conversation.name);
 }

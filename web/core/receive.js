@@ -26,8 +26,10 @@ export function receiveLine(chat, line, nowMs, out) {
     collectLine(chat, batch, received);
     return;
   }
-  takeLine(chat, received, out);
-  if (message.tags.has("label") && message.verb !== "BATCH" && received.label !== undefined) {
+  const { verb } = message;
+  const take = receivers[verb] ?? (/^\d{3}$/.test(verb) ? receiveNumeric : undefined);
+  take?.(chat, received, out);
+  if (message.tags.has("label") && verb !== "BATCH" && received.label !== undefined) {
     // An answer of one line, which is not what was asked for.
     chat.endRequest(received.label, received.last());
   }
@@ -37,78 +39,48 @@ export function receiveLine(chat, line, nowMs, out) {
   for (const { target, run } of wanted) tryLoadPage(chat, target, run, out);
 }
 
-/** @param {Chat} chat @param {Received} received @param {string[]} out */
-function takeLine(chat, received, out) {
-  const { verb } = received.message;
-  switch (verb) {
-    case "PRIVMSG":
-    case "NOTICE":
-      return receiveSaid(chat, received);
-    case "TAGMSG":
-      return receiveTagged(chat, received);
-    case "REDACT":
-      return receiveRedact(chat, received);
-    case "BATCH":
-      return receiveBatch(chat, received);
-    case "JOIN":
-      return receiveJoin(chat, received, out);
-    case "PART":
-      return receivePart(chat, received);
-    case "QUIT":
-      return receiveQuit(chat, received);
-    case "KICK":
-      return receiveKick(chat, received);
-    case "NICK":
-      return receiveNick(chat, received);
-    case "MODE":
-      return receiveMode(chat, received);
-    case "TOPIC":
-      return receiveTopic(chat, received);
-    case "INVITE":
-      return receiveInvite(chat, received);
-    case "RENAME":
-      return receiveRename(chat, received);
-    case "AWAY":
-      return receiveAway(chat, received.from(), received.param(0) !== "");
-    case "PING":
-      out.push(formatLine("PONG", [], received.param(0)));
-      return undefined;
-    case "PONG":
-      return received.last() === WELCOMED ? receiveWelcomed(chat, out) : undefined;
-    case "ERROR":
-      chat.changes.push({ type: "closing", reason: received.last() });
-      return undefined;
-    case "KILL":
-      return receiveKill(chat, received);
-    case "MARKREAD":
-      return receiveMarkRead(chat, received);
-    case "UNREAD":
-      return receiveUnread(chat, received);
-    case "NOTIFY":
-      return receiveNotify(chat, received);
-    case "PIN":
-    case "UNPIN":
-      return receivePin(chat, received);
-    case "CAP":
-      return receiveCapabilities(chat, received, out);
-    case "FAIL":
-    case "WARN":
-    case "NOTE":
-      return receiveStandard(chat, received);
-    default:
-      return /^\d{3}$/.test(verb) ? receiveNumeric(chat, received) : undefined;
-  }
-}
+/** @type {Record<string, (chat: Chat, received: Received, out: string[]) => void>} */
+const receivers = {
+  PRIVMSG: receiveSaid,
+  NOTICE: receiveSaid,
+  TAGMSG: receiveTagged,
+  REDACT: receiveRedact,
+  BATCH: receiveBatch,
+  JOIN: receiveJoin,
+  PART: receivePart,
+  QUIT: receiveQuit,
+  KICK: receiveKick,
+  NICK: receiveNick,
+  MODE: receiveMode,
+  TOPIC: receiveTopic,
+  INVITE: receiveInvite,
+  RENAME: receiveRename,
+  AWAY: receiveAway,
+  PING: (_, received, out) => out.push(formatLine("PONG", [], received.param(0))),
+  PONG: receivePong,
+  ERROR: (chat, received) => chat.changes.push({ type: "closing", reason: received.last() }),
+  KILL: receiveKill,
+  MARKREAD: receiveMarkRead,
+  UNREAD: receiveUnread,
+  NOTIFY: receiveNotify,
+  PIN: receivePin,
+  UNPIN: receivePin,
+  CAP: receiveCapabilities,
+  FAIL: receiveStandard,
+  WARN: receiveStandard,
+  NOTE: receiveStandard,
+};
 
-/** All that comes with the welcome is here. @param {Chat} chat @param {string[]} out */
-function receiveWelcomed(chat, out) {
+/** All that comes with the welcome is here. @param {Chat} chat @param {Received} received @param {string[]} out */
+function receivePong(chat, received, out) {
+  if (received.last() !== WELCOMED) return;
   for (const { timeline } of chat.conversations.values()) {
     // What came with the welcome need not be all that was missed.
     if (timeline.newest()) timeline.breakOff();
   }
   chat.settled = true;
   chat.changes.push({ type: "ready" });
-  if (chat.current) refreshConversation(chat, chat.current, out);
+  refreshConversation(chat, chat.current, out);
 }
 
 /** The server offers, or takes back, capabilities during the session. @param {Chat} chat @param {Received} received @param {string[]} out */

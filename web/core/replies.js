@@ -93,7 +93,7 @@ function putOff(chat, received, seconds, sentence) {
   }
   outgoing.sent = false;
   outgoing.retryAtMs = nowMs + wait;
-  chat.changes.push({ type: "timeline", target: outgoing.to });
+  chat.touch("timeline", outgoing.to);
 }
 
 /** `FAIL`, `WARN` or `NOTE`. @param {Chat} chat @param {Received} received */
@@ -127,7 +127,7 @@ export function receiveMarkRead(chat, received) {
   if (!conversation || readMs === undefined || readMs <= (conversation.readMs ?? -Infinity)) return;
   conversation.readMs = readMs;
   if (!chat.server.has("parlor/unread")) conversation.countUnread();
-  chat.changes.push({ type: "conversation", target: conversation.name });
+  chat.touch("conversation", conversation.name);
 }
 
 /** How much is unread in a conversation: `UNREAD target count mentions first-msgid`. @param {Chat} chat @param {Received} received */
@@ -142,7 +142,7 @@ export function receiveUnread(chat, received) {
   conversation.unreadMore = count.endsWith("+");
   conversation.mentions = number(received.param(2));
   conversation.firstUnread = first === "" || first === "*" ? undefined : first;
-  chat.changes.push({ type: "conversation", target: conversation.name });
+  chat.touch("conversation", conversation.name);
 }
 
 /** Of what this person wants to be told in a conversation: `NOTIFY target follow|mute|default`. @param {Chat} chat @param {Received} received */
@@ -150,5 +150,5 @@ export function receiveNotify(chat, received) {
   const conversation = chat.conversationOrNew(received.param(0));
   const word = received.param(1);
   conversation.notify = word === "follow" ? "all" : word === "mute" ? "none" : "mentions";
-  chat.changes.push({ type: "conversation", target: conversation.name });
+  chat.touch("conversation", conversation.name);
 }

@@ -108,7 +108,7 @@ export function arrivedMessage(chat, { place, entry }, label) {
     conversation.unread += 1;
     if (mentionsMe) conversation.mentions += 1;
     conversation.firstUnread ??= entry.msgid;
-    chat.changes.push({ type: "conversation", target });
+    chat.touch("conversation", target);
   }
   chat.changes.push({ type: "said", target, entry });
 }
@@ -126,7 +126,7 @@ function confirmOutgoing(chat, entry, label) {
   const [outgoing] = at < 0 ? [] : chat.outgoing.splice(at, 1);
   if (!outgoing) return false;
   chat.changes.push({ type: "settled", number: outgoing.number, msgid: entry.msgid });
-  chat.changes.push({ type: "timeline", target: outgoing.to });
+  chat.touch("timeline", outgoing.to);
   return outgoing.resent;
 }
 
@@ -149,7 +149,7 @@ export function refuseOutgoing(chat, number, reason) {
   const outgoing = chat.outgoing.find((outgoing) => outgoing.number === number);
   if (!outgoing) return false;
   outgoing.delivery = { state: "failed", reason };
-  chat.changes.push({ type: "timeline", target: outgoing.to });
+  chat.touch("timeline", outgoing.to);
   chat.changes.push({ type: "settled", number: outgoing.number, refused: reason });
   return true;
 }
@@ -164,15 +164,15 @@ export function receiveTagged(chat, received) {
   const typing = received.tag("+typing");
   if (typing !== undefined && !mine && conversation) {
     conversation.setTyping(from, received.nowMs, typing === "active");
-    chat.changes.push({ type: "conversation", target: conversation.name });
+    chat.touch("conversation", conversation.name);
   }
-  for (const reaction of reactionsOf(received)) applyReaction(chat, place, reaction);
+  for (const reaction of reactingsIn(received)) applyReaction(chat, place, reaction);
 }
 
 /** @typedef {{ msgid: string, text: string, by: string, undo: boolean }} Reacting A reaction to a message, or one taken back. */
 
 /** What a `TAGMSG` does to another message. @param {Received} received @returns {Reacting[]} */
-export function reactionsOf(received) {
+export function reactingsIn(received) {
   const msgid = received.replyTo();
   if (msgid === undefined) return [];
   const by = received.from();
@@ -188,7 +188,7 @@ export function applyReaction(chat, place, { msgid, text, by, undo }) {
   const entry = conversation?.timeline.find(msgid);
   if (!conversation || !entry) return;
   reactTo(entry, text, by, undo);
-  chat.changes.push({ type: "timeline", target: conversation.name });
+  chat.touch("timeline", conversation.name);
 }
 
 /** @param {Chat} chat @param {Received} received */
@@ -200,7 +200,7 @@ export function receiveRedact(chat, received) {
   const entry = conversation.timeline.find(msgid);
   if (entry) {
     redactEntry(entry, from);
-    chat.changes.push({ type: "timeline", target: conversation.name });
+    chat.touch("timeline", conversation.name);
   }
   chat.search.found = chat.search.found.filter((found) => found.entry.msgid !== msgid);
 }
@@ -210,5 +210,5 @@ export function receivePin(chat, received) {
   const conversation = chat.conversation(received.param(0));
   if (!conversation) return;
   conversation.setPin(received.param(1), received.message.verb === "PIN");
-  chat.changes.push({ type: "conversation", target: conversation.name });
+  chat.touch("conversation", conversation.name);
 }

@@ -1,6 +1,6 @@
 // What a person wants, as lines to the server.
 /** @import { Chat } from "./chat.js" */
-/** @import { Intent, Notify, Run } from "./types.js" */
+/** @import { Intent, Run } from "./types.js" */
 import { fold, same } from "./fold.js";
 import { LIMITS } from "./limits.js";
 import { formatLine, formatTime } from "./message.js";
@@ -19,59 +19,40 @@ export class Impossible extends Error {
 
 /** @param {Chat} chat @param {Intent} intent @param {number} nowMs @param {string[]} out @returns {number | undefined} */
 export function carryOut(chat, intent, nowMs, out) {
-  switch (intent.type) {
-    case "say":
-      return sayText(chat, intent, nowMs, out);
-    case "retry":
-      retryOutgoing(chat, intent.number, out);
-      break;
-    case "discard":
-      discardOutgoing(chat, intent.number);
-      break;
-    case "react":
-      sendReaction(chat, intent, out);
-      break;
-    case "redact": {
-      mustHave(chat, "draft/message-redaction", "taking messages back");
-      const { target, msgid, reason } = intent;
-      out.push(formatLine("REDACT", [target, msgid], reason || undefined, labelled(chat, target)));
-      break;
-    }
-    case "typing":
-      tellTyping(chat, intent.target, intent.active, nowMs, out);
-      break;
-    case "open":
-      openConversation(chat, intent.target, out);
-      break;
-    case "close":
-      closeConversation(chat, intent.target, out);
-      break;
-    case "load":
-      loadPage(chat, intent.target, intent.run, out);
-      break;
-    case "markRead":
-      markRead(chat, intent.target, out);
-      break;
-    case "notify":
-      setNotify(chat, intent.target, intent.notify, out);
-      break;
-    case "search":
-      findMessages(chat, intent.words, intent.beforeMs, out);
-      break;
-    case "list":
-      mustBeConnected(chat);
-      chat.lists = [];
-      out.push(formatLine("LIST", []));
-      break;
-    case "raw":
-      mustBeConnected(chat);
-      out.push(intent.line.replace(/[\r\n\0]/g, ""));
-      break;
-    case "quit":
-      out.push(formatLine("QUIT", [], intent.reason));
-  }
-  return undefined;
+  return /** @type {any} */ (carriers)[intent.type](chat, intent, out, nowMs);
 }
+
+/** @typedef {Intent["type"]} IntentType */
+/** @type {{ [T in IntentType]: (chat: Chat, intent: Intent & { type: T }, out: string[], nowMs: number) => unknown }} */
+const carriers = {
+  say: sayText,
+  retry: retryOutgoing,
+  discard: discardOutgoing,
+  react: sendReaction,
+  redact: (chat, { target, msgid, reason }, out) => {
+    mustHave(chat, "draft/message-redaction", "taking messages back");
+    out.push(formatLine("REDACT", [target, msgid], reason || undefined, labelled(chat, target)));
+  },
+  typing: tellTyping,
+  open: openConversation,
+  close: closeConversation,
+  load: loadPage,
+  markRead,
+  notify: sendNotify,
+  search: findMessages,
+  list: (chat, _, out) => {
+    mustBeConnected(chat);
+    chat.lists = [];
+    out.push(formatLine("LIST", []));
+  },
+  raw: (chat, { line }, out) => {
+    mustBeConnected(chat);
+    out.push(line.replace(/[\r\n\0]/g, ""));
+  },
+  quit: (_, { reason }, out) => {
+    out.push(formatLine("QUIT", [], reason));
+  },
+};
 
 /** @param {Chat} chat */
 function mustBeConnected(chat) {
@@ -94,8 +75,8 @@ function labelled(chat, target) {
   return { label: chat.label({ type: "command", target }) };
 }
 
-/** @param {Chat} chat @param {Intent & { type: "say" }} saying @param {number} nowMs @param {string[]} out */
-function sayText(chat, { to, text, action = false, replyTo }, nowMs, out) {
+/** @param {Chat} chat @param {Intent & { type: "say" }} saying @param {string[]} out @param {number} nowMs */
+function sayText(chat, { to, text, action = false, replyTo }, out, nowMs) {
   const limit = pieceBytes(chat.me, to);
   const messages = action
     ? cutMessages(text.replaceAll("\n", " "), limit - "\x01ACTION \x01".length)
@@ -122,7 +103,7 @@ function sayText(chat, { to, text, action = false, replyTo }, nowMs, out) {
   const last = chat.next;
   chat.conversationOrNew(to);
   chat.typingTold.delete(fold(to));
-  chat.changes.push({ type: "timeline", target: to });
+  chat.touch("timeline", to);
   sendWaiting(chat, out);
   return last;
 }
@@ -148,8 +129,8 @@ export function sendWaiting(chat, out) {
   }
 }
 
-/** @param {Chat} chat @param {number} number @param {string[]} out */
-function retryOutgoing(chat, number, out) {
+/** @param {Chat} chat @param {{ number: number }} intent @param {string[]} out */
+function retryOutgoing(chat, { number }, out) {
   const at = chat.outgoing.findIndex((outgoing) => outgoing.number === number);
   const [outgoing] = at < 0 ? [] : chat.outgoing.splice(at, 1);
   if (!outgoing) return;
@@ -157,15 +138,15 @@ function retryOutgoing(chat, number, out) {
   // A refused message was not stored, so its id was not used up; its label was.
   Object.assign(outgoing, { number: chat.next, delivery: { state: "pending" }, sent: false, retryAtMs: undefined });
   chat.outgoing.push(outgoing);
-  chat.changes.push({ type: "timeline", target: outgoing.to });
+  chat.touch("timeline", outgoing.to);
   sendWaiting(chat, out);
 }
 
-/** @param {Chat} chat @param {number} number */
-function discardOutgoing(chat, number) {
+/** @param {Chat} chat @param {{ number: number }} intent */
+function discardOutgoing(chat, { number }) {
   const at = chat.outgoing.findIndex((o) => o.number === number && o.delivery.state === "failed");
   const [outgoing] = at < 0 ? [] : chat.outgoing.splice(at, 1);
-  if (outgoing) chat.changes.push({ type: "timeline", target: outgoing.to });
+  if (outgoing) chat.touch("timeline", outgoing.to);
 }
 
 /** @param {Chat} chat @param {Intent & { type: "react" }} intent @param {string[]} out */
@@ -177,8 +158,8 @@ function sendReaction(chat, { target, msgid, text, undo }, out) {
   if (!chat.server.has("echo-message")) applyReaction(chat, target, { msgid, text, by: chat.me, undo });
 }
 
-/** @param {Chat} chat @param {string} target @param {boolean} active @param {number} nowMs @param {string[]} out */
-function tellTyping(chat, target, active, nowMs, out) {
+/** @param {Chat} chat @param {Intent & { type: "typing" }} intent @param {string[]} out @param {number} nowMs */
+function tellTyping(chat, { target, active }, out, nowMs) {
   const key = fold(target);
   const told = chat.typingTold.get(key);
   const due = told === undefined ? active : !active || nowMs - told >= LIMITS.TYPING_TOLD_MS;
@@ -188,14 +169,14 @@ function tellTyping(chat, target, active, nowMs, out) {
   else chat.typingTold.delete(key);
 }
 
-/** @param {Chat} chat @param {string} name @param {string[]} out */
-function openConversation(chat, name, out) {
-  chat.current = name;
-  const conversation = chat.conversationOrNew(name);
+/** @param {Chat} chat @param {{ target: string }} intent @param {string[]} out */
+function openConversation(chat, { target }, out) {
+  chat.current = target;
+  const conversation = chat.conversationOrNew(target);
   if (conversation.kind === "room" && !conversation.joined && chat.connected) {
-    out.push(formatLine("JOIN", [name], undefined, labelled(chat, name)));
+    out.push(formatLine("JOIN", [target], undefined, labelled(chat, target)));
   }
-  refreshConversation(chat, name, out);
+  refreshConversation(chat, target, out);
 }
 
 /** Asks for the newest page of a conversation of which it is not known to be here. @param {Chat} chat @param {string} name @param {string[]} out */
@@ -211,20 +192,20 @@ export function refreshConversation(chat, name, out) {
   }
 }
 
-/** @param {Chat} chat @param {string} name @param {string[]} out */
-function closeConversation(chat, name, out) {
-  const conversation = chat.conversation(name);
+/** @param {Chat} chat @param {{ target: string }} intent @param {string[]} out */
+function closeConversation(chat, { target }, out) {
+  const conversation = chat.conversation(target);
   if (!conversation || conversation.kind === "server") return;
   if (conversation.joined) {
-    out.push(formatLine("PART", [name], undefined, labelled(chat, name)));
+    out.push(formatLine("PART", [target], undefined, labelled(chat, target)));
     return;
   }
-  chat.conversations.delete(fold(name));
-  chat.changes.push({ type: "conversation", target: name });
+  chat.conversations.delete(fold(target));
+  chat.touch("conversation", target);
 }
 
-/** @param {Chat} chat @param {string} target @param {Run} run @param {string[]} out */
-function loadPage(chat, target, run, out) {
+/** @param {Chat} chat @param {Intent & { type: "load" }} intent @param {string[]} out */
+function loadPage(chat, { target, run }, out) {
   mustHave(chat, "draft/chathistory", "history");
   if (!tryLoadPage(chat, target, run, out)) throw unsupported("so many requests at once");
 }
@@ -243,7 +224,7 @@ export function tryLoadPage(chat, target, run, out) {
   const count = String(chat.server.page());
   out.push(formatLine("CHATHISTORY", [verb, target, selector, count], undefined, { label }));
   chat.conversationOrNew(target).loading += 1;
-  chat.changes.push({ type: "timeline", target });
+  chat.touch("timeline", target);
   return true;
 }
 
@@ -257,12 +238,12 @@ function selectorOf(run) {
   return ["AFTER", `timestamp=${formatTime(run.since - 1)}`];
 }
 
-/** @param {Chat} chat @param {string} target @param {string[]} out */
-function markRead(chat, target, out) {
+/** @param {Chat} chat @param {{ target: string }} intent @param {string[]} out */
+function markRead(chat, { target }, out) {
   const conversation = chat.conversation(target);
   if (!conversation) return;
   const newest = conversation.timeline.newest()?.timeMs;
-  if (conversation.unread) chat.changes.push({ type: "conversation", target: conversation.name });
+  if (conversation.unread) chat.touch("conversation", conversation.name);
   conversation.setRead();
   if (newest === undefined || newest <= (conversation.readMs ?? -Infinity)) return;
   if (!chat.connected || !chat.server.has("draft/read-marker")) return;
@@ -270,19 +251,19 @@ function markRead(chat, target, out) {
   out.push(formatLine("MARKREAD", [conversation.name, `timestamp=${formatTime(newest)}`]));
 }
 
-/** @param {Chat} chat @param {string} target @param {Notify} notify @param {string[]} out */
-function setNotify(chat, target, notify, out) {
+/** @param {Chat} chat @param {Intent & { type: "notify" }} intent @param {string[]} out */
+function sendNotify(chat, { target, notify }, out) {
   const conversation = chat.conversation(target);
   if (!conversation) return;
   conversation.notify = notify;
-  chat.changes.push({ type: "conversation", target });
+  chat.touch("conversation", target);
   if (!chat.connected || !chat.server.has("parlor/unread")) return;
   const word = { mentions: "default", all: "follow", none: "mute" }[notify];
   out.push(formatLine("NOTIFY", [target, word], undefined, labelled(chat, target)));
 }
 
-/** @param {Chat} chat @param {string} words @param {number | undefined} beforeMs @param {string[]} out */
-function findMessages(chat, words, beforeMs, out) {
+/** @param {Chat} chat @param {Intent & { type: "search" }} intent @param {string[]} out */
+function findMessages(chat, { words, beforeMs }, out) {
   mustBeConnected(chat);
   if (!chat.server.has("soju.im/search") && !chat.server.has("draft/search")) throw unsupported("search");
   const more = beforeMs !== undefined;
