@@ -77,6 +77,7 @@ export class Client {
    * @param {() => WebSocket} options.connect A new WebSocket (`text.ircv3.net`), or one that was opened early.
    * @param {(changes: Change[]) => void} options.onChange The chat has changed.
    * @param {() => void} options.onStatus `status`, `name`, `renewal` or `storageProblem` has changed.
+   * @param {(line: string) => boolean} [options.takesLine] Sees each line after the login before the chat does; true: the chat need not.
    * @param {string} [options.lobby] The room whose history comes first at the first login on this device.
    * @param {Clock} [options.clock]
    * @param {Crypto} [options.crypto]
@@ -88,6 +89,7 @@ export class Client {
   constructor(options) {
     this.onChange = options.onChange;
     this.onStatus = options.onStatus;
+    this.takesLine = options.takesLine ?? (() => false);
     this.lobby = options.lobby ?? "";
     this.clock = options.clock ?? systemClock;
     this.crypto = options.crypto ?? crypto;
@@ -231,7 +233,7 @@ export class Client {
     const step = connection?.receive(line, out);
     if (step) this.#take(step, out);
     if (connection && step?.type !== "done") return this.socket.send(out);
-    if (this.#takeToken(line)) return undefined;
+    if (this.#takeToken(line) || this.takesLine(line)) return undefined;
     this.chat.receive(line, this.clock.now(), out);
     this.socket.send(out);
     return this.#tellChanges();

@@ -1,0 +1,148 @@
+// Questions to the server whose answers are for one dialog: WHOIS, sessions, settings of a room. The answers are found
+// by their label and do not reach the timeline.
+
+/** @import { Message } from "../core/types.js" */
+import { parseMessage } from "../core/message.js";
+import { strings } from "./strings.js";
+
+/** How long an answer is waited for, in milliseconds. */
+const answerMs = 15_000;
+/** Messages kept of one answer. */
+const answerMessages = 5_000;
+/** Questions that may be open at once. */
+const openQuestions = 32;
+
+/** @typedef {{ messages: Message[], resolve: (messages: Message[]) => void, timer: number }} Question */
+
+export class Asking {
+  /** @type {Map<string, Question>} By label. */
+  #open = new Map();
+  /** @type {Map<string, string>} The label that a batch belongs to. */
+  #batches = new Map();
+  /** @type {{ verb: string, resolve: (messages: Message[]) => void } | undefined} */
+  #expected;
+  #next = 0;
+  #send;
+
+  /** @param {(line: string) => void} send */
+  constructor(send) {
+    this.#send = send;
+  }
+
+  /**
+   * Asks; the answer comes whole, or not at all: then it is empty.
+   * @param {string} line without tags
+   * @returns {Promise<Message[]>}
+   */
+  ask(line) {
+    return new Promise((resolve) => {
+      if (this.#open.size >= openQuestions) return void resolve([]);
+      this.#next += 1;
+      const label = `q${this.#next}`;
+      const timer = setTimeout(() => this.#end(label), answerMs);
+      this.#open.set(label, { messages: [], resolve, timer });
+      this.#send(`@label=${label} ${line}`);
+    });
+  }
+
+  /**
+   * Answers a prompt of a verb. What follows has no label; the next standard reply of that verb is meant.
+   * @param {string} verb
+   * @param {string} text taken as it is
+   * @returns {Promise<Message[]>}
+   */
+  answerPrompt(verb, text) {
+    return new Promise((resolve) => {
+      this.#expected = { verb, resolve };
+      setTimeout(() => this.#endExpected(verb, []), answerMs);
+      this.#send(text);
+    });
+  }
+
+  /**
+   * Takes a line if it is part of an answer.
+   * @param {string} line
+   */
+  takes(line) {
+    if (this.#expected && / (?:NOTE|FAIL) /u.test(line)) {
+      const message = parseMessage(line);
+      if (message && message.params[0] === this.#expected.verb) {
+        this.#endExpected(this.#expected.verb, [message]);
+        return true;
+      }
+    }
+    if (this.#open.size === 0 || !line.startsWith("@")) return false;
+    const message = parseMessage(line);
+    return message !== undefined && this.#take(message);
+  }
+
+  /** The connection broke: no answer will come. */
+  broken() {
+    for (const label of [...this.#open.keys()]) this.#end(label);
+    this.#batches.clear();
+    if (this.#expected) this.#endExpected(this.#expected.verb, []);
+  }
+
+  /** @param {Message} message */
+  #take(message) {
+    const [reference = ""] = message.params;
+    const outer = message.tags.get("batch");
+    const label = outer === undefined ? message.tags.get("label") : this.#batches.get(outer);
+    if (message.verb === "BATCH" && reference.startsWith("-") && outer === undefined) {
+      const ended = this.#batches.get(reference.slice(1));
+      if (ended === undefined) return false;
+      this.#batches.delete(reference.slice(1));
+      this.#end(ended);
+      return true;
+    }
+    const question = label === undefined ? undefined : this.#open.get(label);
+    if (label === undefined || !question) return false;
+    if (message.verb === "BATCH") {
+      if (reference.startsWith("+")) this.#batches.set(reference.slice(1), label);
+      else this.#batches.delete(reference.slice(1));
+      return true;
+    }
+    if (question.messages.length < answerMessages) question.messages.push(message);
+    if (outer === undefined) this.#end(label);
+    return true;
+  }
+
+  /** @param {string} label */
+  #end(label) {
+    const question = this.#open.get(label);
+    if (!question) return;
+    this.#open.delete(label);
+    clearTimeout(question.timer);
+    question.resolve(question.messages);
+  }
+
+  /**
+   * @param {string} verb
+   * @param {Message[]} messages
+   */
+  #endExpected(verb, messages) {
+    const expected = this.#expected;
+    if (expected?.verb !== verb) return;
+    this.#expected = undefined;
+    expected.resolve(messages);
+  }
+}
+
+/**
+ * The server's sentence, if an answer is a no; a sentence of ours if there is no answer.
+ * @param {readonly Message[]} answer
+ */
+export function refusalIn(answer) {
+  if (answer.length === 0) return strings.noAnswer;
+  const refusal = answer.find(({ verb }) => verb === "FAIL" || /^[45]\d\d$/u.test(verb));
+  return refusal?.params[refusal.params.length - 1] ?? "";
+}
+
+/**
+ * The parameters of the standard replies with a code, without verb and code.
+ * @param {readonly Message[]} answer
+ * @param {string} code
+ */
+export function notesIn(answer, code) {
+  return answer.filter(({ params }) => params[1] === code).map(({ params }) => params.slice(2));
+}

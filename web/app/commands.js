@@ -1,0 +1,151 @@
+// Commands that begin with a slash: one table.
+
+/** @import { App } from "./app.js" */
+import { formatLine } from "../core/message.js";
+import { joinRoom, leave, openPerson, say, sendAndTell, wantNotify } from "./actions.js";
+import { logOut } from "./leaving.js";
+import { strings } from "./strings.js";
+
+/**
+ * @typedef {object} Command
+ * @property {string} usage its parameters: `<needed>`, `[optional]`
+ * @property {boolean} [inRoom] it works in rooms only
+ * @property {(app: App, words: string[], rest: string) => void} run `rest` is all that follows the command
+ */
+
+/**
+ * A command that sends a line about the room that is shown.
+ * @param {string} verb
+ * @returns {Command["run"]}
+ */
+function inRoom(verb) {
+  return (app, [nick = ""], rest) => {
+    const reason = rest.slice(nick.length).trim();
+    sendAndTell(app, formatLine(verb, [app.current ?? "", nick], reason || undefined));
+  };
+}
+
+/**
+ * A command that changes the rank of a member.
+ * @param {string} mode
+ * @returns {Command}
+ */
+function rank(mode) {
+  return {
+    usage: "<name>", inRoom: true,
+    run: (app, [nick = ""]) => void sendAndTell(app, formatLine("MODE", [app.current ?? "", mode, nick])),
+  };
+}
+
+/**
+ * @param {import("../core/types.js").Notify} notify
+ * @returns {Command}
+ */
+function notifies(notify) {
+  return { usage: "", run: (app) => wantNotify(app, app.current ?? "", notify) };
+}
+
+/**
+ * A line with the rest of the command as its text, if there is any.
+ * @param {string} verb
+ * @param {string} rest
+ */
+function withText(verb, rest) {
+  return formatLine(verb, [], rest || undefined);
+}
+
+/** @type {Record<string, Command>} */
+export const commandTable = {
+  me: { usage: "<text>", run: (app, _, rest) => void say(app, rest, true) },
+  msg: {
+    usage: "<name> [text]",
+    run: (app, [nick = ""], rest) => {
+      app.open(nick);
+      const text = rest.slice(nick.length).trim();
+      if (text) say(app, text);
+    },
+  },
+  join: { usage: "<room>", run: (app, [room = ""]) => joinRoom(app, room) },
+  part: { usage: "", run: (app) => leave(app, app.current ?? "") },
+  topic: {
+    usage: "[text]", inRoom: true,
+    run: (app, _, rest) => void sendAndTell(app, formatLine("TOPIC", [app.current ?? ""], rest)),
+  },
+  invite: {
+    usage: "<name>", inRoom: true,
+    run: (app, [nick = ""]) => (
+      void sendAndTell(app, formatLine("INVITE", [nick, app.current ?? ""]), strings.inviteSent(nick))),
+  },
+  kick: { usage: "<name> [reason]", inRoom: true, run: inRoom("KICK") },
+  ban: { usage: "<name> [reason]", inRoom: true, run: inRoom("BAN") },
+  unban: { usage: "<name>", inRoom: true, run: inRoom("UNBAN") },
+  quiet: { usage: "<name> [reason]", inRoom: true, run: inRoom("QUIET") },
+  unquiet: { usage: "<name>", inRoom: true, run: inRoom("UNQUIET") },
+  op: rank("+o"),
+  deop: rank("-o"),
+  voice: rank("+v"),
+  devoice: rank("-v"),
+  mode: {
+    usage: "<modes>", inRoom: true,
+    run: (app, words) => void sendAndTell(app, formatLine("MODE", [app.current ?? "", ...words])),
+  },
+  away: { usage: "[reason]", run: (app, _, rest) => void sendAndTell(app, withText("AWAY", rest || strings.away)) },
+  back: { usage: "", run: (app) => void sendAndTell(app, "AWAY") },
+  nick: { usage: "<name>", run: (app, [nick = ""]) => void sendAndTell(app, formatLine("NICK", [nick])) },
+  whois: { usage: "<name>", run: (app, [nick = ""]) => openPerson(app, nick) },
+  list: { usage: "", run: (app) => app.show({ type: "rooms" }) },
+  search: {
+    usage: "<words>",
+    run: (app, _, rest) => {
+      app.side = "search";
+      app.intend({ type: "search", words: rest });
+      app.draw();
+    },
+  },
+  ignore: { usage: "<name>", run: (app, [nick = ""]) => void sendAndTell(app, formatLine("SILENCE", [`+${nick}`])) },
+  unignore: { usage: "<name>", run: (app, [nick = ""]) => void sendAndTell(app, formatLine("SILENCE", [`-${nick}`])) },
+  mute: notifies("none"),
+  unmute: notifies("mentions"),
+  follow: notifies("all"),
+  status: {
+    usage: "[text]",
+    run: (app, _, rest) => void sendAndTell(app, formatLine("METADATA", ["*", "SET", "status"], rest || undefined)),
+  },
+  name: {
+    usage: "[text]",
+    run: (app, _, rest) => (
+      void sendAndTell(app, formatLine("METADATA", ["*", "SET", "display-name"], rest || undefined))),
+  },
+  quote: { usage: "<line>", run: (app, _, rest) => void app.intend({ type: "raw", line: rest }) },
+  help: { usage: "", run: (app) => app.show({ type: "help" }) },
+  quit: { usage: "", run: (app) => void logOut(app) },
+};
+
+/**
+ * Runs what stands in the composer: a command if it begins with one slash, a message otherwise.
+ * @param {App} app
+ * @param {string} text
+ * @returns {boolean} whether the composer can be emptied
+ */
+export function runComposed(app, text) {
+  if (!text.startsWith("/") || text.startsWith("//")) {
+    return say(app, text.startsWith("//") ? text.slice(1) : text);
+  }
+  const [, name = "", rest = ""] = /^\/(\S*)\s*([^]*)$/u.exec(text) ?? [];
+  const command = Object.hasOwn(commandTable, name.toLowerCase()) ? commandTable[name.toLowerCase()] : undefined;
+  if (!command) {
+    app.say(strings.unknownCommand(name), true);
+    return false;
+  }
+  const words = rest.split(/\s+/u).filter(Boolean);
+  if (words.length < (command.usage.match(/</gu)?.length ?? 0)) {
+    app.say(strings.usage(`/${name} ${command.usage}`), true);
+    return false;
+  }
+  if (command.inRoom && app.conversation?.kind !== "room") {
+    app.say(strings.onlyInRooms, true);
+    return false;
+  }
+  command.run(app, words, rest.trim());
+  return true;
+}
