@@ -188,10 +188,10 @@ export class Client {
     const open = await this.#openTabs();
     const kept = await store.load(this.tab, open);
     if (!kept.login || this.#login) return;
-    const { name, keys, secret } = kept.login;
+    const { name, keys, secret, serverPassword } = kept.login;
     this.#kept = kept.login;
     this.#keys = keys;
-    this.#login = { how: "password", name, password: secret };
+    this.#login = { how: "password", name, password: secret, serverPassword };
     this.#isKnown = true;
     this.#drafts = kept.drafts;
     this.name = this.chat.me = name;
@@ -286,7 +286,7 @@ export class Client {
       // From here on the keys do.
       if (login) this.#login = { ...login, how: "password", password: undefined, code: undefined };
       if (this.#kept?.secret) {
-        this.#kept = { name: this.#kept.name, token: this.#kept.token, keys: scram.keys };
+        this.#kept = { ...this.#kept, secret: undefined, keys: scram.keys };
         this.#keep((store) => store.keepLogin(/** @type {KeptLogin} */ (this.#kept)));
       }
     }
@@ -316,7 +316,8 @@ export class Client {
     // All tokens of an account have the salt of its password.
     const keys = known && (await deriveKeys(this.crypto.subtle, secret, known.salt, known.iterations));
     if (this.name !== name) return;
-    this.#kept = keys ? { name, token, keys } : { name, token, secret };
+    const { serverPassword } = this.#login ?? {};
+    this.#kept = { name, token, serverPassword, ...(keys ? { keys } : { secret }) };
     this.#keys = keys;
     if (!keys && this.#login) this.#login = { ...this.#login, password: secret };
     this.#keep((store) => store.keepLogin(/** @type {KeptLogin} */ (this.#kept)));

@@ -7,9 +7,9 @@ import { fold } from "./fold.js";
 const KEPT_CONVERSATIONS = 200;
 
 /**
- * @typedef {{ name: string, token: string, keys?: ScramKeys, secret?: string }} KeptLogin
- *   The token's name at the server, and what logs in with it: keys, or the token until the account's salt is known.
- *   The password is never kept.
+ * @typedef {{ name: string, token: string, keys?: ScramKeys, secret?: string, serverPassword?: string }} KeptLogin
+ *   The token's name at the server, and what logs in with it: keys, or the token until the account's salt is known;
+ *   and what the server asks of everybody. The account's password is never kept.
  * @typedef {{ name: string, kind: "room" | "person", rows: Entry[], atMs: number }} KeptConversation
  */
 

@@ -2,174 +2,27 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { IDBFactory } from "fake-indexeddb";
-import WebSocket from "ws";
-import { Client } from "../core/client.js";
+import { everybodyLeaves, openWebSocket, Person, problemOf, registered } from "./person.js";
 import { ServerProcess } from "./server.js";
 
-/** @import { Change, Login, Status } from "../core/types.js" */
+/** @import { Login } from "../core/types.js" */
 
-const WAIT_MS = 20_000;
-const server = new ServerProcess("");
+const server = new ServerProcess();
 const guestServer = new ServerProcess("guests = true\n");
-before(async () => {
-  await server.start();
-  await guestServer.start();
-});
+before(() => Promise.all([server.start(), guestServer.start()]));
 after(async () => {
-  for (const person of people) person.leave();
-  await server.end();
-  await guestServer.end();
+  everybodyLeaves();
+  await Promise.all([server.end(), guestServer.end()]);
 });
-
-/** @type {Set<Person>} */
-const people = new Set();
-let channels = 0;
-
-/** @param {ServerProcess} at */
-function openWebSocket(at) {
-  const socket = new WebSocket(`ws://127.0.0.1:${at.port}/`, "text.ircv3.net");
-  // As in a browser, what went wrong is told by the end of the connection.
-  socket.on("error", () => {});
-  return socket;
-}
-
-/** Somebody with a browser: a client, and all that it has told. */
-class Person {
-  /** @type {Change[]} */
-  changes = [];
-  /** @type {Set<() => void>} */
-  #watchers = new Set();
-
-  /** @param {{ indexedDB?: IDBFactory, channel?: string, at?: ServerProcess, connect?: () => unknown }} [options] */
-  constructor({ indexedDB = new IDBFactory(), channel = `test ${channels++}`, at = server, connect } = {}) {
-    people.add(this);
-    this.indexedDB = indexedDB;
-    this.channelName = channel;
-    this.channel = new BroadcastChannel(channel);
-    const open = connect ?? (() => openWebSocket(at));
-    this.client = new Client({
-      connect: () => /** @type {any} */ (open()),
-      onChange: (changes) => {
-        this.changes.push(...changes);
-        this.#look();
-      },
-      onStatus: () => this.#look(),
-      indexedDB,
-      channel: /** @type {any} */ (this.channel),
-      lobby: "#lobby",
-    });
-  }
-
-  #look() {
-    for (const watcher of this.#watchers) watcher();
-  }
-
-  /** Waits until something is so. @param {string} what @param {() => unknown} condition @returns {Promise<void>} */
-  until(what, condition) {
-    return new Promise((resolve, reject) => {
-      const watcher = () => {
-        if (!condition()) return;
-        clearTimeout(timer);
-        this.#watchers.delete(watcher);
-        resolve();
-      };
-      const told = () => reject(new Error(`not in time: ${what}; ${JSON.stringify(this.client.status)}`));
-      const timer = setTimeout(told, WAIT_MS);
-      this.#watchers.add(watcher);
-      watcher();
-    });
-  }
-
-  /** @param {Login} login */
-  async logIn(login) {
-    await this.client.start();
-    this.client.logIn(login);
-    await this.until("it is logged in, or not", () => this.#isOver());
-    return this.client.status;
-  }
-
-  #isOver() {
-    const { phase } = this.client.status;
-    return phase === "out" || (phase === "online" && this.changes.some(({ type }) => type === "ready"));
-  }
-
-  ready() {
-    return this.until("it is ready", () => this.changes.some(({ type }) => type === "ready"));
-  }
-
-  /** @param {string} to @param {string} text */
-  async say(to, text) {
-    const number = this.client.intend({ type: "say", to, text });
-    await this.until(`"${text}" is stored`, () =>
-      this.changes.some((change) => change.type === "settled" && change.number === number),
-    );
-    return this.changes.find((change) => change.type === "settled" && change.number === number);
-  }
-
-  /** @param {string} name */
-  texts(name) {
-    return this.client.chat.conversation(name)?.timeline.entries().map(({ text }) => text) ?? [];
-  }
-
-  /** @param {string} name @param {string} text */
-  async sees(name, text) {
-    await this.until(`"${text}" in ${name}`, () => this.texts(name).includes(text));
-  }
-
-  /** What is kept on the device, as soon as it is so. @param {(kept: Map<string, any>) => boolean} condition */
-  async kept(condition) {
-    for (const end = Date.now() + WAIT_MS; ; ) {
-      const kept = await this.#read();
-      if (condition(kept)) return kept;
-      if (Date.now() > end) throw new Error(`not kept in time: ${[...kept.keys()]}`);
-      await new Promise((next) => setTimeout(next, 10));
-    }
-  }
-
-  /** @returns {Promise<Map<string, any>>} */
-  #read() {
-    return new Promise((resolve, reject) => {
-      const opening = this.indexedDB.open("parlor", 1);
-      opening.onupgradeneeded = () => opening.result.createObjectStore("kept");
-      opening.onerror = () => reject(opening.error);
-      opening.onsuccess = () => {
-        const table = opening.result.transaction("kept").objectStore("kept");
-        const [keys, values] = [table.getAllKeys(), table.getAll()];
-        values.onsuccess = () => {
-          resolve(new Map(keys.result.map((key, at) => [String(key), values.result[at]])));
-          opening.result.close();
-        };
-      };
-    });
-  }
-
-  /** Closes the page. */
-  leave() {
-    this.client.socket.close();
-    this.channel.close();
-    people.delete(this);
-  }
-}
-
-/** @param {Status} status */
-const problemOf = (status) => (status.phase === "out" ? status.problem : status.phase);
-
-/** Somebody who is registered, and online. @param {string} name @param {boolean} [remember] */
-async function registered(name, remember = false) {
-  const person = new Person();
-  const status = await person.logIn({ how: "register", name, password: "secret", remember });
-  assert.equal(status.phase, "online", JSON.stringify(status));
-  return person;
-}
 
 test("registering, talking, private messages, and logging in again with history", async () => {
-  const ann = await registered("ann");
-  const bob = await registered("bob");
+  const ann = await registered(server, "ann");
+  const bob = await registered(server, "bob");
   await ann.say("#lobby", "hello all");
   await bob.sees("#lobby", "hello all");
   await bob.say("ann", "hello ann");
   await ann.sees("bob", "hello ann");
-  const device = new Person();
+  const device = new Person(server);
   assert.equal((await device.logIn({ how: "password", name: "Ann", password: "secret" })).phase, "online");
   assert.equal(device.client.chat.me, "ann");
   await device.sees("#lobby", "hello all");
@@ -178,8 +31,8 @@ test("registering, talking, private messages, and logging in again with history"
 });
 
 test("what is wrong is said so that it can be asked for", async () => {
-  await registered("carol");
-  const person = new Person();
+  await registered(server, "carol");
+  const person = new Person(server);
   /** @param {Login} login */
   const problem = async (login) => problemOf(await person.logIn(login));
   assert.equal(await problem({ how: "password", name: "carol", password: "wrong" }), "password");
@@ -192,12 +45,12 @@ test("what is wrong is said so that it can be asked for", async () => {
 });
 
 test("guests come in where they may, and not under the name of an account", async () => {
-  const gus = new Person({ at: guestServer });
+  const gus = new Person(guestServer);
   assert.equal((await gus.logIn({ how: "guest", name: "gus" })).phase, "online");
   await gus.say("#lobby", "hello");
-  const hal = new Person({ at: guestServer });
+  const hal = new Person(guestServer);
   assert.equal((await hal.logIn({ how: "register", name: "hal", password: "secret" })).phase, "online");
-  const other = new Person({ at: guestServer });
+  const other = new Person(guestServer);
   assert.equal(problemOf(await other.logIn({ how: "guest", name: "hal" })), "name");
   // Nobody comes in as a guest by what is sent along with a wrong password.
   assert.equal(problemOf(await other.logIn({ how: "password", name: "hal", password: "wrong" })), "password");
@@ -206,8 +59,8 @@ test("guests come in where they may, and not under the name of an account", asyn
 });
 
 test("who stays logged in comes back by the keys of a token, sees at once what was kept, and leaves nothing behind", async () => {
-  const eve = new Person();
-  await registered("frank");
+  const eve = new Person(server);
+  await registered(server, "frank");
   const login = /** @type {const} */ ({ how: "register", name: "eve", password: "sesame 42", remember: true });
   assert.equal((await eve.logIn(login)).phase, "online");
   await eve.say("#lobby", "kept");
@@ -219,7 +72,7 @@ test("who stays logged in comes back by the keys of a token, sees at once what w
   assert.ok(!JSON.stringify([...kept]).includes(login.password), "never the password");
   eve.leave();
 
-  const reloaded = new Person({ indexedDB: eve.indexedDB, channel: eve.channelName });
+  const reloaded = new Person(server, { indexedDB: eve.indexedDB, channel: eve.channelName });
   await reloaded.client.start();
   assert.ok(reloaded.texts("#lobby").includes("kept"), "before anything came from the server");
   assert.equal(reloaded.client.draft("#lobby"), "unfinished");
@@ -229,7 +82,7 @@ test("who stays logged in comes back by the keys of a token, sees at once what w
   assert.equal(later.get("login").secret, undefined, "the keys are enough");
   reloaded.leave();
 
-  const again = new Person({ indexedDB: eve.indexedDB, channel: eve.channelName });
+  const again = new Person(server, { indexedDB: eve.indexedDB, channel: eve.channelName });
   await again.client.start();
   await again.ready();
   await again.sees("#lobby", "back again");
@@ -240,7 +93,7 @@ test("who stays logged in comes back by the keys of a token, sees at once what w
   assert.deepEqual(again.texts("#lobby"), []);
 
   // The token is gone at the server, too: what somebody copied from the device is worth nothing.
-  const thief = new Person({ indexedDB: new IDBFactory() });
+  const thief = new Person(server, { indexedDB: new IDBFactory() });
   await thief.client.start();
   const opening = thief.indexedDB.open("parlor", 1);
   await new Promise((done) => {
@@ -256,8 +109,8 @@ test("who stays logged in comes back by the keys of a token, sees at once what w
 });
 
 test("tabs share a login and a logout", async () => {
-  const one = new Person();
-  const two = new Person({ indexedDB: one.indexedDB, channel: one.channelName });
+  const one = new Person(server);
+  const two = new Person(server, { indexedDB: one.indexedDB, channel: one.channelName });
   await two.client.start();
   assert.equal(two.client.status.phase, "out");
   const login = /** @type {const} */ ({ how: "register", name: "grace", password: "secret", remember: true });
@@ -274,7 +127,7 @@ test("what was said while the server was killed is sent once it is back, also by
   const own = new ServerProcess();
   await own.start();
   try {
-    const hank = new Person({ at: own });
+    const hank = new Person(own);
     await hank.logIn({ how: "register", name: "hank", password: "secret", remember: true });
     await hank.say("#lobby", "before");
     await hank.kept((all) => all.has("login"));
@@ -285,14 +138,14 @@ test("what was said while the server was killed is sent once it is back, also by
     await hank.kept((all) => [...all].some(([key, value]) => key.startsWith("outgoing") && value.at(-1).text === "while it was away"));
     hank.leave();
 
-    const next = new Person({ at: own, indexedDB: hank.indexedDB, channel: hank.channelName });
+    const next = new Person(own, { indexedDB: hank.indexedDB, channel: hank.channelName });
     await next.client.start();
     assert.ok(next.client.chat.waiting("#lobby").some(({ text }) => text === "while it was away"));
     await own.start();
     next.client.retryNow();
     await next.until("all is stored", () => next.client.status.phase === "online" && !next.client.chat.outgoing.length);
     await next.sees("#lobby", "while it was away");
-    const bystander = new Person({ at: own });
+    const bystander = new Person(own);
     await bystander.logIn({ how: "register", name: "iris", password: "secret" });
     await bystander.sees("#lobby", "while it was away");
     const said = bystander.texts("#lobby").filter((text) => text);
@@ -361,14 +214,14 @@ class RoundSocket {
 }
 
 test("the first message is here after two round trips, with a password and with a token", async () => {
-  const jack = await registered("jack", true);
+  const jack = await registered(server, "jack", true);
   await jack.say("#lobby", "the newest");
   await jack.kept((all) => all.has("login"));
   for (const start of ["password", "token"]) {
     /** @type {RoundSocket | undefined} */
     let socket;
     const connect = () => (socket = new RoundSocket());
-    const person = new Person(start === "token" ? { connect, indexedDB: jack.indexedDB } : { connect });
+    const person = new Person(server, start === "token" ? { connect, indexedDB: jack.indexedDB } : { connect });
     if (start === "token") await person.client.start();
     else person.client.logIn({ how: "password", name: "jack", password: "secret" });
     let rounds = 0;

@@ -1,0 +1,110 @@
+// The ways to log in that need more than a name and a password, against a real server.
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { after, test } from "node:test";
+import { everybodyLeaves, Person, problemOf, registered } from "./person.js";
+import { ServerProcess } from "./server.js";
+
+/** @import { Login } from "../core/types.js" */
+
+/** @type {ServerProcess[]} */
+const servers = [];
+after(async () => {
+  everybodyLeaves();
+  await Promise.all(servers.map((server) => server.end()));
+});
+
+/** @param {string} config */
+async function started(config) {
+  const server = new ServerProcess(config);
+  servers.push(server);
+  await server.start();
+  return server;
+}
+
+/** The code of a second factor (RFC 6238). @param {string} base32 @param {number} step */
+function totp(base32, step) {
+  const letters = [...base32.replaceAll("-", "").toUpperCase()];
+  const digits = letters.map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0"));
+  const secret = (digits.join("").match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const hash = createHmac("sha1", Buffer.from(secret)).update(counter).digest();
+  const number = hash.readUInt32BE((hash[19] ?? 0) & 15) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
+/** The parameters of an answer to a command. @param {Person} person @param {string} line @param {string} code */
+async function answer(person, line, code) {
+  person.client.intend({ type: "raw", line });
+  /** @type {string[] | undefined} */
+  let params;
+  await person.until(code, () => {
+    const found = person.changes.findLast((change) => change.type === "answered" && change.code === code);
+    if (found?.type === "answered") params = found.params;
+    return params;
+  });
+  return params ?? [];
+}
+
+test("a second factor is asked for, and a token needs none", async () => {
+  const server = await started("");
+  const ann = await registered(server, "ann");
+  const [secret = ""] = await answer(ann, "ACCOUNT 2FA ON", "2FA_SECRET");
+  const step = Math.floor(Date.now() / 30_000);
+  // Each code is good once: one for now, one for the login.
+  await answer(ann, `ACCOUNT 2FA CONFIRM ${totp(secret, step)}`, "2FA_ON");
+  const device = new Person(server);
+  /** @type {Login} */
+  const login = { how: "password", name: "ann", password: "secret", remember: true };
+  const status = await device.logIn(login);
+  assert.equal(problemOf(status), "code");
+  assert.equal(problemOf(await device.logIn({ ...login, code: "000000" })), "code");
+  assert.equal(problemOf(await device.logIn({ ...login, code: totp(secret, step + 1) })), "online");
+  await device.kept((all) => all.get("login")?.keys);
+  device.leave();
+  const later = new Person(server, { indexedDB: device.indexedDB });
+  await later.client.start();
+  await later.ready();
+});
+
+test("a server's password comes first", async () => {
+  const server = await started('password = "everybodys"\n');
+  const person = new Person(server);
+  /** @type {Login} */
+  const login = { how: "register", name: "ann", password: "secret" };
+  assert.equal(problemOf(await person.logIn(login)), "serverPassword");
+  assert.equal(problemOf(await person.logIn({ ...login, serverPassword: "wrong" })), "serverPassword");
+  assert.equal(problemOf(await person.logIn({ ...login, serverPassword: "everybodys" })), "online");
+  /** @type {Login} */
+  const again = { how: "password", name: "ann", password: "secret" };
+  assert.equal(problemOf(await person.logIn(again)), "serverPassword");
+  assert.equal(problemOf(await person.logIn({ ...again, serverPassword: "everybodys", remember: true })), "online");
+  await person.kept((all) => all.has("login"));
+  person.leave();
+  const later = new Person(server, { indexedDB: person.indexedDB });
+  await later.client.start();
+  await later.ready();
+});
+
+test("an invitation is asked for where it takes one, and nothing where nobody can register", async () => {
+  const inviting = await started('[accounts]\nregistration = "invite"\n');
+  const person = new Person(inviting);
+  /** @type {Login} */
+  const login = { how: "register", name: "ann", password: "secret" };
+  assert.equal(problemOf(await person.logIn(login)), "invitation");
+  assert.equal(problemOf(await person.logIn({ ...login, invitation: "none-such" })), "invitation");
+  const closed = new Person(await started('[accounts]\nregistration = "closed"\n'));
+  assert.equal(problemOf(await closed.logIn(login)), "closed");
+});
+
+test("too many wrong passwords are a matter of waiting", async () => {
+  const server = await started("[limits]\nfailed_logins = 1\n");
+  await registered(server, "ann");
+  const person = new Person(server);
+  /** @type {Login} */
+  const login = { how: "password", name: "stranger", password: "wrong" };
+  const problems = [];
+  for (let n = 0; n < 4; n++) problems.push(problemOf(await person.logIn(login)));
+  assert.deepEqual(problems, ["password", "password", "password", "later"]);
+});
