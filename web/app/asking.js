@@ -1,5 +1,5 @@
 // Questions to the server whose answers are for one dialog: WHOIS, sessions, settings of a room. The answers are found
-// by their label and do not reach the timeline.
+// by their label; sentences and numbers in them do not reach the timeline, but what changes the chat does.
 
 /** @import { Message } from "../core/types.js" */
 import { parseMessage } from "../core/message.js";
@@ -11,6 +11,8 @@ const answerMs = 15_000;
 const answerMessages = 5_000;
 /** Questions that may be open at once. */
 const openQuestions = 32;
+/** What belongs to the answer to JOIN, and is for the chat as well as for who asked. */
+const chatNumerics = new Set(["331", "332", "333", "353", "366"]);
 
 /** @typedef {{ messages: Message[], resolve: (messages: Message[]) => void, timer: number }} Question */
 
@@ -71,7 +73,7 @@ export class Asking {
         return true;
       }
     }
-    if (this.#open.size === 0 || !line.startsWith("@")) return false;
+    if (this.#open.size === 0 || !/^@|BATCH -/u.test(line)) return false;
     const message = parseMessage(line);
     return message !== undefined && this.#take(message);
   }
@@ -104,7 +106,7 @@ export class Asking {
     }
     if (question.messages.length < answerMessages) question.messages.push(message);
     if (outer === undefined) this.#end(label);
-    return true;
+    return /^(?:FAIL|NOTE|WARN|ACK|\d{3})$/u.test(message.verb) && !chatNumerics.has(message.verb);
   }
 
   /** @param {string} label */

@@ -33,10 +33,11 @@ export function fullTime(ms) {
 }
 
 /**
- * Day and time, short: `3 Oct, 14:02`.
+ * Day and time, short: `3 Oct, 14:02`; of today only the time.
  * @param {number} ms
  */
 export function shortTime(ms) {
+  if (dayNumber(ms) === dayNumber(Date.now())) return timeOfDay(ms);
   return format("short", {
     day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
   }).format(ms);

@@ -121,7 +121,8 @@ function messageRow(entry, grouped, scene) {
   const colour = `n${nameColour(entry.account ?? entry.from)}`;
   const gutter = element("div", { "class": "gutter" });
   const body = element("div", { "class": "body" });
-  if (grouped) {
+  // An action says its author's name itself.
+  if (grouped || entry.kind === "action") {
     gutter.append(time, element("span", { "class": "sr-only" }, clean(entry.from)));
   } else {
     gutter.append(element("span", { "class": `avatar ${colour}`, "aria-hidden": "true" }, initial(entry.from)));
