@@ -113,7 +113,8 @@ impl Tls {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// The `Origin`s that may open a WebSocket, such as `https://chat.example`; if empty, all.
+    /// The `Origin`s whose pages may open a WebSocket, such as `https://chat.example`, besides the
+    /// server's own; `*` is all.
     pub origins: Vec<String>,
     /// The networks that may read `/metrics`, besides this machine.
     pub metrics: Networks,
@@ -363,9 +364,9 @@ impl Config {
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
             return Err("[tls] needs both certificate and key, or neither".into());
         }
-        if let Some(origin) = self.http.origins.iter().find(|origin| !is_origin(origin)) {
+        if let Some(origin) = self.http.origins.iter().find(|one| *one != "*" && !is_origin(one)) {
             return Err(format!(
-                "[http] origins has {origin:?}; an origin is a scheme and a host, such as \"https://chat.example\""
+                "[http] origins has {origin:?}; an origin is a scheme and a host, such as \"https://chat.example\", or \"*\" for all"
             ));
         }
         let admin = &self.admin;

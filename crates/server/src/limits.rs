@@ -443,6 +443,15 @@ pub const WEBSOCKET_CONTROL_BYTES: usize = 125;
 pub const HTTP_HEAD_BYTES: usize = 8 * 1024;
 /// Header lines of a request; more are answered 431.
 pub const HTTP_HEADERS: usize = 64;
+/// Bytes of a request's body, which is read and thrown away; a longer one is answered 413.
+pub const HTTP_BODY_BYTES: usize = 64 * 1024;
+/// Bytes that may come after a request that has no response yet; if there are more, the connection
+/// is closed after the response.
+pub const HTTP_PIPELINE_BYTES: usize = 16 * 1024;
+/// Requests on one connection, which is closed after the last one.
+pub const HTTP_REQUESTS: u32 = 100;
+/// Seconds after which a connection without a new request is closed.
+pub const HTTP_IDLE_SECONDS: u64 = 10;
 /// Bytes of the web client as it is sent, compressed, all files together.
 pub const WEB_CLIENT_BYTES: usize = 60 * 1024;
 /// Bytes of a host's name in a request, as DNS has it; a longer one is not shown.

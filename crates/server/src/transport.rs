@@ -62,12 +62,8 @@ enum Inner {
     Unknown(Vec<u8>),
     /// Lines of IRC.
     Lines,
-    /// HTTP, with a partial request.
+    /// Requests of HTTP.
     Http(http::Incoming),
-    /// HTTP, with a request to respond to.
-    Requested,
-    /// HTTP, after the response.
-    Responded,
     /// Lines of IRC, one per WebSocket message.
     WebSocket(WebSocket),
 }
@@ -128,7 +124,7 @@ impl Transport {
             Transport::Undetected { .. } => Kind::Unknown,
             Transport::Plain => Kind::Plain,
             Transport::Layered(layers) => match (&layers.inner, &layers.tls) {
-                (Inner::Http(_) | Inner::Requested | Inner::Responded, _) => Kind::Http,
+                (Inner::Http(_), _) => Kind::Http,
                 (Inner::WebSocket(_), None) => Kind::WebSocket,
                 (Inner::WebSocket(_), Some(_)) => Kind::WebSocketTls,
                 (Inner::Unknown(_) | Inner::Lines, Some(_)) => Kind::Tls,
@@ -164,9 +160,15 @@ impl Transport {
         }
     }
 
-    /// Whether a request is waiting for its response.
-    pub fn awaits_response(&self) -> bool {
-        matches!(self, Transport::Layered(layers) if matches!(layers.inner, Inner::Requested))
+    /// The requests, if it is HTTP.
+    pub fn requests(&self) -> Option<&http::Incoming> {
+        match self {
+            Transport::Layered(layers) => match &layers.inner {
+                Inner::Http(incoming) => Some(incoming),
+                Inner::Unknown(_) | Inner::Lines | Inner::WebSocket(_) => None,
+            },
+            Transport::Undetected { .. } | Transport::Plain => None,
+        }
     }
 
     /// Whether its bytes are encrypted.
@@ -256,6 +258,15 @@ impl Transport {
         Transport::layers(None, Inner::Http(http::Incoming::default()))
     }
 
+    /// Processes what came after the last request; see [`http::Incoming::has_more`].
+    pub fn resume(&mut self, setup: &Setup<'_>, scratch: &mut Scratch) -> Received {
+        let mut received = Received::default();
+        if let Transport::Layered(layers) = self {
+            layers.receive_plain(&[], setup, &mut scratch.lines, &mut received);
+        }
+        received
+    }
+
     fn layers(tls: Option<Tls>, inner: Inner) -> Transport {
         let tls = tls.map(Box::new);
         Transport::Layered(Box::new(Layers { tls, inner, unsent: Vec::new(), finished: false }))
@@ -331,12 +342,17 @@ impl Layers {
                 let config = setup.config;
                 let peer = received.proxied.map_or(setup.peer, |(address, _)| address);
                 let (proxies, origins) = (&config.server.proxies, &config.http.origins);
-                let rules = Rules { peer, proxies, origins };
-                let Some((request, used)) = incoming.receive(bytes, &rules) else { return };
-                self.request(request, &rules, received);
-                self.receive_plain(&bytes[used..], setup, lines, received);
+                let encrypted = self.tls.is_some();
+                let rules = Rules { peer, proxies, encrypted, origins };
+                let Some(request) = incoming.receive(bytes, &rules) else { return };
+                if let Wants::WebSocket { binary, response } = &request.wants {
+                    let rest = std::mem::take(incoming).into_rest();
+                    self.open(*binary, &request, &rules, received);
+                    self.send(response, received);
+                    return self.receive_plain(&rest, setup, lines, received);
+                }
+                received.request = Some(request);
             }
-            Inner::Requested | Inner::Responded => {}
             Inner::WebSocket(socket) => {
                 let mut answers = Vec::new();
                 let outcome = socket.receive(bytes, lines, &mut answers);
@@ -352,31 +368,33 @@ impl Layers {
         }
     }
 
-    /// The head of a request has arrived.
-    fn request(&mut self, request: Request, rules: &Rules<'_>, received: &mut Received) {
-        if let Wants::WebSocket { binary, response } = &request.wants {
-            self.inner = Inner::WebSocket(WebSocket::new(*binary));
-            let (peer, by_proxy) = (rules.peer, rules.proxies.contain(rules.peer));
-            received.forwarded = match &request.forwarded {
-                Some(by) => Some((by.address.unwrap_or(peer), by.encrypted)),
-                // A proxy that names no client: somebody remote.
-                None if by_proxy => Some((peer, false)),
-                None if request.relayed => Some((peer, self.tls.is_some())),
-                None => None,
-            };
-            self.send(response, received);
-        } else {
-            self.inner = Inner::Requested;
-            received.request = Some(request);
-        }
+    /// A request has opened a WebSocket.
+    fn open(
+        &mut self,
+        binary: bool,
+        request: &Request,
+        rules: &Rules<'_>,
+        received: &mut Received,
+    ) {
+        self.inner = Inner::WebSocket(WebSocket::new(binary));
+        let (peer, by_proxy) = (rules.peer, rules.proxies.contain(rules.peer));
+        received.forwarded = match &request.forwarded {
+            Some(by) => Some((by.address.unwrap_or(peer), by.encrypted)),
+            // A proxy that names no client: somebody remote.
+            None if by_proxy => Some((peer, false)),
+            None if request.relayed => Some((peer, self.tls.is_some())),
+            None => None,
+        };
     }
 
-    /// Sends the response, after which nothing more is sent.
+    /// Sends a response; `keep`: another request may follow.
     ///
     /// # Errors
     /// When the connection is unusable.
-    pub fn answer(&mut self, response: &[u8]) -> io::Result<()> {
-        self.inner = Inner::Responded;
+    pub fn answer(&mut self, response: &[u8], keep: bool) -> io::Result<()> {
+        if let Inner::Http(incoming) = &mut self.inner {
+            incoming.answered(keep);
+        }
         seal(&mut self.tls, response, &mut self.unsent).map(drop)
     }
 
@@ -402,7 +420,7 @@ impl Layers {
                 seal(&mut self.tls, &scratch.frames, &mut scratch.out)
             }
             // HTTP carries no lines; its response says why the connection ends.
-            Inner::Http(_) | Inner::Requested | Inner::Responded => Ok(true),
+            Inner::Http(_) => Ok(true),
         }
     }
 
@@ -434,12 +452,12 @@ impl Layers {
         let mut last = Vec::new();
         match &mut self.inner {
             Inner::WebSocket(socket) => socket.close(CloseCode::Normal, "", &mut last),
-            Inner::Http(_) | Inner::Requested => {
+            Inner::Http(incoming) if incoming.is_incomplete() || incoming.awaits_response() => {
                 let text = "The server is at its connection limit, or the request took too long; \
                             try again later.\n";
-                last = Answer::text(Status::Unavailable, text).write();
+                last = Answer { last: true, ..Answer::text(Status::Unavailable, text) }.write();
             }
-            Inner::Unknown(_) | Inner::Lines | Inner::Responded => {}
+            Inner::Unknown(_) | Inner::Lines | Inner::Http(_) => {}
         }
         seal(&mut self.tls, &last, &mut self.unsent)?;
         if let Some(tls) = &mut self.tls {
@@ -465,8 +483,8 @@ impl Inner {
     fn is_incomplete(&self) -> bool {
         match self {
             Inner::Unknown(before) => !before.is_empty(),
-            Inner::Http(_) => true,
-            Inner::Lines | Inner::Requested | Inner::Responded | Inner::WebSocket(_) => false,
+            Inner::Http(incoming) => incoming.is_incomplete() || incoming.is_idle(),
+            Inner::Lines | Inner::WebSocket(_) => false,
         }
     }
 }

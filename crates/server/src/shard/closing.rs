@@ -5,6 +5,7 @@ use crate::effects::write_error;
 use crate::hub::{ClientEvent, STOPPING};
 use crate::shard::Shard;
 use crate::shard::connection::Stage;
+use crate::transport::http::Incoming;
 use std::time::Instant;
 use store::RoomId;
 
@@ -13,7 +14,14 @@ impl Shard {
     pub(crate) fn gone(&mut self, slot: usize, reason: &str) {
         if self.connections[slot].stage != Stage::Closing {
             let session = self.session(slot);
-            self.gather(session, ClientEvent::Closed { reason: reason.to_owned() });
+            let requests = self.connections[slot].transport.requests();
+            self.gather(
+                session,
+                match requests.is_some_and(Incoming::is_idle) {
+                    true => ClientEvent::Served,
+                    false => ClientEvent::Closed { reason: reason.to_owned() },
+                },
+            );
         }
         self.remove(slot);
     }

@@ -8,12 +8,14 @@ use crate::shard::fanout::Sources;
 use crate::shard::memory::Behind;
 use crate::shard::outbox::Outbox;
 use crate::shard::receipts::Receipts;
+use crate::transport::http::Incoming;
 use crate::transport::sniff::{Protocol, sniff};
 use crate::transport::{Received, Scratch, Setup, Transport, tls};
 use lines::burst;
 use mio::net::TcpStream;
 use proto::Capabilities;
 use proto::line::LineError;
+use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use store::RoomId;
@@ -266,14 +268,43 @@ impl Connection {
         setup: &Setup<'_>,
         scratch: &mut Scratch,
     ) -> Received {
+        let was_idle = self.transport.requests().is_some_and(Incoming::is_idle);
         let received = self.transport.receive(bytes, setup, scratch, &mut self.unread);
+        self.note_received(was_idle);
+        received
+    }
+
+    /// Processes what came after a request that has its response now.
+    pub(crate) fn resume(&mut self, setup: &Setup<'_>, scratch: &mut Scratch) -> Received {
+        let received = self.transport.resume(setup, scratch);
+        self.note_received(true);
+        received
+    }
+
+    /// Starts or ends the deadline of a handshake or request. `was_idle`: another request of HTTP
+    /// may have begun, which has its own.
+    fn note_received(&mut self, was_idle: bool) {
+        let requests = self.transport.requests();
         if !self.transport.is_incomplete(&self.unread) {
             self.half_since = None;
-        } else if self.half_since.is_none() {
+        } else if self.half_since.is_none()
+            || (was_idle && !requests.is_some_and(Incoming::is_idle))
+        {
             self.half_since = Some(Instant::now());
         }
         self.check_outbox();
-        received
+    }
+
+    /// Sends a response of HTTP; `keep`: another request may follow, for which its deadline runs.
+    ///
+    /// # Errors
+    /// When the connection is unusable.
+    pub(crate) fn answer(&mut self, response: &[u8], keep: bool) -> io::Result<()> {
+        self.half_since = Some(Instant::now());
+        match &mut self.transport {
+            Transport::Layered(layers) => layers.answer(response, keep),
+            Transport::Undetected { .. } | Transport::Plain => Ok(()),
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Asker {
     pub session: SessionId,
     /// The body is not wanted.
     pub head_only: bool,
+    /// Another request may follow.
+    pub keep: bool,
 }
 
 /// What came of writing something small.
@@ -132,8 +134,9 @@ impl Shard {
             let known = self.connection(who.session);
             if known.is_some_and(|connection| connection.stage != Stage::Closing) {
                 let answer = http::Answer::new(*status, http::Kind::Json, body.as_bytes());
-                let answer = http::Answer { head_only: who.head_only, ..answer };
-                self.answer(who.session.slot as usize, &answer.write());
+                let (head_only, last) = (who.head_only, !who.keep);
+                let answer = http::Answer { head_only, last, ..answer };
+                self.answer(who.session.slot as usize, &answer.write(), who.keep);
             }
         }
     }
@@ -205,7 +208,7 @@ mod tests {
 
     fn asker(slot: u32) -> Asker {
         let session = SessionId { shard: 0, slot, generation: 1 };
-        Asker { session, head_only: false }
+        Asker { session, head_only: false, keep: true }
     }
 
     fn after(begin: Instant, millis: u64) -> Instant {

@@ -5,7 +5,7 @@ use crate::limits::{READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
 use crate::metrics::{Count, Handshake, Refused};
 use crate::shard::connection::{Stage, Stopped, Taken};
 use crate::shard::{Later, Shard};
-use crate::transport::{Setup, Transport};
+use crate::transport::{Received, Setup, Transport};
 use std::io::{ErrorKind, Read};
 use std::time::Instant;
 
@@ -71,6 +71,15 @@ impl Shard {
                 false => self.drain(slot),
             };
         }
+        if let Some(requests) = connection.transport.requests() {
+            // One request at a time, and no other until its response has been taken.
+            if requests.awaits_response() || !connection.is_written() {
+                return After::Waits;
+            }
+            if requests.has_more() {
+                return self.resume(slot);
+            }
+        }
         if connection.ended
             || connection.paused
             || connection.held
@@ -107,10 +116,15 @@ impl Shard {
 
     /// Nothing more comes of a connection; who has asked for something is answered first.
     fn no_more(&mut self, slot: usize) {
-        self.connections[slot].ended = true;
-        if !self.connections[slot].transport.awaits_response() {
-            let session = self.session(slot);
-            self.gather(session, ClientEvent::Ended);
+        let connection = &mut self.connections[slot];
+        connection.ended = true;
+        match connection.transport.requests() {
+            Some(requests) if requests.awaits_response() => {}
+            Some(requests) if requests.is_idle() => self.served(slot),
+            _ => {
+                let session = self.session(slot);
+                self.gather(session, ClientEvent::Ended);
+            }
         }
     }
 
@@ -128,6 +142,33 @@ impl Shard {
         };
         let incoming = &mut self.buffer[start..UNREAD_BYTES + bytes];
         let received = connection.receive(incoming, &setup, &mut self.scratch);
+        if !received.handshaking {
+            let used = (kept + bytes).saturating_sub(connection.kept().len());
+            connection.charge(used, self.scratch.lines.len());
+        }
+        self.received(slot, bytes, received)
+    }
+
+    /// Takes what came after a request of HTTP that has its response now.
+    fn resume(&mut self, slot: usize) -> After {
+        self.scratch.lines.clear();
+        let connection = &mut self.connections[slot];
+        let setup = Setup {
+            config: &self.parts.config,
+            tls: &self.parts.certificate.config,
+            peer: connection.address,
+        };
+        let received = connection.resume(&setup, &mut self.scratch);
+        let done = connection.ended && received.request.is_none();
+        let after = self.received(slot, 0, received);
+        if done {
+            self.no_more(slot);
+        }
+        after
+    }
+
+    /// Deals with what was received.
+    fn received(&mut self, slot: usize, bytes: usize, received: Received) -> After {
         let session = self.session(slot);
         self.touch(slot);
         if let Some((address, encrypted)) = received.proxied {
@@ -142,11 +183,6 @@ impl Shard {
             self.connections[slot].address = address;
             self.gather(session, ClientEvent::Forwarded { address, encrypted });
         }
-        if !received.handshaking {
-            let connection = &mut self.connections[slot];
-            let used = (kept + bytes).saturating_sub(connection.kept().len());
-            connection.charge(used, self.scratch.lines.len());
-        }
         self.connections[slot].over = received.closed && received.failure.is_none();
         let after = self.gather_lines(slot, bytes, true);
         if let Some(reason) = received.failure {
@@ -157,6 +193,7 @@ impl Shard {
             self.end(slot, &reason);
         } else if let Some(request) = received.request {
             self.serve(slot, &request);
+            return After::Waits; // Until the response is written.
         }
         after
     }

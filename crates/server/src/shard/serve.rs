@@ -4,8 +4,9 @@ use crate::hub::ClientEvent;
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::shard::health::Asker;
-use crate::transport::Transport;
-use crate::transport::http::{Answer, Host, Kind, Page, Request, Status, Wants, page};
+use crate::transport::http::{
+    Answer, Host, Incoming, Kind, METHODS, Page, Request, Status, Wants, page,
+};
 
 impl Shard {
     /// Responds to a request.
@@ -14,8 +15,13 @@ impl Shard {
             Wants::Page(_) if !self.is_private(slot, request) => self.join_page(slot, request),
             Wants::Page(file) | Wants::File(file) => request.answer(file.answer()),
             Wants::Join => self.join_page(slot, request),
+            Wants::Methods => {
+                let answer = Answer::text(Status::NoContent, "");
+                request.answer(Answer { extra: METHODS.into(), ..answer })
+            }
             Wants::Health => {
-                let who = Asker { session: self.session(slot), head_only: request.head_only };
+                let (session, head_only) = (self.session(slot), request.head_only);
+                let who = Asker { session, head_only, keep: request.keep };
                 return self.ask_health(who);
             }
             Wants::Metrics => self.show_metrics(slot, request),
@@ -26,7 +32,7 @@ impl Shard {
             // The transport has opened it, and nothing is left to do.
             Wants::WebSocket { .. } => return,
         };
-        self.answer(slot, &response);
+        self.answer(slot, &response, request.keep);
     }
 
     /// Whether the browser lets a page do everything: it came encrypted, or from the browser's own
@@ -78,14 +84,23 @@ impl Shard {
         request.answer(Answer::text(Status::Forbidden, refusal))
     }
 
-    /// Sends a response, the only one on its connection.
-    pub(crate) fn answer(&mut self, slot: usize, response: &[u8]) {
-        let session = self.session(slot);
-        if let Transport::Layered(layers) = &mut self.connections[slot].transport
-            && let Err(error) = layers.answer(response)
-        {
+    /// Sends a response; `keep`: another request may follow.
+    pub(crate) fn answer(&mut self, slot: usize, response: &[u8], keep: bool) {
+        let connection = &mut self.connections[slot];
+        if let Err(error) = connection.answer(response, keep) {
             return self.gone(slot, &format!("Connection lost: {error}"));
         }
+        let requests = connection.transport.requests();
+        let over = connection.ended && !requests.is_some_and(Incoming::has_more);
+        if keep && !over {
+            return self.touch(slot);
+        }
+        self.served(slot);
+    }
+
+    /// Closes a connection whose requests have their responses.
+    pub(crate) fn served(&mut self, slot: usize) {
+        let session = self.session(slot);
         self.gather(session, ClientEvent::Served);
         self.close(slot);
     }

@@ -1,9 +1,10 @@
 //! Deadlines: at intervals, each shard checks all its connections.
 
-use crate::limits::{HANDSHAKE_SECONDS, LINGER_MILLIS, SWEEP_MILLIS};
+use crate::limits::{HANDSHAKE_SECONDS, HTTP_IDLE_SECONDS, LINGER_MILLIS, SWEEP_MILLIS};
 use crate::metrics::{Census, Count, Handshake, Kind, Refused};
 use crate::shard::Shard;
 use crate::shard::connection::Stage;
+use crate::transport::http::Incoming;
 use proto::Line;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ impl Shard {
             census.add(kind, connection.waiting());
             let silent = now.saturating_duration_since(connection.heard);
             let since = now.saturating_duration_since(connection.since);
+            let half = connection.half_since.map(|half| now.saturating_duration_since(half));
+            let half = half.unwrap_or_default();
             match connection.stage {
                 Stage::Closing
                     if connection.is_unheard()
@@ -32,11 +35,13 @@ impl Shard {
                     self.remove(slot);
                 }
                 Stage::Entering
-                    if connection.half_since.is_some_and(|half| {
-                        now.saturating_duration_since(half)
-                            >= Duration::from_secs(HANDSHAKE_SECONDS)
-                    }) =>
+                    if connection.transport.requests().is_some_and(Incoming::is_idle)
+                        && (half >= Duration::from_secs(HTTP_IDLE_SECONDS)
+                            || connection.login_patience(&limits).is_some_and(|m| since >= m)) =>
                 {
+                    self.served(slot);
+                }
+                Stage::Entering if half >= Duration::from_secs(HANDSHAKE_SECONDS) => {
                     self.parts.metrics.count(Count::Refused(Refused::HandshakeDeadline));
                     if kind == Kind::Tls && connection.transport.may_be_handshaking() {
                         self.parts.metrics.handshake(Handshake::Late);

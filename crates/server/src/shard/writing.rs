@@ -38,6 +38,10 @@ impl Shard {
         }
         connection.note_written();
         let closing = connection.stage == Stage::Closing;
+        let is_served = connection.transport.requests().is_some() && connection.is_written();
+        if is_served && !closing {
+            return self.make_ready(slot); // For the next request.
+        }
         if closing && connection.is_written() {
             if connection.ended {
                 return self.remove(slot);

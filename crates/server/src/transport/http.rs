@@ -1,9 +1,10 @@
-//! HTTP/1.1, as much as a chat server needs: a page that says how to join, `/healthz` and
-//! `/metrics`, and the handshake that opens a WebSocket.
+//! HTTP/1.1, as much as a chat server needs: the web client, a page that says how to join,
+//! `/healthz` and `/metrics`, and the handshake that opens a WebSocket.
 //!
-//! One request per connection (`Connection: close`): browsers need no second one here, and keeping
-//! connections open would only add states, deadlines and opportunities for request smuggling.
+//! Where another program could see the end of a request elsewhere than this one does, the
+//! connection is closed after the answer, so that nobody can smuggle a request past a proxy.
 
+pub mod incoming;
 pub mod answer;
 pub mod files;
 pub mod forwarded;
@@ -15,19 +16,15 @@ pub use answer::{Answer, Kind, Status};
 pub use files::Wanted;
 pub use forwarded::Forwarded;
 pub use host::Host;
+pub use incoming::Incoming;
 pub use page::{Page, page};
 
-use crate::limits::{HTTP_HEAD_BYTES, HTTP_HEADERS};
+use crate::limits::{HTTP_BODY_BYTES, HTTP_HEADERS};
 use crate::networks::Networks;
+use handshake::Own;
 use httparse::{EMPTY_HEADER, Error, Header};
 use memchr::memchr_iter;
 use std::net::IpAddr;
-
-/// A request whose head is incomplete. Once it is complete, nothing is kept.
-#[derive(Debug, Default)]
-pub struct Incoming {
-    head: Vec<u8>,
-}
 
 /// What decides how a request is treated.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +33,9 @@ pub struct Rules<'a> {
     pub peer: IpAddr,
     /// The trusted proxies.
     pub proxies: &'a Networks,
-    /// The origins that may open a WebSocket; if empty, all.
+    /// Whether the request came encrypted to this server.
+    pub encrypted: bool,
+    /// The origins whose pages may open a WebSocket, besides the server's own; `*` is all.
     pub origins: &'a [String],
 }
 
@@ -47,6 +46,8 @@ pub struct Request {
     pub wants: Wants,
     /// Only the response's head is wanted, not its body (`HEAD`).
     pub head_only: bool,
+    /// Another request may follow on the same connection.
+    pub keep: bool,
     /// The server's name as the client knows it, if it is fit to be shown.
     pub host: Option<Host>,
     /// It has headers that proxies add, whoever added them.
@@ -64,6 +65,8 @@ pub enum Wants {
     File(Wanted),
     /// `/join`, which says how to join.
     Join,
+    /// The methods that there are (`OPTIONS`).
+    Methods,
     /// `/healthz`
     Health,
     /// `/metrics`
@@ -79,33 +82,10 @@ pub enum Wants {
     Refused(Vec<u8>),
 }
 
-impl Incoming {
-    /// Processes input. When the head is complete, returns the request and how many of these bytes
-    /// belong to it; the rest belongs to the WebSocket.
-    pub fn receive(&mut self, bytes: &[u8], rules: &Rules<'_>) -> Option<(Request, usize)> {
-        let before = self.head.len();
-        let room = bytes.len().min(HTTP_HEAD_BYTES - before);
-        self.head.extend_from_slice(&bytes[..room]);
-        // It is parsed only once, in however many pieces it arrives.
-        match end_of_head(&self.head, before) {
-            Some(end) => {
-                let mut head = std::mem::take(&mut self.head);
-                head.truncate(end);
-                Some((understand(&head, rules), end - before))
-            }
-            None if self.head.len() == HTTP_HEAD_BYTES => {
-                self.head = Vec::new();
-                Some((too_large(), room))
-            }
-            None => None,
-        }
-    }
-}
-
 impl Request {
     /// The complete response.
     pub fn answer(&self, answer: Answer<'_>) -> Vec<u8> {
-        Answer { head_only: self.head_only, ..answer }.write()
+        Answer { head_only: self.head_only, last: !self.keep, ..answer }.write()
     }
 
     /// Whether it comes from this machine or from one of `networks`. Never if it came through a
@@ -124,6 +104,7 @@ impl Request {
         Request {
             wants: Wants::Refused(answer.write()),
             head_only: answer.head_only,
+            keep: !answer.last,
             host: None,
             relayed: false,
             forwarded: None,
@@ -133,16 +114,7 @@ impl Request {
 
 fn too_large() -> Request {
     let text = "The request header is too large.\n";
-    Request::refused(&Answer::text(Status::HeadTooLarge, text))
-}
-
-/// The end of the head, after its empty line, if its last line came after the first `known` bytes.
-fn end_of_head(head: &[u8], known: usize) -> Option<usize> {
-    let from = known.saturating_sub(3);
-    memchr_iter(b'\n', &head[from..]).map(|at| from + at + 1).find_map(|next| {
-        let empty = [&b"\n"[..], b"\r\n"].into_iter().find(|line| head[next..].starts_with(line));
-        empty.map(|line| next + line.len())
-    })
+    Request::refused(&last(Status::HeadTooLarge, text))
 }
 
 /// The header lines of a request.
@@ -173,52 +145,81 @@ impl<'f> Fields<'f> {
     }
 }
 
-fn understand(head: &[u8], rules: &Rules<'_>) -> Request {
+/// Understands a head; with the bytes of the body that follows. `keep`: another request may follow.
+fn understand(head: &[u8], rules: &Rules<'_>, keep: bool) -> (Request, usize) {
     let mut headers = [EMPTY_HEADER; HTTP_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     match parsed.parse(head) {
         Ok(httparse::Status::Complete(_)) => {}
-        Err(Error::TooManyHeaders) => return too_large(),
+        Err(Error::TooManyHeaders) => return (too_large(), 0),
         Err(Error::Version) => {
             let text = "This server speaks HTTP/1.1.\n";
-            return Request::refused(&Answer::text(Status::VersionNotSupported, text));
+            return (Request::refused(&last(Status::VersionNotSupported, text)), 0);
         }
         Ok(httparse::Status::Partial) | Err(_) => {
-            let text = "This is not a valid HTTP request.\n";
-            return Request::refused(&Answer::text(Status::BadRequest, text));
+            return (Request::refused(&bad("This is not a valid HTTP request.\n")), 0);
         }
     }
     let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version)
     else {
         unreachable!("a whole request has them");
     };
-    setup(method, target, minor, Fields(parsed.headers), rules).unwrap_or_else(|mut answer| {
-        answer.head_only = method == "HEAD";
-        Request::refused(&answer)
-    })
+    let fields = Fields(parsed.headers);
+    let body = match body(fields) {
+        Ok(body) => body,
+        Err(answer) => {
+            return (Request::refused(&Answer { head_only: method == "HEAD", ..answer }), 0);
+        }
+    };
+    // A line end of LF alone is one to some, and none to others.
+    let odd = memchr_iter(b'\n', head).any(|at| at == 0 || head[at - 1] != b'\r');
+    let keep = keep && minor == 1 && !odd && !body.is_awaited;
+    let keep = keep && !fields.has("Connection", "close");
+    let request = setup(First { method, target, minor }, fields, rules);
+    let mut request = request.unwrap_or_else(|answer| {
+        let last = answer.last || !keep;
+        Request::refused(&Answer { head_only: method == "HEAD", last, ..answer })
+    });
+    request.keep &= keep;
+    (request, body.bytes)
+}
+
+/// The first line of a request.
+#[derive(Clone, Copy)]
+struct First<'r> {
+    method: &'r str,
+    target: &'r str,
+    /// The minor version: HTTP/1.0 or HTTP/1.1.
+    minor: u8,
 }
 
 fn setup(
-    method: &str,
-    target: &str,
-    minor: u8,
+    first: First<'_>,
     fields: Fields<'_>,
     rules: &Rules<'_>,
 ) -> Result<Request, Answer<'static>> {
-    if !matches!(method, "GET" | "HEAD") {
-        let text = "This server supports GET and HEAD only.\n";
-        let allow = "Allow: GET, HEAD\r\n";
-        return Err(Answer { extra: allow.into(), ..Answer::text(Status::MethodNotAllowed, text) });
+    let First { method, target, minor } = first;
+    if !matches!(method, "GET" | "HEAD" | "OPTIONS") {
+        let text = "This server supports GET, HEAD and OPTIONS only.\n";
+        let refusal = Answer::text(Status::MethodNotAllowed, text);
+        return Err(Answer { extra: METHODS.into(), ..refusal });
     }
-    check_body(fields)?;
-    let (authority, path) = split_target(target)?;
+    let (authority, path) = match (method, target) {
+        ("OPTIONS", "*") => (None, "/"),
+        _ => split_target(target)?,
+    };
     let host = match (fields.all("Host").count(), minor) {
         (1, _) | (0, 0) => authority.or_else(|| fields.all("Host").next()).and_then(Host::parse),
         _ => return Err(bad("An HTTP/1.1 request must have exactly one Host header.\n")),
     };
     let forwarded = forwarded::read(fields, rules)?;
     let wants = match path.split('?').next().unwrap_or_default() {
-        _ if handshake::is_wanted(fields) => handshake::answer(method, minor, fields, rules)?,
+        _ if handshake::is_wanted(fields) => {
+            let encrypted = rules.encrypted || forwarded.is_some_and(|by| by.encrypted);
+            let own = Own { host: host.as_ref(), encrypted };
+            handshake::answer(first, fields, rules, own)?
+        }
+        _ if method == "OPTIONS" => Wants::Methods,
         "/" => Wants::Page(Wanted::new(&files::INDEX, fields)),
         "/join" => Wants::Join,
         "/healthz" => Wants::Health,
@@ -233,24 +234,49 @@ fn setup(
     };
     let head_only = method == "HEAD";
     let relayed = forwarded::is_relayed(fields);
-    Ok(Request { wants, head_only, host, relayed, forwarded })
+    Ok(Request { wants, head_only, keep: true, host, relayed, forwarded })
+}
+
+/// The header that names the methods.
+pub const METHODS: &str = "Allow: GET, HEAD, OPTIONS\r\n";
+
+/// A refusal after which the connection is closed.
+fn last(status: Status, text: &'static str) -> Answer<'static> {
+    Answer { last: true, ..Answer::text(status, text) }
 }
 
 fn bad(text: &'static str) -> Answer<'static> {
-    Answer::text(Status::BadRequest, text)
+    last(Status::BadRequest, text)
 }
 
-/// No request that is served here has a body.
-fn check_body(fields: Fields<'_>) -> Result<(), Answer<'static>> {
+/// The length of a request's body.
+struct Body {
+    bytes: usize,
+    /// The client wants to be asked for it first. Nothing here needs one, so it is not.
+    is_awaited: bool,
+}
+
+/// The body of a request, which is read to its end and thrown away.
+fn body(fields: Fields<'_>) -> Result<Body, Answer<'static>> {
+    if !fields.has_none("Transfer-Encoding") {
+        let text = "This server accepts a body only with its Content-Length.\n";
+        return Err(last(Status::LengthRequired, text));
+    }
     let mut lengths = fields.all("Content-Length");
-    if !lengths.clone().all(|length| length.parse::<u64>().is_ok()) {
+    let Some(length) = lengths.next() else { return Ok(Body { bytes: 0, is_awaited: false }) };
+    if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(bad("The Content-Length of this request is not a number.\n"));
     }
-    if lengths.any(|length| length.parse() != Ok(0_u64)) || !fields.has_none("Transfer-Encoding") {
-        let text = "This server does not accept requests with a body.\n";
-        return Err(Answer::text(Status::ContentTooLarge, text));
+    if lengths.any(|other| other != length) {
+        return Err(bad("The Content-Lengths of this request differ.\n"));
     }
-    Ok(())
+    let bytes = length.parse().unwrap_or(usize::MAX);
+    if bytes > HTTP_BODY_BYTES {
+        let text = "The body of this request is too large.\n";
+        return Err(last(Status::ContentTooLarge, text));
+    }
+    let is_awaited = bytes > 0 && !fields.has_none("Expect");
+    Ok(Body { bytes: if is_awaited { 0 } else { bytes }, is_awaited })
 }
 
 /// The host and port, if the target has them, and the path.

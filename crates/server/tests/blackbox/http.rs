@@ -1,12 +1,20 @@
 //! HTTP on the same port: a page that says how to join, and clear answers to all else.
 
-use crate::support::http::{Response, answer, answer_bytes, ask};
-use crate::support::{Client, Server, Start, tls};
+use crate::support::http::{Response, answer, answer_bytes, ask, head};
+use crate::support::{Client, Server, Start, tls, websocket};
 use flate2::read::GzDecoder;
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 fn server() -> Server {
     Server::start_as(Start::InMemory, "")
+}
+
+const HOST: &str = "Host: localhost\r\n";
+
+/// A connection of each kind.
+fn both(server: &Server) -> [Client; 2] {
+    [server.connect("plain"), server.connect("tls").into_tls(tls::any())]
 }
 
 fn get(server: &Server, request: &str) -> Response {
@@ -31,15 +39,20 @@ fn the_page_says_how_to_join() {
     ] {
         assert!(page.body.contains(part), "{part} is not in {}", page.body);
     }
-    let headers =
-        ["content-type: text/html; charset=utf-8", "connection: close", "cache-control: no-store"];
+    let headers = [
+        "content-type: text/html; charset=utf-8",
+        "cache-control: no-store",
+        "referrer-policy: no",
+    ];
     for header in headers {
         assert!(page.head.contains(header), "{header} is not in {}", page.head);
     }
     let length = format!("content-length: {}", page.body.len());
     assert!(page.head.contains(&length), "{}", page.head);
-    let head = get(&server, &request("HEAD"));
-    assert_eq!((head.head, head.body), (page.head, String::new()));
+    let mut client = server.connect("browser");
+    client.write(request("HEAD").as_bytes());
+    assert_eq!(head(&mut client).head, page.head);
+    assert_eq!(ask(&mut client, &request("GET")).body, page.body, "a head has no body");
     // Where the web client cannot work, `/` is the same page, with the way to where it can.
     let insecure = get(&server, &request("GET").replace("/join", "/"));
     assert_eq!(insecure.body, page.body);
@@ -59,51 +72,45 @@ fn the_page_says_how_to_join() {
 fn what_is_not_there_or_cannot_be_is_told_so() {
     let server = server();
     let header = |size: usize| format!("X-Filling: {}\r\n", "x".repeat(size));
-    let host = "Host: localhost\r\n";
+    let host = HOST;
     let many = "X: y\r\n".repeat(70);
-    for (request, status) in [
-        (format!("GET /nothing HTTP/1.1\r\n{host}\r\n"), 404),
-        (format!("GET /../etc/passwd HTTP/1.1\r\n{host}\r\n"), 404),
-        (format!("DELETE / HTTP/1.1\r\n{host}\r\n"), 405),
-        (format!("OPTIONS * HTTP/1.1\r\n{host}\r\n"), 405),
-        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
-        (format!("GET / HTTP/1.1\r\n{host}{host}\r\n"), 400),
-        (format!("GET http:///etc HTTP/1.1 more\r\n{host}\r\n"), 400),
-        (format!("GET / HTTP/1.1\r\n{host}no header\r\n\r\n"), 400),
-        ("GET \r\n\r\n".to_owned(), 400),
-        (format!("GET / HTTP/1.1\r\n{host}Content-Length: 5\r\n\r\nhello"), 413),
-        (format!("GET / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 413),
-        (format!("GET / HTTP/1.1\r\n{host}{}\r\n", header(9000)), 431),
-        (format!("GET /{} HTTP/1.1\r\n{host}\r\n", "x".repeat(100_000)), 431),
-        (format!("GET / HTTP/1.1\r\n{host}{many}\r\n"), 431),
-        (format!("GET / HTTP/2.0\r\n{host}\r\n"), 505),
-        (format!("GET / HTTP/1.1\r\n{host}Upgrade: websocket\r\n\r\n"), 400),
-        ("GET / HTTP/1.0\r\n\r\n".to_owned(), 200),
+    let large = 1_000_000;
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n0";
+    for (request, status, is_last) in [
+        (format!("GET /nothing HTTP/1.1\r\n{host}\r\n"), 404, false),
+        (format!("GET /index.html HTTP/1.1\r\n{host}\r\n"), 404, false),
+        (format!("GET /../etc/passwd HTTP/1.1\r\n{host}\r\n"), 404, false),
+        (format!("DELETE / HTTP/1.1\r\n{host}\r\n"), 405, false),
+        (format!("POST / HTTP/1.1\r\n{host}Content-Length: 5\r\n\r\nhello"), 405, false),
+        (format!("GET /nothing HTTP/1.1\r\n{host}Connection: close\r\n\r\n"), 404, true),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400, true),
+        (format!("GET / HTTP/1.1\r\n{host}{host}\r\n"), 400, true),
+        (format!("GET http:///etc HTTP/1.1 more\r\n{host}\r\n"), 400, true),
+        (format!("GET / HTTP/1.1\r\n{host}no header\r\n\r\n"), 400, true),
+        ("GET \r\n\r\n".to_owned(), 400, true),
+        (format!("POST / HTTP/1.1\r\n{host}Content-Length: {large}\r\n\r\nhello"), 413, true),
+        (format!("GET / HTTP/1.1\r\n{host}Content-Length: 5x\r\n\r\nhello"), 400, true),
+        (format!("GET / HTTP/1.1\r\n{host}{chunked}\r\n\r\n"), 411, true),
+        (format!("GET / HTTP/1.1\r\n{host}{}\r\n", header(9000)), 431, true),
+        (format!("GET /{} HTTP/1.1\r\n{host}\r\n", "x".repeat(100_000)), 431, true),
+        (format!("GET / HTTP/1.1\r\n{host}{many}\r\n"), 431, true),
+        (format!("GET / HTTP/2.0\r\n{host}\r\n"), 505, true),
+        (format!("GET / HTTP/1.1\r\n{host}Upgrade: websocket\r\n\r\n"), 400, true),
+        ("GET / HTTP/1.0\r\n\r\n".to_owned(), 200, true),
     ] {
-        let response = get(&server, &request);
+        let mut client = server.connect("browser");
+        let response = ask(&mut client, &request);
         let begin = &request[..request.len().min(60)];
         assert_eq!(response.status, status, "{begin:?}: {response:?}");
-        assert!(response.head.contains("connection: close"), "{begin:?}: {}", response.head);
         assert!(!response.body.is_empty(), "{begin:?}: it says why");
+        assert!(response.head.contains("content-security-policy: default-src 'none'; "));
+        assert_eq!(response.header("connection") == Some("close"), is_last, "{begin:?}");
+        if !is_last {
+            assert_eq!(ask(&mut client, "GET /join HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+        }
     }
-}
-
-#[test]
-fn a_request_may_come_byte_by_byte_and_only_the_first_is_answered() {
-    let server = server();
-    let first = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let mut slow = server.connect("slow");
-    for byte in first.bytes() {
-        slow.write(&[byte]);
-    }
-    assert_eq!(answer(&mut slow).status, 200);
-    for second in
-        ["GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", "NICK ann\r\nUSER a 0 * a\r\n"]
-    {
-        let response = get(&server, &format!("{first}{second}"));
-        assert_eq!(response.status, 200);
-        assert!(response.body.ends_with("</html>\n"), "{}", response.body);
-    }
+    let options = get(&server, &format!("OPTIONS * HTTP/1.1\r\n{host}\r\n"));
+    assert_eq!((options.status, options.header("allow")), (204, Some("get, head, options")));
 }
 
 /// The web client, and the files that it names.
@@ -153,17 +160,102 @@ fn the_web_client_is_served_compressed_and_its_files_may_be_kept_forever() {
     assert!(!server.log().contains("secret-code"), "{}", server.log());
 }
 
-/// Some clients say that nothing more comes before they have the answer.
+#[test]
+fn requests_may_come_byte_by_byte_or_many_at_once_and_are_answered_in_order() {
+    let server = server();
+    let paths = ["/join", "/healthz", "/nothing", "/", "/healthz", "/metrics", "/join"];
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\n{HOST}\r\n");
+    let all = paths.map(request).concat();
+    let expect = |client: &mut Client| {
+        for path in paths {
+            let response = answer(client);
+            let (status, part) = match path {
+                "/join" => (200, "nc localhost"),
+                "/healthz" => (200, "writable"),
+                "/metrics" => (200, "parlor_connections"),
+                "/" => (200, "<!doctype html>"),
+                _ => (404, "Not found"),
+            };
+            assert_eq!(response.status, status, "{path}: {response:?}");
+            assert!(response.body.contains(part), "{path}: {response:?}");
+        }
+    };
+    for mut client in both(&server) {
+        for byte in all.bytes() {
+            client.write(&[byte]);
+        }
+        expect(&mut client);
+        client.write(all.as_bytes());
+        expect(&mut client);
+        // With a body, which is nobody's request.
+        let body = request("/metrics");
+        let length = body.len();
+        let post = format!("POST / HTTP/1.1\r\n{HOST}Content-Length: {length}\r\n\r\n{body}");
+        client.write(format!("{post}\r\n{all}").as_bytes());
+        assert_eq!(answer(&mut client).status, 405);
+        expect(&mut client);
+        // The last one opens a WebSocket, with its first message right behind it.
+        let mut bytes = format!("{all}{}", websocket::request("")).into_bytes();
+        bytes.extend(websocket::frame(websocket::TEXT, "PING :x"));
+        client.write(&bytes);
+        expect(&mut client);
+        assert_eq!(head(&mut client).status, 101);
+        let pong = client.read_to(|bytes| bytes.ends_with(b"x").then_some(bytes.len()));
+        assert!(String::from_utf8_lossy(&pong).contains("PONG"), "{}", pong.escape_ascii());
+    }
+}
+
+/// Some clients say that nothing more comes before they have the answers.
 #[test]
 fn who_sends_no_more_is_answered() {
     let server = server();
     for path in ["/", "/healthz", "/metrics", "/nothing"] {
-        let plain = server.connect("plain");
-        for mut client in [plain, server.connect("tls").into_tls(tls::any())] {
-            client.write(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes());
+        let status = if path == "/nothing" { 404 } else { 200 };
+        for mut client in both(&server) {
+            client.write(format!("GET {path} HTTP/1.0\r\n{HOST}\r\n").as_bytes());
             client.end_input();
-            let response = answer(&mut client);
-            assert_eq!(response.status, if path == "/nothing" { 404 } else { 200 }, "{path}");
+            assert_eq!(answer(&mut client).status, status, "{path}");
+        }
+        for mut client in both(&server) {
+            client.write(format!("GET {path} HTTP/1.1\r\n{HOST}\r\n").repeat(3).as_bytes());
+            client.end_input();
+            for _ in 0..3 {
+                assert_eq!(answer(&mut client).status, status, "{path}");
+            }
+            client.expect_closed();
+        }
+    }
+    assert!(!server.log().contains("left"), "{}", server.log());
+}
+
+#[test]
+fn a_connection_without_a_further_request_is_closed_without_a_word() {
+    const IDLE: Duration = Duration::from_secs(10);
+    let server = server();
+    let begin = Instant::now();
+    for mut client in both(&server) {
+        let request = format!("GET /join HTTP/1.1\r\n{HOST}\r\n");
+        assert_eq!(ask(&mut client, &request).status, 200);
+        assert!(client.rest().is_empty());
+        assert!(begin.elapsed() >= IDLE, "{:?}", begin.elapsed());
+    }
+    assert!(!server.log().contains("left"), "{}", server.log());
+}
+
+/// Who asks for much and reads nothing gets one answer at a time, so that little is kept for it.
+#[test]
+fn who_reads_no_answers_holds_up_nobody() {
+    let server = Server::start_as(Start::InMemory, "server.guests = true\n");
+    let request = format!("GET /join HTTP/1.1\r\n{HOST}\r\n");
+    let mut deaf: Vec<Client> = (0..20).map(|_| server.connect("deaf")).collect();
+    for client in &mut deaf {
+        client.write(request.repeat(99).as_bytes());
+    }
+    let mut bob = server.guest("bob");
+    bob.expect_quiet();
+    for client in &mut deaf {
+        for _ in 0..99 {
+            assert_eq!(answer(client).status, 200);
         }
     }
 }
@@ -175,14 +267,25 @@ fn a_browser_cannot_be_made_to_chat() {
     let server = Server::start_as(Start::InMemory, "server.guests = true\n");
     let mut bob = server.guest("bob");
     let lines = "NICK eve\r\nUSER eve 0 * :eve\r\nPRIVMSG #lobby :buy\r\nQUIT\r\n";
-    let length = lines.len();
-    for method in ["POST", "PUT", "OPTIONS", "PATCH", "GET", "HEAD", "DELETE", "TRACE"] {
-        let request = format!(
-            "{method} / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n\
-             Content-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{lines}"
-        );
-        let response = get(&server, &request);
-        assert!(matches!(response.status, 405 | 413), "{method}: {response:?}");
+    for length in [lines.len(), 3, 0] {
+        for method in ["POST", "PUT", "OPTIONS", "PATCH", "GET", "HEAD", "DELETE", "TRACE"] {
+            let mut client = server.connect("browser");
+            client.write(
+                format!(
+                    "{method} / HTTP/1.1\r\n{HOST}Origin: https://evil.example\r\n\
+                     Content-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{lines}\r\n"
+                )
+                .as_bytes(),
+            );
+            let response = match method {
+                "HEAD" => head(&mut client),
+                _ => answer_bytes(&mut client),
+            };
+            assert!(matches!(response.status, 200 | 204 | 405), "{method}: {response:?}");
+            if length < lines.len() {
+                assert_eq!(answer(&mut client).status, 400, "{method}: the rest is no request");
+            }
+        }
     }
     bob.expect_quiet();
 }
@@ -191,9 +294,16 @@ fn a_browser_cannot_be_made_to_chat() {
 fn requests_leave_nothing_behind() {
     let server = Server::start_as(Start::InMemory, "limits.connections_per_address = 5\n");
     let before = server.log();
+    let last = format!("GET / HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n");
     for _ in 0..200 {
-        let response = get(&server, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let response = get(&server, &last);
         assert_eq!(response.status, 200, "{response:?}");
+    }
+    let mut busy = server.connect("busy");
+    for left in (0..100).rev() {
+        let response = ask(&mut busy, &format!("GET / HTTP/1.1\r\n{HOST}\r\n"));
+        let is_last = response.header("connection") == Some("close");
+        assert_eq!((response.status, is_last), (200, left == 0), "{response:?}");
     }
     let mut four: Vec<Client> = (0..4).map(|_| server.connect("one of four")).collect();
     four.iter_mut().for_each(Client::expect_quiet);

@@ -147,7 +147,7 @@ fn a_head_alone_has_no_body() {
     let server = Server::start_as(Start::InMemory, "");
     for path in ["/metrics", "/healthz"] {
         let mut stream = TcpStream::connect(server.address()).expect("the server listens");
-        let request = format!("HEAD {path} HTTP/1.1\r\nHost: parlor\r\n\r\n");
+        let request = format!("HEAD {path} HTTP/1.1\r\nHost: parlor\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("the server takes a request");
         stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         let mut response = String::new();

@@ -324,7 +324,7 @@ fn a_flood_of_pings_is_slowed_down_as_one_of_lines() {
 }
 
 #[test]
-fn an_origin_is_refused_only_if_the_config_names_others() {
+fn only_the_servers_own_page_may_connect_and_those_that_the_config_names() {
     let config = "http.origins = [\"https://chat.example\", \"https://other.example:8443/\"]\n";
     let server = Server::start_as(Start::InMemory, config);
     let answer = |origin: &str| {
@@ -334,7 +334,12 @@ fn an_origin_is_refused_only_if_the_config_names_others() {
         client.next().expect("an answer")
     };
     let (opened, refused) = ("HTTP/1.1 101 Switching Protocols", "HTTP/1.1 403 Forbidden");
-    for origin in ["https://chat.example", "HTTPS://CHAT.EXAMPLE", "https://other.example:8443"] {
+    for origin in [
+        "http://localhost",
+        "https://chat.example",
+        "HTTPS://CHAT.EXAMPLE",
+        "https://other.example:8443",
+    ] {
         assert_eq!(answer(origin), opened, "{origin}");
     }
     let others =
@@ -343,15 +348,18 @@ fn an_origin_is_refused_only_if_the_config_names_others() {
         assert_eq!(answer(origin), refused, "{origin}");
     }
     connect("no page", &server).until_answered();
-    server.write_config("http.origins = [\"https://evil.example\"]\n");
-    server.hang_up();
-    server.wait_for_log(|line| line.contains("The config has been reloaded"));
-    assert_eq!(answer("https://evil.example"), opened);
-    assert_eq!(answer("https://chat.example"), refused);
-    server.write_config("");
-    server.hang_up();
-    server.wait_for_logs(2, |line| line.contains("The config has been reloaded"));
-    assert_eq!(answer("https://chat.example"), opened);
+    for (number, config, evil, chat) in [
+        (1, "http.origins = [\"https://evil.example\"]\n", opened, refused),
+        (2, "", refused, refused),
+        (3, "http.origins = [\"*\"]\n", opened, opened),
+    ] {
+        server.write_config(config);
+        server.hang_up();
+        server.wait_for_logs(number, |line| line.contains("The config has been reloaded"));
+        assert_eq!(answer("https://evil.example"), evil, "{config}");
+        assert_eq!(answer("https://chat.example"), chat, "{config}");
+        assert_eq!(answer("http://localhost"), opened, "{config}");
+    }
 }
 
 #[test]
@@ -398,9 +406,15 @@ fn a_request_that_is_begun_and_not_completed_is_answered_in_time() {
     encrypted.write(half.as_bytes());
     let mut proxied = server.connect("proxied");
     proxied.write(&[b"PROXY TCP4 192.0.2.7 127.0.0.1 1 2\r\n", half.as_bytes()].concat());
+    let mut body = server.connect("body");
+    body.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhell");
+    let mut second = server.connect("second");
+    let first = http::ask(&mut second, "GET /join HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(first.status, 200);
+    second.write(half.as_bytes());
     let mut header = server.connect("header");
     header.write(b"PROXY TCP4 192.0.2.7 127");
-    for client in [&mut web, &mut encrypted, &mut proxied] {
+    for client in [&mut web, &mut encrypted, &mut proxied, &mut body, &mut second] {
         assert_eq!(http::answer(client).status, 503, "{}", client.name());
     }
     header.expect("ERROR :Too slow*");

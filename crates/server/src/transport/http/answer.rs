@@ -21,6 +21,8 @@ pub enum Status {
     NotFound,
     /// 405
     MethodNotAllowed,
+    /// 411
+    LengthRequired,
     /// 413
     ContentTooLarge,
     /// 416
@@ -46,6 +48,7 @@ impl Status {
             Status::Forbidden => "403 Forbidden",
             Status::NotFound => "404 Not Found",
             Status::MethodNotAllowed => "405 Method Not Allowed",
+            Status::LengthRequired => "411 Length Required",
             Status::ContentTooLarge => "413 Content Too Large",
             Status::RangeNotSatisfiable => "416 Range Not Satisfiable",
             Status::UpgradeRequired => "426 Upgrade Required",
@@ -122,13 +125,15 @@ pub struct Answer<'a> {
     pub extra: Cow<'static, str>,
     /// The body is left out, but described (`HEAD`).
     pub head_only: bool,
+    /// The connection is closed after it.
+    pub last: bool,
 }
 
 impl<'a> Answer<'a> {
     /// A response without further headers, which may not be kept.
     pub fn new(status: Status, kind: Kind, body: &'a [u8]) -> Answer<'a> {
         let (cache, extra) = ("no-store", Cow::Borrowed(""));
-        Answer { status, kind, body, cache, extra, head_only: false }
+        Answer { status, kind, body, cache, extra, head_only: false, last: false }
     }
 
     /// A sentence as plain text.
@@ -146,6 +151,7 @@ impl<'a> Answer<'a> {
                 format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n")
             }
         };
+        let close = if self.last { "Connection: close\r\n" } else { "" };
         let mut response = format!(
             "HTTP/1.1 {status}\r\n\
              {content}\
@@ -154,7 +160,7 @@ impl<'a> Answer<'a> {
              Cross-Origin-Opener-Policy: same-origin\r\n\
              Referrer-Policy: no-referrer\r\n\
              X-Content-Type-Options: nosniff\r\n\
-             {extra}Connection: close\r\n\r\n"
+             {extra}{close}\r\n"
         )
         .into_bytes();
         if !self.head_only && !self.status.is_bare() {

@@ -4,7 +4,7 @@
 //! `/socket`, KiwiIRC for what its config says), and other IRC servers ignore it.
 
 use super::answer::{Answer, Status};
-use super::{Fields, Rules, Wants, bad};
+use super::{Fields, First, Host, Rules, Wants, bad};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
@@ -23,12 +23,12 @@ pub(super) fn is_wanted(fields: Fields<'_>) -> bool {
 
 /// Accepts the handshake, or says why not.
 pub(super) fn answer(
-    method: &str,
-    minor: u8,
+    first: First<'_>,
     fields: Fields<'_>,
     rules: &Rules<'_>,
+    own: Own<'_>,
 ) -> Result<Wants, Answer<'static>> {
-    if method != "GET" || minor == 0 {
+    if first.method != "GET" || first.minor == 0 {
         return Err(bad("A WebSocket needs GET and HTTP/1.1; is the proxy configured for that?\n"));
     }
     if !fields.has("Upgrade", "websocket") || !fields.has("Connection", "Upgrade") {
@@ -46,7 +46,7 @@ pub(super) fn answer(
         return Err(bad("A WebSocket needs one Sec-WebSocket-Key.\n"));
     };
     if STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES) {
-        check_origin(fields, rules)?;
+        check_origin(fields, rules, own)?;
         let subprotocol = choose(fields);
         let binary = subprotocol.is_some_and(|(_, binary)| binary);
         let response = accept(key, subprotocol.map(|(name, _)| name));
@@ -55,16 +55,49 @@ pub(super) fn answer(
     Err(bad("The Sec-WebSocket-Key must be 16 bytes in base64.\n"))
 }
 
-/// A client that is not a web page sends no origin, and could send any: only pages are kept out.
-fn check_origin(fields: Fields<'_>, rules: &Rules<'_>) -> Result<(), Answer<'static>> {
-    let may = |origin: &str| {
-        rules.origins.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin))
+/// How the page of this server is reached.
+#[derive(Clone, Copy)]
+pub(super) struct Own<'o> {
+    /// By this name.
+    pub(super) host: Option<&'o Host>,
+    /// Encrypted.
+    pub(super) encrypted: bool,
+}
+
+/// A client that is not a web page sends no origin, and could send any: only pages are kept out,
+/// unless they are this server's own or configured.
+fn check_origin(
+    fields: Fields<'_>,
+    rules: &Rules<'_>,
+    own: Own<'_>,
+) -> Result<(), Answer<'static>> {
+    let is_configured = |origin: &str| {
+        let is =
+            |one: &String| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin);
+        rules.origins.iter().any(is)
     };
-    if rules.origins.is_empty() || fields.all("Origin").all(may) {
+    if fields.all("Origin").all(|origin| own.is(origin) || is_configured(origin)) {
         return Ok(());
     }
-    let text = "Pages from this origin may not connect to this server.\n";
+    let text = "Pages from this origin may not connect to this server. If they should, name it in \
+                [http] origins of the config file; if it is this server's own, let the proxy pass \
+                on the Host header.\n";
     Err(Answer::text(Status::Forbidden, text))
+}
+
+impl Own<'_> {
+    fn is(self, origin: &str) -> bool {
+        let Some((scheme, host)) = origin.split_once("://") else { return false };
+        let default = match scheme {
+            "https" => 443,
+            // Anybody on the way could have written a page that came unencrypted.
+            "http" if !self.encrypted => 80,
+            _ => return false,
+        };
+        let (Some(own), Some(host)) = (self.host, Host::parse(host)) else { return false };
+        let port = |host: &Host| host.port.unwrap_or(default);
+        own.name == host.name && port(own) == port(&host)
+    }
 }
 
 /// The first subprotocol that the client names and the server knows. Without one, text is used: the

@@ -228,6 +228,20 @@ impl Client {
         std::mem::take(&mut self.unread)
     }
 
+    /// All bytes up to the one that `end` finds, or to the end of the connection.
+    pub(crate) fn read_to(&mut self, end: impl Fn(&[u8]) -> Option<usize>) -> Vec<u8> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(end) = end(&self.unread) {
+                return self.unread.drain(..end).collect();
+            }
+            if self.ended {
+                return std::mem::take(&mut self.unread);
+            }
+            self.fill(deadline);
+        }
+    }
+
     /// The server closes the connection without another word.
     pub(crate) fn expect_closed(&mut self) {
         if let Some(line) = self.next() {
