@@ -460,7 +460,7 @@ mod tests {
         );
         assert!(is_in_files(folder.path(), word));
         let event = event(2, EventKind::Redact, "", Some(1));
-        commit(2, Write::Redact { event, anybodys: false });
+        commit(2, Write::Redact { event, anybodys: false, audit: None });
         until("waited for the text to go", || !is_in_files(folder.path(), word));
         drop(handle);
         thread.join().unwrap().unwrap();

@@ -417,7 +417,8 @@ mod tests {
             pending_for: None,
             mentions: [].into(),
         };
-        let redact = Write::Redact { event: event(EventKind::Redact), anybodys: false };
+        let redact =
+            Write::Redact { event: event(EventKind::Redact), anybodys: false, audit: None };
         let writes = [
             write(EventKind::Message),
             write(EventKind::Message),

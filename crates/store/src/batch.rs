@@ -12,9 +12,9 @@ use crate::search::{self, Removed};
 use crate::sum::{self, Summer};
 use crate::tail::Entry;
 use crate::{
-    Account, AccountId, Conversation, Damage, Event, EventId, EventKind, Fingerprint, Member,
-    Outcome, RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, about, audit, departure,
-    flags, records, schema, write,
+    Account, AccountId, Audit, Conversation, Damage, Event, EventId, EventKind, Fingerprint,
+    Member, Outcome, RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, about, audit,
+    departure, flags, records, schema, write,
 };
 
 /// The number of known pairs kept in memory: about a megabyte.
@@ -157,7 +157,9 @@ impl<'t> Batch<'t> {
                     "DELETE FROM pending WHERE account = ?1 AND event > ?2 AND event <= ?3";
                 self.run(delivered, params![account, sql_id(*after), sql_id(*up_to)])?;
             }
-            Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
+            Write::Redact { event, anybodys, audit } => {
+                return self.redact(event, *anybodys, audit.as_ref());
+            }
             Write::ReadMarker { account, conversation, time } => {
                 self.read_marker(*account, *conversation, *time)?;
             }
@@ -273,7 +275,12 @@ impl<'t> Batch<'t> {
     }
 
     /// Redacts the event that `event` is about, if allowed, and stores `event`.
-    fn redact(&mut self, event: &Event, anybodys: bool) -> rusqlite::Result<Outcome> {
+    fn redact(
+        &mut self,
+        event: &Event,
+        anybodys: bool,
+        audit: Option<&Audit>,
+    ) -> rusqlite::Result<Outcome> {
         assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
         let about = sql_id(event.about.expect("a redaction is about an event"));
         // The author of a damaged event is unknown.
@@ -299,6 +306,9 @@ impl<'t> Batch<'t> {
         if let Some((low, high)) = event.conversation.pair() {
             let waits = "DELETE FROM pending WHERE account IN (?1, ?2) AND event = ?3";
             self.run(waits, params![low, high, about])?;
+        }
+        if let Some(entry) = audit.filter(|_| found.account != event.account) {
+            audit::add(self.connection, entry)?;
         }
         self.event(event, None, None)
     }

@@ -193,7 +193,9 @@ impl Contents {
             Write::PendingDelivered { account, after, up_to } => {
                 self.pending.retain(|(of, event)| of != account || event <= after || event > up_to);
             }
-            Write::Redact { event, anybodys } => return self.redact(event, *anybodys),
+            Write::Redact { event, anybodys, audit } => {
+                return self.redact(event, *anybodys, audit.as_ref());
+            }
             Write::ReadMarker { account, conversation, time } => {
                 let places = Places { events: &self.events, end: EventId::MAX, of: &|_| false };
                 let up_to = places.before(Point::Time(time.saturating_add(1))).saturating_sub(1);
@@ -227,10 +229,7 @@ impl Contents {
                     None => drop(self.records.remove(&key)),
                 }
             }
-            Write::Audit(entry) => {
-                let newest = self.audit.last_key_value().map_or(0, |(id, _)| *id);
-                self.audit.insert(newest + 1, entry.clone());
-            }
+            Write::Audit(entry) => self.add_audit(entry),
             Write::CloakKey(key) => self.cloak_key = Some(*key),
             Write::Probe => {}
         }
@@ -371,7 +370,12 @@ impl Contents {
             || event.kind == EventKind::Redacted && !self.tagmsgs.contains(&event.id)
     }
 
-    fn redact(&mut self, event: &Event, anybodys: bool) -> Outcome {
+    fn add_audit(&mut self, entry: &Audit) {
+        let newest = self.audit.last_key_value().map_or(0, |(id, _)| *id);
+        self.audit.insert(newest + 1, entry.clone());
+    }
+
+    fn redact(&mut self, event: &Event, anybodys: bool, audit: Option<&Audit>) -> Outcome {
         assert!(event.kind == EventKind::Redact, "a redaction is stored as one");
         let about = event.about.expect("a redaction is about an event");
         let found = self.events.iter_mut().find(|found| {
@@ -385,8 +389,12 @@ impl Contents {
             self.tagmsgs.insert(about);
         }
         (found.kind, found.text, found.tags) = (EventKind::Redacted, "".into(), "".into());
+        let audit = audit.filter(|_| found.account != event.account);
         self.pending.retain(|(_, event)| *event != about);
         self.mentions.remove(&about);
+        if let Some(entry) = audit {
+            self.add_audit(entry);
+        }
         self.add(event, None, None)
     }
 }

@@ -532,7 +532,7 @@ mod tests {
         // The new things work on the old rows, and once more from the start.
         let kind = EventKind::Redact;
         let event = Event { id: 3, kind, time: 30, about: Some(1), ..first }.into();
-        let redact = Write::Redact { event, anybodys: false };
+        let redact = Write::Redact { event, anybodys: false, audit: None };
         let halfop = Write::Member(Member { halfop: true, ..ann });
         store.commit(&mut [redact, halfop].iter()).unwrap();
         Box::new(store).close().unwrap();

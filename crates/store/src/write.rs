@@ -73,6 +73,8 @@ pub enum Write {
         event: Arc<Event>,
         /// Whether it may redact anybody's message; otherwise only the account's own.
         anybodys: bool,
+        /// The entry of the audit log, if the message turns out to be somebody else's.
+        audit: Option<Audit>,
     },
     /// An account has read a conversation up to a time; replaces the earlier marker.
     ReadMarker {

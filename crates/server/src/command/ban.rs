@@ -120,11 +120,15 @@ fn add(
 ) -> Result<(), Refusal> {
     let (room, rank) = context.room_as(name, Rank::HalfOp)?;
     let (id, name) = (room.id, room.name.clone());
-    let by_role = context.acts_by_role(room, Rank::HalfOp);
     let (target, wishes) = (target(context, given)?, wishes(message)?);
     if wishes.take_back.is_some() && rank < Rank::Op {
         return Err(Refusal::NotRoomOperator(name));
     }
+    let room = &context.state.rooms[&id];
+    let by_role = match target.user {
+        None => context.acts_by_role(room),
+        Some(user) => context.acts_by_role_on(room, user),
+    };
     if let Some(user) = target.user {
         may_touch(context, id, rank, user)?;
     }
@@ -252,7 +256,7 @@ pub fn remove(
     let name = message.param(0).unwrap_or_default();
     let given = message.param(1).unwrap_or_default();
     let (room, _) = context.room_as(name, Rank::HalfOp)?;
-    let (id, name) = (room.id, room.name.clone());
+    let (id, name, by_role) = (room.id, room.name.clone(), context.acts_by_role(room));
     let target = target(context, given);
     let room = context.state.rooms.get_mut(&id).expect("just looked up");
     let before = room.settings.clone();
@@ -272,6 +276,9 @@ pub fn remove(
     terms::forget(context.state, context.out, id, kind.mode, &entry.mask);
     let change = format!("-{} {}", kind.mode, entry.mask);
     context.tell_change(id, EventKind::Mode, "", &change, verb);
+    if by_role {
+        context.audit(verb, &format!("{name} {}", entry.mask), "");
+    }
     context.note(verb, "REMOVED", &[&name, &entry.mask], "The entry is removed");
     Ok(())
 }

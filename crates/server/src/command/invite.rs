@@ -40,8 +40,9 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
         .ok_or(Refusal::NeedMoreParams)?;
     let (room, member) = context.my_room(name)?;
     // Any member may point somebody to a room; only its operators open a closed one.
-    let opens =
-        member.rank() >= Rank::HalfOp || context.user().is_operator() || room.rules.members_invite;
+    let may_open = member.rank() >= Rank::HalfOp || room.rules.members_invite;
+    let opens = may_open || context.user().is_operator();
+    let by_role = room.is('i') && !may_open;
     if room.is('i') && !opens {
         return Err(Refusal::NotHalfOperator(room.name.clone()));
     }
@@ -68,6 +69,9 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let news = context.passing_for(Capability::InviteNotify, me, ("INVITE", params), None);
     let except = context.user().sessions.clone();
     context.out.push(Effect::Tell { rooms: Rooms::One(id), except, news });
+    if by_role {
+        context.audit("INVITE", &format!("{room_name} {nick}"), "");
+    }
     context.numeric_only(n::RPL_INVITING, &[&nick, &room_name]);
     if let Some(away) = away {
         context.numeric(n::RPL_AWAY, &[&nick], &away);

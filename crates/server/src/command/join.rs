@@ -67,13 +67,14 @@ pub fn join(context: &mut Applying<'_>, name: &str, key: &str) -> Result<(), Ref
     }
     may_enter_as_guest(context, name)?;
     let founds = existing.is_none_or(|(_, empty)| empty);
+    let mut by_role = false;
     if let Some((room, _)) = existing {
         if context.state.rooms[&room].members.contains_key(&me) {
             return Ok(()); // In it already: nothing happens, as IRC has it.
         }
         // A room is empty only if its end could not be stored: who comes founds it anew.
         if !founds {
-            may_join(context, room, key)?;
+            by_role = may_join(context, room, key)?;
         }
     }
     let most = context.state.settings.rooms_per_user;
@@ -92,6 +93,9 @@ pub fn join(context: &mut Applying<'_>, name: &str, key: &str) -> Result<(), Ref
     }
     let member = founder::standing(context.state, room, me, founds);
     enter(context, me, room, member);
+    if by_role {
+        context.audit("JOIN", name, "");
+    }
     Ok(())
 }
 
@@ -138,11 +142,16 @@ fn by_old_name(
     }
 }
 
-fn may_join(context: &mut Applying<'_>, room: RoomId, key: &str) -> Result<(), Refusal> {
+/// Whether the asker may join a room that is there; if so, whether only as an operator of the server.
+fn may_join(context: &mut Applying<'_>, room: RoomId, key: &str) -> Result<bool, Refusal> {
     let who = context.who();
     let may = admits(context, room, key, &who);
     context.out.spend(who.steps.get());
-    may
+    match may {
+        Ok(()) => Ok(false),
+        Err(_) if context.user().is_operator() => Ok(true),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 fn admits(
@@ -154,7 +163,7 @@ fn admits(
     let room = &context.state.rooms[&room];
     let user = context.user();
     let invited = room.invited.get(&user.id) == Some(&true);
-    if user.is_operator() || invited || room.founder == Some(user.id) {
+    if invited || room.founder == Some(user.id) {
         return Ok(());
     }
     if let Some(terms) = room.terms_for('b', who) {

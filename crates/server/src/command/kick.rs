@@ -78,7 +78,7 @@ fn kick(
     if room.founder != Some(context.me()) {
         context.must_not_be_above(target)?;
     }
-    let (by_role, name) = (context.acts_by_role(room, Rank::HalfOp), room.name.clone());
+    let (by_role, name) = (context.acts_by_role_on(room, target), room.name.clone());
     if rank < Rank::Op && member.rank() >= Rank::HalfOp && target != context.me() {
         return Err(Refusal::NotBelow(room.name.clone()));
     }

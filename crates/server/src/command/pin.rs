@@ -15,7 +15,8 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let name = message.param(0).unwrap_or_default();
     let Some(msgid) = message.param(1) else { return list(context, name) };
     let (id, about) = (context.room_as_operator(name)?.id, event_of(context, msgid)?);
-    let name = context.state.rooms[&id].name.clone();
+    let room = &context.state.rooms[&id];
+    let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
     if !context.state.spoken.is_in(id, about) && !pins::has(context.state, id, about) {
         let text = "This is none of the latest messages of this room";
         let context = vec![name.to_string(), msgid.to_owned()];
@@ -35,6 +36,9 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
         let words = [&*name, msgid, &*by];
         let sentence = format!("{by} has pinned the message {msgid}");
         tell_members(context, id, ("PIN", "PINNED", &words), &sentence, &sentence);
+        if by_role {
+            context.audit("PIN", &format!("{name} {msgid}"), "");
+        }
     }
     context.note("PIN", "PINNED", &[&name, msgid, &by], "The message is pinned");
     Ok(())

@@ -45,7 +45,11 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     if let Some(room) = conversation.as_room().filter(|_| anybodys) {
         super::pin::taken_back(context, room, about);
     }
-    let write = Write::Redact { event: Arc::new(event), anybodys };
+    let room = conversation.as_room().map(|room| &context.state.rooms[&room]);
+    let by_role = room.is_some_and(|room| context.acts_by_role(room));
+    // Whose message it is only the store knows.
+    let audit = by_role.then(|| context.audit_entry("REDACT", &format!("{name} {msgid}"), reason));
+    let write = Write::Redact { event: Arc::new(event), anybodys, audit };
     let write = context.out.write(write);
     say_why_not(context, write, &name, msgid);
     match conversation.as_room() {
@@ -68,7 +72,7 @@ pub fn in_room(context: &mut Applying<'_>, room: RoomId, about: EventId, reason:
     let event = context.event(Conversation::room(room), EventKind::Redact, "", reason, "");
     let event = Event { about: Some(about), ..event };
     let news = context.news_of(&event, &name);
-    context.out.write(Write::Redact { event: Arc::new(event), anybodys: true });
+    context.out.write(Write::Redact { event: Arc::new(event), anybodys: true, audit: None });
     context.out.push(Effect::Tell { rooms: Rooms::One(room), except: Vec::new(), news });
     context.out.resume(when);
 }

@@ -20,14 +20,24 @@ use store::{EventKind, RoomId};
 /// Carries out `RENAME`.
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let room = context.room_as_operator(message.param(0).unwrap_or_default())?;
-    let (id, old) = (room.id, room.name.clone());
+    let (id, old, by_role) = (room.id, room.name.clone(), context.acts_by_role(room));
     let new = message.param(1).unwrap_or_default();
     may_be_named(context, id, new).map_err(|why| match why {
         None => Refusal::RoomNameInUse(old.clone(), new.to_owned()),
         Some(why) => Refusal::CannotRename(old.clone(), new.to_owned(), why),
     })?;
     context.must_be_storable()?;
-    rename(context, id, &old, new, shorten(message.param(2).unwrap_or_default(), RENAME_BYTES));
+    let reason = shorten(message.param(2).unwrap_or_default(), RENAME_BYTES);
+    let inside = context.state.rooms[&id].member(context.me()).is_some();
+    rename(context, id, &old, new, reason);
+    if !inside && !context.has(Capability::ChannelRename) {
+        context.note("RENAME", "RENAMED", &[&old, new], "The room has another name now");
+    }
+    if by_role {
+        let text =
+            if reason.is_empty() { format!("to {new}") } else { format!("to {new}: {reason}") };
+        context.audit("RENAME", &old, &text);
+    }
     Ok(())
 }
 
@@ -67,7 +77,7 @@ fn rename(context: &mut Applying<'_>, id: RoomId, old: &Arc<str>, new: &str, rea
     membership::rename(context.state, context.out, id, new);
     let text = if reason.is_empty() { new.to_owned() } else { format!("{new} {reason}") };
     let news = context.store_change(id, EventKind::Rename, old, &text, "RENAME");
-    context.tell_room(id, news);
+    context.tell_room_and_asker(id, news);
     // One who does not know the command is not troubled with a change of case alone.
     if !same(old, new) {
         let (old, reason) = (old.clone(), reason.into());

@@ -29,7 +29,7 @@ pub fn before<'m>(
 
 /// Carries out `REPORTS CLOSE`.
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    context.must_have_right("REPORTS", "")?;
+    context.must_have_right("REPORTS", "CLOSE")?;
     close(context, message.param(1), message.rest(2).unwrap_or_default())
 }
 
@@ -70,7 +70,7 @@ fn close(context: &mut Applying<'_>, number: Option<&str>, note: &str) -> Result
     let closed = Some(Closed { by: (&*by).into(), note: note.into() });
     let about = report.about.clone();
     reports::set(context.state, context.out, number, &Report { closed, ..report });
-    context.audit("REPORTS", &about, note);
+    context.audit("REPORTS CLOSE", &about, note);
     context.note("REPORTS", "CLOSED", &[given], "The report is closed");
     Ok(())
 }

@@ -49,11 +49,18 @@ impl<S: Reads> Answering<'_, S> {
         }
     }
 
-    /// Whether the asker has a rank in a room only as an operator of the server.
-    pub fn acts_by_role(&self, room: &Room, least: Rank) -> bool {
+    /// Whether what the asker does in a room is for the audit log: an operator of the server does it who
+    /// is neither operator nor founder there.
+    pub fn acts_by_role(&self, room: &Room) -> bool {
         let Some(me) = self.asker.user else { return false };
         let rank = room.members.get(&me).map_or(Rank::Plain, |member| member.rank());
-        self.role().is_some() && room.founder != Some(me) && rank < least
+        self.role().is_some() && room.founder != Some(me) && rank < Rank::Op
+    }
+
+    /// The same when it is done to a member: not even operators of a room may touch its founder.
+    pub fn acts_by_role_on(&self, room: &Room, member: UserId) -> bool {
+        let of_founder = room.founder == Some(member) && self.asker.user != Some(member);
+        self.acts_by_role(room) || of_founder && self.role().is_some()
     }
 
     /// The name of the asker, whoever it is.
@@ -64,17 +71,21 @@ impl<S: Reads> Answering<'_, S> {
     /// Writes down that the asker did something to somebody or something. What follows does not depend
     /// on it.
     pub fn audit(&mut self, verb: &str, target: &str, reason: &str) {
-        let (time, by) = (self.state.now, self.asker_name());
-        let entry = Audit {
-            time,
-            by: (&*by).into(),
-            verb: verb.into(),
-            target: target.into(),
-            reason: reason.into(),
-        };
+        let entry = self.audit_entry(verb, target, reason);
         let when = self.out.condition();
         self.out.write(Write::Audit(entry));
         self.out.resume(when);
+    }
+
+    /// The entry of the audit log that says that.
+    pub fn audit_entry(&self, verb: &str, target: &str, reason: &str) -> Audit {
+        Audit {
+            time: self.state.now,
+            by: (&*self.asker_name()).into(),
+            verb: verb.into(),
+            target: target.into(),
+            reason: reason.into(),
+        }
     }
 
     /// News of what the asker does as an operator: from the server, if it is done at the admin socket.

@@ -4,7 +4,9 @@
 use super::names::visible;
 use super::refusal::Refusal;
 use crate::effects::{Effect, News, Rooms};
-use crate::limits::{KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES, SLOW_SECONDS_MOST};
+use crate::limits::{
+    KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES, REASON_BYTES, SLOW_SECONDS_MOST,
+};
 use crate::state::applying::Applying;
 use crate::state::rules::{self, parse_slow, parse_switch};
 use crate::state::{founder, history, membership, metadata, records};
@@ -77,10 +79,16 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     match message.rest(2) {
         None => show(context, id, *setting),
         Some(value) => {
-            let name = context.state.rooms[&id].name.clone();
+            let room = &context.state.rooms[&id];
+            let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
             context.room_as_operator(&name)?;
             context.must_be_storable()?;
             change(context, id, *setting, value)?;
+            // Of the founder there is an entry in any case, if another one changes it.
+            if by_role && *setting != Setting::Founder {
+                let verb = format!("ROOM {}", setting.name());
+                context.audit(&verb, &name, shorten(value, REASON_BYTES));
+            }
         }
     }
     Ok(())

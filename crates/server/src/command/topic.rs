@@ -23,9 +23,13 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     if room.is('t') && member.rank() < Rank::HalfOp && !context.user().is_operator() {
         return Err(Refusal::NotHalfOperator(room.name.clone()));
     }
-    let id = room.id;
+    let (id, name) = (room.id, room.name.clone());
+    let by_role = room.is('t') && member.rank() < Rank::HalfOp;
     context.must_be_storable()?;
     set(context, id, shorten(text, TOPIC_BYTES));
+    if by_role {
+        context.audit("TOPIC", &name, "");
+    }
     Ok(())
 }
 

@@ -12,7 +12,8 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let (name, msgid) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
     let (id, about) = (context.room_as_operator(name)?.id, event_of(context, msgid)?);
-    let name = context.state.rooms[&id].name.clone();
+    let room = &context.state.rooms[&id];
+    let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
     if !pins::has(context.state, id, about) {
         let text = "This message is not pinned";
         let context = vec![name.to_string(), msgid.to_owned()];
@@ -23,6 +24,9 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let words = [&*name, msgid, &*by];
     let sentence = format!("{by} has unpinned the message {msgid}");
     tell_members(context, id, ("PIN", "UNPINNED", &words), &sentence, &sentence);
+    if by_role {
+        context.audit("UNPIN", &format!("{name} {msgid}"), "");
+    }
     context.note("UNPIN", "UNPINNED", &[&name, msgid], "The message is no longer pinned");
     Ok(())
 }

@@ -20,6 +20,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     if text.len() > most {
         return Err(Refusal::TextTooLong(most));
     }
+    context.audit("WALLOPS", "*", "");
     let news = context.passing_from_asker("WALLOPS", &[], text);
     let users = context.state.users.values().filter(|user| user.wallops);
     for user in users.map(|user| user.id).collect::<Vec<UserId>>() {

@@ -172,7 +172,15 @@ impl Applying<'_> {
         } else {
             let me = self.me();
             membership::reveal(self, room, me);
-            self.tell_room(room, news);
+            self.tell_room_and_asker(room, news);
+        }
+    }
+
+    /// Tells a room what the asker has done there, and the asker, who need not be in it.
+    pub fn tell_room_and_asker(&mut self, room: RoomId, news: u32) {
+        self.tell_room(room, news);
+        if self.state.rooms[&room].member(self.me()).is_none() {
+            self.reply_news(news);
         }
     }
 
@@ -309,7 +317,7 @@ impl<S: Reads> Answering<'_, S> {
         self.from_server("NOTICE", &[&nick], text);
     }
 
-    /// Ends the connection with `ERROR`; the session itself is ended by the caller.
+    /// Ends the connection with `ERROR`; the caller ends the session.
     pub fn close(&mut self, reason: &str) {
         self.out.reply(self.asker.session, |out| write_error(out, reason));
         self.out.push(Effect::Close { session: self.asker.session });

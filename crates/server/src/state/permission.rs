@@ -57,10 +57,13 @@ pub struct Permission {
     pub action: &'static str,
     /// What it does.
     pub what: &'static str,
-    /// A line of it, as the test sends it: `#r` is the room, `bob` a member of it, `eve` another account.
+    /// A line of it, as the test sends it: `#r` is the room, `bob` a member of it, `eve` another account, `gus`
+    /// a guest, and `MSGID` a message of bob's.
     pub example: &'static str,
     /// For each of [`Actor::ALL`], `x` if they may.
     who: &'static str,
+    /// Whether it changes something: what an operator of the server does by that right is in the audit log.
+    pub logged: bool,
 }
 
 impl Permission {
@@ -77,7 +80,18 @@ const fn row(
     what: &'static str,
     example: &'static str,
 ) -> Permission {
-    Permission { verb, action, what, example, who }
+    Permission { verb, action, what, example, who, logged: true }
+}
+
+/// A row of what only looks.
+const fn look(
+    verb: &'static str,
+    action: &'static str,
+    who: &'static str,
+    what: &'static str,
+    example: &'static str,
+) -> Permission {
+    Permission { logged: false, ..row(verb, action, who, what, example) }
 }
 
 /// The table. Columns: guest, member, half-operator, operator, founder, moderator, admin.
@@ -94,27 +108,35 @@ pub const PERMISSIONS: &[Permission] = &[
     row("ROOM",      "founder", "----xxx", "hand a room to another account (moderators: not an admin's room)", "ROOM #r founder eve"),
     row("BAN",       "",        "--xxxxx", "ban somebody from a room, with a reason and an end (moderators: no admin)", "BAN #r eve 1h :Spam"),
     row("QUIET",     "",        "--xxxxx", "keep somebody from speaking in a room (moderators: no admin)", "QUIET #r bob 1h :Spam"),
+    row("UNBAN",     "",        "--xxxxx", "lift a ban from a room", "UNBAN #r zed!*@*"),
+    row("UNQUIET",   "",        "--xxxxx", "let somebody speak again", "UNQUIET #r zed!*@*"),
+    row("REDACT",    "",        "---xxxx", "take back a message of somebody else in a room", "REDACT #r MSGID :Spam"),
+    row("PIN",       "",        "---xxxx", "pin a message in a room", "PIN #r MSGID"),
+    row("UNPIN",     "",        "---xxxx", "take down a pinned message", "UNPIN #r MSGID"),
+    row("METADATA",  "SET",     "---xxxx", "change what a room says of itself", "METADATA #r SET url :https://example.org"),
+    row("METADATA",  "SET user", "-----xx", "change what somebody else says of themselves", "METADATA bob SET url :https://example.org"),
     row("KILL",      "",        "-----xx", "disconnect somebody from the server (moderators: no admin)", "KILL bob :Enough"),
     row("WALLOPS",   "",        "-----xx", "tell everybody with `+w` something", "WALLOPS :Hello"),
-    row("STATS",     "o",       "-----xx", "list the operators of the server", "STATS o"),
+    look("STATS",     "o",       "-----xx", "list the operators of the server", "STATS o"),
     row("REHASH",    "",        "------x", "reload the config file", "REHASH"),
     row("SERVERBAN", "ADD",     "-----xx", "ban an account, a mask or a network from the server, but no operator of it", "SERVERBAN ADD 203.0.113.0/24 1h :Spam"),
-    row("SERVERBAN", "LIST",    "-----xx", "list the bans from the server", "SERVERBAN LIST"),
+    look("SERVERBAN", "LIST",    "-----xx", "list the bans from the server", "SERVERBAN LIST"),
     row("SERVERBAN", "DEL",     "-----xx", "lift such a ban", "SERVERBAN DEL 1"),
-    row("ACCOUNTS",  "LIST",    "-----xx", "list the accounts", "ACCOUNTS LIST"),
-    row("ACCOUNTS",  "SHOW",    "-----xx", "show what is known of an account", "ACCOUNTS SHOW eve"),
+    look("ACCOUNTS",  "LIST",    "-----xx", "list the accounts", "ACCOUNTS LIST"),
+    look("ACCOUNTS",  "SHOW",    "-----xx", "show what is known of an account", "ACCOUNTS SHOW eve"),
     row("ACCOUNTS",  "SUSPEND", "-----xx", "keep somebody from logging in", "ACCOUNTS SUSPEND eve 1h :Spam"),
     row("ACCOUNTS",  "RESUME",  "-----xx", "let them log in again", "ACCOUNTS RESUME eve"),
     row("ACCOUNTS",  "RESET",   "------x", "give somebody a one-time code as password", "ACCOUNTS RESET eve"),
     row("ACCOUNTS",  "RENAME",  "------x", "give an account another name", "ACCOUNTS RENAME eve evelyn"),
-    row("ACCOUNTS",  "DELETE",  "------x", "delete an account", "ACCOUNTS DELETE nobody"),
-    row("ACCOUNTS",  "MERGE",   "------x", "give an account the rooms of a guest", "ACCOUNTS MERGE nobody eve"),
+    row("ACCOUNTS",  "DELETE",  "------x", "delete an account", "ACCOUNTS DELETE old"),
+    row("ACCOUNTS",  "MERGE",   "------x", "give an account the rooms of a guest", "ACCOUNTS MERGE gus eve"),
     row("ACCOUNTS",  "APPOINT", "-----xx", "appoint an operator or the founder of a room", "ACCOUNTS APPOINT bob #r operator"),
     row("INVITATION", "ADD",    "-----xx", "invite somebody to register; with `member_invitations` every member", "INVITATION ADD uses=2"),
-    row("INVITATION", "LIST",   "-xxxxxx", "list invitations: members their own, the server's operators all", "INVITATION LIST"),
-    row("INVITATION", "DEL",    "-xxxxxx", "remove an invitation: members their own, the server's operators any", "INVITATION DEL code"),
-    row("REPORTS",   "",        "-----xx", "list what users have reported, and close it", "REPORTS"),
-    row("AUDIT",     "",        "------x", "read what operators have done", "AUDIT"),
+    look("INVITATION", "LIST",   "-xxxxxx", "list invitations: members their own, the server's operators all", "INVITATION LIST"),
+    row("INVITATION", "DEL",    "-xxxxxx", "remove an invitation: members their own, the server's operators any", "INVITATION DEL CODE"),
+    look("REPORTS",   "",        "-----xx", "list what users have reported", "REPORTS"),
+    row("REPORTS",   "CLOSE",   "-----xx", "close a report", "REPORTS CLOSE 1 :Spoken to"),
+    look("AUDIT",     "",        "------x", "read what operators have done", "AUDIT"),
 ];
 
 /// Whether somebody with this role may use a verb that is for the server's operators.
@@ -132,13 +154,14 @@ pub fn allows(role: Role, verb: &str, action: &str) -> bool {
 
 /// The table in Markdown, as `docs/administration.md` has it.
 pub fn markdown() -> String {
-    let mut text = "| command | what it does |".to_owned();
+    let mut text = "| command | what it does | in the audit log |".to_owned();
     Actor::ALL.iter().for_each(|actor| text.push_str(&format!(" {} |", actor.title())));
-    text.push_str("\n|---|---|");
+    text.push_str("\n|---|---|:-:|");
     Actor::ALL.iter().for_each(|_| text.push_str(":-:|"));
     for row in PERMISSIONS {
         let words = [row.verb, row.action].join(" ");
-        text.push_str(&format!("\n| `{}` | {} |", words.trim_end(), row.what));
+        let logged = if row.logged { "yes " } else { "" };
+        text.push_str(&format!("\n| `{}` | {} | {logged}|", words.trim_end(), row.what));
         for actor in Actor::ALL {
             text.push_str(if row.lets(actor) { " yes |" } else { " |" });
         }

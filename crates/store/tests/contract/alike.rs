@@ -318,7 +318,7 @@ impl Clock {
                     about: Some(about),
                     ..self.event(of.unwrap_or(Conversation::room(1)), 1, 1)
                 };
-                Write::Redact { event: Arc::new(event), anybodys }
+                Write::Redact { event: Arc::new(event), anybodys, audit: None }
             }
             Step::ReadMarker { account, place: conversation, time } => {
                 Write::ReadMarker { account, conversation, time }

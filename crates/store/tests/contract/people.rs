@@ -264,7 +264,7 @@ fn what_is_taken_back_or_too_old_does_not_count() {
         let said: Vec<Write> = (1..=6).map(|id| mention(id, lobby(), 2, &[1])).collect();
         commit(store, &said);
         let back = |id, about| match redact(id, lobby(), about) {
-            Write::Redact { event, .. } => Write::Redact { event, anybodys: true },
+            Write::Redact { event, .. } => Write::Redact { event, anybodys: true, audit: None },
             other => other,
         };
         commit(store, &[back(7, 1), back(8, 4)]);
@@ -414,7 +414,7 @@ fn what_a_deleted_account_said_can_be_taken_back_with_it() {
             assert_eq!(ask(store, &of), []);
             // It is not there to be taken back once more.
             let again = Event { kind: EventKind::Redact, about: Some(1), ..message(9, lobby()) };
-            let again = Write::Redact { event: again.into(), anybodys: true };
+            let again = Write::Redact { event: again.into(), anybodys: true, audit: None };
             assert!(matches!(commit(store, &[again])[..], [Outcome::Refused(_)]));
             forget(store, &Keep::default());
         }

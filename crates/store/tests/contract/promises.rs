@@ -328,7 +328,9 @@ fn ids_that_do_not_rise_and_redactions_of_nothing_are_bugs() {
     for new in kinds {
         assert!(panics(vec![say(5, lobby())], new));
         assert!(panics(vec![put(Event { kind: EventKind::Redacted, ..message(6, lobby()) })], new));
-        let redact = |event: Event| vec![Write::Redact { event: Arc::new(event), anybodys: true }];
+        let redact = |event: Event| {
+            vec![Write::Redact { event: Arc::new(event), anybodys: true, audit: None }]
+        };
         assert!(panics(redact(Event { about: Some(5), ..message(6, lobby()) }), new));
         assert!(panics(redact(Event { kind: EventKind::Redact, ..message(6, lobby()) }), new));
         assert!(!panics(vec![put(Event { time: 49, ..message(6, lobby()) })], new));

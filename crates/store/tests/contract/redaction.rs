@@ -28,7 +28,7 @@ fn tagmsg(id: u64, conversation: Conversation) -> Write {
 fn redact_as(write: Write, account: u32, anybodys: bool) -> Write {
     let Write::Redact { event, .. } = write else { unreachable!("only of redactions") };
     let event = Arc::new(Event { account, ..(*event).clone() });
-    Write::Redact { event, anybodys }
+    Write::Redact { event, anybodys, audit: None }
 }
 
 #[test]

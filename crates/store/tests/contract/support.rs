@@ -87,7 +87,7 @@ pub(crate) fn keep_for(event: Event, receiver: u32) -> Write {
 pub(crate) fn redact(id: u64, of: Conversation, about: u64) -> Write {
     let kind = EventKind::Redact;
     let event = Event { kind, about: Some(about), text: "why".into(), ..message(id, of) };
-    Write::Redact { event: Arc::new(event), anybodys: false }
+    Write::Redact { event: Arc::new(event), anybodys: false, audit: None }
 }
 
 pub(crate) fn lobby() -> Conversation {

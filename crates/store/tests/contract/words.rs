@@ -257,7 +257,11 @@ fn whatever_happens_the_index_finds_what_the_reference_finds() {
                             let kind = EventKind::Redact;
                             let about = Some(about);
                             let event = Event { kind, about, ..message(id, of) };
-                            writes.push(Write::Redact { event: event.into(), anybodys: true });
+                            writes.push(Write::Redact {
+                                event: event.into(),
+                                anybodys: true,
+                                audit: None,
+                            });
                         }
                     }
                     Happens::DeleteAccount(account) => {

@@ -26,6 +26,16 @@ fn may_change(
     target.of.filter(may).ok_or_else(refused)
 }
 
+/// Whether the asker may change it only as an operator of the server.
+fn is_by_role(context: &Applying<'_>, of: Subject) -> bool {
+    match of {
+        Subject::Account(user) => context.asker.user.is_some_and(|me| me != user),
+        Subject::Room(room) => {
+            context.state.rooms.get(&room).is_some_and(|room| context.acts_by_role(room))
+        }
+    }
+}
+
 /// Whether the asker has changed too much lately; then says so.
 fn is_too_fast(context: &mut Applying<'_>, name: &str, words: &[&str], key: &str) -> bool {
     let Some(me) = context.asker.user else { return false };
@@ -118,6 +128,9 @@ pub(super) fn set(
     }
     let new: Option<Box<str>> = (!value.is_empty()).then(|| value.into());
     metadata::change(context, of, &target.name, &[(key.into(), new)]);
+    if is_by_role(context, of) {
+        context.audit("METADATA SET", &target.name, key);
+    }
     answer_set(context, &target.name, key, value);
     Ok(())
 }
@@ -165,6 +178,9 @@ pub(super) fn clear(context: &mut Applying<'_>, name: &str) -> Result<(), Refusa
     let changes: Vec<(Box<str>, Option<Box<str>>)> =
         all.into_keys().map(|key| (key, None)).collect();
     metadata::change(context, of, &target.name, &changes);
+    if is_by_role(context, of) {
+        context.audit("METADATA CLEAR", &target.name, "");
+    }
     answer_cleared(context, &target.name, changes.iter().map(|(key, _)| &**key));
     Ok(())
 }

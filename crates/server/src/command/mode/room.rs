@@ -42,14 +42,14 @@ pub(super) fn change(
     for mode in LISTS.chars().filter(|mode| asked.iter().any(|step| step.mode == *mode)) {
         show_list(context, id, mode);
     }
-    // A mode without the parameter that it needs means nothing, as others have it.
-    steps.retain(|step| !step.lacks_parameter());
     if steps.is_empty() {
         return Ok(());
     }
     let name = context.state.rooms[&id].name.clone();
     let (room, rank) = context.room_as(&name, Rank::HalfOp)?;
-    let by_role = context.acts_by_role(room, Rank::HalfOp);
+    // A mode without the parameter that it needs means nothing, as others have it.
+    steps.retain(|step| !step.lacks_parameter());
+    let by_role = context.acts_by_role(room);
     context.must_be_storable()?;
     let before = context.state.rooms[&id].settings.clone();
     let mut change = Change { context, id, name, rank, by_role, done: Done::default() };
@@ -82,7 +82,7 @@ pub(super) struct Change<'c, 'a> {
     pub(super) name: Arc<str>,
     /// The asker's.
     pub(super) rank: Rank,
-    /// The asker has it only as an operator of the server.
+    /// It is for the audit log, being done by the right of an operator of the server.
     pub(super) by_role: bool,
     pub(super) done: Done,
 }
@@ -143,6 +143,7 @@ impl Change<'_, '_> {
             if !may_touch_founder(self.context, room) {
                 return Err(Refusal::FounderStays(self.name.clone()));
             }
+            self.by_role |= self.context.acts_by_role_on(room, user);
         }
         let after = match step.mode {
             'o' => Member { op: step.add, ..before },
