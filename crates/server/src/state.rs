@@ -226,15 +226,23 @@ impl State {
         self.last_room
     }
 
-    /// Who is online under a name.
+    /// Who is online under a name, or has an account that had this name before.
     pub fn online(&self, name: &str) -> Option<&User> {
-        self.nicks.get(&*fold(name)).map(|id| &*self.users[id])
+        if let Some(id) = self.nicks.get(&*fold(name)) {
+            return Some(&self.users[id]);
+        }
+        let renamed = self.renamed(name)?;
+        self.users.get(&renamed.id).map(|user| &**user)
     }
 
     /// The account of a name, also if it is a former one.
     pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
-        let found = self.accounts.get(&fold(name));
-        found.or_else(|| self.accounts.get(&former_names::current(self, name)?))
+        self.accounts.get(&fold(name)).or_else(|| self.renamed(name))
+    }
+
+    /// The account that had this name before.
+    pub fn renamed(&self, name: &str) -> Option<&Arc<Account>> {
+        self.accounts.get(&former_names::current(self, name)?)
     }
 
     /// What a user may do as an operator of the server by a config: nothing without a second factor, if

@@ -10,15 +10,17 @@ use crate::limits::{MONITOR_NAMES, NAMES_LINE_BYTES, PARAMETER_BYTES};
 use crate::session::watch;
 use proto::name::check_name;
 use proto::{Message, numeric as n};
+use std::sync::Arc;
 
 /// Carries out `MONITOR`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let subcommand = message.param(0).unwrap_or_default();
     match subcommand {
-        "+" => add(context, &targets(message)?),
+        "+" => add(context, targets(context, message)?),
         "-" => {
-            for name in targets(message)? {
-                watch::remove(context.node, context.asker.session, name);
+            let given = message.param(1).unwrap_or_default().split(',').map(Arc::from);
+            for name in targets(context, message)?.into_iter().chain(given) {
+                watch::remove(context.node, context.asker.session, &name);
             }
         }
         "C" | "c" => {
@@ -35,10 +37,17 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-fn targets<'a>(message: &Message<'a>) -> Result<Vec<&'a str>, Refusal> {
+/// The names in a list; in place of the former name of an account the one that it has now, under which
+/// alone it comes online.
+fn targets(context: &Context<'_>, message: &Message<'_>) -> Result<Vec<Arc<str>>, Refusal> {
     let targets = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let names: Vec<&str> = targets.split([',', ' ']).filter(|name| !name.is_empty()).collect();
-    if names.is_empty() { Err(Refusal::NeedMoreParams) } else { Ok(super::once(names)) }
+    if names.is_empty() {
+        return Err(Refusal::NeedMoreParams);
+    }
+    let current = |name| context.state.renamed(name).map_or(name, |account| &account.name);
+    let names = super::once(names.into_iter().map(current).collect());
+    Ok(names.into_iter().map(Arc::from).collect())
 }
 
 fn watched(context: &Context<'_>) -> Vec<String> {
@@ -46,17 +55,17 @@ fn watched(context: &Context<'_>) -> Vec<String> {
 }
 
 /// A name that nobody can have is offline for good, and so answered and not added.
-fn add(context: &mut Context<'_>, names: &[&str]) {
+fn add(context: &mut Context<'_>, names: Vec<Arc<str>>) {
     let (mut added, mut beyond) = (Vec::new(), Vec::new());
     for name in names {
-        if check_name(name).is_err() || watch::add(context.node, context.asker.session, name) {
-            added.push((*name).to_owned());
+        if check_name(&name).is_err() || watch::add(context.node, context.asker.session, &name) {
+            added.push(name.to_string());
         } else {
-            beyond.push(*name);
+            beyond.push(name);
         }
     }
     show(context, &added);
-    for targets in lines(beyond.into_iter(), PARAMETER_BYTES) {
+    for targets in lines(beyond.iter().map(|name| &**name), PARAMETER_BYTES) {
         let (most, targets) = (MONITOR_NAMES.to_string(), targets.replace(' ', ","));
         context.numeric(n::ERR_MONLISTFULL, &[&most, &targets], "Monitor list is full");
     }
