@@ -248,8 +248,8 @@ pub const VERBS: &[Verb] = &[
 /// Verbs that are carried out whatever their user and address owe: signs of life, and leaving.
 const FREE: &[&str] = &["PING", "PONG", "QUIT", "EX"];
 
-/// Verbs that are for those, too, who have logged in by a one-time code: the one that sets a new password
-/// is looked at more closely.
+/// Verbs that are for those, too, who must set a new password in place of a one-time code, besides the
+/// one that does so.
 const BY_CODE: &[&str] = &["CAP", "HELP", "HELPOP"];
 
 /// Other verbs that are for the admin socket, too.
@@ -276,9 +276,12 @@ pub fn line(context: &mut Context<'_>, line: &str) {
         }
         let found = VERBS.iter().position(|verb| message.verb.eq_ignore_ascii_case(verb.name));
         let Some(found) = found else {
-            let unknown = Refusal::UnknownCommand(message.verb.to_owned());
             let known = context.session().user.is_some() || context.session().console;
-            let refusal = if known { unknown } else { Refusal::NotLoggedIn };
+            let refusal = match known {
+                true => Refusal::UnknownCommand(message.verb.to_owned()),
+                false if needs_password(context) => Refusal::NewPasswordRequired,
+                false => Refusal::NotLoggedIn,
+            };
             return Err((message.verb.to_ascii_uppercase(), refusal));
         };
         context.node.uses[found] += 1;
@@ -305,8 +308,12 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
     if context.session().console && !operators && !AT_CONSOLE.contains(&verb.name) {
         return Err(Refusal::NeedsUser);
     }
+    let needs_password = needs_password(context);
+    if needs_password && !is_for_new_password(verb, message) {
+        return Err(Refusal::NewPasswordRequired);
+    }
     match (verb.when, context.session().user) {
-        (Availability::After, None) => return Err(Refusal::NotLoggedIn),
+        (Availability::After, None) if !needs_password => return Err(Refusal::NotLoggedIn),
         (Availability::Operators, None) if !context.session().console => {
             return Err(Refusal::NotLoggedIn);
         }
@@ -318,28 +325,21 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
         return Err(Refusal::NeedMoreParams);
     }
     if !FREE.contains(&verb.name) {
-        must_have_password(context, verb, message)?;
         context.must_have_budget()?;
     }
     run_verb(context, verb, message)
 }
 
-/// Refuses whoever has logged in while a one-time code is the password, until there is a new one.
-/// Before it is somebody, the session goes on with its registration.
-fn must_have_password(
-    context: &Context<'_>,
-    verb: &Verb,
-    message: &Message<'_>,
-) -> Result<(), Refusal> {
-    if !context.session().by_code || BY_CODE.contains(&verb.name) {
-        return Ok(());
-    }
+/// Whether the session has logged in by a one-time code and only lacks a new password.
+fn needs_password(context: &Context<'_>) -> bool {
+    let registration = context.session().registration.as_deref();
+    registration.is_some_and(|registration| registration.needs_password)
+}
+
+/// Whether a command is for those who must set a new password first.
+fn is_for_new_password(verb: &Verb, message: &Message<'_>) -> bool {
     let sets = message.param(0).is_some_and(|word| word.eq_ignore_ascii_case("PASSWORD"));
-    let needed = context.asker.user.is_some_and(|user| context.state.needs_password(user));
-    match needed && (verb.name != "ACCOUNT" || !sets) {
-        true => Err(Refusal::NewPasswordRequired),
-        false => Ok(()),
-    }
+    FREE.contains(&verb.name) || BY_CODE.contains(&verb.name) || verb.name == "ACCOUNT" && sets
 }
 
 /// Carries a verb out: here, or as an entry.

@@ -36,7 +36,9 @@ use crate::command::entry::{self, Request};
 use crate::command::serverban::BANNED;
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Effects, LogRecord, SentEntry};
-use crate::limits::{ADMIN_CONNECTIONS, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK};
+use crate::limits::{
+    ADMIN_CONNECTIONS, BANNED_CONNECTIONS, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK,
+};
 use crate::metrics::{Count, Refused};
 use crate::session::Node;
 use crate::session::Session;
@@ -46,7 +48,6 @@ use crate::session::{delivered, disk};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::dormant;
-use crate::state::server_bans::ServerBan;
 use crate::state::settings::Settings;
 use crate::state::terms;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
@@ -330,28 +331,35 @@ impl Hub {
         self.enter(out, session, address);
     }
 
-    /// Lets a session in, as far as its address may have another one.
+    /// Lets a session in, as far as its address may have another one. From a network that is banned, it
+    /// may log in as an operator of the server: nobody is to lock all of them out.
     fn enter(&mut self, out: &mut Effects, session: SessionId, address: IpAddr) {
         let proxy = self.node.config.server.proxies.contain(address);
         let admitted =
             self.node.admission.enter(address, proxy, self.state.steady, &self.node.config.limits);
         let ban = self.state.server_bans.of_address(address).filter(|_| !proxy);
-        let told = ban.map(ServerBan::sentence);
-        let refused = match admitted {
-            Err(refused) => Some(refused),
-            Ok(()) if self.stopping => Some((Refused::Stopping, STOPPING)),
-            Ok(()) => told.as_ref().map(|_| (Refused::Banned, BANNED)),
-        };
-        if let Some((why, reason)) = refused {
-            out.push(Effect::Count(Count::Refused(why)));
-            if self.node.admission.is_worth_logging(self.state.steady) {
-                out.push(Effect::Log(LogRecord::Refused { address, reason }));
+        let banned: Option<Box<str>> = ban.map(|ban| ban.sentence().into());
+        let full = !self.state.settings.has_roles() || self.node.banned >= BANNED_CONNECTIONS;
+        let (why, reason, told) = match (admitted, banned) {
+            (Err((why, reason)), _) => (why, reason, reason.into()),
+            (Ok(()), _) if self.stopping => (Refused::Stopping, STOPPING, STOPPING.into()),
+            (Ok(()), None) => return,
+            (Ok(()), Some(told)) if full => (Refused::Banned, BANNED, told),
+            (Ok(()), Some(told)) => {
+                self.node.banned += 1;
+                let mut context = self.context(out, session);
+                context.notice(&format!("{told} (only operators of the server can log in)"));
+                context.session_mut().banned = Some(told);
+                return;
             }
-            self.context(out, session)
-                .close(told.as_deref().filter(|_| reason == BANNED).unwrap_or(reason));
-            let refused = self.node.sessions.remove(&session).expect("just closed");
-            self.node.leave(&refused);
+        };
+        out.push(Effect::Count(Count::Refused(why)));
+        if self.node.admission.is_worth_logging(self.state.steady) {
+            out.push(Effect::Log(LogRecord::Refused { address, reason }));
         }
+        self.context(out, session).close(&told);
+        let refused = self.node.sessions.remove(&session).expect("just closed");
+        self.node.leave(&refused);
     }
 
     /// A line came. It waits while a password is being checked, while an earlier line waits, and

@@ -333,6 +333,11 @@ pub const BATCH_LINE_COST: f32 = 0.25;
 
 /// Seconds to log in, at most, for who cannot come in without an account and was told so.
 pub const ACCOUNT_SECONDS: u32 = 30;
+/// Connections from networks that are banned, all together: they are for operators of the server who log
+/// in from there.
+pub const BANNED_CONNECTIONS: usize = 64;
+/// Seconds to set a new password, for who has logged in by a one-time code: a person has to find out how.
+pub const NEW_PASSWORD_SECONDS: u32 = 600;
 /// Lines of a session that may wait for its password to be checked; with more it is ended.
 pub const LINES_WAITING: usize = 64;
 

@@ -63,6 +63,8 @@ pub struct Session {
     /// The names it watches (`MONITOR`), as it wrote them, by folded name; at most
     /// [`MONITOR_NAMES`](crate::limits::MONITOR_NAMES).
     pub watched: BTreeMap<Box<str>, Box<str>>,
+    /// Its network is banned, and this is what it is told: only an operator of the server may log in.
+    pub banned: Option<Box<str>>,
     /// The question that its next line answers.
     pub prompt: Option<Box<Prompt>>,
     /// The batch that it has opened.
@@ -89,8 +91,8 @@ pub struct Session {
     pub turn: Turn,
     /// By what it has proven who it is.
     pub proof: Proof,
-    /// It has logged in while a one-time code was the password, and may set a new password, and nothing
-    /// else, until there is one.
+    /// It has logged in by a one-time code. Until it has set a new password it does not come online:
+    /// it sees nothing, and nobody sees it.
     pub by_code: bool,
     /// When it had proven that (milliseconds since the epoch).
     pub since: i64,
@@ -224,6 +226,8 @@ pub struct Registration {
     pub by_verb: bool,
     /// It was told once how to log in.
     pub told: bool,
+    /// All that is missing is a new password in place of a one-time code.
+    pub needs_password: bool,
     /// What it has said with `AWAY`.
     pub presence: Option<Presence>,
     /// What it has said with `METADATA * SET`: values, or none to remove the key.
@@ -389,6 +393,7 @@ impl Session {
             registration: Some(Box::default()),
             taking: Taking::default(),
             watched: BTreeMap::new(),
+            banned: None,
             prompt: None,
             batch: None,
             sasl: None,

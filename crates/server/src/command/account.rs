@@ -29,13 +29,20 @@ use proto::duration::parse_duration;
 use proto::scram::Keys;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::Account;
+use store::{Account, AccountId};
 
 /// A change of the asker's account that its node has prepared.
 #[derive(Debug, Deserialize, Serialize)]
 pub enum AccountChange {
-    /// Another password.
-    Password(Keys),
+    /// Another password of an account, whose session need not be online yet.
+    Password {
+        /// The account.
+        account: AccountId,
+        /// Its name.
+        name: Arc<str>,
+        /// What the password is checked with.
+        keys: Keys,
+    },
     /// A new app password.
     AppPassword {
         /// Its name.
@@ -60,12 +67,14 @@ pub enum AccountChange {
 
 /// Applies a change to the account of the asker.
 pub fn change(context: &mut Applying<'_>, change: &AccountChange) -> Result<(), Refusal> {
+    if let AccountChange::Password { account, name, keys } = change {
+        let found = context.state.account(name).filter(|found| found.id == *account).cloned();
+        password::changed(context, &found.ok_or_else(no_account)?, keys);
+        return Ok(());
+    }
     let account = &of(context)?;
     match change {
-        AccountChange::Password(keys) => {
-            password::changed(context, account, keys);
-            Ok(())
-        }
+        AccountChange::Password { .. } => Ok(()),
         AccountChange::AppPassword { name, keys } => {
             app_passwords::added(context, account, name, keys)
         }
@@ -96,7 +105,7 @@ pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
 ) -> Result<Next<'m>, Refusal> {
-    let account = of(context)?;
+    let account = of_session(context)?;
     let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
     let (params, first) = params(message);
     match subcommand.as_str() {
@@ -145,13 +154,13 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 /// What was to be drawn or derived is there.
 pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Outcome) {
     // Who has just registered may be nobody again by now: it could not be stored.
-    if context.asker.user.is_none() && !context.asker.console {
+    if context.asker.user.is_none() && !context.asker.console && !context.session().by_code {
         return;
     }
     if let Change::Invitation(invitation) = &change {
         return super::invitation::drawn(context, invitation, outcome);
     }
-    let Ok(account) = of(context) else { return };
+    let Ok(account) = of_session(context) else { return };
     let done = match (change, outcome) {
         (_, Outcome::Busy) => Err(Refusal::Busy(name.to_owned())),
         (Change::Password, outcome) => password::derived(context, &account, outcome),
@@ -186,9 +195,24 @@ pub fn reveal(context: &mut Context<'_>) {
 pub fn of(context: &Answering<'_, impl Reads>) -> Result<Arc<Account>, Refusal> {
     let user = context.asker.user.and_then(|me| context.state.users.get(&me));
     let account = user.and_then(|user| user.account()).and_then(|name| context.state.account(name));
+    account.cloned().ok_or_else(no_account)
+}
+
+/// The same, also for a session that comes online only when it has set a new password.
+fn of_session(context: &Context<'_>) -> Result<Arc<Account>, Refusal> {
+    let registration = context.session().registration.as_deref();
+    match registration.and_then(|registration| registration.account.as_deref()) {
+        None => of(context),
+        Some(own) => {
+            let found = context.state.account(&own.name).filter(|found| found.id == own.id);
+            found.cloned().ok_or_else(no_account)
+        }
+    }
+}
+
+fn no_account() -> Refusal {
     let text = "A guest has no account; REGISTER makes one";
-    let code = "ACCOUNT_REQUIRED";
-    account.cloned().ok_or(Refusal::Invalid { code, context: Vec::new(), text })
+    Refusal::Invalid { code: "ACCOUNT_REQUIRED", context: Vec::new(), text }
 }
 
 fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
@@ -216,12 +240,13 @@ fn or_not_stored(context: &mut Applying<'_>) {
     }
 }
 
-/// Tells the asker's other devices of a change, because somebody else may have made it.
-fn tell_others(context: &mut Applying<'_>, text: &str) {
+/// Tells the other sessions of an account of a change, because somebody else may have made it.
+fn tell_others(context: &mut Applying<'_>, account: AccountId, text: &str) {
     let me = context.asker.session;
-    for session in context.user().sessions.clone() {
+    let user = context.state.users.get(&account);
+    for session in user.map_or(Vec::new(), |user| user.sessions.clone()) {
         if session != me {
-            context.device(session).notice(text);
+            context.to(account, session).notice(text);
         }
     }
 }

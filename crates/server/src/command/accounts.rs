@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::rights::{lasting, rest_of};
 use super::serverban::{IS_OPERATOR, end, not_stored};
 use crate::command::context::Context;
-use crate::effects::Cursor;
+use crate::effects::{Cursor, FollowUp};
 use crate::limits::{KICK_BYTES, ROW_WORK};
 use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::barred::{SUSPENDED, Suspension, date, stamp};
@@ -184,6 +184,8 @@ fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     context.note(VERB, "SUSPENDED", &[&*account.name, &*until], &text);
     let sessions = sessions.into_iter().map(|session| (account.id, session)).collect();
     end(context, sessions, &suspension.sentence(), "Suspended");
+    let why = "Your account was suspended";
+    context.out.follow_up(FollowUp::EndEntering { account: account.id, why });
     Ok(())
 }
 

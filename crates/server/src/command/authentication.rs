@@ -5,6 +5,7 @@ mod codes;
 
 pub use codes::{check_code, code_missing, wrong_code};
 
+use crate::command::coming_online::BANNED;
 use crate::command::context::Context;
 use crate::command::ending;
 use crate::command::entry::Request;
@@ -77,6 +78,7 @@ pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     {
         return Err(Refusal::AlreadyLoggedIn(account.name.clone()));
     }
+    must_not_be_banned(context, name)?;
     if !admitted_before {
         must_be_admitted(context, name)?;
     }
@@ -87,6 +89,17 @@ pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Refuses everybody but operators of the server, if the network is banned. Nothing is derived or counted
+/// for the others.
+pub fn must_not_be_banned(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
+    let Some(told) = context.session().banned.as_deref() else { return Ok(()) };
+    let account = context.state.account(name);
+    match account.and_then(|account| context.state.settings.role_of(&account.name)) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::Barred(BANNED, name.to_owned(), told.to_owned())),
+    }
 }
 
 /// Refuses who has not given the server's own password, if it has one.
@@ -315,6 +328,13 @@ pub fn log_in(
     proof: Proof,
     code: Option<UsedCode>,
 ) {
+    if context.session().user.is_some() && context.state.reset(account).is_some() {
+        // A guest would go on seeing what guests see.
+        let text = "This password is a one-time code; log in with it on a new connection";
+        let (code, about) = ("NEW_CONNECTION_REQUIRED", vec![account.name.to_string()]);
+        let refusal = Refusal::Invalid { code, context: about, text };
+        return refused(context, &account.name, how, &refusal);
+    }
     let app = match &proof {
         Proof::App(name) => Some(name.clone()),
         _ => None,

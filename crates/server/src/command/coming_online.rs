@@ -12,7 +12,7 @@ use crate::state::room::{MaskSubject, Member, Rank};
 use crate::state::user::{Presence, User, UserId};
 use crate::state::{dormant, founder, membership};
 use proto::name::fold;
-use proto::{Capability, numeric as n};
+use proto::numeric as n;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,7 +79,6 @@ pub fn come_online(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<()
     } else if !first {
         umode::show_role(context);
     }
-    tell_of_reset(context, coming);
     join_invited(context, &coming.invited);
     Ok(())
 }
@@ -225,15 +224,6 @@ fn show_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
     }
     if context.user().away.is_some() {
         context.numeric(n::RPL_NOWAWAY, &[], "You have been marked as being away");
-    }
-}
-
-/// Whose password is a one-time code is told to set another one, unless a standard reply has said so.
-fn tell_of_reset(context: &mut Applying<'_>, coming: &ComeOnline) {
-    let account = context.state.account(&coming.nick).filter(|_| coming.account.is_some());
-    let reset = account.and_then(|account| context.state.reset(account));
-    if let Some(reset) = reset.filter(|_| !context.has(Capability::StandardReplies)) {
-        context.notice(&reset.sentence());
     }
 }
 

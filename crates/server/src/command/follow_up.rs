@@ -52,6 +52,7 @@ pub fn carry_out(context: &mut Context<'_>) {
                 serverban::end_from_network(context, ban, &given);
             }
             FollowUp::EndEntering { account, why } => ending::end_entering(context, account, why),
+            FollowUp::CodeReplaced { account } => welcome::code_replaced(context, account),
             FollowUp::AskPlayback { command } => znc::ask(context, &command),
             FollowUp::Reveal => account::reveal(context),
             FollowUp::DrawRecoveryCodes => account::draw_codes(context),

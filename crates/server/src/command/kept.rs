@@ -12,12 +12,10 @@ pub fn came(context: &mut Context<'_>) {
     show(context);
 }
 
-/// Shows the session what was kept when it came, if somebody is at it and it has not been shown. Who
-/// has logged in by a one-time code is shown it with the new password.
+/// Shows the session what was kept when it came, if somebody is at it and it has not been shown.
 pub fn show(context: &mut Context<'_>) {
     let (user, session) = (context.user(), context.asker.session);
-    let by_code = context.session().by_code && context.state.needs_password(user.id);
-    if user.guest || user.is_unattended(session) || by_code {
+    if user.guest || user.is_unattended(session) {
         return;
     }
     let Some(up_to) = context.session_mut().taking.show() else { return };

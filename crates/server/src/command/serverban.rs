@@ -106,6 +106,9 @@ fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal>
     } else {
         added(context, id, given, hit.len());
         end(context, hit, &ban.sentence(), BANNED);
+        if let Target::Account(account) = ban.target {
+            context.out.follow_up(FollowUp::EndEntering { account, why: BANNED });
+        }
     }
     Ok(())
 }

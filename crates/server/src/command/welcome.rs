@@ -14,16 +14,16 @@ use crate::config::{self, Config};
 use crate::effects::{Condition, Effect, Ending, LogRecord};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
-use crate::render::GUEST_USERNAME;
+use crate::render::{Author, GUEST_USERNAME};
 use crate::session::budget::Payer;
 use crate::session::delivered;
 use crate::session::login::How;
 use crate::session::{Node, Registration};
 use crate::state::room::Rank;
 use crate::state::user::{UserId, guest_userhost, user_as_given};
-use proto::numeric as n;
+use proto::{Capability, numeric as n};
 use std::sync::Arc;
-use store::{Account, RoomId};
+use store::{Account, AccountId, RoomId};
 
 /// Parlor's name and version, as `VERSION` and 002 give it.
 pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
@@ -37,8 +37,10 @@ pub fn register_if_complete(context: &mut Context<'_>) {
     }
     let introduced = registration.nick.is_some() && registration.realname.is_some();
     if registration.account.is_some() {
-        if introduced || registration.by_verb {
-            come_online(context, introduced);
+        match introduced || registration.by_verb {
+            true if context.session().by_code => demand_password(context, introduced),
+            true => come_online(context, introduced),
+            false => {}
         }
         return;
     }
@@ -46,6 +48,9 @@ pub fn register_if_complete(context: &mut Context<'_>) {
         return;
     }
     let nick = registration.nick.clone().expect("introduced");
+    if let Err(refusal) = authentication::must_not_be_banned(context, &nick) {
+        return authentication::refused(context, &nick, How::Pass, &refusal);
+    }
     if let Err(refusal) = authentication::must_be_admitted(context, &nick) {
         return authentication::refused(context, &nick, How::Pass, &refusal);
     }
@@ -120,6 +125,55 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     context.notice(&format!("{who} To log in, {what}: LOGIN {nick} :password (in many clients: /quote LOGIN {nick} :password)"));
     context
         .notice("Next time, set the password in your client as the server password, or for SASL");
+}
+
+/// Whoever has logged in by a one-time code must set a new password first. Clients get their welcome
+/// now, since some disconnect if it is late, and people must be able to read what they are to do.
+fn demand_password(context: &mut Context<'_>, full: bool) {
+    let registration = context.session().registration.as_deref().expect("the caller has it");
+    if registration.needs_password {
+        return;
+    }
+    let account = registration.account.clone().expect("the caller has seen it");
+    let userhost = userhost(context, registration, &account.name, false);
+    let author = Author { nick: &account.name, userhost: userhost.as_deref(), guest: false };
+    let source = context.state.renderer.source(author);
+    if let Some(registration) = context.registration() {
+        registration.needs_password = true;
+        registration.nick = Some(account.name.to_string());
+    }
+    context.refresh();
+    let session = context.asker.session;
+    context.out.push(Effect::MustSetPassword { session });
+    if full {
+        burst(context, &source);
+        motd::show(context);
+    }
+    let reset = context.state.reset(&account);
+    if let Some(reset) = reset.filter(|_| !context.has(Capability::StandardReplies)) {
+        context.notice(&reset.sentence());
+    }
+}
+
+/// There is a new password in place of a one-time code: the session that has set it comes online, and
+/// others that came by the code end.
+pub fn code_replaced(context: &mut Context<'_>, account: AccountId) {
+    let me = context.asker.session;
+    for session in context.node.sessions.entering_as(account) {
+        if session != me && context.node.sessions[&session].by_code {
+            let why = "A new password was set on another connection; log in with it";
+            let (told, reason) = (Some(why.into()), why.into());
+            context.out.end_session(Ending { session, told, reason });
+        }
+    }
+    let Some(known) = context.node.sessions.get_mut(&me).filter(|known| known.by_code) else {
+        return;
+    };
+    known.by_code = false;
+    if let Some(registration) = known.registration.as_deref_mut() {
+        registration.needs_password = false;
+    }
+    register_if_complete(context);
 }
 
 /// The session has said all that it takes to be somebody, and asks to be. `full`: it introduced itself
@@ -206,7 +260,10 @@ pub fn came_online(context: &mut Context<'_>, user: UserId) {
 /// Welcomes the session, before it is told of rooms.
 pub fn welcome(context: &mut Context<'_>, full: bool, metadata: Condition) {
     if full && !context.session().welcomed {
-        burst(context, metadata);
+        let source = context.state.source(context.me());
+        burst(context, &source);
+        show_own(context, metadata);
+        motd::show(context);
     } else {
         show_own(context, metadata);
     }
@@ -253,10 +310,9 @@ pub fn welcomed(context: &mut Context<'_>, full: bool) {
     unread::greet(context, full, before.is_some());
 }
 
-/// 001 to 005, `LUSERS`, one's own metadata and the message of the day.
-fn burst(context: &mut Context<'_>, metadata: Condition) {
+/// 001 to 005 and `LUSERS`.
+fn burst(context: &mut Context<'_>, source: &str) {
     let server = context.state.renderer.server.clone();
-    let source = context.state.source(context.me());
     context.numeric(n::RPL_WELCOME, &[], &format!("Welcome to {server}, {source}"));
     context.numeric(n::RPL_YOURHOST, &[], &format!("Your host is {server}, running {VERSION}"));
     let mut started = Vec::new();
@@ -270,8 +326,6 @@ fn burst(context: &mut Context<'_>, metadata: Condition) {
     isupport::show(context);
     context.session_mut().welcomed = true;
     lusers::show(context);
-    show_own(context, metadata);
-    motd::show(context);
 }
 
 /// The tokens of 005.

@@ -126,6 +126,11 @@ pub enum Effect {
         /// The session.
         session: SessionId,
     },
+    /// The session must set a new password, within [`NEW_PASSWORD_SECONDS`](crate::limits::NEW_PASSWORD_SECONDS).
+    MustSetPassword {
+        /// The session.
+        session: SessionId,
+    },
     /// A read of history, whose answer takes this place among the session's lines.
     Read {
         /// The asker.

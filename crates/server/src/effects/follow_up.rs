@@ -125,6 +125,11 @@ pub enum FollowUp {
         /// What it says.
         command: Box<str>,
     },
+    /// An account has a new password in place of a one-time code.
+    CodeReplaced {
+        /// The account.
+        account: AccountId,
+    },
     /// What the session's secrets are checked with is stored: the session is shown them.
     Reveal,
     /// Recovery codes are to be drawn for the asker's new second factor.
@@ -191,6 +196,7 @@ impl FollowUp {
             | FollowUp::MetadataAgain { .. }
             | FollowUp::EndFromNetwork { .. }
             | FollowUp::EndEntering { .. }
+            | FollowUp::CodeReplaced { .. }
             | FollowUp::ShowRoomAtLogin { .. } => false,
         }
     }

@@ -3,8 +3,7 @@
 //! beginning, so none is lost with the connection, or with the server.
 //!
 //! A connection at which only a program is (`AWAY *`) takes nothing, and one that says that it is a
-//! bot (`+B`) nothing that waited for the person before it came. One that has logged in by a one-time
-//! code takes nothing before it has set a new password.
+//! bot (`+B`) nothing that waited for the person before it came.
 
 use crate::session::Node;
 use crate::session_id::SessionId;
@@ -60,10 +59,7 @@ pub fn answered(node: &mut Node, session: SessionId, told: Delivered) {
 pub fn take(state: &State, node: &mut Node, session: SessionId) -> Option<[(EventId, EventId); 2]> {
     let known = node.sessions.get_mut(&session)?;
     let user = known.user?;
-    if known.taking.answered == Delivered::default()
-        || state.users[&user].is_unattended(session)
-        || known.by_code && state.needs_password(user)
-    {
+    if known.taking.answered == Delivered::default() || state.users[&user].is_unattended(session) {
         return None;
     }
     let taking = &mut known.taking;

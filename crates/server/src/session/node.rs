@@ -32,6 +32,8 @@ pub struct Node {
     pub subscriptions: Subscriptions,
     /// How many of them came by the admin socket.
     pub consoles: usize,
+    /// How many of them come from networks that are banned.
+    pub banned: usize,
     /// What each address has done lately.
     pub admission: Admission,
     /// Who has tried to log in lately.
@@ -67,6 +69,7 @@ impl Node {
             watchers: BTreeMap::new(),
             subscriptions: Subscriptions::default(),
             consoles: 0,
+            banned: 0,
             admission: Admission::default(),
             logins: LoginAttempts::default(),
             opers: LoginAttempts::default(),
@@ -88,6 +91,7 @@ impl Node {
         } else {
             self.admission.leave(ended.address);
         }
+        self.banned -= usize::from(ended.banned.is_some());
         self.budgets.release(ended.address_budget);
         if let Some(budget) = ended.user_budget {
             self.budgets.release(budget);

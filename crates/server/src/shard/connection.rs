@@ -3,7 +3,7 @@
 mod lines;
 mod writing;
 
-use crate::limits::{ACCOUNT_SECONDS, Limits};
+use crate::limits::{ACCOUNT_SECONDS, Limits, NEW_PASSWORD_SECONDS};
 use crate::shard::fanout::Sources;
 use crate::shard::memory::Behind;
 use crate::shard::outbox::Outbox;
@@ -39,8 +39,8 @@ pub struct Connection {
     pub since: Instant,
     /// When an incomplete handshake or request began.
     pub half_since: Option<Instant>,
-    /// It has been told to log in to an account.
-    must_log_in: bool,
+    /// Until when it must have logged in.
+    deadline: Deadline,
     /// When it last sent something.
     pub heard: Instant,
     /// It has been sent a `PING` since then.
@@ -96,6 +96,17 @@ pub enum Stage {
     Closing,
 }
 
+/// What a connection that has not logged in has been told to do, each later than the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Deadline {
+    /// Nothing: it has the time that everybody has.
+    Login,
+    /// To log in to an account.
+    Account,
+    /// To set a new password in place of a one-time code.
+    NewPassword,
+}
+
 /// The result of reading a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken<'a> {
@@ -134,7 +145,7 @@ impl Connection {
             stage: Stage::Entering,
             since: now,
             half_since: None,
-            must_log_in: false,
+            deadline: Deadline::Login,
             heard: now,
             pinged: false,
             blocked: false,
@@ -182,18 +193,28 @@ impl Connection {
 
     /// It has been told to log in: it has [`ACCOUNT_SECONDS`] from the first time.
     pub(crate) fn must_log_in(&mut self, now: Instant) {
-        if self.stage == Stage::Entering && !std::mem::replace(&mut self.must_log_in, true) {
-            self.since = now;
+        self.enter_within(Deadline::Account, now);
+    }
+
+    /// It has logged in by a one-time code: it has [`NEW_PASSWORD_SECONDS`] to set a new password.
+    pub(crate) fn must_set_password(&mut self, now: Instant) {
+        self.enter_within(Deadline::NewPassword, now);
+    }
+
+    fn enter_within(&mut self, deadline: Deadline, now: Instant) {
+        if self.stage == Stage::Entering && self.deadline < deadline {
+            (self.deadline, self.since) = (deadline, now);
         }
     }
 
     /// How long after [`Connection::since`] it may take to log in; none for no limit.
     pub(crate) fn login_patience(&self, limits: &Limits) -> Option<Duration> {
-        let seconds = match (limits.login_seconds, self.must_log_in) {
-            (0, false) => return None,
-            (0, true) => ACCOUNT_SECONDS,
-            (seconds, true) => seconds.min(ACCOUNT_SECONDS),
-            (seconds, false) => seconds,
+        let seconds = match (self.deadline, limits.login_seconds) {
+            (Deadline::Login, 0) => return None,
+            (Deadline::Account, 0) => ACCOUNT_SECONDS,
+            (Deadline::Login, seconds) => seconds,
+            (Deadline::Account, seconds) => seconds.min(ACCOUNT_SECONDS),
+            (Deadline::NewPassword, _) => NEW_PASSWORD_SECONDS,
         };
         Some(Duration::from_secs(u64::from(seconds)))
     }
@@ -330,6 +351,12 @@ mod tests {
             [0, 5, 120].map(|most| patience(&connection, most)),
             [Some(30), Some(5), Some(30)]
         );
+        let set = told + Duration::from_secs(20);
+        connection.must_set_password(set);
+        connection.must_log_in(set + Duration::from_secs(1));
+        assert_eq!(connection.since, set);
+        let most = NEW_PASSWORD_SECONDS.into();
+        assert_eq!([0, 5, 120].map(|seconds| patience(&connection, seconds)), [Some(most); 3]);
     }
 
     #[test]

@@ -140,6 +140,7 @@ impl Shard {
                     | Effect::Read { session: to, .. } => Some(*to),
                     Effect::Ready { .. }
                     | Effect::MustLogIn { .. }
+                    | Effect::MustSetPassword { .. }
                     | Effect::Derive { .. }
                     | Effect::Reload { .. }
                     | Effect::Probed { .. }
@@ -275,6 +276,9 @@ impl Shard {
             Effect::Ready { session } => self.change(*session, Connection::logged_in),
             Effect::MustLogIn { session } => {
                 self.change(*session, |connection| connection.must_log_in(Instant::now()));
+            }
+            Effect::MustSetPassword { session } => {
+                self.change(*session, |connection| connection.must_set_password(Instant::now()));
             }
             Effect::Read { session, request, tag } => self.read_history(*session, request, tag),
             Effect::Derive { session, job } => self.derive_now_or_later(*session, job),

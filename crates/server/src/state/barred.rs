@@ -2,7 +2,6 @@
 //! one-time code has expired. Bans from the server are in [`crate::state::server_bans`].
 
 use crate::state::State;
-use crate::state::user::UserId;
 use proto::scram::Keys;
 use serde::{Deserialize, Serialize};
 use store::{Account, AccountId, RecordKind};
@@ -64,13 +63,6 @@ impl State {
     pub fn reset(&self, account: &Account) -> Option<Reset> {
         let found = self.records.get(RecordKind::Standing, account.id, RESET);
         found.filter(|found: &Reset| found.key == short_key(&account.keys))
-    }
-
-    /// Whether a user's password is a one-time code, in whose place a new password must come.
-    pub fn needs_password(&self, user: UserId) -> bool {
-        let name = self.users.get(&user).and_then(|user| user.account());
-        let account = name.and_then(|name| self.account(name));
-        account.is_some_and(|account| self.reset(account).is_some())
     }
 
     /// Why an account is suspended, if it is.

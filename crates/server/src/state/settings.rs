@@ -47,6 +47,11 @@ impl Settings {
         self.roles.get(&*fold(account)).copied()
     }
 
+    /// Whether any account has a role.
+    pub fn has_roles(&self) -> bool {
+        !self.roles.is_empty()
+    }
+
     /// Whether somebody may enter a room as a guest.
     pub fn lets_guests_into(&self, name: &str) -> bool {
         self.guest_rooms.as_ref().is_none_or(|rooms| rooms.iter().any(|room| same(room, name)))

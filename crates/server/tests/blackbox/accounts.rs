@@ -281,6 +281,7 @@ fn what_is_kept_waits_for_the_new_password_which_is_not_the_code() {
     pupil.send("ACCOUNT PASSWORD better");
     pupil.until(":parlor NOTE ACCOUNT PASSWORD_CHANGED pupil :*");
     pupil.until(":ada!ada@parlor PRIVMSG pupil :*for you alone");
+    pupil.until_answered();
     pupil.send("QUIT");
     pupil.until_closed();
     let mut again = server.connect("again");
@@ -288,6 +289,61 @@ fn what_is_kept_waits_for_the_new_password_which_is_not_the_code() {
     again.until(":parlor NOTE LOGIN LOGGED_IN pupil :*");
     let told = [again.until_answered(), again.until_answered()].concat();
     assert!(!told.iter().any(|line| line.contains("for you alone")), "{told:?}");
+}
+
+/// Whoever has got hold of a one-time code does not read along in silence: before a new password is set
+/// the session is told nothing, and nobody sees its user online. When it is set on another connection,
+/// the session ends.
+#[test]
+fn who_has_only_a_one_time_code_sees_nothing_and_is_not_seen() {
+    let server =
+        Server::start("operator = [{ account = \"ada\", role = \"admin\" }]\nserver.guests = true");
+    let mut ada = server.log_in("ada");
+    let mut pupil = server.log_in("pupil");
+    for client in [&mut ada, &mut pupil] {
+        client.send("JOIN #class");
+        client.until("*:parlor 366 * #class :*");
+    }
+    let code = reset(&mut ada, "pupil");
+    pupil.until_closed();
+    ada.until_answered();
+    let mut by_verb = server.connect("by_verb");
+    by_verb.send(&format!("LOGIN pupil :{code}"));
+    by_verb.until(":parlor NOTICE pupil :Your password is a one-time code *");
+    let mut by_pass = with_sasl(&server);
+    by_pass.send(&format!("PASS {code}"));
+    by_pass.send("NICK pupil");
+    by_pass.send("USER pupil 0 * :Pupil");
+    by_pass.send("CAP END");
+    by_pass.until(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED pupil *");
+    // The welcome, so that no client takes the server for a silent one, but nothing of anybody.
+    by_pass.until(":parlor 001 pupil :*");
+    by_pass.until(":parlor 422 pupil :*");
+    let mut guest = server.guest("gus");
+    guest.send(&format!("LOGIN pupil :{code}"));
+    guest.until(":parlor FAIL LOGIN NEW_CONNECTION_REQUIRED pupil :*");
+    for line in ["PRIVMSG #class :secret plans", "PRIVMSG pupil :for you", "TOPIC #class :Plans"] {
+        ada.send(line);
+    }
+    let seen = ada.until_answered();
+    assert!(!seen.iter().any(|line| line.contains(":pupil!")), "{seen:?}");
+    ada.send("WHOIS pupil");
+    assert!(ada.until_answered().iter().any(|line| line.contains(" 401 ")));
+    for client in [&mut by_verb, &mut by_pass] {
+        assert_eq!(client.until_answered(), Vec::<String>::new());
+        for line in ["NAMES #class", "WHO *", "LIST", "CHATHISTORY LATEST #class * 10", "NICK x"] {
+            client.send(line);
+            let told = client.until_answered();
+            assert!(told.len() == 1 && told[0].contains("NEW_PASSWORD_REQUIRED"), "{told:?}");
+        }
+    }
+    by_verb.send("ACCOUNT PASSWORD better");
+    by_verb.until(":parlor NOTE ACCOUNT PASSWORD_CHANGED pupil :*");
+    by_verb.until(":pupil!pupil@parlor JOIN #class");
+    by_verb.until(":ada!ada@parlor PRIVMSG pupil :*for you");
+    ada.until(":pupil!pupil@parlor JOIN #class");
+    by_pass.until("ERROR :*A new password was set on another connection*");
+    by_pass.until_closed();
 }
 
 #[test]

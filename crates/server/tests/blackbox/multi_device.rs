@@ -205,3 +205,42 @@ fn resend_ids_of_two_accounts_have_nothing_to_do_with_each_other() {
     });
     assert_ne!(msgids[0], msgids[1]);
 }
+
+/// Whichever device changes a setting of a room, by whichever verb, the other ones know it.
+#[test]
+fn the_settings_of_a_room_are_the_same_on_both_devices() {
+    let server = Server::start("");
+    let mut laptop = server.log_in("ann");
+    let mut phone = server.connect("phone");
+    phone.request("standard-replies draft/metadata-2 batch");
+    phone.log_in("ann");
+    laptop.send("JOIN #garden");
+    laptop.until(":parlor 366 ann #garden :*");
+    phone.until(":parlor 366 ann #garden :*");
+    laptop.until_answered();
+    phone.until_answered();
+    laptop.send("ROOM #garden slow 10");
+    laptop.expect(":parlor NOTE ROOM SETTING #garden slow :10");
+    phone.expect(":parlor NOTE ROOM SETTING #garden slow :10");
+    phone.send("ROOM #garden invite members");
+    phone.expect(":parlor NOTE ROOM SETTING #garden invite :members");
+    laptop.expect(":parlor NOTICE #garden :ann has set invite to members");
+    phone.send("METADATA #garden SET description :Roses");
+    phone.until(":parlor 761 ann #garden description * :Roses");
+    laptop.send("MODE #garden +R");
+    for device in [&mut laptop, &mut phone] {
+        device.until("*:ann!ann@parlor MODE #garden +R");
+    }
+    let mut settings = [&mut laptop, &mut phone].map(|device| {
+        device.until_answered();
+        device.send("ROOM #garden");
+        device.until_answered()
+    });
+    for shown in &mut settings {
+        for setting in ["slow :10", "invite :members", "description :Roses", "registered-only :on"]
+        {
+            assert!(shown.iter().any(|line| line.ends_with(setting)), "{setting}: {shown:?}");
+        }
+    }
+    assert_eq!(settings[0], settings[1]);
+}

@@ -95,7 +95,8 @@ pub(super) fn added(
     app_password::set(context.state, context.out, account.id, &one);
     or_not_stored(context);
     context.out.follow_up(FollowUp::Reveal);
-    tell_others(context, &format!("Another of your sessions has added the app password {name}"));
+    let told = format!("Another of your sessions has added the app password {name}");
+    tell_others(context, account.id, &told);
     Ok(())
 }
 

@@ -155,7 +155,7 @@ pub(super) fn confirmed(
     or_not_stored(context);
     let text = "From now on a code is asked for when you log in by your password";
     context.note("ACCOUNT", "2FA_ON", &[&account.name], text);
-    tell_others(context, "Your account has a second factor now");
+    tell_others(context, account.id, "Your account has a second factor now");
     umode::factor_changed(context);
     context.out.follow_up(FollowUp::DrawRecoveryCodes);
     Ok(())
@@ -192,7 +192,7 @@ pub(super) fn removed(
     or_not_stored(context);
     let text = "From now on your password alone logs in";
     context.note("ACCOUNT", "2FA_OFF", &[&account.name], text);
-    tell_others(context, "Your account has no second factor any more");
+    tell_others(context, account.id, "Your account has no second factor any more");
     umode::factor_changed(context);
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::{AccountChange, or_not_stored, refused, tell_others};
 use crate::command::authentication::{self, attempt};
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
-use crate::effects::{FollowUp, Task};
+use crate::effects::{Condition, Effect, FollowUp, Task};
 use crate::limits::PASSWORD_BYTES;
 use crate::secret::Secret;
 use crate::session::login::Change;
@@ -67,7 +67,7 @@ pub fn answer_new(
     old: Option<Secret>,
     line: &str,
 ) -> Result<(), Refusal> {
-    let account = super::of(context)?;
+    let account = super::of_session(context)?;
     change(context, &account, old, line)
 }
 
@@ -122,11 +122,13 @@ pub(super) fn derived(
         let text = "This is the one-time code; choose a password of your own";
         return Err(refused("ONE_TIME_CODE", &name, text));
     }
-    super::make(context, &AccountChange::Password(keys))
+    let (account, name) = (account.id, account.name.clone());
+    super::make(context, &AccountChange::Password { account, name, keys })
 }
 
 /// The account has a new password.
 pub(super) fn changed(context: &mut Applying<'_>, account: &Arc<Account>, keys: &Keys) {
+    let was_code = context.state.reset(account).is_some();
     let after = Account { keys: keys.clone(), ..Account::clone(account) };
     context.note_undo(Undo::Account(account.clone()));
     context.out.write(Write::Account(after.clone()));
@@ -134,7 +136,14 @@ pub(super) fn changed(context: &mut Applying<'_>, account: &Arc<Account>, keys: 
     or_not_stored(context);
     let text = "You have a new password";
     context.note("ACCOUNT", "PASSWORD_CHANGED", &[&account.name], text);
-    // What was held back from who logged in by a one-time code.
-    context.out.follow_up(FollowUp::ShowKept);
-    tell_others(context, "Your password was changed by another of your sessions");
+    tell_others(context, account.id, "Your password was changed by another of your sessions");
+    if let Condition::Stored(write) = context.out.condition()
+        && was_code
+    {
+        // Who is not online yet must not be so by the code.
+        let session = context.asker.session;
+        context.out.push_when(Condition::Failed(write), Effect::Close { session });
+        context.out.resume(Condition::Always);
+        context.out.follow_up(FollowUp::CodeReplaced { account: account.id });
+    }
 }
