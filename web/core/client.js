@@ -18,6 +18,8 @@ const SEEN_MS = 1_000;
 const KEEP_MS = 1_000;
 /** How many messages of each conversation are kept. */
 const KEPT_ROWS = 50;
+/** How long a device stays logged in. */
+const STAY = "90d";
 /** The label of the request for this device's token. */
 const TOKEN_LABEL = "token";
 
@@ -134,6 +136,7 @@ export class Client {
   /** Logs in, or registers; how it goes, `status` says. @param {Login} login */
   logIn(login) {
     this.#forget();
+    this.#forgetDevice();
     this.#login = login;
     this.name = login.name;
     this.isGuest = login.how === "guest";
@@ -293,8 +296,8 @@ export class Client {
     this.renewal = renewal;
     this.#setStatus({ phase: "online" });
     if (login?.remember && !this.#kept && !renewal) {
-      const add = formatLine("ACCOUNT", ["TOKEN", "ADD", `web-${this.#random(6)}`], undefined, { label: TOKEN_LABEL });
-      this.socket.send([add]);
+      const params = ["TOKEN", "ADD", `web-${this.#random(6)}`, STAY];
+      this.socket.send([formatLine("ACCOUNT", params, undefined, { label: TOKEN_LABEL })]);
     }
   }
 
