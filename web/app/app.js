@@ -16,6 +16,11 @@ import { TimelineView } from "./timeline.js";
 /** How long a short remark is shown, in milliseconds. */
 const toastMs = 6_000;
 
+/** Whether there is room for three columns (as in style.css). */
+function isWide() {
+  return matchMedia("(min-width: 1001px)").matches;
+}
+
 export class App {
   settings = loadSettings();
   presence = new Presence();
@@ -49,7 +54,7 @@ export class App {
   constructor(client, render) {
     this.client = client;
     this.#render = render;
-    this.side = this.settings.members ? "members" : "";
+    this.side = this.settings.members && isWide() ? "members" : "";
     this.timeline = new TimelineView({
       load: (run) => this.intend({ type: "load", target: this.current ?? "", run }, true),
       reachedEnd: () => this.#reachedEnd(),
@@ -151,6 +156,17 @@ export class App {
     if (conversation?.kind === "person") this.presence.watch(name, this.sendLine);
     this.timeline.show(conversation);
     this.set({ last: name });
+  }
+
+  /**
+   * Shows something beside the conversation, or hides it.
+   * @param {"members" | "search" | "pins"} side
+   */
+  toggleSide(side) {
+    this.side = this.side === side ? "" : side;
+    // On a narrow screen it covers the conversation, so it is not there to stay.
+    if (isWide()) this.settings.members = this.side === "members";
+    this.set({});
   }
 
   /** Shows the list again, where there is room for one column only. */

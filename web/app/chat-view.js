@@ -45,11 +45,7 @@ function Header({ app, conversation }) {
   const { unread } = unreadOf(app);
   const status = kind === "person" ? plain(app.presence.status(name)) : plain(topic);
   const info = () => app.show(room ? { type: "room", name } : { type: "person", nick: name });
-  const toggle = (/** @type {"members" | "search" | "pins"} */ side) => {
-    app.side = app.side === side ? "" : side;
-    if (side === "members") app.set({ members: app.side === "members" });
-    app.draw();
-  };
+  const toggle = (/** @type {"members" | "search" | "pins"} */ side) => app.toggleSide(side);
   return html`<header class="bar">
     <span class="back"><${IconButton} icon="back" look=${unread > 0 ? "dotted" : ""}
       label=${unread > 0 ? `${strings.back}: ${strings.unread(unread, false)}` : strings.back}

@@ -89,7 +89,7 @@ export function Composer({ app, name }) {
         onInput=${() => {
     changed();
     suggest(false);
-  }} onKeyDown=${onKeyDown} onBlur=${() => setOpen(undefined)}></textarea>
+  }} onKeyDown=${onKeyDown} onFocus=${() => area.current && fit(area.current)} onBlur=${() => setOpen(undefined)}></textarea>
       <button type="submit" class="icon-button send" aria-label=${strings.send} title=${strings.send}>
         <${SendIcon} /></button>
     </div>
@@ -105,6 +105,8 @@ function SendIcon() {
  * @param {HTMLTextAreaElement} area
  */
 function fit(area) {
+  // Newer browsers do so by themselves; a field that is not shown has no height to measure.
+  if (CSS.supports("field-sizing", "content") || area.scrollHeight === 0) return;
   area.style.height = "auto";
   area.style.height = `${area.scrollHeight}px`;
 }

@@ -43,16 +43,16 @@ export function keyOf(entry) {
  * The items of some rows.
  * @param {readonly Row[]} rows oldest first
  * @param {number} first the index of the first of them in the whole timeline
- * @param {{ unreadFrom?: string, start: boolean }} about the msgid above which the unread line stands; whether
- *   the first row is the beginning of the conversation
+ * @param {{ unreadFrom?: string, start: boolean, before?: Row }} about the msgid above which the unread line stands;
+ *   whether the first row is the beginning of the conversation; the row before them, with which they go on
  * @returns {Item[]}
  */
-export function itemsOf(rows, first, { unreadFrom, start }) {
+export function itemsOf(rows, first, { unreadFrom, start, before = "gap" }) {
   /** @type {Item[]} */
   const items = [];
   /** @type {Entry | undefined} The message that a group can go on with. */
-  let previous;
-  let day = 0;
+  let previous = before !== "gap" && isSaid(before) ? before : undefined;
+  let day = before === "gap" ? 0 : dayNumber(before.timeMs);
   if (start) items.push({ key: "start", type: "start" });
   rows.forEach((row, at) => {
     if (row === "gap") {

@@ -68,7 +68,6 @@ function openSearch(app) {
   app.side = "search";
   app.pane = "chat";
   app.draw();
-  document.querySelector(".search-form input")?.dispatchEvent(new FocusEvent("focus"));
   const input = document.querySelector(".search-form input");
   if (input instanceof HTMLElement) input.focus();
 }
@@ -94,8 +93,7 @@ function altKeys(app, code) {
   else if (digit) next = all[Number(digit) - 1];
   else if (code === "KeyA") next = nextUnread(app);
   else if (code === "KeyM") {
-    app.side = app.side === "members" ? "" : "members";
-    app.set({ members: app.side === "members" });
+    app.toggleSide("members");
     return true;
   } else if (code === "KeyR") {
     actOn(app, "react", app.timeline.itemAt(document.activeElement) ?? app.timeline.newestItem());

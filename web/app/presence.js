@@ -77,7 +77,7 @@ export class Presence {
    * @returns {boolean} whether it need not be shown
    */
   takes(line, me) {
-    if (!/(?:^| )(?:METADATA|SILENCE|7[367]\d|761|766|27[12]) /u.test(line.slice(0, 700))) return false;
+    if (!/(?:^| )(?:METADATA|SILENCE|LAST_LOGIN|7[367]\d|27[12]) /u.test(line.slice(0, 700))) return false;
     const message = parseMessage(line);
     if (!message) return false;
     const [, target = ""] = message.params;
@@ -101,13 +101,17 @@ export class Presence {
         this.#silenced(message, me);
         return true;
       default:
-        return this.#isRefusal(message);
+        return this.#isNothing(message);
     }
   }
 
-  /** A server without metadata says so; that is nothing to show. @param {Message} message */
-  #isRefusal({ verb, params }) {
+  /**
+   * Whether it is nothing to show: a server without metadata says so; a last login without failed ones after it.
+   * @param {Message} message
+   */
+  #isNothing({ verb, params }) {
     return verb === "421" && params[1] === "METADATA"
+      || verb === "NOTE" && params[1] === "LAST_LOGIN" && params[5] === "0"
       || verb === "FAIL" && params[0] === "METADATA" && params[1] === "SUBCOMMAND_INVALID";
   }
 

@@ -118,9 +118,8 @@ function Sessions({ app }) {
     await sendAndTell(app, formatLine("ACCOUNT", ["END", id]), strings.saved);
     await load();
   };
-  return html`<h3>${strings.sessions}</h3><ul class="entries">${sessions.map(([id = "", since = "", , address = "", how = "", text = ""]) => (
-    html`<li key=${id}><span>${clean(address)} <small>${strings.sessionHow(how)},
-      ${strings.sessionSince(shortTime(Date.parse(since) || 0))} ${clean(text)}</small></span>
+  return html`<h3>${strings.sessions}</h3><ul class="entries">${sessions.map(([id = "", since = "", , address = "", , text = ""]) => (
+    html`<li key=${id}><span>${clean(address)} <small>${strings.sessionSince(shortTime(Date.parse(since) || 0))}. ${clean(text)}</small></span>
       <button type="button" onClick=${() => end(id)} aria-label="${strings.sessionEnd} ${address}">${strings.sessionEnd}</button></li>`))}</ul>
     ${sessions.length > 1 && html`<button type="button" onClick=${() => end("ALL")}>${strings.sessionsEndOthers}</button>`}`;
 }

@@ -15,17 +15,15 @@ import { clean, plain } from "./text.js";
 
 /** Members listed at once; more are a button away. */
 const membersAtOnce = 200;
+/** Results of one page; with fewer there is no other. */
+const pageOfResults = 50;
 
 /** @param {{ app: App }} props */
 export function SideView({ app }) {
   const { conversation, side } = app;
   if (!conversation || side === "" || (side === "members" && conversation.kind !== "room")) return null;
   const titles = { members: strings.members, search: strings.search, pins: strings.pinned };
-  const close = () => {
-    app.side = "";
-    if (side === "members") app.set({ members: false });
-    app.draw();
-  };
+  const close = () => app.toggleSide(side);
   return html`<aside class="side ${side}" aria-label=${titles[side]}>
     <header class="bar"><h2>${titles[side]}</h2>
       <${IconButton} icon="close" label=${strings.close} onClick=${close} /></header>
@@ -91,7 +89,7 @@ function SearchPanel({ app }) {
       ${search.found.length === 0 && !search.loading && html`<p class="hint" id="search-hint">${strings.searchHint}</p>`}
       <ul class="results">${search.found.map(({ target, entry }) => (
     html`<li key=${entry.msgid}><${Result} app=${app} target=${target} entry=${entry} /></li>`))}</ul>
-      ${search.found.length > 0 && !search.loading && html`<button type="button" class="link" onClick=${more}>
+      ${search.found.length >= pageOfResults && !search.loading && html`<button type="button" class="link" onClick=${more}>
         ${strings.searchMore}</button>`}
     </div>`;
 }

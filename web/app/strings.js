@@ -308,8 +308,6 @@ export const strings = {
   sessionThis: "this one",
   sessionEnd: "End",
   sessionsEndOthers: "End all others",
-  /** @param {string} how */
-  sessionHow: (how) => ({ password: "by password", token: "by an app password", certificate: "by certificate" }[how] ?? how),
   /** @param {string} since */
   sessionSince: (since) => `since ${since}`,
   devices: "Your devices",

@@ -217,8 +217,7 @@ export class TimelineView {
     const shown = rows.slice(from, to);
     if (this.#window.atEnd) shown.push(...this.#host.waiting());
     const start = from === 0 && isFromStart && shown.length > 0;
-    const { from: unreadFrom } = this.#unread;
-    return itemsOf(shown, from, unreadFrom ? { unreadFrom, start } : { start });
+    return itemsOf(shown, from, { unreadFrom: this.#unread.from, start, before: rows[from - 1] });
   }
 
   /**
@@ -270,15 +269,18 @@ export class TimelineView {
     focus?.focus({ preventScroll: true });
   }
 
-  /** The first row that can be seen, and where. */
+  /**
+   * A row in sight, and where. It is one in the middle: the uppermost can become lower when a page arrives above it,
+   * since then it may go on with a group.
+   */
   #anchor() {
-    const top = this.scroller.getBoundingClientRect().top;
+    const { top, height } = this.scroller.getBoundingClientRect();
     const rows = this.list.children;
     let [low, high] = [0, rows.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       const row = rows[middle];
-      if (row && row.getBoundingClientRect().bottom <= top) low = middle + 1;
+      if (row && row.getBoundingClientRect().bottom <= top + height / 2) low = middle + 1;
       else high = middle;
     }
     // A row that stays: day lines and the like come and go at the window's ends.

@@ -28,7 +28,10 @@ export function addToolbar(list) {
   list.addEventListener("pointerover", (event) => {
     if (event.pointerType === "mouse") showAt(event);
   });
-  list.addEventListener("focusin", showAt);
+  list.addEventListener("focusin", (event) => {
+    // The focus that a finger or the mouse leaves behind is no wish to see them.
+    if (event.target instanceof Element && event.target.matches(":focus-visible")) showAt(event);
+  });
   list.addEventListener("pointerleave", () => {
     if (!toolbar.contains(document.activeElement) && !toolbar.parentElement?.contains(document.activeElement)) toolbar.remove();
   });

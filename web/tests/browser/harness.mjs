@@ -82,6 +82,22 @@ export class Server {
   }
 }
 
+/**
+ * A test with a server of its own.
+ * @param {(server: Server) => Promise<void>} run
+ * @param {string} [config]
+ */
+export function withServer(run, config) {
+  return async () => {
+    const server = await Server.start(config);
+    try {
+      await run(server);
+    } finally {
+      await server.stop();
+    }
+  };
+}
+
 /** A plain IRC client: lines over a socket. */
 export class Irc {
   #buffer = "";
@@ -218,4 +234,12 @@ function escapePattern(text) {
 /** The entry of a conversation in the list. @param {import("playwright-core").Page} page @param {string} name */
 export function listed(page, name) {
   return page.locator(".listed").filter({ has: page.locator(".listed-name", { hasText: new RegExp(`^${escapePattern(name)}$`, "u") }) });
+}
+
+/** Whether a row can be seen whole. @param {import("playwright-core").Locator} locator */
+export function isInSight(locator) {
+  return locator.evaluate((row) => {
+    const [inner, outer] = [row.getBoundingClientRect(), row.closest(".timeline").getBoundingClientRect()];
+    return inner.top >= outer.top && inner.bottom <= outer.bottom;
+  });
 }

@@ -1,0 +1,137 @@
+// Connections that break, servers that are killed, pages that are closed: nothing is lost, nothing comes twice.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { closeBrowser, composer, Irc, listed, message, openDevice, register, say, withServer } from "./harness.mjs";
+
+after(closeBrowser);
+
+test("a server killed while people write has each message once", withServer(async (server) => {
+  const ann = await openDevice(server);
+  await register(ann, "ann");
+  const written = [];
+  for (let round = 0; round < 3; round += 1) {
+    // The kill comes somewhere in the midst of these.
+    const killed = new Promise((resolve) => setTimeout(() => resolve(server.kill()), 40 * (round + 1)));
+    for (let count = 0; count < 8; count += 1) {
+      written.push(`message ${round}-${count}`);
+      await say(ann, written.at(-1));
+    }
+    await killed;
+    written.push(`while away ${round}`);
+    await say(ann, written.at(-1));
+    await message(ann, written.at(-1)).getByLabel("Waiting for the connection").waitFor();
+    await server.run();
+    await ann.getByRole("button", { name: "Try now" }).click({ timeout: 2000 }).catch(() => {
+      // It was quicker by itself.
+    });
+    await message(ann, written.at(-1)).getByLabel("Stored on the server").waitFor({ timeout: 30_000 });
+  }
+  const texts = await ann.locator(".message .text").allInnerTexts();
+  assert.deepEqual(texts, written);
+  // The same for somebody who was not there.
+  const bob = await Irc.connect(server.port, "bob", { caps: "batch server-time message-tags draft/chathistory" });
+  bob.send("CHATHISTORY LATEST #lobby * 100", "PING done");
+  await bob.expect(/PONG .*done/u).catch(() => {});
+  const fresh = await openDevice(server);
+  await register(fresh, "eve");
+  await message(fresh, written.at(-1)).waitFor();
+  const seen = await fresh.locator(".message .text").allInnerTexts();
+  assert.deepEqual(seen, written);
+  assert.deepEqual([...ann.errors, ...fresh.errors], []);
+  bob.close();
+}));
+
+test("offline is told, and what was written meanwhile is sent", withServer(async (server) => {
+  const ann = await openDevice(server);
+  await register(ann, "ann");
+  const bob = await Irc.connect(server.port, "bob");
+  await ann.context().setOffline(true);
+  await server.kill();
+  await ann.getByText("You are offline.", { exact: false }).waitFor();
+  await say(ann, "written on a train");
+  await message(ann, "written on a train").getByLabel("Waiting for the connection").waitFor();
+  await server.run();
+  await ann.context().setOffline(false);
+  await message(ann, "written on a train").getByLabel("Stored on the server").waitFor();
+  await ann.locator(".banner").waitFor({ state: "detached" });
+  assert.equal(await message(ann, "written on a train").count(), 1);
+  assert.deepEqual(ann.errors, []);
+  bob.close();
+}));
+
+test("who stays logged in finds messages, drafts and what was not sent after a reload", withServer(async (server) => {
+  const ann = await openDevice(server);
+  await register(ann, "ann", { remember: true });
+  await say(ann, "kept on this device");
+  await message(ann, "kept on this device").getByLabel("Stored on the server").waitFor();
+  await ann.waitForFunction(async () => (await indexedDB.databases()).length > 0);
+  await ann.waitForTimeout(1500);
+  await server.kill();
+  await say(ann, "not sent yet");
+  await composer(ann).fill("half a sent");
+  await ann.waitForTimeout(1500);
+  await loadAgain(ann, server);
+  await message(ann, "kept on this device").waitFor();
+  await message(ann, "not sent yet").waitFor();
+  assert.equal(await composer(ann).inputValue(), "half a sent");
+  await server.run();
+  await message(ann, "not sent yet").getByLabel("Stored on the server").waitFor({ timeout: 30_000 });
+  assert.equal(await message(ann, "not sent yet").count(), 1);
+
+  // Logging out leaves nothing here.
+  await composer(ann).fill("");
+  await ann.locator(".me-button").click();
+  await ann.getByRole("dialog").getByRole("button", { name: "Log out" }).last().click();
+  await ann.getByRole("button", { name: "Log in", exact: true }).waitFor();
+  await ann.reload();
+  await ann.getByRole("button", { name: "Log in", exact: true }).waitFor();
+  assert.equal(await ann.getByText("kept on this device").count(), 0);
+  assert.deepEqual(ann.errors, []);
+}));
+
+test("a refused message can be edited, tried again and discarded", withServer(async (server) => {
+  const bob = await Irc.connect(server.port, "bob");
+  bob.send("JOIN #news", "ROOM #news announce on", "PING made");
+  await bob.expect(/PONG .*made/u);
+  const ann = await openDevice(server);
+  await register(ann, "ann");
+  await say(ann, "/join #news");
+  await ann.locator(".bar-title", { hasText: "#news" }).waitFor();
+  await say(ann, "may I?");
+  const row = message(ann, "may I?");
+  await row.locator(".failure", { hasText: "Not sent" }).waitFor();
+  await row.getByRole("button", { name: "Edit" }).click();
+  assert.equal(await composer(ann).inputValue(), "may I?");
+  await row.waitFor({ state: "detached" });
+  await composer(ann).press("Enter");
+  await row.locator(".failure").waitFor();
+  bob.send("ROOM #news announce off");
+  await bob.expect(/ROOM SETTING #news announce :off/u);
+  await row.getByRole("button", { name: "Try again" }).click();
+  await row.getByLabel("Stored on the server").waitFor();
+  bob.send("ROOM #news announce on");
+  await bob.expect(/ROOM SETTING #news announce :on/u);
+  await say(ann, "and now?");
+  await message(ann, "and now?").getByRole("button", { name: "Discard" }).click();
+  await message(ann, "and now?").waitFor({ state: "detached" });
+  await listed(ann, "lobby").click();
+  assert.deepEqual(ann.errors, []);
+  bob.close();
+}));
+
+/**
+ * Loads the page while its server is not there: from what the browser, or the sources' server, has of it.
+ * @param {import("playwright-core").Page} page
+ * @param {import("./harness.mjs").Server} server
+ */
+async function loadAgain(page, server) {
+  if (server.sources) {
+    await page.reload();
+    return;
+  }
+  // The built page comes from the server itself, so the server is up while it loads, and gone for its WebSocket.
+  await page.routeWebSocket(/.*/u, (socket) => socket.close());
+  await server.run();
+  await page.reload();
+}
