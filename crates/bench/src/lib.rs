@@ -26,5 +26,6 @@ pub mod join;
 pub mod history;
 pub mod search;
 pub mod unread;
+pub mod screen;
 pub mod attack;
 pub mod report;

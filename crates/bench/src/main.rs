@@ -14,6 +14,7 @@ use parlor_bench::history::History;
 use parlor_bench::idle::Idle;
 use parlor_bench::join::Join;
 use parlor_bench::report::{self, Figure, Outcome};
+use parlor_bench::screen::Screen;
 use parlor_bench::search::Search;
 use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
@@ -71,6 +72,8 @@ enum Scenario {
     Unread(Unread),
     /// Searches for words in a store of its own.
     Search(Search),
+    /// The client's full screen: frames while scrolling, bytes of a new message, memory. No server takes part.
+    Screen(Screen),
     /// Attacks on our server with default limits, and what innocent people notice of them.
     Attack(Attack),
     /// The floor itself, on a free port: what the scenarios start for it.
@@ -152,6 +155,7 @@ fn one_run(scenario: &Scenario, kind: &Kind, bench: &Bench) -> Result<Vec<Figure
         Scenario::History(history) => history.run(kind, bench),
         Scenario::Unread(unread) => unread.run(kind),
         Scenario::Search(search) => search.run(kind),
+        Scenario::Screen(screen) => screen.run(kind),
         Scenario::Attack(_) | Scenario::FloorServer => unreachable!("they have no figures"),
     }
 }

@@ -69,6 +69,11 @@ impl Canvas {
         self.put_linked(x, y, end, &span.text, span.style, span.link.as_ref())
     }
 
+    /// The same for several, one after the other.
+    pub(crate) fn put_spans(&mut self, x: u16, y: u16, end: u16, spans: &[Span]) -> u16 {
+        spans.iter().fold(x, |x, span| self.put_span(x, y, end, span))
+    }
+
     /// The same with `…` if it does not fit.
     pub(crate) fn put_cut(&mut self, x: u16, y: u16, end: u16, text: &str, style: Style) -> u16 {
         let text = ellipsis(&safe::text(text), usize::from(end.saturating_sub(x)));

@@ -6,12 +6,13 @@ use base64::Engine;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a terminal might obey a character, or a reader be misled by it.
+/// Whether a terminal might obey a character, or a reader be misled by it. Marks of direction (U+200E, U+200F) are
+/// none: who writes Arabic or Hebrew needs them, and they turn nothing but what is beside them.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        // Line and paragraph separators, interlinear annotation, tag characters, and what is no character.
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' | '\u{feff}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        // Line and paragraph separators, interlinear annotation, tag characters.
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
         || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 

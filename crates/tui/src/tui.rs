@@ -173,35 +173,38 @@ impl Tui {
         listed
     }
 
-    /// Opens a conversation, at its unread line if it has one.
+    /// Opens a conversation, at its unread line if it has one. In the one that is open already, whoever reads further
+    /// up stays there.
     pub fn open(&mut self, name: &str, chat: &Chat) -> Vec<Action> {
-        let mut actions = Vec::new();
-        if !same(name, &self.open) {
+        let stays = same(name, &self.open);
+        if !stays {
             let place = self.place();
             place.unread_line = None;
             place.asked.clear();
             if matches!(place.scroll, Scroll::Jump(_) | Scroll::Unread(_)) {
                 place.scroll = Scroll::End;
             }
+            self.focus = Focus::Composer;
+            self.selection = None;
         }
         name.clone_into(&mut self.open);
-        self.focus = Focus::Composer;
-        self.selection = None;
+        let mut actions = Vec::new();
         if !name.is_empty() {
             actions.push(Action::Do(Intent::Open(name.to_owned())));
         }
         let Some(conversation) = chat.conversation(name) else { return actions };
         let first = conversation.first_unread.clone().filter(|_| conversation.unread > 0);
-        if let Some(msgid) = first {
-            let has = conversation.timeline.has(&msgid);
-            if !has {
-                let run = chat::timeline::Run::Around(msgid.clone());
-                actions.push(Action::Do(Intent::Load { target: name.to_owned(), run }));
-            }
-            let (count, more) = (conversation.unread, conversation.unread_more);
-            let place = self.place();
-            place.unread_line = Some(UnreadLine { msgid: msgid.clone(), count, more });
-            place.scroll = Scroll::Unread(msgid);
+        let Some(msgid) = first else { return actions };
+        let (count, more) = (conversation.unread, conversation.unread_more);
+        let place = self.place();
+        place.unread_line = Some(UnreadLine { msgid: msgid.clone(), count, more });
+        if stays && matches!(place.scroll, Scroll::At(_) | Scroll::Jump(_)) {
+            return actions;
+        }
+        place.scroll = Scroll::Unread(msgid.clone());
+        if !conversation.timeline.has(&msgid) {
+            let run = chat::timeline::Run::Around(msgid);
+            actions.push(Action::Do(Intent::Load { target: name.to_owned(), run }));
         }
         actions
     }

@@ -81,27 +81,23 @@ fn secret(composer: &Composer) -> Composer {
     hidden
 }
 
-/// The rows of a list, with the chosen one in sight. Returns where each row that is shown stands, with its number.
+/// The rows of a list of so many items, with the chosen one in sight. Returns where each item that is shown stands.
 pub(super) fn rows(
     canvas: &mut Canvas,
     theme: Theme,
     area: Rect,
-    items: &[Vec<Span>],
-    selected: usize,
+    (count, selected): (usize, usize),
+    item: impl Fn(usize) -> Vec<Span>,
 ) -> Vec<(Rect, usize)> {
     let height = usize::from(area.height);
     let skip = (selected + 1).saturating_sub(height);
     let mut places = Vec::new();
-    for (number, spans) in items.iter().enumerate().skip(skip).take(height) {
-        let y = area.y + u16::try_from(number - skip).unwrap_or(0);
+    for (y, number) in (area.top()..area.bottom()).zip(skip..count) {
         let row = Rect::new(area.x, y, area.width, 1);
         if number == selected {
             canvas.tint(row, theme.style(Role::Chosen));
         }
-        let mut x = area.x;
-        for span in spans {
-            x = canvas.put_span(x, y, area.right(), span);
-        }
+        canvas.put_spans(area.x, y, area.right(), &item(number));
         places.push((row, number));
     }
     places

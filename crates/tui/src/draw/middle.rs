@@ -81,10 +81,7 @@ fn draw_line(view: &View<'_>, canvas: &mut Canvas, area: Rect, y: u16, line: &Li
         let row = Rect::new(area.x, y, area.width, 1);
         canvas.tint(row, view.style(Role::Chosen));
     }
-    let mut x = area.x;
-    for span in &line.spans {
-        x = canvas.put_span(x, y, area.right(), span);
-    }
+    let x = canvas.put_spans(area.x, y, area.right(), &line.spans);
     if let Some(style) = line.rule {
         canvas.rule(x, y, area.right(), "─", style);
     }

@@ -73,10 +73,7 @@ fn draw_help(tui: &Tui, canvas: &mut Canvas, scrolled: &mut usize) {
     // It is scrolled no further than to its end.
     *scrolled = (*scrolled).min(lines.len().saturating_sub(usize::from(area.height)));
     for (y, spans) in (area.top()..area.bottom()).zip(lines.iter().skip(*scrolled)) {
-        let mut x = area.x;
-        for span in spans {
-            x = canvas.put_span(x, y, area.right(), span);
-        }
+        canvas.put_spans(area.x, y, area.right(), spans);
     }
 }
 
@@ -86,18 +83,14 @@ fn draw_palette(tui: &Tui, canvas: &mut Canvas, palette: &Palette) -> Vec<(Rect,
     let area = frame(canvas, theme, "Go to", columns, height);
     let below = input(canvas, theme, area, "> ", &palette.input, false);
     let name = usize::from(area.width) / 2;
-    let items: Vec<Vec<Span>> = palette
-        .hits
-        .iter()
-        .map(|hit| {
-            let mut spans = marked(hit, theme.style(Role::Call));
-            let cells: usize = spans.iter().map(|span| width(&span.text)).sum();
-            spans.push(Span::new(" ".repeat(name.saturating_sub(cells)), Style::new()));
-            spans.push(Span::new(format!(" {}", bare(&hit.about)), theme.style(Role::Quiet)));
-            spans
-        })
-        .collect();
-    rows(canvas, theme, below, &items, palette.selected)
+    rows(canvas, theme, below, (palette.hits.len(), palette.selected), |number| {
+        let hit = &palette.hits[number];
+        let mut spans = marked(hit, theme.style(Role::Call));
+        let cells: usize = spans.iter().map(|span| width(&span.text)).sum();
+        spans.push(Span::new(" ".repeat(name.saturating_sub(cells)), Style::new()));
+        spans.push(Span::new(format!(" {}", bare(&hit.about)), theme.style(Role::Quiet)));
+        spans
+    })
 }
 
 /// The text of a hit, with the letters that were typed in a style.
@@ -124,13 +117,11 @@ fn draw_search(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<
     }
     let search = &chat.search;
     let words = searched(&search.words);
-    let found: Vec<Vec<Span>> =
-        search.found.iter().map(|(place, entry)| hit(tui, area, place, entry, &words)).collect();
     let note = if search.loading {
         "Searching …".to_owned()
     } else if search.words.is_empty() {
         "Words; from:ann in:#room before:2026-11-30 after:… \"exact words\" -not".to_owned()
-    } else if found.is_empty() && search.note.is_empty() {
+    } else if search.found.is_empty() && search.note.is_empty() {
         "Nothing was found.".to_owned()
     } else {
         bare(&search.note)
@@ -138,7 +129,10 @@ fn draw_search(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<
     let quiet = theme.style(Role::Quiet);
     canvas.put_cut(below.x, below.bottom() - 1, below.right(), &note, quiet);
     let results = Rect::new(below.x, below.y, below.width, below.height - 1);
-    rows(canvas, theme, results, &found, list.selected)
+    rows(canvas, theme, results, (search.found.len(), list.selected), |number| {
+        let (place, entry) = &search.found[number];
+        hit(tui, area, place, entry, &words)
+    })
 }
 
 /// The words of a search that are to be marked, in lower case.
@@ -183,18 +177,15 @@ fn draw_rooms(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<(
     let below = input(canvas, theme, area, "> ", &list.input, false);
     let name = (usize::from(area.width) / 3).min(28);
     let quiet = theme.style(Role::Quiet);
-    let items: Vec<Vec<Span>> = list
-        .rooms(chat)
-        .into_iter()
-        .map(|room| {
-            vec![
-                Span::new(left(&bare(&room.name), name), Style::new()),
-                Span::new(right(&room.members.to_string(), 6), theme.style(Role::Strong)),
-                Span::new(format!("  {}", bare(&room.topic)), quiet),
-            ]
-        })
-        .collect();
-    rows(canvas, theme, below, &items, list.selected)
+    let rooms = list.rooms(chat);
+    rows(canvas, theme, below, (rooms.len(), list.selected), |number| {
+        let room = rooms[number];
+        vec![
+            Span::new(left(&bare(&room.name), name), Style::new()),
+            Span::new(right(&room.members.to_string(), 6), theme.style(Role::Strong)),
+            Span::new(format!("  {}", bare(&room.topic)), quiet),
+        ]
+    })
 }
 
 fn draw_reactions(tui: &Tui, canvas: &mut Canvas, list: &List) -> Vec<(Rect, usize)> {
@@ -203,14 +194,11 @@ fn draw_reactions(tui: &Tui, canvas: &mut Canvas, list: &List) -> Vec<(Rect, usi
     let (_, height) = medium(canvas, reactions.len());
     let area = frame(canvas, theme, "React", 34, height.min(16));
     let below = input(canvas, theme, area, "> ", &list.input, false);
-    let items: Vec<Vec<Span>> = reactions
-        .iter()
-        .map(|(emoji, name)| {
-            let name = Span::new(format!(" {name}"), theme.style(Role::Quiet));
-            vec![Span::new(left(emoji, 3), Style::new()), name]
-        })
-        .collect();
-    rows(canvas, theme, below, &items, list.selected)
+    rows(canvas, theme, below, (reactions.len(), list.selected), |number| {
+        let (emoji, name) = reactions[number];
+        let name = Span::new(format!(" {name}"), theme.style(Role::Quiet));
+        vec![Span::new(left(emoji, 3), Style::new()), name]
+    })
 }
 
 fn draw_question(tui: &Tui, canvas: &mut Canvas, question: &Question) {

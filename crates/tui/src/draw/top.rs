@@ -24,10 +24,7 @@ pub(super) fn draw(tui: &Tui, chat: &Chat, now_ms: i64, canvas: &mut Canvas, are
     let from = end.saturating_sub(cells + 1);
     let mut until = end;
     if from >= 14 {
-        let mut x = from;
-        for span in &right {
-            x = canvas.put_span(x, area.y, end, span);
-        }
+        canvas.put_spans(from, area.y, end, &right);
         until = from.saturating_sub(1);
     }
     let (name, topic) = match tui.conversation(chat) {

@@ -76,7 +76,7 @@ fn drawn_at_once(scene: &mut Scene, columns: u16, rows: u16) -> Emulator {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn changes_add_up_to_the_whole(steps in prop::collection::vec(step(), 1..80)) {
         let mut scene = lively(80, 24);

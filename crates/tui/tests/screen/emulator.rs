@@ -116,6 +116,71 @@ impl Emulator {
     }
 }
 
+/// Cells beside each other that look alike, as an artist needs them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) column: u16,
+    pub(crate) row: u16,
+    pub(crate) cells: u16,
+    pub(crate) text: String,
+    /// Colours of the palette; none are the terminal's own.
+    pub(crate) foreground: Option<u8>,
+    pub(crate) background: Option<u8>,
+    pub(crate) bold: bool,
+    pub(crate) italic: bool,
+    pub(crate) underlined: bool,
+}
+
+impl Emulator {
+    /// The whole screen in pieces. Characters that fonts make wider or narrower than cells are pieces of their own.
+    pub(crate) fn pieces(&self) -> Vec<Piece> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        for row in 0..self.term.grid().screen_lines() {
+            let mut apart = true;
+            for (column, cell) in self.cells(row).enumerate() {
+                let text = text(cell);
+                let looks = |piece: &Piece| {
+                    piece.foreground == index(cell.fg)
+                        && piece.background == index(cell.bg)
+                        && piece.bold == cell.flags.contains(Flags::BOLD)
+                        && piece.italic == cell.flags.contains(Flags::ITALIC)
+                        && piece.underlined == cell.flags.contains(Flags::UNDERLINE)
+                };
+                let is_alone = !text.is_ascii() && !text.starts_with('─');
+                match pieces.last_mut() {
+                    // The second half of a wide character.
+                    Some(last) if text.is_empty() => last.cells += 1,
+                    Some(last) if !apart && !is_alone && looks(last) => {
+                        last.text.push_str(&text);
+                        last.cells += 1;
+                    }
+                    _ => pieces.push(Piece {
+                        column: u16::try_from(column).expect("few columns"),
+                        row: u16::try_from(row).expect("few rows"),
+                        cells: 1,
+                        text: text.clone(),
+                        foreground: index(cell.fg),
+                        background: index(cell.bg),
+                        bold: cell.flags.contains(Flags::BOLD),
+                        italic: cell.flags.contains(Flags::ITALIC),
+                        underlined: cell.flags.contains(Flags::UNDERLINE),
+                    }),
+                }
+                apart = is_alone || text.is_empty();
+            }
+        }
+        pieces
+    }
+}
+
+fn index(colour: Color) -> Option<u8> {
+    match colour {
+        Color::Indexed(index) => Some(index),
+        Color::Named(name) => u8::try_from(name as usize).ok().filter(|index| *index < 16),
+        Color::Spec(_) => None,
+    }
+}
+
 fn text(cell: &Cell) -> String {
     if cell.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER) {
         return String::new();

@@ -8,3 +8,4 @@ mod safety;
 mod states;
 mod overlays;
 mod scripts;
+mod readme;

@@ -62,7 +62,7 @@ pub(crate) fn say(scene: &mut Scene, to: &str, text: &str) {
 }
 
 /// The server has the message that was sent last.
-fn confirm(scene: &mut Scene, to: &str, text: &str) {
+pub(crate) fn confirm(scene: &mut Scene, to: &str, text: &str) {
     let sent = scene.take_sent();
     let line = sent.iter().rev().find(|line| line.contains("PRIVMSG")).unwrap();
     let label = line.strip_prefix("@label=").unwrap().split(';').next().unwrap();

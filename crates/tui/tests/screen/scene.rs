@@ -89,6 +89,12 @@ impl Scene {
         self.changed();
     }
 
+    /// The connection breaks.
+    pub(crate) fn broken(&mut self) {
+        self.chat.broken();
+        self.changed();
+    }
+
     fn changed(&mut self) {
         let changes = self.chat.take_changes();
         let actions = self.tui.changed(&changes, &self.chat, self.now_ms);

@@ -181,7 +181,7 @@ fn nothing_is_read_below_an_overlay() {
 fn a_gap_after_a_break_is_shown_and_fills() {
     let mut scene = with_history(60, 14, 100, 20);
     scene.draw();
-    scene.chat.broken();
+    scene.broken();
     scene.tui.link = Link::Waiting(scene.now_ms + 5_000);
     assert_snapshot!("a_broken_connection", scene.picture());
     scene.tui.link = Link::Connected { tls: true };
@@ -195,6 +195,24 @@ fn a_gap_after_a_break_is_shown_and_fills() {
     let latest = label(&scene.take_sent(), "CHATHISTORY LATEST #dev * 50");
     answer(&mut scene, &latest, 105, 20);
     assert_snapshot!("a_gap_that_is_filled", scene.picture());
+}
+
+#[test]
+fn a_break_does_not_move_who_reads_further_up() {
+    let mut scene = with_history(60, 14, 100, 50);
+    scene.draw();
+    scene.tui.scroll_pages(-1, &scene.chat);
+    scene.draw();
+    let before = scene.terminal.rows()[1..12].to_vec();
+    scene.broken();
+    scene.login();
+    scene.room("#dev", "", "ann bob carol");
+    scene.line("UNREAD #dev 3 0 h160");
+    scene.ready();
+    scene.draw();
+    let after: Vec<String> =
+        scene.terminal.rows()[1..12].iter().map(|row| row.replace(" 3 │", "   │")).collect();
+    assert_eq!(after, before);
 }
 
 #[test]
