@@ -186,6 +186,7 @@ export class App {
    */
   changed(changes) {
     for (const change of changes) this.#take(change);
+    this.#followName();
     showCounts(this);
     this.draw();
   }
@@ -202,6 +203,14 @@ export class App {
     const taken = this.presence.takes(line, this.chat.me);
     if (taken) this.draw();
     return taken;
+  }
+
+  /** What is shown stays shown when it gets another name; if it is gone, so is the view of it. */
+  #followName() {
+    const shown = this.timeline.conversation;
+    if (!shown || this.current === undefined || this.conversation === shown) return;
+    if (this.chat.conversation(shown.name) === shown) this.current = shown.name;
+    else this.timeline.show(this.conversation);
   }
 
   /** The connection's state has changed. */

@@ -86,6 +86,11 @@ export class TimelineView {
     this.update();
   }
 
+  /** The conversation that is shown. */
+  get conversation() {
+    return this.#conversation;
+  }
+
   /** Something is unread from now on: the line stands above it. */
   noticeUnread() {
     const conversation = this.#conversation;

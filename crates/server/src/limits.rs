@@ -458,7 +458,7 @@ pub const HTTP_REQUESTS: u32 = 100;
 /// Seconds after which a connection without a new request is closed.
 pub const HTTP_IDLE_SECONDS: u64 = 10;
 /// Bytes of the web client as it is sent, compressed, all files together.
-pub const WEB_CLIENT_BYTES: usize = 60 * 1024;
+pub const WEB_CLIENT_BYTES: usize = 80 * 1024;
 /// Bytes of a host's name in a request, as DNS has it; a longer one is not shown.
 pub const HOST_BYTES: usize = 253;
 /// Bytes of a PROXY protocol header of version 1, its line end included.
