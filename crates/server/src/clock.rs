@@ -3,7 +3,7 @@
 //! What happens has its time by the wall clock. Whatever is measured (for how long an address may
 //! not log in, when a batch is overdue, how long somebody was idle) is measured by the steady one.
 
-use crate::limits::CLOCK_STANDS_MILLIS;
+use crate::limits::{CLOCK_STANDS_MILLIS, CLOCKS_APART_MILLIS};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -54,6 +54,17 @@ pub fn follow(last: i64, wall: i64) -> i64 {
     }
 }
 
+/// The times of an entry of one of several nodes, by the wall clock and by the steady one, after one with
+/// the times `last`. The nodes' clocks differ by a little, so time stands still more often than on one
+/// node.
+pub fn of_entry(last: (i64, i64), (wall, steady): (i64, i64)) -> (i64, i64) {
+    let wall = match last.0.saturating_sub(wall) {
+        0..=CLOCKS_APART_MILLIS => last.0,
+        _ => wall,
+    };
+    (wall, steady.max(last.1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +80,18 @@ mod tests {
         assert_eq!(followed, [5000, 5001, 5001, 5001, 4000, 4000, 9000, 9000, 9001, 0]);
         assert_eq!(follow(i64::MIN, i64::MAX), i64::MAX);
         assert_eq!(follow(i64::MAX, i64::MIN), i64::MIN);
+    }
+
+    #[test]
+    fn entries_of_nodes_whose_clocks_differ_a_little_have_rising_times() {
+        let times = [(5000, 70), (4000, 60), (6000, 80), (-54_000, 10), (-54_001, 90), (0, 0)];
+        let mut last = (0, 0);
+        let followed = times.map(|time| {
+            last = of_entry(last, time);
+            last
+        });
+        let expected = [(5000, 70), (5000, 70), (6000, 80), (6000, 80), (-54_001, 90), (0, 90)];
+        assert_eq!(followed, expected);
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub struct Effects {
     pub text: Vec<u8>,
     /// Entries for the log that orders them, in order.
     pub entries: Vec<SentEntry>,
+    /// All sessions here have ended, because the node takes part in its cluster no longer: the
+    /// entries that come after these effects are those of others.
+    pub all_ended: bool,
     /// Work of the current command, beyond what its effects account for.
     work: u64,
     /// The number of effects of the current command that are counted as work, and that work.
@@ -112,7 +115,8 @@ impl Effects {
     /// Whether nothing is requested.
     pub fn is_empty(&self) -> bool {
         let nothing = self.list.is_empty() && self.writes.is_empty() && self.history.is_none();
-        nothing && self.entries.is_empty() && self.answers.is_none() && !self.last
+        let entries = !self.entries.is_empty() || self.all_ended;
+        nothing && !entries && self.answers.is_none() && !self.last
     }
 
     /// Whether enough has accumulated to be released.

@@ -8,6 +8,7 @@ pub mod input;
 pub mod pace;
 pub mod probe;
 pub mod reload;
+pub mod live;
 mod undo;
 
 #[cfg(test)]
@@ -19,11 +20,11 @@ mod encrypted;
 #[cfg(test)]
 mod fairness;
 #[cfg(test)]
-mod heard;
+pub(crate) mod heard;
 #[cfg(test)]
 mod ordering;
 #[cfg(test)]
-mod replay;
+pub(crate) mod replay;
 #[cfg(test)]
 mod secrets;
 
@@ -51,11 +52,12 @@ use crate::state::dormant;
 use crate::state::settings::Settings;
 use crate::state::terms;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
+use input::{Ordered, OrderedStep};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::sync::Arc;
-use store::Loaded;
+use store::{Loaded, Write};
 
 /// All live state.
 #[derive(Debug)]
@@ -93,6 +95,15 @@ impl Hub {
         (hub, effects.writes)
     }
 
+    /// The hub of a node of a cluster with the live state that it had after some sequence of the log.
+    /// What comes again up to the sequence `stored` has been stored.
+    pub fn resume(config: Arc<Config>, state: State, stored: u64, now: i64) -> Hub {
+        let mut node = Node::new(config, now, state.ordered.1, command::VERBS.len());
+        (node.sent, node.stored) = (Some(0), stored);
+        let (turns, rest) = (VecDeque::new(), None);
+        Hub { state, node, ahead: None, turns, rest, epoch: 0, stopping: false }
+    }
+
     /// Applies one input.
     pub fn apply(&mut self, stamped: Stamped) -> Effects {
         self.state.undo.committed(stamped.committed);
@@ -128,7 +139,7 @@ impl Hub {
                     self.derived(&mut effects, session, outcome);
                 }
             }
-            Input::Entry(sent) => self.entry(&mut effects, &sent),
+            Input::Ordered(ordered) => self.ordered(&mut effects, ordered),
             Input::Failed { from } => self.undo(&mut effects, from),
             Input::Disk(space) => {
                 disk::look(&mut self.node, &mut effects, Some(space));
@@ -145,7 +156,7 @@ impl Hub {
     /// Takes over what the clocks show, and tells the operator if somebody has set one.
     fn look_at_clocks(&mut self, out: &mut Effects, stamped: &Stamped) {
         self.state.now = clock::follow(self.state.now, stamped.now);
-        self.state.steady = stamped.steady;
+        self.state.steady = stamped.steady + self.node.steady_ahead;
         let ahead = stamped.now.saturating_sub(stamped.steady);
         let jump = self.ahead.replace(ahead).map_or(0, |before| ahead.saturating_sub(before));
         if jump.saturating_abs() > CLOCK_JUMP_MILLIS {
@@ -256,14 +267,63 @@ impl Hub {
         self.take_turn(out, session);
     }
 
-    /// The log has brought an entry. If a session here has waited for it, it goes on with its lines.
+    /// The log has brought something, and it is stored as a whole that it has.
+    fn ordered(&mut self, out: &mut Effects, ordered: Ordered) {
+        let Ordered { sequence, steps, roster } = ordered;
+        for step in steps {
+            match step {
+                OrderedStep::Entry(sent) => self.entry(out, &sent),
+                OrderedStep::NodeEnded(node) => self.node_ended(out, node),
+                OrderedStep::Joined(node) => self.node.sessions.node = node,
+            }
+        }
+        if sequence <= self.node.stored {
+            // It is stored, and nobody is here yet who could be told anything.
+            let entries = std::mem::take(&mut out.entries);
+            *out = Effects::new(out.batch, out.epoch);
+            out.entries = entries;
+            return;
+        }
+        if let Some(roster) = roster {
+            let bytes = live::write(&roster, &self.state).into();
+            out.writes.push(Write::Live { sequence, bytes });
+        }
+        if !out.writes.is_empty() {
+            out.writes.push(Write::Applied(sequence));
+        }
+    }
+
+    /// Applies an entry. If a session here has waited for it, it goes on with its lines.
     fn entry(&mut self, out: &mut Effects, sent: &SentEntry) {
+        let (now, steady) = (self.state.now, self.state.steady);
         let waited = command::ordered::apply(&mut self.state, &mut self.node, out, sent);
+        // What comes now is of the time that the clocks here show, but the steady ones go together.
+        let behind = (self.state.ordered.1 - steady).max(0);
+        self.node.steady_ahead += behind;
+        (self.state.now, self.state.steady) = (now, steady + behind);
         let Some(session) = waited else { return };
         self.take_turn(out, session);
         if self.node.sessions.contains_key(&session) {
             ending::settle(&mut self.context(out, session));
         }
+    }
+
+    /// A node takes part no longer. If it is this one, what its sessions have sent will not come back.
+    fn node_ended(&mut self, out: &mut Effects, number: u16) {
+        let (now, steady) = (self.state.now, self.state.steady);
+        command::ordered::end_node(&mut self.state, &mut self.node, out, number);
+        (self.state.now, self.state.steady) = (now, steady);
+        if number != self.node.sessions.node {
+            return;
+        }
+        let sessions: Vec<SessionId> = self.node.sessions.iter().map(|(id, _)| id).collect();
+        for session in sessions {
+            let known = self.node.sessions.get_mut(&session).expect("just listed");
+            known.under_way = None;
+            ending::end_session(&mut self.context(out, session), NODE_ENDED);
+        }
+        (self.node.housekeeping, out.all_ended) = (false, true);
+        out.entries.clear();
     }
 
     fn log_refusals(&mut self, out: &mut Effects) {
@@ -500,6 +560,9 @@ fn piece<'a>(text: &'a [u8], range: &Range<u32>) -> &'a str {
     let piece = &text[range.start as usize..range.end as usize];
     std::str::from_utf8(piece).expect("the shard has checked")
 }
+
+/// Why everybody is disconnected when the node takes part in its cluster no longer.
+const NODE_ENDED: &str = "This server has lost touch with the others; connect again";
 
 /// Why everybody is disconnected when the server stops.
 pub const STOPPING: &str = "The server is stopping";

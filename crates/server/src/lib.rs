@@ -19,6 +19,7 @@ pub mod wake;
 pub mod pulse;
 pub mod queue;
 
+pub mod cluster;
 pub mod hub;
 pub mod command;
 pub mod session;

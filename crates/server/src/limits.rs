@@ -4,8 +4,10 @@
 //! client keeps them too; they are re-exported here, so that the code names all limits alike.
 //! [`Limits`] are those that the config file may change.
 
+mod cluster;
 mod memory;
 
+pub use cluster::*;
 pub use proto::limits::*;
 
 use serde::Deserialize;

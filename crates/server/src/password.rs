@@ -229,7 +229,10 @@ mod tests {
         let task = Task::Compare { keys: old_keys(), iterations: 1, others: Vec::new() };
         let password = "".into();
         let derive = Derive { password, task, hold_millis: 0, address: [address; 16], known };
-        Job { session: SessionId { shard: 0, slot, generation: 1 }, derive: Arc::new(derive) }
+        Job {
+            session: SessionId { node: 0, shard: 0, slot, generation: 1 },
+            derive: Arc::new(derive),
+        }
     }
 
     fn taken(passwords: &Passwords) -> Vec<u32> {

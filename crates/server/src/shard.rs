@@ -57,6 +57,8 @@ use std::time::{Duration, Instant};
 pub struct Parts {
     /// Its number.
     pub id: u8,
+    /// The number of this node; 0 without a cluster.
+    pub node: u16,
     /// The config file.
     pub config: Arc<Config>,
     /// The certificate for TLS.
@@ -328,7 +330,7 @@ impl Shard {
 
     /// The session's connection, if it still exists on this shard.
     pub(crate) fn connection(&mut self, session: SessionId) -> Option<&mut Connection> {
-        if session.shard != self.parts.id {
+        if (session.node, session.shard) != (self.parts.node, self.parts.id) {
             return None;
         }
         self.connections
@@ -340,7 +342,7 @@ impl Shard {
     pub(crate) fn session(&self, slot: usize) -> SessionId {
         let generation = self.connections[slot].generation;
         let slot = u32::try_from(slot).expect("a process has fewer sockets");
-        SessionId { shard: self.parts.id, slot, generation }
+        SessionId { node: self.parts.node, shard: self.parts.id, slot, generation }
     }
 
     /// The connection in this slot has something to write in this round.

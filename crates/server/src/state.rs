@@ -82,6 +82,8 @@ pub struct State {
     /// When the input at hand came, in milliseconds by the steady clock, which never falls nor
     /// jumps: what is measured is measured by it.
     pub steady: i64,
+    /// The same two of the last entry that a log has brought: see [`clock::of_entry`].
+    pub ordered: (i64, i64),
     /// Who is online.
     pub users: BTreeMap<UserId, Box<User>>,
     /// The same by folded name.
@@ -161,6 +163,7 @@ impl State {
             cloak: Cloak::new(loaded.cloak_key.unwrap_or_default()),
             now: clock::follow(loaded.last_time, now),
             steady: loaded.last_resend,
+            ordered: (loaded.last_time, loaded.last_resend),
             users: BTreeMap::new(),
             nicks: BTreeMap::new(),
             accounts: BTreeMap::new(),

@@ -71,6 +71,7 @@ pub(crate) struct Batch<'t> {
     added: Vec<Entry>,
     resends: usize,
     taken_back: bool,
+    live: bool,
     removed: Vec<Removed>,
     damage: &'t Damage,
     summer: Summer,
@@ -85,6 +86,8 @@ pub(crate) struct Filled {
     pub(crate) resends: usize,
     /// Whether a text was redacted.
     pub(crate) taken_back: bool,
+    /// Whether the live state is part of it.
+    pub(crate) live: bool,
     /// The messages whose texts were.
     pub(crate) removed: Vec<Removed>,
 }
@@ -114,6 +117,7 @@ impl<'t> Batch<'t> {
             added,
             resends,
             taken_back,
+            live: false,
             removed,
             damage,
             summer,
@@ -128,9 +132,9 @@ impl<'t> Batch<'t> {
         if self.marks.room > self.stored.room {
             about::set(self.connection, "last_room", self.marks.room)?;
         }
-        let Batch { marks, added, resends, taken_back, mut removed, .. } = self;
+        let Batch { marks, added, resends, taken_back, live, mut removed, .. } = self;
         search::count(self.connection, &mut removed)?;
-        Ok(Filled { marks, added, resends, taken_back, removed })
+        Ok(Filled { marks, added, resends, taken_back, live, removed })
     }
 
     pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
@@ -179,6 +183,12 @@ impl<'t> Batch<'t> {
             }
             Write::Audit(entry) => audit::add(self.connection, entry)?,
             Write::CloakKey(key) => about::set(self.connection, "cloak_key", key)?,
+            Write::Applied(sequence) => about::set(self.connection, "applied", sql_id(*sequence))?,
+            Write::Live { sequence, bytes } => {
+                let value = [&sequence.to_le_bytes()[..], bytes].concat();
+                about::set(self.connection, "live", value)?;
+                self.live = true;
+            }
             // A different value each time: SQLite does not write unchanged pages.
             Write::Probe => self.run(
                 "INSERT INTO about(key, value, sum) VALUES ('probes', 1, checksum('about', 'probes', 1))

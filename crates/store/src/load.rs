@@ -5,6 +5,7 @@
 //! markers, metadata and days of silent accounts are left out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use proto::scram::Keys;
 use rusqlite::{Connection, Row};
@@ -56,7 +57,18 @@ impl Loader<'_> {
             last_room: marks.room,
             instance: instance.ok_or_else(|| self.corrupt("its instance is missing".to_owned()))?,
             cloak_key: about::get(self.connection, "cloak_key").map_err(told)?,
+            applied: about::get::<i64>(self.connection, "applied")
+                .map_err(told)?
+                .map_or(0, i64::cast_unsigned),
+            live: self.live().map_err(told)?,
         })
+    }
+
+    /// The live state after a sequence of a log.
+    fn live(&self) -> rusqlite::Result<Option<(u64, Arc<[u8]>)>> {
+        let Some(bytes) = about::get::<Vec<u8>>(self.connection, "live")? else { return Ok(None) };
+        let (sequence, bytes) = bytes.split_first_chunk().expect("it begins with its sequence");
+        Ok(Some((u64::from_le_bytes(*sequence), bytes.into())))
     }
 
     /// What is pending, and by whom.

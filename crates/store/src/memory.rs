@@ -47,6 +47,8 @@ struct Contents {
     resends: HashMap<(AccountId, Box<str>), (EventId, i64, i64)>,
     last_account: AccountId,
     last_room: RoomId,
+    applied: u64,
+    live: Option<(u64, Arc<[u8]>)>,
 }
 
 impl MemoryStore {
@@ -108,6 +110,8 @@ impl Store for MemoryStore {
             last_room: contents.last_room,
             instance: contents.instance.clone(),
             cloak_key: contents.cloak_key,
+            applied: contents.applied,
+            live: contents.live.clone(),
         })
     }
 
@@ -231,6 +235,8 @@ impl Contents {
             }
             Write::Audit(entry) => self.add_audit(entry),
             Write::CloakKey(key) => self.cloak_key = Some(*key),
+            Write::Applied(sequence) => self.applied = *sequence,
+            Write::Live { sequence, bytes } => self.live = Some((*sequence, Arc::clone(bytes))),
             Write::Probe => {}
         }
         Outcome::Stored

@@ -186,4 +186,8 @@ pub struct Loaded {
     pub instance: String,
     /// The key with which addresses are hidden, if there is one.
     pub cloak_key: Option<[u8; 32]>,
+    /// The sequence of a log up to which everything is stored that comes of it; 0 for none.
+    pub applied: u64,
+    /// The live state after a sequence of a log; see [`crate::Write::Live`].
+    pub live: Option<(u64, Arc<[u8]>)>,
 }

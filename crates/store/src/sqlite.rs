@@ -56,6 +56,10 @@ pub struct SqliteStore {
     damage: Arc<Damage>,
     /// The index of words behind it.
     words: Arc<search::Shared>,
+    /// Commits do not wait for the disk.
+    relaxed: bool,
+    /// The last one has something that is to be on disk.
+    flushes: bool,
     _lock: File,
 }
 
@@ -139,6 +143,8 @@ impl SqliteStore {
             damage,
             path,
             words: Arc::default(),
+            relaxed: false,
+            flushes: false,
             _lock: lock,
         })
     }
@@ -153,6 +159,24 @@ impl SqliteStore {
         let pages = pages.unwrap_or(u32::MAX - 1); // SQLite's own limit
         self.connection.pragma_update(None, "max_page_count", pages)?;
         Ok(())
+    }
+
+    /// From here on commits do not wait for the disk: a log has what a crash of the machine takes, the
+    /// last ones. Only [`Write::Live`] waits, and so all that was committed before it is on disk, too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn relax(&mut self) -> Result<(), Failure> {
+        self.relaxed = true;
+        Ok(self.connection.pragma_update(None, "synchronous", "normal")?)
+    }
+
+    /// Waits until all that was committed is on disk.
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.connection.pragma_update(None, "synchronous", "full")?;
+        let flushed = self.transact(&mut [Write::Probe].iter());
+        self.connection.pragma_update(None, "synchronous", "normal")?;
+        flushed.map(drop).map_err(|failed| open::damaged_or(&self.path, failed.error))
     }
 
     fn transact(
@@ -172,6 +196,7 @@ impl SqliteStore {
         self.marks = filled.marks;
         self.resends += filled.resends;
         self.taken_back |= filled.taken_back;
+        self.flushes |= filled.live;
         self.mark.events += filled.added.len() as u64;
         self.mark.marks = filled.marks;
         self.words.committed(sql_id(self.marks.event), filled.removed);
@@ -330,6 +355,9 @@ impl Store for SqliteStore {
             self.make_certain(failed)
         })?;
         self.is_kept()?;
+        if std::mem::take(&mut self.flushes) && self.relaxed {
+            self.flush()?;
+        }
         self.mark_file.committed(&self.mark);
         // When nobody knows how long the log is, it is time to look after it.
         if self.log.grown(&self.connection).unwrap_or(true) {
@@ -467,6 +495,7 @@ impl Store for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::about;
 
     #[test]
     fn the_linked_sqlite_has_the_fixes_we_rely_on() {
@@ -486,5 +515,23 @@ mod tests {
         assert_eq!(pragma("journal_mode"), "wal");
         assert_eq!(pragma("synchronous"), "2");
         assert_eq!(pragma("page_size"), "8192");
+    }
+
+    #[test]
+    fn a_relaxed_store_waits_for_the_disk_only_with_the_live_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(folder.path(), "k3f9").unwrap();
+        store.relax().unwrap();
+        let probes = |store: &SqliteStore| {
+            about::get::<i64>(&store.connection, "probes").unwrap().unwrap_or_default()
+        };
+        store.commit(&mut [Write::Applied(3)].iter()).unwrap();
+        assert_eq!(probes(&store), 0);
+        let live = Write::Live { sequence: 3, bytes: [1, 2].into() };
+        store.commit(&mut [live, Write::Applied(4)].iter()).unwrap();
+        assert_eq!(probes(&store), 1, "another commit flushed it, and all before it");
+        let sql = "PRAGMA synchronous";
+        let now: i64 = store.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(now, 1, "and the next ones do not wait again");
     }
 }

@@ -139,6 +139,17 @@ pub enum Write {
     Audit(Audit),
     /// The key with which addresses are hidden; replaces the earlier one.
     CloakKey([u8; 32]),
+    /// Everything is stored that comes of a log up to this sequence; see [`crate::Loaded::applied`].
+    Applied(u64),
+    /// The live state as it was after a sequence of a log, which goes on from there when the program
+    /// starts again; replaces the earlier one. It is on disk when the commit returns, also in a store
+    /// that does not wait for the disk.
+    Live {
+        /// The sequence.
+        sequence: u64,
+        /// The state, and what belongs to it.
+        bytes: Arc<[u8]>,
+    },
     /// Nothing to keep, but something small is written, to see whether the store is writable.
     Probe,
 }

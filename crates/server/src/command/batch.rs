@@ -284,7 +284,7 @@ mod tests {
     use crate::session_id::SessionId;
     use store::{MemoryStore, Store};
 
-    const ANN: SessionId = SessionId { shard: 0, slot: 0, generation: 1 };
+    const ANN: SessionId = SessionId { node: 0, shard: 0, slot: 0, generation: 1 };
 
     fn hub() -> Hub {
         let mut config = Config::default();

@@ -8,7 +8,7 @@ use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::session_id::SessionId;
 use store::{MemoryStore, Store};
 
-const ANN: SessionId = SessionId { shard: 0, slot: 0, generation: 1 };
+const ANN: SessionId = SessionId { node: 0, shard: 0, slot: 0, generation: 1 };
 
 /// What may stand after a verb.
 const TAILS: &[&str] = &[

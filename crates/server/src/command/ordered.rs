@@ -8,15 +8,20 @@
 use super::context::Context;
 use super::entry::{self, Entry, Request};
 use super::{authentication, finish, follow_up, welcome};
+use crate::clock;
 use crate::effects::{Cursor, Effects, SentEntry};
 use crate::session::{Node, UnderWay};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::applying::{Answering, Asker};
 use crate::state::refusal::Refusal;
+use crate::state::user::User;
 use proto::Capability;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Why the sessions of a node have ended that takes part no longer, as others are told.
+const NODE_ENDED: &str = "The node of this connection is gone";
 
 /// What is sent.
 #[derive(Deserialize, Serialize)]
@@ -103,9 +108,40 @@ pub fn apply(
     sent: &SentEntry,
 ) -> Option<SessionId> {
     let sent: Sent<'_> = postcard::from_bytes(&sent.0).expect("it was read when it was made");
-    let Sent { number, entry } = sent;
+    let Sent { number, mut entry } = sent;
+    state.ordered = clock::of_entry(state.ordered, (entry.now, entry.steady));
+    (entry.now, entry.steady) = state.ordered;
+    apply_entry(state, node, out, number, entry)
+}
+
+/// The sessions of a node that takes part no longer have ended.
+pub fn end_node(state: &mut State, node: &mut Node, out: &mut Effects, number: u16) {
+    let sessions = |user: &Box<User>| {
+        let of_it = user.sessions.iter().filter(|session| session.node == number);
+        of_it.map(|session| (user.id, *session)).collect::<Vec<_>>()
+    };
+    let ended: Vec<_> = state.users.values().flat_map(sessions).collect();
+    for (user, session) in ended {
+        let (now, steady) = state.ordered;
+        let request = Request::SessionEnded { reason: NODE_ENDED, here: None };
+        let asker = Asker { session, ..Asker::of(Some(user)) };
+        apply_entry(state, node, out, 0, Entry { now, steady, asker, request });
+    }
+}
+
+/// Applies an entry that has this number at its node.
+fn apply_entry(
+    state: &mut State,
+    node: &mut Node,
+    out: &mut Effects,
+    number: u64,
+    entry: Entry<'_>,
+) -> Option<SessionId> {
     let session = entry.asker.session;
     if session == SessionId::NOBODY {
+        if is_housekeeping(&entry.request) {
+            node.housekeeping = false;
+        }
         entry::apply(state, out, entry).expect("what nobody has asked for is not refused");
         return None;
     }
@@ -134,12 +170,13 @@ pub fn apply(
     let (refuser, line) = (Refuser::of(&request), line_of(&request));
     finish(&mut context, |context| {
         let entry = Entry { now, steady, asker, request };
-        if let Err(refusal) = context.apply_ordered(entry) {
-            return refuser.refuse(context, refusal);
-        }
+        let applied = context.apply_ordered(entry);
         if !waited && context.node.sessions.contains_key(&session) {
             // It has gone on meanwhile, for its answer was not in this.
             context.refresh();
+        }
+        if let Err(refusal) = applied {
+            return refuser.refuse(context, refusal);
         }
         follow_up::carry_out(context);
         if let Some(cursor) = context.out.take_next().filter(|_| waited) {
@@ -151,6 +188,12 @@ pub fn apply(
         unfinished.line = line.into();
     }
     waited.then_some(session)
+}
+
+/// Whether a request is for what is due at some time: any node may make it, and one is enough.
+pub fn is_housekeeping(request: &Request<'_>) -> bool {
+    use Request::{EndRoomBans, EndServerBans, ExpireAccounts};
+    matches!(request, EndServerBans | EndRoomBans | ExpireAccounts { .. })
 }
 
 /// Whether a session is still its user's: it may have ended when its last command was under way.

@@ -88,7 +88,7 @@ impl World {
 
     fn open(&mut self) -> SessionId {
         self.opened += 1;
-        let session = SessionId { shard: 0, slot: self.opened, generation: self.opened };
+        let session = SessionId { node: 0, shard: 0, slot: self.opened, generation: self.opened };
         let address = "127.0.0.1".parse().expect("an address");
         self.does(session, ClientEvent::Opened { address, entropy: [0; 16] }, "");
         session
@@ -330,7 +330,7 @@ fn a_batch_is_overdue_by_the_steady_clock() {
 #[test]
 fn a_one_time_code_stops_logging_in_after_a_day() {
     let mut world = World::new("");
-    let console = SessionId { shard: 0, slot: 900, generation: 1 };
+    let console = SessionId { node: 0, shard: 0, slot: 900, generation: 1 };
     world.does(console, ClientEvent::OpenedByAdmin { entropy: [7; 16] }, "");
     world.say(console, "ACCOUNTS RESET ann");
     let keys = Keys { salt: [8; 16], iterations: 1, stored_key: [3; 32], server_key: [4; 32] };

@@ -6,6 +6,7 @@
 //! changes the state or is stored.
 
 use super::heard::Heard;
+use super::input::{Ordered, OrderedStep};
 use super::replay::lines::line;
 use super::replay::random::Random;
 use super::replay::steps;
@@ -96,7 +97,9 @@ impl Cluster {
         self.applied += 1;
         let mut written = Vec::new();
         for node in &mut self.nodes {
-            let input = Input::Entry(SentEntry::new(sent.bytes().into()).expect("just written"));
+            let read = SentEntry::new(sent.bytes().into()).expect("just written");
+            let steps = vec![OrderedStep::Entry(read)];
+            let input = Input::Ordered(Ordered { sequence: 1, steps, roster: None });
             let stamped = Stamped { now: self.now, steady: self.now, committed: u64::MAX, input };
             let mut effects = node.hub.apply(stamped);
             self.log.extend(effects.entries.drain(..));
@@ -160,7 +163,7 @@ impl Cluster {
         let node = &mut self.nodes[at];
         node.opened += 1;
         let (shard, slot) = (at as u8, node.opened);
-        let session = SessionId { shard, slot, generation: slot };
+        let session = SessionId { node: 0, shard, slot, generation: slot };
         node.sessions.push(session);
         node.heard.opens(session);
         let entropy = u128::from(slot).to_le_bytes();

@@ -58,7 +58,7 @@ fn hub(config: &str) -> World {
 }
 
 fn session(slot: u32) -> SessionId {
-    SessionId { shard: 0, slot, generation: 1 }
+    SessionId { node: 0, shard: 0, slot, generation: 1 }
 }
 
 fn address(text: &str) -> IpAddr {

@@ -23,7 +23,7 @@ struct World {
 }
 
 fn session(slot: u32) -> SessionId {
-    SessionId { shard: 0, slot, generation: 1 }
+    SessionId { node: 0, shard: 0, slot, generation: 1 }
 }
 
 /// Batches of lines, from sessions that are each at an address of their own.

@@ -9,17 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::{MemoryStore, RoomId, Store};
 
 /// A store that everything is committed to, and what is told once it is.
-pub(super) struct Heard {
-    pub(super) store: MemoryStore,
+pub(crate) struct Heard {
+    pub(crate) store: MemoryStore,
     /// What each session was told, line by line.
-    pub(super) lines: BTreeMap<SessionId, Vec<String>>,
+    pub(crate) lines: BTreeMap<SessionId, Vec<String>>,
     gone: BTreeSet<SessionId>,
     rooms: BTreeMap<RoomId, BTreeSet<SessionId>>,
     capabilities: BTreeMap<SessionId, Capabilities>,
 }
 
 impl Heard {
-    pub(super) fn new(store: MemoryStore) -> Heard {
+    pub(crate) fn new(store: MemoryStore) -> Heard {
         Heard {
             store,
             lines: BTreeMap::new(),
@@ -30,17 +30,22 @@ impl Heard {
     }
 
     /// A session is here: it hears what it is told.
-    pub(super) fn opens(&mut self, session: SessionId) {
+    pub(crate) fn opens(&mut self, session: SessionId) {
         self.lines.insert(session, Vec::new());
     }
 
     /// A session is here no longer: its connection is gone.
-    pub(super) fn goes(&mut self, session: SessionId) {
+    pub(crate) fn goes(&mut self, session: SessionId) {
         self.gone.insert(session);
     }
 
+    /// Whether a session's connection is gone.
+    pub(crate) fn is_gone(&self, session: SessionId) -> bool {
+        self.gone.contains(&session)
+    }
+
     /// Stores what is to be stored, and tells those who are to be told.
-    pub(super) fn carry_out(&mut self, renderer: &Renderer, effects: Effects) {
+    pub(crate) fn carry_out(&mut self, renderer: &Renderer, effects: Effects) {
         let outcomes = self.store.commit(&mut effects.writes.iter()).expect("it is in memory");
         let settled = Settled { effects, outcomes: Some(outcomes) };
         for effect in &settled.effects.list {

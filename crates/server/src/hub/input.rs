@@ -37,8 +37,8 @@ pub enum Input {
     Look,
     /// A password's key was derived.
     Derived(Derived),
-    /// The log that orders entries has brought one, of this node or of another.
-    Entry(SentEntry),
+    /// The log that orders entries has brought some, of this node or of another.
+    Ordered(Ordered),
     /// The journal could not store this batch, and has refused all after it.
     Failed {
         /// The batch's number.
@@ -50,6 +50,28 @@ pub enum Input {
     Reload(Reload),
     /// The server stops.
     Stop,
+}
+
+/// What a log has at one place: it is applied, and stored, as a whole.
+#[derive(Debug, Clone, Default)]
+pub struct Ordered {
+    /// The place.
+    pub sequence: u64,
+    /// What comes of it, in order.
+    pub steps: Vec<OrderedStep>,
+    /// All of the live state is to be stored, and with it this: the roster as of here, as bytes.
+    pub roster: Option<Vec<u8>>,
+}
+
+/// One thing that comes of what a log has.
+#[derive(Debug, Clone)]
+pub enum OrderedStep {
+    /// An entry is applied.
+    Entry(SentEntry),
+    /// A node takes part no longer: its sessions have ended.
+    NodeEnded(u16),
+    /// This node takes part, and has this number.
+    Joined(u16),
 }
 
 /// What a shard's connections did, in order: one arena of lines.

@@ -6,6 +6,7 @@
 //! the order in which they have taken effect.
 
 use super::heard::Heard;
+use super::input::{Ordered, OrderedStep};
 use super::replay::random::Random;
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
@@ -44,7 +45,7 @@ struct World {
 }
 
 fn session(slot: u32) -> SessionId {
-    SessionId { shard: 0, slot, generation: 1 }
+    SessionId { node: 0, shard: 0, slot, generation: 1 }
 }
 
 impl World {
@@ -123,7 +124,8 @@ impl World {
     fn brings(&mut self) {
         if let Some(sent) = self.log.pop_front() {
             let read = SentEntry::new(sent.bytes().into()).expect("it was just written");
-            self.apply(Input::Entry(read));
+            let steps = vec![OrderedStep::Entry(read)];
+            self.apply(Input::Ordered(Ordered { sequence: 1, steps, roster: None }));
         }
     }
 
@@ -306,6 +308,7 @@ fn commands_under_way_are_waited_for_and_nobody_hears_a_difference() {
         let (mut late, mut soon) = (late.hub.state, soon.hub.state);
         forget_last_logins(&mut late);
         forget_last_logins(&mut soon);
+        soon.ordered = late.ordered; // Only what a log brings has these times.
         assert!(late == soon, "seed {seed}");
     }
     assert!(all_waited > 1000, "only {all_waited} commands had to wait");

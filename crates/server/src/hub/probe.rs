@@ -29,7 +29,7 @@ mod tests {
     }
 
     fn session(slot: u32) -> SessionId {
-        SessionId { shard: 0, slot, generation: 1 }
+        SessionId { node: 0, shard: 0, slot, generation: 1 }
     }
 
     fn asks(hub: &mut Hub, slots: &[u32]) -> Effects {

@@ -7,11 +7,11 @@
 //! restart.
 
 mod checks;
-pub(super) mod lines;
+pub(crate) mod lines;
 pub(super) mod nonsense;
-pub(super) mod random;
+pub(crate) mod random;
 mod restart;
-pub(super) mod steps;
+pub(crate) mod steps;
 mod world;
 
 use super::{Hub, Stamped};

@@ -32,7 +32,7 @@ impl World {
     }
 
     fn does(&mut self, slot: u32, text: &str, event: ClientEvent) -> String {
-        let session = SessionId { shard: 0, slot, generation: 1 };
+        let session = SessionId { node: 0, shard: 0, slot, generation: 1 };
         let events = vec![SessionEvent { session, event }];
         self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
     }

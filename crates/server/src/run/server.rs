@@ -170,6 +170,7 @@ impl Server {
         for (id, outlet) in (0u8..).zip(outlets) {
             let parts = shard::Parts {
                 id,
+                node: 0,
                 config: server.config.clone(),
                 certificate: server.certificate.clone(),
                 renderer: renderer.clone(),

@@ -63,6 +63,8 @@ pub fn bytes_of(write: &Write) -> usize {
         | Write::DeleteAccount { .. }
         | Write::Record { value: None, .. }
         | Write::CloakKey(_)
+        | Write::Applied(_)
+        | Write::Live { .. }
         | Write::Probe => 0,
     }
 }
@@ -87,7 +89,7 @@ mod tests {
     }
 
     fn session(slot: u32) -> SessionId {
-        SessionId { shard: 0, slot, generation: 1 }
+        SessionId { node: 0, shard: 0, slot, generation: 1 }
     }
 
     impl World {

@@ -20,6 +20,12 @@ pub struct Node {
     /// How many entries were sent to the log that orders them; none: there is no such log, and
     /// entries are applied as soon as they are made.
     pub sent: Option<u64>,
+    /// What a log has up to this sequence is stored, and comes again only to make the state.
+    pub stored: u64,
+    /// It has asked for what is due, such as the end of bans, and that is under way.
+    pub housekeeping: bool,
+    /// By how much the steady clock of all nodes is ahead of this one's.
+    pub steady_ahead: i64,
     /// What the config file says.
     pub config: Arc<Config>,
     /// The number of the batch at hand.
@@ -63,6 +69,9 @@ impl Node {
     pub fn new(config: Arc<Config>, started: i64, up_since: i64, verbs: usize) -> Node {
         Node {
             sent: None,
+            stored: 0,
+            housekeeping: false,
+            steady_ahead: 0,
             config,
             batch: 0,
             sessions: Sessions::default(),

@@ -10,6 +10,8 @@ use store::AccountId;
 /// deterministic.
 #[derive(Debug, Default)]
 pub struct Sessions {
+    /// The number of the node that they are at; 0 without a cluster.
+    pub node: u16,
     shards: Vec<Vec<Option<(u32, Session)>>>,
     count: usize,
 }
@@ -18,13 +20,15 @@ impl Sessions {
     /// The session, if it is there.
     pub fn get(&self, id: &SessionId) -> Option<&Session> {
         let place = self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref();
-        place.filter(|(generation, _)| *generation == id.generation).map(|(_, session)| session)
+        let right = |generation| (generation, self.node) == (id.generation, id.node);
+        place.filter(|(generation, _)| right(*generation)).map(|(_, session)| session)
     }
 
     /// The session, to change it, if it is there.
     pub fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session> {
         let place = self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut();
-        place.filter(|(generation, _)| *generation == id.generation).map(|(_, session)| session)
+        let right = |generation| (generation, self.node) == (id.generation, id.node);
+        place.filter(|(generation, _)| right(*generation)).map(|(_, session)| session)
     }
 
     /// Whether the session is there.
@@ -78,10 +82,12 @@ impl Sessions {
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
-        self.shards.iter().zip(0u8..).flat_map(|(slots, shard)| {
+        let node = self.node;
+        self.shards.iter().zip(0u8..).flat_map(move |(slots, shard)| {
             slots.iter().zip(0u32..).filter_map(move |(place, slot)| {
                 let (generation, session) = place.as_ref()?;
-                Some((SessionId { shard, slot, generation: *generation }, session))
+                let generation = *generation;
+                Some((SessionId { node, shard, slot, generation }, session))
             })
         })
     }

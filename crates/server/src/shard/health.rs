@@ -207,7 +207,7 @@ mod tests {
     }
 
     fn asker(slot: u32) -> Asker {
-        let session = SessionId { shard: 0, slot, generation: 1 };
+        let session = SessionId { node: 0, shard: 0, slot, generation: 1 };
         Asker { session, head_only: false, keep: true }
     }
 

@@ -239,7 +239,7 @@ mod tests {
         }
 
         fn does(&mut self, slot: u32, text: &str, event: ClientEvent) -> Effects {
-            let session = SessionId { shard: 0, slot, generation: slot };
+            let session = SessionId { node: 0, shard: 0, slot, generation: slot };
             let events = vec![SessionEvent { session, event }];
             self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
         }
@@ -261,7 +261,7 @@ mod tests {
             let new = self.hub.state.account(name).is_none();
             self.says(slot, &format!("LOGIN {name} :secret"));
             let outcome = if new { Outcome::Made(keys()) } else { Outcome::Compared(true) };
-            let session = SessionId { shard: 0, slot, generation: slot };
+            let session = SessionId { node: 0, shard: 0, slot, generation: slot };
             self.apply(Input::Derived(Derived { session, outcome }));
             slot
         }
@@ -379,7 +379,7 @@ mod tests {
         let mut at = |now, steady| {
             let address = "127.0.0.1".parse().expect("an address");
             hub.opened += 1;
-            let session = SessionId { shard: 0, slot: hub.opened, generation: 1 };
+            let session = SessionId { node: 0, shard: 0, slot: hub.opened, generation: 1 };
             let event = ClientEvent::Opened { address, entropy: [0; 16] };
             let events = vec![SessionEvent { session, event }];
             let input = Input::Batch(Batch { events, ..Batch::default() });
@@ -418,7 +418,7 @@ mod tests {
             hub.says(slot, "USER u 0 * :real");
             hub.says(slot, line);
             hub.says(slot, "REGISTER * * :secret");
-            let session = SessionId { shard: 0, slot, generation: slot };
+            let session = SessionId { node: 0, shard: 0, slot, generation: slot };
             hub.apply(Input::Derived(Derived { session, outcome: Outcome::Made(keys()) }));
             hub.goes(slot);
         }

@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn session(slot: u32) -> SessionId {
-        SessionId { shard: 0, slot, generation: 1 }
+        SessionId { node: 0, shard: 0, slot, generation: 1 }
     }
 
     fn apply(hub: &mut Hub, input: Input) -> u64 {

@@ -120,6 +120,21 @@ fn a_probe_is_stored_and_nothing_is_seen_of_it() {
     });
 }
 
+#[test]
+fn where_a_log_was_left_is_stored_with_what_came_of_it() {
+    on_both(|store| {
+        let before = store.load().unwrap();
+        assert_eq!((before.applied, before.live), (0, None));
+        let live = |sequence, bytes: &[u8]| Write::Live { sequence, bytes: bytes.into() };
+        commit(store, &[say(1, lobby()), live(7, b"then"), Write::Applied(7)]);
+        commit(store, &[say(2, lobby()), Write::Applied(u64::MAX / 2)]);
+        let found = store.load().unwrap();
+        assert_eq!((found.applied, found.live), (u64::MAX / 2, Some((7, b"then"[..].into()))));
+        commit(store, &[live(9, b"")]);
+        assert_eq!(store.load().unwrap().live, Some((9, [].into())));
+    });
+}
+
 fn metadata(of: Subject, key: &str, value: Option<&str>) -> Write {
     Write::Metadata { of, key: key.into(), value: value.map(Into::into) }
 }

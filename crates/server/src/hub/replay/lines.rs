@@ -4,7 +4,7 @@ use super::random::Random;
 use super::steps::{NAMES, ROOMS};
 use proto::Fingerprint;
 
-pub(in crate::hub) fn line(random: &mut Random) -> String {
+pub(crate) fn line(random: &mut Random) -> String {
     let (name, other, room) = (random.pick(&NAMES), random.pick(&NAMES), random.pick(&ROOMS));
     match random.below(45) {
         0..=4 => format!("LOGIN {name} :secret"),

@@ -38,7 +38,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// A verb with some words, whether they make sense together or not.
-pub(in crate::hub) fn line(random: &mut Random) -> String {
+pub(crate) fn line(random: &mut Random) -> String {
     let mut line = match random.below(4) {
         0 => format!("@{} ", random.pick(TAGS)),
         _ => String::new(),

@@ -26,7 +26,7 @@ pub(super) const ROOMS: [&str; 5] = ["#a", "#b", "#lobby", "#c", "#\u{430}"];
 const ADDRESSES: [&str; 5] = ["127.0.0.1", "::1", "192.0.2.7", "2001:db8::1", PROXY];
 const PROXY: &str = "198.51.100.1";
 
-pub(in crate::hub) fn config(random: &mut Random) -> Arc<Config> {
+pub(crate) fn config(random: &mut Random) -> Arc<Config> {
     let proxies = format!("server.proxies = [{PROXY:?}]");
     let mut config: Config = toml::from_str(&proxies).expect("a config");
     config.server.guests = random.below(2) == 0;
@@ -65,7 +65,8 @@ impl World {
         match random.below(22) {
             0 | 1 => {
                 self.opened += 1;
-                let session = SessionId { shard: 0, slot: self.opened, generation: self.opened };
+                let session =
+                    SessionId { node: 0, shard: 0, slot: self.opened, generation: self.opened };
                 self.opens(random, session);
             }
             2 if !self.sessions.is_empty() => {
@@ -101,7 +102,7 @@ impl World {
                 // Also by one who is not there.
                 let slot = 1 + random.below(9) as u32;
                 self.probes += 1;
-                let session = SessionId { shard: 0, slot, generation: slot };
+                let session = SessionId { node: 0, shard: 0, slot, generation: slot };
                 self.batch(session, ClientEvent::Probe, "");
             }
             _ if !self.sessions.is_empty() => {
@@ -186,7 +187,7 @@ impl World {
 }
 
 /// What comes of deriving keys, at random.
-pub(in crate::hub) fn outcome(random: &mut Random, task: &Task) -> Outcome {
+pub(crate) fn outcome(random: &mut Random, task: &Task) -> Outcome {
     let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
     let stored_key = [random.below(9) as u8; 32];
     match random.below(6) {
@@ -214,7 +215,7 @@ fn drawn(random: &mut Random, task: &Task, keys: Keys) -> Outcome {
 }
 
 /// One of a few, if any.
-pub(in crate::hub) fn certificate(random: &mut Random) -> Option<Fingerprint> {
+pub(crate) fn certificate(random: &mut Random) -> Option<Fingerprint> {
     let which = random.below(4) as u8;
     (which > 0).then_some(Fingerprint([which; 32]))
 }

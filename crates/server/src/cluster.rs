@@ -1,0 +1,19 @@
+//! Several nodes as one server: a log orders what they publish, and every node applies all of it.
+//!
+//! [`log`] is the seam to the log. What a node publishes is a [`publication`], sealed under the
+//! cluster's key ([`seal`]). [`roster`] says which publications count, the same for everybody.
+//! [`publisher`] and [`follower`] make a node's own ones come in order and once, and lose none of all;
+//! [`participant`] joins these parts into a node. None of them does I/O.
+
+pub mod log;
+pub mod seal;
+pub mod publication;
+pub mod roster;
+pub mod publisher;
+pub mod follower;
+pub mod participant;
+
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod simulation;

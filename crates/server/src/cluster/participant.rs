@@ -1,0 +1,306 @@
+//! A node's part in a cluster: it reads the log, joins when it has read all of it, says what its hub
+//! gives it to say, and keeps its lease.
+//!
+//! It does no I/O and has no clock: events of the log and the time come in, requests to the log and
+//! what the hub is to apply go out. So the same code runs under a simulated log and a real one.
+
+use super::follower::{Follower, Lost};
+use super::log::{Event, Message, Request};
+use super::publication::{Publication, VERSION};
+use super::publisher::{Publisher, Saying};
+use super::roster::{Roster, Step};
+use super::seal::Seal;
+use crate::effects::SentEntry;
+use crate::hub::input::{Ordered, OrderedStep};
+use crate::limits::{HEARTBEAT_MILLIS, JOIN_MILLIS, LIVE_EVERY, LOG_KEPT};
+use std::collections::VecDeque;
+use thiserror::Error;
+
+/// Why a node can take part no longer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Excluded {
+    /// The log does not fit to what the node has.
+    #[error("{0}; fetch a snapshot")]
+    Lost(#[from] Lost),
+    /// Another node has taken its name.
+    #[error("another chatserver takes part under the name {0:?}; give each node a name of its own")]
+    Replaced(Box<str>),
+}
+
+/// A node of a cluster. Times are in milliseconds by any steady clock.
+pub struct Participant {
+    name: Box<str>,
+    seal: Seal,
+    roster: Roster,
+    follower: Follower,
+    standing: Standing,
+    /// Counts attempts to publish.
+    tickets: u64,
+    /// Counts attempts to join, from a random number on.
+    nonce: u64,
+    /// The live state is on disk as it was after this sequence.
+    kept: u64,
+    /// What was last handed out to be written there.
+    written: u64,
+    /// After how much it is written again.
+    pub(super) live_every: u64,
+    /// How much the log keeps of what nobody needs who takes part.
+    pub(super) log_kept: u64,
+    /// What was last purged: all before this sequence.
+    purged: u64,
+    /// What sessions say that have come before the node takes part.
+    early: VecDeque<SentEntry>,
+}
+
+/// How far a node takes part.
+enum Standing {
+    /// It took part, and its hub does not know yet that all its sessions have ended.
+    Ended,
+    /// It reads what it does not have yet.
+    Reading,
+    /// It has asked to take part.
+    Joining { since: u64 },
+    /// It takes part.
+    In(Part),
+}
+
+struct Part {
+    node: u16,
+    publisher: Publisher,
+    /// How many heartbeats it has sent.
+    beaten: u64,
+    /// When the next one is due.
+    next_beat: u64,
+}
+
+impl Participant {
+    /// A node of this name that has applied all up to `applied`, with what its live state says of the
+    /// others. `nonce` is a random number.
+    pub fn new(name: &str, seal: Seal, roster: Roster, applied: u64, nonce: u64) -> Participant {
+        Participant {
+            name: name.into(),
+            seal,
+            roster,
+            follower: Follower::new(applied, 0),
+            standing: Standing::Reading,
+            tickets: 0,
+            nonce,
+            kept: applied,
+            written: applied,
+            live_every: LIVE_EVERY,
+            log_kept: LOG_KEPT,
+            purged: 0,
+            early: VecDeque::new(),
+        }
+    }
+
+    /// Who takes part, as of what this node has read.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// What it has read.
+    pub fn applied(&self) -> u64 {
+        self.follower.applied()
+    }
+
+    /// How much it is known to lack.
+    pub fn lag(&self) -> u64 {
+        self.follower.lag()
+    }
+
+    /// Its number, while it takes part.
+    pub fn node(&self) -> Option<u16> {
+        match &self.standing {
+            Standing::In(part) => Some(part.node),
+            _ => None,
+        }
+    }
+
+    /// Whether it has said something that has not come back.
+    pub fn is_waiting(&self) -> bool {
+        match &self.standing {
+            Standing::In(part) => part.publisher.is_waiting(),
+            Standing::Joining { .. } => true,
+            Standing::Reading | Standing::Ended => false,
+        }
+    }
+
+    /// The hub has an entry for the log.
+    pub fn say(&mut self, entry: SentEntry) {
+        match &mut self.standing {
+            Standing::In(part) => part.publisher.say(Saying::Entry(entry)),
+            Standing::Ended => {} // Its session has ended.
+            Standing::Reading | Standing::Joining { .. } => self.early.push_back(entry),
+        }
+    }
+
+    /// The hub has ended all sessions, as it was to when the node took part no longer. What it says
+    /// from here on is of others.
+    pub fn all_ended(&mut self) {
+        if matches!(self.standing, Standing::Ended) {
+            self.standing = Standing::Reading;
+        }
+    }
+
+    /// The node stops, and says nothing after what it has said.
+    pub fn leave(&mut self) {
+        if let Standing::In(part) = &mut self.standing {
+            part.publisher.say(Saying::Leave);
+        }
+    }
+
+    /// The live state is on disk as it was after this sequence.
+    pub fn kept(&mut self, sequence: u64) {
+        self.kept = self.kept.max(sequence);
+    }
+
+    /// Takes in an event. Returns what is to be applied, in order.
+    ///
+    /// # Errors
+    /// When the node can take part no longer.
+    pub fn heed(&mut self, event: Event, now: u64) -> Result<Vec<Ordered>, Excluded> {
+        match event {
+            Event::Connected(extent) => {
+                self.follower.connected(extent, now)?;
+                if let Standing::In(part) = &mut self.standing {
+                    part.publisher.go_back();
+                }
+            }
+            Event::Disconnected => self.follower.disconnected(),
+            Event::Told(message) => self.follower.told(message, now),
+            Event::Fetched { messages, extent } => self.follower.fetched(messages, extent, now)?,
+            Event::Acknowledged { ticket, sequence } => {
+                if let Standing::In(part) = &mut self.standing {
+                    part.publisher.acknowledged(ticket, sequence, now);
+                }
+            }
+            Event::Refused { ticket } => {
+                if let Standing::In(part) = &mut self.standing {
+                    part.publisher.refused(ticket, now);
+                }
+            }
+        }
+        let mut ordered = Vec::new();
+        while let Some(message) = self.follower.take() {
+            ordered.extend(self.read(&message, now)?);
+        }
+        Ok(ordered)
+    }
+
+    /// Reads what the log has next. Nothing of it may count, but the sequence does.
+    fn read(&mut self, message: &Message, now: u64) -> Result<Option<Ordered>, Excluded> {
+        let sequence = message.sequence;
+        let opened = self.seal.open(&message.bytes);
+        let steps = match opened.as_deref().and_then(Publication::read) {
+            Some(publication) => self.roster.apply(sequence, &publication),
+            None => Vec::new(), // It is of no node of this cluster.
+        };
+        let before = self.node();
+        let mut ordered = Vec::new();
+        for step in steps {
+            match step {
+                // All nodes have the same version, so none of them can read it.
+                Step::Entry(bytes) => {
+                    ordered.extend(SentEntry::new(bytes.into()).ok().map(OrderedStep::Entry));
+                }
+                Step::Ended(node) => {
+                    ordered.push(OrderedStep::NodeEnded(node));
+                    if self.node() == Some(node) {
+                        self.standing = Standing::Ended;
+                    }
+                }
+                Step::Joined { node, nonce } if self.roster.name(node) == Some(&self.name) => {
+                    if before == Some(node) {
+                        return Err(Excluded::Replaced(self.name.clone()));
+                    }
+                    if self.joined(sequence, node, nonce, now) {
+                        ordered.push(OrderedStep::Joined(node));
+                    }
+                }
+                Step::Joined { .. } => {}
+            }
+        }
+        if let Standing::In(part) = &mut self.standing {
+            let live = self.roster.live(part.node).expect("it takes part");
+            part.publisher.read(live.counter, sequence, now);
+        }
+        // Who has just left may be about to stop.
+        let left = before.is_some() && self.node().is_none();
+        let due = left || sequence >= self.written + self.live_every;
+        let roster = due.then(|| postcard::to_stdvec(&self.roster).expect("all lengths are known"));
+        if due {
+            self.written = sequence;
+        }
+        let something = due || !ordered.is_empty();
+        Ok(something.then_some(Ordered { sequence, steps: ordered, roster }))
+    }
+
+    /// A node of this name takes part. Returns whether it is this one: it may have been here before, or
+    /// it is an old message of one that was.
+    fn joined(&mut self, sequence: u64, node: u16, nonce: u64, now: u64) -> bool {
+        if !matches!(self.standing, Standing::Joining { .. }) {
+            return false;
+        }
+        if nonce != self.nonce {
+            self.standing = Standing::Reading;
+            return false;
+        }
+        let mut publisher = Publisher::new(node, sequence, now);
+        self.early.drain(..).for_each(|entry| publisher.say(Saying::Entry(entry)));
+        self.standing = Standing::In(Part { node, publisher, beaten: 0, next_beat: now });
+        true
+    }
+
+    /// Does what is due. Returns what is for the log.
+    pub fn look(&mut self, now: u64) -> Vec<Request> {
+        let mut requests = Vec::new();
+        let (caught_up, after) = (self.follower.is_up_to_date(), self.follower.applied());
+        match &mut self.standing {
+            Standing::Reading if caught_up => requests.push(self.join(after, now)),
+            Standing::Joining { since } if caught_up && now >= *since + JOIN_MILLIS => {
+                requests.push(self.join(after, now));
+            }
+            Standing::Reading | Standing::Joining { .. } | Standing::Ended => {}
+            Standing::In(part) => {
+                let first =
+                    self.roster.all_live().next().is_some_and(|(node, _)| node == part.node);
+                let before = self.roster.kept().saturating_sub(self.log_kept);
+                if part.beat(&self.roster, self.kept, now) && first && before > self.purged {
+                    self.purged = before;
+                    requests.push(Request::Purge { before });
+                }
+                part.publisher.look(now);
+                requests.extend(part.publisher.send(now, &mut self.seal, &mut self.tickets));
+            }
+        }
+        requests.extend(self.follower.look(self.is_waiting(), now));
+        requests
+    }
+
+    fn join(&mut self, after: u64, now: u64) -> Request {
+        self.standing = Standing::Joining { since: now };
+        self.tickets += 1;
+        let (name, nonce) = (&*self.name, self.nonce);
+        let join = Publication::Join { name, version: VERSION, after, nonce };
+        let bytes = self.seal.seal(&join.write()).into();
+        Request::Publish { ticket: self.tickets, bytes }
+    }
+}
+
+impl Part {
+    /// Sends a heartbeat if one is due and the last has come back; and with it, who is gone. Returns
+    /// whether it has.
+    fn beat(&mut self, roster: &Roster, kept: u64, now: u64) -> bool {
+        let live = roster.live(self.node).expect("it takes part");
+        if now < self.next_beat || live.beats < self.beaten {
+            return false;
+        }
+        (self.beaten, self.next_beat) = (self.beaten + 1, now + HEARTBEAT_MILLIS);
+        for (node, incarnation) in roster.gone(self.node) {
+            self.publisher.say(Saying::Gone { node, incarnation });
+        }
+        self.publisher.say(Saying::Heartbeat { kept });
+        true
+    }
+}

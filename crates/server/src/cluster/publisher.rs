@@ -1,0 +1,323 @@
+//! How a node gets what it has to say into the log, all of it, once and in order.
+//!
+//! What it says goes out in numbered batches, some at a time, without waiting for the one before.
+//! Resends of single batches would overtake each other, so it is *go-back-N*: whenever something
+//! may be lost, everything is sent again from the first batch on that the log has not brought back.
+//! Batches that come twice or too early count for nobody; see `roster`.
+
+use super::log::Request;
+use super::publication::{Item, Publication};
+use super::seal::Seal;
+use crate::effects::SentEntry;
+use crate::limits::{
+    PUBLICATION_BYTES, PUBLICATION_WINDOW, PUBLICATIONS_OUT, REFUSED_PUBLICATION_MILLIS,
+    RESEND_PUBLICATION_MILLIS,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Something to say.
+#[derive(Clone, Debug)]
+pub enum Saying {
+    /// An entry.
+    Entry(SentEntry),
+    /// A heartbeat; see [`Item::Heartbeat`].
+    Heartbeat {
+        /// What is needed no longer.
+        kept: u64,
+    },
+    /// A node is gone; see [`Item::Gone`].
+    Gone {
+        /// Which one.
+        node: u16,
+        /// In which incarnation.
+        incarnation: u64,
+    },
+    /// The node stops.
+    Leave,
+}
+
+impl Saying {
+    fn item(&self) -> Item<'_> {
+        match self {
+            Saying::Entry(entry) => Item::Entry(entry.bytes()),
+            Saying::Heartbeat { kept } => Item::Heartbeat { kept: *kept },
+            Saying::Gone { node, incarnation } => {
+                Item::Gone { node: *node, incarnation: *incarnation }
+            }
+            Saying::Leave => Item::Leave,
+        }
+    }
+}
+
+/// The sending side of one incarnation of a node. Times are in milliseconds by any steady clock.
+pub struct Publisher {
+    node: u16,
+    incarnation: u64,
+    /// The counter of the first batch of `out`.
+    first: u64,
+    /// Batches that the log has not brought back, in order.
+    out: VecDeque<Batch>,
+    /// How many of `out` have been sent since it last went back.
+    sent: usize,
+    /// What is in no batch yet.
+    waiting: VecDeque<Saying>,
+    /// When something last went on.
+    progress: u64,
+    /// When it may send again.
+    not_before: u64,
+}
+
+struct Batch {
+    bytes: Arc<[u8]>,
+    /// The last attempt.
+    ticket: u64,
+    /// Where the log has it, as far as is known: of several places the last one.
+    place: Option<u64>,
+}
+
+impl Publisher {
+    /// A node that has just joined has said nothing.
+    pub fn new(node: u16, incarnation: u64, now: u64) -> Publisher {
+        let (out, waiting) = (VecDeque::new(), VecDeque::new());
+        Publisher {
+            node,
+            incarnation,
+            first: 0,
+            out,
+            sent: 0,
+            waiting,
+            progress: now,
+            not_before: 0,
+        }
+    }
+
+    /// Has something to say.
+    pub fn say(&mut self, saying: Saying) {
+        self.waiting.push_back(saying);
+    }
+
+    /// Whether something is said and has not come back.
+    pub fn is_waiting(&self) -> bool {
+        !self.out.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// Takes back what is in no batch yet. Of the rest nobody knows whether it will count.
+    pub fn take_waiting(&mut self) -> VecDeque<Saying> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// What is to be sent now. `tickets` counts attempts.
+    pub fn send(&mut self, now: u64, seal: &mut Seal, tickets: &mut u64) -> Vec<Request> {
+        if now < self.not_before {
+            return Vec::new();
+        }
+        let mut requests = Vec::new();
+        let mut unknown =
+            self.out.iter().take(self.sent).filter(|batch| batch.place.is_none()).count();
+        while unknown < PUBLICATION_WINDOW && self.has_next(seal) {
+            let batch = &mut self.out[self.sent];
+            if unknown == 0 {
+                self.progress = now;
+            }
+            *tickets += 1;
+            (batch.ticket, batch.place) = (*tickets, None);
+            let (ticket, bytes) = (batch.ticket, batch.bytes.clone());
+            requests.push(Request::Publish { ticket, bytes });
+            (self.sent, unknown) = (self.sent + 1, unknown + 1);
+        }
+        requests
+    }
+
+    /// Whether there is a batch to send; makes one of what waits.
+    fn has_next(&mut self, seal: &mut Seal) -> bool {
+        if self.sent < self.out.len() {
+            return true;
+        }
+        if self.waiting.is_empty() || self.out.len() == PUBLICATIONS_OUT {
+            return false;
+        }
+        let (mut bytes, mut count) = (0, 0);
+        for saying in &self.waiting {
+            bytes += if let Saying::Entry(entry) = saying { entry.bytes().len() } else { 0 };
+            // One that is larger by itself goes alone.
+            if count > 0 && bytes > PUBLICATION_BYTES {
+                break;
+            }
+            count += 1;
+        }
+        let said: Vec<Saying> = self.waiting.drain(..count).collect();
+        let items = said.iter().map(Saying::item).collect();
+        let (node, incarnation) = (self.node, self.incarnation);
+        let counter = self.first + self.out.len() as u64;
+        let batch = Publication::Batch { node, incarnation, counter, items };
+        let bytes = seal.seal(&batch.write()).into();
+        self.out.push_back(Batch { bytes, ticket: 0, place: None });
+        true
+    }
+
+    /// The log has kept an attempt.
+    pub fn acknowledged(&mut self, ticket: u64, sequence: u64, now: u64) {
+        if let Some(batch) = self.out.iter_mut().find(|batch| batch.ticket == ticket) {
+            batch.place = batch.place.max(Some(sequence));
+            self.progress = now;
+        }
+    }
+
+    /// An attempt has failed, or nobody knows.
+    pub fn refused(&mut self, ticket: u64, now: u64) {
+        // Of earlier attempts it has gone back already.
+        if self.out.iter().take(self.sent).any(|batch| batch.ticket == ticket) {
+            self.go_back();
+            self.not_before = now + REFUSED_PUBLICATION_MILLIS;
+        }
+    }
+
+    /// Everything is to be sent again from the first batch on.
+    pub fn go_back(&mut self) {
+        self.sent = 0;
+    }
+
+    /// The log has brought back this many batches of the incarnation that count, and was read up to
+    /// this sequence.
+    pub fn read(&mut self, counter: u64, sequence: u64, now: u64) {
+        while self.first < counter && self.out.pop_front().is_some() {
+            self.first += 1;
+            self.sent = self.sent.saturating_sub(1);
+            self.progress = now;
+        }
+        // It was there, and did not count: one before it was missing.
+        let place = self.out.front().filter(|_| self.sent > 0).and_then(|batch| batch.place);
+        if place.is_some_and(|place| place <= sequence) {
+            self.go_back();
+        }
+    }
+
+    /// Looks whether it has waited for too long.
+    pub fn look(&mut self, now: u64) {
+        let unknown = self.out.iter().take(self.sent).any(|batch| batch.place.is_none());
+        if unknown && now >= self.progress + RESEND_PUBLICATION_MILLIS {
+            self.go_back();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sender {
+        publisher: Publisher,
+        seal: Seal,
+        tickets: u64,
+    }
+
+    fn sender() -> Sender {
+        let seal = Seal::new(&[1; 32], b"entries", [2; 16]);
+        Sender { publisher: Publisher::new(3, 9, 0), seal, tickets: 0 }
+    }
+
+    impl Sender {
+        /// The tickets and counters of what is sent now.
+        fn sends(&mut self, now: u64) -> Vec<(u64, u64)> {
+            let requests = self.publisher.send(now, &mut self.seal, &mut self.tickets);
+            let read = |request| {
+                let Request::Publish { ticket, bytes } = request else { panic!("{request:?}") };
+                let opened = self.seal.open(&bytes).expect("just sealed");
+                let read = Publication::read(&opened).expect("just written");
+                let Publication::Batch { node: 3, incarnation: 9, counter, .. } = read else {
+                    panic!("{read:?}")
+                };
+                (ticket, counter)
+            };
+            requests.into_iter().map(read).collect()
+        }
+
+        /// So many batches of one entry each.
+        fn says(&mut self, count: usize) {
+            for _ in 0..count {
+                let entry = SentEntry(vec![7; PUBLICATION_BYTES].into());
+                self.publisher.say(Saying::Entry(entry));
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_is_sent_and_goes_on_with_what_is_acknowledged() {
+        let mut sender = sender();
+        assert_eq!(sender.sends(0), []);
+        sender.says(PUBLICATION_WINDOW + 3);
+        let first: Vec<_> = (1..).zip(0..PUBLICATION_WINDOW as u64).collect();
+        assert_eq!(sender.sends(0), first);
+        assert_eq!(sender.sends(1), []);
+        sender.publisher.acknowledged(2, 21, 5);
+        assert_eq!(sender.sends(5), [(9, 8)]);
+        sender.publisher.read(2, 21, 6);
+        assert_eq!(sender.sends(6), [(10, 9)]);
+        sender.publisher.read(10, 29, 7);
+        assert!(sender.publisher.is_waiting());
+        assert_eq!(sender.sends(7), [(11, 10)]);
+        sender.publisher.read(11, 30, 8);
+        assert!(!sender.publisher.is_waiting());
+    }
+
+    #[test]
+    fn small_things_share_a_batch_and_large_ones_go_alone() {
+        let mut sender = sender();
+        for bytes in [10, 20, PUBLICATION_BYTES + 5, 30] {
+            sender.publisher.say(Saying::Entry(SentEntry(vec![7; bytes].into())));
+            sender.publisher.say(Saying::Heartbeat { kept: 4 });
+        }
+        assert_eq!(sender.sends(0), [(1, 0), (2, 1), (3, 2)]);
+    }
+
+    #[test]
+    fn after_a_refusal_or_silence_all_is_sent_again_in_order() {
+        let mut sender = sender();
+        sender.says(3);
+        assert_eq!(sender.sends(0), [(1, 0), (2, 1), (3, 2)]);
+        sender.publisher.refused(2, 10);
+        assert_eq!(sender.sends(11), [], "not at once");
+        let later = 10 + REFUSED_PUBLICATION_MILLIS;
+        assert_eq!(sender.sends(later), [(4, 0), (5, 1), (6, 2)]);
+        sender.publisher.refused(3, later);
+        assert_eq!(sender.sends(later + 1), [], "that was an earlier attempt");
+        sender.publisher.read(1, 40, later + 1);
+        let late = later + 1 + RESEND_PUBLICATION_MILLIS;
+        sender.publisher.look(late - 1);
+        assert_eq!(sender.sends(late - 1), []);
+        sender.publisher.look(late);
+        assert_eq!(sender.sends(late), [(7, 1), (8, 2)]);
+    }
+
+    #[test]
+    fn what_the_log_has_is_not_sent_again_unless_it_did_not_count() {
+        let mut sender = sender();
+        sender.says(2);
+        assert_eq!(sender.sends(0), [(1, 0), (2, 1)]);
+        sender.publisher.acknowledged(1, 11, 0);
+        sender.publisher.acknowledged(2, 10, 0);
+        sender.publisher.look(10 * RESEND_PUBLICATION_MILLIS);
+        assert_eq!(sender.sends(10_000), [], "it is only to be read");
+        sender.publisher.read(0, 10, 10_000);
+        assert_eq!(sender.sends(10_000), []);
+        sender.publisher.read(1, 11, 10_000);
+        assert_eq!(sender.sends(10_000), [(3, 1)], "it was before the one it follows");
+    }
+
+    #[test]
+    fn a_log_that_brings_nothing_back_fills_no_memory_with_batches() {
+        let mut sender = sender();
+        sender.says(PUBLICATIONS_OUT + 5);
+        let mut sent = 0;
+        loop {
+            let now = sender.sends(0);
+            if now.is_empty() {
+                break;
+            }
+            sent += now.len();
+            now.iter().for_each(|(ticket, _)| sender.publisher.acknowledged(*ticket, *ticket, 0));
+        }
+        assert_eq!(sent, PUBLICATIONS_OUT);
+    }
+}

@@ -1,0 +1,278 @@
+//! Who takes part: the same on every node that has read the log up to the same sequence.
+//!
+//! A node takes part in an *incarnation*, from its [`Publication::Join`] on until it leaves, joins
+//! again, or is found gone. Of an incarnation only batches count whose counter is the next one, so
+//! what a node sends twice, or what overtakes, changes nothing.
+//!
+//! Nobody's clock says who is gone. Each node sends heartbeats, the next only after the last came
+//! back; whoever has said nothing during [`LEASE_HEARTBEATS`] of another node is gone if that says
+//! so. While the log stands still, so does everybody's lease.
+
+use super::publication::{Item, Publication, VERSION};
+use crate::limits::{LEASE_HEARTBEATS, NODE_NAME_BYTES, NODES};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// All nodes that have ever taken part.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Roster {
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+struct Node {
+    name: Box<str>,
+    /// The sequence at which it last came or went.
+    changed: u64,
+    live: Option<Live>,
+}
+
+/// A node that takes part.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Live {
+    /// The sequence at which it joined.
+    pub incarnation: u64,
+    /// How many of its batches have counted.
+    pub counter: u64,
+    /// The sequence of the last one.
+    last: u64,
+    /// How many heartbeats it has had.
+    pub beats: u64,
+    /// The sequences of the last ones.
+    heartbeats: VecDeque<u64>,
+    /// What it needs no longer: all up to this sequence.
+    pub kept: u64,
+}
+
+/// What comes of a publication.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step<'a> {
+    /// An entry, to be applied.
+    Entry(&'a [u8]),
+    /// A node takes part no longer in its incarnation: its sessions have ended.
+    Ended(u16),
+    /// A node takes part from here on.
+    Joined {
+        /// Its number.
+        node: u16,
+        /// The nonce by which it knows its own message.
+        nonce: u64,
+    },
+}
+
+impl Roster {
+    /// Takes in what the log has at this sequence, and says what comes of it.
+    pub fn apply<'a>(&mut self, sequence: u64, publication: &Publication<'a>) -> Vec<Step<'a>> {
+        match publication {
+            Publication::Join { name, version, after, nonce } if *version == VERSION => {
+                self.join(sequence, name, *after, *nonce)
+            }
+            Publication::Join { .. } => Vec::new(),
+            Publication::Batch { node, incarnation, counter, items } => {
+                let Some(live) = self.live_mut(*node, *incarnation) else { return Vec::new() };
+                if *counter != live.counter {
+                    return Vec::new();
+                }
+                (live.counter, live.last) = (counter + 1, sequence);
+                items.iter().filter_map(|item| self.item(sequence, *node, item)).collect()
+            }
+        }
+    }
+
+    fn join<'a>(&mut self, sequence: u64, name: &str, after: u64, nonce: u64) -> Vec<Step<'a>> {
+        let known = self.nodes.iter().position(|node| *node.name == *name);
+        let at = known.unwrap_or(self.nodes.len());
+        let stale = known.is_some_and(|at| self.nodes[at].changed > after);
+        if stale || at == NODES || !is_name(name) {
+            return Vec::new();
+        }
+        let (live, incarnation) = (None, sequence);
+        if known.is_none() {
+            self.nodes.push(Node { name: name.into(), changed: 0, live });
+        }
+        let node = u16::try_from(at + 1).expect("there are few");
+        let mut steps = Vec::new();
+        if self.nodes[at].live.is_some() {
+            steps.push(Step::Ended(node));
+        }
+        let heartbeats = VecDeque::new();
+        let live = Live { incarnation, counter: 0, last: sequence, beats: 0, heartbeats, kept: 0 };
+        (self.nodes[at].changed, self.nodes[at].live) = (sequence, Some(live));
+        steps.push(Step::Joined { node, nonce });
+        steps
+    }
+
+    fn item<'a>(&mut self, sequence: u64, author: u16, item: &Item<'a>) -> Option<Step<'a>> {
+        match item {
+            Item::Entry(bytes) => Some(Step::Entry(bytes)),
+            Item::Heartbeat { kept } => {
+                // What follows its own end in one batch does not count.
+                let live = self.node_mut(author)?.live.as_mut()?;
+                live.beats += 1;
+                live.heartbeats.push_back(sequence);
+                if live.heartbeats.len() > LEASE_HEARTBEATS {
+                    live.heartbeats.pop_front();
+                }
+                live.kept = live.kept.max(*kept);
+                None
+            }
+            Item::Gone { node, incarnation } => {
+                let over = self.is_over(author, *node)?;
+                let live = self.live_mut(*node, *incarnation)?;
+                if live.last >= over {
+                    return None;
+                }
+                self.end(sequence, *node)
+            }
+            Item::Leave => self.end(sequence, author),
+        }
+    }
+
+    fn end<'a>(&mut self, sequence: u64, number: u16) -> Option<Step<'a>> {
+        let node = self.node_mut(number)?;
+        node.live.take()?;
+        node.changed = sequence;
+        Some(Step::Ended(number))
+    }
+
+    /// The sequence since which `author` has had enough heartbeats to say that `node` is gone.
+    fn is_over(&self, author: u16, node: u16) -> Option<u64> {
+        let heartbeats = &self.live(author)?.heartbeats;
+        let enough = heartbeats.len() == LEASE_HEARTBEATS && author != node;
+        heartbeats.front().copied().filter(|_| enough)
+    }
+
+    /// The nodes, and their incarnations, that are gone as far as `author` may say so.
+    pub fn gone(&self, author: u16) -> Vec<(u16, u64)> {
+        let silent = |(number, live): (u16, &Live)| {
+            let over = self.is_over(author, number)?;
+            (live.last < over).then_some((number, live.incarnation))
+        };
+        self.all_live().filter_map(silent).collect()
+    }
+
+    /// All that take part.
+    pub fn all_live(&self) -> impl Iterator<Item = (u16, &Live)> {
+        self.nodes.iter().zip(1u16..).filter_map(|(node, number)| {
+            let live = node.live.as_ref()?;
+            Some((number, live))
+        })
+    }
+
+    /// A node, if it takes part.
+    pub fn live(&self, number: u16) -> Option<&Live> {
+        self.nodes.get(usize::from(number).checked_sub(1)?)?.live.as_ref()
+    }
+
+    /// The name of a node.
+    pub fn name(&self, number: u16) -> Option<&str> {
+        Some(&self.nodes.get(usize::from(number).checked_sub(1)?)?.name)
+    }
+
+    /// What nobody who takes part needs any longer: all up to this sequence.
+    pub fn kept(&self) -> u64 {
+        self.all_live().map(|(_, live)| live.kept).min().unwrap_or(0)
+    }
+
+    fn node_mut(&mut self, number: u16) -> Option<&mut Node> {
+        self.nodes.get_mut(usize::from(number).checked_sub(1)?)
+    }
+
+    fn live_mut(&mut self, number: u16, incarnation: u64) -> Option<&mut Live> {
+        let live = self.node_mut(number)?.live.as_mut()?;
+        (live.incarnation == incarnation).then_some(live)
+    }
+}
+
+/// Whether a node may have this name.
+pub fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    (1..=NODE_NAME_BYTES).contains(&name.len()) && name.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn join(name: &str, after: u64) -> Publication<'_> {
+        Publication::Join { name, version: VERSION, after, nonce: 5 }
+    }
+
+    fn batch(node: u16, incarnation: u64, counter: u64, item: Item<'_>) -> Publication<'_> {
+        Publication::Batch { node, incarnation, counter, items: vec![item] }
+    }
+
+    const HEARTBEAT: Item<'_> = Item::Heartbeat { kept: 0 };
+
+    #[test]
+    fn a_batch_counts_once_and_only_after_the_one_before_it() {
+        let mut roster = Roster::default();
+        assert_eq!(roster.apply(1, &join("a", 0)), [Step::Joined { node: 1, nonce: 5 }]);
+        let say = |counter, word: &'static [u8]| batch(1, 1, counter, Item::Entry(word));
+        assert_eq!(roster.apply(2, &say(1, b"second")), []);
+        assert_eq!(roster.apply(3, &say(0, b"first")), [Step::Entry(b"first")]);
+        assert_eq!(roster.apply(4, &say(0, b"first")), []);
+        assert_eq!(roster.apply(5, &say(1, b"second")), [Step::Entry(b"second")]);
+        assert_eq!(roster.apply(6, &batch(1, 2, 2, Item::Entry(b"later"))), []);
+        assert_eq!(roster.apply(7, &batch(2, 1, 0, Item::Entry(b"nobody"))), []);
+        assert_eq!(roster.apply(8, &batch(0, 1, 0, Item::Entry(b"nobody"))), []);
+    }
+
+    #[test]
+    fn who_joins_again_ends_what_was_and_an_old_copy_of_a_message_does_nothing() {
+        let mut roster = Roster::default();
+        roster.apply(1, &join("a", 0));
+        let again = [Step::Ended(1), Step::Joined { node: 1, nonce: 5 }];
+        assert_eq!(roster.apply(2, &join("a", 0)), [], "it knew of nothing");
+        assert_eq!(roster.apply(3, &join("a", 1)), again);
+        assert_eq!(roster.apply(4, &join("a", 1)), [], "sent twice");
+        assert_eq!(roster.apply(5, &batch(1, 1, 0, Item::Entry(b"x"))), [], "what was");
+        assert_eq!(roster.apply(6, &batch(1, 3, 0, Item::Leave)), [Step::Ended(1)]);
+        assert_eq!(roster.apply(7, &join("a", 3)), [], "from before it left");
+        assert_eq!(roster.apply(8, &join("a", 7)), [Step::Joined { node: 1, nonce: 5 }]);
+        assert_eq!(roster.apply(9, &join("b", 0)), [Step::Joined { node: 2, nonce: 5 }]);
+        let other = Publication::Join { name: "c", version: VERSION + 1, after: 9, nonce: 5 };
+        assert_eq!(roster.apply(10, &other), [], "another version");
+        assert_eq!(roster.apply(11, &join("C", 10)), [], "no name");
+        assert_eq!((roster.name(2), roster.name(3), roster.name(0)), (Some("b"), None, None));
+    }
+
+    #[test]
+    fn a_node_is_gone_only_after_ten_heartbeats_of_the_one_that_says_so() {
+        let mut roster = Roster::default();
+        roster.apply(1, &join("a", 0));
+        roster.apply(2, &join("b", 0));
+        let gone = Item::Gone { node: 2, incarnation: 2 };
+        for beat in 0..LEASE_HEARTBEATS as u64 {
+            assert_eq!(roster.gone(1), []);
+            let accused = roster.clone().apply(3 + beat, &batch(1, 1, beat, gone.clone()));
+            assert_eq!(accused, [], "after {beat}");
+            roster.apply(3 + beat, &batch(1, 1, beat, HEARTBEAT));
+        }
+        assert_eq!(roster.gone(1), [(2, 2)]);
+        assert_eq!(roster.gone(2), [], "it has seen none of its own");
+        let accuse = batch(1, 1, 10, gone);
+        let mut spoken = roster.clone();
+        spoken.apply(20, &batch(2, 2, 0, HEARTBEAT));
+        assert_eq!(spoken.apply(21, &accuse), [], "it has said something meanwhile");
+        assert_eq!(roster.apply(20, &accuse), [Step::Ended(2)]);
+        assert_eq!(roster.apply(21, &batch(2, 2, 0, HEARTBEAT)), []);
+        assert_eq!((roster.gone(1), roster.live(2)), (vec![], None));
+        let myself = batch(1, 1, 11, Item::Gone { node: 1, incarnation: 1 });
+        assert_eq!(roster.apply(22, &myself), [], "nobody says so of themselves");
+    }
+
+    #[test]
+    fn the_log_is_kept_for_the_one_that_needs_most_of_it() {
+        let mut roster = Roster::default();
+        assert_eq!(roster.kept(), 0);
+        roster.apply(1, &join("a", 0));
+        roster.apply(2, &join("b", 0));
+        roster.apply(3, &batch(1, 1, 0, Item::Heartbeat { kept: 70 }));
+        assert_eq!(roster.kept(), 0);
+        roster.apply(4, &batch(2, 2, 0, Item::Heartbeat { kept: 50 }));
+        assert_eq!(roster.kept(), 50);
+        roster.apply(5, &batch(2, 2, 1, Item::Leave));
+        assert_eq!(roster.kept(), 70);
+    }
+}

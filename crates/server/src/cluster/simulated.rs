@@ -1,0 +1,178 @@
+//! A log in memory for several nodes, with a clock of its own and all the faults of a real one: what
+//! is sent comes late, twice, in another order or never, and so do the answers; the log stands still
+//! for a while; connections break. A seed says what happens.
+//!
+//! What it has kept it keeps, as the contract of [`super::log`] has it.
+
+use super::log::{Event, Extent, Message, Request};
+use crate::hub::replay::random::Random;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How often things go wrong, each out of a thousand times.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    /// What is sent or told, and does not arrive.
+    pub(crate) lost: usize,
+    /// It arrives twice.
+    pub(crate) doubled: usize,
+    /// It arrives late, and others before it.
+    pub(crate) late: usize,
+}
+
+/// The log, and the connections of all nodes to it. Times are in milliseconds.
+pub(crate) struct SimulatedLog {
+    pub(crate) now: u64,
+    pub(crate) faults: Faults,
+    pub(crate) random: Random,
+    kept: Vec<Arc<[u8]>>,
+    /// The first sequence that is still there.
+    first: u64,
+    /// It does nothing until then.
+    frozen: u64,
+    /// The number of each node's connection, while it has one.
+    links: Vec<Option<u64>>,
+    connections: u64,
+    /// What is on its way, by when it arrives.
+    under_way: BTreeMap<(u64, u64), Parcel>,
+    parcels: u64,
+}
+
+/// Something on its way over one connection of a node.
+#[derive(Clone, Debug)]
+struct Parcel {
+    node: usize,
+    connection: u64,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    ToLog(Request),
+    ToNode(Event),
+}
+
+/// How many messages one answer has at most.
+const ANSWER: usize = 20;
+
+impl SimulatedLog {
+    pub(crate) fn new(nodes: usize, seed: u64) -> SimulatedLog {
+        SimulatedLog {
+            now: 0,
+            faults: Faults::default(),
+            random: Random::new(seed),
+            kept: Vec::new(),
+            first: 1,
+            frozen: 0,
+            links: vec![None; nodes],
+            connections: 0,
+            under_way: BTreeMap::new(),
+            parcels: 0,
+        }
+    }
+
+    pub(crate) fn extent(&self) -> Extent {
+        Extent { first: self.first, last: self.kept.len() as u64 }
+    }
+
+    /// What a node wants. It is lost if the node has no connection.
+    pub(crate) fn request(&mut self, node: usize, request: Request) {
+        self.send(node, Content::ToLog(request));
+    }
+
+    /// A node connects, anew if it was connected.
+    pub(crate) fn connect(&mut self, node: usize) {
+        self.connections += 1;
+        self.links[node] = Some(self.connections);
+        let connected = Event::Connected(self.extent());
+        self.push(1, node, self.connections, Content::ToNode(connected));
+    }
+
+    /// A node is connected no longer. What it has sent may still arrive.
+    pub(crate) fn disconnect(&mut self, node: usize) {
+        self.links[node] = None;
+    }
+
+    pub(crate) fn is_connected(&self, node: usize) -> bool {
+        self.links[node].is_some()
+    }
+
+    /// It does nothing for so long; what arrives meanwhile is answered afterwards, if at all.
+    pub(crate) fn freeze(&mut self, millis: u64) {
+        self.frozen = self.now + millis;
+    }
+
+    /// What arrives at nodes until now.
+    pub(crate) fn arrivals(&mut self) -> Vec<(usize, Event)> {
+        let mut arrived = Vec::new();
+        while let Some(first) = self.under_way.first_entry() {
+            if first.key().0 > self.now {
+                break;
+            }
+            let parcel = first.remove();
+            match parcel.content {
+                Content::ToNode(event) => {
+                    if self.links[parcel.node] == Some(parcel.connection) {
+                        arrived.push((parcel.node, event));
+                    }
+                }
+                Content::ToLog(_) if self.frozen > self.now => {
+                    if self.random.below(3) > 0 {
+                        let wait = self.frozen - self.now + self.random.below(20) as u64;
+                        self.push(wait, parcel.node, parcel.connection, parcel.content);
+                    }
+                }
+                Content::ToLog(request) => self.heed(parcel.node, parcel.connection, request),
+            }
+        }
+        arrived
+    }
+
+    fn heed(&mut self, node: usize, connection: u64, request: Request) {
+        match request {
+            Request::Publish { ticket, bytes } => {
+                self.kept.push(bytes.clone());
+                let sequence = self.kept.len() as u64;
+                for other in 0..self.links.len() {
+                    let message = Message { sequence, bytes: bytes.clone() };
+                    self.send(other, Content::ToNode(Event::Told(message)));
+                }
+                let answer = match self.random.below(1000) < self.faults.lost {
+                    true => Event::Refused { ticket }, // A timeout: nobody knows.
+                    false => Event::Acknowledged { ticket, sequence },
+                };
+                if self.links[node] == Some(connection) {
+                    self.send(node, Content::ToNode(answer));
+                }
+            }
+            Request::Fetch { from } => {
+                let extent = self.extent();
+                let begin = from.max(extent.first);
+                let known = self.kept.iter().zip(1u64..).skip(begin as usize - 1).take(ANSWER);
+                let messages = known
+                    .map(|(bytes, sequence)| Message { sequence, bytes: bytes.clone() })
+                    .collect();
+                self.send(node, Content::ToNode(Event::Fetched { messages, extent }));
+            }
+            Request::Purge { before } => self.first = self.first.max(before),
+        }
+    }
+
+    /// Sends something over a node's connection, which may fail.
+    fn send(&mut self, node: usize, content: Content) {
+        let Some(connection) = self.links[node] else { return };
+        let mut fails = |often: usize| self.random.below(1000) < often;
+        let (lost, doubled) = (fails(self.faults.lost), fails(self.faults.doubled));
+        let late = fails(self.faults.late);
+        for _ in 0..usize::from(!lost) + usize::from(doubled) {
+            let delay = 1 + self.random.below(if late { 900 } else { 3 }) as u64;
+            self.push(delay, node, connection, content.clone());
+        }
+    }
+
+    fn push(&mut self, delay: u64, node: usize, connection: u64, content: Content) {
+        self.parcels += 1;
+        let parcel = Parcel { node, connection, content };
+        self.under_way.insert((self.now + delay, self.parcels), parcel);
+    }
+}

@@ -1,0 +1,347 @@
+//! Three nodes in one process, under a log with all the faults of a real one. Nodes are killed, stand
+//! still, lose their connections and the end of what they have stored; people go to other nodes and
+//! send again what was not confirmed. A seed says what happens.
+//!
+//! After every step, nodes that have applied the same have the same state. In the end all have the
+//! same history, and in it each confirmed message once, in the order in which it was sent; and
+//! what anybody has heard, in the order in which they have.
+
+mod node;
+mod people;
+
+use super::follower::Lost;
+use super::participant::Excluded;
+use super::simulated::{Faults, SimulatedLog};
+use crate::config::Config;
+use crate::hub::Input;
+use crate::hub::replay::lines::line;
+use crate::hub::replay::random::Random;
+use crate::session_id::SessionId;
+use node::Node;
+use people::{Message, Person};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use store::{Conversation, Kinds, Query, Scope, Select};
+
+const NODES: usize = 3;
+const PEOPLE: usize = 4;
+
+const CONFIG: &str = "\
+server.guests = true
+server.plaintext_login = true
+limits.work_millis = 0
+limits.connects_per_minute = 0
+limits.connections_per_address = 0
+limits.sessions_per_account = 0
+";
+
+struct World {
+    log: SimulatedLog,
+    random: Random,
+    nodes: Vec<Node>,
+    /// Until when each node stands still.
+    still: [u64; NODES],
+    /// What arrives there meanwhile.
+    backlog: [Vec<super::log::Event>; NODES],
+    /// When each node starts again, unless it runs.
+    starts: [u64; NODES],
+    people: Vec<Person>,
+    /// Connections that send anything.
+    others: Vec<(usize, SessionId)>,
+    /// What the state was after each sequence of the log.
+    states: BTreeMap<u64, [u8; 32]>,
+    kills: usize,
+    copies: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut random = Random::new(seed);
+        let config: Arc<Config> = Arc::new(toml::from_str(CONFIG).expect("a config"));
+        let mut log = SimulatedLog::new(NODES, seed ^ 0x5eed);
+        let often = [0, 5, 50][random.below(3)];
+        log.faults = Faults { lost: often, doubled: often, late: often * 2 };
+        World {
+            log,
+            nodes: (0..NODES).map(|at| Node::new(at, &config, &mut random)).collect(),
+            still: [0; NODES],
+            backlog: Default::default(),
+            starts: [0; NODES],
+            people: (0..PEOPLE).map(|number| Person::new(&format!("w{number}"))).collect(),
+            others: Vec::new(),
+            states: BTreeMap::new(),
+            kills: 0,
+            copies: 0,
+            random,
+        }
+    }
+
+    fn step(&mut self, more: bool) {
+        self.log.now += self.random.below(30) as u64;
+        let now = self.log.now;
+        for (at, event) in self.log.arrivals() {
+            self.backlog[at].push(event);
+        }
+        for at in 0..NODES {
+            if self.nodes[at].running.is_none() && now >= self.starts[at] {
+                self.nodes[at].start(&mut self.random);
+            }
+            if self.nodes[at].running.is_some() && now >= self.still[at] {
+                self.node_acts(at);
+            }
+        }
+        for at in 0..PEOPLE {
+            self.person_acts(at, more);
+        }
+    }
+
+    fn node_acts(&mut self, at: usize) {
+        let now = self.log.now;
+        let running = self.nodes[at].running.as_mut().expect("it runs");
+        for event in std::mem::take(&mut self.backlog[at]) {
+            match running.participant.heed(event, now) {
+                Ok(ordered) => running.inputs.extend(ordered.into_iter().map(Input::Ordered)),
+                // The others have gone on without it for so long that it needs a copy of a disk.
+                Err(Excluded::Lost(Lost::TooLate { .. })) => return self.copy(at),
+                Err(other) => panic!("node {at} is excluded: {other}"),
+            }
+        }
+        for request in running.participant.look(now) {
+            self.log.request(at, request);
+        }
+        if !self.log.is_connected(at) && self.random.below(20) == 0 {
+            self.log.connect(at);
+        }
+        // The hub is behind now and then.
+        for _ in 0..[0, 3, 100][self.random.below(3)] {
+            if self.nodes[at].running.as_ref().is_some_and(|running| running.inputs.is_empty()) {
+                break;
+            }
+            if let Some(sequence) = self.nodes[at].deal(now, &mut self.random) {
+                self.compare(at, sequence);
+            }
+        }
+    }
+
+    fn copy(&mut self, at: usize) {
+        self.kill(at, self.log.now);
+        let has = |from: &usize| *from != at && self.nodes[*from].running.is_some();
+        if let Some(from) = (0..NODES).find(has) {
+            let (other, node) = if from < at {
+                let (before, after) = self.nodes.split_at_mut(at);
+                (&before[from], &mut after[0])
+            } else {
+                let (before, after) = self.nodes.split_at_mut(from);
+                (&after[0], &mut before[at])
+            };
+            node.copy(other);
+            self.copies += 1;
+        }
+    }
+
+    /// The state is what it was at any other node after the same sequence. Once in a while, for it takes
+    /// time: a difference stays.
+    fn compare(&mut self, at: usize, sequence: u64) {
+        if sequence % 8 != 0 {
+            return;
+        }
+        let running = self.nodes[at].running.as_mut().expect("it runs");
+        let state: [u8; 32] = Sha256::digest(running.state()).into();
+        let first = *self.states.entry(sequence).or_insert(state);
+        assert!(first == state, "node {at} has another state after {sequence}");
+    }
+
+    fn person_acts(&mut self, at: usize, more: bool) {
+        let now = self.log.now;
+        let person = &mut self.people[at];
+        let node = match &person.at {
+            Some(at) => at.node,
+            None if self.random.below(10) == 0 => self.random.below(NODES),
+            None => return,
+        };
+        let Some(running) = self.nodes[node].running.as_mut().filter(|_| now >= self.still[node])
+        else {
+            return;
+        };
+        if person.at.is_some() {
+            person.acts(running, more, now);
+        } else if running.listens() {
+            person.connects(node, running, now);
+        }
+    }
+
+    /// Somebody else sends something.
+    fn other_acts(&mut self) {
+        let node = self.random.below(NODES);
+        let Some(running) = &mut self.nodes[node].running else { return };
+        if !running.listens() {
+            return;
+        }
+        if self.others.len() < 3 {
+            self.others.push((node, running.opens()));
+            return;
+        }
+        let (node, session) = self.others[self.random.below(self.others.len())];
+        let Some(running) = &mut self.nodes[node].running else { return };
+        if running.heard.is_gone(session) {
+            self.others.retain(|other| *other != (node, session));
+        } else {
+            running.says(session, &line(&mut self.random));
+        }
+    }
+
+    fn something_fails(&mut self) {
+        let (now, at) = (self.log.now, self.random.below(NODES));
+        let long = self.random.below(6000) as u64;
+        match self.random.below(1000) {
+            0..=4 => self.kill(at, now + long),
+            5 if self.random.below(4) == 0 => (0..NODES).for_each(|at| self.kill(at, now + long)),
+            6..=9 => self.still[at] = now + long,
+            10..=19 => self.log.disconnect(at),
+            20 | 21 => self.log.freeze(long * 3 / 2),
+            22 => self.nodes[at].wall += self.random.below(6000) as i64 - 3000,
+            _ => {}
+        }
+    }
+
+    fn kill(&mut self, at: usize, until: u64) {
+        let torn = [0, 0, 1, 5][self.random.below(4)];
+        self.nodes[at].kill(torn);
+        self.log.disconnect(at);
+        self.backlog[at].clear();
+        (self.starts[at], self.still[at]) = (until, 0);
+        self.kills += 1;
+        self.others.retain(|(node, _)| *node != at);
+        for person in &mut self.people {
+            person.at.take_if(|there| there.node == at);
+        }
+    }
+
+    /// Nothing fails any more, and everything comes to an end.
+    fn heal(&mut self) {
+        self.log.faults = Faults::default();
+        let until = self.log.now + 120_000;
+        while !self.is_whole() {
+            assert!(self.log.now < until, "it does not come to an end: {}", self.shown());
+            self.step(false);
+        }
+    }
+
+    fn is_whole(&mut self) -> bool {
+        let done = self.people.iter().all(Person::is_done);
+        let idle = |node: &Node| {
+            node.running
+                .as_ref()
+                .is_some_and(|it| it.inputs.is_empty() && it.participant.node().is_some())
+        };
+        done && self.nodes.iter().all(idle) && {
+            let mut states =
+                self.nodes.iter_mut().map(|node| node.running.as_mut().unwrap().state());
+            let first = states.next().expect("there is one");
+            states.all(|state| state == first)
+        }
+    }
+
+    fn shown(&self) -> String {
+        let nodes = self.nodes.iter().map(|node| {
+            let running = node.running.as_ref();
+            running.map(|it| (it.participant.node(), it.participant.applied(), it.inputs.len()))
+        });
+        let people = self.people.iter().map(|it| (it.confirmed, it.is_done(), it.at.is_some()));
+        let (nodes, people): (Vec<_>, Vec<_>) = (nodes.collect(), people.collect());
+        format!("{nodes:?} {people:?} {:?}", self.log.extent())
+    }
+
+    fn history(&self, at: usize) -> Vec<Message> {
+        let lobby = self.nodes[at].running.as_ref().and_then(|it| it.hub.state.lobby);
+        let of = Scope::One(Conversation::room(lobby.expect("there is one")));
+        let (select, limit, up_to) = (Select::Latest, 100_000, u64::MAX);
+        let query = Query { of, select, limit, up_to, kinds: Kinds::MESSAGES };
+        let page = self.nodes[at].reader().page(&query).expect("it is in memory");
+        page.iter().filter_map(|event| people::read(&event.text)).collect()
+    }
+
+    /// The promises, once nothing is under way. Returns how much was confirmed.
+    fn check(&self) -> u64 {
+        let contents = self.nodes[0].contents();
+        let history = self.history(0);
+        for at in 1..NODES {
+            assert!(self.nodes[at].contents() == contents, "node {at} has stored something else");
+            assert_eq!(self.history(at), history, "node {at}");
+        }
+        for person in &self.people {
+            let of_theirs = history.iter().filter(|(name, _)| *name == person.name);
+            let numbers: Vec<u64> = of_theirs.map(|(_, number)| *number).collect();
+            let all: Vec<u64> = (1..=person.confirmed).collect();
+            assert_eq!(numbers, all, "{} is there in this order", person.name);
+            let others: Vec<&Message> =
+                history.iter().filter(|(name, _)| *name != person.name).collect();
+            for heard in &person.heard {
+                let Some(first) = heard.first() else { continue };
+                let begin = others.iter().position(|message| *message == first);
+                let begin = begin.expect("what was heard is in the history");
+                let there = &others[begin..others.len().min(begin + heard.len())];
+                let same = there.iter().copied().eq(heard);
+                assert!(same, "{} has heard {heard:?} of {there:?}", person.name);
+            }
+        }
+        history.len() as u64
+    }
+}
+
+/// What came of some worlds, so that a test sees that something happened in them.
+#[derive(Default)]
+struct Outcome {
+    messages: u64,
+    kills: usize,
+    copies: usize,
+}
+
+fn run(seed: u64, outcome: &mut Outcome) {
+    let mut world = World::new(seed);
+    let others = world.random.below(2) == 0;
+    for _ in 0..1000 {
+        world.step(true);
+        world.something_fails();
+        if others && world.random.below(5) == 0 {
+            world.other_acts();
+        }
+    }
+    world.heal();
+    outcome.messages += world.check();
+    outcome.kills += world.kills;
+    outcome.copies += world.copies;
+}
+
+fn run_all(seeds: std::ops::Range<u64>) {
+    let many = seeds.end - seeds.start;
+    let mut outcome = Outcome::default();
+    for seed in seeds {
+        // A failure names its seed: the panic's message is behind this line.
+        let watched = AssertUnwindSafe(|| run(seed, &mut outcome));
+        assert!(std::panic::catch_unwind(watched).is_ok(), "seed {seed} failed, see above");
+    }
+    let Outcome { messages, kills, copies } = outcome;
+    let enough = messages > 10 * many && kills as u64 > many && copies as u64 * 10 > many;
+    assert!(enough, "only {messages} messages, {kills} kills and {copies} copies");
+}
+
+#[test]
+fn whatever_fails_no_confirmed_message_is_lost_doubled_or_moved_and_all_states_are_equal() {
+    run_all(0..100);
+}
+
+#[test]
+fn whatever_fails_the_same_holds_for_other_seeds() {
+    run_all(1000..1100);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn whatever_fails_the_same_holds_for_many_seeds() {
+    let wish = |name, usual| std::env::var(name).map_or(usual, |it| it.parse().expect("a number"));
+    let (first, seeds) = (wish("FIRST", 1_000_000), wish("SEEDS", 10_000));
+    run_all(first..first + seeds);
+}

@@ -1,0 +1,224 @@
+//! A node that may be killed at any moment: what it has in memory is gone then, and of its disk the
+//! last transactions may be.
+
+use crate::cluster::participant::Participant;
+use crate::cluster::roster::Roster;
+use crate::cluster::seal::Seal;
+use crate::config::Config;
+use crate::effects::{Effect, Effects, Task};
+use crate::hub::heard::Heard;
+use crate::hub::input::Ordered;
+use crate::hub::replay::random::Random;
+use crate::hub::replay::steps;
+use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped, live};
+use crate::session::login::{Derived, Outcome};
+use crate::session_id::SessionId;
+use proto::scram::Keys;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use store::{MemoryStore, Store, Write};
+
+/// After so many messages of the log a node writes its live state.
+const LIVE_EVERY: u64 = 40;
+/// So many messages the log keeps although nobody needs them who takes part.
+const LOG_KEPT: u64 = 10;
+
+pub(super) const KEY: [u8; 32] = [9; 32];
+
+pub(super) struct Node {
+    pub(super) name: String,
+    config: Arc<Config>,
+    /// All that its disk has.
+    transactions: Vec<Vec<Write>>,
+    /// By how much its clocks are ahead.
+    pub(super) wall: i64,
+    steady: i64,
+    starts: u64,
+    pub(super) running: Option<Running>,
+}
+
+/// What it has in memory.
+pub(super) struct Running {
+    pub(super) participant: Participant,
+    pub(super) hub: Hub,
+    pub(super) heard: Heard,
+    /// What the hub has not looked at.
+    pub(super) inputs: VecDeque<Input>,
+    opened: u32,
+}
+
+/// What every node's disk has when the cluster is made.
+pub(super) fn founding(config: &Arc<Config>) -> Vec<Vec<Write>> {
+    let mut store = MemoryStore::new("test");
+    let (hub, writes) = Hub::new(config.clone(), store.load().unwrap(), 0);
+    let roster = postcard::to_stdvec(&Roster::default()).unwrap();
+    let bytes = live::write(&roster, &hub.state).into();
+    vec![writes, vec![Write::Live { sequence: 0, bytes }]]
+}
+
+impl Node {
+    pub(super) fn new(at: usize, config: &Arc<Config>, random: &mut Random) -> Node {
+        Node {
+            name: format!("node-{at}"),
+            config: config.clone(),
+            transactions: founding(config),
+            wall: random.below(3000) as i64,
+            steady: random.below(100_000) as i64,
+            starts: 0,
+            running: None,
+        }
+    }
+
+    fn store(&self) -> MemoryStore {
+        let mut store = MemoryStore::new("test");
+        for writes in &self.transactions {
+            store.commit(&mut writes.iter()).expect("it is in memory");
+        }
+        store
+    }
+
+    pub(super) fn start(&mut self, random: &mut Random) {
+        let mut store = self.store();
+        let loaded = store.load().expect("it is in memory");
+        let (sequence, bytes) = loaded.live.expect("it was founded with one");
+        let (roster, state) = live::read(&bytes).expect("just written");
+        let roster: Roster = postcard::from_bytes(roster).expect("just written");
+        let hub = Hub::resume(self.config.clone(), state, loaded.applied, 0);
+        self.starts += 1;
+        let prefix = u128::from(random.next()).to_le_bytes();
+        let seal = Seal::new(&KEY, b"entries", prefix);
+        let mut participant = Participant::new(&self.name, seal, roster, sequence, random.next());
+        (participant.live_every, participant.log_kept) = (LIVE_EVERY, LOG_KEPT);
+        let (heard, inputs) = (Heard::new(store), VecDeque::new());
+        self.running = Some(Running { participant, hub, heard, inputs, opened: 0 });
+        // It may run on another machine.
+        self.steady = random.below(100_000) as i64;
+    }
+
+    /// It gets a copy of what another node's disk has.
+    pub(super) fn copy(&mut self, other: &Node) {
+        self.transactions.clone_from(&other.transactions);
+    }
+
+    /// Kills it. Its disk may lose the last transactions, but none that it has waited for.
+    pub(super) fn kill(&mut self, torn: usize) {
+        self.running = None;
+        for _ in 0..torn {
+            let flushed = |writes: &Vec<Write>| {
+                writes.iter().any(|write| matches!(write, Write::Live { .. }))
+            };
+            if self.transactions.last().is_some_and(flushed) {
+                break;
+            }
+            self.transactions.pop();
+        }
+    }
+
+    /// Its hub deals with one input. Returns the sequence of the log that this was, if it was one.
+    pub(super) fn deal(&mut self, now: u64, random: &mut Random) -> Option<u64> {
+        let input = self.running.as_mut()?.inputs.pop_front()?;
+        let sequence = match &input {
+            Input::Ordered(Ordered { sequence, .. }) => Some(*sequence),
+            _ => None,
+        };
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            let (now, steady) = (1_000_000 + now as i64, now as i64);
+            let (now, steady) = (now + self.wall, steady + self.steady);
+            let stamped = Stamped { now, steady, committed: u64::MAX, input };
+            let running = self.running.as_mut().expect("it runs");
+            let effects = running.hub.apply(stamped);
+            if !effects.writes.is_empty() {
+                assert!(sequence.is_some(), "only what the log brings is stored: {effects:?}");
+                self.transactions.push(effects.writes.clone());
+            }
+            running.carry_out(effects, random);
+            let more = running.hub.has_rest() || running.hub.has_turns();
+            next = more.then_some(Input::Continue);
+        }
+        sequence
+    }
+
+    /// What its disk has, by a sequence of words that is the same for equal contents.
+    pub(super) fn contents(&self) -> String {
+        let mut loaded = self.store().load().expect("it is in memory");
+        (loaded.live, loaded.applied) = (None, 0);
+        format!("{loaded:#?}")
+    }
+
+    pub(super) fn reader(&self) -> Box<dyn store::Reader> {
+        self.store().reader().expect("it is in memory")
+    }
+}
+
+impl Running {
+    fn carry_out(&mut self, mut effects: Effects, random: &mut Random) {
+        if effects.all_ended {
+            self.participant.all_ended();
+        }
+        effects.entries.drain(..).for_each(|entry| self.participant.say(entry));
+        for write in &effects.writes {
+            if let Write::Live { sequence, .. } = write {
+                self.participant.kept(*sequence);
+            }
+        }
+        for effect in &effects.list {
+            if let Effect::Derive { session, job } = &effect.effect {
+                let outcome = derived(&job.task, random);
+                self.inputs.push_back(Input::Derived(Derived { session: *session, outcome }));
+            }
+        }
+        self.heard.carry_out(&self.hub.state.renderer, effects);
+    }
+
+    /// Whether its hub has heard that it takes part, or has taken part.
+    pub(super) fn listens(&self) -> bool {
+        self.hub.node.sessions.node > 0
+    }
+
+    /// Somebody connects.
+    pub(super) fn opens(&mut self) -> SessionId {
+        self.opened += 1;
+        let (node, slot) = (self.hub.node.sessions.node, self.opened);
+        let session = SessionId { node, shard: 0, slot, generation: slot };
+        self.heard.opens(session);
+        let address = "192.0.2.7".parse().unwrap();
+        self.does(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
+        session
+    }
+
+    pub(super) fn says(&mut self, session: SessionId, line: &str) {
+        self.does(session, line, ClientEvent::Line(0..line.len() as u32));
+    }
+
+    /// Somebody's connection breaks.
+    pub(super) fn closes(&mut self, session: SessionId) {
+        self.heard.goes(session);
+        self.does(session, "", ClientEvent::Closed { reason: "gone".into() });
+    }
+
+    fn does(&mut self, session: SessionId, text: &str, event: ClientEvent) {
+        let events = vec![SessionEvent { session, event }];
+        self.inputs.push_back(Input::Batch(Batch { shard: 0, text: text.into(), events }));
+    }
+
+    /// The state, as bytes, without what the clocks here show.
+    pub(super) fn state(&mut self) -> Vec<u8> {
+        let state = &mut self.hub.state;
+        let shown = (state.now, state.steady);
+        (state.now, state.steady) = state.ordered;
+        let bytes = state.write();
+        (state.now, state.steady) = shown;
+        bytes
+    }
+}
+
+/// Everybody knows the password.
+fn derived(task: &Task, random: &mut Random) -> Outcome {
+    let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
+    match task {
+        Task::Make { .. } => Outcome::Made(keys),
+        Task::Compare { .. } => Outcome::Compared(true),
+        _ => steps::outcome(random, task),
+    }
+}

@@ -1,0 +1,108 @@
+//! People who write to the lobby and read what others write, and go to another node when theirs is
+//! gone. What is not confirmed they send again.
+
+use super::node::Running;
+use crate::session_id::SessionId;
+
+/// Messages that somebody sends before the first is confirmed.
+const AT_ONCE: u64 = 3;
+/// After so many milliseconds without an answer somebody goes elsewhere.
+const PATIENCE: u64 = 20_000;
+
+/// A message: whose it is, and its number among those.
+pub(super) type Message = (String, u64);
+
+pub(super) struct Person {
+    pub(super) name: String,
+    pub(super) at: Option<At>,
+    /// How many messages were confirmed, in order.
+    pub(super) confirmed: u64,
+    /// How many were sent at all.
+    sent: u64,
+    /// What was heard in each connection, in order; of others.
+    pub(super) heard: Vec<Vec<Message>>,
+}
+
+/// A connection.
+pub(super) struct At {
+    pub(super) node: usize,
+    session: SessionId,
+    /// How many lines were read.
+    read: usize,
+    logged_in: bool,
+    /// How many messages were sent here, of all.
+    sent: u64,
+    /// When something last went on.
+    progress: u64,
+}
+
+impl Person {
+    pub(super) fn new(name: &str) -> Person {
+        let (name, heard) = (name.to_owned(), Vec::new());
+        Person { name, at: None, confirmed: 0, sent: 0, heard }
+    }
+
+    pub(super) fn connects(&mut self, node: usize, running: &mut Running, now: u64) {
+        let session = running.opens();
+        running.says(session, "CAP REQ :echo-message message-tags");
+        running.says(session, "CAP END");
+        running.says(session, &format!("LOGIN {} :secret", self.name));
+        self.heard.push(Vec::new());
+        let (read, logged_in, sent) = (0, false, self.confirmed);
+        self.at = Some(At { node, session, read, logged_in, sent, progress: now });
+    }
+
+    /// Reads what there is, and writes: what is not confirmed, and then `more`.
+    pub(super) fn acts(&mut self, running: &mut Running, more: bool, now: u64) {
+        let Some(at) = &mut self.at else { return };
+        let lines = &running.heard.lines[&at.session];
+        let heard = self.heard.last_mut().expect("each connection has one");
+        for line in &lines[at.read..] {
+            at.progress = now;
+            at.logged_in |= line.contains(" LOGGED_IN ") || line.contains(" ACCOUNT_CREATED ");
+            match message(line) {
+                Some((name, number)) if name == self.name => {
+                    assert!(number <= self.confirmed + 1, "{name} has not sent {number}");
+                    self.confirmed = self.confirmed.max(number);
+                }
+                Some(message) => heard.push(message),
+                None => {}
+            }
+        }
+        at.read = lines.len();
+        let waits = at.sent > self.confirmed || !at.logged_in;
+        if running.heard.is_gone(at.session) {
+            self.at = None;
+        } else if waits && now > at.progress + PATIENCE {
+            running.closes(at.session);
+            self.at = None;
+        } else if at.logged_in
+            && (more || at.sent < self.sent)
+            && at.sent < self.confirmed + AT_ONCE
+        {
+            at.sent += 1;
+            at.progress = now;
+            self.sent = self.sent.max(at.sent);
+            let (name, number) = (&self.name, at.sent);
+            let tags = format!("@+parlor/resend={name}-{number}");
+            running.says(at.session, &format!("{tags} PRIVMSG #lobby :{name} {number}"));
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.confirmed == self.sent
+    }
+}
+
+/// The message in a line, if one of these people has sent it.
+fn message(line: &str) -> Option<Message> {
+    let (_, text) = line.split_once(" PRIVMSG #lobby :")?;
+    read(text)
+}
+
+/// The message of a text.
+pub(super) fn read(text: &str) -> Option<Message> {
+    let (name, number) = text.split_once(' ')?;
+    name.strip_prefix('w')?.parse::<u64>().ok()?;
+    Some((name.to_owned(), number.parse().ok()?))
+}
