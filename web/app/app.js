@@ -16,6 +16,11 @@ import { TimelineView } from "./timeline.js";
 /** How long a short remark is shown, in milliseconds. */
 const toastMs = 6_000;
 
+/** Whether there is room for one column only (as in style.css). */
+function isNarrow() {
+  return matchMedia("(max-width: 700px)").matches;
+}
+
 /** Whether there is room for three columns (as in style.css). */
 function isWide() {
   return matchMedia("(min-width: 1001px)").matches;
@@ -133,7 +138,8 @@ export class App {
   /** @param {Dialog | undefined} dialog */
   show(dialog) {
     this.dialog = dialog;
-    this.draw();
+    // At once, so that what is typed next goes where it belongs.
+    this.drawNow();
   }
 
   /** @param {Partial<import("./settings.js").Settings>} change */
@@ -149,6 +155,8 @@ export class App {
    * @param {string} name
    */
   open(name) {
+    // The "back" of a phone leads to the list.
+    if (this.pane === "list" && isNarrow()) history.pushState("chat", "");
     this.current = name;
     [this.pane, this.answered, this.dialog, this.joining] = ["chat", undefined, undefined, undefined];
     this.intend({ type: "open", target: name }, true);
@@ -171,7 +179,13 @@ export class App {
 
   /** Shows the list again, where there is room for one column only. */
   toList() {
-    this.pane = "list";
+    if (history.state === "chat") history.back();
+    else this.wentBack();
+  }
+
+  /** The browser's "back" has been used. */
+  wentBack() {
+    this.pane = history.state === "chat" && this.current !== undefined ? "chat" : "list";
     this.draw();
   }
 
@@ -232,7 +246,8 @@ export class App {
     const known = all.find(({ name }) => name !== "" && same(name, this.settings.last));
     const first = known ?? all.find(({ kind }) => kind === "room");
     if (!first) return;
-    const pane = this.pane;
+    const { pane } = this;
+    this.pane = "chat";
     this.open(first.name);
     this.pane = pane;
   }
@@ -311,7 +326,7 @@ export class App {
   #reachedEnd() {
     const conversation = this.conversation;
     if (!conversation || !this.chat.settled || document.visibilityState !== "visible" || !document.hasFocus()) return;
-    if (matchMedia("(max-width: 700px)").matches && this.pane !== "chat") return;
+    if (isNarrow() && this.pane !== "chat") return;
     const newest = conversation.timeline.newest();
     const isNew = newest !== undefined && newest.timeMs > (conversation.readMs ?? 0);
     if (conversation.unread > 0 || isNew) this.intend({ type: "markRead", target: conversation.name }, true);

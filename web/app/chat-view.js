@@ -14,10 +14,10 @@ import { clean, plain } from "./text.js";
 export function ChatView({ app }) {
   const { conversation } = app;
   if (!conversation) {
-    return html`<main class="chat" id="chat"><${Mount} app=${app} hidden=${true} />
-      <p class="choose">${strings.choose}</p></main>`;
+    return html`<section class="chat"><${Mount} app=${app} hidden=${true} />
+      <p class="choose">${strings.choose}</p></section>`;
   }
-  return html`<main class="chat" id="chat">
+  return html`<section class="chat">
     <${Header} app=${app} conversation=${conversation} />
     <${Mount} app=${app} hidden=${false} />
     <${Typing} app=${app} conversation=${conversation} />
@@ -25,7 +25,7 @@ export function ChatView({ app }) {
     ? html`<div class="not-joined"><span>${strings.notJoined}</span>
       <button type="button" class="primary" onClick=${() => joinRoom(app, conversation.name)}>${strings.joinRoom}</button></div>`
     : html`<${Composer} app=${app} key=${conversation.name} name=${conversation.name} />`}
-  </main>`;
+  </section>`;
 }
 
 /** The timeline draws itself; it only has its place here. @param {{ app: App, hidden: boolean }} props */
@@ -51,8 +51,8 @@ function Header({ app, conversation }) {
       label=${unread > 0 ? `${strings.back}: ${strings.unread(unread, false)}` : strings.back}
       onClick=${() => app.toList()} /></span>
     <div class="bar-title">
-      ${kind === "server" ? html`<h2>${strings.server}</h2>`
-    : html`<h2><button type="button" onClick=${info}><bdi>${clean(name)}</bdi></button></h2>`}
+      ${kind === "server" ? html`<h1>${strings.server}</h1>`
+    : html`<h1><button type="button" onClick=${info}><bdi>${clean(name)}</bdi></button></h1>`}
       <span class="topic" dir="auto" title=${status}>${status || (room ? strings.topicNone : "")}</span>
     </div>
     <span class="bar-buttons">

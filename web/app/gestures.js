@@ -12,6 +12,7 @@ const longPressMs = 450;
  * @param {{ reply: (row: HTMLElement) => void, menu: (row: HTMLElement) => void, tap: (row: HTMLElement) => void }} then
  */
 export function listenToFingers(list, then) {
+  let isHeld = false;
   /** @type {{ row: HTMLElement, x: number, y: number, swipes: boolean, timer: number } | undefined} */
   let finger;
   const end = () => {
@@ -25,8 +26,10 @@ export function listenToFingers(list, then) {
     end();
     const row = event.target instanceof Element ? event.target.closest(".message") : null;
     if (event.pointerType === "mouse" || !(row instanceof HTMLElement)) return;
+    isHeld = false;
     const timer = setTimeout(() => {
       end();
+      isHeld = true;
       then.menu(row);
     }, longPressMs);
     finger = { row, x: event.clientX, y: event.clientY, swipes: false, timer };
@@ -51,6 +54,10 @@ export function listenToFingers(list, then) {
     else if (!swipes && event.target instanceof Element && !event.target.closest("a, button")) then.tap(row);
   });
   list.addEventListener("pointercancel", end);
+  list.addEventListener("touchend", (event) => {
+    // Otherwise it would press what the long press has brought up below the finger.
+    if (isHeld) event.preventDefault();
+  });
   list.addEventListener("contextmenu", (event) => {
     // A long press of a finger is ours; the mouse keeps the browser's menu.
     if (event instanceof PointerEvent && event.pointerType === "touch") event.preventDefault();

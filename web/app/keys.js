@@ -49,7 +49,7 @@ const messageKeys = {
  */
 export function onKey(app, event) {
   // A dialog has its own keys, and the page before login has none.
-  if (!app.isLoggedIn || app.dialog || event.isComposing) return;
+  if (!app.isLoggedIn || app.dialog || event.isComposing || event.defaultPrevented) return;
   const { key, code, altKey, ctrlKey, metaKey } = event;
   const command = ctrlKey || metaKey;
   let done = true;
@@ -67,7 +67,7 @@ export function onKey(app, event) {
 function openSearch(app) {
   app.side = "search";
   app.pane = "chat";
-  app.draw();
+  app.drawNow();
   const input = document.querySelector(".search-form input");
   if (input instanceof HTMLElement) input.focus();
 }

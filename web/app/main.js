@@ -55,6 +55,7 @@ function listen(app) {
   // Who comes back has read what is in sight.
   window.addEventListener("focus", () => app.draw());
   document.addEventListener("visibilitychange", () => app.draw());
+  window.addEventListener("popstate", () => app.wentBack());
   window.addEventListener("online", () => app.draw());
   window.addEventListener("offline", () => app.draw());
   fitKeyboard();

@@ -25,13 +25,13 @@ export function Page({ app }) {
     app.timeline.scroller.focus();
   }}>${strings.skipToMessages}</a>
     <${Banner} app=${app} />
-    <div class="columns" data-pane=${current === undefined ? "list" : app.pane} data-side=${app.side}>
+    <main class="columns" data-pane=${current === undefined ? "list" : app.pane} data-side=${app.side}>
       <${ListView} app=${app} />
       <${Edge} app=${app} which="listWidth" />
       <${ChatView} app=${app} />
       ${app.side !== "" && html`<${Edge} app=${app} which="sideWidth" />`}
       <${SideView} app=${app} />
-    </div>
+    </main>
     <${DialogView} app=${app} />
     <${Toast} app=${app} />`;
 }

@@ -57,7 +57,7 @@ export function Modal({ title, close, look = "", children }) {
     <div class="dialog-inside">
       <header><h2 id="dialog-title">${title}</h2>
         <${IconButton} icon="close" label=${strings.close} onClick=${close} /></header>
-      <div class="dialog-body">${children}</div>
+      <div class="dialog-body" tabindex="0">${children}</div>
     </div>
   </dialog>`;
 }

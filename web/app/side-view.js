@@ -24,13 +24,13 @@ export function SideView({ app }) {
   if (!conversation || side === "" || (side === "members" && conversation.kind !== "room")) return null;
   const titles = { members: strings.members, search: strings.search, pins: strings.pinned };
   const close = () => app.toggleSide(side);
-  return html`<aside class="side ${side}" aria-label=${titles[side]}>
+  return html`<section class="side ${side}" aria-label=${titles[side]}>
     <header class="bar"><h2>${titles[side]}</h2>
       <${IconButton} icon="close" label=${strings.close} onClick=${close} /></header>
     ${side === "members" && html`<${Members} app=${app} />`}
     ${side === "search" && html`<${SearchPanel} app=${app} />`}
     ${side === "pins" && html`<${Pins} app=${app} key=${conversation.name} />`}
-  </aside>`;
+  </section>`;
 }
 
 /** @param {{ app: App }} props */

@@ -32,8 +32,9 @@ export function addToolbar(list) {
     // The focus that a finger or the mouse leaves behind is no wish to see them.
     if (event.target instanceof Element && event.target.matches(":focus-visible")) showAt(event);
   });
-  list.addEventListener("pointerleave", () => {
-    if (!toolbar.contains(document.activeElement) && !toolbar.parentElement?.contains(document.activeElement)) toolbar.remove();
+  list.addEventListener("pointerleave", (event) => {
+    // A finger leaves whenever it is lifted.
+    if (event.pointerType === "mouse" && !toolbar.parentElement?.contains(document.activeElement)) toolbar.remove();
   });
   return show;
 }

@@ -199,7 +199,7 @@ export async function register(page, name, { remember = false } = {}) {
   await page.getByLabel("Password again").fill(`secret-${name}`);
   if (remember) await page.getByLabel("Stay logged in on this device").check();
   await page.getByRole("button", { name: "Create an account" }).click();
-  await composer(page).waitFor();
+  await page.locator(".columns").waitFor();
 }
 
 /** @param {import("playwright-core").Page} page */
