@@ -8,7 +8,7 @@ import { receivePart, receiveQuit, receiveRename, receiveTopic } from "./members
 import { formatLine, parseMessage } from "./message.js";
 import { Received } from "./received.js";
 import { receiveMarkRead, receiveNotify, receiveNumeric, receiveStandard, receiveUnread } from "./replies.js";
-import { receivePin, receiveRedact, receiveSaid, receiveTagged } from "./said.js";
+import { receiveRedact, receiveSaid, receiveTagged } from "./said.js";
 import { refreshConversation, tryLoadPage } from "./send.js";
 import { splitOnce } from "./server.js";
 
@@ -63,8 +63,6 @@ const receivers = {
   MARKREAD: receiveMarkRead,
   UNREAD: receiveUnread,
   NOTIFY: receiveNotify,
-  PIN: receivePin,
-  UNPIN: receivePin,
   CAP: receiveCapabilities,
   FAIL: receiveStandard,
   WARN: receiveStandard,

@@ -53,6 +53,8 @@ export class Received {
 export function placeOf(chat, received) {
   const request = chat.requests.get(received.label ?? 0);
   if (request?.type === "command") return request.target;
+  // What comes with the welcome is nothing that anybody has asked for.
+  if (!chat.settled) return "";
   const named = received.message.params.slice(1);
   return named.find((param) => chat.server.isRoom(param) && chat.conversation(param)) ?? chat.current;
 }

@@ -6,7 +6,7 @@ import { LIMITS } from "./limits.js";
 import { endNames, receiveNames, setTopic } from "./membership.js";
 import { parseTime } from "./message.js";
 import { tellInPlace } from "./received.js";
-import { refuseOutgoing } from "./said.js";
+import { refuseOutgoing, setPinned } from "./said.js";
 
 /** @param {Chat} chat @param {Received} received */
 export function receiveNumeric(chat, received) {
@@ -103,6 +103,9 @@ export function receiveStandard(chat, received) {
   const failed = kind === "FAIL";
   const refused = failed ? sentence : undefined;
   chat.changes.push({ type: "answered", verb, code, params: params.slice(2), refused });
+  if (verb === "PIN" && /^(PINNED|UNPINNED|ENTRY)$/.test(code)) {
+    setPinned(chat, received.param(2), received.param(3), code !== "UNPINNED");
+  }
   if (failed && code === "RATE_LIMITED") {
     putOff(chat, received, wholeNumber(received.param(2)) ?? 1, sentence);
   } else if (failed && verb === "SEARCH") {

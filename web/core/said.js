@@ -205,10 +205,10 @@ export function receiveRedact(chat, received) {
   chat.search.found = chat.search.found.filter((found) => found.entry.msgid !== msgid);
 }
 
-/** @param {Chat} chat @param {Received} received */
-export function receivePin(chat, received) {
-  const conversation = chat.conversation(received.param(0));
+/** A message of a room is pinned, or no longer. @param {Chat} chat @param {string} room @param {string} msgid @param {boolean} pinned */
+export function setPinned(chat, room, msgid, pinned) {
+  const conversation = chat.conversation(room);
   if (!conversation) return;
-  conversation.setPin(received.param(1), received.message.verb === "PIN");
+  conversation.setPin(msgid, pinned);
   chat.touch("conversation", conversation.name);
 }

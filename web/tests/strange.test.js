@@ -18,7 +18,7 @@ const WORDS = [
   ..."JOIN PART QUIT KICK NICK MODE +ov-o +b TOPIC RENAME REDACT INVITE AWAY KILL ERROR PING PONG".split(" "),
   ..."001 005 PREFIX=( PREFIX=(o)@ PREFIX= CHANTYPES= CHANMODES=,,, CHATHISTORY=0 CHATHISTORY=x -PREFIX".split(" "),
   ..."353 366 332 322 323 372 376 401 263 900 FAIL NOTE WARN RATE_LIMITED SEARCH END".split(" "),
-  ..."MARKREAD UNREAD NOTIFY PIN UNPIN CAP NEW ACK DEL LS NAK AUTHENTICATE REGISTER SUCCESS".split(" "),
+  ..."MARKREAD UNREAD NOTIFY PIN PINNED UNPINNED ENTRY CAP NEW ACK DEL LS NAK AUTHENTICATE REGISTER SUCCESS".split(" "),
   ..."draft/multiline=max-bytes=1,max-lines=0 #lobby #other @#lobby ann bob * welcomed timestamp=x".split(" "),
   ..."timestamp=2026-11-22T14:02:05.123Z 1000+ -1 NaN 1e999 \x01ACTION \x01 :text :ann ::".split(" "),
   "",
@@ -89,7 +89,7 @@ test("what a server sends without end is kept within bounds", () => {
     chat.receive(`:parlor 372 ann :- ${n}`, 1, out);
     chat.receive(`:u${n}!b@c JOIN #lobby`, 1, out);
     chat.receive(`:parlor 353 ann = #lobby :v${n}`, 1, out);
-    chat.receive(`PIN #lobby ${n}`, 1, out);
+    chat.receive(`NOTE PIN PINNED #lobby ${n} bob :pinned`, 1, out);
     chat.receive(`:parlor CAP ann NEW :c${n}=1`, 1, out);
     chat.receive(`@+draft/reply=x0;+draft/react=${n} :u${n}!b@c TAGMSG #lobby`, 1, out);
     chat.receive(`@+typing=active :u${n}!b@c TAGMSG #lobby`, 1, out);

@@ -97,7 +97,6 @@ impl Chat {
             "MARKREAD" => self.marked(received),
             "UNREAD" => self.unread(received),
             "NOTIFY" => self.notify(received),
-            "PIN" | "UNPIN" => self.pinned(received),
             "CAP" => self.capabilities(received, out),
             "FAIL" | "WARN" | "NOTE" => self.standard(received, out),
             "ACK" | "PONG" | "ACCOUNT" | "CHGHOST" | "SETNAME" | "METADATA" => {}
@@ -176,6 +175,10 @@ impl Chat {
             && let Some(crate::chat::Request::Command { target }) = self.requests.get(&label)
         {
             return target.clone();
+        }
+        if !self.settled {
+            // What comes with the welcome is nothing that anybody has asked for.
+            return String::new();
         }
         let params = received.message.params().iter().skip(1);
         let mut named = params.filter(|param| self.server.is_room(param));

@@ -195,10 +195,9 @@ impl Chat {
         self.search.found.retain(|(_, entry)| entry.msgid.as_deref() != Some(msgid));
     }
 
-    pub(super) fn pinned(&mut self, received: &Received<'_>) {
-        let pinned = received.message.verb.eq_ignore_ascii_case("PIN");
-        let (target, msgid) = (received.param(0), received.param(1));
-        if let Some(conversation) = self.conversations.get_mut(&fold(target)) {
+    /// A message of a room is pinned, or no longer.
+    pub(super) fn pinned(&mut self, room: &str, msgid: &str, pinned: bool) {
+        if let Some(conversation) = self.conversations.get_mut(&fold(room)) {
             conversation.set_pin(msgid, pinned);
             self.changes.push(Change::Conversation(conversation.name.clone()));
         }

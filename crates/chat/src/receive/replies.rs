@@ -121,6 +121,9 @@ impl Chat {
         let kind = received.message.verb.to_ascii_uppercase();
         let refused = (kind == "FAIL").then(|| sentence.to_owned());
         self.changes.push(Change::Answered { verb: verb.to_owned(), refused });
+        if let ("PIN", "PINNED" | "UNPINNED" | "ENTRY") = (verb, code) {
+            self.pinned(received.param(2), received.param(3), code != "UNPINNED");
+        }
         match (kind.as_str(), verb, code) {
             ("FAIL", _, "RATE_LIMITED") => {
                 let seconds = received.param(2).parse().unwrap_or(1);
