@@ -36,7 +36,7 @@ fn modules_become_one_script_without_import_export_and_comments() {
     ])
     .unwrap();
     let expected = "\"use strict\";\n\n// core/a.js\nconst a = 1; // stays\n\
-                    function f() {\n  export_me();\n  /** @type {a} */ (stays)();\n}\n/*! A licence stays. */\nasync function g() {}\nclass C {}\n\
+                    function f() {\nexport_me();\n/** @type {a} */ (stays)();\n}\n/*! A licence stays. */\nasync function g() {}\nclass C {}\n\
                     function h() {}\n\n// core/b.js\nlet b = a;\n\n// app/c.js\nf(a, b);\n";
     assert_eq!(script, expected);
 }
