@@ -157,11 +157,18 @@ export class Connection {
     if (/^[45]\d\d$/.test(numeric)) return this.#failed("server", sentence);
     if (!/^90[24-7]$/.test(numeric)) return undefined;
     // "SASL authentication failed: wrong password": only the end is for people.
-    const reason = sentence.split(": ").at(-1) ?? sentence;
-    if (this.#isCodeWanted || (this.login.code && /\bcode\b/.test(reason))) return this.#failed("code", reason);
-    if (/server password/.test(reason)) return this.#failed("serverPassword", reason);
-    if (/wait|moment/.test(reason)) return this.#failed("later", reason);
-    return this.#failed(this.isToken ? "token" : "password", reason);
+    const reason = sentence.replace(/^SASL[^:]*: /, "");
+    return this.#failed(this.#problemOf(reason), reason);
+  }
+
+  /** @param {string} reason @returns {Problem} */
+  #problemOf(reason) {
+    if (this.#isCodeWanted || (this.login.code && /\bcode\b/.test(reason))) return "code";
+    if (/server password/.test(reason)) return "serverPassword";
+    if (/wait|too many/.test(reason)) return "later";
+    // Whoever is suspended, for example, has the right password all the same.
+    if (!/wrong password/.test(reason)) return "server";
+    return this.isToken ? "token" : "password";
   }
 
   /** @param {Problem} problem @param {string} reason @returns {Step} */

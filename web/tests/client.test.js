@@ -134,6 +134,24 @@ test("what the server puts off is sent when it is time", () => {
   assert.deepEqual(said(newest().take()), [line]);
 });
 
+test("a login that is refused has its reason, whole, and what to ask for", () => {
+  const { client, newest } = setUp();
+  /** @type {[string, string, string][]} */
+  const refusals = [
+    ["wrong password", "wrong password", "password"],
+    ["too many failed logins; wait 4 seconds", "too many failed logins; wait 4 seconds", "later"],
+    ["too many concurrent logins; try again", "too many concurrent logins; try again", "later"],
+    ["send the server password with PASS first", "send the server password with PASS first", "serverPassword"],
+    ["suspended until tomorrow: spam", "suspended until tomorrow: spam", "server"],
+  ];
+  for (const [sentence, reason, problem] of refusals) {
+    client.logIn({ how: "password", name: "ann", password: "secret" });
+    newest().accept();
+    newest().say(`:parlor 904 ann :SASL authentication failed: ${sentence}`);
+    assert.deepEqual(client.status, { phase: "out", problem, reason });
+  }
+});
+
 test("a server that welcomes without having proved itself is not believed", () => {
   const { client, newest } = setUp();
   client.logIn({ how: "password", name: "ann", password: "secret" });
