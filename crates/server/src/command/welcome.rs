@@ -81,6 +81,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
         ..Registration::default()
     };
     context.session_mut().registration = Some(Box::new(registration));
+    context.refresh();
     come_online(context, full);
 }
 
