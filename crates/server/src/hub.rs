@@ -42,9 +42,9 @@ use crate::limits::{
 };
 use crate::metrics::{Count, Refused};
 use crate::session::Node;
-use crate::session::Session;
 use crate::session::budget::Payer;
 use crate::session::login::{Derived, Outcome};
+use crate::session::{Client, Session};
 use crate::session::{delivered, disk};
 use crate::session_id::SessionId;
 use crate::state::State;
@@ -227,6 +227,10 @@ impl Hub {
             }
             ClientEvent::Forwarded { address, encrypted } => {
                 self.forwarded(out, session, *address, *encrypted);
+            }
+            ClientEvent::WebSocket { browser } => {
+                let known = self.node.sessions.get_mut(&session).expect("just looked up");
+                known.client = browser.map_or(Client::WebSocket, Client::Browser);
             }
             ClientEvent::Served => {
                 let ended = self.node.sessions.remove(&session).expect("just looked up");

@@ -5,6 +5,7 @@
 pub mod files;
 pub mod config;
 pub mod networks;
+pub mod browser;
 pub mod work;
 pub mod limits;
 pub mod text;

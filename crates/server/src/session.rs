@@ -15,6 +15,7 @@ pub mod watch;
 
 pub use node::Node;
 
+use crate::browser::Browser;
 use crate::config::Config;
 use crate::effects::{Cursor, OpenLabel};
 use crate::secret::Secret;
@@ -42,6 +43,8 @@ pub struct Session {
     pub encrypted: bool,
     /// A reverse proxy has said for whom it is.
     pub forwarded: bool,
+    /// What is at its other end.
+    pub client: Client,
     /// It came by the admin socket: it is an admin, and no user.
     pub console: bool,
     /// The certificate that it has shown with TLS; boxed, because hardly any has.
@@ -114,6 +117,18 @@ pub struct Session {
     pub ended: bool,
     /// It has closed, and why; it ends when the command under way has been applied.
     pub closed: Option<Box<str>>,
+}
+
+/// What is at the other end of a session, as far as a server can know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Client {
+    /// Any program that sends lines.
+    #[default]
+    Lines,
+    /// A program that uses a WebSocket.
+    WebSocket,
+    /// A web page in this browser.
+    Browser(Browser),
 }
 
 /// By what a session has proven who it is.
@@ -383,6 +398,7 @@ impl Session {
             held: false,
             encrypted: false,
             forwarded: false,
+            client: Client::Lines,
             console: false,
             certificate: None,
             entropy,

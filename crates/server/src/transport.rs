@@ -15,6 +15,7 @@ mod shared_lines;
 
 pub use shared_lines::SharedLines;
 
+use crate::browser::Browser;
 use crate::config::Config;
 use crate::limits::UNREAD_BYTES;
 use crate::metrics::Kind;
@@ -90,6 +91,8 @@ pub struct Received {
     pub handshaking: bool,
     /// Like [`Received::proxied`], but from the headers of an HTTP request, so inside TLS.
     pub forwarded: Option<(IpAddr, bool)>,
+    /// A WebSocket was opened; with the browser that a web page has opened it from.
+    pub websocket: Option<Option<Browser>>,
     /// An HTTP request to respond to.
     pub request: Option<Request>,
     /// The peer will send nothing more.
@@ -345,8 +348,9 @@ impl Layers {
                 let encrypted = self.tls.is_some();
                 let rules = Rules { peer, proxies, encrypted, origins };
                 let Some(request) = incoming.receive(bytes, &rules) else { return };
-                if let Wants::WebSocket { binary, response } = &request.wants {
+                if let Wants::WebSocket { binary, browser, response } = &request.wants {
                     let rest = std::mem::take(incoming).into_rest();
+                    received.websocket = Some(*browser);
                     self.open(*binary, &request, &rules, received);
                     self.send(response, received);
                     return self.receive_plain(&rest, setup, lines, received);

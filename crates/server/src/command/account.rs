@@ -8,6 +8,7 @@ mod factor;
 mod password;
 mod sessions;
 
+pub use app_passwords::end_sessions;
 pub(in crate::command) use delete::remove;
 pub use factor::draw_codes;
 pub use password::{answer_new, answer_old};
@@ -20,6 +21,7 @@ use crate::render::export::time;
 use crate::secret::Secret;
 use crate::session::login::{Change, Outcome};
 use crate::session::{Proof, Reveals};
+use crate::state::app_password::AppPassword;
 use crate::state::applying::{Answering, Applying, Reads};
 use crate::state::second_factor::UsedCode;
 use crate::state::standing::{self, TakesFrom};
@@ -49,6 +51,10 @@ pub enum AccountChange {
         name: Box<str>,
         /// What it is checked with.
         keys: Keys,
+        /// How long it lasts, in milliseconds; none for until it is revoked.
+        lasts: Option<i64>,
+        /// The browser that asks for it, if it is one.
+        browser: Option<Box<str>>,
     },
     /// A second factor of this secret, which is to be confirmed.
     NewFactor(Secret),
@@ -75,8 +81,12 @@ pub fn change(context: &mut Applying<'_>, change: &AccountChange) -> Result<(), 
     let account = &of(context)?;
     match change {
         AccountChange::Password { .. } => Ok(()),
-        AccountChange::AppPassword { name, keys } => {
-            app_passwords::added(context, account, name, keys)
+        AccountChange::AppPassword { name, keys, lasts, browser } => {
+            let (name, browser, created) = (name.clone(), browser.clone(), context.state.now);
+            let until = lasts.map(|lasts| created.saturating_add(lasts));
+            let keys = keys.into();
+            let one = AppPassword { name, keys, created, used: None, browser, until };
+            app_passwords::added(context, account, &one)
         }
         AccountChange::NewFactor(secret) => factor::added(context, account, secret),
         AccountChange::ConfirmFactor(code) => factor::confirmed(context, account, code),
@@ -164,8 +174,8 @@ pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Ou
     let done = match (change, outcome) {
         (_, Outcome::Busy) => Err(Refusal::Busy(name.to_owned())),
         (Change::Password, outcome) => password::derived(context, &account, outcome),
-        (Change::AppPassword(name), Outcome::Drawn(secrets, Some(keys))) => {
-            app_passwords::drawn(context, name, &secrets, keys)
+        (Change::AppPassword(name, lasts), Outcome::Drawn(secrets, Some(keys))) => {
+            app_passwords::drawn(context, name, lasts, &secrets, keys)
         }
         (Change::Factor, Outcome::Drawn(secrets, _)) => factor::drawn(context, &secrets),
         (Change::Codes(code), Outcome::Drawn(secrets, _)) => {

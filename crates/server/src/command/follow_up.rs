@@ -51,6 +51,7 @@ pub fn carry_out(context: &mut Context<'_>) {
             FollowUp::EndFromNetwork { ban, given } => {
                 serverban::end_from_network(context, ban, &given);
             }
+            FollowUp::EndApp { app } => account::end_sessions(context, &app),
             FollowUp::EndEntering { account, why } => ending::end_entering(context, account, why),
             FollowUp::CodeReplaced { account } => welcome::code_replaced(context, account),
             FollowUp::AskPlayback { command } => znc::ask(context, &command),

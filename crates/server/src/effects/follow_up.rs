@@ -113,6 +113,11 @@ pub enum FollowUp {
         /// The network, as it was given.
         given: Box<str>,
     },
+    /// The asker has revoked an app password: its sessions end.
+    EndApp {
+        /// Its name.
+        app: Box<str>,
+    },
     /// An account goes: who is about to be its user ends.
     EndEntering {
         /// The account.
@@ -195,6 +200,7 @@ impl FollowUp {
             | FollowUp::MetadataChanged { .. }
             | FollowUp::MetadataAgain { .. }
             | FollowUp::EndFromNetwork { .. }
+            | FollowUp::EndApp { .. }
             | FollowUp::EndEntering { .. }
             | FollowUp::CodeReplaced { .. }
             | FollowUp::ShowRoomAtLogin { .. } => false,

@@ -1,5 +1,6 @@
 //! What comes to the hub: what connections did, and what other threads have found out.
 
+use crate::browser::Browser;
 use crate::effects::SentEntry;
 use crate::hub::reload::Reload;
 use crate::limits::BATCH_BYTES;
@@ -129,7 +130,12 @@ pub enum ClientEvent {
         /// Whether that connection is encrypted, as the proxy says.
         encrypted: bool,
     },
-    /// It was a request of HTTP, and its shard has answered it.
+    /// It is a WebSocket. Said before its first line.
+    WebSocket {
+        /// The browser that a web page has opened it from.
+        browser: Option<Browser>,
+    },
+    /// It was requests of HTTP, and its shard has answered them.
     Served,
     /// It sent a line; where in [`Batch::text`].
     Line(Range<u32>),

@@ -69,8 +69,8 @@ pub enum Outcome {
 pub enum Change {
     /// Another password.
     Password,
-    /// A new app password of this name.
-    AppPassword(Box<str>),
+    /// A new app password of this name, which lasts so many milliseconds, or until it is revoked.
+    AppPassword(Box<str>, Option<i64>),
     /// The secret of a second factor.
     Factor,
     /// New recovery codes, for this code.

@@ -183,6 +183,9 @@ impl Shard {
             self.connections[slot].address = address;
             self.gather(session, ClientEvent::Forwarded { address, encrypted });
         }
+        if let Some(browser) = received.websocket {
+            self.gather(session, ClientEvent::WebSocket { browser });
+        }
         self.connections[slot].over = received.closed && received.failure.is_none();
         let after = self.gather_lines(slot, bytes, true);
         if let Some(reason) = received.failure {

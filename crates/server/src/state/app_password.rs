@@ -22,6 +22,19 @@ pub struct AppPassword {
     /// When somebody logged in with it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<i64>,
+    /// The browser for which it was made, if it was one, such as `Firefox/Android`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<Box<str>>,
+    /// From when on it logs in no more; none for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+}
+
+impl AppPassword {
+    /// Whether it logs in.
+    pub fn is_good(&self, now: i64) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// Keys as a record has them: binary fields in base64.
@@ -64,8 +77,12 @@ impl StoredKeys {
     }
 }
 
-/// The app passwords of an account, by name.
+/// The app passwords of an account that log in, by name.
 pub fn of(state: &State, account: AccountId) -> impl Iterator<Item = AppPassword> {
+    all(state, account).filter(|one| one.is_good(state.now))
+}
+
+fn all(state: &State, account: AccountId) -> impl Iterator<Item = AppPassword> {
     state.records.of(RecordKind::AppPassword, account).filter_map(|(_, value)| parse(value))
 }
 
@@ -76,7 +93,9 @@ pub fn keys_of(state: &State, account: AccountId) -> Vec<(Box<str>, Keys)> {
 
 /// One of an account, whatever the case of its name.
 pub fn find(state: &State, account: AccountId, name: &str) -> Option<AppPassword> {
-    state.records.get(RecordKind::AppPassword, account, &fold(name))
+    let found: Option<AppPassword> =
+        state.records.get(RecordKind::AppPassword, account, &fold(name));
+    found.filter(|one| one.is_good(state.now))
 }
 
 /// Adds an app password, or changes one.
@@ -87,6 +106,16 @@ pub fn set(state: &mut State, out: &mut Effects, account: AccountId, one: &AppPa
 /// Revokes an app password.
 pub fn remove(state: &mut State, out: &mut Effects, account: AccountId, name: &str) {
     records::remove(state, out, (RecordKind::AppPassword, account, &fold(name)));
+}
+
+/// Removes those of an account that log in no more. Nothing else depends on that being stored.
+pub fn expire(state: &mut State, out: &mut Effects, account: AccountId) {
+    let over = all(state, account).filter(|one| !one.is_good(state.now));
+    for one in over.collect::<Vec<_>>() {
+        let when = out.condition();
+        remove(state, out, account, &one.name);
+        out.resume(when);
+    }
 }
 
 /// Somebody has logged in with it. Nothing else depends on that being stored.
@@ -102,6 +131,19 @@ pub fn used(state: &mut State, out: &mut Effects, account: AccountId, name: &str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_with_an_end_is_good_before_it() {
+        let keys = StoredKeys::from(&Keys::derive("secret", [7; 16], 1));
+        let (name, until) = ("web".into(), Some(10));
+        let one = AppPassword { name, keys, created: 0, used: None, browser: None, until };
+        assert!(one.is_good(9) && !one.is_good(10));
+        assert!(AppPassword { until: None, ..one.clone() }.is_good(i64::MAX));
+        // As earlier versions wrote them.
+        let text = serde_json::to_string(&AppPassword { until: None, ..one }).unwrap();
+        assert!(!text.contains("until"), "{text}");
+        assert_eq!(parse::<AppPassword>(&text).unwrap().until, None);
+    }
 
     #[test]
     fn keys_are_kept_and_never_shown() {

@@ -8,6 +8,7 @@ use crate::effects::{Effect, Effects, LogRecord};
 use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SECONDS};
 use crate::session_id::SessionId;
 use crate::state::State;
+use crate::state::app_password;
 use crate::state::applying::Applying;
 use crate::state::former_names;
 use crate::state::founder;
@@ -128,6 +129,7 @@ pub fn look(state: &mut State, out: &mut Effects, entering: &BTreeSet<AccountId>
             break;
         }
         state.dormant.after = id;
+        app_password::expire(state, out, id);
         match state.users.get(&id) {
             Some(user) if user.guest => {}
             Some(_) => seen(state, out, id),
@@ -206,6 +208,7 @@ mod tests {
     use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
     use crate::session::login::{Derived, Outcome};
     use crate::session_id::SessionId;
+    use crate::state::app_password::AppPassword;
     use crate::state::invitation::Invitation;
     use crate::state::records::SERVER;
     use proto::Fingerprint;
@@ -365,6 +368,38 @@ mod tests {
         assert_eq!(count(&hub), 0);
         hub.restarts();
         assert_eq!(count(&hub), 0);
+    }
+
+    #[test]
+    fn app_passwords_log_in_until_their_end_and_are_removed() {
+        let mut hub = World::new(0);
+        let ann = hub.logs_in("ann");
+        hub.goes(ann);
+        let id = hub.hub.state.account("ann").expect("it was made").id;
+        let until = Some(hub.now + DAY_MILLIS);
+        let mut out = Effects::new(1, 0);
+        for (name, until) in [("web", until), ("irc", None)] {
+            let keys = (&keys()).into();
+            let name = name.into();
+            let one = AppPassword { name, keys, created: 0, used: None, browser: None, until };
+            app_password::set(&mut hub.hub.state, &mut out, id, &one);
+        }
+        hub.store.commit(&mut out.writes.iter()).expect("it is in memory");
+        let good = |hub: &World| {
+            let all = app_password::keys_of(&hub.hub.state, id).into_iter();
+            all.map(|(name, _)| name.into_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(good(&hub), ["irc", "web"]);
+        // At once, whenever it is removed.
+        hub.hub.state.now += DAY_MILLIS;
+        assert_eq!(good(&hub), ["irc"]);
+        assert!(app_password::find(&hub.hub.state, id, "web").is_none());
+        let count = |hub: &World| hub.hub.state.records.count(RecordKind::AppPassword, id);
+        assert_eq!(count(&hub), 2);
+        hub.passes(2);
+        assert_eq!(count(&hub), 1);
+        hub.restarts();
+        assert_eq!((count(&hub), good(&hub)), (1, vec!["irc".to_owned()]));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub use host::Host;
 pub use incoming::Incoming;
 pub use page::{Page, page};
 
+use crate::browser::Browser;
 use crate::limits::{HTTP_BODY_BYTES, HTTP_HEADERS};
 use crate::networks::Networks;
 use handshake::Own;
@@ -75,6 +76,8 @@ pub enum Wants {
     WebSocket {
         /// Lines are sent as binary messages, not as text.
         binary: bool,
+        /// The browser, if it is a web page that asks.
+        browser: Option<Browser>,
         /// The handshake response.
         response: Vec<u8>,
     },

@@ -287,7 +287,7 @@ const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 
 fn opened(lines: &[&str]) -> (bool, String) {
     match ask(lines).wants {
-        Wants::WebSocket { binary, response } => (binary, String::from_utf8(response).unwrap()),
+        Wants::WebSocket { binary, response, .. } => (binary, String::from_utf8(response).unwrap()),
         other => panic!("{other:?} for {lines:?}"),
     }
 }

@@ -52,7 +52,8 @@ fn turn_on(ann: &mut Client) -> (String, Vec<String>) {
 
 fn app_password(ann: &mut Client, name: &str) -> String {
     ann.send(&format!("ACCOUNT TOKEN ADD {name}"));
-    words(ann, &format!(":parlor NOTE ACCOUNT TOKEN_ADDED {name} {{token}} :*"))["token"].clone()
+    words(ann, &format!(":parlor NOTE ACCOUNT TOKEN_ADDED {name} {{token}} \\* :*"))["token"]
+        .clone()
 }
 
 #[test]

@@ -394,6 +394,39 @@ fn a_long_page_of_history_comes_whole() {
     }
 }
 
+#[test]
+fn a_browser_is_known_by_its_kind_among_ones_sessions() {
+    let server = Server::start_as(Start::InMemory, "");
+    let mut ann = server.log_in("ann");
+    let agent = "User-Agent: Mozilla/5.0 (Android 14; Mobile) Gecko/140.0 Firefox/140.0\r\n";
+    for (headers, expected) in [
+        (format!("{agent}Origin: https://localhost\r\n"), "Firefox/Android"),
+        (agent.to_owned(), "websocket"),
+    ] {
+        let mut page = server.connect("ann").into_tls(tls::any()).upgraded(&headers);
+        page.log_in("ann");
+        ann.send("ACCOUNT SESSIONS");
+        ann.until(&format!(
+            ":parlor NOTE ACCOUNT SESSION * * * 127.0.0.1 password {expected} \\* :*"
+        ));
+        ann.until(":parlor NOTE ACCOUNT SESSIONS_END 2 :*");
+        let (token, browser) = match expected {
+            "websocket" => ("program", "\\*"),
+            browser => ("page", browser),
+        };
+        page.send(&format!("ACCOUNT TOKEN ADD {token} 90d"));
+        page.until(":parlor NOTE ACCOUNT TOKEN_ADDED *");
+        ann.send("ACCOUNT TOKEN LIST");
+        ann.until(&format!(":parlor NOTE ACCOUNT TOKEN {token} * \\* * {browser} :*"));
+        page.send("QUIT");
+        page.until_closed();
+    }
+    let mut lines = server.connect("ann").into_tls(tls::any());
+    lines.log_in("ann");
+    ann.send("ACCOUNT SESSIONS");
+    ann.until(":parlor NOTE ACCOUNT SESSION * * * 127.0.0.1 password tls \\* :TLS, *");
+}
+
 /// Several wait for the same deadline, so that it is waited for but once.
 #[test]
 fn a_request_that_is_begun_and_not_completed_is_answered_in_time() {

@@ -1,17 +1,19 @@
-//! `ACCOUNT TOKEN ADD name`, `ACCOUNT TOKEN LIST`, `ACCOUNT TOKEN DEL name`: app passwords.
+//! `ACCOUNT TOKEN ADD name [duration]`, `ACCOUNT TOKEN LIST`, `ACCOUNT TOKEN DEL name`: app passwords.
 
-use super::{AccountChange, must_be_proven, or_not_stored, refused, tell_others, time};
+use super::{AccountChange, duration, must_be_proven, or_not_stored, refused, tell_others, time};
 use crate::command::authentication;
 use crate::command::context::Context;
 use crate::command::entry::Next;
 use crate::command::refusal::Refusal;
-use crate::effects::{FollowUp, Task};
+use crate::effects::{Ending, FollowUp, Task};
 use crate::limits::{APP_PASSWORD_CHARS, APP_PASSWORD_NAME_BYTES, APP_PASSWORDS};
 use crate::secret::Secret;
 use crate::session::login::Change;
-use crate::session::{Reveals, Tried};
+use crate::session::{Client, Proof, Reveals, Tried};
+use crate::session_id::SessionId;
 use crate::state::app_password::{self, AppPassword};
 use crate::state::applying::{Answering, Applying, Reads};
+use proto::name::same;
 use proto::scram::Keys;
 use store::Account;
 
@@ -24,7 +26,10 @@ pub(super) fn before<'m>(
     let subcommand = params.first().copied().unwrap_or_default().to_ascii_uppercase();
     let name = || params.get(1).copied().filter(|name| !name.is_empty());
     match subcommand.as_str() {
-        "ADD" => add(context, account, name().ok_or(Refusal::NeedMoreParams)?)?,
+        "ADD" => {
+            let lasts = params.get(2).copied().filter(|lasts| !lasts.is_empty());
+            add(context, account, name().ok_or(Refusal::NeedMoreParams)?, lasts)?;
+        }
         "LIST" | "" => list(context, account),
         "DEL" => return Ok(Next::Command),
         _ => {
@@ -35,7 +40,12 @@ pub(super) fn before<'m>(
     Ok(Next::Nothing)
 }
 
-fn add(context: &mut Context<'_>, account: &Account, name: &str) -> Result<(), Refusal> {
+fn add(
+    context: &mut Context<'_>,
+    account: &Account,
+    name: &str,
+    lasts: Option<&str>,
+) -> Result<(), Refusal> {
     must_be_proven(context)?;
     // Whoever reads along could log in with it.
     context.must_be_private()?;
@@ -44,11 +54,12 @@ fn add(context: &mut Context<'_>, account: &Account, name: &str) -> Result<(), R
         let text = "An app password is called by one word of at most 32 bytes, without colons";
         return Err(refused("BAD_NAME", name, text));
     }
+    let lasts = lasts.map(duration).transpose()?;
     may_add(context, account, name)?;
     context.must_have_space()?;
     let keys = Some((account.keys.salt, account.keys.iterations));
     let task = Task::Draw { count: 1, chars: APP_PASSWORD_CHARS, keys };
-    let of = Tried::Account(Box::new(Change::AppPassword(name.into())));
+    let of = Tried::Account(Box::new(Change::AppPassword(name.into(), lasts)));
     authentication::wait(context, &account.name, of, "", task, 0);
     Ok(())
 }
@@ -73,48 +84,59 @@ fn may_add(
 pub(super) fn drawn(
     context: &mut Context<'_>,
     name: Box<str>,
+    lasts: Option<i64>,
     secrets: &[Secret],
     keys: Keys,
 ) -> Result<(), Refusal> {
     let Some(secret) = secrets.first() else { return Ok(()) };
     let reveals = Reveals::AppPassword(name.clone(), secret.clone());
     context.session_mut().reveals = Some(Box::new(reveals));
-    super::make(context, &AccountChange::AppPassword { name, keys })
+    let browser = match context.session().client {
+        Client::Browser(browser) => Some(browser.to_string().into()),
+        Client::Lines | Client::WebSocket => None,
+    };
+    super::make(context, &AccountChange::AppPassword { name, keys, lasts, browser })
 }
 
 /// There is a new one.
 pub(super) fn added(
     context: &mut Applying<'_>,
     account: &Account,
-    name: &str,
-    keys: &Keys,
+    one: &AppPassword,
 ) -> Result<(), Refusal> {
-    may_add(context, account, name)?;
-    let created = context.state.now;
-    let one = AppPassword { name: name.into(), keys: keys.into(), created, used: None };
-    app_password::set(context.state, context.out, account.id, &one);
+    may_add(context, account, &one.name)?;
+    app_password::set(context.state, context.out, account.id, one);
     or_not_stored(context);
     context.out.follow_up(FollowUp::Reveal);
-    let told = format!("Another of your sessions has added the app password {name}");
-    tell_others(context, account.id, &told);
+    let text = format!("Another of your sessions has added the app password {}", one.name);
+    tell_others(context, account.id, &text);
     Ok(())
 }
 
 /// Shows a new one to its owner.
 pub(super) fn show(context: &mut Context<'_>, name: &str, secret: &Secret) {
+    let account = super::of(context).ok();
+    let one = account.and_then(|account| app_password::find(&context.state, account.id, name));
+    let until = one.and_then(|one| one.until).map(time);
+    let until = until.as_deref().unwrap_or("*");
     let text = "Give this to one program in place of your password; it is shown this once";
-    context.note("ACCOUNT", "TOKEN_ADDED", &[name, secret.reveal()], text);
+    context.note("ACCOUNT", "TOKEN_ADDED", &[name, secret.reveal(), until], text);
 }
 
 fn list(context: &mut Context<'_>, account: &Account) {
     let all: Vec<AppPassword> = app_password::of(&context.state, account.id).collect();
     for one in &all {
-        let used = one.used.map(time);
-        let text = match &used {
+        let (used, until) = (one.used.map(time), one.until.map(time));
+        let mut text = match &used {
             Some(used) => format!("Used last at {used}"),
             None => "Not used yet".into(),
         };
-        let params: &[&str] = &[&one.name, &time(one.created), used.as_deref().unwrap_or("*")];
+        if let Some(until) = &until {
+            text.push_str(&format!("; good until {until}"));
+        }
+        let or_none = |time: &Option<String>| time.clone().unwrap_or_else(|| "*".into());
+        let (created, browser) = (time(one.created), one.browser.as_deref().unwrap_or("*"));
+        let params: &[&str] = &[&one.name, &created, &or_none(&used), &or_none(&until), browser];
         context.note("ACCOUNT", "TOKEN", params, &text);
     }
     let text = "These are your app passwords; ACCOUNT TOKEN DEL revokes one";
@@ -135,7 +157,23 @@ pub(super) fn remove(
     };
     app_password::remove(context.state, context.out, account.id, name);
     or_not_stored(context);
-    let text = "This app password logs in no more; ACCOUNT END ends sessions that it has logged in";
+    let text = "This app password logs in no more; the other sessions that it has logged in end";
     context.note("ACCOUNT", "TOKEN_DELETED", &[&one.name], text);
+    context.out.follow_up(FollowUp::EndApp { app: one.name });
     Ok(())
+}
+
+/// Ends the sessions of the asker that an app password has logged in, but for the asker's own.
+pub fn end_sessions(context: &mut Context<'_>, app: &str) {
+    let me = context.asker.session;
+    let user = context.asker.user.and_then(|me| context.state.users.get(&me));
+    let all = user.map(|user| user.sessions.clone()).unwrap_or_default();
+    let by_app = |id: &SessionId| {
+        let session = context.node.sessions.get(id);
+        session.is_some_and(|one| matches!(&one.proof, Proof::App(name) if same(name, app)))
+    };
+    for session in all.into_iter().filter(|id| *id != me).filter(by_app).collect::<Vec<_>>() {
+        let why: Box<str> = "Its app password was revoked".into();
+        context.out.end_session(Ending { session, told: Some(why.clone()), reason: why });
+    }
 }

@@ -91,6 +91,7 @@ fn parts(context: &Context<'_>, account: &Account) -> Vec<Value> {
                 "since": time(known.since),
                 "address": known.address.to_canonical().to_string(),
                 "by": sessions::proof(known).0,
+                "client": sessions::client(known).0,
             }}));
         }
     }

@@ -4,7 +4,7 @@ use super::{refused, time};
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::effects::Ending;
-use crate::session::{Proof, Session};
+use crate::session::{Client, Proof, Session};
 use crate::session_id::SessionId;
 use crate::state::applying::Applying;
 
@@ -26,20 +26,36 @@ pub(super) fn proof(session: &Session) -> (&'static str, String) {
     }
 }
 
+/// With what program, as one word and as a sentence begins.
+pub(super) fn client(session: &Session) -> (String, String) {
+    let (word, sentence) = match session.client {
+        Client::Browser(browser) => return (browser.to_string(), browser.sentence()),
+        Client::WebSocket => ("websocket", "WebSocket"),
+        Client::Lines if session.encrypted => ("tls", "TLS"),
+        Client::Lines => ("plain", "Plain connection"),
+    };
+    (word.into(), sentence.into())
+}
+
 /// Shows all.
 pub(super) fn list(context: &mut Context<'_>) {
     let (sessions, me) = (context.user().sessions.clone(), context.asker.session);
     for id in &sessions {
         let Some(session) = context.node.sessions.get(id) else { continue };
         let idle = (context.state.steady - session.seen).max(0) / 1000;
-        let (word, by) = proof(session);
+        let ((word, by), (client, with)) = (proof(session), client(session));
+        let app = match &session.proof {
+            Proof::App(name) => name.clone(),
+            _ => "*".into(),
+        };
         let address = session.address.to_canonical().to_string();
         // An address that begins with a colon is no parameter.
         let address = if address.starts_with(':') { format!("0{address}") } else { address };
         let here = if *id == me { " (this one)" } else { "" };
-        let text = format!("Logged in {by}; last heard of {idle} seconds ago{here}");
+        let text = format!("{with}, logged in {by}; last heard of {idle} seconds ago{here}");
         let since = time(session.since);
-        let params: &[&str] = &[&name(*id), &since, &idle.to_string(), &address, word];
+        let idle = idle.to_string();
+        let params: &[&str] = &[&name(*id), &since, &idle, &address, word, &client, &app];
         context.note("ACCOUNT", "SESSION", params, &text);
     }
     let text = "These are your sessions; ACCOUNT END and the first word ends one";

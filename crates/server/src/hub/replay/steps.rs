@@ -4,6 +4,7 @@ use super::lines::line;
 use super::nonsense;
 use super::random::Random;
 use super::world::World;
+use crate::browser::Browser;
 use crate::config::{Config, Operator};
 use crate::effects::Task;
 use crate::hub::reload::Reload;
@@ -136,9 +137,17 @@ impl World {
         for way in ways {
             self.batch(session, way, "");
         }
-        if random.below(10) == 0 {
-            self.sessions.retain(|open| *open != session);
-            self.batch(session, ClientEvent::Served, "");
+        match random.below(10) {
+            0 => {
+                self.sessions.retain(|open| *open != session);
+                self.batch(session, ClientEvent::Served, "");
+            }
+            1 => {
+                let browser = random.below(2) == 0;
+                let browser = browser.then(|| Browser::from_user_agent("Firefox/1 (Android)"));
+                self.batch(session, ClientEvent::WebSocket { browser }, "");
+            }
+            _ => {}
         }
     }
 

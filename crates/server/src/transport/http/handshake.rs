@@ -5,6 +5,7 @@
 
 use super::answer::{Answer, Status};
 use super::{Fields, First, Host, Rules, Wants, bad};
+use crate::browser::Browser;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
@@ -50,7 +51,10 @@ pub(super) fn answer(
         let subprotocol = choose(fields);
         let binary = subprotocol.is_some_and(|(_, binary)| binary);
         let response = accept(key, subprotocol.map(|(name, _)| name));
-        return Ok(Wants::WebSocket { binary, response });
+        let agent = fields.all("User-Agent").next().unwrap_or_default();
+        let is_page = !fields.has_none("Origin");
+        let browser = is_page.then(|| Browser::from_user_agent(agent));
+        return Ok(Wants::WebSocket { binary, browser, response });
     }
     Err(bad("The Sec-WebSocket-Key must be 16 bytes in base64.\n"))
 }
