@@ -118,7 +118,7 @@ function Sessions({ app }) {
     await sendAndTell(app, formatLine("ACCOUNT", ["END", id]), strings.saved);
     await load();
   };
-  return html`<h3>${strings.sessions}</h3><ul class="entries">${sessions.map(([id = "", since = "", , address = "", , text = ""]) => (
+  return html`<h3>${strings.sessions}</h3><ul class="entries">${sessions.map(([id = "", since = "", , address = "", , , , text = ""]) => (
     html`<li key=${id}><span>${clean(address)} <small>${strings.sessionSince(shortTime(Date.parse(since) || 0))}. ${clean(text)}</small></span>
       <button type="button" onClick=${() => end(id)} aria-label="${strings.sessionEnd} ${address}">${strings.sessionEnd}</button></li>`))}</ul>
     ${sessions.length > 1 && html`<button type="button" onClick=${() => end("ALL")}>${strings.sessionsEndOthers}</button>`}`;
@@ -134,8 +134,8 @@ function Devices({ app }) {
     await load();
   };
   return html`<h3>${strings.devices}</h3><p class="hint">${devices.length > 0 ? strings.devicesHint : strings.noDevices}</p>
-    <ul class="entries">${devices.map(([name = "", created = ""]) => (
-    html`<li key=${name}><span>${clean(name)} <small>${strings.sessionSince(shortTime(Date.parse(created) || 0))}</small></span>
+    <ul class="entries">${devices.map(([name = "", created = "", , , browser = "*"]) => (
+    html`<li key=${name}><span>${clean(browser === "*" ? name : browser.replace("/", ", "))} <small>${strings.sessionSince(shortTime(Date.parse(created) || 0))}</small></span>
       <button type="button" onClick=${() => forget(name)} aria-label="${strings.deviceForget} ${name}">${strings.deviceForget}</button></li>`))}</ul>`;
 }
 

@@ -3,8 +3,11 @@
 use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::support::websocket::{BINARY, CLOSE, CONTINUE, PING, PONG, TEXT, frame, part, request};
-use crate::support::{Client, PATIENCE, Server, Start, http, tls};
+use crate::support::{Captures, Client, PATIENCE, Server, Start, http, tls};
 
 /// What may be begun and not completed for so long at most.
 const HALF_OPEN: Duration = Duration::from_secs(10);
@@ -425,6 +428,48 @@ fn a_browser_is_known_by_its_kind_among_ones_sessions() {
     lines.log_in("ann");
     ann.send("ACCOUNT SESSIONS");
     ann.until(":parlor NOTE ACCOUNT SESSION * * * 127.0.0.1 password tls \\* :TLS, *");
+}
+
+/// As the web client does it: the password crosses the wire once, when the account is made.
+#[test]
+fn a_program_registers_over_a_websocket_and_stays_logged_in_by_an_app_password() {
+    let server = Server::start("");
+    let connect = || server.connect("page").into_tls(tls::any()).upgraded("");
+    let mut page = connect();
+    for line in ["CAP LS 302", "CAP REQ :draft/account-registration sasl", "NICK ann"] {
+        page.send(line);
+    }
+    page.send("USER ann 0 * :Ann");
+    page.until(":parlor CAP * ACK :*");
+    page.send("REGISTER * * :abc");
+    page.expect(":parlor FAIL REGISTER WEAK_PASSWORD ann :*");
+    page.send("REGISTER * * :my secret");
+    page.expect(":parlor REGISTER SUCCESS ann :*");
+    page.expect(":parlor 900 ann *");
+    page.send("CAP END");
+    page.until(":parlor 366 ann #lobby :*");
+    page.send("ACCOUNT TOKEN ADD web 90d");
+    let mut found = Captures::new();
+    page.until_with(":parlor NOTE ACCOUNT TOKEN_ADDED web {token} * :*", &mut found);
+
+    let mut later = connect();
+    for line in ["CAP REQ :sasl", "NICK ann", "USER ann 0 * :Ann", "AUTHENTICATE PLAIN"] {
+        later.send(line);
+    }
+    later.until("AUTHENTICATE +");
+    later.send(&format!("AUTHENTICATE {}", STANDARD.encode(format!("\0ann\0{}", found["token"]))));
+    later.until(":parlor 903 ann :*");
+    later.send("CAP END");
+    later.until(":parlor 366 ann #lobby :*");
+    // Logging out: the page's own session is not ended before it says QUIT.
+    later.send("ACCOUNT TOKEN DEL web");
+    later.until(":parlor NOTE ACCOUNT TOKEN_DELETED web :*");
+    later.expect_quiet();
+    later.send("QUIT");
+    later.until_closed();
+    let mut refused = connect();
+    refused.send(&format!("LOGIN ann :{}", found["token"]));
+    refused.until(":parlor FAIL LOGIN WRONG_PASSWORD ann :*");
 }
 
 /// Several wait for the same deadline, so that it is waited for but once.
