@@ -7,6 +7,7 @@ import { endNames, receiveNames, setTopic } from "./membership.js";
 import { parseTime } from "./message.js";
 import { tellInPlace } from "./received.js";
 import { refuseOutgoing, setPinned } from "./said.js";
+import { sentence } from "./sentence.js";
 
 /** @param {Chat} chat @param {Received} received */
 export function receiveNumeric(chat, received) {
@@ -62,7 +63,10 @@ export function receiveNumeric(chat, received) {
       // The rest of the welcome, who set a topic when, no MOTD.
       if (["002", "003", "004", "321", "329", "333", "265", "266", "422"].includes(verb) || /^25[1-5]$/.test(verb)) break;
       if (/^[45]/.test(verb)) receiveRefusal(chat, received, received.last());
-      else tellInPlace(chat, received, "info", params.slice(1).join(" "));
+      else {
+        const text = sentence(verb, params);
+        if (text) tellInPlace(chat, received, "info", text);
+      }
   }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod batch;
 mod membership;
+mod sentence;
 mod message;
 mod replies;
 

@@ -19,9 +19,25 @@ Known servers, each with the fingerprint of its certificate; and accounts, as \f
 highest SCRAM iteration count used to log in so far. A server that asks for fewer iterations is refused; if the lower count is
 legitimate, delete the line.
 .TP
+$XDG_CONFIG_HOME/parlor/config.toml, else ~/.config/parlor/config.toml
+Configuration of the full screen: \fBnotify\fR (bell, osc9, osc777, osc99 or none), \fBcolours\fR (auto, none, 16 or 256), \fBbackground\fR
+(auto, dark or light), \fBmouse\fR, \fBmembers\fR, \fBlinks\fR (true or false), and in the table \fBkeys\fR the keys by the names of what they do.
+What is wrong in it is told at the start.
+.TP
+$XDG_STATE_HOME/parlor/screen.json, else ~/.local/state/parlor/screen.json
+What was written and not sent, and which room was open, by server.
+.TP
 $XDG_STATE_HOME/parlor/history, else ~/.local/state/parlor/history
 Terminal input history; not written with \fB\-\-no\-history\fR.
+.SH KEYS
+F1 shows all keys of the full screen, /help the commands.
 .SH ENVIRONMENT
+.TP
+NO_COLOR
+Use no colours.
+.TP
+VISUAL, EDITOR
+The editor for Ctrl\-E.
 .TP
 ALL_PROXY, NO_PROXY
 A SOCKS5 proxy for all connections, as \fBsocks5h://\fR[\fIUSER\fR:\fIPASSWORD\fR@]\fIHOST\fR:\fIPORT\fR, and a comma-separated list

@@ -43,7 +43,7 @@ use crate::proxy::Proxy;
 ///   5    the login failed; also: no such account, and --register was not given
 ///   124  the --timeout expired
 ///   130  Ctrl-C
-#[derive(Debug, PartialEq, Eq, Parser)]
+#[derive(Clone, Debug, PartialEq, Eq, Parser)]
 #[command(name = "chatclient", version, about, verbatim_doc_comment, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
 pub struct Args {
@@ -93,6 +93,16 @@ pub struct Args {
     #[arg(global = true, long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
     pub fingerprint: Option<Fingerprint>,
 
+    /// Ask with plain prompts, one line after the other, instead of the full screen
+    ///
+    /// So it is by itself where the terminal is dumb, or standard input or output is none.
+    #[arg(long)]
+    pub plain: bool,
+
+    /// The same for screen readers: nothing is drawn over, and what can be chosen is numbered lines
+    #[arg(long)]
+    pub screen_reader: bool,
+
     /// Do not keep input history for the next session
     #[arg(long)]
     pub no_history: bool,
@@ -138,6 +148,16 @@ impl Args {
             return Err(Args::command().error(ErrorKind::ArgumentConflict, sentence));
         }
         Ok(args)
+    }
+
+    /// Whether it says to which server to go.
+    pub fn names_a_server(&self) -> bool {
+        self.address().is_some() || self.named_port.is_some() || self.positional_port.is_some()
+    }
+
+    /// The same command line with this server.
+    pub fn to(&self, address: Address) -> Args {
+        Args { named_host: Some(address), ..self.clone() }
     }
 
     fn address(&self) -> Option<&Address> {

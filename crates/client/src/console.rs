@@ -131,7 +131,7 @@ impl Console {
 }
 
 /// What was typed in the sessions before.
-fn recall() -> Result<Recall, String> {
+pub(crate) fn recall() -> Result<Recall, String> {
     let known_hosts = KnownHosts::of_this_person().map_err(|error| error.to_string())?;
     let path = known_hosts.path().with_file_name("history");
     Recall::kept_in(&path).map_err(|error| format!("{}: {error}", path.display()))

@@ -105,6 +105,16 @@ impl KnownHosts {
         Ok(Lines::parse(&bytes))
     }
 
+    /// The servers that were seen, in the order of the file; none if it cannot be read, which is told elsewhere.
+    pub fn servers(&self) -> Vec<String> {
+        let Ok(lines) = self.read() else { return Vec::new() };
+        let servers = lines.entries().filter_map(|(name, entry)| {
+            let seen = matches!(entry.known, Some(Known::Certificate(_) | Known::Authority));
+            seen.then_some(name)
+        });
+        servers.collect()
+    }
+
     /// Reads it, lets `change` change the lines, and writes them if it says so, while no other client can do the
     /// same. Whatever happens meanwhile, the file is either the old or the new one.
     ///

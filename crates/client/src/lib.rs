@@ -39,6 +39,7 @@ pub mod console;
 pub mod session;
 mod resume;
 pub mod wire;
+pub mod fullscreen;
 pub mod subcommand;
 pub mod plain;
 mod export;
@@ -52,6 +53,7 @@ use crate::plain::Plain;
 use crate::rounds::Rounds;
 use crate::route::Route;
 use crate::session::{End, Session};
+use crate::subcommand::Subcommand;
 
 /// How the client ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +93,13 @@ pub fn outcome_of(failure: &Failure) -> Outcome {
 /// # Errors
 /// What kept it from beginning. What ended it later, it has told the person itself.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    if let Some(Subcommand::Script(script)) = &args.subcommand {
+        return subcommand::run(args, script);
+    }
     let export = args.export();
-    if let Some(subcommand) = args.subcommand.as_ref().filter(|_| export.is_none()) {
-        return subcommand::run(args, subcommand);
+    let is_plain = args.plain || args.screen_reader || export.is_some();
+    if !is_plain && fullscreen::is_possible() {
+        return fullscreen::run(args);
     }
     let password = args.password_file.as_deref().map(password_file::read).transpose()?;
     let (password, warning) = password.unzip();

@@ -14,6 +14,8 @@ pub const PAGE_MAX: usize = 10_000;
 pub const HELD_MAX: usize = 1000;
 /// Pinned messages kept of one room's list.
 pub const PINS_MAX: usize = 100;
+/// Rooms kept of one list of them.
+pub const ROOMS_MAX: usize = 5_000;
 /// Rooms whose pinned messages are asked for by the client itself.
 pub const PINS_ASKED_MAX: usize = 10;
 /// Lines of names kept of one answer to "who is online".
@@ -116,6 +118,17 @@ pub const PAGE_SLOW: Duration = Duration::from_secs(5);
 pub const PAGE_QUICK: Duration = Duration::from_secs(1);
 /// Bytes of missed messages that are kept to be shown in the order of time; beyond it what is there is shown.
 pub const MISSED_BYTES: usize = 8 * 1024 * 1024;
+
+/// How much time is between two frames of the full screen.
+pub const FRAME: Duration = Duration::from_millis(16);
+/// How often the time until the next attempt to connect is shown anew.
+pub const COUNTDOWN: Duration = Duration::from_secs(1);
+/// The largest configuration, in bytes.
+pub const CONFIG_BYTES: u64 = 256 * 1024;
+/// The largest file of what the full screen keeps for the next time, in bytes.
+pub const KEPT_BYTES: u64 = 4 * 1024 * 1024;
+/// Texts kept that were written and not sent, of one server.
+pub const DRAFTS_MAX: usize = 30;
 
 /// The exit code if the server has not confirmed every message.
 pub const UNCONFIRMED: u8 = 3;

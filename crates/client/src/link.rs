@@ -10,6 +10,7 @@ use std::thread;
 use proto::limits::{LINE_BYTES, TAGS_BYTES};
 use proto::line;
 
+use crate::fullscreen::Happening;
 use crate::limits::{ANSWER_SILENCE, CLOSE_TIMEOUT, READ_BYTES, SILENCE, WRITE_TIMEOUT};
 use crate::route::{ConnectError, Opened};
 use crate::tls::Encryption;
@@ -27,6 +28,8 @@ pub enum Event {
     Broken(u64, String),
     /// The person answered a question.
     Input(Input),
+    /// Something happened at the full screen.
+    Screen(Happening),
 }
 
 /// How the person answered a question.

@@ -132,6 +132,8 @@ pub struct Login {
     code: Option<String>,
     /// The server has said that the password must come with a code.
     code_wanted: bool,
+    /// The account was made on this connection.
+    created: bool,
     /// Why a new password must be chosen before anything else, in the server's words.
     renewal: Option<String>,
     /// A new password that was typed once.
@@ -168,6 +170,7 @@ impl Login {
             rounds_seen: HashMap::new(),
             rounds: None,
             tries: 0,
+            created: false,
             renewal: None,
             chosen: None,
             offered: String::new(),
@@ -214,6 +217,16 @@ impl Login {
         Line::to(out).verb("ACCOUNT").param("PASSWORD").text(text).end();
         self.credentials.password = Some(text.to_owned());
         Ok(None)
+    }
+
+    /// Whether the account was made on this connection, once: then there was no welcome for programs.
+    pub fn take_created(&mut self) -> bool {
+        std::mem::take(&mut self.created)
+    }
+
+    /// The password was changed, and is this one from now on.
+    pub fn set_password(&mut self, password: String) {
+        self.credentials.password = Some(password);
     }
 
     /// Whether the password was proved, or the account made, at least once.
@@ -535,6 +548,7 @@ impl Login {
             (Stage::Cancelling, "CANCELLED") => self.ask(Question::Password, None),
             (Stage::Creating, "ACCOUNT_CREATED") => {
                 Line::to(out).verb("CAP").param("END").end();
+                self.created = true;
                 Ok(self.done())
             }
             (Stage::Registering, "LOGGED_IN") => Ok(self.done()),

@@ -19,8 +19,10 @@ FIND [words]              find messages with these words; also from:user
                           in:#room after:2026-01-31 before:2026-02-01 has:link
                           \"next to each other\" -without begin*
 more                      show the previous page
-PINS #room                show the messages pinned in a room
+ROOMS                     show the rooms of the server
+JOIN #room                enter a room
 PART #room                leave a room
+PINS #room                show the messages pinned in a room
 EX                        leave the chat
 
 A pasted text may have several lines. Lines that begin with a space are not kept
@@ -34,6 +36,8 @@ enum Operation<'a> {
     History { target: &'a str, count: u32 },
     Find(&'a str),
     More,
+    Rooms,
+    Join(&'a str),
     Part(&'a str),
     Pins(&'a str),
     Help,
@@ -71,6 +75,8 @@ impl<'a> Operation<'a> {
             }
             "find" => Operation::Find(rest),
             "more" => Operation::More,
+            "rooms" if rest.is_empty() => Operation::Rooms,
+            "join" if is_room(rest) => Operation::Join(rest),
             "part" if is_room(rest) => Operation::Part(rest),
             "pins" if is_room(rest) => Operation::Pins(rest),
             "help" | "?" => Operation::Help,
@@ -146,6 +152,8 @@ impl Plain<'_> {
             Operation::History { target, count } => self.history(target, count, None)?,
             Operation::Find(words) => self.find(words)?,
             Operation::More => self.more()?,
+            Operation::Rooms => self.rooms()?,
+            Operation::Join(room) => self.join(room)?,
             Operation::Part(room) => self.part(room)?,
             Operation::Pins(room) => self.pins(room)?,
             Operation::Help => {
@@ -272,6 +280,31 @@ impl Plain<'_> {
         self.session.aside(&format!("This text has {lines} lines."))?;
         let answer = self.session.ask(Question::SendLines)?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    fn rooms(&mut self) -> Result<(), End> {
+        let rooms = match self.session.request(|state, out| state.ask_rooms(out))? {
+            Answer::Rooms(rooms) => rooms,
+            Answer::Refused { sentence, .. } => return self.refuse(&sentence),
+            _ => return Ok(()),
+        };
+        for [name, members, topic] in &rooms {
+            let topic = if topic.is_empty() { String::new() } else { format!(": {topic}") };
+            let line = format!("{name} ({members} there){topic}");
+            self.session.console.status(&harmless(&line))?;
+        }
+        let count = rooms.len();
+        Ok(self.session.aside(&format!("{count} rooms; JOIN #room enters one."))?)
+    }
+
+    fn join(&mut self, room: &str) -> Result<(), End> {
+        match self.session.request(|state, out| state.ask_join(room, out))? {
+            Answer::Refused { sentence, .. } => self.refuse(&format!("Cannot join: {sentence}")),
+            _ => {
+                let sentence = format!("You are in {room}. PM {room} speaks there.");
+                Ok(self.session.aside(&sentence)?)
+            }
+        }
     }
 
     fn part(&mut self, room: &str) -> Result<(), End> {
@@ -415,6 +448,8 @@ mod tests {
         );
         assert_eq!(Operation::parse("CH 50"), Operation::History { target: "*", count: 50 });
         assert_eq!(Operation::parse("MORE"), Operation::More);
+        assert_eq!(Operation::parse("rooms"), Operation::Rooms);
+        assert_eq!(Operation::parse("Join #rust"), Operation::Join("#rust"));
         assert_eq!(Operation::parse("part #rust "), Operation::Part("#rust"));
         assert_eq!(Operation::parse("Pins #rust"), Operation::Pins("#rust"));
         assert_eq!(Operation::parse("BM \tone\n\n two"), Operation::Broadcast("\tone\n\n two"));

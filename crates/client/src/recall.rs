@@ -94,6 +94,11 @@ impl Recall {
         Ok(())
     }
 
+    /// All of them, oldest first.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(String::as_str)
+    }
+
     /// The line that was typed `back` lines before now, from 1.
     pub fn get(&self, back: usize) -> Option<&str> {
         let at = self.lines.len().checked_sub(back)?;

@@ -1,5 +1,7 @@
 //! What the client knows, and what each line from the server means for it. Pure: no network, no clock.
 
+mod people;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use proto::{Line, Message, name, numeric};
 
 use crate::entry::Entry;
 use crate::limits::{
-    BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX, PINS_ASKED_MAX, PINS_MAX, PUT_OFF_SECONDS_MOST,
+    BATCHES_MAX, HELD_MAX, ONLINE_MAX, PAGE_MAX, PINS_MAX, PUT_OFF_SECONDS_MOST, ROOMS_MAX,
 };
 use crate::outgoing::Outgoing;
 use crate::recent::Recent;
@@ -60,6 +62,10 @@ pub enum Answer {
     Targets(Vec<(String, String)>),
     /// The room was left.
     Parted,
+    /// The room was joined.
+    Joined,
+    /// The rooms of the server: name, how many are there, what it is about.
+    Rooms(Vec<[String; 3]>),
     /// The messages that are pinned in a room: msgid, and who has pinned it.
     Pins(Vec<(String, String)>),
     /// A part of what the server keeps of the account.
@@ -119,6 +125,10 @@ enum Asked {
     Targets,
     /// `PART`, whose last word is one's own `PART`.
     Part { room: String },
+    /// `JOIN`, whose last word is one's own `JOIN`.
+    Join { room: String },
+    /// `LIST`, whose last word is its end.
+    Rooms(Vec<[String; 3]>),
     /// `PIN` of a room, whose last word is `NOTE PIN END`.
     Pins,
     /// `ACCOUNT EXPORT`, whose last word is `NOTE ACCOUNT EXPORT_NEXT` or `EXPORT_END`.
@@ -265,6 +275,18 @@ impl State {
     pub fn ask_part(&mut self, room: &str, out: &mut Vec<u8>) {
         Line::to(out).verb("PART").param(room).end();
         self.asked = Some(Asked::Part { room: room.to_owned() });
+    }
+
+    /// Asks to be let into a room.
+    pub fn ask_join(&mut self, room: &str, out: &mut Vec<u8>) {
+        Line::to(out).verb("JOIN").param(room).end();
+        self.asked = Some(Asked::Join { room: room.to_owned() });
+    }
+
+    /// Asks which rooms there are.
+    pub fn ask_rooms(&mut self, out: &mut Vec<u8>) {
+        Line::to(out).verb("LIST").end();
+        self.asked = Some(Asked::Rooms(Vec::new()));
     }
 
     /// Asks which messages are pinned in a room.
@@ -460,6 +482,23 @@ impl State {
             "INVITE" => self.invite(message),
             "PART" => self.part(message),
             "REDACT" => self.redact(message),
+            "TAGMSG" => self.reaction(message),
+            numeric::RPL_LIST => {
+                if let Some(Asked::Rooms(rooms)) = &mut self.asked
+                    && rooms.len() < ROOMS_MAX
+                {
+                    let param = |index| message.param(index).unwrap_or("").to_owned();
+                    rooms.push([param(1), param(2), param(3)]);
+                }
+                None
+            }
+            numeric::RPL_LISTEND => match self.asked.take() {
+                Some(Asked::Rooms(rooms)) => Some(Happening::Answer(Answer::Rooms(rooms))),
+                asked => {
+                    self.asked = asked;
+                    None
+                }
+            },
             verb @ ("QUIT" | "KICK" | "NICK" | "TOPIC") => self.presence(verb, message),
             numeric::RPL_MOTD => {
                 self.welcome.line_of_motd(last(message));
@@ -707,7 +746,14 @@ impl State {
             }
             Some(Asked::Targets) => kind == "draft/chathistory-targets",
             Some(Asked::Found) => kind == "soju.im/search",
-            Some(Asked::Part { .. } | Asked::Pins | Asked::Export) | None => false,
+            Some(
+                Asked::Part { .. }
+                | Asked::Join { .. }
+                | Asked::Rooms(_)
+                | Asked::Pins
+                | Asked::Export,
+            )
+            | None => false,
         }
     }
 
@@ -718,55 +764,12 @@ impl State {
         None
     }
 
-    fn join(&mut self, message: &Message<'_>) -> Option<Happening> {
-        let room = message.param(0)?;
-        if !name::same(nick(message)?, &self.me) {
-            return self.presence("JOIN", message);
-        }
-        self.first_room.get_or_insert_with(|| room.to_owned());
-        if self.rooms.len() >= PINS_ASKED_MAX
-            || self.rooms.iter().any(|known| name::same(known, room))
-        {
-            return None;
-        }
-        self.rooms.push(room.to_owned());
-        self.tells_pins.then(|| {
-            let mut line = Vec::new();
-            Line::to(&mut line).verb("PIN").param(room).end();
-            Happening::Send(line)
-        })
-    }
-
-    fn killed(&self, message: &Message<'_>) -> Option<Happening> {
-        let (by, whom) = (nick(message)?.to_owned(), message.param(0)?);
-        let reason = message.param(1).unwrap_or("").to_owned();
-        name::same(whom, &self.me).then_some(Happening::Killed { by, reason })
-    }
-
-    fn part(&mut self, message: &Message<'_>) -> Option<Happening> {
-        let room = message.param(0)?;
-        if !name::same(nick(message)?, &self.me) {
-            return self.presence("PART", message);
-        }
-        self.rooms.retain(|known| !name::same(known, room));
-        if self.is_asked_to_part(room) {
-            self.asked = None;
-            return Some(Happening::Answer(Answer::Parted));
-        }
-        // From another device.
-        Some(Happening::Presence(format!("you left {room}")))
-    }
-
-    fn is_asked_to_part(&self, room: &str) -> bool {
-        matches!(&self.asked, Some(Asked::Part { room: asked }) if name::same(room, asked))
-    }
-
     /// A numeric that says no: to what was asked, or to nobody knows what.
     fn refused(&mut self, code: &str, message: &Message<'_>) -> Option<Happening> {
         let sentence = last(message).to_owned();
         let unknown = code == numeric::ERR_UNKNOWNCOMMAND && self.asked == Some(Asked::Found);
         let is_about = |param: &&str| {
-            self.is_asked_to_part(param) || unknown && param.eq_ignore_ascii_case("FIND")
+            self.is_asked_about(param) || unknown && param.eq_ignore_ascii_case("FIND")
         };
         if message.params().iter().skip(1).any(is_about) {
             self.asked = None;
@@ -774,61 +777,6 @@ impl State {
             return Some(Happening::Answer(Answer::Refused { code, sentence }));
         }
         Some(Happening::Notice(sentence))
-    }
-
-    fn redact(&mut self, message: &Message<'_>) -> Option<Happening> {
-        let (by, msgid) = (nick(message)?, message.param(1)?);
-        let is_it = |entry: &&mut Entry| entry.msgid.as_deref() == Some(msgid);
-        // What waits for its turn is shown as it is now.
-        for waiting in self.held.iter_mut().flatten().chain(&mut self.page).filter(is_it) {
-            *waiting = waiting.taken_back(by);
-        }
-        match self.recent.find(msgid) {
-            Some(entry) => Some(Happening::Entry(entry.taken_back(by))),
-            None => Some(Happening::Presence(format!("{by} deleted an older message"))),
-        }
-    }
-
-    /// Of other rooms than the first, who is in them knows.
-    fn topic(&mut self, message: &Message<'_>) -> Option<Happening> {
-        let room = message.param(1)?;
-        let is_first = self.first_room.as_deref().is_some_and(|first| name::same(first, room));
-        let news = is_first.then(|| self.welcome.topic(room, last(message))).flatten();
-        news.map(Happening::Presence)
-    }
-
-    fn presence(&self, verb: &str, message: &Message<'_>) -> Option<Happening> {
-        let who = nick(message)?;
-        let target = message.param(0).unwrap_or("");
-        let room = match &self.lobby {
-            Some(lobby) if name::same(lobby, target) => String::new(),
-            _ => format!(" {target}"),
-        };
-        let reason = |index| message.param(index).filter(|reason| !reason.is_empty());
-        let because = |index| reason(index).map_or(String::new(), |reason| format!(" ({reason})"));
-        let sentence = match verb {
-            "JOIN" => format!("{who} joined{room}"),
-            "PART" => format!("{who} left{room}{}", because(1)),
-            "QUIT" => format!("{who} left{}", because(0)),
-            "KICK" => {
-                let whom = self.you_or(message.param(1)?);
-                format!("{who} removed {whom} from {target}{}", because(2))
-            }
-            "NICK" => format!("{who} is now {target}"),
-            _ => format!("{who} set the topic{}: {}", room, message.param(1).unwrap_or("")),
-        };
-        Some(Happening::Presence(sentence))
-    }
-
-    fn invite(&self, message: &Message<'_>) -> Option<Happening> {
-        let (who, whom) = (nick(message)?, self.you_or(message.param(0)?));
-        let room = message.param(1)?;
-        Some(Happening::Presence(format!("{who} invites {whom} to the room {room}")))
-    }
-
-    /// The name of somebody to whom something is done, as this person should read it.
-    fn you_or<'a>(&self, nick: &'a str) -> &'a str {
-        if name::same(nick, &self.me) { "you" } else { nick }
     }
 }
 

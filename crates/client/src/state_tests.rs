@@ -459,6 +459,47 @@ fn what_is_taken_back_is_shown_again_without_its_text() {
 }
 
 #[test]
+fn reactions_are_sentences() {
+    let mut state = state();
+    take(&mut state, &said("m1", 1, "hello"));
+    for (line, sentence) in [
+        (
+            "@+draft/reply=m1;+draft/react=👍 :eve!e@s TAGMSG #lobby",
+            "eve reacts to the message of bob with 👍",
+        ),
+        (
+            "@+draft/reply=m1;+draft/unreact=👍 :eve!e@s TAGMSG #lobby",
+            "eve no longer reacts to the message of bob with 👍",
+        ),
+        (
+            "@+draft/reply=m0;+draft/react=🎉 :ann!a@s TAGMSG #lobby",
+            "you react to an older message with 🎉",
+        ),
+    ] {
+        assert_eq!(told(take(&mut state, line)), [sentence]);
+    }
+    assert_eq!(take(&mut state, "@+typing=active :eve!e@s TAGMSG #lobby"), []);
+}
+
+#[test]
+fn rooms_are_listed_and_joined() {
+    let mut state = state();
+    let mut out = Vec::new();
+    state.ask_rooms(&mut out);
+    take(&mut state, ":parlor 322 ann #dev 3 :About code");
+    let rooms = take(&mut state, ":parlor 323 ann :End");
+    let dev = ["#dev", "3", "About code"].map(str::to_owned);
+    assert_eq!(rooms, [Happening::Answer(Answer::Rooms(vec![dev]))]);
+    state.ask_join("#dev", &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), "LIST\r\nJOIN #dev\r\n");
+    assert_eq!(take(&mut state, ":ann!ann@parlor JOIN #dev"), [Happening::Answer(Answer::Joined)]);
+    let mut out = Vec::new();
+    state.ask_join("#shut", &mut out);
+    let refused = take(&mut state, ":parlor 473 ann #shut :Cannot join");
+    assert!(matches!(&refused[..], [Happening::Answer(Answer::Refused { .. })]), "{refused:?}");
+}
+
+#[test]
 fn what_is_taken_back_before_it_is_shown_is_never_shown() {
     let mut state = state();
     state.begin_catch_up();

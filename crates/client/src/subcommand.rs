@@ -28,14 +28,30 @@ use crate::question::Question;
 use crate::show::sentence;
 use crate::wire::{Told, Wire};
 
-/// What a script wants.
+/// What to do instead of talking.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
 pub enum Subcommand {
+    /// What a script wants.
+    #[command(flatten)]
+    Script(Script),
+    /// What the server keeps about your account
+    Account {
+        /// What to do with it
+        #[command(subcommand)]
+        action: Account,
+    },
+}
+
+/// What a script wants.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
+pub enum Script {
     /// Log in without a password from now on: adds a certificate to the account, and keeps it
     Login,
     /// Forget the login that is remembered
     Logout,
     /// Send a message, and print its msgid once it is on the server's disk
+    ///
+    /// A room that one must be in to speak there is joined first.
     Send {
         /// A user, or a room such as #lobby
         target: String,
@@ -116,12 +132,6 @@ pub enum Subcommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// What the server keeps about your account
-    Account {
-        /// What to do with it
-        #[command(subcommand)]
-        action: Account,
-    },
 }
 
 /// What can be done with one's own account.
@@ -151,29 +161,28 @@ pub enum Format {
 ///
 /// # Errors
 /// What kept it from that.
-pub fn run(args: &Args, subcommand: &Subcommand) -> Result<Outcome, Failure> {
+pub fn run(args: &Args, script: &Script) -> Result<Outcome, Failure> {
     let mut caller = Caller::new(args)?;
-    let outcome = match subcommand {
-        Subcommand::Login => login::login(&mut caller, args),
-        Subcommand::Logout => login::logout(&mut caller, args),
-        Subcommand::Send { target, text, reply_to } => {
+    let outcome = match script {
+        Script::Login => login::login(&mut caller, args),
+        Script::Logout => login::logout(&mut caller, args),
+        Script::Send { target, text, reply_to } => {
             send::run(&mut caller, target, text.as_deref(), reply_to.as_deref())
         }
-        Subcommand::Tail { target, follow, since, lines, json } => {
+        Script::Tail { target, follow, since, lines, json } => {
             let since = since.as_deref().map(tail::Since::parse);
             tail::run(&mut caller, target, *follow, since.as_ref(), *lines, *json)
         }
-        Subcommand::History { target, before, limit, json } => {
+        Script::History { target, before, limit, json } => {
             history::run(&mut caller, target, before.as_deref(), *limit, *json)
         }
-        Subcommand::Search { words, limit, json } => {
+        Script::Search { words, limit, json } => {
             search::run(&mut caller, &words.join(" "), *limit, *json)
         }
-        Subcommand::Who { room, json } => lists::who(&mut caller, room.as_deref(), *json),
-        Subcommand::Rooms { json } => lists::rooms(&mut caller, *json),
-        Subcommand::Status { json } => lists::status(&mut caller, *json),
-        Subcommand::Export { target, format } => export::run(&mut caller, target, *format),
-        Subcommand::Account { .. } => unreachable!("it is done by a session of its own"),
+        Script::Who { room, json } => lists::who(&mut caller, room.as_deref(), *json),
+        Script::Rooms { json } => lists::rooms(&mut caller, *json),
+        Script::Status { json } => lists::status(&mut caller, *json),
+        Script::Export { target, format } => export::run(&mut caller, target, *format),
     };
     caller.leave();
     match outcome {

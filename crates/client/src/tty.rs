@@ -5,8 +5,8 @@ use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,13 +17,17 @@ use rustix::termios::{
 };
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGWINCH};
 use signal_hook::low_level::{emulate_default_handler, raise};
+use tui::Tui;
 
 use crate::limits::INTERRUPTED;
 use crate::link::Leaving;
 use crate::screen::Size;
 
-const PASTES_MARKED: &[u8] = b"\x1b[?2004h";
-const PASTES_UNMARKED: &[u8] = b"\x1b[?2004l";
+const PASTES_MARKED: &str = "\x1b[?2004h";
+const PASTES_UNMARKED: &str = "\x1b[?2004l";
+/// Keep the window's title, and set it back.
+const TITLE_KEPT: &str = "\x1b[22;2t";
+const TITLE_BACK: &str = "\x1b[23;2t";
 
 /// The terminal of standard input.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct Tty {
     /// As it was found.
     found: Termios,
     is_ours: AtomicBool,
+    /// What is written when it is taken, and when it is given back.
+    around: Mutex<(String, String)>,
     /// It obeys no control sequences: it edits lines by itself, and only its echo is switched.
     pub is_dumb: bool,
 }
@@ -42,6 +48,19 @@ impl Tty {
     /// # Errors
     /// If the system refuses it.
     pub fn open(is_dumb: bool) -> io::Result<Arc<Tty>> {
+        let around = if is_dumb { ("", "") } else { (PASTES_MARKED, PASTES_UNMARKED) };
+        Tty::open_with(is_dumb, (around.0.to_owned(), around.1.to_owned()))
+    }
+
+    /// The same for the full screen.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn open_screen(tui: &mut Tui) -> io::Result<Arc<Tty>> {
+        Tty::open_with(false, around(tui)?)
+    }
+
+    fn open_with(is_dumb: bool, around: (String, String)) -> io::Result<Arc<Tty>> {
         // Where standard output is a file, the editing still belongs on the terminal.
         let output = if io::stdout().is_terminal() {
             io::stdout().as_fd().try_clone_to_owned()?
@@ -51,7 +70,13 @@ impl Tty {
             OpenOptions::new().write(true).open("/dev/tty")?.into()
         };
         let found = tcgetattr(io::stdin())?;
-        let tty = Arc::new(Tty { output, found, is_ours: AtomicBool::new(false), is_dumb });
+        let tty = Arc::new(Tty {
+            output,
+            found,
+            is_ours: AtomicBool::new(false),
+            around: Mutex::new(around),
+            is_dumb,
+        });
         let panicking = Arc::clone(&tty);
         let told = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -91,7 +116,24 @@ impl Tty {
         }
         self.is_ours.store(true, Ordering::SeqCst);
         tcsetattr(io::stdin(), OptionalActions::Now, &ours)?;
-        if self.is_dumb { Ok(()) } else { self.write(PASTES_MARKED) }
+        let begin = self.around().0.clone();
+        self.write(begin.as_bytes())
+    }
+
+    /// What the full screen wants of the terminal has changed: a setting.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn change_screen(&self, tui: &mut Tui) -> io::Result<()> {
+        let end = std::mem::replace(&mut *self.around(), around(tui)?).1;
+        self.write(end.as_bytes())?;
+        let begin = self.around().0.clone();
+        self.write(begin.as_bytes())
+    }
+
+    fn around(&self) -> MutexGuard<'_, (String, String)> {
+        // A panic elsewhere leaves it whole.
+        self.around.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows or hides what is typed, on a terminal that edits by itself.
@@ -108,9 +150,8 @@ impl Tty {
     pub fn give_back(&self) {
         if self.is_ours.swap(false, Ordering::SeqCst) {
             // A terminal that takes nothing any more is gone, and needs nothing.
-            if !self.is_dumb {
-                let _ = self.write(PASTES_UNMARKED);
-            }
+            let end = self.around().1.clone();
+            let _ = self.write(end.as_bytes());
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.found);
         }
     }
@@ -155,6 +196,23 @@ impl Tty {
         // Only in the foreground: elsewhere the system stops us again.
         self.take()
     }
+
+    /// Stops while the terminal is somebody else's, who looks after it.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn stop_as_it_is() -> io::Result<()> {
+        raise(SIGTTIN)
+    }
+}
+
+/// What is written around the full screen.
+fn around(tui: &mut Tui) -> io::Result<(String, String)> {
+    let (mut begin, mut end) = (Vec::new(), Vec::new());
+    tui.enter(&mut begin)?;
+    tui.leave(&mut end)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((format!("{TITLE_KEPT}{}", text(&begin)), format!("{}{TITLE_BACK}", text(&end))))
 }
 
 impl Drop for Tty {
@@ -217,8 +275,21 @@ impl Signals {
     /// # Errors
     /// If the terminal is gone.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.wait_for(true, timeout)
+    }
+
+    /// The same, with an ear for keys or, while somebody else has the terminal, without.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn wait_for(&mut self, keys: bool, timeout: Option<Duration>) -> io::Result<bool> {
         let stdin = io::stdin();
-        let ready = wait(&[stdin.as_fd(), self.wake.as_fd()], PollFlags::IN, timeout)?;
+        let ready = if keys {
+            wait(&[stdin.as_fd(), self.wake.as_fd()], PollFlags::IN, timeout)?
+        } else {
+            wait(&[self.wake.as_fd()], PollFlags::IN, timeout)?;
+            false
+        };
         let mut bytes = [0; 64];
         loop {
             match self.wake.read(&mut bytes) {
@@ -230,6 +301,14 @@ impl Signals {
             }
         }
     }
+}
+
+/// Whether there are keys that nobody has read.
+///
+/// # Errors
+/// If the terminal is gone.
+pub fn has_keys() -> io::Result<bool> {
+    wait(&[io::stdin().as_fd()], PollFlags::IN, Some(Duration::ZERO))
 }
 
 fn ends(signal: i32) -> bool {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat::{Change, Chat, Impossible, Intent};
 use proto::Message;
@@ -13,7 +13,7 @@ use proto::Message;
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::known_hosts::KnownHosts;
-use crate::limits::{ANSWER_SILENCE, LOGIN_MOST, LOGIN_SILENCE, SCRIPT_TRIES};
+use crate::limits::{ANSWER_SILENCE, LOGIN_MOST, LOGIN_SILENCE, LOGIN_TRIES, SCRIPT_TRIES};
 use crate::link::{Event, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
 use crate::pace::{Patience, Pauses};
@@ -69,6 +69,8 @@ pub struct Wire {
     pauses: Pauses,
     /// There was a login, so a break is only a break.
     established: bool,
+    /// The server has shown that it speaks the protocol.
+    greeted: bool,
     /// A script gives up after a while.
     tries_most: Option<u32>,
     told: Vec<String>,
@@ -110,6 +112,7 @@ impl Wire {
             phase: Phase::Closed,
             pauses: Pauses::default(),
             established: false,
+            greeted: false,
             tries_most: (!interactive).then_some(SCRIPT_TRIES),
             told: Vec::new(),
             leaving: false,
@@ -169,7 +172,8 @@ impl Wire {
         let mut out = Vec::new();
         let outcome = match self.login.answer(question, text, &mut out) {
             Ok(step) => self.send(&out).and_then(|()| {
-                self.phase = Phase::LoggingIn { patience: login_patience(), heard: true };
+                self.phase =
+                    Phase::LoggingIn { patience: login_patience(LOGIN_SILENCE), heard: true };
                 self.step(step, &mut told)
             }),
             Err(error) => Err(error.into()),
@@ -197,6 +201,35 @@ impl Wire {
         let _ = self.send(b"QUIT :\r\n");
     }
 
+    /// In how many milliseconds the next attempt to connect is made, if one is waited for.
+    pub fn pause_ms(&self) -> Option<i64> {
+        let Phase::Pausing(until) = &self.phase else { return None };
+        let pause = until.saturating_duration_since(Instant::now());
+        Some(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Why a new password must be chosen before anything else, in the server's words; once for each login.
+    pub fn renewal(&mut self) -> Option<String> {
+        self.login.take_renewal()
+    }
+
+    /// Takes the answer to a question about the new password: the next question, or none if it was sent.
+    ///
+    /// # Errors
+    /// The sentence with which it is asked for anew.
+    pub fn renew(&mut self, question: Question, text: &str) -> Result<Option<Question>, String> {
+        let mut out = Vec::new();
+        let next = self.login.renew(question, text, &mut out)?;
+        // If that breaks the connection, the reading end tells of it.
+        let _ = self.send(&out);
+        Ok(next)
+    }
+
+    /// The password is this one from now on.
+    pub fn set_password(&mut self, password: String) {
+        self.login.set_password(password);
+    }
+
     /// When it has something to do by itself.
     pub fn due(&self) -> Option<Instant> {
         let of_phase = match &self.phase {
@@ -206,7 +239,7 @@ impl Wire {
         };
         let tick = self.chat.next_tick_ms().map(|at| {
             let wait = u64::try_from(at - now_ms()).unwrap_or(0);
-            Instant::now() + std::time::Duration::from_millis(wait)
+            Instant::now() + Duration::from_millis(wait)
         });
         of_phase.into_iter().chain(tick).min()
     }
@@ -249,7 +282,7 @@ impl Wire {
         self.login.rounds_seen = self.rounds.seen();
         let mut out = Vec::new();
         self.login.start(&random_text()?, &mut out);
-        let patience = Patience::new(Instant::now(), ANSWER_SILENCE, LOGIN_MOST);
+        let patience = login_patience(ANSWER_SILENCE);
         self.phase = Phase::LoggingIn { patience, heard: false };
         self.send(&out)
     }
@@ -275,6 +308,7 @@ impl Wire {
         }
         let mut out = Vec::new();
         let step = self.login.receive(&message, &mut out)?;
+        self.greeted |= !self.login.is_first_word();
         self.send(&out)?;
         // While a person thinks, nothing of the server's needs an answer but its pings.
         if matches!(self.phase, Phase::Asking) && step == Step::Wait {
@@ -303,6 +337,13 @@ impl Wire {
                     let sentence =
                         format!("Cannot save the iteration count of the login: {reason}");
                     self.tell_once(sentence, told);
+                }
+                if self.login.take_created() {
+                    // A person who registers by hand is not told what programs are at the welcome: it comes with the
+                    // next login.
+                    self.established = true;
+                    self.send(b"QUIT :\r\n")?;
+                    return Ok(self.connect()?);
                 }
                 let mut out = Vec::new();
                 let capabilities = self.login.capabilities_in_effect();
@@ -352,8 +393,16 @@ impl Wire {
             return;
         }
         if !self.established {
-            told.push(Told::Failed(LoginError::NotParlor(reason).into()));
-            return;
+            // A person may have been slow to answer.
+            let again = self.tries_most.is_none() && self.pauses.tries() < LOGIN_TRIES;
+            if !self.greeted {
+                told.push(Told::Failed(LoginError::NotParlor(reason).into()));
+                return;
+            }
+            if !again {
+                told.push(Told::Failed(LoginError::Later(reason).into()));
+                return;
+            }
         }
         if self.tries_most.is_some_and(|most| self.pauses.tries() >= most) {
             told.push(Told::Failed(Failure::GaveUp(reason)));
@@ -379,8 +428,11 @@ impl Wire {
     }
 }
 
-fn login_patience() -> Patience {
-    Patience::new(Instant::now(), LOGIN_SILENCE, LOGIN_MOST)
+/// Nobody is to be told that there is something to wait for: the screen shows it anyway.
+fn login_patience(silence: Duration) -> Patience {
+    let mut patience = Patience::new(Instant::now(), silence, LOGIN_MOST);
+    patience.told = true;
+    patience
 }
 
 /// Why a step came to nothing.

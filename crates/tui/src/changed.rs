@@ -60,7 +60,14 @@ impl Tui {
         self.memory.opened = true;
         let wanted = Some(self.open.clone()).filter(|name| chat.conversation(name).is_some());
         let wanted = wanted.filter(|name| !name.is_empty()).or_else(|| first(chat));
-        wanted.map_or(Vec::new(), |name| self.open(&name, chat))
+        let Some(name) = wanted else { return Vec::new() };
+        let early = if self.open.is_empty() { self.composer().take() } else { String::new() };
+        let actions = self.open(&name, chat);
+        // What was typed before anything was open goes along.
+        if self.composer().is_empty() {
+            self.composer().set(&early);
+        }
+        actions
     }
 
     /// A room that was left on purpose goes from the list; one that somebody was removed from stays, and says why.

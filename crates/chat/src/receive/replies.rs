@@ -1,6 +1,7 @@
 //! Numerics and standard replies; read markers, unread counts, lists.
 
 use super::Received;
+use super::sentence::sentence;
 use crate::change::Change;
 use crate::chat::{Chat, Listed};
 use crate::conversation::Notify;
@@ -54,9 +55,10 @@ impl Chat {
             n::RPL_TRYAGAIN => self.try_again(received, out),
             _ if numeric.starts_with(['4', '5']) => self.refused(received, received.last()),
             _ => {
-                let words = received.message.params().iter().skip(1);
-                let text = words.copied().collect::<Vec<_>>().join(" ");
-                self.tell(received, Kind::Info, &text);
+                let text = sentence(numeric, received.message.params());
+                if !text.is_empty() {
+                    self.tell(received, Kind::Info, &text);
+                }
             }
         }
     }

@@ -141,7 +141,13 @@ impl Session {
                     return Err(Trouble::Broken(reason));
                 }
                 // Of an earlier connection.
-                Ok(Event::Line(..) | Event::Silent(_) | Event::Broken(..) | Event::Opened(..)) => {}
+                Ok(
+                    Event::Line(..)
+                    | Event::Silent(_)
+                    | Event::Broken(..)
+                    | Event::Opened(..)
+                    | Event::Screen(_),
+                ) => {}
                 Err(_) => return Ok(Woken::Time),
             }
         }

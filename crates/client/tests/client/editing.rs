@@ -81,7 +81,7 @@ fn in_a_shell(shell: &str, server: &Server) -> Terminal {
     let mut terminal = Terminal::run(computer, command, |command| command);
     terminal.expect("shell> ");
     let client = env!("CARGO_BIN_EXE_chatclient");
-    terminal.type_in(&format!("'{client}' localhost {} -u ann\n", server.port));
+    terminal.type_in(&format!("'{client}' --plain localhost {} -u ann\n", server.port));
     terminal
 }
 

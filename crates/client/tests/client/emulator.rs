@@ -92,6 +92,16 @@ impl Emulator {
         self.term.bounds_to_string(from, to).trim_end_matches('\n').to_owned()
     }
 
+    /// Whether the other screen is shown, which leaves what was on the first one alone.
+    pub(crate) fn is_other(&self) -> bool {
+        self.term.mode().contains(TermMode::ALT_SCREEN)
+    }
+
+    /// Whether it tells of the mouse.
+    pub(crate) fn tells_of_mouse(&self) -> bool {
+        self.term.mode().intersects(TermMode::MOUSE_MODE)
+    }
+
     /// Whether it marks pastes.
     pub(crate) fn marks_pastes(&self) -> bool {
         self.term.mode().contains(TermMode::BRACKETED_PASTE)

@@ -23,3 +23,7 @@ mod terminal;
 mod editing;
 #[cfg(unix)]
 mod waiting;
+#[cfg(unix)]
+mod fullscreen;
+#[cfg(unix)]
+mod ngircd;

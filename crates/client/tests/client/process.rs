@@ -73,6 +73,7 @@ impl Computer {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatclient"));
         command.env("XDG_STATE_HOME", self.state()).env("SSL_CERT_FILE", self.authorities());
         command.env("XDG_DATA_HOME", self.state().join("data"));
+        command.env("XDG_CONFIG_HOME", self.state().join("config"));
         command.env_remove("SSL_CERT_DIR").env("TZ", "UTC").env_remove("NO_COLOR");
         command
     }

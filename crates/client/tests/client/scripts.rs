@@ -15,15 +15,15 @@ use crate::together::Chatserver;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server, and a computer with a password file for each of its people.
-struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
     server: Option<Chatserver>,
-    port: u16,
-    computer: Computer,
+    pub(crate) port: u16,
+    pub(crate) computer: Computer,
 }
 
 impl Place {
-    fn new() -> Place {
+    pub(crate) fn new() -> Place {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = Chatserver::start(folder.path());
         let (port, computer) = (server.port, Computer::new());
@@ -39,28 +39,28 @@ impl Place {
         command
     }
 
-    fn call(&self, user: &str, args: &[&str], input: &str) -> Outcome {
+    pub(crate) fn call(&self, user: &str, args: &[&str], input: &str) -> Outcome {
         Client::run(self.command(user, args), input).finish()
     }
 
     /// A call that does what is asked; its standard output.
-    fn done(&self, user: &str, args: &[&str]) -> String {
+    pub(crate) fn done(&self, user: &str, args: &[&str]) -> String {
         let outcome = self.call(user, args, "");
         assert_eq!(outcome.code, Some(0), "{args:?}: {outcome:?}");
         outcome.stdout
     }
 
     /// Ends the server as a failing machine would.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.server = None;
     }
 
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.server = Some(Chatserver::start_at(self.port, self.folder.path()));
     }
 }
 
-fn write_private(path: &Path, user: &str) {
+pub(crate) fn write_private(path: &Path, user: &str) {
     std::fs::write(path, format!("{user}'s secret\n")).expect("the folder takes files");
     #[cfg(unix)]
     {

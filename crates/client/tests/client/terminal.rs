@@ -57,7 +57,7 @@ impl Terminal {
         change: impl FnOnce(Command) -> Command,
     ) -> Terminal {
         let command = Command::new(env!("CARGO_BIN_EXE_chatclient"))
-            .args(["localhost", &server.port.to_string()])
+            .args(["--plain", "localhost", &server.port.to_string()])
             .args(arguments);
         Terminal::run(computer, command, change)
     }
@@ -67,11 +67,23 @@ impl Terminal {
         command: Command,
         change: impl FnOnce(Command) -> Command,
     ) -> Terminal {
-        let (pty, pts) = open().expect("the system has pseudo-terminals");
         // So wide that no line wraps.
-        pty.resize(Size::new(24, 500)).expect("a pseudo-terminal has a size");
+        Terminal::run_at(computer, command, (24, 500), change)
+    }
+
+    /// On a terminal with so many rows and columns.
+    pub(crate) fn run_at(
+        computer: Computer,
+        command: Command,
+        (rows, columns): (u16, u16),
+        change: impl FnOnce(Command) -> Command,
+    ) -> Terminal {
+        let (pty, pts) = open().expect("the system has pseudo-terminals");
+        pty.resize(Size::new(rows, columns)).expect("a pseudo-terminal has a size");
         let command = command
             .env("XDG_STATE_HOME", computer.state())
+            .env("XDG_CONFIG_HOME", computer.state().join("config"))
+            .env("XDG_DATA_HOME", computer.state().join("data"))
             .env("SSL_CERT_FILE", computer.authorities())
             .env_remove("SSL_CERT_DIR")
             .env("TERM", "xterm")
@@ -80,7 +92,7 @@ impl Terminal {
         let client = change(command).spawn(pts).expect("the client starts");
         let pty = Arc::new(pty);
         let chunks = collect(Arc::clone(&pty));
-        let screen = Emulator::new(24, 500);
+        let screen = Emulator::new(rows.into(), columns.into());
         Terminal { computer, client, pty, chunks, output: Vec::new(), seen: 0, screen }
     }
 
@@ -162,8 +174,30 @@ impl Terminal {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("it is our child");
+    }
+
+    /// Waits until the screen shows what is wanted.
+    pub(crate) fn see(&mut self, what: &str, is_it: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let shown = self.screen.lines().join("\n");
+            if is_it(&shown) {
+                return;
+            }
+            assert!(self.more(deadline), "{what} is not on the screen:\n{shown}");
+        }
+    }
+
+    /// The client's process.
+    pub(crate) fn pid(&self) -> Pid {
         let pid = i32::try_from(self.client.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process has an id"), signal).expect("it is our child");
+        pid.expect("a process has an id")
+    }
+
+    /// All that the terminal was told so far.
+    pub(crate) fn output(&self) -> String {
+        String::from_utf8_lossy(&self.output).into_owned()
     }
 
     /// How the client ended, and everything that the terminal was told.

@@ -143,16 +143,21 @@ fn read(tui: &mut Tui, chat: &Chat) -> Option<Action> {
     let conversation = tui.conversation(chat)?;
     let timeline = &conversation.timeline;
     if !chat.is_ready()
+        || tui.is_visiting()
         || conversation.with == With::Server
         || matches!(timeline.rows().back(), Some(Row::Gap))
     {
         return None;
     }
-    let newest = timeline.newest()?;
-    let is_new = conversation.read_ms.is_none_or(|read| newest.time_ms > read);
-    let msgid = newest.msgid.clone();
-    if conversation.unread == 0 && (!is_new || tui.remembered()?.read == msgid) {
-        return None;
+    // Some servers give no msgids.
+    let newest = timeline.newest();
+    let msgid = newest.and_then(|newest| newest.msgid.clone());
+    if conversation.unread == 0 {
+        let newest = newest?;
+        let is_new = conversation.read_ms.is_none_or(|read| newest.time_ms > read);
+        if !is_new || tui.remembered()?.read == msgid {
+            return None;
+        }
     }
     let name = conversation.name.clone();
     tui.place().read = msgid;

@@ -33,6 +33,7 @@ impl Tui {
             }
             Act::Newest => {
                 self.scroll_to_end();
+                self.end_visit_at_end();
                 return Vec::new();
             }
             Act::Leave => return vec![Action::Quit],

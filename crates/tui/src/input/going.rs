@@ -27,8 +27,7 @@ impl Tui {
             Act::RoomBelow => return self.beside(chat, false),
             Act::Room(number) => {
                 let listed = self.listed(chat);
-                let mut rooms = listed.iter().filter(|room| room.with != With::Server);
-                let name = rooms.nth(usize::from(number) - 1).map(|room| room.name.clone());
+                let name = listed.get(usize::from(number) - 1).map(|room| room.name.clone());
                 return name.map_or(Vec::new(), |name| self.go_to(&name, chat));
             }
             Act::LastRoom => {
@@ -36,7 +35,10 @@ impl Tui {
                 return self.go_to(&before, chat);
             }
             Act::PageUp => self.scroll_pages(-1, chat),
-            Act::PageDown => self.scroll_pages(1, chat),
+            Act::PageDown => {
+                self.scroll_pages(1, chat);
+                self.end_visit_at_end();
+            }
             Act::Back => return self.back(chat),
             Act::React => return self.react_to_newest(chat),
             Act::Members => self.settings.members = !self.settings.members,
@@ -75,6 +77,13 @@ impl Tui {
             self.place().reply_to = None;
         }
         Vec::new()
+    }
+
+    /// Whoever has come to the newest messages by themselves is there, and not only visiting.
+    pub(super) fn end_visit_at_end(&mut self) {
+        if self.place().scroll == Scroll::End {
+            self.memory.return_to = None;
+        }
     }
 
     /// Goes to a message, and remembers where one was, for Esc.

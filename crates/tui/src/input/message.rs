@@ -32,10 +32,8 @@ impl Tui {
             }
             _ => {}
         }
-        let Some(entry) = self.entry(id, chat) else {
-            self.focus = Focus::Composer;
-            return Vec::new();
-        };
+        // It may not be here yet, or not any more.
+        let Some(entry) = self.entry(id, chat) else { return self.go(act, chat, now_ms) };
         match act {
             Act::Reply => self.reply(&entry),
             Act::Copy => {

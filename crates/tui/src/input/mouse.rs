@@ -52,6 +52,7 @@ impl Tui {
             Some(_) => self.move_choice(notches, chat),
             None => {
                 self.scroll(notches * NOTCH, chat);
+                self.end_visit_at_end();
                 Vec::new()
             }
         }
@@ -76,8 +77,8 @@ impl Tui {
                 Vec::new()
             }
             (Some(Hit::ToEnd), false) => {
-                self.memory.return_to = None;
                 self.scroll_to_end();
+                self.end_visit_at_end();
                 Vec::new()
             }
             (Some(Hit::Item(_)) | None, false) => Vec::new(),

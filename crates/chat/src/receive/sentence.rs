@@ -1,0 +1,36 @@
+//! Numerics as sentences: what they say is in their order of parameters, which a person cannot know.
+
+/// The sentence of a numeric, by its parameters, the first of which is one's own name. Numerics that are in no table
+/// are told as they came; empty for those that only say that something is over.
+pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
+    let param = |index: usize| params.get(index).copied().unwrap_or("");
+    let (first, second, third) = (param(1), param(2), param(3));
+    match numeric {
+        // The answers to WHOIS.
+        "311" => format!("{first} is {second}@{third}: {}", param(5)),
+        "312" => format!("{first} is connected to {second} ({third})"),
+        "317" => format!("{first} has been idle for {}", span(second)),
+        "319" => format!("{first} is in {second}"),
+        "330" => format!("{first} is logged in as {second}"),
+        "301" => format!("{first} is away: {second}"),
+        "314" => format!("{first} was {second}@{third}: {}", param(5)),
+        "341" => format!("{first} is invited to {second}"),
+        "346" => format!("Invited to {first} without asking: {second}"),
+        "348" => format!("Let into {first} in spite of bans: {second}"),
+        "367" => format!("Banned from {first}: {second}"),
+        "728" => format!("Quiet in {first}: {third}"),
+        "315" | "318" | "369" => String::new(),
+        _ => params.get(1..).unwrap_or_default().join(" "),
+    }
+}
+
+/// A number of seconds as people say it.
+fn span(seconds: &str) -> String {
+    match seconds.parse::<u64>() {
+        Ok(seconds @ 0..60) => format!("{seconds} s"),
+        Ok(seconds @ 60..3600) => format!("{} min", seconds / 60),
+        Ok(seconds @ 3600..86_400) => format!("{} h", seconds / 3600),
+        Ok(seconds) => format!("{} d", seconds / 86_400),
+        Err(_) => seconds.to_owned(),
+    }
+}

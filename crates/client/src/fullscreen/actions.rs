@@ -1,0 +1,116 @@
+//! What the screen asks for, and what follows from it.
+
+use chat::{Change, Impossible, Intent};
+use tui::Action;
+
+use super::FullScreen;
+use crate::Outcome;
+use crate::session::now_ms;
+
+impl FullScreen {
+    pub(super) fn do_action(&mut self, action: Action) {
+        match action {
+            Action::Do(intent) => self.intend(intent),
+            Action::Quit => self.over = Some(Ok(Outcome::Done)),
+            Action::Answer(answer) => self.answered(answer),
+            Action::Remember(line) => {
+                if let Err(error) = self.recall.add(&line) {
+                    self.remark(&format!("Input history is no longer kept: {error}."), true);
+                }
+            }
+            Action::Notify { title, text } => {
+                let sequence =
+                    self.config.notify.map(|how| tui::terminal::notify(how, &title, &text));
+                self.write(&sequence.unwrap_or_default());
+            }
+            Action::Copy(text) => self.write(&tui::terminal::copy(&text)),
+            Action::Set(text) => self.set(&text),
+            Action::ChangePassword { old, new } => self.change_password(&old, new),
+            // These take the terminal away, which only the loop may do.
+            Action::Suspend | Action::ExternalEditor(_) => {}
+        }
+    }
+
+    /// Writes a sequence to the terminal, unless somebody else has it.
+    fn write(&mut self, sequence: &str) {
+        if self.editing.is_none()
+            && let Err(error) = self.tty.write(sequence.as_bytes())
+        {
+            self.over = Some(Err(error.into()));
+        }
+    }
+
+    fn intend(&mut self, intent: Intent) {
+        let saying = match &intent {
+            Intent::Say(saying) => Some((saying.to.clone(), saying.text.clone())),
+            _ => None,
+        };
+        // What the screen asks for by itself need not be told when it cannot be had.
+        let is_asked = !matches!(
+            intent,
+            Intent::Typing { .. } | Intent::MarkRead(_) | Intent::Load { .. } | Intent::Open(_)
+        );
+        match (self.wire.intend(intent), saying) {
+            (Ok(_), _) => {}
+            (Err(impossible), Some((to, text))) => {
+                self.tui.not_sent(&to, &text, &impossible.to_string());
+            }
+            (Err(impossible), None) if is_asked => self.tui.say(&impossible.to_string(), true),
+            (Err(Impossible::NotConnected | Impossible::Unsupported(_)), None) => {}
+            (Err(impossible), None) => self.tui.say(&impossible.to_string(), true),
+        }
+    }
+
+    /// Shows a sentence of the client's own, where it stays to be read.
+    pub(super) fn remark(&mut self, sentence: &str, failed: bool) {
+        self.wire.chat.remark(&self.tui.open, failed, now_ms(), sentence);
+    }
+
+    fn change_password(&mut self, old: &str, new: String) {
+        if old.contains(char::is_whitespace) || old.starts_with(':') {
+            // It does not fit the line with both; asked for alone, the server takes the next two lines as they are.
+            for line in ["ACCOUNT PASSWORD", old, &new] {
+                self.intend(Intent::Raw(line.to_owned()));
+            }
+        } else {
+            self.intend(Intent::Raw(format!("ACCOUNT PASSWORD {old} :{new}")));
+        }
+        self.recall.hide(old);
+        self.recall.hide(&new);
+        self.asked.new_password = Some(new);
+    }
+
+    /// Looks for what the client itself waits for.
+    pub(super) fn watch(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Answered { verb, refused } if verb == "ACCOUNT" => {
+                    if let Some(new) = self.asked.new_password.take()
+                        && refused.is_none()
+                    {
+                        self.wire.set_password(new);
+                    }
+                }
+                Change::Ready => self.greet(),
+                _ => {}
+            }
+        }
+    }
+
+    /// `/set`: shows the settings, or changes one for as long as the client runs.
+    fn set(&mut self, text: &str) {
+        let said = match self.config.change(text) {
+            Ok(said) => {
+                self.tui.settings = self.config.settings();
+                if self.editing.is_none()
+                    && let Err(error) = self.tty.change_screen(&mut self.tui)
+                {
+                    self.over = Some(Err(error.into()));
+                }
+                (said, false)
+            }
+            Err(sentence) => (sentence, true),
+        };
+        self.tui.say(&said.0, said.1);
+    }
+}

@@ -1,0 +1,151 @@
+//! The login in the screen: questions, what is told of the connection, the first words to a new person.
+
+use tui::overlay::{Answer, Question as Overlay};
+use tui::tui::Link;
+
+use super::FullScreen;
+use crate::Outcome;
+use crate::question::Question;
+use crate::session::now_ms;
+use crate::show::sentence;
+use crate::wire::Told;
+
+/// What the person is being asked.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// The question that is open.
+    question: Option<Question>,
+    /// A new password must be chosen before anything else.
+    renewing: bool,
+    /// What was told before the login was done: it stands above the questions.
+    told: Vec<String>,
+    /// The password that the server has been asked to take.
+    pub(super) new_password: Option<String>,
+    /// When the connection is tried again, in milliseconds since 1970 UTC.
+    pause_until_ms: Option<i64>,
+    connected: bool,
+    /// It was, and broke.
+    broke: bool,
+}
+
+impl FullScreen {
+    pub(super) fn hear_one(&mut self, told: Told) {
+        match told {
+            Told::Ask(question, because) => self.ask(question, because.as_deref()),
+            Told::Sentence(text) if self.wire.is_online() => self.remark(&sentence(&text), false),
+            Told::Sentence(text) => self.asked.told.push(sentence(&text)),
+            Told::Broken(reason) => {
+                self.asked.pause_until_ms = self.wire.pause_ms().map(|pause| now_ms() + pause);
+                if self.asked.question.take().is_some() {
+                    // It is asked again on the next connection.
+                    self.tui.overlay = None;
+                }
+                if std::mem::take(&mut self.asked.connected) {
+                    let text = format!("The connection broke ({reason}). Reconnecting …");
+                    self.remark(&text, true);
+                    self.asked.broke = true;
+                }
+                self.tui.say(&format!("Not connected: {reason}"), true);
+            }
+            Told::LoggedIn => self.logged_in(),
+            Told::Failed(failure) => self.over = Some(Err(failure)),
+            Told::Changed(_) => {}
+        }
+    }
+
+    /// The connection as the screen shows it.
+    pub(super) fn link(&self) -> Link {
+        match (self.asked.connected, self.asked.pause_until_ms) {
+            (true, _) => Link::Connected { tls: !self.wire.is_plaintext() },
+            (false, Some(until)) => Link::Waiting(until),
+            (false, None) => Link::Connecting,
+        }
+    }
+
+    fn ask(&mut self, question: Question, because: Option<&str>) {
+        self.asked.question = Some(question);
+        let told = self.asked.told.iter().map(String::as_str).chain(because);
+        let answer = if question.is_secret() { Answer::Secret } else { Answer::Text };
+        self.tui.ask(Overlay {
+            title: format!("Log in at {}", self.wire.server()),
+            text: told.collect::<Vec<_>>().join("\n"),
+            prompt: question.prompt().trim_end().to_owned(),
+            answer,
+            input: Default::default(),
+        });
+    }
+
+    /// The person has answered, or gives up.
+    pub(super) fn answered(&mut self, answer: Option<String>) {
+        let Some(question) = self.asked.question.take() else { return };
+        let Some(answer) = answer else {
+            self.over = Some(Ok(Outcome::Undone));
+            return;
+        };
+        if question.is_secret() {
+            self.recall.hide(&answer);
+        }
+        if self.asked.renewing {
+            self.renew(question, &answer);
+            return;
+        }
+        let told = self.wire.answer(question, &answer);
+        self.hear(told);
+    }
+
+    fn logged_in(&mut self) {
+        self.asked.connected = true;
+        self.asked.pause_until_ms = None;
+        for sentence in std::mem::take(&mut self.asked.told) {
+            self.wire.chat.remark("", false, now_ms(), &sentence);
+        }
+        if std::mem::take(&mut self.asked.broke) {
+            self.tui.say("Connected again.", false);
+        } else {
+            self.tui.status = None;
+        }
+        if let Some(why) = self.wire.renewal() {
+            self.asked.renewing = true;
+            self.ask(Question::NewPassword, Some(&why));
+        }
+    }
+
+    /// Whoever has logged in by a one-time code chooses a new password before anything else.
+    fn renew(&mut self, question: Question, answer: &str) {
+        match self.wire.renew(question, answer) {
+            Ok(Some(next)) => self.ask(next, None),
+            Ok(None) => self.asked.renewing = false,
+            Err(because) => self.ask(Question::NewPassword, Some(&because)),
+        }
+    }
+
+    /// Tells a person who is here for the first time what there is to do.
+    pub(super) fn greet(&mut self) {
+        if !self.kept.is_new() {
+            return;
+        }
+        let key = |act| self.tui.keymap.key(act);
+        use tui::keymap::Act;
+        let lines = [
+            "Type something and press Enter: everybody here can read it.".to_owned(),
+            format!(
+                "{} finds rooms, people and commands by a few letters; /join #name opens a room.",
+                key(Act::Palette)
+            ),
+            format!("{} shows all keys, /help a command, /quit leaves.", key(Act::Help)),
+        ];
+        self.kept.greeted();
+        for line in lines {
+            self.wire.chat.remark(&self.first_place(), false, now_ms(), &line);
+        }
+    }
+
+    /// Where a new person looks first.
+    fn first_place(&self) -> String {
+        let chat = &self.wire.chat;
+        let lobby = chat
+            .conversation("#lobby")
+            .or_else(|| chat.conversations.values().find(|conversation| conversation.joined));
+        lobby.map(|lobby| lobby.name.clone()).unwrap_or_default()
+    }
+}

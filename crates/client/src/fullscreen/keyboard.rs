@@ -1,0 +1,134 @@
+//! The keyboard's thread: waits for keys and signals, and tells the loop of them. While an external editor has the
+//! terminal it leaves the keys alone.
+
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use tui::Input;
+use tui::decoder::Decoder;
+
+use super::Happening;
+use crate::link::{Event, Leaving};
+use crate::tty::{Signals, Tty, has_keys, wake};
+
+/// The thread's other end.
+#[derive(Debug)]
+pub(super) struct Keyboard {
+    /// Whether the keys are ours.
+    ours: Arc<Mutex<bool>>,
+    waker: UnixStream,
+}
+
+impl Keyboard {
+    /// Starts the thread, which leaves the keys alone until [`Keyboard::take`].
+    pub(super) fn start(events: SyncSender<Event>) -> io::Result<Keyboard> {
+        let (signals, waker) = Signals::take()?;
+        let ours = Arc::new(Mutex::new(false));
+        let reader =
+            Reader { signals, events, ours: Arc::clone(&ours), decoder: Decoder::default() };
+        thread::Builder::new().name("keyboard".to_owned()).spawn(move || reader.work())?;
+        Ok(Keyboard { ours, waker })
+    }
+
+    /// Takes the terminal, and its keys.
+    pub(super) fn take(&self, tty: &Tty) -> io::Result<()> {
+        tty.take()?;
+        self.set_ours(true);
+        Ok(())
+    }
+
+    /// Gives the terminal and its keys back.
+    pub(super) fn give_back(&self, tty: &Tty) {
+        self.set_ours(false);
+        tty.give_back();
+    }
+
+    fn set_ours(&self, ours: bool) {
+        // Nobody panics while holding it.
+        *self.ours.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = ours;
+        wake(&self.waker);
+    }
+}
+
+struct Reader {
+    signals: Signals,
+    events: SyncSender<Event>,
+    ours: Arc<Mutex<bool>>,
+    decoder: Decoder,
+}
+
+impl Reader {
+    fn work(mut self) {
+        let error = loop {
+            match self.turn() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => break error,
+            }
+        };
+        // If nobody listens any more, the client is exiting.
+        let _ = self.events.send(Event::Screen(Happening::Gone(error.to_string())));
+    }
+
+    /// Waits until there is something, and tells of it; false if nobody listens any more.
+    fn turn(&mut self) -> io::Result<bool> {
+        let ours = self.are_ours();
+        let by = self.decoder.patience().map(|patience| Instant::now() + patience);
+        let timeout = by.map(|by| by.saturating_duration_since(Instant::now()));
+        let keys = self.signals.wait_for(ours, timeout)?;
+        if let Some(signal) = self.signals.end()
+            && self.events.send(Event::Screen(Happening::End(signal))).is_err()
+        {
+            return Ok(false);
+        }
+        for (signal, happening) in [
+            (SIGTSTP, Happening::Stop),
+            (SIGCONT, Happening::GoesOn),
+            (SIGINT, Happening::Leave(Leaving::Interrupted)),
+            (SIGTERM, Happening::Leave(Leaving::Terminated)),
+            (SIGWINCH, Happening::Resized),
+        ] {
+            if self.signals.came(signal) && self.events.send(Event::Screen(happening)).is_err() {
+                return Ok(false);
+            }
+        }
+        let mut presses = Vec::new();
+        if keys {
+            self.read(&mut presses)?;
+        } else if by.is_some_and(|by| by <= Instant::now()) {
+            self.decoder.give_up(&mut presses);
+        }
+        for press in presses.into_iter().filter_map(Input::of) {
+            if self.events.send(Event::Screen(Happening::Input(press))).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn are_ours(&self) -> bool {
+        *self.ours.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Reads the keys that are there, if they are still ours.
+    fn read(&mut self, presses: &mut Vec<termina::Event>) -> io::Result<()> {
+        let ours = self.ours.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !*ours || !has_keys()? {
+            return Ok(());
+        }
+        let mut bytes = [0; 4096];
+        match io::stdin().lock().read(&mut bytes) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(count) => self.decoder.feed(&bytes[..count], presses),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
