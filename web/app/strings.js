@@ -26,7 +26,6 @@ export const strings = {
   logIn: "Log in",
   register: "Create an account",
   guest: "Continue as a guest",
-  welcome: "Welcome",
   loginHint: "Log in with your name and password, or create an account.",
   registerHint: "Pick a name and a password. There is no e-mail address to give, so keep the password safe.",
   guestHint: "Pick a name. Guests have no account: when you leave, nothing is kept for you.",
@@ -90,7 +89,6 @@ export const strings = {
   empty: "Nobody has said anything here yet.",
   /** @param {string} name */
   emptyPerson: (name) => `You and ${name} have not written to each other yet.`,
-  emptyHint: "Be the first: write something below.",
   /** @param {string} name */
   beginning: (name) => `This is the beginning of ${name}.`,
   loadingHistory: "Loading older messages…",
@@ -186,7 +184,6 @@ export const strings = {
   /** @param {string} name */
   replyingTo: (name) => `Replying to ${name}`,
   cancelReply: "Do not reply",
-  cannotSpeak: "You cannot write here.",
   suggestions: "Suggestions",
   /** @param {string} command */
   unknownCommand: (command) => `There is no command /${command}. /help shows all; // begins a message with a slash.`,
@@ -226,7 +223,6 @@ export const strings = {
   roomListEmpty: "There is no other room yet.",
   writeToWhom: "To whom do you want to write?",
   write: "Write",
-  roomMenu: "About this room and its settings",
   topic: "Topic",
   description: "What it is for",
   notifications: "Notifications",
@@ -257,7 +253,6 @@ export const strings = {
   inviteValues: { operators: "operators", members: "all members" },
   closedSetting: "Close: only invited people can join",
   openSetting: "Open to everybody",
-  secretSetting: "Not in the list of rooms",
   bans: "Bans and quiets",
   noBans: "Nobody is banned or quieted.",
   lift: "Lift",
@@ -289,7 +284,6 @@ export const strings = {
   displayNameHint: "Shown beside your name.",
   status: "Status",
   statusHint: "What you are up to.",
-  awaySetting: "Away",
   awayHint: "Tell others that you are away",
   roles: { "~": "founder", "&": "admin", "@": "operator", "%": "half-operator", "+": "voiced" },
   settings: "Settings",
@@ -305,7 +299,6 @@ export const strings = {
   newPasswordAgain: "New password again",
   passwordChanged: "The password is changed.",
   sessions: "Where you are logged in",
-  sessionThis: "this one",
   sessionEnd: "End",
   sessionsEndOthers: "End all others",
   /** @param {string} since */
@@ -315,7 +308,6 @@ export const strings = {
   noDevices: "No device stays logged in.",
   deviceForget: "Log out",
   ignored: "Whom you ignore",
-  noIgnored: "You ignore nobody.",
   logOut: "Log out",
   logOutHint: "Removes messages, drafts and the key from this device.",
   loggedOut: "You are logged out.",
@@ -324,8 +316,6 @@ export const strings = {
   help: "Keys and commands",
   keys: "Keys",
   commands: "Commands",
-  loading: "Loading…",
-  confirm: "Yes",
   welcomeTo: "Welcome to",
   keyNames: {
     palette: "Go to a room or person, or run a command",
