@@ -297,6 +297,8 @@ fn test_modules(path: &Path, source: &str) -> Vec<PathBuf> {
             Some(rest) => rest.split_once("\"]\n").map(|(file, rest)| (Some(file), rest))?,
             None => (None, rest),
         };
+        // Tests elsewhere may use it, too.
+        let rest = rest.strip_prefix("pub(crate) ").unwrap_or(rest);
         let name = rest.strip_prefix("mod ")?.lines().next()?.strip_suffix(';')?;
         Some(match given {
             Some(file) => path.with_file_name(file).with_extension(""),
@@ -395,4 +397,6 @@ fn uses_are_found_in_all_their_forms() {
     let source = "#[cfg(test)]\nmod b;\n#[cfg(test)]\n#[path = \"c_tests.rs\"]\nmod tests;\n";
     let found = test_modules(Path::new("src/a.rs"), source);
     assert_eq!(found, [Path::new("src/a/b"), Path::new("src/c_tests")]);
+    let source = "#[cfg(test)]\npub(crate) mod b;\n#[cfg(test)]\npub mod c;\npub(crate) mod d;\n";
+    assert_eq!(test_modules(Path::new("src/a.rs"), source), [Path::new("src/a/b")]);
 }
