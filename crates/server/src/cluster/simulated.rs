@@ -77,7 +77,7 @@ impl SimulatedLog {
 
     /// What a node wants. It is lost if the node has no connection.
     pub(crate) fn request(&mut self, node: usize, request: Request) {
-        self.send(node, Content::ToLog(request));
+        self.send(node, &Content::ToLog(request));
     }
 
     /// A node connects, anew if it was connected.
@@ -135,14 +135,14 @@ impl SimulatedLog {
                 let sequence = self.kept.len() as u64;
                 for other in 0..self.links.len() {
                     let message = Message { sequence, bytes: bytes.clone() };
-                    self.send(other, Content::ToNode(Event::Told(message)));
+                    self.send(other, &Content::ToNode(Event::Told(message)));
                 }
                 let answer = match self.random.below(1000) < self.faults.lost {
                     true => Event::Refused { ticket }, // A timeout: nobody knows.
                     false => Event::Acknowledged { ticket, sequence },
                 };
                 if self.links[node] == Some(connection) {
-                    self.send(node, Content::ToNode(answer));
+                    self.send(node, &Content::ToNode(answer));
                 }
             }
             Request::Fetch { from } => {
@@ -152,14 +152,14 @@ impl SimulatedLog {
                 let messages = known
                     .map(|(bytes, sequence)| Message { sequence, bytes: bytes.clone() })
                     .collect();
-                self.send(node, Content::ToNode(Event::Fetched { messages, extent }));
+                self.send(node, &Content::ToNode(Event::Fetched { messages, extent }));
             }
             Request::Purge { before } => self.first = self.first.max(before),
         }
     }
 
     /// Sends something over a node's connection, which may fail.
-    fn send(&mut self, node: usize, content: Content) {
+    fn send(&mut self, node: usize, content: &Content) {
         let Some(connection) = self.links[node] else { return };
         let mut fails = |often: usize| self.random.below(1000) < often;
         let (lost, doubled) = (fails(self.faults.lost), fails(self.faults.doubled));

@@ -144,7 +144,7 @@ impl World {
     /// The state is what it was at any other node after the same sequence. Once in a while, for it takes
     /// time: a difference stays.
     fn compare(&mut self, at: usize, sequence: u64) {
-        if sequence % 8 != 0 {
+        if !sequence.is_multiple_of(8) {
             return;
         }
         let running = self.nodes[at].running.as_mut().expect("it runs");

@@ -253,10 +253,9 @@ pub fn apply_for_nobody(
     out: &mut Effects,
     request: Request<'_>,
 ) {
-    if node.sent.is_some() && ordered::is_housekeeping(&request) {
-        if std::mem::replace(&mut node.housekeeping, true) {
-            return; // It is under way.
-        }
+    let waits = node.sent.is_some() && ordered::is_housekeeping(&request);
+    if waits && std::mem::replace(&mut node.housekeeping, true) {
+        return; // It is under way.
     }
     let (now, steady) = (state.now, state.steady);
     let entry = Entry { now, steady, asker: Asker::of(None), request };

@@ -116,11 +116,11 @@ pub fn apply(
 
 /// The sessions of a node that takes part no longer have ended.
 pub fn end_node(state: &mut State, node: &mut Node, out: &mut Effects, number: u16) {
-    let sessions = |user: &Box<User>| {
+    let sessions = |user: &User| {
         let of_it = user.sessions.iter().filter(|session| session.node == number);
         of_it.map(|session| (user.id, *session)).collect::<Vec<_>>()
     };
-    let ended: Vec<_> = state.users.values().flat_map(sessions).collect();
+    let ended: Vec<_> = state.users.values().flat_map(|user| sessions(user)).collect();
     for (user, session) in ended {
         let (now, steady) = state.ordered;
         let request = Request::SessionEnded { reason: NODE_ENDED, here: None };
