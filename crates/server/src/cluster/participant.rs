@@ -304,3 +304,113 @@ impl Part {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::Extent;
+    use super::super::publication::Item;
+    use super::*;
+    use crate::limits::LEASE_HEARTBEATS;
+
+    fn seal(random: u8) -> Seal {
+        Seal::new(&[1; 32], b"entries", [random; 16])
+    }
+
+    /// A log that brings back at once what a node publishes, and what another one does.
+    struct Log {
+        node: Participant,
+        other: Seal,
+        last: u64,
+        /// What the node has published, as far as it is entries; by how long they are.
+        entries: Vec<usize>,
+    }
+
+    impl Log {
+        fn keeps(&mut self, bytes: &[u8]) -> Vec<OrderedStep> {
+            self.last += 1;
+            let message = Message { sequence: self.last, bytes: bytes.into() };
+            let ordered = self.node.heed(Event::Told(message), 0).expect("nothing is wrong");
+            ordered.into_iter().flat_map(|ordered| ordered.steps).collect()
+        }
+
+        fn other_says(&mut self, publication: &Publication<'_>) -> Vec<OrderedStep> {
+            let bytes = self.other.seal(&publication.write());
+            self.keeps(&bytes)
+        }
+
+        /// The node does what is due. Returns how much it has published.
+        fn looks(&mut self) -> usize {
+            let mut published = 0;
+            for request in self.node.look(0) {
+                let Request::Publish { bytes, .. } = request else { continue };
+                published += 1;
+                let opened = self.other.open(&bytes).expect("it has the same key");
+                if let Some(Publication::Batch { items, .. }) = Publication::read(&opened) {
+                    let length = |item: &Item<'_>| match item {
+                        Item::Entry(bytes) => Some(bytes.len()),
+                        _ => None,
+                    };
+                    self.entries.extend(items.iter().filter_map(length));
+                }
+                self.keeps(&bytes);
+            }
+            published
+        }
+    }
+
+    fn entry(length: usize) -> SentEntry {
+        SentEntry(vec![0; length].into())
+    }
+
+    #[test]
+    fn what_ended_sessions_have_said_is_not_said_when_the_node_takes_part_again() {
+        let node = Participant::new("a", seal(1), Roster::default(), 0, 5);
+        let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
+        log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
+        log.node.say(entry(1));
+        while log.node.node().is_none() || log.node.is_waiting() {
+            assert!(log.looks() > 0);
+        }
+        assert_eq!(log.entries, [1], "what was said before it took part is not lost");
+
+        // Another node finds it gone.
+        log.other_says(&Publication::Join { name: "b", version: VERSION, after: 0, nonce: 6 });
+        let incarnation = log.last;
+        let mut items = vec![Item::Heartbeat { kept: 0 }];
+        for counter in 0..=LEASE_HEARTBEATS as u64 {
+            if counter == LEASE_HEARTBEATS as u64 {
+                items = vec![Item::Gone { node: 1, incarnation: 1 }];
+            }
+            let items = items.clone();
+            let batch = Publication::Batch { node: 2, incarnation, counter, items };
+            let steps = log.other_says(&batch);
+            let ended = matches!(steps[..], [OrderedStep::NodeEnded(1)]);
+            assert_eq!(ended, counter == LEASE_HEARTBEATS as u64);
+        }
+
+        // Its hub does not know that yet.
+        log.node.say(entry(2));
+        assert_eq!((log.looks(), log.node.node()), (0, None), "it waits for its hub");
+        log.node.all_ended();
+        log.node.say(entry(3));
+        while log.node.node().is_none() || log.node.is_waiting() {
+            assert!(log.looks() > 0);
+        }
+        assert_eq!((log.entries, log.node.node()), (vec![1, 3], Some(1)));
+    }
+
+    #[test]
+    fn a_node_whose_name_another_one_takes_stops_and_says_why() {
+        let node = Participant::new("a", seal(1), Roster::default(), 0, 5);
+        let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
+        log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
+        while log.node.node().is_none() {
+            log.looks();
+        }
+        let join = Publication::Join { name: "a", version: VERSION, after: log.last, nonce: 7 };
+        let message =
+            Message { sequence: log.last + 1, bytes: log.other.seal(&join.write()).into() };
+        let excluded = log.node.heed(Event::Told(message), 0).expect_err("there are two of it");
+        assert_eq!(excluded, Excluded::Replaced("a".into()));
+    }
+}

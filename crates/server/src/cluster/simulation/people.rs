@@ -1,5 +1,6 @@
 //! People who write to the lobby and read what others write, and go to another node when theirs is
-//! gone. What is not confirmed they send again.
+//! gone. What is not confirmed some of them send again, with an id by which the store knows it. Others
+//! give it up: of theirs the store would keep doubles, so these show that the log makes none.
 
 use super::node::Running;
 use crate::session_id::SessionId;
@@ -15,10 +16,14 @@ pub(super) type Message = (String, u64);
 pub(super) struct Person {
     pub(super) name: String,
     pub(super) at: Option<At>,
-    /// How many messages were confirmed, in order.
-    pub(super) confirmed: u64,
+    /// Whether what is not confirmed is sent again.
+    pub(super) resends: bool,
+    /// The messages that were confirmed, in order.
+    pub(super) confirmed: Vec<u64>,
     /// How many were sent at all.
     sent: u64,
+    /// How many had been sent when each connection was made.
+    began: Vec<u64>,
     /// What was heard in each connection, in order; of others.
     pub(super) heard: Vec<Vec<Message>>,
 }
@@ -30,16 +35,22 @@ pub(super) struct At {
     /// How many lines were read.
     read: usize,
     logged_in: bool,
-    /// How many messages were sent here, of all.
+    /// How many messages were sent, up to now.
     sent: u64,
+    /// The last of them that was confirmed here; what was before it came is done with.
+    confirmed: u64,
     /// When something last went on.
     progress: u64,
 }
 
 impl Person {
-    pub(super) fn new(name: &str) -> Person {
-        let (name, heard) = (name.to_owned(), Vec::new());
-        Person { name, at: None, confirmed: 0, sent: 0, heard }
+    pub(super) fn new(name: &str, resends: bool) -> Person {
+        let (name, confirmed, heard) = (name.to_owned(), Vec::new(), Vec::new());
+        Person { name, at: None, resends, confirmed, sent: 0, began: Vec::new(), heard }
+    }
+
+    fn last_confirmed(&self) -> u64 {
+        self.confirmed.last().copied().unwrap_or(0)
     }
 
     pub(super) fn connects(&mut self, node: usize, running: &mut Running, now: u64) {
@@ -48,8 +59,10 @@ impl Person {
         running.says(session, "CAP END");
         running.says(session, &format!("LOGIN {} :secret", self.name));
         self.heard.push(Vec::new());
-        let (read, logged_in, sent) = (0, false, self.confirmed);
-        self.at = Some(At { node, session, read, logged_in, sent, progress: now });
+        self.began.push(self.sent);
+        let done = if self.resends { self.last_confirmed() } else { self.sent };
+        let (read, logged_in, sent, confirmed) = (0, false, done, done);
+        self.at = Some(At { node, session, read, logged_in, sent, confirmed, progress: now });
     }
 
     /// Reads what there is, and writes: what is not confirmed, and then `more`.
@@ -62,35 +75,49 @@ impl Person {
             at.logged_in |= line.contains(" LOGGED_IN ") || line.contains(" ACCOUNT_CREATED ");
             match message(line) {
                 Some((name, number)) if name == self.name => {
-                    assert!(number <= self.confirmed + 1, "{name} has not sent {number}");
-                    self.confirmed = self.confirmed.max(number);
+                    assert!(number <= self.sent, "{name} has not sent {number}");
+                    // Of an earlier connection, or again.
+                    if self.confirmed.last().is_none_or(|last| *last < number) {
+                        self.confirmed.push(number);
+                    }
+                    at.confirmed = at.confirmed.max(number);
                 }
                 Some(message) => heard.push(message),
                 None => {}
             }
         }
         at.read = lines.len();
-        let waits = at.sent > self.confirmed || !at.logged_in;
+        let waits = at.sent > at.confirmed || !at.logged_in;
+        let more = more || at.sent < self.sent;
         if running.heard.is_gone(at.session) {
             self.at = None;
         } else if waits && now > at.progress + PATIENCE {
             running.closes(at.session);
             self.at = None;
-        } else if at.logged_in
-            && (more || at.sent < self.sent)
-            && at.sent < self.confirmed + AT_ONCE
-        {
+        } else if at.logged_in && more && at.sent < at.confirmed + AT_ONCE {
             at.sent += 1;
             at.progress = now;
             self.sent = self.sent.max(at.sent);
             let (name, number) = (&self.name, at.sent);
-            let tags = format!("@+parlor/resend={name}-{number}");
-            running.says(at.session, &format!("{tags} PRIVMSG #lobby :{name} {number}"));
+            let tags = match self.resends {
+                true => format!("@+parlor/resend={name}-{number} "),
+                false => String::new(),
+            };
+            running.says(at.session, &format!("{tags}PRIVMSG #lobby :{name} {number}"));
         }
     }
 
+    /// The connection that a message was sent over, if it is sent once.
+    pub(super) fn connection(&self, number: u64) -> usize {
+        self.began.partition_point(|began| *began < number)
+    }
+
     pub(super) fn is_done(&self) -> bool {
-        self.confirmed == self.sent
+        match &self.at {
+            _ if self.resends => self.last_confirmed() == self.sent,
+            Some(at) => at.sent == at.confirmed,
+            None => true,
+        }
     }
 }
 
