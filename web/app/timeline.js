@@ -265,13 +265,27 @@ export class TimelineView {
       if (known?.row.querySelector("details")?.open) row.querySelector("details")?.setAttribute("open", "");
       this.#drawn.set(item.key, { row, look, item });
     }
-    for (const { row } of old.values()) row.remove();
+    for (const { row, item } of old.values()) {
+      if (row.contains(focused)) focus = this.#successor(item);
+      row.remove();
+    }
     let next = this.list.firstElementChild;
     for (const { row } of this.#drawn.values()) {
       if (row === next) next = next.nextElementSibling;
       else this.list.insertBefore(row, next);
     }
     focus?.focus({ preventScroll: true });
+  }
+
+  /**
+   * The row that takes the place of one of this person's own messages when the server has stored it: it has another key.
+   * @param {Item} item
+   */
+  #successor(item) {
+    if (item.type !== "message") return undefined;
+    const isIt = (/** @type {Item} */ other) => (
+      other.type === "message" && other.entry.mine && other.entry.text === item.entry.text);
+    return [...this.#drawn.values()].findLast(({ item: other }) => isIt(other))?.row;
   }
 
   /**

@@ -71,11 +71,19 @@ test("who stays logged in finds messages, drafts and what was not sent after a r
   await say(ann, "not sent yet");
   await composer(ann).fill("half a sent");
   await ann.waitForTimeout(1500);
-  await loadAgain(ann, server);
+  // The page itself comes from the server, so the server is up while it loads, and only the WebSocket is kept from it.
+  let isOpen = false;
+  await ann.routeWebSocket(/.*/u, (socket) => {
+    if (isOpen) socket.connectToServer();
+    else socket.close();
+  });
+  await server.run();
+  await ann.reload();
   await message(ann, "kept on this device").waitFor();
   await message(ann, "not sent yet").waitFor();
   assert.equal(await composer(ann).inputValue(), "half a sent");
-  await server.run();
+  assert.equal(await message(ann, "not sent yet").getByLabel("Stored on the server").count(), 0);
+  isOpen = true;
   await message(ann, "not sent yet").getByLabel("Stored on the server").waitFor({ timeout: 30_000 });
   assert.equal(await message(ann, "not sent yet").count(), 1);
 
@@ -119,19 +127,3 @@ test("a refused message can be edited, tried again and discarded", withServer(as
   assert.deepEqual(ann.errors, []);
   bob.close();
 }));
-
-/**
- * Loads the page while its server is not there: from what the browser, or the sources' server, has of it.
- * @param {import("playwright-core").Page} page
- * @param {import("./harness.mjs").Server} server
- */
-async function loadAgain(page, server) {
-  if (server.sources) {
-    await page.reload();
-    return;
-  }
-  // The built page comes from the server itself, so the server is up while it loads, and gone for its WebSocket.
-  await page.routeWebSocket(/.*/u, (socket) => socket.close());
-  await server.run();
-  await page.reload();
-}

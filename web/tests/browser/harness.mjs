@@ -41,6 +41,7 @@ export class Server {
 
   /** Starts the program; after a `kill` on the same port again. */
   async run() {
+    if (this.process && this.process.exitCode === null && this.process.signalCode === null) throw new Error("the server runs already");
     const { folder, port } = this;
     const args = ["-p", String(port), "--data", join(folder, "data"), "--config", join(folder, "config.toml"), "--bind", "127.0.0.1"];
     this.process = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeBrowser, composer, Irc, message, openDevice, withServer } from "./harness.mjs";
+import { closeBrowser, composer, Irc, message, openDevice, register, say, withServer } from "./harness.mjs";
 
 after(closeBrowser);
 
@@ -110,6 +110,21 @@ test("everything is done with the keyboard alone", withServer(async (server) => 
   await page.waitForFunction((width) => document.querySelector(".list").clientWidth > width, before);
   assert.deepEqual(page.errors, []);
   bob.close();
+}));
+
+test("a message keeps the focus when the server has stored it", withServer(async (server) => {
+  const page = await openDevice(server);
+  await register(page, "ann");
+  await say(page, "stored");
+  await message(page, "stored").getByLabel("Stored on the server").waitFor();
+  await server.kill();
+  await say(page, "not stored yet");
+  await message(page, "not stored yet").getByLabel("Waiting for the connection").waitFor();
+  await page.keyboard.press("ArrowUp");
+  await server.run();
+  await message(page, "not stored yet").getByLabel("Stored on the server").waitFor({ timeout: 30_000 });
+  assert.match(await page.evaluate(() => document.activeElement.closest(".message")?.textContent ?? "none"), /not stored yet/u);
+  assert.deepEqual(page.errors, []);
 }));
 
 /** @param {import("playwright-core").Page} page */
