@@ -17,7 +17,7 @@ use crate::hub::Input;
 use crate::hub::replay::lines::line;
 use crate::hub::replay::random::Random;
 use crate::session_id::SessionId;
-use node::Node;
+use node::{Node, Running};
 use people::{Message, Person};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -233,11 +233,11 @@ impl World {
 
     fn is_whole(&mut self) -> bool {
         let done = self.people.iter().all(Person::is_done);
-        let idle = |node: &Node| {
-            node.running
-                .as_ref()
-                .is_some_and(|it| it.inputs.is_empty() && it.participant.node().is_some())
+        let idle = |running: &Running| {
+            let participant = &running.participant;
+            running.inputs.is_empty() && participant.node().is_some() && !participant.is_waiting()
         };
+        let idle = |node: &Node| node.running.as_ref().is_some_and(idle);
         done && self.nodes.iter().all(idle) && {
             let mut states =
                 self.nodes.iter_mut().map(|node| node.running.as_mut().unwrap().state());
@@ -355,7 +355,8 @@ fn run_all(seeds: std::ops::Range<u64>) {
     }
     let Outcome { messages, kills, copies } = outcome;
     let enough = messages > 10 * many && kills as u64 > many && copies as u64 * 10 > many;
-    assert!(enough, "only {messages} messages, {kills} kills and {copies} copies");
+    // One seed alone, to look at it, may have none of that.
+    assert!(enough || many < 50, "only {messages} messages, {kills} kills and {copies} copies");
 }
 
 #[test]
