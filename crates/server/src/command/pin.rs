@@ -1,5 +1,6 @@
-//! `PIN room [msgid]`: keeps a message in view of all members of a room; alone: lists them.
+//! `PIN room [msgid or name]`: keeps a message in view of all members of a room; alone: lists them.
 
+use super::privmsg::find;
 use super::refusal::Refusal;
 use super::room::{readable, tell_members};
 use crate::limits::PINS;
@@ -14,7 +15,9 @@ use store::{EventId, RecordKind, RoomId};
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
     let Some(msgid) = message.param(1) else { return list(context, name) };
-    let (id, about) = (context.room_as_operator(name)?.id, event_of(context, msgid)?);
+    let id = context.room_as_operator(name)?.id;
+    let about = event_of(context, id, msgid)?;
+    let msgid = &*context.state.renderer.msgid(about);
     let room = &context.state.rooms[&id];
     let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
     if !context.state.spoken.is_in(id, about) && !pins::has(context.state, id, about) {
@@ -57,11 +60,21 @@ pub fn taken_back(context: &mut Applying<'_>, id: RoomId, about: EventId) {
     }
 }
 
-/// The message of a msgid.
-pub fn event_of(context: &Applying<'_>, msgid: &str) -> Result<EventId, Refusal> {
-    let event = store::parse_msgid(&context.state.renderer.instance, msgid);
-    let event = event.filter(|event| *event <= context.state.last_event());
-    event.ok_or_else(|| Refusal::BadMsgid(msgid.to_owned()))
+/// The message of a msgid, or the newest one in a room by whom a name stands for: many clients show no
+/// msgids.
+pub fn event_of(context: &mut Applying<'_>, id: RoomId, given: &str) -> Result<EventId, Refusal> {
+    if let Some(event) = store::parse_msgid(&context.state.renderer.instance, given) {
+        let is_there = event <= context.state.last_event();
+        return is_there.then_some(event).ok_or_else(|| Refusal::BadMsgid(given.to_owned()));
+    }
+    let newest = find(context, given).ok().and_then(|(author, ..)| {
+        let (newest, looked_at) = context.state.spoken.since(id, i64::MIN, &[author], 1);
+        context.out.spend(looked_at as u64);
+        newest.first().copied()
+    });
+    let text = "This is no msgid, nor the name of somebody who has spoken here lately";
+    let about = vec![given.to_owned()];
+    newest.ok_or(Refusal::Invalid { code: "BAD_MSGID", context: about, text })
 }
 
 fn list(context: &mut Applying<'_>, name: &str) -> Result<(), Refusal> {
@@ -77,6 +90,10 @@ fn list(context: &mut Applying<'_>, name: &str) -> Result<(), Refusal> {
         context.note("PIN", "ENTRY", &[&name, &msgid, &pin.by, &time], &text);
     }
     let count = all.len().to_string();
-    context.note("PIN", "END", &[&name, &count], "These messages are pinned");
+    let text = match all.len() {
+        0 => "No message is pinned".to_owned(),
+        _ => format!("CHATHISTORY AROUND {name} msgid=<msgid> 1 shows a message"),
+    };
+    context.note("PIN", "END", &[&name, &count], &text);
     Ok(())
 }

@@ -17,13 +17,10 @@ use store::{Conversation, Event, EventId, EventKind, Refused, RoomId, Write};
 /// Why a message is not found, whoever finds out.
 const UNKNOWN: &str = "There is no such message; it may already have been deleted";
 
-/// Carries out `REDACT`. One's own messages can be taken back at any time, those of others in a
+/// Carries out `REDACT`, also for who types it in a client without the capability. One's own messages can be taken back at any time, those of others in a
 /// room by its operators. Which message it is only the store knows, so it decides.
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    if !context.has(Capability::MessageRedaction) {
-        return Err(Refusal::UnknownCommand(message.verb.to_owned()));
-    }
-    let (target, msgid) =
+    let (target, given) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
     let reason = shorten(message.param(2).unwrap_or_default(), KICK_BYTES);
     let (conversation, name) = match conversation(context, target) {
@@ -34,9 +31,12 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
         }
         found => found?,
     };
-    let Some(about) = store::parse_msgid(&context.state.renderer.instance, msgid) else {
-        return Err(unknown(&name, msgid));
+    let about = match conversation.as_room() {
+        Some(room) => super::pin::event_of(context, room, given).ok(),
+        None => store::parse_msgid(&context.state.renderer.instance, given),
     };
+    let Some(about) = about else { return Err(unknown(&name, given)) };
+    let msgid = &*context.state.renderer.msgid(about);
     let receiver = if conversation.as_room().is_some() { "" } else { &*name };
     let event = context.event(conversation, EventKind::Redact, receiver, reason, "");
     let event = Event { about: Some(about), ..event };
@@ -60,6 +60,10 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
         None => tell_both(context, other(conversation, context.me()), news, false),
     }
     confirm(context, EventKind::Redact, news, None);
+    // Whoever types it in a client that does not know it.
+    if !context.has(Capability::MessageRedaction) {
+        context.note("REDACT", "REDACTED", &[&name, msgid], "The message is deleted");
+    }
     Ok(())
 }
 

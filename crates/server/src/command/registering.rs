@@ -21,7 +21,7 @@ pub fn may_register(state: &State, name: &str, invitation: Option<&str>) -> Resu
         }
         Registration::Invite => {
             let good = invitation.and_then(|code| invitation::find(state, code));
-            let text = "You need an invitation: connect without a password, then INVITATION USE code, then LOGIN";
+            let text = "You need an invitation: connect without a password, then REGISTER * invite:code password";
             if good.is_some() { Ok(()) } else { refused(NEEDED, text) }
         }
     }

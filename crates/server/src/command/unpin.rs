@@ -1,4 +1,4 @@
-//! `UNPIN room msgid`: takes down a message that was pinned.
+//! `UNPIN room msgid-or-name`: takes down a message that was pinned.
 
 use super::pin::{event_of, remove};
 use super::refusal::Refusal;
@@ -11,7 +11,9 @@ use proto::Message;
 pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (name, msgid) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
-    let (id, about) = (context.room_as_operator(name)?.id, event_of(context, msgid)?);
+    let id = context.room_as_operator(name)?.id;
+    let about = event_of(context, id, msgid)?;
+    let msgid = &*context.state.renderer.msgid(about);
     let room = &context.state.rooms[&id];
     let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
     if !pins::has(context.state, id, about) {

@@ -114,16 +114,23 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
         return context.notice(&format!("You must log in. {NOT_ENCRYPTED}"));
     }
     let known = context.state.account(nick).is_some();
-    let (who, what) = if known {
-        (format!("{nick} has an account here."), "log in with its password")
-    } else {
-        (format!("The name {nick} is free."), "register it by choosing a password")
-    };
     let invite = context.state.settings.registration == config::Registration::Invite;
-    if invite && !known && context.session().invitation.is_none() {
-        context.notice("To register, you need an invitation. First: INVITATION USE code (in many clients: /quote INVITATION USE code)");
-    }
-    context.notice(&format!("{who} To log in, {what}: LOGIN {nick} :password (in many clients: /quote LOGIN {nick} :password)"));
+    let (sentence, command) = match known {
+        true => (
+            format!("{nick} has an account here; if it is yours, log in"),
+            format!("LOGIN {nick} :password"),
+        ),
+        // One command, since some clients send no second one in time before the welcome.
+        false if invite && context.session().invitation.is_none() => (
+            format!("The name {nick} is free; to register it you need an invitation"),
+            "REGISTER * invite:code password".to_owned(),
+        ),
+        false => (
+            format!("The name {nick} is free; to register it, choose a password"),
+            format!("LOGIN {nick} :password"),
+        ),
+    };
+    context.notice(&format!("{sentence}: {command} (in many clients: /quote {command})"));
     context
         .notice("Next time, set the password in your client as the server password, or for SASL");
 }

@@ -28,7 +28,7 @@ impl Reset {
     pub fn sentence(&self) -> String {
         let until = date(self.until);
         format!(
-            "Your password is a one-time code that stops working {until} UTC: set a new one now, before anything else, with ACCOUNT PASSWORD (in many clients: /quote ACCOUNT PASSWORD)"
+            "Your password is a one-time code that stops working {until} UTC: set a new one now, before anything else, with ACCOUNT PASSWORD new-password (in many clients: /quote ACCOUNT PASSWORD new-password)"
         )
     }
 }
