@@ -432,8 +432,9 @@ pub const HANDSHAKE_SECONDS: u64 = 10;
 /// Microseconds for which a shard accepts connections before it looks after those that it has.
 pub const ACCEPT_MICROS_PER_ROUND: u64 = 500;
 /// Microseconds in all after which those who have not logged in wait until the shard has looked after
-/// those who have. To read what they send includes TLS handshakes, of which ten with a key on a curve
-/// take a millisecond, and one with a long RSA key as much.
+/// those who have; they wait as long again if that was not enough for all. To read what they send
+/// includes TLS handshakes, of which ten with a key on a curve take a millisecond, and one with a long
+/// RSA key as much.
 pub const NEWCOMER_MICROS: u64 = 1000;
 /// Things in one batch that connections did which have not logged in: the hub deals with them in about
 /// a millisecond. Further ones wait for the next batch.

@@ -117,6 +117,8 @@ pub struct Shard {
     pub(crate) newcomers: Duration,
     /// The number of their events in the next batch.
     pub(crate) newcomer_events: usize,
+    /// Until when they wait, because there were more of them than a round has time for.
+    newcomers_wait: Option<Instant>,
     /// Connections may be waiting to be accepted.
     accepts: bool,
     /// The effects carried out in this round, which are dropped once they are written.
@@ -185,6 +187,7 @@ impl Shard {
             scratch: Scratch::default(),
             newcomers: Duration::ZERO,
             newcomer_events: 0,
+            newcomers_wait: None,
             accepts: false,
             carried_out: Vec::new(),
             swept: Instant::now(),
@@ -198,6 +201,8 @@ impl Shard {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             other => other?,
         }
+        let begun = Instant::now();
+        self.newcomers_wait = self.newcomers_wait.filter(|until| begun < *until);
         for event in &*events {
             match event.token() {
                 Outlet::WAKE => {}
@@ -235,6 +240,7 @@ impl Shard {
             self.sweep(self.swept);
         }
         self.write_dirty();
+        self.pace_newcomers(begun);
         self.carried_out.clear();
         self.keep_memory();
         self.parts.metrics.add(self.parts.id, &mut self.tally);
@@ -243,7 +249,7 @@ impl Shard {
 
     /// How long the next round may wait for events.
     fn patience(&self) -> Duration {
-        let has_room = self.newcomers_have_room();
+        let has_room = self.newcomers_have_room() && self.newcomers_wait.is_none();
         let reads = || has_room || self.ready.iter().any(|slot| !self.is_newcomer(*slot));
         let reads = !self.batch.is_full() && !self.ready.is_empty() && reads();
         if reads || (self.accepts && has_room) || !self.dirty.is_empty() {
@@ -252,8 +258,9 @@ impl Shard {
         let now = Instant::now();
         let sweep = Duration::from_millis(SWEEP_MILLIS).saturating_sub(now - self.swept);
         let due = self.later.iter().map(|(due, _)| due.saturating_duration_since(now)).min();
-        let end = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
-        due.into_iter().chain(end).fold(sweep, Duration::min)
+        let until = |time: Option<Instant>| time.map(|time| time.saturating_duration_since(now));
+        let others = until(self.deadline).into_iter().chain(until(self.newcomers_wait));
+        due.into_iter().chain(others).fold(sweep, Duration::min)
     }
 
     fn take(&mut self, item: Item, outlet: &Outlet) {

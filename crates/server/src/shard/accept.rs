@@ -33,7 +33,21 @@ impl Shard {
 
     /// Whether those who have not logged in may take more time in this round.
     pub(crate) fn newcomers_have_time(&self) -> bool {
-        self.newcomers < Duration::from_micros(NEWCOMER_MICROS) && self.newcomers_have_room()
+        self.newcomers < Duration::from_micros(NEWCOMER_MICROS)
+            && self.newcomers_have_room()
+            && self.newcomers_wait.is_none()
+    }
+
+    /// After a round that had not time for all of them, those who have not logged in wait for as long
+    /// as it took. So they take no more than half of a core, however many they are, and the hub, the
+    /// journal and the threads that derive keys find one that is free.
+    pub(crate) fn pace_newcomers(&mut self, begun: Instant) {
+        let worked = self.newcomers > Duration::ZERO;
+        let left = || self.accepts || self.ready.iter().any(|slot| self.is_newcomer(*slot));
+        if worked && left() {
+            let now = Instant::now();
+            self.newcomers_wait = Some(now + (now - begun));
+        }
     }
 
     /// Whether more of what those do may be in the next batch: all others wait until the hub has

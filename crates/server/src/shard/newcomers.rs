@@ -76,3 +76,27 @@ fn those_who_have_not_logged_in_are_read_as_long_as_they_have_time_left() {
     assert!(shard.newcomers > Duration::ZERO, "it is counted");
     assert_eq!(shard.newcomer_events, NEWCOMER_EVENTS);
 }
+
+#[test]
+fn more_of_them_than_a_round_has_time_for_leave_half_of_the_core_to_others() {
+    let (mut shard, _ends) = shard(0);
+    let (_inbox, mut outlet) = inbox::new(Default::default()).unwrap();
+    let _crowd: Vec<Peer> =
+        (0..2 * NEWCOMER_EVENTS).map(|_| connect(&mut shard, Stage::Entering)).collect();
+    let mut events = Events::with_capacity(EVENTS);
+    let begun = Instant::now();
+    shard.round(&mut outlet, &mut events).unwrap();
+    let until = shard.newcomers_wait.expect("some are left");
+    assert!(until >= begun && until <= Instant::now() + begun.elapsed());
+    // Others are looked after meanwhile.
+    let _ann = connect(&mut shard, Stage::Ready);
+    shard.newcomers_wait = Some(Instant::now() + Duration::from_secs(60));
+    shard.round(&mut outlet, &mut events).unwrap();
+    let is_anns = |event: &SessionEvent| event.session.slot == 2 * NEWCOMER_EVENTS as u32;
+    assert_eq!(shard.batch.events.iter().filter(|event| is_anns(event)).count(), 1);
+    assert_eq!(shard.batch.events.len(), 1, "and only they");
+    shard.newcomers_wait = Some(Instant::now());
+    shard.newcomer_events = 0;
+    shard.round(&mut outlet, &mut events).unwrap();
+    assert!(shard.batch.events.len() > 1, "then it is the turn of the rest");
+}
