@@ -60,6 +60,8 @@ async function fetchCompressed(path) {
 async function firstMessage(page) {
   const bob = await Irc.connect(server.port, "bob");
   await page.addInitScript(() => {
+    // Not in the empty page between two loads.
+    if (location.origin === "null") return;
     // From the next frame after a message has come into the page: then it is painted.
     new MutationObserver(() => {
       const rows = document.querySelectorAll(".message").length;
@@ -131,12 +133,16 @@ async function heap(session) {
 async function idle(page) {
   const session = await page.context().newCDPSession(page);
   await session.send("Performance.enable");
-  await page.waitForTimeout(3_000);
-  const busy = async () => (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration").value;
-  const before = await busy();
-  await page.waitForTimeout(idleSeconds * 1_000);
-  const spent = (await busy()) - before;
-  console.log(`idle: ${((spent / idleSeconds) * 100).toFixed(2)} % of a core over ${idleSeconds} s`);
+  const busy = async (name) => (await session.send("Performance.getMetrics")).metrics.find((metric) => metric.name === name).value;
+  for (const cursor of ["blinking", "absent"]) {
+    if (cursor === "absent") await page.evaluate(() => document.activeElement?.blur());
+    await page.waitForTimeout(3_000);
+    const [task, script] = [await busy("TaskDuration"), await busy("ScriptDuration")];
+    await page.waitForTimeout(idleSeconds * 1_000);
+    const share = (spent) => `${((spent / idleSeconds) * 100).toFixed(2)} %`;
+    console.log(`idle, the cursor ${cursor}: ${share((await busy("TaskDuration")) - task)} of a core over ${idleSeconds} s, `
+      + `of it JavaScript ${share((await busy("ScriptDuration")) - script)}`);
+  }
 }
 
 /** @param {number[]} values */
