@@ -98,6 +98,8 @@ impl Screen {
         bytes.sort_unstable();
         let middle = bytes.get(bytes.len() / 2).copied().unwrap_or_default();
         let most = bytes.last().copied().unwrap_or_default();
+        // What follows from the last message having been seen.
+        person.draw()?;
         let (nanos, idle) = person.draw()?;
         Ok([
             quantile("frame of a new message, p99, ms", &frames, 0.99),

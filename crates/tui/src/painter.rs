@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// So many cells after a character whose width terminals disagree on are written again with it.
 const DOUBTFUL_CELLS: u16 = 8;
+/// So many cells take no more bytes than to move the cursor past them.
+const PASSED: u16 = 4;
 /// Differences of so many bytes are worth a look whether the text has merely moved.
 const SCROLL_BYTES: usize = 400;
 
@@ -145,6 +147,7 @@ fn differences(shown: &Canvas, next: &Canvas) -> String {
             let covered = (x + 1..area.width).take_while(|x| next.cell(*x, y).symbol().is_empty());
             let covered = covered.count();
             let is_wide = covered > 0;
+            pen.pass(next, x, y);
             pen.go(x, y);
             pen.dress(cell, link);
             let is_cluster = symbol.chars().nth(1).is_some();
@@ -185,6 +188,21 @@ impl<'a> Pen<'a> {
             _ => write!(self.bytes, "\x1b[{};{}H", y + 1, x + 1),
         };
         self.at = Some((x, y));
+    }
+
+    /// Writes the few cells up to this one again, if that takes no more bytes than to pass over them.
+    fn pass(&mut self, next: &Canvas, x: u16, y: u16) {
+        let Some((from, _)) = self.at.filter(|(from, row)| *row == y && *from < x) else { return };
+        let is_plain = |x: u16| {
+            let cell = next.cell(x, y);
+            cell.symbol().len() == 1
+                && self.style == Some((cell.fg, cell.bg, cell.modifier))
+                && self.link == next.link(x, y)
+        };
+        if x - from <= PASSED && (from..x).all(is_plain) {
+            self.bytes.extend((from..x).map(|x| next.cell(x, y).symbol()));
+            self.at = Some((x, y));
+        }
     }
 
     fn dress(&mut self, cell: &Cell, link: Option<&'a Arc<str>>) {
