@@ -69,6 +69,11 @@ impl Durable {
             figure("messages sent in all", measured.sent_in_all as f64, Better::Neither),
             figure("deliveries in all", measured.delivered_in_all as f64, Better::Neither),
         ]);
+        let (part, lag) = measured.indexing.map_or((0.0, 0.0), |of| (of.part, of.lag_p99));
+        figures.extend([
+            figure("in the search index at the end, %", 100.0 * part, Better::Neither),
+            figure("index lag p99, at most, s", lag, Better::Neither),
+        ]);
         Ok(figures)
     }
 }

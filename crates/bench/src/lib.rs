@@ -24,6 +24,7 @@ pub mod idle;
 pub mod handshakes;
 pub mod join;
 pub mod history;
+pub mod filled;
 pub mod search;
 pub mod unread;
 pub mod screen;

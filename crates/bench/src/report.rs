@@ -70,7 +70,7 @@ impl Outcome {
     /// Whether it is the same server with another transport, or an older one with the same transport.
     fn is_like(&self, first: &Self) -> bool {
         match self.kind {
-            Kind::Older(_) => self.transport == first.transport,
+            Kind::Older(_) | Kind::Unindexed => self.transport == first.transport,
             _ => self.kind == first.kind && self.transport != first.transport,
         }
     }
@@ -112,7 +112,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
         let like_it: Vec<&Outcome> =
             others.iter().copied().filter(|other| other.is_like(first)).collect();
         head.extend(like_it.iter().map(|other| match &other.kind {
-            Kind::Older(_) => format!("to {}", other.name()),
+            Kind::Older(_) | Kind::Unindexed => format!("to {}", other.name()),
             _ => format!("{} to {}", other.transport, first.transport),
         }));
         rows.push(head);
@@ -124,7 +124,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
             let to_peer = with_peers.then(|| ratio(figure, first, others, Kind::is_peer));
             row.extend([to_floor, to_peer].into_iter().flatten());
             row.extend(like_it.iter().map(|other| match &other.kind {
-                Kind::Older(_) => beyond(figure, first, other),
+                Kind::Older(_) | Kind::Unindexed => beyond(figure, first, other),
                 _ => beyond(figure, other, first),
             }));
             rows.push(row);

@@ -1,26 +1,20 @@
 //! Scenario `search`: questions of several kinds to a store with its index of words. The store is filled once, and kept.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use store::{
-    AccountId, Conversation, Event, EventId, EventKind, Reader, RoomId, SqliteStore, Store, Words,
-    Write,
+    AccountId, Conversation, EventId, Reader, RoomId, SqliteStore, Store, Words, Write,
 };
 
 use crate::failure::{Doing, Failure, Result};
+use crate::filled::{self, Filled, cpu_time, time, told};
 use crate::report::{Better, Figure, figure};
 use crate::server::Kind;
 use crate::traffic::new_histogram;
 
-/// Beside the store's own files, when all is in it: how many messages and rooms it has.
-const NOTES: &str = "bench-search";
-/// Messages in one commit while filling.
-const COMMIT: u64 = 10_000;
 const AUTHORS: u64 = 1000;
 /// Different words; how often each is used falls with its number (Zipf).
 const VOCABULARY: f64 = 200_000.0;
@@ -79,15 +73,15 @@ const QUESTIONS: [([&str; 3], Question); 12] = [
     (["phrase, p50, ms", "phrase, p99, ms", "phrase, cut short, %"], |random, _| {
         words(&format!("\"{} {}\"", word(random.below(20)), word(random.below(200))))
     }),
-    (["word of an author, p50, ms", "then p99, ms", "then cut short, %"], |random, _| {
+    (["of an author, p50, ms", "of an author, p99, ms", "of an author, cut short, %"], |random, _| {
         let from = AccountId::try_from(10 + random.below(AUTHORS)).ok();
         store::Search { from, ..words(&word(random.below(100))) }
     }),
-    (["word in a room, p50, ms", "in a room, p99, ms", "in a room, cut short, %"], |random, _| {
+    (["in a room, p50, ms", "in a room, p99, ms", "in a room, cut short, %"], |random, _| {
         let room = RoomId::try_from(1 + random.below(200)).unwrap_or(1);
         store::Search { of: Some(Conversation::room(room)), ..words(&word(random.below(1000))) }
     }),
-    (["word between dates, p50, ms", "dates, p99, ms", "dates, cut short, %"], |random, events| {
+    (["between dates, p50, ms", "between dates, p99, ms", "between dates, cut short, %"], |random, events| {
         let begin = random.below(events * 9 / 10);
         let (since, until) = (Some(time(begin)), Some(time(begin + events / 10)));
         store::Search { since, until, ..words(&word(random.below(1000))) }
@@ -101,7 +95,7 @@ const QUESTIONS: [([&str; 3], Question); 12] = [
         let text = chinese(random);
         words(&text.chars().take(2).collect::<String>())
     }),
-    (["word nobody uses, p50, ms", "nobody, p99, ms", "nobody, cut short, %"], |random, _| {
+    (["never used, p50, ms", "never used, p99, ms", "never used, cut short, %"], |random, _| {
         words(&format!("never{}", random.below(1_000_000)))
     }),
 ];
@@ -116,9 +110,12 @@ impl Search {
             return Err(Failure::Lacks("its store is not ours".to_owned()));
         }
         let until = Instant::now() + Duration::from_secs(self.seconds);
-        let contents = format!("{} messages in {} rooms\n", self.events, self.rooms);
-        let mut figures = self.fill(until, &contents)?;
-        let mut store = SqliteStore::open(&self.store, "bench").map_err(told)?;
+        let contents = format!("{} messages in {} rooms to search", self.events, self.rooms);
+        let filled = Filled { folder: &self.store, contents: &contents, events: self.events };
+        let mut figures = Vec::new();
+        let message = |id| message(id, self.rooms);
+        let (mut store, cost) = filled.open(until, &message)?;
+        figures.extend(cost.map(|cost| figure("storing a message, µs", cost, Better::Lower)));
         figures.extend(index(&mut store, until)?);
         let mut reader = store.reader().map_err(told)?;
         for (names, question) in QUESTIONS {
@@ -166,47 +163,17 @@ impl Search {
             figure(names[2], 100.0 * late / self.questions as f64, Better::Lower),
         ])
     }
-
-    /// Fills the store, as far as the time lets it.
-    fn fill(&self, until: Instant, contents: &str) -> Result<Vec<Figure>> {
-        let notes = self.store.join(NOTES);
-        let begun = fs::read_to_string(&notes).unwrap_or_else(|_| contents.to_owned());
-        if begun != contents {
-            let (folder, have) = (self.store.display(), contents.trim());
-            return Err(Failure::Options(format!("{folder} does not have {have}: remove it")));
-        }
-        fs::create_dir_all(&self.store).doing("making the store's folder")?;
-        fs::write(&notes, contents).doing("writing the store's notes")?;
-        let mut store = SqliteStore::open(&self.store, "bench").map_err(told)?;
-        let first = 1 + store.load().map_err(told)?.last_event;
-        let start = Instant::now();
-        for begin in (first..=self.events).step_by(COMMIT as usize) {
-            if Instant::now() > until {
-                return Err(unfinished(&self.store, begin * 100 / self.events));
-            }
-            let last = self.events.min(begin + COMMIT - 1);
-            let writes: Vec<Write> = (begin..=last).map(|id| message(id, self.rooms)).collect();
-            store.commit(&mut writes.iter()).map_err(told)?;
-        }
-        Box::new(store).close().map_err(told)?;
-        let stored = (self.events + 1).saturating_sub(first);
-        let cost = start.elapsed().as_secs_f64() * 1e6 / stored.max(1) as f64;
-        let filled = figure("storing a message, µs", cost, Better::Neither);
-        Ok(if stored > 0 { vec![filled] } else { Vec::new() })
-    }
 }
 
 /// Completes the index, as far as the time lets it.
-fn index(store: &mut SqliteStore, until: Instant) -> Result<Vec<Figure>> {
+fn index(store: &mut SqliteStore, until: Instant) -> Result<Option<Figure>> {
     let mut index = store.word_index().map_err(told)?.expect("a store on disk has one");
-    let (start, mut added, mut adding) = (Instant::now(), 0, Duration::ZERO);
+    let (mut added, mut cost) = (0, Duration::ZERO);
     loop {
-        let begun = Instant::now();
+        let begun = cpu_time();
         let step = index.step();
+        cost += cpu_time().saturating_sub(begun);
         added += step.added;
-        if step.added > 0 {
-            adding += begun.elapsed();
-        }
         if !step.more {
             break;
         }
@@ -218,19 +185,8 @@ fn index(store: &mut SqliteStore, until: Instant) -> Result<Vec<Figure>> {
         }
     }
     index.close();
-    if added == 0 {
-        return Ok(Vec::new());
-    }
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / added as f64;
-    Ok(vec![
-        figure("indexing a message, µs", each(adding), Better::Lower),
-        figure("the same with merging, µs", each(start.elapsed()), Better::Lower),
-    ])
-}
-
-fn unfinished(folder: &Path, percent: u64) -> Failure {
-    let folder = folder.display();
-    Failure::Options(format!("{folder} is filled to {percent} %: run this again"))
+    let each = cost.as_secs_f64() * 1e6 / added as f64;
+    Ok((added > 0).then(|| figure("indexing a message, µs", each, Better::Lower)))
 }
 
 fn words(text: &str) -> store::Search {
@@ -242,22 +198,9 @@ fn message(id: EventId, rooms: RoomId) -> Write {
     // Some rooms are busier than others.
     let room = 1 + random.zipf(f64::from(rooms)) % u64::from(rooms);
     let author = 10 + random.zipf(AUTHORS as f64) % AUTHORS;
-    let event = Event {
-        id,
-        conversation: Conversation::room(RoomId::try_from(room).unwrap_or(1)),
-        kind: EventKind::Message,
-        account: AccountId::try_from(author).unwrap_or(1),
-        guest: false,
-        bot: false,
-        nick: "somebody".into(),
-        userhost: None,
-        target: "".into(),
-        time: time(id),
-        text: text(&mut random).into(),
-        tags: "".into(),
-        about: None,
-    };
-    Write::Event { event: Arc::new(event), resend: None, pending_for: None, mentions: [].into() }
+    let room = RoomId::try_from(room).unwrap_or(1);
+    let author = AccountId::try_from(author).unwrap_or(1);
+    filled::message(id, room, author, &text(&mut random), [].into())
 }
 
 fn text(random: &mut Random) -> String {
@@ -292,14 +235,6 @@ fn chinese(random: &mut Random) -> String {
     let count = 4 + random.below(20);
     let common = |random: &mut Random| 0x4e00 + u32::try_from(random.zipf(3000.0)).unwrap_or(0);
     (0..count).filter_map(|_| char::from_u32(common(random))).collect()
-}
-
-fn time(id: EventId) -> i64 {
-    1_700_000_000_000 + id.cast_signed() * 10
-}
-
-fn told(failure: store::Failure) -> Failure {
-    Failure::Io { what: "the store".to_owned(), source: io::Error::other(failure) }
 }
 
 /// Numbers that look random and are the same each time (xorshift).

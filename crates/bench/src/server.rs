@@ -1,6 +1,7 @@
 //! The servers under test: how each is started, and how it ends.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,6 +33,8 @@ pub enum Kind {
     Parlor,
     /// Our own as it was: an older program, written `parlor=PATH`.
     Older(PathBuf),
+    /// Our own, with a search index that cannot be written.
+    Unindexed,
     /// The bare loop of [`crate::floor`].
     Floor,
     /// ngIRCd, Debian's package `ngircd`.
@@ -55,6 +58,7 @@ impl FromStr for Kind {
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         Ok(match text {
             "parlor" => Self::Parlor,
+            "unindexed" => Self::Unindexed,
             "floor" => Self::Floor,
             "ngircd" => Self::Ngircd,
             "inspircd" => Self::Inspircd,
@@ -67,7 +71,7 @@ impl FromStr for Kind {
                     Some(Self::Running { address: address.parse().ok()?, pid: pid.parse().ok()? })
                 });
                 parts.ok_or(
-                    "parlor, parlor=PATH, floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID",
+                    "parlor, parlor=PATH, unindexed, floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID",
                 )?
             }
         })
@@ -80,6 +84,7 @@ impl Kind {
     pub fn name(&self) -> String {
         match self {
             Self::Parlor => "parlor".to_owned(),
+            Self::Unindexed => "unindexed".to_owned(),
             Self::Older(path) => path.display().to_string(),
             Self::Floor => "floor".to_owned(),
             Self::Ngircd => "ngircd".to_owned(),
@@ -158,6 +163,11 @@ impl Server {
         let (port, transport) = (free_port()?, bench.transport);
         let mut command = match kind {
             Kind::Parlor => parlor_command(&bench.chatserver, folder.path(), data, config)?,
+            Kind::Unindexed => {
+                // Where the index should be there is a folder, so that nobody can write one.
+                fs::create_dir_all(data.join("search.db/in the way")).doing("blocking the index")?;
+                parlor_command(&bench.chatserver, folder.path(), data, config)?
+            }
             Kind::Older(program) => parlor_command(program, folder.path(), data, config)?,
             Kind::Floor => floor_command(bench),
             Kind::Ngircd => ngircd_command(folder.path(), port)?,
@@ -220,6 +230,27 @@ impl Server {
     /// [`Failure::Io`] if it has ended.
     pub fn anonymous_bytes(&self) -> Result<u64> {
         proc::anonymous_bytes(self.pid)
+    }
+
+    /// The values of a metric of our own server, with their labels, in the order in which it gives them.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if it does not answer, [`Failure::NotUnderstood`] if a value is no number.
+    pub fn metric(&self, name: &str) -> Result<Vec<(String, f64)>> {
+        let asking = || "asking for metrics";
+        let mut stream = TcpStream::connect(self.address).doing(asking())?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").doing(asking())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).doing(asking())?;
+        let lines = answer.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            rest.starts_with(['{', ' ']).then(|| rest.rsplit_once(' '))?
+        });
+        let value = |(labels, value): (&str, &str)| {
+            let value = value.parse().map_err(|_| Failure::NotUnderstood(value.to_owned()))?;
+            Ok((labels.to_owned(), value))
+        };
+        lines.map(value).collect()
     }
 
     fn await_listening(&mut self, output: &Path) -> Result<()> {

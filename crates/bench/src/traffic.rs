@@ -88,6 +88,34 @@ pub struct Measured {
     pub delivered_in_all: u64,
     /// The server's resident anonymous memory at the end of the measured time, in bytes.
     pub anonymous_bytes: u64,
+    /// How far its search index was then; only our own has one.
+    pub indexing: Option<Indexing>,
+}
+
+/// How far a search index is.
+#[derive(Debug, Clone, Copy)]
+pub struct Indexing {
+    /// The part of all messages that it has.
+    pub part: f64,
+    /// Seconds which 99 % of what it has did not wait longer for; infinite if more was waited.
+    pub lag_p99: f64,
+}
+
+impl Indexing {
+    fn ask(server: &Server, sent: u64) -> Result<Self> {
+        let indexed: f64 =
+            server.metric("parlor_search_indexed_total")?.iter().map(|(_, value)| value).sum();
+        let mut lag_p99 = f64::INFINITY;
+        let buckets = server.metric("parlor_search_lag_seconds_bucket")?;
+        let all = buckets.iter().map(|(_, count)| *count).fold(0.0, f64::max);
+        for (labels, count) in buckets.iter().rev() {
+            let limit = labels.split('"').nth(1).and_then(|limit| limit.parse().ok());
+            if *count >= 0.99 * all {
+                lag_p99 = limit.unwrap_or(f64::INFINITY);
+            }
+        }
+        Ok(Self { part: indexed / sent.max(1) as f64, lag_p99 })
+    }
 }
 
 impl Traffic {
@@ -129,7 +157,12 @@ impl Traffic {
             sent_in_all: 0,
             delivered_in_all: 0,
             anonymous_bytes: server.anonymous_bytes()?,
+            indexing: None,
         };
+        if matches!(kind, Kind::Parlor | Kind::Older(_)) {
+            let sent = talk.publishers.iter().map(|publisher| publisher.next).sum();
+            measured.indexing = Some(Indexing::ask(&server, sent)?);
+        }
         talk.finish(&mut drive)?;
         measured.latency = talk.latency;
         measured.sent_in_all = talk.publishers.iter().map(|publisher| publisher.next).sum();

@@ -1,27 +1,20 @@
 //! Scenario `unread`: what somebody has not read in all their rooms, asked of the store itself. The store is filled
 //! once, and kept.
 
-use std::fs;
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use store::{
-    AccountId, Conversation, EVERYBODY, Event, EventId, EventKind, Reader, RoomId, SqliteStore,
-    Store, Unreads, Write,
+    AccountId, Conversation, EVERYBODY, EventId, Reader, RoomId, Store, Unreads, Write,
 };
 
-use crate::failure::{Doing, Failure, Result};
+use crate::failure::{Failure, Result};
+use crate::filled::{self, Filled, time, told};
 use crate::report::{Better, Figure, figure};
 use crate::server::Kind;
 use crate::traffic::new_histogram;
 
-/// Beside the store's own files, when all is in it: how many events and rooms it has.
-const NOTES: &str = "bench-unread";
-/// Messages in one commit while filling.
-const COMMIT: u64 = 10_000;
 /// One message in so many mentions the people who ask, one in so many others everybody.
 const MENTIONS_ONE_IN: u64 = 50;
 const AUTHORS: u64 = 200;
@@ -57,18 +50,12 @@ impl Unread {
         if *kind != Kind::Parlor {
             return Err(Failure::Lacks("its store is not ours".to_owned()));
         }
-        let contents = format!("{} events in {} rooms\n", self.events, self.rooms);
-        if !self.store.exists() {
-            self.fill()?;
-            fs::write(self.store.join(NOTES), &contents).doing("writing the store's notes")?;
-        }
-        let found = fs::read_to_string(self.store.join(NOTES)).unwrap_or_default();
-        if found != contents {
-            let folder = self.store.display();
-            let why = format!("{folder} does not have {}: remove it", contents.trim());
-            return Err(Failure::Options(why));
-        }
-        let store = SqliteStore::open(&self.store, "bench").map_err(told)?;
+        let contents = format!("{} messages in {} rooms to read", self.events, self.rooms);
+        let filled = Filled { folder: &self.store, contents: &contents, events: self.events };
+        let forever = Instant::now() + Duration::from_secs(86_400);
+        let (mut store, _) = filled.open(forever, &|id| self.message(id))?;
+        let markers: Vec<Write> = (1..=self.rooms).flat_map(|room| self.markers(room)).collect();
+        store.commit(&mut markers.iter()).map_err(told)?;
         let mut reader = store.reader().map_err(told)?;
         let [recent, anywhere, never] =
             [RECENT, ANYWHERE, NEVER].map(|of| self.ask(&mut *reader, of));
@@ -110,19 +97,6 @@ impl Unread {
         Ok([at(0.5), at(0.99), messages as f64])
     }
 
-    fn fill(&self) -> Result<()> {
-        fs::create_dir_all(&self.store).doing("making the store's folder")?;
-        let mut store = SqliteStore::open(&self.store, "bench").map_err(told)?;
-        for first in (1..=self.events).step_by(COMMIT as usize) {
-            let last = self.events.min(first + COMMIT - 1);
-            let writes: Vec<Write> = (first..=last).map(|id| self.message(id)).collect();
-            store.commit(&mut writes.iter()).map_err(told)?;
-        }
-        let markers: Vec<Write> = (1..=self.rooms).flat_map(|room| self.markers(room)).collect();
-        store.commit(&mut markers.iter()).map_err(told)?;
-        Box::new(store).close().map_err(told)
-    }
-
     fn message(&self, id: EventId) -> Write {
         let author = u32::try_from(10 + id * 7 / 3 % AUTHORS).unwrap_or_default();
         let room = RoomId::try_from(1 + id % u64::from(self.rooms)).unwrap_or_default();
@@ -131,22 +105,7 @@ impl Unread {
             other if other.is_multiple_of(MENTIONS_ONE_IN) => [RECENT, ANYWHERE, NEVER].into(),
             _ => Box::default(),
         };
-        let event = Event {
-            id,
-            conversation: Conversation::room(room),
-            kind: EventKind::Message,
-            account: author,
-            guest: false,
-            bot: false,
-            nick: "somebody".into(),
-            userhost: None,
-            target: "".into(),
-            time: time(id),
-            text: TEXT.into(),
-            tags: "".into(),
-            about: None,
-        };
-        Write::Event { event: Arc::new(event), resend: None, pending_for: None, mentions }
+        filled::message(id, room, author, TEXT, mentions)
     }
 
     /// Up to where a room is read: somewhere in its last hundred messages, or anywhere.
@@ -162,15 +121,7 @@ impl Unread {
     }
 }
 
-fn time(id: EventId) -> i64 {
-    1_700_000_000_000 + id.cast_signed() * 10
-}
-
 fn named(values: [f64; 3], names: [&'static str; 3]) -> [Figure; 3] {
     let better = [Better::Lower, Better::Lower, Better::Neither];
     std::array::from_fn(|at| figure(names[at], values[at], better[at]))
-}
-
-fn told(failure: store::Failure) -> Failure {
-    Failure::Io { what: "the store".to_owned(), source: io::Error::other(failure) }
 }

@@ -508,7 +508,7 @@ pub const PAGE_READERS: usize = 2;
 /// The niceness of the thread that writes the index of words: searches find what is not in it yet.
 pub const INDEX_NICE: i32 = 15;
 /// Milliseconds for which that thread gathers what is committed, before it adds it.
-pub const INDEX_GATHER_MILLIS: u64 = 100;
+pub const INDEX_GATHER_MILLIS: u64 = 250;
 /// Seconds between two times that it moves words that were taken back out of its log.
 pub const INDEX_MAINTAIN_SECONDS: u64 = 20;
 /// Threads that search.

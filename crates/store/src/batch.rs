@@ -310,7 +310,7 @@ impl<'t> Batch<'t> {
         let taken = params![about, EventKind::Redacted.code(), flags::taken_back(found.kind)];
         self.run(take, taken)?;
         self.taken_back = true;
-        self.removed.extend(Removed::new(&found));
+        self.removed.push(Removed::new(about));
         departure::forget_counted(self.connection, &found)?;
         // It can be pending only for one of the two; for anybody else, a reader would leave it out.
         if let Some((low, high)) = event.conversation.pair() {

@@ -118,7 +118,7 @@ fn next(connection: &Connection) -> rusqlite::Result<Option<Departure>> {
     found.optional()
 }
 
-/// Goes on a step; returns the messages whose texts it has taken back.
+/// Goes on a step; returns the messages that it has taken back.
 pub(crate) fn step(connection: &Connection) -> rusqlite::Result<Vec<Removed>> {
     let mut removed = Vec::new();
     let Some(departure) = next(connection)? else { return Ok(removed) };
@@ -184,7 +184,7 @@ fn rewrite(
     drop(rows);
     for (was, event) in &changed {
         rewrite_one(connection, was, event)?;
-        removed.extend(Removed::new(was).filter(|_| was.kind != event.kind));
+        removed.extend((was.kind != event.kind).then(|| Removed::new(sql_id(was.id))));
     }
     let some = changed.len() == WRITES;
     Ok(changed.last().filter(|_| some).map_or(end, |(was, _)| sql_id(was.id)))

@@ -10,7 +10,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::flags::{CLASSES, MESSAGES};
 use crate::keep::{KEEP_DAYS, KEEP_MESSAGES, Keep, Rule};
 use crate::row::Rows;
-use crate::search::Removed;
 use crate::tail::{End, Tail};
 use crate::{Conversation, RoomId, Subject, about, index};
 
@@ -171,18 +170,6 @@ impl Forget<'_> {
     fn time(&self, id: i64) -> rusqlite::Result<Option<i64>> {
         Ok(self.rows.by_id(id)?.map(|event| event.time))
     }
-}
-
-/// What the index of words has of some events.
-pub(crate) fn texts(rows: Rows<'_>, ids: &BTreeSet<i64>) -> rusqlite::Result<Vec<Removed>> {
-    let mut texts = Vec::new();
-    for id in ids {
-        match rows.by_id(*id)? {
-            Some(event) => texts.extend(Removed::new(&event)),
-            None => texts.push(Removed::damaged(*id)),
-        }
-    }
-    Ok(texts)
 }
 
 /// Removes events of a conversation, the oldest that `history` has of it, and all that is about

@@ -200,7 +200,6 @@ impl Reader for SqliteReader {
         may_read: &dyn Fn(&Event) -> bool,
     ) -> Result<Found, Failure> {
         let until = Instant::now() + search.patience;
-        self.words.look(until);
         // Before the snapshot of the events, which then have all that it has.
         let index = self.words.snapshot();
         let snapshot = self.connection.transaction()?;

@@ -3,11 +3,17 @@
 //! [`Search::wants`] says what is found. The stores differ only in how they come to it.
 
 mod analyzer;
+mod words;
+mod question;
 mod ask;
 mod index;
+mod said;
+mod mark;
+mod gather;
+mod page;
+mod segment;
 mod volumes;
 mod shared;
-mod words;
 
 use std::time::Duration;
 

@@ -290,12 +290,13 @@ impl SqliteStore {
     /// Removes some events of a conversation.
     fn remove(&mut self, of: Conversation, ids: &BTreeSet<i64>) -> Result<(), Failure> {
         let tail = tail::now(&self.indexer.share());
-        let (removed, silent, texts) = self.tidy(|store| {
-            let texts = store.texts(ids)?;
+        let mut gone: Vec<_> = ids.iter().copied().map(search::Removed::new).collect();
+        let (removed, silent) = self.tidy(|store| {
+            search::count(&store.connection, &mut gone)?;
             let removed = forget::remove(&store.connection, of, ids)?;
-            Ok((removed, forget::remove_talk(&store.connection, &tail, of)?, texts))
+            Ok((removed, forget::remove_talk(&store.connection, &tail, of)?))
         })?;
-        self.words.committed(sql_id(self.marks.event), texts);
+        self.words.committed(sql_id(self.marks.event), gone);
         if silent {
             self.pairs.remove(&of);
         }
@@ -303,17 +304,6 @@ impl SqliteStore {
         self.mark.events = self.mark.events.saturating_sub(removed);
         self.mark_file.write(&self.mark, false);
         Ok(())
-    }
-
-    /// The texts that are about to leave the index with some events, counted.
-    fn texts(&self, ids: &BTreeSet<i64>) -> rusqlite::Result<Vec<search::Removed>> {
-        if !self.words.is_attached() {
-            return Ok(Vec::new());
-        }
-        let (connection, damage) = (&self.connection, &*self.damage);
-        let mut texts = forget::texts(Rows { connection, damage, departed: &NOBODY }, ids)?;
-        search::count(&self.connection, &mut texts)?;
-        Ok(texts)
     }
 
     fn checkpoint(&mut self, how: How) -> bool {
@@ -428,12 +418,12 @@ impl Store for SqliteStore {
         }
         let due = departure::is_due(&self.connection);
         if due.map_err(|error| open::damaged_or(&self.path, error))? {
-            let texts = self.tidy(|store| {
-                let mut texts = departure::step(&store.connection)?;
-                search::count(&store.connection, &mut texts)?;
-                Ok(texts)
+            let removed = self.tidy(|store| {
+                let mut removed = departure::step(&store.connection)?;
+                search::count(&store.connection, &mut removed)?;
+                Ok(removed)
             })?;
-            self.words.committed(sql_id(self.marks.event), texts);
+            self.words.committed(sql_id(self.marks.event), removed);
             self.taken_back = true;
             return Ok(true);
         }

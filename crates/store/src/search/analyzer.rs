@@ -52,23 +52,62 @@ pub(crate) enum Place {
 
 /// The words of a text, in their order.
 pub(crate) fn words(text: &str) -> Vec<Word> {
-    let text = text.strip_prefix("\u{1}ACTION").unwrap_or(text);
     let mut words = Vec::new();
-    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        split(&text.to_ascii_lowercase(), &mut words);
-    } else {
-        split(&normalize(text), &mut words);
-    }
+    let mut add = |text: &str, place| words.push(Word { text: text.into(), place });
+    Analyzer::default().each(text, &mut add);
     words
+}
+
+/// Finds words, with a buffer that is used again for each text.
+#[derive(Default)]
+pub(crate) struct Analyzer {
+    lower: String,
+}
+
+impl Analyzer {
+    /// Calls `word` with each word of a text, in their order.
+    pub(crate) fn each(&mut self, text: &str, word: &mut dyn FnMut(&str, Place)) {
+        let text = text.strip_prefix("\u{1}ACTION").unwrap_or(text);
+        if is_plain(text) {
+            return self.plain(text, word);
+        }
+        // No word goes beyond a space, and what normalizing joins does not either.
+        for part in text.split(' ') {
+            match is_plain(part) {
+                true => self.plain(part, word),
+                false => split(&normalize(part), word),
+            }
+        }
+    }
+
+    fn plain(&mut self, text: &str, word: &mut dyn FnMut(&str, Place)) {
+        self.lower.clear();
+        self.lower.push_str(text);
+        self.lower.make_ascii_lowercase();
+        for run in self.lower.split(|c: char| !c.is_ascii_alphanumeric()) {
+            if !run.is_empty() {
+                word(&run[..run.len().min(WORD_BYTES)], Place::Whole);
+            }
+        }
+    }
+}
+
+/// Whether a text is one of printable ASCII.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// Whether there is a link in a text.
 pub(crate) fn has_link(text: &str) -> bool {
-    let starts = |scheme: &str| {
-        let mut windows = text.as_bytes().windows(scheme.len());
-        windows.any(|window| window.eq_ignore_ascii_case(scheme.as_bytes()))
-    };
-    starts("http://") || starts("https://")
+    let text = text.as_bytes();
+    memchr::memchr_iter(b':', text).any(|colon| {
+        let (before, behind) = (&text[..colon], &text[colon..]);
+        let http = before.last_chunk::<4>();
+        let http = http.is_some_and(|end| end.eq_ignore_ascii_case(b"http"));
+        let https = before.last_chunk::<5>();
+        let https = https.is_some_and(|end| end.eq_ignore_ascii_case(b"https"));
+        behind.starts_with(b"://") && (http || https)
+    })
 }
 
 /// A diacritic is decomposed from its letter, left out, and the rest composed again: Japanese and
@@ -143,7 +182,7 @@ fn kind(c: char) -> Kind {
 }
 
 /// Cuts a normalized text into words.
-fn split(text: &str, words: &mut Vec<Word>) {
+fn split(text: &str, word: &mut dyn FnMut(&str, Place)) {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let kind_of_run = kind(first);
@@ -151,21 +190,17 @@ fn split(text: &str, words: &mut Vec<Word>) {
         let (run, behind) = rest.split_at(end);
         rest = behind;
         match kind_of_run {
-            Kind::Letter => {
-                words.push(whole(&run[..run.floor_char_boundary(WORD_BYTES)]));
+            Kind::Letter => word(&run[..run.floor_char_boundary(WORD_BYTES)], Place::Whole),
+            Kind::Dense => pairs(run, word),
+            Kind::Emoji => {
+                run.chars().for_each(|c| word(c.encode_utf8(&mut [0; 4]), Place::Whole));
             }
-            Kind::Dense => pairs(run, words),
-            Kind::Emoji => words.extend(run.chars().map(|c| whole(c.encode_utf8(&mut [0; 4])))),
             Kind::Other => {}
         }
     }
 }
 
-fn whole(text: &str) -> Word {
-    Word { text: text.into(), place: Place::Whole }
-}
-
-fn pairs(run: &str, words: &mut Vec<Word>) {
+fn pairs(run: &str, word: &mut dyn FnMut(&str, Place)) {
     let starts = run.char_indices().map(|(at, _)| at);
     for at in starts {
         let mut two = run[at..].chars();
@@ -175,8 +210,7 @@ fn pairs(run: &str, words: &mut Vec<Word>) {
             None if at == 0 => Place::Alone,
             None => Place::Last,
         };
-        let text = run[at..run.len() - two.as_str().len()].into();
-        words.push(Word { text, place });
+        word(&run[at..run.len() - two.as_str().len()], place);
     }
 }
 

@@ -4,15 +4,19 @@
 //! What the index has is looked up there, and read; what it does not have yet is looked at event by
 //! event. Either way [`Search::wants`] decides, so the index need not be exact, only complete.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use rusqlite::{Connection, ErrorCode, Transaction};
+use rusqlite::{Connection, Transaction};
 
+use super::page::Fences;
+use super::question::Question;
+use super::segment::{self, Segment};
 use super::shared::Shared;
 use super::volumes::{self, VOLUME, volume_of};
 use super::{Found, Reached, Search, index};
@@ -26,8 +30,6 @@ use crate::tail::End;
 const STEP: usize = 256;
 /// The same for what the index has found.
 const HITS: usize = 16;
-/// Steps of SQLite's machine between two looks at the clock.
-const MACHINE_STEPS: i32 = 1000;
 /// Rooms by which the index is asked at once. Each takes some microseconds in each volume, so of more
 /// rooms it is asked only where others say too much about the same words.
 const ROOMS: usize = 32;
@@ -40,30 +42,26 @@ pub(crate) struct WordReader {
     shared: Arc<Shared>,
     generation: Option<u64>,
     connection: Option<Connection>,
+    fences: RefCell<KnownFences>,
 }
+
+/// Those of segments, by number. What leaves a segment leaves them as they are.
+type KnownFences = HashMap<i64, Arc<Fences>>;
 
 impl WordReader {
     pub(crate) fn new(path: PathBuf, shared: Arc<Shared>) -> Self {
-        Self { path, shared, generation: None, connection: None }
+        let fences = RefCell::default();
+        Self { path, shared, generation: None, connection: None, fences }
     }
 
-    /// Opens the index, if there is another one than before, for a question until then.
-    pub(crate) fn look(&mut self, until: Instant) {
-        self.open_newest();
-        if let Some(connection) = &mut self.connection {
-            let late = move || Instant::now() >= until;
-            if connection.progress_handler(MACHINE_STEPS, Some(late)).is_err() {
-                self.connection = None; // It would not end in time.
-            }
-        }
-    }
-
+    /// Opens the index, if there is another one than before.
     fn open_newest(&mut self) {
         let generation = self.shared.generation.load(Ordering::Acquire);
         if self.generation == Some(generation) || !self.shared.is_attached() {
             return;
         }
         self.generation = Some(generation);
+        self.fences.borrow_mut().clear();
         self.connection = index::reader(&self.path).unwrap_or_else(|error| {
             self.shared.note(&error);
             None
@@ -71,12 +69,20 @@ impl WordReader {
     }
 
     /// The index as it is now.
-    pub(crate) fn snapshot(&self) -> Option<Snapshot<'_>> {
+    pub(crate) fn snapshot(&mut self) -> Option<Snapshot<'_>> {
+        self.open_newest();
         let connection = self.connection.as_ref()?;
         let begun = connection.unchecked_transaction().and_then(|transaction| {
             let volumes = volumes::all(&transaction)?;
             let done = volumes.iter().map(|volume| (volume.number, volume.done)).collect();
-            Ok(Snapshot { transaction, done, shared: &self.shared })
+            let segments = segment::all(&transaction)?;
+            let mut known = self.fences.borrow_mut();
+            if known.len() > 2 * segments.len() {
+                known.clear();
+            }
+            drop(known);
+            let (fences, shared) = (&self.fences, &*self.shared);
+            Ok(Snapshot { transaction, done, segments, fences, shared })
         });
         begun.map_err(|error| self.shared.note(&error)).ok()
     }
@@ -87,7 +93,33 @@ pub(crate) struct Snapshot<'i> {
     transaction: Transaction<'i>,
     /// Up to which event each volume has all.
     done: BTreeMap<i64, i64>,
+    /// Oldest first.
+    segments: Vec<Segment>,
+    fences: &'i RefCell<KnownFences>,
     shared: &'i Shared,
+}
+
+impl Snapshot<'_> {
+    /// The messages of a segment that may be wanted.
+    fn look_up(
+        &self,
+        segment: &Segment,
+        question: &mut Question,
+        scope: bool,
+    ) -> rusqlite::Result<Vec<u32>> {
+        let known = self.fences.borrow().get(&segment.number).cloned();
+        let fences = match known {
+            Some(fences) => fences,
+            None => {
+                let read = Arc::new(segment::fences(&self.transaction, segment)?);
+                self.fences.borrow_mut().insert(segment.number, Arc::clone(&read));
+                read
+            }
+        };
+        question.answer(scope, &mut |word, begins, ids| {
+            segment::find(&self.transaction, segment, &fences, (word, begins), ids)
+        })
+    }
 }
 
 /// A search under way.
@@ -158,8 +190,8 @@ impl Ask<'_> {
             parts.reverse();
         }
         for part in parts {
-            let ended = match part.volume.filter(|_| self.index.is_some()) {
-                Some(volume) => self.look_up(part.range, volume)?,
+            let ended = match part.volume.and(self.index) {
+                Some(index) => self.look_up(part.range, index)?,
                 None => self.scan(part.range)?,
             };
             if ended.is_some() {
@@ -224,146 +256,96 @@ impl Ask<'_> {
         self.found.len() == self.search.limit
     }
 
-    /// Looks a range up in the index of its volume.
-    fn look_up(&mut self, range: Range<i64>, volume: i64) -> rusqlite::Result<Ended> {
-        let scope = self.scope();
-        let few = scope.len() <= ROOMS;
-        let parts = self.question();
-        if parts.is_empty() && !few {
+    /// Looks a range up in the index.
+    fn look_up(&mut self, range: Range<i64>, index: &Snapshot<'_>) -> rusqlite::Result<Ended> {
+        let mut question = Question::of(self.search);
+        let mut scope = question.rooms() <= ROOMS;
+        if question.is_empty() && !scope {
             return self.scan(range);
         }
-        let mut hits = Hits { volume, range, parts, scope: few.then_some(&scope) };
-        loop {
-            match self.read(&mut hits) {
-                Ok(Looked::Ended(ended)) => return Ok(ended),
-                Ok(Looked::TooManyOthers) => hits.scope = Some(&scope),
-                Err(Trouble::Late) => {
-                    let last = match self.from {
-                        End::Newest => hits.range.end,
-                        End::Oldest => hits.range.start - 1,
-                    };
+        let in_range =
+            |segment: &&Segment| segment.first < range.end && range.start <= segment.last;
+        let mut segments: Vec<&Segment> = index.segments.iter().filter(in_range).collect();
+        if self.from == End::Newest {
+            segments.reverse();
+        }
+        let mut rest = range;
+        for segment in segments {
+            let ended = self.look_into(segment, index, &mut question, &mut scope, &mut rest);
+            match ended {
+                Ok(None) if rest.is_empty() => break,
+                Ok(None) if Instant::now() < self.until => {}
+                Ok(None) => {
+                    let last = if self.from == End::Newest { rest.end } else { rest.start - 1 };
                     return Ok(Some((last, true)));
                 }
+                Ok(ended) => return Ok(ended),
                 Err(Trouble::Index(error)) => {
-                    if let Some(index) = self.index.take() {
-                        index.shared.note(&error);
-                    }
-                    return self.scan(hits.range);
+                    index.shared.note(&error);
+                    self.index = None;
+                    return self.scan(rest);
                 }
                 Err(Trouble::Events(error)) => return Err(error),
             }
         }
+        Ok(None)
     }
 
-    /// Reads what the index finds, and moves the range's end behind it.
-    fn read(&mut self, hits: &mut Hits<'_>) -> Result<Looked, Trouble> {
-        let index = self.index.expect("only what an index has is looked up");
-        let order = if self.from == End::Newest { "DESC" } else { "ASC" };
-        let sql = format!(
-            "SELECT rowid FROM fts_{0} WHERE fts_{0} MATCH ?1 AND rowid >= ?2 AND rowid < ?3
-                ORDER BY rowid {order}",
-            hits.volume
-        );
-        let mut find = index.transaction.prepare_cached(&sql).map_err(of_index)?;
-        let values = rusqlite::params![hits.text(), hits.range.start, hits.range.end];
-        let mut found = find.query(values).map_err(of_index)?;
+    /// Reads what the index finds in a segment, and moves the rest's end behind it.
+    fn look_into(
+        &mut self,
+        segment: &Segment,
+        index: &Snapshot<'_>,
+        question: &mut Question,
+        scope: &mut bool,
+        rest: &mut Range<i64>,
+    ) -> Result<Ended, Trouble> {
         let (mut count, mut misses) = (0, 0);
-        while let Some(row) = found.next().map_err(of_index)? {
-            let id: i64 = row.get(0).map_err(of_index)?;
-            let event = self.rows.by_id(id).map_err(Trouble::Events)?;
-            match self.from {
-                End::Newest => hits.range.end = id,
-                End::Oldest => hits.range.start = id + 1,
+        'again: loop {
+            let mut ids = index.look_up(segment, question, *scope).map_err(Trouble::Index)?;
+            if self.from == End::Newest {
+                ids.reverse();
             }
-            if let Some(event) = event {
-                misses += usize::from(!self.search.is_in_scope(event.conversation, event.id));
-                if self.take(event) {
-                    return Ok(Looked::Ended(Some((id, false))));
+            for id in ids {
+                let id = segment.first + i64::from(id);
+                if !rest.contains(&id) {
+                    continue;
+                }
+                let event = self.rows.by_id(id).map_err(Trouble::Events)?;
+                self.move_behind(rest, id..id + 1);
+                if let Some(event) = event {
+                    misses += usize::from(!self.search.is_in_scope(event.conversation, event.id));
+                    if self.take(event) {
+                        return Ok(Some((id, false)));
+                    }
+                }
+                count += 1;
+                if count % HITS == 0 && Instant::now() >= self.until {
+                    return Ok(Some((id, true)));
+                }
+                if misses >= MISSES && !*scope {
+                    *scope = true;
+                    continue 'again;
                 }
             }
-            count += 1;
-            if count % HITS == 0 && Instant::now() >= self.until {
-                return Ok(Looked::Ended(Some((id, true))));
-            }
-            if misses >= MISSES && hits.scope.is_none() {
-                return Ok(Looked::TooManyOthers);
-            }
+            self.move_behind(rest, segment.first..segment.last + 1);
+            return Ok(None);
         }
-        Ok(Looked::Ended(None))
     }
 
-    /// What the index has of every message that is wanted, besides the marks of its room.
-    fn question(&self) -> Vec<String> {
-        let mut parts = Vec::new();
-        for term in &self.search.words.all {
-            volumes::question(term, &mut parts);
+    /// Of the rest only what is behind some events is left.
+    fn move_behind(&self, rest: &mut Range<i64>, done: Range<i64>) {
+        match self.from {
+            End::Newest => rest.end = rest.end.min(done.start),
+            End::Oldest => rest.start = rest.start.max(done.end),
         }
-        parts.extend(self.search.from.map(|from| format!("\"{}\"", volumes::author_mark(from))));
-        if self.search.link {
-            parts.push(format!("\"{}\"", volumes::LINK_MARK));
-        }
-        parts
-    }
-
-    /// The marks of which a message that may be wanted has one.
-    fn scope(&self) -> Vec<String> {
-        let mark = |mark: String| format!("\"{mark}\"");
-        let me = self.search.account;
-        if let Some(of) = self.search.of {
-            return vec![match (of.as_room(), of.other(me)) {
-                (Some(room), _) => mark(volumes::room_mark(room)),
-                (None, other) => {
-                    let one = mark(volumes::person_mark(me));
-                    format!("({one} AND {})", mark(volumes::person_mark(other.unwrap_or(me))))
-                }
-            }];
-        }
-        let rooms = self.search.rooms.iter().map(|(room, _)| mark(volumes::room_mark(*room)));
-        rooms.chain([mark(volumes::person_mark(me))]).collect()
     }
 }
 
-/// What is looked up, and where that is still to be done.
-struct Hits<'q> {
-    volume: i64,
-    range: Range<i64>,
-    parts: Vec<String>,
-    scope: Option<&'q [String]>,
-}
-
-impl Hits<'_> {
-    /// The question in the index's language.
-    fn text(&self) -> String {
-        let mut text = self.parts.join(" AND ");
-        if let Some(scope) = self.scope {
-            if !text.is_empty() {
-                text.push_str(" AND ");
-            }
-            text.push_str(&format!("({})", scope.join(" OR ")));
-        }
-        text
-    }
-}
-
-enum Looked {
-    Ended(Ended),
-    /// Most of what was found is in rooms that are not searched.
-    TooManyOthers,
-}
-
-/// Why the index did not answer.
+/// Why a segment was not looked into.
 enum Trouble {
-    /// The time is over.
-    Late,
-    /// It cannot be read.
+    /// The index cannot be read.
     Index(rusqlite::Error),
-    /// The events are.
+    /// The events cannot.
     Events(rusqlite::Error),
-}
-
-fn of_index(error: rusqlite::Error) -> Trouble {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => Trouble::Late,
-        _ => Trouble::Index(error),
-    }
 }

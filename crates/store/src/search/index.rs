@@ -4,9 +4,8 @@
 //! it is made anew, the newest events first. Whoever searches looks at the events that are not in it
 //! yet one by one, so it only makes searches fast.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,17 +13,22 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
+use super::gather::Gather;
+use super::said::Said;
 use super::shared::{self, Removed, Shared};
 use super::volumes::{self, Volume, volume_of};
-use crate::departure::NOBODY;
-use crate::row::Rows;
-use crate::tail::End;
+use super::segment;
 use crate::{Damage, Failure, about, open, private};
 
 /// The file beside the store's.
 pub(crate) const FILE: &str = "search.db";
-/// Events that go into the index in one transaction: some tens of milliseconds.
-const STEP: usize = 4096;
+/// Events that go into the index in one transaction: a tenth of a second.
+const STEP: usize = 65_536;
+/// Bytes of their texts.
+const STEP_BYTES: usize = 8 << 20;
+/// Messages that have left the store and are taken out of the index at once; fewer wait until
+/// [`WordIndex::maintain`].
+const MANY: usize = 65_536;
 /// Pages of the write-ahead log after which it is moved into the file.
 const CHECKPOINT_PAGES: i64 = 4096;
 const CACHE_KIB: i32 = 16 * 1024;
@@ -44,7 +48,7 @@ pub struct WordIndex {
     shared: Arc<Shared>,
     /// None while it cannot be written.
     connection: Option<Connection>,
-    /// What has left the store and not yet the index.
+    /// What has left the store and perhaps not yet the index.
     removed: VecDeque<Removed>,
     /// The newest event seen.
     seen: i64,
@@ -53,8 +57,6 @@ pub struct WordIndex {
     retry: Instant,
     /// Since when the oldest commit has waited that it does not have.
     since: Option<Instant>,
-    /// Whether it has the newest event.
-    caught_up: bool,
     building: Option<Building>,
 }
 
@@ -99,7 +101,6 @@ impl WordIndex {
             unclean: true, // before the end of another server
             retry: Instant::now(),
             since: None,
-            caught_up: false,
             building: None,
         };
         match index.open_existing() {
@@ -138,7 +139,6 @@ impl WordIndex {
             let removed = shared::counted(&self.events, volume.number)?;
             if volume.removed != removed {
                 reset(&connection, &mut volume, removed)?;
-                volumes::put(&connection, &volume)?;
             }
         }
         Ok(Some(connection))
@@ -156,42 +156,65 @@ impl WordIndex {
         self.shared.has_ended()
     }
 
-    /// Brings the index forward by some milliseconds of work. When it cannot be written it is made
+    /// Brings the index forward by a tenth of a second of work. When it cannot be written it is made
     /// anew, at once or after a minute.
     pub fn step(&mut self) -> Indexed {
         if self.shared.damaged.swap(false, Ordering::AcqRel) {
             tracing::warn!("The search index is damaged and will be built again");
             self.connection = None;
         }
+        // Before the snapshot: it has none of these texts any more.
         self.removed.extend(self.shared.take_removed());
         if self.connection.is_none() && !self.begin_anew() {
             self.removed.clear();
             return Indexed::default();
         }
         self.since = self.since.or_else(|| self.shared.take_since());
-        match self.try_step() {
-            Ok(mut indexed) => {
-                if self.caught_up {
-                    indexed.lag = self.since.take().map(|since| since.elapsed());
-                }
-                indexed
+        let many = self.removed.len() >= MANY;
+        let done = self.write(|index, connection| {
+            if many {
+                index.take_out(connection)?;
             }
-            Err(error) => {
-                tracing::warn!(%error, "The search index cannot be written and will be built again");
-                self.connection = None;
-                Indexed { more: true, ..Indexed::default() }
-            }
-        }
+            index.advance(connection)
+        });
+        let Some(done) = done else { return Indexed { more: true, ..Indexed::default() } };
+        self.seen = done.newest;
+        self.tell(&done);
+        let since = if done.caught_up { self.since.take() } else { None };
+        let lag = since.map(|since| since.elapsed());
+        Indexed { more: done.more, added: done.added, lag }
     }
 
-    /// Moves its write-ahead log into the file, if words that have left may be in it. Call it a few
-    /// times a minute.
+    /// Takes out what has left the store, and moves the write-ahead log into the file, so that none
+    /// of its words is anywhere. Call it a few times a minute.
     pub fn maintain(&mut self) {
+        self.removed.extend(self.shared.take_removed());
+        if self.connection.is_some() && !self.removed.is_empty() {
+            self.write(Self::take_out);
+        }
         if let Some(connection) = self.connection.as_ref().filter(|_| self.unclean) {
             let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
                 row.get::<_, bool>(0).map(|busy| !busy)
             });
             self.unclean = !moved.unwrap_or(false);
+        }
+    }
+
+    /// Writes to the index; if it cannot be written, there is none afterwards.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self, &Connection) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        let connection = self.connection.take()?;
+        match work(self, &connection) {
+            Ok(done) => {
+                self.connection = Some(connection);
+                Some(done)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "The search index cannot be written and will be built again");
+                None
+            }
         }
     }
 
@@ -226,9 +249,7 @@ impl WordIndex {
             .map_err(|source| Failure::NotWritable { path: self.path.clone(), source })?;
         let connection = connect(&self.path)?;
         volumes::create(&connection, &self.instance)?;
-        let count = "SELECT max(id) - min(id) + 1 FROM events";
-        let of = self.events.query_row(count, [], |row| row.get::<_, Option<i64>>(0))?;
-        let of = of.map_or(0, i64::unsigned_abs);
+        let of = ids(&self.events)?.map_or(0, |(first, newest)| (newest - first + 1).unsigned_abs());
         if of > STEP as u64 {
             tracing::info!(events = of, "Building the search index");
             self.building = Some(Building { done: 0, of, told: Instant::now() });
@@ -249,37 +270,153 @@ impl WordIndex {
         Ok(())
     }
 
-    fn try_step(&mut self) -> rusqlite::Result<Indexed> {
-        let connection = self.connection.take().expect("the caller has it opened");
-        let stepped = Step::begin(self, &connection).and_then(Step::run);
-        let done = stepped?;
-        self.removed = done.kept;
-        self.seen = done.newest;
-        self.caught_up = done.caught_up;
-        if !done.gone.is_empty() {
-            self.unclean = true;
-            // What is deleted is written by the commit; only now there is something to clear.
-            let clear = connection.unchecked_transaction()?;
-            for (number, documents) in &done.gone {
-                volumes::clear_tree(&clear, *number, documents)?;
-            }
-            clear.commit()?;
-        }
-        self.connection = Some(connection);
-        let more = done.more || !self.removed.is_empty();
-        if let Some(building) = &mut self.building {
-            building.done += done.looked as u64;
-            if !more {
-                tracing::info!(events = building.done, "The search index is complete");
-                self.building = None;
-            } else if building.told.elapsed() >= TOLD_EVERY {
-                building.told = Instant::now();
-                let percent = 100 * building.done.min(building.of) / building.of.max(1);
-                tracing::info!(percent, "Building the search index");
+    /// Adds some events, or if there are no further ones drops a volume that has none any more.
+    fn advance(&mut self, connection: &Connection) -> rusqlite::Result<Done> {
+        let index =
+            Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+        let events = self.events.unchecked_transaction()?;
+        let mut done = Done::default();
+        if let Some((first, newest)) = ids(&events)? {
+            done.newest = newest;
+            if let Some(volume) = target(&events, &index, first, newest)? {
+                let range = volume.done + 1..volume.end().min(newest + 1);
+                let said = Said::read(&events, &self.damage, &range, (STEP, STEP_BYTES))?;
+                // The rest takes its time, in which the store's log is not to wait for this.
+                events.finish()?;
+                add(&index, volume, newest, &said, &mut done)?;
+            } else {
+                done.caught_up = true;
+                let volumes = volumes::all(&index)?;
+                if let Some(volume) = volumes.first().filter(|volume| volume.end() <= first) {
+                    volumes::remove(&index, volume.number)?;
+                    done.more = true;
+                }
             }
         }
-        Ok(Indexed { more, added: done.added, lag: None })
+        index.commit()?;
+        Ok(done)
     }
+
+    /// Takes out what has left the store. A volume that has not been told of all that left it begins
+    /// anew.
+    fn take_out(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut removed: BTreeMap<i64, Vec<Removed>> = BTreeMap::new();
+        for one in self.removed.drain(..) {
+            removed.entry(volume_of(one.id)).or_default().push(one);
+        }
+        self.unclean = true;
+        for mut volume in volumes::all(connection)? {
+            let Some(removed) = removed.remove(&volume.number) else { continue };
+            let index =
+                Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+            let new = removed.iter().filter(|one| one.nth > volume.removed);
+            let mut gone: Vec<i64> = new.map(|one| one.id).collect();
+            let last = removed.iter().map(|one| one.nth).max().unwrap_or(0);
+            if volume.removed + gone.len() as i64 == last.max(volume.removed) {
+                gone.sort_unstable();
+                take_out(&index, volume.number, &gone)?;
+                volume.removed = last.max(volume.removed);
+                volumes::put(&index, &volume)?;
+            } else {
+                reset(&index, &mut volume, last)?;
+            }
+            index.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Tells how far an index is that is being made.
+    fn tell(&mut self, done: &Done) {
+        let Some(building) = &mut self.building else { return };
+        building.done += done.looked as u64;
+        if !done.more {
+            tracing::info!(events = building.done, "The search index is complete");
+            self.building = None;
+        } else if building.told.elapsed() >= TOLD_EVERY {
+            building.told = Instant::now();
+            let percent = 100 * building.done.min(building.of) / building.of.max(1);
+            tracing::info!(percent, "Building the search index");
+        }
+    }
+}
+
+/// What a step has come to.
+#[derive(Default)]
+struct Done {
+    more: bool,
+    added: usize,
+    looked: usize,
+    newest: i64,
+    caught_up: bool,
+}
+
+/// The first and the newest event.
+fn ids(events: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
+    // In one query SQLite would look at all events.
+    let sql = "SELECT (SELECT min(id) FROM events), (SELECT max(id) FROM events)";
+    let mut find = events.prepare_cached(sql)?;
+    find.query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)))
+}
+
+/// Which volume to add events to: the newest, or else the newest that is not complete. It is made if
+/// there is none.
+fn target(
+    events: &Connection,
+    index: &Connection,
+    first: i64,
+    newest: i64,
+) -> rusqlite::Result<Option<Volume>> {
+    let volumes = volumes::all(index)?;
+    for number in (volume_of(first)..=volume_of(newest)).rev() {
+        match volumes.binary_search_by_key(&number, |volume| volume.number) {
+            Ok(at) if volumes[at].done >= newest || volumes[at].is_complete() => {}
+            Ok(at) => return Ok(Some(volumes[at])),
+            Err(_) => return Ok(Some(Volume::new(number, shared::counted(events, number)?))),
+        }
+    }
+    Ok(None)
+}
+
+/// Adds events to a volume.
+fn add(
+    index: &Connection,
+    mut volume: Volume,
+    newest: i64,
+    said: &Said,
+    done: &mut Done,
+) -> rusqlite::Result<()> {
+    let (first, mut gather) = (volume.done + 1, Gather::default());
+    for (id, conversation, author, text) in said.messages() {
+        gather.add((id - first) as u32, conversation, author, text);
+        done.added += 1;
+    }
+    (done.looked, done.more) = (said.looked, true);
+    done.caught_up = volume_of(newest) > volume.number || said.last >= newest;
+    let all = said.last + 1 >= volume.end().min(newest + 1);
+    volume.done = if all && volume.end() <= newest { volume.end() - 1 } else { said.last };
+    if !gather.is_empty() {
+        segment::add(index, (volume.number, first, volume.done), &gather)?;
+        segment::merge(index, volume.number)?;
+    }
+    volumes::put(index, &volume)?;
+    if let Some(time) = said.time.filter(|_| volume_of(newest) == volume.number) {
+        volumes::set_last_seen(index, said.newest, time)?;
+    }
+    Ok(())
+}
+
+/// Takes messages out of the segments of a volume.
+fn take_out(index: &Connection, volume: i64, gone: &[i64]) -> rusqlite::Result<()> {
+    for segment in segment::of_volume(index, volume)? {
+        let begin = gone.partition_point(|id| *id < segment.first);
+        let end = gone.partition_point(|id| *id <= segment.last);
+        let gone = &gone[begin..end];
+        if !gone.is_empty() {
+            let is_gone = |id| gone.binary_search(&(segment.first + i64::from(id))).is_ok();
+            segment::remove(index, &segment, &is_gone)?;
+        }
+    }
+    Ok(())
 }
 
 /// A connection that reads the index; none if there is none of this version.
@@ -310,183 +447,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 /// A volume begins anew; `removed` texts have left its events.
 fn reset(connection: &Connection, volume: &mut Volume, removed: i64) -> rusqlite::Result<()> {
-    volumes::empty(connection, volume.number)?;
+    volumes::remove(connection, volume.number)?;
     *volume = Volume::new(volume.number, removed);
-    Ok(())
-}
-
-/// One transaction of the index, and a snapshot of the events for it.
-struct Step<'a> {
-    events: Transaction<'a>,
-    index: Transaction<'a>,
-    damage: &'a Damage,
-    /// Rising by number.
-    volumes: Vec<Volume>,
-    removed: VecDeque<Removed>,
-    /// The first and the newest event.
-    ids: Option<(i64, i64)>,
-    done: Done,
-}
-
-#[derive(Default)]
-struct Done {
-    more: bool,
-    added: usize,
-    looked: usize,
-    newest: i64,
-    caught_up: bool,
-    /// What has left, by volume.
-    gone: Vec<(i64, Vec<String>)>,
-    /// What could not leave yet.
-    kept: VecDeque<Removed>,
-}
-
-impl<'a> Step<'a> {
-    fn begin(of: &'a WordIndex, connection: &'a Connection) -> rusqlite::Result<Self> {
-        let index =
-            Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
-        let events = of.events.unchecked_transaction()?;
-        let ids = "SELECT min(id), max(id) FROM events";
-        let ids = events.query_row(ids, [], |row| {
-            Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
-        })?;
-        let mut removed = of.removed.clone();
-        removed.extend(of.shared.take_removed());
-        let volumes = volumes::all(&index)?;
-        let damage = &*of.damage;
-        Ok(Self { events, index, damage, volumes, removed, ids, done: Done::default() })
-    }
-
-    fn run(mut self) -> rusqlite::Result<Done> {
-        let Some((first, newest)) = self.ids else {
-            self.done.kept = std::mem::take(&mut self.removed);
-            return self.commit();
-        };
-        self.done.newest = newest;
-        let target = self.target(first, newest)?;
-        let visible = match target {
-            Some(at) => shared::counted(&self.events, self.volumes[at].number)?,
-            None => i64::MAX,
-        };
-        self.remove(target, visible)?;
-        if let Some(at) = target {
-            if self.volumes[at].removed < visible {
-                // Its text has not been handed over yet: that comes right after its commit.
-                self.done.more = true;
-                return self.commit();
-            }
-            self.add(at, newest)?;
-        } else {
-            self.done.caught_up = true;
-            self.tidy(first)?;
-        }
-        self.commit()
-    }
-
-    fn commit(self) -> rusqlite::Result<Done> {
-        self.index.commit()?;
-        Ok(self.done)
-    }
-
-    /// Which volume to add events to: the newest, or else the newest that is not complete. It is made
-    /// if there is none.
-    fn target(&mut self, first: i64, newest: i64) -> rusqlite::Result<Option<usize>> {
-        for number in (volume_of(first)..=volume_of(newest)).rev() {
-            match self.volumes.binary_search_by_key(&number, |volume| volume.number) {
-                Ok(at) if self.volumes[at].done >= newest || self.volumes[at].is_complete() => {}
-                Ok(at) => return Ok(Some(at)),
-                Err(at) => {
-                    let removed = shared::counted(&self.events, number)?;
-                    let volume = Volume::new(number, removed);
-                    volumes::put(&self.index, &volume)?;
-                    self.volumes.insert(at, volume);
-                    return Ok(Some(at));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes out what has left the events. In the volume that events are added to from a snapshot,
-    /// what that still has stays for the next step.
-    fn remove(&mut self, target: Option<usize>, visible: i64) -> rusqlite::Result<()> {
-        let mut touched = Vec::new();
-        for one in std::mem::take(&mut self.removed) {
-            let number = volume_of(one.id);
-            let Ok(at) = self.volumes.binary_search_by_key(&number, |volume| volume.number) else {
-                continue; // It is made later, and counts then.
-            };
-            if target == Some(at) && one.nth > visible {
-                self.done.kept.push_back(one);
-                continue;
-            }
-            let volume = &mut self.volumes[at];
-            touched.push(at);
-            if one.nth <= volume.removed {
-                continue;
-            }
-            let in_turn = one.nth == volume.removed + 1;
-            let is_in = one.id <= volume.done;
-            match one.text {
-                _ if in_turn && !is_in => volume.removed = one.nth,
-                Some(text) if in_turn => {
-                    volume.removed = one.nth;
-                    let document = volumes::document(one.conversation, one.account, &text);
-                    volumes::remove(&self.index, number, one.id, &document)?;
-                    match self.done.gone.iter_mut().find(|(of, _)| *of == number) {
-                        Some((_, documents)) => documents.push(document),
-                        None => self.done.gone.push((number, vec![document])),
-                    }
-                }
-                // Some text was lost on the way, and only all of it together can leave.
-                _ => reset(&self.index, volume, one.nth)?,
-            }
-        }
-        for at in touched {
-            volumes::put(&self.index, &self.volumes[at])?;
-        }
-        Ok(())
-    }
-
-    /// Adds events to a volume.
-    fn add(&mut self, at: usize, newest: i64) -> rusqlite::Result<()> {
-        let volume = &mut self.volumes[at];
-        let range: Range<i64> = volume.done + 1..volume.end().min(newest + 1);
-        // As they are on disk: what is masked for a time leaves when that is overwritten.
-        let rows = Rows { connection: &self.events, damage: self.damage, departed: &NOBODY };
-        let stretch = rows.stretch(&range, End::Oldest, STEP, &|_, _| true)?;
-        for event in &stretch.events {
-            if event.kind.is_message() {
-                let document = volumes::document(event.conversation, event.account, &event.text);
-                volumes::add(&self.index, volume.number, event.id.cast_signed(), &document)?;
-                self.done.added += 1;
-            }
-        }
-        self.done.looked = stretch.events.len();
-        self.done.caught_up = volume_of(newest) > volume.number || stretch.last >= newest;
-        let all = stretch.last + 1 >= range.end;
-        volume.done = if all && volume.end() <= newest { volume.end() - 1 } else { stretch.last };
-        volumes::put(&self.index, volume)?;
-        if let Some(last) = stretch.events.last().filter(|_| volume_of(newest) == volume.number) {
-            volumes::set_last_seen(&self.index, last.id.cast_signed(), last.time)?;
-        }
-        self.done.more = true;
-        Ok(())
-    }
-
-    /// Nothing is to be added: drops what has no events any more, and merges what is complete.
-    fn tidy(&mut self, first: i64) -> rusqlite::Result<()> {
-        if let Some(volume) = self.volumes.first().filter(|volume| volume.end() <= first) {
-            volumes::drop_volume(&self.index, volume.number)?;
-            self.done.more = true;
-            return Ok(());
-        }
-        let unmerged = |volume: &&mut Volume| volume.is_complete() && !volume.merged;
-        if let Some(volume) = self.volumes.iter_mut().rev().find(unmerged) {
-            volume.merged = !volumes::merge(&self.index, volume.number, true)?;
-            volumes::put(&self.index, volume)?;
-            self.done.more = true;
-        }
-        Ok(())
-    }
+    volumes::put(connection, volume)
 }

@@ -1,9 +1,9 @@
 //! What the writer of the store and who writes the index behind it know of each other.
 //!
-//! The writer tells of each commit by the number of its newest event, and hands over the texts that
-//! it has taken out of events: without its exact text nothing leaves an index. How many texts have
-//! left each volume is counted in the store, in the same transaction; the index counts, too. So if a
-//! text was lost on the way (a crash, a full list), the counts differ, and that volume is made anew.
+//! The writer tells of each commit by the number of its newest event, and of which messages' texts
+//! have left the store. How many have left each volume is counted in the store, in the same
+//! transaction; the index counts, too. So if the index was not told of one (a crash, a full list), the
+//! counts differ, and that volume is made anew.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -14,42 +14,24 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 
 use super::volumes::volume_of;
-use crate::{Conversation, Event, about};
+use crate::about;
 
-/// Bytes of texts that wait to leave the index; further ones are lost.
-const WAITING_BYTES: usize = 16 << 20;
-/// Texts that wait to leave the index, beyond which expired events wait to be removed.
-const BACKLOG: usize = 1024;
+/// Messages that wait to leave the index; of further ones it is not told.
+const WAITING: usize = 1 << 20;
+/// How many may wait before expired events wait to be removed.
+const BACKLOG: usize = 8192;
 
 /// A message whose text has left the store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Removed {
     pub(crate) id: i64,
-    pub(crate) conversation: Conversation,
-    pub(crate) account: u32,
-    /// None if nobody knows it: it was damaged.
-    pub(crate) text: Option<Box<str>>,
     /// The how manyth it is that has left its volume.
     pub(crate) nth: i64,
 }
 
 impl Removed {
-    /// If it is a message, and so perhaps in the index.
-    pub(crate) fn new(event: &Event) -> Option<Self> {
-        event.kind.is_message().then(|| Self {
-            id: event.id.cast_signed(),
-            conversation: event.conversation,
-            account: event.account,
-            text: Some(event.text.clone()),
-            nth: 0,
-        })
-    }
-}
-
-impl Removed {
-    /// One whose text cannot be read.
-    pub(crate) fn damaged(id: i64) -> Self {
-        Self { id, conversation: Conversation::FIRST, account: 0, text: None, nth: 0 }
+    pub(crate) fn new(id: i64) -> Self {
+        Self { id, nth: 0 }
     }
 }
 
@@ -93,15 +75,9 @@ pub(crate) struct Shared {
     pub(crate) damaged: AtomicBool,
     /// Rises when the index is made anew.
     pub(crate) generation: AtomicU64,
-    waits: Mutex<Waits>,
+    removed: Mutex<VecDeque<Removed>>,
     asleep: AtomicBool,
     indexer: Mutex<Option<Thread>>,
-}
-
-#[derive(Debug, Default)]
-struct Waits {
-    removed: VecDeque<Removed>,
-    bytes: usize,
 }
 
 impl Default for Shared {
@@ -114,7 +90,7 @@ impl Default for Shared {
             begun: Instant::now(),
             damaged: AtomicBool::new(false),
             generation: AtomicU64::new(0),
-            waits: Mutex::default(),
+            removed: Mutex::default(),
             asleep: AtomicBool::new(false),
             indexer: Mutex::default(),
         }
@@ -141,16 +117,10 @@ impl Shared {
             return;
         }
         if !removed.is_empty() {
-            let mut waits = lock(&self.waits);
-            for one in removed {
-                waits.bytes += one.bytes();
-                waits.removed.push_back(one);
-            }
-            while waits.bytes > WAITING_BYTES
-                && let Some(lost) = waits.removed.pop_front()
-            {
-                waits.bytes -= lost.bytes();
-            }
+            let mut waiting = lock(&self.removed);
+            waiting.extend(removed);
+            let too_many = waiting.len().saturating_sub(WAITING);
+            waiting.drain(..too_many);
         }
         self.newest.store(newest, Ordering::Release);
         if self.since.load(Ordering::Relaxed) == 0 {
@@ -187,14 +157,14 @@ impl Shared {
         }
     }
 
-    /// Whether so many texts wait to leave the index that no more should.
+    /// Whether so many messages wait to leave the index that no more should.
     pub(crate) fn is_behind(&self) -> bool {
-        self.is_attached() && lock(&self.waits).removed.len() >= BACKLOG
+        self.is_attached() && lock(&self.removed).len() >= BACKLOG
     }
 
     /// The indexer: what has left the store since it asked last, in that order.
     pub(crate) fn take_removed(&self) -> VecDeque<Removed> {
-        std::mem::take(&mut *lock(&self.waits)).removed
+        std::mem::take(&mut *lock(&self.removed))
     }
 
     /// The indexer: since when commits have waited for it, if any have.
@@ -215,11 +185,5 @@ impl Shared {
             thread::park_timeout(patience);
         }
         self.asleep.store(false, Ordering::Release);
-    }
-}
-
-impl Removed {
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.text.as_ref().map_or(0, |text| text.len())
     }
 }
