@@ -239,9 +239,13 @@ impl Server {
     pub fn metric(&self, name: &str) -> Result<Vec<(String, f64)>> {
         let asking = || "asking for metrics";
         let mut stream = TcpStream::connect(self.address).doing(asking())?;
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").doing(asking())?;
+        let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).doing(asking())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).doing(asking())?;
+        if !answer.starts_with("HTTP/1.1 200 ") {
+            return Err(Failure::NotUnderstood(answer));
+        }
         let lines = answer.lines().filter_map(|line| {
             let rest = line.strip_prefix(name)?;
             rest.starts_with(['{', ' ']).then(|| rest.rsplit_once(' '))?

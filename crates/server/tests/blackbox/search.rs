@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Client, Random, Server};
+use crate::support::{Client, Random, Server, chatserver};
 
 /// The texts of the messages in an answer, oldest first.
 fn texts(client: &mut Client, command: &str) -> Vec<String> {
@@ -85,4 +85,94 @@ fn a_damaged_index_stops_nobody_and_is_built_again() {
         assert!(!texts(&mut ann, "FIND cup").is_empty());
         server.terminate();
     }
+}
+
+/// More searches of one account than may wait are refused at once, and the next one is carried out.
+#[test]
+fn too_many_searches_at_once_are_refused() {
+    let server = Server::start("limits.work_millis = 0");
+    let mut sessions: Vec<Client> = (0..8)
+        .map(|number| {
+            let mut session = server.connect(&format!("device {number}"));
+            session.request("batch soju.im/search");
+            session.log_in("ann");
+            session
+        })
+        .collect();
+    sessions[0].send("BM :tea");
+    sessions[0].until("*NOTE BM SENT *");
+    for _ in 0..50 {
+        for session in &mut sessions {
+            session.send_bytes("SEARCH text=tea\r\n".repeat(4).as_bytes());
+        }
+        let answers: Vec<String> =
+            sessions.iter_mut().flat_map(|session| session.until_answered()).collect();
+        let found = answers.iter().any(|line| line.ends_with(" PRIVMSG #lobby :tea"));
+        assert!(found, "nobody was answered: {answers:?}");
+        if answers.iter().any(|line| line.contains(" FAIL SEARCH TOO_BUSY :")) {
+            assert_eq!(texts(&mut sessions[0], "SEARCH text=tea"), ["tea"]);
+            return;
+        }
+    }
+    panic!("all were carried out");
+}
+
+/// A backup has no index. The server that is made of it builds one, tells so, and answers meanwhile.
+#[test]
+fn what_was_restored_from_a_backup_is_found() {
+    let mut server = Server::start("");
+    let mut ann = comes(&server, "ann");
+    for number in 0..100 {
+        ann.send(&format!("BM :tea number{number}"));
+        ann.until("*NOTE BM SENT *");
+    }
+    let place = tempfile::tempdir().expect("a folder");
+    let (file, data) = (place.path().join("room.db"), server.data());
+    let run = |verb: &str| {
+        let mut command = chatserver();
+        let done = command.arg(verb).arg(&file).arg("--data").arg(&data).output();
+        assert!(done.expect("the program runs").status.success(), "{verb}");
+    };
+    run("backup");
+    server.kill();
+    fs::remove_dir_all(&data).expect("the folder is lost");
+    run("restore");
+    assert!(!data.join("search.db").exists(), "a backup has no index");
+    server.restart();
+    let mut ann = comes(&server, "ann");
+    assert_eq!(texts(&mut ann, "FIND number77"), ["tea number77"]);
+    server.wait_for_log(|line| line.contains("[INFO] Building the search index events="));
+    server.wait_for_log(|line| line.contains("[INFO] The search index is complete events="));
+    assert_eq!(texts(&mut ann, "FIND number77"), ["tea number77"]);
+}
+
+/// The index is given up, messages are stored again as soon as there is space, and all are found.
+#[cfg(target_os = "linux")]
+#[test]
+fn with_a_full_disk_under_the_index_all_is_found() {
+    use crate::disk_full::limit_files;
+
+    let mut server = Server::start_on_small_disk("");
+    let mut ann = comes(&server, "ann");
+    let mut said = Vec::new();
+    let given_up = "[ERROR] The search index cannot be written; searches are slow";
+    while !server.log().contains(given_up) {
+        assert!(said.len() < 40, "the index is written on a full disk");
+        said.push(format!("tea number{}", said.len()));
+        ann.send(&format!("BM :{}", said[said.len() - 1]));
+        ann.until("*NOTE BM SENT *");
+        // Before the index has it.
+        limit_files(&server, Some(0));
+        thread::sleep(Duration::from_millis(600));
+        ann.send("BM :lost");
+        ann.until("*FAIL BM STORE_FAILED *");
+        assert_eq!(texts(&mut ann, "FIND tea"), said);
+        limit_files(&server, None);
+    }
+    ann.send("BM :more tea");
+    ann.until("*NOTE BM SENT *");
+    said.push("more tea".to_owned());
+    assert_eq!(texts(&mut ann, "FIND tea"), said);
+    server.restart();
+    assert_eq!(texts(&mut comes(&server, "ann"), "FIND tea"), said);
 }

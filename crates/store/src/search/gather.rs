@@ -86,6 +86,14 @@ impl Gather {
         mark::each(conversation, author, text, &mut add);
     }
 
+    /// Forgets all, but keeps the room for as much again.
+    pub(super) fn clear(&mut self) {
+        self.words.numbers.clear();
+        self.words.bytes.clear();
+        self.words.words.clear();
+        self.places.clear();
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

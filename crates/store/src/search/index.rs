@@ -58,6 +58,8 @@ pub struct WordIndex {
     /// Since when the oldest commit has waited that it does not have.
     since: Option<Instant>,
     building: Option<Building>,
+    /// Used again by each step.
+    gather: Gather,
 }
 
 /// An index that is being made.
@@ -102,6 +104,7 @@ impl WordIndex {
             retry: Instant::now(),
             since: None,
             building: None,
+            gather: Gather::default(),
         };
         match index.open_existing() {
             Ok(connection) => index.connection = connection,
@@ -250,7 +253,7 @@ impl WordIndex {
         let connection = connect(&self.path)?;
         volumes::create(&connection, &self.instance)?;
         let of = ids(&self.events)?.map_or(0, |(first, newest)| (newest - first + 1).unsigned_abs());
-        if of > STEP as u64 {
+        if of > 0 {
             tracing::info!(events = of, "Building the search index");
             self.building = Some(Building { done: 0, of, told: Instant::now() });
         }
@@ -283,7 +286,8 @@ impl WordIndex {
                 let said = Said::read(&events, &self.damage, &range, (STEP, STEP_BYTES))?;
                 // The rest takes its time, in which the store's log is not to wait for this.
                 events.finish()?;
-                add(&index, volume, newest, &said, &mut done)?;
+                self.gather.clear();
+                add(&index, volume, newest, &said, (&mut self.gather, &mut done))?;
             } else {
                 done.caught_up = true;
                 let volumes = volumes::all(&index)?;
@@ -383,9 +387,9 @@ fn add(
     mut volume: Volume,
     newest: i64,
     said: &Said,
-    done: &mut Done,
+    (gather, done): (&mut Gather, &mut Done),
 ) -> rusqlite::Result<()> {
-    let (first, mut gather) = (volume.done + 1, Gather::default());
+    let first = volume.done + 1;
     for (id, conversation, author, text) in said.messages() {
         gather.add((id - first) as u32, conversation, author, text);
         done.added += 1;
@@ -395,7 +399,7 @@ fn add(
     let all = said.last + 1 >= volume.end().min(newest + 1);
     volume.done = if all && volume.end() <= newest { volume.end() - 1 } else { said.last };
     if !gather.is_empty() {
-        segment::add(index, (volume.number, first, volume.done), &gather)?;
+        segment::add(index, (volume.number, first, volume.done), gather)?;
         segment::merge(index, volume.number)?;
     }
     volumes::put(index, &volume)?;

@@ -1,6 +1,7 @@
 //! What a store promises, held against both implementations, and what only the one on disk can show.
 
 mod support;
+mod found;
 
 mod promises;
 mod pages;

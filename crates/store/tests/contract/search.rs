@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use parlor_store::{Conversation, Event, EventKind, Found, Reached, Search, Store, Words, Write};
+use parlor_store::{
+    Conversation, Event, EventKind, Found, MemoryStore, Reached, Search, Store, Words, Write,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::support::{INSTANCE, commit, lobby, message, open, put, redact};
-use parlor_store::MemoryStore;
+use crate::found::{found, ids, search, text};
+use crate::support::{INSTANCE, commit, lobby, open, put, redact};
 
 /// Runs a test on a store of each kind, and on one with an index. What is called with it brings that
 /// up to date.
@@ -19,31 +21,6 @@ fn on_all(test: impl Fn(&mut dyn Store, &mut dyn FnMut())) {
     let mut store = open(folder.path());
     let mut index = store.word_index().unwrap().unwrap();
     test(&mut store, &mut || while index.step().more {});
-}
-
-/// Account 1 searches the lobby and its own conversations.
-fn search(words: &str) -> Search {
-    Search {
-        account: 1,
-        rooms: vec![(1, 0)],
-        words: Words::parse(words),
-        up_to: u64::MAX,
-        limit: 50,
-        patience: Duration::from_secs(60),
-        ..Search::default()
-    }
-}
-
-fn found(store: &dyn Store, search: &Search) -> Found {
-    store.reader().unwrap().search(search, &|_| true).unwrap()
-}
-
-fn ids(store: &dyn Store, search: &Search) -> Vec<u64> {
-    found(store, search).events.iter().map(|event| event.id).collect()
-}
-
-fn text(id: u64, of: Conversation, text: &str) -> Event {
-    Event { text: text.into(), ..message(id, of) }
 }
 
 fn fill(store: &mut dyn Store, texts: &[&str]) {
