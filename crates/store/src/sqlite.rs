@@ -22,7 +22,7 @@ use crate::search::{self, WordReader};
 use crate::start::Before;
 use crate::{
     Condition, Conversation, Damage, Failure, Keep, Loaded, Outcome, Progress, RESEND_MS, Reader,
-    Store, WordIndex, Write, audit, check, open, private, repair, schema, tail,
+    Store, WordIndex, Write, audit, check, open, private, repair, schema, scrub, tail,
 };
 
 /// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
@@ -294,6 +294,7 @@ impl SqliteStore {
         let (removed, silent) = self.tidy(|store| {
             search::count(&store.connection, &mut gone)?;
             let removed = forget::remove(&store.connection, of, ids)?;
+            scrub::around(&store.connection, "events", ids)?;
             Ok((removed, forget::remove_talk(&store.connection, &tail, of)?))
         })?;
         self.words.committed(sql_id(self.marks.event), gone);

@@ -1,5 +1,6 @@
 //! What is not kept any longer goes, and all else stays as it was.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -8,6 +9,7 @@ use parlor_store::{
     Store, Subject, Write, check,
 };
 
+use crate::found::contents;
 use crate::support::{
     commit, forget, id, keep_for, lobby, message, on_both, open, page, pending, put, query, redact,
     room, say,
@@ -216,5 +218,39 @@ fn it_may_be_stopped_at_any_step() {
         }
         Box::new(store).close().unwrap();
         assert_eq!(check(folder.path()).unwrap(), [""; 0], "stopped at {stop}");
+    }
+}
+
+/// Rooms keep different things, so that pages lose some of their rows, and SQLite puts together what is
+/// left.
+#[test]
+fn what_has_gone_is_in_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let word = |id: u64| format!("w{:016x}q", id.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let rooms = (1..=4).map(|number| Write::Room(room(number, &format!("#r{number}"))));
+    commit(&mut store, &rooms.collect::<Vec<_>>());
+    let keeps = [(1, "100"), (2, "700"), (3, "2000")].map(|(of, n)| says(of, KEEP_MESSAGES, n));
+    commit(&mut store, &keeps);
+    let mut id = 0;
+    for _ in 0..6 {
+        let mut writes = Vec::new();
+        for _ in 0..1500 {
+            id += 1;
+            let of = Conversation::room(1 + (id * 7 % 11 % 4) as u32);
+            let text = word(id).repeat(1 + (id % 60) as usize);
+            writes.push(put(Event { text: text.into(), ..message(id, of) }));
+        }
+        commit(&mut store, &writes);
+        forget(&mut store, &Keep { now: 10 * DAY, days: 0, messages: 0 });
+        store.maintain(0).unwrap();
+        let rooms = (1..=4).map(Conversation::room);
+        let kept: BTreeSet<u64> =
+            rooms.flat_map(|of| page(&store, of, Select::Latest, 10_000)).collect();
+        let text = contents(folder.path());
+        let gone: Vec<u64> = (1..=id).filter(|id| !kept.contains(id)).collect();
+        assert!(gone.len() > 300);
+        let left: Vec<_> = gone.iter().filter(|id| text.contains(&word(**id))).collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 }
