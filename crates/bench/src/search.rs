@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use store::{
-    AccountId, Conversation, EventId, Reader, RoomId, SqliteStore, Store, Words, Write,
-};
+use store::{AccountId, Conversation, EventId, Reader, RoomId, SqliteStore, Store, Words, Write};
 
 use crate::failure::{Doing, Failure, Result};
 use crate::filled::{self, Filled, cpu_time, time, told};
@@ -73,19 +71,25 @@ const QUESTIONS: [([&str; 3], Question); 12] = [
     (["phrase, p50, ms", "phrase, p99, ms", "phrase, cut short, %"], |random, _| {
         words(&format!("\"{} {}\"", word(random.below(20)), word(random.below(200))))
     }),
-    (["of an author, p50, ms", "of an author, p99, ms", "of an author, cut short, %"], |random, _| {
-        let from = AccountId::try_from(10 + random.below(AUTHORS)).ok();
-        store::Search { from, ..words(&word(random.below(100))) }
-    }),
+    (
+        ["of an author, p50, ms", "of an author, p99, ms", "of an author, cut short, %"],
+        |random, _| {
+            let from = AccountId::try_from(10 + random.below(AUTHORS)).ok();
+            store::Search { from, ..words(&word(random.below(100))) }
+        },
+    ),
     (["in a room, p50, ms", "in a room, p99, ms", "in a room, cut short, %"], |random, _| {
         let room = RoomId::try_from(1 + random.below(200)).unwrap_or(1);
         store::Search { of: Some(Conversation::room(room)), ..words(&word(random.below(1000))) }
     }),
-    (["between dates, p50, ms", "between dates, p99, ms", "between dates, cut short, %"], |random, events| {
-        let begin = random.below(events * 9 / 10);
-        let (since, until) = (Some(time(begin)), Some(time(begin + events / 10)));
-        store::Search { since, until, ..words(&word(random.below(1000))) }
-    }),
+    (
+        ["between dates, p50, ms", "between dates, p99, ms", "between dates, cut short, %"],
+        |random, events| {
+            let begin = random.below(events * 9 / 10);
+            let (since, until) = (Some(time(begin)), Some(time(begin + events / 10)));
+            store::Search { since, until, ..words(&word(random.below(1000))) }
+        },
+    ),
     (["prefix, p50, ms", "prefix, p99, ms", "prefix, cut short, %"], |random, _| {
         let whole = word(random.below(20_000));
         let letters = 3 + usize::try_from(random.below(3)).unwrap_or(0);

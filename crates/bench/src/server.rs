@@ -165,7 +165,8 @@ impl Server {
             Kind::Parlor => parlor_command(&bench.chatserver, folder.path(), data, config)?,
             Kind::Unindexed => {
                 // Where the index should be there is a folder, so that nobody can write one.
-                fs::create_dir_all(data.join("search.db/in the way")).doing("blocking the index")?;
+                fs::create_dir_all(data.join("search.db/in the way"))
+                    .doing("blocking the index")?;
                 parlor_command(&bench.chatserver, folder.path(), data, config)?
             }
             Kind::Older(program) => parlor_command(program, folder.path(), data, config)?,

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use store::{
-    AccountId, Conversation, EVERYBODY, EventId, Reader, RoomId, Store, Unreads, Write,
-};
+use store::{AccountId, Conversation, EVERYBODY, EventId, Reader, RoomId, Store, Unreads, Write};
 
 use crate::failure::{Failure, Result};
 use crate::filled::{self, Filled, time, told};

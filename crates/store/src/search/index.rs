@@ -15,9 +15,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
 use super::gather::Gather;
 use super::said::Said;
+use super::segment;
 use super::shared::{self, Removed, Shared};
 use super::volumes::{self, Volume, volume_of};
-use super::segment;
 use crate::{Damage, Failure, about, open, private};
 
 /// The file beside the store's.
@@ -252,7 +252,8 @@ impl WordIndex {
             .map_err(|source| Failure::NotWritable { path: self.path.clone(), source })?;
         let connection = connect(&self.path)?;
         volumes::create(&connection, &self.instance)?;
-        let of = ids(&self.events)?.map_or(0, |(first, newest)| (newest - first + 1).unsigned_abs());
+        let of =
+            ids(&self.events)?.map_or(0, |(first, newest)| (newest - first + 1).unsigned_abs());
         if of > 0 {
             tracing::info!(events = of, "Building the search index");
             self.building = Some(Building { done: 0, of, told: Instant::now() });

@@ -4,8 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use parlor_store::{
-    Conversation, Event, EventKind, Keep, MemoryStore, Search, SqliteStore, Store, WordIndex,
-    Words, Write,
+    Conversation, Event, EventKind, Keep, MemoryStore, Search, SqliteStore, Store, WordIndex, Write,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
