@@ -123,9 +123,10 @@ export class Client {
     this.onStatus();
   }
 
-  /** Tells when the page or the network is back, and keeps what is not kept yet when the page goes. @param {Window} page */
+  /** Tells when the page or the network is back or gone, and keeps what is not kept yet when the page goes. @param {Window} page */
   watchPage(page) {
     page.addEventListener("online", () => this.socket.wake());
+    page.addEventListener("offline", () => this.socket.lost());
     page.addEventListener("pagehide", () => this.#keepChanged());
     page.document.addEventListener("visibilitychange", () => {
       if (page.document.visibilityState === "visible") this.socket.wake();

@@ -107,6 +107,11 @@ export class Socket {
     else if (this.#socket?.readyState === 1) this.#ask();
   }
 
+  /** The network is gone: browsers do not tell a WebSocket so, and some never close it. */
+  lost() {
+    if (this.#isWanted) this.#broke("The network is gone.");
+  }
+
   #watch() {
     const silent = this.clock.now() - this.#heardMs;
     if (silent >= SILENCE_MS) this.#ask();

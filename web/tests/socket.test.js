@@ -54,6 +54,23 @@ test("a page or a network that is back ends the wait", () => {
   assert.equal(sockets.length, before + 1, "a try that is under way stays");
 });
 
+test("without a network a connection is given up at once, and tried again", () => {
+  const { clock, socket, events, sockets, newest } = setUp();
+  socket.lost();
+  assert.deepEqual(events, [], "nothing was to be open");
+  socket.open();
+  newest().accept();
+  socket.lost();
+  assert.equal(events.at(-1), "broke: The network is gone.");
+  socket.lost();
+  clock.advance(500);
+  assert.equal(sockets.length, 2);
+  socket.close();
+  const before = events.length;
+  socket.lost();
+  assert.equal(events.length, before, "it was closed for good");
+});
+
 test("a silent connection is asked for a sign of life, and given up without one", () => {
   const { clock, socket, events, newest } = setUp();
   socket.open();

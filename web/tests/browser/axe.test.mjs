@@ -13,8 +13,10 @@ const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing, ${colorScheme}`, withServer(async (server) => {
     const page = await openDevice(server, { colorScheme });
+    const newHere = page.getByRole("button", { name: "New here? Create an account" });
+    await newHere.waitFor();
     await check(page, "log in");
-    await page.getByRole("button", { name: "New here? Create an account" }).click();
+    await newHere.click();
     await page.getByRole("button", { name: "Create an account" }).click();
     await check(page, "register, with a mistake");
     await page.getByRole("button", { name: "I have an account" }).click();
