@@ -99,7 +99,7 @@ pub struct Args {
     #[arg(long)]
     pub plain: bool,
 
-    /// The same for screen readers: nothing is drawn over, and what can be chosen is numbered lines
+    /// The same, for screen readers: lines are only ever added, and nothing is drawn over
     #[arg(long)]
     pub screen_reader: bool,
 
