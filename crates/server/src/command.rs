@@ -104,7 +104,7 @@ use crate::command::entry::{Command, Next, Request};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
 use crate::session::{Prompt, Unfinished};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use Run::{Local, Makes, Shared, Split};
 use proto::line::LineError;
 use proto::name::fold;
@@ -132,14 +132,14 @@ pub enum Run {
     /// It answers from what is there, or changes no more than its own session.
     Local(fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>),
     /// It changes what all sessions share: it becomes an [`Entry`](entry::Entry), and gets at no session.
-    Shared(fn(&mut Applying<'_>, &Message<'_>) -> Result<(), Refusal>),
+    Shared(fn(&mut ApplyContext<'_>, &Message<'_>) -> Result<(), Refusal>),
     /// It makes a request of its own of what the session has sent, if that is to become an entry.
     Makes(for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<Next<'m>, Refusal>),
     /// Both. The first function does what concerns the session alone, finds out what its node allows,
     /// and says what is left for an entry; the second applies the command as it was sent.
     Split(
         for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<Next<'m>, Refusal>,
-        fn(&mut Applying<'_>, &Message<'_>) -> Result<(), Refusal>,
+        fn(&mut ApplyContext<'_>, &Message<'_>) -> Result<(), Refusal>,
     ),
 }
 
@@ -388,11 +388,11 @@ pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
     let Unfinished { line, cursor, written, label } = unfinished;
     let Ok(message) = Message::parse(&line) else { return };
     let Some(verb) = find_verb(message.verb) else { return };
-    context.asker.label = label.as_ref().map(|label| label.value.clone());
-    context.answering.out.begin_again(
-        context.answering.asker.session,
+    context.requester.label = label.as_ref().map(|label| label.value.clone());
+    context.responder.out.begin_again(
+        context.responder.requester.session,
         label,
-        context.answering.has(Capability::Batch),
+        context.responder.has(Capability::Batch),
     );
     context.out.resume_at(cursor, written);
     finish(context, |context| {
@@ -417,10 +417,10 @@ pub fn names_of(list: &str) -> Result<Vec<&str>, Refusal> {
 /// Calls `one` for each target of a list, the same target once, and tells each refusal. Targets
 /// beyond [`TARGETS`] are refused together.
 pub fn for_each_target(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     verb: &'static str,
     targets: Vec<&str>,
-    mut one: impl FnMut(&mut Applying<'_>, usize, &str) -> Result<(), Refusal>,
+    mut one: impl FnMut(&mut ApplyContext<'_>, usize, &str) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let mut targets = once(targets);
     let beyond = targets.split_off(targets.len().min(TARGETS));
@@ -470,7 +470,7 @@ fn finish(
         context.out.settle();
         refuse(context, &verb, &refusal);
     }
-    debug_assert!(context.is_fresh(), "what changes the asker says so");
+    debug_assert!(context.is_fresh(), "what changes the requester says so");
     follow_up::carry_out(context);
     context.charge();
     if ordered::keep_label(context) {

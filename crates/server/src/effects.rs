@@ -147,7 +147,7 @@ impl Effects {
         index
     }
 
-    /// Leaves something to the asker's node, at this position among the effects.
+    /// Leaves something to the requester's node, at this position among the effects.
     pub fn follow_up(&mut self, follow_up: FollowUp) {
         self.follow_ups.push_back((self.list.len(), self.command.condition, follow_up));
     }

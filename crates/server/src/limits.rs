@@ -489,7 +489,7 @@ pub const JOURNAL_GROUP: usize = 64;
 pub const JOURNAL_GROUP_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of lines after which the hub passes its effects on before it goes on with a batch.
 pub const EFFECTS_BYTES: usize = 1024 * 1024;
-/// Bytes of one answer of `LIST`, `WHO` or `METADATA SYNC`; what is beyond is left out, and the asker told so.
+/// Bytes of one answer of `LIST`, `WHO` or `METADATA SYNC`; what is beyond is left out, and the requester told so.
 pub const ANSWER_BYTES: usize = 256 * 1024;
 /// Passwords that wait for their key to be derived; further logins are told to try again.
 pub const PASSWORD_QUEUE: usize = 1024;

@@ -34,7 +34,7 @@ const ANY_EVENT: EventId = EventId::MAX >> 1;
 /// A read of history for one session.
 #[derive(Debug)]
 pub struct ReadJob {
-    /// The asker.
+    /// The requester.
     pub session: SessionId,
     /// The place kept for the answer among the session's lines.
     pub place: u64,
@@ -55,7 +55,7 @@ pub struct Begun {
     rest: Conversations,
 }
 
-/// Conversations with their names as the asker knows them.
+/// Conversations with their names as the requester knows them.
 type Conversations = Vec<(Conversation, Arc<str>)>;
 
 /// The queues to the readers. They serve accounts in turn, and pages do not wait behind overviews
@@ -346,7 +346,7 @@ impl Page<'_> {
         Ok(events)
     }
 
-    /// Whether an event is a private message from somebody the asker ignores.
+    /// Whether an event is a private message from somebody the requester ignores.
     fn is_ignored(&self, event: &Event) -> bool {
         let request = &self.job.request;
         if request.ignored.is_empty()
@@ -361,7 +361,7 @@ impl Page<'_> {
         request.ignored.iter().any(|entry| entry.matches(event.account, &source, &mut 0))
     }
 
-    /// Whether a conversation is with an account the asker ignores.
+    /// Whether a conversation is with an account the requester ignores.
     fn is_with_ignored(&self, conversation: Conversation) -> bool {
         let other = conversation.other(self.job.request.me.0);
         other.is_some_and(|other| self.job.request.ignored.contains(&Silence::Account(other)))
@@ -418,7 +418,7 @@ impl Page<'_> {
         }
     }
 
-    /// All conversations of the asker with events after a time, and their names.
+    /// All conversations of the requester with events after a time, and their names.
     fn conversations(
         &self,
         store: &mut dyn Reader,
@@ -437,7 +437,7 @@ impl Page<'_> {
         Ok(all)
     }
 
-    /// Whether a conversation has any message that the asker may read.
+    /// Whether a conversation has any message that the requester may read.
     fn is_readable(
         &self,
         store: &mut dyn Reader,
@@ -534,7 +534,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// The name of a conversation as the asker knows it: the room's, or that of the other user in
+    /// The name of a conversation as the requester knows it: the room's, or that of the other user in
     /// its newest message.
     fn name(
         &self,

@@ -2,7 +2,7 @@
 
 pub mod account_name;
 pub mod app_password;
-pub mod applying;
+pub mod apply_context;
 pub mod barred;
 pub mod certificates;
 pub mod dormant;

@@ -28,7 +28,7 @@ pub use words::{Item, Words};
 /// A search for messages and notices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
-    /// The asker, whose direct conversations are searched.
+    /// The requester, whose direct conversations are searched.
     pub account: AccountId,
     /// The rooms that are searched, and of each the event behind which.
     pub rooms: Vec<(RoomId, EventId)>,

@@ -22,7 +22,7 @@ use crate::secret::Secret;
 use crate::session::login::{Change, Outcome};
 use crate::session::{Proof, Reveals};
 use crate::state::app_password::AppPassword;
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::second_factor::UsedCode;
 use crate::state::standing::{self, TakesFrom};
 use crate::state::{app_password, second_factor};
@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{Account, AccountId};
 
-/// A change of the asker's account that its node has prepared.
+/// A change of the requester's account that its node has prepared.
 #[derive(Debug, Deserialize, Serialize)]
 pub enum AccountChange {
     /// Another password of an account, whose session need not be online yet.
@@ -71,8 +71,8 @@ pub enum AccountChange {
     },
 }
 
-/// Applies a change to the account of the asker.
-pub fn change(context: &mut Applying<'_>, change: &AccountChange) -> Result<(), Refusal> {
+/// Applies a change to the account of the requester.
+pub fn change(context: &mut ApplyContext<'_>, change: &AccountChange) -> Result<(), Refusal> {
     if let AccountChange::Password { account, name, keys } = change {
         let found = context.state.account(name).filter(|found| found.id == *account).cloned();
         password::changed(context, &found.ok_or_else(no_account)?, keys);
@@ -147,7 +147,7 @@ pub fn before<'m>(
 }
 
 /// Carries out what is left of `ACCOUNT`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = of(context)?;
     let (params, first) = params(message);
     let needed = || first.ok_or(Refusal::NeedMoreParams);
@@ -164,7 +164,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 /// What was to be drawn or derived is there.
 pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Outcome) {
     // Who has just registered may be nobody again by now: it could not be stored.
-    if context.asker.user.is_none() && !context.asker.console && !context.session().by_code {
+    if context.requester.user.is_none() && !context.requester.console && !context.session().by_code {
         return;
     }
     if let Change::Invitation(invitation) = &change {
@@ -201,9 +201,9 @@ pub fn reveal(context: &mut Context<'_>) {
     }
 }
 
-/// The account of the asker.
-pub fn of(context: &Answering<'_, impl Reads>) -> Result<Arc<Account>, Refusal> {
-    let user = context.asker.user.and_then(|me| context.state.users.get(&me));
+/// The account of the requester.
+pub fn of(context: &Responder<'_, impl Reads>) -> Result<Arc<Account>, Refusal> {
+    let user = context.requester.user.and_then(|me| context.state.users.get(&me));
     let account = user.and_then(|user| user.account()).and_then(|name| context.state.account(name));
     account.cloned().ok_or_else(no_account)
 }
@@ -242,17 +242,17 @@ pub(super) fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// If what was just written cannot be stored, the asker is told so.
-fn or_not_stored(context: &mut Applying<'_>) {
+/// If what was just written cannot be stored, the requester is told so.
+fn or_not_stored(context: &mut ApplyContext<'_>) {
     if let Condition::Stored(write) = context.out.condition() {
-        let failed = Effect::NotStored { to: context.asker.session, verb: "ACCOUNT", tag: None };
+        let failed = Effect::NotStored { to: context.requester.session, verb: "ACCOUNT", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
 }
 
 /// Tells the other sessions of an account of a change, because somebody else may have made it.
-fn tell_others(context: &mut Applying<'_>, account: AccountId, text: &str) {
-    let me = context.asker.session;
+fn tell_others(context: &mut ApplyContext<'_>, account: AccountId, text: &str) {
+    let me = context.requester.session;
     let user = context.state.users.get(&account);
     for session in user.map_or(Vec::new(), |user| user.sessions.clone()) {
         if session != me {
@@ -330,7 +330,7 @@ fn wanted(given: &str) -> Result<bool, Refusal> {
     }
 }
 
-fn strict(context: &mut Applying<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
+fn strict(context: &mut ApplyContext<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
     let strict = wanted(given)?;
     context.must_be_storable()?;
     standing::set_strict(context.state, context.out, account.id, strict);
@@ -345,7 +345,7 @@ fn strict(context: &mut Applying<'_>, account: &Account, given: &str) -> Result<
     Ok(())
 }
 
-fn takes_from(context: &mut Applying<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
+fn takes_from(context: &mut ApplyContext<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
     let text = "Private messages can be from everyone, from those you share a room with (shared), or from nobody";
     let from = TakesFrom::from_name(given).ok_or_else(|| refused("BAD_VALUE", given, text))?;
     context.must_be_storable()?;
@@ -355,7 +355,7 @@ fn takes_from(context: &mut Applying<'_>, account: &Account, given: &str) -> Res
     Ok(())
 }
 
-fn show_takes_from(context: &mut Answering<'_, impl Reads>, account: &Account) {
+fn show_takes_from(context: &mut Responder<'_, impl Reads>, account: &Account) {
     let from = standing::takes_from(&context.state, account.id);
     let text = match from {
         TakesFrom::Everyone => "Everyone can send you private messages",

@@ -18,7 +18,7 @@ use super::serverban::{IS_OPERATOR, end, not_stored};
 use crate::command::context::Context;
 use crate::effects::{Cursor, FollowUp};
 use crate::limits::{KICK_BYTES, ROW_WORK};
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::barred::{SUSPENDED, Suspension, date, stamp};
 use crate::state::records;
 use crate::text::shorten;
@@ -51,7 +51,7 @@ pub fn before<'m>(
 }
 
 /// Carries out what changes an account.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
     context.must_have_right(VERB, &action)?;
     match action.as_str() {
@@ -66,14 +66,14 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 
 /// The account that the command is about.
 fn account(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     message: &Message<'_>,
 ) -> Result<Arc<Account>, Refusal> {
     named(context, message.param(1).filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?)
 }
 
 /// The account of a name.
-fn named(context: &Answering<'_, impl Reads>, name: &str) -> Result<Arc<Account>, Refusal> {
+fn named(context: &Responder<'_, impl Reads>, name: &str) -> Result<Arc<Account>, Refusal> {
     let account = context.state.account(name).cloned();
     account.ok_or_else(|| refused("NO_SUCH_ACCOUNT", name, "There is no such account"))
 }
@@ -159,7 +159,7 @@ fn show(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal>
     Ok(())
 }
 
-fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+fn suspend(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
     let duration = leading_duration(message.param(2))?;
     let reason = rest_of(message.params(), if duration.is_some() { 3 } else { 2 });
@@ -170,7 +170,7 @@ fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let now = context.state.now;
     let suspension = Suspension {
         reason: shorten(&reason, KICK_BYTES).into(),
-        by: (&*context.asker_name()).into(),
+        by: (&*context.requester_name()).into(),
         set: now,
         until: duration.map(|duration| now + duration),
     };
@@ -191,7 +191,7 @@ fn suspend(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 
 /// Refuses to do something to an account that looks after the server itself.
 fn must_not_be_operator(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     account: &Account,
 ) -> Result<(), Refusal> {
     match context.state.settings.role_of(&account.name) {
@@ -201,13 +201,13 @@ fn must_not_be_operator(
 }
 
 /// Stores that an account is suspended, or no longer; what follows depends on it.
-fn put(context: &mut Applying<'_>, account: &Account, suspension: Option<&Suspension>) {
+fn put(context: &mut ApplyContext<'_>, account: &Account, suspension: Option<&Suspension>) {
     let record = (RecordKind::Standing, account.id, SUSPENDED);
     records::set(context.state, context.out, record, suspension);
     not_stored(context, VERB);
 }
 
-fn resume(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+fn resume(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
     if context.state.suspension(account.id).is_none() {
         return Err(refused("NOT_SUSPENDED", &account.name, "This account is not suspended"));

@@ -28,9 +28,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         since: Vec::new(),
         rooms: Vec::new(),
         ignored: [].into(),
-        me: (context.asker.user.unwrap_or_default(), context.asker_name()),
+        me: (context.requester.user.unwrap_or_default(), context.requester_name()),
     };
-    let session = context.asker.session;
+    let session = context.requester.session;
     context.out.push(Effect::Read { session, request: Arc::new(request), tag: None });
     Ok(())
 }

@@ -93,7 +93,7 @@ fn keep(context: &mut Context<'_>, sasl: Sasl) {
 }
 
 fn ask(context: &mut Context<'_>, parameter: &str) {
-    context.answering.out.reply(context.answering.asker.session, |out| {
+    context.responder.out.reply(context.responder.requester.session, |out| {
         proto::Line::to(out).verb("AUTHENTICATE").param(parameter).end();
     });
 }

@@ -21,7 +21,7 @@ use crate::secret::Secret;
 use crate::session::login::{How, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{LoggingIn, Proof, Tried, Waiting};
-use crate::state::applying::{Answering, Reads};
+use crate::state::apply_context::{Responder, Reads};
 use crate::state::barred::stamp;
 use crate::state::lookalikes::is_reserved;
 use crate::state::second_factor::UsedCode;
@@ -124,7 +124,7 @@ pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Ref
 
 /// Whether a name can be anybody's who has no account of this name: it is not kept back, and looks
 /// like nobody's account.
-pub fn may_be_named(context: &Answering<'_, impl Reads>, name: &str) -> Result<(), Refusal> {
+pub fn may_be_named(context: &Responder<'_, impl Reads>, name: &str) -> Result<(), Refusal> {
     let bad = |error| Refusal::BadName(name.to_owned(), error);
     check_name(name).map_err(bad)?;
     let state = &context.state;
@@ -132,7 +132,7 @@ pub fn may_be_named(context: &Answering<'_, impl Reads>, name: &str) -> Result<(
         return Ok(());
     }
     // Whoever registered it would be an operator at once; only people on this machine may.
-    let remote = !context.asker.local;
+    let remote = !context.requester.local;
     if is_reserved(name, &state.renderer.server)
         || former_names::is_reserved(state, name)
         || remote && state.settings.role_of(name).is_some()
@@ -199,7 +199,7 @@ pub fn wait(
     task: Task,
     hold_millis: u64,
 ) {
-    let (session, address) = (context.asker.session, context.session().address);
+    let (session, address) = (context.requester.session, context.session().address);
     let known = context.node.logins.is_known(address, name);
     let (password, address) = (password.into(), crate::networks::address_key(address));
     let label = context.out.take_label();
@@ -286,9 +286,9 @@ fn password_checked(
 fn is_unattended(context: &Context<'_>) -> bool {
     let registration = context.session().registration.as_deref();
     let said = registration.and_then(|known| known.presence.as_ref());
-    let user = context.asker.user.map(|user| &context.state.users[&user]);
+    let user = context.requester.user.map(|user| &context.state.users[&user]);
     said == Some(&Presence::Unattended)
-        || user.is_some_and(|user| user.is_unattended(context.asker.session))
+        || user.is_some_and(|user| user.is_unattended(context.requester.session))
 }
 
 /// What this node knows of the session that logs in.
@@ -340,7 +340,7 @@ pub fn log_in(
         _ => None,
     };
     context.look_at_space();
-    let kept = context.asker.allowance.not_stored.is_none();
+    let kept = context.requester.allowance.not_stored.is_none();
     let before = last_login::of(&context.state, account.id).filter(|login| kept && login.time > 0);
     let pending = LoggingIn {
         name: (&*account.name).into(),
@@ -463,7 +463,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusa
                 Refusal::Invalid { text, .. } => text,
                 _ => "Login failed",
             };
-            let session = context.asker.session;
+            let session = context.requester.session;
             context.out.end_session(Ending { session, told: Some(why.into()), reason: why.into() });
         }
     }

@@ -9,7 +9,7 @@ use crate::command::context::Context;
 use crate::command::presence;
 use crate::effects::FollowUp;
 use crate::limits::AWAY_BYTES;
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::last_login;
 use crate::state::user::Presence;
 use crate::text::shorten;
@@ -32,7 +32,7 @@ pub fn before<'m>(
 }
 
 /// What the line says of the person's presence.
-fn said(context: &Answering<'_, impl Reads>, message: &Message<'_>) -> Presence {
+fn said(context: &Responder<'_, impl Reads>, message: &Message<'_>) -> Presence {
     match message.param(0).unwrap_or_default() {
         "" => Presence::Here,
         "*" if context.has(Capability::PreAway) => Presence::Unattended,
@@ -41,20 +41,20 @@ fn said(context: &Answering<'_, impl Reads>, message: &Message<'_>) -> Presence 
 }
 
 /// Carries out `AWAY`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let presence = said(context, message);
     reply(context, &presence);
     // The person's other devices hear of it, but for what concerns this connection alone.
     if presence != Presence::Unattended {
         for session in context.user().sessions.clone() {
-            if session != context.asker.session {
+            if session != context.requester.session {
                 reply(&mut context.device(session), &presence);
             }
         }
     }
-    let (user, session) = (context.user(), context.asker.session);
+    let (user, session) = (context.user(), context.requester.session);
     let leaves = presence == Presence::Unattended && !user.is_unattended(session);
-    if leaves && !user.guest && context.asker.allowance.not_stored.is_none() {
+    if leaves && !user.guest && context.requester.allowance.not_stored.is_none() {
         let (me, here) = (user.id, context.state.last_event());
         last_login::left(context.state, context.out, me, here);
     }
@@ -63,7 +63,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-fn reply(context: &mut Answering<'_, impl Reads>, presence: &Presence) {
+fn reply(context: &mut Responder<'_, impl Reads>, presence: &Presence) {
     match presence {
         Presence::Here => {
             context.numeric(n::RPL_UNAWAY, &[], "You are no longer marked as being away");

@@ -10,7 +10,7 @@ use super::redact;
 use super::refusal::Refusal;
 use super::rights::lasting;
 use crate::limits::{KICK_BYTES, LIST_ENTRIES, REASON_BYTES, TAKE_BACK_MOST};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::room::Rank;
 use crate::state::terms::{self, Terms};
 use crate::state::user::UserId;
@@ -37,13 +37,13 @@ pub const BAN: Kind = Kind { mode: 'b', verb: "BAN", told: "You are banned from"
 pub const QUIET: Kind = Kind { mode: 'q', verb: "QUIET", told: "You have been quieted in" };
 
 /// Carries out `BAN`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     add_or_list(context, message, BAN)
 }
 
 /// Carries out `BAN` or `QUIET`.
 pub fn add_or_list(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     message: &Message<'_>,
     kind: Kind,
 ) -> Result<(), Refusal> {
@@ -59,7 +59,7 @@ pub fn add_or_list(
 }
 
 /// Replies with the entries: by whom, until when, and why.
-fn list(context: &mut Applying<'_>, id: RoomId, kind: Kind) {
+fn list(context: &mut ApplyContext<'_>, id: RoomId, kind: Kind) {
     let room = &context.state.rooms[&id];
     let name = room.name.clone();
     let entries = room.settings.lists.iter().filter(|entry| entry.mode == kind.mode);
@@ -113,7 +113,7 @@ fn wishes<'a>(message: &Message<'a>) -> Result<Wishes<'a>, Refusal> {
 }
 
 fn add(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     (name, given): (&str, &str),
     message: &Message<'_>,
     kind: Kind,
@@ -165,7 +165,7 @@ fn add(
 
 /// Puts an entry on the list, or gives the one that is there new terms, and tells the room.
 fn put(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     kind: Kind,
     target: &Target,
@@ -208,7 +208,7 @@ fn put(
 
 /// Takes back what the affected have said lately; returns how many messages that may be.
 fn take_back(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     duration: i64,
     target: &Target,
@@ -228,7 +228,7 @@ fn take_back(
 /// Those who are banned are put out of the room, but not out of the lobby; all are told why, and
 /// until when.
 fn tell_affected(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     (id, name): (RoomId, &Arc<str>),
     kind: Kind,
     affected: &[UserId],
@@ -248,7 +248,7 @@ fn tell_affected(
 
 /// Carries out `UNBAN` or `UNQUIET`.
 pub fn remove(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     message: &Message<'_>,
     kind: Kind,
     verb: &'static str,

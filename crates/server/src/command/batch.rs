@@ -13,7 +13,7 @@ use crate::render::lines::{GOES_ON, NEW_LINE};
 use crate::session::Node;
 use crate::session::{Collected, OpenBatch};
 use crate::state::State;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::name::fold;
 use proto::{Capability, Message};
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
         label: context.out.take_label(),
         due,
     };
-    let session = context.asker.session;
+    let session = context.requester.session;
     context.node.batches.insert((due, session));
     context.session_mut().batch =
         Some(Box::new(OpenBatch { message: Some(collected), ..OpenBatch::refused(reference) }));
@@ -189,7 +189,7 @@ fn close<'m>(context: &mut Context<'_>, reference: &str) -> Result<Next<'m>, Ref
 }
 
 /// Sends a message of several lines.
-pub fn send(context: &mut Applying<'_>, message: Multiline) -> Result<(), Refusal> {
+pub fn send(context: &mut ApplyContext<'_>, message: Multiline) -> Result<(), Refusal> {
     let Multiline { kind, target, text, tags, resend } = message;
     match to_one(context, &target, Draft { kind, verb: VERB, text: &text, tags, resend }) {
         Err(Refusal::TextTooLong(most)) => Err(bad(format!(
@@ -207,7 +207,7 @@ pub fn send(context: &mut Applying<'_>, message: Multiline) -> Result<(), Refusa
 /// The session has no batch open from here on; what came of the one it had, if it is not refused.
 fn forget(context: &mut Context<'_>) -> Option<Collected> {
     let collected = context.session_mut().batch.take()?.message?;
-    let session = context.asker.session;
+    let session = context.requester.session;
     context.node.batches.remove(&(collected.due, session));
     Some(collected)
 }

@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::Confirmation;
 use crate::session::Prompt;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::Message;
 use store::EventKind;
 
@@ -22,13 +22,13 @@ pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Ne
 }
 
 /// Carries out `BM`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     send(context, message.rest(0).unwrap_or_default(), Some(message))
 }
 
 /// Sends the text to the lobby.
 pub fn send(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     text: &str,
     tagged: Option<&Message<'_>>,
 ) -> Result<(), Refusal> {

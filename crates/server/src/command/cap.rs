@@ -188,7 +188,7 @@ fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
 }
 
 fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {
-    let session = context.asker.session;
+    let session = context.requester.session;
     let before = std::mem::replace(&mut context.session_mut().capabilities, capabilities);
     context.refresh();
     crate::command::metadata::coming::capabilities_changed(context, before);

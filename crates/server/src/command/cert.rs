@@ -6,7 +6,7 @@ use super::entry::{Next, Request};
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::limits::CERTIFICATES;
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::certificates::{Owner, change};
 use proto::Fingerprint;
 use proto::Message;
@@ -52,7 +52,7 @@ fn refused(code: &'static str, about: Option<String>, text: &'static str) -> Ref
     Refusal::Invalid { code, context: about.into_iter().collect(), text }
 }
 
-fn account(context: &Answering<'_, impl Reads>) -> Result<Arc<Account>, Refusal> {
+fn account(context: &Responder<'_, impl Reads>) -> Result<Arc<Account>, Refusal> {
     let account = context.user().account().and_then(|name| context.state.account(name));
     let text = "Guests have no account to add a certificate to; REGISTER creates one";
     account.cloned().ok_or_else(|| refused("ACCOUNT_REQUIRED", None, text))
@@ -63,9 +63,9 @@ fn fingerprint(given: &str) -> Result<Fingerprint, Refusal> {
     given.parse().map_err(|_| refused("BAD_FINGERPRINT", Some(given.to_owned()), text))
 }
 
-/// Adds a certificate to the account of the asker; `proved`: its client has presented it.
+/// Adds a certificate to the account of the requester; `proved`: its client has presented it.
 pub fn add(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     certificate: Fingerprint,
     proved: bool,
 ) -> Result<(), Refusal> {
@@ -106,7 +106,7 @@ pub fn add(
 }
 
 /// Tells all devices of the account that had the certificate that it is another's now.
-fn tell_loser(context: &mut Applying<'_>, before: &str, now: &Account, written: &str) {
+fn tell_loser(context: &mut ApplyContext<'_>, before: &str, now: &Account, written: &str) {
     let Some(user) = context.state.online(before).map(|user| user.id) else { return };
     let text = format!(
         "Your certificate {written} now logs in as {}, whose client presented it",
@@ -137,7 +137,7 @@ fn list(context: &mut Context<'_>, account: &Account) {
 }
 
 /// Carries out `CERT DEL`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context)?;
     let certificate = fingerprint(message.param(1).ok_or(Refusal::NeedMoreParams)?)?;
     let written = format!("{certificate:x}");

@@ -6,7 +6,7 @@ use super::privmsg::find;
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
-use crate::state::applying::{Answering, Reads};
+use crate::state::apply_context::{Responder, Reads};
 use crate::state::history;
 use proto::time::parse_server_time;
 use proto::{Capability, Message};
@@ -129,10 +129,10 @@ fn targets(context: &mut Context<'_>, asked: &Asked<'_>) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// The conversation of a target whose history the asker may read, and its name: a room they are in,
+/// The conversation of a target whose history the requester may read, and its name: a room they are in,
 /// or a user with whom they can talk.
 pub fn conversation(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     target: &str,
 ) -> Result<(Conversation, Arc<str>), Refusal> {
     let no = || Refusal::NoHistory(target.to_owned());
@@ -158,7 +158,7 @@ pub fn read(context: &mut Context<'_>, what: ReadKind) {
         ignored: context.state.silences.get(&user.id).cloned().unwrap_or_default().into(),
         me: (user.id, user.nick.clone()),
     };
-    let session = context.asker.session;
+    let session = context.requester.session;
     context.out.push(Effect::Read { session, request: std::sync::Arc::new(request), tag: None });
 }
 

@@ -7,7 +7,7 @@ use super::refusal::{Refusal, refuse};
 use super::{ending, join, presence, umode};
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::render::Author;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::room::{MaskSubject, Member, Rank};
 use crate::state::user::{Presence, User, UserId};
 use crate::state::{dormant, founder, membership};
@@ -48,14 +48,14 @@ pub const BANNED: &str = "BANNED";
 ///
 /// # Errors
 /// When the account is gone or has as many sessions as it may, or the guest's name is somebody's.
-pub fn come_online(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<(), Refusal> {
-    let (session, full) = (context.asker.session, coming.full);
+pub fn come_online(context: &mut ApplyContext<'_>, coming: &ComeOnline) -> Result<(), Refusal> {
+    let (session, full) = (context.requester.session, coming.full);
     let id = may_come(context, coming)?;
-    if let Some(guest) = context.asker.user {
+    if let Some(guest) = context.requester.user {
         leave_guest(context, guest, &coming.nick);
     }
     let first = add_session(context, id, coming);
-    context.asker.user = Some(id);
+    context.requester.user = Some(id);
     context.out.push(Effect::Ready { session });
     context.out.follow_up(FollowUp::CameOnline { user: id });
     let metadata = metadata_coming(context, &coming.metadata);
@@ -84,7 +84,7 @@ pub fn come_online(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<()
 }
 
 /// Whether the session may come, and as which user.
-fn may_come(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<UserId, Refusal> {
+fn may_come(context: &mut ApplyContext<'_>, coming: &ComeOnline) -> Result<UserId, Refusal> {
     let (nick, state) = (&*coming.nick, &*context.state);
     let Some(account) = coming.account else {
         may_be_named(context, nick)?;
@@ -112,7 +112,7 @@ fn may_come(context: &mut Applying<'_>, coming: &ComeOnline) -> Result<UserId, R
 }
 
 /// The session was a guest until now, who is gone, with its rooms.
-fn leave_guest(context: &mut Applying<'_>, guest: UserId, name: &str) {
+fn leave_guest(context: &mut ApplyContext<'_>, guest: UserId, name: &str) {
     let reason = format!("Logged in as {name}");
     for room in context.user().rooms.clone() {
         let room = context.state.rooms[&room].name.clone();
@@ -125,8 +125,8 @@ fn leave_guest(context: &mut Applying<'_>, guest: UserId, name: &str) {
 }
 
 /// Adds the session to its user, who may be online already; returns whether the user was not.
-fn add_session(context: &mut Applying<'_>, id: UserId, coming: &ComeOnline) -> bool {
-    let (session, nick, guest) = (context.asker.session, &coming.nick, coming.account.is_none());
+fn add_session(context: &mut ApplyContext<'_>, id: UserId, coming: &ComeOnline) -> bool {
+    let (session, nick, guest) = (context.requester.session, &coming.nick, coming.account.is_none());
     if let Some(user) = context.state.users.get_mut(&id) {
         user.sessions.push(session);
         return false;
@@ -158,7 +158,7 @@ fn add_session(context: &mut Applying<'_>, id: UserId, coming: &ComeOnline) -> b
     true
 }
 
-fn follow_up_when(context: &mut Applying<'_>, when: Condition, follow_up: FollowUp) {
+fn follow_up_when(context: &mut ApplyContext<'_>, when: Condition, follow_up: FollowUp) {
     let before = context.out.condition();
     context.out.resume(when);
     context.out.follow_up(follow_up);
@@ -166,7 +166,7 @@ fn follow_up_when(context: &mut Applying<'_>, when: Condition, follow_up: Follow
 }
 
 /// The first session of a user: the user appears in the lobby and the rooms remembered.
-fn enter_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
+fn enter_rooms(context: &mut ApplyContext<'_>, full: bool, metadata: Condition) {
     let me = context.me();
     if let Some(lobby) = context.state.lobby {
         let member = founder::standing(context.state, lobby, me, false);
@@ -187,7 +187,7 @@ fn enter_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
 }
 
 fn enter(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     room: RoomId,
     member: Member,
     full: bool,
@@ -208,8 +208,8 @@ fn enter(
 }
 
 /// A further session of a user who is online: only this session is told of the rooms.
-fn show_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
-    let (me, session) = (context.me(), context.asker.session);
+fn show_rooms(context: &mut ApplyContext<'_>, full: bool, metadata: Condition) {
+    let (me, session) = (context.me(), context.requester.session);
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Enter { session, room });
         let news = context.passing_join(me, room);
@@ -228,7 +228,7 @@ fn show_rooms(context: &mut Applying<'_>, full: bool, metadata: Condition) {
 }
 
 /// Takes who has just registered to the rooms of the invitation, whatever closes them to others.
-fn join_invited(context: &mut Applying<'_>, rooms: &[Box<str>]) {
+fn join_invited(context: &mut ApplyContext<'_>, rooms: &[Box<str>]) {
     let me = context.me();
     for name in rooms {
         let room = context.state.room(name).map(|room| room.id);

@@ -9,7 +9,7 @@ use crate::session::disk;
 use crate::session::{Node, Registration, Session, Turn, Unfinished};
 use crate::session_id::SessionId;
 use crate::state::State;
-use crate::state::applying::{Answering, Asker, NotStored};
+use crate::state::apply_context::{Responder, Requester, NotStored};
 use crate::state::refusal::Refusal;
 use crate::state::user::UserId;
 use proto::Capability;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// only entries change that.
 pub struct Context<'a> {
     /// The command at hand.
-    pub answering: Answering<'a, ReadOnly<'a>>,
+    pub responder: Responder<'a, ReadOnly<'a>>,
     /// The sessions, and what else concerns this node alone.
     pub node: &'a mut Node,
 }
@@ -37,24 +37,24 @@ impl Deref for ReadOnly<'_> {
 }
 
 impl<'a> Deref for Context<'a> {
-    type Target = Answering<'a, ReadOnly<'a>>;
+    type Target = Responder<'a, ReadOnly<'a>>;
 
-    fn deref(&self) -> &Answering<'a, ReadOnly<'a>> {
-        &self.answering
+    fn deref(&self) -> &Responder<'a, ReadOnly<'a>> {
+        &self.responder
     }
 }
 
 impl<'a> DerefMut for Context<'a> {
-    fn deref_mut(&mut self) -> &mut Answering<'a, ReadOnly<'a>> {
-        &mut self.answering
+    fn deref_mut(&mut self) -> &mut Responder<'a, ReadOnly<'a>> {
+        &mut self.responder
     }
 }
 
 /// Who asks, as their session has it.
-fn asker(node: &Node, session: SessionId) -> Asker {
+fn requester(node: &Node, session: SessionId) -> Requester {
     let known = node.sessions.get(&session);
     let registration = known.and_then(|known| known.registration.as_deref());
-    Asker {
+    Requester {
         session,
         user: known.and_then(|known| known.user),
         nick: registration.and_then(|registration| registration.nick.as_deref()).map(Into::into),
@@ -74,8 +74,8 @@ impl<'a> Context<'a> {
         out: &'a mut Effects,
         session: SessionId,
     ) -> Context<'a> {
-        let asker = asker(node, session);
-        Context { answering: Answering { state: ReadOnly(state), out, asker }, node }
+        let requester = requester(node, session);
+        Context { responder: Responder { state: ReadOnly(state), out, requester }, node }
     }
 }
 
@@ -85,35 +85,35 @@ impl<'a> Context<'a> {
         state: &'a mut State,
         node: &'a mut Node,
         out: &'a mut Effects,
-        asker: Asker,
+        requester: Requester,
     ) -> Context<'a> {
-        Context { answering: Answering { state: ReadOnly(state), out, asker }, node }
+        Context { responder: Responder { state: ReadOnly(state), out, requester }, node }
     }
 }
 
 impl Context<'_> {
     /// The session that asks.
     pub fn session(&self) -> &Session {
-        &self.node.sessions[&self.asker.session]
+        &self.node.sessions[&self.requester.session]
     }
 
     /// The session that asks, to change it.
     pub fn session_mut(&mut self) -> &mut Session {
         self.node
             .sessions
-            .get_mut(&self.answering.asker.session)
+            .get_mut(&self.responder.requester.session)
             .expect("a context is made for a session that is there")
     }
 
     /// Makes an entry of a request, and applies it. Nothing of the session's own may depend on what
     /// comes of it but its answer and what it leaves to the node: see [`super::follow_up`].
     pub fn apply(&mut self, request: Request<'_>) -> Result<(), Refusal> {
-        let Context { answering: Answering { state: ReadOnly(state), out, asker }, node } = self;
+        let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } = self;
         let State { now, steady, .. } = **state;
-        let allowance = std::mem::take(&mut asker.allowance);
-        let asker = Asker { allowance, ..asker.clone() };
-        let session = asker.session;
-        let entry = Entry { now, steady, asker, request };
+        let allowance = std::mem::take(&mut requester.allowance);
+        let requester = Requester { allowance, ..requester.clone() };
+        let session = requester.session;
+        let entry = Entry { now, steady, requester, request };
         if let Some(number) = ordered::submit(state, node, out, entry)? {
             ordered::wait_for(node, session, number);
         }
@@ -123,29 +123,29 @@ impl Context<'_> {
     /// The same with a request that is not refused, and for which the session has no answer to wait
     /// for.
     pub fn apply_aside(&mut self, request: Request<'_>) {
-        let Context { answering: Answering { state: ReadOnly(state), out, asker }, node } = self;
+        let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } = self;
         let State { now, steady, .. } = **state;
-        let asker = Asker { label: None, ..asker.clone() };
-        ordered::submit(state, node, out, Entry { now, steady, asker, request })
+        let requester = Requester { label: None, ..requester.clone() };
+        ordered::submit(state, node, out, Entry { now, steady, requester, request })
             .expect("it is refused to nobody");
     }
 
     /// Applies an entry that a log has brought.
     pub fn apply_ordered(&mut self, entry: Entry<'_>) -> Result<(), Refusal> {
-        let Answering { state: ReadOnly(state), out, .. } = &mut self.answering;
+        let Responder { state: ReadOnly(state), out, .. } = &mut self.responder;
         entry::apply(state, out, entry)
     }
 
     /// The same for another session.
     pub fn of(&mut self, session: SessionId) -> Context<'_> {
-        Context::new(self.answering.state.0, self.node, self.answering.out, session)
+        Context::new(self.responder.state.0, self.node, self.responder.out, session)
     }
 
     /// A command of the session begins, with its label if it has one.
     pub fn begin(&mut self, label: Option<Arc<str>>) {
         let batches = self.has(Capability::Batch);
-        self.asker.label = label.clone();
-        self.answering.out.begin(self.answering.asker.session, label, batches);
+        self.requester.label = label.clone();
+        self.responder.out.begin(self.responder.requester.session, label, batches);
     }
 
     /// The registration under way; none once it is over.
@@ -171,7 +171,7 @@ impl Context<'_> {
         let known = self.session();
         let Some(user) = known.user_budget else { return Ok(()) };
         let address = known.address_budget;
-        let (steady, Node { budgets, config, .. }) = (self.answering.state.steady, &mut *self.node);
+        let (steady, Node { budgets, config, .. }) = (self.responder.state.steady, &mut *self.node);
         let wait = [user, address].map(|payer| budgets.wait(payer, steady, &config.limits));
         match wait.into_iter().flatten().max() {
             Some(seconds) => {
@@ -188,7 +188,7 @@ impl Context<'_> {
         // What was left to this node stands among what was counted.
         self.out.counted = Default::default();
         let work = self.work();
-        let Some(known) = self.node.sessions.get_mut(&self.answering.asker.session) else { return };
+        let Some(known) = self.node.sessions.get_mut(&self.responder.requester.session) else { return };
         if known.turn.number != turn {
             known.turn = Turn { number: turn, work: 0 };
         }
@@ -199,17 +199,17 @@ impl Context<'_> {
         self.charge_stored();
     }
 
-    /// Finds out whether the asker is within their share of a user's outbox with so many bytes more.
+    /// Finds out whether the requester is within their share of a user's outbox with so many bytes more.
     pub fn look_at_share(&mut self, of: UserId, bytes: usize) {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
         let (steady, outbox) = (self.state.steady, self.node.config.limits.outbox_bytes);
         if let Err(seconds) = self.node.shares.may_tell(of, payers, bytes, (steady, outbox)) {
-            self.asker.allowance.over_share.push((of, seconds));
+            self.requester.allowance.over_share.push((of, seconds));
         }
     }
 
-    /// The asker has had a user told so many bytes.
+    /// The requester has had a user told so many bytes.
     pub fn charge_share(&mut self, of: UserId, bytes: usize) {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
@@ -217,19 +217,19 @@ impl Context<'_> {
         self.node.shares.told(of, payers, bytes, (steady, outbox));
     }
 
-    /// Whether what is known of the asker is as its session has it, if that is still there.
+    /// Whether what is known of the requester is as its session has it, if that is still there.
     pub fn is_fresh(&self) -> bool {
-        let session = self.asker.session;
-        let Asker { allowance, label, .. } = self.asker.clone();
+        let session = self.requester.session;
+        let Requester { allowance, label, .. } = self.requester.clone();
         !self.node.sessions.contains_key(&session)
-            || self.asker == Asker { allowance, label, ..asker(self.node, session) }
+            || self.requester == Requester { allowance, label, ..requester(self.node, session) }
     }
 
-    /// What is known of the asker has changed.
+    /// What is known of the requester has changed.
     pub fn refresh(&mut self) {
-        let known = &mut self.answering.asker;
+        let known = &mut self.responder.requester;
         let (allowance, label) = (std::mem::take(&mut known.allowance), known.label.take());
-        *known = Asker { allowance, label, ..asker(self.node, known.session) };
+        *known = Requester { allowance, label, ..requester(self.node, known.session) };
     }
 
     /// The rest of the command at hand is for another turn: it is called again, to go on there.
@@ -240,7 +240,7 @@ impl Context<'_> {
 
     /// What is left of the command at hand for another turn.
     pub fn unfinished(&mut self) -> Option<&mut Unfinished> {
-        self.node.sessions.get_mut(&self.answering.asker.session)?.unfinished.as_deref_mut()
+        self.node.sessions.get_mut(&self.responder.requester.session)?.unfinished.as_deref_mut()
     }
 
     /// Refuses who has had too much stored lately; and, while the disk's reserve is touched,
@@ -250,10 +250,10 @@ impl Context<'_> {
         self.must_be_storable()
     }
 
-    /// Finds out whether more of the asker's may be stored.
+    /// Finds out whether more of the requester's may be stored.
     pub fn look_at_space(&mut self) {
         let operator = self.role().is_some();
-        self.asker.allowance.not_stored = if self.node.disk.is_scarce && !operator {
+        self.requester.allowance.not_stored = if self.node.disk.is_scarce && !operator {
             Some(NotStored::Reserve)
         } else {
             self.payer_of_bytes().and_then(|payer| {

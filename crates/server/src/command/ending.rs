@@ -6,19 +6,19 @@ use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
 use crate::session::{delivered, watch};
 use crate::session_id::SessionId;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::room::Member;
 use crate::state::user::{User, UserId};
 use crate::state::{State, dormant, founder, last_login, membership, records};
 use proto::name::fold;
 use store::{AccountId, EventId, RecordOwner};
 
-/// The session of the asker closed, or is closed by its shard.
+/// The session of the requester closed, or is closed by its shard.
 pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     settle(context);
     context.begin(None);
     context.log_left(reason);
-    let (session, node) = (context.asker.session, &mut *context.node);
+    let (session, node) = (context.requester.session, &mut *context.node);
     let ended = node.sessions.remove(&session).expect("the caller has checked");
     node.leave(&ended);
     if let Some(message) = ended.batch.and_then(|batch| batch.message) {
@@ -41,13 +41,13 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     context.out.end(&server);
 }
 
-/// A session of the asker's has ended, or is the asker's no longer. `here` was the newest event while
+/// A session of the requester's has ended, or is the requester's no longer. `here` was the newest event while
 /// somebody was at it.
-pub fn leave(context: &mut Applying<'_>, reason: &str, here: Option<EventId>) {
-    let session = context.asker.session;
+pub fn leave(context: &mut ApplyContext<'_>, reason: &str, here: Option<EventId>) {
+    let session = context.requester.session;
     // The account may have been deleted, and all its sessions with it.
-    let Some(user) = user_of(context.state, context.asker.user, session) else { return };
-    context.asker.user = Some(user);
+    let Some(user) = user_of(context.state, context.requester.user, session) else { return };
+    context.requester.user = Some(user);
     for room in context.user().rooms.clone() {
         context.out.push(Effect::Leave { session, room });
     }
@@ -72,14 +72,14 @@ fn user_of(state: &State, expected: Option<UserId>, session: SessionId) -> Optio
     user.map(|user| user.id)
 }
 
-/// Private messages that the session of the asker has answered are taken.
+/// Private messages that the session of the requester has answered are taken.
 pub fn settle(context: &mut Context<'_>) {
-    let session = context.asker.session;
+    let session = context.requester.session;
     // What is under way may still say that nobody is there to take them.
     if context.node.sessions.get(&session).is_some_and(|known| known.under_way.is_some()) {
         return;
     }
-    let Some(ranges) = delivered::take(&context.answering.state, context.node, session) else {
+    let Some(ranges) = delivered::take(&context.responder.state, context.node, session) else {
         return;
     };
     context.begin(None);
@@ -88,13 +88,13 @@ pub fn settle(context: &mut Context<'_>) {
     context.out.end(&server);
 }
 
-/// The hub itself ends the session of the asker, saying why.
+/// The hub itself ends the session of the requester, saying why.
 pub fn end_session(context: &mut Context<'_>, reason: &str) {
     context.close(reason);
     session_ended(context, reason);
 }
 
-/// Ends the sessions that the command at hand, which is over, has ended. The asker may be among them.
+/// Ends the sessions that the command at hand, which is over, has ended. The requester may be among them.
 pub fn carry_out(context: &mut Context<'_>) {
     for Ending { session, told, reason } in context.out.take_endings() {
         if context.node.sessions.contains_key(&session) {
@@ -116,10 +116,10 @@ pub fn end_entering(context: &mut Context<'_>, account: AccountId, why: &str) {
 }
 
 /// The last session of a user has ended.
-fn user_gone(context: &mut Applying<'_>, id: UserId, reason: &str) {
+fn user_gone(context: &mut ApplyContext<'_>, id: UserId, reason: &str) {
     let rooms = context.user().rooms.clone();
     let news = context.passing(id, "QUIT", &[], Some(reason));
-    let Applying { state, out, .. } = context;
+    let ApplyContext { state, out, .. } = context;
     membership::tell_acquaintances(state, out, id, news);
     let user = state.users.remove(&id).expect("just used");
     state.nicks.remove(&*fold(&user.nick));

@@ -14,7 +14,7 @@ use super::{invitation, oper, ordered, pm, rehash};
 use crate::effects::{Cursor, Effects};
 use crate::session::Node;
 use crate::state::State;
-use crate::state::applying::{Applying, Asker};
+use crate::state::apply_context::{ApplyContext, Requester};
 use crate::state::invitation::Invitation;
 use crate::state::settings::Settings;
 use crate::state::{dormant, last_login, pending, server_bans, terms};
@@ -35,7 +35,7 @@ pub struct Entry<'a> {
     /// When, in milliseconds by the steady clock.
     pub steady: i64,
     /// Who asks, and what their node lets them do.
-    pub asker: Asker,
+    pub requester: Requester,
     /// What is asked for.
     #[serde(borrow)]
     pub request: Request<'a>,
@@ -68,7 +68,7 @@ pub enum Request<'a> {
     },
     /// A message of several lines, which is whole.
     Multiline(Multiline),
-    /// Private messages that were kept for the asker have been taken.
+    /// Private messages that were kept for the requester have been taken.
     Taken {
         /// Which ones: after one event, up to another.
         ranges: [(EventId, EventId); 2],
@@ -93,7 +93,7 @@ pub enum Request<'a> {
         /// The newest event when its last line came, if somebody was at it.
         here: Option<EventId>,
     },
-    /// Somebody was at the session of the asker's up to this event.
+    /// Somebody was at the session of the requester's up to this event.
     WasHere(EventId),
     /// The session has proven that it may log in to an account.
     LogIn(CowBox<'a, LogIn>),
@@ -110,18 +110,18 @@ pub enum Request<'a> {
     LoginFailed(AccountId),
     /// The session is somebody from here on.
     ComeOnline(CowBox<'a, ComeOnline>),
-    /// Something of the asker's account changes.
+    /// Something of the requester's account changes.
     Account(CowBox<'a, AccountChange>),
-    /// The asker has proven to be an operator by this name.
+    /// The requester has proven to be an operator by this name.
     Granted {
         /// The name in the config.
         name: &'a str,
     },
-    /// The asker's account is logged in to by a certificate, too.
+    /// The requester's account is logged in to by a certificate, too.
     AddCertificate {
         /// The certificate.
         certificate: Fingerprint,
-        /// The asker's client has presented it.
+        /// The requester's client has presented it.
         proved: bool,
     },
     /// The password of an account becomes a one-time code.
@@ -174,7 +174,7 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
     #[cfg(test)]
     record(&entry);
     (state.now, state.steady) = (entry.now, entry.steady);
-    let applying = &mut Applying { state, out, asker: entry.asker };
+    let applying = &mut ApplyContext { state, out, requester: entry.requester };
     match entry.request {
         Request::Command { command: Command { verb, message }, from } => {
             applying.out.go_on_from(from);
@@ -258,7 +258,7 @@ pub fn apply_for_nobody(
         return; // It is under way.
     }
     let (now, steady) = (state.now, state.steady);
-    let entry = Entry { now, steady, asker: Asker::of(None), request };
+    let entry = Entry { now, steady, requester: Requester::of(None), request };
     ordered::submit(state, node, out, entry).expect("what nobody has asked for is not refused");
 }
 

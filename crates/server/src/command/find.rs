@@ -8,7 +8,7 @@ use crate::command::context::Context;
 use crate::effects::ReadKind;
 use crate::limits::SEARCH_WORDS;
 use crate::session::Prompt;
-use crate::state::applying::{Answering, Reads};
+use crate::state::apply_context::{Responder, Reads};
 use proto::Message;
 use proto::time::parse_server_time;
 use store::{Item, Search, Words};
@@ -48,7 +48,7 @@ pub fn look_for(context: &mut Context<'_>, words: &str) -> Result<(), Refusal> {
 
 /// Whether a part of the question is not a word, but narrows the search: then it does.
 fn narrow(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     search: &mut Search,
     item: &Item<'_>,
 ) -> Result<bool, Refusal> {

@@ -11,7 +11,7 @@ use crate::session::watch;
 /// Carries out all that the command at hand has left to this node, each at its place among the
 /// effects. Before the command ends.
 pub fn carry_out(context: &mut Context<'_>) {
-    let here = context.node.sessions.contains_key(&context.asker.session);
+    let here = context.node.sessions.contains_key(&context.requester.session);
     while let Some((rest, follow_up)) = context.out.next_follow_up() {
         match follow_up {
             // Its own node does that.
@@ -21,15 +21,15 @@ pub fn carry_out(context: &mut Context<'_>) {
                 metadata::subscribers::introduce(context, room, user);
             }
             FollowUp::TellWatchers { user, news, told } => {
-                let answering = &mut context.answering;
-                let (state, out) = (&answering.state, &mut *answering.out);
+                let responder = &mut context.responder;
+                let (state, out) = (&responder.state, &mut *responder.out);
                 watch::tell_also(state, context.node, out, user, news, &told);
             }
             FollowUp::TellOnline { user } => {
-                watch::came(&context.answering.state, context.node, context.answering.out, user);
+                watch::came(&context.responder.state, context.node, context.responder.out, user);
             }
             FollowUp::TellOffline { name } => {
-                watch::went(&context.answering.state, context.node, context.answering.out, &name);
+                watch::went(&context.responder.state, context.node, context.responder.out, &name);
             }
             FollowUp::SyncWatchers { user } => metadata::show::sync_watchers(context, user),
             FollowUp::ShowRoom { room, user } => join::show(context, room, user),

@@ -16,7 +16,7 @@ use crate::secret;
 use crate::session::login::{Change, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
 use crate::session::{Invited, Tried};
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::invitation::{self, Invitation};
 use crate::state::room::Rank;
 use crate::text::shorten;
@@ -33,12 +33,12 @@ pub fn before<'m>(
 ) -> Result<Next<'m>, Refusal> {
     let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
     let given = message.param(1).filter(|given| !given.is_empty());
-    if subcommand == "USE" && !context.asker.console {
+    if subcommand == "USE" && !context.requester.console {
         use_one(context, given.ok_or(Refusal::NeedMoreParams)?)?;
         return Ok(Next::Nothing);
     }
-    if !context.asker.console {
-        context.asker.user.ok_or(Refusal::NotLoggedIn)?;
+    if !context.requester.console {
+        context.requester.user.ok_or(Refusal::NotLoggedIn)?;
         account::of(context)?;
     }
     match subcommand.as_str() {
@@ -101,15 +101,15 @@ fn add(context: &mut Context<'_>, options: &[&str]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The account whose invitations the asker's are: nobody's at the admin socket.
-fn maker(context: &Answering<'_, impl Reads>) -> AccountId {
-    context.asker.user.unwrap_or(NOBODY)
+/// The account whose invitations the requester's are: nobody's at the admin socket.
+fn maker(context: &Responder<'_, impl Reads>) -> AccountId {
+    context.requester.user.unwrap_or(NOBODY)
 }
 
 /// What an invitation is to be like.
 fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> {
     let mut invitation = Invitation {
-        by: context.asker_name().as_ref().into(),
+        by: context.requester_name().as_ref().into(),
         account: maker(context),
         created: context.state.now,
         uses: 1,
@@ -140,7 +140,7 @@ fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> 
     Ok(invitation)
 }
 
-/// Rooms to which the asker may take somebody.
+/// Rooms to which the requester may take somebody.
 fn rooms(context: &Context<'_>, names: &str) -> Result<Vec<Box<str>>, Refusal> {
     let (operator, names) = (context.has_right("INVITATION", "ADD"), super::names_of(names)?);
     if names.len() > INVITATION_ROOMS {
@@ -178,7 +178,7 @@ pub fn drawn(context: &mut Context<'_>, invitation: &Invitation, outcome: Outcom
 }
 
 /// There is a new invitation. Its code is kept as it is, because its owner may look at it again.
-pub fn added(context: &mut Applying<'_>, code: &str, invitation: &Invitation) {
+pub fn added(context: &mut ApplyContext<'_>, code: &str, invitation: &Invitation) {
     invitation::add(context.state, context.out, code, invitation);
     stored(context);
     audit(context, "INVITATION ADD", code, &invitation.note);
@@ -187,16 +187,16 @@ pub fn added(context: &mut Applying<'_>, code: &str, invitation: &Invitation) {
 }
 
 /// What operators do with invitations is written down.
-fn audit(context: &mut Applying<'_>, action: &str, code: &str, note: &str) {
+fn audit(context: &mut ApplyContext<'_>, action: &str, code: &str, note: &str) {
     if context.role().is_some() {
         context.audit(action, code, note);
     }
 }
 
 /// What follows depends on what was just written.
-fn stored(context: &mut Applying<'_>) {
+fn stored(context: &mut ApplyContext<'_>) {
     if let Condition::Stored(write) = context.out.condition() {
-        let failed = Effect::NotStored { to: context.asker.session, verb: "INVITATION", tag: None };
+        let failed = Effect::NotStored { to: context.requester.session, verb: "INVITATION", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
 }
@@ -218,7 +218,7 @@ fn list(context: &mut Context<'_>) {
 }
 
 /// Carries out `INVITATION DEL`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let code = message.param(1).filter(|given| !given.is_empty());
     let code = code.ok_or(Refusal::NeedMoreParams)?;
     let operator = context.has_right("INVITATION", "DEL");

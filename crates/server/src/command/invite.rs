@@ -9,14 +9,14 @@ use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::{Effect, Rooms};
 use crate::limits::{INVITES, LINE_BYTES};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::room::Rank;
 use crate::state::user::UserId;
 use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
 use store::RoomId;
 
-/// Answers who asks for a list, and finds out how much the asker has told the other one lately.
+/// Answers who asks for a list, and finds out how much the requester has told the other one lately.
 pub fn prepare<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -32,7 +32,7 @@ pub fn prepare<'m>(
 }
 
 /// Carries out `INVITE`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let target = message.param(0).ok_or(Refusal::NeedMoreParams)?;
     let name = message
         .param(1)
@@ -79,7 +79,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-/// Replies with the rooms that the asker is invited to.
+/// Replies with the rooms that the requester is invited to.
 fn list(context: &mut Context<'_>) {
     let me = context.me();
     let rooms = context.state.rooms.values().filter(|room| room.invited.contains_key(&me));
@@ -96,7 +96,7 @@ fn list(context: &mut Context<'_>) {
 
 /// Notes the invitation until the user comes. `opens`: it lets in, whatever closes the room to
 /// others.
-fn invite(context: &mut Applying<'_>, id: RoomId, target: UserId, opens: bool) {
+fn invite(context: &mut ApplyContext<'_>, id: RoomId, target: UserId, opens: bool) {
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
     if room.invited.len() >= INVITES && !room.invited.contains_key(&target) {
         room.invited.pop_first();

@@ -60,7 +60,7 @@ fn send(context: &mut Context<'_>, tokens: &[String], label: Option<&str>) {
     let (server, nick) = (context.state.renderer.server.clone(), context.nick());
     let reference = batches(context).then(|| format!("I{}", context.out.text.len()));
     if let Some(reference) = &reference {
-        context.answering.out.reply(context.answering.asker.session, |out| {
+        context.responder.out.reply(context.responder.requester.session, |out| {
             let line = Line::to(out);
             let line = match label {
                 Some(label) => line.tag("label", label),
@@ -73,7 +73,7 @@ fn send(context: &mut Context<'_>, tokens: &[String], label: Option<&str>) {
     let tag = reference.as_ref().map(|reference| format!("batch={reference}")).unwrap_or_default();
     let frame = format!(":{server} {} {nick} :{ARE_SUPPORTED}\r\n", n::RPL_ISUPPORT);
     for line in chunks(tokens, LINE_BYTES - frame.len()) {
-        context.answering.out.reply(context.answering.asker.session, |out| {
+        context.responder.out.reply(context.responder.requester.session, |out| {
             let start = Line::to(out).raw_tags(&tag).source(&server);
             let start = start.verb(n::RPL_ISUPPORT).param(&nick);
             let line = line.iter().fold(start, |line, token| line.param(token));

@@ -7,7 +7,7 @@ use super::{chathistory, markread, names, topic};
 use crate::command::context::Context;
 use crate::command::metadata::show as show_metadata;
 use crate::effects::{Condition, Cursor, FollowUp};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::founder;
 use crate::state::membership;
 use crate::state::room::{MaskSubject, Member};
@@ -19,7 +19,7 @@ use store::{EventKind, RoomId};
 
 /// Carries out `JOIN`. Each room is answered for itself, and each is a part of its own, since what is
 /// shown of it may be long.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let rooms = message.param(0).unwrap_or_default();
     if rooms == "0" {
         super::part::all(context);
@@ -45,7 +45,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// Enters a room, and makes it if it is not there.
-pub fn join(context: &mut Applying<'_>, name: &str, key: &str) -> Result<(), Refusal> {
+pub fn join(context: &mut ApplyContext<'_>, name: &str, key: &str) -> Result<(), Refusal> {
     let me = context.me();
     let existing = context.state.room(name).map(|room| (room.id, room.is_nobodys()));
     if existing.is_none() {
@@ -100,7 +100,7 @@ pub fn join(context: &mut Applying<'_>, name: &str, key: &str) -> Result<(), Ref
 }
 
 /// Refuses guests who are let into some rooms only.
-fn may_enter_as_guest(context: &Applying<'_>, name: &str) -> Result<(), Refusal> {
+fn may_enter_as_guest(context: &ApplyContext<'_>, name: &str) -> Result<(), Refusal> {
     match context.user().guest && !context.state.settings.lets_guests_into(name) {
         true => Err(Refusal::NoGuests(name.to_owned())),
         false => Ok(()),
@@ -108,9 +108,9 @@ fn may_enter_as_guest(context: &Applying<'_>, name: &str) -> Result<(), Refusal>
 }
 
 /// Whether another room than `own` has a name that looks like this one; and which name, if the
-/// asker may know of it.
+/// requester may know of it.
 pub fn looks_like(
-    context: &Applying<'_>,
+    context: &ApplyContext<'_>,
     name: &str,
     own: Option<RoomId>,
 ) -> Option<Option<Arc<str>>> {
@@ -120,7 +120,7 @@ pub fn looks_like(
 
 /// A room had this name until lately: clients that know of renames are told, others taken there.
 fn by_old_name(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     old: &str,
     new: Arc<str>,
     key: &str,
@@ -142,8 +142,8 @@ fn by_old_name(
     }
 }
 
-/// Whether the asker may join a room that is there; if so, whether only as an operator of the server.
-fn may_join(context: &mut Applying<'_>, room: RoomId, key: &str) -> Result<bool, Refusal> {
+/// Whether the requester may join a room that is there; if so, whether only as an operator of the server.
+fn may_join(context: &mut ApplyContext<'_>, room: RoomId, key: &str) -> Result<bool, Refusal> {
     let who = context.who();
     let may = admits(context, room, key, &who);
     context.out.spend(who.steps.get());
@@ -155,7 +155,7 @@ fn may_join(context: &mut Applying<'_>, room: RoomId, key: &str) -> Result<bool,
 }
 
 fn admits(
-    context: &Applying<'_>,
+    context: &ApplyContext<'_>,
     room: RoomId,
     key: &str,
     who: &MaskSubject,
@@ -184,8 +184,8 @@ fn admits(
     Ok(())
 }
 
-/// The asker enters; everybody in the room is told, the asker is shown topic and names.
-fn enter(context: &mut Applying<'_>, me: UserId, room: RoomId, member: Member) {
+/// The requester enters; everybody in the room is told, the requester is shown topic and names.
+fn enter(context: &mut ApplyContext<'_>, me: UserId, room: RoomId, member: Member) {
     if let Some(room) = context.state.rooms.get_mut(&room) {
         room.invited.remove(&me);
     }

@@ -5,7 +5,7 @@ use super::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
 use std::sync::Arc;
 
-/// The session of the asker has just registered.
+/// The session of the requester has just registered.
 pub fn came(context: &mut Context<'_>) {
     let last = context.state.last_event();
     context.session_mut().taking.begin(last);
@@ -14,7 +14,7 @@ pub fn came(context: &mut Context<'_>) {
 
 /// Shows the session what was kept when it came, if somebody is at it and it has not been shown.
 pub fn show(context: &mut Context<'_>) {
-    let (user, session) = (context.user(), context.asker.session);
+    let (user, session) = (context.user(), context.requester.session);
     if user.guest || user.is_unattended(session) {
         return;
     }

@@ -5,7 +5,7 @@
 use super::refusal::{Refusal, refuse};
 use crate::effects::Condition;
 use crate::limits::{KICK_BYTES, TARGETS};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::membership;
 use crate::state::room::{Rank, Room};
 use crate::state::user::UserId;
@@ -16,11 +16,11 @@ use std::collections::BTreeSet;
 use store::{EventKind, RoomId};
 
 /// Carries out `KICK`. Each user is answered for by itself.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let rooms = super::names_of(message.param(0).unwrap_or_default())?;
     let users = super::names_of(message.param(1).unwrap_or_default())?;
-    let asker = context.user().nick.clone();
-    let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&asker);
+    let requester = context.user().nick.clone();
+    let reason = message.param(2).filter(|reason| !reason.is_empty()).unwrap_or(&requester);
     let reason = shorten(reason, KICK_BYTES);
     if let [room] = rooms[..] {
         return from_room(context, room, users, reason);
@@ -44,7 +44,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 fn from_room(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     room: &str,
     users: Vec<&str>,
     reason: &str,
@@ -55,7 +55,7 @@ fn from_room(
         return Err(Refusal::LobbyStays(name));
     }
     super::for_each_target(context, "KICK", users, |context, _, target| {
-        // The room ends when the last one goes, who may be the asker.
+        // The room ends when the last one goes, who may be the requester.
         if !context.state.rooms.contains_key(&id) {
             return Err(Refusal::NoSuchRoom(name.to_string()));
         }
@@ -64,7 +64,7 @@ fn from_room(
 }
 
 fn kick(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     rank: Rank,
     target: &str,
@@ -92,9 +92,9 @@ fn kick(
     Ok(())
 }
 
-/// Whether the asker may put the founder out of a room, or take the rank: only the founder, and
+/// Whether the requester may put the founder out of a room, or take the rank: only the founder, and
 /// operators of the server.
-pub fn may_touch_founder(context: &Applying<'_>, room: &Room) -> bool {
+pub fn may_touch_founder(context: &ApplyContext<'_>, room: &Room) -> bool {
     let above = |founder| context.must_not_be_above(founder).is_ok();
     room.founder == Some(context.me())
         || (context.user().is_operator() && room.founder.is_none_or(above))
@@ -102,7 +102,7 @@ pub fn may_touch_founder(context: &Applying<'_>, room: &Room) -> bool {
 
 /// Puts a member out of a room.
 pub fn put_out(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     (target, nick, online): (UserId, &str, bool),
     reason: &str,

@@ -5,13 +5,13 @@
 use super::refusal::Refusal;
 use crate::effects::{Effect, Ending};
 use crate::limits::KICK_BYTES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::text::shorten;
 use proto::Message;
 use proto::name::same;
 
 /// Carries out `KILL`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.must_have_right("KILL", "")?;
     let name = message.param(0).unwrap_or_default();
     let reason = message.param(1).filter(|reason| !reason.is_empty());
@@ -23,12 +23,12 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     let killed = context.state.online(name).ok_or(Refusal::NoSuchUser(name.to_owned()))?;
     context.must_not_be_above(killed.id)?;
     let (id, nick, sessions) = (killed.id, killed.nick.clone(), killed.sessions.clone());
-    let killer = context.asker_name();
+    let killer = context.requester_name();
     context.audit("KILL", &nick, reason);
     let quit = format!("Killed ({killer} ({reason}))");
     context.notice(&format!("{nick} has been disconnected (connections: {})", sessions.len()));
     let news = [
-        context.passing_from_asker("KILL", &[&nick], reason),
+        context.passing_from_requester("KILL", &[&nick], reason),
         context.passing(id, "QUIT", &[], Some(&quit)),
     ];
     for to in &sessions {

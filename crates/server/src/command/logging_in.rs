@@ -5,7 +5,7 @@ use crate::effects::{Condition, Effect, FollowUp};
 use crate::metrics::{Count, Login};
 use crate::render::Author;
 use crate::session::login::How;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::refusal::Refusal;
 use crate::state::room::MaskSubject;
 use crate::state::second_factor::UsedCode;
@@ -66,7 +66,7 @@ pub struct Origin {
 ///
 /// # Errors
 /// When the account is gone or may not log in, or its code was used meanwhile.
-pub fn log_in(context: &mut Applying<'_>, login: &LogIn) -> Result<(), Refusal> {
+pub fn log_in(context: &mut ApplyContext<'_>, login: &LogIn) -> Result<(), Refusal> {
     let found = context.state.account(&login.name).filter(|found| found.id == login.account);
     // Removed while the password was being checked.
     let gone = || Refusal::WrongPassword(login.name.to_string());
@@ -88,7 +88,7 @@ pub fn log_in(context: &mut Applying<'_>, login: &LogIn) -> Result<(), Refusal> 
 ///
 /// # Errors
 /// When the name is somebody's by now, or nobody may register it any more.
-pub fn register(context: &mut Applying<'_>, new: &Register) -> Result<(), Refusal> {
+pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Refusal> {
     let (state, name) = (&*context.state, &*new.name);
     match state.account(name) {
         Some(account) if new.from.how == How::Register => {
@@ -98,7 +98,7 @@ pub fn register(context: &mut Applying<'_>, new: &Register) -> Result<(), Refusa
         None => {}
     }
     // A guest took the name while the keys were made.
-    if state.online(name).map(|user| user.id) != context.asker.user {
+    if state.online(name).map(|user| user.id) != context.requester.user {
         return Err(Refusal::NameTaken(name.to_owned()));
     }
     // Somebody registered a name that looks like it while the keys were made.
@@ -113,7 +113,7 @@ pub fn register(context: &mut Applying<'_>, new: &Register) -> Result<(), Refusa
         use_invitation(context, &account, code);
     }
     enter(context, &account, &new.from);
-    if context.asker.user.is_some() {
+    if context.requester.user.is_some() {
         ownership::take(context);
     }
     Ok(())
@@ -121,7 +121,7 @@ pub fn register(context: &mut Applying<'_>, new: &Register) -> Result<(), Refusa
 
 /// Puts other keys of the same password in place of an account's, unless it has a new password by
 /// now. The login does not depend on their being stored: without them the old ones stay.
-pub fn renew(context: &mut Applying<'_>, before: &Account, keys: &Keys) {
+pub fn renew(context: &mut ApplyContext<'_>, before: &Account, keys: &Keys) {
     let found = context.state.account(&before.name);
     let Some(found) = found.filter(|found| found.keys == before.keys).cloned() else { return };
     let account = Account { keys: keys.clone(), ..Account::clone(&found) };
@@ -132,11 +132,11 @@ pub fn renew(context: &mut Applying<'_>, before: &Account, keys: &Keys) {
     context.state.add_account(Arc::new(account));
 }
 
-fn make_account(context: &mut Applying<'_>, new: &Register) -> Arc<Account> {
-    let (asker, how) = (context.asker.session, new.from.how);
+fn make_account(context: &mut ApplyContext<'_>, new: &Register) -> Arc<Account> {
+    let (requester, how) = (context.requester.session, new.from.how);
     // A guest keeps its id, and with it its conversations and rooms.
-    let (id, undo) = match context.asker.user {
-        Some(guest) => (guest, Undo::Guest(guest, asker)),
+    let (id, undo) = match context.requester.user {
+        Some(guest) => (guest, Undo::Guest(guest, requester)),
         None => {
             let id = context.state.next_id();
             (id, Undo::NoAccount(id))
@@ -152,18 +152,18 @@ fn make_account(context: &mut Applying<'_>, new: &Register) -> Arc<Account> {
         How::Sasl | How::External => "AUTHENTICATE",
         How::Register => "REGISTER",
     };
-    let failed = Effect::NotStored { to: asker, verb, tag: None };
+    let failed = Effect::NotStored { to: requester, verb, tag: None };
     context.out.push_when(Condition::Failed(write), failed);
     let failed = Count::Login(how.counted(), Login::NotStored);
     context.out.push_when(Condition::Failed(write), Effect::Count(failed));
     let account = Arc::new(account);
     context.state.add_account(account.clone());
-    dormant::account_made(context, id, context.asker.user.is_some());
+    dormant::account_made(context, id, context.requester.user.is_some());
     account
 }
 
 /// An account was made: the invitation that it came by has one use less, and who invited it is kept.
-fn use_invitation(context: &mut Applying<'_>, account: &Account, code: &str) {
+fn use_invitation(context: &mut ApplyContext<'_>, account: &Account, code: &str) {
     let Some(one) = invitation::find(context.state, code) else { return };
     let by = InvitedBy { by: one.by, account: one.account, time: context.state.now };
     standing::set_invited_by(context.state, context.out, account.id, &by);
@@ -203,7 +203,7 @@ fn must_not_be_banned(
 }
 
 /// The session has logged in: what is kept of that is stored, and its node goes on with it.
-fn enter(context: &mut Applying<'_>, account: &Arc<Account>, from: &Origin) {
+fn enter(context: &mut ApplyContext<'_>, account: &Arc<Account>, from: &Origin) {
     if context.must_be_storable().is_ok() {
         let Origin { host, attended, .. } = from;
         last_login::came(context.state, context.out, account.id, host, *attended);
@@ -217,7 +217,7 @@ fn enter(context: &mut Applying<'_>, account: &Arc<Account>, from: &Origin) {
 
 /// A certificate of the account which the session has shown is proved from here on. The login does
 /// not depend on that being stored.
-fn prove_certificate(context: &mut Applying<'_>, account: &Arc<Account>, certificate: Fingerprint) {
+fn prove_certificate(context: &mut ApplyContext<'_>, account: &Arc<Account>, certificate: Fingerprint) {
     let owner = context.state.certificates.owner(certificate);
     if owner.is_some_and(|owner| owner.account == account.id && !owner.proved) {
         let when = context.out.condition();

@@ -9,7 +9,7 @@ use super::unread;
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::limits::READ_MARKERS;
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::undo::Undo;
 use proto::name::{check_name, check_room};
 use proto::time::{parse_server_time, write_server_time};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use store::{Conversation, RoomId, Write};
 
 /// Carries out `MARKREAD`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let target = message.param(0).ok_or(Refusal::NeedMoreParams)?;
     let found = conversation(context, target).map_err(|_| invalid(target));
     let Some(given) = message.param(1) else {
@@ -54,7 +54,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     if !context.user().guest {
         context.note_undo(Undo::ReadMarker(me, conversation, before));
         let write = context.out.write(Write::ReadMarker { account: me, conversation, time });
-        let failed = Effect::NotStored { to: context.asker.session, verb: "MARKREAD", tag: None };
+        let failed = Effect::NotStored { to: context.requester.session, verb: "MARKREAD", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
     reply(context, conversation, &name);
@@ -62,12 +62,12 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-/// Shows the other devices of the asker, as far as they are here, a marker that it has set, and what it
+/// Shows the other devices of the requester, as far as they are here, a marker that it has set, and what it
 /// leaves unread.
 pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: &Arc<str>) {
-    let Some(user) = context.asker.user.and_then(|me| context.state.users.get(&me)) else { return };
+    let Some(user) = context.requester.user.and_then(|me| context.state.users.get(&me)) else { return };
     for session in user.sessions.clone() {
-        if session != context.asker.session && context.node.sessions.contains_key(&session) {
+        if session != context.requester.session && context.node.sessions.contains_key(&session) {
             let mut other = context.of(session);
             show(&mut other, conversation, name);
             unread::show_one(&mut other, conversation, name);
@@ -75,20 +75,20 @@ pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: 
     }
 }
 
-/// Says up to where the asker has read a room, after its `JOIN`.
-pub fn show_room(context: &mut Answering<'_, impl Reads>, room: RoomId) {
+/// Says up to where the requester has read a room, after its `JOIN`.
+pub fn show_room(context: &mut Responder<'_, impl Reads>, room: RoomId) {
     let name = context.state.rooms[&room].name.clone();
     show(context, Conversation::room(room), &name);
 }
 
 /// Says it to a session that wants to be told.
-fn show(context: &mut Answering<'_, impl Reads>, conversation: Conversation, name: &str) {
+fn show(context: &mut Responder<'_, impl Reads>, conversation: Conversation, name: &str) {
     if context.has(Capability::ReadMarker) {
         reply(context, conversation, name);
     }
 }
 
-fn reply(context: &mut Answering<'_, impl Reads>, conversation: Conversation, name: &str) {
+fn reply(context: &mut Responder<'_, impl Reads>, conversation: Conversation, name: &str) {
     let marker = context.state.read_markers.get(context.me(), conversation);
     let time = match marker {
         Some(time) => {

@@ -19,7 +19,7 @@ use crate::command::metadata::show::{EVERYTHING, batch, key_line};
 use crate::limits::{
     METADATA_KEY_BYTES, METADATA_KEYS, METADATA_SUBS, METADATA_VALUE_BYTES, PARAMETER_BYTES,
 };
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::metadata::{Keys, Target, keys_of};
 use crate::text::shorten;
 use coming::keys_before;
@@ -73,7 +73,7 @@ pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Ne
 }
 
 /// Carries out what a user changes by `METADATA`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     match message.params() {
         [name, _] => change::clear(context, name),
         [name, _, key] => change::set(context, name, key, ""),
@@ -83,7 +83,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// Whether the session speaks the draft before.
-fn is_old(context: &Answering<'_, impl Reads>) -> bool {
+fn is_old(context: &Responder<'_, impl Reads>) -> bool {
     coming::is_old(context.capabilities())
 }
 
@@ -108,8 +108,8 @@ fn bad_target(name: &str) -> Refusal {
 
 /// Whom a target names: any account, a guest who is online, or a room that may be looked into. A
 /// session that is nobody yet can only name itself.
-fn target(context: &Answering<'_, impl Reads>, name: &str) -> Result<Target, Refusal> {
-    let Some(me) = context.asker.user else {
+fn target(context: &Responder<'_, impl Reads>, name: &str) -> Result<Target, Refusal> {
+    let Some(me) = context.requester.user else {
         return match name {
             "*" => Ok(Target { of: None, name: "*".into() }),
             _ => Err(bad_target(name)),
@@ -130,9 +130,9 @@ fn target(context: &Answering<'_, impl Reads>, name: &str) -> Result<Target, Ref
     Ok(Target { of: Some(Subject::Room(room)), name })
 }
 
-/// Whom a target names whose metadata the asker may read: what a closed room says of itself, it says
+/// Whom a target names whose metadata the requester may read: what a closed room says of itself, it says
 /// to its members.
-fn readable(context: &Answering<'_, impl Reads>, name: &str) -> Result<Target, Refusal> {
+fn readable(context: &Responder<'_, impl Reads>, name: &str) -> Result<Target, Refusal> {
     let target = target(context, name)?;
     if let Some(Subject::Room(room)) = target.of {
         let room = &context.state.rooms[&room];
@@ -151,7 +151,7 @@ fn keys(context: &Context<'_>, target: &Target) -> Keys {
 }
 
 /// What one must call a key that cannot be one.
-fn bad_key_code(context: &Answering<'_, impl Reads>) -> &'static str {
+fn bad_key_code(context: &Responder<'_, impl Reads>) -> &'static str {
     if is_old(context) { "KEY_INVALID" } else { "INVALID_KEY" }
 }
 
@@ -163,7 +163,7 @@ fn is_key(key: &str) -> bool {
 const BAD_KEY: &str = "A key consists of 1 to 32 of a-z 0-9 _ . / -";
 
 /// One key of several cannot be one; the others are dealt with.
-fn bad_key_line(context: &Answering<'_, impl Reads>, key: &str) -> Vec<u8> {
+fn bad_key_line(context: &Responder<'_, impl Reads>, key: &str) -> Vec<u8> {
     let kind = if is_old(context) { "FAIL" } else { "WARN" };
     let code = bad_key_code(context);
     show::line(context, kind, |line| {
@@ -197,7 +197,7 @@ fn list(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 
 /// Replies with what the target has of what the session is subscribed to.
 fn sync(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    let wanted = context.node.subscriptions.of(context.asker.session);
+    let wanted = context.node.subscriptions.of(context.requester.session);
     if name == EVERYTHING && context.session().user.is_some() {
         let owners = show::everything(context);
         show::sync(context, EVERYTHING, &owners, &wanted);

@@ -8,11 +8,11 @@ mod room;
 
 use super::refusal::Refusal;
 use crate::limits::{MODE_STEPS, MODES_PER_LINE};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::Message;
 
 /// Carries out `MODE`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let target = message.param(0).unwrap_or_default();
     if !target.starts_with('#') {
         return super::umode::run(context, target, message.param(1));

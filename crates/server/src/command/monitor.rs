@@ -20,12 +20,12 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         "-" => {
             let given = message.param(1).unwrap_or_default().split(',').map(Arc::from);
             for name in targets(context, message)?.into_iter().chain(given) {
-                watch::remove(context.node, context.asker.session, &name);
+                watch::remove(context.node, context.requester.session, &name);
             }
         }
         "C" | "c" => {
             let watched = std::mem::take(&mut context.session_mut().watched);
-            watch::remove_all(context.node, context.asker.session, &watched);
+            watch::remove_all(context.node, context.requester.session, &watched);
         }
         "L" | "l" => {
             list(context, n::RPL_MONLIST, &watched(context));
@@ -58,7 +58,7 @@ fn watched(context: &Context<'_>) -> Vec<String> {
 fn add(context: &mut Context<'_>, names: Vec<Arc<str>>) {
     let (mut added, mut beyond) = (Vec::new(), Vec::new());
     for name in names {
-        if check_name(&name).is_err() || watch::add(context.node, context.asker.session, &name) {
+        if check_name(&name).is_err() || watch::add(context.node, context.requester.session, &name) {
             added.push(name.to_string());
         } else {
             beyond.push(name);

@@ -7,7 +7,7 @@ use crate::command::context::Context;
 use crate::effects::Cursor;
 use crate::effects::Effect;
 use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
-use crate::state::applying::{Answering, Reads};
+use crate::state::apply_context::{Responder, Reads};
 use crate::state::user::{User, UserId};
 use proto::{Capability, Message, numeric as n};
 use std::ops::{Bound, Range};
@@ -45,8 +45,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// A room that the asker may look into: not a secret one of others.
-pub fn visible(context: &Answering<'_, impl Reads>, name: &str) -> Result<RoomId, Refusal> {
+/// A room that the requester may look into: not a secret one of others.
+pub fn visible(context: &Responder<'_, impl Reads>, name: &str) -> Result<RoomId, Refusal> {
     let room = context.room(name)?;
     match context.may_see(room) {
         true => Ok(room.id),
@@ -80,7 +80,7 @@ impl Shared {
         ]
         .map(|capability| device.has(capability));
         if let Some((_, text)) = self.0.iter().find(|(other, _)| *other == alike) {
-            let (to, text) = (device.asker.session, text.clone());
+            let (to, text) = (device.requester.session, text.clone());
             return device.out.push(Effect::Reply { to, text });
         }
         let start = device.out.end_of_text();

@@ -8,7 +8,7 @@ use crate::command::authentication::may_be_named;
 use crate::command::context::Context;
 use crate::command::welcome;
 use crate::effects::FollowUp;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::membership;
 use crate::state::room::Rank;
 use proto::Message;
@@ -43,7 +43,7 @@ pub fn before<'m>(
 }
 
 /// A room in which the guest is banned or to be quiet: it keeps the nick by which it is known there.
-fn silenced_in(context: &mut Applying<'_>) -> Option<Arc<str>> {
+fn silenced_in(context: &mut ApplyContext<'_>) -> Option<Arc<str>> {
     let (me, who) = (context.me(), context.who());
     let rooms = context.user().rooms.iter().map(|room| &context.state.rooms[room]);
     let mut rooms = rooms.filter(|room| {
@@ -56,7 +56,7 @@ fn silenced_in(context: &mut Applying<'_>) -> Option<Arc<str>> {
 }
 
 /// Carries out `NICK` of a user.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = name_in(message)?;
     if name == &*context.user().nick {
         return Ok(());

@@ -4,12 +4,12 @@
 
 use super::privmsg::{Draft, to_each};
 use super::refusal::Refusal;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::Message;
 use store::EventKind;
 
 /// Carries out `NOTICE`. That there is nobody to tell it to is not answered either.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (Some(targets), Some(text)) = (message.param(0), message.param(1)) else { return Ok(()) };
     let draft = Draft::new(context, (EventKind::Notice, "NOTICE"), text, Some(message));
     match to_each(context, targets, &draft) {

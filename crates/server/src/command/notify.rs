@@ -1,4 +1,4 @@
-//! `NOTIFY [target [mute|follow|default]]`: of which conversations the asker wants to be told, on all
+//! `NOTIFY [target [mute|follow|default]]`: of which conversations the requester wants to be told, on all
 //! of their devices. The server keeps it; clients act on it.
 
 use super::chathistory::conversation;
@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use crate::effects::News;
 use crate::limits::NOTIFY_ENTRIES;
 use crate::state::State;
-use crate::state::applying::{Answering, Applying, Reads, write_line};
+use crate::state::apply_context::{Responder, ApplyContext, Reads, write_line};
 use crate::state::notify::{self, Notify};
 use crate::state::user::UserId;
 use proto::{Capabilities, Capability, Message};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use store::{AccountId, Conversation};
 
 /// Carries out `NOTIFY`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     if context.user().guest {
         let text = "Only accounts can mute and follow; log in or register first";
         return Err(Refusal::Invalid { code: "ACCOUNT_REQUIRED", context: Vec::new(), text });
@@ -36,7 +36,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// A conversation that lasts: a guest's ends with the guest.
-fn find(context: &Applying<'_>, target: &str) -> Result<(Conversation, Arc<str>), Refusal> {
+fn find(context: &ApplyContext<'_>, target: &str) -> Result<(Conversation, Arc<str>), Refusal> {
     let found = conversation(context, target).ok();
     let found =
         found.filter(|(of, _)| of.as_room().is_some() || context.state.account(target).is_some());
@@ -46,7 +46,7 @@ fn find(context: &Applying<'_>, target: &str) -> Result<(Conversation, Arc<str>)
 }
 
 fn set(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     of: Conversation,
     name: &Arc<str>,
     given: &str,
@@ -82,7 +82,7 @@ fn set(
     Ok(())
 }
 
-fn list(context: &mut Applying<'_>) {
+fn list(context: &mut ApplyContext<'_>) {
     let all = named(context);
     for (name, of, to) in &all {
         context.note("NOTIFY", "ENTRY", &[name, notify::word(Some(*to))], sentence(*of, Some(*to)));
@@ -92,7 +92,7 @@ fn list(context: &mut Applying<'_>) {
 }
 
 /// Tells a program what its person has muted and follows.
-pub fn show_all(context: &mut Answering<'_, impl Reads>) {
+pub fn show_all(context: &mut Responder<'_, impl Reads>) {
     for (name, _, to) in named(context) {
         context.from_server_only("NOTIFY", &[&name, notify::word(Some(to))]);
     }
@@ -104,8 +104,8 @@ pub fn muted(state: &State, user: UserId) -> Box<[Conversation]> {
     all.filter(|(_, to)| *to == Notify::Mute).map(|(of, _)| of).collect()
 }
 
-/// What the asker has muted and follows: rooms that they are in, and accounts.
-pub fn named(context: &Answering<'_, impl Reads>) -> Vec<(Arc<str>, Conversation, Notify)> {
+/// What the requester has muted and follows: rooms that they are in, and accounts.
+pub fn named(context: &Responder<'_, impl Reads>) -> Vec<(Arc<str>, Conversation, Notify)> {
     let (state, me): (&State, _) = (&context.state, context.me());
     let all = notify::all(state, me);
     let mut people: BTreeMap<AccountId, Option<Arc<str>>> =

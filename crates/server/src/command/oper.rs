@@ -11,7 +11,7 @@ use crate::config::{Operator, Role};
 use crate::effects::{Effect, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::Tried;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::{Message, numeric as n};
 
 /// Carries out `OPER`.
@@ -75,8 +75,8 @@ fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Ref
     context.apply(Request::Granted { name })
 }
 
-/// The asker is an operator from here on.
-pub fn grant(context: &mut Applying<'_>, name: &str) {
+/// The requester is an operator from here on.
+pub fn grant(context: &mut ApplyContext<'_>, name: &str) {
     let before = context.user_mut().role.replace(Role::Admin).is_some();
     context.audit("OPER", name, "");
     context.numeric(n::RPL_YOUREOPER, &[], "You are now an operator of this server");

@@ -13,7 +13,7 @@ use crate::effects::{Cursor, Effects, SentEntry};
 use crate::session::{Node, UnderWay};
 use crate::session_id::SessionId;
 use crate::state::State;
-use crate::state::applying::{Answering, Asker};
+use crate::state::apply_context::{Responder, Requester};
 use crate::state::refusal::Refusal;
 use crate::state::user::User;
 use proto::Capability;
@@ -79,8 +79,8 @@ pub fn keep_label(context: &mut Context<'_>) -> bool {
     if context.node.sent.is_none() {
         return false;
     }
-    let Answering { state, out, asker } = &mut context.answering;
-    let known = context.node.sessions.get_mut(&asker.session);
+    let Responder { state, out, requester } = &mut context.responder;
+    let known = context.node.sessions.get_mut(&requester.session);
     let Some(under_way) = known.and_then(|known| known.under_way.as_mut()) else { return false };
     // Another command of the session may be, one that was sent before.
     if under_way.answer.is_some() {
@@ -124,8 +124,8 @@ pub fn end_node(state: &mut State, node: &mut Node, out: &mut Effects, number: u
     for (user, session) in ended {
         let (now, steady) = state.ordered;
         let request = Request::SessionEnded { reason: NODE_ENDED, here: None };
-        let asker = Asker { session, ..Asker::of(Some(user)) };
-        apply_entry(state, node, out, 0, Entry { now, steady, asker, request });
+        let requester = Requester { session, ..Requester::of(Some(user)) };
+        apply_entry(state, node, out, 0, Entry { now, steady, requester, request });
     }
 }
 
@@ -137,7 +137,7 @@ fn apply_entry(
     number: u64,
     entry: Entry<'_>,
 ) -> Option<SessionId> {
-    let session = entry.asker.session;
+    let session = entry.requester.session;
     if session == SessionId::NOBODY {
         if is_housekeeping(&entry.request) {
             node.housekeeping = false;
@@ -149,11 +149,11 @@ fn apply_entry(
     let under_way = known.and_then(|known| known.under_way.take_if(|it| it.number == number));
     let waited = under_way.is_some();
     let ends = matches!(entry.request, Request::SessionEnded { .. });
-    if !ends && !is_there(state, &entry.asker) {
+    if !ends && !is_there(state, &entry.requester) {
         return waited.then_some(session);
     }
-    let Entry { now, steady, asker, request } = entry;
-    let mut context = Context::of_entry(state, node, out, asker.clone());
+    let Entry { now, steady, requester, request } = entry;
+    let mut context = Context::of_entry(state, node, out, requester.clone());
     match under_way.and_then(|it| it.answer) {
         Some((label, written)) => {
             let batches = context.has(Capability::Batch);
@@ -162,14 +162,14 @@ fn apply_entry(
         }
         None => {
             let label =
-                asker.label.clone().filter(|_| !context.node.sessions.contains_key(&session));
+                requester.label.clone().filter(|_| !context.node.sessions.contains_key(&session));
             context.begin(label);
-            context.asker.label.clone_from(&asker.label);
+            context.requester.label.clone_from(&requester.label);
         }
     }
     let (refuser, line) = (Refuser::of(&request), line_of(&request));
     finish(&mut context, |context| {
-        let entry = Entry { now, steady, asker, request };
+        let entry = Entry { now, steady, requester, request };
         let applied = context.apply_ordered(entry);
         if !waited && context.node.sessions.contains_key(&session) {
             // It has gone on meanwhile, for its answer was not in this.
@@ -197,9 +197,9 @@ pub fn is_housekeeping(request: &Request<'_>) -> bool {
 }
 
 /// Whether a session is still its user's: it may have ended when its last command was under way.
-fn is_there(state: &State, asker: &Asker) -> bool {
-    let Some(user) = asker.user else { return true };
-    state.users.get(&user).is_some_and(|user| user.sessions.contains(&asker.session))
+fn is_there(state: &State, requester: &Requester) -> bool {
+    let Some(user) = requester.user else { return true };
+    state.users.get(&user).is_some_and(|user| user.sessions.contains(&requester.session))
 }
 
 /// Who tells a session that its request is refused.
@@ -239,7 +239,7 @@ impl Refuser {
 
     fn refuse(self, context: &mut Context<'_>, refusal: Refusal) -> Result<(), (String, Refusal)> {
         // Another node's sessions are refused there.
-        let Some(known) = context.node.sessions.get_mut(&context.answering.asker.session) else {
+        let Some(known) = context.node.sessions.get_mut(&context.responder.requester.session) else {
             return Ok(());
         };
         known.reveals = None;

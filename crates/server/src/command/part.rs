@@ -5,7 +5,7 @@
 use super::refusal::{Refusal, refuse};
 use crate::effects::Condition;
 use crate::limits::KICK_BYTES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::founder;
 use crate::state::membership;
 use crate::text::shorten;
@@ -13,7 +13,7 @@ use proto::Message;
 use store::{EventKind, RoomId};
 
 /// Carries out `PART`. Each room is answered for itself.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let reason = shorten(message.param(1).unwrap_or_default(), KICK_BYTES);
     for name in super::once(super::names_of(message.param(0).unwrap_or_default())?) {
         context.out.resume(Condition::Always);
@@ -31,7 +31,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// Leaves all rooms but the lobby.
-pub fn all(context: &mut Applying<'_>) {
+pub fn all(context: &mut ApplyContext<'_>) {
     for room in context.user().rooms.clone() {
         if Some(room) != context.state.lobby {
             part(context, room, "");
@@ -39,7 +39,7 @@ pub fn all(context: &mut Applying<'_>) {
     }
 }
 
-fn part(context: &mut Applying<'_>, room: RoomId, reason: &str) {
+fn part(context: &mut ApplyContext<'_>, room: RoomId, reason: &str) {
     let me = context.me();
     context.tell_change(room, EventKind::Part, "", reason, "PART");
     founder::keep_role(context.state, context.out, room, me);

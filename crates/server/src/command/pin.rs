@@ -4,7 +4,7 @@ use super::privmsg::find;
 use super::refusal::Refusal;
 use super::room::{readable, tell_members};
 use crate::limits::PINS;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::pins::{self, Pin};
 use crate::state::records;
 use proto::Message;
@@ -12,7 +12,7 @@ use proto::time::write_server_time;
 use store::{EventId, RecordKind, RoomId};
 
 /// Carries out `PIN`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
     let Some(msgid) = message.param(1) else { return list(context, name) };
     let id = context.room_as_operator(name)?.id;
@@ -48,13 +48,13 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// A message is not pinned any more.
-pub fn remove(context: &mut Applying<'_>, id: RoomId, about: EventId) {
+pub fn remove(context: &mut ApplyContext<'_>, id: RoomId, about: EventId) {
     let record = (RecordKind::Pin, id, &*pins::key(about));
     records::remove(context.state, context.out, record);
 }
 
 /// An operator takes a message back: it is not pinned any more.
-pub fn taken_back(context: &mut Applying<'_>, id: RoomId, about: EventId) {
+pub fn taken_back(context: &mut ApplyContext<'_>, id: RoomId, about: EventId) {
     if pins::has(context.state, id, about) {
         remove(context, id, about);
     }
@@ -62,7 +62,7 @@ pub fn taken_back(context: &mut Applying<'_>, id: RoomId, about: EventId) {
 
 /// The message of a msgid, or the newest one in a room by whom a name stands for: many clients show no
 /// msgids.
-pub fn event_of(context: &mut Applying<'_>, id: RoomId, given: &str) -> Result<EventId, Refusal> {
+pub fn event_of(context: &mut ApplyContext<'_>, id: RoomId, given: &str) -> Result<EventId, Refusal> {
     if let Some(event) = store::parse_msgid(&context.state.renderer.instance, given) {
         let is_there = event <= context.state.last_event();
         return is_there.then_some(event).ok_or_else(|| Refusal::BadMsgid(given.to_owned()));
@@ -77,7 +77,7 @@ pub fn event_of(context: &mut Applying<'_>, id: RoomId, given: &str) -> Result<E
     newest.ok_or(Refusal::Invalid { code: "BAD_MSGID", context: about, text })
 }
 
-fn list(context: &mut Applying<'_>, name: &str) -> Result<(), Refusal> {
+fn list(context: &mut ApplyContext<'_>, name: &str) -> Result<(), Refusal> {
     let id = readable(context, name)?;
     let name = context.state.rooms[&id].name.clone();
     let all = pins::all(context.state, id);

@@ -8,7 +8,7 @@ use crate::command::context::Context;
 use crate::effects::Confirmation;
 use crate::limits::NAMES_LINE_BYTES;
 use crate::session::Prompt;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::Message;
 use store::EventKind;
 
@@ -50,14 +50,14 @@ pub fn text<'m>(context: &mut Context<'_>, to: String, text: &'m str) -> Request
 }
 
 /// Carries out `PM`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (user, text) = (message.param(0).unwrap_or_default(), message.rest(1).unwrap_or_default());
     send(context, user, text, Some(message))
 }
 
 /// Sends the text to the user or room.
 pub fn send(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     user: &str,
     text: &str,
     tagged: Option<&Message<'_>>,

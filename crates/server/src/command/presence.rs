@@ -4,20 +4,20 @@
 //! <https://ircv3.net/specs/extensions/away-notify>, <https://ircv3.net/specs/extensions/pre-away>
 
 use crate::effects::FollowUp;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::membership::{known_in, tell_acquaintances};
 use crate::state::user::{Presence, UserId};
 use proto::Capability;
 
-/// The session of the asker says whether the person is here.
-pub fn said(context: &mut Applying<'_>, presence: Presence) {
+/// The session of the requester says whether the person is here.
+pub fn said(context: &mut ApplyContext<'_>, presence: Presence) {
     note(context, presence);
     let me = context.me();
     changed(context, me);
 }
 
-fn note(context: &mut Applying<'_>, presence: Presence) {
-    let session = context.asker.session;
+fn note(context: &mut ApplyContext<'_>, presence: Presence) {
+    let session = context.requester.session;
     let user = context.user_mut();
     user.unattended.retain(|id| *id != session);
     match presence {
@@ -27,17 +27,17 @@ fn note(context: &mut Applying<'_>, presence: Presence) {
     }
 }
 
-/// The asker comes online, having said this before, if anything. Nobody is told yet: the rooms are
+/// The requester comes online, having said this before, if anything. Nobody is told yet: the rooms are
 /// when they come to know of the user, and watchers by [`tell_watchers`].
-pub fn came(context: &mut Applying<'_>, presence: Option<Presence>) {
+pub fn came(context: &mut ApplyContext<'_>, presence: Option<Presence>) {
     presence.into_iter().for_each(|presence| note(context, presence));
     let user = context.user_mut();
     user.away = user.away_now();
 }
 
-/// Tells those who watch the asker's name, and have just been told that the asker is online, that
+/// Tells those who watch the requester's name, and have just been told that the requester is online, that
 /// the person is away, if so.
-pub fn tell_watchers(context: &mut Applying<'_>) {
+pub fn tell_watchers(context: &mut ApplyContext<'_>) {
     let me = context.me();
     let Some(away) = context.user().away.clone() else { return };
     let news = context.passing_for(Capability::AwayNotify, me, ("AWAY", &[]), Some(&away));
@@ -47,7 +47,7 @@ pub fn tell_watchers(context: &mut Applying<'_>) {
 
 /// A session of a user came or went, or said something: tells others if the person is away now and
 /// was not, or the other way round.
-pub fn changed(context: &mut Applying<'_>, user: UserId) {
+pub fn changed(context: &mut ApplyContext<'_>, user: UserId) {
     let known = context.state.users.get_mut(&user).expect("the caller has looked the user up");
     let now = known.away_now();
     let before = std::mem::replace(&mut known.away, now.clone());

@@ -14,7 +14,7 @@ use crate::limits::SLOW_SPEAKERS;
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES, TARGETS};
 use crate::render::PLAYBACK;
 use crate::render::lines::pieces;
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::membership;
 use crate::state::room::{Member, Rank};
 use crate::state::silence;
@@ -57,7 +57,7 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// What the line says, with its tags as far as the session may send tags.
     pub fn new(
-        context: &Answering<'_, impl Reads>,
+        context: &Responder<'_, impl Reads>,
         (kind, verb): (EventKind, &'static str),
         text: &'a str,
         tagged: Option<&Message<'_>>,
@@ -75,7 +75,7 @@ fn is_resend_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= RESEND_ID_BYTES && id.bytes().all(allowed)
 }
 
-/// Finds out of which receivers' outboxes the asker has had more than their share.
+/// Finds out of which receivers' outboxes the requester has had more than their share.
 pub fn prepare<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -88,13 +88,13 @@ pub fn prepare<'m>(
     Ok(Next::Command)
 }
 
-/// Bytes of the tags that a message of the asker's would bear.
+/// Bytes of the tags that a message of the requester's would bear.
 pub fn tag_bytes(context: &Context<'_>, tagged: Option<&Message<'_>>) -> usize {
     let tagged = tagged.filter(|_| context.has(Capability::MessageTags));
     tagged.map_or(0, |message| message.tags.client_only().len())
 }
 
-/// Finds out whether a message for a user is within the asker's share of that user's outbox.
+/// Finds out whether a message for a user is within the requester's share of that user's outbox.
 pub fn look_at_share(context: &mut Context<'_>, target: &str, text: &str, tags: usize) {
     if target.starts_with('#') {
         return;
@@ -110,7 +110,7 @@ fn bytes_told(text: &str, tags: usize) -> usize {
 }
 
 /// Carries out `PRIVMSG`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let targets = message.param(0).ok_or(Refusal::NoRecipient("PRIVMSG"))?;
     let text = message.param(1).unwrap_or_default();
     let draft = Draft::new(context, (EventKind::Message, "PRIVMSG"), text, Some(message));
@@ -119,7 +119,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 
 /// Sends a draft to each target of a list; each is answered for itself.
 pub fn to_each(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     targets: &str,
     draft: &Draft<'_>,
 ) -> Result<(), Refusal> {
@@ -157,7 +157,7 @@ fn loses_unseen(refusal: &Refusal) -> bool {
 }
 
 /// Sends to one target: a room, some of its members, or a user.
-pub fn to_one(context: &mut Applying<'_>, target: &str, draft: Draft<'_>) -> Result<(), Refusal> {
+pub fn to_one(context: &mut ApplyContext<'_>, target: &str, draft: Draft<'_>) -> Result<(), Refusal> {
     if let Some((rank, room)) = ranked::split(target) {
         return ranked::send(context, rank, room, &draft);
     }
@@ -170,7 +170,7 @@ pub fn to_one(context: &mut Applying<'_>, target: &str, draft: Draft<'_>) -> Res
 
 /// Sends to a room; `form` is a confirmation beside the echo.
 pub fn to_room(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     room: RoomId,
     draft: Draft<'_>,
     form: Option<Confirmation>,
@@ -188,7 +188,7 @@ pub fn to_room(
     spoke_in(context, room, &draft);
     if passing_by {
         let news = passing(context, &draft, &name);
-        let except = vec![context.asker.session];
+        let except = vec![context.requester.session];
         context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
         echo_passing(context, news);
         confirm_passing(context, form);
@@ -196,7 +196,7 @@ pub fn to_room(
     }
     let event = context.event(Conversation::room(room), draft.kind, "", draft.text, &draft.tags);
     let news = store(context, event, &name, draft.verb, draft.resend, None);
-    let except = vec![context.asker.session];
+    let except = vec![context.requester.session];
     context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
     confirm(context, draft.kind, news, form);
     Ok(())
@@ -205,7 +205,7 @@ pub fn to_room(
 /// Sends to a user; it is kept until a session of theirs has taken it. `by_pm`: confirmed in the words of
 /// `PM`.
 pub fn to_user(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     target: &str,
     draft: Draft<'_>,
     by_pm: bool,
@@ -254,8 +254,8 @@ pub fn to_user(
     Ok(())
 }
 
-/// Refuses a private message for somebody who does not take it from the asker (`ACCOUNT PMS`).
-fn must_be_taken(context: &Applying<'_>, id: UserId, name: &str) -> Result<(), Refusal> {
+/// Refuses a private message for somebody who does not take it from the requester (`ACCOUNT PMS`).
+fn must_be_taken(context: &ApplyContext<'_>, id: UserId, name: &str) -> Result<(), Refusal> {
     let me = context.me();
     let shares = |room: &RoomId| {
         Some(*room) != context.state.lobby && context.state.rooms[room].members.contains_key(&id)
@@ -275,7 +275,7 @@ fn must_be_taken(context: &Applying<'_>, id: UserId, name: &str) -> Result<(), R
 
 /// Who has the name: an id, the name as its owner writes it, and whether they are online.
 pub fn find(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     name: &str,
 ) -> Result<(UserId, Arc<str>, bool), Refusal> {
     if let Some(user) = context.state.online(name) {
@@ -291,9 +291,9 @@ pub fn find(
     }
 }
 
-/// Whether the asker may say this in the room, of which they may know; its name if so.
+/// Whether the requester may say this in the room, of which they may know; its name if so.
 fn may_speak(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     room: RoomId,
     draft: &Draft<'_>,
 ) -> Result<Arc<str>, Refusal> {
@@ -304,7 +304,7 @@ fn may_speak(
 }
 
 fn may_say(
-    context: &Applying<'_>,
+    context: &ApplyContext<'_>,
     room: RoomId,
     draft: &Draft<'_>,
     steps: &Cell<u64>,
@@ -364,12 +364,12 @@ fn is_ctcp(text: &str) -> bool {
     })
 }
 
-/// Whether a receiver's outbox may take a draft of the asker's.
-fn may_tell(context: &mut Applying<'_>, id: UserId, draft: &Draft<'_>) -> Result<(), Refusal> {
+/// Whether a receiver's outbox may take a draft of the requester's.
+fn may_tell(context: &mut ApplyContext<'_>, id: UserId, draft: &Draft<'_>) -> Result<(), Refusal> {
     context.must_be_within_share(id, bytes_told(draft.text, draft.tags.len()))
 }
 
-fn check_text(context: &Applying<'_>, draft: &Draft<'_>, target: &str) -> Result<(), Refusal> {
+fn check_text(context: &ApplyContext<'_>, draft: &Draft<'_>, target: &str) -> Result<(), Refusal> {
     if draft.kind == EventKind::Tagmsg {
         return Ok(());
     }
@@ -387,7 +387,7 @@ fn check_text(context: &Applying<'_>, draft: &Draft<'_>, target: &str) -> Result
 }
 
 /// Whether a draft may be stored: its tags are not too long, and there is space for its author.
-fn may_store(context: &mut Applying<'_>, draft: &Draft<'_>) -> Result<(), Refusal> {
+fn may_store(context: &mut ApplyContext<'_>, draft: &Draft<'_>) -> Result<(), Refusal> {
     if draft.tags.is_empty() {
         return context.must_be_storable();
     }
@@ -416,7 +416,7 @@ fn is_typing(draft: &Draft<'_>) -> bool {
 }
 
 /// News of a draft that is told and not stored: without an id, but otherwise as an event is told.
-fn passing(context: &mut Applying<'_>, draft: &Draft<'_>, target: &str) -> u32 {
+fn passing(context: &mut ApplyContext<'_>, draft: &Draft<'_>, target: &str) -> u32 {
     if !is_typing(draft) {
         spoke(context);
     }
@@ -443,14 +443,14 @@ fn passing(context: &mut Applying<'_>, draft: &Draft<'_>, target: &str) -> u32 {
 }
 
 /// The author's own copy of what is told and not stored: with a label it is the answer.
-fn echo_passing(context: &mut Applying<'_>, news: u32) {
+fn echo_passing(context: &mut ApplyContext<'_>, news: u32) {
     if context.has(Capability::EchoMessage) {
         context.reply_news(news);
     }
 }
 
 /// The last word on what is told and not stored: there is no msgid to confirm.
-fn confirm_passing(context: &mut Applying<'_>, form: Option<Confirmation>) {
+fn confirm_passing(context: &mut ApplyContext<'_>, form: Option<Confirmation>) {
     match form {
         Some(Confirmation::Private { to, .. }) => {
             context.note("PM", "SENT", &[&to, "*"], &format!("On its way to {to}; not kept"));
@@ -462,14 +462,14 @@ fn confirm_passing(context: &mut Applying<'_>, form: Option<Confirmation>) {
     }
 }
 
-/// The asker is not idle.
-fn spoke(context: &mut Applying<'_>) {
+/// The requester is not idle.
+fn spoke(context: &mut ApplyContext<'_>) {
     let at = context.state.steady;
     context.user_mut().spoke = at;
 }
 
-/// The asker speaks in a room: if it is slow, they wait before they do so again.
-pub(super) fn spoke_in(context: &mut Applying<'_>, room: RoomId, draft: &Draft<'_>) {
+/// The requester speaks in a room: if it is slow, they wait before they do so again.
+pub(super) fn spoke_in(context: &mut ApplyContext<'_>, room: RoomId, draft: &Draft<'_>) {
     let (me, now) = (context.me(), context.state.steady);
     let Some(room) = context.state.rooms.get_mut(&room) else { return };
     let plain = room.member(me).is_none_or(|member| member.rank() == Rank::Plain);
@@ -479,7 +479,7 @@ pub(super) fn spoke_in(context: &mut Applying<'_>, room: RoomId, draft: &Draft<'
 }
 
 fn store(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     event: Event,
     target: &str,
     verb: &'static str,
@@ -499,18 +499,18 @@ fn store(
     let mentions = mentions::of(context, &event);
     let event = Arc::new(event);
     let write = context.out.write(Write::Event { event, resend, pending_for, mentions });
-    let to = context.asker.session;
+    let to = context.requester.session;
     context.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
     news
 }
 
 /// Whether somebody who has been found has an account, and so may come back for what is kept.
-fn has_account(context: &Applying<'_>, id: UserId) -> bool {
+fn has_account(context: &ApplyContext<'_>, id: UserId) -> bool {
     context.state.users.get(&id).is_none_or(|user| !user.guest)
 }
 
-/// Whether somebody ignores the asker.
-pub fn is_ignored(context: &mut Answering<'_, impl Reads>, receiver: UserId) -> bool {
+/// Whether somebody ignores the requester.
+pub fn is_ignored(context: &mut Responder<'_, impl Reads>, receiver: UserId) -> bool {
     if !context.state.silences.contains_key(&receiver) {
         return false;
     }
@@ -520,9 +520,9 @@ pub fn is_ignored(context: &mut Answering<'_, impl Reads>, receiver: UserId) -> 
     ignored
 }
 
-/// Tells all sessions of the receiver, unless they ignore the asker, for whom it is `kept` or not, and the other sessions of the
-/// asker.
-pub fn tell_both(context: &mut Applying<'_>, receiver: UserId, news: u32, kept: bool) {
+/// Tells all sessions of the receiver, unless they ignore the requester, for whom it is `kept` or not, and the other sessions of the
+/// requester.
+pub fn tell_both(context: &mut ApplyContext<'_>, receiver: UserId, news: u32, kept: bool) {
     let me = context.me();
     let ignored = is_ignored(context, receiver);
     let sessions = |id: UserId| context.state.users.get(&id).map(|user| user.sessions.clone());
@@ -531,7 +531,7 @@ pub fn tell_both(context: &mut Applying<'_>, receiver: UserId, news: u32, kept: 
     }
     if receiver != me {
         for to in sessions(me).unwrap_or_default() {
-            if to != context.asker.session {
+            if to != context.requester.session {
                 context.out.push(Effect::TellOne { to, news, kept: false });
             }
         }
@@ -539,8 +539,8 @@ pub fn tell_both(context: &mut Applying<'_>, receiver: UserId, news: u32, kept: 
 }
 
 /// The last word to the author, now or at a second sending.
-pub fn confirm(context: &mut Applying<'_>, kind: EventKind, news: u32, form: Option<Confirmation>) {
-    let to = context.asker.session;
+pub fn confirm(context: &mut ApplyContext<'_>, kind: EventKind, news: u32, form: Option<Confirmation>) {
+    let to = context.requester.session;
     let when = context.out.settled();
     if context.has(Capability::EchoMessage)
         && context.capabilities().has_all(crate::render::needs(kind))
@@ -553,7 +553,7 @@ pub fn confirm(context: &mut Applying<'_>, kind: EventKind, news: u32, form: Opt
     }
 }
 
-fn tell_away(context: &mut Applying<'_>, id: UserId, name: &str, online: bool) {
+fn tell_away(context: &mut ApplyContext<'_>, id: UserId, name: &str, online: bool) {
     if !online {
         context.numeric(n::RPL_AWAY, &[name], "is offline and will get it at the next login");
     } else if let Some(away) = context.state.users[&id].away.clone() {

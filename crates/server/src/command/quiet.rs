@@ -3,10 +3,10 @@
 
 use super::ban;
 use super::refusal::Refusal;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::Message;
 
 /// Carries out `QUIET`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     ban::add_or_list(context, message, ban::QUIET)
 }

@@ -19,8 +19,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// Ends the session of the asker.
+/// Ends the session of the requester.
 pub fn leave(context: &mut Context<'_>, reason: &str) {
-    let session = context.asker.session;
+    let session = context.requester.session;
     context.out.end_session(Ending { session, told: Some(reason.into()), reason: reason.into() });
 }

@@ -7,7 +7,7 @@ use super::privmsg::{confirm, tell_both};
 use super::refusal::Refusal;
 use crate::effects::{Condition, Effect, Rooms};
 use crate::limits::KICK_BYTES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::user::UserId;
 use crate::text::shorten;
 use proto::{Capability, Line, Message};
@@ -19,7 +19,7 @@ const UNKNOWN: &str = "There is no such message; it may already have been delete
 
 /// Carries out `REDACT`, also for who types it in a client without the capability. One's own messages can be taken back at any time, those of others in a
 /// room by its operators. Which message it is only the store knows, so it decides.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (target, given) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
     let reason = shorten(message.param(2).unwrap_or_default(), KICK_BYTES);
@@ -54,7 +54,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     say_why_not(context, write, &name, msgid);
     match conversation.as_room() {
         Some(room) => {
-            let except = vec![context.asker.session];
+            let except = vec![context.requester.session];
             context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
         }
         None => tell_both(context, other(conversation, context.me()), news, false),
@@ -69,7 +69,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 
 /// An operator takes back a message of a room along with others; if it was taken back before, nobody
 /// is told. What follows in the command does not depend on it.
-pub fn in_room(context: &mut Applying<'_>, room: RoomId, about: EventId, reason: &str) {
+pub fn in_room(context: &mut ApplyContext<'_>, room: RoomId, about: EventId, reason: &str) {
     let when = context.out.condition();
     let name = context.state.rooms[&room].name.clone();
     super::pin::taken_back(context, room, about);
@@ -82,7 +82,7 @@ pub fn in_room(context: &mut Applying<'_>, room: RoomId, about: EventId, reason:
 }
 
 fn other(conversation: Conversation, me: UserId) -> UserId {
-    conversation.other(me).expect("the asker is one of the two")
+    conversation.other(me).expect("the requester is one of the two")
 }
 
 fn unknown(target: &str, msgid: &str) -> Refusal {
@@ -91,8 +91,8 @@ fn unknown(target: &str, msgid: &str) -> Refusal {
 }
 
 /// The answers for when the store refuses, or fails.
-fn say_why_not(context: &mut Applying<'_>, write: u32, target: &str, msgid: &str) {
-    let to = context.asker.session;
+fn say_why_not(context: &mut ApplyContext<'_>, write: u32, target: &str, msgid: &str) {
+    let to = context.requester.session;
     let failed = Effect::NotStored { to, verb: "REDACT", tag: None };
     context.out.push_when(Condition::Failed(write), failed);
     let server = context.state.renderer.server.clone();

@@ -2,7 +2,7 @@
 
 use super::privmsg::NEEDED_TAGS;
 use crate::limits::{PARAMETER_BYTES, ROOM_BYTES, TAGS_STORED_BYTES};
-use crate::state::applying::{Answering, Reads};
+use crate::state::apply_context::{Responder, Reads};
 pub use crate::state::refusal::Refusal;
 use crate::text::shorten;
 use proto::name::RoomNameError;
@@ -28,8 +28,8 @@ const STANDARD: &[&str] = &[
     "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS", "UNREAD", "NOTIFY", "FIND", "SEARCH",
 ];
 
-/// Says "no" to the asker.
-pub fn refuse(context: &mut Answering<'_, impl Reads>, verb: &str, refusal: &Refusal) {
+/// Says "no" to the requester.
+pub fn refuse(context: &mut Responder<'_, impl Reads>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);
     let params: Vec<&str> =
         said.params.iter().map(|param| shorten(param, PARAMETER_BYTES)).collect();

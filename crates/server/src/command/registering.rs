@@ -38,7 +38,7 @@ impl Context<'_> {
 /// Tells when and from where the account logged in last.
 pub fn show_last_login(context: &mut Context<'_>, login: &LastLogin, full: bool) {
     // A program at which nobody is could not tell anybody.
-    if context.user().is_unattended(context.asker.session) {
+    if context.user().is_unattended(context.requester.session) {
         return;
     }
     let text = last_login::sentence(login);

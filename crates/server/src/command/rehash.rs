@@ -10,7 +10,7 @@ use super::umode;
 use crate::command::context::Context;
 use crate::effects::Effect;
 use crate::session_id::SessionId;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::settings::Settings;
 use crate::state::user::{User, UserId};
 use proto::{Message, numeric as n};
@@ -25,14 +25,14 @@ pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refu
     let file = context.node.config.file_name().unwrap_or_default();
     context.numeric(n::RPL_REHASHING, &[&file], "Rehashing");
     context.audit("REHASH", &file, "");
-    let by = context.asker.session;
+    let by = context.requester.session;
     context.out.push(Effect::Reload { by });
     Ok(())
 }
 
 /// The state has other settings from here on. Accounts whose role differs now have the new one, or none.
 /// Who has taken other rights with `OPER` keeps them, unless operators need a second factor from here on.
-pub fn change(context: &mut Applying<'_>, settings: &Settings) {
+pub fn change(context: &mut ApplyContext<'_>, settings: &Settings) {
     let before = std::mem::replace(&mut context.state.settings, settings.clone());
     let state = &*context.state;
     let by_config = |user: &User| user.role == state.role_by(&before, user);

@@ -8,7 +8,7 @@ use crate::command::context::Context;
 use crate::effects::FollowUp;
 use crate::limits::{RENAME_BYTES, RENAME_DEVICES, RENAME_SECONDS};
 use crate::session_id::SessionId;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::membership;
 use crate::state::user::UserId;
 use crate::text::shorten;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use store::{EventKind, RoomId};
 
 /// Carries out `RENAME`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let room = context.room_as_operator(message.param(0).unwrap_or_default())?;
     let (id, old, by_role) = (room.id, room.name.clone(), context.acts_by_role(room));
     let new = message.param(1).unwrap_or_default();
@@ -42,7 +42,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
 }
 
 /// Whether a room may get a name; if not, why, but that it is taken.
-fn may_be_named(context: &Applying<'_>, id: RoomId, new: &str) -> Result<(), Option<String>> {
+fn may_be_named(context: &ApplyContext<'_>, id: RoomId, new: &str) -> Result<(), Option<String>> {
     let state = &context.state;
     let room = &state.rooms[&id];
     let cannot = |why: &str| Err(Some(why.to_owned()));
@@ -71,13 +71,13 @@ fn may_be_named(context: &Applying<'_>, id: RoomId, new: &str) -> Result<(), Opt
     Ok(())
 }
 
-fn rename(context: &mut Applying<'_>, id: RoomId, old: &Arc<str>, new: &str, reason: &str) {
+fn rename(context: &mut ApplyContext<'_>, id: RoomId, old: &Arc<str>, new: &str, reason: &str) {
     let me = context.me();
     membership::reveal(context, id, me);
     membership::rename(context.state, context.out, id, new);
     let text = if reason.is_empty() { new.to_owned() } else { format!("{new} {reason}") };
     let news = context.store_change(id, EventKind::Rename, old, &text, "RENAME");
-    context.tell_room_and_asker(id, news);
+    context.tell_room_and_requester(id, news);
     // One who does not know the command is not troubled with a change of case alone.
     if !same(old, new) {
         let (old, reason) = (old.clone(), reason.into());
@@ -119,8 +119,8 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
 }
 
 /// The room that a name that nobody has stood for until lately, and its name now; not if it is
-/// secret to the asker.
-pub fn renamed(context: &Applying<'_>, name: &str) -> Option<Arc<str>> {
+/// secret to the requester.
+pub fn renamed(context: &ApplyContext<'_>, name: &str) -> Option<Arc<str>> {
     let id = context.state.renames.find(name, context.state.steady)?;
     let room = context.state.rooms.get(&id)?;
     let secret =

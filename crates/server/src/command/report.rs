@@ -4,7 +4,7 @@
 use super::privmsg::find;
 use super::refusal::Refusal;
 use crate::limits::REASON_BYTES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::reports::{self, Report};
 use crate::state::user::UserId;
 use crate::state::{founder, history};
@@ -13,7 +13,7 @@ use proto::Message;
 use store::EventId;
 
 /// Carries out `REPORT`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(0).unwrap_or_default();
     let reason = message.rest(1).map(str::trim).filter(|reason| !reason.is_empty());
     let reason = shorten(reason.ok_or(Refusal::NeedMoreParams)?, REASON_BYTES);
@@ -53,7 +53,7 @@ fn sentence(report: &Report) -> String {
 /// The room and the author of a message. One that the reporter may not read is as unknown as one that
 /// is not there.
 fn said(
-    context: &Applying<'_>,
+    context: &ApplyContext<'_>,
     event: EventId,
     given: &str,
 ) -> Result<(Box<str>, Box<str>), Refusal> {

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::entry::Next;
 use super::refusal::Refusal;
 use crate::limits::REASON_BYTES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::reports::{self, Closed, Report};
 use crate::state::terms::date;
 use crate::text::shorten;
@@ -28,7 +28,7 @@ pub fn before<'m>(
 }
 
 /// Carries out `REPORTS CLOSE`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.must_have_right("REPORTS", "CLOSE")?;
     close(context, message.param(1), message.rest(2).unwrap_or_default())
 }
@@ -58,7 +58,7 @@ fn show(context: &mut Context<'_>, all: bool) {
     context.note("REPORTS", "END", &[&count.to_string()], text);
 }
 
-fn close(context: &mut Applying<'_>, number: Option<&str>, note: &str) -> Result<(), Refusal> {
+fn close(context: &mut ApplyContext<'_>, number: Option<&str>, note: &str) -> Result<(), Refusal> {
     let given = number.filter(|number| !number.is_empty()).ok_or(Refusal::NeedMoreParams)?;
     let number = given.parse::<u32>().ok();
     let open = number.and_then(|number| Some((number, reports::get(context.state, number)?)));
@@ -66,7 +66,7 @@ fn close(context: &mut Applying<'_>, number: Option<&str>, note: &str) -> Result
         let text = "No report of this number waits to be dealt with";
         return Err(Refusal::Invalid { code: "NO_SUCH_REPORT", context: vec![given.into()], text });
     };
-    let (by, note) = (context.asker_name(), shorten(note, REASON_BYTES));
+    let (by, note) = (context.requester_name(), shorten(note, REASON_BYTES));
     let closed = Some(Closed { by: (&*by).into(), note: note.into() });
     let about = report.about.clone();
     reports::set(context.state, context.out, number, &Report { closed, ..report });

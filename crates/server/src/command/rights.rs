@@ -3,7 +3,7 @@
 use super::refusal::Refusal;
 use crate::config::Role;
 use crate::effects::News;
-use crate::state::applying::{Answering, Reads, write_line};
+use crate::state::apply_context::{Responder, Reads, write_line};
 use crate::state::room::{Rank, Room};
 use crate::state::user::UserId;
 use crate::state::{founder, permission};
@@ -13,16 +13,16 @@ use store::{Audit, Write};
 /// Who asks at the admin socket. No user can have such a name.
 pub const CONSOLE: &str = "*console*";
 
-impl<S: Reads> Answering<'_, S> {
-    /// What the asker may do as an operator of the server.
+impl<S: Reads> Responder<'_, S> {
+    /// What the requester may do as an operator of the server.
     pub fn role(&self) -> Option<Role> {
-        match self.asker.user {
+        match self.requester.user {
             Some(user) => self.state.users[&user].role,
-            None => self.asker.console.then_some(Role::Admin),
+            None => self.requester.console.then_some(Role::Admin),
         }
     }
 
-    /// Whether the asker may do, as an operator of the server, what others may do for themselves alone or
+    /// Whether the requester may do, as an operator of the server, what others may do for themselves alone or
     /// not at all.
     pub fn has_right(&self, verb: &str, action: &str) -> bool {
         self.role().is_some_and(|role| permission::allows(role, verb, action))
@@ -49,26 +49,26 @@ impl<S: Reads> Answering<'_, S> {
         }
     }
 
-    /// Whether what the asker does in a room is for the audit log: an operator of the server does it who
+    /// Whether what the requester does in a room is for the audit log: an operator of the server does it who
     /// is neither operator nor founder there.
     pub fn acts_by_role(&self, room: &Room) -> bool {
-        let Some(me) = self.asker.user else { return false };
+        let Some(me) = self.requester.user else { return false };
         let rank = room.members.get(&me).map_or(Rank::Plain, |member| member.rank());
         self.role().is_some() && room.founder != Some(me) && rank < Rank::Op
     }
 
     /// The same when it is done to a member: not even operators of a room may touch its founder.
     pub fn acts_by_role_on(&self, room: &Room, member: UserId) -> bool {
-        let of_founder = room.founder == Some(member) && self.asker.user != Some(member);
+        let of_founder = room.founder == Some(member) && self.requester.user != Some(member);
         self.acts_by_role(room) || of_founder && self.role().is_some()
     }
 
-    /// The name of the asker, whoever it is.
-    pub fn asker_name(&self) -> Arc<str> {
-        if self.asker.console { CONSOLE.into() } else { self.nick() }
+    /// The name of the requester, whoever it is.
+    pub fn requester_name(&self) -> Arc<str> {
+        if self.requester.console { CONSOLE.into() } else { self.nick() }
     }
 
-    /// Writes down that the asker did something to somebody or something. What follows does not depend
+    /// Writes down that the requester did something to somebody or something. What follows does not depend
     /// on it.
     pub fn audit(&mut self, verb: &str, target: &str, reason: &str) {
         let entry = self.audit_entry(verb, target, reason);
@@ -81,16 +81,16 @@ impl<S: Reads> Answering<'_, S> {
     pub fn audit_entry(&self, verb: &str, target: &str, reason: &str) -> Audit {
         Audit {
             time: self.state.now,
-            by: (&*self.asker_name()).into(),
+            by: (&*self.requester_name()).into(),
             verb: verb.into(),
             target: target.into(),
             reason: reason.into(),
         }
     }
 
-    /// News of what the asker does as an operator: from the server, if it is done at the admin socket.
-    pub fn passing_from_asker(&mut self, verb: &str, params: &[&str], text: &str) -> u32 {
-        if let Some(me) = self.asker.user {
+    /// News of what the requester does as an operator: from the server, if it is done at the admin socket.
+    pub fn passing_from_requester(&mut self, verb: &str, params: &[&str], text: &str) -> u32 {
+        if let Some(me) = self.requester.user {
             return self.passing(me, verb, params, Some(text));
         }
         let server = self.state.renderer.server.clone();

@@ -7,7 +7,7 @@ use crate::effects::{Effect, News, Rooms};
 use crate::limits::{
     KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES, REASON_BYTES, SLOW_SECONDS_MOST,
 };
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::rules::{self, parse_slow, parse_switch};
 use crate::state::{founder, history, membership, metadata, records};
 use crate::text::shorten;
@@ -59,7 +59,7 @@ impl Setting {
 }
 
 /// Carries out `ROOM`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let id = readable(context, message.param(0).unwrap_or_default())?;
     let Some(word) = message.param(1) else {
         for (_, setting, _) in SETTINGS {
@@ -94,8 +94,8 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-/// A room whose settings the asker may see: those of a closed one are for its members.
-pub fn readable(context: &Applying<'_>, name: &str) -> Result<RoomId, Refusal> {
+/// A room whose settings the requester may see: those of a closed one are for its members.
+pub fn readable(context: &ApplyContext<'_>, name: &str) -> Result<RoomId, Refusal> {
     let id = visible(context, name)?;
     let room = &context.state.rooms[&id];
     let closed = room.is('i') || room.is('s');
@@ -107,7 +107,7 @@ pub fn readable(context: &Applying<'_>, name: &str) -> Result<RoomId, Refusal> {
 }
 
 /// How a setting is, as it could be set.
-fn value(context: &Applying<'_>, id: RoomId, setting: Setting) -> String {
+fn value(context: &ApplyContext<'_>, id: RoomId, setting: Setting) -> String {
     let state = &context.state;
     let room = &state.rooms[&id];
     let key = |key: &str| room.metadata.get(key).map(ToString::to_string);
@@ -135,7 +135,7 @@ fn value(context: &Applying<'_>, id: RoomId, setting: Setting) -> String {
     }
 }
 
-fn show(context: &mut Applying<'_>, id: RoomId, setting: Setting) {
+fn show(context: &mut ApplyContext<'_>, id: RoomId, setting: Setting) {
     let (name, value) = (context.state.rooms[&id].name.clone(), value(context, id, setting));
     context.note("ROOM", "SETTING", &[&name, setting.name()], &value);
 }
@@ -153,7 +153,7 @@ fn middle(word: &str) -> &str {
 }
 
 fn change(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     setting: Setting,
     given: &str,
@@ -230,13 +230,13 @@ fn kept(given: &str, most: u32, setting: Setting) -> Result<Option<String>, Refu
     Ok(Some(number.to_string()))
 }
 
-fn set_rule<T: Serialize>(context: &mut Applying<'_>, id: RoomId, key: &str, to: T, usual: bool) {
+fn set_rule<T: Serialize>(context: &mut ApplyContext<'_>, id: RoomId, key: &str, to: T, usual: bool) {
     let record = (RecordKind::RoomSetting, id, key);
     records::set(context.state, context.out, record, Some(&to).filter(|_| !usual));
 }
 
 fn set_key(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     key: &str,
     value: Option<&str>,
@@ -253,13 +253,13 @@ fn set_key(
     Ok(())
 }
 
-fn describe(context: &mut Applying<'_>, id: RoomId, text: &str) -> Result<(), Refusal> {
+fn describe(context: &mut ApplyContext<'_>, id: RoomId, text: &str) -> Result<(), Refusal> {
     let text = shorten(text, METADATA_VALUE_BYTES);
     set_key(context, id, DESCRIPTION, Some(text).filter(|text| !text.is_empty()))
 }
 
 /// The mode is told as a mode.
-fn set_registered_only(context: &mut Applying<'_>, id: RoomId, on: bool) -> Result<(), Refusal> {
+fn set_registered_only(context: &mut ApplyContext<'_>, id: RoomId, on: bool) -> Result<(), Refusal> {
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked it up");
     let before = room.settings.clone();
     let flags = &mut room.settings.flags;
@@ -275,7 +275,7 @@ fn set_registered_only(context: &mut Applying<'_>, id: RoomId, on: bool) -> Resu
 
 /// The room goes to another account, or is nobody's any more: only by its founder, and by operators
 /// of the server.
-fn transfer(context: &mut Applying<'_>, id: RoomId, to: &str) -> Result<(), Refusal> {
+fn transfer(context: &mut ApplyContext<'_>, id: RoomId, to: &str) -> Result<(), Refusal> {
     let room = &context.state.rooms[&id];
     let (name, before) = (room.name.clone(), room.founder);
     if Some(id) == context.state.lobby {
@@ -318,9 +318,9 @@ fn transfer(context: &mut Applying<'_>, id: RoomId, to: &str) -> Result<(), Refu
     Ok(())
 }
 
-/// Answers the asker and tells the members how a setting is now. A room that is nobody's any more
+/// Answers the requester and tells the members how a setting is now. A room that is nobody's any more
 /// ends when nobody is in it.
-fn tell(context: &mut Applying<'_>, id: RoomId, setting: Setting) {
+fn tell(context: &mut ApplyContext<'_>, id: RoomId, setting: Setting) {
     show(context, id, setting);
     let value = value(context, id, setting);
     let (by, name) = (context.nick(), context.state.rooms[&id].name.clone());
@@ -333,10 +333,10 @@ fn tell(context: &mut Applying<'_>, id: RoomId, setting: Setting) {
     membership::end_if_empty(context.state, context.out, id);
 }
 
-/// Tells all members of a room but the asker: as a standard reply, or as a notice to those who do
+/// Tells all members of a room but the requester: as a standard reply, or as a notice to those who do
 /// not know these.
 pub fn tell_members(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     (verb, code, words): (&str, &str, &[&str]),
     text: &str,
@@ -356,7 +356,7 @@ pub fn tell_members(
         line.param(&name).text(shorten(sentence, METADATA_VALUE_BYTES)).end();
     });
     for news in [note, notice] {
-        let except = vec![context.asker.session];
+        let except = vec![context.requester.session];
         context.out.push(Effect::Tell { rooms: Rooms::One(id), except, news });
     }
 }

@@ -47,7 +47,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// The newest of all that the asker may read; the reader adds the rooms.
+/// The newest of all that the requester may read; the reader adds the rooms.
 pub fn all(context: &Context<'_>) -> Search {
     Search {
         account: context.me(),

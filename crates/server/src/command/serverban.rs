@@ -9,7 +9,7 @@ use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
 use crate::limits::{KICK_BYTES, SERVER_BAN_BYTES, SERVER_BANS};
 use crate::session_id::SessionId;
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::barred::stamp;
 use crate::state::founder;
 use crate::state::records::{self, SERVER};
@@ -55,7 +55,7 @@ pub fn before<'m>(
 }
 
 /// Carries out what changes the bans.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
     context.must_have_right("SERVERBAN", &action)?;
     if action == "ADD" { add(context, message) } else { remove(context, message) }
@@ -65,7 +65,7 @@ fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
     Refusal::Invalid { code, context: vec![about.to_owned()], text }
 }
 
-fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+fn add(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(1).filter(|given| !given.is_empty());
     let given = given.ok_or(Refusal::NeedMoreParams)?;
     let (duration, reason) = wishes(message)?;
@@ -86,12 +86,12 @@ fn add(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal>
     let ban = ServerBan {
         target,
         reason: shorten(&reason, KICK_BYTES).into(),
-        by: (&*context.asker_name()).into(),
+        by: (&*context.requester_name()).into(),
         set: now,
         until: duration.map(|duration| now + duration),
     };
     let mut hit = sessions_of(context, &ban);
-    let me = (context.asker.user, context.asker.session);
+    let me = (context.requester.user, context.requester.session);
     if hit.iter().any(|(user, session)| Some(*user) == me.0 || *session == me.1) {
         return Err(bans_you(given));
     }
@@ -125,21 +125,21 @@ fn bans_you(given: &str) -> Refusal {
 }
 
 /// Answers whoever added a ban, which ends so many connections.
-fn added(context: &mut Answering<'_, impl Reads>, id: u32, given: &str, count: usize) {
+fn added(context: &mut Responder<'_, impl Reads>, id: u32, given: &str, count: usize) {
     let until = context.state.server_bans.get(id).and_then(|ban| ban.until);
     let until = until.map_or("*".to_owned(), stamp);
     let text = format!("{given} is banned from this server (connections ended: {count})");
     context.note("SERVERBAN", "ADDED", &[&id.to_string(), given, &until], &text);
 }
 
-/// Refuses a ban of a network from which the asker comes, another session of the same user, or an
+/// Refuses a ban of a network from which the requester comes, another session of the same user, or an
 /// operator of the server.
 fn must_not_be_mine(
     context: &Context<'_>,
     network: &IpNet,
     message: &Message<'_>,
 ) -> Result<(), Refusal> {
-    let (me, user) = (context.asker.session, context.asker.user);
+    let (me, user) = (context.requester.session, context.requester.user);
     let mine = |session: &SessionId| {
         *session == me || user.is_some_and(|me| context.node.sessions[session].user == Some(me))
     };
@@ -183,12 +183,12 @@ pub fn end_from_network(context: &mut Context<'_>, id: u32, given: &str) {
     }
 }
 
-fn closing(context: &Answering<'_, impl Reads>, why: &str) -> Box<str> {
+fn closing(context: &Responder<'_, impl Reads>, why: &str) -> Box<str> {
     format!("Closing Link: {} ({why})", context.state.renderer.server).into()
 }
 
 /// Whom somebody means: a network, a mask, or the account of a name.
-fn target(context: &Applying<'_>, given: &str) -> Result<Target, Refusal> {
+fn target(context: &ApplyContext<'_>, given: &str) -> Result<Target, Refusal> {
     if given.len() > SERVER_BAN_BYTES {
         return Err(refused("BAD_TARGET", given, "This is too long for a mask"));
     }
@@ -201,7 +201,7 @@ fn target(context: &Applying<'_>, given: &str) -> Result<Target, Refusal> {
 }
 
 /// Refuses a ban of an account that looks after the server. Masks pass over them at their login.
-fn must_not_be_operator(context: &Applying<'_>, target: &Target) -> Result<(), Refusal> {
+fn must_not_be_operator(context: &ApplyContext<'_>, target: &Target) -> Result<(), Refusal> {
     let Target::Account(id) = target else { return Ok(()) };
     let name = founder::name_of(context.state, *id);
     let online = context.state.users.get(id).is_some_and(|user| user.is_operator());
@@ -212,7 +212,7 @@ fn must_not_be_operator(context: &Applying<'_>, target: &Target) -> Result<(), R
 }
 
 /// The sessions of users that a ban ends.
-fn sessions_of(context: &Applying<'_>, ban: &ServerBan) -> Vec<(UserId, SessionId)> {
+fn sessions_of(context: &ApplyContext<'_>, ban: &ServerBan) -> Vec<(UserId, SessionId)> {
     let state = &context.state;
     let hit = |user: &&User| match &ban.target {
         Target::Account(id) => user.id == *id,
@@ -224,24 +224,24 @@ fn sessions_of(context: &Applying<'_>, ban: &ServerBan) -> Vec<(UserId, SessionI
 }
 
 /// Stores a ban, or that it is over; what follows depends on it.
-fn put(context: &mut Applying<'_>, id: u32, ban: Option<&ServerBan>) {
+fn put(context: &mut ApplyContext<'_>, id: u32, ban: Option<&ServerBan>) {
     let key = id.to_string();
     let record = (RecordKind::ServerBan, SERVER, key.as_str());
     records::set(context.state, context.out, record, ban);
     not_stored(context, "SERVERBAN");
 }
 
-/// What was just written may fail: the asker is told then.
-pub(super) fn not_stored(context: &mut Applying<'_>, verb: &'static str) {
+/// What was just written may fail: the requester is told then.
+pub(super) fn not_stored(context: &mut ApplyContext<'_>, verb: &'static str) {
     if let Condition::Stored(write) = context.out.condition() {
-        let failed = Effect::NotStored { to: context.asker.session, verb, tag: None };
+        let failed = Effect::NotStored { to: context.requester.session, verb, tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
 }
 
 /// Ends sessions, telling each of them why; `quit` is what others see.
 pub(super) fn end(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     sessions: Vec<(UserId, SessionId)>,
     why: &str,
     quit: &str,
@@ -270,7 +270,7 @@ fn list(context: &mut Context<'_>) {
 }
 
 /// The names of the accounts that are banned.
-fn names(context: &Answering<'_, impl Reads>) -> BTreeMap<AccountId, Arc<str>> {
+fn names(context: &Responder<'_, impl Reads>) -> BTreeMap<AccountId, Arc<str>> {
     let banned: BTreeSet<AccountId> = context
         .state
         .server_bans
@@ -297,7 +297,7 @@ fn show(names: &BTreeMap<AccountId, Arc<str>>, target: &Target) -> String {
     }
 }
 
-fn remove(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+fn remove(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let given = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let names = names(context);
     let found = given.parse().ok().and_then(|id| {

@@ -4,12 +4,12 @@
 
 use super::refusal::Refusal;
 use crate::limits::REALNAME_BYTES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::membership::tell_acquaintances;
 use proto::{Capability, Message};
 
 /// Carries out `SETNAME`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).ok_or(Refusal::NeedMoreParams)?;
     if name.trim().is_empty() || name.len() > REALNAME_BYTES {
         return Err(Refusal::BadRealname);

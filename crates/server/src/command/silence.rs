@@ -1,4 +1,4 @@
-//! `SILENCE [+|-mask or account]`: whom the asker does not want to hear, on any of their devices.
+//! `SILENCE [+|-mask or account]`: whom the requester does not want to hear, on any of their devices.
 //! Those who are ignored are not told.
 //!
 //! <https://defs.ircdocs.horse/defs/numerics.html#rpl-silelist-271>
@@ -8,14 +8,14 @@ use super::privmsg::find;
 use super::refusal::Refusal;
 use crate::effects::Silence;
 use crate::limits::SILENCES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::records;
 use crate::state::silence::{key, shown};
 use proto::{Message, numeric as n};
 use store::RecordKind;
 
 /// Carries out `SILENCE`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     match message.param(0).filter(|given| !given.is_empty()) {
         None => list(context),
         Some(given) => match given.strip_prefix('-') {
@@ -26,7 +26,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-fn list(context: &mut Applying<'_>) {
+fn list(context: &mut ApplyContext<'_>) {
     let entries = context.state.silences.get(&context.me()).cloned().unwrap_or_default();
     for entry in entries {
         let shown = shown(&entry, context.state);
@@ -36,7 +36,7 @@ fn list(context: &mut Applying<'_>) {
 }
 
 /// Whom a word names: an account, or whoever a mask fits.
-fn entry(context: &Applying<'_>, given: &str) -> Result<Silence, Refusal> {
+fn entry(context: &ApplyContext<'_>, given: &str) -> Result<Silence, Refusal> {
     let name = given.strip_prefix("$a:").unwrap_or(given);
     if let Some(account) = context.state.account(name) {
         return Ok(Silence::Account(account.id));
@@ -51,7 +51,7 @@ fn entry(context: &Applying<'_>, given: &str) -> Result<Silence, Refusal> {
     Ok(Silence::Mask(mask.into()))
 }
 
-fn add(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
+fn add(context: &mut ApplyContext<'_>, given: &str) -> Result<(), Refusal> {
     let (me, entry) = (context.me(), entry(context, given)?);
     if entry == Silence::Account(me) {
         return Err(Refusal::NoSuchUser(given.to_owned()));
@@ -69,7 +69,7 @@ fn add(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn remove(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
+fn remove(context: &mut ApplyContext<'_>, given: &str) -> Result<(), Refusal> {
     let me = context.me();
     let list = context.state.silences.get(&me).cloned().unwrap_or_default();
     let wanted = entry(context, given).ok();
@@ -83,8 +83,8 @@ fn remove(context: &mut Applying<'_>, given: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// All devices of the asker are told.
-fn tell(context: &mut Applying<'_>, sign: char, entry: &Silence) {
+/// All devices of the requester are told.
+fn tell(context: &mut ApplyContext<'_>, sign: char, entry: &Silence) {
     let shown = format!("{sign}{}", shown(entry, context.state));
     let news = context.passing(context.me(), "SILENCE", &[&shown], None);
     context.tell_user(context.me(), news);

@@ -4,12 +4,12 @@
 
 use super::privmsg::{Draft, to_each};
 use super::refusal::Refusal;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::{Capability, Message};
 use store::EventKind;
 
 /// Carries out `TAGMSG`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     if !context.has(Capability::MessageTags) {
         return Err(Refusal::UnknownCommand(message.verb.to_owned()));
     }

@@ -4,7 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::limits::TOPIC_BYTES;
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::membership;
 use crate::state::room::Rank;
 use crate::text::shorten;
@@ -12,7 +12,7 @@ use proto::{Message, numeric as n};
 use store::{EventKind, RoomId, Topic};
 
 /// Carries out `TOPIC`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
     let Some(text) = message.param(1) else {
         let room = super::names::visible(context, name)?;
@@ -33,7 +33,7 @@ pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-fn set(context: &mut Applying<'_>, id: RoomId, text: &str) {
+fn set(context: &mut ApplyContext<'_>, id: RoomId, text: &str) {
     let (by, time) = (context.user().nick.clone(), context.state.now);
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
     let before = room.settings.clone();
@@ -43,7 +43,7 @@ fn set(context: &mut Applying<'_>, id: RoomId, text: &str) {
 }
 
 /// Replies with the topic and who set it when; that there is none only if `always`.
-pub fn show(context: &mut Answering<'_, impl Reads>, room: RoomId, always: bool) {
+pub fn show(context: &mut Responder<'_, impl Reads>, room: RoomId, always: bool) {
     let room = &context.state.rooms[&room];
     let name = room.name.clone();
     match room.settings.topic.clone() {

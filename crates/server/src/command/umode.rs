@@ -6,7 +6,7 @@
 use super::refusal::Refusal;
 use crate::config::Role;
 use crate::effects::{Effect, FollowUp, LogRecord};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::name::same;
 use proto::numeric as n;
 
@@ -19,7 +19,7 @@ pub const BOT: char = 'B';
 pub const NEEDS_FACTOR: &str = "Operators of this server need a second factor: ACCOUNT 2FA ON adds one (in many clients: /quote ACCOUNT 2FA ON)";
 
 /// Carries out `MODE` for a user.
-pub fn run(context: &mut Applying<'_>, target: &str, changes: Option<&str>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, target: &str, changes: Option<&str>) -> Result<(), Refusal> {
     if !same(&context.user().nick, target) {
         return Err(match context.state.online(target) {
             Some(_) => Refusal::OtherUsersModes,
@@ -39,7 +39,7 @@ pub fn run(context: &mut Applying<'_>, target: &str, changes: Option<&str>) -> R
 }
 
 /// Changes what can be changed and tells the user what differs; returns whether a mode is unknown.
-fn change(context: &mut Applying<'_>, changes: &str) -> bool {
+fn change(context: &mut ApplyContext<'_>, changes: &str) -> bool {
     let before = context.user().modes();
     let (mut add, mut unknown) = (true, false);
     for letter in changes.chars() {
@@ -72,9 +72,9 @@ fn change(context: &mut Applying<'_>, changes: &str) -> bool {
     unknown
 }
 
-/// The asker's account is an operator of the server, if the config gives it a role, and if it has a second
+/// The requester's account is an operator of the server, if the config gives it a role, and if it has a second
 /// factor where operators need one.
-pub fn take_role(context: &mut Applying<'_>) {
+pub fn take_role(context: &mut ApplyContext<'_>) {
     let settings = context.state.settings.clone();
     match context.state.role_by(&settings, context.user()) {
         Some(role) => set_role(context, Some(role)),
@@ -85,9 +85,9 @@ pub fn take_role(context: &mut Applying<'_>) {
     }
 }
 
-/// The asker has turned the second factor on, or off: where operators need one, that gives the role in
+/// The requester has turned the second factor on, or off: where operators need one, that gives the role in
 /// the config, or takes any role.
-pub fn factor_changed(context: &mut Applying<'_>) {
+pub fn factor_changed(context: &mut ApplyContext<'_>) {
     let settings = context.state.settings.clone();
     let has = context.state.has_factor_for(&settings, context.me());
     match (has, context.user().role) {
@@ -97,8 +97,8 @@ pub fn factor_changed(context: &mut Applying<'_>) {
     }
 }
 
-/// The asker is an operator of the server from here on, or is not.
-pub fn set_role(context: &mut Applying<'_>, role: Option<Role>) {
+/// The requester is an operator of the server from here on, or is not.
+pub fn set_role(context: &mut ApplyContext<'_>, role: Option<Role>) {
     context.user_mut().role = role;
     let Some(role) = role else {
         tell(context, "-o");
@@ -115,7 +115,7 @@ pub fn set_role(context: &mut Applying<'_>, role: Option<Role>) {
 }
 
 /// Tells a further device of an operator of the server that its user is one.
-pub fn show_role(context: &mut Applying<'_>) {
+pub fn show_role(context: &mut ApplyContext<'_>) {
     let Some(role) = context.user().role else { return };
     let text = format!("You are now a server operator ({})", role.name());
     context.numeric(n::RPL_YOUREOPER, &[], &text);
@@ -124,8 +124,8 @@ pub fn show_role(context: &mut Applying<'_>) {
     context.reply_news(news);
 }
 
-/// Tells all devices of the asker how their modes have changed.
-pub fn tell(context: &mut Applying<'_>, changes: &str) {
+/// Tells all devices of the requester how their modes have changed.
+pub fn tell(context: &mut ApplyContext<'_>, changes: &str) {
     let (me, nick) = (context.me(), context.user().nick.clone());
     let news = context.passing(me, "MODE", &[&nick, changes], None);
     context.tell_user(me, news);

@@ -3,12 +3,12 @@
 use super::pin::{event_of, remove};
 use super::refusal::Refusal;
 use super::room::tell_members;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::pins;
 use proto::Message;
 
 /// Carries out `UNPIN`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (name, msgid) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
     let id = context.room_as_operator(name)?.id;

@@ -2,10 +2,10 @@
 
 use super::ban;
 use super::refusal::Refusal;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use proto::Message;
 
 /// Carries out `UNQUIET`.
-pub fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     ban::remove(context, message, ban::QUIET, "UNQUIET")
 }

@@ -1,4 +1,4 @@
-//! `UNREAD [target]`: how much the asker has not read, in one conversation or in all of them.
+//! `UNREAD [target]`: how much the requester has not read, in one conversation or in all of them.
 //!
 //! Sessions with the capability `parlor/unread` are told without asking after their welcome, and when
 //! another device moves a read marker. People are told in one sentence when they log in.
@@ -30,7 +30,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 /// A session has registered: from where on messages are new to its person. `before` is up to where the
 /// account was known to be here at its last login.
 pub fn came(context: &mut Context<'_>, before: Option<EventId>) {
-    let (user, session) = (context.user(), context.asker.session);
+    let (user, session) = (context.user(), context.requester.session);
     let others = user.sessions.iter().filter(|other| **other != session);
     let others = others.filter(|other| !user.is_unattended(**other));
     // Of devices at other nodes nothing is known here.
@@ -52,7 +52,7 @@ pub fn greet(context: &mut Context<'_>, full: bool, again: bool) {
         return ask(context, None, UnreadForm::Batch);
     }
     // Clients that know read markers count for themselves, and at a first login nothing is new.
-    let unattended = context.user().is_unattended(context.asker.session);
+    let unattended = context.user().is_unattended(context.requester.session);
     if again && !unattended && !context.has(Capability::ReadMarker) {
         let notice = full && !context.has(Capability::StandardReplies);
         ask(context, None, UnreadForm::Greeting { notice });

@@ -109,7 +109,7 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     }
     let text = "This server requires an account: log in within half a minute";
     context.standard("FAIL", "*", "ACCOUNT_REQUIRED", &[], text);
-    context.answering.out.push(Effect::MustLogIn { session: context.answering.asker.session });
+    context.responder.out.push(Effect::MustLogIn { session: context.responder.requester.session });
     if context.must_be_private().is_err() {
         return context.notice(&format!("You must log in. {NOT_ENCRYPTED}"));
     }
@@ -151,7 +151,7 @@ fn demand_password(context: &mut Context<'_>, full: bool) {
         registration.nick = Some(account.name.to_string());
     }
     context.refresh();
-    let session = context.asker.session;
+    let session = context.requester.session;
     context.out.push(Effect::MustSetPassword { session });
     if full {
         burst(context, &source);
@@ -166,7 +166,7 @@ fn demand_password(context: &mut Context<'_>, full: bool) {
 /// There is a new password in place of a one-time code: the session that has set it comes online, and
 /// others that came by the code end.
 pub fn code_replaced(context: &mut Context<'_>, account: AccountId) {
-    let me = context.asker.session;
+    let me = context.requester.session;
     for session in context.node.sessions.entering_as(account) {
         if session != me && context.node.sessions[&session].by_code {
             let why = "A new password was set on another connection; log in with it";
@@ -222,7 +222,7 @@ pub fn refused(context: &mut Context<'_>, nick: &str, refusal: &Refusal) {
             _ => Refused::Banned,
         };
         context.out.push(Effect::Count(Count::Refused(counted)));
-        let (session, why) = (context.asker.session, why.as_str());
+        let (session, why) = (context.requester.session, why.as_str());
         let ending = Ending { session, told: Some(why.into()), reason: why.into() };
         return context.out.end_session(ending);
     }

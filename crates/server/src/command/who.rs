@@ -98,7 +98,7 @@ impl<'a> Among<'a> {
         }
     }
 
-    /// Whether a user is one of those, as far as the asker may see.
+    /// Whether a user is one of those, as far as the requester may see.
     fn has(&self, context: &mut Context<'_>, id: UserId) -> bool {
         let user = &context.state.users[&id];
         let mut work = if user.invisible { user.rooms.len() as u64 * ROW_WORK } else { 0 };

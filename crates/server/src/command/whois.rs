@@ -105,7 +105,7 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
     context.numeric(n::RPL_WHOISMODES, &[&nick], &modes);
 }
 
-/// The rooms of a user that the asker may know of, with the user's marks: no secret rooms of others,
+/// The rooms of a user that the requester may know of, with the user's marks: no secret rooms of others,
 /// and of an invisible user only those that they share.
 fn rooms(context: &Context<'_>, id: UserId) -> Vec<String> {
     let me = context.me();

@@ -48,7 +48,7 @@ pub fn ask(context: &mut Context<'_>, command: &str) {
         _ => {
             let source = format!("{PLAYBACK}!{PLAYBACK}@{}", context.state.renderer.server);
             let nick = context.nick();
-            let to = context.asker.session;
+            let to = context.requester.session;
             context.out.reply(to, |out| {
                 let line = proto::Line::to(out).source(&source).verb("PRIVMSG").param(&nick);
                 line.text("Commands: PLAY <* or names> [from] [to], LIST").end();
@@ -57,7 +57,7 @@ pub fn ask(context: &mut Context<'_>, command: &str) {
     }
 }
 
-/// The conversations of these names, as far as they are the asker's to read.
+/// The conversations of these names, as far as they are the requester's to read.
 fn readable(context: &Context<'_>, names: &str) -> Vec<(Conversation, Arc<str>)> {
     let names = super::once(names.split(',').filter(|name| !name.is_empty()).collect());
     let names = names.into_iter().take(TARGETS);

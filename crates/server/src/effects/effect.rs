@@ -43,7 +43,7 @@ pub enum Condition {
 pub enum Effect {
     /// Complete lines for one session.
     Reply {
-        /// The asker.
+        /// The requester.
         to: SessionId,
         /// Their range in [`super::Effects::text`].
         text: Range<u32>,
@@ -79,7 +79,7 @@ pub enum Effect {
     },
     /// The final answer to a command whose write failed.
     NotStored {
-        /// The asker.
+        /// The requester.
         to: SessionId,
         /// The command.
         verb: &'static str,
@@ -88,7 +88,7 @@ pub enum Effect {
     },
     /// The final answer to a command whose write the store refused.
     Refused {
-        /// The asker.
+        /// The requester.
         to: SessionId,
         /// The range of the line in [`super::Effects::text`].
         text: Range<u32>,
@@ -133,7 +133,7 @@ pub enum Effect {
     },
     /// A read of history, whose answer takes this place among the session's lines.
     Read {
-        /// The asker.
+        /// The requester.
         session: SessionId,
         /// What to read, and how to show it.
         request: Arc<Read>,

@@ -19,7 +19,7 @@ pub struct Ending {
 /// Something to do when a command has been applied.
 #[derive(Debug)]
 pub enum FollowUp {
-    /// The asker has had a user told so many bytes.
+    /// The requester has had a user told so many bytes.
     ChargeShare {
         /// The receiver.
         of: AccountId,
@@ -64,7 +64,7 @@ pub enum FollowUp {
         /// The user.
         user: AccountId,
     },
-    /// The asker was in a room already: the session that asked is shown what is there.
+    /// The requester was in a room already: the session that asked is shown what is there.
     ShowRoomAgain {
         /// The room.
         room: RoomId,
@@ -79,11 +79,11 @@ pub enum FollowUp {
         /// Why.
         reason: Box<str>,
     },
-    /// Somebody may be at the session of the asker now: it is shown what was kept when it came.
+    /// Somebody may be at the session of the requester now: it is shown what was kept when it came.
     ShowKept,
-    /// The session of the asker has said whether it is a bot's.
+    /// The session of the requester has said whether it is a bot's.
     IsBot(bool),
-    /// The other devices of the asker are shown a read marker.
+    /// The other devices of the requester are shown a read marker.
     ShowMarker {
         /// Of which conversation.
         conversation: Conversation,
@@ -113,7 +113,7 @@ pub enum FollowUp {
         /// The network, as it was given.
         given: Box<str>,
     },
-    /// The asker has revoked an app password: its sessions end.
+    /// The requester has revoked an app password: its sessions end.
     EndApp {
         /// Its name.
         app: Box<str>,
@@ -125,7 +125,7 @@ pub enum FollowUp {
         /// Why.
         why: &'static str,
     },
-    /// The asker has sent a message to ZNC's module: its session is answered.
+    /// The requester has sent a message to ZNC's module: its session is answered.
     AskPlayback {
         /// What it says.
         command: Box<str>,
@@ -137,7 +137,7 @@ pub enum FollowUp {
     },
     /// What the session's secrets are checked with is stored: the session is shown them.
     Reveal,
-    /// Recovery codes are to be drawn for the asker's new second factor.
+    /// Recovery codes are to be drawn for the requester's new second factor.
     DrawRecoveryCodes,
     /// The session has logged in to the account that it had named.
     LoggedIn,
@@ -174,7 +174,7 @@ pub enum FollowUp {
 }
 
 impl FollowUp {
-    /// Whether it concerns the asker's session alone, and so only the node where that is. The others
+    /// Whether it concerns the requester's session alone, and so only the node where that is. The others
     /// are for every node, as far as its own sessions are concerned.
     pub fn is_for_session(&self) -> bool {
         match self {

@@ -14,22 +14,22 @@ use store::{AccountId, Conversation, EventId, RoomId};
 pub struct Read {
     /// What to read.
     pub what: ReadKind,
-    /// The asker's capabilities.
+    /// The requester's capabilities.
     pub capabilities: Capabilities,
     /// The page budget in bytes; what exceeds it is dropped.
     pub bytes: usize,
     /// The names of rooms that may occur.
     pub rooms: Vec<(RoomId, Arc<str>)>,
-    /// The events after which the asker may read these rooms; others from the beginning.
+    /// The events after which the requester may read these rooms; others from the beginning.
     pub since: Vec<(RoomId, EventId)>,
     /// Whose private messages are left out.
     pub ignored: Box<[Silence]>,
-    /// The asker.
+    /// The requester.
     pub me: (AccountId, Arc<str>),
 }
 
 impl Read {
-    /// The part of a scope that the asker may read. The only room in [`store::Scope::Everything`]
+    /// The part of a scope that the requester may read. The only room in [`store::Scope::Everything`]
     /// is the lobby, which all may read from the beginning.
     pub fn readable(&self, of: store::Scope) -> store::Scope {
         let store::Scope::One(one) = of else { return of };
@@ -105,14 +105,14 @@ pub enum ReadKind {
     Ch {
         /// Which page.
         query: store::Query,
-        /// The target as shown to the asker.
+        /// The target as shown to the requester.
         target: Arc<str>,
     },
     /// `CHATHISTORY`: a page as a batch.
     Page {
         /// Which page.
         query: store::Query,
-        /// The target as written by the asker.
+        /// The target as written by the requester.
         target: Arc<str>,
     },
     /// `SEARCH`: a batch.
@@ -136,7 +136,7 @@ pub enum ReadKind {
     },
     /// What somebody missed in some conversations, as one batch per conversation that has anything.
     Playback {
-        /// The conversations and their names; if none, all that the asker may read.
+        /// The conversations and their names; if none, all that the requester may read.
         of: Option<Vec<(Conversation, Arc<str>)>>,
         /// Later than this (milliseconds since the epoch).
         after: i64,
@@ -166,7 +166,7 @@ pub enum ReadKind {
         form: UnreadForm,
         /// Where there is no read marker, what comes after this event.
         unmarked: EventId,
-        /// The conversations that the asker has muted.
+        /// The conversations that the requester has muted.
         muted: Box<[Conversation]>,
         /// The present (milliseconds since the epoch).
         now: i64,

@@ -1,4 +1,4 @@
-//! A bounded queue that serves askers in turn, one item at a time, so that whoever asks for much
+//! A bounded queue that serves requesters in turn, one item at a time, so that whoever asks for much
 //! only delays themselves.
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,7 +17,7 @@ pub struct Receiver<K, T> {
     shared: Arc<Shared<K, T>>,
 }
 
-/// An item being served. No other item of the same asker is served before it is dropped.
+/// An item being served. No other item of the same requester is served before it is dropped.
 #[derive(Debug)]
 pub struct Turn<K: Copy + Ord, T> {
     /// The item.
@@ -35,7 +35,7 @@ struct Shared<K, T> {
     waiting: Gauge,
 }
 
-/// One line per asker.
+/// One line per requester.
 #[derive(Debug)]
 struct Lines<K, T> {
     waiting: BTreeMap<K, VecDeque<T>>,
@@ -46,7 +46,7 @@ struct Lines<K, T> {
     senders: usize,
 }
 
-/// A queue for `most` items in all and `most_each` per asker. `waiting` is the gauge of its items.
+/// A queue for `most` items in all and `most_each` per requester. `waiting` is the gauge of its items.
 pub fn bounded<K: Copy + Ord, T>(
     most: usize,
     most_each: usize,
@@ -138,7 +138,7 @@ impl<K: Copy + Ord, T> Receiver<K, T> {
 }
 
 impl<K: Copy + Ord, T> Turn<K, T> {
-    /// Puts the rest back, before the asker's other items.
+    /// Puts the rest back, before the requester's other items.
     pub fn again(mut self, rest: T) {
         self.item = None;
         let mut lines = self.shared.lines();

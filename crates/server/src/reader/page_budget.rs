@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_where_the_asker_goes_on() {
+    fn what_is_left_out_is_where_the_requester_goes_on() {
         assert_eq!(ids(Select::Latest, 3), [17, 18, 19]);
         assert_eq!(ids(Select::LatestAfter(Point::Id(9)), 3), [17, 18, 19]);
         assert_eq!(ids(Select::Before(Point::Time(20)), 3), [17, 18, 19]);

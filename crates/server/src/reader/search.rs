@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use store::{Conversation, Event, Failure, Found, Reached, Reader, Scope, Search};
 
 impl Page<'_> {
-    /// What the asker may read of what they search for.
+    /// What the requester may read of what they search for.
     fn search(&self, store: &mut dyn Reader, search: &Search) -> Result<Found, Failure> {
         let begun = Instant::now();
         let request = &self.job.request;
@@ -20,7 +20,7 @@ impl Page<'_> {
         let search = Search { rooms: rooms.collect(), ..search.clone() };
         let may_read = |event: &Event| may_read(request, event) && !self.is_ignored(event);
         let found = store.search(&search, &may_read);
-        // How long it takes depends on what others say where the asker may not read, too.
+        // How long it takes depends on what others say where the requester may not read, too.
         wait_for_step(begun);
         let mut found = found?;
         let before = found.events.len();
@@ -100,7 +100,7 @@ impl Page<'_> {
     }
 }
 
-/// Whether a page of history would show it to the asker.
+/// Whether a page of history would show it to the requester.
 fn may_read(request: &Read, event: &Event) -> bool {
     let known = match event.conversation.as_room() {
         Some(room) => request.rooms.iter().any(|(of, _)| *of == room),

@@ -15,12 +15,12 @@ use store::{
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// One conversation, and what the asker calls it.
+/// One conversation, and what the requester calls it.
 type One = (Conversation, Arc<str>);
 
 impl Page<'_> {
-    /// What the asker has not read: in one conversation, or in all of them, beginning with those in
-    /// which somebody mentions the asker. Without people whom the asker ignores: as in history, they are
+    /// What the requester has not read: in one conversation, or in all of them, beginning with those in
+    /// which somebody mentions the requester. Without people whom the requester ignores: as in history, they are
     /// heard in rooms.
     pub(super) fn unread(
         &self,
@@ -80,7 +80,7 @@ impl Page<'_> {
         Ok(found)
     }
 
-    /// Whether the first unread message of a private conversation is by somebody whom the asker ignores:
+    /// Whether the first unread message of a private conversation is by somebody whom the requester ignores:
     /// a mask is of the source that they had at the time, which only the message has.
     fn begins_ignored(&self, store: &mut dyn Reader, unread: &Unread) -> Result<bool, Failure> {
         if unread.conversation.as_room().is_some() {

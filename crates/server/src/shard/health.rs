@@ -21,7 +21,7 @@ pub type Answer = (Status, String);
 
 /// One who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asker {
+pub struct Requester {
     /// The connection.
     pub session: SessionId,
     /// The body is not wanted.
@@ -60,12 +60,12 @@ pub struct Health {
     /// What came of the last one, and when.
     last: Option<(Instant, Found)>,
     /// Who waits, longest first: at most one entry a connection, as each has one request at a time.
-    waiting: VecDeque<(Instant, Asker)>,
+    waiting: VecDeque<(Instant, Requester)>,
 }
 
 impl Health {
     /// Somebody asks.
-    pub fn ask(&mut self, who: Asker, now: Instant, disk: Seen) -> Asked {
+    pub fn ask(&mut self, who: Requester, now: Instant, disk: Seen) -> Asked {
         if let Some((at, found)) = self.last
             && now.saturating_duration_since(at) < Duration::from_millis(HEALTH_MILLIS)
         {
@@ -86,7 +86,7 @@ impl Health {
     }
 
     /// What was to be written is stored, or is not: the answer, and for whom.
-    pub fn probed(&mut self, stored: bool, now: Instant, disk: Seen) -> (Answer, Vec<Asker>) {
+    pub fn probed(&mut self, stored: bool, now: Instant, disk: Seen) -> (Answer, Vec<Requester>) {
         let found = if stored { Found::Writable } else { Found::NotWritable };
         self.probe = None;
         self.last = Some((now, found));
@@ -95,7 +95,7 @@ impl Health {
     }
 
     /// The answer for those who have waited too long, and who they are.
-    pub fn overdue(&mut self, now: Instant, disk: Seen) -> Option<(Answer, Vec<Asker>)> {
+    pub fn overdue(&mut self, now: Instant, disk: Seen) -> Option<(Answer, Vec<Requester>)> {
         let late = self.waiting.iter().take_while(|(since, _)| is_late(*since, now)).count();
         let late = self.waiting.drain(..late).map(|(_, who)| who).collect::<Vec<_>>();
         (!late.is_empty()).then(|| (health(Found::NoAnswer, disk), late))
@@ -104,7 +104,7 @@ impl Health {
 
 impl Shard {
     /// Answers a request for the server's health, now or when it is known.
-    pub(crate) fn ask_health(&mut self, who: Asker) {
+    pub(crate) fn ask_health(&mut self, who: Requester) {
         let disk = self.parts.metrics.seen();
         match self.health.ask(who, Instant::now(), disk) {
             Asked::Answer(answer) => self.health_is(&answer, &[who]),
@@ -129,7 +129,7 @@ impl Shard {
     }
 
     /// Answers those who asked, as far as they are still there.
-    fn health_is(&mut self, (status, body): &Answer, all: &[Asker]) {
+    fn health_is(&mut self, (status, body): &Answer, all: &[Requester]) {
         for who in all {
             let known = self.connection(who.session);
             if known.is_some_and(|connection| connection.stage != Stage::Closing) {
@@ -206,9 +206,9 @@ mod tests {
         Seen { free: Some(bytes), ..PLENTY }
     }
 
-    fn asker(slot: u32) -> Asker {
+    fn requester(slot: u32) -> Requester {
         let session = SessionId { node: 0, shard: 0, slot, generation: 1 };
-        Asker { session, head_only: false, keep: true }
+        Requester { session, head_only: false, keep: true }
     }
 
     fn after(begin: Instant, millis: u64) -> Instant {
@@ -302,39 +302,39 @@ mod tests {
     #[test]
     fn one_write_answers_all_who_ask_while_it_is_under_way_and_shortly_after() {
         let (mut state, begin) = (Health::default(), Instant::now());
-        assert_eq!(state.ask(asker(1), begin, PLENTY), Asked::Probe);
-        assert_eq!(state.ask(asker(2), after(begin, 3), PLENTY), Asked::Wait);
+        assert_eq!(state.ask(requester(1), begin, PLENTY), Asked::Probe);
+        assert_eq!(state.ask(requester(2), after(begin, 3), PLENTY), Asked::Wait);
         let well = health(Found::Writable, PLENTY);
         let told = state.probed(true, after(begin, 10), PLENTY);
-        assert_eq!(told, (well.clone(), vec![asker(1), asker(2)]));
+        assert_eq!(told, (well.clone(), vec![requester(1), requester(2)]));
         let soon = after(begin, 10 + HEALTH_MILLIS - 1);
-        assert_eq!(state.ask(asker(3), soon, PLENTY), Asked::Answer(well));
+        assert_eq!(state.ask(requester(3), soon, PLENTY), Asked::Answer(well));
         // What the disk has left is as new as it can be.
         let full = health(Found::Writable, free(1));
-        assert_eq!(state.ask(asker(3), soon, free(1)), Asked::Answer(full));
+        assert_eq!(state.ask(requester(3), soon, free(1)), Asked::Answer(full));
         let later = after(begin, 10 + HEALTH_MILLIS);
-        assert_eq!(state.ask(asker(4), later, PLENTY), Asked::Probe);
+        assert_eq!(state.ask(requester(4), later, PLENTY), Asked::Probe);
         let bad = health(Found::NotWritable, PLENTY);
-        assert_eq!(state.probed(false, later, PLENTY), (bad.clone(), vec![asker(4)]));
-        assert_eq!(state.ask(asker(5), later, PLENTY), Asked::Answer(bad));
+        assert_eq!(state.probed(false, later, PLENTY), (bad.clone(), vec![requester(4)]));
+        assert_eq!(state.ask(requester(5), later, PLENTY), Asked::Answer(bad));
     }
 
     #[test]
     fn a_store_that_does_not_answer_is_waited_for_only_so_long_and_written_to_only_once() {
         let (mut state, begin) = (Health::default(), Instant::now());
         let late = health(Found::NoAnswer, PLENTY);
-        assert_eq!(state.ask(asker(1), begin, PLENTY), Asked::Probe);
-        assert_eq!(state.ask(asker(2), after(begin, 1000), PLENTY), Asked::Wait);
+        assert_eq!(state.ask(requester(1), begin, PLENTY), Asked::Probe);
+        assert_eq!(state.ask(requester(2), after(begin, 1000), PLENTY), Asked::Wait);
         let almost = after(begin, HEALTH_PATIENCE_MILLIS - 1);
         assert_eq!(state.overdue(almost, PLENTY), None);
         let over = after(begin, HEALTH_PATIENCE_MILLIS);
-        assert_eq!(state.overdue(over, PLENTY), Some((late.clone(), vec![asker(1)])));
+        assert_eq!(state.overdue(over, PLENTY), Some((late.clone(), vec![requester(1)])));
         assert_eq!(state.overdue(over, PLENTY), None);
         // It is known by now; nobody has to wait for it again.
-        assert_eq!(state.ask(asker(3), over, PLENTY), Asked::Answer(late));
+        assert_eq!(state.ask(requester(3), over, PLENTY), Asked::Answer(late));
         // It answers after all.
         let well = health(Found::Writable, PLENTY);
-        assert_eq!(state.probed(true, over, PLENTY), (well.clone(), vec![asker(2)]));
-        assert_eq!(state.ask(asker(4), over, PLENTY), Asked::Answer(well));
+        assert_eq!(state.probed(true, over, PLENTY), (well.clone(), vec![requester(2)]));
+        assert_eq!(state.ask(requester(4), over, PLENTY), Asked::Answer(well));
     }
 }

@@ -3,7 +3,7 @@
 use crate::hub::ClientEvent;
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
-use crate::shard::health::Asker;
+use crate::shard::health::Requester;
 use crate::transport::http::{
     Answer, Host, Incoming, Kind, METHODS, Page, Request, Status, Wants, page,
 };
@@ -21,7 +21,7 @@ impl Shard {
             }
             Wants::Health => {
                 let (session, head_only) = (self.session(slot), request.head_only);
-                let who = Asker { session, head_only, keep: request.keep };
+                let who = Requester { session, head_only, keep: request.keep };
                 return self.ask_health(who);
             }
             Wants::Metrics => self.show_metrics(slot, request),

@@ -2,7 +2,7 @@
 //! few things that know it by name.
 
 use crate::state::State;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::certificates::Owner;
 use crate::state::former_names;
 use crate::state::membership;
@@ -16,7 +16,7 @@ use store::{Account, RecordKind, RoomId, Write};
 
 /// Gives an account a name that is free, and tells whoever knows the user; what follows depends on its
 /// being stored.
-pub fn rename(context: &mut Applying<'_>, account: &Arc<Account>, name: &str) {
+pub fn rename(context: &mut ApplyContext<'_>, account: &Arc<Account>, name: &str) {
     let (id, old) = (account.id, account.name.clone());
     let after = Arc::new(Account { name: name.into(), ..Account::clone(account) });
     let online = context.state.users.contains_key(&id);
@@ -76,7 +76,7 @@ pub fn undo(state: &mut State, before: &Arc<Account>) {
 }
 
 /// The rooms that have an entry for the account in one of their lists.
-fn rooms_that_list(context: &mut Applying<'_>, name: &str) -> Vec<RoomId> {
+fn rooms_that_list(context: &mut ApplyContext<'_>, name: &str) -> Vec<RoomId> {
     let mask = format!("{ACCOUNT_MASK}{name}");
     let mut work = 0;
     let rooms = context.state.rooms.values().inspect(|room| {
@@ -91,7 +91,7 @@ fn rooms_that_list(context: &mut Applying<'_>, name: &str) -> Vec<RoomId> {
 }
 
 /// Bans and other entries of a room that are about an account are about its new name.
-fn replace_masks(context: &mut Applying<'_>, id: RoomId, old: &str, new: &str) {
+fn replace_masks(context: &mut ApplyContext<'_>, id: RoomId, old: &str, new: &str) {
     let (old, new) = (format!("{ACCOUNT_MASK}{old}"), format!("{ACCOUNT_MASK}{new}"));
     let Some(room) = context.state.rooms.get_mut(&id) else { return };
     let before = room.settings.clone();

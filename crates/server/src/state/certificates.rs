@@ -2,7 +2,7 @@
 
 use crate::effects::{Condition, Effect};
 use crate::state::State;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::undo::Undo;
 use proto::Fingerprint;
 use serde::{Deserialize, Serialize};
@@ -80,16 +80,16 @@ pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool
     }
 }
 
-/// Makes a certificate the account's of the asker, or nobody's, and stores it; what follows in the
+/// Makes a certificate the account's of the requester, or nobody's, and stores it; what follows in the
 /// command depends on that.
-pub fn change(context: &mut Applying<'_>, certificate: Fingerprint, owner: Option<Owner>) {
+pub fn change(context: &mut ApplyContext<'_>, certificate: Fingerprint, owner: Option<Owner>) {
     let write = write(context, certificate, owner);
-    let failed = Effect::NotStored { to: context.asker.session, verb: "CERT", tag: None };
+    let failed = Effect::NotStored { to: context.requester.session, verb: "CERT", tag: None };
     context.out.push_when(Condition::Failed(write), failed);
 }
 
 /// Makes a certificate an account's, or nobody's; returns the write.
-pub fn write(context: &mut Applying<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
+pub fn write(context: &mut ApplyContext<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
     let account = owner.as_ref().map(|owner| owner.account);
     let proved = owner.as_ref().is_some_and(|owner| owner.proved);
     let before = context.state.certificates.set(certificate, owner);

@@ -9,7 +9,7 @@ use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SE
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::app_password;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::former_names;
 use crate::state::founder;
 use crate::state::invitation;
@@ -61,7 +61,7 @@ pub fn guest_came(state: &mut State, guest: UserId) {
 }
 
 /// An account was made. A guest who has said something before stays somebody who has.
-pub fn account_made(context: &mut Applying<'_>, id: UserId, was_guest: bool) {
+pub fn account_made(context: &mut ApplyContext<'_>, id: UserId, was_guest: bool) {
     if !was_guest || context.state.dormant.days.contains_key(&id) {
         set(context.state, context.out, id, Some(day_of(context.state.now)));
     }
@@ -75,8 +75,8 @@ pub fn seen(state: &mut State, out: &mut Effects, id: UserId) {
     }
 }
 
-/// The asker says something.
-pub fn heard(context: &mut Applying<'_>) {
+/// The requester says something.
+pub fn heard(context: &mut ApplyContext<'_>) {
     let me = context.me();
     if !context.state.dormant.days.contains_key(&me) {
         return;

@@ -4,7 +4,7 @@
 use crate::effects::{Effect, Effects, News, Rooms};
 use crate::limits::{ROLES, ROOMS_FOUNDED};
 use crate::state::State;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::membership;
 use crate::state::records;
 use crate::state::room::{Member, Rank};
@@ -129,7 +129,7 @@ pub fn standing(state: &State, room: RoomId, user: UserId, founds: bool) -> Memb
 }
 
 /// Somebody has come in: their standing is theirs as a member from here on, and the room is told.
-pub fn came(context: &mut Applying<'_>, room: RoomId, user: UserId, member: Member) {
+pub fn came(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, member: Member) {
     let (state, out) = (&mut *context.state, &mut *context.out);
     forget_role(state, out, room, user);
     let letters: String =
@@ -161,14 +161,14 @@ pub fn name_of(state: &State, user: UserId) -> Arc<str> {
 }
 
 /// Makes a member an operator of a room, in the name of the server.
-pub fn make_operator(context: &mut Applying<'_>, room: RoomId, user: UserId) {
+pub fn make_operator(context: &mut ApplyContext<'_>, room: RoomId, user: UserId) {
     if let Some(member) = context.state.rooms[&room].members.get(&user).copied() {
         raise(context, room, user, Member { op: true, ..member });
     }
 }
 
 /// Gives a member, present or absent, a higher status in a room, in the name of the server.
-pub fn raise(context: &mut Applying<'_>, room: RoomId, user: UserId, after: Member) {
+pub fn raise(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, after: Member) {
     let Some(before) = context.state.rooms[&room].members.get(&user).copied() else { return };
     let gained = |mark: &char| !before.marks(true).contains(*mark);
     let gained: String = after
@@ -192,7 +192,7 @@ pub fn raise(context: &mut Applying<'_>, room: RoomId, user: UserId, after: Memb
 
 /// A room in which nobody has the say goes to the member who has been in it longest: somebody with
 /// an account, if there is one.
-pub fn adopt(context: &mut Applying<'_>, id: RoomId) {
+pub fn adopt(context: &mut ApplyContext<'_>, id: RoomId) {
     let room = &context.state.rooms[&id];
     let led = room.founder.is_some()
         || room.members.values().any(|member| member.op)

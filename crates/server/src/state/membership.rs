@@ -3,7 +3,7 @@
 use crate::effects::{Effect, Effects, FollowUp, Rooms};
 use crate::limits::WHOWAS_KEPT;
 use crate::state::State;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::founder;
 use crate::state::history;
 use crate::state::records;
@@ -44,7 +44,7 @@ pub fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
 
 /// Stores the settings of a room after a change; `before` is how it was.
 pub fn settings_changed(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     room: RoomId,
     before: crate::state::room::Settings,
 ) {
@@ -226,7 +226,7 @@ pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: 
 
 /// Tells a room of a member who came unannounced because the room is large: before the member's
 /// first word there.
-pub fn reveal(context: &mut Applying<'_>, room_id: RoomId, user: UserId) {
+pub fn reveal(context: &mut ApplyContext<'_>, room_id: RoomId, user: UserId) {
     let room = context.state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
     let Some(member) = room.members.get_mut(&user).filter(|member| member.hidden) else { return };
     member.hidden = false;
@@ -238,7 +238,7 @@ pub fn reveal(context: &mut Applying<'_>, room_id: RoomId, user: UserId) {
 }
 
 /// Tells a room that a member who has just become known there is away, if so.
-pub fn tell_away(context: &mut Applying<'_>, room: RoomId, user: UserId) {
+pub fn tell_away(context: &mut ApplyContext<'_>, room: RoomId, user: UserId) {
     let Some(away) = context.state.users[&user].away.clone() else { return };
     if !context.state.rooms[&room].members[&user].hidden {
         let capability = Capability::AwayNotify;
@@ -248,7 +248,7 @@ pub fn tell_away(context: &mut Applying<'_>, room: RoomId, user: UserId) {
 }
 
 /// Tells a room, but for the user's own sessions.
-fn tell_others(context: &mut Applying<'_>, room: RoomId, user: UserId, news: u32) {
+fn tell_others(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, news: u32) {
     let except = context.state.users[&user].sessions.clone();
     context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
 }

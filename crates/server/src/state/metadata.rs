@@ -8,7 +8,7 @@
 use crate::effects::{Condition, Effect, Effects, FollowUp};
 use crate::limits::{METADATA_CHANGES, METADATA_CHANGES_SECONDS};
 use crate::state::State;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::history;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
@@ -124,9 +124,9 @@ fn is_stored(state: &State, of: Subject) -> bool {
     }
 }
 
-/// Stores what keys are set to; what follows in the command depends on it, and the asker is told if
+/// Stores what keys are set to; what follows in the command depends on it, and the requester is told if
 /// it cannot be stored.
-fn store(context: &mut Applying<'_>, of: Subject, changes: &[(Box<str>, Option<Box<str>>)]) {
+fn store(context: &mut ApplyContext<'_>, of: Subject, changes: &[(Box<str>, Option<Box<str>>)]) {
     if !is_stored(context.state, of) {
         return;
     }
@@ -135,16 +135,16 @@ fn store(context: &mut Applying<'_>, of: Subject, changes: &[(Box<str>, Option<B
         context.out.write(Write::Metadata { of, key, value })
     });
     if let Some(write) = writes.last() {
-        let what = Effect::NotStored { to: context.asker.session, verb: "METADATA", tag: None };
+        let what = Effect::NotStored { to: context.requester.session, verb: "METADATA", tag: None };
         context.out.push_when(Condition::Failed(write), what);
     }
 }
 
 /// Sets keys of a user or a room, or removes them: all of it is stored before anybody is told,
-/// the asker, who is answered by the caller, included. Also what changes nothing is stored: the
+/// the requester, who is answered by the caller, included. Also what changes nothing is stored: the
 /// answer must not come before what the store has still to confirm.
 pub fn change(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     of: Subject,
     name: &Arc<str>,
     changes: &[(Box<str>, Option<Box<str>>)],

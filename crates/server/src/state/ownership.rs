@@ -3,7 +3,7 @@
 
 use crate::effects::FollowUp;
 use crate::effects::{Effect, News, Rooms};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::membership;
 use crate::state::metadata;
 use crate::state::records;
@@ -13,11 +13,11 @@ use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
 use store::{RoomId, Write};
 
-/// The asker, a guest until now, has an account. The caller has stored it, under the guest's own
+/// The requester, a guest until now, has an account. The caller has stored it, under the guest's own
 /// id: so conversations and rooms stay the user's.
 ///
 /// <https://ircv3.net/specs/extensions/chghost>, <https://ircv3.net/specs/extensions/account-notify>
-pub fn take(context: &mut Applying<'_>) {
+pub fn take(context: &mut ApplyContext<'_>) {
     let me = context.me();
     let (nick, server) = (context.user().nick.clone(), context.state.renderer.server.clone());
     let username: Arc<str> = user_as_given(context.user()).into();
@@ -50,7 +50,7 @@ pub fn take(context: &mut Applying<'_>) {
     context.out.follow_up(FollowUp::MetadataAgain { user: me });
 }
 
-fn come_back(context: &mut Applying<'_>, me: UserId, id: RoomId) {
+fn come_back(context: &mut ApplyContext<'_>, me: UserId, id: RoomId) {
     let (user, room) = (&context.state.users[&me], &context.state.rooms[&id]);
     let (nick, name, except) = (user.nick.clone(), room.name.clone(), user.sessions.clone());
     let marks = room.members[&me].marks(true);

@@ -1,7 +1,7 @@
 //! Private messages that wait until their receivers have taken them, and how many of them each
 //! sender may have waiting.
 
-use super::applying::Applying;
+use super::apply_context::ApplyContext;
 use super::user::UserId;
 use crate::limits::{KEPT_EACH, KEPT_EACH_ONLINE, KEPT_IN_CROWD, KEPT_MOST, KEPT_UNCROWDED};
 use serde::{Deserialize, Serialize};
@@ -77,9 +77,9 @@ impl PendingMessages {
     }
 }
 
-/// The asker has taken what was kept for them, in these ranges of events. If that cannot be stored, it
+/// The requester has taken what was kept for them, in these ranges of events. If that cannot be stored, it
 /// is kept still and shown once more, for nothing may get lost.
-pub fn taken(context: &mut Applying<'_>, ranges: [(EventId, EventId); 2]) {
+pub fn taken(context: &mut ApplyContext<'_>, ranges: [(EventId, EventId); 2]) {
     let account = context.me();
     for (after, up_to) in ranges.into_iter().filter(|(_, up_to)| *up_to > 0) {
         context.state.pending.taken(account, after, up_to);

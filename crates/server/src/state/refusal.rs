@@ -1,10 +1,10 @@
-//! Refusals: what the asker can do something about. Their words are in [`crate::command`].
+//! Refusals: what the requester can do something about. Their words are in [`crate::command`].
 
 use proto::name::{NameError, RoomNameError};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A "no" to the asker, who can do something about it.
+/// A "no" to the requester, who can do something about it.
 #[derive(Debug, Clone)]
 pub enum Refusal {
     /// The command needs a login.
@@ -29,11 +29,11 @@ pub enum Refusal {
     NoSuchRoom(String),
     /// No room has that name, because it is too long for one.
     RoomNameTooLong(String),
-    /// A room has a name that looks like that one; which, if the asker may know of it.
+    /// A room has a name that looks like that one; which, if the requester may know of it.
     LooksLikeRoom(String, Option<Arc<str>>),
     /// A room cannot have that name.
     BadRoomName(String, RoomNameError),
-    /// The asker is not in the room.
+    /// The requester is not in the room.
     NotInRoom(Arc<str>),
     /// Somebody else is not in the room.
     UserNotInRoom(Arc<str>, Arc<str>),
@@ -41,13 +41,13 @@ pub enum Refusal {
     UserInRoom(Arc<str>, Arc<str>),
     /// The user is offline, and this is not kept.
     NotKept(Arc<str>),
-    /// The asker may not speak in the room.
+    /// The requester may not speak in the room.
     CannotSend(Arc<str>, Cow<'static, str>),
-    /// The asker is not an operator of the room.
+    /// The requester is not an operator of the room.
     NotRoomOperator(Arc<str>),
-    /// The asker is neither an operator of the room nor a half-operator.
+    /// The requester is neither an operator of the room nor a half-operator.
     NotHalfOperator(Arc<str>),
-    /// The asker is a half-operator, and the other one is not below that.
+    /// The requester is a half-operator, and the other one is not below that.
     NotBelow(Arc<str>),
     /// The room is for those with an account.
     AccountsOnly(Arc<str>),
@@ -61,21 +61,21 @@ pub enum Refusal {
     RoomMoved(String, Arc<str>),
     /// The lobby is not left.
     LobbyStays(Arc<str>),
-    /// The asker is in too many rooms.
+    /// The requester is in too many rooms.
     TooManyRooms(String),
     /// The room is full.
     RoomFull(Arc<str>),
     /// The room is for the invited.
     InviteOnly(Arc<str>),
-    /// The asker is banned from the room; until when and why.
+    /// The requester is banned from the room; until when and why.
     Banned(Arc<str>, String),
     /// Guests are not let into the room.
     NoGuests(String),
-    /// The asker has spoken in a slow room just now; seconds to wait.
+    /// The requester has spoken in a slow room just now; seconds to wait.
     TooSoon(Arc<str>, u64),
     /// What is the founder's stays with them.
     FounderStays(Arc<str>),
-    /// The list of those whom the asker ignores is full; whom they wanted to add.
+    /// The list of those whom the requester ignores is full; whom they wanted to add.
     SilencesFull(String),
     /// The room has a key, and this is not it.
     BadKey(Arc<str>),
@@ -171,10 +171,10 @@ pub enum Refusal {
     DiskFull,
     /// The tags that would be stored are too long.
     TagsTooLong,
-    /// The asker, or others at the address, have filled their share of the receiver's outbox; seconds
+    /// The requester, or others at the address, have filled their share of the receiver's outbox; seconds
     /// to wait.
     TooMuchForOne(u64),
-    /// The asker has as many messages kept for this user as may be.
+    /// The requester has as many messages kept for this user as may be.
     TooMuchKept(Arc<str>),
     /// A guest or account cannot read that history.
     NoHistory(String),

@@ -1,4 +1,4 @@
-//! Long answers have an end: what is beyond it is left out, and the asker told so.
+//! Long answers have an end: what is beyond it is left out, and the requester told so.
 
 use crate::support::{Client, Server, allow_many_connections};
 
@@ -27,7 +27,7 @@ fn check_bounded(lines: &[String], entry: &str, all: usize) {
     let entries = lines.iter().filter(|line| line.split(' ').nth(1) == Some(entry)).count();
     assert!(entries > 100 && entries < all, "{entries} of {all}");
     let told = lines.iter().filter(|line| line.contains(" NOTICE ")).count();
-    assert_eq!(told, 1, "the asker is told once: {:?}", &lines[lines.len() - 2..]);
+    assert_eq!(told, 1, "the requester is told once: {:?}", &lines[lines.len() - 2..]);
 }
 
 const ROOMS: usize = 2_000;
@@ -86,10 +86,10 @@ fn a_who_of_hundreds_of_users_has_an_end() {
         client.send("JOIN #crowd");
         client.until(":* 366 * #crowd :*");
     }
-    let asker = &mut clients[USERS - 1];
-    asker.until_answered();
+    let requester = &mut clients[USERS - 1];
+    requester.until_answered();
     for what in ["*", "#crowd"] {
-        asker.send(&format!("WHO {what}"));
-        check_bounded(&answer(asker, "315"), "352", USERS);
+        requester.send(&format!("WHO {what}"));
+        check_bounded(&answer(requester, "315"), "352", USERS);
     }
 }

@@ -79,11 +79,11 @@ fn guests_with_metadata(server: &Server, users: usize) -> Vec<Client> {
 }
 
 /// Subscribes a session that is nobody yet to all of it.
-fn subscribe(asker: &mut Client) {
-    asker.request("batch draft/metadata-3");
+fn subscribe(requester: &mut Client) {
+    requester.request("batch draft/metadata-3");
     for first in [0, KEYS / 2] {
         let keys: Vec<String> = (first..first + KEYS / 2).map(|key| format!("key{key}")).collect();
-        asker.send(&format!("METADATA * SUB {}", keys.join(" ")));
+        requester.send(&format!("METADATA * SUB {}", keys.join(" ")));
     }
 }
 
@@ -94,17 +94,17 @@ fn what_is_synchronised_fits_the_smallest_outbox() {
         "server.guests = true\nlimits.outbox_bytes = 65536\nlimits.command_burst = 500\n",
     );
     let _guests = guests_with_metadata(&server, 15);
-    let mut asker = server.connect("asker");
-    subscribe(&mut asker);
-    asker.be_guest("asker");
-    asker.send("METADATA *ALL SYNC");
-    asker.until("@batch=* :parlor WARN METADATA LIMIT_REACHED SYNC \\*ALL 32768 :*");
-    asker.send("JOIN #0,#1,#2,#3,#4");
-    asker.until(":parlor 774 asker #4 5 :*");
-    asker.until_answered();
+    let mut requester = server.connect("requester");
+    subscribe(&mut requester);
+    requester.be_guest("requester");
+    requester.send("METADATA *ALL SYNC");
+    requester.until("@batch=* :parlor WARN METADATA LIMIT_REACHED SYNC \\*ALL 32768 :*");
+    requester.send("JOIN #0,#1,#2,#3,#4");
+    requester.until(":parlor 774 requester #4 5 :*");
+    requester.until_answered();
 }
 
-/// What is beyond the end of a long answer is left out, and the asker told so.
+/// What is beyond the end of a long answer is left out, and the requester told so.
 #[test]
 fn a_synchronisation_has_an_end() {
     const USERS: usize = 60;
@@ -119,18 +119,18 @@ fn a_synchronisation_has_an_end() {
         client.until(&format!(":parlor 761 * key{} * :*", KEYS - 1));
         clients.push(client);
     }
-    let mut asker = server.connect("asker");
-    asker.request("batch draft/metadata-3");
+    let mut requester = server.connect("requester");
+    requester.request("batch draft/metadata-3");
     for first in [0, KEYS / 2] {
         let keys: Vec<String> = (first..first + KEYS / 2).map(|key| format!("key{key}")).collect();
-        asker.send(&format!("METADATA * SUB {}", keys.join(" ")));
+        requester.send(&format!("METADATA * SUB {}", keys.join(" ")));
     }
-    asker.be_guest("asker");
+    requester.be_guest("requester");
     for target in ["#lobby", "*ALL"] {
-        asker.send(&format!("METADATA {target} SYNC"));
+        requester.send(&format!("METADATA {target} SYNC"));
         let (mut bytes, mut lines) = (0, 0);
         let told = loop {
-            let line = asker.next().expect("the connection stays");
+            let line = requester.next().expect("the connection stays");
             bytes += line.len() + 2;
             lines += usize::from(line.contains(" 761 "));
             if line.contains(" WARN ") {
@@ -140,8 +140,8 @@ fn a_synchronisation_has_an_end() {
         assert!(bytes < 300 * 1024 && lines > 100 && lines < USERS * KEYS, "{bytes} in {lines}");
         let expected = format!(" :parlor WARN METADATA LIMIT_REACHED SYNC {target} 262144 :");
         assert!(told.contains(&expected), "{told}");
-        asker.expect(":parlor BATCH -*");
-        asker.expect_quiet();
+        requester.expect(":parlor BATCH -*");
+        requester.expect_quiet();
     }
 }
 

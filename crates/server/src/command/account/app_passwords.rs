@@ -12,7 +12,7 @@ use crate::session::login::Change;
 use crate::session::{Client, Proof, Reveals, Tried};
 use crate::session_id::SessionId;
 use crate::state::app_password::{self, AppPassword};
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use proto::name::same;
 use proto::scram::Keys;
 use store::Account;
@@ -65,7 +65,7 @@ fn add(
 }
 
 fn may_add(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     account: &Account,
     name: &str,
 ) -> Result<(), Refusal> {
@@ -100,7 +100,7 @@ pub(super) fn drawn(
 
 /// There is a new one.
 pub(super) fn added(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     account: &Account,
     one: &AppPassword,
 ) -> Result<(), Refusal> {
@@ -145,7 +145,7 @@ fn list(context: &mut Context<'_>, account: &Account) {
 
 /// Carries out `ACCOUNT TOKEN DEL`.
 pub(super) fn remove(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     account: &Account,
     params: &[&str],
 ) -> Result<(), Refusal> {
@@ -163,10 +163,10 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Ends the sessions of the asker that an app password has logged in, but for the asker's own.
+/// Ends the sessions of the requester that an app password has logged in, but for the requester's own.
 pub fn end_sessions(context: &mut Context<'_>, app: &str) {
-    let me = context.asker.session;
-    let user = context.asker.user.and_then(|me| context.state.users.get(&me));
+    let me = context.requester.session;
+    let user = context.requester.user.and_then(|me| context.state.users.get(&me));
     let all = user.map(|user| user.sessions.clone()).unwrap_or_default();
     let by_app = |id: &SessionId| {
         let session = context.node.sessions.get(id);

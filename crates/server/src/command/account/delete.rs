@@ -5,7 +5,7 @@ use crate::command::ending;
 use crate::command::refusal::Refusal;
 use crate::effects::write_error;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::{dormant, former_names};
 use proto::Line;
 use proto::name::same;
@@ -17,7 +17,7 @@ const DELETED: &str = "This account was deleted";
 
 /// Carries it out.
 pub(super) fn run(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     account: &Arc<Account>,
     name: &str,
 ) -> Result<(), Refusal> {
@@ -25,7 +25,7 @@ pub(super) fn run(
         let text = "To delete your account, say ACCOUNT DELETE and its name; nothing was done";
         return Err(refused("NOT_YOUR_NAME", name, text));
     }
-    let (session, server) = (context.asker.session, context.state.renderer.server.clone());
+    let (session, server) = (context.requester.session, context.state.renderer.server.clone());
     remove(context, account, DELETED);
     let out = &mut *context.out;
     let Condition::Stored(write) = out.condition() else { return Ok(()) };
@@ -42,22 +42,22 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Ends all sessions of an account, the asker's excepted, which the caller ends, and removes the
+/// Ends all sessions of an account, the requester's excepted, which the caller ends, and removes the
 /// account; what follows in the command depends on that being stored.
-pub(in crate::command) fn remove(context: &mut Applying<'_>, account: &Arc<Account>, why: &str) {
+pub(in crate::command) fn remove(context: &mut ApplyContext<'_>, account: &Arc<Account>, why: &str) {
     let messages = context.state.settings.delete_messages;
-    let (asker, id) = (context.asker.session, account.id);
+    let (requester, id) = (context.requester.session, account.id);
     let sessions = context.state.users.get(&id).map_or(Vec::new(), |user| user.sessions.clone());
-    for session in sessions.iter().copied().filter(|session| *session != asker) {
+    for session in sessions.iter().copied().filter(|session| *session != requester) {
         ending::leave(&mut context.to(id, session), why, None);
         let (told, reason) = (Some(why.into()), why.into());
         context.out.end_session(Ending { session, told, reason });
     }
     context.out.follow_up(FollowUp::EndEntering { account: id, why: DELETED });
-    if sessions.contains(&asker) {
+    if sessions.contains(&requester) {
         ending::leave(context, why, None);
     }
-    let Applying { state, out, .. } = context;
+    let ApplyContext { state, out, .. } = context;
     out.resume(Condition::Always);
     former_names::deleted(state, out, &account.name);
     dormant::remove(state, out, account, Write::DeleteAccount { id, messages });

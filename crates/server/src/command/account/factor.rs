@@ -11,7 +11,7 @@ use crate::limits::{RECOVERY_CODE_CHARS, RECOVERY_CODES, TOTP_SECRET_CHARS};
 use crate::secret::{self, Secret};
 use crate::session::login::Change;
 use crate::session::{Reveals, Tried};
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::second_factor::{self, SecondFactor, UsedCode};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
@@ -55,7 +55,7 @@ fn turn_on(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> 
 
 /// Refuses who has no second factor, or has one.
 fn must_be(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     account: &Account,
     on: bool,
 ) -> Result<(), Refusal> {
@@ -81,7 +81,7 @@ pub(super) fn drawn(context: &mut Context<'_>, secrets: &[Secret]) -> Result<(),
 
 /// There is a new factor, which is to be confirmed.
 pub(super) fn added(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     account: &Account,
     secret: &Secret,
 ) -> Result<(), Refusal> {
@@ -143,7 +143,7 @@ fn confirm(context: &mut Context<'_>, account: &Account, code: &Secret) -> Resul
 
 /// The factor is confirmed: codes are asked for from here on.
 pub(super) fn confirmed(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     account: &Account,
     code: &UsedCode,
 ) -> Result<(), Refusal> {
@@ -161,7 +161,7 @@ pub(super) fn confirmed(
     Ok(())
 }
 
-fn take(context: &mut Applying<'_>, account: &Account, code: &UsedCode) -> Result<(), Refusal> {
+fn take(context: &mut ApplyContext<'_>, account: &Account, code: &UsedCode) -> Result<(), Refusal> {
     let taken = second_factor::take(context.state, context.out, account.id, code);
     if taken { Ok(()) } else { Err(wrong_code(&account.name)) }
 }
@@ -182,7 +182,7 @@ fn turn_off(context: &mut Context<'_>, account: &Account, code: &Secret) -> Resu
 
 /// The factor goes.
 pub(super) fn removed(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     account: &Account,
     code: &UsedCode,
 ) -> Result<(), Refusal> {
@@ -218,7 +218,7 @@ pub(super) fn codes_drawn(
 
 /// There are new recovery codes.
 pub(super) fn codes_set(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     account: &Account,
     hashes: &[Box<str>],
     code: Option<&UsedCode>,

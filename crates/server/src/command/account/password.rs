@@ -11,7 +11,7 @@ use crate::session::login::Change;
 use crate::session::login::Outcome;
 use crate::session::{Prompt, Proof, Tried};
 use crate::state::app_password;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::undo::Undo;
 use proto::saslprep::is_long_enough;
 use proto::scram::Keys;
@@ -127,7 +127,7 @@ pub(super) fn derived(
 }
 
 /// The account has a new password.
-pub(super) fn changed(context: &mut Applying<'_>, account: &Arc<Account>, keys: &Keys) {
+pub(super) fn changed(context: &mut ApplyContext<'_>, account: &Arc<Account>, keys: &Keys) {
     let was_code = context.state.reset(account).is_some();
     let after = Account { keys: keys.clone(), ..Account::clone(account) };
     context.note_undo(Undo::Account(account.clone()));
@@ -141,7 +141,7 @@ pub(super) fn changed(context: &mut Applying<'_>, account: &Arc<Account>, keys: 
         && was_code
     {
         // Who is not online yet must not be so by the code.
-        let session = context.asker.session;
+        let session = context.requester.session;
         context.out.push_when(Condition::Failed(write), Effect::Close { session });
         context.out.resume(Condition::Always);
         context.out.follow_up(FollowUp::CodeReplaced { account: account.id });

@@ -6,7 +6,7 @@ use crate::command::refusal::Refusal;
 use crate::effects::Ending;
 use crate::session::{Client, Proof, Session};
 use crate::session_id::SessionId;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 
 /// Why a session ends that its user does not want any more.
 const ENDED: &str = "Ended by another of your sessions";
@@ -39,7 +39,7 @@ pub(super) fn client(session: &Session) -> (String, String) {
 
 /// Shows all.
 pub(super) fn list(context: &mut Context<'_>) {
-    let (sessions, me) = (context.user().sessions.clone(), context.asker.session);
+    let (sessions, me) = (context.user().sessions.clone(), context.requester.session);
     for id in &sessions {
         let Some(session) = context.node.sessions.get(id) else { continue };
         let idle = (context.state.steady - session.seen).max(0) / 1000;
@@ -62,9 +62,9 @@ pub(super) fn list(context: &mut Context<'_>) {
     context.note("ACCOUNT", "SESSIONS_END", &[&sessions.len().to_string()], text);
 }
 
-/// Ends one, or all but the asker's.
-pub(super) fn end(context: &mut Applying<'_>, which: &str) -> Result<(), Refusal> {
-    let me = context.asker.session;
+/// Ends one, or all but the requester's.
+pub(super) fn end(context: &mut ApplyContext<'_>, which: &str) -> Result<(), Refusal> {
+    let me = context.requester.session;
     let all = context.user().sessions.clone();
     let ended: Vec<SessionId> = match which.eq_ignore_ascii_case("ALL") {
         true => all.into_iter().filter(|id| *id != me).collect(),

@@ -5,14 +5,14 @@ use super::{VERB, account, refused};
 use crate::command::refusal::Refusal;
 use crate::command::serverban::not_stored;
 use crate::limits::ROLES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::founder;
 use crate::state::room::Member;
 use proto::Message;
 use store::{AccountId, RoomId};
 
 /// Carries it out.
-pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
     let name = message.param(2).filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?;
     let room = context.room(name)?;
@@ -46,7 +46,7 @@ pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(
 
 /// Refuses to keep for somebody who is not in a room what cannot be kept.
 fn may_be_operator(
-    context: &Applying<'_>,
+    context: &ApplyContext<'_>,
     room: RoomId,
     account: AccountId,
 ) -> Result<(), Refusal> {
@@ -64,7 +64,7 @@ fn may_be_operator(
 
 /// Refuses to give the lobby a founder, and somebody more rooms than an account can have.
 fn may_be_founder(
-    context: &Applying<'_>,
+    context: &ApplyContext<'_>,
     room: RoomId,
     account: AccountId,
     name: &str,
@@ -80,7 +80,7 @@ fn may_be_founder(
 }
 
 /// Makes somebody an operator of a room: now, or when they come into it.
-fn make_operator(context: &mut Applying<'_>, id: RoomId, account: AccountId) {
+fn make_operator(context: &mut ApplyContext<'_>, id: RoomId, account: AccountId) {
     let (state, out) = (&mut *context.state, &mut *context.out);
     if state.rooms[&id].members.contains_key(&account) {
         return founder::make_operator(context, id, account);

@@ -6,17 +6,17 @@ use crate::command::refusal::Refusal;
 use crate::command::rights::rest_of;
 use crate::command::serverban::not_stored;
 use crate::limits::KICK_BYTES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::text::shorten;
 use proto::Message;
 
 /// Carries it out.
-pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
     let reason = rest_of(message.params(), 2);
     let reason = shorten(&reason, KICK_BYTES);
     must_not_be_operator(context, &account)?;
-    if context.asker.user == Some(account.id) {
+    if context.requester.user == Some(account.id) {
         let text = "This is your own account; ACCOUNT DELETE and its name deletes it";
         return Err(refused("NOT_YOURSELF", &account.name, text));
     }

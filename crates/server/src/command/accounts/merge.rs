@@ -4,7 +4,7 @@ use super::{VERB, named, refused};
 use crate::command::refusal::Refusal;
 use crate::command::serverban::not_stored;
 use crate::effects::FollowUp;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::room::{Member, Rank};
 use crate::state::user::UserId;
 use crate::state::{founder, membership};
@@ -12,7 +12,7 @@ use proto::Message;
 use store::{AccountId, RoomId};
 
 /// Carries it out. The guest stays where it is.
-pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (guest, name) = (message.param(1).unwrap_or_default(), message.param(2));
     let name = name.filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?;
     let user = context.state.online(guest).filter(|user| user.guest);
@@ -34,7 +34,7 @@ pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(
 
 /// The account is in the room with at least the status of the guest, and is its founder if the guest
 /// has the say in it and nobody founded it.
-fn take_over(context: &mut Applying<'_>, id: RoomId, guest: UserId, account: AccountId) {
+fn take_over(context: &mut ApplyContext<'_>, id: RoomId, guest: UserId, account: AccountId) {
     let room = &context.state.rooms[&id];
     let (theirs, mine) = (room.members[&guest], room.members.get(&account).copied());
     let kept = founder::standing(context.state, id, account, false);
@@ -59,7 +59,7 @@ fn take_over(context: &mut Applying<'_>, id: RoomId, guest: UserId, account: Acc
 }
 
 /// The user is in the room from here on, with all devices, as if it had joined.
-fn enter(context: &mut Applying<'_>, id: RoomId, user: UserId, member: Member) {
+fn enter(context: &mut ApplyContext<'_>, id: RoomId, user: UserId, member: Member) {
     let news = context.passing_join(user, id);
     membership::enter(context.state, context.out, user, id, member);
     if context.state.rooms[&id].members[&user].hidden {

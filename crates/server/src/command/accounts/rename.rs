@@ -8,7 +8,7 @@ use crate::command::serverban::not_stored;
 use crate::effects::FollowUp;
 use crate::limits::KICK_BYTES;
 use crate::state::account_name;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::former_names;
 use crate::state::lookalikes::is_reserved;
 use crate::text::shorten;
@@ -20,7 +20,7 @@ use store::{Account, AccountId};
 const LOG_IN_AGAIN: &str = "Your account has just been renamed; log in again";
 
 /// Carries it out.
-pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
     let new = message.param(2).filter(|new| !new.is_empty()).ok_or(Refusal::NeedMoreParams)?;
     let reason = rest_of(message.params(), 3);
@@ -53,7 +53,7 @@ pub(super) fn run(context: &mut Applying<'_>, message: &Message<'_>) -> Result<(
 }
 
 /// Refuses a name that is not free for this account, or would give it more than a name.
-fn may_be_named(context: &Applying<'_>, account: &Account, new: &str) -> Result<(), Refusal> {
+fn may_be_named(context: &ApplyContext<'_>, account: &Account, new: &str) -> Result<(), Refusal> {
     let state = &context.state;
     let bad = |error| Refusal::BadName(new.to_owned(), error);
     check_name(new).map_err(bad)?;

@@ -12,7 +12,7 @@ use crate::limits::RESET_MILLIS;
 use crate::secret::Secret;
 use crate::session::login::Outcome;
 use crate::session::{Reveals, Tried};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::barred::{RESET, Reset, date, short_key, stamp};
 use crate::state::undo::Undo;
 use crate::state::{app_password, certificates, records, second_factor};
@@ -31,7 +31,7 @@ const ENDED: &str =
 /// Gives somebody who has forgotten the password a one-time code in its place.
 pub(super) fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
-    if context.asker.user == Some(account.id) {
+    if context.requester.user == Some(account.id) {
         let text = "This is your own account; ACCOUNT PASSWORD gives it a new password";
         return Err(refused("NOT_YOURSELF", &account.name, text));
     }
@@ -100,13 +100,13 @@ pub fn reset_done(
 }
 
 /// From here on the code is the password.
-pub fn put_code(context: &mut Applying<'_>, code: &OneTimeCode) -> Result<(), Refusal> {
+pub fn put_code(context: &mut ApplyContext<'_>, code: &OneTimeCode) -> Result<(), Refusal> {
     context.must_have_right(VERB, "RESET")?;
     let OneTimeCode { account: id, name, keys, factor } = code;
     let account = context.state.account(name).filter(|account| account.id == *id).cloned();
     let gone = || refused("NO_SUCH_ACCOUNT", name, "There is no such account");
     let before = account.ok_or_else(gone)?;
-    let (by, until) = (context.asker_name(), context.state.now + RESET_MILLIS);
+    let (by, until) = (context.requester_name(), context.state.now + RESET_MILLIS);
     let reset = Reset { by: (&*by).into(), until, key: short_key(keys) };
     let after = Account { keys: keys.clone(), ..Account::clone(&before) };
     context.note_undo(Undo::Account(before));

@@ -6,7 +6,7 @@ use crate::command::privmsg::find;
 use crate::command::refusal::Refusal;
 use crate::limits::{BAN_KICKS, ROW_WORK};
 use crate::state::State;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::founder::name_of;
 use crate::state::room::{ACCOUNT_MASK, MaskSubject, Rank};
 use crate::state::user::UserId;
@@ -23,7 +23,7 @@ pub(super) struct Target {
 }
 
 /// Whom a word names: an account, a guest by the host, or whoever a mask fits.
-pub(super) fn target(context: &Applying<'_>, given: &str) -> Result<Target, Refusal> {
+pub(super) fn target(context: &ApplyContext<'_>, given: &str) -> Result<Target, Refusal> {
     if given.starts_with('$') || given.contains(['*', '?', '!', '@']) {
         let mask = complete(given).ok_or_else(|| Refusal::Invalid {
             code: "BAD_MASK",
@@ -43,9 +43,9 @@ pub(super) fn target(context: &Applying<'_>, given: &str) -> Result<Target, Refu
     Ok(Target { mask, user: Some(user) })
 }
 
-/// Refuses what would be about the asker, the founder, or somebody who is not below the asker.
+/// Refuses what would be about the requester, the founder, or somebody who is not below the requester.
 pub(super) fn may_touch(
-    context: &Applying<'_>,
+    context: &ApplyContext<'_>,
     id: RoomId,
     rank: Rank,
     user: UserId,
@@ -69,9 +69,9 @@ pub(super) fn may_touch(
     Ok(())
 }
 
-/// The members whom an entry is about, as far as the asker may do that to them.
+/// The members whom an entry is about, as far as the requester may do that to them.
 pub(super) fn those_who_fit(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     rank: Rank,
     target: &Target,
@@ -104,6 +104,6 @@ fn subject(state: &State, user: UserId) -> MaskSubject {
 }
 
 /// The name of a member, and whether they are online.
-pub(super) fn named(context: &Applying<'_>, user: UserId) -> (Arc<str>, bool) {
+pub(super) fn named(context: &ApplyContext<'_>, user: UserId) -> (Arc<str>, bool) {
     (name_of(context.state, user), context.state.users.contains_key(&user))
 }

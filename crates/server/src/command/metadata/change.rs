@@ -3,17 +3,17 @@
 use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, target};
 use crate::command::metadata::show::{batch, key_line};
 use crate::limits::{KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES};
-use crate::state::applying::{Answering, Applying, Reads};
+use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::history;
 use crate::state::metadata::{self, Keys, Target, keys_of};
 use crate::state::refusal::Refusal;
 use proto::numeric as n;
 use store::{KEEP_DAYS, KEEP_MESSAGES, Subject};
 
-/// Of whom or what the asker changes the metadata, if they may: one's own, that of a room of which one is
+/// Of whom or what the requester changes the metadata, if they may: one's own, that of a room of which one is
 /// operator, and operators of the server everybody's.
 fn may_change(
-    context: &Applying<'_>,
+    context: &ApplyContext<'_>,
     name: &str,
     target: &Target,
     key: &str,
@@ -26,19 +26,19 @@ fn may_change(
     target.of.filter(may).ok_or_else(refused)
 }
 
-/// Whether the asker may change it only as an operator of the server.
-fn is_by_role(context: &Applying<'_>, of: Subject) -> bool {
+/// Whether the requester may change it only as an operator of the server.
+fn is_by_role(context: &ApplyContext<'_>, of: Subject) -> bool {
     match of {
-        Subject::Account(user) => context.asker.user.is_some_and(|me| me != user),
+        Subject::Account(user) => context.requester.user.is_some_and(|me| me != user),
         Subject::Room(room) => {
             context.state.rooms.get(&room).is_some_and(|room| context.acts_by_role(room))
         }
     }
 }
 
-/// Whether the asker has changed too much lately; then says so.
-fn is_too_fast(context: &mut Applying<'_>, name: &str, words: &[&str], key: &str) -> bool {
-    let Some(me) = context.asker.user else { return false };
+/// Whether the requester has changed too much lately; then says so.
+fn is_too_fast(context: &mut ApplyContext<'_>, name: &str, words: &[&str], key: &str) -> bool {
+    let Some(me) = context.requester.user else { return false };
     let now = context.state.steady;
     let Some(seconds) = context.state.metadata.count_change(me, now) else { return false };
     let seconds = seconds.to_string();
@@ -63,7 +63,7 @@ fn is_too_fast(context: &mut Applying<'_>, name: &str, words: &[&str], key: &str
 
 /// Whether there can be such a key of a target, and such a value of it.
 pub(super) fn check(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     target: &Target,
     key: &str,
     value: &str,
@@ -89,7 +89,7 @@ pub(super) fn check(
 
 /// Whether a key can be set, or removed, beside these.
 pub(super) fn check_number(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     name: &str,
     key: &str,
     value: &str,
@@ -107,7 +107,7 @@ pub(super) fn check_number(
 
 /// Sets a key; an empty value removes it.
 pub(super) fn set(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     name: &str,
     key: &str,
     value: &str,
@@ -137,14 +137,14 @@ pub(super) fn set(
 
 /// Replies with a key that has been set or removed.
 pub(super) fn answer_set(
-    context: &mut Answering<'_, impl Reads>,
+    context: &mut Responder<'_, impl Reads>,
     name: &str,
     key: &str,
     value: &str,
 ) {
     let nick = context.nick();
     let line = key_line(context, &nick, name, key, Some(value).filter(|_| !value.is_empty()));
-    context.out.reply(context.asker.session, |out| out.extend_from_slice(&line));
+    context.out.reply(context.requester.session, |out| out.extend_from_slice(&line));
 }
 
 /// Whether a value, of a key that says how long a room keeps what happened, is a number.
@@ -158,7 +158,7 @@ fn may_be_kept(target: &Target, key: &str, value: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-pub(super) fn full(context: &Answering<'_, impl Reads>, name: &str) -> Refusal {
+pub(super) fn full(context: &Responder<'_, impl Reads>, name: &str) -> Refusal {
     let most = METADATA_KEYS.to_string();
     let text = "The maximum number of keys is reached; remove one first";
     match is_old(context) {
@@ -168,7 +168,7 @@ pub(super) fn full(context: &Answering<'_, impl Reads>, name: &str) -> Refusal {
 }
 
 /// Removes all keys.
-pub(super) fn clear(context: &mut Applying<'_>, name: &str) -> Result<(), Refusal> {
+pub(super) fn clear(context: &mut ApplyContext<'_>, name: &str) -> Result<(), Refusal> {
     let target = target(context, name)?;
     let of = may_change(context, name, &target, "*")?;
     if is_too_fast(context, name, &["CLEAR"], "*") {
@@ -187,7 +187,7 @@ pub(super) fn clear(context: &mut Applying<'_>, name: &str) -> Result<(), Refusa
 
 /// Replies with the keys that have been removed.
 pub(super) fn answer_cleared<'k>(
-    context: &mut Answering<'_, impl Reads>,
+    context: &mut Responder<'_, impl Reads>,
     name: &str,
     keys: impl Iterator<Item = &'k str>,
 ) {

@@ -4,7 +4,7 @@ use super::show;
 use crate::command::context::Context;
 use crate::effects::Condition;
 use crate::limits::METADATA_KEYS;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::metadata::{Keys, change, keys_of};
 use proto::{Capabilities, Capability};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use store::Subject;
 
 /// The session is somebody now and has what it has set before, as far as there is room for it. Only
 /// what is told of metadata depends on that being stored: returns the condition.
-pub fn coming(context: &mut Applying<'_>, set: &BTreeMap<Box<str>, Option<Box<str>>>) -> Condition {
+pub fn coming(context: &mut ApplyContext<'_>, set: &BTreeMap<Box<str>, Option<Box<str>>>) -> Condition {
     let (of, name) = (Subject::Account(context.me()), context.nick());
     let mut keys = keys_of(context.state, of);
     let before = context.out.condition();
@@ -93,6 +93,6 @@ pub fn capabilities_changed(context: &mut Context<'_>, before: Capabilities) {
     let needed = [Capability::Batch, Capability::Metadata3, Capability::Metadata2];
     let lost = |capability: &Capability| before.contains(*capability) && !now.contains(*capability);
     if needed.iter().any(lost) && !is_aware(now) {
-        context.node.subscriptions.unsubscribe_all(context.asker.session);
+        context.node.subscriptions.unsubscribe_all(context.requester.session);
     }
 }

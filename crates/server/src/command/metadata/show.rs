@@ -5,7 +5,7 @@ use crate::command::context::Context;
 use crate::effects::{Effect, News};
 use crate::limits::METADATA_SYNC_SECONDS;
 use crate::session_id::SessionId;
-use crate::state::applying::{Answering, Reads};
+use crate::state::apply_context::{Responder, Reads};
 use crate::state::metadata::{Keys, Target, keys_of, known_keys};
 use crate::state::user::UserId;
 use proto::name::fold;
@@ -16,7 +16,7 @@ use store::{RoomId, Subject};
 
 /// A line that the server begins, as [`batch`] wants it.
 pub fn line(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     verb: &str,
     write: impl FnOnce(Line<'_>),
 ) -> Vec<u8> {
@@ -27,7 +27,7 @@ pub fn line(
 
 /// `761`: a key and its value; `766`: the key has none.
 pub fn key_line(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     nick: &str,
     target: &str,
     key: &str,
@@ -45,7 +45,7 @@ pub fn key_line(
 
 /// The same as it is pushed: in the draft before, under the verb `METADATA`.
 fn pushed_line(
-    context: &Answering<'_, impl Reads>,
+    context: &Responder<'_, impl Reads>,
     nick: &str,
     target: &str,
     key: &str,
@@ -101,12 +101,12 @@ pub fn tell(
 
 /// Replies with lines as a batch; without the capability, with the lines alone.
 pub fn batch(
-    context: &mut Answering<'_, impl Reads>,
+    context: &mut Responder<'_, impl Reads>,
     kind: &str,
     target: Option<&str>,
     lines: &[Vec<u8>],
 ) {
-    let session = context.asker.session;
+    let session = context.requester.session;
     if !context.has(Capability::Batch) {
         for line in lines {
             context.out.reply(session, |out| out.extend_from_slice(line));
@@ -191,7 +191,7 @@ pub fn sync_room(context: &mut Context<'_>, room: RoomId) {
     if much || is_large(context, room) {
         return sync_later(context, &name);
     }
-    let wanted = context.node.subscriptions.of(context.asker.session);
+    let wanted = context.node.subscriptions.of(context.requester.session);
     let owners = room_and_members(context, room);
     sync(context, &name, &owners, &wanted);
 }
@@ -202,7 +202,7 @@ pub fn sync_watched(context: &mut Context<'_>, users: &[UserId]) {
     if !is_aware(context.capabilities()) {
         return;
     }
-    let wanted = context.node.subscriptions.of(context.asker.session);
+    let wanted = context.node.subscriptions.of(context.requester.session);
     let most = context.out.text.len() + context.node.config.limits.answer();
     for user in users {
         let owner = user_target(context, *user);
@@ -249,7 +249,7 @@ fn is_large(context: &Context<'_>, room: RoomId) -> bool {
     large != 0 && context.state.rooms[&room].online > large
 }
 
-/// A room, and those of its members of whom the asker knows from there.
+/// A room, and those of its members of whom the requester knows from there.
 pub fn room_and_members(context: &Context<'_>, room: RoomId) -> Vec<Target> {
     let name = context.state.rooms[&room].name.clone();
     let mut owners = vec![Target { of: Some(Subject::Room(room)), name }];
@@ -257,7 +257,7 @@ pub fn room_and_members(context: &Context<'_>, room: RoomId) -> Vec<Target> {
     owners
 }
 
-/// All rooms and users of whom the asker knows, the asker included.
+/// All rooms and users of whom the requester knows, the requester included.
 pub fn everything(context: &Context<'_>) -> Vec<Target> {
     let rooms = &context.user().rooms;
     let name = |room: &RoomId| context.state.rooms[room].name.clone();

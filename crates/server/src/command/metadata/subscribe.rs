@@ -16,7 +16,7 @@ pub(super) fn subscribe(
     keys: &[&str],
 ) -> Result<(), Refusal> {
     only_self(context, name)?;
-    let session = context.asker.session;
+    let session = context.requester.session;
     let (mut done, mut new, mut bad, mut beyond) = (Vec::new(), BTreeSet::new(), Vec::new(), None);
     for key in keys {
         if !is_key(key) {
@@ -75,7 +75,7 @@ pub(super) fn unsubscribe(
     keys: &[&str],
 ) -> Result<(), Refusal> {
     only_self(context, name)?;
-    let (session, mut done) = (context.asker.session, Vec::new());
+    let (session, mut done) = (context.requester.session, Vec::new());
     let mut bad = Vec::new();
     for key in keys {
         if is_key(key) {
@@ -97,7 +97,7 @@ pub(super) fn subscriptions(context: &mut Context<'_>, name: &str) -> Result<(),
     only_self(context, name)?;
     let nick = context.nick();
     let keys: Vec<Box<str>> =
-        context.node.subscriptions.of(context.asker.session).into_iter().collect();
+        context.node.subscriptions.of(context.requester.session).into_iter().collect();
     let line = |some: &[Box<str>]| {
         show::line(context, n::RPL_METADATASUBS, |line| {
             some.iter().fold(line.param(&nick), |line, key| line.param(key)).end();

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{RoomId, Subject};
 
-/// A key has changed: tells everybody but the asker who is to know.
+/// A key has changed: tells everybody but the requester who is to know.
 pub fn changed(
     context: &mut Context<'_>,
     of: Subject,
@@ -21,7 +21,7 @@ pub fn changed(
     value: Option<&str>,
 ) {
     let mut viewers = viewers(&context.state, context.node, of, key);
-    viewers.remove(&context.asker.session);
+    viewers.remove(&context.requester.session);
     show::tell(context, &viewers, name, key, value);
 }
 

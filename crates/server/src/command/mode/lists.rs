@@ -4,7 +4,7 @@
 use super::Step;
 use super::room::Change;
 use crate::limits::{LIST_ENTRIES, MASK_BYTES};
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::refusal::Refusal;
 use crate::state::room::ACCOUNT_MASK;
 use crate::state::terms;
@@ -16,7 +16,7 @@ use store::{ListEntry, RoomId};
 pub(super) const LISTS: &str = "beIq";
 
 /// Replies with a list.
-pub(super) fn show_list(context: &mut Applying<'_>, id: RoomId, mode: char) {
+pub(super) fn show_list(context: &mut ApplyContext<'_>, id: RoomId, mode: char) {
     let (entry_code, end_code, text) = match mode {
         'b' => (n::RPL_BANLIST, n::RPL_ENDOFBANLIST, "End of channel ban list"),
         'e' => (n::RPL_EXCEPTLIST, n::RPL_ENDOFEXCEPTLIST, "End of channel exception list"),

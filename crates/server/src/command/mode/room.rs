@@ -5,7 +5,7 @@ use super::{Done, Step, steps};
 use crate::command::kick::may_touch_founder;
 use crate::command::refusal::{Refusal, refuse};
 use crate::limits::KEY_BYTES;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::founder::Role;
 use crate::state::membership;
 use crate::state::records;
@@ -19,7 +19,7 @@ use store::{EventKind, RecordKind, RoomId};
 const FLAGS: &str = "CRimnst";
 
 /// Replies with a room's modes.
-pub(super) fn show(context: &mut Applying<'_>, id: RoomId) {
+pub(super) fn show(context: &mut ApplyContext<'_>, id: RoomId) {
     let room = &context.state.rooms[&id];
     let inside = room.member(context.me()).is_some();
     let (name, modes) = (room.name.clone(), room.modes(inside));
@@ -32,7 +32,7 @@ pub(super) fn show(context: &mut Applying<'_>, id: RoomId) {
 
 /// Carries out changes of a room's modes, and questions for its lists, which anybody may ask.
 pub(super) fn change(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     id: RoomId,
     changes: &str,
     parameters: &[&str],
@@ -77,10 +77,10 @@ impl Step<'_> {
 
 /// A change of a room's modes under way.
 pub(super) struct Change<'c, 'a> {
-    pub(super) context: &'c mut Applying<'a>,
+    pub(super) context: &'c mut ApplyContext<'a>,
     pub(super) id: RoomId,
     pub(super) name: Arc<str>,
-    /// The asker's.
+    /// The requester's.
     pub(super) rank: Rank,
     /// It is for the audit log, being done by the right of an operator of the server.
     pub(super) by_role: bool,

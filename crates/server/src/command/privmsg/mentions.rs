@@ -2,7 +2,7 @@
 //! an operator's `@room` mentions all of the room.
 
 use crate::limits::LOOK_UP_WORK;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::room::Rank;
 use proto::limits::NAME_BYTES;
 use proto::name::in_name;
@@ -12,8 +12,8 @@ use store::{AccountId, EVERYBODY, Event, MENTIONS, RoomId};
 /// The word that mentions everybody in a room.
 const ALL: &str = "@room";
 
-/// The accounts that a message of the asker's mentions. Its author never is one of them.
-pub(super) fn of(context: &mut Applying<'_>, event: &Event) -> Box<[AccountId]> {
+/// The accounts that a message of the requester's mentions. Its author never is one of them.
+pub(super) fn of(context: &mut ApplyContext<'_>, event: &Event) -> Box<[AccountId]> {
     if !event.kind.is_message() {
         return Box::default();
     }
@@ -48,7 +48,7 @@ pub(super) fn of(context: &mut Applying<'_>, event: &Event) -> Box<[AccountId]> 
 }
 
 /// Whether an account is there to be mentioned: everybody in the lobby.
-fn is_told(context: &Applying<'_>, event: &Event, account: AccountId) -> bool {
+fn is_told(context: &ApplyContext<'_>, event: &Event, account: AccountId) -> bool {
     match event.conversation.as_room() {
         Some(room) if Some(room) == context.state.lobby => true,
         Some(room) => context.state.rooms[&room].members.contains_key(&account),
@@ -62,7 +62,7 @@ fn says_all(text: &str) -> bool {
     text.contains('@') && text.split_whitespace().any(|word| begins(word) && end(word))
 }
 
-fn may_mention_all(context: &Applying<'_>, room: RoomId) -> bool {
+fn may_mention_all(context: &ApplyContext<'_>, room: RoomId) -> bool {
     let member = context.state.rooms[&room].member(context.me());
     context.user().is_operator() || member.is_some_and(|member| member.rank() >= Rank::Op)
 }

@@ -7,7 +7,7 @@ use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing, spok
 use crate::command::names;
 use crate::effects::Effect;
 use crate::session_id::SessionId;
-use crate::state::applying::Applying;
+use crate::state::apply_context::ApplyContext;
 use crate::state::membership;
 use crate::state::refusal::Refusal;
 use crate::state::room::Rank;
@@ -22,7 +22,7 @@ pub(super) fn split(target: &str) -> Option<(Rank, &str)> {
 
 /// Sends to those of the rank and above, and to the author's other sessions.
 pub(super) fn send(
-    context: &mut Applying<'_>,
+    context: &mut ApplyContext<'_>,
     rank: Rank,
     room: &str,
     draft: &Draft<'_>,
@@ -42,7 +42,7 @@ pub(super) fn send(
     told.push(me);
     let sessions = told.iter().flat_map(|user| &context.state.users[user].sessions);
     for to in sessions.copied().collect::<Vec<SessionId>>() {
-        if to != context.asker.session {
+        if to != context.requester.session {
             context.out.push(Effect::TellOne { to, news, kept: false });
         }
     }

@@ -25,7 +25,7 @@ enum Stage {
     /// What came after the last request has not been looked at.
     Behind,
     /// The last request has no response yet.
-    Answering,
+    Responder,
     /// After the last response.
     Over,
 }
@@ -47,7 +47,7 @@ impl Incoming {
         let mut request = request?;
         // Nobody who waits for responses sends so much ahead.
         request.keep &= self.bytes.len() <= HTTP_PIPELINE_BYTES;
-        self.stage = Stage::Answering;
+        self.stage = Stage::Responder;
         if !request.keep && !matches!(request.wants, Wants::WebSocket { .. }) {
             self.bytes = Vec::new();
         }
@@ -106,7 +106,7 @@ impl Incoming {
 
     /// Whether a request is waiting for its response.
     pub fn awaits_response(&self) -> bool {
-        self.stage == Stage::Answering
+        self.stage == Stage::Responder
     }
 
     /// Whether what came after the last request may be another one.

@@ -23,7 +23,7 @@ use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
 
 /// Who asks, as far as a command may know when it is applied.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Asker {
+pub struct Requester {
     /// The session.
     pub session: SessionId,
     /// Its user, once it has registered.
@@ -42,10 +42,10 @@ pub struct Asker {
     pub allowance: Allowance,
 }
 
-impl Asker {
+impl Requester {
     /// A user, at no session; or nobody.
-    pub fn of(user: Option<UserId>) -> Asker {
-        Asker {
+    pub fn of(user: Option<UserId>) -> Requester {
+        Requester {
             session: SessionId::NOBODY,
             user,
             nick: None,
@@ -58,7 +58,7 @@ impl Asker {
     }
 }
 
-/// What the node of an asker lets them do: it alone knows their budgets and its disk. Found out
+/// What the node of an requester lets them do: it alone knows their budgets and its disk. Found out
 /// before a command is applied, so that it is the same everywhere.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Allowance {
@@ -78,34 +78,34 @@ pub enum NotStored {
 }
 
 /// A command at hand: the state as far as it may use it, what is to happen, and who asks.
-pub struct Answering<'a, S> {
+pub struct Responder<'a, S> {
     /// What all sessions share.
     pub state: S,
     /// What is to happen.
     pub out: &'a mut Effects,
     /// Who asks.
-    pub asker: Asker,
+    pub requester: Requester,
 }
 
 /// While an entry is applied, the state may be changed.
-pub type Applying<'a> = Answering<'a, &'a mut State>;
+pub type ApplyContext<'a> = Responder<'a, &'a mut State>;
 
 /// A reference by which the state can be read.
 pub trait Reads: Deref<Target = State> {}
 
 impl<S: Deref<Target = State>> Reads for S {}
 
-impl Applying<'_> {
-    /// The same to reply to another session of the asker's user, of which nothing else is known.
-    pub fn device(&mut self, session: SessionId) -> Applying<'_> {
-        let asker = Asker { session, ..Asker::of(self.asker.user) };
-        Applying { state: self.state, out: self.out, asker }
+impl ApplyContext<'_> {
+    /// The same to reply to another session of the requester's user, of which nothing else is known.
+    pub fn device(&mut self, session: SessionId) -> ApplyContext<'_> {
+        let requester = Requester { session, ..Requester::of(self.requester.user) };
+        ApplyContext { state: self.state, out: self.out, requester }
     }
 
     /// The same to reply to a session of another user.
-    pub fn to(&mut self, user: UserId, session: SessionId) -> Applying<'_> {
-        let asker = Asker { session, ..Asker::of(Some(user)) };
-        Applying { state: self.state, out: self.out, asker }
+    pub fn to(&mut self, user: UserId, session: SessionId) -> ApplyContext<'_> {
+        let requester = Requester { session, ..Requester::of(Some(user)) };
+        ApplyContext { state: self.state, out: self.out, requester }
     }
 
     /// The user who asks, to change it. Only for handlers of commands that need a login.
@@ -119,14 +119,14 @@ impl Applying<'_> {
         self.state.undo.note(self.out, undo);
     }
 
-    /// A message of the asker is kept for a user.
+    /// A message of the requester is kept for a user.
     pub fn keep(&mut self, receiver: UserId, event: EventId) {
         let sender = self.kept_as();
         self.state.pending.add(receiver, event, sender);
         self.note_undo(Undo::Kept(receiver, event));
     }
 
-    /// An event by the asker, now.
+    /// An event by the requester, now.
     pub fn event(
         &mut self,
         conversation: Conversation,
@@ -157,7 +157,7 @@ impl Applying<'_> {
         }
     }
 
-    /// Stores a change of a room as an event by the asker, and tells the room, the asker included.
+    /// Stores a change of a room as an event by the requester, and tells the room, the requester included.
     pub fn tell_change(
         &mut self,
         room: RoomId,
@@ -172,19 +172,19 @@ impl Applying<'_> {
         } else {
             let me = self.me();
             membership::reveal(self, room, me);
-            self.tell_room_and_asker(room, news);
+            self.tell_room_and_requester(room, news);
         }
     }
 
-    /// Tells a room what the asker has done there, and the asker, who need not be in it.
-    pub fn tell_room_and_asker(&mut self, room: RoomId, news: u32) {
+    /// Tells a room what the requester has done there, and the requester, who need not be in it.
+    pub fn tell_room_and_requester(&mut self, room: RoomId, news: u32) {
         self.tell_room(room, news);
         if self.state.rooms[&room].member(self.me()).is_none() {
             self.reply_news(news);
         }
     }
 
-    /// Stores a change of a room as an event by the asker; what follows depends on it. Returns the
+    /// Stores a change of a room as an event by the requester; what follows depends on it. Returns the
     /// news.
     pub fn store_change(
         &mut self,
@@ -204,16 +204,16 @@ impl Applying<'_> {
             mentions: [].into(),
         };
         let write = self.out.write(event);
-        let to = self.asker.session;
+        let to = self.requester.session;
         self.out.push_when(Condition::Failed(write), Effect::NotStored { to, verb, tag: None });
         news
     }
 }
 
-impl<S: Reads> Answering<'_, S> {
+impl<S: Reads> Responder<'_, S> {
     /// The session's capabilities.
     pub fn capabilities(&self) -> Capabilities {
-        self.asker.capabilities
+        self.requester.capabilities
     }
 
     /// Whether the session has a capability.
@@ -223,7 +223,7 @@ impl<S: Reads> Answering<'_, S> {
 
     /// The id of the user who asks. Only for handlers of commands that need a login.
     pub fn me(&self) -> UserId {
-        self.asker.user.expect("the table of verbs lets in only those who have logged in")
+        self.requester.user.expect("the table of verbs lets in only those who have logged in")
     }
 
     /// The user who asks. Only for handlers of commands that need a login.
@@ -233,7 +233,7 @@ impl<S: Reads> Answering<'_, S> {
 
     /// The name by which the session is addressed: `*` before it has one.
     pub fn nick(&self) -> Arc<str> {
-        match (self.asker.user, &self.asker.nick) {
+        match (self.requester.user, &self.requester.nick) {
             (Some(user), _) => self.state.users[&user].nick.clone(),
             (None, Some(nick)) => nick.clone(),
             (None, None) => "*".into(),
@@ -280,7 +280,7 @@ impl<S: Reads> Answering<'_, S> {
     /// any length, and is cut.
     fn server_line(&mut self, verb: &str, params: &[&str], text: Option<&str>) {
         let server = self.state.renderer.server.clone();
-        self.out.reply(self.asker.session, |out| {
+        self.out.reply(self.requester.session, |out| {
             let start = out.len();
             let line = Line::to(out).source(&server).verb(verb);
             let fitting = params.iter().map(|param| shorten(param, PARAMETER_BYTES));
@@ -319,11 +319,11 @@ impl<S: Reads> Answering<'_, S> {
 
     /// Ends the connection with `ERROR`; the caller ends the session.
     pub fn close(&mut self, reason: &str) {
-        self.out.reply(self.asker.session, |out| write_error(out, reason));
-        self.out.push(Effect::Close { session: self.asker.session });
+        self.out.reply(self.requester.session, |out| write_error(out, reason));
+        self.out.push(Effect::Close { session: self.requester.session });
     }
 
-    /// Whether the asker may find another user without knowing the name: not an invisible one with
+    /// Whether the requester may find another user without knowing the name: not an invisible one with
     /// whom they share no room.
     pub fn sees(&self, user: &User) -> bool {
         let me = self.me();
@@ -348,7 +348,7 @@ impl<S: Reads> Answering<'_, S> {
         }
     }
 
-    /// Refuses to have yet another message of the asker kept for a user.
+    /// Refuses to have yet another message of the requester kept for a user.
     pub fn must_be_kept(&mut self, receiver: UserId, name: &Arc<str>) -> Result<(), Refusal> {
         let online = self.state.users.contains_key(&receiver);
         if self.state.pending.may(receiver, self.kept_as(), online) {
@@ -358,7 +358,7 @@ impl<S: Reads> Answering<'_, S> {
         Err(Refusal::TooMuchKept(name.clone()))
     }
 
-    /// As whom the asker has messages kept.
+    /// As whom the requester has messages kept.
     fn kept_as(&self) -> UserId {
         if self.user().guest { ANY_GUEST } else { self.me() }
     }
@@ -399,17 +399,17 @@ impl<S: Reads> Answering<'_, S> {
         work.hub + work.shards >= TURN_WORK
     }
 
-    /// The room of a name, whether the asker may know of it or not.
+    /// The room of a name, whether the requester may know of it or not.
     pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
         self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))
     }
 
-    /// Whether the asker may know of a room.
+    /// Whether the requester may know of a room.
     pub fn may_see(&self, room: &Room) -> bool {
         !room.is('s') || room.member(self.me()).is_some() || self.user().is_operator()
     }
 
-    /// A room that the asker is in, and their standing.
+    /// A room that the requester is in, and their standing.
     pub fn my_room(&self, name: &str) -> Result<(&Room, Member), Refusal> {
         let room = self.room(name)?;
         match room.member(self.me()) {
@@ -419,12 +419,12 @@ impl<S: Reads> Answering<'_, S> {
         }
     }
 
-    /// A room in which the asker may do what its operators may.
+    /// A room in which the requester may do what its operators may.
     pub fn room_as_operator(&self, name: &str) -> Result<&Room, Refusal> {
         self.room_as(name, Rank::Op).map(|(room, _)| room)
     }
 
-    /// A room in which the asker has a rank or a higher one, and which it is. Operators of the
+    /// A room in which the requester has a rank or a higher one, and which it is. Operators of the
     /// server have the highest everywhere, and founders in their rooms.
     pub fn room_as(&self, name: &str, least: Rank) -> Result<(&Room, Rank), Refusal> {
         let room = self.room(name)?;
@@ -493,19 +493,19 @@ impl<S: Reads> Answering<'_, S> {
         news
     }
 
-    /// Tells a room, the asker included: with a label, the asker's own copy is the reply.
+    /// Tells a room, the requester included: with a label, the requester's own copy is the reply.
     pub fn tell_room(&mut self, room: RoomId, news: u32) {
         let rooms = Rooms::One(room);
-        let me_in = self.asker.user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
-        if self.asker.label.is_some() && me_in {
-            self.out.push(Effect::Tell { rooms, except: vec![self.asker.session], news });
+        let me_in = self.requester.user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
+        if self.requester.label.is_some() && me_in {
+            self.out.push(Effect::Tell { rooms, except: vec![self.requester.session], news });
             self.reply_news(news);
         } else {
             self.out.push(Effect::Tell { rooms, except: Vec::new(), news });
         }
     }
 
-    /// Tells a room that the asker comes or goes; only the asker, if the room does not know of
+    /// Tells a room that the requester comes or goes; only the requester, if the room does not know of
     /// them.
     pub fn tell_way(&mut self, room: RoomId, news: u32) {
         let me = self.me();
@@ -516,7 +516,7 @@ impl<S: Reads> Answering<'_, S> {
         }
     }
 
-    /// The asker's own copy of news, among the replies.
+    /// The requester's own copy of news, among the replies.
     pub fn reply_news(&mut self, news: u32) {
         let tagging =
             crate::render::Tagging { capabilities: self.capabilities(), tag: Default::default() };
@@ -526,13 +526,13 @@ impl<S: Reads> Answering<'_, S> {
             return;
         }
         self.state.renderer.news(&mut line, news, &self.out.text, tagging);
-        self.out.reply(self.asker.session, |out| out.extend_from_slice(&line));
+        self.out.reply(self.requester.session, |out| out.extend_from_slice(&line));
     }
 
     /// Tells all sessions of a user.
     pub fn tell_user(&mut self, user: UserId, news: u32) {
         for to in self.state.users[&user].sessions.clone() {
-            if to == self.asker.session && self.asker.label.is_some() {
+            if to == self.requester.session && self.requester.label.is_some() {
                 self.reply_news(news);
             } else {
                 self.out.push(Effect::TellOne { to, news, kept: false });
@@ -549,7 +549,7 @@ impl<S: Reads> Answering<'_, S> {
         self.tell_user(user, news);
     }
 
-    /// If what the command at hand has written cannot be stored, its asker is told so, unless the
+    /// If what the command at hand has written cannot be stored, its requester is told so, unless the
     /// command has seen to it.
     pub fn tell_if_not_stored(&mut self, verb: &'static str) {
         let seen_to =
@@ -557,14 +557,14 @@ impl<S: Reads> Answering<'_, S> {
         if let Condition::Stored(write) = self.out.condition()
             && !self.out.asked().iter().any(seen_to)
         {
-            let failed = Effect::NotStored { to: self.asker.session, verb, tag: None };
+            let failed = Effect::NotStored { to: self.requester.session, verb, tag: None };
             self.out.push_when(Condition::Failed(write), failed);
         }
     }
 
-    /// Refuses what is to be stored, if the asker's node does not let it be.
+    /// Refuses what is to be stored, if the requester's node does not let it be.
     pub fn must_be_storable(&mut self) -> Result<(), Refusal> {
-        let (counted, refusal) = match self.asker.allowance.not_stored {
+        let (counted, refusal) = match self.requester.allowance.not_stored {
             None => return Ok(()),
             Some(NotStored::Reserve) => (Refused::DiskReserve, Refusal::DiskFull),
             Some(NotStored::Budget(seconds)) => {
@@ -575,12 +575,12 @@ impl<S: Reads> Answering<'_, S> {
         Err(refusal)
     }
 
-    /// Refuses to have a user told what is beyond the asker's share of the user's outbox.
+    /// Refuses to have a user told what is beyond the requester's share of the user's outbox.
     pub fn must_be_within_share(&mut self, of: UserId, bytes: usize) -> Result<(), Refusal> {
         if of == self.me() {
             return Ok(());
         }
-        let over = self.asker.allowance.over_share.iter().find(|(user, _)| *user == of);
+        let over = self.requester.allowance.over_share.iter().find(|(user, _)| *user == of);
         if let Some((_, seconds)) = over {
             let refusal = Refusal::TooMuchForOne(*seconds);
             self.out.push(Effect::Count(Count::Refused(Refused::Share)));
