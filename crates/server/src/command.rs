@@ -6,10 +6,10 @@ pub mod coming_online;
 pub mod ending;
 pub mod presence;
 pub mod follow_up;
-pub mod logging_in;
+pub mod apply_login;
 pub mod context;
 pub mod entry;
-pub mod kept;
+pub mod pending_messages;
 pub mod ordered;
 pub mod cow_box;
 pub mod refusal;
@@ -103,7 +103,7 @@ use crate::command::context::Context;
 use crate::command::entry::{Command, Next, Request};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
-use crate::session::{Prompt, Unfinished};
+use crate::session::{Prompt, PausedCommand};
 use crate::state::apply_context::ApplyContext;
 use Run::{Local, Makes, Shared, Split};
 use proto::line::LineError;
@@ -288,8 +288,8 @@ pub fn line(context: &mut Context<'_>, line: &str) {
         let verb = &VERBS[found];
         carry_out(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
     });
-    if let Some(unfinished) = context.unfinished() {
-        unfinished.line = line.into();
+    if let Some(paused) = context.paused() {
+        paused.line = line.into();
     }
     // A label of its own has no other answer.
     if also.is_some() {
@@ -384,8 +384,8 @@ fn apply_in_parts(
 }
 
 /// Goes on with a command that a turn was not enough for.
-pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
-    let Unfinished { line, cursor, written, label } = unfinished;
+pub fn go_on(context: &mut Context<'_>, paused: PausedCommand) {
+    let PausedCommand { line, cursor, written, label } = paused;
     let Ok(message) = Message::parse(&line) else { return };
     let Some(verb) = find_verb(message.verb) else { return };
     context.requester.label = label.as_ref().map(|label| label.value.clone());
@@ -398,8 +398,8 @@ pub fn go_on(context: &mut Context<'_>, unfinished: Unfinished) {
     finish(context, |context| {
         run_verb(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
     });
-    if let Some(unfinished) = context.unfinished() {
-        unfinished.line = line;
+    if let Some(paused) = context.paused() {
+        paused.line = line;
     }
 }
 
@@ -476,13 +476,13 @@ fn finish(
     if ordered::keep_label(context) {
         return ending::carry_out(context);
     }
-    if context.unfinished().is_none() {
+    if context.paused().is_none() {
         context.out.end(&server);
         return ending::carry_out(context);
     }
     let (written, label) = (context.out.answered(), context.out.pause(&server));
-    if let Some(unfinished) = context.unfinished() {
-        (unfinished.written, unfinished.label) = (written, label);
+    if let Some(paused) = context.paused() {
+        (paused.written, paused.label) = (written, label);
     }
 }
 

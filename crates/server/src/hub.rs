@@ -247,7 +247,7 @@ impl Hub {
             }
             ClientEvent::PasswordBusy => self.derived(out, session, Outcome::Busy),
             ClientEvent::Waited => self.derived(out, session, Outcome::Waited),
-            ClientEvent::Answered(told) => delivered::answered(&mut self.node, session, *told),
+            ClientEvent::Answered(told) => delivery::answered(&mut self.node, session, *told),
             ClientEvent::Ended => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
                 (known.ended, known.here) = (true, self.state.last_event());
@@ -255,7 +255,7 @@ impl Hub {
             }
             ClientEvent::Closed { reason } => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
-                if known.under_way.is_some() {
+                if known.in_flight.is_some() {
                     known.closed = Some(reason.as_str().into());
                     known.lines.clear();
                     return;
@@ -323,7 +323,7 @@ impl Hub {
         let sessions: Vec<SessionId> = self.node.sessions.iter().map(|(id, _)| id).collect();
         for session in sessions {
             let known = self.node.sessions.get_mut(&session).expect("just listed");
-            known.under_way = None;
+            known.in_flight = None;
             ending::end_session(&mut self.context(out, session), NODE_ENDED);
         }
         (self.node.housekeeping, out.all_ended) = (false, true);
@@ -434,13 +434,13 @@ impl Hub {
         (known.seen, known.here) = (self.state.steady, self.state.last_event());
         if !known.waits() && !known.queued && !over {
             command::line(&mut self.context(out, session), line);
-            self.queue_if_unfinished(out, session);
-        } else if known.waiting.is_none() || known.held || known.lines.len() < LINES_WAITING {
+            self.queue_if_paused(out, session);
+        } else if known.pending_attempt.is_none() || known.held || known.lines.len() < LINES_WAITING {
             // What a held session has sent is no more than its shard gathered before it heard.
             known.lines.push_back(line.into());
-            if known.under_way.is_some() {
+            if known.in_flight.is_some() {
                 self.hold(out, session);
-            } else if known.waiting.is_none() {
+            } else if known.pending_attempt.is_none() {
                 self.queue(out, session);
             }
         } else {
@@ -478,8 +478,8 @@ impl Hub {
         }
     }
 
-    fn queue_if_unfinished(&mut self, out: &mut Effects, session: SessionId) {
-        if self.node.sessions.get(&session).is_some_and(|known| known.unfinished.is_some()) {
+    fn queue_if_paused(&mut self, out: &mut Effects, session: SessionId) {
+        if self.node.sessions.get(&session).is_some_and(|known| known.paused.is_some()) {
             self.queue(out, session);
         }
     }
@@ -491,20 +491,20 @@ impl Hub {
         }
         while let Some(known) = self.node.sessions.get_mut(&session) {
             if known.lines.is_empty()
-                && known.unfinished.is_none()
+                && known.paused.is_none()
                 && std::mem::take(&mut known.held)
             {
                 out.push_when(Condition::Always, Effect::Hold { session, held: false });
             }
-            if known.waits() || (known.unfinished.is_none() && known.lines.is_empty()) {
+            if known.waits() || (known.paused.is_none() && known.lines.is_empty()) {
                 break;
             }
             if self.turn_is_over(session) {
                 return self.queue(out, session);
             }
             let known = self.node.sessions.get_mut(&session).expect("just looked up");
-            if let Some(unfinished) = known.unfinished.take() {
-                command::go_on(&mut self.context(out, session), *unfinished);
+            if let Some(paused) = known.paused.take() {
+                command::go_on(&mut self.context(out, session), *paused);
             } else if let Some(line) = known.lines.pop_front() {
                 command::line(&mut self.context(out, session), &line);
             }

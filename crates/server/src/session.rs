@@ -2,7 +2,7 @@
 
 pub mod admission;
 pub mod budget;
-pub mod delivered;
+pub mod delivery;
 pub mod disk;
 pub mod login;
 pub mod login_attempts;
@@ -20,8 +20,8 @@ use crate::config::Config;
 use crate::effects::{Cursor, OpenLabel};
 use crate::secret::Secret;
 use crate::session::budget::Budget;
-use crate::session::delivered::Taking;
-use crate::session::login::{Change, How};
+use crate::session::delivery::DeliveryProgress;
+use crate::session::login::{Change, LoginMethod};
 use crate::state::last_login::LastLogin;
 use crate::state::second_factor::UsedCode;
 use crate::state::user::{Presence, UserId};
@@ -62,7 +62,7 @@ pub struct Session {
     /// What it has said of itself so far; gone once it has registered.
     pub registration: Option<Box<Registration>>,
     /// How far it has come in taking what is kept for its user.
-    pub taking: Taking,
+    pub delivery: DeliveryProgress,
     /// The names it watches (`MONITOR`), as it wrote them, by folded name; at most
     /// [`MONITOR_NAMES`](crate::limits::MONITOR_NAMES).
     pub watched: BTreeMap<Box<str>, Box<str>>,
@@ -75,11 +75,11 @@ pub struct Session {
     /// An `AUTHENTICATE` exchange under way.
     pub sasl: Option<Box<Sasl>>,
     /// A password being checked, or an answer being held back.
-    pub waiting: Option<Box<Waiting>>,
+    pub pending_attempt: Option<Box<PendingAttempt>>,
     /// A command of which only a part is done.
-    pub unfinished: Option<Box<Unfinished>>,
+    pub paused: Option<Box<PausedCommand>>,
     /// A command that others must order first.
-    pub under_way: Option<Box<UnderWay>>,
+    pub in_flight: Option<Box<InFlight>>,
     /// It is among those that wait for their turn.
     pub queued: bool,
     /// Its shard does not read it, because lines of it wait.
@@ -93,7 +93,7 @@ pub struct Session {
     /// Work that the hub had with it in a turn, and in which.
     pub turn: Turn,
     /// By what it has proven who it is.
-    pub proof: Proof,
+    pub credential: Credential,
     /// It has logged in by a one-time code. Until it has set a new password it does not come online:
     /// it sees nothing, and nobody sees it.
     pub by_code: bool,
@@ -110,9 +110,9 @@ pub struct Session {
     /// The login before this one, until it was told of.
     pub last_login: Option<Box<LastLogin>>,
     /// A login that was found to be right, until it is applied.
-    pub logging_in: Option<Box<LoggingIn>>,
+    pub verified_login: Option<Box<VerifiedLogin>>,
     /// Secrets that were drawn for it, until they are stored and it is shown them.
-    pub reveals: Option<Box<Reveals>>,
+    pub new_secrets: Option<Box<NewSecrets>>,
     /// Nothing more comes; the session ends when these are dealt with.
     pub ended: bool,
     /// It has closed, and why; it ends when the command under way has been applied.
@@ -133,14 +133,14 @@ pub enum Client {
 
 /// By what a session has proven who it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Proof {
+pub enum Credential {
     /// It has not, or is a guest.
     #[default]
-    Nothing,
+    None,
     /// By the account's password, with the second factor if there is one.
     Password,
     /// By the app password of this name.
-    App(Box<str>),
+    AppPassword(Box<str>),
     /// By a certificate.
     Certificate,
 }
@@ -148,7 +148,7 @@ pub enum Proof {
 /// Secrets that a session is shown when what they are checked with is stored. They leave its node for
 /// nowhere else.
 #[derive(Debug)]
-pub enum Reveals {
+pub enum NewSecrets {
     /// The app password of this name.
     AppPassword(Box<str>, Secret),
     /// The secret of a second factor.
@@ -162,13 +162,13 @@ pub enum Reveals {
 /// A login that the session's node has found to be right, and that is not applied yet: what the node
 /// goes on with then.
 #[derive(Debug)]
-pub struct LoggingIn {
+pub struct VerifiedLogin {
     /// The account.
     pub name: Box<str>,
     /// By what means it logs in.
-    pub how: How,
+    pub method: LoginMethod,
     /// By what it has proven who it is.
-    pub proof: Proof,
+    pub credential: Credential,
     /// The account is new.
     pub new: bool,
     /// The login before this one, if there was one and this one may be kept in its place.
@@ -197,7 +197,7 @@ pub struct Turn {
 
 /// A command that takes more than one turn.
 #[derive(Debug)]
-pub struct Unfinished {
+pub struct PausedCommand {
     /// The line that it came in.
     pub line: Box<str>,
     /// Where it goes on.
@@ -210,7 +210,7 @@ pub struct Unfinished {
 
 /// A command that has become an entry and is not applied yet, because a log orders it first.
 #[derive(Debug)]
-pub struct UnderWay {
+pub struct InFlight {
     /// The number of the entry.
     pub number: u64,
     /// For the answer: the command's label, if it has one, and the bytes answered so far. None while the
@@ -261,7 +261,7 @@ pub enum Sasl {
     /// SCRAM-SHA-256: collecting the client's proof.
     ScramFinal(Chunks, Box<ScramServer>, Arc<Account>),
     /// SCRAM-SHA-256: proven, by what and with which code; the client's empty last word is awaited.
-    ScramDone(Arc<Account>, Proof, Option<UsedCode>),
+    ScramDone(Arc<Account>, Credential, Option<UsedCode>),
 }
 
 /// A question put to a session by one of the six verbs.
@@ -295,12 +295,12 @@ pub struct OpenBatch {
     /// What the client calls it.
     pub reference: Box<str>,
     /// What came of it so far; none if it was refused: all that still comes of it is ignored.
-    pub message: Option<Collected>,
+    pub message: Option<PartialMessage>,
 }
 
 /// A message of several lines, as far as they came.
 #[derive(Debug)]
-pub struct Collected {
+pub struct PartialMessage {
     /// To whom, as the client wrote it.
     pub target: Box<str>,
     /// What its lines are, once the first has come.
@@ -323,26 +323,26 @@ pub struct Collected {
 
 /// A password being checked, or an answer being held back.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct PendingAttempt {
     /// The name that was tried.
     pub name: String,
     /// What the answer is about.
-    pub of: Tried,
+    pub attempt: Attempt,
     /// The label of the command, if it had one.
     pub label: Option<Arc<str>>,
 }
 
 /// What somebody has tried.
 #[derive(Debug)]
-pub enum Tried {
+pub enum Attempt {
     /// A password, whose key is derived meanwhile, and a code that came with it.
-    Password(How, Option<Secret>),
+    Password(LoginMethod, Option<Secret>),
     /// The code of a second factor; the password was right.
     Code(Arc<Account>, Secret),
     /// To change something of one's own account.
     Account(Box<Change>),
     /// To prove by SCRAM-SHA-256 that it knows the password: its last message.
-    Proof(Box<ScramServer>, Box<[u8]>, Arc<Account>),
+    ScramProof(Box<ScramServer>, Box<[u8]>, Arc<Account>),
     /// A certificate that does not log in as that.
     WrongCertificate,
     /// To become an operator: whether the password is right.
@@ -361,7 +361,7 @@ pub enum Tried {
 impl Session {
     /// Whether its next line waits: for a password, or for a command that is not applied yet.
     pub fn waits(&self) -> bool {
-        self.waiting.is_some() || self.under_way.is_some()
+        self.pending_attempt.is_some() || self.in_flight.is_some()
     }
 
     /// Whether nobody can read along: it is encrypted, or does not leave this machine. What a proxy
@@ -392,8 +392,8 @@ impl Session {
             address_budget,
             user_budget: None,
             turn: Turn::default(),
-            unfinished: None,
-            under_way: None,
+            paused: None,
+            in_flight: None,
             queued: false,
             held: false,
             encrypted: false,
@@ -407,14 +407,14 @@ impl Session {
             welcomed: false,
             user: None,
             registration: Some(Box::default()),
-            taking: Taking::default(),
+            delivery: DeliveryProgress::default(),
             watched: BTreeMap::new(),
             banned: None,
             prompt: None,
             batch: None,
             sasl: None,
-            waiting: None,
-            proof: Proof::Nothing,
+            pending_attempt: None,
+            credential: Credential::None,
             by_code: false,
             since: 0,
             seen: 0,
@@ -422,8 +422,8 @@ impl Session {
             was_here: 0,
             invitation: None,
             last_login: None,
-            logging_in: None,
-            reveals: None,
+            verified_login: None,
+            new_secrets: None,
             lines: VecDeque::new(),
             ended: false,
             closed: None,

@@ -34,7 +34,7 @@ use crate::password::{Job, Passwords};
 use crate::queue::Sender;
 use crate::reader::Readers;
 use crate::render::Renderer;
-use crate::session::delivered::Delivered;
+use crate::session::delivery::Watermarks;
 use crate::session_id::SessionId;
 use crate::shard::admin_socket::AdminSocket;
 use crate::shard::connection::Connection;
@@ -276,7 +276,7 @@ impl Shard {
                 let Some(connection) = self.connection(session) else { return };
                 connection.fill_place(place, lines);
                 if let Some(kept) = pending {
-                    connection.receipts.tell(Delivered { kept, live: 0 });
+                    connection.receipts.tell(Watermarks { kept, live: 0 });
                 }
                 let slot = session.slot as usize;
                 self.touch(slot);

@@ -34,7 +34,7 @@ pub(crate) struct SimulatedLog {
     links: Vec<Option<u64>>,
     connections: u64,
     /// What is on its way, by when it arrives.
-    under_way: BTreeMap<(u64, u64), Parcel>,
+    in_flight: BTreeMap<(u64, u64), Parcel>,
     parcels: u64,
 }
 
@@ -66,7 +66,7 @@ impl SimulatedLog {
             frozen: 0,
             links: vec![None; nodes],
             connections: 0,
-            under_way: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             parcels: 0,
         }
     }
@@ -105,7 +105,7 @@ impl SimulatedLog {
     /// What arrives at nodes until now.
     pub(crate) fn arrivals(&mut self) -> Vec<(usize, Event)> {
         let mut arrived = Vec::new();
-        while let Some(first) = self.under_way.first_entry() {
+        while let Some(first) = self.in_flight.first_entry() {
             if first.key().0 > self.now {
                 break;
             }
@@ -173,6 +173,6 @@ impl SimulatedLog {
     fn push(&mut self, delay: u64, node: usize, connection: u64, content: Content) {
         self.parcels += 1;
         let parcel = Parcel { node, connection, content };
-        self.under_way.insert((self.now + delay, self.parcels), parcel);
+        self.in_flight.insert((self.now + delay, self.parcels), parcel);
     }
 }

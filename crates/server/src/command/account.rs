@@ -20,7 +20,7 @@ use crate::effects::{Condition, Effect};
 use crate::render::export::time;
 use crate::secret::Secret;
 use crate::session::login::{Change, Outcome};
-use crate::session::{Proof, Reveals};
+use crate::session::{Credential, NewSecrets};
 use crate::state::app_password::AppPassword;
 use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::second_factor::UsedCode;
@@ -184,20 +184,20 @@ pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Ou
         _ => Ok(()),
     };
     if let Err(refusal) = done {
-        context.session_mut().reveals = None;
+        context.session_mut().new_secrets = None;
         refuse(context, "ACCOUNT", &refusal);
     }
 }
 
 /// Shows the session the secrets that were drawn for it.
 pub fn reveal(context: &mut Context<'_>) {
-    let Some(reveals) = context.session_mut().reveals.take() else { return };
-    match (*reveals, of(context)) {
-        (Reveals::AppPassword(name, secret), _) => app_passwords::show(context, &name, &secret),
-        (Reveals::RecoveryCodes(secrets), _) => factor::show_codes(context, &secrets),
-        (Reveals::OneTimeCode(name, code), _) => super::accounts::show_code(context, &name, &code),
-        (Reveals::Factor(secret), Ok(account)) => factor::show(context, &account, &secret),
-        (Reveals::Factor(_), Err(_)) => {}
+    let Some(new_secrets) = context.session_mut().new_secrets.take() else { return };
+    match (*new_secrets, of(context)) {
+        (NewSecrets::AppPassword(name, secret), _) => app_passwords::show(context, &name, &secret),
+        (NewSecrets::RecoveryCodes(secrets), _) => factor::show_codes(context, &secrets),
+        (NewSecrets::OneTimeCode(name, code), _) => super::accounts::show_code(context, &name, &code),
+        (NewSecrets::Factor(secret), Ok(account)) => factor::show(context, &account, &secret),
+        (NewSecrets::Factor(_), Err(_)) => {}
     }
 }
 
@@ -232,9 +232,9 @@ fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
 /// Refuses who has an app password only: a program that one trusts with one's messages need not be
 /// trusted with the account.
 pub(super) fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
-    match context.session().proof {
-        Proof::Password | Proof::Certificate => Ok(()),
-        Proof::App(_) | Proof::Nothing => {
+    match context.session().credential {
+        Credential::Password | Credential::Certificate => Ok(()),
+        Credential::AppPassword(_) | Credential::None => {
             let text =
                 "You have logged in by an app password; for this, log in by the account's own";
             Err(Refusal::Invalid { code: "PASSWORD_REQUIRED", context: Vec::new(), text })

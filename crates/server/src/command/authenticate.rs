@@ -9,8 +9,8 @@ use crate::command::authentication;
 use crate::command::context::Context;
 use crate::config::Config;
 use crate::secret::Secret;
-use crate::session::login::How;
-use crate::session::{Proof, Sasl, Session, Tried};
+use crate::session::login::LoginMethod;
+use crate::session::{Credential, Sasl, Session, Attempt};
 use crate::state::app_password;
 use crate::state::second_factor::{self, UsedCode};
 use proto::name::same;
@@ -125,8 +125,8 @@ fn go_on(context: &mut Context<'_>, sasl: Sasl, given: &str) {
         Sasl::ScramFinal(chunks, server, account) => {
             scram_final(context, chunks, server, account, given);
         }
-        Sasl::ScramDone(account, proof, code) => {
-            authentication::log_in(context, &account, How::Sasl, proof, code);
+        Sasl::ScramDone(account, credential, code) => {
+            authentication::log_in(context, &account, LoginMethod::Sasl, credential, code);
         }
     }
 }
@@ -139,9 +139,9 @@ fn plain_login(context: &mut Context<'_>, bytes: &[u8]) {
     if !plain.authzid.is_empty() && !same(&plain.authzid, &plain.authcid) {
         return failed(context, &plain.authcid, &SaslError::OtherIdentity);
     }
-    if let Err(refusal) = authentication::begin(context, &plain.authcid, &plain.password, How::Sasl)
+    if let Err(refusal) = authentication::begin(context, &plain.authcid, &plain.password, LoginMethod::Sasl)
     {
-        authentication::refused(context, &plain.authcid, How::Sasl, &refusal);
+        authentication::refused(context, &plain.authcid, LoginMethod::Sasl, &refusal);
     }
 }
 
@@ -154,13 +154,13 @@ fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
     let may = authentication::may_enter(context, &user)
         .and_then(|()| authentication::attempt(context, &user));
     if let Err(refusal) = may {
-        return authentication::refused(context, &user, How::Sasl, &refusal);
+        return authentication::refused(context, &user, LoginMethod::Sasl, &refusal);
     }
     // A free name cannot be registered this way: the server never learns the password, nor chooses
     // the salt first.
     let Some(account) = context.state.account(&user).cloned() else {
         let refusal = Refusal::WrongPassword(user.clone());
-        return authentication::refused(context, &user, How::Sasl, &refusal);
+        return authentication::refused(context, &user, LoginMethod::Sasl, &refusal);
     };
     let nonce = nonce(context);
     let challenge = server.challenge(&account.keys, &nonce);
@@ -183,10 +183,10 @@ fn scram_final(
         Ok(Progress::More) => keep(context, Sasl::ScramFinal(chunks, server, account)),
         // Many may have taken a challenge before the door was closed to them.
         Ok(Progress::Done(bytes)) => match authentication::ask(context, &account.name) {
-            Err(refusal) => authentication::refused(context, &account.name, How::Sasl, &refusal),
+            Err(refusal) => authentication::refused(context, &account.name, LoginMethod::Sasl, &refusal),
             Ok(hold_millis) => {
                 let name = account.name.clone();
-                let proof = Tried::Proof(server, bytes.into(), account);
+                let proof = Attempt::ScramProof(server, bytes.into(), account);
                 authentication::answer_after(context, &name, proof, hold_millis);
             }
         },
@@ -217,20 +217,20 @@ fn second_factor_of(
     context: &mut Context<'_>,
     server: &ScramServer,
     account: &Account,
-) -> Option<(Proof, Option<UsedCode>)> {
+) -> Option<(Credential, Option<UsedCode>)> {
     if let Some(name) = server.proven() {
-        return Some((Proof::App(name.into()), None));
+        return Some((Credential::AppPassword(name.into()), None));
     }
     if !second_factor::is_on(&context.state, account.id) {
-        return Some((Proof::Password, None));
+        return Some((Credential::Password, None));
     }
     match server.code() {
-        None => authentication::code_missing(context, &account.name, How::Sasl),
+        None => authentication::code_missing(context, &account.name, LoginMethod::Sasl),
         Some(code) => match authentication::check_code(context, account, &Secret::new(code)) {
-            Some(used) => return Some((Proof::Password, Some(used))),
+            Some(used) => return Some((Credential::Password, Some(used))),
             None => {
                 let refusal = authentication::wrong_code(&account.name);
-                authentication::refused(context, &account.name, How::Sasl, &refusal);
+                authentication::refused(context, &account.name, LoginMethod::Sasl, &refusal);
             }
         },
     }
@@ -251,7 +251,7 @@ fn failed(context: &mut Context<'_>, user: &str, error: &SaslError) {
         }
         SaslError::WrongPassword => {
             let refusal = Refusal::WrongPassword(user.to_owned());
-            authentication::refused(context, user, How::Sasl, &refusal);
+            authentication::refused(context, user, LoginMethod::Sasl, &refusal);
         }
         other => {
             let text = format!("SASL authentication failed: {other}");

@@ -9,7 +9,7 @@ use crate::command::coming_online::BANNED;
 use crate::command::context::Context;
 use crate::command::ending;
 use crate::command::entry::Request;
-use crate::command::logging_in::{LogIn, Origin, Register};
+use crate::command::apply_login::{LogIn, Origin, Register};
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::welcome;
 use crate::command::{account, accounts, authenticate, oper};
@@ -18,9 +18,9 @@ use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::Author;
 use crate::secret::Secret;
-use crate::session::login::{How, Outcome};
+use crate::session::login::{LoginMethod, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{LoggingIn, Proof, Tried, Waiting};
+use crate::session::{VerifiedLogin, Credential, Attempt, PendingAttempt};
 use crate::state::apply_context::{Responder, Reads};
 use crate::state::barred::stamp;
 use crate::state::lookalikes::is_reserved;
@@ -150,7 +150,7 @@ pub fn begin(
     context: &mut Context<'_>,
     name: &str,
     password: &str,
-    how: How,
+    method: LoginMethod,
 ) -> Result<(), Refusal> {
     context.must_be_private()?;
     may_try(context, name)?;
@@ -178,15 +178,15 @@ pub fn begin(
         }
         None => Task::Make { iterations },
     };
-    wait(context, name, Tried::Password(how, code.map(Secret::new)), password, task, hold_millis);
+    wait(context, name, Attempt::Password(method, code.map(Secret::new)), password, task, hold_millis);
     Ok(())
 }
 
 /// What was tried needs no key to be derived; it is looked at when its answer may be told.
-pub fn answer_after(context: &mut Context<'_>, name: &str, of: Tried, hold_millis: u64) {
+pub fn answer_after(context: &mut Context<'_>, name: &str, attempt: Attempt, hold_millis: u64) {
     match hold_millis {
-        0 => answer(context, name, of, Outcome::Waited),
-        _ => wait(context, name, of, "", Task::Wait, hold_millis),
+        0 => answer(context, name, attempt, Outcome::Waited),
+        _ => wait(context, name, attempt, "", Task::Wait, hold_millis),
     }
 }
 
@@ -194,7 +194,7 @@ pub fn answer_after(context: &mut Context<'_>, name: &str, of: Tried, hold_milli
 pub fn wait(
     context: &mut Context<'_>,
     name: &str,
-    of: Tried,
+    attempt: Attempt,
     password: &str,
     task: Task,
     hold_millis: u64,
@@ -203,7 +203,7 @@ pub fn wait(
     let known = context.node.logins.is_known(address, name);
     let (password, address) = (password.into(), crate::networks::address_key(address));
     let label = context.out.take_label();
-    context.session_mut().waiting = Some(Box::new(Waiting { name: name.to_owned(), of, label }));
+    context.session_mut().pending_attempt = Some(Box::new(PendingAttempt { name: name.to_owned(), attempt, label }));
     let job = Arc::new(Derive { password, task, hold_millis, address, known });
     context.out.push(Effect::Derive { session, job });
 }
@@ -211,37 +211,37 @@ pub fn wait(
 /// The password was checked, or a new account's keys were made, or the time to answer has come: says
 /// so and goes on with the registration.
 pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
-    let Some(waiting) = context.session_mut().waiting.take() else { return };
-    let Waiting { name, of, label } = *waiting;
+    let Some(pending_attempt) = context.session_mut().pending_attempt.take() else { return };
+    let PendingAttempt { name, attempt, label } = *pending_attempt;
     context.begin(label);
-    answer(context, &name, of, outcome);
+    answer(context, &name, attempt, outcome);
     crate::command::follow_up::carry_out(context);
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
     ending::carry_out(context);
 }
 
-fn answer(context: &mut Context<'_>, name: &str, of: Tried, outcome: Outcome) {
-    match of {
-        Tried::Password(how, code) => match may_tell(context, name) {
-            Ok(()) => password_checked(context, name, how, code.as_ref(), outcome),
-            Err(refusal) => refused(context, name, how, &refusal),
+fn answer(context: &mut Context<'_>, name: &str, attempt: Attempt, outcome: Outcome) {
+    match attempt {
+        Attempt::Password(method, code) => match may_tell(context, name) {
+            Ok(()) => password_checked(context, name, method, code.as_ref(), outcome),
+            Err(refusal) => refused(context, name, method, &refusal),
         },
-        Tried::Code(account, code) => match may_tell(context, name) {
-            Ok(()) => codes::code_given(context, &account, How::Verb, &code),
-            Err(refusal) => refused(context, name, How::Verb, &refusal),
+        Attempt::Code(account, code) => match may_tell(context, name) {
+            Ok(()) => codes::code_given(context, &account, LoginMethod::Verb, &code),
+            Err(refusal) => refused(context, name, LoginMethod::Verb, &refusal),
         },
-        Tried::Account(change) => account::finish(context, name, *change, outcome),
-        Tried::Proof(server, message, account) => match may_tell(context, name) {
+        Attempt::Account(change) => account::finish(context, name, *change, outcome),
+        Attempt::ScramProof(server, message, account) => match may_tell(context, name) {
             Ok(()) => authenticate::prove(context, *server, &message, account),
-            Err(refusal) => refused(context, name, How::Sasl, &refusal),
+            Err(refusal) => refused(context, name, LoginMethod::Sasl, &refusal),
         },
-        Tried::WrongCertificate => {
+        Attempt::WrongCertificate => {
             let refusal = Refusal::WrongPassword(name.to_owned());
-            refused(context, name, How::External, &refusal);
+            refused(context, name, LoginMethod::External, &refusal);
         }
-        Tried::Oper(granted) => oper::answer(context, name, granted),
-        Tried::Reset { account, code, factor } => {
+        Attempt::Oper(granted) => oper::answer(context, name, granted),
+        Attempt::Reset { account, code, factor } => {
             accounts::reset_done(context, (name, account), code, factor, outcome);
         }
     }
@@ -259,26 +259,26 @@ pub fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 fn password_checked(
     context: &mut Context<'_>,
     name: &str,
-    how: How,
+    method: LoginMethod,
     code: Option<&Secret>,
     outcome: Outcome,
 ) {
     match (outcome, context.state.account(name).cloned()) {
-        (Outcome::Busy, _) => refused(context, name, how, &Refusal::Busy(name.to_owned())),
+        (Outcome::Busy, _) => refused(context, name, method, &Refusal::Busy(name.to_owned())),
         (Outcome::Compared(true), Some(account)) => {
-            codes::password_right(context, account, how, code);
+            codes::password_right(context, account, method, code);
         }
         (Outcome::App(app), Some(account)) => {
-            log_in(context, &account, how, Proof::App(app), None);
+            log_in(context, &account, method, Credential::AppPassword(app), None);
         }
         (Outcome::Renewed(keys), Some(account)) => {
             let renew = Request::RenewKeys { account: (&*account).into(), keys: (&keys).into() };
             context.apply_aside(renew);
-            codes::password_right(context, account, how, code);
+            codes::password_right(context, account, method, code);
         }
-        (Outcome::Made(keys), _) => register(context, name, how, keys),
+        (Outcome::Made(keys), _) => register(context, name, method, keys),
         // A wrong password, or there is no such account any more.
-        _ => refused(context, name, how, &Refusal::WrongPassword(name.to_owned())),
+        _ => refused(context, name, method, &Refusal::WrongPassword(name.to_owned())),
     }
 }
 
@@ -292,11 +292,11 @@ fn is_unattended(context: &Context<'_>) -> bool {
 }
 
 /// What this node knows of the session that logs in.
-fn origin(context: &Context<'_>, how: How) -> Origin {
+fn origin(context: &Context<'_>, method: LoginMethod) -> Origin {
     let known = context.session();
     let registration = known.registration.as_deref();
     Origin {
-        how,
+        method,
         host: context.state.cloak.host(known.address).into(),
         attended: !is_unattended(context),
         username: registration.and_then(|registration| registration.username.clone()),
@@ -305,27 +305,27 @@ fn origin(context: &Context<'_>, how: How) -> Origin {
 }
 
 /// Makes an account of a name, with keys of its first password, and logs in to it.
-fn register(context: &mut Context<'_>, name: &str, how: How, keys: Keys) {
+fn register(context: &mut Context<'_>, name: &str, method: LoginMethod, keys: Keys) {
     let invitation = context.session().invitation.as_deref().map(|invited| invited.code.clone());
     let found = invitation.as_deref().and_then(|code| invitation::find(&context.state, code));
-    let pending = LoggingIn {
+    let login = VerifiedLogin {
         name: name.into(),
-        how,
-        proof: Proof::Password,
+        method,
+        credential: Credential::Password,
         new: true,
         last_login: None,
         rooms: found.map(|one| one.rooms).unwrap_or_default(),
     };
-    let new = Register { name: name.into(), keys, invitation, from: origin(context, how) };
-    apply_login(context, pending, Request::Register((&new).into()));
+    let new = Register { name: name.into(), keys, invitation, from: origin(context, method) };
+    apply_login(context, login, Request::Register((&new).into()));
 }
 
 /// The session has proven who it is.
 pub fn log_in(
     context: &mut Context<'_>,
     account: &Account,
-    how: How,
-    proof: Proof,
+    method: LoginMethod,
+    credential: Credential,
     code: Option<UsedCode>,
 ) {
     if context.session().user.is_some() && context.state.reset(account).is_some() {
@@ -333,30 +333,30 @@ pub fn log_in(
         let text = "This password is a one-time code; log in with it on a new connection";
         let (code, about) = ("NEW_CONNECTION_REQUIRED", vec![account.name.to_string()]);
         let refusal = Refusal::Invalid { code, context: about, text };
-        return refused(context, &account.name, how, &refusal);
+        return refused(context, &account.name, method, &refusal);
     }
-    let app = match &proof {
-        Proof::App(name) => Some(name.clone()),
+    let app = match &credential {
+        Credential::AppPassword(name) => Some(name.clone()),
         _ => None,
     };
     context.look_at_space();
     let kept = context.requester.allowance.not_stored.is_none();
     let before = last_login::of(&context.state, account.id).filter(|login| kept && login.time > 0);
-    let pending = LoggingIn {
+    let login = VerifiedLogin {
         name: (&*account.name).into(),
-        how,
-        proof,
+        method,
+        credential,
         new: false,
         last_login: before.map(Box::new),
         rooms: Vec::new(),
     };
-    let (account, name, from) = (account.id, account.name.clone(), origin(context, how));
+    let (account, name, from) = (account.id, account.name.clone(), origin(context, method));
     let login = LogIn { account, name, from, app, code };
-    apply_login(context, pending, Request::LogIn((&login).into()));
+    apply_login(context, login, Request::LogIn((&login).into()));
 }
 
-fn apply_login(context: &mut Context<'_>, pending: LoggingIn, request: Request<'_>) {
-    context.session_mut().logging_in = Some(Box::new(pending));
+fn apply_login(context: &mut Context<'_>, login: VerifiedLogin, request: Request<'_>) {
+    context.session_mut().verified_login = Some(Box::new(login));
     context.look_at_space();
     if let Err(refusal) = context.apply(request) {
         login_refused(context, &refusal);
@@ -365,19 +365,19 @@ fn apply_login(context: &mut Context<'_>, pending: LoggingIn, request: Request<'
 
 /// The login that is under way is refused.
 pub fn login_refused(context: &mut Context<'_>, refusal: &Refusal) {
-    if let Some(pending) = context.session_mut().logging_in.take() {
-        refused(context, &pending.name, pending.how, refusal);
+    if let Some(login) = context.session_mut().verified_login.take() {
+        refused(context, &login.name, login.method, refusal);
     }
 }
 
 /// The session has logged in, and goes on with its registration.
 pub fn logged_in(context: &mut Context<'_>) {
-    let Some(pending) = context.session_mut().logging_in.take() else { return };
-    let LoggingIn { name, how, proof, new, last_login, rooms } = *pending;
+    let Some(login) = context.session_mut().verified_login.take() else { return };
+    let VerifiedLogin { name, method, credential, new, last_login, rooms } = *login;
     let Some(account) = context.state.account(&name).cloned() else { return };
     let (address, now) = (context.session().address, context.state.now);
     let known = context.session_mut();
-    (known.proof, known.since, known.last_login) = (proof, now, last_login);
+    (known.credential, known.since, known.last_login) = (credential, now, last_login);
     if let Some(invited) = known.invitation.as_deref_mut().filter(|_| new) {
         invited.rooms = rooms;
     }
@@ -386,10 +386,10 @@ pub fn logged_in(context: &mut Context<'_>) {
     let becomes = context.session().user.is_some_and(|user| user != account.id);
     if let Some(registration) = context.registration() {
         registration.account = Some(account.clone());
-        registration.by_verb = how == How::Verb;
+        registration.by_verb = method == LoginMethod::Verb;
         registration.password = None;
     }
-    say_welcome(context, &name, how, new);
+    say_welcome(context, &name, method, new);
     if let Some(reset) = context.state.reset(&account) {
         context.session_mut().by_code = true;
         // Programs must know before the welcome that nothing else will be done for them.
@@ -401,7 +401,7 @@ pub fn logged_in(context: &mut Context<'_>) {
     }
     context.out.push(Effect::Log(LogRecord::Came { user: name, address, new }));
     let outcome = if new { Login::Registered } else { Login::Done };
-    context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
+    context.out.push(Effect::Count(Count::Login(method.counted(), outcome)));
     if becomes {
         welcome::become_account(context, account);
     } else if context.session().user.is_none() {
@@ -410,23 +410,23 @@ pub fn logged_in(context: &mut Context<'_>) {
 }
 
 /// Answers a login.
-fn say_welcome(context: &mut Context<'_>, name: &str, how: How, new: bool) {
-    match how {
-        How::Verb if new => {
+fn say_welcome(context: &mut Context<'_>, name: &str, method: LoginMethod, new: bool) {
+    match method {
+        LoginMethod::Verb if new => {
             let text = format!("Welcome, {name}: your account has been created");
             context.note("LOGIN", "ACCOUNT_CREATED", &[name], &text);
         }
-        How::Verb => context.note("LOGIN", "LOGGED_IN", &[name], &format!("Welcome back, {name}")),
-        How::Sasl | How::External => {
+        LoginMethod::Verb => context.note("LOGIN", "LOGGED_IN", &[name], &format!("Welcome back, {name}")),
+        LoginMethod::Sasl | LoginMethod::External => {
             say_logged_in(context, name);
             context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
         }
-        How::Register => {
+        LoginMethod::Register => {
             let text = "Your account has been created; log in with its password from now on";
             context.from_server("REGISTER", &["SUCCESS", name], text);
             say_logged_in(context, name);
         }
-        How::Pass => {}
+        LoginMethod::Pass => {}
     }
 }
 
@@ -437,22 +437,22 @@ fn say_logged_in(context: &mut Context<'_>, name: &str) {
 }
 
 /// Login failed: says so, and slows the next one down.
-pub fn refused(context: &mut Context<'_>, name: &str, how: How, refusal: &Refusal) {
+pub fn refused(context: &mut Context<'_>, name: &str, method: LoginMethod, refusal: &Refusal) {
     let outcome = match refusal {
         Refusal::WrongPassword(_) => Login::Wrong,
         Refusal::Busy(_) => Login::Busy,
         _ => Login::Refused,
     };
-    context.out.push(Effect::Count(Count::Login(how.counted(), outcome)));
+    context.out.push(Effect::Count(Count::Login(method.counted(), outcome)));
     if matches!(refusal, Refusal::WrongPassword(_)) {
-        let reason = if how == How::External { "wrong certificate" } else { "wrong password" };
+        let reason = if method == LoginMethod::External { "wrong certificate" } else { "wrong password" };
         failed(context, name, reason);
     }
-    match how {
-        How::Verb => refuse(context, "LOGIN", refusal),
-        How::Register => refuse(context, "REGISTER", refusal),
-        How::Sasl | How::External => sasl_failed(context, how, refusal),
-        How::Pass => {
+    match method {
+        LoginMethod::Verb => refuse(context, "LOGIN", refusal),
+        LoginMethod::Register => refuse(context, "REGISTER", refusal),
+        LoginMethod::Sasl | LoginMethod::External => sasl_failed(context, method, refusal),
+        LoginMethod::Pass => {
             refuse(context, "PASS", refusal);
             // Also who knows no standard replies reads why the connection was closed.
             let why = match refusal {
@@ -485,10 +485,10 @@ pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
 }
 
 /// Ends an `AUTHENTICATE` exchange without success; the person may try again.
-fn sasl_failed(context: &mut Context<'_>, how: How, refusal: &Refusal) {
+fn sasl_failed(context: &mut Context<'_>, method: LoginMethod, refusal: &Refusal) {
     context.session_mut().sasl = None;
     let text = match refusal {
-        Refusal::WrongPassword(_) if how == How::External => {
+        Refusal::WrongPassword(_) if method == LoginMethod::External => {
             "SASL authentication failed: this certificate belongs to no account, or to a different one; CERT ADD adds it to yours".to_owned()
         }
         Refusal::WrongPassword(_) => "SASL authentication failed: wrong password".to_owned(),

@@ -11,7 +11,7 @@ use crate::effects::Effects;
 use crate::limits::{BATCH_REFERENCE_BYTES, BATCH_SECONDS, MULTILINE_BYTES, MULTILINE_LINES};
 use crate::render::lines::{GOES_ON, NEW_LINE};
 use crate::session::Node;
-use crate::session::{Collected, OpenBatch};
+use crate::session::{PartialMessage, OpenBatch};
 use crate::state::State;
 use crate::state::apply_context::ApplyContext;
 use proto::name::fold;
@@ -80,7 +80,7 @@ pub fn take_line(
     let added = match batch.filter(|batch| *batch.reference == *reference) {
         None => Err(bad("No batch with this reference is open")),
         Some(OpenBatch { message: None, .. }) => return Ok(()), // It was refused.
-        Some(OpenBatch { message: Some(collected), .. }) => collected.add(message),
+        Some(OpenBatch { message: Some(partial), .. }) => partial.add(message),
     };
     if added.is_err() {
         refuse_open(context);
@@ -89,9 +89,9 @@ pub fn take_line(
     // The batch is answered as a whole.
     let label = context.out.take_label();
     if let Some(batch) = &mut context.session_mut().batch
-        && let Some(collected) = &mut batch.message
+        && let Some(partial) = &mut batch.message
     {
-        collected.label = label;
+        partial.label = label;
     }
     Ok(())
 }
@@ -99,8 +99,8 @@ pub fn take_line(
 /// A line came that is none, which may have been of the open batch: it is not sent without it.
 pub fn not_without(context: &mut Context<'_>) {
     let Some(batch) = &mut context.session_mut().batch else { return };
-    let Some(collected) = &mut batch.message else { return };
-    let label = collected.label.take();
+    let Some(partial) = &mut batch.message else { return };
+    let label = partial.label.take();
     refuse_open(context);
     super::run(context, label, |_| {
         let why = "An invalid line was received while the batch was open; the batch was not sent";
@@ -117,7 +117,7 @@ pub fn end_overdue(state: &mut State, node: &mut Node, out: &mut Effects) {
         let mut context = Context::new(state, node, out, session);
         let Some(batch) = &mut context.session_mut().batch else { continue };
         let reference = batch.reference.to_string();
-        let label = batch.message.take().and_then(|collected| collected.label);
+        let label = batch.message.take().and_then(|partial| partial.label);
         super::run(&mut context, label, |_| {
             let text = "The batch was open for too long; it was not sent";
             let refusal = Refusal::Invalid { code: "TIMEOUT", context: vec![reference], text };
@@ -154,7 +154,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
     let target = message.param(2).ok_or_else(|| bad("The batch has no target"))?;
     let draft = Draft::new(context, (EventKind::Message, VERB), "", Some(message));
     let due = context.state.steady + i64::from(BATCH_SECONDS) * 1000;
-    let collected = Collected {
+    let partial = PartialMessage {
         target: target.into(),
         kind: None,
         text: String::new(),
@@ -168,7 +168,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
     let session = context.requester.session;
     context.node.batches.insert((due, session));
     context.session_mut().batch =
-        Some(Box::new(OpenBatch { message: Some(collected), ..OpenBatch::refused(reference) }));
+        Some(Box::new(OpenBatch { message: Some(partial), ..OpenBatch::refused(reference) }));
     Ok(())
 }
 
@@ -178,12 +178,12 @@ fn close<'m>(context: &mut Context<'_>, reference: &str) -> Result<Next<'m>, Ref
         refuse_open(context);
         return Err(bad("No batch with this reference is open"));
     }
-    let Some(collected) = forget(context) else { return Ok(Next::Nothing) }; // It was refused.
-    let Some(kind) = collected.kind else { return Err(bad("The batch has no lines")) };
-    if collected.text.trim_start_matches([NEW_LINE, GOES_ON]).is_empty() {
+    let Some(partial) = forget(context) else { return Ok(Next::Nothing) }; // It was refused.
+    let Some(kind) = partial.kind else { return Err(bad("The batch has no lines")) };
+    if partial.text.trim_start_matches([NEW_LINE, GOES_ON]).is_empty() {
         return Err(bad("All lines of the batch are blank"));
     }
-    let Collected { target, text, tags, resend, .. } = collected;
+    let PartialMessage { target, text, tags, resend, .. } = partial;
     look_at_share(context, &target, &text, tags.len());
     Ok(Next::Request(Request::Multiline(Multiline { kind, target, text, tags, resend })))
 }
@@ -205,11 +205,11 @@ pub fn send(context: &mut ApplyContext<'_>, message: Multiline) -> Result<(), Re
 }
 
 /// The session has no batch open from here on; what came of the one it had, if it is not refused.
-fn forget(context: &mut Context<'_>) -> Option<Collected> {
-    let collected = context.session_mut().batch.take()?.message?;
+fn forget(context: &mut Context<'_>) -> Option<PartialMessage> {
+    let partial = context.session_mut().batch.take()?.message?;
     let session = context.requester.session;
-    context.node.batches.remove(&(collected.due, session));
-    Some(collected)
+    context.node.batches.remove(&(partial.due, session));
+    Some(partial)
 }
 
 /// The open batch, if there is one, is refused: what still comes of it is ignored.
@@ -226,7 +226,7 @@ impl OpenBatch {
     }
 }
 
-impl Collected {
+impl PartialMessage {
     fn add(&mut self, message: &Message<'_>) -> Result<(), Refusal> {
         let kind = match message.verb.to_ascii_uppercase().as_str() {
             "PRIVMSG" => EventKind::Message,

@@ -6,7 +6,7 @@ use crate::effects::{Cursor, Effect, Effects, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::budget::{Budget, Payer};
 use crate::session::disk;
-use crate::session::{Node, Registration, Session, Turn, Unfinished};
+use crate::session::{Node, Registration, Session, Turn, PausedCommand};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::apply_context::{Responder, Requester, NotStored};
@@ -234,13 +234,13 @@ impl Context<'_> {
 
     /// The rest of the command at hand is for another turn: it is called again, to go on there.
     pub fn go_on_at(&mut self, cursor: Cursor) {
-        let unfinished = Unfinished { line: Box::default(), cursor, written: 0, label: None };
-        self.session_mut().unfinished = Some(Box::new(unfinished));
+        let paused = PausedCommand { line: Box::default(), cursor, written: 0, label: None };
+        self.session_mut().paused = Some(Box::new(paused));
     }
 
     /// What is left of the command at hand for another turn.
-    pub fn unfinished(&mut self) -> Option<&mut Unfinished> {
-        self.node.sessions.get_mut(&self.responder.requester.session)?.unfinished.as_deref_mut()
+    pub fn paused(&mut self) -> Option<&mut PausedCommand> {
+        self.node.sessions.get_mut(&self.responder.requester.session)?.paused.as_deref_mut()
     }
 
     /// Refuses who has had too much stored lately; and, while the disk's reserve is touched,

@@ -27,7 +27,7 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     watch::remove_all(node, session, &ended.watched);
     node.subscriptions.unsubscribe_all(session);
     // What is under way may make it somebody.
-    if ended.user.is_none() && ended.under_way.is_none() {
+    if ended.user.is_none() && ended.in_flight.is_none() {
         return;
     }
     // None whose account was deleted.
@@ -76,10 +76,10 @@ fn user_of(state: &State, expected: Option<UserId>, session: SessionId) -> Optio
 pub fn settle(context: &mut Context<'_>) {
     let session = context.requester.session;
     // What is under way may still say that nobody is there to take them.
-    if context.node.sessions.get(&session).is_some_and(|known| known.under_way.is_some()) {
+    if context.node.sessions.get(&session).is_some_and(|known| known.in_flight.is_some()) {
         return;
     }
-    let Some(ranges) = delivered::take(&context.responder.state, context.node, session) else {
+    let Some(ranges) = delivery::take(&context.responder.state, context.node, session) else {
         return;
     };
     context.begin(None);

@@ -7,7 +7,7 @@ use super::accounts::OneTimeCode;
 use super::batch::Multiline;
 use super::coming_online::{self, ComeOnline};
 use super::cow_box::CowBox;
-use super::logging_in::{self, LogIn, Register};
+use super::apply_login::{self, LogIn, Register};
 use super::refusal::Refusal;
 use super::{Verb, account, accounts, batch, bm, cert, ending, find_verb};
 use super::{invitation, oper, ordered, pm, rehash};
@@ -201,10 +201,10 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
             last_login::left(applying.state, applying.out, account, here);
             Ok(())
         }
-        Request::LogIn(login) => logging_in::log_in(applying, &login),
-        Request::Register(new) => logging_in::register(applying, &new),
+        Request::LogIn(login) => apply_login::log_in(applying, &login),
+        Request::Register(new) => apply_login::register(applying, &new),
         Request::RenewKeys { account, keys } => {
-            logging_in::renew(applying, &account, &keys);
+            apply_login::renew(applying, &account, &keys);
             Ok(())
         }
         Request::LoginFailed(account) => {

@@ -39,8 +39,8 @@ pub fn carry_out(context: &mut Context<'_>) {
             FollowUp::RoomRenamed { room, old, reason } => {
                 rename::show(context, room, &old, &reason);
             }
-            FollowUp::ShowKept => kept::show(context),
-            FollowUp::IsBot(bot) => context.session_mut().taking.bot = bot,
+            FollowUp::ShowKept => pending_messages::show(context),
+            FollowUp::IsBot(bot) => context.session_mut().delivery.bot = bot,
             FollowUp::ShowMarker { conversation, name } => {
                 markread::show_others(context, conversation, &name);
             }

@@ -15,7 +15,7 @@ use crate::render::export::time;
 use crate::secret;
 use crate::session::login::{Change, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{Invited, Tried};
+use crate::session::{Invited, Attempt};
 use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::invitation::{self, Invitation};
 use crate::state::room::Rank;
@@ -96,7 +96,7 @@ fn add(context: &mut Context<'_>, options: &[&str]) -> Result<(), Refusal> {
     context.must_have_space()?;
     let invitation = read(context, options)?;
     let task = Task::Draw { count: 1, chars: INVITATION_CODE_CHARS, keys: None };
-    let (nick, of) = (context.nick(), Tried::Account(Box::new(Change::Invitation(invitation))));
+    let (nick, of) = (context.nick(), Attempt::Account(Box::new(Change::Invitation(invitation))));
     authentication::wait(context, &nick, of, "", task, 0);
     Ok(())
 }

@@ -5,8 +5,8 @@ use super::{VERBS, invitation, registering};
 use crate::command::authentication::{answer_after, attempt, begin, may_try};
 use crate::command::context::Context;
 use crate::secret::Secret;
-use crate::session::login::How;
-use crate::session::{Prompt, Tried};
+use crate::session::login::LoginMethod;
+use crate::session::{Prompt, Attempt};
 use proto::Message;
 use std::sync::Arc;
 use store::Account;
@@ -85,7 +85,7 @@ pub fn invitation(context: &mut Context<'_>, name: &str, line: &str) -> Result<(
 pub fn code(context: &mut Context<'_>, account: Arc<Account>, line: &str) -> Result<(), Refusal> {
     let name = account.name.clone();
     let hold_millis = attempt(context, &name)?;
-    let tried = Tried::Code(account, Secret::new(line));
+    let tried = Attempt::Code(account, Secret::new(line));
     answer_after(context, &name, tried, hold_millis);
     Ok(())
 }
@@ -102,5 +102,5 @@ fn is_command(line: &str) -> bool {
 
 /// Name and password are known.
 fn password(context: &mut Context<'_>, user: &str, password: &str) -> Result<(), Refusal> {
-    begin(context, user, password, How::Verb)
+    begin(context, user, password, LoginMethod::Verb)
 }

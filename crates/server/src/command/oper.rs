@@ -10,7 +10,7 @@ use crate::command::umode::NEEDS_FACTOR;
 use crate::config::{Operator, Role};
 use crate::effects::{Effect, LogRecord};
 use crate::metrics::{Count, Refused};
-use crate::session::Tried;
+use crate::session::Attempt;
 use crate::state::apply_context::ApplyContext;
 use proto::{Message, numeric as n};
 
@@ -34,7 +34,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     };
     context.node.opers.attempted(address, name, now);
     let granted = all.filter(|(of, _)| *of == name).any(|(_, right)| is_password(right, password));
-    authentication::answer_after(context, name, Tried::Oper(granted), hold_millis);
+    authentication::answer_after(context, name, Attempt::Oper(granted), hold_millis);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::entry::{self, Entry, Request};
 use super::{authentication, finish, follow_up, welcome};
 use crate::clock;
 use crate::effects::{Cursor, Effects, SentEntry};
-use crate::session::{Node, UnderWay};
+use crate::session::{Node, InFlight};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::apply_context::{Responder, Requester};
@@ -68,8 +68,8 @@ pub fn submit(
 /// The command at hand of a session is applied with the entry of this number.
 pub fn wait_for(node: &mut Node, session: SessionId, number: u64) {
     if let Some(known) = node.sessions.get_mut(&session) {
-        let under_way = UnderWay { number, answer: None };
-        known.under_way = Some(Box::new(under_way));
+        let in_flight = InFlight { number, answer: None };
+        known.in_flight = Some(Box::new(in_flight));
     }
 }
 
@@ -81,9 +81,9 @@ pub fn keep_label(context: &mut Context<'_>) -> bool {
     }
     let Responder { state, out, requester } = &mut context.responder;
     let known = context.node.sessions.get_mut(&requester.session);
-    let Some(under_way) = known.and_then(|known| known.under_way.as_mut()) else { return false };
+    let Some(in_flight) = known.and_then(|known| known.in_flight.as_mut()) else { return false };
     // Another command of the session may be, one that was sent before.
-    if under_way.answer.is_some() {
+    if in_flight.answer.is_some() {
         return false;
     }
     let server = &state.renderer.server;
@@ -95,7 +95,7 @@ pub fn keep_label(context: &mut Context<'_>) -> bool {
         out.end(server);
         label
     };
-    under_way.answer = Some((label, written));
+    in_flight.answer = Some((label, written));
     true
 }
 
@@ -146,15 +146,15 @@ fn apply_entry(
         return None;
     }
     let known = node.sessions.get_mut(&session);
-    let under_way = known.and_then(|known| known.under_way.take_if(|it| it.number == number));
-    let waited = under_way.is_some();
+    let in_flight = known.and_then(|known| known.in_flight.take_if(|it| it.number == number));
+    let waited = in_flight.is_some();
     let ends = matches!(entry.request, Request::SessionEnded { .. });
     if !ends && !is_there(state, &entry.requester) {
         return waited.then_some(session);
     }
     let Entry { now, steady, requester, request } = entry;
     let mut context = Context::of_entry(state, node, out, requester.clone());
-    match under_way.and_then(|it| it.answer) {
+    match in_flight.and_then(|it| it.answer) {
         Some((label, written)) => {
             let batches = context.has(Capability::Batch);
             context.out.begin_again(session, label, batches);
@@ -184,8 +184,8 @@ fn apply_entry(
         }
         Ok(())
     });
-    if let Some(unfinished) = context.unfinished().filter(|_| waited) {
-        unfinished.line = line.into();
+    if let Some(paused) = context.paused().filter(|_| waited) {
+        paused.line = line.into();
     }
     waited.then_some(session)
 }
@@ -242,7 +242,7 @@ impl Refuser {
         let Some(known) = context.node.sessions.get_mut(&context.responder.requester.session) else {
             return Ok(());
         };
-        known.reveals = None;
+        known.new_secrets = None;
         match self {
             Refuser::Login => authentication::login_refused(context, &refusal),
             Refuser::ComeOnline(nick) => welcome::refused(context, &nick, &refusal),

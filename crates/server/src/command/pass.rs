@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use crate::command::authentication;
 use crate::command::context::Context;
 use crate::command::welcome;
-use crate::session::login::How;
+use crate::session::login::LoginMethod;
 use crate::session::login_attempts::NOBODYS_NAME;
 use proto::Message;
 
@@ -14,7 +14,7 @@ use proto::Message;
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     if let Err(refusal) = context.must_be_private() {
         // Whoever filled in the password box of a client is not left waiting.
-        authentication::refused(context, NOBODYS_NAME, How::Pass, &refusal);
+        authentication::refused(context, NOBODYS_NAME, LoginMethod::Pass, &refusal);
         return Ok(());
     }
     authentication::pass(context, message.rest(0).unwrap_or_default());

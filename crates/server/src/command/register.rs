@@ -6,7 +6,7 @@
 use super::refusal::Refusal;
 use crate::command::authentication::begin;
 use crate::command::context::Context;
-use crate::session::login::How;
+use crate::session::login::LoginMethod;
 use proto::Message;
 use proto::name::same;
 
@@ -32,5 +32,5 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     if let Some(code) = message.param(1).and_then(|given| given.strip_prefix("invite:")) {
         super::invitation::take(context, code)?;
     }
-    begin(context, &nick, password, How::Register)
+    begin(context, &nick, password, LoginMethod::Register)
 }

@@ -16,8 +16,8 @@ use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::{Author, GUEST_USERNAME};
 use crate::session::budget::Payer;
-use crate::session::delivered;
-use crate::session::login::How;
+use crate::session::delivery;
+use crate::session::login::LoginMethod;
 use crate::session::{Node, Registration};
 use crate::state::room::Rank;
 use crate::state::user::{UserId, guest_userhost, user_as_given};
@@ -32,7 +32,7 @@ pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
 pub fn register_if_complete(context: &mut Context<'_>) {
     let guests = context.node.config.server.guests;
     let Some(registration) = context.session().registration.as_deref() else { return };
-    if registration.negotiating || context.session().waiting.is_some() {
+    if registration.negotiating || context.session().pending_attempt.is_some() {
         return;
     }
     let introduced = registration.nick.is_some() && registration.realname.is_some();
@@ -49,18 +49,18 @@ pub fn register_if_complete(context: &mut Context<'_>) {
     }
     let nick = registration.nick.clone().expect("introduced");
     if let Err(refusal) = authentication::must_not_be_banned(context, &nick) {
-        return authentication::refused(context, &nick, How::Pass, &refusal);
+        return authentication::refused(context, &nick, LoginMethod::Pass, &refusal);
     }
     if let Err(refusal) = authentication::must_be_admitted(context, &nick) {
-        return authentication::refused(context, &nick, How::Pass, &refusal);
+        return authentication::refused(context, &nick, LoginMethod::Pass, &refusal);
     }
     let registration = context.session().registration.as_deref().expect("as before");
     if let Some(password) = registration.password.clone() {
         if let Some(registration) = context.registration() {
             registration.password = None;
         }
-        if let Err(refusal) = authentication::begin(context, &nick, &password, How::Pass) {
-            authentication::refused(context, &nick, How::Pass, &refusal);
+        if let Err(refusal) = authentication::begin(context, &nick, &password, LoginMethod::Pass) {
+            authentication::refused(context, &nick, LoginMethod::Pass, &refusal);
         }
     } else if guests {
         come_online(context, true);
@@ -249,7 +249,7 @@ pub fn came_online(context: &mut Context<'_>, user: UserId) {
     (known.user, known.registration, known.sasl) = (Some(user), None, None);
     let before = known.user_budget.replace(budget);
     if was_guest {
-        known.taking = delivered::Taking::default();
+        known.delivery = delivery::DeliveryProgress::default();
     }
     if let Some(before) = before {
         context.node.budgets.release(before);
@@ -314,7 +314,7 @@ pub fn welcomed(context: &mut Context<'_>, full: bool) {
     if let Some(login) = &before {
         registering::show_last_login(context, login, full);
     }
-    kept::came(context);
+    pending_messages::came(context);
     unread::greet(context, full, before.is_some());
 }
 

@@ -5,7 +5,7 @@ use crate::effects::SentEntry;
 use crate::hub::reload::Reload;
 use crate::limits::BATCH_BYTES;
 use crate::metrics::Space;
-use crate::session::delivered::Delivered;
+use crate::session::delivery::Watermarks;
 use crate::session::login::Derived;
 use crate::session_id::SessionId;
 use proto::Fingerprint;
@@ -146,7 +146,7 @@ pub enum ClientEvent {
     /// The answer that was held back is due.
     Waited,
     /// It sends a line, told next, after all this was written to it.
-    Answered(Delivered),
+    Answered(Watermarks),
     /// It sends nothing more, but may still read.
     Ended,
     /// It asks whether the server is well.

@@ -142,7 +142,7 @@ impl World {
         match self.hub.node.sessions.get(&id) {
             Some(known) => {
                 let closing = usize::from(known.closed.is_some());
-                known.lines.len() + usize::from(known.under_way.is_some()) + closing
+                known.lines.len() + usize::from(known.in_flight.is_some()) + closing
             }
             // It has ended here, and not yet for all.
             None => usize::from(online),

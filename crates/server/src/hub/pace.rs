@@ -12,26 +12,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug)]
 pub struct Pace {
     hub: Sender<Input>,
-    under_way: Arc<AtomicBool>,
+    in_flight: Arc<AtomicBool>,
 }
 
 impl Pace {
     /// No turn is under way. `hub` is the queue by which the hub is told that one is over.
     pub fn new(hub: Sender<Input>) -> Pace {
-        Pace { hub, under_way: Arc::default() }
+        Pace { hub, in_flight: Arc::default() }
     }
 
     /// Whether the next turn may begin. If not, the hub is sent [`Input::Look`] when it may.
     pub fn is_free(&self) -> bool {
-        !self.under_way.load(Ordering::Acquire)
+        !self.in_flight.load(Ordering::Acquire)
     }
 
     /// Begins a turn.
     pub fn begin(&self) -> Turn {
-        self.under_way.store(true, Ordering::Release);
-        let (hub, under_way) = (self.hub.clone(), self.under_way.clone());
+        self.in_flight.store(true, Ordering::Release);
+        let (hub, in_flight) = (self.hub.clone(), self.in_flight.clone());
         Turn::new(move || {
-            under_way.store(false, Ordering::Release);
+            in_flight.store(false, Ordering::Release);
             // If the queue is full, something else wakes the hub. If the hub is gone, nobody waits.
             let _ = hub.try_send(Input::Look);
         })

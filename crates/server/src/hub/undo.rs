@@ -1,4 +1,4 @@
-//! Taking back what could not be stored.
+//! DeliveryProgress back what could not be stored.
 
 use crate::command::context::Context;
 use crate::command::ending;

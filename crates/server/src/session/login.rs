@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// By which way somebody logs in; it decides the words of the answer.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub enum How {
+pub enum LoginMethod {
     /// The verb `LOGIN`.
     Verb,
     /// `PASS`, `NICK` and `USER`.
@@ -23,15 +23,15 @@ pub enum How {
     Register,
 }
 
-impl How {
+impl LoginMethod {
     /// How metrics have it.
     pub fn counted(self) -> LoginBy {
         match self {
-            How::Verb => LoginBy::Verb,
-            How::Pass => LoginBy::Pass,
-            How::Sasl => LoginBy::Sasl,
-            How::External => LoginBy::External,
-            How::Register => LoginBy::Register,
+            LoginMethod::Verb => LoginBy::Verb,
+            LoginMethod::Pass => LoginBy::Pass,
+            LoginMethod::Sasl => LoginBy::Sasl,
+            LoginMethod::External => LoginBy::External,
+            LoginMethod::Register => LoginBy::Register,
         }
     }
 }

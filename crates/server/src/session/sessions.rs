@@ -1,6 +1,6 @@
 //! The table of connections: dense, because every line looks its session up.
 
-use crate::session::{Prompt, Sasl, Session, Tried};
+use crate::session::{Prompt, Sasl, Session, Attempt};
 use crate::session_id::SessionId;
 use std::collections::BTreeSet;
 use std::ops::Index;
@@ -109,8 +109,8 @@ fn entering(session: &Session) -> Option<AccountId> {
         Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account, ..)) => Some(account),
         _ => None,
     };
-    let proving = match session.waiting.as_deref().map(|waiting| &waiting.of) {
-        Some(Tried::Proof(_, _, account) | Tried::Code(account, _)) => Some(account),
+    let proving = match session.pending_attempt.as_deref().map(|pending| &pending.attempt) {
+        Some(Attempt::ScramProof(_, _, account) | Attempt::Code(account, _)) => Some(account),
         _ => None,
     };
     let asked = match session.prompt.as_deref() {

@@ -5,7 +5,7 @@ use crate::effects::{self, Condition, Derive, Effect, Effects, News, Read};
 use crate::password::Job;
 use crate::reader::ReadJob;
 use crate::render::Tagging;
-use crate::session::delivered::Delivered;
+use crate::session::delivery::Watermarks;
 use crate::session_id::SessionId;
 use crate::shard::connection::{Connection, Stage};
 use crate::shard::{Later, Shard};
@@ -320,7 +320,7 @@ impl Shard {
         let Some(connection) = self.connection(to) else { return };
         if kept {
             let live = effects.news[news as usize].id;
-            connection.receipts.tell(Delivered { kept: 0, live });
+            connection.receipts.tell(Watermarks { kept: 0, live });
         }
         self.tell(effects, news, &[to.slot as usize], &[]);
     }

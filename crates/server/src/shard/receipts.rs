@@ -1,7 +1,7 @@
 //! Acknowledgements: what a connection was sent counts as received only when the connection sends a
 //! line after all of it was written.
 
-use crate::session::delivered::Delivered;
+use crate::session::delivery::Watermarks;
 
 /// What a connection has not acknowledged yet. An idle one owns no memory.
 #[derive(Debug, Default)]
@@ -10,14 +10,14 @@ pub struct Receipts(Option<Box<Awaited>>);
 #[derive(Debug, Default)]
 struct Awaited {
     /// Everything.
-    told: Delivered,
+    told: Watermarks,
     /// The part that the next line acknowledges.
-    written: Delivered,
+    written: Watermarks,
 }
 
 impl Receipts {
     /// More is being sent.
-    pub fn tell(&mut self, more: Delivered) {
+    pub fn tell(&mut self, more: Watermarks) {
         let told = &mut self.0.get_or_insert_default().told;
         told.kept = told.kept.max(more.kept);
         told.live = told.live.max(more.live);
@@ -31,13 +31,13 @@ impl Receipts {
     }
 
     /// A line has arrived: returns what it newly acknowledges, if anything.
-    pub fn answered(&mut self) -> Option<Delivered> {
+    pub fn answered(&mut self) -> Option<Watermarks> {
         let awaited = self.0.as_mut()?;
         let answered = std::mem::take(&mut awaited.written);
         if answered == awaited.told {
             self.0 = None;
         }
-        (answered != Delivered::default()).then_some(answered)
+        (answered != Watermarks::default()).then_some(answered)
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_line_answers_what_was_written_before_it_and_that_once() {
-        let live = |live| Delivered { kept: 0, live };
+        let live = |live| Watermarks { kept: 0, live };
         let mut receipts = Receipts::default();
         assert_eq!(receipts.answered(), None);
         receipts.tell(live(3));
@@ -56,9 +56,9 @@ mod tests {
         receipts.tell(live(5));
         assert_eq!(receipts.answered(), Some(live(3)));
         assert_eq!(receipts.answered(), None);
-        receipts.tell(Delivered { kept: 2, live: 0 });
+        receipts.tell(Watermarks { kept: 2, live: 0 });
         receipts.written();
-        assert_eq!(receipts.answered(), Some(Delivered { kept: 2, live: 5 }));
+        assert_eq!(receipts.answered(), Some(Watermarks { kept: 2, live: 5 }));
         assert!(receipts.0.is_none());
     }
 }

@@ -9,7 +9,7 @@ use crate::effects::{Ending, FollowUp, Task};
 use crate::limits::{APP_PASSWORD_CHARS, APP_PASSWORD_NAME_BYTES, APP_PASSWORDS};
 use crate::secret::Secret;
 use crate::session::login::Change;
-use crate::session::{Client, Proof, Reveals, Tried};
+use crate::session::{Client, Credential, NewSecrets, Attempt};
 use crate::session_id::SessionId;
 use crate::state::app_password::{self, AppPassword};
 use crate::state::apply_context::{Responder, ApplyContext, Reads};
@@ -59,7 +59,7 @@ fn add(
     context.must_have_space()?;
     let keys = Some((account.keys.salt, account.keys.iterations));
     let task = Task::Draw { count: 1, chars: APP_PASSWORD_CHARS, keys };
-    let of = Tried::Account(Box::new(Change::AppPassword(name.into(), lasts)));
+    let of = Attempt::Account(Box::new(Change::AppPassword(name.into(), lasts)));
     authentication::wait(context, &account.name, of, "", task, 0);
     Ok(())
 }
@@ -89,8 +89,8 @@ pub(super) fn drawn(
     keys: Keys,
 ) -> Result<(), Refusal> {
     let Some(secret) = secrets.first() else { return Ok(()) };
-    let reveals = Reveals::AppPassword(name.clone(), secret.clone());
-    context.session_mut().reveals = Some(Box::new(reveals));
+    let new_secrets = NewSecrets::AppPassword(name.clone(), secret.clone());
+    context.session_mut().new_secrets = Some(Box::new(new_secrets));
     let browser = match context.session().client {
         Client::Browser(browser) => Some(browser.to_string().into()),
         Client::Lines | Client::WebSocket => None,
@@ -170,7 +170,7 @@ pub fn end_sessions(context: &mut Context<'_>, app: &str) {
     let all = user.map(|user| user.sessions.clone()).unwrap_or_default();
     let by_app = |id: &SessionId| {
         let session = context.node.sessions.get(id);
-        session.is_some_and(|one| matches!(&one.proof, Proof::App(name) if same(name, app)))
+        session.is_some_and(|one| matches!(&one.credential, Credential::AppPassword(name) if same(name, app)))
     };
     for session in all.into_iter().filter(|id| *id != me).filter(by_app).collect::<Vec<_>>() {
         let why: Box<str> = "Its app password was revoked".into();

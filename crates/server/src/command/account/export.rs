@@ -90,7 +90,7 @@ fn parts(context: &Context<'_>, account: &Account) -> Vec<Value> {
                 "id": sessions::name(*session),
                 "since": time(known.since),
                 "address": known.address.to_canonical().to_string(),
-                "by": sessions::proof(known).0,
+                "by": sessions::credential(known).0,
                 "client": sessions::client(known).0,
             }}));
         }

@@ -10,7 +10,7 @@ use crate::effects::{FollowUp, Task};
 use crate::limits::{RECOVERY_CODE_CHARS, RECOVERY_CODES, TOTP_SECRET_CHARS};
 use crate::secret::{self, Secret};
 use crate::session::login::Change;
-use crate::session::{Reveals, Tried};
+use crate::session::{NewSecrets, Attempt};
 use crate::state::apply_context::{Responder, ApplyContext, Reads};
 use crate::state::second_factor::{self, SecondFactor, UsedCode};
 use qrcode::render::unicode::Dense1x2;
@@ -42,7 +42,7 @@ pub(super) fn run(
 /// Waits for so many secrets.
 fn draw(context: &mut Context<'_>, account: &Account, change: Change, count: usize, chars: usize) {
     let task = Task::Draw { count, chars, keys: None };
-    authentication::wait(context, &account.name, Tried::Account(Box::new(change)), "", task, 0);
+    authentication::wait(context, &account.name, Attempt::Account(Box::new(change)), "", task, 0);
 }
 
 fn turn_on(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> {
@@ -75,7 +75,7 @@ fn must_be(
 /// The secret is drawn.
 pub(super) fn drawn(context: &mut Context<'_>, secrets: &[Secret]) -> Result<(), Refusal> {
     let Some(secret) = secrets.first() else { return Ok(()) };
-    context.session_mut().reveals = Some(Box::new(Reveals::Factor(secret.clone())));
+    context.session_mut().new_secrets = Some(Box::new(NewSecrets::Factor(secret.clone())));
     super::make(context, &AccountChange::NewFactor(Secret::new(&secret::normal(secret.reveal()))))
 }
 
@@ -212,7 +212,7 @@ pub(super) fn codes_drawn(
     secrets: Vec<Secret>,
 ) -> Result<(), Refusal> {
     let hashes = second_factor::hashes(secrets.iter().map(Secret::reveal));
-    context.session_mut().reveals = Some(Box::new(Reveals::RecoveryCodes(secrets)));
+    context.session_mut().new_secrets = Some(Box::new(NewSecrets::RecoveryCodes(secrets)));
     super::make(context, &AccountChange::RecoveryCodes { hashes, code })
 }
 

@@ -9,7 +9,7 @@ use crate::limits::PASSWORD_BYTES;
 use crate::secret::Secret;
 use crate::session::login::Change;
 use crate::session::login::Outcome;
-use crate::session::{Prompt, Proof, Tried};
+use crate::session::{Prompt, Credential, Attempt};
 use crate::state::app_password;
 use crate::state::apply_context::ApplyContext;
 use crate::state::undo::Undo;
@@ -25,7 +25,7 @@ pub(super) fn run(
     params: &[&str],
 ) -> Result<(), Refusal> {
     context.must_be_private()?;
-    if matches!(context.session().proof, Proof::App(_)) {
+    if matches!(context.session().credential, Credential::AppPassword(_)) {
         super::must_be_proven(context)?;
     }
     match *params {
@@ -47,7 +47,7 @@ pub(super) fn run(
 
 /// Whether the session has shown that it knows the password.
 fn is_proven(context: &Context<'_>) -> bool {
-    context.session().proof == Proof::Password
+    context.session().credential == Credential::Password
 }
 
 fn ask_new(context: &mut Context<'_>, old: Option<Secret>) -> Result<(), Refusal> {
@@ -101,7 +101,7 @@ fn change(
     };
     let old = old.map(|old| (old, account.keys.clone()));
     let task = Task::Change { old, salt, iterations };
-    let of = Tried::Account(Box::new(Change::Password));
+    let of = Attempt::Account(Box::new(Change::Password));
     authentication::wait(context, &name, of, new, task, hold_millis);
     Ok(())
 }

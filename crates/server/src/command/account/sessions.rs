@@ -4,7 +4,7 @@ use super::{refused, time};
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::effects::Ending;
-use crate::session::{Client, Proof, Session};
+use crate::session::{Client, Credential, Session};
 use crate::session_id::SessionId;
 use crate::state::apply_context::ApplyContext;
 
@@ -17,12 +17,12 @@ pub(super) fn name(id: SessionId) -> String {
 }
 
 /// By what a session has logged in.
-pub(super) fn proof(session: &Session) -> (&'static str, String) {
-    match &session.proof {
-        Proof::Password => ("password", "by the password".into()),
-        Proof::App(name) => ("token", format!("by the app password {name}")),
-        Proof::Certificate => ("certificate", "by a certificate".into()),
-        Proof::Nothing => ("*", "as a guest".into()),
+pub(super) fn credential(session: &Session) -> (&'static str, String) {
+    match &session.credential {
+        Credential::Password => ("password", "by the password".into()),
+        Credential::AppPassword(name) => ("token", format!("by the app password {name}")),
+        Credential::Certificate => ("certificate", "by a certificate".into()),
+        Credential::None => ("*", "as a guest".into()),
     }
 }
 
@@ -43,9 +43,9 @@ pub(super) fn list(context: &mut Context<'_>) {
     for id in &sessions {
         let Some(session) = context.node.sessions.get(id) else { continue };
         let idle = (context.state.steady - session.seen).max(0) / 1000;
-        let ((word, by), (client, with)) = (proof(session), client(session));
-        let app = match &session.proof {
-            Proof::App(name) => name.clone(),
+        let ((word, by), (client, with)) = (credential(session), client(session));
+        let app = match &session.credential {
+            Credential::AppPassword(name) => name.clone(),
             _ => "*".into(),
         };
         let address = session.address.to_canonical().to_string();

@@ -11,7 +11,7 @@ use crate::effects::{FollowUp, Task};
 use crate::limits::RESET_MILLIS;
 use crate::secret::Secret;
 use crate::session::login::Outcome;
-use crate::session::{Reveals, Tried};
+use crate::session::{NewSecrets, Attempt};
 use crate::state::apply_context::ApplyContext;
 use crate::state::barred::{RESET, Reset, date, short_key, stamp};
 use crate::state::undo::Undo;
@@ -46,7 +46,7 @@ pub(super) fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<()
     };
     let code = code(&context.session().entropy, account.id, context.state.steady);
     let iterations = context.node.config.server.password_iterations;
-    let of = Tried::Reset { account: account.id, code: Secret::new(&code), factor };
+    let of = Attempt::Reset { account: account.id, code: Secret::new(&code), factor };
     authentication::wait(context, &account.name, of, &code, Task::Make { iterations }, 0);
     Ok(())
 }
@@ -87,14 +87,14 @@ pub fn reset_done(
 ) {
     let done = match outcome {
         Outcome::Made(keys) => {
-            context.session_mut().reveals = Some(Box::new(Reveals::OneTimeCode(name.into(), code)));
+            context.session_mut().new_secrets = Some(Box::new(NewSecrets::OneTimeCode(name.into(), code)));
             let code = OneTimeCode { account, name: name.into(), keys, factor };
             context.apply(Request::Reset((&code).into()))
         }
         _ => Err(Refusal::Busy(name.to_owned())),
     };
     if let Err(refusal) = done {
-        context.session_mut().reveals = None;
+        context.session_mut().new_secrets = None;
         refuse(context, VERB, &refusal);
     }
 }

@@ -5,9 +5,9 @@
 use super::failed;
 use crate::command::authentication;
 use crate::command::context::Context;
-use crate::session::login::How;
+use crate::session::login::LoginMethod;
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{Proof, Sasl, Tried};
+use crate::session::{Credential, Sasl, Attempt};
 use crate::state::refusal::Refusal;
 use proto::name::same;
 use proto::sasl::decode_external;
@@ -37,7 +37,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     if wanted.is_empty() && owner.as_ref().is_some_and(|owner| !owner.proved) {
         // Whoever has named it may not be whoever shows it now.
         let refusal = Refusal::Invalid { code: "", context: Vec::new(), text: ONLY_NAMED };
-        return authentication::refused(context, NOBODYS_NAME, How::External, &refusal);
+        return authentication::refused(context, NOBODYS_NAME, LoginMethod::External, &refusal);
     }
     let owner = owner.and_then(|owner| context.state.account(&owner.name).cloned());
     let owner = owner.filter(|owner| wanted.is_empty() || same(wanted, &owner.name));
@@ -54,13 +54,13 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
             .and_then(|()| authentication::attempt(context, name)),
     };
     match (owner, may) {
-        (_, Err(refusal)) => authentication::refused(context, &tried, How::External, &refusal),
+        (_, Err(refusal)) => authentication::refused(context, &tried, LoginMethod::External, &refusal),
         (Some(account), Ok(_)) => {
-            let proof = Proof::Certificate;
-            authentication::log_in(context, &account, How::External, proof, None);
+            let credential = Credential::Certificate;
+            authentication::log_in(context, &account, LoginMethod::External, credential, None);
         }
         (None, Ok(hold_millis)) => {
-            authentication::answer_after(context, &tried, Tried::WrongCertificate, hold_millis);
+            authentication::answer_after(context, &tried, Attempt::WrongCertificate, hold_millis);
         }
     }
 }

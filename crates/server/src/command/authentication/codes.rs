@@ -4,8 +4,8 @@ use super::{failed, log_in, refused};
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::secret::Secret;
-use crate::session::login::How;
-use crate::session::{Prompt, Proof};
+use crate::session::login::LoginMethod;
+use crate::session::{Prompt, Credential};
 use crate::state::second_factor::{self, UsedCode};
 use crate::state::standing;
 use proto::Capability;
@@ -22,42 +22,42 @@ const CODE_MISSING: &str = "This account has a second factor: put a space and th
 pub(super) fn password_right(
     context: &mut Context<'_>,
     account: Arc<Account>,
-    how: How,
+    method: LoginMethod,
     code: Option<&Secret>,
 ) {
     let name = account.name.clone();
     let is_reset = context.state.reset(&account).is_some();
     if standing::is_strict(&context.state, account.id) && !is_reset {
-        return refused(context, &name, how, &invalid("STRICT_LOGIN", &name, STRICT));
+        return refused(context, &name, method, &invalid("STRICT_LOGIN", &name, STRICT));
     }
     if !second_factor::is_on(&context.state, account.id) {
-        return log_in(context, &account, how, Proof::Password, None);
+        return log_in(context, &account, method, Credential::Password, None);
     }
     match code {
-        Some(code) => code_given(context, &account, how, code),
-        None if how == How::Verb => {
+        Some(code) => code_given(context, &account, method, code),
+        None if method == LoginMethod::Verb => {
             context.session_mut().prompt = Some(Box::new(Prompt::LoginCode(account)));
             let text = "Enter the code of your second factor:";
             context.note("LOGIN", "CODE_REQUIRED", &[&name], text);
         }
-        None => code_missing(context, &name, how),
+        None => code_missing(context, &name, method),
     }
 }
 
 /// The password was right, but a code must come with it.
-pub fn code_missing(context: &mut Context<'_>, name: &str, how: How) {
-    if how == How::Sasl && context.has(Capability::StandardReplies) {
+pub fn code_missing(context: &mut Context<'_>, name: &str, method: LoginMethod) {
+    if method == LoginMethod::Sasl && context.has(Capability::StandardReplies) {
         context.standard("FAIL", "AUTHENTICATE", "CODE_REQUIRED", &[name], CODE_MISSING);
     }
-    refused(context, name, how, &invalid("CODE_REQUIRED", name, CODE_MISSING));
+    refused(context, name, method, &invalid("CODE_REQUIRED", name, CODE_MISSING));
 }
 
 /// A code came, and the password was right. A wrong one is a failed login.
-pub(super) fn code_given(context: &mut Context<'_>, account: &Account, how: How, code: &Secret) {
+pub(super) fn code_given(context: &mut Context<'_>, account: &Account, method: LoginMethod, code: &Secret) {
     let name = account.name.clone();
     match check_code(context, account, code) {
-        Some(used) => log_in(context, account, how, Proof::Password, Some(used)),
-        None => refused(context, &name, how, &wrong_code(&name)),
+        Some(used) => log_in(context, account, method, Credential::Password, Some(used)),
+        None => refused(context, &name, method, &wrong_code(&name)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::hub::reload::Reload;
 use crate::hub::{ClientEvent, Input};
 use crate::metrics::Space;
 use crate::secret::Secret;
-use crate::session::delivered::Delivered;
+use crate::session::delivery::Watermarks;
 use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
 use proto::Fingerprint;
@@ -190,7 +190,7 @@ impl World {
         let shown = self.shown.remove(&session).unwrap_or_default();
         let [kept, live] = [0, 1].map(|at: usize| shown[at].last().copied().unwrap_or_default());
         self.answered.extend(shown.into_iter().flatten());
-        self.batch(session, ClientEvent::Answered(Delivered { kept, live }), "");
+        self.batch(session, ClientEvent::Answered(Watermarks { kept, live }), "");
         self.line(session, line);
     }
 }

@@ -12,7 +12,7 @@ use store::EventId;
 
 /// Up to which event a connection was told what is kept for its user; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Delivered {
+pub struct Watermarks {
     /// Of what was kept when it logged in.
     pub kept: EventId,
     /// Of what came since.
@@ -21,7 +21,7 @@ pub struct Delivered {
 
 /// How far a session has come in taking what is kept for its user.
 #[derive(Debug, Default)]
-pub struct Taking {
+pub struct DeliveryProgress {
     /// All that came after this event it has been told live. 0 once it has taken all from before,
     /// too.
     since: EventId,
@@ -30,10 +30,10 @@ pub struct Taking {
     /// It has said that it is a bot's.
     pub bot: bool,
     /// What it has answered, and is not yet taken for that.
-    answered: Delivered,
+    answered: Watermarks,
 }
 
-impl Taking {
+impl DeliveryProgress {
     /// The session has just registered; this is the newest event.
     pub fn begin(&mut self, last: EventId) {
         self.since = last;
@@ -47,9 +47,9 @@ impl Taking {
 
 /// A session has sent a line after all this was written to it. Whether it takes it, the line at hand
 /// may still say: see [`take`].
-pub fn answered(node: &mut Node, session: SessionId, told: Delivered) {
+pub fn answered(node: &mut Node, session: SessionId, told: Watermarks) {
     let known = node.sessions.get_mut(&session).expect("the caller has checked");
-    let answered = &mut known.taking.answered;
+    let answered = &mut known.delivery.answered;
     answered.kept = answered.kept.max(told.kept);
     answered.live = answered.live.max(told.live);
 }
@@ -59,17 +59,17 @@ pub fn answered(node: &mut Node, session: SessionId, told: Delivered) {
 pub fn take(state: &State, node: &mut Node, session: SessionId) -> Option<[(EventId, EventId); 2]> {
     let known = node.sessions.get_mut(&session)?;
     let user = known.user?;
-    if known.taking.answered == Delivered::default() || state.users[&user].is_unattended(session) {
+    if known.delivery.answered == Watermarks::default() || state.users[&user].is_unattended(session) {
         return None;
     }
-    let taking = &mut known.taking;
-    let mut told = std::mem::take(&mut taking.answered);
-    if taking.bot {
+    let delivery = &mut known.delivery;
+    let mut told = std::mem::take(&mut delivery.answered);
+    if delivery.bot {
         told.kept = 0;
-    } else if told.kept >= taking.since {
+    } else if told.kept >= delivery.since {
         // All that was kept is taken: from here on there is no gap before what comes live.
         told.live = told.live.max(told.kept);
-        (taking.since, told.kept) = (0, 0);
+        (delivery.since, told.kept) = (0, 0);
     }
-    Some([(0, told.kept), (taking.since, told.live)])
+    Some([(0, told.kept), (delivery.since, told.live)])
 }

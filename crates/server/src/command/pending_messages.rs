@@ -1,5 +1,5 @@
 //! Private messages that were kept for a person are shown to a connection of theirs. How far it has
-//! taken them: [`crate::session::delivered`].
+//! taken them: [`crate::session::delivery`].
 
 use super::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The session of the requester has just registered.
 pub fn came(context: &mut Context<'_>) {
     let last = context.state.last_event();
-    context.session_mut().taking.begin(last);
+    context.session_mut().delivery.begin(last);
     show(context);
 }
 
@@ -18,7 +18,7 @@ pub fn show(context: &mut Context<'_>) {
     if user.guest || user.is_unattended(session) {
         return;
     }
-    let Some(up_to) = context.session_mut().taking.show() else { return };
+    let Some(up_to) = context.session_mut().delivery.show() else { return };
     let user = context.user();
     let markers = context.state.read_markers.of(user.id);
     let read = markers.filter(|(of, _)| of.as_room().is_none()).collect();

@@ -4,7 +4,7 @@
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::metrics::{Count, Login};
 use crate::render::Author;
-use crate::session::login::How;
+use crate::session::login::LoginMethod;
 use crate::state::apply_context::ApplyContext;
 use crate::state::refusal::Refusal;
 use crate::state::room::MaskSubject;
@@ -51,7 +51,7 @@ pub struct Register {
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Origin {
     /// By what means it logs in.
-    pub how: How,
+    pub method: LoginMethod,
     /// The hidden address, as others see that of a guest.
     pub host: Box<str>,
     /// Somebody is at it, as far as it has said.
@@ -91,7 +91,7 @@ pub fn log_in(context: &mut ApplyContext<'_>, login: &LogIn) -> Result<(), Refus
 pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Refusal> {
     let (state, name) = (&*context.state, &*new.name);
     match state.account(name) {
-        Some(account) if new.from.how == How::Register => {
+        Some(account) if new.from.method == LoginMethod::Register => {
             return Err(Refusal::AccountExists(account.name.clone()));
         }
         Some(_) => return Err(Refusal::WrongPassword(name.to_owned())),
@@ -133,7 +133,7 @@ pub fn renew(context: &mut ApplyContext<'_>, before: &Account, keys: &Keys) {
 }
 
 fn make_account(context: &mut ApplyContext<'_>, new: &Register) -> Arc<Account> {
-    let (requester, how) = (context.requester.session, new.from.how);
+    let (requester, method) = (context.requester.session, new.from.method);
     // A guest keeps its id, and with it its conversations and rooms.
     let (id, undo) = match context.requester.user {
         Some(guest) => (guest, Undo::Guest(guest, requester)),
@@ -146,15 +146,15 @@ fn make_account(context: &mut ApplyContext<'_>, new: &Register) -> Arc<Account> 
     let account = Account { id, name: (&*new.name).into(), keys: new.keys.clone(), created };
     context.note_undo(undo);
     let write = context.out.write(Write::Account(account.clone()));
-    let verb = match how {
-        How::Verb => "LOGIN",
-        How::Pass => "PASS",
-        How::Sasl | How::External => "AUTHENTICATE",
-        How::Register => "REGISTER",
+    let verb = match method {
+        LoginMethod::Verb => "LOGIN",
+        LoginMethod::Pass => "PASS",
+        LoginMethod::Sasl | LoginMethod::External => "AUTHENTICATE",
+        LoginMethod::Register => "REGISTER",
     };
     let failed = Effect::NotStored { to: requester, verb, tag: None };
     context.out.push_when(Condition::Failed(write), failed);
-    let failed = Count::Login(how.counted(), Login::NotStored);
+    let failed = Count::Login(method.counted(), Login::NotStored);
     context.out.push_when(Condition::Failed(write), Effect::Count(failed));
     let account = Arc::new(account);
     context.state.add_account(account.clone());
