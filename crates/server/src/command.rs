@@ -103,7 +103,7 @@ use crate::command::context::Context;
 use crate::command::entry::{Command, Next, Request};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
-use crate::session::{Prompt, PausedCommand};
+use crate::session::{PausedCommand, Prompt};
 use crate::state::apply_context::ApplyContext;
 use Run::{Local, Makes, Shared, Split};
 use proto::line::LineError;

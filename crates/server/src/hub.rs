@@ -5,7 +5,7 @@
 //! give the same effects, byte for byte.
 
 pub mod input;
-pub mod pace;
+pub mod turn_gate;
 pub mod probe;
 pub mod reload;
 pub mod live;
@@ -20,7 +20,7 @@ mod encrypted;
 #[cfg(test)]
 mod fairness;
 #[cfg(test)]
-pub(crate) mod heard;
+pub(crate) mod test_shards;
 #[cfg(test)]
 mod ordering;
 #[cfg(test)]
@@ -45,12 +45,12 @@ use crate::session::Node;
 use crate::session::budget::Payer;
 use crate::session::login::{Derived, Outcome};
 use crate::session::{Client, Session};
-use crate::session::{delivered, disk};
+use crate::session::{delivery, disk};
 use crate::session_id::SessionId;
 use crate::state::State;
+use crate::state::ban_terms;
 use crate::state::dormant;
 use crate::state::settings::Settings;
-use crate::state::terms;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use input::{Ordered, OrderedStep};
 use std::collections::VecDeque;
@@ -115,7 +115,7 @@ impl Hub {
         }
         command::batch::end_overdue(&mut self.state, &mut self.node, &mut effects);
         let may_end = matches!(stamped.input, Input::Batch(_) | Input::Continue | Input::Look);
-        if may_end && terms::is_over(&self.state) {
+        if may_end && ban_terms::is_over(&self.state) {
             self.apply_for_nobody(&mut effects, Request::EndRoomBans);
         }
         match stamped.input {
@@ -435,7 +435,8 @@ impl Hub {
         if !known.waits() && !known.queued && !over {
             command::line(&mut self.context(out, session), line);
             self.queue_if_paused(out, session);
-        } else if known.pending_attempt.is_none() || known.held || known.lines.len() < LINES_WAITING {
+        } else if known.pending_attempt.is_none() || known.held || known.lines.len() < LINES_WAITING
+        {
             // What a held session has sent is no more than its shard gathered before it heard.
             known.lines.push_back(line.into());
             if known.in_flight.is_some() {
@@ -490,10 +491,7 @@ impl Hub {
             known.queued = false;
         }
         while let Some(known) = self.node.sessions.get_mut(&session) {
-            if known.lines.is_empty()
-                && known.paused.is_none()
-                && std::mem::take(&mut known.held)
-            {
+            if known.lines.is_empty() && known.paused.is_none() && std::mem::take(&mut known.held) {
                 out.push_when(Condition::Always, Effect::Hold { session, held: false });
             }
             if known.waits() || (known.paused.is_none() && known.lines.is_empty()) {

@@ -27,7 +27,7 @@ pub enum Item {
         /// The session.
         session: SessionId,
         /// The number of the place.
-        place: u64,
+        placeholder: u64,
         /// The lines.
         lines: Vec<u8>,
         /// The lines are pending messages, all or as many as fit, up to this event.

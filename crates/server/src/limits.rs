@@ -280,7 +280,7 @@ pub const BAN_KICKS: usize = 50;
 /// Messages that one `BAN` takes back, the newest ones.
 pub const TAKE_BACK_MOST: usize = 200;
 /// Messages in rooms, of the whole server, whose authors are remembered to be able to take them back.
-pub const SPOKEN_REMEMBERED: usize = store::SAID;
+pub const RECENT_MESSAGES: usize = store::SAID;
 /// Milliseconds to the next look at the ends of bans and quiets, at least.
 pub const ENDS_LEAST_MILLIS: u64 = 20;
 /// The same at most, so that a clock that is set is noticed.

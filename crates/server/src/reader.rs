@@ -37,7 +37,7 @@ pub struct ReadJob {
     /// The requester.
     pub session: SessionId,
     /// The place kept for the answer among the session's lines.
-    pub place: u64,
+    pub placeholder: u64,
     /// What to read and how to show it.
     pub request: Arc<Read>,
     /// A raw tag for the answer.
@@ -176,7 +176,8 @@ pub fn run(
         }
         let (lines, pending) = (page.out, page.pending);
         damage.look();
-        let item = Item::Page { session: job.session, place: job.place, lines, pending };
+        let item =
+            Item::Page { session: job.session, placeholder: job.placeholder, lines, pending };
         if !shards[usize::from(job.session.shard)].send(item) {
             return;
         }
@@ -232,7 +233,7 @@ impl Page<'_> {
                 return Ok(rest);
             }
         } else {
-            let reference = format!("L{}", self.job.place);
+            let reference = format!("L{}", self.job.placeholder);
             let label = std::mem::replace(&mut self.tag, format!("batch={reference}").into());
             let rest = self.write(store)?;
             if rest.is_some() {
@@ -380,8 +381,8 @@ impl Page<'_> {
         }
         // Unique among the answers that a session is waiting for.
         let reference = match self.batches {
-            0 => format!("H{}", self.job.place),
-            number => format!("H{}-{number}", self.job.place),
+            0 => format!("H{}", self.job.placeholder),
+            number => format!("H{}-{number}", self.job.placeholder),
         };
         let line = Line::to(&mut self.out).raw_tags(&outer).source(&self.renderer.server);
         let line = line.verb("BATCH").param(&format!("+{reference}")).param(kind);

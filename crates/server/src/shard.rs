@@ -272,9 +272,9 @@ impl Shard {
                 }
                 self.carried_out.push(released);
             }
-            Item::Page { session, place, lines, pending } => {
+            Item::Page { session, placeholder, lines, pending } => {
                 let Some(connection) = self.connection(session) else { return };
-                connection.fill_place(place, lines);
+                connection.fill(placeholder, lines);
                 if let Some(kept) = pending {
                     connection.receipts.tell(Watermarks { kept, live: 0 });
                 }

@@ -3,7 +3,7 @@
 pub mod account_name;
 pub mod app_password;
 pub mod apply_context;
-pub mod barred;
+pub mod suspension;
 pub mod certificates;
 pub mod dormant;
 pub mod former_names;
@@ -28,12 +28,12 @@ pub mod second_factor;
 pub mod server_bans;
 pub mod settings;
 pub mod silence;
-pub mod spoken;
-pub mod standing;
-pub mod terms;
+pub mod recent_messages;
+pub mod account_settings;
+pub mod ban_terms;
 pub mod undo;
 pub mod user;
-pub mod written;
+pub mod snapshot;
 pub mod pending;
 pub mod permission;
 
@@ -42,14 +42,16 @@ use crate::clock;
 use crate::config::Role;
 use crate::effects::Effects;
 use crate::render::Renderer;
+use ban_terms::BanExpiries;
 use certificates::Certificates;
 use dormant::Dormant;
 use founder::Founders;
-use lookalikes::Looks;
+use lookalikes::Skeletons;
 use markers::Markers;
 use metadata::Metadata;
 use pending::PendingMessages;
 use proto::name::fold;
+use recent_messages::RecentMessages;
 use records::Records;
 use renames::Renames;
 use room::{MaskSubject, Room};
@@ -57,17 +59,15 @@ use serde::{Deserialize, Serialize};
 use server_bans::ServerBans;
 use settings::Settings;
 use silence::Silences;
-use spoken::Spoken;
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use store::{Account, Conversation, EventId, Loaded, RecordOwner, RoomId};
-use terms::Ends;
 use undo::UndoLog;
 use user::{FormerUser, User, UserId};
 
 /// What all sessions share: the same on every node that has applied the same entries. It can be
-/// written and read back (see [`written`]), except for what is made from the rest of it.
+/// written and read back (see [`snapshot`]), except for what is made from the rest of it.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub struct State {
     /// What the rules depend on, as an entry has set it.
@@ -93,10 +93,10 @@ pub struct State {
     pub accounts: BTreeMap<String, Arc<Account>>,
     /// What their names look like.
     #[serde(skip)]
-    pub account_looks: Looks,
+    pub account_skeletons: Skeletons,
     /// What the names look like that nobody can register any more.
     #[serde(skip)]
-    pub former_looks: former_names::FormerLooks,
+    pub former_skeletons: former_names::FormerSkeletons,
     /// The certificates that log in to them.
     pub certificates: Certificates,
     /// The rooms.
@@ -106,7 +106,7 @@ pub struct State {
     pub room_names: BTreeMap<String, RoomId>,
     /// What their names look like.
     #[serde(skip)]
-    pub room_looks: Looks,
+    pub room_skeletons: Skeletons,
     /// Names that rooms had until lately.
     pub renames: Renames,
     /// Rooms that accounts will be back in when they log in.
@@ -125,12 +125,12 @@ pub struct State {
     pub founders: Founders,
     /// When bans and quiets end.
     #[serde(skip)]
-    pub ends: Ends,
+    pub ban_expiries: BanExpiries,
     /// Whom users ignore.
     #[serde(skip)]
     pub silences: Silences,
     /// Who has said something in rooms lately.
-    pub spoken: Spoken,
+    pub recent_messages: RecentMessages,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
     /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
@@ -167,12 +167,12 @@ impl State {
             users: BTreeMap::new(),
             nicks: BTreeMap::new(),
             accounts: BTreeMap::new(),
-            account_looks: Looks::default(),
-            former_looks: former_names::FormerLooks::default(),
+            account_skeletons: Skeletons::default(),
+            former_skeletons: former_names::FormerSkeletons::default(),
             certificates: Certificates::default(),
             rooms: BTreeMap::new(),
             room_names: BTreeMap::new(),
-            room_looks: Looks::default(),
+            room_skeletons: Skeletons::default(),
             renames: Renames::default(),
             remembered: BTreeMap::new(),
             read_markers: loaded.read_markers.into_iter().collect(),
@@ -180,9 +180,9 @@ impl State {
             records: Records::default(),
             server_bans: ServerBans::default(),
             founders: Founders::new(),
-            ends: Ends::new(),
+            ban_expiries: BanExpiries::new(),
             silences: Silences::new(),
-            spoken: Spoken::new(&loaded.said),
+            recent_messages: RecentMessages::new(&loaded.said),
             lobby: None,
             left: VecDeque::new(),
             pending: PendingMessages::new(loaded.pending),
@@ -262,26 +262,26 @@ impl State {
 
     /// An account is there, or has changed.
     pub fn add_account(&mut self, account: Arc<Account>) {
-        self.account_looks.add(&account.name, account.id);
+        self.account_skeletons.add(&account.name, account.id);
         self.accounts.insert(fold(&account.name), account);
     }
 
     /// An account could not be stored.
     pub fn remove_account(&mut self, id: UserId) {
         for (_, account) in self.accounts.extract_if(.., |_, account| account.id == id) {
-            self.account_looks.remove(&account.name, id);
+            self.account_skeletons.remove(&account.name, id);
         }
     }
 
     /// A room has this name from here on.
     pub fn add_room_name(&mut self, name: &str, id: RoomId) {
-        self.room_looks.add(name, id);
+        self.room_skeletons.add(name, id);
         self.room_names.insert(fold(name), id);
     }
 
     /// A room has this name no longer.
     pub fn remove_room_name(&mut self, name: &str, id: RoomId) {
-        self.room_looks.remove(name, id);
+        self.room_skeletons.remove(name, id);
         self.room_names.remove(&fold(name));
     }
 
@@ -318,8 +318,8 @@ impl State {
                 let Some(room) = self.rooms.get_mut(&member.room) else { continue };
                 let (op, halfop, voice) = (member.op, member.halfop, member.voice);
                 let joined = member.joined;
-                let standing = room::Member { op, halfop, voice, joined, ..Default::default() };
-                room.members.insert(member.account, standing);
+                let restored = room::Member { op, halfop, voice, joined, ..Default::default() };
+                room.members.insert(member.account, restored);
                 self.remembered.entry(member.account).or_default().push(member.room);
             }
         }

@@ -26,7 +26,7 @@ pub enum RecordKind {
     /// An account's second factor, with its recovery codes.
     SecondFactor = 1,
     /// What an account may do: suspension, strict login, who invited it.
-    Standing = 2,
+    AccountSetting = 2,
     /// When and from where an account last logged in, and the failed attempts since then.
     LastLogin = 3,
     /// Somebody whom an account ignores.
@@ -71,7 +71,7 @@ impl RecordKind {
     pub const ALL: [Self; 16] = [
         Self::AppPassword,
         Self::SecondFactor,
-        Self::Standing,
+        Self::AccountSetting,
         Self::LastLogin,
         Self::Silence,
         Self::PrivateMessages,

@@ -193,7 +193,7 @@ impl Publisher {
         }
     }
 
-    /// Looks whether it has waited for too long.
+    /// Skeletons whether it has waited for too long.
     pub fn look(&mut self, now: u64) {
         let unknown = self.out.iter().take(self.sent).any(|batch| batch.place.is_none());
         if unknown && now >= self.progress + RESEND_PUBLICATION_MILLIS {

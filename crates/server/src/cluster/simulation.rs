@@ -187,7 +187,7 @@ impl World {
         }
         let (node, session) = self.others[self.random.below(self.others.len())];
         let Some(running) = &mut self.nodes[node].running else { return };
-        if running.heard.is_gone(session) {
+        if running.shards.is_gone(session) {
             self.others.retain(|other| *other != (node, session));
         } else {
             running.says(session, &line(&mut self.random));

@@ -21,10 +21,10 @@ use crate::render::export::time;
 use crate::secret::Secret;
 use crate::session::login::{Change, Outcome};
 use crate::session::{Credential, NewSecrets};
+use crate::state::account_settings::{self, PmPolicy};
 use crate::state::app_password::AppPassword;
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::second_factor::UsedCode;
-use crate::state::standing::{self, TakesFrom};
 use crate::state::{app_password, second_factor};
 use proto::Message;
 use proto::duration::parse_duration;
@@ -155,7 +155,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
         "END" => sessions::end(context, needed()?),
         "TOKEN" => app_passwords::remove(context, &account, params),
         "STRICT" => strict(context, &account, needed()?),
-        "PMS" => takes_from(context, &account, needed()?),
+        "PMS" => pm_policy(context, &account, needed()?),
         "DELETE" => delete::run(context, &account, needed()?),
         _ => Ok(()),
     }
@@ -164,7 +164,8 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
 /// What was to be drawn or derived is there.
 pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Outcome) {
     // Who has just registered may be nobody again by now: it could not be stored.
-    if context.requester.user.is_none() && !context.requester.console && !context.session().by_code {
+    if context.requester.user.is_none() && !context.requester.console && !context.session().by_code
+    {
         return;
     }
     if let Change::Invitation(invitation) = &change {
@@ -195,7 +196,9 @@ pub fn reveal(context: &mut Context<'_>) {
     match (*new_secrets, of(context)) {
         (NewSecrets::AppPassword(name, secret), _) => app_passwords::show(context, &name, &secret),
         (NewSecrets::RecoveryCodes(secrets), _) => factor::show_codes(context, &secrets),
-        (NewSecrets::OneTimeCode(name, code), _) => super::accounts::show_code(context, &name, &code),
+        (NewSecrets::OneTimeCode(name, code), _) => {
+            super::accounts::show_code(context, &name, &code)
+        }
         (NewSecrets::Factor(secret), Ok(account)) => factor::show(context, &account, &secret),
         (NewSecrets::Factor(_), Err(_)) => {}
     }
@@ -245,7 +248,8 @@ pub(super) fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
 /// If what was just written cannot be stored, the requester is told so.
 fn or_not_stored(context: &mut ApplyContext<'_>) {
     if let Condition::Stored(write) = context.out.condition() {
-        let failed = Effect::NotStored { to: context.requester.session, verb: "ACCOUNT", tag: None };
+        let failed =
+            Effect::NotStored { to: context.requester.session, verb: "ACCOUNT", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
 }
@@ -295,13 +299,14 @@ fn on(is: bool) -> &'static str {
 
 fn summary(context: &mut Context<'_>, account: &Account) {
     let (state, id) = (&context.state, account.id);
-    let (factor, strict) = (second_factor::is_on(state, id), standing::is_strict(state, id));
+    let (factor, strict) =
+        (second_factor::is_on(state, id), account_settings::is_strict(state, id));
     let counts = [
         context.user().sessions.len(),
         app_password::of(state, id).count(),
         state.certificates.of(id).count(),
     ];
-    let pms = standing::takes_from(state, id).name();
+    let pms = account_settings::pm_policy(state, id).name();
     let (created, [sessions, apps, certificates]) = (time(account.created), counts);
     let text = format!(
         "You have had this account since {created}. Sessions: {sessions}; app passwords: {apps}; certificates: {certificates}; second factor: {}; strict login: {}; private messages from: {pms}",
@@ -333,7 +338,7 @@ fn wanted(given: &str) -> Result<bool, Refusal> {
 fn strict(context: &mut ApplyContext<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
     let strict = wanted(given)?;
     context.must_be_storable()?;
-    standing::set_strict(context.state, context.out, account.id, strict);
+    account_settings::set_strict(context.state, context.out, account.id, strict);
     or_not_stored(context);
     let text = match strict {
         true => {
@@ -345,24 +350,28 @@ fn strict(context: &mut ApplyContext<'_>, account: &Account, given: &str) -> Res
     Ok(())
 }
 
-fn takes_from(context: &mut ApplyContext<'_>, account: &Account, given: &str) -> Result<(), Refusal> {
+fn pm_policy(
+    context: &mut ApplyContext<'_>,
+    account: &Account,
+    given: &str,
+) -> Result<(), Refusal> {
     let text = "Private messages can be from everyone, from those you share a room with (shared), or from nobody";
-    let from = TakesFrom::from_name(given).ok_or_else(|| refused("BAD_VALUE", given, text))?;
+    let from = PmPolicy::from_name(given).ok_or_else(|| refused("BAD_VALUE", given, text))?;
     context.must_be_storable()?;
-    standing::set_takes_from(context.state, context.out, account.id, from);
+    account_settings::set_pm_policy(context.state, context.out, account.id, from);
     or_not_stored(context);
     show_takes_from(context, account);
     Ok(())
 }
 
 fn show_takes_from(context: &mut Responder<'_, impl Reads>, account: &Account) {
-    let from = standing::takes_from(&context.state, account.id);
+    let from = account_settings::pm_policy(&context.state, account.id);
     let text = match from {
-        TakesFrom::Everyone => "Everyone can send you private messages",
-        TakesFrom::Shared => {
+        PmPolicy::Everyone => "Everyone can send you private messages",
+        PmPolicy::Shared => {
             "Those you share a room with, besides the lobby, can send you private messages"
         }
-        TakesFrom::Nobody => "Nobody can send you private messages but operators of the server",
+        PmPolicy::Nobody => "Nobody can send you private messages but operators of the server",
     };
     context.note("ACCOUNT", "PMS", &[from.name()], text);
 }

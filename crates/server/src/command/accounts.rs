@@ -18,9 +18,9 @@ use super::serverban::{IS_OPERATOR, end, not_stored};
 use crate::command::context::Context;
 use crate::effects::{Cursor, FollowUp};
 use crate::limits::{KICK_BYTES, ROW_WORK};
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
-use crate::state::barred::{SUSPENDED, Suspension, date, stamp};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::records;
+use crate::state::suspension::{SUSPENDED, Suspension, date, stamp};
 use crate::text::shorten;
 use proto::Message;
 use proto::mask::matches_counted;
@@ -202,7 +202,7 @@ fn must_not_be_operator(
 
 /// Stores that an account is suspended, or no longer; what follows depends on it.
 fn put(context: &mut ApplyContext<'_>, account: &Account, suspension: Option<&Suspension>) {
-    let record = (RecordKind::Standing, account.id, SUSPENDED);
+    let record = (RecordKind::AccountSetting, account.id, SUSPENDED);
     records::set(context.state, context.out, record, suspension);
     not_stored(context, VERB);
 }

@@ -5,11 +5,11 @@ use crate::effects::{Condition, Effect, FollowUp};
 use crate::metrics::{Count, Login};
 use crate::render::Author;
 use crate::session::login::LoginMethod;
+use crate::state::account_settings::{self, InvitedBy};
 use crate::state::apply_context::ApplyContext;
 use crate::state::refusal::Refusal;
 use crate::state::room::MaskSubject;
 use crate::state::second_factor::UsedCode;
-use crate::state::standing::{self, InvitedBy};
 use crate::state::undo::Undo;
 use crate::state::{State, second_factor};
 use crate::state::{app_password, certificates, dormant, invitation, last_login, ownership};
@@ -102,7 +102,7 @@ pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Re
         return Err(Refusal::NameTaken(name.to_owned()));
     }
     // Somebody registered a name that looks like it while the keys were made.
-    if state.account_looks.find(name, None).is_some() {
+    if state.account_skeletons.find(name, None).is_some() {
         return Err(Refusal::LooksLikeAccount(name.to_owned()));
     }
     // Its invitation may have been used up.
@@ -166,7 +166,7 @@ fn make_account(context: &mut ApplyContext<'_>, new: &Register) -> Arc<Account> 
 fn use_invitation(context: &mut ApplyContext<'_>, account: &Account, code: &str) {
     let Some(one) = invitation::find(context.state, code) else { return };
     let by = InvitedBy { by: one.by, account: one.account, time: context.state.now };
-    standing::set_invited_by(context.state, context.out, account.id, &by);
+    account_settings::set_invited_by(context.state, context.out, account.id, &by);
     invitation::used(context.state, context.out, code);
 }
 
@@ -217,7 +217,11 @@ fn enter(context: &mut ApplyContext<'_>, account: &Arc<Account>, from: &Origin) 
 
 /// A certificate of the account which the session has shown is proved from here on. The login does
 /// not depend on that being stored.
-fn prove_certificate(context: &mut ApplyContext<'_>, account: &Arc<Account>, certificate: Fingerprint) {
+fn prove_certificate(
+    context: &mut ApplyContext<'_>,
+    account: &Arc<Account>,
+    certificate: Fingerprint,
+) {
     let owner = context.state.certificates.owner(certificate);
     if owner.is_some_and(|owner| owner.account == account.id && !owner.proved) {
         let when = context.out.condition();

@@ -10,7 +10,7 @@ use crate::command::context::Context;
 use crate::config::Config;
 use crate::secret::Secret;
 use crate::session::login::LoginMethod;
-use crate::session::{Credential, Sasl, Session, Attempt};
+use crate::session::{Attempt, Credential, Sasl, Session};
 use crate::state::app_password;
 use crate::state::second_factor::{self, UsedCode};
 use proto::name::same;
@@ -139,7 +139,8 @@ fn plain_login(context: &mut Context<'_>, bytes: &[u8]) {
     if !plain.authzid.is_empty() && !same(&plain.authzid, &plain.authcid) {
         return failed(context, &plain.authcid, &SaslError::OtherIdentity);
     }
-    if let Err(refusal) = authentication::begin(context, &plain.authcid, &plain.password, LoginMethod::Sasl)
+    if let Err(refusal) =
+        authentication::begin(context, &plain.authcid, &plain.password, LoginMethod::Sasl)
     {
         authentication::refused(context, &plain.authcid, LoginMethod::Sasl, &refusal);
     }
@@ -183,7 +184,9 @@ fn scram_final(
         Ok(Progress::More) => keep(context, Sasl::ScramFinal(chunks, server, account)),
         // Many may have taken a challenge before the door was closed to them.
         Ok(Progress::Done(bytes)) => match authentication::ask(context, &account.name) {
-            Err(refusal) => authentication::refused(context, &account.name, LoginMethod::Sasl, &refusal),
+            Err(refusal) => {
+                authentication::refused(context, &account.name, LoginMethod::Sasl, &refusal)
+            }
             Ok(hold_millis) => {
                 let name = account.name.clone();
                 let proof = Attempt::ScramProof(server, bytes.into(), account);
@@ -193,7 +196,7 @@ fn scram_final(
     }
 }
 
-/// Looks at the client's proof that it knows the password.
+/// Skeletons at the client's proof that it knows the password.
 pub fn prove(
     context: &mut Context<'_>,
     mut server: ScramServer,

@@ -5,11 +5,11 @@ mod codes;
 
 pub use codes::{check_code, code_missing, wrong_code};
 
+use crate::command::apply_login::{LogIn, Origin, Register};
 use crate::command::coming_online::BANNED;
 use crate::command::context::Context;
 use crate::command::ending;
 use crate::command::entry::Request;
-use crate::command::apply_login::{LogIn, Origin, Register};
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::welcome;
 use crate::command::{account, accounts, authenticate, oper};
@@ -20,11 +20,11 @@ use crate::render::Author;
 use crate::secret::Secret;
 use crate::session::login::{LoginMethod, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{VerifiedLogin, Credential, Attempt, PendingAttempt};
-use crate::state::apply_context::{Responder, Reads};
-use crate::state::barred::stamp;
+use crate::session::{Attempt, Credential, PendingAttempt, VerifiedLogin};
+use crate::state::apply_context::{Reads, Responder};
 use crate::state::lookalikes::is_reserved;
 use crate::state::second_factor::UsedCode;
+use crate::state::suspension::stamp;
 use crate::state::user::Presence;
 use crate::state::{app_password, former_names, invitation, last_login, second_factor};
 use proto::name::{NameError, check_name, same};
@@ -139,7 +139,7 @@ pub fn may_be_named(context: &Responder<'_, impl Reads>, name: &str) -> Result<(
     {
         return Err(bad(NameError::Reserved));
     }
-    match state.account_looks.find(name, None) {
+    match state.account_skeletons.find(name, None) {
         None if !former_names::has_lookalike(state, name, None) => Ok(()),
         _ => Err(Refusal::LooksLikeAccount(name.to_owned())),
     }
@@ -178,7 +178,14 @@ pub fn begin(
         }
         None => Task::Make { iterations },
     };
-    wait(context, name, Attempt::Password(method, code.map(Secret::new)), password, task, hold_millis);
+    wait(
+        context,
+        name,
+        Attempt::Password(method, code.map(Secret::new)),
+        password,
+        task,
+        hold_millis,
+    );
     Ok(())
 }
 
@@ -203,7 +210,8 @@ pub fn wait(
     let known = context.node.logins.is_known(address, name);
     let (password, address) = (password.into(), crate::networks::address_key(address));
     let label = context.out.take_label();
-    context.session_mut().pending_attempt = Some(Box::new(PendingAttempt { name: name.to_owned(), attempt, label }));
+    context.session_mut().pending_attempt =
+        Some(Box::new(PendingAttempt { name: name.to_owned(), attempt, label }));
     let job = Arc::new(Derive { password, task, hold_millis, address, known });
     context.out.push(Effect::Derive { session, job });
 }
@@ -342,7 +350,7 @@ pub fn log_in(
     context.look_at_space();
     let kept = context.requester.allowance.not_stored.is_none();
     let before = last_login::of(&context.state, account.id).filter(|login| kept && login.time > 0);
-    let login = VerifiedLogin {
+    let verified = VerifiedLogin {
         name: (&*account.name).into(),
         method,
         credential,
@@ -352,7 +360,7 @@ pub fn log_in(
     };
     let (account, name, from) = (account.id, account.name.clone(), origin(context, method));
     let login = LogIn { account, name, from, app, code };
-    apply_login(context, login, Request::LogIn((&login).into()));
+    apply_login(context, verified, Request::LogIn((&login).into()));
 }
 
 fn apply_login(context: &mut Context<'_>, login: VerifiedLogin, request: Request<'_>) {
@@ -416,7 +424,9 @@ fn say_welcome(context: &mut Context<'_>, name: &str, method: LoginMethod, new: 
             let text = format!("Welcome, {name}: your account has been created");
             context.note("LOGIN", "ACCOUNT_CREATED", &[name], &text);
         }
-        LoginMethod::Verb => context.note("LOGIN", "LOGGED_IN", &[name], &format!("Welcome back, {name}")),
+        LoginMethod::Verb => {
+            context.note("LOGIN", "LOGGED_IN", &[name], &format!("Welcome back, {name}"))
+        }
         LoginMethod::Sasl | LoginMethod::External => {
             say_logged_in(context, name);
             context.numeric(n::RPL_SASLSUCCESS, &[], "SASL authentication successful");
@@ -445,7 +455,8 @@ pub fn refused(context: &mut Context<'_>, name: &str, method: LoginMethod, refus
     };
     context.out.push(Effect::Count(Count::Login(method.counted(), outcome)));
     if matches!(refusal, Refusal::WrongPassword(_)) {
-        let reason = if method == LoginMethod::External { "wrong certificate" } else { "wrong password" };
+        let reason =
+            if method == LoginMethod::External { "wrong certificate" } else { "wrong password" };
         failed(context, name, reason);
     }
     match method {

@@ -9,7 +9,7 @@ use crate::command::context::Context;
 use crate::command::presence;
 use crate::effects::FollowUp;
 use crate::limits::AWAY_BYTES;
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::last_login;
 use crate::state::user::Presence;
 use crate::text::shorten;

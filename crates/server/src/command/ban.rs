@@ -11,8 +11,8 @@ use super::refusal::Refusal;
 use super::rights::lasting;
 use crate::limits::{KICK_BYTES, LIST_ENTRIES, REASON_BYTES, TAKE_BACK_MOST};
 use crate::state::apply_context::ApplyContext;
+use crate::state::ban_terms::{self, BanTerms};
 use crate::state::room::Rank;
-use crate::state::terms::{self, Terms};
 use crate::state::user::UserId;
 use crate::state::{membership, records};
 use crate::text::shorten;
@@ -63,7 +63,7 @@ fn list(context: &mut ApplyContext<'_>, id: RoomId, kind: Kind) {
     let room = &context.state.rooms[&id];
     let name = room.name.clone();
     let entries = room.settings.lists.iter().filter(|entry| entry.mode == kind.mode);
-    let entries: Vec<(ListEntry, Terms)> =
+    let entries: Vec<(ListEntry, BanTerms)> =
         entries.map(|entry| (entry.clone(), room.terms(entry))).collect();
     for (entry, terms) in &entries {
         let until = stamp(terms.until);
@@ -135,7 +135,7 @@ fn add(
     context.must_be_storable()?;
     let affected = those_who_fit(context, id, rank, &target);
     let until = wishes.duration.map(|duration| context.state.now.saturating_add(duration));
-    let terms = Terms { reason: wishes.reason.into(), until };
+    let terms = BanTerms { reason: wishes.reason.into(), until };
     put(context, id, kind, &target, &terms)?;
     if by_role {
         let words = message.params().iter().skip(2);
@@ -169,7 +169,7 @@ fn put(
     id: RoomId,
     kind: Kind,
     target: &Target,
-    terms: &Terms,
+    terms: &BanTerms,
 ) -> Result<(), Refusal> {
     let (by, time) = (context.user().nick.clone(), context.state.now);
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
@@ -188,8 +188,8 @@ fn put(
         None => lists.push(ListEntry { mode: kind.mode, mask, by, time }),
     }
     membership::settings_changed(context, id, before);
-    let key = terms::key(kind.mode, &target.mask);
-    let kept = Some(terms).filter(|terms| **terms != Terms::default());
+    let key = ban_terms::key(kind.mode, &target.mask);
+    let kept = Some(terms).filter(|terms| **terms != BanTerms::default());
     records::set(context.state, context.out, (RecordKind::RoomBan, id, &key), kept);
     if let Some(user) = target.user.filter(|_| kind.mode == 'b') {
         let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
@@ -217,7 +217,8 @@ fn take_back(
 ) -> usize {
     let since = context.state.now.saturating_sub(duration);
     let authors: Vec<UserId> = affected.iter().copied().chain(target.user).collect();
-    let (found, looked_at) = context.state.spoken.since(id, since, &authors, TAKE_BACK_MOST);
+    let (found, looked_at) =
+        context.state.recent_messages.since(id, since, &authors, TAKE_BACK_MOST);
     context.out.spend(looked_at as u64);
     for about in &found {
         redact::in_room(context, id, *about, reason);
@@ -232,7 +233,7 @@ fn tell_affected(
     (id, name): (RoomId, &Arc<str>),
     kind: Kind,
     affected: &[UserId],
-    terms: &Terms,
+    terms: &BanTerms,
 ) {
     for user in affected {
         if kind.mode == 'b' && Some(id) != context.state.lobby {
@@ -273,7 +274,7 @@ pub fn remove(
     };
     let entry = lists.remove(found);
     membership::settings_changed(context, id, before);
-    terms::forget(context.state, context.out, id, kind.mode, &entry.mask);
+    ban_terms::forget(context.state, context.out, id, kind.mode, &entry.mask);
     let change = format!("-{} {}", kind.mode, entry.mask);
     context.tell_change(id, EventKind::Mode, "", &change, verb);
     if by_role {

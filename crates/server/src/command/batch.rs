@@ -11,7 +11,7 @@ use crate::effects::Effects;
 use crate::limits::{BATCH_REFERENCE_BYTES, BATCH_SECONDS, MULTILINE_BYTES, MULTILINE_LINES};
 use crate::render::lines::{GOES_ON, NEW_LINE};
 use crate::session::Node;
-use crate::session::{PartialMessage, OpenBatch};
+use crate::session::{OpenBatch, PartialMessage};
 use crate::state::State;
 use crate::state::apply_context::ApplyContext;
 use proto::name::fold;

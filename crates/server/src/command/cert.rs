@@ -6,7 +6,7 @@ use super::entry::{Next, Request};
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::limits::CERTIFICATES;
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::certificates::{Owner, change};
 use proto::Fingerprint;
 use proto::Message;

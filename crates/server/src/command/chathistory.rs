@@ -6,7 +6,7 @@ use super::privmsg::find;
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
-use crate::state::apply_context::{Responder, Reads};
+use crate::state::apply_context::{Reads, Responder};
 use crate::state::history;
 use proto::time::parse_server_time;
 use proto::{Capability, Message};

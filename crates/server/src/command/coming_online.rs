@@ -126,7 +126,8 @@ fn leave_guest(context: &mut ApplyContext<'_>, guest: UserId, name: &str) {
 
 /// Adds the session to its user, who may be online already; returns whether the user was not.
 fn add_session(context: &mut ApplyContext<'_>, id: UserId, coming: &ComeOnline) -> bool {
-    let (session, nick, guest) = (context.requester.session, &coming.nick, coming.account.is_none());
+    let (session, nick, guest) =
+        (context.requester.session, &coming.nick, coming.account.is_none());
     if let Some(user) = context.state.users.get_mut(&id) {
         user.sessions.push(session);
         return false;

@@ -6,10 +6,10 @@ use crate::effects::{Cursor, Effect, Effects, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::budget::{Budget, Payer};
 use crate::session::disk;
-use crate::session::{Node, Registration, Session, Turn, PausedCommand};
+use crate::session::{Node, PausedCommand, Registration, Session, Turn};
 use crate::session_id::SessionId;
 use crate::state::State;
-use crate::state::apply_context::{Responder, Requester, NotStored};
+use crate::state::apply_context::{NotStored, Requester, Responder};
 use crate::state::refusal::Refusal;
 use crate::state::user::UserId;
 use proto::Capability;
@@ -108,7 +108,8 @@ impl Context<'_> {
     /// Makes an entry of a request, and applies it. Nothing of the session's own may depend on what
     /// comes of it but its answer and what it leaves to the node: see [`super::follow_up`].
     pub fn apply(&mut self, request: Request<'_>) -> Result<(), Refusal> {
-        let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } = self;
+        let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } =
+            self;
         let State { now, steady, .. } = **state;
         let allowance = std::mem::take(&mut requester.allowance);
         let requester = Requester { allowance, ..requester.clone() };
@@ -123,7 +124,8 @@ impl Context<'_> {
     /// The same with a request that is not refused, and for which the session has no answer to wait
     /// for.
     pub fn apply_aside(&mut self, request: Request<'_>) {
-        let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } = self;
+        let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } =
+            self;
         let State { now, steady, .. } = **state;
         let requester = Requester { label: None, ..requester.clone() };
         ordered::submit(state, node, out, Entry { now, steady, requester, request })
@@ -188,7 +190,9 @@ impl Context<'_> {
         // What was left to this node stands among what was counted.
         self.out.counted = Default::default();
         let work = self.work();
-        let Some(known) = self.node.sessions.get_mut(&self.responder.requester.session) else { return };
+        let Some(known) = self.node.sessions.get_mut(&self.responder.requester.session) else {
+            return;
+        };
         if known.turn.number != turn {
             known.turn = Turn { number: turn, work: 0 };
         }

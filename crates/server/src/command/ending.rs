@@ -4,7 +4,7 @@ use super::entry::Request;
 use super::{follow_up, presence};
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
-use crate::session::{delivered, watch};
+use crate::session::{delivery, watch};
 use crate::session_id::SessionId;
 use crate::state::apply_context::ApplyContext;
 use crate::state::room::Member;

@@ -4,10 +4,10 @@
 use super::Run;
 use super::account::AccountChange;
 use super::accounts::OneTimeCode;
+use super::apply_login::{self, LogIn, Register};
 use super::batch::Multiline;
 use super::coming_online::{self, ComeOnline};
 use super::cow_box::CowBox;
-use super::apply_login::{self, LogIn, Register};
 use super::refusal::Refusal;
 use super::{Verb, account, accounts, batch, bm, cert, ending, find_verb};
 use super::{invitation, oper, ordered, pm, rehash};
@@ -17,7 +17,7 @@ use crate::state::State;
 use crate::state::apply_context::{ApplyContext, Requester};
 use crate::state::invitation::Invitation;
 use crate::state::settings::Settings;
-use crate::state::{dormant, last_login, pending, server_bans, terms};
+use crate::state::{ban_terms, dormant, last_login, pending, server_bans};
 use proto::Fingerprint;
 use proto::Message;
 use proto::scram::Keys;
@@ -228,7 +228,7 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
             Ok(())
         }
         Request::EndRoomBans => {
-            terms::expire(applying.state, applying.out);
+            ban_terms::expire(applying.state, applying.out);
             Ok(())
         }
         Request::ExpireAccounts { entering } => {

@@ -8,7 +8,7 @@ use crate::command::context::Context;
 use crate::effects::ReadKind;
 use crate::limits::SEARCH_WORDS;
 use crate::session::Prompt;
-use crate::state::apply_context::{Responder, Reads};
+use crate::state::apply_context::{Reads, Responder};
 use proto::Message;
 use proto::time::parse_server_time;
 use store::{Item, Search, Words};

@@ -1,8 +1,8 @@
 //! What shared commands leave to the node of their session is carried out.
 
 use super::{
-    account, authentication, ending, join, kept, markread, metadata, names, rename, serverban,
-    welcome, znc,
+    account, authentication, ending, join, markread, metadata, names, pending_messages, rename,
+    serverban, welcome, znc,
 };
 use crate::command::context::Context;
 use crate::effects::FollowUp;

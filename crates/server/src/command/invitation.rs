@@ -15,8 +15,8 @@ use crate::render::export::time;
 use crate::secret;
 use crate::session::login::{Change, Outcome};
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{Invited, Attempt};
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::session::{Attempt, Invited};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::invitation::{self, Invitation};
 use crate::state::room::Rank;
 use crate::text::shorten;
@@ -196,7 +196,8 @@ fn audit(context: &mut ApplyContext<'_>, action: &str, code: &str, note: &str) {
 /// What follows depends on what was just written.
 fn stored(context: &mut ApplyContext<'_>) {
     if let Condition::Stored(write) = context.out.condition() {
-        let failed = Effect::NotStored { to: context.requester.session, verb: "INVITATION", tag: None };
+        let failed =
+            Effect::NotStored { to: context.requester.session, verb: "INVITATION", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
 }

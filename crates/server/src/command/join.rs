@@ -114,7 +114,7 @@ pub fn looks_like(
     name: &str,
     own: Option<RoomId>,
 ) -> Option<Option<Arc<str>>> {
-    let alike = &context.state.rooms[&context.state.room_looks.find(name, own)?];
+    let alike = &context.state.rooms[&context.state.room_skeletons.find(name, own)?];
     Some(context.may_see(alike).then(|| alike.name.clone()))
 }
 

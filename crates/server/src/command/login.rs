@@ -6,7 +6,7 @@ use crate::command::authentication::{answer_after, attempt, begin, may_try};
 use crate::command::context::Context;
 use crate::secret::Secret;
 use crate::session::login::LoginMethod;
-use crate::session::{Prompt, Attempt};
+use crate::session::{Attempt, Prompt};
 use proto::Message;
 use std::sync::Arc;
 use store::Account;

@@ -9,7 +9,7 @@ use super::unread;
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::limits::READ_MARKERS;
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::undo::Undo;
 use proto::name::{check_name, check_room};
 use proto::time::{parse_server_time, write_server_time};
@@ -54,7 +54,8 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     if !context.user().guest {
         context.note_undo(Undo::ReadMarker(me, conversation, before));
         let write = context.out.write(Write::ReadMarker { account: me, conversation, time });
-        let failed = Effect::NotStored { to: context.requester.session, verb: "MARKREAD", tag: None };
+        let failed =
+            Effect::NotStored { to: context.requester.session, verb: "MARKREAD", tag: None };
         context.out.push_when(Condition::Failed(write), failed);
     }
     reply(context, conversation, &name);
@@ -65,7 +66,9 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
 /// Shows the other devices of the requester, as far as they are here, a marker that it has set, and what it
 /// leaves unread.
 pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: &Arc<str>) {
-    let Some(user) = context.requester.user.and_then(|me| context.state.users.get(&me)) else { return };
+    let Some(user) = context.requester.user.and_then(|me| context.state.users.get(&me)) else {
+        return;
+    };
     for session in user.sessions.clone() {
         if session != context.requester.session && context.node.sessions.contains_key(&session) {
             let mut other = context.of(session);

@@ -19,7 +19,7 @@ use crate::command::metadata::show::{EVERYTHING, batch, key_line};
 use crate::limits::{
     METADATA_KEY_BYTES, METADATA_KEYS, METADATA_SUBS, METADATA_VALUE_BYTES, PARAMETER_BYTES,
 };
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::metadata::{Keys, Target, keys_of};
 use crate::text::shorten;
 use coming::keys_before;

@@ -58,7 +58,8 @@ fn watched(context: &Context<'_>) -> Vec<String> {
 fn add(context: &mut Context<'_>, names: Vec<Arc<str>>) {
     let (mut added, mut beyond) = (Vec::new(), Vec::new());
     for name in names {
-        if check_name(&name).is_err() || watch::add(context.node, context.requester.session, &name) {
+        if check_name(&name).is_err() || watch::add(context.node, context.requester.session, &name)
+        {
             added.push(name.to_string());
         } else {
             beyond.push(name);

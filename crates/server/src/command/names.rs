@@ -7,7 +7,7 @@ use crate::command::context::Context;
 use crate::effects::Cursor;
 use crate::effects::Effect;
 use crate::limits::{NAMES_LINE_BYTES, ROW_WORK, TARGETS};
-use crate::state::apply_context::{Responder, Reads};
+use crate::state::apply_context::{Reads, Responder};
 use crate::state::user::{User, UserId};
 use proto::{Capability, Message, numeric as n};
 use std::ops::{Bound, Range};

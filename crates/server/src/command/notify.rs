@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use crate::effects::News;
 use crate::limits::NOTIFY_ENTRIES;
 use crate::state::State;
-use crate::state::apply_context::{Responder, ApplyContext, Reads, write_line};
+use crate::state::apply_context::{ApplyContext, Reads, Responder, write_line};
 use crate::state::notify::{self, Notify};
 use crate::state::user::UserId;
 use proto::{Capabilities, Capability, Message};

@@ -10,10 +10,10 @@ use super::entry::{self, Entry, Request};
 use super::{authentication, finish, follow_up, welcome};
 use crate::clock;
 use crate::effects::{Cursor, Effects, SentEntry};
-use crate::session::{Node, InFlight};
+use crate::session::{InFlight, Node};
 use crate::session_id::SessionId;
 use crate::state::State;
-use crate::state::apply_context::{Responder, Requester};
+use crate::state::apply_context::{Requester, Responder};
 use crate::state::refusal::Refusal;
 use crate::state::user::User;
 use proto::Capability;
@@ -239,7 +239,8 @@ impl Refuser {
 
     fn refuse(self, context: &mut Context<'_>, refusal: Refusal) -> Result<(), (String, Refusal)> {
         // Another node's sessions are refused there.
-        let Some(known) = context.node.sessions.get_mut(&context.responder.requester.session) else {
+        let Some(known) = context.node.sessions.get_mut(&context.responder.requester.session)
+        else {
             return Ok(());
         };
         known.new_secrets = None;

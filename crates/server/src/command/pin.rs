@@ -20,7 +20,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     let msgid = &*context.state.renderer.msgid(about);
     let room = &context.state.rooms[&id];
     let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
-    if !context.state.spoken.is_in(id, about) && !pins::has(context.state, id, about) {
+    if !context.state.recent_messages.is_in(id, about) && !pins::has(context.state, id, about) {
         let text = "This is none of the latest messages of this room";
         let context = vec![name.to_string(), msgid.to_owned()];
         return Err(Refusal::Invalid { code: "UNKNOWN_MSGID", context, text });
@@ -62,13 +62,17 @@ pub fn taken_back(context: &mut ApplyContext<'_>, id: RoomId, about: EventId) {
 
 /// The message of a msgid, or the newest one in a room by whom a name stands for: many clients show no
 /// msgids.
-pub fn event_of(context: &mut ApplyContext<'_>, id: RoomId, given: &str) -> Result<EventId, Refusal> {
+pub fn event_of(
+    context: &mut ApplyContext<'_>,
+    id: RoomId,
+    given: &str,
+) -> Result<EventId, Refusal> {
     if let Some(event) = store::parse_msgid(&context.state.renderer.instance, given) {
         let is_there = event <= context.state.last_event();
         return is_there.then_some(event).ok_or_else(|| Refusal::BadMsgid(given.to_owned()));
     }
     let newest = find(context, given).ok().and_then(|(author, ..)| {
-        let (newest, looked_at) = context.state.spoken.since(id, i64::MIN, &[author], 1);
+        let (newest, looked_at) = context.state.recent_messages.since(id, i64::MIN, &[author], 1);
         context.out.spend(looked_at as u64);
         newest.first().copied()
     });

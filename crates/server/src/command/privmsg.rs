@@ -14,11 +14,11 @@ use crate::limits::SLOW_SPEAKERS;
 use crate::limits::{LINE_FRAME_BYTES, RESEND_ID_BYTES, TAGS_STORED_BYTES, TARGETS};
 use crate::render::PLAYBACK;
 use crate::render::lines::pieces;
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::account_settings::{self, PmPolicy};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::membership;
 use crate::state::room::{Member, Rank};
 use crate::state::silence;
-use crate::state::standing::{self, TakesFrom};
 use crate::state::user::UserId;
 use memchr::memchr;
 use proto::{Capability, Message, numeric as n};
@@ -157,7 +157,11 @@ fn loses_unseen(refusal: &Refusal) -> bool {
 }
 
 /// Sends to one target: a room, some of its members, or a user.
-pub fn to_one(context: &mut ApplyContext<'_>, target: &str, draft: Draft<'_>) -> Result<(), Refusal> {
+pub fn to_one(
+    context: &mut ApplyContext<'_>,
+    target: &str,
+    draft: Draft<'_>,
+) -> Result<(), Refusal> {
     if let Some((rank, room)) = ranked::split(target) {
         return ranked::send(context, rank, room, &draft);
     }
@@ -260,11 +264,11 @@ fn must_be_taken(context: &ApplyContext<'_>, id: UserId, name: &str) -> Result<(
     let shares = |room: &RoomId| {
         Some(*room) != context.state.lobby && context.state.rooms[room].members.contains_key(&id)
     };
-    let taken = match standing::takes_from(context.state, id) {
-        TakesFrom::Everyone => true,
+    let taken = match account_settings::pm_policy(context.state, id) {
+        PmPolicy::Everyone => true,
         _ if id == me || context.user().is_operator() => true,
-        TakesFrom::Shared => context.user().rooms.iter().any(shares),
-        TakesFrom::Nobody => false,
+        PmPolicy::Shared => context.user().rooms.iter().any(shares),
+        PmPolicy::Nobody => false,
     };
     if taken {
         return Ok(());
@@ -492,7 +496,7 @@ fn store(
         room.has_history = true;
     }
     if let Some(room) = room {
-        context.state.spoken.add(event.id, room, event.account, event.time);
+        context.state.recent_messages.add(event.id, room, event.account, event.time);
     }
     let news = context.news_of(&event, target);
     let resend = resend.map(|id| Resend { id, at: context.state.steady });
@@ -539,7 +543,12 @@ pub fn tell_both(context: &mut ApplyContext<'_>, receiver: UserId, news: u32, ke
 }
 
 /// The last word to the author, now or at a second sending.
-pub fn confirm(context: &mut ApplyContext<'_>, kind: EventKind, news: u32, form: Option<Confirmation>) {
+pub fn confirm(
+    context: &mut ApplyContext<'_>,
+    kind: EventKind,
+    news: u32,
+    form: Option<Confirmation>,
+) {
     let to = context.requester.session;
     let when = context.out.settled();
     if context.has(Capability::EchoMessage)

@@ -2,7 +2,7 @@
 
 use super::privmsg::NEEDED_TAGS;
 use crate::limits::{PARAMETER_BYTES, ROOM_BYTES, TAGS_STORED_BYTES};
-use crate::state::apply_context::{Responder, Reads};
+use crate::state::apply_context::{Reads, Responder};
 pub use crate::state::refusal::Refusal;
 use crate::text::shorten;
 use proto::name::RoomNameError;

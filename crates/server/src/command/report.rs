@@ -58,7 +58,7 @@ fn said(
     given: &str,
 ) -> Result<(Box<str>, Box<str>), Refusal> {
     let state = &*context.state;
-    let read = state.spoken.of(event).and_then(|(room, author)| {
+    let read = state.recent_messages.of(event).and_then(|(room, author)| {
         let room = state.rooms.get(&room)?;
         (event > history::since(state, room, context.me())).then_some((room, author))
     });

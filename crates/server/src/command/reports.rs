@@ -6,8 +6,8 @@ use super::entry::Next;
 use super::refusal::Refusal;
 use crate::limits::REASON_BYTES;
 use crate::state::apply_context::ApplyContext;
+use crate::state::ban_terms::date;
 use crate::state::reports::{self, Closed, Report};
-use crate::state::terms::date;
 use crate::text::shorten;
 use proto::Message;
 

@@ -230,7 +230,13 @@ fn kept(given: &str, most: u32, setting: Setting) -> Result<Option<String>, Refu
     Ok(Some(number.to_string()))
 }
 
-fn set_rule<T: Serialize>(context: &mut ApplyContext<'_>, id: RoomId, key: &str, to: T, usual: bool) {
+fn set_rule<T: Serialize>(
+    context: &mut ApplyContext<'_>,
+    id: RoomId,
+    key: &str,
+    to: T,
+    usual: bool,
+) {
     let record = (RecordKind::RoomSetting, id, key);
     records::set(context.state, context.out, record, Some(&to).filter(|_| !usual));
 }
@@ -259,7 +265,11 @@ fn describe(context: &mut ApplyContext<'_>, id: RoomId, text: &str) -> Result<()
 }
 
 /// The mode is told as a mode.
-fn set_registered_only(context: &mut ApplyContext<'_>, id: RoomId, on: bool) -> Result<(), Refusal> {
+fn set_registered_only(
+    context: &mut ApplyContext<'_>,
+    id: RoomId,
+    on: bool,
+) -> Result<(), Refusal> {
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked it up");
     let before = room.settings.clone();
     let flags = &mut room.settings.flags;

@@ -4,7 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::limits::TOPIC_BYTES;
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::membership;
 use crate::state::room::Rank;
 use crate::text::shorten;

@@ -19,7 +19,11 @@ pub const BOT: char = 'B';
 pub const NEEDS_FACTOR: &str = "Operators of this server need a second factor: ACCOUNT 2FA ON adds one (in many clients: /quote ACCOUNT 2FA ON)";
 
 /// Carries out `MODE` for a user.
-pub fn run(context: &mut ApplyContext<'_>, target: &str, changes: Option<&str>) -> Result<(), Refusal> {
+pub fn run(
+    context: &mut ApplyContext<'_>,
+    target: &str,
+    changes: Option<&str>,
+) -> Result<(), Refusal> {
     if !same(&context.user().nick, target) {
         return Err(match context.state.online(target) {
             Some(_) => Refusal::OtherUsersModes,

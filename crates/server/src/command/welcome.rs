@@ -8,7 +8,9 @@ use super::metadata::subscribers;
 use super::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use super::umode::{BOT, USER_MODES};
 use super::{authentication, registering};
-use super::{chathistory, isupport, kept, lusers, markread, motd, names, topic, unread};
+use super::{
+    chathistory, isupport, lusers, markread, motd, names, pending_messages, topic, unread,
+};
 use crate::command::context::Context;
 use crate::config::{self, Config};
 use crate::effects::{Condition, Effect, Ending, LogRecord};

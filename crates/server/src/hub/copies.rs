@@ -5,11 +5,11 @@
 //! each entry the three states must be equal, and so must be what was stored. Nothing but entries
 //! changes the state or is stored.
 
-use super::heard::Heard;
 use super::input::{Ordered, OrderedStep};
 use super::replay::lines::line;
 use super::replay::random::Random;
 use super::replay::steps;
+use super::test_shards::TestShards;
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
 use crate::effects::{Effect, Effects, SentEntry, Task};
@@ -26,7 +26,7 @@ const NODES: u8 = 2;
 /// A node: its copy of the state, and what its sessions hear.
 struct Node {
     hub: Hub,
-    heard: Heard,
+    shards: TestShards,
     sessions: Vec<SessionId>,
     derivations: VecDeque<(SessionId, Task)>,
     opened: u32,
@@ -48,7 +48,7 @@ impl Node {
         store.commit(&mut writes.iter()).unwrap();
         hub.node.sent = Some(0);
         let (sessions, derivations) = (Vec::new(), VecDeque::new());
-        Node { hub, heard: Heard::new(store), sessions, derivations, opened: 0 }
+        Node { hub, shards: TestShards::new(store), sessions, derivations, opened: 0 }
     }
 
     fn carry_out(&mut self, effects: Effects) {
@@ -61,7 +61,7 @@ impl Node {
                 _ => {}
             }
         }
-        self.heard.carry_out(&self.hub.state.renderer, effects);
+        self.shards.carry_out(&self.hub.state.renderer, effects);
     }
 }
 
@@ -165,7 +165,7 @@ impl Cluster {
         let (shard, slot) = (at as u8, node.opened);
         let session = SessionId { node: 0, shard, slot, generation: slot };
         node.sessions.push(session);
-        node.heard.opens(session);
+        node.shards.opens(session);
         let entropy = u128::from(slot).to_le_bytes();
         let address = random.pick(&["127.0.0.1", "192.0.2.7"]).parse().unwrap();
         self.does(session, "", ClientEvent::Opened { address, entropy });
@@ -189,7 +189,7 @@ fn two_nodes_and_one_without_sessions_have_the_same_state_after_each_entry() {
             while !cluster.log.is_empty() {
                 cluster.brings();
             }
-            let heard = cluster.nodes.iter().flat_map(|node| node.heard.lines.values());
+            let heard = cluster.nodes.iter().flat_map(|node| node.shards.lines.values());
             (cluster.applied, heard.map(Vec::len).sum::<usize>())
         });
         match watched {

@@ -1,7 +1,7 @@
 //! The live state of a node of a cluster as it is stored: the roster, and all of the state.
 
 use crate::state::State;
-use crate::state::written::Unreadable;
+use crate::state::snapshot::SnapshotError;
 
 /// As bytes: `roster` as it is, which comes first.
 pub fn write(roster: &[u8], state: &State) -> Vec<u8> {
@@ -13,9 +13,9 @@ pub fn write(roster: &[u8], state: &State) -> Vec<u8> {
 ///
 /// # Errors
 /// When the bytes are of another version, or are not what was written.
-pub fn read(bytes: &[u8]) -> Result<(&[u8], State), Unreadable> {
-    let (length, rest) = bytes.split_first_chunk().ok_or(Unreadable::Damaged)?;
+pub fn read(bytes: &[u8]) -> Result<(&[u8], State), SnapshotError> {
+    let (length, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Damaged)?;
     let length = u32::from_le_bytes(*length) as usize;
-    let (roster, state) = rest.split_at_checked(length).ok_or(Unreadable::Damaged)?;
+    let (roster, state) = rest.split_at_checked(length).ok_or(SnapshotError::Damaged)?;
     Ok((roster, State::read(state)?))
 }

@@ -5,9 +5,9 @@
 //! seed. What all sessions hear must be what they hear without any delay, if the commands come in
 //! the order in which they have taken effect.
 
-use super::heard::Heard;
 use super::input::{Ordered, OrderedStep};
 use super::replay::random::Random;
+use super::test_shards::TestShards;
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
 use crate::effects::{Effect, SentEntry, Task};
@@ -40,7 +40,7 @@ enum Sent {
 
 struct World {
     hub: Hub,
-    heard: Heard,
+    shards: TestShards,
     log: VecDeque<SentEntry>,
 }
 
@@ -56,9 +56,9 @@ impl World {
         let (mut hub, writes) = Hub::new(Arc::new(config), store.load().unwrap(), 0);
         store.commit(&mut writes.iter()).unwrap();
         hub.node.sent = ordered.then_some(0);
-        let mut world = World { hub, heard: Heard::new(store), log: VecDeque::new() };
+        let mut world = World { hub, shards: TestShards::new(store), log: VecDeque::new() };
         for (slot, name) in (0..SESSIONS).zip(NAMES) {
-            world.heard.opens(session(slot));
+            world.shards.opens(session(slot));
             let address = "127.0.0.1".parse().unwrap();
             world.does(slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
             let capabilities = [
@@ -94,7 +94,7 @@ impl World {
                     inputs.push_back(Input::Derived(Derived { session: *session, outcome }));
                 }
             }
-            self.heard.carry_out(&self.hub.state.renderer, effects);
+            self.shards.carry_out(&self.hub.state.renderer, effects);
             if inputs.is_empty() && (self.hub.has_rest() || self.hub.has_turns()) {
                 inputs.push_back(Input::Continue);
             }
@@ -114,7 +114,7 @@ impl World {
         match sent {
             Sent::Line(line) => self.says(slot, line),
             Sent::Gone => {
-                self.heard.goes(session(slot));
+                self.shards.goes(session(slot));
                 self.does(slot, "", ClientEvent::Closed { reason: "gone".into() });
             }
         }
@@ -294,8 +294,8 @@ fn commands_under_way_are_waited_for_and_nobody_hears_a_difference() {
         for (slot, sent) in &order {
             soon.sends(*slot, sent);
         }
-        for (id, lines) in &late.heard.lines {
-            let (late_lines, soon_lines) = (normal(lines), normal(&soon.heard.lines[id]));
+        for (id, lines) in &late.shards.lines {
+            let (late_lines, soon_lines) = (normal(lines), normal(&soon.shards.lines[id]));
             if late.hub.node.sessions.contains_key(id) {
                 assert_eq!(late_lines, soon_lines, "seed {seed}, {id:?}, {order:#?}");
                 continue;

@@ -1,7 +1,7 @@
 //! The hub's thread.
 
 use crate::clock::{self, Clock};
-use crate::hub::pace::Pace;
+use crate::hub::turn_gate::TurnGate;
 use crate::hub::{Hub, Input, Stamped};
 use crate::journal::JournalHandle;
 use crate::limits::{ENDS_LEAST_MILLIS, ENDS_MOST_MILLIS};
@@ -15,7 +15,7 @@ use store::Failure;
 
 /// Waits for input, but no longer than until the next ban ends, which the hub must then remove.
 fn wait(hub: &Hub, inputs: &Receiver<Input>) -> Result<Input, RecvError> {
-    let Some((end, ..)) = hub.state.ends.first() else { return inputs.recv() };
+    let Some((end, ..)) = hub.state.ban_expiries.first() else { return inputs.recv() };
     let left = u64::try_from(end.saturating_sub(clock::wall())).unwrap_or(0);
     let patience = Duration::from_millis(left.clamp(ENDS_LEAST_MILLIS, ENDS_MOST_MILLIS));
     match inputs.recv_timeout(patience) {
@@ -32,7 +32,7 @@ fn wait(hub: &Hub, inputs: &Receiver<Input>) -> Result<Input, RecvError> {
 pub(super) fn run(
     mut hub: Hub,
     clock: Clock,
-    (inputs, pace): (&Receiver<Input>, &Pace),
+    (inputs, turn_gate): (&Receiver<Input>, &TurnGate),
     journal: &JournalHandle,
     committed: &AtomicU64,
     metrics: &Metrics,
@@ -41,7 +41,7 @@ pub(super) fn run(
     // Sessions that wait for their turn alternate with input from the shards.
     let mut their_turn = false;
     loop {
-        let has_turns = hub.has_turns() && pace.is_free();
+        let has_turns = hub.has_turns() && turn_gate.is_free();
         let input = if hub.has_rest() || (their_turn && has_turns) {
             Ok(Input::Continue)
         } else if has_turns {
@@ -66,7 +66,7 @@ pub(super) fn run(
         if !asked && effects.is_empty() {
             continue;
         }
-        effects.turn = is_turn.then(|| pace.begin());
+        effects.turn = is_turn.then(|| turn_gate.begin());
         let idle = inputs.is_empty() && !hub.has_rest() && !hub.has_turns();
         if !journal.pass_on(effects, idle)? || last {
             return Ok(());

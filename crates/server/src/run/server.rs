@@ -5,8 +5,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::damage::Watch;
 use crate::hub::Input;
-use crate::hub::pace::Pace;
 use crate::hub::reload::Reload;
+use crate::hub::turn_gate::TurnGate;
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::{self, Journal};
 use crate::limits::{HUB_QUEUE, MAINTAIN_SECONDS, PASSWORD_THREADS, WAKE_QUEUE};
@@ -19,7 +19,7 @@ use crate::shard::listeners::Listeners;
 use crate::shard::memory::Memory;
 use crate::systemd::{self, Watchdog};
 use crate::transport::certificate::Certificate;
-use crate::transport::expiry::{self, Looks};
+use crate::transport::expiry::{self, ExpiryCheck};
 use crate::wake::Wake;
 use crate::{indexing, log, password, reader, shard};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -53,7 +53,7 @@ pub(super) struct Server {
     certificate: Certificate,
     woken: Receiver<Wake>,
     metrics: Arc<Metrics>,
-    lookalikes: Looks,
+    expiry_check: ExpiryCheck,
     pulse: Arc<Pulse>,
     /// Backups continue until it is dropped.
     backups: Option<std::sync::mpsc::Sender<()>>,
@@ -99,7 +99,7 @@ impl Server {
             certificate,
             woken,
             metrics: metrics.clone(),
-            lookalikes: Looks::new(Instant::now()),
+            expiry_check: ExpiryCheck::new(Instant::now()),
             pulse: Arc::new(Pulse::default()),
             threads: Vec::new(),
             backups: Some(backups),
@@ -155,12 +155,12 @@ impl Server {
         let (journal, keeper) = journal::ends(journal, metrics.waiting(Queue::Journal));
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         let (counts, pulse) = (metrics.clone(), server.pulse.clone());
-        let pace = Pace::new(server.hub.clone());
+        let turn_gate = TurnGate::new(server.hub.clone());
         server.spawn("hub", true, move || {
             Ok(hub_thread::run(
                 live,
                 clock,
-                (&to_hub, &pace),
+                (&to_hub, &turn_gate),
                 &journal,
                 &committed,
                 &counts,
@@ -294,14 +294,14 @@ impl Server {
     /// certificate once a day.
     fn next_wish(&mut self, watchdog: &mut Watchdog) -> Result<Option<Wake>, RunError> {
         loop {
-            let look = self.lookalikes.patience(Instant::now());
+            let look = self.expiry_check.patience(Instant::now());
             let patience = watchdog.every.map_or(look, |every| every.min(look));
             match self.woken.recv_timeout(patience) {
                 Ok(wish) => return Ok(Some(wish)),
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if self.lookalikes.take_due(Instant::now()) {
+            if self.expiry_check.take_due(Instant::now()) {
                 self.look_at_certificate();
             }
             if watchdog.every.is_some() && watchdog.ask(&self.pulse) {

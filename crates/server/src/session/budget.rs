@@ -32,13 +32,13 @@ impl Payer {
     }
 }
 
-/// A payer's place in [`Budgets`]; good for as long as it is held.
+/// A payer's index in [`Budgets`]; good for as long as it is held.
 pub type Budget = u32;
 
 /// Who owes how much.
 #[derive(Debug, Default)]
 pub struct Budgets {
-    places: BTreeMap<Payer, Budget>,
+    indexes: BTreeMap<Payer, Budget>,
     accounts: Slab<Owed>,
     /// Payers beyond which those who owe nothing are forgotten.
     most: usize,
@@ -110,13 +110,13 @@ impl Budgets {
             // Not again before as many have come, or each of them would cost a look at all.
             self.most = 2 * self.accounts.len();
         }
-        let place = *self.places.entry(payer).or_insert_with(|| {
+        let index = *self.indexes.entry(payer).or_insert_with(|| {
             let owed =
                 Owed { payer, holders: 0, work: 0, stored: 0, at: now, turn: Share::default() };
             u32::try_from(self.accounts.insert(owed)).expect("bounded by the connections")
         });
-        self.accounts[place as usize].holders += 1;
-        place
+        self.accounts[index as usize].holders += 1;
+        index
     }
 
     /// A session no longer draws on a budget. What is owed stays owed.
@@ -124,7 +124,7 @@ impl Budgets {
         let owed = &mut self.accounts[budget as usize];
         owed.holders -= 1;
         if owed.holders == 0 && !owed.owes() {
-            self.places.remove(&owed.payer);
+            self.indexes.remove(&owed.payer);
             self.accounts.remove(budget as usize);
         }
     }
@@ -185,12 +185,12 @@ impl Budgets {
 
     /// Forgets those who have paid back and are not here.
     fn forget(&mut self, now: i64, limits: &Limits) {
-        let places = &mut self.places;
+        let indexes = &mut self.indexes;
         self.accounts.retain(|_, owed| {
             owed.pay_back(now, limits);
             let stays = owed.holders > 0 || owed.owes();
             if !stays {
-                places.remove(&owed.payer);
+                indexes.remove(&owed.payer);
             }
             stays
         });
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(budgets.wait_to_store(ann, 2000, &limits), None);
         budgets.release(ann);
         budgets.forget(3_700_000, &limits);
-        assert!(budgets.accounts.is_empty() && budgets.places.is_empty());
+        assert!(budgets.accounts.is_empty() && budgets.indexes.is_empty());
         let none = Limits { stored_bytes_per_hour: 0, ..limits };
         let bob = budgets.hold(Payer::User(2), 0, &none);
         budgets.charge_stored(bob, usize::MAX);
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(budgets.wait(again, 0, &limits), Some(1));
         budgets.release(again);
         budgets.forget(1_000_000, &limits);
-        assert!(budgets.accounts.is_empty() && budgets.places.is_empty());
+        assert!(budgets.accounts.is_empty() && budgets.indexes.is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The table of connections: dense, because every line looks its session up.
 
-use crate::session::{Prompt, Sasl, Session, Attempt};
+use crate::session::{Attempt, Prompt, Sasl, Session};
 use crate::session_id::SessionId;
 use std::collections::BTreeSet;
 use std::ops::Index;
@@ -19,16 +19,16 @@ pub struct Sessions {
 impl Sessions {
     /// The session, if it is there.
     pub fn get(&self, id: &SessionId) -> Option<&Session> {
-        let place = self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref();
+        let entry = self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref();
         let right = |generation| (generation, self.node) == (id.generation, id.node);
-        place.filter(|(generation, _)| right(*generation)).map(|(_, session)| session)
+        entry.filter(|(generation, _)| right(*generation)).map(|(_, session)| session)
     }
 
     /// The session, to change it, if it is there.
     pub fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session> {
-        let place = self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut();
+        let entry = self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut();
         let right = |generation| (generation, self.node) == (id.generation, id.node);
-        place.filter(|(generation, _)| right(*generation)).map(|(_, session)| session)
+        entry.filter(|(generation, _)| right(*generation)).map(|(_, session)| session)
     }
 
     /// Whether the session is there.
@@ -84,8 +84,8 @@ impl Sessions {
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         let node = self.node;
         self.shards.iter().zip(0u8..).flat_map(move |(slots, shard)| {
-            slots.iter().zip(0u32..).filter_map(move |(place, slot)| {
-                let (generation, session) = place.as_ref()?;
+            slots.iter().zip(0u32..).filter_map(move |(entry, slot)| {
+                let (generation, session) = entry.as_ref()?;
                 let generation = *generation;
                 Some((SessionId { node, shard, slot, generation }, session))
             })

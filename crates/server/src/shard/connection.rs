@@ -227,8 +227,8 @@ impl Connection {
     }
 
     /// Puts history in the place reserved for it.
-    pub(crate) fn fill_place(&mut self, place: u64, lines: Vec<u8>) {
-        self.outbox.fill_place(place, lines);
+    pub(crate) fn fill(&mut self, placeholder: u64, lines: Vec<u8>) {
+        self.outbox.fill(placeholder, lines);
         self.check_outbox();
     }
 

@@ -356,12 +356,12 @@ impl Shard {
     /// Reserves a place among the session's lines, and has a reader fill it.
     fn read_history(&mut self, session: SessionId, request: &Arc<Read>, tag: &Option<Box<str>>) {
         let Some(connection) = self.connection(session) else { return };
-        let place = connection.outbox.keep_place();
+        let placeholder = connection.outbox.reserve();
         let (request, tag) = (request.clone(), tag.clone());
-        let job = ReadJob { session, place, request, tag, begun: None };
+        let job = ReadJob { session, placeholder, request, tag, begun: None };
         if let Err(lines) = self.parts.readers.ask(job, &self.parts.renderer) {
             let connection = self.connection(session).expect("just there");
-            connection.fill_place(place, lines);
+            connection.fill(placeholder, lines);
             self.touch(session.slot as usize);
         }
     }

@@ -44,14 +44,14 @@ enum Piece {
 
 #[derive(Debug, Default)]
 struct Held {
-    places: VecDeque<Place>,
+    placeholders: VecDeque<Placeholder>,
     next: u64,
     bytes: usize,
 }
 
-/// A place reserved for an answer, and the lines after it.
+/// A placeholder reserved for an answer, and the lines after it.
 #[derive(Debug)]
-struct Place {
+struct Placeholder {
     number: u64,
     answer: Option<Vec<u8>>,
     behind: Pieces,
@@ -75,46 +75,53 @@ impl Outbox {
         match &mut self.held {
             None => append(&mut self.ready),
             Some(held) => {
-                let last = held.places.back_mut().expect("held while a place is kept");
+                let last = held.placeholders.back_mut().expect("held while a placeholder is kept");
                 append(&mut last.behind);
                 held.bytes += bytes;
             }
         }
     }
 
-    /// Reserves a place for an answer; what is pushed from now on waits behind it. Returns the
-    /// place's number.
-    pub fn keep_place(&mut self) -> u64 {
+    /// Reserves a placeholder for an answer; what is pushed from now on waits behind it. Returns the
+    /// placeholder's number.
+    pub fn reserve(&mut self) -> u64 {
         let held = self.held.get_or_insert_default();
         let number = held.next;
         held.next += 1;
-        held.places.push_back(Place { number, answer: None, behind: Pieces::default() });
+        held.placeholders.push_back(Placeholder {
+            number,
+            answer: None,
+            behind: Pieces::default(),
+        });
         number
     }
 
-    /// Puts the answer in its place, and releases what was only waiting for it.
-    pub fn fill_place(&mut self, number: u64, answer: Vec<u8>) {
+    /// Puts the answer in its placeholder, and releases what was only waiting for it.
+    pub fn fill(&mut self, number: u64, answer: Vec<u8>) {
         let Some(held) = &mut self.held else { return };
-        let Some(place) = held.places.iter_mut().find(|place| place.number == number) else {
+        let Some(placeholder) =
+            held.placeholders.iter_mut().find(|placeholder| placeholder.number == number)
+        else {
             return;
         };
         held.bytes += answer.len();
-        place.answer = Some(answer);
-        while held.places.front().is_some_and(|place| place.answer.is_some()) {
-            let Place { answer, behind, .. } = held.places.pop_front().expect("just looked at");
+        placeholder.answer = Some(answer);
+        while held.placeholders.front().is_some_and(|placeholder| placeholder.answer.is_some()) {
+            let Placeholder { answer, behind, .. } =
+                held.placeholders.pop_front().expect("just looked at");
             let answer = answer.expect("just looked at");
             held.bytes -= answer.len() + behind.bytes;
             self.ready.add(Piece::Own(answer));
             behind.pieces.into_iter().for_each(|piece| self.ready.add(piece));
         }
-        if held.places.is_empty() {
+        if held.placeholders.is_empty() {
             self.held = None;
         }
     }
 
     /// The number of reserved places.
-    pub fn places(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.places.len())
+    pub fn placeholders(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.placeholders.len())
     }
 
     /// Whether something can be written now.
@@ -210,15 +217,15 @@ mod tests {
     fn lines_keep_their_order_around_answers_that_come_late() {
         let mut outbox = Outbox::default();
         outbox.push(b"a");
-        let first = outbox.keep_place();
+        let first = outbox.reserve();
         outbox.push(b"c");
-        let second = outbox.keep_place();
+        let second = outbox.reserve();
         outbox.push(b"e");
         assert_eq!(ready(&outbox), b"a");
-        outbox.fill_place(second, b"d".to_vec());
+        outbox.fill(second, b"d".to_vec());
         assert_eq!(ready(&outbox), b"a");
         assert_eq!(outbox.len(), 4);
-        outbox.fill_place(first, b"b".to_vec());
+        outbox.fill(first, b"b".to_vec());
         assert_eq!(ready(&outbox), b"abcde");
         assert_eq!(outbox.len(), 5);
         outbox.advance(3);
@@ -237,10 +244,10 @@ mod tests {
             outbox.push(b"a");
             outbox.push_shared(&lines);
             outbox.push(b"b");
-            let place = outbox.keep_place();
+            let placeholder = outbox.reserve();
             outbox.push_shared(&lines);
             assert_eq!(outbox.len(), 2 + 2 * lines.len());
-            outbox.fill_place(place, b"c".to_vec());
+            outbox.fill(placeholder, b"c".to_vec());
             assert_eq!(ready(outbox), [b"a", &lines[..], b"b", b"c", &lines].concat());
             assert_eq!(outbox.len(), 3 + 2 * lines.len());
         }

@@ -83,7 +83,7 @@ impl Shard {
         if connection.ended
             || connection.paused
             || connection.held
-            || connection.outbox.places() > READS_PER_SESSION
+            || connection.outbox.placeholders() > READS_PER_SESSION
         {
             return After::Waits;
         }
@@ -222,10 +222,10 @@ impl Shard {
             let (Taken::Line(text) | Taken::Bad(_, text)) = taken;
             let start = batch.text.len() as u32;
             batch.text.extend_from_slice(text.as_bytes());
-            let place = start..batch.text.len() as u32;
+            let range = start..batch.text.len() as u32;
             let event = match taken {
-                Taken::Line(_) => ClientEvent::Line(place),
-                Taken::Bad(error, _) => ClientEvent::BadLine(error, place),
+                Taken::Line(_) => ClientEvent::Line(range),
+                Taken::Bad(error, _) => ClientEvent::BadLine(error, range),
             };
             batch.events.push(SessionEvent { session, event });
             !batch.is_full()

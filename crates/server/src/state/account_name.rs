@@ -3,12 +3,12 @@
 
 use crate::state::State;
 use crate::state::apply_context::ApplyContext;
+use crate::state::ban_terms::{self, BanTerms};
 use crate::state::certificates::Owner;
 use crate::state::former_names;
 use crate::state::membership;
 use crate::state::records;
 use crate::state::room::ACCOUNT_MASK;
-use crate::state::terms::{self, Terms};
 use crate::state::undo::Undo;
 use proto::name::{fold, same};
 use std::sync::Arc;
@@ -95,7 +95,7 @@ fn replace_masks(context: &mut ApplyContext<'_>, id: RoomId, old: &str, new: &st
     let (old, new) = (format!("{ACCOUNT_MASK}{old}"), format!("{ACCOUNT_MASK}{new}"));
     let Some(room) = context.state.rooms.get_mut(&id) else { return };
     let before = room.settings.clone();
-    let mut moved: Vec<(char, Terms)> = Vec::new();
+    let mut moved: Vec<(char, BanTerms)> = Vec::new();
     for entry in before.lists.iter().filter(|entry| entry.mask.eq_ignore_ascii_case(&old)) {
         moved.push((entry.mode, room.terms(entry)));
     }
@@ -107,9 +107,9 @@ fn replace_masks(context: &mut ApplyContext<'_>, id: RoomId, old: &str, new: &st
     membership::settings_changed(context, id, before);
     let (state, out) = (&mut *context.state, &mut *context.out);
     for (mode, terms) in moved {
-        terms::forget(state, out, id, mode, &old);
-        if terms != Terms::default() {
-            let key = terms::key(mode, &new);
+        ban_terms::forget(state, out, id, mode, &old);
+        if terms != BanTerms::default() {
+            let key = ban_terms::key(mode, &new);
             records::set(state, out, (RecordKind::RoomBan, id, &key), Some(&terms));
         }
     }

@@ -496,7 +496,8 @@ impl<S: Reads> Responder<'_, S> {
     /// Tells a room, the requester included: with a label, the requester's own copy is the reply.
     pub fn tell_room(&mut self, room: RoomId, news: u32) {
         let rooms = Rooms::One(room);
-        let me_in = self.requester.user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
+        let me_in =
+            self.requester.user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
         if self.requester.label.is_some() && me_in {
             self.out.push(Effect::Tell { rooms, except: vec![self.requester.session], news });
             self.reply_news(news);

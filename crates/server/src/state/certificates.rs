@@ -89,7 +89,11 @@ pub fn change(context: &mut ApplyContext<'_>, certificate: Fingerprint, owner: O
 }
 
 /// Makes a certificate an account's, or nobody's; returns the write.
-pub fn write(context: &mut ApplyContext<'_>, certificate: Fingerprint, owner: Option<Owner>) -> u32 {
+pub fn write(
+    context: &mut ApplyContext<'_>,
+    certificate: Fingerprint,
+    owner: Option<Owner>,
+) -> u32 {
     let account = owner.as_ref().map(|owner| owner.account);
     let proved = owner.as_ref().is_some_and(|owner| owner.proved);
     let before = context.state.certificates.set(certificate, owner);

@@ -110,7 +110,7 @@ pub fn is_due(state: &State) -> bool {
     state.steady >= state.dormant.due
 }
 
-/// Looks at some of those who are silent, if it is time to, and removes who was not here for too
+/// Skeletons at some of those who are silent, if it is time to, and removes who was not here for too
 /// long. `entering` are the accounts of sessions that are about to be theirs. A round of looks begins
 /// once an hour. While nobody is to go, days count all the same.
 pub fn look(state: &mut State, out: &mut Effects, entering: &BTreeSet<AccountId>) {
@@ -197,7 +197,7 @@ pub fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>, writ
     // The last note is the first to be taken back: all others are of an account that is there.
     state.undo.note(out, Undo::Account(account.clone()));
     state.accounts.remove(&fold(&account.name));
-    state.account_looks.remove(&account.name, id);
+    state.account_skeletons.remove(&account.name, id);
     out.write(write);
 }
 

@@ -24,16 +24,16 @@ pub struct Reserved {
 }
 
 /// What names look like that nobody can register any more, each with the folded name.
-pub type FormerLooks = BTreeSet<(Box<str>, Box<str>)>;
+pub type FormerSkeletons = BTreeSet<(Box<str>, Box<str>)>;
 
 /// A name has changed of which that is known, or is gone; `before` is its record before.
 pub fn changed(state: &mut State, key: &str, before: Option<&str>) {
     let after = state.records.raw(RecordKind::ReservedName, SERVER, key).map(str::to_owned);
     if let Some(before) = before {
-        state.former_looks.remove(&look(key, before));
+        state.former_skeletons.remove(&look(key, before));
     }
     if let Some(after) = after {
-        state.former_looks.insert(look(key, &after));
+        state.former_skeletons.insert(look(key, &after));
     }
 }
 
@@ -46,7 +46,7 @@ fn look(key: &str, record: &str) -> (Box<str>, Box<str>) {
 /// account of the name `own`.
 pub fn has_lookalike(state: &State, name: &str, own: Option<&str>) -> bool {
     let look = skeleton(name);
-    let from = state.former_looks.range((look.clone(), "".into())..);
+    let from = state.former_skeletons.range((look.clone(), "".into())..);
     let mut alike = from.take_while(|(of, _)| *of == look);
     alike.any(|(_, former)| own.is_none() || current(state, former) != own.map(fold))
 }

@@ -55,7 +55,12 @@ pub fn since(state: &State, room: &Room, user: UserId) -> EventId {
 
 /// A room's settings or metadata are to change, of which these are as they were: if that opens it,
 /// what was said stays closed. Returns whether it was noted in the settings.
-pub fn changed(context: &mut ApplyContext<'_>, id: RoomId, settings: &Settings, keys: &Keys) -> bool {
+pub fn changed(
+    context: &mut ApplyContext<'_>,
+    id: RoomId,
+    settings: &Settings,
+    keys: &Keys,
+) -> bool {
     let last = context.state.last_event();
     let lobby = Some(id) == context.state.lobby;
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");

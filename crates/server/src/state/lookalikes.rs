@@ -17,9 +17,9 @@ const SERVICE: &str = "serv";
 /// Names by what they look like, each with the id of whose it is. Names of before this was looked
 /// at may look alike.
 #[derive(Debug, Default, PartialEq)]
-pub struct Looks(BTreeSet<(Box<str>, u32)>);
+pub struct Skeletons(BTreeSet<(Box<str>, u32)>);
 
-impl Looks {
+impl Skeletons {
     /// A name is there.
     pub fn add(&mut self, name: &str, id: u32) {
         self.0.insert((skeleton(name), id));
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn what_looks_alike_is_found_and_nothing_else() {
-        let mut lookalikes = Looks::default();
+        let mut lookalikes = Skeletons::default();
         for (id, name) in
             [(1, "paypal"), (2, "Bob"), (3, "#lobby"), (4, "barn"), (5, "#\u{e9}t\u{e9}")]
         {

@@ -6,7 +6,7 @@ use crate::effects::Effects;
 use crate::state::State;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
-use crate::state::{former_names, founder, rules, server_bans, silence, terms};
+use crate::state::{ban_terms, former_names, founder, rules, server_bans, silence};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ pub fn index(state: &mut State) {
 fn changed(state: &mut State, kind: RecordKind, owner: u32, key: &str) {
     match kind {
         RecordKind::RoomSetting => rules::changed(state, owner, key),
-        RecordKind::RoomBan => terms::changed(state, owner, key),
+        RecordKind::RoomBan => ban_terms::changed(state, owner, key),
         RecordKind::Founder => founder::changed(state, owner),
         RecordKind::Role => founder::role_changed(state, owner, key),
         RecordKind::Silence => silence::changed(state, owner),

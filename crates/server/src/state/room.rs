@@ -1,9 +1,9 @@
 //! A room: its settings, and who is in it.
 
+use crate::state::ban_terms::{self, BanTerms};
 use crate::state::founder::Role;
 use crate::state::metadata::Keys;
 use crate::state::rules::{Rules, Slow};
-use crate::state::terms::{self, Terms};
 use crate::state::user::UserId;
 use proto::mask::matches_counted;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ pub struct Room {
     pub slow: Slow,
     /// The reasons and ends of bans and quiets, by the keys of their records.
     #[serde(skip)]
-    pub terms: BTreeMap<Box<str>, Terms>,
+    pub terms: BTreeMap<Box<str>, BanTerms>,
 }
 
 /// What members of a room may set.
@@ -281,12 +281,12 @@ impl Room {
     }
 
     /// The reason and the end of an entry of a list.
-    pub fn terms(&self, entry: &ListEntry) -> Terms {
-        self.terms.get(&*terms::key(entry.mode, &entry.mask)).cloned().unwrap_or_default()
+    pub fn terms(&self, entry: &ListEntry) -> BanTerms {
+        self.terms.get(&*ban_terms::key(entry.mode, &entry.mask)).cloned().unwrap_or_default()
     }
 
     /// For how long and why somebody is listed by `b` or `q`, and not by `e`; none if they are not.
-    pub fn terms_for(&self, mode: char, who: &MaskSubject) -> Option<Terms> {
+    pub fn terms_for(&self, mode: char, who: &MaskSubject) -> Option<BanTerms> {
         let entry = self.entry_for(mode, who).filter(|_| !self.listed('e', who))?;
         Some(self.terms(entry))
     }

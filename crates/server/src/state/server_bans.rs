@@ -3,9 +3,9 @@
 use crate::effects::Effects;
 use crate::session_id::SessionId;
 use crate::state::State;
-use crate::state::barred;
 use crate::state::records::{self, SERVER};
 use crate::state::room::MaskSubject;
+use crate::state::suspension;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +73,7 @@ fn whole_mask(text: &str) -> String {
 impl ServerBan {
     /// What the one who is banned is told.
     pub fn sentence(&self) -> String {
-        barred::sentence("You are banned from this server", &self.reason, self.until)
+        suspension::sentence("You are banned from this server", &self.reason, self.until)
     }
 }
 

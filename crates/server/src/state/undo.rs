@@ -191,7 +191,7 @@ mod tests {
             let names: Vec<_> =
                 state.accounts.values().map(|account| account.name.clone()).collect();
             let room = state.room("#a").expect("it is there");
-            let looks = ["bob", "robert"].map(|name| state.account_looks.find(name, None));
+            let looks = ["bob", "robert"].map(|name| state.account_skeletons.find(name, None));
             let online = ["bob", "robert"].map(|name| state.online(name).map(|user| user.id));
             let left: Vec<_> = state.left.iter().map(|left| left.nick.clone()).collect();
             let records: Vec<_> = state.records.all().collect();

@@ -35,12 +35,12 @@ pub fn warning(expires: i64, now: i64) -> Option<String> {
 
 /// When the certificate is checked next.
 #[derive(Debug)]
-pub struct Looks(Instant);
+pub struct ExpiryCheck(Instant);
 
-impl Looks {
+impl ExpiryCheck {
     /// It was checked just now.
-    pub fn new(now: Instant) -> Looks {
-        Looks(now + Duration::from_secs(CERTIFICATE_LOOK_SECONDS))
+    pub fn new(now: Instant) -> ExpiryCheck {
+        ExpiryCheck(now + Duration::from_secs(CERTIFICATE_LOOK_SECONDS))
     }
 
     /// The time until the next check.
@@ -52,7 +52,7 @@ impl Looks {
     pub fn take_due(&mut self, now: Instant) -> bool {
         let due = now >= self.0;
         if due {
-            *self = Looks::new(now);
+            *self = ExpiryCheck::new(now);
         }
         due
     }
@@ -87,11 +87,11 @@ mod tests {
     fn it_is_looked_at_once_a_day() {
         let start = Instant::now();
         let day = Duration::from_secs(DAY as u64);
-        let mut looks = Looks::new(start);
-        assert!(!looks.take_due(start + day / 2));
-        assert_eq!(looks.patience(start + day / 2), day / 2);
-        assert!(looks.take_due(start + day));
-        assert!(!looks.take_due(start + day), "once");
-        assert_eq!(looks.patience(start + day), day);
+        let mut check = ExpiryCheck::new(start);
+        assert!(!check.take_due(start + day / 2));
+        assert_eq!(check.patience(start + day / 2), day / 2);
+        assert!(check.take_due(start + day));
+        assert!(!check.take_due(start + day), "once");
+        assert_eq!(check.patience(start + day), day);
     }
 }

@@ -6,10 +6,10 @@ use crate::cluster::roster::Roster;
 use crate::cluster::seal::Seal;
 use crate::config::Config;
 use crate::effects::{Effect, Effects, Task};
-use crate::hub::heard::Heard;
 use crate::hub::input::Ordered;
 use crate::hub::replay::random::Random;
 use crate::hub::replay::steps;
+use crate::hub::test_shards::TestShards;
 use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped, live};
 use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
@@ -41,7 +41,7 @@ pub(super) struct Node {
 pub(super) struct Running {
     pub(super) participant: Participant,
     pub(super) hub: Hub,
-    pub(super) heard: Heard,
+    pub(super) shards: TestShards,
     /// What the hub has not looked at.
     pub(super) inputs: VecDeque<Input>,
     opened: u32,
@@ -89,8 +89,8 @@ impl Node {
         let seal = Seal::new(&KEY, b"entries", prefix);
         let mut participant = Participant::new(&self.name, seal, roster, sequence, random.next());
         (participant.live_every, participant.log_kept) = (LIVE_EVERY, LOG_KEPT);
-        let (heard, inputs) = (Heard::new(store), VecDeque::new());
-        self.running = Some(Running { participant, hub, heard, inputs, opened: 0 });
+        let (shards, inputs) = (TestShards::new(store), VecDeque::new());
+        self.running = Some(Running { participant, hub, shards, inputs, opened: 0 });
         // It may run on another machine.
         self.steady = random.below(100_000) as i64;
     }
@@ -168,7 +168,7 @@ impl Running {
                 self.inputs.push_back(Input::Derived(Derived { session: *session, outcome }));
             }
         }
-        self.heard.carry_out(&self.hub.state.renderer, effects);
+        self.shards.carry_out(&self.hub.state.renderer, effects);
     }
 
     /// Whether its hub has heard that it takes part, or has taken part.
@@ -181,7 +181,7 @@ impl Running {
         self.opened += 1;
         let (node, slot) = (self.hub.node.sessions.node, self.opened);
         let session = SessionId { node, shard: 0, slot, generation: slot };
-        self.heard.opens(session);
+        self.shards.opens(session);
         let address = "192.0.2.7".parse().unwrap();
         self.does(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
         session
@@ -193,7 +193,7 @@ impl Running {
 
     /// Somebody's connection breaks.
     pub(super) fn closes(&mut self, session: SessionId) {
-        self.heard.goes(session);
+        self.shards.goes(session);
         self.does(session, "", ClientEvent::Closed { reason: "gone".into() });
     }
 

@@ -68,7 +68,7 @@ impl Person {
     /// Reads what there is, and writes: what is not confirmed, and then `more`.
     pub(super) fn acts(&mut self, running: &mut Running, more: bool, now: u64) {
         let Some(at) = &mut self.at else { return };
-        let lines = &running.heard.lines[&at.session];
+        let lines = &running.shards.lines[&at.session];
         let heard = self.heard.last_mut().expect("each connection has one");
         for line in &lines[at.read..] {
             at.progress = now;
@@ -89,7 +89,7 @@ impl Person {
         at.read = lines.len();
         let waits = at.sent > at.confirmed || !at.logged_in;
         let more = more || at.sent < self.sent;
-        if running.heard.is_gone(at.session) {
+        if running.shards.is_gone(at.session) {
             self.at = None;
         } else if waits && now > at.progress + PATIENCE {
             running.closes(at.session);

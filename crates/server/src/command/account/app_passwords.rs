@@ -9,10 +9,10 @@ use crate::effects::{Ending, FollowUp, Task};
 use crate::limits::{APP_PASSWORD_CHARS, APP_PASSWORD_NAME_BYTES, APP_PASSWORDS};
 use crate::secret::Secret;
 use crate::session::login::Change;
-use crate::session::{Client, Credential, NewSecrets, Attempt};
+use crate::session::{Attempt, Client, Credential, NewSecrets};
 use crate::session_id::SessionId;
 use crate::state::app_password::{self, AppPassword};
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use proto::name::same;
 use proto::scram::Keys;
 use store::Account;
@@ -170,7 +170,9 @@ pub fn end_sessions(context: &mut Context<'_>, app: &str) {
     let all = user.map(|user| user.sessions.clone()).unwrap_or_default();
     let by_app = |id: &SessionId| {
         let session = context.node.sessions.get(id);
-        session.is_some_and(|one| matches!(&one.credential, Credential::AppPassword(name) if same(name, app)))
+        session.is_some_and(
+            |one| matches!(&one.credential, Credential::AppPassword(name) if same(name, app)),
+        )
     };
     for session in all.into_iter().filter(|id| *id != me).filter(by_app).collect::<Vec<_>>() {
         let why: Box<str> = "Its app password was revoked".into();

@@ -44,7 +44,11 @@ pub(super) fn run(
 
 /// Ends all sessions of an account, the requester's excepted, which the caller ends, and removes the
 /// account; what follows in the command depends on that being stored.
-pub(in crate::command) fn remove(context: &mut ApplyContext<'_>, account: &Arc<Account>, why: &str) {
+pub(in crate::command) fn remove(
+    context: &mut ApplyContext<'_>,
+    account: &Arc<Account>,
+    why: &str,
+) {
     let messages = context.state.settings.delete_messages;
     let (requester, id) = (context.requester.session, account.id);
     let sessions = context.state.users.get(&id).map_or(Vec::new(), |user| user.sessions.clone());

@@ -7,7 +7,7 @@ use crate::command::notify;
 use crate::command::refusal::Refusal;
 use crate::effects::ReadKind;
 use crate::render::export::{cut, time};
-use crate::state::{app_password, last_login, metadata, second_factor, silence, standing};
+use crate::state::{account_settings, app_password, last_login, metadata, second_factor, silence};
 use serde_json::{Value, json};
 use store::{Account, EventId, Subject};
 
@@ -38,13 +38,13 @@ pub(super) fn run(
 /// What the hub knows of the account.
 fn parts(context: &Context<'_>, account: &Account) -> Vec<Value> {
     let (state, id) = (&context.state, account.id);
-    let invited = standing::invited_by(state, id).map(|by| by.by);
+    let invited = account_settings::invited_by(state, id).map(|by| by.by);
     let mut parts = vec![json!({"account": {
         "name": &*account.name,
         "created": time(account.created),
         "second_factor": second_factor::is_on(state, id),
-        "strict": standing::is_strict(state, id),
-        "private_messages_from": standing::takes_from(state, id).name(),
+        "strict": account_settings::is_strict(state, id),
+        "private_messages_from": account_settings::pm_policy(state, id).name(),
         "invited_by": invited,
     }})];
     if let Some(login) = last_login::of(state, id) {

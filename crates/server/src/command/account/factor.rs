@@ -10,8 +10,8 @@ use crate::effects::{FollowUp, Task};
 use crate::limits::{RECOVERY_CODE_CHARS, RECOVERY_CODES, TOTP_SECRET_CHARS};
 use crate::secret::{self, Secret};
 use crate::session::login::Change;
-use crate::session::{NewSecrets, Attempt};
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::session::{Attempt, NewSecrets};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::second_factor::{self, SecondFactor, UsedCode};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
@@ -116,7 +116,7 @@ fn qr(text: &str) -> Vec<String> {
     code.lines().map(str::to_owned).collect()
 }
 
-/// Looks at a code as a login does.
+/// Skeletons at a code as a login does.
 fn must_have_code(
     context: &mut Context<'_>,
     account: &Account,

@@ -9,7 +9,7 @@ use crate::limits::PASSWORD_BYTES;
 use crate::secret::Secret;
 use crate::session::login::Change;
 use crate::session::login::Outcome;
-use crate::session::{Prompt, Credential, Attempt};
+use crate::session::{Attempt, Credential, Prompt};
 use crate::state::app_password;
 use crate::state::apply_context::ApplyContext;
 use crate::state::undo::Undo;

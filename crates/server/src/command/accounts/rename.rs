@@ -75,7 +75,7 @@ fn may_be_named(context: &ApplyContext<'_>, account: &Account, new: &str) -> Res
         let text = "The config makes an operator of whoever has this name; take it out there first";
         return Err(refused("IS_OPERATOR", new, text));
     }
-    match state.account_looks.find(new, Some(account.id)) {
+    match state.account_skeletons.find(new, Some(account.id)) {
         None if !former_names::has_lookalike(state, new, Some(&account.name)) => Ok(()),
         _ => Err(Refusal::LooksLikeAccount(new.to_owned())),
     }

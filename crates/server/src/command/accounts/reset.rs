@@ -11,9 +11,9 @@ use crate::effects::{FollowUp, Task};
 use crate::limits::RESET_MILLIS;
 use crate::secret::Secret;
 use crate::session::login::Outcome;
-use crate::session::{NewSecrets, Attempt};
+use crate::session::{Attempt, NewSecrets};
 use crate::state::apply_context::ApplyContext;
-use crate::state::barred::{RESET, Reset, date, short_key, stamp};
+use crate::state::suspension::{RESET, Reset, date, short_key, stamp};
 use crate::state::undo::Undo;
 use crate::state::{app_password, certificates, records, second_factor};
 use hmac::{Hmac, KeyInit, Mac};
@@ -87,7 +87,8 @@ pub fn reset_done(
 ) {
     let done = match outcome {
         Outcome::Made(keys) => {
-            context.session_mut().new_secrets = Some(Box::new(NewSecrets::OneTimeCode(name.into(), code)));
+            context.session_mut().new_secrets =
+                Some(Box::new(NewSecrets::OneTimeCode(name.into(), code)));
             let code = OneTimeCode { account, name: name.into(), keys, factor };
             context.apply(Request::Reset((&code).into()))
         }
@@ -112,7 +113,7 @@ pub fn put_code(context: &mut ApplyContext<'_>, code: &OneTimeCode) -> Result<()
     context.note_undo(Undo::Account(before));
     context.out.write(Write::Account(after.clone()));
     context.state.add_account(Arc::new(after));
-    let record = (RecordKind::Standing, *id, RESET);
+    let record = (RecordKind::AccountSetting, *id, RESET);
     records::set(context.state, context.out, record, Some(&reset));
     // They are of the old password's salt, and whoever has them may be the reason for this.
     let apps: Vec<Box<str>> = app_password::of(context.state, *id).map(|one| one.name).collect();

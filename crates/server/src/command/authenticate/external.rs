@@ -7,7 +7,7 @@ use crate::command::authentication;
 use crate::command::context::Context;
 use crate::session::login::LoginMethod;
 use crate::session::login_attempts::NOBODYS_NAME;
-use crate::session::{Credential, Sasl, Attempt};
+use crate::session::{Attempt, Credential, Sasl};
 use crate::state::refusal::Refusal;
 use proto::name::same;
 use proto::sasl::decode_external;
@@ -54,7 +54,9 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
             .and_then(|()| authentication::attempt(context, name)),
     };
     match (owner, may) {
-        (_, Err(refusal)) => authentication::refused(context, &tried, LoginMethod::External, &refusal),
+        (_, Err(refusal)) => {
+            authentication::refused(context, &tried, LoginMethod::External, &refusal)
+        }
         (Some(account), Ok(_)) => {
             let credential = Credential::Certificate;
             authentication::log_in(context, &account, LoginMethod::External, credential, None);

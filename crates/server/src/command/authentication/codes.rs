@@ -5,9 +5,9 @@ use crate::command::context::Context;
 use crate::command::refusal::Refusal;
 use crate::secret::Secret;
 use crate::session::login::LoginMethod;
-use crate::session::{Prompt, Credential};
+use crate::session::{Credential, Prompt};
+use crate::state::account_settings;
 use crate::state::second_factor::{self, UsedCode};
-use crate::state::standing;
 use proto::Capability;
 use std::sync::Arc;
 use store::Account;
@@ -27,7 +27,7 @@ pub(super) fn password_right(
 ) {
     let name = account.name.clone();
     let is_reset = context.state.reset(&account).is_some();
-    if standing::is_strict(&context.state, account.id) && !is_reset {
+    if account_settings::is_strict(&context.state, account.id) && !is_reset {
         return refused(context, &name, method, &invalid("STRICT_LOGIN", &name, STRICT));
     }
     if !second_factor::is_on(&context.state, account.id) {
@@ -53,7 +53,12 @@ pub fn code_missing(context: &mut Context<'_>, name: &str, method: LoginMethod) 
 }
 
 /// A code came, and the password was right. A wrong one is a failed login.
-pub(super) fn code_given(context: &mut Context<'_>, account: &Account, method: LoginMethod, code: &Secret) {
+pub(super) fn code_given(
+    context: &mut Context<'_>,
+    account: &Account,
+    method: LoginMethod,
+    code: &Secret,
+) {
     let name = account.name.clone();
     match check_code(context, account, code) {
         Some(used) => log_in(context, account, method, Credential::Password, Some(used)),

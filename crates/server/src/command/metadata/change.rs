@@ -3,7 +3,7 @@
 use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, target};
 use crate::command::metadata::show::{batch, key_line};
 use crate::limits::{KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES};
-use crate::state::apply_context::{Responder, ApplyContext, Reads};
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::history;
 use crate::state::metadata::{self, Keys, Target, keys_of};
 use crate::state::refusal::Refusal;

@@ -12,7 +12,10 @@ use store::Subject;
 
 /// The session is somebody now and has what it has set before, as far as there is room for it. Only
 /// what is told of metadata depends on that being stored: returns the condition.
-pub fn coming(context: &mut ApplyContext<'_>, set: &BTreeMap<Box<str>, Option<Box<str>>>) -> Condition {
+pub fn coming(
+    context: &mut ApplyContext<'_>,
+    set: &BTreeMap<Box<str>, Option<Box<str>>>,
+) -> Condition {
     let (of, name) = (Subject::Account(context.me()), context.nick());
     let mut keys = keys_of(context.state, of);
     let before = context.out.condition();

@@ -5,7 +5,7 @@ use crate::command::context::Context;
 use crate::effects::{Effect, News};
 use crate::limits::METADATA_SYNC_SECONDS;
 use crate::session_id::SessionId;
-use crate::state::apply_context::{Responder, Reads};
+use crate::state::apply_context::{Reads, Responder};
 use crate::state::metadata::{Keys, Target, keys_of, known_keys};
 use crate::state::user::UserId;
 use proto::name::fold;

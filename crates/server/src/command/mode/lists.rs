@@ -5,9 +5,9 @@ use super::Step;
 use super::room::Change;
 use crate::limits::{LIST_ENTRIES, MASK_BYTES};
 use crate::state::apply_context::ApplyContext;
+use crate::state::ban_terms;
 use crate::state::refusal::Refusal;
 use crate::state::room::ACCOUNT_MASK;
-use crate::state::terms;
 use proto::mask::complete_mask;
 use proto::numeric as n;
 use store::{ListEntry, RoomId};
@@ -72,7 +72,7 @@ impl Change<'_, '_> {
                 let entry = lists.remove(at);
                 self.done.add(false, mode, Some(&entry.mask));
                 let context = &mut *self.context;
-                terms::forget(context.state, context.out, self.id, mode, &entry.mask);
+                ban_terms::forget(context.state, context.out, self.id, mode, &entry.mask);
             }
             _ => {}
         }

@@ -273,7 +273,8 @@ fn whois_says_who_is_secure_on_all_devices_and_shows_certificates_to_whom_they_c
     hub.says(2, "USER u 0 * :Ann");
     hub.registers(3, "bob");
     hub.says(3, "WHOIS ann");
-    let secure = |requester: &str| format!(":parlor 671 {requester} ann :is using a secure connection");
+    let secure =
+        |requester: &str| format!(":parlor 671 {requester} ann :is using a secure connection");
     let certificate = |requester: &str| {
         format!(":parlor 276 {requester} ann :has client certificate fingerprint {SHOWN:x}")
     };

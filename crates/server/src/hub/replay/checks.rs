@@ -3,8 +3,8 @@
 use crate::hub::Hub;
 use crate::session::budget::Payer;
 use crate::state::State;
-use crate::state::lookalikes::Looks;
-use crate::state::terms;
+use crate::state::ban_terms;
+use crate::state::lookalikes::Skeletons;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{ListEntry, RecordOwner};
 
@@ -123,22 +123,22 @@ fn check_rooms(state: &State) {
             founders.entry(founder).or_default().insert(room.id);
         }
         for (key, terms) in &room.terms {
-            let same = |entry: &ListEntry| terms::key(entry.mode, &entry.mask) == **key;
+            let same = |entry: &ListEntry| ban_terms::key(entry.mode, &entry.mask) == **key;
             assert!(room.settings.lists.iter().any(same), "terms are of an entry");
             ends.extend(terms.until.map(|until| (until, room.id, key.clone())));
         }
     }
     assert_eq!(state.founders, founders, "whose which rooms are is known");
-    assert_eq!(state.ends, ends, "when what ends is known");
+    assert_eq!(state.ban_expiries, ends, "when what ends is known");
 }
 
 /// What names look like is known, and none looks like another. Too slow to be looked at after each step.
 pub(super) fn check_looks(state: &State) {
-    let (mut accounts, mut rooms) = (Looks::default(), Looks::default());
+    let (mut accounts, mut rooms) = (Skeletons::default(), Skeletons::default());
     state.accounts.values().for_each(|account| accounts.add(&account.name, account.id));
     state.rooms.values().for_each(|room| rooms.add(&room.name, room.id));
-    assert_eq!(state.account_looks, accounts, "what looks like an account is known");
-    assert_eq!(state.room_looks, rooms, "what looks like a room is known");
+    assert_eq!(state.account_skeletons, accounts, "what looks like an account is known");
+    assert_eq!(state.room_skeletons, rooms, "what looks like a room is known");
     for account in state.accounts.values() {
         assert_eq!(
             accounts.find(&account.name, Some(account.id)),

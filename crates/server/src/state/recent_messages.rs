@@ -1,7 +1,7 @@
 //! Who has said what lately, by number alone: so that what somebody said in the last hour can be
 //! taken back at once.
 
-use crate::limits::SPOKEN_REMEMBERED;
+use crate::limits::RECENT_MESSAGES;
 use crate::state::user::UserId;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ use store::{EventId, RoomId, Said};
 
 /// The newest messages in rooms, oldest first.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Spoken {
+pub struct RecentMessages {
     messages: VecDeque<Message>,
 }
 
@@ -21,14 +21,14 @@ struct Message {
     time: i64,
 }
 
-impl Spoken {
+impl RecentMessages {
     /// What the store knows, oldest first.
-    pub fn new(said: &[Said]) -> Spoken {
-        let mut spoken = Spoken::default();
+    pub fn new(said: &[Said]) -> RecentMessages {
+        let mut recent = RecentMessages::default();
         for Said { id, room, author, time } in said {
-            spoken.add(*id, *room, *author, *time);
+            recent.add(*id, *room, *author, *time);
         }
-        spoken
+        recent
     }
 
     /// Whether a message of a room is one of these.
@@ -46,7 +46,7 @@ impl Spoken {
 
     /// Somebody has said something in a room.
     pub fn add(&mut self, id: EventId, room: RoomId, author: UserId, time: i64) {
-        if self.messages.len() >= SPOKEN_REMEMBERED {
+        if self.messages.len() >= RECENT_MESSAGES {
             self.messages.pop_front();
         }
         self.messages.push_back(Message { id, room, author, time });
@@ -77,19 +77,19 @@ mod tests {
 
     #[test]
     fn what_somebody_said_in_a_room_lately_is_known_within_a_bound() {
-        let mut spoken = Spoken::default();
+        let mut recent = RecentMessages::default();
         for (id, room, author, time) in [(1, 1, 1, 10), (2, 1, 2, 20), (3, 2, 1, 30), (4, 1, 1, 40)]
         {
-            spoken.add(id, room, author, time);
+            recent.add(id, room, author, time);
         }
-        assert_eq!(spoken.since(1, 0, &[1], 9), (vec![4, 1], 4));
-        assert_eq!(spoken.since(1, 11, &[1], 9), (vec![4], 3));
-        assert_eq!(spoken.since(1, 0, &[1, 2], 2).0, [4, 2]);
-        assert_eq!((spoken.of(3), spoken.of(5)), (Some((2, 1)), None));
-        assert_eq!([3, 4, 5].map(|id| spoken.is_in(1, id)), [false, true, false]);
-        for id in 0..SPOKEN_REMEMBERED as u64 {
-            spoken.add(id + 5, 3, 3, 50);
+        assert_eq!(recent.since(1, 0, &[1], 9), (vec![4, 1], 4));
+        assert_eq!(recent.since(1, 11, &[1], 9), (vec![4], 3));
+        assert_eq!(recent.since(1, 0, &[1, 2], 2).0, [4, 2]);
+        assert_eq!((recent.of(3), recent.of(5)), (Some((2, 1)), None));
+        assert_eq!([3, 4, 5].map(|id| recent.is_in(1, id)), [false, true, false]);
+        for id in 0..RECENT_MESSAGES as u64 {
+            recent.add(id + 5, 3, 3, 50);
         }
-        assert!(spoken.since(1, 0, &[1], 9).0.is_empty());
+        assert!(recent.since(1, 0, &[1], 9).0.is_empty());
     }
 }

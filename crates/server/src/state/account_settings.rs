@@ -6,9 +6,9 @@ use crate::state::records;
 use serde::{Deserialize, Serialize};
 use store::{AccountId, RecordKind};
 
-/// Standing: the password alone does not log in.
+/// the password alone does not log in.
 const STRICT: &str = "strict";
-/// Standing: who invited the account.
+/// who invited the account.
 const INVITED: &str = "invited";
 
 /// Who invited an account.
@@ -25,7 +25,7 @@ pub struct InvitedBy {
 /// From whom an account takes private messages.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TakesFrom {
+pub enum PmPolicy {
     /// From everybody.
     #[default]
     Everyone,
@@ -35,12 +35,12 @@ pub enum TakesFrom {
     Nobody,
 }
 
-impl TakesFrom {
+impl PmPolicy {
     /// All of them, and what each is called.
-    pub const ALL: [(TakesFrom, &'static str); 3] = [
-        (TakesFrom::Everyone, "everyone"),
-        (TakesFrom::Shared, "shared"),
-        (TakesFrom::Nobody, "nobody"),
+    pub const ALL: [(PmPolicy, &'static str); 3] = [
+        (PmPolicy::Everyone, "everyone"),
+        (PmPolicy::Shared, "shared"),
+        (PmPolicy::Nobody, "nobody"),
     ];
 
     /// What it is called.
@@ -49,38 +49,43 @@ impl TakesFrom {
     }
 
     /// The one of this name.
-    pub fn from_name(name: &str) -> Option<TakesFrom> {
+    pub fn from_name(name: &str) -> Option<PmPolicy> {
         Self::ALL.iter().find(|(_, one)| one.eq_ignore_ascii_case(name)).map(|(one, _)| *one)
     }
 }
 
 /// Whether the password alone does not log in to an account.
 pub fn is_strict(state: &State, account: AccountId) -> bool {
-    state.records.get(RecordKind::Standing, account, STRICT).unwrap_or(false)
+    state.records.get(RecordKind::AccountSetting, account, STRICT).unwrap_or(false)
 }
 
 /// Sets whether it does not.
 pub fn set_strict(state: &mut State, out: &mut Effects, account: AccountId, strict: bool) {
-    records::set(state, out, (RecordKind::Standing, account, STRICT), strict.then_some(&true));
+    records::set(
+        state,
+        out,
+        (RecordKind::AccountSetting, account, STRICT),
+        strict.then_some(&true),
+    );
 }
 
 /// Who invited an account.
 pub fn invited_by(state: &State, account: AccountId) -> Option<InvitedBy> {
-    state.records.get(RecordKind::Standing, account, INVITED)
+    state.records.get(RecordKind::AccountSetting, account, INVITED)
 }
 
 /// Keeps who invited an account.
 pub fn set_invited_by(state: &mut State, out: &mut Effects, account: AccountId, by: &InvitedBy) {
-    records::set(state, out, (RecordKind::Standing, account, INVITED), Some(by));
+    records::set(state, out, (RecordKind::AccountSetting, account, INVITED), Some(by));
 }
 
 /// From whom an account takes private messages.
-pub fn takes_from(state: &State, account: AccountId) -> TakesFrom {
+pub fn pm_policy(state: &State, account: AccountId) -> PmPolicy {
     state.records.get(RecordKind::PrivateMessages, account, "").unwrap_or_default()
 }
 
 /// Sets from whom.
-pub fn set_takes_from(state: &mut State, out: &mut Effects, account: AccountId, from: TakesFrom) {
-    let value = (from != TakesFrom::Everyone).then_some(&from);
+pub fn set_pm_policy(state: &mut State, out: &mut Effects, account: AccountId, from: PmPolicy) {
+    let value = (from != PmPolicy::Everyone).then_some(&from);
     records::set(state, out, (RecordKind::PrivateMessages, account, ""), value);
 }

@@ -6,7 +6,7 @@ use proto::scram::Keys;
 use serde::{Deserialize, Serialize};
 use store::{Account, AccountId, RecordKind};
 
-/// The key of the [`RecordKind::Standing`] that says that an account is suspended.
+/// The key of the [`RecordKind::AccountSetting`] that says that an account is suspended.
 pub const SUSPENDED: &str = "suspended";
 
 /// The key of the one that says that its password is a one-time code.
@@ -61,13 +61,13 @@ pub fn short_key(keys: &Keys) -> [u8; 8] {
 impl State {
     /// The one-time code that is the password of an account, if it is one.
     pub fn reset(&self, account: &Account) -> Option<Reset> {
-        let found = self.records.get(RecordKind::Standing, account.id, RESET);
+        let found = self.records.get(RecordKind::AccountSetting, account.id, RESET);
         found.filter(|found: &Reset| found.key == short_key(&account.keys))
     }
 
     /// Why an account is suspended, if it is.
     pub fn suspension(&self, account: AccountId) -> Option<Suspension> {
-        let found = self.records.get(RecordKind::Standing, account, SUSPENDED);
+        let found = self.records.get(RecordKind::AccountSetting, account, SUSPENDED);
         found.filter(|found: &Suspension| found.until.is_none_or(|until| until > self.now))
     }
 }

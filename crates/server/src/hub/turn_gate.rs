@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Lets one turn be under way at a time.
 #[derive(Debug)]
-pub struct Pace {
+pub struct TurnGate {
     hub: Sender<Input>,
     in_flight: Arc<AtomicBool>,
 }
 
-impl Pace {
+impl TurnGate {
     /// No turn is under way. `hub` is the queue by which the hub is told that one is over.
-    pub fn new(hub: Sender<Input>) -> Pace {
-        Pace { hub, in_flight: Arc::default() }
+    pub fn new(hub: Sender<Input>) -> TurnGate {
+        TurnGate { hub, in_flight: Arc::default() }
     }
 
     /// Whether the next turn may begin. If not, the hub is sent [`Input::Look`] when it may.
@@ -46,16 +46,16 @@ mod tests {
     #[test]
     fn the_next_turn_waits_for_the_last_and_the_hub_is_told_of_its_end() {
         let (sender, inputs) = bounded(1, Default::default());
-        let pace = Pace::new(sender.clone());
-        assert!(pace.is_free());
-        let turn = pace.begin();
-        assert!(!pace.is_free());
+        let gate = TurnGate::new(sender.clone());
+        assert!(gate.is_free());
+        let turn = gate.begin();
+        assert!(!gate.is_free());
         assert!(inputs.is_empty());
         drop(turn);
-        assert!(pace.is_free());
+        assert!(gate.is_free());
         assert!(matches!(inputs.try_recv(), Ok(Input::Look)));
         sender.send(Input::Stop).unwrap();
-        drop(pace.begin());
-        assert!(pace.is_free(), "also if the queue is full");
+        drop(gate.begin());
+        assert!(gate.is_free(), "also if the queue is full");
     }
 }

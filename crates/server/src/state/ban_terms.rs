@@ -16,7 +16,7 @@ use store::{RecordKind, RoomId, Write};
 /// The reason and the end of an entry of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Terms {
+pub struct BanTerms {
     /// Why.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub reason: Box<str>,
@@ -25,7 +25,7 @@ pub struct Terms {
     pub until: Option<i64>,
 }
 
-impl Terms {
+impl BanTerms {
     /// What is said after "You are banned": ` until 2026-11-22 14:02:05 UTC: spam`.
     pub fn sentence(&self) -> String {
         let until = self.until.map(|until| format!(" until {}", date(until))).unwrap_or_default();
@@ -46,11 +46,11 @@ pub fn key(mode: char, mask: &str) -> String {
 }
 
 /// Which entries end when: end, room and the record's key.
-pub type Ends = BTreeSet<(i64, RoomId, Box<str>)>;
+pub type BanExpiries = BTreeSet<(i64, RoomId, Box<str>)>;
 
 /// The terms of an entry have changed, or are gone.
 pub fn changed(state: &mut State, room: RoomId, key: &str) {
-    let terms: Option<Terms> = state.records.get(RecordKind::RoomBan, room, key);
+    let terms: Option<BanTerms> = state.records.get(RecordKind::RoomBan, room, key);
     let until = terms.as_ref().and_then(|terms| terms.until);
     let Some(known) = state.rooms.get_mut(&room) else { return };
     let before = match terms {
@@ -58,10 +58,10 @@ pub fn changed(state: &mut State, room: RoomId, key: &str) {
         None => known.terms.remove(key),
     };
     if let Some(before) = before.and_then(|before| before.until) {
-        state.ends.remove(&(before, room, key.into()));
+        state.ban_expiries.remove(&(before, room, key.into()));
     }
     if let Some(until) = until {
-        state.ends.insert((until, room, key.into()));
+        state.ban_expiries.insert((until, room, key.into()));
     }
 }
 
@@ -75,13 +75,13 @@ pub fn forget(state: &mut State, out: &mut Effects, room: RoomId, mode: char, ma
 
 /// Whether something has ended by now.
 pub fn is_over(state: &State) -> bool {
-    state.ends.first().is_some_and(|(until, ..)| *until <= state.now)
+    state.ban_expiries.first().is_some_and(|(until, ..)| *until <= state.now)
 }
 
 /// Takes from the lists what has ended, and tells the rooms.
 pub fn expire(state: &mut State, out: &mut Effects) {
     let now = state.now;
-    let ended = state.ends.iter().take_while(|(until, ..)| *until <= now);
+    let ended = state.ban_expiries.iter().take_while(|(until, ..)| *until <= now);
     let ended: Vec<_> = ended.take(EXPIRED_AT_ONCE).cloned().collect();
     for (_, room, key) in ended {
         out.begin(SessionId::NOBODY, None, false);
@@ -118,16 +118,16 @@ mod tests {
 
     #[test]
     fn terms_are_kept_as_json_and_said_as_a_sentence() {
-        let terms = Terms { reason: "spam".into(), until: Some(1_795_356_125_123) };
+        let terms = BanTerms { reason: "spam".into(), until: Some(1_795_356_125_123) };
         let json = serde_json::to_string(&terms).unwrap();
         assert_eq!(json, r#"{"reason":"spam","until":1795356125123}"#);
-        assert_eq!(records::parse::<Terms>(&json), Some(terms.clone()));
-        assert_eq!(records::parse::<Terms>("{}"), Some(Terms::default()));
+        assert_eq!(records::parse::<BanTerms>(&json), Some(terms.clone()));
+        assert_eq!(records::parse::<BanTerms>("{}"), Some(BanTerms::default()));
         assert_eq!(terms.sentence(), " until 2026-11-22 14:02:05 UTC: spam");
-        assert_eq!(Terms { until: None, ..terms.clone() }.sentence(), ": spam");
-        let no_reason = Terms { reason: "".into(), ..terms };
+        assert_eq!(BanTerms { until: None, ..terms.clone() }.sentence(), ": spam");
+        let no_reason = BanTerms { reason: "".into(), ..terms };
         assert_eq!(no_reason.sentence(), " until 2026-11-22 14:02:05 UTC");
-        assert_eq!(Terms::default().sentence(), "");
+        assert_eq!(BanTerms::default().sentence(), "");
         assert_eq!(key('b', "Bob!*@*"), "b bob!*@*");
     }
 }

@@ -16,7 +16,7 @@ const CHECKSUM_BYTES: usize = 32;
 
 /// Why bytes are not a state that this program can read.
 #[derive(Debug, Error)]
-pub enum Unreadable {
+pub enum SnapshotError {
     /// Another version of the program has written them.
     #[error(
         "the state was written in version {0} of its format, and this program reads only version {VERSION}: run the same release of Parlor everywhere"
@@ -45,16 +45,16 @@ impl State {
     ///
     /// # Errors
     /// When the bytes are of another version, or are not what was written.
-    pub fn read(bytes: &[u8]) -> Result<State, Unreadable> {
-        let (version, rest) = bytes.split_first_chunk().ok_or(Unreadable::Damaged)?;
+    pub fn read(bytes: &[u8]) -> Result<State, SnapshotError> {
+        let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Damaged)?;
         let version = u32::from_le_bytes(*version);
         if version != VERSION {
-            return Err(Unreadable::Version(version));
+            return Err(SnapshotError::Version(version));
         }
         let (checksum, body) =
-            rest.split_first_chunk::<CHECKSUM_BYTES>().ok_or(Unreadable::Damaged)?;
+            rest.split_first_chunk::<CHECKSUM_BYTES>().ok_or(SnapshotError::Damaged)?;
         if Sha256::digest(body)[..] != checksum[..] {
-            return Err(Unreadable::Damaged);
+            return Err(SnapshotError::Damaged);
         }
         let mut state: State = postcard::from_bytes(body)?;
         state.renderer.server = (&*state.settings.name).into();
@@ -66,11 +66,11 @@ impl State {
     fn index(&mut self) {
         self.nicks = self.users.values().map(|user| (fold(&user.nick).into(), user.id)).collect();
         for account in self.accounts.values() {
-            self.account_looks.add(&account.name, account.id);
+            self.account_skeletons.add(&account.name, account.id);
         }
         for room in self.rooms.values_mut() {
             room.online = room.members.values().filter(|member| member.online).count();
-            self.room_looks.add(&room.name, room.id);
+            self.room_skeletons.add(&room.name, room.id);
             self.room_names.insert(fold(&room.name), room.id);
         }
         self.read_markers.index();
@@ -99,16 +99,16 @@ mod tests {
         let mut later = bytes.clone();
         later[..VERSION_BYTES].copy_from_slice(&(VERSION + 1).to_le_bytes());
         let error = read(&later).expect_err("it is of a later version");
-        assert!(matches!(error, Unreadable::Version(version) if version == VERSION + 1));
+        assert!(matches!(error, SnapshotError::Version(version) if version == VERSION + 1));
         // Whatever else is in it, the version is what is told.
-        assert!(matches!(read(&later[..VERSION_BYTES]), Err(Unreadable::Version(_))));
+        assert!(matches!(read(&later[..VERSION_BYTES]), Err(SnapshotError::Version(_))));
         for end in 0..bytes.len() {
-            assert!(matches!(read(&bytes[..end]), Err(Unreadable::Damaged)), "cut at {end}");
+            assert!(matches!(read(&bytes[..end]), Err(SnapshotError::Damaged)), "cut at {end}");
         }
         for at in VERSION_BYTES..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            assert!(matches!(read(&damaged), Err(Unreadable::Damaged)), "changed at {at}");
+            assert!(matches!(read(&damaged), Err(SnapshotError::Damaged)), "changed at {at}");
         }
     }
 }

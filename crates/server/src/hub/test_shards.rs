@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::{MemoryStore, RoomId, Store};
 
 /// A store that everything is committed to, and what is told once it is.
-pub(crate) struct Heard {
+pub(crate) struct TestShards {
     pub(crate) store: MemoryStore,
     /// What each session was told, line by line.
     pub(crate) lines: BTreeMap<SessionId, Vec<String>>,
@@ -18,9 +18,9 @@ pub(crate) struct Heard {
     capabilities: BTreeMap<SessionId, Capabilities>,
 }
 
-impl Heard {
-    pub(crate) fn new(store: MemoryStore) -> Heard {
-        Heard {
+impl TestShards {
+    pub(crate) fn new(store: MemoryStore) -> TestShards {
+        TestShards {
             store,
             lines: BTreeMap::new(),
             gone: BTreeSet::new(),
