@@ -197,7 +197,7 @@ pub fn reveal(context: &mut Context<'_>) {
         (NewSecrets::AppPassword(name, secret), _) => app_passwords::show(context, &name, &secret),
         (NewSecrets::RecoveryCodes(secrets), _) => factor::show_codes(context, &secrets),
         (NewSecrets::OneTimeCode(name, code), _) => {
-            super::accounts::show_code(context, &name, &code)
+            super::accounts::show_code(context, &name, &code);
         }
         (NewSecrets::Factor(secret), Ok(account)) => factor::show(context, &account, &secret),
         (NewSecrets::Factor(_), Err(_)) => {}

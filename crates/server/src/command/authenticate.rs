@@ -185,7 +185,7 @@ fn scram_final(
         // Many may have taken a challenge before the door was closed to them.
         Ok(Progress::Done(bytes)) => match authentication::ask(context, &account.name) {
             Err(refusal) => {
-                authentication::refused(context, &account.name, LoginMethod::Sasl, &refusal)
+                authentication::refused(context, &account.name, LoginMethod::Sasl, &refusal);
             }
             Ok(hold_millis) => {
                 let name = account.name.clone();

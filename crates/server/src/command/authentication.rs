@@ -425,7 +425,7 @@ fn say_welcome(context: &mut Context<'_>, name: &str, method: LoginMethod, new: 
             context.note("LOGIN", "ACCOUNT_CREATED", &[name], &text);
         }
         LoginMethod::Verb => {
-            context.note("LOGIN", "LOGGED_IN", &[name], &format!("Welcome back, {name}"))
+            context.note("LOGIN", "LOGGED_IN", &[name], &format!("Welcome back, {name}"));
         }
         LoginMethod::Sasl | LoginMethod::External => {
             say_logged_in(context, name);

@@ -55,7 +55,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     };
     match (owner, may) {
         (_, Err(refusal)) => {
-            authentication::refused(context, &tried, LoginMethod::External, &refusal)
+            authentication::refused(context, &tried, LoginMethod::External, &refusal);
         }
         (Some(account), Ok(_)) => {
             let credential = Credential::Certificate;
