@@ -3,7 +3,7 @@
 
 pub mod authentication;
 pub mod coming_online;
-pub mod ending;
+pub mod session_end;
 pub mod presence;
 pub mod follow_up;
 pub mod apply_login;
@@ -13,7 +13,7 @@ pub mod pending_messages;
 pub mod ordered;
 pub mod cow_box;
 pub mod refusal;
-pub mod registering;
+pub mod registration;
 pub mod rights;
 pub mod welcome;
 
@@ -97,15 +97,15 @@ pub mod whowas;
 pub mod znc;
 
 #[cfg(test)]
-mod blanks;
+mod empty_parameters;
 
 use crate::command::context::Context;
-use crate::command::entry::{Command, Next, Request};
+use crate::command::entry::{Command, Request, SharedPart};
 use crate::effects::Condition;
 use crate::limits::{LABEL_BYTES, TARGETS};
 use crate::session::{PausedCommand, Prompt};
 use crate::state::apply_context::ApplyContext;
-use Run::{Local, Makes, Shared, Split};
+use Handler::{Local, MakesRequest, Shared, Split};
 use proto::line::LineError;
 use proto::name::fold;
 use proto::numeric as n;
@@ -123,27 +123,27 @@ pub struct Verb {
     /// When it may be used.
     pub when: Availability,
     /// What it does.
-    pub run: Run,
+    pub run: Handler,
 }
 
 /// What a verb does, and what it may work with.
 #[derive(Clone, Copy)]
-pub enum Run {
+pub enum Handler {
     /// It answers from what is there, or changes no more than its own session.
     Local(fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>),
     /// It changes what all sessions share: it becomes an [`Entry`](entry::Entry), and gets at no session.
     Shared(fn(&mut ApplyContext<'_>, &Message<'_>) -> Result<(), Refusal>),
     /// It makes a request of its own of what the session has sent, if that is to become an entry.
-    Makes(for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<Next<'m>, Refusal>),
+    MakesRequest(for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<SharedPart<'m>, Refusal>),
     /// Both. The first function does what concerns the session alone, finds out what its node allows,
     /// and says what is left for an entry; the second applies the command as it was sent.
     Split(
-        for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<Next<'m>, Refusal>,
+        for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<SharedPart<'m>, Refusal>,
         fn(&mut ApplyContext<'_>, &Message<'_>) -> Result<(), Refusal>,
     ),
 }
 
-impl Run {
+impl Handler {
     /// Whether it changes what all sessions share, as it was sent.
     fn is_shared(self) -> bool {
         matches!(self, Shared(_) | Split(..))
@@ -176,7 +176,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "AUDIT",        params: 0, when: Availability::Operators, run: Local(audit::run) },
     Verb { name: "AWAY",         params: 0, when: Availability::Always,    run: Split(away::before, away::run) },
     Verb { name: "BAN",          params: 1, when: Availability::After,     run: Shared(ban::run) },
-    Verb { name: "BATCH",        params: 1, when: Availability::After,     run: Makes(batch::run) },
+    Verb { name: "BATCH",        params: 1, when: Availability::After,     run: MakesRequest(batch::run) },
     Verb { name: "BM",           params: 0, when: Availability::After,     run: Split(bm::ask, bm::run) },
     Verb { name: "CAP",          params: 1, when: Availability::Always,    run: Local(cap::run) },
     Verb { name: "CERT",         params: 1, when: Availability::After,     run: Split(cert::before, cert::run) },
@@ -346,13 +346,13 @@ fn is_for_new_password(verb: &Verb, message: &Message<'_>) -> bool {
 fn run_verb(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
     let next = match verb.run {
         Local(run) => return run(context, message),
-        Makes(run) | Split(run, _) => run(context, message)?,
-        Shared(_) => Next::Command,
+        MakesRequest(run) | Split(run, _) => run(context, message)?,
+        Shared(_) => SharedPart::AsSent,
     };
     match next {
-        Next::Nothing => Ok(()),
-        Next::Request(request) => apply_request(context, request),
-        Next::Command => apply_in_parts(context, verb, message),
+        SharedPart::None => Ok(()),
+        SharedPart::Request(request) => apply_request(context, request),
+        SharedPart::AsSent => apply_in_parts(context, verb, message),
     }
 }
 
@@ -474,11 +474,11 @@ fn finish(
     follow_up::carry_out(context);
     context.charge();
     if ordered::keep_label(context) {
-        return ending::carry_out(context);
+        return session_end::carry_out(context);
     }
     if context.paused().is_none() {
         context.out.end(&server);
-        return ending::carry_out(context);
+        return session_end::carry_out(context);
     }
     let (written, label) = (context.out.answered(), context.out.pause(&server));
     if let Some(paused) = context.paused() {

@@ -32,9 +32,9 @@ use crate::clock;
 use crate::command;
 use crate::command::authentication;
 use crate::command::context::Context;
-use crate::command::ending;
 use crate::command::entry::{self, Request};
 use crate::command::serverban::BANNED;
+use crate::command::session_end;
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Effects, LogRecord, SentEntry};
 use crate::limits::{
@@ -238,12 +238,12 @@ impl Hub {
             }
             ClientEvent::Line(range) => {
                 self.line(out, session, piece(text, range));
-                ending::settle(&mut self.context(out, session));
+                session_end::settle(&mut self.context(out, session));
             }
             ClientEvent::BadLine(error, range) => {
                 let head = piece(text, range);
                 command::bad_line(&mut self.context(out, session), *error, head);
-                ending::settle(&mut self.context(out, session));
+                session_end::settle(&mut self.context(out, session));
             }
             ClientEvent::PasswordBusy => self.derived(out, session, Outcome::Busy),
             ClientEvent::Waited => self.derived(out, session, Outcome::Waited),
@@ -260,7 +260,7 @@ impl Hub {
                     known.lines.clear();
                     return;
                 }
-                ending::session_ended(&mut self.context(out, session), reason);
+                session_end::session_ended(&mut self.context(out, session), reason);
             }
         }
     }
@@ -308,7 +308,7 @@ impl Hub {
         let Some(session) = waited else { return };
         self.take_turn(out, session);
         if self.node.sessions.contains_key(&session) {
-            ending::settle(&mut self.context(out, session));
+            session_end::settle(&mut self.context(out, session));
         }
     }
 
@@ -324,7 +324,7 @@ impl Hub {
         for session in sessions {
             let known = self.node.sessions.get_mut(&session).expect("just listed");
             known.in_flight = None;
-            ending::end_session(&mut self.context(out, session), NODE_ENDED);
+            session_end::end_session(&mut self.context(out, session), NODE_ENDED);
         }
         (self.node.housekeeping, out.all_ended) = (false, true);
         out.entries.clear();
@@ -445,7 +445,7 @@ impl Hub {
                 self.queue(out, session);
             }
         } else {
-            ending::end_session(
+            session_end::end_session(
                 &mut self.context(out, session),
                 "Too many lines before login was complete",
             );
@@ -518,9 +518,9 @@ impl Hub {
         }
         let (closed, ended) = (known.closed.take(), known.ended);
         if let Some(reason) = closed {
-            ending::session_ended(&mut self.context(out, session), &reason);
+            session_end::session_ended(&mut self.context(out, session), &reason);
         } else if ended {
-            ending::end_session(&mut self.context(out, session), "Connection closed");
+            session_end::end_session(&mut self.context(out, session), "Connection closed");
         }
     }
 

@@ -22,7 +22,7 @@ use crate::pulse::Pulse;
 use crate::queue::{Receiver, Sender, bounded};
 use crate::wake::Wake;
 use prometheus_client::metrics::gauge::Gauge;
-use retention::Forgetting;
+use retention::RetentionRound;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -98,7 +98,7 @@ pub struct JournalThread {
 }
 
 /// Both ends of a journal. `waiting` is the gauge of effects queued for its thread.
-pub fn ends(journal: Journal, waiting: Gauge) -> (JournalHandle, JournalThread) {
+pub fn split(journal: Journal, waiting: Gauge) -> (JournalHandle, JournalThread) {
     let (sender, queue) = bounded(JOURNAL_QUEUE, waiting);
     let (metrics, clock, every) = (journal.metrics.clone(), journal.clock, journal.every);
     let journal = Mutex::new(Some(journal));
@@ -152,7 +152,7 @@ impl JournalThread {
             journal.look_at_disk();
             journal.damage.look();
         }
-        let mut retention = Forgetting::begin(clock::wall(), self.clock.steady());
+        let mut retention = RetentionRound::begin(clock::wall(), self.clock.steady());
         loop {
             let first = match self.queue.recv_timeout(self.patience(maintained, &retention)) {
                 Ok(first) => Some(first),
@@ -196,7 +196,7 @@ impl JournalThread {
     }
 
     /// How long to wait for effects before something else is due.
-    fn patience(&self, maintained: Instant, retention: &Forgetting) -> Duration {
+    fn patience(&self, maintained: Instant, retention: &RetentionRound) -> Duration {
         let due = self.every.saturating_sub(maintained.elapsed());
         let look = Duration::from_millis(DISK_LOOK_MILLIS);
         // While writes are refused for lack of space, there may be no other input.
@@ -304,7 +304,7 @@ impl Journal {
     }
 
     /// Removes some expired history, if a step is due.
-    fn forget(&mut self, retention: &mut Forgetting) {
+    fn forget(&mut self, retention: &mut RetentionRound) {
         let (wall, steady) = (clock::wall(), self.clock.steady());
         if !retention.is_due(wall, steady) {
             return;
@@ -415,7 +415,7 @@ mod tests {
             readers: mpsc::channel().1,
             wake: mpsc::sync_channel(1).0,
         };
-        let (handle, thread) = ends(journal, waiting);
+        let (handle, thread) = split(journal, waiting);
         (handle, thread, committed)
     }
 

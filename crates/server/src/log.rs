@@ -77,10 +77,10 @@ pub fn clock_behind(newest: i64, now: i64) {
 /// it is waiting again.
 pub fn fact(fact: &LogRecord, port: Option<u16>) {
     match fact {
-        LogRecord::Came { user, address, new: true } => {
+        LogRecord::LoggedIn { user, address, new: true } => {
             tracing::info!(%user, %address, "Registered and logged in");
         }
-        LogRecord::Came { user, address, new: false } => {
+        LogRecord::LoggedIn { user, address, new: false } => {
             tracing::info!(%user, %address, "Logged in");
         }
         LogRecord::LoginFailed { user, address, reason } => {
@@ -92,7 +92,7 @@ pub fn fact(fact: &LogRecord, port: Option<u16>) {
         LogRecord::RefusedMore { count } => {
             tracing::warn!(count, "More connections were refused for the same reason");
         }
-        LogRecord::Left { user, address, reason } => {
+        LogRecord::Disconnected { user, address, reason } => {
             let reason = &*without_text(reason);
             match user {
                 Some(user) => tracing::info!(%user, %address, reason, "Left"),

@@ -43,12 +43,12 @@ pub struct ReadJob {
     /// A raw tag for the answer.
     pub tag: Option<Box<str>>,
     /// What earlier turns have read.
-    pub begun: Option<Begun>,
+    pub partial: Option<PartialAnswer>,
 }
 
 /// The part of an answer that earlier turns have read.
 #[derive(Debug)]
-pub struct Begun {
+pub struct PartialAnswer {
     out: Vec<u8>,
     batches: usize,
     /// The conversations still to be played back.
@@ -96,7 +96,7 @@ impl Readers {
         };
         queue.try_send(request.me.0, job).map_err(|job| {
             let text = "Too many concurrent history reads; try again in a moment";
-            failure(renderer, &job, Trouble::Busy, text)
+            failure(renderer, &job, ReadFailure::Busy, text)
         })
     }
 }
@@ -108,14 +108,14 @@ fn acknowledge(renderer: &Renderer, out: &mut Vec<u8>, tag: &str) {
 
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq)]
-enum Trouble {
+enum ReadFailure {
     /// Too many wait.
     Busy,
     /// The store cannot be read.
     Store,
 }
 
-fn failure(renderer: &Renderer, job: &ReadJob, trouble: Trouble, text: &str) -> Vec<u8> {
+fn failure(renderer: &Renderer, job: &ReadJob, cause: ReadFailure, text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let tag = job.tag.as_deref().unwrap_or_default();
     let verb = match job.request.what {
@@ -138,11 +138,11 @@ fn failure(renderer: &Renderer, job: &ReadJob, trouble: Trouble, text: &str) -> 
         ReadKind::Find { .. } => "FIND",
     };
     // The specification of `SEARCH` has other names for them.
-    let code = match (&job.request.what, trouble) {
-        (ReadKind::Search { .. }, Trouble::Busy) => "TOO_BUSY",
-        (ReadKind::Search { .. }, Trouble::Store) => "INTERNAL_ERROR",
-        (_, Trouble::Busy) => "BUSY",
-        (_, Trouble::Store) => "MESSAGE_ERROR",
+    let code = match (&job.request.what, cause) {
+        (ReadKind::Search { .. }, ReadFailure::Busy) => "TOO_BUSY",
+        (ReadKind::Search { .. }, ReadFailure::Store) => "INTERNAL_ERROR",
+        (_, ReadFailure::Busy) => "BUSY",
+        (_, ReadFailure::Store) => "MESSAGE_ERROR",
     };
     let line = Line::to(&mut out).raw_tags(tag).source(&renderer.server).verb("FAIL");
     line.param(verb).param(code).text(text).end();
@@ -163,15 +163,15 @@ pub fn run(
         match page.write_tagged(&mut *store) {
             Ok(None) => {}
             Ok(Some(rest)) => {
-                let begun = Begun { out: page.out, batches: page.batches, rest };
-                turn.again(ReadJob { begun: Some(begun), ..job });
+                let partial = PartialAnswer { out: page.out, batches: page.batches, rest };
+                turn.again(ReadJob { partial: Some(partial), ..job });
                 continue;
             }
             Err(error) => {
                 tracing::error!(%error, "Cannot read history");
                 let text = "The server could not read its history; try again later";
                 (page.out, page.pending) =
-                    (failure(renderer, page.job, Trouble::Store, text), None);
+                    (failure(renderer, page.job, ReadFailure::Store, text), None);
             }
         }
         let (lines, pending) = (page.out, page.pending);
@@ -203,9 +203,9 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     /// A page, or the rest of one.
     fn new(renderer: &'a Renderer, job: &'a mut ReadJob) -> Page<'a> {
-        let (out, batches, rest) = match job.begun.take() {
+        let (out, batches, rest) = match job.partial.take() {
             None => (Vec::new(), 0, None),
-            Some(Begun { out, batches, rest }) => (out, batches, Some(rest)),
+            Some(PartialAnswer { out, batches, rest }) => (out, batches, Some(rest)),
         };
         let tag = job.tag.as_deref().unwrap_or_default().into();
         Page { renderer, job, tag, out, pending: None, batches, rest, since: Instant::now() }

@@ -19,7 +19,7 @@ use crate::systemd;
 use crate::transport::certificate::{Certificate, CertificateError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::system::uname;
-use server::{Begun, Server};
+use server::{Prepared, Server};
 use shown::Shown;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -153,8 +153,8 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     if given && args.says_where() {
         tracing::warn!("The service manager listens; --port and --bind are ignored");
     }
-    let begun = Begun { config: Arc::new(config), folder, certificate, listeners, store };
-    let ended = Server::start(begun)?.wait();
+    let prepared = Prepared { config: Arc::new(config), folder, certificate, listeners, store };
+    let ended = Server::start(prepared)?.wait();
     drop(guard);
     ended
 }

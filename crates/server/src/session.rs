@@ -91,7 +91,7 @@ pub struct Session {
     /// The budget of its user, once it is somebody.
     pub user_budget: Option<Budget>,
     /// Work that the hub had with it in a turn, and in which.
-    pub turn: Turn,
+    pub turn: TurnWork,
     /// By what it has proven who it is.
     pub credential: Credential,
     /// It has logged in by a one-time code. Until it has set a new password it does not come online:
@@ -188,7 +188,7 @@ pub struct Invited {
 
 /// Work that the hub had with a session in one turn.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Turn {
+pub struct TurnWork {
     /// Which turn.
     pub number: u64,
     /// How much work.
@@ -391,7 +391,7 @@ impl Session {
             address,
             address_budget,
             user_budget: None,
-            turn: Turn::default(),
+            turn: TurnWork::default(),
             paused: None,
             in_flight: None,
             queued: false,

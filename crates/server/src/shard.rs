@@ -54,7 +54,7 @@ use std::time::{Duration, Instant};
 
 /// What a shard works with.
 #[derive(Debug)]
-pub struct Parts {
+pub struct ShardParts {
     /// Its number.
     pub id: u8,
     /// The number of this node; 0 without a cluster.
@@ -88,7 +88,7 @@ pub struct Parts {
 /// The state of a shard.
 #[derive(Debug)]
 pub struct Shard {
-    pub(crate) parts: Parts,
+    pub(crate) parts: ShardParts,
     pub(crate) connections: Slab<Connection>,
     pub(crate) rooms: Rooms,
     /// Connections that have something to write in this round.
@@ -106,7 +106,7 @@ pub struct Shard {
     /// Connections that may have input.
     pub(crate) ready: Vec<usize>,
     /// What is scheduled.
-    later: Vec<(Instant, Later)>,
+    scheduled: Vec<(Instant, Scheduled)>,
     generation: u32,
     pub(crate) batch: Batch,
     in_flight: bool,
@@ -130,7 +130,7 @@ pub struct Shard {
 
 /// Something scheduled.
 #[derive(Debug)]
-pub(crate) enum Later {
+pub(crate) enum Scheduled {
     /// Read a flooding connection again.
     Read(SessionId),
     /// Derive a key, or answer a login that was slowed down.
@@ -143,7 +143,7 @@ pub(crate) enum Later {
 ///
 /// # Errors
 /// When polling fails.
-pub fn run(parts: Parts, mut outlet: Outlet) -> io::Result<()> {
+pub fn run(parts: ShardParts, mut outlet: Outlet) -> io::Result<()> {
     let mut shard = Shard::new(parts);
     if let Some(listeners) = &mut shard.parts.listeners {
         listeners.register(outlet.registry())?;
@@ -167,7 +167,7 @@ pub fn run(parts: Parts, mut outlet: Outlet) -> io::Result<()> {
 }
 
 impl Shard {
-    pub(crate) fn new(parts: Parts) -> Shard {
+    pub(crate) fn new(parts: ShardParts) -> Shard {
         Shard {
             batch: Batch { shard: parts.id, ..Batch::default() },
             parts,
@@ -180,7 +180,7 @@ impl Shard {
             health: Health::default(),
             census: Census::default(),
             ready: Vec::new(),
-            later: Vec::new(),
+            scheduled: Vec::new(),
             generation: 0,
             in_flight: false,
             buffer: vec![0; UNREAD_BYTES + READ_BYTES].into(),
@@ -257,7 +257,7 @@ impl Shard {
         }
         let now = Instant::now();
         let sweep = Duration::from_millis(SWEEP_MILLIS).saturating_sub(now - self.swept);
-        let due = self.later.iter().map(|(due, _)| due.saturating_duration_since(now)).min();
+        let due = self.scheduled.iter().map(|(due, _)| due.saturating_duration_since(now)).min();
         let until = |time: Option<Instant>| time.map(|time| time.saturating_duration_since(now));
         let others = until(self.deadline).into_iter().chain(until(self.newcomers_wait));
         due.into_iter().chain(others).fold(sweep, Duration::min)
@@ -296,23 +296,23 @@ impl Shard {
     }
 
     /// Schedules something.
-    pub(crate) fn do_later(&mut self, pause: Duration, later: Later) {
-        self.later.push((Instant::now() + pause, later));
+    pub(crate) fn schedule(&mut self, pause: Duration, task: Scheduled) {
+        self.scheduled.push((Instant::now() + pause, task));
     }
 
     /// Does what is due.
     fn do_what_is_due(&mut self) {
         let now = Instant::now();
         let mut at = 0;
-        while at < self.later.len() {
-            if self.later[at].0 > now {
+        while at < self.scheduled.len() {
+            if self.scheduled[at].0 > now {
                 at += 1;
                 continue;
             }
-            match self.later.swap_remove(at).1 {
-                Later::Accept => self.accepts = true,
-                Later::Derive(job) => self.derive(job),
-                Later::Read(session) => {
+            match self.scheduled.swap_remove(at).1 {
+                Scheduled::Accept => self.accepts = true,
+                Scheduled::Derive(job) => self.derive(job),
+                Scheduled::Read(session) => {
                     if let Some(connection) = self.connection(session) {
                         connection.paused = false;
                         self.make_ready(session.slot as usize);

@@ -13,7 +13,7 @@ pub(in crate::command) use delete::remove;
 pub use factor::draw_codes;
 pub use password::{answer_new, answer_old};
 
-use super::entry::{Next, Request};
+use super::entry::{Request, SharedPart};
 use super::refusal::{Refusal, refuse};
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect};
@@ -114,7 +114,7 @@ fn params<'m>(message: &'m Message<'m>) -> (&'m [&'m str], Option<&'m str>) {
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let account = of_session(context)?;
     let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
     let (params, first) = params(message);
@@ -126,16 +126,16 @@ pub fn before<'m>(
         "2FA" => factor::run(context, &account, params)?,
         "EXPORT" => export::run(context, &account, first)?,
         "PMS" if first.is_none() => show_takes_from(context, &account),
-        "PMS" => return Ok(Next::Command),
+        "PMS" => return Ok(SharedPart::AsSent),
         "STRICT" => {
             wanted(first.ok_or(Refusal::NeedMoreParams)?)?;
             must_be_proven(context)?;
-            return Ok(Next::Command);
+            return Ok(SharedPart::AsSent);
         }
         "END" | "DELETE" => {
             first.ok_or(Refusal::NeedMoreParams)?;
             must_be_proven(context)?;
-            return Ok(Next::Command);
+            return Ok(SharedPart::AsSent);
         }
         _ => {
             let text =
@@ -143,7 +143,7 @@ pub fn before<'m>(
             return Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text));
         }
     }
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 /// Carries out what is left of `ACCOUNT`.

@@ -11,7 +11,7 @@ mod reset;
 pub use reset::{OneTimeCode, put_code, reset_done, show_code};
 
 use super::account::leading_duration;
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
 use super::rights::{lasting, rest_of};
 use super::serverban::{IS_OPERATOR, end, not_stored};
@@ -34,20 +34,20 @@ const VERB: &str = "ACCOUNTS";
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
     let run: fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal> = match action.as_str() {
         "LIST" => list,
         "SHOW" => show,
         "RESET" => reset::run,
         "SUSPEND" | "RESUME" | "RENAME" | "DELETE" | "MERGE" | "APPOINT" => {
-            return Ok(Next::Command);
+            return Ok(SharedPart::AsSent);
         }
         _ => return Err(Refusal::UnknownSubcommand(action)),
     };
     context.must_have_right(VERB, &action)?;
     run(context, message)?;
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 /// Carries out what changes an account.
@@ -185,7 +185,7 @@ fn suspend(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     let sessions = sessions.into_iter().map(|session| (account.id, session)).collect();
     end(context, sessions, &suspension.sentence(), "Suspended");
     let why = "Your account was suspended";
-    context.out.follow_up(FollowUp::EndEntering { account: account.id, why });
+    context.out.follow_up(FollowUp::EndPendingLogins { account: account.id, why });
     Ok(())
 }
 

@@ -106,7 +106,7 @@ pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Re
         return Err(Refusal::LooksLikeAccount(name.to_owned()));
     }
     // Its invitation may have been used up.
-    super::registering::may_register(state, name, new.invitation.as_deref())?;
+    super::registration::may_register(state, name, new.invitation.as_deref())?;
     must_not_be_banned(state, name, None, &new.from)?;
     let account = make_account(context, new);
     if let Some(code) = &new.invitation {

@@ -8,9 +8,9 @@ pub use codes::{check_code, code_missing, wrong_code};
 use crate::command::apply_login::{LogIn, Origin, Register};
 use crate::command::coming_online::BANNED;
 use crate::command::context::Context;
-use crate::command::ending;
 use crate::command::entry::Request;
 use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
+use crate::command::session_end;
 use crate::command::welcome;
 use crate::command::{account, accounts, authenticate, oper};
 use crate::effects::{Derive, Effect, Ending, LogRecord, Task};
@@ -44,7 +44,7 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 /// Milliseconds to hold the answer to a try back, if there may be one.
 pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
     let (address, state) = (context.session().address, &context.state);
-    let hold = context.node.logins.ask(address, name, state.steady, &context.node.config.limits);
+    let hold = context.node.logins.check(address, name, state.steady, &context.node.config.limits);
     hold.map_err(|seconds| too_many(context, name, seconds))
 }
 
@@ -226,7 +226,7 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     crate::command::follow_up::carry_out(context);
     let server = context.state.renderer.server.clone();
     context.out.end(&server);
-    ending::carry_out(context);
+    session_end::carry_out(context);
 }
 
 fn answer(context: &mut Context<'_>, name: &str, attempt: Attempt, outcome: Outcome) {
@@ -407,7 +407,7 @@ pub fn logged_in(context: &mut Context<'_>) {
             context.standard("WARN", "ACCOUNT", "NEW_PASSWORD_REQUIRED", &params, &text);
         }
     }
-    context.out.push(Effect::Log(LogRecord::Came { user: name, address, new }));
+    context.out.push(Effect::Log(LogRecord::LoggedIn { user: name, address, new }));
     let outcome = if new { Login::Registered } else { Login::Done };
     context.out.push(Effect::Count(Count::Login(method.counted(), outcome)));
     if becomes {

@@ -3,7 +3,7 @@
 //!
 //! <https://modern.ircdocs.horse/#away-message>, <https://ircv3.net/specs/extensions/pre-away>
 
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::command::presence;
@@ -19,16 +19,16 @@ use proto::{Capability, Message, numeric as n};
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let presence = said(context, message);
     let early = context.has(Capability::PreAway);
-    let Some(registration) = context.registration() else { return Ok(Next::Command) };
+    let Some(registration) = context.registration() else { return Ok(SharedPart::AsSent) };
     if !early {
         return Err(Refusal::NotLoggedIn);
     }
     registration.presence = Some(presence.clone());
     reply(context, &presence);
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 /// What the line says of the person's presence.

@@ -24,7 +24,7 @@ use store::{EventKind, ListEntry, RecordKind, RoomId};
 
 /// A kind of entry: its mode, and its words.
 #[derive(Clone, Copy)]
-pub struct Kind {
+pub struct ListKind {
     mode: char,
     verb: &'static str,
     /// What somebody is told who is affected.
@@ -32,9 +32,9 @@ pub struct Kind {
 }
 
 /// A ban.
-pub const BAN: Kind = Kind { mode: 'b', verb: "BAN", told: "You are banned from" };
+pub const BAN: ListKind = ListKind { mode: 'b', verb: "BAN", told: "You are banned from" };
 /// A quiet: who is on it does not speak.
-pub const QUIET: Kind = Kind { mode: 'q', verb: "QUIET", told: "You have been quieted in" };
+pub const QUIET: ListKind = ListKind { mode: 'q', verb: "QUIET", told: "You have been quieted in" };
 
 /// Carries out `BAN`.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
@@ -45,7 +45,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
 pub fn add_or_list(
     context: &mut ApplyContext<'_>,
     message: &Message<'_>,
-    kind: Kind,
+    kind: ListKind,
 ) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
     match message.param(1) {
@@ -59,7 +59,7 @@ pub fn add_or_list(
 }
 
 /// Replies with the entries: by whom, until when, and why.
-fn list(context: &mut ApplyContext<'_>, id: RoomId, kind: Kind) {
+fn list(context: &mut ApplyContext<'_>, id: RoomId, kind: ListKind) {
     let room = &context.state.rooms[&id];
     let name = room.name.clone();
     let entries = room.settings.lists.iter().filter(|entry| entry.mode == kind.mode);
@@ -84,44 +84,44 @@ fn stamp(until: Option<i64>) -> String {
 
 /// What follows the target: for how long, what to take back, and why.
 #[derive(Debug, Default, PartialEq)]
-struct Wishes<'a> {
+struct BanOptions<'a> {
     duration: Option<i64>,
     take_back: Option<i64>,
     reason: &'a str,
 }
 
 /// Reads what follows the target. A first word that begins with a digit is meant to be a duration.
-fn wishes<'a>(message: &Message<'a>) -> Result<Wishes<'a>, Refusal> {
-    let (mut at, mut wishes) = (2, Wishes::default());
+fn options<'a>(message: &Message<'a>) -> Result<BanOptions<'a>, Refusal> {
+    let (mut at, mut options) = (2, BanOptions::default());
     while let Some(word) = message.param(at) {
         if let Some(back) = word.to_ascii_lowercase().strip_prefix("take-back=") {
-            wishes.take_back = Some(duration(back).map_err(|_| bad_duration(word))?);
+            options.take_back = Some(duration(back).map_err(|_| bad_duration(word))?);
         } else if is_option(word) {
             let text = "The only option is take-back=, as in take-back=1h; a reason that begins like one needs another word first";
             let context = vec![word.to_owned()];
             return Err(Refusal::Invalid { code: "UNKNOWN_OPTION", context, text });
-        } else if wishes.duration.is_none() {
+        } else if options.duration.is_none() {
             let Some(duration) = leading_duration(Some(word))? else { break };
-            wishes.duration = Some(duration);
+            options.duration = Some(duration);
         } else {
             break;
         }
         at += 1;
     }
-    wishes.reason = shorten(message.rest(at).unwrap_or_default().trim(), REASON_BYTES);
-    Ok(wishes)
+    options.reason = shorten(message.rest(at).unwrap_or_default().trim(), REASON_BYTES);
+    Ok(options)
 }
 
 fn add(
     context: &mut ApplyContext<'_>,
     (name, given): (&str, &str),
     message: &Message<'_>,
-    kind: Kind,
+    kind: ListKind,
 ) -> Result<(), Refusal> {
     let (room, rank) = context.room_as(name, Rank::HalfOp)?;
     let (id, name) = (room.id, room.name.clone());
-    let (target, wishes) = (target(context, given)?, wishes(message)?);
-    if wishes.take_back.is_some() && rank < Rank::Op {
+    let (target, options) = (target(context, given)?, options(message)?);
+    if options.take_back.is_some() && rank < Rank::Op {
         return Err(Refusal::NotRoomOperator(name));
     }
     let room = &context.state.rooms[&id];
@@ -134,18 +134,18 @@ fn add(
     }
     context.must_be_storable()?;
     let affected = those_who_fit(context, id, rank, &target);
-    let until = wishes.duration.map(|duration| context.state.now.saturating_add(duration));
-    let terms = BanTerms { reason: wishes.reason.into(), until };
+    let until = options.duration.map(|duration| context.state.now.saturating_add(duration));
+    let terms = BanTerms { reason: options.reason.into(), until };
     put(context, id, kind, &target, &terms)?;
     if by_role {
         let words = message.params().iter().skip(2);
         let mut words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-        let lasts = words.next().copied().filter(|_| wishes.duration.is_some());
-        let reason = lasting(wishes.reason, lasts);
+        let lasts = words.next().copied().filter(|_| options.duration.is_some());
+        let reason = lasting(options.reason, lasts);
         context.audit(kind.verb, &format!("{name} {}", target.mask), &reason);
     }
-    let taken_back = match wishes.take_back {
-        Some(duration) => take_back(context, id, duration, &target, &affected, wishes.reason),
+    let taken_back = match options.take_back {
+        Some(duration) => take_back(context, id, duration, &target, &affected, options.reason),
         None => 0,
     };
     tell_affected(context, (id, &name), kind, &affected, &terms);
@@ -167,7 +167,7 @@ fn add(
 fn put(
     context: &mut ApplyContext<'_>,
     id: RoomId,
-    kind: Kind,
+    kind: ListKind,
     target: &Target,
     terms: &BanTerms,
 ) -> Result<(), Refusal> {
@@ -231,7 +231,7 @@ fn take_back(
 fn tell_affected(
     context: &mut ApplyContext<'_>,
     (id, name): (RoomId, &Arc<str>),
-    kind: Kind,
+    kind: ListKind,
     affected: &[UserId],
     terms: &BanTerms,
 ) {
@@ -251,7 +251,7 @@ fn tell_affected(
 pub fn remove(
     context: &mut ApplyContext<'_>,
     message: &Message<'_>,
-    kind: Kind,
+    kind: ListKind,
     verb: &'static str,
 ) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
@@ -290,8 +290,8 @@ mod tests {
 
     fn read(line: &str) -> Result<(Option<i64>, Option<i64>, String), Refusal> {
         let message = Message::parse(line).unwrap();
-        let wishes = wishes(&message)?;
-        Ok((wishes.duration, wishes.take_back, wishes.reason.to_owned()))
+        let options = options(&message)?;
+        Ok((options.duration, options.take_back, options.reason.to_owned()))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! <https://ircv3.net/specs/extensions/client-batch>, <https://ircv3.net/specs/extensions/multiline>
 
-use super::entry::{Next, Request};
+use super::entry::{Request, SharedPart};
 use super::privmsg::{Draft, look_at_share, to_one};
 use super::refusal::Refusal;
 use crate::command::context::Context;
@@ -38,12 +38,15 @@ pub struct Multiline {
 }
 
 /// Carries out `BATCH`: the message of a batch that is whole becomes an entry.
-pub fn run<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Next<'m>, Refusal> {
+pub fn run<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
     if !speaks(context) {
         return Err(Refusal::UnknownCommand(message.verb.to_owned()));
     }
     match message.param(0).unwrap_or_default().split_at_checked(1) {
-        Some(("+", reference)) => open(context, reference, message).map(|()| Next::Nothing),
+        Some(("+", reference)) => open(context, reference, message).map(|()| SharedPart::None),
         Some(("-", reference)) => close(context, reference),
         _ => Err(bad("The reference must begin with + or -")),
     }
@@ -173,19 +176,19 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
 }
 
 /// The batch is whole: its message is to be sent.
-fn close<'m>(context: &mut Context<'_>, reference: &str) -> Result<Next<'m>, Refusal> {
+fn close<'m>(context: &mut Context<'_>, reference: &str) -> Result<SharedPart<'m>, Refusal> {
     if context.session().batch.as_ref().is_none_or(|batch| *batch.reference != *reference) {
         refuse_open(context);
         return Err(bad("No batch with this reference is open"));
     }
-    let Some(partial) = forget(context) else { return Ok(Next::Nothing) }; // It was refused.
+    let Some(partial) = forget(context) else { return Ok(SharedPart::None) }; // It was refused.
     let Some(kind) = partial.kind else { return Err(bad("The batch has no lines")) };
     if partial.text.trim_start_matches([NEW_LINE, GOES_ON]).is_empty() {
         return Err(bad("All lines of the batch are blank"));
     }
     let PartialMessage { target, text, tags, resend, .. } = partial;
     look_at_share(context, &target, &text, tags.len());
-    Ok(Next::Request(Request::Multiline(Multiline { kind, target, text, tags, resend })))
+    Ok(SharedPart::Request(Request::Multiline(Multiline { kind, target, text, tags, resend })))
 }
 
 /// Sends a message of several lines.

@@ -1,6 +1,6 @@
 //! `BM [:text]`: a message to everyone online.
 
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::privmsg::{Draft, to_room};
 use super::refusal::Refusal;
 use crate::command::context::Context;
@@ -11,14 +11,17 @@ use proto::Message;
 use store::EventKind;
 
 /// Asks for the text, if it is not there.
-pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Next<'m>, Refusal> {
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
     context.state.lobby.ok_or(Refusal::NoLobby)?;
     if message.rest(0).is_some() {
-        return Ok(Next::Command);
+        return Ok(SharedPart::AsSent);
     }
     context.session_mut().prompt = Some(Box::new(Prompt::BmText));
     context.note("BM", "TEXT_REQUIRED", &[], "Enter the message:");
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 /// Carries out `BM`.

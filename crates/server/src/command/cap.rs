@@ -191,7 +191,7 @@ fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {
     let session = context.requester.session;
     let before = std::mem::replace(&mut context.session_mut().capabilities, capabilities);
     context.refresh();
-    crate::command::metadata::coming::capabilities_changed(context, before);
+    crate::command::metadata::at_registration::capabilities_changed(context, before);
     context.out.push(Effect::Capabilities { session, capabilities });
 }
 

@@ -2,7 +2,7 @@
 //! one's account (SASL EXTERNAL).
 
 use super::account::must_be_proven;
-use super::entry::{Next, Request};
+use super::entry::{Request, SharedPart};
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::limits::CERTIFICATES;
@@ -17,7 +17,7 @@ use store::Account;
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let (subcommand, given) = (message.param(0).unwrap_or_default(), message.param(1));
     let account = account(context)?;
     let shown = context.session().certificate();
@@ -30,15 +30,15 @@ pub fn before<'m>(
             let certificate = given.map_or(shown.ok_or_else(absent), fingerprint)?;
             // Who gives a fingerprint need not have the key; who shows the certificate has it.
             let proved = shown == Some(certificate);
-            Ok(Next::Request(Request::AddCertificate { certificate, proved }))
+            Ok(SharedPart::Request(Request::AddCertificate { certificate, proved }))
         }
         ("LIST", _) => {
             list(context, &account);
-            Ok(Next::Nothing)
+            Ok(SharedPart::None)
         }
         ("DEL", Some(_)) => {
             must_be_proven(context)?;
-            Ok(Next::Command)
+            Ok(SharedPart::AsSent)
         }
         ("DEL", None) => Err(Refusal::NeedMoreParams),
         _ => {

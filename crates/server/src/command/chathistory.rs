@@ -15,38 +15,39 @@ use store::{Conversation, Point, Query, RoomId, Scope, Select};
 
 /// Carries out `CHATHISTORY`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
-    let asked = Asked { subcommand: &subcommand, params: message.params() };
-    match subcommand.as_str() {
-        "TARGETS" => targets(context, &asked),
+    let name = message.param(0).unwrap_or_default().to_ascii_uppercase();
+    let subcommand = Subcommand { name: &name, params: message.params() };
+    match name.as_str() {
+        "TARGETS" => targets(context, &subcommand),
         "LATEST" => {
-            let select = match asked.param(2)? {
+            let select = match subcommand.param(2)? {
                 "*" => Select::Latest,
-                _ => Select::LatestAfter(asked.point(context, 2)?),
+                _ => Select::LatestAfter(subcommand.point(context, 2)?),
             };
-            page(context, &asked, select, 3)
+            page(context, &subcommand, select, 3)
         }
-        "BEFORE" => page(context, &asked, Select::Before(asked.point(context, 2)?), 3),
-        "AFTER" => page(context, &asked, Select::After(asked.point(context, 2)?), 3),
-        "AROUND" => page(context, &asked, Select::Around(asked.point(context, 2)?), 3),
+        "BEFORE" => page(context, &subcommand, Select::Before(subcommand.point(context, 2)?), 3),
+        "AFTER" => page(context, &subcommand, Select::After(subcommand.point(context, 2)?), 3),
+        "AROUND" => page(context, &subcommand, Select::Around(subcommand.point(context, 2)?), 3),
         "BETWEEN" => {
-            let select = Select::Between(asked.point(context, 2)?, asked.point(context, 3)?);
-            page(context, &asked, select, 4)
+            let select =
+                Select::Between(subcommand.point(context, 2)?, subcommand.point(context, 3)?);
+            page(context, &subcommand, select, 4)
         }
         "" => Err(Refusal::NeedMoreParams),
-        _ => Err(asked.invalid("INVALID_PARAMS", &[], "Unknown subcommand")),
+        _ => Err(subcommand.invalid("INVALID_PARAMS", &[], "Unknown subcommand")),
     }
 }
 
 /// The command at hand, for its refusals: they name the subcommand.
-struct Asked<'a> {
-    subcommand: &'a str,
+struct Subcommand<'a> {
+    name: &'a str,
     params: &'a [&'a str],
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Subcommand<'a> {
     fn invalid(&self, code: &'static str, context: &[&str], text: &'static str) -> Refusal {
-        let mut words = vec![self.subcommand.to_owned()];
+        let mut words = vec![self.name.to_owned()];
         words.extend(context.iter().map(|word| (*word).to_owned()));
         words.retain(|word| !word.is_empty());
         Refusal::Invalid { code, context: words, text }
@@ -95,15 +96,15 @@ impl<'a> Asked<'a> {
 
 fn page(
     context: &mut Context<'_>,
-    asked: &Asked<'_>,
+    subcommand: &Subcommand<'_>,
     select: Select,
     limit_at: usize,
 ) -> Result<(), Refusal> {
-    let target = asked.param(1)?;
-    let limit = asked.limit(context, limit_at)?;
+    let target = subcommand.param(1)?;
+    let limit = subcommand.limit(context, limit_at)?;
     let (conversation, _) = conversation(context, target).map_err(|_| {
         let text = "No such user or room, or you may not read its history";
-        asked.invalid("INVALID_TARGET", &[target], text)
+        subcommand.invalid("INVALID_TARGET", &[target], text)
     })?;
     let query = Query {
         of: Scope::One(conversation),
@@ -116,15 +117,15 @@ fn page(
     Ok(())
 }
 
-fn targets(context: &mut Context<'_>, asked: &Asked<'_>) -> Result<(), Refusal> {
+fn targets(context: &mut Context<'_>, subcommand: &Subcommand<'_>) -> Result<(), Refusal> {
     let mut bounds = [0; 2];
     for (at, bound) in bounds.iter_mut().enumerate() {
-        let given = asked.param(at + 1)?;
+        let given = subcommand.param(at + 1)?;
         let time = given.strip_prefix("timestamp=").and_then(parse_server_time);
         let text = "Give timestamp=YYYY-MM-DDThh:mm:ss.sssZ twice, then the limit";
-        *bound = time.ok_or_else(|| asked.invalid("INVALID_PARAMS", &[given], text))?;
+        *bound = time.ok_or_else(|| subcommand.invalid("INVALID_PARAMS", &[given], text))?;
     }
-    let limit = asked.limit(context, 3)?;
+    let limit = subcommand.limit(context, 3)?;
     read(context, ReadKind::Targets { first: bounds[0], second: bounds[1], limit });
     Ok(())
 }

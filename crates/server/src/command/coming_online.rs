@@ -2,9 +2,9 @@
 //! said all that it takes. Its node welcomes it; see [`super::welcome`].
 
 use super::authentication::may_be_named;
-use super::metadata::coming::coming as metadata_coming;
+use super::metadata::at_registration::coming as metadata_coming;
 use super::refusal::{Refusal, refuse};
-use super::{ending, join, presence, umode};
+use super::{join, presence, session_end, umode};
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::render::Author;
 use crate::state::apply_context::ApplyContext;
@@ -121,7 +121,7 @@ fn leave_guest(context: &mut ApplyContext<'_>, guest: UserId, name: &str) {
     }
     let nick = context.passing(guest, "NICK", &[name], None);
     context.reply_news(nick);
-    ending::leave(context, &reason, None);
+    session_end::leave(context, &reason, None);
 }
 
 /// Adds the session to its user, who may be online already; returns whether the user was not.

@@ -6,7 +6,7 @@ use crate::effects::{Cursor, Effect, Effects, LogRecord};
 use crate::metrics::{Count, Refused};
 use crate::session::budget::{Budget, Payer};
 use crate::session::disk;
-use crate::session::{Node, PausedCommand, Registration, Session, Turn};
+use crate::session::{Node, PausedCommand, Registration, Session, TurnWork};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::apply_context::{NotStored, Requester, Responder};
@@ -159,7 +159,11 @@ impl Context<'_> {
     pub fn log_left(&mut self, reason: &str) {
         let (user, address) = (self.session().user, self.session().address);
         let user = user.and_then(|user| self.state.users.get(&user)).map(|user| user.nick.clone());
-        self.out.push(Effect::Log(LogRecord::Left { user, address, reason: reason.to_owned() }));
+        self.out.push(Effect::Log(LogRecord::Disconnected {
+            user,
+            address,
+            reason: reason.to_owned(),
+        }));
     }
 
     /// Refuses a password that somebody can read along.
@@ -194,7 +198,7 @@ impl Context<'_> {
             return;
         };
         if known.turn.number != turn {
-            known.turn = Turn { number: turn, work: 0 };
+            known.turn = TurnWork { number: turn, work: 0 };
         }
         known.turn.work += work.hub;
         for payer in std::iter::once(known.address_budget).chain(known.user_budget) {

@@ -1,7 +1,7 @@
 //! An entry: a shared command on its way to the state, with everything that it takes to apply it on
 //! any node. Passwords and other secrets are never in it.
 
-use super::Run;
+use super::Handler;
 use super::account::AccountChange;
 use super::accounts::OneTimeCode;
 use super::apply_login::{self, LogIn, Register};
@@ -9,7 +9,7 @@ use super::batch::Multiline;
 use super::coming_online::{self, ComeOnline};
 use super::cow_box::CowBox;
 use super::refusal::Refusal;
-use super::{Verb, account, accounts, batch, bm, cert, ending, find_verb};
+use super::{Verb, account, accounts, batch, bm, cert, find_verb, session_end};
 use super::{invitation, oper, ordered, pm, rehash};
 use crate::effects::{Cursor, Effects};
 use crate::session::Node;
@@ -160,11 +160,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Command<'a> {
 }
 
 /// What follows a session's own part of a command.
-pub enum Next<'a> {
+pub enum SharedPart<'a> {
     /// Nothing: the session has its answer.
-    Nothing,
+    None,
     /// The command becomes an entry, as it was sent.
-    Command,
+    AsSent,
     /// This becomes an entry.
     Request(Request<'a>),
 }
@@ -179,8 +179,10 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
         Request::Command { command: Command { verb, message }, from } => {
             applying.out.go_on_from(from);
             match verb.run {
-                Run::Shared(run) | Run::Split(_, run) => run(applying, &message)?,
-                Run::Local(_) | Run::Makes(_) => unreachable!("none of them becomes an entry"),
+                Handler::Shared(run) | Handler::Split(_, run) => run(applying, &message)?,
+                Handler::Local(_) | Handler::MakesRequest(_) => {
+                    unreachable!("none of them becomes an entry")
+                }
             }
             applying.tell_if_not_stored(verb.name);
             Ok(())
@@ -193,7 +195,7 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
             Ok(())
         }
         Request::SessionEnded { reason, here } => {
-            ending::leave(applying, reason, here);
+            session_end::leave(applying, reason, here);
             Ok(())
         }
         Request::WasHere(here) => {

@@ -1,8 +1,8 @@
 //! What shared commands leave to the node of their session is carried out.
 
 use super::{
-    account, authentication, ending, join, markread, metadata, names, pending_messages, rename,
-    serverban, welcome, znc,
+    account, authentication, join, markread, metadata, names, pending_messages, rename, serverban,
+    session_end, welcome, znc,
 };
 use crate::command::context::Context;
 use crate::effects::FollowUp;
@@ -34,7 +34,7 @@ pub fn carry_out(context: &mut Context<'_>) {
             FollowUp::SyncWatchers { user } => metadata::show::sync_watchers(context, user),
             FollowUp::ShowRoom { room, user } => join::show(context, room, user),
             FollowUp::ShowRoomAgain { room } => {
-                join::show_around(context, room, &mut names::Shared::default());
+                join::show_around(context, room, &mut names::SharedNames::default());
             }
             FollowUp::RoomRenamed { room, old, reason } => {
                 rename::show(context, room, &old, &reason);
@@ -52,7 +52,9 @@ pub fn carry_out(context: &mut Context<'_>) {
                 serverban::end_from_network(context, ban, &given);
             }
             FollowUp::EndApp { app } => account::end_sessions(context, &app),
-            FollowUp::EndEntering { account, why } => ending::end_entering(context, account, why),
+            FollowUp::EndPendingLogins { account, why } => {
+                session_end::end_pending_logins(context, account, why);
+            }
             FollowUp::CodeReplaced { account } => welcome::code_replaced(context, account),
             FollowUp::AskPlayback { command } => znc::ask(context, &command),
             FollowUp::Reveal => account::reveal(context),

@@ -3,7 +3,7 @@
 
 use super::account::{self, duration, is_option};
 use super::authentication;
-use super::entry::{Next, Request};
+use super::entry::{Request, SharedPart};
 use super::refusal::Refusal;
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect, Task};
@@ -30,12 +30,12 @@ const NOBODY: AccountId = 0;
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let subcommand = message.param(0).unwrap_or_default().to_ascii_uppercase();
     let given = message.param(1).filter(|given| !given.is_empty());
     if subcommand == "USE" && !context.requester.console {
         use_one(context, given.ok_or(Refusal::NeedMoreParams)?)?;
-        return Ok(Next::Nothing);
+        return Ok(SharedPart::None);
     }
     if !context.requester.console {
         context.requester.user.ok_or(Refusal::NotLoggedIn)?;
@@ -44,13 +44,13 @@ pub fn before<'m>(
     match subcommand.as_str() {
         "ADD" => add(context, &message.params()[1..])?,
         "LIST" => list(context),
-        "DEL" => return Ok(Next::Command),
+        "DEL" => return Ok(SharedPart::AsSent),
         _ => {
             let text = "INVITATION knows ADD, LIST and DEL, and for those who register USE";
             return Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text));
         }
     }
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {

@@ -3,7 +3,7 @@
 //!
 //! <https://modern.ircdocs.horse/#invite-message>
 
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::privmsg::is_ignored;
 use super::refusal::Refusal;
 use crate::command::context::Context;
@@ -20,15 +20,15 @@ use store::RoomId;
 pub fn prepare<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let Some(target) = message.param(0) else {
         list(context);
-        return Ok(Next::Nothing);
+        return Ok(SharedPart::None);
     };
     if let Some(user) = context.state.online(target).map(|user| user.id) {
         context.look_at_share(user, LINE_BYTES);
     }
-    Ok(Next::Command)
+    Ok(SharedPart::AsSent)
 }
 
 /// Carries out `INVITE`.

@@ -203,7 +203,7 @@ fn enter(context: &mut ApplyContext<'_>, me: UserId, room: RoomId, member: Membe
 /// Shows a user's devices, as far as they are here, the room that they have come into.
 pub fn show(context: &mut Context<'_>, room: RoomId, user: UserId) {
     let Some(user) = context.state.users.get(&user) else { return };
-    let mut names = names::Shared::default();
+    let mut names = names::SharedNames::default();
     for session in user.sessions.clone() {
         if !context.node.sessions.contains_key(&session) {
             continue;
@@ -215,7 +215,7 @@ pub fn show(context: &mut Context<'_>, room: RoomId, user: UserId) {
 }
 
 /// Shows a device what follows its `JOIN`; the names as another device of its user was shown them.
-pub fn show_around(device: &mut Context<'_>, room: RoomId, names: &mut names::Shared) {
+pub fn show_around(device: &mut Context<'_>, room: RoomId, names: &mut names::SharedNames) {
     markread::show_room(device, room);
     topic::show(device, room, false);
     names.show_known(device, room);

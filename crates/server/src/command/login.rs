@@ -1,7 +1,7 @@
 //! `LOGIN [user [:password]]`: asks for what is missing, then logs in or registers.
 
 use super::refusal::{Refusal, refuse};
-use super::{VERBS, invitation, registering};
+use super::{VERBS, invitation, registration};
 use crate::command::authentication::{answer_after, attempt, begin, may_try};
 use crate::command::context::Context;
 use crate::secret::Secret;
@@ -38,11 +38,11 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     may_try(context, name)?;
     if context.state.account(name).is_none() {
         match context.may_register(name) {
-            Err(Refusal::Invalid { code: registering::NEEDED, .. }) => {
+            Err(Refusal::Invalid { code: registration::NEEDED, .. }) => {
                 context.session_mut().prompt =
                     Some(Box::new(Prompt::LoginInvitation(name.to_owned())));
                 let text = "Enter invitation code:";
-                context.note("LOGIN", registering::NEEDED, &[name], text);
+                context.note("LOGIN", registration::NEEDED, &[name], text);
                 return Ok(());
             }
             may => may?,

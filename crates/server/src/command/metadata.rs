@@ -4,14 +4,14 @@
 //! `draft/metadata-3` (<https://github.com/ircv3/ircv3-specifications/pull/613>); sessions with
 //! `draft/metadata-2` (<https://ircv3.net/specs/extensions/metadata>) get its codes.
 
-mod before;
+mod before_registration;
 mod change;
-pub mod coming;
+pub mod at_registration;
 pub mod show;
 pub mod subscribers;
 mod subscribe;
 
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::names;
 use super::refusal::Refusal;
 use crate::command::context::Context;
@@ -22,7 +22,7 @@ use crate::limits::{
 use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::metadata::{Keys, Target, keys_of};
 use crate::text::shorten;
-use coming::keys_before;
+use at_registration::keys_before;
 use proto::{Capability, Message};
 use store::Subject;
 
@@ -38,7 +38,10 @@ pub fn limits(capability: Capability) -> String {
 }
 
 /// Carries out all of `METADATA` but what a user changes.
-pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Next<'m>, Refusal> {
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
     let has = |capability| context.has(capability);
     let before = context.session().user.is_none();
     if before && !has(Capability::Metadata3) && !has(Capability::Metadata2) {
@@ -48,12 +51,12 @@ pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Ne
         return Err(bad_parameters("*", "Not enough parameters"));
     };
     let done = match (subcommand.to_ascii_uppercase().as_str(), rest) {
-        ("SET", [_] | [_, _]) | ("CLEAR", []) if !before => return Ok(Next::Command),
+        ("SET", [_] | [_, _]) | ("CLEAR", []) if !before => return Ok(SharedPart::AsSent),
         ("GET", [_, ..]) => get(context, name, rest),
         ("LIST", []) => list(context, name),
-        ("SET", [key]) => before::set(context, name, key, ""),
-        ("SET", [key, value]) => before::set(context, name, key, value),
-        ("CLEAR", []) => before::clear(context, name),
+        ("SET", [key]) => before_registration::set(context, name, key, ""),
+        ("SET", [key, value]) => before_registration::set(context, name, key, value),
+        ("CLEAR", []) => before_registration::clear(context, name),
         ("SUB", [_, ..]) => subscribe::subscribe(context, name, rest),
         ("UNSUB", [_, ..]) => subscribe::unsubscribe(context, name, rest),
         ("SUBS", []) => subscribe::subscriptions(context, name),
@@ -69,7 +72,7 @@ pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Ne
         }
         _ => Err(bad_parameters(subcommand, "Unknown subcommand")),
     };
-    done.map(|()| Next::Nothing)
+    done.map(|()| SharedPart::None)
 }
 
 /// Carries out what a user changes by `METADATA`.
@@ -84,7 +87,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
 
 /// Whether the session speaks the draft before.
 fn is_old(context: &Responder<'_, impl Reads>) -> bool {
-    coming::is_old(context.capabilities())
+    at_registration::is_old(context.capabilities())
 }
 
 fn fails(code: &'static str, context: &[&str], text: &'static str) -> Refusal {

@@ -32,7 +32,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
 
 /// One step of a `MODE`: a sign, a letter and its parameter.
 #[derive(Clone, Copy)]
-struct Step<'a> {
+struct ModeStep<'a> {
     add: bool,
     mode: char,
     parameter: Option<&'a str>,
@@ -40,13 +40,13 @@ struct Step<'a> {
 
 /// What a `MODE` has come to, as it will be told.
 #[derive(Default)]
-struct Done {
+struct AppliedModes {
     letters: String,
     sign: Option<bool>,
     parameters: Vec<String>,
 }
 
-impl Done {
+impl AppliedModes {
     fn add(&mut self, add: bool, mode: char, parameter: Option<&str>) {
         if self.sign != Some(add) {
             self.letters.push(if add { '+' } else { '-' });
@@ -58,7 +58,7 @@ impl Done {
 }
 
 /// Splits `+o-v` and its parameters into steps.
-fn steps<'a>(changes: &str, parameters: &[&'a str]) -> Vec<Step<'a>> {
+fn steps<'a>(changes: &str, parameters: &[&'a str]) -> Vec<ModeStep<'a>> {
     let mut parameters = parameters.iter().copied();
     let mut with_parameter = 0;
     let mut add = true;
@@ -74,7 +74,7 @@ fn steps<'a>(changes: &str, parameters: &[&'a str]) -> Vec<Step<'a>> {
                 if with_parameter > MODES_PER_LINE || steps.len() == MODE_STEPS {
                     break;
                 }
-                steps.push(Step { add, mode, parameter });
+                steps.push(ModeStep { add, mode, parameter });
             }
         }
     }

@@ -67,9 +67,9 @@ pub fn show_known(context: &mut Context<'_>, room: RoomId) {
 
 /// A list of names as one device was shown it: those of the same user that show names alike share it.
 #[derive(Default)]
-pub struct Shared(Vec<([bool; 4], Range<u32>)>);
+pub struct SharedNames(Vec<([bool; 4], Range<u32>)>);
 
-impl Shared {
+impl SharedNames {
     /// Shows a device of a new member what [`show_known`] does.
     pub fn show_known(&mut self, device: &mut Context<'_>, room: RoomId) {
         let alike = [

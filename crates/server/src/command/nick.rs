@@ -2,7 +2,7 @@
 //!
 //! <https://modern.ircdocs.horse/#nick-message>
 
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
 use crate::command::authentication::may_be_named;
 use crate::command::context::Context;
@@ -23,10 +23,10 @@ fn name_in<'m>(message: &'m Message<'m>) -> Result<&'m str, Refusal> {
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let name = name_in(message)?;
     if context.session().user.is_some() {
-        return Ok(Next::Command);
+        return Ok(SharedPart::AsSent);
     }
     may_be_named(context, name)?;
     let taken = context.state.online(name).is_some_and(|user| user.guest);
@@ -39,7 +39,7 @@ pub fn before<'m>(
     }
     context.refresh();
     welcome::register_if_complete(context);
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 /// A room in which the guest is banned or to be quiet: it keeps the nick by which it is known there.

@@ -28,7 +28,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     context.must_be_private()?;
     let (address, now) = (context.session().address, context.state.steady);
-    let hold_millis = match context.node.opers.ask(address, name, now, &config.limits) {
+    let hold_millis = match context.node.opers.check(address, name, now, &config.limits) {
         Ok(hold_millis) => hold_millis,
         Err(seconds) => return Err(too_many(context, name, seconds)),
     };

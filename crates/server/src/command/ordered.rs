@@ -25,7 +25,7 @@ const NODE_ENDED: &str = "The node of this connection is gone";
 
 /// What is sent.
 #[derive(Deserialize, Serialize)]
-struct Sent<'a> {
+struct NumberedEntry<'a> {
     /// Its number among those of its node.
     number: u64,
     #[serde(borrow)]
@@ -38,7 +38,7 @@ impl SentEntry {
     /// # Errors
     /// When it is none that this version of the program can apply.
     pub fn new(bytes: Box<[u8]>) -> Result<SentEntry, postcard::Error> {
-        postcard::from_bytes::<Sent<'_>>(&bytes)?;
+        postcard::from_bytes::<NumberedEntry<'_>>(&bytes)?;
         Ok(SentEntry(bytes))
     }
 
@@ -59,7 +59,7 @@ pub fn submit(
         return entry::apply(state, out, entry).map(|()| None);
     };
     *sent += 1;
-    let sent = Sent { number: *sent, entry };
+    let sent = NumberedEntry { number: *sent, entry };
     let bytes = postcard::to_stdvec(&sent).expect("all lengths are known");
     out.entries.push(SentEntry(bytes.into()));
     Ok(Some(sent.number))
@@ -107,8 +107,9 @@ pub fn apply(
     out: &mut Effects,
     sent: &SentEntry,
 ) -> Option<SessionId> {
-    let sent: Sent<'_> = postcard::from_bytes(&sent.0).expect("it was read when it was made");
-    let Sent { number, mut entry } = sent;
+    let sent: NumberedEntry<'_> =
+        postcard::from_bytes(&sent.0).expect("it was read when it was made");
+    let NumberedEntry { number, mut entry } = sent;
     state.ordered = clock::of_entry(state.ordered, (entry.now, entry.steady));
     (entry.now, entry.steady) = state.ordered;
     apply_entry(state, node, out, number, entry)
@@ -167,7 +168,7 @@ fn apply_entry(
             context.requester.label.clone_from(&requester.label);
         }
     }
-    let (refuser, line) = (Refuser::of(&request), line_of(&request));
+    let (refuser, line) = (RefusalTarget::of(&request), line_of(&request));
     finish(&mut context, |context| {
         let entry = Entry { now, steady, requester, request };
         let applied = context.apply_ordered(entry);
@@ -203,26 +204,26 @@ fn is_there(state: &State, requester: &Requester) -> bool {
 }
 
 /// Who tells a session that its request is refused.
-enum Refuser {
+enum RefusalTarget {
     Login,
     ComeOnline(Arc<str>),
     Verb(&'static str),
 }
 
-impl Refuser {
-    fn of(request: &Request<'_>) -> Refuser {
+impl RefusalTarget {
+    fn of(request: &Request<'_>) -> RefusalTarget {
         match request {
-            Request::LogIn(_) | Request::Register(_) => Refuser::Login,
-            Request::ComeOnline(coming) => Refuser::ComeOnline(coming.nick.clone()),
-            Request::Command { command, .. } => Refuser::Verb(command.verb.name),
-            Request::Broadcast { .. } => Refuser::Verb("BM"),
-            Request::PrivateMessage { .. } => Refuser::Verb("PM"),
-            Request::Multiline(_) => Refuser::Verb("BATCH"),
-            Request::Account(_) => Refuser::Verb("ACCOUNT"),
-            Request::AddCertificate { .. } => Refuser::Verb("CERT"),
-            Request::Reset(_) => Refuser::Verb("ACCOUNTS"),
-            Request::Invite { .. } => Refuser::Verb("INVITATION"),
-            Request::Granted { .. } => Refuser::Verb("OPER"),
+            Request::LogIn(_) | Request::Register(_) => RefusalTarget::Login,
+            Request::ComeOnline(coming) => RefusalTarget::ComeOnline(coming.nick.clone()),
+            Request::Command { command, .. } => RefusalTarget::Verb(command.verb.name),
+            Request::Broadcast { .. } => RefusalTarget::Verb("BM"),
+            Request::PrivateMessage { .. } => RefusalTarget::Verb("PM"),
+            Request::Multiline(_) => RefusalTarget::Verb("BATCH"),
+            Request::Account(_) => RefusalTarget::Verb("ACCOUNT"),
+            Request::AddCertificate { .. } => RefusalTarget::Verb("CERT"),
+            Request::Reset(_) => RefusalTarget::Verb("ACCOUNTS"),
+            Request::Invite { .. } => RefusalTarget::Verb("INVITATION"),
+            Request::Granted { .. } => RefusalTarget::Verb("OPER"),
             // These are refused to nobody.
             Request::Taken { .. }
             | Request::EndServerBans
@@ -233,7 +234,7 @@ impl Refuser {
             | Request::SessionEnded { .. }
             | Request::WasHere(_)
             | Request::RenewKeys { .. }
-            | Request::LoginFailed(_) => Refuser::Verb("*"),
+            | Request::LoginFailed(_) => RefusalTarget::Verb("*"),
         }
     }
 
@@ -245,9 +246,9 @@ impl Refuser {
         };
         known.new_secrets = None;
         match self {
-            Refuser::Login => authentication::login_refused(context, &refusal),
-            Refuser::ComeOnline(nick) => welcome::refused(context, &nick, &refusal),
-            Refuser::Verb(verb) => return Err((verb.to_owned(), refusal)),
+            RefusalTarget::Login => authentication::login_refused(context, &refusal),
+            RefusalTarget::ComeOnline(nick) => welcome::refused(context, &nick, &refusal),
+            RefusalTarget::Verb(verb) => return Err((verb.to_owned(), refusal)),
         }
         Ok(())
     }

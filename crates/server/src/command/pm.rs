@@ -1,6 +1,6 @@
 //! `PM [user [:text]]`: a message to one user; or, since a person need not know the difference, to a room.
 
-use super::entry::{Next, Request};
+use super::entry::{Request, SharedPart};
 use super::names::visible;
 use super::privmsg::{Draft, find, look_at_share, tag_bytes, to_room, to_user};
 use super::refusal::Refusal;
@@ -13,7 +13,10 @@ use proto::Message;
 use store::EventKind;
 
 /// Asks for what is not there: the receiver, or the message.
-pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Next<'m>, Refusal> {
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
     match (message.param(0), message.rest(1)) {
         (None, _) => {
             show_online(context);
@@ -24,10 +27,10 @@ pub fn ask<'m>(context: &mut Context<'_>, message: &'m Message<'m>) -> Result<Ne
         (Some(name), None) => user(context, name)?,
         (Some(name), Some(text)) => {
             look_at_share(context, name, text, tag_bytes(context, Some(message)));
-            return Ok(Next::Command);
+            return Ok(SharedPart::AsSent);
         }
     }
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 /// The receiver is known: asks for the message.

@@ -3,9 +3,9 @@
 //! <https://modern.ircdocs.horse/#privmsg-message>
 
 mod mentions;
-mod ranked;
+mod statusmsg;
 
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
 use super::{for_each_target, names_of};
 use crate::command::context::Context;
@@ -79,13 +79,13 @@ fn is_resend_id(id: &str) -> bool {
 pub fn prepare<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let (targets, text) = (message.param(0), message.param(1).unwrap_or_default());
     let targets = targets.into_iter().flat_map(|targets| targets.split(',')).take(TARGETS);
     for target in targets.filter(|target| !target.starts_with('#')) {
         look_at_share(context, target, text, tag_bytes(context, Some(message)));
     }
-    Ok(Next::Command)
+    Ok(SharedPart::AsSent)
 }
 
 /// Bytes of the tags that a message of the requester's would bear.
@@ -162,8 +162,8 @@ pub fn to_one(
     target: &str,
     draft: Draft<'_>,
 ) -> Result<(), Refusal> {
-    if let Some((rank, room)) = ranked::split(target) {
-        return ranked::send(context, rank, room, &draft);
+    if let Some((rank, room)) = statusmsg::split(target) {
+        return statusmsg::send(context, rank, room, &draft);
     }
     if target.starts_with('#') {
         let room = super::names::visible(context, target)?;

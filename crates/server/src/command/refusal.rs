@@ -14,7 +14,7 @@ pub const NOT_ENCRYPTED: &str =
     "This connection is not encrypted, so passwords are refused; connect to the same port with TLS";
 
 /// How a refusal is said: as a numeric with parameters, or as a code of a standard reply.
-struct Said<'a> {
+struct Rendered<'a> {
     numeric: &'a str,
     code: &'a str,
     params: Vec<Cow<'a, str>>,
@@ -78,12 +78,12 @@ fn says<'a>(
     code: &'a str,
     params: &[&'a str],
     text: impl Into<Cow<'a, str>>,
-) -> Said<'a> {
+) -> Rendered<'a> {
     let params = params.iter().map(|param| Cow::Borrowed(*param)).collect();
-    Said { numeric, code, params, text: text.into() }
+    Rendered { numeric, code, params, text: text.into() }
 }
 
-fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
+fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Rendered<'a> {
     about_messages(refusal, verb)
         .or_else(|| about_rooms(refusal, verb))
         .or_else(|| about_names_of_rooms(refusal))
@@ -95,7 +95,7 @@ fn said<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
         .unwrap_or_else(|| about_commands(refusal, verb))
 }
 
-fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
+fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Rendered<'a>> {
     Some(match refusal {
         Refusal::NoSuchUser(name) => {
             let text = format!("There is no user {}", shorten(name, ROOM_BYTES));
@@ -121,7 +121,12 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
                 "BM" | "PM" => vec![most.to_string().into()],
                 _ => Vec::new(),
             };
-            Said { numeric: n::ERR_INPUTTOOLONG, code: "TEXT_TOO_LONG", params, text: text.into() }
+            Rendered {
+                numeric: n::ERR_INPUTTOOLONG,
+                code: "TEXT_TOO_LONG",
+                params,
+                text: text.into(),
+            }
         }
         Refusal::TagsTooLong => {
             let text = format!(
@@ -184,7 +189,7 @@ pub fn looks_like(room: Option<&str>) -> String {
     }
 }
 
-fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
+fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Rendered<'a>> {
     Some(match refusal {
         Refusal::NoSuchRoom(room) => {
             says(n::ERR_NOSUCHCHANNEL, "NO_SUCH_ROOM", &[room], "There is no such room")
@@ -279,19 +284,19 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
             &[room],
             "Cannot join room (+k): it requires the key (JOIN room key)",
         ),
-        Refusal::ListFull(room, mode) => Said {
+        Refusal::ListFull(room, mode) => Rendered {
             numeric: n::ERR_BANLISTFULL,
             code: "LIST_FULL",
             params: vec![(&**room).into(), mode.to_string().into()],
             text: "The lists of the room are full; remove an entry first".into(),
         },
-        Refusal::UnknownMode(mode) => Said {
+        Refusal::UnknownMode(mode) => Rendered {
             numeric: n::ERR_UNKNOWNMODE,
             code: "UNKNOWN_MODE",
             params: vec![mode.to_string().into()],
             text: "is not a supported channel mode".into(),
         },
-        Refusal::BadModeParameter(room, mode, parameter, why) => Said {
+        Refusal::BadModeParameter(room, mode, parameter, why) => Rendered {
             numeric: n::ERR_INVALIDMODEPARAM,
             code: "BAD_MODE_PARAMETER",
             params: vec![(&**room).into(), mode.to_string().into(), parameter.into()],
@@ -302,7 +307,7 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
 }
 
 /// The standard replies' codes are the specification's, which says "channel".
-fn about_names_of_rooms(refusal: &Refusal) -> Option<Said<'_>> {
+fn about_names_of_rooms(refusal: &Refusal) -> Option<Rendered<'_>> {
     let renamed = "The room has been renamed";
     Some(match refusal {
         Refusal::RoomNameInUse(old, new) => {
@@ -319,7 +324,7 @@ fn about_names_of_rooms(refusal: &Refusal) -> Option<Said<'_>> {
     })
 }
 
-fn about_names(refusal: &Refusal) -> Option<Said<'_>> {
+fn about_names(refusal: &Refusal) -> Option<Rendered<'_>> {
     Some(match refusal {
         Refusal::NickFirst => {
             says("", "NEED_NICK", &["*"], "Send NICK first: the account will have that name")
@@ -368,7 +373,7 @@ fn about_names(refusal: &Refusal) -> Option<Said<'_>> {
     })
 }
 
-fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
+fn about_logins(refusal: &Refusal) -> Option<Rendered<'_>> {
     Some(match refusal {
         Refusal::AlreadyAuthenticated(name) => says(
             "",
@@ -415,7 +420,7 @@ fn about_logins(refusal: &Refusal) -> Option<Said<'_>> {
     })
 }
 
-fn about_passwords(refusal: &Refusal) -> Option<Said<'_>> {
+fn about_passwords(refusal: &Refusal) -> Option<Rendered<'_>> {
     Some(match refusal {
         Refusal::WrongPassword(name) => {
             says(n::ERR_PASSWDMISMATCH, "WRONG_PASSWORD", &[name], "Wrong password")
@@ -454,7 +459,7 @@ fn about_passwords(refusal: &Refusal) -> Option<Said<'_>> {
     })
 }
 
-fn about_quotas(refusal: &Refusal) -> Option<Said<'_>> {
+fn about_quotas(refusal: &Refusal) -> Option<Rendered<'_>> {
     let (what, seconds) = match refusal {
         Refusal::TooMuchWork(seconds) => {
             ("You, or others at your address, have made too many expensive requests", seconds)
@@ -467,10 +472,10 @@ fn about_quotas(refusal: &Refusal) -> Option<Said<'_>> {
     };
     let params = vec![seconds.to_string().into()];
     let text = format!("{what}; try again in {seconds} seconds").into();
-    Some(Said { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text })
+    Some(Rendered { numeric: n::RPL_TRYAGAIN, code: "RATE_LIMITED", params, text })
 }
 
-fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>> {
+fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Rendered<'a>> {
     Some(match refusal {
         Refusal::NotOperator => says(
             n::ERR_NOPRIVILEGES,
@@ -530,7 +535,7 @@ fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Said<'a>>
     })
 }
 
-fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
+fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Rendered<'a> {
     match refusal {
         Refusal::NotLoggedIn => says(
             n::ERR_NOTREGISTERED,
@@ -563,13 +568,13 @@ fn about_commands<'a>(refusal: &'a Refusal, verb: &'a str) -> Said<'a> {
             "You can see and set only your own modes",
         ),
         Refusal::BadBatch(why) => says("", "MULTILINE_INVALID", &[], &**why),
-        Refusal::Invalid { code, context, text } => Said {
+        Refusal::Invalid { code, context, text } => Rendered {
             numeric: "",
             code,
             params: context.iter().map(|word| word.as_str().into()).collect(),
             text: (*text).into(),
         },
-        Refusal::Wrong { code, context, text } => Said {
+        Refusal::Wrong { code, context, text } => Rendered {
             numeric: "",
             code,
             params: context.iter().map(|word| word.as_str().into()).collect(),

@@ -109,7 +109,7 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
     let reason = Some(reason).filter(|reason| !reason.is_empty());
     let part = context.passing(user, "PART", &[old], reason);
     let join = context.passing_join(user, id);
-    let mut names = names::Shared::default();
+    let mut names = names::SharedNames::default();
     for session in sessions {
         let mut device = context.of(session);
         device.reply_news(part);

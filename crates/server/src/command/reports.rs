@@ -2,7 +2,7 @@
 //! and says that it was.
 
 use super::context::Context;
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
 use crate::limits::REASON_BYTES;
 use crate::state::apply_context::ApplyContext;
@@ -15,16 +15,16 @@ use proto::Message;
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     context.must_have_right("REPORTS", "")?;
     let word = message.param(0).unwrap_or("LIST").to_ascii_uppercase();
     match word.as_str() {
         "LIST" => show(context, false),
         "ALL" => show(context, true),
-        "CLOSE" => return Ok(Next::Command),
+        "CLOSE" => return Ok(SharedPart::AsSent),
         _ => return Err(Refusal::UnknownSubcommand(word)),
     }
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 /// Carries out `REPORTS CLOSE`.

@@ -2,7 +2,7 @@
 //! keeps somebody off the whole server.
 
 use super::account::leading_duration;
-use super::entry::Next;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
 use super::rights::{lasting, rest_of};
 use crate::command::context::Context;
@@ -33,7 +33,7 @@ pub(super) const IS_OPERATOR: &str =
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let action = message.param(0).unwrap_or_default().to_ascii_uppercase();
     match action.as_str() {
         "ADD" | "LIST" | "DEL" => context.must_have_right("SERVERBAN", &action)?,
@@ -42,7 +42,7 @@ pub fn before<'m>(
     match (action.as_str(), message.param(1).and_then(Target::parse)) {
         ("LIST", _) => {
             list(context);
-            return Ok(Next::Nothing);
+            return Ok(SharedPart::None);
         }
         ("ADD", Some(Target::Network(network)))
             if wishes(message).is_ok_and(|(_, reason)| !reason.is_empty()) =>
@@ -51,7 +51,7 @@ pub fn before<'m>(
         }
         _ => {}
     }
-    Ok(Next::Command)
+    Ok(SharedPart::AsSent)
 }
 
 /// Carries out what changes the bans.
@@ -107,7 +107,7 @@ fn add(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refu
         added(context, id, given, hit.len());
         end(context, hit, &ban.sentence(), BANNED);
         if let Target::Account(account) = ban.target {
-            context.out.follow_up(FollowUp::EndEntering { account, why: BANNED });
+            context.out.follow_up(FollowUp::EndPendingLogins { account, why: BANNED });
         }
     }
     Ok(())

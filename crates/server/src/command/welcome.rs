@@ -2,12 +2,12 @@
 
 use super::coming_online::{BANNED, ComeOnline, TOO_MANY_SESSIONS};
 use super::entry::Request;
-use super::metadata::coming::{show_own, then};
+use super::metadata::at_registration::{show_own, then};
 use super::metadata::show as show_metadata;
 use super::metadata::subscribers;
 use super::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use super::umode::{BOT, USER_MODES};
-use super::{authentication, registering};
+use super::{authentication, registration};
 use super::{
     chathistory, isupport, lusers, markread, motd, names, pending_messages, topic, unread,
 };
@@ -263,7 +263,7 @@ pub fn came_online(context: &mut Context<'_>, user: UserId) {
         return;
     }
     let (user, address) = (context.user().nick.clone(), context.session().address);
-    context.out.push(Effect::Log(LogRecord::Came { user, address, new: false }));
+    context.out.push(Effect::Log(LogRecord::LoggedIn { user, address, new: false }));
     context.out.push(Effect::Count(Count::Login(LoginBy::Guest, Login::Done)));
 }
 
@@ -314,7 +314,7 @@ pub fn welcomed(context: &mut Context<'_>, full: bool) {
     let before = context.session_mut().last_login.take();
     unread::came(context, before.as_ref().and_then(|login| login.here));
     if let Some(login) = &before {
-        registering::show_last_login(context, login, full);
+        registration::show_last_login(context, login, full);
     }
     pending_messages::came(context);
     unread::greet(context, full, before.is_some());

@@ -25,7 +25,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         Some((flags, fields)) => (flags, Some(Fields::of(fields))),
         None => (message.param(1).unwrap_or_default(), None),
     };
-    let among = Among::of(context, mask);
+    let among = WhoScope::of(context, mask);
     let mut cursor = context.out.take_cursor();
     while let Some(user) = among.next(context, &cursor) {
         if context.turn_is_over() {
@@ -48,7 +48,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 /// Among whom a `WHO` looks, one after the other.
-enum Among<'a> {
+enum WhoScope<'a> {
     /// Nobody: there is no such room.
     Nobody,
     /// The members of a room who are online.
@@ -59,22 +59,22 @@ enum Among<'a> {
     Mask(&'a str),
 }
 
-impl<'a> Among<'a> {
-    fn of(context: &Context<'_>, mask: &'a str) -> Among<'a> {
+impl<'a> WhoScope<'a> {
+    fn of(context: &Context<'_>, mask: &'a str) -> WhoScope<'a> {
         if mask.starts_with('#') {
             let room = super::names::visible(context, mask);
-            return room.map_or(Among::Nobody, Among::Room);
+            return room.map_or(WhoScope::Nobody, WhoScope::Room);
         }
         match mask {
-            "0" => Among::Mask("*"),
-            mask if mask.contains(['*', '?', '!', '@']) => Among::Mask(mask),
-            name => Among::Name(name),
+            "0" => WhoScope::Mask("*"),
+            mask if mask.contains(['*', '?', '!', '@']) => WhoScope::Mask(mask),
+            name => WhoScope::Name(name),
         }
     }
 
     fn room(&self) -> Option<RoomId> {
         match self {
-            Among::Room(room) => Some(*room),
+            WhoScope::Room(room) => Some(*room),
             _ => None,
         }
     }
@@ -87,14 +87,16 @@ impl<'a> Among<'a> {
             _ => (Bound::Unbounded, Bound::Unbounded),
         };
         match self {
-            Among::Nobody => None,
-            Among::Room(room) => {
+            WhoScope::Nobody => None,
+            WhoScope::Room(room) => {
                 let members = state.rooms[room].members.range(after);
                 members.filter(|(_, member)| member.online).map(|(user, _)| *user).next()
             }
-            Among::Name(name) if *cursor == Cursor::Start => state.online(name).map(|user| user.id),
-            Among::Name(_) => None,
-            Among::Mask(_) => state.users.range(after).map(|(user, _)| *user).next(),
+            WhoScope::Name(name) if *cursor == Cursor::Start => {
+                state.online(name).map(|user| user.id)
+            }
+            WhoScope::Name(_) => None,
+            WhoScope::Mask(_) => state.users.range(after).map(|(user, _)| *user).next(),
         }
     }
 
@@ -103,12 +105,12 @@ impl<'a> Among<'a> {
         let user = &context.state.users[&id];
         let mut work = if user.invisible { user.rooms.len() as u64 * ROW_WORK } else { 0 };
         let has = match self {
-            Among::Nobody => false,
-            Among::Name(_) => true,
-            Among::Room(room) => {
+            WhoScope::Nobody => false,
+            WhoScope::Name(_) => true,
+            WhoScope::Room(room) => {
                 context.state.rooms[room].member(context.me()).is_some() || context.sees(user)
             }
-            Among::Mask(mask) => {
+            WhoScope::Mask(mask) => {
                 let fits = match mask.contains(['!', '@']) {
                     true => matches_counted(mask, &context.state.source(id), &mut work),
                     false => matches_counted(mask, &user.nick, &mut work),

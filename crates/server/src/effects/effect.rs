@@ -290,7 +290,7 @@ impl std::fmt::Debug for Derive {
 #[derive(Debug, PartialEq, Eq)]
 pub enum LogRecord {
     /// A session logged in.
-    Came {
+    LoggedIn {
         /// The user.
         user: Arc<str>,
         /// The address.
@@ -320,7 +320,7 @@ pub enum LogRecord {
         count: u64,
     },
     /// A session ended.
-    Left {
+    Disconnected {
         /// The user; none if it never logged in.
         user: Option<Arc<str>>,
         /// The address.

@@ -119,7 +119,7 @@ pub enum FollowUp {
         app: Box<str>,
     },
     /// An account goes: who is about to be its user ends.
-    EndEntering {
+    EndPendingLogins {
         /// The account.
         account: AccountId,
         /// Why.
@@ -201,7 +201,7 @@ impl FollowUp {
             | FollowUp::MetadataAgain { .. }
             | FollowUp::EndFromNetwork { .. }
             | FollowUp::EndApp { .. }
-            | FollowUp::EndEntering { .. }
+            | FollowUp::EndPendingLogins { .. }
             | FollowUp::CodeReplaced { .. }
             | FollowUp::ShowRoomAtLogin { .. } => false,
         }

@@ -1,7 +1,7 @@
 //! DeliveryProgress back what could not be stored.
 
 use crate::command::context::Context;
-use crate::command::ending;
+use crate::command::session_end;
 use crate::effects::{Effect, Effects};
 use crate::session::Node;
 use crate::session_id::SessionId;
@@ -71,7 +71,7 @@ fn undo_account(state: &mut State, node: &mut Node, out: &mut Effects, id: UserI
     records::discard(state, RecordOwner::Account, id);
     let reason = "Your new account could not be stored; try again later";
     for session in node.sessions.entering_as(id) {
-        ending::end_session(&mut Context::new(state, node, out, session), reason);
+        session_end::end_session(&mut Context::new(state, node, out, session), reason);
     }
     let Some(user) = state.users.get(&id) else { return };
     // Nobody has seen this user come, so nobody must see them go.
@@ -82,7 +82,7 @@ fn undo_account(state: &mut State, node: &mut Node, out: &mut Effects, id: UserI
         membership::end_if_empty(state, out, room);
     }
     for session in sessions {
-        ending::end_session(&mut Context::new(state, node, out, session), reason);
+        session_end::end_session(&mut Context::new(state, node, out, session), reason);
     }
 }
 
@@ -149,7 +149,7 @@ fn undo_removal(state: &mut State, node: &mut Node, out: &mut Effects, account: 
     if let Some(other) = state.online(&account.name).filter(|user| user.id != account.id) {
         let reason = "This name is taken; try again with another one";
         for session in other.sessions.clone() {
-            ending::end_session(&mut Context::new(state, node, out, session), reason);
+            session_end::end_session(&mut Context::new(state, node, out, session), reason);
         }
     }
     state.add_account(account);
@@ -167,7 +167,7 @@ fn undo_registration(
     state.remove_account(id);
     let reason = "This account could not be stored; try again later";
     for session in node.sessions.entering_as(id) {
-        ending::end_session(&mut Context::new(state, node, out, session), reason);
+        session_end::end_session(&mut Context::new(state, node, out, session), reason);
     }
     let Some(user) = state.users.get_mut(&id) else {
         // Gone meanwhile, and a guest is not back in any room.
@@ -188,6 +188,6 @@ fn undo_registration(
     // Who logged in to the account in between did so to what never was.
     let others: Vec<_> = user.sessions.iter().copied().filter(|other| *other != asked).collect();
     for session in others {
-        ending::end_session(&mut Context::new(state, node, out, session), reason);
+        session_end::end_session(&mut Context::new(state, node, out, session), reason);
     }
 }

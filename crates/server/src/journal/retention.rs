@@ -7,17 +7,17 @@ const ROUND_MILLIS: i64 = FORGET_SECONDS * 1000;
 
 /// The progress of a round; times are monotonic, in milliseconds.
 #[derive(Debug)]
-pub struct Forgetting {
+pub struct RetentionRound {
     /// When the next step is due.
     due: i64,
     /// How far the wall clock was ahead of the monotonic one.
     ahead: i64,
 }
 
-impl Forgetting {
+impl RetentionRound {
     /// The first round begins at once.
-    pub fn begin(wall: i64, steady: i64) -> Forgetting {
-        Forgetting { due: steady, ahead: wall.saturating_sub(steady) }
+    pub fn begin(wall: i64, steady: i64) -> RetentionRound {
+        RetentionRound { due: steady, ahead: wall.saturating_sub(steady) }
     }
 
     /// The settings have changed: begins a round.
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn steps_are_taken_in_pauses_and_rounds_once_an_hour() {
-        let mut state = Forgetting::begin(5000, 0);
+        let mut state = RetentionRound::begin(5000, 0);
         let minute = Duration::from_secs(60);
         assert!(state.is_due(5000, 0));
         assert_eq!(state.patience(minute, 0), Duration::from_millis(FORGET_PAUSE_MILLIS));
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn when_the_clock_was_put_ahead_nothing_goes_for_an_hour() {
-        let mut state = Forgetting::begin(5000, 0);
+        let mut state = RetentionRound::begin(5000, 0);
         assert!(!state.is_due(5000 + CLOCK_JUMP_MILLIS + 101, 100));
         let (set, later) = (5001 + CLOCK_JUMP_MILLIS, 100 + ROUND_MILLIS);
         assert!(!state.is_due(set + later - 1, later - 1));

@@ -19,7 +19,7 @@ pub struct Receiver<K, T> {
 
 /// An item being served. No other item of the same requester is served before it is dropped.
 #[derive(Debug)]
-pub struct Turn<K: Copy + Ord, T> {
+pub struct ItemGuard<K: Copy + Ord, T> {
     /// The item.
     pub item: Option<T>,
     key: K,
@@ -30,14 +30,14 @@ pub struct Turn<K: Copy + Ord, T> {
 struct Shared<K, T> {
     most: usize,
     most_each: usize,
-    lines: Mutex<Lines<K, T>>,
+    lines: Mutex<Queues<K, T>>,
     changed: Condvar,
     waiting: Gauge,
 }
 
 /// One line per requester.
 #[derive(Debug)]
-struct Lines<K, T> {
+struct Queues<K, T> {
     waiting: BTreeMap<K, VecDeque<T>>,
     /// The order of turns, without those being served.
     order: VecDeque<K>,
@@ -52,7 +52,7 @@ pub fn bounded<K: Copy + Ord, T>(
     most_each: usize,
     waiting: Gauge,
 ) -> (Sender<K, T>, Receiver<K, T>) {
-    let lines = Lines {
+    let lines = Queues {
         waiting: BTreeMap::new(),
         order: VecDeque::new(),
         served: BTreeSet::new(),
@@ -66,7 +66,7 @@ pub fn bounded<K: Copy + Ord, T>(
 
 impl<K, T> Shared<K, T> {
     /// A thread that panics leaves it consistent: no foreign code is called under the lock.
-    fn lines(&self) -> MutexGuard<'_, Lines<K, T>> {
+    fn lines(&self) -> MutexGuard<'_, Queues<K, T>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,7 +115,7 @@ impl<K, T> Clone for Receiver<K, T> {
 
 impl<K: Copy + Ord, T> Receiver<K, T> {
     /// Waits for the next turn; none when the queue is empty and has ended.
-    pub fn recv(&self) -> Option<Turn<K, T>> {
+    pub fn recv(&self) -> Option<ItemGuard<K, T>> {
         let mut lines = self.shared.lines();
         loop {
             if let Some(key) = lines.order.pop_front() {
@@ -127,7 +127,7 @@ impl<K: Copy + Ord, T> Receiver<K, T> {
                 lines.served.insert(key);
                 lines.len -= 1;
                 self.shared.waiting.dec();
-                return Some(Turn { item, key, shared: self.shared.clone() });
+                return Some(ItemGuard { item, key, shared: self.shared.clone() });
             }
             if lines.senders == 0 && lines.len == 0 {
                 return None;
@@ -137,7 +137,7 @@ impl<K: Copy + Ord, T> Receiver<K, T> {
     }
 }
 
-impl<K: Copy + Ord, T> Turn<K, T> {
+impl<K: Copy + Ord, T> ItemGuard<K, T> {
     /// Puts the rest back, before the requester's other items.
     pub fn again(mut self, rest: T) {
         self.item = None;
@@ -148,7 +148,7 @@ impl<K: Copy + Ord, T> Turn<K, T> {
     }
 }
 
-impl<K: Copy + Ord, T> Drop for Turn<K, T> {
+impl<K: Copy + Ord, T> Drop for ItemGuard<K, T> {
     fn drop(&mut self) {
         let mut lines = self.shared.lines();
         lines.served.remove(&self.key);

@@ -16,7 +16,7 @@ use store::{
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// One conversation, and what the requester calls it.
-type One = (Conversation, Arc<str>);
+type NamedConversation = (Conversation, Arc<str>);
 
 impl Page<'_> {
     /// What the requester has not read: in one conversation, or in all of them, beginning with those in
@@ -25,7 +25,7 @@ impl Page<'_> {
     pub(super) fn unread(
         &self,
         store: &mut dyn Reader,
-        of: Option<&One>,
+        of: Option<&NamedConversation>,
         unmarked: u64,
     ) -> Result<Vec<Unread>, Failure> {
         let request = &self.job.request;
@@ -101,7 +101,7 @@ impl Page<'_> {
     pub(super) fn unread_batch(
         &mut self,
         store: &mut dyn Reader,
-        of: Option<&One>,
+        of: Option<&NamedConversation>,
         unread: Vec<Unread>,
     ) -> Result<(), Failure> {
         let mut found = Vec::new();
@@ -130,7 +130,7 @@ impl Page<'_> {
     pub(super) fn unread_sentences(
         &mut self,
         store: &mut dyn Reader,
-        of: Option<&One>,
+        of: Option<&NamedConversation>,
         mut unread: Vec<Unread>,
         muted: &[Conversation],
         now: i64,
@@ -201,7 +201,7 @@ impl Page<'_> {
     fn name_of(
         &self,
         store: &mut dyn Reader,
-        of: Option<&One>,
+        of: Option<&NamedConversation>,
         unread: &Unread,
     ) -> Result<Option<Arc<str>>, Failure> {
         match of {

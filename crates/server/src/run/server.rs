@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use store::Store;
 
 /// What the server has opened, so that an operator's mistake can no longer make it fail.
-pub(super) struct Begun {
+pub(super) struct Prepared {
     pub(super) config: Arc<Config>,
     /// The data folder; none if nothing is stored on disk.
     pub(super) folder: Option<PathBuf>,
@@ -62,8 +62,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(begun: Begun) -> Result<Server, RunError> {
-        let Begun { config, folder, certificate, listeners, mut store } = begun;
+    pub(super) fn start(prepared: Prepared) -> Result<Server, RunError> {
+        let Prepared { config, folder, certificate, listeners, mut store } = prepared;
         let (live, clock) = load(&mut *store, &config)?;
         let renderer = live.state.renderer.clone();
         let damage = store.damage();
@@ -152,7 +152,7 @@ impl Server {
             readers: readers_ended,
             wake: wake.clone(),
         };
-        let (journal, keeper) = journal::ends(journal, metrics.waiting(Queue::Journal));
+        let (journal, keeper) = journal::split(journal, metrics.waiting(Queue::Journal));
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         let (counts, pulse) = (metrics.clone(), server.pulse.clone());
         let turn_gate = TurnGate::new(server.hub.clone());
@@ -168,7 +168,7 @@ impl Server {
             )?)
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {
-            let parts = shard::Parts {
+            let parts = shard::ShardParts {
                 id,
                 node: 0,
                 config: server.config.clone(),

@@ -11,15 +11,15 @@ use std::net::IpAddr;
 #[derive(Debug)]
 pub struct Admission {
     /// Those that have a connection open: as many as there are connections, at most.
-    here: BTreeMap<AddressKey, Door>,
+    here: BTreeMap<AddressKey, AddressStats>,
     /// Those that had one.
-    gone: Recent<AddressKey, Door>,
+    gone: Recent<AddressKey, AddressStats>,
     open: usize,
     refusals: Refusals,
 }
 
 #[derive(Debug, Default)]
-struct Door {
+struct AddressStats {
     open: usize,
     minute_began: i64,
     connects: u32,
@@ -52,14 +52,14 @@ impl Admission {
     ) -> Result<(), (Refused, &'static str)> {
         let (key, gone) = (address_key(address), &mut self.gone);
         let came = || gone.remove(&key).unwrap_or_default();
-        let admission = self.here.entry(key).or_insert_with(came);
+        let stats = self.here.entry(key).or_insert_with(came);
         self.open += 1;
-        admission.open += 1;
-        if now - admission.minute_began >= 60_000 {
-            admission.minute_began = now;
-            admission.connects = 0;
+        stats.open += 1;
+        if now - stats.minute_began >= 60_000 {
+            stats.minute_began = now;
+            stats.connects = 0;
         }
-        admission.connects = admission.connects.saturating_add(1);
+        stats.connects = stats.connects.saturating_add(1);
         let over = |limit: usize, count: usize| limit != 0 && count > limit;
         if over(limits.connections, self.open) {
             return Err((Refused::Connections, "The server is full; try again later"));
@@ -67,11 +67,11 @@ impl Admission {
         if proxy {
             return Ok(());
         }
-        if over(limits.connections_per_address, admission.open) {
+        if over(limits.connections_per_address, stats.open) {
             let reason = "Too many connections from your address; close one first";
             return Err((Refused::ConnectionsOfAddress, reason));
         }
-        if over(limits.connects_per_minute as usize, admission.connects as usize) {
+        if over(limits.connects_per_minute as usize, stats.connects as usize) {
             let reason = "Too many connections from your address in a short time; wait a minute";
             return Err((Refused::ConnectsOfAddress, reason));
         }
@@ -82,9 +82,9 @@ impl Admission {
     pub fn leave(&mut self, address: IpAddr) {
         let key = address_key(address);
         self.open -= 1;
-        let admission = self.here.get_mut(&key).expect("who leaves has entered");
-        admission.open -= 1;
-        if admission.open == 0 {
+        let stats = self.here.get_mut(&key).expect("who leaves has entered");
+        stats.open -= 1;
+        if stats.open == 0 {
             *self.gone.used(&key) = self.here.remove(&key).expect("just there");
         }
     }
@@ -114,7 +114,7 @@ impl Admission {
     #[cfg(test)]
     pub(crate) fn open_by_address(&self) -> BTreeMap<AddressKey, usize> {
         let open: BTreeMap<_, _> =
-            self.here.iter().map(|(key, admission)| (*key, admission.open)).collect();
+            self.here.iter().map(|(key, stats)| (*key, stats.open)).collect();
         assert_eq!(open.values().sum::<usize>(), self.open);
         assert!(open.values().all(|open| *open > 0));
         open
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(admission.gone.len(), ADDRESSES_REMEMBERED);
         assert!(admission.gone.get(&address_key(address(0))).is_none());
         assert_eq!(
-            admission.gone.get(&address_key(address(99_999))).map(|admission| admission.connects),
+            admission.gone.get(&address_key(address(99_999))).map(|stats| stats.connects),
             Some(1)
         );
         assert_eq!(admission.open_by_address(), BTreeMap::from([(address_key(stays), 1)]));

@@ -39,13 +39,13 @@ pub type Budget = u32;
 #[derive(Debug, Default)]
 pub struct Budgets {
     indexes: BTreeMap<Payer, Budget>,
-    accounts: Slab<Owed>,
+    accounts: Slab<Debt>,
     /// Payers beyond which those who owe nothing are forgotten.
     most: usize,
 }
 
 #[derive(Debug)]
-struct Owed {
+struct Debt {
     payer: Payer,
     /// Sessions that draw on it.
     holders: u32,
@@ -56,12 +56,12 @@ struct Owed {
     /// Milliseconds.
     at: i64,
     /// What was done in the turn at hand.
-    turn: Share,
+    turn: TurnWork,
 }
 
 /// What a payer had done in one turn.
 #[derive(Debug, Default)]
-struct Share {
+struct TurnWork {
     /// Which turn.
     number: u64,
     /// Units of work of the hub.
@@ -70,7 +70,7 @@ struct Share {
     all: u64,
 }
 
-impl Owed {
+impl Debt {
     fn pay_back(&mut self, now: i64, limits: &Limits) {
         let millis = u64::try_from(now - self.at).unwrap_or(0);
         let per_second = per_second(self.payer, limits).unwrap_or(u64::MAX);
@@ -112,7 +112,7 @@ impl Budgets {
         }
         let index = *self.indexes.entry(payer).or_insert_with(|| {
             let owed =
-                Owed { payer, holders: 0, work: 0, stored: 0, at: now, turn: Share::default() };
+                Debt { payer, holders: 0, work: 0, stored: 0, at: now, turn: TurnWork::default() };
             u32::try_from(self.accounts.insert(owed)).expect("bounded by the connections")
         });
         self.accounts[index as usize].holders += 1;
@@ -159,7 +159,7 @@ impl Budgets {
         let all = work.hub.saturating_add(work.shards);
         owed.work = owed.work.saturating_add(all).saturating_add(work.readers);
         if owed.turn.number != turn {
-            owed.turn = Share { number: turn, ..Share::default() };
+            owed.turn = TurnWork { number: turn, ..TurnWork::default() };
         }
         owed.turn.hub = owed.turn.hub.saturating_add(work.hub);
         owed.turn.all = owed.turn.all.saturating_add(all);

@@ -27,28 +27,28 @@ pub struct LoginAttempts {
     /// What went wrong with each name, from where its owner is not known.
     names: Recent<Box<str>, Name>,
     /// From where each name has logged in well, the last one last.
-    known: BTreeMap<Box<str>, Vec<Known>>,
+    known: BTreeMap<Box<str>, Vec<KnownNetwork>>,
 }
 
 #[derive(Debug, Default)]
 struct Address {
     attempts: Attempts,
     /// At most [`FAILED_NAMES`].
-    names: BTreeMap<Box<str>, Wrong>,
+    names: BTreeMap<Box<str>, Failures>,
     /// With any further name, and with none.
-    others: Wrong,
+    others: Failures,
 }
 
 #[derive(Debug, Default)]
 struct Name {
     attempts: Attempts,
-    wrong: Wrong,
+    failures: Failures,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownNetwork {
     network: AddressKey,
-    wrong: Wrong,
+    failures: Failures,
 }
 
 /// Attempts, right or not, that are not yet forgotten: when all are, in milliseconds.
@@ -68,32 +68,32 @@ impl Attempts {
 
 /// Wrong passwords, and when the last one came.
 #[derive(Clone, Copy, Debug, Default)]
-struct Wrong {
+struct Failures {
     count: u32,
     at: i64,
 }
 
-impl Wrong {
+impl Failures {
     /// How many count still.
-    fn standing(&self, now: i64) -> u32 {
+    fn current(&self, now: i64) -> u32 {
         if now - self.at < seconds(LOCKOUT_SECONDS) { self.count } else { 0 }
     }
 
     fn add(&mut self, now: i64) {
-        *self = Wrong { count: self.standing(now).saturating_add(1), at: now };
+        *self = Failures { count: self.current(now).saturating_add(1), at: now };
     }
 
     /// When the answer to the next attempt may be told, if that is delayed.
     fn delays_until(&self, now: i64, limits: &Limits, most: u32) -> i64 {
-        match self.standing(now).checked_sub(limits.failed_logins) {
+        match self.current(now).checked_sub(limits.failed_logins) {
             None => now,
             Some(over) => self.at + seconds((LOGIN_DELAY_SECONDS << over.min(16)).min(most)),
         }
     }
 
     /// When the door opens, if it is closed.
-    fn closes_until(&self, now: i64, limits: &Limits) -> i64 {
-        let closed = self.standing(now) >= limits.failed_logins.saturating_mul(3);
+    fn locked_until(&self, now: i64, limits: &Limits) -> i64 {
+        let closed = self.current(now) >= limits.failed_logins.saturating_mul(3);
         if closed { self.at + seconds(LOCKOUT_SECONDS) } else { now }
     }
 }
@@ -101,24 +101,27 @@ impl Wrong {
 impl Address {
     /// What counts against the whole address: of each name no more than makes the others wait, or
     /// one person's would close the door to all who are there.
-    fn wrong(&self, now: i64, limits: &Limits) -> Wrong {
+    fn failures(&self, now: i64, limits: &Limits) -> Failures {
         let each = self.names.values();
-        let each = each.map(|wrong| Wrong {
-            count: wrong.standing(now).min(limits.failed_logins),
-            at: wrong.at,
+        let each = each.map(|failures| Failures {
+            count: failures.current(now).min(limits.failed_logins),
+            at: failures.at,
         });
-        let others = Wrong { count: self.others.standing(now), at: self.others.at };
-        each.fold(others, |all, one| Wrong { count: all.count + one.count, at: all.at.max(one.at) })
+        let others = Failures { count: self.others.current(now), at: self.others.at };
+        each.fold(others, |all, one| Failures {
+            count: all.count + one.count,
+            at: all.at.max(one.at),
+        })
     }
 }
 
 /// When somebody may be answered.
 #[derive(Debug)]
-struct Wait {
+struct Delays {
     /// Not at all before then.
-    closed_until: i64,
+    locked_until: i64,
     /// No right or wrong is told before then, to whoever asks.
-    told_after: i64,
+    answered_after: i64,
     /// The answer to an attempt that begins now is held back until then.
     held_until: i64,
 }
@@ -144,7 +147,7 @@ impl Default for LoginAttempts {
 impl LoginAttempts {
     /// Whether somebody has logged in as `name` from this network before.
     pub fn is_known(&self, address: IpAddr, name: &str) -> bool {
-        self.known_there(crate::networks::address_key(address), &fold(name)).is_some()
+        self.known_network(crate::networks::address_key(address), &fold(name)).is_some()
     }
 
     /// Somebody wants to try a password: milliseconds to hold the answer back, or seconds for which
@@ -152,17 +155,24 @@ impl LoginAttempts {
     ///
     /// # Errors
     /// Seconds to wait, if nothing is tried now.
-    pub fn ask(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> Result<u64, i64> {
+    pub fn check(
+        &self,
+        address: IpAddr,
+        name: &str,
+        now: i64,
+        limits: &Limits,
+    ) -> Result<u64, i64> {
         let wait = self.wait(address, name, now, limits);
         // Nobody is kept waiting for an answer for longer than this.
         let patience = now + seconds(LOGIN_DELAY_MOST_SECONDS);
         let over = self.over(address, name, now, limits);
-        let until = wait.closed_until.max(now + over);
-        let until = if wait.told_after > patience { until.max(wait.told_after) } else { until };
+        let until = wait.locked_until.max(now + over);
+        let until =
+            if wait.answered_after > patience { until.max(wait.answered_after) } else { until };
         if until > now {
             return Err(in_seconds(until - now));
         }
-        Ok(u64::try_from(wait.held_until.max(wait.told_after) - now).unwrap_or(0))
+        Ok(u64::try_from(wait.held_until.max(wait.answered_after) - now).unwrap_or(0))
     }
 
     /// An attempt begins, right or not: it counts against the address and the name.
@@ -186,7 +196,7 @@ impl LoginAttempts {
         limits: &Limits,
     ) -> Result<(), i64> {
         let wait = self.wait(address, name, now, limits);
-        match wait.closed_until.max(wait.told_after) - now {
+        match wait.locked_until.max(wait.answered_after) - now {
             ..=0 => Ok(()),
             millis => Err(in_seconds(millis)),
         }
@@ -195,8 +205,8 @@ impl LoginAttempts {
     /// A password was wrong.
     pub fn failed(&mut self, address: IpAddr, name: &str, now: i64) {
         let (key, name) = (crate::networks::address_key(address), fold(name).into_boxed_str());
-        if let Some(known) = self.known_there_mut(key, &name) {
-            return known.wrong.add(now);
+        if let Some(known) = self.known_network_mut(key, &name) {
+            return known.failures.add(now);
         }
         let of = self.addresses.used(&key);
         let each = &mut of.names;
@@ -206,7 +216,7 @@ impl LoginAttempts {
             each.entry(name.clone()).or_default().add(now);
         }
         if &*name != NOBODYS_NAME {
-            self.names.used(&name).wrong.add(now);
+            self.names.used(&name).failures.add(now);
         }
     }
 
@@ -218,34 +228,34 @@ impl LoginAttempts {
         if let Some(forgiven) = address.and_then(|address| address.names.remove(&name))
             && let Some(of) = self.names.get_mut(&name)
         {
-            of.wrong.count = of.wrong.count.saturating_sub(forgiven.count);
+            of.failures.count = of.failures.count.saturating_sub(forgiven.count);
         }
-        self.know(key, name);
+        self.remember_network(key, name);
     }
 
     /// A password was right, and nothing is forgiven.
     pub fn granted(&mut self, address: IpAddr, name: &str) {
         let (key, name) = (crate::networks::address_key(address), fold(name).into_boxed_str());
-        if self.known_there(key, &name).is_none() {
-            self.know(key, name);
+        if self.known_network(key, &name).is_none() {
+            self.remember_network(key, name);
         }
     }
 
     /// The network is known for the name from here on, with nothing against it.
-    fn know(&mut self, network: AddressKey, name: Box<str>) {
+    fn remember_network(&mut self, network: AddressKey, name: Box<str>) {
         let known = self.known.entry(name).or_default();
         known.retain(|one| one.network != network);
         if known.len() >= KNOWN_NETWORKS {
             known.remove(0);
         }
-        known.push(Known { network, wrong: Wrong::default() });
+        known.push(KnownNetwork { network, failures: Failures::default() });
     }
 
-    fn known_there(&self, key: AddressKey, name: &str) -> Option<&Known> {
+    fn known_network(&self, key: AddressKey, name: &str) -> Option<&KnownNetwork> {
         self.known.get(name)?.iter().find(|known| known.network == key)
     }
 
-    fn known_there_mut(&mut self, key: AddressKey, name: &str) -> Option<&mut Known> {
+    fn known_network_mut(&mut self, key: AddressKey, name: &str) -> Option<&mut KnownNetwork> {
         self.known.get_mut(name)?.iter_mut().find(|known| known.network == key)
     }
 
@@ -260,26 +270,27 @@ impl LoginAttempts {
         of_address.max(of_name.map_or(0, |of| of.attempts.over(now, LOGINS_OF_NAME)))
     }
 
-    fn wait(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> Wait {
-        let mut wait = Wait { closed_until: now, told_after: now, held_until: now };
+    fn wait(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> Delays {
+        let mut wait = Delays { locked_until: now, answered_after: now, held_until: now };
         if limits.failed_logins == 0 {
             return wait;
         }
         let (key, name) = (crate::networks::address_key(address), fold(name));
-        if let Some(known) = self.known_there(key, &name) {
-            wait.told_after = known.wrong.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
+        if let Some(known) = self.known_network(key, &name) {
+            wait.answered_after =
+                known.failures.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
             return wait;
         }
         if let Some(address) = self.addresses.get(&key) {
-            let wrong = address.wrong(now, limits);
-            wait.closed_until = wrong.closes_until(now, limits);
-            wait.held_until = wrong.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
+            let failures = address.failures(now, limits);
+            wait.locked_until = failures.locked_until(now, limits);
+            wait.held_until = failures.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
             if let Some(pair) = address.names.get(&*name) {
-                wait.closed_until = wait.closed_until.max(pair.closes_until(now, limits));
+                wait.locked_until = wait.locked_until.max(pair.locked_until(now, limits));
             }
         }
         if let Some(of) = self.names.get(&*name) {
-            wait.told_after = of.wrong.delays_until(now, limits, NAME_DELAY_MOST_SECONDS);
+            wait.answered_after = of.failures.delays_until(now, limits, NAME_DELAY_MOST_SECONDS);
         }
         wait
     }
@@ -304,7 +315,7 @@ mod tests {
         name: &str,
         now: &mut i64,
     ) -> Result<i64, i64> {
-        let hold = login_attempts.ask(from, name, *now, &limits())?;
+        let hold = login_attempts.check(from, name, *now, &limits())?;
         login_attempts.attempted(from, name, *now);
         *now += hold as i64;
         login_attempts.may_tell(from, name, *now, &limits())?;
@@ -341,10 +352,14 @@ mod tests {
         for number in 0..15 {
             assert!(guess(&mut login_attempts, from, &format!("user{number}"), &mut now).is_ok());
         }
-        let closed = login_attempts.ask(from, "bob", now, &limits());
+        let closed = login_attempts.check(from, "bob", now, &limits());
         assert_eq!(closed, Err(i64::from(LOCKOUT_SECONDS)));
-        assert_eq!(login_attempts.ask(from, "ANN", now, &limits()), Ok(0), "who is known comes in");
-        assert_eq!(login_attempts.ask(address("192.0.2.2"), "bob", now, &limits()), Ok(0));
+        assert_eq!(
+            login_attempts.check(from, "ANN", now, &limits()),
+            Ok(0),
+            "who is known comes in"
+        );
+        assert_eq!(login_attempts.check(address("192.0.2.2"), "bob", now, &limits()), Ok(0));
     }
 
     /// Fifteen wrong logins at one's own account, as often as one likes.
@@ -360,9 +375,9 @@ mod tests {
                 }
             }
             // Ann has been there before; bob has not, and waits as long as after five failures.
-            assert_eq!(login_attempts.ask(school, "ann", now, &limits()), Ok(0));
+            assert_eq!(login_attempts.check(school, "ann", now, &limits()), Ok(0));
             assert_eq!(login_attempts.may_tell(school, "ann", now, &limits()), Ok(()));
-            assert_eq!(login_attempts.ask(school, "bob", now, &limits()), Ok(1000));
+            assert_eq!(login_attempts.check(school, "bob", now, &limits()), Ok(1000));
             assert_eq!(login_attempts.may_tell(school, "bob", now, &limits()), Ok(()));
         }
     }
@@ -383,7 +398,7 @@ mod tests {
                     now += 1000;
                 }
             }
-            assert_eq!(login_attempts.ask(home, "ann", now, &limits()), Ok(0));
+            assert_eq!(login_attempts.check(home, "ann", now, &limits()), Ok(0));
             assert_eq!(login_attempts.may_tell(home, "ann", now, &limits()), Ok(()));
         }
         assert!(told <= 15, "{told} in {now} ms");
@@ -408,7 +423,7 @@ mod tests {
         for second in 0..600 {
             let now = second * 1000;
             for _ in 0..10 {
-                assert!(login_attempts.ask(home, "ann", now, &limits()).is_ok(), "never closed");
+                assert!(login_attempts.check(home, "ann", now, &limits()).is_ok(), "never closed");
                 if login_attempts.may_tell(home, "ann", now, &limits()).is_ok() {
                     login_attempts.failed(home, "ann", now);
                     told += 1;
@@ -425,16 +440,16 @@ mod tests {
         for name in ["Ann", "ann", "ann", "ann", "ann", "bob", "bob"] {
             guess(&mut login_attempts, from, name, &mut now).unwrap();
         }
-        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(4000));
+        assert_eq!(login_attempts.check(from, "cem", now, &limits()), Ok(4000));
         login_attempts.succeeded(from, "eve");
-        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(4000));
+        assert_eq!(login_attempts.check(from, "cem", now, &limits()), Ok(4000));
         login_attempts.succeeded(from, "ANN");
-        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(0));
-        assert_eq!(login_attempts.ask(address("192.0.2.2"), "ann", now, &limits()), Ok(0));
+        assert_eq!(login_attempts.check(from, "cem", now, &limits()), Ok(0));
+        assert_eq!(login_attempts.check(address("192.0.2.2"), "ann", now, &limits()), Ok(0));
         for _ in 0..3 {
             guess(&mut login_attempts, from, "bob", &mut now).unwrap();
         }
-        assert_eq!(login_attempts.ask(from, "cem", now, &limits()), Ok(1000));
+        assert_eq!(login_attempts.check(from, "cem", now, &limits()), Ok(1000));
     }
 
     #[test]
@@ -443,19 +458,23 @@ mod tests {
         let mut began = 0;
         for number in 0..1000 {
             let name = format!("user{number}");
-            if login_attempts.ask(from, &name, 0, &limits()).is_ok() {
+            if login_attempts.check(from, &name, 0, &limits()).is_ok() {
                 login_attempts.attempted(from, &name, 0);
                 login_attempts.succeeded(from, &name);
                 began += 1;
             }
         }
         assert_eq!(began, LOGINS_OF_ADDRESS);
-        assert_eq!(login_attempts.ask(from, "ann", 0, &limits()), Err(1));
-        assert_eq!(login_attempts.ask(from, "ann", LOGIN_MILLIS, &limits()), Ok(0));
-        assert_eq!(login_attempts.ask(from, "user0", 0, &limits()), Ok(0), "who is known comes in");
+        assert_eq!(login_attempts.check(from, "ann", 0, &limits()), Err(1));
+        assert_eq!(login_attempts.check(from, "ann", LOGIN_MILLIS, &limits()), Ok(0));
+        assert_eq!(
+            login_attempts.check(from, "user0", 0, &limits()),
+            Ok(0),
+            "who is known comes in"
+        );
         let one = |number: u8| address(&format!("198.51.100.{number}"));
         let of_name = (0..100).filter(|number| {
-            let may = login_attempts.ask(one(*number), "zoe", 0, &limits()).is_ok();
+            let may = login_attempts.check(one(*number), "zoe", 0, &limits()).is_ok();
             if may {
                 login_attempts.attempted(one(*number), "zoe", 0);
             }
@@ -483,7 +502,7 @@ mod tests {
         let (mut login_attempts, from) = (LoginAttempts::default(), address(SCHOOL));
         let limits = Limits { failed_logins: 0, ..Limits::default() };
         for _ in 0..1000 {
-            assert_eq!(login_attempts.ask(from, "ann", 0, &limits), Ok(0));
+            assert_eq!(login_attempts.check(from, "ann", 0, &limits), Ok(0));
             login_attempts.attempted(from, "ann", 0);
             assert_eq!(login_attempts.may_tell(from, "ann", 0, &limits), Ok(()));
             login_attempts.failed(from, "ann", 0);

@@ -17,13 +17,13 @@ use std::collections::BTreeMap;
 /// What each sender has told each receiver lately; without a sender, what all have.
 #[derive(Debug, Default)]
 pub struct Shares {
-    owed: BTreeMap<(UserId, Option<Payer>), Owed>,
+    debts: BTreeMap<(UserId, Option<Payer>), Debt>,
     /// How many beyond which those that have drained are forgotten.
     most: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Owed {
+struct Debt {
     bytes: u64,
     /// When, in milliseconds by the steady clock.
     at: i64,
@@ -48,11 +48,11 @@ impl Share {
     }
 }
 
-impl Owed {
-    fn drained(self, now: i64, share: Share) -> Owed {
+impl Debt {
+    fn drained(self, now: i64, share: Share) -> Debt {
         let millis = u64::try_from(now - self.at).unwrap_or(0);
         let drained = millis.saturating_mul(share.per_second) / 1000;
-        Owed { bytes: self.bytes.saturating_sub(drained), at: now }
+        Debt { bytes: self.bytes.saturating_sub(drained), at: now }
     }
 }
 
@@ -101,8 +101,8 @@ impl Shares {
         }
         for payer in [None, Some(user), Some(address)] {
             let owed = self.owed(receiver, payer, now, outbox);
-            let owed = Owed { bytes: owed.bytes + bytes, ..owed };
-            self.owed.insert((receiver, payer), owed);
+            let owed = Debt { bytes: owed.bytes + bytes, ..owed };
+            self.debts.insert((receiver, payer), owed);
         }
         self.forget(now, outbox);
     }
@@ -120,18 +120,18 @@ impl Shares {
         Ok(())
     }
 
-    fn owed(&self, receiver: UserId, payer: Option<Payer>, now: i64, outbox: u64) -> Owed {
-        let owed = self.owed.get(&(receiver, payer)).copied();
-        owed.unwrap_or(Owed { bytes: 0, at: now }).drained(now, Share::of(payer, outbox))
+    fn owed(&self, receiver: UserId, payer: Option<Payer>, now: i64, outbox: u64) -> Debt {
+        let owed = self.debts.get(&(receiver, payer)).copied();
+        owed.unwrap_or(Debt { bytes: 0, at: now }).drained(now, Share::of(payer, outbox))
     }
 
     /// Forgets what has drained, if there is much.
     fn forget(&mut self, now: i64, outbox: u64) {
-        if self.owed.len() > self.most.max(SHARES_REMEMBERED) {
-            self.owed
+        if self.debts.len() > self.most.max(SHARES_REMEMBERED) {
+            self.debts
                 .retain(|(_, payer), owed| owed.drained(now, Share::of(*payer, outbox)).bytes > 0);
             // Not again before as many have come, or each of them would cost a look at all.
-            self.most = 2 * self.owed.len();
+            self.most = 2 * self.debts.len();
         }
     }
 }
@@ -189,6 +189,6 @@ mod tests {
             let now = (1_000_000 + i64::from(receiver) * 1000, OUTBOX);
             assert_eq!(shares.tell(receiver, ann, 1, now), Ok(()));
         }
-        assert!(shares.owed.len() < SHARES_REMEMBERED / 2, "{}", shares.owed.len());
+        assert!(shares.debts.len() < SHARES_REMEMBERED / 2, "{}", shares.debts.len());
     }
 }

@@ -6,7 +6,7 @@ use crate::limits::{
     ACCEPT_MICROS_PER_ROUND, ACCEPT_PAUSE_MILLIS, NEWCOMER_EVENTS, NEWCOMER_MICROS,
 };
 use crate::shard::connection::{Connection, Stage};
-use crate::shard::{Later, Shard};
+use crate::shard::{Scheduled, Shard};
 use crate::transport::Transport;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
@@ -24,7 +24,7 @@ impl Shard {
         while self.accepts && begun.elapsed() < most && self.newcomers_have_room() {
             self.accepts = self.accept_one(outlet).unwrap_or_else(|error| {
                 tracing::warn!(%error, "Cannot accept a connection, will retry");
-                self.do_later(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Later::Accept);
+                self.schedule(Duration::from_millis(ACCEPT_PAUSE_MILLIS), Scheduled::Accept);
                 false
             });
         }

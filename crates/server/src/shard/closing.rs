@@ -53,7 +53,7 @@ impl Shard {
             match self.connections.get(slot).map(|connection| connection.stage) {
                 None => {}
                 Some(Stage::Closing) => self.touch(slot),
-                Some(Stage::Entering | Stage::Ready) => self.end(slot, STOPPING),
+                Some(Stage::LoggingIn | Stage::Ready) => self.end(slot, STOPPING),
             }
         }
         self.write_dirty();

@@ -5,7 +5,7 @@ mod writing;
 
 use crate::limits::{ACCOUNT_SECONDS, Limits, NEW_PASSWORD_SECONDS};
 use crate::shard::fanout::Sources;
-use crate::shard::memory::Behind;
+use crate::shard::memory::Backlog;
 use crate::shard::outbox::Outbox;
 use crate::shard::receipts::Receipts;
 use crate::transport::http::Incoming;
@@ -78,7 +78,7 @@ pub struct Connection {
     pub overflown: bool,
     outbox_most: usize,
     /// How far its peer lags behind; none if it does not.
-    pub(crate) behind: Option<Box<Behind>>,
+    pub(crate) backlog: Option<Box<Backlog>>,
     /// The rooms whose news it receives.
     pub rooms: Vec<RoomId>,
     /// What it has been sent and has not acknowledged.
@@ -89,7 +89,7 @@ pub struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Not logged in yet.
-    Entering,
+    LoggingIn,
     /// Logged in.
     Ready,
     /// Its last lines are being written before it is closed.
@@ -109,7 +109,7 @@ enum Deadline {
 
 /// The result of reading a line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Taken<'a> {
+pub enum ReadLine<'a> {
     /// A line.
     Line(&'a str),
     /// An invalid line, and as much of it as is valid, up to its verb.
@@ -118,7 +118,7 @@ pub enum Taken<'a> {
 
 /// Why no further line was read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Stopped {
+pub enum StopReason {
     /// There is no complete line.
     NoLine,
     /// The flood limit.
@@ -142,7 +142,7 @@ impl Connection {
             generation,
             address,
             capabilities: Capabilities::default(),
-            stage: Stage::Entering,
+            stage: Stage::LoggingIn,
             since: now,
             half_since: None,
             deadline: Deadline::Login,
@@ -165,7 +165,7 @@ impl Connection {
             outbox: Outbox::default(),
             overflown: false,
             outbox_most: if limits.outbox_bytes == 0 { usize::MAX } else { limits.outbox_bytes },
-            behind: None,
+            backlog: None,
             rooms: Vec::new(),
             receipts: Receipts::default(),
         }
@@ -186,7 +186,7 @@ impl Connection {
 
     /// Its session has logged in.
     pub(crate) fn logged_in(&mut self) {
-        if self.stage == Stage::Entering {
+        if self.stage == Stage::LoggingIn {
             self.stage = Stage::Ready;
         }
     }
@@ -202,7 +202,7 @@ impl Connection {
     }
 
     fn enter_within(&mut self, deadline: Deadline, now: Instant) {
-        if self.stage == Stage::Entering && self.deadline < deadline {
+        if self.stage == Stage::LoggingIn && self.deadline < deadline {
             (self.deadline, self.since) = (deadline, now);
         }
     }

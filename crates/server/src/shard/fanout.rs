@@ -8,7 +8,7 @@ use crate::render::Tagging;
 use crate::session::delivery::Watermarks;
 use crate::session_id::SessionId;
 use crate::shard::connection::{Connection, Stage};
-use crate::shard::{Later, Shard};
+use crate::shard::{Scheduled, Shard};
 use crate::transport::SharedLines;
 use crate::wake::Wake;
 use proto::Capabilities;
@@ -349,7 +349,7 @@ impl Shard {
         let job = Job { session, derive: derive.clone() };
         match Duration::from_millis(job.derive.hold_millis) {
             Duration::ZERO => self.derive(job),
-            pause => self.do_later(pause, Later::Derive(job)),
+            pause => self.schedule(pause, Scheduled::Derive(job)),
         }
     }
 
@@ -358,7 +358,7 @@ impl Shard {
         let Some(connection) = self.connection(session) else { return };
         let placeholder = connection.outbox.reserve();
         let (request, tag) = (request.clone(), tag.clone());
-        let job = ReadJob { session, placeholder, request, tag, begun: None };
+        let job = ReadJob { session, placeholder, request, tag, partial: None };
         if let Err(lines) = self.parts.readers.ask(job, &self.parts.renderer) {
             let connection = self.connection(session).expect("just there");
             connection.fill(placeholder, lines);

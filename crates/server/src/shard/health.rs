@@ -32,7 +32,7 @@ pub struct Requester {
 
 /// What came of writing something small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum ProbeResult {
     /// It is on disk.
     Writable,
     /// It could not be stored.
@@ -43,7 +43,7 @@ pub enum Found {
 
 /// What a shard is to do for one who asks.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum HealthCheck {
     /// To answer at once.
     Answer(Answer),
     /// To have something written; the answer comes later.
@@ -58,36 +58,38 @@ pub struct Health {
     /// When what is being written was asked for.
     probe: Option<Instant>,
     /// What came of the last one, and when.
-    last: Option<(Instant, Found)>,
+    last: Option<(Instant, ProbeResult)>,
     /// Who waits, longest first: at most one entry a connection, as each has one request at a time.
     waiting: VecDeque<(Instant, Requester)>,
 }
 
 impl Health {
     /// Somebody asks.
-    pub fn ask(&mut self, who: Requester, now: Instant, disk: Seen) -> Asked {
+    pub fn ask(&mut self, who: Requester, now: Instant, disk: Seen) -> HealthCheck {
         if let Some((at, found)) = self.last
             && now.saturating_duration_since(at) < Duration::from_millis(HEALTH_MILLIS)
         {
-            return Asked::Answer(health(found, disk));
+            return HealthCheck::Answer(health(found, disk));
         }
         match self.probe {
-            Some(since) if is_late(since, now) => Asked::Answer(health(Found::NoAnswer, disk)),
+            Some(since) if is_late(since, now) => {
+                HealthCheck::Answer(health(ProbeResult::NoAnswer, disk))
+            }
             Some(_) => {
                 self.waiting.push_back((now, who));
-                Asked::Wait
+                HealthCheck::Wait
             }
             None => {
                 self.probe = Some(now);
                 self.waiting.push_back((now, who));
-                Asked::Probe
+                HealthCheck::Probe
             }
         }
     }
 
     /// What was to be written is stored, or is not: the answer, and for whom.
     pub fn probed(&mut self, stored: bool, now: Instant, disk: Seen) -> (Answer, Vec<Requester>) {
-        let found = if stored { Found::Writable } else { Found::NotWritable };
+        let found = if stored { ProbeResult::Writable } else { ProbeResult::NotWritable };
         self.probe = None;
         self.last = Some((now, found));
         let all = std::mem::take(&mut self.waiting);
@@ -98,7 +100,7 @@ impl Health {
     pub fn overdue(&mut self, now: Instant, disk: Seen) -> Option<(Answer, Vec<Requester>)> {
         let late = self.waiting.iter().take_while(|(since, _)| is_late(*since, now)).count();
         let late = self.waiting.drain(..late).map(|(_, who)| who).collect::<Vec<_>>();
-        (!late.is_empty()).then(|| (health(Found::NoAnswer, disk), late))
+        (!late.is_empty()).then(|| (health(ProbeResult::NoAnswer, disk), late))
     }
 }
 
@@ -107,9 +109,9 @@ impl Shard {
     pub(crate) fn ask_health(&mut self, who: Requester) {
         let disk = self.parts.metrics.seen();
         match self.health.ask(who, Instant::now(), disk) {
-            Asked::Answer(answer) => self.health_is(&answer, &[who]),
-            Asked::Probe => self.gather(who.session, ClientEvent::Probe),
-            Asked::Wait => {}
+            HealthCheck::Answer(answer) => self.health_is(&answer, &[who]),
+            HealthCheck::Probe => self.gather(who.session, ClientEvent::Probe),
+            HealthCheck::Wait => {}
         }
     }
 
@@ -148,11 +150,13 @@ fn is_late(since: Instant, now: Instant) -> bool {
 
 /// The answer to what was found: 200 if people can talk, also if something is not quite well, or
 /// 503; and what is wrong.
-pub fn health(found: Found, disk: Seen) -> Answer {
+pub fn health(found: ProbeResult, disk: Seen) -> Answer {
     let (store, problem) = match found {
-        Found::Writable => ("writable", None),
-        Found::NotWritable => ("not_writable", Some("nothing can be stored; see the server's log")),
-        Found::NoAnswer => ("no_answer", Some("the store did not respond in time")),
+        ProbeResult::Writable => ("writable", None),
+        ProbeResult::NotWritable => {
+            ("not_writable", Some("nothing can be stored; see the server's log"))
+        }
+        ProbeResult::NoAnswer => ("no_answer", Some("the store did not respond in time")),
     };
     let full = disk.free.is_some_and(|bytes| bytes < DISK_FREE_LEAST);
     let gone = "a file of the database was moved or deleted; see the server's log";
@@ -219,50 +223,50 @@ mod tests {
     fn the_answer_says_what_is_wrong() {
         let cases = [
             (
-                (Found::Writable, PLENTY),
+                (ProbeResult::Writable, PLENTY),
                 (
                     Status::Ok,
                     r#"{"status":"ok","store":"writable","disk_free_bytes":1099511627776}"#,
                 ),
             ),
             (
-                (Found::Writable, Seen::default()),
+                (ProbeResult::Writable, Seen::default()),
                 (Status::Ok, r#"{"status":"ok","store":"writable"}"#),
             ),
             (
-                (Found::Writable, free(DISK_FREE_LEAST)),
+                (ProbeResult::Writable, free(DISK_FREE_LEAST)),
                 (Status::Ok, r#"{"status":"ok","store":"writable","disk_free_bytes":67108864}"#),
             ),
             (
-                (Found::Writable, free(DISK_FREE_LEAST - 1)),
+                (ProbeResult::Writable, free(DISK_FREE_LEAST - 1)),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"writable","disk_free_bytes":67108863,"problems":["the disk with the data directory is almost full"]}"#,
                 ),
             ),
             (
-                (Found::NotWritable, free(0)),
+                (ProbeResult::NotWritable, free(0)),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"not_writable","disk_free_bytes":0,"problems":["nothing can be stored; see the server's log","the disk with the data directory is almost full"]}"#,
                 ),
             ),
             (
-                (Found::NoAnswer, Seen::default()),
+                (ProbeResult::NoAnswer, Seen::default()),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"no_answer","problems":["the store did not respond in time"]}"#,
                 ),
             ),
             (
-                (Found::Writable, Seen { scarce: true, ..Seen::default() }),
+                (ProbeResult::Writable, Seen { scarce: true, ..Seen::default() }),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"writable","problems":["free disk space is below the reserve, so only operators can store anything"]}"#,
                 ),
             ),
             (
-                (Found::NotWritable, Seen { gone: true, ..Seen::default() }),
+                (ProbeResult::NotWritable, Seen { gone: true, ..Seen::default() }),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"not_writable","problems":["nothing can be stored; see the server's log","a file of the database was moved or deleted; see the server's log"]}"#,
@@ -270,7 +274,7 @@ mod tests {
             ),
             (
                 (
-                    Found::Writable,
+                    ProbeResult::Writable,
                     Seen {
                         log_bytes: LOG_BYTES_MOST,
                         log_waits: LOG_WAITS_SECONDS - 1,
@@ -280,14 +284,14 @@ mod tests {
                 (Status::Ok, r#"{"status":"ok","store":"writable"}"#),
             ),
             (
-                (Found::Writable, Seen { log_bytes: LOG_BYTES_MOST + 1, ..Seen::default() }),
+                (ProbeResult::Writable, Seen { log_bytes: LOG_BYTES_MOST + 1, ..Seen::default() }),
                 (
                     Status::Ok,
                     r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is large: perhaps another program is reading the database"]}"#,
                 ),
             ),
             (
-                (Found::Writable, Seen { log_waits: LOG_WAITS_SECONDS, ..Seen::default() }),
+                (ProbeResult::Writable, Seen { log_waits: LOG_WAITS_SECONDS, ..Seen::default() }),
                 (
                     Status::Ok,
                     r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is not being checkpointed; see the server's log"]}"#,
@@ -302,39 +306,39 @@ mod tests {
     #[test]
     fn one_write_answers_all_who_ask_while_it_is_under_way_and_shortly_after() {
         let (mut state, begin) = (Health::default(), Instant::now());
-        assert_eq!(state.ask(requester(1), begin, PLENTY), Asked::Probe);
-        assert_eq!(state.ask(requester(2), after(begin, 3), PLENTY), Asked::Wait);
-        let well = health(Found::Writable, PLENTY);
+        assert_eq!(state.ask(requester(1), begin, PLENTY), HealthCheck::Probe);
+        assert_eq!(state.ask(requester(2), after(begin, 3), PLENTY), HealthCheck::Wait);
+        let well = health(ProbeResult::Writable, PLENTY);
         let told = state.probed(true, after(begin, 10), PLENTY);
         assert_eq!(told, (well.clone(), vec![requester(1), requester(2)]));
         let soon = after(begin, 10 + HEALTH_MILLIS - 1);
-        assert_eq!(state.ask(requester(3), soon, PLENTY), Asked::Answer(well));
+        assert_eq!(state.ask(requester(3), soon, PLENTY), HealthCheck::Answer(well));
         // What the disk has left is as new as it can be.
-        let full = health(Found::Writable, free(1));
-        assert_eq!(state.ask(requester(3), soon, free(1)), Asked::Answer(full));
+        let full = health(ProbeResult::Writable, free(1));
+        assert_eq!(state.ask(requester(3), soon, free(1)), HealthCheck::Answer(full));
         let later = after(begin, 10 + HEALTH_MILLIS);
-        assert_eq!(state.ask(requester(4), later, PLENTY), Asked::Probe);
-        let bad = health(Found::NotWritable, PLENTY);
+        assert_eq!(state.ask(requester(4), later, PLENTY), HealthCheck::Probe);
+        let bad = health(ProbeResult::NotWritable, PLENTY);
         assert_eq!(state.probed(false, later, PLENTY), (bad.clone(), vec![requester(4)]));
-        assert_eq!(state.ask(requester(5), later, PLENTY), Asked::Answer(bad));
+        assert_eq!(state.ask(requester(5), later, PLENTY), HealthCheck::Answer(bad));
     }
 
     #[test]
     fn a_store_that_does_not_answer_is_waited_for_only_so_long_and_written_to_only_once() {
         let (mut state, begin) = (Health::default(), Instant::now());
-        let late = health(Found::NoAnswer, PLENTY);
-        assert_eq!(state.ask(requester(1), begin, PLENTY), Asked::Probe);
-        assert_eq!(state.ask(requester(2), after(begin, 1000), PLENTY), Asked::Wait);
+        let late = health(ProbeResult::NoAnswer, PLENTY);
+        assert_eq!(state.ask(requester(1), begin, PLENTY), HealthCheck::Probe);
+        assert_eq!(state.ask(requester(2), after(begin, 1000), PLENTY), HealthCheck::Wait);
         let almost = after(begin, HEALTH_PATIENCE_MILLIS - 1);
         assert_eq!(state.overdue(almost, PLENTY), None);
         let over = after(begin, HEALTH_PATIENCE_MILLIS);
         assert_eq!(state.overdue(over, PLENTY), Some((late.clone(), vec![requester(1)])));
         assert_eq!(state.overdue(over, PLENTY), None);
         // It is known by now; nobody has to wait for it again.
-        assert_eq!(state.ask(requester(3), over, PLENTY), Asked::Answer(late));
+        assert_eq!(state.ask(requester(3), over, PLENTY), HealthCheck::Answer(late));
         // It answers after all.
-        let well = health(Found::Writable, PLENTY);
+        let well = health(ProbeResult::Writable, PLENTY);
         assert_eq!(state.probed(true, over, PLENTY), (well.clone(), vec![requester(2)]));
-        assert_eq!(state.ask(requester(4), over, PLENTY), Asked::Answer(well));
+        assert_eq!(state.ask(requester(4), over, PLENTY), HealthCheck::Answer(well));
     }
 }

@@ -34,7 +34,7 @@ impl Memory {
 
 /// How far a connection lags behind. Exists only while its socket does not accept everything.
 #[derive(Debug)]
-pub(crate) struct Behind {
+pub(crate) struct Backlog {
     /// The bytes queued when they were last counted.
     bytes: usize,
     /// When its socket last accepted any.
@@ -46,31 +46,31 @@ impl Connection {
     /// the decrease since the last count.
     fn count_waiting(&mut self, before: usize) -> (usize, usize) {
         let waiting = self.waiting();
-        let Some(behind) = &mut self.behind else {
+        let Some(backlog) = &mut self.backlog else {
             if waiting > 0 {
-                self.behind = Some(Box::new(Behind { bytes: waiting, since: Instant::now() }));
+                self.backlog = Some(Box::new(Backlog { bytes: waiting, since: Instant::now() }));
             }
             return (waiting, 0);
         };
-        let counted = std::mem::replace(&mut behind.bytes, waiting);
+        let counted = std::mem::replace(&mut backlog.bytes, waiting);
         // It is not at fault if only a reader's answer is missing.
         if waiting < before || !self.blocked {
-            behind.since = Instant::now();
+            backlog.since = Instant::now();
         }
         if waiting == 0 {
-            self.behind = None;
+            self.backlog = None;
         }
         (waiting.saturating_sub(counted), counted.saturating_sub(waiting))
     }
 
     /// The bytes counted for it.
     pub(crate) fn counted(&self) -> usize {
-        self.behind.as_ref().map_or(0, |behind| behind.bytes)
+        self.backlog.as_ref().map_or(0, |backlog| backlog.bytes)
     }
 
     /// How long its socket has accepted nothing, although something is queued.
     fn stands(&self, now: Instant) -> Duration {
-        let since = self.behind.as_ref().map(|behind| behind.since);
+        let since = self.backlog.as_ref().map(|backlog| backlog.since);
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
@@ -99,13 +99,13 @@ impl Shard {
             return;
         }
         let (now, stands) = (Instant::now(), Duration::from_secs(OUTBOX_STANDS_SECONDS));
-        let behind = self.connections.iter().filter(|(_, connection)| connection.counted() > 0);
-        let mut behind: Vec<(bool, usize, usize)> =
-            behind.map(|(slot, one)| (one.stands(now) >= stands, one.counted(), slot)).collect();
-        behind.sort_unstable();
+        let backlog = self.connections.iter().filter(|(_, connection)| connection.counted() > 0);
+        let mut backlog: Vec<(bool, usize, usize)> =
+            backlog.map(|(slot, one)| (one.stands(now) >= stands, one.counted(), slot)).collect();
+        backlog.sort_unstable();
         while self.waiting > share
             && memory.total() > most
-            && let Some((_, _, slot)) = behind.pop()
+            && let Some((_, _, slot)) = backlog.pop()
         {
             self.parts.metrics.count(Count::Refused(Refused::Memory));
             self.gone(
@@ -132,7 +132,7 @@ pub(super) mod tests {
     use crate::metrics::{Metrics, Queue};
     use crate::queue::{Receiver, bounded};
     use crate::render::Renderer;
-    use crate::shard::Parts;
+    use crate::shard::ShardParts;
     use crate::shard::connection::Stage;
     use crate::transport::Transport;
     use crate::transport::certificate::Certificate;
@@ -146,11 +146,11 @@ pub(super) mod tests {
     use std::sync::mpsc;
 
     /// The receiving ends of what a shard sends to.
-    pub(in crate::shard) type Ends =
+    pub(in crate::shard) type Receivers =
         (Receiver<Input>, password::Worker, Vec<reader::Queue>, mpsc::Receiver<Wake>);
 
     /// The first of two shards that share this much memory.
-    pub(in crate::shard) fn shard(memory: usize) -> (Shard, Ends) {
+    pub(in crate::shard) fn shard(memory: usize) -> (Shard, Receivers) {
         let mut config = Config::default();
         (config.limits.memory, config.limits.outbox_bytes) = (Some(memory), 0);
         let metrics = Arc::new(Metrics::new(2));
@@ -158,7 +158,7 @@ pub(super) mod tests {
         let (passwords, worker) = password::queue(hub.clone(), metrics.waiting(Queue::Passwords));
         let (readers, queues) = reader::queues(&metrics.waiting(Queue::Readers));
         let (wake, woken) = mpsc::sync_channel(1);
-        let shard = Shard::new(Parts {
+        let shard = Shard::new(ShardParts {
             node: 0,
             id: 0,
             certificate: Certificate::load(&config.tls, None).unwrap(),
@@ -203,8 +203,8 @@ pub(super) mod tests {
 
     /// Pretends that its socket has been stalled for this long.
     fn stand(shard: &mut Shard, slot: usize, seconds: u64) {
-        let behind = shard.connections[slot].behind.as_mut().expect("something waits");
-        behind.since -= Duration::from_secs(seconds);
+        let backlog = shard.connections[slot].backlog.as_mut().expect("something waits");
+        backlog.since -= Duration::from_secs(seconds);
     }
 
     fn reasons(shard: &Shard) -> Vec<&str> {
@@ -287,7 +287,7 @@ pub(super) mod tests {
             shard.connections[slot].blocked = false;
             tell(&mut shard, slot, 0);
         }
-        assert!(shard.connections[slot].behind.is_none(), "at rest it owns nothing");
+        assert!(shard.connections[slot].backlog.is_none(), "at rest it owns nothing");
         assert_eq!(shard.waiting, 0);
     }
 }

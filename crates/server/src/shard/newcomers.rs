@@ -62,7 +62,7 @@ fn a_flood_of_connections_is_accepted_in_parts_and_nobody_else_waits_for_it() {
 #[test]
 fn those_who_have_not_logged_in_are_read_as_long_as_they_have_time_left() {
     let (mut shard, _ends) = shard(0);
-    let _crowd: Vec<Peer> = (0..9).map(|_| connect(&mut shard, Stage::Entering)).collect();
+    let _crowd: Vec<Peer> = (0..9).map(|_| connect(&mut shard, Stage::LoggingIn)).collect();
     let _ann = connect(&mut shard, Stage::Ready);
     shard.newcomers = Duration::from_micros(NEWCOMER_MICROS);
     shard.read_ready();
@@ -82,7 +82,7 @@ fn more_of_them_than_a_round_has_time_for_leave_half_of_the_core_to_others() {
     let (mut shard, _ends) = shard(0);
     let (_inbox, mut outlet) = inbox::new(Default::default()).unwrap();
     let _crowd: Vec<Peer> =
-        (0..2 * NEWCOMER_EVENTS).map(|_| connect(&mut shard, Stage::Entering)).collect();
+        (0..2 * NEWCOMER_EVENTS).map(|_| connect(&mut shard, Stage::LoggingIn)).collect();
     let mut events = Events::with_capacity(EVENTS);
     let begun = Instant::now();
     shard.round(&mut outlet, &mut events).unwrap();

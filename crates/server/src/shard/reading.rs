@@ -3,14 +3,14 @@
 use crate::hub::{ClientEvent, SessionEvent};
 use crate::limits::{READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
 use crate::metrics::{Count, Handshake, Refused};
-use crate::shard::connection::{Stage, Stopped, Taken};
-use crate::shard::{Later, Shard};
+use crate::shard::connection::{ReadLine, Stage, StopReason};
+use crate::shard::{Scheduled, Shard};
 use crate::transport::{Received, Setup, Transport};
 use std::io::{ErrorKind, Read};
 use std::time::Instant;
 
 /// What became of reading a connection.
-enum After {
+enum ReadOutcome {
     /// Its socket is empty; an event will tell of more.
     Empty,
     /// There is, or may be, more.
@@ -37,24 +37,24 @@ impl Shard {
             connection.ready = false;
             let begun = is_newcomer.then(Instant::now);
             let events = self.batch.events.len();
-            let after = self.read(*slot);
+            let outcome = self.read(*slot);
             if let Some(begun) = begun {
                 self.newcomers += begun.elapsed();
                 self.newcomer_events += self.batch.events.len() - events;
             }
-            match after {
-                After::More => match self.connections.get_mut(*slot) {
+            match outcome {
+                ReadOutcome::More => match self.connections.get_mut(*slot) {
                     Some(connection) => {
                         connection.ready = true;
                         true
                     }
                     None => false,
                 },
-                After::Empty => {
+                ReadOutcome::Empty => {
                     self.connections[*slot].note_written();
                     false
                 }
-                After::Waits => false,
+                ReadOutcome::Waits => false,
             }
         });
         // What became ready meanwhile stands behind those that wait longer.
@@ -63,7 +63,7 @@ impl Shard {
     }
 
     /// Reads from a socket once, and gathers the lines.
-    fn read(&mut self, slot: usize) -> After {
+    fn read(&mut self, slot: usize) -> ReadOutcome {
         let connection = &mut self.connections[slot];
         if connection.stage == Stage::Closing {
             return match connection.is_unheard() {
@@ -74,7 +74,7 @@ impl Shard {
         if let Some(requests) = connection.transport.requests() {
             // One request at a time, and no other until its response has been taken.
             if requests.awaits_response() || !connection.is_written() {
-                return After::Waits;
+                return ReadOutcome::Waits;
             }
             if requests.has_more() {
                 return self.resume(slot);
@@ -85,7 +85,7 @@ impl Shard {
             || connection.held
             || connection.outbox.placeholders() > READS_PER_SESSION
         {
-            return After::Waits;
+            return ReadOutcome::Waits;
         }
         if connection.lines_wait {
             return self.gather_lines(slot, 0, false);
@@ -94,7 +94,7 @@ impl Shard {
             Ok(0) => {
                 // What it sent before is dealt with and answered first.
                 self.no_more(slot);
-                After::Waits
+                ReadOutcome::Waits
             }
             Ok(bytes) => {
                 self.tally.received += bytes as u64;
@@ -105,11 +105,11 @@ impl Shard {
                     }
                 }
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
-            Err(error) if error.kind() == ErrorKind::Interrupted => After::More,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::Empty,
+            Err(error) if error.kind() == ErrorKind::Interrupted => ReadOutcome::More,
             Err(error) => {
                 self.gone(slot, &format!("Connection lost: {}", error.kind()));
-                After::Waits
+                ReadOutcome::Waits
             }
         }
     }
@@ -129,7 +129,7 @@ impl Shard {
     }
 
     /// Takes bytes that are not just lines, and gathers the lines that they are found to hold.
-    fn receive(&mut self, slot: usize, bytes: usize) -> After {
+    fn receive(&mut self, slot: usize, bytes: usize) -> ReadOutcome {
         let connection = &mut self.connections[slot];
         let kept = connection.kept().len();
         let start = UNREAD_BYTES - kept;
@@ -150,7 +150,7 @@ impl Shard {
     }
 
     /// Takes what came after a request of HTTP that has its response now.
-    fn resume(&mut self, slot: usize) -> After {
+    fn resume(&mut self, slot: usize) -> ReadOutcome {
         self.scratch.lines.clear();
         let connection = &mut self.connections[slot];
         let setup = Setup {
@@ -160,15 +160,15 @@ impl Shard {
         };
         let received = connection.resume(&setup, &mut self.scratch);
         let done = connection.ended && received.request.is_none();
-        let after = self.received(slot, 0, received);
+        let outcome = self.received(slot, 0, received);
         if done {
             self.no_more(slot);
         }
-        after
+        outcome
     }
 
     /// Deals with what was received.
-    fn received(&mut self, slot: usize, bytes: usize, received: Received) -> After {
+    fn received(&mut self, slot: usize, bytes: usize, received: Received) -> ReadOutcome {
         let session = self.session(slot);
         self.touch(slot);
         if let Some((address, encrypted)) = received.proxied {
@@ -187,7 +187,7 @@ impl Shard {
             self.gather(session, ClientEvent::WebSocket { browser });
         }
         self.connections[slot].over = received.closed && received.failure.is_none();
-        let after = self.gather_lines(slot, bytes, true);
+        let outcome = self.gather_lines(slot, bytes, true);
         if let Some(reason) = received.failure {
             if received.handshaking && received.encrypted.is_none() {
                 self.parts.metrics.handshake(Handshake::Failed);
@@ -196,13 +196,13 @@ impl Shard {
             self.end(slot, &reason);
         } else if let Some(request) = received.request {
             self.serve(slot, &request);
-            return After::Waits; // Until the response is written.
+            return ReadOutcome::Waits; // Until the response is written.
         }
-        after
+        outcome
     }
 
     /// Gathers lines: of the bytes just read, or of those that they were found to hold.
-    fn gather_lines(&mut self, slot: usize, bytes: usize, wrapped: bool) -> After {
+    fn gather_lines(&mut self, slot: usize, bytes: usize, wrapped: bool) -> ReadOutcome {
         let session = self.session(slot);
         let limits = &self.parts.config.limits;
         let connection = &mut self.connections[slot];
@@ -219,13 +219,13 @@ impl Shard {
         // Those that were left over have come before.
         let (left_over, first) = (connection.lines_wait, batch.events.len());
         let stopped = connection.take_lines(lines, limits, now, |taken| {
-            let (Taken::Line(text) | Taken::Bad(_, text)) = taken;
+            let (ReadLine::Line(text) | ReadLine::Bad(_, text)) = taken;
             let start = batch.text.len() as u32;
             batch.text.extend_from_slice(text.as_bytes());
             let range = start..batch.text.len() as u32;
             let event = match taken {
-                Taken::Line(_) => ClientEvent::Line(range),
-                Taken::Bad(error, _) => ClientEvent::BadLine(error, range),
+                ReadLine::Line(_) => ClientEvent::Line(range),
+                ReadLine::Bad(error, _) => ClientEvent::BadLine(error, range),
             };
             batch.events.push(SessionEvent { session, event });
             !batch.is_full()
@@ -238,34 +238,34 @@ impl Shard {
                 .events
                 .insert(first, SessionEvent { session, event: ClientEvent::Answered(told) });
         }
-        if connection.over && stopped == Stopped::NoLine {
+        if connection.over && stopped == StopReason::NoLine {
             self.no_more(slot);
-            return After::Waits;
+            return ReadOutcome::Waits;
         }
         match stopped {
             // Less than was asked for: the socket is empty, and an event will tell of more. An end
             // has been told of already.
-            Stopped::NoLine if (1..READ_BYTES).contains(&bytes) && !connection.read_closed => {
-                After::Empty
+            StopReason::NoLine if (1..READ_BYTES).contains(&bytes) && !connection.read_closed => {
+                ReadOutcome::Empty
             }
-            Stopped::NoLine | Stopped::Full => After::More,
-            Stopped::Flood => {
+            StopReason::NoLine | StopReason::Full => ReadOutcome::More,
+            StopReason::Flood => {
                 connection.paused = true;
                 self.parts.metrics.count(Count::Refused(Refused::Flood));
                 let pause = connection.flood_pause(limits);
-                self.do_later(pause, Later::Read(session));
-                After::Waits
+                self.schedule(pause, Scheduled::Read(session));
+                ReadOutcome::Waits
             }
         }
     }
 
     /// A connection that is closed and has not said anything yet: its first bytes tell in what it
     /// can be told why.
-    fn hear_first(&mut self, slot: usize) -> After {
+    fn hear_first(&mut self, slot: usize) -> ReadOutcome {
         let connection = &mut self.connections[slot];
         match connection.stream.read(&mut self.buffer[..]) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return After::Empty,
-            Err(error) if error.kind() == ErrorKind::Interrupted => return After::More,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadOutcome::Empty,
+            Err(error) if error.kind() == ErrorKind::Interrupted => return ReadOutcome::More,
             Ok(bytes) if bytes > 0 => connection.refuse(&self.buffer[..bytes]),
             _ => {
                 connection.ended = true;
@@ -273,19 +273,19 @@ impl Shard {
             }
         }
         self.touch(slot);
-        After::More
+        ReadOutcome::More
     }
 
     /// A closing connection: throws away what still comes, so that the peer can read our last lines
     /// in peace.
-    fn drain(&mut self, slot: usize) -> After {
+    fn drain(&mut self, slot: usize) -> ReadOutcome {
         match self.connections[slot].stream.read(&mut self.buffer[..]) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => After::Empty,
-            Ok(bytes) if bytes > 0 => After::More,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::Empty,
+            Ok(bytes) if bytes > 0 => ReadOutcome::More,
             _ => {
                 self.connections[slot].ended = true;
                 self.touch(slot); // Removed once it has been sent its last lines.
-                After::Waits
+                ReadOutcome::Waits
             }
         }
     }

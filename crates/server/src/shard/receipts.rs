@@ -5,10 +5,10 @@ use crate::session::delivery::Watermarks;
 
 /// What a connection has not acknowledged yet. An idle one owns no memory.
 #[derive(Debug, Default)]
-pub struct Receipts(Option<Box<Awaited>>);
+pub struct Receipts(Option<Box<Unacknowledged>>);
 
 #[derive(Debug, Default)]
-struct Awaited {
+struct Unacknowledged {
     /// Everything.
     told: Watermarks,
     /// The part that the next line acknowledges.

@@ -34,27 +34,27 @@ impl Shard {
                 Stage::Closing if since >= Duration::from_millis(LINGER_MILLIS) => {
                     self.remove(slot);
                 }
-                Stage::Entering
+                Stage::LoggingIn
                     if connection.transport.requests().is_some_and(Incoming::is_idle)
                         && (half >= Duration::from_secs(HTTP_IDLE_SECONDS)
                             || connection.login_patience(&limits).is_some_and(|m| since >= m)) =>
                 {
                     self.served(slot);
                 }
-                Stage::Entering if half >= Duration::from_secs(HANDSHAKE_SECONDS) => {
+                Stage::LoggingIn if half >= Duration::from_secs(HANDSHAKE_SECONDS) => {
                     self.parts.metrics.count(Count::Refused(Refused::HandshakeDeadline));
                     if kind == Kind::Tls && connection.transport.may_be_handshaking() {
                         self.parts.metrics.handshake(Handshake::Late);
                     }
                     self.end(slot, "Too slow: the handshake was not completed in time");
                 }
-                Stage::Entering
+                Stage::LoggingIn
                     if connection.login_patience(&limits).is_some_and(|most| since >= most) =>
                 {
                     self.parts.metrics.count(Count::Refused(Refused::LoginDeadline));
                     self.end(slot, "No login in time");
                 }
-                Stage::Entering | Stage::Ready if connection.does_not_read(now) => {
+                Stage::LoggingIn | Stage::Ready if connection.does_not_read(now) => {
                     self.end_unread(slot);
                 }
                 Stage::Ready if !ping.is_zero() && silent >= ping * 2 && connection.pinged => {

@@ -3,7 +3,7 @@
 use super::{AccountChange, duration, must_be_proven, or_not_stored, refused, tell_others, time};
 use crate::command::authentication;
 use crate::command::context::Context;
-use crate::command::entry::Next;
+use crate::command::entry::SharedPart;
 use crate::command::refusal::Refusal;
 use crate::effects::{Ending, FollowUp, Task};
 use crate::limits::{APP_PASSWORD_CHARS, APP_PASSWORD_NAME_BYTES, APP_PASSWORDS};
@@ -22,7 +22,7 @@ pub(super) fn before<'m>(
     context: &mut Context<'_>,
     account: &Account,
     params: &[&str],
-) -> Result<Next<'m>, Refusal> {
+) -> Result<SharedPart<'m>, Refusal> {
     let subcommand = params.first().copied().unwrap_or_default().to_ascii_uppercase();
     let name = || params.get(1).copied().filter(|name| !name.is_empty());
     match subcommand.as_str() {
@@ -31,13 +31,13 @@ pub(super) fn before<'m>(
             add(context, account, name().ok_or(Refusal::NeedMoreParams)?, lasts)?;
         }
         "LIST" | "" => list(context, account),
-        "DEL" => return Ok(Next::Command),
+        "DEL" => return Ok(SharedPart::AsSent),
         _ => {
             let text = "ACCOUNT TOKEN knows ADD, LIST and DEL";
             return Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text));
         }
     }
-    Ok(Next::Nothing)
+    Ok(SharedPart::None)
 }
 
 fn add(

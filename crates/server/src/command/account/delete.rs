@@ -1,8 +1,8 @@
 //! `ACCOUNT DELETE name`: the account is removed with all that is its own. Nobody can register its name.
 
 use super::refused;
-use crate::command::ending;
 use crate::command::refusal::Refusal;
+use crate::command::session_end;
 use crate::effects::write_error;
 use crate::effects::{Condition, Effect, Ending, FollowUp};
 use crate::state::apply_context::ApplyContext;
@@ -53,13 +53,13 @@ pub(in crate::command) fn remove(
     let (requester, id) = (context.requester.session, account.id);
     let sessions = context.state.users.get(&id).map_or(Vec::new(), |user| user.sessions.clone());
     for session in sessions.iter().copied().filter(|session| *session != requester) {
-        ending::leave(&mut context.to(id, session), why, None);
+        session_end::leave(&mut context.to(id, session), why, None);
         let (told, reason) = (Some(why.into()), why.into());
         context.out.end_session(Ending { session, told, reason });
     }
-    context.out.follow_up(FollowUp::EndEntering { account: id, why: DELETED });
+    context.out.follow_up(FollowUp::EndPendingLogins { account: id, why: DELETED });
     if sessions.contains(&requester) {
-        ending::leave(context, why, None);
+        session_end::leave(context, why, None);
     }
     let ApplyContext { state, out, .. } = context;
     out.resume(Condition::Always);

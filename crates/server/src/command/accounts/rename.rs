@@ -48,7 +48,7 @@ pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Resu
             context.out.follow_up(FollowUp::SyncWatchers { user: id });
         }
     }
-    context.out.follow_up(FollowUp::EndEntering { account: id, why: LOG_IN_AGAIN });
+    context.out.follow_up(FollowUp::EndPendingLogins { account: id, why: LOG_IN_AGAIN });
     Ok(())
 }
 

@@ -140,7 +140,7 @@ pub fn put_code(context: &mut ApplyContext<'_>, code: &OneTimeCode) -> Result<()
         "Connections ended: {ended}, app passwords removed: {apps}, certificates removed: {certificates}, second factor removed: {had}"
     );
     context.note(VERB, "RESET_ENDED", &[name, &ended, &apps, had, &certificates], &text);
-    context.out.follow_up(FollowUp::EndEntering { account: *id, why: ENDED });
+    context.out.follow_up(FollowUp::EndPendingLogins { account: *id, why: ENDED });
     let sessions = sessions.into_iter().map(|session| (*id, session)).collect();
     end(context, sessions, ENDED, "Password reset");
     Ok(())

@@ -1,6 +1,6 @@
 //! How metadata looks on the wire: pushed to subscribers, and in answers of many lines.
 
-use super::coming::{is_aware, is_old, keys_before};
+use super::at_registration::{is_aware, is_old, keys_before};
 use crate::command::context::Context;
 use crate::effects::{Effect, News};
 use crate::limits::METADATA_SYNC_SECONDS;

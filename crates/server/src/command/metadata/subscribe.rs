@@ -1,6 +1,6 @@
 //! `METADATA * SUB|UNSUB|SUBS`: of which keys the session wants to be told.
 
-use super::coming::is_aware;
+use super::at_registration::is_aware;
 use super::{bad_key_line, bad_target, is_key, is_old};
 use crate::command::context::Context;
 use crate::command::metadata::show::{self, batch};

@@ -1,8 +1,8 @@
 //! The lists of a room: who is banned, who is not although a ban fits, who needs no invitation, and
 //! who is quiet.
 
-use super::Step;
-use super::room::Change;
+use super::ModeStep;
+use super::room::ModeChange;
 use crate::limits::{LIST_ENTRIES, MASK_BYTES};
 use crate::state::apply_context::ApplyContext;
 use crate::state::ban_terms;
@@ -51,10 +51,10 @@ pub fn complete(given: &str) -> Option<String> {
 pub const NOT_A_MASK: &str =
     "is not a mask: nick!user@host or $a:account, with * and ? as wildcards";
 
-impl Change<'_, '_> {
+impl ModeChange<'_, '_> {
     /// A mask is added to a list, or taken from it.
-    pub(super) fn list(&mut self, step: Step<'_>) -> Result<(), Refusal> {
-        let Step { add, mode, parameter } = step;
+    pub(super) fn list(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
+        let ModeStep { add, mode, parameter } = step;
         let mask = complete(parameter.ok_or(Refusal::NeedMoreParams)?);
         let mask = mask.ok_or_else(|| self.bad(step, NOT_A_MASK))?;
         let (by, time) = (self.context.user().nick.clone(), self.context.state.now);

@@ -1,7 +1,7 @@
 //! The modes of a room: shown, and changed step by step.
 
 use super::lists::{LISTS, show_list};
-use super::{Done, Step, steps};
+use super::{AppliedModes, ModeStep, steps};
 use crate::command::kick::may_touch_founder;
 use crate::command::refusal::{Refusal, refuse};
 use crate::limits::KEY_BYTES;
@@ -37,8 +37,8 @@ pub(super) fn change(
     changes: &str,
     parameters: &[&str],
 ) -> Result<(), Refusal> {
-    let (asked, mut steps): (Vec<Step<'_>>, Vec<_>) =
-        steps(changes, parameters).into_iter().partition(Step::is_question);
+    let (asked, mut steps): (Vec<ModeStep<'_>>, Vec<_>) =
+        steps(changes, parameters).into_iter().partition(ModeStep::is_question);
     for mode in LISTS.chars().filter(|mode| asked.iter().any(|step| step.mode == *mode)) {
         show_list(context, id, mode);
     }
@@ -52,7 +52,7 @@ pub(super) fn change(
     let by_role = context.acts_by_role(room);
     context.must_be_storable()?;
     let before = context.state.rooms[&id].settings.clone();
-    let mut change = Change { context, id, name, rank, by_role, done: Done::default() };
+    let mut change = ModeChange { context, id, name, rank, by_role, done: AppliedModes::default() };
     for step in steps {
         if let Err(refusal) = change.step(step) {
             refuse(change.context, "MODE", &refusal);
@@ -62,7 +62,7 @@ pub(super) fn change(
     Ok(())
 }
 
-impl Step<'_> {
+impl ModeStep<'_> {
     /// Whether it asks for a list instead of changing it.
     fn is_question(&self) -> bool {
         self.parameter.is_none_or(str::is_empty) && LISTS.contains(self.mode)
@@ -76,7 +76,7 @@ impl Step<'_> {
 }
 
 /// A change of a room's modes under way.
-pub(super) struct Change<'c, 'a> {
+pub(super) struct ModeChange<'c, 'a> {
     pub(super) context: &'c mut ApplyContext<'a>,
     pub(super) id: RoomId,
     pub(super) name: Arc<str>,
@@ -84,11 +84,11 @@ pub(super) struct Change<'c, 'a> {
     pub(super) rank: Rank,
     /// It is for the audit log, being done by the right of an operator of the server.
     pub(super) by_role: bool,
-    pub(super) done: Done,
+    pub(super) done: AppliedModes,
 }
 
-impl Change<'_, '_> {
-    fn step(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+impl ModeChange<'_, '_> {
+    fn step(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
         match step.mode {
             'o' | 'h' | 'v' => self.standing(step),
             'k' => self.key(step),
@@ -109,14 +109,14 @@ impl Change<'_, '_> {
     }
 
     /// That a parameter cannot be.
-    pub(super) fn bad(&self, step: Step<'_>, why: &'static str) -> Refusal {
+    pub(super) fn bad(&self, step: ModeStep<'_>, why: &'static str) -> Refusal {
         let parameter = step.parameter.unwrap_or_default().to_owned();
         Refusal::BadModeParameter(self.name.clone(), step.mode, parameter, why.into())
     }
 
     /// `+o`, `+h`, `+v` and their taking away. A half-operator makes no operators, and touches only
     /// who is below; but everybody may step down.
-    fn standing(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+    fn standing(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
         let target = step.parameter.ok_or(Refusal::NeedMoreParams)?;
         if target.is_empty() {
             return Err(self.bad(step, "This mode needs the name of a member"));
@@ -162,7 +162,7 @@ impl Change<'_, '_> {
 
     /// Takes from somebody who is not in the room the standing that they would have again. Only
     /// operators may.
-    fn role(&mut self, step: Step<'_>, user: UserId, nick: Arc<str>) -> Result<(), Refusal> {
+    fn role(&mut self, step: ModeStep<'_>, user: UserId, nick: Arc<str>) -> Result<(), Refusal> {
         let Some(role) = self.context.state.rooms[&self.id].roles.get(&user).copied() else {
             return Err(Refusal::UserNotInRoom(nick, self.name.clone()));
         };
@@ -187,7 +187,7 @@ impl Change<'_, '_> {
         Ok(())
     }
 
-    fn flag(&mut self, step: Step<'_>) {
+    fn flag(&mut self, step: ModeStep<'_>) {
         let flags = &mut self.settings().flags;
         let changed = if step.add { flags.insert(step.mode) } else { flags.remove(&step.mode) };
         if changed {
@@ -196,7 +196,7 @@ impl Change<'_, '_> {
     }
 
     /// `+k key`, `-k key`.
-    fn key(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+    fn key(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
         if !step.add {
             if self.settings().key.take().is_some() {
                 self.done.add(false, 'k', Some("*"));
@@ -218,7 +218,7 @@ impl Change<'_, '_> {
     }
 
     /// `+l number`, `-l`.
-    fn limit(&mut self, step: Step<'_>) -> Result<(), Refusal> {
+    fn limit(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
         if !step.add {
             if self.settings().limit.take().is_some() {
                 self.done.add(false, 'l', None);
@@ -237,7 +237,7 @@ impl Change<'_, '_> {
 
     /// Stores what has changed and tells the room; `before` is how the settings were.
     fn tell(self, before: Settings) {
-        let Change { context, id, name, by_role, done, .. } = self;
+        let ModeChange { context, id, name, by_role, done, .. } = self;
         if done.letters.is_empty() {
             return;
         }

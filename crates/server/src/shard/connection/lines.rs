@@ -1,6 +1,6 @@
 //! Splitting input into lines, and the flood limit.
 
-use super::{Connection, Stage, Stopped, Taken};
+use super::{Connection, ReadLine, Stage, StopReason};
 use crate::limits::{BATCH_LINE_COST, LINE_BYTES, LOGIN_LINE_BYTES, Limits, TAGS_CLIENT_BYTES};
 use crate::transport::Transport;
 use proto::Capability;
@@ -15,11 +15,11 @@ impl Connection {
         data: &[u8],
         limits: &Limits,
         now: Instant,
-        mut take: impl FnMut(Taken<'_>) -> bool,
-    ) -> Stopped {
+        mut take: impl FnMut(ReadLine<'_>) -> bool,
+    ) -> StopReason {
         self.refill(limits, now);
         if let Transport::Undetected { .. } = self.transport {
-            return Stopped::NoLine; // What is kept may be something else.
+            return StopReason::NoLine; // What is kept may be something else.
         }
         let mut unread = std::mem::take(&mut self.unread);
         let joined = if unread.is_empty() {
@@ -28,13 +28,13 @@ impl Connection {
             unread.extend_from_slice(data);
             &unread
         };
-        let entering = self.stage == Stage::Entering;
+        let entering = self.stage == Stage::LoggingIn;
         let most = if entering { LOGIN_LINE_BYTES } else { LINE_BYTES };
         let mut left = joined;
         let stopped = loop {
-            let Some((line, used)) = next_line(left) else { break Stopped::NoLine };
+            let Some((line, used)) = next_line(left) else { break StopReason::NoLine };
             if self.allowance < 1.0 && limits.commands_per_second != 0 {
-                break Stopped::Flood;
+                break StopReason::Flood;
             }
             self.allowance -= self.cost(line);
             left = &left[used..];
@@ -42,24 +42,25 @@ impl Connection {
                 continue; // The end of a line that was refused before.
             }
             let taken = match check_line_within(line, most) {
-                Ok(line) => Taken::Line(line),
-                Err(error) => Taken::Bad(error, head(line)),
+                Ok(line) => ReadLine::Line(line),
+                Err(error) => ReadLine::Bad(error, head(line)),
             };
             if !take(taken) {
-                break Stopped::Full;
+                break StopReason::Full;
             }
         };
         // Input that is not lines has exceeded the limit.
         let floods = self.allowance < 0.0 && limits.commands_per_second != 0;
-        let stopped = if stopped == Stopped::NoLine && floods { Stopped::Flood } else { stopped };
-        if stopped == Stopped::NoLine && left.len() > TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES {
+        let stopped =
+            if stopped == StopReason::NoLine && floods { StopReason::Flood } else { stopped };
+        if stopped == StopReason::NoLine && left.len() > TAGS_CLIENT_BYTES + LOGIN_LINE_BYTES {
             if !std::mem::replace(&mut self.skipping, true) {
-                take(Taken::Bad(LineError::TooLong, head(left)));
+                take(ReadLine::Bad(LineError::TooLong, head(left)));
             }
             left = &[];
         }
         self.unread = left.to_vec();
-        self.lines_wait = stopped != Stopped::NoLine;
+        self.lines_wait = stopped != StopReason::NoLine;
         stopped
     }
 
@@ -137,12 +138,12 @@ mod tests {
             let now = now + Duration::from_secs(after);
             connection.take_lines(b"", &limits, now, |_| unreachable!("there is no line"))
         };
-        assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
+        assert_eq!(stopped(&mut connection, 0), StopReason::NoLine);
         connection.charge(3 * 512, 0);
-        assert_eq!(stopped(&mut connection, 0), Stopped::NoLine);
+        assert_eq!(stopped(&mut connection, 0), StopReason::NoLine);
         connection.charge(3 * 512, 0);
-        assert_eq!(stopped(&mut connection, 0), Stopped::Flood);
+        assert_eq!(stopped(&mut connection, 0), StopReason::Flood);
         assert!(connection.flood_pause(&limits) > Duration::ZERO);
-        assert_eq!(stopped(&mut connection, 3), Stopped::NoLine);
+        assert_eq!(stopped(&mut connection, 3), StopReason::NoLine);
     }
 }

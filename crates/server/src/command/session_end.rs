@@ -108,7 +108,7 @@ pub fn carry_out(context: &mut Context<'_>) {
 }
 
 /// An account goes: sessions that are about to be its user's end.
-pub fn end_entering(context: &mut Context<'_>, account: AccountId, why: &str) {
+pub fn end_pending_logins(context: &mut Context<'_>, account: AccountId, why: &str) {
     for session in context.node.sessions.entering_as(account) {
         let (told, reason) = (Some(why.into()), why.into());
         context.out.end_session(Ending { session, told, reason });

@@ -1,7 +1,7 @@
 //! `METADATA * SET|CLEAR` of a session that is nobody yet: what it will say of itself.
 
+use super::at_registration::keys_before;
 use super::change::{answer_cleared, answer_set, check, check_number, full};
-use super::coming::keys_before;
 use super::{BAD_KEY, bad_key_code, fails, is_key, target};
 use crate::command::context::Context;
 use crate::limits::METADATA_KEYS_BEFORE;
