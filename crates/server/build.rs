@@ -35,8 +35,12 @@ fn main() {
 }
 
 fn build() -> Result<(), String> {
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let set = |name: &str| {
+        std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("cargo sets {name}"))
+    };
+    // Not what the compiler knows: a build folder may be moved with its project.
+    let web = set("CARGO_MANIFEST_DIR")?.join("../../web");
+    let out = set("OUT_DIR")?;
     let mut files = top_level(&web)?;
     if let Some(script) = script(&web)? {
         files.insert("app.js".into(), script.into_bytes());

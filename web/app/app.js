@@ -38,6 +38,12 @@ export class App {
   side = "";
   /** @type {Dialog | undefined} */
   dialog;
+  /** Asks on a connection that has logged in by the password, while there is one. @type {Asking | undefined} */
+  owner;
+  /** Closes that connection, if there is one. */
+  endOwner = () => {};
+  /** Takes the answer to the question for the password, while it is shown. @type {((owner: Asking | undefined) => void) | undefined} */
+  proved;
   /** The message that is being answered. @type {Entry | undefined} */
   answered;
   /** A short remark, and whether it is about something that failed. @type {{ text: string, failed: boolean } | undefined} */
@@ -87,7 +93,7 @@ export class App {
   }
 
   get isLoggedIn() {
-    return this.client.status.phase !== "out" && this.chat.me !== "";
+    return this.client.isLoggedIn;
   }
 
   /** Draws the page soon, once for all that changes meanwhile. */
@@ -232,7 +238,7 @@ export class App {
     const { phase } = this.client.status;
     if (phase === "waiting" || phase === "out") this.asking.broken();
     if (phase === "out") {
-      [this.current, this.dialog, this.pane] = [undefined, undefined, "list"];
+      [this.current, this.dialog, this.proved, this.pane] = [undefined, undefined, undefined, "list"];
       this.timeline.show(undefined);
     }
     this.choose();
@@ -272,6 +278,8 @@ export class App {
   }
 
   #ready() {
+    // Before there is a new password the server refuses everything.
+    if (this.client.renewal !== undefined) return;
     this.presence.loggedIn(this.chat.server.tokens, this.sendLine);
     for (const { kind, name } of this.chat.conversations.values()) {
       if (kind === "person") this.presence.watch(name, this.sendLine);

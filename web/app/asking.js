@@ -21,8 +21,6 @@ export class Asking {
   #open = new Map();
   /** @type {Map<string, string>} The label that a batch belongs to. */
   #batches = new Map();
-  /** @type {{ verb: string, resolve: (messages: Message[]) => void } | undefined} */
-  #expected;
   #next = 0;
   #send;
 
@@ -48,31 +46,10 @@ export class Asking {
   }
 
   /**
-   * Answers a prompt of a verb. What follows has no label; the next standard reply of that verb is meant.
-   * @param {string} verb
-   * @param {string} text taken as it is
-   * @returns {Promise<Message[]>}
-   */
-  answerPrompt(verb, text) {
-    return new Promise((resolve) => {
-      this.#expected = { verb, resolve };
-      setTimeout(() => this.#endExpected(verb, []), answerMs);
-      this.#send(text);
-    });
-  }
-
-  /**
    * Takes a line if it is part of an answer.
    * @param {string} line
    */
   takes(line) {
-    if (this.#expected && / (?:NOTE|FAIL) /u.test(line)) {
-      const message = parseMessage(line);
-      if (message && message.params[0] === this.#expected.verb) {
-        this.#endExpected(this.#expected.verb, [message]);
-        return true;
-      }
-    }
     if (this.#open.size === 0 || !/^@|BATCH -/u.test(line)) return false;
     const message = parseMessage(line);
     return message !== undefined && this.#take(message);
@@ -82,7 +59,6 @@ export class Asking {
   broken() {
     for (const label of [...this.#open.keys()]) this.#end(label);
     this.#batches.clear();
-    if (this.#expected) this.#endExpected(this.#expected.verb, []);
   }
 
   /** @param {Message} message */
@@ -116,17 +92,6 @@ export class Asking {
     this.#open.delete(label);
     clearTimeout(question.timer);
     question.resolve(question.messages);
-  }
-
-  /**
-   * @param {string} verb
-   * @param {Message[]} messages
-   */
-  #endExpected(verb, messages) {
-    const expected = this.#expected;
-    if (expected?.verb !== verb) return;
-    this.#expected = undefined;
-    expected.resolve(messages);
   }
 }
 

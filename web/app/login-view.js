@@ -3,6 +3,7 @@
 /** @import { Login, Problem } from "../core/types.js" */
 /** @import { App } from "./app.js" */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { NewPassword } from "./account.js";
 import { Field } from "./parts.js";
 import { strings } from "./strings.js";
 
@@ -34,7 +35,7 @@ export function LoginView({ app }) {
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   const { status } = app.client;
   const problem = status.phase === "out" ? status.problem : undefined;
-  const busy = status.phase === "connecting" || status.phase === "waiting";
+  const busy = status.phase === "connecting";
   const field = wrong?.field ?? (problem && fieldOf[problem]);
   const text = wrong?.text ?? (status.phase === "out" ? status.reason ?? "" : "");
   useEffect(() => {
@@ -73,6 +74,17 @@ export function LoginView({ app }) {
       </div>
     </form>
   </main>`;
+}
+
+/** Who has logged in by a one-time code has to choose a password before anything else. @param {{ app: App }} props */
+export function RenewalView({ app }) {
+  return html`<main class="login"><div>
+    <div class="logo" aria-hidden="true"></div>
+    <h1>${strings.welcomeTo} ${location.hostname}</h1>
+    <p class="hint">${strings.renewalHint}</p>
+    <${NewPassword} app=${app} />
+    <div class="others"><button type="button" class="link" onClick=${() => app.client.logOut()}>${strings.logOut}</button></div>
+  </div></main>`;
 }
 
 /**

@@ -2,10 +2,11 @@
 
 /** @import { App } from "./app.js" */
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { ProofDialog } from "./account.js";
 import { ChatView } from "./chat-view.js";
 import { DialogView } from "./dialogs.js";
 import { ListView } from "./list-view.js";
-import { LoginView } from "./login-view.js";
+import { LoginView, RenewalView } from "./login-view.js";
 import { widths } from "./settings.js";
 import { SideView } from "./side-view.js";
 import { strings } from "./strings.js";
@@ -15,8 +16,9 @@ const keyPixels = 16;
 
 /** @param {{ app: App }} props */
 export function Page({ app }) {
-  if (!app.isLoggedIn) {
-    return html`<${LoginView} app=${app} /><${Toast} app=${app} />`;
+  if (!app.isLoggedIn || app.client.renewal !== undefined) {
+    return html`${app.client.status.phase === "waiting" && html`<${Banner} app=${app} />`}
+      <${app.isLoggedIn ? RenewalView : LoginView} app=${app} /><${Toast} app=${app} />`;
   }
   const { current } = app;
   return html`
@@ -33,6 +35,7 @@ export function Page({ app }) {
       <${SideView} app=${app} />
     </main>
     <${DialogView} app=${app} />
+    ${app.proved && html`<${ProofDialog} app=${app} />`}
     <${Toast} app=${app} />`;
 }
 

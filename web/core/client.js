@@ -1,4 +1,4 @@
-/** @import { Change, Intent, Login, Status } from "./types.js" */
+/** @import { Change, Intent, Login, Problem, Status } from "./types.js" */
 /** @import { KeptLogin } from "./storage.js" */
 /** @import { ScramKeys } from "./scram.js" */
 /** @import { Clock } from "./socket.js" */
@@ -7,6 +7,7 @@ import { Chat } from "./chat.js";
 import { Connection } from "./connection.js";
 import { fold } from "./fold.js";
 import { formatLine, parseMessage } from "./message.js";
+import { prove } from "./proven.js";
 import { deriveKeys, Scram, toBase64 } from "./scram.js";
 import { refreshConversation } from "./send.js";
 import { Socket } from "./socket.js";
@@ -59,6 +60,8 @@ export class Client {
   #kept;
   /** This login has succeeded before. */
   #isKnown = false;
+  /** The connection broke while an account was being made: whether there is one now, the server knows. */
+  #isUnsure = false;
   /** @type {Connection | undefined} Until the welcome. */
   #connection;
   /** What the server said at the end. */
@@ -112,6 +115,11 @@ export class Client {
     this.channel.onmessage = ({ data }) => this.#heardTab(data);
   }
 
+  /** The server has welcomed this login, on this connection or on an earlier one. */
+  get isLoggedIn() {
+    return this.#isKnown && this.status.phase !== "out";
+  }
+
   /** Shows what is kept on this device, and comes back online if it stays logged in. Call it first. */
   async start() {
     try {
@@ -151,6 +159,41 @@ export class Client {
     this.#leave({ phase: "out" });
     await this.#forgetDevice();
     this.channel.postMessage("out");
+  }
+
+  /**
+   * Opens another connection, logged in by the account's password, for what a token may not do.
+   * @param {string} password @param {string} code Of the second factor, if it is asked for.
+   * @returns {Promise<{ socket: WebSocket } | { problem: Problem, reason: string }>}
+   */
+  async prove(password, code) {
+    const { name } = this;
+    const socket = this.socket.connect();
+    const login = { how: /** @type {const} */ ("password"), name, serverPassword: this.#login?.serverPassword };
+    const scram = new Scram(this.crypto.subtle, name, this.#random(18), { password, code });
+    const refusal = await prove(socket, login, scram);
+    if (!refusal) return { socket };
+    socket.onclose = null;
+    socket.close();
+    return refusal;
+  }
+
+  /** The account has this password now. @param {string} password */
+  passwordChanged(password) {
+    // A token goes on as it is.
+    if (this.#login && !this.#kept) {
+      this.#login = { ...this.#login, password };
+      this.#keys = undefined;
+    }
+    if (this.renewal === undefined) return;
+    this.renewal = undefined;
+    // Only now does the server let this connection in.
+    /** @type {string[]} */
+    const out = [];
+    this.#enter(this.chat.server.capabilities, out);
+    this.socket.send(out);
+    this.#askForToken();
+    this.onStatus();
   }
 
   /** Tries to connect now, instead of waiting for the next try. */
@@ -220,8 +263,7 @@ export class Client {
     if (!login) return this.socket.close();
     const { name, password, code } = login;
     const secret = { password, code, keys: this.#keys };
-    const proves = login.how === "password" || (login.how === "register" && this.#isKnown);
-    const scram = proves ? new Scram(this.crypto.subtle, name, this.#random(18), secret) : undefined;
+    const scram = login.how === "password" ? new Scram(this.crypto.subtle, name, this.#random(18), secret) : undefined;
     this.#connection = new Connection(login, scram, this.#kept !== undefined);
     /** @type {string[]} */
     const out = [];
@@ -248,16 +290,23 @@ export class Client {
     if (step.type === "prove") {
       this.#prove(step.challenge);
     } else if (step.type === "enter") {
-      this.chat.loggedIn(this.name, step.capabilities, out);
-      this.chat.current ||= this.lobby;
-      if (this.chat.current) this.chat.conversationOrNew(this.chat.current);
-      refreshConversation(this.chat, this.chat.current, out);
-      this.#tellChanges();
+      // From here on the account is there: after a break it is not to be registered again.
+      if (this.#login?.how === "register") this.#login = { ...this.#login, how: "password" };
+      this.#enter(step.capabilities, out);
     } else if (step.type === "done") {
       this.#welcomed();
     } else {
       this.#failed(step);
     }
+  }
+
+  /** The chat begins. @param {Map<string, string>} capabilities @param {string[]} out */
+  #enter(capabilities, out) {
+    this.chat.loggedIn(this.name, capabilities, out);
+    this.chat.current ||= this.lobby;
+    if (this.chat.current) this.chat.conversationOrNew(this.chat.current);
+    refreshConversation(this.chat, this.chat.current, out);
+    this.#tellChanges();
   }
 
   /** @param {string} challenge */
@@ -288,7 +337,7 @@ export class Client {
     if (scram?.keys) {
       this.#keys = scram.keys;
       // From here on the keys do.
-      if (login) this.#login = { ...login, how: "password", password: undefined, code: undefined };
+      if (login) this.#login = { ...login, password: undefined, code: undefined };
       if (this.#kept?.secret) {
         this.#kept = { ...this.#kept, secret: undefined, keys: scram.keys };
         this.#keep((store) => store.keepLogin(/** @type {KeptLogin} */ (this.#kept)));
@@ -296,10 +345,13 @@ export class Client {
     }
     this.renewal = renewal;
     this.#setStatus({ phase: "online" });
-    if (login?.remember && !this.#kept && !renewal) {
-      const params = ["TOKEN", "ADD", `web-${this.#random(6)}`, STAY];
-      this.socket.send([formatLine("ACCOUNT", params, undefined, { label: TOKEN_LABEL })]);
-    }
+    if (!renewal) this.#askForToken();
+  }
+
+  #askForToken() {
+    if (!this.#login?.remember || this.#kept) return;
+    const params = ["TOKEN", "ADD", `web-${this.#random(6)}`, STAY];
+    this.socket.send([formatLine("ACCOUNT", params, undefined, { label: TOKEN_LABEL })]);
   }
 
   /** Takes the answer to the request for a token, which is not for the person. @param {string} line */
@@ -335,6 +387,11 @@ export class Client {
 
   /** @param {Pick<Step & { type: "failed" }, "problem" | "reason">} failure */
   #failed({ problem, reason }) {
+    if (problem === "name" && this.#isUnsure && this.#login) {
+      this.#login = { ...this.#login, how: "password" };
+      this.socket.close(true, reason);
+      return;
+    }
     if (this.#isKnown && (problem === "later" || problem === "server")) {
       this.#farewell = reason;
       this.socket.close(true, reason);
@@ -346,6 +403,7 @@ export class Client {
 
   /** @param {string} reason */
   #broke(reason) {
+    this.#isUnsure = this.#login?.how === "register";
     this.#connection = undefined;
     if (this.chat.connected) this.chat.broken();
     this.#tellChanges();
@@ -374,7 +432,7 @@ export class Client {
     for (const timer of this.#timers.values()) this.clock.clearTimer(timer);
     this.#timers.clear();
     this.#login = this.#keys = this.#kept = this.#connection = this.renewal = undefined;
-    this.#isKnown = this.#hasOutgoing = false;
+    this.#isKnown = this.#isUnsure = this.#hasOutgoing = false;
     this.#farewell = "";
     this.#drafts.clear();
     this.#changed.clear();

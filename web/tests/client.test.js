@@ -134,6 +134,37 @@ test("what the server puts off is sent when it is time", () => {
   assert.deepEqual(said(newest().take()), [line]);
 });
 
+test("an account that was made when the connection broke is logged in to, not made again", () => {
+  const { clock, client, newest, logIn } = setUp();
+  const verbs = () => newest().take().map((line) => line.split(" ")[0]);
+  // The server's yes came.
+  logIn({ how: "register" });
+  newest().accept();
+  assert.ok(verbs().includes("REGISTER"));
+  newest().say(`:parlor CAP * LS :${CAPABILITIES} sasl=SCRAM-SHA-256`, ":parlor REGISTER SUCCESS gus :Welcome, gus");
+  newest().breakOff();
+  assert.equal(client.status.phase, "waiting");
+  assert.equal(client.isLoggedIn, false);
+  clock.advance(5_000);
+  newest().accept();
+  assert.ok(verbs().includes("AUTHENTICATE"));
+
+  // It did not, so the second try shows whether the account is there.
+  logIn({ how: "register" });
+  newest().accept();
+  newest().breakOff();
+  clock.advance(5_000);
+  newest().accept();
+  assert.ok(verbs().includes("REGISTER"));
+  newest().say(":parlor FAIL REGISTER ACCOUNT_EXISTS gus :There is an account of this name");
+  assert.equal(client.status.phase, "waiting");
+  clock.advance(5_000);
+  newest().accept();
+  assert.ok(verbs().includes("AUTHENTICATE"));
+  newest().say(":parlor 904 gus :SASL authentication failed: wrong password");
+  assert.deepEqual(client.status, { phase: "out", problem: "password", reason: "wrong password" });
+});
+
 test("a login that is refused has its reason, whole, and what to ask for", () => {
   const { client, newest } = setUp();
   /** @type {[string, string, string][]} */

@@ -1,9 +1,9 @@
 // The ways to log in that need more than a name and a password, against a real server.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { after, test } from "node:test";
 import { everybodyLeaves, Person, problemOf, registered } from "./person.js";
 import { ServerProcess } from "./server.js";
+import { totp } from "./totp.js";
 
 /** @import { Login } from "../core/types.js" */
 
@@ -20,18 +20,6 @@ async function started(config) {
   servers.push(server);
   await server.start();
   return server;
-}
-
-/** The code of a second factor (RFC 6238). @param {string} base32 @param {number} step */
-function totp(base32, step) {
-  const letters = [...base32.replaceAll("-", "").toUpperCase()];
-  const digits = letters.map((c) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(c).toString(2).padStart(5, "0"));
-  const secret = (digits.join("").match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(step));
-  const hash = createHmac("sha1", Buffer.from(secret)).update(counter).digest();
-  const number = hash.readUInt32BE((hash[19] ?? 0) & 15) & 0x7fffffff;
-  return String(number % 1_000_000).padStart(6, "0");
 }
 
 /** The parameters of an answer to a command. @param {Person} person @param {string} line @param {string} code */

@@ -42,6 +42,27 @@ test("a server killed while people write has each message once", withServer(asyn
   bob.close();
 }));
 
+test("who is cut off just after registering is told so, and comes in", withServer(async (server) => {
+  const ann = await openDevice(server);
+  let cuts = 2;
+  await ann.routeWebSocket(/.*/u, (socket) => {
+    const answers = socket.connectToServer();
+    answers.onMessage((line) => {
+      if (!/REGISTER SUCCESS|ACCOUNT_EXISTS/u.test(line) || cuts === 0) return socket.send(line);
+      cuts -= 1;
+      return socket.close();
+    });
+  });
+  const isIn = register(ann, "ann");
+  await ann.getByText("The connection broke.", { exact: false }).first().waitFor();
+  assert.equal(await ann.getByLabel("Name", { exact: true }).inputValue(), "ann");
+  await isIn;
+  assert.equal(cuts, 0);
+  await say(ann, "made it");
+  await message(ann, "made it").getByLabel("Stored on the server").waitFor();
+  assert.deepEqual(ann.errors, []);
+}));
+
 test("offline is told, and what was written meanwhile is sent", withServer(async (server) => {
   const ann = await openDevice(server);
   await register(ann, "ann");

@@ -244,7 +244,6 @@ test("profile, status, ignoring, password and sessions are the person's own", wi
   await dialog.getByRole("button", { name: "Save" }).first().click();
   await bob.locator(".member", { hasText: "Ann Lee" }).waitFor();
   await dialog.getByText("Change password").first().click();
-  await dialog.getByLabel("Old password").fill("secret-ann");
   await dialog.getByLabel("New password", { exact: true }).fill("a new one with spaces");
   await dialog.getByLabel("New password again").fill("a new one with spaces");
   await dialog.getByRole("button", { name: "Change password" }).click();
