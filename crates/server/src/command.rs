@@ -126,6 +126,18 @@ pub struct Verb {
     pub run: Handler,
 }
 
+impl Verb {
+    /// Whether a session can use it while a command of its own may be in the log or not: it must not
+    /// have one more under way.
+    fn is_for_uncertain(&self) -> bool {
+        match self.run {
+            Local(_) => !ENTERING.contains(&self.name),
+            MakesRequest(_) => true,
+            Shared(_) | Split(..) => false,
+        }
+    }
+}
+
 /// What a verb does, and what it may work with.
 #[derive(Clone, Copy)]
 pub enum Handler {
@@ -248,6 +260,9 @@ pub const VERBS: &[Verb] = &[
 /// Verbs that are carried out whatever their user and address owe: signs of life, and leaving.
 const FREE: &[&str] = &["PING", "PONG", "QUIT", "EX"];
 
+/// Local verbs by which something begins that ends with an entry.
+const ENTERING: &[&str] = &["AUTHENTICATE", "LOGIN", "OPER", "REGISTER"];
+
 /// Verbs that are for those, too, who must set a new password in place of a one-time code, besides the
 /// one that does so.
 const BY_CODE: &[&str] = &["CAP", "HELP", "HELPOP"];
@@ -323,6 +338,9 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
     let needed = message.params().get(..verb.params).ok_or(Refusal::NeedMoreParams)?;
     if needed.contains(&"") {
         return Err(Refusal::NeedMoreParams);
+    }
+    if context.session().is_uncertain() && !verb.is_for_uncertain() {
+        return Err(Refusal::LogUnavailable);
     }
     if !FREE.contains(&verb.name) {
         context.must_have_budget()?;

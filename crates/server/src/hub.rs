@@ -9,6 +9,7 @@ pub mod turn_gate;
 pub mod probe;
 pub mod reload;
 pub mod live;
+mod silence;
 mod undo;
 
 #[cfg(test)]
@@ -140,6 +141,8 @@ impl Hub {
                 }
             }
             Input::Ordered(ordered) => self.ordered(&mut effects, ordered),
+            Input::LogSilent(taken) => silence::begin(self, &mut effects, &taken),
+            Input::LogAnswers => silence::end(self),
             Input::Failed { from } => self.undo(&mut effects, from),
             Input::Disk(space) => {
                 disk::look(&mut self.node, &mut effects, Some(space));
@@ -513,7 +516,7 @@ impl Hub {
     /// A session whose input has ended goes when all its lines are dealt with.
     fn end_if_done(&mut self, out: &mut Effects, session: SessionId) {
         let Some(known) = self.node.sessions.get_mut(&session) else { return };
-        if known.waits() || known.queued {
+        if known.waits() || known.is_uncertain() || known.queued {
             return;
         }
         let (closed, ended) = (known.closed.take(), known.ended);

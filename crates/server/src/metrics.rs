@@ -4,11 +4,13 @@
 //! round, commit or batch, with relaxed atomics; totals over many connections are computed in the
 //! sweep, twice a second. A histogram has a lock, which only the journal takes, once per commit.
 
+mod cluster;
 mod disk;
 mod labels;
 mod names;
 mod process;
 
+pub use cluster::{Cluster, Figures as ClusterFigures, Snapshot, Tally as ClusterTally};
 pub use disk::{Disk, Seen, Space};
 pub use labels::{Handshake, Kind, Login, LoginBy, Queue, Refused, Row};
 
@@ -75,6 +77,7 @@ pub struct Metrics {
     handshakes: Row<Counter>,
     certificate_expires: Gauge,
     disk: Arc<Disk>,
+    cluster: Option<Cluster>,
 }
 
 /// What a shard has done in one round.
@@ -118,6 +121,15 @@ pub enum Count {
 impl Metrics {
     /// Metrics of a server with this many shards, all zero.
     pub fn new(shards: usize) -> Metrics {
+        Metrics::build(shards, None)
+    }
+
+    /// The same of a node of a cluster.
+    pub fn in_cluster(shards: usize) -> Metrics {
+        Metrics::build(shards, Some(Cluster::new()))
+    }
+
+    fn build(shards: usize, cluster: Option<Cluster>) -> Metrics {
         let metrics = Metrics {
             registry: Registry::default(),
             connections: Row::of("kind", Kind::WORDS),
@@ -146,6 +158,7 @@ impl Metrics {
             handshakes: Row::of("outcome", Handshake::WORDS),
             certificate_expires: Gauge::default(),
             disk: Arc::new(Disk::new()),
+            cluster,
         };
         Metrics { registry: metrics.registered(shards), ..metrics }
     }
@@ -278,6 +291,11 @@ impl Metrics {
         self.waiting.at(queue as usize).clone()
     }
 
+    /// What a node of a cluster counts; none without one.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
+    }
+
     /// The disk of the data folder.
     pub fn disk(&self) -> &Disk {
         &self.disk
@@ -320,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_text_tells_a_stranger_what_each_number_is() {
-        let metrics = Metrics::new(2);
+        let metrics = Metrics::in_cluster(2);
         let text = metrics.text();
         let version = env!("CARGO_PKG_VERSION");
         assert!(
@@ -352,7 +370,7 @@ mod tests {
     #[test]
     fn the_docs_list_every_metric_and_every_reason() {
         let docs = include_str!("../../../docs/metrics.md");
-        let metrics = Metrics::new(1);
+        let metrics = Metrics::in_cluster(1);
         metrics.disk().look(Path::new("/"), Condition::default());
         let text = metrics.text();
         let names = text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
@@ -360,6 +378,7 @@ mod tests {
         assert!(words.len() > 20, "{words:?}");
         words.extend(Refused::WORDS.iter().chain(Kind::WORDS).chain(Handshake::WORDS));
         words.extend(LoginBy::WORDS.iter().chain(Login::WORDS).chain(Queue::WORDS));
+        words.extend(Snapshot::WORDS);
         for word in words {
             assert!(docs.contains(&format!("`{word}`")), "docs/metrics.md lacks {word}");
         }
@@ -486,6 +505,36 @@ mod tests {
             ("parlor_logins_total{method=\"register\",outcome=\"wrong\"}", 0.0),
         ] {
             assert_eq!(numbers[name], expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_node_of_a_cluster_shows_what_it_counts_of_its_log() {
+        let alone = Metrics::new(1);
+        assert!(alone.cluster().is_none() && !alone.text().contains("parlor_cluster"));
+        let metrics = Metrics::in_cluster(1);
+        let cluster = metrics.cluster().expect("it is in one");
+        let mut tally = ClusterTally { entries: 5, read_bytes: 700, ..ClusterTally::default() };
+        cluster.add(&mut tally);
+        cluster.add(&mut tally);
+        cluster.shows(ClusterFigures { lag: 3, window: 4, nodes: 2, available: true });
+        cluster.came_back(Duration::from_micros(1200));
+        cluster.snapshot(Snapshot::Fetched);
+        let numbers = metrics.numbers();
+        for (name, expected) in [
+            ("entries_total", 5.0),
+            ("read_bytes_total", 700.0),
+            ("lag_messages", 3.0),
+            ("window_used", 4.0),
+            ("nodes", 2.0),
+            ("log_available", 1.0),
+            ("through_seconds_count", 1.0),
+            ("through_seconds_bucket{le=\"0.001\"}", 0.0),
+            ("through_seconds_bucket{le=\"0.0015\"}", 1.0),
+            ("snapshots_total{outcome=\"fetched\"}", 1.0),
+            ("snapshots_total{outcome=\"written\"}", 0.0),
+        ] {
+            assert_eq!(numbers[&format!("parlor_cluster_{name}")], expected, "{name}");
         }
     }
 

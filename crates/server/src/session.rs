@@ -216,6 +216,9 @@ pub struct InFlight {
     /// For the answer: the command's label, if it has one, and the bytes answered so far. None while the
     /// command is being sent.
     pub answer: Option<(Option<OpenLabel>, usize)>,
+    /// The log does not answer, and may have it or not: meanwhile the session goes on with what it can
+    /// do without the log.
+    pub uncertain: bool,
 }
 
 /// A registration under way.
@@ -361,7 +364,13 @@ pub enum Attempt {
 impl Session {
     /// Whether its next line waits: for a password, or for a command that is not applied yet.
     pub fn waits(&self) -> bool {
-        self.pending_attempt.is_some() || self.in_flight.is_some()
+        let in_flight = self.in_flight.as_ref();
+        self.pending_attempt.is_some() || in_flight.is_some_and(|it| !it.uncertain)
+    }
+
+    /// Whether a command of it may be in the log or not, which does not answer.
+    pub fn is_uncertain(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|it| it.uncertain)
     }
 
     /// Whether nobody can read along: it is encrypted, or does not leave this machine. What a proxy

@@ -42,6 +42,8 @@ pub struct Follower {
     asked: Option<u64>,
     /// When it last heard anything.
     heard: u64,
+    /// How often something was missing, and was asked for, after everything had been read.
+    gaps: u64,
     connected: bool,
     /// Everything that the log had when it was last connected has been read.
     up_to_date: bool,
@@ -57,6 +59,7 @@ impl Follower {
             last: applied,
             asked: None,
             heard: now,
+            gaps: 0,
             connected: false,
             up_to_date: false,
         }
@@ -70,6 +73,16 @@ impl Follower {
     /// How much is known to be missing.
     pub fn lag(&self) -> u64 {
         self.last.saturating_sub(self.applied())
+    }
+
+    /// How often something was missing that the log had not told, since this was last asked.
+    pub fn take_gaps(&mut self) -> u64 {
+        std::mem::take(&mut self.gaps)
+    }
+
+    /// Whether the log is there.
+    pub fn is_connected(&self) -> bool {
+        self.connected
     }
 
     /// Whether everything has been read that the log had when the connection was made.
@@ -163,6 +176,7 @@ impl Follower {
         };
         let ask = self.connected && due && !self.ahead.contains_key(&self.next);
         ask.then(|| {
+            self.gaps += u64::from(gap && self.up_to_date && self.asked.is_none());
             (self.asked, self.heard) = (Some(now), now);
             Request::Fetch { from: self.next }
         })
@@ -190,7 +204,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_asked_for_and_all_comes_in_order_and_once() {
         let mut follower = follower(4, 4);
-        assert_eq!(follower.look(false, 1), None);
+        assert_eq!((taken(&mut follower), follower.look(false, 1)), (vec![], None));
         for sequence in [6, 5, 5, 4, 9, 8] {
             follower.told(message(sequence), 2);
         }
@@ -204,6 +218,7 @@ mod tests {
         assert_eq!(taken(&mut follower), [7, 8, 9]);
         follower.fetched(vec![message(10)], extent, 9).expect("nobody has asked");
         assert_eq!((taken(&mut follower), follower.lag()), (vec![], 0));
+        assert_eq!((follower.take_gaps(), follower.take_gaps()), (1, 0));
     }
 
     #[test]

@@ -11,8 +11,12 @@ use super::publisher::{Publisher, Saying};
 use super::roster::{Roster, Step};
 use super::seal::Seal;
 use crate::effects::SentEntry;
+use crate::hub::Input;
 use crate::hub::input::{Ordered, OrderedStep};
-use crate::limits::{HEARTBEAT_MILLIS, JOIN_MILLIS, LIVE_EVERY, LOG_KEPT};
+use crate::limits::{
+    HEARTBEAT_MILLIS, JOIN_MILLIS, LIVE_EVERY, LOG_KEPT, LOG_UNAVAILABLE_MILLIS, LOOK_MILLIS,
+};
+use crate::metrics::{ClusterFigures, ClusterTally};
 use std::collections::VecDeque;
 use thiserror::Error;
 
@@ -50,6 +54,18 @@ pub struct Participant {
     purged: u64,
     /// What sessions say that have come before the node takes part.
     early: VecDeque<SentEntry>,
+    /// For how long it has got nothing into the log, although there was something.
+    stalled: u64,
+    /// When that was last looked at.
+    looked: u64,
+    /// That was for too long: what it is given to say and somebody waits for is not said.
+    silent: bool,
+    /// The hub knows that.
+    told: bool,
+    /// What was not said, and the hub does not know yet.
+    taken: Vec<SentEntry>,
+    /// What it has counted; whoever reads it resets it.
+    pub tally: ClusterTally,
 }
 
 /// How far a node takes part.
@@ -71,6 +87,8 @@ struct Part {
     beaten: u64,
     /// When the next one is due.
     next_beat: u64,
+    /// When it is late, or late once more.
+    late_beat: u64,
 }
 
 impl Participant {
@@ -91,6 +109,12 @@ impl Participant {
             log_kept: LOG_KEPT,
             purged: 0,
             early: VecDeque::new(),
+            stalled: 0,
+            looked: 0,
+            silent: false,
+            told: false,
+            taken: Vec::new(),
+            tally: ClusterTally::default(),
         }
     }
 
@@ -117,6 +141,17 @@ impl Participant {
         }
     }
 
+    /// How it stands to the log.
+    pub fn figures(&self) -> ClusterFigures {
+        let window = match &self.standing {
+            Standing::In(part) => part.publisher.under_way(),
+            _ => 0,
+        };
+        let nodes = self.roster.all_live().count();
+        let available = self.stalled < LOG_UNAVAILABLE_MILLIS && self.node().is_some();
+        ClusterFigures { lag: self.lag(), window, nodes, available }
+    }
+
     /// Whether it has said something that has not come back.
     pub fn is_waiting(&self) -> bool {
         match &self.standing {
@@ -129,8 +164,9 @@ impl Participant {
     /// The hub has an entry for the log.
     pub fn say(&mut self, entry: SentEntry) {
         match &mut self.standing {
-            Standing::In(part) => part.publisher.say(Saying::Entry(entry)),
             Standing::Ended => {} // Its session has ended.
+            _ if self.silent && entry.is_awaited() => self.taken.push(entry),
+            Standing::In(part) => part.publisher.say(Saying::Entry(entry)),
             Standing::Reading | Standing::Joining { .. } => self.early.push_back(entry),
         }
     }
@@ -191,6 +227,7 @@ impl Participant {
     /// Reads what the log has next. Nothing of it may count, but the sequence does.
     fn read(&mut self, message: &Message, now: u64) -> Result<Option<Ordered>, Excluded> {
         let sequence = message.sequence;
+        self.tally.read_bytes += message.bytes.len() as u64;
         let opened = self.seal.open(&message.bytes);
         let steps = match opened.as_deref().and_then(Publication::read) {
             Some(publication) => self.roster.apply(sequence, &publication),
@@ -202,12 +239,14 @@ impl Participant {
             match step {
                 // All nodes have the same version, so none of them can read it.
                 Step::Entry(bytes) => {
+                    self.tally.entries += 1;
                     ordered.extend(SentEntry::new(bytes.into()).ok().map(OrderedStep::Entry));
                 }
                 Step::Ended(node) => {
                     ordered.push(OrderedStep::NodeEnded(node));
                     if self.node() == Some(node) {
                         self.standing = Standing::Ended;
+                        self.taken.clear();
                     }
                 }
                 Step::Joined { node, nonce } if self.roster.name(node) == Some(&self.name) => {
@@ -223,7 +262,9 @@ impl Participant {
         }
         if let Standing::In(part) = &mut self.standing {
             let live = self.roster.live(part.node).expect("it takes part");
-            part.publisher.read(live.counter, sequence, now);
+            if part.publisher.read(live.counter, sequence, now) {
+                self.answers();
+            }
         }
         // Who has just left may be about to stop.
         let left = before.is_some() && self.node().is_none();
@@ -248,12 +289,57 @@ impl Participant {
         }
         let mut publisher = Publisher::new(node, sequence, now);
         self.early.drain(..).for_each(|entry| publisher.say(Saying::Entry(entry)));
-        self.standing = Standing::In(Part { node, publisher, beaten: 0, next_beat: now });
+        let (beaten, next_beat, late_beat) = (0, now, now);
+        self.standing = Standing::In(Part { node, publisher, beaten, next_beat, late_beat });
+        self.answers();
         true
     }
 
-    /// Does what is due. Returns what is for the log.
-    pub fn look(&mut self, now: u64) -> Vec<Request> {
+    /// The log has taken something of this node.
+    fn answers(&mut self) {
+        (self.stalled, self.silent) = (0, false);
+        if let Standing::In(part) = &mut self.standing {
+            part.publisher.say_first(self.taken.drain(..));
+        }
+    }
+
+    /// Looks whether the log has taken nothing for too long. Then it is given nothing more for which
+    /// somebody waits, and those are told.
+    fn look_at_silence(&mut self, now: u64) {
+        let passed = now.saturating_sub(std::mem::replace(&mut self.looked, now)).min(LOOK_MILLIS);
+        let wants = match &self.standing {
+            Standing::In(part) => part.publisher.is_waiting(),
+            Standing::Reading | Standing::Joining { .. } | Standing::Ended => true,
+        };
+        self.stalled = if wants { self.stalled + passed } else { 0 };
+        if self.stalled >= LOG_UNAVAILABLE_MILLIS && !self.silent {
+            self.silent = true;
+            self.taken = match &mut self.standing {
+                Standing::In(part) => part.publisher.take_awaited(),
+                Standing::Reading | Standing::Joining { .. } | Standing::Ended => {
+                    let (taken, early) = self.early.drain(..).partition(SentEntry::is_awaited);
+                    self.early = early;
+                    taken.into()
+                }
+            };
+        }
+    }
+
+    /// What the hub is to know of the log, after all that was read.
+    fn take_news(&mut self) -> Option<Input> {
+        let told = std::mem::replace(&mut self.told, self.silent);
+        match (told, self.silent) {
+            (true, true) if self.taken.is_empty() => None,
+            (_, true) => Some(Input::LogSilent(std::mem::take(&mut self.taken))),
+            (true, false) => Some(Input::LogAnswers),
+            (false, false) => None,
+        }
+    }
+
+    /// Does what is due. Returns what is for the log, and what is for the hub beside what the log
+    /// brings.
+    pub fn look(&mut self, now: u64) -> (Vec<Request>, Option<Input>) {
+        self.look_at_silence(now);
         let mut requests = Vec::new();
         let (caught_up, after) = (self.follower.is_up_to_date(), self.follower.applied());
         match &mut self.standing {
@@ -266,16 +352,21 @@ impl Participant {
                 let first =
                     self.roster.all_live().next().is_some_and(|(node, _)| node == part.node);
                 let before = self.roster.kept().saturating_sub(self.log_kept);
-                if part.beat(&self.roster, self.kept, now) && first && before > self.purged {
+                let beats = part.beat(&self.roster, self.kept, now, &mut self.tally);
+                if beats && first && before > self.purged {
                     self.purged = before;
                     requests.push(Request::Purge { before });
                 }
                 part.publisher.look(now);
-                requests.extend(part.publisher.send(now, &mut self.seal, &mut self.tickets));
+                let (seal, tickets) = (&mut self.seal, &mut self.tickets);
+                if self.follower.is_connected() {
+                    requests.extend(part.publisher.send(now, seal, tickets, &mut self.tally));
+                }
             }
         }
         requests.extend(self.follower.look(self.is_waiting(), now));
-        requests
+        self.tally.gaps += self.follower.take_gaps();
+        (requests, self.take_news())
     }
 
     fn join(&mut self, after: u64, now: u64) -> Request {
@@ -291,12 +382,17 @@ impl Participant {
 impl Part {
     /// Sends a heartbeat if one is due and the last has come back; and with it, who is gone. Returns
     /// whether it has.
-    fn beat(&mut self, roster: &Roster, kept: u64, now: u64) -> bool {
+    fn beat(&mut self, roster: &Roster, kept: u64, now: u64, tally: &mut ClusterTally) -> bool {
         let live = roster.live(self.node).expect("it takes part");
+        if live.beats < self.beaten && now >= self.late_beat {
+            tally.heartbeats_missed += 1;
+            self.late_beat = now + HEARTBEAT_MILLIS;
+        }
         if now < self.next_beat || live.beats < self.beaten {
             return false;
         }
         (self.beaten, self.next_beat) = (self.beaten + 1, now + HEARTBEAT_MILLIS);
+        self.late_beat = self.next_beat;
         for (node, incarnation) in roster.gone(self.node) {
             self.publisher.say(Saying::Gone { node, incarnation });
         }
@@ -341,7 +437,7 @@ mod tests {
         /// The node does what is due. Returns how much it has published.
         fn looks(&mut self) -> usize {
             let mut published = 0;
-            for request in self.node.look(0) {
+            for request in self.node.look(0).0 {
                 let Request::Publish { bytes, .. } = request else { continue };
                 published += 1;
                 let opened = self.other.open(&bytes).expect("it has the same key");
@@ -359,7 +455,7 @@ mod tests {
     }
 
     fn entry(length: usize) -> SentEntry {
-        SentEntry(vec![0; length].into())
+        SentEntry { bytes: vec![0; length].into(), awaited: false }
     }
 
     #[test]

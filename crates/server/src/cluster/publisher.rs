@@ -13,6 +13,7 @@ use crate::limits::{
     PUBLICATION_BYTES, PUBLICATION_WINDOW, PUBLICATIONS_OUT, REFUSED_PUBLICATION_MILLIS,
     RESEND_PUBLICATION_MILLIS,
 };
+use crate::metrics::ClusterTally;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -62,8 +63,10 @@ pub struct Publisher {
     sent: usize,
     /// What is in no batch yet.
     waiting: VecDeque<Saying>,
-    /// When something last went on.
+    /// When something last went on, or everything was sent again.
     progress: u64,
+    /// When the log last took or brought back something of what is out.
+    moved: u64,
     /// When it may send again.
     not_before: u64,
 }
@@ -88,6 +91,7 @@ impl Publisher {
             sent: 0,
             waiting,
             progress: now,
+            moved: now,
             not_before: 0,
         }
     }
@@ -97,30 +101,57 @@ impl Publisher {
         self.waiting.push_back(saying);
     }
 
+    /// Has something to say before all that is in no batch yet.
+    pub fn say_first(&mut self, entries: impl DoubleEndedIterator<Item = SentEntry>) {
+        entries.rev().for_each(|entry| self.waiting.push_front(Saying::Entry(entry)));
+    }
+
     /// Whether something is said and has not come back.
     pub fn is_waiting(&self) -> bool {
         !self.out.is_empty() || !self.waiting.is_empty()
     }
 
-    /// Takes back what is in no batch yet. Of the rest nobody knows whether it will count.
-    pub fn take_waiting(&mut self) -> VecDeque<Saying> {
-        std::mem::take(&mut self.waiting)
+    /// Takes back the entries for which somebody waits and that are in no batch yet. Of the others
+    /// nobody knows whether they will count.
+    pub fn take_awaited(&mut self) -> Vec<SentEntry> {
+        let awaited = |saying: &Saying| matches!(saying, Saying::Entry(it) if it.is_awaited());
+        let (taken, waiting) = self.waiting.drain(..).partition(awaited);
+        self.waiting = waiting;
+        let entry = |saying| match saying {
+            Saying::Entry(entry) => Some(entry),
+            _ => None,
+        };
+        VecDeque::into_iter(taken).filter_map(entry).collect()
+    }
+
+    /// How many batches were sent and have not come back.
+    pub fn under_way(&self) -> usize {
+        self.sent
     }
 
     /// What is to be sent now. `tickets` counts attempts.
-    pub fn send(&mut self, now: u64, seal: &mut Seal, tickets: &mut u64) -> Vec<Request> {
+    pub fn send(
+        &mut self,
+        now: u64,
+        seal: &mut Seal,
+        tickets: &mut u64,
+        tally: &mut ClusterTally,
+    ) -> Vec<Request> {
         if now < self.not_before {
             return Vec::new();
         }
         let mut requests = Vec::new();
         let mut unknown =
             self.out.iter().take(self.sent).filter(|batch| batch.place.is_none()).count();
-        while unknown < PUBLICATION_WINDOW && self.has_next(seal) {
+        while unknown < PUBLICATION_WINDOW && self.has_next(now, seal) {
             let batch = &mut self.out[self.sent];
             if unknown == 0 {
                 self.progress = now;
             }
             *tickets += 1;
+            tally.publications += 1;
+            tally.published_bytes += batch.bytes.len() as u64;
+            tally.resent += u64::from(batch.ticket > 0);
             (batch.ticket, batch.place) = (*tickets, None);
             let (ticket, bytes) = (batch.ticket, batch.bytes.clone());
             requests.push(Request::Publish { ticket, bytes });
@@ -130,12 +161,17 @@ impl Publisher {
     }
 
     /// Whether there is a batch to send; makes one of what waits.
-    fn has_next(&mut self, seal: &mut Seal) -> bool {
+    fn has_next(&mut self, now: u64, seal: &mut Seal) -> bool {
         if self.sent < self.out.len() {
             return true;
         }
-        if self.waiting.is_empty() || self.out.len() == PUBLICATIONS_OUT {
+        // What is in no batch can be taken back: nothing more is sent to a log that stands still.
+        let stands = !self.out.is_empty() && now >= self.moved + RESEND_PUBLICATION_MILLIS;
+        if self.waiting.is_empty() || self.out.len() == PUBLICATIONS_OUT || stands {
             return false;
+        }
+        if self.out.is_empty() {
+            self.moved = now;
         }
         let (mut bytes, mut count) = (0, 0);
         for saying in &self.waiting {
@@ -160,7 +196,7 @@ impl Publisher {
     pub fn acknowledged(&mut self, ticket: u64, sequence: u64, now: u64) {
         if let Some(batch) = self.out.iter_mut().find(|batch| batch.ticket == ticket) {
             batch.place = batch.place.max(Some(sequence));
-            self.progress = now;
+            (self.progress, self.moved) = (now, now);
         }
     }
 
@@ -179,18 +215,20 @@ impl Publisher {
     }
 
     /// The log has brought back this many batches of the incarnation that count, and was read up to
-    /// this sequence.
-    pub fn read(&mut self, counter: u64, sequence: u64, now: u64) {
+    /// this sequence. Returns whether some had not come back before.
+    pub fn read(&mut self, counter: u64, sequence: u64, now: u64) -> bool {
+        let before = self.first;
         while self.first < counter && self.out.pop_front().is_some() {
             self.first += 1;
             self.sent = self.sent.saturating_sub(1);
-            self.progress = now;
+            (self.progress, self.moved) = (now, now);
         }
         // It was there, and did not count: one before it was missing.
         let place = self.out.front().filter(|_| self.sent > 0).and_then(|batch| batch.place);
         if place.is_some_and(|place| place <= sequence) {
             self.go_back();
         }
+        self.first > before
     }
 
     /// Skeletons whether it has waited for too long.
@@ -210,17 +248,24 @@ mod tests {
         publisher: Publisher,
         seal: Seal,
         tickets: u64,
+        tally: ClusterTally,
+    }
+
+    fn entry(length: usize, awaited: bool) -> SentEntry {
+        SentEntry { bytes: vec![7; length].into(), awaited }
     }
 
     fn sender() -> Sender {
         let seal = Seal::new(&[1; 32], b"entries", [2; 16]);
-        Sender { publisher: Publisher::new(3, 9, 0), seal, tickets: 0 }
+        let tally = ClusterTally::default();
+        Sender { publisher: Publisher::new(3, 9, 0), seal, tickets: 0, tally }
     }
 
     impl Sender {
         /// The tickets and counters of what is sent now.
         fn sends(&mut self, now: u64) -> Vec<(u64, u64)> {
-            let requests = self.publisher.send(now, &mut self.seal, &mut self.tickets);
+            let Sender { publisher, seal, tickets, tally } = self;
+            let requests = publisher.send(now, seal, tickets, tally);
             let read = |request| {
                 let Request::Publish { ticket, bytes } = request else { panic!("{request:?}") };
                 let opened = self.seal.open(&bytes).expect("just sealed");
@@ -236,8 +281,7 @@ mod tests {
         /// So many batches of one entry each.
         fn says(&mut self, count: usize) {
             for _ in 0..count {
-                let entry = SentEntry(vec![7; PUBLICATION_BYTES].into());
-                self.publisher.say(Saying::Entry(entry));
+                self.publisher.say(Saying::Entry(entry(PUBLICATION_BYTES, false)));
             }
         }
     }
@@ -265,7 +309,7 @@ mod tests {
     fn small_things_share_a_batch_and_large_ones_go_alone() {
         let mut sender = sender();
         for bytes in [10, 20, PUBLICATION_BYTES + 5, 30] {
-            sender.publisher.say(Saying::Entry(SentEntry(vec![7; bytes].into())));
+            sender.publisher.say(Saying::Entry(entry(bytes, false)));
             sender.publisher.say(Saying::Heartbeat { kept: 4 });
         }
         assert_eq!(sender.sends(0), [(1, 0), (2, 1), (3, 2)]);
@@ -288,6 +332,9 @@ mod tests {
         assert_eq!(sender.sends(late - 1), []);
         sender.publisher.look(late);
         assert_eq!(sender.sends(late), [(7, 1), (8, 2)]);
+        let ClusterTally { publications, resent, published_bytes, .. } = sender.tally;
+        assert_eq!((publications, resent), (8, 5));
+        assert!(published_bytes > 8 * PUBLICATION_BYTES as u64);
     }
 
     #[test]
@@ -303,6 +350,26 @@ mod tests {
         assert_eq!(sender.sends(10_000), []);
         sender.publisher.read(1, 11, 10_000);
         assert_eq!(sender.sends(10_000), [(3, 1)], "it was before the one it follows");
+    }
+
+    #[test]
+    fn what_a_log_that_stands_still_was_not_sent_is_taken_back_if_somebody_waits_for_it() {
+        let mut sender = sender();
+        sender.publisher.say(Saying::Entry(entry(1, true)));
+        assert_eq!(sender.sends(5), [(1, 0)]);
+        sender.publisher.say(Saying::Entry(entry(2, true)));
+        assert_eq!(sender.sends(6), [(2, 1)]);
+        let late = 5 + RESEND_PUBLICATION_MILLIS;
+        for (length, awaited) in [(3, true), (4, false), (5, true)] {
+            sender.publisher.say(Saying::Entry(entry(length, awaited)));
+        }
+        sender.publisher.look(late);
+        assert_eq!(sender.sends(late), [(3, 0), (4, 1)], "only what it may have");
+        assert_eq!(sender.publisher.take_awaited(), [entry(3, true), entry(5, true)]);
+        assert_eq!(sender.publisher.take_awaited(), []);
+        assert!(sender.publisher.read(1, 30, late + 1));
+        assert!(!sender.publisher.read(1, 31, late + 1));
+        assert_eq!(sender.sends(late + 1), [(5, 2)], "it goes on with the rest");
     }
 
     #[test]

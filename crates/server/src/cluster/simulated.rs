@@ -29,7 +29,7 @@ pub(crate) struct SimulatedLog {
     /// The first sequence that is still there.
     first: u64,
     /// It does nothing until then.
-    frozen: u64,
+    pub(crate) frozen: u64,
     /// The number of each node's connection, while it has one.
     links: Vec<Option<u64>>,
     connections: u64,

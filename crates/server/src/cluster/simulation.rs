@@ -43,6 +43,8 @@ struct World {
     nodes: Vec<Node>,
     /// Until when each node stands still.
     still: [u64; NODES],
+    /// Until when each node is cut off from the log.
+    cut: [u64; NODES],
     /// What arrives there meanwhile.
     backlog: [Vec<super::log::Event>; NODES],
     /// When each node starts again, unless it runs.
@@ -52,6 +54,9 @@ struct World {
     others: Vec<(usize, SessionId)>,
     /// What the state was after each sequence of the log.
     states: BTreeMap<u64, [u8; 32]>,
+    /// Whether the log or a node is out for long now and then.
+    outages: bool,
+    silences: usize,
     kills: usize,
     copies: usize,
 }
@@ -67,13 +72,16 @@ impl World {
             log,
             nodes: (0..NODES).map(|at| Node::new(at, &config, &mut random)).collect(),
             still: [0; NODES],
+            cut: [0; NODES],
             backlog: Default::default(),
             starts: [0; NODES],
             people: (0..PEOPLE)
-                .map(|number| Person::new(&format!("w{number}"), number % 2 == 0))
+                .map(|number| Person::new(&format!("w{number}"), number % 2 == 0, number > 1))
                 .collect(),
             others: Vec::new(),
             states: BTreeMap::new(),
+            outages: seed.is_multiple_of(4),
+            silences: 0,
             kills: 0,
             copies: 0,
             random,
@@ -81,7 +89,8 @@ impl World {
     }
 
     fn step(&mut self, more: bool) {
-        self.log.now += self.random.below(30) as u64;
+        let most = if self.is_out() { 300 } else { 30 };
+        self.log.now += self.random.below(most) as u64;
         let now = self.log.now;
         for (at, event) in self.log.arrivals() {
             self.backlog[at].push(event);
@@ -99,6 +108,12 @@ impl World {
         }
     }
 
+    /// Whether the log or a node is out for long.
+    fn is_out(&self) -> bool {
+        let long = self.log.now + 9000;
+        self.log.frozen > long || self.cut.iter().any(|until| *until > long)
+    }
+
     fn node_acts(&mut self, at: usize) {
         let now = self.log.now;
         let running = self.nodes[at].running.as_mut().expect("it runs");
@@ -110,10 +125,13 @@ impl World {
                 Err(other) => panic!("node {at} is excluded: {other}"),
             }
         }
-        for request in running.participant.look(now) {
+        let (requests, news) = running.participant.look(now);
+        self.silences += usize::from(matches!(news, Some(Input::LogSilent(_))));
+        running.inputs.extend(news);
+        for request in requests {
             self.log.request(at, request);
         }
-        if !self.log.is_connected(at) && self.random.below(20) == 0 {
+        if !self.log.is_connected(at) && now >= self.cut[at] && self.random.below(20) == 0 {
             self.log.connect(at);
         }
         // The hub is behind now and then.
@@ -203,6 +221,11 @@ impl World {
             6..=9 => self.still[at] = now + long,
             10..=19 => self.log.disconnect(at),
             20 | 21 => self.log.freeze(long * 3 / 2),
+            23 if self.outages => self.log.freeze(long + 20_000),
+            24 if self.outages => {
+                self.cut[at] = now + long + 20_000;
+                self.log.disconnect(at);
+            }
             22 => self.nodes[at].wall += self.random.below(6000) as i64 - 3000,
             _ => {}
         }
@@ -224,7 +247,7 @@ impl World {
     /// Nothing fails any more, and everything comes to an end.
     fn heal(&mut self) {
         self.log.faults = Faults::default();
-        let until = self.log.now + 120_000;
+        let until = self.log.now + 200_000;
         while !self.is_whole() {
             assert!(self.log.now < until, "it does not come to an end: {}", self.shown());
             self.step(false);
@@ -291,10 +314,16 @@ impl World {
             let numbers: Vec<u64> = of_theirs.map(|(_, number)| *number).collect();
             let name = &person.name;
             if person.resends {
-                assert!(
-                    numbers.iter().copied().eq(1..=numbers.len() as u64),
-                    "{name}: {numbers:?}"
-                );
+                let mut sorted = numbers.clone();
+                if !person.refused.is_empty() {
+                    // What is sent again after a refusal may come after what was sent next.
+                    sorted.sort_unstable();
+                }
+                let all = 1..=numbers.len() as u64;
+                assert!(sorted.into_iter().eq(all), "{name}: {numbers:?}");
+            } else {
+                let refused = person.refused.iter().find(|number| numbers.contains(number));
+                assert_eq!(refused, None, "{name} was told that it is not there");
             }
             let mut of_connections: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
             for number in &numbers {
@@ -325,6 +354,11 @@ impl World {
 #[derive(Default)]
 struct Outcome {
     messages: u64,
+    /// How often a hub was told that the log does not answer, what was refused then, and how often
+    /// somebody was told meanwhile that the server is there.
+    silences: usize,
+    refused: usize,
+    reassured: usize,
     kills: usize,
     copies: usize,
 }
@@ -341,6 +375,9 @@ fn run(seed: u64, outcome: &mut Outcome) {
     }
     world.heal();
     outcome.messages += world.check();
+    outcome.silences += world.silences;
+    outcome.refused += world.people.iter().map(|person| person.refused.len()).sum::<usize>();
+    outcome.reassured += world.people.iter().map(|person| person.reassured).sum::<usize>();
     outcome.kills += world.kills;
     outcome.copies += world.copies;
 }
@@ -353,10 +390,15 @@ fn run_all(seeds: std::ops::Range<u64>) {
         let watched = AssertUnwindSafe(|| run(seed, &mut outcome));
         assert!(std::panic::catch_unwind(watched).is_ok(), "seed {seed} failed, see above");
     }
-    let Outcome { messages, kills, copies } = outcome;
+    let Outcome { messages, silences, refused, reassured, kills, copies } = outcome;
     let enough = messages > 10 * many && kills as u64 > many && copies as u64 * 10 > many;
     // One seed alone, to look at it, may have none of that.
-    assert!(enough || many < 50, "only {messages} messages, {kills} kills and {copies} copies");
+    let silent = silences as u64 * 4 > many && refused as u64 * 4 > many;
+    let told = format!(
+        "{messages} messages, {kills} kills, {copies} copies, {silences} silences, {refused} refused, {reassured} reassured"
+    );
+    assert!(enough && silent && reassured as u64 * 40 > many || many < 50, "only {told}");
+    println!("{told}");
 }
 
 #[test]

@@ -114,6 +114,10 @@ impl Context<'_> {
         let allowance = std::mem::take(&mut requester.allowance);
         let requester = Requester { allowance, ..requester.clone() };
         let session = requester.session;
+        if node.silent && ordered::is_answered(&request) {
+            out.push(Effect::Count(Count::Refused(Refused::LogUnavailable)));
+            return Err(Refusal::LogUnavailable);
+        }
         let entry = Entry { now, steady, requester, request };
         if let Some(number) = ordered::submit(state, node, out, entry)? {
             ordered::wait_for(node, session, number);
@@ -126,6 +130,10 @@ impl Context<'_> {
     pub fn apply_aside(&mut self, request: Request<'_>) {
         let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } =
             self;
+        // Nobody misses these, and there may be any number of them until the log answers.
+        if node.silent && matches!(request, Request::LoginFailed(_) | Request::RenewKeys { .. }) {
+            return;
+        }
         let State { now, steady, .. } = **state;
         let requester = Requester { label: None, ..requester.clone() };
         ordered::submit(state, node, out, Entry { now, steady, requester, request })
@@ -238,6 +246,14 @@ impl Context<'_> {
         let known = &mut self.responder.requester;
         let (allowance, label) = (std::mem::take(&mut known.allowance), known.label.take());
         *known = Requester { allowance, label, ..requester(self.node, known.session) };
+    }
+
+    /// Whether the command at hand has had its turn and should go on in another one. Beside a command
+    /// that is under way nothing is left for another turn.
+    pub fn turn_is_over(&mut self) -> bool {
+        let known = self.node.sessions.get(&self.requester.session);
+        let uncertain = known.is_some_and(Session::is_uncertain);
+        !uncertain && self.responder.turn_is_over()
     }
 
     /// The rest of the command at hand is for another turn: it is called again, to go on there.

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::entry::{self, Entry, Request};
 use super::{authentication, finish, follow_up, welcome};
 use crate::clock;
-use crate::effects::{Cursor, Effects, SentEntry};
+use crate::effects::{Cursor, Effects, OpenLabel, SentEntry};
 use crate::session::{InFlight, Node};
 use crate::session_id::SessionId;
 use crate::state::State;
@@ -39,12 +39,7 @@ impl SentEntry {
     /// When it is none that this version of the program can apply.
     pub fn new(bytes: Box<[u8]>) -> Result<SentEntry, postcard::Error> {
         postcard::from_bytes::<NumberedEntry<'_>>(&bytes)?;
-        Ok(SentEntry(bytes))
-    }
-
-    /// Its bytes, for the log.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
+        Ok(SentEntry { bytes, awaited: false })
     }
 }
 
@@ -59,16 +54,17 @@ pub fn submit(
         return entry::apply(state, out, entry).map(|()| None);
     };
     *sent += 1;
+    let awaited = is_answered(&entry.request);
     let sent = NumberedEntry { number: *sent, entry };
     let bytes = postcard::to_stdvec(&sent).expect("all lengths are known");
-    out.entries.push(SentEntry(bytes.into()));
+    out.entries.push(SentEntry { bytes: bytes.into(), awaited });
     Ok(Some(sent.number))
 }
 
 /// The command at hand of a session is applied with the entry of this number.
 pub fn wait_for(node: &mut Node, session: SessionId, number: u64) {
     if let Some(known) = node.sessions.get_mut(&session) {
-        let in_flight = InFlight { number, answer: None };
+        let in_flight = InFlight { number, answer: None, uncertain: false };
         known.in_flight = Some(Box::new(in_flight));
     }
 }
@@ -107,12 +103,43 @@ pub fn apply(
     out: &mut Effects,
     sent: &SentEntry,
 ) -> Option<SessionId> {
-    let sent: NumberedEntry<'_> =
-        postcard::from_bytes(&sent.0).expect("it was read when it was made");
-    let NumberedEntry { number, mut entry } = sent;
+    let NumberedEntry { number, mut entry } = read(sent);
     state.ordered = clock::of_entry(state.ordered, (entry.now, entry.steady));
     (entry.now, entry.steady) = state.ordered;
     apply_entry(state, node, out, number, entry)
+}
+
+fn read(sent: &SentEntry) -> NumberedEntry<'_> {
+    postcard::from_bytes(sent.bytes()).expect("it was read when it was made")
+}
+
+/// The log does not have an entry, and will not: who waits for it is refused. Returns the session, if
+/// there is one.
+pub fn take_back(
+    state: &mut State,
+    node: &mut Node,
+    out: &mut Effects,
+    sent: &SentEntry,
+) -> Option<SessionId> {
+    let NumberedEntry { number, entry: Entry { requester, request, .. } } = read(sent);
+    let session = requester.session;
+    let known = node.sessions.get_mut(&session)?;
+    let in_flight = known.in_flight.take_if(|it| it.number == number)?;
+    let mut context = Context::of_entry(state, node, out, requester);
+    begin_again(&mut context, in_flight.answer);
+    finish(&mut context, |context| {
+        context.refresh();
+        RefusalTarget::of(&request).refuse(context, Refusal::LogUnavailable)
+    });
+    Some(session)
+}
+
+/// A command goes on that was under way.
+fn begin_again(context: &mut Context<'_>, answer: Option<(Option<OpenLabel>, usize)>) {
+    let Some((label, written)) = answer else { return context.begin(None) };
+    let (session, batches) = (context.requester.session, context.has(Capability::Batch));
+    context.out.begin_again(session, label, batches);
+    context.out.resume_at(Cursor::Start, written);
 }
 
 /// The sessions of a node that takes part no longer have ended.
@@ -155,12 +182,9 @@ fn apply_entry(
     }
     let Entry { now, steady, requester, request } = entry;
     let mut context = Context::of_entry(state, node, out, requester.clone());
+    let uncertain = in_flight.as_ref().is_some_and(|it| it.uncertain);
     match in_flight.and_then(|it| it.answer) {
-        Some((label, written)) => {
-            let batches = context.has(Capability::Batch);
-            context.out.begin_again(session, label, batches);
-            context.out.resume_at(Cursor::Start, written);
-        }
+        answer @ Some(_) => begin_again(&mut context, answer),
         None => {
             let label =
                 requester.label.clone().filter(|_| !context.node.sessions.contains_key(&session));
@@ -168,16 +192,16 @@ fn apply_entry(
             context.requester.label.clone_from(&requester.label);
         }
     }
-    let (refuser, line) = (RefusalTarget::of(&request), line_of(&request));
+    let (target, line) = (RefusalTarget::of(&request), line_of(&request));
     finish(&mut context, |context| {
         let entry = Entry { now, steady, requester, request };
         let applied = context.apply_ordered(entry);
-        if !waited && context.node.sessions.contains_key(&session) {
-            // It has gone on meanwhile, for its answer was not in this.
+        if (!waited || uncertain) && context.node.sessions.contains_key(&session) {
+            // It has gone on meanwhile.
             context.refresh();
         }
         if let Err(refusal) = applied {
-            return refuser.refuse(context, refusal);
+            return target.refuse(context, refusal);
         }
         follow_up::carry_out(context);
         if let Some(cursor) = context.out.take_next().filter(|_| waited) {
@@ -197,6 +221,11 @@ pub fn is_housekeeping(request: &Request<'_>) -> bool {
     matches!(request, EndServerBans | EndRoomBans | ExpireAccounts { .. })
 }
 
+/// Whether a session waits for what comes of a request, and can be told that nothing does.
+pub fn is_answered(request: &Request<'_>) -> bool {
+    RefusalTarget::of(request) != RefusalTarget::Verb("*")
+}
+
 /// Whether a session is still its user's: it may have ended when its last command was under way.
 fn is_there(state: &State, requester: &Requester) -> bool {
     let Some(user) = requester.user else { return true };
@@ -204,6 +233,7 @@ fn is_there(state: &State, requester: &Requester) -> bool {
 }
 
 /// Who tells a session that its request is refused.
+#[derive(PartialEq)]
 enum RefusalTarget {
     Login,
     ComeOnline(Arc<str>),

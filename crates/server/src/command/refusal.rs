@@ -13,6 +13,9 @@ use std::borrow::Cow;
 pub const NOT_ENCRYPTED: &str =
     "This connection is not encrypted, so passwords are refused; connect to the same port with TLS";
 
+/// What is refused while the log does not answer, and what to do.
+pub const LOG_UNAVAILABLE: &str = "The nodes of this server cannot reach their log, so nothing new is stored or sent; try again later";
+
 /// How a refusal is said: as a numeric with parameters, or as a code of a standard reply.
 struct Rendered<'a> {
     numeric: &'a str,
@@ -66,9 +69,10 @@ fn registration_code<'a>(refusal: &Refusal, code: &'a str) -> &'a str {
         Refusal::BadPassword(_) => "UNACCEPTABLE_PASSWORD",
         Refusal::WeakPassword(_) => "WEAK_PASSWORD",
         Refusal::NameTaken(_) => "ACCOUNT_EXISTS",
-        Refusal::TooManyAttempts(..) | Refusal::Busy(_) | Refusal::DiskFull => {
-            "TEMPORARILY_UNAVAILABLE"
-        }
+        Refusal::TooManyAttempts(..)
+        | Refusal::Busy(_)
+        | Refusal::DiskFull
+        | Refusal::LogUnavailable => "TEMPORARILY_UNAVAILABLE",
         _ => code,
     }
 }
@@ -513,6 +517,7 @@ fn about_the_server<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Rendered<
             &[],
             "The server's disk is almost full, so nothing new is stored or sent; try again later",
         ),
+        Refusal::LogUnavailable => says("", "LOG_UNAVAILABLE", &[], LOG_UNAVAILABLE),
         Refusal::RereadingAlready => says(
             n::ERR_UNKNOWNERROR,
             "REREADING_ALREADY",

@@ -5,7 +5,7 @@ use super::entry::Request;
 use super::metadata::at_registration::{show_own, then};
 use super::metadata::show as show_metadata;
 use super::metadata::subscribers;
-use super::refusal::{NOT_ENCRYPTED, Refusal, refuse};
+use super::refusal::{LOG_UNAVAILABLE, NOT_ENCRYPTED, Refusal, refuse};
 use super::umode::{BOT, USER_MODES};
 use super::{authentication, registration};
 use super::{
@@ -225,6 +225,12 @@ pub fn refused(context: &mut Context<'_>, nick: &str, refusal: &Refusal) {
         };
         context.out.push(Effect::Count(Count::Refused(counted)));
         let (session, why) = (context.requester.session, why.as_str());
+        let ending = Ending { session, told: Some(why.into()), reason: why.into() };
+        return context.out.end_session(ending);
+    }
+    // It has logged in and is nobody: it can do nothing but begin again.
+    if matches!(refusal, Refusal::LogUnavailable) {
+        let (session, why) = (context.requester.session, LOG_UNAVAILABLE);
         let ending = Ending { session, told: Some(why.into()), reason: why.into() };
         return context.out.end_session(ending);
     }

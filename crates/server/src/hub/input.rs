@@ -40,6 +40,10 @@ pub enum Input {
     Derived(Derived),
     /// The log that orders entries has brought some, of this node or of another.
     Ordered(Ordered),
+    /// The log that orders entries does not answer. It does not have these, and will not.
+    LogSilent(Vec<SentEntry>),
+    /// It answers again.
+    LogAnswers,
     /// The journal could not store this batch, and has refused all after it.
     Failed {
         /// The batch's number.

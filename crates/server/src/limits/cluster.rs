@@ -14,6 +14,10 @@ pub const PUBLICATIONS_OUT: usize = 64;
 pub const RESEND_PUBLICATION_MILLIS: u64 = 400;
 /// Milliseconds to wait after the log has refused a publication.
 pub const REFUSED_PUBLICATION_MILLIS: u64 = 50;
+/// Milliseconds for which a node may get nothing into the log, before it refuses what is sent.
+pub const LOG_UNAVAILABLE_MILLIS: u64 = 15_000;
+/// Milliseconds that count of those at one look: a node that did not run has not waited.
+pub const LOOK_MILLIS: u64 = 500;
 /// Milliseconds of silence after which a node that waits for something asks the log for it.
 pub const SILENCE_MILLIS: u64 = 250;
 /// Milliseconds of silence after which a node that waits for nothing asks the log all the same.

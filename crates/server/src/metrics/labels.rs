@@ -76,6 +76,8 @@ words! {
         Kept = "kept",
         /// Too many lines: the connection had to wait.
         Flood = "flood",
+        /// The log of the cluster did not answer.
+        LogUnavailable = "log_unavailable",
         /// The outbox overflowed: the connection reads too slowly.
         OutboxOverflow = "outbox_overflow",
         /// All outboxes together were too large, and this one was the largest.

@@ -20,6 +20,9 @@ impl Metrics {
         self.register_traffic(own);
         self.register_store(own);
         self.register_queues(own, shards);
+        if let Some(cluster) = &self.cluster {
+            cluster.register(own);
+        }
         all
     }
 

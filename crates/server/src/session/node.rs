@@ -24,6 +24,8 @@ pub struct Node {
     pub stored: u64,
     /// It has asked for what is due, such as the end of bans, and that is under way.
     pub housekeeping: bool,
+    /// The log does not answer: what would have to get into it is refused.
+    pub silent: bool,
     /// By how much the steady clock of all nodes is ahead of this one's.
     pub steady_ahead: i64,
     /// What the config file says.
@@ -71,6 +73,7 @@ impl Node {
             sent: None,
             stored: 0,
             housekeeping: false,
+            silent: false,
             steady_ahead: 0,
             config,
             batch: 0,

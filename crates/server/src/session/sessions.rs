@@ -2,7 +2,7 @@
 
 use crate::session::{Attempt, Prompt, Sasl, Session};
 use crate::session_id::SessionId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Index;
 use store::AccountId;
 
@@ -13,6 +13,8 @@ pub struct Sessions {
     /// The number of the node that they are at; 0 without a cluster.
     pub node: u16,
     shards: Vec<Vec<Option<(u32, Session)>>>,
+    /// Those that are closed and whose place another one has now: a command of theirs is under way.
+    displaced: BTreeMap<SessionId, Session>,
     count: usize,
 }
 
@@ -21,14 +23,16 @@ impl Sessions {
     pub fn get(&self, id: &SessionId) -> Option<&Session> {
         let entry = self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref();
         let right = |generation| (generation, self.node) == (id.generation, id.node);
-        entry.filter(|(generation, _)| right(*generation)).map(|(_, session)| session)
+        let found = entry.filter(|(generation, _)| right(*generation));
+        found.map(|(_, session)| session).or_else(|| self.displaced.get(id))
     }
 
     /// The session, to change it, if it is there.
     pub fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session> {
         let entry = self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut();
         let right = |generation| (generation, self.node) == (id.generation, id.node);
-        entry.filter(|(generation, _)| right(*generation)).map(|(_, session)| session)
+        let found = entry.filter(|(generation, _)| right(*generation));
+        found.map(|(_, session)| session).or_else(|| self.displaced.get_mut(id))
     }
 
     /// Whether the session is there.
@@ -47,8 +51,10 @@ impl Sessions {
         if slots.len() <= slot {
             slots.resize_with(slot + 1, || None);
         }
-        let before = slots[slot].replace((id.generation, session));
-        assert!(before.is_none(), "a shard gives a slot away only when its session has ended");
+        if let Some((generation, before)) = slots[slot].replace((id.generation, session)) {
+            assert!(before.closed.is_some(), "a shard gives a slot away only when it is closed");
+            self.displaced.insert(SessionId { generation, ..id }, before);
+        }
         self.count += 1;
     }
 
@@ -56,6 +62,9 @@ impl Sessions {
     pub fn remove(&mut self, id: &SessionId) -> Option<Session> {
         self.get(id)?;
         self.count -= 1;
+        if let Some(session) = self.displaced.remove(id) {
+            return Some(session);
+        }
         self.shards[usize::from(id.shard)][id.slot as usize].take().map(|(_, session)| session)
     }
 
@@ -83,13 +92,15 @@ impl Sessions {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         let node = self.node;
-        self.shards.iter().zip(0u8..).flat_map(move |(slots, shard)| {
+        let displaced = self.displaced.iter().map(|(id, session)| (*id, session));
+        let placed = self.shards.iter().zip(0u8..).flat_map(move |(slots, shard)| {
             slots.iter().zip(0u32..).filter_map(move |(entry, slot)| {
                 let (generation, session) = entry.as_ref()?;
                 let generation = *generation;
                 Some((SessionId { node, shard, slot, generation }, session))
             })
-        })
+        });
+        displaced.chain(placed)
     }
 }
 

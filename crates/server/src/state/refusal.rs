@@ -169,6 +169,8 @@ pub enum Refusal {
     TooMuchStored(u64),
     /// The disk's reserve is touched.
     DiskFull,
+    /// The log that orders what all nodes do does not answer.
+    LogUnavailable,
     /// The tags that would be stored are too long.
     TagsTooLong,
     /// The requester, or others at the address, have filled their share of the receiver's outbox; seconds

@@ -4,11 +4,14 @@
 
 use super::node::Running;
 use crate::session_id::SessionId;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Messages that somebody sends before the first is confirmed.
-const AT_ONCE: u64 = 3;
-/// After so many milliseconds without an answer somebody goes elsewhere.
-const PATIENCE: u64 = 20_000;
+/// Messages that somebody sends before the first is answered.
+const AT_ONCE: usize = 3;
+/// After so many milliseconds without an answer the impatient go elsewhere, and the patient.
+const PATIENCE: [u64; 2] = [20_000, 90_000];
+/// After so many somebody asks whether the server is there at all.
+const DOUBT: u64 = 16_000;
 
 /// A message: whose it is, and its number among those.
 pub(super) type Message = (String, u64);
@@ -18,14 +21,19 @@ pub(super) struct Person {
     pub(super) at: Option<At>,
     /// Whether what is not confirmed is sent again.
     pub(super) resends: bool,
-    /// The messages that were confirmed, in order.
-    pub(super) confirmed: Vec<u64>,
+    patience: u64,
+    /// The messages that were confirmed.
+    pub(super) confirmed: BTreeSet<u64>,
+    /// Those that were refused, because the log did not answer.
+    pub(super) refused: BTreeSet<u64>,
     /// How many were sent at all.
     sent: u64,
     /// How many had been sent when each connection was made.
     began: Vec<u64>,
     /// What was heard in each connection, in order; of others.
     pub(super) heard: Vec<Vec<Message>>,
+    /// How often it was told that the server is there while a message had no answer.
+    pub(super) reassured: usize,
 }
 
 /// A connection.
@@ -35,76 +43,133 @@ pub(super) struct At {
     /// How many lines were read.
     read: usize,
     logged_in: bool,
-    /// How many messages were sent, up to now.
+    /// Up to which message all were sent.
     sent: u64,
-    /// The last of them that was confirmed here; what was before it came is done with.
-    confirmed: u64,
+    /// What was sent and has no answer, and how often each number was sent and was answered.
+    open: BTreeSet<u64>,
+    answers: BTreeMap<u64, [usize; 2]>,
+    /// Something was refused, so what comes after it waits.
+    refused: bool,
     /// When something last went on.
     progress: u64,
+    doubts: bool,
 }
 
 impl Person {
-    pub(super) fn new(name: &str, resends: bool) -> Person {
-        let (name, confirmed, heard) = (name.to_owned(), Vec::new(), Vec::new());
-        Person { name, at: None, resends, confirmed, sent: 0, began: Vec::new(), heard }
+    pub(super) fn new(name: &str, resends: bool, patient: bool) -> Person {
+        Person {
+            name: name.to_owned(),
+            at: None,
+            resends,
+            patience: PATIENCE[usize::from(patient)],
+            confirmed: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            sent: 0,
+            began: Vec::new(),
+            heard: Vec::new(),
+            reassured: 0,
+        }
     }
 
-    fn last_confirmed(&self) -> u64 {
-        self.confirmed.last().copied().unwrap_or(0)
+    /// Up to which message all are confirmed.
+    fn done(&self) -> u64 {
+        (1..).find(|number| !self.confirmed.contains(number)).expect("there is an end") - 1
     }
 
     pub(super) fn connects(&mut self, node: usize, running: &mut Running, now: u64) {
         let session = running.opens();
-        running.says(session, "CAP REQ :echo-message message-tags");
+        running.says(session, "CAP REQ :echo-message message-tags labeled-response");
         running.says(session, "CAP END");
         running.says(session, &format!("LOGIN {} :secret", self.name));
         self.heard.push(Vec::new());
         self.began.push(self.sent);
-        let done = if self.resends { self.last_confirmed() } else { self.sent };
-        let (read, logged_in, sent, confirmed) = (0, false, done, done);
-        self.at = Some(At { node, session, read, logged_in, sent, confirmed, progress: now });
+        self.at = Some(At {
+            node,
+            session,
+            read: 0,
+            logged_in: false,
+            sent: if self.resends { self.done() } else { self.sent },
+            open: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            refused: false,
+            progress: now,
+            doubts: false,
+        });
     }
 
     /// Reads what there is, and writes: what is not confirmed, and then `more`.
     pub(super) fn acts(&mut self, running: &mut Running, more: bool, now: u64) {
-        let Some(at) = &mut self.at else { return };
+        let Some(mut at) = self.at.take() else { return };
         let lines = &running.shards.lines[&at.session];
-        let heard = self.heard.last_mut().expect("each connection has one");
         for line in &lines[at.read..] {
-            at.progress = now;
-            at.logged_in |= line.contains(" LOGGED_IN ") || line.contains(" ACCOUNT_CREATED ");
-            match message(line) {
-                Some((name, number)) if name == self.name => {
-                    assert!(number <= self.sent, "{name} has not sent {number}");
-                    // Of an earlier connection, or again.
-                    if self.confirmed.last().is_none_or(|last| *last < number) {
-                        self.confirmed.push(number);
-                    }
-                    at.confirmed = at.confirmed.max(number);
-                }
-                Some(message) => heard.push(message),
-                None => {}
-            }
+            self.reads(&mut at, line, now);
         }
         at.read = lines.len();
-        let waits = at.sent > at.confirmed || !at.logged_in;
-        let more = more || at.sent < self.sent;
         if running.shards.is_gone(at.session) {
-            self.at = None;
-        } else if waits && now > at.progress + PATIENCE {
+            return;
+        }
+        let waits = !at.open.is_empty() || !at.logged_in;
+        if waits && now > at.progress + self.patience {
             running.closes(at.session);
-            self.at = None;
-        } else if at.logged_in && more && at.sent < at.confirmed + AT_ONCE {
+            return;
+        }
+        if waits && at.logged_in && now > at.progress + DOUBT && !at.doubts {
+            running.says(at.session, "PING there?");
+            at.doubts = true;
+        }
+        if at.refused && at.open.is_empty() {
+            (at.refused, at.sent) = (false, if self.resends { self.done() } else { at.sent });
+        }
+        while self.resends && self.confirmed.contains(&(at.sent + 1)) {
+            at.sent += 1;
+        }
+        let more = more || at.sent < self.sent;
+        if at.logged_in && more && !at.refused && at.open.len() < AT_ONCE {
             at.sent += 1;
             at.progress = now;
             self.sent = self.sent.max(at.sent);
             let (name, number) = (&self.name, at.sent);
-            let tags = match self.resends {
-                true => format!("@+parlor/resend={name}-{number} "),
+            at.open.insert(number);
+            at.answers.entry(number).or_default()[0] += 1;
+            let resend = match self.resends {
+                true => format!(";+parlor/resend={name}-{number}"),
                 false => String::new(),
             };
-            running.says(at.session, &format!("{tags}PRIVMSG #lobby :{name} {number}"));
+            let line = format!("@label={number}{resend} PRIVMSG #lobby :{name} {number}");
+            running.says(at.session, &line);
         }
+        self.at = Some(at);
+    }
+
+    fn reads(&mut self, at: &mut At, line: &str, now: u64) {
+        at.logged_in |= line.contains(" LOGGED_IN ") || line.contains(" ACCOUNT_CREATED ");
+        self.reassured += usize::from(line.contains(" PONG ") && !at.open.is_empty());
+        // A doubt is no progress.
+        if !line.contains(" PONG ") {
+            (at.progress, at.doubts) = (now, false);
+        }
+        let label = label(line);
+        match message(line) {
+            Some((name, number)) if name == self.name => {
+                assert!(number <= self.sent, "{name} has not sent {number}");
+                // What comes without a label is of an earlier connection, as a copy for this one.
+                assert!(label.is_none_or(|label| label == number), "{line}");
+                self.confirmed.insert(number);
+            }
+            Some(message) => self.heard.last_mut().expect("each connection has one").push(message),
+            None => {}
+        }
+        let Some(number) = label else { return };
+        if line.contains(" FAIL PRIVMSG LOG_UNAVAILABLE ") {
+            at.refused = true;
+            self.refused.insert(number);
+        } else {
+            assert_eq!(message(line), Some((self.name.clone(), number)), "{line}");
+        }
+        at.open.remove(&number);
+        let [sent, answered] = at.answers.get_mut(&number).expect("it was sent here");
+        *answered += 1;
+        assert!(answered <= sent, "{line} is an answer too many");
     }
 
     /// The connection that a message was sent over, if it is sent once.
@@ -112,13 +177,20 @@ impl Person {
         self.began.partition_point(|began| *began < number)
     }
 
+    /// Whether everything is confirmed; of who sends once, or answered.
     pub(super) fn is_done(&self) -> bool {
         match &self.at {
-            _ if self.resends => self.last_confirmed() == self.sent,
-            Some(at) => at.sent == at.confirmed,
+            _ if self.resends => self.done() == self.sent,
+            Some(at) => at.open.is_empty(),
             None => true,
         }
     }
+}
+
+/// The label of a line.
+fn label(line: &str) -> Option<u64> {
+    let (tags, _) = line.strip_prefix('@')?.split_once(' ')?;
+    tags.split(';').find_map(|tag| tag.strip_prefix("label="))?.parse().ok()
 }
 
 /// The message in a line, if one of these people has sent it.

@@ -1,0 +1,55 @@
+//! The log that orders entries does not answer for a while.
+//!
+//! What is sent is refused at once, and so is what had not left for the log. What had left may be in it:
+//! its session is answered when that is known, and meanwhile goes on with what needs no log.
+
+use super::Hub;
+use crate::command::{ordered, session_end};
+use crate::effects::{Effect, Effects, SentEntry};
+use crate::metrics::{Count, Refused};
+use crate::session::Session;
+use crate::session_id::SessionId;
+
+/// The log does not answer, and has none of these entries.
+pub(super) fn begin(hub: &mut Hub, out: &mut Effects, taken: &[SentEntry]) {
+    hub.node.silent = true;
+    for sent in taken {
+        let Some(session) = ordered::take_back(&mut hub.state, &mut hub.node, out, sent) else {
+            continue; // It has ended.
+        };
+        out.push(Effect::Count(Count::Refused(Refused::LogUnavailable)));
+        goes_on(hub, out, session);
+    }
+    // Who is nobody yet could do nothing but log in.
+    for session in in_flight(hub, |known| known.user.is_some() && !known.is_uncertain()) {
+        let known = hub.node.sessions.get_mut(&session).expect("just listed");
+        let in_flight = known.in_flight.as_mut().expect("just seen");
+        in_flight.uncertain = true;
+        in_flight.answer.get_or_insert_default();
+        goes_on(hub, out, session);
+    }
+}
+
+/// The log answers: what was uncertain will be known before anything later.
+pub(super) fn end(hub: &mut Hub) {
+    hub.node.silent = false;
+    for session in in_flight(hub, Session::is_uncertain) {
+        let known = hub.node.sessions.get_mut(&session).expect("just listed");
+        known.in_flight.as_mut().expect("just seen").uncertain = false;
+    }
+}
+
+/// Sessions of which a command is under way and that are like that.
+fn in_flight(hub: &Hub, are: impl Fn(&Session) -> bool) -> Vec<SessionId> {
+    let sessions = hub.node.sessions.iter();
+    let wanted = sessions.filter(|(_, known)| known.in_flight.is_some() && are(known));
+    wanted.map(|(session, _)| session).collect()
+}
+
+/// A session goes on with the lines that have waited.
+fn goes_on(hub: &mut Hub, out: &mut Effects, session: SessionId) {
+    hub.take_turn(out, session);
+    if hub.node.sessions.contains_key(&session) {
+        session_end::settle(&mut hub.context(out, session));
+    }
+}

@@ -1,0 +1,164 @@
+//! What a node of a cluster counts of its log. Only such a node shows these.
+
+use super::labels::Row;
+use super::number;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::time::Duration;
+
+/// The upper bounds of the buckets for how long an entry takes through the log, in seconds.
+const THROUGH_SECONDS: [f64; 16] = [
+    5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 7.5e-3, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
+    15.0,
+];
+
+/// The metrics of a node of a cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    entries: Counter,
+    read: Counter,
+    published: Counter,
+    publications: Counter,
+    resent: Counter,
+    through: Histogram,
+    lag: Gauge,
+    window: Gauge,
+    nodes: Gauge,
+    available: Gauge,
+    gaps: Counter,
+    snapshots: Row<Counter>,
+    heartbeats_missed: Counter,
+}
+
+/// What became of a snapshot of a node's store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshot {
+    /// This node has written one for others.
+    Written,
+    /// This node has begun anew from one of another.
+    Fetched,
+    /// One could not be written, or not be used.
+    Failed,
+}
+
+impl Snapshot {
+    /// All labels, in order.
+    pub(super) const WORDS: &[&str] = &["written", "fetched", "failed"];
+}
+
+/// What a node has counted since it was last added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Entries of all nodes that the log has brought and that count.
+    pub entries: u64,
+    /// Bytes of the messages that the log has brought.
+    pub read_bytes: u64,
+    /// Batches published, those included that were sent again.
+    pub publications: u64,
+    /// Bytes of those.
+    pub published_bytes: u64,
+    /// Batches sent again.
+    pub resent: u64,
+    /// Times that something was missing among what the log has told, and was asked for.
+    pub gaps: u64,
+    /// Heartbeats that were due when the one before had not come back.
+    pub heartbeats_missed: u64,
+}
+
+/// How a node stands to its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Messages that the log is known to have and that were not read.
+    pub lag: u64,
+    /// Batches published that have not come back.
+    pub window: usize,
+    /// Nodes that take part, this one included if it does.
+    pub nodes: usize,
+    /// Whether the log answers.
+    pub available: bool,
+}
+
+impl Cluster {
+    /// All zero.
+    pub(super) fn new() -> Cluster {
+        Cluster {
+            entries: Counter::default(),
+            read: Counter::default(),
+            published: Counter::default(),
+            publications: Counter::default(),
+            resent: Counter::default(),
+            through: Histogram::new(THROUGH_SECONDS),
+            lag: Gauge::default(),
+            window: Gauge::default(),
+            nodes: Gauge::default(),
+            available: Gauge::default(),
+            gaps: Counter::default(),
+            snapshots: Row::of("outcome", Snapshot::WORDS),
+            heartbeats_missed: Counter::default(),
+        }
+    }
+
+    pub(super) fn register(&self, own: &mut Registry) {
+        let about = "Entries of all nodes that the log has brought";
+        own.register("cluster_entries", about, self.entries.clone());
+        let about = "Bytes that the log has brought";
+        own.register_with_unit("cluster_read", about, Unit::Bytes, self.read.clone());
+        let about = "Batches of entries published by this node, with those sent again";
+        own.register("cluster_publications", about, self.publications.clone());
+        let about = "Bytes published by this node, with those sent again";
+        own.register_with_unit("cluster_published", about, Unit::Bytes, self.published.clone());
+        let about = "Batches sent again, because it was unknown whether the log has them";
+        own.register("cluster_resent", about, self.resent.clone());
+        let about = "From when this node has an entry for the log to when it has come back";
+        own.register_with_unit("cluster_through", about, Unit::Seconds, self.through.clone());
+        let about = "Messages that the log is known to have and this node has not read";
+        own.register("cluster_lag_messages", about, self.lag.clone());
+        let about = "Batches published by this node that have not come back";
+        own.register("cluster_window_used", about, self.window.clone());
+        own.register("cluster_nodes", "Nodes that take part", self.nodes.clone());
+        let about = "1 while the log answers, else 0";
+        own.register("cluster_log_available", about, self.available.clone());
+        let about = "Times that the log had not told something, and it was asked for";
+        own.register("cluster_gaps", about, self.gaps.clone());
+        let about = "Snapshots of a node's store, by outcome";
+        own.register("cluster_snapshots", about, self.snapshots.clone());
+        let about = "Heartbeats that were late, because the one before had not come back";
+        own.register("cluster_heartbeats_missed", about, self.heartbeats_missed.clone());
+    }
+
+    /// Adds what a node has counted, and resets its tally.
+    pub fn add(&self, tally: &mut Tally) {
+        let counted = std::mem::take(tally);
+        for (counter, count) in [
+            (&self.entries, counted.entries),
+            (&self.read, counted.read_bytes),
+            (&self.publications, counted.publications),
+            (&self.published, counted.published_bytes),
+            (&self.resent, counted.resent),
+            (&self.gaps, counted.gaps),
+            (&self.heartbeats_missed, counted.heartbeats_missed),
+        ] {
+            counter.inc_by(count);
+        }
+    }
+
+    /// How the node stands now.
+    pub fn shows(&self, figures: Figures) {
+        self.lag.set(i64::try_from(figures.lag).unwrap_or(i64::MAX));
+        self.window.set(number(figures.window));
+        self.nodes.set(number(figures.nodes));
+        self.available.set(i64::from(figures.available));
+    }
+
+    /// An entry of this node has come back.
+    pub fn came_back(&self, took: Duration) {
+        self.through.observe(took.as_secs_f64());
+    }
+
+    /// A snapshot was written or fetched, or could not be.
+    pub fn snapshot(&self, outcome: Snapshot) {
+        self.snapshots.at(outcome as usize).inc();
+    }
+}
