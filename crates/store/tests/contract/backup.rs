@@ -216,7 +216,7 @@ fn a_copy_that_is_no_good_is_not_laid_anywhere() {
     let others = Connection::open(&bad).unwrap();
     others.execute_batch("CREATE TABLE songs(name)").unwrap();
     drop(others);
-    refused("none of a Parlor server");
+    refused("does not belong to a Parlor server");
     fs::write(&bad, &bytes).unwrap();
     let newer = Connection::open(&bad).unwrap();
     newer.pragma_update(None, "user_version", 9999).unwrap();
@@ -356,7 +356,7 @@ fn a_copy_with_what_is_not_ours_is_refused_before_any_of_it_is_carried_out() {
             &format!(
                 "DROP TABLE about; CREATE VIEW about AS {endless} SELECT 'key' AS key, i AS value, i AS sum FROM n"
             ),
-            "none of a Parlor server",
+            "does not belong to a Parlor server",
         ),
     ];
     for (number, (change, told)) in cases.iter().enumerate() {
