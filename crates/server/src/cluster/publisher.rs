@@ -231,7 +231,7 @@ impl Publisher {
         self.first > before
     }
 
-    /// Skeletons whether it has waited for too long.
+    /// Looks whether it has waited for too long.
     pub fn look(&mut self, now: u64) {
         let unknown = self.out.iter().take(self.sent).any(|batch| batch.place.is_none());
         if unknown && now >= self.progress + RESEND_PUBLICATION_MILLIS {

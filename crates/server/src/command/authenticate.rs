@@ -196,7 +196,7 @@ fn scram_final(
     }
 }
 
-/// Skeletons at the client's proof that it knows the password.
+/// Looks at the client's proof that it knows the password.
 pub fn prove(
     context: &mut Context<'_>,
     mut server: ScramServer,

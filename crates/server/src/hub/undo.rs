@@ -1,4 +1,4 @@
-//! DeliveryProgress back what could not be stored.
+//! Taking back what could not be stored.
 
 use crate::command::context::Context;
 use crate::command::session_end;

@@ -58,7 +58,7 @@ impl Requester {
     }
 }
 
-/// What the node of an requester lets them do: it alone knows their budgets and its disk. Found out
+/// What the node of a requester lets them do: it alone knows their budgets and its disk. Found out
 /// before a command is applied, so that it is the same everywhere.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Allowance {

@@ -110,7 +110,7 @@ pub fn is_due(state: &State) -> bool {
     state.steady >= state.dormant.due
 }
 
-/// Skeletons at some of those who are silent, if it is time to, and removes who was not here for too
+/// Looks at some of those who are silent, if it is time to, and removes who was not here for too
 /// long. `entering` are the accounts of sessions that are about to be theirs. A round of looks begins
 /// once an hour. While nobody is to go, days count all the same.
 pub fn look(state: &mut State, out: &mut Effects, entering: &BTreeSet<AccountId>) {

@@ -135,7 +135,7 @@ pub const PERMISSIONS: &[Permission] = &[
     look("INVITATION", "LIST",   "-xxxxxx", "list invitations: members their own, the server's operators all", "INVITATION LIST"),
     row("INVITATION", "DEL",    "-xxxxxx", "remove an invitation: members their own, the server's operators any", "INVITATION DEL CODE"),
     look("REPORTS",   "",        "-----xx", "list what users have reported", "REPORTS"),
-    row("REPORTS",   "CLOSE",   "-----xx", "close a report", "REPORTS CLOSE 1 :RecentMessages to"),
+    row("REPORTS",   "CLOSE",   "-----xx", "close a report", "REPORTS CLOSE 1 :Spoken to"),
     look("AUDIT",     "",        "------x", "read what operators have done", "AUDIT"),
 ];
 

@@ -1,4 +1,4 @@
-//! DeliveryProgress back what could not be stored.
+//! Taking back what could not be stored.
 //!
 //! The hub does not wait for the disk: it applies a command at once and goes on. When the disk
 //! refuses a batch, nothing that depended on it has left the process, but the live state is ahead

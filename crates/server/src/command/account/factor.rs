@@ -116,7 +116,7 @@ fn qr(text: &str) -> Vec<String> {
     code.lines().map(str::to_owned).collect()
 }
 
-/// Skeletons at a code as a login does.
+/// Looks at a code as a login does.
 fn must_have_code(
     context: &mut Context<'_>,
     account: &Account,
