@@ -1,4 +1,4 @@
-//! What the hub knows of a connection.
+//! The hub's data about one connection.
 
 pub mod admission;
 pub mod budget;
@@ -37,89 +37,90 @@ use store::{Account, AccountId, EventId, EventKind};
 /// One connection, as the hub sees it.
 #[derive(Debug)]
 pub struct Session {
-    /// From where.
+    /// The client's address.
     pub address: IpAddr,
-    /// Nobody between it and the server reads along.
+    /// Nobody between client and server can read along.
     pub encrypted: bool,
-    /// A reverse proxy has said for whom it is.
+    /// A reverse proxy has reported the client's address.
     pub forwarded: bool,
-    /// What is at its other end.
+    /// The program at the other end.
     pub client: Client,
-    /// It came by the admin socket: it is an admin, and no user.
+    /// It connected through the admin socket: it has an admin's rights and no user.
     pub console: bool,
-    /// The certificate that it has shown with TLS; boxed, because hardly any has.
+    /// The certificate presented in the TLS handshake; boxed because few clients have one.
     pub certificate: Option<Box<Fingerprint>>,
-    /// Random bytes of this session alone, for nonces.
+    /// Random bytes for this session's nonces.
     pub entropy: [u8; 16],
-    /// What it negotiated.
+    /// The capabilities it has negotiated.
     pub capabilities: Capabilities,
-    /// Whether it speaks `CAP` version 302 and so is told of changes.
+    /// Whether it speaks `CAP` version 302, and so is notified of changes.
     pub cap302: bool,
-    /// It got the welcome of IRC clients, 005 among it, and is told when that changes.
+    /// It has received the IRC welcome, including 005, and is sent changes of that.
     pub welcomed: bool,
-    /// Who it is, once it has registered.
+    /// Its user, once it has registered.
     pub user: Option<UserId>,
-    /// What it has said of itself so far; gone once it has registered.
+    /// What it has sent for its registration; gone once it has registered.
     pub registration: Option<Box<Registration>>,
-    /// How far it has come in taking what is kept for its user.
+    /// How much of its user's pending messages it has acknowledged.
     pub delivery: DeliveryProgress,
     /// The names it watches (`MONITOR`), as it wrote them, by folded name; at most
     /// [`MONITOR_NAMES`](crate::limits::MONITOR_NAMES).
     pub watched: BTreeMap<Box<str>, Box<str>>,
-    /// Its network is banned, and this is what it is told: only an operator of the server may log in.
+    /// Its network is banned, and this is the reason given: only operators of the server may log
+    /// in.
     pub banned: Option<Box<str>>,
-    /// The question that its next line answers.
+    /// The question that its next line will answer.
     pub prompt: Option<Box<Prompt>>,
-    /// The batch that it has opened.
+    /// Its open client batch.
     pub batch: Option<Box<OpenBatch>>,
-    /// An `AUTHENTICATE` exchange under way.
+    /// The `AUTHENTICATE` exchange in progress.
     pub sasl: Option<Box<Sasl>>,
-    /// A password being checked, or an answer being held back.
+    /// A password being checked, or an answer being delayed.
     pub pending_attempt: Option<Box<PendingAttempt>>,
-    /// A command of which only a part is done.
+    /// A command that continues in its next turn.
     pub paused: Option<Box<PausedCommand>>,
-    /// A command that others must order first.
+    /// A command that the log has not ordered yet.
     pub in_flight: Option<Box<InFlight>>,
-    /// It is among those that wait for their turn.
+    /// It is in the queue of sessions waiting for a turn.
     pub queued: bool,
-    /// Its shard does not read it, because lines of it wait.
+    /// Its shard has stopped reading from it, because lines of it are waiting here.
     pub held: bool,
-    /// Lines that came while it waited for one of these; dealt with afterwards.
+    /// Lines that arrived while it was waiting for one of these.
     pub lines: VecDeque<Box<str>>,
     /// The budget of its address.
     pub address_budget: Budget,
     /// The budget of its user, once it is somebody.
     pub user_budget: Option<Budget>,
-    /// Work that the hub had with it in a turn, and in which.
+    /// The work done for it in its latest turn.
     pub turn: TurnWork,
-    /// By what it has proven who it is.
+    /// How it has proved its identity.
     pub credential: Credential,
-    /// It has logged in by a one-time code. Until it has set a new password it does not come online:
-    /// it sees nothing, and nobody sees it.
+    /// It logged in with a one-time code. Until it has set a new password it does not come online:
+    /// it sees nobody, and nobody sees it.
     pub by_code: bool,
-    /// When it had proven that (milliseconds since the epoch).
+    /// When it proved its identity (milliseconds since the epoch).
     pub since: i64,
-    /// When its last line came, by the steady clock.
+    /// When its last line came, in monotonic milliseconds.
     pub seen: i64,
     /// The newest event at that time.
     pub here: EventId,
-    /// Up to which event its person had been here when it logged in.
+    /// The newest event at its user's last presence before this login.
     pub was_here: EventId,
-    /// The invitation that it has named, until it has registered.
+    /// The invitation it has given, until it has registered.
     pub invitation: Option<Box<Invited>>,
-    /// The login before this one, until it was told of.
+    /// The previous login, until the session has been told of it.
     pub last_login: Option<Box<LastLogin>>,
-    /// A login that was found to be right, until it is applied.
+    /// A login that was verified and is not applied yet.
     pub verified_login: Option<Box<VerifiedLogin>>,
-    /// Secrets that were drawn for it, until they are stored and it is shown them.
+    /// Secrets generated for it, until they are stored and shown to it.
     pub new_secrets: Option<Box<NewSecrets>>,
-    /// Nothing more comes; the session ends when these are dealt with.
+    /// The client sends nothing more; the session ends once its waiting lines are handled.
     pub ended: bool,
-    /// It has closed, and why; it ends when the command under way has been applied.
+    /// It has closed, for this reason; it ends when the command in flight has been applied.
     pub closed: Option<Box<str>>,
 }
 
-/// What is at the other end of a session, as far as a server can know.
+/// The program at the other end, as far as a server can know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Client {
     /// Any program that sends lines.
@@ -131,22 +132,21 @@ pub enum Client {
     Browser(Browser),
 }
 
-/// By what a session has proven who it is.
+/// How a session has proved its identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Credential {
-    /// It has not, or is a guest.
+    /// Not at all, or it is a guest.
     #[default]
     None,
-    /// By the account's password, with the second factor if there is one.
+    /// With the account's password, and the second factor if there is one.
     Password,
-    /// By the app password of this name.
+    /// With the app password of this name.
     AppPassword(Box<str>),
-    /// By a certificate.
+    /// With a certificate.
     Certificate,
 }
 
-/// Secrets that a session is shown when what they are checked with is stored. They leave its node for
-/// nowhere else.
+/// Secrets shown to a session once their verifiers are stored. They never leave its node.
 #[derive(Debug)]
 pub enum NewSecrets {
     /// The app password of this name.
@@ -155,43 +155,43 @@ pub enum NewSecrets {
     Factor(Secret),
     /// Recovery codes.
     RecoveryCodes(Vec<Secret>),
-    /// The one-time code that is the password of the account of this name.
+    /// The one-time code that is now the password of the account of this name.
     OneTimeCode(Box<str>, Secret),
 }
 
-/// A login that the session's node has found to be right, and that is not applied yet: what the node
-/// goes on with then.
+/// A login that the session's node has verified and that is not applied yet: what the node needs
+/// afterwards.
 #[derive(Debug)]
 pub struct VerifiedLogin {
     /// The account.
     pub name: Box<str>,
-    /// By what means it logs in.
+    /// How it logs in.
     pub method: LoginMethod,
-    /// By what it has proven who it is.
+    /// How it has proved its identity.
     pub credential: Credential,
     /// The account is new.
     pub new: bool,
-    /// The login before this one, if there was one and this one may be kept in its place.
+    /// The previous login, if there was one and this one may replace it.
     pub last_login: Option<Box<LastLogin>>,
-    /// The rooms of the invitation by which it registers.
+    /// The rooms of the invitation with which it registers.
     pub rooms: Vec<Box<str>>,
 }
 
-/// What somebody who was invited has said.
+/// An invitation that a session has given.
 #[derive(Clone, Debug, Default)]
 pub struct Invited {
     /// The code of the invitation.
     pub code: Box<str>,
-    /// The rooms to which it leads, once it has been used.
+    /// The rooms that it leads to, once it has been used.
     pub rooms: Vec<Box<str>>,
 }
 
-/// Work that the hub had with a session in one turn.
+/// Work done for a session in one turn.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TurnWork {
-    /// Which turn.
+    /// The number of the turn.
     pub number: u64,
-    /// How much work.
+    /// Units of work.
     pub work: u64,
 }
 
@@ -200,7 +200,7 @@ pub struct TurnWork {
 pub struct PausedCommand {
     /// The line that it came in.
     pub line: Box<str>,
-    /// Where it goes on.
+    /// Where it continues.
     pub cursor: Cursor,
     /// Bytes answered so far.
     pub written: usize,
@@ -208,12 +208,13 @@ pub struct PausedCommand {
     pub label: Option<OpenLabel>,
 }
 
-/// A command that has become an entry and is not applied yet, because a log orders it first.
+/// A command that has become an entry and is not applied yet, because the log has to order it
+/// first.
 #[derive(Debug)]
 pub struct InFlight {
     /// The number of the entry.
     pub number: u64,
-    /// For the answer: the command's label, if it has one, and the bytes answered so far. None while the
+    /// For the answer: the command's label, if any, and the bytes answered so far. None while the
     /// command is being sent.
     pub answer: Option<(Option<OpenLabel>, usize)>,
     /// The log does not answer, and may have it or not: meanwhile the session goes on with what it can
@@ -221,60 +222,61 @@ pub struct InFlight {
     pub uncertain: bool,
 }
 
-/// A registration under way.
+/// A registration in progress.
 #[derive(Debug, Default)]
 pub struct Registration {
     /// `NICK`
     pub nick: Option<String>,
-    /// `USER` was given; its last parameter.
+    /// The last parameter of `USER`.
     pub realname: Option<String>,
-    /// The user name that `USER` gave, as far as one can have it.
+    /// The user name from `USER`, as far as it is allowed.
     pub username: Option<Box<str>>,
-    /// `PASS`, as far as it is an account's password.
+    /// The account's password from `PASS`.
     pub password: Option<Box<str>>,
-    /// The server's own password was given.
+    /// The server password was given.
     pub admitted: bool,
-    /// What was given as the server's own password is another one.
+    /// A wrong server password was given.
     pub misled: bool,
     /// Between `CAP LS` and `CAP END`.
     pub negotiating: bool,
     /// The account it has logged in to.
     pub account: Option<Arc<Account>>,
-    /// It logged in with the verb `LOGIN`: it need not say `NICK` and `USER`.
+    /// It logged in with `LOGIN`, so it need not send `NICK` and `USER`.
     pub by_verb: bool,
-    /// It was told once how to log in.
+    /// It has been told how to log in.
     pub told: bool,
-    /// All that is missing is a new password in place of a one-time code.
+    /// All that is missing is a new password to replace a one-time code.
     pub needs_password: bool,
-    /// What it has said with `AWAY`.
+    /// What it has set with `AWAY`.
     pub presence: Option<Presence>,
-    /// What it has said with `METADATA * SET`: values, or none to remove the key.
+    /// What it has set with `METADATA * SET`: values, or none to remove the key.
     pub metadata: BTreeMap<Box<str>, Option<Box<str>>>,
 }
 
-/// Where an `AUTHENTICATE` exchange stands.
+/// The state of an `AUTHENTICATE` exchange.
 #[derive(Debug)]
 pub enum Sasl {
-    /// EXTERNAL: collecting the one message.
+    /// EXTERNAL: collecting the only message.
     External(Chunks),
-    /// PLAIN: collecting the one message.
+    /// PLAIN: collecting the only message.
     Plain(Chunks),
     /// SCRAM-SHA-256: collecting the client's first message.
     ScramFirst(Chunks),
     /// SCRAM-SHA-256: collecting the client's proof.
     ScramFinal(Chunks, Box<ScramServer>, Arc<Account>),
-    /// SCRAM-SHA-256: proven, by what and with which code; the client's empty last word is awaited.
+    /// SCRAM-SHA-256: proved, with this credential and code; the client's final empty message is
+    /// awaited.
     ScramDone(Arc<Account>, Credential, Option<UsedCode>),
 }
 
-/// A question put to a session by one of the six verbs.
+/// A question that one of the prompting verbs has asked a session.
 #[derive(Debug)]
 pub enum Prompt {
     /// `LOGIN`: for the name.
     LoginUser,
     /// `LOGIN`: for the password of this name.
     LoginPassword(String),
-    /// `LOGIN`: for the invitation, before the password of this new name.
+    /// `LOGIN`: for the invitation, before a new name's password.
     LoginInvitation(String),
     /// `LOGIN`: for the code of the second factor; the password was right.
     LoginCode(Arc<Account>),
@@ -295,28 +297,28 @@ pub enum Prompt {
 /// A batch that a client has opened.
 #[derive(Debug)]
 pub struct OpenBatch {
-    /// What the client calls it.
+    /// The client's reference for it.
     pub reference: Box<str>,
-    /// What came of it so far; none if it was refused: all that still comes of it is ignored.
+    /// What has arrived of it; none if it was refused, and the rest is ignored.
     pub message: Option<PartialMessage>,
 }
 
-/// A message of several lines, as far as they came.
+/// A multi-line message, as far as it has arrived.
 #[derive(Debug)]
 pub struct PartialMessage {
-    /// To whom, as the client wrote it.
+    /// The target as the client wrote it.
     pub target: Box<str>,
-    /// What its lines are, once the first has come.
+    /// The kind of its lines, once the first has arrived.
     pub kind: Option<EventKind>,
     /// The lines, joined as [`store::Event::text`] has them.
     pub text: String,
-    /// How many there are.
+    /// The number of lines.
     pub lines: usize,
-    /// Bytes of them and of the line feeds between them.
+    /// Their bytes, line feeds between them included.
     pub bytes: usize,
     /// Client-only tags to relay, raw.
     pub tags: String,
-    /// The client's own id for the message.
+    /// The client's resend id.
     pub resend: Option<Box<str>>,
     /// The label of the command that opened the batch.
     pub label: Option<Arc<str>>,
@@ -324,45 +326,45 @@ pub struct PartialMessage {
     pub due: i64,
 }
 
-/// A password being checked, or an answer being held back.
+/// A password being checked, or an answer being delayed.
 #[derive(Debug)]
 pub struct PendingAttempt {
     /// The name that was tried.
     pub name: String,
-    /// What the answer is about.
+    /// What was attempted.
     pub attempt: Attempt,
     /// The label of the command, if it had one.
     pub label: Option<Arc<str>>,
 }
 
-/// What somebody has tried.
+/// Something that takes a credential.
 #[derive(Debug)]
 pub enum Attempt {
-    /// A password, whose key is derived meanwhile, and a code that came with it.
+    /// A login with a password, whose key is being derived, and the code that came with it.
     Password(LoginMethod, Option<Secret>),
-    /// The code of a second factor; the password was right.
+    /// The code of a second factor, after the right password.
     Code(Arc<Account>, Secret),
-    /// To change something of one's own account.
+    /// A change to the session's own account.
     Account(Box<Change>),
-    /// To prove by SCRAM-SHA-256 that it knows the password: its last message.
+    /// The last message of a SCRAM-SHA-256 exchange.
     ScramProof(Box<ScramServer>, Box<[u8]>, Arc<Account>),
-    /// A certificate that does not log in as that.
+    /// A certificate that does not belong to the account.
     WrongCertificate,
-    /// To become an operator: whether the password is right.
+    /// `OPER`: whether the password is right.
     Oper(bool),
-    /// An operator gives this account a one-time code, whose key is made meanwhile.
+    /// An operator gives this account a one-time code, whose key is being derived.
     Reset {
         /// Which account.
         account: AccountId,
         /// The code.
         code: Secret,
-        /// Its second factor goes, too.
+        /// Whether its second factor is removed as well.
         factor: bool,
     },
 }
 
 impl Session {
-    /// Whether its next line waits: for a password, or for a command that is not applied yet.
+    /// Whether its next line has to wait: for a password, or for a command in flight.
     pub fn waits(&self) -> bool {
         let in_flight = self.in_flight.as_ref();
         self.pending_attempt.is_some() || in_flight.is_some_and(|it| !it.uncertain)
@@ -373,8 +375,8 @@ impl Session {
         self.in_flight.as_ref().is_some_and(|it| it.uncertain)
     }
 
-    /// Whether nobody can read along: it is encrypted, or does not leave this machine. What a proxy
-    /// says of where its clients are, such as nothing, does not make them local.
+    /// Whether nobody can read along: it is encrypted, or does not leave this machine. A proxy does
+    /// not make its clients local.
     pub fn is_private(&self) -> bool {
         self.encrypted || self.is_local()
     }
@@ -384,12 +386,12 @@ impl Session {
         !self.forwarded && self.address.to_canonical().is_loopback()
     }
 
-    /// The certificate that it has shown with TLS.
+    /// The certificate presented in the TLS handshake.
     pub fn certificate(&self) -> Option<Fingerprint> {
         self.certificate.as_deref().copied()
     }
 
-    /// Whether a password may come this way. All that takes one asks this.
+    /// Whether passwords may be sent over it. Everything that takes one asks this.
     pub fn may_send_passwords(&self, config: &Config) -> bool {
         self.is_private() || config.server.plaintext_login
     }

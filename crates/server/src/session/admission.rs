@@ -1,4 +1,4 @@
-//! Who may connect: counts per address.
+//! Who may connect: connections counted per address.
 
 use crate::limits::{ADDRESSES_REMEMBERED, Limits, REFUSALS_LOGGED, REFUSALS_LOGGED_MILLIS};
 use crate::metrics::Refused;
@@ -7,12 +7,12 @@ use crate::session::recent::Recent;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// What each address has done lately.
+/// The recent connections of each address.
 #[derive(Debug)]
 pub struct Admission {
-    /// Those that have a connection open: as many as there are connections, at most.
+    /// Addresses with open connections: at most as many as there are connections.
     here: BTreeMap<AddressKey, AddressStats>,
-    /// Those that had one.
+    /// Addresses that had some.
     gone: Recent<AddressKey, AddressStats>,
     open: usize,
     refusals: Refusals,
@@ -25,7 +25,7 @@ struct AddressStats {
     connects: u32,
 }
 
-/// Which refusals are worth a line of the log: a flood of connections is not to be one of lines.
+/// Which refusals are logged: a flood of connections must not become a flood of log lines.
 #[derive(Debug, Default)]
 struct Refusals {
     began: i64,
@@ -41,8 +41,9 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// A connection asks to come in; the reason if it may not. Either way [`Admission::leave`] follows
-    /// when it closes. A proxy stands for many, who are counted once it has said for whom it comes.
+    /// Admits a connection, or returns the reason for refusing it. Either way [`Admission::leave`]
+    /// follows when it closes. A proxy's connection counts for its client once the proxy has named
+    /// it.
     pub fn enter(
         &mut self,
         address: IpAddr,
@@ -89,7 +90,7 @@ impl Admission {
         }
     }
 
-    /// Somebody was refused: whether the log is to tell. If not, it is counted.
+    /// Whether to log a refusal. If not, it is counted.
     pub fn is_worth_logging(&mut self, now: i64) -> bool {
         let refusals = &mut self.refusals;
         if now - refusals.began >= REFUSALS_LOGGED_MILLIS {
@@ -104,13 +105,13 @@ impl Admission {
         false
     }
 
-    /// How many refusals were not logged, if it is time to log that.
+    /// The number of refusals not logged, if it is time to log that.
     pub fn not_logged(&mut self, now: i64, last: bool) -> Option<u64> {
         let due = last || now - self.refusals.began >= REFUSALS_LOGGED_MILLIS;
         (due && self.refusals.not_logged > 0).then(|| std::mem::take(&mut self.refusals.not_logged))
     }
 
-    /// How many connections are open, by [`key`]; nothing of those that have none.
+    /// The number of open connections by [`key`]; only addresses that have some.
     #[cfg(test)]
     pub(crate) fn open_by_address(&self) -> BTreeMap<AddressKey, usize> {
         let open: BTreeMap<_, _> =
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn each_refusal_has_its_reason() {
+    fn every_refusal_gives_a_reason() {
         let limits = Limits { connections: 3, ..limits() };
         let mut admission = Admission::default();
         let mut enter = |address: &str| {
@@ -180,10 +181,9 @@ mod tests {
         assert!(admission.enter("126.0.0.1".parse().unwrap(), false, 0, &limits()).is_ok());
     }
 
-    /// A hundred thousand that come from everywhere; it would take minutes to look at all addresses
-    /// for each.
+    /// A hundred thousand addresses; scanning the table for each would take minutes.
     #[test]
-    fn addresses_are_remembered_up_to_a_bound_and_one_more_costs_no_more() {
+    fn the_table_of_addresses_is_bounded_and_each_costs_the_same() {
         let mut admission = Admission::default();
         let limits = Limits { connections: 0, ..limits() };
         let address = |number: u32| Ipv4Addr::from(0x0a00_0000 + number).into();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_refusals_some_are_logged_and_the_others_counted() {
+    fn in_a_flood_some_refusals_are_logged_and_the_rest_counted() {
         let mut admission = Admission::default();
         let logged = (0..100).filter(|_| admission.is_worth_logging(5)).count();
         assert_eq!(logged, REFUSALS_LOGGED as usize);

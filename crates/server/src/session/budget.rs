@@ -1,10 +1,10 @@
-//! What people may make the server do. Every session draws on the budget of its account and on
-//! that of its address, and what a line costs is measured in work, not in lines.
+//! Budgets of work. Every session draws on the budget of its account and of its address, and a line
+//! is charged for the work it causes, not as one line.
 //!
-//! Work is counted in units of about ten nanoseconds of one core: see [`crate::limits`] for what
-//! each thing costs. A budget refills steadily; what is owed beyond its burst is refused until it
-//! has been paid back. So a paste or a client that joins fifty rooms passes, and a loop does not.
-//! What is stored is counted in bytes, beside that, and an hour's worth may be stored at once.
+//! Work is measured in units of about ten nanoseconds of one core; [`crate::limits`] has the
+//! prices. A budget refills steadily; debt beyond its burst blocks further commands until it is
+//! paid back. So a paste, or a client that joins fifty rooms, passes, and a loop does not. Stored
+//! bytes are budgeted separately, with an hour's allowance as the burst.
 
 use crate::limits::{
     ADDRESS_TURN_WORK, BUDGETS_REMEMBERED, Limits, MUCH_OWED_PART, TURN_WORK, WORK_ADDRESS_SHARE,
@@ -26,21 +26,21 @@ pub enum Payer {
 }
 
 impl Payer {
-    /// The payer of a connection from this address.
+    /// The payer for connections from this address.
     pub fn address(address: IpAddr) -> Payer {
         Payer::Address(crate::networks::address_key(address))
     }
 }
 
-/// A payer's index in [`Budgets`]; good for as long as it is held.
+/// A payer's index in [`Budgets`]; valid for as long as it is held.
 pub type Budget = u32;
 
-/// Who owes how much.
+/// The debts of all payers.
 #[derive(Debug, Default)]
 pub struct Budgets {
     indexes: BTreeMap<Payer, Budget>,
     accounts: Slab<Debt>,
-    /// Payers beyond which those who owe nothing are forgotten.
+    /// Payers beyond which those without debts are forgotten.
     most: usize,
 }
 
@@ -49,24 +49,24 @@ struct Debt {
     payer: Payer,
     /// Sessions that draw on it.
     holders: u32,
-    /// Units of work not paid back at `at`.
+    /// Units of work not yet paid back at `at`.
     work: u64,
-    /// Bytes stored and not paid back at `at`, times [`HOUR_MILLIS`].
+    /// Stored bytes not yet paid back at `at`, times [`HOUR_MILLIS`].
     stored: u64,
-    /// Milliseconds.
+    /// Monotonic milliseconds.
     at: i64,
-    /// What was done in the turn at hand.
+    /// Work done in the current turn.
     turn: TurnWork,
 }
 
-/// What a payer had done in one turn.
+/// The work done for a payer in one turn.
 #[derive(Debug, Default)]
 struct TurnWork {
-    /// Which turn.
+    /// The number of the turn.
     number: u64,
     /// Units of work of the hub.
     hub: u64,
-    /// Units of work of all who work for it at once: the hub and the shards.
+    /// Units of work of the hub and of the shards.
     all: u64,
 }
 
@@ -87,12 +87,12 @@ impl Debt {
 
 const HOUR_MILLIS: u64 = 60 * 60 * 1000;
 
-/// Bytes an hour that a payer may have stored; none if there is no bound.
+/// The bytes that a payer may store per hour; none if unlimited.
 fn per_hour(limits: &Limits) -> Option<u64> {
     Some(limits.stored_bytes_per_hour).filter(|bytes| *bytes != 0)
 }
 
-/// Units of work a second that a payer may take in the long run; none if there is no bound.
+/// The units of work per second that a payer may use in the long run; none if unlimited.
 fn per_second(payer: Payer, limits: &Limits) -> Option<u64> {
     let share = match payer {
         Payer::Address(_) => WORK_ADDRESS_SHARE,
@@ -129,7 +129,7 @@ impl Budgets {
         }
     }
 
-    /// Seconds until a payer may have work done again, if it owes too much.
+    /// Seconds until a payer in debt may have work done again.
     pub fn wait(&mut self, budget: Budget, now: i64, limits: &Limits) -> Option<u64> {
         let owed = &mut self.accounts[budget as usize];
         let per_second = per_second(owed.payer, limits)?;
@@ -138,7 +138,7 @@ impl Budgets {
         (over > 0).then(|| over.div_ceil(per_second))
     }
 
-    /// Seconds until a payer may have something stored again, if it has had too much stored.
+    /// Seconds until a payer that has stored too much may store again.
     pub fn wait_to_store(&mut self, budget: Budget, now: i64, limits: &Limits) -> Option<u64> {
         let owed = &mut self.accounts[budget as usize];
         let per_hour = per_hour(limits)?;
@@ -147,13 +147,13 @@ impl Budgets {
         (over > 0).then(|| over.div_ceil(per_hour.saturating_mul(1000)))
     }
 
-    /// A payer has had so many bytes stored.
+    /// Charges a payer for stored bytes.
     pub fn charge_stored(&mut self, budget: Budget, bytes: usize) {
         let owed = &mut self.accounts[budget as usize];
         owed.stored = owed.stored.saturating_add((bytes as u64).saturating_mul(HOUR_MILLIS));
     }
 
-    /// A payer has had work done in turn number `turn`.
+    /// Charges a payer for work done in turn number `turn`.
     pub fn charge(&mut self, budget: Budget, work: Work, turn: u64) {
         let owed = &mut self.accounts[budget as usize];
         let all = work.hub.saturating_add(work.shards);
@@ -165,8 +165,8 @@ impl Budgets {
         owed.turn.all = owed.turn.all.saturating_add(all);
     }
 
-    /// Whether a payer has had its share of turn number `turn`. Whoever owes much has a smaller
-    /// one, in which what the shards have to do counts, too.
+    /// Whether a payer has used up its part of turn number `turn`. A payer deep in debt has a
+    /// smaller part, in which the work of the shards counts, too.
     pub fn turn_is_over(&mut self, budget: Budget, turn: u64, now: i64, limits: &Limits) -> bool {
         let owed = &mut self.accounts[budget as usize];
         if owed.turn.number != turn {
@@ -183,7 +183,7 @@ impl Budgets {
         owed.work > per_second / MUCH_OWED_PART
     }
 
-    /// Forgets those who have paid back and are not here.
+    /// Forgets payers without debts and without sessions.
     fn forget(&mut self, now: i64, limits: &Limits) {
         let indexes = &mut self.indexes;
         self.accounts.retain(|_, owed| {
@@ -196,7 +196,7 @@ impl Budgets {
         });
     }
 
-    /// How many sessions draw on each budget.
+    /// The number of sessions per budget.
     #[cfg(test)]
     pub(crate) fn holders(&self) -> BTreeMap<Payer, u32> {
         let all = self.accounts.iter().map(|(_, owed)| (owed.payer, owed.holders));
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owed_beyond_the_burst_is_refused_until_it_is_paid_back() {
+    fn debt_beyond_the_burst_blocks_until_it_is_paid_back() {
         let (mut budgets, limits) = (Budgets::default(), limits());
         let rate = per_second(ANN, &limits).unwrap();
         let ann = budgets.hold(ANN, 0, &limits);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_beyond_an_hours_worth_is_refused_until_it_is_paid_back() {
+    fn storing_more_than_an_hours_allowance_blocks_until_it_is_paid_back() {
         let limits = Limits { stored_bytes_per_hour: 3600, ..limits() };
         let mut budgets = Budgets::default();
         let ann = budgets.hold(ANN, 0, &limits);
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(budgets.wait_to_store(ann, 0, &limits), None);
         budgets.charge_stored(ann, 2);
         assert_eq!(budgets.wait_to_store(ann, 0, &limits), Some(2));
-        // However often it is asked, nothing that has been paid back is lost.
+        // Asking often loses nothing that has been paid back.
         for now in 1..=1000 {
             budgets.wait_to_store(ann, now, &limits);
         }
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn leaving_forgives_nothing() {
+    fn reconnecting_clears_no_debt() {
         let (mut budgets, limits) = (Budgets::default(), limits());
         let rate = per_second(ANN, &limits).unwrap();
         let first = budgets.hold(ANN, 0, &limits);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_counts_for_itself_and_no_limit_is_none() {
+    fn turns_are_counted_separately_and_zero_means_unlimited() {
         let mut budgets = Budgets::default();
         let limits = Limits { work_millis: 0, ..Limits::default() };
         let ann = budgets.hold(ANN, 0, &limits);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_owes_much_has_smaller_turns_and_pays_in_them_for_the_shards() {
+    fn a_payer_deep_in_debt_has_smaller_turns_that_include_the_shards_work() {
         let (mut budgets, limits) = (Budgets::default(), limits());
         let much = per_second(ANN, &limits).unwrap() / MUCH_OWED_PART;
         assert!(TURN_WORK <= much);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_may_have_more_done_than_one_of_its_people() {
+    fn an_address_has_a_larger_budget_than_one_account() {
         let limits = limits();
         let address = Payer::address("192.0.2.1".parse().unwrap());
         assert!(per_second(address, &limits) > per_second(ANN, &limits));

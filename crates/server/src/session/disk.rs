@@ -1,7 +1,7 @@
-//! The disk is everybody's: what an account may have stored in an hour, and the reserve that is kept
-//! free for those who can make room.
+//! The disk is shared: what one account may store per hour, and the reserve that is kept free for
+//! those who can make room.
 //!
-//! How much is free comes in with the journal's news; the hub measures nothing itself.
+//! The journal reports the free space; the hub measures nothing itself.
 
 use crate::effects::{Effect, Effects, LogRecord};
 use crate::limits::{RESERVE_HEALED_PART, ROW_BYTES};
@@ -9,21 +9,21 @@ use crate::metrics::Space;
 use crate::session::Node;
 use store::{Audit, Event, Write};
 
-/// What the hub knows of the disk.
+/// What the hub knows about the disk.
 #[derive(Debug, Default)]
 pub struct Disk {
-    /// As it was seen last; none if nothing is stored on one.
+    /// As last reported; none if nothing is stored on a disk.
     space: Option<Space>,
-    /// Whether the reserve is touched: ordinary writes are refused.
+    /// Whether the reserve is in use: ordinary writes are refused.
     pub is_scarce: bool,
 }
 
-/// Judges the disk as it is seen now, or as it was seen last if only the config has changed.
+/// Judges the disk as reported now, or as last reported if only the config has changed.
 pub fn look(node: &mut Node, out: &mut Effects, space: Option<Space>) {
     node.disk.space = space.or(node.disk.space);
     let Some(Space { free, total }) = node.disk.space else { return };
     let reserve = node.config.limits.reserve(total);
-    // A little more than it takes to touch it, or it would be touched and whole by turns.
+    // More than it takes to use the reserve, or the state would flip back and forth.
     let healed = reserve.saturating_add(reserve / RESERVE_HEALED_PART).min(total);
     let touched = free < if node.disk.is_scarce { healed } else { reserve };
     if touched != std::mem::replace(&mut node.disk.is_scarce, touched) {
@@ -31,8 +31,7 @@ pub fn look(node: &mut Node, out: &mut Effects, space: Option<Space>) {
     }
 }
 
-/// About how many bytes a write adds to what is stored. What goes, or is put in the place of
-/// something, adds nothing.
+/// Roughly how many bytes a write adds. Deletions and replacements add nothing.
 pub fn bytes_of(write: &Write) -> usize {
     match write {
         Write::Event { event, resend, pending_for, mentions } => {
@@ -93,7 +92,7 @@ mod tests {
     }
 
     impl World {
-        /// A hub with guests, each at an address of its own; the first is an operator.
+        /// A hub with guests, each with an address of its own; the first is an operator.
         fn new(config: &str) -> World {
             let text = format!(
                 "server.guests = true\noperator = [{{ name = \"boss\", password = \"up\" }}]\n{config}"
@@ -113,7 +112,7 @@ mod tests {
         }
 
         fn opens(&mut self, slot: u32, host: u8, nick: &str) {
-            // Passwords are taken from this machine.
+            // Passwords are accepted from this machine.
             let address = if host == 1 { [127, 0, 0, 1] } else { [192, 0, 2, host] }.into();
             let event = ClientEvent::Opened { address, entropy: [0; 16] };
             let events = vec![SessionEvent { session: session(slot), event }];
@@ -124,7 +123,7 @@ mod tests {
             self.says(slot, "USER u 0 * :Somebody");
         }
 
-        /// How many writes come of a line, and what is answered.
+        /// The number of writes caused by a line, and the answer.
         fn says(&mut self, slot: u32, line: &str) -> (usize, String) {
             let event = ClientEvent::Line(0..line.len() as u32);
             let events = vec![SessionEvent { session: session(slot), event }];
@@ -156,7 +155,7 @@ mod tests {
     ];
 
     #[test]
-    fn when_the_reserve_is_touched_only_operators_store_and_messages_are_taken_back() {
+    fn with_the_reserve_in_use_only_operators_store_and_redaction_still_works() {
         let mut hub = World::new("limits.reserve_bytes = 100\nlimits.reserve_percent = 50");
         for slot in [1, 2] {
             hub.says(slot, "JOIN #a,#b");
@@ -174,7 +173,7 @@ mod tests {
         }
         let (writes, told) = hub.says(2, "METADATA * SET url :x");
         assert!(writes == 0 && told.contains("FAIL METADATA DISK_FULL "), "{told}");
-        // What is not stored is not refused, nor a question.
+        // What stores nothing is not refused, nor are questions.
         for line in ["@+typing=active TAGMSG #lobby", "MODE #a2", "MODE #a2 +b", "TOPIC #a2"] {
             let (_, told) = hub.says(2, line);
             assert!(!told.contains("DISK_FULL"), "{line}: {told}");
@@ -188,7 +187,7 @@ mod tests {
             let (writes, told) = hub.says(1, line);
             assert!(writes > 0 && !told.contains("DISK_FULL"), "{line}: {told}");
         }
-        // It takes a little more than was missing.
+        // Healing takes a little more space than was missing.
         assert!(hub.has(111).is_empty());
         let healed = LogRecord::Reserve { touched: false, free: 112 };
         assert!(matches!(&hub.has(112)[..], [Effect::Log(fact)] if *fact == healed));
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reserve_is_the_lesser_of_the_two_and_either_may_be_none() {
+    fn the_reserve_is_the_smaller_of_both_limits_and_each_can_be_disabled() {
         let mut hub = World::new("limits.reserve_bytes = 100\nlimits.reserve_percent = 5");
         assert!(hub.has(50).is_empty());
         assert_eq!(hub.has(49).len(), 1);
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_in_an_hour_is_bounded_and_guests_share_their_address() {
+    fn storage_per_hour_is_bounded_and_guests_share_their_addresss_quota() {
         let mut hub = World::new("limits.stored_bytes_per_hour = 36000\nlimits.work_millis = 0");
         let (stored, told) = until_refused(&mut hub, 2, "PRIVMSG #lobby :hello");
         assert!((100..300).contains(&stored), "{stored}");
@@ -225,10 +224,10 @@ mod tests {
         assert!(told.starts_with(&format!(":parlor 263 ann PRIVMSG :{text}")), "{told}");
         let (_, told) = hub.says(2, "BM :hello");
         assert!(told.starts_with(":parlor FAIL BM RATE_LIMITED "), "{told}");
-        // Who only asks is answered, and others are not refused.
+        // Questions are answered, and other users are not affected.
         assert!(hub.says(2, "NAMES #lobby").1.contains(" 366 "));
         assert!(hub.says(3, "PRIVMSG #lobby :hello").0 > 0);
-        // A new guest at the same address is no new start.
+        // A new guest at the same address gets no fresh allowance.
         hub.opens(4, 2, "eve");
         assert_eq!(hub.says(4, "PRIVMSG #lobby :hello").0, 0);
         hub.steady += 60_000;
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_count_and_so_does_what_is_kept_for_somebody() {
+    fn tags_and_pending_messages_count_as_stored() {
         let plain = |tags: &str, pending_for| {
             let event = Event {
                 id: 1,

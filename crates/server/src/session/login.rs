@@ -1,4 +1,4 @@
-//! A login under way: by which way, and what comes of its password.
+//! A login in progress: its method, and the result of its key derivation.
 
 use crate::metrics::LoginBy;
 use crate::secret::Secret;
@@ -8,23 +8,23 @@ use crate::state::second_factor::UsedCode;
 use proto::scram::Keys;
 use serde::{Deserialize, Serialize};
 
-/// By which way somebody logs in; it decides the words of the answer.
+/// How somebody logs in; it decides the form of the answer.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum LoginMethod {
     /// The verb `LOGIN`.
     Verb,
     /// `PASS`, `NICK` and `USER`.
     Pass,
-    /// `AUTHENTICATE` with a password, or a proof of one.
+    /// `AUTHENTICATE` with a password, or with a proof of it.
     Sasl,
     /// `AUTHENTICATE` with a certificate.
     External,
-    /// `REGISTER`, which makes a new account and nothing else.
+    /// `REGISTER`, which only creates accounts.
     Register,
 }
 
 impl LoginMethod {
-    /// How metrics have it.
+    /// Its label in the metrics.
     pub fn counted(self) -> LoginBy {
         match self {
             LoginMethod::Verb => LoginBy::Verb,
@@ -36,44 +36,44 @@ impl LoginMethod {
     }
 }
 
-/// A password's key was derived.
+/// A key derivation has finished.
 #[derive(Clone, Debug)]
 pub struct Derived {
-    /// For whom.
+    /// The session that asked.
     pub session: SessionId,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// What came of a derivation.
+/// The result of a key derivation.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// Compared with an account's keys: whether it was the password.
+    /// Compared with an account's keys: whether the password was right.
     Compared(bool),
-    /// It was the password, by keys of the form in which it was typed: these are made as keys are now.
+    /// The password was right, but the keys are of an old form: here are new ones.
     Renewed(Keys),
     /// It was the app password of this name.
     App(Box<str>),
     /// Keys for a new account, or for an account's new password.
     Made(Keys),
-    /// New secrets, and keys of the first one.
+    /// New secrets, and keys for the first one.
     Drawn(Vec<Secret>, Option<Keys>),
-    /// Too many wait already.
+    /// Too many are waiting already.
     Busy,
-    /// Nothing was derived; the answer was held back.
+    /// Nothing was derived; the answer was only delayed.
     Waited,
 }
 
-/// A change of an account that waits for what is drawn or derived for it.
+/// A change to an account that waits for a secret or a key.
 #[derive(Debug)]
 pub enum Change {
-    /// Another password.
+    /// A new password.
     Password,
-    /// A new app password of this name, which lasts so many milliseconds, or until it is revoked.
+    /// A new app password of this name, valid for so many milliseconds, or until it is revoked.
     AppPassword(Box<str>, Option<i64>),
     /// The secret of a second factor.
     Factor,
-    /// New recovery codes, for this code.
+    /// New recovery codes, authorized by this code.
     Codes(Option<UsedCode>),
     /// The code of a new invitation.
     Invitation(Invitation),

@@ -1,9 +1,8 @@
-//! Who tries passwords, and how long each must wait.
+//! Limits on password guessing: how long each attempt has to wait.
 //!
-//! Wrong ones count against the address and against the name. From a network from which somebody
-//! has logged in well before, only what went wrong there with that name counts, and the door never
-//! closes: so neither a neighbour's guesses nor a whole botnet's keep an owner out of where they
-//! always are.
+//! Failures count against the address and against the name. From a network from which the name has
+//! logged in before, only failures of that name count, and they never lock it out: so neither a
+//! neighbour's guesses nor a botnet's keep an owner out of the places they log in from.
 
 use crate::limits::{
     ADDRESSES_REMEMBERED, FAILED_NAMES, KNOWN_NETWORKS, LOCKOUT_SECONDS, LOGIN_DELAY_MOST_SECONDS,
@@ -16,17 +15,16 @@ use proto::name::fold;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// The name for which a wrong server password, or a certificate of nobody, counts as failed; no user
-/// can have it.
+/// The name under which wrong server passwords and unknown certificates count; no user can have it.
 pub const NOBODYS_NAME: &str = "*";
 
-/// Who has tried what lately.
+/// Recent attempts.
 #[derive(Debug)]
 pub struct LoginAttempts {
     addresses: Recent<AddressKey, Address>,
-    /// What went wrong with each name, from where its owner is not known.
+    /// Failures of each name from networks it has not logged in from.
     names: Recent<Box<str>, Name>,
-    /// From where each name has logged in well, the last one last.
+    /// The networks from which each name has logged in, the latest last.
     known: BTreeMap<Box<str>, Vec<KnownNetwork>>,
 }
 
@@ -35,7 +33,7 @@ struct Address {
     attempts: Attempts,
     /// At most [`FAILED_NAMES`].
     names: BTreeMap<Box<str>, Failures>,
-    /// With any further name, and with none.
+    /// With any other name, and without one.
     others: Failures,
 }
 
@@ -51,12 +49,13 @@ struct KnownNetwork {
     failures: Failures,
 }
 
-/// Attempts, right or not, that are not yet forgotten: when all are, in milliseconds.
+/// Attempts, right or wrong, that still count: the time at which none will, in monotonic
+/// milliseconds.
 #[derive(Debug, Default)]
 struct Attempts(i64);
 
 impl Attempts {
-    /// Milliseconds until there may be one more than `most`.
+    /// Milliseconds until another attempt fits into `most`.
     fn over(&self, now: i64, most: i64) -> i64 {
         (self.0 - now - (most - 1) * LOGIN_MILLIS).max(0)
     }
@@ -66,7 +65,7 @@ impl Attempts {
     }
 }
 
-/// Wrong passwords, and when the last one came.
+/// Wrong passwords, and the time of the last one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Failures {
     count: u32,
@@ -74,7 +73,7 @@ struct Failures {
 }
 
 impl Failures {
-    /// How many count still.
+    /// How many still count.
     fn current(&self, now: i64) -> u32 {
         if now - self.at < seconds(LOCKOUT_SECONDS) { self.count } else { 0 }
     }
@@ -83,7 +82,7 @@ impl Failures {
         *self = Failures { count: self.current(now).saturating_add(1), at: now };
     }
 
-    /// When the answer to the next attempt may be told, if that is delayed.
+    /// When the next attempt may be answered, if it is delayed.
     fn delays_until(&self, now: i64, limits: &Limits, most: u32) -> i64 {
         match self.current(now).checked_sub(limits.failed_logins) {
             None => now,
@@ -91,7 +90,7 @@ impl Failures {
         }
     }
 
-    /// When the door opens, if it is closed.
+    /// Until when attempts are refused.
     fn locked_until(&self, now: i64, limits: &Limits) -> i64 {
         let closed = self.current(now) >= limits.failed_logins.saturating_mul(3);
         if closed { self.at + seconds(LOCKOUT_SECONDS) } else { now }
@@ -99,8 +98,8 @@ impl Failures {
 }
 
 impl Address {
-    /// What counts against the whole address: of each name no more than makes the others wait, or
-    /// one person's would close the door to all who are there.
+    /// The failures that count against the whole address. Each name adds at most as many as cause a
+    /// delay, so that one person cannot lock out everybody there.
     fn failures(&self, now: i64, limits: &Limits) -> Failures {
         let each = self.names.values();
         let each = each.map(|failures| Failures {
@@ -115,14 +114,14 @@ impl Address {
     }
 }
 
-/// When somebody may be answered.
+/// When an attempt may be answered.
 #[derive(Debug)]
 struct Delays {
-    /// Not at all before then.
+    /// Until then attempts are refused.
     locked_until: i64,
-    /// No right or wrong is told before then, to whoever asks.
+    /// Until then nobody is told whether a password was right.
     answered_after: i64,
-    /// The answer to an attempt that begins now is held back until then.
+    /// Until then the answer to an attempt that begins now is delayed.
     held_until: i64,
 }
 
@@ -145,16 +144,14 @@ impl Default for LoginAttempts {
 }
 
 impl LoginAttempts {
-    /// Whether somebody has logged in as `name` from this network before.
+    /// Whether `name` has logged in from this network before.
     pub fn is_known(&self, address: IpAddr, name: &str) -> bool {
         self.known_network(crate::networks::address_key(address), &fold(name)).is_some()
     }
 
-    /// Somebody wants to try a password: milliseconds to hold the answer back, or seconds for which
-    /// they may not.
+    /// Asks for an attempt: milliseconds by which to delay its answer.
     ///
-    /// # Errors
-    /// Seconds to wait, if nothing is tried now.
+    /// # Errors Seconds to wait, if no attempt is allowed now.
     pub fn check(
         &self,
         address: IpAddr,
@@ -163,7 +160,7 @@ impl LoginAttempts {
         limits: &Limits,
     ) -> Result<u64, i64> {
         let wait = self.wait(address, name, now, limits);
-        // Nobody is kept waiting for an answer for longer than this.
+        // Nobody is kept waiting for an answer longer than this.
         let patience = now + seconds(LOGIN_DELAY_MOST_SECONDS);
         let over = self.over(address, name, now, limits);
         let until = wait.locked_until.max(now + over);
@@ -175,7 +172,7 @@ impl LoginAttempts {
         Ok(u64::try_from(wait.held_until.max(wait.answered_after) - now).unwrap_or(0))
     }
 
-    /// An attempt begins, right or not: it counts against the address and the name.
+    /// An attempt begins. Right or wrong, it counts against the address and the name.
     pub fn attempted(&mut self, address: IpAddr, name: &str, now: i64) {
         self.addresses.used(&crate::networks::address_key(address)).attempts.add(now);
         if !self.is_known(address, name) {
@@ -183,11 +180,9 @@ impl LoginAttempts {
         }
     }
 
-    /// The outcome of an attempt is there: whether it may be told, however many were under way at
-    /// once.
+    /// Whether the result of an attempt may be told now, however many were made at once.
     ///
-    /// # Errors
-    /// Seconds to wait before the next attempt, if not even a right password counts.
+    /// # Errors Seconds to wait before the next attempt, if not even a right password is accepted.
     pub fn may_tell(
         &self,
         address: IpAddr,
@@ -220,8 +215,8 @@ impl LoginAttempts {
         }
     }
 
-    /// A password was right: what went wrong with the same name from there is forgiven. What went
-    /// wrong with others' is not, or somebody with an account could guess without end.
+    /// A password was right: earlier failures of this name from there are forgiven. Those of other
+    /// names are not, or somebody with an account could guess forever.
     pub fn succeeded(&mut self, address: IpAddr, name: &str) {
         let (key, name) = (crate::networks::address_key(address), fold(name).into_boxed_str());
         let address = self.addresses.get_mut(&key);
@@ -233,7 +228,7 @@ impl LoginAttempts {
         self.remember_network(key, name);
     }
 
-    /// A password was right, and nothing is forgiven.
+    /// A password was right, but nothing is forgiven.
     pub fn granted(&mut self, address: IpAddr, name: &str) {
         let (key, name) = (crate::networks::address_key(address), fold(name).into_boxed_str());
         if self.known_network(key, &name).is_none() {
@@ -241,7 +236,7 @@ impl LoginAttempts {
         }
     }
 
-    /// The network is known for the name from here on, with nothing against it.
+    /// Remembers the network for the name, without failures.
     fn remember_network(&mut self, network: AddressKey, name: Box<str>) {
         let known = self.known.entry(name).or_default();
         known.retain(|one| one.network != network);
@@ -259,7 +254,7 @@ impl LoginAttempts {
         self.known.get_mut(name)?.iter_mut().find(|known| known.network == key)
     }
 
-    /// Milliseconds until a stranger may try once more, whatever comes of it.
+    /// Milliseconds until somebody from an unknown network may make another attempt.
     fn over(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> i64 {
         if limits.failed_logins == 0 || self.is_known(address, name) {
             return 0;
@@ -308,7 +303,7 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    /// Somebody tries a password when they may, and it is wrong: how long that took.
+    /// Makes a wrong attempt as soon as allowed: how long its answer was delayed.
     fn guess(
         login_attempts: &mut LoginAttempts,
         from: IpAddr,
@@ -326,7 +321,7 @@ mod tests {
     const SCHOOL: &str = "192.0.2.1";
 
     #[test]
-    fn one_name_waits_ever_longer_and_then_the_door_closes_to_it_for_a_while() {
+    fn a_names_delays_grow_until_it_is_locked_out_for_a_while() {
         let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let from = address(SCHOOL);
         let mut held = Vec::new();
@@ -334,7 +329,7 @@ mod tests {
             match guess(&mut login_attempts, from, "ann", &mut now) {
                 Ok(hold) => held.push(hold),
                 Err(seconds) if seconds > 100 => break seconds,
-                // Delays per name grow beyond what anybody is kept waiting for.
+                // The delay of the name grows beyond what anybody is kept waiting for.
                 Err(seconds) => now += seconds * 1000,
             }
         };
@@ -345,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_address_is_closed_to_strangers_by_many_names_only() {
+    fn failures_of_many_names_lock_out_an_address_except_for_known_names() {
         let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let from = address(SCHOOL);
         login_attempts.succeeded(from, "Ann");
@@ -362,9 +357,9 @@ mod tests {
         assert_eq!(login_attempts.check(address("192.0.2.2"), "bob", now, &limits()), Ok(0));
     }
 
-    /// Fifteen wrong logins at one's own account, as often as one likes.
+    /// Fifteen failures at one's own account, again and again.
     #[test]
-    fn who_fails_at_their_own_account_does_not_lock_out_a_school() {
+    fn failing_at_ones_own_account_does_not_lock_out_a_school() {
         let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let school = address(SCHOOL);
         login_attempts.succeeded(school, "ann");
@@ -374,7 +369,8 @@ mod tests {
                     now += seconds * 1000;
                 }
             }
-            // Ann has been there before; bob has not, and waits as long as after five failures.
+            // Ann has logged in there before; bob has not, and waits as long as after five
+            // failures.
             assert_eq!(login_attempts.check(school, "ann", now, &limits()), Ok(0));
             assert_eq!(login_attempts.may_tell(school, "ann", now, &limits()), Ok(()));
             assert_eq!(login_attempts.check(school, "bob", now, &limits()), Ok(1000));
@@ -383,12 +379,12 @@ mod tests {
     }
 
     #[test]
-    fn guesses_at_one_name_from_many_addresses_are_slowed_and_its_owner_comes_in() {
+    fn guesses_from_many_addresses_are_slowed_and_the_owner_gets_in() {
         let mut login_attempts = LoginAttempts::default();
         let home = address(SCHOOL);
         login_attempts.succeeded(home, "ann");
         let (mut now, mut told) = (0, 0);
-        // Four each, and all as soon as they may.
+        // Four from each, as soon as allowed.
         for number in 0..120_u8 {
             let from = address(&format!("198.51.100.{}", number % 30));
             match guess(&mut login_attempts, from, "ann", &mut now) {
@@ -402,7 +398,7 @@ mod tests {
             assert_eq!(login_attempts.may_tell(home, "ann", now, &limits()), Ok(()));
         }
         assert!(told <= 15, "{told} in {now} ms");
-        // In the long run, one each so many seconds.
+        // In the long run, one attempt in so many seconds.
         let (begin, mut told) = (now, 0);
         while now < begin + 3_600_000 {
             let from = address(&format!("203.0.113.{}", told % 250));
@@ -414,9 +410,9 @@ mod tests {
         assert!(told <= 3600 / NAME_DELAY_MOST_SECONDS + 1, "{told} in an hour");
     }
 
-    /// Also from where the owner is known, guesses are slow: one answer each sixteen seconds.
+    /// Guesses are slow even from a network the owner uses: one answer in sixteen seconds.
     #[test]
-    fn a_neighbour_at_a_known_network_gets_few_answers_however_many_they_try_at_once() {
+    fn a_neighbour_on_a_known_network_gets_few_answers_even_in_parallel() {
         let (mut login_attempts, home) = (LoginAttempts::default(), address(SCHOOL));
         login_attempts.succeeded(home, "ann");
         let mut told = 0;
@@ -434,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_forgives_the_failures_of_its_own_name_there_only() {
+    fn a_login_clears_only_the_failures_of_its_name_and_address() {
         let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let from = address(SCHOOL);
         for name in ["Ann", "ann", "ann", "ann", "ann", "bob", "bob"] {
@@ -453,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn every_attempt_of_a_stranger_counts_right_or_not() {
+    fn every_attempt_from_an_unknown_network_counts_right_or_wrong() {
         let (mut login_attempts, from) = (LoginAttempts::default(), address(SCHOOL));
         let mut began = 0;
         for number in 0..1000 {
@@ -484,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn the_networks_of_the_last_good_logins_are_known() {
+    fn the_networks_of_the_latest_logins_are_remembered() {
         let mut login_attempts = LoginAttempts::default();
         let network = |number: usize| address(&format!("2001:db8:0:{number}::1"));
         for number in 0..=KNOWN_NETWORKS {
@@ -498,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_is_none() {
+    fn zero_disables_the_limit() {
         let (mut login_attempts, from) = (LoginAttempts::default(), address(SCHOOL));
         let limits = Limits { failed_logins: 0, ..Limits::default() };
         for _ in 0..1000 {

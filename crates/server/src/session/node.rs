@@ -1,4 +1,4 @@
-//! What concerns one node alone: its sessions, and whom it lets do how much.
+//! What belongs to one node: its sessions, and what it allows them.
 
 use super::Session;
 use super::admission::Admission;
@@ -14,23 +14,23 @@ use crate::session_id::SessionId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What a node knows of its own connections. No other node ever learns of it.
+/// What a node knows about its own connections. No other node ever learns it.
 #[derive(Debug)]
 pub struct Node {
-    /// How many entries were sent to the log that orders them; none: there is no such log, and
-    /// entries are applied as soon as they are made.
+    /// The number of entries sent to the log; none without a log, where entries are applied at
+    /// once.
     pub sent: Option<u64>,
-    /// What a log has up to this sequence is stored, and comes again only to make the state.
+    /// What the log had up to this sequence is stored, and comes again only to rebuild the state.
     pub stored: u64,
-    /// It has asked for what is due, such as the end of bans, and that is under way.
+    /// Due work, such as the end of bans, has been requested and is in flight.
     pub housekeeping: bool,
-    /// The log does not answer: what would have to get into it is refused.
+    /// The log does not answer: commands that would need it are refused.
     pub silent: bool,
-    /// By how much the steady clock of all nodes is ahead of this one's.
+    /// By how much the cluster's monotonic clock is ahead of this node's.
     pub steady_ahead: i64,
-    /// What the config file says.
+    /// The config file.
     pub config: Arc<Config>,
-    /// The number of the batch at hand.
+    /// The number of the current batch.
     pub batch: u64,
     /// The connections.
     pub sessions: Sessions,
@@ -38,36 +38,36 @@ pub struct Node {
     pub watchers: Watchers,
     /// Who is subscribed to which keys of metadata.
     pub subscriptions: Subscriptions,
-    /// How many of them came by the admin socket.
+    /// The number of connections through the admin socket.
     pub consoles: usize,
-    /// How many of them come from networks that are banned.
+    /// The number of connections from banned networks.
     pub banned: usize,
-    /// What each address has done lately.
+    /// The recent connections of each address.
     pub admission: Admission,
-    /// Who has tried to log in lately.
+    /// Recent login attempts.
     pub logins: LoginAttempts,
-    /// Who has tried to become an operator lately; a good login forgives nothing of it.
+    /// Recent attempts to become an operator; a successful login clears none of them.
     pub opers: LoginAttempts,
-    /// Who owes how much work.
+    /// The debts of work.
     pub budgets: Budgets,
-    /// The disk of what is stored.
+    /// The disk on which everything is stored.
     pub disk: Disk,
-    /// What each sender has told each receiver lately.
+    /// What each sender has recently sent to each receiver.
     pub shares: Shares,
-    /// The batches that clients have open, by when they are refused.
+    /// Open client batches, by the time at which they are refused.
     pub batches: BTreeSet<(i64, SessionId)>,
-    /// How often each verb was used since the start, in the order of their table.
+    /// How often each verb has been used since the start, in the order of the table.
     pub uses: Vec<u64>,
-    /// An operator has asked for the config file to be read again, and has no answer yet.
+    /// An operator has asked for a reload of the config file and has no answer yet.
     pub reloading: bool,
     /// When the server started (milliseconds since the epoch).
     pub started: i64,
-    /// When it started, by the steady clock.
+    /// The same in monotonic milliseconds.
     pub up_since: i64,
 }
 
 impl Node {
-    /// A node without sessions, of a server with so many verbs.
+    /// A node without sessions. `verbs` is the length of the table of verbs.
     pub fn new(config: Arc<Config>, started: i64, up_since: i64, verbs: usize) -> Node {
         Node {
             sent: None,
@@ -96,7 +96,7 @@ impl Node {
         }
     }
 
-    /// A session that is removed no longer counts for its address, nor draws on budgets.
+    /// A removed session no longer counts for its address, nor holds budgets.
     pub fn leave(&mut self, ended: &Session) {
         if ended.console {
             self.consoles -= 1;

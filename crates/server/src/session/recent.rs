@@ -1,25 +1,25 @@
-//! A table with a bound: of more, what was used longest ago is forgotten.
+//! A table with a bound: when it is full, the least recently used entry is dropped.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-/// Values by key, at most so many. Each use costs as much however many there are.
+/// A bounded map. The cost of a use does not depend on its size.
 #[derive(Debug)]
 pub struct Recent<K, V> {
     values: BTreeMap<K, (u64, V)>,
-    /// The keys by their last use.
+    /// The keys by last use.
     order: BTreeMap<u64, K>,
     uses: u64,
     most: usize,
 }
 
 impl<K: Ord + Clone, V> Recent<K, V> {
-    /// An empty table for so many values, one at least.
+    /// An empty table for at most `most` values, at least one.
     pub fn new(most: usize) -> Recent<K, V> {
         Recent { values: BTreeMap::new(), order: BTreeMap::new(), uses: 0, most }
     }
 
-    /// The value of a key, if it is remembered. To look is not to use.
+    /// The value of a key. Reading it does not count as a use.
     pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -35,7 +35,7 @@ impl<K: Ord + Clone, V> Recent<K, V> {
         self.values.get_mut(key).map(|(_, value)| value)
     }
 
-    /// Takes a value out.
+    /// Removes a value.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -45,7 +45,7 @@ impl<K: Ord + Clone, V> Recent<K, V> {
         Some(value)
     }
 
-    /// Uses the value of a key, a new one if there is none.
+    /// Uses the value of a key, inserting a default one if there is none.
     pub fn used(&mut self, key: &K) -> &mut V
     where
         V: Default,
@@ -61,7 +61,7 @@ impl<K: Ord + Clone, V> Recent<K, V> {
         &mut self.values.entry(key.clone()).or_insert((self.uses, value)).1
     }
 
-    /// How many there are.
+    /// The number of values.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.values.len()
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_used_longest_ago_is_forgotten_first() {
+    fn the_least_recently_used_value_is_dropped_first() {
         let mut table: Recent<u32, u32> = Recent::new(3);
         for key in 1..=3 {
             *table.used(&key) = key * 10;

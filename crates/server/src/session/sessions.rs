@@ -1,4 +1,4 @@
-//! The table of connections: dense, because every line looks its session up.
+//! The table of connections: dense, because every line looks up its session.
 
 use crate::session::{Attempt, Prompt, Sasl, Session};
 use crate::session_id::SessionId;
@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Index;
 use store::AccountId;
 
-/// All connections, found by shard and slot. Iterates in that order, so that the hub stays
-/// deterministic.
+/// All connections by shard and slot. Iterates in that order, so that the hub stays deterministic.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    /// The number of the node that they are at; 0 without a cluster.
+    /// The number of this node; 0 without a cluster.
     pub node: u16,
     shards: Vec<Vec<Option<(u32, Session)>>>,
     /// Those that are closed and whose place another one has now: a command of theirs is under way.
@@ -19,7 +18,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// The session, if it is there.
+    /// The session, if it exists.
     pub fn get(&self, id: &SessionId) -> Option<&Session> {
         let entry = self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref();
         let right = |generation| (generation, self.node) == (id.generation, id.node);
@@ -27,7 +26,7 @@ impl Sessions {
         found.map(|(_, session)| session).or_else(|| self.displaced.get(id))
     }
 
-    /// The session, to change it, if it is there.
+    /// The session, to change it, if it exists.
     pub fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session> {
         let entry = self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut();
         let right = |generation| (generation, self.node) == (id.generation, id.node);
@@ -35,12 +34,12 @@ impl Sessions {
         found.map(|(_, session)| session).or_else(|| self.displaced.get_mut(id))
     }
 
-    /// Whether the session is there.
+    /// Whether the session exists.
     pub fn contains_key(&self, id: &SessionId) -> bool {
         self.get(id).is_some()
     }
 
-    /// Adds a session. Its shard's slots are dense, so the table grows no larger than the most
+    /// Adds a session. Slots are dense, so the table grows no larger than the largest number of
     /// connections at once.
     pub fn insert(&mut self, id: SessionId, session: Session) {
         let (shard, slot) = (usize::from(id.shard), id.slot as usize);
@@ -68,28 +67,28 @@ impl Sessions {
         self.shards[usize::from(id.shard)][id.slot as usize].take().map(|(_, session)| session)
     }
 
-    /// Those that have logged in to an account, or are about to, and are not its user's yet.
+    /// Sessions that have logged in to an account, or are about to, and are not its user's yet.
     pub fn entering_as(&self, account: AccountId) -> Vec<SessionId> {
         let as_it = |(_, session): &(SessionId, &Session)| entering(session) == Some(account);
         self.iter().filter(as_it).map(|(id, _)| id).collect()
     }
 
-    /// The accounts that sessions have logged in to, or are about to, without being their users yet.
+    /// The accounts of all such sessions.
     pub fn entering(&self) -> BTreeSet<AccountId> {
         self.iter().filter_map(|(_, session)| entering(session)).collect()
     }
 
-    /// How many there are.
+    /// The number of sessions.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there are none.
+    /// Whether there are no sessions.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// All of them.
+    /// All sessions.
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         let node = self.node;
         let displaced = self.displaced.iter().map(|(id, session)| (*id, session));
@@ -107,14 +106,13 @@ impl Sessions {
 impl Index<&SessionId> for Sessions {
     type Output = Session;
 
-    /// # Panics
-    /// If it is not there: a bug of the caller.
+    /// # Panics If it does not exist: a bug of the caller.
     fn index(&self, id: &SessionId) -> &Session {
         self.get(id).expect("the caller knows that the session is there")
     }
 }
 
-/// The account that a session has logged in to, or is about to, while it is not yet its user.
+/// The account that a session has logged in to, or is about to, while it is not its user's yet.
 fn entering(session: &Session) -> Option<AccountId> {
     let by_sasl = match session.sasl.as_deref() {
         Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account, ..)) => Some(account),

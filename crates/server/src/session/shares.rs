@@ -1,10 +1,10 @@
-//! Nobody fills what is another's alone: neither the outbox of a reader nor the list of what is kept
-//! for somebody who is offline.
+//! Nobody may fill what belongs to somebody else: neither a reader's outbox nor the list of pending
+//! messages of somebody offline.
 //!
-//! The hub does not see outboxes, so it counts what a sender has somebody told. That is owed until it
-//! has drained, at a rate at which everybody can read; beyond a share of the outbox the sender is
-//! refused, and the receiver stays. When many fill the same outbox together, those who have sent
-//! little still get through.
+//! The hub does not see outboxes, so it counts the bytes that each sender has had delivered to each
+//! receiver. They count as a debt that drains at a rate at which every client can read; beyond a
+//! share of the outbox the sender is refused, and the receiver stays connected. If many fill the
+//! same outbox together, those who have sent little still get through.
 
 use crate::limits::{
     SHARE_ADDRESS, SHARE_BURST_PART, SHARE_CROWD_BURST_PART, SHARE_CROWD_PART, SHARE_SECOND_PART,
@@ -14,22 +14,22 @@ use crate::session::budget::Payer;
 use crate::state::user::UserId;
 use std::collections::BTreeMap;
 
-/// What each sender has told each receiver lately; without a sender, what all have.
+/// What each sender has recently sent to each receiver; without a sender, the total.
 #[derive(Debug, Default)]
 pub struct Shares {
     debts: BTreeMap<(UserId, Option<Payer>), Debt>,
-    /// How many beyond which those that have drained are forgotten.
+    /// The size at which drained entries are dropped.
     most: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Debt {
     bytes: u64,
-    /// When, in milliseconds by the steady clock.
+    /// When, in monotonic milliseconds.
     at: i64,
 }
 
-/// What may be owed at once, and how much of it drains in a second.
+/// The debt allowed at once, and how much drains per second.
 #[derive(Clone, Copy)]
 struct Share {
     burst: u64,
@@ -57,8 +57,8 @@ impl Debt {
 }
 
 impl Shares {
-    /// Whether a user, at an address, may have a receiver told so many bytes; or the seconds until that
-    /// would be within their share of the receiver's outbox.
+    /// Whether a user at an address may send a receiver so many bytes; or the seconds until that
+    /// fits into their share of the receiver's outbox.
     pub fn may_tell(
         &self,
         receiver: UserId,
@@ -78,7 +78,7 @@ impl Shares {
             if crowded && matches!(payer, Payer::User(_)) {
                 share.burst = outbox / SHARE_CROWD_BURST_PART;
             }
-            // One message passes, whatever its size, where nothing is owed.
+            // Without a debt, one message of any size passes.
             let over = (owed.bytes + bytes).saturating_sub(share.burst).min(owed.bytes);
             if over > 0 {
                 return Err(over.div_ceil(share.per_second));
@@ -87,7 +87,7 @@ impl Shares {
         Ok(())
     }
 
-    /// A user, at an address, has had a receiver told so many bytes.
+    /// A user at an address has sent a receiver so many bytes.
     pub fn told(
         &mut self,
         receiver: UserId,
@@ -125,12 +125,12 @@ impl Shares {
         owed.unwrap_or(Debt { bytes: 0, at: now }).drained(now, Share::of(payer, outbox))
     }
 
-    /// Forgets what has drained, if there is much.
+    /// Drops drained entries if there are many.
     fn forget(&mut self, now: i64, outbox: u64) {
         if self.debts.len() > self.most.max(SHARES_REMEMBERED) {
             self.debts
                 .retain(|(_, payer), owed| owed.drained(now, Share::of(*payer, outbox)).bytes > 0);
-            // Not again before as many have come, or each of them would cost a look at all.
+            // Not again before as many have been added, or each addition would scan the table.
             self.most = 2 * self.debts.len();
         }
     }
@@ -148,7 +148,7 @@ mod tests {
         Payer::address([192, 0, 2, number].into())
     }
 
-    /// Bytes that senders get through who send as often as they can.
+    /// The bytes that get through from senders who send as often as they can.
     fn sent(shares: &mut Shares, senders: &[[Payer; 2]], now: i64) -> usize {
         let mut sent = 0;
         for sender in senders {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_nothing_for_a_minute_is_not_pushed_out_by_one_address() {
+    fn one_address_cannot_push_out_a_receiver_who_does_not_read_for_a_minute() {
         let senders: Vec<[Payer; 2]> = (2..62).map(|user| [Payer::User(user), at(1)]).collect();
         let mut shares = Shares::default();
         let sent: usize = (0..60).map(|s| sent(&mut shares, &senders, s * 1000)).sum();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_addresses_the_little_of_a_friend_gets_through() {
+    fn during_a_flood_from_many_addresses_a_friends_few_messages_get_through() {
         let sender = |number: u8| [Payer::User(number.into()), at(number)];
         let senders: Vec<_> = (2..62).map(sender).collect();
         let mut shares = Shares::default();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_passes_and_what_has_drained_is_forgotten() {
+    fn a_long_message_passes_and_drained_debts_are_forgotten() {
         let mut shares = Shares::default();
         let ann = [Payer::User(2), at(1)];
         assert_eq!(shares.tell(VICTIM, ann, OUTBOX, (0, OUTBOX)), Ok(()));

@@ -1,4 +1,4 @@
-//! Which sessions are subscribed to which keys of metadata, and so are told when they change.
+//! Which sessions are subscribed to which metadata keys, and so are notified of changes.
 
 use crate::limits::METADATA_SUBS;
 use crate::session_id::SessionId;
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     subscriptions: BTreeMap<SessionId, BTreeSet<Box<str>>>,
-    /// The same the other way round.
+    /// The reverse index.
     subscribers: BTreeMap<Box<str>, BTreeSet<SessionId>>,
 }
 
@@ -18,7 +18,8 @@ impl Subscriptions {
         self.subscriptions.get(&session).cloned().unwrap_or_default()
     }
 
-    /// Subscribes a session to a key; whether that is new. None if it has as many as it may have.
+    /// Subscribes a session to a key; returns whether that is new. None if it has too many
+    /// subscriptions.
     pub fn subscribe(&mut self, session: SessionId, key: &str) -> Option<bool> {
         let keys = self.subscriptions.entry(session).or_default();
         if keys.contains(key) {
@@ -32,7 +33,7 @@ impl Subscriptions {
         Some(true)
     }
 
-    /// Ends the subscription of a session to a key, if there is one.
+    /// Removes a session's subscription to a key, if there is one.
     pub fn unsubscribe(&mut self, session: SessionId, key: &str) {
         if let Some(keys) = self.subscriptions.get_mut(&session) {
             keys.remove(key);
@@ -48,14 +49,14 @@ impl Subscriptions {
         }
     }
 
-    /// Ends all subscriptions of a session.
+    /// Removes all subscriptions of a session.
     pub fn unsubscribe_all(&mut self, session: SessionId) {
         for key in self.of(session) {
             self.unsubscribe(session, &key);
         }
     }
 
-    /// The sessions that are subscribed to something, to look whether they are there.
+    /// All sessions with subscriptions, for consistency checks.
     #[cfg(test)]
     pub fn all_subscribed(&self) -> BTreeSet<SessionId> {
         let subscribers = self.subscribers.values().flatten();

@@ -1,4 +1,4 @@
-//! Who watches which names (`MONITOR`), whether they share a room or not.
+//! Who watches which names (`MONITOR`), sharing a room or not.
 
 use crate::effects::{Effect, Effects, News};
 use crate::limits::MONITOR_NAMES;
@@ -11,15 +11,15 @@ use proto::{Capability, Line, numeric as n};
 use std::collections::{BTreeMap, BTreeSet};
 use store::RoomId;
 
-/// The sessions that watch a name, by folded name; the other way round it is
+/// The sessions that watch a name, by folded name; the reverse index is
 /// [`Session::watched`](crate::session::Session::watched).
 pub type Watchers = BTreeMap<Box<str>, BTreeSet<SessionId>>;
 
-/// What `extended-monitor` tells of, each beside a capability of its own.
+/// What `extended-monitor` includes, each with a capability of its own.
 const EXTENDED: [Capability; 4] =
     [Capability::AwayNotify, Capability::AccountNotify, Capability::ChgHost, Capability::SetName];
 
-/// A session watches a name from here on; false if it watches as many as it may.
+/// A session starts watching a name; false if its list is full.
 pub fn add(node: &mut Node, session: SessionId, name: &str) -> bool {
     let watcher = node.sessions.get_mut(&session).expect("who asks is there");
     let folded: Box<str> = fold(name).into();
@@ -34,7 +34,7 @@ pub fn add(node: &mut Node, session: SessionId, name: &str) -> bool {
     true
 }
 
-/// A session no longer watches a name.
+/// A session stops watching a name.
 pub fn remove(node: &mut Node, session: SessionId, name: &str) {
     let folded = fold(name);
     let watcher = node.sessions.get_mut(&session).expect("who asks is there");
@@ -43,7 +43,7 @@ pub fn remove(node: &mut Node, session: SessionId, name: &str) {
     }
 }
 
-/// A session no longer watches these names: it ended, or cleared its list.
+/// A session stops watching these names: it has ended, or cleared its list.
 pub fn remove_all(node: &mut Node, session: SessionId, watched: &BTreeMap<Box<str>, Box<str>>) {
     for folded in watched.keys() {
         forget(&mut node.watchers, session, folded);
@@ -59,13 +59,13 @@ fn forget(watchers: &mut Watchers, session: SessionId, folded: &str) {
     }
 }
 
-/// Tells the watchers of a user's name that it is online.
+/// Notifies the watchers of a user's name that it is online.
 pub fn came(state: &State, node: &Node, out: &mut Effects, user: UserId) {
     let source = state.source(user);
     tell(state, node, out, &state.users[&user].nick, n::RPL_MONONLINE, &source);
 }
 
-/// Tells the watchers of a name that it is no longer online.
+/// Notifies the watchers of a name that it is offline.
 pub fn went(state: &State, node: &Node, out: &mut Effects, name: &str) {
     tell(state, node, out, name, n::RPL_MONOFFLINE, name);
 }
@@ -83,8 +83,8 @@ fn tell(state: &State, node: &Node, out: &mut Effects, name: &str, code: &str, t
     }
 }
 
-/// Tells what the rooms in `told` are told of a user to those who watch the user's name with
-/// `extended-monitor`, too, if they are in none of these rooms: nobody is told twice.
+/// Sends news about a user that the rooms in `told` receive also to those who watch the name with
+/// `extended-monitor`, unless they are in one of these rooms: nobody gets it twice.
 pub fn tell_also(
     state: &State,
     node: &Node,

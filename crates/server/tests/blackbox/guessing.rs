@@ -109,7 +109,7 @@ fn many_sessions_at_once_get_no_more_guesses_than_one() {
 
 /// A person may close the door to their own account, there, and to nobody else's.
 #[test]
-fn who_fails_at_their_own_account_does_not_lock_out_a_school() {
+fn failing_at_ones_own_account_does_not_lock_out_a_school() {
     let server = Server::start(CONFIG);
     for name in ["ann", "eve"] {
         log_in(&server, SCHOOL, name);
