@@ -1,4 +1,4 @@
-//! What all sessions share: users, rooms, members, accounts, markers, metadata.
+//! The shared state: users, rooms, members, accounts, markers, metadata.
 
 pub mod account_name;
 pub mod app_password;
@@ -66,82 +66,81 @@ use store::{Account, Conversation, EventId, Loaded, RecordOwner, RoomId};
 use undo::UndoLog;
 use user::{FormerUser, User, UserId};
 
-/// What all sessions share: the same on every node that has applied the same entries. It can be
-/// written and read back (see [`snapshot`]), except for what is made from the rest of it.
+/// The shared state: the same on every node that has applied the same entries. It can be written
+/// and read back (see [`snapshot`]), except for the indexes, which are rebuilt.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub struct State {
-    /// What the rules depend on, as an entry has set it.
+    /// The settings that rules depend on; changed by entries.
     pub settings: Settings,
-    /// What all lines have in common.
+    /// What is the same in all lines.
     pub renderer: Renderer,
-    /// What hides the addresses of guests.
+    /// Hides the addresses of guests.
     pub cloak: Cloak,
-    /// The time of what the input at hand does (milliseconds since the epoch), by the wall clock: it
-    /// may be put ahead and back. See [`clock::follow`].
+    /// The wall-clock time of the current input (milliseconds since the epoch); it can jump both
+    /// ways. See [`clock::follow`].
     pub now: i64,
-    /// When the input at hand came, in milliseconds by the steady clock, which never falls nor
-    /// jumps: what is measured is measured by it.
+    /// The monotonic time of the current input, in milliseconds: all durations are measured by it.
     pub steady: i64,
-    /// The same two of the last entry that a log has brought: see [`clock::of_entry`].
+    /// The same two times of the latest entry from the log: see [`clock::of_entry`].
     pub ordered: (i64, i64),
-    /// Who is online.
+    /// The users online.
     pub users: BTreeMap<UserId, Box<User>>,
-    /// The same by folded name.
+    /// Their ids by folded nick.
     #[serde(skip)]
     pub nicks: BTreeMap<Box<str>, UserId>,
-    /// All stored logins by folded name.
+    /// All accounts by folded name.
     pub accounts: BTreeMap<String, Arc<Account>>,
-    /// What their names look like.
+    /// The skeletons of their names.
     #[serde(skip)]
     pub account_skeletons: Skeletons,
-    /// What the names look like that nobody can register any more.
+    /// The skeletons of names that nobody can register any more.
     #[serde(skip)]
     pub former_skeletons: former_names::FormerSkeletons,
-    /// The certificates that log in to them.
+    /// The certificates that log in to accounts.
     pub certificates: Certificates,
     /// The rooms.
     pub rooms: BTreeMap<RoomId, Room>,
-    /// The same by folded name.
+    /// Their ids by folded name.
     #[serde(skip)]
     pub room_names: BTreeMap<String, RoomId>,
-    /// What their names look like.
+    /// The skeletons of their names.
     #[serde(skip)]
     pub room_skeletons: Skeletons,
-    /// Names that rooms had until lately.
+    /// Former names of rooms.
     pub renames: Renames,
-    /// Rooms that accounts will be back in when they log in.
+    /// The rooms that offline accounts will be back in when they log in.
     pub remembered: BTreeMap<UserId, Vec<RoomId>>,
-    /// Up to where users have read conversations.
+    /// How far users have read conversations.
     pub read_markers: Markers,
-    /// The metadata of users; that of rooms is in the rooms.
+    /// The metadata of users; that of rooms is in [`Room`].
     pub metadata: Metadata,
-    /// The small things that are kept of accounts, rooms and the server.
+    /// Small persistent records of accounts, rooms and the server.
     pub records: Records,
-    /// Who is banned from the server.
+    /// Bans from the server.
     #[serde(skip)]
     pub server_bans: ServerBans,
-    /// Which rooms are whose.
+    /// The rooms of each founder.
     #[serde(skip)]
     pub founders: Founders,
     /// When bans and quiets end.
     #[serde(skip)]
     pub ban_expiries: BanExpiries,
-    /// Whom users ignore.
+    /// The ignore lists.
     #[serde(skip)]
     pub silences: Silences,
-    /// Who has said something in rooms lately.
+    /// The newest messages in rooms, with their authors.
     pub recent_messages: RecentMessages,
     /// The lobby, if there is one.
     pub lobby: Option<RoomId>,
-    /// Who left lately, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
+    /// Users who left recently, oldest first; at most [`WHOWAS_KEPT`](crate::limits::WHOWAS_KEPT).
     pub left: VecDeque<FormerUser>,
-    /// Private messages that wait for their receivers.
+    /// Private messages not yet acknowledged by their receivers.
     pub pending: PendingMessages,
-    /// Which accounts have never said anything.
+    /// Accounts that have never sent anything.
     pub dormant: Dormant,
-    /// Most users online at once since the start.
+    /// The largest number of users online at once since the start.
     pub users_most: usize,
-    /// How to undo what is not committed yet.
+    /// How to roll back what is not committed yet.
     #[serde(skip)]
     pub undo: UndoLog,
     last_event: EventId,
@@ -150,8 +149,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state as the store has it, nobody online; and what the caller has to store before
-    /// anything else, because the config wants it so.
+    /// The state from the store, with nobody online; and the effects that the caller must store
+    /// first, because the config asks for them.
     pub fn new(settings: Settings, loaded: Loaded, now: i64) -> (State, Effects) {
         let renderer = Renderer {
             server: (&*settings.name).into(),
@@ -217,19 +216,19 @@ impl State {
         self.last_event
     }
 
-    /// An id for a new account or guest.
+    /// An unused id for an account or guest.
     pub fn next_id(&mut self) -> UserId {
         self.last_id += 1;
         self.last_id
     }
 
-    /// An id for a new room.
+    /// An unused id for a room.
     pub fn next_room(&mut self) -> RoomId {
         self.last_room += 1;
         self.last_room
     }
 
-    /// Who is online under a name, or has an account that had this name before.
+    /// The user online under a name, or whose account had that name before.
     pub fn online(&self, name: &str) -> Option<&User> {
         if let Some(id) = self.nicks.get(&*fold(name)) {
             return Some(&self.users[id]);
@@ -238,29 +237,29 @@ impl State {
         self.users.get(&renamed.id).map(|user| &**user)
     }
 
-    /// The account of a name, also if it is a former one.
+    /// The account of a name, which may be a former one.
     pub fn account(&self, name: &str) -> Option<&Arc<Account>> {
         self.accounts.get(&fold(name)).or_else(|| self.renamed(name))
     }
 
-    /// The account that had this name before.
+    /// The account that formerly had this name.
     pub fn renamed(&self, name: &str) -> Option<&Arc<Account>> {
         self.accounts.get(&former_names::current(self, name)?)
     }
 
-    /// What a user may do as an operator of the server by a config: nothing without a second factor, if
-    /// the config asks for one.
+    /// The server role that a config gives a user: none without a second factor, if the config
+    /// requires one.
     pub fn role_by(&self, settings: &Settings, user: &User) -> Option<Role> {
         let role = settings.role_of(user.account()?)?;
         self.has_factor_for(settings, user.id).then_some(role)
     }
 
-    /// Whether an account has the second factor that settings ask of the server's operators.
+    /// Whether an account has the second factor that the settings require of operators.
     pub fn has_factor_for(&self, settings: &Settings, account: UserId) -> bool {
         !settings.operators_need_2fa || second_factor::is_on(self, account)
     }
 
-    /// An account is there, or has changed.
+    /// An account is new or has changed.
     pub fn add_account(&mut self, account: Arc<Account>) {
         self.account_skeletons.add(&account.name, account.id);
         self.accounts.insert(fold(&account.name), account);
@@ -273,13 +272,13 @@ impl State {
         }
     }
 
-    /// A room has this name from here on.
+    /// A room takes this name.
     pub fn add_room_name(&mut self, name: &str, id: RoomId) {
         self.room_skeletons.add(name, id);
         self.room_names.insert(fold(name), id);
     }
 
-    /// A room has this name no longer.
+    /// A room gives this name up.
     pub fn remove_room_name(&mut self, name: &str, id: RoomId) {
         self.room_skeletons.remove(name, id);
         self.room_names.remove(&fold(name));
@@ -296,7 +295,7 @@ impl State {
         self.renderer.source(user.author())
     }
 
-    /// A user who is online, as masks name people.
+    /// A user online, as masks see them.
     pub fn who(&self, user: UserId) -> MaskSubject {
         let account = self.users[&user].account().cloned();
         MaskSubject { source: self.source(user), account, steps: Cell::new(0) }
@@ -333,7 +332,7 @@ impl State {
         }
     }
 
-    /// The lobby is the room of the name that the config gives it.
+    /// The lobby is the room with the name in the config.
     fn open_lobby(&mut self, out: &mut Effects) {
         let lobby = self.settings.lobby.clone();
         if !lobby.is_empty() {
@@ -345,7 +344,7 @@ impl State {
         }
     }
 
-    /// Rooms end in which nobody will be again.
+    /// Ends the rooms in which nobody will be again.
     fn end_empty_rooms(&mut self, out: &mut Effects) {
         let nobodys: Vec<RoomId> = self
             .rooms

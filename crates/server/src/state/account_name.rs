@@ -1,5 +1,5 @@
-//! An account gets another name. Whatever is kept of it by its number stays as it is; this is about the
-//! few things that know it by name.
+//! Renaming an account. Everything stored by its number stays as it is; this is about the few
+//! things stored by its name.
 
 use crate::state::State;
 use crate::state::apply_context::ApplyContext;
@@ -14,8 +14,8 @@ use proto::name::{fold, same};
 use std::sync::Arc;
 use store::{Account, RecordKind, RoomId, Write};
 
-/// Gives an account a name that is free, and tells whoever knows the user; what follows depends on its
-/// being stored.
+/// Renames an account to a free name and tells everybody concerned; further effects depend on the
+/// write.
 pub fn rename(context: &mut ApplyContext<'_>, account: &Arc<Account>, name: &str) {
     let (id, old) = (account.id, account.name.clone());
     let after = Arc::new(Account { name: name.into(), ..Account::clone(account) });
@@ -39,7 +39,7 @@ pub fn rename(context: &mut ApplyContext<'_>, account: &Arc<Account>, name: &str
     }
 }
 
-/// Puts an account in place that had another name; returns how it was.
+/// Replaces an account by one with another name; returns the old one.
 pub fn put(state: &mut State, after: &Arc<Account>) -> Option<Arc<Account>> {
     let id = after.id;
     let before = state.accounts.values().find(|account| account.id == id)?.clone();
@@ -51,7 +51,7 @@ pub fn put(state: &mut State, after: &Arc<Account>) -> Option<Arc<Account>> {
         state.certificates.set(certificate, Some(owner));
     }
     if let Some(user) = state.users.get_mut(&id) {
-        // The user name in the source stays, as it does when a guest changes the nick.
+        // The user name in the source stays, as when a guest changes nick.
         let username: Arc<str> = user.author().username().into();
         user.userhost = Some(username).filter(|username| **username != *after.name);
         user.nick = after.name.clone();
@@ -61,7 +61,7 @@ pub fn put(state: &mut State, after: &Arc<Account>) -> Option<Arc<Account>> {
     Some(before)
 }
 
-/// An account could not be renamed: it is as it was before.
+/// An account could not be renamed: restores the old name.
 pub fn undo(state: &mut State, before: &Arc<Account>) {
     let Some(after) = put(state, before) else { return };
     if same(&after.name, &before.name) {
@@ -75,7 +75,7 @@ pub fn undo(state: &mut State, before: &Arc<Account>) {
     }
 }
 
-/// The rooms that have an entry for the account in one of their lists.
+/// The rooms that list the account in one of their lists.
 fn rooms_that_list(context: &mut ApplyContext<'_>, name: &str) -> Vec<RoomId> {
     let mask = format!("{ACCOUNT_MASK}{name}");
     let mut work = 0;
@@ -90,7 +90,7 @@ fn rooms_that_list(context: &mut ApplyContext<'_>, name: &str) -> Vec<RoomId> {
     found
 }
 
-/// Bans and other entries of a room that are about an account are about its new name.
+/// List entries about the account get its new name.
 fn replace_masks(context: &mut ApplyContext<'_>, id: RoomId, old: &str, new: &str) {
     let (old, new) = (format!("{ACCOUNT_MASK}{old}"), format!("{ACCOUNT_MASK}{new}"));
     let Some(room) = context.state.rooms.get_mut(&id) else { return };

@@ -1,4 +1,4 @@
-//! What holds for an account: strict login, who invited it, and from whom it takes private messages.
+//! Settings of an account: strict login, who invited it, and from whom it accepts private messages.
 
 use crate::effects::Effects;
 use crate::state::State;
@@ -6,15 +6,15 @@ use crate::state::records;
 use serde::{Deserialize, Serialize};
 use store::{AccountId, RecordKind};
 
-/// the password alone does not log in.
+/// The key of strict login: the password alone does not log in.
 const STRICT: &str = "strict";
-/// who invited the account.
+/// The key of who invited the account.
 const INVITED: &str = "invited";
 
 /// Who invited an account.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct InvitedBy {
-    /// The name they had then.
+    /// Their name at that time.
     pub by: Box<str>,
     /// Their account.
     pub account: AccountId,
@@ -22,44 +22,44 @@ pub struct InvitedBy {
     pub time: i64,
 }
 
-/// From whom an account takes private messages.
+/// From whom an account accepts private messages.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PmPolicy {
     /// From everybody.
     #[default]
     Everyone,
-    /// From those with whom it shares a room that is not the lobby.
+    /// From people in a common room other than the lobby.
     Shared,
     /// From nobody.
     Nobody,
 }
 
 impl PmPolicy {
-    /// All of them, and what each is called.
+    /// All of them, with their names in the protocol.
     pub const ALL: [(PmPolicy, &'static str); 3] = [
         (PmPolicy::Everyone, "everyone"),
         (PmPolicy::Shared, "shared"),
         (PmPolicy::Nobody, "nobody"),
     ];
 
-    /// What it is called.
+    /// Its name in the protocol.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(one, _)| *one == self).map_or("", |(_, name)| name)
     }
 
-    /// The one of this name.
+    /// The policy of this name.
     pub fn from_name(name: &str) -> Option<PmPolicy> {
         Self::ALL.iter().find(|(_, one)| one.eq_ignore_ascii_case(name)).map(|(one, _)| *one)
     }
 }
 
-/// Whether the password alone does not log in to an account.
+/// Whether the password alone does not log in.
 pub fn is_strict(state: &State, account: AccountId) -> bool {
     state.records.get(RecordKind::AccountSetting, account, STRICT).unwrap_or(false)
 }
 
-/// Sets whether it does not.
+/// Sets strict login.
 pub fn set_strict(state: &mut State, out: &mut Effects, account: AccountId, strict: bool) {
     records::set(
         state,
@@ -74,17 +74,17 @@ pub fn invited_by(state: &State, account: AccountId) -> Option<InvitedBy> {
     state.records.get(RecordKind::AccountSetting, account, INVITED)
 }
 
-/// Keeps who invited an account.
+/// Stores who invited an account.
 pub fn set_invited_by(state: &mut State, out: &mut Effects, account: AccountId, by: &InvitedBy) {
     records::set(state, out, (RecordKind::AccountSetting, account, INVITED), Some(by));
 }
 
-/// From whom an account takes private messages.
+/// From whom an account accepts private messages.
 pub fn pm_policy(state: &State, account: AccountId) -> PmPolicy {
     state.records.get(RecordKind::PrivateMessages, account, "").unwrap_or_default()
 }
 
-/// Sets from whom.
+/// Sets from whom an account accepts private messages.
 pub fn set_pm_policy(state: &mut State, out: &mut Effects, account: AccountId, from: PmPolicy) {
     let value = (from != PmPolicy::Everyone).then_some(&from);
     records::set(state, out, (RecordKind::PrivateMessages, account, ""), value);

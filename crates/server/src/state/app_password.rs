@@ -13,31 +13,31 @@ use store::{AccountId, RecordKind};
 /// One app password.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct AppPassword {
-    /// What its owner calls it.
+    /// The name its owner gave it.
     pub name: Box<str>,
-    /// What it is checked with.
+    /// Its verifier.
     pub keys: StoredKeys,
     /// When it was made: milliseconds since the epoch.
     pub created: i64,
-    /// When somebody logged in with it last.
+    /// When it last logged in, in milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<i64>,
-    /// The browser for which it was made, if it was one, such as `Firefox/Android`.
+    /// The browser it was made for, if any, such as `Firefox/Android`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<Box<str>>,
-    /// From when on it logs in no more; none for never.
+    /// When it expires; none: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
 }
 
 impl AppPassword {
-    /// Whether it logs in.
+    /// Whether it still logs in.
     pub fn is_good(&self, now: i64) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 }
 
-/// Keys as a record has them: binary fields in base64.
+/// Keys as stored in a record: binary fields in base64.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct StoredKeys {
     salt: Box<str>,
@@ -77,7 +77,7 @@ impl StoredKeys {
     }
 }
 
-/// The app passwords of an account that log in, by name.
+/// The valid app passwords of an account, by name.
 pub fn of(state: &State, account: AccountId) -> impl Iterator<Item = AppPassword> {
     all(state, account).filter(|one| one.is_good(state.now))
 }
@@ -86,12 +86,12 @@ fn all(state: &State, account: AccountId) -> impl Iterator<Item = AppPassword> {
     state.records.of(RecordKind::AppPassword, account).filter_map(|(_, value)| parse(value))
 }
 
-/// What those of an account are checked with, and their names.
+/// Their names and keys.
 pub fn keys_of(state: &State, account: AccountId) -> Vec<(Box<str>, Keys)> {
     of(state, account).filter_map(|one| Some((one.name, one.keys.keys()?))).collect()
 }
 
-/// One of an account, whatever the case of its name.
+/// The app password of this name, ignoring case.
 pub fn find(state: &State, account: AccountId, name: &str) -> Option<AppPassword> {
     let found: Option<AppPassword> =
         state.records.get(RecordKind::AppPassword, account, &fold(name));
@@ -108,7 +108,7 @@ pub fn remove(state: &mut State, out: &mut Effects, account: AccountId, name: &s
     records::remove(state, out, (RecordKind::AppPassword, account, &fold(name)));
 }
 
-/// Removes those of an account that log in no more. Nothing else depends on that being stored.
+/// Removes the expired ones of an account. Nothing else depends on that write.
 pub fn expire(state: &mut State, out: &mut Effects, account: AccountId) {
     let over = all(state, account).filter(|one| !one.is_good(state.now));
     for one in over.collect::<Vec<_>>() {
@@ -118,7 +118,7 @@ pub fn expire(state: &mut State, out: &mut Effects, account: AccountId) {
     }
 }
 
-/// Somebody has logged in with it. Nothing else depends on that being stored.
+/// It was used to log in. Nothing else depends on that write.
 pub fn used(state: &mut State, out: &mut Effects, account: AccountId, name: &str) {
     if let Some(one) = find(state, account, name) {
         let when = out.condition();
@@ -133,20 +133,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_with_an_end_is_good_before_it() {
+    fn an_app_password_is_valid_until_it_expires() {
         let keys = StoredKeys::from(&Keys::derive("secret", [7; 16], 1));
         let (name, until) = ("web".into(), Some(10));
         let one = AppPassword { name, keys, created: 0, used: None, browser: None, until };
         assert!(one.is_good(9) && !one.is_good(10));
         assert!(AppPassword { until: None, ..one.clone() }.is_good(i64::MAX));
-        // As earlier versions wrote them.
+        // As earlier versions wrote it.
         let text = serde_json::to_string(&AppPassword { until: None, ..one }).unwrap();
         assert!(!text.contains("until"), "{text}");
         assert_eq!(parse::<AppPassword>(&text).unwrap().until, None);
     }
 
     #[test]
-    fn keys_are_kept_and_never_shown() {
+    fn keys_survive_storage_and_are_never_printed() {
         let keys = Keys::derive("secret", [7; 16], 4096);
         let stored = StoredKeys::from(&keys);
         let text = serde_json::to_string(&stored).expect("it is plain");

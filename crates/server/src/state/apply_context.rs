@@ -1,5 +1,5 @@
-//! What a shared command works with: the state, the effects, and who asks. Nothing in it leads to
-//! a session, so that any node could apply the command.
+//! What a shared command works with: the state, the effects, and the requester. Nothing in it leads
+//! to a session, so any node can apply the command.
 
 use crate::effects::write_error;
 use crate::effects::{Condition, ConditionalEffect, Effect, Effects, FollowUp, News, Rooms};
@@ -21,29 +21,29 @@ use std::ops::Deref;
 use std::sync::Arc;
 use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
 
-/// Who asks, as far as a command may know when it is applied.
+/// Who sent a command, as far as that may matter when it is applied.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Requester {
     /// The session.
     pub session: SessionId,
     /// Its user, once it has registered.
     pub user: Option<UserId>,
-    /// The name it has given, before that.
+    /// The nick given so far, before that.
     pub nick: Option<Arc<str>>,
-    /// What it negotiated.
+    /// The negotiated capabilities.
     pub capabilities: Capabilities,
-    /// It came by the admin socket, and is an admin without being a user.
+    /// It connected through the admin socket, and has an admin's rights without being a user.
     pub console: bool,
-    /// It comes from this machine.
+    /// It is a connection from this machine.
     pub local: bool,
-    /// The label of the command, if it has one: then the session's own copies of news are replies.
+    /// The command's label, if any: then the session's own copies of news are replies.
     pub label: Option<Arc<str>>,
-    /// What its node has found out beforehand.
+    /// What its node found out beforehand.
     pub allowance: Allowance,
 }
 
 impl Requester {
-    /// A user, at no session; or nobody.
+    /// A user without a session, or nobody.
     pub fn of(user: Option<UserId>) -> Requester {
         Requester {
             session: SessionId::NOBODY,
@@ -58,68 +58,68 @@ impl Requester {
     }
 }
 
-/// What the node of a requester lets them do: it alone knows their budgets and its disk. Found out
-/// before a command is applied, so that it is the same everywhere.
+/// What the requester's node allows: it alone knows their budgets and its disk. Found out before a
+/// command is applied, so that the result is the same everywhere.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Allowance {
     /// Why nothing more of theirs may be stored, if so.
     pub not_stored: Option<NotStored>,
-    /// Users of whose queues they have had more than their share, and the seconds to wait.
+    /// Receivers to whom they have sent more than their share, with the seconds to wait.
     pub over_share: Vec<(UserId, u64)>,
 }
 
-/// Why nothing more of somebody's may be stored.
+/// Why nothing more of a requester's may be stored.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum NotStored {
-    /// The reserve of the disk is touched.
+    /// The disk's reserve is in use.
     Reserve,
-    /// They have had too much stored in an hour; the seconds to wait.
+    /// They have stored too much in an hour; the seconds to wait.
     Budget(u64),
 }
 
-/// A command at hand: the state as far as it may use it, what is to happen, and who asks.
+/// The current command: the state as far as it may use it, its effects, and the requester.
 pub struct Responder<'a, S> {
-    /// What all sessions share.
+    /// The shared state.
     pub state: S,
-    /// What is to happen.
+    /// The effects.
     pub out: &'a mut Effects,
     /// Who asks.
     pub requester: Requester,
 }
 
-/// While an entry is applied, the state may be changed.
+/// A responder that may change the state, while an entry is applied.
 pub type ApplyContext<'a> = Responder<'a, &'a mut State>;
 
-/// A reference by which the state can be read.
+/// A reference through which the state can be read.
 pub trait Reads: Deref<Target = State> {}
 
 impl<S: Deref<Target = State>> Reads for S {}
 
 impl ApplyContext<'_> {
-    /// The same to reply to another session of the requester's user, of which nothing else is known.
+    /// The same, replying to another session of the requester's user.
     pub fn device(&mut self, session: SessionId) -> ApplyContext<'_> {
         let requester = Requester { session, ..Requester::of(self.requester.user) };
         ApplyContext { state: self.state, out: self.out, requester }
     }
 
-    /// The same to reply to a session of another user.
+    /// The same, replying to a session of another user.
     pub fn to(&mut self, user: UserId, session: SessionId) -> ApplyContext<'_> {
         let requester = Requester { session, ..Requester::of(Some(user)) };
         ApplyContext { state: self.state, out: self.out, requester }
     }
 
-    /// The user who asks, to change it. Only for handlers of commands that need a login.
+    /// The requester's user, to change it. Only for commands that need a login.
     pub fn user_mut(&mut self) -> &mut User {
         let me = self.me();
         self.state.users.get_mut(&me).expect("a session's user is online")
     }
 
-    /// Notes how something was before the command at hand changes it.
+    /// Records how something was before the current command changes it.
     pub fn note_undo(&mut self, undo: Undo) {
         self.state.undo.note(self.out, undo);
     }
 
-    /// A message of the requester is kept for a user.
+    /// A message from the requester becomes pending for a user.
     pub fn keep(&mut self, receiver: UserId, event: EventId) {
         let sender = self.kept_as();
         self.state.pending.add(receiver, event, sender);
@@ -148,7 +148,7 @@ impl ApplyContext<'_> {
             bot: user.bot,
             nick: user.nick.clone(),
             userhost: user.userhost.clone(),
-            // Rooms have none here, and an empty one of its own would be allocated.
+            // Events in rooms have no target; an empty one would be allocated each time.
             target: if target.is_empty() { Arc::default() } else { target.into() },
             time,
             text: text.into(),
@@ -157,7 +157,7 @@ impl ApplyContext<'_> {
         }
     }
 
-    /// Stores a change of a room as an event by the requester, and tells the room, the requester included.
+    /// Stores a change of a room as an event by the requester, and tells everybody in the room.
     pub fn tell_change(
         &mut self,
         room: RoomId,
@@ -176,7 +176,7 @@ impl ApplyContext<'_> {
         }
     }
 
-    /// Tells a room what the requester has done there, and the requester, who need not be in it.
+    /// Tells a room, and the requester, who need not be in it.
     pub fn tell_room_and_requester(&mut self, room: RoomId, news: u32) {
         self.tell_room(room, news);
         if self.state.rooms[&room].member(self.me()).is_none() {
@@ -184,8 +184,8 @@ impl ApplyContext<'_> {
         }
     }
 
-    /// Stores a change of a room as an event by the requester; what follows depends on it. Returns the
-    /// news.
+    /// Stores a change of a room as an event by the requester; further effects depend on it.
+    /// Returns the news.
     pub fn store_change(
         &mut self,
         room: RoomId,
@@ -221,17 +221,17 @@ impl<S: Reads> Responder<'_, S> {
         self.capabilities().contains(capability)
     }
 
-    /// The id of the user who asks. Only for handlers of commands that need a login.
+    /// The requester's user id. Only for commands that need a login.
     pub fn me(&self) -> UserId {
         self.requester.user.expect("the table of verbs lets in only those who have logged in")
     }
 
-    /// The user who asks. Only for handlers of commands that need a login.
+    /// The requester's user. Only for commands that need a login.
     pub fn user(&self) -> &User {
         &self.state.users[&self.me()]
     }
 
-    /// The name by which the session is addressed: `*` before it has one.
+    /// The name in replies to the session: `*` before it has one.
     pub fn nick(&self) -> Arc<str> {
         match (self.requester.user, &self.requester.nick) {
             (Some(user), _) => self.state.users[&user].nick.clone(),
@@ -240,17 +240,17 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// The source of the user who asks.
+    /// The source of the requester's user.
     pub fn source(&self) -> String {
         self.state.source(self.me())
     }
 
-    /// The user who asks, as the lists of rooms name people.
+    /// The requester's user, as masks see them.
     pub fn who(&self) -> MaskSubject {
         self.state.who(self.me())
     }
 
-    /// Replies with a numeric whose last parameter is a sentence.
+    /// Replies with a numeric that ends in a sentence.
     pub fn numeric(&mut self, code: &str, params: &[&str], text: &str) {
         let nick = self.nick();
         let mut all: Vec<&str> = vec![&nick];
@@ -266,7 +266,7 @@ impl<S: Reads> Responder<'_, S> {
         self.server_line(code, &all, None);
     }
 
-    /// Replies with a line from the server.
+    /// Replies with a line from the server that ends in a sentence.
     pub fn from_server(&mut self, verb: &str, params: &[&str], text: &str) {
         self.server_line(verb, params, Some(text));
     }
@@ -276,8 +276,8 @@ impl<S: Reads> Responder<'_, S> {
         self.server_line(verb, params, None);
     }
 
-    /// Replies with a line from the server that fits: what somebody typed may come back in it, at
-    /// any length, and is cut.
+    /// Replies with a line from the server. Parameters may repeat what somebody typed and are cut
+    /// to fit.
     fn server_line(&mut self, verb: &str, params: &[&str], text: Option<&str>) {
         let server = self.state.renderer.server.clone();
         self.out.reply(self.requester.session, |out| {
@@ -299,7 +299,7 @@ impl<S: Reads> Responder<'_, S> {
         });
     }
 
-    /// Replies with a standard reply: `kind` is NOTE, FAIL or WARN.
+    /// Replies with a standard reply; `kind` is NOTE, FAIL or WARN.
     pub fn standard(&mut self, kind: &str, verb: &str, code: &str, context: &[&str], text: &str) {
         let mut params = vec![verb, code];
         params.extend(context);
@@ -317,14 +317,14 @@ impl<S: Reads> Responder<'_, S> {
         self.from_server("NOTICE", &[&nick], text);
     }
 
-    /// Ends the connection with `ERROR`; the caller ends the session.
+    /// Closes the connection with `ERROR`; the caller ends the session.
     pub fn close(&mut self, reason: &str) {
         self.out.reply(self.requester.session, |out| write_error(out, reason));
         self.out.push(Effect::Close { session: self.requester.session });
     }
 
-    /// Whether the requester may find another user without knowing the name: not an invisible one with
-    /// whom they share no room.
+    /// Whether the requester may find another user without knowing the name: not an invisible one
+    /// without a common room.
     pub fn sees(&self, user: &User) -> bool {
         let me = self.me();
         let shared = |room: &RoomId| self.state.rooms[room].member(me).is_some();
@@ -334,8 +334,7 @@ impl<S: Reads> Responder<'_, S> {
             || user.rooms.iter().any(shared)
     }
 
-    /// Whether a command's target, if it has one, is this server: by its name, a mask of it, or
-    /// somebody who is on it.
+    /// Refuses a target that is not this server: its name, a mask of it, or a user on it.
     pub fn check_server(&self, target: Option<&str>) -> Result<(), Refusal> {
         let here = |target: &str| {
             target.is_empty()
@@ -348,7 +347,7 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// Refuses to have yet another message of the requester kept for a user.
+    /// Refuses if the requester has too many messages pending for a user.
     pub fn must_be_kept(&mut self, receiver: UserId, name: &Arc<str>) -> Result<(), Refusal> {
         let online = self.state.users.contains_key(&receiver);
         if self.state.pending.may(receiver, self.kept_as(), online) {
@@ -358,12 +357,12 @@ impl<S: Reads> Responder<'_, S> {
         Err(Refusal::TooMuchKept(name.clone()))
     }
 
-    /// As whom the requester has messages kept.
+    /// The sender under whom the requester's pending messages count.
     fn kept_as(&self) -> UserId {
         if self.user().guest { ANY_GUEST } else { self.me() }
     }
 
-    /// The work that the command at hand has made so far.
+    /// The work of the current command so far.
     pub fn work(&mut self) -> Work {
         let asked = self.out.asked();
         let (counted, mut work) = self.out.counted;
@@ -378,7 +377,7 @@ impl<S: Reads> Responder<'_, S> {
         work
     }
 
-    /// The work that an effect makes for shards and for readers.
+    /// The work of an effect for shards and for readers.
     fn work_of(&self, what: &Effect) -> (u64, u64) {
         let online = |room: &RoomId| self.state.rooms.get(room).map_or(0, |room| room.online);
         match what {
@@ -393,23 +392,23 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// Whether the command at hand has had its turn and should go on in another one.
+    /// Whether the current command should continue in another turn.
     pub fn turn_is_over(&mut self) -> bool {
         let work = self.work();
         work.hub + work.shards >= TURN_WORK
     }
 
-    /// The room of a name, whether the requester may know of it or not.
+    /// The room of a name, whether the requester may know about it or not.
     pub fn room(&self, name: &str) -> Result<&Room, Refusal> {
         self.state.room(name).ok_or_else(|| Refusal::NoSuchRoom(name.to_owned()))
     }
 
-    /// Whether the requester may know of a room.
+    /// Whether the requester may know about a room.
     pub fn may_see(&self, room: &Room) -> bool {
         !room.is('s') || room.member(self.me()).is_some() || self.user().is_operator()
     }
 
-    /// A room that the requester is in, and their standing.
+    /// A room that the requester is in, and their membership.
     pub fn my_room(&self, name: &str) -> Result<(&Room, Member), Refusal> {
         let room = self.room(name)?;
         match room.member(self.me()) {
@@ -419,13 +418,13 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// A room in which the requester may do what its operators may.
+    /// A room of which the requester is an operator.
     pub fn room_as_operator(&self, name: &str) -> Result<&Room, Refusal> {
         self.room_as(name, Rank::Op).map(|(room, _)| room)
     }
 
-    /// A room in which the requester has a rank or a higher one, and which it is. Operators of the
-    /// server have the highest everywhere, and founders in their rooms.
+    /// A room in which the requester has at least this rank, with the rank. Operators of the server
+    /// have the highest everywhere, and founders in their rooms.
     pub fn room_as(&self, name: &str, least: Rank) -> Result<(&Room, Rank), Refusal> {
         let room = self.room(name)?;
         let leads = self.user().is_operator() || room.founder == Some(self.me());
@@ -458,7 +457,7 @@ impl<S: Reads> Responder<'_, S> {
         news
     }
 
-    /// News of something that is not stored: `:source verb params [:text]`, by the user `of`.
+    /// News about something not stored: `:source verb params [:text]`, by the user `of`.
     pub fn passing(&mut self, of: UserId, verb: &str, params: &[&str], text: Option<&str>) -> u32 {
         let user = &self.state.users[&of];
         let source = self.state.renderer.source(user.author());
@@ -467,7 +466,7 @@ impl<S: Reads> Responder<'_, S> {
         self.out.news(news, |out| write_line(out, &source, verb, params, text))
     }
 
-    /// The same for sessions with a capability only.
+    /// The same, only for sessions with a capability.
     pub fn passing_for(
         &mut self,
         needs: Capability,
@@ -480,7 +479,7 @@ impl<S: Reads> Responder<'_, S> {
         news
     }
 
-    /// News, not stored, that a user comes into a room, or comes to be known there.
+    /// News, not stored, that a user joins a room or becomes visible in it.
     pub fn passing_join(&mut self, of: UserId, room: RoomId) -> u32 {
         let name = self.state.rooms[&room].name.clone();
         let news = self.passing(of, "JOIN", &[&name], None);

@@ -1,5 +1,5 @@
-//! For how long somebody is banned from a room, or quiet in it, and why. The entries themselves are
-//! in the room's lists, whoever made them: one by `MODE` has no terms.
+//! The reasons and ends of bans and quiets. The entries themselves are in the rooms' lists, whoever
+//! made them; those made with `MODE` have no terms.
 
 use crate::effects::{Effect, Effects, News, Rooms};
 use crate::limits::EXPIRED_AT_ONCE;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use store::{RecordKind, RoomId, Write};
 
-/// The reason and the end of an entry of a list.
+/// The reason and the end of a list entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BanTerms {
@@ -33,22 +33,22 @@ impl BanTerms {
     }
 }
 
-/// A time as people read it.
+/// A time in human-readable form.
 pub fn date(time: i64) -> String {
     let mut date = Vec::new();
     write_date(time, &mut date);
     format!("{} UTC", String::from_utf8_lossy(&date))
 }
 
-/// The key of the record of an entry.
+/// The record key of an entry.
 pub fn key(mode: char, mask: &str) -> String {
     format!("{mode} {}", mask.to_ascii_lowercase())
 }
 
-/// Which entries end when: end, room and the record's key.
+/// When entries end: time, room and record key.
 pub type BanExpiries = BTreeSet<(i64, RoomId, Box<str>)>;
 
-/// The terms of an entry have changed, or are gone.
+/// The terms of an entry have changed or are gone.
 pub fn changed(state: &mut State, room: RoomId, key: &str) {
     let terms: Option<BanTerms> = state.records.get(RecordKind::RoomBan, room, key);
     let until = terms.as_ref().and_then(|terms| terms.until);
@@ -65,7 +65,7 @@ pub fn changed(state: &mut State, room: RoomId, key: &str) {
     }
 }
 
-/// An entry was taken from a list: its terms go with it.
+/// An entry was removed from a list: its terms go with it.
 pub fn forget(state: &mut State, out: &mut Effects, room: RoomId, mode: char, mask: &str) {
     let key = key(mode, mask);
     if state.rooms[&room].terms.contains_key(&*key) {
@@ -73,12 +73,12 @@ pub fn forget(state: &mut State, out: &mut Effects, room: RoomId, mode: char, ma
     }
 }
 
-/// Whether something has ended by now.
+/// Whether something is due to end.
 pub fn is_over(state: &State) -> bool {
     state.ban_expiries.first().is_some_and(|(until, ..)| *until <= state.now)
 }
 
-/// Takes from the lists what has ended, and tells the rooms.
+/// Removes entries that have ended, and tells the rooms.
 pub fn expire(state: &mut State, out: &mut Effects) {
     let now = state.now;
     let ended = state.ban_expiries.iter().take_while(|(until, ..)| *until <= now);
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terms_are_kept_as_json_and_said_as_a_sentence() {
+    fn terms_are_stored_as_json_and_shown_as_a_sentence() {
         let terms = BanTerms { reason: "spam".into(), until: Some(1_795_356_125_123) };
         let json = serde_json::to_string(&terms).unwrap();
         assert_eq!(json, r#"{"reason":"spam","until":1795356125123}"#);

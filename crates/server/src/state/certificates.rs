@@ -1,4 +1,4 @@
-//! The certificates that log in to accounts (SASL EXTERNAL), each to one.
+//! The certificates that log in to accounts (SASL EXTERNAL); each belongs to one account.
 
 use crate::effects::{Condition, Effect};
 use crate::state::State;
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{AccountId, Write};
 
-/// Whose each certificate is, and the same the other way round.
+/// The owner of each certificate, and the reverse.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Certificates {
     owners: BTreeMap<Fingerprint, Owner>,
@@ -18,31 +18,31 @@ pub struct Certificates {
     of_accounts: BTreeSet<(AccountId, Fingerprint)>,
 }
 
-/// Whose a certificate is.
+/// The owner of a certificate.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Owner {
-    /// The account to which it logs in.
+    /// The account it logs in to.
     pub account: AccountId,
     /// The name of that account.
     pub name: Arc<str>,
-    /// A client of that account has shown it, and so has its key. Of one that was only named nobody
-    /// knows whose it is: it logs in who names the account.
+    /// A client of that account has presented it, which proves possession of the key. Ownership of
+    /// one that was only named is unknown: it logs in only with the account's name.
     pub proved: bool,
 }
 
 impl Certificates {
-    /// The account to which a certificate logs in.
+    /// The owner of a certificate.
     pub fn owner(&self, certificate: Fingerprint) -> Option<&Owner> {
         self.owners.get(&certificate)
     }
 
-    /// The certificates of an account, by their fingerprints.
+    /// The fingerprints of an account's certificates.
     pub fn of(&self, account: AccountId) -> impl Iterator<Item = Fingerprint> {
         let mine = (account, Fingerprint::FIRST)..=(account, Fingerprint::LAST);
         self.of_accounts.range(mine).map(|(_, certificate)| *certificate)
     }
 
-    /// Makes a certificate an account's, or nobody's; returns whose it was.
+    /// Sets or removes the owner of a certificate; returns the one before.
     pub fn set(&mut self, certificate: Fingerprint, owner: Option<Owner>) -> Option<Owner> {
         let id = owner.as_ref().map(|owner| owner.account);
         let before = match owner {
@@ -56,20 +56,20 @@ impl Certificates {
         before
     }
 
-    /// Finds them by account, too: that is not written.
+    /// Rebuilds the reverse index, which is not part of a snapshot.
     pub fn index(&mut self) {
         let all = self.owners.iter();
         self.of_accounts = all.map(|(certificate, owner)| (owner.account, *certificate)).collect();
     }
 
-    /// All of them, and whose they are.
+    /// All certificates and their owners.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (Fingerprint, &Owner)> {
         self.owners.iter().map(|(certificate, owner)| (*certificate, owner))
     }
 }
 
-/// What is stored; of an account that is not there, nothing.
+/// Loads certificates from the store, skipping those of unknown accounts.
 pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool)]) {
     let accounts = state.accounts.values().map(|account| (account.id, account.name.clone()));
     let accounts: BTreeMap<AccountId, Arc<str>> = accounts.collect();
@@ -80,15 +80,15 @@ pub fn restore(state: &mut State, stored: &[(store::Fingerprint, AccountId, bool
     }
 }
 
-/// Makes a certificate the account's of the requester, or nobody's, and stores it; what follows in the
-/// command depends on that.
+/// Gives a certificate to the requester's account, or to nobody, and stores it; further effects
+/// depend on the write.
 pub fn change(context: &mut ApplyContext<'_>, certificate: Fingerprint, owner: Option<Owner>) {
     let write = write(context, certificate, owner);
     let failed = Effect::NotStored { to: context.requester.session, verb: "CERT", tag: None };
     context.out.push_when(Condition::Failed(write), failed);
 }
 
-/// Makes a certificate an account's, or nobody's; returns the write.
+/// Gives a certificate to an account, or to nobody; returns the write.
 pub fn write(
     context: &mut ApplyContext<'_>,
     certificate: Fingerprint,
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_is_of_one_account_and_both_ways_agree() {
+    fn a_certificate_has_one_owner_and_both_indexes_agree() {
         let account = |id| Some(Owner { account: id, name: "somebody".into(), proved: false });
         let certificate = |first| Fingerprint([first; 32]);
         let mut all = Certificates::default();

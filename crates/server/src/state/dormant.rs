@@ -1,8 +1,8 @@
 //! Removing accounts that have never said anything and do not come back (`[accounts] expire_days`).
 //!
 //! An account is silent until the first event of its own is stored: a message, but also joining a
-//! room other than the lobby, or setting a topic. From then on it is one that has spoken, whatever is
-//! kept of what it said. Of silent ones the day is known on which they were here last.
+//! room other than the lobby, or setting a topic. After that it counts as active, whatever is kept
+//! of its events. For silent accounts, the day they were last online is known.
 
 use crate::effects::{Effect, Effects, LogRecord};
 use crate::limits::{EXPIRY_AT_ONCE, EXPIRY_LOOKS, EXPIRY_PAUSE_MILLIS, EXPIRY_SECONDS};
@@ -27,24 +27,24 @@ use store::{Account, AccountId, RecordOwner, Subject, Write};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// Who has never said anything.
+/// The accounts that have never sent anything.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Dormant {
-    /// Accounts, and guests while they are online, with the day on which each was here last.
+    /// Silent accounts, and silent guests while they are online, with the day each was last online.
     pub days: BTreeMap<UserId, u32>,
-    /// When the next look is due, by the steady clock.
+    /// When the next check is due, in monotonic milliseconds.
     due: i64,
-    /// Up to whom this round has looked.
+    /// The last account checked in this round.
     after: UserId,
 }
 
 impl Dormant {
-    /// Those that the store knows.
+    /// From the store.
     pub fn new(loaded: Vec<(AccountId, u32)>) -> Dormant {
         Dormant { days: loaded.into_iter().collect(), ..Dormant::default() }
     }
 
-    /// Nobody goes for an hour: somebody has set the clock, perhaps wrongly.
+    /// Removes nobody for an hour: the clock was set, perhaps wrongly.
     pub fn wait(&mut self, steady: i64) {
         self.due = steady + EXPIRY_SECONDS * 1000;
     }
@@ -55,19 +55,19 @@ fn day_of(time: i64) -> u32 {
     u32::try_from(time.div_euclid(DAY_MILLIS)).unwrap_or(0)
 }
 
-/// A guest comes, who has said nothing yet.
+/// A guest who has sent nothing yet comes online.
 pub fn guest_came(state: &mut State, guest: UserId) {
     state.dormant.days.insert(guest, day_of(state.now));
 }
 
-/// An account was made. A guest who has said something before stays somebody who has.
+/// An account was created. A guest who was active stays active.
 pub fn account_made(context: &mut ApplyContext<'_>, id: UserId, was_guest: bool) {
     if !was_guest || context.state.dormant.days.contains_key(&id) {
         set(context.state, context.out, id, Some(day_of(context.state.now)));
     }
 }
 
-/// The account is here today.
+/// The account is online today.
 pub fn seen(state: &mut State, out: &mut Effects, id: UserId) {
     let today = day_of(state.now);
     if state.dormant.days.get(&id).is_some_and(|day| *day < today) {
@@ -75,7 +75,7 @@ pub fn seen(state: &mut State, out: &mut Effects, id: UserId) {
     }
 }
 
-/// The requester says something.
+/// The requester sends something.
 pub fn heard(context: &mut ApplyContext<'_>) {
     let me = context.me();
     if !context.state.dormant.days.contains_key(&me) {
@@ -88,7 +88,7 @@ pub fn heard(context: &mut ApplyContext<'_>) {
     }
 }
 
-/// Nothing else that happens depends on this being stored.
+/// No other effect depends on this write.
 fn set(state: &mut State, out: &mut Effects, account: UserId, day: Option<u32>) {
     let before = put(state, account, day);
     state.undo.note(out, Undo::Unheard(account, before));
@@ -97,7 +97,7 @@ fn set(state: &mut State, out: &mut Effects, account: UserId, day: Option<u32>) 
     out.resume(when);
 }
 
-/// Puts a day in place; returns the one before.
+/// Sets a day; returns the one before.
 pub fn put(state: &mut State, account: UserId, day: Option<u32>) -> Option<u32> {
     match day {
         Some(day) => state.dormant.days.insert(account, day),
@@ -105,14 +105,14 @@ pub fn put(state: &mut State, account: UserId, day: Option<u32>) -> Option<u32> 
     }
 }
 
-/// Whether it is time for a look.
+/// Whether a check is due.
 pub fn is_due(state: &State) -> bool {
     state.steady >= state.dormant.due
 }
 
-/// Looks at some of those who are silent, if it is time to, and removes who was not here for too
-/// long. `entering` are the accounts of sessions that are about to be theirs. A round of looks begins
-/// once an hour. While nobody is to go, days count all the same.
+/// Checks some silent accounts, if it is time, and removes those that have not been online for too
+/// long. `entering` are the accounts of sessions that are logging in. A round starts once an hour.
+/// Days are counted even while nobody is to be removed.
 pub fn look(state: &mut State, out: &mut Effects, entering: &BTreeSet<AccountId>) {
     let days = state.settings.expire_days;
     let rest = state.dormant.days.range((Excluded(state.dormant.after), Unbounded));
@@ -154,7 +154,7 @@ fn remove_all(
     mut expired: BTreeMap<UserId, u32>,
     entering: &BTreeSet<AccountId>,
 ) {
-    // Who has proven to be one of them, or is about to, is as good as here.
+    // Accounts with a login in progress count as online.
     expired.retain(|id, _| !entering.contains(id));
     if expired.is_empty() {
         return;
@@ -170,7 +170,7 @@ fn remove_all(
     }
 }
 
-/// Removes an account that is offline, with all that is its own, as `write` has it stored.
+/// Removes an offline account with everything it owns, and stores that by `write`.
 pub fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>, write: Write) {
     let id = account.id;
     founder::account_gone(state, out, id);
@@ -194,7 +194,7 @@ pub fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>, writ
     state.undo.note(out, Undo::AllKept(id, state.pending.forget(id)));
     let day = put(state, id, None);
     state.undo.note(out, Undo::Unheard(id, day));
-    // The last note is the first to be taken back: all others are of an account that is there.
+    // The last note is the first to be rolled back: all others belong to an existing account.
     state.undo.note(out, Undo::Account(account.clone()));
     state.accounts.remove(&fold(&account.name));
     state.account_skeletons.remove(&account.name, id);
@@ -215,7 +215,7 @@ mod tests {
     use proto::scram::Keys;
     use store::{MemoryStore, RecordKind, Store};
 
-    /// A hub over a store, with a clock.
+    /// A hub with a store and a clock.
     struct World {
         hub: Hub,
         store: MemoryStore,
@@ -258,7 +258,7 @@ mod tests {
             self.opened
         }
 
-        /// A new session of an account, which may be new.
+        /// A new session of an account, which may be new as well.
         fn logs_in(&mut self, name: &str) -> u32 {
             let slot = self.opens();
             let new = self.hub.state.account(name).is_none();
@@ -273,7 +273,7 @@ mod tests {
             self.does(slot, "", ClientEvent::Closed { reason: "gone".into() });
         }
 
-        /// As many days go by, and somebody connects; what came of that.
+        /// Lets days pass and then connects somebody; returns the effects.
         fn passes(&mut self, days: i64) -> Effects {
             self.now += days * DAY_MILLIS;
             let address = "127.0.0.1".parse().expect("an address");
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn who_never_spoke_and_does_not_come_back_goes() {
+    fn silent_accounts_that_do_not_come_back_are_removed() {
         let mut hub = World::new(90);
         for (name, line) in [
             ("ann", "PRIVMSG #lobby :hi"),
@@ -334,20 +334,20 @@ mod tests {
         assert_eq!(told(&hub.passes(1)), Some(1));
         assert_eq!(hub.names(), ["ann", "cem", "dee", "eve"]);
         assert_eq!(told(&hub.passes(300)), Some(1));
-        // Who is online stays, and has been here today.
+        // Whoever is online stays, and was online today.
         assert_eq!(hub.names(), ["ann", "cem", "eve"]);
         hub.goes(eve_again);
         assert_eq!(told(&hub.passes(90)), None);
         assert_eq!(told(&hub.passes(1)), Some(1));
         hub.restarts();
         assert_eq!(hub.names(), ["ann", "cem"]);
-        // The name is anybody's, and so is what looked like it.
+        // The name is free again, and so are its lookalikes.
         hub.logs_in("b0b");
         assert_eq!(hub.names(), ["ann", "b0b", "cem"]);
     }
 
     #[test]
-    fn invitations_that_are_over_are_removed() {
+    fn expired_invitations_are_removed() {
         let mut hub = World::new(0);
         let invitation = Invitation {
             by: "ann".into(),
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn app_passwords_log_in_until_their_end_and_are_removed() {
+    fn app_passwords_work_until_they_expire_and_are_then_removed() {
         let mut hub = World::new(0);
         let ann = hub.logs_in("ann");
         hub.goes(ann);
@@ -390,7 +390,7 @@ mod tests {
             all.map(|(name, _)| name.into_string()).collect::<Vec<_>>()
         };
         assert_eq!(good(&hub), ["irc", "web"]);
-        // At once, whenever it is removed.
+        // It is refused at once, whenever it is removed.
         hub.hub.state.now += DAY_MILLIS;
         assert_eq!(good(&hub), ["irc"]);
         assert!(app_password::find(&hub.hub.state, id, "web").is_none());
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn off_means_never_and_a_clock_that_is_put_ahead_waits_an_hour() {
+    fn expiry_can_be_disabled_and_waits_an_hour_after_the_clock_was_set() {
         let mut hub = World::new(0);
         let bob = hub.logs_in("bob");
         hub.goes(bob);
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn many_go_some_at_a_time() {
+    fn many_accounts_are_removed_in_small_steps() {
         let mut hub = World::new(1);
         let count = 2 * EXPIRY_AT_ONCE + 3;
         for n in 0..count {
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_who_has_spoken_is_no_silent_account() {
+    fn a_guest_who_was_active_registers_as_active() {
         let mut hub = World::new(1);
         for (name, line) in [("gus", "PRIVMSG #lobby :hi"), ("gil", "PING x")] {
             let slot = hub.opens();
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_removed_is_there_again_with_all_that_is_its_own() {
+    fn an_account_that_could_not_be_removed_is_restored_completely() {
         let mut hub = World::new(1);
         let bob = hub.logs_in("bob");
         hub.says(bob, "CAP REQ :draft/metadata-3 draft/read-marker");
@@ -497,7 +497,7 @@ mod tests {
         assert!(hub.hub.state.online("bob").is_none());
     }
 
-    /// All that accounts have of their own.
+    /// Everything that accounts own.
     fn mine(state: &State) -> impl std::fmt::Debug + '_ {
         let certificates: Vec<_> =
             state.certificates.iter().map(|(_, owner)| owner.account).collect();

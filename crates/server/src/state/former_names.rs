@@ -1,5 +1,5 @@
-//! Names that nobody can register any more: those of deleted accounts, and the former names of renamed
-//! ones, which still lead to them.
+//! Names that can no longer be registered: those of deleted accounts, and former names of renamed
+//! accounts, which still lead to them.
 
 use crate::effects::Effects;
 use crate::state::State;
@@ -10,23 +10,23 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use store::RecordKind;
 
-/// Why nobody can register a name.
+/// Why a name cannot be registered.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Reserved {
     /// Since when: milliseconds since the epoch.
     pub since: i64,
-    /// The name that its account was given instead; none if the account was deleted.
+    /// The account's new name; none if the account was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renamed_to: Option<Box<str>>,
-    /// How the name was spelled, if that is known: what looks like it depends on that.
+    /// The name as it was spelled, if known: its skeleton depends on that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spelled: Option<Box<str>>,
 }
 
-/// What names look like that nobody can register any more, each with the folded name.
+/// The skeletons of these names, each with the folded name.
 pub type FormerSkeletons = BTreeSet<(Box<str>, Box<str>)>;
 
-/// A name has changed of which that is known, or is gone; `before` is its record before.
+/// The record of a name has changed or is gone; `before` is the old one.
 pub fn changed(state: &mut State, key: &str, before: Option<&str>) {
     let after = state.records.raw(RecordKind::ReservedName, SERVER, key).map(str::to_owned);
     if let Some(before) = before {
@@ -42,8 +42,7 @@ fn look(key: &str, record: &str) -> (Box<str>, Box<str>) {
     (skeleton(spelled.as_deref().unwrap_or(key)), key.into())
 }
 
-/// Whether a name looks like one that nobody can register any more; but for the former names of the
-/// account of the name `own`.
+/// Whether a name looks like one of these, other than the former names of the account `own`.
 pub fn has_lookalike(state: &State, name: &str, own: Option<&str>) -> bool {
     let look = skeleton(name);
     let from = state.former_skeletons.range((look.clone(), "".into())..);
@@ -51,18 +50,18 @@ pub fn has_lookalike(state: &State, name: &str, own: Option<&str>) -> bool {
     alike.any(|(_, former)| own.is_none() || current(state, former) != own.map(fold))
 }
 
-/// Whether a name was that of an account which was deleted or renamed.
+/// Whether a name belonged to an account that was deleted or renamed.
 pub fn is_reserved(state: &State, name: &str) -> bool {
     state.records.raw(RecordKind::ReservedName, SERVER, &fold(name)).is_some()
 }
 
-/// The folded name that the account with this former name has now.
+/// The present folded name of the account that formerly had this name.
 pub fn current(state: &State, name: &str) -> Option<String> {
     let kept: Reserved = state.records.get(RecordKind::ReservedName, SERVER, &fold(name))?;
     kept.renamed_to.map(|name| fold(&name))
 }
 
-/// The account of this name is being deleted: nobody can register the name any more, nor a former one.
+/// The account of this name is being deleted: the name and its former names stay reserved.
 pub fn deleted(state: &mut State, out: &mut Effects, name: &str) {
     let mut names = leading_to(state, name);
     names.push(name.to_owned());
@@ -71,7 +70,7 @@ pub fn deleted(state: &mut State, out: &mut Effects, name: &str) {
     }
 }
 
-/// The account with the name `old` is being given the name `new`: all its former names lead there.
+/// The account `old` is renamed to `new`: all its former names lead there.
 pub fn renamed(state: &mut State, out: &mut Effects, old: &str, new: &str) {
     let mut names = leading_to(state, old);
     names.push(old.to_owned());
@@ -93,14 +92,14 @@ fn reserve(state: &mut State, out: &mut Effects, name: &str, renamed_to: Option<
     records::set(state, out, (RecordKind::ReservedName, SERVER, &*key), Some(&reserved));
 }
 
-/// The account of this name is being removed, and anybody can register it: its former names, too.
+/// The account of this name is removed, and its name and former names become free.
 pub fn free(state: &mut State, out: &mut Effects, name: &str) {
     for former in leading_to(state, name) {
         records::remove(state, out, (RecordKind::ReservedName, SERVER, &former));
     }
 }
 
-/// The former names of the account with this name, folded.
+/// The folded former names of the account of this name.
 fn leading_to(state: &State, name: &str) -> Vec<String> {
     let leads = |value: &str| {
         let kept = records::parse::<Reserved>(value).and_then(|kept| kept.renamed_to);

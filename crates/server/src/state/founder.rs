@@ -1,5 +1,5 @@
-//! Whose a room is: its founder, the standing of those who are away, and who takes it over when it
-//! has no operator.
+//! Who owns a room: its founder, the roles kept for absent accounts, and who takes over a room
+//! without operators.
 
 use crate::effects::{Effect, Effects, News, Rooms};
 use crate::limits::{ROLES, ROOMS_FOUNDED};
@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{AccountId, RecordKind, RoomId};
 
-/// The rooms that each account has founded, or was given.
+/// The rooms of each founder.
 pub type Founders = BTreeMap<AccountId, BTreeSet<RoomId>>;
 
-/// The key of a room's record of its founder.
+/// The record key of a room's founder.
 const KEY: &str = "";
 
-/// The standing that an account has in a room while it is not in it.
+/// The role kept for an account that is not in a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Role {
@@ -33,7 +33,7 @@ pub struct Role {
     pub voice: bool,
 }
 
-/// The record of a room's founder has changed, or is gone.
+/// The record of a room's founder has changed or is gone.
 pub fn changed(state: &mut State, room: RoomId) {
     let founder: Option<AccountId> = state.records.get(RecordKind::Founder, room, KEY);
     let Some(known) = state.rooms.get_mut(&room) else { return };
@@ -51,7 +51,7 @@ pub fn changed(state: &mut State, room: RoomId) {
     }
 }
 
-/// The standing of somebody who is not in a room has changed, or is gone.
+/// The role kept for an absent account has changed or is gone.
 pub fn role_changed(state: &mut State, room: RoomId, key: &str) {
     let role: Option<Role> = state.records.get(RecordKind::Role, room, key);
     let Some(known) = state.rooms.get_mut(&room) else { return };
@@ -62,25 +62,25 @@ pub fn role_changed(state: &mut State, room: RoomId, key: &str) {
     }
 }
 
-/// Whether an account may have one more room.
+/// Whether an account may found another room.
 pub fn may_have_another(state: &State, account: AccountId) -> bool {
     state.founders.get(&account).is_none_or(|rooms| rooms.len() < ROOMS_FOUNDED)
 }
 
-/// The room is somebody's from here on, who has an account; or nobody's.
+/// Sets or clears the founder of a room, who has an account.
 pub fn set(state: &mut State, out: &mut Effects, room: RoomId, founder: Option<AccountId>) {
     records::set(state, out, (RecordKind::Founder, room, KEY), founder.as_ref());
 }
 
-/// Somebody has made a room. Those of a guest end with the last one in them, and so do those beyond
-/// what one account may have.
+/// A user has created a room. Rooms of guests, and rooms beyond an account's limit, have no founder
+/// and end with their last member.
 pub fn founded(state: &mut State, out: &mut Effects, room: RoomId, user: UserId) {
     if !state.users[&user].guest && may_have_another(state, user) {
         set(state, out, room, Some(user));
     }
 }
 
-/// A member with an account goes, and may come back: the standing is kept.
+/// A member with an account leaves and may come back: keeps the role.
 pub fn keep_role(state: &mut State, out: &mut Effects, room_id: RoomId, user: UserId) {
     let guest = state.users.get(&user).is_some_and(|user| user.guest);
     let room = &state.rooms[&room_id];
@@ -89,8 +89,8 @@ pub fn keep_role(state: &mut State, out: &mut Effects, room_id: RoomId, user: Us
     }
 }
 
-/// Keeps a status in a room for an account that is not in it, if it is more than that of a plain member
-/// and the room has space for it.
+/// Keeps a role for an account that is not in the room, if it is more than a plain member's and
+/// there is space.
 pub fn keep(state: &mut State, out: &mut Effects, room_id: RoomId, account: UserId, of: Member) {
     let roles = &state.rooms[&room_id].roles;
     let full = roles.len() >= ROLES && !roles.contains_key(&account);
@@ -101,8 +101,8 @@ pub fn keep(state: &mut State, out: &mut Effects, room_id: RoomId, account: User
     records::set(state, out, (RecordKind::Role, room_id, &account.to_string()), Some(&role));
 }
 
-/// The standing of a member of the lobby has changed: as everyone online is in it, and nobody else, that
-/// of an account is kept beside its membership.
+/// A role in the lobby has changed. Only people online are members of the lobby, so an account's
+/// role is kept beside the membership.
 pub fn keep_in_lobby(state: &mut State, out: &mut Effects, lobby: RoomId, user: UserId) {
     let plain = |member: &Member| member.rank() == Rank::Plain;
     if state.rooms[&lobby].members.get(&user).is_some_and(plain) {
@@ -111,24 +111,24 @@ pub fn keep_in_lobby(state: &mut State, out: &mut Effects, lobby: RoomId, user: 
     keep_role(state, out, lobby, user);
 }
 
-/// The account is in the room now, or has no status there any more: none is kept for it.
+/// The account is in the room now, or has lost its role: none is kept.
 pub fn forget_role(state: &mut State, out: &mut Effects, room: RoomId, account: UserId) {
     if state.rooms[&room].roles.contains_key(&account) {
         records::remove(state, out, (RecordKind::Role, room, &account.to_string()));
     }
 }
 
-/// Somebody comes into a room: the standing with which they do so.
+/// The membership with which a user joins a room.
 pub fn standing(state: &State, room: RoomId, user: UserId, founds: bool) -> Member {
     let room = &state.rooms[&room];
     let role = room.roles.get(&user).copied().unwrap_or_default();
-    // The lobby is the server's, also if somebody has founded it as another room.
+    // The lobby belongs to the server, even if somebody founded it when it was another room.
     let founder = room.founder == Some(user) && Some(room.id) != state.lobby;
     let op = founds || role.op || founder;
     Member { op, halfop: role.halfop, voice: role.voice, ..Member::default() }
 }
 
-/// Somebody has come in: their standing is theirs as a member from here on, and the room is told.
+/// A user has joined: the kept role becomes part of the membership, and the room is told.
 pub fn came(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, member: Member) {
     let (state, out) = (&mut *context.state, &mut *context.out);
     forget_role(state, out, room, user);
@@ -160,14 +160,14 @@ pub fn name_of(state: &State, user: UserId) -> Arc<str> {
     account.map_or_else(|| "*".into(), |account| account.name.clone())
 }
 
-/// Makes a member an operator of a room, in the name of the server.
+/// Makes a member an operator of a room, by the server.
 pub fn make_operator(context: &mut ApplyContext<'_>, room: RoomId, user: UserId) {
     if let Some(member) = context.state.rooms[&room].members.get(&user).copied() {
         raise(context, room, user, Member { op: true, ..member });
     }
 }
 
-/// Gives a member, present or absent, a higher status in a room, in the name of the server.
+/// Raises the rank of a member, present or absent, by the server.
 pub fn raise(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, after: Member) {
     let Some(before) = context.state.rooms[&room].members.get(&user).copied() else { return };
     let gained = |mark: &char| !before.marks(true).contains(*mark);
@@ -190,8 +190,8 @@ pub fn raise(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, after: 
     }
 }
 
-/// A room in which nobody has the say goes to the member who has been in it longest: somebody with
-/// an account, if there is one.
+/// A room without operators goes to the member who has been in it longest: somebody with an
+/// account, if possible.
 pub fn adopt(context: &mut ApplyContext<'_>, id: RoomId) {
     let room = &context.state.rooms[&id];
     let led = room.founder.is_some()
@@ -210,7 +210,8 @@ pub fn adopt(context: &mut ApplyContext<'_>, id: RoomId) {
     }
 }
 
-/// An account is to go: what rooms know of it goes, and those that were kept for it alone.
+/// An account is being removed: its roles and founded rooms go, and rooms that existed only for it
+/// end.
 pub fn account_gone(state: &mut State, out: &mut Effects, account: AccountId) {
     let rooms = state.founders.get(&account).cloned().unwrap_or_default();
     for room in &rooms {

@@ -1,10 +1,9 @@
-//! From where on members may read a room's history. Whatever shows history of rooms goes by
-//! [`since`]: nothing up to that event is theirs to see.
+//! From which event on members may read a room's history. Everything that shows history goes by
+//! [`since`]: events up to that one are hidden.
 //!
-//! A room that keeps to itself what was said before somebody came is *closed*: by its metadata
-//! `history`, or, without that, as long as it is secret or for the invited (`+s`, `+i`). Who joins it
-//! then reads from there on; and when it is opened, what was said until then stays closed to who
-//! comes later.
+//! A *closed* room hides what was said before somebody joined: by its metadata `history`, or,
+//! without that, while it is secret or invite-only (`+s`, `+i`). Whoever joins it can read from
+//! there on. When it is opened, what was said until then stays hidden from people who join later.
 
 use crate::state::State;
 use crate::state::apply_context::ApplyContext;
@@ -13,17 +12,17 @@ use crate::state::room::{Room, Settings};
 use crate::state::user::UserId;
 use store::{EventId, RoomId, Write};
 
-/// The key of a room's metadata that says who may read what was said before they came.
+/// The metadata key of a room that says who may read earlier messages.
 pub const KEY: &str = "history";
-/// All members may.
+/// All members.
 pub const MEMBERS: &str = "members";
-/// Nobody may: each from where they came in.
+/// Each member from their join on.
 pub const SINCE_JOIN: &str = "since-join";
-/// Nobody may read anything, whenever it was said.
+/// Nobody may read any history.
 pub const NONE: &str = "none";
-/// Behind it there is no event.
+/// No event comes after it.
 const NOTHING: EventId = i64::MAX as EventId;
-/// In the store: whoever comes.
+/// In the store: anybody who joins.
 pub const ANYBODY: UserId = 0;
 
 fn is_closed(settings: &Settings, keys: &Keys) -> bool {
@@ -34,8 +33,8 @@ fn is_closed(settings: &Settings, keys: &Keys) -> bool {
     }
 }
 
-/// The event behind which who comes into a room now may read. Everybody is in the lobby, so it is
-/// never closed.
+/// The event after which somebody who joins now may read. Everybody is in the lobby, so it is never
+/// closed.
 pub fn at_join(state: &State, room: &Room) -> EventId {
     match is_closed(&room.settings, &room.metadata) {
         _ if Some(room.id) == state.lobby => 0,
@@ -44,7 +43,7 @@ pub fn at_join(state: &State, room: &Room) -> EventId {
     }
 }
 
-/// The event behind which a member may read a room.
+/// The event after which a member may read.
 pub fn since(state: &State, room: &Room, user: UserId) -> EventId {
     let lobby = Some(room.id) == state.lobby;
     if !lobby && room.metadata.get(KEY).is_some_and(|value| &**value == NONE) {
@@ -53,8 +52,8 @@ pub fn since(state: &State, room: &Room, user: UserId) -> EventId {
     room.members.get(&user).map_or(NOTHING, |member| member.since)
 }
 
-/// A room's settings or metadata are to change, of which these are as they were: if that opens it,
-/// what was said stays closed. Returns whether it was noted in the settings.
+/// A room's settings or metadata are about to change. If that opens the room, earlier messages stay
+/// hidden. Returns whether the settings recorded that.
 pub fn changed(
     context: &mut ApplyContext<'_>,
     id: RoomId,

@@ -1,4 +1,4 @@
-//! Invitations to register: a code that lets so many people in, for a while.
+//! Invitations to register: a code that admits a number of people, for some time.
 
 use crate::effects::Effects;
 use crate::limits::INVITATION_CODE_CHARS;
@@ -11,46 +11,46 @@ use store::{AccountId, RecordKind};
 /// One invitation.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Invitation {
-    /// Who made it, by the name they had then.
+    /// Who made it: their name at that time.
     pub by: Box<str>,
     /// Their account.
     pub account: AccountId,
     /// When: milliseconds since the epoch.
     pub created: i64,
-    /// How many may still come.
+    /// How many more people it admits.
     pub uses: u32,
-    /// Until when, if not for ever.
+    /// When it expires; none: never.
     #[serde(default)]
     pub expires: Option<i64>,
-    /// The rooms that those who come are in.
+    /// The rooms that invited people join.
     #[serde(default)]
     pub rooms: Vec<Box<str>>,
-    /// What its maker wants to remember.
+    /// Its maker's note.
     #[serde(default)]
     pub note: Box<str>,
 }
 
 impl Invitation {
-    /// Whether it lets somebody in.
+    /// Whether it still admits people.
     pub fn is_good(&self, now: i64) -> bool {
         self.uses > 0 && self.expires.is_none_or(|expires| now < expires)
     }
 }
 
-/// The key of a code, however it was typed.
+/// The record key of a code, however it was typed.
 fn key(code: &str) -> String {
     let mut key = secret::normal(code);
     key.truncate(key.floor_char_boundary(2 * INVITATION_CODE_CHARS));
     key
 }
 
-/// The invitation of a code, if it lets somebody in.
+/// The valid invitation of a code.
 pub fn find(state: &State, code: &str) -> Option<Invitation> {
     let found: Option<Invitation> = state.records.get(RecordKind::Invitation, SERVER, &key(code));
     found.filter(|invitation| invitation.is_good(state.now))
 }
 
-/// All invitations and their codes, of one account or of all.
+/// All invitations with their codes, of one account or of all.
 pub fn all(state: &State, of: Option<AccountId>) -> Vec<(Box<str>, Invitation)> {
     let all = state.records.of(RecordKind::Invitation, SERVER);
     let all = all.filter_map(|(code, value)| Some((code.into(), parse::<Invitation>(value)?)));
@@ -67,7 +67,7 @@ pub fn remove(state: &mut State, out: &mut Effects, code: &str) {
     records::remove(state, out, (RecordKind::Invitation, SERVER, &key(code)));
 }
 
-/// Somebody has come by it: it is gone after the last use.
+/// Somebody has used it: after the last use it is gone.
 pub fn used(state: &mut State, out: &mut Effects, code: &str) {
     let Some(mut invitation) = find(state, code) else { return };
     invitation.uses -= 1;
@@ -77,7 +77,7 @@ pub fn used(state: &mut State, out: &mut Effects, code: &str) {
     }
 }
 
-/// Removes those that let nobody in any more. Nothing else depends on that being stored.
+/// Removes invitations that admit nobody any more. Nothing else depends on that write.
 pub fn expire(state: &mut State, out: &mut Effects) {
     let all = state.records.of(RecordKind::Invitation, SERVER);
     let all = all.filter_map(|(code, value)| Some((code, parse::<Invitation>(value)?)));
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_invitation_is_good_until_its_uses_or_its_time_are_over() {
+    fn an_invitation_is_valid_until_it_is_used_up_or_expires() {
         let mut invitation = Invitation {
             by: "ann".into(),
             account: 1,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_the_same_however_it_is_typed() {
+    fn a_code_may_be_typed_in_any_case_and_grouping() {
         assert_eq!(key("ABCD-efgh-2345"), key("abcdefgh2345"));
         assert!(key(&"ä".repeat(400)).len() <= 2 * INVITATION_CODE_CHARS);
     }

@@ -1,5 +1,5 @@
-//! When and from where an account logged in last, how often somebody tried in vain since, and up to
-//! which event somebody was there.
+//! When and from where an account last logged in, failed attempts since then, and up to which event
+//! somebody was present.
 
 use crate::effects::Effects;
 use crate::state::State;
@@ -12,13 +12,13 @@ use store::{AccountId, EventId, RecordKind};
 pub struct LastLogin {
     /// When: milliseconds since the epoch; 0: never.
     pub time: i64,
-    /// From where: the hidden address, as others see that of a guest.
+    /// From where: the cloaked address, as others see that of a guest.
     pub from: Box<str>,
-    /// How often a login failed since.
+    /// Failed logins since then.
     #[serde(default)]
     pub failed: u32,
-    /// The newest event while somebody was last there, as far as is known: at the last line of a
-    /// connection that has ended, or else at the login. None if it is from before this was kept.
+    /// The newest event while somebody was last present, as far as known: at the last line of an
+    /// ended connection, or else at the login. None in older records.
     #[serde(default)]
     pub here: Option<EventId>,
 }
@@ -28,8 +28,8 @@ pub fn of(state: &State, account: AccountId) -> Option<LastLogin> {
     state.records.get(RecordKind::LastLogin, account, "")
 }
 
-/// A connection logs in to an account, `attended` by somebody; returns the login before this one.
-/// Nothing else depends on this being stored.
+/// A connection logs in to an account; `attended`: a person is at it. Returns the previous login.
+/// Nothing else depends on this write.
 pub fn came(
     state: &mut State,
     out: &mut Effects,
@@ -44,8 +44,8 @@ pub fn came(
     before.filter(|login| login.time > 0)
 }
 
-/// Somebody was at a connection to an account up to an event, and is no longer. An account that was
-/// just deleted has no such record, and gets none.
+/// A connection to an account has ended, and was attended up to this event. A deleted account has
+/// no record and gets none.
 pub fn left(state: &mut State, out: &mut Effects, account: AccountId, here: EventId) {
     let Some(login) = of(state, account) else { return };
     if login.here.is_none_or(|before| before < here) {
@@ -66,7 +66,7 @@ fn set(state: &mut State, out: &mut Effects, account: AccountId, login: &LastLog
     out.resume(when);
 }
 
-/// What is said of the last login.
+/// The sentence about the last login.
 pub fn sentence(login: &LastLogin) -> String {
     let mut time = Vec::new();
     proto::time::write_date(login.time, &mut time);
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failed_logins_are_told_if_there_were_any() {
+    fn failed_logins_are_reported_if_there_were_any() {
         let login = |failed| LastLogin { time: 0, from: "c-1.2.parlor".into(), failed, here: None };
         assert!(sentence(&login(0)).ends_with(" UTC from c-1.2.parlor"));
         assert!(sentence(&login(1)).ends_with("one login has failed"));

@@ -1,36 +1,34 @@
-//! What names look like, so that nobody passes for somebody else, and no room for another: UTS #39.
+//! Skeletons of names, so that no user or room can pass for another: UTS #39.
 //!
-//! Two names that are the same but for their case may have different looks (`Il` and `il`): what counts is the name as
+//! Names that differ only in case may have different skeletons (`Il` and `il`). The name counts as
 //! it is spelled, because that is what people see.
 
 use proto::name::{fold, same};
 use std::collections::BTreeSet;
 
-/// Names that would make people believe that the network speaks, or that clients show for
-/// themselves or for everybody.
+/// Names that would be taken for the network, for the reader, or for everybody.
 const RESERVED: [&str; 9] =
     ["all", "everyone", "here", "me", "online", "parlor", "server", "system", "you"];
 
-/// How the names end that people take for services of a network, such as NickServ.
+/// How names of network services such as NickServ end.
 const SERVICE: &str = "serv";
 
-/// Names by what they look like, each with the id of whose it is. Names of before this was looked
-/// at may look alike.
+/// Names by skeleton, each with its owner's id. Names from before this was checked may look alike.
 #[derive(Debug, Default, PartialEq)]
 pub struct Skeletons(BTreeSet<(Box<str>, u32)>);
 
 impl Skeletons {
-    /// A name is there.
+    /// Adds a name.
     pub fn add(&mut self, name: &str, id: u32) {
         self.0.insert((skeleton(name), id));
     }
 
-    /// A name is gone.
+    /// Removes a name.
     pub fn remove(&mut self, name: &str, id: u32) {
         self.0.remove(&(skeleton(name), id));
     }
 
-    /// Whose name looks like this one, if it is not only that of `own`.
+    /// The owner of a name that looks like this one, other than `own`.
     pub fn find(&self, name: &str, own: Option<u32>) -> Option<u32> {
         let look = skeleton(name);
         let alike = self.0.range((look.clone(), 0)..=(look, u32::MAX)).map(|(_, id)| *id);
@@ -38,7 +36,7 @@ impl Skeletons {
     }
 }
 
-/// Whether a name is kept back: nobody can register it, and no guest take it.
+/// Whether a name is reserved: nobody can register it, nor use it as a guest.
 pub fn is_reserved(name: &str, server: &str) -> bool {
     let look = skeleton(name);
     let alike = |reserved: &str| same(reserved, name) || *skeleton(reserved) == *look;
@@ -47,7 +45,7 @@ pub fn is_reserved(name: &str, server: &str) -> bool {
         || look.ends_with(SERVICE)
 }
 
-/// What all names have in common that look like this one.
+/// What all names that look like this one have in common.
 pub fn skeleton(name: &str) -> Box<str> {
     let look: String = unicode_security::skeleton(name).collect();
     fold(&look).into()
@@ -58,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_alike_is_found_and_nothing_else() {
+    fn lookalikes_are_found_and_nothing_else() {
         let mut lookalikes = Skeletons::default();
         for (id, name) in
             [(1, "paypal"), (2, "Bob"), (3, "#lobby"), (4, "barn"), (5, "#\u{e9}t\u{e9}")]
@@ -89,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_the_server_and_of_services_are_kept_back_however_they_are_spelled() {
+    fn names_of_the_server_and_of_services_are_reserved_in_any_spelling() {
         for name in
             ["you", "Me", "SYSTEM", "systern", "parIor", "NickServ", "botserv", "serv", "Chat"]
         {

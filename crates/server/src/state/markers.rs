@@ -1,12 +1,12 @@
-//! Up to where users have read conversations.
+//! Read markers: how far users have read conversations.
 
 use crate::state::user::UserId;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use store::Conversation;
 
-/// The read markers, found by user and by conversation: neither the end of a room nor the leaving
-/// of a guest looks at everybody's.
+/// The read markers by user and by conversation, so that ending a room or removing a guest does not
+/// scan all of them.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Markers {
     times: BTreeMap<(UserId, Conversation), i64>,
@@ -15,7 +15,7 @@ pub struct Markers {
 }
 
 impl Markers {
-    /// Up to where a user has read a conversation (milliseconds since the epoch), if it is known.
+    /// How far a user has read a conversation (milliseconds since the epoch), if known.
     pub fn get(&self, user: UserId, conversation: Conversation) -> Option<i64> {
         self.times.get(&(user, conversation)).copied()
     }
@@ -45,7 +45,7 @@ impl Markers {
         }
     }
 
-    /// Removes all markers in a conversation; returns whose they were and their times.
+    /// Removes all markers of a conversation; returns them.
     pub fn end(&mut self, conversation: Conversation) -> Vec<(UserId, i64)> {
         let there = (conversation, UserId::MIN)..=(conversation, UserId::MAX);
         let readers = self.readers.range(there).map(|(_, user)| *user).collect::<Vec<_>>();
@@ -55,12 +55,12 @@ impl Markers {
         ended
     }
 
-    /// Finds them by conversation, too: that is not written.
+    /// Rebuilds the index by conversation, which is not part of a snapshot.
     pub fn index(&mut self) {
         self.readers = self.times.keys().map(|(user, of)| (*of, *user)).collect();
     }
 
-    /// All of them.
+    /// All markers.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (UserId, Conversation, i64)> {
         self.times.iter().map(|((user, conversation), time)| (*user, *conversation, *time))
@@ -83,7 +83,7 @@ mod tests {
     use store::{MemoryStore, Store, Write};
 
     #[test]
-    fn what_ends_takes_its_own_markers_and_no_others() {
+    fn removing_a_user_or_room_removes_only_its_own_markers() {
         let (room, talk) = (Conversation::room(1), Conversation::direct(1, 2));
         let all = [(1, room, 10), (1, talk, 11), (2, room, 12), (2, talk, 13)];
         let mut markers = Markers::from_iter(all);
@@ -93,9 +93,9 @@ mod tests {
         assert_eq!(markers, Markers::from_iter([(1, talk, 11)]));
     }
 
-    /// A room that nobody is in ends with a restart, and so do the markers in it.
+    /// A room that nobody is in ends with a restart, and so do its markers.
     #[test]
-    fn a_restart_keeps_no_marker_of_a_room_that_it_ends() {
+    fn a_restart_drops_the_markers_of_rooms_that_end() {
         let room = crate::state::room::Room::new(1, "#a".into(), 0).record();
         let marker = |conversation| Write::ReadMarker { account: 1, conversation, time: 10 };
         let (there, talk) = (Conversation::room(1), Conversation::direct(1, 2));

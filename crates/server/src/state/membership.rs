@@ -14,7 +14,7 @@ use proto::{Capabilities, Capability};
 use std::sync::Arc;
 use store::{Conversation, RecordOwner, RoomId, Write};
 
-/// Makes a room and stores it; nobody is in it yet.
+/// Creates a room and stores it, without members.
 pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
     let id = state.next_room();
     let room = Room::new(id, name.into(), state.now);
@@ -25,7 +25,7 @@ pub fn make_room(state: &mut State, out: &mut Effects, name: &str) -> RoomId {
     id
 }
 
-/// Gives a room another name, which is free, and stores it.
+/// Renames a room to a free name, and stores that.
 pub fn rename(state: &mut State, out: &mut Effects, id: RoomId, name: &str) {
     let before = put_name(state, id, &name.into());
     state.renames.add(&before, id, state.steady);
@@ -33,7 +33,7 @@ pub fn rename(state: &mut State, out: &mut Effects, id: RoomId, name: &str) {
     out.write(Write::Room(state.rooms[&id].record()));
 }
 
-/// Puts another name on a room; returns the one before.
+/// Sets a room's name; returns the one before.
 pub fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
     let room = state.rooms.get_mut(&id).expect("the caller has looked the room up");
     let before = std::mem::replace(&mut room.name, name.clone());
@@ -42,7 +42,7 @@ pub fn put_name(state: &mut State, id: RoomId, name: &Arc<str>) -> Arc<str> {
     before
 }
 
-/// Stores the settings of a room after a change; `before` is how it was.
+/// Stores a room's settings after a change; `before` is how they were.
 pub fn settings_changed(
     context: &mut ApplyContext<'_>,
     room: RoomId,
@@ -55,7 +55,7 @@ pub fn settings_changed(
     context.out.write(Write::Room(record));
 }
 
-/// A user comes into a room, with all sessions. The caller tells the room.
+/// A user joins a room with all sessions. The caller tells the room.
 pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, member: Member) {
     let large = state.settings.large_room;
     let hidden = large != 0 && state.rooms[&room].online >= large && member.rank() == Rank::Plain;
@@ -73,8 +73,8 @@ pub fn enter(state: &mut State, out: &mut Effects, user: UserId, room: RoomId, m
     }
 }
 
-/// Somebody who is offline will be in a room at the next login; where rooms are not remembered, only
-/// the status is kept for when they join.
+/// Somebody offline will be in a room from the next login on; where rooms are not remembered, only
+/// the role is kept for when they join.
 pub fn enter_absent(
     state: &mut State,
     out: &mut Effects,
@@ -92,7 +92,7 @@ pub fn enter_absent(
     state.remembered.entry(account).or_default().push(room);
 }
 
-/// A user leaves a room for good, with all sessions. The caller has told the room.
+/// A user leaves a room with all sessions. The caller has told the room.
 pub fn leave(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
     let online = state.users.get_mut(&user).expect("who leaves is online");
     online.rooms.retain(|id| *id != room);
@@ -112,7 +112,7 @@ pub fn forget(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) 
     end_if_empty(state, out, room);
 }
 
-/// Changes a user's standing in a room, and stores it if it is to survive.
+/// Changes a membership, and stores it if it has to survive a restart.
 pub fn set_member(
     state: &mut State,
     out: &mut Effects,
@@ -125,7 +125,7 @@ pub fn set_member(
     if before.map(Member::standing) == after.map(Member::standing) {
         return;
     }
-    // Who comes online is in the lobby, whatever becomes of what else the login wrote.
+    // Whoever comes online is in the lobby, even if other writes of the login fail.
     if before.is_some() || Some(room_id) != state.lobby {
         state.undo.note(out, Undo::Member(room_id, user, before));
     }
@@ -144,20 +144,20 @@ pub fn set_member(
     }
 }
 
-/// Stores from where on a new member may read, unless from the beginning.
+/// Stores from which event on a new member may read, unless from the beginning.
 fn store_since(out: &mut Effects, room: RoomId, account: UserId, member: Option<Member>) {
     if let Some(since) = member.map(|member| member.since).filter(|since| *since > 0) {
         out.write(Write::ReadsFrom { room, account, since });
     }
 }
 
-/// A standing as the store keeps it.
+/// A membership as the store keeps it.
 fn record(room: RoomId, account: UserId, member: Member) -> store::Member {
     let Member { op, halfop, voice, joined, .. } = member;
     store::Member { room, account, op, halfop, voice, joined }
 }
 
-/// Puts a standing into the room and keeps the count of who is online; returns the one before.
+/// Sets a membership and updates the number of members online; returns the one before.
 pub fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Option<Member> {
     let before = match after {
         Some(member) => room.members.insert(user, member),
@@ -168,7 +168,7 @@ pub fn put_member(room: &mut Room, user: UserId, after: Option<Member>) -> Optio
     before
 }
 
-/// Stores in which rooms a user is who was a guest until now.
+/// Stores the memberships of a user who was a guest until now.
 pub fn store_rooms(state: &mut State, out: &mut Effects, user: UserId) {
     for room in &state.users[&user].rooms {
         if is_stored(state, *room, user) {
@@ -182,14 +182,14 @@ pub fn store_rooms(state: &mut State, out: &mut Effects, user: UserId) {
     }
 }
 
-/// Whether a user's standing in a room survives a restart: not a guest's, and not one in the lobby,
-/// whose members are in it because they are online.
+/// Whether a membership survives a restart: not a guest's, and not one in the lobby, whose members
+/// are exactly the people online.
 fn is_stored(state: &State, room: RoomId, user: UserId) -> bool {
     let guest = state.users.get(&user).is_some_and(|user| user.guest);
     state.settings.remember_rooms && !guest && Some(room) != state.lobby
 }
 
-/// Remembers who had a name, for `WHOWAS`.
+/// Remembers the former user of a name, for `WHOWAS`.
 pub fn remember(state: &mut State, left: FormerUser) {
     if state.left.len() == WHOWAS_KEPT {
         state.left.pop_front();
@@ -197,21 +197,21 @@ pub fn remember(state: &mut State, left: FormerUser) {
     state.left.push_back(left);
 }
 
-/// The rooms of a user that know of it.
+/// The rooms of a user in which the user is visible.
 pub fn known_in(state: &State, user: UserId) -> Vec<RoomId> {
     let known = |room: &&RoomId| !state.rooms[room].members[&user].hidden;
     state.users[&user].rooms.iter().filter(known).copied().collect()
 }
 
-/// Tells everybody else who shares a room with the user and knows of it, each session once; and of
-/// some news those who watch the user.
+/// Tells everybody else in a common room in which the user is visible, each session once; for some
+/// news also those who watch the user.
 pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
     let rooms = known_in(state, user);
     if out.news[news as usize].needs != Capabilities::default() {
         let told = rooms.clone().into();
         out.follow_up(FollowUp::TellWatchers { user, news, told });
     }
-    // Everyone is in the lobby, so whoever is there hears everything.
+    // Everybody is in the lobby, so telling the lobby is enough.
     let rooms = match state.lobby.filter(|lobby| rooms.contains(lobby)) {
         Some(lobby) => Rooms::One(lobby),
         None => match *rooms {
@@ -224,20 +224,20 @@ pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: 
     out.push(Effect::Tell { rooms, except, news });
 }
 
-/// Tells a room of a member who came unannounced because the room is large: before the member's
-/// first word there.
+/// Tells a room about a member who joined unannounced because the room is large, before the
+/// member's first message there.
 pub fn reveal(context: &mut ApplyContext<'_>, room_id: RoomId, user: UserId) {
     let room = context.state.rooms.get_mut(&room_id).expect("the caller has looked the room up");
     let Some(member) = room.members.get_mut(&user).filter(|member| member.hidden) else { return };
     member.hidden = false;
     let news = context.passing_join(user, room_id);
-    // The user's own sessions have seen it at the time.
+    // The user's own sessions were told at the join.
     tell_others(context, room_id, user, news);
     tell_away(context, room_id, user);
     context.out.follow_up(FollowUp::Introduce { room: room_id, user });
 }
 
-/// Tells a room that a member who has just become known there is away, if so.
+/// Tells a room that a member who has just become visible is away, if so.
 pub fn tell_away(context: &mut ApplyContext<'_>, room: RoomId, user: UserId) {
     let Some(away) = context.state.users[&user].away.clone() else { return };
     if !context.state.rooms[&room].members[&user].hidden {
@@ -247,13 +247,13 @@ pub fn tell_away(context: &mut ApplyContext<'_>, room: RoomId, user: UserId) {
     }
 }
 
-/// Tells a room, but for the user's own sessions.
+/// Tells a room, except for the user's own sessions.
 fn tell_others(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, news: u32) {
     let except = context.state.users[&user].sessions.clone();
     context.out.push(Effect::Tell { rooms: Rooms::One(room), except, news });
 }
 
-/// Ends a room in which nobody is any more.
+/// Ends a room without members.
 pub fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
     if !state.rooms[&id].is_nobodys() || Some(id) == state.lobby {
         return;

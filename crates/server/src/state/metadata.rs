@@ -1,5 +1,5 @@
-//! Metadata: what users and rooms say of themselves by keys, and who is subscribed to which key and
-//! so is told of it.
+//! Metadata: keys and values that users and rooms set about themselves, and who is subscribed to
+//! which key.
 //!
 //! `draft/metadata-3` (<https://github.com/ircv3/ircv3-specifications/pull/613>), and
 //! `draft/metadata-2` (<https://ircv3.net/specs/extensions/metadata>), which pushes changes under the
@@ -17,36 +17,36 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Subject, Write};
 
-/// The keys that somebody or something has, and their values.
+/// Keys and their values.
 pub type Keys = BTreeMap<Box<str>, Box<str>>;
 
-/// The metadata of users. That of rooms is in the rooms.
+/// The metadata of users. That of rooms is in [`Room`](crate::state::room::Room).
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Metadata {
-    /// The keys of accounts, and of guests while they are online; nobody without any.
+    /// The keys of accounts, and of guests while they are online; only those with any.
     pub users: BTreeMap<UserId, Keys>,
-    /// How much users who are online have changed lately.
+    /// How often users online have changed theirs recently.
     changes: BTreeMap<UserId, Changes>,
 }
 
-/// How many changes there were since a time.
+/// The number of changes since a time.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Serialize)]
 struct Changes {
     since: i64,
     count: u32,
 }
 
-/// Whose metadata it is, and by which name.
+/// The owner of metadata, and their name.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// A user, be it a guest, or a room; none for a session that is nobody yet.
+    /// A user or room; none for a session that has not registered.
     pub of: Option<Subject>,
     /// The name.
     pub name: Arc<str>,
 }
 
 impl Metadata {
-    /// Counts a change by a user; the seconds to wait, if there were too many lately.
+    /// Counts a change by a user; the seconds to wait, if there were too many recently.
     pub fn count_change(&mut self, user: UserId, now: i64) -> Option<i64> {
         let changes = self.changes.entry(user).or_insert(Changes { since: now, count: 0 });
         let end = changes.since + METADATA_CHANGES_SECONDS * 1000;
@@ -67,20 +67,20 @@ impl Metadata {
         }
     }
 
-    /// A user's account never was.
+    /// A user's account was rolled back.
     pub fn forget(&mut self, user: UserId) {
         self.users.remove(&user);
     }
 }
 
-/// Puts in place what the store has; the rooms are there.
+/// Loads metadata from the store; the rooms exist already.
 pub fn restore(state: &mut State, metadata: Vec<(Subject, Box<str>, Box<str>)>) {
     for (of, key, value) in metadata {
         put(state, of, &key, Some(value));
     }
 }
 
-/// The keys of a user or a room, if there are any.
+/// The keys of a user or a room, if any.
 pub fn known_keys(state: &State, of: Subject) -> Option<&Keys> {
     match of {
         Subject::Account(user) => state.metadata.users.get(&user),
@@ -111,7 +111,7 @@ fn put(state: &mut State, of: Subject, key: &str, value: Option<Box<str>>) -> Op
     before
 }
 
-/// A change could not be stored: the key has the value before again.
+/// A change could not be stored: restores the value before.
 pub fn undo(state: &mut State, of: Subject, key: &str, before: Option<Box<str>>) {
     put(state, of, key, before);
 }
@@ -124,8 +124,8 @@ fn is_stored(state: &State, of: Subject) -> bool {
     }
 }
 
-/// Stores what keys are set to; what follows in the command depends on it, and the requester is told if
-/// it cannot be stored.
+/// Stores new values; further effects of the command depend on it, and the requester is told if it
+/// fails.
 fn store(context: &mut ApplyContext<'_>, of: Subject, changes: &[(Box<str>, Option<Box<str>>)]) {
     if !is_stored(context.state, of) {
         return;
@@ -140,9 +140,9 @@ fn store(context: &mut ApplyContext<'_>, of: Subject, changes: &[(Box<str>, Opti
     }
 }
 
-/// Sets keys of a user or a room, or removes them: all of it is stored before anybody is told,
-/// the requester, who is answered by the caller, included. Also what changes nothing is stored: the
-/// answer must not come before what the store has still to confirm.
+/// Sets or removes keys of a user or a room. Everything is stored before anybody is told, including
+/// the requester, whom the caller answers. Unchanged values are stored as well: the answer must not
+/// overtake a write that is not confirmed yet.
 pub fn change(
     context: &mut ApplyContext<'_>,
     of: Subject,
@@ -171,7 +171,7 @@ pub fn change(
     }
 }
 
-/// Stores what a user has who was a guest until now.
+/// Stores the metadata of a user who was a guest until now.
 pub fn store_all(state: &State, out: &mut Effects, user: UserId) {
     let of = Subject::Account(user);
     for (key, value) in keys_of(state, of) {

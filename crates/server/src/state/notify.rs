@@ -1,5 +1,5 @@
-//! Which conversations an account has muted, and which it follows. It stays when somebody leaves a
-//! room, so that it is there again when they come back.
+//! Which conversations an account has muted or follows. The setting stays when somebody leaves a
+//! room, and applies again when they come back.
 
 use crate::effects::Effects;
 use crate::state::State;
@@ -8,17 +8,17 @@ use crate::state::user::UserId;
 use serde::{Deserialize, Serialize};
 use store::{Conversation, RecordKind};
 
-/// Of what an account wants to be told in a conversation, if not of private messages and mentions.
+/// What an account wants to be notified of, besides private messages and mentions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Notify {
-    /// Of nothing.
+    /// Nothing.
     Mute,
-    /// Of every message.
+    /// Every message.
     Follow,
 }
 
-/// As it is spelled in the protocol.
+/// Its spelling in the protocol.
 pub fn word(notify: Option<Notify>) -> &'static str {
     match notify {
         Some(Notify::Mute) => "mute",
@@ -27,18 +27,18 @@ pub fn word(notify: Option<Notify>) -> &'static str {
     }
 }
 
-/// What a word of the protocol means.
+/// Parses a word of the protocol.
 pub fn parse(given: &str) -> Option<Option<Notify>> {
     let all = [Some(Notify::Mute), Some(Notify::Follow), None];
     all.into_iter().find(|one| word(*one).eq_ignore_ascii_case(given))
 }
 
-/// What a user has set for a conversation.
+/// A user's setting for a conversation.
 pub fn of(state: &State, user: UserId, conversation: Conversation) -> Option<Notify> {
     state.records.get(RecordKind::Conversation, user, &key(user, conversation))
 }
 
-/// All that a user has set.
+/// All settings of a user.
 pub fn all(state: &State, user: UserId) -> Vec<(Conversation, Notify)> {
     let records = state.records.of(RecordKind::Conversation, user);
     records
@@ -46,7 +46,7 @@ pub fn all(state: &State, user: UserId) -> Vec<(Conversation, Notify)> {
         .collect()
 }
 
-/// Sets it, or nothing.
+/// Sets or clears it.
 pub fn set(
     state: &mut State,
     out: &mut Effects,
@@ -58,7 +58,7 @@ pub fn set(
     records::set(state, out, record, to.as_ref());
 }
 
-/// Removes what a user has set for rooms that no longer exist.
+/// Removes a user's settings for rooms that no longer exist.
 pub fn tidy(state: &mut State, out: &mut Effects, user: UserId) {
     for (conversation, _) in all(state, user) {
         if conversation.as_room().is_some_and(|room| !state.rooms.contains_key(&room)) {
@@ -67,7 +67,7 @@ pub fn tidy(state: &mut State, out: &mut Effects, user: UserId) {
     }
 }
 
-/// The key of a record: the room, or the other user.
+/// The record key: the room, or the other user.
 fn key(user: UserId, conversation: Conversation) -> String {
     match (conversation.as_room(), conversation.other(user)) {
         (Some(room), _) => format!("#{room}"),
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_conversation_is_found_again_by_its_key() {
+    fn a_conversation_survives_the_round_trip_through_its_key() {
         for of in [Conversation::room(7), Conversation::direct(3, 9), Conversation::direct(3, 3)] {
             assert_eq!(conversation(3, &key(3, of)), Some(of));
         }

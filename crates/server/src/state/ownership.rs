@@ -1,5 +1,5 @@
-//! A guest registers the name it has: from then on it is a user with an account, and stays in all
-//! its rooms.
+//! A guest registers the name it uses: it becomes a user with an account, and stays in all its
+//! rooms.
 
 use crate::effects::FollowUp;
 use crate::effects::{Effect, News, Rooms};
@@ -13,8 +13,8 @@ use proto::{Capabilities, Capability, Line};
 use std::sync::Arc;
 use store::{RoomId, Write};
 
-/// The requester, a guest until now, has an account. The caller has stored it, under the guest's own
-/// id: so conversations and rooms stay the user's.
+/// The requester, a guest until now, has an account. The caller has stored it under the guest's own
+/// id, so conversations and rooms stay the user's.
 ///
 /// <https://ircv3.net/specs/extensions/chghost>, <https://ircv3.net/specs/extensions/account-notify>
 pub fn take(context: &mut ApplyContext<'_>) {
@@ -37,7 +37,7 @@ pub fn take(context: &mut ApplyContext<'_>) {
 
     membership::tell_acquaintances(context.state, context.out, me, chghost);
     context.tell_user(me, chghost);
-    // To those who do not know CHGHOST it looks as if the user quit and came back.
+    // Clients without CHGHOST see the user quit and come back.
     membership::tell_acquaintances(context.state, context.out, me, quit);
     for room in context.user().rooms.clone() {
         if !context.state.rooms[&room].members[&me].hidden {

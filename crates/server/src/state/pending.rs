@@ -1,5 +1,5 @@
-//! Private messages that wait until their receivers have taken them, and how many of them each
-//! sender may have waiting.
+//! Private messages that their receivers have not acknowledged, and how many of them each sender
+//! may have.
 
 use super::apply_context::ApplyContext;
 use super::user::UserId;
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use store::{AccountId, EventId, Write};
 
-/// All guests together are one sender: each comes back as somebody new.
+/// All guests count as one sender: each comes back as somebody new.
 pub const ANY_GUEST: UserId = 0;
 
-/// What is kept for whom, and by whom it was sent: at least what the store has.
+/// The pending messages per receiver with their senders: at least what the store has.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct PendingMessages {
     of: BTreeMap<UserId, VecDeque<(EventId, UserId)>>,
 }
 
 impl PendingMessages {
-    /// What the store has, as receiver, event and sender, by receiver and then event.
+    /// From the store: receiver, event and sender, sorted by receiver and then event.
     pub fn new(loaded: Vec<(AccountId, EventId, AccountId)>) -> PendingMessages {
         let mut kept = PendingMessages::default();
         for (receiver, event, sender) in loaded {
@@ -27,8 +27,8 @@ impl PendingMessages {
         kept
     }
 
-    /// Whether another message of a sender may be kept. Somebody online takes it soon, with the next
-    /// sign of life, so more may wait for that.
+    /// Whether another message of a sender may become pending. A receiver online will acknowledge
+    /// soon, so more may be pending for one.
     pub fn may(&self, receiver: UserId, sender: UserId, online: bool) -> bool {
         let Some(kept) = self.of.get(&receiver) else { return true };
         let share = match kept.len() {
@@ -41,27 +41,27 @@ impl PendingMessages {
         kept.iter().filter(|(_, of)| *of == sender).take(share).count() < share
     }
 
-    /// A message is kept.
+    /// A message becomes pending.
     pub fn add(&mut self, receiver: UserId, event: EventId, sender: UserId) {
         self.of.entry(receiver).or_default().push_back((event, sender));
     }
 
-    /// The newest of what is kept was not stored.
+    /// The newest pending message was not stored.
     pub fn undo(&mut self, receiver: UserId, event: EventId) {
         self.retain(receiver, |kept| kept != event);
     }
 
-    /// All after one event, up to another, has been taken.
+    /// Everything after one event, up to another, was acknowledged.
     pub fn taken(&mut self, receiver: UserId, after: EventId, up_to: EventId) {
         self.retain(receiver, |kept| kept <= after || kept > up_to);
     }
 
-    /// Nothing is kept for a receiver any longer; returns what was.
+    /// Drops everything pending for a receiver; returns it.
     pub fn forget(&mut self, receiver: UserId) -> VecDeque<(EventId, UserId)> {
         self.of.remove(&receiver).unwrap_or_default()
     }
 
-    /// All that was kept for a receiver is kept still.
+    /// Restores what was pending for a receiver.
     pub fn put_back(&mut self, receiver: UserId, kept: VecDeque<(EventId, UserId)>) {
         if !kept.is_empty() {
             self.of.insert(receiver, kept);
@@ -77,8 +77,8 @@ impl PendingMessages {
     }
 }
 
-/// The requester has taken what was kept for them, in these ranges of events. If that cannot be stored, it
-/// is kept still and shown once more, for nothing may get lost.
+/// The requester has acknowledged pending messages in these ranges of events. If that cannot be
+/// stored, they stay pending and are shown again, so nothing is lost.
 pub fn taken(context: &mut ApplyContext<'_>, ranges: [(EventId, EventId); 2]) {
     let account = context.me();
     for (after, up_to) in ranges.into_iter().filter(|(_, up_to)| *up_to > 0) {
@@ -94,7 +94,7 @@ mod tests {
     const VICTIM: UserId = 1;
 
     #[test]
-    fn one_sender_has_a_share_of_what_is_kept_and_a_crowd_small_ones() {
+    fn pending_messages_per_sender_are_limited_more_strictly_in_a_crowd() {
         let mut kept = PendingMessages::default();
         let mut event = 0;
         let mut fill = |kept: &mut PendingMessages, sender: UserId| {

@@ -1,9 +1,9 @@
-//! Who may do what: one table. Commands of the server's operators ask it; what members of a room may do
-//! there is decided by their rank, and a test tries every row of the table with everybody.
+//! Who may do what, in one table. Operators' commands ask it; what members may do in a room depends
+//! on their rank, and a test tries every row with everybody.
 
 use crate::config::Role;
 
-/// Somebody, by what they are in a room or on the server.
+/// The kinds of people, by their role in a room or on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// Has no account.
@@ -23,7 +23,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// Everybody, in the order of the table's columns.
+    /// All of them, in the order of the table's columns.
     pub const ALL: [Actor; 7] = [
         Actor::Guest,
         Actor::Member,
@@ -34,7 +34,7 @@ impl Actor {
         Actor::Admin,
     ];
 
-    /// The title of the column.
+    /// The column's title.
     pub fn title(self) -> &'static str {
         match self {
             Actor::Guest => "guest",
@@ -48,26 +48,26 @@ impl Actor {
     }
 }
 
-/// One row: something that can be done.
+/// One row: one action.
 #[derive(Debug)]
 pub struct Permission {
     /// The verb.
     pub verb: &'static str,
-    /// The subcommand, or which use of the verb it is; may be empty.
+    /// The subcommand, or the use of the verb; may be empty.
     pub action: &'static str,
     /// What it does.
     pub what: &'static str,
-    /// A line of it, as the test sends it: `#r` is the room, `bob` a member of it, `eve` another account, `gus`
-    /// a guest, and `MSGID` a message of bob's.
+    /// An example, as the test sends it: `#r` is the room, `bob` a member of it, `eve` another
+    /// account, `gus` a guest, and `MSGID` a message of bob's.
     pub example: &'static str,
-    /// For each of [`Actor::ALL`], `x` if they may.
+    /// For each of [`Actor::ALL`], `x` if allowed.
     who: &'static str,
-    /// Whether it changes something: what an operator of the server does by that right is in the audit log.
+    /// Whether it is logged: whatever operators do by their right is in the audit log.
     pub logged: bool,
 }
 
 impl Permission {
-    /// Whether somebody may.
+    /// Whether an actor may do it.
     pub fn lets(&self, actor: Actor) -> bool {
         self.who.as_bytes()[actor as usize] == b'x'
     }
@@ -83,7 +83,7 @@ const fn row(
     Permission { verb, action, what, example, who, logged: true }
 }
 
-/// A row of what only looks.
+/// A row of an action that only reads.
 const fn look(
     verb: &'static str,
     action: &'static str,
@@ -139,7 +139,7 @@ pub const PERMISSIONS: &[Permission] = &[
     look("AUDIT",     "",        "------x", "read what operators have done", "AUDIT"),
 ];
 
-/// Whether somebody with this role may use a verb that is for the server's operators.
+/// Whether this role may use a verb reserved for operators.
 ///
 /// # Panics
 /// If the table has no such row: a bug of the caller.
@@ -152,7 +152,7 @@ pub fn allows(role: Role, verb: &str, action: &str) -> bool {
     row.expect("every verb of operators is in the table").lets(actor)
 }
 
-/// The table in Markdown, as `docs/administration.md` has it.
+/// The table in Markdown, as in `docs/administration.md`.
 pub fn markdown() -> String {
     let mut text = "| command | what it does | in the audit log |".to_owned();
     Actor::ALL.iter().for_each(|actor| text.push_str(&format!(" {} |", actor.title())));
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_row_is_there_once_and_says_something_of_everybody() {
+    fn every_row_is_unique_and_covers_all_actors() {
         for (at, row) in PERMISSIONS.iter().enumerate() {
             assert_eq!(row.who.len(), Actor::ALL.len(), "{}", row.example);
             assert!(row.who.bytes().all(|mark| b"x-".contains(&mark)), "{}", row.example);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_admin_may_do_all_that_a_moderator_may() {
+    fn admins_may_do_whatever_moderators_may() {
         for row in PERMISSIONS {
             assert!(!row.lets(Actor::Moderator) || row.lets(Actor::Admin), "{}", row.example);
         }

@@ -1,4 +1,4 @@
-//! The messages that are pinned in a room.
+//! The pinned messages of a room.
 
 use crate::limits::PINS;
 use crate::state::State;
@@ -8,13 +8,13 @@ use store::{EventId, RecordKind, RoomId};
 /// A pinned message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
-    /// Who has pinned it.
+    /// Who pinned it.
     pub by: Box<str>,
     /// When, in milliseconds since the epoch.
     pub time: i64,
 }
 
-/// The key of the record of a message.
+/// The record key of a message.
 pub fn key(message: EventId) -> String {
     message.to_string()
 }
@@ -24,7 +24,7 @@ pub fn has(state: &State, room: RoomId, message: EventId) -> bool {
     state.records.raw(RecordKind::Pin, room, &key(message)).is_some()
 }
 
-/// Whether no further message can be pinned.
+/// Whether the room has as many pinned messages as it may.
 pub fn is_full(state: &State, room: RoomId) -> bool {
     state.records.count(RecordKind::Pin, room) >= PINS
 }

@@ -1,5 +1,5 @@
-//! Who has said what lately, by number alone: so that what somebody said in the last hour can be
-//! taken back at once.
+//! The newest messages in rooms with their authors, by number alone, so that somebody's messages of
+//! the last hour can be redacted at once.
 
 use crate::limits::RECENT_MESSAGES;
 use crate::state::user::UserId;
@@ -22,7 +22,7 @@ struct Message {
 }
 
 impl RecentMessages {
-    /// What the store knows, oldest first.
+    /// From the store, oldest first.
     pub fn new(said: &[Said]) -> RecentMessages {
         let mut recent = RecentMessages::default();
         for Said { id, room, author, time } in said {
@@ -31,20 +31,20 @@ impl RecentMessages {
         recent
     }
 
-    /// Whether a message of a room is one of these.
+    /// Whether it has this message of a room.
     pub fn is_in(&self, room: RoomId, id: EventId) -> bool {
         let found = self.messages.binary_search_by_key(&id, |message| message.id);
         found.is_ok_and(|at| self.messages[at].room == room)
     }
 
-    /// The room and the author of a message, if it is one of these.
+    /// The room and the author of a message, if it is known.
     pub fn of(&self, id: EventId) -> Option<(RoomId, UserId)> {
         let found = self.messages.binary_search_by_key(&id, |message| message.id).ok()?;
         let message = &self.messages[found];
         Some((message.room, message.author))
     }
 
-    /// Somebody has said something in a room.
+    /// Somebody has sent a message to a room.
     pub fn add(&mut self, id: EventId, room: RoomId, author: UserId, time: i64) {
         if self.messages.len() >= RECENT_MESSAGES {
             self.messages.pop_front();
@@ -52,8 +52,8 @@ impl RecentMessages {
         self.messages.push_back(Message { id, room, author, time });
     }
 
-    /// What some people have said in a room since a time, newest first; and how many messages were
-    /// looked at.
+    /// Messages of some authors in a room since a time, newest first; and how many entries were
+    /// examined.
     pub fn since(
         &self,
         room: RoomId,
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_somebody_said_in_a_room_lately_is_known_within_a_bound() {
+    fn recent_messages_are_found_within_a_bound() {
         let mut recent = RecentMessages::default();
         for (id, room, author, time) in [(1, 1, 1, 10), (2, 1, 2, 20), (3, 2, 1, 30), (4, 1, 1, 40)]
         {

@@ -1,6 +1,6 @@
-//! The records of accounts, rooms and the server: small things that survive a restart, each with a
-//! kind, an owner and a key. The store keeps them as JSON and does not know what they mean; what the
-//! server often asks for is kept ready to use beside them, by `changed`.
+//! Records of accounts, rooms and the server: small things that survive a restart, each with a
+//! kind, an owner and a key. The store keeps them as JSON without interpreting them; what is needed
+//! often is derived from them by `changed`.
 
 use crate::effects::Effects;
 use crate::state::State;
@@ -15,35 +15,35 @@ use store::{Record, RecordKind, RecordOwner, Write};
 /// The owner of the server's records.
 pub const SERVER: u32 = 0;
 
-/// All records, as the store has them, and those of guests, which it has not.
+/// All records, as in the store, and those of guests, which are not stored.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Records {
     all: BTreeMap<(RecordKind, u32), BTreeMap<Box<str>, Box<str>>>,
 }
 
 impl Records {
-    /// The records of one kind and owner: key and value, by the bytes of the key.
+    /// The records of a kind and owner: key and value, sorted by key.
     pub fn of(&self, kind: RecordKind, owner: u32) -> impl Iterator<Item = (&str, &str)> {
         let records = self.all.get(&(kind, owner)).into_iter().flatten();
         records.map(|(key, value)| (&**key, &**value))
     }
 
-    /// How many records of one kind an owner has.
+    /// The number of records of a kind that an owner has.
     pub fn count(&self, kind: RecordKind, owner: u32) -> usize {
         self.all.get(&(kind, owner)).map_or(0, BTreeMap::len)
     }
 
-    /// One record, as it was written.
+    /// One record as text.
     pub fn raw(&self, kind: RecordKind, owner: u32, key: &str) -> Option<&str> {
         self.all.get(&(kind, owner))?.get(key).map(|value| &**value)
     }
 
-    /// What one record says; none if there is no such record.
+    /// One record, parsed; none if it does not exist.
     pub fn get<T: DeserializeOwned>(&self, kind: RecordKind, owner: u32, key: &str) -> Option<T> {
         self.raw(kind, owner, key).and_then(parse)
     }
 
-    /// Every record, by kind, owner and the bytes of the key.
+    /// All records, by kind, owner and key.
     pub fn all(&self) -> impl Iterator<Item = Record> {
         self.all.iter().flat_map(|((kind, owner), records)| {
             records.iter().map(|(key, value)| {
@@ -72,13 +72,13 @@ impl Records {
     }
 }
 
-/// What a record says. None if a later version of the server wrote something that this one does not
-/// understand: the record is kept as it is.
+/// Parses a record. None if a later version of the server wrote it in a form unknown to this one;
+/// the record is kept as it is.
 pub fn parse<T: DeserializeOwned>(value: &str) -> Option<T> {
     serde_json::from_str(value).ok()
 }
 
-/// Sets a record, or removes it; what follows in the command at hand depends on that being stored.
+/// Sets or removes a record; further effects of the current command depend on that write.
 pub fn set<T: Serialize>(
     state: &mut State,
     out: &mut Effects,
@@ -115,7 +115,7 @@ fn is_stored(state: &State, kind: RecordKind, owner: u32) -> bool {
     kind.owner() != RecordOwner::Account || state.users.get(&owner).is_none_or(|user| !user.guest)
 }
 
-/// Puts a record in place; returns the one before.
+/// Sets a record; returns the one before.
 pub fn put(
     state: &mut State,
     kind: RecordKind,
@@ -131,14 +131,14 @@ pub fn put(
     before
 }
 
-/// Puts in place what the store has; accounts and rooms are there.
+/// Loads records from the store; accounts and rooms exist already.
 pub fn restore(state: &mut State, records: Vec<Record>) {
     for Record { kind, owner, key, value } in records {
         put(state, kind, owner, &key, Some(value));
     }
 }
 
-/// Puts in place all that is kept ready to use: it is not written. Rooms are there.
+/// Rebuilds everything that is derived from records. Rooms exist already.
 pub fn index(state: &mut State) {
     for Record { kind, owner, key, .. } in state.records.all().collect::<Vec<_>>() {
         if kind == RecordKind::ReservedName {
@@ -148,7 +148,7 @@ pub fn index(state: &mut State) {
     }
 }
 
-/// A record has changed: what is kept ready to use follows.
+/// A record has changed: updates what is derived from it.
 fn changed(state: &mut State, kind: RecordKind, owner: u32, key: &str) {
     match kind {
         RecordKind::RoomSetting => rules::changed(state, owner, key),
@@ -161,8 +161,8 @@ fn changed(state: &mut State, kind: RecordKind, owner: u32, key: &str) {
     }
 }
 
-/// The records of an account or a room go with it. The caller has the store remove it, and with it
-/// its records.
+/// Removes the records of an account or a room. The caller removes the owner from the store, and
+/// the store its records.
 pub fn forget(state: &mut State, out: &mut Effects, of: RecordOwner, owner: u32) {
     for kind in RecordKind::ALL.into_iter().filter(|kind| kind.owner() == of) {
         let keys: Vec<Box<str>> =
@@ -174,7 +174,8 @@ pub fn forget(state: &mut State, out: &mut Effects, of: RecordOwner, owner: u32)
     }
 }
 
-/// The records of an account or a room go that never was, or of a guest: the store has none of them.
+/// Removes the records of a guest, or of an account or room that was rolled back: the store has
+/// none.
 pub fn discard(state: &mut State, of: RecordOwner, owner: u32) {
     for kind in RecordKind::ALL.into_iter().filter(|kind| kind.owner() == of) {
         let keys: Vec<Box<str>> =
@@ -185,7 +186,7 @@ pub fn discard(state: &mut State, of: RecordOwner, owner: u32) {
     }
 }
 
-/// Stores what a user has who was a guest until now.
+/// Stores the records of a user who was a guest until now.
 pub fn store_all(state: &State, out: &mut Effects, user: UserId) {
     for kind in RecordKind::ALL.into_iter().filter(|kind| kind.owner() == RecordOwner::Account) {
         for (key, value) in state.records.of(kind, user) {

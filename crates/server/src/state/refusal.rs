@@ -1,35 +1,35 @@
-//! Refusals: what the requester can do something about. Their words are in [`crate::command`].
+//! Refusals: mistakes that the requester can correct. Their texts are in [`crate::command`].
 
 use proto::name::{NameError, RoomNameError};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A "no" to the requester, who can do something about it.
+/// A negative reply that the requester can act on.
 #[derive(Debug, Clone)]
 pub enum Refusal {
     /// The command needs a login.
     NotLoggedIn,
-    /// The command is only for the time before the login.
+    /// The command is only valid before the login.
     AlreadyRegistered,
-    /// Nobody knows this command.
+    /// There is no such command.
     UnknownCommand(String),
-    /// A sign of life was asked for without a word to come back with it.
+    /// `PING` without a token.
     NoOrigin,
     /// The command has no such subcommand.
     UnknownSubcommand(String),
-    /// Something is missing on the line.
+    /// A parameter is missing.
     NeedMoreParams,
     /// Nobody has that name.
     NoSuchUser(String),
     /// No server has that name.
     NoSuchServer(String),
-    /// Nobody who left lately had that name.
+    /// Nobody with that name has left recently.
     WasNobody(String),
     /// There is no such room.
     NoSuchRoom(String),
-    /// No room has that name, because it is too long for one.
+    /// No room can have that name: it is too long.
     RoomNameTooLong(String),
-    /// A room has a name that looks like that one; which, if the requester may know of it.
+    /// An existing room has a similar-looking name; which, if the requester may know about it.
     LooksLikeRoom(String, Option<Arc<str>>),
     /// A room cannot have that name.
     BadRoomName(String, RoomNameError),
@@ -39,7 +39,7 @@ pub enum Refusal {
     UserNotInRoom(Arc<str>, Arc<str>),
     /// Somebody is in the room already.
     UserInRoom(Arc<str>, Arc<str>),
-    /// The user is offline, and this is not kept.
+    /// The user is offline, and this is not kept for them.
     NotKept(Arc<str>),
     /// The requester may not speak in the room.
     CannotSend(Arc<str>, Cow<'static, str>),
@@ -47,7 +47,7 @@ pub enum Refusal {
     NotRoomOperator(Arc<str>),
     /// The requester is neither an operator of the room nor a half-operator.
     NotHalfOperator(Arc<str>),
-    /// The requester is a half-operator, and the other one is not below that.
+    /// The requester is a half-operator, and the target's rank is not lower.
     NotBelow(Arc<str>),
     /// The room is for those with an account.
     AccountsOnly(Arc<str>),
