@@ -63,13 +63,13 @@ use store::{Loaded, Write};
 /// All live state.
 #[derive(Debug)]
 pub struct Hub {
-    /// What all sessions share.
+    /// The shared state.
     pub state: State,
-    /// The sessions, and what else concerns this node alone.
+    /// The sessions, and everything else that belongs to this node alone.
     pub node: Node,
-    /// By how much the wall clock was ahead of the steady one at the last input.
+    /// By how much the wall clock was ahead of the monotonic one at the last input.
     ahead: Option<i64>,
-    /// Sessions that wait for their turn, in order.
+    /// Sessions waiting for a turn, in order.
     turns: VecDeque<SessionId>,
     rest: Option<(Batch, usize)>,
     epoch: u32,
@@ -77,8 +77,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// The hub with what the store has, nobody online; and what the caller has to store before
-    /// anything else, because the config wants it so.
+    /// A hub with the contents of the store and nobody online; and the effects that the caller must
+    /// store first, because the config asks for them.
     pub fn new(config: Arc<Config>, loaded: Loaded, now: i64) -> (Hub, Vec<store::Write>) {
         let up_since = loaded.last_resend;
         let (state, effects) = State::new(Settings::from(&*config), loaded, now);
@@ -96,8 +96,8 @@ impl Hub {
         (hub, effects.writes)
     }
 
-    /// The hub of a node of a cluster with the live state that it had after some sequence of the log.
-    /// What comes again up to the sequence `stored` has been stored.
+    /// The hub of a cluster node with the live state as of some sequence of the log. What comes
+    /// again up to the sequence `stored` is already stored.
     pub fn resume(config: Arc<Config>, state: State, stored: u64, now: i64) -> Hub {
         let mut node = Node::new(config, now, state.ordered.1, command::VERBS.len());
         (node.sent, node.stored) = (Some(0), stored);
@@ -156,7 +156,7 @@ impl Hub {
         effects
     }
 
-    /// Takes over what the clocks show, and tells the operator if somebody has set one.
+    /// Adopts the times of the input, and warns the operator if a clock was set.
     fn look_at_clocks(&mut self, out: &mut Effects, stamped: &Stamped) {
         self.state.now = clock::follow(self.state.now, stamped.now);
         self.state.steady = stamped.steady + self.node.steady_ahead;
@@ -172,17 +172,17 @@ impl Hub {
         entry::apply_for_nobody(&mut self.state, &mut self.node, out, request);
     }
 
-    /// Whether a batch is not done with: [`Input::Continue`] is to come next.
+    /// Whether a batch is unfinished: [`Input::Continue`] must come next.
     pub fn has_rest(&self) -> bool {
         self.rest.is_some()
     }
 
-    /// Whether sessions wait for their turn: [`Input::Continue`] lets one of them go on.
+    /// Whether sessions are waiting for a turn: [`Input::Continue`] lets one of them go on.
     pub fn has_turns(&self) -> bool {
         !self.turns.is_empty()
     }
 
-    /// Applies a batch, until it is done or enough is to be released first.
+    /// Applies a batch to its end, or until enough has accumulated to be released.
     fn events(&mut self, out: &mut Effects, batch: Batch, from: usize) {
         for at in from..batch.events.len() {
             if out.is_large() {
@@ -213,7 +213,7 @@ impl Hub {
             ClientEvent::OpenedByAdmin { entropy } => {
                 return self.opened_by_admin(out, session, entropy);
             }
-            // Others wait for the same answer, so who asked may be gone.
+            // Others wait for the same answer, so the session that asked may be gone.
             ClientEvent::Probe => return probe::begin(&self.state, out, session),
             _ => {}
         }
@@ -268,13 +268,13 @@ impl Hub {
         }
     }
 
-    /// What a session has waited for is there: it goes on with its lines.
+    /// What a session was waiting for has arrived: it goes on with its lines.
     fn derived(&mut self, out: &mut Effects, session: SessionId, outcome: Outcome) {
         authentication::finish(&mut self.context(out, session), outcome);
         self.take_turn(out, session);
     }
 
-    /// The log has brought something, and it is stored as a whole that it has.
+    /// Applies what is at one sequence of the log; it is stored as a whole.
     fn ordered(&mut self, out: &mut Effects, ordered: Ordered) {
         let Ordered { sequence, steps, roster } = ordered;
         for step in steps {
@@ -285,7 +285,7 @@ impl Hub {
             }
         }
         if sequence <= self.node.stored {
-            // It is stored, and nobody is here yet who could be told anything.
+            // It is already stored, and there are no sessions yet to be told.
             let entries = std::mem::take(&mut out.entries);
             *out = Effects::new(out.batch, out.epoch);
             out.entries = entries;
@@ -300,11 +300,12 @@ impl Hub {
         }
     }
 
-    /// Applies an entry. If a session here has waited for it, it goes on with its lines.
+    /// Applies an entry. If a session here was waiting for it, it goes on with its lines.
     fn entry(&mut self, out: &mut Effects, sent: &SentEntry) {
         let (now, steady) = (self.state.now, self.state.steady);
         let waited = command::ordered::apply(&mut self.state, &mut self.node, out, sent);
-        // What comes now is of the time that the clocks here show, but the steady ones go together.
+        // The wall-clock time is this node's again; the monotonic clocks of all nodes advance
+        // together.
         let behind = (self.state.ordered.1 - steady).max(0);
         self.node.steady_ahead += behind;
         (self.state.now, self.state.steady) = (now, steady + behind);
@@ -315,7 +316,7 @@ impl Hub {
         }
     }
 
-    /// A node takes part no longer. If it is this one, what its sessions have sent will not come back.
+    /// A node has left the cluster. If it is this one, its commands in flight are lost.
     fn node_ended(&mut self, out: &mut Effects, number: u16) {
         let (now, steady) = (self.state.now, self.state.steady);
         command::ordered::end_node(&mut self.state, &mut self.node, out, number);
@@ -355,8 +356,8 @@ impl Hub {
         self.enter(out, session, address);
     }
 
-    /// A connection at the admin socket: no limit of addresses is for it, so that the server can be
-    /// looked after when it is full.
+    /// A connection through the admin socket. Limits per address do not apply, so that a full
+    /// server can still be administered.
     fn opened_by_admin(&mut self, out: &mut Effects, session: SessionId, entropy: [u8; 16]) {
         let (address, steady) = (IpAddr::V4(Ipv4Addr::LOCALHOST), self.state.steady);
         let limits = &self.node.config.limits;
@@ -376,8 +377,8 @@ impl Hub {
         self.node.leave(&refused);
     }
 
-    /// A proxy's connection counts for whom it is for, and is as safe as the proxy says: what the
-    /// proxy itself has shown is not the client's.
+    /// A connection from a proxy counts for its client's address, and is as safe as the proxy says.
+    /// What the proxy itself presented is not the client's.
     fn forwarded(
         &mut self,
         out: &mut Effects,
@@ -398,8 +399,8 @@ impl Hub {
         self.enter(out, session, address);
     }
 
-    /// Lets a session in, as far as its address may have another one. From a network that is banned, it
-    /// may log in as an operator of the server: nobody is to lock all of them out.
+    /// Admits a session if its address may have another one. From a banned network it may only log
+    /// in as an operator of the server, so that nobody can lock all of them out.
     fn enter(&mut self, out: &mut Effects, session: SessionId, address: IpAddr) {
         let proxy = self.node.config.server.proxies.contain(address);
         let admitted =
@@ -429,8 +430,8 @@ impl Hub {
         self.node.leave(&refused);
     }
 
-    /// A line came. It waits while a password is being checked, while an earlier line waits, and
-    /// when the session has had its turn.
+    /// A line has arrived. It waits while a password is being checked, while an earlier line waits,
+    /// and when the session has used up its turn.
     fn line(&mut self, out: &mut Effects, session: SessionId, line: &str) {
         let over = self.turn_is_over(session);
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
@@ -440,7 +441,7 @@ impl Hub {
             self.queue_if_paused(out, session);
         } else if known.pending_attempt.is_none() || known.held || known.lines.len() < LINES_WAITING
         {
-            // What a held session has sent is no more than its shard gathered before it heard.
+            // A held session can have sent no more than its shard had gathered before it was told.
             known.lines.push_back(line.into());
             if known.in_flight.is_some() {
                 self.hold(out, session);
@@ -455,7 +456,7 @@ impl Hub {
         }
     }
 
-    /// Whether the session, or all of its user or its address, have had their share of this input.
+    /// Whether the session, its user, or its address has used up its part of this turn.
     fn turn_is_over(&mut self, session: SessionId) -> bool {
         let (known, turn) = (&self.node.sessions[&session], self.node.batch);
         let mine = if known.turn.number == turn { known.turn.work } else { 0 };
@@ -465,7 +466,7 @@ impl Hub {
         mine >= TURN_WORK || payers.any(|payer| budgets.turn_is_over(payer, turn, steady, limits))
     }
 
-    /// The session waits for its turn, and is not read until it has had it.
+    /// The session waits for a turn; until then its shard does not read from it.
     fn queue(&mut self, out: &mut Effects, session: SessionId) {
         let Some(known) = self.node.sessions.get_mut(&session) else { return };
         if !std::mem::replace(&mut known.queued, true) {
@@ -474,7 +475,7 @@ impl Hub {
         self.hold(out, session);
     }
 
-    /// The session is not read until its lines are dealt with.
+    /// The shard stops reading from the session until its lines are handled.
     fn hold(&mut self, out: &mut Effects, session: SessionId) {
         let Some(known) = self.node.sessions.get_mut(&session) else { return };
         if !std::mem::replace(&mut known.held, true) {
@@ -488,7 +489,7 @@ impl Hub {
         }
     }
 
-    /// Goes on with a session that has waited, until its turn is over.
+    /// A waiting session goes on until its turn is over.
     fn take_turn(&mut self, out: &mut Effects, session: SessionId) {
         if let Some(known) = self.node.sessions.get_mut(&session) {
             known.queued = false;
@@ -513,7 +514,7 @@ impl Hub {
         self.end_if_done(out, session);
     }
 
-    /// A session whose input has ended goes when all its lines are dealt with.
+    /// A session whose input has ended is closed once all its lines are handled.
     fn end_if_done(&mut self, out: &mut Effects, session: SessionId) {
         let Some(known) = self.node.sessions.get_mut(&session) else { return };
         if known.waits() || known.is_uncertain() || known.queued {
@@ -527,7 +528,7 @@ impl Hub {
         }
     }
 
-    /// Takes back all changes of batch `from` and later, newest first.
+    /// Rolls back all changes of batch `from` and later, newest first.
     fn undo(&mut self, out: &mut Effects, from: u64) {
         self.epoch += 1;
         out.epoch = self.epoch;
@@ -560,13 +561,13 @@ impl Hub {
     }
 }
 
-/// A piece of a batch's text.
+/// A range of a batch's text.
 fn piece<'a>(text: &'a [u8], range: &Range<u32>) -> &'a str {
     let piece = &text[range.start as usize..range.end as usize];
     std::str::from_utf8(piece).expect("the shard has checked")
 }
 
-/// Why everybody is disconnected when the node takes part in its cluster no longer.
+/// Why everybody is disconnected when this node has left its cluster.
 const NODE_ENDED: &str = "This server has lost touch with the others; connect again";
 
 /// Why everybody is disconnected when the server stops.

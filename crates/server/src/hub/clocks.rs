@@ -1,5 +1,5 @@
-//! The wall clock is put ahead and back, also while the server is down; the steady one goes on.
-//! Tested with clocks that the test sets, a hub and a store on disk.
+//! The wall clock is set ahead and back, also while the server is down; the monotonic clock goes
+//! on. Tested with simulated clocks, a hub, and a store on disk.
 
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
@@ -22,7 +22,7 @@ const YEAR: i64 = 365 * DAY;
 /// Some day in 2026.
 const BEGIN: i64 = 1_790_000_000_000;
 
-/// A server of one thread, with a clock on the wall and a steady one.
+/// A single-threaded server with a wall clock and a monotonic one.
 struct World {
     folder: TempDir,
     config: Arc<Config>,
@@ -31,7 +31,7 @@ struct World {
     wall: i64,
     /// Since the server last started.
     up: i64,
-    /// What the last input made: lines, and by how much the clock was found to be set.
+    /// Lines caused by the last input, and by how much the clock was found to be set.
     told: String,
     set: Vec<i64>,
     opened: u32,
@@ -55,7 +55,7 @@ impl World {
         self.up += millis;
     }
 
-    /// The server ends and is started again, on the same machine.
+    /// Stops the server and starts it again on the same machine.
     fn restart(mut self) -> World {
         Box::new(self.store).close().expect("nothing is open");
         self.store = SqliteStore::open(self.folder.path(), "zzzz").expect("nobody else has it");
@@ -111,7 +111,7 @@ impl World {
         ann
     }
 
-    /// Ann says something in the lobby; its time is what is returned.
+    /// Ann sends a message to the lobby; returns its time.
     fn message(&mut self, ann: SessionId) -> i64 {
         self.say(ann, "PRIVMSG #lobby :hello");
         self.store.load().expect("it can be read").last_time
@@ -133,11 +133,11 @@ fn start(config: &Arc<Config>, store: &mut SqliteStore, wall: i64) -> Hub {
     state
 }
 
-/// By how much a clock is put ahead, and then back to where it should be; and the other way round.
+/// By how much the clock is set, one step after the other.
 const STEPS: [i64; 6] = [DAY, HOUR, YEAR, -HOUR, -DAY, -YEAR];
 
 #[test]
-fn each_message_has_the_time_that_the_clock_shows_and_history_finds_it() {
+fn messages_have_the_clocks_time_and_history_finds_them() {
     for step in STEPS {
         for restarts in [false, true] {
             let mut world = World::new("");
@@ -156,7 +156,7 @@ fn each_message_has_the_time_that_the_clock_shows_and_history_finds_it() {
                 }
             }
             assert_eq!(world.lobby(Select::Latest), times);
-            // Who turns pages by time, one message at a time, sees each, in order.
+            // Paging by time, one message at a time, shows each of them in order.
             for (at, time) in times.iter().enumerate() {
                 let point = Point::Time(*time);
                 assert_eq!(world.lobby(Select::Before(point)), times[..at], "{step}");
@@ -169,9 +169,9 @@ fn each_message_has_the_time_that_the_clock_shows_and_history_finds_it() {
     }
 }
 
-/// It is the operator who can put it right, so it is told, and each time once.
+/// The operator can correct it, so each jump is logged once.
 #[test]
-fn a_jump_of_more_than_a_minute_is_told_once() {
+fn a_jump_of_more_than_a_minute_is_logged_once() {
     let mut world = World::new("");
     let ann = world.ann();
     let jumps = [DAY, -DAY, -HOUR, HOUR, YEAR, -YEAR, MINUTE + 1, -MINUTE - 1];
@@ -187,12 +187,12 @@ fn a_jump_of_more_than_a_minute_is_told_once() {
 }
 
 #[test]
-fn an_address_is_locked_out_for_as_long_whatever_the_clock_shows() {
+fn a_lockout_lasts_as_long_whatever_the_wall_clock_does() {
     for step in STEPS {
         let mut world = World::new("limits = { failed_logins = 1 }");
         let ann = world.open();
         for _ in 0..3 {
-            // As long as the answer to the next one is held back.
+            // As long as the next answer is delayed.
             world.passes(MINUTE / 10);
             world.tries(ann, false);
         }
@@ -210,7 +210,7 @@ fn an_address_is_locked_out_for_as_long_whatever_the_clock_shows() {
 }
 
 #[test]
-fn connections_are_counted_by_real_minutes() {
+fn connections_per_minute_are_counted_by_the_monotonic_clock() {
     for step in STEPS {
         let mut world = World::new("limits = { connects_per_minute = 2 }");
         let refused = |world: &mut World| {
@@ -226,7 +226,7 @@ fn connections_are_counted_by_real_minutes() {
 }
 
 #[test]
-fn idle_times_and_old_names_are_measured_and_when_somebody_came_is_shown() {
+fn idle_times_are_monotonic_and_signon_times_are_wall_clock() {
     for step in STEPS {
         let mut world = World::new("");
         let ann = world.ann();
@@ -245,7 +245,7 @@ fn idle_times_and_old_names_are_measured_and_when_somebody_came_is_shown() {
         assert!(!world.told.contains("FAIL"), "{step}: {}", world.told);
         world.say(ann, "STATS u");
         assert!(world.told.contains("Server Up 0 days 0:00:30"), "{step}: {}", world.told);
-        // Who left while the clock was wrong is found, and the newest first.
+        // Users who left while the clock was wrong are found, newest first.
         world.does(ann, ClientEvent::Closed { reason: "gone".into() }, "");
         world.wall -= step;
         let ann = world.ann();
@@ -255,7 +255,7 @@ fn idle_times_and_old_names_are_measured_and_when_somebody_came_is_shown() {
 }
 
 #[test]
-fn a_message_sent_again_is_known_whatever_the_clock_shows_and_across_restarts() {
+fn a_resent_message_is_recognized_whatever_the_clock_does_and_across_restarts() {
     for step in STEPS {
         let mut world = World::new("");
         let ann = world.ann();
@@ -281,7 +281,7 @@ fn a_message_sent_again_is_known_whatever_the_clock_shows_and_across_restarts() 
     }
 }
 
-/// A marker that was set while the clock was ahead would hide everything until that day.
+/// A marker set while the clock was ahead would hide everything until that day.
 #[test]
 fn a_read_marker_ahead_of_the_clock_can_be_set_back() {
     let stamp = |time: i64| {
@@ -310,7 +310,7 @@ fn a_read_marker_ahead_of_the_clock_can_be_set_back() {
 }
 
 #[test]
-fn a_batch_is_overdue_by_the_steady_clock() {
+fn open_batches_expire_by_the_monotonic_clock() {
     for step in STEPS {
         let mut world = World::new("");
         let ann = world.ann();
@@ -326,9 +326,9 @@ fn a_batch_is_overdue_by_the_steady_clock() {
     }
 }
 
-/// A one-time code is good for a day, also across a restart, and what it is good for is a new password.
+/// A one-time code is valid for a day, also across a restart, and only for setting a new password.
 #[test]
-fn a_one_time_code_stops_logging_in_after_a_day() {
+fn a_one_time_code_expires_after_a_day() {
     let mut world = World::new("");
     let console = SessionId { node: 0, shard: 0, slot: 900, generation: 1 };
     world.does(console, ClientEvent::OpenedByAdmin { entropy: [7; 16] }, "");

@@ -20,10 +20,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use store::{MemoryStore, Store};
 
-/// How many nodes have sessions.
+/// The number of nodes with sessions.
 const NODES: u8 = 2;
 
-/// A node: its copy of the state, and what its sessions hear.
+/// A node: its copy of the state, and what its sessions receive.
 struct Node {
     hub: Hub,
     shards: TestShards,
@@ -34,10 +34,10 @@ struct Node {
 
 struct Cluster {
     nodes: Vec<Node>,
-    /// What all have sent and not all have applied.
+    /// Entries that were sent and that not all nodes have applied.
     log: VecDeque<SentEntry>,
     now: i64,
-    /// How many entries were applied.
+    /// The number of entries applied.
     applied: usize,
 }
 
@@ -66,7 +66,7 @@ impl Node {
 }
 
 impl Cluster {
-    /// Something happens at one node. What it sends is for the log; it stores nothing.
+    /// An input at one node. Its commands go to the log; it stores nothing itself.
     fn apply(&mut self, at: usize, input: Input) {
         let node = &mut self.nodes[at];
         let mut next = Some(input);
@@ -91,7 +91,7 @@ impl Cluster {
         self.does(session, line, ClientEvent::Line(0..line.len() as u32));
     }
 
-    /// The log brings an entry to all nodes.
+    /// The log delivers an entry to all nodes.
     fn brings(&mut self) {
         let Some(sent) = self.log.pop_front() else { return };
         self.applied += 1;
@@ -117,7 +117,7 @@ impl Cluster {
 
     fn compare(&mut self) {
         for node in &mut self.nodes {
-            // Each node looks at its own clock; entries bring theirs.
+            // Each node reads its own clock; entries bring their own times.
             (node.hub.state.now, node.hub.state.steady) = (self.now, self.now);
         }
         let states: Vec<&State> = self.nodes.iter().map(|node| &node.hub.state).collect();

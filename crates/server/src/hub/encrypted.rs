@@ -1,5 +1,5 @@
-//! What a connection may that nobody can read along, and another not. Tested without sockets: the
-//! hub is told what a shard would have found out.
+//! What is allowed on a connection that nobody can read, and not on others. Tested without sockets:
+//! the hub is given the input that a shard would make.
 
 mod certificates;
 mod guessing;
@@ -26,15 +26,15 @@ const NOT_ENCRYPTED: &str =
     "This connection is not encrypted, so passwords are refused; connect to the same port with TLS";
 const SASL_FAILED: &str = "SASL authentication failed";
 
-/// A hub, and what came of the last input: lines for anybody, and passwords to derive.
+/// A hub, and the result of the last input: lines, and passwords to derive.
 struct World {
     hub: Hub,
     told: Vec<(SessionId, String)>,
-    /// How many passwords were to be derived, or answers held back.
+    /// The number of derivations and delayed answers requested.
     derived: usize,
-    /// For how long the last one was.
+    /// The delay of the last one, in milliseconds.
     held: u64,
-    /// Who was closed, and never opens again.
+    /// Sessions that were closed for good.
     closed: Vec<SessionId>,
     writes: Vec<Write>,
     logged: Vec<String>,
@@ -88,7 +88,7 @@ impl World {
             }
         }
         self.writes = effects.writes;
-        // Each login leaves one, whatever it is by.
+        // Every login writes one, whatever its method.
         let last_login =
             |write: &Write| matches!(write, Write::Record { kind: RecordKind::LastLogin, .. });
         self.writes.retain(|write| !last_login(write));
@@ -119,24 +119,24 @@ impl World {
         self.apply(Input::Batch(Batch { shard: 0, text: line.into(), events }));
     }
 
-    /// What the last input told a session.
+    /// The lines a session was sent by the last input.
     fn hears(&self, slot: u32) -> Vec<&str> {
         let mine = self.told.iter().filter(|(to, _)| *to == session(slot));
         mine.map(|(_, line)| line.as_str()).collect()
     }
 
-    /// All that it told a session, in one text.
+    /// The same in one text.
     fn hears_all(&self, slot: u32) -> String {
         self.hears(slot).join("\n")
     }
 
-    /// What was last to be derived is, after as long as it was held back.
+    /// The last derivation finishes, after its delay.
     fn is_derived(&mut self, slot: u32, outcome: Outcome) {
         self.now += std::mem::take(&mut self.held) as i64;
         self.apply(Input::Derived(Derived { session: session(slot), outcome }));
     }
 
-    /// An account is made, from this machine.
+    /// Registers an account from this machine.
     fn registers(&mut self, slot: u32, name: &str) {
         self.opens(slot, HERE);
         self.says(slot, &format!("LOGIN {name} :secret"));
@@ -145,7 +145,7 @@ impl World {
         assert!(self.hub.state.online(name).is_some());
     }
 
-    /// A session has shown the certificate.
+    /// A session presents the certificate.
     fn shows(&mut self, slot: u32) {
         let known = self.hub.node.sessions.get_mut(&session(slot)).expect("it is there");
         known.certificate = Some(Box::new(SHOWN));
@@ -158,7 +158,7 @@ impl World {
         self.apply(Input::Reload(Reload { by: None, outcome }));
     }
 
-    /// The value of a capability in the list that a session gets.
+    /// The value of a capability in the list sent to a session.
     fn offer(&mut self, slot: u32, capability: &str) -> Option<String> {
         self.says(slot, "CAP LS 302");
         let all = self.hears(slot).join(" ");
@@ -179,7 +179,7 @@ impl World {
 }
 
 #[test]
-fn no_password_is_taken_where_others_can_read_it_and_none_is_derived() {
+fn passwords_are_refused_on_unencrypted_connections_before_anything_is_derived() {
     let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]");
     hub.registers(1, "ann");
     let derived = hub.derived;
@@ -204,7 +204,7 @@ fn no_password_is_taken_where_others_can_read_it_and_none_is_derived() {
 }
 
 #[test]
-fn an_irc_client_that_sends_its_password_is_told_why_and_closed() {
+fn an_irc_client_that_sends_a_password_unencrypted_is_told_why_and_closed() {
     let mut hub = hub("");
     hub.opens(1, ELSEWHERE);
     hub.says(1, "CAP LS 302");
@@ -213,10 +213,10 @@ fn an_irc_client_that_sends_its_password_is_told_why_and_closed() {
     assert_eq!(hub.hears(1), [refused, format!("ERROR :{NOT_ENCRYPTED}")]);
     assert_eq!(hub.closed, [session(1)]);
     assert_eq!((hub.derived, hub.open(ELSEWHERE), hub.hub.node.sessions.len()), (0, 0, 0));
-    // What it had sent behind it is nobody's any more.
+    // Lines it had sent after that are ignored.
     hub.says(1, "NICK ann");
     assert_eq!(hub.hears(1), [""; 0]);
-    // And one that has none is not told to send it.
+    // A client without a password is not told to send one.
     hub.opens(2, ELSEWHERE);
     hub.says(2, "NICK ann");
     hub.says(2, "USER a 0 * :Ann");
@@ -227,7 +227,7 @@ fn an_irc_client_that_sends_its_password_is_told_why_and_closed() {
 }
 
 #[test]
-fn nobody_becomes_an_operator_where_others_can_read_the_password() {
+fn oper_is_refused_on_unencrypted_connections() {
     let mut hub = hub("server.guests = true\noperator = [{ name = \"boss\", password = \"up\" }]");
     for (slot, from) in [(1, ELSEWHERE), (2, HERE)] {
         hub.opens(slot, from);
@@ -240,14 +240,14 @@ fn nobody_becomes_an_operator_where_others_can_read_the_password() {
     assert_eq!(hub.hears(1), [format!(":parlor FAIL OPER ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}")]);
     assert!(hub.hub.state.online("guest2").expect("is here").is_operator());
     assert!(!hub.hub.state.online("guest1").expect("is here").is_operator());
-    // One who guesses that way has guessed nothing.
+    // Guessing on such a connection reveals nothing.
     hub.encrypts(1, None);
     hub.says(1, "OPER boss up");
     assert!(hub.hears_all(1).contains(" 381 guest1 "));
 }
 
 #[test]
-fn sasl_has_no_plain_where_others_can_read_it_and_scram_all_the_same() {
+fn sasl_offers_scram_but_not_plain_on_unencrypted_connections() {
     let mut hub = hub("");
     hub.opens(1, ELSEWHERE);
     assert_eq!(hub.offer(1, "sasl").as_deref(), Some("SCRAM-SHA-256"));
@@ -258,7 +258,7 @@ fn sasl_has_no_plain_where_others_can_read_it_and_scram_all_the_same() {
         let failed = format!(":parlor 904 * :{SASL_FAILED}: {NOT_ENCRYPTED}");
         assert_eq!(hub.hears(1), [mechanisms, &failed]);
     }
-    // The password of one who does not wait for an answer is the name of no mechanism.
+    // The password of a client that does not wait for the answer is not a mechanism.
     hub.says(1, "AUTHENTICATE AGFubgBodW50ZXIy");
     let failed = format!(":parlor 904 * :{SASL_FAILED}: no such mechanism");
     assert_eq!(hub.hears(1)[1..], [failed]);
@@ -267,7 +267,7 @@ fn sasl_has_no_plain_where_others_can_read_it_and_scram_all_the_same() {
     hub.says(1, "AUTHENTICATE SCRAM-SHA-256");
     assert_eq!(hub.hears(1), ["AUTHENTICATE +"]);
     assert_eq!(hub.derived, 0);
-    // It was allowed when the client chose it, and is not when the password comes.
+    // Allowed when the client chose it, and no longer when the password arrives.
     hub.reloads(|config| config.server.plaintext_login = true);
     hub.opens(2, ELSEWHERE);
     hub.says(2, "CAP REQ :sasl");
@@ -280,7 +280,7 @@ fn sasl_has_no_plain_where_others_can_read_it_and_scram_all_the_same() {
 }
 
 #[test]
-fn a_password_is_taken_from_this_machine_or_encrypted_or_if_the_config_says_so() {
+fn passwords_are_accepted_locally_encrypted_or_if_the_config_allows_it() {
     type Way = (&'static str, &'static str, fn(&mut World));
     let ways: [Way; 7] = [
         ("", "127.0.0.1", |_| {}),
@@ -304,7 +304,7 @@ fn a_password_is_taken_from_this_machine_or_encrypted_or_if_the_config_says_so()
     let mut hub = hub("");
     hub.opens(1, PROXY);
     hub.forwards(1, ELSEWHERE, false);
-    // A proxy on this machine that does not know from where its client comes.
+    // A proxy on this machine that does not know its client's address.
     hub.opens(2, HERE);
     hub.forwards(2, HERE, false);
     for slot in [2, 1] {
@@ -317,7 +317,7 @@ fn a_password_is_taken_from_this_machine_or_encrypted_or_if_the_config_says_so()
 }
 
 #[test]
-fn who_is_told_of_capabilities_hears_what_a_change_of_the_rule_means_for_it() {
+fn sessions_with_cap_notify_are_told_when_the_rule_for_passwords_changes() {
     let mut hub = hub("");
     for (slot, from) in [(1, ELSEWHERE), (2, HERE), (3, ELSEWHERE)] {
         hub.opens(slot, from);

@@ -1,5 +1,5 @@
-//! That nobody takes the hub from the others: work is done in turns, and paid for. Tested without
-//! sockets and clocks, so each bound is exact.
+//! Nobody can monopolize the hub: work is done in turns, and charged for. Tested without sockets
+//! and clocks, so the bounds are exact.
 
 use super::replay::random::Random;
 use super::{Batch, ClientEvent, Effects, Hub, Input, SessionEvent, Stamped};
@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use store::{MemoryStore, Store};
 
-/// What one command may take beyond the end of its turn: it goes on to the next row, room or line.
+/// How far one command may exceed its turn: it always finishes the current row, room or line.
 const SLACK: u64 = TURN_WORK / 2;
 
 const CONFIG: &str = "server.guests = true\nlimits.rooms_per_user = 0\nlimits.large_room = 20\n";
@@ -26,7 +26,7 @@ fn session(slot: u32) -> SessionId {
     SessionId { node: 0, shard: 0, slot, generation: 1 }
 }
 
-/// Batches of lines, from sessions that are each at an address of their own.
+/// Batches of lines from sessions with an address each.
 fn batch(lines: &[(u32, &str)]) -> Input {
     let mut batch = Batch::default();
     for (slot, line) in lines {
@@ -50,7 +50,7 @@ impl World {
         self.hub.apply(Stamped { now: self.now, steady: self.now, committed: 0, input })
     }
 
-    /// A guest comes.
+    /// A guest connects.
     fn opens(&mut self, slot: u32, nick: &str) {
         let address = Ipv4Addr::from(0xc000_0200 + slot).into();
         let event = ClientEvent::Opened { address, entropy: [0; 16] };
@@ -59,7 +59,7 @@ impl World {
         self.all(&[(slot, &format!("NICK {nick}")), (slot, "USER u 0 * :Somebody")]);
     }
 
-    /// What comes of lines to the end, input by input.
+    /// All effects of some lines, input by input.
     fn all(&mut self, lines: &[(u32, &str)]) -> Vec<Effects> {
         let mut effects = vec![self.apply(batch(lines))];
         while self.hub.has_rest() || self.hub.has_turns() {
@@ -78,7 +78,7 @@ impl World {
     }
 }
 
-/// The lines that a session is sent.
+/// The lines sent to a session.
 fn told(effects: &Effects, slot: u32) -> Vec<&str> {
     let mut lines = Vec::new();
     for effect in &effects.list {
@@ -98,9 +98,9 @@ fn numeric(line: &str) -> Option<&str> {
 
 const EVE: u32 = 1;
 const ANN: u32 = 2;
-/// Rooms beside the lobby: more than fit a turn.
+/// Rooms besides the lobby: more than fit in one turn.
 const ROOMS: usize = 5000;
-/// Compared with each room from its beginning to its end, many times.
+/// A mask compared with each room's whole name many times.
 const COSTLY: &str =
     "LIST *aaaaaaaab,*aaaaaaab,*aaaaaab,*aaaaab,*aaaab,*aaab,*aab,*ab !*aaaaaaaab,!*aab";
 
@@ -114,7 +114,7 @@ fn crowded() -> World {
 }
 
 #[test]
-fn who_asks_for_little_is_answered_before_who_asks_for_much() {
+fn cheap_commands_are_answered_before_expensive_ones_finish() {
     let mut hub = crowded();
     let mut lines = vec![(EVE, COSTLY); 30];
     lines.push((ANN, "PING :well?"));
@@ -134,7 +134,7 @@ fn who_asks_for_little_is_answered_before_who_asks_for_much() {
 }
 
 #[test]
-fn an_answer_in_several_turns_is_whole_and_in_order() {
+fn an_answer_spread_over_turns_is_complete_and_in_order() {
     let mut hub = crowded();
     let all = hub.all(&[(EVE, "LIST"), (EVE, "PING :done")]);
     assert!(all.len() >= 2, "{} turns", all.len());
@@ -146,7 +146,7 @@ fn an_answer_in_several_turns_is_whole_and_in_order() {
 }
 
 #[test]
-fn an_answer_in_several_turns_is_one_labeled_batch() {
+fn an_answer_spread_over_turns_is_one_labeled_batch() {
     let mut hub = crowded();
     hub.all(&[(EVE, "CAP REQ :batch labeled-response")]);
     let all = hub.all(&[(EVE, "@label=x LIST"), (EVE, "@label=y PING :done")]);
@@ -162,7 +162,7 @@ fn an_answer_in_several_turns_is_one_labeled_batch() {
 }
 
 #[test]
-fn work_is_paid_for_by_who_wants_it_and_forgiven_with_time() {
+fn work_is_charged_to_the_requester_and_paid_back_over_time() {
     let mut hub = crowded();
     let mut refused = None;
     for _ in 0..2000 {
@@ -188,7 +188,7 @@ fn work_is_paid_for_by_who_wants_it_and_forgiven_with_time() {
     assert_eq!(last.and_then(numeric), Some("323"), "a minute later");
 }
 
-/// Work of the shards that carry out effects, as far as rooms are told.
+/// Work of the shards for telling rooms.
 fn told_to_rooms(hub: &World, effects: &Effects) -> u64 {
     let members = |room: &store::RoomId| hub.hub.state.rooms[room].members.len() as u64;
     let told = effects.list.iter().map(|effect| match &effect.effect {
@@ -199,7 +199,7 @@ fn told_to_rooms(hub: &World, effects: &Effects) -> u64 {
 }
 
 #[test]
-fn whoever_owes_much_has_rooms_told_little_at_once() {
+fn a_payer_deep_in_debt_causes_little_shard_work_per_turn() {
     let mut hub = World::new(&format!("{CONFIG}limits.work_millis = 5\n"));
     let rooms: Vec<String> = (0..30).map(|room| format!("#room{room}")).collect();
     let (join, part) = (format!("JOIN {}", rooms.join(",")), format!("PART {}", rooms.join(",")));
@@ -225,13 +225,13 @@ fn whoever_owes_much_has_rooms_told_little_at_once() {
 }
 
 #[test]
-fn what_a_person_does_in_a_day_is_never_refused() {
+fn ordinary_use_is_never_refused() {
     let mut hub = World::new(CONFIG);
     let people: Vec<u32> = (1..=100).collect();
     for slot in &people {
         hub.opens(*slot, &format!("guest{slot}"));
     }
-    // A client that joins fifty rooms at login, and asks for all that some clients ask for.
+    // Clients that join fifty rooms at login, and ask for everything that some clients ask for.
     for slot in &people[..20] {
         let rooms: Vec<String> = (0..50).map(|room| format!("#room{room}")).collect();
         hub.all(&[(*slot, &format!("JOIN {}", rooms.join(",")))]);
@@ -244,7 +244,7 @@ fn what_a_person_does_in_a_day_is_never_refused() {
             }
         }
     }
-    // A paste, as fast as the lines may come.
+    // A paste, as fast as lines may arrive.
     for _ in 0..100 {
         let all = hub.all(&[(1, "PRIVMSG #room0 :one line of a hundred")]);
         let refused = all.iter().flat_map(|effects| told(effects, 1)).next();
@@ -254,7 +254,7 @@ fn what_a_person_does_in_a_day_is_never_refused() {
 }
 
 #[test]
-fn whatever_is_sent_an_input_makes_bounded_work_and_output() {
+fn whatever_is_sent_one_input_makes_bounded_work_and_output() {
     for seed in 1..=3 {
         let mut random = Random::new(seed);
         let mut hub = crowded();

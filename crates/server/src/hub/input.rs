@@ -1,4 +1,4 @@
-//! What comes to the hub: what connections did, and what other threads have found out.
+//! The hub's input: what connections did, and what other threads report.
 
 use crate::browser::Browser;
 use crate::effects::SentEntry;
@@ -13,85 +13,85 @@ use proto::line::LineError;
 use std::net::IpAddr;
 use std::ops::Range;
 
-/// One thing for the hub to deal with, and when it came.
+/// One input and its time.
 #[derive(Debug, Clone)]
 pub struct Stamped {
     /// Milliseconds since the epoch, by the wall clock.
     pub now: i64,
-    /// Milliseconds by the steady clock; see [`crate::clock`].
+    /// Monotonic milliseconds; see [`crate::clock`].
     pub steady: i64,
     /// The newest batch that the journal has committed.
     pub committed: u64,
-    /// What came.
+    /// The input.
     pub input: Input,
 }
 
-/// What the hub deals with.
+/// What the hub has to deal with.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// What a shard's connections did.
+    /// What the connections of a shard did.
     Batch(Batch),
-    /// The rest of the last batch, of which the first part's effects have been passed on; or the
-    /// next session that waits for its turn.
+    /// The rest of the last batch, after the effects of its first part were released; or the next
+    /// session waiting for a turn.
     Continue,
-    /// Nothing came: the hub is to look at what is due.
+    /// Nothing happened: the hub looks at what is due.
     Look,
-    /// A password's key was derived.
+    /// A key derivation has finished.
     Derived(Derived),
-    /// The log that orders entries has brought some, of this node or of another.
+    /// The log has delivered entries of this node or of others.
     Ordered(Ordered),
-    /// The log that orders entries does not answer. It does not have these, and will not.
+    /// The log does not answer. It does not have these entries and will not get them.
     LogSilent(Vec<SentEntry>),
-    /// It answers again.
+    /// The log answers again.
     LogAnswers,
-    /// The journal could not store this batch, and has refused all after it.
+    /// The journal could not store this batch, and has rejected all after it.
     Failed {
         /// The batch's number.
         from: u64,
     },
     /// The journal has looked at the disk.
     Disk(Space),
-    /// The config file was read again.
+    /// The config file was reloaded.
     Reload(Reload),
     /// The server stops.
     Stop,
 }
 
-/// What a log has at one place: it is applied, and stored, as a whole.
+/// What is at one sequence of the log: applied and stored as a whole.
 #[derive(Debug, Clone, Default)]
 pub struct Ordered {
-    /// The place.
+    /// The sequence.
     pub sequence: u64,
-    /// What comes of it, in order.
+    /// The steps, in order.
     pub steps: Vec<OrderedStep>,
-    /// All of the live state is to be stored, and with it this: the roster as of here, as bytes.
+    /// The complete live state is to be stored, with this roster, as bytes.
     pub roster: Option<Vec<u8>>,
 }
 
-/// One thing that comes of what a log has.
+/// One step of an ordered input.
 #[derive(Debug, Clone)]
 pub enum OrderedStep {
     /// An entry is applied.
     Entry(SentEntry),
-    /// A node takes part no longer: its sessions have ended.
+    /// A node has left the cluster, and its sessions have ended.
     NodeEnded(u16),
-    /// This node takes part, and has this number.
+    /// This node has joined, with this number.
     Joined(u16),
 }
 
-/// What a shard's connections did, in order: one arena of lines.
+/// What the connections of a shard did, in order, with one buffer for all lines.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// Which shard.
     pub shard: u8,
     /// The lines that `entries` refer to, UTF-8.
     pub text: Vec<u8>,
-    /// What happened, in order.
+    /// The events, in order.
     pub events: Vec<SessionEvent>,
 }
 
 impl Batch {
-    /// Whether nothing more should go in.
+    /// Whether nothing more should be added.
     pub fn is_full(&self) -> bool {
         self.text.len() + self.events.len() * size_of::<SessionEvent>() >= BATCH_BYTES
     }
@@ -106,23 +106,23 @@ pub struct SessionEvent {
     pub event: ClientEvent,
 }
 
-/// What a connection can do.
+/// Something that a connection did.
 #[derive(Debug, Clone)]
 pub enum ClientEvent {
     /// It opened.
     Opened {
-        /// From where.
+        /// The client's address.
         address: IpAddr,
         /// Random bytes for its nonces.
         entropy: [u8; 16],
     },
-    /// It opened, at the admin socket.
+    /// It opened through the admin socket.
     OpenedByAdmin {
         /// Random bytes for its nonces.
         entropy: [u8; 16],
     },
-    /// Its connection is encrypted; the fingerprint of the certificate that its client has shown.
-    /// Said before its first line.
+    /// It is encrypted; with the fingerprint of the client's certificate. Reported before its first
+    /// line.
     Encrypted {
         /// None if it has shown none.
         certificate: Option<Fingerprint>,

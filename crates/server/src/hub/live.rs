@@ -1,9 +1,9 @@
-//! The live state of a node of a cluster as it is stored: the roster, and all of the state.
+//! The stored live state of a cluster node: the roster and the whole state.
 
 use crate::state::State;
 use crate::state::snapshot::SnapshotError;
 
-/// As bytes: `roster` as it is, which comes first.
+/// As bytes: the roster first, unchanged.
 pub fn write(roster: &[u8], state: &State) -> Vec<u8> {
     let length = u32::try_from(roster.len()).expect("there are few nodes");
     [&length.to_le_bytes()[..], roster, &state.write()].concat()

@@ -1,9 +1,9 @@
-//! A session's commands take effect in the order in which it sent them, also when a log orders them
-//! first and so they are applied later.
+//! A session's commands take effect in the order sent, also when a log orders them first and they
+//! are applied later.
 //!
-//! Random commands of some sessions become entries, which come back late, how late depends on a
-//! seed. What all sessions hear must be what they hear without any delay, if the commands come in
-//! the order in which they have taken effect.
+//! Random commands of several sessions become entries that come back after random delays. All
+//! sessions must receive what they receive without delays, given the commands in the order in which
+//! they took effect.
 
 use super::input::{Ordered, OrderedStep};
 use super::replay::random::Random;
@@ -31,7 +31,7 @@ const SESSIONS: u32 = 5;
 const NAMES: [&str; 7] = ["ann", "bob", "cem", "dee", "eve", "fay", "gus"];
 const ROOMS: [&str; 3] = ["#a", "#b", "#lobby"];
 
-/// What is sent: a line, or nothing more because the connection is gone.
+/// Something sent: a line, or nothing more because the connection is gone.
 #[derive(Clone, Debug, PartialEq)]
 enum Sent {
     Line(String),
@@ -49,7 +49,7 @@ fn session(slot: u32) -> SessionId {
 }
 
 impl World {
-    /// Everybody is here; from here on entries are sent to a log, if so wanted.
+    /// Everybody is online; from here on entries go to a log, if `ordered`.
     fn new(ordered: bool) -> World {
         let config: Config = toml::from_str(CONFIG).expect("a config");
         let mut store = MemoryStore::new("test");
@@ -68,7 +68,7 @@ impl World {
                 "labeled-response batch message-tags draft/multiline away-notify",
                 "message-tags draft/read-marker draft/metadata-3 extended-join setname",
             ];
-            // Two are one person with an account, the others guests.
+            // Two sessions of one account, and guests.
             let login = match slot {
                 3 | 4 => vec!["LOGIN dee :secret".to_owned()],
                 _ => vec![format!("NICK {name}"), "USER u 0 * :Somebody".to_owned()],
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// The log brings an entry.
+    /// The log delivers an entry.
     fn brings(&mut self) {
         if let Some(sent) = self.log.pop_front() {
             let read = SentEntry::new(sent.bytes().into()).expect("it was just written");
@@ -135,7 +135,7 @@ impl World {
         }
     }
 
-    /// How much of what a session has sent has not taken effect.
+    /// How many of a session's commands have not taken effect.
     fn behind(&self, slot: u32) -> usize {
         let id = session(slot);
         let online = self.hub.state.users.values().any(|user| user.sessions.contains(&id));
@@ -144,7 +144,7 @@ impl World {
                 let closing = usize::from(known.closed.is_some());
                 known.lines.len() + usize::from(known.in_flight.is_some()) + closing
             }
-            // It has ended here, and not yet for all.
+            // It has ended here, and elsewhere not yet.
             None => usize::from(online),
         }
     }
@@ -202,8 +202,8 @@ fn lines(random: &mut Random, number: usize) -> Vec<String> {
     if random.below(2) == 0 { vec![format!("@label=l{number} {one}")] } else { vec![one] }
 }
 
-/// Runs random commands with random delays. Returns what was heard, in which order commands took
-/// effect, how many had to wait, and who is gone.
+/// Runs random commands with random delays. Returns the world, the order in which commands took
+/// effect, and how many had to wait.
 fn delayed(seed: u64) -> (World, Vec<(u32, Sent)>, usize) {
     let mut random = Random::new(seed);
     let mut world = World::new(true);
@@ -241,7 +241,7 @@ fn delayed(seed: u64) -> (World, Vec<(u32, Sent)>, usize) {
     (world, order, waited)
 }
 
-/// Notes what has taken effect: of one session at most, and in the order in which it was sent.
+/// Records what has taken effect: at most one session's commands, in the order sent.
 fn took_effect(
     world: &World,
     sent: &BTreeMap<u32, Vec<Sent>>,
@@ -256,8 +256,7 @@ fn took_effect(
     }
 }
 
-/// Lines with the references of their batches in the order in which these open: they are made of
-/// how many bytes were written before.
+/// Lines with batch references renumbered: they depend on the number of bytes written before.
 fn normal(lines: &[String]) -> Vec<String> {
     let mut references = Vec::new();
     let mut normal = Vec::new();
@@ -276,7 +275,7 @@ fn normal(lines: &[String]) -> Vec<String> {
     normal
 }
 
-/// They say what was the newest event when a line came, whenever that took effect.
+/// These depend on the newest event when a line arrived, not when it took effect.
 fn forget_last_logins(state: &mut State) {
     let all = state.records.all().filter(|record| record.kind == RecordKind::LastLogin);
     for record in all.collect::<Vec<_>>() {
@@ -285,7 +284,7 @@ fn forget_last_logins(state: &mut State) {
 }
 
 #[test]
-fn commands_under_way_are_waited_for_and_nobody_hears_a_difference() {
+fn delayed_commands_keep_their_order_and_nobody_sees_a_difference() {
     let mut all_waited = 0;
     for seed in 0..300 {
         let (late, order, waited) = delayed(seed);
@@ -300,7 +299,7 @@ fn commands_under_way_are_waited_for_and_nobody_hears_a_difference() {
                 assert_eq!(late_lines, soon_lines, "seed {seed}, {id:?}, {order:#?}");
                 continue;
             }
-            // Who has left hears nothing more, although others do not know it yet.
+            // A session that has left receives nothing more, though others may not know it yet.
             let last = late_lines.iter().rposition(|line| !line.starts_with("ERROR")).unwrap_or(0);
             let (heard, all) = (&late_lines[..=last], &soon_lines);
             assert!(all.starts_with(heard), "seed {seed}, {id:?}: {heard:#?} and {all:#?}");

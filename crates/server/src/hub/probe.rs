@@ -1,11 +1,11 @@
-//! Whether what is said can be stored: something small is written, on the way of every message.
+//! Whether messages can be stored: a small write takes the path of every message.
 
 use crate::effects::{Condition, Effect, Effects};
 use crate::session_id::SessionId;
 use crate::state::State;
 use store::Write;
 
-/// Has something written, and what came of it told to the shard of `session`.
+/// Starts a small write, whose outcome is reported to the shard of `session`.
 pub fn begin(state: &State, out: &mut Effects, session: SessionId) {
     out.begin(session, None, false);
     let write = out.write(Write::Probe);
@@ -39,7 +39,7 @@ mod tests {
         hub.apply(Stamped { now: 0, steady: 0, committed: 0, input: Input::Batch(batch) })
     }
 
-    /// What those who asked are told if that is what became of the writes.
+    /// What is reported for these outcomes.
     fn told(effects: Effects, outcomes: Option<Vec<Outcome>>) -> Vec<(SessionId, bool)> {
         let settled = Settled { effects, outcomes };
         let happening =
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_is_told_once_whether_something_could_be_stored() {
+    fn each_probe_is_answered_once_with_the_outcome_of_its_write() {
         let mut hub = hub();
         let effects = asks(&mut hub, &[1]);
         assert_eq!(effects.writes, [Write::Probe]);
@@ -60,9 +60,9 @@ mod tests {
         assert_eq!(told(asks(&mut hub, &[2]), None), [(session(2), false)]);
     }
 
-    /// Others may wait for the same answer: it comes even if who asked was not let in, or is gone.
+    /// Others may wait for the same answer: it comes even if the first one is gone.
     #[test]
-    fn who_asks_need_not_be_there() {
+    fn a_probe_is_answered_even_if_its_session_is_gone() {
         let mut hub = hub();
         assert!(hub.node.sessions.is_empty());
         let effects = asks(&mut hub, &[7, 8]);

@@ -1,4 +1,4 @@
-//! The config file was read again: what can change while the server runs changes.
+//! Applying a reloaded config file.
 
 use crate::command::context::Context;
 use crate::command::entry::{self, Request};
@@ -12,18 +12,17 @@ use crate::state::State;
 use crate::state::settings::Settings;
 use std::sync::Arc;
 
-/// What came of reading the config file again.
+/// The result of reloading the config file.
 #[derive(Clone, Debug)]
 pub struct Reload {
-    /// Who asked for it; none if a signal did.
+    /// The operator's session that asked; none after a signal.
     pub by: Option<SessionId>,
-    /// The config from here on and the keys whose change waits for a restart, or what is wrong with
-    /// the file.
+    /// The new config and the keys that change only with a restart, or what is wrong with the file.
     pub outcome: Result<(Arc<Config>, Vec<&'static str>), String>,
 }
 
 impl Reload {
-    /// What came of it, a sentence each.
+    /// The result in sentences.
     pub fn sentences(&self) -> Vec<String> {
         match &self.outcome {
             Ok((_, later)) if later.is_empty() => vec!["The config has been reloaded".into()],
@@ -36,7 +35,7 @@ impl Reload {
     }
 }
 
-/// Applies what came of it, and tells who asked and whom it concerns.
+/// Applies the result, and tells the session that asked and everybody concerned.
 pub fn apply(state: &mut State, node: &mut Node, out: &mut Effects, reload: &Reload) {
     if let Ok((config, _)) = &reload.outcome {
         let before = std::mem::replace(&mut node.config, config.clone());

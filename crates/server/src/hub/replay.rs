@@ -1,5 +1,5 @@
-//! Promise 4: live state is the fold of what the hub applied, and replaying a recorded sequence
-//! gives the same bytes out.
+//! Promise 4: live state is determined by the inputs applied, and replaying a recorded sequence
+//! gives the same bytes.
 //!
 //! Random sequences of what connections do run through the hub and the real journal, over a store
 //! that refuses writes now and then. After each step the state must be consistent, and what anybody
@@ -34,9 +34,9 @@ fn run(seed: u64, steps: usize) -> (Arc<Config>, Vec<Stamped>, Vec<String>) {
 }
 
 #[test]
-fn a_recorded_sequence_replayed_gives_the_same_bytes_and_state_stays_consistent() {
+fn a_replay_gives_the_same_bytes_and_the_state_stays_consistent() {
     for seed in 0..2000 {
-        // A failure names its seed: the panic's message is behind this line.
+        // A failure names its seed after the panic's message.
         let watched = std::panic::catch_unwind(|| run(seed, 120));
         let Ok((config, recorded, output)) = watched else {
             panic!("seed {seed} failed, see above")
@@ -50,7 +50,7 @@ fn a_recorded_sequence_replayed_gives_the_same_bytes_and_state_stays_consistent(
 }
 
 #[test]
-fn a_state_that_was_written_and_read_back_goes_on_as_before() {
+fn a_state_restored_from_a_snapshot_continues_identically() {
     for seed in 0..400 {
         let (config, recorded, output) = run(seed, 120);
         let loaded = MemoryStore::new("test").load().unwrap();
@@ -62,7 +62,7 @@ fn a_state_that_was_written_and_read_back_goes_on_as_before() {
                 let read = State::read(&bytes).expect("just written");
                 assert!(read == hub.state, "seed {seed}: {read:#?} is not {:#?}", hub.state);
                 assert_eq!(read.write(), bytes, "seed {seed}");
-                // What this node may have to undo is its own.
+                // A node's own undo log is not part of the state.
                 let undo = std::mem::take(&mut hub.state.undo);
                 hub.state = read;
                 hub.state.undo = undo;

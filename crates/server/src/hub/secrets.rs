@@ -1,4 +1,4 @@
-//! No entry, as it is written, has a password in it, nor an app password or a one-time code.
+//! Entries contain no password, app password or one-time code.
 
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::command::entry::RECORDED;
@@ -12,16 +12,16 @@ use store::{MemoryStore, Store};
 
 const SALT: [u8; 16] = [7; 16];
 
-/// An app password that is drawn for somebody.
+/// A generated app password.
 const DRAWN: &str = "drawn-secret-drawn-secret";
 
-/// What is drawn to be kept as it is: the secret of a second factor, and an invitation.
+/// Secrets that are stored as they are: of a second factor, and an invitation.
 const KEPT: &str = "kept-kept-kept-kept";
 
 struct World(Hub);
 
 impl World {
-    /// Applies an input, and derives what comes of it at once; returns all that is answered.
+    /// Applies an input and all derivations it causes; returns all answers.
     fn apply(&mut self, input: Input) -> String {
         let effects = self.0.apply(Stamped { now: 0, steady: 0, committed: 0, input });
         let mut told = String::from_utf8(effects.text.clone()).expect("UTF-8");
@@ -49,7 +49,7 @@ impl World {
     }
 }
 
-/// What the threads that derive keys would answer.
+/// The results of the derivation threads.
 fn derived(effects: &Effects) -> Vec<(SessionId, Outcome)> {
     let derive = |effect: &Effect| {
         let Effect::Derive { session, job } = effect else { return None };
@@ -74,7 +74,7 @@ fn derived(effects: &Effects) -> Vec<(SessionId, Outcome)> {
 }
 
 #[test]
-fn no_entry_has_in_it_what_somebody_could_log_in_with() {
+fn no_entry_contains_a_credential() {
     RECORDED.set(Some(Vec::new()));
     let config = "operator = [{ name = \"boss\", password = \"letmeoper\" }]";
     let config: Config = toml::from_str(config).expect("a config");

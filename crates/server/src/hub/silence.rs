@@ -1,7 +1,8 @@
-//! The log that orders entries does not answer for a while.
+//! What happens while the log does not answer.
 //!
-//! What is sent is refused at once, and so is what had not left for the log. What had left may be in it:
-//! its session is answered when that is known, and meanwhile goes on with what needs no log.
+//! New commands are refused at once, and so are those that had not been sent. Those that had been
+//! sent may be in the log: they are answered when that is known; meanwhile their sessions go on
+//! with what needs no log.
 
 use super::Hub;
 use crate::command::{ordered, session_end};
@@ -20,7 +21,7 @@ pub(super) fn begin(hub: &mut Hub, out: &mut Effects, taken: &[SentEntry]) {
         out.push(Effect::Count(Count::Refused(Refused::LogUnavailable)));
         goes_on(hub, out, session);
     }
-    // Who is nobody yet could do nothing but log in.
+    // A session without a user can do nothing but log in.
     for session in in_flight(hub, |known| known.user.is_some() && !known.is_uncertain()) {
         let known = hub.node.sessions.get_mut(&session).expect("just listed");
         let in_flight = known.in_flight.as_mut().expect("just seen");
@@ -30,7 +31,7 @@ pub(super) fn begin(hub: &mut Hub, out: &mut Effects, taken: &[SentEntry]) {
     }
 }
 
-/// The log answers: what was uncertain will be known before anything later.
+/// The log answers again: uncertain commands are settled before later ones.
 pub(super) fn end(hub: &mut Hub) {
     hub.node.silent = false;
     for session in in_flight(hub, Session::is_uncertain) {
@@ -39,14 +40,14 @@ pub(super) fn end(hub: &mut Hub) {
     }
 }
 
-/// Sessions of which a command is under way and that are like that.
+/// Sessions with a command in flight that satisfy a condition.
 fn in_flight(hub: &Hub, are: impl Fn(&Session) -> bool) -> Vec<SessionId> {
     let sessions = hub.node.sessions.iter();
     let wanted = sessions.filter(|(_, known)| known.in_flight.is_some() && are(known));
     wanted.map(|(session, _)| session).collect()
 }
 
-/// A session goes on with the lines that have waited.
+/// A session goes on with its waiting lines.
 fn goes_on(hub: &mut Hub, out: &mut Effects, session: SessionId) {
     hub.take_turn(out, session);
     if hub.node.sessions.contains_key(&session) {

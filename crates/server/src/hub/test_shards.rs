@@ -1,4 +1,4 @@
-//! What the sessions of a hub hear, as shards would carry it out: for tests that compare it.
+//! What sessions receive, as shards would send it: for tests that compare it.
 
 use crate::effects::released::Settled;
 use crate::effects::{ConditionalEffect, Effect, Effects, News, Rooms};
@@ -8,10 +8,10 @@ use proto::Capabilities;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{MemoryStore, RoomId, Store};
 
-/// A store that everything is committed to, and what is told once it is.
+/// A store to which everything is committed, and the lines released after that.
 pub(crate) struct TestShards {
     pub(crate) store: MemoryStore,
-    /// What each session was told, line by line.
+    /// The lines sent to each session.
     pub(crate) lines: BTreeMap<SessionId, Vec<String>>,
     gone: BTreeSet<SessionId>,
     rooms: BTreeMap<RoomId, BTreeSet<SessionId>>,
@@ -29,12 +29,12 @@ impl TestShards {
         }
     }
 
-    /// A session is here: it hears what it is told.
+    /// A session opens.
     pub(crate) fn opens(&mut self, session: SessionId) {
         self.lines.insert(session, Vec::new());
     }
 
-    /// A session is here no longer: its connection is gone.
+    /// A session's connection is gone.
     pub(crate) fn goes(&mut self, session: SessionId) {
         self.gone.insert(session);
     }
@@ -44,7 +44,7 @@ impl TestShards {
         self.gone.contains(&session)
     }
 
-    /// Stores what is to be stored, and tells those who are to be told.
+    /// Commits the writes, and delivers what was released.
     pub(crate) fn carry_out(&mut self, renderer: &Renderer, effects: Effects) {
         let outcomes = self.store.commit(&mut effects.writes.iter()).expect("it is in memory");
         let settled = Settled { effects, outcomes: Some(outcomes) };
@@ -119,7 +119,7 @@ impl TestShards {
         }
     }
 
-    /// What is for sessions that are not here is told to nobody.
+    /// Lines for sessions that do not exist here are dropped.
     fn hears(&mut self, to: SessionId, text: &[u8]) {
         let here = self.lines.get_mut(&to).filter(|_| !self.gone.contains(&to));
         if let Some(lines) = here {

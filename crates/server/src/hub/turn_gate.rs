@@ -1,6 +1,6 @@
-//! The pace of those who wait for their turn: the next turn begins when the shards have carried out
-//! what the last one led to. So whoever has just come waits behind one turn, not behind all that the
-//! hub could do in advance.
+//! Paces the turns of waiting sessions: the next turn begins when the shards have carried out the
+//! effects of the last one. So a newcomer waits for one turn, not for everything that the hub could
+//! do in advance.
 
 use crate::effects::Turn;
 use crate::hub::Input;
@@ -8,7 +8,7 @@ use crate::queue::Sender;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Lets one turn be under way at a time.
+/// Lets one turn run at a time.
 #[derive(Debug)]
 pub struct TurnGate {
     hub: Sender<Input>,
@@ -16,12 +16,12 @@ pub struct TurnGate {
 }
 
 impl TurnGate {
-    /// No turn is under way. `hub` is the queue by which the hub is told that one is over.
+    /// `hub` is the queue through which the hub learns that a turn is over.
     pub fn new(hub: Sender<Input>) -> TurnGate {
         TurnGate { hub, in_flight: Arc::default() }
     }
 
-    /// Whether the next turn may begin. If not, the hub is sent [`Input::Look`] when it may.
+    /// Whether the next turn may begin. If not, the hub receives [`Input::Look`] when it may.
     pub fn is_free(&self) -> bool {
         !self.in_flight.load(Ordering::Acquire)
     }
@@ -32,7 +32,7 @@ impl TurnGate {
         let (hub, in_flight) = (self.hub.clone(), self.in_flight.clone());
         Turn::new(move || {
             in_flight.store(false, Ordering::Release);
-            // If the queue is full, something else wakes the hub. If the hub is gone, nobody waits.
+            // If the queue is full, other input wakes the hub. If the hub is gone, nobody waits.
             let _ = hub.try_send(Input::Look);
         })
     }
@@ -44,7 +44,7 @@ mod tests {
     use crate::queue::bounded;
 
     #[test]
-    fn the_next_turn_waits_for_the_last_and_the_hub_is_told_of_its_end() {
+    fn a_turn_waits_for_the_one_before_and_the_hub_learns_of_its_end() {
         let (sender, inputs) = bounded(1, Default::default());
         let gate = TurnGate::new(sender.clone());
         assert!(gate.is_free());

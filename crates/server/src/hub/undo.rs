@@ -1,4 +1,4 @@
-//! Taking back what could not be stored.
+//! Rolling back what could not be stored.
 
 use crate::command::context::Context;
 use crate::command::session_end;
@@ -12,7 +12,7 @@ use crate::state::{State, account_name, dormant, membership, metadata, records};
 use std::sync::Arc;
 use store::{Account, Conversation, RecordOwner, RoomId};
 
-/// Takes one change back because it could not be stored.
+/// Rolls back one change.
 pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: Undo) {
     match undo {
         Undo::NoAccount(id) => undo_account(state, node, out, id),
@@ -30,7 +30,7 @@ pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: 
             }
         }
         Undo::ReadMarker(user, conversation, before) => {
-            // Those of a guest ended with the guest.
+            // A guest's markers ended with the guest.
             match before.filter(|_| state.users.contains_key(&user) || has_account(state, user)) {
                 Some(before) => state.read_markers.set(user, conversation, before),
                 None => state.read_markers.remove(user, conversation),
@@ -47,7 +47,7 @@ pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: 
             state.certificates.set(certificate, before);
         }
         Undo::Record(kind, owner, key, before) => {
-            // Those of a guest ended with the guest.
+            // A guest's records ended with the guest.
             let there = kind.owner() != RecordOwner::Account
                 || state.users.contains_key(&owner)
                 || has_account(state, owner);
@@ -55,7 +55,7 @@ pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: 
         }
         Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
         Undo::Unheard(user, before) => {
-            // Of a guest who is gone nothing is known any more.
+            // Nothing is known about a guest who is gone.
             let there = state.users.contains_key(&user) || has_account(state, user);
             dormant::put(state, user, before.filter(|_| there));
         }
@@ -74,7 +74,7 @@ fn undo_account(state: &mut State, node: &mut Node, out: &mut Effects, id: UserI
         session_end::end_session(&mut Context::new(state, node, out, session), reason);
     }
     let Some(user) = state.users.get(&id) else { return };
-    // Nobody has seen this user come, so nobody must see them go.
+    // Nobody has seen this user join, so nobody must see them leave.
     let (rooms, sessions) = (user.rooms.clone(), user.sessions.clone());
     for room in rooms {
         membership::put_member(state.rooms.get_mut(&room).expect("a user's rooms exist"), id, None);
@@ -104,7 +104,7 @@ fn undo_member(
     before: Option<Member>,
 ) {
     let online = state.users.contains_key(&user);
-    // Who has gone meanwhile is still in what they will be back in, as `user_gone` has it.
+    // Whoever has left meanwhile will be back in their rooms, as in `user_gone`.
     let remembered =
         state.settings.remember_rooms && Some(room_id) != state.lobby && has_account(state, user);
     let Some(room) = state.rooms.get_mut(&room_id) else { return };
@@ -127,12 +127,12 @@ fn undo_member(
     }
 }
 
-/// Whether a user has an account. Only what is taken back asks for that.
+/// Whether a user has an account. Only rollbacks ask.
 fn has_account(state: &State, user: UserId) -> bool {
     state.accounts.values().any(|account| account.id == user)
 }
 
-/// A room is no longer one of the user's.
+/// Removes a room from a user's rooms.
 fn forget_room(state: &mut State, out: &mut Effects, user: UserId, room: RoomId) {
     if let Some(online) = state.users.get_mut(&user) {
         online.rooms.retain(|id| *id != room);
@@ -144,7 +144,7 @@ fn forget_room(state: &mut State, out: &mut Effects, user: UserId, room: RoomId)
     }
 }
 
-/// The account could not be removed. A guest who took its name meanwhile goes.
+/// The account could not be removed. A guest who took its name meanwhile is disconnected.
 fn undo_removal(state: &mut State, node: &mut Node, out: &mut Effects, account: Arc<Account>) {
     if let Some(other) = state.online(&account.name).filter(|user| user.id != account.id) {
         let reason = "This name is taken; try again with another one";
@@ -156,7 +156,7 @@ fn undo_removal(state: &mut State, node: &mut Node, out: &mut Effects, account: 
 }
 
 /// The account could not be stored: the user is a guest again, with the session that asked. Nobody
-/// has been told otherwise.
+/// was told otherwise.
 fn undo_registration(
     state: &mut State,
     node: &mut Node,
@@ -170,7 +170,7 @@ fn undo_registration(
         session_end::end_session(&mut Context::new(state, node, out, session), reason);
     }
     let Some(user) = state.users.get_mut(&id) else {
-        // Gone meanwhile, and a guest is not back in any room.
+        // Gone meanwhile, and guests do not come back to rooms.
         state.metadata.forget(id);
         records::discard(state, RecordOwner::Account, id);
         state.read_markers.forget(id);
@@ -185,7 +185,7 @@ fn undo_registration(
         let host = state.cloak.host(session.address);
         user.userhost = Some(guest_userhost(user_as_given(user), &host));
     }
-    // Who logged in to the account in between did so to what never was.
+    // Sessions that logged in to the account meanwhile logged in to something that never existed.
     let others: Vec<_> = user.sessions.iter().copied().filter(|other| *other != asked).collect();
     for session in others {
         session_end::end_session(&mut Context::new(state, node, out, session), reason);

@@ -49,144 +49,144 @@ pub enum Refusal {
     NotHalfOperator(Arc<str>),
     /// The requester is a half-operator, and the target's rank is not lower.
     NotBelow(Arc<str>),
-    /// The room is for those with an account.
+    /// The room is for people with an account.
     AccountsOnly(Arc<str>),
-    /// A room has the name already: the old and the wanted name.
+    /// Another room has that name: the old and the wanted name.
     RoomNameInUse(Arc<str>, String),
-    /// A room cannot get another name: the old and the wanted name, and why.
+    /// A room cannot be renamed: the old and the wanted name, and why.
     CannotRename(Arc<str>, String, String),
     /// The room has been renamed: the old and the new name.
     RoomRenamed(String, Arc<str>),
-    /// The same, to a client that does not know of it: it is taken there.
+    /// The same, for a client without renames, which is moved to the room.
     RoomMoved(String, Arc<str>),
-    /// The lobby is not left.
+    /// Nobody can leave the lobby.
     LobbyStays(Arc<str>),
     /// The requester is in too many rooms.
     TooManyRooms(String),
     /// The room is full.
     RoomFull(Arc<str>),
-    /// The room is for the invited.
+    /// The room is invite-only.
     InviteOnly(Arc<str>),
-    /// The requester is banned from the room; until when and why.
+    /// The requester is banned from the room; until when, and why.
     Banned(Arc<str>, String),
-    /// Guests are not let into the room.
+    /// Guests may not enter the room.
     NoGuests(String),
-    /// The requester has spoken in a slow room just now; seconds to wait.
+    /// The requester has just sent a message to a room in slow mode; seconds to wait.
     TooSoon(Arc<str>, u64),
-    /// What is the founder's stays with them.
+    /// The founder cannot be removed or lose the rank.
     FounderStays(Arc<str>),
-    /// The list of those whom the requester ignores is full; whom they wanted to add.
+    /// The requester's ignore list is full; what they wanted to add.
     SilencesFull(String),
-    /// The room has a key, and this is not it.
+    /// Wrong key for the room.
     BadKey(Arc<str>),
     /// A room's list is full.
     ListFull(Arc<str>, char),
     /// There is no such mode.
     UnknownMode(char),
-    /// A mode's parameter cannot be.
+    /// An invalid parameter for a mode.
     BadModeParameter(Arc<str>, char, String, Cow<'static, str>),
-    /// Only one's own modes can be seen and set.
+    /// Users can see and change only their own modes.
     OtherUsersModes,
     /// There is nothing to send.
     NoText,
     /// There is nobody to send to.
     NoRecipient(&'static str),
-    /// The text would not fit; the most bytes that would.
+    /// The text is too long; the number of bytes that would fit.
     TextTooLong(usize),
-    /// Too many targets on one line; those that are left out.
+    /// Too many targets on one line; those that were left out.
     TooManyTargets(String),
-    /// Only for operators of the server.
+    /// Operators of the server only.
     NotOperator,
-    /// Only for admins of the server, not for moderators.
+    /// Admins of the server only, not moderators.
     NotAdmin,
-    /// Only for users, not for the admin socket.
+    /// For users only, not for the admin socket.
     NeedsUser,
-    /// The account is suspended or banned: the code, the name, and a sentence with reason and end.
+    /// The account is suspended or banned: code, name, and a sentence with the reason and the end.
     Barred(&'static str, String, String),
-    /// The config names no operators.
+    /// The config defines no operators.
     NoOperators,
-    /// The config names only accounts as operators.
+    /// The config defines operators only by account.
     OperatorsAreAccounts,
-    /// Users can be killed, the server not.
+    /// Only users can be killed, not the server.
     CannotKillServer,
-    /// The config file is being read.
+    /// The config file is already being reloaded.
     RereadingAlready,
-    /// The config does not say who runs the server.
+    /// The config has no contact details.
     NoAdmin(Arc<str>),
-    /// There is no help on that.
+    /// There is no help on that subject.
     NoHelp(String),
     /// There is no lobby.
     NoLobby,
     /// No name given.
     NoName,
-    /// The name cannot be a user's.
+    /// The name is not valid for a user.
     BadName(String, NameError),
-    /// The name looks like that of somebody's account.
+    /// The name looks like an existing account's.
     LooksLikeAccount(String),
-    /// A guest who is banned from a room, or to be quiet there, wants another nick: which, and the room.
+    /// A guest who is banned or quieted in a room wants to change nick: to which, and the room.
     SilencedNick(String, Arc<str>),
-    /// The name is somebody's.
+    /// The name is in use.
     NameTaken(String),
-    /// That cannot be a real name.
+    /// The real name is not valid.
     BadRealname,
-    /// The session has logged in by a one-time code, and there is no new password yet.
+    /// The session logged in with a one-time code and must set a new password first.
     NewPasswordRequired,
-    /// A name with an account stays as it is.
+    /// The nick of an account cannot be changed.
     NameStays,
-    /// The session is somebody already.
+    /// The session is already logged in.
     AlreadyLoggedIn(Arc<str>),
-    /// The session has an account already (`REGISTER`, `VERIFY`).
+    /// The session already has an account (`REGISTER`, `VERIFY`).
     AlreadyAuthenticated(Arc<str>),
-    /// The account that was to be made is there.
+    /// The account already exists.
     AccountExists(Arc<str>),
-    /// An account has the name of its user, and this is another one.
+    /// An account has its user's name, and this is another one.
     AccountIsNick(String),
     /// `NICK` must come first.
     NickFirst,
-    /// No registration waits to be verified.
+    /// No registration needs to be verified.
     NothingToVerify(String),
-    /// Not the password of the account.
+    /// Wrong password for the account.
     WrongPassword(String),
-    /// No password, or one too long.
+    /// No password, or one that is too long.
     BadPassword(String),
     /// Too short for the first password of a name.
     WeakPassword(String),
-    /// A command came where the first password of a name was asked for.
+    /// A command was sent where the first password of a name was asked for.
     CommandAsPassword(String),
-    /// Too many failed logins from the address; seconds to wait.
+    /// Too many failed logins; seconds to wait.
     TooManyAttempts(String, i64),
-    /// A password came, or would, on a connection that others can read.
+    /// Passwords are refused on a connection that others can read.
     NotEncrypted,
-    /// The server's own password must come first.
+    /// The server password must come first.
     ServerPasswordRequired,
-    /// What came as the server's own password is another one.
+    /// Wrong server password.
     WrongServerPassword,
-    /// Too many log in at once.
+    /// Too many logins at once.
     Busy(String),
     /// The account or its address has had too much work done; seconds to wait.
     TooMuchWork(u64),
-    /// The account, or the guests of the address, have had too much stored; seconds to wait.
+    /// The account, or the guests of the address, have stored too much; seconds to wait.
     TooMuchStored(u64),
-    /// The disk's reserve is touched.
+    /// The disk's reserve is in use.
     DiskFull,
-    /// The log that orders what all nodes do does not answer.
+    /// The log does not answer.
     LogUnavailable,
-    /// The tags that would be stored are too long.
+    /// The tags to be stored are too long.
     TagsTooLong,
-    /// The requester, or others at the address, have filled their share of the receiver's outbox; seconds
-    /// to wait.
+    /// The requester, or others at the address, have used up their share of the receiver's outbox;
+    /// seconds to wait.
     TooMuchForOne(u64),
-    /// The requester has as many messages kept for this user as may be.
+    /// The requester has too many messages pending for this user.
     TooMuchKept(Arc<str>),
-    /// A guest or account cannot read that history.
+    /// A guest or account without access to that history.
     NoHistory(String),
-    /// Not a count.
+    /// Not a valid count.
     BadCount(String, usize),
-    /// Not a msgid.
+    /// Not a valid msgid.
     BadMsgid(String),
-    /// A batch, or a line of one, is not as it must be; what is wrong.
+    /// A batch, or a line of one, is invalid; why.
     BadBatch(Cow<'static, str>),
-    /// A parameter that makes no sense, with the code that says which.
+    /// A parameter is invalid; the code says which.
     Invalid {
         /// The code of the standard reply.
         code: &'static str,
@@ -195,7 +195,7 @@ pub enum Refusal {
         /// What is wrong.
         text: &'static str,
     },
-    /// The same with a sentence of its own.
+    /// The same with a sentence made for the occasion.
     Wrong {
         /// The code of the standard reply.
         code: &'static str,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A hub in which ann has a certificate, and a session of hers that has shown it.
+/// A hub in which ann has a certificate, and one session that has presented it.
 fn with_certificate() -> World {
     let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]");
     hub.registers(1, "ann");
@@ -39,13 +39,13 @@ fn a_certificate_logs_in_to_its_account() {
 }
 
 #[test]
-fn a_certificate_is_only_its_accounts_and_who_tries_too_often_has_to_wait() {
+fn a_certificate_logs_in_only_to_its_account_and_failures_are_delayed() {
     let mut hub = with_certificate();
     hub.hub.node.config = Arc::new(toml::from_str("limits.failed_logins = 1").expect("a config"));
     hub.opens(3, ELSEWHERE);
     hub.encrypts(3, Some(Fingerprint([0xcd; 32])));
     let derived = hub.derived;
-    // Somebody else's name with ann's certificate, and a certificate of nobody.
+    // Somebody else's name with ann's certificate, and an unknown certificate.
     for (slot, authzid) in [(2, "Ym9i"), (3, "+"), (3, "YW5u")] {
         hub.says(slot, "CAP REQ :sasl");
         hub.says(slot, "AUTHENTICATE EXTERNAL");
@@ -59,7 +59,7 @@ fn a_certificate_is_only_its_accounts_and_who_tries_too_often_has_to_wait() {
         assert_eq!(failed, expected);
     }
     assert_eq!(hub.derived, derived + 2, "all but the first are held back");
-    // Now the door is closed, but not to the right one: nobody guesses a certificate.
+    // Now the address is locked out, but not for the right certificate: nobody can guess one.
     let failed = ":parlor 904 * :SASL authentication failed: too many failed logins; wait ";
     hub.says(3, "AUTHENTICATE EXTERNAL");
     hub.says(3, "AUTHENTICATE +");
@@ -70,7 +70,7 @@ fn a_certificate_is_only_its_accounts_and_who_tries_too_often_has_to_wait() {
 }
 
 #[test]
-fn external_that_cannot_be_is_refused_at_once_and_counts_for_nothing() {
+fn impossible_external_logins_are_refused_at_once_and_not_counted() {
     let mut hub = with_certificate();
     hub.opens(3, ELSEWHERE);
     hub.encrypts(3, None);
@@ -90,7 +90,7 @@ fn external_that_cannot_be_is_refused_at_once_and_counts_for_nothing() {
         hub.says(2, &format!("AUTHENTICATE {answer}"));
         assert!(hub.hears_all(2).starts_with(&format!(":parlor {expected}")), "{:?}", hub.told);
     }
-    // The server's own password comes first, whoever one is.
+    // The server password comes first for everybody.
     hub.reloads(|config| config.server.password = Some("sesame".into()));
     hub.says(2, "AUTHENTICATE EXTERNAL");
     hub.says(2, "AUTHENTICATE +");
@@ -102,7 +102,7 @@ fn external_that_cannot_be_is_refused_at_once_and_counts_for_nothing() {
 }
 
 #[test]
-fn cert_takes_what_the_connection_has_shown_and_a_removed_one_logs_in_no_more() {
+fn cert_add_uses_the_presented_certificate_and_cert_del_revokes_it() {
     let mut hub = with_certificate();
     let digits = format!("{SHOWN:x}");
     for line in ["CAP REQ :sasl", "AUTHENTICATE EXTERNAL", "AUTHENTICATE +", "CAP END"] {
@@ -129,14 +129,15 @@ fn cert_takes_what_the_connection_has_shown_and_a_removed_one_logs_in_no_more() 
     assert!(hub.hears_all(1).starts_with(":parlor FAIL CERT NO_CERTIFICATE :"));
 }
 
-/// What is stored of the certificate.
+/// The write for a certificate.
 fn write(account: Option<u32>, proved: bool) -> Write {
     Write::Certificate { fingerprint: SHOWN.0, account, proved }
 }
 
-/// Eve has named ann's certificate: ann's client, which names nobody, is not to be logged in as eve.
+/// Eve has named ann's certificate: ann's client, which gives no name, must not be logged in as
+/// eve.
 #[test]
-fn a_certificate_that_was_only_named_logs_in_who_names_the_account() {
+fn a_certificate_added_by_fingerprint_logs_in_only_with_the_accounts_name() {
     let mut hub = hub("");
     hub.registers(1, "eve");
     hub.says(1, &format!("CERT ADD {SHOWN}"));
@@ -165,7 +166,7 @@ fn a_certificate_that_was_only_named_logs_in_who_names_the_account() {
 }
 
 #[test]
-fn a_certificate_that_was_only_named_is_proved_by_who_shows_it_and_logs_in() {
+fn presenting_a_certificate_at_a_login_proves_it() {
     let mut hub = hub("");
     hub.registers(1, "ann");
     hub.says(1, &format!("CERT ADD {SHOWN}"));
@@ -174,7 +175,7 @@ fn a_certificate_that_was_only_named_is_proved_by_who_shows_it_and_logs_in() {
         ":parlor NOTE CERT ENTRY {SHOWN:x} :Logs in to your account if the client names it; not presented here yet"
     );
     assert_eq!(hub.hears(1)[0], entry);
-    // By hand,
+    // With `CERT ADD`,
     hub.shows(1);
     hub.says(1, "CERT ADD");
     assert_eq!(hub.writes, [write(Some(1), true)]);
@@ -184,7 +185,7 @@ fn a_certificate_that_was_only_named_is_proved_by_who_shows_it_and_logs_in() {
         !hub.hub.state.certificates.owner(SHOWN).expect("it is hers").proved,
         "it was not stored"
     );
-    // or by the password.
+    // or by logging in with the password.
     hub.opens(2, ELSEWHERE);
     hub.encrypts(2, Some(SHOWN));
     hub.says(2, "LOGIN ann :secret");
@@ -195,7 +196,7 @@ fn a_certificate_that_was_only_named_is_proved_by_who_shows_it_and_logs_in() {
 }
 
 #[test]
-fn a_certificate_that_could_not_be_stored_is_what_it_was() {
+fn a_certificate_that_could_not_be_stored_is_rolled_back() {
     let mut hub = hub("");
     hub.registers(1, "ann");
     hub.says(1, &format!("CERT ADD {SHOWN}"));
@@ -217,7 +218,7 @@ fn a_certificate_that_could_not_be_stored_is_what_it_was() {
 }
 
 #[test]
-fn who_shows_a_certificate_may_take_it_from_who_only_named_it() {
+fn whoever_presents_a_certificate_can_claim_it_from_an_account_that_only_named_it() {
     // Bob has named a certificate that ann has.
     let mut hub = hub("");
     hub.registers(1, "bob");
@@ -245,7 +246,7 @@ fn who_shows_a_certificate_may_take_it_from_who_only_named_it() {
 }
 
 #[test]
-fn a_certificate_is_its_accounts_after_a_restart() {
+fn certificates_survive_a_restart() {
     let mut store = MemoryStore::new("test");
     let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
     let account = store::Account { id: 4, name: "ann".into(), keys, created: 0 };
@@ -264,7 +265,7 @@ fn a_certificate_is_its_accounts_after_a_restart() {
 }
 
 #[test]
-fn whois_says_who_is_secure_on_all_devices_and_shows_certificates_to_whom_they_concern() {
+fn whois_reports_secure_users_and_shows_certificates_to_their_owners_and_operators() {
     let mut hub = with_certificate();
     for line in ["CAP REQ :sasl", "AUTHENTICATE EXTERNAL", "AUTHENTICATE +", "CAP END"] {
         hub.says(2, line);
@@ -285,7 +286,7 @@ fn whois_says_who_is_secure_on_all_devices_and_shows_certificates_to_whom_they_c
     hub.says(3, "OPER boss up");
     hub.says(3, "WHOIS ann");
     assert!(hub.hears(3).contains(&&*certificate("bob")), "{:?}", hub.told);
-    // One device by which others can read along is one too many.
+    // One device on an unencrypted connection is enough.
     hub.reloads(|config| config.server.plaintext_login = true);
     hub.opens(4, ELSEWHERE);
     hub.says(4, "LOGIN ann :secret");

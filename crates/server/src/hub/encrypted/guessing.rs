@@ -1,11 +1,11 @@
-//! Guessing: what is tried at once is no more than what is tried one after another, and nothing that
-//! somebody may do forgives it.
+//! Guessing passwords: parallel attempts gain nothing over sequential ones, and no action resets
+//! the count.
 
 use super::*;
 use proto::sasl::{Chunks, Progress, encode_chunks};
 use proto::scram::ScramClient;
 
-/// Somebody else asks for the challenge of ann's account, by SCRAM; the client, if there is one.
+/// Requests a SCRAM challenge for ann's account; returns the client, if there was one.
 fn challenged(hub: &mut World, slot: u32, password: &str) -> Option<(ScramClient, Vec<u8>)> {
     hub.opens(slot, ELSEWHERE);
     hub.encrypts(slot, None);
@@ -26,7 +26,7 @@ fn challenged(hub: &mut World, slot: u32, password: &str) -> Option<(ScramClient
     None
 }
 
-/// What a proof is answered, at once or after it was held back.
+/// The answer to a proof, after any delay.
 fn answer(hub: &mut World, slot: u32, proof: &[u8]) -> String {
     for chunk in encode_chunks(proof) {
         hub.says(slot, &format!("AUTHENTICATE {chunk}"));
@@ -44,11 +44,11 @@ fn with_ann(config: &str) -> World {
 }
 
 #[test]
-fn challenges_taken_before_the_door_closes_are_not_proven_after_it() {
+fn challenges_taken_before_a_lockout_cannot_be_answered_during_it() {
     let mut hub = with_ann("");
     let mut proofs = Vec::new();
     for slot in 2..197 {
-        // One a second: as many as one name may have.
+        // One per second: as many as one name may have.
         hub.now += 1000;
         let (_, proof) = challenged(&mut hub, slot, "guess").expect("a challenge");
         proofs.push((slot, proof));
@@ -75,7 +75,7 @@ fn challenges_taken_before_the_door_closes_are_not_proven_after_it() {
 }
 
 #[test]
-fn a_right_proof_counts_for_nothing_where_the_door_is_closed() {
+fn a_right_proof_is_refused_during_a_lockout() {
     let mut hub = with_ann("limits.failed_logins = 1");
     let (_, right) = challenged(&mut hub, 2, "secret").expect("a challenge");
     for slot in 3..6 {
@@ -89,7 +89,7 @@ fn a_right_proof_counts_for_nothing_where_the_door_is_closed() {
     }
     let told = answer(&mut hub, 2, &right);
     assert!(told.contains("too many failed logins"), "{told}");
-    // Where ann has been before, she comes in.
+    // Where ann has logged in before, she gets in.
     hub.opens(9, HERE);
     hub.says(9, "LOGIN ann :secret");
     hub.is_derived(9, Outcome::Compared(true));
@@ -97,14 +97,14 @@ fn a_right_proof_counts_for_nothing_where_the_door_is_closed() {
 }
 
 #[test]
-fn at_most_so_many_challenges_of_one_name_are_given_at_once() {
+fn challenges_per_name_are_limited() {
     let mut hub = with_ann("");
     hub.now += 60_000;
     let given = (2..197).filter(|slot| challenged(&mut hub, *slot, "guess").is_some()).count();
     assert_eq!(given as i64, crate::limits::LOGINS_OF_NAME);
 }
 
-/// What `OPER` is answered, and after how long.
+/// The answer to `OPER`, and its delay.
 fn oper(hub: &mut World, slot: u32, password: &str) -> (String, u64) {
     hub.says(slot, &format!("OPER boss {password}"));
     let held = hub.held;
@@ -116,7 +116,7 @@ fn oper(hub: &mut World, slot: u32, password: &str) -> (String, u64) {
 }
 
 #[test]
-fn guesses_at_operators_are_forgiven_by_nothing_and_answered_late() {
+fn failed_oper_attempts_are_never_forgiven_and_answered_late() {
     let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]");
     hub.registers(1, "boss");
     let (mut wrong, mut held) = (0, Vec::new());
@@ -130,7 +130,7 @@ fn guesses_at_operators_are_forgiven_by_nothing_and_answered_late() {
             }
             false => assert!(told.contains(" 464 boss :Too many failed logins"), "{told}"),
         }
-        // To log in as somebody named like an operator forgives nothing.
+        // Logging in to an account with an operator's name resets nothing.
         hub.opens(2, HERE);
         hub.says(2, "LOGIN boss :secret");
         hub.is_derived(2, Outcome::Compared(true));
@@ -148,7 +148,7 @@ fn guesses_at_operators_are_forgiven_by_nothing_and_answered_late() {
 }
 
 #[test]
-fn an_operator_is_let_in_where_they_were_before_whoever_guesses() {
+fn an_operator_gets_in_from_a_known_network_despite_guessing() {
     let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]\nserver.guests = true");
     hub.registers(1, "ann");
     assert!(oper(&mut hub, 1, "up").0.contains(" 381 ann "));
@@ -166,7 +166,7 @@ fn an_operator_is_let_in_where_they_were_before_whoever_guesses() {
 }
 
 #[test]
-fn the_servers_own_password_is_not_looked_at_where_too_many_were_wrong() {
+fn the_server_password_is_not_checked_during_a_lockout() {
     let mut hub =
         hub("server.password = \"sesame\"\nserver.guests = true\nlimits.failed_logins = 1");
     hub.opens(1, HERE);
@@ -189,7 +189,7 @@ fn the_servers_own_password_is_not_looked_at_where_too_many_were_wrong() {
 }
 
 #[test]
-fn a_flood_of_refused_connections_is_none_of_log_lines() {
+fn a_flood_of_refused_connections_does_not_flood_the_log() {
     let mut hub = hub("limits.connections_per_address = 1");
     hub.opens(1, ELSEWHERE);
     let mut refused = 0;

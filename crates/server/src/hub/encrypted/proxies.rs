@@ -1,11 +1,11 @@
-//! For whom a proxy's connection counts, and what becomes of a request of HTTP.
+//! For which address a proxy's connection counts, and how HTTP requests are handled.
 
 use super::{ELSEWHERE, PROXY, SHOWN, address, hub, session};
 use crate::hub::ClientEvent;
 use crate::session::login::Outcome;
 
 #[test]
-fn a_proxys_connection_counts_for_whom_it_is_for() {
+fn a_proxys_connection_counts_for_its_clients_address() {
     let mut hub = hub(&format!(
         "server.proxies = [\"{PROXY}\"]\nlimits.connections_per_address = 2\nlimits.connects_per_minute = 0"
     ));
@@ -23,9 +23,9 @@ fn a_proxys_connection_counts_for_whom_it_is_for() {
     assert_eq!(hub.hears(3), [refused]);
     assert_eq!(hub.closed, [session(3)]);
     assert_eq!((hub.open(PROXY), hub.open(ELSEWHERE)), (2, 2));
-    // What its shard still says of it is of nobody.
+    // Later reports about it are ignored.
     hub.does(3, ClientEvent::Closed { reason: "gone".into() });
-    // Another one has a place of its own.
+    // Another client counts separately.
     hub.forwards(4, "203.0.113.9", false);
     assert_eq!((hub.open("203.0.113.9"), hub.closed.len()), (1, 1));
     assert_eq!(hub.hub.node.sessions[&session(4)].address, address("203.0.113.9"));
@@ -37,7 +37,7 @@ fn a_proxys_connection_counts_for_whom_it_is_for() {
 }
 
 #[test]
-fn a_failed_login_counts_for_whom_a_proxys_connection_is_for() {
+fn a_failed_login_through_a_proxy_counts_for_the_client() {
     let mut hub = hub(&format!("server.proxies = [\"{PROXY}\"]\nlimits.failed_logins = 1"));
     hub.registers(1, "ann");
     for slot in [2, 3, 4] {
@@ -56,8 +56,8 @@ fn a_failed_login_counts_for_whom_a_proxys_connection_is_for() {
 }
 
 #[test]
-fn what_a_proxy_has_shown_for_itself_is_not_its_clients() {
-    // TLS from the proxy, in which it says for whom: a request of HTTP.
+fn a_proxys_own_certificate_is_not_its_clients() {
+    // TLS from the proxy, which names the client: an HTTP request.
     for encrypted in [false, true] {
         let mut hub = hub("");
         hub.opens(1, PROXY);
@@ -66,13 +66,13 @@ fn what_a_proxy_has_shown_for_itself_is_not_its_clients() {
         let known = &hub.hub.node.sessions[&session(1)];
         assert_eq!((known.encrypted, known.certificate()), (encrypted, None));
     }
-    // It says that the client speaks TLS with it: so the TLS that follows is its own.
+    // The client speaks TLS with the proxy, so the TLS that follows is the proxy's own.
     let mut hub = hub("");
     hub.opens(1, PROXY);
     hub.forwards(1, ELSEWHERE, true);
     hub.encrypts(1, Some(SHOWN));
     assert_eq!(hub.hub.node.sessions[&session(1)].certificate(), None);
-    // It passes on what the client speaks.
+    // It passes on what the client sends.
     hub.opens(2, PROXY);
     hub.forwards(2, ELSEWHERE, false);
     hub.encrypts(2, Some(SHOWN));
@@ -81,7 +81,7 @@ fn what_a_proxy_has_shown_for_itself_is_not_its_clients() {
 }
 
 #[test]
-fn a_request_of_http_leaves_nothing_behind() {
+fn an_http_request_leaves_no_session_behind() {
     let mut hub = hub("limits.connections_per_address = 1");
     for slot in 1..=3 {
         hub.opens(slot, ELSEWHERE);

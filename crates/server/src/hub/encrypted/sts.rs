@@ -1,16 +1,16 @@
-//! `sts`: where to connect encrypted, and for how long only so.
+//! `sts`: the port for TLS, and how long clients must use it.
 
 use super::{ELSEWHERE, HERE, PROXY, hub};
 use crate::config::Config;
 
-/// A real certificate, as far as the hub has to know.
+/// A verifiable certificate, as far as the hub is concerned.
 const REAL: &str = "tls = { certificate = \"c.pem\", key = \"k.pem\" }";
 
 #[test]
-fn sts_says_where_to_connect_encrypted_and_for_how_long_only_so() {
+fn sts_gives_the_tls_port_or_the_duration() {
     let mut own = hub("");
     let mut real = hub(REAL);
-    // A certificate from the config for which nobody vouches.
+    // A certificate from the config that no CA has issued.
     let mut unknown = hub(REAL);
     real.reloads(|config| config.tls.vouched = true);
     for (slot, from, encrypted) in
@@ -26,14 +26,14 @@ fn sts_says_where_to_connect_encrypted_and_for_how_long_only_so() {
         let expected = match (encrypted, from) {
             (true, _) => Some("duration=2592000"),
             (false, ELSEWHERE) => Some("port=9999"),
-            // Its name for this machine is not in the certificate.
+            // The name used on this machine is not in the certificate.
             (false, _) => None,
         };
         assert_eq!(real.offer(slot, "sts").as_deref(), expected);
         real.says(slot, "CAP REQ :sts");
         assert_eq!(real.hears(slot), [":parlor CAP * NAK :sts"]);
     }
-    // Without values it would mean nothing.
+    // Without its value the capability would be meaningless.
     real.says(1, "CAP LS");
     let offered = real.hears(1);
     assert!(!offered.is_empty() && offered.iter().all(|line| !line.contains("sts")), "{offered:?}");
@@ -47,7 +47,7 @@ fn sts_says_where_to_connect_encrypted_and_for_how_long_only_so() {
 }
 
 #[test]
-fn a_policy_of_sts_ends_by_its_duration_and_never_by_del() {
+fn an_sts_policy_ends_by_its_duration_and_never_by_cap_del() {
     let mut hub = hub(REAL);
     hub.reloads(|config| config.tls.vouched = true);
     for (slot, encrypted) in [(1, false), (2, true), (3, true)] {
@@ -65,12 +65,12 @@ fn a_policy_of_sts_ends_by_its_duration_and_never_by_del() {
     hub.reloads(|config| config.server.capabilities_off = vec![]);
     assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=2592000"]);
     assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
-    // The real certificate goes: who has come by it must be able to come without.
+    // The real certificate goes: clients that used it must be able to connect without.
     hub.reloads(|config| config.tls = Default::default());
     assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=0"]);
     assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
     assert_eq!(hub.offer(2, "sts"), None);
-    // It comes back; nobody is made to leave for it.
+    // It comes back; nobody is disconnected for it.
     hub.reloads(|config| {
         config.tls = toml::from_str::<Config>(REAL).expect("a config").tls;
         config.tls.vouched = true;

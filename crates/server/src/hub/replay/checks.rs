@@ -1,4 +1,4 @@
-//! What must hold after every step.
+//! Invariants checked after every step.
 
 use crate::hub::Hub;
 use crate::session::budget::Payer;
@@ -8,7 +8,7 @@ use crate::state::lookalikes::Skeletons;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{ListEntry, RecordOwner};
 
-/// What must hold after every step.
+/// Checks all invariants.
 pub(super) fn check(hub: &Hub) {
     let (state, node) = (&hub.state, &hub.node);
     let open: BTreeSet<_> = node
@@ -113,7 +113,7 @@ pub(super) fn check(hub: &Hub) {
     }
 }
 
-/// What is kept ready to use is as the records have it.
+/// What is derived from records must match them.
 fn check_rooms(state: &State) {
     let (mut founders, mut ends) = (BTreeMap::<_, BTreeSet<_>>::new(), BTreeSet::new());
     for room in state.rooms.values() {
@@ -132,7 +132,7 @@ fn check_rooms(state: &State) {
     assert_eq!(state.ban_expiries, ends, "when what ends is known");
 }
 
-/// What names look like is known, and none looks like another. Too slow to be looked at after each step.
+/// Skeletons are indexed, and no two names look alike. Too slow to check after each step.
 pub(super) fn check_looks(state: &State) {
     let (mut accounts, mut rooms) = (Skeletons::default(), Skeletons::default());
     state.accounts.values().for_each(|account| accounts.add(&account.name, account.id));
