@@ -1,5 +1,5 @@
-//! Parameters that are none, to every verb of the table: empty ones, and lists of commas alone. A
-//! program that sends one waits for the answer as after any other line.
+//! Empty parameters for every verb of the table: none at all, empty ones, and lists of only commas.
+//! A client that sends one still expects an answer.
 
 use super::VERBS;
 use crate::config::Config;
@@ -10,7 +10,7 @@ use store::{MemoryStore, Store};
 
 const ANN: SessionId = SessionId { node: 0, shard: 0, slot: 0, generation: 1 };
 
-/// What may stand after a verb.
+/// What may follow a verb.
 const TAILS: &[&str] = &[
     "",
     " :",
@@ -40,11 +40,11 @@ const TAILS: &[&str] = &[
     " ann 0 * :",
 ];
 
-/// What nobody waits for an answer to: `PONG` and `ERROR` are answers, a `NOTICE` is never answered.
+/// Never answered: `PONG` and `ERROR` are answers themselves, and `NOTICE` must not be.
 const UNANSWERED: &[&str] = &["PONG", "ERROR", "NOTICE"];
 
-/// Lines that are complete, and change nothing that anybody could be told: she is in the room and has
-/// the name, there is no mode to change, and no tag to relay.
+/// Complete lines that change nothing and so are not answered: she is in the room and has that
+/// nick, there is no mode to change, and no tag to relay.
 const NOTHING_TO_TELL: &[&str] = &["JOIN #room ", "NICK ann ", "MODE #room + ", "TAGMSG "];
 
 fn tell(hub: &mut Hub, text: &str, event: ClientEvent) -> Effects {
@@ -57,7 +57,7 @@ fn say(hub: &mut Hub, line: &str) -> Effects {
     tell(hub, line, ClientEvent::Line(0..line.len() as u32))
 }
 
-/// A hub with ann, who has a room and all capabilities that bring verbs with them.
+/// A hub with ann, who has a room and all capabilities that enable verbs.
 fn hub() -> Hub {
     let mut config = Config::default();
     config.server.guests = true;
@@ -77,7 +77,7 @@ fn hub() -> Hub {
     hub
 }
 
-/// Whether who asked is answered, now or once something is read, derived or stored.
+/// Whether the requester is answered, now or after a read, a derivation or a write.
 fn is_answered(effects: &Effects) -> bool {
     let later = |what: &Effect| {
         matches!(what, Effect::Read { .. } | Effect::Derive { .. } | Effect::Reload { .. })
@@ -88,7 +88,7 @@ fn is_answered(effects: &Effects) -> bool {
 }
 
 #[test]
-fn every_verb_answers_parameters_that_are_none() {
+fn every_verb_answers_empty_parameters() {
     let mut silent = Vec::new();
     for verb in VERBS.iter().filter(|verb| !UNANSWERED.contains(&verb.name)) {
         for tail in TAILS {

@@ -1,5 +1,5 @@
-//! An entry: a shared command on its way to the state, with everything that it takes to apply it on
-//! any node. Passwords and other secrets are never in it.
+//! An entry: a shared command on its way to the state, with everything needed to apply it on any
+//! node. It never contains passwords or other secrets.
 
 use super::Handler;
 use super::account::AccountChange;
@@ -32,17 +32,16 @@ use store::{Account, AccountId, EventId};
 pub struct Entry<'a> {
     /// When, in milliseconds since the epoch.
     pub now: i64,
-    /// When, in milliseconds by the steady clock.
+    /// When, in monotonic milliseconds.
     pub steady: i64,
-    /// Who asks, and what their node lets them do.
+    /// Who sent it, and what their node allows.
     pub requester: Requester,
-    /// What is asked for.
+    /// The request.
     #[serde(borrow)]
     pub request: Request<'a>,
 }
 
-/// What is asked for. It borrows the line from the batch in which it came, or from the bytes in
-/// which it came from a log.
+/// A request. It borrows the line from its batch, or from the bytes that a log delivered.
 #[derive(Deserialize, Serialize)]
 pub enum Request<'a> {
     /// A command, as it was sent.
@@ -50,96 +49,96 @@ pub enum Request<'a> {
         /// The command.
         #[serde(borrow)]
         command: Command<'a>,
-        /// Where it goes on, if it is applied in parts.
+        /// Where it continues, if it is applied in parts.
         from: Cursor,
     },
     /// A message to everyone online.
     Broadcast {
-        /// What it says.
+        /// The text.
         text: &'a str,
     },
     /// A message to a user or a room.
     PrivateMessage {
-        /// To whom.
+        /// The target.
         #[serde(borrow)]
         to: Cow<'a, str>,
-        /// What it says.
+        /// The text.
         text: &'a str,
     },
-    /// A message of several lines, which is whole.
+    /// A complete multi-line message.
     Multiline(Multiline),
-    /// Private messages that were kept for the requester have been taken.
+    /// The requester has acknowledged pending private messages.
     Taken {
         /// Which ones: after one event, up to another.
         ranges: [(EventId, EventId); 2],
     },
-    /// Bans from the server end whose time has come.
+    /// Server bans that are due end.
     EndServerBans,
-    /// Bans and quiets in rooms end whose time has come.
+    /// Bans and quiets in rooms that are due end.
     EndRoomBans,
-    /// Accounts go that have never said anything and were not here for too long.
+    /// Accounts that have never sent anything and have not been online for too long are removed.
     ExpireAccounts {
-        /// Those that stay, because sessions are about to be theirs.
+        /// The ones that stay, because sessions are logging in to them.
         entering: BTreeSet<AccountId>,
     },
-    /// Somebody has set the clock: nobody's account goes for an hour.
+    /// The clock was set: no account expires for an hour.
     ClockSet,
-    /// The config file was read again: these are the settings on which the state depends.
+    /// The config file was reloaded: these are the settings that rules depend on.
     Settings(CowBox<'a, Settings>),
     /// The session has ended.
     SessionEnded {
         /// Why.
         reason: &'a str,
-        /// The newest event when its last line came, if somebody was at it.
+        /// The newest event when its last line came, if it was attended.
         here: Option<EventId>,
     },
-    /// Somebody was at the session of the requester's up to this event.
+    /// The requester's session was attended up to this event.
     WasHere(EventId),
-    /// The session has proven that it may log in to an account.
+    /// The session has proved that it may log in to an account.
     LogIn(CowBox<'a, LogIn>),
-    /// The session makes an account of a free name, and logs in to it.
+    /// The session registers a free name, and logs in.
     Register(CowBox<'a, Register>),
-    /// An account's own keys are replaced by others of the same password.
+    /// An account's keys are replaced by new ones for the same password.
     RenewKeys {
-        /// The account, as it was when the password was compared.
+        /// The account as it was when the password was compared.
         account: CowBox<'a, Account>,
         /// The keys.
         keys: CowBox<'a, Keys>,
     },
-    /// Somebody has tried in vain to log in to an account.
+    /// A login to this account has failed.
     LoginFailed(AccountId),
-    /// The session is somebody from here on.
+    /// The session has completed its registration.
     ComeOnline(CowBox<'a, ComeOnline>),
-    /// Something of the requester's account changes.
+    /// A change to the requester's account.
     Account(CowBox<'a, AccountChange>),
-    /// The requester has proven to be an operator by this name.
+    /// The requester has given the right password for `OPER`.
     Granted {
-        /// The name in the config.
+        /// The operator's name in the config.
         name: &'a str,
     },
-    /// The requester's account is logged in to by a certificate, too.
+    /// A certificate is added to the requester's account.
     AddCertificate {
         /// The certificate.
         certificate: Fingerprint,
         /// The requester's client has presented it.
         proved: bool,
     },
-    /// The password of an account becomes a one-time code.
+    /// The password of an account is replaced by a one-time code.
     Reset(CowBox<'a, OneTimeCode>),
-    /// A new invitation, of this code.
+    /// A new invitation with this code.
     Invite {
-        /// The code: it is kept as it is, because its owner may look at it again.
+        /// The code, in clear: its owner may look at it again.
         code: &'a str,
         /// The invitation.
         invitation: CowBox<'a, Invitation>,
     },
 }
 
-/// A command, as it was sent. As bytes it is its line.
+/// A command as it was sent. Serialized as its line.
 pub struct Command<'a> {
-    /// Its verb, of which an entry can be made.
+    /// Its verb, one that can become an entry.
     pub verb: &'a Verb,
-    /// All of it.
+    /// The whole message.
     pub message: CowBox<'a, Message<'a>>,
 }
 
@@ -159,7 +158,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Command<'a> {
     }
 }
 
-/// What follows a session's own part of a command.
+/// What is left of a command after its session's own part.
 pub enum SharedPart<'a> {
     /// Nothing: the session has its answer.
     None,
@@ -169,7 +168,7 @@ pub enum SharedPart<'a> {
     Request(Request<'a>),
 }
 
-/// Applies an entry: the same state and the same entry give the same effects.
+/// Applies an entry: the same state and entry give the same effects.
 pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(), Refusal> {
     #[cfg(test)]
     record(&entry);
@@ -248,7 +247,7 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
     }
 }
 
-/// Applies what no session has asked for.
+/// Applies a request that no session has sent.
 pub fn apply_for_nobody(
     state: &mut State,
     node: &mut Node,
@@ -266,7 +265,7 @@ pub fn apply_for_nobody(
 
 #[cfg(test)]
 thread_local! {
-    /// What a test wants to see of all entries.
+    /// All entries, for a test to examine.
     pub static RECORDED: std::cell::RefCell<Option<Vec<String>>> = const { std::cell::RefCell::new(None) };
 }
 

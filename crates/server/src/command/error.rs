@@ -1,4 +1,4 @@
-//! `ERROR`: only servers say it; from a client it means nothing.
+//! `ERROR`: sent only by servers; ignored from clients.
 
 use super::refusal::Refusal;
 use crate::command::context::Context;

@@ -1,4 +1,4 @@
-//! `EX`: leaves and frees everything.
+//! `EX`: closes the connection, like `QUIT`.
 
 use super::refusal::Refusal;
 use crate::command::context::Context;

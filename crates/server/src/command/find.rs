@@ -25,7 +25,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
 }
 
-/// Searches for what somebody has typed.
+/// Searches for what somebody typed.
 pub fn look_for(context: &mut Context<'_>, words: &str) -> Result<(), Refusal> {
     let mut search = search::all(context);
     let mut narrowed = false;
@@ -46,7 +46,7 @@ pub fn look_for(context: &mut Context<'_>, words: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a part of the question is not a word, but narrows the search: then it does.
+/// Applies a part of the query that is a filter rather than a word; false if it is a word.
 fn narrow(
     context: &Responder<'_, impl Reads>,
     search: &mut Search,
@@ -83,7 +83,7 @@ fn narrow(
 
 const DATE: &str = "Not a date (YYYY-MM-DD) or a time (YYYY-MM-DDThh:mm:ssZ)";
 
-/// The time of a date, at which that day begins, or of a time.
+/// Parses a time, or a date as the time at which it begins.
 fn time(text: &str) -> Option<i64> {
     parse_server_time(text).or_else(|| parse_server_time(&format!("{text}T00:00:00Z")))
 }

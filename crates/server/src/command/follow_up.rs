@@ -1,4 +1,4 @@
-//! What shared commands leave to the node of their session is carried out.
+//! Carries out what shared commands leave to the session's node.
 
 use super::{
     account, authentication, join, markread, metadata, names, pending_messages, rename, serverban,
@@ -72,7 +72,7 @@ pub fn carry_out(context: &mut Context<'_>) {
             }
             FollowUp::Welcomed { full } => welcome::welcomed(context, full),
         }
-        // What came of that may leave something to the node, too.
+        // That may have left something to the node as well.
         carry_out(context);
         context.out.end_follow_up(rest);
     }

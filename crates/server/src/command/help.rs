@@ -31,7 +31,7 @@ fn overview() -> Vec<String> {
     lines
 }
 
-/// Replies with a title and lines, of which the last says that it is the last.
+/// Replies with a title and lines, the last of which ends the answer.
 fn show(context: &mut Context<'_>, subject: &str, title: &str, lines: &[String]) {
     context.numeric(n::RPL_HELPSTART, &[subject], title);
     context.numeric(n::RPL_HELPTXT, &[subject], "");
@@ -42,12 +42,12 @@ fn show(context: &mut Context<'_>, subject: &str, title: &str, lines: &[String])
     }
 }
 
-/// How a verb is used, and what it does; each has a line here.
+/// The usage and description of a verb.
 fn text(verb: &str) -> Option<&'static str> {
     TEXTS.iter().find(|(name, _)| *name == verb).map(|(_, text)| *text)
 }
 
-/// Usage and explanation of each verb, in lines; none longer than a line of the wire has room for.
+/// The usage and description of each verb; no line is longer than fits on the wire.
 #[rustfmt::skip]
 const TEXTS: &[(&str, &str)] = &[
     ("ACCOUNT", "ACCOUNT [PASSWORD [<old>] <new>]\nShows your account, or gives it another password; PASSWORD alone asks for both.\nACCOUNT SESSIONS | END <session>|ALL\nShows your connections, or ends them.\nACCOUNT TOKEN ADD <name> [<duration>] | TOKEN LIST | TOKEN DEL <name>\nApp passwords: each for one program, in place of your password, for as long as you say; DEL revokes one and ends its sessions.\nACCOUNT 2FA ON | 2FA CONFIRM <code> | 2FA OFF <code> | 2FA CODES <code>\nA second factor: a code from your phone when you log in; CODES draws new recovery codes.\nACCOUNT STRICT ON|OFF\nWhether your password logs in by SCRAM only; app passwords and certificates still do.\nACCOUNT PMS [everyone|shared|nobody]\nFrom whom you take private messages.\nACCOUNT EXPORT [<from>] | DELETE <your name>\nShows all that is stored of you as JSON, or deletes your account."),
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_verb_has_its_text_which_begins_with_its_name_and_fits_its_line() {
+    fn every_verb_has_a_help_text_that_begins_with_its_name_and_fits() {
         for verb in VERBS {
             let text = text(verb.name).unwrap_or_else(|| panic!("{} has no text", verb.name));
             assert!(text.starts_with(verb.name), "{text}");

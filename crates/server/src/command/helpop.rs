@@ -1,4 +1,4 @@
-//! `HELPOP [subject]`: the other name of `HELP`, for clients that keep that one for themselves.
+//! `HELPOP [subject]`: another name for `HELP`, for clients that have a `/help` of their own.
 
 use super::help;
 use super::refusal::Refusal;

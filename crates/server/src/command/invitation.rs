@@ -1,5 +1,5 @@
-//! `INVITATION ADD [uses=n] [expires=7d] [rooms=#a,#b] [:note]`, `INVITATION LIST`, `INVITATION DEL code`,
-//! and for who registers `INVITATION USE code`.
+//! `INVITATION ADD [uses=n] [expires=7d] [rooms=#a,#b] [:note]`, `INVITATION LIST`, `INVITATION DEL
+//! code`, and `INVITATION USE code` for people who register.
 
 use super::account::{self, duration, is_option};
 use super::authentication;
@@ -23,10 +23,10 @@ use crate::text::shorten;
 use proto::Message;
 use store::AccountId;
 
-/// The account of those who look after the server at the admin socket.
+/// The owner of invitations made at the admin socket.
 const NOBODY: AccountId = 0;
 
-/// What concerns the session alone: whatever needs no more than a look at the invitations.
+/// The session's own part: everything that only reads invitations.
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -67,7 +67,7 @@ fn use_one(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The session registers by an invitation. A wrong code counts as a failed login.
+/// The session registers with an invitation. A wrong code counts as a failed login.
 pub fn take(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
     authentication::attempt(context, NOBODYS_NAME)?;
     if invitation::find(&context.state, code).is_none() {
@@ -101,12 +101,12 @@ fn add(context: &mut Context<'_>, options: &[&str]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The account whose invitations the requester's are: nobody's at the admin socket.
+/// The account that owns the requester's invitations: none at the admin socket.
 fn maker(context: &Responder<'_, impl Reads>) -> AccountId {
     context.requester.user.unwrap_or(NOBODY)
 }
 
-/// What an invitation is to be like.
+/// Parses the options of an invitation.
 fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> {
     let mut invitation = Invitation {
         by: context.requester_name().as_ref().into(),
@@ -140,7 +140,7 @@ fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> 
     Ok(invitation)
 }
 
-/// Rooms to which the requester may take somebody.
+/// The rooms named, if the requester may invite people to them.
 fn rooms(context: &Context<'_>, names: &str) -> Result<Vec<Box<str>>, Refusal> {
     let (operator, names) = (context.has_right("INVITATION", "ADD"), super::names_of(names)?);
     if names.len() > INVITATION_ROOMS {
@@ -162,7 +162,7 @@ fn rooms(context: &Context<'_>, names: &str) -> Result<Vec<Box<str>>, Refusal> {
     Ok(rooms)
 }
 
-/// The code is drawn.
+/// The code was generated.
 pub fn drawn(context: &mut Context<'_>, invitation: &Invitation, outcome: Outcome) {
     let refused = match outcome {
         Outcome::Drawn(secrets, _) if !secrets.is_empty() => {
@@ -177,7 +177,7 @@ pub fn drawn(context: &mut Context<'_>, invitation: &Invitation, outcome: Outcom
     }
 }
 
-/// There is a new invitation. Its code is kept as it is, because its owner may look at it again.
+/// A new invitation was stored. Its code is kept in clear, because its owner may look at it again.
 pub fn added(context: &mut ApplyContext<'_>, code: &str, invitation: &Invitation) {
     invitation::add(context.state, context.out, code, invitation);
     stored(context);
@@ -186,14 +186,14 @@ pub fn added(context: &mut ApplyContext<'_>, code: &str, invitation: &Invitation
     context.note("INVITATION", "ADDED", &[code], &text);
 }
 
-/// What operators do with invitations is written down.
+/// What operators do with invitations goes to the audit log.
 fn audit(context: &mut ApplyContext<'_>, action: &str, code: &str, note: &str) {
     if context.role().is_some() {
         context.audit(action, code, note);
     }
 }
 
-/// What follows depends on what was just written.
+/// Further effects depend on what was just written.
 fn stored(context: &mut ApplyContext<'_>) {
     if let Condition::Stored(write) = context.out.condition() {
         let failed =

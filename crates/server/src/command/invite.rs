@@ -1,5 +1,5 @@
-//! `INVITE user room`: points somebody to a room, and lets them in if it is closed; alone: lists the
-//! rooms one is invited to.
+//! `INVITE user room`: invites somebody to a room, and lets them in if it is closed; alone: lists
+//! the rooms one is invited to.
 //!
 //! <https://modern.ircdocs.horse/#invite-message>
 
@@ -16,7 +16,8 @@ use proto::{Capability, Message, numeric as n};
 use std::sync::Arc;
 use store::RoomId;
 
-/// Answers who asks for a list, and finds out how much the requester has told the other one lately.
+/// Answers a request for the list, and finds out how much the requester has recently sent to the
+/// invited user.
 pub fn prepare<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -39,7 +40,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
         .filter(|name| ![target, *name].contains(&""))
         .ok_or(Refusal::NeedMoreParams)?;
     let (room, member) = context.my_room(name)?;
-    // Any member may point somebody to a room; only its operators open a closed one.
+    // Any member may invite; only operators let people into a closed room.
     let may_open = member.rank() >= Rank::HalfOp || room.rules.members_invite;
     let opens = may_open || context.user().is_operator();
     let by_role = room.is('i') && !may_open;
@@ -54,7 +55,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
         return Err(Refusal::UserInRoom(nick, room_name));
     }
     context.must_be_within_share(target, LINE_BYTES)?;
-    // To those who are ignored it looks as if they had invited.
+    // An ignored inviter gets the usual answer.
     let ignored = is_ignored(context, target);
     if !ignored {
         invite(context, id, target, opens);
@@ -94,8 +95,8 @@ fn list(context: &mut Context<'_>) {
     context.numeric(n::RPL_ENDOFINVITELIST, &[], "End of INVITE list");
 }
 
-/// Notes the invitation until the user comes. `opens`: it lets in, whatever closes the room to
-/// others.
+/// Records the invitation until the user joins. `opens`: it lets the user in, whatever closes the
+/// room to others.
 fn invite(context: &mut ApplyContext<'_>, id: RoomId, target: UserId, opens: bool) {
     let room = context.state.rooms.get_mut(&id).expect("the caller has looked the room up");
     if room.invited.len() >= INVITES && !room.invited.contains_key(&target) {

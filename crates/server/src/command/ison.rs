@@ -1,4 +1,4 @@
-//! `ISON name…`: which of these are online.
+//! `ISON name…`: which of these names are online.
 //!
 //! <https://modern.ircdocs.horse/#ison-message>
 

@@ -21,7 +21,7 @@ pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refu
     if context.session().user.is_none() && !context.has(Capability::ExtendedIsupport) {
         return Err(Refusal::NotLoggedIn);
     }
-    // The batch of this answer is the whole answer: it bears the label itself.
+    // The batch is the whole answer, so it has the label itself.
     let label = if batches(context) { context.out.take_label() } else { None };
     send(context, &isupport(&context.node.config), label.as_deref());
     Ok(())
@@ -32,7 +32,7 @@ pub fn show(context: &mut Context<'_>) {
     send(context, &isupport(&context.node.config), None);
 }
 
-/// Tells what another config changes in the tokens to all who were told of them.
+/// Sends changed tokens to all sessions that were sent the old ones.
 pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, before: &Config) {
     let (before, after) = (isupport(before), isupport(&node.config));
     let key = |token: &String| token.split('=').next().unwrap_or_default().to_owned();
@@ -55,7 +55,7 @@ fn batches(context: &Context<'_>) -> bool {
     context.has(Capability::Batch) && context.has(Capability::ExtendedIsupport)
 }
 
-/// Sends tokens on as many lines as it takes, none of them cut.
+/// Sends tokens on as many lines as needed; none is cut.
 fn send(context: &mut Context<'_>, tokens: &[String], label: Option<&str>) {
     let (server, nick) = (context.state.renderer.server.clone(), context.nick());
     let reference = batches(context).then(|| format!("I{}", context.out.text.len()));
@@ -85,8 +85,8 @@ fn send(context: &mut Context<'_>, tokens: &[String], label: Option<&str>) {
     }
 }
 
-/// Pieces of the list that fit a line: so many bytes, each with the space before it, and so many
-/// parameters beside the name and the sentence.
+/// Splits the list into lines: so many bytes, counting a space before each token, and so many
+/// parameters besides the name and the sentence.
 fn chunks(tokens: &[String], most: usize) -> Vec<&[String]> {
     let mut chunks = Vec::new();
     let (mut start, mut bytes) = (0, 0);
@@ -106,9 +106,9 @@ mod tests {
     use super::*;
     use crate::limits::{NAME_BYTES, SERVER_NAME_BYTES};
 
-    /// No token is too long for a line by itself, whatever the config says.
+    /// Whatever the config says, no token is too long for a line.
     #[test]
-    fn the_longest_names_leave_room_for_each_token() {
+    fn every_token_fits_on_a_line_with_the_longest_names() {
         let mut config = Config::default();
         config.server.name = "x".repeat(SERVER_NAME_BYTES);
         config.limits.rooms_per_user = usize::MAX;

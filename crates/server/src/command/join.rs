@@ -1,4 +1,5 @@
-//! `JOIN room[,room…] [key[,key…]]`: enters rooms; the first who joins makes the room and is its operator.
+//! `JOIN room[,room…] [key[,key…]]`: joins rooms; whoever joins first creates the room and is its
+//! operator.
 //!
 //! <https://modern.ircdocs.horse/#join-message>
 
@@ -44,7 +45,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Enters a room, and makes it if it is not there.
+/// Joins a room, creating it if necessary.
 pub fn join(context: &mut ApplyContext<'_>, name: &str, key: &str) -> Result<(), Refusal> {
     let me = context.me();
     let existing = context.state.room(name).map(|room| (room.id, room.is_nobodys()));
@@ -72,7 +73,7 @@ pub fn join(context: &mut ApplyContext<'_>, name: &str, key: &str) -> Result<(),
         if context.state.rooms[&room].members.contains_key(&me) {
             return Ok(()); // In it already: nothing happens, as IRC has it.
         }
-        // A room is empty only if its end could not be stored: who comes founds it anew.
+        // A room can be empty only if its end could not be stored: whoever joins founds it again.
         if !founds {
             by_role = may_join(context, room, key)?;
         }
@@ -99,7 +100,7 @@ pub fn join(context: &mut ApplyContext<'_>, name: &str, key: &str) -> Result<(),
     Ok(())
 }
 
-/// Refuses guests who are let into some rooms only.
+/// Refuses guests who may only enter certain rooms.
 fn may_enter_as_guest(context: &ApplyContext<'_>, name: &str) -> Result<(), Refusal> {
     match context.user().guest && !context.state.settings.lets_guests_into(name) {
         true => Err(Refusal::NoGuests(name.to_owned())),
@@ -107,8 +108,8 @@ fn may_enter_as_guest(context: &ApplyContext<'_>, name: &str) -> Result<(), Refu
     }
 }
 
-/// Whether another room than `own` has a name that looks like this one; and which name, if the
-/// requester may know of it.
+/// Whether a room other than `own` has a similar-looking name; with its name, if the requester may
+/// know about it.
 pub fn looks_like(
     context: &ApplyContext<'_>,
     name: &str,
@@ -118,7 +119,7 @@ pub fn looks_like(
     Some(context.may_see(alike).then(|| alike.name.clone()))
 }
 
-/// A room had this name until lately: clients that know of renames are told, others taken there.
+/// A former name of a room: clients with renames are told the new one, others are moved to it.
 fn by_old_name(
     context: &mut ApplyContext<'_>,
     old: &str,
@@ -132,7 +133,7 @@ fn by_old_name(
     let (me, room) = (context.me(), context.state.room(&new).map(|room| room.id));
     match room.filter(|room| context.state.rooms[room].member(me).is_some()) {
         None => join(context, &new, key),
-        // In it already: this device is shown where it is.
+        // Already in it: this device is shown the room.
         Some(room) => {
             let news = context.passing_join(me, room);
             context.reply_news(news);
@@ -142,7 +143,8 @@ fn by_old_name(
     }
 }
 
-/// Whether the requester may join a room that is there; if so, whether only as an operator of the server.
+/// Whether the requester may join an existing room; if so, whether only as an operator of the
+/// server.
 fn may_join(context: &mut ApplyContext<'_>, room: RoomId, key: &str) -> Result<bool, Refusal> {
     let who = context.who();
     let may = admits(context, room, key, &who);
@@ -184,7 +186,7 @@ fn admits(
     Ok(())
 }
 
-/// The requester enters; everybody in the room is told, the requester is shown topic and names.
+/// The requester joins: everybody in the room is told, and the requester is shown topic and names.
 fn enter(context: &mut ApplyContext<'_>, me: UserId, room: RoomId, member: Member) {
     if let Some(room) = context.state.rooms.get_mut(&room) {
         room.invited.remove(&me);
@@ -200,7 +202,7 @@ fn enter(context: &mut ApplyContext<'_>, me: UserId, room: RoomId, member: Membe
     context.out.follow_up(FollowUp::ShowRoom { room, user: me });
 }
 
-/// Shows a user's devices, as far as they are here, the room that they have come into.
+/// Shows a user's devices at this node a room that the user has joined.
 pub fn show(context: &mut Context<'_>, room: RoomId, user: UserId) {
     let Some(user) = context.state.users.get(&user) else { return };
     let mut names = names::SharedNames::default();
@@ -214,7 +216,7 @@ pub fn show(context: &mut Context<'_>, room: RoomId, user: UserId) {
     }
 }
 
-/// Shows a device what follows its `JOIN`; the names as another device of its user was shown them.
+/// Shows a device what follows its `JOIN`; names as another device of the same user was shown them.
 pub fn show_around(device: &mut Context<'_>, room: RoomId, names: &mut names::SharedNames) {
     markread::show_room(device, room);
     topic::show(device, room, false);

@@ -1,4 +1,5 @@
-//! `KICK room[,room…] user[,user…] [:reason]`: puts members out of a room, or of one room each.
+//! `KICK room[,room…] user[,user…] [:reason]`: removes members from one room, or one from each
+//! room.
 //!
 //! <https://modern.ircdocs.horse/#kick-message>
 
@@ -55,7 +56,7 @@ fn from_room(
         return Err(Refusal::LobbyStays(name));
     }
     super::for_each_target(context, "KICK", users, |context, _, target| {
-        // The room ends when the last one goes, who may be the requester.
+        // The room ends with its last member, who may be the requester.
         if !context.state.rooms.contains_key(&id) {
             return Err(Refusal::NoSuchRoom(name.to_string()));
         }
@@ -92,15 +93,15 @@ fn kick(
     Ok(())
 }
 
-/// Whether the requester may put the founder out of a room, or take the rank: only the founder, and
-/// operators of the server.
+/// Whether the requester may remove the founder or take the rank: only the founder, and operators
+/// of the server.
 pub fn may_touch_founder(context: &ApplyContext<'_>, room: &Room) -> bool {
     let above = |founder| context.must_not_be_above(founder).is_ok();
     room.founder == Some(context.me())
         || (context.user().is_operator() && room.founder.is_none_or(above))
 }
 
-/// Puts a member out of a room.
+/// Removes a member from a room.
 pub fn put_out(
     context: &mut ApplyContext<'_>,
     id: RoomId,

@@ -1,4 +1,4 @@
-//! `LINKS`: the servers of the network, of which there is one.
+//! `LINKS`: the servers of the network: this one.
 //!
 //! <https://modern.ircdocs.horse/#links-message>
 

@@ -1,4 +1,4 @@
-//! `LIST [room[,room…]] [condition[,condition…]]`: which rooms there are.
+//! `LIST [room[,room…]] [condition[,condition…]]`: lists rooms.
 //!
 //! <https://modern.ircdocs.horse/#list-message>, <https://modern.ircdocs.horse/#elist-parameter>
 
@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use std::ops::Bound;
 use store::RoomId;
 
-/// Milliseconds of the unit in which rooms are asked for by age.
+/// Milliseconds of the unit in which LIST measures age.
 const MINUTE: i64 = 60_000;
 
 /// Carries out `LIST`.
@@ -62,22 +62,23 @@ fn show_if_asked_for(context: &mut Context<'_>, id: RoomId, filters: &[Filter<'_
     context.out.spend(work);
 }
 
-/// One parameter of `LIST`: a room must meet all its conditions and, if it has masks, fit one.
+/// One parameter of `LIST`: a room must meet all its conditions and match one of its masks, if it
+/// has any.
 #[derive(Default)]
 struct Filter<'a> {
     masks: Vec<&'a str>,
     conditions: Vec<Condition<'a>>,
 }
 
-/// What a room must be.
+/// A condition for a room.
 enum Condition<'a> {
-    /// `!mask`: of another name.
+    /// `!mask`: a name that does not match.
     Not(&'a str),
-    /// `<n` and `>n`: less or more full.
+    /// `<n` and `>n`: fewer or more members.
     Users(Ordering, usize),
-    /// `C<n` and `C>n`: made less or more than so many minutes ago.
+    /// `C<n` and `C>n`: created less or more than so many minutes ago.
     Made(Ordering, i64),
-    /// `T<n` and `T>n`: with a topic set less or more than so many minutes ago.
+    /// `T<n` and `T>n`: topic set less or more than so many minutes ago.
     Topic(Ordering, i64),
 }
 
@@ -88,14 +89,14 @@ impl<'a> Filter<'a> {
         for part in parts.take(LIST_CONDITIONS) {
             match Condition::of(part) {
                 Some(condition) => filter.conditions.push(condition),
-                // The name of a room is the mask of that room.
+                // A room's name is a mask for that room.
                 None => filter.masks.push(part),
             }
         }
         filter
     }
 
-    /// Adds the work that it took to `work`.
+    /// Adds the work done to `work`.
     fn admits(&self, room: &Room, now: i64, work: &mut u64) -> bool {
         let named = self.masks.is_empty()
             || self.masks.iter().any(|mask| matches_counted(mask, &room.name, work));
@@ -147,7 +148,7 @@ mod tests {
     use std::collections::BTreeSet;
     use store::Topic;
 
-    /// A room made an hour ago with a topic of half an hour ago and three people.
+    /// A room created an hour ago, with a half-hour-old topic and three people.
     fn room(name: &str) -> Room {
         let mut room = Room::new(1, name.into(), 0);
         room.online = 3;
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_younger_age_is_less_and_an_older_one_more() {
+    fn less_than_an_age_means_younger() {
         let room = room("#garden");
         for held in ["C<61", "C>59", "c>59", "T<31", "T>29", "t<31", "C>59,T<31", "<4", ">2"] {
             assert!(admits(held, &room), "{held}");
@@ -173,14 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_the_age_of_a_topic_gets_no_room_without_one() {
+    fn conditions_on_the_topics_age_exclude_rooms_without_a_topic() {
         let mut room = room("#garden");
         room.settings.topic = None;
         assert!(!admits("T<1000", &room) && !admits("T>0", &room));
     }
 
     #[test]
-    fn masks_are_alternatives_and_conditions_all_hold() {
+    fn one_mask_and_all_conditions_must_match() {
         let room = room("#garden");
         for held in ["", "#garden", "#GARDEN", "#x,*den", "*", "!*x*", "*den,!#x*", "!a,!b", ","] {
             assert!(admits(held, &room), "{held}");

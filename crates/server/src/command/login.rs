@@ -11,7 +11,7 @@ use proto::Message;
 use std::sync::Arc;
 use store::Account;
 
-/// The verbs that people type.
+/// Verbs that people type.
 const TYPED: [&str; 6] = ["LOGIN", "BM", "PM", "CH", "EX", "QUIT"];
 
 /// Carries out `LOGIN`.
@@ -57,8 +57,9 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The line answers the question for the password. One for a new name that cannot be meant as one is
-/// refused, and the question stands: a client that gives up says `QUIT`, and that is nobody's password.
+/// The line answers the question for the password. For a new name, a line that looks like a command
+/// is refused and the question stays: a client that gives up sends `QUIT`, and that must not become
+/// a password.
 pub fn answer(context: &mut Context<'_>, name: &str, line: &str) -> Result<(), Refusal> {
     let new = context.state.account(name).is_none();
     let refused = if new && is_command(line) {
@@ -90,8 +91,8 @@ pub fn code(context: &mut Context<'_>, account: Arc<Account>, line: &str) -> Res
     Ok(())
 }
 
-/// Whether a line is a verb in capitals with what follows it, as programs send them, or one of the
-/// verbs that people type, alone or with a text behind a colon.
+/// Whether a line looks like a command: a verb in capitals as programs send it, or one of the verbs
+/// that people type, alone or with a colon and a text.
 fn is_command(line: &str) -> bool {
     let line = line.trim();
     let (first, rest) = line.split_once(' ').unwrap_or((line, ""));

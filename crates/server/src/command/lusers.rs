@@ -1,4 +1,4 @@
-//! `LUSERS`: how many are here.
+//! `LUSERS`: how many users, rooms and connections there are.
 //!
 //! <https://modern.ircdocs.horse/#lusers-message>
 
@@ -30,7 +30,7 @@ pub fn show(context: &mut Context<'_>) {
         "connection(s) not logged in",
     );
     context.numeric(n::RPL_LUSERCHANNELS, &[&rooms.to_string()], "channels formed");
-    // A user counts once, on however many devices: so all these numbers agree.
+    // A user counts once, however many devices they have, so all these numbers agree.
     context.numeric(n::RPL_LUSERME, &[], &format!("I have {all} clients and 0 servers"));
     let (all, most) = (all.to_string(), most.to_string());
     let text = format!("Current local users {all}, max {most}");

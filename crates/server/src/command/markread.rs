@@ -1,5 +1,4 @@
-//! `MARKREAD target [timestamp=…]`: up to where a person has read a conversation, on whatever
-//! device.
+//! `MARKREAD target [timestamp=…]`: how far a person has read a conversation, on any device.
 //!
 //! <https://ircv3.net/specs/extensions/read-marker>
 
@@ -24,7 +23,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     let Some(given) = message.param(1) else {
         match found {
             Ok((conversation, name)) => reply(context, conversation, &name),
-            // Of what has no marker nobody learns here whether it is there.
+            // Without a marker, the answer does not reveal whether the target exists.
             Err(_) if check_room(target).is_ok() || check_name(target).is_ok() => {
                 context.from_server_only("MARKREAD", &[target, "*"]);
             }
@@ -37,7 +36,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     let time = time.ok_or_else(|| invalid(given))?.min(context.state.now);
     let me = context.me();
     let before = context.state.read_markers.get(me, conversation);
-    // A marker ahead of the clock was set when that was wrong; it must not hide what comes now.
+    // A marker ahead of the clock was set while the clock was wrong; it must not hide new messages.
     if before.is_some_and(|before| time <= before && before <= context.state.now) {
         reply(context, conversation, &name);
         return Ok(());
@@ -63,8 +62,8 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Shows the other devices of the requester, as far as they are here, a marker that it has set, and what it
-/// leaves unread.
+/// Sends the requester's other devices at this node a marker that was set, and what it leaves
+/// unread.
 pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: &Arc<str>) {
     let Some(user) = context.requester.user.and_then(|me| context.state.users.get(&me)) else {
         return;
@@ -78,13 +77,13 @@ pub fn show_others(context: &mut Context<'_>, conversation: Conversation, name: 
     }
 }
 
-/// Says up to where the requester has read a room, after its `JOIN`.
+/// Sends the requester's read marker for a room, after its `JOIN`.
 pub fn show_room(context: &mut Responder<'_, impl Reads>, room: RoomId) {
     let name = context.state.rooms[&room].name.clone();
     show(context, Conversation::room(room), &name);
 }
 
-/// Says it to a session that wants to be told.
+/// Sends a marker to a session that wants them.
 fn show(context: &mut Responder<'_, impl Reads>, conversation: Conversation, name: &str) {
     if context.has(Capability::ReadMarker) {
         reply(context, conversation, name);

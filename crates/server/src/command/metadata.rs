@@ -1,5 +1,5 @@
-//! `METADATA target GET|LIST|SET|CLEAR|SUB|UNSUB|SUBS|SYNC …`: what users and rooms say of
-//! themselves by keys.
+//! `METADATA target GET|LIST|SET|CLEAR|SUB|UNSUB|SUBS|SYNC …`: keys and values that users and rooms
+//! set about themselves.
 //!
 //! `draft/metadata-3` (<https://github.com/ircv3/ircv3-specifications/pull/613>); sessions with
 //! `draft/metadata-2` (<https://ircv3.net/specs/extensions/metadata>) get its codes.
@@ -85,7 +85,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     }
 }
 
-/// Whether the session speaks the draft before.
+/// Whether the session uses the previous draft.
 fn is_old(context: &Responder<'_, impl Reads>) -> bool {
     at_registration::is_old(context.capabilities())
 }
@@ -99,7 +99,7 @@ fn bad_parameters(subcommand: &str, text: &'static str) -> Refusal {
     fails("INVALID_PARAMS", &[middle(subcommand)], text)
 }
 
-/// A word as it may stand in the middle of a line.
+/// A word that is safe in the middle of a line.
 fn middle(word: &str) -> &str {
     let fits = !word.is_empty() && !word.starts_with(':') && !word.contains(' ');
     if fits { word } else { "*" }
@@ -109,8 +109,8 @@ fn bad_target(name: &str) -> Refusal {
     fails("INVALID_TARGET", &[name], "No such user or room, or it is not available to you")
 }
 
-/// Whom a target names: any account, a guest who is online, or a room that may be looked into. A
-/// session that is nobody yet can only name itself.
+/// The owner named by a target: any account, a guest who is online, or a visible room. A session
+/// that has not registered can only name itself.
 fn target(context: &Responder<'_, impl Reads>, name: &str) -> Result<Target, Refusal> {
     let Some(me) = context.requester.user else {
         return match name {
@@ -133,8 +133,7 @@ fn target(context: &Responder<'_, impl Reads>, name: &str) -> Result<Target, Ref
     Ok(Target { of: Some(Subject::Room(room)), name })
 }
 
-/// Whom a target names whose metadata the requester may read: what a closed room says of itself, it says
-/// to its members.
+/// A target whose metadata the requester may read: that of a closed room is for its members.
 fn readable(context: &Responder<'_, impl Reads>, name: &str) -> Result<Target, Refusal> {
     let target = target(context, name)?;
     if let Some(Subject::Room(room)) = target.of {
@@ -153,7 +152,7 @@ fn keys(context: &Context<'_>, target: &Target) -> Keys {
     }
 }
 
-/// What one must call a key that cannot be one.
+/// The code for an invalid key.
 fn bad_key_code(context: &Responder<'_, impl Reads>) -> &'static str {
     if is_old(context) { "KEY_INVALID" } else { "INVALID_KEY" }
 }
@@ -165,7 +164,7 @@ fn is_key(key: &str) -> bool {
 
 const BAD_KEY: &str = "A key consists of 1 to 32 of a-z 0-9 _ . / -";
 
-/// One key of several cannot be one; the others are dealt with.
+/// The line for one invalid key of several; the others are processed.
 fn bad_key_line(context: &Responder<'_, impl Reads>, key: &str) -> Vec<u8> {
     let kind = if is_old(context) { "FAIL" } else { "WARN" };
     let code = bad_key_code(context);
@@ -198,7 +197,7 @@ fn list(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Replies with what the target has of what the session is subscribed to.
+/// Replies with the target's values for the keys that the session is subscribed to.
 fn sync(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let wanted = context.node.subscriptions.of(context.requester.session);
     if name == EVERYTHING && context.session().user.is_some() {

@@ -1,5 +1,5 @@
-//! `MODE target [changes [parameters…]]`: shows or changes modes of a room; those of users are in
-//! [`super::umode`].
+//! `MODE target [changes [parameters…]]`: shows or changes the modes of a room; those of users are
+//! in [`super::umode`].
 //!
 //! <https://modern.ircdocs.horse/#mode-message>
 
@@ -38,7 +38,7 @@ struct ModeStep<'a> {
     parameter: Option<&'a str>,
 }
 
-/// What a `MODE` has come to, as it will be told.
+/// The changes that a `MODE` has made, as members are told.
 #[derive(Default)]
 struct AppliedModes {
     letters: String,

@@ -1,4 +1,4 @@
-//! `MONITOR +|-|C|L|S [name[,name…]]`: watches names come online and go.
+//! `MONITOR +|-|C|L|S [name[,name…]]`: watches names come online and go offline.
 //!
 //! <https://ircv3.net/specs/extensions/monitor>
 
@@ -37,8 +37,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// The names in a list; in place of the former name of an account the one that it has now, under which
-/// alone it comes online.
+/// The names in a list. A former name of an account is replaced by its present one, the only one
+/// that can come online.
 fn targets(context: &Context<'_>, message: &Message<'_>) -> Result<Vec<Arc<str>>, Refusal> {
     let targets = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let names: Vec<&str> = targets.split([',', ' ']).filter(|name| !name.is_empty()).collect();
@@ -54,7 +54,7 @@ fn watched(context: &Context<'_>) -> Vec<String> {
     context.session().watched.values().map(|name| name.to_string()).collect()
 }
 
-/// A name that nobody can have is offline for good, and so answered and not added.
+/// An invalid name is always offline: it is answered and not added.
 fn add(context: &mut Context<'_>, names: Vec<Arc<str>>) {
     let (mut added, mut beyond) = (Vec::new(), Vec::new());
     for name in names {
@@ -72,7 +72,7 @@ fn add(context: &mut Context<'_>, names: Vec<Arc<str>>) {
     }
 }
 
-/// Replies who of these is online and who is not.
+/// Replies which of these names are online and which are not.
 fn show(context: &mut Context<'_>, names: &[String]) {
     let (mut users, mut online, mut offline) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
@@ -89,7 +89,7 @@ fn show(context: &mut Context<'_>, names: &[String]) {
     show_metadata::sync_watched(context, &users);
 }
 
-/// Replies with a list, on as many lines as it takes.
+/// Replies with a list on as many lines as needed.
 fn list(context: &mut Context<'_>, code: &str, names: &[String]) {
     for line in lines(names.iter().map(String::as_str), NAMES_LINE_BYTES) {
         context.numeric(code, &[], &line.replace(' ', ","));

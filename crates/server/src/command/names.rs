@@ -1,4 +1,4 @@
-//! `NAMES [room[,room…]]`: who is in a room.
+//! `NAMES [room[,room…]]`: the members of a room.
 //!
 //! <https://modern.ircdocs.horse/#names-message>
 
@@ -26,7 +26,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         Cursor::Target(target) => (target, None),
         _ => (0, None),
     };
-    // A room named twice is shown once: in a large one that is much.
+    // A room named twice is shown once: large ones are long.
     for (at, name) in super::once(names).into_iter().take(TARGETS).enumerate().skip(first) {
         if context.turn_is_over() {
             context.go_on_at(Cursor::Target(at));
@@ -45,7 +45,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// A room that the requester may look into: not a secret one of others.
+/// A room whose members the requester may see: not somebody else's secret one.
 pub fn visible(context: &Responder<'_, impl Reads>, name: &str) -> Result<RoomId, Refusal> {
     let room = context.room(name)?;
     match context.may_see(room) {
@@ -54,8 +54,8 @@ pub fn visible(context: &Responder<'_, impl Reads>, name: &str) -> Result<RoomId
     }
 }
 
-/// Replies with those whom a new member of the room will be told of when they leave: in a large
-/// room, not with those who have not said anything yet. `NAMES` itself answers with everybody.
+/// Replies with the members whose departure a new member will be told of: in a large room, not
+/// those who have not yet sent anything. `NAMES` itself lists everybody.
 pub fn show_known(context: &mut Context<'_>, room: RoomId) {
     if context.has(Capability::NoImplicitNames) || context.has(Capability::NoImplicitNamesDraft) {
         return;
@@ -65,12 +65,13 @@ pub fn show_known(context: &mut Context<'_>, room: RoomId) {
     show(context, room, all, None, false);
 }
 
-/// A list of names as one device was shown it: those of the same user that show names alike share it.
+/// A list of names as one device was sent it: devices of the same user with equal capabilities
+/// share it.
 #[derive(Default)]
 pub struct SharedNames(Vec<([bool; 4], Range<u32>)>);
 
 impl SharedNames {
-    /// Shows a device of a new member what [`show_known`] does.
+    /// Sends a device of a new member what [`show_known`] does.
     pub fn show_known(&mut self, device: &mut Context<'_>, room: RoomId) {
         let alike = [
             Capability::MultiPrefix,
@@ -89,8 +90,8 @@ impl SharedNames {
     }
 }
 
-/// Replies with the members of a room behind one of them. In turns, if asked to: returns behind
-/// whom to go on.
+/// Replies with the members of a room after one of them. In turns, if asked to: returns after whom
+/// to continue.
 fn show(
     context: &mut Context<'_>,
     room: RoomId,
@@ -121,7 +122,7 @@ fn show(
     None
 }
 
-/// The next line of names, and the last user looked at, if there may be more.
+/// The next line of names, and the last user examined, if there may be more.
 fn next_line(
     context: &mut Context<'_>,
     room: RoomId,
@@ -159,7 +160,7 @@ fn next_line(
     (line, last.filter(|_| more))
 }
 
-/// Words joined by spaces into lines of at most `most` bytes (one word a line at least).
+/// Words joined by spaces into lines of at most `most` bytes, with at least one word each.
 pub fn lines<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words {

@@ -1,4 +1,4 @@
-//! `NICK name`: introduces a session; a guest may change it later, an account's name stays.
+//! `NICK name`: gives a session's name; a guest may change it later, an account's name stays.
 //!
 //! <https://modern.ircdocs.horse/#nick-message>
 
@@ -19,7 +19,7 @@ fn name_in<'m>(message: &'m Message<'m>) -> Result<&'m str, Refusal> {
     message.param(0).filter(|name| !name.is_empty()).ok_or(Refusal::NoName)
 }
 
-/// Before the session has registered, it introduces itself.
+/// Before the registration is complete, it is part of it.
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -42,7 +42,8 @@ pub fn before<'m>(
     Ok(SharedPart::None)
 }
 
-/// A room in which the guest is banned or to be quiet: it keeps the nick by which it is known there.
+/// A room in which the guest is banned or quieted: it must keep the nick by which it is known
+/// there.
 fn silenced_in(context: &mut ApplyContext<'_>) -> Option<Arc<str>> {
     let (me, who) = (context.me(), context.who());
     let rooms = context.user().rooms.iter().map(|room| &context.state.rooms[room]);

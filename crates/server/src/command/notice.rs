@@ -1,4 +1,5 @@
-//! `NOTICE target[,target…] :text`: a message that nobody answers automatically, refusals neither.
+//! `NOTICE target[,target…] :text`: a message that must not be answered automatically, not even by
+//! refusals.
 //!
 //! <https://modern.ircdocs.horse/#notice-message>
 

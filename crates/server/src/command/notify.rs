@@ -1,5 +1,5 @@
-//! `NOTIFY [target [mute|follow|default]]`: of which conversations the requester wants to be told, on all
-//! of their devices. The server keeps it; clients act on it.
+//! `NOTIFY [target [mute|follow|default]]`: what the requester wants to be notified of, on all
+//! devices. The server stores it; clients act on it.
 
 use super::chathistory::conversation;
 use super::refusal::Refusal;
@@ -35,7 +35,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     }
 }
 
-/// A conversation that lasts: a guest's ends with the guest.
+/// A permanent conversation: a guest's ends with the guest.
 fn find(context: &ApplyContext<'_>, target: &str) -> Result<(Conversation, Arc<str>), Refusal> {
     let found = conversation(context, target).ok();
     let found =
@@ -68,7 +68,7 @@ fn set(
         }
         notify::set(context.state, context.out, me, of, to);
     }
-    // Programs understand the line that tells it to all devices.
+    // Clients understand the line that is sent to all devices.
     if !context.has(Capability::Unread) {
         context.note("NOTIFY", "SET", &[name, notify::word(to)], sentence(of, to));
     }
@@ -91,7 +91,7 @@ fn list(context: &mut ApplyContext<'_>) {
     context.note("NOTIFY", "END", &[&all.len().to_string()], text);
 }
 
-/// Tells a program what its person has muted and follows.
+/// Sends a client what its user has muted and follows.
 pub fn show_all(context: &mut Responder<'_, impl Reads>) {
     for (name, _, to) in named(context) {
         context.from_server_only("NOTIFY", &[&name, notify::word(Some(to))]);
@@ -104,7 +104,7 @@ pub fn muted(state: &State, user: UserId) -> Box<[Conversation]> {
     all.filter(|(_, to)| *to == Notify::Mute).map(|(of, _)| of).collect()
 }
 
-/// What the requester has muted and follows: rooms that they are in, and accounts.
+/// What the requester has muted and follows, among their rooms and accounts.
 pub fn named(context: &Responder<'_, impl Reads>) -> Vec<(Arc<str>, Conversation, Notify)> {
     let (state, me): (&State, _) = (&context.state, context.me());
     let all = notify::all(state, me);

@@ -1,4 +1,4 @@
-//! `OPER name password`: takes the rights of a server operator, as the config file grants them.
+//! `OPER name password`: acquires the rights of a server operator, as granted by the config file.
 //!
 //! <https://modern.ircdocs.horse/#oper-message>
 
@@ -43,9 +43,9 @@ fn too_many(context: &mut Context<'_>, name: &str, seconds: i64) -> Refusal {
     Refusal::TooManyAttempts(name.to_owned(), seconds)
 }
 
-/// Answers, once that may be told.
+/// Answers, once the answer may be given.
 pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
-    // Who has just registered may be nobody again by now: it could not be stored.
+    // The user may be gone again: its registration could not be stored.
     if context.session().user.is_some()
         && let Err(refusal) = check(context, name, granted)
     {
@@ -75,7 +75,7 @@ fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Ref
     context.apply(Request::Granted { name })
 }
 
-/// The requester is an operator from here on.
+/// Makes the requester an operator.
 pub fn grant(context: &mut ApplyContext<'_>, name: &str) {
     let before = context.user_mut().role.replace(Role::Admin).is_some();
     context.audit("OPER", name, "");

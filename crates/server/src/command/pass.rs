@@ -1,4 +1,4 @@
-//! `PASS password`: the server's own password, the account's, or both as `server:account`.
+//! `PASS password`: the server password, the account's, or both as `server:account`.
 //!
 //! <https://modern.ircdocs.horse/#pass-message>
 
@@ -13,7 +13,7 @@ use proto::Message;
 /// Carries out `PASS`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     if let Err(refusal) = context.must_be_private() {
-        // Whoever filled in the password box of a client is not left waiting.
+        // A client with a password configured is answered rather than left waiting.
         authentication::refused(context, NOBODYS_NAME, LoginMethod::Pass, &refusal);
         return Ok(());
     }

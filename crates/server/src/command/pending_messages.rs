@@ -1,18 +1,18 @@
-//! Private messages that were kept for a person are shown to a connection of theirs. How far it has
-//! taken them: [`crate::session::delivery`].
+//! Shows a connection the private messages pending for its user. How much it has acknowledged:
+//! [`crate::session::delivery`].
 
 use super::context::Context;
 use crate::effects::{Effect, Read, ReadKind};
 use std::sync::Arc;
 
-/// The session of the requester has just registered.
+/// The requester's session has just registered.
 pub fn came(context: &mut Context<'_>) {
     let last = context.state.last_event();
     context.session_mut().delivery.begin(last);
     show(context);
 }
 
-/// Shows the session what was kept when it came, if somebody is at it and it has not been shown.
+/// Shows the messages pending at the login, if the session is attended and has not been shown them.
 pub fn show(context: &mut Context<'_>) {
     let (user, session) = (context.user(), context.requester.session);
     if user.guest || user.is_unattended(session) {

@@ -1,4 +1,5 @@
-//! `PIN room [msgid or name]`: keeps a message in view of all members of a room; alone: lists them.
+//! `PIN room [msgid or name]`: pins a message for all members of a room; alone: lists the pinned
+//! messages.
 
 use super::privmsg::find;
 use super::refusal::Refusal;
@@ -47,21 +48,21 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     Ok(())
 }
 
-/// A message is not pinned any more.
+/// Unpins a message.
 pub fn remove(context: &mut ApplyContext<'_>, id: RoomId, about: EventId) {
     let record = (RecordKind::Pin, id, &*pins::key(about));
     records::remove(context.state, context.out, record);
 }
 
-/// An operator takes a message back: it is not pinned any more.
+/// A message is redacted by an operator: unpins it.
 pub fn taken_back(context: &mut ApplyContext<'_>, id: RoomId, about: EventId) {
     if pins::has(context.state, id, about) {
         remove(context, id, about);
     }
 }
 
-/// The message of a msgid, or the newest one in a room by whom a name stands for: many clients show no
-/// msgids.
+/// The message of a msgid, or the newest one by the author of this name in a room: many clients do
+/// not show msgids.
 pub fn event_of(
     context: &mut ApplyContext<'_>,
     id: RoomId,

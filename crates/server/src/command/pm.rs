@@ -12,7 +12,7 @@ use crate::state::apply_context::ApplyContext;
 use proto::Message;
 use store::EventKind;
 
-/// Asks for what is not there: the receiver, or the message.
+/// Asks for what is missing: the receiver or the message.
 pub fn ask<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -46,7 +46,7 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The message to a receiver who was asked for is known.
+/// The message to a known receiver has arrived.
 pub fn text<'m>(context: &mut Context<'_>, to: String, text: &'m str) -> Request<'m> {
     look_at_share(context, &to, text, 0);
     Request::PrivateMessage { to: to.into(), text }

@@ -1,4 +1,4 @@
-//! `PONG`: a sign of life. The shard has noticed it already, as it notices every line.
+//! `PONG`: a sign of life. The shard has noticed it already, as it does every line.
 
 use super::refusal::Refusal;
 use crate::command::context::Context;

@@ -1,5 +1,5 @@
-//! Whether a person is away: said by them, for all their devices; or because no connection of
-//! theirs has anybody at it.
+//! Whether a person is away: by their own words, for all their devices, or because none of their
+//! connections is attended.
 //!
 //! <https://ircv3.net/specs/extensions/away-notify>, <https://ircv3.net/specs/extensions/pre-away>
 
@@ -9,7 +9,7 @@ use crate::state::membership::{known_in, tell_acquaintances};
 use crate::state::user::{Presence, UserId};
 use proto::Capability;
 
-/// The session of the requester says whether the person is here.
+/// The requester's session reports the person's presence.
 pub fn said(context: &mut ApplyContext<'_>, presence: Presence) {
     note(context, presence);
     let me = context.me();
@@ -27,16 +27,16 @@ fn note(context: &mut ApplyContext<'_>, presence: Presence) {
     }
 }
 
-/// The requester comes online, having said this before, if anything. Nobody is told yet: the rooms are
-/// when they come to know of the user, and watchers by [`tell_watchers`].
+/// The requester comes online with the presence reported before, if any. Nobody is told yet: rooms
+/// are told when the user becomes visible, and watchers by [`tell_watchers`].
 pub fn came(context: &mut ApplyContext<'_>, presence: Option<Presence>) {
     presence.into_iter().for_each(|presence| note(context, presence));
     let user = context.user_mut();
     user.away = user.away_now();
 }
 
-/// Tells those who watch the requester's name, and have just been told that the requester is online, that
-/// the person is away, if so.
+/// Tells the watchers of the requester's name, who have just been told that it is online, that the
+/// person is away, if so.
 pub fn tell_watchers(context: &mut ApplyContext<'_>) {
     let me = context.me();
     let Some(away) = context.user().away.clone() else { return };
@@ -45,8 +45,8 @@ pub fn tell_watchers(context: &mut ApplyContext<'_>) {
     context.out.follow_up(FollowUp::TellWatchers { user: me, news, told });
 }
 
-/// A session of a user came or went, or said something: tells others if the person is away now and
-/// was not, or the other way round.
+/// A session of a user was opened, closed, or has reported a presence: tells others if the user's
+/// away status has changed.
 pub fn changed(context: &mut ApplyContext<'_>, user: UserId) {
     let known = context.state.users.get_mut(&user).expect("the caller has looked the user up");
     let now = known.away_now();

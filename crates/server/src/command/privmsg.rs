@@ -1,4 +1,5 @@
-//! `PRIVMSG target[,target…] :text`, and what all messages have in common: `NOTICE`, `TAGMSG`, `BM` and `PM` send by it.
+//! `PRIVMSG target[,target…] :text`, and what all messages have in common: `NOTICE`, `TAGMSG`, `BM`
+//! and `PM` use it.
 //!
 //! <https://modern.ircdocs.horse/#privmsg-message>
 
@@ -26,11 +27,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 use store::{Conversation, Event, EventKind, Resend, RoomId, Write};
 
-/// The client tag with which a message may be sent again without doubling.
+/// The client tag with which a message can be resent without being duplicated.
 pub const RESEND_TAG: &str = "+parlor/resend";
 
-/// Client tags that clients need to show a message in its place; they are stored whatever their
-/// length. Those under `+parlor/` are for the server, and not stored.
+/// Client tags that clients need to show a message correctly; they are stored whatever their
+/// length. Those under `+parlor/` are for the server and not stored.
 pub const NEEDED_TAGS: [&str; 6] = [
     "+draft/reply",
     "+reply",
@@ -44,18 +45,18 @@ pub const NEEDED_TAGS: [&str; 6] = [
 pub struct Draft<'a> {
     /// `PRIVMSG`, `NOTICE` or `TAGMSG`.
     pub kind: EventKind,
-    /// The verb by which it is sent.
+    /// The verb used.
     pub verb: &'static str,
     /// The text, several lines joined as [`Event::text`] has them; empty for `TAGMSG`.
     pub text: &'a str,
     /// Client-only tags to relay, raw.
     pub tags: String,
-    /// The client's own id for this message.
+    /// The client's resend id for this message.
     pub resend: Option<Box<str>>,
 }
 
 impl<'a> Draft<'a> {
-    /// What the line says, with its tags as far as the session may send tags.
+    /// The contents of a line, with its tags if the session may send tags.
     pub fn new(
         context: &Responder<'_, impl Reads>,
         (kind, verb): (EventKind, &'static str),
@@ -75,7 +76,7 @@ fn is_resend_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= RESEND_ID_BYTES && id.bytes().all(allowed)
 }
 
-/// Finds out of which receivers' outboxes the requester has had more than their share.
+/// Finds out for which receivers the requester has used up their share.
 pub fn prepare<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -88,7 +89,7 @@ pub fn prepare<'m>(
     Ok(SharedPart::AsSent)
 }
 
-/// Bytes of the tags that a message of the requester's would bear.
+/// The bytes of tags that a message from the requester would have.
 pub fn tag_bytes(context: &Context<'_>, tagged: Option<&Message<'_>>) -> usize {
     let tagged = tagged.filter(|_| context.has(Capability::MessageTags));
     tagged.map_or(0, |message| message.tags.client_only().len())
@@ -104,7 +105,7 @@ pub fn look_at_share(context: &mut Context<'_>, target: &str, text: &str, tags: 
     }
 }
 
-/// Bytes that a message takes of an outbox, about.
+/// Roughly how many bytes a message takes in an outbox.
 fn bytes_told(text: &str, tags: usize) -> usize {
     text.len() + tags + pieces(text).count() * LINE_FRAME_BYTES
 }
@@ -117,7 +118,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     to_each(context, targets, &draft)
 }
 
-/// Sends a draft to each target of a list; each is answered for itself.
+/// Sends a draft to each target of a list; each is answered separately.
 pub fn to_each(
     context: &mut ApplyContext<'_>,
     targets: &str,
@@ -125,7 +126,7 @@ pub fn to_each(
 ) -> Result<(), Refusal> {
     let targets = names_of(targets).map_err(|_| Refusal::NoRecipient(draft.verb))?;
     for_each_target(context, draft.verb, targets, |context, at, target| {
-        // An id names one message; each further target of the line gets an id of its own.
+        // A resend id identifies one message; each further target gets one of its own.
         let resend = match &draft.resend {
             Some(id) if at > 0 => Some(format!("{id},{at}").into()),
             other => other.clone(),
@@ -136,14 +137,14 @@ pub fn to_each(
             return Ok(());
         }
         match to_one(context, target, Draft { tags, resend, ..*draft }) {
-            // The specification forbids to answer a NOTICE.
+            // NOTICE must not be answered.
             Err(refusal) if draft.kind == EventKind::Notice && !loses_unseen(&refusal) => Ok(()),
             sent => sent,
         }
     })
 }
 
-/// Whether a NOTICE that is refused for this would be lost although nothing is wrong with its target.
+/// Whether a NOTICE refused for this reason would be lost although its target is right.
 fn loses_unseen(refusal: &Refusal) -> bool {
     matches!(
         refusal,
@@ -172,7 +173,7 @@ pub fn to_one(
     to_user(context, target, draft, false)
 }
 
-/// Sends to a room; `form` is a confirmation beside the echo.
+/// Sends to a room; `form` is a confirmation besides the echo.
 pub fn to_room(
     context: &mut ApplyContext<'_>,
     room: RoomId,
@@ -206,8 +207,8 @@ pub fn to_room(
     Ok(())
 }
 
-/// Sends to a user; it is kept until a session of theirs has taken it. `by_pm`: confirmed in the words of
-/// `PM`.
+/// Sends to a user; the message is pending until a session of theirs has acknowledged it. `by_pm`:
+/// confirmed in the words of `PM`.
 pub fn to_user(
     context: &mut ApplyContext<'_>,
     target: &str,
@@ -240,7 +241,7 @@ pub fn to_user(
     }
     let conversation = Conversation::direct(context.me(), id);
     let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
-    // To those who are ignored all looks as ever.
+    // Ignored senders get the usual answers.
     let kept = kept && !is_ignored(context, id);
     let pending = kept.then_some(id);
     if kept {
@@ -251,14 +252,15 @@ pub fn to_user(
     let form = by_pm.then(|| Confirmation::Private { to: name.clone(), online });
     confirm(context, draft.kind, news, form);
     if draft.kind == EventKind::Message && !by_pm {
-        // What is sent again is answered in the same way.
+        // A resent message gets the same answer.
         context.out.settle();
         tell_away(context, id, &name, online);
     }
     Ok(())
 }
 
-/// Refuses a private message for somebody who does not take it from the requester (`ACCOUNT PMS`).
+/// Refuses a private message to somebody who does not accept them from the requester (`ACCOUNT
+/// PMS`).
 fn must_be_taken(context: &ApplyContext<'_>, id: UserId, name: &str) -> Result<(), Refusal> {
     let me = context.me();
     let shares = |room: &RoomId| {
@@ -277,7 +279,7 @@ fn must_be_taken(context: &ApplyContext<'_>, id: UserId, name: &str) -> Result<(
     Err(Refusal::Invalid { code: "PM_REFUSED", context: vec![name.to_owned()], text })
 }
 
-/// Who has the name: an id, the name as its owner writes it, and whether they are online.
+/// The owner of a name: id, name as its owner spells it, and whether they are online.
 pub fn find(
     context: &Responder<'_, impl Reads>,
     name: &str,
@@ -286,7 +288,7 @@ pub fn find(
         return Ok((user.id, user.nick.clone(), true));
     }
     match context.state.account(name) {
-        // Only by a former name somebody is found here who is online.
+        // Users online are found here only by a former name.
         Some(account) => {
             let online = context.state.users.contains_key(&account.id);
             Ok((account.id, account.name.clone(), online))
@@ -295,7 +297,7 @@ pub fn find(
     }
 }
 
-/// Whether the requester may say this in the room, of which they may know; its name if so.
+/// Whether the requester may say this in a room that they may know about; returns its name.
 fn may_speak(
     context: &mut ApplyContext<'_>,
     room: RoomId,
@@ -336,7 +338,7 @@ fn may_say(
     if room.is('m') {
         return cannot("Cannot send to room (+m): only voiced members may speak");
     }
-    // Most rooms have no lists, and then nobody needs to be described to them.
+    // Most rooms have no lists, so the masks' subject is only built if needed.
     if !room.settings.lists.is_empty() {
         let who = context.who();
         let banned = room.terms_for('b', &who);
@@ -361,14 +363,14 @@ fn may_say(
     Ok(room.name.clone())
 }
 
-/// Whether a line is a request between clients (CTCP) other than `/me`.
+/// Whether a line is a CTCP request other than `/me`.
 fn is_ctcp(text: &str) -> bool {
     text.strip_prefix('\x01').is_some_and(|request| {
         request.split([' ', '\x01']).next().is_some_and(|word| word != "ACTION")
     })
 }
 
-/// Whether a receiver's outbox may take a draft of the requester's.
+/// Refuses a draft that exceeds the requester's share of the receiver's outbox.
 fn may_tell(context: &mut ApplyContext<'_>, id: UserId, draft: &Draft<'_>) -> Result<(), Refusal> {
     context.must_be_within_share(id, bytes_told(draft.text, draft.tags.len()))
 }
@@ -383,14 +385,14 @@ fn check_text(context: &ApplyContext<'_>, draft: &Draft<'_>, target: &str) -> Re
     let user = context.user();
     let verb = crate::render::verb(draft.kind);
     let most = context.state.renderer.text_room(user.author(), verb, target);
-    // Of several lines each goes by itself.
+    // The lines of a multi-line message are sent one by one.
     if draft.text.len() > most && pieces(draft.text).any(|(_, line)| line.len() > most) {
         return Err(Refusal::TextTooLong(most));
     }
     Ok(())
 }
 
-/// Whether a draft may be stored: its tags are not too long, and there is space for its author.
+/// Refuses a draft that may not be stored: its tags are too long, or its author has no space.
 fn may_store(context: &mut ApplyContext<'_>, draft: &Draft<'_>) -> Result<(), Refusal> {
     if draft.tags.is_empty() {
         return context.must_be_storable();
@@ -403,13 +405,13 @@ fn may_store(context: &mut ApplyContext<'_>, draft: &Draft<'_>) -> Result<(), Re
     context.must_be_storable()
 }
 
-/// Whether a draft is gone as soon as it is told: nobody is to answer a request from long ago, and
-/// that somebody is typing is nobody's history.
+/// Whether a draft is delivered and not stored: nobody should answer an old request, and typing
+/// notifications are not history.
 fn is_passing(draft: &Draft<'_>) -> bool {
     is_typing(draft) || is_request(draft)
 }
 
-/// Whether there is a request between clients (CTCP), or an answer to one, in a draft.
+/// Whether a draft contains a CTCP request or reply.
 fn is_request(draft: &Draft<'_>) -> bool {
     memchr(1, draft.text.as_bytes()).is_some() && pieces(draft.text).any(|(_, line)| is_ctcp(line))
 }
@@ -419,14 +421,14 @@ fn is_typing(draft: &Draft<'_>) -> bool {
         && draft.tags.split(';').all(|tag| tag.split('=').next() == Some("+typing"))
 }
 
-/// News of a draft that is told and not stored: without an id, but otherwise as an event is told.
+/// News for a draft that is not stored: like an event's, but without an id.
 fn passing(context: &mut ApplyContext<'_>, draft: &Draft<'_>, target: &str) -> u32 {
     if !is_typing(draft) {
         spoke(context);
     }
     let user = context.user();
     let event = Event {
-        // No event has it; the batch of several lines is called after it.
+        // No event has this id; it names the batch of a multi-line message.
         id: context.state.last_event() + 1,
         conversation: Conversation::direct(user.id, user.id),
         kind: draft.kind,
@@ -446,14 +448,14 @@ fn passing(context: &mut ApplyContext<'_>, draft: &Draft<'_>, target: &str) -> u
     news
 }
 
-/// The author's own copy of what is told and not stored: with a label it is the answer.
+/// The author's own copy of a message that is not stored: with a label it is the answer.
 fn echo_passing(context: &mut ApplyContext<'_>, news: u32) {
     if context.has(Capability::EchoMessage) {
         context.reply_news(news);
     }
 }
 
-/// The last word on what is told and not stored: there is no msgid to confirm.
+/// The final answer to a message that is not stored: it has no msgid to confirm.
 fn confirm_passing(context: &mut ApplyContext<'_>, form: Option<Confirmation>) {
     match form {
         Some(Confirmation::Private { to, .. }) => {
@@ -472,7 +474,7 @@ fn spoke(context: &mut ApplyContext<'_>) {
     context.user_mut().spoke = at;
 }
 
-/// The requester speaks in a room: if it is slow, they wait before they do so again.
+/// The requester sends to a room: in slow mode they must wait before the next message.
 pub(super) fn spoke_in(context: &mut ApplyContext<'_>, room: RoomId, draft: &Draft<'_>) {
     let (me, now) = (context.me(), context.state.steady);
     let Some(room) = context.state.rooms.get_mut(&room) else { return };
@@ -508,12 +510,12 @@ fn store(
     news
 }
 
-/// Whether somebody who has been found has an account, and so may come back for what is kept.
+/// Whether a user has an account, and so may come back for pending messages.
 fn has_account(context: &ApplyContext<'_>, id: UserId) -> bool {
     context.state.users.get(&id).is_none_or(|user| !user.guest)
 }
 
-/// Whether somebody ignores the requester.
+/// Whether a user ignores the requester.
 pub fn is_ignored(context: &mut Responder<'_, impl Reads>, receiver: UserId) -> bool {
     if !context.state.silences.contains_key(&receiver) {
         return false;
@@ -524,8 +526,8 @@ pub fn is_ignored(context: &mut Responder<'_, impl Reads>, receiver: UserId) -> 
     ignored
 }
 
-/// Tells all sessions of the receiver, unless they ignore the requester, for whom it is `kept` or not, and the other sessions of the
-/// requester.
+/// Delivers to all sessions of the receiver, unless the requester is ignored, pending there if
+/// `kept`; and to the requester's other sessions.
 pub fn tell_both(context: &mut ApplyContext<'_>, receiver: UserId, news: u32, kept: bool) {
     let me = context.me();
     let ignored = is_ignored(context, receiver);
@@ -542,7 +544,7 @@ pub fn tell_both(context: &mut ApplyContext<'_>, receiver: UserId, news: u32, ke
     }
 }
 
-/// The last word to the author, now or at a second sending.
+/// The final answer to the author, after the first sending or a resend.
 pub fn confirm(
     context: &mut ApplyContext<'_>,
     kind: EventKind,

@@ -1,5 +1,5 @@
-//! `QUIET room [mask or name [duration] [take-back=duration] [:reason]]`: keeps people from speaking
-//! in a room, with a reason and an end. The entries are those of the mode `q`.
+//! `QUIET room [mask or name [duration] [take-back=duration] [:reason]]`: forbids people to speak
+//! in a room, with a reason and an end. The entries are those of mode `q`.
 
 use super::ban;
 use super::refusal::Refusal;

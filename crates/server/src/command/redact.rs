@@ -1,4 +1,4 @@
-//! `REDACT target msgid [:reason]`: takes a message back. What it said is overwritten on disk.
+//! `REDACT target msgid [:reason]`: redacts a message. Its text is overwritten on disk.
 //!
 //! <https://ircv3.net/specs/extensions/message-redaction>
 
@@ -14,7 +14,7 @@ use proto::{Capability, Line, Message};
 use std::sync::Arc;
 use store::{Conversation, Event, EventId, EventKind, Refused, RoomId, Write};
 
-/// Why a message is not found, whoever finds out.
+/// The refusal for a message that was not found, by whichever part.
 const UNKNOWN: &str = "There is no such message; it may already have been deleted";
 
 /// Carries out `REDACT`, also for who types it in a client without the capability. One's own messages can be taken back at any time, those of others in a
@@ -24,7 +24,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
     let reason = shorten(message.param(2).unwrap_or_default(), KICK_BYTES);
     let (conversation, name) = match conversation(context, target) {
-        // Operators of the server may everywhere, be they there or not.
+        // Operators of the server may redact everywhere, in the room or not.
         Err(_) if context.user().is_operator() && context.room(target).is_ok() => {
             let room = context.room(target)?;
             (Conversation::room(room.id), room.name.clone())
@@ -47,7 +47,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     }
     let room = conversation.as_room().map(|room| &context.state.rooms[&room]);
     let by_role = room.is_some_and(|room| context.acts_by_role(room));
-    // Whose message it is only the store knows.
+    // Only the store knows the author.
     let audit = by_role.then(|| context.audit_entry("REDACT", &format!("{name} {msgid}"), reason));
     let write = Write::Redact { event: Arc::new(event), anybodys, audit };
     let write = context.out.write(write);
@@ -60,15 +60,15 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
         None => tell_both(context, other(conversation, context.me()), news, false),
     }
     confirm(context, EventKind::Redact, news, None);
-    // Whoever types it in a client that does not know it.
+    // For a client without the capability, in which somebody typed the command.
     if !context.has(Capability::MessageRedaction) {
         context.note("REDACT", "REDACTED", &[&name, msgid], "The message is deleted");
     }
     Ok(())
 }
 
-/// An operator takes back a message of a room along with others; if it was taken back before, nobody
-/// is told. What follows in the command does not depend on it.
+/// An operator redacts a message of a room along with others; if it was redacted before, nobody is
+/// told. Further effects do not depend on it.
 pub fn in_room(context: &mut ApplyContext<'_>, room: RoomId, about: EventId, reason: &str) {
     let when = context.out.condition();
     let name = context.state.rooms[&room].name.clone();
@@ -90,7 +90,7 @@ fn unknown(target: &str, msgid: &str) -> Refusal {
     Refusal::Invalid { code: "UNKNOWN_MSGID", context, text: UNKNOWN }
 }
 
-/// The answers for when the store refuses, or fails.
+/// The answers for the case that the store refuses or fails.
 fn say_why_not(context: &mut ApplyContext<'_>, write: u32, target: &str, msgid: &str) {
     let to = context.requester.session;
     let failed = Effect::NotStored { to, verb: "REDACT", tag: None };

@@ -1,5 +1,4 @@
-//! `REGISTER account email password`: makes an account of the name that one has, or is about to
-//! have.
+//! `REGISTER account email password`: registers the name that the session has or is about to have.
 //!
 //! <https://ircv3.net/specs/extensions/account-registration>
 

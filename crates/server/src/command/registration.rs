@@ -1,4 +1,5 @@
-//! Who may register, and what comes with that: an invitation's rooms, and what is told of the last login.
+//! Who may register, and what belongs to it: an invitation's rooms, and what is told about the last
+//! login.
 
 use super::refusal::Refusal;
 use crate::command::context::Context;
@@ -7,10 +8,10 @@ use crate::state::last_login::LastLogin;
 use crate::state::{State, invitation, last_login};
 use proto::Capability;
 
-/// The code of the refusal of who has no invitation.
+/// The code of the refusal without an invitation.
 pub const NEEDED: &str = "INVITATION_REQUIRED";
 
-/// Whether somebody may register a name that is nobody's, having been invited by this code.
+/// Refuses if somebody may not register a free name, given this invitation code.
 pub fn may_register(state: &State, name: &str, invitation: Option<&str>) -> Result<(), Refusal> {
     let refused = |code, text| Err(Refusal::Invalid { code, context: vec![name.to_owned()], text });
     match state.settings.registration {
@@ -28,21 +29,21 @@ pub fn may_register(state: &State, name: &str, invitation: Option<&str>) -> Resu
 }
 
 impl Context<'_> {
-    /// Whether the session may register a name that is nobody's.
+    /// Refuses if the session may not register a free name.
     pub fn may_register(&self, name: &str) -> Result<(), Refusal> {
         let invited = self.session().invitation.as_deref();
         may_register(&self.state, name, invited.map(|invited| &*invited.code))
     }
 }
 
-/// Tells when and from where the account logged in last.
+/// Tells when and from where the account last logged in.
 pub fn show_last_login(context: &mut Context<'_>, login: &LastLogin, full: bool) {
-    // A program at which nobody is could not tell anybody.
+    // At an unattended connection nobody would see it.
     if context.user().is_unattended(context.requester.session) {
         return;
     }
     let text = last_login::sentence(login);
-    // Who logs in by hand reads standard replies anyway.
+    // People who log in by hand can read standard replies.
     if full && !context.has(Capability::StandardReplies) {
         return context.notice(&text);
     }

@@ -1,7 +1,7 @@
-//! `REHASH`: an operator of the server has the config file read again.
+//! `REHASH`: an operator of the server reloads the config file.
 //!
-//! The hub reads no file: it asks for it by an effect, and the config comes back as an input; see
-//! [`crate::hub::reload`].
+//! The hub does not read files: it requests the reload as an effect, and the config arrives as an
+//! input; see [`crate::hub::reload`].
 //!
 //! <https://modern.ircdocs.horse/#rehash-message>
 
@@ -21,7 +21,7 @@ pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refu
     if std::mem::replace(&mut context.node.reloading, true) {
         return Err(Refusal::RereadingAlready);
     }
-    // Who is an operator is so by a config file.
+    // Operators are defined by a config file, so there is one.
     let file = context.node.config.file_name().unwrap_or_default();
     context.numeric(n::RPL_REHASHING, &[&file], "Rehashing");
     context.audit("REHASH", &file, "");
@@ -30,8 +30,8 @@ pub fn run(context: &mut Context<'_>, _message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-/// The state has other settings from here on. Accounts whose role differs now have the new one, or none.
-/// Who has taken other rights with `OPER` keeps them, unless operators need a second factor from here on.
+/// Applies new settings to the state. Accounts whose role has changed get the new one, or none.
+/// Rights acquired with `OPER` stay, unless operators now need a second factor.
 pub fn change(context: &mut ApplyContext<'_>, settings: &Settings) {
     let before = std::mem::replace(&mut context.state.settings, settings.clone());
     let state = &*context.state;

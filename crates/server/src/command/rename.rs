@@ -1,4 +1,4 @@
-//! `RENAME room name [:reason]`: gives a room another name; all else of it stays.
+//! `RENAME room name [:reason]`: renames a room; everything else about it stays.
 //!
 //! <https://ircv3.net/specs/extensions/channel-rename>
 
@@ -41,7 +41,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Whether a room may get a name; if not, why, but that it is taken.
+/// Refuses a new name for any reason except that it is taken.
 fn may_be_named(context: &ApplyContext<'_>, id: RoomId, new: &str) -> Result<(), Option<String>> {
     let state = &context.state;
     let room = &state.rooms[&id];
@@ -78,14 +78,14 @@ fn rename(context: &mut ApplyContext<'_>, id: RoomId, old: &Arc<str>, new: &str,
     let text = if reason.is_empty() { new.to_owned() } else { format!("{new} {reason}") };
     let news = context.store_change(id, EventKind::Rename, old, &text, "RENAME");
     context.tell_room_and_requester(id, news);
-    // One who does not know the command is not troubled with a change of case alone.
+    // Clients without `RENAME` are not bothered with a change of case.
     if !same(old, new) {
         let (old, reason) = (old.clone(), reason.into());
         context.out.follow_up(FollowUp::RoomRenamed { room: id, old, reason });
     }
 }
 
-/// Tells the devices of all members that do not know `RENAME`.
+/// Tells the members' devices without `RENAME`.
 pub fn show(context: &mut Context<'_>, id: RoomId, old: &str, reason: &str) {
     let Some(room) = context.state.rooms.get(&id) else { return };
     let members = room.members.iter().filter(|(_, member)| member.online);
@@ -94,8 +94,8 @@ pub fn show(context: &mut Context<'_>, id: RoomId, old: &str, reason: &str) {
     }
 }
 
-/// Tells those devices of a member that do not know `RENAME`: it is as if they left the old room
-/// and joined the new one.
+/// Tells a member's devices without `RENAME`: for them it looks like leaving the old room and
+/// joining the new one.
 fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason): (&str, &str)) {
     let is_told = |session: &SessionId| {
         let known = context.node.sessions.get(session);
@@ -118,8 +118,7 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
     }
 }
 
-/// The room that a name that nobody has stood for until lately, and its name now; not if it is
-/// secret to the requester.
+/// The present name of the room that recently had this name; not if it is secret to the requester.
 pub fn renamed(context: &ApplyContext<'_>, name: &str) -> Option<Arc<str>> {
     let id = context.state.renames.find(name, context.state.steady)?;
     let room = context.state.rooms.get(&id)?;

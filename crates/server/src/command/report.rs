@@ -1,5 +1,5 @@
-//! `REPORT msgid|name :reason`: tells the operators of the server of something. It is kept until one of
-//! them has dealt with it; see [`super::reports`].
+//! `REPORT msgid|name :reason`: reports a message or a user to the operators of the server. It is
+//! kept until one of them closes it; see [`super::reports`].
 
 use super::privmsg::find;
 use super::refusal::Refusal;
@@ -50,8 +50,8 @@ fn sentence(report: &Report) -> String {
     format!("{} has reported {}: {}", report.by, report.subject(), report.reason)
 }
 
-/// The room and the author of a message. One that the reporter may not read is as unknown as one that
-/// is not there.
+/// The room and the author of a message. A message that the reporter may not read is treated as
+/// unknown.
 fn said(
     context: &ApplyContext<'_>,
     event: EventId,

@@ -1,5 +1,4 @@
-//! `REPORTS [ALL]`, `REPORTS CLOSE number [:note]`: shows what was reported and waits to be dealt with,
-//! and says that it was.
+//! `REPORTS [ALL]`, `REPORTS CLOSE number [:note]`: lists open reports, and closes one.
 
 use super::context::Context;
 use super::entry::SharedPart;
@@ -11,7 +10,7 @@ use crate::state::reports::{self, Closed, Report};
 use crate::text::shorten;
 use proto::Message;
 
-/// What only looks at reports.
+/// The part that only reads reports.
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,

@@ -1,4 +1,4 @@
-//! What the server's operators have in common: their rights, and what is written down of what they do.
+//! What commands of server operators have in common: rights, and the audit log.
 
 use super::refusal::Refusal;
 use crate::config::Role;
@@ -10,11 +10,11 @@ use crate::state::{founder, permission};
 use std::sync::Arc;
 use store::{Audit, Write};
 
-/// Who asks at the admin socket. No user can have such a name.
+/// The requester's name at the admin socket. No user can have it.
 pub const CONSOLE: &str = "*console*";
 
 impl<S: Reads> Responder<'_, S> {
-    /// What the requester may do as an operator of the server.
+    /// The requester's role as an operator of the server.
     pub fn role(&self) -> Option<Role> {
         match self.requester.user {
             Some(user) => self.state.users[&user].role,
@@ -22,13 +22,14 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// Whether the requester may do, as an operator of the server, what others may do for themselves alone or
-    /// not at all.
+    /// Whether the requester may, as an operator of the server, do what others may only do for
+    /// themselves or not at all.
     pub fn has_right(&self, verb: &str, action: &str) -> bool {
         self.role().is_some_and(|role| permission::allows(role, verb, action))
     }
 
-    /// Refuses who may not use a verb, or a subcommand of it, that is for the server's operators.
+    /// Refuses requesters without the right to use a verb, or a subcommand of it, of the server's
+    /// operators.
     pub fn must_have_right(&self, verb: &str, action: &str) -> Result<(), Refusal> {
         match self.role() {
             None => Err(Refusal::NotOperator),
@@ -37,7 +38,7 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// Refuses a moderator who would act against an admin, by the right of an operator of the server.
+    /// Refuses a moderator who acts against an admin by their right as an operator.
     pub fn must_not_be_above(&self, target: UserId) -> Result<(), Refusal> {
         let theirs = match self.state.users.get(&target) {
             Some(user) => user.role.or_else(|| self.state.settings.role_of(user.account()?)),
@@ -49,27 +50,26 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// Whether what the requester does in a room is for the audit log: an operator of the server does it who
-    /// is neither operator nor founder there.
+    /// Whether something the requester does in a room goes to the audit log: they are an operator
+    /// of the server, and neither operator nor founder of the room.
     pub fn acts_by_role(&self, room: &Room) -> bool {
         let Some(me) = self.requester.user else { return false };
         let rank = room.members.get(&me).map_or(Rank::Plain, |member| member.rank());
         self.role().is_some() && room.founder != Some(me) && rank < Rank::Op
     }
 
-    /// The same when it is done to a member: not even operators of a room may touch its founder.
+    /// The same for acts on a member: not even operators of a room may act on its founder.
     pub fn acts_by_role_on(&self, room: &Room, member: UserId) -> bool {
         let of_founder = room.founder == Some(member) && self.requester.user != Some(member);
         self.acts_by_role(room) || of_founder && self.role().is_some()
     }
 
-    /// The name of the requester, whoever it is.
+    /// The requester's name, at the admin socket as well.
     pub fn requester_name(&self) -> Arc<str> {
         if self.requester.console { CONSOLE.into() } else { self.nick() }
     }
 
-    /// Writes down that the requester did something to somebody or something. What follows does not depend
-    /// on it.
+    /// Adds an entry to the audit log. Further effects do not depend on it.
     pub fn audit(&mut self, verb: &str, target: &str, reason: &str) {
         let entry = self.audit_entry(verb, target, reason);
         let when = self.out.condition();
@@ -77,7 +77,7 @@ impl<S: Reads> Responder<'_, S> {
         self.out.resume(when);
     }
 
-    /// The entry of the audit log that says that.
+    /// The audit log entry for an act of the requester.
     pub fn audit_entry(&self, verb: &str, target: &str, reason: &str) -> Audit {
         Audit {
             time: self.state.now,
@@ -88,7 +88,7 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// News of what the requester does as an operator: from the server, if it is done at the admin socket.
+    /// News about an act of an operator: from the server, if it came through the admin socket.
     pub fn passing_from_requester(&mut self, verb: &str, params: &[&str], text: &str) -> u32 {
         if let Some(me) = self.requester.user {
             return self.passing(me, verb, params, Some(text));
@@ -99,12 +99,12 @@ impl<S: Reads> Responder<'_, S> {
     }
 }
 
-/// A reason, and for how long something is, for the audit log.
+/// A reason and a duration, for the audit log.
 pub fn lasting(reason: &str, duration: Option<&str>) -> String {
     duration.map_or(reason.to_owned(), |duration| format!("{reason} (for {duration})"))
 }
 
-/// What the rest of a line says, however it was typed: `:a reason`, or the words of it.
+/// The rest of a line, however it was typed: `:a reason`, or single words.
 pub fn rest_of(params: &[&str], from: usize) -> String {
     params.get(from..).unwrap_or_default().join(" ").trim().to_owned()
 }

@@ -1,5 +1,5 @@
 //! `ROOM room [setting [value]]`: shows and changes the settings of a room. Some are modes or
-//! metadata as well; whichever way they are changed, there is one truth.
+//! metadata as well; each has one value, whichever way it is changed.
 
 use super::names::visible;
 use super::refusal::Refusal;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use store::{EventKind, KEEP_DAYS, KEEP_MESSAGES, RecordKind, RoomId, Subject};
 
-/// The key of the metadata that says what a room is for.
+/// The metadata key for a room's description.
 const DESCRIPTION: &str = "description";
 
 /// A setting.
@@ -33,7 +33,7 @@ enum Setting {
     Announce,
 }
 
-/// All settings by name, with what they can be set to.
+/// All settings by name, with their possible values.
 const SETTINGS: [(&str, Setting, &str); 9] = [
     ("founder", Setting::Founder, "the name of an account, or * for nobody"),
     ("description", Setting::Description, "a text, or nothing"),
@@ -84,7 +84,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
             context.room_as_operator(&name)?;
             context.must_be_storable()?;
             change(context, id, *setting, value)?;
-            // Of the founder there is an entry in any case, if another one changes it.
+            // Another command of the same operator writes the founder's entry itself.
             if by_role && *setting != Setting::Founder {
                 let verb = format!("ROOM {}", setting.name());
                 context.audit(&verb, &name, shorten(value, REASON_BYTES));
@@ -94,7 +94,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     Ok(())
 }
 
-/// A room whose settings the requester may see: those of a closed one are for its members.
+/// A room whose settings the requester may see: those of a closed room are for its members.
 pub fn readable(context: &ApplyContext<'_>, name: &str) -> Result<RoomId, Refusal> {
     let id = visible(context, name)?;
     let room = &context.state.rooms[&id];
@@ -106,7 +106,7 @@ pub fn readable(context: &ApplyContext<'_>, name: &str) -> Result<RoomId, Refusa
     }
 }
 
-/// How a setting is, as it could be set.
+/// The value of a setting in the form in which it can be set.
 fn value(context: &ApplyContext<'_>, id: RoomId, setting: Setting) -> String {
     let state = &context.state;
     let room = &state.rooms[&id];
@@ -146,7 +146,7 @@ fn wrong(setting: Setting, value: &str) -> Refusal {
     Refusal::Wrong { code: "INVALID_VALUE", context, text }
 }
 
-/// A word as it may stand in the middle of a line.
+/// A word that is safe in the middle of a line.
 fn middle(word: &str) -> &str {
     let fits = !word.is_empty() && !word.starts_with(':') && !word.contains(' ');
     if fits { word } else { "*" }
@@ -213,8 +213,7 @@ fn change(
     Ok(())
 }
 
-/// A number of days or messages to keep, or none for as many as the server keeps, which are `most`,
-/// or any.
+/// A number of days or messages to keep, or none for as many as the server keeps: `most`, or all.
 fn kept(given: &str, most: u32, setting: Setting) -> Result<Option<String>, Refusal> {
     if given.eq_ignore_ascii_case("default") {
         return Ok(None);
@@ -264,7 +263,7 @@ fn describe(context: &mut ApplyContext<'_>, id: RoomId, text: &str) -> Result<()
     set_key(context, id, DESCRIPTION, Some(text).filter(|text| !text.is_empty()))
 }
 
-/// The mode is told as a mode.
+/// This mode is announced as a mode.
 fn set_registered_only(
     context: &mut ApplyContext<'_>,
     id: RoomId,
@@ -283,8 +282,8 @@ fn set_registered_only(
     Ok(())
 }
 
-/// The room goes to another account, or is nobody's any more: only by its founder, and by operators
-/// of the server.
+/// Gives the room to another account or to nobody: only for its founder, and operators of the
+/// server.
 fn transfer(context: &mut ApplyContext<'_>, id: RoomId, to: &str) -> Result<(), Refusal> {
     let room = &context.state.rooms[&id];
     let (name, before) = (room.name.clone(), room.founder);
@@ -328,8 +327,8 @@ fn transfer(context: &mut ApplyContext<'_>, id: RoomId, to: &str) -> Result<(), 
     Ok(())
 }
 
-/// Answers the requester and tells the members how a setting is now. A room that is nobody's any more
-/// ends when nobody is in it.
+/// Answers the requester and tells the members the new value. A room without a founder ends when it
+/// is empty.
 fn tell(context: &mut ApplyContext<'_>, id: RoomId, setting: Setting) {
     show(context, id, setting);
     let value = value(context, id, setting);
@@ -343,8 +342,8 @@ fn tell(context: &mut ApplyContext<'_>, id: RoomId, setting: Setting) {
     membership::end_if_empty(context.state, context.out, id);
 }
 
-/// Tells all members of a room but the requester: as a standard reply, or as a notice to those who do
-/// not know these.
+/// Tells all members of a room except for the requester: as a standard reply, or as a notice to
+/// clients without them.
 pub fn tell_members(
     context: &mut ApplyContext<'_>,
     id: RoomId,

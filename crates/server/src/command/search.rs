@@ -1,4 +1,4 @@
-//! `SEARCH attributes`: finds messages by their words, their author, and where and when they were said.
+//! `SEARCH attributes`: finds messages by words, author, room and time.
 //!
 //! <https://codeberg.org/emersion/soju/src/branch/master/doc/ext/search.md>
 
@@ -47,7 +47,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// The newest of all that the requester may read; the reader adds the rooms.
+/// The newest of everything that the requester may read; the reader adds the rooms.
 pub fn all(context: &Context<'_>) -> Search {
     Search {
         account: context.me(),
@@ -58,7 +58,7 @@ pub fn all(context: &Context<'_>) -> Search {
     }
 }
 
-/// The words of `text=`: some, and not too many.
+/// Parses the words of `text=`: at least one, and not too many.
 fn words(key: &str, words: Words) -> Result<Words, Refusal> {
     match words.count() {
         0 => Err(invalid(key, "There is no word in it to search for")),

@@ -1,5 +1,5 @@
 //! `SERVERBAN ADD account|mask|network [duration] :reason`, `SERVERBAN LIST`, `SERVERBAN DEL id`:
-//! keeps somebody off the whole server.
+//! bans somebody from the whole server.
 
 use super::account::leading_duration;
 use super::entry::SharedPart;
@@ -22,14 +22,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{AccountId, RecordKind};
 
-/// The last word of those who are banned to others.
+/// What others see when a banned user is disconnected.
 pub const BANNED: &str = "Banned from this server";
 
-/// Why somebody is neither banned nor suspended.
+/// Why somebody can be neither banned nor suspended.
 pub(super) const IS_OPERATOR: &str =
     "This account is an operator of the server; take its role out of the config first";
 
-/// What only looks at bans, and what concerns the connections of this node.
+/// The part that only reads bans, and what concerns this node's connections.
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -101,7 +101,7 @@ fn add(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refu
     let lasts = message.param(2).filter(|_| duration.is_some());
     context.audit("SERVERBAN ADD", given, &lasting(&ban.reason, lasts));
     if let Target::Network(_) = ban.target {
-        // Only the nodes know who comes from there.
+        // Only the nodes know their connections' addresses.
         context.out.follow_up(FollowUp::EndFromNetwork { ban: id, given: given.into() });
     } else {
         added(context, id, given, hit.len());
@@ -113,7 +113,7 @@ fn add(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refu
     Ok(())
 }
 
-/// For how long, and why.
+/// The duration and the reason.
 fn wishes(message: &Message<'_>) -> Result<(Option<i64>, String), Refusal> {
     let duration = leading_duration(message.param(2))?;
     let reason = rest_of(message.params(), if duration.is_some() { 3 } else { 2 });
@@ -124,7 +124,7 @@ fn bans_you(given: &str) -> Refusal {
     refused("BANS_YOU", given, "This would ban you, too; nothing was changed")
 }
 
-/// Answers whoever added a ban, which ends so many connections.
+/// Answers the requester who added a ban, with the number of connections it ends.
 fn added(context: &mut Responder<'_, impl Reads>, id: u32, given: &str, count: usize) {
     let until = context.state.server_bans.get(id).and_then(|ban| ban.until);
     let until = until.map_or("*".to_owned(), stamp);
@@ -132,7 +132,7 @@ fn added(context: &mut Responder<'_, impl Reads>, id: u32, given: &str, count: u
     context.note("SERVERBAN", "ADDED", &[&id.to_string(), given, &until], &text);
 }
 
-/// Refuses a ban of a network from which the requester comes, another session of the same user, or an
+/// Refuses to ban a network that contains the requester, another session of the same user, or an
 /// operator of the server.
 fn must_not_be_mine(
     context: &Context<'_>,
@@ -153,7 +153,7 @@ fn must_not_be_mine(
     }
 }
 
-/// Whether a connection is that of an operator of the server.
+/// Whether a connection belongs to an operator of the server.
 fn is_operators(context: &Context<'_>, session: SessionId) -> bool {
     let user = context.node.sessions[&session].user;
     user.is_some_and(|user| context.state.users.get(&user).is_some_and(|user| user.is_operator()))
@@ -167,7 +167,7 @@ fn connections_from(context: &Context<'_>, network: &IpNet) -> Vec<SessionId> {
     hit.map(|(id, _)| id).collect()
 }
 
-/// A network was banned: ends the connections of this node that come from there.
+/// A network was banned: ends this node's connections from there.
 pub fn end_from_network(context: &mut Context<'_>, id: u32, given: &str) {
     let Some(ban) = context.state.server_bans.get(id).cloned() else { return };
     let Target::Network(network) = &ban.target else { return };
@@ -187,7 +187,7 @@ fn closing(context: &Responder<'_, impl Reads>, why: &str) -> Box<str> {
     format!("Closing Link: {} ({why})", context.state.renderer.server).into()
 }
 
-/// Whom somebody means: a network, a mask, or the account of a name.
+/// Parses a target: a network, a mask, or an account by name.
 fn target(context: &ApplyContext<'_>, given: &str) -> Result<Target, Refusal> {
     if given.len() > SERVER_BAN_BYTES {
         return Err(refused("BAD_TARGET", given, "This is too long for a mask"));
@@ -200,7 +200,7 @@ fn target(context: &ApplyContext<'_>, given: &str) -> Result<Target, Refusal> {
     account.ok_or_else(|| refused("NO_SUCH_ACCOUNT", given, text))
 }
 
-/// Refuses a ban of an account that looks after the server. Masks pass over them at their login.
+/// Refuses to ban an operator's account. Masks do not apply to operators when they log in.
 fn must_not_be_operator(context: &ApplyContext<'_>, target: &Target) -> Result<(), Refusal> {
     let Target::Account(id) = target else { return Ok(()) };
     let name = founder::name_of(context.state, *id);
@@ -223,7 +223,7 @@ fn sessions_of(context: &ApplyContext<'_>, ban: &ServerBan) -> Vec<(UserId, Sess
     users.flat_map(|user| user.sessions.iter().map(|session| (user.id, *session))).collect()
 }
 
-/// Stores a ban, or that it is over; what follows depends on it.
+/// Stores a ban, or its removal; further effects depend on it.
 fn put(context: &mut ApplyContext<'_>, id: u32, ban: Option<&ServerBan>) {
     let key = id.to_string();
     let record = (RecordKind::ServerBan, SERVER, key.as_str());
@@ -231,7 +231,7 @@ fn put(context: &mut ApplyContext<'_>, id: u32, ban: Option<&ServerBan>) {
     not_stored(context, "SERVERBAN");
 }
 
-/// What was just written may fail: the requester is told then.
+/// Tells the requester if what was just written fails.
 pub(super) fn not_stored(context: &mut ApplyContext<'_>, verb: &'static str) {
     if let Condition::Stored(write) = context.out.condition() {
         let failed = Effect::NotStored { to: context.requester.session, verb, tag: None };
@@ -239,14 +239,14 @@ pub(super) fn not_stored(context: &mut ApplyContext<'_>, verb: &'static str) {
     }
 }
 
-/// Ends sessions, telling each of them why; `quit` is what others see.
+/// Ends sessions and tells each of them why; `quit` is what others see.
 pub(super) fn end(
     context: &mut ApplyContext<'_>,
     sessions: Vec<(UserId, SessionId)>,
     why: &str,
     quit: &str,
 ) {
-    // What follows does not wait for the disk: nobody knows of these sessions any more.
+    // The following does not wait for the disk: these sessions are already gone for everybody.
     context.out.resume(Condition::Always);
     let told = closing(context, why);
     for (user, session) in sessions {

@@ -13,7 +13,7 @@ use crate::state::{State, dormant, founder, last_login, membership, records};
 use proto::name::fold;
 use store::{AccountId, EventId, RecordOwner};
 
-/// The session of the requester closed, or is closed by its shard.
+/// The requester's session has closed, or is being closed by its shard.
 pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     settle(context);
     context.begin(None);
@@ -26,11 +26,11 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     }
     watch::remove_all(node, session, &ended.watched);
     node.subscriptions.unsubscribe_all(session);
-    // What is under way may make it somebody.
+    // The command in flight may make it a user's session.
     if ended.user.is_none() && ended.in_flight.is_none() {
         return;
     }
-    // None whose account was deleted.
+    // None if its account was deleted.
     let known = ended.user.and_then(|user| context.state.users.get(&user));
     let attended = known.is_some_and(|user| !user.is_unattended(session));
     let here = Some(ended.here).filter(|_| attended && !context.node.disk.is_scarce);
@@ -41,11 +41,11 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     context.out.end(&server);
 }
 
-/// A session of the requester's has ended, or is the requester's no longer. `here` was the newest event while
-/// somebody was at it.
+/// A session of the requester's has ended, or is theirs no longer. `here` was the newest event
+/// while it was attended.
 pub fn leave(context: &mut ApplyContext<'_>, reason: &str, here: Option<EventId>) {
     let session = context.requester.session;
-    // The account may have been deleted, and all its sessions with it.
+    // The account may have been deleted with all its sessions.
     let Some(user) = user_of(context.state, context.requester.user, session) else { return };
     context.requester.user = Some(user);
     for room in context.user().rooms.clone() {
@@ -64,7 +64,7 @@ pub fn leave(context: &mut ApplyContext<'_>, reason: &str, here: Option<EventId>
     }
 }
 
-/// Whose a session is: mostly that of `expected`, but it may have become somebody else's.
+/// The user of a session: usually `expected`, but it may belong to somebody else by now.
 fn user_of(state: &State, expected: Option<UserId>, session: SessionId) -> Option<UserId> {
     let has = |user: &&User| user.sessions.contains(&session);
     let expected = expected.and_then(|user| state.users.get(&user)).map(|user| &**user).filter(has);
@@ -72,10 +72,10 @@ fn user_of(state: &State, expected: Option<UserId>, session: SessionId) -> Optio
     user.map(|user| user.id)
 }
 
-/// Private messages that the session of the requester has answered are taken.
+/// Removes the pending messages that the requester's session has acknowledged.
 pub fn settle(context: &mut Context<'_>) {
     let session = context.requester.session;
-    // What is under way may still say that nobody is there to take them.
+    // The command in flight may still say that the session is unattended.
     if context.node.sessions.get(&session).is_some_and(|known| known.in_flight.is_some()) {
         return;
     }
@@ -88,13 +88,13 @@ pub fn settle(context: &mut Context<'_>) {
     context.out.end(&server);
 }
 
-/// The hub itself ends the session of the requester, saying why.
+/// The hub itself ends the requester's session, for this reason.
 pub fn end_session(context: &mut Context<'_>, reason: &str) {
     context.close(reason);
     session_ended(context, reason);
 }
 
-/// Ends the sessions that the command at hand, which is over, has ended. The requester may be among them.
+/// Ends the sessions that the finished command has ended, possibly the requester's.
 pub fn carry_out(context: &mut Context<'_>) {
     for Ending { session, told, reason } in context.out.take_endings() {
         if context.node.sessions.contains_key(&session) {
@@ -107,7 +107,7 @@ pub fn carry_out(context: &mut Context<'_>) {
     }
 }
 
-/// An account goes: sessions that are about to be its user's end.
+/// An account is removed: sessions that are logging in to it end.
 pub fn end_pending_logins(context: &mut Context<'_>, account: AccountId, why: &str) {
     for session in context.node.sessions.entering_as(account) {
         let (told, reason) = (Some(why.into()), why.into());
@@ -139,7 +139,7 @@ fn user_gone(context: &mut ApplyContext<'_>, id: UserId, reason: &str) {
         let lobby = Some(room_id) == state.lobby;
         let member = room.members[&id];
         if remembered && !lobby {
-            // There is nobody to reveal any more.
+            // There is nobody to announce any more.
             membership::put_member(
                 room,
                 id,

@@ -1,4 +1,4 @@
-//! `SETNAME :real name`: changes what one says of oneself.
+//! `SETNAME :real name`: changes one's real name.
 //!
 //! <https://ircv3.net/specs/extensions/setname>
 

@@ -1,5 +1,5 @@
-//! `SILENCE [+|-mask or account]`: whom the requester does not want to hear, on any of their devices.
-//! Those who are ignored are not told.
+//! `SILENCE [+|-mask or account]`: ignores people on all of the requester's devices. Ignored people
+//! are not told.
 //!
 //! <https://defs.ircdocs.horse/defs/numerics.html#rpl-silelist-271>
 
@@ -35,7 +35,7 @@ fn list(context: &mut ApplyContext<'_>) {
     context.numeric(n::RPL_ENDOFSILELIST, &[], "End of SILENCE list");
 }
 
-/// Whom a word names: an account, or whoever a mask fits.
+/// Parses an entry: an account, or a mask.
 fn entry(context: &ApplyContext<'_>, given: &str) -> Result<Silence, Refusal> {
     let name = given.strip_prefix("$a:").unwrap_or(given);
     if let Some(account) = context.state.account(name) {
@@ -43,7 +43,7 @@ fn entry(context: &ApplyContext<'_>, given: &str) -> Result<Silence, Refusal> {
     }
     let plain = !given.contains(['*', '?', '!', '@']);
     if plain {
-        // A guest is known by the nick alone.
+        // A guest is identified by nick alone.
         find(context, given)?;
     }
     let mask = complete(given).filter(|mask| !mask.starts_with('$'));
@@ -83,7 +83,7 @@ fn remove(context: &mut ApplyContext<'_>, given: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// All devices of the requester are told.
+/// Tells all devices of the requester.
 fn tell(context: &mut ApplyContext<'_>, sign: char, entry: &Silence) {
     let shown = format!("{sign}{}", shown(entry, context.state));
     let news = context.passing(context.me(), "SILENCE", &[&shown], None);

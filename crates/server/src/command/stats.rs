@@ -1,5 +1,5 @@
-//! `STATS letter [server]`: how long the server has been up (`u`), which commands were used how
-//! often (`m`), and for operators, who may become one (`o`).
+//! `STATS letter [server]`: uptime (`u`), how often each command was used (`m`), and, for
+//! operators, who may become one (`o`).
 //!
 //! <https://modern.ircdocs.horse/#stats-message>
 

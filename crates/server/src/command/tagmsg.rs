@@ -1,4 +1,4 @@
-//! `TAGMSG target[,target…]`: only tags, no text.
+//! `TAGMSG target[,target…]`: a message of tags without a text.
 //!
 //! <https://ircv3.net/specs/extensions/message-tags#the-tagmsg-tag-only-message>
 
@@ -15,7 +15,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     }
     let draft = Draft::new(context, (EventKind::Tagmsg, "TAGMSG"), "", Some(message));
     let targets = message.param(0).unwrap_or_default();
-    // Without a tag there is nothing to tell, but also nobody to tell it to is a mistake.
+    // Without a tag there is nothing to send; a missing target is still an error.
     if draft.tags.is_empty() && super::names_of(targets).is_ok() {
         return Ok(());
     }

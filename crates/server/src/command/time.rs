@@ -1,4 +1,4 @@
-//! `TIME [server]`: what time it is at the server.
+//! `TIME [server]`: the server's time.
 //!
 //! <https://modern.ircdocs.horse/#time-message>
 

@@ -1,4 +1,4 @@
-//! `TOPIC room [:topic]`: shows or sets what a room is about.
+//! `TOPIC room [:topic]`: shows or sets a room's topic.
 //!
 //! <https://modern.ircdocs.horse/#topic-message>
 

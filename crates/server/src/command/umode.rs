@@ -10,12 +10,12 @@ use crate::state::apply_context::ApplyContext;
 use proto::name::same;
 use proto::numeric as n;
 
-/// Modes of users, as 004 has them: `B` a bot, `i` invisible, `o` an operator, `w` hears `WALLOPS`.
+/// User modes, as in 004: `B` bot, `i` invisible, `o` operator, `w` receives `WALLOPS`.
 pub const USER_MODES: &str = "Biow";
-/// The mode by which a program says that it is one; also its flag in `WHO`.
+/// The mode with which a program declares itself a bot; also its flag in `WHO`.
 pub const BOT: char = 'B';
 
-/// What operators are told who lack the second factor that the config asks for.
+/// What operators are told if they lack the second factor that the config requires.
 pub const NEEDS_FACTOR: &str = "Operators of this server need a second factor: ACCOUNT 2FA ON adds one (in many clients: /quote ACCOUNT 2FA ON)";
 
 /// Carries out `MODE` for a user.
@@ -42,7 +42,7 @@ pub fn run(
     Ok(())
 }
 
-/// Changes what can be changed and tells the user what differs; returns whether a mode is unknown.
+/// Applies changes and tells the user what is different; returns whether a mode is unknown.
 fn change(context: &mut ApplyContext<'_>, changes: &str) -> bool {
     let before = context.user().modes();
     let (mut add, mut unknown) = (true, false);
@@ -55,7 +55,7 @@ fn change(context: &mut ApplyContext<'_>, changes: &str) -> bool {
                 context.out.follow_up(FollowUp::IsBot(add));
             }
             'i' => user.invisible = add,
-            // An operator's rights come from `OPER` alone; they can be given up.
+            // Operator rights come only from `OPER`; they can be given up.
             'o' => user.role = user.role.filter(|_| add),
             'w' => user.wallops = add,
             _ => unknown = true,
@@ -76,8 +76,8 @@ fn change(context: &mut ApplyContext<'_>, changes: &str) -> bool {
     unknown
 }
 
-/// The requester's account is an operator of the server, if the config gives it a role, and if it has a second
-/// factor where operators need one.
+/// Gives the requester the role that the config gives their account, if they have a second factor
+/// where operators need one.
 pub fn take_role(context: &mut ApplyContext<'_>) {
     let settings = context.state.settings.clone();
     match context.state.role_by(&settings, context.user()) {
@@ -89,8 +89,8 @@ pub fn take_role(context: &mut ApplyContext<'_>) {
     }
 }
 
-/// The requester has turned the second factor on, or off: where operators need one, that gives the role in
-/// the config, or takes any role.
+/// The requester has turned the second factor on or off: where operators need one, that gives or
+/// takes the role in the config.
 pub fn factor_changed(context: &mut ApplyContext<'_>) {
     let settings = context.state.settings.clone();
     let has = context.state.has_factor_for(&settings, context.me());
@@ -101,7 +101,7 @@ pub fn factor_changed(context: &mut ApplyContext<'_>) {
     }
 }
 
-/// The requester is an operator of the server from here on, or is not.
+/// Makes the requester an operator of the server, or not.
 pub fn set_role(context: &mut ApplyContext<'_>, role: Option<Role>) {
     context.user_mut().role = role;
     let Some(role) = role else {
@@ -118,7 +118,7 @@ pub fn set_role(context: &mut ApplyContext<'_>, role: Option<Role>) {
     context.out.push(Effect::Log(LogRecord::Operator { user, granted: true }));
 }
 
-/// Tells a further device of an operator of the server that its user is one.
+/// Tells a further device of an operator about the mode.
 pub fn show_role(context: &mut ApplyContext<'_>) {
     let Some(role) = context.user().role else { return };
     let text = format!("You are now a server operator ({})", role.name());

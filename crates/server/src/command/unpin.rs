@@ -1,4 +1,4 @@
-//! `UNPIN room msgid-or-name`: takes down a message that was pinned.
+//! `UNPIN room msgid-or-name`: unpins a message.
 
 use super::pin::{event_of, remove};
 use super::refusal::Refusal;

@@ -1,7 +1,7 @@
-//! `UNREAD [target]`: how much the requester has not read, in one conversation or in all of them.
+//! `UNREAD [target]`: the number of unread messages in one conversation or in all.
 //!
-//! Sessions with the capability `parlor/unread` are told without asking after their welcome, and when
-//! another device moves a read marker. People are told in one sentence when they log in.
+//! Sessions with the capability `parlor/unread` are sent it after their welcome, and when another
+//! device moves a read marker. People are told in one sentence when they log in.
 
 use super::chathistory::{conversation, read};
 use super::notify;
@@ -27,21 +27,21 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// A session has registered: from where on messages are new to its person. `before` is up to where the
-/// account was known to be here at its last login.
+/// A session has registered: sets from which event on messages are new to its user. `before` is up
+/// to where somebody was present before.
 pub fn came(context: &mut Context<'_>, before: Option<EventId>) {
     let (user, session) = (context.user(), context.requester.session);
     let others = user.sessions.iter().filter(|other| **other != session);
     let others = others.filter(|other| !user.is_unattended(**other));
-    // Of devices at other nodes nothing is known here.
+    // Sessions at other nodes are unknown here.
     let others = others.filter_map(|other| context.node.sessions.get(other));
     let others = others.map(|other| other.here);
-    // Of a first login there is no before.
+    // Nothing precedes a first login.
     let was_here = others.chain(before).max().unwrap_or(context.state.last_event());
     context.session_mut().was_here = was_here;
 }
 
-/// Tells a session what is unread, after its welcome: a program all of it, a person in a sentence.
+/// Tells a session what is unread, after its welcome: a client everything, a person in a sentence.
 /// `full`: it is an IRC client. `again`: it is not the account's first login.
 pub fn greet(context: &mut Context<'_>, full: bool, again: bool) {
     if context.user().guest {
@@ -51,7 +51,7 @@ pub fn greet(context: &mut Context<'_>, full: bool, again: bool) {
         notify::show_all(context);
         return ask(context, None, UnreadForm::Batch);
     }
-    // Clients that know read markers count for themselves, and at a first login nothing is new.
+    // Clients with read markers count for themselves, and at a first login nothing is new.
     let unattended = context.user().is_unattended(context.requester.session);
     if again && !unattended && !context.has(Capability::ReadMarker) {
         let notice = full && !context.has(Capability::StandardReplies);
@@ -72,7 +72,7 @@ fn is_program(context: &Context<'_>) -> bool {
 
 fn ask(context: &mut Context<'_>, of: Option<(Conversation, Arc<str>)>, form: UnreadForm) {
     let (now, me) = (context.state.now, context.me());
-    // A program shows what it has as unread until its person has read it, and says so by markers.
+    // A client shows messages as unread until its user has read them, and reports that by markers.
     let unmarked = match form {
         UnreadForm::Batch => 0,
         UnreadForm::Sentences | UnreadForm::Greeting { .. } => context.session().was_here,

@@ -22,7 +22,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// A user name as it can stand in a source: what would be misread there is left out.
+/// A user name as it is allowed in a source: ambiguous characters are left out.
 fn username(given: &str) -> Option<Box<str>> {
     let fits = |c: &char| c.is_ascii_alphanumeric() || "-_.[]\\`^{}|".contains(*c);
     let name: String = given.chars().filter(fits).take(NAME_BYTES).collect();
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_name_is_what_can_stand_in_a_source() {
+    fn user_names_are_reduced_to_what_a_source_allows() {
         for (given, taken) in [
             ("ann", "ann"),
             ("~a!n@n", "ann"),

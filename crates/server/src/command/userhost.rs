@@ -1,4 +1,4 @@
-//! `USERHOST name…`: who up to five users are, and whether they are away.
+//! `USERHOST name…`: the sources of up to five users, and whether they are away.
 //!
 //! <https://modern.ircdocs.horse/#userhost-message>
 
@@ -8,7 +8,7 @@ use crate::command::context::Context;
 use crate::limits::NAMES_LINE_BYTES;
 use proto::{Message, numeric as n};
 
-/// Names that one `USERHOST` may ask for; further ones are not looked at.
+/// Names in one `USERHOST`; others are ignored.
 const NAMES: usize = 5;
 
 /// Carries out `USERHOST`.

@@ -1,4 +1,4 @@
-//! `VERIFY account code`: would complete a registration; none here needs it.
+//! `VERIFY account code`: would complete a registration; here none needs that.
 //!
 //! <https://ircv3.net/specs/extensions/account-registration>
 
@@ -15,7 +15,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
 }
 
-/// The account to which the session has logged in, registered or not.
+/// The account that the session has logged in to, with or without being registered.
 pub fn account(context: &Context<'_>) -> Option<Arc<str>> {
     let session = context.session();
     match (session.user, &session.registration) {

@@ -1,4 +1,4 @@
-//! `VERSION [server]`: which program this is, and what it supports.
+//! `VERSION [server]`: the program's version, and what it supports.
 //!
 //! <https://modern.ircdocs.horse/#version-message>
 

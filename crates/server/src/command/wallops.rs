@@ -1,4 +1,4 @@
-//! `WALLOPS :text`: an operator of the server tells something to all who want to hear it (`+w`).
+//! `WALLOPS :text`: an operator of the server sends a message to all users with `+w`.
 //!
 //! <https://modern.ircdocs.horse/#wallops-message>
 

@@ -1,4 +1,4 @@
-//! `WHO [mask [o][%fields[,token]]]`: who is in a room, or has a name that fits.
+//! `WHO [mask [o][%fields[,token]]]`: who is in a room, or matches a mask.
 //!
 //! <https://modern.ircdocs.horse/#who-message>, <https://ircv3.net/specs/extensions/whox>
 
@@ -13,9 +13,9 @@ use proto::{Capability, Message, numeric as n};
 use std::ops::Bound;
 use store::RoomId;
 
-/// Digits that the token of a `WHO` has at most.
+/// The maximum number of digits of a `WHO` token.
 const TOKEN_DIGITS: usize = 3;
-/// What stands for an address: those of people are nobody's business.
+/// Shown in place of an address: people's addresses are private.
 const NO_ADDRESS: &str = "255.255.255.255";
 
 /// Carries out `WHO`.
@@ -47,15 +47,15 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// Among whom a `WHO` looks, one after the other.
+/// The users that a `WHO` examines, one after the other.
 enum WhoScope<'a> {
     /// Nobody: there is no such room.
     Nobody,
     /// The members of a room who are online.
     Room(RoomId),
-    /// Who has exactly that name, however invisible.
+    /// The user of exactly this name, invisible or not.
     Name(&'a str),
-    /// All whose names fit a mask, or whose sources, if it is one of sources.
+    /// All users whose names match a mask, or whose sources, if it is a mask for those.
     Mask(&'a str),
 }
 
@@ -79,7 +79,7 @@ impl<'a> WhoScope<'a> {
         }
     }
 
-    /// The next user to look at.
+    /// The next user to examine.
     fn next(&self, context: &Context<'_>, cursor: &Cursor) -> Option<UserId> {
         let state = &context.state;
         let after = match cursor {
@@ -100,7 +100,7 @@ impl<'a> WhoScope<'a> {
         }
     }
 
-    /// Whether a user is one of those, as far as the requester may see.
+    /// Whether a user matches, as far as the requester may know.
     fn has(&self, context: &mut Context<'_>, id: UserId) -> bool {
         let user = &context.state.users[&id];
         let mut work = if user.invisible { user.rooms.len() as u64 * ROW_WORK } else { 0 };
@@ -123,7 +123,7 @@ impl<'a> WhoScope<'a> {
     }
 }
 
-/// What a `WHO` with fields asks for.
+/// The fields that a `WHO` asks for.
 struct Fields<'a> {
     letters: &'a str,
     token: &'a str,
@@ -174,7 +174,7 @@ fn with_fields(
     let server = &*context.state.renderer.server;
     let flags = flags(context, room, user);
     let idle = user.idle_seconds(context.state.steady).to_string();
-    // In the order of the specification, whatever the order in which they are asked for.
+    // In the order of the specification, whatever the order in the request.
     let all = [
         ('t', *token),
         ('c', name(context, room)),
@@ -200,7 +200,7 @@ fn name<'a>(context: &'a Context<'_>, room: Option<RoomId>) -> &'a str {
     room.map_or("*", |room| &*context.state.rooms[&room].name)
 }
 
-/// Here or gone, an operator, the marks in the room, a bot.
+/// Here or away, operator, marks in the room, bot.
 fn flags(context: &Context<'_>, room: Option<RoomId>, user: &User) -> String {
     let member = room.and_then(|room| context.state.rooms[&room].member(user.id));
     let every_mark = context.has(Capability::MultiPrefix);

@@ -1,4 +1,4 @@
-//! `WHOIS [target] name[,name…]`: about users.
+//! `WHOIS [target] name[,name…]`: information about users.
 //!
 //! <https://modern.ircdocs.horse/#whois-message>
 
@@ -42,7 +42,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
     let (nick, account) = (user.nick.clone(), user.account().cloned());
     let (realname, away) = (user.realname.clone(), user.away.clone());
     let (operator, bot) = (user.is_operator(), user.bot);
-    // Of a device at another node nobody here knows how safe it is.
+    // Whether a device at another node is secure is unknown here.
     let known = |session| context.node.sessions.get(session);
     let private = user.sessions.iter().all(|one| known(one).is_some_and(Session::is_private));
     let idle = user.idle_seconds(context.state.steady).to_string();
@@ -77,8 +77,7 @@ fn show(context: &mut Context<'_>, id: UserId) {
     show_metadata::whois(context, id);
 }
 
-/// What only the user and operators are told: the modes, from where the user's devices come, and
-/// which certificates they have shown.
+/// For the user and operators only: modes, the devices' addresses, and their certificates.
 fn show_private(context: &mut Context<'_>, id: UserId) {
     let user = &context.state.users[&id];
     let sessions = || user.sessions.iter().filter_map(|one| context.node.sessions.get(one));
@@ -90,7 +89,7 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
     let host = user.author().host(&context.state.renderer.server);
     let source = format!("{}@{host}", user.author().username());
     for address in addresses {
-        // No parameter but the last can begin with a colon.
+        // Only the last parameter may begin with a colon.
         let address = match address.to_string() {
             text if text.starts_with(':') => format!("0{text}"),
             text => text,
@@ -105,8 +104,8 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
     context.numeric(n::RPL_WHOISMODES, &[&nick], &modes);
 }
 
-/// The rooms of a user that the requester may know of, with the user's marks: no secret rooms of others,
-/// and of an invisible user only those that they share.
+/// The rooms of a user that the requester may know about, with the user's marks: no secret rooms of
+/// others, and of an invisible user only common ones.
 fn rooms(context: &Context<'_>, id: UserId) -> Vec<String> {
     let me = context.me();
     let user = &context.state.users[&id];

@@ -1,4 +1,4 @@
-//! `WHOWAS name [count]`: about users who left, or took another name, lately.
+//! `WHOWAS name [count]`: information about users who have recently left or changed nick.
 //!
 //! <https://modern.ircdocs.horse/#whowas-message>
 

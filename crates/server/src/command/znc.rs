@@ -1,5 +1,5 @@
-//! `ZNC *playback command…`: what one missed, asked for as of the bouncer ZNC; also by `PRIVMSG
-//! *playback :command…`.
+//! `ZNC *playback command…`: missed messages, requested in the form of the bouncer ZNC; also by
+//! `PRIVMSG *playback :command…`.
 //!
 //! <https://wiki.znc.in/Playback>
 
@@ -23,8 +23,8 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// Does what is asked of ZNC's module: `PLAY buffers [from] [to]` with seconds since the epoch, or
-/// `LIST`. `CLEAR` means nothing: history is not forgotten by being read.
+/// Carries out a command for ZNC's module: `PLAY buffers [from] [to]` with seconds since the epoch,
+/// or `LIST`. `CLEAR` does nothing: reading history does not remove it.
 pub fn ask(context: &mut Context<'_>, command: &str) {
     let mut words = command.split(' ').filter(|word| !word.is_empty());
     match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
@@ -57,16 +57,16 @@ pub fn ask(context: &mut Context<'_>, command: &str) {
     }
 }
 
-/// The conversations of these names, as far as they are the requester's to read.
+/// The conversations of these names that the requester may read.
 fn readable(context: &Context<'_>, names: &str) -> Vec<(Conversation, Arc<str>)> {
     let names = super::once(names.split(',').filter(|name| !name.is_empty()).collect());
     let names = names.into_iter().take(TARGETS);
     names.filter_map(|name| conversation(context, name).ok()).collect()
 }
 
-/// Seconds since the epoch, perhaps with a fraction, in milliseconds.
+/// Seconds since the epoch, possibly with a fraction, in milliseconds.
 fn milliseconds(seconds: &str) -> Option<i64> {
     let seconds: f64 = seconds.parse().ok()?;
-    // A number out of range becomes the nearest one in it.
+    // Values out of range are clamped.
     seconds.is_finite().then_some((seconds * 1000.0).round() as i64)
 }

@@ -1,4 +1,4 @@
-//! What a session had set of its metadata before it was somebody.
+//! Applying the metadata that a session has set before its registration was complete.
 
 use super::show;
 use crate::command::context::Context;
@@ -10,8 +10,8 @@ use proto::{Capabilities, Capability};
 use std::collections::BTreeMap;
 use store::Subject;
 
-/// The session is somebody now and has what it has set before, as far as there is room for it. Only
-/// what is told of metadata depends on that being stored: returns the condition.
+/// The session has registered: applies what it set before, as far as there is room. Only metadata
+/// replies depend on the write; returns their condition.
 pub fn coming(
     context: &mut ApplyContext<'_>,
     set: &BTreeMap<Box<str>, Option<Box<str>>>,
@@ -29,7 +29,7 @@ pub fn coming(
     when
 }
 
-/// Sets or removes a key of a copy; false if that changes nothing, or there is no room.
+/// Sets or removes a key in a copy; false if that changes nothing, or there is no room.
 fn put_before(keys: &mut Keys, key: &str, value: Option<Box<str>>) -> bool {
     if keys.get(key) == value.as_ref() {
         return false;
@@ -46,8 +46,8 @@ fn put_before(keys: &mut Keys, key: &str, value: Option<Box<str>>) -> bool {
     true
 }
 
-/// What a session that is nobody yet would have: the keys of the account to which it has logged
-/// in, if any, with its own changes.
+/// The metadata that a session will have: the keys of the account it has logged in to, if any, with
+/// its own changes.
 pub fn keys_before(context: &Context<'_>) -> Keys {
     let Some(registration) = context.session().registration.as_deref() else { return Keys::new() };
     let account = registration.account.as_ref();
@@ -59,7 +59,7 @@ pub fn keys_before(context: &Context<'_>) -> Keys {
     keys
 }
 
-/// Tells something on the outcome of storing what was set before.
+/// Replies with something that depends on the write of that metadata.
 pub fn then(context: &mut Context<'_>, when: Condition, tell: impl FnOnce(&mut Context<'_>)) {
     let before = context.out.condition();
     context.out.resume(when);
@@ -67,7 +67,7 @@ pub fn then(context: &mut Context<'_>, when: Condition, tell: impl FnOnce(&mut C
     context.out.resume(before);
 }
 
-/// Replies with all that the user has, as part of the welcome.
+/// Replies with all of the user's metadata, as part of the welcome.
 pub fn show_own(context: &mut Context<'_>, when: Condition) {
     if is_aware(context.capabilities()) {
         then(context, when, |context| {
@@ -78,19 +78,19 @@ pub fn show_own(context: &mut Context<'_>, when: Condition) {
     }
 }
 
-/// Whether a session is told of metadata.
+/// Whether a session is sent metadata.
 pub fn is_aware(capabilities: Capabilities) -> bool {
     let has = |capability| capabilities.contains(capability);
     has(Capability::Batch) && (has(Capability::Metadata3) || has(Capability::Metadata2))
 }
 
-/// Whether a session is told in the way of the draft before. Who asks for both gets the newer one.
+/// Whether a session uses the previous draft. If it asked for both, it gets the newer one.
 pub fn is_old(capabilities: Capabilities) -> bool {
     let has = |capability| capabilities.contains(capability);
     has(Capability::Metadata2) && !has(Capability::Metadata3)
 }
 
-/// A session has other capabilities now: without those for metadata its subscriptions end.
+/// A session's capabilities have changed: without those for metadata its subscriptions end.
 pub fn capabilities_changed(context: &mut Context<'_>, before: Capabilities) {
     let now = context.capabilities();
     let needed = [Capability::Batch, Capability::Metadata3, Capability::Metadata2];

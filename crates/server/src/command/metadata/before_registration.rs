@@ -1,4 +1,4 @@
-//! `METADATA * SET|CLEAR` of a session that is nobody yet: what it will say of itself.
+//! `METADATA * SET|CLEAR` before the registration is complete.
 
 use super::at_registration::keys_before;
 use super::change::{answer_cleared, answer_set, check, check_number, full};

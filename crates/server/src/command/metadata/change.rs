@@ -1,4 +1,4 @@
-//! `METADATA target SET|CLEAR`: changes what a user or a room says of itself.
+//! `METADATA target SET|CLEAR`: changes the metadata of a user or a room.
 
 use super::{BAD_KEY, bad_key_code, fails, is_key, is_old, target};
 use crate::command::metadata::show::{batch, key_line};
@@ -10,8 +10,8 @@ use crate::state::refusal::Refusal;
 use proto::numeric as n;
 use store::{KEEP_DAYS, KEEP_MESSAGES, Subject};
 
-/// Of whom or what the requester changes the metadata, if they may: one's own, that of a room of which one is
-/// operator, and operators of the server everybody's.
+/// The owner whose metadata the requester may change: themselves, a room of which they are an
+/// operator, and for operators of the server everybody.
 fn may_change(
     context: &ApplyContext<'_>,
     name: &str,
@@ -36,7 +36,7 @@ fn is_by_role(context: &ApplyContext<'_>, of: Subject) -> bool {
     }
 }
 
-/// Whether the requester has changed too much lately; then says so.
+/// Whether the requester has changed too much recently; says so.
 fn is_too_fast(context: &mut ApplyContext<'_>, name: &str, words: &[&str], key: &str) -> bool {
     let Some(me) = context.requester.user else { return false };
     let now = context.state.steady;
@@ -48,7 +48,7 @@ fn is_too_fast(context: &mut ApplyContext<'_>, name: &str, words: &[&str], key: 
         context.standard("FAIL", "METADATA", "RATE_LIMITED", &context_of, &text);
         return true;
     }
-    // All that was sent comes back, so that it can be sent again.
+    // Everything that was sent is returned, so that it can be sent again.
     let mut params = vec![&*seconds, name];
     params.extend(words);
     match (words.len(), params.pop()) {
@@ -61,7 +61,7 @@ fn is_too_fast(context: &mut ApplyContext<'_>, name: &str, words: &[&str], key: 
     true
 }
 
-/// Whether there can be such a key of a target, and such a value of it.
+/// Refuses invalid keys and values for a target.
 pub(super) fn check(
     context: &Responder<'_, impl Reads>,
     target: &Target,
@@ -87,7 +87,7 @@ pub(super) fn check(
     may_be_kept(target, key, value)
 }
 
-/// Whether a key can be set, or removed, beside these.
+/// Refuses a key if there are too many already.
 pub(super) fn check_number(
     context: &Responder<'_, impl Reads>,
     name: &str,
@@ -147,7 +147,7 @@ pub(super) fn answer_set(
     context.out.reply(context.requester.session, |out| out.extend_from_slice(&line));
 }
 
-/// Whether a value, of a key that says how long a room keeps what happened, is a number.
+/// Refuses retention values that are not numbers.
 fn may_be_kept(target: &Target, key: &str, value: &str) -> Result<(), Refusal> {
     let of_room = matches!(target.of, Some(Subject::Room(_)));
     let number = value.parse::<u32>().is_ok_and(|number| (1..=KEEP_MOST).contains(&number));

@@ -1,4 +1,4 @@
-//! How metadata looks on the wire: pushed to subscribers, and in answers of many lines.
+//! Metadata on the wire: pushed to subscribers, and in answers of many lines.
 
 use super::at_registration::{is_aware, is_old, keys_before};
 use crate::command::context::Context;
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{RoomId, Subject};
 
-/// A line that the server begins, as [`batch`] wants it.
+/// Starts a line from the server, as [`batch`] needs it.
 pub fn line(
     context: &Responder<'_, impl Reads>,
     verb: &str,
@@ -25,7 +25,7 @@ pub fn line(
     out
 }
 
-/// `761`: a key and its value; `766`: the key has none.
+/// `761`: a key and its value; `766`: the key is not set.
 pub fn key_line(
     context: &Responder<'_, impl Reads>,
     nick: &str,
@@ -43,7 +43,7 @@ pub fn key_line(
     }
 }
 
-/// The same as it is pushed: in the draft before, under the verb `METADATA`.
+/// The same as it is pushed: in the previous draft, with the verb `METADATA`.
 fn pushed_line(
     context: &Responder<'_, impl Reads>,
     nick: &str,
@@ -64,7 +64,7 @@ fn pushed_line(
     })
 }
 
-/// Tells sessions that a key has a value, or none any more.
+/// Notifies sessions that a key has a value, or none any more.
 pub fn tell(
     context: &mut Context<'_>,
     to: &BTreeSet<SessionId>,
@@ -72,7 +72,7 @@ pub fn tell(
     key: &str,
     value: Option<&str>,
 ) {
-    // The numerics begin with the receiver's own name, the verb does not.
+    // The numerics begin with the receiver's own name; the verb does not.
     let mut told: BTreeMap<(Option<UserId>, u64), u32> = BTreeMap::new();
     for to in to {
         let session = &context.node.sessions[to];
@@ -99,7 +99,7 @@ pub fn tell(
     }
 }
 
-/// Replies with lines as a batch; without the capability, with the lines alone.
+/// Replies with lines as a batch, or without the capability as they are.
 pub fn batch(
     context: &mut Responder<'_, impl Reads>,
     kind: &str,
@@ -130,7 +130,7 @@ pub fn batch(
     context.out.reply(session, |out| out.extend_from_slice(&end));
 }
 
-/// Replies with all keys of one owner, as they are pushed.
+/// Replies with all keys of one owner, as they would be pushed.
 pub fn keys(context: &mut Context<'_>, nick: &str, name: &str, keys: &Keys) {
     let capabilities = context.capabilities();
     let lines: Vec<Vec<u8>> = keys
@@ -140,7 +140,7 @@ pub fn keys(context: &mut Context<'_>, nick: &str, name: &str, keys: &Keys) {
     batch(context, "metadata", Some(name), &lines);
 }
 
-/// Replies with what owners have of some keys, as far as one answer holds it.
+/// Replies with the values of some keys of several owners, as far as one answer allows.
 pub fn sync(
     context: &mut Context<'_>,
     asked: &str,
@@ -158,7 +158,7 @@ pub fn sync(
     let all = owners.iter().filter_map(|owner| Some((owner, keys(owner)?)));
     let all =
         all.flat_map(|(owner, keys)| keys.iter().map(move |(key, value)| (owner, key, value)));
-    // What is beyond one answer is not even looked for: there may be very many.
+    // Whatever exceeds one answer is not even looked up: there may be very many.
     for (owner, key, value) in all.filter(|(_, key, _)| wanted.contains(*key)) {
         let line = pushed_line(context, &nick, &owner.name, key, Some(value), capabilities);
         bytes += line.len();
@@ -178,15 +178,15 @@ pub fn sync(
     batch(context, "metadata", Some(asked), &lines);
 }
 
-/// The session has come into a room: replies with what the room and its members have of what the
-/// session is subscribed to, or when to ask for that. Who comes into many rooms at once is shown
-/// no more than an outbox holds.
+/// The session has joined a room: replies with the metadata of the room and its members that the
+/// session is subscribed to, or when to ask for it. Joining many rooms at once shows no more than
+/// an outbox holds.
 pub fn sync_room(context: &mut Context<'_>, room: RoomId) {
     if !is_aware(context.capabilities()) {
         return;
     }
     let name = context.state.rooms[&room].name.clone();
-    // Who comes into many rooms at once asks for the rest itself.
+    // After joining many rooms at once, the client asks for the rest itself.
     let much = context.out.written() > context.node.config.limits.answer() / 2;
     if much || is_large(context, room) {
         return sync_later(context, &name);
@@ -196,8 +196,8 @@ pub fn sync_room(context: &mut Context<'_>, room: RoomId) {
     sync(context, &name, &owners, &wanted);
 }
 
-/// The session has been told that users are online whom it watches: replies with what they have of
-/// what it is subscribed to, or when to ask for that.
+/// The session has been told that users it watches are online: replies with their metadata that it
+/// is subscribed to, or when to ask for it.
 pub fn sync_watched(context: &mut Context<'_>, users: &[UserId]) {
     if !is_aware(context.capabilities()) {
         return;
@@ -215,7 +215,7 @@ pub fn sync_watched(context: &mut Context<'_>, users: &[UserId]) {
     }
 }
 
-/// Who watches the name of a user has been told that the user is online.
+/// The watchers of a user's name have been told that it is online.
 pub fn sync_watchers(context: &mut Context<'_>, user: UserId) {
     let name = fold(&context.state.users[&user].nick);
     let watchers = context.node.watchers.get(&*name).cloned().unwrap_or_default();
@@ -224,8 +224,8 @@ pub fn sync_watchers(context: &mut Context<'_>, user: UserId) {
     }
 }
 
-/// The session has subscribed to keys: replies with what all that it knows of have of them, or when
-/// to ask for that.
+/// The session has subscribed to keys: replies with their values for everybody it can see, or when
+/// to ask for them.
 pub fn sync_new(context: &mut Context<'_>, new: &BTreeSet<Box<str>>) {
     let large = |room: &RoomId| is_large(context, *room);
     if context.user().rooms.iter().any(large) {
@@ -235,7 +235,7 @@ pub fn sync_new(context: &mut Context<'_>, new: &BTreeSet<Box<str>>) {
     sync(context, EVERYTHING, &owners, new);
 }
 
-/// The target that stands for all that a session knows of.
+/// The target that stands for everything a session can see.
 pub const EVERYTHING: &str = "*ALL";
 
 fn sync_later(context: &mut Context<'_>, target: &str) {
@@ -249,7 +249,7 @@ fn is_large(context: &Context<'_>, room: RoomId) -> bool {
     large != 0 && context.state.rooms[&room].online > large
 }
 
-/// A room, and those of its members of whom the requester knows from there.
+/// A room, and its members that the requester can see there.
 pub fn room_and_members(context: &Context<'_>, room: RoomId) -> Vec<Target> {
     let name = context.state.rooms[&room].name.clone();
     let mut owners = vec![Target { of: Some(Subject::Room(room)), name }];
@@ -257,7 +257,7 @@ pub fn room_and_members(context: &Context<'_>, room: RoomId) -> Vec<Target> {
     owners
 }
 
-/// All rooms and users of whom the requester knows, the requester included.
+/// All rooms and users that the requester can see, the requester included.
 pub fn everything(context: &Context<'_>) -> Vec<Target> {
     let rooms = &context.user().rooms;
     let name = |room: &RoomId| context.state.rooms[room].name.clone();
@@ -283,7 +283,7 @@ fn user_target(context: &Context<'_>, user: UserId) -> Target {
     Target { of: Some(Subject::Account(user)), name }
 }
 
-/// The part of `WHOIS` about a user's metadata, for sessions that know of it.
+/// The part of `WHOIS` about metadata, for sessions with the capability.
 pub fn whois(context: &mut Context<'_>, user: UserId) {
     if !is_aware(context.capabilities()) {
         return;

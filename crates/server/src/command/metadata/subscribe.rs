@@ -1,4 +1,4 @@
-//! `METADATA * SUB|UNSUB|SUBS`: of which keys the session wants to be told.
+//! `METADATA * SUB|UNSUB|SUBS`: the keys that the session wants to be notified of.
 
 use super::at_registration::is_aware;
 use super::{bad_key_line, bad_target, is_key, is_old};
@@ -9,7 +9,7 @@ use crate::state::refusal::Refusal;
 use proto::numeric as n;
 use std::collections::BTreeSet;
 
-/// Subscribes to keys in their order, as far as there is room.
+/// Subscribes to keys in order, as far as the limit allows.
 pub(super) fn subscribe(
     context: &mut Context<'_>,
     name: &str,
@@ -61,14 +61,14 @@ fn say_too_many(context: &mut Context<'_>, key: &str) {
     }
 }
 
-/// Replies with keys, in as many lines as they need.
+/// Replies with keys on as many lines as needed.
 fn say_keys(context: &mut Context<'_>, numeric: &str, keys: &[&str]) {
     for some in keys.chunks(METADATA_KEYS_A_LINE) {
         context.numeric_only(numeric, some);
     }
 }
 
-/// Ends subscriptions, also those that there are not.
+/// Removes subscriptions, existing or not.
 pub(super) fn unsubscribe(
     context: &mut Context<'_>,
     name: &str,

@@ -1,4 +1,5 @@
-//! Who of this node's sessions is told when metadata change, or when those come who have them.
+//! Which of this node's sessions are notified when metadata changes or somebody with metadata
+//! becomes visible.
 
 use super::show;
 use crate::command::context::Context;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{RoomId, Subject};
 
-/// A key has changed: tells everybody but the requester who is to know.
+/// A key has changed: notifies everybody concerned except for the requester.
 pub fn changed(
     context: &mut Context<'_>,
     of: Subject,
@@ -25,8 +26,8 @@ pub fn changed(
     show::tell(context, &viewers, name, key, value);
 }
 
-/// Who is told when a key changes: who is subscribed to it and knows of its owner; and all devices
-/// of the owner.
+/// Who is notified when a key changes: subscribers who can see its owner, and all devices of the
+/// owner.
 fn viewers(state: &State, node: &Node, of: Subject, key: &str) -> BTreeSet<SessionId> {
     let sees = |session: &SessionId| {
         node.sessions[session].user.is_some_and(|me| match of {
@@ -57,32 +58,32 @@ fn watches(state: &State, node: &Node, session: SessionId, user: UserId) -> bool
     name.is_some_and(|name| node.sessions[&session].watched.contains_key(&*name))
 }
 
-/// Whether a user shares a room with another one, and has been told that they are there.
+/// Whether a user shares a room with another one and can see them there.
 fn shares(state: &State, me: UserId, other: UserId, room: RoomId) -> bool {
     let Some(room) = state.rooms.get(&room) else { return false };
     let hidden = room.member(other).is_none_or(|member| member.hidden);
     !hidden && room.member(me).is_some()
 }
 
-/// A room comes to know of a user: who is subscribed to what the user has, and did not know the
-/// user from elsewhere, is told.
+/// A user becomes visible in a room: subscribers who could not see the user before are sent the
+/// metadata.
 pub fn introduce(context: &mut Context<'_>, room: RoomId, user: UserId) {
     let others = context.state.users.get(&user).map_or(Vec::new(), |user| user.rooms.clone());
     introduce_but_to(context, room, user, &others);
 }
 
-/// The same while a user comes into one room after the other: those from before are elsewhere.
+/// The same while a user joins several rooms in a row: the earlier ones count as seen before.
 pub fn introduce_in_order(context: &mut Context<'_>, room: RoomId, user: UserId) {
     let Some(known) = context.state.users.get(&user) else { return };
     let before: Vec<RoomId> = known.rooms.iter().copied().take_while(|id| *id != room).collect();
     introduce_but_to(context, room, user, &before);
 }
 
-/// Tells whom a room's knowing of a user concerns, but for those who know the user from one of the
-/// others.
+/// Notifies members of a room about a user, except those who see the user in one of the other
+/// rooms.
 fn introduce_but_to(context: &mut Context<'_>, room_id: RoomId, user: UserId, others: &[RoomId]) {
     let state = &context.state;
-    // Both may be gone by the time that this is followed up.
+    // Both may be gone by now.
     let member = state.rooms.get(&room_id).and_then(|room| room.member(user));
     if member.is_none_or(|member| member.hidden) {
         return;
@@ -106,7 +107,7 @@ fn introduce_but_to(context: &mut Context<'_>, room_id: RoomId, user: UserId, ot
     }
 }
 
-/// To some it looked as if the user came anew: everybody is told again what the user has.
+/// Some clients saw the user leave and come back: everybody is sent the user's metadata again.
 pub fn tell_again(context: &mut Context<'_>, user: UserId) {
     let name = context.state.users[&user].nick.clone();
     let of = Subject::Account(user);

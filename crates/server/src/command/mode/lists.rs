@@ -1,5 +1,4 @@
-//! The lists of a room: who is banned, who is not although a ban fits, who needs no invitation, and
-//! who is quiet.
+//! The lists of a room: bans, ban exceptions, invite exceptions, and quiets.
 
 use super::ModeStep;
 use super::room::ModeChange;
@@ -25,7 +24,7 @@ pub(super) fn show_list(context: &mut ApplyContext<'_>, id: RoomId, mode: char) 
     };
     let room = &context.state.rooms[&id];
     let name = room.name.clone();
-    // The numerics of the quiet list name the mode, too.
+    // The numerics of the quiet list contain the mode as well.
     let about: &[&str] = if mode == 'q' { &[&name, "q"] } else { &[&name] };
     let entries = room.settings.lists.iter().filter(|entry| entry.mode == mode);
     for entry in entries.cloned().collect::<Vec<ListEntry>>() {
@@ -36,7 +35,7 @@ pub(super) fn show_list(context: &mut ApplyContext<'_>, id: RoomId, mode: char) 
     context.numeric(end_code, about, text);
 }
 
-/// The full form of a mask, of a source or of an account.
+/// The full form of a mask for a source or an account.
 pub fn complete(given: &str) -> Option<String> {
     let mask = match given.strip_prefix(ACCOUNT_MASK) {
         Some("") => return None,
@@ -47,12 +46,12 @@ pub fn complete(given: &str) -> Option<String> {
     (mask.len() <= MASK_BYTES && !mask.contains(' ')).then_some(mask)
 }
 
-/// What is wrong with a mask.
+/// The refusal of an invalid mask.
 pub const NOT_A_MASK: &str =
     "is not a mask: nick!user@host or $a:account, with * and ? as wildcards";
 
 impl ModeChange<'_, '_> {
-    /// A mask is added to a list, or taken from it.
+    /// Adds a mask to a list, or removes it.
     pub(super) fn list(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
         let ModeStep { add, mode, parameter } = step;
         let mask = complete(parameter.ok_or(Refusal::NeedMoreParams)?);

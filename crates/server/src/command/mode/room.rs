@@ -1,4 +1,4 @@
-//! The modes of a room: shown, and changed step by step.
+//! The modes of a room: showing them, and changing them step by step.
 
 use super::lists::{LISTS, show_list};
 use super::{AppliedModes, ModeStep, steps};
@@ -15,7 +15,7 @@ use proto::numeric as n;
 use std::sync::Arc;
 use store::{EventKind, RecordKind, RoomId};
 
-/// Modes of rooms that are on or off.
+/// Flags: modes without a parameter.
 const FLAGS: &str = "CRimnst";
 
 /// Replies with a room's modes.
@@ -47,7 +47,7 @@ pub(super) fn change(
     }
     let name = context.state.rooms[&id].name.clone();
     let (room, rank) = context.room_as(&name, Rank::HalfOp)?;
-    // A mode without the parameter that it needs means nothing, as others have it.
+    // As elsewhere, a mode without its required parameter is ignored.
     steps.retain(|step| !step.lacks_parameter());
     let by_role = context.acts_by_role(room);
     context.must_be_storable()?;
@@ -63,26 +63,26 @@ pub(super) fn change(
 }
 
 impl ModeStep<'_> {
-    /// Whether it asks for a list instead of changing it.
+    /// Whether it asks for a list rather than changing it.
     fn is_question(&self) -> bool {
         self.parameter.is_none_or(str::is_empty) && LISTS.contains(self.mode)
     }
 
-    /// Whether it needs a parameter and has none; an empty one is one.
+    /// Whether it needs a parameter and has none; an empty one counts.
     fn lacks_parameter(&self) -> bool {
         let needs = "ohv".contains(self.mode) || (self.add && "kl".contains(self.mode));
         needs && self.parameter.is_none()
     }
 }
 
-/// A change of a room's modes under way.
+/// A change of a room's modes in progress.
 pub(super) struct ModeChange<'c, 'a> {
     pub(super) context: &'c mut ApplyContext<'a>,
     pub(super) id: RoomId,
     pub(super) name: Arc<str>,
-    /// The requester's.
+    /// The requester's rank.
     pub(super) rank: Rank,
-    /// It is for the audit log, being done by the right of an operator of the server.
+    /// Whether it goes to the audit log, because an operator of the server does it by that right.
     pub(super) by_role: bool,
     pub(super) done: AppliedModes,
 }
@@ -108,14 +108,14 @@ impl ModeChange<'_, '_> {
         &mut rooms.get_mut(&self.id).expect("the caller has looked the room up").settings
     }
 
-    /// That a parameter cannot be.
+    /// The refusal of a parameter.
     pub(super) fn bad(&self, step: ModeStep<'_>, why: &'static str) -> Refusal {
         let parameter = step.parameter.unwrap_or_default().to_owned();
         Refusal::BadModeParameter(self.name.clone(), step.mode, parameter, why.into())
     }
 
-    /// `+o`, `+h`, `+v` and their taking away. A half-operator makes no operators, and touches only
-    /// who is below; but everybody may step down.
+    /// `+o`, `+h`, `+v` and their removal. A half-operator cannot make operators, and can change
+    /// only lower ranks; but anybody can give up their own.
     fn standing(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
         let target = step.parameter.ok_or(Refusal::NeedMoreParams)?;
         if target.is_empty() {
@@ -160,8 +160,8 @@ impl ModeChange<'_, '_> {
         Ok(())
     }
 
-    /// Takes from somebody who is not in the room the standing that they would have again. Only
-    /// operators may.
+    /// Removes the role of somebody who is not in the room and would have it again. Only operators
+    /// may.
     fn role(&mut self, step: ModeStep<'_>, user: UserId, nick: Arc<str>) -> Result<(), Refusal> {
         let Some(role) = self.context.state.rooms[&self.id].roles.get(&user).copied() else {
             return Err(Refusal::UserNotInRoom(nick, self.name.clone()));
@@ -206,7 +206,7 @@ impl ModeChange<'_, '_> {
         let key = step.parameter.ok_or(Refusal::NeedMoreParams)?;
         let one_word = !key.is_empty() && !key.contains([' ', ',', ':']);
         if !one_word || key.len() > KEY_BYTES {
-            // The key itself is not repeated: it may be no parameter, and is a secret.
+            // The key is not repeated: it may not be a valid parameter, and is a secret.
             let why =
                 format!("A key is one word of 1 to {KEY_BYTES} bytes without commas or colons");
             let secret = "*".to_owned();
@@ -252,7 +252,7 @@ impl ModeChange<'_, '_> {
         }
         context.tell_change(id, EventKind::Mode, "", &text, "MODE");
         if by_role {
-            // The key of a room is nobody's business in the audit log.
+            // Keys of rooms stay out of the audit log.
             context.audit("MODE", &name, if has_key { &done.letters } else { &text });
         }
     }

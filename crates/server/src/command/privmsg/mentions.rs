@@ -1,5 +1,5 @@
-//! Whom a message mentions: members of the room, or the receiver, whose names are words of the text;
-//! an operator's `@room` mentions all of the room.
+//! Whom a message mentions: members of the room, or the receiver, whose names occur in the text; an
+//! operator's `@room` mentions everybody in the room.
 
 use crate::limits::LOOK_UP_WORK;
 use crate::state::apply_context::ApplyContext;
@@ -12,7 +12,7 @@ use store::{AccountId, EVERYBODY, Event, MENTIONS, RoomId};
 /// The word that mentions everybody in a room.
 const ALL: &str = "@room";
 
-/// The accounts that a message of the requester's mentions. Its author never is one of them.
+/// The accounts mentioned by the requester's message, never its author.
 pub(super) fn of(context: &mut ApplyContext<'_>, event: &Event) -> Box<[AccountId]> {
     if !event.kind.is_message() {
         return Box::default();
@@ -33,7 +33,8 @@ pub(super) fn of(context: &mut ApplyContext<'_>, event: &Event) -> Box<[AccountI
             continue;
         }
         looked_up += LOOK_UP_WORK;
-        // One buffer for all words: to make one for each took a twentieth of a message's CPU time.
+        // One buffer for all words: allocating one for each took a twentieth of a message's CPU
+        // time.
         folded.clear();
         folded.push_str(word);
         folded.make_ascii_lowercase();
@@ -47,7 +48,7 @@ pub(super) fn of(context: &mut ApplyContext<'_>, event: &Event) -> Box<[AccountI
     found.into_iter().collect()
 }
 
-/// Whether an account is there to be mentioned: everybody in the lobby.
+/// Whether an account can be mentioned there; in the lobby anybody can.
 fn is_told(context: &ApplyContext<'_>, event: &Event, account: AccountId) -> bool {
     match event.conversation.as_room() {
         Some(room) if Some(room) == context.state.lobby => true,

@@ -1,7 +1,7 @@
-//! Messages to the members of a room from a rank on (STATUSMSG): `PRIVMSG @#room :text`.
+//! Messages to the members of a room above a rank (STATUSMSG): `PRIVMSG @#room :text`.
 //!
-//! They are not stored, because a room's history is for all its members: who is not there misses
-//! them, and there is no msgid.
+//! They are not stored, because all members can read a room's history: whoever is offline misses
+//! them, and they have no msgid.
 
 use super::{Draft, check_text, echo_passing, is_typing, may_speak, passing, spoke_in};
 use crate::command::names;
@@ -12,7 +12,7 @@ use crate::state::membership;
 use crate::state::refusal::Refusal;
 use crate::state::room::Rank;
 
-/// The rank and the room of a target like `@#room`; of several marks the lowest rank counts.
+/// The rank and the room of a target such as `@#room`; with several marks the lowest rank counts.
 pub(super) fn split(target: &str) -> Option<(Rank, &str)> {
     let name = target.trim_start_matches(|mark| Rank::of_mark(mark).is_some());
     let marks = target.strip_suffix(name)?;
@@ -20,7 +20,7 @@ pub(super) fn split(target: &str) -> Option<(Rank, &str)> {
     name.starts_with('#').then_some((rank, name))
 }
 
-/// Sends to those of the rank and above, and to the author's other sessions.
+/// Sends to everybody of at least the rank, and to the author's other sessions.
 pub(super) fn send(
     context: &mut ApplyContext<'_>,
     rank: Rank,
