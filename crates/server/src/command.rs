@@ -1,5 +1,5 @@
-//! The verbs: one table of what there is, when it may be used and with how many parameters; one
-//! file for each.
+//! The verbs: one table with when each may be used and with how many parameters; and one file for
+//! each.
 
 pub mod authentication;
 pub mod coming_online;
@@ -116,19 +116,19 @@ use std::sync::Arc;
 
 /// One verb.
 pub struct Verb {
-    /// The word, in capitals.
+    /// The verb in capitals.
     pub name: &'static str,
-    /// How many parameters it needs at least, none of them empty.
+    /// The minimum number of parameters, none of them empty.
     pub params: usize,
     /// When it may be used.
     pub when: Availability,
-    /// What it does.
+    /// Its handler.
     pub run: Handler,
 }
 
 impl Verb {
-    /// Whether a session can use it while a command of its own may be in the log or not: it must not
-    /// have one more under way.
+    /// Whether a session may use it while it is unknown whether a command of its own is in the log:
+    /// it must not have a second one in flight.
     fn is_for_uncertain(&self) -> bool {
         match self.run {
             Local(_) => !ENTERING.contains(&self.name),
@@ -138,17 +138,17 @@ impl Verb {
     }
 }
 
-/// What a verb does, and what it may work with.
+/// What handles a verb, and what it may work with.
 #[derive(Clone, Copy)]
 pub enum Handler {
-    /// It answers from what is there, or changes no more than its own session.
+    /// Answers from the state, or changes only its own session.
     Local(fn(&mut Context<'_>, &Message<'_>) -> Result<(), Refusal>),
-    /// It changes what all sessions share: it becomes an [`Entry`](entry::Entry), and gets at no session.
+    /// Changes the shared state: becomes an [`Entry`](entry::Entry), and has no access to sessions.
     Shared(fn(&mut ApplyContext<'_>, &Message<'_>) -> Result<(), Refusal>),
-    /// It makes a request of its own of what the session has sent, if that is to become an entry.
+    /// Makes a request of its own from what the session has sent, if it is to become an entry.
     MakesRequest(for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<SharedPart<'m>, Refusal>),
-    /// Both. The first function does what concerns the session alone, finds out what its node allows,
-    /// and says what is left for an entry; the second applies the command as it was sent.
+    /// Both. The first function does the session's own part, finds out what its node allows, and
+    /// says what is left for an entry; the second applies the command as it was sent.
     Split(
         for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<SharedPart<'m>, Refusal>,
         fn(&mut ApplyContext<'_>, &Message<'_>) -> Result<(), Refusal>,
@@ -156,7 +156,7 @@ pub enum Handler {
 }
 
 impl Handler {
-    /// Whether it changes what all sessions share, as it was sent.
+    /// Whether it changes the shared state, as it was sent.
     fn is_shared(self) -> bool {
         matches!(self, Shared(_) | Split(..))
     }
@@ -257,20 +257,20 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "ZNC",          params: 1, when: Availability::After,     run: Local(znc::run) },
 ];
 
-/// Verbs that are carried out whatever their user and address owe: signs of life, and leaving.
+/// Verbs that work whatever their user and address owe: signs of life, and leaving.
 const FREE: &[&str] = &["PING", "PONG", "QUIT", "EX"];
 
-/// Local verbs by which something begins that ends with an entry.
+/// Local verbs that start something that ends with an entry.
 const ENTERING: &[&str] = &["AUTHENTICATE", "LOGIN", "OPER", "REGISTER"];
 
-/// Verbs that are for those, too, who must set a new password in place of a one-time code, besides the
-/// one that does so.
+/// Verbs for sessions that must replace a one-time code by a new password, besides the one that
+/// does it.
 const BY_CODE: &[&str] = &["CAP", "HELP", "HELPOP"];
 
-/// Other verbs that are for the admin socket, too.
+/// Other verbs for the admin socket.
 const AT_CONSOLE: &[&str] = &["PING", "PONG", "QUIT", "EX", "HELP", "HELPOP", "INVITATION"];
 
-/// Deals with one line of a session: an answer to a question, or a command.
+/// Handles one line of a session: an answer to a question, or a command.
 pub fn line(context: &mut Context<'_>, line: &str) {
     if let Some(prompt) = context.session_mut().prompt.take() {
         answer(context, *prompt, line);
@@ -278,7 +278,7 @@ pub fn line(context: &mut Context<'_>, line: &str) {
     }
     let Ok(message) = Message::parse(line) else { return }; // An empty line means nothing.
     let label = label_of(context, &message);
-    // What comes of an open batch is answered with the label of the command that opened it.
+    // An open batch is answered with the label of the command that opened it.
     let reference = batch::reference(context, &message);
     let (label, also) = match batch::label(context, &message, reference.as_deref()) {
         None => (label, None),
@@ -306,13 +306,13 @@ pub fn line(context: &mut Context<'_>, line: &str) {
     if let Some(paused) = context.paused() {
         paused.line = line.into();
     }
-    // A label of its own has no other answer.
+    // A label on the line itself gets no other answer.
     if also.is_some() {
         run(context, also, |_| Ok(()));
     }
 }
 
-/// The label of a line, if the session knows labels.
+/// The label of a line, if the session has the capability.
 fn label_of(context: &Context<'_>, message: &Message<'_>) -> Option<Arc<str>> {
     let label = message.tags.get("label").filter(|_| context.has(Capability::LabeledResponse));
     label.filter(|label| label.len() <= LABEL_BYTES).map(|label| Arc::from(&*label))
@@ -348,19 +348,19 @@ fn carry_out(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> R
     run_verb(context, verb, message)
 }
 
-/// Whether the session has logged in by a one-time code and only lacks a new password.
+/// Whether the session logged in with a one-time code and still needs a new password.
 fn needs_password(context: &Context<'_>) -> bool {
     let registration = context.session().registration.as_deref();
     registration.is_some_and(|registration| registration.needs_password)
 }
 
-/// Whether a command is for those who must set a new password first.
+/// Whether a command is allowed for sessions that must set a new password first.
 fn is_for_new_password(verb: &Verb, message: &Message<'_>) -> bool {
     let sets = message.param(0).is_some_and(|word| word.eq_ignore_ascii_case("PASSWORD"));
     FREE.contains(&verb.name) || BY_CODE.contains(&verb.name) || verb.name == "ACCOUNT" && sets
 }
 
-/// Carries a verb out: here, or as an entry.
+/// Carries out a verb: here, or as an entry.
 fn run_verb(context: &mut Context<'_>, verb: &Verb, message: &Message<'_>) -> Result<(), Refusal> {
     let next = match verb.run {
         Local(run) => return run(context, message),
@@ -379,8 +379,8 @@ fn apply_request(context: &mut Context<'_>, request: Request<'_>) -> Result<(), 
     context.apply(request)
 }
 
-/// Applies a command as one entry, or as several if each does a part of it and says where to go on:
-/// as many as the turn allows.
+/// Applies a command as one entry, or as several if each does a part of it and says where to
+/// continue: as many as the turn allows.
 fn apply_in_parts(
     context: &mut Context<'_>,
     verb: &Verb,
@@ -401,7 +401,7 @@ fn apply_in_parts(
     }
 }
 
-/// Goes on with a command that a turn was not enough for.
+/// Continues a paused command.
 pub fn go_on(context: &mut Context<'_>, paused: PausedCommand) {
     let PausedCommand { line, cursor, written, label } = paused;
     let Ok(message) = Message::parse(&line) else { return };
@@ -426,14 +426,14 @@ fn find_verb(name: &str) -> Option<&'static Verb> {
     VERBS.iter().find(|verb| name.eq_ignore_ascii_case(verb.name))
 }
 
-/// The names in a list, of which there must be one at least.
+/// The names in a list; at least one.
 pub fn names_of(list: &str) -> Result<Vec<&str>, Refusal> {
     let names: Vec<&str> = list.split(',').filter(|name| !name.is_empty()).collect();
     if names.is_empty() { Err(Refusal::NeedMoreParams) } else { Ok(names) }
 }
 
-/// Calls `one` for each target of a list, the same target once, and tells each refusal. Targets
-/// beyond [`TARGETS`] are refused together.
+/// Calls `one` for each different target of a list, and reports each refusal. Targets beyond
+/// [`TARGETS`] are refused together.
 pub fn for_each_target(
     context: &mut ApplyContext<'_>,
     verb: &'static str,
@@ -443,7 +443,7 @@ pub fn for_each_target(
     let mut targets = once(targets);
     let beyond = targets.split_off(targets.len().min(TARGETS));
     for (at, target) in targets.into_iter().enumerate() {
-        // Whatever became of the one before.
+        // Whatever the previous target led to.
         context.out.resume(Condition::Always);
         if let Err(refusal) = one(context, at, target) {
             context.out.resume(Condition::Always);
@@ -457,7 +457,7 @@ pub fn for_each_target(
     Err(Refusal::TooManyTargets(beyond.join(",")))
 }
 
-/// The same names, each once, however it is spelled.
+/// The same names without duplicates, however they are spelled.
 pub fn once(names: Vec<&str>) -> Vec<&str> {
     if names.len() < 2 {
         return names;
@@ -466,13 +466,14 @@ pub fn once(names: Vec<&str>) -> Vec<&str> {
     names.into_iter().filter(|name| seen.insert(fold(name))).collect()
 }
 
-/// Runs one command: from its label to its refusal.
+/// Runs one command, from its label to its refusal.
 fn run(
     context: &mut Context<'_>,
     label: Option<Arc<str>>,
     command: impl FnOnce(&mut Context<'_>) -> Result<(), (String, Refusal)>,
 ) {
-    // A batch may be answered long after it began: who no longer knows labels gets none.
+    // A batch may be answered long after it was opened: without the capability by then, the label
+    // is dropped.
     let label = label.filter(|_| context.has(Capability::LabeledResponse));
     context.begin(label);
     finish(context, command);
@@ -504,7 +505,7 @@ fn finish(
     }
 }
 
-/// The line answers a question of one of the verbs that ask; an empty one cancels it.
+/// The line answers a verb's question; an empty one cancels it.
 fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
     let verb = match prompt {
         Prompt::LoginUser
@@ -522,7 +523,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
             return Ok(());
         }
         if let Err(refusal) = context.must_have_budget() {
-            // The question stands.
+            // The question stays.
             context.session_mut().prompt = Some(Box::new(prompt));
             return Err((verb.to_owned(), refusal));
         }
@@ -545,8 +546,8 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
     });
 }
 
-/// A line came that is none: says so. `head` is what can be read of it, up to its verb. If it was to
-/// answer a question, the question stands.
+/// An invalid line has arrived: says so. `head` is its readable part, up to the verb. If it was to
+/// answer a question, the question stays.
 pub fn bad_line(context: &mut Context<'_>, error: LineError, head: &str) {
     let command = Message::parse(head).ok().filter(|_| context.session().prompt.is_none());
     let label = command.as_ref().and_then(|command| label_of(context, command));

@@ -1,5 +1,5 @@
-//! `ACCOUNT`: what one has an account for: its password, app passwords, second factor, sessions, and all
-//! that is stored of it.
+//! `ACCOUNT`: one's own account: its password, app passwords, second factor, sessions, and
+//! everything stored about it.
 
 mod app_passwords;
 mod delete;
@@ -33,38 +33,38 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{Account, AccountId};
 
-/// A change of the requester's account that its node has prepared.
+/// A change to the requester's account that its node has prepared.
 #[derive(Debug, Deserialize, Serialize)]
 pub enum AccountChange {
-    /// Another password of an account, whose session need not be online yet.
+    /// A new password for an account, whose session need not be online yet.
     Password {
         /// The account.
         account: AccountId,
         /// Its name.
         name: Arc<str>,
-        /// What the password is checked with.
+        /// The keys of the password.
         keys: Keys,
     },
     /// A new app password.
     AppPassword {
         /// Its name.
         name: Box<str>,
-        /// What it is checked with.
+        /// The keys of the password.
         keys: Keys,
-        /// How long it lasts, in milliseconds; none for until it is revoked.
+        /// How long it is valid, in milliseconds; none: until it is revoked.
         lasts: Option<i64>,
-        /// The browser that asks for it, if it is one.
+        /// The browser that asks for it, if any.
         browser: Option<Box<str>>,
     },
-    /// A second factor of this secret, which is to be confirmed.
+    /// A second factor with this secret, to be confirmed.
     NewFactor(Secret),
-    /// The factor is confirmed by this code.
+    /// Confirms the factor with this code.
     ConfirmFactor(UsedCode),
-    /// The factor goes, by this code.
+    /// Removes the factor, with this code.
     RemoveFactor(UsedCode),
     /// New recovery codes.
     RecoveryCodes {
-        /// What they are checked with.
+        /// Their hashes.
         hashes: Vec<Box<str>>,
         /// The code that was given for them.
         code: Option<UsedCode>,
@@ -103,14 +103,14 @@ fn make(context: &mut Context<'_>, change: &AccountChange) -> Result<(), Refusal
     context.apply(Request::Account(change.into()))
 }
 
-/// The parameters behind the subcommand, and the first of them.
+/// The parameters after the subcommand, and the first of them.
 fn params<'m>(message: &'m Message<'m>) -> (&'m [&'m str], Option<&'m str>) {
     let params = message.params().get(1..).unwrap_or_default();
     (params, params.first().copied().filter(|one| !one.is_empty()))
 }
 
-/// What concerns the session alone: questions and answers, whatever has a password or a code in it,
-/// and whether the session may do what is left.
+/// The session's own part: questions and answers, everything that contains a password or a code,
+/// and whether the session may do the rest.
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -161,9 +161,9 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     }
 }
 
-/// What was to be drawn or derived is there.
+/// A secret was generated, or a key derived.
 pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Outcome) {
-    // Who has just registered may be nobody again by now: it could not be stored.
+    // The user may be gone again: its registration could not be stored.
     if context.requester.user.is_none() && !context.requester.console && !context.session().by_code
     {
         return;
@@ -190,7 +190,7 @@ pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Ou
     }
 }
 
-/// Shows the session the secrets that were drawn for it.
+/// Shows the session the secrets generated for it.
 pub fn reveal(context: &mut Context<'_>) {
     let Some(new_secrets) = context.session_mut().new_secrets.take() else { return };
     match (*new_secrets, of(context)) {
@@ -211,7 +211,7 @@ pub fn of(context: &Responder<'_, impl Reads>) -> Result<Arc<Account>, Refusal> 
     account.cloned().ok_or_else(no_account)
 }
 
-/// The same, also for a session that comes online only when it has set a new password.
+/// The same, also for a session that comes online only after setting a new password.
 fn of_session(context: &Context<'_>) -> Result<Arc<Account>, Refusal> {
     let registration = context.session().registration.as_deref();
     match registration.and_then(|registration| registration.account.as_deref()) {
@@ -232,8 +232,8 @@ fn refused(code: &'static str, about: &str, text: &'static str) -> Refusal {
     Refusal::Invalid { code, context: vec![about.to_owned()], text }
 }
 
-/// Refuses who has an app password only: a program that one trusts with one's messages need not be
-/// trusted with the account.
+/// Refuses sessions that logged in with an app password: a program trusted with messages need not
+/// be trusted with the account.
 pub(super) fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
     match context.session().credential {
         Credential::Password | Credential::Certificate => Ok(()),
@@ -245,7 +245,7 @@ pub(super) fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// If what was just written cannot be stored, the requester is told so.
+/// Tells the requester if what was just written cannot be stored.
 fn or_not_stored(context: &mut ApplyContext<'_>) {
     if let Condition::Stored(write) = context.out.condition() {
         let failed =
@@ -254,7 +254,7 @@ fn or_not_stored(context: &mut ApplyContext<'_>) {
     }
 }
 
-/// Tells the other sessions of an account of a change, because somebody else may have made it.
+/// Tells the account's other sessions about a change, because somebody else may have made it.
 fn tell_others(context: &mut ApplyContext<'_>, account: AccountId, text: &str) {
     let me = context.requester.session;
     let user = context.state.users.get(&account);
@@ -265,26 +265,26 @@ fn tell_others(context: &mut ApplyContext<'_>, account: AccountId, text: &str) {
     }
 }
 
-/// How long something is to last, as people write it.
+/// Parses a duration.
 pub fn duration(given: &str) -> Result<i64, Refusal> {
     parse_duration(given).ok_or_else(|| bad_duration(given))
 }
 
-/// How long something is to last, if the word is meant to say so: one that begins with a digit. A
-/// mistake in it must not make forever of it.
+/// Parses a duration if the word is meant as one, beginning with a digit. A typo in it must not
+/// mean forever.
 pub fn leading_duration(word: Option<&str>) -> Result<Option<i64>, Refusal> {
     let digit = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains(' ');
     word.filter(digit).map(duration).transpose()
 }
 
-/// Refuses what is not a duration, or is too long a one.
+/// The refusal of an invalid or too long duration.
 pub fn bad_duration(given: &str) -> Refusal {
     let text = "A duration is a number with s, m, h, d or w, such as 30m, 2h, 3d or 2w; the longest is 520w";
     refused("BAD_DURATION", given, text)
 }
 
-/// Whether a word has the form `key=value`: an option with a mistake in it, rather than the first word
-/// of a text.
+/// Whether a word has the form `key=value`: a mistyped option, rather than the first word of a
+/// text.
 pub fn is_option(word: &str) -> bool {
     let is_key = |key: &str| {
         key.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -326,7 +326,7 @@ fn summary(context: &mut Context<'_>, account: &Account) {
     context.note("ACCOUNT", "SUMMARY", params, &text);
 }
 
-/// What `ACCOUNT STRICT` is to set.
+/// The new value of `ACCOUNT STRICT`.
 fn wanted(given: &str) -> Result<bool, Refusal> {
     match given.to_ascii_uppercase().as_str() {
         "ON" => Ok(true),

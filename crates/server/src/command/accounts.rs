@@ -1,6 +1,6 @@
 //! `ACCOUNTS LIST [mask]`, `ACCOUNTS SHOW name`, `ACCOUNTS SUSPEND name [duration] :reason`,
-//! `ACCOUNTS RESUME name`, and what has a file of its own: for those who look after the accounts of
-//! others.
+//! `ACCOUNTS RESUME name`, and subcommands with files of their own: administration of other
+//! people's accounts.
 
 mod appoint;
 mod delete;
@@ -30,7 +30,7 @@ use store::{Account, RecordKind};
 
 const VERB: &str = "ACCOUNTS";
 
-/// What only looks at accounts, and what waits for a key.
+/// The part that only reads accounts, or waits for a key.
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -106,7 +106,7 @@ fn list(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal>
     Ok(())
 }
 
-/// The next account by its folded name.
+/// The next account in the order of folded names.
 fn next(context: &Context<'_>, cursor: &Cursor) -> Option<(String, Arc<Account>)> {
     let after = match cursor {
         Cursor::Room(name) => Bound::Excluded(&**name),
@@ -189,7 +189,7 @@ fn suspend(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Refuses to do something to an account that looks after the server itself.
+/// Refuses to act on an operator's account.
 fn must_not_be_operator(
     context: &Responder<'_, impl Reads>,
     account: &Account,
@@ -200,7 +200,7 @@ fn must_not_be_operator(
     }
 }
 
-/// Stores that an account is suspended, or no longer; what follows depends on it.
+/// Stores or removes a suspension; further effects depend on it.
 fn put(context: &mut ApplyContext<'_>, account: &Account, suspension: Option<&Suspension>) {
     let record = (RecordKind::AccountSetting, account.id, SUSPENDED);
     records::set(context.state, context.out, record, suspension);

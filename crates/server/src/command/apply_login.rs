@@ -1,5 +1,5 @@
-//! What a login changes for all: applied as an entry, when the node of the session has checked who
-//! it is. See [`super::authentication`].
+//! The shared part of a login: applied as an entry, after the session's node has verified the
+//! credentials. See [`super::authentication`].
 
 use crate::effects::{Condition, Effect, FollowUp};
 use crate::metrics::{Count, Login};
@@ -19,53 +19,52 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{Account, AccountId, Write};
 
-/// A session has proven that it may log in to an account.
+/// A session has proved that it may log in to an account.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct LogIn {
     /// The account.
     pub account: AccountId,
     /// Its name.
     pub name: Arc<str>,
-    /// What is known of the session.
+    /// What the node knows about the session.
     pub from: Origin,
-    /// The name of the app password that it was, if it was one.
+    /// The name of the app password, if one was used.
     pub app: Option<Box<str>>,
     /// The code of the second factor that came with the password.
     pub code: Option<UsedCode>,
 }
 
-/// A session makes an account.
+/// A session registers an account.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Register {
     /// The name.
     pub name: Box<str>,
-    /// What its password is checked with.
+    /// The keys of its password.
     pub keys: Keys,
-    /// The invitation by which it comes.
+    /// The invitation used.
     pub invitation: Option<Box<str>>,
-    /// What is known of the session.
+    /// What the node knows about the session.
     pub from: Origin,
 }
 
-/// What the node of a session that logs in knows of it.
+/// What the node knows about a session that logs in.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Origin {
-    /// By what means it logs in.
+    /// How it logs in.
     pub method: LoginMethod,
-    /// The hidden address, as others see that of a guest.
+    /// The cloaked address, as others see that of a guest.
     pub host: Box<str>,
-    /// Somebody is at it, as far as it has said.
+    /// A person is at it, as far as it has said.
     pub attended: bool,
     /// The user name that it gave.
     pub username: Option<Box<str>>,
-    /// The certificate that it has shown.
+    /// The certificate it presented.
     pub certificate: Option<Fingerprint>,
 }
 
 /// Applies a login.
 ///
-/// # Errors
-/// When the account is gone or may not log in, or its code was used meanwhile.
+/// # Errors If the account is gone or may not log in, or its code was used meanwhile.
 pub fn log_in(context: &mut ApplyContext<'_>, login: &LogIn) -> Result<(), Refusal> {
     let found = context.state.account(&login.name).filter(|found| found.id == login.account);
     // Removed while the password was being checked.
@@ -84,10 +83,9 @@ pub fn log_in(context: &mut ApplyContext<'_>, login: &LogIn) -> Result<(), Refus
     Ok(())
 }
 
-/// Makes an account and logs in to it.
+/// Registers an account and logs in to it.
 ///
-/// # Errors
-/// When the name is somebody's by now, or nobody may register it any more.
+/// # Errors If the name was taken meanwhile, or may not be registered any more.
 pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Refusal> {
     let (state, name) = (&*context.state, &*new.name);
     match state.account(name) {
@@ -97,11 +95,11 @@ pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Re
         Some(_) => return Err(Refusal::WrongPassword(name.to_owned())),
         None => {}
     }
-    // A guest took the name while the keys were made.
+    // A guest took the name while the keys were derived.
     if state.online(name).map(|user| user.id) != context.requester.user {
         return Err(Refusal::NameTaken(name.to_owned()));
     }
-    // Somebody registered a name that looks like it while the keys were made.
+    // A similar-looking name was registered while the keys were derived.
     if state.account_skeletons.find(name, None).is_some() {
         return Err(Refusal::LooksLikeAccount(name.to_owned()));
     }
@@ -119,8 +117,8 @@ pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Re
     Ok(())
 }
 
-/// Puts other keys of the same password in place of an account's, unless it has a new password by
-/// now. The login does not depend on their being stored: without them the old ones stay.
+/// Replaces the keys of an account by new ones for the same password, unless it has a new password
+/// by now. The login does not depend on this write: without it the old keys stay.
 pub fn renew(context: &mut ApplyContext<'_>, before: &Account, keys: &Keys) {
     let found = context.state.account(&before.name);
     let Some(found) = found.filter(|found| found.keys == before.keys).cloned() else { return };
@@ -134,7 +132,7 @@ pub fn renew(context: &mut ApplyContext<'_>, before: &Account, keys: &Keys) {
 
 fn make_account(context: &mut ApplyContext<'_>, new: &Register) -> Arc<Account> {
     let (requester, method) = (context.requester.session, new.from.method);
-    // A guest keeps its id, and with it its conversations and rooms.
+    // A guest keeps its id, and so its conversations and rooms.
     let (id, undo) = match context.requester.user {
         Some(guest) => (guest, Undo::Guest(guest, requester)),
         None => {
@@ -162,7 +160,7 @@ fn make_account(context: &mut ApplyContext<'_>, new: &Register) -> Arc<Account> 
     account
 }
 
-/// An account was made: the invitation that it came by has one use less, and who invited it is kept.
+/// An account was registered: uses up one use of its invitation, and stores who invited it.
 fn use_invitation(context: &mut ApplyContext<'_>, account: &Account, code: &str) {
     let Some(one) = invitation::find(context.state, code) else { return };
     let by = InvitedBy { by: one.by, account: one.account, time: context.state.now };
@@ -170,7 +168,7 @@ fn use_invitation(context: &mut ApplyContext<'_>, account: &Account, code: &str)
     invitation::used(context.state, context.out, code);
 }
 
-/// Refuses whose account is suspended or banned from the server, or whose one-time code has expired.
+/// Refuses accounts that are suspended or banned, or whose one-time code has expired.
 fn must_be_welcome(state: &State, account: &Account, from: &Origin) -> Result<(), Refusal> {
     let name = &account.name;
     let reset = state.reset(account);
@@ -202,7 +200,7 @@ fn must_not_be_banned(
     }
 }
 
-/// The session has logged in: what is kept of that is stored, and its node goes on with it.
+/// The session has logged in: stores what is kept about that, and its node goes on.
 fn enter(context: &mut ApplyContext<'_>, account: &Arc<Account>, from: &Origin) {
     if context.must_be_storable().is_ok() {
         let Origin { host, attended, .. } = from;
@@ -215,8 +213,8 @@ fn enter(context: &mut ApplyContext<'_>, account: &Arc<Account>, from: &Origin) 
     context.out.follow_up(FollowUp::LoggedIn);
 }
 
-/// A certificate of the account which the session has shown is proved from here on. The login does
-/// not depend on that being stored.
+/// Marks a certificate of the account that the session has presented as proved. The login does not
+/// depend on this write.
 fn prove_certificate(
     context: &mut ApplyContext<'_>,
     account: &Arc<Account>,

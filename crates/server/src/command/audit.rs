@@ -1,4 +1,4 @@
-//! `AUDIT [count] [before=id]`: what those who look after the server have done, newest last.
+//! `AUDIT [count] [before=id]`: what operators have done, newest last.
 
 use super::refusal::Refusal;
 use crate::command::context::Context;

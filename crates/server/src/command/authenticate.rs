@@ -21,8 +21,8 @@ use proto::{Capability, Message};
 use std::sync::Arc;
 use store::Account;
 
-/// Mechanisms that a session may use, in the order we would take them. A certificate comes with
-/// TLS, and a password only where nobody can read along.
+/// The mechanisms that a session may use, in order of preference. A certificate needs TLS, and a
+/// password a connection that nobody can read.
 pub fn mechanisms(config: &Config, session: &Session) -> String {
     let external = session.encrypted.then_some("EXTERNAL");
     let plain = session.may_send_passwords(config).then_some("PLAIN");
@@ -104,7 +104,7 @@ fn say(context: &mut Context<'_>, bytes: &[u8]) {
     }
 }
 
-/// The next chunk of the exchange came.
+/// The next chunk of the exchange has arrived.
 fn go_on(context: &mut Context<'_>, sasl: Sasl, given: &str) {
     match sasl {
         Sasl::External(mut chunks) => match chunks.push(given) {
@@ -157,8 +157,8 @@ fn scram_first(context: &mut Context<'_>, bytes: &[u8]) {
     if let Err(refusal) = may {
         return authentication::refused(context, &user, LoginMethod::Sasl, &refusal);
     }
-    // A free name cannot be registered this way: the server never learns the password, nor chooses
-    // the salt first.
+    // A free name cannot be registered this way: the server never learns the password, and did not
+    // choose the salt.
     let Some(account) = context.state.account(&user).cloned() else {
         let refusal = Refusal::WrongPassword(user.clone());
         return authentication::refused(context, &user, LoginMethod::Sasl, &refusal);
@@ -182,7 +182,7 @@ fn scram_final(
     match chunks.push(given) {
         Err(error) => failed(context, server.user(), &error),
         Ok(Progress::More) => keep(context, Sasl::ScramFinal(chunks, server, account)),
-        // Many may have taken a challenge before the door was closed to them.
+        // Many may have taken a challenge before the lockout.
         Ok(Progress::Done(bytes)) => match authentication::ask(context, &account.name) {
             Err(refusal) => {
                 authentication::refused(context, &account.name, LoginMethod::Sasl, &refusal);
@@ -196,7 +196,7 @@ fn scram_final(
     }
 }
 
-/// Looks at the client's proof that it knows the password.
+/// Checks the client's proof that it knows the password.
 pub fn prove(
     context: &mut Context<'_>,
     mut server: ScramServer,
@@ -214,8 +214,8 @@ pub fn prove(
     }
 }
 
-/// By what the client has proven who it is, with the code that must come with a password; none if that
-/// is missing or wrong, and the client was told so.
+/// The credential that the client has proved, and the code that must come with a password; none if
+/// the code is missing or wrong, which the client has been told.
 fn second_factor_of(
     context: &mut Context<'_>,
     server: &ScramServer,
@@ -240,7 +240,7 @@ fn second_factor_of(
     None
 }
 
-/// A nonce nobody had before: the session's random bytes, counted up for each exchange.
+/// A nonce never used before: the session's random bytes, counted up for each exchange.
 fn nonce(context: &mut Context<'_>) -> String {
     let nonce = u128::from_le_bytes(context.session().entropy);
     context.session_mut().entropy = nonce.wrapping_add(1).to_le_bytes();

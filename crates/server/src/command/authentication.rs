@@ -1,4 +1,4 @@
-//! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the words
+//! Logging in: by `LOGIN`, by `PASS` with `NICK`, or by SASL. One flow for all; only the texts
 //! differ.
 
 mod codes;
@@ -41,14 +41,14 @@ pub fn may_try(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     ask(context, name).map(|_| ())
 }
 
-/// Milliseconds to hold the answer to a try back, if there may be one.
+/// Milliseconds by which to delay the answer to an attempt, if one is allowed.
 pub fn ask(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
     let (address, state) = (context.session().address, &context.state);
     let hold = context.node.logins.check(address, name, state.steady, &context.node.config.limits);
     hold.map_err(|seconds| too_many(context, name, seconds))
 }
 
-/// Begins a try, which counts whatever comes of it: milliseconds to hold the answer back.
+/// Begins an attempt, which counts whatever its result: milliseconds by which to delay the answer.
 pub fn attempt(context: &mut Context<'_>, name: &str) -> Result<u64, Refusal> {
     let hold_millis = ask(context, name)?;
     let address = context.session().address;
@@ -61,9 +61,9 @@ fn too_many(context: &mut Context<'_>, name: &str, seconds: i64) -> Refusal {
     Refusal::TooManyAttempts(name.to_owned(), seconds)
 }
 
-/// Whether the session may be `name`, if it proves to be.
+/// Whether the session may log in as `name`, given the right password.
 pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
-    // A guest may register the name that it has, or become who has an account.
+    // A guest may register its own name, or log in to an existing account.
     let user = context.session().user.map(|user| &context.state.users[&user]);
     let guest = user.filter(|user| user.guest);
     let own = guest.is_some_and(|guest| same(&guest.nick, name));
@@ -91,8 +91,8 @@ pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses everybody but operators of the server, if the network is banned. Nothing is derived or counted
-/// for the others.
+/// Refuses everybody except operators of the server if the network is banned. For others nothing is
+/// derived or counted.
 pub fn must_not_be_banned(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
     let Some(told) = context.session().banned.as_deref() else { return Ok(()) };
     let account = context.state.account(name);
@@ -102,13 +102,13 @@ pub fn must_not_be_banned(context: &Context<'_>, name: &str) -> Result<(), Refus
     }
 }
 
-/// Refuses who has not given the server's own password, if it has one.
+/// Refuses sessions that have not given the server password, if there is one.
 pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let needed = context.node.config.server.password.is_some();
     match context.registration() {
         Some(registration) if !needed || registration.admitted => Ok(()),
         Some(registration) if registration.misled => {
-            // What came after too many wrong ones was not looked at.
+            // After too many failures the password was not even checked.
             ask(context, NOBODYS_NAME).map_err(|refusal| match refusal {
                 Refusal::TooManyAttempts(_, wait) => {
                     Refusal::TooManyAttempts(name.to_owned(), wait)
@@ -122,8 +122,7 @@ pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Ref
     }
 }
 
-/// Whether a name can be anybody's who has no account of this name: it is not kept back, and looks
-/// like nobody's account.
+/// Whether a name without an account is free: not reserved, and not similar to an account's.
 pub fn may_be_named(context: &Responder<'_, impl Reads>, name: &str) -> Result<(), Refusal> {
     let bad = |error| Refusal::BadName(name.to_owned(), error);
     check_name(name).map_err(bad)?;
@@ -131,7 +130,7 @@ pub fn may_be_named(context: &Responder<'_, impl Reads>, name: &str) -> Result<(
     if state.account(name).is_some() {
         return Ok(());
     }
-    // Whoever registered it would be an operator at once; only people on this machine may.
+    // Whoever registered it would become an operator at once; only people on this machine may.
     let remote = !context.requester.local;
     if is_reserved(name, &state.renderer.server)
         || former_names::is_reserved(state, name)
@@ -145,7 +144,7 @@ pub fn may_be_named(context: &Responder<'_, impl Reads>, name: &str) -> Result<(
     }
 }
 
-/// Starts a login with a password: an account's, or the first password of a free name.
+/// Starts a login with a password: an account's, or the first one of a free name.
 pub fn begin(
     context: &mut Context<'_>,
     name: &str,
@@ -189,7 +188,7 @@ pub fn begin(
     Ok(())
 }
 
-/// What was tried needs no key to be derived; it is looked at when its answer may be told.
+/// Answers an attempt without a derivation, after a delay.
 pub fn answer_after(context: &mut Context<'_>, name: &str, attempt: Attempt, hold_millis: u64) {
     match hold_millis {
         0 => answer(context, name, attempt, Outcome::Waited),
@@ -197,7 +196,7 @@ pub fn answer_after(context: &mut Context<'_>, name: &str, attempt: Attempt, hol
     }
 }
 
-/// Waits for what the threads that derive keys are to do.
+/// Waits for the derivation threads.
 pub fn wait(
     context: &mut Context<'_>,
     name: &str,
@@ -216,8 +215,8 @@ pub fn wait(
     context.out.push(Effect::Derive { session, job });
 }
 
-/// The password was checked, or a new account's keys were made, or the time to answer has come: says
-/// so and goes on with the registration.
+/// A password was checked, or keys were derived, or the delay is over: answers, and goes on with
+/// the registration.
 pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
     let Some(pending_attempt) = context.session_mut().pending_attempt.take() else { return };
     let PendingAttempt { name, attempt, label } = *pending_attempt;
@@ -255,8 +254,8 @@ fn answer(context: &mut Context<'_>, name: &str, attempt: Attempt, outcome: Outc
     }
 }
 
-/// Whether an outcome may be told, right or wrong: others may have failed since this was tried, and
-/// many guesses at once are no more than many in a row.
+/// Whether a result may be told, right or wrong: others may have failed meanwhile, and many guesses
+/// in parallel must gain nothing over guesses in a row.
 pub fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let (address, state) = (context.session().address, &context.state);
     let may =
@@ -285,12 +284,12 @@ fn password_checked(
             codes::password_right(context, account, method, code);
         }
         (Outcome::Made(keys), _) => register(context, name, method, keys),
-        // A wrong password, or there is no such account any more.
+        // A wrong password, or the account is gone.
         _ => refused(context, name, method, &Refusal::WrongPassword(name.to_owned())),
     }
 }
 
-/// Whether the session has said that nobody is at it.
+/// Whether the session has declared itself unattended.
 fn is_unattended(context: &Context<'_>) -> bool {
     let registration = context.session().registration.as_deref();
     let said = registration.and_then(|known| known.presence.as_ref());
@@ -299,7 +298,7 @@ fn is_unattended(context: &Context<'_>) -> bool {
         || user.is_some_and(|user| user.is_unattended(context.requester.session))
 }
 
-/// What this node knows of the session that logs in.
+/// What this node knows about the session that logs in.
 fn origin(context: &Context<'_>, method: LoginMethod) -> Origin {
     let known = context.session();
     let registration = known.registration.as_deref();
@@ -312,7 +311,7 @@ fn origin(context: &Context<'_>, method: LoginMethod) -> Origin {
     }
 }
 
-/// Makes an account of a name, with keys of its first password, and logs in to it.
+/// Registers a name with the keys of its first password, and logs in.
 fn register(context: &mut Context<'_>, name: &str, method: LoginMethod, keys: Keys) {
     let invitation = context.session().invitation.as_deref().map(|invited| invited.code.clone());
     let found = invitation.as_deref().and_then(|code| invitation::find(&context.state, code));
@@ -328,7 +327,7 @@ fn register(context: &mut Context<'_>, name: &str, method: LoginMethod, keys: Ke
     apply_login(context, login, Request::Register((&new).into()));
 }
 
-/// The session has proven who it is.
+/// The session has proved its identity.
 pub fn log_in(
     context: &mut Context<'_>,
     account: &Account,
@@ -371,7 +370,7 @@ fn apply_login(context: &mut Context<'_>, login: VerifiedLogin, request: Request
     }
 }
 
-/// The login that is under way is refused.
+/// The login in progress is refused.
 pub fn login_refused(context: &mut Context<'_>, refusal: &Refusal) {
     if let Some(login) = context.session_mut().verified_login.take() {
         refused(context, &login.name, login.method, refusal);
@@ -400,7 +399,7 @@ pub fn logged_in(context: &mut Context<'_>) {
     say_welcome(context, &name, method, new);
     if let Some(reset) = context.state.reset(&account) {
         context.session_mut().by_code = true;
-        // Programs must know before the welcome that nothing else will be done for them.
+        // Clients must know before the welcome that nothing else will be done for them.
         if context.has(Capability::StandardReplies) {
             let params = [&*name, &*stamp(reset.until)];
             let text = reset.sentence();
@@ -446,7 +445,7 @@ fn say_logged_in(context: &mut Context<'_>, name: &str) {
     context.numeric(n::RPL_LOGGEDIN, &[&source, name], &text);
 }
 
-/// Login failed: says so, and slows the next one down.
+/// Answers a failed login.
 pub fn refused(context: &mut Context<'_>, name: &str, method: LoginMethod, refusal: &Refusal) {
     let outcome = match refusal {
         Refusal::WrongPassword(_) => Login::Wrong,
@@ -465,7 +464,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, method: LoginMethod, refus
         LoginMethod::Sasl | LoginMethod::External => sasl_failed(context, method, refusal),
         LoginMethod::Pass => {
             refuse(context, "PASS", refusal);
-            // Also who knows no standard replies reads why the connection was closed.
+            // Sessions without standard replies, too, can read why they were disconnected.
             let why = match refusal {
                 Refusal::NotEncrypted => NOT_ENCRYPTED,
                 Refusal::ServerPasswordRequired => "No server password",
@@ -480,8 +479,7 @@ pub fn refused(context: &mut Context<'_>, name: &str, method: LoginMethod, refus
     }
 }
 
-/// Somebody who claimed to be `name` is not: that slows the next one down, and the name's owner will
-/// be told.
+/// Somebody failed to log in as `name`: counts it, and tells the name's owner later.
 pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
     let (address, now) = (context.session().address, context.state.steady);
     context.node.logins.failed(address, name, now);
@@ -495,7 +493,7 @@ pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
     context.out.push(Effect::Log(LogRecord::LoginFailed { user, address, reason }));
 }
 
-/// Ends an `AUTHENTICATE` exchange without success; the person may try again.
+/// Ends an `AUTHENTICATE` exchange without success; the client may try again.
 fn sasl_failed(context: &mut Context<'_>, method: LoginMethod, refusal: &Refusal) {
     context.session_mut().sasl = None;
     let text = match refusal {
@@ -531,12 +529,12 @@ fn sasl_failed(context: &mut Context<'_>, method: LoginMethod, refusal: &Refusal
     context.numeric(n::ERR_SASLFAIL, &[], &text);
 }
 
-/// Whether what was typed is a password of the config file, however it was composed.
+/// Whether what was typed is a password of the config file, in any Unicode composition.
 pub fn is_password(configured: &str, typed: &str) -> bool {
     prepare(configured).as_bytes().ct_eq(prepare(typed).as_bytes()).into()
 }
 
-/// Takes the parameter of `PASS`: the server's own password, the account's, or both as
+/// Handles the parameter of `PASS`: the server password, the account's, or both as
 /// `server:account`.
 pub fn pass(context: &mut Context<'_>, given: &str) {
     let config = context.node.config.clone();

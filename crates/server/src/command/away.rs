@@ -1,5 +1,5 @@
-//! `AWAY [:why]`: says that one does not read at the moment; alone, that one is back. `AWAY *` says
-//! that only a program is at this connection.
+//! `AWAY [:why]`: marks the user as away; alone, as back. `AWAY *` declares the connection
+//! unattended.
 //!
 //! <https://modern.ircdocs.horse/#away-message>, <https://ircv3.net/specs/extensions/pre-away>
 
@@ -15,7 +15,7 @@ use crate::state::user::Presence;
 use crate::text::shorten;
 use proto::{Capability, Message, numeric as n};
 
-/// What a session says before it has registered is for later.
+/// Before the registration is complete, it is kept for later.
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -31,7 +31,7 @@ pub fn before<'m>(
     Ok(SharedPart::None)
 }
 
-/// What the line says of the person's presence.
+/// The presence that a line reports.
 fn said(context: &Responder<'_, impl Reads>, message: &Message<'_>) -> Presence {
     match message.param(0).unwrap_or_default() {
         "" => Presence::Here,
@@ -44,7 +44,7 @@ fn said(context: &Responder<'_, impl Reads>, message: &Message<'_>) -> Presence 
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let presence = said(context, message);
     reply(context, &presence);
-    // The person's other devices hear of it, but for what concerns this connection alone.
+    // The user's other devices are told, unless this is only about this connection.
     if presence != Presence::Unattended {
         for session in context.user().sessions.clone() {
             if session != context.requester.session {

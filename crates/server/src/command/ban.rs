@@ -1,6 +1,6 @@
-//! `BAN room [mask or name [duration] [take-back=duration] [:reason]]`: keeps people out of a room,
-//! with a reason and an end. The entries are those of the mode `b`; what `QUIET` and the verbs that
-//! end both have in common is here, too.
+//! `BAN room [mask or name [duration] [take-back=duration] [:reason]]`: bans people from a room,
+//! with a reason and an end. The entries are those of mode `b`. What it has in common with `QUIET`
+//! and with the verbs that end both is here, too.
 
 mod people;
 
@@ -22,18 +22,18 @@ use proto::time::write_server_time;
 use std::sync::Arc;
 use store::{EventKind, ListEntry, RecordKind, RoomId};
 
-/// A kind of entry: its mode, and its words.
+/// A kind of entry: its mode, and its texts.
 #[derive(Clone, Copy)]
 pub struct ListKind {
     mode: char,
     verb: &'static str,
-    /// What somebody is told who is affected.
+    /// What affected people are told.
     told: &'static str,
 }
 
 /// A ban.
 pub const BAN: ListKind = ListKind { mode: 'b', verb: "BAN", told: "You are banned from" };
-/// A quiet: who is on it does not speak.
+/// A quiet: people on it cannot speak.
 pub const QUIET: ListKind = ListKind { mode: 'q', verb: "QUIET", told: "You have been quieted in" };
 
 /// Carries out `BAN`.
@@ -74,7 +74,7 @@ fn list(context: &mut ApplyContext<'_>, id: RoomId, kind: ListKind) {
     context.note(kind.verb, "END", &[&name, &count], "End of list");
 }
 
-/// An end as programs read it.
+/// An end in machine-readable form.
 fn stamp(until: Option<i64>) -> String {
     let Some(until) = until else { return "*".to_owned() };
     let mut stamp = Vec::new();
@@ -82,7 +82,7 @@ fn stamp(until: Option<i64>) -> String {
     String::from_utf8_lossy(&stamp).into_owned()
 }
 
-/// What follows the target: for how long, what to take back, and why.
+/// The options after the target: duration, messages to redact, and reason.
 #[derive(Debug, Default, PartialEq)]
 struct BanOptions<'a> {
     duration: Option<i64>,
@@ -90,7 +90,7 @@ struct BanOptions<'a> {
     reason: &'a str,
 }
 
-/// Reads what follows the target. A first word that begins with a digit is meant to be a duration.
+/// Parses them. A first word that begins with a digit is meant as a duration.
 fn options<'a>(message: &Message<'a>) -> Result<BanOptions<'a>, Refusal> {
     let (mut at, mut options) = (2, BanOptions::default());
     while let Some(word) = message.param(at) {
@@ -163,7 +163,7 @@ fn add(
     Ok(())
 }
 
-/// Puts an entry on the list, or gives the one that is there new terms, and tells the room.
+/// Adds an entry to the list, or gives an existing one new terms, and tells the room.
 fn put(
     context: &mut ApplyContext<'_>,
     id: RoomId,
@@ -206,7 +206,7 @@ fn put(
     Ok(())
 }
 
-/// Takes back what the affected have said lately; returns how many messages that may be.
+/// Redacts the recent messages of affected people; returns the maximum number of messages.
 fn take_back(
     context: &mut ApplyContext<'_>,
     id: RoomId,
@@ -226,7 +226,7 @@ fn take_back(
     found.len()
 }
 
-/// Those who are banned are put out of the room, but not out of the lobby; all are told why, and
+/// Removes banned people from the room, unless it is the lobby; tells everybody affected why and
 /// until when.
 fn tell_affected(
     context: &mut ApplyContext<'_>,
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_target_is_read_in_any_order_and_the_rest_is_the_reason() {
+    fn ban_options_come_in_any_order_and_the_rest_is_the_reason() {
         let hour = Some(3_600_000);
         for (line, expected) in [
             ("BAN #r bob", (None, None, "")),

@@ -1,5 +1,5 @@
-//! `BATCH +reference draft/multiline target`, its lines, and `BATCH -reference`: a message of
-//! several lines, which is sent when it is whole.
+//! `BATCH +reference draft/multiline target`, its lines, and `BATCH -reference`: a multi-line
+//! message, sent when it is complete.
 //!
 //! <https://ircv3.net/specs/extensions/client-batch>, <https://ircv3.net/specs/extensions/multiline>
 
@@ -24,10 +24,10 @@ use store::EventKind;
 /// The verb.
 pub const VERB: &str = "BATCH";
 
-/// The tag of a line that goes on with the line before.
+/// The tag of a line that continues the line before.
 const CONCAT_TAG: &str = "draft/multiline-concat";
 
-/// A message of several lines, which is whole.
+/// A complete multi-line message.
 #[derive(Deserialize, Serialize)]
 pub struct Multiline {
     kind: EventKind,
@@ -37,7 +37,7 @@ pub struct Multiline {
     resend: Option<Box<str>>,
 }
 
-/// Carries out `BATCH`: the message of a batch that is whole becomes an entry.
+/// Carries out `BATCH`: a complete batch becomes an entry.
 pub fn run<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -52,8 +52,8 @@ pub fn run<'m>(
     }
 }
 
-/// The reference of the batch to which a line belongs. To a session that does not send batches the
-/// tag means nothing.
+/// The reference of the batch that a line belongs to. For sessions without batches the tag is
+/// meaningless.
 pub fn reference(context: &Context<'_>, message: &Message<'_>) -> Option<Box<str>> {
     if message.tags.is_empty() || context.session().user.is_none() || !speaks(context) {
         return None;
@@ -61,7 +61,7 @@ pub fn reference(context: &Context<'_>, message: &Message<'_>) -> Option<Box<str
     message.tags.get("batch").map(|reference| Box::from(&*reference))
 }
 
-/// The label of the open batch, if the line is about a batch: its answer has that one.
+/// The label of the open batch, if the line belongs to a batch: its answer has that one.
 pub fn label(
     context: &mut Context<'_>,
     message: &Message<'_>,
@@ -99,7 +99,8 @@ pub fn take_line(
     Ok(())
 }
 
-/// A line came that is none, which may have been of the open batch: it is not sent without it.
+/// An invalid line has arrived that may have been part of the open batch: it is not sent without
+/// it.
 pub fn not_without(context: &mut Context<'_>) {
     let Some(batch) = &mut context.session_mut().batch else { return };
     let Some(partial) = &mut batch.message else { return };
@@ -111,7 +112,7 @@ pub fn not_without(context: &mut Context<'_>) {
     });
 }
 
-/// Refuses the batches that were left open too long.
+/// Refuses batches that were left open too long.
 pub fn end_overdue(state: &mut State, node: &mut Node, out: &mut Effects) {
     while let Some((due, session)) = node.batches.first().copied()
         && due <= state.steady
@@ -129,7 +130,7 @@ pub fn end_overdue(state: &mut State, node: &mut Node, out: &mut Effects) {
     }
 }
 
-/// Whether the session sends batches. One that is open is dealt with to its end.
+/// Whether the session may send batches. One that is open can be completed anyway.
 fn speaks(context: &Context<'_>) -> bool {
     context.has(Capability::Multiline) || context.session().batch.is_some()
 }
@@ -146,7 +147,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
             "A reference has 1 to {BATCH_REFERENCE_BYTES} letters, digits and hyphens"
         )));
     }
-    // As long as it may still be wrong, what comes of it is to be ignored.
+    // Until it is known to be valid, its lines are ignored.
     context.session_mut().batch = Some(Box::new(OpenBatch::refused(reference)));
     if another.is_some() {
         return Err(bad("Another batch was open; neither was sent"));
@@ -175,7 +176,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
     Ok(())
 }
 
-/// The batch is whole: its message is to be sent.
+/// The batch is complete: its message is to be sent.
 fn close<'m>(context: &mut Context<'_>, reference: &str) -> Result<SharedPart<'m>, Refusal> {
     if context.session().batch.as_ref().is_none_or(|batch| *batch.reference != *reference) {
         refuse_open(context);
@@ -191,7 +192,7 @@ fn close<'m>(context: &mut Context<'_>, reference: &str) -> Result<SharedPart<'m
     Ok(SharedPart::Request(Request::Multiline(Multiline { kind, target, text, tags, resend })))
 }
 
-/// Sends a message of several lines.
+/// Sends a multi-line message.
 pub fn send(context: &mut ApplyContext<'_>, message: Multiline) -> Result<(), Refusal> {
     let Multiline { kind, target, text, tags, resend } = message;
     match to_one(context, &target, Draft { kind, verb: VERB, text: &text, tags, resend }) {
@@ -201,13 +202,13 @@ pub fn send(context: &mut ApplyContext<'_>, message: Multiline) -> Result<(), Re
         Err(refusal @ (Refusal::TagsTooLong | Refusal::TooMuchStored(_) | Refusal::DiskFull)) => {
             Err(refusal)
         }
-        // Nothing else about a NOTICE is answered.
+        // NOTICE gets no other answers.
         _ if kind == EventKind::Notice => Ok(()),
         sent => sent,
     }
 }
 
-/// The session has no batch open from here on; what came of the one it had, if it is not refused.
+/// Closes the session's batch; returns its contents, if it was not refused.
 fn forget(context: &mut Context<'_>) -> Option<PartialMessage> {
     let partial = context.session_mut().batch.take()?.message?;
     let session = context.requester.session;
@@ -215,7 +216,7 @@ fn forget(context: &mut Context<'_>) -> Option<PartialMessage> {
     Some(partial)
 }
 
-/// The open batch, if there is one, is refused: what still comes of it is ignored.
+/// Refuses the open batch, if any: the rest of it is ignored.
 fn refuse_open(context: &mut Context<'_>) {
     let Some(batch) = &context.session().batch else { return };
     let refused = Box::new(OpenBatch::refused(&batch.reference));
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_left_open_too_long_is_refused_and_what_still_comes_of_it_ignored() {
+    fn a_batch_left_open_too_long_is_refused_and_its_remaining_lines_ignored() {
         let mut hub = hub();
         let end = i64::from(BATCH_SECONDS);
         assert_eq!(say(&mut hub, 0, "@label=x BATCH +1 draft/multiline #lobby"), "");
@@ -334,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_one_who_is_gone_is_forgotten() {
+    fn an_open_batch_ends_with_its_session() {
         let mut hub = hub();
         say(&mut hub, 0, "BATCH +1 draft/multiline #lobby");
         assert_eq!(hub.node.batches.len(), 1);

@@ -10,7 +10,7 @@ use crate::state::apply_context::ApplyContext;
 use proto::Message;
 use store::EventKind;
 
-/// Asks for the text, if it is not there.
+/// Asks for the text if it is missing.
 pub fn ask<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,

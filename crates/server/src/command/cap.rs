@@ -1,4 +1,4 @@
-//! `CAP LS|LIST|REQ|END`: which extensions a session speaks.
+//! `CAP LS|LIST|REQ|END`: capability negotiation.
 //!
 //! <https://ircv3.net/specs/extensions/capability-negotiation>
 
@@ -17,10 +17,10 @@ use crate::session_id::SessionId;
 use crate::state::State;
 use proto::{Capabilities, Capability, Message, numeric as n};
 
-/// The version of the negotiation that has values, several lines and `CAP NEW`.
+/// The version of the negotiation with values, several lines and `CAP NEW`.
 const VERSION: u32 = 302;
 
-/// A capability that is offered, and its value for who can read one.
+/// A capability on offer, with its value for clients that understand values.
 type Offer = (Capability, Option<String>);
 
 /// Carries out `CAP`.
@@ -30,7 +30,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     match subcommand.to_ascii_uppercase().as_str() {
         "LS" => list_all(context, message.param(1)),
         "LIST" => list_mine(context),
-        // The list is one parameter; who forgot its colon is understood all the same.
+        // The list is one parameter; a missing colon is tolerated.
         "REQ" if !list.is_empty() => request(context, &list.join(" ")),
         "END" => end(context),
         _ => context.numeric(n::ERR_INVALIDCAPCMD, &[subcommand], "Invalid CAP command"),
@@ -38,7 +38,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// All that the config lets the server offer to a session.
+/// Everything that the config allows the server to offer to a session.
 fn offers(config: &Config, session: &Session) -> Vec<Offer> {
     let offered = |one: &Capability| match one {
         Capability::Sts => sts(config, session).is_some(),
@@ -53,8 +53,8 @@ fn is_off(config: &Config, capability: Capability) -> bool {
     config.server.capabilities_off.iter().any(|name| name == capability.name())
 }
 
-/// Where to connect encrypted, or for how long only that is to be done, or not any more: only with
-/// a certificate that clients can verify, for who believes this can connect in no other way.
+/// The `sts` policy: the TLS port, or the duration. Only with a certificate that clients can
+/// verify, since a client that has stored the policy cannot connect in any other way.
 ///
 /// <https://ircv3.net/specs/extensions/sts>
 fn sts(config: &Config, session: &Session) -> Option<String> {
@@ -62,8 +62,8 @@ fn sts(config: &Config, session: &Session) -> Option<String> {
     match session.encrypted {
         _ if !config.tls.is_real() => None,
         true => Some(format!("duration={}", if on { STS_SECONDS } else { 0 })),
-        // On which port a proxy is encrypted, it alone knows. Who is on this machine has come by a name
-        // that is not in the certificate, and nobody reads along there.
+        // Only a proxy knows its TLS port. Clients on this machine use a name that is not in the
+        // certificate, and nobody reads along there.
         false => (on && !session.forwarded && !session.address.to_canonical().is_loopback())
             .then(|| format!("port={}", config.port)),
     }
@@ -99,9 +99,9 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
         capabilities.insert(Capability::CapNotify);
         change_to(context, capabilities);
     }
-    // One who said 302 before and does not now gets no values, but may get several lines.
+    // A client that sent 302 before and does not now gets no values, but may get several lines.
     let offers = offers(&context.node.config, context.session());
-    // What these are without their values, nobody says.
+    // Without their values these are meaningless.
     let valued = [Capability::Multiline, Capability::Sts];
     let said = |(one, _): &&Offer| version >= VERSION || !valued.contains(one);
     let words = offers.iter().filter(said).map(|offer| word(offer, version >= VERSION)).collect();
@@ -113,8 +113,8 @@ fn list_mine(context: &mut Context<'_>) {
     list(context, "LIST", mine);
 }
 
-/// Replies with a list: on several lines, all but the last with a `*`, to who knows that; else on
-/// one, on which drafts are the first to be left out.
+/// Replies with a list: on several lines, all but the last with a `*`, to clients that understand
+/// that; else on one line, on which drafts are the first to be left out.
 fn list(context: &mut Context<'_>, subcommand: &str, mut words: Vec<String>) {
     let several = context.session().cap302;
     if !several {
@@ -127,7 +127,7 @@ fn list(context: &mut Context<'_>, subcommand: &str, mut words: Vec<String>) {
     }
 }
 
-/// The lines, each with whether more come; or the first alone.
+/// The lines, each with whether more follow; or only the first.
 fn continued(lines: Vec<String>, several: bool) -> impl Iterator<Item = (bool, String)> {
     let count = if several { lines.len() } else { 1 };
     lines.into_iter().take(count).enumerate().map(move |(at, line)| (at + 1 < count, line))
@@ -141,7 +141,7 @@ fn fitting(context: &Context<'_>, subcommand: &str, words: &[String]) -> Vec<Str
     if lines.is_empty() { vec![String::new()] } else { lines }
 }
 
-/// Sends a list without an end of its own, on as many lines as it takes.
+/// Sends a list of any length on as many lines as needed.
 fn say(context: &mut Context<'_>, subcommand: &str, words: &[String]) {
     let nick = context.nick();
     for line in fitting(context, subcommand, words) {
@@ -154,7 +154,7 @@ fn request(context: &mut Context<'_>, wanted: &str) {
     let words: Vec<String> = wanted.split_ascii_whitespace().map(str::to_owned).collect();
     match changed(context, &words) {
         Some(capabilities) => {
-            // Nothing changes before the last line of the answer.
+            // Capabilities change after the last line of the answer.
             say(context, "ACK", &words);
             change_to(context, capabilities);
         }
@@ -162,7 +162,7 @@ fn request(context: &mut Context<'_>, wanted: &str) {
     }
 }
 
-/// The set after a request; none if anything in it cannot be, and then nothing changes.
+/// The capabilities after a request; none if any part of it is invalid, and then nothing changes.
 fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
     let (mut now, session) = (context.capabilities(), context.session());
     let offers = offers(&context.node.config, session);
@@ -173,7 +173,8 @@ fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
         };
         let capability = Capability::from_name(name).filter(|one| *one != Capability::Sts)?;
         if add {
-            // What one has already one may ask for, though it is offered no more.
+            // A capability that is already enabled may be requested although it is no longer
+            // offered.
             if !now.contains(capability) && !offers.iter().any(|(one, _)| *one == capability) {
                 return None;
             }
@@ -195,7 +196,7 @@ fn change_to(context: &mut Context<'_>, capabilities: Capabilities) {
     context.out.push(Effect::Capabilities { session, capabilities });
 }
 
-/// A negotiation before the registration holds that one up until `CAP END`.
+/// A negotiation before the registration delays that until `CAP END`.
 fn begin(context: &mut Context<'_>) {
     if let Some(registration) = context.registration() {
         registration.negotiating = true;
@@ -212,8 +213,8 @@ fn end(context: &mut Context<'_>) {
     welcome::register_if_complete(context);
 }
 
-/// Tells of what another config changes in the offers, who can be told. Who cannot keeps what it
-/// has until it ends.
+/// Tells clients with cap-notify what a new config changes. Others keep what they have until they
+/// disconnect.
 pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, before: &Config) {
     let knows = |capabilities: Capabilities| capabilities.contains(Capability::CapNotify);
     let sessions: Vec<SessionId> = node
@@ -234,7 +235,7 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
             gone.iter().for_each(|one| capabilities.remove(*one));
             change_to(context, capabilities);
         }
-        // A new value is news for those only who can read it.
+        // A new value matters only to clients that understand values.
         let was = |offer: &&Offer| {
             offer.0 == Capability::Sts || before.iter().any(|(one, _)| *one == offer.0)
         };
@@ -246,9 +247,9 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
     }
 }
 
-/// What was offered to a session and what is now, as far as it is told of a change. A policy of `sts`
-/// is not taken back by `CAP DEL` but by its end; and nobody is told to come back by another way in
-/// the midst of a connection.
+/// What was offered to a session before and what is now, as far as it is notified. An `sts` policy
+/// ends by its duration, never by `CAP DEL`; and no client is asked to reconnect in the middle of a
+/// session.
 fn told(before: &Config, after: &Config, session: &Session) -> (Vec<Offer>, Vec<Offer>) {
     let (mut before, mut after) = (offers(before, session), offers(after, session));
     let sts = |offer: &Offer| offer.0 == Capability::Sts;
@@ -261,13 +262,13 @@ fn told(before: &Config, after: &Config, session: &Session) -> (Vec<Offer>, Vec<
     (before, after)
 }
 
-/// What is offered no more.
+/// Capabilities no longer offered.
 fn gone(before: &[Offer], after: &[Offer]) -> Vec<Capability> {
     let stays = |capability: &Capability| after.iter().any(|(one, _)| one == capability);
     before.iter().map(|(one, _)| *one).filter(|one| !stays(one)).collect()
 }
 
-/// What is offered anew, or with another value.
+/// New capabilities, and those with a new value.
 fn new<'a>(before: &[Offer], after: &'a [Offer]) -> Vec<&'a Offer> {
     after.iter().filter(|offer| !before.contains(offer)).collect()
 }
@@ -277,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_but_the_last_line_say_that_more_come_to_who_knows_it() {
+    fn all_lines_but_the_last_announce_more_to_clients_with_302() {
         let lines = || ["a", "b", "c"].map(str::to_owned).to_vec();
         let told: Vec<_> = continued(lines(), true).collect();
         assert_eq!(told, [(true, "a".into()), (true, "b".into()), (false, "c".into())]);
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn another_value_is_new_and_nothing_is_gone() {
+    fn a_changed_value_counts_as_new_and_nothing_as_removed() {
         let offer = |value: &str| (Capability::Sasl, Some(value.to_owned()));
         let batch = (Capability::Batch, None);
         let (before, after) = ([offer("PLAIN"), batch.clone()], [offer("PLAIN,EXTERNAL"), batch]);

@@ -1,5 +1,5 @@
-//! `CERT ADD [fingerprint]`, `CERT LIST`, `CERT DEL fingerprint`: the certificates that log in to
-//! one's account (SASL EXTERNAL).
+//! `CERT ADD [fingerprint]`, `CERT LIST`, `CERT DEL fingerprint`: the certificates for logging in
+//! to one's account (SASL EXTERNAL).
 
 use super::account::must_be_proven;
 use super::entry::{Request, SharedPart};
@@ -13,7 +13,7 @@ use proto::Message;
 use std::sync::Arc;
 use store::Account;
 
-/// What concerns the session alone: the list, and which certificate its client has presented.
+/// The session's own part: the list, and the certificate that its client has presented.
 pub fn before<'m>(
     context: &mut Context<'_>,
     message: &'m Message<'m>,
@@ -28,7 +28,8 @@ pub fn before<'m>(
                 "Your client presented no certificate; have it present one, or give a fingerprint";
             let absent = || refused("NO_CERTIFICATE", None, text);
             let certificate = given.map_or(shown.ok_or_else(absent), fingerprint)?;
-            // Who gives a fingerprint need not have the key; who shows the certificate has it.
+            // Whoever gives a fingerprint need not have the key; presenting the certificate proves
+            // it.
             let proved = shown == Some(certificate);
             Ok(SharedPart::Request(Request::AddCertificate { certificate, proved }))
         }
@@ -63,7 +64,7 @@ fn fingerprint(given: &str) -> Result<Fingerprint, Refusal> {
     given.parse().map_err(|_| refused("BAD_FINGERPRINT", Some(given.to_owned()), text))
 }
 
-/// Adds a certificate to the account of the requester; `proved`: its client has presented it.
+/// Adds a certificate to the requester's account; `proved`: the client has presented it.
 pub fn add(
     context: &mut ApplyContext<'_>,
     certificate: Fingerprint,
@@ -105,7 +106,7 @@ pub fn add(
     Ok(())
 }
 
-/// Tells all devices of the account that had the certificate that it is another's now.
+/// Tells all devices of the account that had the certificate that another account has claimed it.
 fn tell_loser(context: &mut ApplyContext<'_>, before: &str, now: &Account, written: &str) {
     let Some(user) = context.state.online(before).map(|user| user.id) else { return };
     let text = format!(

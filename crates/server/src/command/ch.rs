@@ -1,4 +1,4 @@
-//! `CH [target] [count] [before]`: chat history by hand; the same read as `CHATHISTORY`.
+//! `CH [target] [count] [before]`: history for people; the same read as `CHATHISTORY`.
 
 use super::chathistory::{conversation, read};
 use super::refusal::Refusal;
@@ -10,7 +10,7 @@ use store::{Kinds, Point, Query, Scope, Select};
 /// Carries out `CH`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let mut params = message.params().iter().copied().peekable();
-    // No name and no room begins with a digit, so a number alone is a count.
+    // Neither nicks nor rooms begin with a digit, so a number alone is a count.
     let is_count = |param: &str| param.starts_with(|first: char| first.is_ascii_digit());
     let target = params.next_if(|param| !is_count(param)).unwrap_or("*");
     let most = context.node.config.limits.page();

@@ -39,7 +39,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
 }
 
-/// The command at hand, for its refusals: they name the subcommand.
+/// The current subcommand, which refusals repeat.
 struct Subcommand<'a> {
     name: &'a str,
     params: &'a [&'a str],
@@ -130,8 +130,8 @@ fn targets(context: &mut Context<'_>, subcommand: &Subcommand<'_>) -> Result<(),
     Ok(())
 }
 
-/// The conversation of a target whose history the requester may read, and its name: a room they are in,
-/// or a user with whom they can talk.
+/// The conversation of a target whose history the requester may read, and its name: a room they are
+/// in, or a user they can talk to.
 pub fn conversation(
     context: &Responder<'_, impl Reads>,
     target: &str,
@@ -145,7 +145,7 @@ pub fn conversation(
     Ok((Conversation::direct(context.me(), id), name))
 }
 
-/// Asks the readers; the answer takes its place among the replies.
+/// Requests a read; the answer takes its place among the replies.
 pub fn read(context: &mut Context<'_>, what: ReadKind) {
     let user = context.user();
     let rooms: Vec<_> = user.rooms.iter().map(|room| &context.state.rooms[room]).collect();
@@ -163,8 +163,8 @@ pub fn read(context: &mut Context<'_>, what: ReadKind) {
     context.out.push(Effect::Read { session, request: std::sync::Arc::new(request), tag: None });
 }
 
-/// Shows a session that has just come into a room the newest messages, if it has not said that it
-/// asks for itself, or that it is a bot.
+/// Shows a session that has just joined a room the newest messages, unless it fetches history
+/// itself or is a bot.
 pub fn replay(context: &mut Context<'_>, id: RoomId) {
     let limit = context.node.config.limits.replay;
     let asks = context.has(Capability::ChatHistory) || context.has(Capability::ZncPlayback);

@@ -1,5 +1,5 @@
-//! A user comes online, or another session of one does: applied as an entry, when the session has
-//! said all that it takes. Its node welcomes it; see [`super::welcome`].
+//! A user comes online, or opens another session: applied as an entry when the session's
+//! registration is complete. Its node welcomes it; see [`super::welcome`].
 
 use super::authentication::may_be_named;
 use super::metadata::at_registration::coming as metadata_coming;
@@ -18,36 +18,35 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{AccountId, RoomId};
 
-/// A session is somebody from here on.
+/// A session's registration is complete.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct ComeOnline {
-    /// The account to which it has logged in; none: it is a guest.
+    /// The account it has logged in to; none for a guest.
     pub account: Option<AccountId>,
     /// The name.
     pub nick: Arc<str>,
-    /// What its source has beside the name.
+    /// The rest of its source.
     pub userhost: Option<Arc<str>>,
-    /// What it says of itself.
+    /// Its real name.
     pub realname: Option<Box<str>>,
-    /// What it has said of the person's presence.
+    /// The presence it has reported.
     pub presence: Option<Presence>,
-    /// The metadata that it has set.
+    /// The metadata it has set.
     pub metadata: BTreeMap<Box<str>, Option<Box<str>>>,
-    /// The rooms to which it was invited, and which it joins.
+    /// The rooms of its invitation, which it joins.
     pub invited: Vec<Box<str>>,
-    /// It introduced itself as IRC clients do and expects the welcome they know.
+    /// It registered as IRC clients do and expects their welcome.
     pub full: bool,
 }
 
-/// The code of the refusal of who has as many sessions as an account may have.
+/// The code of the refusal if an account has too many sessions.
 pub const TOO_MANY_SESSIONS: &str = "TOO_MANY_SESSIONS";
-/// The code of the refusal of who is banned.
+/// The code of the refusal of banned users.
 pub const BANNED: &str = "BANNED";
 
 /// Applies it.
 ///
-/// # Errors
-/// When the account is gone or has as many sessions as it may, or the guest's name is somebody's.
+/// # Errors If the account is gone or has too many sessions, or a guest's name is taken.
 pub fn come_online(context: &mut ApplyContext<'_>, coming: &ComeOnline) -> Result<(), Refusal> {
     let (session, full) = (context.requester.session, coming.full);
     let id = may_come(context, coming)?;
@@ -83,7 +82,7 @@ pub fn come_online(context: &mut ApplyContext<'_>, coming: &ComeOnline) -> Resul
     Ok(())
 }
 
-/// Whether the session may come, and as which user.
+/// Whether the session may come online, and as which user.
 fn may_come(context: &mut ApplyContext<'_>, coming: &ComeOnline) -> Result<UserId, Refusal> {
     let (nick, state) = (&*coming.nick, &*context.state);
     let Some(account) = coming.account else {
@@ -111,7 +110,7 @@ fn may_come(context: &mut ApplyContext<'_>, coming: &ComeOnline) -> Result<UserI
     Ok(account)
 }
 
-/// The session was a guest until now, who is gone, with its rooms.
+/// The session was a guest's until now, who is gone, with its rooms.
 fn leave_guest(context: &mut ApplyContext<'_>, guest: UserId, name: &str) {
     let reason = format!("Logged in as {name}");
     for room in context.user().rooms.clone() {
@@ -124,7 +123,7 @@ fn leave_guest(context: &mut ApplyContext<'_>, guest: UserId, name: &str) {
     session_end::leave(context, &reason, None);
 }
 
-/// Adds the session to its user, who may be online already; returns whether the user was not.
+/// Adds the session to its user, who may be online already; returns whether the user was offline.
 fn add_session(context: &mut ApplyContext<'_>, id: UserId, coming: &ComeOnline) -> bool {
     let (session, nick, guest) =
         (context.requester.session, &coming.nick, coming.account.is_none());
@@ -166,7 +165,7 @@ fn follow_up_when(context: &mut ApplyContext<'_>, when: Condition, follow_up: Fo
     context.out.resume(before);
 }
 
-/// The first session of a user: the user appears in the lobby and the rooms remembered.
+/// A user's first session: the user joins the lobby and the remembered rooms.
 fn enter_rooms(context: &mut ApplyContext<'_>, full: bool, metadata: Condition) {
     let me = context.me();
     if let Some(lobby) = context.state.lobby {
@@ -208,7 +207,7 @@ fn enter(
     });
 }
 
-/// A further session of a user who is online: only this session is told of the rooms.
+/// A further session of a user who is online: only this session is told about the rooms.
 fn show_rooms(context: &mut ApplyContext<'_>, full: bool, metadata: Condition) {
     let (me, session) = (context.me(), context.requester.session);
     for room in context.user().rooms.clone() {
@@ -228,7 +227,7 @@ fn show_rooms(context: &mut ApplyContext<'_>, full: bool, metadata: Condition) {
     }
 }
 
-/// Takes who has just registered to the rooms of the invitation, whatever closes them to others.
+/// A newly registered user joins the rooms of the invitation, whatever closes them to others.
 fn join_invited(context: &mut ApplyContext<'_>, rooms: &[Box<str>]) {
     let me = context.me();
     for name in rooms {

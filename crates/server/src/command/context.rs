@@ -1,4 +1,4 @@
-//! What a command works with on the node of its session: what is shared, and the session itself.
+//! What a command works with on its session's node: the state, and the session itself.
 
 use super::entry::{self, Entry, Request};
 use super::ordered;
@@ -16,16 +16,16 @@ use proto::Capability;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// The hub while one session's command is carried out. It changes the session, and reads the state:
-/// only entries change that.
+/// The hub during one session's command. It can change the session and read the state, which only
+/// entries change.
 pub struct Context<'a> {
-    /// The command at hand.
+    /// The state and the effects.
     pub responder: Responder<'a, ReadOnly<'a>>,
-    /// The sessions, and what else concerns this node alone.
+    /// The sessions, and everything else that belongs to this node alone.
     pub node: &'a mut Node,
 }
 
-/// The state, to be read. What is in it can be changed by [`Context::apply`] alone.
+/// The state, read-only; only [`Context::apply`] changes it.
 pub struct ReadOnly<'a>(&'a mut State);
 
 impl Deref for ReadOnly<'_> {
@@ -50,7 +50,7 @@ impl<'a> DerefMut for Context<'a> {
     }
 }
 
-/// Who asks, as their session has it.
+/// The requester, as described by their session.
 fn requester(node: &Node, session: SessionId) -> Requester {
     let known = node.sessions.get(&session);
     let registration = known.and_then(|known| known.registration.as_deref());
@@ -67,7 +67,7 @@ fn requester(node: &Node, session: SessionId) -> Requester {
 }
 
 impl<'a> Context<'a> {
-    /// A context for what a session does.
+    /// A context for a session's own command.
     pub fn new(
         state: &'a mut State,
         node: &'a mut Node,
@@ -92,12 +92,12 @@ impl<'a> Context<'a> {
 }
 
 impl Context<'_> {
-    /// The session that asks.
+    /// The requester's session.
     pub fn session(&self) -> &Session {
         &self.node.sessions[&self.requester.session]
     }
 
-    /// The session that asks, to change it.
+    /// The requester's session, to change it.
     pub fn session_mut(&mut self) -> &mut Session {
         self.node
             .sessions
@@ -105,8 +105,8 @@ impl Context<'_> {
             .expect("a context is made for a session that is there")
     }
 
-    /// Makes an entry of a request, and applies it. Nothing of the session's own may depend on what
-    /// comes of it but its answer and what it leaves to the node: see [`super::follow_up`].
+    /// Makes an entry of a request, and applies it. The session learns the result only through its
+    /// answer and through what is left to the node: see [`super::follow_up`].
     pub fn apply(&mut self, request: Request<'_>) -> Result<(), Refusal> {
         let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } =
             self;
@@ -125,12 +125,11 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// The same with a request that is not refused, and for which the session has no answer to wait
-    /// for.
+    /// The same for a request that is never refused, and for whose answer no session waits.
     pub fn apply_aside(&mut self, request: Request<'_>) {
         let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } =
             self;
-        // Nobody misses these, and there may be any number of them until the log answers.
+        // They do no harm when lost, and there may be any number of them until the log answers.
         if node.silent && matches!(request, Request::LoginFailed(_) | Request::RenewKeys { .. }) {
             return;
         }
@@ -140,7 +139,7 @@ impl Context<'_> {
             .expect("it is refused to nobody");
     }
 
-    /// Applies an entry that a log has brought.
+    /// Applies an entry delivered by a log.
     pub fn apply_ordered(&mut self, entry: Entry<'_>) -> Result<(), Refusal> {
         let Responder { state: ReadOnly(state), out, .. } = &mut self.responder;
         entry::apply(state, out, entry)
@@ -151,19 +150,19 @@ impl Context<'_> {
         Context::new(self.responder.state.0, self.node, self.responder.out, session)
     }
 
-    /// A command of the session begins, with its label if it has one.
+    /// Begins a command of the session, with its label if it has one.
     pub fn begin(&mut self, label: Option<Arc<str>>) {
         let batches = self.has(Capability::Batch);
         self.requester.label = label.clone();
         self.responder.out.begin(self.responder.requester.session, label, batches);
     }
 
-    /// The registration under way; none once it is over.
+    /// The registration in progress; none once it is complete.
     pub fn registration(&mut self) -> Option<&mut Registration> {
         self.session_mut().registration.as_deref_mut()
     }
 
-    /// Tells the operator's terminal that the session ended.
+    /// Logs that the session has ended.
     pub fn log_left(&mut self, reason: &str) {
         let (user, address) = (self.session().user, self.session().address);
         let user = user.and_then(|user| self.state.users.get(&user)).map(|user| user.nick.clone());
@@ -174,13 +173,13 @@ impl Context<'_> {
         }));
     }
 
-    /// Refuses a password that somebody can read along.
+    /// Refuses a password that somebody could read.
     pub fn must_be_private(&self) -> Result<(), Refusal> {
         let may = self.session().may_send_passwords(&self.node.config);
         if may { Ok(()) } else { Err(Refusal::NotEncrypted) }
     }
 
-    /// Refuses who owes too much work, or whose address does.
+    /// Refuses if the user or the address owes too much work.
     pub fn must_have_budget(&mut self) -> Result<(), Refusal> {
         let known = self.session();
         let Some(user) = known.user_budget else { return Ok(()) };
@@ -196,10 +195,10 @@ impl Context<'_> {
         }
     }
 
-    /// Charges the session's user and address with what the command at hand took so far.
+    /// Charges the session's user and address for the work of the current command so far.
     pub fn charge(&mut self) {
         let turn = self.node.batch;
-        // What was left to this node stands among what was counted.
+        // Follow-ups are inserted among the effects already counted.
         self.out.counted = Default::default();
         let work = self.work();
         let Some(known) = self.node.sessions.get_mut(&self.responder.requester.session) else {
@@ -215,7 +214,7 @@ impl Context<'_> {
         self.charge_stored();
     }
 
-    /// Finds out whether the requester is within their share of a user's outbox with so many bytes more.
+    /// Finds out whether so many more bytes are within the requester's share of a user's outbox.
     pub fn look_at_share(&mut self, of: UserId, bytes: usize) {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
@@ -225,7 +224,7 @@ impl Context<'_> {
         }
     }
 
-    /// The requester has had a user told so many bytes.
+    /// The requester has had so many bytes delivered to a user.
     pub fn charge_share(&mut self, of: UserId, bytes: usize) {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
@@ -233,7 +232,7 @@ impl Context<'_> {
         self.node.shares.told(of, payers, bytes, (steady, outbox));
     }
 
-    /// Whether what is known of the requester is as its session has it, if that is still there.
+    /// Whether the requester is as its session describes it, if that still exists.
     pub fn is_fresh(&self) -> bool {
         let session = self.requester.session;
         let Requester { allowance, label, .. } = self.requester.clone();
@@ -241,34 +240,34 @@ impl Context<'_> {
             || self.requester == Requester { allowance, label, ..requester(self.node, session) }
     }
 
-    /// What is known of the requester has changed.
+    /// The session's description of the requester has changed.
     pub fn refresh(&mut self) {
         let known = &mut self.responder.requester;
         let (allowance, label) = (std::mem::take(&mut known.allowance), known.label.take());
         *known = Requester { allowance, label, ..requester(self.node, known.session) };
     }
 
-    /// Whether the command at hand has had its turn and should go on in another one. Beside a command
-    /// that is under way nothing is left for another turn.
+    /// Whether the current command should continue in another turn. While another command is in
+    /// flight, nothing is left for another turn.
     pub fn turn_is_over(&mut self) -> bool {
         let known = self.node.sessions.get(&self.requester.session);
         let uncertain = known.is_some_and(Session::is_uncertain);
         !uncertain && self.responder.turn_is_over()
     }
 
-    /// The rest of the command at hand is for another turn: it is called again, to go on there.
+    /// Pauses the current command: it is called again in another turn, to continue there.
     pub fn go_on_at(&mut self, cursor: Cursor) {
         let paused = PausedCommand { line: Box::default(), cursor, written: 0, label: None };
         self.session_mut().paused = Some(Box::new(paused));
     }
 
-    /// What is left of the command at hand for another turn.
+    /// The paused rest of the current command.
     pub fn paused(&mut self) -> Option<&mut PausedCommand> {
         self.node.sessions.get_mut(&self.responder.requester.session)?.paused.as_deref_mut()
     }
 
-    /// Refuses who has had too much stored lately; and, while the disk's reserve is touched,
-    /// everybody but the server's operators.
+    /// Refuses requesters who have stored too much, and while the disk's reserve is in use
+    /// everybody except operators of the server.
     pub fn must_have_space(&mut self) -> Result<(), Refusal> {
         self.look_at_space();
         self.must_be_storable()
@@ -288,7 +287,7 @@ impl Context<'_> {
         };
     }
 
-    /// Charges the account, or the address of a guest, with what the command at hand stores.
+    /// Charges the account, or a guest's address, for what the current command stores.
     fn charge_stored(&mut self) {
         let bytes = self.out.stores().iter().map(disk::bytes_of).sum();
         if bytes > 0
@@ -298,7 +297,7 @@ impl Context<'_> {
         }
     }
 
-    /// A guest could come back as another one, so its address pays.
+    /// A guest could come back as another one, so the address pays.
     fn payer_of_bytes(&self) -> Option<Budget> {
         let known = self.session();
         let guest = self.state.users.get(&known.user?)?.guest;

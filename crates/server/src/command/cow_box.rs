@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::ops::Deref;
 
-/// Like [`std::borrow::Cow`], but as small when it is owned, so that what is mostly borrowed is cheap to
-/// hand on. What is read back is owned.
+/// Like [`std::borrow::Cow`], but no larger than a reference, so that what is usually borrowed is
+/// cheap to pass on. Deserialized values are owned.
 pub enum CowBox<'a, T> {
     /// Borrowed.
     Borrowed(&'a T),

@@ -1,5 +1,5 @@
-//! Entries that a log orders before they are applied: how they are sent there, and what is done with
-//! them when they come back.
+//! Entries that a log orders before they are applied: sending them, and handling them when they
+//! come back.
 //!
 //! On one node there is no such log, and an entry is applied as soon as it is made. With one, all
 //! nodes apply the same entries in the same order. What a session sends takes effect in the order in
@@ -20,23 +20,22 @@ use proto::Capability;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Why the sessions of a node have ended that takes part no longer, as others are told.
+/// What others see when sessions end because their node has left.
 const NODE_ENDED: &str = "The node of this connection is gone";
 
-/// What is sent.
+/// What is sent to the log.
 #[derive(Deserialize, Serialize)]
 struct NumberedEntry<'a> {
-    /// Its number among those of its node.
+    /// Its number among the entries of its node.
     number: u64,
     #[serde(borrow)]
     entry: Entry<'a>,
 }
 
 impl SentEntry {
-    /// An entry that a log has brought.
+    /// An entry delivered by a log.
     ///
-    /// # Errors
-    /// When it is none that this version of the program can apply.
+    /// # Errors When this version of the program cannot apply it.
     pub fn new(bytes: Box<[u8]>) -> Result<SentEntry, postcard::Error> {
         postcard::from_bytes::<NumberedEntry<'_>>(&bytes)?;
         Ok(SentEntry { bytes, awaited: false })
@@ -61,7 +60,7 @@ pub fn submit(
     Ok(Some(sent.number))
 }
 
-/// The command at hand of a session is applied with the entry of this number.
+/// The session's current command is applied with the entry of this number.
 pub fn wait_for(node: &mut Node, session: SessionId, number: u64) {
     if let Some(known) = node.sessions.get_mut(&session) {
         let in_flight = InFlight { number, answer: None, uncertain: false };
@@ -69,8 +68,8 @@ pub fn wait_for(node: &mut Node, session: SessionId, number: u64) {
     }
 }
 
-/// Whether the command at hand is under way: then it is over for now, and its answer is still to come,
-/// or the rest of it. So is its label.
+/// Whether the current command is in flight: then it is over for now, and the rest of its answer,
+/// with its label, comes later.
 pub fn keep_label(context: &mut Context<'_>) -> bool {
     if context.node.sent.is_none() {
         return false;
@@ -78,7 +77,7 @@ pub fn keep_label(context: &mut Context<'_>) -> bool {
     let Responder { state, out, requester } = &mut context.responder;
     let known = context.node.sessions.get_mut(&requester.session);
     let Some(in_flight) = known.and_then(|known| known.in_flight.as_mut()) else { return false };
-    // Another command of the session may be, one that was sent before.
+    // The one in flight may be an earlier command of the session.
     if in_flight.answer.is_some() {
         return false;
     }
@@ -95,8 +94,8 @@ pub fn keep_label(context: &mut Context<'_>) -> bool {
     true
 }
 
-/// Applies an entry that the log has brought, of whatever node. Returns the session, if it is here and
-/// has waited for that.
+/// Applies an entry delivered by the log, from any node. Returns the session that was waiting for
+/// it, if it is here.
 pub fn apply(
     state: &mut State,
     node: &mut Node,
@@ -113,8 +112,8 @@ fn read(sent: &SentEntry) -> NumberedEntry<'_> {
     postcard::from_bytes(sent.bytes()).expect("it was read when it was made")
 }
 
-/// The log does not have an entry, and will not: who waits for it is refused. Returns the session, if
-/// there is one.
+/// The log does not have an entry and will not get it: refuses it to the session that is waiting.
+/// Returns that session, if any.
 pub fn take_back(
     state: &mut State,
     node: &mut Node,
@@ -134,7 +133,7 @@ pub fn take_back(
     Some(session)
 }
 
-/// A command goes on that was under way.
+/// Continues a command that was in flight.
 fn begin_again(context: &mut Context<'_>, answer: Option<(Option<OpenLabel>, usize)>) {
     let Some((label, written)) = answer else { return context.begin(None) };
     let (session, batches) = (context.requester.session, context.has(Capability::Batch));
@@ -142,7 +141,7 @@ fn begin_again(context: &mut Context<'_>, answer: Option<(Option<OpenLabel>, usi
     context.out.resume_at(Cursor::Start, written);
 }
 
-/// The sessions of a node that takes part no longer have ended.
+/// The sessions of a node that has left have ended.
 pub fn end_node(state: &mut State, node: &mut Node, out: &mut Effects, number: u16) {
     let sessions = |user: &User| {
         let of_it = user.sessions.iter().filter(|session| session.node == number);
@@ -197,7 +196,7 @@ fn apply_entry(
         let entry = Entry { now, steady, requester, request };
         let applied = context.apply_ordered(entry);
         if (!waited || uncertain) && context.node.sessions.contains_key(&session) {
-            // It has gone on meanwhile.
+            // It has continued meanwhile.
             context.refresh();
         }
         if let Err(refusal) = applied {
@@ -215,24 +214,25 @@ fn apply_entry(
     waited.then_some(session)
 }
 
-/// Whether a request is for what is due at some time: any node may make it, and one is enough.
+/// Whether a request is for scheduled work: any node may make it, and one is enough.
 pub fn is_housekeeping(request: &Request<'_>) -> bool {
     use Request::{EndRoomBans, EndServerBans, ExpireAccounts};
     matches!(request, EndServerBans | EndRoomBans | ExpireAccounts { .. })
 }
 
-/// Whether a session waits for what comes of a request, and can be told that nothing does.
+/// Whether a session is waiting for the result of a request, and can be told that there is none.
 pub fn is_answered(request: &Request<'_>) -> bool {
     RefusalTarget::of(request) != RefusalTarget::Verb("*")
 }
 
-/// Whether a session is still its user's: it may have ended when its last command was under way.
+/// Whether a session still belongs to its user: it may have ended while its last command was in
+/// flight.
 fn is_there(state: &State, requester: &Requester) -> bool {
     let Some(user) = requester.user else { return true };
     state.users.get(&user).is_some_and(|user| user.sessions.contains(&requester.session))
 }
 
-/// Who tells a session that its request is refused.
+/// How a session is told that its request was refused.
 #[derive(PartialEq)]
 enum RefusalTarget {
     Login,
@@ -254,7 +254,7 @@ impl RefusalTarget {
             Request::Reset(_) => RefusalTarget::Verb("ACCOUNTS"),
             Request::Invite { .. } => RefusalTarget::Verb("INVITATION"),
             Request::Granted { .. } => RefusalTarget::Verb("OPER"),
-            // These are refused to nobody.
+            // Nobody is told that these were refused.
             Request::Taken { .. }
             | Request::EndServerBans
             | Request::EndRoomBans
@@ -269,7 +269,7 @@ impl RefusalTarget {
     }
 
     fn refuse(self, context: &mut Context<'_>, refusal: Refusal) -> Result<(), (String, Refusal)> {
-        // Another node's sessions are refused there.
+        // Other nodes' sessions are told there.
         let Some(known) = context.node.sessions.get_mut(&context.responder.requester.session)
         else {
             return Ok(());
@@ -284,7 +284,7 @@ impl RefusalTarget {
     }
 }
 
-/// The line that a command came in.
+/// The line of a command.
 fn line_of<'a>(request: &Request<'a>) -> &'a str {
     match request {
         Request::Command { command, .. } => command.message.line(),

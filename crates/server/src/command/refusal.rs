@@ -1,4 +1,4 @@
-//! The person's mistakes, as values; one table turns them into numerics or `FAIL`.
+//! One table that turns refusals into numerics or `FAIL`.
 
 use super::privmsg::NEEDED_TAGS;
 use crate::limits::{PARAMETER_BYTES, ROOM_BYTES, TAGS_STORED_BYTES};
@@ -9,14 +9,14 @@ use proto::name::RoomNameError;
 use proto::numeric as n;
 use std::borrow::Cow;
 
-/// What is wrong with a password on a connection that others can read, and what to do.
+/// The refusal of passwords on a connection that others can read.
 pub const NOT_ENCRYPTED: &str =
     "This connection is not encrypted, so passwords are refused; connect to the same port with TLS";
 
-/// What is refused while the log does not answer, and what to do.
+/// The refusal while the log does not answer.
 pub const LOG_UNAVAILABLE: &str = "The nodes of this server cannot reach their log, so nothing new is stored or sent; try again later";
 
-/// How a refusal is said: as a numeric with parameters, or as a code of a standard reply.
+/// A refusal in the protocol: a numeric with parameters, or the code of a standard reply.
 struct Rendered<'a> {
     numeric: &'a str,
     code: &'a str,
@@ -24,14 +24,14 @@ struct Rendered<'a> {
     text: Cow<'a, str>,
 }
 
-/// Verbs whose refusals are standard replies, whether the session asked for the capability or not.
+/// Verbs whose refusals are standard replies, even for sessions without the capability.
 #[rustfmt::skip]
 const STANDARD: &[&str] = &[
     "ACCOUNT", "INVITATION", "LOGIN", "BM", "PM", "CH", "EX", "CERT", "ACCOUNTS", "AUDIT", "SERVERBAN", "CHATHISTORY", "MARKREAD", "REDACT", "REGISTER", "VERIFY",
     "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS", "UNREAD", "NOTIFY", "FIND", "SEARCH",
 ];
 
-/// Says "no" to the requester.
+/// Sends a refusal to the requester.
 pub fn refuse(context: &mut Responder<'_, impl Reads>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);
     let params: Vec<&str> =
@@ -50,7 +50,7 @@ pub fn refuse(context: &mut Responder<'_, impl Reads>, verb: &str, refusal: &Ref
             };
             context.standard("FAIL", verb, code, &standard, &said.text);
         }
-        // 464 has no place for a name.
+        // 464 has no parameter for a name.
         None if said.numeric == n::ERR_PASSWDMISMATCH => {
             context.numeric(said.numeric, &[], &said.text);
         }
@@ -62,7 +62,7 @@ pub fn refuse(context: &mut Responder<'_, impl Reads>, verb: &str, refusal: &Ref
     }
 }
 
-/// What the specification of `REGISTER` calls what a login calls by another code.
+/// The codes of the `REGISTER` specification, where a login uses others.
 fn registration_code<'a>(refusal: &Refusal, code: &'a str) -> &'a str {
     match refusal {
         Refusal::BadName(..) | Refusal::LooksLikeAccount(_) => "BAD_ACCOUNT_NAME",
@@ -183,7 +183,7 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Rendered<'a
     })
 }
 
-/// Why a room cannot have a name that looks like another room's.
+/// The refusal of a room name that looks like another room's.
 pub fn looks_like(room: Option<&str>) -> String {
     match room {
         Some(room) => {
@@ -310,7 +310,7 @@ fn about_rooms<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Rendered<'a>> 
     })
 }
 
-/// The standard replies' codes are the specification's, which says "channel".
+/// The codes are those of the specification, which says "channel".
 fn about_names_of_rooms(refusal: &Refusal) -> Option<Rendered<'_>> {
     let renamed = "The room has been renamed";
     Some(match refusal {

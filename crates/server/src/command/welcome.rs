@@ -1,4 +1,4 @@
-//! From a registration to a user who is online.
+//! From registration to being online.
 
 use super::coming_online::{BANNED, ComeOnline, TOO_MANY_SESSIONS};
 use super::entry::Request;
@@ -27,10 +27,10 @@ use proto::{Capability, numeric as n};
 use std::sync::Arc;
 use store::{Account, AccountId, RoomId};
 
-/// Parlor's name and version, as `VERSION` and 002 give it.
+/// Parlor's name and version, as in `VERSION` and 002.
 pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
 
-/// Goes on with the registration as far as it can: called whenever a part of it has come.
+/// Continues the registration as far as possible; called whenever a part of it has arrived.
 pub fn register_if_complete(context: &mut Context<'_>) {
     let guests = context.node.config.server.guests;
     let Some(registration) = context.session().registration.as_deref() else { return };
@@ -71,8 +71,8 @@ pub fn register_if_complete(context: &mut Context<'_>) {
     }
 }
 
-/// A guest has proven to be somebody else, who has an account: the guest goes, with its rooms, and
-/// the connection is that user's from here on.
+/// A guest has logged in to another name's account: the guest goes, with its rooms, and the
+/// connection belongs to that user.
 pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     let (user, full) = (context.user(), context.session().welcomed);
     let registration = Registration {
@@ -87,8 +87,8 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     come_online(context, full);
 }
 
-/// What the source of a user has beside the nick: a guest has the user name it gave, for which nobody
-/// has vouched, and a host that stands for its address.
+/// The rest of a user's source: a guest has the unverified user name it gave, and a host derived
+/// from its address.
 fn userhost(
     context: &Context<'_>,
     registration: &Registration,
@@ -103,7 +103,7 @@ fn userhost(
     Some(guest_userhost(username.unwrap_or(GUEST_USERNAME), &host))
 }
 
-/// Nobody comes in without an account: says so and how to log in, for which there is a while.
+/// Guests are not allowed: says so and how to log in, for which there is some time.
 fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     let Some(registration) = context.registration() else { return };
     if std::mem::replace(&mut registration.told, true) {
@@ -122,7 +122,7 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
             format!("{nick} has an account here; if it is yours, log in"),
             format!("LOGIN {nick} :password"),
         ),
-        // One command, since some clients send no second one in time before the welcome.
+        // A single command, since some clients send no second one before the welcome.
         false if invite && context.session().invitation.is_none() => (
             format!("The name {nick} is free; to register it you need an invitation"),
             "REGISTER * invite:code password".to_owned(),
@@ -137,8 +137,8 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
         .notice("Next time, set the password in your client as the server password, or for SASL");
 }
 
-/// Whoever has logged in by a one-time code must set a new password first. Clients get their welcome
-/// now, since some disconnect if it is late, and people must be able to read what they are to do.
+/// After a login with a one-time code a new password must be set first. Clients get their welcome
+/// now, since some disconnect if it is late, and people must be able to read what to do.
 fn demand_password(context: &mut Context<'_>, full: bool) {
     let registration = context.session().registration.as_deref().expect("the caller has it");
     if registration.needs_password {
@@ -165,8 +165,8 @@ fn demand_password(context: &mut Context<'_>, full: bool) {
     }
 }
 
-/// There is a new password in place of a one-time code: the session that has set it comes online, and
-/// others that came by the code end.
+/// A new password has replaced a one-time code: the session that has set it comes online, and
+/// others that used the code end.
 pub fn code_replaced(context: &mut Context<'_>, account: AccountId) {
     let me = context.requester.session;
     for session in context.node.sessions.entering_as(account) {
@@ -186,8 +186,8 @@ pub fn code_replaced(context: &mut Context<'_>, account: AccountId) {
     register_if_complete(context);
 }
 
-/// The session has said all that it takes to be somebody, and asks to be. `full`: it introduced itself
-/// as IRC clients do and expects the welcome they know.
+/// The session's registration is complete: asks to come online. `full`: it registered as IRC
+/// clients do and expects their welcome.
 fn come_online(context: &mut Context<'_>, full: bool) {
     let known = context.session();
     let registration = known.registration.as_deref().expect("the caller has it");
@@ -212,7 +212,7 @@ fn come_online(context: &mut Context<'_>, full: bool) {
     }
 }
 
-/// The session cannot be who it wants to be.
+/// The session cannot have the name it wants.
 pub fn refused(context: &mut Context<'_>, nick: &str, refusal: &Refusal) {
     if let Refusal::Barred(code, _, why) = refusal {
         let by_verb = context.registration().is_some_and(|registration| registration.by_verb);
@@ -228,7 +228,7 @@ pub fn refused(context: &mut Context<'_>, nick: &str, refusal: &Refusal) {
         let ending = Ending { session, told: Some(why.into()), reason: why.into() };
         return context.out.end_session(ending);
     }
-    // It has logged in and is nobody: it can do nothing but begin again.
+    // It has logged in without a user: it can only start over.
     if matches!(refusal, Refusal::LogUnavailable) {
         let (session, why) = (context.requester.session, LOG_UNAVAILABLE);
         let ending = Ending { session, told: Some(why.into()), reason: why.into() };
@@ -248,7 +248,7 @@ pub fn refused(context: &mut Context<'_>, nick: &str, refusal: &Refusal) {
     }
 }
 
-/// The session is this user's from here on.
+/// The session belongs to this user from here on.
 pub fn came_online(context: &mut Context<'_>, user: UserId) {
     let (steady, Node { budgets, config, .. }) = (context.state.steady, &mut *context.node);
     let budget = budgets.hold(Payer::User(user), steady, &config.limits);
@@ -263,7 +263,7 @@ pub fn came_online(context: &mut Context<'_>, user: UserId) {
         context.node.budgets.release(before);
     }
     context.refresh();
-    // A guest keeps its invitation for a REGISTER to come.
+    // A guest keeps its invitation for a later REGISTER.
     if !context.user().guest {
         context.session_mut().invitation = None;
         return;
@@ -273,7 +273,7 @@ pub fn came_online(context: &mut Context<'_>, user: UserId) {
     context.out.push(Effect::Count(Count::Login(LoginBy::Guest, Login::Done)));
 }
 
-/// Welcomes the session, before it is told of rooms.
+/// Welcomes the session, before it is told about rooms.
 pub fn welcome(context: &mut Context<'_>, full: bool, metadata: Condition) {
     if full && !context.session().welcomed {
         let source = context.state.source(context.me());
@@ -285,7 +285,7 @@ pub fn welcome(context: &mut Context<'_>, full: bool, metadata: Condition) {
     }
 }
 
-/// The session has come online and so into a room: shows it what is there.
+/// The session has come online and so is in a room: shows it the room.
 pub fn show_room(
     context: &mut Context<'_>,
     room: RoomId,
@@ -293,7 +293,7 @@ pub fn show_room(
     full: bool,
     metadata: Condition,
 ) {
-    // The last one in it may have gone by the time that this is shown.
+    // The room may have ended by the time it is shown.
     if !context.state.rooms.contains_key(&room) {
         return;
     }
@@ -310,12 +310,12 @@ pub fn show_room(
     then(context, metadata, |context| show_metadata::sync_room(context, room));
 }
 
-/// A room comes to know of a user who has come online: who is subscribed to what the user has is told.
+/// A user who came online becomes visible in a room: notifies metadata subscribers.
 pub fn introduce(context: &mut Context<'_>, user: UserId, room: RoomId, metadata: Condition) {
     then(context, metadata, |context| subscribers::introduce_in_order(context, room, user));
 }
 
-/// The session has been told of its rooms, and is told the rest.
+/// The session has been told about its rooms: sends the rest.
 pub fn welcomed(context: &mut Context<'_>, full: bool) {
     let before = context.session_mut().last_login.take();
     unread::came(context, before.as_ref().and_then(|login| login.here));

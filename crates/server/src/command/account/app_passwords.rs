@@ -17,7 +17,7 @@ use proto::name::same;
 use proto::scram::Keys;
 use store::Account;
 
-/// What concerns the session alone.
+/// The session's own part.
 pub(super) fn before<'m>(
     context: &mut Context<'_>,
     account: &Account,
@@ -47,7 +47,7 @@ fn add(
     lasts: Option<&str>,
 ) -> Result<(), Refusal> {
     must_be_proven(context)?;
-    // Whoever reads along could log in with it.
+    // Whoever could read it could log in with it.
     context.must_be_private()?;
     let bad = |c: char| c.is_whitespace() || c.is_control() || c == ':';
     if name.len() > APP_PASSWORD_NAME_BYTES || name.contains(bad) {
@@ -80,7 +80,7 @@ fn may_add(
     Ok(())
 }
 
-/// It is drawn.
+/// It was generated.
 pub(super) fn drawn(
     context: &mut Context<'_>,
     name: Box<str>,
@@ -98,7 +98,7 @@ pub(super) fn drawn(
     super::make(context, &AccountChange::AppPassword { name, keys, lasts, browser })
 }
 
-/// There is a new one.
+/// A new one was stored.
 pub(super) fn added(
     context: &mut ApplyContext<'_>,
     account: &Account,
@@ -163,7 +163,7 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Ends the sessions of the requester that an app password has logged in, but for the requester's own.
+/// Ends the requester's other sessions that used an app password.
 pub fn end_sessions(context: &mut Context<'_>, app: &str) {
     let me = context.requester.session;
     let user = context.requester.user.and_then(|me| context.state.users.get(&me));

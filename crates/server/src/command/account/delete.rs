@@ -1,4 +1,4 @@
-//! `ACCOUNT DELETE name`: the account is removed with all that is its own. Nobody can register its name.
+//! `ACCOUNT DELETE name`: removes the account with everything it owns. Its name stays reserved.
 
 use super::refused;
 use crate::command::refusal::Refusal;
@@ -42,8 +42,8 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Ends all sessions of an account, the requester's excepted, which the caller ends, and removes the
-/// account; what follows in the command depends on that being stored.
+/// Ends all sessions of an account except the requester's, which the caller ends, and removes the
+/// account; further effects depend on that write.
 pub(in crate::command) fn remove(
     context: &mut ApplyContext<'_>,
     account: &Arc<Account>,

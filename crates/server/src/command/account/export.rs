@@ -1,4 +1,4 @@
-//! `ACCOUNT EXPORT [from]`: all that is stored of an account, as lines of JSON, some at a time.
+//! `ACCOUNT EXPORT [from]`: everything stored about an account, as lines of JSON, page by page.
 
 use super::{refused, sessions};
 use crate::command::chathistory::read;
@@ -11,7 +11,7 @@ use crate::state::{account_settings, app_password, last_login, metadata, second_
 use serde_json::{Value, json};
 use store::{Account, EventId, Subject};
 
-/// Carries it out: first what the account itself is, then what it said and what was said to it.
+/// Carries it out: first the account itself, then the messages it sent and received.
 pub(super) fn run(
     context: &mut Context<'_>,
     account: &Account,
@@ -35,7 +35,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// What the hub knows of the account.
+/// What the hub knows about the account.
 fn parts(context: &Context<'_>, account: &Account) -> Vec<Value> {
     let (state, id) = (&context.state, account.id);
     let invited = account_settings::invited_by(state, id).map(|by| by.by);
@@ -72,7 +72,7 @@ fn parts(context: &Context<'_>, account: &Account) -> Vec<Value> {
         }}));
     }
     for (of, at) in state.read_markers.of(id) {
-        // Of private conversations the others' names are in the messages.
+        // The names of the others in private conversations are in the messages.
         if let Some(room) = of.as_room().and_then(|room| state.rooms.get(&room)) {
             parts.push(json!({"read_marker": {"room": &*room.name, "time": time(at)}}));
         }

@@ -39,7 +39,7 @@ pub(super) fn run(
     }
 }
 
-/// Waits for so many secrets.
+/// Waits for secrets to be generated.
 fn draw(context: &mut Context<'_>, account: &Account, change: Change, count: usize, chars: usize) {
     let task = Task::Draw { count, chars, keys: None };
     authentication::wait(context, &account.name, Attempt::Account(Box::new(change)), "", task, 0);
@@ -53,7 +53,7 @@ fn turn_on(context: &mut Context<'_>, account: &Account) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// Refuses who has no second factor, or has one.
+/// Refuses accounts that have, or do not have, a second factor.
 fn must_be(
     context: &Responder<'_, impl Reads>,
     account: &Account,
@@ -72,14 +72,14 @@ fn must_be(
     }
 }
 
-/// The secret is drawn.
+/// The secret was generated.
 pub(super) fn drawn(context: &mut Context<'_>, secrets: &[Secret]) -> Result<(), Refusal> {
     let Some(secret) = secrets.first() else { return Ok(()) };
     context.session_mut().new_secrets = Some(Box::new(NewSecrets::Factor(secret.clone())));
     super::make(context, &AccountChange::NewFactor(Secret::new(&secret::normal(secret.reveal()))))
 }
 
-/// There is a new factor, which is to be confirmed.
+/// A new factor was stored, to be confirmed.
 pub(super) fn added(
     context: &mut ApplyContext<'_>,
     account: &Account,
@@ -93,7 +93,7 @@ pub(super) fn added(
     Ok(())
 }
 
-/// Shows a new secret to the device that is to show codes.
+/// Shows a new secret to the device that will generate codes.
 pub(super) fn show(context: &mut Context<'_>, account: &Account, secret: &Secret) {
     let factor = SecondFactor::new(&secret::normal(secret.reveal()));
     let uri = factor.uri(&context.state.renderer.server.clone(), &account.name);
@@ -105,18 +105,18 @@ pub(super) fn show(context: &mut Context<'_>, account: &Account, secret: &Secret
     context.note("ACCOUNT", "2FA_SECRET", &[secret.reveal()], text);
 }
 
-/// A QR code as lines of text; none if it were too large.
+/// A QR code as lines of text; none if it is too large.
 fn qr(text: &str) -> Vec<String> {
     let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else {
         return Vec::new();
     };
-    // Light on the dark of a terminal, as programs that scan expect it.
+    // Light on the dark of a terminal, as scanners expect.
     let code =
         code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
     code.lines().map(str::to_owned).collect()
 }
 
-/// Looks at a code as a login does.
+/// Checks a code as a login does.
 fn must_have_code(
     context: &mut Context<'_>,
     account: &Account,
@@ -141,7 +141,7 @@ fn confirm(context: &mut Context<'_>, account: &Account, code: &Secret) -> Resul
     super::make(context, &AccountChange::ConfirmFactor(code))
 }
 
-/// The factor is confirmed: codes are asked for from here on.
+/// The factor is confirmed: codes are required from here on.
 pub(super) fn confirmed(
     context: &mut ApplyContext<'_>,
     account: &Account,
@@ -166,7 +166,7 @@ fn take(context: &mut ApplyContext<'_>, account: &Account, code: &UsedCode) -> R
     if taken { Ok(()) } else { Err(wrong_code(&account.name)) }
 }
 
-/// Recovery codes are wanted, for a new factor.
+/// A new factor needs recovery codes.
 pub fn draw_codes(context: &mut Context<'_>) {
     if let Ok(account) = super::of(context) {
         draw(context, &account, Change::Codes(None), RECOVERY_CODES, RECOVERY_CODE_CHARS);
@@ -180,7 +180,7 @@ fn turn_off(context: &mut Context<'_>, account: &Account, code: &Secret) -> Resu
     super::make(context, &AccountChange::RemoveFactor(code))
 }
 
-/// The factor goes.
+/// The factor is removed.
 pub(super) fn removed(
     context: &mut ApplyContext<'_>,
     account: &Account,
@@ -205,7 +205,7 @@ fn new_codes(context: &mut Context<'_>, account: &Account, code: &Secret) -> Res
     Ok(())
 }
 
-/// New recovery codes are drawn.
+/// New recovery codes were generated.
 pub(super) fn codes_drawn(
     context: &mut Context<'_>,
     code: Option<UsedCode>,
@@ -216,7 +216,7 @@ pub(super) fn codes_drawn(
     super::make(context, &AccountChange::RecoveryCodes { hashes, code })
 }
 
-/// There are new recovery codes.
+/// New recovery codes were stored.
 pub(super) fn codes_set(
     context: &mut ApplyContext<'_>,
     account: &Account,
@@ -252,7 +252,7 @@ mod tests {
     use crate::limits::LINE_BYTES;
 
     #[test]
-    fn the_picture_fits_lines() {
+    fn the_qr_code_fits_on_lines() {
         let factor = SecondFactor::new(&"a".repeat(TOTP_SECRET_CHARS));
         let uri = factor.uri("a-long-name-of-a-server.chat.example", &"n".repeat(32));
         let lines = qr(&uri);

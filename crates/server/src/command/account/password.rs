@@ -1,4 +1,4 @@
-//! `ACCOUNT PASSWORD [old] new`: alone, it asks.
+//! `ACCOUNT PASSWORD [old] new`: without parameters it asks for them.
 
 use super::{AccountChange, or_not_stored, refused, tell_others};
 use crate::command::authentication::{self, attempt};
@@ -45,7 +45,7 @@ pub(super) fn run(
     }
 }
 
-/// Whether the session has shown that it knows the password.
+/// Whether the session has proved that it knows the password.
 fn is_proven(context: &Context<'_>) -> bool {
     context.session().credential == Credential::Password
 }
@@ -91,9 +91,9 @@ fn change(
     }
     context.must_have_space()?;
     let hold_millis = if old.is_some() { attempt(context, &name)? } else { 0 };
-    // App passwords go on working by SCRAM, for which all have one salt.
+    // App passwords keep working with SCRAM, for which all share one salt.
     let has_apps = app_password::of(&context.state, account.id).next().is_some();
-    // With the salt of a one-time code it shows whether the new password is that code.
+    // With the same salt it can be seen whether the new password is the one-time code.
     let keeps_salt = has_apps || context.state.reset(account).is_some();
     let (salt, iterations) = match keeps_salt {
         true => (Some(account.keys.salt), account.keys.iterations),
@@ -106,7 +106,7 @@ fn change(
     Ok(())
 }
 
-/// The new keys are there, or the old password was wrong.
+/// The new keys were derived, or the old password was wrong.
 pub(super) fn derived(
     context: &mut Context<'_>,
     account: &Account,
@@ -140,7 +140,7 @@ pub(super) fn changed(context: &mut ApplyContext<'_>, account: &Arc<Account>, ke
     if let Condition::Stored(write) = context.out.condition()
         && was_code
     {
-        // Who is not online yet must not be so by the code.
+        // A session that is not online yet must not come online with the code.
         let session = context.requester.session;
         context.out.push_when(Condition::Failed(write), Effect::Close { session });
         context.out.resume(Condition::Always);

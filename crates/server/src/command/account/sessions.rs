@@ -1,4 +1,4 @@
-//! `ACCOUNT SESSIONS`, `ACCOUNT END id|ALL`: one's connections.
+//! `ACCOUNT SESSIONS`, `ACCOUNT END id|ALL`: one's own connections.
 
 use super::{refused, time};
 use crate::command::context::Context;
@@ -8,15 +8,15 @@ use crate::session::{Client, Credential, Session};
 use crate::session_id::SessionId;
 use crate::state::apply_context::ApplyContext;
 
-/// Why a session ends that its user does not want any more.
+/// Why a session ends that its user has ended.
 const ENDED: &str = "Ended by another of your sessions";
 
-/// How a session is named to its user.
+/// How a session is identified to its user.
 pub(super) fn name(id: SessionId) -> String {
     format!("{}.{}.{}", id.shard, id.slot, id.generation)
 }
 
-/// By what a session has logged in.
+/// How a session has logged in.
 pub(super) fn credential(session: &Session) -> (&'static str, String) {
     match &session.credential {
         Credential::Password => ("password", "by the password".into()),
@@ -26,7 +26,7 @@ pub(super) fn credential(session: &Session) -> (&'static str, String) {
     }
 }
 
-/// With what program, as one word and as a sentence begins.
+/// The program, as one word and as the beginning of a sentence.
 pub(super) fn client(session: &Session) -> (String, String) {
     let (word, sentence) = match session.client {
         Client::Browser(browser) => return (browser.to_string(), browser.sentence()),
@@ -37,7 +37,7 @@ pub(super) fn client(session: &Session) -> (String, String) {
     (word.into(), sentence.into())
 }
 
-/// Shows all.
+/// Lists all.
 pub(super) fn list(context: &mut Context<'_>) {
     let (sessions, me) = (context.user().sessions.clone(), context.requester.session);
     for id in &sessions {
@@ -49,7 +49,7 @@ pub(super) fn list(context: &mut Context<'_>) {
             _ => "*".into(),
         };
         let address = session.address.to_canonical().to_string();
-        // An address that begins with a colon is no parameter.
+        // An address that begins with a colon is not a valid parameter.
         let address = if address.starts_with(':') { format!("0{address}") } else { address };
         let here = if *id == me { " (this one)" } else { "" };
         let text = format!("{with}, logged in {by}; last heard of {idle} seconds ago{here}");
@@ -62,7 +62,7 @@ pub(super) fn list(context: &mut Context<'_>) {
     context.note("ACCOUNT", "SESSIONS_END", &[&sessions.len().to_string()], text);
 }
 
-/// Ends one, or all but the requester's.
+/// Ends one, or all except the requester's.
 pub(super) fn end(context: &mut ApplyContext<'_>, which: &str) -> Result<(), Refusal> {
     let me = context.requester.session;
     let all = context.user().sessions.clone();

@@ -30,7 +30,7 @@ pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Resu
     if rank == "founder" && before != Some(account.id) {
         founder::set(context.state, context.out, id, Some(account.id));
     }
-    // A founder who comes is an operator without further ado.
+    // A founder who joins becomes an operator anyway.
     if rank == "operator" || context.state.rooms[&id].members.contains_key(&account.id) {
         make_operator(context, id, account.id);
     }
@@ -44,7 +44,7 @@ pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Resu
     Ok(())
 }
 
-/// Refuses to keep for somebody who is not in a room what cannot be kept.
+/// Refuses to store a role for somebody absent that cannot be stored.
 fn may_be_operator(
     context: &ApplyContext<'_>,
     room: RoomId,
@@ -62,7 +62,7 @@ fn may_be_operator(
     Ok(())
 }
 
-/// Refuses to give the lobby a founder, and somebody more rooms than an account can have.
+/// Refuses a founder for the lobby, and more rooms than an account may have.
 fn may_be_founder(
     context: &ApplyContext<'_>,
     room: RoomId,
@@ -79,7 +79,7 @@ fn may_be_founder(
     Ok(())
 }
 
-/// Makes somebody an operator of a room: now, or when they come into it.
+/// Makes somebody an operator of a room: now, or when they join.
 fn make_operator(context: &mut ApplyContext<'_>, id: RoomId, account: AccountId) {
     let (state, out) = (&mut *context.state, &mut *context.out);
     if state.rooms[&id].members.contains_key(&account) {

@@ -1,4 +1,4 @@
-//! `ACCOUNTS DELETE name [:reason]`: removes an account with all that is its own.
+//! `ACCOUNTS DELETE name [:reason]`: removes an account with everything it owns.
 
 use super::{VERB, account, must_not_be_operator, refused};
 use crate::command::account::remove;

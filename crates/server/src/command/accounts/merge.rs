@@ -1,4 +1,4 @@
-//! `ACCOUNTS MERGE guest name`: an account gets the rooms of a guest, who is the same person.
+//! `ACCOUNTS MERGE guest name`: gives an account the rooms of a guest who is the same person.
 
 use super::{VERB, named, refused};
 use crate::command::refusal::Refusal;
@@ -11,7 +11,7 @@ use crate::state::{founder, membership};
 use proto::Message;
 use store::{AccountId, RoomId};
 
-/// Carries it out. The guest stays where it is.
+/// Carries it out. The guest stays online.
 pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (guest, name) = (message.param(1).unwrap_or_default(), message.param(2));
     let name = name.filter(|name| !name.is_empty()).ok_or(Refusal::NeedMoreParams)?;
@@ -32,8 +32,8 @@ pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Resu
     Ok(())
 }
 
-/// The account is in the room with at least the status of the guest, and is its founder if the guest
-/// has the say in it and nobody founded it.
+/// Puts the account into the room with at least the guest's rank, and makes it the founder if the
+/// guest is an operator there and nobody founded the room.
 fn take_over(context: &mut ApplyContext<'_>, id: RoomId, guest: UserId, account: AccountId) {
     let room = &context.state.rooms[&id];
     let (theirs, mine) = (room.members[&guest], room.members.get(&account).copied());
@@ -58,7 +58,7 @@ fn take_over(context: &mut ApplyContext<'_>, id: RoomId, guest: UserId, account:
     }
 }
 
-/// The user is in the room from here on, with all devices, as if it had joined.
+/// The user joins the room with all devices.
 fn enter(context: &mut ApplyContext<'_>, id: RoomId, user: UserId, member: Member) {
     let news = context.passing_join(user, id);
     membership::enter(context.state, context.out, user, id, member);

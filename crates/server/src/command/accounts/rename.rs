@@ -1,5 +1,5 @@
-//! `ACCOUNTS RENAME name new-name [:reason]`: gives an account another name. The former one still leads
-//! to it, and nobody else can register it.
+//! `ACCOUNTS RENAME name new-name [:reason]`: renames an account. The former name still leads to
+//! it, and nobody else can register it.
 
 use super::{VERB, account, must_not_be_operator, refused};
 use crate::command::refusal::Refusal;
@@ -16,7 +16,7 @@ use proto::Message;
 use proto::name::{NameError, check_name, same};
 use store::{Account, AccountId};
 
-/// What those are told who are in the middle of logging in.
+/// What sessions are told that are in the middle of logging in.
 const LOG_IN_AGAIN: &str = "Your account has just been renamed; log in again";
 
 /// Carries it out.
@@ -52,7 +52,7 @@ pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Resu
     Ok(())
 }
 
-/// Refuses a name that is not free for this account, or would give it more than a name.
+/// Refuses a name that is not free for this account, or that would give it more than a name.
 fn may_be_named(context: &ApplyContext<'_>, account: &Account, new: &str) -> Result<(), Refusal> {
     let state = &context.state;
     let bad = |error| Refusal::BadName(new.to_owned(), error);

@@ -1,5 +1,5 @@
-//! `ACCOUNTS RESET name [2FA]`: gives somebody who has forgotten the password a one-time code in its
-//! place, and removes the second factor of somebody who has lost that, too.
+//! `ACCOUNTS RESET name [2FA]`: replaces a forgotten password by a one-time code, and optionally
+//! removes a lost second factor.
 
 use super::{VERB, account, refused};
 use crate::command::authentication;
@@ -24,11 +24,11 @@ use sha2::Sha256;
 use std::sync::Arc;
 use store::{Account, AccountId, RecordKind, Write};
 
-/// What those are told who are logged in to the account, or about to.
+/// What sessions are told that are logged in to the account, or logging in.
 const ENDED: &str =
     "Your password was reset by an operator of this server; log in with the new one";
 
-/// Gives somebody who has forgotten the password a one-time code in its place.
+/// Generates a one-time code for somebody who has forgotten the password.
 pub(super) fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let account = account(context, message)?;
     if context.requester.user == Some(account.id) {
@@ -51,7 +51,8 @@ pub(super) fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<()
     Ok(())
 }
 
-/// A code that nobody can guess: 60 bits, of letters and digits that are not taken for others.
+/// A code that cannot be guessed: 60 bits, of letters and digits that are not confused with each
+/// other.
 fn code(entropy: &[u8; 16], account: AccountId, steady: i64) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut mac = Hmac::<Sha256>::new_from_slice(entropy).expect("a key of any length will do");
@@ -71,13 +72,13 @@ pub struct OneTimeCode {
     pub account: AccountId,
     /// Its name.
     pub name: Box<str>,
-    /// What the code is checked with.
+    /// The keys of the code.
     pub keys: Keys,
-    /// The second factor goes, too.
+    /// Whether the second factor is removed as well.
     pub factor: bool,
 }
 
-/// The key of a one-time code is made.
+/// The key of a one-time code was derived.
 pub fn reset_done(
     context: &mut Context<'_>,
     (name, account): (&str, AccountId),
@@ -100,7 +101,7 @@ pub fn reset_done(
     }
 }
 
-/// From here on the code is the password.
+/// Makes the code the password.
 pub fn put_code(context: &mut ApplyContext<'_>, code: &OneTimeCode) -> Result<(), Refusal> {
     context.must_have_right(VERB, "RESET")?;
     let OneTimeCode { account: id, name, keys, factor } = code;
@@ -115,7 +116,7 @@ pub fn put_code(context: &mut ApplyContext<'_>, code: &OneTimeCode) -> Result<()
     context.state.add_account(Arc::new(after));
     let record = (RecordKind::AccountSetting, *id, RESET);
     records::set(context.state, context.out, record, Some(&reset));
-    // They are of the old password's salt, and whoever has them may be the reason for this.
+    // They depend on the old password's salt, and whoever has them may be the reason for the reset.
     let apps: Vec<Box<str>> = app_password::of(context.state, *id).map(|one| one.name).collect();
     for app in &apps {
         app_password::remove(context.state, context.out, *id, app);

@@ -1,4 +1,4 @@
-//! The mechanism EXTERNAL: a client is who the certificate says that it has shown with TLS.
+//! The mechanism EXTERNAL: a client proves its identity with a certificate in the TLS handshake.
 //!
 //! RFC 4422, appendix A; <https://ircv3.net/specs/extensions/sasl-3.2>
 
@@ -12,11 +12,11 @@ use crate::state::refusal::Refusal;
 use proto::name::same;
 use proto::sasl::decode_external;
 
-/// Why EXTERNAL is not for a connection without TLS.
+/// Why EXTERNAL needs TLS.
 pub(super) const NO_TLS: &str =
     "EXTERNAL needs a client certificate; connect to the same port with TLS";
 
-/// Why a certificate alone does not say as whom it logs in.
+/// Why a certificate alone does not identify the account.
 const ONLY_NAMED: &str = "this certificate was added by fingerprint only; have your client name the account, or log in once with the password while presenting it";
 
 /// What the session lacks for its mechanism, if that is a certificate.
@@ -26,7 +26,7 @@ pub(super) fn lacks(context: &Context<'_>, sasl: &Sasl) -> Option<&'static str> 
     none.then_some("your client presented no certificate")
 }
 
-/// The client's one message came: as whom it wants to act, or nothing.
+/// The client's only message: the name to log in as, or nothing.
 pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     let wanted = match decode_external(bytes) {
         Ok(wanted) => wanted,
@@ -35,7 +35,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     let certificate = context.session().certificate();
     let owner = certificate.and_then(|one| context.state.certificates.owner(one)).cloned();
     if wanted.is_empty() && owner.as_ref().is_some_and(|owner| !owner.proved) {
-        // Whoever has named it may not be whoever shows it now.
+        // Whoever named the certificate may not be the one presenting it now.
         let refusal = Refusal::Invalid { code: "", context: Vec::new(), text: ONLY_NAMED };
         return authentication::refused(context, NOBODYS_NAME, LoginMethod::External, &refusal);
     }
@@ -46,7 +46,7 @@ pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
         (None, "") => NOBODYS_NAME.to_owned(),
         (None, wanted) => wanted.to_owned(),
     };
-    // Nobody guesses a certificate, so the door is closed to none that is right.
+    // Certificates cannot be guessed, so a lockout does not apply to the right one.
     let may = match (&owner, tried.as_str()) {
         (Some(_), name) => authentication::may_enter(context, name).map(|()| 0),
         (None, NOBODYS_NAME) => authentication::attempt(context, NOBODYS_NAME),

@@ -1,4 +1,4 @@
-//! What a right password may still lack: a code of the second factor, or another way than in the clear.
+//! What a right password may still lack: a second factor, or a stricter method of login.
 
 use super::{failed, log_in, refused};
 use crate::command::context::Context;
@@ -18,7 +18,7 @@ const STRICT: &str = "This account logs in by an app password, SCRAM or a certif
 /// How a code comes with a password.
 const CODE_MISSING: &str = "This account has a second factor: put a space and the code behind the password, or use an app password";
 
-/// The account's own password was right; what else does it take?
+/// The account's own password was right: checks what else is needed.
 pub(super) fn password_right(
     context: &mut Context<'_>,
     account: Arc<Account>,
@@ -44,7 +44,7 @@ pub(super) fn password_right(
     }
 }
 
-/// The password was right, but a code must come with it.
+/// The password was right, but a code is missing.
 pub fn code_missing(context: &mut Context<'_>, name: &str, method: LoginMethod) {
     if method == LoginMethod::Sasl && context.has(Capability::StandardReplies) {
         context.standard("FAIL", "AUTHENTICATE", "CODE_REQUIRED", &[name], CODE_MISSING);
@@ -52,7 +52,7 @@ pub fn code_missing(context: &mut Context<'_>, name: &str, method: LoginMethod) 
     refused(context, name, method, &invalid("CODE_REQUIRED", name, CODE_MISSING));
 }
 
-/// A code came, and the password was right. A wrong one is a failed login.
+/// A code came with the right password. A wrong one is a failed login.
 pub(super) fn code_given(
     context: &mut Context<'_>,
     account: &Account,
@@ -66,7 +66,7 @@ pub(super) fn code_given(
     }
 }
 
-/// Whether a code of an account's second factor is good, and not used before. If not, that counts as a
+/// Whether a code of an account's second factor is valid and unused. If not, that counts as a
 /// failed login.
 pub fn check_code(context: &mut Context<'_>, account: &Account, code: &Secret) -> Option<UsedCode> {
     let good = second_factor::check(&context.state, account.id, code.reveal());
@@ -76,7 +76,7 @@ pub fn check_code(context: &mut Context<'_>, account: &Account, code: &Secret) -
     good
 }
 
-/// What is said to a wrong code.
+/// The refusal of a wrong code.
 pub fn wrong_code(name: &str) -> Refusal {
     invalid("WRONG_CODE", name, "This code is wrong, or was used before; wait for the next one")
 }

@@ -1,4 +1,4 @@
-//! Whom a `BAN` or `QUIET` is about.
+//! The people whom a `BAN` or `QUIET` concerns.
 
 use crate::command::kick::may_touch_founder;
 use crate::command::mode::lists::{NOT_A_MASK, complete};
@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use store::RoomId;
 
-/// Who is meant: a mask, and the person, if one was named.
+/// The target: a mask, and the person, if one was named.
 pub(super) struct Target {
     /// The mask that goes on the list.
     pub(super) mask: String,
@@ -22,7 +22,7 @@ pub(super) struct Target {
     pub(super) user: Option<UserId>,
 }
 
-/// Whom a word names: an account, a guest by the host, or whoever a mask fits.
+/// Parses a target: an account, a guest by host, or a mask.
 pub(super) fn target(context: &ApplyContext<'_>, given: &str) -> Result<Target, Refusal> {
     if given.starts_with('$') || given.contains(['*', '?', '!', '@']) {
         let mask = complete(given).ok_or_else(|| Refusal::Invalid {
@@ -43,7 +43,8 @@ pub(super) fn target(context: &ApplyContext<'_>, given: &str) -> Result<Target, 
     Ok(Target { mask, user: Some(user) })
 }
 
-/// Refuses what would be about the requester, the founder, or somebody who is not below the requester.
+/// Refuses entries that would affect the requester, the founder, or somebody of at least the
+/// requester's rank.
 pub(super) fn may_touch(
     context: &ApplyContext<'_>,
     id: RoomId,
@@ -69,7 +70,7 @@ pub(super) fn may_touch(
     Ok(())
 }
 
-/// The members whom an entry is about, as far as the requester may do that to them.
+/// The members whom an entry affects, as far as the requester may act on them.
 pub(super) fn those_who_fit(
     context: &mut ApplyContext<'_>,
     id: RoomId,
@@ -97,7 +98,7 @@ pub(super) fn those_who_fit(
     found
 }
 
-/// A user who is online, as the lists of rooms name people.
+/// A user who is online, as masks see them.
 fn subject(state: &State, user: UserId) -> MaskSubject {
     let account = state.users[&user].account().cloned();
     MaskSubject { source: state.source(user), account, steps: Cell::new(0) }
