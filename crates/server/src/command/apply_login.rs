@@ -64,7 +64,8 @@ pub struct Origin {
 
 /// Applies a login.
 ///
-/// # Errors If the account is gone or may not log in, or its code was used meanwhile.
+/// # Errors
+/// If the account is gone or may not log in, or its code was used meanwhile.
 pub fn log_in(context: &mut ApplyContext<'_>, login: &LogIn) -> Result<(), Refusal> {
     let found = context.state.account(&login.name).filter(|found| found.id == login.account);
     // Removed while the password was being checked.
@@ -85,7 +86,8 @@ pub fn log_in(context: &mut ApplyContext<'_>, login: &LogIn) -> Result<(), Refus
 
 /// Registers an account and logs in to it.
 ///
-/// # Errors If the name was taken meanwhile, or may not be registered any more.
+/// # Errors
+/// If the name was taken meanwhile, or may not be registered any more.
 pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Refusal> {
     let (state, name) = (&*context.state, &*new.name);
     match state.account(name) {

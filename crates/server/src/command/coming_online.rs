@@ -46,7 +46,8 @@ pub const BANNED: &str = "BANNED";
 
 /// Applies it.
 ///
-/// # Errors If the account is gone or has too many sessions, or a guest's name is taken.
+/// # Errors
+/// If the account is gone or has too many sessions, or a guest's name is taken.
 pub fn come_online(context: &mut ApplyContext<'_>, coming: &ComeOnline) -> Result<(), Refusal> {
     let (session, full) = (context.requester.session, coming.full);
     let id = may_come(context, coming)?;

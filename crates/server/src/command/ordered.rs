@@ -35,7 +35,8 @@ struct NumberedEntry<'a> {
 impl SentEntry {
     /// An entry delivered by a log.
     ///
-    /// # Errors When this version of the program cannot apply it.
+    /// # Errors
+    /// When this version of the program cannot apply it.
     pub fn new(bytes: Box<[u8]>) -> Result<SentEntry, postcard::Error> {
         postcard::from_bytes::<NumberedEntry<'_>>(&bytes)?;
         Ok(SentEntry { bytes, awaited: false })

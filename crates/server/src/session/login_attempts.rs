@@ -151,7 +151,8 @@ impl LoginAttempts {
 
     /// Asks for an attempt: milliseconds by which to delay its answer.
     ///
-    /// # Errors Seconds to wait, if no attempt is allowed now.
+    /// # Errors
+    /// Seconds to wait, if no attempt is allowed now.
     pub fn check(
         &self,
         address: IpAddr,
@@ -182,7 +183,8 @@ impl LoginAttempts {
 
     /// Whether the result of an attempt may be told now, however many were made at once.
     ///
-    /// # Errors Seconds to wait before the next attempt, if not even a right password is accepted.
+    /// # Errors
+    /// Seconds to wait before the next attempt, if not even a right password is accepted.
     pub fn may_tell(
         &self,
         address: IpAddr,

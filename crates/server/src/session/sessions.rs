@@ -106,7 +106,8 @@ impl Sessions {
 impl Index<&SessionId> for Sessions {
     type Output = Session;
 
-    /// # Panics If it does not exist: a bug of the caller.
+    /// # Panics
+    /// If it does not exist: a bug of the caller.
     fn index(&self, id: &SessionId) -> &Session {
         self.get(id).expect("the caller knows that the session is there")
     }
