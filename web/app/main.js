@@ -18,7 +18,10 @@ async function startApp(root) {
   /** @type {App} */
   let app;
   const client = new Client({
-    connect: () => new WebSocket(location.origin.replace(/^http/u, "ws"), "text.ircv3.net"),
+    connect: (place) => {
+      const origin = place ? `${location.protocol}//${place}` : location.origin;
+      return new WebSocket(origin.replace(/^http/u, "ws"), "text.ircv3.net");
+    },
     onChange: (changes) => app.changed(changes),
     onStatus: () => app.statusChanged(),
     takesLine: (line) => app.takesLine(line),

@@ -4,6 +4,7 @@ import { newEntry } from "./entry.js";
 import { fold, same } from "./fold.js";
 import { LIMITS } from "./limits.js";
 import { formatLine } from "./message.js";
+import { Listing } from "./places.js";
 import { receiveLine, WELCOMED } from "./receive.js";
 import { carryOut, sendWaiting } from "./send.js";
 import { Server } from "./server.js";
@@ -67,6 +68,7 @@ export class Chat {
   loggedIn(me, capabilities, out) {
     this.me = me;
     this.server.capabilities = new Map(capabilities);
+    if (!this.server.has("parlor/nodes")) this.server.nodes = [];
     this.connected = true;
     this.settled = false;
     out.push(formatLine("PING", [WELCOMED]));
@@ -116,6 +118,7 @@ export class Chat {
     this.connected = this.settled = false;
     this.batches.clear();
     this.lists = [];
+    this.server.listing = new Listing();
     const requests = [...this.requests.values()];
     this.requests.clear();
     for (const request of requests) this.forgetRequest(request, "the connection broke");

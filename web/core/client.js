@@ -7,6 +7,7 @@ import { Chat } from "./chat.js";
 import { Connection } from "./connection.js";
 import { fold } from "./fold.js";
 import { formatLine, parseMessage } from "./message.js";
+import { Places } from "./places.js";
 import { prove } from "./proven.js";
 import { deriveKeys, Scram, toBase64 } from "./scram.js";
 import { refreshConversation } from "./send.js";
@@ -79,7 +80,8 @@ export class Client {
   /**
    * What is not given is the browser's.
    * @param {object} options
-   * @param {() => WebSocket} options.connect A new WebSocket (`text.ircv3.net`), or one that was opened early.
+   * @param {(place: string) => WebSocket} options.connect A new WebSocket (`text.ircv3.net`) to where the page is from (no name)
+   *   or to another node (`HOST:PORT`); or one that was opened early.
    * @param {(changes: Change[]) => void} options.onChange The chat has changed.
    * @param {() => void} options.onStatus `status`, `name`, `renewal` or `storageProblem` has changed.
    * @param {(line: string) => boolean} [options.takesLine] Sees each line after the login before the chat does; true: the chat need not.
@@ -106,6 +108,7 @@ export class Client {
     this.chat = new Chat(`web.${this.tab}`);
     this.socket = new Socket({
       connect: options.connect,
+      places: new Places(() => this.chat.server.nodes.map(({ address }) => address)),
       clock: this.clock,
       onTry: () => this.#setStatus({ phase: "connecting" }),
       onOpen: () => this.#opened(),
@@ -168,7 +171,7 @@ export class Client {
    */
   async prove(password, code) {
     const { name } = this;
-    const socket = this.socket.connect();
+    const socket = this.socket.connect(this.socket.places.current);
     const login = { how: /** @type {const} */ ("password"), name, serverPassword: this.#login?.serverPassword };
     const scram = new Scram(this.crypto.subtle, name, this.#random(18), { password, code });
     const refusal = await prove(socket, login, scram);

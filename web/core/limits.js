@@ -35,6 +35,8 @@ export const LIMITS = {
   MOTD_LINES: 200,
   /** The tokens of `ISUPPORT`, and capabilities. */
   TOKENS: 500,
+  /** The nodes of a cluster. */
+  NODES: 64,
   TEXT_BYTES: 65_536,
   TEXT_LINES: 1_000,
   /** Of the line that a server relays (Modern IRC, "Message Format"). */
@@ -59,6 +61,7 @@ export const WANTED = [
   "labeled-response",
   "message-tags",
   "multi-prefix",
+  "parlor/nodes",
   "parlor/unread",
   "server-time",
   "soju.im/search",

@@ -63,6 +63,9 @@ const receivers = {
   MARKREAD: receiveMarkRead,
   UNREAD: receiveUnread,
   NOTIFY: receiveNotify,
+  NODES: ({ server }, { message }) => {
+    server.nodes = server.listing.take(message.params) ?? server.nodes;
+  },
   CAP: receiveCapabilities,
   FAIL: receiveStandard,
   WARN: receiveStandard,

@@ -1,5 +1,6 @@
-/** @import { Message } from "./types.js" */
+/** @import { ClusterNode, Message } from "./types.js" */
 import { LIMITS } from "./limits.js";
+import { Listing } from "./places.js";
 
 /** What the server has said of itself: capabilities and `ISUPPORT`. */
 export class Server {
@@ -12,6 +13,9 @@ export class Server {
   tokens = new Map();
   /** @type {string[]} The message of the day. */
   motd = [];
+  /** @type {ClusterNode[]} Where else the same server can be reached. */
+  nodes = [];
+  listing = new Listing();
 
   /** @param {string} capability */
   has(capability) {

@@ -1,3 +1,5 @@
+import { Places } from "./places.js";
+
 /**
  * @typedef {object} Clock What time there is, so that tests can have their own.
  * @property {() => number} now Milliseconds since 1970 UTC.
@@ -12,8 +14,11 @@ const ANSWER_MS = 15_000;
 /** The first wait before another try, and the longest. */
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 60_000;
-/** How long a WebSocket may take to open. */
+/** How long a WebSocket may take to open, and how long where there are other nodes to go to. */
 const OPENING_MS = 20_000;
+const NODE_OPENING_MS = 3_000;
+/** The longest wait after a break where there are other nodes to go to. */
+const NODE_WAIT_MS = 500;
 /** Bytes that may wait to be sent before the connection is taken for dead. */
 const UNSENT_BYTES = 4_000_000;
 
@@ -35,15 +40,18 @@ export class Socket {
 
   /**
    * @param {object} options
-   * @param {() => WebSocket} options.connect A new one, or one that was opened before the page was ready.
+   * @param {(place: string) => WebSocket} options.connect A new one to where the page is from (no name) or to another node
+   *   (`HOST:PORT`); or one that was opened before the page was ready.
+   * @param {Places} [options.places]
    * @param {Clock} options.clock
    * @param {() => void} options.onTry
    * @param {() => void} options.onOpen
    * @param {(line: string) => void} options.onLine
    * @param {(reason: string) => void} options.onBreak It broke, or did not come about; `retryAtMs` says when it is tried again.
    */
-  constructor({ connect, clock, onTry, onOpen, onLine, onBreak }) {
+  constructor({ connect, places = new Places(() => []), clock, onTry, onOpen, onLine, onBreak }) {
     this.connect = connect;
+    this.places = places;
     this.clock = clock;
     this.onTry = onTry;
     this.onOpen = onOpen;
@@ -56,9 +64,10 @@ export class Socket {
     this.#isWanted = true;
     if (this.#socket) return;
     this.retryAtMs = undefined;
-    const socket = this.connect();
+    const place = this.places.next(this.clock.random);
+    const socket = this.connect(place);
     this.#socket = socket;
-    this.#arm(OPENING_MS, () => this.#broke("The server does not answer."));
+    this.#arm(this.places.hasOthers() ? NODE_OPENING_MS : OPENING_MS, () => this.#broke("The server does not answer."));
     this.onTry();
     socket.onmessage = ({ data }) => {
       this.#heardMs = this.clock.now();
@@ -67,12 +76,14 @@ export class Socket {
       if (typeof data === "string") this.onLine(data);
     };
     socket.onclose = ({ reason }) => this.#broke(reason || "The connection broke.");
-    if (socket.readyState === 1) this.#opened();
+    if (socket.readyState === 1) this.#opened(place);
     else if (socket.readyState > 1) this.#broke("The connection broke.");
-    else socket.onopen = () => this.#opened();
+    else socket.onopen = () => this.#opened(place);
   }
 
-  #opened() {
+  /** @param {string} place */
+  #opened(place) {
+    this.places.connected(place);
     this.#heardMs = this.clock.now();
     this.#arm(SILENCE_MS, () => this.#watch());
     this.onOpen();
@@ -89,6 +100,7 @@ export class Socket {
   /** The login went well: the next break is tried again at once. */
   succeeded() {
     this.#tries = 0;
+    this.places.loggedIn();
   }
 
   /** Ends it for good, or for another try after a while. @param {boolean} [again] @param {string} [reason] */
@@ -137,14 +149,22 @@ export class Socket {
     this.#isAsked = false;
     this.#disarm();
     if (this.#isWanted) {
-      const most = Math.min(RETRY_FIRST_MS * 2 ** this.#tries, RETRY_MOST_MS);
-      // All who lose the same server are not to come back in the same moment.
-      const wait = most * (0.5 + this.clock.random() / 2);
-      this.#tries += 1;
+      const wait = this.#wait();
       this.retryAtMs = this.clock.now() + wait;
       this.#arm(wait, () => this.open());
     }
     this.onBreak(reason);
+  }
+
+  /** How long to wait before the next try. */
+  #wait() {
+    if (this.places.hasLeft()) return 0;
+    const most = Math.min(RETRY_FIRST_MS * 2 ** this.#tries, RETRY_MOST_MS);
+    const isFirst = this.#tries === 0;
+    this.#tries += 1;
+    // All who lose the same server are not to come back in the same moment.
+    if (isFirst && this.places.hasOthers()) return NODE_WAIT_MS * this.clock.random();
+    return most * (0.5 + this.clock.random() / 2);
   }
 
   /** @param {number} ms @param {() => void} run */

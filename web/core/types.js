@@ -13,6 +13,8 @@
  *   confirms nothing, refused.
  */
 
+/** @typedef {{ address: string, fingerprint?: string }} ClusterNode A node of a cluster: `HOST:PORT`, and its certificate's if that is self-signed. */
+
 /** @typedef {{ text: string, by: string[] }} Reaction One reaction, and who reacted so. */
 
 /**

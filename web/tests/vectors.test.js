@@ -54,6 +54,7 @@ function show(chat) {
     connected: chat.connected,
     server: chat.server.name,
     motd: chat.server.motd,
+    nodes: chat.server.nodes.map(({ address, fingerprint }) => (fingerprint ? `${address}=${fingerprint}` : address)),
     conversations: Object.fromEntries(conversations.map((c) => [c.name, showConversation(chat, c)])),
     outgoing: chat.outgoing.length,
     search: { words, loading, note, found: found.map(({ target, entry }) => ({ target, entry: showEntry(entry) })) },

@@ -101,6 +101,9 @@ impl Chat {
     ) {
         me.clone_into(&mut self.me);
         self.server.capabilities = capabilities.into_iter().collect();
+        if !self.server.has("parlor/nodes") {
+            self.server.nodes.clear();
+        }
         self.connected = true;
         self.settled = false;
         proto::Line::to(out).verb("PING").param(crate::receive::WELCOMED).end();
@@ -113,6 +116,7 @@ impl Chat {
         self.settled = false;
         self.batches.clear();
         self.lists.clear();
+        self.server.listing = Default::default();
         for request in std::mem::take(&mut self.requests).into_values() {
             self.forget_request(&request, "the connection broke");
         }

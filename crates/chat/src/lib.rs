@@ -41,6 +41,7 @@ pub const WANTED: &[&str] = &[
     "labeled-response",
     "message-tags",
     "multi-prefix",
+    "parlor/nodes",
     "parlor/unread",
     "server-time",
     "soju.im/search",

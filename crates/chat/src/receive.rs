@@ -98,6 +98,11 @@ impl Chat {
             "MARKREAD" => self.marked(received),
             "UNREAD" => self.unread(received),
             "NOTIFY" => self.notify(received),
+            "NODES" => {
+                if let Some(nodes) = self.server.listing.take(message.params()) {
+                    self.server.nodes = nodes;
+                }
+            }
             "CAP" => self.capabilities(received, out),
             "FAIL" | "WARN" | "NOTE" => self.standard(received, out),
             "ACK" | "PONG" | "ACCOUNT" | "CHGHOST" | "SETNAME" | "METADATA" => {}

@@ -2,6 +2,7 @@
 
 use crate::limits::{TEXT_BYTES, TEXT_LINES};
 use proto::Message;
+use proto::node::{Listing, Node};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -19,6 +20,11 @@ pub struct Server {
     pub tokens: BTreeMap<String, String>,
     /// The message of the day.
     pub motd: Vec<String>,
+    /// Where else the same server can be reached.
+    #[serde(skip)]
+    pub nodes: Vec<Node>,
+    #[serde(skip)]
+    pub(crate) listing: Listing,
 }
 
 impl Server {

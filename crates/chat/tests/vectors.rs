@@ -22,6 +22,7 @@ fn show(chat: &Chat) -> Value {
         "connected": chat.connected,
         "server": chat.server.name,
         "motd": chat.server.motd,
+        "nodes": chat.server.nodes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "conversations": conversations,
         "outgoing": chat.outgoing.len(),
         "search": {

@@ -80,6 +80,8 @@ pub const ANSWER_SHOWN: usize = 100;
 pub const POSITION_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long one address may take to answer the first packet.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one address, and the handshake there, may take where there are other nodes to go to.
+pub const NODE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the TLS handshake may take in all.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the goodbye of TLS may be stuck; the connection is closed anyway.
@@ -110,6 +112,8 @@ pub const INTERRUPTED_GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a connection must hold for the pauses before attempts to begin anew.
 pub const HELD_LONG: Duration = Duration::from_secs(30);
+/// The longest first pause where there are other nodes to go to.
+pub const NODE_PAUSE_MOST: Duration = Duration::from_millis(500);
 /// The longest pause before an attempt to connect.
 pub const PAUSE_MOST_SECONDS: u32 = 30;
 /// A page of missed messages that takes so long is followed by a smaller one…

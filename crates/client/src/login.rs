@@ -23,7 +23,7 @@ const CAPABILITIES: [&str; 7] = [
     "sasl",
 ];
 /// What it may offer; without it something is not told.
-const WELCOME: [&str; 1] = ["draft/message-redaction"];
+const WELCOME: [&str; 2] = ["draft/message-redaction", "parlor/nodes"];
 const MECHANISM: &str = "SCRAM-SHA-256";
 /// The mechanism that takes the connection's certificate.
 const EXTERNAL: &str = "EXTERNAL";

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::limits::{
-    HELD_LONG, MISSED_PAGE, PAGE_QUICK, PAGE_SLOW, PAUSE_MOST_SECONDS, WAITING_TOLD,
+    HELD_LONG, MISSED_PAGE, NODE_PAUSE_MOST, PAGE_QUICK, PAGE_SLOW, PAUSE_MOST_SECONDS,
+    WAITING_TOLD,
 };
 
 /// The pauses before attempts to connect. They grow until a connection has held for a while: one that opens and
@@ -42,11 +43,16 @@ impl Pauses {
     }
 
     /// How long to wait before the next attempt: about 1, 2, 4 … 30 seconds, ±25 % by `chance`, so that a room
-    /// full of clients does not come back in one moment.
-    pub fn next(&mut self, chance: u8) -> Duration {
+    /// full of clients does not come back in one moment. If there is another node `elsewhere`, the first pause is half a
+    /// second at most.
+    pub fn next(&mut self, chance: u8, elsewhere: bool) -> Duration {
+        let first = self.attempts == 0;
         let seconds = 2_u32.saturating_pow(self.attempts).min(PAUSE_MOST_SECONDS);
         self.attempts = self.attempts.saturating_add(1);
         self.tries = self.tries.saturating_add(1);
+        if first && elsewhere {
+            return NODE_PAUSE_MOST * u32::from(chance) / 255;
+        }
         let percent = 75 + u32::from(chance) * 50 / 255;
         Duration::from_millis(u64::from(seconds * 10 * percent))
     }
@@ -153,12 +159,12 @@ mod tests {
     #[test]
     fn pauses_grow_to_half_a_minute_and_vary() {
         let mut pauses = Pauses::default();
-        let in_the_middle: Vec<_> = (0..7).map(|_| pauses.next(128).as_secs()).collect();
+        let in_the_middle: Vec<_> = (0..7).map(|_| pauses.next(128, false).as_secs()).collect();
         assert_eq!(in_the_middle, [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(Pauses::default().next(0), Duration::from_millis(750));
-        assert_eq!(pauses.next(255), Duration::from_millis(37_500));
+        assert_eq!(Pauses::default().next(0, false), Duration::from_millis(750));
+        assert_eq!(pauses.next(255, false), Duration::from_millis(37_500));
         pauses.attempts = u32::MAX;
-        assert_eq!(pauses.next(128).as_secs(), 30);
+        assert_eq!(pauses.next(128, false).as_secs(), 30);
     }
 
     #[test]
@@ -170,7 +176,7 @@ mod tests {
                 pauses.connected(start);
             }
             pauses.broke(start + broke_at * SECOND);
-            pauses.next(128).as_secs()
+            pauses.next(128, false).as_secs()
         };
         assert_eq!([next_seconds(0, false), next_seconds(0, false)], [1, 2]);
         assert_eq!(next_seconds(29, true), 4);
@@ -185,12 +191,12 @@ mod tests {
         for tries in 1..=3 {
             pauses.connected(start);
             pauses.broke(start + SECOND);
-            pauses.next(128);
+            pauses.next(128, false);
             assert_eq!(pauses.tries(), tries);
         }
         pauses.begin();
         assert_eq!(pauses.tries(), 0);
-        assert_eq!(pauses.next(128).as_secs(), 8, "but the pauses go on growing");
+        assert_eq!(pauses.next(128, false).as_secs(), 8, "but the pauses go on growing");
         assert_eq!(pauses.tries(), 1);
         pauses.connected(start);
         pauses.broke(start + 30 * SECOND);
@@ -244,5 +250,13 @@ mod tests {
         assert_eq!(patience.over(start + 109 * SECOND, 0), None);
         patience.allow(start + 109 * SECOND, 30 * SECOND);
         assert_eq!(patience.until(), start + 120 * SECOND);
+    }
+
+    #[test]
+    fn who_can_go_elsewhere_goes_at_once_the_first_time() {
+        let mut pauses = Pauses::default();
+        assert_eq!(pauses.next(255, true), NODE_PAUSE_MOST);
+        assert_eq!(pauses.next(128, true).as_secs(), 2, "then they grow as ever");
+        assert_eq!(Pauses::default().next(0, true), Duration::ZERO);
     }
 }

@@ -2,11 +2,15 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use proto::node::Node;
 
 use crate::args::Args;
 use crate::known_hosts::{KnownHosts, server_name};
-use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
+use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, NODE_TIMEOUT};
+use crate::places::{Place, Places};
 use crate::proxy::{Proxy, Target};
 use crate::remembered::Remembered;
 use crate::tls::{Encryption, HandshakeError, Limited, Tls};
@@ -97,6 +101,9 @@ pub enum ConnectError {
     /// Connected, but the connection could not be set up.
     #[error("cannot set up the connection: {0}")]
     SetUp(#[from] io::Error),
+    /// The system has no random numbers.
+    #[error("no random numbers are available: {0}")]
+    NoChance(#[from] getrandom::Error),
 }
 
 /// Where the server is, and how to talk to it.
@@ -108,6 +115,8 @@ pub struct Route {
     tls: Option<Tls>,
     proxy: Option<Proxy>,
     remembered: Option<Arc<Remembered>>,
+    /// Changed by whoever hears of nodes, read by the thread that connects.
+    places: Mutex<Places>,
 }
 
 /// A connection that is open, and where encryption was agreed on, if it should be.
@@ -138,7 +147,8 @@ impl Route {
             let trust = Trust::new(host, port, args.fingerprint, known_hosts);
             Tls::new(host, trust, remembered.clone())
         });
-        Ok(Route { host: host.to_owned(), port, tls, proxy, remembered })
+        let places = Mutex::new(Places::new(host, port));
+        Ok(Route { host: host.to_owned(), port, tls, proxy, remembered, places })
     }
 
     /// Whose login is remembered for this server, and to be used.
@@ -156,46 +166,90 @@ impl Route {
         self.tls.is_none()
     }
 
-    /// Connects, up to the point where lines can be sent.
+    /// The server has told of its nodes, over a connection that was trusted.
+    pub fn learn(&self, nodes: &[Node]) {
+        self.places().learn(nodes);
+    }
+
+    /// The last connection has come to a login.
+    pub fn logged_in(&self) {
+        self.places().logged_in();
+    }
+
+    /// Whether there is another node to go to.
+    pub fn has_others(&self) -> bool {
+        self.places().has_others()
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        // Whatever a thread was at, the list is whole.
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects, up to the point where lines can be sent: to the server as it was named or served last, or else to one of
+    /// its other nodes.
     ///
     /// # Errors
-    /// If the host is unknown, nothing listens there, or what does is not to be trusted or does not speak TLS.
+    /// If the host is unknown, nothing listens there, or what does is not to be trusted or does not speak TLS. Of several
+    /// places, why the first one cannot be used.
     pub fn open(&self) -> Result<Opened, ConnectError> {
-        let stream = self.connect()?;
-        stream.set_nodelay(true)?;
-        let (encryption, told) = match &self.tls {
-            Some(tls) => {
-                let agreed = tls.handshake(&stream).map_err(|error| self.failed(tls, error))?;
-                (Some(agreed.0), agreed.1)
+        let mut chance = [0; 8];
+        getrandom::fill(&mut chance)?;
+        let order = self.places().order(u64::from_le_bytes(chance));
+        // With somewhere else to go, nobody waits long for one.
+        let patience = (order.len() > 1).then_some(NODE_TIMEOUT);
+        let mut failed = None;
+        for place in order {
+            match self.open_at(&place, patience) {
+                Ok(opened) => {
+                    self.places().connected(place);
+                    return Ok(opened);
+                }
+                Err(error) => failed = failed.or(Some(error)),
             }
-            None => (None, Vec::from_iter(self.warning(stream.peer_addr()?))),
+        }
+        Err(failed.expect("there is at least one place"))
+    }
+
+    /// Connects to the first address of a place that answers and, where encryption is wanted, proves who it is.
+    fn open_at(&self, place: &Place, patience: Option<Duration>) -> Result<Opened, ConnectError> {
+        let tls = self.tls.as_ref().map(|tls| self.tls_at(tls, place, patience));
+        let connect = patience.unwrap_or(CONNECT_TIMEOUT);
+        let agree = |stream: TcpStream| {
+            stream.set_nodelay(true)?;
+            let (encryption, mut told) = match &tls {
+                Some(tls) => {
+                    let agreed = tls.handshake(&stream);
+                    let agreed = agreed.map_err(|error| failed(tls, place, error))?;
+                    (Some(agreed.0), agreed.1)
+                }
+                None => (None, Vec::from_iter(self.warning(stream.peer_addr()?))),
+            };
+            if !self.places().is_named(place) {
+                let server = server_name(&place.host, place.port);
+                told.push(format!("Connected to {server}, another node of the server."));
+            }
+            Ok(Opened { stream, encryption, told })
         };
-        Ok(Opened { stream, encryption, told })
+        let Some(proxy) = &self.proxy else {
+            return first(&place.host, place.port, |address| agree(reach(address, connect)?));
+        };
+        if proxy.resolves && place.host.parse::<IpAddr>().is_err() {
+            return agree(through(proxy, &Target::Name(&place.host, place.port))?);
+        }
+        first(&place.host, place.port, |address| agree(through(proxy, &Target::Address(address))?))
     }
 
-    fn connect(&self) -> Result<TcpStream, ConnectError> {
-        let Some(proxy) = &self.proxy else { return reach(&self.host, self.port) };
-        if proxy.resolves && self.host.parse::<IpAddr>().is_err() {
-            return through(proxy, &Target::Name(&self.host, self.port));
-        }
-        first(&self.host, self.port, |address| through(proxy, &Target::Address(address)))
-    }
-
-    fn failed(&self, tls: &Tls, error: HandshakeError) -> ConnectError {
-        let server = self.server();
-        match error {
-            HandshakeError::Untrusted(refusal) => ConnectError::Untrusted(refusal),
-            // Whoever stands in between would like to hear that plaintext is the remedy.
-            HandshakeError::NoTls(reason) if tls.trust.is_known() => {
-                ConnectError::NoTlsAnyMore { server, reason }
-            }
-            HandshakeError::NoTls(reason) => ConnectError::NoTls { server, reason },
-            HandshakeError::Tls(source) => ConnectError::Handshake { server, source },
-            HandshakeError::Silent => ConnectError::Silent { server },
-            HandshakeError::Closed(how) => ConnectError::Closed { server, how },
-            HandshakeError::Full => ConnectError::Full,
-            HandshakeError::Broken(source) => ConnectError::SetUp(source),
-        }
+    /// The encryption with a place. What the server has told of its nodes counts: a certificate that it vouches for is as
+    /// good as its own; of another node's address nothing else does but an authority.
+    fn tls_at(&self, tls: &Tls, place: &Place, patience: Option<Duration>) -> Tls {
+        let places = self.places();
+        let listed = places.nodes().iter().filter_map(|node| node.fingerprint).collect();
+        let trust = match places.is_named(place) {
+            true => tls.trust.or_listed(listed),
+            false => tls.trust.of_node(&place.host, place.port, listed),
+        };
+        tls.to(&place.host, trust, patience.unwrap_or(HANDSHAKE_TIMEOUT))
     }
 
     /// What to say about plaintext that leaves this machine.
@@ -207,6 +261,23 @@ impl Route {
                 self.host
             )
         })
+    }
+}
+
+fn failed(tls: &Tls, place: &Place, error: HandshakeError) -> ConnectError {
+    let server = server_name(&place.host, place.port);
+    match error {
+        HandshakeError::Untrusted(refusal) => ConnectError::Untrusted(refusal),
+        // Whoever stands in between would like to hear that plaintext is the remedy.
+        HandshakeError::NoTls(reason) if tls.trust.is_known() => {
+            ConnectError::NoTlsAnyMore { server, reason }
+        }
+        HandshakeError::NoTls(reason) => ConnectError::NoTls { server, reason },
+        HandshakeError::Tls(source) => ConnectError::Handshake { server, source },
+        HandshakeError::Silent => ConnectError::Silent { server },
+        HandshakeError::Closed(how) => ConnectError::Closed { server, how },
+        HandshakeError::Full => ConnectError::Full,
+        HandshakeError::Broken(source) => ConnectError::SetUp(source),
     }
 }
 
@@ -222,27 +293,29 @@ fn remembered(args: &Args) -> Result<Option<Remembered>, ConnectError> {
     Ok(remembered.filter(is_meant))
 }
 
-/// Connects to the first address of the host that answers.
-fn reach(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-    first(host, port, |address| {
-        let connected = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT);
-        connected.map_err(|source| ConnectError::Unreachable { address, source })
-    })
+fn reach(address: SocketAddr, patience: Duration) -> Result<TcpStream, ConnectError> {
+    let connected = TcpStream::connect_timeout(&address, patience);
+    connected.map_err(|source| ConnectError::Unreachable { address, source })
 }
 
-/// The first address of the host to which `connect` succeeds.
-fn first(
+/// The first address of the host to which `connect` succeeds; or else what went wrong at one that answers.
+fn first<T>(
     host: &str,
     port: u16,
-    connect: impl Fn(SocketAddr) -> Result<TcpStream, ConnectError>,
-) -> Result<TcpStream, ConnectError> {
+    connect: impl Fn(SocketAddr) -> Result<T, ConnectError>,
+) -> Result<T, ConnectError> {
     let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
     let addresses = (host, port).to_socket_addrs().map_err(unknown)?;
     let mut failed = unknown(io::Error::new(ErrorKind::NotFound, "it has no address"));
+    let mut answered = false;
     for address in addresses {
         match connect(address) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failed = error,
+            Ok(connected) => return Ok(connected),
+            Err(_) if answered => {}
+            Err(error) => {
+                answered = !matches!(error, ConnectError::Unreachable { .. });
+                failed = error;
+            }
         }
     }
     Err(failed)
@@ -254,7 +327,8 @@ fn through(proxy: &Proxy, target: &Target<'_>) -> Result<TcpStream, ConnectError
         let proxy = server_name(&proxy.host, proxy.port);
         ConnectError::Proxy { proxy, reason }
     };
-    let stream = reach(&proxy.host, proxy.port).map_err(|error| failed(error.to_string()))?;
+    let stream = first(&proxy.host, proxy.port, |address| reach(address, CONNECT_TIMEOUT));
+    let stream = stream.map_err(|error| failed(error.to_string()))?;
     let went = proxy.go_on(&mut Limited::new(&stream, HANDSHAKE_TIMEOUT), target);
     went.map_err(|error| failed(error.to_string()))?;
     Ok(stream)
@@ -267,7 +341,9 @@ mod tests {
     #[test]
     fn plaintext_that_leaves_the_machine_is_warned_of() {
         let host = "chat.example".to_owned();
-        let mut route = Route { host, port: 9999, tls: None, proxy: None, remembered: None };
+        let places = Mutex::new(Places::new(&host, 9999));
+        let (tls, proxy, remembered) = (None, None, None);
+        let mut route = Route { host, port: 9999, tls, proxy, remembered, places };
         let warning = |address: &str| route.warning(address.parse().unwrap());
         for own in ["127.0.0.1:9999", "127.8.8.8:9999", "[::1]:9999", "[::ffff:127.0.0.1]:9999"] {
             assert_eq!(warning(own), None, "{own}");

@@ -355,7 +355,8 @@ impl Session {
 
     /// Waits before the next attempt to connect, with an ear for the person who does not want to wait any longer.
     fn pause(&mut self) -> Result<(), End> {
-        let pause = self.pauses.next(random_byte()?);
+        self.route.learn(&self.state.nodes);
+        let pause = self.pauses.next(random_byte()?, self.route.has_others());
         self.logged_in = false;
         self.link = None;
         let mut patience = Patience::new(Instant::now(), pause, pause);
@@ -431,6 +432,7 @@ impl Session {
 
     fn logged_in(&mut self) -> Result<(), Trouble> {
         self.logged_in = true;
+        self.route.logged_in();
         self.state.set_me(self.login.user());
         if let Some(rounds) = self.login.rounds.take()
             && let Err(reason) = self.rounds.remember(self.login.user(), rounds)

@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use chat::outgoing::piece_bytes;
+use proto::node::{Listing, Node};
 use proto::{Line, Message, name, numeric};
 
 use crate::entry::Entry;
@@ -138,6 +139,9 @@ enum Asked {
 /// The client's knowledge, across reconnects.
 #[derive(Debug)]
 pub struct State {
+    /// Where else the same server can be reached.
+    pub nodes: Vec<Node>,
+    listing: Listing,
     me: String,
     /// The person was told of the last login.
     told_last_login: bool,
@@ -185,6 +189,8 @@ impl State {
     /// `resend_prefix` makes this process's resend ids unlike all others of the account (A-Z a-z 0-9 - _ . :).
     pub fn new(resend_prefix: &str) -> State {
         State {
+            nodes: Vec::new(),
+            listing: Listing::default(),
             me: String::new(),
             first_room: None,
             lobby: None,
@@ -471,6 +477,12 @@ impl State {
             "WARN" => Some(Happening::Notice(last(message).to_owned())),
             "BATCH" => self.batch(message),
             "CHATHISTORY" => self.target(message),
+            "NODES" => {
+                if let Some(nodes) = self.listing.take(message.params()) {
+                    self.nodes = nodes;
+                }
+                None
+            }
             "PING" => {
                 let mut pong = Vec::new();
                 Line::to(&mut pong).verb("PONG").text(message.param(0).unwrap_or("")).end();

@@ -80,6 +80,18 @@ impl Tls {
         }
     }
 
+    /// The same for another place, which has to prove what `trust` says, within `timeout`.
+    pub fn to(&self, host: &str, trust: Trust, timeout: Duration) -> Tls {
+        Tls {
+            trust: Arc::new(trust),
+            name: ServerName::try_from(host.to_owned()).ok(),
+            authorities: self.authorities.clone(),
+            provider: Arc::clone(&self.provider),
+            timeout,
+            remembered: self.remembered.clone(),
+        }
+    }
+
     /// Does the handshake, and remembers the server if it is new; gives what the person should be told.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use proto::Fingerprint;
 
@@ -58,6 +59,8 @@ enum Kind {
     Damaged(Place),
     /// It cannot be remembered, so that each time would be the first.
     Forgetful(String),
+    /// Neither the cluster nor an authority vouches for it.
+    NotListed(Doubt),
 }
 
 /// A line of the file.
@@ -104,6 +107,11 @@ impl fmt::Display for Refusal {
                 "the entry for {server} cannot be read, so nothing was sent to it: fix {place}.\n  \
                  shown: {shown}\n{COMPARE} connect once with --fingerprint and that value, or delete that line."
             ),
+            Kind::NotListed(doubt) => write!(
+                f,
+                "{server} presents a certificate that is not in the cluster's list of nodes and cannot be verified \
+                 ({doubt}), so nothing was sent to it.\n  shown: {shown}"
+            ),
             Kind::Forgetful(reason) => write!(
                 f,
                 "cannot save the certificate of {server}, so nothing was sent to it ({reason}).\n  \
@@ -120,7 +128,11 @@ impl std::error::Error for Refusal {}
 pub struct Trust {
     server: String,
     given: Option<Fingerprint>,
-    known_hosts: Result<KnownHosts, Unusable>,
+    known_hosts: Arc<Result<KnownHosts, Unusable>>,
+    /// What a node of the cluster has told of the nodes' certificates.
+    listed: Vec<Fingerprint>,
+    /// It is a place of which only the cluster has told: what it shows is neither taken on trust nor remembered.
+    told_of: bool,
 }
 
 impl Trust {
@@ -132,12 +144,29 @@ impl Trust {
         given: Option<Fingerprint>,
         known_hosts: Result<KnownHosts, Unusable>,
     ) -> Trust {
-        Trust { server: server_name(host, port), given, known_hosts }
+        let (listed, told_of, known_hosts) = (Vec::new(), false, Arc::new(known_hosts));
+        Trust { server: server_name(host, port), given, known_hosts, listed, told_of }
+    }
+
+    /// The same server, which may be any node of its cluster: it may show a certificate of these, too.
+    pub fn or_listed(&self, listed: Vec<Fingerprint>) -> Trust {
+        let (server, told_of) = (self.server.clone(), self.told_of);
+        let known_hosts = Arc::clone(&self.known_hosts);
+        Trust { server, given: self.given, known_hosts, listed, told_of }
+    }
+
+    /// What another node of its cluster has to prove: that it has one of these certificates, or that an authority
+    /// vouches for its name.
+    pub fn of_node(&self, host: &str, port: u16, listed: Vec<Fingerprint>) -> Trust {
+        let (server, known_hosts) = (server_name(host, port), Arc::clone(&self.known_hosts));
+        Trust { server, given: None, known_hosts, listed, told_of: true }
     }
 
     /// Whether the server is known to have a certificate.
     pub fn is_known(&self) -> bool {
-        self.given.is_some() || self.read().is_ok_and(|lines| lines.find(&self.server).is_some())
+        self.given.is_some()
+            || self.told_of
+            || self.read().is_ok_and(|lines| lines.find(&self.server).is_some())
     }
 
     /// Whether the server may be talked to. Asked in the middle of the handshake.
@@ -155,6 +184,9 @@ impl Trust {
     /// # Errors
     /// If it is not to be trusted after all.
     pub fn remember(&self, shown: &Shown) -> Result<Vec<String>, Refusal> {
+        if self.told_of || self.listed.contains(&shown.fingerprint) {
+            return self.check(shown).map(|()| Vec::new());
+        }
         let lines = self.read();
         let mut told: Vec<String> = lines.iter().filter_map(|lines| self.damaged(lines)).collect();
         if self.judge(shown, lines.map(|lines| lines.find(&self.server)))?.is_some() {
@@ -188,7 +220,7 @@ impl Trust {
     }
 
     fn known_hosts(&self) -> Result<&KnownHosts, String> {
-        self.known_hosts.as_ref().map_err(Unusable::to_string)
+        (*self.known_hosts).as_ref().map_err(Unusable::to_string)
     }
 
     fn read(&self) -> Result<Lines, String> {
@@ -208,6 +240,9 @@ impl Trust {
             let path = self.known_hosts().map_or(PathBuf::new(), |file| file.path().to_owned());
             Place { path, line }
         };
+        if self.listed.contains(&shown.fingerprint) {
+            return Ok(None);
+        }
         let known = found.map(|entry| entry.map(|entry| entry.known));
         let kind = match (self.given, known, shown.vouched) {
             (Some(given), Ok(Some(Some(known))), _) if given == shown.fingerprint => {
@@ -218,6 +253,7 @@ impl Trust {
             (None, Ok(Some(Some(known))), _) if known == new => return Ok(None),
             (None, Ok(Some(Some(Known::Authority))), Ok(())) => return Ok(None),
             (None, _, Ok(())) => return Ok(Some(Known::Authority)),
+            (None, Ok(None) | Err(_), Err(doubt)) if self.told_of => Kind::NotListed(doubt),
             (None, Ok(None), Err(_)) => return Ok(Some(new)),
             (None, Ok(Some(Some(Known::Certificate(known)))), Err(_)) => {
                 Kind::Changed(known, place())

@@ -350,6 +350,7 @@ impl Wire {
                 self.chat.logged_in(self.login.user(), capabilities, &mut out);
                 self.phase = Phase::Online;
                 self.established = true;
+                self.route.logged_in();
                 self.pauses.connected(Instant::now());
                 told.push(Told::LoggedIn);
                 self.send(&out)
@@ -408,9 +409,11 @@ impl Wire {
             told.push(Told::Failed(Failure::GaveUp(reason)));
             return;
         }
+        self.route.learn(&self.chat.server.nodes);
+        let elsewhere = self.route.has_others();
         match random_byte() {
             Ok(chance) => {
-                self.phase = Phase::Pausing(Instant::now() + self.pauses.next(chance));
+                self.phase = Phase::Pausing(Instant::now() + self.pauses.next(chance, elsewhere));
                 told.extend(self.chat.take_changes().into_iter().map(Told::Changed));
                 told.push(Told::Broken(reason));
             }

@@ -62,6 +62,8 @@ pub enum Capability {
     /// `UNREAD`: the number of unread messages, at login and when it changes elsewhere (Parlor's
     /// own).
     Unread,
+    /// `NODES`: where the other nodes of the cluster are (Parlor's own).
+    Nodes,
     /// Playback of missed messages by `PRIVMSG *playback` (from the bouncer ZNC).
     ZncPlayback,
     /// `RENAME` when a room is renamed (draft).
@@ -111,6 +113,7 @@ impl Capability {
         Capability::MessageRedaction,
         Capability::ReadMarker,
         Capability::Unread,
+        Capability::Nodes,
         Capability::ZncPlayback,
         Capability::ChannelRename,
         Capability::Search,
@@ -153,6 +156,7 @@ impl Capability {
             Capability::MessageRedaction => "draft/message-redaction",
             Capability::ReadMarker => "draft/read-marker",
             Capability::Unread => "parlor/unread",
+            Capability::Nodes => "parlor/nodes",
             Capability::ZncPlayback => "znc.in/playback",
             Capability::ChannelRename => "draft/channel-rename",
             Capability::Search => "soju.im/search",

@@ -21,6 +21,7 @@ pub mod sasl;
 pub mod saslprep;
 pub mod scram;
 pub mod fingerprint;
+pub mod node;
 pub mod encode;
 
 pub use capability::{Capabilities, Capability};

@@ -45,3 +45,7 @@ pub const SCRAM_ITERATIONS_MIN: u32 = 4096;
 /// The maximum number of iterations that a SCRAM client accepts: more would let a server keep it
 /// busy.
 pub const SCRAM_ITERATIONS_MAX: u32 = 10_000_000;
+/// The maximum number of nodes of a cluster, in its whole life.
+pub const NODES: usize = 64;
+/// The maximum length of a node's address for clients, `HOST:PORT`, in bytes.
+pub const NODE_ADDRESS_BYTES: usize = 128;

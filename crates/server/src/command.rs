@@ -55,6 +55,7 @@ pub mod motd;
 pub mod names;
 pub mod nick;
 pub mod notice;
+pub mod nodes;
 pub mod notify;
 pub mod oper;
 pub mod part;

@@ -282,6 +282,9 @@ impl Hub {
                 OrderedStep::Entry(sent) => self.entry(out, &sent),
                 OrderedStep::NodeEnded(node) => self.node_ended(out, node),
                 OrderedStep::Joined(node) => self.node.sessions.node = node,
+                OrderedStep::Nodes(nodes) => {
+                    command::nodes::set(&mut self.state, &mut self.node, out, nodes);
+                }
             }
         }
         if sequence <= self.node.stored {

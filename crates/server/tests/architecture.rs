@@ -98,7 +98,7 @@ fn every_verb_has_a_file_and_a_transcript() {
 }
 
 /// Transcripts about neither a verb nor a capability.
-const SUBJECTS: &[&str] = &["bot_mode", "errors", "umode", "whox"];
+const SUBJECTS: &[&str] = &["bot_mode", "errors", "nodes", "umode", "whox"];
 
 #[test]
 fn every_transcript_belongs_to_a_verb_a_capability_or_a_listed_subject() {
@@ -132,6 +132,7 @@ const OF_A_VERB: &[(&str, &str)] = &[
     ("extended_isupport", "isupport"),
     ("metadata_3", "metadata"),
     ("parlor/unread", "unread"),
+    ("parlor/nodes", "nodes"),
     ("soju.im/search", "search"),
 ];
 

@@ -9,6 +9,7 @@ mod talk;
 mod find;
 mod history;
 mod breaks;
+mod nodes;
 mod failures;
 mod trust;
 mod plaintext;

@@ -34,6 +34,8 @@ pub enum Excluded {
 /// A node of a cluster. Times are in milliseconds by any steady clock.
 pub struct Participant {
     name: Box<str>,
+    /// Where clients may go, as [`proto::node::Node`] writes it; empty: nowhere else.
+    advertise: Box<str>,
     seal: Seal,
     roster: Roster,
     follower: Follower,
@@ -97,6 +99,7 @@ impl Participant {
     pub fn new(name: &str, seal: Seal, roster: Roster, applied: u64, nonce: u64) -> Participant {
         Participant {
             name: name.into(),
+            advertise: Box::default(),
             seal,
             roster,
             follower: Follower::new(applied, 0),
@@ -116,6 +119,11 @@ impl Participant {
             taken: Vec::new(),
             tally: ClusterTally::default(),
         }
+    }
+
+    /// Clients of other nodes may come here, too, from the next time on that it joins.
+    pub fn advertise(&mut self, place: &proto::node::Node) {
+        self.advertise = place.to_string().into();
     }
 
     /// Who takes part, as of what this node has read.
@@ -235,6 +243,7 @@ impl Participant {
         };
         let before = self.node();
         let mut ordered = Vec::new();
+        let moved = steps.iter().any(|step| !matches!(step, Step::Entry(_)));
         for step in steps {
             match step {
                 // All nodes have the same version, so none of them can read it.
@@ -259,6 +268,9 @@ impl Participant {
                 }
                 Step::Joined { .. } => {}
             }
+        }
+        if moved {
+            ordered.push(OrderedStep::Nodes(self.roster.advertised().map(Box::from).collect()));
         }
         if let Standing::In(part) = &mut self.standing {
             let live = self.roster.live(part.node).expect("it takes part");
@@ -372,8 +384,8 @@ impl Participant {
     fn join(&mut self, after: u64, now: u64) -> Request {
         self.standing = Standing::Joining { since: now };
         self.tickets += 1;
-        let (name, nonce) = (&*self.name, self.nonce);
-        let join = Publication::Join { name, version: VERSION, after, nonce };
+        let (name, nonce, advertise) = (&*self.name, self.nonce, &*self.advertise);
+        let join = Publication::Join { name, version: VERSION, after, nonce, advertise };
         let bytes = self.seal.seal(&join.write()).into();
         Request::Publish { ticket: self.tickets, bytes }
     }
@@ -454,6 +466,10 @@ mod tests {
         }
     }
 
+    fn join(name: &str, after: u64, nonce: u64) -> Publication<'_> {
+        Publication::Join { name, version: VERSION, after, nonce, advertise: "" }
+    }
+
     fn entry(length: usize) -> SentEntry {
         SentEntry { bytes: vec![0; length].into(), awaited: false }
     }
@@ -470,7 +486,7 @@ mod tests {
         assert_eq!(log.entries, [1], "what was said before it took part is not lost");
 
         // Another node finds it gone.
-        log.other_says(&Publication::Join { name: "b", version: VERSION, after: 0, nonce: 6 });
+        log.other_says(&join("b", 0, 6));
         let incarnation = log.last;
         let mut items = vec![Item::Heartbeat { kept: 0 }];
         for counter in 0..=LEASE_HEARTBEATS as u64 {
@@ -480,7 +496,7 @@ mod tests {
             let items = items.clone();
             let batch = Publication::Batch { node: 2, incarnation, counter, items };
             let steps = log.other_says(&batch);
-            let ended = matches!(steps[..], [OrderedStep::NodeEnded(1)]);
+            let ended = matches!(steps[..], [OrderedStep::NodeEnded(1), OrderedStep::Nodes(_)]);
             assert_eq!(ended, counter == LEASE_HEARTBEATS as u64);
         }
 
@@ -503,9 +519,8 @@ mod tests {
         while log.node.node().is_none() {
             log.looks();
         }
-        let join = Publication::Join { name: "a", version: VERSION, after: log.last, nonce: 7 };
-        let message =
-            Message { sequence: log.last + 1, bytes: log.other.seal(&join.write()).into() };
+        let join = join("a", log.last, 7).write();
+        let message = Message { sequence: log.last + 1, bytes: log.other.seal(&join).into() };
         let excluded = log.node.heed(Event::Told(message), 0).expect_err("there are two of it");
         assert_eq!(excluded, Excluded::Replaced("a".into()));
     }

@@ -20,6 +20,8 @@ pub enum Publication<'a> {
         after: u64,
         /// By which the node knows its own.
         nonce: u64,
+        /// Where clients may go, as [`proto::node::Node`] writes it; empty: nowhere else.
+        advertise: &'a str,
     },
     /// Something that a node has to say, once it takes part.
     Batch {

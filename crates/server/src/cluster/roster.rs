@@ -10,17 +10,18 @@
 
 use super::publication::{Item, Publication, VERSION};
 use crate::limits::{LEASE_HEARTBEATS, NODE_NAME_BYTES, NODES};
+use proto::node::Node;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// All nodes that have ever taken part.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Roster {
-    nodes: Vec<Node>,
+    nodes: Vec<Known>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-struct Node {
+struct Known {
     name: Box<str>,
     /// The sequence at which it last came or went.
     changed: u64,
@@ -42,6 +43,8 @@ pub struct Live {
     heartbeats: VecDeque<u64>,
     /// What it needs no longer: all up to this sequence.
     pub kept: u64,
+    /// Where clients may go, as [`proto::node::Node`] writes it; empty: nowhere else.
+    pub advertise: Box<str>,
 }
 
 /// What comes of a publication.
@@ -64,8 +67,8 @@ impl Roster {
     /// Takes in what the log has at this sequence, and says what comes of it.
     pub fn apply<'a>(&mut self, sequence: u64, publication: &Publication<'a>) -> Vec<Step<'a>> {
         match publication {
-            Publication::Join { name, version, after, nonce } if *version == VERSION => {
-                self.join(sequence, name, *after, *nonce)
+            Publication::Join { name, version, after, nonce, advertise } if *version == VERSION => {
+                self.join(sequence, name, (*after, *nonce), advertise)
             }
             Publication::Join { .. } => Vec::new(),
             Publication::Batch { node, incarnation, counter, items } => {
@@ -79,7 +82,13 @@ impl Roster {
         }
     }
 
-    fn join<'a>(&mut self, sequence: u64, name: &str, after: u64, nonce: u64) -> Vec<Step<'a>> {
+    fn join<'a>(
+        &mut self,
+        sequence: u64,
+        name: &str,
+        (after, nonce): (u64, u64),
+        advertise: &str,
+    ) -> Vec<Step<'a>> {
         let known = self.nodes.iter().position(|node| *node.name == *name);
         let at = known.unwrap_or(self.nodes.len());
         let stale = known.is_some_and(|at| self.nodes[at].changed > after);
@@ -88,15 +97,25 @@ impl Roster {
         }
         let (live, incarnation) = (None, sequence);
         if known.is_none() {
-            self.nodes.push(Node { name: name.into(), changed: 0, live });
+            self.nodes.push(Known { name: name.into(), changed: 0, live });
         }
         let node = u16::try_from(at + 1).expect("there are few");
         let mut steps = Vec::new();
         if self.nodes[at].live.is_some() {
             steps.push(Step::Ended(node));
         }
-        let heartbeats = VecDeque::new();
-        let live = Live { incarnation, counter: 0, last: sequence, beats: 0, heartbeats, kept: 0 };
+        // What clients could make nothing of is left out.
+        let advertise =
+            advertise.parse().map_or(Box::default(), |node: Node| node.to_string().into());
+        let live = Live {
+            incarnation,
+            counter: 0,
+            last: sequence,
+            beats: 0,
+            heartbeats: VecDeque::new(),
+            kept: 0,
+            advertise,
+        };
         (self.nodes[at].changed, self.nodes[at].live) = (sequence, Some(live));
         steps.push(Step::Joined { node, nonce });
         steps
@@ -169,12 +188,17 @@ impl Roster {
         Some(&self.nodes.get(usize::from(number).checked_sub(1)?)?.name)
     }
 
+    /// Where clients may go: to these nodes, which take part.
+    pub fn advertised(&self) -> impl Iterator<Item = &str> {
+        self.all_live().map(|(_, live)| &*live.advertise).filter(|place| !place.is_empty())
+    }
+
     /// What nobody who takes part needs any longer: all up to this sequence.
     pub fn kept(&self) -> u64 {
         self.all_live().map(|(_, live)| live.kept).min().unwrap_or(0)
     }
 
-    fn node_mut(&mut self, number: u16) -> Option<&mut Node> {
+    fn node_mut(&mut self, number: u16) -> Option<&mut Known> {
         self.nodes.get_mut(usize::from(number).checked_sub(1)?)
     }
 
@@ -195,7 +219,7 @@ mod tests {
     use super::*;
 
     fn join(name: &str, after: u64) -> Publication<'_> {
-        Publication::Join { name, version: VERSION, after, nonce: 5 }
+        Publication::Join { name, version: VERSION, after, nonce: 5, advertise: "" }
     }
 
     fn batch(node: u16, incarnation: u64, counter: u64, item: Item<'_>) -> Publication<'_> {
@@ -231,7 +255,8 @@ mod tests {
         assert_eq!(roster.apply(7, &join("a", 3)), [], "from before it left");
         assert_eq!(roster.apply(8, &join("a", 7)), [Step::Joined { node: 1, nonce: 5 }]);
         assert_eq!(roster.apply(9, &join("b", 0)), [Step::Joined { node: 2, nonce: 5 }]);
-        let other = Publication::Join { name: "c", version: VERSION + 1, after: 9, nonce: 5 };
+        let version = VERSION + 1;
+        let other = Publication::Join { name: "c", version, after: 9, nonce: 5, advertise: "" };
         assert_eq!(roster.apply(10, &other), [], "another version");
         assert_eq!(roster.apply(11, &join("C", 10)), [], "no name");
         assert_eq!((roster.name(2), roster.name(3), roster.name(0)), (Some("b"), None, None));
@@ -260,6 +285,22 @@ mod tests {
         assert_eq!((roster.gone(1), roster.live(2)), (vec![], None));
         let myself = batch(1, 1, 11, Item::Gone { node: 1, incarnation: 1 });
         assert_eq!(roster.apply(22, &myself), [], "nobody says so of themselves");
+    }
+
+    #[test]
+    fn clients_are_sent_to_nodes_that_take_part_and_say_where_they_are() {
+        let mut roster = Roster::default();
+        let join = |name, advertise| {
+            let (version, after, nonce) = (VERSION, 0, 5);
+            Publication::Join { name, version, after, nonce, advertise }
+        };
+        let joins = [("a", "A.example:1"), ("b", ""), ("c", "no place"), ("d", "d.example:2")];
+        for (sequence, (name, advertise)) in (1..).zip(joins) {
+            roster.apply(sequence, &join(name, advertise));
+        }
+        assert_eq!(roster.advertised().collect::<Vec<_>>(), ["a.example:1", "d.example:2"]);
+        roster.apply(5, &batch(1, 1, 0, Item::Leave));
+        assert_eq!(roster.advertised().collect::<Vec<_>>(), ["d.example:2"]);
     }
 
     #[test]

@@ -38,9 +38,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// Everything that the config allows the server to offer to a session.
-fn offers(config: &Config, session: &Session) -> Vec<Offer> {
+/// Everything that the config allows the server to offer to a session. `alone`: it is not part of a
+/// cluster.
+fn offers(config: &Config, session: &Session, alone: bool) -> Vec<Offer> {
     let offered = |one: &Capability| match one {
+        Capability::Nodes if alone => false,
         Capability::Sts => sts(config, session).is_some(),
         Capability::AccountRegistration if !session.may_send_passwords(config) => false,
         other => !is_off(config, *other),
@@ -100,7 +102,7 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
         change_to(context, capabilities);
     }
     // A client that sent 302 before and does not now gets no values, but may get several lines.
-    let offers = offers(&context.node.config, context.session());
+    let offers = offers(&context.node.config, context.session(), context.node.sent.is_none());
     // Without their values these are meaningless.
     let valued = [Capability::Multiline, Capability::Sts];
     let said = |(one, _): &&Offer| version >= VERSION || !valued.contains(one);
@@ -165,7 +167,7 @@ fn request(context: &mut Context<'_>, wanted: &str) {
 /// The capabilities after a request; none if any part of it is invalid, and then nothing changes.
 fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
     let (mut now, session) = (context.capabilities(), context.session());
-    let offers = offers(&context.node.config, session);
+    let offers = offers(&context.node.config, session, context.node.sent.is_none());
     for word in words {
         let (name, add) = match word.strip_prefix('-') {
             Some(name) => (name, false),
@@ -226,7 +228,8 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
     for session in sessions {
         let context = &mut Context::new(state, node, out, session);
         let cap302 = context.session().cap302;
-        let (before, after) = told(before, &context.node.config, context.session());
+        let alone = context.node.sent.is_none();
+        let (before, after) = told(before, &context.node.config, context.session(), alone);
         let (gone, new) = (gone(&before, &after), new(&before, &after));
         let names: Vec<String> = gone.iter().map(|one| one.name().to_owned()).collect();
         if !names.is_empty() {
@@ -250,8 +253,14 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
 /// What was offered to a session before and what is now, as far as it is notified. An `sts` policy
 /// ends by its duration, never by `CAP DEL`; and no client is asked to reconnect in the middle of a
 /// session.
-fn told(before: &Config, after: &Config, session: &Session) -> (Vec<Offer>, Vec<Offer>) {
-    let (mut before, mut after) = (offers(before, session), offers(after, session));
+fn told(
+    before: &Config,
+    after: &Config,
+    session: &Session,
+    alone: bool,
+) -> (Vec<Offer>, Vec<Offer>) {
+    let mut after = offers(after, session, alone);
+    let mut before = offers(before, session, alone);
     let sts = |offer: &Offer| offer.0 == Capability::Sts;
     if !session.encrypted {
         before.retain(|offer| !sts(offer));

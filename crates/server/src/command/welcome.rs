@@ -9,7 +9,7 @@ use super::refusal::{LOG_UNAVAILABLE, NOT_ENCRYPTED, Refusal, refuse};
 use super::umode::{BOT, USER_MODES};
 use super::{authentication, registration};
 use super::{
-    chathistory, isupport, lusers, markread, motd, names, pending_messages, topic, unread,
+    chathistory, isupport, lusers, markread, motd, names, nodes, pending_messages, topic, unread,
 };
 use crate::command::context::Context;
 use crate::config::{self, Config};
@@ -323,6 +323,7 @@ pub fn welcomed(context: &mut Context<'_>, full: bool) {
         registration::show_last_login(context, login, full);
     }
     pending_messages::came(context);
+    nodes::show(context);
     unread::greet(context, full, before.is_some());
 }
 

@@ -77,6 +77,8 @@ pub enum OrderedStep {
     NodeEnded(u16),
     /// This node has joined, with this number.
     Joined(u16),
+    /// Where clients may go now, each as [`proto::node::Node`] writes it.
+    Nodes(Box<[Box<str>]>),
 }
 
 /// What the connections of a shard did, in order, with one buffer for all lines.

@@ -312,3 +312,42 @@ fn delayed_commands_keep_their_order_and_nobody_sees_a_difference() {
     }
     assert!(all_waited > 1000, "only {all_waited} commands had to wait");
 }
+
+#[test]
+fn who_asks_for_it_is_told_where_the_other_nodes_are_after_the_welcome_and_on_change() {
+    let mut world = World::new(true);
+    let told = |world: &World, slot| -> Vec<String> {
+        let lines = world.shards.lines[&session(slot)].iter();
+        lines.filter(|line| line.contains("NODES")).cloned().collect()
+    };
+    let set = |world: &mut World, nodes: &[&str]| {
+        let steps = vec![OrderedStep::Nodes(nodes.iter().map(|&node| node.into()).collect())];
+        world.apply(Input::Ordered(Ordered { sequence: 1, steps, roster: None }));
+    };
+    world.says(0, "CAP REQ :parlor/nodes");
+    set(&mut world, &["a:1", "b:2"]);
+    set(&mut world, &["a:1", "b:2"]);
+    assert_eq!(told(&world, 0), [":parlor NODES a:1 b:2"], "once");
+    assert_eq!(told(&world, 1), [""; 0], "it has not asked");
+    set(&mut world, &[]);
+    assert_eq!(told(&world, 0)[1..], [":parlor NODES"]);
+
+    let fingerprint = "0".repeat(64);
+    let long = |at| format!("{}.{at}.example:9999={fingerprint}", "n".repeat(80));
+    let long: Vec<String> = (0..5).map(long).collect();
+    set(&mut world, &long.iter().map(String::as_str).collect::<Vec<_>>());
+    let (at, address) = (SESSIONS, "127.0.0.1".parse().unwrap());
+    world.shards.opens(session(at));
+    world.does(at, "", ClientEvent::Opened { address, entropy: [0; 16] });
+    for line in ["CAP REQ :parlor/nodes", "CAP END", "NICK zoe", "USER u 0 * :Zoe"] {
+        world.says(at, line);
+        world.catches_up();
+    }
+    let lines = told(&world, at).into_iter().filter(|line| line.contains(" NODES "));
+    let lines: Vec<String> = lines.collect();
+    let expected = [
+        format!(":parlor NODES * {} {} {}", long[0], long[1], long[2]),
+        format!(":parlor NODES {} {}", long[3], long[4]),
+    ];
+    assert_eq!(lines, expected);
+}

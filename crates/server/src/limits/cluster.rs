@@ -1,7 +1,5 @@
 //! The bounds of a cluster: what one publication, window or wait may be at most.
 
-/// Nodes that have ever been part of a cluster.
-pub const NODES: usize = 64;
 /// Bytes of a node's name.
 pub const NODE_NAME_BYTES: usize = 63;
 /// Bytes of the entries that go into one publication. NATS takes messages of up to 1 MiB.

@@ -22,6 +22,9 @@ pub struct Node {
     pub sent: Option<u64>,
     /// What the log had up to this sequence is stored, and comes again only to rebuild the state.
     pub stored: u64,
+    /// Where clients may go, each as [`proto::node::Node`] writes it: all live nodes that advertise an
+    /// address.
+    pub nodes: Box<[Box<str>]>,
     /// Due work, such as the end of bans, has been requested and is in flight.
     pub housekeeping: bool,
     /// The log does not answer: commands that would need it are refused.
@@ -72,6 +75,7 @@ impl Node {
         Node {
             sent: None,
             stored: 0,
+            nodes: Box::default(),
             housekeeping: false,
             silent: false,
             steady_ahead: 0,

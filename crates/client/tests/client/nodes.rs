@@ -1,0 +1,101 @@
+//! A server of several nodes: who loses one goes on at another.
+
+use std::time::{Duration, Instant};
+
+use crate::process::{Client, Computer};
+use crate::server::{Peer, Server};
+
+/// How the list names a server.
+fn node(server: &Server) -> String {
+    format!("localhost:{}={}", server.port, server.fingerprint().replace(':', ""))
+}
+
+impl Peer {
+    fn tells_of(&mut self, nodes: &[&str]) {
+        self.send(&format!(":parlor NODES {}", nodes.join(" ")));
+    }
+}
+
+#[test]
+fn what_was_not_confirmed_is_sent_again_to_another_node_under_the_same_id() {
+    let (first, second) = (Server::start(), Server::start());
+    let client = Client::ann(&first, "BM one\n");
+    let mut peer = first.accept_ann();
+    peer.tells_of(&[&node(&first), &node(&second)]);
+    let id = peer.expect_message("BM :one");
+    let gone = Instant::now();
+    drop(first);
+    peer.break_off();
+
+    let mut peer = second.accept_ann_again();
+    assert!(gone.elapsed() < Duration::from_secs(10), "{:?}", gone.elapsed());
+    assert_eq!(peer.expect_message("BM :one"), id);
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.no_targets_missed();
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let told = format!("* Connected to localhost:{}, another node of the server", second.port);
+    assert!(outcome.stderr.contains(&told), "{outcome:?}");
+}
+
+#[test]
+fn a_node_is_believed_only_with_the_certificate_that_the_list_has() {
+    let (first, second, other) = (Server::start(), Server::start(), Server::start());
+    let client = Client::ann(&first, "BM one\n");
+    let mut peer = first.accept_ann();
+    // Whoever listens there has not the certificate that the list promises.
+    let promised = node(&other).replace(&other.port.to_string(), &second.port.to_string());
+    peer.tells_of(&[&promised]);
+    let id = peer.expect_message("BM :one");
+    peer.break_off();
+    first.accept().break_off();
+    second.be_refused();
+
+    let mut peer = first.accept_ann_again();
+    assert_eq!(peer.expect_message("BM :one"), id);
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.no_targets_missed();
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn a_node_that_only_the_list_knows_is_not_remembered() {
+    let (first, second) = (Server::start(), Server::start());
+    let computer = Computer::that_knows(&first);
+    let before = computer.remembered();
+    let client = computer.ann(first.port, &[], "BM one\n");
+    let mut peer = first.accept_ann();
+    peer.tells_of(&[&node(&second)]);
+    let _ = peer.expect_message("BM :one");
+    drop(first);
+    peer.break_off();
+    let mut peer = second.accept_ann_again();
+    let _ = peer.expect_message("BM :one");
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.no_targets_missed();
+    peer.goodbye();
+    assert_eq!(client.finish().code, Some(0));
+    assert_eq!(computer.remembered(), before);
+}
+
+#[test]
+fn the_named_server_may_show_the_certificate_of_any_of_its_nodes() {
+    let (first, second) = (Server::start(), Server::start());
+    let client = Client::ann(&first, "BM one\n");
+    let mut peer = first.accept_ann();
+    peer.tells_of(&[&node(&second)]);
+    let id = peer.expect_message("BM :one");
+    // The same name leads to the other node now.
+    first.show_as(&second);
+    drop(second);
+    peer.break_off();
+    let mut peer = first.accept_ann_again();
+    assert_eq!(peer.expect_message("BM :one"), id);
+    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.no_targets_missed();
+    peer.goodbye();
+    assert_eq!(client.finish().code, Some(0));
+}
