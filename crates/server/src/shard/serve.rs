@@ -5,7 +5,7 @@ use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::shard::health::Requester;
 use crate::transport::http::{
-    Answer, Host, Incoming, Kind, METHODS, Page, Request, Status, Wants, page,
+    Answer, Host, Incoming, Kind, METHODS, Page, Request, Status, Wants, page, sockets,
 };
 
 impl Shard {
@@ -13,7 +13,12 @@ impl Shard {
     pub(crate) fn serve(&mut self, slot: usize, request: &Request) {
         let response = match &request.wants {
             Wants::Page(_) if !self.is_private(slot, request) => self.join_page(slot, request),
-            Wants::Page(file) | Wants::File(file) => request.answer(file.answer()),
+            Wants::Page(file) => {
+                // The page may go on at another node when this one is gone.
+                let sockets = sockets(&self.parts.config.http.origins);
+                request.answer(Answer { sockets, ..file.answer() })
+            }
+            Wants::File(file) => request.answer(file.answer()),
             Wants::Join => self.join_page(slot, request),
             Wants::Methods => {
                 let answer = Answer::text(Status::NoContent, "");

@@ -12,7 +12,7 @@ pub mod handshake;
 pub mod host;
 pub mod page;
 
-pub use answer::{Answer, Kind, Status};
+pub use answer::{Answer, Kind, Status, sockets};
 pub use files::Wanted;
 pub use forwarded::Forwarded;
 pub use host::Host;

@@ -123,6 +123,18 @@ fn an_answer_is_whole_and_guarded() {
 }
 
 #[test]
+fn a_page_may_go_to_the_configured_origins_when_its_server_is_gone() {
+    let origins = ["https://b.example:9999", "http://c.example/", "moz-extension://x", "*"];
+    let origins = origins.map(str::to_owned);
+    let sockets = sockets(&origins);
+    let request = ask(&["GET / HTTP/1.1", HOST]);
+    let answer = request.answer(Answer { sockets, ..Answer::text(Status::Ok, "") });
+    let text = String::from_utf8(answer).unwrap();
+    let expected = "connect-src 'self' wss://b.example:9999 ws://c.example; ";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn other_methods_are_answered_405_and_options_with_those_there_are() {
     for method in ["POST", "PUT", "BREW", "get", "TRACE", "CONNECT"] {
         let answer = refused(&[&format!("{method} / HTTP/1.1"), HOST, "Content-Length: 0"]);

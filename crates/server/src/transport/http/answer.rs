@@ -103,12 +103,29 @@ impl Kind {
     }
 }
 
-/// What a browser may do with a page: load what this server has, talk to this server, and nothing
-/// else. No script can turn text into HTML.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                      img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; \
-                      form-action 'none'; frame-ancestors 'none'; base-uri 'none'; \
-                      require-trusted-types-for 'script'";
+/// What a browser may do with a page: load what this server has, talk to this server and to the
+/// origins in `sockets` (each after a space), and nothing else. No script can turn text into HTML.
+fn policy(sockets: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+         connect-src 'self'{sockets}; manifest-src 'self'; form-action 'none'; \
+         frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
+    )
+}
+
+/// Web origins as a page may open a WebSocket to them: each after a space. `*` is none: a page goes to
+/// named servers only.
+pub fn sockets(origins: &[String]) -> String {
+    let socket = |origin: &String| {
+        let (scheme, host) = origin.trim_end_matches('/').split_once("://")?;
+        match scheme {
+            "https" => Some(format!(" wss://{host}")),
+            "http" => Some(format!(" ws://{host}")),
+            _ => None,
+        }
+    };
+    origins.iter().filter_map(socket).collect()
+}
 
 /// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +138,8 @@ pub struct Answer<'a> {
     pub body: &'a [u8],
     /// How long it may be kept.
     pub cache: &'static str,
+    /// What the page may open a WebSocket to besides this server ([`sockets`]).
+    pub sockets: String,
     /// Further header lines, with their line ends.
     pub extra: Cow<'static, str>,
     /// The body is left out, but described (`HEAD`).
@@ -132,8 +151,8 @@ pub struct Answer<'a> {
 impl<'a> Answer<'a> {
     /// A response without further headers, which may not be kept.
     pub fn new(status: Status, kind: Kind, body: &'a [u8]) -> Answer<'a> {
-        let (cache, extra) = ("no-store", Cow::Borrowed(""));
-        Answer { status, kind, body, cache, extra, head_only: false, last: false }
+        let (cache, extra, sockets) = ("no-store", Cow::Borrowed(""), String::new());
+        Answer { status, kind, body, cache, sockets, extra, head_only: false, last: false }
     }
 
     /// A sentence as plain text.
@@ -151,12 +170,13 @@ impl<'a> Answer<'a> {
                 format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n")
             }
         };
+        let policy = policy(&self.sockets);
         let close = if self.last { "Connection: close\r\n" } else { "" };
         let mut response = format!(
             "HTTP/1.1 {status}\r\n\
              {content}\
              Cache-Control: {cache}\r\n\
-             Content-Security-Policy: {POLICY}\r\n\
+             Content-Security-Policy: {policy}\r\n\
              Cross-Origin-Opener-Policy: same-origin\r\n\
              Referrer-Policy: no-referrer\r\n\
              X-Content-Type-Options: nosniff\r\n\
