@@ -1,8 +1,8 @@
-//! The browser that somebody uses, as its `User-Agent` says: enough to tell one's own devices apart.
+//! The browser according to its `User-Agent`: enough to tell one's own devices apart.
 
 use std::fmt::{self, Display, Formatter};
 
-/// A browser and the system that it runs on: places in the tables below, so that a session needs two
+/// A browser and its operating system, as indexes of the tables below, so that a session needs two
 /// bytes for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Browser {
@@ -10,8 +10,8 @@ pub struct Browser {
     system: u8,
 }
 
-/// What a `User-Agent` contains, and what that stands for. Many name others, too, so the first match
-/// counts.
+/// What a `User-Agent` contains, and the browser it means. Many name other browsers as well, so the
+/// first match counts.
 const NAMES: [(&str, &str); 7] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -33,7 +33,7 @@ const SYSTEMS: [(&str, &str); 8] = [
 ];
 
 impl Browser {
-    /// What a `User-Agent` says. The words are ours: nothing that a client writes is shown.
+    /// Parses a `User-Agent`. The words are ours: nothing written by a client is shown.
     pub fn from_user_agent(agent: &str) -> Browser {
         let find = |table: &[(&str, &str)]| {
             let at = table.iter().position(|(part, _)| agent.contains(part));
@@ -46,7 +46,7 @@ impl Browser {
         (NAMES[usize::from(self.name)].1, SYSTEMS[usize::from(self.system)].1)
     }
 
-    /// As a sentence has it: `Firefox on Android`.
+    /// For a sentence: `Firefox on Android`.
     pub fn sentence(self) -> String {
         let (name, system) = self.words();
         format!("{name} on {system}")
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn common_browsers_are_known_by_what_they_say() {
+    fn common_browsers_are_recognized() {
         for (agent, expected) in [
             (
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",

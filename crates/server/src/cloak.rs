@@ -1,7 +1,8 @@
-//! Hosts for guests that stand for their addresses and do not give them away.
+//! Hosts for guests that are derived from their addresses without revealing them.
 //!
-//! The same address has the same host for as long as the store keeps its key, and a whole network has the same
-//! ending: so a ban can hold somebody whatever the nick, or everybody from there.
+//! An address has the same host for as long as the store keeps its key, and addresses of one
+//! network share its ending: so a ban can stop a person under any nick, or everybody from a
+//! network.
 
 use crate::limits::CLOAK_PART_BYTES;
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,22 +11,23 @@ use sha2::Sha256;
 use std::fmt;
 use std::net::IpAddr;
 
-/// What all these hosts end in, whatever the server's name: a ban outlives that.
+/// The ending of all these hosts, whatever the server's name: bans must survive its change.
 const ENDING: &str = "parlor";
 
-/// The key under which addresses are hidden.
+/// The key for hiding addresses.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct Cloak {
     key: [u8; 32],
 }
 
 impl Cloak {
-    /// With a key of the store.
+    /// With the store's key.
     pub fn new(key: [u8; 32]) -> Cloak {
         Cloak { key }
     }
 
-    /// The host of an address: `c-`, its own part, a dot and that of its network (IPv4: /24, IPv6: /64).
+    /// The host of an address: `c-`, the address part, a dot, and the network part (IPv4: /24,
+    /// IPv6: /64).
     pub fn host(&self, address: IpAddr) -> String {
         let (own, network) = match address.to_canonical() {
             IpAddr::V4(address) => {
@@ -37,7 +39,7 @@ impl Cloak {
                 (octets.to_vec(), octets[..8].to_vec())
             }
         };
-        // The two are told apart by the first byte, or a network would be hidden as an address is.
+        // Distinguished by the first byte, or a network could have the hash of an address.
         format!("c-{}.{}.{ENDING}", self.part(b'a', &own), self.part(b'n', &network))
     }
 
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_one_host_and_its_network_one_ending() {
+    fn an_address_has_one_host_and_a_network_one_ending() {
         let one = host(1, "192.0.2.7");
         assert_eq!(one, host(1, "::ffff:192.0.2.7"));
         assert_ne!(one, host(2, "192.0.2.7"));
@@ -86,8 +88,8 @@ mod tests {
     }
 
     #[test]
-    fn a_host_shows_nothing_of_the_address_and_is_no_longer_than_a_servers_name() {
-        // Also an address whose bytes are another one's network.
+    fn hosts_do_not_reveal_addresses_and_are_no_longer_than_a_server_name() {
+        // Including an address whose bytes equal another one's network.
         let (long, short) = (host(1, "192.0.2.7"), host(1, "2001:db8::7"));
         for host in [&long, &short] {
             assert_eq!(host.len(), "c-".len() + 4 * CLOAK_PART_BYTES + ".".len() + ".parlor".len());

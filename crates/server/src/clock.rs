@@ -1,13 +1,14 @@
-//! The clocks: the wall clock, which people and programs set, and a steady one, which nobody does.
+//! The clocks: the wall clock, which people and programs can set, and a steady (monotonic) one,
+//! which nobody can.
 //!
-//! What happens has its time by the wall clock. Whatever is measured (for how long an address may
-//! not log in, when a batch is overdue, how long somebody was idle) is measured by the steady one.
+//! Events have wall-clock times. Everything that is measured (how long an address is locked out,
+//! when a batch is overdue, how long somebody was idle) is measured by the steady clock.
 
 use crate::limits::{CLOCK_STANDS_MILLIS, CLOCKS_APART_MILLIS};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// It also counts while the machine sleeps.
+/// It includes the time the machine is suspended.
 #[cfg(target_os = "linux")]
 const STEADY: ClockId = ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
@@ -16,12 +17,12 @@ const STEADY: ClockId = ClockId::Monotonic;
 /// A steady clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    /// What it adds to the system's.
+    /// Its offset from the system's clock.
     ahead: i64,
 }
 
 impl Clock {
-    /// A clock that goes on from what another one showed when the server last ran.
+    /// A clock that continues from what another one showed when the server last ran.
     pub fn going_on_from(last: i64) -> Clock {
         Clock { ahead: last - system() }
     }
@@ -44,9 +45,8 @@ pub fn wall() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The time of what happens when the wall clock shows `wall` and what happened last has the time
-/// `last`. A clock that is set right by up to a second stands still; one that is put back further is
-/// followed.
+/// The time of an event when the wall clock shows `wall` and the last event's time is `last`. While
+/// the clock is up to a second behind, time stands still; a clock set back further is followed.
 pub fn follow(last: i64, wall: i64) -> i64 {
     match last.saturating_sub(wall) {
         0..=CLOCK_STANDS_MILLIS => last,
@@ -54,8 +54,8 @@ pub fn follow(last: i64, wall: i64) -> i64 {
     }
 }
 
-/// The times of an entry of one of several nodes, by the wall clock and by the steady one, after one with
-/// the times `last`. The nodes' clocks differ by a little, so time stands still more often than on one
+/// The wall-clock and steady times of an entry from one of several nodes, after an entry with the
+/// times `last`. The nodes' clocks differ slightly, so time stands still more often than on one
 /// node.
 pub fn of_entry(last: (i64, i64), (wall, steady): (i64, i64)) -> (i64, i64) {
     let wall = match last.0.saturating_sub(wall) {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_step_back_is_waited_out_and_a_large_one_followed() {
+    fn time_stands_still_for_small_steps_back_and_follows_large_ones() {
         let times = [5000, 5001, 4500, 4001, 4000, 3999, 9000, 8000, 9001, 0];
         let mut last = 5000;
         let followed = times.map(|wall| {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_nodes_whose_clocks_differ_a_little_have_rising_times() {
+    fn entries_of_nodes_with_slightly_different_clocks_have_rising_times() {
         let times = [(5000, 70), (4000, 60), (6000, 80), (-54_000, 10), (-54_001, 90), (0, 0)];
         let mut last = (0, 0);
         let followed = times.map(|time| {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_steady_clock_goes_on_from_where_it_was() {
+    fn the_steady_clock_continues_after_a_restart() {
         let (first, other) = (Clock::going_on_from(1_000_000), Clock::going_on_from(0));
         let (before, after) = (first.steady(), first.steady());
         assert!((1_000_000..1_060_000).contains(&before) && after >= before);

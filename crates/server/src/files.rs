@@ -1,4 +1,4 @@
-//! Files that the operator names: the config, and a certificate with its key.
+//! Files named by the operator: the config, and a certificate with its key.
 
 use crate::limits::NAMED_FILE_BYTES;
 use rustix::fs::OFlags;
@@ -7,12 +7,12 @@ use std::io::{Error, Read, Result};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Reads a file, if it is a regular one: a pipe or a device could keep the server waiting without end.
+/// Reads a regular file: a pipe or a device could block the server forever.
 ///
 /// # Errors
-/// When it is no regular file, larger than [`NAMED_FILE_BYTES`], or cannot be read.
+/// When it is not a regular file, is larger than [`NAMED_FILE_BYTES`], or cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    // A pipe that nobody writes to is opened at once by this, not only when somebody does.
+    // A pipe without a writer is opened at once, not only when somebody writes to it.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_regular_files_of_some_size_are_read_and_links_to_them() {
+    fn only_regular_files_up_to_a_size_are_read_and_links_to_them() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
         std::fs::write(&file, "text").unwrap();

@@ -22,11 +22,11 @@ pub enum Item {
     Connection(TcpStream, SocketAddr),
     /// Effects whose writes have been committed, or have failed.
     Released(Arc<Released>),
-    /// History, for a place reserved among a session's lines.
+    /// History, for the placeholder reserved in the session's outbox.
     Page {
         /// The session.
         session: SessionId,
-        /// The number of the place.
+        /// The number of the placeholder.
         placeholder: u64,
         /// The lines.
         lines: Vec<u8>,

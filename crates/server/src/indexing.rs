@@ -1,4 +1,4 @@
-//! The thread that writes the index of words behind the store's commits, for who searches.
+//! The thread that writes the search index, behind the store's commits.
 
 use crate::limits::{INDEX_GATHER_MILLIS, INDEX_MAINTAIN_SECONDS, INDEX_NICE};
 use crate::metrics::Metrics;
@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use store::WordIndex;
 
-/// Steps after the last commit: what was taken back leaves the index with them.
+/// Steps after the last commit: they remove redacted messages from the index.
 const LAST_STEPS: usize = 3;
 
 /// Writes the index until no further commits come.
@@ -16,7 +16,7 @@ pub fn run(mut index: WordIndex, metrics: &Metrics) {
     let every = Duration::from_secs(INDEX_MAINTAIN_SECONDS);
     let mut maintained = Instant::now();
     while index.wait(every) {
-        // What comes meanwhile goes into the same transaction.
+        // Commits that come meanwhile go into the same transaction.
         thread::sleep(Duration::from_millis(INDEX_GATHER_MILLIS));
         loop {
             let step = index.step();

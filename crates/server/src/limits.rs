@@ -1,8 +1,8 @@
-//! Every bound of the server: what one line, list, queue or wait may be at most.
+//! The server's limits, one file per topic.
 //!
-//! The bounds of the wire itself (a line, a name, a password) are `proto::limits`, because the
-//! client keeps them too; they are re-exported here, so that the code names all limits alike.
-//! [`Limits`] are those that the config file may change.
+//! Limits of the protocol itself (lines, names, passwords) are in `proto::limits`, because the
+//! client uses them, too; they are re-exported here, so that the code finds all limits in one
+//! place. [`Limits`] are those that the config file may change.
 
 mod accounts;
 mod cluster;
@@ -28,54 +28,51 @@ pub use work::*;
 
 use serde::Deserialize;
 
-/// `[limits]` of the config file. 0 means no limit, except where noted.
+/// `[limits]` of the config file. 0 means unlimited, except where noted.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Connections at once, in all.
+    /// Concurrent connections in total.
     pub connections: usize,
-    /// Connections at once from one address (IPv6: one /64).
+    /// Concurrent connections per address (IPv6: per /64).
     pub connections_per_address: usize,
-    /// New connections a minute from one address (IPv6: one /64).
+    /// New connections per minute and address (IPv6: per /64).
     pub connects_per_minute: u32,
-    /// Seconds in which a connection must have logged in.
+    /// Seconds within which a connection must log in.
     pub login_seconds: u32,
-    /// Lines a second that one connection may send on average; more wait their turn in the socket.
+    /// Lines per second that a connection may send on average; further ones wait in the socket.
     pub commands_per_second: u32,
-    /// Lines that one connection may send at once before the average counts.
+    /// Lines that a connection may send at once before the average applies.
     pub command_burst: u32,
-    /// Bytes that may wait for one slow reader before it is disconnected.
+    /// Bytes queued for a slow reader before it is disconnected.
     pub outbox_bytes: usize,
-    /// Bytes that may wait for all readers together; none: a part of the machine's memory
-    /// ([`MACHINE_PART`]), and [`MEMORY_MOST`] at most.
+    /// Bytes queued for all readers together; none: a part of the machine's memory
+    /// ([`MACHINE_PART`]), at most [`MEMORY_MOST`].
     pub memory: Option<usize>,
-    /// Connections at once of one account.
+    /// Concurrent connections per account.
     pub sessions_per_account: usize,
-    /// Milliseconds of the server's work a second that one account may take in the long run; all
-    /// people of one address may take [`WORK_ADDRESS_SHARE`] times as much.
+    /// Milliseconds of server time per second for one account in the long run; an address may use
+    /// [`WORK_ADDRESS_SHARE`] times as much.
     pub work_millis: u32,
-    /// Bytes that one account may have stored in an hour; guests of one address together as many.
+    /// Bytes that one account may store per hour; all guests of an address share one such quota.
     pub stored_bytes_per_hour: u64,
-    /// Free bytes that the disk keeps for operators and for taking messages back, as far as
-    /// [`reserve_percent`](Self::reserve_percent) does not make it less; 0: none.
+    /// Free bytes on the disk reserved for operators and for redactions: the smaller of this and
+    /// [`reserve_percent`](Self::reserve_percent); 0: none.
     pub reserve_bytes: u64,
-    /// The same in hundredths of the disk; 0: none.
+    /// The same in percent of the disk; 0: none.
     pub reserve_percent: u8,
-    /// Rooms that one user may be in, the lobby not counted.
+    /// Rooms per user, not counting the lobby.
     pub rooms_per_user: usize,
-    /// Members online from which on a room does not tell everybody of those who come, but of each
-    /// with their first word.
+    /// Members online from which on a room announces a new member only with their first message.
     pub large_room: usize,
-    /// Messages in one page of history; at most [`HISTORY_PAGE_MOST`], also where 0.
+    /// Messages per page of history; at most [`HISTORY_PAGE_MOST`], also where 0.
     pub history_page: usize,
-    /// Messages of a room shown after its `JOIN` to a client that cannot ask for its history; 0:
-    /// none.
+    /// Messages shown after a `JOIN` to clients that cannot request history; 0: none.
     pub replay: usize,
-    /// Seconds of silence after which a connection is asked for a sign of life; as many again and
-    /// it is closed.
+    /// Seconds of silence after which a connection is pinged; after as many again it is closed.
     pub ping_seconds: u32,
-    /// Failed logins from one address, or to one name, before each further one waits; three times as
-    /// many close the door to the address's strangers for [`LOCKOUT_SECONDS`].
+    /// Failed logins per address, or per name, before further ones are delayed; after three times
+    /// as many, unknown networks are locked out for [`LOCKOUT_SECONDS`].
     pub failed_logins: u32,
 }
 
@@ -106,7 +103,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Messages in one page of history, 1 to [`HISTORY_PAGE_MOST`].
+    /// Messages per page of history, 1 to [`HISTORY_PAGE_MOST`].
     pub fn page(&self) -> usize {
         if self.history_page == 0 {
             HISTORY_PAGE_MOST
@@ -115,7 +112,7 @@ impl Limits {
         }
     }
 
-    /// Bytes of one answer of `LIST` or `WHO`: it fits the outbox whatever its size, so nobody is
+    /// Bytes of one answer to `LIST` or `WHO`: small enough for the outbox, so that nobody is
     /// disconnected for asking.
     pub fn answer(&self) -> usize {
         match self.outbox_bytes {
@@ -124,13 +121,13 @@ impl Limits {
         }
     }
 
-    /// Free bytes that are kept back on a disk of `total` bytes.
+    /// Free bytes reserved on a disk of `total` bytes.
     pub fn reserve(&self, total: u64) -> u64 {
         let part = u128::from(total) * u128::from(self.reserve_percent) / 100;
         self.reserve_bytes.min(u64::try_from(part).unwrap_or(u64::MAX))
     }
 
-    /// Bytes that may wait for all readers together.
+    /// Bytes queued for all readers together.
     pub fn memory(&self) -> usize {
         match self.memory {
             None => memory::default_bytes(),
@@ -139,7 +136,7 @@ impl Limits {
         }
     }
 
-    /// Bytes of one page of history.
+    /// Bytes per page of history.
     pub fn page_bytes(&self) -> usize {
         match self.outbox_bytes / HISTORY_PAGE_PART {
             0 => HISTORY_PAGE_BYTES,

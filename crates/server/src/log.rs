@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_reason_only_what_the_server_says_is_logged() {
+    fn only_the_servers_own_words_of_a_reason_are_logged() {
         assert_eq!(without_text("Quit: dinner"), "Quit");
         assert_eq!(without_text("Quit"), "Quit");
         assert_eq!(without_text("Killed (root (no (more) spam))"), "Killed by root");

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_tells_a_stranger_what_each_number_is() {
+    fn every_metric_has_a_description_and_a_type() {
         let metrics = Metrics::in_cluster(2);
         let text = metrics.text();
         let version = env!("CARGO_PKG_VERSION");
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_are_counted_by_what_they_speak() {
+    fn connections_are_counted_by_transport() {
         let metrics = Metrics::new(2);
         let mut shards = [Census::default(), Census::default()];
         let mut find = |shard: u8, found: &[(Kind, usize)]| {
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_stored_and_for_the_first_time_counts_as_accepted() {
+    fn only_stored_messages_count_and_resent_ones_once() {
         let write = |kind| Write::Event {
             event: event(kind),
             resend: None,
@@ -472,13 +472,13 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_event_that_can_be_stored_has_its_word() {
+    fn every_stored_event_kind_has_a_label() {
         let kinds = EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Redacted);
         assert!(kinds.eq(KINDS.map(|(kind, _)| kind)));
     }
 
     #[test]
-    fn what_shards_and_hub_do_is_added_up() {
+    fn the_work_of_shards_and_hub_is_summed() {
         let metrics = Metrics::new(2);
         let mut tally = Tally { deliveries: 5, received: 70, sent: 900 };
         metrics.add(1, &mut tally);
@@ -540,7 +540,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_process_is_shown_as_the_system_sees_it() {
+    fn process_metrics_match_the_system() {
         let numbers = Metrics::new(1).numbers();
         assert!(numbers["process_resident_memory_bytes"] > 1e6);
         assert!(numbers["process_open_fds"] >= 3.0);

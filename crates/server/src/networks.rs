@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_in_its_networks_and_in_no_others() {
+    fn addresses_match_their_networks_and_no_others() {
         let some = networks(r#"["10.0.0.7", "192.168.0.0/16", "2001:db8::/32"]"#).unwrap();
         for inside in ["10.0.0.7", "::ffff:10.0.0.7", "192.168.9.9", "2001:db8::1"] {
             assert!(some.contain(inside.parse().unwrap()), "{inside}");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_its_text() {
+    fn invalid_addresses_are_refused_by_name() {
         let error = networks(r#"["10.0.0.7", "proxy.example"]"#).unwrap_err();
         assert!(error.message().contains(r#""proxy.example" is neither an address"#), "{error}");
     }

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_have_their_turns_and_who_is_known_is_not_behind_strangers() {
+    fn addresses_take_turns_and_known_ones_do_not_wait_behind_strangers() {
         let (hub, _input) = bounded(1, Gauge::default());
         let (passwords, _worker) = queue(hub, Gauge::default());
         for slot in 0..5 {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_so_many_waiting_and_all_together_so_many() {
+    fn waiting_jobs_are_limited_per_address_and_in_total() {
         let (hub, _input) = bounded(1, Gauge::default());
         let waiting = Gauge::default();
         let (passwords, _worker) = queue(hub, waiting.clone());
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_password_as_it_was_typed_are_renewed_with_as_many_rounds_or_more() {
+    fn keys_of_unnormalized_passwords_are_renewed_with_at_least_as_many_iterations() {
         // PBKDF2 of the raw "passwort²", without SASLprep.
         let old = old_keys();
         let Outcome::Renewed(new) = compare(&old, &[], "passwort\u{b2}", 2) else {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_password_is_as_good_and_keeps_the_salt() {
+    fn an_app_password_is_accepted_and_shares_the_salt() {
         let old = old_keys();
         let Outcome::Drawn(secrets, Some(phone)) = draw(1, 20, Some((old.salt, old.iterations)))
         else {

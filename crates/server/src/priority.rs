@@ -1,7 +1,7 @@
-//! The priority of threads that work behind a message's way.
+//! The priority of threads that must not delay messages.
 
-/// This thread works with what time the others leave it. Only Linux has priorities of threads; where
-/// there are none, or it refuses, all are alike. `work` is what it does, as a sentence begins.
+/// Lowers this thread's priority. Only Linux has priorities per thread; elsewhere, or if it
+/// refuses, all threads are equal. `work` is what the thread does, as a sentence begins.
 pub fn stand_back(niceness: i32, work: &str) {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, niceness) {

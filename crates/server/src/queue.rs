@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_is_counted_and_what_was_refused_is_not() {
+    fn queued_items_are_counted_and_refused_ones_are_not() {
         let waiting = Gauge::default();
         let (sender, receiver) = bounded(2, waiting.clone());
         sender.send(1).unwrap();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_held_up_by_a_full_queue_waits_too() {
+    fn senders_blocked_by_a_full_queue_count_as_waiting() {
         let waiting = Gauge::default();
         let (sender, receiver) = bounded(1, waiting.clone());
         sender.send(1).unwrap();

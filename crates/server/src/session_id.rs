@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Identifies a connection, uniquely in the lifetime of the process, and of all nodes at one time.
+/// Identifies a connection, unique within the lifetime of the process, and among all nodes at one
+/// time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct SessionId {
-    /// The node that it is at; 0 without a cluster.
+    /// Its node; 0 without a cluster.
     pub node: u16,
     /// The shard that owns the connection.
     pub shard: u8,
@@ -16,6 +17,6 @@ pub struct SessionId {
 }
 
 impl SessionId {
-    /// No session: for what nobody has asked for.
+    /// No session: for what no session has asked for.
     pub const NOBODY: SessionId = SessionId { node: 0, shard: 0, slot: u32::MAX, generation: 0 };
 }

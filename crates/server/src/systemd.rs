@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_does_not_answer_is_not_asked_again_and_gives_no_sign() {
+    fn an_unanswered_check_is_not_repeated_and_does_not_feed_the_watchdog() {
         let (pulse, mut watchdog) = (Pulse::default(), Watchdog { every: None, asked: 0 });
         assert!(watchdog.ask(&pulse));
         assert!(!watchdog.ask(&pulse));

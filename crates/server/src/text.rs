@@ -1,4 +1,4 @@
-//! Texts of people, cut to size.
+//! Shortening texts.
 
 /// The text, cut at a character to at most `most` bytes.
 pub fn shorten(text: &str, most: usize) -> &str {

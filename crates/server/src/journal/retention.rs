@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_taken_in_pauses_and_rounds_once_an_hour() {
+    fn steps_run_between_commits_and_rounds_once_an_hour() {
         let mut state = RetentionRound::begin(5000, 0);
         let minute = Duration::from_secs(60);
         assert!(state.is_due(5000, 0));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn when_the_clock_was_put_ahead_nothing_goes_for_an_hour() {
+    fn after_the_clock_was_set_ahead_nothing_is_removed_for_an_hour() {
         let mut state = RetentionRound::begin(5000, 0);
         assert!(!state.is_due(5000 + CLOCK_JUMP_MILLIS + 101, 100));
         let (set, later) = (5001 + CLOCK_JUMP_MILLIS, 100 + ROUND_MILLIS);

@@ -1,48 +1,48 @@
-//! The bounds of a cluster: what one publication, window or wait may be at most.
+//! The limits of a cluster.
 
 /// Bytes of a node's name.
 pub const NODE_NAME_BYTES: usize = 63;
-/// Bytes of the entries that go into one publication. NATS takes messages of up to 1 MiB.
+/// Bytes of entries per publication. NATS accepts messages of up to 1 MiB.
 pub const PUBLICATION_BYTES: usize = 64 * 1024;
 /// Publications of a node that are sent and not acknowledged.
 pub const PUBLICATION_WINDOW: usize = 8;
-/// Publications of a node that the log has not brought back yet.
+/// Publications of a node that the log has not delivered yet.
 pub const PUBLICATIONS_OUT: usize = 64;
-/// Milliseconds without progress after which a node sends again what is not acknowledged.
+/// Milliseconds without progress after which a node resends what is not acknowledged.
 pub const RESEND_PUBLICATION_MILLIS: u64 = 400;
-/// Milliseconds to wait after the log has refused a publication.
+/// Milliseconds to wait after the log has rejected a publication.
 pub const REFUSED_PUBLICATION_MILLIS: u64 = 50;
-/// Milliseconds for which a node may get nothing into the log, before it refuses what is sent.
+/// Milliseconds without any publication getting into the log after which a node refuses commands.
 pub const LOG_UNAVAILABLE_MILLIS: u64 = 15_000;
-/// Milliseconds that count of those at one look: a node that did not run has not waited.
+/// Milliseconds by which one check may count towards that: a node that was suspended has not
+/// waited.
 pub const LOOK_MILLIS: u64 = 500;
-/// Milliseconds of silence after which a node that waits for something asks the log for it.
+/// Milliseconds of silence after which a node that expects something asks the log for it.
 pub const SILENCE_MILLIS: u64 = 250;
-/// Milliseconds of silence after which a node that waits for nothing asks the log all the same.
+/// Milliseconds of silence after which a node that expects nothing asks the log anyway.
 pub const LONG_SILENCE_MILLIS: u64 = 1000;
-/// Milliseconds after which a question to the log is asked again.
+/// Milliseconds after which a request to the log is repeated.
 pub const FETCH_MILLIS: u64 = 2000;
-/// Publications that a node keeps because one before them is missing.
+/// Publications that a node buffers because an earlier one is missing.
 pub const AHEAD: usize = 1024;
 /// Bytes of them.
 pub const AHEAD_BYTES: usize = 16 * 1024 * 1024;
 /// Milliseconds between a node's heartbeats.
 pub const HEARTBEAT_MILLIS: u64 = 300;
-/// Heartbeats of one node, accepted one after another, during which another one has to say something;
-/// else it is gone.
+/// Heartbeats of one node during which another node must send something, or it counts as gone.
 pub const LEASE_HEARTBEATS: usize = 10;
-/// Milliseconds after which a node asks again to take part.
+/// Milliseconds after which a node repeats its request to join.
 pub const JOIN_MILLIS: u64 = 1000;
-/// Publications that the log keeps although nobody needs them who takes part: a node that comes back
-/// may.
+/// Publications that the log keeps although no present node needs them: a returning one may.
 pub const LOG_KEPT: u64 = 100_000;
-/// Publications after which a node writes its live state to its disk.
+/// Publications after which a node stores its live state.
 pub const LIVE_EVERY: u64 = 10_000;
-/// Milliseconds by which the nodes' clocks may be apart. A clock that is put back further is followed.
+/// Milliseconds by which the nodes' clocks may differ. A clock that is set back further is
+/// followed.
 pub const CLOCKS_APART_MILLIS: i64 = 60_000;
-/// Messages of the log in one answer of it.
+/// Messages of the log per answer.
 pub const FETCH_MESSAGES: usize = 256;
 /// Bytes of them.
 pub const FETCH_BYTES: usize = 4 * 1024 * 1024;
-/// Changes of the connection to the log that wait for its thread.
+/// Changes of the log connection queued for its thread.
 pub const LOG_EVENTS: usize = 64;

@@ -1,70 +1,72 @@
-//! Reading: pages of history, searches, exports, the audit log, and what is unread.
+//! Reading: history pages, searches, exports, the audit log, and unread counts.
 
-/// Messages in one page of history, whatever the config says.
+/// Messages per page of history, whatever the config says.
 pub const HISTORY_PAGE_MOST: usize = 1000;
-/// Bytes of one playback of several conversations, after which no further one is begun.
+/// Bytes of a playback of several conversations after which no further one is started.
 pub const PLAYBACK_BYTES: usize = 1024 * 1024;
-/// Bytes of one page of history, as far as the outbox does not make it less; what is beyond is
-/// left out, and asked for as the next page. One message is shown whatever its size.
+/// Bytes of a page of history, unless the outbox is smaller; the rest is left out and requested as
+/// the next page. One message is shown whatever its size.
 pub const HISTORY_PAGE_BYTES: usize = 1024 * 1024;
 /// The part of an outbox that one page of history may take.
 pub const HISTORY_PAGE_PART: usize = 4;
-/// Entries of the audit log in one answer, if nobody says how many.
+/// Entries of the audit log per answer, by default.
 pub const AUDIT_PAGE: usize = 50;
-/// Entries of the audit log in one answer.
+/// The maximum number of entries of the audit log per answer.
 pub const AUDIT_PAGE_MOST: usize = 500;
-/// Conversations of one account of which the server keeps up to where they are read.
+/// Read markers per account.
 pub const READ_MARKERS: usize = 1000;
-/// Conversations of which one answer to `UNREAD` tells what is unread.
+/// Conversations in one answer to `UNREAD`.
 pub const UNREAD_CONVERSATIONS: usize = 1000;
-/// Conversations that somebody who logs in is told of in one sentence.
+/// Conversations named in the sentence at a login.
 pub const GREETING_CONVERSATIONS: usize = 5;
-/// Bytes of that sentence, so that it fits into a line.
+/// Bytes of that sentence, so that it fits on a line.
 pub const GREETING_BYTES: usize = 300;
-/// As how many events counting what is unread in one conversation is charged.
+/// The number of events that counting one conversation's unread messages is charged as.
 pub const UNREAD_EVENTS: usize = 100;
-/// Conversations that one account can mute or follow.
+/// Conversations that one account may mute or follow.
 pub const NOTIFY_ENTRIES: usize = 1000;
-/// About how many events a search is charged as: five milliseconds of work.
+/// The number of events that a search is charged as: five milliseconds of work.
 pub const SEARCH_EVENTS: usize = 1000;
-/// Private conversations that somebody is taken to have where the hub does not know.
+/// The assumed number of a user's private conversations, which only the store knows.
 pub const UNKNOWN_CONVERSATIONS: usize = 20;
-/// Bytes of one answer of `LIST`, `WHO` or `METADATA SYNC`; what is beyond is left out, and the requester told so.
+/// Bytes of one answer to `LIST`, `WHO` or `METADATA SYNC`; the rest is left out, and the requester
+/// is told so.
 pub const ANSWER_BYTES: usize = 256 * 1024;
-/// History reads that wait for a reader; further ones are told to try again.
+/// Queued history reads; further ones are told to try again.
 pub const READ_QUEUE: usize = 4096;
-/// History reads of one account that wait for a reader; more than all its sessions may have open.
+/// Queued history reads per account; more than all its sessions may have.
 pub const READ_QUEUE_OF_ONE: usize = 128;
-/// Milliseconds of one playback after which other accounts have their turn.
+/// Milliseconds of a playback after which other accounts have a turn.
 pub const READ_TURN_MILLIS: u64 = 5;
-/// History reads that one session may have open; the session's input waits while there are more.
+/// Outstanding history reads per session; its input waits while there are more.
 pub const READS_PER_SESSION: usize = 4;
-/// Threads that read pages of history; one more reads overviews of many conversations.
+/// Threads that read pages of history; one more thread reads overviews of many conversations.
 pub const PAGE_READERS: usize = 2;
-/// The niceness of the thread that writes the index of words: searches find what is not in it yet.
+/// The niceness of the thread that writes the search index: searches also find what is not indexed
+/// yet.
 pub const INDEX_NICE: i32 = 15;
-/// Milliseconds for which that thread gathers what is committed, before it adds it.
+/// Milliseconds for which that thread collects commits before it indexes them.
 pub const INDEX_GATHER_MILLIS: u64 = 250;
-/// Seconds between two times that it moves words that were taken back out of its log.
+/// Seconds between two rounds in which it removes redacted words from its write-ahead log.
 pub const INDEX_MAINTAIN_SECONDS: u64 = 20;
 /// Threads that search.
 pub const SEARCH_READERS: usize = 2;
-/// Searches of one account that wait for a reader.
+/// Queued searches per account.
 pub const SEARCH_QUEUE_OF_ONE: usize = 16;
-/// Milliseconds of one search, after which its answer is what was found until then.
+/// Milliseconds per search; after that it returns what it has found.
 pub const SEARCH_MILLIS: u64 = 25;
-/// Milliseconds between the times at which answers to a search leave, so that they do not tell how
-/// long it took.
+/// Answers to searches are sent at multiples of so many milliseconds, so that they do not reveal
+/// how long the search took.
 pub const SEARCH_STEP_MILLIS: u64 = 5;
-/// Messages in one answer to a search; not more than in a page of history.
+/// Messages per search; at most a page of history.
 pub const SEARCH_PAGE: usize = 50;
-/// Words in one search.
+/// Words per search.
 pub const SEARCH_WORDS: usize = 32;
-/// Bytes of JSON in one line of an export.
+/// Bytes of JSON per line of an export.
 pub const EXPORT_PIECE_BYTES: usize = 350;
-/// Bytes of JSON of one page of an export, after which it has to be asked for the next one.
+/// Bytes of JSON per page of an export.
 pub const EXPORT_PAGE_BYTES: usize = 64 * 1024;
-/// Milliseconds for which a reader looks for what belongs in one page of an export.
+/// Milliseconds for which a reader collects one page of an export.
 pub const EXPORT_PAGE_MILLIS: u64 = 50;
-/// About how many events are read for one page of an export, for what it is charged as.
+/// The number of events that one page of an export is charged as.
 pub const EXPORT_EVENTS: usize = 100;

@@ -4,66 +4,63 @@ use super::NAME_BYTES;
 
 /// Bytes of the server's name.
 pub const SERVER_NAME_BYTES: usize = 63;
-/// Bytes of a guest's user name: so many that with its `~` it is no longer than a name.
+/// Bytes of a guest's user name: with its `~` as long as a name may be.
 pub const GUEST_USERNAME_BYTES: usize = NAME_BYTES - 1;
-/// Bytes of the hash that stands for an address, and of the one for its network, in a guest's host.
+/// Bytes of the hashes of the address and of its network in a guest's host.
 pub const CLOAK_PART_BYTES: usize = 6;
 /// Bytes of a real name (the last parameter of `USER`).
 pub const REALNAME_BYTES: usize = 150;
-/// Bans of the whole server.
+/// Server bans.
 pub const SERVER_BANS: usize = 1000;
-/// Bytes of whom such a ban is of.
+/// Bytes of a server ban's target.
 pub const SERVER_BAN_BYTES: usize = 200;
-/// Connections to the admin socket at once.
+/// Concurrent connections to the admin socket.
 pub const ADMIN_CONNECTIONS: usize = 16;
-/// Seconds for which `chatserver admin` waits for the next line of an answer.
+/// Seconds that `chatserver admin` waits for the next line of an answer.
 pub const ADMIN_SECONDS: u64 = 30;
-/// Bytes of the path of a Unix socket that every system takes.
+/// Bytes of a Unix socket's path that every system supports.
 pub const SOCKET_PATH_BYTES: usize = 100;
-/// Days before the end of the server's certificate from which on the operator is warned.
+/// Days before the server's certificate expires from which on the operator is warned.
 pub const CERTIFICATE_WARNING_DAYS: i64 = 14;
-/// Seconds between two looks at when the server's certificate expires.
+/// Seconds between two checks of the certificate's expiry.
 pub const CERTIFICATE_LOOK_SECONDS: u64 = 24 * 60 * 60;
-/// Seconds for which clients connect in no other way than encrypted, from each connection on (`sts`):
-/// 30 days.
+/// The duration of the `sts` policy in seconds: 30 days.
 pub const STS_SECONDS: u32 = 30 * 24 * 60 * 60;
-/// Bytes of one line of what the config says about who runs the server.
+/// Bytes of one line of the contact details in the config.
 pub const ADMIN_BYTES: usize = 200;
-/// Lines of a message of the day.
+/// Lines of the message of the day.
 pub const MOTD_LINES: usize = 200;
-/// Connections refused in [`REFUSALS_LOGGED_MILLIS`] of which each has its line in the log; further
-/// ones are counted.
+/// Refused connections logged within [`REFUSALS_LOGGED_MILLIS`]; others are only counted.
 pub const REFUSALS_LOGGED: u32 = 10;
 /// Milliseconds in which they are counted.
 pub const REFUSALS_LOGGED_MILLIS: i64 = 10_000;
-/// Wishes that wait for the thread that deals with signals; who has another waits with it.
+/// Requests queued for the main thread; duplicates are merged.
 pub const WAKE_QUEUE: usize = 16;
-/// Log lines that wait for the terminal; further ones are dropped and counted.
+/// Log lines queued for the terminal; further ones are dropped and counted.
 pub const LOG_QUEUE: usize = 8192;
-/// Bytes of a file that the operator names.
+/// Bytes of a file named by the operator.
 pub const NAMED_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// Milliseconds that everybody has for their last lines when the server stops. With what comes before and
-/// after it, it is at most 1.2 seconds.
+/// Milliseconds for connections to accept their last lines when the server stops. The whole stop
+/// takes at most 1.2 seconds.
 pub const STOP_MILLIS: u64 = 1000;
-/// Reads by which a connection that is closed at the stop throws away what its peer has still sent.
+/// Reads with which a closing connection discards what its peer has sent.
 pub const DISCARDS: usize = 16;
-/// Milliseconds by which the wall clock may be behind the time of what happened last and is waited for;
-/// further back it is followed.
+/// Milliseconds by which the wall clock may be behind the latest event before it is followed back;
+/// until then time stands still.
 pub const CLOCK_STANDS_MILLIS: i64 = 1000;
-/// Milliseconds by which the wall clock must be set, ahead or back, for the operator to be warned.
+/// Milliseconds by which the wall clock must jump for the operator to be warned.
 pub const CLOCK_JUMP_MILLIS: i64 = 60_000;
-/// Milliseconds for which an answer about the server's health is given again without a look.
+/// Milliseconds for which a health answer is reused.
 pub const HEALTH_MILLIS: u64 = 1000;
-/// Milliseconds in which the store must have taken something small, or the server is not well.
+/// Milliseconds within which a probe must be stored, or the server is unhealthy.
 pub const HEALTH_PATIENCE_MILLIS: u64 = 5000;
-/// Bytes of the write-ahead log above which the server is not quite well: 4 MiB are usual.
+/// Bytes of the write-ahead log above which health degrades: 4 MiB are usual.
 pub const LOG_BYTES_MOST: u64 = 256 * 1024 * 1024;
-/// Seconds for which something may wait to be moved from the log into the database: one minute is
-/// usual.
+/// Seconds that something may wait in the log for a checkpoint: one minute is usual.
 pub const LOG_WAITS_SECONDS: u64 = 600;
-/// How often a terminal is told how far a long task is.
+/// Milliseconds between two updates of progress on a terminal.
 pub const PROGRESS_MILLIS: u64 = 200;
-/// Seconds from a backup that the server could not make to the next attempt.
+/// Seconds until a failed backup is tried again.
 pub const BACKUP_RETRY_SECONDS: u64 = 600;
-/// How often a log is told how far a long task is.
+/// Seconds between two lines of progress in a log.
 pub const PROGRESS_LOG_SECONDS: u64 = 10;

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_stand_behind_the_sentence_with_their_names() {
+    fn fields_follow_the_sentence_with_their_names() {
         let line = written(|| tracing::info!(user = %"ann", count = 3, "Logged in"));
         assert_eq!(line, "[INFO] Logged in user=ann count=3\n");
         let line = written(|| tracing::warn!(reason = "two words", "It's \"so\" = \\"));

@@ -90,7 +90,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_disk_is_shown_once_somebody_has_looked() {
+    fn disk_metrics_appear_after_the_first_check() {
         let metrics = Metrics::new(1);
         assert_eq!(metrics.disk().seen(), Seen::default());
         assert!(!metrics.text().contains("parlor_disk_free_bytes"));

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_own_certificate_is_made_once_and_only_its_owner_may_read_it() {
+    fn the_certificate_is_generated_once_and_its_key_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let first = own(folder.path()).fingerprint;
         assert_eq!(own(folder.path()).fingerprint, first);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_was_broken_off_between_key_and_certificate_is_made_good() {
+    fn a_start_interrupted_between_key_and_certificate_is_completed() {
         let folder = tempfile::tempdir().unwrap();
         own(folder.path());
         let key = fs::read(folder.path().join(KEY_FILE)).unwrap();
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_and_not_made_anew() {
+    fn unreadable_files_are_reported_and_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let (file, key) = (folder.path().join(CERTIFICATE_FILE), folder.path().join(KEY_FILE));
         let refused = || {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_place_of_a_new_key_is_not_followed() {
+    fn a_link_in_place_of_the_new_key_is_not_followed() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let elsewhere = other.path().join("file");
         fs::write(&elsewhere, "precious").unwrap();
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn files_may_begin_with_the_mark_of_utf8() {
+    fn files_may_begin_with_a_byte_order_mark() {
         let folder = tempfile::tempdir().unwrap();
         let first = own(folder.path()).fingerprint;
         let (file, key) = (folder.path().join(CERTIFICATE_FILE), folder.path().join(KEY_FILE));
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_with_anothers_key_is_refused_with_its_name() {
+    fn a_certificate_with_the_wrong_key_is_refused_by_name() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         own(folder.path());
         own(other.path());

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operator_is_warned_from_two_weeks_before_the_end_on() {
+    fn the_operator_is_warned_two_weeks_before_expiry() {
         let now = 1_800_000_000;
         let said = |left: i64| warning(now + left, now);
         assert_eq!(said(14 * DAY), None);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_looked_at_once_a_day() {
+    fn expiry_is_checked_once_a_day() {
         let start = Instant::now();
         let day = Duration::from_secs(DAY as u64);
         let mut check = ExpiryCheck::new(start);

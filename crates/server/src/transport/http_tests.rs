@@ -12,7 +12,7 @@ fn networks(text: &str) -> Networks {
     toml::from_str::<Proxies>(&format!("proxies = {text}")).unwrap().proxies
 }
 
-/// What a request from this peer leads to, where 10.0.0.0/8 are proxies.
+/// How a request from this peer is understood, where 10.0.0.0/8 are proxies.
 fn from(peer: &str, head: &str) -> Request {
     let proxies = networks(r#"["10.0.0.0/8"]"#);
     let rules = Rules { peer: peer.parse().unwrap(), ..rules(&proxies) };
@@ -24,7 +24,7 @@ fn rules(proxies: &Networks) -> Rules<'_> {
     Rules { peer: [192, 0, 2, 7].into(), proxies, encrypted: false, origins: &[] }
 }
 
-/// The requests in `pieces`, each of which has its response before the next is looked at.
+/// The requests in `pieces`, each with its response sent before the next is examined.
 fn all(pieces: &[&[u8]]) -> Vec<Request> {
     let (proxies, mut incoming, mut found) = (Networks::default(), Incoming::default(), vec![]);
     let rules = rules(&proxies);
@@ -45,7 +45,7 @@ fn ask(lines: &[&str]) -> Request {
     from("192.0.2.7", &(lines.join("\r\n") + "\r\n\r\n"))
 }
 
-/// The response to a request that asks for nothing else.
+/// The response to an invalid request.
 fn refused(lines: &[&str]) -> String {
     match ask(lines).wants {
         Wants::Refused(answer) => String::from_utf8(answer).unwrap(),
@@ -62,7 +62,7 @@ fn status(lines: &[&str]) -> String {
     head.strip_prefix("HTTP/1.1 ").unwrap()[..3].to_owned()
 }
 
-/// The page, to one who says nothing more.
+/// The page, for a request without further headers.
 fn page() -> Wants {
     Wants::Page(Wanted::new(&files::INDEX, Fields(&[])))
 }
@@ -70,7 +70,7 @@ fn page() -> Wants {
 const HOST: &str = "Host: chat.example:9999";
 
 #[test]
-fn some_paths_are_known_and_the_query_does_not_matter() {
+fn known_paths_are_found_whatever_the_query() {
     for (target, wants) in [
         ("/", page()),
         ("/?invite=abc-def", page()),
@@ -92,7 +92,7 @@ fn some_paths_are_known_and_the_query_does_not_matter() {
 }
 
 #[test]
-fn head_is_answered_as_get_but_without_the_body() {
+fn head_is_answered_like_get_without_the_body() {
     let request = ask(&["HEAD /healthz HTTP/1.1", HOST]);
     assert_eq!((&request.wants, request.head_only), (&Wants::Health, true));
     let answer = String::from_utf8(request.answer(Answer::text(Status::Ok, "well\n"))).unwrap();
@@ -102,7 +102,7 @@ fn head_is_answered_as_get_but_without_the_body() {
 }
 
 #[test]
-fn an_answer_is_whole_and_guarded() {
+fn responses_are_complete_and_have_security_headers() {
     let request = ask(&["GET / HTTP/1.1", HOST]);
     let answer = Answer::text(Status::Unavailable, "é\n");
     let text = String::from_utf8(request.answer(answer)).unwrap();
@@ -135,7 +135,7 @@ fn a_page_may_go_to_the_configured_origins_when_its_server_is_gone() {
 }
 
 #[test]
-fn other_methods_are_answered_405_and_options_with_those_there_are() {
+fn other_methods_are_answered_405_and_options_lists_the_methods() {
     for method in ["POST", "PUT", "BREW", "get", "TRACE", "CONNECT"] {
         let answer = refused(&[&format!("{method} / HTTP/1.1"), HOST, "Content-Length: 0"]);
         assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
@@ -149,7 +149,7 @@ fn other_methods_are_answered_405_and_options_with_those_there_are() {
 }
 
 #[test]
-fn what_is_no_request_is_answered_400_and_what_is_of_another_version_505() {
+fn invalid_requests_are_answered_400_and_other_versions_505() {
     for bad in ["GET", "GET /", "GET  / HTTP/1.1", "GET / HTTP/1.1 x", "G\u{e9}T / HTTP/1.1"] {
         assert_eq!(status(&[bad, HOST]), "400", "{bad}");
     }
@@ -163,7 +163,7 @@ fn what_is_no_request_is_answered_400_and_what_is_of_another_version_505() {
 }
 
 #[test]
-fn a_request_of_http_1_1_has_one_host() {
+fn http_1_1_requests_have_exactly_one_host() {
     for none_or_two in [&["GET / HTTP/1.1"][..], &["GET / HTTP/1.1", HOST, "host: b"]] {
         assert_eq!(status(none_or_two), "400");
     }
@@ -223,7 +223,7 @@ fn a_head_that_is_too_large_is_answered_431() {
 }
 
 #[test]
-fn what_follows_a_request_is_the_next_one_and_waits_for_its_response() {
+fn pipelined_requests_wait_for_the_response_before() {
     let proxies = Networks::default();
     let (rules, mut incoming) = (rules(&proxies), Incoming::default());
     let two = format!("GET / HTTP/1.1\r\n{HOST}\r\n\r\nGET /join HTTP/1.1\r\n{HOST}\r\n\r\n");
@@ -236,7 +236,7 @@ fn what_follows_a_request_is_the_next_one_and_waits_for_its_response() {
     assert_eq!(incoming.receive(b"", &rules).expect("a request").wants, Wants::Join);
     incoming.answered(true);
     assert!(incoming.is_idle() && incoming.kept() == 0, "no buffer at rest");
-    // An empty line between requests is none of one.
+    // An empty line between requests is not a request.
     assert_eq!(incoming.receive(b"\r\n", &rules), None);
     assert!(incoming.is_idle() && incoming.kept() == 0);
     assert_eq!(incoming.receive(b"GET", &rules), None);
@@ -244,7 +244,7 @@ fn what_follows_a_request_is_the_next_one_and_waits_for_its_response() {
 }
 
 #[test]
-fn who_sends_too_much_ahead_or_too_many_requests_is_closed_after_the_answer() {
+fn sending_too_far_ahead_or_too_many_requests_closes_after_the_response() {
     let request = format!("GET / HTTP/1.1\r\n{HOST}\r\n\r\n");
     let many = request.repeat(HTTP_PIPELINE_BYTES / request.len() + 2);
     let found = all(&[many.as_bytes()]);
@@ -257,7 +257,7 @@ fn who_sends_too_much_ahead_or_too_many_requests_is_closed_after_the_answer() {
     assert!(!found[found.len() - 1].keep);
 }
 
-/// What a proxy could see otherwise is the last on its connection.
+/// A request that a proxy could understand differently is the last one on its connection.
 #[test]
 fn no_request_can_be_smuggled() {
     let behind = format!("GET /metrics HTTP/1.1\r\n{HOST}\r\n\r\n");
@@ -281,7 +281,7 @@ fn no_request_can_be_smuggled() {
 }
 
 #[test]
-fn what_follows_the_request_for_a_websocket_belongs_to_it() {
+fn bytes_after_a_websocket_request_belong_to_the_websocket() {
     let proxies = Networks::default();
     let mut incoming = Incoming::default();
     let head = [GET, HOST, UPGRADE, CONNECTION, KEY, VERSION].join("\r\n") + "\r\n\r\n";
@@ -305,7 +305,7 @@ fn opened(lines: &[&str]) -> (bool, String) {
 }
 
 #[test]
-fn the_specifications_own_handshake_is_answered_as_there() {
+fn the_specifications_example_handshake_is_answered_as_specified() {
     let (binary, response) = opened(&[GET, HOST, UPGRADE, CONNECTION, KEY, VERSION]);
     let expected = "HTTP/1.1 101 Switching Protocols\r\n\
                     Upgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -319,7 +319,7 @@ fn the_specifications_own_handshake_is_answered_as_there() {
 }
 
 #[test]
-fn the_first_subprotocol_that_both_know_is_chosen() {
+fn the_first_common_subprotocol_is_chosen() {
     for (offers, binary, chosen) in [
         (&["text.ircv3.net"][..], false, Some("text.ircv3.net")),
         (&["binary.ircv3.net, text.ircv3.net"], true, Some("binary.ircv3.net")),
@@ -341,7 +341,7 @@ fn the_first_subprotocol_that_both_know_is_chosen() {
 }
 
 #[test]
-fn a_handshake_that_lacks_something_is_told_what() {
+fn an_incomplete_handshake_is_told_what_is_missing() {
     let all = [GET, HOST, UPGRADE, CONNECTION, KEY, VERSION];
     let but = |line: &str, with: &[&str]| {
         let rest = all.iter().copied().filter(|one| *one != line);
@@ -413,7 +413,7 @@ fn only_the_servers_own_page_may_open_a_websocket() {
             assert_eq!(lets_in(&[], encrypted, host, &line), expected, "{host}, {origin}");
         }
     }
-    // Anybody on the way could have written a page that came unencrypted.
+    // Anybody on the network path could have written a page that came unencrypted.
     assert!(lets_in(&[], false, HOST, "Origin: http://chat.example:9999"));
     assert!(!lets_in(&[], true, HOST, "Origin: http://chat.example:9999"));
     assert!(lets_in(&[], false, "Host: chat.example", "Origin: http://chat.example"));
@@ -435,7 +435,7 @@ fn pages_from_configured_origins_may_open_a_websocket_too() {
 }
 
 #[test]
-fn a_configured_proxy_says_for_whom_a_request_is() {
+fn a_configured_proxy_names_a_requests_client() {
     let said = |peer: &str, lines: &str| {
         let lines = lines.replace('|', "\r\n");
         from(peer, &format!("GET / HTTP/1.1\r\n{HOST}\r\n{lines}\r\n\r\n"))
@@ -468,7 +468,7 @@ fn a_configured_proxy_says_for_whom_a_request_is() {
 }
 
 #[test]
-fn a_proxy_that_names_no_address_is_told_so() {
+fn a_proxy_that_names_no_address_gets_an_explanation() {
     for bad in ["unknown", "192.0.2.9, unknown", "unknown, 10.0.0.2"] {
         let head = format!("GET / HTTP/1.1\r\n{HOST}\r\nX-Forwarded-For: {bad}\r\n\r\n");
         let Wants::Refused(answer) = from("10.0.0.1", &head).wants else { panic!("{bad}") };
@@ -478,7 +478,7 @@ fn a_proxy_that_names_no_address_is_told_so() {
 }
 
 #[test]
-fn who_asks_by_way_of_an_unknown_proxy_is_from_nowhere() {
+fn requests_through_unknown_proxies_are_trusted_with_nothing() {
     let allowed = networks(r#"["198.51.100.0/24"]"#);
     let is_from = |peer: &str, line: &str| {
         let head = format!("GET /metrics HTTP/1.1\r\n{HOST}\r\n{line}\r\n\r\n");
@@ -506,7 +506,7 @@ fn who_asks_by_way_of_an_unknown_proxy_is_from_nowhere() {
 }
 
 #[test]
-fn a_proxy_on_this_machine_that_says_nothing_is_not_this_machine() {
+fn a_silent_proxy_on_this_machine_does_not_count_as_this_machine() {
     let silent = from("127.0.0.1", &format!("GET /metrics HTTP/1.1\r\n{HOST}\r\n\r\n"));
     let (here, nobody) = (networks(r#"["127.0.0.1"]"#), networks("[]"));
     let peer = "127.0.0.1".parse().unwrap();
@@ -553,7 +553,7 @@ fn some_request() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Requests one after the other, as they come in `pieces`; and how many bytes are kept at most.
+/// Requests in order, as they arrive in `pieces`; and the maximum number of bytes buffered.
 fn sequence<'p>(
     pieces: impl Iterator<Item = &'p [u8]>,
     rules: &Rules<'_>,

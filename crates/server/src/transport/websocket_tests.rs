@@ -30,7 +30,7 @@ fn answer(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What these bytes lead to: lines, answers, and how it ended.
+/// The result of these bytes: lines, answers, and how it ended.
 fn receive(socket: &mut WebSocket, bytes: &[u8]) -> (Vec<u8>, Vec<u8>, Result<(), Ended>) {
     let (mut lines, mut answers) = (Vec::new(), Vec::new());
     let result = socket.receive(bytes, &mut lines, &mut answers);
@@ -43,7 +43,7 @@ fn lines_of(bytes: &[u8]) -> String {
     String::from_utf8(lines).unwrap()
 }
 
-/// The code with which these bytes close a connection; they must leave no line.
+/// The code with which these bytes close a connection, without leaving a line.
 fn refused(bytes: &[u8]) -> u16 {
     let mut socket = WebSocket::new(false);
     let (lines, answers, result) = receive(&mut socket, bytes);
@@ -57,7 +57,7 @@ fn refused(bytes: &[u8]) -> u16 {
 }
 
 #[test]
-fn each_message_is_a_line_whichever_its_kind() {
+fn every_message_is_a_line_whatever_its_kind() {
     assert_eq!(lines_of(&text("PRIVMSG #a :é")), "PRIVMSG #a :é\n");
     assert_eq!(lines_of(&frame(BINARY, true, b"PING a")), "PING a\n");
     assert_eq!(
@@ -68,7 +68,7 @@ fn each_message_is_a_line_whichever_its_kind() {
 }
 
 #[test]
-fn line_ends_at_the_end_are_taken_off_and_those_within_spoil_the_line() {
+fn trailing_line_ends_are_removed_and_inner_ones_invalidate_the_line() {
     for ending in ["", "\n", "\r\n", "\r", "\r\n\r\n"] {
         assert_eq!(lines_of(&text(&format!("PING a{ending}"))), "PING a\n", "{ending:?}");
         assert_eq!(lines_of(&text(ending)), "\n", "{ending:?}");
@@ -83,7 +83,7 @@ fn line_ends_at_the_end_are_taken_off_and_those_within_spoil_the_line() {
 }
 
 #[test]
-fn fragments_make_one_line_and_control_frames_may_come_between() {
+fn fragments_form_one_line_and_control_frames_may_come_between() {
     let mut socket = WebSocket::new(false);
     let snowman = "☃".as_bytes();
     let bytes = [
@@ -101,7 +101,7 @@ fn fragments_make_one_line_and_control_frames_may_come_between() {
 }
 
 #[test]
-fn at_rest_it_owns_no_buffer() {
+fn an_idle_websocket_owns_no_buffer() {
     let mut socket = WebSocket::new(false);
     let bytes = [frame(TEXT, false, b"PING"), frame(CONTINUE, true, b" a")].concat();
     for byte in bytes {
@@ -111,7 +111,7 @@ fn at_rest_it_owns_no_buffer() {
 }
 
 #[test]
-fn what_the_protocol_forbids_closes_with_1002() {
+fn protocol_violations_close_with_1002() {
     let with_bit = |bit: u8| {
         let mut bytes = text("PING a");
         bytes[0] |= bit;
@@ -144,7 +144,7 @@ fn what_the_protocol_forbids_closes_with_1002() {
 }
 
 #[test]
-fn text_that_is_not_utf_8_closes_with_1007_and_binary_goes_on() {
+fn invalid_utf_8_text_closes_with_1007_and_binary_continues() {
     assert_eq!(refused(&frame(TEXT, true, b"PRIVMSG #a :\xe9")), 1007);
     let fragments = [frame(TEXT, false, b"a\xe2\x98"), frame(CONTINUE, true, b"b\x83")].concat();
     assert_eq!(refused(&fragments), 1007);
@@ -154,7 +154,7 @@ fn text_that_is_not_utf_8_closes_with_1007_and_binary_goes_on() {
 }
 
 #[test]
-fn a_message_longer_than_the_longest_line_closes_with_1009_before_it_is_read() {
+fn an_overlong_message_closes_with_1009_before_it_is_read() {
     let longest = "x".repeat(WEBSOCKET_MESSAGE_BYTES);
     assert_eq!(lines_of(&text(&longest)).len(), WEBSOCKET_MESSAGE_BYTES + 1);
     let head = |bytes: Vec<u8>| bytes[..8].to_vec();
@@ -168,7 +168,7 @@ fn a_message_longer_than_the_longest_line_closes_with_1009_before_it_is_read() {
 }
 
 #[test]
-fn a_close_is_answered_with_its_code_and_ends_it() {
+fn a_close_is_answered_with_its_code_and_ends_the_connection() {
     for payload in [&b""[..], b"\x03\xe8", b"\x03\xe9going away", b"\x0b\xb8", b"\x13\x87\xc3\xa9"]
     {
         let mut socket = WebSocket::new(false);
@@ -184,7 +184,7 @@ fn a_close_is_answered_with_its_code_and_ends_it() {
 }
 
 #[test]
-fn a_close_that_cannot_be_sent_closes_with_1002_and_a_reason_that_is_not_utf_8_with_1007() {
+fn an_invalid_close_code_closes_with_1002_and_an_invalid_reason_with_1007() {
     assert_eq!(refused(&frame(CLOSE, true, b"\x03")), 1002);
     for code in [0_u16, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
         assert_eq!(refused(&frame(CLOSE, true, &code.to_be_bytes())), 1002, "{code}");
@@ -193,7 +193,7 @@ fn a_close_that_cannot_be_sent_closes_with_1002_and_a_reason_that_is_not_utf_8_w
 }
 
 #[test]
-fn after_the_servers_close_only_the_peers_is_waited_for() {
+fn after_the_servers_close_only_the_peers_close_matters() {
     let mut socket = WebSocket::new(false);
     let mut out = Vec::new();
     socket.close(CloseCode::Away, &"é".repeat(100), &mut out);
@@ -206,7 +206,7 @@ fn after_the_servers_close_only_the_peers_is_waited_for() {
 }
 
 #[test]
-fn each_line_goes_out_as_one_message_without_its_end() {
+fn each_line_is_sent_as_one_message_without_its_line_end() {
     let long = format!("@time=x :ann PRIVMSG #a :{}", "é".repeat(200));
     let lines = format!("PING a\r\n\r\n{long}\r\nlf\n");
     for (binary, opcode) in [(false, TEXT), (true, BINARY)] {
@@ -280,7 +280,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_wrapped_is_received_again(
+    fn framed_lines_are_received_unchanged(
         lines in vec("[^\r\n]{0,300}", 0..10),
         binary in any::<bool>(),
     ) {
@@ -303,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn unmasking_by_words_is_unmasking_by_bytes(
+    fn unmasking_by_words_equals_unmasking_by_bytes(
         payload in vec(any::<u8>(), 0..100),
         mask in any::<[u8; 4]>(),
     ) {

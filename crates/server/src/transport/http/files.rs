@@ -35,11 +35,11 @@ enum Part {
     /// All of it.
     Whole,
     /// Nothing: the client has it.
-    Known,
+    NotModified,
     /// From one byte to before another.
     Range(usize, usize),
     /// A range that begins behind the end.
-    Behind,
+    OutOfRange,
 }
 
 /// The file with this path.
@@ -61,7 +61,7 @@ impl Wanted {
         let is_known = |one: &str| one == "*" || one.trim_start_matches("W/") == tag;
         let may_be_part = || fields.all("If-Range").all(|one| one == tag);
         if fields.list("If-None-Match").any(is_known) {
-            wanted.part = Part::Known;
+            wanted.part = Part::NotModified;
         } else if let Some(range) = fields.all("Range").next().filter(|_| may_be_part()) {
             wanted.part = part(range, wanted.body().len()).unwrap_or(Part::Whole);
         }
@@ -86,13 +86,13 @@ impl Wanted {
         }
         let (status, body) = match self.part {
             Part::Whole => (Status::Ok, body),
-            Part::Known => (Status::NotModified, body),
+            Part::NotModified => (Status::NotModified, body),
             Part::Range(from, to) => {
                 let (last, length) = (to - 1, body.len());
                 extra.push_str(&format!("Content-Range: bytes {from}-{last}/{length}\r\n"));
                 (Status::PartialContent, &body[from..to])
             }
-            Part::Behind => {
+            Part::OutOfRange => {
                 let text = "This range begins behind the end of the file.\n";
                 let extra = format!("Content-Range: bytes */{}\r\n", body.len());
                 let refusal = Answer::text(Status::RangeNotSatisfiable, text);
@@ -130,7 +130,7 @@ fn part(range: &str, length: usize) -> Option<Part> {
         (first, None) if last.is_empty() => (number(first)?, length),
         _ => return None,
     };
-    Some(if from < to { Part::Range(from, to) } else { Part::Behind })
+    Some(if from < to { Part::Range(from, to) } else { Part::OutOfRange })
 }
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
     use crate::limits::WEB_CLIENT_BYTES;
 
     #[test]
-    fn the_whole_web_client_is_small() {
+    fn the_web_client_stays_small() {
         let sent = |file: &File| file.gzip.unwrap_or(file.plain).len();
         let files = || FILES.iter().chain([&INDEX]);
         let all: usize = files().map(sent).sum();
@@ -148,16 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn a_range_is_the_part_that_it_names() {
+    fn ranges_select_parts_of_a_file() {
         for (range, expected) in [
             ("bytes=0-", Some(Part::Range(0, 10))),
             ("bytes=3-3", Some(Part::Range(3, 4))),
             ("bytes=3-99999999999999999999999", Some(Part::Range(3, 10))),
             ("bytes=-3", Some(Part::Range(7, 10))),
             ("bytes=-30", Some(Part::Range(0, 10))),
-            ("bytes=-0", Some(Part::Behind)),
-            ("bytes=10-", Some(Part::Behind)),
-            ("bytes=99999999999999999999999-", Some(Part::Behind)),
+            ("bytes=-0", Some(Part::OutOfRange)),
+            ("bytes=10-", Some(Part::OutOfRange)),
+            ("bytes=99999999999999999999999-", Some(Part::OutOfRange)),
             ("bytes=4-3", None),
             ("bytes=-", None),
             ("bytes=+1-2", None),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_sent_to_those_who_accept_it() {
+    fn gzip_is_sent_to_clients_that_accept_it() {
         for (element, accepted) in [
             ("gzip", true),
             ("GZIP;q=0.5", true),

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_addresses_are_hosts() {
+    fn names_and_addresses_are_valid_hosts() {
         for (text, name, port) in [
             ("chat.example", "chat.example", None),
             ("Chat.Example:9999", "chat.example", Some(9999)),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_a_stranger_can_have_is_not_ours() {
+    fn names_that_a_stranger_could_own_are_not_trusted() {
         let is_ours = |text: &str| {
             let known = ["chat.example", "parlor"];
             Host::parse(text).unwrap().is_ours(known.into_iter())
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn anything_else_is_not_a_host() {
         let long = "a".repeat(HOST_BYTES + 1);
         for text in [
             "",

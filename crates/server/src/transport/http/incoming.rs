@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 /// What has arrived of the next request. An idle connection owns no buffer.
 #[derive(Debug, Default)]
 pub struct Incoming {
-    /// A head that is incomplete; while a response is under way, what came after its request.
+    /// An incomplete head; before a response, what came after its request.
     bytes: Vec<u8>,
     /// A request whose body has not arrived whole, and how many bytes are missing.
     awaited: Option<Box<(Request, usize)>>,
@@ -22,10 +22,10 @@ enum Stage {
     /// A request may come.
     #[default]
     Reading,
-    /// What came after the last request has not been looked at.
-    Behind,
+    /// What came after the last request has not been examined.
+    HasMore,
     /// The last request has no response yet.
-    Responder,
+    AwaitingResponse,
     /// After the last response.
     Over,
 }
@@ -34,8 +34,8 @@ impl Incoming {
     /// Processes input, up to the next whole request. What comes after it is kept until it has its
     /// response; then [`Incoming::has_more`] tells.
     pub fn receive(&mut self, bytes: &[u8], rules: &Rules<'_>) -> Option<Request> {
-        let known = if self.stage == Stage::Behind { 0 } else { self.bytes.len() };
-        if !matches!(self.stage, Stage::Reading | Stage::Behind) {
+        let known = if self.stage == Stage::HasMore { 0 } else { self.bytes.len() };
+        if !matches!(self.stage, Stage::Reading | Stage::HasMore) {
             return None;
         }
         self.bytes.extend_from_slice(bytes);
@@ -47,7 +47,7 @@ impl Incoming {
         let mut request = request?;
         // Nobody who waits for responses sends so much ahead.
         request.keep &= self.bytes.len() <= HTTP_PIPELINE_BYTES;
-        self.stage = Stage::Responder;
+        self.stage = Stage::AwaitingResponse;
         if !request.keep && !matches!(request.wants, Wants::WebSocket { .. }) {
             self.bytes = Vec::new();
         }
@@ -96,7 +96,7 @@ impl Incoming {
     pub fn answered(&mut self, keep: bool) {
         self.stage = match (keep, self.bytes.is_empty()) {
             (true, true) => Stage::Reading,
-            (true, false) => Stage::Behind,
+            (true, false) => Stage::HasMore,
             (false, _) => Stage::Over,
         };
         if !keep {
@@ -106,12 +106,12 @@ impl Incoming {
 
     /// Whether a request is waiting for its response.
     pub fn awaits_response(&self) -> bool {
-        self.stage == Stage::Responder
+        self.stage == Stage::AwaitingResponse
     }
 
     /// Whether what came after the last request may be another one.
     pub fn has_more(&self) -> bool {
-        self.stage == Stage::Behind
+        self.stage == Stage::HasMore
     }
 
     /// Whether part of a request has arrived, or the first one is still to come.

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_how_to_join_by_the_name_that_the_reader_knows() {
+    fn the_page_uses_the_host_name_that_the_reader_knows() {
         let host = Host::parse("chat.example:8080").unwrap();
         let page = sample(Some(&host));
         let client = "chatclient -hn chat.example -p 8080";
@@ -160,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_port_or_a_name_it_says_what_it_knows() {
+    fn without_a_host_name_the_page_says_this_host() {
         let host = Host::parse("[2001:db8::1]").unwrap();
         says(&sample(Some(&host)), &["chatclient -hn 2001:db8::1 -p 9999", "wss://[2001:db8::1]/"]);
         says(&sample(None), &["chatclient -hn this host -p 9999", "wss://this host/"]);
     }
 
     #[test]
-    fn a_certificate_of_its_own_is_shown_by_its_fingerprint() {
+    fn a_generated_certificate_is_shown_with_its_fingerprint() {
         assert!(!super::page(&sample(None)).contains("fingerprint"));
         let fingerprint = Fingerprint([0xab; 32]);
         let text = format!("<code>{}</code>", ["AB"; 32].join(":"));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_put_in_becomes_markup() {
+    fn inserted_text_is_escaped() {
         let name = r#"<script>alert("it's & {{port}}")</script>"#;
         let host = Host { name: "\"><img src=x>".into(), port: None };
         let page = Page { server: name, host: Some(&host), ..sample(None) };
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_is_filled_in_whole() {
+    fn every_placeholder_of_the_template_is_filled() {
         for piece in JOIN.split("{{").skip(1) {
             let name = piece.split_once("}}").map(|(name, _)| name);
             assert!(name.and_then(|name| sample(None).value(name)).is_some(), "{name:?}");
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn it_needs_nothing_that_its_policy_forbids() {
+    fn the_page_needs_nothing_that_its_policy_forbids() {
         let others = ["<script", "<img", "<style", "src=", "style=", "url(", "@import", "http"];
         for forbidden in others {
             assert!(!JOIN.contains(forbidden), "{forbidden}");
